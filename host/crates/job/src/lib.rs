@@ -1,0 +1,15 @@
+//! What a job is and how it changes. Pure values and functions: no input or output, no threads, no serialisation.
+
+mod clock;
+mod id;
+mod outcome;
+mod reference;
+mod retry;
+mod state;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use id::{JobId, JobKey, Run, TaskKey};
+pub use outcome::{Outcome, Problem, Reason};
+pub use reference::{Reference, Role};
+pub use retry::{Backoff, RetryPolicy};
+pub use state::{Life, Refusal, State, Status, Step, transition};

@@ -1,0 +1,90 @@
+//! When a failed attempt is tried again. Owns the arithmetic of delays; who calls it decides whether there is a retry.
+
+/// How the delay grows from one retry to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backoff {
+    /// The same delay every time.
+    #[default]
+    Fixed,
+    /// The delay times the number of the failed attempt.
+    Linear,
+    /// The delay, doubled with every failed attempt.
+    Exponential,
+}
+
+/// A task's rule for retries: its keys `attempts` and `attempt_after`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryPolicy {
+    /// Retries after the first failed attempt: 3 means up to 4 attempts.
+    pub retries: u32,
+    /// Milliseconds before the first retry.
+    pub delay_ms: u64,
+    /// How the delay grows.
+    pub backoff: Backoff,
+    /// No delay is longer than this many milliseconds, jitter included.
+    pub max_delay_ms: u64,
+    /// The share of the delay, from 0 to 1, by which chance moves it either way, so that jobs that failed together do
+    /// not come back together.
+    pub jitter: f64,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { retries: 0, delay_ms: 200, backoff: Backoff::Fixed, max_delay_ms: Self::LONGEST_DELAY_MS, jitter: 0.0 }
+    }
+}
+
+impl RetryPolicy {
+    /// The longest delay there is: 30 days. A guest that asks for more gets this, and so does a task file.
+    pub const LONGEST_DELAY_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+    /// How many attempts a job may have in all.
+    pub fn max_attempts(&self) -> u32 {
+        self.retries.saturating_add(1)
+    }
+
+    /// Milliseconds to wait after attempt number `failed` (from 1) failed. `chance` is a random number from 0 up to 1.
+    pub fn delay_ms_after(&self, failed: u32, chance: f64) -> u64 {
+        let doublings = failed.saturating_sub(1).min(63);
+        let grown = match self.backoff {
+            Backoff::Fixed => self.delay_ms,
+            Backoff::Linear => self.delay_ms.saturating_mul(u64::from(failed.max(1))),
+            Backoff::Exponential => self.delay_ms.saturating_mul(1 << doublings),
+        };
+        let capped = grown.min(self.max_delay_ms).min(Self::LONGEST_DELAY_MS);
+        let moved = capped as f64 * (1.0 + self.jitter * (2.0 * chance - 1.0));
+        (moved as u64).min(self.max_delay_ms).min(Self::LONGEST_DELAY_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(backoff: Backoff, jitter: f64) -> RetryPolicy {
+        RetryPolicy { retries: 9, delay_ms: 100, backoff, max_delay_ms: 1_000, jitter }
+    }
+
+    #[test]
+    fn delays_grow_as_the_backoff_says_up_to_the_cap() {
+        let delays = |backoff| (1..=5).map(|n| policy(backoff, 0.0).delay_ms_after(n, 0.5)).collect::<Vec<_>>();
+        assert_eq!(delays(Backoff::Fixed), [100, 100, 100, 100, 100]);
+        assert_eq!(delays(Backoff::Linear), [100, 200, 300, 400, 500]);
+        assert_eq!(delays(Backoff::Exponential), [100, 200, 400, 800, 1_000]);
+    }
+
+    #[test]
+    fn chance_moves_a_delay_by_the_share_that_jitter_allows() {
+        let policy = policy(Backoff::Fixed, 0.5);
+        assert_eq!(policy.delay_ms_after(1, 0.0), 50);
+        assert_eq!(policy.delay_ms_after(1, 0.5), 100);
+        assert_eq!(policy.delay_ms_after(1, 1.0), 150);
+    }
+
+    #[test]
+    fn no_number_of_attempts_and_no_delay_overflows() {
+        let huge = RetryPolicy { delay_ms: u64::MAX, max_delay_ms: u64::MAX, ..policy(Backoff::Exponential, 1.0) };
+        assert_eq!(huge.delay_ms_after(u32::MAX, 1.0), RetryPolicy::LONGEST_DELAY_MS);
+        assert_eq!(RetryPolicy { retries: u32::MAX, ..huge }.max_attempts(), u32::MAX);
+    }
+}

@@ -1,0 +1,164 @@
+//! The life cycle as a table: every state, every step, every outcome.
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_000);
+const RUN: Run = Run(4);
+
+fn problem() -> Problem {
+    Problem::new("odd", "it is odd")
+}
+
+fn waiting(run_at: u64, held: bool) -> State {
+    State::Waiting { run_at: Timestamp(run_at), held, problem: None }
+}
+
+fn running(cancelling: bool) -> State {
+    State::Running { run: RUN, started_at: Timestamp(900), cancelling }
+}
+
+fn success() -> Outcome {
+    Outcome::Success("7".into())
+}
+
+/// A second attempt of three.
+fn life(state: State) -> Life {
+    Life { state, attempt: 2, run: RUN }
+}
+
+fn policy(retries: u32) -> RetryPolicy {
+    RetryPolicy { retries, delay_ms: 50, ..RetryPolicy::default() }
+}
+
+fn after(state: State, step: Step) -> Result<Life, Refusal> {
+    transition(&life(state), step, &policy(2), NOW, 0.5)
+}
+
+/// What the table shows of a step's result.
+fn shown(result: &Result<Life, Refusal>) -> String {
+    match result {
+        Err(refusal) => format!("{refusal:?}"),
+        Ok(Life { state: State::Waiting { run_at, held, .. }, attempt, .. }) => {
+            let held = if *held { " held" } else { "" };
+            format!("waiting {}{held} #{attempt}", run_at.0)
+        }
+        Ok(Life { state: State::Running { cancelling, .. }, attempt, run }) => {
+            let stopping = if *cancelling { " stopping" } else { "" };
+            format!("running /{}{stopping} #{attempt}", run.0)
+        }
+        Ok(Life { state: State::Success { .. }, .. }) => "success".to_owned(),
+        Ok(Life { state: State::Failure { reason, .. }, .. }) => reason.name().to_owned(),
+    }
+}
+
+#[test]
+fn every_step_from_every_state() {
+    let states = [
+        ("ready", waiting(1_000, false)),
+        ("delayed", waiting(1_001, false)),
+        ("held", waiting(1_000, true)),
+        ("running", running(false)),
+        ("stopping", running(true)),
+        ("success", State::Success { response: "7".into(), ended_at: NOW }),
+        ("failure", State::Failure { reason: Reason::Trap, problem: problem(), ended_at: NOW }),
+    ];
+    let steps = [
+        Step::Release,
+        Step::Claim,
+        Step::Finish(RUN, success()),
+        Step::Finish(RUN, Outcome::Retry(problem())),
+        Step::Finish(Run(3), success()),
+        Step::Finish(Run(5), success()),
+        Step::PutBack(RUN),
+        Step::PutBack(Run(3)),
+        Step::Cancel,
+    ];
+    #[rustfmt::skip]
+    let expected = [
+        // release, claim, succeed, fail, succeed under an old and a future fence, put back, the same under an old one, cancel
+        ("ready", ["waiting 1000 #2", "running /5 #3", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled"]),
+        ("delayed", ["waiting 1001 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled"]),
+        ("held", ["waiting 1000 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled"]),
+        ("running", ["Running", "Running", "success", "waiting 1050 #2", "Stale", "Stale", "waiting 1000 #1", "Stale", "running /4 stopping #2"]),
+        ("stopping", ["Running", "Running", "success", "cancelled", "Stale", "Stale", "cancelled", "Stale", "running /4 stopping #2"]),
+        ("success", ["Ended"; 9]),
+        ("failure", ["Ended"; 9]),
+    ];
+    for ((name, state), (expected_name, cells)) in states.into_iter().zip(expected) {
+        assert_eq!(name, expected_name);
+        let results = steps.clone().map(|step| shown(&after(state.clone(), step)));
+        assert_eq!(results, cells, "from {name}");
+    }
+}
+
+#[test]
+fn every_outcome_with_and_without_attempts_left() {
+    let outcomes = [
+        (success(), "success", "success"),
+        (Outcome::Retry(problem()), "waiting 1050 #2", "failed"),
+        (Outcome::RetryAfter(problem(), 700), "waiting 1700 #2", "failed"),
+        (Outcome::Reject(problem()), "rejected", "rejected"),
+        (Outcome::Trap(problem()), "waiting 1050 #2", "trap"),
+        (Outcome::Timeout(problem()), "waiting 1050 #2", "timeout"),
+        (Outcome::OutOfMemory(problem()), "waiting 1050 #2", "out-of-memory"),
+        (Outcome::Cancelled, "cancelled", "cancelled"),
+        (Outcome::Lost, "waiting 1050 #2", "lost"),
+    ];
+    for (outcome, with_attempts_left, on_the_last) in outcomes {
+        let name = outcome.name();
+        let finish = Step::Finish(RUN, outcome);
+        assert_eq!(shown(&after(running(false), finish.clone())), with_attempts_left, "{name}");
+        let last = transition(&life(running(false)), finish.clone(), &policy(1), NOW, 0.5);
+        assert_eq!(shown(&last), on_the_last, "{name}");
+        let cancelled = if name == "success" { "success" } else { "cancelled" };
+        assert_eq!(shown(&after(running(true), finish)), cancelled, "{name} of a cancelled job");
+    }
+}
+
+#[test]
+fn a_step_carries_over_what_it_should() {
+    let failed = after(running(false), Step::Finish(RUN, Outcome::Trap(problem()))).unwrap();
+    assert_eq!(failed.state, State::Waiting { run_at: Timestamp(1_050), held: false, problem: Some(problem()) });
+    let failed = Life { state: State::Waiting { run_at: NOW, held: true, problem: Some(problem()) }, ..failed };
+    let released = transition(&failed, Step::Release, &policy(2), NOW, 0.5).unwrap();
+    assert_eq!(released.state, State::Waiting { run_at: NOW, held: false, problem: Some(problem()) });
+    let claimed = transition(&released, Step::Claim, &policy(2), NOW, 0.5).unwrap();
+    assert_eq!(claimed.state, State::Running { run: Run(5), started_at: NOW, cancelling: false });
+    let cancelling = transition(&claimed, Step::Cancel, &policy(2), Timestamp(9_000), 0.5).unwrap();
+    assert_eq!(cancelling.state, State::Running { run: Run(5), started_at: NOW, cancelling: true });
+    let ended = transition(&cancelling, Step::Finish(Run(5), success()), &policy(2), Timestamp(9_000), 0.5).unwrap();
+    assert_eq!(ended.state, State::Success { response: "7".into(), ended_at: Timestamp(9_000) });
+    assert!(ended.state.is_ended());
+}
+
+#[test]
+fn a_whole_life_uses_up_its_attempts() {
+    let mut life = Life::new(NOW, true);
+    assert_eq!((life.attempt, life.run, life.state.status()), (0, Run(0), Status::Waiting));
+    let mut now = NOW;
+    let mut go = |life: &Life, step| {
+        now = now.plus_ms(1_000);
+        transition(life, step, &policy(2), now, 0.5).unwrap()
+    };
+    life = go(&life, Step::Release);
+    for attempt in 1..=3 {
+        life = go(&life, Step::Claim);
+        assert_eq!((life.attempt, life.run), (attempt, Run(u64::from(attempt))));
+        life = go(&life, Step::Finish(life.run, Outcome::Lost));
+    }
+    assert!(matches!(life.state, State::Failure { reason: Reason::Lost, .. }), "{life:?}");
+}
+
+#[test]
+fn a_guest_cannot_put_its_retry_off_for_ever() {
+    let finish = Step::Finish(RUN, Outcome::RetryAfter(problem(), u64::MAX));
+    let life = after(running(false), finish).unwrap();
+    let run_at = NOW.plus_ms(RetryPolicy::LONGEST_DELAY_MS);
+    assert_eq!(life.state, State::Waiting { run_at, held: false, problem: Some(problem()) });
+}
+
+#[test]
+fn names_are_those_that_every_surface_shows() {
+    let status = [Status::Waiting, Status::Running, Status::Success, Status::Failure].map(Status::name);
+    assert_eq!(status, ["WAITING", "RUNNING", "SUCCESS", "FAILURE"]);
+}
