@@ -1,0 +1,184 @@
+//! What is wrong, where, and how to mend it: as plain data, and drawn with its source line for people. Owns the
+//! drawing and what makes foreign text harmless; the wording belongs to whoever finds the problem.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::renderer::Renderer;
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Snippet};
+use serde::Serialize;
+
+use crate::place::{Position, Source, Span};
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The task cannot be used.
+    Error,
+    /// The task can be used, but probably not as it was meant.
+    Warning,
+}
+
+/// A file, and usually a position in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The path relative to the app's directory, with `/` on every system.
+    pub file: Box<str>,
+    /// The position; none for a problem of the file as a whole.
+    pub position: Option<Position>,
+    #[serde(skip)]
+    source: Option<Arc<Source>>,
+}
+
+impl Place {
+    /// A file as a whole.
+    pub fn file(file: impl Into<Box<str>>) -> Self {
+        Self { file: file.into(), position: None, source: None }
+    }
+
+    /// A part of a text.
+    pub fn of(source: &Arc<Source>, span: Span) -> Self {
+        let position = Some(source.position(span));
+        Self { file: source.file.as_str().into(), position, source: Some(Arc::clone(source)) }
+    }
+
+    fn located(&self) -> Option<(&Arc<Source>, Span)> {
+        Some((self.source.as_ref()?, self.position?.span))
+    }
+}
+
+/// A second place that explains a problem, such as the first of two equal keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Related {
+    /// Where it is.
+    pub place: Place,
+    /// What is there, in a few words.
+    pub message: String,
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it is.
+    pub place: Place,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+    /// A second place that explains the problem.
+    pub related: Option<Box<Related>>,
+}
+
+impl Diagnostic {
+    /// An error. `message` is a sentence without a full stop.
+    pub fn error(place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, place, message: message.into(), help: None, related: None }
+    }
+
+    /// A warning. `message` is a sentence without a full stop.
+    pub fn warning(place: Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(place, message) }
+    }
+
+    /// Adds how to mend it.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds a second place and what is there.
+    #[must_use]
+    pub fn with_related(mut self, place: Place, message: impl Into<String>) -> Self {
+        self.related = Some(Box::new(Related { place, message: message.into() }));
+        self
+    }
+
+    /// The problem as people read it: the message, the source line with the place underlined, the help. Control
+    /// characters in anything that was read from a file are made visible. Ends without a line break.
+    pub fn render(&self, color: bool) -> String {
+        let excerpt = Excerpt::of(self);
+        let renderer = if color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(harmless(&self.message)));
+        group = match &excerpt {
+            Some(excerpt) => group.element(excerpt.snippet(self)),
+            None => group.element(Origin::path(harmless(&self.place.file))),
+        };
+        if let Some(related) =
+            self.related.as_ref().filter(|related| !excerpt.as_ref().is_some_and(|e| e.shows(related)))
+        {
+            let note = format!("{}: {}", related.place.file, related.message);
+            group = group.element(Level::NOTE.message(harmless(&note)));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(harmless(help)));
+        }
+        renderer.render(&[group])
+    }
+}
+
+/// The lines of a file from the first to the last that a diagnostic points at. Only they are given to the renderer,
+/// which looks at every byte that it gets.
+struct Excerpt<'a> {
+    source: &'a Arc<Source>,
+    lines: Range<usize>,
+    text: String,
+    first_line: u32,
+}
+
+impl<'a> Excerpt<'a> {
+    fn of(diagnostic: &'a Diagnostic) -> Option<Self> {
+        let (source, span) = diagnostic.place.located()?;
+        let mut spans = vec![source.first_line(span)];
+        let related = diagnostic.related.as_ref().and_then(|related| related.place.located());
+        spans.extend(related.filter(|(other, _)| Arc::ptr_eq(other, source)).map(|(_, span)| source.first_line(span)));
+        let start = spans.iter().map(|span| span.start).min()?;
+        let end = spans.iter().map(|span| span.end).max()?;
+        let text = source.text.as_str();
+        let lines = text.get(..start)?.rfind('\n').map_or(0, |newline| newline + 1)
+            ..text.get(end..)?.find('\n').map_or(text.len(), |newline| end + newline);
+        let first_line = source.position(Span { start: lines.start, end: lines.start }).line;
+        Some(Self { source, text: visible_controls(text.get(lines.clone())?), lines, first_line })
+    }
+
+    fn shows(&self, related: &Related) -> bool {
+        related.place.located().is_some_and(|(source, _)| Arc::ptr_eq(source, self.source))
+    }
+
+    fn snippet(&self, diagnostic: &'a Diagnostic) -> Snippet<'_, Annotation<'_>> {
+        let mut snippet = Snippet::source(self.text.as_str())
+            .line_start(self.first_line as usize)
+            .path(harmless(&self.source.file))
+            .annotations(self.annotation(&diagnostic.place, AnnotationKind::Primary));
+        if let Some(related) = diagnostic.related.as_ref().filter(|related| self.shows(related)) {
+            let annotation = self.annotation(&related.place, AnnotationKind::Context);
+            snippet = snippet.annotations(annotation.map(|annotation| annotation.label(harmless(&related.message))));
+        }
+        snippet
+    }
+
+    fn annotation(&self, place: &Place, kind: AnnotationKind) -> Option<Annotation<'a>> {
+        let span = self.source.first_line(place.located()?.1);
+        let start = span.start.checked_sub(self.lines.start)?;
+        Some(kind.span(start..span.end.checked_sub(self.lines.start)?))
+    }
+}
+
+/// Text from a file or a file's name, such that no terminal takes any of it for a command or turns its direction.
+fn harmless(text: &str) -> String {
+    let is_harmful = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// The same for source lines. The renderer shows the ASCII controls as pictures of themselves; what it lets pass are
+/// the control characters U+0080 to U+009F. Their stand-in has two bytes as they have, so that spans still fit.
+fn visible_controls(text: &str) -> String {
+    text.chars().map(|c| if ('\u{80}'..='\u{9f}').contains(&c) { '·' } else { c }).collect()
+}

@@ -1,0 +1,219 @@
+//! Finding and reading task files. Owns which files are tasks, what the file system may do to us, and problems of
+//! files as a whole; what is in a file is `syntax`' and later ones'.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::id::TaskId;
+use crate::place::{Source, Span};
+
+/// The directory of task files in an app.
+const TASKS_DIR: &str = "tasks";
+
+/// What a task file's name ends with, in any case.
+const EXTENSIONS: [&str; 3] = ["yao", "json", "jsonc"];
+
+/// Extensions of files that people may take for task files.
+const LOOKALIKES: [&str; 4] = ["yaml", "yml", "json5", "toml"];
+
+/// Bytes of the largest task file. A long one has two thousand; a megabyte was put there by mistake.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// Task files of the largest app. Each gets slots of its own, of which no host has as many.
+const MOST_FILES: usize = 10_000;
+
+/// What some editors write before the text.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// A task file.
+pub(crate) struct Found {
+    /// The path relative to the app's directory, with `/` on every system.
+    pub(crate) file: String,
+    /// The path on this system, without links.
+    path: PathBuf,
+}
+
+/// All task files of an app in the order of their names, and what is wrong with the rest. Links to files inside of
+/// the app are followed; links to directories and out of the app are not, so that there are no loops and nobody can
+/// have another's file shown to them in a message.
+pub(crate) fn find(app_dir: &Path) -> (Vec<Found>, Vec<Diagnostic>) {
+    match roots(app_dir) {
+        Ok((app_dir, tasks_dir)) => Search::new(app_dir).run(tasks_dir),
+        Err(problem) => (Vec::new(), vec![problem]),
+    }
+}
+
+/// The directories of the app and of its tasks, without links.
+fn roots(app_dir: &Path) -> Result<(PathBuf, PathBuf), Diagnostic> {
+    let shown = app_dir.to_string_lossy().into_owned();
+    let refuse =
+        |message: &str, help: &str| Err(Diagnostic::error(Place::file(shown.as_str()), message).with_help(help));
+    let root = match app_dir.canonicalize() {
+        Ok(root) if root.is_dir() => root,
+        Ok(_) => return refuse("the app is not a directory", "give the directory that has `tasks/` in it"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return refuse("there is no such directory", "give the directory of an app: one that has `tasks/` in it");
+        }
+        Err(error) => return refuse(&unreadable(&error), "let this user read the directory"),
+    };
+    match root.join(TASKS_DIR).canonicalize() {
+        Ok(tasks) if !tasks.starts_with(&root) => {
+            refuse("the directory `tasks` of this app is a link that leads out of it", "put the directory itself there")
+        }
+        Ok(tasks) if tasks.is_dir() => Ok((root, tasks)),
+        Ok(_) => refuse("`tasks` in this app is not a directory", "make it one and put the task files in it"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => refuse(
+            "this app has no directory `tasks`",
+            "make it and put a task file in it, such as `tasks/hello.yao` with `{\"process\": \"plugins.hello\"}`",
+        ),
+        Err(error) => refuse(&unreadable(&error), "let this user read the directory `tasks`"),
+    }
+}
+
+/// A walk through the directories of an app.
+struct Search {
+    root: PathBuf,
+    found: Vec<Found>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Search {
+    fn new(root: PathBuf) -> Self {
+        Self { root, found: Vec::new(), problems: Vec::new() }
+    }
+
+    fn run(mut self, tasks_dir: PathBuf) -> (Vec<Found>, Vec<Diagnostic>) {
+        let mut directories = vec![(tasks_dir, TASKS_DIR.to_owned())];
+        while let Some((directory, shown)) = directories.pop() {
+            if let Err(error) = self.list(&directory, &shown, &mut directories) {
+                self.refuse(&shown, unreadable(&error), "let this user read the directory");
+            }
+        }
+        self.found.sort_by(|a, b| a.file.cmp(&b.file));
+        if self.found.len() > MOST_FILES {
+            self.found.truncate(MOST_FILES);
+            let message = format!("there are more than {MOST_FILES} task files; only the first are used");
+            self.refuse(TASKS_DIR, message, "put the tasks in several apps");
+        }
+        if self.found.is_empty() && self.problems.is_empty() {
+            let help = "put one in it, such as `tasks/hello.yao` with `{\"process\": \"plugins.hello\"}`";
+            self.refuse(TASKS_DIR, "there is no task file (`.yao`, `.json` or `.jsonc`) in this directory", help);
+        }
+        (self.found, self.problems)
+    }
+
+    fn list(&mut self, directory: &Path, shown: &str, directories: &mut Vec<(PathBuf, String)>) -> io::Result<()> {
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // Editors and version control keep their own files under such names.
+            if name.starts_with('.') {
+                continue;
+            }
+            let file = format!("{shown}/{name}");
+            if entry.file_type()?.is_dir() {
+                directories.push((entry.path(), file));
+            } else {
+                self.consider(entry.path(), file);
+            }
+        }
+        Ok(())
+    }
+
+    fn consider(&mut self, path: PathBuf, file: String) {
+        if path.is_symlink() && path.is_dir() {
+            let help = "put the directory itself there, or link the files one by one";
+            return self.refuse(&file, "links to directories are not followed", help);
+        }
+        let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
+        if EXTENSIONS.contains(&extension.as_str()) {
+            match self.target(&path) {
+                Ok(path) => self.found.push(Found { file, path }),
+                Err((message, help)) => self.refuse(&file, message, help),
+            }
+        } else if LOOKALIKES.contains(&extension.as_str()) {
+            let help = "task files are JSON with the extension `.yao`, `.json` or `.jsonc`";
+            self.problems.push(Diagnostic::warning(Place::file(file), "this is no task file").with_help(help));
+        }
+    }
+
+    /// The file that is really meant.
+    fn target(&self, path: &Path) -> Result<PathBuf, (String, &'static str)> {
+        let target = path.canonicalize().map_err(|error| (unreadable(&error), "mend or remove the link"))?;
+        if !target.starts_with(&self.root) {
+            let message = "this link leads out of the app's directory".to_owned();
+            return Err((message, "put the file itself there"));
+        }
+        // To open a pipe would wait until somebody writes into it.
+        if !target.is_file() {
+            return Err(("this is not an ordinary file".to_owned(), "put an ordinary file there"));
+        }
+        Ok(target)
+    }
+
+    fn refuse(&mut self, file: &str, message: impl Into<String>, help: &str) {
+        self.problems.push(Diagnostic::error(Place::file(file), message).with_help(help));
+    }
+}
+
+impl Found {
+    /// The file's content.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Vec<Diagnostic>> {
+        let refuse = |message, help| vec![Diagnostic::error(Place::file(self.file.as_str()), message).with_help(help)];
+        let mut bytes = Vec::new();
+        // One byte more than allowed says that there are too many, however large the file is.
+        File::open(&self.path)
+            .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+            .map_err(|error| refuse(unreadable(&error), "let this user read the file"))?;
+        Ok(bytes)
+    }
+}
+
+/// The id of the task in `file`, a path relative to the app's directory.
+pub(crate) fn task_id(file: &str) -> Result<TaskId, Diagnostic> {
+    let below_tasks = file.strip_prefix(TASKS_DIR).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file);
+    TaskId::of_file(below_tasks).map_err(|error| {
+        let message = format!("the path of this file does not make a task's id: {error}");
+        let help = "name files and folders with the letters a to z, digits, `_` and `-`; dots stand between such parts";
+        Diagnostic::error(Place::file(file), message).with_help(help)
+    })
+}
+
+/// The text of a file.
+pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
+    if bytes.len() as u64 > LARGEST_FILE {
+        let problem = Diagnostic::error(Place::file(file), "this file is larger than 1 MiB");
+        return Err(problem.with_help("is it a task file? If not, move it out of `tasks/`"));
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Diagnostic::error(Place::file(file), "this file is UTF-16").with_help("save it as UTF-8"));
+    }
+    if bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+        return Err(undecodable(
+            file,
+            bytes,
+            0,
+            "this file starts with a byte order mark",
+            "save it as UTF-8 without BOM",
+        ));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err(undecodable(file, bytes, error.valid_up_to(), "this is not UTF-8", "save the file as UTF-8")),
+    }
+}
+
+/// A problem at byte `start`, before which all is UTF-8.
+fn undecodable(file: &str, bytes: &[u8], start: usize, message: &str, help: &str) -> Diagnostic {
+    // Bytes that are no text are shown as U+FFFD, which has as many bytes as the mark.
+    let source = Source { file: file.to_owned(), text: String::from_utf8_lossy(bytes).into_owned() };
+    let span = Span { start, end: start + BYTE_ORDER_MARK.len() };
+    Diagnostic::error(Place::of(&Arc::new(source), span), message).with_help(help)
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("this cannot be read: {error}")
+}

@@ -1,0 +1,207 @@
+//! What a value of a task file may look like. Owns reading one value: from text or environment to a valid Rust value,
+//! or to a diagnostic. Each kind of value is a [`Form`], which reads it and describes it for the JSON Schema, so that
+//! the two cannot differ. Which key has which form is `keys`'.
+
+mod capability;
+mod choice;
+mod number;
+mod object;
+mod quantity;
+mod reference;
+
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged;
+use schemars::{Schema, json_schema};
+
+pub(crate) use capability::{Dirs, EnvNames, Origins};
+pub(crate) use choice::{Backoffs, Flag, Ignored, Label, Path};
+pub(crate) use number::{Seconds, Share, Whole};
+pub(crate) use object::{Keys, KnownKey, object_schema};
+pub(crate) use quantity::{Age, Bytes};
+pub(crate) use reference::{Handler, Processor};
+
+use crate::place::Span;
+use crate::problems::Problems;
+
+/// Gives the value of an environment variable, or nothing if it is not set. Whoever loads tasks that others wrote
+/// must answer only for variables which those may see: a task's author can make any value visible.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What stands before a variable's name where a value is taken from the environment.
+const ENV_PREFIX: &str = "$ENV.";
+
+/// Text that names an environment variable, as the JSON Schema says it.
+const ENV_PATTERN: &str = r"\$ENV\.[A-Za-z_][A-Za-z0-9_]*";
+
+/// A kind of value.
+pub(crate) trait Form {
+    /// What it is once it is read.
+    type Value;
+
+    /// What a value of this form is, as it follows "must be".
+    fn wanted(&self) -> String;
+
+    /// The value of a key that is left out. It also stands in for a value that was refused, in a task which is
+    /// dropped later.
+    fn fallback(&self) -> Self::Value;
+
+    /// The fallback as somebody would write it, in JSON. None where leaving the key out means that there is nothing.
+    fn default_text(&self) -> Option<String> {
+        None
+    }
+
+    /// A value as somebody may write it, in JSON.
+    fn example(&self) -> String;
+
+    /// Reads the value in `slot`. `None` means that it was refused, which `reader` knows by then.
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value>;
+
+    /// The JSON Schema of a value, without description and default.
+    fn schema(&self) -> Schema;
+
+    /// The keys of the object that a value is, if it can be one.
+    fn keys(&self) -> Keys {
+        &[]
+    }
+}
+
+/// A value in a task file, with its full name for messages.
+pub(crate) struct Slot<'a> {
+    /// Such as `event.success` or `sandbox.http[2]`.
+    pub(crate) path: String,
+    pub(crate) value: &'a Value<'a>,
+}
+
+/// A value that is neither list nor object.
+pub(crate) enum Scalar {
+    /// A JSON number, as it was written.
+    Number(String),
+    /// Text, from the file or the environment.
+    Text(String),
+}
+
+impl Scalar {
+    /// The text of a number or of text.
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::Number(text) | Self::Text(text) => text,
+        }
+    }
+}
+
+impl<'a> Slot<'a> {
+    pub(crate) fn span(&self) -> Span {
+        self.value.range().into()
+    }
+
+    /// Whether the value comes from the environment, so that no message may show it.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.value.as_string_lit().is_some_and(|text| text.value.starts_with(ENV_PREFIX))
+    }
+
+    /// The values of a list.
+    pub(crate) fn items(&self) -> Option<Vec<Slot<'a>>> {
+        let elements = &self.value.as_array()?.elements;
+        let slot = |(index, value)| Slot { path: format!("{}[{index}]", self.path), value };
+        Some(elements.iter().enumerate().map(slot).collect())
+    }
+}
+
+/// Reads the values of one file.
+pub(crate) struct Reader<'e> {
+    pub(crate) problems: Problems,
+    env: Environment<'e>,
+}
+
+impl<'e> Reader<'e> {
+    pub(crate) fn new(problems: Problems, env: Environment<'e>) -> Self {
+        Self { problems, env }
+    }
+
+    /// The value as a scalar, taken from the environment if it says so. `None` means that it was refused.
+    pub(crate) fn scalar(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<Scalar> {
+        match slot.value {
+            Value::NumberLit(number) => Some(Scalar::Number(number.value.to_owned())),
+            Value::StringLit(text) => match text.value.strip_prefix(ENV_PREFIX) {
+                Some(name) => self.variable(slot, name).map(Scalar::Text),
+                None => Some(Scalar::Text(text.value.to_string())),
+            },
+            _ => self.refuse(form, slot),
+        }
+    }
+
+    /// The value as text, where a number is no text.
+    pub(crate) fn text(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<String> {
+        match self.scalar(form, slot)? {
+            Scalar::Text(text) => Some(text),
+            Scalar::Number(_) => self.refuse(form, slot),
+        }
+    }
+
+    fn variable(&mut self, slot: &Slot<'_>, name: &str) -> Option<String> {
+        if !is_variable_name(name) {
+            let message = format!("`{}` names no environment variable after `{ENV_PREFIX}`", slot.path);
+            let help = format!("write `{ENV_PREFIX}NAME`, where NAME has letters, digits and `_`");
+            self.problems.error(slot.span(), message, help);
+            return None;
+        }
+        let value = (self.env)(name);
+        if value.is_none() {
+            let message = format!("the environment variable `{}` for `{}` is not set", clipped(name), slot.path);
+            self.problems.error(slot.span(), message, "set it where the host is started, or write the value here");
+        }
+        value
+    }
+
+    /// Says that the value is not what the form wants, and what it is instead.
+    pub(crate) fn refuse<T>(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<T> {
+        let help = match form.default_text() {
+            Some(default) => format!("leave `{}` out to have the default, {default}", slot.path),
+            None => format!("write for example `{}`", form.example()),
+        };
+        self.refuse_with(form, slot, help)
+    }
+
+    /// The same with advice of its own.
+    pub(crate) fn refuse_with<T>(&mut self, form: &impl Form, slot: &Slot<'_>, help: impl Into<String>) -> Option<T> {
+        let message = format!("`{}` must be {}, not {}", slot.path, form.wanted(), found(slot.value));
+        self.problems.error(slot.span(), message, help);
+        None
+    }
+}
+
+/// What a value is, as it follows "not".
+fn found(value: &Value<'_>) -> String {
+    match value {
+        Value::StringLit(text) => match text.value.strip_prefix(ENV_PREFIX) {
+            Some(name) => format!("the value of the environment variable `{}`", clipped(name)),
+            None => format!("the text {:?}", clipped(&text.value)),
+        },
+        Value::NumberLit(number) => clipped(number.value),
+        Value::BooleanLit(boolean) => boolean.value.to_string(),
+        Value::NullKeyword(_) => "null".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+/// The start of a text that may be of any length, for a message.
+pub(crate) fn clipped(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Whether an environment variable may have this name: what every shell can set.
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The schema of text that matches `pattern` or names an environment variable.
+fn text_schema(pattern: &str) -> Schema {
+    json_schema!({ "type": "string", "pattern": format!("^({pattern}|{ENV_PATTERN})$") })
+}

@@ -1,0 +1,245 @@
+//! Lists of what a task asks to reach outside of its sandbox. Owns their shape; the host decides what is granted.
+
+use schemars::{Schema, json_schema};
+
+use super::{Form, Keys, Reader, Slot, is_variable_name, object_schema};
+use crate::keys;
+use crate::place::Located;
+use crate::raw::RawObject;
+use crate::task::DirRequest;
+
+/// Entries of one list. An operator has to read and grant every one of them.
+const LONGEST_LIST: usize = 64;
+
+/// Origins, such as `https://api.example.com`.
+#[derive(Clone, Copy)]
+pub(crate) struct Origins;
+
+/// Names of environment variables.
+#[derive(Clone, Copy)]
+pub(crate) struct EnvNames;
+
+/// Directories, each a path or an object.
+#[derive(Clone, Copy)]
+pub(crate) struct Dirs;
+
+/// One of the entries.
+struct Origin;
+struct EnvName;
+struct Dir;
+
+impl Form for Origins {
+    type Value = Vec<Located<String>>;
+
+    fn wanted(&self) -> String {
+        format!("a list of at most {LONGEST_LIST} origins")
+    }
+
+    fn example(&self) -> String {
+        r#"["https://api.example.com"]"#.to_owned()
+    }
+
+    fn fallback(&self) -> Self::Value {
+        Vec::new()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        read_list(self, &Origin, slot, reader)
+    }
+
+    fn schema(&self) -> Schema {
+        list_schema(&Origin)
+    }
+}
+
+impl Form for EnvNames {
+    type Value = Vec<Located<String>>;
+
+    fn wanted(&self) -> String {
+        format!("a list of at most {LONGEST_LIST} names of environment variables")
+    }
+
+    fn example(&self) -> String {
+        r#"["LANG"]"#.to_owned()
+    }
+
+    fn fallback(&self) -> Self::Value {
+        Vec::new()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        read_list(self, &EnvName, slot, reader)
+    }
+
+    fn schema(&self) -> Schema {
+        list_schema(&EnvName)
+    }
+}
+
+impl Form for Dirs {
+    type Value = Vec<Located<DirRequest>>;
+
+    fn wanted(&self) -> String {
+        format!("a list of at most {LONGEST_LIST} directories")
+    }
+
+    fn example(&self) -> String {
+        r#"["data", {"path": "out", "write": true}]"#.to_owned()
+    }
+
+    fn fallback(&self) -> Self::Value {
+        Vec::new()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        read_list(self, &Dir, slot, reader)
+    }
+
+    fn schema(&self) -> Schema {
+        list_schema(&Dir)
+    }
+
+    fn keys(&self) -> Keys {
+        keys::DIR
+    }
+}
+
+impl Form for Origin {
+    type Value = Option<String>;
+
+    fn wanted(&self) -> String {
+        "an origin".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#""https://api.example.com""#.to_owned()
+    }
+
+    fn fallback(&self) -> Option<String> {
+        None
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
+        let text = reader.text(self, slot)?;
+        if is_origin(&text) {
+            return Some(Some(text));
+        }
+        let mended = origin_of(&text).filter(|_| !slot.is_secret());
+        match mended {
+            Some(origin) => reader.refuse_with(self, slot, format!("write {origin:?}, without a path")),
+            None => reader.refuse(self, slot),
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+impl Form for EnvName {
+    type Value = Option<String>;
+
+    fn wanted(&self) -> String {
+        "the name of an environment variable".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#""LANG""#.to_owned()
+    }
+
+    fn fallback(&self) -> Option<String> {
+        None
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
+        let name = reader.text(self, slot)?;
+        if is_variable_name(&name) {
+            return Some(Some(name));
+        }
+        reader.refuse_with(self, slot, "write a name of letters, digits and `_`, for example `\"LANG\"`")
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+impl Form for Dir {
+    type Value = Option<DirRequest>;
+
+    fn wanted(&self) -> String {
+        "a path, or an object with `path` and `write`".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#"{"path": "data", "write": true}"#.to_owned()
+    }
+
+    fn fallback(&self) -> Option<DirRequest> {
+        None
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Option<DirRequest>> {
+        if slot.value.as_string_lit().is_some() {
+            let path = keys::DIR_PATH.form.read(slot, reader)?;
+            return Some(path.map(|path| DirRequest { path, write: false }));
+        }
+        let raw = RawObject::open(self, slot, reader)?;
+        let path = raw.read(&keys::DIR_PATH, reader);
+        let write = raw.read(&keys::DIR_WRITE, reader);
+        Some(path.map(|path| DirRequest { path, write }))
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "anyOf": [keys::DIR_PATH.form.schema(), object_schema(keys::DIR)] })
+    }
+
+    fn keys(&self) -> Keys {
+        keys::DIR
+    }
+}
+
+fn read_list<T, I>(form: &impl Form, item: &I, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Vec<Located<T>>>
+where
+    I: Form<Value = Option<T>>,
+{
+    let Some(slots) = slot.items().filter(|slots| slots.len() <= LONGEST_LIST) else {
+        return reader.refuse(form, slot);
+    };
+    let read = |slot: &Slot<'_>| Some(Located { value: item.read(slot, reader)??, span: slot.span() });
+    Some(slots.iter().filter_map(read).collect())
+}
+
+fn list_schema(item: &impl Form) -> Schema {
+    json_schema!({ "type": "array", "items": item.schema(), "maxItems": LONGEST_LIST })
+}
+
+fn is_origin(text: &str) -> bool {
+    origin_of(text).as_deref() == Some(text)
+}
+
+/// The origin of a URL, if it is one of HTTP without user and password.
+fn origin_of(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let host = rest.split(['/', '?']).next()?;
+    let is_host = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+        && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
+    (["http", "https"].contains(&scheme) && is_host).then(|| format!("{scheme}://{host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host_and_maybe_a_port() {
+        for text in ["https://api.example.com", "http://localhost:8080", "http://[::1]:80"] {
+            assert!(is_origin(text), "{text}");
+        }
+        for text in
+            ["", "api.example.com", "ftp://x", "https://", "https://a/", "https://u:p@a", "https://*.a", "https://a b"]
+        {
+            assert!(!is_origin(text), "{text}");
+        }
+    }
+}

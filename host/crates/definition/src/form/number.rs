@@ -1,0 +1,227 @@
+//! Numbers, which may also be written as text: whole ones, seconds, and shares of a whole.
+
+use std::time::Duration;
+
+use schemars::{Schema, json_schema};
+
+use super::{Form, Reader, Slot, quantity, text_schema};
+
+/// Text that is a number, as the JSON Schema says it.
+const NUMBER_PATTERN: &str = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?";
+
+/// The largest whole number up to which an `f64` has every whole number.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A whole number of something.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole {
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+    pub(crate) default: u64,
+    /// What is counted, if the key's name does not say it.
+    pub(crate) unit: Option<&'static str>,
+}
+
+/// A length of time in seconds, with fractions.
+#[derive(Clone, Copy)]
+pub(crate) struct Seconds {
+    pub(crate) least: Duration,
+    pub(crate) most: Duration,
+    pub(crate) default: Duration,
+    /// Whether 0 is another way to write the default.
+    pub(crate) zero_is_default: bool,
+}
+
+/// A number from 0 to 1.
+#[derive(Clone, Copy)]
+pub(crate) struct Share;
+
+impl Form for Whole {
+    type Value = u64;
+
+    fn wanted(&self) -> String {
+        let unit = self.unit.map(|unit| format!(" of {unit}")).unwrap_or_default();
+        format!("a whole number{unit} from {} to {}", grouped(self.least), grouped(self.most))
+    }
+
+    fn fallback(&self) -> u64 {
+        self.default
+    }
+
+    fn default_text(&self) -> Option<String> {
+        Some(self.example())
+    }
+
+    fn example(&self) -> String {
+        self.default.to_string()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<u64> {
+        let text = reader.scalar(self, slot)?.into_text();
+        match whole(&text).filter(|number| (self.least..=self.most).contains(number)) {
+            Some(number) => Some(number),
+            None => reader.refuse(self, slot),
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "integer", "minimum": self.least, "maximum": self.most },
+                text_schema(NUMBER_PATTERN),
+            ],
+        })
+    }
+}
+
+impl Form for Seconds {
+    type Value = Duration;
+
+    fn wanted(&self) -> String {
+        let days = quantity::age_text(self.most);
+        format!("a number of seconds from {} to {} ({days})", self.least.as_secs_f64(), grouped(self.most.as_secs()))
+    }
+
+    fn fallback(&self) -> Duration {
+        self.default
+    }
+
+    fn default_text(&self) -> Option<String> {
+        Some(self.example())
+    }
+
+    fn example(&self) -> String {
+        self.default.as_secs_f64().to_string()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
+        let text = reader.scalar(self, slot)?.into_text();
+        let seconds = number(&text);
+        if self.zero_is_default && seconds == Some(0.0) {
+            return Some(self.default);
+        }
+        let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        match duration.filter(|duration| (self.least..=self.most).contains(duration)) {
+            Some(duration) => Some(duration),
+            None => self.refuse(&text, slot, reader),
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        let least = if self.zero_is_default { 0.0 } else { self.least.as_secs_f64() };
+        json_schema!({
+            "anyOf": [
+                { "type": "number", "minimum": least, "maximum": self.most.as_secs_f64() },
+                text_schema(NUMBER_PATTERN),
+            ],
+        })
+    }
+}
+
+impl Seconds {
+    fn refuse<T>(&self, text: &str, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<T> {
+        match quantity::age(text).filter(|_| number(text).is_none() && !slot.is_secret()) {
+            Some(age) => reader.refuse_with(self, slot, format!("write {}", age.as_secs_f64())),
+            None => reader.refuse(self, slot),
+        }
+    }
+}
+
+impl Form for Share {
+    type Value = f64;
+
+    fn wanted(&self) -> String {
+        "a number from 0 to 1".to_owned()
+    }
+
+    fn fallback(&self) -> f64 {
+        0.0
+    }
+
+    fn default_text(&self) -> Option<String> {
+        Some("0".to_owned())
+    }
+
+    fn example(&self) -> String {
+        "0.1".to_owned()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<f64> {
+        let text = reader.scalar(self, slot)?.into_text();
+        match number(&text).filter(|share| (0.0..=1.0).contains(share)) {
+            Some(share) => Some(share),
+            None => reader.refuse(self, slot),
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({
+            "anyOf": [{ "type": "number", "minimum": 0, "maximum": 1 }, text_schema(NUMBER_PATTERN)],
+        })
+    }
+}
+
+/// A finite number in JSON's notation; Rust's own parser would also take `inf`, `NaN` and `+1`.
+pub(super) fn number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let is_json = text.strip_prefix('-').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || "+-.eE".contains(c));
+    if !is_json {
+        return None;
+    }
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// A whole number that is not negative, also if it is written as `1.0` or `1e3`.
+fn whole(text: &str) -> Option<u64> {
+    let number = number(text)?;
+    text.trim().parse().ok().or_else(|| {
+        let is_whole = number.fract() == 0.0 && (0.0..=LARGEST_EXACT).contains(&number);
+        is_whole.then_some(number as u64)
+    })
+}
+
+/// A number as people read it: `10,000,000`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_json_numbers_and_nothing_else() {
+        assert_eq!(number("1.5e3"), Some(1500.0));
+        assert_eq!(number(" -2 "), Some(-2.0));
+        for text in ["", "-", "+1", "inf", "NaN", "0x10", "1e999", "1e", ".5", "١", "1_000"] {
+            assert_eq!(number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_have_no_fraction_sign_or_rounding() {
+        assert_eq!(whole("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(whole("1e3"), Some(1000));
+        assert_eq!(whole("-0"), Some(0));
+        for text in ["1.5", "-1", "18446744073709551616", "1e17", "+5", "ten"] {
+            assert_eq!(whole(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!(
+            (grouped(999), grouped(1000), grouped(12_345_678)),
+            ("999".into(), "1,000".into(), "12,345,678".into())
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! Numbers with a unit: bytes such as `64MiB`, and lengths of time such as `7d`.
+
+use std::time::Duration;
+
+use schemars::{Schema, json_schema};
+
+use super::number::number;
+use super::{Form, Reader, Slot, text_schema};
+
+/// Units of bytes, from the largest.
+const BYTE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// Units of time in seconds, from the largest.
+const AGE_UNITS: [(&str, u64); 4] = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
+
+/// A number of bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Bytes {
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+    pub(crate) default: u64,
+}
+
+/// A length of time of any size.
+#[derive(Clone, Copy)]
+pub(crate) struct Age {
+    pub(crate) least: Duration,
+    pub(crate) most: Duration,
+    pub(crate) default: Duration,
+}
+
+impl Form for Bytes {
+    type Value = u64;
+
+    fn wanted(&self) -> String {
+        format!("a number of bytes from {} to {}", bytes_text(self.least), bytes_text(self.most))
+    }
+
+    fn fallback(&self) -> u64 {
+        self.default
+    }
+
+    fn default_text(&self) -> Option<String> {
+        Some(self.example())
+    }
+
+    fn example(&self) -> String {
+        format!("\"{}\"", bytes_text(self.default))
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<u64> {
+        let text = reader.scalar(self, slot)?.into_text();
+        match bytes(&text).filter(|bytes| (self.least..=self.most).contains(bytes)) {
+            Some(bytes) => Some(bytes),
+            None => self.refuse(&text, slot, reader),
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "integer", "minimum": self.least, "maximum": self.most },
+                text_schema(r"[0-9]+(\.[0-9]+)? ?([KkMmGg][Ii])?[Bb]?"),
+            ],
+        })
+    }
+}
+
+impl Bytes {
+    /// `64MB` may mean two numbers, and is taken for neither.
+    fn refuse<T>(&self, text: &str, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<T> {
+        let (count, unit) = split_unit(text);
+        let binary = unit.chars().next().map(|prefix| format!("{count}{}iB", prefix.to_ascii_uppercase()));
+        match binary.filter(|binary| !slot.is_secret() && bytes(text).is_none() && bytes(binary).is_some()) {
+            Some(binary) => reader.refuse_with(self, slot, format!("write \"{binary}\"; units are KiB, MiB and GiB")),
+            None => reader.refuse(self, slot),
+        }
+    }
+}
+
+impl Form for Age {
+    type Value = Duration;
+
+    fn wanted(&self) -> String {
+        format!(
+            "a length of time from {} to {}, such as \"90s\", \"15m\", \"24h\" or \"7d\"",
+            age_text(self.least),
+            age_text(self.most)
+        )
+    }
+
+    fn fallback(&self) -> Duration {
+        self.default
+    }
+
+    fn default_text(&self) -> Option<String> {
+        Some(self.example())
+    }
+
+    fn example(&self) -> String {
+        format!("\"{}\"", age_text(self.default))
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
+        let text = reader.scalar(self, slot)?.into_text();
+        match age(&text).filter(|age| (self.least..=self.most).contains(age)) {
+            Some(age) => Some(age),
+            None => reader.refuse(self, slot),
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "number", "minimum": self.least.as_secs_f64(), "maximum": self.most.as_secs_f64() },
+                text_schema(r"[0-9]+(\.[0-9]+)? ?[smhdSMHD]?"),
+            ],
+        })
+    }
+}
+
+/// A number of bytes from text such as `64MiB`, `1.5 GiB` or `1048576`.
+fn bytes(text: &str) -> Option<u64> {
+    let bytes = scaled(text, &BYTE_UNITS)?;
+    // Up to the largest exact whole number an `f64` says truly whether it has a fraction.
+    (bytes.fract() == 0.0).then_some(bytes as u64)
+}
+
+/// A length of time from text such as `90s`, `1.5h` or `3600`, which are seconds.
+pub(super) fn age(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(scaled(text, &AGE_UNITS)?).ok()
+}
+
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<f64> {
+    if let Some(plain) = number(text) {
+        return Some(plain);
+    }
+    let (count, unit) = split_unit(text);
+    let (_, factor) = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    Some(number(count)? * *factor as f64)
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let (count, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len()));
+    (count.trim(), unit)
+}
+
+/// A number of bytes in the largest unit that has it whole.
+fn bytes_text(bytes: u64) -> String {
+    in_units(bytes, &BYTE_UNITS).map_or_else(|| bytes.to_string(), |(count, unit)| format!("{count}{unit}"))
+}
+
+/// A length of time in the largest unit that has it whole, or else in seconds with a fraction.
+pub(super) fn age_text(age: Duration) -> String {
+    let whole = Some(age).filter(|age| age.subsec_nanos() == 0);
+    match whole.and_then(|age| in_units(age.as_secs(), &AGE_UNITS)) {
+        Some((1, "d")) => "24h".to_owned(),
+        Some((count, unit)) => format!("{count}{unit}"),
+        None => format!("{}s", age.as_secs_f64()),
+    }
+}
+
+fn in_units(amount: u64, units: &[(&'static str, u64)]) -> Option<(u64, &'static str)> {
+    let (unit, factor) = units.iter().find(|(_, factor)| amount > 0 && amount.is_multiple_of(*factor))?;
+    Some((amount / factor, unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_binary_units_in_any_case() {
+        assert_eq!(bytes("64MiB"), Some(64 << 20));
+        assert_eq!(bytes("1.5 gib"), Some(3 << 29));
+        assert_eq!(bytes("1048576"), Some(1 << 20));
+        for text in ["64MB", "MiB", "64 Mi B", "0.3B", "-1e400", "１MiB", "64M"] {
+            assert_eq!(bytes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn ages_are_seconds_unless_they_say_otherwise() {
+        let seconds = |text| age(text).map(|age| age.as_secs_f64());
+        assert_eq!(seconds("90s"), Some(90.0));
+        assert_eq!(seconds("1.5h"), Some(5400.0));
+        assert_eq!(seconds("7d"), Some(604_800.0));
+        assert_eq!(seconds("60"), Some(60.0));
+        for text in ["-1s", "1w", "h", "1e300", "1h30m"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_shown_in_the_largest_unit_that_fits() {
+        assert_eq!((bytes_text(4 << 30), bytes_text(1000)), ("4GiB".to_owned(), "1000B".to_owned()));
+        assert_eq!(age_text(Duration::from_secs(90 * 60)), "90m");
+        assert_eq!(age_text(Duration::from_millis(1500)), "1.5s");
+    }
+}

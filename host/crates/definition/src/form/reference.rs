@@ -1,0 +1,205 @@
+//! References to code. Owns what they may look like and the advice for those that do not; whether a plugin of that
+//! name exists is for the host to find out.
+
+use saggar_job::Reference;
+use schemars::{Schema, json_schema};
+use thiserror::Error;
+
+use super::{ENV_PATTERN, Form, Reader, Slot, text_schema};
+use crate::place::Located;
+
+/// The JSON Schema's view of a reference.
+const PATTERN: &str = r"plugins(\.[A-Za-z0-9_-]+)+(#[A-Za-z0-9_-]+)?";
+
+/// Bytes of the longest reference: that of a path which every file system can hold.
+const LONGEST: usize = 255;
+
+/// The reference of `process`.
+#[derive(Clone, Copy)]
+pub(crate) struct Processor;
+
+/// The reference of an event's handler, where `""` means none.
+#[derive(Clone, Copy)]
+pub(crate) struct Handler;
+
+/// Why a text is no reference.
+#[derive(Debug, PartialEq, Eq, Error)]
+enum ReferenceError {
+    #[error("scripts are not supported by this version yet")]
+    Script,
+    #[error("a plugin's name starts with `plugins.`")]
+    Prefix,
+    #[error("there is nothing before, after or between two of its dots")]
+    EmptySegment,
+    #[error("there is nothing after its `#`")]
+    EmptyHandler,
+    #[error("a name has no `{}` in it", .0.escape_debug())]
+    Character(char),
+    #[error("it is longer than {LONGEST} characters")]
+    TooLong,
+}
+
+impl Form for Processor {
+    type Value = Option<Located<Reference>>;
+
+    fn wanted(&self) -> String {
+        "the name of a plugin".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#""plugins.mail.send""#.to_owned()
+    }
+
+    fn fallback(&self) -> Self::Value {
+        None
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        let text = reader.text(self, slot)?;
+        read(&text, slot, reader).map(Some)
+    }
+
+    fn schema(&self) -> Schema {
+        text_schema(PATTERN)
+    }
+}
+
+impl Form for Handler {
+    type Value = Option<Located<Reference>>;
+
+    fn wanted(&self) -> String {
+        "the name of a plugin, or \"\" for none".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#""plugins.mail.send""#.to_owned()
+    }
+
+    fn fallback(&self) -> Self::Value {
+        None
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        let text = reader.text(self, slot)?;
+        if text.is_empty() { Some(None) } else { read(&text, slot, reader).map(Some) }
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "type": "string", "pattern": format!("^({PATTERN}|{ENV_PATTERN})?$") })
+    }
+}
+
+fn read(text: &str, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Located<Reference>> {
+    match parse(text) {
+        Ok(value) => Some(Located { value, span: slot.span() }),
+        Err(error) if slot.is_secret() => {
+            let cause = if error == ReferenceError::Script { "a script" } else { "no plugin" };
+            let message = format!("the environment variable for `{}` names {cause}", slot.path);
+            reader.problems.error(
+                slot.span(),
+                message,
+                "set it to the name of a plugin, for example `plugins.mail.send`",
+            );
+            None
+        }
+        Err(error) => {
+            let kind = if error == ReferenceError::Script { "names a script" } else { "does not name a plugin" };
+            reader.problems.error(slot.span(), format!("`{}` {kind}: {error}", slot.path), advice(text, &error));
+            None
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Reference, ReferenceError> {
+    if text.starts_with("scripts.") {
+        return Err(ReferenceError::Script);
+    }
+    if text.len() > LONGEST {
+        return Err(ReferenceError::TooLong);
+    }
+    let path = text.strip_prefix("plugins.").ok_or(ReferenceError::Prefix)?;
+    let (plugin, handler) = path.split_once('#').map_or((path, None), |(plugin, handler)| (plugin, Some(handler)));
+    plugin.split('.').try_for_each(|segment| name(segment, ReferenceError::EmptySegment))?;
+    handler.map_or(Ok(()), |handler| name(handler, ReferenceError::EmptyHandler))?;
+    Ok(Reference { plugin: plugin.to_owned(), handler: handler.map(str::to_owned) })
+}
+
+fn name(text: &str, empty: ReferenceError) -> Result<(), ReferenceError> {
+    if text.is_empty() {
+        return Err(empty);
+    }
+    let foreign = text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '_' && *c != '-');
+    foreign.map_or(Ok(()), |character| Err(ReferenceError::Character(character)))
+}
+
+fn advice(text: &str, error: &ReferenceError) -> String {
+    if *error == ReferenceError::Script {
+        return "name a plugin instead: `plugins.mail.send` is the component `plugins/mail/send.wasm`".to_owned();
+    }
+    match mended(text) {
+        Some(reference) => {
+            let file = format!("plugins/{}.wasm", reference.plugin.replace('.', "/"));
+            format!("write `{reference}` for the component `{file}`")
+        }
+        None => "write for example `plugins.mail.send` for the component `plugins/mail/send.wasm`, or \
+                 `plugins.media#thumbnail` for one of several handlers in a component"
+            .to_owned(),
+    }
+}
+
+/// The reference that somebody meant who wrote a path, forgot the `plugins.`, or left a space.
+fn mended(text: &str) -> Option<Reference> {
+    let path = text.trim().trim_start_matches(['.', '/', '\\']).replace(['/', '\\'], ".");
+    let path = path.strip_suffix(".wasm").unwrap_or(&path);
+    let is_prefixed = path.get(..8).is_some_and(|prefix| prefix.eq_ignore_ascii_case("plugins."));
+    let path = if is_prefixed { path.get(8..)? } else { path };
+    parse(&format!("plugins.{path}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_a_plugin_and_maybe_one_of_its_handlers() {
+        let plain = parse("plugins.mail.send").unwrap();
+        assert_eq!((plain.plugin.as_str(), plain.handler), ("mail.send", None));
+        let named = parse("plugins.Media_2#thumb-nail").unwrap();
+        assert_eq!((named.plugin.as_str(), named.handler.as_deref()), ("Media_2", Some("thumb-nail")));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        use ReferenceError::{Character, EmptyHandler, EmptySegment, Prefix, Script, TooLong};
+        let cases = [
+            ("scripts.task.Send", Script),
+            ("", Prefix),
+            ("send", Prefix),
+            ("plugins", Prefix),
+            ("Plugins.mail", Prefix),
+            ("models.user.Find", Prefix),
+            ("plugins.", EmptySegment),
+            ("plugins...x", EmptySegment),
+            ("plugins.a.", EmptySegment),
+            ("plugins.#x", EmptySegment),
+            ("plugins.a#", EmptyHandler),
+            ("plugins.a#b#c", Character('#')),
+            ("plugins.a/../b", Character('/')),
+            ("plugins.a b", Character(' ')),
+            ("plugins.a\0", Character('\0')),
+        ];
+        for (text, error) in cases {
+            assert_eq!(parse(text), Err(error), "{text:?}");
+        }
+        assert_eq!(parse(&format!("plugins.{}", "a".repeat(300))), Err(TooLong));
+    }
+
+    #[test]
+    fn likely_mistakes_are_mended() {
+        let mended = |text| mended(text).map(|reference| reference.to_string());
+        assert_eq!(mended("plugins/mail/send.wasm").as_deref(), Some("plugins.mail.send"));
+        assert_eq!(mended("mail.send").as_deref(), Some("plugins.mail.send"));
+        assert_eq!(mended("Plugins.mail ").as_deref(), Some("plugins.mail"));
+        assert_eq!(mended("plugins...x"), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! The name of a task. Owns which names there are, how two are compared, and how a file's path becomes one.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+/// Bytes of the longest id. Ids become keys in stores, labels of metrics and parts of URLs, none of which like long
+/// names.
+const LONGEST_ID: usize = 128;
+
+/// What a task file's name may end with, besides its extension.
+const SUFFIXES: [&str; 2] = [".task", ".tsk"];
+
+/// A task's id: segments of letters, digits, `_` and `-`, with dots between them. Two ids that differ only in case
+/// are equal, have the same order and the same hash; the spelling is kept for people.
+#[derive(Debug, Clone)]
+pub struct TaskId {
+    spelling: Arc<str>,
+    folded: Arc<str>,
+}
+
+/// Why a text is no task id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TaskIdError {
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// There is nothing before, after or between dots.
+    #[error("there is nothing before, after or between two of its dots")]
+    EmptySegment,
+    /// It has a character that no id has.
+    #[error("it has the character `{}` in it", .0.escape_debug())]
+    Character(char),
+    /// It is longer than 128 bytes.
+    #[error("it is longer than {LONGEST_ID} characters")]
+    TooLong,
+}
+
+impl TaskId {
+    /// Checks `text` and makes it an id.
+    pub fn parse(text: &str) -> Result<Self, TaskIdError> {
+        if text.is_empty() {
+            return Err(TaskIdError::Empty);
+        }
+        if text.len() > LONGEST_ID {
+            return Err(TaskIdError::TooLong);
+        }
+        let is_allowed = |c: &char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(c);
+        if let Some(character) = text.chars().find(|c| !is_allowed(c)) {
+            return Err(TaskIdError::Character(character));
+        }
+        if text.split('.').any(str::is_empty) {
+            return Err(TaskIdError::EmptySegment);
+        }
+        Ok(Self { spelling: text.into(), folded: fold(text).into() })
+    }
+
+    /// The id of the task in a file, given by its path below `tasks/` with `/` between the parts:
+    /// `mail/send.task.yao` is `mail.send`.
+    pub(crate) fn of_file(path: &str) -> Result<Self, TaskIdError> {
+        let stem = path.rsplit_once('.').map_or(path, |(stem, _extension)| stem);
+        let suffix = SUFFIXES.iter().find_map(|suffix| {
+            let at = stem.len().checked_sub(suffix.len())?;
+            stem.get(at..)?.eq_ignore_ascii_case(suffix).then_some(at)
+        });
+        let stem = suffix.and_then(|at| stem.get(..at)).unwrap_or(stem);
+        Self::parse(&stem.replace('/', "."))
+    }
+
+    /// The id as its file spells it.
+    pub fn as_str(&self) -> &str {
+        &self.spelling
+    }
+
+    /// The id in lower case: the same text for all spellings, to use as a key.
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+}
+
+/// `text` as ids are compared.
+pub(crate) fn fold(text: &str) -> String {
+    text.to_ascii_lowercase()
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.spelling)
+    }
+}
+
+impl PartialEq for TaskId {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded == other.folded
+    }
+}
+
+impl Eq for TaskId {}
+
+impl Hash for TaskId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded.hash(state);
+    }
+}
+
+impl Ord for TaskId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded.cmp(&other.folded)
+    }
+}
+
+impl PartialOrd for TaskId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Serialize for TaskId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.spelling)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str) -> String {
+        TaskId::of_file(path).map_or_else(|error| error.to_string(), |id| id.to_string())
+    }
+
+    #[test]
+    fn an_id_is_the_path_with_dots_and_without_its_endings() {
+        assert_eq!(of("test.yao"), "test");
+        assert_eq!(of("mail/send.task.yao"), "mail.send");
+        assert_eq!(of("mail/send.TSK.jsonc"), "mail.send");
+        assert_eq!(of("task.json"), "task");
+        assert_eq!(of("a/task/tsk.yao"), "a.task.tsk");
+        assert_eq!(of("mail.send.yao"), "mail.send");
+    }
+
+    #[test]
+    fn ids_that_no_url_or_store_would_like_are_refused() {
+        assert_eq!(TaskId::parse(""), Err(TaskIdError::Empty));
+        assert_eq!(TaskId::of_file("a..b.yao"), Err(TaskIdError::EmptySegment));
+        assert_eq!(TaskId::of_file("a b.yao"), Err(TaskIdError::Character(' ')));
+        assert_eq!(TaskId::of_file("任务.yao"), Err(TaskIdError::Character('任')));
+        assert_eq!(TaskId::parse(&"x".repeat(129)), Err(TaskIdError::TooLong));
+    }
+
+    #[test]
+    fn ids_compare_without_case_and_keep_their_spelling() {
+        let (a, b) = (TaskId::parse("Mail.Send").unwrap(), TaskId::parse("mail.send").unwrap());
+        assert_eq!(a, b);
+        assert_eq!(a.cmp(&b), Ordering::Equal);
+        assert_eq!((a.as_str(), a.folded()), ("Mail.Send", "mail.send"));
+    }
+}

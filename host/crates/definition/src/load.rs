@@ -1,0 +1,93 @@
+//! All task files of an app to a catalog and all of their problems. Owns the way of a file through the crate and
+//! which tasks clash; finding and reading files is `files`'.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::files::{self, Found};
+use crate::form::{Environment, Reader};
+use crate::id::TaskId;
+use crate::place::Source;
+use crate::problems::Problems;
+use crate::resolve;
+use crate::syntax::{self, Dialect};
+use crate::task::Task;
+
+/// What an app's task files hold.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The tasks without errors.
+    pub catalog: Catalog,
+    /// All problems of all other files, in the order of files and lines.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether any problem is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Loads the task files of the app in `app_dir`. Good tasks are in the catalog whatever is wrong with others; of two
+/// files with one id, neither is. Hidden files are passed over. Reads files and waits for them; asks `env` for the
+/// values of `$ENV.NAME`.
+pub fn load(app_dir: &Path, env: Environment<'_>) -> Loaded {
+    let (found, mut diagnostics) = files::find(app_dir);
+    let clashing = clashes(&found, &mut diagnostics);
+    let mut tasks = Vec::new();
+    for file in &found {
+        match file.read().and_then(|bytes| read_task(&file.file, &bytes, env)) {
+            Ok(task) if clashing.contains(&task.id) => {}
+            Ok(task) => tasks.push(Arc::new(task)),
+            Err(problems) => diagnostics.extend(problems),
+        }
+    }
+    // A stable sort: of one file, they are in the order of its lines already.
+    diagnostics.sort_by(|a, b| a.place.file.cmp(&b.place.file));
+    Loaded { catalog: tasks.into_iter().collect(), diagnostics }
+}
+
+/// Reads one task from the content of a file. `file` is the file's path relative to the app's directory, such as
+/// `tasks/mail/send.task.yao`: it gives the id, and its extension says what the text may contain. The error has all
+/// problems of the file.
+pub fn read_task(file: &str, bytes: &[u8], env: Environment<'_>) -> Result<Task, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let id = files::task_id(file).map_err(|problem| problems.push(problem)).ok();
+    let text = files::decode(file, bytes).map_err(|problem| problems.push(problem)).ok();
+    let task = text.and_then(|text| parse(Source { file: file.to_owned(), text }, id, env, &mut problems));
+    task.ok_or(problems)
+}
+
+fn parse(source: Source, id: Option<TaskId>, env: Environment<'_>, found: &mut Vec<Diagnostic>) -> Option<Task> {
+    let source = Arc::new(source);
+    let mut problems = Problems::new(Arc::clone(&source));
+    let tree = syntax::parse(&source.text, Dialect::of_file(&source.file), &mut problems);
+    let mut reader = Reader::new(problems, env);
+    let task = tree.and_then(|tree| resolve::file(id, &tree, &mut reader));
+    found.extend(reader.problems.finish());
+    task
+}
+
+/// The ids that more than one file has.
+fn clashes(found: &[Found], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<TaskId> {
+    let mut first: BTreeMap<TaskId, &str> = BTreeMap::new();
+    let mut clashing = BTreeSet::new();
+    for file in found {
+        let Ok(id) = files::task_id(&file.file) else { continue };
+        let Some(other) = first.get(&id) else {
+            first.insert(id, &file.file);
+            continue;
+        };
+        let message = format!("the task `{id}` is already defined by `{other}`");
+        let help = "rename one of the two files; neither is used until then. Case does not count in ids, and a dot in a \
+                    file's name is the same as a folder";
+        let diagnostic = Diagnostic::error(Place::file(file.file.as_str()), message).with_help(help);
+        diagnostics.push(diagnostic.with_related(Place::file(*other), "has the same id"));
+        clashing.insert(id);
+    }
+    clashing
+}

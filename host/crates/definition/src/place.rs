@@ -1,0 +1,97 @@
+//! Where something stands in a text. Owns the arithmetic of lines and columns; what is said about a place is
+//! `diagnostic`'s.
+
+use serde::Serialize;
+
+/// A part of a text, in bytes from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last one.
+    pub end: usize,
+}
+
+/// A value together with the part of the task file that it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands in the [`Source`] of its task.
+    pub span: Span,
+}
+
+/// A place as people count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1, in characters.
+    pub column: u32,
+    /// The same place in bytes.
+    pub span: Span,
+}
+
+/// A file and its text, kept as long as somebody may want to show a line of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path relative to the app's directory, with `/` on every system.
+    pub file: String,
+    /// The whole text.
+    pub text: String,
+}
+
+impl Source {
+    /// The line and column of `span`. A span that does not fit the text is moved to the nearest place in it.
+    pub fn position(&self, span: Span) -> Position {
+        let span = self.fit(span);
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.matches('\n').count();
+        let column = before.get(line_start..).unwrap_or_default().chars().count();
+        Position { line: from_one(line), column: from_one(column), span }
+    }
+
+    /// The part of `span` on its first line: what is worth underlining of a value that covers many lines.
+    pub(crate) fn first_line(&self, span: Span) -> Span {
+        let span = self.fit(span);
+        let text = self.text.get(span.start..span.end).unwrap_or_default();
+        let length = text.find(['\n', '\r']).unwrap_or(text.len());
+        Span { start: span.start, end: span.start + length }
+    }
+
+    fn fit(&self, span: Span) -> Span {
+        let start = self.text.floor_char_boundary(span.start);
+        Span { start, end: self.text.floor_char_boundary(span.end).max(start) }
+    }
+}
+
+/// A count from 0 as people count.
+fn from_one(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str, start: usize) -> (u32, u32) {
+        let source = Source { file: String::new(), text: text.into() };
+        let position = source.position(Span { start, end: start });
+        (position.line, position.column)
+    }
+
+    #[test]
+    fn columns_count_characters_and_lines_count_from_one() {
+        assert_eq!(at("", 0), (1, 1));
+        assert_eq!(at("ab\ncd", 4), (2, 2));
+        assert_eq!(at("测试x", 6), (1, 3));
+        assert_eq!(at("a\r\nb", 3), (2, 1));
+    }
+
+    #[test]
+    fn a_span_outside_of_the_text_is_moved_into_it() {
+        assert_eq!(at("ab", 99), (1, 3));
+        assert_eq!(at("测", 1), (1, 1));
+    }
+}

@@ -1,0 +1,129 @@
+//! An object as it stands in the file: its known keys, each with its place. Owns duplicate, missing and unknown keys
+//! and the search for what an unknown one was meant to be; values are their form's.
+
+use std::collections::HashMap;
+
+use jsonc_parser::ast::{Object, Value};
+use jsonc_parser::common::Ranged;
+
+use crate::diagnostic::Diagnostic;
+use crate::form::{Form, Keys, Reader, Slot, clipped};
+use crate::keys::{self, Key};
+use crate::place::Span;
+use crate::suggest;
+
+/// An object with known keys, their values not read yet.
+pub(crate) struct RawObject<'a> {
+    path: String,
+    span: Span,
+    entries: HashMap<&'a str, Entry<'a>>,
+}
+
+struct Entry<'a> {
+    key: Span,
+    value: &'a Value<'a>,
+}
+
+impl<'a> RawObject<'a> {
+    /// The object in `slot`. `None` means that it is none, which `reader` knows by then.
+    pub(crate) fn open(form: &impl Form, slot: &Slot<'a>, reader: &mut Reader<'_>) -> Option<Self> {
+        match slot.value {
+            Value::Object(object) => Some(Self::of(object, slot.path.clone(), form.keys(), reader)),
+            _ => reader.refuse(form, slot),
+        }
+    }
+
+    /// The object of a whole file.
+    pub(crate) fn root(object: &'a Object<'a>, reader: &mut Reader<'_>) -> Self {
+        Self::of(object, String::new(), keys::TASK, reader)
+    }
+
+    fn of(object: &'a Object<'a>, path: String, known: Keys, reader: &mut Reader<'_>) -> Self {
+        let mut raw = Self { path, span: object.range().into(), entries: HashMap::new() };
+        for property in &object.properties {
+            let name = property.name.as_str();
+            let entry = Entry { key: property.name.range().into(), value: &property.value };
+            if let Some(first) = raw.entries.get(name) {
+                raw.report_duplicate(name, first.key, entry.key, reader);
+                continue;
+            }
+            if !known.iter().any(|key| key.name() == name) {
+                raw.report_unknown(name, entry.key, known, reader);
+            }
+            raw.entries.insert(name, entry);
+        }
+        raw
+    }
+
+    /// The value of `key`, or the key's fallback if it is missing or was refused.
+    pub(crate) fn read<F: Form>(&self, key: &Key<F>, reader: &mut Reader<'_>) -> F::Value {
+        let Some(entry) = self.entries.get(key.name) else {
+            if key.is_required {
+                self.report_missing(key, reader);
+            }
+            return key.form.fallback();
+        };
+        let slot = Slot { path: self.full_name(key.name), value: entry.value };
+        key.form.read(&slot, reader).unwrap_or_else(|| key.form.fallback())
+    }
+
+    /// Where the value of a key stands, if it is there.
+    pub(crate) fn span_of<F: Form>(&self, key: &Key<F>) -> Option<Span> {
+        self.entries.get(key.name).map(|entry| entry.value.range().into())
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn report_missing<F: Form>(&self, key: &Key<F>, reader: &mut Reader<'_>) {
+        let brace = Span { start: self.span.start, end: self.span.start + 1 };
+        let message = format!("`{}` is missing", self.full_name(key.name));
+        reader.problems.error(
+            brace,
+            message,
+            format!("add it, for example `\"{}\": {}`", key.name, key.form.example()),
+        );
+    }
+
+    fn report_duplicate(&self, name: &str, first: Span, second: Span, reader: &mut Reader<'_>) {
+        let message = format!("`{}` is written twice", self.full_name(&clipped(name)));
+        let diagnostic = Diagnostic::error(reader.problems.place(second), message)
+            .with_help("keep one of the two")
+            .with_related(reader.problems.place(first), "first here");
+        reader.problems.add(diagnostic);
+    }
+
+    fn report_unknown(&self, name: &str, span: Span, known: Keys, reader: &mut Reader<'_>) {
+        // A name that fills a file would be looked for as often as the file has keys.
+        if reader.problems.is_full() {
+            return reader.problems.leave_out();
+        }
+        let message = match self.path.as_str() {
+            "" => format!("unknown key `{}`", clipped(name)),
+            path => format!("unknown key `{}` in `{path}`", clipped(name)),
+        };
+        reader.problems.error(span, message, advice(name, known));
+    }
+}
+
+/// What somebody may have meant who wrote `name` where only the keys `known` are.
+fn advice(name: &str, known: Keys) -> String {
+    if let Some(key) = known.iter().find(|key| key.aliases().contains(&name)) {
+        return format!("write `{}`", key.name());
+    }
+    if let Some(parent) = keys::TASK.iter().find(|key| key.keys().iter().any(|inner| inner.name() == name)) {
+        return format!("write it in `{0}`: `\"{0}\": {{\"{name}\": …}}`", parent.name());
+    }
+    if keys::TASK.iter().any(|key| key.name() == name) {
+        return format!("write `{name}` in the task itself, outside of these braces");
+    }
+    match suggest::nearest(name, known.iter().map(|key| key.name())) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("the keys here are {}", listed(known)),
+    }
+}
+
+fn listed(known: Keys) -> String {
+    known.iter().map(|key| format!("`{}`", key.name())).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,251 @@
+//! From an object of known keys to a valid task. Owns the objects inside of a task and the rules between keys; what
+//! one value may look like is its form's.
+
+use std::sync::Arc;
+
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged;
+use saggar_job::RetryPolicy;
+use schemars::{Schema, json_schema};
+
+use crate::form::{Form, Keys, Reader, Slot, object_schema};
+use crate::id::TaskId;
+use crate::keys;
+use crate::raw::RawObject;
+use crate::task::{Handlers, Retention, SandboxRequest, Task};
+
+/// The value of `attempt_after`: a number, or an object that says how the wait grows.
+#[derive(Clone, Copy)]
+pub(crate) struct WaitBeforeRetry;
+
+/// The value of `event`.
+#[derive(Clone, Copy)]
+pub(crate) struct Event;
+
+/// The value of `sandbox`.
+#[derive(Clone, Copy)]
+pub(crate) struct Sandbox;
+
+/// The value of `retention`.
+#[derive(Clone, Copy)]
+pub(crate) struct RetentionForm;
+
+/// The task in the syntax tree of a whole file. `None` means that there is no id, or that something in the file is
+/// wrong, which `reader` knows.
+pub(crate) fn file(id: Option<TaskId>, tree: &Value<'_>, reader: &mut Reader<'_>) -> Option<Task> {
+    let Some(object) = tree.as_object() else {
+        let help = "the least that a task has is `{\"process\": \"plugins.mail.send\"}`";
+        reader.problems.error(tree.range().into(), "a task is an object", help);
+        return None;
+    };
+    let raw = RawObject::root(object, reader);
+    task(id, &raw, reader)
+}
+
+fn task(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Option<Task> {
+    let process = raw.read(&keys::PROCESS, reader);
+    let name = raw.read(&keys::NAME, reader);
+    let worker_nums = raw.read(&keys::WORKER_NUMS, reader);
+    let size = raw.read(&keys::SIZE, reader);
+    let timeout = raw.read(&keys::TIMEOUT, reader);
+    let retries = raw.read(&keys::ATTEMPTS, reader);
+    let wait = raw.read(&keys::ATTEMPT_AFTER, reader);
+    let handlers = raw.read(&keys::EVENT, reader);
+    let sandbox = raw.read(&keys::SANDBOX, reader);
+    let retention = raw.read(&keys::RETENTION, reader);
+    if !reader.problems.is_empty() {
+        return None;
+    }
+    let id = id?;
+    Some(Task {
+        name: name.unwrap_or_else(|| id.to_string()),
+        id,
+        process: process?,
+        handlers,
+        worker_nums: u32::try_from(worker_nums).ok()?,
+        size: u32::try_from(size).ok()?,
+        timeout,
+        retry: RetryPolicy { retries: u32::try_from(retries).ok()?, ..wait },
+        sandbox,
+        retention,
+        source: Arc::clone(reader.problems.source()),
+    })
+}
+
+impl Form for WaitBeforeRetry {
+    type Value = RetryPolicy;
+
+    fn wanted(&self) -> String {
+        format!("{}, or an object", keys::WAIT_DELAY.form.wanted())
+    }
+
+    fn example(&self) -> String {
+        r#"{"delay": 200, "backoff": "exponential"}"#.to_owned()
+    }
+
+    fn fallback(&self) -> RetryPolicy {
+        RetryPolicy { delay_ms: keys::WAIT_DELAY.form.fallback(), ..RetryPolicy::default() }
+    }
+
+    fn default_text(&self) -> Option<String> {
+        keys::WAIT_DELAY.form.default_text()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<RetryPolicy> {
+        if slot.value.as_object().is_some() {
+            let raw = RawObject::open(self, slot, reader)?;
+            return wait(&raw, slot, reader);
+        }
+        if slot.value.as_number_lit().is_none() && slot.value.as_string_lit().is_none() {
+            return reader.refuse(self, slot);
+        }
+        let delay_ms = keys::WAIT_DELAY.form.read(slot, reader)?;
+        Some(RetryPolicy { delay_ms, ..RetryPolicy::default() })
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "anyOf": [keys::WAIT_DELAY.form.schema(), object_schema(keys::WAIT)] })
+    }
+
+    fn keys(&self) -> Keys {
+        keys::WAIT
+    }
+}
+
+fn wait(raw: &RawObject<'_>, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<RetryPolicy> {
+    let policy = RetryPolicy {
+        retries: 0,
+        delay_ms: raw.read(&keys::WAIT_DELAY, reader),
+        backoff: raw.read(&keys::WAIT_BACKOFF, reader),
+        max_delay_ms: raw.read(&keys::WAIT_MAX, reader),
+        jitter: raw.read(&keys::WAIT_JITTER, reader),
+    };
+    let max_span = raw.span_of(&keys::WAIT_MAX).filter(|_| policy.max_delay_ms < policy.delay_ms);
+    if let Some(span) = max_span {
+        let message = format!("`{}.max` is shorter than the delay, which is {} ms", slot.path, policy.delay_ms);
+        reader.problems.error(span, message, "write at least the delay, or leave it out to have no limit");
+    }
+    Some(policy)
+}
+
+impl Form for Event {
+    type Value = Handlers;
+
+    fn wanted(&self) -> String {
+        "an object".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#"{"success": "plugins.mail.sent"}"#.to_owned()
+    }
+
+    fn fallback(&self) -> Handlers {
+        Handlers::default()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Handlers> {
+        let raw = RawObject::open(self, slot, reader)?;
+        Some(Handlers {
+            next: raw.read(&keys::EVENT_NEXT, reader),
+            add: raw.read(&keys::EVENT_ADD, reader),
+            progress: raw.read(&keys::EVENT_PROGRESS, reader),
+            success: raw.read(&keys::EVENT_SUCCESS, reader),
+            error: raw.read(&keys::EVENT_ERROR, reader),
+        })
+    }
+
+    fn schema(&self) -> Schema {
+        object_schema(keys::EVENTS)
+    }
+
+    fn keys(&self) -> Keys {
+        keys::EVENTS
+    }
+}
+
+impl Form for Sandbox {
+    type Value = SandboxRequest;
+
+    fn wanted(&self) -> String {
+        "an object".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#"{"memory": "64MiB"}"#.to_owned()
+    }
+
+    fn fallback(&self) -> SandboxRequest {
+        SandboxRequest::default()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<SandboxRequest> {
+        let raw = RawObject::open(self, slot, reader)?;
+        Some(SandboxRequest {
+            memory_bytes: raw.read(&keys::SANDBOX_MEMORY, reader),
+            reuse: u32::try_from(raw.read(&keys::SANDBOX_REUSE, reader)).ok()?,
+            event_timeout: raw.read(&keys::SANDBOX_EVENT_TIMEOUT, reader),
+            http: raw.read(&keys::SANDBOX_HTTP, reader),
+            env: raw.read(&keys::SANDBOX_ENV, reader),
+            dirs: raw.read(&keys::SANDBOX_DIRS, reader),
+        })
+    }
+
+    fn schema(&self) -> Schema {
+        object_schema(keys::REQUESTS)
+    }
+
+    fn keys(&self) -> Keys {
+        keys::REQUESTS
+    }
+}
+
+impl Default for SandboxRequest {
+    fn default() -> Self {
+        Self {
+            memory_bytes: keys::SANDBOX_MEMORY.form.default,
+            reuse: u32::try_from(keys::SANDBOX_REUSE.form.default).unwrap_or(1),
+            event_timeout: keys::SANDBOX_EVENT_TIMEOUT.form.default,
+            http: Vec::new(),
+            env: Vec::new(),
+            dirs: Vec::new(),
+        }
+    }
+}
+
+impl Form for RetentionForm {
+    type Value = Retention;
+
+    fn wanted(&self) -> String {
+        "an object".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#"{"success": "24h", "failure": "7d"}"#.to_owned()
+    }
+
+    fn fallback(&self) -> Retention {
+        Retention::default()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Retention> {
+        let raw = RawObject::open(self, slot, reader)?;
+        Some(Retention {
+            success: raw.read(&keys::RETENTION_SUCCESS, reader),
+            failure: raw.read(&keys::RETENTION_FAILURE, reader),
+        })
+    }
+
+    fn schema(&self) -> Schema {
+        object_schema(keys::ENDINGS)
+    }
+
+    fn keys(&self) -> Keys {
+        keys::ENDINGS
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { success: keys::RETENTION_SUCCESS.form.default, failure: keys::RETENTION_FAILURE.form.default }
+    }
+}

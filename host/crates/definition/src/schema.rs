@@ -1,0 +1,31 @@
+//! The JSON Schema of a task file, for editors. Owns the frame; keys, limits and words come from `keys`.
+
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::form::object_schema;
+use crate::keys;
+
+/// A task file as the schema's generator sees it.
+struct TaskFile;
+
+impl JsonSchema for TaskFile {
+    fn schema_name() -> Cow<'static, str> {
+        "Saggar task".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut schema = object_schema(keys::TASK);
+        let description = "A task of Saggar: what runs, how often at once, how long, and what is told of it. Any text \
+                           may be \"$ENV.NAME\", which stands for the value of an environment variable.";
+        schema.insert("description".to_owned(), description.into());
+        schema
+    }
+}
+
+/// The JSON Schema (draft 07, which editors understand best) of a task file.
+pub fn schema() -> serde_json::Value {
+    SchemaSettings::draft07().into_generator().into_root_schema_for::<TaskFile>().to_value()
+}

@@ -1,0 +1,39 @@
+//! Which known name somebody may have meant.
+
+/// Bytes of the longest name that is looked at. No known name is nearly as long, and comparing costs its length.
+const LONGEST_NAME: usize = 160;
+
+/// The candidate that is most like `name`, if one is like it at all: at most a third of its letters differ, where
+/// case and `-` for `_` do not count.
+pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    if name.len() > LONGEST_NAME {
+        return None;
+    }
+    let name = comparable(name);
+    let tolerance = (name.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&name, &comparable(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= tolerance)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+fn comparable(name: &str) -> String {
+    name.to_lowercase().replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn typing_errors_find_their_name_and_other_words_find_none() {
+        let known = ["process", "timeout", "worker_nums"];
+        assert_eq!(nearest("proces", known), Some("process"));
+        assert_eq!(nearest("Worker-Num", known), Some("worker_nums"));
+        assert_eq!(nearest("tiemout", known), Some("timeout"));
+        assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest(&"x".repeat(10_000), known), None);
+    }
+}

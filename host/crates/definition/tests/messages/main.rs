@@ -1,0 +1,33 @@
+//! What people read when a task file is wrong. The snapshots are the specification: read them as a user would.
+
+mod keys;
+mod references;
+mod syntax;
+mod values;
+
+use saggar_definition::read_task;
+
+/// Between the cases of one snapshot.
+const NEXT: &str = "\n\n----\n\n";
+
+/// All problems of a file with this text, as people see them.
+fn problems_in(file: &str, text: &str) -> String {
+    let env = |name: &str| match name {
+        "WORKERS" => Some("hunter2".to_owned()),
+        "CODE" => Some("scripts.hunter2".to_owned()),
+        _ => None,
+    };
+    match read_task(file, text.as_bytes(), &env) {
+        Ok(task) => format!("no problem: {}", task.id),
+        Err(diagnostics) => diagnostics.iter().map(|d| d.render(false)).collect::<Vec<_>>().join("\n\n"),
+    }
+}
+
+fn problems(text: &str) -> String {
+    problems_in("tasks/t.yao", text)
+}
+
+/// All problems of a task whose only fault can be in these lines.
+fn problems_with(lines: &str) -> String {
+    problems(&format!("{{\"process\": \"plugins.x\",\n{lines}}}"))
+}

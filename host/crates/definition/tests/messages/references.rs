@@ -1,0 +1,50 @@
+//! Names of code.
+
+use super::{NEXT, problems, problems_with};
+use saggar_definition::read_task;
+use saggar_job::Role;
+
+fn process(text: &str) -> String {
+    problems(&format!("{{\"process\": \"{text}\"}}"))
+}
+
+#[test]
+fn scripts_are_told_apart() {
+    let shown = [process("scripts.task.Send"), problems_with("\"event\": {\"next\": \"scripts.task.NextID\"}")];
+    insta::assert_snapshot!(shown.join(NEXT));
+}
+
+#[test]
+fn names_that_are_no_plugins() {
+    let shown = [
+        process(""),
+        process("send"),
+        process("plugins...x"),
+        process("plugins/mail/send.wasm"),
+        process("plugins.a.."),
+        process("plugins.media#"),
+        process("plugins.测试"),
+        problems("{\"process\": 7, \"event\": {\"add\": null, \"success\": [\"plugins.x\"]}}"),
+    ];
+    insta::assert_snapshot!(shown.join(NEXT));
+}
+
+#[test]
+fn the_environment_is_not_shown() {
+    let text = "{\"process\": \"$ENV.CODE\", \"worker_nums\": \"$ENV.WORKERS\",\n\"size\": \"$ENV.UNSET\", \"name\": \"$ENV.a b\",\n\
+                \"sandbox\": {\"memory\": \"$ENV.WORKERS\", \"http\": [\"$ENV.WORKERS\"]}}";
+    let shown = problems(text);
+    assert!(!shown.contains("hunter2"), "{shown}");
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn the_host_can_point_at_a_reference_and_at_a_request() {
+    let text = b"{\n  \"process\": \"plugins.mail\",\n  \"sandbox\": {\"http\": [\"https://a.example\"]}\n}";
+    let task = read_task("tasks/t.yao", text, &|_| None).unwrap();
+    let missing = task.diagnose(Role::Processor, "there is no `plugins/mail.wasm`", "build it");
+    let nowhere = task.diagnose(Role::AddHandler, "there is no handler", "add one");
+    let refused = task.diagnose_at(task.sandbox.http[0].span, "HTTP is not granted", "ask the operator");
+    let shown = [missing.render(false), nowhere.render(false), refused.render(false)];
+    insta::assert_snapshot!(shown.join(NEXT));
+}

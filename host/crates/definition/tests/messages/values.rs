@@ -1,0 +1,100 @@
+//! Values that are out of range or of the wrong kind, and those that are right in an unusual spelling.
+
+use std::time::Duration;
+
+use super::{NEXT, problems_with};
+use saggar_definition::{Task, read_task};
+use saggar_job::Backoff;
+
+fn task(lines: &str) -> Task {
+    let text = format!("{{\"process\": \"plugins.x\", {lines}}}");
+    let env = |name: &str| (name == "N").then(|| "7".to_owned());
+    read_task("tasks/t.yao", text.as_bytes(), &env).unwrap_or_else(|problems| panic!("{}", problems[0].render(false)))
+}
+
+#[test]
+fn defaults_are_those_of_the_document() {
+    let task = task("");
+    assert_eq!((task.name.as_str(), task.worker_nums, task.size), ("t", 1, 1024));
+    assert_eq!(task.timeout, Duration::from_secs(300));
+    assert_eq!(task.retry, saggar_job::RetryPolicy::default());
+    assert_eq!((task.sandbox.memory_bytes, task.sandbox.reuse), (64 << 20, 10_000));
+    assert_eq!(task.sandbox.event_timeout, Duration::from_secs(10));
+    assert_eq!(task.retention.success, Duration::from_secs(24 * 3600));
+    assert_eq!(task.retention.failure, Duration::from_secs(7 * 24 * 3600));
+    assert_eq!(task.references().count(), 1);
+}
+
+#[test]
+fn numbers_may_be_text_or_come_from_the_environment() {
+    let task =
+        task(r#""worker_nums": "4", "size": "$ENV.N", "timeout": "0.5", "attempts": 3.0, "attempt_after": "1e3""#);
+    assert_eq!((task.worker_nums, task.size, task.timeout), (4, 7, Duration::from_millis(500)));
+    assert_eq!((task.retry.retries, task.retry.delay_ms, task.retry.max_attempts()), (3, 1000, 4));
+}
+
+#[test]
+fn zero_and_nothing_mean_the_default() {
+    let task =
+        task(r#""timeout": 0, "name": " ", "event": {"next": ""}, "version": 1, "$schema": "x", "comment": [null]"#);
+    assert_eq!((task.timeout, task.name.as_str()), (Duration::from_secs(300), "t"));
+    assert!(task.handlers.next.is_none());
+}
+
+#[test]
+fn objects_say_more() {
+    let task = task(
+        r#""attempt_after": {"delay": 100, "backoff": "exponential", "max": 60000, "jitter": 0.1},
+           "retention": {"success": "90s", "failure": 60},
+           "sandbox": {"memory": "1 GiB", "reuse": 1, "event_timeout": 2.5, "env": ["LANG"], "http": ["https://a.b"],
+                       "dirs": ["data", {"path": "out", "write": true}]}"#,
+    );
+    assert_eq!((task.retry.delay_ms, task.retry.backoff, task.retry.max_delay_ms), (100, Backoff::Exponential, 60_000));
+    assert_eq!(task.retention.success, Duration::from_secs(90));
+    assert_eq!((task.sandbox.memory_bytes, task.sandbox.reuse), (1 << 30, 1));
+    let dirs: Vec<_> = task.sandbox.dirs.iter().map(|dir| (dir.value.path.as_str(), dir.value.write)).collect();
+    assert_eq!(dirs, [("data", false), ("out", true)]);
+}
+
+#[test]
+fn counts_out_of_range() {
+    for value in ["0", "-1", "\"ten\"", "1.5", "1025", "null", "true", "[1]", "{}", "1e400", "\"\""] {
+        assert!(problems_with(&format!("\"worker_nums\": {value}")).contains("from 1 to 1,024"), "{value}");
+    }
+    let lines = "\"worker_nums\": 0,\n\"size\": \"ten\",\n\"attempts\": -1";
+    insta::assert_snapshot!(problems_with(lines));
+}
+
+#[test]
+fn times_out_of_range() {
+    for value in ["-1", "1e300", "\"NaN\"", "\"inf\"", "1e-9", "2592001", "null", "false"] {
+        assert!(problems_with(&format!("\"timeout\": {value}")).contains("from 0.001 to 2,592,000"), "{value}");
+    }
+    let lines = "\"timeout\": \"5m\",\n\"attempt_after\": 1e300,\n\"sandbox\": {\"event_timeout\": 0},\n\"retention\": {\"success\": \"1w\"}";
+    insta::assert_snapshot!(problems_with(lines));
+}
+
+#[test]
+fn waits_that_make_no_sense() {
+    let lines = "\"attempt_after\": {\"delay\": 5000, \"max\": 100,\n \"backoff\": \"exponental\", \"jitter\": 2}";
+    let shown = [problems_with(lines), problems_with("\"attempt_after\": [200]")];
+    insta::assert_snapshot!(shown.join(NEXT));
+}
+
+#[test]
+fn requests_that_make_no_sense() {
+    let lines = "\"sandbox\": {\n  \"memory\": \"64MB\",\n  \"http\": [\"https://a.example/path\", \"a.example\", 5],\n  \
+                 \"env\": \"HOME\",\n  \"dirs\": [\"../up\", {\"write\": 1}]\n}";
+    let shown = [
+        problems_with(lines),
+        problems_with("\"sandbox\": 5, \"event\": null, \"retention\": \"7d\""),
+        problems_with("\"sandbox\": {\"memory\": 1000}"),
+    ];
+    insta::assert_snapshot!(shown.join(NEXT));
+}
+
+#[test]
+fn labels_are_one_line_of_text() {
+    let shown = [problems_with("\"name\": \"a\\nb\""), problems_with("\"name\": 5")];
+    insta::assert_snapshot!(shown.join(NEXT));
+}
