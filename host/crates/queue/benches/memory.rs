@@ -1,0 +1,81 @@
+//! What a job costs in the memory store: add, claim and finish through the queue, on one thread.
+
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use saggar_job::{Outcome, SystemClock, TaskKey};
+use saggar_queue::{MemoryStore, NewJob, Queue, Retention, Rules, TaskQueue};
+
+/// No step of the memory store waits, so one poll is enough and no runtime stands between us and the cost.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the memory store waited"),
+    }
+}
+
+fn queue(waiting: usize) -> Arc<TaskQueue> {
+    let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
+    let retention = Retention { success_ms: 0, failure_ms: 0 };
+    let rules = Rules { size: usize::MAX, retention, ..Rules::default() };
+    let task = now(queue.open(TaskKey::new("default", "bench"), rules)).unwrap();
+    let args: Arc<str> = "[1]".into();
+    for _ in 0..waiting {
+        now(task.add(NewJob::new(Arc::clone(&args)))).unwrap();
+    }
+    task
+}
+
+fn success() -> Outcome {
+    Outcome::Success("null".into())
+}
+
+fn whole_jobs(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("memory");
+    group.throughput(Throughput::Elements(1));
+    for waiting in [0, 1_000, 1_000_000] {
+        let task = queue(waiting);
+        let args: Arc<str> = "[1]".into();
+        group.bench_function(format!("add, claim, finish with {waiting} waiting"), |bencher| {
+            bencher.iter(|| {
+                now(task.add(NewJob::new(Arc::clone(&args)))).unwrap();
+                let claim = now(task.claim()).unwrap();
+                now(task.finish(claim, success())).unwrap();
+                prune(&task);
+            });
+        });
+        group.bench_function(format!("add, finish and claim with {waiting} waiting"), |bencher| {
+            now(task.add(NewJob::new(Arc::clone(&args)))).unwrap();
+            let mut claim = Some(now(task.claim()).unwrap());
+            bencher.iter(|| {
+                now(task.add(NewJob::new(Arc::clone(&args)))).unwrap();
+                if let Some(running) = claim.take() {
+                    claim = now(task.finish_and_claim(running, success())).unwrap().1;
+                }
+                prune(&task);
+            });
+            if let Some(claim) = claim {
+                now(task.finish(claim, success())).unwrap();
+            }
+        });
+    }
+    let task = queue(0);
+    group.bench_function("get of an unknown job", |bencher| {
+        bencher.iter(|| black_box(now(task.get(saggar_job::JobId(7))).unwrap()));
+    });
+    group.finish();
+}
+
+/// What maintenance does, so that ended jobs do not pile up while the bench runs.
+fn prune(task: &TaskQueue) {
+    if task.counts().success >= 4096 {
+        now(task.prune(4096)).unwrap();
+    }
+}
+
+criterion_group!(benches, whole_jobs);
+criterion_main!(benches);

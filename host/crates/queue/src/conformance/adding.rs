@@ -1,0 +1,129 @@
+//! Adding: ids, the counter, the size, all or nothing.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, JobKey, Status, TaskKey};
+
+use super::{Bench, success, works};
+use crate::{AddError, NewJob, Rules, Store};
+
+pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    what_was_added_is_kept(fresh).await;
+    ids_count_on_from_the_highest(fresh).await;
+    bad_ids_are_refused(fresh).await;
+    the_counter_can_be_exhausted(fresh).await;
+    a_batch_is_added_whole_or_not_at_all(fresh).await;
+    a_full_queue_refuses(fresh).await;
+    tasks_do_not_mix(fresh).await;
+}
+
+async fn what_was_added_is_kept(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    let parent = JobKey { task: TaskKey::new("default", "other"), id: JobId(3) };
+    let trace: Arc<str> = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into();
+    let mut job = NewJob::new("[1,\"é\"]").with_priority(-4).with_delay_ms(50);
+    (job.parent, job.trace_parent) = (Some(parent.clone()), Some(Arc::clone(&trace)));
+    let id = bench.add(job).await;
+    let job = bench.get(id).await;
+    assert_eq!((job.id, &*job.args, job.priority, job.added_at), (id, "[1,\"é\"]", -4, bench.now));
+    assert_eq!((job.status(), job.run_at(), job.life.attempt), (Status::Waiting, Some(bench.now.plus_ms(50)), 0));
+    let origin = super::some(job.origin, "an origin");
+    assert_eq!((origin.parent.as_ref(), origin.trace_parent.as_ref()), (Some(&parent), Some(&trace)));
+    assert!(works(bench.task.get(JobId(99)).await).is_none(), "a job that never was is not found");
+}
+
+async fn ids_count_on_from_the_highest(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let mut bench = Bench::new(fresh, Rules::default()).await;
+    assert_eq!(bench.add_some(2).await, [JobId(1), JobId(2)]);
+    assert_eq!(bench.add(NewJob::new("[]").with_id(JobId(1024))).await, JobId(1024));
+    assert_eq!(bench.add_some(1).await, [JobId(1025)]);
+    assert_eq!(bench.add(NewJob::new("[]").with_id(JobId(7))).await, JobId(7), "a free id below the counter is free");
+    assert_eq!(bench.add_some(1).await, [JobId(1026)]);
+    // Not even when the highest one is gone.
+    for _ in 0..6 {
+        bench.finish(&bench.claim().await, success()).await;
+    }
+    bench.later(bench.rules.retention.success_ms);
+    assert_eq!(works(bench.task.prune(100, &bench.rules, bench.now).await), 6);
+    assert_eq!(bench.add_some(1).await, [JobId(1027)]);
+}
+
+async fn bad_ids_are_refused(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    let zero = bench.task.add(vec![NewJob::new("[]").with_id(JobId(0))], &bench.rules, bench.now).await;
+    assert!(matches!(zero, Err(AddError::InvalidId)), "the id 0 must be refused");
+    let id = bench.add(NewJob::new("[1]")).await;
+    let again = || bench.task.add(vec![NewJob::new("[2]").with_id(id)], &bench.rules, bench.now);
+    assert!(matches!(again().await, Err(AddError::DuplicateId { id: of }) if of == id), "while the job waits");
+    bench.finish(&bench.claim().await, success()).await;
+    assert!(matches!(again().await, Err(AddError::DuplicateId { .. })), "and while the ended job is kept");
+    assert_eq!(&*bench.get(id).await.args, "[1]", "the job that was there stays as it was");
+    assert_eq!(bench.task.counts().waiting, 0);
+}
+
+async fn the_counter_can_be_exhausted(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    let last = JobId(u64::MAX);
+    assert_eq!(bench.add(NewJob::new("[]").with_id(last)).await, last);
+    let next = bench.task.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await;
+    assert!(matches!(next, Err(AddError::IdsExhausted)), "there is no id after the highest");
+    assert_eq!(bench.add(NewJob::new("[]").with_id(JobId(5))).await, JobId(5), "but ids that are named are free");
+    assert_eq!(bench.claim().await.id, last);
+}
+
+async fn a_batch_is_added_whole_or_not_at_all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules { size: 5, ..Rules::default() }).await;
+    let plain = || NewJob::new("[]");
+    let add = |jobs| bench.task.add(jobs, &bench.rules, bench.now);
+    let ids = works(add(vec![plain(), plain().with_id(JobId(10)), plain()]).await);
+    assert_eq!(ids, [JobId(1), JobId(10), JobId(11)]);
+    let taken = add(vec![plain(), plain().with_id(JobId(10))]).await;
+    assert!(matches!(taken, Err(AddError::DuplicateId { id: JobId(10) })));
+    let twice = add(vec![plain().with_id(JobId(20)), plain().with_id(JobId(20))]).await;
+    assert!(matches!(twice, Err(AddError::DuplicateId { id: JobId(20) })), "an id twice in one batch");
+    let crossed = add(vec![plain(), plain().with_id(JobId(12))]).await;
+    assert!(matches!(crossed, Err(AddError::DuplicateId { id: JobId(12) })), "an id that the counter gave before it");
+    let full = add(vec![plain(), plain(), plain().with_id(JobId(0))]).await;
+    assert!(matches!(full, Err(AddError::QueueFull { size: 5 })), "a full queue is said first");
+    assert_eq!((bench.task.counts().waiting, bench.task.counts().added), (3, 3));
+    assert_eq!(works(add(Vec::new()).await), []);
+    assert_eq!(works(add(vec![plain(), plain()]).await), [JobId(12), JobId(13)], "a refused batch takes no ids");
+}
+
+async fn a_full_queue_refuses(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let rules = Rules { size: 2, ..super::retries(1, 10) };
+    let mut bench = Bench::new(fresh, rules).await;
+    bench.add(NewJob::new("[]")).await;
+    bench.add(NewJob::new("[]").with_delay_ms(5_000)).await;
+    let full = |bench: &Bench| {
+        let (task, rules, now) = (Arc::clone(&bench.task), Arc::clone(&bench.rules), bench.now);
+        async move { matches!(task.add(vec![NewJob::new("[]")], &rules, now).await, Err(AddError::QueueFull { size: 2 })) }
+    };
+    assert!(full(&bench).await, "delayed jobs count");
+    let job = bench.claim().await;
+    bench.add(NewJob::new("[]")).await;
+    bench.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
+    assert_eq!(bench.task.counts().waiting, 3, "a retry is not refused");
+    bench.later(10);
+    assert!(full(&bench).await);
+    bench.claim().await;
+    assert!(full(&bench).await, "two jobs wait still");
+    bench.claim().await;
+    bench.add(NewJob::new("[]")).await;
+    bench.rules = Arc::new(Rules { size: 0, ..Rules::default() });
+    let none = bench.task.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await;
+    assert!(matches!(none, Err(AddError::QueueFull { size: 0 })), "the rules of the moment count");
+}
+
+async fn tasks_do_not_mix(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    bench.add_some(3).await;
+    for key in [TaskKey::new("default", "other"), TaskKey::new("else", "bench")] {
+        let other = works(bench.store.open(&key).await);
+        assert_eq!(works(other.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await), [JobId(1)]);
+        assert_eq!(other.counts().waiting, 1);
+        assert!(works(other.get(JobId(2)).await).is_none());
+    }
+    let same = works(bench.store.open(&TaskKey::new("default", "BENCH")).await);
+    assert_eq!(same.counts().waiting, 3, "a task that is opened again is the same");
+}

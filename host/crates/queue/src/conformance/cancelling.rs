@@ -1,0 +1,64 @@
+//! Cancelling: waiting, held and running jobs.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, Outcome, Reason, Status};
+
+use super::{Bench, assert_refused, is_cancelling, problem, retries, success, works};
+use crate::{Cancelled, End, Left, NewJob, Rules, Store};
+
+pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    a_waiting_job_ends_at_once(fresh).await;
+    a_running_job_gets_no_other_attempt(fresh).await;
+    an_ended_job_stays_as_it_is(fresh).await;
+}
+
+async fn a_waiting_job_ends_at_once(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    let ready = bench.add(NewJob::new("[]")).await;
+    let delayed = bench.add(NewJob::new("[]").with_delay_ms(10)).await;
+    let other = bench.add(NewJob::new("[]")).await;
+    for id in [ready, delayed] {
+        let cancelled = works(bench.task.cancel(id, &bench.rules, bench.now).await);
+        assert_eq!(cancelled, Some(Cancelled::Ended { noticed: false }));
+        let job = bench.get(id).await;
+        assert_eq!((job.reason(), job.ended_at(), job.life.attempt), (Some(Reason::Cancelled), Some(bench.now), 0));
+    }
+    let counts = bench.task.counts();
+    assert_eq!((counts.waiting, counts.delayed, counts.failure), (1, 0, 2));
+    let claimed = bench.claimed(9).await;
+    assert_eq!((claimed.jobs.len(), claimed.jobs[0].id, claimed.left), (1, other, Left::Nothing));
+}
+
+async fn a_running_job_gets_no_other_attempt(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let ends = [
+        (End::Outcome(Outcome::Retry(problem())), Status::Failure),
+        (End::Outcome(Outcome::Cancelled), Status::Failure),
+        (End::Outcome(Outcome::Lost), Status::Failure),
+        (End::PutBack, Status::Failure),
+        (End::Outcome(success()), Status::Success),
+    ];
+    let bench = Bench::new(fresh, retries(9, 0)).await;
+    for (end, status) in ends {
+        let id = bench.add(NewJob::new("[]")).await;
+        let job = bench.claim().await;
+        for _ in 0..2 {
+            let cancelled = works(bench.task.cancel(id, &bench.rules, bench.now).await);
+            assert_eq!(cancelled, Some(Cancelled::Stopping(job.run)), "however often");
+        }
+        assert!(is_cancelling(&bench.get(id).await));
+        let finished = works(bench.end(id, job.run, end).await);
+        assert_eq!(finished.status, status);
+        assert_eq!(finished.reason, (status == Status::Failure).then_some(Reason::Cancelled));
+    }
+    assert_eq!(bench.task.counts().waiting, 0);
+}
+
+async fn an_ended_job_stays_as_it_is(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    bench.finish(&bench.claim().await, success()).await;
+    assert_refused(bench.task.cancel(id, &bench.rules, bench.now).await, "cancelling an ended job");
+    assert_eq!(bench.get(id).await.response(), Some("7"));
+    assert_eq!(works(bench.task.cancel(JobId(99), &bench.rules, bench.now).await), None);
+}

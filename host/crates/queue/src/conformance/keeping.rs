@@ -1,0 +1,94 @@
+//! Keeping: logs, and ended jobs until their retention is over.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, Outcome, Status};
+
+use super::{Bench, problem, some, success, works};
+use crate::{JobLog, LogLevel, LogLine, LogSource, NewJob, Retention, Rules, Store};
+
+pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    a_log_keeps_its_lines_in_order(fresh).await;
+    a_log_has_a_budget(fresh).await;
+    ended_jobs_are_kept_as_long_as_the_rules_say(fresh).await;
+    pruning_is_bounded_and_spares_what_is_to_be_told(fresh).await;
+}
+
+async fn a_log_keeps_its_lines_in_order(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    assert_eq!(works(bench.task.logs(id).await), Some(Vec::new()));
+    let sources = [LogSource::Stdout, LogSource::Stderr, LogSource::Log(LogLevel::Warn), LogSource::Host];
+    let lines = sources.map(|source| LogLine { at: bench.now, source, text: "é\u{0}".to_owned() }).to_vec();
+    for part in lines.chunks(2) {
+        works(bench.task.append_log(id, part.to_vec()).await);
+    }
+    assert_eq!(works(bench.task.logs(id).await), Some(lines.clone()));
+    bench.finish(&bench.claim().await, success()).await;
+    works(bench.task.append_log(id, lines[..1].to_vec()).await);
+    assert_eq!(some(works(bench.task.logs(id).await), "a log").len(), 5, "an ended job's log goes on");
+    works(bench.task.append_log(JobId(9), lines).await);
+    assert_eq!(works(bench.task.logs(JobId(9)).await), None, "a job that never was has none");
+}
+
+async fn a_log_has_a_budget(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    let lines = (0..JobLog::GUEST_LINES + 9).map(|number| LogLine {
+        at: bench.now,
+        source: LogSource::Stdout,
+        text: number.to_string(),
+    });
+    let lines: Vec<_> = lines.collect();
+    let mut expected = JobLog::default();
+    for part in lines.chunks(301) {
+        works(bench.task.append_log(id, part.to_vec()).await);
+        expected.append(part.to_vec());
+    }
+    assert_eq!(works(bench.task.logs(id).await), Some(expected.lines()));
+}
+
+async fn ended_jobs_are_kept_as_long_as_the_rules_say(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let retention = Retention { success_ms: 100, failure_ms: 200 };
+    let mut bench = Bench::new(fresh, Rules { retention, ..Rules::default() }).await;
+    let ids = bench.add_some(4).await;
+    bench.finish(&bench.claim().await, success()).await;
+    bench.finish(&bench.claim().await, Outcome::Reject(problem())).await;
+    bench.claim().await;
+    bench.later(99);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 0);
+    bench.later(1);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
+    assert!(works(bench.task.get(ids[0]).await).is_none());
+    assert_eq!(works(bench.task.logs(ids[0]).await), None);
+    bench.later(100);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
+    bench.later(1_000_000);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 0);
+    assert_eq!(bench.status(ids[2]).await, Status::Running, "what runs or waits is never removed");
+    assert_eq!(bench.status(ids[3]).await, Status::Waiting);
+    let counts = bench.task.counts();
+    assert_eq!((counts.success, counts.failure, counts.added), (0, 0, 4));
+    assert_eq!(bench.add(NewJob::new("[]").with_id(ids[0])).await, ids[0], "the id of a removed job is free");
+}
+
+async fn pruning_is_bounded_and_spares_what_is_to_be_told(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let retention = Retention { success_ms: 0, failure_ms: 0 };
+    let mut bench = Bench::new(fresh, Rules { retention, success_handler: true, ..Rules::default() }).await;
+    bench.add_some(6).await;
+    bench.finish(&bench.claim().await, success()).await;
+    bench.rules = Arc::new(Rules { success_handler: false, ..(*bench.rules).clone() });
+    for _ in 0..5 {
+        bench.finish(&bench.claim().await, success()).await;
+    }
+    assert_eq!(works(bench.task.prune(0, &bench.rules, bench.now).await), 0);
+    let mut pruned = Vec::new();
+    for _ in 0..4 {
+        pruned.push(works(bench.task.prune(2, &bench.rules, bench.now).await));
+    }
+    assert_eq!(pruned, [2, 2, 1, 0], "no more than asked for, and the job with a notice stays");
+    let notice = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice");
+    assert_eq!(bench.status(notice.id).await, Status::Success);
+    works(bench.task.finish_notice(notice.number, bench.now).await);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
+}

@@ -1,0 +1,110 @@
+//! The line: who is claimed when.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, Outcome, Timestamp};
+
+use super::{Bench, problem, retries, success, works};
+use crate::{End, Left, NewJob, Rules, Store};
+
+pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    ready_jobs_come_in_order(fresh).await;
+    priority_goes_before_age(fresh).await;
+    a_delayed_job_comes_when_it_is_due(fresh).await;
+    places_are_taken_when_a_job_becomes_ready(fresh).await;
+    what_was_due_stays_due(fresh).await;
+    the_longest_delay_does_not_overflow(fresh).await;
+    many_due_at_once_all_come(fresh).await;
+}
+
+async fn ids(bench: &Bench, most: usize) -> Vec<JobId> {
+    bench.claimed(most).await.jobs.iter().map(|job| job.id).collect()
+}
+
+async fn ready_jobs_come_in_order(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let mut bench = Bench::new(fresh, Rules::default()).await;
+    assert_eq!(bench.claimed(5).await.left, Left::Nothing);
+    bench.add(NewJob::new("[]").with_id(JobId(9))).await;
+    bench.add(NewJob::new("[]").with_id(JobId(4))).await;
+    bench.later(5);
+    bench.add_some(3).await;
+    assert_eq!(bench.task.counts().first_ready_at, Some(Timestamp(bench.now.0 - 5)));
+    let claimed = bench.claimed(2).await;
+    assert_eq!(claimed.jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(), [9, 4]);
+    assert_eq!(claimed.left, Left::Ready);
+    assert_eq!(ids(&bench, 0).await, [], "none are claimed when none are wanted");
+    assert_eq!(ids(&bench, 99).await, [JobId(10), JobId(11), JobId(12)]);
+    assert_eq!(bench.claimed(1).await.left, Left::Nothing);
+    assert_eq!(bench.task.counts().first_ready_at, None);
+}
+
+async fn priority_goes_before_age(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    for priority in [0, i16::MIN, 5, i16::MAX, 5, 0] {
+        bench.add(NewJob::new("[]").with_priority(priority)).await;
+    }
+    assert_eq!(ids(&bench, 99).await, [4, 3, 5, 1, 6, 2].map(JobId));
+}
+
+async fn a_delayed_job_comes_when_it_is_due(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let mut bench = Bench::new(fresh, Rules::default()).await;
+    let late = bench.add(NewJob::new("[]").with_delay_ms(200)).await;
+    let early = bench.add(NewJob::new("[]").with_delay_ms(100)).await;
+    assert_eq!(bench.claimed(9).await.left, Left::From(bench.now.plus_ms(100)));
+    assert_eq!((bench.task.counts().waiting, bench.task.counts().delayed), (2, 2));
+    bench.later(99);
+    assert_eq!(ids(&bench, 9).await, []);
+    bench.later(1);
+    let claimed = bench.claimed(9).await;
+    assert_eq!((claimed.jobs[0].id, claimed.jobs.len()), (early, 1));
+    assert_eq!(claimed.left, Left::From(bench.now.plus_ms(100)));
+    bench.later(100);
+    assert_eq!(ids(&bench, 9).await, [late]);
+}
+
+async fn places_are_taken_when_a_job_becomes_ready(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let mut bench = Bench::new(fresh, retries(1, 50)).await;
+    bench.add_some(2).await;
+    let (retried, put_back) = (bench.claim().await, bench.claim().await);
+    let delayed = bench.add(NewJob::new("[]").with_delay_ms(40)).await;
+    let urgent = bench.add(NewJob::new("[]").with_delay_ms(60).with_priority(1)).await;
+    bench.finish(&retried, Outcome::Retry(problem())).await;
+    let plain = bench.add(NewJob::new("[]")).await;
+    works(bench.end(put_back.id, put_back.run, End::PutBack).await);
+    bench.later(60);
+    let due = [urgent, plain, put_back.id, delayed, retried.id];
+    assert_eq!(ids(&bench, 99).await, due);
+}
+
+async fn what_was_due_stays_due(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let mut bench = Bench::new(fresh, Rules::default()).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    bench.now = Timestamp(bench.now.0 - 5_000);
+    let job = bench.claim().await;
+    assert_eq!(job.id, id, "a clock that was set back does not hide a ready job");
+    bench.finish(&job, success()).await;
+}
+
+async fn the_longest_delay_does_not_overflow(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let bench = Bench::new(fresh, Rules::default()).await;
+    let id = bench.add(NewJob::new("[]").with_delay_ms(u64::MAX)).await;
+    assert_eq!(ids(&bench, 9).await, []);
+    works(bench.task.cancel(id, &bench.rules, bench.now).await);
+    assert_eq!(bench.claimed(1).await.left, Left::Nothing);
+}
+
+async fn many_due_at_once_all_come(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+    let mut bench = Bench::new(fresh, Rules { size: 10_000, ..Rules::default() }).await;
+    works(bench.task.add(vec![NewJob::new("[]").with_delay_ms(10); 3_000], &bench.rules, bench.now).await);
+    bench.later(10);
+    let mut seen = Vec::new();
+    loop {
+        let claimed = bench.claimed(1_000).await;
+        seen.extend(claimed.jobs.iter().map(|job| job.id.0));
+        if claimed.left == Left::Nothing {
+            break;
+        }
+        assert!(!claimed.jobs.is_empty(), "whoever says that more is due hands some of it out");
+    }
+    assert_eq!(seen, (1..=3_000).collect::<Vec<_>>());
+}

@@ -1,0 +1,140 @@
+//! A job as it comes into the queue, and as it is looked up there.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, JobKey, Life, Problem, Reason, State, Status, Timestamp};
+
+/// A job to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// Its id; none for the next one of the task's counter.
+    pub id: Option<JobId>,
+    /// Its arguments: a JSON array. The queue keeps the text and does not look into it.
+    pub args: Arc<str>,
+    /// No attempt begins before this many milliseconds have gone by.
+    pub delay_ms: u64,
+    /// Ready jobs of higher priority are claimed first; 0 is ordinary.
+    pub priority: i16,
+    /// The job whose guest adds this one.
+    pub parent: Option<JobKey>,
+    /// The W3C trace context that it belongs to, in the form of the `traceparent` header.
+    pub trace_parent: Option<Arc<str>>,
+}
+
+impl NewJob {
+    /// An ordinary job: an id of the counter, no delay, no priority, no origin.
+    pub fn new(args: impl Into<Arc<str>>) -> Self {
+        Self { id: None, args: args.into(), delay_ms: 0, priority: 0, parent: None, trace_parent: None }
+    }
+
+    /// The same job with the id `id`.
+    #[must_use]
+    pub fn with_id(self, id: JobId) -> Self {
+        Self { id: Some(id), ..self }
+    }
+
+    /// The same job, not to be begun before `delay_ms` milliseconds have gone by.
+    #[must_use]
+    pub fn with_delay_ms(self, delay_ms: u64) -> Self {
+        Self { delay_ms, ..self }
+    }
+
+    /// The same job with the priority `priority`.
+    #[must_use]
+    pub fn with_priority(self, priority: i16) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// Where the job comes from, if that was said.
+    pub(crate) fn take_origin(&mut self) -> Option<Arc<Origin>> {
+        let (parent, trace_parent) = (self.parent.take(), self.trace_parent.take());
+        (parent.is_some() || trace_parent.is_some()).then(|| Arc::new(Origin { parent, trace_parent }))
+    }
+}
+
+/// Where a job comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The job whose guest added it.
+    pub parent: Option<JobKey>,
+    /// The W3C trace context that it was added with.
+    pub trace_parent: Option<Arc<str>>,
+}
+
+/// How far a job is, as its guest last said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// How much is done …
+    pub current: u64,
+    /// … of how much; 0 while nothing was reported.
+    pub total: u64,
+    /// What the guest says to it; at most 1 KiB.
+    pub message: String,
+}
+
+/// A job as it was when it was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its number within its task.
+    pub id: JobId,
+    /// Its arguments.
+    pub args: Arc<str>,
+    /// Its priority.
+    pub priority: i16,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// Where it stands, with the number of attempts that have begun.
+    pub life: Life,
+    /// The last progress of the running attempt, or of the last one that ended.
+    pub progress: Progress,
+    /// Where it comes from.
+    pub origin: Option<Arc<Origin>>,
+}
+
+impl Job {
+    /// What people see of where it stands.
+    pub fn status(&self) -> Status {
+        self.life.state.status()
+    }
+
+    /// What the processor answered, as JSON text; none until SUCCESS.
+    pub fn response(&self) -> Option<&str> {
+        match &self.life.state {
+            State::Success { response, .. } => Some(response),
+            _ => None,
+        }
+    }
+
+    /// Why it failed, or why its last attempt did while it waits for the next one.
+    pub fn problem(&self) -> Option<&Problem> {
+        match &self.life.state {
+            State::Failure { problem, .. } => Some(problem),
+            State::Waiting { problem, .. } => problem.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// In which way it failed; none unless FAILURE.
+    pub fn reason(&self) -> Option<Reason> {
+        match &self.life.state {
+            State::Failure { reason, .. } => Some(*reason),
+            _ => None,
+        }
+    }
+
+    /// The moment before which no attempt begins; none unless WAITING.
+    pub fn run_at(&self) -> Option<Timestamp> {
+        match &self.life.state {
+            State::Waiting { run_at, .. } => Some(*run_at),
+            _ => None,
+        }
+    }
+
+    /// When it ended; none until then.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        match &self.life.state {
+            State::Success { ended_at, .. } | State::Failure { ended_at, .. } => Some(*ended_at),
+            _ => None,
+        }
+    }
+}

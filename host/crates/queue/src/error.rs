@@ -1,0 +1,123 @@
+//! What can go wrong, one enum per operation. `code` is for programs and never changes; the message is for people.
+
+use saggar_job::{JobId, Refusal};
+
+/// Why a job was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// As many jobs wait as the task's `size` allows.
+    #[error("the queue is full: {size} jobs wait; add it again later, or raise the task's `size`")]
+    QueueFull {
+        /// The task's `size`.
+        size: usize,
+    },
+    /// A job with this id is there already, or stands twice in the batch.
+    #[error("the id {id} is taken; leave the id to the task's counter, or let `next` answer one that is free")]
+    DuplicateId {
+        /// That id.
+        id: JobId,
+    },
+    /// The id is 0.
+    #[error("0 is no job's id; ids count from 1")]
+    InvalidId,
+    /// The counter stands at the highest id there is.
+    #[error("the task's counter has no id left, because a job was given the highest one there is; name a free id")]
+    IdsExhausted,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AddError {
+    /// A stable name in kebab case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::QueueFull { .. } => "queue-full",
+            Self::DuplicateId { .. } => "duplicate-id",
+            Self::InvalidId => "invalid-id",
+            Self::IdsExhausted => "ids-exhausted",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+/// Why a job was not cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// There is no such job: it never was, or retention removed it.
+    #[error("there is no job {id}; perhaps its retention is over")]
+    UnknownJob {
+        /// The id asked for.
+        id: JobId,
+    },
+    /// Its life is over.
+    #[error("the job {id} has ended already; an ended job stays as it is")]
+    Ended {
+        /// The id asked for.
+        id: JobId,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl CancelError {
+    /// A stable name in kebab case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownJob { .. } => "unknown-job",
+            Self::Ended { .. } => "ended",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+/// Why a job's end cannot be waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError {
+    /// There is no such job: it never was, or retention removed it.
+    #[error("there is no job {id}; perhaps its retention is over")]
+    UnknownJob {
+        /// The id asked for.
+        id: JobId,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl WaitError {
+    /// A stable name in kebab case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownJob { .. } => "unknown-job",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+/// Why a store did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The job's life does not allow the step. For an attempt's end: the attempt is no longer this claim's to finish.
+    #[error("the job {id} cannot take this step any more; what its claim says is out of date")]
+    Refused {
+        /// The job.
+        id: JobId,
+        /// What stands against it.
+        refusal: Refusal,
+    },
+    /// The store itself failed: its disk, its file, its connection.
+    #[error("the job store failed; the host's log says why")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// A stable name in kebab case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::Failed(_) => "store-failed",
+        }
+    }
+}

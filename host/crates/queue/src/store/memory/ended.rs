@@ -1,0 +1,31 @@
+//! Ended jobs of which nothing is to be told any more, in the order of their ends, for retention.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use saggar_job::{JobId, Timestamp};
+
+/// Ended jobs of one kind.
+#[derive(Default)]
+pub(super) struct Ended {
+    in_order: VecDeque<(Timestamp, JobId)>,
+    /// Those that came after others that ended later: they had to be told first, or the clock went back.
+    late: BTreeSet<(Timestamp, JobId)>,
+}
+
+impl Ended {
+    pub(super) fn put(&mut self, id: JobId, ended_at: Timestamp) {
+        match self.in_order.back() {
+            Some((last, _)) if *last > ended_at => drop(self.late.insert((ended_at, id))),
+            _ => self.in_order.push_back((ended_at, id)),
+        }
+    }
+
+    /// Takes a job that ended at least `retention_ms` ago.
+    pub(super) fn take_due(&mut self, retention_ms: u64, now: Timestamp) -> Option<JobId> {
+        let is_due = |ended_at: Timestamp| ended_at.plus_ms(retention_ms) <= now;
+        if self.late.first().is_some_and(|(ended_at, _)| is_due(*ended_at)) {
+            return self.late.pop_first().map(|(_, id)| id);
+        }
+        self.in_order.pop_front_if(|(ended_at, _)| is_due(*ended_at)).map(|(_, id)| id)
+    }
+}

@@ -1,0 +1,102 @@
+//! The line: who comes next. Ready jobs by priority and place, delayed ones by their time.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use saggar_job::{JobId, Timestamp};
+
+use crate::Left;
+
+/// Delayed jobs that take their places in one step at most, so that a thousand jobs due at once do not hold the lock for
+/// all of them. Those left over follow with the next step.
+const PROMOTED_AT_ONCE: usize = 256;
+
+#[derive(Default)]
+pub(super) struct Line {
+    ready: BTreeMap<(Reverse<i16>, Place), Ready>,
+    delayed: BTreeMap<(Timestamp, Place), Delayed>,
+    last_place: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(u64);
+
+struct Ready {
+    id: JobId,
+    since: Timestamp,
+}
+
+struct Delayed {
+    id: JobId,
+    priority: i16,
+}
+
+/// Where a job stands in the line. A job that was delayed and became ready is found by its new place only, so the line
+/// tells of every promotion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spot {
+    Nowhere,
+    Ready(Place),
+    Delayed(Timestamp, Place),
+}
+
+impl Line {
+    /// Lets a job take its place, or wait for its time.
+    pub(super) fn enter(&mut self, id: JobId, priority: i16, run_at: Timestamp, now: Timestamp) -> Spot {
+        let place = self.next_place();
+        if run_at <= now {
+            self.ready.insert((Reverse(priority), place), Ready { id, since: now });
+            Spot::Ready(place)
+        } else {
+            self.delayed.insert((run_at, place), Delayed { id, priority });
+            Spot::Delayed(run_at, place)
+        }
+    }
+
+    /// Takes a job out of the line, wherever it stands.
+    pub(super) fn leave(&mut self, spot: Spot, priority: i16) {
+        match spot {
+            Spot::Nowhere => {}
+            Spot::Ready(place) => drop(self.ready.remove(&(Reverse(priority), place))),
+            Spot::Delayed(run_at, place) => drop(self.delayed.remove(&(run_at, place))),
+        }
+    }
+
+    /// Lets delayed jobs whose time has come take their places; tells of each.
+    pub(super) fn promote(&mut self, now: Timestamp, mut moved: impl FnMut(JobId, Spot)) {
+        for _ in 0..PROMOTED_AT_ONCE {
+            match self.delayed.first_entry() {
+                Some(first) if first.key().0 <= now => {
+                    let Delayed { id, priority } = first.remove();
+                    moved(id, self.enter(id, priority, now, now));
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes the first ready job.
+    pub(super) fn pop(&mut self) -> Option<JobId> {
+        self.ready.pop_first().map(|(_, ready)| ready.id)
+    }
+
+    pub(super) fn left(&self) -> Left {
+        if !self.ready.is_empty() {
+            return Left::Ready;
+        }
+        self.delayed.first_key_value().map_or(Left::Nothing, |((run_at, _), _)| Left::From(*run_at))
+    }
+
+    pub(super) fn delayed(&self) -> usize {
+        self.delayed.len()
+    }
+
+    pub(super) fn first_ready_at(&self) -> Option<Timestamp> {
+        self.ready.first_key_value().map(|(_, ready)| ready.since)
+    }
+
+    fn next_place(&mut self) -> Place {
+        self.last_place += 1;
+        Place(self.last_place)
+    }
+}

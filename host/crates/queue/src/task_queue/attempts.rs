@@ -1,0 +1,168 @@
+//! Attempts: claiming them, ending them, and ending those whose claim was dropped.
+
+use std::sync::Arc;
+
+use saggar_job::{Outcome, Reason, Status};
+
+use super::{AbandonedAttempt, TaskQueue};
+use crate::{Claim, ClaimedJob, End, Finish, Finished, JobEventKind, Running, StoreError};
+
+/// Stands for a random number where it decides nothing, because there is no retry.
+const NO_CHANCE: f64 = 0.5;
+
+impl TaskQueue {
+    /// Begins an attempt of the first job of the line; waits until there is one that is ready. Cancel-safe: dropping the
+    /// future loses no job and no attempt.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails. Nothing was claimed.
+    pub async fn claim(self: &Arc<Self>) -> Result<Claim, StoreError> {
+        let attendant = self.slots.attend();
+        loop {
+            let mut ring = std::pin::pin!(attendant.next_ring());
+            ring.as_mut().enable();
+            self.pick_up_attempts().await?;
+            let now = self.hub().now();
+            let mut claimed = self.store.claim(1, now).await?;
+            // From here to the claim's making nothing waits, so there is no moment to drop it unmade.
+            if let Some(job) = claimed.jobs.pop() {
+                drop(attendant);
+                self.slots.ring_for(claimed.left);
+                return Ok(self.begin(job));
+            }
+            attendant.sleep(ring, claimed.left, now).await;
+        }
+    }
+
+    /// Ends an attempt; answers where its job stands now.
+    ///
+    /// Atomic. When the future is dropped before it answered, the attempt may be ended as lost instead.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] if the attempt was not the claim's any more: it is over, and what the guest did may be done
+    /// again. If the store failed, the attempt will be ended as lost.
+    pub async fn finish(self: &Arc<Self>, claim: Claim, outcome: Outcome) -> Result<Status, StoreError> {
+        let (status, _) = self.end(claim, End::Outcome(outcome), false).await?;
+        Ok(status)
+    }
+
+    /// Ends an attempt and begins the next job's in the same step, if one is ready; does not wait for one.
+    ///
+    /// Atomic. When the future is dropped before it answered, nothing new was begun, and the attempt may be ended as lost
+    /// instead.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Self::finish); then nothing was begun.
+    pub async fn finish_and_claim(
+        self: &Arc<Self>,
+        claim: Claim,
+        outcome: Outcome,
+    ) -> Result<(Status, Option<Claim>), StoreError> {
+        self.pick_up_attempts().await?;
+        self.end(claim, End::Outcome(outcome), true).await
+    }
+
+    /// Undoes an attempt: the job waits again, at the end of the line, and the attempt does not count. If the job was
+    /// cancelled meanwhile, it ends.
+    ///
+    /// Atomic. Errors and dropping as for [`finish`](Self::finish).
+    pub async fn put_back(self: &Arc<Self>, claim: Claim) -> Result<Status, StoreError> {
+        let (status, _) = self.end(claim, End::PutBack, false).await?;
+        Ok(status)
+    }
+
+    async fn end(
+        self: &Arc<Self>,
+        claim: Claim,
+        end: End,
+        claim_next: bool,
+    ) -> Result<(Status, Option<Claim>), StoreError> {
+        debug_assert!(Arc::ptr_eq(self, claim.running().task()), "a claim is finished in its own queue");
+        let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.hub().chance() };
+        let put_back = end == End::PutBack;
+        let progress = claim.running().close();
+        let finish = Finish { id: claim.id(), run: claim.run(), end, progress, chance };
+        let now = self.hub().now();
+        match self.store.finish(finish, claim_next, &self.rules.load(), now).await {
+            Ok(finished) => {
+                self.roster.leave(claim.running());
+                self.after_finish(claim.id(), put_back, &finished);
+                claim.settle();
+                Ok((finished.status, finished.next.map(|job| self.begin(job))))
+            }
+            Err(error) => {
+                if matches!(error, StoreError::Refused { .. }) {
+                    self.roster.leave(claim.running());
+                    claim.settle();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells everybody concerned that an attempt has ended.
+    fn after_finish(&self, id: saggar_job::JobId, put_back: bool, finished: &Finished) {
+        if finished.noticed {
+            self.lanes.ring();
+        }
+        self.slots.ring_for(finished.left);
+        if self.hub().has_listeners() {
+            self.tell(id, kind_of(finished, put_back));
+        }
+        if matches!(finished.status, Status::Success | Status::Failure) {
+            self.ended(id);
+        }
+    }
+
+    /// Makes the claim of an attempt that the store has begun.
+    fn begin(self: &Arc<Self>, job: ClaimedJob) -> Claim {
+        let ClaimedJob { id, run, attempt, args, origin } = job;
+        let running = Arc::new(Running::new(Arc::clone(self), id, run, attempt));
+        self.roster.enter(&running);
+        if self.hub().has_listeners() {
+            self.tell(id, JobEventKind::Started { attempt });
+        }
+        Claim::new(running, args, origin)
+    }
+
+    /// Takes note of a claim that was dropped.
+    pub(crate) fn abandon(&self, running: &Running) {
+        self.roster.leave(running);
+        let attempt = AbandonedAttempt { id: running.id(), run: running.run(), progress: running.close() };
+        self.abandoned_attempts.put(attempt);
+        self.slots.ring();
+    }
+
+    /// Ends the attempts whose claims were dropped.
+    async fn pick_up_attempts(&self) -> Result<(), StoreError> {
+        while let Some(attempt) = self.abandoned_attempts.look() {
+            let AbandonedAttempt { id, run, progress } = attempt.clone();
+            let end = End::Outcome(Outcome::Lost);
+            let finish = Finish { id, run, end, progress, chance: self.hub().chance() };
+            let now = self.hub().now();
+            match self.store.finish(finish, false, &self.rules.load_full(), now).await {
+                Ok(finished) => {
+                    tracing::warn!(task = %self.key(), job = %id, "a claim was dropped; its attempt is ended as lost");
+                    self.after_finish(id, false, &finished);
+                }
+                // Its finishing was dropped after it had been done, or another one picked it up.
+                Err(StoreError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            self.abandoned_attempts.remove(&attempt);
+        }
+        Ok(())
+    }
+}
+
+fn kind_of(finished: &Finished, put_back: bool) -> JobEventKind {
+    match (finished.status, finished.run_at) {
+        (Status::Success, _) => JobEventKind::Succeeded,
+        (Status::Failure, _) => JobEventKind::Failed { reason: finished.reason.unwrap_or(Reason::Failed) },
+        (_, Some(run_at)) if !put_back => JobEventKind::Retrying { run_at },
+        _ => JobEventKind::PutBack,
+    }
+}

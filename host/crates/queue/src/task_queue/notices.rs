@@ -1,0 +1,69 @@
+//! Notices: taking them, finishing them, and putting off those that were dropped.
+
+use std::sync::Arc;
+
+use super::TaskQueue;
+use crate::{Left, Notice, NoticeNumber, StoreError};
+
+impl TaskQueue {
+    /// Takes the oldest notice that can be taken; waits until there is one. Cancel-safe: dropping the future loses no
+    /// notice. Only notices of different jobs are out at once.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails. Nothing was taken.
+    pub async fn notice(self: &Arc<Self>) -> Result<Notice, StoreError> {
+        let attendant = self.lanes.attend();
+        loop {
+            let mut ring = std::pin::pin!(attendant.next_ring());
+            ring.as_mut().enable();
+            self.pick_up_notices().await?;
+            let now = self.hub().now();
+            let mut claimed = self.store.claim_notices(1, now).await?;
+            if let Some(notice) = claimed.notices.pop() {
+                drop(attendant);
+                self.lanes.ring_for(claimed.left);
+                return Ok(Notice::new(Arc::clone(self), notice));
+            }
+            attendant.sleep(ring, claimed.left, now).await;
+        }
+    }
+
+    /// Removes a notice, because its handler was told of it or never will be. If it was of a job's adding, the job is
+    /// released in the same step.
+    ///
+    /// Atomic. When the future is dropped before it answered, or the store failed, the notice may be told again.
+    pub async fn notice_done(self: &Arc<Self>, notice: Notice) -> Result<(), StoreError> {
+        let told = self.store.finish_notice(notice.number(), self.hub().now()).await?;
+        notice.settle();
+        self.slots.ring_for(told.line);
+        if told.noticed {
+            self.lanes.ring();
+        }
+        self.perhaps_quiet();
+        Ok(())
+    }
+
+    /// Lets a notice be told again after `delay_ms` milliseconds, because its handler failed.
+    pub async fn notice_put_off(self: &Arc<Self>, notice: Notice, delay_ms: u64) -> Result<(), StoreError> {
+        let now = self.hub().now();
+        self.store.put_off_notice(notice.number(), now.plus_ms(delay_ms)).await?;
+        notice.settle();
+        self.lanes.ring_for(Left::after(delay_ms, now));
+        Ok(())
+    }
+
+    /// Takes note of a notice that was dropped.
+    pub(crate) fn abandon_notice(&self, number: NoticeNumber) {
+        self.abandoned_notices.put(number);
+        self.lanes.ring();
+    }
+
+    async fn pick_up_notices(&self) -> Result<(), StoreError> {
+        while let Some(number) = self.abandoned_notices.look() {
+            self.store.put_off_notice(number, self.hub().now()).await?;
+            self.abandoned_notices.remove(&number);
+        }
+        Ok(())
+    }
+}

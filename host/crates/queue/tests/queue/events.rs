@@ -1,0 +1,68 @@
+//! Events: what listeners hear, in which order, and what they miss.
+
+use saggar_job::{JobId, Outcome, Reason, Timestamp};
+use saggar_queue::{JobEventKind, Progress, Rules};
+use tokio::time::Duration;
+
+use crate::{Bench, retries, retry, success};
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_hears_a_jobs_life_in_order() {
+    let bench = Bench::new(retries(1, 50)).await;
+    let mut events = bench.queue.subscribe();
+    let id = bench.add().await;
+    bench.finish(bench.claim().await, retry()).await;
+    let claim = bench.claim().await;
+    bench.task.put_back(claim).await.unwrap();
+    bench.finish(bench.claim().await, Outcome::Trap(saggar_job::Problem::new("trap", "it trapped"))).await;
+    let expected = [
+        JobEventKind::Added,
+        JobEventKind::Started { attempt: 1 },
+        JobEventKind::Retrying { run_at: Timestamp(1_000_050) },
+        JobEventKind::Started { attempt: 2 },
+        JobEventKind::PutBack,
+        JobEventKind::Started { attempt: 2 },
+        JobEventKind::Failed { reason: Reason::Trap },
+    ];
+    for kind in expected {
+        let event = events.next().await.unwrap();
+        assert_eq!((event.key.id, &event.key.task, event.kind), (id, bench.task.key(), kind));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_thinned_out_but_its_last_values_arrive() {
+    let bench = Bench::new(Rules::default()).await;
+    bench.add().await;
+    let claim = bench.claim().await;
+    let mut events = bench.queue.subscribe();
+    for current in 0..50 {
+        claim.running().report(current, 100, "");
+    }
+    tokio::time::advance(Duration::from_millis(100)).await;
+    claim.running().report(98, 100, "");
+    claim.running().report(99, 100, "last");
+    bench.finish(claim, success()).await;
+    let mut heard = Vec::new();
+    loop {
+        match events.next().await.unwrap().kind {
+            JobEventKind::Progress(Progress { current, .. }) => heard.push(current),
+            JobEventKind::Succeeded => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(heard, [0, 98, 99]);
+}
+
+#[tokio::test]
+async fn a_slow_listener_is_told_how_much_it_missed() {
+    let bench = Bench::new(Rules { size: 10_000, ..Rules::default() }).await;
+    let mut events = bench.queue.subscribe();
+    for _ in 0..5_000 {
+        bench.add().await;
+    }
+    let missed = events.next().await.unwrap_err().0;
+    assert_eq!(events.next().await.unwrap().key.id, JobId(missed + 1));
+    drop(events);
+    bench.add().await;
+}

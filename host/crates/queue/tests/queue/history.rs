@@ -1,0 +1,341 @@
+//! Random histories of valid and invalid steps on a store, held against a model that is small, slow, and written from the
+//! design rather than from the store. A failing history names its seed; `play(seed)` plays it again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use saggar_job::{JobId, Outcome, Problem, Run, State, Status, TaskKey, Timestamp};
+use saggar_queue::{
+    AddError, Cancelled, End, Finish, Happened, MemoryStore, NewJob, NoticeNumber, Retention, Rules, Store, StoreError,
+    TaskStore,
+};
+
+use crate::retries;
+
+const HISTORIES: u64 = 3_000;
+const STEPS: usize = 60;
+
+/// What the design says of a job.
+#[derive(Debug, Clone)]
+struct Expected {
+    stands: Stands,
+    run_at: u64,
+    priority: i16,
+    /// Since when it stands in the line, as a count of all such moments; none while it does not.
+    place: Option<u64>,
+    /// When it came to wait for its time, as such a count.
+    entered: u64,
+    attempt: u32,
+    run: u64,
+    added_notice: bool,
+    end_notice: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stands {
+    Held,
+    Waits,
+    Runs { cancelling: bool },
+    Succeeded { at: u64 },
+    Failed { at: u64 },
+}
+
+struct Model {
+    jobs: BTreeMap<u64, Expected>,
+    highest: u64,
+    places: u64,
+    now: u64,
+    rules: Rules,
+}
+
+impl Model {
+    fn waiting(&self) -> usize {
+        self.jobs.values().filter(|job| matches!(job.stands, Stands::Held | Stands::Waits)).count()
+    }
+
+    /// The jobs that a claim takes their places for, in the order in which they get them; then the first of the line.
+    fn first(&mut self) -> Option<u64> {
+        let mut due: Vec<_> = self.jobs.iter_mut().filter(|(_, job)| job.stands == Stands::Waits).collect();
+        due.retain(|(_, job)| job.place.is_none() && job.run_at <= self.now);
+        due.sort_by_key(|(_, job)| (job.run_at, job.entered));
+        for (_, job) in due {
+            self.places += 1;
+            job.place = Some(self.places);
+        }
+        let line = self.jobs.iter().filter_map(|(id, job)| Some((-i32::from(job.priority), job.place?, *id)));
+        line.min().map(|(_, _, id)| id)
+    }
+
+    fn stand_in_line(&mut self, id: u64) {
+        self.places += 1;
+        let (place, now) = (self.places, self.now);
+        let job = self.jobs.get_mut(&id).unwrap();
+        job.stands = Stands::Waits;
+        job.entered = place;
+        job.place = (job.run_at <= now).then_some(place);
+    }
+
+    fn end(&mut self, id: u64, success: bool) {
+        let (now, rules) = (self.now, &self.rules);
+        let job = self.jobs.get_mut(&id).unwrap();
+        job.place = None;
+        job.stands = if success { Stands::Succeeded { at: now } } else { Stands::Failed { at: now } };
+        job.end_notice = if success { rules.success_handler } else { rules.error_handler };
+    }
+
+    /// Whether a put-back or failed attempt leads to another.
+    fn finish(&mut self, id: u64, how: How) -> Status {
+        let now = self.now;
+        let (most, delay) = (self.rules.retry.retries + 1, self.rules.retry.delay_ms);
+        let job = self.jobs.get_mut(&id).unwrap();
+        let cancelling = job.stands == Stands::Runs { cancelling: true };
+        let again = match how {
+            How::Succeed => false,
+            How::PutBack => !cancelling,
+            How::Retry => !cancelling && job.attempt < most,
+            How::Reject => false,
+        };
+        if again {
+            job.run_at = if how == How::Retry { now + delay } else { now };
+            job.attempt -= u32::from(how == How::PutBack);
+            self.stand_in_line(id);
+            return Status::Waiting;
+        }
+        self.end(id, how == How::Succeed);
+        if how == How::Succeed { Status::Success } else { Status::Failure }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum How {
+    Succeed,
+    Retry,
+    Reject,
+    PutBack,
+}
+
+impl How {
+    fn end(self) -> End {
+        let problem = || Problem::new("odd", "it is odd");
+        match self {
+            Self::Succeed => End::Outcome(Outcome::Success("7".into())),
+            Self::Retry => End::Outcome(Outcome::Retry(problem())),
+            Self::Reject => End::Outcome(Outcome::Reject(problem())),
+            Self::PutBack => End::PutBack,
+        }
+    }
+}
+
+struct History {
+    chance: fastrand::Rng,
+    model: Model,
+    store: Arc<dyn TaskStore>,
+    taken: Vec<(NoticeNumber, u64, bool)>,
+}
+
+#[tokio::test]
+async fn a_store_does_what_the_design_says() {
+    for seed in 0..HISTORIES {
+        play(seed).await;
+    }
+}
+
+async fn play(seed: u64) {
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let rules = Rules {
+        size: chance.usize(1..12),
+        add_handler: chance.bool(),
+        success_handler: chance.bool(),
+        error_handler: chance.bool(),
+        retention: Retention { success_ms: chance.u64(0..50), failure_ms: chance.u64(0..50) },
+        ..retries(chance.u32(0..3), chance.u64(0..20))
+    };
+    let store = MemoryStore::new().open(&TaskKey::new("default", "history")).await.unwrap();
+    let model = Model { jobs: BTreeMap::new(), highest: 0, places: 0, now: 1_000, rules };
+    let mut history = History { chance, model, store, taken: Vec::new() };
+    for number in 0..STEPS {
+        history.step().await;
+        history.compare(&format!("seed {seed}, step {number}")).await;
+    }
+}
+
+impl History {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.model.now)
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::new(self.model.rules.clone())
+    }
+
+    async fn step(&mut self) {
+        match self.chance.u8(0..16) {
+            0..4 => self.add().await,
+            4..7 => self.claim().await,
+            7..10 => self.finish().await,
+            10 => self.cancel().await,
+            11 | 12 => self.take_notice().await,
+            13 => self.finish_notice().await,
+            14 => self.model.now += self.chance.u64(0..15),
+            _ => self.prune().await,
+        }
+    }
+
+    async fn add(&mut self) {
+        let id = (self.chance.u8(0..3) == 0).then(|| JobId(self.chance.u64(0..20)));
+        let (delay_ms, priority) = (self.chance.u64(0..2) * self.chance.u64(0..20), self.chance.i16(-1..2));
+        let job = NewJob { id, ..NewJob::new("[]").with_delay_ms(delay_ms).with_priority(priority) };
+        let answer = self.store.add(vec![job], &self.rules(), self.now()).await;
+        let given = id.map_or(self.model.highest + 1, |id| id.0);
+        if self.model.waiting() >= self.model.rules.size {
+            assert!(matches!(answer, Err(AddError::QueueFull { .. })), "{answer:?}");
+        } else if given == 0 {
+            assert!(matches!(answer, Err(AddError::InvalidId)), "{answer:?}");
+        } else if self.model.jobs.contains_key(&given) {
+            assert!(matches!(answer, Err(AddError::DuplicateId { .. })), "{answer:?}");
+        } else {
+            assert_eq!(answer.unwrap(), [JobId(given)]);
+            let held = self.model.rules.add_handler;
+            let run_at = self.model.now + delay_ms;
+            let job = Expected {
+                stands: Stands::Held,
+                run_at,
+                priority,
+                place: None,
+                entered: 0,
+                attempt: 0,
+                run: 0,
+                added_notice: held,
+                end_notice: false,
+            };
+            self.model.jobs.insert(given, job);
+            self.model.highest = self.model.highest.max(given);
+            if !held {
+                self.model.stand_in_line(given);
+            }
+        }
+    }
+
+    async fn claim(&mut self) {
+        let claimed = self.store.claim(1, self.now()).await.unwrap().jobs;
+        let first = self.model.first();
+        assert_eq!(claimed.first().map(|job| job.id.0), first);
+        if let Some(id) = first {
+            let job = self.model.jobs.get_mut(&id).unwrap();
+            job.place = None;
+            job.stands = Stands::Runs { cancelling: false };
+            job.attempt += 1;
+            job.run += 1;
+            assert_eq!((claimed[0].run, claimed[0].attempt), (Run(job.run), job.attempt));
+        }
+    }
+
+    /// Ends an attempt, running or not, under its own fence or the one before.
+    async fn finish(&mut self) {
+        let how = [How::Succeed, How::Succeed, How::Retry, How::Reject, How::PutBack][self.chance.usize(0..5)];
+        let Some(id) = self.any_job() else { return };
+        let job = self.model.jobs[&id].clone();
+        let run = job.run.saturating_sub(u64::from(self.chance.u8(0..5) == 0));
+        let finish = Finish { id: JobId(id), run: Run(run), end: how.end(), progress: None, chance: 0.5 };
+        let answer = self.store.finish(finish, false, &self.rules(), self.now()).await;
+        if matches!(job.stands, Stands::Runs { .. }) && run == job.run {
+            assert_eq!(answer.unwrap().status, self.model.finish(id, how));
+        } else {
+            assert!(matches!(answer, Err(StoreError::Refused { .. })), "{answer:?}");
+        }
+    }
+
+    async fn cancel(&mut self) {
+        let Some(id) = self.any_job() else { return };
+        let answer = self.store.cancel(JobId(id), &self.rules(), self.now()).await;
+        let job = self.model.jobs.get_mut(&id).unwrap();
+        match job.stands {
+            Stands::Held | Stands::Waits => {
+                let told_first = job.added_notice;
+                self.model.end(id, false);
+                let noticed = self.model.rules.error_handler && !told_first;
+                assert_eq!(answer.unwrap(), Some(Cancelled::Ended { noticed }));
+            }
+            Stands::Runs { .. } => {
+                job.stands = Stands::Runs { cancelling: true };
+                assert_eq!(answer.unwrap(), Some(Cancelled::Stopping(Run(job.run))));
+            }
+            _ => assert!(matches!(answer, Err(StoreError::Refused { .. })), "{answer:?}"),
+        }
+    }
+
+    async fn take_notice(&mut self) {
+        for notice in self.store.claim_notices(1, self.now()).await.unwrap().notices {
+            let job = &self.model.jobs[&notice.id.0];
+            let added = notice.happened == Happened::Added;
+            assert!(if added { job.added_notice } else { job.end_notice && !job.added_notice }, "{notice:?}");
+            assert!(self.taken.iter().all(|(_, id, _)| *id != notice.id.0), "two notices of one job are out");
+            self.taken.push((notice.number, notice.id.0, added));
+        }
+    }
+
+    async fn finish_notice(&mut self) {
+        if self.taken.is_empty() {
+            return;
+        }
+        let (number, id, added) = self.taken.swap_remove(self.chance.usize(0..self.taken.len()));
+        if self.chance.u8(0..4) == 0 {
+            return self.store.put_off_notice(number, self.now()).await.unwrap();
+        }
+        self.store.finish_notice(number, self.now()).await.unwrap();
+        let job = self.model.jobs.get_mut(&id).unwrap();
+        if added {
+            job.added_notice = false;
+            if job.stands == Stands::Held {
+                self.model.stand_in_line(id);
+            }
+        } else {
+            job.end_notice = false;
+        }
+    }
+
+    async fn prune(&mut self) {
+        let Retention { success_ms, failure_ms } = self.model.rules.retention;
+        let now = self.model.now;
+        let before = self.model.jobs.len();
+        self.model.jobs.retain(|_, job| {
+            let over = match job.stands {
+                Stands::Succeeded { at } => at + success_ms <= now,
+                Stands::Failed { at } => at + failure_ms <= now,
+                _ => false,
+            };
+            !over || job.added_notice || job.end_notice
+        });
+        let pruned = self.store.prune(1_000, &self.rules(), self.now()).await.unwrap();
+        assert_eq!(pruned, before - self.model.jobs.len());
+    }
+
+    fn any_job(&mut self) -> Option<u64> {
+        let ids: Vec<u64> = self.model.jobs.keys().copied().collect();
+        self.chance.choice(ids)
+    }
+
+    async fn compare(&self, at: &str) {
+        for (id, expected) in &self.model.jobs {
+            let job = self.store.get(JobId(*id)).await.unwrap().unwrap_or_else(|| panic!("{at}: the job {id} is gone"));
+            let stands = match job.life.state {
+                State::Waiting { held: true, .. } => Stands::Held,
+                State::Waiting { .. } => Stands::Waits,
+                State::Running { cancelling, .. } => Stands::Runs { cancelling },
+                State::Success { ended_at, .. } => Stands::Succeeded { at: ended_at.0 },
+                State::Failure { ended_at, .. } => Stands::Failed { at: ended_at.0 },
+            };
+            assert_eq!(stands, expected.stands, "{at}: the job {id}");
+            assert_eq!((job.life.attempt, job.life.run.0), (expected.attempt, expected.run), "{at}: the job {id}");
+        }
+        let counts = self.store.counts();
+        let count = |stands: fn(&Stands) -> bool| self.model.jobs.values().filter(|job| stands(&job.stands)).count();
+        assert_eq!(counts.waiting, self.model.waiting(), "{at}");
+        assert_eq!(counts.held, count(|stands| *stands == Stands::Held), "{at}");
+        assert_eq!(counts.running, count(|stands| matches!(stands, Stands::Runs { .. })), "{at}");
+        assert_eq!(counts.success, count(|stands| matches!(stands, Stands::Succeeded { .. })), "{at}");
+        assert_eq!(counts.failure, count(|stands| matches!(stands, Stands::Failed { .. })), "{at}");
+        let notices = |job: &Expected| usize::from(job.added_notice) + usize::from(job.end_notice);
+        assert_eq!(counts.notices, self.model.jobs.values().map(notices).sum::<usize>(), "{at}");
+    }
+}

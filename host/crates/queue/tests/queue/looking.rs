@@ -1,0 +1,102 @@
+//! Looking at jobs: progress while they run and after, waiting for their end, logs, retention.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::poll;
+use saggar_job::{JobId, Status, Timestamp};
+use saggar_queue::{LogLine, LogSource, Progress, Retention, Rules, Running};
+
+use crate::{Bench, retries, retry, success};
+
+#[tokio::test]
+async fn progress_is_seen_at_once_and_kept_after_the_end() {
+    let bench = Bench::new(Rules::default()).await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    let running = Arc::clone(claim.running());
+    let seen = async || bench.task.get(id).await.unwrap().unwrap().progress;
+    assert_eq!(seen().await, Progress::default());
+    running.report(1, 4, "first");
+    running.report(2, 4, "second");
+    let second = Progress { current: 2, total: 4, message: "second".to_owned() };
+    assert_eq!((seen().await, running.latest()), (second.clone(), second.clone()));
+    bench.finish(claim, success()).await;
+    running.report(3, 4, "too late");
+    assert_eq!(seen().await, second);
+}
+
+#[tokio::test]
+async fn progress_is_brought_into_its_bounds() {
+    let bench = Bench::new(Rules::default()).await;
+    bench.add().await;
+    let claim = bench.claim().await;
+    let running = claim.running();
+    running.report(5, 4, &format!("x{}", "é".repeat(1_000)));
+    let latest = running.latest();
+    assert_eq!((latest.current, latest.total, latest.message.len()), (4, 4, Running::MESSAGE_BYTES - 1));
+    running.report(u64::MAX, 0, "");
+    assert_eq!(running.latest(), Progress::default());
+}
+
+#[tokio::test]
+async fn whoever_waits_for_progress_is_woken_by_it() {
+    let bench = Bench::new(Rules::default()).await;
+    bench.add().await;
+    let claim = bench.claim().await;
+    let running = claim.running();
+    let mut changed = pin!(running.changed(0));
+    assert!(poll!(&mut changed).is_pending());
+    running.report(1, 2, "");
+    assert_eq!(changed.await, 1);
+    running.report(2, 2, "");
+    assert_eq!(running.changed(1).await, 2, "what came before is not missed");
+    assert_eq!(running.generation(), 2);
+}
+
+#[tokio::test]
+async fn a_job_can_be_waited_for_by_many() {
+    let bench = Bench::new(retries(1, 0)).await;
+    let (id, other) = (bench.add().await, bench.add().await);
+    let mut waits: Vec<_> = (0..3).map(|_| Box::pin(bench.task.wait(id))).collect();
+    for wait in &mut waits {
+        assert!(poll!(wait).is_pending());
+    }
+    drop(waits.pop());
+    let (_, claim) = bench.task.finish_and_claim(bench.claim().await, retry()).await.unwrap();
+    bench.finish(claim.unwrap(), success()).await;
+    for wait in &mut waits {
+        assert!(poll!(wait).is_pending(), "a retry and another job's end are no end");
+    }
+    bench.finish(bench.claim().await, success()).await;
+    for wait in waits {
+        assert_eq!(wait.await.unwrap().response(), Some("7"));
+    }
+    assert_eq!(bench.task.wait(other).await.unwrap().status(), Status::Success, "at once, for it has ended");
+    assert_eq!(bench.task.wait(JobId(99)).await.unwrap_err().code(), "unknown-job");
+}
+
+#[tokio::test]
+async fn a_job_has_a_log() {
+    let bench = Bench::new(Rules::default()).await;
+    let id = bench.add().await;
+    let line = LogLine { at: Timestamp(1), source: LogSource::Host, text: "the add handler failed".to_owned() };
+    bench.task.log(id, vec![line.clone()]).await.unwrap();
+    bench.task.log(id, Vec::new()).await.unwrap();
+    assert_eq!(bench.task.logs(id).await.unwrap(), Some(vec![line]));
+    assert_eq!(bench.task.logs(JobId(9)).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_job_can_be_looked_up_until_its_retention_is_over() {
+    let retention = Retention { success_ms: 1_000, failure_ms: 0 };
+    let bench = Bench::new(Rules { retention, ..Rules::default() }).await;
+    let id = bench.add().await;
+    bench.finish(bench.claim().await, success()).await;
+    tokio::time::advance(tokio::time::Duration::from_millis(999)).await;
+    assert_eq!(bench.task.prune(100).await.unwrap(), 0);
+    assert!(bench.task.get(id).await.unwrap().is_some());
+    tokio::time::advance(tokio::time::Duration::from_millis(1)).await;
+    assert_eq!(bench.task.prune(100).await.unwrap(), 1);
+    assert!(bench.task.get(id).await.unwrap().is_none());
+}
