@@ -1,0 +1,239 @@
+//! What the contract says about a component's type: which imports the host has, and what each role must export.
+
+use std::fmt;
+
+use saggar_job::Role;
+use wasmtime::Engine;
+use wasmtime::component::types::{Component as ComponentType, ComponentInstance, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex};
+
+use crate::describe;
+use crate::text::{cut, visible};
+
+/// The contract's package, with the versions that this host serves.
+const PACKAGE: &str = "saggar:task";
+const VERSION: &str = "0.1.0";
+const TRACK: &str = "0.1.";
+
+const INTERFACES: [&str; 5] = ["types", "context", "progress", "log", "tasks"];
+
+/// WASI as linked: everything of 0.2, so that ordinary guests load; what they may do is decided when they do it.
+const WASI: [(&str, &[&str]); 7] = [
+    ("wasi:io", &["error", "poll", "streams"]),
+    ("wasi:clocks", &["monotonic-clock", "wall-clock"]),
+    ("wasi:random", &["random", "insecure", "insecure-seed"]),
+    (
+        "wasi:cli",
+        &[
+            "environment",
+            "exit",
+            "stdin",
+            "stdout",
+            "stderr",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stdin",
+            "terminal-stdout",
+            "terminal-stderr",
+        ],
+    ),
+    ("wasi:filesystem", &["types", "preopens"]),
+    (
+        "wasi:sockets",
+        &["network", "instance-network", "ip-name-lookup", "tcp", "tcp-create-socket", "udp", "udp-create-socket"],
+    ),
+    ("wasi:http", &["types", "outgoing-handler"]),
+];
+
+/// Why an import cannot be satisfied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ImportFault {
+    Unknown(String),
+    Version { found: String, wanted: String },
+}
+
+/// All imports of a component that this host cannot satisfy.
+pub(crate) fn import_faults(engine: &Engine, ty: &ComponentType) -> Vec<ImportFault> {
+    ty.imports(engine).filter_map(|(name, _)| import_fault(name)).collect()
+}
+
+fn import_fault(name: &str) -> Option<ImportFault> {
+    let unknown = || Some(ImportFault::Unknown(shown(name)));
+    let Some(import) = Interface::parse(name) else { return unknown() };
+    let known = if import.package == PACKAGE {
+        INTERFACES.contains(&import.name).then_some((TRACK, VERSION))
+    } else {
+        let package = WASI.iter().find(|(package, _)| *package == import.package);
+        // Of a package that is ours, an interface that only another version has is a matter of versions, too.
+        let other_version = !import.version.starts_with("0.2.");
+        package.filter(|(_, interfaces)| interfaces.contains(&import.name) || other_version).map(|_| ("0.2.", "0.2.x"))
+    };
+    match known {
+        None => unknown(),
+        Some((track, _)) if import.version.starts_with(track) => None,
+        Some((_, version)) => {
+            let wanted = format!("{}/{}@{version}", import.package, import.name);
+            Some(ImportFault::Version { found: shown(name), wanted })
+        }
+    }
+}
+
+/// A name such as `wasi:io/poll@0.2.3`, taken apart.
+struct Interface<'a> {
+    package: &'a str,
+    name: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Interface<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (path, version) = text.split_once('@')?;
+        let (package, name) = path.split_once('/')?;
+        Some(Self { package, name, version })
+    }
+}
+
+/// Why a component cannot play a role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoleError {
+    /// The role's interface is not exported.
+    #[error("the component does not export `{wanted}`, which `{key}` needs; it exports {}", List(found))]
+    Missing {
+        /// The key of the task definition that asks for the role.
+        key: &'static str,
+        /// The interface.
+        wanted: String,
+        /// What is exported instead.
+        found: Vec<String>,
+    },
+    /// The role's interface is exported in a version that this host does not serve.
+    #[error("the component exports `{found}`, but this host serves `{wanted}`: build it against that version of wit/")]
+    Version {
+        /// What is exported.
+        found: String,
+        /// What could be used.
+        wanted: String,
+    },
+    /// The role's interface is exported, but its function is missing or another one.
+    #[error("`{interface}` is exported, but its function `{function}` is {found}\n  wanted: {wanted}")]
+    Signature {
+        /// The interface.
+        interface: String,
+        /// The function.
+        function: &'static str,
+        /// Its type, or that it is missing.
+        found: String,
+        /// The type in the contract.
+        wanted: String,
+    },
+}
+
+struct List<'a>(&'a [String]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("nothing"),
+            names => write!(f, "`{}`", names.join("`, `")),
+        }
+    }
+}
+
+/// Finds the function that plays `role`, or says why there is none.
+pub(crate) fn find_role(engine: &Engine, component: &Component, role: Role) -> Result<ComponentExportIndex, RoleError> {
+    let ty = component.component_type();
+    let interface = role_interface(engine, &ty, role)?;
+    let (function, wanted) = signature(role);
+    let fault = |found| RoleError::Signature { interface: shown(&interface), function, found, wanted: wanted.clone() };
+    let found = match ty.get_export(engine, &interface).map(|export| export.ty) {
+        Some(ComponentItem::ComponentInstance(instance)) => function_type(engine, &instance, function),
+        _ => return Err(fault("missing, since the export is not an interface".into())),
+    };
+    match found {
+        None => return Err(fault("missing".into())),
+        Some(found) if found != wanted => return Err(fault(found)),
+        Some(_) => {}
+    }
+    component
+        .get_export_index(None, &interface)
+        .and_then(|instance| component.get_export_index(Some(&instance), function))
+        .ok_or_else(|| fault("missing".into()))
+}
+
+fn role_interface(engine: &Engine, ty: &ComponentType, role: Role) -> Result<String, RoleError> {
+    let mut other_version = None;
+    let mut exports = Vec::new();
+    for (name, _) in ty.exports(engine) {
+        match Interface::parse(name) {
+            Some(it) if it.package == PACKAGE && it.name == role.interface() => {
+                if it.version.starts_with(TRACK) {
+                    return Ok(name.to_owned());
+                }
+                other_version = Some(shown(name));
+            }
+            _ => exports.push(shown(name)),
+        }
+    }
+    let wanted = format!("{PACKAGE}/{}@{VERSION}", role.interface());
+    exports.truncate(16);
+    Err(match other_version {
+        Some(found) => RoleError::Version { found, wanted },
+        None => RoleError::Missing { key: role.key(), wanted, found: exports },
+    })
+}
+
+fn function_type(engine: &Engine, instance: &ComponentInstance, function: &str) -> Option<String> {
+    match instance.get_export(engine, function)?.ty {
+        ComponentItem::ComponentFunc(func) => Some(describe::function(&func)),
+        _ => None,
+    }
+}
+
+/// The name and the type of a role's function, as [`describe`] writes types. A test compares them with `wit/`.
+pub(crate) fn signature(role: Role) -> (&'static str, String) {
+    const PROBLEM: &str = "record { code: string, message: string, details: option<string> }";
+    let told = |params: &str| format!("func({params}) -> result<_, {PROBLEM}>");
+    match role {
+        Role::Processor => {
+            let failure =
+                format!("variant {{ retry: {PROBLEM}, retry-after: tuple<{PROBLEM}, u64>, reject: {PROBLEM} }}");
+            ("process", format!("func(id: u64, args: string) -> result<string, {failure}>"))
+        }
+        Role::IdSource => ("next", format!("func() -> result<option<u64>, {PROBLEM}>")),
+        Role::AddHandler => ("on-add", told("id: u64")),
+        Role::ProgressHandler => ("on-progress", told("id: u64, current: u64, total: u64, message: string")),
+        Role::SuccessHandler => ("on-success", told("id: u64, response: string")),
+        Role::ErrorHandler => ("on-error", told(&format!("id: u64, error: {PROBLEM}"))),
+    }
+}
+
+/// A name from a component in a form to show.
+pub(crate) fn shown(name: &str) -> String {
+    visible(cut(name, 200)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_own_imports_and_wasi_in_any_patch_version() {
+        for name in
+            ["saggar:task/tasks@0.1.0", "saggar:task/context@0.1.7", "wasi:io/poll@0.2.0", "wasi:http/types@0.2.9"]
+        {
+            assert_eq!(import_fault(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn tells_an_unknown_import_from_a_wrong_version() {
+        let version =
+            |found: &str, wanted: &str| Some(ImportFault::Version { found: found.into(), wanted: wanted.into() });
+        assert_eq!(import_fault("wasi:io/poll@0.3.0"), version("wasi:io/poll@0.3.0", "wasi:io/poll@0.2.x"));
+        assert_eq!(import_fault("wasi:cli/run@0.3.0"), version("wasi:cli/run@0.3.0", "wasi:cli/run@0.2.x"));
+        assert_eq!(import_fault("saggar:task/log@0.2.0"), version("saggar:task/log@0.2.0", "saggar:task/log@0.1.0"));
+        for name in ["wasi:io/nothing@0.2.0", "acme:db/sql@1.0.0", "run", "saggar:task/secrets@0.1.0"] {
+            assert_eq!(import_fault(name), Some(ImportFault::Unknown(name.into())), "{name}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The engine: wasmtime's configuration, the pool with its fallback, the linker, the ticker. One in a process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, WasmBacktraceDetails};
+
+use crate::guest::{Guest, HasGuest};
+use crate::load::{LoadError, Plugin};
+use crate::pool::{Allocator, PoolUsage, Room, pooling_config};
+use crate::ticker::Ticker;
+use crate::turn::Turns;
+use crate::{bindings, cache, load};
+
+/// How an engine is set up.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// How many sandboxes may exist at once.
+    pub sandboxes: u32,
+    /// The most bytes that any one sandbox may be allowed.
+    pub max_memory: u64,
+    /// Where instances come from.
+    pub allocator: Allocator,
+    /// Where compiled code is kept; `None` compiles at every start. The directory is made, for its owner only.
+    pub cache_dir: Option<PathBuf>,
+    /// The threads of the runtime that drives the sandboxes.
+    pub threads: usize,
+    /// How often guests that compute are interrupted to look at their deadline and to let others run.
+    pub tick: Duration,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            sandboxes: 1000,
+            max_memory: 64 << 20,
+            allocator: Allocator::Pooling,
+            cache_dir: None,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            // Stops come within a few ticks; shorter ones made none sooner on a busy machine and cost more.
+            tick: Duration::from_millis(2),
+        }
+    }
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// wasmtime refused the configuration.
+    #[error("the WebAssembly engine cannot start: {0}")]
+    Configuration(String),
+    /// The thread that interrupts guests could not be started.
+    #[error("the ticker thread cannot start")]
+    Ticker(#[source] std::io::Error),
+}
+
+/// Loads and runs plugins. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) wasmtime: wasmtime::Engine,
+    pub(crate) linker: Linker<Guest>,
+    pub(crate) ticker: Ticker,
+    pub(crate) turns: Turns,
+    pub(crate) room: Room,
+    pub(crate) cache: Option<cache::Cache>,
+    /// One compilation at a time: each uses all cores by itself.
+    pub(crate) compiling: Semaphore,
+    allocator: Allocator,
+}
+
+impl Engine {
+    /// Starts an engine. Where the pool cannot be reserved, warns loudly and goes on without one.
+    pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
+        let (wasmtime, allocator) = start_wasmtime(&options)?;
+        let linker = link(&wasmtime).map_err(configuration)?;
+        let ticker = Ticker::start(wasmtime.weak(), options.tick).map_err(EngineError::Ticker)?;
+        let cache = options.cache_dir.and_then(|dir| cache::Cache::open(dir, &wasmtime));
+        Ok(Self(Arc::new(Inner {
+            wasmtime,
+            linker,
+            ticker,
+            turns: Turns::new(options.threads),
+            room: Room::new(options.sandboxes),
+            cache,
+            compiling: Semaphore::new(1),
+            allocator,
+        })))
+    }
+
+    /// Reads, checks and compiles the component in the file `path`. Takes seconds the first time.
+    pub async fn load(&self, path: impl Into<PathBuf>) -> Result<Plugin, LoadError> {
+        load::load(self, path.into()).await
+    }
+
+    /// Where instances really come from.
+    pub fn allocator(&self) -> Allocator {
+        self.0.allocator
+    }
+
+    /// How many sandboxes, of plugins with one memory, may exist at once.
+    pub fn room(&self) -> u32 {
+        self.0.room.total()
+    }
+
+    /// What is taken now.
+    pub fn pool_usage(&self) -> PoolUsage {
+        let room = self.0.room.taken();
+        match self.0.wasmtime.pooling_allocator_metrics() {
+            None => PoolUsage { room, ..PoolUsage::default() },
+            Some(pool) => PoolUsage {
+                room,
+                component_instances: pool.component_instances(),
+                core_instances: pool.core_instances(),
+                memories: pool.memories() as u64,
+                tables: pool.tables() as u64,
+                stacks: pool.stacks() as u64,
+            },
+        }
+    }
+
+    /// How often the ticker has ticked. Stands still while nothing runs.
+    pub fn ticks(&self) -> u64 {
+        self.0.ticker.ticks()
+    }
+}
+
+fn configuration(error: wasmtime::Error) -> EngineError {
+    EngineError::Configuration(format!("{error:#}"))
+}
+
+fn start_wasmtime(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocator), EngineError> {
+    if options.allocator == Allocator::Pooling {
+        let mut config = base_config();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling_config(
+            options.sandboxes,
+            options.max_memory,
+        )));
+        match wasmtime::Engine::new(&config) {
+            Ok(engine) => return Ok((engine, Allocator::Pooling)),
+            Err(error) => tracing::warn!(
+                sandboxes = options.sandboxes,
+                max_memory = options.max_memory,
+                error = format!("{error:#}"),
+                "NO POOL for sandboxes: every new instance will be slow. Allow more address space (ulimit -v), or ask \
+                 for fewer slots or less memory"
+            ),
+        }
+    }
+    let engine = wasmtime::Engine::new(&base_config()).map_err(configuration)?;
+    Ok((engine, Allocator::OnDemand))
+}
+
+/// What holds under both allocators. Every switch that is off is a proposal that no guest of ours needs.
+fn base_config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(true)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .memory_init_cow(true);
+    config
+}
+
+fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    bindings::types::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
+    bindings::context::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
+    bindings::progress::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
+    bindings::log::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
+    bindings::tasks::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}

@@ -1,0 +1,119 @@
+//! What a store holds: the WASI context, the limiter, and the call that runs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use wasmtime::component::{HasData, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::http::NoHttp;
+use crate::limiter::Limiter;
+use crate::output::{Output, Stream};
+use crate::turn::Turn;
+use crate::{JobContext, LogSource, Services};
+
+/// Bytes of randomness in one answer. The host allocates as much.
+const MAX_RANDOM: u64 = 64 * 1024;
+
+/// Entries of the table of WASI resources: streams, pollables and the like. Ordinary guests hold a few dozen.
+const MAX_RESOURCES: usize = 4096;
+
+/// A store's data.
+pub(crate) struct Guest {
+    pub(crate) limiter: Limiter,
+    pub(crate) output: Arc<Output>,
+    /// The permission of the slice that runs, if the guest has used up one slice already.
+    pub(crate) turn: Arc<Mutex<Option<Turn>>>,
+    pub(crate) current: Option<Current>,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    no_http: NoHttp,
+    table: ResourceTable,
+}
+
+/// The call that runs in a store.
+pub(crate) struct Current {
+    pub(crate) job: JobContext,
+    pub(crate) services: Arc<dyn Services>,
+    pub(crate) deadline: Instant,
+    pub(crate) timeout: Duration,
+    /// Set by whoever stops the guest, before it traps: afterwards a stop looks like any other trap.
+    pub(crate) stopped: Option<Stop>,
+    /// Calls of the `tasks` interface so far.
+    pub(crate) task_calls: u32,
+}
+
+/// Why the host stopped a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Timeout,
+    Cancelled,
+}
+
+impl Guest {
+    pub(crate) fn new(max_memory: u64) -> Self {
+        let output = Arc::new(Output::default());
+        let stream = |source| Stream { output: output.clone(), source };
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        // Nothing is inherited: no directories, no environment, no arguments, no network, no name look-ups.
+        let wasi = WasiCtx::builder()
+            .stdout(stream(LogSource::Stdout))
+            .stderr(stream(LogSource::Stderr))
+            .max_random_size(MAX_RANDOM)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        Self {
+            limiter: Limiter::new(max_memory),
+            output,
+            turn: Arc::default(),
+            current: None,
+            wasi,
+            http: WasiHttpCtx::new(),
+            no_http: NoHttp,
+            table,
+        }
+    }
+
+    /// The call that runs. Guests only run inside calls, so there is one whenever an import is called.
+    pub(crate) fn current(&mut self) -> wasmtime::Result<&mut Current> {
+        self.current.as_mut().ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))
+    }
+
+    /// Whether the guest must be stopped now, and why.
+    pub(crate) fn stop_due(&mut self) -> Option<Stop> {
+        let current = self.current.as_mut()?;
+        let stop = if current.services.is_cancelled() {
+            Stop::Cancelled
+        } else if Instant::now() >= current.deadline {
+            Stop::Timeout
+        } else {
+            return None;
+        };
+        current.stopped = Some(stop);
+        Some(stop)
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.no_http }
+    }
+}
+
+/// Lets the imports of the contract see the whole store data.
+pub(crate) struct HasGuest;
+
+impl HasData for HasGuest {
+    type Data<'a> = &'a mut Guest;
+}

@@ -1,0 +1,41 @@
+//! `saggar:task/context`: what the running call is about.
+
+use std::time::Instant;
+
+use crate::bindings::context::Host;
+use crate::guest::Guest;
+
+impl Host for Guest {
+    fn id(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.current()?.job.id.0)
+    }
+
+    fn task(&mut self) -> wasmtime::Result<String> {
+        Ok(self.current()?.job.task.to_string())
+    }
+
+    fn attempt(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.current()?.job.attempt)
+    }
+
+    fn max_attempts(&mut self) -> wasmtime::Result<u32> {
+        Ok(self.current()?.job.max_attempts)
+    }
+
+    fn handler(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.current()?.job.handler.as_deref().map(str::to_owned))
+    }
+
+    fn remaining_ms(&mut self) -> wasmtime::Result<Option<u64>> {
+        let remaining = self.current()?.deadline.saturating_duration_since(Instant::now());
+        Ok(Some(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    fn is_cancelled(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.current()?.services.is_cancelled())
+    }
+
+    fn trace_parent(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.current()?.job.trace_parent.as_deref().map(str::to_owned))
+    }
+}

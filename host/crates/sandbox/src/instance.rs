@@ -1,0 +1,155 @@
+//! One instance in its store: making it, calling its roles.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, Problem};
+use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::bindings::types;
+use crate::guest::Guest;
+use crate::load::Loaded;
+use crate::pool::Place;
+use crate::{Answer, Failure, Input, Plugin};
+
+/// Bytes that a guest may hand to the host in one call or answer: the largest response.
+const MAX_TRANSFER: usize = 4 << 20;
+
+/// Handles of resources that a guest may hold at once. Ordinary guests hold a few dozen.
+const MAX_HANDLES: usize = 4096;
+
+/// A store with at most one instance: stores never free instances, so each instance gets its own.
+pub(crate) struct Live {
+    pub(crate) store: Store<Guest>,
+    /// None until the first call has made it.
+    instance: Option<Instance>,
+    roles: Roles,
+    /// Calls that ended well.
+    pub(crate) served: u32,
+    _place: Place,
+}
+
+type Processed = (Result<Box<str>, types::Failure>,);
+type Next = (Result<Option<u64>, types::Problem>,);
+type Told = (Result<(), types::Problem>,);
+type Known<Params, Answer> = Option<TypedFunc<Params, Answer>>;
+
+/// The functions of the roles that have been called so far. Looking one up costs more than calling it.
+#[derive(Default)]
+struct Roles {
+    process: Known<(u64, Arc<str>), Processed>,
+    next: Known<(), Next>,
+    on_add: Known<(u64,), Told>,
+    on_progress: Known<(u64, u64, u64, Arc<str>), Told>,
+    on_success: Known<(u64, Arc<str>), Told>,
+    on_error: Known<(u64, types::Problem), Told>,
+}
+
+impl Live {
+    /// An empty store for an instance of `plugin`.
+    pub(crate) fn new(plugin: &Loaded, max_memory: u64, place: Place) -> Self {
+        let mut store = Store::new(&plugin.engine.wasmtime, Guest::new(max_memory));
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(MAX_TRANSFER);
+        store.set_max_component_handles(MAX_HANDLES);
+        let turns = plugin.engine.turns.clone();
+        store.epoch_deadline_callback(move |mut store| match store.data_mut().stop_due() {
+            Some(_) => Ok(UpdateDeadline::Interrupt),
+            None => {
+                let place = store.data().turn.clone();
+                Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns.clone().wait(place))))
+            }
+        });
+        Self { store, instance: None, roles: Roles::default(), served: 0, _place: place }
+    }
+
+    /// Makes the instance if there is none, and makes the call. A caller that drops this, or gets an error that is not
+    /// the guest's own answer, must drop the instance too.
+    pub(crate) async fn run(
+        &mut self,
+        plugin: &Plugin,
+        id: JobId,
+        input: Input,
+    ) -> wasmtime::Result<Result<Answer, Failure>> {
+        // From here on guest code may run: start functions and constructors are guest code.
+        self.store.set_epoch_deadline(1);
+        let instance = match self.instance {
+            Some(instance) => instance,
+            None => {
+                let instance = plugin.0.pre.instantiate_async(&mut self.store).await?;
+                *self.instance.insert(instance)
+            }
+        };
+        self.call(plugin, instance, id.0, input).await
+    }
+
+    async fn call(
+        &mut self,
+        plugin: &Plugin,
+        instance: Instance,
+        id: u64,
+        input: Input,
+    ) -> wasmtime::Result<Result<Answer, Failure>> {
+        let Self { store, roles, .. } = self;
+        let role = input.role();
+        let export = || plugin.export(role).map_err(wasmtime::Error::msg);
+        let told = match input {
+            Input::Process { args } => {
+                let func = look_up(&mut roles.process, store, instance, export)?;
+                let (answer,) = func.call_async(&mut *store, (id, args)).await?;
+                return Ok(answer.map(Answer::Response).map_err(failure));
+            }
+            Input::Next => {
+                let func = look_up(&mut roles.next, store, instance, export)?;
+                let (answer,) = func.call_async(&mut *store, ()).await?;
+                return Ok(answer.map(|id| Answer::Id(id.map(JobId))).map_err(reject));
+            }
+            Input::OnAdd => look_up(&mut roles.on_add, store, instance, export)?.call_async(&mut *store, (id,)).await?,
+            Input::OnProgress { current, total, message } => {
+                let func = look_up(&mut roles.on_progress, store, instance, export)?;
+                func.call_async(&mut *store, (id, current, total, message)).await?
+            }
+            Input::OnSuccess { response } => {
+                let func = look_up(&mut roles.on_success, store, instance, export)?;
+                func.call_async(&mut *store, (id, response)).await?
+            }
+            Input::OnError { problem: Problem { code, message, details } } => {
+                let func = look_up(&mut roles.on_error, store, instance, export)?;
+                func.call_async(&mut *store, (id, types::Problem { code, message, details })).await?
+            }
+        };
+        Ok(told.0.map(|()| Answer::Done).map_err(reject))
+    }
+}
+
+fn look_up<'a, P, R>(
+    known: &mut Known<P, R>,
+    store: &mut Store<Guest>,
+    instance: Instance,
+    export: impl FnOnce() -> wasmtime::Result<&'a ComponentExportIndex>,
+) -> wasmtime::Result<TypedFunc<P, R>>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    match known {
+        Some(func) => Ok(*func),
+        None => Ok(*known.insert(instance.get_typed_func(store, export()?)?)),
+    }
+}
+
+fn problem(problem: types::Problem) -> Problem {
+    Problem { code: problem.code, message: problem.message, details: problem.details }
+}
+
+fn reject(of: types::Problem) -> Failure {
+    Failure::Reject(problem(of))
+}
+
+fn failure(failure: types::Failure) -> Failure {
+    match failure {
+        types::Failure::Retry(of) => Failure::Retry(problem(of)),
+        types::Failure::RetryAfter((of, ms)) => Failure::RetryAfter(problem(of), ms),
+        types::Failure::Reject(of) => Failure::Reject(problem(of)),
+    }
+}

@@ -1,0 +1,100 @@
+//! Room for sandboxes: how many fit, what one takes, and what is taken now.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{Enabled, PoolingAllocationConfig};
+
+use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+
+/// Where instances come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allocator {
+    /// From a pool that is reserved when the host starts: an instance costs microseconds.
+    Pooling,
+    /// From the operating system, one at a time: slower, and needs no address space in advance.
+    OnDemand,
+}
+
+/// What the sandboxes of an engine hold at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolUsage {
+    /// Units of room that sandboxes hold; one for each memory that their plugins may have.
+    pub room: usize,
+    /// Components instantiated in the pool; 0 with [`Allocator::OnDemand`].
+    pub component_instances: u64,
+    /// Core instances in the pool.
+    pub core_instances: u64,
+    /// Memories in the pool.
+    pub memories: u64,
+    /// Tables in the pool.
+    pub tables: u64,
+    /// Stacks in the pool.
+    pub stacks: u64,
+}
+
+/// Entries of one table: Go components need 20,000.
+const TABLE_ENTRIES: usize = 100_000;
+
+/// Bytes of the host's own record of one component and of one core instance.
+const INSTANCE_BYTES: usize = 10 << 20;
+
+/// Bytes of a memory that stay resident in a slot of the pool between two instances: zeroing them is cheaper than
+/// giving them back to the operating system and faulting them in again.
+const KEEP_RESIDENT: usize = 64 << 10;
+
+/// The pool's configuration for `room` memories of at most `max_memory` bytes each.
+pub(crate) fn pooling_config(room: u32, max_memory: u64) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(room)
+        .total_core_instances(room.saturating_mul(MAX_CORE_INSTANCES))
+        .total_memories(room)
+        .total_tables(room.saturating_mul(MAX_TABLES))
+        .total_stacks(room)
+        // Without these, one component may take the whole pool.
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_memories_per_module(MAX_MEMORIES)
+        .max_tables_per_module(MAX_TABLES)
+        .max_component_instance_size(INSTANCE_BYTES)
+        .max_core_instance_size(INSTANCE_BYTES)
+        .table_elements(TABLE_ENTRIES)
+        .max_memory_size(usize::try_from(max_memory).unwrap_or(usize::MAX))
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        // It would trade isolation between slots for speed. (So would memory protection keys, which are not compiled in.)
+        .pagemap_scan(Enabled::No);
+    pool
+}
+
+/// The room of an engine. A full pool is an error in wasmtime; here it is a reason to wait.
+#[derive(Debug, Clone)]
+pub(crate) struct Room {
+    free: Arc<Semaphore>,
+    total: u32,
+}
+
+/// What one sandbox holds of it.
+pub(crate) type Place = OwnedSemaphorePermit;
+
+impl Room {
+    pub(crate) fn new(total: u32) -> Self {
+        Self { free: Arc::new(Semaphore::new(total as usize)), total }
+    }
+
+    /// Waits until `units` are free. Cancel safe. More than there are in all would never be free: `None`.
+    pub(crate) async fn take(&self, units: u32) -> Option<Place> {
+        if units > self.total {
+            return None;
+        }
+        self.free.clone().acquire_many_owned(units).await.ok()
+    }
+
+    pub(crate) fn total(&self) -> u32 {
+        self.total
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        (self.total as usize).saturating_sub(self.free.available_permits())
+    }
+}

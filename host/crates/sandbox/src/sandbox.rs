@@ -1,0 +1,138 @@
+//! A sandbox: what a slot owns. Keeps an instance warm between calls, guards each call, and retires the instance when it
+//! has served enough or went wrong.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use saggar_job::Problem;
+
+use crate::ending::classify;
+use crate::guest::{Current, Stop};
+use crate::instance::Live;
+use crate::ticker::Watch;
+use crate::{Answer, Call, CallError, Plugin, Report, Services};
+
+/// What one sandbox may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all memories and tables of an instance together.
+    pub memory: u64,
+    /// Calls that one instance may serve; 1 makes a fresh one for each.
+    pub reuse: u32,
+}
+
+/// A place where instances of one plugin live, one after the other.
+pub struct Sandbox {
+    plugin: Plugin,
+    limits: Limits,
+    watch: Arc<Watch>,
+    live: Option<Live>,
+}
+
+impl Sandbox {
+    /// An empty sandbox for `plugin`. Its first call makes the instance.
+    pub fn new(plugin: Plugin, limits: Limits) -> Self {
+        let watch = plugin.0.engine.ticker.watch();
+        Self { plugin, limits, watch, live: None }
+    }
+
+    /// The plugin that lives here.
+    pub fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// Drops the instance, if there is one, and with it all that it holds.
+    pub fn retire(&mut self) {
+        self.live = None;
+    }
+
+    /// Makes a call. Dropping the future stops the guest and retires the instance.
+    pub async fn call(&mut self, call: Call) -> Report {
+        let fresh = self.live.is_none();
+        let mut live = match self.live.take() {
+            Some(live) => live,
+            None => match make(&self.plugin, self.limits, call.timeout).await {
+                Ok(live) => live,
+                Err(error) => return Report { result: Err(error), cpu: Duration::ZERO, peak_memory: 0, fresh },
+            },
+        };
+        let engine = &self.plugin.0.engine;
+        // The clock starts here: what it took to get room was not the guest's time.
+        let deadline = Instant::now() + call.timeout;
+        let running = engine.ticker.begin(&self.watch, deadline);
+        let Call { job, input, timeout, services } = call;
+        let id = job.id;
+        live.store.data().output.begin(services.clone());
+        live.store.data_mut().limiter.forget_refusals();
+        live.store.data_mut().current =
+            Some(Current { job, services: services.clone(), deadline, timeout, stopped: None, task_calls: 0 });
+        let mut cpu = Duration::ZERO;
+        let turn = live.store.data().turn.clone();
+        let result = {
+            let mut run = pin!(live.run(&self.plugin, id, input));
+            let slices = poll_fn(|cx| {
+                let began = Instant::now();
+                let poll = run.as_mut().poll(cx);
+                cpu += began.elapsed();
+                // The slice is over; the turn it needed, if any, is somebody else's now.
+                turn.lock().take();
+                poll
+            });
+            guard(slices, &*services, deadline).await
+        };
+        drop(running);
+        self.settle(live, result, cpu, fresh)
+    }
+
+    fn settle(
+        &mut self,
+        mut live: Live,
+        result: Result<wasmtime::Result<Result<Answer, crate::Failure>>, Stop>,
+        cpu: Duration,
+        fresh: bool,
+    ) -> Report {
+        // Whatever did not end in the guest's own answer leaves the instance in an unknown state.
+        let sound = matches!(result, Ok(Ok(_)));
+        let guest = live.store.data_mut();
+        let result = classify(result, guest);
+        guest.output.end();
+        guest.current = None;
+        let peak_memory = guest.limiter.bytes();
+        live.served += 1;
+        if sound && live.served < self.limits.reuse {
+            self.live = Some(live);
+        }
+        Report { result, cpu, peak_memory, fresh }
+    }
+}
+
+/// An empty instance, when there is room for it. Not a method: a future must not share a sandbox with other threads.
+async fn make(plugin: &Plugin, limits: Limits, patience: Duration) -> Result<Live, CallError> {
+    let place = tokio::time::timeout(patience, plugin.0.engine.room.take(plugin.0.units)).await;
+    match place {
+        Ok(Some(place)) => Ok(Live::new(&plugin.0, limits.memory, place)),
+        Ok(None) | Err(_) => {
+            let message = "no room for one more sandbox: allow more of them, or fewer slots";
+            Err(CallError::NoRoom(Problem::new("no-room", message)))
+        }
+    }
+}
+
+/// Drives a call until it ends, is cancelled, or is due. Guests that compute are stopped by the epoch; this stops those
+/// that are parked in the host.
+async fn guard<T>(call: impl Future<Output = T>, services: &dyn Services, deadline: Instant) -> Result<T, Stop> {
+    let mut call = pin!(call);
+    // Most calls end in their first slice and need no timer.
+    if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+        return Ok(result);
+    }
+    tokio::select! {
+        biased;
+        result = &mut call => Ok(result),
+        () = services.cancelled() => Err(Stop::Cancelled),
+        () = tokio::time::sleep_until(deadline.into()) => Err(Stop::Timeout),
+    }
+}

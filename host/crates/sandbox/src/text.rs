@@ -1,0 +1,59 @@
+//! Makes text from guests harmless: bounded, and without control characters that could fool a terminal or a log.
+
+use std::borrow::Cow;
+
+/// `text`, cut to at most `max` bytes on a character border.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let end = (0..=max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    &text[..end]
+}
+
+/// `text` with control characters, and characters that change the direction or vanish, written as `\u{1b}` and the
+/// like. Tabs stay.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    escape(text, is_treacherous)
+}
+
+/// Like [`visible`]; line ends stay too.
+pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c != '\n' && is_treacherous(c))
+}
+
+fn escape(text: &str, treacherous: fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(treacherous) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if treacherous(c) { clean.extend(c.escape_unicode()) } else { clean.push(c) }
+    }
+    Cow::Owned(clean)
+}
+
+fn is_treacherous(c: char) -> bool {
+    (c.is_control() && c != '\t')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_on_a_character_border() {
+        assert_eq!(cut("añb", 2), "a");
+        assert_eq!(cut("añb", 3), "añ");
+        assert_eq!(cut("añb", 99), "añb");
+        assert_eq!(cut("ñ", 0), "");
+    }
+
+    #[test]
+    fn shows_escapes_and_direction_marks_instead_of_obeying_them() {
+        assert_eq!(visible("\u{1b}[2Jhi\tyou"), "\\u{1b}[2Jhi\tyou");
+        assert_eq!(visible("a\u{202e}b\r"), "a\\u{202e}b\\u{d}");
+        assert!(matches!(visible("plain ünïcode"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,148 @@
+//! The clock that interrupts guests: a thread that advances the engine's epoch while any call runs, and sleeps while none
+//! does. It also watches for calls that outlive their deadline, which would mean that the host itself is stuck.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use wasmtime::EngineWeak;
+
+/// Ticks without a running call after which the ticker goes to sleep. Waking it costs a system call, so a steady
+/// trickle of short calls should find it awake.
+const IDLE_TICKS: u32 = 50;
+
+/// How long a call may outlive its deadline before the watchdog says so.
+const OVERDUE: Duration = Duration::from_secs(1);
+
+/// No call runs.
+const IDLE: u64 = 0;
+
+/// The ticker's handle.
+pub(crate) struct Ticker {
+    shared: Arc<Shared>,
+    thread: Thread,
+}
+
+struct Shared {
+    born: Instant,
+    asleep: AtomicBool,
+    closing: AtomicBool,
+    ticks: AtomicU64,
+    watches: Mutex<Vec<Weak<Watch>>>,
+}
+
+/// One sandbox, as the ticker sees it: when its call is due, in microseconds since the ticker's birth. Each sandbox has
+/// its own, so that calls on different threads touch no common memory.
+#[derive(Default)]
+#[repr(align(128))]
+pub(crate) struct Watch {
+    due_us: AtomicU64,
+    reported: AtomicBool,
+}
+
+/// Keeps the ticker awake; ends with the call.
+pub(crate) struct Running<'a>(&'a Watch);
+
+impl Ticker {
+    /// Starts the thread. It ends when this handle is dropped.
+    pub(crate) fn start(engine: EngineWeak, tick: Duration) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            born: Instant::now(),
+            asleep: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            ticks: AtomicU64::new(0),
+            watches: Mutex::default(),
+        });
+        let of_thread = shared.clone();
+        let handle = thread::Builder::new().name("saggar-ticker".into()).spawn(move || of_thread.run(&engine, tick))?;
+        Ok(Self { thread: handle.thread().clone(), shared })
+    }
+
+    /// A watch for a new sandbox.
+    pub(crate) fn watch(&self) -> Arc<Watch> {
+        let watch = Arc::new(Watch::default());
+        let mut watches = self.shared.watches.lock();
+        watches.retain(|old| old.strong_count() > 0);
+        watches.push(Arc::downgrade(&watch));
+        watch
+    }
+
+    /// A call begins that is due at `deadline`.
+    pub(crate) fn begin<'a>(&self, watch: &'a Watch, deadline: Instant) -> Running<'a> {
+        let due = deadline.saturating_duration_since(self.shared.born).as_micros();
+        watch.reported.store(false, Ordering::Relaxed);
+        // Sequentially consistent, as is the ticker's "asleep, then look": one of the two sees the other.
+        watch.due_us.store(u64::try_from(due).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
+        if self.shared.asleep.load(Ordering::SeqCst) {
+            self.thread.unpark();
+        }
+        Running(watch)
+    }
+
+    /// How often it has ticked so far. Stands still while the host is idle.
+    pub(crate) fn ticks(&self) -> u64 {
+        self.shared.ticks.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        self.thread.unpark();
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.due_us.store(IDLE, Ordering::Release);
+    }
+}
+
+impl Shared {
+    fn run(&self, engine: &EngineWeak, tick: Duration) {
+        let mut idle_ticks = 0;
+        let ticks_per_check = (OVERDUE.as_nanos() / tick.as_nanos().max(1)).max(1) as u64;
+        while !self.closing.load(Ordering::SeqCst) {
+            thread::sleep(tick);
+            let Some(alive) = engine.upgrade() else { return };
+            alive.increment_epoch();
+            drop(alive);
+            let ticks = self.ticks.fetch_add(1, Ordering::Relaxed);
+            if ticks.is_multiple_of(ticks_per_check) {
+                self.report_overdue();
+            }
+            idle_ticks = if self.any_running() { 0 } else { idle_ticks + 1 };
+            if idle_ticks >= IDLE_TICKS {
+                self.sleep();
+                idle_ticks = 0;
+            }
+        }
+    }
+
+    fn sleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+        while !self.any_running() && !self.closing.load(Ordering::SeqCst) {
+            thread::park();
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    fn any_running(&self) -> bool {
+        self.watches.lock().iter().filter_map(Weak::upgrade).any(|watch| watch.due_us.load(Ordering::SeqCst) != IDLE)
+    }
+
+    fn report_overdue(&self) {
+        let now_us = u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let grace_us = OVERDUE.as_micros() as u64;
+        for watch in self.watches.lock().iter().filter_map(Weak::upgrade) {
+            let due_us = watch.due_us.load(Ordering::Relaxed);
+            let overdue = due_us != IDLE && now_us.saturating_sub(due_us) > grace_us;
+            if overdue && !watch.reported.swap(true, Ordering::Relaxed) {
+                let overdue_ms = (now_us - due_us) / 1000;
+                tracing::error!(overdue_ms, "a call outlives its deadline: the host is overloaded or stuck");
+            }
+        }
+    }
+}
