@@ -1,0 +1,103 @@
+//! Adding a job: what is checked, and where its id comes from.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, Problem, Role};
+use saggar_queue::NewJob;
+use saggar_sandbox::{Answer, check_json};
+
+use crate::services::CallServices;
+use crate::station::Station;
+use crate::worker::Inner;
+
+/// Bytes of a job's arguments.
+const MAX_ARGS: usize = 4 << 20;
+
+/// How deep calls of `next` that add jobs may nest.
+const MAX_DEPTH: u32 = 4;
+
+/// Why a job was not added. Nothing was: no id is used up, no handler was told.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// There is no such task.
+    #[error("there is no task `{task}`{}", nearest.as_ref().map(|n| format!("; is `{n}` meant?")).unwrap_or_default())]
+    UnknownTask {
+        /// What was asked for.
+        task: String,
+        /// The task with the most similar id.
+        nearest: Option<String>,
+    },
+    /// The arguments are not a JSON array that is small enough.
+    #[error("the arguments of a job are one JSON array, each item one argument: {0}")]
+    InvalidArgs(String),
+    /// The task's id source did not answer.
+    #[error("the task's `event.next` handler failed, so the job has no id: {}: {}", .0.code, .0.message)]
+    NextFailed(Problem),
+    /// Id sources that add jobs to each other.
+    #[error("`event.next` handlers that add jobs are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// The host is about to stop.
+    #[error("the host is stopping and takes no more jobs; add it again when it is back")]
+    Stopping,
+    /// The queue refused it.
+    #[error(transparent)]
+    Queue(#[from] saggar_queue::AddError),
+}
+
+impl AddError {
+    /// A stable name in kebab case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownTask { .. } => "unknown-task",
+            Self::InvalidArgs(_) => "invalid-args",
+            Self::NextFailed(_) => "next-failed",
+            Self::TooDeep => "too-deep",
+            Self::Stopping => "stopping",
+            // 0 as an answer of `next` is a duplicate of nothing: the contract knows one code for ids that cannot be.
+            Self::Queue(saggar_queue::AddError::InvalidId) => "duplicate-id",
+            Self::Queue(error) => error.code(),
+        }
+    }
+}
+
+/// Checks `args`: a JSON array, not too large, not too deep.
+fn check_args(args: &str) -> Result<(), AddError> {
+    if args.len() > MAX_ARGS {
+        return Err(AddError::InvalidArgs(format!("{} bytes are too many; the most are {MAX_ARGS}", args.len())));
+    }
+    if !args.trim_ascii_start().starts_with('[') {
+        return Err(AddError::InvalidArgs("this does not start with `[`".into()));
+    }
+    check_json(args).map_err(AddError::InvalidArgs)
+}
+
+/// Adds `job` to the task of `station`, from inside `depth` calls of `next`.
+pub(crate) async fn add(
+    worker: &Arc<Inner>,
+    station: &Arc<Station>,
+    mut job: NewJob,
+    depth: u32,
+) -> Result<JobId, AddError> {
+    check_args(&job.args)?;
+    if station.setup().role(Role::IdSource).is_none() {
+        return Ok(station.queue.add(job).await?);
+    }
+    if depth >= MAX_DEPTH {
+        return Err(AddError::TooDeep);
+    }
+    let services = Arc::new(CallServices::of_id_source(worker.clone(), depth + 1));
+    let answer = station.id_sources.next(station, services.clone(), depth).await;
+    let lines = services.transcript.finish(worker.clock());
+    job.id = match answer {
+        Some(Ok(Answer::Id(id))) => id,
+        Some(Ok(_)) | None => None,
+        Some(Err(error)) => {
+            let problem = error.problem();
+            tracing::warn!(task = %station.queue.key(), code = problem.code, problem = problem.message, "next failed");
+            return Err(AddError::NextFailed(problem));
+        }
+    };
+    let id = station.queue.add(job).await?;
+    worker.append_log(station, id, lines).await;
+    Ok(id)
+}

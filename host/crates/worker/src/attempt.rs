@@ -1,0 +1,93 @@
+//! One attempt, from claim to outcome: a straight line.
+
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures_util::FutureExt;
+use saggar_job::{Outcome, Problem, Role};
+use saggar_queue::{Claim, LogSource};
+use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
+use tokio::sync::Notify;
+
+use crate::crew::Crew;
+use crate::progress::Reporter;
+use crate::services::CallServices;
+use crate::station::{About, Station};
+use crate::worker::Inner;
+
+/// What an attempt needs of its slot.
+pub(crate) struct Bench {
+    pub(crate) sandbox: Sandbox,
+    /// For the progress handler.
+    pub(crate) crew: Crew,
+}
+
+/// Runs one attempt. None if it could not begin, which is not the job's fault.
+pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Bench, claim: &Claim) -> Option<Outcome> {
+    let services = Arc::new(CallServices::of_attempt(worker.clone(), claim.running().clone()));
+    let mut reporter = Reporter::new(worker, station, claim, &services);
+    let report = call(station, bench, claim, &services, &mut reporter).await;
+    // The last values come before the end event.
+    reporter.tell_latest(&mut bench.crew).await;
+    let mut lines = services.transcript.finish(worker.clock());
+    let outcome = match report.map(|report| report.result) {
+        Some(Ok(Answer::Response(response))) => Some(Outcome::Success(response)),
+        Some(Ok(other)) => unreachable!("a processor answers a response, not {other:?}"),
+        Some(Err(error)) => {
+            lines.push(failure_line(worker, claim, &error.problem()));
+            error.into_outcome()
+        }
+        None => {
+            let problem = Problem::new("host-panic", "the host panicked during the attempt; its log says where");
+            lines.push(failure_line(worker, claim, &problem));
+            Some(Outcome::Trap(problem))
+        }
+    };
+    if !lines.is_empty() {
+        worker.append_log(station, claim.id(), lines).await;
+    }
+    outcome
+}
+
+fn failure_line(worker: &Inner, claim: &Claim, problem: &Problem) -> saggar_queue::LogLine {
+    let text = format!("attempt {} failed: {}: {}", claim.attempt(), problem.code, problem.message);
+    worker.line(LogSource::Host, text)
+}
+
+/// Calls the processor, with the reporter beside it. None if the host panicked.
+async fn call(
+    station: &Station,
+    bench: &mut Bench,
+    claim: &Claim,
+    services: &Arc<CallServices>,
+    reporter: &mut Reporter<'_>,
+) -> Option<Report> {
+    let Bench { sandbox, crew } = bench;
+    let about = About { id: claim.id(), attempt: claim.attempt(), trace_parent: claim.trace_parent() };
+    let setup = crew.setup();
+    let call = Call {
+        job: station.context(about, Role::Processor, setup),
+        input: Input::Process { args: claim.args().clone() },
+        timeout: setup.task.timeout,
+        services: services.clone(),
+    };
+    let mut call = pin!(AssertUnwindSafe(sandbox.call(call)).catch_unwind());
+    // Most jobs end in their first slice; the others get company.
+    let report = match poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+        Poll::Ready(report) => report,
+        Poll::Pending => {
+            let over = Notify::new();
+            let guest = async {
+                let report = call.await;
+                over.notify_one();
+                report
+            };
+            let (report, ()) = tokio::join!(guest, reporter.attend(crew, &over));
+            report
+        }
+    };
+    report.inspect_err(|_| tracing::error!(job = %claim.key(), "the host panicked during an attempt")).ok()
+}

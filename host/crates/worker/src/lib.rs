@@ -1,0 +1,25 @@
+//! Makes jobs happen: slots that run attempts, lanes that tell handlers, and the way by which everybody adds jobs.
+//!
+//! In reading order: a [`Setup`] is a task with its plugins; a station is an open task; its slots claim jobs and run
+//! attempts; its lanes tell its handlers; the [`Worker`] holds the stations of a tenant. Knows no wasm type and no file.
+
+mod setup;
+mod station;
+
+mod services;
+mod transcript;
+
+mod attempt;
+mod progress;
+mod slot;
+
+mod crew;
+mod lane;
+
+mod add;
+mod maintenance;
+mod worker;
+
+pub use add::AddError;
+pub use setup::{Need, Setup};
+pub use worker::{LookupError, Worker};

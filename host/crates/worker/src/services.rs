@@ -1,0 +1,97 @@
+//! What the host does for a running call: where its progress, its log lines and its use of other tasks go.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saggar_job::{JobId, JobKey, Problem};
+use saggar_queue::{LogLevel, LogSource, NewJob, Running};
+use saggar_sandbox::{Level, Services, TaskJob};
+
+use crate::transcript::Transcript;
+use crate::worker::Inner;
+
+/// The services of one call.
+pub(crate) struct CallServices {
+    pub(crate) worker: Arc<Inner>,
+    /// The attempt, if the call is one; handlers report no progress and are not cancelled.
+    pub(crate) running: Option<Arc<Running>>,
+    /// The job that the call is about; its guest's jobs are this one's children.
+    pub(crate) about: Option<JobKey>,
+    pub(crate) transcript: Transcript,
+    /// How many calls of `next` this one stands inside of.
+    pub(crate) depth: u32,
+}
+
+impl CallServices {
+    /// For an attempt of the job of `running`.
+    pub(crate) fn of_attempt(worker: Arc<Inner>, running: Arc<Running>) -> Self {
+        let about = Some(running.key());
+        Self { worker, running: Some(running), about, transcript: Transcript::default(), depth: 0 }
+    }
+
+    /// For a handler that is told of `about`.
+    pub(crate) fn of_handler(worker: Arc<Inner>, about: JobKey) -> Self {
+        Self { worker, running: None, about: Some(about), transcript: Transcript::default(), depth: 0 }
+    }
+
+    /// For a call of `next`, inside of `depth` others.
+    pub(crate) fn of_id_source(worker: Arc<Inner>, depth: u32) -> Self {
+        Self { worker, running: None, about: None, transcript: Transcript::default(), depth }
+    }
+}
+
+#[async_trait]
+impl Services for CallServices {
+    fn progress(&self, current: u64, total: u64, message: &str) {
+        if let Some(running) = &self.running {
+            running.report(current, total, message);
+        }
+    }
+
+    fn log(&self, source: saggar_sandbox::LogSource, text: &str) {
+        self.transcript.write(self.worker.clock(), log_source(source), text);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.cancel_signal().is_cancelled())
+    }
+
+    async fn cancelled(&self) {
+        match &self.running {
+            Some(running) => running.cancel_signal().cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn add(&self, task: &str, args: String, delay_ms: u64) -> Result<JobId, Problem> {
+        let job = NewJob { parent: self.about.clone(), delay_ms, ..NewJob::new(args) };
+        let added = self.worker.add(task, job, self.depth).await;
+        added.map_err(|error| Problem::new(error.code(), error.to_string()))
+    }
+
+    async fn get(&self, task: &str, id: JobId) -> Result<TaskJob, Problem> {
+        let found = self.worker.get(task, id).await;
+        let job = found.map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let (status, response) = (job.status(), job.response().map(str::to_owned));
+        let saggar_queue::Progress { current, total, message } = job.progress;
+        Ok(TaskJob { id, status, current, total, message, response })
+    }
+
+    async fn cancel(&self, task: &str, id: JobId) -> Result<(), Problem> {
+        let cancelled = self.worker.cancel(task, id).await;
+        cancelled.map_err(|error| Problem::new(error.code(), error.to_string()))
+    }
+}
+
+fn log_source(source: saggar_sandbox::LogSource) -> LogSource {
+    match source {
+        saggar_sandbox::LogSource::Stdout => LogSource::Stdout,
+        saggar_sandbox::LogSource::Stderr => LogSource::Stderr,
+        saggar_sandbox::LogSource::Log(level) => LogSource::Log(match level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        }),
+    }
+}

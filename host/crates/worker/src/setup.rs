@@ -1,0 +1,93 @@
+//! A task with the plugins of its roles: what a reload swaps as one, so that no job sees half of an old and half of a new
+//! definition.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use saggar_definition::Task;
+use saggar_job::Role;
+use saggar_queue::{Retention, Rules};
+use saggar_sandbox::{Limits, Plugin};
+
+/// The most lanes of a task: handlers are short, and each lane may hold a sandbox of every handler.
+const MAX_LANES: u32 = 4;
+
+/// A task that is ready to run.
+pub struct Setup {
+    /// Its definition.
+    pub task: Arc<Task>,
+    roles: BTreeMap<Role, Played>,
+}
+
+/// How one role is played.
+#[derive(Clone)]
+pub(crate) struct Played {
+    pub(crate) plugin: Plugin,
+    /// The part of the reference after `#`.
+    pub(crate) handler: Option<Arc<str>>,
+    pub(crate) limits: Limits,
+    pub(crate) timeout: Duration,
+}
+
+/// How many sandboxes a task may hold at once, in units of the engine's room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need(pub u32);
+
+impl Setup {
+    /// `plugin` finds the loaded plugin for a reference's name. The error is the role that has none.
+    pub fn new(task: Arc<Task>, plugin: impl Fn(&str) -> Option<Plugin>) -> Result<Self, Role> {
+        let mut roles = BTreeMap::new();
+        for (role, reference) in task.references() {
+            let plugin = plugin(&reference.value.plugin).ok_or(role)?;
+            let handler = reference.value.handler.as_deref().map(Arc::from);
+            let timeout = match role {
+                Role::Processor => task.timeout,
+                _ => task.sandbox.event_timeout,
+            };
+            let limits = Limits { memory: task.sandbox.memory_bytes, reuse: task.sandbox.reuse };
+            roles.insert(role, Played { plugin, handler, limits, timeout });
+        }
+        if roles.contains_key(&Role::Processor) { Ok(Self { task, roles }) } else { Err(Role::Processor) }
+    }
+
+    pub(crate) fn role(&self, role: Role) -> Option<&Played> {
+        self.roles.get(&role)
+    }
+
+    pub(crate) fn has_lanes(&self) -> bool {
+        [Role::AddHandler, Role::SuccessHandler, Role::ErrorHandler].iter().any(|role| self.roles.contains_key(role))
+    }
+
+    pub(crate) fn lanes(&self) -> u32 {
+        if self.has_lanes() { self.task.worker_nums.min(MAX_LANES) } else { 0 }
+    }
+
+    /// How many calls of `next` may run at once.
+    pub(crate) fn id_sources(&self) -> u32 {
+        if self.roles.contains_key(&Role::IdSource) { self.task.worker_nums.min(MAX_LANES) } else { 0 }
+    }
+
+    /// What the task may take of the engine's room when all its sandboxes are filled.
+    pub fn need(&self) -> Need {
+        let units = |role| self.roles.get(&role).map_or(0, |played| played.plugin.units());
+        let lane = units(Role::AddHandler) + units(Role::SuccessHandler) + units(Role::ErrorHandler);
+        let slot = units(Role::Processor) + units(Role::ProgressHandler);
+        Need(self.task.worker_nums * slot + self.lanes() * lane + self.id_sources() * units(Role::IdSource))
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Rules {
+            size: self.task.size as usize,
+            retry: self.task.retry.clone(),
+            add_handler: self.roles.contains_key(&Role::AddHandler),
+            success_handler: self.roles.contains_key(&Role::SuccessHandler),
+            error_handler: self.roles.contains_key(&Role::ErrorHandler),
+            retention: Retention {
+                success_ms: ms(self.task.retention.success),
+                failure_ms: ms(self.task.retention.failure),
+            },
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A slot: claims jobs of its task, one at a time, and runs their attempts in its own sandbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use saggar_job::Role;
+use saggar_queue::Claim;
+use saggar_sandbox::Sandbox;
+
+use crate::Setup;
+use crate::attempt::{self, Bench};
+use crate::crew::Crew;
+use crate::station::Station;
+use crate::worker::Inner;
+
+/// How long a slot waits after the store failed, or there was no room for its sandbox, before it tries again.
+const SETBACK: Duration = Duration::from_secs(1);
+
+/// Works until the station stops, or has fewer slots than `number` says.
+pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, number: u32) {
+    let mut bench = None;
+    let mut next = None;
+    loop {
+        let claim = match next.take() {
+            Some(claim) => claim,
+            None => match wait_for_claim(&station).await {
+                Some(claim) => claim,
+                None => return,
+            },
+        };
+        let (mut fitted, is_spare) = fit(bench.take(), &station, number);
+        next = work(&worker, &station, &mut fitted, claim).await;
+        bench = Some(fitted);
+        if is_spare && next.is_none() {
+            return;
+        }
+        // A slot with work enough would never give its thread away.
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+/// The next job. None when the station stops.
+async fn wait_for_claim(station: &Arc<Station>) -> Option<Claim> {
+    loop {
+        tokio::select! {
+            biased;
+            () = station.stop.cancelled() => return None,
+            claim = station.queue.claim() => match claim {
+                Ok(claim) => return Some(claim),
+                Err(error) => tracing::error!(task = %station.queue.key(), %error, "no job can be claimed; trying again"),
+            },
+        }
+        tokio::time::sleep(SETBACK).await;
+    }
+}
+
+/// The bench for the present setup, and whether the slot is one too many under it.
+fn fit(bench: Option<Bench>, station: &Station, number: u32) -> (Bench, bool) {
+    match bench {
+        Some(bench) if station.is_current(bench.crew.setup()) => (bench, false),
+        _ => {
+            let setup = station.setup();
+            let is_spare = number >= setup.task.worker_nums;
+            (Bench { sandbox: processor(&setup), crew: Crew::new(setup) }, is_spare)
+        }
+    }
+}
+
+fn processor(setup: &Setup) -> Sandbox {
+    match setup.role(Role::Processor) {
+        Some(played) => Sandbox::new(played.plugin.clone(), played.limits),
+        None => unreachable!("Setup::new refuses a task without a processor"),
+    }
+}
+
+/// One attempt and its end. Answers the next claim if there was one at once.
+async fn work(worker: &Arc<Inner>, station: &Arc<Station>, bench: &mut Bench, claim: Claim) -> Option<Claim> {
+    let outcome = tokio::select! {
+        biased;
+        outcome = attempt::run(worker, station, bench, &claim) => outcome,
+        () = worker.abort.cancelled() => {
+            worker.abandoned.lock().push(claim.key());
+            put_back(station, claim).await;
+            return None;
+        }
+    };
+    let Some(outcome) = outcome else {
+        put_back(station, claim).await;
+        tokio::time::sleep(SETBACK).await;
+        return None;
+    };
+    let key = claim.key();
+    let finished = if station.stop.is_cancelled() {
+        station.queue.finish(claim, outcome).await.map(|status| (status, None))
+    } else {
+        station.queue.finish_and_claim(claim, outcome).await
+    };
+    match finished {
+        Ok((_, next)) => next,
+        Err(error) => {
+            tracing::error!(job = %key, %error, "the end of an attempt could not be kept");
+            None
+        }
+    }
+}
+
+async fn put_back(station: &Arc<Station>, claim: Claim) {
+    let key = claim.key();
+    if let Err(error) = station.queue.put_back(claim).await {
+        tracing::error!(job = %key, %error, "a job could not be put back");
+    }
+}

@@ -1,0 +1,68 @@
+//! A station: one open task with its queue, its present setup, and its pool for `next`.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use saggar_job::Role;
+use saggar_queue::TaskQueue;
+use saggar_sandbox::JobContext;
+use tokio_util::sync::CancellationToken;
+
+use crate::Setup;
+use crate::crew::CrewPool;
+
+pub(crate) struct Station {
+    pub(crate) queue: Arc<TaskQueue>,
+    pub(crate) id_sources: CrewPool,
+    /// Ends the slots and lanes of this station, when its task is gone or the host stops.
+    pub(crate) stop: CancellationToken,
+    setup: ArcSwap<Setup>,
+    task: Arc<str>,
+}
+
+impl Station {
+    pub(crate) fn new(queue: Arc<TaskQueue>, setup: Setup, stop: CancellationToken) -> Self {
+        let task = setup.task.id.as_str().into();
+        let id_sources = CrewPool::new(setup.id_sources());
+        Self { queue, id_sources, stop, setup: ArcSwap::from_pointee(setup), task }
+    }
+
+    /// The setup that holds for what begins now.
+    pub(crate) fn setup(&self) -> Arc<Setup> {
+        self.setup.load_full()
+    }
+
+    /// Whether `setup` is still the one that holds.
+    pub(crate) fn is_current(&self, setup: &Arc<Setup>) -> bool {
+        Arc::ptr_eq(&self.setup.load(), setup)
+    }
+
+    pub(crate) fn replace(&self, setup: Setup) {
+        self.setup.store(Arc::new(setup));
+    }
+
+    /// What a guest is told of a call that is about `id`, in `role`.
+    pub(crate) fn context(&self, about: About<'_>, role: Role, setup: &Setup) -> JobContext {
+        JobContext {
+            id: about.id,
+            task: self.task.clone(),
+            attempt: about.attempt,
+            max_attempts: setup.task.retry.max_attempts(),
+            handler: setup.role(role).and_then(|played| played.handler.clone()),
+            trace_parent: about.trace_parent.cloned(),
+        }
+    }
+}
+
+/// Which job a call is about.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) id: saggar_job::JobId,
+    pub(crate) attempt: u32,
+    pub(crate) trace_parent: Option<&'a Arc<str>>,
+}
+
+impl About<'_> {
+    /// A job that is not there yet.
+    pub(crate) const NOTHING: Self = Self { id: saggar_job::JobId(0), attempt: 0, trace_parent: None };
+}

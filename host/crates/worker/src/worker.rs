@@ -1,0 +1,251 @@
+//! The worker: a tenant's stations, and what can be done with their jobs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use saggar_job::{Clock, JobId, JobKey, TaskKey};
+use saggar_queue::{CancelError, Job, LogLine, LogSource, NewJob, Queue, StoreError, WaitError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::station::Station;
+use crate::{AddError, Setup, add, lane, maintenance, slot};
+
+/// Runs the jobs of one tenant. Cheap to clone.
+#[derive(Clone)]
+pub struct Worker(Arc<Inner>);
+
+pub(crate) struct Inner {
+    tenant: Arc<str>,
+    clock: Arc<dyn Clock>,
+    pub(crate) queue: Queue,
+    stations: ArcSwap<BTreeMap<String, Arc<Station>>>,
+    slots: TaskTracker,
+    lanes: TaskTracker,
+    /// No more claims, no more jobs from outside.
+    pub(crate) stop: CancellationToken,
+    /// Lanes end when they have nothing to tell.
+    pub(crate) lanes_stop: CancellationToken,
+    /// Everything ends now.
+    pub(crate) abort: CancellationToken,
+    /// Jobs whose attempts were stopped and put back.
+    pub(crate) abandoned: Mutex<Vec<JobKey>>,
+}
+
+/// Why a job cannot be looked up or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// There is no such task.
+    #[error("there is no task `{task}`{}", nearest.as_ref().map(|n| format!("; is `{n}` meant?")).unwrap_or_default())]
+    UnknownTask {
+        /// What was asked for.
+        task: String,
+        /// The task with the most similar id.
+        nearest: Option<String>,
+    },
+    /// There is no such job.
+    #[error("there is no job {id}; perhaps its retention is over")]
+    UnknownJob {
+        /// What was asked for.
+        id: JobId,
+    },
+    /// The job's life is over.
+    #[error("the job {id} has ended already; an ended job stays as it is")]
+    Ended {
+        /// What was asked for.
+        id: JobId,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl LookupError {
+    /// A stable name in kebab case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownTask { .. } => "unknown-task",
+            Self::UnknownJob { .. } => "unknown-job",
+            Self::Ended { .. } => "ended",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+impl From<CancelError> for LookupError {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::UnknownJob { id } => Self::UnknownJob { id },
+            CancelError::Ended { id } => Self::Ended { id },
+            CancelError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<WaitError> for LookupError {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::UnknownJob { id } => Self::UnknownJob { id },
+            WaitError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl Worker {
+    /// A worker without tasks.
+    pub fn new(tenant: &str, queue: Queue, clock: Arc<dyn Clock>) -> Self {
+        let inner = Arc::new(Inner {
+            tenant: tenant.into(),
+            clock,
+            queue,
+            stations: ArcSwap::default(),
+            slots: TaskTracker::new(),
+            lanes: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            lanes_stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            abandoned: Mutex::default(),
+        });
+        inner.slots.spawn(maintenance::run(inner.clone()));
+        Self(inner)
+    }
+
+    /// Opens exactly these tasks: new ones begin to work, those that are open follow their new definition from their next
+    /// job on, those that are not named end after the jobs that run. Call it from one place at a time.
+    pub async fn open(&self, setups: Vec<Setup>) -> Result<(), StoreError> {
+        let old = self.0.stations.load_full();
+        let mut stations = BTreeMap::new();
+        for setup in setups {
+            let id = setup.task.id.folded().to_owned();
+            let queue = self.0.queue.open(TaskKey::new(&self.0.tenant, &id), setup.rules()).await?;
+            let (slots, lanes) = (setup.task.worker_nums, setup.lanes());
+            let (station, had) = match old.get(&id) {
+                Some(station) => {
+                    let before = station.setup();
+                    station.replace(setup);
+                    (station.clone(), (before.task.worker_nums, before.lanes()))
+                }
+                None => (Arc::new(Station::new(queue, setup, self.0.stop.child_token())), (0, 0)),
+            };
+            for number in had.0..slots {
+                self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), number));
+            }
+            for number in had.1..lanes {
+                self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), number));
+            }
+            stations.insert(id, station);
+        }
+        for (_, gone) in old.iter().filter(|(id, _)| !stations.contains_key(*id)) {
+            gone.stop.cancel();
+        }
+        self.0.stations.store(Arc::new(stations));
+        Ok(())
+    }
+
+    /// Adds a job; it is kept when its id is answered.
+    pub async fn add(&self, task: &str, job: NewJob) -> Result<JobId, AddError> {
+        if self.0.stop.is_cancelled() {
+            return Err(AddError::Stopping);
+        }
+        self.0.add(task, job, 0).await
+    }
+
+    /// Looks a job up.
+    pub async fn get(&self, task: &str, id: JobId) -> Result<Job, LookupError> {
+        self.0.get(task, id).await
+    }
+
+    /// Waits until a job has ended. Cancel safe.
+    pub async fn wait(&self, task: &str, id: JobId) -> Result<Job, LookupError> {
+        Ok(self.0.station(task)?.queue.wait(id).await?)
+    }
+
+    /// Cancels a job.
+    pub async fn cancel(&self, task: &str, id: JobId) -> Result<(), LookupError> {
+        self.0.cancel(task, id).await
+    }
+
+    /// A job's log, oldest line first.
+    pub async fn logs(&self, task: &str, id: JobId) -> Result<Vec<LogLine>, LookupError> {
+        self.0.station(task)?.queue.logs(id).await?.ok_or(LookupError::UnknownJob { id })
+    }
+
+    /// Resolves when no job waits or runs and every handler has been told.
+    pub async fn idle(&self) {
+        self.0.queue.idle().await;
+    }
+
+    /// Stops: takes no more jobs and claims none, lets what runs end for at most `drain`, then stops it and puts it back
+    /// without using up an attempt. Answers the jobs that were put back.
+    pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
+        let worker = &self.0;
+        worker.stop.cancel();
+        worker.slots.close();
+        worker.lanes.close();
+        let drained = tokio::time::timeout(drain, async {
+            worker.slots.wait().await;
+            worker.lanes_stop.cancel();
+            worker.lanes.wait().await;
+        });
+        if drained.await.is_err() {
+            worker.abort.cancel();
+            worker.slots.wait().await;
+            worker.lanes.wait().await;
+        }
+        // Nothing runs any more; this frees the sandboxes that are kept warm for `next`.
+        worker.stations.store(Arc::default());
+        std::mem::take(&mut *worker.abandoned.lock())
+    }
+}
+
+impl Inner {
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// A line of a job's log, written now.
+    pub(crate) fn line(&self, source: LogSource, text: String) -> LogLine {
+        LogLine { at: self.clock.now(), source, text }
+    }
+
+    pub(crate) async fn append_log(&self, station: &Station, id: JobId, lines: Vec<LogLine>) {
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(error) = station.queue.log(id, lines).await {
+            tracing::error!(task = %station.queue.key(), %id, %error, "lines of a job's log are lost");
+        }
+    }
+
+    pub(crate) async fn add(self: &Arc<Self>, task: &str, job: NewJob, depth: u32) -> Result<JobId, AddError> {
+        let station = self.station(task).map_err(|error| match error {
+            LookupError::UnknownTask { task, nearest } => AddError::UnknownTask { task, nearest },
+            _ => unreachable!("looking up a station fails in one way only"),
+        })?;
+        // Boxed, for `next` may add jobs whose `next` may add jobs.
+        Box::pin(add::add(self, &station, job, depth)).await
+    }
+
+    pub(crate) async fn get(&self, task: &str, id: JobId) -> Result<Job, LookupError> {
+        self.station(task)?.queue.get(id).await?.ok_or(LookupError::UnknownJob { id })
+    }
+
+    pub(crate) async fn cancel(&self, task: &str, id: JobId) -> Result<(), LookupError> {
+        Ok(self.station(task)?.queue.cancel(id).await?)
+    }
+
+    fn station(&self, task: &str) -> Result<Arc<Station>, LookupError> {
+        let stations = self.stations.load();
+        let found = stations.get(task).or_else(|| stations.get(&task.to_lowercase()));
+        found.cloned().ok_or_else(|| unknown(task, &stations))
+    }
+}
+
+fn unknown(task: &str, stations: &BTreeMap<String, Arc<Station>>) -> LookupError {
+    let catalog: saggar_definition::Catalog = stations.values().map(|station| station.setup().task.clone()).collect();
+    let nearest = catalog.nearest(task).map(|id| id.as_str().to_owned());
+    LookupError::UnknownTask { task: task.chars().take(200).collect(), nearest }
+}
