@@ -1,0 +1,127 @@
+//! The command line: its words, its help, and where the log goes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use saggar::Allocator;
+
+/// Runs background jobs as WebAssembly components, each in a sandbox.
+#[derive(Debug, Parser)]
+#[command(
+    name = "saggar",
+    version,
+    after_help = "Exit codes: 0 success; 1 the job failed, or the app has problems; 2 wrong usage; 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Says more about what the host does: -v, -vv
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Loads an app and prints every task with its limits and components, or every problem
+    Check(Check),
+    /// Adds a job, shows its progress, prints its response as JSON, and ends by its result
+    Run(Run),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The app: a directory with `tasks/` and `plugins/`
+    pub(crate) app: PathBuf,
+
+    /// Prints one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The app: a directory with `tasks/` and `plugins/`
+    pub(crate) app: PathBuf,
+
+    /// The id of the task, such as `mail.send`
+    pub(crate) task: String,
+
+    /// The job's arguments, each a JSON value, or a string if it is no JSON
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) args: Vec<String>,
+
+    /// Prints the whole job, not its response only; with --repeat, the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Adds the job N times and prints how fast it went instead of the responses
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) repeat: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// Where compiled components are kept [default: the user's cache directory]
+    #[arg(long, value_name = "DIR", env = "SAGGAR_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+
+    /// Where instances come from
+    #[arg(long, value_enum, default_value_t = AllocatorArg::Pooling, env = "SAGGAR_ALLOCATOR")]
+    allocator: AllocatorArg,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AllocatorArg {
+    /// A pool that is reserved at the start
+    Pooling,
+    /// The operating system, one instance at a time
+    OnDemand,
+}
+
+impl EngineArgs {
+    /// A builder with these settings, and with the environment of this process.
+    pub(crate) fn builder(&self, app: PathBuf) -> saggar::HostBuilder {
+        let allocator = match self.allocator {
+            AllocatorArg::Pooling => Allocator::Pooling,
+            AllocatorArg::OnDemand => Allocator::OnDemand,
+        };
+        let cache_dir = self.cache_dir.clone().or_else(user_cache_dir);
+        saggar::Host::builder(app).allocator(allocator).cache_dir(cache_dir).env(variable)
+    }
+}
+
+/// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`.
+fn user_cache_dir() -> Option<PathBuf> {
+    let base = match variable("XDG_CACHE_HOME").filter(|dir| dir.starts_with('/')) {
+        Some(dir) => PathBuf::from(dir),
+        None => PathBuf::from(variable("HOME").filter(|dir| dir.starts_with('/'))?).join(".cache"),
+    };
+    Some(base.join("saggar"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The host's own log goes to standard error: warnings, and more with -v or RUST_LOG.
+pub(crate) fn start_log(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "saggar=info,warn",
+        _ => "debug",
+    };
+    let filter = variable("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or_else(|| default.to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && variable("NO_COLOR").is_none())
+        .init();
+}

@@ -1,0 +1,33 @@
+//! One file per command, and what they share: exit codes and how problems are shown.
+
+mod check;
+mod repeat;
+mod run;
+mod show;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+
+/// The job failed, or the app has problems.
+const FAILURE: u8 = 1;
+
+/// The command line, or what it names, makes no sense.
+const USAGE: u8 = 2;
+
+/// Ended by Ctrl-C, as shells count it.
+const INTERRUPTED: u8 = 130;
+
+pub(crate) async fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Check(args) => check::run(args).await,
+        Command::Run(args) => run::run(args).await,
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("saggar: {error:#}");
+            ExitCode::from(FAILURE)
+        }
+    }
+}

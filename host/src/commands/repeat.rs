@@ -1,0 +1,96 @@
+//! `saggar run --repeat`: the same job many times, and how fast that went.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use saggar::{AddError, Host, Status};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::run::{arguments, not_added};
+use super::{FAILURE, USAGE, show};
+use crate::cli::Run;
+
+/// Jobs under way at once: enough that no slot waits, fewer than a default queue holds.
+const UNDER_WAY: u64 = 512;
+
+/// How long to wait when the queue is full all the same.
+const QUEUE_FULL: Duration = Duration::from_millis(1);
+
+/// What one of those who add found.
+#[derive(Default)]
+struct Tally {
+    latencies_us: Vec<u32>,
+    failed: u64,
+}
+
+pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u8> {
+    let Some(task) = host.app().tasks.iter().find(|task| task.id.folded() == args.task.to_lowercase()).cloned() else {
+        // The host words it best.
+        return Ok(host.add(&args.task, "[]").await.map_or_else(|error| not_added(&error), |_| USAGE));
+    };
+    let adders = UNDER_WAY.min(u64::from(task.size)).min(times);
+    let left = Arc::new(AtomicU64::new(times));
+    let job_args: Arc<str> = arguments(&args.args).into();
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..adders {
+        tasks.spawn(add_and_wait(host.clone(), args.task.clone(), job_args.clone(), left.clone()));
+    }
+    let mut all = Tally::default();
+    while let Some(tally) = tasks.join_next().await {
+        match tally? {
+            Ok(tally) => {
+                all.latencies_us.extend(tally.latencies_us);
+                all.failed += tally.failed;
+            }
+            Err(error) => return Ok(not_added(&error)),
+        }
+    }
+    let took = began.elapsed();
+    host.idle().await;
+    print(args, &mut all, took);
+    Ok(if all.failed > 0 { FAILURE } else { 0 })
+}
+
+async fn add_and_wait(host: Host, task: String, args: Arc<str>, left: Arc<AtomicU64>) -> Result<Tally, AddError> {
+    let mut tally = Tally::default();
+    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+        let began = Instant::now();
+        let id = loop {
+            match host.add_job(&task, saggar::NewJob::new(args.clone())).await {
+                Ok(id) => break id,
+                Err(error) if error.code() == "queue-full" => tokio::time::sleep(QUEUE_FULL).await,
+                Err(error) => return Err(error),
+            }
+        };
+        let succeeded = host.wait(&task, id).await.is_ok_and(|job| job.status == Status::Success);
+        tally.failed += u64::from(!succeeded);
+        tally.latencies_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+    }
+    Ok(tally)
+}
+
+fn print(args: &Run, tally: &mut Tally, took: Duration) {
+    let latencies = &mut tally.latencies_us;
+    latencies.sort_unstable();
+    let jobs = latencies.len();
+    let at = |share: f64| latencies.get((jobs as f64 * share) as usize).or(latencies.last()).copied().unwrap_or(0);
+    let ms = |us: u32| f64::from(us) / 1000.0;
+    let rate = jobs as f64 / took.as_secs_f64().max(f64::EPSILON);
+    let (p50, p99, max) = (ms(at(0.5)), ms(at(0.99)), ms(at(1.0)));
+    if args.json {
+        let summary = json!({
+            "jobs": jobs,
+            "failed": tally.failed,
+            "seconds": took.as_secs_f64(),
+            "jobs_per_second": rate,
+            "latency_ms": { "p50": p50, "p99": p99, "max": max },
+        });
+        show::line(&summary.to_string());
+    } else {
+        show::line(&format!("{jobs} jobs, {} failed, in {:.3} s: {rate:.0} jobs/s", tally.failed, took.as_secs_f64()));
+        show::line(&format!("from add to end: p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms"));
+    }
+}

@@ -1,0 +1,76 @@
+//! How problems, jobs and logs look on a terminal and as JSON.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, UNIX_EPOCH};
+
+use saggar::{Diagnostic, JobView, LogLevel, LogLine, LogSource, Problem, Timestamp};
+use serde_json::{Value, json};
+
+/// Prints problems to standard error, in colour on a terminal.
+pub(crate) fn problems(problems: &[Diagnostic]) {
+    let color = std::io::stderr().is_terminal();
+    for problem in problems {
+        eprintln!("{}\n", problem.render(color));
+    }
+}
+
+/// Prints one line to standard output. A reader that went away is no error of ours.
+pub(crate) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// The whole job.
+pub(crate) fn job(job: &JobView) -> Value {
+    json!({
+        "id": job.id,
+        "task": job.task,
+        "status": job.status.name(),
+        "current": job.current,
+        "total": job.total,
+        "message": job.message,
+        "response": job.response.as_deref().map(parsed),
+        "problem": job.problem.as_ref().map(problem),
+        "reason": job.reason.map(saggar::Reason::name),
+        "attempt": job.attempt,
+        "attempts_max": job.max_attempts,
+        "added_at": time(job.added_at),
+        "run_at": job.run_at.map(time),
+        "ended_at": job.ended_at.map(time),
+    })
+}
+
+pub(crate) fn problem(problem: &Problem) -> Value {
+    json!({
+        "code": problem.code,
+        "message": problem.message,
+        "details": problem.details.as_deref().map(parsed),
+    })
+}
+
+/// JSON text from the store as a value. It was checked when it came; should it not parse, it is shown as it is.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+}
+
+fn time(at: Timestamp) -> String {
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at.0)).to_string()
+}
+
+/// Prints a job's log to standard error.
+pub(crate) fn log(lines: &[LogLine]) {
+    for line in lines {
+        eprintln!("  {:<6} | {}", source(line.source), line.text);
+    }
+}
+
+fn source(source: LogSource) -> &'static str {
+    match source {
+        LogSource::Stdout => "stdout",
+        LogSource::Stderr => "stderr",
+        LogSource::Host => "host",
+        LogSource::Log(LogLevel::Debug) => "debug",
+        LogSource::Log(LogLevel::Info) => "info",
+        LogSource::Log(LogLevel::Warn) => "warn",
+        LogSource::Log(LogLevel::Error) => "error",
+    }
+}

@@ -1,0 +1,222 @@
+//! The host: an app at work. Owns the wiring of definitions, engine, queue and worker.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use saggar_job::{Clock, JobId, JobKey, SystemClock, TaskKey};
+use saggar_queue::{Counts, Events, LogLine, MemoryStore, NewJob, Queue};
+use saggar_sandbox::{Allocator, Engine, EngineOptions, PoolUsage};
+use saggar_worker::{AddError, LookupError, Worker};
+
+use crate::app::{App, Definitions, StartError};
+use crate::job_view::JobView;
+
+/// The most sandboxes of a host. Each takes some gigabytes of address space from the pool, of which a process has 128
+/// thousand.
+const MAX_SANDBOXES: u32 = 10_000;
+
+/// Room beyond what the tasks need at the start, so that a reload may add slots.
+const SPARE_SANDBOXES: u32 = 64;
+
+/// The least that the pool's memories can hold, so that a reload may ask for more than the tasks of the start.
+const MIN_POOL_MEMORY: u64 = 64 << 20;
+
+type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Sets a host up.
+pub struct HostBuilder {
+    app_dir: PathBuf,
+    allocator: Allocator,
+    cache_dir: Option<PathBuf>,
+    env: Lookup,
+}
+
+/// An app at work. Cheap to clone; [`shutdown`](Host::shutdown) ends it.
+#[derive(Clone)]
+pub struct Host {
+    engine: Engine,
+    queue: Queue,
+    worker: Worker,
+    app_dir: PathBuf,
+    env: Lookup,
+    app: Arc<std::sync::RwLock<Arc<App>>>,
+}
+
+impl HostBuilder {
+    /// Where instances come from: [`Allocator::Pooling`] unless said otherwise.
+    #[must_use]
+    pub fn allocator(self, allocator: Allocator) -> Self {
+        Self { allocator, ..self }
+    }
+
+    /// Where compiled plugins are kept; nowhere unless said.
+    #[must_use]
+    pub fn cache_dir(self, cache_dir: Option<PathBuf>) -> Self {
+        Self { cache_dir, ..self }
+    }
+
+    /// Where the values of `$ENV.NAME` come from; there are none unless said.
+    #[must_use]
+    pub fn env(self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { env: Arc::new(lookup), ..self }
+    }
+
+    /// Loads the app without running anything.
+    pub async fn load(&self) -> Result<App, StartError> {
+        Ok(self.load_with_engine().await?.1)
+    }
+
+    async fn load_with_engine(&self) -> Result<(Engine, App), StartError> {
+        let definitions = Definitions::load(&self.app_dir, &*self.env);
+        let need = definitions.sandboxes();
+        let sandboxes = match u32::try_from(need) {
+            Ok(need) if need <= MAX_SANDBOXES => (need + SPARE_SANDBOXES).min(MAX_SANDBOXES),
+            _ => return Err(StartError::TooManySlots { need, room: MAX_SANDBOXES }),
+        };
+        let engine = Engine::new(EngineOptions {
+            sandboxes,
+            max_memory: definitions.max_memory().max(MIN_POOL_MEMORY),
+            allocator: self.allocator,
+            cache_dir: self.cache_dir.clone(),
+            ..EngineOptions::default()
+        })?;
+        let app = definitions.resolve(&engine, &self.app_dir).await;
+        Ok((engine, app))
+    }
+
+    /// Loads the app and starts to work. Tasks that cannot run are left out and stand in [`Host::app`]; if none can, that
+    /// is an error.
+    pub async fn build(self) -> Result<Host, StartError> {
+        let (engine, app) = self.load_with_engine().await?;
+        if app.tasks.is_empty() {
+            return Err(StartError::NoTask(app.problems));
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let queue = Queue::new(Arc::new(MemoryStore::new()), clock.clone());
+        let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock);
+        let host = Host {
+            engine,
+            queue,
+            worker,
+            app_dir: self.app_dir,
+            env: self.env,
+            app: Arc::new(std::sync::RwLock::new(Arc::new(app))),
+        };
+        host.open(&host.app()).await?;
+        Ok(host)
+    }
+}
+
+impl Host {
+    /// A host for the app in the directory `app_dir`.
+    pub fn builder(app_dir: impl Into<PathBuf>) -> HostBuilder {
+        HostBuilder { app_dir: app_dir.into(), allocator: Allocator::Pooling, cache_dir: None, env: Arc::new(|_| None) }
+    }
+
+    /// The app as it was last loaded.
+    pub fn app(&self) -> Arc<App> {
+        self.app.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Where the app is.
+    pub fn app_dir(&self) -> &Path {
+        &self.app_dir
+    }
+
+    /// Adds a job. `args` is a JSON array, each item one argument.
+    pub async fn add(&self, task: &str, args: &str) -> Result<u64, AddError> {
+        self.add_job(task, NewJob::new(args)).await
+    }
+
+    /// Adds a job with all that can be said about it.
+    pub async fn add_job(&self, task: &str, job: NewJob) -> Result<u64, AddError> {
+        Ok(self.worker.add(task, job).await?.0)
+    }
+
+    /// Looks a job up.
+    pub async fn get(&self, task: &str, id: u64) -> Result<JobView, LookupError> {
+        let job = self.worker.get(task, JobId(id)).await?;
+        Ok(self.view(task, job))
+    }
+
+    /// Waits until a job has ended. Cancel safe.
+    pub async fn wait(&self, task: &str, id: u64) -> Result<JobView, LookupError> {
+        let job = self.worker.wait(task, JobId(id)).await?;
+        Ok(self.view(task, job))
+    }
+
+    /// Cancels a job: one that waits ends at once, one that runs is stopped.
+    pub async fn cancel(&self, task: &str, id: u64) -> Result<(), LookupError> {
+        self.worker.cancel(task, JobId(id)).await
+    }
+
+    /// A job's log, oldest line first.
+    pub async fn logs(&self, task: &str, id: u64) -> Result<Vec<LogLine>, LookupError> {
+        self.worker.logs(task, JobId(id)).await
+    }
+
+    /// What happens to jobs from now on.
+    pub fn events(&self) -> Events {
+        self.queue.subscribe()
+    }
+
+    /// How many jobs of a task stand where; none if there is no such task.
+    pub fn counts(&self, task: &str) -> Option<Counts> {
+        Some(self.queue.task(&TaskKey::new(TaskKey::DEFAULT_TENANT, task))?.counts())
+    }
+
+    /// Resolves when no job waits or runs and every handler has been told.
+    pub async fn idle(&self) {
+        self.worker.idle().await;
+    }
+
+    /// What the sandboxes hold at the moment.
+    pub fn pool_usage(&self) -> PoolUsage {
+        self.engine.pool_usage()
+    }
+
+    /// Where instances really come from.
+    pub fn allocator(&self) -> Allocator {
+        self.engine.allocator()
+    }
+
+    /// How often the thread that interrupts guests has ticked. Stands still while the host is idle.
+    pub fn ticks(&self) -> u64 {
+        self.engine.ticks()
+    }
+
+    /// Loads the app's directory again. Jobs that run end under their old definition and plugin. If no task can run, all
+    /// stays as it is and the error says why; if some cannot, those are left out.
+    pub async fn reload(&self) -> Result<Arc<App>, StartError> {
+        let app = Definitions::load(&self.app_dir, &*self.env).resolve(&self.engine, &self.app_dir).await;
+        if app.tasks.is_empty() {
+            return Err(StartError::NoTask(app.problems));
+        }
+        let app = Arc::new(app);
+        self.open(&app).await?;
+        *self.app.write().unwrap_or_else(std::sync::PoisonError::into_inner) = app.clone();
+        Ok(app)
+    }
+
+    /// Stops: lets what runs end for at most `drain`, then stops it and puts it back. Answers the jobs that were put back.
+    pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
+        self.worker.shutdown(drain).await
+    }
+
+    async fn open(&self, app: &App) -> Result<(), StartError> {
+        let setups = app.setups();
+        let need: u64 = setups.iter().map(|setup| u64::from(setup.need().0)).sum();
+        let room = self.engine.room();
+        if need > u64::from(room) {
+            return Err(StartError::TooManySlots { need, room });
+        }
+        Ok(self.worker.open(setups).await?)
+    }
+
+    fn view(&self, task: &str, job: saggar_queue::Job) -> JobView {
+        let queue = self.queue.task(&TaskKey::new(TaskKey::DEFAULT_TENANT, task));
+        let max_attempts = queue.map_or(1, |queue| queue.rules().retry.max_attempts());
+        JobView::new(task, job, max_attempts)
+    }
+}

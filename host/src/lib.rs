@@ -1,0 +1,30 @@
+//! Background jobs as WebAssembly components: the embeddable library. The binary `saggar` is a thin shell around it.
+//!
+//! A [`Host`] loads an app, which is a directory of task definitions and plugins, and runs its jobs:
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! let host = saggar::Host::builder("apps/mail").build().await?;
+//! let id = host.add("mail.send", r#"["ada@example.org"]"#).await?;
+//! let job = host.wait("mail.send", id).await?;
+//! println!("{} {:?}", job.status.name(), job.response);
+//! host.shutdown(std::time::Duration::from_secs(30)).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod app;
+mod host;
+mod job_view;
+mod plugins;
+
+pub use app::{App, StartError};
+pub use host::{Host, HostBuilder};
+pub use job_view::JobView;
+pub use saggar_definition::{Diagnostic, Severity, Task, schema};
+pub use saggar_job::{Backoff, JobId, JobKey, Problem, Reason, Reference, Role, Status, Timestamp};
+pub use saggar_queue::{
+    Counts, Events, JobEvent, JobEventKind, LogLevel, LogLine, LogSource, Missed, NewJob, Progress,
+};
+pub use saggar_sandbox::{Allocator, Plugin, PoolUsage};
+pub use saggar_worker::{AddError, LookupError};
