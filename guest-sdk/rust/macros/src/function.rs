@@ -1,0 +1,159 @@
+//! One marked function: its mark's options, and its entry in the table that the host's calls are looked up in.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Attribute, Ident, ItemFn, LitStr, Type};
+
+use crate::errors::Errors;
+use crate::role::Role;
+use crate::signature::{Parameter, check_kind, is_option, last_segment, read_answer, read_parameters};
+
+/// A function of the plugin.
+pub(crate) struct Function {
+    pub(crate) role: Role,
+    /// What stands after `#` in a reference.
+    pub(crate) name: LitStr,
+    /// Where it is marked as the default.
+    pub(crate) default: Option<syn::Path>,
+    ident: Ident,
+    /// `#[cfg]`s: they leave out the function, so they leave out its entry too.
+    pub(crate) cfgs: Vec<Attribute>,
+    parameters: Vec<Parameter>,
+    fallible: bool,
+    answer: Option<Type>,
+}
+
+impl Function {
+    /// Reads the function that `mark` stands on.
+    pub(crate) fn read(role: Role, mark: &Attribute, item: &ItemFn, errors: &mut Errors) -> Self {
+        let signature = &item.sig;
+        let (name, default) = read_options(role, mark, errors);
+        check_kind(role, signature, errors);
+        let answer = read_answer(role, signature, errors);
+        let name = name.unwrap_or_else(|| LitStr::new(&plain(&signature.ident), signature.ident.span()));
+        if !is_name(&name.value()) {
+            errors.push(&name, format!("{NAME}\n\ngive it one: #[{}(name = \"send-2\")]", role.mark()));
+        }
+        Self {
+            role,
+            name,
+            // name.unwrap_or_else(|| LitStr::new(&plain(&signature.ident), signature.ident.span())),
+            default,
+            ident: signature.ident.clone(),
+            cfgs: item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
+            parameters: read_parameters(role, signature, errors),
+            fallible: answer.as_ref().is_some_and(|answer| last_segment(answer).is_some_and(|name| name == "Result")),
+            answer,
+        }
+    }
+
+    /// The function's entry in the table that the host's call is looked up in.
+    pub(crate) fn entry(&self) -> TokenStream {
+        let Self { name, cfgs, .. } = self;
+        let default = self.default.is_some();
+        let call = match self.role {
+            Role::Processor => self.processor(),
+            Role::IdSource => {
+                let next = self.called(&quote!());
+                let answer = quote_spanned!(self.answer.span()=> ::saggar_guest::__private::next_id(#next));
+                quote!(|| #answer)
+            }
+            Role::AddHandler => {
+                let told = self.told(&quote!(job));
+                quote!(|job| #told)
+            }
+            Role::ProgressHandler | Role::ErrorHandler => {
+                let told = self.told(&quote!(job, value));
+                quote!(|job, value| #told)
+            }
+            Role::SuccessHandler => {
+                let kind = self.parameters.first().map(|parameter| &parameter.kind);
+                let response =
+                    quote_spanned!(kind.span()=> ::saggar_guest::__private::from_response::<#kind>(response)?);
+                let told = self.told(&quote!(job, #response));
+                quote!(|job, response| #told)
+            }
+        };
+        quote!(#(#cfgs)* ::saggar_guest::role::Entry { name: #name, default: #default, call: #call })
+    }
+
+    fn processor(&self) -> TokenStream {
+        let first_optional =
+            self.parameters.iter().rposition(|parameter| !is_option(&parameter.kind)).map_or(0, |at| at + 1);
+        let described = self.parameters.iter().enumerate().map(|(index, Parameter { ident, kind })| {
+            let name = plain(ident);
+            let kind = kind.to_token_stream().to_string().replace(' ', "");
+            let optional = index >= first_optional;
+            quote!(::saggar_guest::__private::Parameter { name: #name, kind: #kind, optional: #optional })
+        });
+        let values = self
+            .parameters
+            .iter()
+            .map(|Parameter { kind, .. }| quote_spanned!(kind.span()=> arguments.take::<#kind>()?));
+        let bindings: Vec<_> = (0..self.parameters.len()).map(|index| format_ident!("argument{index}")).collect();
+        let mutability = (!bindings.is_empty()).then(|| quote!(mut));
+        let answer = self.called(&quote!(job, #(#bindings),*));
+        let answer = quote_spanned!(self.answer.span()=> ::saggar_guest::__private::to_json(#answer));
+        quote! {
+            |job, arguments| {
+                const PARAMETERS: &[::saggar_guest::__private::Parameter] = &[#(#described),*];
+                #[allow(unused_variables, reason = "without parameters only their number is looked at")]
+                let #mutability arguments = ::saggar_guest::__private::Arguments::parse(arguments, PARAMETERS)?;
+                #(let #bindings = #values;)*
+                #answer
+            }
+        }
+    }
+
+    /// The call, with `?` where it may fail. It has the place of the answer's type, so that errors about it point there.
+    fn called(&self, arguments: &TokenStream) -> TokenStream {
+        let (ident, span) = (&self.ident, self.answer.span());
+        let call = quote_spanned!(span=> self::#ident(#arguments));
+        if self.fallible { quote_spanned!(span=> ::saggar_guest::__private::failable(#call)?) } else { call }
+    }
+
+    /// The call of a handler, which answers nothing.
+    fn told(&self, arguments: &TokenStream) -> TokenStream {
+        let call = self.called(arguments);
+        quote!({ let () = #call; ::core::result::Result::Ok(()) })
+    }
+}
+
+/// What a task's reference accepts after `#`.
+const NAME: &str = "a name has letters of ASCII, digits, `-` and `_`, as it stands after `#` in a task's reference";
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')
+}
+
+/// An identifier's text without the `r#` of a raw one.
+fn plain(ident: &Ident) -> String {
+    ident.unraw().to_string()
+}
+
+fn read_options(role: Role, mark: &Attribute, errors: &mut Errors) -> (Option<LitStr>, Option<syn::Path>) {
+    let (mut name, mut default) = (None, None);
+    if matches!(mark.meta, syn::Meta::Path(_)) {
+        return (name, default);
+    }
+    let read = mark.parse_nested_meta(|option| {
+        if option.path.is_ident("name") {
+            let value: LitStr = option.value()?.parse()?;
+            name = Some(value);
+        } else if option.path.is_ident("default") {
+            default = Some(option.path.clone());
+        } else {
+            let mark = role.mark();
+            return Err(
+                option.error(format!("unknown option; known are `#[{mark}(name = \"…\")]` and `#[{mark}(default)]`"))
+            );
+        }
+        Ok(())
+    });
+    if let Err(error) = read {
+        errors.extend(error);
+    }
+    (name, default)
+}

@@ -1,0 +1,133 @@
+//! A marked function's signature, compared with what its role wants.
+
+use std::fmt::Display;
+
+use quote::{ToTokens, quote};
+use syn::{FnArg, Ident, Pat, PatType, ReturnType, Signature, Type};
+
+use crate::errors::Errors;
+use crate::role::Role;
+
+/// A parameter after the job.
+pub(crate) struct Parameter {
+    pub(crate) ident: Ident,
+    pub(crate) kind: Type,
+}
+
+/// What no role allows: the host calls a plain function.
+pub(crate) fn check_kind(role: Role, signature: &Signature, errors: &mut Errors) {
+    let mut refuse = |tokens: &dyn ToTokens, what| refuse(role, tokens, what, errors);
+    if let Some(keyword) = &signature.asyncness {
+        refuse(keyword, "the host calls a plain function, which may block: remove `async`");
+    }
+    if let Some(keyword) = &signature.unsafety {
+        refuse(keyword, "the host calls a plain function: remove `unsafe`");
+    }
+    if let Some(abi) = &signature.abi {
+        refuse(abi, "the host calls a plain function: remove `extern`");
+    }
+    if !signature.generics.params.is_empty() {
+        refuse(
+            &signature.generics.params,
+            "the host calls one function with one type for each argument: remove the generics",
+        );
+    }
+}
+
+pub(crate) fn read_parameters(role: Role, signature: &Signature, errors: &mut Errors) -> Vec<Parameter> {
+    let mut inputs = signature.inputs.iter();
+    if role.takes_job() {
+        match inputs.next() {
+            Some(FnArg::Typed(first)) if is_job(&first.ty) => {}
+            Some(FnArg::Typed(first)) => refuse(role, &first.ty, "the first parameter is the job: `job: &Job`", errors),
+            Some(FnArg::Receiver(receiver)) => {
+                refuse(role, receiver, "a plugin's function stands alone: there is no `self`", errors)
+            }
+            None => refuse(role, &signature.ident, "the first parameter is the job: `job: &Job`", errors),
+        }
+    }
+    let rest: Vec<_> = inputs.collect();
+    if let Some(number) = role.parameters()
+        && rest.len() != number
+    {
+        let given = if rest.is_empty() { signature.ident.to_token_stream() } else { quote!(#(#rest),*) };
+        refuse(role, given, "the parameters are not those that the host has for this role", errors);
+    }
+    rest.into_iter().filter_map(|input| read_parameter(role, input, errors)).collect()
+}
+
+fn read_parameter(role: Role, input: &FnArg, errors: &mut Errors) -> Option<Parameter> {
+    let PatType { pat, ty, .. } = match input {
+        FnArg::Typed(typed) => typed,
+        FnArg::Receiver(receiver) => {
+            refuse(role, receiver, "a plugin's function stands alone: there is no `self`", errors);
+            return None;
+        }
+    };
+    match &**ty {
+        // The job in another place; what is in the first one has been refused already.
+        kind if is_job(kind) => return None,
+        Type::Reference(reference) => refuse(role, reference, owned(&reference.elem), errors),
+        Type::ImplTrait(_) => refuse(role, ty, "an argument has one type: `impl` stands for many", errors),
+        _ => {}
+    }
+    match &**pat {
+        Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => {
+            Some(Parameter { ident: name.ident.clone(), kind: (**ty).clone() })
+        }
+        _ => {
+            refuse(role, pat, "an argument has a plain name, which the host's messages show", errors);
+            None
+        }
+    }
+}
+
+/// Why a reference is no argument, with the type to write instead where there is an obvious one.
+fn owned(borrowed: &Type) -> String {
+    let instead = match borrowed {
+        Type::Slice(slice) => {
+            let item = slice.elem.to_token_stream();
+            format!("Vec<{item}>")
+        }
+        kind if last_segment(kind).is_some_and(|name| name == "str") => "String".into(),
+        kind => kind.to_token_stream().to_string(),
+    };
+    format!("an argument belongs to the function: write `{instead}`")
+}
+
+pub(crate) fn read_answer(role: Role, signature: &Signature, errors: &mut Errors) -> Option<Type> {
+    match &signature.output {
+        ReturnType::Type(_, kind) => Some((**kind).clone()),
+        ReturnType::Default => {
+            if role.answers() {
+                let hint = if role == Role::Processor { "; with nothing to say, `Result<(), Failure>`" } else { "" };
+                refuse(role, &signature.ident, format!("the function has to answer something{hint}"), errors);
+            }
+            None
+        }
+    }
+}
+
+fn refuse(role: Role, tokens: impl ToTokens, what: impl Display, errors: &mut Errors) {
+    errors.push(tokens, format!("{what}\n{}", want(role)));
+}
+
+fn want(role: Role) -> String {
+    format!("\nwanted: #[{}] {}", role.mark(), role.wanted())
+}
+
+fn is_job(kind: &Type) -> bool {
+    matches!(kind, Type::Reference(reference)
+        if reference.mutability.is_none() && last_segment(&reference.elem).is_some_and(|name| name == "Job"))
+}
+
+pub(crate) fn is_option(kind: &Type) -> bool {
+    last_segment(kind).is_some_and(|name| name == "Option")
+}
+
+pub(crate) fn last_segment(kind: &Type) -> Option<&Ident> {
+    match kind {
+        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+        _ => None,
+    }
+}

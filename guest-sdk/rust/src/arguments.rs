@@ -1,0 +1,129 @@
+//! From what the host has to what a function wants, and back: what `#[plugin]` puts around a function.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::{Failure, Problem};
+
+/// One parameter of a processor, as its author wrote it.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: &'static str,
+    /// Whether it is an `Option` that only `Option`s follow.
+    pub optional: bool,
+}
+
+/// The arguments of one call, taken by position.
+#[derive(Debug)]
+pub struct Arguments<'a> {
+    parameters: &'static [Parameter],
+    values: Vec<&'a RawValue>,
+    next: usize,
+}
+
+impl<'a> Arguments<'a> {
+    /// Reads a JSON array and compares its length with the parameters.
+    pub fn parse(args: &'a str, parameters: &'static [Parameter]) -> Result<Self, Failure> {
+        let values: Vec<&RawValue> = serde_json::from_str(args)
+            .map_err(|error| invalid(format!("the arguments are no list: {}", text(&error))))?;
+        let least = parameters.iter().filter(|parameter| !parameter.optional).count();
+        if values.len() < least || values.len() > parameters.len() {
+            return Err(invalid(wrong_number(values.len(), parameters)));
+        }
+        Ok(Self { parameters, values, next: 0 })
+    }
+
+    /// The next argument. One that is missing counts as `null`.
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        let index = self.next;
+        self.next += 1;
+        let json = self.values.get(index).map_or("null", |value| value.get());
+        serde_json::from_str(json).map_err(|error| mismatch(index, &self.parameters[index], &error))
+    }
+}
+
+/// Writes a response.
+pub fn to_json<T: Serialize>(response: T) -> Result<String, Failure> {
+    serde_json::to_string(&response).map_err(|error| Failure::reject("invalid-response", error.to_string()))
+}
+
+/// Reads the response that a success handler is told of.
+pub fn from_response<T: DeserializeOwned>(response: &str) -> Result<T, Problem> {
+    serde_json::from_str(response).map_err(|error| Problem::new("invalid-response", error.to_string()))
+}
+
+/// What a function answered that may fail, with any error as a failure.
+pub fn failable<T, E: Into<Failure>>(answer: Result<T, E>) -> Result<T, Failure> {
+    answer.map_err(Into::into)
+}
+
+/// What `#[next]` answered.
+pub fn next_id(id: impl NextId) -> Result<Option<u64>, Problem> {
+    Ok(id.into_id())
+}
+
+/// An id, or none to use the task's own counter.
+#[diagnostic::on_unimplemented(
+    message = "`#[next]` answers `u64` or `Option<u64>`",
+    label = "`{Self}` is no job's id",
+    note = "or a `Result` of one, with an error that becomes a `Failure`"
+)]
+pub trait NextId {
+    /// The id, if there is one.
+    fn into_id(self) -> Option<u64>;
+}
+
+impl NextId for u64 {
+    fn into_id(self) -> Option<u64> {
+        Some(self)
+    }
+}
+
+impl NextId for Option<u64> {
+    fn into_id(self) -> Option<u64> {
+        self
+    }
+}
+
+fn wrong_number(given: usize, parameters: &[Parameter]) -> String {
+    let mut wanted = String::new();
+    let mut missing = String::new();
+    for (index, Parameter { name, kind, optional }) in parameters.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        wanted += &format!("{comma}{name}: {kind}");
+        if index >= given && !optional {
+            let comma = if missing.is_empty() { "; missing: " } else { ", " };
+            missing += &format!("{comma}{name}");
+        }
+    }
+    format!("got {given} arguments for ({wanted}){missing}")
+}
+
+fn mismatch(index: usize, parameter: &Parameter, error: &serde_json::Error) -> Failure {
+    let (name, position) = (parameter.name, index + 1);
+    let message = format!("argument {position} `{name}`: {}", text(error));
+    // A Rust identifier needs no escaping in JSON.
+    let details = format!("{{\"argument\":\"{name}\",\"position\":{position}}}");
+    Failure::Reject(Problem::from_parts(INVALID_ARGS.into(), message, Some(details)))
+}
+
+const INVALID_ARGS: &str = "invalid-args";
+
+fn invalid(message: String) -> Failure {
+    Failure::reject(INVALID_ARGS, message)
+}
+
+/// The error without its line and column, which mean nothing to somebody who sent a value and no text.
+fn text(error: &serde_json::Error) -> String {
+    const PLACE: &[u8] = b" at line ";
+    let mut text = error.to_string().into_bytes();
+    // Not `str::rfind`: its searcher alone is 2 KB of a component.
+    if let Some(end) = text.windows(PLACE.len()).rposition(|window| window == PLACE) {
+        text.truncate(end);
+    }
+    String::from_utf8(text).unwrap_or_default()
+}

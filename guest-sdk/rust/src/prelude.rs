@@ -1,0 +1,6 @@
+//! What nearly every plugin uses: `use saggar_guest::prelude::*;` at the top of the plugin's module.
+
+pub use crate::{
+    Failure, Job, OrFail, Problem, Progress, Value, json, log, next, on_add, on_error, on_progress, on_success,
+    processor, tasks,
+};

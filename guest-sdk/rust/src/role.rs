@@ -1,0 +1,81 @@
+//! The roles that a plugin can play, and how the host finds the function for one.
+//!
+//! [`#[plugin]`](crate::plugin) implements [`Plays`] for the roles of a module; nothing here is written by hand.
+
+use crate::{Failure, Job, Problem};
+
+/// A role of the contract: which arguments its functions get from the host and what they answer.
+pub trait Role {
+    /// A function that plays this role, with everything that it gets and answers as the host has it.
+    type Call: Copy + 'static;
+}
+
+macro_rules! roles {
+    ($($(#[$doc:meta])* $role:ident: $call:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $role {}
+
+        impl Role for $role {
+            type Call = $call;
+        }
+    )*};
+}
+
+roles! {
+    /// Does the work: gets the arguments as a JSON array and answers the response as JSON.
+    Processor: fn(&Job, &str) -> Result<String, Failure>;
+    /// Gives a new job its id, or none to use the task's own counter.
+    IdSource: fn() -> Result<Option<u64>, Problem>;
+    /// Is told that a job was added.
+    AddHandler: fn(&Job) -> Result<(), Problem>;
+    /// Is told how far a job is.
+    ProgressHandler: fn(&Job, crate::Progress) -> Result<(), Problem>;
+    /// Is told that a job ended well, with its response as JSON.
+    SuccessHandler: fn(&Job, &str) -> Result<(), Problem>;
+    /// Is told that a job ended otherwise.
+    ErrorHandler: fn(&Job, Problem) -> Result<(), Problem>;
+}
+
+/// A plugin that has at least one function for role `R`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no function for the role `{R}`",
+    note = "mark one in its `#[plugin]` module: #[processor], #[next], #[on_add], #[on_progress], #[on_success], #[on_error]"
+)]
+pub trait Plays<R: Role> {
+    /// The functions for this role, in the order of the source.
+    const ENTRIES: &'static [Entry<R::Call>];
+}
+
+/// One function of a plugin.
+#[derive(Debug)]
+pub struct Entry<C> {
+    /// What stands after `#` in a task's reference.
+    pub name: &'static str,
+    /// Whether it is also meant by a reference without `#`.
+    pub default: bool,
+    /// The function.
+    pub call: C,
+}
+
+/// The function that the host asks for: by its name, or the only one, or the default.
+pub(crate) fn pick<P: Plays<R>, R: Role>(handler: Option<&str>) -> Result<R::Call, Problem> {
+    let found = match (P::ENTRIES, handler) {
+        ([only], None) => Some(only),
+        (entries, None) => entries.iter().find(|entry| entry.default),
+        (entries, Some(name)) => entries.iter().find(|entry| entry.name == name),
+    };
+    found.map(|entry| entry.call).ok_or_else(|| unknown(P::ENTRIES, handler))
+}
+
+fn unknown<C>(entries: &[Entry<C>], handler: Option<&str>) -> Problem {
+    let mut message = match handler {
+        Some(name) => format!("no function is named `{name}`"),
+        None => "no function is the default, so the reference has to name one".into(),
+    };
+    for (index, entry) in entries.iter().enumerate() {
+        let before = if index == 0 { "; there is" } else { "," };
+        message += &format!("{before} `#{}`", entry.name);
+    }
+    Problem::new("unknown-handler", message)
+}

@@ -1,0 +1,158 @@
+//! What the fake host answers: the same functions as `wasm` has, for the native target.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{Added, LogLine};
+use crate::log::Level;
+use crate::tasks::{JobView, Status};
+use crate::{Problem, Progress};
+
+thread_local! {
+    /// The host of the call that runs on this thread.
+    static CURRENT: RefCell<Option<Shared>> = const { RefCell::new(None) };
+}
+
+type Shared = Rc<RefCell<State>>;
+
+/// All that a fake host says and remembers.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) id: u64,
+    pub(super) task: String,
+    pub(super) attempt: u32,
+    pub(super) max_attempts: u32,
+    pub(super) handler: Option<String>,
+    pub(super) remaining: Option<Duration>,
+    pub(super) trace_parent: Option<String>,
+    pub(super) cancelled_after: Option<usize>,
+    pub(super) queue_size: Option<usize>,
+    pub(super) progress: Vec<Progress>,
+    pub(super) log: Vec<LogLine>,
+    pub(super) added: Vec<Added>,
+    jobs: BTreeMap<(String, u64), JobView<String>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            id: 1,
+            task: "test".into(),
+            attempt: 1,
+            max_attempts: 1,
+            handler: None,
+            remaining: None,
+            trace_parent: None,
+            cancelled_after: None,
+            queue_size: None,
+            progress: Vec::new(),
+            log: Vec::new(),
+            added: Vec::new(),
+            jobs: BTreeMap::new(),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn put(&mut self, task: &str, job: JobView<String>) {
+        self.jobs.insert((task.into(), job.id), job);
+    }
+
+    pub(super) fn find(&self, task: &str, id: u64) -> Option<&JobView<String>> {
+        self.jobs.get(&(task.into(), id))
+    }
+
+    fn add(&mut self, task: &str, args: &str, delay: Duration) -> Result<u64, Problem> {
+        if self.queue_size.is_some_and(|size| self.added.len() >= size) {
+            return Err(Problem::new("queue-full", format!("`{task}` has no room for another job")));
+        }
+        let args = serde_json::from_str(args).map_err(|error| Problem::new("invalid-args", error.to_string()))?;
+        let id = self.added.len() as u64 + 1;
+        self.added.push(Added { id, task: task.into(), args, delay });
+        let message = String::new();
+        self.put(task, JobView { id, status: Status::Waiting, current: 0, total: 0, message, response: None });
+        Ok(id)
+    }
+}
+
+/// Puts the former host back when the call has ended, however it ended.
+pub(super) struct Installed(Option<Shared>);
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
+
+pub(super) fn install(state: Shared) -> Installed {
+    Installed(CURRENT.replace(Some(state)))
+}
+
+fn with<T>(answer: impl FnOnce(&mut State) -> T) -> T {
+    let state = CURRENT.with_borrow(Option::clone);
+    let state = state.expect("no host: outside of wasm a plugin runs in `saggar_guest::testing::FakeHost`");
+    answer(&mut state.borrow_mut())
+}
+
+pub(crate) fn task() -> String {
+    with(|state| state.task.clone())
+}
+
+pub(crate) fn attempt() -> u32 {
+    with(|state| state.attempt)
+}
+
+pub(crate) fn max_attempts() -> u32 {
+    with(|state| state.max_attempts)
+}
+
+pub(crate) fn remaining_ms() -> Option<u64> {
+    with(|state| state.remaining.map(crate::tasks::millis))
+}
+
+pub(crate) fn is_cancelled() -> bool {
+    with(|state| state.cancelled_after.is_some_and(|reports| state.progress.len() >= reports))
+}
+
+pub(crate) fn trace_parent() -> Option<String> {
+    with(|state| state.trace_parent.clone())
+}
+
+pub(crate) fn report(current: u64, total: u64, message: &str) {
+    with(|state| state.progress.push(Progress { current, total, message: message.into() }));
+}
+
+pub(crate) fn write(level: Level, message: &str) {
+    with(|state| state.log.push(LogLine { level, message: message.into() }));
+}
+
+pub(crate) fn add(task: &str, args: &str) -> Result<u64, Problem> {
+    add_later(task, args, 0)
+}
+
+pub(crate) fn add_later(task: &str, args: &str, delay_ms: u64) -> Result<u64, Problem> {
+    with(|state| state.add(task, args, Duration::from_millis(delay_ms)))
+}
+
+pub(crate) fn get(task: &str, id: u64) -> Result<JobView<String>, Problem> {
+    with(|state| state.find(task, id).cloned()).ok_or_else(|| unknown_job(task, id))
+}
+
+pub(crate) fn cancel(task: &str, id: u64) -> Result<(), Problem> {
+    with(|state| match state.jobs.get_mut(&(task.into(), id)) {
+        None => Err(unknown_job(task, id)),
+        Some(job) if matches!(job.status, Status::Success | Status::Failure) => {
+            Err(Problem::new("ended", format!("job {id} of `{task}` has ended already")))
+        }
+        Some(job) => {
+            job.status = Status::Failure;
+            Ok(())
+        }
+    })
+}
+
+fn unknown_job(task: &str, id: u64) -> Problem {
+    Problem::new("unknown-job", format!("`{task}` has no job {id}"))
+}

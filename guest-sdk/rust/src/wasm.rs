@@ -1,0 +1,73 @@
+//! The real host: the bindings of the contract in `wit/`, and the way between their types and ours.
+//!
+//! Only compiled for wasm; `testing` has the same functions for the native target.
+
+pub mod bindings;
+pub(crate) mod exports;
+
+use self::bindings::saggar::task::{context, log, tasks, types};
+use crate::log::Level;
+use crate::tasks::{JobView, Status};
+use crate::{Failure, Problem};
+
+pub(crate) use self::bindings::saggar::task::context::{
+    attempt, is_cancelled, max_attempts, remaining_ms, task, trace_parent,
+};
+pub(crate) use self::bindings::saggar::task::progress::report;
+
+pub(crate) fn write(level: Level, message: &str) {
+    let level = match level {
+        Level::Debug => log::Level::Debug,
+        Level::Info => log::Level::Info,
+        Level::Warn => log::Level::Warn,
+        Level::Error => log::Level::Error,
+    };
+    log::write(level, message);
+}
+
+pub(crate) fn add(task: &str, args: &str) -> Result<u64, Problem> {
+    tasks::add(task, args).map_err(Problem::from_host)
+}
+
+pub(crate) fn add_later(task: &str, args: &str, delay_ms: u64) -> Result<u64, Problem> {
+    tasks::add_later(task, args, delay_ms).map_err(Problem::from_host)
+}
+
+pub(crate) fn get(task: &str, id: u64) -> Result<JobView<String>, Problem> {
+    let tasks::Job { id, status, current, total, message, response } =
+        tasks::get(task, id).map_err(Problem::from_host)?;
+    let status = match status {
+        tasks::Status::Waiting => Status::Waiting,
+        tasks::Status::Running => Status::Running,
+        tasks::Status::Success => Status::Success,
+        tasks::Status::Failure => Status::Failure,
+    };
+    Ok(JobView { id, status, current, total, message, response })
+}
+
+pub(crate) fn cancel(task: &str, id: u64) -> Result<(), Problem> {
+    tasks::cancel(task, id).map_err(Problem::from_host)
+}
+
+impl Problem {
+    fn from_host(problem: types::Problem) -> Self {
+        Self::from_parts(problem.code, problem.message, problem.details)
+    }
+
+    fn into_host(self) -> types::Problem {
+        let (code, message, details) = self.into_parts();
+        types::Problem { code, message, details }
+    }
+}
+
+impl Failure {
+    fn into_host(self) -> types::Failure {
+        match self {
+            Self::Retry(problem) => types::Failure::Retry(problem.into_host()),
+            Self::RetryAfter(problem, delay) => {
+                types::Failure::RetryAfter((problem.into_host(), crate::tasks::millis(delay)))
+            }
+            Self::Reject(problem) => types::Failure::Reject(problem.into_host()),
+        }
+    }
+}

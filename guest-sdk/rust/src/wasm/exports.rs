@@ -1,0 +1,69 @@
+//! What the host calls: each role's export, handed on to the plugin's function.
+
+use std::marker::PhantomData;
+
+use super::bindings::saggar::task::types;
+use super::{bindings, context};
+use crate::role::{AddHandler, ErrorHandler, IdSource, Plays, Processor, ProgressHandler, Role, SuccessHandler, pick};
+use crate::{Failure, Job, Problem, Progress};
+
+/// A plugin as the bindings want it.
+#[derive(Debug)]
+pub struct Export<P>(PhantomData<P>);
+
+fn find<P: Plays<R>, R: Role>() -> Result<R::Call, Problem> {
+    pick::<P, R>(context::handler().as_deref())
+}
+
+impl<P: Plays<Processor>> bindings::processor::exports::saggar::task::processor::Guest for Export<P> {
+    fn process(id: u64, args: String) -> Result<String, types::Failure> {
+        let process = find::<P, Processor>().map_err(Failure::Reject);
+        process.and_then(|process| process(&Job::new(id), &args)).map_err(Failure::into_host)
+    }
+}
+
+impl<P: Plays<IdSource>> bindings::id_source::exports::saggar::task::id_source::Guest for Export<P> {
+    fn next() -> Result<Option<u64>, types::Problem> {
+        find::<P, IdSource>().and_then(|next| next()).map_err(Problem::into_host)
+    }
+}
+
+impl<P: Plays<AddHandler>> bindings::add_handler::exports::saggar::task::add_handler::Guest for Export<P> {
+    fn on_add(id: u64) -> Result<(), types::Problem> {
+        find::<P, AddHandler>().and_then(|tell| tell(&Job::new(id))).map_err(Problem::into_host)
+    }
+}
+
+impl<P: Plays<ProgressHandler>> bindings::progress_handler::exports::saggar::task::progress_handler::Guest
+    for Export<P>
+{
+    fn on_progress(id: u64, current: u64, total: u64, message: String) -> Result<(), types::Problem> {
+        let progress = Progress { current, total, message };
+        find::<P, ProgressHandler>().and_then(|tell| tell(&Job::new(id), progress)).map_err(Problem::into_host)
+    }
+}
+
+impl<P: Plays<SuccessHandler>> bindings::success_handler::exports::saggar::task::success_handler::Guest for Export<P> {
+    fn on_success(id: u64, response: String) -> Result<(), types::Problem> {
+        find::<P, SuccessHandler>().and_then(|tell| tell(&Job::new(id), &response)).map_err(Problem::into_host)
+    }
+}
+
+impl<P: Plays<ErrorHandler>> bindings::error_handler::exports::saggar::task::error_handler::Guest for Export<P> {
+    fn on_error(id: u64, error: types::Problem) -> Result<(), types::Problem> {
+        let problem = Problem::from_host(error);
+        find::<P, ErrorHandler>().and_then(|tell| tell(&Job::new(id), problem)).map_err(Problem::into_host)
+    }
+}
+
+/// Exports one role of a plugin from the component.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($role:ident, $plugin:ident) => {
+        const _: () = {
+            type Exported = $crate::__private::Export<$plugin>;
+    $crate::__private::bindings::$role::export!(Exported with_types_in $crate::__private::bindings::$role);
+        };
+    };
+}

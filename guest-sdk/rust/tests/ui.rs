@@ -1,0 +1,6 @@
+//! What `#[plugin]` says about a function that the host could not call.
+
+#[test]
+fn errors_show_the_signature_that_is_wanted() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}

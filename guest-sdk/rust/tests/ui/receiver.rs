@@ -1,0 +1,13 @@
+//! A function stands alone.
+
+#[saggar_guest::plugin]
+mod plugin {
+    use saggar_guest::prelude::*;
+
+    #[processor]
+    fn send(&self, job: &Job) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+//! Only one function can be meant by a reference without `#`.
+
+#[saggar_guest::plugin]
+mod plugin {
+    use saggar_guest::prelude::*;
+
+    #[processor(default)]
+    fn small(job: &Job) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[processor(default)]
+    fn large(job: &Job) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,56 @@
+//! A cargo inside a cargo: started from a build script or a test, yet with nothing of the outer one about it.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+/// Set by the outer cargo or by clippy, and wrong for an inner one: flags and wrappers that are not meant for guests,
+/// a toolchain that has been chosen already, a job server whose pipe may be closed.
+const INHERITED: [&str; 14] = [
+    "RUSTC",
+    "RUSTDOC",
+    "RUSTFLAGS",
+    "RUSTDOCFLAGS",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CLIPPY_ARGS",
+    "CLIPPY_CONF_DIR",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "TARGET",
+    "HOST",
+    "OUT_DIR",
+    "RUST_RECURSION_COUNT",
+];
+
+/// What begins so was set by the outer cargo for the package that it builds or runs. Everything else that begins with
+/// `CARGO_` is the user's own: where it is installed, how it reaches the network.
+const INHERITED_PREFIXES: [&str; 12] = [
+    "__CARGO",
+    "CARGO_BUILD_",
+    "CARGO_CFG_",
+    "CARGO_CRATE_",
+    "CARGO_ENCODED_",
+    "CARGO_FEATURE_",
+    "CARGO_MAKEFLAGS",
+    "CARGO_MANIFEST_",
+    "CARGO_PKG_",
+    "CARGO_PRIMARY_",
+    "CARGO_PROFILE_",
+    "CARGO_TARGET_",
+];
+
+/// `program` in `directory`, without what an outer cargo has set.
+pub(crate) fn clean(program: &str, directory: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(directory);
+    for (name, _) in env::vars_os() {
+        let inherited = name.to_str().is_some_and(|name| {
+            INHERITED.contains(&name) || INHERITED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        });
+        if inherited {
+            command.env_remove(name);
+        }
+    }
+    command
+}

@@ -1,0 +1,92 @@
+//! Builds the examples' plugins and installs them into the apps that use them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::{cargo, guests};
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Builds the examples and copies each component to `plugins/` of the apps that its package names under
+/// `[package.metadata.saggar]`. Answers where they are now.
+pub fn install() -> Result<Vec<PathBuf>> {
+    let examples = root().join("examples").canonicalize().context("the examples are not there")?;
+    let packages = read_packages(&examples)?;
+    let mut installed = Vec::new();
+    for guest in guests::build(&examples, &examples.join("target"))? {
+        let package = packages.iter().find(|package| package.name == guest.name);
+        for app in package.into_iter().flat_map(|package| &package.metadata.saggar.apps) {
+            let app = examples.join("apps").join(app);
+            ensure!(app.is_dir(), "{} names an app that is not there: {}", guest.name, app.display());
+            let component = app.join("plugins").join(&guest.name).with_extension("wasm");
+            copy(&guest.path, &component)?;
+            installed.push(component);
+        }
+    }
+    Ok(installed)
+}
+
+/// Runs the examples' own tests, which are native and use the SDK's fake host.
+pub fn test() -> Result<()> {
+    let output = cargo::clean("cargo", &root().join("examples"))
+        .args(["test", "--quiet", "--workspace"])
+        .output()
+        .context("cannot start cargo")?;
+    let (told, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "the examples' tests fail; run `cargo test` in examples/\n{told}\n{failed}");
+    Ok(())
+}
+
+/// Puts the copy in its place all at once: a host may be loading the app just now.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let directory = to.parent().context("a component lies in a directory")?;
+    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let half = to.with_extension(format!("new-{}", std::process::id()));
+    fs::copy(from, &half).with_context(|| format!("cannot write {}", half.display()))?;
+    fs::rename(&half, to).with_context(|| format!("cannot write {}", to.display()))
+}
+
+#[derive(Deserialize)]
+struct Workspace {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    #[serde(default)]
+    saggar: Saggar,
+}
+
+#[derive(Deserialize, Default)]
+struct Saggar {
+    #[serde(default)]
+    apps: Vec<String>,
+}
+
+/// Cargo writes `null` for a package without metadata.
+fn null_as_default<'de, D: serde::Deserializer<'de>>(metadata: D) -> Result<Metadata, D::Error> {
+    Ok(Option::deserialize(metadata)?.unwrap_or_default())
+}
+
+fn read_packages(examples: &Path) -> Result<Vec<Package>> {
+    let output = cargo::clean("cargo", examples)
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .context("cannot start cargo")?;
+    ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
+    let workspace: Workspace = serde_json::from_slice(&output.stdout).context("cannot read cargo's metadata")?;
+    Ok(workspace.packages)
+}
