@@ -1,5 +1,6 @@
 //! What a job costs in the memory store: add, claim and finish through the queue, on one thread.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
@@ -11,9 +12,10 @@ use saggar_job::{Outcome, SystemClock, TaskKey};
 use saggar_queue::{MemoryStore, NewJob, Queue, Retention, Rules, TaskQueue};
 
 /// No step of the memory store waits, so one poll is enough and no runtime stands between us and the cost.
-fn now<F: Future>(future: F) -> F::Output {
+fn now<T, E: Debug>(future: impl Future<Output = Result<T, E>>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
+        Poll::Ready(Ok(output)) => output,
+        Poll::Ready(Err(error)) => panic!("the memory store failed: {error:?}"),
         Poll::Pending => panic!("the memory store waited"),
     }
 }
@@ -22,10 +24,10 @@ fn queue(waiting: usize) -> Arc<TaskQueue> {
     let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
     let retention = Retention { success_ms: 0, failure_ms: 0 };
     let rules = Rules { size: usize::MAX, retention, ..Rules::default() };
-    let task = now(queue.open(TaskKey::new("default", "bench"), rules)).unwrap();
+    let task = now(queue.open(TaskKey::new("default", "bench"), rules));
     let args: Arc<str> = "[1]".into();
     for _ in 0..waiting {
-        now(task.add(NewJob::new(Arc::clone(&args)))).unwrap();
+        now(task.add(NewJob::new(Arc::clone(&args))));
     }
     task
 }
@@ -42,30 +44,30 @@ fn whole_jobs(criterion: &mut Criterion) {
         let args: Arc<str> = "[1]".into();
         group.bench_function(format!("add, claim, finish with {waiting} waiting"), |bencher| {
             bencher.iter(|| {
-                now(task.add(NewJob::new(Arc::clone(&args)))).unwrap();
-                let claim = now(task.claim()).unwrap();
-                now(task.finish(claim, success())).unwrap();
+                now(task.add(NewJob::new(Arc::clone(&args))));
+                let claim = now(task.claim());
+                now(task.finish(claim, success()));
                 prune(&task);
             });
         });
         group.bench_function(format!("add, finish and claim with {waiting} waiting"), |bencher| {
-            now(task.add(NewJob::new(Arc::clone(&args)))).unwrap();
-            let mut claim = Some(now(task.claim()).unwrap());
+            now(task.add(NewJob::new(Arc::clone(&args))));
+            let mut claim = Some(now(task.claim()));
             bencher.iter(|| {
-                now(task.add(NewJob::new(Arc::clone(&args)))).unwrap();
+                now(task.add(NewJob::new(Arc::clone(&args))));
                 if let Some(running) = claim.take() {
-                    claim = now(task.finish_and_claim(running, success())).unwrap().1;
+                    claim = now(task.finish_and_claim(running, success())).1;
                 }
                 prune(&task);
             });
             if let Some(claim) = claim {
-                now(task.finish(claim, success())).unwrap();
+                now(task.finish(claim, success()));
             }
         });
     }
     let task = queue(0);
     group.bench_function("get of an unknown job", |bencher| {
-        bencher.iter(|| black_box(now(task.get(saggar_job::JobId(7))).unwrap()));
+        bencher.iter(|| black_box(now(task.get(saggar_job::JobId(7)))));
     });
     group.finish();
 }
@@ -73,7 +75,7 @@ fn whole_jobs(criterion: &mut Criterion) {
 /// What maintenance does, so that ended jobs do not pile up while the bench runs.
 fn prune(task: &TaskQueue) {
     if task.counts().success >= 4096 {
-        now(task.prune(4096)).unwrap();
+        now(task.prune(4096));
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::sync::broadcast;
 use crate::Progress;
 use crate::hub::Hub;
 
-/// Something that happened to a job. It has lasted by the time it is heard of.
+/// Something that happened to a job. It has lasted by the time it is heard of. What one attempt does is heard in order;
+/// but whoever added the job may be a moment behind the slot that began it, so `Added` may come after `Started`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
     /// The job.

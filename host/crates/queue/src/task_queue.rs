@@ -128,6 +128,9 @@ impl TaskQueue {
 
     /// Ends a job that waits, at once; tells the running attempt of one that runs to stop, after which no other follows.
     /// Does not wait for that.
+    ///
+    /// Atomic. When the future is dropped before it answered, a running attempt may not have been told, though no other
+    /// follows; cancel again to tell it.
     pub async fn cancel(&self, id: JobId) -> Result<(), CancelError> {
         let rules = self.rules.load_full();
         let cancelled = match self.store.cancel(id, &rules, self.hub.now()).await {

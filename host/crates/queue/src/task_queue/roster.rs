@@ -65,3 +65,47 @@ impl Roster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use saggar_job::{SystemClock, TaskKey};
+
+    use super::*;
+    use crate::{MemoryStore, Queue, Rules};
+
+    async fn running(run: u64) -> Arc<Running> {
+        let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
+        let task = queue.open(TaskKey::new("default", "roster"), Rules::default()).await.unwrap();
+        Arc::new(Running::new(task, JobId(1), Run(run), 1))
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_is_cancelled_before_it_is_entered_gets_its_signal() {
+        let (roster, attempt) = (Roster::default(), running(3).await);
+        assert!(!roster.cancel(JobId(1), Run(3)));
+        roster.enter(&attempt);
+        assert!(attempt.cancel_signal().is_cancelled());
+        assert!(roster.find(JobId(1), Run(3)).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_cancel_never_stops_another_attempt() {
+        let (roster, earlier, later) = (Roster::default(), running(3).await, running(4).await);
+        assert!(!roster.cancel(JobId(1), Run(3)));
+        roster.enter(&later);
+        assert!(!later.cancel_signal().is_cancelled(), "it is not the one that was meant");
+        assert!(roster.cancel(JobId(1), Run(3)), "the one that was meant is over");
+        assert!(!later.cancel_signal().is_cancelled());
+        roster.leave(&earlier);
+        assert!(roster.find(JobId(1), Run(4)).is_some(), "only its own entry leaves with an attempt");
+    }
+
+    #[tokio::test]
+    async fn a_cancel_that_came_too_late_is_forgotten() {
+        let (roster, attempt) = (Roster::default(), running(3).await);
+        assert!(!roster.cancel(JobId(1), Run(3)));
+        roster.forget_cancel(JobId(1), Run(3));
+        roster.enter(&attempt);
+        assert!(!attempt.cancel_signal().is_cancelled());
+    }
+}

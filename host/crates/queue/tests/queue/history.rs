@@ -53,7 +53,7 @@ impl Model {
         self.jobs.values().filter(|job| matches!(job.stands, Stands::Held | Stands::Waits)).count()
     }
 
-    /// The jobs that a claim takes their places for, in the order in which they get them; then the first of the line.
+    /// The first of the line, after those that are due have taken their places in it.
     fn first(&mut self) -> Option<u64> {
         let mut due: Vec<_> = self.jobs.iter_mut().filter(|(_, job)| job.stands == Stands::Waits).collect();
         due.retain(|(_, job)| job.place.is_none() && job.run_at <= self.now);
@@ -83,7 +83,7 @@ impl Model {
         job.end_notice = if success { rules.success_handler } else { rules.error_handler };
     }
 
-    /// Whether a put-back or failed attempt leads to another.
+    /// Ends the running attempt; answers where the job stands then.
     fn finish(&mut self, id: u64, how: How) -> Status {
         let now = self.now;
         let (most, delay) = (self.rules.retry.retries + 1, self.rules.retry.delay_ms);
@@ -140,7 +140,19 @@ async fn a_store_does_what_the_design_says() {
     }
 }
 
+/// Names the seed if the test fails while this lives.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the history of seed {} failed", self.0);
+        }
+    }
+}
+
 async fn play(seed: u64) {
+    let _named = Named(seed);
     let mut chance = fastrand::Rng::with_seed(seed);
     let rules = Rules {
         size: chance.usize(1..12),

@@ -1,5 +1,7 @@
 //! The queue from outside, on the memory store, by clocks that the tests set.
 
+#![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
+
 mod attempts;
 mod concurrency;
 mod events;

@@ -1,9 +1,11 @@
 //! Who is woken when: no wake-up is lost, whoever is dropped or gets busy.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures_util::poll;
-use saggar_queue::{NewJob, Rules};
+use saggar_job::{ManualClock, TaskKey, Timestamp};
+use saggar_queue::{MemoryStore, NewJob, Queue, Rules};
 use tokio::time::{Duration, Instant};
 
 use crate::{Bench, retries, retry, success};
@@ -130,4 +132,19 @@ async fn a_hundred_claimers_all_get_their_job() {
         bench.finish(claim.await.unwrap(), success()).await;
     }
     assert_eq!(bench.task.counts().success, 100);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_is_looked_at_again() {
+    let clock = Arc::new(ManualClock::new(Timestamp(5_000)));
+    let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::clone(&clock) as _);
+    let task = queue.open(TaskKey::new("default", "bench"), Rules::default()).await.unwrap();
+    let id = task.add(NewJob::new("[]").with_delay_ms(3_600_000)).await.unwrap();
+    let mut claim = pin!(task.claim());
+    assert!(poll!(&mut claim).is_pending());
+    clock.advance_ms(3_600_000);
+    queue.clock_changed();
+    let claim = claim.await.unwrap();
+    assert_eq!(claim.id(), id);
+    task.finish(claim, success()).await.unwrap();
 }

@@ -20,7 +20,8 @@ const NO_CHANCE: f64 = 0.5;
 
 #[derive(Default)]
 pub(super) struct Shelf {
-    records: HashMap<JobId, Record, RandomState>,
+    /// Boxed, so that a map that grows moves pointers and not a million records while the lock is held.
+    records: HashMap<JobId, Box<Record>, RandomState>,
     line: Line,
     outbox: Outbox,
     kept_success: Ended,
@@ -80,7 +81,7 @@ impl Shelf {
         } else {
             (self.line.enter(id, job.priority, run_at, now), Due::Nothing)
         };
-        let record = Record {
+        let record = Box::new(Record {
             life: Life::new(run_at, held),
             origin: job.take_origin(),
             args: job.args,
@@ -90,7 +91,7 @@ impl Shelf {
             due,
             progress: None,
             log: None,
-        };
+        });
         self.records.insert(id, record);
         self.last_id = self.last_id.max(id.0);
         self.waiting += 1;
