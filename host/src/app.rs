@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use saggar_definition::{Catalog, Diagnostic, Environment, Severity, Task};
+use saggar_job::Role;
 use saggar_sandbox::Engine;
 use saggar_worker::Setup;
 
@@ -78,6 +79,7 @@ impl Definitions {
         for task in catalog.iter() {
             let mut of_task = plugins.problems(app_dir, task);
             of_task.extend(ungranted(task));
+            of_task.extend(too_much_memory(task, engine));
             if of_task.is_empty() {
                 tasks.push(task.clone());
             }
@@ -85,6 +87,13 @@ impl Definitions {
         }
         App { tasks, problems, plugins }
     }
+}
+
+/// A reload cannot make the pool's memories larger than they were when the host started.
+fn too_much_memory(task: &Task, engine: &Engine) -> Option<Diagnostic> {
+    let (asked, most) = (task.sandbox.memory_bytes, engine.max_memory());
+    let message = format!("the task asks for {asked} bytes of memory; this host was started with at most {most}");
+    (asked > most).then(|| task.diagnose(Role::Processor, message, "start the host again, or lower `sandbox.memory`"))
 }
 
 /// What a task asks for that nobody grants. Grants are the operator's; a host of one app has none to give yet.

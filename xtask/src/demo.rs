@@ -113,7 +113,7 @@ struct Message {
 /// Builds the host where cargo builds this repository, and answers where the binary is.
 fn build_host() -> Result<PathBuf> {
     let output = Command::new("cargo")
-        .args(["build", "--release", "--package", "saggar", "--message-format", "json-render-diagnostics"])
+        .args(["build", "--release", "--workspace", "--bin", "saggar", "--message-format", "json-render-diagnostics"])
         .current_dir(examples::root())
         .stderr(Stdio::inherit())
         .output()

@@ -1,9 +1,11 @@
 //! Chores of the repository, for its own tests and build scripts and for the commands in `main.rs`.
 //!
 //! `guests` builds components; `cargo` starts a cargo that the running one does not disturb; `examples` installs the
-//! examples' components into the apps; `demo` shows them at work.
+//! examples' components into the apps; `demo` shows them at work; `dependencies` checks
+//! what the repository is built from.
 
 pub mod demo;
+pub mod dependencies;
 pub mod examples;
 pub mod guests;
 

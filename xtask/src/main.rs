@@ -1,10 +1,12 @@
-//! The repository's own commands: `cargo demo` and `cargo xtask examples`.
+//! The repository's own commands: `cargo demo` and `cargo xtask …`.
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo demo             builds the examples and the host, and shows them at work
-       cargo xtask examples   builds the examples' plugins and installs them into the apps";
+       cargo xtask examples   builds the examples' plugins and installs them into the apps
+       cargo xtask dependencies
+                              checks the licences, sources and versions of what is depended on";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -15,6 +17,7 @@ fn main() -> ExitCode {
                 eprintln!("{}", component.display());
             }
         }),
+        ["dependencies"] => xtask::dependencies::check(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

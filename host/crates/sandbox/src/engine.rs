@@ -71,6 +71,7 @@ pub(crate) struct Inner {
     /// One compilation at a time: each uses all cores by itself.
     pub(crate) compiling: Semaphore,
     allocator: Allocator,
+    max_memory: u64,
 }
 
 impl Engine {
@@ -79,7 +80,7 @@ impl Engine {
         let (wasmtime, allocator) = start_wasmtime(&options)?;
         let linker = link(&wasmtime).map_err(configuration)?;
         let ticker = Ticker::start(wasmtime.weak(), options.tick).map_err(EngineError::Ticker)?;
-        let cache = options.cache_dir.and_then(|dir| cache::Cache::open(dir, &wasmtime));
+        let cache = options.cache_dir.clone().and_then(|dir| cache::Cache::open(dir, &wasmtime));
         Ok(Self(Arc::new(Inner {
             wasmtime,
             linker,
@@ -89,6 +90,7 @@ impl Engine {
             cache,
             compiling: Semaphore::new(1),
             allocator,
+            max_memory: options.max_memory,
         })))
     }
 
@@ -105,6 +107,11 @@ impl Engine {
     /// How many sandboxes, of plugins with one memory, may exist at once.
     pub fn room(&self) -> u32 {
         self.0.room.total()
+    }
+
+    /// The most bytes that a sandbox can be allowed. It was fixed when the pool was reserved.
+    pub fn max_memory(&self) -> u64 {
+        self.0.max_memory
     }
 
     /// What is taken now.

@@ -7,6 +7,7 @@ use saggar_queue::{Happened, LogSource, Notice, StoreError};
 use saggar_sandbox::Input;
 
 use crate::crew::Crew;
+use crate::seats::Seat;
 use crate::station::{About, Station};
 use crate::worker::Inner;
 
@@ -18,8 +19,9 @@ const PUT_OFF_MS: [u64; 2] = [200, 1000];
 /// How long a lane waits after the store failed.
 const SETBACK: Duration = Duration::from_secs(1);
 
-/// Works until the station stops and nothing is left to tell, or has fewer lanes than `number` says.
-pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, number: u32) {
+/// Works until its seat is taken away, or the host stops, and nothing is left to tell at the moment.
+pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
+    let Some(_seated) = seat.sit_down().await else { return };
     let mut crew = Crew::new(station.setup());
     loop {
         tokio::select! {
@@ -40,12 +42,8 @@ pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, number: u32) 
                     tokio::time::sleep(SETBACK).await;
                 }
             },
-            // Only when there is nothing to tell at the moment.
-            () = worker.lanes_stop.cancelled() => return,
-            () = station.stop.cancelled(), if !worker.stop.is_cancelled() => return,
-        }
-        if number >= crew.setup().lanes().max(1) {
-            return;
+            // Asked last: what is there to tell is told first.
+            () = seat.leave.cancelled() => return,
         }
         tokio::task::coop::consume_budget().await;
     }

@@ -3,6 +3,7 @@
 //! In reading order: a [`Setup`] is a task with its plugins; a station is an open task; its slots claim jobs and run
 //! attempts; its lanes tell its handlers; the [`Worker`] holds the stations of a tenant. Knows no wasm type and no file.
 
+mod seats;
 mod setup;
 mod station;
 

@@ -10,41 +10,41 @@ use saggar_sandbox::Sandbox;
 use crate::Setup;
 use crate::attempt::{self, Bench};
 use crate::crew::Crew;
+use crate::seats::Seat;
 use crate::station::Station;
 use crate::worker::Inner;
 
 /// How long a slot waits after the store failed, or there was no room for its sandbox, before it tries again.
 const SETBACK: Duration = Duration::from_secs(1);
 
-/// Works until the station stops, or has fewer slots than `number` says.
-pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, number: u32) {
-    let mut bench = None;
+/// Works until its seat is taken away, or the station stops.
+pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
+    let Some(_seated) = seat.sit_down().await else { return };
+    let mut bench = bench(station.setup());
     let mut next = None;
     loop {
         let claim = match next.take() {
             Some(claim) => claim,
-            None => match wait_for_claim(&station).await {
+            None => match wait_for_claim(&station, &seat).await {
                 Some(claim) => claim,
                 None => return,
             },
         };
-        let (mut fitted, is_spare) = fit(bench.take(), &station, number);
-        next = work(&worker, &station, &mut fitted, claim).await;
-        bench = Some(fitted);
-        if is_spare && next.is_none() {
-            return;
+        if !station.is_current(bench.crew.setup()) {
+            bench = self::bench(station.setup());
         }
+        next = work(&worker, &station, &seat, &mut bench, claim).await;
         // A slot with work enough would never give its thread away.
         tokio::task::coop::consume_budget().await;
     }
 }
 
-/// The next job. None when the station stops.
-async fn wait_for_claim(station: &Arc<Station>) -> Option<Claim> {
+/// The next job. None when the slot is to leave.
+async fn wait_for_claim(station: &Arc<Station>, seat: &Seat) -> Option<Claim> {
     loop {
         tokio::select! {
             biased;
-            () = station.stop.cancelled() => return None,
+            () = seat.leave.cancelled() => return None,
             claim = station.queue.claim() => match claim {
                 Ok(claim) => return Some(claim),
                 Err(error) => tracing::error!(task = %station.queue.key(), %error, "no job can be claimed; trying again"),
@@ -54,27 +54,21 @@ async fn wait_for_claim(station: &Arc<Station>) -> Option<Claim> {
     }
 }
 
-/// The bench for the present setup, and whether the slot is one too many under it.
-fn fit(bench: Option<Bench>, station: &Station, number: u32) -> (Bench, bool) {
-    match bench {
-        Some(bench) if station.is_current(bench.crew.setup()) => (bench, false),
-        _ => {
-            let setup = station.setup();
-            let is_spare = number >= setup.task.worker_nums;
-            (Bench { sandbox: processor(&setup), crew: Crew::new(setup) }, is_spare)
-        }
-    }
-}
-
-fn processor(setup: &Setup) -> Sandbox {
+fn bench(setup: Arc<Setup>) -> Bench {
     match setup.role(Role::Processor) {
-        Some(played) => Sandbox::new(played.plugin.clone(), played.limits),
+        Some(played) => Bench { sandbox: Sandbox::new(played.plugin.clone(), played.limits), crew: Crew::new(setup) },
         None => unreachable!("Setup::new refuses a task without a processor"),
     }
 }
 
 /// One attempt and its end. Answers the next claim if there was one at once.
-async fn work(worker: &Arc<Inner>, station: &Arc<Station>, bench: &mut Bench, claim: Claim) -> Option<Claim> {
+async fn work(
+    worker: &Arc<Inner>,
+    station: &Arc<Station>,
+    seat: &Seat,
+    bench: &mut Bench,
+    claim: Claim,
+) -> Option<Claim> {
     let outcome = tokio::select! {
         biased;
         outcome = attempt::run(worker, station, bench, &claim) => outcome,
@@ -90,7 +84,7 @@ async fn work(worker: &Arc<Inner>, station: &Arc<Station>, bench: &mut Bench, cl
         return None;
     };
     let key = claim.key();
-    let finished = if station.stop.is_cancelled() {
+    let finished = if seat.leave.is_cancelled() {
         station.queue.finish(claim, outcome).await.map(|status| (status, None))
     } else {
         station.queue.finish_and_claim(claim, outcome).await

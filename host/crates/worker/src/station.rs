@@ -10,10 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Setup;
 use crate::crew::CrewPool;
+use crate::seats::Seats;
 
 pub(crate) struct Station {
     pub(crate) queue: Arc<TaskQueue>,
     pub(crate) id_sources: CrewPool,
+    pub(crate) slots: Seats,
+    pub(crate) lanes: Seats,
     /// Ends the slots and lanes of this station, when its task is gone or the host stops.
     pub(crate) stop: CancellationToken,
     setup: ArcSwap<Setup>,
@@ -24,7 +27,15 @@ impl Station {
     pub(crate) fn new(queue: Arc<TaskQueue>, setup: Setup, stop: CancellationToken) -> Self {
         let task = setup.task.id.as_str().into();
         let id_sources = CrewPool::new(setup.id_sources());
-        Self { queue, id_sources, stop, setup: ArcSwap::from_pointee(setup), task }
+        Self {
+            queue,
+            id_sources,
+            slots: Seats::default(),
+            lanes: Seats::default(),
+            stop,
+            setup: ArcSwap::from_pointee(setup),
+            task,
+        }
     }
 
     /// The setup that holds for what begins now.

@@ -122,24 +122,24 @@ impl Worker {
             let id = setup.task.id.folded().to_owned();
             let queue = self.0.queue.open(TaskKey::new(&self.0.tenant, &id), setup.rules()).await?;
             let (slots, lanes) = (setup.task.worker_nums, setup.lanes());
-            let (station, had) = match old.get(&id) {
+            let station = match old.get(&id) {
                 Some(station) => {
-                    let before = station.setup();
                     station.replace(setup);
-                    (station.clone(), (before.task.worker_nums, before.lanes()))
+                    station.clone()
                 }
-                None => (Arc::new(Station::new(queue, setup, self.0.stop.child_token())), (0, 0)),
+                None => Arc::new(Station::new(queue, setup, self.0.stop.child_token())),
             };
-            for number in had.0..slots {
-                self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), number));
+            for seat in station.slots.resize(slots, &station.stop) {
+                self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), seat));
             }
-            for number in had.1..lanes {
-                self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), number));
+            for seat in station.lanes.resize(lanes, &self.0.lanes_stop) {
+                self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), seat));
             }
             stations.insert(id, station);
         }
         for (_, gone) in old.iter().filter(|(id, _)| !stations.contains_key(*id)) {
             gone.stop.cancel();
+            gone.lanes.resize(0, &gone.stop);
         }
         self.0.stations.store(Arc::new(stations));
         Ok(())

@@ -1,0 +1,130 @@
+//! Checks what the repository depends on: that each package comes from crates.io, under a licence that we may pass on,
+//! and not in a version that is known to be unsafe. Works without a network; the known advisories are the ones below.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::{cargo, examples};
+
+/// Licences that allow what ours allow. An expression is fine if one of its alternatives is made of these.
+const LICENCES: [&str; 9] = [
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Packages with advisories, and the first version of their line without.
+const SAFE_FROM: [(&str, &str); 3] =
+    [("wasmtime", "48.0.8"), ("wasmtime-wasi", "48.0.8"), ("wasmtime-wasi-http", "48.0.8")];
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    license: Option<String>,
+    source: Option<String>,
+}
+
+/// Checks all workspaces of the repository; the error lists everything that is wrong.
+pub fn check() -> Result<()> {
+    let root = examples::root();
+    let mut problems = Vec::new();
+    for workspace in ["", "examples", "tests/guests"] {
+        for package in packages(&root.join(workspace))? {
+            problems.extend(package.problems().into_iter().map(|problem| format!("{}: {problem}", package.id())));
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("\n")) }
+}
+
+fn packages(workspace: &Path) -> Result<Vec<Package>> {
+    let output = cargo::clean("cargo", workspace)
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cargo metadata in {}: {}", workspace.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(serde_json::from_slice::<Metadata>(&output.stdout).context("cargo metadata is not what it was")?.packages)
+}
+
+impl Package {
+    fn id(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        match &self.license {
+            None => problems.push("has no licence".to_owned()),
+            Some(licence) if !is_accepted(licence) => problems.push(format!("the licence `{licence}` is not accepted")),
+            Some(_) => {}
+        }
+        if let Some(source) = self.source.as_ref().filter(|source| !source.contains("crates.io-index")) {
+            problems.push(format!("comes from {source}, not from crates.io"));
+        }
+        for (name, version) in SAFE_FROM {
+            if self.name == name && numbers(&self.version) < numbers(version) {
+                problems.push(format!("has known advisories; take at least {version}"));
+            }
+        }
+        problems
+    }
+}
+
+/// Whether an SPDX expression, or the older form with a slash, leaves a choice that we accept.
+fn is_accepted(expression: &str) -> bool {
+    let expression = expression.replace(" / ", " OR ").replace('/', " OR ");
+    // Without nesting beyond one level, which no package of ours has, AND binds weaker than a group in brackets.
+    expression.split(" AND ").all(|part| {
+        let part = part.trim_matches(['(', ')']);
+        part.split(" OR ").any(|licence| LICENCES.contains(&licence.trim_matches(['(', ')', ' '])))
+    })
+}
+
+fn numbers(version: &str) -> Vec<u64> {
+    version.split(['.', '-', '+']).filter_map(|part| part.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_an_expression_if_a_choice_is_left() {
+        for good in ["MIT", "MIT/Apache-2.0", "MIT OR GPL-3.0", "(MIT OR Apache-2.0) AND Unicode-3.0", "Unlicense/MIT"]
+        {
+            assert!(is_accepted(good), "{good}");
+        }
+        for bad in ["GPL-3.0", "MIT AND GPL-3.0", "(GPL-2.0 OR GPL-3.0) AND MIT", ""] {
+            assert!(!is_accepted(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_version_with_advisories_is_a_problem() {
+        let package = |version: &str| Package {
+            name: "wasmtime".into(),
+            version: version.into(),
+            license: Some("MIT".into()),
+            source: Some("registry+https://github.com/rust-lang/crates.io-index".into()),
+        };
+        assert_eq!(package("48.0.7").problems(), ["has known advisories; take at least 48.0.8"]);
+        assert!(package("48.0.10").problems().is_empty());
+    }
+}
