@@ -47,7 +47,7 @@ pub struct TaskJob {
 /// The host's side of one call. Methods that are not async are called on the guest's stack and must not block.
 #[async_trait]
 pub trait Services: Send + Sync + 'static {
-    /// The guest says how far it is. `current` is at most `total`, `message` at most 1 KiB.
+    /// The guest says how far it is. `current` is at most `total`; `message` is at most 1 KiB before it was made harmless.
     fn progress(&self, current: u64, total: u64, message: &str);
 
     /// The guest wrote one line: harmless text without a line end, at most 8 KiB.
