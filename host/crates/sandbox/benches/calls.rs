@@ -4,6 +4,8 @@
 //! pooling allocator, WASI linked), a store, an instance, a typed function, `call_async`. Ours is `Sandbox::call`, with
 //! deadline, limits, cancellation, services, measurement and the check of the answer.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,6 +72,7 @@ impl WasiView for Wasi {
 /// What the contract calls a failure, as a shape.
 #[derive(wasmtime::component::ComponentType, wasmtime::component::Lift)]
 #[component(record)]
+#[expect(dead_code, reason = "the shape matters to the call, the values to nobody")]
 struct BareProblem {
     code: String,
     message: String,
