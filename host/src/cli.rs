@@ -1,6 +1,7 @@
 //! The command line: its words, its help, and where the log goes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use saggar::Allocator;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Adds a job, shows its progress, prints its response as JSON, and ends by its result
     Run(Run),
+    /// Loads an app and works on its jobs until SIGTERM or Ctrl-C, then lets what runs end
+    Serve(Serve),
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +64,19 @@ pub(crate) struct Run {
     /// Adds the job N times and prints how fast it went instead of the responses
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) repeat: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The app: a directory with `tasks/` and `plugins/`
+    pub(crate) app: PathBuf,
+
+    /// How long running jobs may go on after SIGTERM or Ctrl-C; then they are stopped and put back
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, env = "SAGGAR_DRAIN")]
+    pub(crate) drain: Duration,
 
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
@@ -111,11 +127,12 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The host's own log goes to standard error: warnings, and more with -v or RUST_LOG.
-pub(crate) fn start_log(verbose: u8) {
-    let default = match verbose {
-        0 => "warn",
-        1 => "saggar=info,warn",
+/// The host's own log goes to standard error: warnings, for `serve` what it does too, and more with -v or RUST_LOG.
+pub(crate) fn start_log(cli: &Cli) {
+    let is_service = matches!(cli.command, Command::Serve(_));
+    let default = match cli.verbose {
+        0 if !is_service => "warn",
+        0 | 1 => "info",
         _ => "debug",
     };
     let filter = variable("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or_else(|| default.to_owned());

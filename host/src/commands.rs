@@ -3,6 +3,7 @@
 mod check;
 mod repeat;
 mod run;
+mod serve;
 mod show;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Check(args) => check::run(args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
     };
     match done {
         Ok(code) => ExitCode::from(code),

@@ -204,6 +204,11 @@ impl Host {
         self.worker.shutdown(drain).await
     }
 
+    /// Ends a shutdown that is under way at once, as if its time for draining were over.
+    pub fn abort(&self) {
+        self.worker.abort();
+    }
+
     async fn open(&self, app: &App) -> Result<(), StartError> {
         let setups = app.setups();
         let need: u64 = setups.iter().map(|setup| u64::from(setup.need().0)).sum();

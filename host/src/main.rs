@@ -9,7 +9,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    cli::start_log(cli.verbose);
+    cli::start_log(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("saggar").build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -178,6 +178,11 @@ impl Worker {
         self.0.queue.idle().await;
     }
 
+    /// Ends a drain that is under way: what still runs is stopped and put back now.
+    pub fn abort(&self) {
+        self.0.abort.cancel();
+    }
+
     /// Stops: takes no more jobs and claims none, lets what runs end for at most `drain`, then stops it and puts it back
     /// without using up an attempt. Answers the jobs that were put back.
     pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
