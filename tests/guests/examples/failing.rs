@@ -1,0 +1,38 @@
+//! Fails in the first attempts and then answers the attempt's number. Arguments: how to fail (`retry`, `retry-after`,
+//! `reject`, `trap`, `exit`, `spin`), in how many attempts, and the milliseconds of `retry-after`.
+
+wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
+
+use exports::saggar::task::processor::{Failure, Guest};
+use saggar::task::context;
+use saggar::task::types::Problem;
+
+struct Failing;
+
+impl Guest for Failing {
+    fn process(_id: u64, args: String) -> Result<String, Failure> {
+        let (how, times, after_ms): (String, u32, u64) = serde_json::from_str(&args).expect("how, times, after_ms");
+        let attempt = context::attempt();
+        if attempt > times {
+            return Ok(attempt.to_string());
+        }
+        let problem = Problem {
+            code: "not-yet".into(),
+            message: format!("attempt {attempt} fails by {how}"),
+            details: Some(format!(r#"{{"attempt":{attempt}}}"#)),
+        };
+        Err(match how.as_str() {
+            "retry" => Failure::Retry(problem),
+            "retry-after" => Failure::RetryAfter((problem, after_ms)),
+            "reject" => Failure::Reject(problem),
+            "trap" => core::arch::wasm32::unreachable(),
+            "exit" => std::process::exit(1),
+            "spin" => loop {
+                core::hint::spin_loop();
+            },
+            other => panic!("there is no way to fail by {other}"),
+        })
+    }
+}
+
+export!(Failing);

@@ -1,0 +1,25 @@
+//! Waits at a gate: reports progress, then waits until a job exists. Arguments: that job's task and id. So a test can
+//! hold a slot for exactly as long as it likes, and knows when it is held.
+
+wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
+
+use std::time::Duration;
+
+use exports::saggar::task::processor::{Failure, Guest};
+use saggar::task::{progress, tasks};
+
+struct Gated;
+
+impl Guest for Gated {
+    fn process(_id: u64, args: String) -> Result<String, Failure> {
+        let (task, key): (String, u64) = serde_json::from_str(&args).expect("arguments: task, id");
+        progress::report(0, 1, "at the gate");
+        while tasks::get(&task, key).is_err() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        progress::report(1, 1, "through the gate");
+        Ok("\"through\"".into())
+    }
+}
+
+export!(Gated);

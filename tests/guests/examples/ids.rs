@@ -1,0 +1,42 @@
+//! Gives ids. The handler's name says which: `plugins.ids#always-seven`.
+
+wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/numbering", generate_all });
+
+use std::cell::Cell;
+
+use exports::saggar::task::id_source::Guest;
+use saggar::task::context;
+use saggar::task::types::Problem;
+
+struct Ids;
+
+thread_local! {
+    /// As in the original document's sample; an instance that starts anew starts from here again.
+    static LAST: Cell<u64> = const { Cell::new(1024) };
+}
+
+impl Guest for Ids {
+    fn next() -> Result<Option<u64>, Problem> {
+        match context::handler().as_deref() {
+            None | Some("none") => Ok(None),
+            Some("always-seven") => Ok(Some(7)),
+            Some("zero") => Ok(Some(0)),
+            Some("largest") => Ok(Some(u64::MAX)),
+            Some("from-1024") => {
+                LAST.set(LAST.get() + 1);
+                Ok(Some(LAST.get()))
+            }
+            Some("three-then-none") => Ok((LAST.replace(0) != 0).then_some(3)),
+            Some("problem") => {
+                Err(Problem { code: "no-ids".into(), message: "there are no ids left".into(), details: None })
+            }
+            Some("trap") => core::arch::wasm32::unreachable(),
+            Some("spin") => loop {
+                core::hint::spin_loop();
+            },
+            Some(other) => panic!("there is no source of ids {other}"),
+        }
+    }
+}
+
+export!(Ids);

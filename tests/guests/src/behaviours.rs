@@ -1,0 +1,88 @@
+//! What each hostile guest can do. The tests read this file too: a behaviour that has no test does not compile.
+
+/// Calls `$then!` with the behaviours of `hostile_time`: guests that would never end.
+#[macro_export]
+macro_rules! foreach_behaviour_of_time {
+    ($then:ident) => {
+        $then! {
+            spin
+            copy_memory_for_ever
+            report_for_ever
+            sleep_an_hour
+            poll_without_waiting
+            recurse_for_ever
+            recurse_through_the_host
+        }
+    };
+}
+
+/// Calls `$then!` with the behaviours of `hostile_memory`: guests that want the host's memory.
+#[macro_export]
+macro_rules! foreach_behaviour_of_memory {
+    ($then:ident) => {
+        $then! {
+            leak_for_ever
+            grow_until_refused
+            allocate_a_gigabyte
+            answer_128_mib
+            answer_5_mib
+            report_128_mib
+            log_128_mib
+        }
+    };
+}
+
+/// Calls `$then!` with the behaviours of `hostile_words`: guests whose texts are no texts, or worse.
+#[macro_export]
+macro_rules! foreach_behaviour_of_words {
+    ($then:ident) => {
+        $then! {
+            answer_invalid_utf8
+            report_invalid_utf8
+            log_invalid_utf8
+            answer_deep_json
+            add_deep_json
+            answer_no_json
+            answer_nothing
+            fail_with_no_json
+            fail_with_megabytes
+            fail_with_escapes
+            log_escapes
+            print_escapes
+            report_escapes
+            report_from_beyond_memory
+        }
+    };
+}
+
+/// Calls `$then!` with the behaviours of `hostile_floods`: guests that ask for a million of something.
+#[macro_export]
+macro_rules! foreach_behaviour_of_floods {
+    ($then:ident) => {
+        $then! {
+            report_a_million_times
+            log_a_million_lines
+            print_a_million_lines
+            print_one_line_without_end
+            open_a_million_pollables
+            open_a_million_streams
+            draw_a_gigabyte_at_once
+            draw_a_gigabyte_in_pieces
+            add_jobs_for_ever
+        }
+    };
+}
+
+/// Calls `$then!` with the behaviours of `hostile_ends`: guests that end as they should not, and one that remembers.
+#[macro_export]
+macro_rules! foreach_behaviour_of_ends {
+    ($then:ident) => {
+        $then! {
+            trap
+            panic_with_a_message
+            exit_zero
+            exit_one
+            count_my_calls
+        }
+    };
+}

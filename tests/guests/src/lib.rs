@@ -1,0 +1,24 @@
+//! What the hostile guests share: the lists of their behaviours, and how one is chosen.
+
+#![no_std]
+
+mod behaviours;
+
+/// Writes `act(name, args)`, which calls the function `name` of the guest; `ok` answers the arguments.
+#[macro_export]
+macro_rules! act_by_name {
+    ($($name:ident)*) => {
+        fn act(name: &str, args: &str) -> Answer {
+            match name {
+                "ok" => Ok(args.into()),
+                $(stringify!($name) => $name(),)*
+                other => panic!("there is no behaviour {other}"),
+            }
+        }
+    };
+}
+
+/// The first argument of a job, which must be a string without escapes.
+pub fn first_argument(args: &str) -> &str {
+    args.split('"').nth(1).unwrap_or_default()
+}

@@ -1,0 +1,46 @@
+//! From WebAssembly text or from a WIT world to a component.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, PackageId, Resolve, WorldId};
+
+/// A world with the one export that every processor has.
+const PROCESSING: &str = "
+    package saggar-tests:crafted;
+    world crafted { include saggar:task/imports@0.1.0; export saggar:task/processor@0.1.0; }
+";
+
+/// The contract of the repository, `wit/`, and its package.
+pub fn contract() -> Result<(Resolve, PackageId)> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit"))?;
+    Ok((resolve, package))
+}
+
+/// Makes a component with a processor from the text of a core module.
+///
+/// The module exports its `memory`, `cabi_realloc` and `saggar:task/processor@0.1.0#process`, and may import any
+/// function of the contract. What its code does with them is not looked at.
+pub fn component_from_core_wat(text: &str) -> Result<Vec<u8>> {
+    let (mut resolve, _) = contract()?;
+    let package = resolve.push_str("crafted.wit", PROCESSING)?;
+    let world = resolve.select_world(&[package], Some("crafted"))?;
+    let module = wat::parse_str(text).context("the module's text")?;
+    encode(module, &resolve, world)
+}
+
+/// Makes a component of the world `stranger` in a WIT text that stands alone. Its functions trap.
+pub fn component_from_wit(text: &str) -> Result<Vec<u8>> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("stranger.wit", text)?;
+    let world = resolve.select_world(&[package], Some("stranger"))?;
+    let module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
+    encode(module, &resolve, world)
+}
+
+fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Result<Vec<u8>> {
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)?;
+    ComponentEncoder::default().module(&module)?.encode()
+}

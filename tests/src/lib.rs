@@ -1,0 +1,12 @@
+//! What the tests need: guests, crafted components, throw-away apps, hosts and the real binary.
+
+#[path = "../guests/src/behaviours.rs"]
+mod behaviours;
+pub mod crafted;
+pub mod guests;
+
+pub mod app;
+pub mod host;
+pub mod memory;
+pub mod patience;
+pub mod program;

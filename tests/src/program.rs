@@ -1,0 +1,123 @@
+//! The real binary, as a user starts it.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use crate::app::App;
+use crate::guests;
+use crate::patience::PATIENCE;
+
+/// The binary, built once in a process with the profile of the tests.
+static BINARY: LazyLock<PathBuf> = LazyLock::new(build);
+
+/// What a command has said and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub struct Running(Child);
+
+/// Runs `saggar` to its end.
+pub fn saggar(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Said {
+    start(arguments).end()
+}
+
+/// Runs `saggar COMMAND APP ARGUMENTS…` to its end.
+pub fn saggar_on(command: &str, app: &App, arguments: &[&str]) -> Said {
+    saggar([OsStr::new(command), app.path().as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)))
+}
+
+/// Starts `saggar`.
+pub fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+    let child = command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    Running(child.expect("the binary starts"))
+}
+
+/// `saggar` without arguments, in an environment that is the same everywhere.
+pub fn command() -> Command {
+    let mut command = Command::new(&*BINARY);
+    command.stdin(Stdio::null()).env("NO_COLOR", "1").env("COLUMNS", "100").env_remove("RUST_LOG");
+    // The compiled guests are kept between tests, and away from the user's own.
+    command.env("XDG_CACHE_HOME", Path::new(guests::TARGET_DIR).join("cache"));
+    command
+}
+
+impl Running {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Sends it a signal, as `kill` does.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(status.expect("kill starts").success(), "the process is gone before its signal");
+    }
+
+    /// Waits until it catches Ctrl-C itself: it does so from when its work begins.
+    pub fn wait_until_it_catches_ctrl_c(&self) {
+        const SIGINT: u64 = 2;
+        let gives_up = Instant::now() + PATIENCE;
+        let caught = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+            u64::from_str_radix(mask.trim(), 16).ok().map(|mask| mask >> (SIGINT - 1) & 1 == 1)
+        };
+        while caught() != Some(true) {
+            assert!(Instant::now() < gives_up, "it does not catch Ctrl-C within {PATIENCE:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until it has ended.
+    pub fn end(mut self) -> Said {
+        let gives_up = Instant::now() + PATIENCE;
+        // Both pipes are read while it runs, or it would stop when one is full.
+        let out = read_all(self.0.stdout.take());
+        let err = read_all(self.0.stderr.take());
+        while self.0.try_wait().expect("a child can be waited for").is_none() {
+            if Instant::now() > gives_up {
+                let _ = self.0.kill();
+                panic!("the command did not end within {PATIENCE:?}");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let Output { status, .. } = self.0.wait_with_output().expect("it has ended");
+        let text = |pipe: std::thread::JoinHandle<String>| pipe.join().expect("a pipe that can be read");
+        Said { code: status.code(), out: text(out), err: text(err) }
+    }
+}
+
+fn read_all(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || std::io::read_to_string(pipe.expect("a pipe was asked for")).expect("text in UTF-8"))
+}
+
+fn build() -> PathBuf {
+    // `<target>/<profile>/deps/<test>`
+    let test = env::current_exe().expect("a test knows its file");
+    let profile = test.ancestors().nth(2).expect("a test lies in a folder of its profile");
+    let target = profile.parent().expect("a profile lies in the target folder");
+    let name = match profile.file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let mut cargo = Command::new("cargo");
+    // The whole workspace is named because its packages share the features of their dependencies: for `saggar` alone,
+    // cargo would build the engine a second time.
+    cargo.args(["build", "--quiet", "--workspace", "--bin", "saggar", "--profile", name, "--target-dir"]);
+    let status = cargo.arg(target).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(status.expect("cargo starts").success(), "the binary does not build");
+    profile.join("saggar")
+}

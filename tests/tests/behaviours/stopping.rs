@@ -1,0 +1,65 @@
+//! Behaviour 10: stopping. Running jobs end or are put back; waiting jobs stay.
+
+use std::time::Duration;
+
+use saggar::JobEventKind;
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::host::TestHost;
+use saggar_tests::patience::PATIENCE;
+use serde_json::json;
+
+/// What happened to a task's jobs until now, as far as anybody listened.
+async fn heard(events: &mut saggar::Events, task: &str) -> Vec<(u64, JobEventKind)> {
+    let mut heard = Vec::new();
+    while let Ok(event) = tokio::time::timeout(Duration::ZERO, events.next()).await {
+        let event = event.expect("a few jobs overrun no listener");
+        if &*event.key.task.task == task && !matches!(event.kind, JobEventKind::Progress(_)) {
+            heard.push((event.key.id.0, event.kind));
+        }
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_may_end_and_what_waits_stays() {
+    let host = TestHost::start(App::new().simple_task("slow", guests::SLOW)).await;
+    let mut events = host.inner().events();
+    let running = host.add("slow", json!([300])).await;
+    let waiting = host.add("slow", json!([300])).await;
+    host.until_running("slow", running).await;
+    assert_eq!(host.shutdown_within(PATIENCE).await, []);
+    let expected = [
+        (running, JobEventKind::Added),
+        (waiting, JobEventKind::Added),
+        (running, JobEventKind::Started { attempt: 1 }),
+        (running, JobEventKind::Succeeded),
+    ];
+    let mut heard = heard(&mut events, "slow").await;
+    heard.sort_by_key(|(_, kind)| *kind != JobEventKind::Added);
+    assert_eq!(heard, expected);
+    let counts = host.inner().counts("slow").expect("the queue outlives the work");
+    assert_eq!((counts.waiting, counts.running, counts.success), (1, 0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_still_runs_at_the_deadline_is_put_back_without_losing_an_attempt() {
+    let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
+    let host = TestHost::start(app).await;
+    let running = host.close_gate("gated").await;
+    host.add("gated", json!(["keys", 1])).await;
+    let mut events = host.inner().events();
+    let put_back = host.shutdown_within(Duration::from_millis(50)).await;
+    assert_eq!(put_back.iter().map(|key| key.id.0).collect::<Vec<_>>(), [running]);
+    assert_eq!(heard(&mut events, "gated").await, [(running, JobEventKind::PutBack)]);
+    let counts = host.inner().counts("gated").expect("the queue outlives the work");
+    assert_eq!((counts.waiting, counts.running, counts.failure), (2, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_stops_takes_no_more_jobs() {
+    let host = TestHost::start(App::new().simple_task("echo", guests::ECHO)).await;
+    assert_eq!(host.response("echo", json!([1])).await, json!([1]));
+    host.shutdown().await;
+    assert_eq!(host.try_add("echo", json!([2])).await, Err("stopping".into()));
+}

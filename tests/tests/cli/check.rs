@@ -1,0 +1,102 @@
+//! `saggar check`.
+
+use std::fs;
+
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::program::saggar_on;
+use serde_json::{Value, json};
+
+fn app() -> App {
+    let task = json!({
+        "process": "plugins.mail.send",
+        "name": "Letters",
+        "worker_nums": 10,
+        "size": 1000,
+        "timeout": 2,
+        "attempts": 3,
+        "attempt_after": { "delay": 200, "backoff": "exponential" },
+        "event": { "success": "plugins.recorder", "error": "" },
+        "sandbox": { "memory": "32MiB", "reuse": 1 },
+    });
+    App::new().plugin("mail.send", guests::ECHO).plugin("recorder", guests::RECORDER).task("mail.send", &task)
+}
+
+#[test]
+fn a_good_app_is_shown_with_all_its_limits() {
+    let said = saggar_on("check", &app(), &[]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let shown = [
+        "mail.send",
+        "tasks/mail/send.json",
+        "Letters",
+        "10",
+        "1000",
+        "2 s",
+        "4 (3 retries after 200 ms",
+        "exponential",
+        "32 MiB",
+        "plugins.mail.send",
+        "plugins.recorder",
+        "saggar:task/log@0.1.0",
+        "success-handler",
+    ];
+    for part in shown {
+        assert!(said.out.contains(part), "no `{part}` in:\n{}", said.out);
+    }
+}
+
+#[test]
+fn json_is_one_document() {
+    let said = saggar_on("check", &app(), &["--json"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let document: Value = serde_json::from_str(&said.out).unwrap();
+    let task = &document["tasks"][0];
+    assert_eq!(
+        (&task["id"], &task["worker_nums"], &task["attempts_max"]),
+        (&json!("mail.send"), &json!(10), &json!(4))
+    );
+    assert_eq!(task["sandbox"]["memory_bytes"], 32 << 20);
+    assert_eq!(task["references"], json!({ "process": "plugins.mail.send", "event.success": "plugins.recorder" }));
+    let component = &document["components"]["plugins.mail.send"];
+    assert_eq!(component["bytes"], fs::metadata(guests::ECHO).unwrap().len());
+    assert_eq!(component["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(document["problems"], json!([]));
+}
+
+#[test]
+fn all_problems_of_all_files_are_shown_at_once() {
+    let app = app()
+        .file("tasks/a.json", r#"{ "process": "plugins.recorder", "timeuot": 3, "size": -1 }"#)
+        .file("tasks/b.yao", "{ \"process\": \"plugins.recorde\" }")
+        .file("tasks/c.json", "");
+    let said = saggar_on("check", &app, &[]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("mail.send"), "the good task is shown: {}", said.out);
+    for part in ["timeuot", "`timeout`", "`size`", "plugins/recorde.wasm", "plugins.recorder", "tasks/c.json"] {
+        assert!(said.err.contains(part), "no `{part}` in:\n{}", said.err);
+    }
+    let said = saggar_on("check", &app, &["--json"]);
+    let document: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((said.code, document["problems"].as_array().map(Vec::len)), (Some(1), Some(4)), "{document:#}");
+    let first = &document["problems"][0];
+    assert_eq!((&first["severity"], &first["place"]["file"]), (&json!("error"), &json!("tasks/a.json")));
+    assert_eq!((&first["place"]["position"]["line"], &first["place"]["position"]["column"]), (&json!(1), &json!(34)));
+}
+
+/// Texts from files reach the terminal harmlessly.
+#[test]
+fn escapes_in_files_are_shown_not_obeyed() {
+    let app = App::new().file("tasks/a.json", "{ \"process\": \"plugins.\u{1b}[2J\", \"\u{202e}k\u{7}\": 1 }");
+    let said = saggar_on("check", &app, &[]);
+    assert_eq!(said.code, Some(1));
+    assert!(!said.err.contains(['\u{1b}', '\u{7}']), "{:?}", said.err);
+}
+
+/// Nothing runs in a check: a component that would spin when it is started is fine.
+#[test]
+fn a_check_runs_nothing() {
+    let spinning = saggar_tests::crafted::attack("spin_in_start").unwrap();
+    let app = App::new().plugin_bytes("spin", spinning).task("spin", &json!({ "process": "plugins.spin" }));
+    assert_eq!(saggar_on("check", &app, &[]).code, Some(0));
+}

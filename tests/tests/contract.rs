@@ -1,0 +1,45 @@
+//! The contract does not change by accident: every change of `wit/` shows in a snapshot, and has to be accepted there.
+//!
+//! Within 0.1 the exported interfaces, the records and the signatures stay as they are; imported interfaces may get
+//! further functions.
+
+use saggar_tests::crafted::contract;
+use wit_component::WitPrinter;
+
+#[test]
+fn the_contract_is_as_published() {
+    let (resolve, package) = contract().unwrap();
+    let mut printer = WitPrinter::default();
+    printer.emit_docs(false);
+    printer.print(&resolve, package, &[]).unwrap();
+    insta::assert_snapshot!(printer.output.to_string());
+}
+
+#[test]
+fn everything_in_the_contract_is_documented() {
+    let (resolve, package) = contract().unwrap();
+    let package = &resolve.packages[package];
+    let mut bare = Vec::new();
+    let mut look = |name: String, docs: &wit_parser::Docs| {
+        if docs.is_empty() {
+            bare.push(name);
+        }
+    };
+    for (name, id) in &package.interfaces {
+        let interface = &resolve.interfaces[*id];
+        look(name.clone(), &interface.docs);
+        for (function, item) in &interface.functions {
+            look(format!("{name}.{function}"), &item.docs);
+        }
+        // What an interface takes over from another one is documented there.
+        let own = |id: &&wit_parser::TypeId| !matches!(resolve.types[**id].kind, wit_parser::TypeDefKind::Type(_));
+        for id in interface.types.values().filter(own) {
+            let item = &resolve.types[*id];
+            look(format!("{name}.{}", item.name.as_deref().unwrap_or("?")), &item.docs);
+        }
+    }
+    for (name, id) in &package.worlds {
+        look(name.clone(), &resolve.worlds[*id].docs);
+    }
+    assert_eq!(bare, Vec::<String>::new());
+}

@@ -1,0 +1,106 @@
+//! Attacks from below the bindings.
+
+use saggar::{Allocator, Reason};
+use saggar_tests::crafted::attack;
+use saggar_tests::foreach_attack;
+
+use super::assert_tests_exist;
+use super::withstand::Attack;
+use crate::ALLOCATOR;
+
+foreach_attack!(assert_tests_exist);
+
+fn crafted(name: &str) -> Attack {
+    Attack::by_component(attack(name).expect("the attack can be made"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spin_in_start() {
+    crafted("spin_in_start").for_ever().without_good_side().withstand().await.by_timeout();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spin_in_realloc() {
+    crafted("spin_in_realloc").for_ever().withstand().await.by_timeout();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spin_in_post_return() {
+    crafted("spin_in_post_return").for_ever().withstand().await.by_timeout();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trap_in_post_return() {
+    crafted("trap_in_post_return").withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allocate_beyond_memory() {
+    crafted("allocate_beyond_memory").withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_from_beyond_memory() {
+    crafted("answer_from_beyond_memory").withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_area_beyond_memory() {
+    crafted("answer_area_beyond_memory").withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_area_at_an_odd_place() {
+    crafted("answer_area_at_an_odd_place").withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_an_unknown_case() {
+    crafted("answer_an_unknown_case").withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dive() {
+    crafted("dive").withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn start_with_a_gigabyte() {
+    starts_too_large("start_with_a_gigabyte").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn start_with_a_large_table() {
+    starts_too_large("start_with_a_large_table").await;
+}
+
+/// The pool knows when the component is loaded that no instance will ever fit. Without one it shows at the first job.
+async fn starts_too_large(name: &str) {
+    let attack = crafted(name).without_good_side();
+    match (ALLOCATOR, attack.refused().await) {
+        (Allocator::Pooling, Some(why)) => assert!(why.contains("attacker"), "{why}"),
+        (_, None) => attack.withstand().await.by(Reason::OutOfMemory, "out-of-memory"),
+        (Allocator::OnDemand, Some(why)) => panic!("{why}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grow_two_memories() {
+    crafted("grow_two_memories").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grow_sixteen_memories() {
+    let why = crafted("grow_sixteen_memories").refused().await.expect("no sandbox has that many memories");
+    assert!(why.contains("16") && why.contains("memories"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grow_a_table() {
+    crafted("grow_a_table").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grow_sixteen_tables() {
+    crafted("grow_sixteen_tables").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+}

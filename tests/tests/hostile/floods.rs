@@ -1,0 +1,78 @@
+//! Guests that ask for a million of something.
+
+use saggar::Reason;
+use saggar_tests::{foreach_behaviour_of_floods, guests};
+
+use super::assert_tests_exist;
+use super::withstand::{Attack, Ended};
+
+foreach_behaviour_of_floods!(assert_tests_exist);
+
+async fn flood(behaviour: &'static str) -> Ended {
+    Attack::by_guest(guests::HOSTILE_FLOODS, behaviour).withstand().await
+}
+
+/// The log kept something, within reason, and says that it did not keep all.
+fn assert_log_is_bounded(log: &[String]) {
+    let bytes: usize = log.iter().map(String::len).sum();
+    assert!(!log.is_empty() && log.len() <= 20_000 && bytes <= 4 << 20, "{} lines, {bytes} bytes", log.len());
+    assert!(log.last().is_some_and(|line| line.contains("dropped")), "{:?}", log.last());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn report_a_million_times() {
+    let ended = flood("report_a_million_times").await;
+    ended.well();
+    let job = ended.job;
+    assert_eq!((job.current, job.total, job.message.len()), (1_000_000, 1_000_000, 1024));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_a_million_lines() {
+    let ended = flood("log_a_million_lines").await;
+    ended.well();
+    assert_log_is_bounded(&ended.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn print_a_million_lines() {
+    let ended = flood("print_a_million_lines").await;
+    ended.well();
+    assert_log_is_bounded(&ended.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn print_one_line_without_end() {
+    let ended = flood("print_one_line_without_end").await;
+    ended.well();
+    assert_log_is_bounded(&ended.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_a_million_pollables() {
+    flood("open_a_million_pollables").await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_a_million_streams() {
+    flood("open_a_million_streams").await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn draw_a_gigabyte_at_once() {
+    flood("draw_a_gigabyte_at_once").await.by(Reason::Trap, "trap");
+}
+
+/// Allowed, as any other computing is: it takes the guest's own time, and the host 64 KiB.
+#[tokio::test(flavor = "multi_thread")]
+async fn draw_a_gigabyte_in_pieces() {
+    flood("draw_a_gigabyte_in_pieces").await.well();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn add_jobs_for_ever() {
+    let answer = flood("add_jobs_for_ever").await.well();
+    let refused = answer["refused"].as_str().unwrap();
+    assert!(["queue-full", "budget-spent"].contains(&refused), "{answer}");
+    assert!(answer["count"].as_u64().unwrap() <= 100_000, "{answer}");
+}

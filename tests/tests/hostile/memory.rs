@@ -1,0 +1,49 @@
+//! Guests that want memory: their own, or the host's.
+
+use saggar::Reason;
+use saggar_tests::{foreach_behaviour_of_memory, guests};
+
+use super::assert_tests_exist;
+use super::withstand::Attack;
+
+foreach_behaviour_of_memory!(assert_tests_exist);
+
+fn memory(behaviour: &'static str) -> Attack {
+    Attack::by_guest(guests::HOSTILE_MEMORY, behaviour)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leak_for_ever() {
+    memory("leak_for_ever").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grow_until_refused() {
+    let got_mib = memory("grow_until_refused").withstand().await.well();
+    assert!(got_mib.as_u64().is_some_and(|mib| (10..16).contains(&mib)), "of 16 MiB the guest got {got_mib}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn allocate_a_gigabyte() {
+    memory("allocate_a_gigabyte").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_128_mib() {
+    memory("answer_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_5_mib() {
+    memory("answer_5_mib").with_memory(64).withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn report_128_mib() {
+    memory("report_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_128_mib() {
+    memory("log_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "trap");
+}

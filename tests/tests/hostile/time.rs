@@ -1,0 +1,48 @@
+//! Guests that would never end.
+
+use saggar::Reason;
+use saggar_tests::{foreach_behaviour_of_time, guests};
+
+use super::assert_tests_exist;
+use super::withstand::Attack;
+
+foreach_behaviour_of_time!(assert_tests_exist);
+
+fn time(behaviour: &'static str) -> Attack {
+    Attack::by_guest(guests::HOSTILE_TIME, behaviour).for_ever()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spin() {
+    time("spin").withstand().await.by_timeout();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_memory_for_ever() {
+    time("copy_memory_for_ever").with_memory(64).withstand().await.by_timeout();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn report_for_ever() {
+    time("report_for_ever").withstand().await.by_timeout();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sleep_an_hour() {
+    time("sleep_an_hour").withstand().await.by_timeout();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn poll_without_waiting() {
+    time("poll_without_waiting").withstand().await.by_timeout();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recurse_for_ever() {
+    time("recurse_for_ever").withstand().await.by(Reason::Trap, "trap");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recurse_through_the_host() {
+    time("recurse_through_the_host").for_as_long_as_it_takes().withstand().await.by(Reason::Trap, "trap");
+}

@@ -1,0 +1,280 @@
+//! Components that a host must not load: strangers to the contract, malformed files, native code. Each is refused with
+//! a message that says what was found and, where that helps, what was wanted; none does harm.
+
+use std::fs;
+
+use saggar_tests::app::{App, plugin_file};
+use saggar_tests::crafted::{cut_every_4_kib, malformed, stranger};
+use saggar_tests::host::{Start, TestHost};
+use saggar_tests::memory::Growth;
+use saggar_tests::{foreach_malformed, foreach_stranger, guests};
+use serde_json::json;
+
+macro_rules! assert_tests_exist {
+    ($($name:ident)*) => { $(
+        #[expect(unused_imports, reason = "only its existence matters")]
+        use self::$name as _;
+    )* };
+}
+
+foreach_stranger!(assert_tests_exist);
+foreach_malformed!(assert_tests_exist);
+
+/// Why a host does not load an app whose one task plays `key` (`process` or an event) with this component.
+async fn refusal_as(key: &str, component: &[u8]) -> String {
+    let task = match key.strip_prefix("event.") {
+        None => json!({ "process": "plugins.bad" }),
+        Some(event) => json!({ "process": "plugins.good", "event": { event: "plugins.bad" } }),
+    };
+    let app = App::new().plugin_bytes("bad", component).plugin("good", guests::ECHO).task("it", &task);
+    let why = TestHost::try_start(app, Start::default()).await.err().expect("a host loaded it");
+    // The problem stands at the reference in the task's file, and names the component's file.
+    assert!(why.contains("tasks/it.json:1:") && why.contains("plugins/bad.wasm"), "{why}");
+    why
+}
+
+async fn refusal(component: &[u8]) -> String {
+    refusal_as("process", component).await
+}
+
+/// The refusal of a stranger says all of this.
+async fn stranger_is_refused(name: &str, fragments: &[&str]) {
+    let why = refusal(&stranger(name).expect("the stranger can be made")).await;
+    fragments.iter().for_each(|fragment| assert!(why.contains(fragment), "no `{fragment}` in:\n{why}"));
+}
+
+/// The refusal of a malformed file says this.
+async fn malformed_is_refused(name: &str, fragment: &str) {
+    let good = fs::read(guests::ECHO).expect("the guests have been built");
+    let why = refusal(&malformed(name, &good).expect("the file can be made")).await;
+    assert!(why.contains(fragment), "no `{fragment}` in:\n{why}");
+}
+
+const PROCESSOR: &str = "saggar:task/processor@0.1.0";
+
+/// First kind: a missing interface.
+#[tokio::test]
+async fn without_any_export() {
+    stranger_is_refused("without_any_export", &[PROCESSOR, "does not export", "nothing"]).await;
+}
+
+#[tokio::test]
+async fn with_process_at_world_level() {
+    stranger_is_refused("with_process_at_world_level", &[PROCESSOR, "does not export", "`process`"]).await;
+}
+
+#[tokio::test]
+async fn a_component_of_another_role() {
+    let ids = fs::read(guests::IDS).unwrap();
+    let why = refusal(&ids).await;
+    assert!(why.contains(PROCESSOR) && why.contains("saggar:task/id-source@0.1.0"), "{why}");
+    for (event, interface) in [
+        ("add", "add-handler"),
+        ("progress", "progress-handler"),
+        ("success", "success-handler"),
+        ("error", "error-handler"),
+    ] {
+        let why = refusal_as(&format!("event.{event}"), &ids).await;
+        assert!(why.contains(&format!("saggar:task/{interface}@0.1.0")), "{why}");
+    }
+    let why = refusal_as("event.next", &fs::read(guests::ECHO).unwrap()).await;
+    assert!(why.contains("saggar:task/id-source@0.1.0"), "{why}");
+}
+
+/// Second kind: a wrong signature.
+#[tokio::test]
+async fn with_another_signature() {
+    let wanted = "func(id: u64, args: string) -> result<string, ";
+    stranger_is_refused("with_another_signature", &["process", "func(args: string) -> string", wanted]).await;
+}
+
+#[tokio::test]
+async fn with_another_failure() {
+    stranger_is_refused("with_another_failure", &["process", "u32>", "u64>"]).await;
+}
+
+#[tokio::test]
+async fn with_another_imported_signature() {
+    stranger_is_refused("with_another_imported_signature", &["saggar:task/log@0.1.0", "write"]).await;
+}
+
+/// Third kind: an import that the host does not have.
+#[tokio::test]
+async fn with_an_unknown_interface() {
+    stranger_is_refused("with_an_unknown_interface", &["acme:secrets/vault@1.0.0", "imports"]).await;
+}
+
+#[tokio::test]
+async fn with_an_unknown_function() {
+    stranger_is_refused("with_an_unknown_function", &["saggar:task/context@0.1.0", "tenant-secret"]).await;
+}
+
+/// Fourth kind: a wrong version.
+#[tokio::test]
+async fn with_wasi_0_3() {
+    stranger_is_refused("with_wasi_0_3", &["wasi:clocks/monotonic-clock@0.3.0", "@0.2"]).await;
+}
+
+#[tokio::test]
+async fn with_imports_of_0_2() {
+    stranger_is_refused("with_imports_of_0_2", &["saggar:task/progress@0.2.0", "saggar:task/progress@0.1.0"]).await;
+}
+
+#[tokio::test]
+async fn with_an_export_of_0_2() {
+    stranger_is_refused("with_an_export_of_0_2", &["saggar:task/processor@0.2.0", PROCESSOR]).await;
+}
+
+#[tokio::test]
+async fn of_0_2() {
+    stranger_is_refused("of_0_2", &["saggar:task/types@0.2.0", "saggar:task/types@0.1.0"]).await;
+}
+
+#[tokio::test]
+async fn of_0_3() {
+    stranger_is_refused("of_0_3", &["saggar:task/types@0.3.0", "saggar:task/types@0.1.0"]).await;
+}
+
+#[tokio::test]
+async fn empty_file() {
+    malformed_is_refused("empty_file", "empty").await;
+}
+
+#[tokio::test]
+async fn no_wasm() {
+    malformed_is_refused("no_wasm", "not WebAssembly").await;
+}
+
+#[tokio::test]
+async fn core_module() {
+    malformed_is_refused("core_module", "core WebAssembly module, not a component").await;
+}
+
+#[tokio::test]
+async fn text_format() {
+    malformed_is_refused("text_format", "text format").await;
+}
+
+#[tokio::test]
+async fn native_code() {
+    malformed_is_refused("native_code", "not WebAssembly").await;
+}
+
+#[tokio::test]
+async fn invalid_code() {
+    malformed_is_refused("invalid_code", "not a valid component").await;
+}
+
+#[tokio::test]
+async fn trailing_bytes() {
+    malformed_is_refused("trailing_bytes", "not a valid component").await;
+}
+
+#[tokio::test]
+async fn flipped_bits() {
+    malformed_is_refused("flipped_bits", "not a valid component").await;
+}
+
+/// Its size alone is reason enough: it is not even read.
+#[tokio::test]
+async fn hundred_megabytes() {
+    let bytes = malformed("hundred_megabytes", &fs::read(guests::ECHO).unwrap()).unwrap();
+    let app = App::new().plugin_bytes("bad", &bytes).task("it", &json!({ "process": "plugins.bad" }));
+    drop(bytes);
+    let growth = Growth::watch();
+    let why = TestHost::try_start(app, Start::default()).await.err().expect("a host loaded it");
+    assert!(why.contains("bytes; at most"), "{why}");
+    assert!(growth.peak_bytes() < 64 << 20, "it was read: {} bytes more", growth.peak_bytes());
+}
+
+#[tokio::test]
+async fn fifty_thousand_functions() {
+    malformed_is_refused("fifty_thousand_functions", "more than").await;
+}
+
+#[tokio::test]
+async fn one_huge_function() {
+    malformed_is_refused("one_huge_function", "bytes in one function").await;
+}
+
+/// Few enough to be taken; then it lacks the export.
+#[tokio::test]
+async fn fifty_thousand_types() {
+    malformed_is_refused("fifty_thousand_types", "does not export").await;
+}
+
+/// Nobody who reads it runs out of stack.
+#[tokio::test]
+async fn nested_for_ever() {
+    malformed_is_refused("nested_for_ever", "does not export").await;
+}
+
+#[tokio::test]
+async fn a_file_cut_at_every_4_kib() {
+    let good = fs::read(guests::RECORDER).unwrap();
+    let mut app = App::new();
+    let mut cuts = 0;
+    for cut in cut_every_4_kib(&good) {
+        let name = format!("cut{cuts}");
+        app = app.plugin_bytes(&name, cut).task(&name, &json!({ "process": format!("plugins.{name}") }));
+        cuts += 1;
+    }
+    assert!(cuts >= 10, "the component is too small to be cut: {} bytes", good.len());
+    let why = TestHost::try_start(app, Start::default()).await.err().expect("a host loaded a part of a component");
+    for number in 0..cuts {
+        assert!(why.contains(&format!("plugins/cut{number}.wasm: this is not a valid component")), "{number}: {why}");
+    }
+}
+
+/// What the host itself has compiled is native code too, and as little accepted from outside.
+#[tokio::test]
+async fn the_hosts_own_native_code() {
+    let cache = tempfile::tempdir().unwrap();
+    let start = Start { cache_dir: Some(cache.path().join("compiled")), ..Start::default() };
+    let host = TestHost::start_as(App::new().simple_task("echo", guests::ECHO), start).await;
+    host.shutdown().await;
+    let entries = fs::read_dir(cache.path().join("compiled")).unwrap();
+    let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let stored = fs::read(&files[0]).unwrap();
+    let elf = stored.windows(4).position(|bytes| bytes == b"\x7fELF").expect("compiled code is an object file");
+    let why = refusal(&stored[elf..]).await;
+    assert!(why.contains("precompiled native code"), "{why}");
+    refusal(&stored).await;
+}
+
+/// Damage in the cache costs a compilation and nothing else.
+#[tokio::test]
+async fn a_damaged_cache() {
+    let cache = tempfile::tempdir().unwrap();
+    let dir = cache.path().join("compiled");
+    let start = Start { cache_dir: Some(dir.clone()), ..Start::default() };
+    for damage in [None, Some(Vec::new()), Some(b"\x7fELF".repeat(1000)), Some(vec![0; 100_000])] {
+        if let Some(damage) = damage {
+            let file = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+            fs::write(file, damage).unwrap();
+        }
+        let host = TestHost::start_as(App::new().simple_task("echo", guests::ECHO), start.clone()).await;
+        assert_eq!(host.response("echo", json!([1])).await, json!([1]));
+        host.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file() {
+    let app = || App::new().task("it", &json!({ "process": "plugins.bad" }));
+    let refused = async |app: App| TestHost::try_start(app, Start::default()).await.err().expect("a host loaded it");
+    let missing = refused(app()).await;
+    assert!(missing.contains("plugins/bad.wasm does not exist"), "{missing}");
+    let near = refused(app().plugin("bat", guests::ECHO)).await;
+    assert!(near.contains("plugins.bat"), "{near}");
+    let folder = app();
+    fs::create_dir_all(folder.path().join(plugin_file("bad"))).unwrap();
+    let folder = refused(folder).await;
+    assert!(folder.contains("cannot be read"), "{folder}");
+    let pipe = app();
+    let made = std::process::Command::new("mkfifo").arg(pipe.path().join(plugin_file("bad"))).status();
+    assert!(made.unwrap().success());
+    let pipe = refused(pipe).await;
+    assert!(pipe.contains("cannot be read"), "{pipe}");
+}

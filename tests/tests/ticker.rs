@@ -1,0 +1,36 @@
+//! The thread that interrupts guests: it ticks while guests run and sleeps while none does.
+
+use std::time::{Duration, Instant};
+
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::host::TestHost;
+use saggar_tests::patience::PATIENCE;
+use serde_json::json;
+
+/// Many ticks long: a ticker that is awake is seen to tick in this time.
+const WINDOW: Duration = Duration::from_millis(100);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_hosts_ticker_sleeps_and_wakes_for_the_next_guest() {
+    let task = json!({ "process": "plugins.time", "timeout": 0.1 });
+    let host = TestHost::start(App::new().plugin("time", guests::HOSTILE_TIME).task("spin", &task)).await;
+    for _ in 0..2 {
+        let before = host.ticks();
+        host.run("spin", json!(["spin"])).await;
+        assert!(host.ticks() > before, "a guest that computes for 100 ms is interrupted many times");
+        let gives_up = Instant::now() + PATIENCE;
+        while ticks_in(&host, WINDOW).await > 0 {
+            assert!(Instant::now() < gives_up, "the ticker never went to sleep");
+        }
+        assert_eq!(ticks_in(&host, 3 * WINDOW).await, 0, "it woke up by itself");
+    }
+    host.shutdown().await;
+}
+
+/// What is measured here is that nothing happens in a stretch of time, which must therefore go by.
+async fn ticks_in(host: &TestHost, window: Duration) -> u64 {
+    let before = host.ticks();
+    tokio::time::sleep(window).await;
+    host.ticks() - before
+}

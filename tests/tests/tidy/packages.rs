@@ -1,0 +1,123 @@
+//! Rules for packages: who may depend on whom, who may know wasmtime, and that the workspace's lints hold everywhere.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use saggar_tests::crafted::contract;
+use toml::Table;
+
+/// Which packages of the workspace each package of the host may use: the arrows of the design, spelt out.
+///
+/// The host wires everything, so it may use all; of the others, those that stand side by side never meet.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("saggar-job", &[]),
+    ("saggar-definition", &["saggar-job"]),
+    ("saggar-queue", &["saggar-job"]),
+    ("saggar-sandbox", &["saggar-job"]),
+    ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-sandbox"]),
+    ("saggar", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-sandbox", "saggar-worker"]),
+];
+
+const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
+
+fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().expect("the folder of this package");
+    tests.parent().expect("the tests are in a folder of the repository").to_owned()
+}
+
+fn manifest(folder: &Path) -> Table {
+    let path = folder.join("Cargo.toml");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The manifests of the workspace's packages by their names.
+fn packages() -> BTreeMap<String, Table> {
+    let members = manifest(&root())["workspace"]["members"].as_array().expect("members").clone();
+    let mut found = BTreeMap::new();
+    for member in members.iter().filter_map(|member| member.as_str()) {
+        let folders: Vec<_> = match member.strip_suffix("/*") {
+            None => vec![root().join(member)],
+            Some(parent) => fs::read_dir(root().join(parent))
+                .expect("a folder of packages")
+                .map(|entry| entry.expect("an entry of a folder").path())
+                .filter(|folder| folder.join("Cargo.toml").is_file())
+                .collect(),
+        };
+        for folder in folders {
+            let manifest = manifest(&folder);
+            let name = manifest["package"]["name"].as_str().expect("a name").to_owned();
+            found.insert(name, manifest);
+        }
+    }
+    found
+}
+
+fn depends_on(package: &Table, kind: &str) -> Vec<String> {
+    let names = package.get(kind).and_then(|table| table.as_table()).into_iter().flat_map(Table::keys);
+    names.cloned().collect()
+}
+
+#[test]
+fn packages_depend_on_each_other_as_designed() {
+    let packages = packages();
+    for (name, allowed) in ARROWS {
+        let mut used = depends_on(&packages[name], "dependencies");
+        used.retain(|other| packages.contains_key(other));
+        for other in used {
+            assert!(allowed.contains(&other.as_str()), "{name} must not depend on {other}");
+        }
+    }
+    let host_side = ARROWS.map(|(name, _)| name);
+    let unknown: Vec<_> =
+        packages.keys().filter(|name| name.starts_with("saggar") && !host_side.contains(&name.as_str())).collect();
+    assert_eq!(unknown, ["saggar-guest", "saggar-guest-macros", "saggar-tests"], "a package without arrows");
+    for guest_side in ["saggar-guest", "saggar-guest-macros", "xtask"] {
+        let used = depends_on(&packages[guest_side], "dependencies");
+        assert!(!used.iter().any(|other| host_side.contains(&other.as_str())), "{guest_side} uses the host: {used:?}");
+    }
+}
+
+#[test]
+fn the_domain_depends_on_nothing() {
+    assert_eq!(depends_on(&packages()["saggar-job"], "dependencies"), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_sandbox_knows_wasmtime() {
+    let knows = |package: &Table| {
+        let all = KINDS.into_iter().flat_map(|kind| depends_on(package, kind));
+        all.into_iter().any(|name| name.starts_with("wasmtime"))
+    };
+    let knowing: Vec<_> = packages().into_iter().filter(|(_, package)| knows(package)).map(|(name, _)| name).collect();
+    assert_eq!(knowing, ["saggar-sandbox"]);
+}
+
+#[test]
+fn every_package_keeps_the_lints_of_the_workspace() {
+    let lax = |package: &Table| {
+        let lints = package.get("lints").and_then(|lints| lints.get("workspace"));
+        lints.and_then(|workspace| workspace.as_bool()) != Some(true)
+    };
+    let lax: Vec<_> = packages().into_iter().filter(|(_, package)| lax(package)).map(|(name, _)| name).collect();
+    assert_eq!(lax, Vec::<String>::new());
+}
+
+#[test]
+fn every_import_of_the_contract_has_its_file() {
+    let (resolve, package) = contract().unwrap();
+    let world = &resolve.worlds[resolve.packages[package].worlds["imports"]];
+    let imports = root().join("host/crates/sandbox/src/imports");
+    let functions = world.imports.iter().filter_map(|(_, item)| match item {
+        wit_parser::WorldItem::Interface { id, .. } => Some(&resolve.interfaces[*id]),
+        _ => None,
+    });
+    let mut names: Vec<_> =
+        functions.filter(|interface| !interface.functions.is_empty()).filter_map(|i| i.name.as_deref()).collect();
+    names.sort_unstable();
+    let entries = fs::read_dir(&imports).expect("the sandbox's imports");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().into_string().unwrap()).collect();
+    files.sort_unstable();
+    assert_eq!(files, names.iter().map(|name| format!("{name}.rs")).collect::<Vec<_>>());
+}
