@@ -11,25 +11,26 @@ use crate::cli::Check;
 pub(crate) async fn run(args: Check) -> anyhow::Result<u8> {
     let app = args.engine.builder(args.app).load().await?;
     if args.json {
-        show::line(&serde_json::to_string_pretty(&document(&app))?);
+        show::line(&serde_json::to_string_pretty(&document(&app))?)?;
     } else {
         for task in &app.tasks {
-            print_task(task);
+            print_task(task)?;
         }
-        print_components(&app);
+        print_components(&app)?;
         show::problems(&app.problems);
-        summary(&app);
+        summary(&app)?;
     }
     Ok(if app.has_errors() { FAILURE } else { 0 })
 }
 
-fn summary(app: &App) {
+fn summary(app: &App) -> anyhow::Result<()> {
     let (tasks, problems) = (app.tasks.len(), app.problems.len());
     match problems {
-        0 => show::line(&format!("{tasks} tasks, no problems")),
+        0 => return show::line(&format!("{tasks} tasks, no problems")),
         1 => eprintln!("{tasks} tasks can run; 1 problem"),
         _ => eprintln!("{tasks} tasks can run; {problems} problems"),
     }
+    Ok(())
 }
 
 /// The plugins that the good tasks name, by name.
@@ -38,28 +39,28 @@ fn components(app: &App) -> BTreeMap<String, Plugin> {
     names.filter_map(|name| Some((name.clone(), app.plugin(&name)?))).collect()
 }
 
-fn print_task(task: &Task) {
-    show::line(&format!("task {}  ({})", task.id, task.file()));
+fn print_task(task: &Task) -> anyhow::Result<()> {
+    show::line(&format!("task {}  ({})", task.id, task.file()))?;
     let row = |key: &str, value: String| show::line(&format!("  {key:<15} {value}"));
     if task.name != task.id.as_str() {
-        row("name", task.name.clone());
+        row("name", task.name.clone())?;
     }
-    row("slots", task.worker_nums.to_string());
-    row("size", format!("{} waiting jobs", task.size));
-    row("timeout", format!("{} s", task.timeout.as_secs_f64()));
-    row("attempts", attempts(task));
-    row("memory", mebibytes(task.sandbox.memory_bytes));
-    row("reuse", format!("{} calls per instance", task.sandbox.reuse));
-    row("event_timeout", format!("{} s", task.sandbox.event_timeout.as_secs_f64()));
+    row("slots", task.worker_nums.to_string())?;
+    row("size", format!("{} waiting jobs", task.size))?;
+    row("timeout", format!("{} s", task.timeout.as_secs_f64()))?;
+    row("attempts", attempts(task))?;
+    row("memory", mebibytes(task.sandbox.memory_bytes))?;
+    row("reuse", format!("{} calls per instance", task.sandbox.reuse))?;
+    row("event_timeout", format!("{} s", task.sandbox.event_timeout.as_secs_f64()))?;
     let (success, failure) = (task.retention.success, task.retention.failure);
     row(
         "retention",
         format!("success {}, failure {}", humantime::format_duration(success), humantime::format_duration(failure)),
-    );
+    )?;
     for (role, reference) in task.references() {
-        row(role.key(), reference.value.to_string());
+        row(role.key(), reference.value.to_string())?;
     }
-    show::line("");
+    show::line("")
 }
 
 fn attempts(task: &Task) -> String {
@@ -78,16 +79,17 @@ fn attempts(task: &Task) -> String {
     }
 }
 
-fn print_components(app: &App) {
+fn print_components(app: &App) -> anyhow::Result<()> {
     for (name, plugin) in components(app) {
         let roles: Vec<&str> = plugin.roles().map(Role::interface).collect();
-        show::line(&format!("component plugins.{name}"));
-        show::line(&format!("  {:<15} {}", "sha256", plugin.digest()));
-        show::line(&format!("  {:<15} {}", "size", kibibytes(plugin.size())));
-        show::line(&format!("  {:<15} {}", "plays", roles.join(", ")));
-        show::line(&format!("  {:<15} {}", "imports", plugin.imports().join("\n                  ")));
-        show::line("");
+        show::line(&format!("component plugins.{name}"))?;
+        show::line(&format!("  {:<15} {}", "sha256", plugin.digest()))?;
+        show::line(&format!("  {:<15} {}", "size", kibibytes(plugin.size())))?;
+        show::line(&format!("  {:<15} {}", "plays", roles.join(", ")))?;
+        show::line(&format!("  {:<15} {}", "imports", plugin.imports().join("\n                  ")))?;
+        show::line("")?;
     }
+    Ok(())
 }
 
 fn kibibytes(bytes: u64) -> String {

@@ -50,7 +50,7 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
     }
     let took = began.elapsed();
     host.idle().await;
-    print(args, &mut all, took);
+    print(args, &mut all, took)?;
     Ok(if all.failed > 0 { FAILURE } else { 0 })
 }
 
@@ -72,7 +72,7 @@ async fn add_and_wait(host: Host, task: String, args: Arc<str>, left: Arc<Atomic
     Ok(tally)
 }
 
-fn print(args: &Run, tally: &mut Tally, took: Duration) {
+fn print(args: &Run, tally: &mut Tally, took: Duration) -> anyhow::Result<()> {
     let latencies = &mut tally.latencies_us;
     latencies.sort_unstable();
     let jobs = latencies.len();
@@ -88,9 +88,9 @@ fn print(args: &Run, tally: &mut Tally, took: Duration) {
             "jobs_per_second": rate,
             "latency_ms": { "p50": p50, "p99": p99, "max": max },
         });
-        show::line(&summary.to_string());
+        show::line(&summary.to_string())
     } else {
-        show::line(&format!("{jobs} jobs, {} failed, in {:.3} s: {rate:.0} jobs/s", tally.failed, took.as_secs_f64()));
-        show::line(&format!("from add to end: p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms"));
+        show::line(&format!("{jobs} jobs, {} failed, in {:.3} s: {rate:.0} jobs/s", tally.failed, took.as_secs_f64()))?;
+        show::line(&format!("from add to end: p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms"))
     }
 }

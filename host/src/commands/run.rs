@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use saggar::{AddError, Events, Host, JobEventKind, JobView, StartError, Status};
+use saggar::{AddError, Events, Host, JobEvent, JobEventKind, JobView, Missed, StartError, Status};
 use serde_json::Value;
 
 use super::{FAILURE, INTERRUPTED, USAGE, repeat, show};
@@ -57,13 +58,13 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
         Ok(id) => id,
         Err(error) => return Ok(not_added(&error)),
     };
-    let (job, others) = follow(host, &args.task, id, events).await?;
+    let (job, watch) = follow(host, &args.task, id, events).await?;
     show::log(&host.logs(&args.task, id).await?);
-    others.print();
+    watch.print_others();
     if args.json {
-        show::line(&show::job(&job).to_string());
+        show::line(&show::job(&job).to_string())?;
     } else if let Some(response) = &job.response {
-        show::line(response);
+        show::line(response)?;
     }
     match (job.status, &job.problem) {
         (Status::Success, _) => Ok(0),
@@ -79,15 +80,36 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
     }
 }
 
-/// How the jobs ended that the job added, and those that they added.
-#[derive(Default)]
-struct Others {
+/// What is seen of the job and of those that it added while they are at work.
+struct Watch<'a> {
+    task: &'a str,
+    id: u64,
+    bar: ProgressBar,
+    /// How the other jobs ended, by task and status.
     ended: BTreeMap<(String, &'static str), u64>,
     missed: u64,
 }
 
-impl Others {
-    fn print(&self) {
+impl Watch<'_> {
+    fn note(&mut self, event: Result<JobEvent, Missed>) {
+        let event = match event {
+            Ok(event) => event,
+            Err(missed) => {
+                self.missed += missed.0;
+                return;
+            }
+        };
+        let is_own = event.key.id.0 == self.id && *event.key.task.task == *self.task.to_lowercase();
+        let status = match event.kind {
+            JobEventKind::Progress(progress) if is_own => return show_progress(&self.bar, &progress),
+            JobEventKind::Succeeded if !is_own => Status::Success,
+            JobEventKind::Failed { .. } if !is_own => Status::Failure,
+            _ => return,
+        };
+        *self.ended.entry((event.key.task.task.to_string(), status.name())).or_default() += 1;
+    }
+
+    fn print_others(&self) {
         for ((task, status), count) in &self.ended {
             eprintln!("  {count} {} of {task}: {status}", if *count == 1 { "job" } else { "jobs" });
         }
@@ -98,42 +120,25 @@ impl Others {
 }
 
 /// Waits until the job has ended and nothing that came of it is left to do.
-async fn follow(host: &Host, task: &str, id: u64, mut events: Events) -> anyhow::Result<(JobView, Others)> {
-    let bar = progress_bar();
-    let mut others = Others::default();
-    let watch = async {
-        loop {
-            match events.next().await {
-                Ok(event) => {
-                    let is_own = event.key.id.0 == id && *event.key.task.task == *task.to_lowercase();
-                    match event.kind {
-                        JobEventKind::Progress(progress) if is_own => show_progress(&bar, &progress),
-                        JobEventKind::Succeeded if !is_own => {
-                            *others.ended.entry((event.key.task.task.to_string(), "SUCCESS")).or_default() += 1;
-                        }
-                        JobEventKind::Failed { .. } if !is_own => {
-                            *others.ended.entry((event.key.task.task.to_string(), "FAILURE")).or_default() += 1;
-                        }
-                        _ => {}
-                    }
-                }
-                Err(missed) => others.missed += missed.0,
-            }
-        }
-    };
-    let done = async {
+async fn follow<'a>(host: &Host, task: &'a str, id: u64, mut events: Events) -> anyhow::Result<(JobView, Watch<'a>)> {
+    let mut watch = Watch { task, id, bar: progress_bar(), ended: BTreeMap::new(), missed: 0 };
+    let mut done = std::pin::pin!(async {
         let job = host.wait(task, id).await;
         host.idle().await;
         job
+    });
+    let job = loop {
+        tokio::select! {
+            event = events.next() => watch.note(event),
+            job = &mut done => break job?,
+        }
     };
-    // Events first: when all is done, all events have been looked at.
-    let job = tokio::select! {
-        biased;
-        () = watch => unreachable!("events are watched without end"),
-        job = done => job?,
-    };
-    bar.finish_and_clear();
-    Ok((job, others))
+    // What was told before all was done may not have been looked at yet.
+    while let Some(event) = tokio::task::unconstrained(events.next()).now_or_never() {
+        watch.note(event);
+    }
+    watch.bar.finish_and_clear();
+    Ok((job, watch))
 }
 
 fn progress_bar() -> ProgressBar {

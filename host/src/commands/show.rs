@@ -14,9 +14,14 @@ pub(crate) fn problems(problems: &[Diagnostic]) {
     }
 }
 
-/// Prints one line to standard output. A reader that went away is no error of ours.
-pub(crate) fn line(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// Prints one line to standard output. A reader that went away is no error of ours; a full disk is.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("standard output cannot be written"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The whole job.

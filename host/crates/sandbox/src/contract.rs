@@ -115,7 +115,7 @@ pub enum RoleError {
         wanted: String,
     },
     /// The role's interface is exported, but its function is missing or another one.
-    #[error("`{interface}` is exported, but its function `{function}` is {found}\n  wanted: {wanted}")]
+    #[error("`{interface}` is exported, but its function `{function}` is {found}; wanted: {wanted}")]
     Signature {
         /// The interface.
         interface: String,

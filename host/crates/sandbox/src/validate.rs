@@ -8,6 +8,10 @@ pub(crate) const MAX_BYTES: u64 = 64 << 20;
 /// Functions in all modules of a component. Interpreters have some 10,000; each costs time and memory to compile.
 const MAX_FUNCTIONS: u64 = 40_000;
 
+/// Bytes of one function's body. The compiler's work grows faster than a body: 600 KB of small branches take it 8 s. The
+/// main loops of interpreters have some 200 KB.
+const MAX_BODY: u64 = 512 << 10;
+
 /// Types in all modules and components inside.
 const MAX_TYPES: u64 = 100_000;
 
@@ -91,10 +95,11 @@ fn check_kind(bytes: &[u8]) -> Result<(), InvalidBytes> {
 }
 
 fn count(bytes: &[u8]) -> Result<(), InvalidBytes> {
-    let (mut functions, mut types, mut modules) = (0_u64, 0_u64, 0_u64);
+    let (mut functions, mut types, mut modules, mut body) = (0_u64, 0_u64, 0_u64, 0_u64);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| InvalidBytes::Malformed(error.to_string()))? {
             Payload::FunctionSection(section) => functions += u64::from(section.count()),
+            Payload::CodeSectionEntry(code) => body = body.max(code.range().len() as u64),
             Payload::TypeSection(section) => types += u64::from(section.count()),
             Payload::ComponentTypeSection(section) => types += u64::from(section.count()),
             Payload::CoreTypeSection(section) => types += u64::from(section.count()),
@@ -102,9 +107,12 @@ fn count(bytes: &[u8]) -> Result<(), InvalidBytes> {
             _ => {}
         }
     }
-    for (what, found, most) in
-        [("functions", functions, MAX_FUNCTIONS), ("types", types, MAX_TYPES), ("core modules", modules, MAX_MODULES)]
-    {
+    for (what, found, most) in [
+        ("functions", functions, MAX_FUNCTIONS),
+        ("types", types, MAX_TYPES),
+        ("core modules", modules, MAX_MODULES),
+        ("bytes in one function", body, MAX_BODY),
+    ] {
         if found > most {
             return Err(InvalidBytes::TooMuch { what, most });
         }
