@@ -39,7 +39,19 @@ pub enum StartError {
     /// The engine does not start.
     #[error(transparent)]
     Engine(#[from] saggar_sandbox::EngineError),
-    /// The store does not open.
+    /// The store's file does not open.
+    #[error(transparent)]
+    Sqlite(#[from] saggar_queue::SqliteError),
+    /// The store's directory cannot be made.
+    #[error("the directory {} for the job store cannot be made", .dir.display())]
+    StoreDir {
+        /// That directory.
+        dir: std::path::PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] saggar_queue::StoreError),
 }

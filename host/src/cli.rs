@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saggar::Allocator;
+use saggar::{Allocator, Durability, StoreChoice};
 
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Loads an app and works on its jobs until SIGTERM or Ctrl-C, then lets what runs end
     Serve(Serve),
+    /// Copies an app's jobs to a file, also while a host works on them; the copy can be served
+    Backup(Backup),
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +67,17 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) repeat: Option<u64>,
 
+    /// Prints every job's id as soon as the job is kept
+    #[arg(long, requires = "repeat")]
+    pub(crate) ids: bool,
+
+    /// Where jobs live: memory, sqlite (in APP/.saggar/saggar.db), or sqlite:PATH
+    #[arg(long, value_name = "STORE", default_value = "memory", env = "SAGGAR_STORE")]
+    store: StoreChoice,
+
+    #[command(flatten)]
+    durability: DurabilityArgs,
+
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
 }
@@ -78,8 +91,66 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, env = "SAGGAR_DRAIN")]
     pub(crate) drain: Duration,
 
+    /// Where jobs live: memory, sqlite (in APP/.saggar/saggar.db), or sqlite:PATH
+    #[arg(long, value_name = "STORE", default_value = "sqlite", env = "SAGGAR_STORE")]
+    store: StoreChoice,
+
+    #[command(flatten)]
+    durability: DurabilityArgs,
+
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The app whose jobs are copied
+    pub(crate) app: PathBuf,
+
+    /// The file to write; there must be none yet
+    pub(crate) file: PathBuf,
+
+    /// The store to copy: sqlite (in APP/.saggar/saggar.db), or sqlite:PATH
+    #[arg(long, value_name = "STORE", default_value = "sqlite", env = "SAGGAR_STORE")]
+    pub(crate) store: StoreChoice,
+}
+
+#[derive(Debug, Args)]
+struct DurabilityArgs {
+    /// What an answered step survives, in a SQLite store
+    #[arg(long, value_enum, default_value_t = DurabilityArg::Full, env = "SAGGAR_DURABILITY")]
+    durability: DurabilityArg,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DurabilityArg {
+    /// A power cut
+    Full,
+    /// The death of the process, but perhaps not a power cut
+    Normal,
+}
+
+impl Run {
+    /// The store with its durability.
+    pub(crate) fn store(&self) -> StoreChoice {
+        self.durability.of(&self.store)
+    }
+}
+
+impl Serve {
+    /// The store with its durability.
+    pub(crate) fn store(&self) -> StoreChoice {
+        self.durability.of(&self.store)
+    }
+}
+
+impl DurabilityArgs {
+    fn of(&self, store: &StoreChoice) -> StoreChoice {
+        store.clone().with_durability(match self.durability {
+            DurabilityArg::Full => Durability::Full,
+            DurabilityArg::Normal => Durability::Normal,
+        })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! One file per command, and what they share: exit codes and how problems are shown.
 
+mod backup;
 mod check;
 mod repeat;
 mod run;
@@ -24,6 +25,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(args).await,
         Command::Run(args) => run::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
     };
     match done {
         Ok(code) => ExitCode::from(code),

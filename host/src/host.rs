@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_job::{Clock, JobId, JobKey, SystemClock, TaskKey};
-use saggar_queue::{Counts, Events, LogLine, MemoryStore, NewJob, Queue};
+use saggar_queue::{
+    Added, AttemptRecord, Counts, Events, ListQuery, LogLine, NewJob, Page, Queue, Rates, SqliteError, StoreError,
+};
 use saggar_sandbox::{Allocator, Engine, EngineOptions, PoolUsage};
 use saggar_worker::{AddError, LookupError, Worker};
 
 use crate::app::{App, Definitions, StartError};
 use crate::job_view::JobView;
+use crate::store::{OpenStore, StoreChoice};
 
 /// The most sandboxes of a host. Each takes some gigabytes of address space from the pool, of which a process has 128
 /// thousand.
@@ -29,6 +32,7 @@ pub struct HostBuilder {
     app_dir: PathBuf,
     allocator: Allocator,
     cache_dir: Option<PathBuf>,
+    store: StoreChoice,
     env: Lookup,
 }
 
@@ -38,6 +42,7 @@ pub struct Host {
     engine: Engine,
     queue: Queue,
     worker: Worker,
+    store: OpenStore,
     app_dir: PathBuf,
     env: Lookup,
     app: Arc<std::sync::RwLock<Arc<App>>>,
@@ -54,6 +59,12 @@ impl HostBuilder {
     #[must_use]
     pub fn cache_dir(self, cache_dir: Option<PathBuf>) -> Self {
         Self { cache_dir, ..self }
+    }
+
+    /// Where jobs live: in memory unless said otherwise.
+    #[must_use]
+    pub fn store(self, store: StoreChoice) -> Self {
+        Self { store, ..self }
     }
 
     /// Where the values of `$ENV.NAME` come from; there are none unless said.
@@ -93,12 +104,14 @@ impl HostBuilder {
             return Err(StartError::NoTask(app.problems));
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let queue = Queue::new(Arc::new(MemoryStore::new()), clock.clone());
+        let store = self.store.open(&self.app_dir).await?;
+        let queue = Queue::new(store.for_queue(), clock.clone());
         let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock);
         let host = Host {
             engine,
             queue,
             worker,
+            store,
             app_dir: self.app_dir,
             env: self.env,
             app: Arc::new(std::sync::RwLock::new(Arc::new(app))),
@@ -111,7 +124,13 @@ impl HostBuilder {
 impl Host {
     /// A host for the app in the directory `app_dir`.
     pub fn builder(app_dir: impl Into<PathBuf>) -> HostBuilder {
-        HostBuilder { app_dir: app_dir.into(), allocator: Allocator::Pooling, cache_dir: None, env: Arc::new(|_| None) }
+        HostBuilder {
+            app_dir: app_dir.into(),
+            allocator: Allocator::Pooling,
+            cache_dir: None,
+            store: StoreChoice::Memory,
+            env: Arc::new(|_| None),
+        }
     }
 
     /// The app as it was last loaded.
@@ -151,9 +170,49 @@ impl Host {
         self.worker.cancel(task, JobId(id)).await
     }
 
+    /// Adds all `jobs` to a task, or none; answers which job each of them is.
+    pub async fn add_jobs(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
+        self.worker.add_many(task, jobs).await
+    }
+
+    /// Lets an ended job run again, with all its attempts before it.
+    pub async fn retry(&self, task: &str, id: u64) -> Result<(), LookupError> {
+        self.worker.retry(task, JobId(id)).await
+    }
+
+    /// Forgets a job that does not run.
+    pub async fn delete(&self, task: &str, id: u64) -> Result<(), LookupError> {
+        self.worker.delete(task, JobId(id)).await
+    }
+
+    /// Lets no more attempts of a task begin, until [`resume`](Self::resume), over restarts too.
+    pub async fn pause(&self, task: &str) -> Result<(), LookupError> {
+        self.worker.pause(task).await
+    }
+
+    /// Ends a [`pause`](Self::pause).
+    pub async fn resume(&self, task: &str) -> Result<(), LookupError> {
+        self.worker.resume(task).await
+    }
+
     /// A job's log, oldest line first.
     pub async fn logs(&self, task: &str, id: u64) -> Result<Vec<LogLine>, LookupError> {
-        self.worker.logs(task, JobId(id)).await
+        Ok(self.worker.history(task, JobId(id)).await?.log)
+    }
+
+    /// The attempts of a job that are over, oldest first.
+    pub async fn attempts(&self, task: &str, id: u64) -> Result<Vec<AttemptRecord>, LookupError> {
+        Ok(self.worker.history(task, JobId(id)).await?.attempts)
+    }
+
+    /// A page of the jobs that `query` asks for.
+    pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        self.worker.list(query).await
+    }
+
+    /// How much a task does.
+    pub fn rates(&self, task: &str) -> Result<Rates, LookupError> {
+        Ok(self.worker.queue(task)?.rates())
     }
 
     /// What happens to jobs from now on.
@@ -169,6 +228,11 @@ impl Host {
     /// Resolves when no job waits or runs and every handler has been told.
     pub async fn idle(&self) {
         self.worker.idle().await;
+    }
+
+    /// Resolves when the store can be trusted no more, with the reason; the host should stop then. Never with memory.
+    pub async fn store_failed(&self) -> SqliteError {
+        self.store.failed().await
     }
 
     /// What the sandboxes hold at the moment.

@@ -17,6 +17,7 @@ mod app;
 mod host;
 mod job_view;
 mod plugins;
+mod store;
 
 pub use app::{App, StartError};
 pub use host::{Host, HostBuilder};
@@ -24,7 +25,10 @@ pub use job_view::JobView;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
 pub use saggar_job::{Backoff, JobId, JobKey, Problem, Reason, Reference, Role, Status, Timestamp};
 pub use saggar_queue::{
-    Counts, Events, JobEvent, JobEventKind, LogLevel, LogLine, LogSource, Missed, NewJob, Progress,
+    Added, AttemptRecord, ChangeError, Cost, Counts, Cursor, Durability, Events, JobEvent, JobEventKind, ListOrder,
+    ListQuery, ListedJob, LogLevel, LogLine, LogSource, Missed, NewJob, Page, Progress, Rates, SqliteError, StoreError,
+    UniqueBy, fingerprint,
 };
 pub use saggar_sandbox::{Allocator, Plugin, PoolUsage};
 pub use saggar_worker::{AddError, LookupError};
+pub use store::{StoreChoice, UnknownStore, backup};

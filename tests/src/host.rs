@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use saggar::{Allocator, Diagnostic, Host, JobKey, JobView, PoolUsage, Status};
+use saggar::{Allocator, Diagnostic, Host, JobKey, JobView, PoolUsage, Status, StoreChoice};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -24,13 +24,15 @@ pub struct Start {
     pub allocator: Allocator,
     /// Where compiled code is kept.
     pub cache_dir: Option<PathBuf>,
+    /// Where jobs live.
+    pub store: StoreChoice,
 }
 
 impl Default for Start {
     /// The pool, and one cache of compiled guests for all tests of all runs: compiling is what takes time.
     fn default() -> Self {
         let cache_dir = Path::new(guests::TARGET_DIR).join("compiled");
-        Self { allocator: Allocator::Pooling, cache_dir: Some(cache_dir) }
+        Self { allocator: Allocator::Pooling, cache_dir: Some(cache_dir), store: StoreChoice::Memory }
     }
 }
 
@@ -46,9 +48,30 @@ impl TestHost {
         Self::try_start(app, start).await.unwrap_or_else(refused)
     }
 
+    /// Starts a host whose jobs live in a SQLite file of the app.
+    pub async fn start_durable(app: App) -> Self {
+        let store = "sqlite".parse().expect("a store");
+        Self::start_as(app, Start { store, ..Start::default() }).await
+    }
+
+    /// Stops the host at once and starts it again on the same app.
+    pub async fn restart_durable(self) -> Self {
+        self.shutdown_within(Duration::ZERO).await;
+        let Self { host, app } = self;
+        drop(host);
+        Self::start_durable(app).await
+    }
+
+    /// Stops the host at once and answers its app.
+    pub async fn into_app(self) -> App {
+        self.shutdown_within(Duration::ZERO).await;
+        self.app
+    }
+
     /// Starts a host; everything that is wrong with the app, as text, if anything is.
     pub async fn try_start(app: App, start: Start) -> Result<Self, String> {
-        let builder = Host::builder(app.path()).allocator(start.allocator).cache_dir(start.cache_dir);
+        let builder =
+            Host::builder(app.path()).allocator(start.allocator).cache_dir(start.cache_dir).store(start.store);
         let host = Self { host: within("the start", builder.build()).await.map_err(|error| error.to_string())?, app };
         assert_eq!(host.host.allocator(), start.allocator, "the host fell back to another allocator");
         let problems = render(&host.host.app().problems);

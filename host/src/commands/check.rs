@@ -105,7 +105,7 @@ fn document(app: &App) -> Value {
         .into_iter()
         .map(|(name, plugin)| {
             let roles: Vec<&str> = plugin.roles().map(Role::interface).collect();
-            let (sha256, bytes, imports) = (plugin.digest(), plugin.size(), plugin.imports());
+            let (sha256, bytes, imports) = (plugin.digest().as_ref(), plugin.size(), plugin.imports());
             let about = json!({ "sha256": sha256, "bytes": bytes, "roles": roles, "imports": imports });
             (format!("plugins.{name}"), about)
         })

@@ -36,11 +36,11 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..adders {
-        tasks.spawn(add_and_wait(host.clone(), args.task.clone(), job_args.clone(), left.clone()));
+        tasks.spawn(add_and_wait(host.clone(), args.task.clone(), job_args.clone(), left.clone(), args.ids));
     }
     let mut all = Tally::default();
     while let Some(tally) = tasks.join_next().await {
-        match tally? {
+        match tally?? {
             Ok(tally) => {
                 all.latencies_us.extend(tally.latencies_us);
                 all.failed += tally.failed;
@@ -54,7 +54,13 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
     Ok(if all.failed > 0 { FAILURE } else { 0 })
 }
 
-async fn add_and_wait(host: Host, task: String, args: Arc<str>, left: Arc<AtomicU64>) -> Result<Tally, AddError> {
+async fn add_and_wait(
+    host: Host,
+    task: String,
+    args: Arc<str>,
+    left: Arc<AtomicU64>,
+    print_ids: bool,
+) -> anyhow::Result<Result<Tally, AddError>> {
     let mut tally = Tally::default();
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
         let began = Instant::now();
@@ -62,14 +68,17 @@ async fn add_and_wait(host: Host, task: String, args: Arc<str>, left: Arc<Atomic
             match host.add_job(&task, saggar::NewJob::new(args.clone())).await {
                 Ok(id) => break id,
                 Err(error) if error.code() == "queue-full" => tokio::time::sleep(QUEUE_FULL).await,
-                Err(error) => return Err(error),
+                Err(error) => return Ok(Err(error)),
             }
         };
+        if print_ids {
+            show::line(&id.to_string())?;
+        }
         let succeeded = host.wait(&task, id).await.is_ok_and(|job| job.status == Status::Success);
         tally.failed += u64::from(!succeeded);
         tally.latencies_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
     }
-    Ok(tally)
+    Ok(Ok(tally))
 }
 
 fn print(args: &Run, tally: &mut Tally, took: Duration) -> anyhow::Result<()> {

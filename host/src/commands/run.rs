@@ -13,7 +13,7 @@ use super::{FAILURE, INTERRUPTED, USAGE, repeat, show};
 use crate::cli::Run;
 
 pub(crate) async fn run(args: Run) -> anyhow::Result<u8> {
-    let host = match args.engine.builder(args.app.clone()).build().await {
+    let host = match args.engine.builder(args.app.clone()).store(args.store()).build().await {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
             show::problems(&problems);

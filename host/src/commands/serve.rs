@@ -17,7 +17,7 @@ struct Signals {
 pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
     // Before anything is running, so that no signal goes by unheard.
     let mut signals = Signals::listen()?;
-    let host = match args.engine.builder(args.app.clone()).build().await {
+    let host = match args.engine.builder(args.app.clone()).store(args.store()).build().await {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
             show::problems(&problems);
@@ -27,7 +27,14 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
     };
     show::problems(&host.app().problems);
     tracing::info!(app = %args.app.display(), tasks = host.app().tasks.len(), "working; SIGTERM or Ctrl-C drains");
-    let name = signals.next().await;
+    let name = tokio::select! {
+        name = signals.next() => name,
+        error = host.store_failed() => {
+            // What runs cannot be kept any more; going on would promise what nobody can hold.
+            host.shutdown(Duration::ZERO).await;
+            return Err(anyhow::Error::new(error).context("the job store has failed; the host stops"));
+        }
+    };
     tracing::info!(signal = name, drain_s = args.drain.as_secs_f64(), "draining; a second signal stops at once");
     drain(&host, args.drain, &mut signals).await;
     Ok(0)

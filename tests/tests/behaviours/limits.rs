@@ -57,7 +57,11 @@ async fn slots_are_never_exceeded() {
                 running -= 1;
                 ended += 1;
             }
-            JobEventKind::Added | JobEventKind::Progress(_) | JobEventKind::PutBack => {}
+            JobEventKind::Added
+            | JobEventKind::Progress(_)
+            | JobEventKind::PutBack
+            | JobEventKind::Retried
+            | JobEventKind::Deleted => {}
         }
         most = most.max(running);
     }

@@ -9,7 +9,7 @@ mod state;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{JobId, JobKey, Run, TaskKey};
-pub use outcome::{Outcome, Problem, Reason};
+pub use outcome::{Ending, Outcome, Problem, Reason};
 pub use reference::{Reference, Role};
 pub use retry::{Backoff, RetryPolicy};
 pub use state::{Life, Refusal, State, Status, Step, transition};

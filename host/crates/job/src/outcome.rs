@@ -41,6 +41,69 @@ pub enum Outcome {
     Lost,
 }
 
+/// An outcome without what came with it, and the one way for an attempt to be over that is none: what is kept of every
+/// attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ending {
+    /// [`Outcome::Success`].
+    Success,
+    /// [`Outcome::Retry`].
+    Retry,
+    /// [`Outcome::RetryAfter`].
+    RetryAfter,
+    /// [`Outcome::Reject`].
+    Reject,
+    /// [`Outcome::Trap`].
+    Trap,
+    /// [`Outcome::Timeout`].
+    Timeout,
+    /// [`Outcome::OutOfMemory`].
+    OutOfMemory,
+    /// [`Outcome::Cancelled`].
+    Cancelled,
+    /// [`Outcome::Lost`].
+    Lost,
+    /// The attempt was undone ([`Step::PutBack`](crate::Step::PutBack)) and did not count.
+    PutBack,
+}
+
+impl Ending {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Success,
+        Self::Retry,
+        Self::RetryAfter,
+        Self::Reject,
+        Self::Trap,
+        Self::Timeout,
+        Self::OutOfMemory,
+        Self::Cancelled,
+        Self::Lost,
+        Self::PutBack,
+    ];
+
+    /// Its stable name in kebab case, the same on every surface and in every store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Retry => "retry",
+            Self::RetryAfter => "retry-after",
+            Self::Reject => "reject",
+            Self::Trap => "trap",
+            Self::Timeout => "timeout",
+            Self::OutOfMemory => "out-of-memory",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+            Self::PutBack => "put-back",
+        }
+    }
+
+    /// The one with this [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.name() == name)
+    }
+}
+
 /// Why a job is FAILURE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
@@ -61,6 +124,15 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Failed, Self::Rejected, Self::Trap, Self::Timeout, Self::OutOfMemory, Self::Cancelled, Self::Lost];
+
+    /// The one with this [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// Its stable name in kebab case, the same on every surface.
     pub fn name(self) -> &'static str {
         match self {
@@ -78,16 +150,34 @@ impl Reason {
 impl Outcome {
     /// Its stable name in kebab case, for logs and metrics.
     pub fn name(&self) -> &'static str {
+        self.ending().name()
+    }
+
+    /// The outcome without what came with it.
+    pub fn ending(&self) -> Ending {
         match self {
-            Self::Success(_) => "success",
-            Self::Retry(_) => "retry",
-            Self::RetryAfter(..) => "retry-after",
-            Self::Reject(_) => "reject",
-            Self::Trap(_) => "trap",
-            Self::Timeout(_) => "timeout",
-            Self::OutOfMemory(_) => "out-of-memory",
-            Self::Cancelled => "cancelled",
-            Self::Lost => "lost",
+            Self::Success(_) => Ending::Success,
+            Self::Retry(_) => Ending::Retry,
+            Self::RetryAfter(..) => Ending::RetryAfter,
+            Self::Reject(_) => Ending::Reject,
+            Self::Trap(_) => Ending::Trap,
+            Self::Timeout(_) => Ending::Timeout,
+            Self::OutOfMemory(_) => Ending::OutOfMemory,
+            Self::Cancelled => Ending::Cancelled,
+            Self::Lost => Ending::Lost,
+        }
+    }
+
+    /// What the attempt itself said of its failing; none for success, and where the outcome's name says it all.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Retry(problem)
+            | Self::RetryAfter(problem, _)
+            | Self::Reject(problem)
+            | Self::Trap(problem)
+            | Self::Timeout(problem)
+            | Self::OutOfMemory(problem) => Some(problem),
+            Self::Success(_) | Self::Cancelled | Self::Lost => None,
         }
     }
 
@@ -103,7 +193,7 @@ impl Outcome {
             Self::Timeout(problem) => failed(Reason::Timeout, problem, RetryWish::ByPolicy),
             Self::OutOfMemory(problem) => failed(Reason::OutOfMemory, problem, RetryWish::ByPolicy),
             Self::Cancelled => failed(Reason::Cancelled, cancelled(), RetryWish::Never),
-            Self::Lost => failed(Reason::Lost, lost(), RetryWish::ByPolicy),
+            Self::Lost => failed(Reason::Lost, lost(), RetryWish::Soon),
         }
     }
 }
@@ -119,6 +209,8 @@ pub(crate) struct Failed {
 pub(crate) enum RetryWish {
     ByPolicy,
     AfterMs(u64),
+    /// The attempt was lost, which was not the job's doing.
+    Soon,
     Never,
 }
 

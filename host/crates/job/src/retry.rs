@@ -38,7 +38,17 @@ impl RetryPolicy {
     /// The longest delay there is: 30 days. A guest that asks for more gets this, and so does a task file.
     pub const LONGEST_DELAY_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-    /// How many attempts a job may have in all.
+    /// An attempt that was lost is followed by another one while fewer than this many have begun, whatever
+    /// [`retries`](Self::retries) says: that the host died is seldom the job's doing, so one power cut must not end a job
+    /// of a task without retries. But a job that kills the host on every attempt has to end, and three deaths are enough
+    /// to tell.
+    pub const LOST_ATTEMPTS: u32 = 3;
+
+    /// The longest delay after a lost attempt: a host that comes back goes on with what it was at within a second.
+    pub const LONGEST_LOST_DELAY_MS: u64 = 1_000;
+
+    /// How many attempts a job may have in all, save for those that were lost
+    /// ([`LOST_ATTEMPTS`](Self::LOST_ATTEMPTS)).
     pub fn max_attempts(&self) -> u32 {
         self.retries.saturating_add(1)
     }

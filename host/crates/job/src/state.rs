@@ -17,6 +17,14 @@ pub enum Status {
 }
 
 impl Status {
+    /// All four, in the order of a life.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Success, Self::Failure];
+
+    /// The one with this [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
     /// The name that every surface shows.
     pub fn name(self) -> &'static str {
         match self {
@@ -89,7 +97,7 @@ impl State {
 pub struct Life {
     /// Where it stands.
     pub state: State,
-    /// How many attempts have begun.
+    /// How many attempts have begun since it was added, or since it was last retried by hand.
     pub attempt: u32,
     /// The fence of the last claim.
     pub run: Run,
@@ -115,6 +123,8 @@ pub enum Step {
     PutBack(Run),
     /// Somebody wants it to end.
     Cancel,
+    /// Somebody wants an ended job to run again, with all its attempts before it.
+    Retry,
 }
 
 /// Why a step cannot be taken. The job stays as it was.
@@ -130,11 +140,19 @@ pub enum Refusal {
     Stale,
     /// Its life is over.
     Ended,
+    /// Its life is not over, so there is nothing to retry.
+    NotEnded,
 }
 
 /// The life cycle: what becomes of `life` when `step` happens at `now`. `chance`, from 0 up to 1, is for jitter.
 pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp, chance: f64) -> Result<Life, Refusal> {
     match (&life.state, step) {
+        (State::Success { .. } | State::Failure { .. }, Step::Retry) => {
+            let state = State::Waiting { run_at: now, held: false, problem: None };
+            // The fence goes on growing: what an attempt of the earlier life still has to say stays stale.
+            Ok(Life { state, attempt: 0, run: life.run })
+        }
+        (State::Waiting { .. } | State::Running { .. }, Step::Retry) => Err(Refusal::NotEnded),
         (State::Success { .. } | State::Failure { .. }, _) => Err(Refusal::Ended),
         (State::Waiting { run_at, problem, .. }, Step::Release) => {
             let state = State::Waiting { run_at: *run_at, held: false, problem: problem.clone() };
@@ -196,9 +214,12 @@ fn finished(
     }
     let delay_ms = match retry {
         RetryWish::Never => return ended_badly(life, reason, problem, now),
+        RetryWish::Soon if life.attempt < policy.max_attempts().max(RetryPolicy::LOST_ATTEMPTS) => {
+            policy.delay_ms_after(life.attempt, chance).min(RetryPolicy::LONGEST_LOST_DELAY_MS)
+        }
         _ if life.attempt >= policy.max_attempts() => return ended_badly(life, reason, problem, now),
         RetryWish::AfterMs(ms) => ms.min(RetryPolicy::LONGEST_DELAY_MS),
-        RetryWish::ByPolicy => policy.delay_ms_after(life.attempt, chance),
+        RetryWish::ByPolicy | RetryWish::Soon => policy.delay_ms_after(life.attempt, chance),
     };
     let state = State::Waiting { run_at: now.plus_ms(delay_ms), held: false, problem: Some(problem) };
     Life { state, ..*life }

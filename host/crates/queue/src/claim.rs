@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, JobKey, Run, TaskKey};
 
-use crate::{Origin, Running};
+use crate::{Cost, Origin, Running};
 
 /// The right to run one attempt of a job, and the duty to say how it ended: hand it to
 /// [`TaskQueue::finish`](crate::TaskQueue::finish) or [`put_back`](crate::TaskQueue::put_back).
@@ -19,12 +19,13 @@ pub struct Claim {
     running: Arc<Running>,
     args: Arc<str>,
     origin: Option<Arc<Origin>>,
+    cost: Option<Cost>,
     settled: bool,
 }
 
 impl Claim {
     pub(crate) fn new(running: Arc<Running>, args: Arc<str>, origin: Option<Arc<Origin>>) -> Self {
-        Self { running, args, origin, settled: false }
+        Self { running, args, origin, cost: None, settled: false }
     }
 
     /// The job's number.
@@ -75,6 +76,15 @@ impl Claim {
     /// The attempt's live side: its progress and its cancel signal.
     pub fn running(&self) -> &Arc<Running> {
         &self.running
+    }
+
+    /// Notes what the attempt has cost, to be kept with its record when it ends.
+    pub fn spent(&mut self, cost: Cost) {
+        self.cost = Some(cost);
+    }
+
+    pub(crate) fn take_cost(&mut self) -> Option<Cost> {
+        self.cost.take()
     }
 
     /// The duty is done.

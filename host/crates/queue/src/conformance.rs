@@ -1,35 +1,88 @@
-//! The suite that every store must pass: what [`TaskStore`]'s contract says, one promise a function. It knows nothing of
-//! how a store is made, and reads no clock.
+//! What every store must pass: the suite, which is what [`Store`]'s and [`TaskStore`]'s contracts say, one promise a
+//! function; and [`differential`], which plays random histories on a store and on [`MemoryStore`](crate::MemoryStore) side
+//! by side. Neither knows anything of how a store is made, and neither reads a clock.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Status, TaskKey, Timestamp};
 
-use crate::{Claimed, ClaimedJob, End, Finish, Finished, Job, NewJob, Rules, Store, StoreError, TaskStore};
+use crate::{
+    Added, Change, ChangeError, Changed, Claimed, ClaimedJob, End, Finish, Finished, History, Job, MemoryStore, NewJob,
+    Rules, Store, StoreError, TaskStore,
+};
 
 mod adding;
 mod attempts;
 mod cancelling;
+pub mod differential;
 mod keeping;
 mod line;
+mod listing;
+mod naming;
 mod notices;
+mod pausing;
+mod retrying;
+mod surviving;
 
-/// Holds a store to its contract. `fresh` makes an empty store each time.
+/// Where stores can be: memory, directories, databases.
+#[async_trait]
+pub trait Places: Send + Sync {
+    /// A place where nothing is yet.
+    async fn fresh(&self) -> Box<dyn Place>;
+}
+
+/// Where one store is, over the deaths of its processes.
+#[async_trait]
+pub trait Place: Send {
+    /// Opens the store as a new process does. When there was an earlier one, all its handles have been dropped, and it is
+    /// as if its process had died there and then: everything that was answered has lasted.
+    async fn open(&mut self) -> Arc<dyn Store>;
+}
+
+/// Places for [`MemoryStore`], whose processes die in play only.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InMemory;
+
+#[async_trait]
+impl Places for InMemory {
+    async fn fresh(&self) -> Box<dyn Place> {
+        Box::new(Memory(Arc::new(MemoryStore::new())))
+    }
+}
+
+struct Memory(Arc<MemoryStore>);
+
+#[async_trait]
+impl Place for Memory {
+    async fn open(&mut self) -> Arc<dyn Store> {
+        self.0 = Arc::new(self.0.die());
+        Arc::clone(&self.0) as Arc<dyn Store>
+    }
+}
+
+/// Holds the stores of `places` to their contract.
 ///
 /// # Panics
 ///
-/// If the store breaks a promise; the message says which.
-pub async fn hold_to_contract(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    adding::all(fresh).await;
-    line::all(fresh).await;
-    attempts::all(fresh).await;
-    cancelling::all(fresh).await;
-    notices::all(fresh).await;
-    keeping::all(fresh).await;
+/// If a store breaks a promise; the message says which.
+pub async fn hold_to_contract(places: &dyn Places) {
+    adding::all(places).await;
+    naming::all(places).await;
+    line::all(places).await;
+    attempts::all(places).await;
+    cancelling::all(places).await;
+    retrying::all(places).await;
+    pausing::all(places).await;
+    notices::all(places).await;
+    keeping::all(places).await;
+    listing::all(places).await;
+    surviving::all(places).await;
 }
 
 /// One task of a fresh store, with rules and a time of its own.
 struct Bench {
+    place: Box<dyn Place>,
     store: Arc<dyn Store>,
     task: Arc<dyn TaskStore>,
     rules: Arc<Rules>,
@@ -54,10 +107,20 @@ fn some<T>(value: Option<T>, what: &str) -> T {
 }
 
 impl Bench {
-    async fn new(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync), rules: Rules) -> Self {
-        let store = fresh();
-        let task = works(store.open(&TaskKey::new("default", "bench")).await);
-        Self { store, task, rules: Arc::new(rules), now: Timestamp(1_000_000) }
+    async fn new(places: &dyn Places, rules: Rules) -> Self {
+        let mut place = places.fresh().await;
+        let (store, rules, now) = (place.open().await, Arc::new(rules), Timestamp(1_000_000));
+        let task = works(store.open(&bench_key(), &rules, now).await);
+        Self { place, store, task, rules, now }
+    }
+
+    /// Lets the process die and another one open the store and the task.
+    async fn die(self) -> Self {
+        let Self { mut place, store, task, rules, now } = self;
+        drop((store, task));
+        let store = place.open().await;
+        let task = works(store.open(&bench_key(), &rules, now).await);
+        Self { place, store, task, rules, now }
     }
 
     fn later(&mut self, ms: u64) {
@@ -65,12 +128,20 @@ impl Bench {
     }
 
     async fn add(&self, job: NewJob) -> JobId {
-        works(self.task.add(vec![job], &self.rules, self.now).await)[0]
+        works(self.task.add(vec![job], &self.rules, self.now).await)[0].id
     }
 
     /// Adds `count` ordinary jobs.
     async fn add_some(&self, count: usize) -> Vec<JobId> {
-        works(self.task.add(vec![NewJob::new("[]"); count], &self.rules, self.now).await)
+        ids_of(works(self.task.add(vec![NewJob::new("[]"); count], &self.rules, self.now).await))
+    }
+
+    async fn change(&self, id: JobId, change: Change) -> Result<Changed, ChangeError> {
+        self.task.change(id, change, &self.rules, self.now).await
+    }
+
+    async fn history(&self, id: JobId) -> History {
+        some(works(self.task.history(id).await), "a history")
     }
 
     async fn claimed(&self, most: usize) -> Claimed {
@@ -82,7 +153,7 @@ impl Bench {
     }
 
     async fn end(&self, id: JobId, run: Run, end: End) -> Result<Finished, StoreError> {
-        let finish = Finish { id, run, end, progress: None, chance: 0.5 };
+        let finish = Finish { id, run, end, progress: None, cost: None, chance: 0.5 };
         self.task.finish(finish, false, &self.rules, self.now).await
     }
 
@@ -97,6 +168,14 @@ impl Bench {
     async fn status(&self, id: JobId) -> Status {
         self.get(id).await.status()
     }
+}
+
+fn bench_key() -> TaskKey {
+    TaskKey::new("default", "bench")
+}
+
+fn ids_of(added: Vec<Added>) -> Vec<JobId> {
+    added.into_iter().map(|added| added.id).collect()
 }
 
 fn retries(retries: u32, delay_ms: u64) -> Rules {

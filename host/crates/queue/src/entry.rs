@@ -11,10 +11,18 @@ pub struct NewJob {
     pub id: Option<JobId>,
     /// Its arguments: a JSON array. The queue keeps the text and does not look into it.
     pub args: Arc<str>,
-    /// No attempt begins before this many milliseconds have gone by.
+    /// No attempt begins before this many milliseconds have gone by …
     pub delay_ms: u64,
+    /// … nor before this moment.
+    pub run_at: Option<Timestamp>,
     /// Ready jobs of higher priority are claimed first; 0 is ordinary.
     pub priority: i16,
+    /// The caller's name for the job, so that adding can be tried again: while a job of the task that was added with the
+    /// same key is kept, even after its end, it is answered instead of adding another one.
+    pub key: Option<Arc<str>>,
+    /// What makes the job unique ([`fingerprint`](crate::fingerprint)): while a job of the task that was added with the same
+    /// fingerprint waits or runs, it is answered instead of adding another one.
+    pub unique: Option<Arc<str>>,
     /// The job whose guest adds this one.
     pub parent: Option<JobKey>,
     /// The W3C trace context that it belongs to, in the form of the `traceparent` header.
@@ -22,9 +30,19 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// An ordinary job: an id of the counter, no delay, no priority, no origin.
+    /// An ordinary job: an id of the counter, no delay, no priority, no key, not unique, no origin.
     pub fn new(args: impl Into<Arc<str>>) -> Self {
-        Self { id: None, args: args.into(), delay_ms: 0, priority: 0, parent: None, trace_parent: None }
+        Self {
+            id: None,
+            args: args.into(),
+            delay_ms: 0,
+            run_at: None,
+            priority: 0,
+            key: None,
+            unique: None,
+            parent: None,
+            trace_parent: None,
+        }
     }
 
     /// The same job with the id `id`.
@@ -39,14 +57,37 @@ impl NewJob {
         Self { delay_ms, ..self }
     }
 
+    /// The same job, not to be begun before `run_at`.
+    #[must_use]
+    pub fn with_run_at(self, run_at: Timestamp) -> Self {
+        Self { run_at: Some(run_at), ..self }
+    }
+
     /// The same job with the priority `priority`.
     #[must_use]
     pub fn with_priority(self, priority: i16) -> Self {
         Self { priority, ..self }
     }
 
-    /// Where the job comes from, if that was said.
-    pub(crate) fn take_origin(&mut self) -> Option<Arc<Origin>> {
+    /// The same job under the key `key`.
+    #[must_use]
+    pub fn with_key(self, key: impl Into<Arc<str>>) -> Self {
+        Self { key: Some(key.into()), ..self }
+    }
+
+    /// The same job, unique by the fingerprint `unique`.
+    #[must_use]
+    pub fn with_unique(self, unique: impl Into<Arc<str>>) -> Self {
+        Self { unique: Some(unique.into()), ..self }
+    }
+
+    /// The moment before which no attempt begins, if the job is added at `now`.
+    pub fn due_at(&self, now: Timestamp) -> Timestamp {
+        now.plus_ms(self.delay_ms).max(self.run_at.unwrap_or_default())
+    }
+
+    /// Takes out where the job comes from, if that was said: as a store keeps it.
+    pub fn take_origin(&mut self) -> Option<Arc<Origin>> {
         let (parent, trace_parent) = (self.parent.take(), self.trace_parent.take());
         (parent.is_some() || trace_parent.is_some()).then(|| Arc::new(Origin { parent, trace_parent }))
     }
@@ -87,6 +128,10 @@ pub struct Job {
     pub life: Life,
     /// The last progress of the running attempt, or of the last one that ended.
     pub progress: Progress,
+    /// The key that it was added with.
+    pub key: Option<Arc<str>>,
+    /// The fingerprint that makes it unique.
+    pub unique: Option<Arc<str>>,
     /// Where it comes from.
     pub origin: Option<Arc<Origin>>,
 }
@@ -126,6 +171,14 @@ impl Job {
     pub fn run_at(&self) -> Option<Timestamp> {
         match &self.life.state {
             State::Waiting { run_at, .. } => Some(*run_at),
+            _ => None,
+        }
+    }
+
+    /// When the running attempt began; none unless RUNNING.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        match &self.life.state {
+            State::Running { started_at, .. } => Some(*started_at),
             _ => None,
         }
     }

@@ -41,37 +41,6 @@ impl AddError {
     }
 }
 
-/// Why a job was not cancelled.
-#[derive(Debug, thiserror::Error)]
-pub enum CancelError {
-    /// There is no such job: it never was, or retention removed it.
-    #[error("there is no job {id}; perhaps its retention is over")]
-    UnknownJob {
-        /// The id asked for.
-        id: JobId,
-    },
-    /// Its life is over.
-    #[error("the job {id} has ended already; an ended job stays as it is")]
-    Ended {
-        /// The id asked for.
-        id: JobId,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl CancelError {
-    /// A stable name in kebab case.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownJob { .. } => "unknown-job",
-            Self::Ended { .. } => "ended",
-            Self::Store(error) => error.code(),
-        }
-    }
-}
-
 /// Why a job's end cannot be waited for.
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {

@@ -38,6 +38,10 @@ pub enum JobEventKind {
     },
     /// An attempt was undone; the job waits again.
     PutBack,
+    /// It had ended, and waits again, for somebody wants it to.
+    Retried,
+    /// It was deleted.
+    Deleted,
     /// It ended well.
     Succeeded,
     /// It ended otherwise.

@@ -3,15 +3,20 @@
 //! A [`Store`] only persists; what becomes of a job is said by [`saggar_job::transition`] alone. [`TaskQueue`] adds what
 //! need not survive: who waits for what, live progress, cancel signals and events.
 
+mod attempt;
+mod change;
 mod claim;
 mod doorbell;
 mod entry;
 mod error;
 mod event;
+mod fingerprint;
 mod hub;
+mod list;
 mod log;
 mod notice;
 mod queue;
+mod rates;
 mod rules;
 mod running;
 mod store;
@@ -21,17 +26,22 @@ mod waiters;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
+pub use attempt::{AttemptRecord, Attempts, Cost};
+pub use change::{Change, ChangeError, Changed};
 pub use claim::Claim;
 pub use entry::{Job, NewJob, Origin, Progress};
-pub use error::{AddError, CancelError, StoreError, WaitError};
+pub use error::{AddError, StoreError, WaitError};
 pub use event::{Events, JobEvent, JobEventKind, Missed};
-pub use log::{JobLog, LogLevel, LogLine, LogSource};
+pub use fingerprint::{UniqueBy, fingerprint};
+pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};
+pub use log::{JobLog, LogBudget, LogLevel, LogLine, LogSource};
 pub use notice::{Happened, Notice};
 pub use queue::Queue;
+pub use rates::{Rate, Rates};
 pub use rules::{Retention, Rules};
 pub use running::{CancelSignal, Running};
 pub use store::{
-    Cancelled, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Finish, Finished, Left, MemoryStore,
-    NoticeNumber, Store, TaskStore, Told,
+    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Finish, Finished, History,
+    Left, MemoryStore, NoticeNumber, SqliteError, SqliteOptions, SqliteStore, Store, TaskStore, Telling, Told,
 };
 pub use task_queue::TaskQueue;

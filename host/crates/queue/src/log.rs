@@ -39,22 +39,28 @@ pub enum LogLevel {
     Error,
 }
 
-/// A job's log as a store keeps it. Guests and host have a budget each, so that a chatty guest cannot hide what the host
-/// has to say. What goes beyond a budget is dropped and counted; what was there first stays, for the first error is the
-/// one that explains the others.
+impl LogLine {
+    /// A line of the host's.
+    pub fn host(at: Timestamp, text: impl Into<String>) -> Self {
+        Self { at, source: LogSource::Host, text: text.into() }
+    }
+
+    /// What a log says when an attempt was lost.
+    pub fn lost(at: Timestamp, attempt: u32) -> Self {
+        Self::host(at, format!("attempt {attempt} was lost: the host died, or broke off, while it ran"))
+    }
+
+    /// What a log says when its job was retried by hand.
+    pub fn retried(at: Timestamp) -> Self {
+        Self::host(at, "retried by hand: the job waits again, with all its attempts before it")
+    }
+}
+
+/// A job's log as a store in memory keeps it: its lines within their [`LogBudget`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobLog {
     lines: Vec<LogLine>,
-    guest: Spent,
-    host: Spent,
-    dropped: Spent,
-    dropped_at: Timestamp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Spent {
-    lines: usize,
-    bytes: usize,
+    budget: LogBudget,
 }
 
 impl JobLog {
@@ -72,33 +78,64 @@ impl JobLog {
     /// Appends the lines that the budgets allow, and counts the others.
     pub fn append(&mut self, lines: impl IntoIterator<Item = LogLine>) {
         for mut line in lines {
-            let (spent, most_lines, most_bytes) = match line.source {
-                LogSource::Host => (&mut self.host, Self::HOST_LINES, Self::HOST_BYTES),
-                _ => (&mut self.guest, Self::GUEST_LINES, Self::GUEST_BYTES),
-            };
-            line.text.truncate(line.text.floor_char_boundary(Self::LINE_BYTES));
-            let bytes = line.text.len();
-            if spent.lines < most_lines && spent.bytes + bytes <= most_bytes {
-                spent.lines += 1;
-                spent.bytes += bytes;
+            if self.budget.admit(&mut line) {
                 self.lines.push(line);
-            } else {
-                self.dropped.lines += 1;
-                self.dropped.bytes += bytes;
-                self.dropped_at = line.at;
             }
         }
     }
 
     /// The lines kept, oldest first; if others were dropped, a last line of the host's says how many.
     pub fn lines(&self) -> Vec<LogLine> {
-        let mut lines = self.lines.clone();
-        if self.dropped.lines > 0 {
-            let Spent { lines: dropped, bytes } = self.dropped;
-            let text = format!("{dropped} lines ({bytes} bytes) were dropped here: the job's log is full");
-            lines.push(LogLine { at: self.dropped_at, source: LogSource::Host, text });
+        self.lines.iter().cloned().chain(self.budget.dropped_line()).collect()
+    }
+}
+
+/// What a job's log has used of its budget, and what was dropped: all that a store has to keep to append to a log without
+/// reading it. Guests and host have a budget each, so that a chatty guest cannot hide what the host has to say. What was
+/// there first stays, for the first error is the one that explains the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogBudget {
+    /// Lines of guests that are kept.
+    pub guest_lines: usize,
+    /// Bytes of text in them.
+    pub guest_bytes: usize,
+    /// Lines of the host that are kept.
+    pub host_lines: usize,
+    /// Bytes of text in them.
+    pub host_bytes: usize,
+    /// Lines that were dropped.
+    pub dropped_lines: usize,
+    /// Bytes of text in them.
+    pub dropped_bytes: usize,
+    /// When the last of them was written.
+    pub dropped_at: Timestamp,
+}
+
+impl LogBudget {
+    /// Cuts the line to its greatest length, and says whether it is to be kept; counts it either way.
+    pub fn admit(&mut self, line: &mut LogLine) -> bool {
+        let (lines, bytes, most_lines, most_bytes) = match line.source {
+            LogSource::Host => (&mut self.host_lines, &mut self.host_bytes, JobLog::HOST_LINES, JobLog::HOST_BYTES),
+            _ => (&mut self.guest_lines, &mut self.guest_bytes, JobLog::GUEST_LINES, JobLog::GUEST_BYTES),
+        };
+        line.text.truncate(line.text.floor_char_boundary(JobLog::LINE_BYTES));
+        let fits = *lines < most_lines && *bytes + line.text.len() <= most_bytes;
+        if fits {
+            *lines += 1;
+            *bytes += line.text.len();
+        } else {
+            self.dropped_lines += 1;
+            self.dropped_bytes += line.text.len();
+            self.dropped_at = line.at;
         }
-        lines
+        fits
+    }
+
+    /// The line of the host's that ends a log of which lines were dropped.
+    pub fn dropped_line(&self) -> Option<LogLine> {
+        let Self { dropped_lines, dropped_bytes, dropped_at, .. } = *self;
+        let text = format!("{dropped_lines} lines ({dropped_bytes} bytes) were dropped here: the job's log is full");
+        (dropped_lines > 0).then(|| LogLine::host(dropped_at, text))
     }
 }
 

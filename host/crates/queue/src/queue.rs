@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use saggar_job::{Clock, TaskKey};
 
 use crate::hub::Hub;
-use crate::{Events, Rules, Store, StoreError, TaskQueue};
+use crate::{Events, ListQuery, Page, Rules, Store, StoreError, TaskQueue};
 
 /// The jobs of all tasks of a host. Cheap to clone; clones are the same queue.
 #[derive(Clone)]
@@ -38,32 +38,58 @@ impl Queue {
         Self { shared: Arc::new(Shared { store, hub, tasks: RwLock::default() }) }
     }
 
-    /// Opens the queue of the task `key`. If it is open, the same one is answered, and follows `rules` from now on.
+    /// Opens the queue of the task `key`. If it is open, or was and is closed, the same one is answered, and follows
+    /// `rules` from now on. What a dead process left running in it is back in line before this answers
+    /// ([`Store::open`]).
     pub async fn open(&self, key: TaskKey, rules: Rules) -> Result<Arc<TaskQueue>, StoreError> {
-        if let Some(task) = self.task(&key) {
-            task.set_rules(rules);
-            return Ok(task);
+        let rules = Arc::new(rules);
+        let known = self.shared.tasks.read().get(&key).cloned();
+        if let Some(task) = known {
+            return Ok(reopened(&task, rules));
         }
-        let store = self.shared.store.open(&key).await?;
+        let hub = &self.shared.hub;
+        let store = self.shared.store.open(&key, &rules, hub.now()).await?;
         let mut tasks = self.shared.tasks.write();
         // Somebody else may have opened it meanwhile.
         if let Some(task) = tasks.get(&key) {
-            task.set_rules(rules);
-            return Ok(Arc::clone(task));
+            return Ok(reopened(task, rules));
         }
-        let task = Arc::new(TaskQueue::new(key.clone(), store, rules, Arc::clone(&self.shared.hub)));
+        let task = Arc::new(TaskQueue::new(key.clone(), store, rules, Arc::clone(hub)));
         tasks.insert(key, Arc::clone(&task));
         Ok(task)
     }
 
-    /// The queue of the task `key`, if it was opened.
-    pub fn task(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
-        self.shared.tasks.read().get(key).cloned()
+    /// Closes the queue of a task that nobody works on any more: it is not found here, and of its jobs only those that
+    /// still run keep the queue from being [`idle`](Self::idle). They stay in the store, to go on when the task is opened
+    /// again. Nothing happens if it is not open.
+    pub fn close(&self, key: &TaskKey) {
+        if let Some(task) = self.task(key) {
+            task.set_closed(true);
+            task.perhaps_quiet();
+        }
     }
 
-    /// The queues of all tasks that were opened, in no order.
+    /// The queue of the task `key`, if it is open.
+    pub fn task(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
+        self.shared.tasks.read().get(key).filter(|task| !task.is_closed()).cloned()
+    }
+
+    /// The queues of all tasks that are open, in no order.
     pub fn tasks(&self) -> Vec<Arc<TaskQueue>> {
-        self.shared.tasks.read().values().cloned().collect()
+        self.shared.tasks.read().values().filter(|task| !task.is_closed()).cloned().collect()
+    }
+
+    /// Some jobs of a task or of all of a tenant's tasks, open or not, with the live progress of running attempts. What
+    /// they are, in which order and how many: [`Store::list`].
+    pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let mut page = self.shared.store.list(query).await?;
+        let tasks = self.shared.tasks.read();
+        for job in &mut page.jobs {
+            if let Some(task) = tasks.get(&job.task) {
+                task.show_live(job);
+            }
+        }
+        Ok(page)
     }
 
     /// Listens to the events of all tasks from now on.
@@ -78,7 +104,7 @@ impl Queue {
         }
     }
 
-    /// Waits until no job waits (for whatever), no attempt runs and no notice is pending, in any task. Cancel-safe.
+    /// Waits until no job waits (for whatever), no attempt runs and no notice is pending, in any open task. Cancel-safe.
     pub async fn idle(&self) {
         let wanted = self.shared.hub.want_quiet();
         loop {
@@ -104,11 +130,15 @@ impl Queue {
     /// How many jobs were ever added, if each task is idle when it is looked at.
     fn added_if_idle(&self) -> Option<u64> {
         let tasks = self.shared.tasks.read();
-        tasks
-            .values()
-            .map(|task| task.counts())
-            .try_fold(0, |sum: u64, counts| counts.is_idle().then(|| sum.wrapping_add(counts.added)))
+        tasks.values().try_fold(0, |sum: u64, task| task.is_idle().then(|| sum.wrapping_add(task.counts().added)))
     }
+}
+
+/// The queue of a task that somebody opens again.
+fn reopened(task: &Arc<TaskQueue>, rules: Arc<Rules>) -> Arc<TaskQueue> {
+    task.set_rules(rules);
+    task.set_closed(false);
+    Arc::clone(task)
 }
 
 impl std::fmt::Debug for Queue {

@@ -4,31 +4,56 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, Outcome, Reason, Run, Status, TaskKey, Timestamp};
+use saggar_job::{JobId, TaskKey, Timestamp};
 
-use crate::{AddError, Job, LogLine, NewJob, Origin, Progress, Rules, StoreError};
+use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
+mod answer;
 mod memory;
+mod sqlite;
 
+pub use answer::{
+    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Finish, Finished, History, Left,
+    NoticeNumber, Telling, Told,
+};
 pub use memory::MemoryStore;
+pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
 
 /// Where the jobs of all tasks live.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The part of the store that holds `task`'s jobs; made if it was not there. The same part however often it is
-    /// opened.
+    /// opened. The handle lets a database look the task's row up once and not for every job.
     ///
-    /// The handle lets a database look the task's row up once and not for every job. Whoever claims through it lives in
-    /// this process: a store that outlives processes says for itself, when it is opened, which attempts were left
-    /// running by a dead one, and ends them as [`Outcome::Lost`].
-    async fn open(&self, task: &TaskKey) -> Result<Arc<dyn TaskStore>, StoreError>;
+    /// Whoever claims through it lives in this process. So when a task is opened for the first time since the store was,
+    /// what is RUNNING in it was left by a dead process: before this answers, and in one step, each such attempt ends as
+    /// [`Outcome::Lost`](saggar_job::Outcome::Lost), exactly as [`finish`](TaskStore::finish) would end it under `rules` at
+    /// `now` with a `chance` of 0.5, in the order in which the jobs were added: with its record, its log line, and the
+    /// notice of an end. Notices that the dead process had taken can be taken again, their tries as they were. Later
+    /// openings in the same process change nothing.
+    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError>;
+
+    /// Some jobs of one task or of all of a tenant's, opened or not, in the order of their adding: across tasks, the order
+    /// of the store's steps. Answers at most [`ListQuery::bounded_limit`] jobs, and looks at no more than
+    /// [`ListQuery::LOOKED_AT`] or a few more; when it stops for either reason, the page's cursor says where to go on.
+    /// Jobs in other states than the one asked for are left out by an index and not looked at.
+    ///
+    /// Whoever follows the cursors sees every job that was there and matched all the time exactly once; one that came, went
+    /// or changed meanwhile at most once. Sees every step that was answered before the call. A read: changes nothing, and
+    /// holds no step up for longer than it takes to look at a few hundred jobs.
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
 }
 
 /// One task's part of a store.
 ///
-/// Every method is one atomic step: it happens whole or, with an error, not at all, and it has lasted (is on disk, where
-/// there is one) before it answers. Steps of one task have one order, the same for everybody. A store may do the steps
-/// of many callers in one transaction, and should: a slot that finishes a job does not wait for others to gather them.
+/// Every method is one atomic step: it happens whole or, with an error, not at all. Steps of one task have one order, the
+/// same for everybody. A store may do the steps of many callers in one transaction, and should: a slot that finishes a job
+/// does not wait for others to gather them.
+///
+/// Durability: in a store that outlives its process, a step has lasted (a power cut included) before it answers. A claim
+/// ([`claim`](Self::claim), and the one in [`finish`](Self::finish)) has to outlive the process only, as long as what it
+/// follows lasts with it or before it: after a power cut the attempt may never have been. That a notice was taken is not
+/// kept at all. With an error the step may have lasted or not; it never lasts in part.
 ///
 /// Cancel safety: when the future is dropped before it answered, the step may still happen, but what it would have
 /// handed out (claims, notices) is put back first, as if it had never been taken.
@@ -36,29 +61,41 @@ pub trait Store: Send + Sync + 'static {
 /// `now` comes from the caller's clock, which may go back: a store compares it with kept moments and nothing more.
 #[async_trait]
 pub trait TaskStore: Send + Sync + 'static {
-    /// Adds all `jobs`, or none; answers their ids in order. A job without an id gets one more than the highest id that
-    /// was ever given in this task. With `rules.add_handler` the jobs are held, and each leaves a notice
-    /// [`Happened::Added`](crate::Happened::Added).
+    /// Adds all `jobs`, or none; answers for each, in order, which job it is now.
     ///
-    /// Each job takes its place in the line when it becomes ready: when it is added, released, due or put back. The line
-    /// is ordered by priority, highest first, then by place.
+    /// A job with a [`key`](NewJob::key) that a kept job of the task was added with (however that one stands) is not added,
+    /// but answered with that one; else, a job with a [`unique`](NewJob::unique) fingerprint that a waiting or running job
+    /// of the task was added with is answered with that one. Earlier jobs of the same batch count. The job answered stays as
+    /// it is; the other key or fingerprint of the one that was not added is forgotten.
+    ///
+    /// A job without an id gets one more than the highest id that was ever given in this task. With `rules.add_handler` the
+    /// jobs are held, and each leaves a notice [`Happened::Added`](crate::Happened::Added).
+    ///
+    /// Each job takes its place in the line when it becomes ready: when it is added, released, due, put back or retried.
+    /// The line is ordered by priority, highest first, then by place. Among jobs that become due, the one that was due
+    /// first comes first, then the one that has waited for its time longest.
     ///
     /// # Errors
     ///
-    /// In this order: [`AddError::QueueFull`] if afterwards more than `rules.size` jobs would wait; then for the first
-    /// job of which it is true [`AddError::InvalidId`], [`AddError::DuplicateId`] or [`AddError::IdsExhausted`].
-    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<JobId>, AddError>;
+    /// In this order: [`AddError::QueueFull`] if some are new and afterwards more than `rules.size` jobs would wait; then
+    /// for the first new job of which it is true [`AddError::InvalidId`], [`AddError::DuplicateId`] or
+    /// [`AddError::IdsExhausted`].
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError>;
 
     /// Begins an attempt of each of the first `most` jobs of the line, after delayed jobs that are due at `now` have
-    /// taken their places there. Answers none if none is ready. What was once due stays due when the clock goes back.
+    /// taken their places there. Answers none if none is ready, or the task is paused. What was once due stays due when
+    /// the clock goes back.
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
-    /// Ends an attempt. If the job ended with it and `rules` name a handler for that end, leaves a notice of it. With
-    /// `claim_next`, begins an attempt of the first job of the line in the same step, as [`claim`](Self::claim) does.
+    /// Ends an attempt and keeps its record ([`AttemptRecord::new`](crate::AttemptRecord::new),
+    /// [`Attempts`](crate::Attempts)); an attempt that is lost leaves the line [`LogLine::lost`] in the job's log. If the
+    /// job ended with it and `rules` name a handler for that end, leaves a notice of it. With `claim_next`, begins an attempt
+    /// of the first job of the line in the same step, as [`claim`](Self::claim) does.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Refused`] if the attempt is not the job's running one (any more); then nothing is claimed either.
+    /// [`StoreError::Refused`] if the attempt is not the job's running one (any more), or the job is gone; then nothing is
+    /// claimed either.
     async fn finish(
         &self,
         finish: Finish,
@@ -67,205 +104,62 @@ pub trait TaskStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Finished, StoreError>;
 
-    /// Ends a waiting job, leaving a notice as [`finish`](Self::finish) does; marks a running one, so that no other
-    /// attempt follows. `Ok(None)` if there is no such job.
+    /// Cancels, retries or deletes a job.
+    ///
+    /// *Cancel* ends a waiting job, leaving a notice as [`finish`](Self::finish) does; marks a running one, so that no other
+    /// attempt follows.
+    ///
+    /// *Retry* lets an ended job wait again, ready at once, not held, its last progress, log and records kept; its log gets
+    /// the line [`LogLine::retried`]. Its fingerprint holds again. It counts as waiting, whatever `rules.size` says, and not
+    /// as added.
+    ///
+    /// *Delete* removes a waiting or ended job with its payload, log, records, key, fingerprint and notices; settling such a
+    /// notice does nothing later. Its id is free, though the counter does not go back.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Refused`] if it has ended.
-    async fn cancel(&self, id: JobId, rules: &Arc<Rules>, now: Timestamp) -> Result<Option<Cancelled>, StoreError>;
+    /// [`ChangeError::UnknownJob`]; then what [`transition`](saggar_job::transition) refuses
+    /// ([`ChangeError::refused`]), and [`ChangeError::Running`] for the deletion of a running job; then, for a retry,
+    /// [`ChangeError::Untold`] while a notice of the job is not settled, and last [`ChangeError::NotUnique`].
+    async fn change(
+        &self,
+        id: JobId,
+        change: Change,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Changed, ChangeError>;
+
+    /// Stops the claiming, or lets it go on; running attempts go on either way, and so does everything else. Lasts until it
+    /// is said otherwise, over restarts too. Answers what can be claimed now.
+    ///
+    /// While a task is paused, whatever tells what is left of its line of jobs says [`Left::Nothing`].
+    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError>;
 
     /// Looks a job up. Sees every step that was answered before the call.
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
 
-    /// Takes up to `most` notices to be told, oldest first. A notice that was taken is not taken again until it was
-    /// [put off](Self::put_off_notice) or the process died; and none is taken while an earlier notice of the same job is
-    /// not finished.
+    /// A job's log and the records of its attempts, as far as they are kept; none if there is no such job. Sees every step
+    /// that was answered before the call.
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError>;
+
+    /// Takes up to `most` notices to be told, oldest first, those that were put off by their time. A notice that was taken
+    /// is not taken again until it was put off or the process died; and none is taken while an earlier notice of the same
+    /// job is not finished.
     async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError>;
 
-    /// Removes a notice. If it was of a job's adding, the job is released in the same step, unless it has ended.
-    /// Nothing happens if there is no such notice.
-    async fn finish_notice(&self, number: NoticeNumber, now: Timestamp) -> Result<Told, StoreError>;
-
-    /// Lets a notice that was taken be taken again, from `until` on, with one more try counted. Nothing happens if there
-    /// is no such notice.
-    async fn put_off_notice(&self, number: NoticeNumber, until: Timestamp) -> Result<(), StoreError>;
+    /// Settles a notice. [`Telling::Done`] removes it; if it was of a job's adding, the job is released in the same step,
+    /// unless it has ended. [`Telling::PutOff`] lets one that was taken be taken again from a moment on, with one more try
+    /// counted. Nothing happens if there is no such notice.
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError>;
 
     /// Appends to a job's log as far as its budget ([`JobLog`](crate::JobLog)) allows; nothing if there is no such job.
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError>;
 
-    /// A job's log, oldest line first, with what was dropped as its last line; none if there is no such job.
-    async fn logs(&self, id: JobId) -> Result<Option<Vec<LogLine>>, StoreError>;
-
-    /// Removes up to `most` jobs, with their logs, whose retention is over at `now`; answers how many. A job whose
-    /// notices are not finished stays. Fewer than `most` means that no more are due.
+    /// Removes up to `most` jobs, with all that is kept of them, whose retention is over at `now`; answers how many. A job
+    /// whose notices are not finished stays. Fewer than `most` means that no more are due.
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError>;
 
     /// How many jobs stand where, after some step that was not earlier than the last one answered. Kept, never counted;
     /// cheap enough to be asked after every job.
     fn counts(&self) -> Counts;
-}
-
-/// What waits in a line that nobody has claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// Nothing that could be claimed, ever, without another step before it.
-    Nothing,
-    /// Something that can be claimed now.
-    Ready,
-    /// Nothing now; something from this moment on.
-    From(Timestamp),
-}
-
-impl Left {
-    /// What is left when something can be claimed `delay_ms` milliseconds after `now`.
-    pub(crate) fn after(delay_ms: u64, now: Timestamp) -> Self {
-        if delay_ms == 0 { Self::Ready } else { Self::From(now.plus_ms(delay_ms)) }
-    }
-}
-
-/// The attempts that a claim began.
-#[derive(Debug)]
-pub struct Claimed {
-    /// Theirs.
-    pub jobs: Vec<ClaimedJob>,
-    /// What waits behind them.
-    pub left: Left,
-}
-
-/// An attempt that was begun.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedJob {
-    /// The job.
-    pub id: JobId,
-    /// The attempt's fence.
-    pub run: Run,
-    /// Its number, from 1.
-    pub attempt: u32,
-    /// The job's arguments.
-    pub args: Arc<str>,
-    /// Where the job comes from.
-    pub origin: Option<Arc<Origin>>,
-}
-
-/// How an attempt is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// It ended.
-    Outcome(Outcome),
-    /// It is undone.
-    PutBack,
-}
-
-/// The end of an attempt.
-#[derive(Debug)]
-pub struct Finish {
-    /// The job.
-    pub id: JobId,
-    /// The attempt's fence.
-    pub run: Run,
-    /// How it ended.
-    pub end: End,
-    /// The attempt's last progress, to be kept with the job; none keeps what was there.
-    pub progress: Option<Progress>,
-    /// A random number from 0 up to 1, for the jitter of a retry.
-    pub chance: f64,
-}
-
-/// What came of the end of an attempt.
-#[derive(Debug)]
-pub struct Finished {
-    /// Where the job stands now.
-    pub status: Status,
-    /// When it goes on, if it waits.
-    pub run_at: Option<Timestamp>,
-    /// In which way it failed, if it did.
-    pub reason: Option<Reason>,
-    /// Whether a notice was left that can be taken now.
-    pub noticed: bool,
-    /// The attempt that was begun in the same step.
-    pub next: Option<ClaimedJob>,
-    /// What waits behind that one.
-    pub left: Left,
-}
-
-/// What came of a cancel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cancelled {
-    /// The job waited, and has ended. `noticed`: it left a notice that can be taken now.
-    Ended {
-        /// Whether it left a notice that can be taken now.
-        noticed: bool,
-    },
-    /// The attempt with this fence runs and is to be stopped.
-    Stopping(Run),
-}
-
-/// A notice's number within its task; grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NoticeNumber(pub u64);
-
-/// The notices that were taken.
-#[derive(Debug)]
-pub struct ClaimedNotices {
-    /// They.
-    pub notices: Vec<ClaimedNotice>,
-    /// What waits behind them.
-    pub left: Left,
-}
-
-/// A notice that was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedNotice {
-    /// Its number.
-    pub number: NoticeNumber,
-    /// The job that it is about.
-    pub id: JobId,
-    /// What happened to the job.
-    pub happened: crate::Happened,
-    /// How many attempts of the job have begun.
-    pub attempt: u32,
-    /// How often the notice was put off.
-    pub tries: u32,
-    /// Where the job comes from.
-    pub origin: Option<Arc<Origin>>,
-}
-
-/// What came of a notice's finishing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
-    /// What waits in the line of jobs now.
-    pub line: Left,
-    /// Whether a notice of the same job had to wait for this one, and can be taken now.
-    pub noticed: bool,
-}
-
-/// How many jobs stand where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Jobs that wait, delayed and held ones included.
-    pub waiting: usize,
-    /// Of these, those whose time has not come (or whose coming nobody has noticed yet).
-    pub delayed: usize,
-    /// Of the waiting ones, those held for their add handler.
-    pub held: usize,
-    /// Jobs of which an attempt runs.
-    pub running: usize,
-    /// Jobs kept that ended well.
-    pub success: usize,
-    /// Jobs kept that ended otherwise.
-    pub failure: usize,
-    /// Notices that are not finished.
-    pub notices: usize,
-    /// Jobs ever added; only grows.
-    pub added: u64,
-    /// Since when the first job of the line has been ready: how long jobs wait for a slot.
-    pub first_ready_at: Option<Timestamp>,
-}
-
-impl Counts {
-    /// Whether nothing waits, runs or is to be told.
-    pub fn is_idle(&self) -> bool {
-        self.waiting == 0 && self.running == 0 && self.notices == 0
-    }
 }

@@ -1,20 +1,23 @@
 //! One task's queue: what its slots, its handlers and those who look at its jobs hold.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use saggar_job::{JobId, JobKey, State, TaskKey};
 
 use crate::doorbell::Doorbell;
 use crate::hub::Hub;
+use crate::rates::{Counted, Tally};
 use crate::waiters::Waiters;
 use crate::{
-    AddError, CancelError, Cancelled, Counts, Job, JobEvent, JobEventKind, Left, LogLine, NewJob, NoticeNumber, Rules,
-    StoreError, TaskStore, WaitError,
+    AddError, Added, Counts, History, Job, JobEvent, JobEventKind, Left, ListedJob, LogLine, NewJob, NoticeNumber,
+    Rates, Rules, StoreError, TaskStore, WaitError,
 };
 
 mod abandoned;
 mod attempts;
+mod changes;
 mod notices;
 mod roster;
 
@@ -35,14 +38,18 @@ pub struct TaskQueue {
     abandoned_attempts: Abandoned<AbandonedAttempt>,
     abandoned_notices: Abandoned<NoticeNumber>,
     waiters: Waiters,
+    tally: Tally,
+    /// Nobody works on it any more.
+    closed: AtomicBool,
 }
 
 impl TaskQueue {
-    pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Rules, hub: Arc<Hub>) -> Self {
+    pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
+        let tally = Tally::new(hub.now());
         Self {
             key,
             store,
-            rules: ArcSwap::from_pointee(rules),
+            rules: ArcSwap::new(rules),
             hub,
             slots: Doorbell::new(),
             lanes: Doorbell::new(),
@@ -50,6 +57,8 @@ impl TaskQueue {
             abandoned_attempts: Abandoned::default(),
             abandoned_notices: Abandoned::default(),
             waiters: Waiters::default(),
+            tally,
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -63,7 +72,8 @@ impl TaskQueue {
         self.rules.load_full()
     }
 
-    /// Adds a job; it has lasted when its id is answered.
+    /// Adds a job, or finds the one that is answered instead of it ([`NewJob::key`], [`NewJob::unique`]); it has lasted
+    /// when its id is answered. [`add_many`](Self::add_many) tells which of the two it was.
     ///
     /// Atomic. When the future is dropped the job may have been added.
     ///
@@ -71,33 +81,35 @@ impl TaskQueue {
     ///
     /// As [`TaskStore::add`]; then nothing was added.
     pub async fn add(&self, job: NewJob) -> Result<JobId, AddError> {
-        let ids = self.add_many(vec![job]).await?;
+        let added = self.add_many(vec![job]).await?;
         // A store answers one id for each job; 0 is no job's.
-        Ok(ids.first().copied().unwrap_or(JobId(0)))
+        Ok(added.first().map_or(JobId(0), |added| added.id))
     }
 
-    /// Adds all `jobs` or none; answers their ids in order.
+    /// Adds all `jobs` or none; answers in order which job each of them is, and whether it is new.
     ///
     /// Atomic. When the future is dropped all of them or none may have been added.
     ///
     /// # Errors
     ///
     /// As [`TaskStore::add`]; then nothing was added.
-    pub async fn add_many(&self, jobs: Vec<NewJob>) -> Result<Vec<JobId>, AddError> {
+    pub async fn add_many(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         let rules = self.rules.load();
-        let shortest_delay_ms = jobs.iter().map(|job| job.delay_ms).min();
         let now = self.hub.now();
-        let ids = self.store.add(jobs, &rules, now).await?;
+        let first_due = jobs.iter().map(|job| job.due_at(now)).min();
+        let added = self.store.add(jobs, &rules, now).await?;
         if rules.add_handler {
             self.lanes.ring();
-        } else if let Some(delay_ms) = shortest_delay_ms {
+        } else if let Some(due_at) = first_due {
             // Whoever is woken wakes the next one if there is more.
-            self.slots.ring_for(Left::after(delay_ms, now));
+            self.slots.ring_for(Left::due_at(due_at, now));
         }
+        let new = added.iter().filter(|added| added.is_new);
+        self.tally.count(Counted::Added, new.clone().count() as u64, now);
         if self.hub.has_listeners() {
-            ids.iter().for_each(|id| self.tell(*id, JobEventKind::Added));
+            new.for_each(|added| self.tell(added.id, JobEventKind::Added));
         }
-        Ok(ids)
+        Ok(added)
     }
 
     /// Looks a job up, with the live progress of its running attempt. None if it never was or retention removed it.
@@ -126,37 +138,6 @@ impl TaskQueue {
         }
     }
 
-    /// Ends a job that waits, at once; tells the running attempt of one that runs to stop, after which no other follows.
-    /// Does not wait for that.
-    ///
-    /// Atomic. When the future is dropped before it answered, a running attempt may not have been told, though no other
-    /// follows; cancel again to tell it.
-    pub async fn cancel(&self, id: JobId) -> Result<(), CancelError> {
-        let rules = self.rules.load_full();
-        let cancelled = match self.store.cancel(id, &rules, self.hub.now()).await {
-            Ok(cancelled) => cancelled.ok_or(CancelError::UnknownJob { id })?,
-            Err(StoreError::Refused { id, .. }) => return Err(CancelError::Ended { id }),
-            Err(error) => return Err(error.into()),
-        };
-        match cancelled {
-            Cancelled::Stopping(run) => {
-                if !self.roster.cancel(id, run) && !self.runs(id, run).await? {
-                    self.roster.forget_cancel(id, run);
-                }
-            }
-            Cancelled::Ended { noticed } => {
-                if noticed {
-                    self.lanes.ring();
-                }
-                if self.hub.has_listeners() {
-                    self.tell(id, JobEventKind::Failed { reason: saggar_job::Reason::Cancelled });
-                }
-                self.ended(id);
-            }
-        }
-        Ok(())
-    }
-
     /// Appends to a job's log as far as its budget ([`JobLog`](crate::JobLog)) allows; nothing if there is no such job.
     pub async fn log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
         if lines.is_empty() {
@@ -165,9 +146,14 @@ impl TaskQueue {
         self.store.append_log(id, lines).await
     }
 
+    /// A job's log and the records of its attempts that are over. None if it never was or is kept no more.
+    pub async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        self.store.history(id).await
+    }
+
     /// A job's log, oldest line first; its last line says what was dropped. None if there is no such job.
     pub async fn logs(&self, id: JobId) -> Result<Option<Vec<LogLine>>, StoreError> {
-        self.store.logs(id).await
+        Ok(self.history(id).await?.map(|history| history.log))
     }
 
     /// Removes up to `most` ended jobs whose retention is over; answers how many. Fewer than `most` means that no more
@@ -181,8 +167,35 @@ impl TaskQueue {
         self.store.counts()
     }
 
-    pub(crate) fn set_rules(&self, rules: Rules) {
-        self.rules.store(Arc::new(rules));
+    /// How much the task does, since the process began and over the last minute. Cheap.
+    pub fn rates(&self) -> Rates {
+        self.tally.rates(self.hub.now())
+    }
+
+    /// Puts the live progress of a running attempt in the place of the kept one.
+    pub(crate) fn show_live(&self, job: &mut ListedJob) {
+        if job.started_at.is_some()
+            && let Some(running) = self.roster.find(job.id, job.run)
+        {
+            job.progress = running.latest();
+        }
+    }
+
+    pub(crate) fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Whether nothing is left to do; of a task that nobody works on any more, whether nothing runs here.
+    pub(crate) fn is_idle(&self) -> bool {
+        if self.is_closed() { !self.roster.has_running() } else { self.store.counts().is_idle() }
+    }
+
+    pub(crate) fn set_rules(&self, rules: Arc<Rules>) {
+        self.rules.store(rules);
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
@@ -193,12 +206,6 @@ impl TaskQueue {
     pub(crate) fn look_again(&self) {
         self.slots.ring_all();
         self.lanes.ring_all();
-    }
-
-    /// Whether the attempt `run` of the job runs, as far as the store knows.
-    async fn runs(&self, id: JobId, of: saggar_job::Run) -> Result<bool, StoreError> {
-        let job = self.store.get(id).await?;
-        Ok(job.is_some_and(|job| matches!(job.life.state, State::Running { run, .. } if run == of)))
     }
 
     fn tell(&self, id: JobId, kind: JobEventKind) {
@@ -212,8 +219,8 @@ impl TaskQueue {
     }
 
     /// To be called after something that may have been the last thing to do.
-    fn perhaps_quiet(&self) {
-        if self.hub.is_quiet_wanted() && self.store.counts().is_idle() {
+    pub(crate) fn perhaps_quiet(&self) {
+        if self.hub.is_quiet_wanted() && self.is_idle() {
             self.hub.tell_quiet();
         }
     }

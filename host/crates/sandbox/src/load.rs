@@ -63,7 +63,7 @@ pub(crate) struct Loaded {
     /// Units of room that one instance takes.
     pub(crate) units: u32,
     path: PathBuf,
-    digest: String,
+    digest: Arc<str>,
     size: u64,
     imports: Vec<String>,
     roles: Vec<(Role, Result<ComponentExportIndex, RoleError>)>,
@@ -76,7 +76,7 @@ impl Plugin {
     }
 
     /// The SHA-256 of the file, in hexadecimal.
-    pub fn digest(&self) -> &str {
+    pub fn digest(&self) -> &Arc<str> {
         &self.0.digest
     }
 
@@ -135,6 +135,7 @@ fn load_now(engine: &Engine, path: PathBuf) -> Result<Plugin, LoadError> {
     let bytes = read(&path)?;
     let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let component = compile(engine, &bytes, &digest)?;
+    let digest = digest.into();
     check_imports(engine, &component)?;
     check_size(&component)?;
     let pre = engine.0.linker.instantiate_pre(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;

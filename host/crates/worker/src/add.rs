@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use saggar_job::{JobId, Problem, Role};
-use saggar_queue::NewJob;
+use saggar_queue::{Added, NewJob};
 use saggar_sandbox::{Answer, check_json};
 
 use crate::services::CallServices;
@@ -71,33 +71,43 @@ fn check_args(args: &str) -> Result<(), AddError> {
     check_json(args).map_err(AddError::InvalidArgs)
 }
 
-/// Adds `job` to the task of `station`, from inside `depth` calls of `next`.
+/// Adds `jobs` to the task of `station`, all or none, from inside `depth` calls of `next`.
 pub(crate) async fn add(
     worker: &Arc<Inner>,
     station: &Arc<Station>,
-    mut job: NewJob,
+    mut jobs: Vec<NewJob>,
     depth: u32,
-) -> Result<JobId, AddError> {
-    check_args(&job.args)?;
+) -> Result<Vec<Added>, AddError> {
+    jobs.iter().try_for_each(|job| check_args(&job.args))?;
     if station.setup().role(Role::IdSource).is_none() {
-        return Ok(station.queue.add(job).await?);
+        return Ok(station.queue.add_many(jobs).await?);
     }
     if depth >= MAX_DEPTH {
         return Err(AddError::TooDeep);
     }
-    let services = Arc::new(CallServices::of_id_source(worker.clone(), depth + 1));
-    let answer = station.id_sources.next(station, services.clone(), depth).await;
-    let lines = services.transcript.finish(worker.clock());
-    job.id = match answer {
-        Some(Ok(Answer::Id(id))) => id,
-        Some(Ok(_)) | None => None,
+    let mut said = Vec::with_capacity(jobs.len());
+    for job in jobs.iter_mut().filter(|job| job.id.is_none()) {
+        let services = Arc::new(CallServices::of_id_source(worker.clone(), depth + 1));
+        job.id = next(station, services.clone(), depth).await?;
+        said.push(services.transcript.finish(worker.clock()));
+    }
+    let added = station.queue.add_many(jobs).await?;
+    // What `next` wrote while there was no job yet.
+    for (added, lines) in added.iter().zip(said) {
+        worker.append_log(station, added.id, lines).await;
+    }
+    Ok(added)
+}
+
+/// What the task's id source answers.
+async fn next(station: &Station, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, AddError> {
+    match station.id_sources.next(station, services, depth).await {
+        Some(Ok(Answer::Id(id))) => Ok(id),
+        Some(Ok(_)) | None => Ok(None),
         Some(Err(error)) => {
             let problem = error.problem();
             tracing::warn!(task = %station.queue.key(), code = problem.code, problem = problem.message, "next failed");
-            return Err(AddError::NextFailed(problem));
+            Err(AddError::NextFailed(problem))
         }
-    };
-    let id = station.queue.add(job).await?;
-    worker.append_log(station, id, lines).await;
-    Ok(id)
+    }
 }

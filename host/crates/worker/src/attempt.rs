@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use futures_util::FutureExt;
 use saggar_job::{Outcome, Problem, Role};
-use saggar_queue::{Claim, LogSource};
+use saggar_queue::{Claim, Cost, LogSource};
 use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
 use tokio::sync::Notify;
 
@@ -25,14 +25,29 @@ pub(crate) struct Bench {
     pub(crate) crew: Crew,
 }
 
-/// Runs one attempt. None if it could not begin, which is not the job's fault.
-pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Bench, claim: &Claim) -> Option<Outcome> {
+/// How an attempt went.
+pub(crate) struct Attempted {
+    /// None if it could not begin, which is not the job's fault.
+    pub(crate) outcome: Option<Outcome>,
+    /// None if the host panicked.
+    pub(crate) cost: Option<Cost>,
+}
+
+/// Runs one attempt.
+pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Bench, claim: &Claim) -> Attempted {
     let services = Arc::new(CallServices::of_attempt(worker.clone(), claim.running().clone()));
+    tracing::debug!(task = %claim.task(), id = %claim.id(), attempt = claim.attempt(), "an attempt begins");
     let mut reporter = Reporter::new(worker, station, claim, &services);
     let report = call(station, bench, claim, &services, &mut reporter).await;
     // The last values come before the end event.
     reporter.tell_latest(&mut bench.crew).await;
     let mut lines = services.transcript.finish(worker.clock());
+    let cost = report.as_ref().map(|report| Cost {
+        digest: bench.sandbox.plugin().digest().clone(),
+        cpu: report.cpu,
+        peak_memory: report.peak_memory,
+        fresh: report.fresh,
+    });
     let outcome = match report.map(|report| report.result) {
         Some(Ok(Answer::Response(response))) => Some(Outcome::Success(response)),
         Some(Ok(other)) => unreachable!("a processor answers a response, not {other:?}"),
@@ -49,7 +64,7 @@ pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Benc
     if !lines.is_empty() {
         worker.append_log(station, claim.id(), lines).await;
     }
-    outcome
+    Attempted { outcome, cost }
 }
 
 fn failure_line(worker: &Inner, claim: &Claim, problem: &Problem) -> saggar_queue::LogLine {

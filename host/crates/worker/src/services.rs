@@ -65,8 +65,11 @@ impl Services for CallServices {
 
     async fn add(&self, task: &str, args: String, delay_ms: u64) -> Result<JobId, Problem> {
         let job = NewJob { parent: self.about.clone(), delay_ms, ..NewJob::new(args) };
-        let added = self.worker.add(task, job, self.depth).await;
-        added.map_err(|error| Problem::new(error.code(), error.to_string()))
+        match self.worker.add(task, vec![job], self.depth).await {
+            // As many are answered as were added.
+            Ok(added) => Ok(added.first().map_or(JobId(0), |added| added.id)),
+            Err(error) => Err(Problem::new(error.code(), error.to_string())),
+        }
     }
 
     async fn get(&self, task: &str, id: JobId) -> Result<TaskJob, Problem> {

@@ -8,7 +8,7 @@ use saggar_queue::Claim;
 use saggar_sandbox::Sandbox;
 
 use crate::Setup;
-use crate::attempt::{self, Bench};
+use crate::attempt::{self, Attempted, Bench};
 use crate::crew::Crew;
 use crate::seats::Seat;
 use crate::station::Station;
@@ -67,17 +67,20 @@ async fn work(
     station: &Arc<Station>,
     seat: &Seat,
     bench: &mut Bench,
-    claim: Claim,
+    mut claim: Claim,
 ) -> Option<Claim> {
-    let outcome = tokio::select! {
+    let Attempted { outcome, cost } = tokio::select! {
         biased;
-        outcome = attempt::run(worker, station, bench, &claim) => outcome,
+        attempted = attempt::run(worker, station, bench, &claim) => attempted,
         () = worker.abort.cancelled() => {
             worker.abandoned.lock().push(claim.key());
             put_back(station, claim).await;
             return None;
         }
     };
+    if let Some(cost) = cost {
+        claim.spent(cost);
+    }
     let Some(outcome) = outcome else {
         put_back(station, claim).await;
         tokio::time::sleep(SETBACK).await;

@@ -7,7 +7,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use saggar_job::{Clock, JobId, JobKey, TaskKey};
-use saggar_queue::{CancelError, Job, LogLine, LogSource, NewJob, Queue, StoreError, WaitError};
+use saggar_queue::{
+    Added, ChangeError, History, Job, ListQuery, LogLine, LogSource, NewJob, Page, Queue, StoreError, TaskQueue,
+    WaitError,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -52,12 +55,9 @@ pub enum LookupError {
         /// What was asked for.
         id: JobId,
     },
-    /// The job's life is over.
-    #[error("the job {id} has ended already; an ended job stays as it is")]
-    Ended {
-        /// What was asked for.
-        id: JobId,
-    },
+    /// The job does not allow the change.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -69,18 +69,8 @@ impl LookupError {
         match self {
             Self::UnknownTask { .. } => "unknown-task",
             Self::UnknownJob { .. } => "unknown-job",
-            Self::Ended { .. } => "ended",
+            Self::Change(error) => error.code(),
             Self::Store(error) => error.code(),
-        }
-    }
-}
-
-impl From<CancelError> for LookupError {
-    fn from(error: CancelError) -> Self {
-        match error {
-            CancelError::UnknownJob { id } => Self::UnknownJob { id },
-            CancelError::Ended { id } => Self::Ended { id },
-            CancelError::Store(error) => Self::Store(error),
         }
     }
 }
@@ -140,17 +130,24 @@ impl Worker {
         for (_, gone) in old.iter().filter(|(id, _)| !stations.contains_key(*id)) {
             gone.stop.cancel();
             gone.lanes.resize(0, &gone.stop);
+            self.0.queue.close(gone.queue.key());
         }
         self.0.stations.store(Arc::new(stations));
         Ok(())
     }
 
-    /// Adds a job; it is kept when its id is answered.
+    /// Adds a job, or finds the one that its key or its fingerprint means; it is kept when its id is answered.
     pub async fn add(&self, task: &str, job: NewJob) -> Result<JobId, AddError> {
+        let added = self.add_many(task, vec![job]).await?;
+        Ok(added.first().map_or(JobId(0), |added| added.id))
+    }
+
+    /// Adds all `jobs` or none; answers which job each of them is.
+    pub async fn add_many(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         if self.0.stop.is_cancelled() {
             return Err(AddError::Stopping);
         }
-        self.0.add(task, job, 0).await
+        self.0.add(task, jobs, 0).await
     }
 
     /// Looks a job up.
@@ -168,9 +165,39 @@ impl Worker {
         self.0.cancel(task, id).await
     }
 
-    /// A job's log, oldest line first.
-    pub async fn logs(&self, task: &str, id: JobId) -> Result<Vec<LogLine>, LookupError> {
-        self.0.station(task)?.queue.logs(id).await?.ok_or(LookupError::UnknownJob { id })
+    /// Lets an ended job run again, with all its attempts before it.
+    pub async fn retry(&self, task: &str, id: JobId) -> Result<(), LookupError> {
+        Ok(self.0.station(task)?.queue.retry(id).await?)
+    }
+
+    /// Forgets a job that does not run.
+    pub async fn delete(&self, task: &str, id: JobId) -> Result<(), LookupError> {
+        Ok(self.0.station(task)?.queue.delete(id).await?)
+    }
+
+    /// Lets no more attempts of a task begin, until [`resume`](Self::resume); a restart changes nothing about it.
+    pub async fn pause(&self, task: &str) -> Result<(), LookupError> {
+        Ok(self.0.station(task)?.queue.pause().await?)
+    }
+
+    /// Ends a [`pause`](Self::pause).
+    pub async fn resume(&self, task: &str) -> Result<(), LookupError> {
+        Ok(self.0.station(task)?.queue.resume().await?)
+    }
+
+    /// A job's log and its attempts.
+    pub async fn history(&self, task: &str, id: JobId) -> Result<History, LookupError> {
+        self.0.station(task)?.queue.history(id).await?.ok_or(LookupError::UnknownJob { id })
+    }
+
+    /// A page of a list of jobs.
+    pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        self.0.queue.list(query).await
+    }
+
+    /// The queue of a task, for counts and rates.
+    pub fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, LookupError> {
+        Ok(self.0.station(task)?.queue.clone())
     }
 
     /// Resolves when no job waits or runs and every handler has been told.
@@ -225,13 +252,18 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn add(self: &Arc<Self>, task: &str, job: NewJob, depth: u32) -> Result<JobId, AddError> {
+    pub(crate) async fn add(
+        self: &Arc<Self>,
+        task: &str,
+        jobs: Vec<NewJob>,
+        depth: u32,
+    ) -> Result<Vec<Added>, AddError> {
         let station = self.station(task).map_err(|error| match error {
             LookupError::UnknownTask { task, nearest } => AddError::UnknownTask { task, nearest },
             _ => unreachable!("looking up a station fails in one way only"),
         })?;
         // Boxed, for `next` may add jobs whose `next` may add jobs.
-        Box::pin(add::add(self, &station, job, depth)).await
+        Box::pin(add::add(self, &station, jobs, depth)).await
     }
 
     pub(crate) async fn get(&self, task: &str, id: JobId) -> Result<Job, LookupError> {

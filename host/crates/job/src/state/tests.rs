@@ -1,6 +1,7 @@
 //! The life cycle as a table: every state, every step, every outcome.
 
 use super::*;
+use crate::Ending;
 
 const NOW: Timestamp = Timestamp(1_000);
 const RUN: Run = Run(4);
@@ -72,17 +73,18 @@ fn every_step_from_every_state() {
         Step::PutBack(RUN),
         Step::PutBack(Run(3)),
         Step::Cancel,
+        Step::Retry,
     ];
     #[rustfmt::skip]
     let expected = [
-        // release, claim, succeed, fail, succeed under an old and a future fence, put back, the same under an old one, cancel
-        ("ready", ["waiting 1000 #2", "running /5 #3", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled"]),
-        ("delayed", ["waiting 1001 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled"]),
-        ("held", ["waiting 1000 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled"]),
-        ("running", ["Running", "Running", "success", "waiting 1050 #2", "Stale", "Stale", "waiting 1000 #1", "Stale", "running /4 stopping #2"]),
-        ("stopping", ["Running", "Running", "success", "cancelled", "Stale", "Stale", "cancelled", "Stale", "running /4 stopping #2"]),
-        ("success", ["Ended"; 9]),
-        ("failure", ["Ended"; 9]),
+        // release, claim, succeed, fail, succeed under an old and a future fence, put back, the same under an old one, cancel, retry
+        ("ready", ["waiting 1000 #2", "running /5 #3", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
+        ("delayed", ["waiting 1001 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
+        ("held", ["waiting 1000 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
+        ("running", ["Running", "Running", "success", "waiting 1050 #2", "Stale", "Stale", "waiting 1000 #1", "Stale", "running /4 stopping #2", "NotEnded"]),
+        ("stopping", ["Running", "Running", "success", "cancelled", "Stale", "Stale", "cancelled", "Stale", "running /4 stopping #2", "NotEnded"]),
+        ("success", ["Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "waiting 1000 #0"]),
+        ("failure", ["Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "waiting 1000 #0"]),
     ];
     for ((name, state), (expected_name, cells)) in states.into_iter().zip(expected) {
         assert_eq!(name, expected_name);
@@ -102,10 +104,11 @@ fn every_outcome_with_and_without_attempts_left() {
         (Outcome::Timeout(problem()), "waiting 1050 #2", "timeout"),
         (Outcome::OutOfMemory(problem()), "waiting 1050 #2", "out-of-memory"),
         (Outcome::Cancelled, "cancelled", "cancelled"),
-        (Outcome::Lost, "waiting 1050 #2", "lost"),
+        (Outcome::Lost, "waiting 1050 #2", "waiting 1050 #2"),
     ];
     for (outcome, with_attempts_left, on_the_last) in outcomes {
         let name = outcome.name();
+        assert_eq!(Ending::from_name(name), Some(outcome.ending()));
         let finish = Step::Finish(RUN, outcome);
         assert_eq!(shown(&after(running(false), finish.clone())), with_attempts_left, "{name}");
         let last = transition(&life(running(false)), finish.clone(), &policy(1), NOW, 0.5);
@@ -150,6 +153,36 @@ fn a_whole_life_uses_up_its_attempts() {
 }
 
 #[test]
+fn a_lost_attempt_goes_on_soon_and_not_for_ever() {
+    let policies = [
+        // retries, delay, backoff's growth is irrelevant; for attempts 1 to 5: when the next one begins, or the end
+        (0, 50, ["waiting 1050 #1", "waiting 1050 #2", "lost", "lost", "lost"]),
+        (1, 60_000, ["waiting 2000 #1", "waiting 2000 #2", "lost", "lost", "lost"]),
+        (3, 0, ["waiting 1000 #1", "waiting 1000 #2", "waiting 1000 #3", "lost", "lost"]),
+    ];
+    for (retries, delay_ms, expected) in policies {
+        let policy = RetryPolicy { retries, delay_ms, ..RetryPolicy::default() };
+        for (attempt, expected) in (1..).zip(expected) {
+            let life = Life { attempt, ..life(running(false)) };
+            let after = transition(&life, Step::Finish(RUN, Outcome::Lost), &policy, NOW, 0.5);
+            assert_eq!(shown(&after), expected, "attempt {attempt} of a task with {retries} retries");
+        }
+    }
+    let failed = Life { attempt: 2, ..life(running(false)) };
+    let failed = transition(&failed, Step::Finish(RUN, Outcome::Retry(problem())), &policy(0), NOW, 0.5);
+    assert_eq!(shown(&failed), "failed", "the attempts after a loss are no more patient than others");
+}
+
+#[test]
+fn a_retried_job_starts_anew_but_its_fence_goes_on() {
+    let ended = life(State::Failure { reason: Reason::Lost, problem: problem(), ended_at: Timestamp(900) });
+    let again = transition(&ended, Step::Retry, &policy(2), NOW, 0.5).unwrap();
+    assert_eq!(again, Life { state: waiting(NOW.0, false), attempt: 0, run: RUN });
+    let claimed = transition(&again, Step::Claim, &policy(2), NOW, 0.5).unwrap();
+    assert_eq!((claimed.attempt, claimed.run), (1, Run(RUN.0 + 1)));
+}
+
+#[test]
 fn a_guest_cannot_put_its_retry_off_for_ever() {
     let finish = Step::Finish(RUN, Outcome::RetryAfter(problem(), u64::MAX));
     let life = after(running(false), finish).unwrap();
@@ -161,4 +194,8 @@ fn a_guest_cannot_put_its_retry_off_for_ever() {
 fn names_are_those_that_every_surface_shows() {
     let status = [Status::Waiting, Status::Running, Status::Success, Status::Failure].map(Status::name);
     assert_eq!(status, ["WAITING", "RUNNING", "SUCCESS", "FAILURE"]);
+    assert!(Status::ALL.into_iter().all(|status| Status::from_name(status.name()) == Some(status)));
+    assert!(Reason::ALL.into_iter().all(|reason| Reason::from_name(reason.name()) == Some(reason)));
+    assert!(Ending::ALL.into_iter().all(|ending| Ending::from_name(ending.name()) == Some(ending)));
+    assert_eq!((Status::from_name("waiting"), Ending::from_name("gone")), (None, None));
 }

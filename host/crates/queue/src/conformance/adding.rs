@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, JobKey, Status, TaskKey};
 
-use super::{Bench, success, works};
-use crate::{AddError, NewJob, Rules, Store};
+use super::{Bench, Places, ids_of, success, works};
+use crate::{AddError, NewJob, Rules};
 
-pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    what_was_added_is_kept(fresh).await;
-    ids_count_on_from_the_highest(fresh).await;
-    bad_ids_are_refused(fresh).await;
-    the_counter_can_be_exhausted(fresh).await;
-    a_batch_is_added_whole_or_not_at_all(fresh).await;
-    a_full_queue_refuses(fresh).await;
-    tasks_do_not_mix(fresh).await;
+pub(super) async fn all(places: &dyn Places) {
+    what_was_added_is_kept(places).await;
+    ids_count_on_from_the_highest(places).await;
+    bad_ids_are_refused(places).await;
+    the_counter_can_be_exhausted(places).await;
+    a_batch_is_added_whole_or_not_at_all(places).await;
+    a_full_queue_refuses(places).await;
+    tasks_do_not_mix(places).await;
 }
 
-async fn what_was_added_is_kept(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn what_was_added_is_kept(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     let parent = JobKey { task: TaskKey::new("default", "other"), id: JobId(3) };
     let trace: Arc<str> = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into();
     let mut job = NewJob::new("[1,\"é\"]").with_priority(-4).with_delay_ms(50);
@@ -32,8 +32,8 @@ async fn what_was_added_is_kept(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
     assert!(works(bench.task.get(JobId(99)).await).is_none(), "a job that never was is not found");
 }
 
-async fn ids_count_on_from_the_highest(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, Rules::default()).await;
+async fn ids_count_on_from_the_highest(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules::default()).await;
     assert_eq!(bench.add_some(2).await, [JobId(1), JobId(2)]);
     assert_eq!(bench.add(NewJob::new("[]").with_id(JobId(1024))).await, JobId(1024));
     assert_eq!(bench.add_some(1).await, [JobId(1025)]);
@@ -48,8 +48,8 @@ async fn ids_count_on_from_the_highest(fresh: &(dyn Fn() -> Arc<dyn Store> + Syn
     assert_eq!(bench.add_some(1).await, [JobId(1027)]);
 }
 
-async fn bad_ids_are_refused(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn bad_ids_are_refused(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     let zero = bench.task.add(vec![NewJob::new("[]").with_id(JobId(0))], &bench.rules, bench.now).await;
     assert!(matches!(zero, Err(AddError::InvalidId)), "the id 0 must be refused");
     let id = bench.add(NewJob::new("[1]")).await;
@@ -61,8 +61,8 @@ async fn bad_ids_are_refused(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
     assert_eq!(bench.task.counts().waiting, 0);
 }
 
-async fn the_counter_can_be_exhausted(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn the_counter_can_be_exhausted(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     let last = JobId(u64::MAX);
     assert_eq!(bench.add(NewJob::new("[]").with_id(last)).await, last);
     let next = bench.task.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await;
@@ -71,11 +71,11 @@ async fn the_counter_can_be_exhausted(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync
     assert_eq!(bench.claim().await.id, last);
 }
 
-async fn a_batch_is_added_whole_or_not_at_all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules { size: 5, ..Rules::default() }).await;
+async fn a_batch_is_added_whole_or_not_at_all(places: &dyn Places) {
+    let bench = Bench::new(places, Rules { size: 5, ..Rules::default() }).await;
     let plain = || NewJob::new("[]");
     let add = |jobs| bench.task.add(jobs, &bench.rules, bench.now);
-    let ids = works(add(vec![plain(), plain().with_id(JobId(10)), plain()]).await);
+    let ids = ids_of(works(add(vec![plain(), plain().with_id(JobId(10)), plain()]).await));
     assert_eq!(ids, [JobId(1), JobId(10), JobId(11)]);
     let taken = add(vec![plain(), plain().with_id(JobId(10))]).await;
     assert!(matches!(taken, Err(AddError::DuplicateId { id: JobId(10) })));
@@ -86,13 +86,17 @@ async fn a_batch_is_added_whole_or_not_at_all(fresh: &(dyn Fn() -> Arc<dyn Store
     let full = add(vec![plain(), plain(), plain().with_id(JobId(0))]).await;
     assert!(matches!(full, Err(AddError::QueueFull { size: 5 })), "a full queue is said first");
     assert_eq!((bench.task.counts().waiting, bench.task.counts().added), (3, 3));
-    assert_eq!(works(add(Vec::new()).await), []);
-    assert_eq!(works(add(vec![plain(), plain()]).await), [JobId(12), JobId(13)], "a refused batch takes no ids");
+    assert_eq!(ids_of(works(add(Vec::new()).await)), []);
+    assert_eq!(
+        ids_of(works(add(vec![plain(), plain()]).await)),
+        [JobId(12), JobId(13)],
+        "a refused batch takes no ids"
+    );
 }
 
-async fn a_full_queue_refuses(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+async fn a_full_queue_refuses(places: &dyn Places) {
     let rules = Rules { size: 2, ..super::retries(1, 10) };
-    let mut bench = Bench::new(fresh, rules).await;
+    let mut bench = Bench::new(places, rules).await;
     bench.add(NewJob::new("[]")).await;
     bench.add(NewJob::new("[]").with_delay_ms(5_000)).await;
     let full = |bench: &Bench| {
@@ -115,15 +119,15 @@ async fn a_full_queue_refuses(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
     assert!(matches!(none, Err(AddError::QueueFull { size: 0 })), "the rules of the moment count");
 }
 
-async fn tasks_do_not_mix(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn tasks_do_not_mix(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     bench.add_some(3).await;
     for key in [TaskKey::new("default", "other"), TaskKey::new("else", "bench")] {
-        let other = works(bench.store.open(&key).await);
-        assert_eq!(works(other.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await), [JobId(1)]);
+        let other = works(bench.store.open(&key, &bench.rules, bench.now).await);
+        assert_eq!(ids_of(works(other.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await)), [JobId(1)]);
         assert_eq!(other.counts().waiting, 1);
         assert!(works(other.get(JobId(2)).await).is_none());
     }
-    let same = works(bench.store.open(&TaskKey::new("default", "BENCH")).await);
+    let same = works(bench.store.open(&TaskKey::new("default", "BENCH"), &bench.rules, bench.now).await);
     assert_eq!(same.counts().waiting, 3, "a task that is opened again is the same");
 }

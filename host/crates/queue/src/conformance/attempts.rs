@@ -1,24 +1,27 @@
 //! Attempts: their fence, their ends, and what is kept of them.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use saggar_job::{JobId, Outcome, Reason, Run, State, Status};
+use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
 
-use super::{Bench, assert_refused, problem, retries, success, works};
-use crate::{End, Finish, Left, NewJob, Progress, Rules, Store};
+use super::{Bench, Places, assert_refused, problem, retries, some, success, works};
+use crate::{AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, LogLine, NewJob, Progress, Rules};
 
-pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    a_job_runs_and_succeeds(fresh).await;
-    a_failed_attempt_is_tried_again_until_none_is_left(fresh).await;
-    every_outcome_ends_as_it_should(fresh).await;
-    a_stale_claim_can_do_nothing(fresh).await;
-    an_undone_attempt_does_not_count(fresh).await;
-    the_last_progress_is_kept(fresh).await;
-    the_next_job_is_begun_in_the_same_step(fresh).await;
+pub(super) async fn all(places: &dyn Places) {
+    a_job_runs_and_succeeds(places).await;
+    a_failed_attempt_is_tried_again_until_none_is_left(places).await;
+    every_outcome_ends_as_it_should(places).await;
+    a_stale_claim_can_do_nothing(places).await;
+    an_undone_attempt_does_not_count(places).await;
+    the_last_progress_is_kept(places).await;
+    the_next_job_is_begun_in_the_same_step(places).await;
+    every_attempt_leaves_a_record(places).await;
+    a_lost_attempt_is_tried_again_even_without_retries(places).await;
+    the_first_and_the_latest_records_stay(places).await;
 }
 
-async fn a_job_runs_and_succeeds(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, Rules::default()).await;
+async fn a_job_runs_and_succeeds(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules::default()).await;
     let id = bench.add(NewJob::new("[1]")).await;
     bench.later(3);
     let job = bench.claim().await;
@@ -36,8 +39,8 @@ async fn a_job_runs_and_succeeds(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
     assert_eq!((bench.task.counts().running, bench.task.counts().success), (0, 1));
 }
 
-async fn a_failed_attempt_is_tried_again_until_none_is_left(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, retries(2, 100)).await;
+async fn a_failed_attempt_is_tried_again_until_none_is_left(places: &dyn Places) {
+    let mut bench = Bench::new(places, retries(2, 100)).await;
     let id = bench.add(NewJob::new("[]")).await;
     let mut last = Run(0);
     for attempt in 1..=3 {
@@ -61,8 +64,8 @@ async fn a_failed_attempt_is_tried_again_until_none_is_left(fresh: &(dyn Fn() ->
     assert_eq!((ended.ended_at(), bench.task.counts().failure), (Some(bench.now), 1));
 }
 
-async fn every_outcome_ends_as_it_should(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, retries(0, 0)).await;
+async fn every_outcome_ends_as_it_should(places: &dyn Places) {
+    let bench = Bench::new(places, retries(0, 0)).await;
     let ends = [
         (Outcome::Retry(problem()), Reason::Failed),
         (Outcome::RetryAfter(problem(), 9), Reason::Failed),
@@ -71,7 +74,6 @@ async fn every_outcome_ends_as_it_should(fresh: &(dyn Fn() -> Arc<dyn Store> + S
         (Outcome::Timeout(problem()), Reason::Timeout),
         (Outcome::OutOfMemory(problem()), Reason::OutOfMemory),
         (Outcome::Cancelled, Reason::Cancelled),
-        (Outcome::Lost, Reason::Lost),
     ];
     for (outcome, reason) in ends {
         let id = bench.add(NewJob::new("[]")).await;
@@ -81,8 +83,8 @@ async fn every_outcome_ends_as_it_should(fresh: &(dyn Fn() -> Arc<dyn Store> + S
     }
 }
 
-async fn a_stale_claim_can_do_nothing(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, retries(5, 0)).await;
+async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
+    let bench = Bench::new(places, retries(5, 0)).await;
     let id = bench.add(NewJob::new("[]")).await;
     let stale = bench.claim().await;
     bench.finish(&stale, Outcome::Lost).await;
@@ -91,7 +93,7 @@ async fn a_stale_claim_can_do_nothing(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync
     let waiting = bench.add(NewJob::new("[]")).await;
     assert_refused(bench.end(id, stale.run, End::Outcome(success())).await, "finishing under an old fence");
     assert_refused(bench.end(id, stale.run, End::PutBack).await, "putting back under an old fence");
-    let finish = Finish { id, run: stale.run, end: End::Outcome(success()), progress: None, chance: 0.5 };
+    let finish = Finish { id, run: stale.run, end: End::Outcome(success()), progress: None, cost: None, chance: 0.5 };
     assert_refused(bench.task.finish(finish, true, &bench.rules, bench.now).await, "finishing and claiming");
     assert_eq!(bench.status(waiting).await, Status::Waiting, "a refused finish claims nothing");
     assert_eq!((bench.status(id).await, bench.get(id).await.life.run), (Status::Running, job.run));
@@ -101,8 +103,8 @@ async fn a_stale_claim_can_do_nothing(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync
     assert_eq!(bench.get(id).await.response(), Some("7"));
 }
 
-async fn an_undone_attempt_does_not_count(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, retries(0, 0)).await;
+async fn an_undone_attempt_does_not_count(places: &dyn Places) {
+    let bench = Bench::new(places, retries(0, 0)).await;
     let id = bench.add(NewJob::new("[]")).await;
     let first = bench.claim().await;
     let finished = works(bench.end(id, first.run, End::PutBack).await);
@@ -114,32 +116,103 @@ async fn an_undone_attempt_does_not_count(fresh: &(dyn Fn() -> Arc<dyn Store> + 
     bench.finish(&second, success()).await;
 }
 
-async fn the_last_progress_is_kept(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, retries(1, 0)).await;
+async fn the_last_progress_is_kept(places: &dyn Places) {
+    let bench = Bench::new(places, retries(1, 0)).await;
     let id = bench.add(NewJob::new("[]")).await;
     let job = bench.claim().await;
     let progress = Progress { current: 2, total: u64::MAX, message: "half".to_owned() };
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id, run: job.run, end, progress: Some(progress.clone()), chance: 0.5 };
+    let finish = Finish { id, run: job.run, end, progress: Some(progress.clone()), cost: None, chance: 0.5 };
     works(bench.task.finish(finish, false, &bench.rules, bench.now).await);
     assert_eq!(bench.get(id).await.progress, progress);
     bench.finish(&bench.claim().await, success()).await;
     assert_eq!(bench.get(id).await.progress, progress, "an attempt that reports none keeps what was there");
 }
 
-async fn the_next_job_is_begun_in_the_same_step(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, retries(1, 0)).await;
+async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
+    let bench = Bench::new(places, retries(1, 0)).await;
     let ids = bench.add_some(3).await;
     let first = bench.claim().await;
-    let finish = |id, run, outcome| Finish { id, run, end: End::Outcome(outcome), progress: None, chance: 0.5 };
+    let finish =
+        |id, run, outcome| Finish { id, run, end: End::Outcome(outcome), progress: None, cost: None, chance: 0.5 };
     let next = |finish| bench.task.finish(finish, true, &bench.rules, bench.now);
     let finished = works(next(finish(first.id, first.run, success())).await);
-    let second = super::some(finished.next, "a ready job");
+    let second = some(finished.next, "a ready job");
     assert_eq!((second.id, finished.left), (ids[1], Left::Ready));
     let finished = works(next(finish(second.id, second.run, Outcome::Lost)).await);
-    let third = super::some(finished.next, "a ready job");
+    let third = some(finished.next, "a ready job");
     assert_eq!((third.id, finished.status, finished.left), (ids[2], Status::Waiting, Left::Ready));
     let finished = works(next(finish(third.id, third.run, success())).await);
-    assert_eq!(super::some(finished.next, "a retry that is due").id, ids[1]);
+    assert_eq!(some(finished.next, "a retry that is due").id, ids[1]);
     assert_eq!(finished.left, Left::Nothing);
+}
+
+/// What an attempt may have cost.
+pub(super) fn cost() -> Cost {
+    Cost { digest: "5e884898da28".into(), cpu: Duration::from_nanos(1_234_567), peak_memory: 1 << 33, fresh: true }
+}
+
+async fn every_attempt_leaves_a_record(places: &dyn Places) {
+    let mut bench = Bench::new(places, retries(9, 0)).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    assert_eq!(bench.history(id).await, History::default());
+    let undetailed = Problem { details: None, ..problem() };
+    let ends = [
+        (End::Outcome(Outcome::Retry(problem())), Ending::Retry, Some(&undetailed), 1),
+        (End::PutBack, Ending::PutBack, None, 2),
+        (End::Outcome(Outcome::RetryAfter(problem(), 0)), Ending::RetryAfter, Some(&undetailed), 2),
+        (End::Outcome(Outcome::Timeout(problem())), Ending::Timeout, Some(&undetailed), 3),
+        (End::Outcome(success()), Ending::Success, None, 4),
+    ];
+    let mut expected = Vec::new();
+    for (end, ending, problem, number) in ends {
+        let (job, started_at) = (bench.claim().await, bench.now);
+        assert_eq!(bench.history(id).await.attempts, expected, "an attempt that runs has no record yet");
+        bench.later(5);
+        let cost = (number != 2).then(cost);
+        let finish = Finish { id, run: job.run, end, progress: None, cost: cost.clone(), chance: 0.5 };
+        works(bench.task.finish(finish, true, &bench.rules, bench.now).await);
+        let problem = problem.map(|problem| Box::new(problem.clone()));
+        let (run, ended_at) = (job.run, bench.now);
+        expected.push(AttemptRecord { number, run, started_at, ended_at, ending, problem, cost });
+        assert_eq!(bench.history(id).await.attempts, expected);
+        // With `claim_next`, the same job may have begun again.
+        if let State::Running { run, .. } = bench.get(id).await.life.state {
+            works(bench.end(id, run, End::PutBack).await);
+            let record = some(bench.history(id).await.attempts.pop(), "a record");
+            assert_eq!((record.ending, record.started_at), (Ending::PutBack, bench.now));
+            expected.push(record);
+        }
+    }
+    let other = bench.add(NewJob::new("[]")).await;
+    let job = bench.claim().await;
+    works(bench.change(other, Change::Cancel).await);
+    works(bench.end(other, job.run, End::Outcome(Outcome::Trap(problem()))).await);
+    assert_eq!(bench.get(other).await.reason(), Some(Reason::Cancelled));
+    assert_eq!(bench.history(other).await.attempts[0].ending, Ending::Trap, "what the attempt itself came to");
+}
+
+async fn a_lost_attempt_is_tried_again_even_without_retries(places: &dyn Places) {
+    let mut bench = Bench::new(places, retries(0, 60_000)).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    for attempt in 1..=2 {
+        let finished = bench.finish(&bench.claim().await, Outcome::Lost).await;
+        assert_eq!((finished.status, finished.run_at), (Status::Waiting, Some(bench.now.plus_ms(1_000))));
+        assert_eq!(bench.history(id).await.log.len(), attempt);
+        bench.later(1_000);
+    }
+    let finished = bench.finish(&bench.claim().await, Outcome::Lost).await;
+    assert_eq!((finished.status, finished.reason), (Status::Failure, Some(Reason::Lost)));
+    assert_eq!(some(bench.history(id).await.log.pop(), "a line"), LogLine::lost(bench.now, 3));
+}
+
+async fn the_first_and_the_latest_records_stay(places: &dyn Places) {
+    let bench = Bench::new(places, retries(u32::MAX, 0)).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    for _ in 0..130 {
+        bench.finish(&bench.claim().await, Outcome::Retry(problem())).await;
+    }
+    let runs: Vec<u64> = bench.history(id).await.attempts.iter().map(|record| record.run.0).collect();
+    let latest = 130 - Attempts::LATEST as u64 + 1..=130;
+    assert_eq!(runs, (1..=Attempts::FIRST as u64).chain(latest).collect::<Vec<_>>());
 }

@@ -1,26 +1,24 @@
 //! Cancelling: waiting, held and running jobs.
 
-use std::sync::Arc;
-
 use saggar_job::{JobId, Outcome, Reason, Status};
 
-use super::{Bench, assert_refused, is_cancelling, problem, retries, success, works};
-use crate::{Cancelled, End, Left, NewJob, Rules, Store};
+use super::{Bench, Places, is_cancelling, problem, retries, success, works};
+use crate::{Change, ChangeError, Changed, End, Left, NewJob, Rules};
 
-pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    a_waiting_job_ends_at_once(fresh).await;
-    a_running_job_gets_no_other_attempt(fresh).await;
-    an_ended_job_stays_as_it_is(fresh).await;
+pub(super) async fn all(places: &dyn Places) {
+    a_waiting_job_ends_at_once(places).await;
+    a_running_job_gets_no_other_attempt(places).await;
+    an_ended_job_stays_as_it_is(places).await;
 }
 
-async fn a_waiting_job_ends_at_once(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn a_waiting_job_ends_at_once(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     let ready = bench.add(NewJob::new("[]")).await;
     let delayed = bench.add(NewJob::new("[]").with_delay_ms(10)).await;
     let other = bench.add(NewJob::new("[]")).await;
     for id in [ready, delayed] {
-        let cancelled = works(bench.task.cancel(id, &bench.rules, bench.now).await);
-        assert_eq!(cancelled, Some(Cancelled::Ended { noticed: false }));
+        let cancelled = works(bench.change(id, Change::Cancel).await);
+        assert_eq!(cancelled, Changed::Cancelled { noticed: false });
         let job = bench.get(id).await;
         assert_eq!((job.reason(), job.ended_at(), job.life.attempt), (Some(Reason::Cancelled), Some(bench.now), 0));
     }
@@ -30,7 +28,7 @@ async fn a_waiting_job_ends_at_once(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync))
     assert_eq!((claimed.jobs.len(), claimed.jobs[0].id, claimed.left), (1, other, Left::Nothing));
 }
 
-async fn a_running_job_gets_no_other_attempt(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+async fn a_running_job_gets_no_other_attempt(places: &dyn Places) {
     let ends = [
         (End::Outcome(Outcome::Retry(problem())), Status::Failure),
         (End::Outcome(Outcome::Cancelled), Status::Failure),
@@ -38,13 +36,13 @@ async fn a_running_job_gets_no_other_attempt(fresh: &(dyn Fn() -> Arc<dyn Store>
         (End::PutBack, Status::Failure),
         (End::Outcome(success()), Status::Success),
     ];
-    let bench = Bench::new(fresh, retries(9, 0)).await;
+    let bench = Bench::new(places, retries(9, 0)).await;
     for (end, status) in ends {
         let id = bench.add(NewJob::new("[]")).await;
         let job = bench.claim().await;
         for _ in 0..2 {
-            let cancelled = works(bench.task.cancel(id, &bench.rules, bench.now).await);
-            assert_eq!(cancelled, Some(Cancelled::Stopping(job.run)), "however often");
+            let cancelled = works(bench.change(id, Change::Cancel).await);
+            assert_eq!(cancelled, Changed::Stopping(job.run), "however often");
         }
         assert!(is_cancelling(&bench.get(id).await));
         let finished = works(bench.end(id, job.run, end).await);
@@ -54,11 +52,11 @@ async fn a_running_job_gets_no_other_attempt(fresh: &(dyn Fn() -> Arc<dyn Store>
     assert_eq!(bench.task.counts().waiting, 0);
 }
 
-async fn an_ended_job_stays_as_it_is(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn an_ended_job_stays_as_it_is(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     let id = bench.add(NewJob::new("[]")).await;
     bench.finish(&bench.claim().await, success()).await;
-    assert_refused(bench.task.cancel(id, &bench.rules, bench.now).await, "cancelling an ended job");
+    assert!(matches!(bench.change(id, Change::Cancel).await, Err(ChangeError::Ended { .. })));
     assert_eq!(bench.get(id).await.response(), Some("7"));
-    assert_eq!(works(bench.task.cancel(JobId(99), &bench.rules, bench.now).await), None);
+    assert!(matches!(bench.change(JobId(99), Change::Cancel).await, Err(ChangeError::UnknownJob { .. })));
 }

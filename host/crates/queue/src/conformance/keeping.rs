@@ -4,35 +4,39 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, Outcome, Status};
 
-use super::{Bench, problem, some, success, works};
-use crate::{JobLog, LogLevel, LogLine, LogSource, NewJob, Retention, Rules, Store};
+use super::{Bench, Places, problem, some, success, works};
+use crate::{JobLog, LogLevel, LogLine, LogSource, NewJob, Retention, Rules, Telling};
 
-pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    a_log_keeps_its_lines_in_order(fresh).await;
-    a_log_has_a_budget(fresh).await;
-    ended_jobs_are_kept_as_long_as_the_rules_say(fresh).await;
-    pruning_is_bounded_and_spares_what_is_to_be_told(fresh).await;
+pub(super) async fn all(places: &dyn Places) {
+    a_log_keeps_its_lines_in_order(places).await;
+    a_log_has_a_budget(places).await;
+    ended_jobs_are_kept_as_long_as_the_rules_say(places).await;
+    pruning_is_bounded_and_spares_what_is_to_be_told(places).await;
 }
 
-async fn a_log_keeps_its_lines_in_order(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn a_log_keeps_its_lines_in_order(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     let id = bench.add(NewJob::new("[]")).await;
-    assert_eq!(works(bench.task.logs(id).await), Some(Vec::new()));
+    assert_eq!(works(bench.task.history(id).await).map(|history| history.log), Some(Vec::new()));
     let sources = [LogSource::Stdout, LogSource::Stderr, LogSource::Log(LogLevel::Warn), LogSource::Host];
     let lines = sources.map(|source| LogLine { at: bench.now, source, text: "é\u{0}".to_owned() }).to_vec();
     for part in lines.chunks(2) {
         works(bench.task.append_log(id, part.to_vec()).await);
     }
-    assert_eq!(works(bench.task.logs(id).await), Some(lines.clone()));
+    assert_eq!(works(bench.task.history(id).await).map(|history| history.log), Some(lines.clone()));
     bench.finish(&bench.claim().await, success()).await;
     works(bench.task.append_log(id, lines[..1].to_vec()).await);
-    assert_eq!(some(works(bench.task.logs(id).await), "a log").len(), 5, "an ended job's log goes on");
+    assert_eq!(
+        some(works(bench.task.history(id).await).map(|history| history.log), "a log").len(),
+        5,
+        "an ended job's log goes on"
+    );
     works(bench.task.append_log(JobId(9), lines).await);
-    assert_eq!(works(bench.task.logs(JobId(9)).await), None, "a job that never was has none");
+    assert_eq!(works(bench.task.history(JobId(9)).await), None, "a job that never was has none");
 }
 
-async fn a_log_has_a_budget(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn a_log_has_a_budget(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     let id = bench.add(NewJob::new("[]")).await;
     let lines = (0..JobLog::GUEST_LINES + 9).map(|number| LogLine {
         at: bench.now,
@@ -45,12 +49,12 @@ async fn a_log_has_a_budget(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
         works(bench.task.append_log(id, part.to_vec()).await);
         expected.append(part.to_vec());
     }
-    assert_eq!(works(bench.task.logs(id).await), Some(expected.lines()));
+    assert_eq!(works(bench.task.history(id).await).map(|history| history.log), Some(expected.lines()));
 }
 
-async fn ended_jobs_are_kept_as_long_as_the_rules_say(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+async fn ended_jobs_are_kept_as_long_as_the_rules_say(places: &dyn Places) {
     let retention = Retention { success_ms: 100, failure_ms: 200 };
-    let mut bench = Bench::new(fresh, Rules { retention, ..Rules::default() }).await;
+    let mut bench = Bench::new(places, Rules { retention, ..Rules::default() }).await;
     let ids = bench.add_some(4).await;
     bench.finish(&bench.claim().await, success()).await;
     bench.finish(&bench.claim().await, Outcome::Reject(problem())).await;
@@ -60,7 +64,7 @@ async fn ended_jobs_are_kept_as_long_as_the_rules_say(fresh: &(dyn Fn() -> Arc<d
     bench.later(1);
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
     assert!(works(bench.task.get(ids[0]).await).is_none());
-    assert_eq!(works(bench.task.logs(ids[0]).await), None);
+    assert_eq!(works(bench.task.history(ids[0]).await).map(|history| history.log), None);
     bench.later(100);
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
     bench.later(1_000_000);
@@ -72,9 +76,9 @@ async fn ended_jobs_are_kept_as_long_as_the_rules_say(fresh: &(dyn Fn() -> Arc<d
     assert_eq!(bench.add(NewJob::new("[]").with_id(ids[0])).await, ids[0], "the id of a removed job is free");
 }
 
-async fn pruning_is_bounded_and_spares_what_is_to_be_told(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+async fn pruning_is_bounded_and_spares_what_is_to_be_told(places: &dyn Places) {
     let retention = Retention { success_ms: 0, failure_ms: 0 };
-    let mut bench = Bench::new(fresh, Rules { retention, success_handler: true, ..Rules::default() }).await;
+    let mut bench = Bench::new(places, Rules { retention, success_handler: true, ..Rules::default() }).await;
     bench.add_some(6).await;
     bench.finish(&bench.claim().await, success()).await;
     bench.rules = Arc::new(Rules { success_handler: false, ..(*bench.rules).clone() });
@@ -89,6 +93,6 @@ async fn pruning_is_bounded_and_spares_what_is_to_be_told(fresh: &(dyn Fn() -> A
     assert_eq!(pruned, [2, 2, 1, 0], "no more than asked for, and the job with a notice stays");
     let notice = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice");
     assert_eq!(bench.status(notice.id).await, Status::Success);
-    works(bench.task.finish_notice(notice.number, bench.now).await);
+    works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
 }

@@ -1,28 +1,26 @@
 //! The line: who is claimed when.
 
-use std::sync::Arc;
-
 use saggar_job::{JobId, Outcome, Timestamp};
 
-use super::{Bench, problem, retries, success, works};
-use crate::{End, Left, NewJob, Rules, Store};
+use super::{Bench, Places, problem, retries, success, works};
+use crate::{Change, End, Left, NewJob, Rules};
 
-pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    ready_jobs_come_in_order(fresh).await;
-    priority_goes_before_age(fresh).await;
-    a_delayed_job_comes_when_it_is_due(fresh).await;
-    places_are_taken_when_a_job_becomes_ready(fresh).await;
-    what_was_due_stays_due(fresh).await;
-    the_longest_delay_does_not_overflow(fresh).await;
-    many_due_at_once_all_come(fresh).await;
+pub(super) async fn all(places: &dyn Places) {
+    ready_jobs_come_in_order(places).await;
+    priority_goes_before_age(places).await;
+    a_delayed_job_comes_when_it_is_due(places).await;
+    places_are_taken_when_a_job_becomes_ready(places).await;
+    what_was_due_stays_due(places).await;
+    the_longest_delay_does_not_overflow(places).await;
+    many_due_at_once_all_come(places).await;
 }
 
 async fn ids(bench: &Bench, most: usize) -> Vec<JobId> {
     bench.claimed(most).await.jobs.iter().map(|job| job.id).collect()
 }
 
-async fn ready_jobs_come_in_order(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, Rules::default()).await;
+async fn ready_jobs_come_in_order(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules::default()).await;
     assert_eq!(bench.claimed(5).await.left, Left::Nothing);
     bench.add(NewJob::new("[]").with_id(JobId(9))).await;
     bench.add(NewJob::new("[]").with_id(JobId(4))).await;
@@ -38,16 +36,16 @@ async fn ready_jobs_come_in_order(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
     assert_eq!(bench.task.counts().first_ready_at, None);
 }
 
-async fn priority_goes_before_age(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn priority_goes_before_age(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     for priority in [0, i16::MIN, 5, i16::MAX, 5, 0] {
         bench.add(NewJob::new("[]").with_priority(priority)).await;
     }
     assert_eq!(ids(&bench, 99).await, [4, 3, 5, 1, 6, 2].map(JobId));
 }
 
-async fn a_delayed_job_comes_when_it_is_due(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, Rules::default()).await;
+async fn a_delayed_job_comes_when_it_is_due(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules::default()).await;
     let late = bench.add(NewJob::new("[]").with_delay_ms(200)).await;
     let early = bench.add(NewJob::new("[]").with_delay_ms(100)).await;
     assert_eq!(bench.claimed(9).await.left, Left::From(bench.now.plus_ms(100)));
@@ -62,8 +60,8 @@ async fn a_delayed_job_comes_when_it_is_due(fresh: &(dyn Fn() -> Arc<dyn Store> 
     assert_eq!(ids(&bench, 9).await, [late]);
 }
 
-async fn places_are_taken_when_a_job_becomes_ready(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, retries(1, 50)).await;
+async fn places_are_taken_when_a_job_becomes_ready(places: &dyn Places) {
+    let mut bench = Bench::new(places, retries(1, 50)).await;
     bench.add_some(2).await;
     let (retried, put_back) = (bench.claim().await, bench.claim().await);
     let delayed = bench.add(NewJob::new("[]").with_delay_ms(40)).await;
@@ -76,8 +74,8 @@ async fn places_are_taken_when_a_job_becomes_ready(fresh: &(dyn Fn() -> Arc<dyn 
     assert_eq!(ids(&bench, 99).await, due);
 }
 
-async fn what_was_due_stays_due(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, Rules::default()).await;
+async fn what_was_due_stays_due(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules::default()).await;
     let id = bench.add(NewJob::new("[]")).await;
     bench.now = Timestamp(bench.now.0 - 5_000);
     let job = bench.claim().await;
@@ -85,16 +83,16 @@ async fn what_was_due_stays_due(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
     bench.finish(&job, success()).await;
 }
 
-async fn the_longest_delay_does_not_overflow(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, Rules::default()).await;
+async fn the_longest_delay_does_not_overflow(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
     let id = bench.add(NewJob::new("[]").with_delay_ms(u64::MAX)).await;
     assert_eq!(ids(&bench, 9).await, []);
-    works(bench.task.cancel(id, &bench.rules, bench.now).await);
+    works(bench.change(id, Change::Cancel).await);
     assert_eq!(bench.claimed(1).await.left, Left::Nothing);
 }
 
-async fn many_due_at_once_all_come(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, Rules { size: 10_000, ..Rules::default() }).await;
+async fn many_due_at_once_all_come(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules { size: 10_000, ..Rules::default() }).await;
     works(bench.task.add(vec![NewJob::new("[]").with_delay_ms(10); 3_000], &bench.rules, bench.now).await);
     bench.later(10);
     let mut seen = Vec::new();

@@ -1,19 +1,17 @@
 //! Notices: written in the step that they tell of, taken in order, there until they are finished.
 
-use std::sync::Arc;
-
 use saggar_job::{JobId, Outcome, Reason, Status};
 
-use super::{Bench, problem, retries, some, success, works};
-use crate::{Cancelled, ClaimedNotice, End, Happened, Left, NewJob, NoticeNumber, Rules, Store, Told};
+use super::{Bench, Places, problem, retries, some, success, works};
+use crate::{Change, Changed, ClaimedNotice, End, Happened, Left, NewJob, NoticeNumber, Rules, Telling, Told};
 
-pub(super) async fn all(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    a_held_job_is_released_by_its_notice(fresh).await;
-    ends_leave_the_notices_that_are_wanted(fresh).await;
-    notices_come_in_order_and_once(fresh).await;
-    a_notice_can_be_put_off(fresh).await;
-    a_job_cancelled_while_held_is_told_in_order(fresh).await;
-    unknown_notices_do_nothing(fresh).await;
+pub(super) async fn all(places: &dyn Places) {
+    a_held_job_is_released_by_its_notice(places).await;
+    ends_leave_the_notices_that_are_wanted(places).await;
+    notices_come_in_order_and_once(places).await;
+    a_notice_can_be_put_off(places).await;
+    a_job_cancelled_while_held_is_told_in_order(places).await;
+    unknown_notices_do_nothing(places).await;
 }
 
 fn with_handlers() -> Rules {
@@ -25,11 +23,11 @@ async fn notice(bench: &Bench) -> ClaimedNotice {
 }
 
 async fn finish(bench: &Bench, notice: &ClaimedNotice) -> Told {
-    works(bench.task.finish_notice(notice.number, bench.now).await)
+    works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await)
 }
 
-async fn a_held_job_is_released_by_its_notice(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, with_handlers()).await;
+async fn a_held_job_is_released_by_its_notice(places: &dyn Places) {
+    let mut bench = Bench::new(places, with_handlers()).await;
     let id = bench.add(NewJob::new("[]")).await;
     let delayed = bench.add(NewJob::new("[]").with_delay_ms(30)).await;
     let counts = bench.task.counts();
@@ -48,19 +46,16 @@ async fn a_held_job_is_released_by_its_notice(fresh: &(dyn Fn() -> Arc<dyn Store
     assert_eq!((bench.task.counts().held, bench.task.counts().notices), (0, 0));
 }
 
-async fn ends_leave_the_notices_that_are_wanted(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
+async fn ends_leave_the_notices_that_are_wanted(places: &dyn Places) {
     for (success_handler, error_handler) in [(true, true), (true, false), (false, true), (false, false)] {
         let rules = Rules { add_handler: false, success_handler, error_handler, ..with_handlers() };
-        let bench = Bench::new(fresh, rules).await;
+        let bench = Bench::new(places, rules).await;
         bench.add_some(3).await;
         let finished = bench.finish(&bench.claim().await, success()).await;
         assert_eq!(finished.noticed, success_handler);
         let failed = bench.claim().await;
         assert!(!bench.finish(&failed, Outcome::Retry(problem())).await.noticed, "a retry is no end");
-        assert_eq!(
-            works(bench.task.cancel(JobId(3), &bench.rules, bench.now).await),
-            Some(Cancelled::Ended { noticed: error_handler })
-        );
+        assert_eq!(works(bench.change(JobId(3), Change::Cancel).await), Changed::Cancelled { noticed: error_handler });
         let failed = bench.claim().await;
         assert_eq!(bench.finish(&failed, Outcome::Trap(problem())).await.noticed, error_handler);
         let claimed = works(bench.task.claim_notices(9, bench.now).await);
@@ -78,8 +73,8 @@ async fn ends_leave_the_notices_that_are_wanted(fresh: &(dyn Fn() -> Arc<dyn Sto
     }
 }
 
-async fn notices_come_in_order_and_once(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, with_handlers()).await;
+async fn notices_come_in_order_and_once(places: &dyn Places) {
+    let bench = Bench::new(places, with_handlers()).await;
     bench.add_some(4).await;
     let claimed = works(bench.task.claim_notices(2, bench.now).await);
     assert_eq!(claimed.notices.iter().map(|notice| notice.id.0).collect::<Vec<_>>(), [1, 2]);
@@ -90,12 +85,12 @@ async fn notices_come_in_order_and_once(fresh: &(dyn Fn() -> Arc<dyn Store> + Sy
     assert_eq!(bench.task.counts().notices, 4, "but is pending until it is finished");
 }
 
-async fn a_notice_can_be_put_off(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let mut bench = Bench::new(fresh, with_handlers()).await;
+async fn a_notice_can_be_put_off(places: &dyn Places) {
+    let mut bench = Bench::new(places, with_handlers()).await;
     bench.add_some(2).await;
     let first = notice(&bench).await;
     let until = bench.now.plus_ms(50);
-    works(bench.task.put_off_notice(first.number, until).await);
+    works(bench.task.settle_notice(first.number, Telling::PutOff(until), bench.now).await);
     assert_eq!(finish(&bench, &notice(&bench).await).await.line, Left::Ready);
     let claimed = works(bench.task.claim_notices(9, bench.now).await);
     assert!(claimed.notices.is_empty() && claimed.left == Left::From(until));
@@ -103,16 +98,16 @@ async fn a_notice_can_be_put_off(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
     let again = notice(&bench).await;
     assert_eq!((again.number, again.id, again.tries), (first.number, first.id, 1));
     finish(&bench, &again).await;
-    works(bench.task.put_off_notice(first.number, bench.now).await);
+    works(bench.task.settle_notice(first.number, Telling::PutOff(bench.now), bench.now).await);
     assert!(works(bench.task.claim_notices(9, bench.now).await).notices.is_empty(), "a finished notice stays finished");
 }
 
-async fn a_job_cancelled_while_held_is_told_in_order(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, with_handlers()).await;
+async fn a_job_cancelled_while_held_is_told_in_order(places: &dyn Places) {
+    let bench = Bench::new(places, with_handlers()).await;
     let id = bench.add(NewJob::new("[]")).await;
     let added = notice(&bench).await;
-    let cancelled = works(bench.task.cancel(id, &bench.rules, bench.now).await);
-    assert_eq!(cancelled, Some(Cancelled::Ended { noticed: false }));
+    let cancelled = works(bench.change(id, Change::Cancel).await);
+    assert_eq!(cancelled, Changed::Cancelled { noticed: false });
     assert_eq!((bench.task.counts().held, bench.task.counts().notices), (0, 2));
     let claimed = works(bench.task.claim_notices(9, bench.now).await);
     assert!(claimed.notices.is_empty(), "the end is told after the adding");
@@ -129,10 +124,10 @@ async fn a_job_cancelled_while_held_is_told_in_order(fresh: &(dyn Fn() -> Arc<dy
     assert_eq!(bench.claim().await.id, job, "a job that is put back is not held again");
 }
 
-async fn unknown_notices_do_nothing(fresh: &(dyn Fn() -> Arc<dyn Store> + Sync)) {
-    let bench = Bench::new(fresh, with_handlers()).await;
-    let told = works(bench.task.finish_notice(NoticeNumber(7), bench.now).await);
+async fn unknown_notices_do_nothing(places: &dyn Places) {
+    let bench = Bench::new(places, with_handlers()).await;
+    let told = works(bench.task.settle_notice(NoticeNumber(7), Telling::Done, bench.now).await);
     assert_eq!(told, Told { line: Left::Nothing, noticed: false });
-    works(bench.task.put_off_notice(NoticeNumber(7), bench.now).await);
+    works(bench.task.settle_notice(NoticeNumber(7), Telling::PutOff(bench.now), bench.now).await);
     assert_eq!(bench.task.counts().notices, 0);
 }

@@ -2,18 +2,25 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use saggar_job::{JobId, TaskKey, Timestamp};
 
-use super::{Cancelled, Claimed, ClaimedNotices, Counts, Finish, Finished, NoticeNumber, Store, TaskStore, Told};
-use crate::{AddError, Job, LogLine, NewJob, Rules, StoreError};
+use super::{
+    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, NoticeNumber, Store, TaskStore, Telling,
+    Told,
+};
+use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
 mod ended;
 mod line;
+mod listing;
+mod names;
 mod outbox;
 mod record;
+mod register;
 mod shelf;
 
 use shelf::Shelf;
@@ -23,12 +30,27 @@ use shelf::Shelf;
 #[derive(Default)]
 pub struct MemoryStore {
     tasks: Mutex<HashMap<TaskKey, Arc<MemoryTask>>>,
+    /// The number of the last job added, over all tasks.
+    numbers: Arc<AtomicU64>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What a store that outlives its process would hold if the process died now: this one's jobs, in another store. This
+    /// one is empty afterwards. For the tests of stores that do outlive it.
+    #[cfg(any(test, feature = "conformance"))]
+    #[must_use]
+    pub fn die(&self) -> Self {
+        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, self.task(task.0.lock().die()))).collect();
+        Self { tasks: Mutex::new(tasks), numbers: Arc::clone(&self.numbers) }
+    }
+
+    fn task(&self, shelf: Shelf) -> Arc<MemoryTask> {
+        Arc::new(MemoryTask(Mutex::new(shelf), Arc::clone(&self.numbers)))
     }
 }
 
@@ -40,20 +62,33 @@ impl std::fmt::Debug for MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn open(&self, task: &TaskKey) -> Result<Arc<dyn TaskStore>, StoreError> {
-        let opened = Arc::clone(self.tasks.lock().entry(task.clone()).or_default());
+    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let opened = Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(Shelf::default())));
+        opened.0.lock().open(rules, now);
         Ok(opened)
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let is_asked_for =
+            |key: &TaskKey| key.tenant == query.tenant && query.task.as_ref().is_none_or(|task| *task == key.task);
+        let tasks = self
+            .tasks
+            .lock()
+            .iter()
+            .filter(|(key, _)| is_asked_for(key))
+            .map(|(key, task)| (key.clone(), Arc::clone(task)))
+            .collect();
+        Ok(listing::page(tasks, query))
     }
 }
 
-/// One task's shelf behind its lock.
-#[derive(Default)]
-struct MemoryTask(Mutex<Shelf>);
+/// One task's shelf behind its lock, with the numbers of all tasks.
+struct MemoryTask(Mutex<Shelf>, Arc<AtomicU64>);
 
 #[async_trait]
 impl TaskStore for MemoryTask {
-    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<JobId>, AddError> {
-        self.0.lock().add(jobs, rules, now)
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        self.0.lock().add(jobs, rules, now, &self.1)
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -70,34 +105,39 @@ impl TaskStore for MemoryTask {
         self.0.lock().finish(finish, claim_next, rules, now)
     }
 
-    async fn cancel(&self, id: JobId, rules: &Arc<Rules>, now: Timestamp) -> Result<Option<Cancelled>, StoreError> {
-        self.0.lock().cancel(id, rules, now)
+    async fn change(
+        &self,
+        id: JobId,
+        change: Change,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Changed, ChangeError> {
+        self.0.lock().change(id, change, rules, now)
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+        Ok(self.0.lock().set_paused(paused))
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         Ok(self.0.lock().get(id))
     }
 
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        Ok(self.0.lock().history(id))
+    }
+
     async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
         Ok(self.0.lock().claim_notices(most, now))
     }
 
-    async fn finish_notice(&self, number: NoticeNumber, now: Timestamp) -> Result<Told, StoreError> {
-        Ok(self.0.lock().finish_notice(number, now))
-    }
-
-    async fn put_off_notice(&self, number: NoticeNumber, until: Timestamp) -> Result<(), StoreError> {
-        self.0.lock().put_off_notice(number, until);
-        Ok(())
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+        Ok(self.0.lock().settle_notice(number, telling, now))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
         self.0.lock().append_log(id, lines);
         Ok(())
-    }
-
-    async fn logs(&self, id: JobId) -> Result<Option<Vec<LogLine>>, StoreError> {
-        Ok(self.0.lock().logs(id))
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Outcome, Reason, Status};
+use saggar_job::{Outcome, Reason, Status, Timestamp};
 
 use super::{AbandonedAttempt, TaskQueue};
+use crate::rates::Counted;
 use crate::{Claim, ClaimedJob, End, Finish, Finished, JobEventKind, Running, StoreError};
 
 /// Stands for a random number where it decides nothing, because there is no retry.
@@ -29,7 +30,7 @@ impl TaskQueue {
             if let Some(job) = claimed.jobs.pop() {
                 drop(attendant);
                 self.slots.ring_for(claimed.left);
-                return Ok(self.begin(job));
+                return Ok(self.begin(job, now));
             }
             attendant.sleep(ring, claimed.left, now).await;
         }
@@ -76,22 +77,22 @@ impl TaskQueue {
 
     async fn end(
         self: &Arc<Self>,
-        claim: Claim,
+        mut claim: Claim,
         end: End,
         claim_next: bool,
     ) -> Result<(Status, Option<Claim>), StoreError> {
         debug_assert!(Arc::ptr_eq(self, claim.running().task()), "a claim is finished in its own queue");
         let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.hub().chance() };
         let put_back = end == End::PutBack;
-        let progress = claim.running().close();
-        let finish = Finish { id: claim.id(), run: claim.run(), end, progress, chance };
+        let (progress, cost) = (claim.running().close(), claim.take_cost());
+        let finish = Finish { id: claim.id(), run: claim.run(), end, progress, cost, chance };
         let now = self.hub().now();
         match self.store.finish(finish, claim_next, &self.rules.load(), now).await {
             Ok(finished) => {
                 self.roster.leave(claim.running());
-                self.after_finish(claim.id(), put_back, &finished);
+                self.after_finish(claim.id(), put_back, &finished, now);
                 claim.settle();
-                Ok((finished.status, finished.next.map(|job| self.begin(job))))
+                Ok((finished.status, finished.next.map(|job| self.begin(job, now))))
             }
             Err(error) => {
                 if matches!(error, StoreError::Refused { .. }) {
@@ -104,24 +105,30 @@ impl TaskQueue {
     }
 
     /// Tells everybody concerned that an attempt has ended.
-    fn after_finish(&self, id: saggar_job::JobId, put_back: bool, finished: &Finished) {
+    fn after_finish(&self, id: saggar_job::JobId, put_back: bool, finished: &Finished, now: Timestamp) {
         if finished.noticed {
             self.lanes.ring();
         }
         self.slots.ring_for(finished.left);
+        if let Some(counted) = counted(finished.status, put_back) {
+            self.tally.count(counted, 1, now);
+        }
         if self.hub().has_listeners() {
             self.tell(id, kind_of(finished, put_back));
         }
         if matches!(finished.status, Status::Success | Status::Failure) {
             self.ended(id);
+        } else if self.is_closed() {
+            self.perhaps_quiet();
         }
     }
 
     /// Makes the claim of an attempt that the store has begun.
-    fn begin(self: &Arc<Self>, job: ClaimedJob) -> Claim {
+    fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp) -> Claim {
         let ClaimedJob { id, run, attempt, args, origin } = job;
         let running = Arc::new(Running::new(Arc::clone(self), id, run, attempt));
         self.roster.enter(&running);
+        self.tally.count(Counted::Started, 1, now);
         if self.hub().has_listeners() {
             self.tell(id, JobEventKind::Started { attempt });
         }
@@ -134,6 +141,9 @@ impl TaskQueue {
         let attempt = AbandonedAttempt { id: running.id(), run: running.run(), progress: running.close() };
         self.abandoned_attempts.put(attempt);
         self.slots.ring();
+        if self.is_closed() {
+            self.perhaps_quiet();
+        }
     }
 
     /// Ends the attempts whose claims were dropped.
@@ -141,12 +151,12 @@ impl TaskQueue {
         while let Some(attempt) = self.abandoned_attempts.look() {
             let AbandonedAttempt { id, run, progress } = attempt.clone();
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress, chance: self.hub().chance() };
+            let finish = Finish { id, run, end, progress, cost: None, chance: self.hub().chance() };
             let now = self.hub().now();
             match self.store.finish(finish, false, &self.rules.load_full(), now).await {
                 Ok(finished) => {
                     tracing::warn!(task = %self.key(), job = %id, "a claim was dropped; its attempt is ended as lost");
-                    self.after_finish(id, false, &finished);
+                    self.after_finish(id, false, &finished, now);
                 }
                 // Its finishing was dropped after it had been done, or another one picked it up.
                 Err(StoreError::Refused { .. }) => {}
@@ -155,6 +165,16 @@ impl TaskQueue {
             self.abandoned_attempts.remove(&attempt);
         }
         Ok(())
+    }
+}
+
+/// What the rates say of the end of an attempt.
+fn counted(status: Status, put_back: bool) -> Option<Counted> {
+    match status {
+        Status::Success => Some(Counted::Succeeded),
+        Status::Failure => Some(Counted::Failed),
+        _ if put_back => None,
+        _ => Some(Counted::Retried),
     }
 }
 

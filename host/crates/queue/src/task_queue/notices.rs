@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::TaskQueue;
-use crate::{Left, Notice, NoticeNumber, StoreError};
+use crate::{Left, Notice, NoticeNumber, StoreError, Telling};
 
 impl TaskQueue {
     /// Takes the oldest notice that can be taken; waits until there is one. Cancel-safe: dropping the future loses no
@@ -34,7 +34,7 @@ impl TaskQueue {
     ///
     /// Atomic. When the future is dropped before it answered, or the store failed, the notice may be told again.
     pub async fn notice_done(self: &Arc<Self>, notice: Notice) -> Result<(), StoreError> {
-        let told = self.store.finish_notice(notice.number(), self.hub().now()).await?;
+        let told = self.store.settle_notice(notice.number(), Telling::Done, self.hub().now()).await?;
         notice.settle();
         self.slots.ring_for(told.line);
         if told.noticed {
@@ -47,9 +47,10 @@ impl TaskQueue {
     /// Lets a notice be told again after `delay_ms` milliseconds, because its handler failed.
     pub async fn notice_put_off(self: &Arc<Self>, notice: Notice, delay_ms: u64) -> Result<(), StoreError> {
         let now = self.hub().now();
-        self.store.put_off_notice(notice.number(), now.plus_ms(delay_ms)).await?;
+        let until = now.plus_ms(delay_ms);
+        self.store.settle_notice(notice.number(), Telling::PutOff(until), now).await?;
         notice.settle();
-        self.lanes.ring_for(Left::after(delay_ms, now));
+        self.lanes.ring_for(Left::due_at(until, now));
         Ok(())
     }
 
@@ -61,7 +62,8 @@ impl TaskQueue {
 
     async fn pick_up_notices(&self) -> Result<(), StoreError> {
         while let Some(number) = self.abandoned_notices.look() {
-            self.store.put_off_notice(number, self.hub().now()).await?;
+            let now = self.hub().now();
+            self.store.settle_notice(number, Telling::PutOff(now), now).await?;
             self.abandoned_notices.remove(&number);
         }
         Ok(())

@@ -40,6 +40,10 @@ impl Roster {
         }
     }
 
+    pub(crate) fn has_running(&self) -> bool {
+        self.0.lock().values().any(|entry| matches!(entry, Entry::Running(_)))
+    }
+
     /// Gives the attempt its cancel signal. False if it is not here: then it gets the signal when it is entered; if it
     /// never will be, [`forget_cancel`](Self::forget_cancel).
     pub(crate) fn cancel(&self, id: JobId, run: Run) -> bool {

@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::poll;
-use saggar_job::{JobId, JobKey, Outcome, Reason, Status, TaskKey};
-use saggar_queue::{AddError, CancelError, NewJob, Rules, StoreError};
+use saggar_job::{Ending, JobId, JobKey, Outcome, Reason, RetryPolicy, Status, TaskKey};
+use saggar_queue::{AddError, ChangeError, NewJob, Rules, StoreError};
 
 use crate::{Bench, retries, retry, success};
 
@@ -62,8 +62,11 @@ async fn a_dropped_claim_ends_its_attempt_as_lost() {
     let again = idle.await.unwrap();
     assert_eq!((again.id(), again.attempt()), (id, 2));
     drop(again);
+    let last = bench.claim().await;
+    assert_eq!((last.id(), last.attempt()), (id, RetryPolicy::LOST_ATTEMPTS));
+    drop(last);
     let mut idle = pin!(bench.task.claim());
-    assert!(poll!(&mut idle).is_pending(), "there is no third attempt");
+    assert!(poll!(&mut idle).is_pending(), "there is no fourth attempt");
     let job = bench.task.wait(id).await.unwrap();
     assert_eq!((job.status(), job.reason(), job.progress.current), (Status::Failure, Some(Reason::Lost), 1));
 }
@@ -76,7 +79,8 @@ async fn a_busy_slot_picks_a_dropped_claim_up_too() {
     drop(bench.claim().await);
     let busy = bench.claim().await;
     bench.task.finish_and_claim(busy, success()).await.unwrap();
-    assert_eq!(bench.task.get(id).await.unwrap().unwrap().reason(), Some(Reason::Lost));
+    let history = bench.task.history(id).await.unwrap().unwrap();
+    assert_eq!((history.attempts[0].ending, history.log.len()), (Ending::Lost, 1));
 }
 
 #[tokio::test]
@@ -136,7 +140,7 @@ async fn a_waiting_job_that_is_cancelled_ends_at_once() {
     bench.task.cancel(id).await.unwrap();
     assert_eq!(ended.await.unwrap().reason(), Some(Reason::Cancelled));
     let again = bench.task.cancel(id).await.unwrap_err();
-    assert!(matches!(again, CancelError::Ended { .. }));
+    assert!(matches!(again, ChangeError::Ended { .. }));
     assert_eq!(again.code(), "ended");
     assert_eq!(bench.task.cancel(JobId(9)).await.unwrap_err().code(), "unknown-job");
 }
@@ -175,8 +179,8 @@ async fn an_unpolled_finish_counts_as_dropped() {
     drop(bench.task.finish(claim, success()));
     let mut idle = pin!(bench.task.claim());
     assert!(poll!(&mut idle).is_pending());
-    let job = bench.task.wait(id).await.unwrap();
-    assert_eq!(job.reason(), Some(Reason::Lost));
+    let history = bench.task.history(id).await.unwrap().unwrap();
+    assert_eq!(history.attempts[0].ending, Ending::Lost);
     let gone = StoreError::Refused { id, refusal: saggar_job::Refusal::Ended };
     assert_eq!(gone.code(), "refused");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use saggar_job::{Outcome, Status, SystemClock, TaskKey};
-use saggar_queue::{CancelError, MemoryStore, NewJob, Queue, Rules, TaskQueue};
+use saggar_queue::{ChangeError, MemoryStore, NewJob, Queue, Rules, TaskQueue};
 use tokio::task::JoinSet;
 
 use crate::{retries, retry, success};
@@ -62,7 +62,7 @@ async fn add(task: Arc<TaskQueue>, mut chance: fastrand::Rng) -> Vec<u64> {
         ids.push(id.0);
         match chance.u8(0..8) {
             0 => match task.cancel(id).await {
-                Ok(()) | Err(CancelError::Ended { .. }) => {}
+                Ok(()) | Err(ChangeError::Ended { .. }) => {}
                 Err(error) => panic!("{error}"),
             },
             1 => drop(task.get(id).await.unwrap().unwrap()),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, Outcome, Problem, Run, State, Status, TaskKey, Timestamp};
 use saggar_queue::{
-    AddError, Cancelled, End, Finish, Happened, MemoryStore, NewJob, NoticeNumber, Retention, Rules, Store, StoreError,
-    TaskStore,
+    AddError, Added, Change, ChangeError, Changed, End, Finish, Happened, Left, MemoryStore, NewJob, NoticeNumber,
+    Retention, Rules, Store, StoreError, TaskStore, Telling, Told,
 };
 
 use crate::retries;
@@ -46,6 +46,7 @@ struct Model {
     places: u64,
     now: u64,
     rules: Rules,
+    paused: bool,
 }
 
 impl Model {
@@ -55,6 +56,9 @@ impl Model {
 
     /// The first of the line, after those that are due have taken their places in it.
     fn first(&mut self) -> Option<u64> {
+        if self.paused {
+            return None;
+        }
         let mut due: Vec<_> = self.jobs.iter_mut().filter(|(_, job)| job.stands == Stands::Waits).collect();
         due.retain(|(_, job)| job.place.is_none() && job.run_at <= self.now);
         due.sort_by_key(|(_, job)| (job.run_at, job.entered));
@@ -93,10 +97,12 @@ impl Model {
             How::Succeed => false,
             How::PutBack => !cancelling,
             How::Retry => !cancelling && job.attempt < most,
+            // The death of a host is not the job's doing, but three are.
+            How::Lose => !cancelling && job.attempt < most.max(3),
             How::Reject => false,
         };
         if again {
-            job.run_at = if how == How::Retry { now + delay } else { now };
+            job.run_at = if matches!(how, How::Retry | How::Lose) { now + delay } else { now };
             job.attempt -= u32::from(how == How::PutBack);
             self.stand_in_line(id);
             return Status::Waiting;
@@ -110,6 +116,7 @@ impl Model {
 enum How {
     Succeed,
     Retry,
+    Lose,
     Reject,
     PutBack,
 }
@@ -120,6 +127,7 @@ impl How {
         match self {
             Self::Succeed => End::Outcome(Outcome::Success("7".into())),
             Self::Retry => End::Outcome(Outcome::Retry(problem())),
+            Self::Lose => End::Outcome(Outcome::Lost),
             Self::Reject => End::Outcome(Outcome::Reject(problem())),
             Self::PutBack => End::PutBack,
         }
@@ -162,8 +170,9 @@ async fn play(seed: u64) {
         retention: Retention { success_ms: chance.u64(0..50), failure_ms: chance.u64(0..50) },
         ..retries(chance.u32(0..3), chance.u64(0..20))
     };
-    let store = MemoryStore::new().open(&TaskKey::new("default", "history")).await.unwrap();
-    let model = Model { jobs: BTreeMap::new(), highest: 0, places: 0, now: 1_000, rules };
+    let key = TaskKey::new("default", "history");
+    let store = MemoryStore::new().open(&key, &Arc::new(rules.clone()), Timestamp(1_000)).await.unwrap();
+    let model = Model { jobs: BTreeMap::new(), highest: 0, places: 0, now: 1_000, rules, paused: false };
     let mut history = History { chance, model, store, taken: Vec::new() };
     for number in 0..STEPS {
         history.step().await;
@@ -181,14 +190,17 @@ impl History {
     }
 
     async fn step(&mut self) {
-        match self.chance.u8(0..16) {
+        match self.chance.u8(0..20) {
             0..4 => self.add().await,
             4..7 => self.claim().await,
             7..10 => self.finish().await,
             10 => self.cancel().await,
             11 | 12 => self.take_notice().await,
             13 => self.finish_notice().await,
-            14 => self.model.now += self.chance.u64(0..15),
+            14 | 15 => self.retry().await,
+            16 => self.delete().await,
+            17 => self.pause().await,
+            18 => self.model.now += self.chance.u64(0..15),
             _ => self.prune().await,
         }
     }
@@ -206,7 +218,7 @@ impl History {
         } else if self.model.jobs.contains_key(&given) {
             assert!(matches!(answer, Err(AddError::DuplicateId { .. })), "{answer:?}");
         } else {
-            assert_eq!(answer.unwrap(), [JobId(given)]);
+            assert_eq!(answer.unwrap(), [Added { id: JobId(given), is_new: true }]);
             let held = self.model.rules.add_handler;
             let run_at = self.model.now + delay_ms;
             let job = Expected {
@@ -244,11 +256,12 @@ impl History {
 
     /// Ends an attempt, running or not, under its own fence or the one before.
     async fn finish(&mut self) {
-        let how = [How::Succeed, How::Succeed, How::Retry, How::Reject, How::PutBack][self.chance.usize(0..5)];
+        let how =
+            [How::Succeed, How::Succeed, How::Retry, How::Reject, How::Lose, How::PutBack][self.chance.usize(0..6)];
         let Some(id) = self.any_job() else { return };
         let job = self.model.jobs[&id].clone();
         let run = job.run.saturating_sub(u64::from(self.chance.u8(0..5) == 0));
-        let finish = Finish { id: JobId(id), run: Run(run), end: how.end(), progress: None, chance: 0.5 };
+        let finish = Finish { id: JobId(id), run: Run(run), end: how.end(), progress: None, cost: None, chance: 0.5 };
         let answer = self.store.finish(finish, false, &self.rules(), self.now()).await;
         if matches!(job.stands, Stands::Runs { .. }) && run == job.run {
             assert_eq!(answer.unwrap().status, self.model.finish(id, how));
@@ -259,20 +272,20 @@ impl History {
 
     async fn cancel(&mut self) {
         let Some(id) = self.any_job() else { return };
-        let answer = self.store.cancel(JobId(id), &self.rules(), self.now()).await;
+        let answer = self.store.change(JobId(id), Change::Cancel, &self.rules(), self.now()).await;
         let job = self.model.jobs.get_mut(&id).unwrap();
         match job.stands {
             Stands::Held | Stands::Waits => {
                 let told_first = job.added_notice;
                 self.model.end(id, false);
                 let noticed = self.model.rules.error_handler && !told_first;
-                assert_eq!(answer.unwrap(), Some(Cancelled::Ended { noticed }));
+                assert_eq!(answer.unwrap(), Changed::Cancelled { noticed });
             }
             Stands::Runs { .. } => {
                 job.stands = Stands::Runs { cancelling: true };
-                assert_eq!(answer.unwrap(), Some(Cancelled::Stopping(Run(job.run))));
+                assert_eq!(answer.unwrap(), Changed::Stopping(Run(job.run)));
             }
-            _ => assert!(matches!(answer, Err(StoreError::Refused { .. })), "{answer:?}"),
+            _ => assert!(matches!(answer, Err(ChangeError::Ended { .. })), "{answer:?}"),
         }
     }
 
@@ -292,9 +305,10 @@ impl History {
         }
         let (number, id, added) = self.taken.swap_remove(self.chance.usize(0..self.taken.len()));
         if self.chance.u8(0..4) == 0 {
-            return self.store.put_off_notice(number, self.now()).await.unwrap();
+            self.settle(number, Telling::PutOff(self.now())).await;
+            return;
         }
-        self.store.finish_notice(number, self.now()).await.unwrap();
+        self.settle(number, Telling::Done).await;
         let job = self.model.jobs.get_mut(&id).unwrap();
         if added {
             job.added_notice = false;
@@ -320,6 +334,47 @@ impl History {
         });
         let pruned = self.store.prune(1_000, &self.rules(), self.now()).await.unwrap();
         assert_eq!(pruned, before - self.model.jobs.len());
+    }
+
+    async fn settle(&self, number: NoticeNumber, telling: Telling) -> Told {
+        self.store.settle_notice(number, telling, self.now()).await.unwrap()
+    }
+
+    async fn retry(&mut self) {
+        let Some(id) = self.any_job() else { return };
+        let answer = self.store.change(JobId(id), Change::Retry, &self.rules(), self.now()).await;
+        let (now, job) = (self.model.now, self.model.jobs.get_mut(&id).unwrap());
+        match job.stands {
+            Stands::Succeeded { .. } | Stands::Failed { .. } if job.added_notice || job.end_notice => {
+                assert!(matches!(answer, Err(ChangeError::Untold { .. })), "{answer:?}");
+            }
+            Stands::Succeeded { .. } | Stands::Failed { .. } => {
+                (job.attempt, job.run_at) = (0, now);
+                self.model.stand_in_line(id);
+                let left = if self.model.paused { Left::Nothing } else { Left::Ready };
+                assert_eq!(answer.unwrap(), Changed::Retried { left });
+            }
+            _ => assert!(matches!(answer, Err(ChangeError::NotEnded { .. })), "{answer:?}"),
+        }
+    }
+
+    async fn delete(&mut self) {
+        let Some(id) = self.any_job() else { return };
+        let answer = self.store.change(JobId(id), Change::Delete, &self.rules(), self.now()).await;
+        if matches!(self.model.jobs[&id].stands, Stands::Runs { .. }) {
+            assert!(matches!(answer, Err(ChangeError::Running { .. })), "{answer:?}");
+        } else {
+            assert_eq!(answer.unwrap(), Changed::Deleted);
+            self.model.jobs.remove(&id);
+            self.taken.retain(|(_, of, _)| *of != id);
+            assert!(self.store.get(JobId(id)).await.unwrap().is_none());
+        }
+    }
+
+    async fn pause(&mut self) {
+        self.model.paused = !self.model.paused && self.chance.u8(0..3) == 0;
+        self.store.set_paused(self.model.paused).await.unwrap();
+        assert_eq!(self.store.counts().paused, self.model.paused);
     }
 
     fn any_job(&mut self) -> Option<u64> {

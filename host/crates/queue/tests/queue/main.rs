@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
 
 mod attempts;
+mod changes;
 mod concurrency;
+#[cfg(feature = "conformance")]
+mod differential;
 mod events;
 mod history;
 mod looking;

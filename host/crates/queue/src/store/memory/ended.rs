@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use saggar_job::{JobId, Timestamp};
 
-/// Ended jobs of one kind.
+/// Ended jobs of one kind. A job that is retried or deleted leaves its entry behind, for whoever takes it to find stale:
+/// it costs a few bytes until the retention that it was made for is over.
 #[derive(Default)]
 pub(super) struct Ended {
     in_order: VecDeque<(Timestamp, JobId)>,
@@ -20,12 +21,12 @@ impl Ended {
         }
     }
 
-    /// Takes a job that ended at least `retention_ms` ago.
-    pub(super) fn take_due(&mut self, retention_ms: u64, now: Timestamp) -> Option<JobId> {
+    /// Takes a job that ended at least `retention_ms` ago, with the moment of that end.
+    pub(super) fn take_due(&mut self, retention_ms: u64, now: Timestamp) -> Option<(Timestamp, JobId)> {
         let is_due = |ended_at: Timestamp| ended_at.plus_ms(retention_ms) <= now;
         if self.late.first().is_some_and(|(ended_at, _)| is_due(*ended_at)) {
-            return self.late.pop_first().map(|(_, id)| id);
+            return self.late.pop_first();
         }
-        self.in_order.pop_front_if(|(ended_at, _)| is_due(*ended_at)).map(|(_, id)| id)
+        self.in_order.pop_front_if(|(ended_at, _)| is_due(*ended_at))
     }
 }

@@ -19,8 +19,9 @@ pub(super) struct Entry {
     pub(super) id: JobId,
     pub(super) about: About,
     pub(super) tries: u32,
-    /// Where it stands among the pending; none while it is taken.
-    pending: Option<Timestamp>,
+    /// The moment from which it can be taken.
+    from: Timestamp,
+    taken: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +31,12 @@ pub(super) enum About {
 }
 
 impl Outbox {
-    pub(super) fn put(&mut self, id: JobId, about: About) {
+    pub(super) fn put(&mut self, id: JobId, about: About) -> NoticeNumber {
         self.last_number += 1;
         let (number, from) = (NoticeNumber(self.last_number), Timestamp(0));
-        self.entries.insert(number, Entry { id, about, tries: 0, pending: Some(from) });
+        self.entries.insert(number, Entry { id, about, tries: 0, from, taken: false });
         self.pending.insert((from, number));
+        number
     }
 
     /// Takes the first notice whose time has come.
@@ -42,25 +44,34 @@ impl Outbox {
         let first = *self.pending.first().filter(|(from, _)| *from <= now)?;
         self.pending.remove(&first);
         let entry = self.entries.get_mut(&first.1)?;
-        entry.pending = None;
+        entry.taken = true;
         Some((first.1, *entry))
     }
 
     /// Gives back a notice that was taken.
     pub(super) fn put_off(&mut self, number: NoticeNumber, until: Timestamp) {
-        if let Some(entry) = self.entries.get_mut(&number).filter(|entry| entry.pending.is_none()) {
+        if let Some(entry) = self.entries.get_mut(&number).filter(|entry| entry.taken) {
             entry.tries = entry.tries.saturating_add(1);
-            entry.pending = Some(until);
+            (entry.from, entry.taken) = (until, false);
             self.pending.insert((until, number));
         }
     }
 
     pub(super) fn remove(&mut self, number: NoticeNumber) -> Option<Entry> {
         let entry = self.entries.remove(&number)?;
-        if let Some(from) = entry.pending {
-            self.pending.remove(&(from, number));
+        if !entry.taken {
+            self.pending.remove(&(entry.from, number));
         }
         Some(entry)
+    }
+
+    /// Gives back all that were taken, as the death of the process does.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(super) fn give_back_all(&mut self) {
+        for (number, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.taken) {
+            entry.taken = false;
+            self.pending.insert((entry.from, *number));
+        }
     }
 
     pub(super) fn left(&self, now: Timestamp) -> Left {

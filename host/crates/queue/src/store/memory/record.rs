@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Life, State, Timestamp};
+use saggar_job::{JobId, Life, State, TaskKey, Timestamp};
 
 use super::line::Spot;
-use crate::{Happened, Job, JobLog, Origin, Progress};
+use super::register::Slot;
+use crate::{Attempts, Happened, History, Job, JobLog, ListedJob, LogLine, NoticeNumber, Origin, Progress};
 
 pub(super) struct Record {
     pub(super) life: Life,
@@ -14,26 +15,38 @@ pub(super) struct Record {
     pub(super) added_at: Timestamp,
     /// Where it stands in the line.
     pub(super) spot: Spot,
+    /// Where it stands in the register.
+    pub(super) slot: Slot,
     /// Its notices that are not finished.
     pub(super) due: Due,
+    pub(super) attempts: Attempts,
+    // Most jobs have none of these.
     pub(super) origin: Option<Arc<Origin>>,
-    // Most jobs have neither of these.
+    pub(super) labels: Option<Box<Labels>>,
     pub(super) progress: Option<Box<Progress>>,
     pub(super) log: Option<Box<JobLog>>,
 }
 
-/// Which of a job's notices are not finished.
+/// What a job is known by besides its id.
+#[derive(Debug, Clone)]
+pub(super) struct Labels {
+    pub(super) key: Option<Arc<str>>,
+    pub(super) unique: Option<Arc<str>>,
+}
+
+/// Which of a job's notices are not finished. One of them is in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
-    Added,
-    End,
+    Added(NoticeNumber),
+    End(NoticeNumber),
     /// The end's comes after the adding's: the job was cancelled while it was held.
-    AddedThenEnd,
+    AddedThenEnd(NoticeNumber),
 }
 
 impl Record {
     pub(super) fn job(&self, id: JobId) -> Job {
+        let labels = self.labels.as_deref();
         Job {
             id,
             args: Arc::clone(&self.args),
@@ -41,7 +54,31 @@ impl Record {
             added_at: self.added_at,
             life: self.life.clone(),
             progress: self.progress.as_deref().cloned().unwrap_or_default(),
+            key: labels.and_then(|labels| labels.key.clone()),
+            unique: labels.and_then(|labels| labels.unique.clone()),
             origin: self.origin.clone(),
+        }
+    }
+
+    pub(super) fn listed(&self, task: &TaskKey, id: JobId) -> ListedJob {
+        let progress = self.progress.as_deref().cloned().unwrap_or_default();
+        ListedJob::new(task.clone(), id, &self.life, self.priority, self.added_at, progress)
+    }
+
+    pub(super) fn history(&self) -> History {
+        let log = self.log.as_ref().map(|log| log.lines()).unwrap_or_default();
+        History { log, attempts: self.attempts.records() }
+    }
+
+    pub(super) fn log(&mut self, line: LogLine) {
+        self.log.get_or_insert_default().append([line]);
+    }
+
+    /// When it ended, if it has.
+    pub(super) fn ended_at(&self) -> Option<Timestamp> {
+        match &self.life.state {
+            State::Success { ended_at, .. } | State::Failure { ended_at, .. } => Some(*ended_at),
+            State::Waiting { .. } | State::Running { .. } => None,
         }
     }
 

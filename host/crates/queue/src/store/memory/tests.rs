@@ -1,11 +1,16 @@
-//! The memory store under the suite of all stores.
+//! The memory store under the suite of all stores. As the oracle of the random histories it is compared with itself here,
+//! which shows that the histories can be played; `tests/queue/history.rs` holds it to a model of its own.
 
-use std::sync::Arc;
-
-use super::MemoryStore;
-use crate::conformance;
+use crate::conformance::{self, InMemory, differential};
 
 #[tokio::test]
 async fn keeps_the_contract_of_a_store() {
-    conformance::hold_to_contract(&|| Arc::new(MemoryStore::new())).await;
+    conformance::hold_to_contract(&InMemory).await;
+}
+
+#[tokio::test]
+async fn plays_random_histories() {
+    let plan = differential::Plan::histories(300);
+    differential::compare(&InMemory, &plan).await;
+    differential::compare(&InMemory, &plan.with_deaths()).await;
 }

@@ -1,0 +1,203 @@
+//! The steps of a history.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Timestamp};
+
+use super::{History, Taken};
+use crate::{
+    Change, Cost, End, Finish, LogLevel, LogLine, LogSource, NewJob, NoticeNumber, Progress, Retention, Rules, Telling,
+};
+
+/// The rules of a small, busy task.
+pub(super) fn any_rules(chance: &mut fastrand::Rng) -> Rules {
+    let retry = RetryPolicy {
+        retries: chance.u32(0..3),
+        delay_ms: chance.u64(0..20) * chance.u64(0..100),
+        backoff: [Backoff::Fixed, Backoff::Linear, Backoff::Exponential][chance.usize(0..3)],
+        max_delay_ms: 5_000,
+        jitter: 0.5,
+    };
+    Rules {
+        size: chance.usize(1..14),
+        retry,
+        add_handler: chance.u8(0..3) == 0,
+        success_handler: chance.bool(),
+        error_handler: chance.bool(),
+        retention: Retention { success_ms: chance.u64(0..60), failure_ms: chance.u64(0..60) },
+    }
+}
+
+/// What went wrong, in words that two stores share.
+fn said<T, E: Debug>(result: Result<T, E>) -> Result<T, String> {
+    result.map_err(|error| format!("{error:?}"))
+}
+
+impl History {
+    /// Plays one step on both sides.
+    pub(super) async fn step(&mut self) {
+        let task = self.chance.usize(0..super::TASKS.len());
+        match self.chance.u8(0..32) {
+            0..8 => self.add(task).await,
+            8..13 => self.claim(task).await,
+            13..19 => self.finish(task).await,
+            19..22 => self.change(task).await,
+            22..24 => self.claim_notices(task).await,
+            24..26 => self.settle_notice(task).await,
+            26 => self.log(task).await,
+            27 => self.pause(task).await,
+            28 => self.prune(task).await,
+            29 => self.rules[task] = Arc::new(any_rules(&mut self.chance)),
+            30 => self.now = Timestamp(self.now.0.saturating_sub(self.chance.u64(0..30))),
+            _ => {}
+        }
+        self.now = self.now.plus_ms(self.chance.u64(0..12));
+    }
+
+    fn any_job(&mut self) -> NewJob {
+        let chance = &mut self.chance;
+        let named = |chance: &mut fastrand::Rng, names: &[&str]| {
+            (chance.u8(0..4) == 0).then(|| chance.choice(names).map(|name| (*name).into())).flatten()
+        };
+        NewJob {
+            id: (chance.u8(0..5) == 0).then(|| JobId(chance.u64(0..25))),
+            delay_ms: chance.u64(0..2) * chance.u64(0..20),
+            run_at: (chance.u8(0..8) == 0).then(|| Timestamp(self.now.0.saturating_sub(5) + chance.u64(0..25))),
+            priority: chance.i16(-1..2),
+            key: named(chance, &["a", "b", "c"]),
+            unique: named(chance, &["f", "g"]),
+            trace_parent: named(chance, &["00-trace"]),
+            ..NewJob::new(format!("[{}]", chance.u8(0..9)))
+        }
+    }
+
+    async fn add(&mut self, task: usize) {
+        let most = if self.chance.u8(0..4) == 0 { 5 } else { 2 };
+        let jobs: Vec<_> = (0..self.chance.usize(0..most)).map(|_| self.any_job()).collect();
+        let (rules, now) = (&self.rules[task], self.now);
+        let expected = said(self.expected.tasks[task].add(jobs.clone(), rules, now).await);
+        let actual = said(self.actual.tasks[task].add(jobs.clone(), rules, now).await);
+        self.same(&expected, &actual, &format!("add {jobs:?}"));
+    }
+
+    async fn claim(&mut self, task: usize) {
+        let most = self.chance.usize(0..4);
+        let expected = said(self.expected.tasks[task].claim(most, self.now).await);
+        let actual = said(self.actual.tasks[task].claim(most, self.now).await);
+        self.same(&expected, &actual, &format!("claim {most}"));
+    }
+
+    fn any_end(&mut self) -> End {
+        let problem =
+            || Problem { details: Some("[1]".to_owned()), ..Problem::new("odd", "it is odd, and \u{e9} or '%'") };
+        let outcome = match self.chance.u8(0..14) {
+            0..4 => Outcome::Success("{\"a\":\"é\"}".into()),
+            4..7 => Outcome::Retry(problem()),
+            7 => Outcome::RetryAfter(problem(), self.chance.u64(0..30)),
+            8 => Outcome::Reject(problem()),
+            9 => Outcome::Trap(problem()),
+            10 => Outcome::Timeout(problem()),
+            11 => Outcome::Lost,
+            12 => Outcome::Cancelled,
+            _ => return End::PutBack,
+        };
+        End::Outcome(outcome)
+    }
+
+    /// Ends an attempt, running or not, under its own fence or the one before.
+    async fn finish(&mut self, task: usize) {
+        let mut id = self.any_id(task);
+        // Most attempts to finish something should find something to finish.
+        for _ in 0..8 {
+            let job = super::works(self.expected.tasks[task].get(id).await);
+            if job.is_some_and(|job| matches!(job.life.state, State::Running { .. })) {
+                break;
+            }
+            id = self.any_id(task);
+        }
+        let run = super::works(self.expected.tasks[task].get(id).await).map_or(Run(0), |job| job.life.run);
+        let stale = u64::from(self.chance.u8(0..6) == 0);
+        let message = ["half", "", "é"][self.chance.usize(0..3)].to_owned();
+        let progress = Progress { current: self.chance.u64(0..9), total: u64::MAX, message };
+        let cost = Cost {
+            digest: ["aa", "bb"][self.chance.usize(0..2)].into(),
+            cpu: Duration::from_nanos(self.chance.u64(0..1 << 40)),
+            peak_memory: self.chance.u64(0..1 << 40),
+            fresh: self.chance.bool(),
+        };
+        let finish = Finish {
+            id,
+            run: Run(run.0.saturating_sub(stale)),
+            end: self.any_end(),
+            progress: self.chance.bool().then_some(progress),
+            cost: self.chance.bool().then_some(cost),
+            chance: self.chance.f64(),
+        };
+        let (rules, now, next) = (&self.rules[task], self.now, self.chance.bool());
+        let expected = said(self.expected.tasks[task].finish(finish.clone(), next, rules, now).await);
+        let actual = said(self.actual.tasks[task].finish(finish.clone(), next, rules, now).await);
+        self.same(&expected, &actual, &format!("{finish:?}, claiming the next: {next}"));
+    }
+
+    async fn change(&mut self, task: usize) {
+        let id = self.any_id(task);
+        let change = [Change::Cancel, Change::Cancel, Change::Retry, Change::Retry, Change::Delete];
+        let change = change[self.chance.usize(0..change.len())];
+        let (rules, now) = (&self.rules[task], self.now);
+        let expected = said(self.expected.tasks[task].change(id, change, rules, now).await);
+        let actual = said(self.actual.tasks[task].change(id, change, rules, now).await);
+        self.same(&expected, &actual, &format!("{change:?} {id}"));
+    }
+
+    async fn claim_notices(&mut self, task: usize) {
+        let most = self.chance.usize(0..3);
+        let mut expected = super::works(self.expected.tasks[task].claim_notices(most, self.now).await);
+        let mut actual = super::works(self.actual.tasks[task].claim_notices(most, self.now).await);
+        for (expected, actual) in expected.notices.iter().zip(&mut actual.notices) {
+            self.taken.push(Taken { task, numbers: (expected.number, actual.number) });
+            actual.number = expected.number;
+        }
+        expected.notices.shrink_to_fit();
+        self.same(&expected, &actual, &format!("take {most} notices"));
+    }
+
+    /// Settles a notice that was taken, now or once, or never was.
+    async fn settle_notice(&mut self, task: usize) {
+        let unknown = Taken { task, numbers: (NoticeNumber(u64::MAX >> 1), NoticeNumber(u64::MAX >> 1)) };
+        let taken = self.chance.choice(&self.taken).copied().unwrap_or(unknown);
+        let until = Timestamp(self.now.0.saturating_sub(3) + self.chance.u64(0..20));
+        let telling = if self.chance.u8(0..3) == 0 { Telling::PutOff(until) } else { Telling::Done };
+        let Taken { task, numbers } = taken;
+        let expected = said(self.expected.tasks[task].settle_notice(numbers.0, telling, self.now).await);
+        let actual = said(self.actual.tasks[task].settle_notice(numbers.1, telling, self.now).await);
+        self.same(&expected, &actual, &format!("settle {numbers:?} as {telling:?}"));
+    }
+
+    async fn log(&mut self, task: usize) {
+        let id = self.any_id(task);
+        let source = [LogSource::Host, LogSource::Stdout, LogSource::Stderr, LogSource::Log(LogLevel::Debug)];
+        let source = source[self.chance.usize(0..source.len())];
+        let count = if self.chance.u8(0..20) == 0 { 600 } else { self.chance.usize(0..3) };
+        let lines = vec![LogLine { at: self.now, source, text: "a line\u{0}é".to_owned() }; count];
+        let expected = said(self.expected.tasks[task].append_log(id, lines.clone()).await);
+        let actual = said(self.actual.tasks[task].append_log(id, lines).await);
+        self.same(&expected, &actual, &format!("append {count} lines to the log of {id}"));
+    }
+
+    async fn pause(&mut self, task: usize) {
+        let paused = self.chance.u8(0..3) == 0;
+        let expected = said(self.expected.tasks[task].set_paused(paused).await);
+        let actual = said(self.actual.tasks[task].set_paused(paused).await);
+        self.same(&expected, &actual, &format!("paused: {paused}"));
+    }
+
+    async fn prune(&mut self, task: usize) {
+        let most = self.chance.usize(0..4);
+        let (rules, now) = (&self.rules[task], self.now);
+        let expected = said(self.expected.tasks[task].prune(most, rules, now).await);
+        let actual = said(self.actual.tasks[task].prune(most, rules, now).await);
+        self.same(&expected, &actual, &format!("prune {most}"));
+    }
+}

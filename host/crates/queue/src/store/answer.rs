@@ -1,0 +1,190 @@
+//! What a store's steps take and answer.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, Outcome, Reason, Run, Status, Timestamp};
+
+use crate::{AttemptRecord, Cost, Happened, LogLine, Origin, Progress};
+
+/// What waits in a line that nobody has claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing that could be claimed, ever, without another step before it.
+    Nothing,
+    /// Something that can be claimed now.
+    Ready,
+    /// Nothing now; something from this moment on.
+    From(Timestamp),
+}
+
+impl Left {
+    /// What is left at `now` when something can be claimed from `due_at` on.
+    pub(crate) fn due_at(due_at: Timestamp, now: Timestamp) -> Self {
+        if due_at <= now { Self::Ready } else { Self::From(due_at) }
+    }
+}
+
+/// Which job an added one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Added {
+    /// Its number.
+    pub id: JobId,
+    /// Whether it was added now; else it was there already, under the same key or fingerprint.
+    pub is_new: bool,
+}
+
+/// The attempts that a claim began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Theirs.
+    pub jobs: Vec<ClaimedJob>,
+    /// What waits behind them.
+    pub left: Left,
+}
+
+/// An attempt that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedJob {
+    /// The job.
+    pub id: JobId,
+    /// The attempt's fence.
+    pub run: Run,
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// The job's arguments.
+    pub args: Arc<str>,
+    /// Where the job comes from.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// How an attempt is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It ended.
+    Outcome(Outcome),
+    /// It is undone.
+    PutBack,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// The job.
+    pub id: JobId,
+    /// The attempt's fence.
+    pub run: Run,
+    /// How it ended.
+    pub end: End,
+    /// The attempt's last progress, to be kept with the job; none keeps what was there.
+    pub progress: Option<Progress>,
+    /// What it cost, if that is known.
+    pub cost: Option<Cost>,
+    /// A random number from 0 up to 1, for the jitter of a retry.
+    pub chance: f64,
+}
+
+/// What came of the end of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Where the job stands now.
+    pub status: Status,
+    /// When it goes on, if it waits.
+    pub run_at: Option<Timestamp>,
+    /// In which way it failed, if it did.
+    pub reason: Option<Reason>,
+    /// Whether a notice was left that can be taken now.
+    pub noticed: bool,
+    /// The attempt that was begun in the same step.
+    pub next: Option<ClaimedJob>,
+    /// What waits behind that one.
+    pub left: Left,
+}
+
+/// What is kept of what a job did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// Its log, oldest line first, with what was dropped as its last line.
+    pub log: Vec<LogLine>,
+    /// The records of its attempts that are over, oldest first; of very many, the first and the latest.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// A notice's number within its task; grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NoticeNumber(pub u64);
+
+/// The notices that were taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedNotices {
+    /// They.
+    pub notices: Vec<ClaimedNotice>,
+    /// What waits behind them.
+    pub left: Left,
+}
+
+/// A notice that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedNotice {
+    /// Its number.
+    pub number: NoticeNumber,
+    /// The job that it is about.
+    pub id: JobId,
+    /// What happened to the job.
+    pub happened: Happened,
+    /// How many attempts of the job have begun.
+    pub attempt: u32,
+    /// How often the notice was put off.
+    pub tries: u32,
+    /// Where the job comes from.
+    pub origin: Option<Arc<Origin>>,
+}
+
+/// How the telling of a notice went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// Its handler was told, or never will be.
+    Done,
+    /// It is to be told again, not before this moment.
+    PutOff(Timestamp),
+}
+
+/// What came of a notice's settling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// What waits in the line of jobs now.
+    pub line: Left,
+    /// Whether a notice of the same job had to wait for this one, and can be taken now.
+    pub noticed: bool,
+}
+
+/// How many jobs stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Jobs that wait, delayed and held ones included.
+    pub waiting: usize,
+    /// Of these, those whose time has not come (or whose coming nobody has noticed yet).
+    pub delayed: usize,
+    /// Of the waiting ones, those held for their add handler.
+    pub held: usize,
+    /// Jobs of which an attempt runs.
+    pub running: usize,
+    /// Jobs kept that ended well.
+    pub success: usize,
+    /// Jobs kept that ended otherwise.
+    pub failure: usize,
+    /// Notices that are not finished.
+    pub notices: usize,
+    /// Jobs ever added; only grows.
+    pub added: u64,
+    /// Whether the task is paused.
+    pub paused: bool,
+    /// Since when the first job of the line has been ready: how long jobs wait for a slot.
+    pub first_ready_at: Option<Timestamp>,
+}
+
+impl Counts {
+    /// Whether nothing waits, runs or is to be told.
+    pub fn is_idle(&self) -> bool {
+        self.waiting == 0 && self.running == 0 && self.notices == 0
+    }
+}

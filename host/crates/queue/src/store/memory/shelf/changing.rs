@@ -1,0 +1,126 @@
+//! Changing jobs from outside their attempts, and removing them.
+
+use std::collections::hash_map::Entry;
+
+use saggar_job::{JobId, State, Status, Step, Timestamp};
+
+use super::super::line::Spot;
+use super::super::record::{Due, Record};
+use super::{Shelf, go, step};
+use crate::{Change, ChangeError, Changed, Left, LogLine, Retention, Rules};
+
+impl Shelf {
+    pub(in super::super) fn change(
+        &mut self,
+        id: JobId,
+        change: Change,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Changed, ChangeError> {
+        match change {
+            Change::Cancel => self.cancel(id, rules, now),
+            Change::Retry => self.retry(id, now),
+            Change::Delete => self.delete(id),
+        }
+    }
+
+    fn cancel(&mut self, id: JobId, rules: &Rules, now: Timestamp) -> Result<Changed, ChangeError> {
+        let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
+        let held = matches!(record.life.state, State::Waiting { held: true, .. });
+        record.life = step(&record.life, Step::Cancel, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
+        if let State::Running { run, .. } = record.life.state {
+            return Ok(Changed::Stopping(run));
+        }
+        self.line.leave(record.spot, record.priority);
+        record.spot = Spot::Nowhere;
+        self.held -= usize::from(held);
+        go(&mut self.standing, &mut self.register, record, Status::Waiting);
+        Ok(Changed::Cancelled { noticed: self.ends.keep(id, record, &mut self.names, rules) })
+    }
+
+    fn retry(&mut self, id: JobId, now: Timestamp) -> Result<Changed, ChangeError> {
+        let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
+        let life = step(&record.life, Step::Retry, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
+        if record.due != Due::Nothing {
+            return Err(ChangeError::Untold { id });
+        }
+        if let Some(labels) = &record.labels {
+            if let Some(other) = self.names.holder(labels) {
+                return Err(ChangeError::NotUnique { id, other });
+            }
+            self.names.enter(id, labels);
+        }
+        let before = std::mem::replace(&mut record.life, life);
+        record.log(LogLine::retried(now));
+        record.spot = self.line.enter(id, record.priority, now, now);
+        go(&mut self.standing, &mut self.register, record, before.state.status());
+        Ok(Changed::Retried { left: self.left() })
+    }
+
+    fn delete(&mut self, id: JobId) -> Result<Changed, ChangeError> {
+        let record = self.records.get(&id).ok_or(ChangeError::UnknownJob { id })?;
+        match record.life.state {
+            State::Running { .. } => return Err(ChangeError::Running { id }),
+            State::Waiting { held, .. } => self.held -= usize::from(held),
+            State::Success { .. } | State::Failure { .. } => {}
+        }
+        self.line.leave(record.spot, record.priority);
+        match record.due {
+            Due::Nothing => {}
+            Due::Added(number) | Due::End(number) => drop(self.ends.outbox.remove(number)),
+            Due::AddedThenEnd(number) => {
+                self.ends.outbox.remove(number);
+                self.ends.parked -= 1;
+            }
+        }
+        if let Some(record) = self.records.remove(&id) {
+            self.forget(id, &record);
+        }
+        Ok(Changed::Deleted)
+    }
+
+    pub(in super::super) fn set_paused(&mut self, paused: bool) -> Left {
+        self.paused = paused;
+        self.left()
+    }
+
+    pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> usize {
+        let Retention { success_ms, failure_ms } = rules.retention;
+        let mut pruned = 0;
+        while pruned < most {
+            let is_over = if let Some(due) = self.ends.kept_success.take_due(success_ms, now) {
+                self.remove_over(due, Status::Success)
+            } else if let Some(due) = self.ends.kept_failure.take_due(failure_ms, now) {
+                self.remove_over(due, Status::Failure)
+            } else {
+                return pruned;
+            };
+            pruned += usize::from(is_over);
+        }
+        pruned
+    }
+
+    /// Removes the job of an entry for retention. False if it is elsewhere by now: it may have been retried or deleted
+    /// since, and even ended again.
+    fn remove_over(&mut self, (ended_at, id): (Timestamp, JobId), status: Status) -> bool {
+        let Entry::Occupied(entry) = self.records.entry(id) else { return false };
+        let record = entry.get();
+        let is_same = record.ended_at() == Some(ended_at) && record.life.state.status() == status;
+        if !is_same || record.due != Due::Nothing {
+            return false;
+        }
+        let record = entry.remove();
+        self.forget(id, &record);
+        true
+    }
+
+    /// Lets go of all that pointed to a record.
+    fn forget(&mut self, id: JobId, record: &Record) {
+        let status = record.life.state.status();
+        self.standing[status as usize] -= 1;
+        self.register.leave(record.slot, status);
+        if let Some(labels) = &record.labels {
+            self.names.leave(id, labels);
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! The store in a SQLite file: the durable default of a host.
+//!
+//! One thread writes (`writer`), many steps to a commit; another waits for the disk (`sync`), a third keeps the WAL short
+//! (`checkpoint`), a few read (`reader`, `listing`). What the writer has in its hands of a task is its `shelf`, with the first
+//! jobs of its `line`; all else is in the file, whose tables `schema/*.sql` explain. Since one host has the file to itself
+//! (`lock`), what the writer remembers is true.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use saggar_job::{JobId, TaskKey, Timestamp};
+
+use super::{
+    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, NoticeNumber, Store, TaskStore, Telling,
+    Told,
+};
+use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
+
+mod backup;
+mod checkpoint;
+mod connect;
+mod details;
+mod ended;
+mod error;
+mod failure;
+mod handed;
+mod ledger;
+mod line;
+mod listing;
+mod lock;
+mod number;
+mod reader;
+mod record;
+mod schema;
+mod shared;
+mod shelf;
+mod statements;
+mod sync;
+mod workshop;
+mod writer;
+
+pub use error::SqliteError;
+
+use checkpoint::Checkpoints;
+use failure::Failure;
+use handed::Handed;
+use lock::{HostLock, beside};
+use reader::Readers;
+use shared::{Registry, Shared};
+use sync::Syncer;
+use workshop::Workshop;
+use writer::{Desktop, Inbox, Writer};
+
+/// What an answered step survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A power cut.
+    #[default]
+    Full,
+    /// The death of the process, however it dies. After a power cut the last moments may be missing, whole and in order.
+    Normal,
+}
+
+/// Where and how a store is to be opened.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    path: PathBuf,
+    durability: Durability,
+    most_bytes: Option<u64>,
+}
+
+impl SqliteOptions {
+    /// The file at `path`, which is made if it is not there (its directory is not), with full durability.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), durability: Durability::Full, most_bytes: None }
+    }
+
+    /// The same with another durability.
+    #[must_use]
+    pub fn with_durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// The same, with a database that grows to no more than `bytes`, as if the disk were full then. The WAL beside it is not
+    /// counted.
+    #[must_use]
+    pub fn with_most_bytes(self, bytes: u64) -> Self {
+        Self { most_bytes: Some(bytes), ..self }
+    }
+}
+
+/// A store in a SQLite file. When it and all that was opened from it are dropped, the file is closed; that waits for steps
+/// under way.
+///
+/// When a write fails (not: when the disk is full), nobody knows any more what is on the disk. Then the store has failed: every
+/// later step answers an error that says so, and [`failed`](Self::failed) answers, for the host to stop.
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    writer: Option<Writer>,
+    readers: Option<Readers>,
+    registry: Arc<Registry>,
+    failure: Arc<Failure>,
+    syncer: Option<Arc<Syncer>>,
+    reading: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
+    /// The last thing to go.
+    _lock: HostLock,
+}
+
+impl SqliteStore {
+    /// Opens a store: looks for damage, brings an older file up to date, finds what a dead process left. Blocks for as long
+    /// as that takes, up to two seconds or so for a large file.
+    ///
+    /// # Errors
+    ///
+    /// If another host works on the file, if it is none of ours, newer than we are, or damaged, or cannot be opened.
+    pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
+        connect::check_library()?;
+        let path = connect::resolve(&options.path)?;
+        let lock = HostLock::take(&path)?;
+        let mut db = prepare(&path, options)?;
+        let failure = Arc::new(Failure::default());
+        let registry = Arc::new(Registry::default());
+        let (writer, inbox) = Writer::new();
+        let mut threads = Vec::new();
+        let mut syncer = None;
+        if options.durability == Durability::Full {
+            let wal = beside(&path, "-wal");
+            let wal = File::open(&wal).map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
+            let shared = Arc::new(Syncer::new(Arc::clone(&failure)));
+            syncer = Some(Arc::clone(&shared));
+            threads.push(spawn(&path, "saggar-sync", move || shared.run(&wal))?);
+        }
+        let watched = Checkpoints::new(&mut db);
+        let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(&path, source))?;
+        let own = connect::for_writing(&path, true)?;
+        threads.push(spawn(&path, "saggar-checkpoint", move || checkpoint::attend(&own, &woken, &through))?);
+        let (readers, reading) = Readers::start(&path, syncer.clone())?;
+        let writing = Writing { failure: Arc::clone(&failure), syncer: syncer.clone(), checkpoints };
+        threads.push(write(&path, db, Arc::clone(&registry), inbox, writing)?);
+        let (writer, readers) = (Some(writer), Some(readers));
+        let inner = Inner { path, writer, readers, registry, failure, syncer, reading, threads, _lock: lock };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Copies the store as it is at one moment to the file `to`, which must not be there, while it goes on. The copy is a
+    /// store like this one. What runs is lost in it, as after a crash.
+    ///
+    /// When the future is dropped, the copy is finished all the same.
+    ///
+    /// # Errors
+    ///
+    /// If there is a file already, or it cannot be written; then there is none afterwards.
+    pub async fn backup(&self, to: &Path) -> Result<(), SqliteError> {
+        let (from, to) = (self.inner.path.clone(), to.to_owned());
+        let copied = tokio::task::spawn_blocking(move || backup::copy(&from, &to)).await;
+        copied.unwrap_or(Err(SqliteError::Closed))
+    }
+
+    /// Copies the store in the file `from` like [`backup`](Self::backup), whoever works on it. Blocks until it is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`backup`](Self::backup), or if there is no store at `from`.
+    pub fn copy(from: &Path, to: &Path) -> Result<(), SqliteError> {
+        connect::check_library()?;
+        backup::copy(&connect::resolve(from)?, to)
+    }
+
+    /// Waits until the store has failed, and answers why. Cancel-safe.
+    pub async fn failed(&self) -> SqliteError {
+        self.inner.failure.failed().await
+    }
+}
+
+/// Opens the file for the writer and makes it fit to work on.
+fn prepare(path: &Path, options: &SqliteOptions) -> Result<Connection, SqliteError> {
+    let db = connect::for_writing(path, true)?;
+    if schema::version_of(&db, path)? > 0 && !connect::quick_check(&db, path)? {
+        tracing::warn!(path = %path.display(), "the job store is large; only a part of it was checked for damage");
+    }
+    schema::migrate(&db, path)?;
+    let set = || {
+        // Commits do not wait for the disk; `sync` does, for them.
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        if let Some(bytes) = options.most_bytes {
+            let page_size: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size;
+            db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        }
+        Ok(())
+    };
+    set().map_err(|source| connect::not_opened(path, source))?;
+    // So that a file that was just made is found again after a power cut.
+    if let Some(directory) = path.parent() {
+        let synced = File::open(directory).and_then(|directory| directory.sync_all());
+        synced.map_err(|source| SqliteError::Path { path: directory.to_owned(), source: Arc::new(source) })?;
+    }
+    Ok(db)
+}
+
+struct Writing {
+    failure: Arc<Failure>,
+    syncer: Option<Arc<Syncer>>,
+    checkpoints: Checkpoints,
+}
+
+/// Starts the writer, and waits until it has read what it needs.
+fn write(
+    path: &Path,
+    db: Connection,
+    registry: Arc<Registry>,
+    inbox: Inbox,
+    writing: Writing,
+) -> Result<JoinHandle<()>, SqliteError> {
+    let (loaded, wait) = mpsc::sync_channel(1);
+    let Writing { failure, syncer, checkpoints } = writing;
+    let thread = spawn(path, "saggar-write", move || {
+        match Workshop::load(&db, registry) {
+            Err(error) => drop(loaded.send(Err(error))),
+            Ok(workshop) => {
+                drop(loaded.send(Ok(())));
+                Desktop { workshop, checkpoints, failure, syncer }.run(inbox);
+            }
+        }
+        // The last one to close the file brings the WAL over; that it cannot be done is seen at the next start.
+        if let Err((_, error)) = db.close() {
+            tracing::warn!(%error, "the job store could not be closed");
+        }
+    })?;
+    match wait.recv() {
+        Ok(Ok(())) => Ok(thread),
+        Ok(Err(error)) => Err(connect::not_opened(path, error)),
+        Err(_) => Err(SqliteError::Closed),
+    }
+}
+
+fn spawn(path: &Path, name: &str, life: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, SqliteError> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(life);
+    thread.map_err(|source| SqliteError::Path { path: path.to_owned(), source: Arc::new(source) })
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn writer(&self) -> Result<&Writer, SqliteError> {
+        self.writer.as_ref().ok_or(SqliteError::Closed)
+    }
+
+    fn readers(&self) -> Result<&Readers, SqliteError> {
+        self.failure.check()?;
+        self.readers.as_ref().ok_or(SqliteError::Closed)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The readers go first: the last to close the file brings the WAL over, which they cannot. Then the writer, which was
+        // started last; it may have answers for the syncer, which was started first.
+        self.readers = None;
+        join(self.reading.drain(..));
+        self.writer = None;
+        join(self.threads.drain(1..).rev());
+        if let Some(syncer) = &self.syncer {
+            syncer.close();
+        }
+        join(self.threads.drain(..));
+    }
+}
+
+fn join(threads: impl Iterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the job store had panicked");
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let (task, rules) = (task.clone(), Arc::clone(rules));
+        let step = move |workshop: &mut Workshop<'_>| workshop.open(&task, &rules, now).map(Ok::<_, StoreError>);
+        let shared = self.inner.writer()?.ask(step).await?;
+        Ok(Arc::new(SqliteTask { shared, store: Arc::clone(&self.inner) }))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let tasks = self.inner.registry.find(&query.tenant, query.task.as_deref());
+        let query = query.clone();
+        Ok(self.inner.readers()?.look(move |db| listing::page(db, tasks, &query)).await?)
+    }
+}
+
+/// One task of the file.
+struct SqliteTask {
+    shared: Arc<Shared>,
+    store: Arc<Inner>,
+}
+
+#[async_trait]
+impl TaskStore for SqliteTask {
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        let rules = Arc::clone(rules);
+        let writer = self.store.writer().map_err(StoreError::from)?;
+        writer.on(self.shared.task, move |desk| desk.add(jobs, &rules, now)).await
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        let (writer, task) = (self.store.writer()?, self.shared.task);
+        let undone = writer.undone();
+        let handed = writer.on(task, move |desk| {
+            let claimed = desk.claim(most, now)?;
+            Ok(Ok::<_, StoreError>(Handed::new(claimed, task, now, undone)))
+        });
+        Ok(handed.await?.take().ok_or(SqliteError::Closed)?)
+    }
+
+    async fn finish(
+        &self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        let (writer, task, rules) = (self.store.writer()?, self.shared.task, Arc::clone(rules));
+        let undone = writer.undone();
+        let handed = writer.on(task, move |desk| {
+            let finished = desk.finish(finish, claim_next, &rules, now)?;
+            desk.shelf.rules = rules;
+            Ok(finished.map(|finished| Handed::new(finished, task, now, undone)))
+        });
+        Ok(handed.await?.take().ok_or(SqliteError::Closed)?)
+    }
+
+    async fn change(
+        &self,
+        id: JobId,
+        change: Change,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Changed, ChangeError> {
+        let rules = Arc::clone(rules);
+        let writer = self.store.writer().map_err(StoreError::from)?;
+        writer
+            .on(self.shared.task, move |desk| {
+                let changed = desk.change(id, change, &rules, now)?;
+                desk.shelf.rules = rules;
+                Ok(changed)
+            })
+            .await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+        self.store.writer()?.on(self.shared.task, move |desk| desk.set_paused(paused).map(Ok)).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        Ok(self.store.readers()?.look(move |db| reader::job(db, &shared, id)).await?)
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        Ok(self.store.readers()?.look(move |db| reader::history(db, &shared, id)).await?)
+    }
+
+    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        let (writer, task) = (self.store.writer()?, self.shared.task);
+        let undone = writer.undone();
+        let handed = writer.on(task, move |desk| {
+            let claimed = desk.claim_notices(most, now)?;
+            Ok(Ok::<_, StoreError>(Handed::new(claimed, task, now, undone)))
+        });
+        Ok(handed.await?.take().ok_or(SqliteError::Closed)?)
+    }
+
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+        let step = move |desk: &mut shelf::Desk<'_>| desk.settle_notice(number, telling, now).map(Ok);
+        self.store.writer()?.on(self.shared.task, step).await
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        self.store.writer()?.on(self.shared.task, move |desk| desk.append_log(id, lines).map(Ok)).await
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+        let rules = Arc::clone(rules);
+        self.store.writer()?.on(self.shared.task, move |desk| desk.prune(most, &rules, now).map(Ok)).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.shared.counts()
+    }
+}
+
+#[cfg(test)]
+mod tests;

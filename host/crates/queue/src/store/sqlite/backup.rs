@@ -1,0 +1,42 @@
+//! Copies: the whole store as it was at one moment, made while the host goes on.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::connect;
+use super::error::SqliteError;
+use super::lock::beside;
+
+/// Copies the database `from` to the file `to`, which must not be there.
+///
+/// `VACUUM INTO` reads one snapshot, so commits go on beside it (the WAL cannot begin anew until it is through), and packs
+/// what it writes. SQLite's backup calls begin again whenever something is committed, which under load is always.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), SqliteError> {
+    if to.exists() {
+        return Err(SqliteError::BackupExists { path: to.to_owned() });
+    }
+    // Under its name there is only ever a whole copy.
+    let part = beside(to, ".part");
+    let made = make(from, to, &part);
+    if made.is_err() {
+        // It may not have come to be at all.
+        let _ = std::fs::remove_file(&part);
+    }
+    made
+}
+
+fn make(from: &Path, to: &Path, part: &PathBuf) -> Result<(), SqliteError> {
+    let broken = |source: std::io::Error| SqliteError::Path { path: to.to_owned(), source: Arc::new(source) };
+    if part.exists() {
+        std::fs::remove_file(part).map_err(broken)?;
+    }
+    let db = connect::for_reading(from)?;
+    let name = part.to_str().ok_or_else(|| broken(std::io::ErrorKind::InvalidFilename.into()))?;
+    db.execute("VACUUM INTO ?1", [name])
+        .map_err(|source| SqliteError::Backup { path: to.to_owned(), source: Arc::new(source) })?;
+    File::open(part).and_then(|file| file.sync_all()).map_err(broken)?;
+    std::fs::rename(part, to).map_err(broken)?;
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent).and_then(|directory| directory.sync_all()).map_err(broken)
+}

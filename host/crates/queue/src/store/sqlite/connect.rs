@@ -1,0 +1,123 @@
+//! Connections: how the file is opened, for writing and for reading, and what is checked before anybody works on it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::error::SqliteError;
+
+/// The first release of SQLite whose checkpoints cannot miss a frame of the WAL after another connection has reset it.
+const OLDEST: (i32, &str) = (3_051_003, "3.51.3");
+
+/// How long the check at the start may take. A file of a million jobs takes a third of it; of a larger one a part is
+/// checked, for a host has to be back within seconds after a crash.
+const CHECK_MS: u64 = 1_000;
+
+/// How long a connection waits for a lock. Only the moment of a checkpoint's end or of a first opening is ever waited for.
+const BUSY_MS: u64 = 10_000;
+
+/// Pages are kept in memory by the kernel as well, so SQLite's own cache only spares the copying: in KiB.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
+const READER_CACHE_KIB: i64 = 4 * 1024;
+
+/// Statements that a connection keeps prepared: more than there are in this store.
+const STATEMENTS: usize = 128;
+
+pub(super) fn check_library() -> Result<(), SqliteError> {
+    let (oldest, needed) = OLDEST;
+    if rusqlite::version_number() < oldest {
+        return Err(SqliteError::OldLibrary { found: rusqlite::version().to_owned(), needed });
+    }
+    Ok(())
+}
+
+/// The path without links, so that two names of one file are one lock.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, SqliteError> {
+    if path.is_dir() {
+        return Err(SqliteError::Directory { path: path.to_owned() });
+    }
+    let broken = |source| SqliteError::Path { path: path.to_owned(), source: Arc::new(source) };
+    if path.exists() {
+        return path.canonicalize().map_err(broken);
+    }
+    let name = path.file_name().ok_or_else(|| SqliteError::Directory { path: path.to_owned() })?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(parent.canonicalize().map_err(broken)?.join(name))
+}
+
+/// A connection for writing. `sync`: each commit waits for the disk.
+pub(super) fn for_writing(path: &Path, sync: bool) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags, WRITER_CACHE_KIB)?;
+    let set = |connection: &Connection| {
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(rusqlite::Error::InvalidParameterName(format!("journal mode {mode}")));
+        }
+        // Checkpoints are made by a thread of their own, not by whoever commits.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })
+    };
+    set(&connection).map_err(|source| not_opened(path, source))?;
+    Ok(connection)
+}
+
+/// A connection that cannot write.
+pub(super) fn for_reading(path: &Path) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    open(path, flags, READER_CACHE_KIB)
+}
+
+fn open(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, SqliteError> {
+    let set = |connection: &Connection| {
+        connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "mmap_size", 0)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "cache_size", -cache_kib)
+    };
+    let connection = Connection::open_with_flags(path, flags).map_err(|source| not_opened(path, source))?;
+    set(&connection).map_err(|source| not_opened(path, source))?;
+    Ok(connection)
+}
+
+/// Says what it means that a file could not be opened.
+pub(super) fn not_opened(path: &Path, source: rusqlite::Error) -> SqliteError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => SqliteError::NoDatabase { path },
+        Some(ErrorCode::DatabaseCorrupt) => SqliteError::Damaged { path, what: source.to_string() },
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            let source = Arc::new(std::io::Error::new(std::io::ErrorKind::PermissionDenied, source));
+            SqliteError::Path { path, source }
+        }
+        Some(ErrorCode::DiskFull) => SqliteError::Full { source: Arc::new(source) },
+        _ => SqliteError::Open { path, source: Arc::new(source) },
+    }
+}
+
+/// Looks for damage, for as long as a start may take. Answers whether it came to the end.
+pub(super) fn quick_check(connection: &Connection, path: &Path) -> Result<bool, SqliteError> {
+    let interrupt = connection.get_interrupt_handle();
+    let (done, wait) = channel::<()>();
+    let found = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if wait.recv_timeout(Duration::from_millis(CHECK_MS)) == Err(RecvTimeoutError::Timeout) {
+                interrupt.interrupt();
+            }
+        });
+        let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+        drop(done);
+        found
+    });
+    match found {
+        Ok(text) if text == "ok" => Ok(true),
+        Ok(what) => Err(SqliteError::Damaged { path: path.to_owned(), what: what.replace('\n', " ") }),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(false),
+        Err(source) => Err(not_opened(path, source)),
+    }
+}

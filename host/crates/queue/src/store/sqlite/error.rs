@@ -1,0 +1,157 @@
+//! What can go wrong with a store in a SQLite file, said so that whoever runs the host knows what to do.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::StoreError;
+
+/// Why a SQLite store cannot be opened or copied, or does not do what it was asked to.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SqliteError {
+    /// The library is older than the first one without a known way to damage a database in WAL mode.
+    #[error(
+        "SQLite {found} is too old for this store, which needs {needed} or newer; build the host with the bundled one"
+    )]
+    OldLibrary {
+        /// What the program was linked with.
+        found: String,
+        /// The oldest that will do.
+        needed: &'static str,
+    },
+    /// Another host works on the file.
+    #[error("{} is in use by another host ({holder}); stop that one, or give this one a store of its own", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+        /// Who it is, as the lock file says.
+        holder: String,
+    },
+    /// The path cannot be used: no such directory, no permission, no regular file.
+    #[error("the store {} cannot be opened; check that its directory is there and that this user may write to it", path.display())]
+    Path {
+        /// The database or what belongs to it.
+        path: PathBuf,
+        /// What the operating system says.
+        source: Arc<std::io::Error>,
+    },
+    /// The path is a directory.
+    #[error("{} is a directory; name the file that the store is to be in", path.display())]
+    Directory {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file is no SQLite database.
+    #[error("{} is no SQLite database; move it away, or name another file", path.display())]
+    NoDatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a database of another program.
+    #[error("{} is a SQLite database of another program (application id {found}); name another file", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The application id in its head.
+        found: i32,
+    },
+    /// The file was written by a newer host.
+    #[error("{} was written by a newer host (schema {found}; this one knows {known}); run that one, or restore a backup", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version of its schema.
+        found: i64,
+        /// The newest version that this host knows.
+        known: i64,
+    },
+    /// The file is damaged.
+    #[error("{} is damaged ({what}); restore a backup, or move it away together with its -wal file to begin anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that the check found.
+        what: String,
+    },
+    /// The file could not be opened, set up or brought up to date.
+    #[error("the store {} cannot be opened", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: Arc<rusqlite::Error>,
+    },
+    /// There is no room on the disk. Nothing was done; the store goes on when there is room again.
+    #[error("the disk with the job store is full; nothing was changed; make room and try again")]
+    Full {
+        /// What SQLite says.
+        source: Arc<rusqlite::Error>,
+    },
+    /// A step was given something that cannot be kept, such as a text of a gigabyte. Nothing was done.
+    #[error("this cannot be kept in the job store")]
+    Refused {
+        /// What SQLite says.
+        source: Arc<rusqlite::Error>,
+    },
+    /// A write failed, so that nobody knows what is on the disk. The store does nothing more until the host starts again.
+    #[error("the job store has failed and does nothing more ({why}); see to its disk and start the host again")]
+    Failed {
+        /// What failed first.
+        why: Arc<str>,
+    },
+    /// A lookup failed.
+    #[error("the job store could not be read")]
+    Read {
+        /// What SQLite says.
+        source: Arc<rusqlite::Error>,
+    },
+    /// More lookups wait than the store keeps a place for.
+    #[error("too many lookups of jobs wait already; try again in a moment")]
+    Busy,
+    /// The store was closed.
+    #[error("the job store is closed")]
+    Closed,
+    /// No copy could be made.
+    #[error("the store could not be copied to {}; name a file that is not there yet, on a disk with room", path.display())]
+    Backup {
+        /// Where the copy was to be.
+        path: PathBuf,
+        /// What SQLite says.
+        source: Arc<rusqlite::Error>,
+    },
+    /// There is a file already where the copy was to be.
+    #[error("{} is there already; name a file that is not", path.display())]
+    BackupExists {
+        /// Where the copy was to be.
+        path: PathBuf,
+    },
+}
+
+impl From<SqliteError> for StoreError {
+    fn from(error: SqliteError) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// What an error of SQLite's means for the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    /// No room: undo, say so, go on.
+    Full,
+    /// The step asked for something impossible: undo, say so, go on.
+    Refused,
+    /// Nobody knows what is on the disk.
+    Fatal,
+}
+
+pub(super) fn severity(error: &rusqlite::Error) -> Severity {
+    use rusqlite::ErrorCode::{DiskFull, OutOfMemory, TooBig};
+    // The WAL's index has no room to grow; the commit that needed it was not made.
+    if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+        return Severity::Full;
+    }
+    match error.sqlite_error_code() {
+        Some(DiskFull) => Severity::Full,
+        Some(TooBig | OutOfMemory) => Severity::Refused,
+        _ => Severity::Fatal,
+    }
+}

@@ -1,0 +1,160 @@
+//! Readers: a few threads with a connection each, which cannot write. A lookup is a query or a few short ones; none holds a
+//! snapshot for longer, so the WAL can always begin anew.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension, params};
+use saggar_job::{JobId, State};
+use tokio::sync::{mpsc, oneshot};
+
+use super::connect;
+use super::error::SqliteError;
+use super::number::{JobNumber, from_i64, from_moment, to_i64};
+use super::record::{CANCELLING, HAS_ATTEMPTS, HAS_LOG, Record, digest};
+use super::shared::{Live, Shared};
+use super::shelf::keeping::{MOST_ATTEMPTS, budget, line};
+use super::sync::{Answer, Syncer};
+use crate::{AttemptRecord, Attempts, Cost, End, History, Job};
+
+/// Threads: lookups take microseconds when they are in memory, and a disk serves a few at a time well.
+const THREADS: usize = 3;
+/// Lookups that may wait; one more is refused rather than kept.
+const QUEUE: usize = 1_024;
+
+type Lookup = Box<dyn FnOnce(&Connection) + Send>;
+
+pub(super) struct Readers {
+    lookups: mpsc::Sender<Lookup>,
+    syncer: Option<Arc<Syncer>>,
+}
+
+impl Readers {
+    pub(super) fn start(path: &Path, syncer: Option<Arc<Syncer>>) -> Result<(Self, Vec<JoinHandle<()>>), SqliteError> {
+        let (lookups, waiting) = mpsc::channel::<Lookup>(QUEUE);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let mut threads = Vec::new();
+        for number in 1..=THREADS {
+            let (db, waiting) = (connect::for_reading(path)?, Arc::clone(&waiting));
+            let life = move || {
+                loop {
+                    let next = waiting.lock().blocking_recv();
+                    let Some(lookup) = next else { return };
+                    lookup(&db);
+                }
+            };
+            threads.push(super::spawn(path, &format!("saggar-read-{number}"), life)?);
+        }
+        Ok((Self { lookups, syncer }, threads))
+    }
+
+    /// Has something looked up.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        lookup: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, SqliteError> {
+        let (reply, replied) = oneshot::channel();
+        let syncer = self.syncer.clone();
+        let lookup: Lookup = Box::new(move |db| {
+            let found = lookup(db).map_err(|source| SqliteError::Read { source: Arc::new(source) });
+            let answer: Answer = Box::new(move |fate: Result<(), SqliteError>| drop(reply.send(fate.and(found))));
+            match syncer {
+                Some(syncer) => syncer.send_read(answer),
+                None => answer(Ok(())),
+            }
+        });
+        self.lookups.try_send(lookup).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SqliteError::Busy,
+            mpsc::error::TrySendError::Closed(_) => SqliteError::Closed,
+        })?;
+        replied.await.unwrap_or(Err(SqliteError::Closed))
+    }
+}
+
+/// A job, as it stands.
+pub(super) fn job(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<Job>> {
+    Ok(record(db, shared, id)?.map(|(record, _)| record.into_job()))
+}
+
+fn record(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<(Record, bool)>> {
+    let mut statement = db.prepare_cached("SELECT number FROM ids WHERE task = ?1 AND id = ?2")?;
+    let number: Option<i64> = statement.query_row(params![shared.task.0, to_i64(id.0)], |row| row.get(0)).optional()?;
+    let Some(number) = number.map(from_i64) else { return Ok(None) };
+    // First who runs, then the row: if the attempt has ended in between, the row has its fence and knows better. The other
+    // way round a job could seem to wait although its claim was answered long ago.
+    let live = shared.live(number);
+    let Some(mut record) = Record::find(db, shared.task.job(number))? else { return Ok(None) };
+    let runs = live.is_some_and(|live| live.run > record.life.run);
+    if let Some(live) = live.filter(|_| runs) {
+        run(&mut record, live);
+    }
+    Ok(Some((record, runs)))
+}
+
+fn run(record: &mut Record, live: Live) {
+    let cancelling = live.cancelling || record.flags & CANCELLING != 0;
+    record.life.state = State::Running { run: live.run, started_at: live.started_at, cancelling };
+    record.life.attempt = live.attempt;
+    record.life.run = live.run;
+}
+
+/// What is kept of what a job did.
+pub(super) fn history(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<History>> {
+    // One snapshot for all of it.
+    let transaction = db.unchecked_transaction()?;
+    let Some((record, _)) = record(db, shared, id)? else { return Ok(None) };
+    let mut log = Vec::new();
+    if record.flags & HAS_LOG != 0 {
+        let mut statement = db.prepare_cached("SELECT at, source, text FROM log_lines WHERE job = ?1 ORDER BY line")?;
+        log = statement.query_map([record.job.0], line)?.collect::<Result<_, _>>()?;
+        log.extend(budget(db, record.job)?.and_then(|budget| budget.dropped_line()));
+    }
+    let mut attempts = if record.flags & HAS_ATTEMPTS != 0 { attempts(db, record.job)? } else { Vec::new() };
+    attempts.extend(last(&record));
+    if attempts.len() as u64 > MOST_ATTEMPTS {
+        attempts.remove(Attempts::FIRST);
+    }
+    transaction.finish()?;
+    Ok(Some(History { log, attempts }))
+}
+
+/// The attempt that ended a job well, which stands in its row.
+fn last(record: &Record) -> Option<AttemptRecord> {
+    let (State::Success { response, ended_at }, Some(last)) = (&record.life.state, &record.last) else { return None };
+    let mut life = record.life.clone();
+    life.state = State::Running { run: life.run, started_at: last.started_at, cancelling: false };
+    let end = End::Outcome(saggar_job::Outcome::Success(response.clone()));
+    AttemptRecord::new(&life, &end, last.cost.clone(), *ended_at)
+}
+
+fn attempts(db: &Connection, job: JobNumber) -> rusqlite::Result<Vec<AttemptRecord>> {
+    let mut statement = db.prepare_cached("SELECT * FROM attempts WHERE job = ?1 ORDER BY run")?;
+    let records = statement.query_map([job.0], |row| {
+        let problem = match row.get::<_, Option<String>>("code")? {
+            Some(code) => Some(Box::new(saggar_job::Problem::new(code, row.get::<_, String>("message")?))),
+            None => None,
+        };
+        let cost = match row.get::<_, Option<i64>>("component")? {
+            Some(component) => Some(Cost {
+                digest: digest(db, component)?,
+                cpu: std::time::Duration::from_nanos(from_i64(row.get("cpu_ns")?)),
+                peak_memory: from_i64(row.get("peak_memory")?),
+                fresh: row.get("fresh")?,
+            }),
+            None => None,
+        };
+        let ending = row.get_ref("ending")?.as_str()?;
+        Ok(AttemptRecord {
+            number: row.get("number")?,
+            run: saggar_job::Run(from_i64(row.get("run")?)),
+            started_at: from_moment(row.get("started_at")?),
+            ended_at: from_moment(row.get("ended_at")?),
+            ending: saggar_job::Ending::from_name(ending).unwrap_or(saggar_job::Ending::Lost),
+            problem,
+            cost,
+        })
+    })?;
+    records.collect()
+}

@@ -1,0 +1,55 @@
+//! The schema and its versions. A file is brought up to date step by step, each step in a transaction of its own, so that a
+//! crash leaves a file of one version or the next. A file of a newer version is left alone.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::connect::not_opened;
+use super::error::SqliteError;
+
+/// `SAGG` in the file's head tells it from other programs' databases.
+const APPLICATION_ID: i32 = 0x5341_4747;
+
+/// What makes a file of version n one of version n + 1. A step that was released never changes.
+const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+
+/// Brings the file up to date; makes the tables of a new one.
+pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), SqliteError> {
+    migrate_to(connection, path, STEPS.len())
+}
+
+fn migrate_to(connection: &Connection, path: &Path, version: usize) -> Result<(), SqliteError> {
+    let broken = |source| not_opened(path, source);
+    let found = version_of(connection, path)?;
+    let known = STEPS.len() as i64;
+    if found > known {
+        return Err(SqliteError::Newer { path: path.to_owned(), found, known });
+    }
+    for (step, sql) in STEPS.iter().enumerate().take(version).skip(usize::try_from(found).unwrap_or(0)) {
+        let transaction = connection.unchecked_transaction().map_err(broken)?;
+        transaction.execute_batch(sql).map_err(broken)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(broken)?;
+        transaction.pragma_update(None, "user_version", step as i64 + 1).map_err(broken)?;
+        transaction.commit().map_err(broken)?;
+    }
+    Ok(())
+}
+
+/// The version of the file's schema, 0 if it is new. Fails for a file of another program.
+pub(super) fn version_of(connection: &Connection, path: &Path) -> Result<i64, SqliteError> {
+    let read = || {
+        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok((tables, id, version))
+    };
+    match read().map_err(|source| not_opened(path, source))? {
+        (0, 0, 0) => Ok(0),
+        (_, APPLICATION_ID, version) => Ok(version),
+        (_, found, _) => Err(SqliteError::Foreign { path: path.to_owned(), found }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,304 @@
+//! One task as the writer has it in its hands, and the steps on it. A step looks before it writes: what it refuses it has not
+//! begun, so many callers' steps fit into one transaction and none spoils another's.
+//!
+//! Here is what all steps share; `adding`, `running`, `changing`, `telling` and `keeping` have the steps themselves.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use rusqlite::{Connection, OptionalExtension, params};
+use saggar_job::{
+    JobId, Life, Problem, Refusal, RetryPolicy, Run, State, Status, Step, TaskKey, Timestamp, transition,
+};
+
+use super::ended::Ended;
+use super::ledger::Ledger;
+use super::line::Line;
+use super::number::{JobNumber, TaskNumber, from_i64, to_i64};
+use super::record::{CANCELLING, Record, Spot};
+use super::shared::{Live, Shared};
+use super::statements::{DoUsual, Usual};
+use crate::{Counts, Left, Rules, StoreError};
+
+mod adding;
+mod changing;
+pub(super) mod keeping;
+mod running;
+mod telling;
+
+/// Decides nothing in a step that is no finish, and is no chance in the finish of a lost attempt.
+const NO_CHANCE: f64 = 0.5;
+
+/// What a step answers: the database may fail, the step may be refused.
+pub(super) type Stepped<T, E> = rusqlite::Result<Result<T, E>>;
+
+pub(super) struct Shelf {
+    pub(super) task: TaskNumber,
+    pub(super) key: TaskKey,
+    pub(super) shared: Arc<Shared>,
+    pub(super) line: Line,
+    /// The attempts that run in this process.
+    pub(super) running: HashMap<JobId, Box<Attempt>, RandomState>,
+    /// Attempts that ran when the process before this one died, until the task is opened.
+    pub(super) orphans: Vec<Orphan>,
+    /// Notices that are taken, and those that were given back because whoever took them was gone.
+    taken: HashSet<u64>,
+    given_back: BTreeSet<u64>,
+    /// Up to this number every notice that was never put off has been taken.
+    taken_until: u64,
+    ended: Ended,
+    counts: Counts,
+    last_id: u64,
+    last_number: u64,
+    last_notice: u64,
+    last_chunk: u64,
+    pub(super) opened: bool,
+    /// Whether readers know of the task.
+    pub(super) is_entered: bool,
+    /// The rules of the last step that had some, for claims that have to be undone.
+    pub(super) rules: Arc<Rules>,
+    dirty: bool,
+    /// What readers are to know of running attempts once the batch is committed.
+    live: Vec<(u64, Option<Live>)>,
+}
+
+/// An attempt that runs, and what it takes to undo its claim.
+pub(super) struct Attempt {
+    pub(super) record: Record,
+    place: u64,
+    ready_at: Timestamp,
+    run_at: Timestamp,
+    problem: Option<Problem>,
+}
+
+/// An attempt that a dead process left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Orphan {
+    pub(super) job: JobNumber,
+    pub(super) run: Run,
+    pub(super) started_at: Timestamp,
+}
+
+/// A step on a task within the batch of the moment.
+pub(super) struct Desk<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) usual: &'a mut dyn DoUsual,
+    pub(super) shelf: &'a mut Shelf,
+    pub(super) ledger: &'a mut Ledger,
+}
+
+impl Shelf {
+    /// Reads the task's row.
+    pub(super) fn load(db: &Connection, row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let number = |column: &str| row.get::<_, i64>(column).map(from_i64);
+        let count = |column: &str| number(column).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        let task = TaskNumber(row.get("task")?);
+        let key = TaskKey { tenant: row.get("tenant")?, task: row.get("name")? };
+        let counts = Counts {
+            waiting: count("waiting")?,
+            delayed: count("delayed")?,
+            held: count("held")?,
+            running: 0,
+            success: count("success")?,
+            failure: count("failure")?,
+            notices: count("notices")?,
+            added: number("added")?,
+            paused: row.get("paused")?,
+            first_ready_at: None,
+        };
+        Ok(Self {
+            task,
+            shared: Arc::new(Shared::new(task, key.clone())),
+            key,
+            line: Line::of(task, number("line_from")?),
+            running: HashMap::default(),
+            orphans: Vec::new(),
+            taken: HashSet::new(),
+            given_back: BTreeSet::new(),
+            taken_until: 0,
+            ended: Ended::load(db, task)?,
+            counts,
+            last_id: number("last_id")?,
+            last_number: number("last_number")?,
+            last_notice: number("last_notice")?,
+            last_chunk: number("last_chunk")?,
+            opened: false,
+            is_entered: true,
+            rules: Arc::default(),
+            dirty: false,
+            live: Vec::new(),
+        })
+    }
+
+    pub(super) fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// After a batch was undone: takes over what is not on the disk.
+    pub(super) fn inherit(&mut self, before: &mut Self) {
+        self.shared = Arc::clone(&before.shared);
+        self.opened = before.opened;
+        self.rules = Arc::clone(&before.rules);
+        self.taken = std::mem::take(&mut before.taken);
+        self.given_back = std::mem::take(&mut before.given_back);
+        // Numbers up to here may be taken, or not after all: those that are not in `taken` are looked at again.
+        self.taken_until = 0;
+    }
+
+    /// A notice that was to be taken in a batch that was undone is not taken.
+    pub(super) fn undo_taking(&mut self, notice: u64) {
+        self.taken.remove(&notice);
+    }
+
+    /// Counts an attempt that runs; its job's row says that it waits.
+    pub(super) fn count_running(&mut self, orphan: Orphan, cancelling: bool, attempt: u32) {
+        self.counts.running += 1;
+        let live = Live { run: orphan.run, started_at: orphan.started_at, attempt, cancelling };
+        self.live.push((orphan.job.number(), Some(live)));
+    }
+
+    /// Lets an attempt of this process run on after a batch was undone.
+    pub(super) fn resume(&mut self, orphan: Orphan, mut record: Record) {
+        let (run_at, problem) = match &record.life.state {
+            State::Waiting { run_at, problem, .. } => (*run_at, problem.clone()),
+            _ => return,
+        };
+        let place = match record.spot {
+            Spot::Line(place) | Spot::Delayed(_, place) => place,
+            Spot::Plain | Spot::Nowhere => record.job.number(),
+        };
+        let (ready_at, id) = (record.added_at.max(run_at), record.id);
+        revive(&mut record, orphan);
+        self.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
+    }
+
+    /// Writes what the batch changed of the task's row.
+    pub(super) fn flush(&mut self, db: &Connection) -> rusqlite::Result<bool> {
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(false);
+        }
+        self.ended.flush(db, self.task, &mut self.last_chunk)?;
+        let Counts { waiting, delayed, held, success, failure, notices, added, paused, .. } = self.counts;
+        let sql = "UPDATE tasks SET last_id = ?2, last_number = ?3, last_notice = ?4, last_chunk = ?5, line_from = ?6, \
+             waiting = ?7, delayed = ?8, held = ?9, success = ?10, failure = ?11, notices = ?12, added = ?13, \
+             paused = ?14 WHERE task = ?1";
+        db.prepare_cached(sql)?.execute(params![
+            self.task.0,
+            to_i64(self.last_id),
+            to_i64(self.last_number),
+            to_i64(self.last_notice),
+            to_i64(self.last_chunk),
+            to_i64(self.line.plain_from()),
+            waiting as i64,
+            delayed as i64,
+            held as i64,
+            success as i64,
+            failure as i64,
+            notices as i64,
+            to_i64(added),
+            paused,
+        ])?;
+        Ok(true)
+    }
+
+    /// Lets readers know what was committed.
+    pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
+        self.counts.first_ready_at = self.line.first_ready_at(db, seq)?;
+        self.shared.publish(self.counts, self.line.plain_from(), self.live.drain(..));
+        Ok(())
+    }
+
+    fn count_mut(&mut self, status: Status) -> &mut usize {
+        match status {
+            Status::Waiting => &mut self.counts.waiting,
+            Status::Running => &mut self.counts.running,
+            Status::Success => &mut self.counts.success,
+            Status::Failure => &mut self.counts.failure,
+        }
+    }
+
+    fn go(&mut self, from: Status, to: Status) {
+        self.dirty = true;
+        *self.count_mut(from) -= 1;
+        *self.count_mut(to) += 1;
+    }
+}
+
+/// Makes a waiting job's record that of its running attempt.
+pub(super) fn revive(record: &mut Record, orphan: Orphan) {
+    let cancelling = record.flags & CANCELLING != 0;
+    record.spot = Spot::Nowhere;
+    record.life.state = State::Running { run: orphan.run, started_at: orphan.started_at, cancelling };
+    record.life.attempt = record.life.attempt.saturating_add(1);
+    record.life.run = orphan.run;
+}
+
+impl Desk<'_> {
+    fn left(&mut self) -> rusqlite::Result<Left> {
+        if self.shelf.counts.paused {
+            return Ok(Left::Nothing);
+        }
+        self.shelf.line.left(self.db, self.ledger.seq)
+    }
+
+    /// The next number of the store, for a job or a place.
+    fn next_number(&mut self) -> u64 {
+        self.shelf.dirty = true;
+        self.shelf.last_number = self.ledger.next_number();
+        self.shelf.last_number
+    }
+
+    fn find_number(&self, id: JobId) -> rusqlite::Result<Option<JobNumber>> {
+        let mut statement = self.db.prepare_cached("SELECT number FROM ids WHERE task = ?1 AND id = ?2")?;
+        let number = statement.query_row(params![self.shelf.task.0, to_i64(id.0)], |row| row.get(0)).optional()?;
+        Ok(number.map(|number: i64| self.shelf.task.job(from_i64(number))))
+    }
+
+    /// A job that does not run.
+    fn find(&self, id: JobId) -> rusqlite::Result<Option<Record>> {
+        match self.find_number(id)? {
+            Some(job) => Record::find(self.db, job),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes the job's row as it now stands.
+    fn put(&mut self, record: &mut Record, is_new: bool) -> rusqlite::Result<()> {
+        self.shelf.dirty = true;
+        let digest = record.last.as_ref().and_then(|last| last.cost.as_ref()).map(|cost| &cost.digest);
+        let component = digest.map(|digest| self.ledger.component(self.db, digest)).transpose()?;
+        record.put(self.db, self.usual, component, is_new)
+    }
+
+    /// Enters a job into the index of those that stand where `status` says; not for running ones.
+    fn list(&mut self, record: &Record, status: Status) -> rusqlite::Result<()> {
+        let values = params![self.shelf.task.0, status as i64, to_i64(record.job.number())];
+        self.usual.usual(Usual::PutStanding, values)
+    }
+
+    fn unlist(&mut self, record: &Record, status: Status) -> rusqlite::Result<()> {
+        let values = params![self.shelf.task.0, status as i64, to_i64(record.job.number())];
+        self.usual.usual(Usual::RemoveStanding, values)
+    }
+
+    /// Lets a job that waits take its place in the line, and writes it.
+    fn enter_line(&mut self, record: &mut Record, now: Timestamp) -> rusqlite::Result<()> {
+        let State::Waiting { run_at, .. } = record.life.state else { return Ok(()) };
+        let place = self.next_number();
+        let since = self.ledger.seq;
+        self.shelf.line.enter(self.db, record, place, run_at, now, since)?;
+        self.shelf.counts.delayed += usize::from(run_at > now);
+        self.list(record, Status::Waiting)?;
+        self.put(record, false)
+    }
+}
+
+/// A step in which no attempt ends, so that neither the retry policy nor chance has a say.
+fn step(life: &Life, step: Step, now: Timestamp) -> Result<Life, Refusal> {
+    transition(life, step, &RetryPolicy::default(), now, NO_CHANCE)
+}
+
+fn refused(id: JobId, refusal: Refusal) -> StoreError {
+    StoreError::Refused { id, refusal }
+}

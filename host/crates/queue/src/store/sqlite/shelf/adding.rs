@@ -1,0 +1,200 @@
+//! Adding jobs: which they are, and their rows.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, params};
+use saggar_job::{JobId, Life, Status, Timestamp};
+
+use super::super::details::Details;
+use super::super::number::{from_i64, to_i64};
+use super::super::record::{Due, HAS_NAMES, Record, Spot};
+use super::super::statements::Usual;
+use super::{Desk, Stepped};
+use crate::{AddError, Added, NewJob, Rules};
+
+/// Kinds of names.
+pub(super) const KEY: i64 = 0;
+pub(super) const FINGERPRINT: i64 = 1;
+
+/// The job that is answered instead of adding one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Twin {
+    /// None: it is added.
+    None,
+    /// One that is there.
+    Kept(JobId),
+    /// The one at this position of the same batch.
+    Earlier(usize),
+}
+
+impl Desk<'_> {
+    pub(in super::super) fn add(
+        &mut self,
+        jobs: Vec<NewJob>,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Stepped<Vec<Added>, AddError> {
+        let twins = self.twins(&jobs)?;
+        let new = jobs.len() - twins.iter().filter(|twin| **twin != Twin::None).count();
+        if new > 0 && new > rules.size.saturating_sub(self.shelf.counts.waiting) {
+            return Ok(Err(AddError::QueueFull { size: rules.size }));
+        }
+        let added = match self.ids_for(&jobs, &twins)? {
+            Ok(added) => added,
+            Err(error) => return Ok(Err(error)),
+        };
+        for (added, job) in added.iter().zip(jobs).filter(|(added, _)| added.is_new) {
+            self.insert(added.id, job, rules.add_handler, now)?;
+        }
+        self.ledger.must_last();
+        Ok(Ok(added))
+    }
+
+    /// Which jobs they are, if they are added.
+    fn ids_for(&self, jobs: &[NewJob], twins: &[Twin]) -> Stepped<Vec<Added>, AddError> {
+        let mut last = self.shelf.last_id;
+        let mut added: Vec<Added> = Vec::with_capacity(jobs.len());
+        let mut given: HashSet<JobId> = HashSet::new();
+        for (at, job) in jobs.iter().enumerate() {
+            let id = match (twins.get(at), job.id) {
+                (Some(Twin::Kept(id)), _) => {
+                    added.push(Added { id: *id, is_new: false });
+                    continue;
+                }
+                (Some(Twin::Earlier(at)), _) => {
+                    added.push(Added { is_new: false, ..added[*at] });
+                    continue;
+                }
+                (_, Some(JobId(0))) => return Ok(Err(AddError::InvalidId)),
+                // One above the counter is free without looking.
+                (_, Some(id))
+                    if given.contains(&id) || (id.0 <= self.shelf.last_id && self.find_number(id)?.is_some()) =>
+                {
+                    return Ok(Err(AddError::DuplicateId { id }));
+                }
+                (_, Some(id)) => id,
+                (_, None) => match last.checked_add(1) {
+                    Some(id) => JobId(id),
+                    None => return Ok(Err(AddError::IdsExhausted)),
+                },
+            };
+            last = last.max(id.0);
+            added.push(Added { id, is_new: true });
+            if jobs.len() > 1 {
+                given.insert(id);
+            }
+        }
+        Ok(Ok(added))
+    }
+
+    fn insert(&mut self, id: JobId, mut job: NewJob, held: bool, now: Timestamp) -> rusqlite::Result<()> {
+        let run_at = job.due_at(now);
+        let number = self.next_number();
+        let origin = job.take_origin();
+        let has_names = job.key.is_some() || job.unique.is_some();
+        let details = (has_names || origin.is_some())
+            .then(|| Box::new(Details { progress: None, origin, key: job.key, unique: job.unique }));
+        let mut record = Box::new(Record {
+            job: self.shelf.task.job(number),
+            id,
+            life: Life::new(run_at, held),
+            spot: Spot::Nowhere,
+            due: if held { Due::Added } else { Due::Nothing },
+            priority: job.priority,
+            added_at: now,
+            args: job.args,
+            details,
+            last: None,
+            flags: if has_names { HAS_NAMES } else { 0 },
+            since: self.ledger.seq,
+        });
+        if has_names {
+            self.enter_names(&record)?;
+        }
+        let is_plain = !held && record.priority == 0 && run_at <= now;
+        if held {
+            self.shelf.counts.held += 1;
+            self.leave_notice(&record, super::telling::ADDED)?;
+        } else if is_plain {
+            record.spot = Spot::Plain;
+        } else {
+            self.shelf.line.enter(self.db, &mut record, number, run_at, now, self.ledger.seq)?;
+            self.shelf.counts.delayed += usize::from(run_at > now);
+        }
+        if !is_plain {
+            self.list(&record, Status::Waiting)?;
+        }
+        self.put(&mut record, true)?;
+        self.usual.usual(Usual::PutId, params![self.shelf.task.0, to_i64(id.0), to_i64(number)])?;
+        if is_plain {
+            self.shelf.line.enter_plain(record);
+        }
+        self.shelf.last_id = self.shelf.last_id.max(id.0);
+        self.shelf.counts.waiting += 1;
+        self.shelf.counts.added += 1;
+        Ok(())
+    }
+
+    /// The twin of each of the jobs; nothing if none of them has a name, which is the rule.
+    fn twins(&self, jobs: &[NewJob]) -> rusqlite::Result<Vec<Twin>> {
+        if jobs.iter().all(|job| job.key.is_none() && job.unique.is_none()) {
+            return Ok(Vec::new());
+        }
+        let (mut keys, mut unique) = (HashMap::new(), HashMap::new());
+        let mut twins = Vec::with_capacity(jobs.len());
+        for (at, job) in jobs.iter().enumerate() {
+            let by_key = self.twin(KEY, job.key.as_ref(), &keys)?;
+            let twin = match by_key {
+                Twin::None => self.twin(FINGERPRINT, job.unique.as_ref(), &unique)?,
+                found => found,
+            };
+            if twin == Twin::None {
+                keys.extend(job.key.as_deref().map(|key| (key, at)));
+                unique.extend(job.unique.as_deref().map(|fingerprint| (fingerprint, at)));
+            }
+            twins.push(twin);
+        }
+        Ok(twins)
+    }
+
+    fn twin(&self, kind: i64, name: Option<&Arc<str>>, earlier: &HashMap<&str, usize>) -> rusqlite::Result<Twin> {
+        let Some(name) = name else { return Ok(Twin::None) };
+        if let Some(id) = self.holder(kind, name)? {
+            return Ok(Twin::Kept(id));
+        }
+        Ok(earlier.get(&**name).map_or(Twin::None, |at| Twin::Earlier(*at)))
+    }
+
+    /// The job that has the name.
+    pub(super) fn holder(&self, kind: i64, name: &str) -> rusqlite::Result<Option<JobId>> {
+        let sql = "SELECT number FROM names WHERE task = ?1 AND kind = ?2 AND name = ?3";
+        let number = self
+            .db
+            .prepare_cached(sql)?
+            .query_row(params![self.shelf.task.0, kind, name], |row| row.get(0))
+            .optional()?;
+        let Some(number) = number.map(from_i64) else { return Ok(None) };
+        let mut statement = self.db.prepare_cached("SELECT id FROM jobs WHERE job = ?1")?;
+        let id = statement.query_row([self.shelf.task.job(number).0], |row| row.get(0)).optional()?;
+        Ok(id.map(|id| JobId(from_i64(id))))
+    }
+
+    pub(super) fn enter_names(&self, record: &Record) -> rusqlite::Result<()> {
+        let names = [(KEY, record.key()), (FINGERPRINT, record.unique())];
+        for (kind, name) in names.into_iter().filter_map(|(kind, name)| Some((kind, name?))) {
+            let mut statement = self.db.prepare_cached("INSERT OR REPLACE INTO names VALUES (?1, ?2, ?3, ?4)")?;
+            statement.execute(params![self.shelf.task.0, kind, &*name, to_i64(record.job.number())])?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of a name if it is this job's: by now it may be another's.
+    pub(super) fn leave_name(&self, record: &Record, kind: i64) -> rusqlite::Result<()> {
+        let name = if kind == KEY { record.key() } else { record.unique() };
+        let Some(name) = name else { return Ok(()) };
+        let sql = "DELETE FROM names WHERE task = ?1 AND kind = ?2 AND name = ?3 AND number = ?4";
+        let number = to_i64(record.job.number());
+        self.db.prepare_cached(sql)?.execute(params![self.shelf.task.0, kind, &*name, number]).map(drop)
+    }
+}

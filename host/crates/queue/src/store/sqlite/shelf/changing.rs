@@ -1,0 +1,163 @@
+//! Changing jobs from outside their attempts, pausing, and removing jobs: by hand and when their retention is over.
+
+use rusqlite::params;
+use saggar_job::{JobId, State, Status, Step, Timestamp};
+
+use super::super::number::to_i64;
+use super::super::record::{Due, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, HAS_NAMES, Record, Spot};
+use super::super::statements::Usual;
+use super::adding::{FINGERPRINT, KEY};
+use super::{Desk, Stepped, step};
+use crate::{Change, ChangeError, Changed, Left, LogLine, Retention, Rules};
+
+impl Desk<'_> {
+    pub(in super::super) fn change(
+        &mut self,
+        id: JobId,
+        change: Change,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Stepped<Changed, ChangeError> {
+        self.ledger.must_last();
+        if self.shelf.running.contains_key(&id) {
+            return match change {
+                Change::Cancel => Ok(self.stop(id, now)?.map(Changed::Stopping).ok_or(ChangeError::UnknownJob { id })),
+                Change::Retry => Ok(Err(ChangeError::NotEnded { id })),
+                Change::Delete => Ok(Err(ChangeError::Running { id })),
+            };
+        }
+        let Some(record) = self.find(id)? else { return Ok(Err(ChangeError::UnknownJob { id })) };
+        match change {
+            Change::Cancel => self.cancel(record, rules, now),
+            Change::Retry => self.retry(record, now),
+            Change::Delete => self.delete(record),
+        }
+    }
+
+    fn cancel(&mut self, mut record: Record, rules: &Rules, now: Timestamp) -> Stepped<Changed, ChangeError> {
+        let life = match step(&record.life, Step::Cancel, now) {
+            Ok(life) => life,
+            Err(refusal) => return Ok(Err(ChangeError::refused(record.id, refusal))),
+        };
+        self.leave_line(&record)?;
+        record.spot = Spot::Nowhere;
+        record.life = life;
+        self.shelf.go(Status::Waiting, Status::Failure);
+        Ok(Ok(Changed::Cancelled { noticed: self.keep_ended(&mut record, rules)? }))
+    }
+
+    /// Takes a job that waits out of the line, and out of what is counted of it.
+    fn leave_line(&mut self, record: &Record) -> rusqlite::Result<()> {
+        let State::Waiting { held, .. } = record.life.state else { return Ok(()) };
+        self.shelf.line.leave(self.db, record)?;
+        self.shelf.counts.held -= usize::from(held);
+        self.shelf.counts.delayed -= usize::from(matches!(record.spot, Spot::Delayed(..)));
+        if record.spot != Spot::Plain {
+            self.unlist(record, Status::Waiting)?;
+        }
+        Ok(())
+    }
+
+    fn retry(&mut self, mut record: Record, now: Timestamp) -> Stepped<Changed, ChangeError> {
+        let id = record.id;
+        let life = match step(&record.life, Step::Retry, now) {
+            Ok(life) => life,
+            Err(refusal) => return Ok(Err(ChangeError::refused(id, refusal))),
+        };
+        if record.due != Due::Nothing {
+            return Ok(Err(ChangeError::Untold { id }));
+        }
+        if let Some(unique) = record.unique()
+            && let Some(other) = self.holder(FINGERPRINT, &unique)?
+        {
+            return Ok(Err(ChangeError::NotUnique { id, other }));
+        }
+        let status = record.life.state.status();
+        self.unlist(&record, status)?;
+        self.keep_last(&mut record)?;
+        record.life = life;
+        self.enter_names(&record)?;
+        self.append_to_log(&mut record, vec![LogLine::retried(now)])?;
+        self.shelf.go(status, Status::Waiting);
+        self.enter_line(&mut record, now)?;
+        Ok(Ok(Changed::Retried { left: self.left()? }))
+    }
+
+    fn delete(&mut self, record: Record) -> Stepped<Changed, ChangeError> {
+        self.leave_line(&record)?;
+        if record.due != Due::Nothing {
+            self.remove_notices(&record)?;
+        }
+        self.remove(&record)?;
+        Ok(Ok(Changed::Deleted))
+    }
+
+    pub(in super::super) fn set_paused(&mut self, paused: bool) -> rusqlite::Result<Left> {
+        self.shelf.counts.paused = paused;
+        self.shelf.dirty = true;
+        self.ledger.must_last();
+        self.left()
+    }
+
+    pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> rusqlite::Result<usize> {
+        let Retention { success_ms, failure_ms } = rules.retention;
+        self.ledger.must_last();
+        self.shelf.dirty = true;
+        let mut pruned = 0;
+        for (status, retention_ms) in [(Status::Success, success_ms), (Status::Failure, failure_ms)] {
+            while pruned < most {
+                let Some((ended_at, number)) =
+                    self.shelf.ended.take_due(self.db, self.shelf.task, status, retention_ms, now)?
+                else {
+                    break;
+                };
+                // It may have been retried or deleted since.
+                let record = Record::find(self.db, self.shelf.task.job(number))?;
+                let is_over = |record: &Record| {
+                    record.ended_at() == Some(ended_at)
+                        && record.life.state.status() == status
+                        && record.due == Due::Nothing
+                };
+                if let Some(record) = record.filter(is_over) {
+                    self.remove(&record)?;
+                    pruned += 1;
+                }
+            }
+        }
+        Ok(pruned)
+    }
+
+    /// Removes a job that is in no line, with all that is kept of it.
+    fn remove(&mut self, record: &Record) -> rusqlite::Result<()> {
+        let status = record.life.state.status();
+        *self.shelf.count_mut(status) -= 1;
+        self.shelf.dirty = true;
+        if status != Status::Waiting {
+            self.unlist(record, status)?;
+        }
+        let delete = |sql: &str| self.db.prepare_cached(sql)?.execute([record.job.0]).map(drop);
+        if record.flags & HAS_NAMES != 0 {
+            self.leave_name(record, KEY)?;
+            self.leave_name(record, FINGERPRINT)?;
+        }
+        if record.flags & HAS_DETAILS != 0 {
+            delete("DELETE FROM details WHERE job = ?1")?;
+        }
+        if record.has_long_args() {
+            delete("DELETE FROM long_args WHERE job = ?1")?;
+        }
+        if record.flags & HAS_LOG != 0 {
+            delete("DELETE FROM log_lines WHERE job = ?1")?;
+            delete("DELETE FROM logs WHERE job = ?1")?;
+        }
+        if record.flags & HAS_ATTEMPTS != 0 {
+            delete("DELETE FROM attempts WHERE job = ?1")?;
+        }
+        // A job that was retried may have left a response behind, though it has another one or none now.
+        if record.may_have_long_response() {
+            delete("DELETE FROM long_responses WHERE job = ?1")?;
+        }
+        self.usual.usual(Usual::RemoveJob, params![record.job.0])?;
+        self.usual.usual(Usual::RemoveId, params![self.shelf.task.0, to_i64(record.id.0)])
+    }
+}

@@ -1,0 +1,209 @@
+//! Attempts: claiming, finishing, undoing a claim that nobody got, and ending what a dead process left.
+
+use std::sync::Arc;
+
+use rusqlite::params;
+use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Step, Timestamp, transition};
+
+use super::super::line::Next;
+use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
+use super::super::shared::Live;
+use super::{Attempt, Desk, Orphan, Stepped, refused, step};
+use crate::{AttemptRecord, Claimed, ClaimedJob, End, Finish, Finished, LogLine, Rules, StoreError};
+
+impl Desk<'_> {
+    /// Ends what a dead process left running, if this is the first opening.
+    pub(in super::super) fn open(&mut self, rules: &Rules, now: Timestamp) -> rusqlite::Result<()> {
+        self.ledger.must_last();
+        if std::mem::replace(&mut self.shelf.opened, true) {
+            return Ok(());
+        }
+        let mut orphans = std::mem::take(&mut self.shelf.orphans);
+        orphans.sort_by_key(|orphan| orphan.job);
+        for orphan in orphans {
+            let Some(record) = Record::find(self.db, orphan.job)? else { continue };
+            let (id, run) = (record.id, orphan.run);
+            self.shelf.resume(orphan, record);
+            let end = End::Outcome(Outcome::Lost);
+            let finish = Finish { id, run, end, progress: None, cost: None, chance: super::NO_CHANCE };
+            // What runs can be finished under its own fence.
+            let _ = self.finish(finish, false, rules, now)?;
+        }
+        Ok(())
+    }
+
+    pub(in super::super) fn claim(&mut self, most: usize, now: Timestamp) -> rusqlite::Result<Claimed> {
+        let mut jobs = Vec::new();
+        while jobs.len() < most
+            && let Some(job) = self.claim_first(now)?
+        {
+            jobs.push(job);
+        }
+        Ok(Claimed { jobs, left: self.left()? })
+    }
+
+    fn claim_first(&mut self, now: Timestamp) -> rusqlite::Result<Option<ClaimedJob>> {
+        if self.shelf.counts.paused {
+            return Ok(None);
+        }
+        self.promote(now)?;
+        let record = match self.shelf.line.pop(self.db, self.ledger.seq)? {
+            None => return Ok(None),
+            Some(Next::Plain(record)) => *record,
+            Some(Next::Entry { job, since }) => {
+                let record = Record::find(self.db, job)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+                self.unlist(&record, Status::Waiting)?;
+                Record { since, ..record }
+            }
+        };
+        self.ledger.wait_for(record.since);
+        Ok(Some(self.begin(record, now)))
+    }
+
+    fn promote(&mut self, now: Timestamp) -> rusqlite::Result<()> {
+        if self.shelf.counts.delayed == 0 {
+            return Ok(());
+        }
+        let (ledger, shelf) = (&mut *self.ledger, &mut *self.shelf);
+        let (seq, last_number) = (ledger.seq, &mut shelf.last_number);
+        let promoted = shelf.line.promote(self.db, now, seq, || {
+            *last_number = ledger.next_number();
+            *last_number
+        })?;
+        shelf.counts.delayed -= promoted;
+        shelf.dirty |= promoted > 0;
+        Ok(())
+    }
+
+    fn begin(&mut self, mut record: Record, now: Timestamp) -> ClaimedJob {
+        let (run_at, problem) = match &mut record.life.state {
+            State::Waiting { run_at, problem, .. } => (*run_at, problem.take()),
+            _ => (now, None),
+        };
+        let place = if let Spot::Line(place) = record.spot { place } else { record.job.number() };
+        let ready_at = if record.spot == Spot::Plain { record.added_at } else { run_at };
+        // It was due when it took its place; the clock may have gone back since. A job in the line can be claimed.
+        let now = now.max(run_at);
+        if let Ok(life) = step(&record.life, Step::Claim, now) {
+            record.life = life;
+        }
+        record.spot = Spot::Nowhere;
+        let Life { attempt, run, .. } = record.life;
+        self.ledger.note_claim(Orphan { job: record.job, run, started_at: now });
+        let live = Live { run, started_at: now, attempt, cancelling: false };
+        self.shelf.live.push((record.job.number(), Some(live)));
+        self.shelf.go(Status::Waiting, Status::Running);
+        let claimed = ClaimedJob { id: record.id, run, attempt, args: record.args.clone(), origin: record.origin() };
+        self.shelf.running.insert(record.id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
+        claimed
+    }
+
+    pub(in super::super) fn finish(
+        &mut self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Stepped<Finished, StoreError> {
+        let Finish { id, run, end, progress, cost, chance } = finish;
+        let Some(attempt) = self.shelf.running.get(&id) else {
+            return Ok(Err(refused(id, self.why_not_running(id)?)));
+        };
+        let before = &attempt.record.life;
+        let kept = AttemptRecord::new(before, &end, cost.clone(), now);
+        let is_lost = end == End::Outcome(Outcome::Lost);
+        let step = match end {
+            End::Outcome(outcome) => Step::Finish(run, outcome),
+            End::PutBack => Step::PutBack(run),
+        };
+        let (number, started_at) = (before.attempt, kept.as_ref().map(|kept| kept.started_at));
+        let life = match transition(before, step, &rules.retry, now, chance) {
+            Ok(life) => life,
+            Err(refusal) => return Ok(Err(refused(id, refusal))),
+        };
+        let Some(mut record) = self.shelf.running.remove(&id).map(|attempt| attempt.record) else {
+            return Ok(Err(refused(id, Refusal::NotRunning)));
+        };
+        record.life = life;
+        if let Some(progress) = progress {
+            record.details_mut().progress = Some(progress);
+        }
+        let status = record.life.state.status();
+        if status == Status::Success {
+            record.last = started_at.map(|started_at| LastAttempt { started_at, cost });
+            self.make_room_for_last(&record)?;
+        } else if let Some(kept) = kept {
+            self.keep_attempt(&mut record, &kept)?;
+        }
+        if is_lost {
+            self.append_to_log(&mut record, vec![LogLine::lost(now, number)])?;
+        }
+        self.ledger.running -= 1;
+        self.shelf.live.push((record.job.number(), None));
+        self.shelf.go(Status::Running, status);
+        let (mut run_at, mut reason) = (None, None);
+        match &record.life.state {
+            State::Waiting { run_at: at, .. } => {
+                run_at = Some(*at);
+                self.enter_line(&mut record, now)?;
+            }
+            State::Failure { reason: why, .. } => reason = Some(*why),
+            State::Success { .. } | State::Running { .. } => {}
+        }
+        let noticed = self.keep_ended(&mut record, rules)?;
+        self.ledger.must_last();
+        let next = if claim_next { self.claim_first(now)? } else { None };
+        Ok(Ok(Finished { status, run_at, reason, noticed, next, left: self.left()? }))
+    }
+
+    fn why_not_running(&self, id: JobId) -> rusqlite::Result<Refusal> {
+        let is_waiting = |record: &Record| record.life.state.status() == Status::Waiting;
+        Ok(if self.find(id)?.as_ref().is_some_and(is_waiting) { Refusal::NotRunning } else { Refusal::Ended })
+    }
+
+    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts.
+    pub(in super::super) fn undo_claim(&mut self, id: JobId, run: Run, now: Timestamp) -> rusqlite::Result<()> {
+        let is_it = |attempt: &Attempt| attempt.record.life.run == run;
+        if !self.shelf.running.get(&id).is_some_and(|attempt| is_it(attempt)) {
+            return Ok(());
+        }
+        let Some(attempt) = self.shelf.running.remove(&id) else { return Ok(()) };
+        let Attempt { mut record, place, ready_at, run_at, problem } = *attempt;
+        if matches!(record.life.state, State::Running { cancelling: true, .. }) {
+            // Somebody cancelled it meanwhile, so it has to end.
+            self.shelf.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
+            let finish = Finish { id, run, end: End::PutBack, progress: None, cost: None, chance: super::NO_CHANCE };
+            let rules = Arc::clone(&self.shelf.rules);
+            let _ = self.finish(finish, false, &rules, now)?;
+            return Ok(());
+        }
+        record.life.state = State::Waiting { run_at, held: false, problem };
+        record.life.attempt = record.life.attempt.saturating_sub(1);
+        record.spot = Spot::Line(place);
+        let (number, rank) = (record.job.number(), -i64::from(record.priority));
+        self.shelf.line.enter_ready(self.db, number, rank, place, ready_at, record.since)?;
+        self.ledger.running -= 1;
+        self.shelf.live.push((number, None));
+        self.shelf.go(Status::Running, Status::Waiting);
+        self.list(&record, Status::Waiting)?;
+        // With the fence that the claim gave: the claim stands in the table of claims.
+        self.put(&mut record, false)
+    }
+
+    /// Marks a running job, so that no other attempt follows.
+    pub(super) fn stop(&mut self, id: JobId, now: Timestamp) -> rusqlite::Result<Option<Run>> {
+        let Some(attempt) = self.shelf.running.get_mut(&id) else { return Ok(None) };
+        let record = &mut attempt.record;
+        if let Ok(life) = step(&record.life, Step::Cancel, now) {
+            record.life = life;
+        }
+        let State::Running { run, started_at, .. } = record.life.state else { return Ok(None) };
+        record.flags |= CANCELLING;
+        let live = Live { run, started_at, attempt: record.life.attempt, cancelling: true };
+        self.shelf.live.push((record.job.number(), Some(live)));
+        self.shelf.dirty = true;
+        let mut statement = self.db.prepare_cached("UPDATE jobs SET flags = flags | ?2 WHERE job = ?1")?;
+        statement.execute(params![record.job.0, CANCELLING])?;
+        Ok(Some(run))
+    }
+}

@@ -1,0 +1,107 @@
+//! Waiting for the disk. With `synchronous = FULL` SQLite would wait inside of each commit, and the writer with it. Here it
+//! commits without waiting (`NORMAL`: the commit's pages are written to the WAL, and that is all), and this thread makes the
+//! file system put the WAL on the disk before any answer that promises to last is sent: the same promise, while the writer
+//! goes on with the next batch.
+//!
+//! That is sound because a commit is nothing but pages appended to the WAL. One `fdatasync` of the file makes every commit
+//! last that was written to it before, in order, and one that a power cut tore is found by its checksum and ends what is
+//! read. What else `FULL` does is done in `NORMAL` as well: the head of a WAL that begins anew is synced before the first page
+//! follows it, and a checkpoint syncs the WAL before it touches the database, and the database before the WAL begins anew.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::error::SqliteError;
+use super::failure::Failure;
+
+/// An answer that is ready to be sent, when its fate is known.
+pub(super) type Answer = Box<dyn FnOnce(Result<(), SqliteError>) + Send>;
+
+pub(super) struct Syncer {
+    waiting: Mutex<Waiting>,
+    woken: Condvar,
+    /// The last commit that is on the disk.
+    durable: AtomicU64,
+    /// The last commit that somebody was promised to be told of when it is on the disk.
+    promised: AtomicU64,
+    failure: Arc<Failure>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    answers: VecDeque<Vec<Answer>>,
+    /// The last commit that was written.
+    written: u64,
+    closed: bool,
+}
+
+impl Syncer {
+    pub(super) fn new(failure: Arc<Failure>) -> Self {
+        let (durable, promised) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { waiting: Mutex::default(), woken: Condvar::new(), durable, promised, failure }
+    }
+
+    /// The last commit that is on the disk.
+    pub(super) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// The commit `seq` is about to be made, and has to last.
+    pub(super) fn announce(&self, seq: u64) {
+        self.promised.store(seq, Ordering::Release);
+    }
+
+    /// Sends an answer that was read from the file, when all that it may have seen is on the disk: nobody is told of
+    /// something that a power cut may undo.
+    pub(super) fn send_read(&self, answer: Answer) {
+        if self.promised.load(Ordering::Acquire) <= self.durable() {
+            return answer(Ok(()));
+        }
+        self.waiting.lock().answers.push_back(vec![answer]);
+        self.woken.notify_one();
+    }
+
+    /// Sends the answers when the commit `seq` is on the disk.
+    pub(super) fn send_when_durable(&self, seq: u64, answers: Vec<Answer>) {
+        let mut waiting = self.waiting.lock();
+        waiting.written = seq;
+        waiting.answers.push_back(answers);
+        self.woken.notify_one();
+    }
+
+    /// Lets the thread end when all answers are sent.
+    pub(super) fn close(&self) {
+        self.waiting.lock().closed = true;
+        self.woken.notify_one();
+    }
+
+    /// The thread's life. `wal`: the file to be synced.
+    pub(super) fn run(&self, wal: &File) {
+        loop {
+            let (answers, written) = {
+                let mut waiting = self.waiting.lock();
+                while waiting.answers.is_empty() {
+                    if waiting.closed {
+                        return;
+                    }
+                    self.woken.wait(&mut waiting);
+                }
+                (std::mem::take(&mut waiting.answers), waiting.written)
+            };
+            // After a failed sync the kernel may have dropped the pages: another one would answer success for nothing.
+            let fate = self.failure.check().and_then(|()| {
+                wal.sync_data().map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))
+            });
+            if fate.is_ok() {
+                self.durable.store(written, Ordering::Release);
+            }
+            for answer in answers.into_iter().flatten() {
+                answer(fate.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! All tasks as the writer has them in its hands, from the file and back to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use rusqlite::{Connection, params};
+use saggar_job::{TaskKey, Timestamp};
+
+use super::ledger::Ledger;
+use super::number::{MOST_TASKS, TaskNumber};
+use super::record::{CANCELLING, Record};
+use super::shared::{Registry, Shared};
+use super::shelf::{Desk, Orphan, Shelf};
+use super::statements::Statements;
+use crate::{NoticeNumber, Rules};
+
+pub(super) struct Workshop<'c> {
+    pub(super) db: &'c Connection,
+    statements: Statements<'c>,
+    tasks: HashMap<TaskNumber, Shelf, RandomState>,
+    by_key: HashMap<TaskKey, TaskNumber>,
+    pub(super) ledger: Ledger,
+    /// The tasks that the batch of the moment has touched.
+    touched: Vec<TaskNumber>,
+    registry: Arc<Registry>,
+}
+
+impl<'c> Workshop<'c> {
+    pub(super) fn load(db: &'c Connection, registry: Arc<Registry>) -> rusqlite::Result<Self> {
+        let mut workshop = Self::read(db, registry, 1)?;
+        let numbers: Vec<TaskNumber> = workshop.tasks.keys().copied().collect();
+        for task in numbers {
+            if let Some(shelf) = workshop.tasks.get_mut(&task) {
+                shelf.publish(db, 0)?;
+                workshop.registry.enter(Arc::clone(&shelf.shared));
+            }
+        }
+        Ok(workshop)
+    }
+
+    fn read(db: &'c Connection, registry: Arc<Registry>, seq: u64) -> rusqlite::Result<Self> {
+        let mut tasks: HashMap<TaskNumber, Shelf, RandomState> = HashMap::default();
+        let mut statement = db.prepare("SELECT * FROM tasks")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let shelf = Shelf::load(db, row)?;
+            tasks.insert(shelf.task, shelf);
+        }
+        let claims = Ledger::read_claims(db)?;
+        let count = claims.len();
+        for orphan in claims.into_values() {
+            let sql = "SELECT run, attempt, flags FROM jobs WHERE job = ?1 AND standing < 4";
+            let mut statement = db.prepare_cached(sql)?;
+            let mut rows = statement.query([orphan.job.0])?;
+            let Some(row) = rows.next()? else { continue };
+            // A row with this run or a later one was written when the attempt had ended.
+            if row.get::<_, i64>(0)? as u64 >= orphan.run.0 {
+                continue;
+            }
+            let cancelling = row.get::<_, i64>(2)? & CANCELLING != 0;
+            if let Some(shelf) = tasks.get_mut(&orphan.job.task()) {
+                shelf.count_running(orphan, cancelling, row.get::<_, u32>(1)?.saturating_add(1));
+                shelf.orphans.push(orphan);
+            }
+        }
+        let last_number = tasks.values().map(Shelf::last_number).max().unwrap_or(0);
+        let mut ledger = Ledger::load(db, seq, last_number, count)?;
+        ledger.running = tasks.values().map(|shelf| shelf.orphans.len()).sum();
+        let by_key = tasks.values().map(|shelf| (shelf.key.clone(), shelf.task)).collect();
+        Ok(Self { db, statements: Statements::prepare(db)?, tasks, by_key, ledger, touched: Vec::new(), registry })
+    }
+
+    /// Takes everything from the file again after a batch was undone. What this process holds (running attempts, taken
+    /// notices) it goes on holding, save for what the batch itself would have handed out.
+    pub(super) fn reload(&mut self) -> rusqlite::Result<()> {
+        let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.ledger.seq)?;
+        for (task, notice) in self.ledger.forget_taken() {
+            if let Some(shelf) = self.tasks.get_mut(&task) {
+                shelf.undo_taking(notice);
+            }
+        }
+        for (task, shelf) in &mut fresh.tasks {
+            let Some(before) = self.tasks.get_mut(task) else { continue };
+            shelf.inherit(before);
+            if shelf.opened {
+                for orphan in std::mem::take(&mut shelf.orphans) {
+                    if let Some(record) = Record::find(self.db, orphan.job)? {
+                        shelf.resume(orphan, record);
+                    }
+                }
+            }
+            shelf.shared.clear();
+            shelf.publish(self.db, fresh.ledger.seq)?;
+        }
+        *self = fresh;
+        Ok(())
+    }
+
+    /// A step on a task; none if there is no such task.
+    pub(super) fn desk(&mut self, task: TaskNumber) -> Option<Desk<'_>> {
+        let shelf = self.tasks.get_mut(&task)?;
+        if self.touched.last() != Some(&task) {
+            self.touched.push(task);
+        }
+        Some(Desk { db: self.db, usual: &mut self.statements, shelf, ledger: &mut self.ledger })
+    }
+
+    /// Opens a task, and makes it if it is not there.
+    pub(super) fn open(&mut self, key: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> rusqlite::Result<Arc<Shared>> {
+        let task = match self.by_key.get(key) {
+            Some(task) => *task,
+            None => self.make(key)?,
+        };
+        let Some(mut desk) = self.desk(task) else { return Err(rusqlite::Error::QueryReturnedNoRows) };
+        desk.shelf.rules = Arc::clone(rules);
+        desk.open(rules, now)?;
+        Ok(Arc::clone(&desk.shelf.shared))
+    }
+
+    fn make(&mut self, key: &TaskKey) -> rusqlite::Result<TaskNumber> {
+        if self.tasks.len() as i64 >= MOST_TASKS {
+            return Err(rusqlite::Error::IntegralValueOutOfRange(0, MOST_TASKS));
+        }
+        let sql = "INSERT INTO tasks (tenant, name) VALUES (?1, ?2)";
+        self.db.prepare_cached(sql)?.execute(params![&*key.tenant, &*key.task])?;
+        let number = self.db.last_insert_rowid();
+        let mut statement = self.db.prepare_cached("SELECT * FROM tasks WHERE task = ?1")?;
+        let mut shelf = statement.query_row([number], |row| Shelf::load(self.db, row))?;
+        shelf.is_entered = false;
+        let task = shelf.task;
+        self.tasks.insert(task, shelf);
+        self.by_key.insert(key.clone(), task);
+        Ok(task)
+    }
+
+    /// Lets what was handed out to nobody be taken again.
+    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
+        let Some(mut desk) = self.desk(undo.task) else { return Ok(()) };
+        for (id, run) in &undo.claims {
+            desk.undo_claim(*id, *run, undo.now)?;
+        }
+        desk.undo_notices(&undo.notices)
+    }
+
+    /// Writes what the steps of the batch left to be written once.
+    pub(super) fn flush(&mut self) -> rusqlite::Result<()> {
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        for task in &self.touched {
+            if let Some(shelf) = self.tasks.get_mut(task) {
+                shelf.flush(self.db)?;
+            }
+        }
+        let tasks = &self.tasks;
+        self.ledger.flush_claims(self.db, || tasks.values().flat_map(Shelf::all_running).collect())
+    }
+
+    /// The batch is committed: lets others see it.
+    pub(super) fn publish(&mut self) -> rusqlite::Result<()> {
+        let seq = self.ledger.seq;
+        self.ledger.forget_taken();
+        for task in self.touched.drain(..) {
+            let Some(shelf) = self.tasks.get_mut(&task) else { continue };
+            shelf.publish(self.db, seq)?;
+            if !std::mem::replace(&mut shelf.is_entered, true) {
+                self.registry.enter(Arc::clone(&shelf.shared));
+            }
+        }
+        self.ledger.seq += 1;
+        Ok(())
+    }
+}
+
+/// What was handed out to somebody who was gone by then.
+#[derive(Debug)]
+pub(super) struct Undo {
+    pub(super) task: TaskNumber,
+    pub(super) claims: Vec<(saggar_job::JobId, saggar_job::Run)>,
+    pub(super) notices: Vec<NoticeNumber>,
+    pub(super) now: Timestamp,
+}
+
+impl Shelf {
+    /// The claims of all attempts that run.
+    fn all_running(&self) -> Vec<Orphan> {
+        let running = self.running.values().filter_map(|attempt| {
+            let saggar_job::State::Running { run, started_at, .. } = attempt.record.life.state else { return None };
+            Some(Orphan { job: attempt.record.job, run, started_at })
+        });
+        running.chain(self.orphans.iter().copied()).collect()
+    }
+}

@@ -1,0 +1,224 @@
+//! The writer: the one thread that changes the file. It takes all steps that wait, does them in one transaction, and commits:
+//! a step that comes alone is done at once, and under load hundreds share a commit, with nobody having waited for others to
+//! gather them.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::checkpoint::Checkpoints;
+use super::error::{Severity, SqliteError, severity};
+use super::failure::Failure;
+use super::number::TaskNumber;
+use super::shelf::{Desk, Stepped};
+use super::sync::{Answer, Syncer};
+use super::workshop::{Undo, Workshop};
+use crate::StoreError;
+
+/// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
+const BATCH: usize = 2_048;
+/// Steps that may wait for the writer; whoever has one more waits to hand it over.
+const QUEUE: usize = 4_096;
+
+/// A step, to be done or to be told why it is not.
+pub(super) type Work =
+    Box<dyn FnOnce(Result<&mut Workshop<'_>, SqliteError>) -> (rusqlite::Result<()>, Option<Answer>) + Send>;
+
+/// What those who have steps to be done hold.
+pub(super) struct Writer {
+    steps: mpsc::Sender<Work>,
+    undone: Arc<Mutex<Vec<Undo>>>,
+}
+
+impl Writer {
+    pub(super) fn new() -> (Self, Inbox) {
+        let (steps, inbox) = mpsc::channel(QUEUE);
+        let undone = Arc::new(Mutex::default());
+        (Self { steps, undone: Arc::clone(&undone) }, Inbox { steps: inbox, undone })
+    }
+
+    /// Has `step` done on a task, and waits until it has lasted.
+    pub(super) async fn on<T, E>(
+        &self,
+        task: TaskNumber,
+        step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.ask(move |workshop| match workshop.desk(task) {
+            Some(mut desk) => step(&mut desk),
+            None => Err(rusqlite::Error::QueryReturnedNoRows),
+        })
+        .await
+    }
+
+    /// Has `step` done, and waits until it has lasted.
+    pub(super) async fn ask<T, E>(
+        &self,
+        step: impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, replied) = oneshot::channel::<Result<T, E>>();
+        let refuse = |error: SqliteError| Err(E::from(StoreError::from(error)));
+        let work: Work = Box::new(move |workshop| {
+            let (result, outcome) = match workshop.map(step) {
+                Ok(Ok(result)) => (Ok(()), Ok(result)),
+                Ok(Err(error)) => (Err(error), Err(SqliteError::Closed)),
+                Err(error) => (Ok(()), Err(error)),
+            };
+            let answer: Answer = Box::new(move |fate| {
+                let answer = fate.map_or_else(refuse, |()| outcome.unwrap_or_else(refuse));
+                // Whoever asked may have gone; what was handed out to it undoes itself.
+                drop(reply.send(answer));
+            });
+            (result, Some(answer))
+        });
+        if self.steps.send(work).await.is_err() {
+            return refuse(SqliteError::Closed);
+        }
+        replied.await.unwrap_or_else(|_| refuse(SqliteError::Closed))
+    }
+
+    /// Where to put what nobody got.
+    pub(super) fn undone(&self) -> Undone {
+        Undone { undone: Arc::clone(&self.undone), steps: self.steps.downgrade() }
+    }
+}
+
+/// A way back for what was handed out.
+#[derive(Clone)]
+pub(super) struct Undone {
+    undone: Arc<Mutex<Vec<Undo>>>,
+    steps: mpsc::WeakSender<Work>,
+}
+
+impl Undone {
+    pub(super) fn put(&self, undo: Undo) {
+        self.undone.lock().push(undo);
+        // Wakes the writer. If its queue is full it is awake.
+        if let Some(steps) = self.steps.upgrade() {
+            let nothing: Work = Box::new(|_| (Ok(()), None));
+            drop(steps.try_send(nothing));
+        }
+    }
+}
+
+/// The writer's end.
+pub(super) struct Inbox {
+    steps: mpsc::Receiver<Work>,
+    undone: Arc<Mutex<Vec<Undo>>>,
+}
+
+/// The writer's own.
+pub(super) struct Desktop<'c> {
+    pub(super) workshop: Workshop<'c>,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) failure: Arc<Failure>,
+    /// None if answers need not wait for the disk.
+    pub(super) syncer: Option<Arc<Syncer>>,
+}
+
+impl Desktop<'_> {
+    /// The thread's life: until nobody is left to ask for anything.
+    pub(super) fn run(&mut self, mut inbox: Inbox) {
+        let mut works = Vec::with_capacity(BATCH);
+        while inbox.steps.blocking_recv_many(&mut works, BATCH) > 0 {
+            // What came back was put there before whoever put it there asked for anything else, so it goes first.
+            let undone = std::mem::take(&mut *inbox.undone.lock());
+            if !self.batch(&undone, works.drain(..)) {
+                inbox.undone.lock().splice(0..0, undone);
+            }
+            self.checkpoints.tend(self.workshop.db);
+        }
+    }
+
+    /// Answers whether the batch was done.
+    fn batch(&mut self, undone: &[Undo], works: impl Iterator<Item = Work>) -> bool {
+        let mut works = works;
+        let mut answers: Vec<(u64, Answer)> = Vec::new();
+        let fate = self.failure.check().and_then(|()| {
+            let done = self.do_all(undone, &mut works, &mut answers);
+            done.map_err(|error| self.undo(error))?;
+            let published = self.workshop.publish();
+            published.map_err(|error| self.failure.fail("what was written could not be read", &error))
+        });
+        match fate {
+            Ok(()) => {
+                self.send(answers);
+                true
+            }
+            Err(error) => {
+                answers.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
+                for work in works {
+                    if let (_, Some(answer)) = work(Err(error.clone())) {
+                        answer(Err(error.clone()));
+                    }
+                }
+                false
+            }
+        }
+    }
+
+    fn do_all(
+        &mut self,
+        undone: &[Undo],
+        works: &mut impl Iterator<Item = Work>,
+        answers: &mut Vec<(u64, Answer)>,
+    ) -> rusqlite::Result<()> {
+        let db = self.workshop.db;
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for undo in undone {
+            self.workshop.undo(undo)?;
+        }
+        for work in works {
+            let (result, answer) = work(Ok(&mut self.workshop));
+            let wait_for = self.workshop.ledger.end_step();
+            answers.extend(answer.map(|answer| (wait_for, answer)));
+            result?;
+        }
+        self.workshop.flush()?;
+        if let Some(syncer) = &self.syncer
+            && answers.iter().any(|(wait_for, _)| *wait_for == self.workshop.ledger.seq)
+        {
+            syncer.announce(self.workshop.ledger.seq);
+        }
+        db.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+
+    /// Undoes a batch that failed, and says what became of it.
+    fn undo(&mut self, error: rusqlite::Error) -> SqliteError {
+        let severity = severity(&error);
+        if severity == Severity::Fatal {
+            return self.failure.fail("a write failed", &error);
+        }
+        let db: &Connection = self.workshop.db;
+        // Some errors have undone the transaction already.
+        let rolled_back = if db.is_autocommit() { Ok(()) } else { db.execute_batch("ROLLBACK") };
+        if let Err(error) = rolled_back.and_then(|()| self.workshop.reload()) {
+            return self.failure.fail("what a failed write left could not be read", &error);
+        }
+        let source = Arc::new(error);
+        if severity == Severity::Full { SqliteError::Full { source } } else { SqliteError::Refused { source } }
+    }
+
+    fn send(&mut self, answers: Vec<(u64, Answer)>) {
+        let Some(syncer) = &self.syncer else {
+            return answers.into_iter().for_each(|(_, answer)| answer(Ok(())));
+        };
+        let durable = syncer.durable();
+        let (now, later): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(wait_for, _)| *wait_for <= durable);
+        if !later.is_empty() {
+            // The batch's own number: the ledger counts on when it is published.
+            let written = self.workshop.ledger.seq - 1;
+            syncer.send_when_durable(written, later.into_iter().map(|(_, answer)| answer).collect());
+        }
+        now.into_iter().for_each(|(_, answer)| answer(Ok(())));
+    }
+}

@@ -1,0 +1,144 @@
+//! Changes from outside: retrying, deleting, pausing, closing; lists and rates.
+
+use std::pin::pin;
+
+use futures_util::poll;
+use saggar_job::{JobId, Status, Timestamp};
+use saggar_queue::{Cost, JobEventKind, ListQuery, NewJob, Rates, Rules};
+use tokio::time::Duration;
+
+use crate::{Bench, retries, retry, success};
+
+#[tokio::test]
+async fn a_retried_job_wakes_a_claimer_and_runs_again() {
+    let bench = Bench::new(retries(0, 0)).await;
+    let mut events = bench.queue.subscribe();
+    let id = bench.add().await;
+    bench.finish(bench.claim().await, retry()).await;
+    let mut claim = pin!(bench.task.claim());
+    assert!(poll!(&mut claim).is_pending());
+    bench.task.retry(id).await.unwrap();
+    assert_eq!(bench.task.retry(id).await.unwrap_err().code(), "not-ended");
+    let claim = claim.await.unwrap();
+    assert_eq!((claim.id(), claim.attempt()), (id, 1));
+    bench.finish(claim, success()).await;
+    assert_eq!(bench.task.retry(JobId(9)).await.unwrap_err().code(), "unknown-job");
+    let mut kinds = Vec::new();
+    while kinds.last() != Some(&JobEventKind::Succeeded) {
+        kinds.push(events.next().await.unwrap().kind);
+    }
+    assert_eq!(kinds[3..5], [JobEventKind::Retried, JobEventKind::Started { attempt: 1 }]);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_deleted_job_learns_that_it_is_gone() {
+    let bench = Bench::new(Rules::default()).await;
+    let id = bench.add_delayed(60_000).await;
+    let (mut wait, mut idle) = (pin!(bench.task.wait(id)), pin!(bench.queue.idle()));
+    assert!(poll!(&mut wait).is_pending() && poll!(&mut idle).is_pending());
+    bench.task.delete(id).await.unwrap();
+    assert_eq!(wait.await.unwrap_err().code(), "unknown-job");
+    idle.await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    assert_eq!(bench.task.delete(id).await.unwrap_err().code(), "running");
+    bench.finish(claim, success()).await;
+    bench.task.delete(id).await.unwrap();
+    assert_eq!(bench.task.history(id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_paused_task_lets_claimers_wait_until_it_is_resumed() {
+    let bench = Bench::new(retries(1, 0)).await;
+    bench.add().await;
+    let running = bench.claim().await;
+    bench.task.pause().await.unwrap();
+    for _ in 0..3 {
+        bench.add().await;
+    }
+    let mut claims: Vec<_> = (0..3).map(|_| Box::pin(bench.task.claim())).collect();
+    for claim in &mut claims {
+        assert!(poll!(claim).is_pending());
+    }
+    let (status, next) = bench.task.finish_and_claim(running, retry()).await.unwrap();
+    assert!(status == Status::Waiting && next.is_none(), "what runs goes on, and nothing follows it");
+    bench.task.resume().await.unwrap();
+    for claim in claims {
+        bench.finish(claim.await.unwrap(), success()).await;
+    }
+    assert_eq!(bench.claim().await.attempt(), 2);
+}
+
+#[tokio::test]
+async fn a_closed_task_keeps_nobody_waiting_but_what_runs() {
+    let bench = Bench::new(retries(1, 0)).await;
+    let key = bench.task.key().clone();
+    bench.add().await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    let mut idle = pin!(bench.queue.idle());
+    assert!(poll!(&mut idle).is_pending());
+    bench.queue.close(&key);
+    assert!(bench.queue.task(&key).is_none() && bench.queue.tasks().is_empty());
+    assert!(poll!(&mut idle).is_pending(), "an attempt runs");
+    bench.finish(claim, retry()).await;
+    idle.await;
+    assert_eq!(bench.task.get(id).await.unwrap().unwrap().status(), Status::Waiting, "jobs stay");
+    let again = bench.queue.open(key.clone(), Rules::default()).await.unwrap();
+    let mut idle = pin!(bench.queue.idle());
+    assert!(poll!(&mut idle).is_pending());
+    let claim = again.claim().await.unwrap();
+    bench.queue.close(&key);
+    assert!(poll!(&mut idle).is_pending());
+    drop(claim);
+    idle.await;
+    bench.queue.close(&key);
+}
+
+#[tokio::test]
+async fn a_key_answers_the_same_job_and_says_so() {
+    let bench = Bench::new(Rules::default()).await;
+    let keyed = || NewJob::new("[]").with_key("k").with_run_at(Timestamp(5));
+    let id = bench.task.add(keyed()).await.unwrap();
+    let mut events = bench.queue.subscribe();
+    let added = bench.task.add_many(vec![keyed(), NewJob::new("[]")]).await.unwrap();
+    assert_eq!(added.iter().map(|added| (added.id, added.is_new)).collect::<Vec<_>>(), [(id, false), (JobId(2), true)]);
+    assert_eq!(events.next().await.unwrap().key.id, JobId(2), "what is not new is not told");
+    assert_eq!(bench.task.rates().added.total, 2);
+}
+
+#[tokio::test]
+async fn a_list_shows_live_progress_and_a_record_its_cost() {
+    let bench = Bench::new(Rules::default()).await;
+    bench.add().await;
+    let id = bench.add().await;
+    let mut claim = bench.claim().await;
+    claim.running().report(1, 2, "half");
+    let page = bench.queue.list(&ListQuery::of_task(bench.task.key())).await.unwrap();
+    assert_eq!(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id, claim.id()]);
+    assert_eq!(page.jobs[1].progress.message, "half");
+    let cost = Cost { digest: "aa".into(), cpu: Duration::from_micros(3), peak_memory: 9, fresh: true };
+    claim.spent(cost.clone());
+    let id = claim.id();
+    bench.finish(claim, success()).await;
+    assert_eq!(bench.task.history(id).await.unwrap().unwrap().attempts[0].cost, Some(cost));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rates_count_what_happens() {
+    let bench = Bench::new(retries(1, 0)).await;
+    for _ in 0..4 {
+        bench.add().await;
+    }
+    bench.task.cancel(JobId(4)).await.unwrap();
+    let claim = bench.claim().await;
+    bench.task.put_back(claim).await.unwrap();
+    bench.finish(bench.claim().await, retry()).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let (_, next) = bench.task.finish_and_claim(bench.claim().await, success()).await.unwrap();
+    bench.finish(next.unwrap(), success()).await;
+    let Rates { added, started, succeeded, failed, retried } = bench.task.rates();
+    let totals = [added, started, succeeded, failed, retried].map(|rate| rate.total);
+    assert_eq!(totals, [4, 4, 2, 1, 1]);
+    assert_eq!((added.per_second, succeeded.per_second), (2.0, 1.0));
+}

@@ -1,0 +1,149 @@
+//! The random histories that hold a store to the memory store, on the memory store itself and on one with a defect:
+//! thousands of them can be played, and they find what is wrong.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use saggar_job::{JobId, TaskKey, Timestamp};
+use saggar_queue::conformance::differential::{Plan, compare};
+use saggar_queue::conformance::{InMemory, Place, Places};
+use saggar_queue::{
+    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
+    Left, ListQuery, LogLine, MemoryStore, NewJob, NoticeNumber, Page, Rules, Store, StoreError, TaskStore, Telling,
+    Told,
+};
+
+#[tokio::test]
+async fn thousands_of_histories_can_be_played() {
+    compare(&InMemory, &Plan::histories(1_000)).await;
+    compare(&InMemory, &Plan::histories(1_000).with_deaths()).await;
+}
+
+#[tokio::test]
+async fn a_defect_is_found() {
+    for defect in [Defect::ForgetsProgress, Defect::SparesLost, Defect::ForgetsThePause, Defect::TakesOneTooMany] {
+        let plan = Plan::histories(50).with_deaths();
+        let found = AssertUnwindSafe(compare(&Broken(defect), &plan)).catch_unwind().await;
+        let message = found.unwrap_err().downcast::<String>().unwrap();
+        assert!(message.contains("the store differs from the memory store"), "{defect:?}: {message}");
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Defect {
+    ForgetsProgress,
+    /// What ran when the process died goes on running.
+    SparesLost,
+    ForgetsThePause,
+    TakesOneTooMany,
+}
+
+#[derive(Clone)]
+struct Broken(Defect);
+
+struct BrokenStore(Arc<MemoryStore>, Defect);
+
+struct BrokenTask(Arc<dyn TaskStore>, Defect);
+
+#[async_trait]
+impl Places for Broken {
+    async fn fresh(&self) -> Box<dyn Place> {
+        Box::new(BrokenPlace(Arc::new(MemoryStore::new()), self.0))
+    }
+}
+
+struct BrokenPlace(Arc<MemoryStore>, Defect);
+
+#[async_trait]
+impl Place for BrokenPlace {
+    async fn open(&mut self) -> Arc<dyn Store> {
+        if self.1 != Defect::SparesLost {
+            self.0 = Arc::new(self.0.die());
+        }
+        Arc::new(BrokenStore(Arc::clone(&self.0), self.1))
+    }
+}
+
+#[async_trait]
+impl Store for BrokenStore {
+    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let task = self.0.open(task, rules, now).await?;
+        if self.1 == Defect::ForgetsThePause {
+            task.set_paused(false).await?;
+        }
+        Ok(Arc::new(BrokenTask(task, self.1)))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        self.0.list(query).await
+    }
+}
+
+#[async_trait]
+impl TaskStore for BrokenTask {
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        let more = usize::from(self.1 == Defect::TakesOneTooMany);
+        self.0.add(jobs, &Arc::new(Rules { size: rules.size + more, ..(**rules).clone() }), now).await
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.0.claim(most, now).await
+    }
+
+    async fn finish(
+        &self,
+        mut finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        if self.1 == Defect::ForgetsProgress {
+            finish.progress = None;
+        }
+        self.0.finish(finish, claim_next, rules, now).await
+    }
+
+    async fn change(
+        &self,
+        id: JobId,
+        change: Change,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Changed, ChangeError> {
+        self.0.change(id, change, rules, now).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+        self.0.set_paused(paused).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.0.get(id).await
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        self.0.history(id).await
+    }
+
+    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        self.0.claim_notices(most, now).await
+    }
+
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+        self.0.settle_notice(number, telling, now).await
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        self.0.append_log(id, lines).await
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+        self.0.prune(most, rules, now).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.0.counts()
+    }
+}

@@ -1,0 +1,172 @@
+//! The SQLite store and its file: who may have it, what is refused and how it is said, a full disk, copies.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use saggar_job::{JobId, Outcome, Status, TaskKey, Timestamp};
+use saggar_queue::{
+    AddError, End, Finish, NewJob, Rules, SqliteError, SqliteOptions, SqliteStore, Store, StoreError, TaskStore,
+};
+use tempfile::TempDir;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn open(path: &Path) -> Result<SqliteStore, SqliteError> {
+    SqliteStore::open(&SqliteOptions::new(path))
+}
+
+fn rules() -> Arc<Rules> {
+    Arc::new(Rules { size: usize::MAX, ..Rules::default() })
+}
+
+async fn task(store: &SqliteStore) -> Arc<dyn TaskStore> {
+    store.open(&TaskKey::new("default", "bench"), &rules(), NOW).await.unwrap()
+}
+
+async fn add(task: &dyn TaskStore, args: &str) -> Result<JobId, AddError> {
+    Ok(task.add(vec![NewJob::new(args)], &rules(), NOW).await?[0].id)
+}
+
+#[track_caller]
+fn refusal(path: &Path) -> String {
+    open(path).map(drop).expect_err("it has to be refused").to_string()
+}
+
+#[tokio::test]
+async fn a_second_host_is_refused_and_told_of_the_first() {
+    let directory = directory();
+    let path = directory.path().join("saggar.db");
+    let first = open(&path).unwrap();
+    let said = refusal(&path);
+    assert!(said.contains(&format!("process {}", std::process::id())) && said.contains("since 20"), "{said}");
+    std::os::unix::fs::symlink(&path, directory.path().join("link.db")).unwrap();
+    assert!(refusal(&directory.path().join("link.db")).contains("another host"), "another name is the same file");
+    let task = task(&first).await;
+    drop(first);
+    assert!(open(&path).is_err(), "a task that is still held holds the file");
+    add(&*task, "[]").await.unwrap();
+    drop(task);
+    open(&path).unwrap();
+}
+
+#[test]
+fn what_cannot_be_a_store_is_refused() {
+    let directory = directory();
+    let at = |name: &str| directory.path().join(name);
+    assert!(refusal(directory.path()).contains("is a directory"));
+    assert!(refusal(&at("nowhere/saggar.db")).contains("directory is there"));
+    std::fs::write(at("text.db"), "no database, but long enough to look like one".repeat(100)).unwrap();
+    assert!(refusal(&at("text.db")).contains("no SQLite database"));
+    rusqlite::Connection::open(at("other.db")).unwrap().execute_batch("CREATE TABLE mine (a)").unwrap();
+    assert!(refusal(&at("other.db")).contains("another program"));
+    drop(open(&at("newer.db")).unwrap());
+    rusqlite::Connection::open(at("newer.db")).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let said = refusal(&at("newer.db"));
+    assert!(said.contains("newer host (schema 99"), "{said}");
+}
+
+#[tokio::test]
+async fn damage_is_found_at_the_start() {
+    let directory = directory();
+    let path = directory.path().join("saggar.db");
+    let store = open(&path).unwrap();
+    let task = task(&store).await;
+    task.add(vec![NewJob::new("[\"some arguments\"]"); 2_000], &rules(), NOW).await.unwrap();
+    drop((task, store));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let said = refusal(&path);
+    assert!(said.contains("is damaged") && said.contains("restore a backup"), "{said}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_loses_nothing() {
+    let directory = directory();
+    let path = directory.path().join("saggar.db");
+    let store = SqliteStore::open(&SqliteOptions::new(&path).with_most_bytes(1024 * 1024)).unwrap();
+    let task = task(&store).await;
+    let args = format!("[\"{}\"]", "x".repeat(20_000));
+    let mut added = Vec::new();
+    let error = loop {
+        match add(&*task, &args).await {
+            Ok(id) => added.push(id),
+            Err(error) => break error,
+        }
+        let claimed = task.claim(1, NOW).await.unwrap().jobs.pop();
+        assert!(claimed.is_some() && added.len() < 1_000);
+    };
+    assert!(matches!(&error, AddError::Store(StoreError::Failed(_))), "{error:?}");
+    let why = std::error::Error::source(&error).or(std::error::Error::source(&error)).map(ToString::to_string);
+    assert!(why.is_some_and(|why| why.contains("disk with the job store is full")), "{error:?}");
+    let counts = task.counts();
+    assert_eq!((counts.running, counts.waiting, counts.added), (added.len(), 0, added.len() as u64));
+    for id in &added {
+        assert_eq!(task.get(*id).await.unwrap().unwrap().status(), Status::Running);
+    }
+    // Finishing needs next to no room, and removing makes some.
+    for id in &added {
+        let run = task.get(*id).await.unwrap().unwrap().life.run;
+        let end = End::Outcome(Outcome::Success("1".into()));
+        let finish = Finish { id: *id, run, end, progress: None, cost: None, chance: 0.5 };
+        task.finish(finish, false, &rules(), NOW).await.unwrap();
+    }
+    let later = NOW.plus_ms(rules().retention.success_ms);
+    assert_eq!(task.prune(10_000, &rules(), later).await.unwrap(), added.len());
+    let next = add(&*task, &args).await.unwrap();
+    assert_eq!(next.0, added.last().unwrap().0 + 1, "a refused job takes no id");
+}
+
+#[tokio::test]
+async fn a_copy_starts_while_the_host_goes_on() {
+    let directory = directory();
+    let store = open(&directory.path().join("saggar.db")).unwrap();
+    let task_of_first = task(&store).await;
+    for _ in 0..50 {
+        add(&*task_of_first, "[1]").await.unwrap();
+    }
+    let running = task_of_first.claim(1, NOW).await.unwrap().jobs.pop().unwrap();
+    let copy = directory.path().join("copy.db");
+    store.backup(&copy).await.unwrap();
+    assert!(matches!(store.backup(&copy).await, Err(SqliteError::BackupExists { .. })));
+    add(&*task_of_first, "[2]").await.unwrap();
+    let second = open(&copy).unwrap();
+    let task_of_second = task(&second).await;
+    assert_eq!(task_of_second.counts().waiting, 50, "what ran waits again in the copy");
+    assert_eq!(task_of_second.get(running.id).await.unwrap().unwrap().life.attempt, 1);
+    assert_eq!(add(&*task_of_second, "[3]").await.unwrap(), JobId(51));
+}
+
+#[tokio::test]
+async fn claims_that_nobody_got_are_put_back() {
+    let directory = directory();
+    let store = open(&directory.path().join("saggar.db")).unwrap();
+    let task = task(&store).await;
+    for _ in 0..40 {
+        add(&*task, "[]").await.unwrap();
+    }
+    for polls in 0..40 {
+        // Dropped after some polls: before the step is taken on, while it is done, or with its answer on the way.
+        let mut claim = Box::pin(task.claim(3, NOW));
+        for _ in 0..polls % 4 {
+            if let std::task::Poll::Ready(claimed) = futures_util::poll!(&mut claim) {
+                for job in claimed.unwrap().jobs {
+                    let finish =
+                        Finish { id: job.id, run: job.run, end: End::PutBack, progress: None, cost: None, chance: 0.5 };
+                    task.finish(finish, false, &rules(), NOW).await.unwrap();
+                }
+                break;
+            }
+            std::thread::yield_now();
+        }
+        drop(claim);
+    }
+    let claimed = task.claim(100, NOW).await.unwrap().jobs;
+    assert_eq!(claimed.len(), 40, "every job can still be claimed");
+    assert!(claimed.iter().all(|job| job.attempt == 1), "and no attempt was counted");
+}

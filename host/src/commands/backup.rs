@@ -1,0 +1,14 @@
+//! `saggar backup`: a copy of an app's jobs, whether or not a host works on them.
+
+use super::USAGE;
+use crate::cli::Backup;
+
+pub(crate) async fn run(args: Backup) -> anyhow::Result<u8> {
+    let Some(from) = args.store.file(&args.app) else {
+        eprintln!("saggar: jobs in memory cannot be copied; name a `sqlite` store");
+        return Ok(USAGE);
+    };
+    saggar::backup(&from, &args.file).await?;
+    eprintln!("copied {} to {}", from.display(), args.file.display());
+    Ok(0)
+}

@@ -1,0 +1,129 @@
+//! Where jobs live: which store a host is to use, and opening it.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use saggar_queue::{Durability, MemoryStore, SqliteError, SqliteOptions, SqliteStore, Store};
+
+use crate::app::StartError;
+
+/// Which store a host uses.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum StoreChoice {
+    /// Jobs end with the process.
+    #[default]
+    Memory,
+    /// Jobs live in a SQLite file.
+    Sqlite {
+        /// The file; `.saggar/saggar.db` in the app's directory if none is named.
+        path: Option<PathBuf>,
+        /// What an answered step survives.
+        durability: Durability,
+    },
+}
+
+/// A text names no store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no store: write `memory`, `sqlite`, or `sqlite:` and a path")]
+pub struct UnknownStore;
+
+impl FromStr for StoreChoice {
+    type Err = UnknownStore;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStore> {
+        let sqlite = |path| Self::Sqlite { path, durability: Durability::Full };
+        match (text, text.strip_prefix("sqlite:")) {
+            ("memory", _) => Ok(Self::Memory),
+            ("sqlite", _) => Ok(sqlite(None)),
+            (_, Some(path)) if !path.is_empty() => Ok(sqlite(Some(path.into()))),
+            _ => Err(UnknownStore),
+        }
+    }
+}
+
+impl StoreChoice {
+    /// The same store with another durability; memory has none.
+    #[must_use]
+    pub fn with_durability(self, durability: Durability) -> Self {
+        match self {
+            Self::Memory => Self::Memory,
+            Self::Sqlite { path, .. } => Self::Sqlite { path, durability },
+        }
+    }
+
+    /// The file of the store for the app in `app_dir`; none for memory.
+    pub fn file(&self, app_dir: &Path) -> Option<PathBuf> {
+        match self {
+            Self::Memory => None,
+            Self::Sqlite { path: Some(path), .. } => Some(path.clone()),
+            Self::Sqlite { path: None, .. } => Some(app_dir.join(".saggar/saggar.db")),
+        }
+    }
+
+    pub(crate) async fn open(&self, app_dir: &Path) -> Result<OpenStore, StartError> {
+        let (Self::Sqlite { durability, .. }, Some(path)) = (self, self.file(app_dir)) else {
+            return Ok(OpenStore::Memory(Arc::new(MemoryStore::new())));
+        };
+        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            let dir = dir.to_owned();
+            std::fs::create_dir_all(&dir).map_err(|source| StartError::StoreDir { dir, source })?;
+        }
+        let options = SqliteOptions::new(path).with_durability(*durability);
+        // Opening checks the file and finds what a dead process left, which takes up to seconds.
+        match tokio::task::spawn_blocking(move || SqliteStore::open(&options)).await {
+            Ok(store) => Ok(OpenStore::Sqlite(Arc::new(store?))),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+}
+
+/// Copies the SQLite store `from` to the file `to`, which must not be there; a host may work on it meanwhile. The copy is the
+/// store as it was at one moment.
+pub async fn backup(from: &Path, to: &Path) -> Result<(), SqliteError> {
+    let (from, to) = (from.to_owned(), to.to_owned());
+    match tokio::task::spawn_blocking(move || SqliteStore::copy(&from, &to)).await {
+        Ok(copied) => copied,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// The store of a host at work.
+#[derive(Clone)]
+pub(crate) enum OpenStore {
+    Memory(Arc<MemoryStore>),
+    Sqlite(Arc<SqliteStore>),
+}
+
+impl OpenStore {
+    pub(crate) fn for_queue(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory(store) => store.clone(),
+            Self::Sqlite(store) => store.clone(),
+        }
+    }
+
+    pub(crate) async fn failed(&self) -> SqliteError {
+        match self {
+            Self::Memory(_) => std::future::pending().await,
+            Self::Sqlite(store) => store.failed().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores_are_read_from_text() {
+        let sqlite =
+            |path: Option<&str>| StoreChoice::Sqlite { path: path.map(PathBuf::from), durability: Durability::Full };
+        assert_eq!("memory".parse(), Ok(StoreChoice::Memory));
+        assert_eq!("sqlite".parse(), Ok(sqlite(None)));
+        assert_eq!("sqlite:/a/b.db".parse(), Ok(sqlite(Some("/a/b.db"))));
+        for bad in ["", "sqlite:", "postgres", "Memory"] {
+            assert_eq!(bad.parse::<StoreChoice>(), Err(UnknownStore), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Jobs in a SQLite file: what a restart, a signal, a second host and a copy find.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use saggar::{JobEventKind, NewJob, Status};
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::host::{TestHost, response};
+use saggar_tests::program::{command, saggar, saggar_on};
+use serde_json::json;
+
+fn app() -> App {
+    App::new()
+        .simple_task("echo", guests::ECHO)
+        .simple_task("time", guests::HOSTILE_TIME)
+        .simple_task("printing", guests::PRINTING)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_their_logs_and_pauses_outlive_the_host() {
+    let host = TestHost::start_durable(app()).await;
+    let done = host.run("printing", json!(["words"])).await;
+    let log = host.log("printing", done.id).await;
+    assert!(!log.is_empty());
+    host.inner().pause("echo").await.unwrap();
+    let waiting = host.add("echo", json!(["later"])).await;
+    let host = host.restart_durable().await;
+    assert_eq!(host.job("printing", done.id).await, done);
+    assert_eq!(host.log("printing", done.id).await, log);
+    assert_eq!(host.inner().attempts("printing", done.id).await.unwrap().len(), 1);
+    host.run("printing", json!(["another task works"])).await;
+    assert_eq!(host.job("echo", waiting).await.status, Status::Waiting);
+    host.inner().resume("echo").await.unwrap();
+    assert_eq!(response(&host.end("echo", waiting).await), json!(["later"]));
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_never_given_twice_and_keys_are_kept() {
+    let host = TestHost::start_durable(app()).await;
+    let keyed = NewJob { key: Some("once".into()), ..NewJob::new("[1]") };
+    let first = host.inner().add_jobs("echo", vec![keyed.clone()]).await.unwrap()[0].id;
+    host.end("echo", first.0).await;
+    let last = host.run("echo", json!([2])).await.id;
+    host.inner().delete("echo", last).await.unwrap();
+    let host = host.restart_durable().await;
+    let again = host.inner().add_jobs("echo", vec![keyed]).await.unwrap();
+    assert_eq!((again[0].id, again[0].is_new), (first, false));
+    assert!(host.add("echo", json!([3])).await > last);
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_stopped_goes_on_without_a_burnt_attempt() {
+    let host = TestHost::start_durable(app()).await;
+    let mut events = host.inner().events();
+    let id = host.add("time", json!(["sleep_an_hour"])).await;
+    while !matches!(events.next().await.expect("few events").kind, JobEventKind::Started { .. }) {}
+    let host = host.restart_durable().await;
+    let job = host.until_running("time", id).await;
+    assert_eq!(job.attempt, 1, "the attempt that was stopped does not count");
+    host.cancel("time", id).await.unwrap();
+    host.end("time", id).await;
+    host.shutdown().await;
+}
+
+/// Starts `saggar serve` and reads its log up to a line that contains `until`.
+fn serve(app: &App, arguments: &[&str], until: &str) -> (Child, impl Iterator<Item = String> + use<>) {
+    let mut host = command()
+        .arg("serve")
+        .arg(app.path())
+        .args(arguments)
+        .env("RUST_LOG", "info,saggar_worker=debug")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let err = BufReader::new(host.stderr.take().expect("a pipe was asked for"));
+    let mut lines = err.lines().map(|line| line.expect("text in UTF-8"));
+    let mut before = Vec::new();
+    loop {
+        match lines.next() {
+            Some(line) if line.contains(until) => return (host, lines),
+            Some(line) => before.push(line),
+            None => panic!("the host ended without saying `{until}`: {before:#?}"),
+        }
+    }
+}
+
+fn signal(host: &Child, name: &str) {
+    let sent = std::process::Command::new("kill").args(["-s", name, &host.id().to_string()]).status();
+    assert!(sent.expect("kill starts").success());
+}
+
+/// Leaves a job in the app's store that a host will begin at once and never end.
+async fn leave_endless_job(app: App) -> App {
+    let host = TestHost::start_durable(app).await;
+    host.add("time", json!(["sleep_an_hour"])).await;
+    host.into_app().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_drains_and_names_what_it_stopped() {
+    let app = leave_endless_job(app()).await;
+    let (mut host, rest) = serve(&app, &["--drain", "100ms"], "an attempt begins");
+    signal(&host, "TERM");
+    let said: Vec<String> = rest.collect();
+    assert!(host.wait().expect("it ends").success());
+    assert!(said.iter().any(|line| line.contains("default/time#1") && line.contains("put back")), "{said:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_stops_at_once() {
+    let app = leave_endless_job(app()).await;
+    let (mut host, mut rest) = serve(&app, &["--drain", "1h"], "an attempt begins");
+    signal(&host, "INT");
+    assert!(rest.any(|line| line.contains("draining")), "it did not say that it drains");
+    signal(&host, "TERM");
+    let said: Vec<String> = rest.collect();
+    assert!(host.wait().expect("it ends").success());
+    assert!(said.iter().any(|line| line.contains("put back")), "{said:#?}");
+}
+
+#[test]
+fn a_second_host_is_refused_and_told_of_the_first() {
+    let app = app();
+    let (mut first, rest) = serve(&app, &[], "working");
+    let second = saggar_on("run", &app, &["--store", "sqlite", "echo", "x"]);
+    assert_eq!(second.code, Some(1), "{}", second.err);
+    assert!(second.err.contains(&first.id().to_string()), "it does not name the first: {}", second.err);
+    signal(&first, "TERM");
+    assert!(first.wait().expect("it ends").success());
+    drop(rest);
+}
+
+#[test]
+fn a_copy_made_while_a_host_works_can_be_served() {
+    let app = app();
+    assert_eq!(saggar_on("run", &app, &["--store", "sqlite", "echo", "x"]).code, Some(0));
+    let (mut host, rest) = serve(&app, &[], "working");
+    let copy = app.path().join("copy.db");
+    let (from, to) = (app.path().to_str().expect("a path in UTF-8"), copy.to_str().expect("a path in UTF-8"));
+    let said = saggar(["backup", from, to]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let again = saggar(["backup", from, to]);
+    assert_eq!(again.code, Some(1), "an existing file was overwritten");
+    let served = saggar_on("run", &app, &["--store", &format!("sqlite:{to}"), "--json", "echo", "y"]);
+    assert_eq!(served.code, Some(0), "{}", served.err);
+    assert!(served.out.contains(r#""id":2"#), "the copy does not go on where the original stood: {}", served.out);
+    signal(&host, "TERM");
+    assert!(host.wait().expect("it ends").success());
+    drop(rest);
+}
