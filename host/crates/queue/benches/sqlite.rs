@@ -4,6 +4,12 @@
 //! `cargo bench -p saggar-queue --bench sqlite [-- DIRECTORY]`; the directory should be on a real disk. With `--backlog` also
 //! with a million jobs waiting and ended.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "it talks to whoever runs it, and has nothing to do without its disk"
+)]
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

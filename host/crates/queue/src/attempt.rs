@@ -61,6 +61,7 @@ impl AttemptRecord {
 pub struct Attempts {
     /// Most jobs have one attempt, for which no list is made.
     first: Option<Packed>,
+    #[expect(clippy::box_collection, reason = "a third of the room in every job that has no list")]
     later: Option<Box<Vec<AttemptRecord>>>,
 }
 

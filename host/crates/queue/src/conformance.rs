@@ -1,5 +1,5 @@
 //! What every store must pass: the suite, which is what [`Store`]'s and [`TaskStore`]'s contracts say, one promise a
-//! function; and [`differential`], which plays random histories on a store and on [`MemoryStore`](crate::MemoryStore) side
+//! function; and [`differential`], which plays random histories on a store and on [`MemoryStore`] side
 //! by side. Neither knows anything of how a store is made, and neither reads a clock.
 
 use std::sync::Arc;

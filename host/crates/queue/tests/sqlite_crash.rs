@@ -1,6 +1,8 @@
 //! The SQLite store under `kill -9`: a child process works under load and says what was answered to it; it is killed at some
 //! moment; another one finds all that was answered, and goes on.
 
+#![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
+
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

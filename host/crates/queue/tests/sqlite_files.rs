@@ -1,5 +1,7 @@
 //! The SQLite store and its file: who may have it, what is refused and how it is said, a full disk, copies.
 
+#![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -166,7 +168,13 @@ async fn claims_that_nobody_got_are_put_back() {
         }
         drop(claim);
     }
-    let claimed = task.claim(100, NOW).await.unwrap().jobs;
-    assert_eq!(claimed.len(), 40, "every job can still be claimed");
+    // What was dropped last may be put back behind this claim.
+    let mut claimed = Vec::new();
+    let all = async {
+        while claimed.len() < 40 {
+            claimed.extend(task.claim(100, NOW).await.unwrap().jobs);
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), all).await.expect("every job can still be claimed");
     assert!(claimed.iter().all(|job| job.attempt == 1), "and no attempt was counted");
 }

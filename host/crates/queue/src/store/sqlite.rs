@@ -165,16 +165,6 @@ impl SqliteStore {
         copied.unwrap_or(Err(SqliteError::Closed))
     }
 
-    /// Copies the store in the file `from` like [`backup`](Self::backup), whoever works on it. Blocks until it is done.
-    ///
-    /// # Errors
-    ///
-    /// As [`backup`](Self::backup), or if there is no store at `from`.
-    pub fn copy(from: &Path, to: &Path) -> Result<(), SqliteError> {
-        connect::check_library()?;
-        backup::copy(&connect::resolve(from)?, to)
-    }
-
     /// Waits until the store has failed, and answers why. Cancel-safe.
     pub async fn failed(&self) -> SqliteError {
         self.inner.failure.failed().await

@@ -4,135 +4,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, Problem, Run, State, Status, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, State, TaskKey, Timestamp};
 use saggar_queue::{
-    AddError, Added, Change, ChangeError, Changed, End, Finish, Happened, Left, MemoryStore, NewJob, NoticeNumber,
+    AddError, Added, Change, ChangeError, Changed, Finish, Happened, Left, MemoryStore, NewJob, NoticeNumber,
     Retention, Rules, Store, StoreError, TaskStore, Telling, Told,
 };
 
 use crate::retries;
 
+mod model;
+
+use model::{Expected, How, Model, Stands};
+
 const HISTORIES: u64 = 3_000;
 const STEPS: usize = 60;
-
-/// What the design says of a job.
-#[derive(Debug, Clone)]
-struct Expected {
-    stands: Stands,
-    run_at: u64,
-    priority: i16,
-    /// Since when it stands in the line, as a count of all such moments; none while it does not.
-    place: Option<u64>,
-    /// When it came to wait for its time, as such a count.
-    entered: u64,
-    attempt: u32,
-    run: u64,
-    added_notice: bool,
-    end_notice: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Stands {
-    Held,
-    Waits,
-    Runs { cancelling: bool },
-    Succeeded { at: u64 },
-    Failed { at: u64 },
-}
-
-struct Model {
-    jobs: BTreeMap<u64, Expected>,
-    highest: u64,
-    places: u64,
-    now: u64,
-    rules: Rules,
-    paused: bool,
-}
-
-impl Model {
-    fn waiting(&self) -> usize {
-        self.jobs.values().filter(|job| matches!(job.stands, Stands::Held | Stands::Waits)).count()
-    }
-
-    /// The first of the line, after those that are due have taken their places in it.
-    fn first(&mut self) -> Option<u64> {
-        if self.paused {
-            return None;
-        }
-        let mut due: Vec<_> = self.jobs.iter_mut().filter(|(_, job)| job.stands == Stands::Waits).collect();
-        due.retain(|(_, job)| job.place.is_none() && job.run_at <= self.now);
-        due.sort_by_key(|(_, job)| (job.run_at, job.entered));
-        for (_, job) in due {
-            self.places += 1;
-            job.place = Some(self.places);
-        }
-        let line = self.jobs.iter().filter_map(|(id, job)| Some((-i32::from(job.priority), job.place?, *id)));
-        line.min().map(|(_, _, id)| id)
-    }
-
-    fn stand_in_line(&mut self, id: u64) {
-        self.places += 1;
-        let (place, now) = (self.places, self.now);
-        let job = self.jobs.get_mut(&id).unwrap();
-        job.stands = Stands::Waits;
-        job.entered = place;
-        job.place = (job.run_at <= now).then_some(place);
-    }
-
-    fn end(&mut self, id: u64, success: bool) {
-        let (now, rules) = (self.now, &self.rules);
-        let job = self.jobs.get_mut(&id).unwrap();
-        job.place = None;
-        job.stands = if success { Stands::Succeeded { at: now } } else { Stands::Failed { at: now } };
-        job.end_notice = if success { rules.success_handler } else { rules.error_handler };
-    }
-
-    /// Ends the running attempt; answers where the job stands then.
-    fn finish(&mut self, id: u64, how: How) -> Status {
-        let now = self.now;
-        let (most, delay) = (self.rules.retry.retries + 1, self.rules.retry.delay_ms);
-        let job = self.jobs.get_mut(&id).unwrap();
-        let cancelling = job.stands == Stands::Runs { cancelling: true };
-        let again = match how {
-            How::Succeed => false,
-            How::PutBack => !cancelling,
-            How::Retry => !cancelling && job.attempt < most,
-            // The death of a host is not the job's doing, but three are.
-            How::Lose => !cancelling && job.attempt < most.max(3),
-            How::Reject => false,
-        };
-        if again {
-            job.run_at = if matches!(how, How::Retry | How::Lose) { now + delay } else { now };
-            job.attempt -= u32::from(how == How::PutBack);
-            self.stand_in_line(id);
-            return Status::Waiting;
-        }
-        self.end(id, how == How::Succeed);
-        if how == How::Succeed { Status::Success } else { Status::Failure }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum How {
-    Succeed,
-    Retry,
-    Lose,
-    Reject,
-    PutBack,
-}
-
-impl How {
-    fn end(self) -> End {
-        let problem = || Problem::new("odd", "it is odd");
-        match self {
-            Self::Succeed => End::Outcome(Outcome::Success("7".into())),
-            Self::Retry => End::Outcome(Outcome::Retry(problem())),
-            Self::Lose => End::Outcome(Outcome::Lost),
-            Self::Reject => End::Outcome(Outcome::Reject(problem())),
-            Self::PutBack => End::PutBack,
-        }
-    }
-}
 
 struct History {
     chance: fastrand::Rng,

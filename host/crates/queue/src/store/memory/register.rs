@@ -11,7 +11,7 @@ use saggar_job::{JobId, Status, Timestamp};
 /// thousand chunks.
 const CHUNK: usize = 256;
 const WORDS: usize = CHUNK / 64;
-/// Bodies kept for the next chunks, as many as one pruning gives up.
+/// Lists kept for the next chunks, as many as one pruning gives up.
 const SPARE: usize = 16;
 
 #[derive(Default)]
@@ -19,9 +19,9 @@ pub(super) struct Register {
     chunks: VecDeque<Chunk>,
     /// The number of the first chunk, counted since the beginning.
     first_chunk: u64,
-    /// Bodies that were given up, for the next chunks: else every chunk would be an unusually large allocation, at which
+    /// Lists that chunks gave up, for the next chunks: else every chunk would be an unusually large allocation, at which
     /// allocators tidy up.
-    spare: Vec<Box<Body>>,
+    spare: Vec<Vec<Entry>>,
 }
 
 /// Where a job stands in the register.
@@ -67,7 +67,8 @@ impl Register {
     pub(super) fn enter(&mut self, number: u64, id: JobId, added_at: Timestamp, status: Status) -> Slot {
         let full = |chunk: &Chunk| chunk.body.as_ref().is_none_or(|body| body.entries.len() >= CHUNK);
         if self.chunks.back().is_none_or(full) {
-            let body = self.spare.pop().unwrap_or_else(Body::new);
+            let entries = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+            let body = Box::new(Body { entries, bits: [[0; WORDS]; 4] });
             self.chunks.push_back(Chunk {
                 first_number: number,
                 added: (added_at, added_at),
@@ -104,9 +105,11 @@ impl Register {
         chunk.counts[from as usize] -= 1;
         body.clear(slot, from);
         if chunk.counts == [0; 4] && body.entries.len() >= CHUNK {
-            let body = chunk.body.take();
-            if self.spare.len() < SPARE {
-                self.spare.extend(body.map(Body::emptied));
+            if let Some(mut body) = chunk.body.take()
+                && self.spare.len() < SPARE
+            {
+                body.entries.clear();
+                self.spare.push(body.entries);
             }
             while self.chunks.front().is_some_and(|first| first.body.is_none()) {
                 self.chunks.pop_front();
@@ -151,16 +154,6 @@ impl Chunk {
 }
 
 impl Body {
-    fn new() -> Box<Self> {
-        Box::new(Self { entries: Vec::with_capacity(CHUNK), bits: [[0; WORDS]; 4] })
-    }
-
-    /// Ready for another chunk: the bits are clear, for all jobs have left.
-    fn emptied(mut self: Box<Self>) -> Box<Self> {
-        self.entries.clear();
-        self
-    }
-
     fn set(&mut self, slot: Slot, status: Status) {
         self.bits[status as usize][slot.word()] |= 1 << (slot.0 % 64);
     }

@@ -89,9 +89,11 @@ impl Shelf {
         let added = self.ids_for(&jobs, &twins)?;
         // Under the lock, so that the numbers of a task are in its order.
         let mut number = numbers.fetch_add(new as u64, Ordering::Relaxed);
-        for (added, job) in added.iter().zip(jobs).filter(|(added, _)| added.is_new) {
-            number += 1;
-            self.insert(number, added.id, job, rules.add_handler, now);
+        for (added, job) in added.iter().zip(jobs) {
+            if added.is_new {
+                number += 1;
+                self.insert(number, added.id, job, rules.add_handler, now);
+            }
         }
         Ok(added)
     }
@@ -135,16 +137,17 @@ impl Shelf {
         } else {
             (self.line.enter(id, job.priority, run_at, now), Due::Nothing)
         };
-        let labels = (job.key.is_some() || job.unique.is_some())
-            .then(|| Box::new(Labels { key: job.key.take(), unique: job.unique.take() }));
+        let origin = job.take_origin();
+        let NewJob { args, priority, key, unique, .. } = job;
+        let labels = (key.is_some() || unique.is_some()).then(|| Box::new(Labels { key, unique }));
         if let Some(labels) = &labels {
             self.names.enter(id, labels);
         }
         let record = Box::new(Record {
             life: Life::new(run_at, held),
-            origin: job.take_origin(),
-            args: job.args,
-            priority: job.priority,
+            origin,
+            args,
+            priority,
             added_at: now,
             spot,
             slot: self.register.enter(number, id, now, Status::Waiting),

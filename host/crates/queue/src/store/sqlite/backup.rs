@@ -4,9 +4,21 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::connect;
 use super::error::SqliteError;
 use super::lock::beside;
+use super::{SqliteStore, connect};
+
+impl SqliteStore {
+    /// Copies the store in the file `from` like [`backup`](Self::backup), whoever works on it. Blocks until it is done.
+    ///
+    /// # Errors
+    ///
+    /// As [`backup`](Self::backup), or if there is no store at `from`.
+    pub fn copy(from: &Path, to: &Path) -> Result<(), SqliteError> {
+        connect::check_library()?;
+        copy(&connect::resolve(from)?, to)
+    }
+}
 
 /// Copies the database `from` to the file `to`, which must not be there.
 ///

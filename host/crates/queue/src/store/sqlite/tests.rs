@@ -46,3 +46,11 @@ async fn plays_random_histories() {
 async fn plays_random_histories_with_deaths() {
     differential::compare(&Files(Durability::Normal), &differential::Plan::histories(60).with_deaths()).await;
 }
+
+#[tokio::test]
+#[ignore = "takes minutes; for changes of the store: TMPDIR=/dev/shm cargo test --release -- --ignored many_random"]
+async fn plays_many_random_histories() {
+    let plan = differential::Plan { steps: 120, ..differential::Plan::histories(4_000) };
+    differential::compare(&Files(Durability::Normal), &plan).await;
+    differential::compare(&Files(Durability::Full), &plan.with_deaths()).await;
+}
