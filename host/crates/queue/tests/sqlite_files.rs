@@ -79,6 +79,11 @@ async fn damage_is_found_at_the_start() {
     let task = task(&store).await;
     task.add(vec![NewJob::new("[\"some arguments\"]"); 2_000], &rules(), NOW).await.unwrap();
     drop((task, store));
+    // What still stood in the WAL would hide the damage.
+    let checkpoint = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], checkpoint), Ok(0));
+    drop(db);
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2 / 4096 * 4096;
     bytes[middle..middle + 4096].fill(0x5a);
