@@ -173,13 +173,66 @@ async fn claims_that_nobody_got_are_put_back() {
         }
         drop(claim);
     }
-    // What was dropped last may be put back behind this claim.
-    let mut claimed = Vec::new();
-    let all = async {
-        while claimed.len() < 40 {
-            claimed.extend(task.claim(100, NOW).await.unwrap().jobs);
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(60), all).await.expect("every job can still be claimed");
+    let claimed = task.claim(100, NOW).await.unwrap().jobs;
+    assert_eq!(claimed.len(), 40, "every job can still be claimed");
     assert!(claimed.iter().all(|job| job.attempt == 1), "and no attempt was counted");
+}
+
+/// A file system of `kib` KiB, as long as it lives.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount(kib: usize) -> Self {
+        let directory = directory();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"])
+            .arg(directory.path())
+            .status();
+        assert!(mounted.unwrap().success());
+        Self(directory)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = std::process::Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+        assert!(unmounted.unwrap().success());
+    }
+}
+
+#[tokio::test]
+#[ignore = "mounts a file system, which only root may"]
+async fn a_full_file_system_loses_nothing() {
+    let disk = SmallDisk::mount(3 * 1024);
+    let at = |name: &str| disk.0.path().join(name);
+    let ballast = vec![0; 1024 * 1024];
+    std::fs::write(at("ballast"), &ballast).unwrap();
+    let store = open(&at("saggar.db")).unwrap();
+    let task = task(&store).await;
+    let mut added = std::collections::HashSet::new();
+    for size in [10, 200, 5_000, 60_000].repeat(3) {
+        let args = format!("[\"{}\"]", "x".repeat(size));
+        let mut refused = 0;
+        while refused < 5 {
+            match add(&*task, &args).await {
+                Ok(id) => assert!(added.insert(id), "{id} was given twice"),
+                Err(error) => {
+                    let said = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                    assert!(said.contains("disk with the job store is full"), "{said}: {error:?}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(added.len() > 20, "there was room for some: {}", added.len());
+    assert_eq!(task.counts().waiting, added.len());
+    std::fs::remove_file(at("ballast")).unwrap();
+    added.insert(add(&*task, "[\"there is room again\"]").await.unwrap());
+    drop((task, store));
+    let store = open(&at("saggar.db")).unwrap();
+    let task = self::task(&store).await;
+    assert_eq!(task.counts().waiting, added.len());
+    for id in added {
+        assert_eq!(task.get(id).await.unwrap().unwrap().status(), Status::Waiting);
+    }
 }

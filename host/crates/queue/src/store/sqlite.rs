@@ -12,13 +12,10 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use saggar_job::{JobId, TaskKey, Timestamp};
+use saggar_job::{TaskKey, Timestamp};
 
-use super::{
-    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, NoticeNumber, Store, TaskStore, Telling,
-    Told,
-};
-use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
+use super::{Store, TaskStore};
+use crate::{ListQuery, Page, Rules, StoreError};
 
 mod backup;
 mod checkpoint;
@@ -40,6 +37,7 @@ mod shared;
 mod shelf;
 mod statements;
 mod sync;
+mod task;
 mod workshop;
 mod writer;
 
@@ -47,11 +45,11 @@ pub use error::SqliteError;
 
 use checkpoint::Checkpoints;
 use failure::Failure;
-use handed::Handed;
 use lock::{HostLock, beside};
 use reader::Readers;
-use shared::{Registry, Shared};
+use shared::Registry;
 use sync::Syncer;
+use task::SqliteTask;
 use workshop::Workshop;
 use writer::{Desktop, Inbox, Writer};
 
@@ -110,7 +108,8 @@ struct Inner {
     failure: Arc<Failure>,
     syncer: Option<Arc<Syncer>>,
     reading: Vec<JoinHandle<()>>,
-    threads: Vec<JoinHandle<()>>,
+    writing: Option<JoinHandle<()>>,
+    syncing: Option<JoinHandle<()>>,
     /// The last thing to go.
     _lock: HostLock,
 }
@@ -130,24 +129,23 @@ impl SqliteStore {
         let failure = Arc::new(Failure::default());
         let registry = Arc::new(Registry::default());
         let (writer, inbox) = Writer::new();
-        let mut threads = Vec::new();
-        let mut syncer = None;
+        let (mut syncer, mut syncing) = (None, None);
         if options.durability == Durability::Full {
             let wal = beside(&path, "-wal");
             let wal = File::open(&wal).map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
             let shared = Arc::new(Syncer::new(Arc::clone(&failure)));
             syncer = Some(Arc::clone(&shared));
-            threads.push(spawn(&path, "saggar-sync", move || shared.run(&wal))?);
+            syncing = Some(spawn(&path, "saggar-sync", move || shared.run(&wal))?);
         }
         let watched = Checkpoints::new(&mut db);
         let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(&path, source))?;
         let own = connect::for_writing(&path, true)?;
-        threads.push(spawn(&path, "saggar-checkpoint", move || checkpoint::attend(&own, &woken, &through))?);
+        let checkpointing = spawn(&path, "saggar-checkpoint", move || checkpoint::attend(&own, &woken, &through))?;
         let (readers, reading) = Readers::start(&path, syncer.clone())?;
-        let writing = Writing { failure: Arc::clone(&failure), syncer: syncer.clone(), checkpoints };
-        threads.push(write(&path, db, Arc::clone(&registry), inbox, writing)?);
+        let writing = Writing { failure: Arc::clone(&failure), syncer: syncer.clone(), checkpoints, checkpointing };
+        let writing = Some(write(&path, db, Arc::clone(&registry), inbox, writing)?);
         let (writer, readers) = (Some(writer), Some(readers));
-        let inner = Inner { path, writer, readers, registry, failure, syncer, reading, threads, _lock: lock };
+        let inner = Inner { path, writer, readers, registry, failure, syncer, reading, writing, syncing, _lock: lock };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -201,6 +199,7 @@ struct Writing {
     failure: Arc<Failure>,
     syncer: Option<Arc<Syncer>>,
     checkpoints: Checkpoints,
+    checkpointing: JoinHandle<()>,
 }
 
 /// Starts the writer, and waits until it has read what it needs.
@@ -212,7 +211,7 @@ fn write(
     writing: Writing,
 ) -> Result<JoinHandle<()>, SqliteError> {
     let (loaded, wait) = mpsc::sync_channel(1);
-    let Writing { failure, syncer, checkpoints } = writing;
+    let Writing { failure, syncer, checkpoints, checkpointing } = writing;
     let thread = spawn(path, "saggar-write", move || {
         match Workshop::load(&db, registry) {
             Err(error) => drop(loaded.send(Err(error))),
@@ -221,7 +220,8 @@ fn write(
                 Desktop { workshop, checkpoints, failure, syncer }.run(inbox);
             }
         }
-        // The last one to close the file brings the WAL over; that it cannot be done is seen at the next start.
+        // The last one to close the file brings the WAL over; two that close it at once may both think the other does.
+        join([checkpointing].into_iter());
         if let Err((_, error)) = db.close() {
             tracing::warn!(%error, "the job store could not be closed");
         }
@@ -257,16 +257,16 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // The readers go first: the last to close the file brings the WAL over, which they cannot. Then the writer, which was
-        // started last; it may have answers for the syncer, which was started first.
+        // The readers go first: the last to close the file brings the WAL over, which they cannot. Then the writer, which may
+        // still have answers for the syncer.
         self.readers = None;
         join(self.reading.drain(..));
         self.writer = None;
-        join(self.threads.drain(1..).rev());
+        join(self.writing.take().into_iter());
         if let Some(syncer) = &self.syncer {
             syncer.close();
         }
-        join(self.threads.drain(..));
+        join(self.syncing.take().into_iter());
     }
 }
 
@@ -291,108 +291,6 @@ impl Store for SqliteStore {
         let tasks = self.inner.registry.find(&query.tenant, query.task.as_deref());
         let query = query.clone();
         Ok(self.inner.readers()?.look(move |db| listing::page(db, tasks, &query)).await?)
-    }
-}
-
-/// One task of the file.
-struct SqliteTask {
-    shared: Arc<Shared>,
-    store: Arc<Inner>,
-}
-
-#[async_trait]
-impl TaskStore for SqliteTask {
-    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        let rules = Arc::clone(rules);
-        let writer = self.store.writer().map_err(StoreError::from)?;
-        writer.on(self.shared.task, move |desk| desk.add(jobs, &rules, now)).await
-    }
-
-    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        let (writer, task) = (self.store.writer()?, self.shared.task);
-        let undone = writer.undone();
-        let handed = writer.on(task, move |desk| {
-            let claimed = desk.claim(most, now)?;
-            Ok(Ok::<_, StoreError>(Handed::new(claimed, task, now, undone)))
-        });
-        Ok(handed.await?.take().ok_or(SqliteError::Closed)?)
-    }
-
-    async fn finish(
-        &self,
-        finish: Finish,
-        claim_next: bool,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-    ) -> Result<Finished, StoreError> {
-        let (writer, task, rules) = (self.store.writer()?, self.shared.task, Arc::clone(rules));
-        let undone = writer.undone();
-        let handed = writer.on(task, move |desk| {
-            let finished = desk.finish(finish, claim_next, &rules, now)?;
-            desk.shelf.rules = rules;
-            Ok(finished.map(|finished| Handed::new(finished, task, now, undone)))
-        });
-        Ok(handed.await?.take().ok_or(SqliteError::Closed)?)
-    }
-
-    async fn change(
-        &self,
-        id: JobId,
-        change: Change,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-    ) -> Result<Changed, ChangeError> {
-        let rules = Arc::clone(rules);
-        let writer = self.store.writer().map_err(StoreError::from)?;
-        writer
-            .on(self.shared.task, move |desk| {
-                let changed = desk.change(id, change, &rules, now)?;
-                desk.shelf.rules = rules;
-                Ok(changed)
-            })
-            .await
-    }
-
-    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
-        self.store.writer()?.on(self.shared.task, move |desk| desk.set_paused(paused).map(Ok)).await
-    }
-
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        Ok(self.store.readers()?.look(move |db| reader::job(db, &shared, id)).await?)
-    }
-
-    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        Ok(self.store.readers()?.look(move |db| reader::history(db, &shared, id)).await?)
-    }
-
-    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        let (writer, task) = (self.store.writer()?, self.shared.task);
-        let undone = writer.undone();
-        let handed = writer.on(task, move |desk| {
-            let claimed = desk.claim_notices(most, now)?;
-            Ok(Ok::<_, StoreError>(Handed::new(claimed, task, now, undone)))
-        });
-        Ok(handed.await?.take().ok_or(SqliteError::Closed)?)
-    }
-
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
-        let step = move |desk: &mut shelf::Desk<'_>| desk.settle_notice(number, telling, now).map(Ok);
-        self.store.writer()?.on(self.shared.task, step).await
-    }
-
-    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        self.store.writer()?.on(self.shared.task, move |desk| desk.append_log(id, lines).map(Ok)).await
-    }
-
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
-        let rules = Arc::clone(rules);
-        self.store.writer()?.on(self.shared.task, move |desk| desk.prune(most, &rules, now).map(Ok)).await
-    }
-
-    fn counts(&self) -> Counts {
-        self.shared.counts()
     }
 }
 

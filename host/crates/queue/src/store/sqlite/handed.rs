@@ -1,6 +1,9 @@
-//! What a step hands out (claims, notices) on its way to whoever asked. If that one has gone meanwhile, it goes back, as if
-//! it had never been taken.
+//! What a step hands out (claims, notices) on its way to whoever asked. If that one goes before it has it, it goes back, and
+//! before anything that is asked for later is done: as if it had never been taken.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use saggar_job::{JobId, Run, Timestamp};
 
 use super::number::TaskNumber;
@@ -41,30 +44,66 @@ fn fence(job: &ClaimedJob) -> (JobId, Run) {
     (job.id, job.run)
 }
 
-pub(super) struct Handed<T: Handout> {
-    what: Option<T>,
-    task: TaskNumber,
-    now: Timestamp,
+/// How far a handing out is.
+#[derive(Debug)]
+enum Hands {
+    /// The step has not been done.
+    Asked,
+    /// It has, and this is how to undo it. Nobody has the answer yet.
+    Done(Undo),
+    /// Whoever asked has gone.
+    Gone,
+}
+
+/// Held by whoever waits for the answer. Dropped, it takes back what has not been [received](Self::receive).
+pub(super) struct Asking {
+    hands: Arc<Mutex<Hands>>,
     undone: Undone,
 }
 
-impl<T: Handout> Handed<T> {
-    pub(super) fn new(what: T, task: TaskNumber, now: Timestamp, undone: Undone) -> Self {
-        Self { what: Some(what), task, now, undone }
+/// The writer's side.
+pub(super) struct Giving(Arc<Mutex<Hands>>);
+
+impl Asking {
+    pub(super) fn new(undone: Undone) -> (Self, Giving) {
+        let hands = Arc::new(Mutex::new(Hands::Asked));
+        (Self { hands: Arc::clone(&hands), undone }, Giving(hands))
     }
 
-    /// Whoever asked has it: it is theirs. None is never answered, for it can be taken once.
-    pub(super) fn take(mut self) -> Option<T> {
-        self.what.take()
+    /// The answer is there, whatever it is; nothing is taken back any more.
+    pub(super) fn receive(self) {
+        *self.hands.lock() = Hands::Gone;
     }
 }
 
-impl<T: Handout> Drop for Handed<T> {
+impl Drop for Asking {
     fn drop(&mut self) {
-        let Some(what) = self.what.take() else { return };
-        let (claims, notices) = (what.claims(), what.notices());
-        if !claims.is_empty() || !notices.is_empty() {
-            self.undone.put(Undo { task: self.task, claims, notices, now: self.now });
+        // Whatever this caller asks for later is asked for after this, and the writer takes back before it does anything.
+        if let Hands::Done(undo) = std::mem::replace(&mut *self.hands.lock(), Hands::Gone) {
+            self.undone.put(undo);
         }
+    }
+}
+
+impl Giving {
+    /// Does the step, which is told whether somebody is still there to take what it hands out.
+    pub(super) fn give<T: Handout, E>(
+        self,
+        task: TaskNumber,
+        now: Timestamp,
+        step: impl FnOnce(bool) -> rusqlite::Result<Result<T, E>>,
+    ) -> rusqlite::Result<Result<T, E>> {
+        let mut hands = self.0.lock();
+        let is_there = matches!(*hands, Hands::Asked);
+        let answer = step(is_there)?;
+        if let Ok(what) = &answer
+            && is_there
+        {
+            let (claims, notices) = (what.claims(), what.notices());
+            if !claims.is_empty() || !notices.is_empty() {
+                *hands = Hands::Done(Undo { task, claims, notices, now });
+            }
+        }
+        Ok(answer)
     }
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use saggar_job::{JobId, TaskKey, Timestamp};
 use tempfile::TempDir;
 
-use super::{Durability, SqliteOptions, SqliteStore};
-use crate::Store;
+use super::failure::Failure;
+use super::sync::Syncer;
+use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
+use crate::{NewJob, Rules, Store};
 
 /// Directories of their own, which go with the place.
 struct Files(Durability);
@@ -53,4 +56,40 @@ async fn plays_many_random_histories() {
     let plan = differential::Plan { steps: 120, ..differential::Plan::histories(4_000) };
     differential::compare(&Files(Durability::Normal), &plan).await;
     differential::compare(&Files(Durability::Full), &plan.with_deaths()).await;
+}
+
+#[test]
+fn a_failed_sync_is_no_success_for_anybody_ever() {
+    let failure = Arc::new(Failure::default());
+    let syncer = Syncer::new(Arc::clone(&failure));
+    let (send, answers) = std::sync::mpsc::channel();
+    for seq in 1..=3 {
+        let send = send.clone();
+        syncer.send_when_durable(seq, vec![Box::new(move |fate| send.send(fate).unwrap())]);
+    }
+    syncer.close();
+    // A device that cannot be synced.
+    syncer.run(&std::fs::File::open("/dev/null").unwrap());
+    for _ in 1..=3 {
+        assert!(matches!(answers.recv().unwrap(), Err(SqliteError::Failed { .. })));
+    }
+    assert_eq!(syncer.durable(), 0);
+    assert!(failure.check().is_err());
+}
+
+#[tokio::test]
+async fn a_store_that_failed_does_nothing_more_and_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
+    store.inner.failure.fail("the WAL could not be put on the disk", &std::io::Error::other("no medium"));
+    assert!(store.failed().await.to_string().contains("no medium"));
+    let why = |error: &dyn std::error::Error| error.source().map(ToString::to_string).unwrap_or_default();
+    let refused = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap_err();
+    assert!(why(&refused).contains("no medium"), "{refused:?}");
+    assert!(why(&task.claim(1, now).await.unwrap_err()).contains("no medium"));
+    assert!(why(&task.get(JobId(1)).await.unwrap_err()).contains("start the host again"));
+    assert_eq!(task.counts().running, 0);
 }

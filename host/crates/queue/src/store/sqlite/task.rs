@@ -1,0 +1,126 @@
+//! One task of the file: each of its steps, on its way to the writer or to a reader.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saggar_job::{JobId, Timestamp};
+
+use super::handed::{Asking, Giving, Handout};
+use super::shared::Shared;
+use super::shelf::{Desk, Stepped};
+use super::{Inner, reader};
+use crate::{
+    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
+    Left, LogLine, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
+};
+
+pub(super) struct SqliteTask {
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Arc<Inner>,
+}
+
+impl SqliteTask {
+    /// Has a step done that hands something out.
+    async fn hand_out<T: Handout + Send + 'static>(
+        &self,
+        step: impl FnOnce(&mut Desk<'_>, Giving) -> Stepped<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let writer = self.store.writer()?;
+        let (asking, giving) = Asking::new(writer.undone());
+        let answer = writer.on(self.shared.task, move |desk| step(desk, giving)).await;
+        asking.receive();
+        answer
+    }
+}
+
+#[async_trait]
+impl TaskStore for SqliteTask {
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        let rules = Arc::clone(rules);
+        let writer = self.store.writer().map_err(StoreError::from)?;
+        writer.on(self.shared.task, move |desk| desk.add(jobs, &rules, now)).await
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        let task = self.shared.task;
+        self.hand_out(move |desk, giving| {
+            giving.give(task, now, |is_wanted| desk.claim(if is_wanted { most } else { 0 }, now).map(Ok))
+        })
+        .await
+    }
+
+    async fn finish(
+        &self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        let (task, rules) = (self.shared.task, Arc::clone(rules));
+        self.hand_out(move |desk, giving| {
+            giving.give(task, now, |is_wanted| {
+                let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
+                desk.shelf.rules = rules;
+                finished
+            })
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        id: JobId,
+        change: Change,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Changed, ChangeError> {
+        let rules = Arc::clone(rules);
+        let writer = self.store.writer().map_err(StoreError::from)?;
+        let step = move |desk: &mut Desk<'_>| {
+            let changed = desk.change(id, change, &rules, now);
+            desk.shelf.rules = rules;
+            changed
+        };
+        writer.on(self.shared.task, step).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+        self.store.writer()?.on(self.shared.task, move |desk| desk.set_paused(paused).map(Ok)).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        Ok(self.store.readers()?.look(move |db| reader::job(db, &shared, id)).await?)
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        Ok(self.store.readers()?.look(move |db| reader::history(db, &shared, id)).await?)
+    }
+
+    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        let task = self.shared.task;
+        self.hand_out(move |desk, giving| {
+            giving.give(task, now, |is_wanted| desk.claim_notices(if is_wanted { most } else { 0 }, now).map(Ok))
+        })
+        .await
+    }
+
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+        let step = move |desk: &mut Desk<'_>| desk.settle_notice(number, telling, now).map(Ok);
+        self.store.writer()?.on(self.shared.task, step).await
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        self.store.writer()?.on(self.shared.task, move |desk| desk.append_log(id, lines).map(Ok)).await
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+        let rules = Arc::clone(rules);
+        self.store.writer()?.on(self.shared.task, move |desk| desk.prune(most, &rules, now).map(Ok)).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.shared.counts()
+    }
+}
