@@ -10,23 +10,20 @@
     reason = "it talks to whoever runs it, and has nothing to do without its disk"
 )]
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
 use saggar_job::{Clock, JobId, Outcome, Status, SystemClock, TaskKey, Timestamp};
 use saggar_queue::{
     ClaimedJob, Durability, End, Finish, ListQuery, NewJob, Retention, Rules, SqliteOptions, SqliteStore, Store,
     TaskStore,
 };
 
-const ARGS: &str = "[\"ada@example.org\",{\"subject\":\"hello\"}]";
-const RESPONSE: &str = "{\"sent\":true}";
-const BATCH: u64 = 512;
+mod floor;
+
+use floor::{ARGS, RESPONSE, floor, fsync, median, resident_mb};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -84,69 +81,6 @@ fn rules() -> Arc<Rules> {
 
 fn open(path: &Path, durability: Durability) -> SqliteStore {
     SqliteStore::open(&SqliteOptions::new(path).with_durability(durability)).unwrap()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn fsync(path: &Path) -> Duration {
-    let file = File::create_new(path).unwrap();
-    file.write_all_at(&[1; 1 << 20], 0).unwrap();
-    file.sync_all().unwrap();
-    let times = (0..200).map(|at: u64| {
-        file.write_all_at(&[2; 4096], at * 4096 % (1 << 20)).unwrap();
-        let start = Instant::now();
-        file.sync_data().unwrap();
-        start.elapsed()
-    });
-    median(times.collect())
-}
-
-fn floor(path: &Path, batches: u64) -> f64 {
-    let db = Connection::open(path).unwrap();
-    db.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; PRAGMA cache_size = -32768;
-         CREATE TABLE jobs (task INTEGER, id INTEGER, state INTEGER, priority INTEGER, added_at INTEGER, attempt INTEGER,
-             run INTEGER, started_at INTEGER, ended_at INTEGER, args TEXT, response TEXT, PRIMARY KEY (task, id)) WITHOUT ROWID;
-         CREATE INDEX ready ON jobs (task, priority, id) WHERE state = 0;",
-    )
-    .unwrap();
-    let run = |sql: &str, each: &dyn Fn(&mut rusqlite::CachedStatement<'_>, u64), batch: u64| {
-        db.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let mut statement = db.prepare_cached(sql).unwrap();
-        (1..=BATCH).for_each(|at| each(&mut statement, batch * BATCH + at));
-        db.execute_batch("COMMIT").unwrap();
-    };
-    let start = Instant::now();
-    for batch in 0..batches {
-        let sql = "INSERT INTO jobs (task, id, state, priority, added_at, attempt, run, args) VALUES (1, ?1, 0, 0, ?2, 0, 0, ?3)";
-        run(
-            sql,
-            &|statement, id| {
-                statement.execute(params![id as i64, now().0 as i64, ARGS]).unwrap();
-            },
-            batch,
-        );
-        let sql = "UPDATE jobs SET state = 1, attempt = attempt + 1, run = run + 1, started_at = ?2 WHERE task = 1 AND id = ?1";
-        run(
-            sql,
-            &|statement, id| {
-                statement.execute(params![id as i64, now().0 as i64]).unwrap();
-            },
-            batch,
-        );
-        let sql = "UPDATE jobs SET state = 2, ended_at = ?2, response = ?3 WHERE task = 1 AND id = ?1";
-        run(
-            sql,
-            &|statement, id| {
-                statement.execute(params![id as i64, now().0 as i64, RESPONSE]).unwrap();
-            },
-            batch,
-        );
-    }
-    (batches * BATCH) as f64 / start.elapsed().as_secs_f64()
 }
 
 fn finish(job: &ClaimedJob) -> Finish {
@@ -239,7 +173,7 @@ async fn backlog(path: &Path) {
     println!(
         "backlog of   1 M: {many:>9.0} jobs/s  {:.2} of that with few; resident {} MB",
         many / none,
-        resident_mb()
+        resident_mb(std::process::id())
     );
     looks(&store, &*task, "1 M waiting").await;
     drop((task, store));
@@ -262,7 +196,7 @@ async fn backlog(path: &Path) {
     looks(&store, &*task, "1 M ended").await;
     let start = Instant::now();
     task.prune(1_024, &rules, now()).await.unwrap();
-    println!("1 M ended: 1024 pruned in {:?}; resident {} MB", start.elapsed(), resident_mb());
+    println!("1 M ended: 1024 pruned in {:?}; resident {} MB", start.elapsed(), resident_mb(std::process::id()));
     let copy = path.with_extension("copy");
     let start = Instant::now();
     store.backup(&copy).await.unwrap();
@@ -296,10 +230,4 @@ fn cpu_ms() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10
-}
-
-fn resident_mb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_000
 }

@@ -1,0 +1,91 @@
+//! The floor of the durable benchmarks: what the disk and SQLite alone cost, for the same payloads.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark has nothing to do without its disk")]
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, params};
+use saggar_job::{Clock, SystemClock};
+
+/// The arguments of a job.
+pub(crate) const ARGS: &str = "[\"ada@example.org\",{\"subject\":\"hello\"}]";
+/// What its processor answers.
+pub(crate) const RESPONSE: &str = "{\"sent\":true}";
+/// Jobs in a commit.
+const BATCH: u64 = 512;
+
+/// The one in the middle.
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// How long this disk takes to keep 4 KiB (p50).
+pub(crate) fn fsync(path: &Path) -> Duration {
+    let file = File::create_new(path).unwrap();
+    file.write_all_at(&[1; 1 << 20], 0).unwrap();
+    file.sync_all().unwrap();
+    let times = (0..200).map(|at: u64| {
+        file.write_all_at(&[2; 4096], at * 4096 % (1 << 20)).unwrap();
+        let start = Instant::now();
+        file.sync_data().unwrap();
+        start.elapsed()
+    });
+    median(times.collect())
+}
+
+/// Jobs per second of SQLite alone: insert, claim and finish, each durable, 512 jobs a commit.
+pub(crate) fn floor(path: &Path, batches: u64) -> f64 {
+    let db = Connection::open(path).unwrap();
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; PRAGMA cache_size = -32768;
+         CREATE TABLE jobs (task INTEGER, id INTEGER, state INTEGER, priority INTEGER, added_at INTEGER, attempt INTEGER,
+             run INTEGER, started_at INTEGER, ended_at INTEGER, args TEXT, response TEXT, PRIMARY KEY (task, id)) WITHOUT ROWID;
+         CREATE INDEX ready ON jobs (task, priority, id) WHERE state = 0;",
+    )
+    .unwrap();
+    let run = |sql: &str, each: &dyn Fn(&mut rusqlite::CachedStatement<'_>, u64), batch: u64| {
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut statement = db.prepare_cached(sql).unwrap();
+        (1..=BATCH).for_each(|at| each(&mut statement, batch * BATCH + at));
+        db.execute_batch("COMMIT").unwrap();
+    };
+    let start = Instant::now();
+    for batch in 0..batches {
+        let sql = "INSERT INTO jobs (task, id, state, priority, added_at, attempt, run, args) VALUES (1, ?1, 0, 0, ?2, 0, 0, ?3)";
+        run(
+            sql,
+            &|statement, id| {
+                statement.execute(params![id as i64, SystemClock.now().0 as i64, ARGS]).unwrap();
+            },
+            batch,
+        );
+        let sql = "UPDATE jobs SET state = 1, attempt = attempt + 1, run = run + 1, started_at = ?2 WHERE task = 1 AND id = ?1";
+        run(
+            sql,
+            &|statement, id| {
+                statement.execute(params![id as i64, SystemClock.now().0 as i64]).unwrap();
+            },
+            batch,
+        );
+        let sql = "UPDATE jobs SET state = 2, ended_at = ?2, response = ?3 WHERE task = 1 AND id = ?1";
+        run(
+            sql,
+            &|statement, id| {
+                statement.execute(params![id as i64, SystemClock.now().0 as i64, RESPONSE]).unwrap();
+            },
+            batch,
+        );
+    }
+    (batches * BATCH) as f64 / start.elapsed().as_secs_f64()
+}
+
+/// Megabytes of memory that a process holds.
+pub(crate) fn resident_mb(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_000
+}

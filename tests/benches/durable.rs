@@ -1,0 +1,192 @@
+//! What a whole durable job costs: added, claimed, run by an empty Rust processor in a warm sandbox, finished, each step
+//! kept by SQLite. Its floor stands beside it: SQLite alone doing the three writes of a job on the same disk in the same
+//! run. Then one job alone in fsyncs of the disk, and the same host with a million jobs waiting and a million ended.
+//!
+//! `cargo bench --workspace --bench durable`; the directory for temporary files should be on a real disk.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use saggar::{Host, ListQuery, NewJob, Status};
+use saggar_tests::app::App;
+use saggar_tests::{guests, program};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+#[path = "../../host/crates/queue/benches/floor/mod.rs"]
+mod floor;
+
+use floor::{ARGS, floor, fsync, median, resident_mb};
+
+const SLOTS: u64 = 512;
+const BACKLOG: u64 = 1_000_000;
+/// Commits of the floor: some seconds' worth.
+const FLOOR_BATCHES: u64 = 300;
+const MEASURED: Duration = Duration::from_secs(8);
+
+fn main() -> anyhow::Result<()> {
+    let app = App::new()
+        .plugin("empty", guests::EMPTY)
+        .task("bulk", &json!({"process": "plugins.empty", "worker_nums": SLOTS, "size": 4 * BACKLOG}))
+        .task("alone", &json!({"process": "plugins.empty"}));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let fsync = fsync(&app.path().join("fsync"));
+    println!("disk: one fsync of 4 KiB takes {fsync:?} (p50)");
+    let floor_before = floor(&app.path().join("floor-before.db"), FLOOR_BATCHES);
+    println!(
+        "floor: {floor_before:>8.0} jobs/s  SQLite alone, insert + claim + finish, 3 durable commits for 512 jobs"
+    );
+    let (few, rates) = runtime.block_on(without_backlog(&app, fsync))?;
+    let floor_after = floor(&app.path().join("floor-after.db"), FLOOR_BATCHES);
+    println!("floor: {floor_after:>8.0} jobs/s  again, after them");
+    let floor = (floor_before + floor_after) / 2.0;
+    for (in_flight, rate) in rates {
+        println!("whole: {rate:>8.0} jobs/s  {in_flight} in flight: {:.2} of the floor", rate / floor);
+    }
+    runtime.block_on(with_backlog(&app, few))?;
+    serve_backlog(&app);
+    runtime.block_on(with_ended(&app))
+}
+
+async fn start(app: &App) -> anyhow::Result<Host> {
+    let cache = app.path().join("compiled");
+    Ok(Host::builder(app.path()).store("sqlite".parse()?).cache_dir(Some(cache)).build().await?)
+}
+
+/// One job alone; then throughput with few waiting, the last of which is to be compared with that of a backlog.
+async fn without_backlog(app: &App, fsync: Duration) -> anyhow::Result<(f64, Vec<(u64, f64)>)> {
+    let host = start(app).await?;
+    let alone = alone(&host).await?;
+    println!("alone: {alone:?} (p50) from add to SUCCESS: {:.2} fsyncs", alone.as_secs_f64() / fsync.as_secs_f64());
+    let mut rates = Vec::new();
+    for in_flight in [SLOTS, 4 * SLOTS, 16 * SLOTS] {
+        rates.push((in_flight, load(&host, in_flight).await?));
+    }
+    host.shutdown(Duration::from_secs(30)).await;
+    Ok((rates[1].1, rates))
+}
+
+async fn alone(host: &Host) -> anyhow::Result<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..300 {
+        let began = Instant::now();
+        let id = host.add("alone", ARGS).await?;
+        let job = host.wait("alone", id).await?;
+        times.push(began.elapsed());
+        anyhow::ensure!(job.status == Status::Success, "the job failed: {job:?}");
+    }
+    Ok(median(times))
+}
+
+/// Jobs per second while `waiting` jobs are kept waiting or running: as many adders as slots add one each whenever one has
+/// ended.
+async fn load(host: &Host, waiting: u64) -> anyhow::Result<f64> {
+    let over = Arc::new(AtomicBool::new(false));
+    let mut adders = JoinSet::new();
+    for _ in 0..SLOTS.min(waiting) {
+        let (host, over) = (host.clone(), Arc::clone(&over));
+        adders.spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                if in_flight(&host) < waiting {
+                    host.add("bulk", ARGS).await?;
+                } else {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+            anyhow::Ok(())
+        });
+    }
+    // The sandboxes become warm and the file's pages known.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (began, before) = (Instant::now(), ended(host));
+    tokio::time::sleep(MEASURED).await;
+    let rate = (ended(host) - before) as f64 / began.elapsed().as_secs_f64();
+    over.store(true, Ordering::Relaxed);
+    while let Some(adder) = adders.join_next().await {
+        adder??;
+    }
+    let failed = host.counts("bulk").map_or(0, |counts| counts.failure);
+    anyhow::ensure!(failed == 0, "{failed} jobs failed");
+    Ok(rate)
+}
+
+fn in_flight(host: &Host) -> u64 {
+    host.counts("bulk").map_or(0, |counts| (counts.waiting + counts.running) as u64)
+}
+
+fn ended(host: &Host) -> u64 {
+    host.counts("bulk").map_or(0, |counts| counts.success as u64)
+}
+
+async fn with_backlog(app: &App, few: f64) -> anyhow::Result<()> {
+    let host = start(app).await?;
+    host.pause("bulk").await?;
+    let began = Instant::now();
+    while in_flight(&host) < BACKLOG {
+        host.add_jobs("bulk", vec![NewJob::new(ARGS); 1_000]).await?;
+    }
+    println!("1 M added in batches of 1000: {:?}", began.elapsed());
+    host.resume("bulk").await?;
+    let many = load(&host, BACKLOG + 4 * SLOTS).await?;
+    println!("1 M waiting: {many:.0} jobs/s, {:.2} of that with {}", many / few, 4 * SLOTS);
+    looks(&host, "1 M waiting").await?;
+    host.shutdown(Duration::from_secs(30)).await;
+    // What the test of the binary finds there.
+    anyhow::ensure!(in_flight(&host) >= BACKLOG, "the backlog did not last");
+    Ok(())
+}
+
+/// The real binary on that backlog: how long until it works, and how much memory it holds while it does.
+fn serve_backlog(app: &App) {
+    // Built, and its components compiled, before anything is measured.
+    program::saggar_on("check", app, &[]);
+    let began = Instant::now();
+    let serve = program::start(["serve".as_ref(), app.path().as_os_str()]);
+    serve.wait_until_it_catches_ctrl_c();
+    let database = app.path().join(".saggar/saggar.db-wal");
+    let size = || std::fs::metadata(&database).map_or(0, |file| file.len());
+    let before = size();
+    while size() == before && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    println!("1 M waiting: `saggar serve` works after {:?}", began.elapsed());
+    let highest = (0..50).map(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        resident_mb(serve.pid())
+    });
+    println!("1 M waiting: `saggar serve` holds {} MB at most while it works", highest.max().unwrap_or(0));
+    serve.signal("TERM");
+    assert_eq!(serve.end().code, Some(0), "the service ends well");
+}
+
+async fn with_ended(app: &App) -> anyhow::Result<()> {
+    let host = start(app).await?;
+    host.idle().await;
+    println!("{} jobs have ended", ended(&host));
+    looks(&host, "1 M ended").await?;
+    host.shutdown(Duration::from_secs(30)).await;
+    Ok(())
+}
+
+async fn looks(host: &Host, what: &str) -> anyhow::Result<()> {
+    for status in [None, Some(Status::Waiting), Some(Status::Running), Some(Status::Success), Some(Status::Failure)] {
+        let mut times = Vec::new();
+        let mut found = 0;
+        for _ in 0..20 {
+            let query = ListQuery { status, ..ListQuery::of_tenant("default") };
+            let began = Instant::now();
+            found = host.list(&query).await?.jobs.len();
+            times.push(began.elapsed());
+        }
+        let slowest = times.iter().max().copied().unwrap_or_default();
+        let which = status.map_or("all", |status| status.name());
+        println!("{what}: a page of {found} ({which}) takes {:?} (p50), {slowest:?} at most", median(times));
+    }
+    let began = Instant::now();
+    let counts = host.counts("bulk");
+    println!("{what}: counts take {:?}: {counts:?}", began.elapsed());
+    Ok(())
+}
