@@ -154,7 +154,11 @@ impl Bench {
 
     async fn end(&self, id: JobId, run: Run, end: End) -> Result<Finished, StoreError> {
         let finish = Finish { id, run, end, progress: None, cost: None, chance: 0.5 };
-        self.task.finish(finish, false, &self.rules, self.now).await
+        self.finish_step(finish, false).await
+    }
+
+    async fn finish_step(&self, finish: Finish, claim_next: bool) -> Result<Finished, StoreError> {
+        finish_and_last(&*self.task, finish, claim_next, &self.rules, self.now).await
     }
 
     async fn finish(&self, job: &ClaimedJob, outcome: Outcome) -> Finished {
@@ -198,4 +202,22 @@ fn assert_refused<T>(result: Result<T, StoreError>, what: &str) {
 
 fn is_cancelling(job: &Job) -> bool {
     matches!(job.life.state, State::Running { cancelling: true, .. })
+}
+
+/// Finishes, and waits until that has lasted, which a store may say later than it answers.
+async fn finish_and_last(
+    task: &dyn TaskStore,
+    finish: Finish,
+    claim_next: bool,
+    rules: &Arc<Rules>,
+    now: Timestamp,
+) -> Result<Finished, StoreError> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let lasted = Box::new(move |ended| {
+        // Nobody listens any more if the step was refused.
+        let _ = tell.send(ended);
+    });
+    let finished = task.finish(finish, claim_next, rules, now, lasted).await?;
+    assert_eq!(told.await, Ok(finished.ended), "what lasted is what was answered");
+    Ok(finished)
 }

@@ -41,7 +41,8 @@ pub use rates::{Rate, Rates};
 pub use rules::{Retention, Rules};
 pub use running::{CancelSignal, Running};
 pub use store::{
-    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Finish, Finished, History,
-    Left, MemoryStore, NoticeNumber, SqliteError, SqliteOptions, SqliteStore, Store, TaskStore, Telling, Told,
+    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Ended, Finish, Finished,
+    History, Lasted, Left, MemoryStore, NoticeNumber, SqliteError, SqliteOptions, SqliteStore, Store, TaskStore,
+    Telling, Told,
 };
 pub use task_queue::TaskQueue;

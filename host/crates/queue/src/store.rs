@@ -13,8 +13,8 @@ mod memory;
 mod sqlite;
 
 pub use answer::{
-    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Finish, Finished, History, Left,
-    NoticeNumber, Telling, Told,
+    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, History, Lasted,
+    Left, NoticeNumber, Telling, Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -92,6 +92,10 @@ pub trait TaskStore: Send + Sync + 'static {
     /// job ended with it and `rules` name a handler for that end, leaves a notice of it. With `claim_next`, begins an attempt
     /// of the first job of the line in the same step, as [`claim`](Self::claim) does.
     ///
+    /// Calls `lasted` once the end has lasted. If there is a next attempt, this may answer before that, so that a slot does
+    /// not stand still while the disk is waited for; else it answers after that. In one task, whatever is said to have lasted
+    /// makes every earlier step have lasted.
+    ///
     /// # Errors
     ///
     /// [`StoreError::Refused`] if the attempt is not the job's running one (any more), or the job is gone; then nothing is
@@ -102,6 +106,7 @@ pub trait TaskStore: Send + Sync + 'static {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
+        lasted: Lasted,
     ) -> Result<Finished, StoreError>;
 
     /// Cancels, retries or deletes a job.

@@ -121,7 +121,7 @@ async fn a_full_disk_is_said_and_loses_nothing() {
         let run = task.get(*id).await.unwrap().unwrap().life.run;
         let end = End::Outcome(Outcome::Success("1".into()));
         let finish = Finish { id: *id, run, end, progress: None, cost: None, chance: 0.5 };
-        task.finish(finish, false, &rules(), NOW).await.unwrap();
+        task.finish(finish, false, &rules(), NOW, Box::new(|_| ())).await.unwrap();
     }
     let later = NOW.plus_ms(rules().retention.success_ms);
     assert_eq!(task.prune(10_000, &rules(), later).await.unwrap(), added.len());
@@ -165,7 +165,7 @@ async fn claims_that_nobody_got_are_put_back() {
                 for job in claimed.unwrap().jobs {
                     let finish =
                         Finish { id: job.id, run: job.run, end: End::PutBack, progress: None, cost: None, chance: 0.5 };
-                    task.finish(finish, false, &rules(), NOW).await.unwrap();
+                    task.finish(finish, false, &rules(), NOW, Box::new(|_| ())).await.unwrap();
                 }
                 break;
             }

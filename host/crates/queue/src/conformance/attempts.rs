@@ -32,8 +32,8 @@ async fn a_job_runs_and_succeeds(places: &dyn Places) {
     assert_eq!((bench.task.counts().waiting, bench.task.counts().running), (0, 1));
     bench.later(4);
     let finished = bench.finish(&job, success()).await;
-    assert_eq!((finished.status, finished.run_at, finished.reason), (Status::Success, None, None));
-    assert!(!finished.noticed && finished.next.is_none() && finished.left == Left::Nothing);
+    assert_eq!((finished.ended.status, finished.ended.run_at, finished.ended.reason), (Status::Success, None, None));
+    assert!(!finished.ended.noticed && finished.next.is_none() && finished.left == Left::Nothing);
     let ended = bench.get(id).await;
     assert_eq!((ended.response(), ended.ended_at(), ended.life.attempt), (Some("7"), Some(bench.now), 1));
     assert_eq!((bench.task.counts().running, bench.task.counts().success), (0, 1));
@@ -51,12 +51,12 @@ async fn a_failed_attempt_is_tried_again_until_none_is_left(places: &dyn Places)
         let finished = bench.finish(&job, Outcome::Retry(problem())).await;
         if attempt < 3 {
             let run_at = bench.now.plus_ms(100);
-            assert_eq!((finished.status, finished.run_at), (Status::Waiting, Some(run_at)));
+            assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(run_at)));
             assert_eq!(finished.left, Left::From(run_at));
             assert_eq!(bench.get(id).await.problem(), Some(&problem()), "why the last attempt failed is seen");
             bench.later(100);
         } else {
-            assert_eq!((finished.status, finished.reason), (Status::Failure, Some(Reason::Failed)));
+            assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(Reason::Failed)));
         }
     }
     let ended = bench.get(id).await;
@@ -78,7 +78,7 @@ async fn every_outcome_ends_as_it_should(places: &dyn Places) {
     for (outcome, reason) in ends {
         let id = bench.add(NewJob::new("[]")).await;
         let finished = bench.finish(&bench.claim().await, outcome).await;
-        assert_eq!((finished.status, finished.reason), (Status::Failure, Some(reason)));
+        assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(reason)));
         assert_eq!(bench.get(id).await.reason(), Some(reason));
     }
 }
@@ -94,7 +94,7 @@ async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
     assert_refused(bench.end(id, stale.run, End::Outcome(success())).await, "finishing under an old fence");
     assert_refused(bench.end(id, stale.run, End::PutBack).await, "putting back under an old fence");
     let finish = Finish { id, run: stale.run, end: End::Outcome(success()), progress: None, cost: None, chance: 0.5 };
-    assert_refused(bench.task.finish(finish, true, &bench.rules, bench.now).await, "finishing and claiming");
+    assert_refused(bench.finish_step(finish, true).await, "finishing and claiming");
     assert_eq!(bench.status(waiting).await, Status::Waiting, "a refused finish claims nothing");
     assert_eq!((bench.status(id).await, bench.get(id).await.life.run), (Status::Running, job.run));
     bench.finish(&job, success()).await;
@@ -108,7 +108,7 @@ async fn an_undone_attempt_does_not_count(places: &dyn Places) {
     let id = bench.add(NewJob::new("[]")).await;
     let first = bench.claim().await;
     let finished = works(bench.end(id, first.run, End::PutBack).await);
-    assert_eq!((finished.status, finished.left), (Status::Waiting, Left::Ready));
+    assert_eq!((finished.ended.status, finished.left), (Status::Waiting, Left::Ready));
     assert_eq!(bench.get(id).await.life.attempt, 0);
     let second = bench.claim().await;
     assert_eq!(second.attempt, 1);
@@ -123,7 +123,7 @@ async fn the_last_progress_is_kept(places: &dyn Places) {
     let progress = Progress { current: 2, total: u64::MAX, message: "half".to_owned() };
     let end = End::Outcome(Outcome::Retry(problem()));
     let finish = Finish { id, run: job.run, end, progress: Some(progress.clone()), cost: None, chance: 0.5 };
-    works(bench.task.finish(finish, false, &bench.rules, bench.now).await);
+    works(bench.finish_step(finish, false).await);
     assert_eq!(bench.get(id).await.progress, progress);
     bench.finish(&bench.claim().await, success()).await;
     assert_eq!(bench.get(id).await.progress, progress, "an attempt that reports none keeps what was there");
@@ -135,13 +135,13 @@ async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
     let first = bench.claim().await;
     let finish =
         |id, run, outcome| Finish { id, run, end: End::Outcome(outcome), progress: None, cost: None, chance: 0.5 };
-    let next = |finish| bench.task.finish(finish, true, &bench.rules, bench.now);
+    let next = |finish| bench.finish_step(finish, true);
     let finished = works(next(finish(first.id, first.run, success())).await);
     let second = some(finished.next, "a ready job");
     assert_eq!((second.id, finished.left), (ids[1], Left::Ready));
     let finished = works(next(finish(second.id, second.run, Outcome::Lost)).await);
     let third = some(finished.next, "a ready job");
-    assert_eq!((third.id, finished.status, finished.left), (ids[2], Status::Waiting, Left::Ready));
+    assert_eq!((third.id, finished.ended.status, finished.left), (ids[2], Status::Waiting, Left::Ready));
     let finished = works(next(finish(third.id, third.run, success())).await);
     assert_eq!(some(finished.next, "a retry that is due").id, ids[1]);
     assert_eq!(finished.left, Left::Nothing);
@@ -171,7 +171,7 @@ async fn every_attempt_leaves_a_record(places: &dyn Places) {
         bench.later(5);
         let cost = (number != 2).then(cost);
         let finish = Finish { id, run: job.run, end, progress: None, cost: cost.clone(), chance: 0.5 };
-        works(bench.task.finish(finish, true, &bench.rules, bench.now).await);
+        works(bench.finish_step(finish, true).await);
         let problem = problem.map(|problem| Box::new(problem.clone()));
         let (run, ended_at) = (job.run, bench.now);
         expected.push(AttemptRecord { number, run, started_at, ended_at, ending, problem, cost });
@@ -197,12 +197,12 @@ async fn a_lost_attempt_is_tried_again_even_without_retries(places: &dyn Places)
     let id = bench.add(NewJob::new("[]")).await;
     for attempt in 1..=2 {
         let finished = bench.finish(&bench.claim().await, Outcome::Lost).await;
-        assert_eq!((finished.status, finished.run_at), (Status::Waiting, Some(bench.now.plus_ms(1_000))));
+        assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(bench.now.plus_ms(1_000))));
         assert_eq!(bench.history(id).await.log.len(), attempt);
         bench.later(1_000);
     }
     let finished = bench.finish(&bench.claim().await, Outcome::Lost).await;
-    assert_eq!((finished.status, finished.reason), (Status::Failure, Some(Reason::Lost)));
+    assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(Reason::Lost)));
     assert_eq!(some(bench.history(id).await.log.pop(), "a line"), LogLine::lost(bench.now, 3));
 }
 

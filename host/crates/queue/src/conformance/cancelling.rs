@@ -46,8 +46,8 @@ async fn a_running_job_gets_no_other_attempt(places: &dyn Places) {
         }
         assert!(is_cancelling(&bench.get(id).await));
         let finished = works(bench.end(id, job.run, end).await);
-        assert_eq!(finished.status, status);
-        assert_eq!(finished.reason, (status == Status::Failure).then_some(Reason::Cancelled));
+        assert_eq!(finished.ended.status, status);
+        assert_eq!(finished.ended.reason, (status == Status::Failure).then_some(Reason::Cancelled));
     }
     assert_eq!(bench.task.counts().waiting, 0);
 }

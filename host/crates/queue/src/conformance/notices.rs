@@ -52,12 +52,12 @@ async fn ends_leave_the_notices_that_are_wanted(places: &dyn Places) {
         let bench = Bench::new(places, rules).await;
         bench.add_some(3).await;
         let finished = bench.finish(&bench.claim().await, success()).await;
-        assert_eq!(finished.noticed, success_handler);
+        assert_eq!(finished.ended.noticed, success_handler);
         let failed = bench.claim().await;
-        assert!(!bench.finish(&failed, Outcome::Retry(problem())).await.noticed, "a retry is no end");
+        assert!(!bench.finish(&failed, Outcome::Retry(problem())).await.ended.noticed, "a retry is no end");
         assert_eq!(works(bench.change(JobId(3), Change::Cancel).await), Changed::Cancelled { noticed: error_handler });
         let failed = bench.claim().await;
-        assert_eq!(bench.finish(&failed, Outcome::Trap(problem())).await.noticed, error_handler);
+        assert_eq!(bench.finish(&failed, Outcome::Trap(problem())).await.ended.noticed, error_handler);
         let claimed = works(bench.task.claim_notices(9, bench.now).await);
         let told = claimed.notices.iter().map(|notice| (notice.id.0, notice.attempt, notice.happened.clone()));
         let mut expected = Vec::new();

@@ -21,7 +21,7 @@ async fn a_paused_task_begins_nothing(places: &dyn Places) {
     assert!(claimed.jobs.is_empty() && claimed.left == Left::Nothing);
     let end = End::Outcome(Outcome::Retry(problem()));
     let finish = Finish { id: job.id, run: job.run, end, progress: None, cost: None, chance: 0.5 };
-    let finished = works(bench.task.finish(finish, true, &bench.rules, bench.now).await);
+    let finished = works(bench.finish_step(finish, true).await);
     assert!(finished.next.is_none() && finished.left == Left::Nothing);
     bench.later(5);
     assert!(bench.claimed(9).await.jobs.is_empty());

@@ -29,7 +29,7 @@ async fn what_was_answered_is_there(places: &dyn Places) {
     let cost = super::attempts::cost();
     let end = End::Outcome(Outcome::Retry(problem()));
     let finish = crate::Finish { id: job.id, run: job.run, end, progress, cost: Some(cost), chance: 0.5 };
-    works(bench.task.finish(finish, false, &bench.rules, bench.now).await);
+    works(bench.finish_step(finish, false).await);
     works(bench.task.append_log(JobId(4), vec![LogLine::retried(bench.now)]).await);
     let mut before = Vec::new();
     for id in 1..=4 {

@@ -83,9 +83,13 @@ pub struct Finish {
     pub chance: f64,
 }
 
+/// Is told what came of the end of an attempt when that has lasted. Called from whatever thread finds it out, so it must be
+/// quick; dropped without being called if the step was not done, or the store failed before it lasted.
+pub type Lasted = Box<dyn FnOnce(Ended) + Send>;
+
 /// What came of the end of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finished {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
     /// Where the job stands now.
     pub status: Status,
     /// When it goes on, if it waits.
@@ -94,6 +98,13 @@ pub struct Finished {
     pub reason: Option<Reason>,
     /// Whether a notice was left that can be taken now.
     pub noticed: bool,
+}
+
+/// What came of the end of an attempt, and the attempt that begins with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// What came of the end.
+    pub ended: Ended,
     /// The attempt that was begun in the same step.
     pub next: Option<ClaimedJob>,
     /// What waits behind that one.

@@ -12,7 +12,7 @@ use super::{
     Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, NoticeNumber, Store, TaskStore, Telling,
     Told,
 };
-use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
+use crate::{AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
 mod ended;
 mod line;
@@ -101,8 +101,11 @@ impl TaskStore for MemoryTask {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
+        lasted: Lasted,
     ) -> Result<Finished, StoreError> {
-        self.0.lock().finish(finish, claim_next, rules, now)
+        let finished = self.0.lock().finish(finish, claim_next, rules, now)?;
+        lasted(finished.ended);
+        Ok(finished)
     }
 
     async fn change(

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Outcome, Reason, Status, Timestamp};
+use saggar_job::{JobId, Outcome, Reason, Status, Timestamp};
 
 use super::{AbandonedAttempt, TaskQueue};
 use crate::rates::Counted;
-use crate::{Claim, ClaimedJob, End, Finish, Finished, JobEventKind, Running, StoreError};
+use crate::{Claim, ClaimedJob, End, Ended, Finish, JobEventKind, Running, StoreError};
 
 /// Stands for a random number where it decides nothing, because there is no retry.
 const NO_CHANCE: f64 = 0.5;
@@ -49,7 +49,9 @@ impl TaskQueue {
         Ok(status)
     }
 
-    /// Ends an attempt and begins the next job's in the same step, if one is ready; does not wait for one.
+    /// Ends an attempt and begins the next job's in the same step, if one is ready; does not wait for one. With a next one,
+    /// this may answer before the end has lasted: whoever waits for the job, listens to events or is told as a handler hears
+    /// of the end only then.
     ///
     /// Atomic. When the future is dropped before it answered, nothing new was begun, and the attempt may be ended as lost
     /// instead.
@@ -86,13 +88,16 @@ impl TaskQueue {
         let put_back = end == End::PutBack;
         let (progress, cost) = (claim.running().close(), claim.take_cost());
         let finish = Finish { id: claim.id(), run: claim.run(), end, progress, cost, chance };
-        let now = self.hub().now();
-        match self.store.finish(finish, claim_next, &self.rules.load(), now).await {
+        let (now, task, running) = (self.hub().now(), Arc::clone(self), Arc::clone(claim.running()));
+        let lasted = Box::new(move |ended| {
+            task.roster.leave(&running);
+            task.after_finish(running.id(), put_back, ended, now);
+        });
+        match self.store.finish(finish, claim_next, &self.rules.load(), now, lasted).await {
             Ok(finished) => {
-                self.roster.leave(claim.running());
-                self.after_finish(claim.id(), put_back, &finished, now);
+                self.slots.ring_for(finished.left);
                 claim.settle();
-                Ok((finished.status, finished.next.map(|job| self.begin(job, now))))
+                Ok((finished.ended.status, finished.next.map(|job| self.begin(job, now))))
             }
             Err(error) => {
                 if matches!(error, StoreError::Refused { .. }) {
@@ -104,19 +109,18 @@ impl TaskQueue {
         }
     }
 
-    /// Tells everybody concerned that an attempt has ended.
-    fn after_finish(&self, id: saggar_job::JobId, put_back: bool, finished: &Finished, now: Timestamp) {
-        if finished.noticed {
+    /// Tells everybody concerned that an attempt has ended, once that has lasted.
+    fn after_finish(&self, id: JobId, put_back: bool, ended: Ended, now: Timestamp) {
+        if ended.noticed {
             self.lanes.ring();
         }
-        self.slots.ring_for(finished.left);
-        if let Some(counted) = counted(finished.status, put_back) {
+        if let Some(counted) = counted(ended.status, put_back) {
             self.tally.count(counted, 1, now);
         }
         if self.hub().has_listeners() {
-            self.tell(id, kind_of(finished, put_back));
+            self.tell(id, kind_of(ended, put_back));
         }
-        if matches!(finished.status, Status::Success | Status::Failure) {
+        if matches!(ended.status, Status::Success | Status::Failure) {
             self.ended(id);
         } else if self.is_closed() {
             self.perhaps_quiet();
@@ -147,16 +151,17 @@ impl TaskQueue {
     }
 
     /// Ends the attempts whose claims were dropped.
-    async fn pick_up_attempts(&self) -> Result<(), StoreError> {
+    async fn pick_up_attempts(self: &Arc<Self>) -> Result<(), StoreError> {
         while let Some(attempt) = self.abandoned_attempts.look() {
             let AbandonedAttempt { id, run, progress } = attempt.clone();
             let end = End::Outcome(Outcome::Lost);
             let finish = Finish { id, run, end, progress, cost: None, chance: self.hub().chance() };
-            let now = self.hub().now();
-            match self.store.finish(finish, false, &self.rules.load_full(), now).await {
+            let (now, task) = (self.hub().now(), Arc::clone(self));
+            let lasted = Box::new(move |ended| task.after_finish(id, false, ended, now));
+            match self.store.finish(finish, false, &self.rules.load_full(), now, lasted).await {
                 Ok(finished) => {
                     tracing::warn!(task = %self.key(), job = %id, "a claim was dropped; its attempt is ended as lost");
-                    self.after_finish(id, false, &finished, now);
+                    self.slots.ring_for(finished.left);
                 }
                 // Its finishing was dropped after it had been done, or another one picked it up.
                 Err(StoreError::Refused { .. }) => {}
@@ -178,10 +183,10 @@ fn counted(status: Status, put_back: bool) -> Option<Counted> {
     }
 }
 
-fn kind_of(finished: &Finished, put_back: bool) -> JobEventKind {
-    match (finished.status, finished.run_at) {
+fn kind_of(ended: Ended, put_back: bool) -> JobEventKind {
+    match (ended.status, ended.run_at) {
         (Status::Success, _) => JobEventKind::Succeeded,
-        (Status::Failure, _) => JobEventKind::Failed { reason: finished.reason.unwrap_or(Reason::Failed) },
+        (Status::Failure, _) => JobEventKind::Failed { reason: ended.reason.unwrap_or(Reason::Failed) },
         (_, Some(run_at)) if !put_back => JobEventKind::Retrying { run_at },
         _ => JobEventKind::PutBack,
     }

@@ -11,8 +11,8 @@ use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Left, ListQuery, LogLine, MemoryStore, NewJob, NoticeNumber, Page, Rules, Store, StoreError, TaskStore, Telling,
-    Told,
+    Lasted, Left, ListQuery, LogLine, MemoryStore, NewJob, NoticeNumber, Page, Rules, Store, StoreError, TaskStore,
+    Telling, Told,
 };
 
 #[tokio::test]
@@ -98,11 +98,12 @@ impl TaskStore for BrokenTask {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
+        lasted: Lasted,
     ) -> Result<Finished, StoreError> {
         if self.1 == Defect::ForgetsProgress {
             finish.progress = None;
         }
-        self.0.finish(finish, claim_next, rules, now).await
+        self.0.finish(finish, claim_next, rules, now, lasted).await
     }
 
     async fn change(

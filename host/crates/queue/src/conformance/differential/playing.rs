@@ -136,8 +136,10 @@ impl History {
             chance: self.chance.f64(),
         };
         let (rules, now, next) = (&self.rules[task], self.now, self.chance.bool());
-        let expected = said(self.expected.tasks[task].finish(finish.clone(), next, rules, now).await);
-        let actual = said(self.actual.tasks[task].finish(finish.clone(), next, rules, now).await);
+        let expected =
+            said(super::super::finish_and_last(&*self.expected.tasks[task], finish.clone(), next, rules, now).await);
+        let actual =
+            said(super::super::finish_and_last(&*self.actual.tasks[task], finish.clone(), next, rules, now).await);
         self.same(&expected, &actual, &format!("{finish:?}, claiming the next: {next}"));
     }
 

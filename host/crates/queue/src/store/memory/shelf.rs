@@ -15,8 +15,8 @@ use super::outbox::About;
 use super::record::{Due, Labels, Record};
 use super::register::{Register, Walk};
 use crate::{
-    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Finish, Finished, Left, LogLine, NewJob, Rules,
-    StoreError,
+    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, Left, LogLine, NewJob,
+    Rules, StoreError,
 };
 
 mod changing;
@@ -237,7 +237,7 @@ impl Shelf {
         }
         let noticed = self.ends.keep(id, record, &mut self.names, rules);
         let next = if claim_next { self.claim_first(now)? } else { None };
-        Ok(Finished { status, run_at, reason, noticed, next, left: self.left() })
+        Ok(Finished { ended: Ended { status, run_at, reason, noticed }, next, left: self.left() })
     }
 
     /// What waits in the line for claimers.

@@ -14,6 +14,15 @@ const CLAIM_BYTES: usize = 24;
 /// cleared away: so that it is done seldom, and the table fits into a few pages.
 const STALE_CLAIMS: usize = 4_096;
 
+/// The commits that a step's answers have to wait for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waits {
+    /// For what it hands out.
+    pub(super) ahead: u64,
+    /// For the promise that it has lasted.
+    pub(super) lasting: u64,
+}
+
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The number of the commit that is being made; counted since the start.
@@ -104,10 +113,10 @@ impl Ledger {
         self.wait_for = self.wait_for.max(seq);
     }
 
-    /// The commit that the answer of the step just made has to wait for.
-    pub(super) fn end_step(&mut self) -> u64 {
-        let wait_for = std::mem::take(&mut self.wait_for);
-        if std::mem::take(&mut self.must_last) { self.seq } else { wait_for }
+    /// What the answers of the step just made have to wait for.
+    pub(super) fn end_step(&mut self) -> Waits {
+        let ahead = std::mem::take(&mut self.wait_for);
+        Waits { ahead, lasting: if std::mem::take(&mut self.must_last) { self.seq } else { ahead } }
     }
 
     /// Writes the claims of the batch: one row for all of them. `running` tells of every attempt that runs, to be written

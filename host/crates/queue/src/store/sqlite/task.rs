@@ -11,7 +11,7 @@ use super::shelf::{Desk, Stepped};
 use super::{Inner, reader};
 use crate::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Left, LogLine, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
+    Lasted, Left, LogLine, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
 };
 
 pub(super) struct SqliteTask {
@@ -55,16 +55,20 @@ impl TaskStore for SqliteTask {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
+        lasted: Lasted,
     ) -> Result<Finished, StoreError> {
-        let (task, rules) = (self.shared.task, Arc::clone(rules));
-        self.hand_out(move |desk, giving| {
+        let (task, rules, writer) = (self.shared.task, Arc::clone(rules), self.store.writer()?);
+        let (asking, giving) = Asking::new(writer.undone());
+        let step = move |desk: &mut Desk<'_>| {
             giving.give(task, now, |is_wanted| {
                 let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
                 desk.shelf.rules = rules;
                 finished
             })
-        })
-        .await
+        };
+        let answer = writer.finish(task, lasted, step).await;
+        asking.receive();
+        answer
     }
 
     async fn change(

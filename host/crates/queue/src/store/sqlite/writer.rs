@@ -15,7 +15,7 @@ use super::number::TaskNumber;
 use super::shelf::{Desk, Stepped};
 use super::sync::{Answer, Syncer};
 use super::workshop::{Undo, Workshop};
-use crate::StoreError;
+use crate::{Finished, Lasted, StoreError};
 
 /// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
 const BATCH: usize = 2_048;
@@ -24,7 +24,25 @@ const QUEUE: usize = 4_096;
 
 /// A step, to be done or to be told why it is not.
 pub(super) type Work =
-    Box<dyn FnOnce(Result<&mut Workshop<'_>, SqliteError>) -> (rusqlite::Result<()>, Option<Answer>) + Send>;
+    Box<dyn FnOnce(Result<&mut Workshop<'_>, SqliteError>) -> (rusqlite::Result<()>, Answers) + Send>;
+
+/// What is to be sent when a step is done.
+#[derive(Default)]
+pub(super) struct Answers {
+    /// As soon as what the step hands out may be used.
+    ahead: Option<Answer>,
+    /// When the step has lasted.
+    lasting: Option<Answer>,
+}
+
+impl Answers {
+    fn lasting(answer: Answer) -> Self {
+        Self { ahead: None, lasting: Some(answer) }
+    }
+}
+
+/// Whoever waits for what came of a step.
+type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 
 /// What those who have steps to be done hold.
 pub(super) struct Writer {
@@ -65,20 +83,59 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.ask_in_parts(step, |reply, outcome| Answers::lasting(whole(reply, outcome))).await
+    }
+
+    /// Has the end of an attempt written. If the next one begins with it, answers as soon as that may run, and calls
+    /// `lasted` when the end has lasted; else calls it and answers then.
+    pub(super) async fn finish(
+        &self,
+        task: TaskNumber,
+        lasted: Lasted,
+        step: impl FnOnce(&mut Desk<'_>) -> Stepped<Finished, StoreError> + Send + 'static,
+    ) -> Result<Finished, StoreError> {
+        let step = move |workshop: &mut Workshop<'_>| match workshop.desk(task) {
+            Some(mut desk) => step(&mut desk),
+            None => Err(rusqlite::Error::QueryReturnedNoRows),
+        };
+        self.ask_in_parts(step, move |reply, outcome| {
+            let Ok(Ok(finished)) = &outcome else { return Answers::lasting(whole(reply, outcome)) };
+            let (ended, is_ahead) = (finished.ended, finished.next.is_some());
+            let answer = whole(reply, outcome);
+            let tell = move |fate: &Result<(), SqliteError>| {
+                if fate.is_ok() {
+                    lasted(ended);
+                }
+            };
+            if is_ahead {
+                return Answers { ahead: Some(answer), lasting: Some(Box::new(move |fate| tell(&fate))) };
+            }
+            Answers::lasting(Box::new(move |fate| {
+                tell(&fate);
+                answer(fate);
+            }))
+        })
+        .await
+    }
+
+    /// Has `step` done. `answers` makes of what came of it what is to be sent, and when.
+    async fn ask_in_parts<T, E>(
+        &self,
+        step: impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static,
+        answers: impl FnOnce(Reply<T, E>, Result<Result<T, E>, SqliteError>) -> Answers + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let (reply, replied) = oneshot::channel::<Result<T, E>>();
-        let refuse = |error: SqliteError| Err(E::from(StoreError::from(error)));
         let work: Work = Box::new(move |workshop| {
             let (result, outcome) = match workshop.map(step) {
                 Ok(Ok(result)) => (Ok(()), Ok(result)),
                 Ok(Err(error)) => (Err(error), Err(SqliteError::Closed)),
                 Err(error) => (Ok(()), Err(error)),
             };
-            let answer: Answer = Box::new(move |fate| {
-                let answer = fate.map_or_else(refuse, |()| outcome.unwrap_or_else(refuse));
-                // Whoever asked may have gone; what was handed out to it undoes itself.
-                drop(reply.send(answer));
-            });
-            (result, Some(answer))
+            (result, answers(reply, outcome))
         });
         if self.steps.send(work).await.is_err() {
             return refuse(SqliteError::Closed);
@@ -90,6 +147,23 @@ impl Writer {
     pub(super) fn undone(&self) -> Undone {
         Undone { undone: Arc::clone(&self.undone), steps: self.steps.downgrade() }
     }
+}
+
+/// The answer that says all that came of a step, to whoever asked for it.
+fn whole<T, E>(reply: Reply<T, E>, outcome: Result<Result<T, E>, SqliteError>) -> Answer
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    Box::new(move |fate| {
+        let answer = fate.map_or_else(refuse, |()| outcome.unwrap_or_else(refuse));
+        // Whoever asked may have gone; what was handed out to it undoes itself.
+        drop(reply.send(answer));
+    })
+}
+
+fn refuse<T, E: From<StoreError>>(error: SqliteError) -> Result<T, E> {
+    Err(E::from(StoreError::from(error)))
 }
 
 /// A way back for what was handed out.
@@ -104,7 +178,7 @@ impl Undone {
         self.undone.lock().push(undo);
         // Wakes the writer. If its queue is full it is awake.
         if let Some(steps) = self.steps.upgrade() {
-            let nothing: Work = Box::new(|_| (Ok(()), None));
+            let nothing: Work = Box::new(|_| (Ok(()), Answers::default()));
             drop(steps.try_send(nothing));
         }
     }
@@ -157,9 +231,8 @@ impl Desktop<'_> {
             Err(error) => {
                 answers.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
                 for work in works {
-                    if let (_, Some(answer)) = work(Err(error.clone())) {
-                        answer(Err(error.clone()));
-                    }
+                    let (_, Answers { ahead, lasting }) = work(Err(error.clone()));
+                    ahead.into_iter().chain(lasting).for_each(|answer| answer(Err(error.clone())));
                 }
                 false
             }
@@ -178,9 +251,10 @@ impl Desktop<'_> {
             self.workshop.undo(undo)?;
         }
         for work in works {
-            let (result, answer) = work(Ok(&mut self.workshop));
-            let wait_for = self.workshop.ledger.end_step();
-            answers.extend(answer.map(|answer| (wait_for, answer)));
+            let (result, Answers { ahead, lasting }) = work(Ok(&mut self.workshop));
+            let waits = self.workshop.ledger.end_step();
+            answers.extend(ahead.map(|answer| (waits.ahead, answer)));
+            answers.extend(lasting.map(|answer| (waits.lasting, answer)));
             result?;
         }
         self.workshop.flush()?;

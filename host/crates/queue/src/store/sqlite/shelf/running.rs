@@ -9,7 +9,7 @@ use super::super::line::Next;
 use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
 use super::super::shared::Live;
 use super::{Attempt, Desk, Orphan, Stepped, refused, step};
-use crate::{AttemptRecord, Claimed, ClaimedJob, End, Finish, Finished, LogLine, Rules, StoreError};
+use crate::{AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, Rules, StoreError};
 
 impl Desk<'_> {
     /// Ends what a dead process left running, if this is the first opening.
@@ -153,7 +153,7 @@ impl Desk<'_> {
         let noticed = self.keep_ended(&mut record, rules)?;
         self.ledger.must_last();
         let next = if claim_next { self.claim_first(now)? } else { None };
-        Ok(Ok(Finished { status, run_at, reason, noticed, next, left: self.left()? }))
+        Ok(Ok(Finished { ended: Ended { status, run_at, reason, noticed }, next, left: self.left()? }))
     }
 
     fn why_not_running(&self, id: JobId) -> rusqlite::Result<Refusal> {
