@@ -21,7 +21,10 @@ mod floor;
 
 use floor::{ARGS, floor, fsync, median, resident_mb};
 
-const SLOTS: u64 = 512;
+/// Slots of the task: enough that a commit is worth its while, few enough that their sandboxes stay in the caches.
+const SLOTS: u64 = 64;
+/// Tasks of the benchmark that add jobs.
+const ADDERS: u64 = 512;
 const BACKLOG: u64 = 1_000_000;
 /// Commits of the floor: some seconds' worth.
 const FLOOR_BATCHES: u64 = 300;
@@ -62,7 +65,7 @@ async fn without_backlog(app: &App, fsync: Duration) -> anyhow::Result<(f64, Vec
     let alone = alone(&host).await?;
     println!("alone: {alone:?} (p50) from add to SUCCESS: {:.2} fsyncs", alone.as_secs_f64() / fsync.as_secs_f64());
     let mut rates = Vec::new();
-    for in_flight in [SLOTS, 4 * SLOTS, 16 * SLOTS] {
+    for in_flight in [ADDERS, 4 * ADDERS, 16 * ADDERS] {
         rates.push((in_flight, load(&host, in_flight).await?));
     }
     host.shutdown(Duration::from_secs(30)).await;
@@ -81,12 +84,11 @@ async fn alone(host: &Host) -> anyhow::Result<Duration> {
     Ok(median(times))
 }
 
-/// Jobs per second while `waiting` jobs are kept waiting or running: as many adders as slots add one each whenever one has
-/// ended.
+/// Jobs per second while `waiting` jobs are kept waiting or running: adders add one each whenever one has ended.
 async fn load(host: &Host, waiting: u64) -> anyhow::Result<f64> {
     let over = Arc::new(AtomicBool::new(false));
     let mut adders = JoinSet::new();
-    for _ in 0..SLOTS.min(waiting) {
+    for _ in 0..ADDERS {
         let (host, over) = (host.clone(), Arc::clone(&over));
         adders.spawn(async move {
             while !over.load(Ordering::Relaxed) {
@@ -130,12 +132,11 @@ async fn with_backlog(app: &App, few: f64) -> anyhow::Result<()> {
     }
     println!("1 M added in batches of 1000: {:?}", began.elapsed());
     host.resume("bulk").await?;
-    let many = load(&host, BACKLOG + 4 * SLOTS).await?;
-    println!("1 M waiting: {many:.0} jobs/s, {:.2} of that with {}", many / few, 4 * SLOTS);
+    let many = load(&host, BACKLOG + 4 * ADDERS).await?;
+    println!("1 M waiting: {many:.0} jobs/s, {:.2} of that with {}", many / few, 4 * ADDERS);
     looks(&host, "1 M waiting").await?;
+    anyhow::ensure!(in_flight(&host) > BACKLOG * 9 / 10, "the backlog did not last");
     host.shutdown(Duration::from_secs(30)).await;
-    // What the test of the binary finds there.
-    anyhow::ensure!(in_flight(&host) >= BACKLOG, "the backlog did not last");
     Ok(())
 }
 
