@@ -19,6 +19,9 @@ use tokio::task::JoinSet;
 #[path = "../../host/crates/queue/benches/floor/mod.rs"]
 mod floor;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use floor::{ARGS, floor, fsync, median, resident_mb};
 
 /// Slots of the task: enough that a commit is worth its while, few enough that their sandboxes stay in the caches.

@@ -133,9 +133,9 @@ impl SqliteStore {
         if options.durability == Durability::Full {
             let wal = beside(&path, "-wal");
             let wal = File::open(&wal).map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
-            let shared = Arc::new(Syncer::new(Arc::clone(&failure)));
+            let shared = Arc::new(Syncer::new(wal, Arc::clone(&failure)));
             syncer = Some(Arc::clone(&shared));
-            syncing = Some(spawn(&path, "saggar-sync", move || shared.run(&wal))?);
+            syncing = Some(spawn(&path, "saggar-sync", move || shared.run())?);
         }
         let watched = Checkpoints::new(&mut db);
         let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(&path, source))?;

@@ -20,7 +20,7 @@ const CHECK_MS: u64 = 1_000;
 const BUSY_MS: u64 = 10_000;
 
 /// Pages are kept in memory by the kernel as well, so SQLite's own cache only spares the copying: in KiB.
-const WRITER_CACHE_KIB: i64 = 32 * 1024;
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 4 * 1024;
 
 /// Statements that a connection keeps prepared: more than there are in this store.

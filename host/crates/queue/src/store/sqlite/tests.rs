@@ -61,7 +61,7 @@ async fn plays_many_random_histories() {
 #[test]
 fn a_failed_sync_is_no_success_for_anybody_ever() {
     let failure = Arc::new(Failure::default());
-    let syncer = Syncer::new(Arc::clone(&failure));
+    let syncer = Syncer::new(std::fs::File::open("/dev/null").unwrap(), Arc::clone(&failure));
     let (send, answers) = std::sync::mpsc::channel();
     for seq in 1..=3 {
         let send = send.clone();
@@ -69,7 +69,7 @@ fn a_failed_sync_is_no_success_for_anybody_ever() {
     }
     syncer.close();
     // A device that cannot be synced.
-    syncer.run(&std::fs::File::open("/dev/null").unwrap());
+    syncer.run();
     for _ in 1..=3 {
         assert!(matches!(answers.recv().unwrap(), Err(SqliteError::Failed { .. })));
     }

@@ -19,6 +19,8 @@ use crate::{Finished, Lasted, StoreError};
 
 /// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
 const BATCH: usize = 2_048;
+/// Steps in a batch that comes alone: a few callers at most.
+const ALONE: usize = 4;
 /// Steps that may wait for the writer; whoever has one more waits to hand it over.
 const QUEUE: usize = 4_096;
 
@@ -206,15 +208,16 @@ impl Desktop<'_> {
         while inbox.steps.blocking_recv_many(&mut works, BATCH) > 0 {
             // What came back was put there before whoever put it there asked for anything else, so it goes first.
             let undone = std::mem::take(&mut *inbox.undone.lock());
-            if !self.batch(&undone, works.drain(..)) {
+            let is_alone = works.len() <= ALONE && inbox.steps.is_empty();
+            if !self.batch(&undone, works.drain(..), is_alone) {
                 inbox.undone.lock().splice(0..0, undone);
             }
             self.checkpoints.tend(self.workshop.db);
         }
     }
 
-    /// Answers whether the batch was done.
-    fn batch(&mut self, undone: &[Undo], works: impl Iterator<Item = Work>) -> bool {
+    /// Answers whether the batch was done. `is_alone`: nobody has anything else to be done at the moment.
+    fn batch(&mut self, undone: &[Undo], works: impl Iterator<Item = Work>, is_alone: bool) -> bool {
         let mut works = works;
         let mut answers: Vec<(u64, Answer)> = Vec::new();
         let fate = self.failure.check().and_then(|()| {
@@ -225,7 +228,7 @@ impl Desktop<'_> {
         });
         match fate {
             Ok(()) => {
-                self.send(answers);
+                self.send(answers, is_alone);
                 true
             }
             Err(error) => {
@@ -282,17 +285,20 @@ impl Desktop<'_> {
         if severity == Severity::Full { SqliteError::Full { source } } else { SqliteError::Refused { source } }
     }
 
-    fn send(&mut self, answers: Vec<(u64, Answer)>) {
+    fn send(&mut self, answers: Vec<(u64, Answer)>, is_alone: bool) {
         let Some(syncer) = &self.syncer else {
             return answers.into_iter().for_each(|(_, answer)| answer(Ok(())));
         };
         let durable = syncer.durable();
         let (now, later): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(wait_for, _)| *wait_for <= durable);
+        // Whoever is answered now comes back with more, for which the writer should be there.
+        let is_alone = is_alone && now.is_empty();
+        now.into_iter().for_each(|(_, answer)| answer(Ok(())));
         if !later.is_empty() {
             // The batch's own number: the ledger counts on when it is published.
             let written = self.workshop.ledger.seq - 1;
-            syncer.send_when_durable(written, later.into_iter().map(|(_, answer)| answer).collect());
+            let later = later.into_iter().map(|(_, answer)| answer).collect();
+            if is_alone { syncer.sync_here(written, later) } else { syncer.send_when_durable(written, later) }
         }
-        now.into_iter().for_each(|(_, answer)| answer(Ok(())));
     }
 }
