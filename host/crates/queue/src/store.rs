@@ -53,7 +53,8 @@ pub trait Store: Send + Sync + 'static {
 /// Durability: in a store that outlives its process, a step has lasted (a power cut included) before it answers. A claim
 /// ([`claim`](Self::claim), and the one in [`finish`](Self::finish)) has to outlive the process only, as long as what it
 /// follows lasts with it or before it: after a power cut the attempt may never have been. That a notice was taken is not
-/// kept at all. With an error the step may have lasted or not; it never lasts in part.
+/// kept at all. With an error the step may have lasted or not; it never lasts in part. With [`StoreError::Full`] it was not
+/// done, and can be tried again.
 ///
 /// Cancel safety: when the future is dropped before it answered, the step may still happen, but what it would have
 /// handed out (claims, notices) is put back first, as if it had never been taken.

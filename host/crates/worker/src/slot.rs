@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::Role;
+use saggar_job::{Outcome, Role};
 use saggar_queue::Claim;
 use saggar_sandbox::Sandbox;
 
@@ -16,6 +16,9 @@ use crate::worker::Inner;
 
 /// How long a slot waits after the store failed, or there was no room for its sandbox, before it tries again.
 const SETBACK: Duration = Duration::from_secs(1);
+
+/// How long the end of an attempt may take when the host is to stop at once: what a disk needs, but not a full one.
+const LAST_CHANCE: Duration = Duration::from_secs(2);
 
 /// Works until its seat is taken away, or the station stops.
 pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
@@ -86,16 +89,33 @@ async fn work(
         tokio::time::sleep(SETBACK).await;
         return None;
     };
+    finish(worker, station, seat, claim, outcome).await
+}
+
+/// Keeps the end of an attempt. Answers the next claim if there was one at once.
+async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Claim, outcome: Outcome) -> Option<Claim> {
     let key = claim.key();
-    let finished = if seat.leave.is_cancelled() {
-        station.queue.finish(claim, outcome).await.map(|status| (status, None))
-    } else {
+    let finishing = async {
+        if seat.leave.is_cancelled() {
+            return station.queue.finish(claim, outcome).await.map(|status| (status, None));
+        }
         station.queue.finish_and_claim(claim, outcome).await
     };
-    match finished {
-        Ok((_, next)) => next,
-        Err(error) => {
-            tracing::error!(job = %key, %error, "the end of an attempt could not be kept");
+    let too_late = async {
+        worker.abort.cancelled().await;
+        tokio::time::sleep(LAST_CHANCE).await;
+    };
+    tokio::select! {
+        biased;
+        finished = finishing => match finished {
+            Ok((_, next)) => next,
+            Err(error) => {
+                tracing::error!(job = %key, %error, "the end of an attempt could not be kept");
+                None
+            }
+        },
+        () = too_late => {
+            tracing::error!(job = %key, "the end of an attempt could not be kept before the host stops; it counts as lost");
             None
         }
     }

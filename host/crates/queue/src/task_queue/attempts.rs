@@ -1,6 +1,7 @@
 //! Attempts: claiming them, ending them, and ending those whose claim was dropped.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use saggar_job::{JobId, Outcome, Reason, Status, Timestamp};
 
@@ -10,6 +11,9 @@ use crate::{Claim, ClaimedJob, End, Ended, Finish, JobEventKind, Running, StoreE
 
 /// Stands for a random number where it decides nothing, because there is no retry.
 const NO_CHANCE: f64 = 0.5;
+
+/// How long the end of an attempt waits until the store is asked again whether it has room.
+const ROOM_TRY: Duration = Duration::from_millis(250);
 
 impl TaskQueue {
     /// Begins an attempt of the first job of the line; waits until there is one that is ready. Cancel-safe: dropping the
@@ -42,6 +46,7 @@ impl TaskQueue {
     ///
     /// # Errors
     ///
+    /// Waits while the store has no room: the work is done, and its end is worth more than the slot's time.
     /// [`StoreError::Refused`] if the attempt was not the claim's any more: it is over, and what the guest did may be done
     /// again. If the store failed, the attempt will be ended as lost.
     pub async fn finish(self: &Arc<Self>, claim: Claim, outcome: Outcome) -> Result<Status, StoreError> {
@@ -88,12 +93,26 @@ impl TaskQueue {
         let put_back = end == End::PutBack;
         let (progress, cost) = (claim.running().close(), claim.take_cost());
         let finish = Finish { id: claim.id(), run: claim.run(), end, progress, cost, chance };
-        let (now, task, running) = (self.hub().now(), Arc::clone(self), Arc::clone(claim.running()));
-        let lasted = Box::new(move |ended| {
-            task.roster.leave(&running);
-            task.after_finish(running.id(), put_back, ended, now);
-        });
-        match self.store.finish(finish, claim_next, &self.rules.load(), now, lasted).await {
+        let now = self.hub().now();
+        let mut said = false;
+        let finished = loop {
+            let (task, running) = (Arc::clone(self), Arc::clone(claim.running()));
+            let lasted = Box::new(move |ended| {
+                task.roster.leave(&running);
+                task.after_finish(running.id(), put_back, ended, now);
+            });
+            match self.store.finish(finish.clone(), claim_next, &self.rules.load(), now, lasted).await {
+                // The work is done, so it is not thrown away.
+                Err(StoreError::Full(error)) => {
+                    if !std::mem::replace(&mut said, true) {
+                        tracing::error!(job = %claim.key(), %error, "the end of an attempt waits for room");
+                    }
+                    tokio::time::sleep(ROOM_TRY).await;
+                }
+                finished => break finished,
+            }
+        };
+        match finished {
             Ok(finished) => {
                 self.slots.ring_for(finished.left);
                 claim.settle();

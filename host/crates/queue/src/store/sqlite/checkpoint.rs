@@ -68,7 +68,7 @@ pub(super) fn attend(db: &Connection, woken: &Receiver<()>, through: &AtomicBool
 }
 
 /// Brings over as much as nobody reads. That there is no room for it is no error: it stays in the WAL.
-fn run(db: &Connection) {
+pub(super) fn run(db: &Connection) {
     let brought =
         db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
     match brought {

@@ -128,7 +128,10 @@ pub enum SqliteError {
 
 impl From<SqliteError> for StoreError {
     fn from(error: SqliteError) -> Self {
-        Self::Failed(Box::new(error))
+        match error {
+            SqliteError::Full { .. } => Self::Full(Box::new(error)),
+            _ => Self::Failed(Box::new(error)),
+        }
     }
 }
 
