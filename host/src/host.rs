@@ -217,7 +217,7 @@ impl Host {
 
     /// What happens to jobs from now on.
     pub fn events(&self) -> Events {
-        self.queue.subscribe()
+        self.queue.subscribe(TaskKey::DEFAULT_TENANT)
     }
 
     /// How many jobs of a task stand where; none if there is no such task.

@@ -1,13 +1,22 @@
-//! Events: what happened to jobs, for whoever listens. Not durable and not complete: a listener that is slow misses
-//! some and is told how many; the store has the truth.
+//! Events: what happened to jobs, for whoever listens. Not durable and not complete: the last ones of each tenant are
+//! kept, and who is slower misses some and is told; the store has the truth.
 
 use std::sync::Arc;
 
 use saggar_job::{JobKey, Reason, Timestamp};
-use tokio::sync::broadcast;
 
 use crate::Progress;
-use crate::hub::Hub;
+
+mod armed;
+mod follow;
+mod id;
+mod listener;
+mod ring;
+
+pub use follow::{EventFilter, Followed, Gap};
+pub use id::{BadEventId, EventId};
+pub use listener::{Events, Missed};
+pub(crate) use ring::Ring;
 
 /// Something that happened to a job. It has lasted by the time it is heard of. What one attempt does is heard in order;
 /// but whoever added the job may be a moment behind the slot that began it, so `Added` may come after `Started`.
@@ -51,37 +60,13 @@ pub enum JobEventKind {
     },
 }
 
-/// A listener to the events of all tasks of a [`Queue`](crate::Queue), from the moment it subscribed.
-#[derive(Debug)]
-pub struct Events {
-    receiver: broadcast::Receiver<JobEvent>,
-    hub: Arc<Hub>,
-}
-
-/// A listener was too slow: this many events were overwritten before it heard them. It goes on with the oldest that is
-/// left; look at the jobs themselves to know where they stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} events were missed")]
-pub struct Missed(pub u64);
-
-impl Events {
-    pub(crate) fn new(receiver: broadcast::Receiver<JobEvent>, hub: Arc<Hub>) -> Self {
-        Self { receiver, hub }
-    }
-
-    /// The next event; waits for one. Cancel-safe: dropping the future loses no event.
-    pub async fn next(&mut self) -> Result<JobEvent, Missed> {
-        match self.receiver.recv().await {
-            Ok(event) => Ok(event),
-            Err(broadcast::error::RecvError::Lagged(missed)) => Err(Missed(missed)),
-            // The hub that this listener holds holds the sender.
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-        }
-    }
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        self.hub.unlisten();
-    }
+/// An event with its number. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptEvent {
+    /// Its place among the tenant's events.
+    pub id: EventId,
+    /// When it happened, as the job's own times say. Clocks may be set: the order is that of the ids.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Arc<JobEvent>,
 }

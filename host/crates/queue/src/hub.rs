@@ -1,26 +1,30 @@
-//! What all tasks of a queue share: the clock, chance, who listens, and who waits for quiet.
+//! What all tasks of a queue share: the clock, chance, the events of each tenant, and who waits for quiet.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use saggar_job::{Clock, Timestamp};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
-use crate::{Events, JobEvent};
-
-/// Events that a listener may lag behind before it misses some: about 10 ms of a busy host's.
-const EVENTS_KEPT: usize = 4096;
+use crate::event::Ring;
 
 pub(crate) struct Hub {
     clock: Arc<dyn Clock>,
     chance: Mutex<fastrand::Rng>,
-    events: broadcast::Sender<JobEvent>,
-    /// Counted here because asking the channel takes its lock, and every job would.
-    listeners: AtomicUsize,
+    events: RwLock<Rings>,
     /// Told when a task has become idle while somebody waits for that.
     quiet: Notify,
     quiet_wanted: AtomicUsize,
+}
+
+/// The events of each tenant. Tenants are the operator's to name, so there are not more than he wants.
+#[derive(Default)]
+struct Rings {
+    by_tenant: HashMap<Arc<str>, Arc<Ring>>,
+    /// How many of each tenant's are kept though nobody listens.
+    kept: usize,
 }
 
 impl Hub {
@@ -28,8 +32,7 @@ impl Hub {
         Self {
             clock,
             chance: Mutex::new(chance),
-            events: broadcast::Sender::new(EVENTS_KEPT),
-            listeners: AtomicUsize::new(0),
+            events: RwLock::default(),
             quiet: Notify::new(),
             quiet_wanted: AtomicUsize::new(0),
         }
@@ -44,22 +47,20 @@ impl Hub {
         self.chance.lock().f64()
     }
 
-    pub(crate) fn listen(self: &Arc<Self>) -> Events {
-        self.listeners.fetch_add(1, Ordering::SeqCst);
-        Events::new(self.events.subscribe(), Arc::clone(self))
+    /// The events of a tenant. For those who hold on to it: every job asks.
+    pub(crate) fn events(&self, tenant: &Arc<str>) -> Arc<Ring> {
+        let known = self.events.read().by_tenant.get(tenant).cloned();
+        known.unwrap_or_else(|| {
+            let mut rings = self.events.write();
+            let kept = rings.kept;
+            Arc::clone(rings.by_tenant.entry(Arc::clone(tenant)).or_insert_with(|| Arc::new(Ring::new(kept))))
+        })
     }
 
-    pub(crate) fn unlisten(&self) {
-        self.listeners.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn has_listeners(&self) -> bool {
-        self.listeners.load(Ordering::Relaxed) > 0
-    }
-
-    pub(crate) fn tell(&self, event: JobEvent) {
-        // An error means that the last listener has just gone.
-        let _ = self.events.send(event);
+    pub(crate) fn keep_events(&self, most: usize) {
+        let mut rings = self.events.write();
+        rings.kept = most;
+        rings.by_tenant.values().for_each(|ring| ring.keep(most));
     }
 
     /// Registers somebody who waits for quiet, until the guard is dropped.

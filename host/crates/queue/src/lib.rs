@@ -31,7 +31,7 @@ pub use change::{Change, ChangeError, Changed};
 pub use claim::Claim;
 pub use entry::{Job, NewJob, Origin, Progress};
 pub use error::{AddError, StoreError, WaitError};
-pub use event::{Events, JobEvent, JobEventKind, Missed};
+pub use event::{BadEventId, EventFilter, EventId, Events, Followed, Gap, JobEvent, JobEventKind, KeptEvent, Missed};
 pub use fingerprint::{UniqueBy, fingerprint};
 pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};
 pub use log::{JobLog, LogBudget, LogLevel, LogLine, LogSource};

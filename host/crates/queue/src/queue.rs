@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use saggar_job::{Clock, TaskKey};
 
 use crate::hub::Hub;
-use crate::{Events, ListQuery, Page, Rules, Store, StoreError, TaskQueue};
+use crate::{EventFilter, EventId, Events, Followed, ListQuery, Page, Rules, Store, StoreError, TaskQueue};
 
 /// The jobs of all tasks of a host. Cheap to clone; clones are the same queue.
 #[derive(Clone)]
@@ -92,9 +92,24 @@ impl Queue {
         Ok(page)
     }
 
-    /// Listens to the events of all tasks from now on.
-    pub fn subscribe(&self) -> Events {
-        self.shared.hub.listen()
+    /// Listens to the events of all of a tenant's tasks from now on.
+    pub fn subscribe(&self, tenant: impl Into<Arc<str>>) -> Events {
+        Events::new(self.follow(EventFilter::Tenant(tenant.into()), None))
+    }
+
+    /// From now on the last `most` events of each tenant are kept, also while nobody listens, for whoever comes back
+    /// ([`follow`](Self::follow)). Each takes some 150 bytes, and its progress message of 1 KiB at most. With 0, as in the
+    /// beginning, none are kept for long: a few thousand while somebody listens, and it costs jobs nothing while nobody
+    /// does.
+    pub fn keep_events(&self, most: usize) {
+        self.shared.hub.keep_events(most);
+    }
+
+    /// Follows events: those that happen after this call, or, with `after`, all that have a later number. If some of them
+    /// are not kept, that is told first, and then those that are. The task need not be open, nor need there be such a
+    /// job; the tenant must be one that the operator knows, for it is remembered.
+    pub fn follow(&self, filter: EventFilter, after: Option<EventId>) -> Followed {
+        Followed::new(self.shared.hub.events(filter.tenant()), filter, after)
     }
 
     /// Lets everybody who sleeps until a job is due look at the clock again. For clocks that were set.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use saggar_job::{JobId, JobKey, Run, Timestamp};
 use tokio::sync::Notify;
 
-use crate::{JobEvent, JobEventKind, Progress, TaskQueue};
+use crate::{JobEventKind, Progress, TaskQueue};
 
 /// A running attempt, for whoever reports its progress, shows it, or stops it. It is no right to finish the attempt;
 /// that is the [`Claim`](crate::Claim).
@@ -96,8 +96,8 @@ impl Running {
             self.due_event(&mut live)
         };
         self.changed.notify_waiters();
-        if let Some(progress) = event {
-            self.tell(progress);
+        if let Some((progress, at)) = event {
+            self.tell(progress, at);
         }
     }
 
@@ -139,29 +139,28 @@ impl Running {
         }
         let (progress, untold) = (live.latest.clone(), std::mem::take(&mut live.untold));
         drop(live);
-        if untold && self.task.hub().has_listeners() {
-            self.tell(progress.clone());
+        if untold && self.task.tells() {
+            self.tell(progress.clone(), self.task.hub().now());
         }
         Some(progress)
     }
 
     /// What listeners are to be told now, if there are any and they have not been told just before.
-    fn due_event(&self, live: &mut Live) -> Option<Progress> {
-        let hub = self.task.hub();
-        if !hub.has_listeners() {
+    fn due_event(&self, live: &mut Live) -> Option<(Progress, Timestamp)> {
+        if !self.task.tells() {
             return None;
         }
-        let now = hub.now();
+        let now = self.task.hub().now();
         if live.told_at.is_some_and(|at| now >= at && now < at.plus_ms(Self::EVENT_EVERY_MS)) {
             return None;
         }
         live.told_at = Some(now);
         live.untold = false;
-        Some(live.latest.clone())
+        Some((live.latest.clone(), now))
     }
 
-    fn tell(&self, progress: Progress) {
-        self.task.hub().tell(JobEvent { key: self.key(), kind: JobEventKind::Progress(progress) });
+    fn tell(&self, progress: Progress, at: Timestamp) {
+        self.task.tell(self.id, JobEventKind::Progress(progress), at);
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use saggar_job::{JobId, JobKey, State, TaskKey};
+use saggar_job::{JobId, JobKey, State, TaskKey, Timestamp};
 
 use crate::doorbell::Doorbell;
+use crate::event::Ring;
 use crate::hub::Hub;
 use crate::rates::{Counted, Tally};
 use crate::waiters::Waiters;
@@ -30,6 +31,8 @@ pub struct TaskQueue {
     store: Arc<dyn TaskStore>,
     rules: ArcSwap<Rules>,
     hub: Arc<Hub>,
+    /// Those of the whole tenant.
+    events: Arc<Ring>,
     /// For those who wait for a job to run.
     slots: Doorbell,
     /// For those who wait for a notice to tell.
@@ -45,12 +48,13 @@ pub struct TaskQueue {
 
 impl TaskQueue {
     pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
-        let tally = Tally::new(hub.now());
+        let (tally, events) = (Tally::new(hub.now()), hub.events(&key.tenant));
         Self {
             key,
             store,
             rules: ArcSwap::new(rules),
             hub,
+            events,
             slots: Doorbell::new(),
             lanes: Doorbell::new(),
             roster: Roster::default(),
@@ -106,8 +110,8 @@ impl TaskQueue {
         }
         let new = added.iter().filter(|added| added.is_new);
         self.tally.count(Counted::Added, new.clone().count() as u64, now);
-        if self.hub.has_listeners() {
-            new.for_each(|added| self.tell(added.id, JobEventKind::Added));
+        if self.tells() {
+            new.for_each(|added| self.tell(added.id, JobEventKind::Added, now));
         }
         Ok(added)
     }
@@ -208,8 +212,13 @@ impl TaskQueue {
         self.lanes.ring_all();
     }
 
-    fn tell(&self, id: JobId, kind: JobEventKind) {
-        self.hub.tell(JobEvent { key: JobKey { task: self.key.clone(), id }, kind });
+    /// Whether anybody wants events. Ask before you make one.
+    pub(crate) fn tells(&self) -> bool {
+        self.events.is_on()
+    }
+
+    pub(crate) fn tell(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
+        self.events.push(JobEvent { key: JobKey { task: self.key.clone(), id }, kind }, at);
     }
 
     /// To be called after a job has ended.

@@ -136,8 +136,8 @@ impl TaskQueue {
         if let Some(counted) = counted(ended.status, put_back) {
             self.tally.count(counted, 1, now);
         }
-        if self.hub().has_listeners() {
-            self.tell(id, kind_of(ended, put_back));
+        if self.tells() {
+            self.tell(id, kind_of(ended, put_back), now);
         }
         if matches!(ended.status, Status::Success | Status::Failure) {
             self.ended(id);
@@ -152,8 +152,8 @@ impl TaskQueue {
         let running = Arc::new(Running::new(Arc::clone(self), id, run, attempt));
         self.roster.enter(&running);
         self.tally.count(Counted::Started, 1, now);
-        if self.hub().has_listeners() {
-            self.tell(id, JobEventKind::Started { attempt });
+        if self.tells() {
+            self.tell(id, JobEventKind::Started { attempt }, now);
         }
         Claim::new(running, args, origin)
     }

@@ -1,6 +1,6 @@
 //! Changes from outside: cancelling, retrying and deleting jobs, pausing and resuming the task.
 
-use saggar_job::{JobId, Reason, Run, State};
+use saggar_job::{JobId, Reason, Run, State, Timestamp};
 
 use super::TaskQueue;
 use crate::rates::Counted;
@@ -70,15 +70,15 @@ impl TaskQueue {
                     self.lanes.ring();
                 }
                 self.tally.count(Counted::Failed, 1, now);
-                self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled });
+                self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
                 self.ended(id);
             }
             Changed::Retried { left } => {
                 self.slots.ring_for(left);
-                self.tell_listeners(id, JobEventKind::Retried);
+                self.tell_listeners(id, JobEventKind::Retried, now);
             }
             Changed::Deleted => {
-                self.tell_listeners(id, JobEventKind::Deleted);
+                self.tell_listeners(id, JobEventKind::Deleted, now);
                 self.ended(id);
             }
         }
@@ -91,9 +91,9 @@ impl TaskQueue {
         Ok(job.is_some_and(|job| matches!(job.life.state, State::Running { run, .. } if run == of)))
     }
 
-    fn tell_listeners(&self, id: JobId, kind: JobEventKind) {
-        if self.hub.has_listeners() {
-            self.tell(id, kind);
+    fn tell_listeners(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
+        if self.tells() {
+            self.tell(id, kind, at);
         }
     }
 }

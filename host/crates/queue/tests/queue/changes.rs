@@ -12,7 +12,7 @@ use crate::{Bench, retries, retry, success};
 #[tokio::test]
 async fn a_retried_job_wakes_a_claimer_and_runs_again() {
     let bench = Bench::new(retries(0, 0)).await;
-    let mut events = bench.queue.subscribe();
+    let mut events = bench.queue.subscribe("default");
     let id = bench.add().await;
     bench.finish(bench.claim().await, retry()).await;
     let mut claim = pin!(bench.task.claim());
@@ -100,7 +100,7 @@ async fn a_key_answers_the_same_job_and_says_so() {
     let bench = Bench::new(Rules::default()).await;
     let keyed = || NewJob::new("[]").with_key("k").with_run_at(Timestamp(5));
     let id = bench.task.add(keyed()).await.unwrap();
-    let mut events = bench.queue.subscribe();
+    let mut events = bench.queue.subscribe("default");
     let added = bench.task.add_many(vec![keyed(), NewJob::new("[]")]).await.unwrap();
     assert_eq!(added.iter().map(|added| (added.id, added.is_new)).collect::<Vec<_>>(), [(id, false), (JobId(2), true)]);
     assert_eq!(events.next().await.unwrap().key.id, JobId(2), "what is not new is not told");

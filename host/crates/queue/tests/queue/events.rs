@@ -9,7 +9,7 @@ use crate::{Bench, retries, retry, success};
 #[tokio::test(start_paused = true)]
 async fn a_listener_hears_a_jobs_life_in_order() {
     let bench = Bench::new(retries(1, 50)).await;
-    let mut events = bench.queue.subscribe();
+    let mut events = bench.queue.subscribe("default");
     let id = bench.add().await;
     bench.finish(bench.claim().await, retry()).await;
     let claim = bench.claim().await;
@@ -35,7 +35,7 @@ async fn progress_is_thinned_out_but_its_last_values_arrive() {
     let bench = Bench::new(Rules::default()).await;
     bench.add().await;
     let claim = bench.claim().await;
-    let mut events = bench.queue.subscribe();
+    let mut events = bench.queue.subscribe("default");
     for current in 0..50 {
         claim.running().report(current, 100, "");
     }
@@ -57,7 +57,7 @@ async fn progress_is_thinned_out_but_its_last_values_arrive() {
 #[tokio::test]
 async fn a_slow_listener_is_told_how_much_it_missed() {
     let bench = Bench::new(Rules { size: 10_000, ..Rules::default() }).await;
-    let mut events = bench.queue.subscribe();
+    let mut events = bench.queue.subscribe("default");
     for _ in 0..5_000 {
         bench.add().await;
     }

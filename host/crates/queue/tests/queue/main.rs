@@ -8,6 +8,7 @@ mod concurrency;
 #[cfg(feature = "conformance")]
 mod differential;
 mod events;
+mod following;
 mod history;
 mod looking;
 mod notices;
