@@ -10,13 +10,14 @@ use toml::Table;
 /// Which packages of the workspace each package of the host may use: the arrows of the design, spelt out.
 ///
 /// The host wires everything, so it may use all; of the others, those that stand side by side never meet.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("saggar-job", &[]),
     ("saggar-definition", &["saggar-job"]),
     ("saggar-queue", &["saggar-job"]),
     ("saggar-sandbox", &["saggar-job"]),
     ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-sandbox"]),
-    ("saggar", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-sandbox", "saggar-worker"]),
+    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue"]),
+    ("saggar", &["saggar-api", "saggar-definition", "saggar-job", "saggar-queue", "saggar-sandbox", "saggar-worker"]),
 ];
 
 const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];

@@ -1,0 +1,149 @@
+//! Who may: a handler that takes an [`Allowed`] runs only for requests with the right that it names, and gets the jobs of
+//! their tenant and of nobody else.
+
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::request::Parts;
+use http::uri::Authority;
+use saggar_job::TaskKey;
+
+use crate::code::Code;
+use crate::jobs::Jobs;
+use crate::problem::Refusal;
+use crate::service::Service;
+use crate::tokens::Role;
+
+/// A right that a handler needs.
+pub(crate) trait Right: Send + Sync {
+    /// The least role that has it.
+    const LEAST: Role;
+}
+
+/// To look.
+pub(crate) struct Look;
+
+/// To change jobs.
+pub(crate) struct Change;
+
+/// To change tasks.
+pub(crate) struct Govern;
+
+impl Right for Look {
+    const LEAST: Role = Role::Read;
+}
+
+impl Right for Change {
+    const LEAST: Role = Role::Write;
+}
+
+impl Right for Govern {
+    const LEAST: Role = Role::Admin;
+}
+
+/// A request that has the right `R`, with the jobs that it reaches.
+pub(crate) struct Allowed<R> {
+    pub(crate) jobs: Arc<dyn Jobs>,
+    right: PhantomData<R>,
+}
+
+impl<R: Right> FromRequestParts<Service> for Allowed<R> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
+        let tenant = if service.tokens().is_open() {
+            check_origin(&parts.headers)?;
+            TaskKey::DEFAULT_TENANT
+        } else {
+            let token = bearer(&parts.headers).and_then(|given| service.tokens().find(given));
+            let token = token.ok_or_else(|| Refusal::plain(Code::Unauthorized))?;
+            if token.role < R::LEAST {
+                let (has, needs) = (token.role.name(), R::LEAST.name());
+                let detail = format!("the token's role is `{has}`, but this needs `{needs}`");
+                return Err(Refusal::new(Code::Forbidden, detail));
+            }
+            &token.tenant
+        };
+        let jobs = service.jobs(tenant).ok_or_else(|| {
+            Refusal::new(Code::Forbidden, format!("this host does not run the tenant `{tenant}` of the token"))
+        })?;
+        Ok(Self { jobs: jobs.clone(), right: PhantomData })
+    }
+}
+
+/// What stands after `Bearer` in the one `Authorization` header.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (header, None) = (all.next()?.as_bytes(), all.next()) else { return None };
+    let (scheme, token) = header.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+}
+
+/// A host without tokens is open to whoever reaches it from this machine, and that includes web pages in its user's browser.
+/// They are kept out: a page of another site says so in `Origin`, and one that had its own name point to this machine
+/// says that name in `Host`.
+fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    let refuse = || Err(Refusal::plain(Code::ForeignOrigin));
+    let text = |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or_default());
+    let host = text(HOST).unwrap_or_default();
+    if !is_loopback(host) {
+        return refuse();
+    }
+    match text(ORIGIN) {
+        Some(origin) if origin.split_once("://").map(|(_, authority)| authority) != Some(host) => refuse(),
+        _ => Ok(()),
+    }
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_and_its_own_pages_may_ask_an_open_host() {
+        let ask = |host: &'static str, origin: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, http::HeaderValue::from_static(host));
+            if let Some(origin) = origin {
+                headers.insert(ORIGIN, http::HeaderValue::from_static(origin));
+            }
+            check_origin(&headers).is_ok()
+        };
+        for host in ["localhost:7717", "127.0.0.1:7717", "127.0.0.1", "[::1]:80", "LOCALHOST"] {
+            assert!(ask(host, None), "{host}");
+        }
+        for host in ["", "evil.example", "evil.example:7717", "localhost.evil.example", "10.0.0.1", "a b"] {
+            assert!(!ask(host, None), "{host}");
+        }
+        assert!(ask("localhost:7717", Some("http://localhost:7717")));
+        for origin in ["http://localhost:8000", "https://evil.example", "null"] {
+            assert!(!ask("localhost:7717", Some(origin)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn there_is_one_bearer_or_none() {
+        let of = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            values.iter().for_each(|value| {
+                headers.append(AUTHORIZATION, http::HeaderValue::from_static(value));
+            });
+            bearer(&headers).map(|token| String::from_utf8_lossy(token).into_owned())
+        };
+        assert_eq!(of(&["Bearer abc"]).as_deref(), Some("abc"));
+        assert_eq!(of(&["bearer abc"]).as_deref(), Some("abc"));
+        assert_eq!(of(&["Basic abc"]), None);
+        assert_eq!(of(&["Bearer"]), None);
+        assert_eq!(of(&["Bearer abc", "Bearer abc"]), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! The parts of a path that name things: a task, or a job of it.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+use saggar_job::JobId;
+
+use crate::code::Code;
+use crate::problem::Refusal;
+use crate::service::Service;
+
+/// `{task}` of a path, decoded.
+pub(crate) struct TaskAddress(pub(crate) String);
+
+/// `{task}` and `{id}` of a path.
+pub(crate) struct JobAddress {
+    pub(crate) task: String,
+    pub(crate) id: JobId,
+}
+
+impl FromRequestParts<Service> for TaskAddress {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
+        Ok(Self(part(parts, service, "task").await?))
+    }
+}
+
+impl FromRequestParts<Service> for JobAddress {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
+        let (task, id) = (part(parts, service, "task").await?, part(parts, service, "id").await?);
+        let id = job_id(&id).ok_or_else(|| Refusal::plain(Code::InvalidId))?;
+        Ok(Self { task, id })
+    }
+}
+
+async fn part(parts: &mut Parts, service: &Service, name: &str) -> Result<String, Refusal> {
+    let params = RawPathParams::from_request_parts(parts, service).await;
+    let params = params.map_err(|_| Refusal::plain(Code::InvalidPath))?;
+    let found = params.iter().find(|(of, _)| *of == name).map(|(_, value)| value.to_owned());
+    found.ok_or_else(|| Refusal::plain(Code::Internal))
+}
+
+/// An id as it is written in one way only, so that a job has one address.
+pub(crate) fn job_id(text: &str) -> Option<JobId> {
+    let id: u64 = text.parse().ok()?;
+    (id > 0 && id.to_string() == text).then_some(JobId(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_written_in_one_way() {
+        assert_eq!(job_id("7"), Some(JobId(7)));
+        assert_eq!(job_id("18446744073709551615"), Some(JobId(u64::MAX)));
+        for bad in ["", "0", "+7", "-7", "07", "7 ", "7.0", "18446744073709551616", "x"] {
+            assert_eq!(job_id(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Reading bodies: JSON only, not larger than the route takes, not slower than a client has to be, and all of them together
+//! not larger than the host can hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::code::Code;
+use crate::problem::Refusal;
+use crate::service::Service;
+
+/// The unit in which room for bodies is given out.
+const BLOCK: usize = 64 * 1024;
+
+/// Bytes of all bodies that are being read or worked on: 256 MiB, so that sixteen of the largest fit.
+pub(crate) const MAX_BLOCKS: usize = 256 * 1024 * 1024 / BLOCK;
+
+/// The longest pause between two pieces of a body.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// The longest time that a body may take: 16 MiB at 280 KiB/s.
+const MAX_TIME: Duration = Duration::from_secs(60);
+
+/// How long the rest of a body that is refused is still taken in, and thrown away: a client that writes all before it
+/// reads would else see its connection reset in place of the answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A form of a body: what it is called and how large it may be.
+pub(crate) trait Form: DeserializeOwned {
+    /// The most bytes.
+    const MAX_BYTES: usize;
+}
+
+/// A body that was read as a `T`. Room for its bytes is held until it is dropped.
+pub(crate) struct Read<T> {
+    pub(crate) value: T,
+    pub(crate) room: Room,
+}
+
+/// Bytes that count against [`MAX_BLOCKS`].
+#[derive(Default)]
+pub(crate) struct Room(Option<OwnedSemaphorePermit>);
+
+impl<T: Form> FromRequest<Service> for Read<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
+        let (parts, mut body) = request.into_parts();
+        let read = match check_head(&parts.headers, T::MAX_BYTES) {
+            Ok(()) => collect(&mut body, T::MAX_BYTES, service.bodies()).await,
+            Err(refusal) => Err(refusal),
+        };
+        let (bytes, room) = match read {
+            Ok(read) => read,
+            Err(refusal) => {
+                let _ = timeout(LINGER, discard(&mut body)).await;
+                return Err(refusal);
+            }
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let at = error.valid_up_to();
+            Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON is"))
+        })?;
+        let value = serde_json::from_str(text)
+            .map_err(|error| Refusal::new(Code::InvalidBody, format!("the body cannot be read: {error}")))?;
+        Ok(Self { value, room })
+    }
+}
+
+fn check_head(headers: &HeaderMap, max: usize) -> Result<(), Refusal> {
+    if !headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json) {
+        return Err(Refusal::plain(Code::UnsupportedMediaType));
+    }
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > max as u64) {
+        return Err(too_large(max));
+    }
+    Ok(())
+}
+
+fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn too_large(max: usize) -> Refusal {
+    Refusal::new(Code::BodyTooLarge, format!("the body is larger than the {max} bytes that this route takes"))
+}
+
+async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>) -> Result<(Vec<u8>, Room), Refusal> {
+    let slow = || Refusal::plain(Code::BodyTimeout);
+    let reading = async {
+        let (mut bytes, mut room) = (Vec::new(), Room::default());
+        while let Some(frame) = timeout(MAX_PAUSE, body.frame()).await.map_err(|_| slow())? {
+            let frame = frame.map_err(|_| Refusal::plain(Code::IncompleteBody))?;
+            // Trailers say nothing that we asked for.
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > max {
+                return Err(too_large(max));
+            }
+            room.grow_to(bytes.len() + data.len(), all)?;
+            bytes.extend_from_slice(&data);
+        }
+        Ok((bytes, room))
+    };
+    timeout(MAX_TIME, reading).await.map_err(|_| slow())?
+}
+
+async fn discard(body: &mut Body) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+impl Room {
+    /// Takes more room, up to `bytes` in all. Does not wait for it, for those who have it may wait for more themselves.
+    fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
+        let has = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let Some(more) = bytes.div_ceil(BLOCK).checked_sub(has).filter(|more| *more > 0) else { return Ok(()) };
+        let full = |_| Refusal::plain(Code::Overloaded);
+        let more = u32::try_from(more).map_err(|_| Refusal::plain(Code::BodyTooLarge))?;
+        let taken = all.clone().try_acquire_many_owned(more).map_err(full)?;
+        match &mut self.0 {
+            Some(room) => room.merge(taken),
+            empty => *empty = Some(taken),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_may_have_parameters() {
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/json;x=y"] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in ["", "text/plain", "application/jsonp", "application/x-www-form-urlencoded"] {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_share_the_room_and_give_it_back() {
+        let all = Arc::new(Semaphore::new(3));
+        let read = |bytes: usize| {
+            let all = all.clone();
+            async move { collect(&mut Body::from(vec![b'x'; bytes]), 1 << 20, &all).await.map(|(_, room)| room) }
+        };
+        let two = read(BLOCK + 1).await.unwrap();
+        let one = read(BLOCK).await.unwrap();
+        assert_eq!(read(1).await.err(), Some(Refusal::plain(Code::Overloaded)));
+        drop(one);
+        read(1).await.unwrap();
+        drop(two);
+        assert_eq!(all.available_permits(), 3);
+        assert_eq!(read(2 << 20).await.err().map(|refusal| refusal.code), Some(Code::BodyTooLarge));
+    }
+}

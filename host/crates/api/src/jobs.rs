@@ -1,0 +1,73 @@
+//! What the service needs of whoever runs jobs: one trait, implemented by the host for each of its tenants.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saggar_definition::Task;
+use saggar_job::JobId;
+use saggar_queue::{Added, Counts, History, Job, ListQuery, NewJob, Page, Rates};
+
+use crate::problem::Refusal;
+
+/// The tasks and jobs of one tenant. Task ids are taken without case. Every refusal carries the code that it is answered
+/// with.
+#[async_trait]
+pub trait Jobs: Send + Sync + 'static {
+    /// Adds all `jobs` or none; answers which job each of them is. They are kept when it answers.
+    async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal>;
+
+    /// Looks a job up.
+    async fn get(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal>;
+
+    /// Waits until a job has ended. Cancel safe.
+    async fn wait(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal>;
+
+    /// Cancels a job: one that waits ends at once, one that runs is stopped.
+    async fn cancel(&self, task: &str, id: JobId) -> Result<(), Refusal>;
+
+    /// Lets an ended job run again.
+    async fn retry(&self, task: &str, id: JobId) -> Result<(), Refusal>;
+
+    /// Forgets a job that does not run.
+    async fn delete(&self, task: &str, id: JobId) -> Result<(), Refusal>;
+
+    /// A job's log and its attempts.
+    async fn history(&self, task: &str, id: JobId) -> Result<History, Refusal>;
+
+    /// A page of jobs. The implementation puts its tenant in place of `query.tenant`, and the task's id in lower case.
+    async fn list(&self, query: ListQuery) -> Result<Page, Refusal>;
+
+    /// Lets no more attempts of a task begin.
+    async fn pause(&self, task: &str) -> Result<(), Refusal>;
+
+    /// Ends a pause.
+    async fn resume(&self, task: &str) -> Result<(), Refusal>;
+
+    /// All tasks that can run, in the order of their ids.
+    fn tasks(&self) -> Vec<KnownTask>;
+
+    /// One task.
+    fn task(&self, task: &str) -> Result<KnownTask, Refusal>;
+}
+
+/// A job, with what its task says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownJob {
+    /// The id of its task, in lower case.
+    pub task: String,
+    /// How many attempts it may have.
+    pub max_attempts: u32,
+    /// The job as it was when it was looked up.
+    pub job: Job,
+}
+
+/// A task at work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownTask {
+    /// Its definition.
+    pub task: Arc<Task>,
+    /// How many of its jobs stand where.
+    pub counts: Counts,
+    /// How much it does.
+    pub rates: Rates,
+}

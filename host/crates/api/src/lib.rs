@@ -1,0 +1,34 @@
+//! The HTTP service: what is on the wire, who may ask for what, and the listener. Knows jobs, tasks and lists as the queue
+//! and the definitions have them; who runs jobs it knows only through the trait [`Jobs`], which the host implements.
+//!
+//! The modules in reading order follow a request on its way in: accepted, guarded, read, answered.
+
+mod code;
+mod problem;
+
+mod jobs;
+mod readiness;
+mod service;
+
+mod listener;
+mod tokens;
+
+mod access;
+mod address;
+mod body;
+mod moment;
+mod parameters;
+
+mod routes;
+pub mod wire;
+
+mod openapi;
+
+pub use code::Code;
+pub use jobs::{Jobs, KnownJob, KnownTask};
+pub use listener::{Bound, Limits, ListenError, Listener};
+pub use openapi::openapi;
+pub use problem::Refusal;
+pub use readiness::Readiness;
+pub use service::Service;
+pub use tokens::{BadToken, Role, Token, Tokens};

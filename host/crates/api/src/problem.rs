@@ -1,0 +1,81 @@
+//! Errors on their way out: every one is a problem document (RFC 9457) with a code of the table.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+
+use crate::code::Code;
+use crate::wire;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// For programs.
+    pub code: Code,
+    /// For people: what happened and what to do. What a guest or a client wrote in it is shown as it is, as JSON text.
+    pub detail: String,
+}
+
+/// What is refused for, for the layer that knows the request's path: it makes the document.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused(pub(crate) Refusal);
+
+impl Refusal {
+    /// A refusal.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// A refusal that says no more than the table does.
+    pub(crate) fn plain(code: Code) -> Self {
+        Self::new(code, code.meaning())
+    }
+
+    /// The document, of a request for `path`.
+    pub(crate) fn document(&self, path: &str) -> wire::Problem {
+        wire::Problem {
+            r#type: self.code.type_uri(),
+            title: self.code.title().to_owned(),
+            status: self.code.status().as_u16(),
+            detail: self.detail.clone(),
+            code: self.code.name().to_owned(),
+            instance: path.to_owned(),
+        }
+    }
+
+    /// Headers that tell more about it.
+    fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let again = self.code.retry_after_s().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
+        let scheme = (self.code == Code::Unauthorized)
+            .then(|| (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"saggar\"")));
+        again.into_iter().chain(scheme)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.headers_mut().extend(self.headers());
+        response.extensions_mut().insert(Refused(self));
+        response
+    }
+}
+
+/// Gives a response that says that it is refused its document. Any other error of a layer below gets one, too.
+pub(crate) fn documented(mut response: Response, path: &str) -> Response {
+    let refusal = match response.extensions_mut().remove::<Refused>() {
+        Some(Refused(refusal)) => refusal,
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => Refusal::plain(Code::MethodNotAllowed),
+        None => return response,
+    };
+    if refusal.code.status().is_server_error() {
+        tracing::warn!(code = refusal.code.name(), detail = refusal.detail, path, "a request failed");
+    }
+    // A document of texts and a number is always JSON.
+    let text = serde_json::to_vec(&refusal.document(path)).unwrap_or_default();
+    let (mut parts, _) = response.into_parts();
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    Response::from_parts(parts, text.into())
+}

@@ -1,0 +1,77 @@
+//! The routes, one file for each thing that is asked for. What they answer is made of wire types by `show`.
+
+mod adding;
+mod health;
+mod history;
+mod job;
+mod listing;
+mod show;
+mod tasks;
+
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::IntoResponses;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::Refusal;
+use crate::service::Service;
+
+/// All routes that stand in the OpenAPI document.
+pub(crate) fn all() -> OpenApiRouter<Service> {
+    OpenApiRouter::with_openapi(crate::openapi::frame())
+        .routes(routes!(adding::add_job, listing::list_jobs_of_task))
+        .routes(routes!(adding::add_batch))
+        .routes(routes!(listing::list_jobs))
+        .routes(routes!(job::get_job, job::delete_job))
+        .routes(routes!(job::cancel_job))
+        .routes(routes!(job::retry_job))
+        .routes(routes!(history::get_logs))
+        .routes(routes!(history::get_attempts))
+        .routes(routes!(tasks::list_tasks))
+        .routes(routes!(tasks::get_task))
+        .routes(routes!(tasks::pause_task))
+        .routes(routes!(tasks::resume_task))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+}
+
+/// What a handler answers.
+pub(crate) type Answered<T> = Result<Answer<T>, Refusal>;
+
+/// An answer in JSON.
+pub(crate) struct Answer<T>(pub(crate) StatusCode, pub(crate) T);
+
+impl<T> Answer<T> {
+    pub(crate) fn ok(value: T) -> Self {
+        Self(StatusCode::OK, value)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.1) {
+            Ok(text) => (self.0, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response(),
+            Err(error) => {
+                Refusal::new(crate::Code::Internal, format!("the answer is no JSON: {error}")).into_response()
+            }
+        }
+    }
+}
+
+/// What every route may answer instead, for the OpenAPI document.
+pub(crate) struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> std::collections::BTreeMap<String, RefOr<Described>> {
+        let schema = Ref::from_schema_name("Problem");
+        let problem = ResponseBuilder::new()
+            .description("A problem document; `code` says which problem it is")
+            .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
+            .build();
+        [("default".to_owned(), problem.into())].into()
+    }
+}

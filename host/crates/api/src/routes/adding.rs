@@ -1,0 +1,230 @@
+//! Adding jobs, one or many.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use saggar_queue::{NewJob, UniqueBy, fingerprint};
+use serde_json::value::RawValue;
+
+use super::{Answer, Answered, Problems};
+use crate::access::{Allowed, Change};
+use crate::address::TaskAddress;
+use crate::body::{Form, Read};
+use crate::code::Code;
+use crate::moment;
+use crate::parameters::{None as NoParameters, Parameters};
+use crate::problem::Refusal;
+use crate::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
+
+/// The most jobs of a batch: a commit of them takes a fraction of a second.
+const MAX_BATCH: usize = 10_000;
+
+/// Bytes of a key; a UUID or two.
+const MAX_KEY: usize = 255;
+
+/// Positions of arguments by which a job is unique.
+const MAX_POSITIONS: usize = 100;
+
+impl Form for AddJob {
+    /// The largest arguments, and what stands around them.
+    const MAX_BYTES: usize = (4 << 20) + (64 << 10);
+}
+
+impl Form for AddBatch {
+    const MAX_BYTES: usize = 16 << 20;
+}
+
+/// Adds a job. It is kept when its id is answered. The answer is 201 for a new job, and 200 for one that was there already
+/// by its key or because it is unique.
+#[utoipa::path(
+    post, path = "/v1/tasks/{task}/jobs", tag = "jobs",
+    params(
+        ("task" = String, Path, description = "The task's id"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            description = "While a job of the task with this key is kept, it is answered instead of adding another one"),
+        ("traceparent" = Option<String>, Header, description = "The W3C trace context that the job belongs to"),
+    ),
+    request_body = AddJob,
+    responses((status = 201, description = "The job was added", body = AddedJob),
+        (status = 200, description = "It was there already", body = AddedJob), Problems)
+)]
+pub(super) async fn add_job(
+    access: Allowed<Change>,
+    TaskAddress(task): TaskAddress,
+    _: Parameters<NoParameters>,
+    headers: HeaderMap,
+    body: Read<AddJob>,
+) -> Result<Response, Refusal> {
+    let Read { value, room } = body;
+    let AddJob { args, delay_ms, run_at, priority, unique } = value;
+    let key = header_key(&headers)?.map(str::to_owned);
+    let job = new_job(BatchJob { args, delay_ms, run_at, priority, unique, key }, trace_parent(&headers).as_ref())?;
+    let added = access.jobs.add(&task, vec![job]).await?;
+    drop(room);
+    let added = added.first().ok_or_else(|| Refusal::new(Code::Internal, "no id was answered"))?;
+    let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0 }).into_response();
+    // The task stands in the path as ids do, or there would be no such job.
+    if let Ok(location) = HeaderValue::from_str(&format!("/v1/tasks/{task}/jobs/{}", added.id)) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Adds many jobs, all or none. The answer is 201 if any of them is new, and else 200. With an `Idempotency-Key`, job
+/// number N (from 0) without a key of its own gets the key `KEY/N`.
+#[utoipa::path(
+    post, path = "/v1/tasks/{task}/jobs/batch", tag = "jobs",
+    params(
+        ("task" = String, Path, description = "The task's id"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            description = "The same batch again, with the same key, adds nothing"),
+        ("traceparent" = Option<String>, Header, description = "The W3C trace context that the jobs belong to"),
+    ),
+    request_body = AddBatch,
+    responses((status = 201, description = "The jobs were added", body = AddedJobs),
+        (status = 200, description = "All were there already", body = AddedJobs), Problems)
+)]
+pub(super) async fn add_batch(
+    access: Allowed<Change>,
+    TaskAddress(task): TaskAddress,
+    _: Parameters<NoParameters>,
+    headers: HeaderMap,
+    body: Read<AddBatch>,
+) -> Answered<AddedJobs> {
+    let Read { value: AddBatch { jobs }, room } = body;
+    if jobs.is_empty() {
+        return Err(Refusal::new(Code::InvalidBody, "a batch has at least one job"));
+    }
+    if jobs.len() > MAX_BATCH {
+        let detail = format!("{} jobs are too many; a batch has at most {MAX_BATCH}", jobs.len());
+        return Err(Refusal::new(Code::BodyTooLarge, detail));
+    }
+    let (key, trace) = (header_key(&headers)?, trace_parent(&headers));
+    let mut new = Vec::with_capacity(jobs.len());
+    for (number, mut job) in jobs.into_iter().enumerate() {
+        if let (Some(key), None) = (key, &job.key) {
+            job.key = Some(format!("{key}/{number}"));
+        }
+        let in_batch = |refusal: Refusal| Refusal { detail: format!("job {number}: {}", refusal.detail), ..refusal };
+        new.push(new_job(job, trace.as_ref()).map_err(in_batch)?);
+    }
+    let added = access.jobs.add(&task, new).await?;
+    drop(room);
+    let is_new = added.iter().any(|added| added.is_new);
+    Ok(Answer(status(is_new), AddedJobs { ids: added.iter().map(|added| added.id.0).collect() }))
+}
+
+fn status(is_new: bool) -> StatusCode {
+    if is_new { StatusCode::CREATED } else { StatusCode::OK }
+}
+
+fn new_job(job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Refusal> {
+    let invalid = |detail: String| Refusal::new(Code::InvalidBody, detail);
+    let args = job.args.as_deref().map_or("[]", RawValue::get);
+    let unique = job.unique.as_ref().map(|unique| fingerprint_of(unique, args)).transpose().map_err(invalid)?;
+    if job.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 2 * MAX_KEY) {
+        return Err(invalid(format!("a key has from 1 to {MAX_KEY} bytes")));
+    }
+    Ok(NewJob {
+        delay_ms: job.delay_ms.unwrap_or(0),
+        run_at: job
+            .run_at
+            .as_deref()
+            .map(moment::read)
+            .transpose()
+            .map_err(|why| invalid(format!("`run_at`: {why}")))?,
+        priority: job.priority.unwrap_or(0),
+        key: job.key.map(Into::into),
+        unique,
+        trace_parent: trace_parent.cloned(),
+        ..NewJob::new(args)
+    })
+}
+
+fn fingerprint_of(unique: &Unique, args: &str) -> Result<Arc<str>, String> {
+    let positions = |positions: &Vec<u32>| positions.iter().map(|at| *at as usize).collect::<Vec<_>>();
+    match (unique.by, &unique.positions) {
+        (UniqueScope::Task, None) => Ok(fingerprint(UniqueBy::Task, args)),
+        (UniqueScope::Args, None) => Ok(fingerprint(UniqueBy::Args, args)),
+        (UniqueScope::Args, Some(at)) if (1..=MAX_POSITIONS).contains(&at.len()) => {
+            Ok(fingerprint(UniqueBy::Positions(&positions(at)), args))
+        }
+        (UniqueScope::Args, Some(_)) => Err(format!("`unique.positions` has from 1 to {MAX_POSITIONS} positions")),
+        (UniqueScope::Task, Some(_)) => Err("`unique.positions` goes with `\"by\": \"args\"`".to_owned()),
+    }
+}
+
+fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut all = headers.get_all("idempotency-key").iter();
+    let Some(first) = all.next() else { return Ok(None) };
+    let wrong = || {
+        let detail = format!("there is one `Idempotency-Key`, of 1 to {MAX_KEY} visible ASCII characters");
+        Refusal::new(Code::InvalidHeader, detail)
+    };
+    let key = first.to_str().map_err(|_| wrong())?;
+    if key.is_empty() || key.len() > MAX_KEY || all.next().is_some() {
+        return Err(wrong());
+    }
+    Ok(Some(key))
+}
+
+/// The header `traceparent` if it is one. The specification wants others to be taken as absent.
+fn trace_parent(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+    let parts: Vec<&str> = text.split('-').collect();
+    let [version, trace, span, flags] = parts[..] else { return None };
+    let lengths = [version.len(), trace.len(), span.len(), flags.len()];
+    let is_valid = lengths == [2, 32, 16, 2] && parts.iter().all(|part| is_hex(part)) && version != "ff";
+    (is_valid && !is_zero(trace) && !is_zero(span)).then(|| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &'static str, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(http::HeaderName::from_static(name), HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn a_trace_context_is_taken_if_it_is_one() {
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(trace_parent(&of("traceparent", good)).as_deref(), Some(good));
+        for bad in [
+            "",
+            "00",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(trace_parent(&of("traceparent", bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_its_length() {
+        assert_eq!(header_key(&HeaderMap::new()), Ok(None));
+        assert_eq!(header_key(&of("idempotency-key", "a")), Ok(Some("a")));
+        assert!(header_key(&of("idempotency-key", "")).is_err());
+    }
+
+    #[test]
+    fn arguments_stay_as_they_are_written() {
+        let text = r#"{"args":[ 1.50, {"b":1,"a":"\u00e9"} ],"priority":-3}"#;
+        let AddJob { args, priority, .. } = serde_json::from_str(text).unwrap();
+        let job = BatchJob { args, priority, delay_ms: None, run_at: None, unique: None, key: None };
+        let job = new_job(job, None).unwrap();
+        assert_eq!((&*job.args, job.priority), (r#"[ 1.50, {"b":1,"a":"\u00e9"} ]"#, -3));
+    }
+
+    #[test]
+    fn arguments_of_any_depth_are_read_without_using_up_the_stack() {
+        let deep = format!("{{\"args\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        assert!(serde_json::from_str::<AddJob>(&deep).is_ok_and(|job| job.args.is_some()));
+        assert!(serde_json::from_str::<AddJob>(&"[".repeat(1_000_000)).is_err());
+        assert!(serde_json::from_str::<AddJob>(&"{\"args\":".repeat(100_000)).is_err());
+    }
+}

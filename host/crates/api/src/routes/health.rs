@@ -1,0 +1,29 @@
+//! For those who watch over the process; they need no token.
+
+use axum::extract::State;
+
+use super::{Answer, Answered, Problems};
+use crate::problem::Refusal;
+use crate::service::Service;
+
+/// That the process answers.
+#[utoipa::path(
+    get, path = "/healthz", tag = "health", security(()),
+    responses((status = 200, description = "It does", body = &'static str), Problems)
+)]
+pub(super) async fn healthz() -> Answer<&'static str> {
+    Answer::ok("ok")
+}
+
+/// Whether the host takes jobs: not while it drains, and not after its store failed.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health", security(()),
+    responses((status = 200, description = "It does", body = &'static str),
+        (status = 503, description = "It does not", body = crate::wire::Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn readyz(State(service): State<Service>) -> Answered<&'static str> {
+    match service.readiness().why_not() {
+        None => Ok(Answer::ok("ready")),
+        Some(code) => Err(Refusal::plain(code)),
+    }
+}

@@ -1,0 +1,101 @@
+//! Lists of jobs.
+
+use saggar_job::TaskKey;
+use saggar_queue::{Cursor, ListOrder, ListQuery};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Answer, Answered, Problems, show};
+use crate::access::{Allowed, Look};
+use crate::address::TaskAddress;
+use crate::parameters::{Parameters, invalid};
+use crate::problem::Refusal;
+use crate::{moment, wire};
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListParameters {
+    /// Only jobs that stand there.
+    status: Option<wire::Status>,
+    /// Only jobs added at this moment (RFC 3339) or later.
+    #[param(format = DateTime)]
+    added_from: Option<String>,
+    /// Only jobs added before this moment (RFC 3339).
+    #[param(format = DateTime)]
+    added_before: Option<String>,
+    /// Only jobs whose progress message or problem contains this text.
+    text: Option<String>,
+    /// In which order of their adding; the newest first unless said.
+    order: Option<Order>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// No more than this many; 100 unless said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    /// What was added last comes first.
+    Newest,
+    /// What was added first comes first.
+    Oldest,
+}
+
+/// Lists jobs of a task.
+#[utoipa::path(
+    get, path = "/v1/tasks/{task}/jobs", tag = "jobs",
+    params(("task" = String, Path, description = "The task's id"), ListParameters),
+    responses((status = 200, description = "A page", body = wire::Jobs), Problems)
+)]
+pub(super) async fn list_jobs_of_task(
+    access: Allowed<Look>,
+    TaskAddress(task): TaskAddress,
+    Parameters(parameters): Parameters<ListParameters>,
+) -> Answered<wire::Jobs> {
+    let query = ListQuery { task: Some(task.into()), ..parameters.query()? };
+    Ok(Answer::ok(show::page(access.jobs.list(query).await?)))
+}
+
+/// Lists jobs of all tasks.
+#[utoipa::path(
+    get, path = "/v1/jobs", tag = "jobs", params(ListParameters),
+    responses((status = 200, description = "A page", body = wire::Jobs), Problems)
+)]
+pub(super) async fn list_jobs(
+    access: Allowed<Look>,
+    Parameters(parameters): Parameters<ListParameters>,
+) -> Answered<wire::Jobs> {
+    Ok(Answer::ok(show::page(access.jobs.list(parameters.query()?).await?)))
+}
+
+impl ListParameters {
+    fn query(self) -> Result<ListQuery, Refusal> {
+        let moment = |name: &str, text: Option<String>| {
+            let read = text.as_deref().map(moment::read).transpose();
+            read.map_err(|why| invalid(format!("`{name}`: {why}")))
+        };
+        let cursor = self.after.as_deref().map(str::parse::<Cursor>).transpose();
+        let mut query = ListQuery {
+            status: self.status.map(show::domain_status),
+            added_from: moment("added_from", self.added_from)?,
+            added_before: moment("added_before", self.added_before)?,
+            text: self.text.map(Into::into),
+            order: match self.order {
+                Some(Order::Oldest) => ListOrder::OldestFirst,
+                Some(Order::Newest) | None => ListOrder::NewestFirst,
+            },
+            after: cursor.map_err(|error| invalid(format!("`after`: {error}")))?,
+            ..ListQuery::of_tenant(TaskKey::DEFAULT_TENANT)
+        };
+        if let Some(limit) = self.limit {
+            if !(1..=ListQuery::PAGE).contains(&limit) {
+                return Err(invalid(format!("`limit` is from 1 to {}", ListQuery::PAGE)));
+            }
+            query.limit = limit;
+        }
+        Ok(query)
+    }
+}

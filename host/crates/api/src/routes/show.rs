@@ -1,0 +1,225 @@
+//! How jobs, logs, attempts and tasks are shown: from what is thought to what is on the wire.
+
+use saggar_definition::Located;
+use saggar_job::{Problem, Reason, Reference, Status};
+use saggar_queue::{AttemptRecord, Counts, ListedJob, LogLevel, LogLine, LogSource, Page, Rate, Rates};
+use serde_json::value::RawValue;
+
+use crate::jobs::{KnownJob, KnownTask};
+use crate::{moment, wire};
+
+pub(super) fn job(known: KnownJob) -> wire::Job {
+    let KnownJob { task, max_attempts, job } = known;
+    let parent = job.origin.as_ref().and_then(|origin| origin.parent.as_ref());
+    wire::Job {
+        id: job.id.0,
+        task,
+        status: status(job.status()),
+        response: job.response().map(raw),
+        problem: job.problem().map(problem),
+        reason: job.reason().map(reason),
+        attempt: job.life.attempt,
+        attempts_max: max_attempts,
+        added_at: moment::write(job.added_at),
+        run_at: job.run_at().map(moment::write),
+        started_at: job.started_at().map(moment::write),
+        ended_at: job.ended_at().map(moment::write),
+        priority: job.priority,
+        key: job.key.as_deref().map(str::to_owned),
+        parent: parent.map(|parent| wire::ParentJob { task: parent.task.task.to_string(), id: parent.id.0 }),
+        args: raw(&job.args),
+        current: job.progress.current,
+        total: job.progress.total,
+        message: job.progress.message,
+    }
+}
+
+pub(super) fn page(page: Page) -> wire::Jobs {
+    wire::Jobs { jobs: page.jobs.into_iter().map(listed).collect(), next: page.next.map(|cursor| cursor.to_string()) }
+}
+
+fn listed(job: ListedJob) -> wire::ListedJob {
+    wire::ListedJob {
+        id: job.id.0,
+        task: job.task.task.to_string(),
+        status: status(job.status),
+        problem: job.problem.as_ref().map(problem),
+        reason: job.reason.map(reason),
+        attempt: job.attempt,
+        added_at: moment::write(job.added_at),
+        run_at: job.run_at.map(moment::write),
+        started_at: job.started_at.map(moment::write),
+        ended_at: job.ended_at.map(moment::write),
+        priority: job.priority,
+        current: job.progress.current,
+        total: job.progress.total,
+        message: job.progress.message,
+    }
+}
+
+fn problem(problem: &Problem) -> wire::FailureProblem {
+    wire::FailureProblem {
+        code: problem.code.clone(),
+        message: problem.message.clone(),
+        details: problem.details.as_deref().map(raw),
+    }
+}
+
+/// JSON text as it is. It was checked when it came; should it be none, it is shown as a string.
+fn raw(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.to_owned())
+        .or_else(|_| serde_json::value::to_raw_value(text))
+        .unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+fn status(status: Status) -> wire::Status {
+    match status {
+        Status::Waiting => wire::Status::Waiting,
+        Status::Running => wire::Status::Running,
+        Status::Success => wire::Status::Success,
+        Status::Failure => wire::Status::Failure,
+    }
+}
+
+/// The status that somebody asks for.
+pub(super) fn domain_status(status: wire::Status) -> Status {
+    match status {
+        wire::Status::Waiting => Status::Waiting,
+        wire::Status::Running => Status::Running,
+        wire::Status::Success => Status::Success,
+        wire::Status::Failure => Status::Failure,
+    }
+}
+
+fn reason(reason: Reason) -> wire::Reason {
+    match reason {
+        Reason::Failed => wire::Reason::Failed,
+        Reason::Rejected => wire::Reason::Rejected,
+        Reason::Trap => wire::Reason::Trap,
+        Reason::Timeout => wire::Reason::Timeout,
+        Reason::OutOfMemory => wire::Reason::OutOfMemory,
+        Reason::Cancelled => wire::Reason::Cancelled,
+        Reason::Lost => wire::Reason::Lost,
+    }
+}
+
+pub(super) fn log_line(line: LogLine) -> wire::LogLine {
+    let (source, level) = match line.source {
+        LogSource::Stdout => (wire::Source::Stdout, None),
+        LogSource::Stderr => (wire::Source::Stderr, None),
+        LogSource::Host => (wire::Source::Host, None),
+        LogSource::Log(level) => (wire::Source::Log, Some(level)),
+    };
+    let level = level.map(|level| match level {
+        LogLevel::Debug => wire::Level::Debug,
+        LogLevel::Info => wire::Level::Info,
+        LogLevel::Warn => wire::Level::Warn,
+        LogLevel::Error => wire::Level::Error,
+    });
+    wire::LogLine { at: moment::write(line.at), source, level, text: line.text }
+}
+
+pub(super) fn attempt(record: AttemptRecord) -> wire::Attempt {
+    wire::Attempt {
+        number: record.number,
+        run: record.run.0,
+        started_at: moment::write(record.started_at),
+        ended_at: moment::write(record.ended_at),
+        ending: record.ending.name().to_owned(),
+        problem: record.problem.as_deref().map(problem),
+        cost: record.cost.map(|cost| wire::Cost {
+            digest: cost.digest.to_string(),
+            cpu_ms: cost.cpu.as_secs_f64() * 1_000.0,
+            peak_memory: cost.peak_memory,
+            fresh: cost.fresh,
+        }),
+    }
+}
+
+pub(super) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
+    let KnownTask { task, counts, rates } = known;
+    wire::TaskSummary {
+        id: task.id.to_string(),
+        name: task.name.clone(),
+        paused: counts.paused,
+        counts: shown_counts(counts),
+        rates: shown_rates(rates),
+        first_ready_at: counts.first_ready_at.map(moment::write),
+    }
+}
+
+pub(super) fn task(known: &KnownTask) -> wire::Task {
+    let wire::TaskSummary { id, name, paused, counts, rates, first_ready_at } = task_summary(known);
+    wire::Task { id, name, paused, counts, rates, first_ready_at, definition: definition(&known.task) }
+}
+
+fn shown_counts(counts: &Counts) -> wire::Counts {
+    wire::Counts {
+        waiting: counts.waiting as u64,
+        delayed: counts.delayed as u64,
+        held: counts.held as u64,
+        running: counts.running as u64,
+        success: counts.success as u64,
+        failure: counts.failure as u64,
+        added: counts.added,
+    }
+}
+
+fn shown_rates(rates: &Rates) -> wire::Rates {
+    let rate = |rate: Rate| wire::Rate { total: rate.total, per_second: rate.per_second };
+    wire::Rates {
+        added: rate(rates.added),
+        started: rate(rates.started),
+        succeeded: rate(rates.succeeded),
+        failed: rate(rates.failed),
+        retried: rate(rates.retried),
+    }
+}
+
+fn definition(task: &saggar_definition::Task) -> wire::Definition {
+    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let name = |reference: &Option<Located<Reference>>| reference.as_ref().map(|found| found.value.to_string());
+    let texts = |texts: &[Located<String>]| texts.iter().map(|text| text.value.clone()).collect();
+    let dir = |dir: &Located<saggar_definition::DirRequest>| wire::Directory {
+        path: dir.value.path.clone(),
+        write: dir.value.write,
+    };
+    wire::Definition {
+        file: task.file().to_owned(),
+        process: task.process.value.to_string(),
+        worker_nums: task.worker_nums,
+        size: task.size,
+        timeout_ms: ms(task.timeout),
+        retry: retry(&task.retry),
+        event: wire::Events {
+            next: name(&task.handlers.next),
+            add: name(&task.handlers.add),
+            progress: name(&task.handlers.progress),
+            success: name(&task.handlers.success),
+            error: name(&task.handlers.error),
+        },
+        sandbox: wire::Sandbox {
+            memory_bytes: task.sandbox.memory_bytes,
+            reuse: task.sandbox.reuse,
+            event_timeout_ms: ms(task.sandbox.event_timeout),
+            http: texts(&task.sandbox.http),
+            env: texts(&task.sandbox.env),
+            dirs: task.sandbox.dirs.iter().map(dir).collect(),
+        },
+        retention: wire::Retention { success_ms: ms(task.retention.success), failure_ms: ms(task.retention.failure) },
+    }
+}
+
+fn retry(policy: &saggar_job::RetryPolicy) -> wire::Retry {
+    wire::Retry {
+        attempts: policy.retries,
+        delay_ms: policy.delay_ms,
+        backoff: match policy.backoff {
+            saggar_job::Backoff::Fixed => wire::Backoff::Fixed,
+            saggar_job::Backoff::Linear => wire::Backoff::Linear,
+            saggar_job::Backoff::Exponential => wire::Backoff::Exponential,
+        },
+        max_delay_ms: policy.max_delay_ms,
+        jitter: policy.jitter,
+    }
+}

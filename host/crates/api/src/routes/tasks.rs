@@ -1,0 +1,60 @@
+//! Tasks: what they are, how much they do, pausing and resuming them.
+
+use http::StatusCode;
+
+use super::{Answer, Answered, Problems, show};
+use crate::access::{Allowed, Govern, Look};
+use crate::address::TaskAddress;
+use crate::parameters::{None as NoParameters, Parameters};
+use crate::problem::Refusal;
+use crate::wire;
+
+/// All tasks that can run, with counts and rates.
+#[utoipa::path(
+    get, path = "/v1/tasks", tag = "tasks",
+    responses((status = 200, description = "The tasks", body = wire::Tasks), Problems)
+)]
+pub(super) async fn list_tasks(access: Allowed<Look>, _: Parameters<NoParameters>) -> Answered<wire::Tasks> {
+    Ok(Answer::ok(wire::Tasks { tasks: access.jobs.tasks().iter().map(show::task_summary).collect() }))
+}
+
+/// One task, with its definition as it holds, counts and rates.
+#[utoipa::path(
+    get, path = "/v1/tasks/{task}", tag = "tasks", params(("task" = String, Path, description = "The task's id")),
+    responses((status = 200, description = "The task", body = wire::Task), Problems)
+)]
+pub(super) async fn get_task(
+    access: Allowed<Look>,
+    TaskAddress(task): TaskAddress,
+    _: Parameters<NoParameters>,
+) -> Answered<wire::Task> {
+    Ok(Answer::ok(show::task(&access.jobs.task(&task)?)))
+}
+
+/// Lets no more attempts of a task begin, over restarts too. What runs goes on, and jobs can be added.
+#[utoipa::path(
+    post, path = "/v1/tasks/{task}/pause", tag = "tasks", params(("task" = String, Path, description = "The task's id")),
+    responses((status = 204, description = "The task is paused"), Problems)
+)]
+pub(super) async fn pause_task(
+    access: Allowed<Govern>,
+    TaskAddress(task): TaskAddress,
+    _: Parameters<NoParameters>,
+) -> Result<StatusCode, Refusal> {
+    access.jobs.pause(&task).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends a pause.
+#[utoipa::path(
+    post, path = "/v1/tasks/{task}/resume", tag = "tasks", params(("task" = String, Path, description = "The task's id")),
+    responses((status = 204, description = "The task is not paused"), Problems)
+)]
+pub(super) async fn resume_task(
+    access: Allowed<Govern>,
+    TaskAddress(task): TaskAddress,
+    _: Parameters<NoParameters>,
+) -> Result<StatusCode, Refusal> {
+    access.jobs.resume(&task).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,98 @@
+//! The service: the tenants' jobs, the tokens, and the router that answers requests with them.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use saggar_job::TaskKey;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::code::Code;
+use crate::jobs::Jobs;
+use crate::problem::{Refusal, documented};
+use crate::readiness::Readiness;
+use crate::tokens::Tokens;
+use crate::{body, openapi, routes};
+
+/// What the routes work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    tenants: BTreeMap<Arc<str>, Arc<dyn Jobs>>,
+    tokens: Tokens,
+    readiness: Readiness,
+    bodies: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Service {
+    /// A service for a host with one tenant.
+    pub fn new(jobs: Arc<dyn Jobs>, tokens: Tokens, readiness: Readiness) -> Self {
+        let tenants = BTreeMap::from([(TaskKey::DEFAULT_TENANT.into(), jobs)]);
+        let bodies = Arc::new(Semaphore::new(body::MAX_BLOCKS));
+        Self(Arc::new(Inner { tenants, tokens, readiness, bodies, stop: CancellationToken::new() }))
+    }
+
+    /// Which tokens it accepts.
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// Whether the host takes jobs.
+    pub fn readiness(&self) -> &Readiness {
+        &self.0.readiness
+    }
+
+    /// The jobs of a tenant.
+    pub(crate) fn jobs(&self, tenant: &str) -> Option<&Arc<dyn Jobs>> {
+        self.0.tenants.get(tenant)
+    }
+
+    /// Room for the bytes of bodies.
+    pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
+        &self.0.bodies
+    }
+
+    /// Cancelled when the listener stops: whoever makes a client wait answers now.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// All routes.
+    pub(crate) fn router(&self) -> Router {
+        let (router, _) = routes::all().split_for_parts();
+        router
+            .merge(openapi::route())
+            .fallback(|| async { Refusal::plain(Code::UnknownRoute) })
+            .with_state(self.clone())
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::from_fn(document))
+    }
+}
+
+/// Gives every error its document.
+async fn document(request: Request, next: Next) -> Response {
+    // As the client wrote it, so that the document shows nothing that was decoded.
+    let path = request.uri().path().to_owned();
+    documented(next.run(request).await, &path)
+}
+
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+    tracing::error!(panic = message.as_deref().unwrap_or("no message"), "a request panicked");
+    Refusal::plain(Code::Internal).into_response()
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("tokens", &self.0.tokens).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+//! Bearer tokens: who may do what. Only digests are kept, and compared in constant time.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// What a token allows. Each role may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Looks.
+    Read,
+    /// Also adds, cancels, retries and deletes jobs.
+    Write,
+    /// Also pauses and resumes tasks.
+    Admin,
+}
+
+/// A token that the service accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What the log calls it.
+    pub name: Arc<str>,
+    /// Whose tasks it reaches.
+    pub tenant: Arc<str>,
+    /// What it allows there.
+    pub role: Role,
+    /// The SHA-256 of the token.
+    digest: [u8; 32],
+}
+
+/// All tokens that the service accepts. None means that everybody may do everything.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens(Vec<Token>);
+
+/// A text is no token as the command line takes it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadToken {
+    /// There is no role in front.
+    #[error("a token is given as ROLE:SHA256 with one of the roles admin, write and read")]
+    Role,
+    /// What follows the role is no digest.
+    #[error(
+        "after the role comes the SHA-256 of the token: 64 hexadecimal digits, as `printf %s \"$TOKEN\" | sha256sum` \
+         prints them"
+    )]
+    Digest,
+}
+
+impl Role {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = BadToken;
+
+    fn from_str(text: &str) -> Result<Self, BadToken> {
+        [Self::Read, Self::Write, Self::Admin].into_iter().find(|role| role.name() == text).ok_or(BadToken::Role)
+    }
+}
+
+impl Token {
+    /// The token with this SHA-256 in hexadecimal.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        tenant: impl Into<Arc<str>>,
+        role: Role,
+        sha256: &str,
+    ) -> Result<Self, BadToken> {
+        let digest = digest(sha256).ok_or(BadToken::Digest)?;
+        Ok(Self { name: name.into(), tenant: tenant.into(), role, digest })
+    }
+}
+
+fn digest(hex: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if hex.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
+        *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
+    }
+    Some(digest)
+}
+
+impl Tokens {
+    /// These tokens.
+    pub fn new(tokens: Vec<Token>) -> Self {
+        Self(tokens)
+    }
+
+    /// Whether there is none, so that everybody may do everything.
+    pub fn is_open(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The token that is `given`. Looks at all of them whatever is found, and compares digests, so that the time it takes
+    /// says nothing.
+    pub(crate) fn find(&self, given: &[u8]) -> Option<&Token> {
+        let given: [u8; 32] = Sha256::digest(given).into();
+        let mut found = None;
+        for token in &self.0 {
+            if bool::from(token.digest.ct_eq(&given)) {
+                found = Some(token);
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The SHA-256 of `secret`.
+    const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+
+    #[test]
+    fn a_token_is_found_by_its_text_alone() {
+        let token = Token::new("ci", "default", Role::Write, SECRET).unwrap();
+        let tokens = Tokens::new(vec![token.clone()]);
+        assert_eq!(tokens.find(b"secret"), Some(&token));
+        for other in ["", "Secret", "secret ", SECRET] {
+            assert_eq!(tokens.find(other.as_bytes()), None, "{other:?}");
+        }
+        assert!(!tokens.is_open() && Tokens::default().is_open());
+    }
+
+    #[test]
+    fn roles_grow_and_digests_have_their_length() {
+        assert!(Role::Read < Role::Write && Role::Write < Role::Admin);
+        assert_eq!("write".parse(), Ok(Role::Write));
+        assert_eq!("root".parse::<Role>(), Err(BadToken::Role));
+        for bad in ["", "2bb8", &SECRET.replace('2', "g"), &format!("{SECRET}0"), &"é".repeat(32)] {
+            assert!(Token::new("ci", "default", Role::Read, bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What is on the wire: one file for each thing that is sent. These types are neither what is stored nor what is thought;
+//! a client in Rust can use them as well. Within `/v1` members may be added, and none is removed or changes its meaning.
+
+mod add;
+mod attempt;
+mod job;
+mod log;
+mod problem;
+mod task;
+
+pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
+pub use attempt::{Attempt, Attempts, Cost};
+pub use job::{FailureProblem, Job, Jobs, ListedJob, ParentJob, Reason, Status};
+pub use log::{Level, LogLine, Logs, Source};
+pub use problem::Problem;
+pub use task::{
+    Backoff, Counts, Definition, Directory, Events, Rate, Rates, Retention, Retry, Sandbox, Task, TaskSummary, Tasks,
+};

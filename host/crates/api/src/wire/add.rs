@@ -1,0 +1,101 @@
+//! Adding jobs: what is asked and what is answered.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// A job to be added.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddJob {
+    /// The arguments: a JSON array, each item one argument; at most 4 MiB. Kept as they are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<serde_json::Value>>)]
+    pub args: Option<Box<RawValue>>,
+    /// No attempt begins before this many milliseconds have gone by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// No attempt begins before this moment (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub run_at: Option<String>,
+    /// Ready jobs of higher priority are claimed first; 0 is ordinary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i16>,
+    /// While a job of the task that is the same by this waits or runs, it is answered instead of adding another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<Unique>,
+}
+
+/// A job of a batch.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchJob {
+    /// As of one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<serde_json::Value>>)]
+    pub args: Option<Box<RawValue>>,
+    /// As of one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// As of one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub run_at: Option<String>,
+    /// As of one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i16>,
+    /// As of one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique: Option<Unique>,
+    /// What `Idempotency-Key` is for one job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub key: Option<String>,
+}
+
+/// By what a job is unique within its task: by all of it, by its arguments, or by the arguments at some positions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unique {
+    /// By what.
+    pub by: UniqueScope,
+    /// With `args`: only the arguments at these positions, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 100)]
+    pub positions: Option<Vec<u32>>,
+}
+
+/// How far a unique job is unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UniqueScope {
+    /// One job of the task at a time.
+    Task,
+    /// One job with the same arguments at a time.
+    Args,
+}
+
+/// Jobs to be added, all or none.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddBatch {
+    /// The jobs; at most 10,000.
+    #[schema(min_items = 1, max_items = 10_000)]
+    pub jobs: Vec<BatchJob>,
+}
+
+/// The job that was added, or the one that is answered instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AddedJob {
+    /// Its id.
+    #[schema(minimum = 1)]
+    pub id: u64,
+}
+
+/// The jobs of a batch, in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AddedJobs {
+    /// Their ids.
+    pub ids: Vec<u64>,
+}

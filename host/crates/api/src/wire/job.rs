@@ -1,0 +1,157 @@
+//! A job as it is looked up, and as a list shows it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// It waits.
+    Waiting,
+    /// An attempt runs.
+    Running,
+    /// It ended well.
+    Success,
+    /// It ended otherwise.
+    Failure,
+}
+
+/// In which way a job failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The processor failed, and no attempt is left.
+    Failed,
+    /// The processor failed for good.
+    Rejected,
+    /// The processor trapped.
+    Trap,
+    /// The attempt took longer than it may.
+    Timeout,
+    /// The instance wanted more memory than it may have.
+    OutOfMemory,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The host died while it ran, too often.
+    Lost,
+}
+
+/// Why a job failed, or why its last attempt did.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FailureProblem {
+    /// For programs.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// Anything else, as the guest gave it. Lists leave it out.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub details: Option<Box<RawValue>>,
+}
+
+/// The job whose guest added this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ParentJob {
+    /// Its task.
+    pub task: String,
+    /// Its number there.
+    pub id: u64,
+}
+
+/// A job as it was when it was looked up.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Job {
+    /// Its number within its task.
+    #[schema(minimum = 1)]
+    pub id: u64,
+    /// Its task, in lower case.
+    pub task: String,
+    /// Where it stands.
+    pub status: Status,
+    /// How much is done …
+    pub current: u64,
+    /// … of how much; 0 while nothing was reported.
+    pub total: u64,
+    /// The last progress message.
+    pub message: String,
+    /// What the processor answered; null until SUCCESS.
+    #[schema(value_type = serde_json::Value)]
+    pub response: Option<Box<RawValue>>,
+    /// Why it failed, or why its last attempt did while it waits for the next one.
+    pub problem: Option<FailureProblem>,
+    /// In which way it failed; null unless FAILURE.
+    pub reason: Option<Reason>,
+    /// How many attempts have begun.
+    pub attempt: u32,
+    /// How many attempts it may have.
+    pub attempts_max: u32,
+    /// When it was added.
+    #[schema(format = DateTime)]
+    pub added_at: String,
+    /// The moment before which no attempt begins; null unless WAITING.
+    #[schema(format = DateTime)]
+    pub run_at: Option<String>,
+    /// When the running attempt began; null unless RUNNING.
+    #[schema(format = DateTime)]
+    pub started_at: Option<String>,
+    /// When it ended; null until then.
+    #[schema(format = DateTime)]
+    pub ended_at: Option<String>,
+    /// Its priority.
+    pub priority: i16,
+    /// The `Idempotency-Key` that it was added with.
+    pub key: Option<String>,
+    /// The job whose guest added it.
+    pub parent: Option<ParentJob>,
+    /// Its arguments, as they were written.
+    #[schema(value_type = Vec<serde_json::Value>)]
+    pub args: Box<RawValue>,
+}
+
+/// A job as a list shows it: without arguments, response and details, which may be large.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ListedJob {
+    /// As of a job.
+    #[schema(minimum = 1)]
+    pub id: u64,
+    /// As of a job.
+    pub task: String,
+    /// As of a job.
+    pub status: Status,
+    /// As of a job.
+    pub current: u64,
+    /// As of a job.
+    pub total: u64,
+    /// As of a job.
+    pub message: String,
+    /// As of a job, without details.
+    pub problem: Option<FailureProblem>,
+    /// As of a job.
+    pub reason: Option<Reason>,
+    /// As of a job.
+    pub attempt: u32,
+    /// As of a job.
+    #[schema(format = DateTime)]
+    pub added_at: String,
+    /// As of a job.
+    #[schema(format = DateTime)]
+    pub run_at: Option<String>,
+    /// As of a job.
+    #[schema(format = DateTime)]
+    pub started_at: Option<String>,
+    /// As of a job.
+    #[schema(format = DateTime)]
+    pub ended_at: Option<String>,
+    /// As of a job.
+    pub priority: i16,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Jobs {
+    /// The jobs. May be fewer than asked for, even none, though others follow.
+    pub jobs: Vec<ListedJob>,
+    /// What to give as `after` to go on; null if nothing follows.
+    pub next: Option<String>,
+}

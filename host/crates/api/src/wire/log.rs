@@ -1,0 +1,53 @@
+//! A job's log.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Who wrote a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The guest, on its standard output.
+    Stdout,
+    /// The guest, on its standard error.
+    Stderr,
+    /// The guest, through the contract's `log`.
+    Log,
+    /// The host.
+    Host,
+}
+
+/// How much a line of the contract's `log` matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// For the plugin's author.
+    Debug,
+    /// What happened.
+    Info,
+    /// Odd, but the work goes on.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// One line of a job's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    /// When it was written.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// Who wrote it.
+    pub source: Source,
+    /// How much it matters; null unless the source is `log`.
+    pub level: Option<Level>,
+    /// The line, without its end.
+    pub text: String,
+}
+
+/// A job's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Logs {
+    /// Its lines, oldest first; the last one says how many were dropped, if any were.
+    pub lines: Vec<LogLine>,
+}

@@ -1,0 +1,193 @@
+//! Tasks: their definitions as they hold, how many jobs stand where, and how much they do.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How many jobs of a task stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Counts {
+    /// Jobs that wait, delayed and held ones included.
+    pub waiting: u64,
+    /// Of these, those whose time has not come.
+    pub delayed: u64,
+    /// Of the waiting ones, those held for their add handler.
+    pub held: u64,
+    /// Jobs of which an attempt runs.
+    pub running: u64,
+    /// Jobs kept that ended well.
+    pub success: u64,
+    /// Jobs kept that ended otherwise.
+    pub failure: u64,
+    /// Jobs ever added.
+    pub added: u64,
+}
+
+/// How often something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Rate {
+    /// Since the host started.
+    pub total: u64,
+    /// In a second, over the last minute.
+    pub per_second: f64,
+}
+
+/// How much a task does.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Rates {
+    /// Jobs added.
+    pub added: Rate,
+    /// Attempts begun.
+    pub started: Rate,
+    /// Jobs that ended well.
+    pub succeeded: Rate,
+    /// Jobs that ended otherwise.
+    pub failed: Rate,
+    /// Failed attempts that are followed by another one.
+    pub retried: Rate,
+}
+
+/// A task in a list of tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskSummary {
+    /// Its id.
+    pub id: String,
+    /// Its label for people.
+    pub name: String,
+    /// Whether no attempt may begin.
+    pub paused: bool,
+    /// How many jobs stand where.
+    pub counts: Counts,
+    /// How much it does.
+    pub rates: Rates,
+    /// Since when the first job of the line has been ready.
+    #[schema(format = DateTime)]
+    pub first_ready_at: Option<String>,
+}
+
+/// All tasks that can run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Tasks {
+    /// In the order of their ids.
+    pub tasks: Vec<TaskSummary>,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Task {
+    /// Its id.
+    pub id: String,
+    /// Its label for people.
+    pub name: String,
+    /// Whether no attempt may begin.
+    pub paused: bool,
+    /// How many jobs stand where.
+    pub counts: Counts,
+    /// How much it does.
+    pub rates: Rates,
+    /// Since when the first job of the line has been ready.
+    #[schema(format = DateTime)]
+    pub first_ready_at: Option<String>,
+    /// Its definition as it holds, defaults filled in.
+    pub definition: Definition,
+}
+
+/// A task's definition, with defaults filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Definition {
+    /// Its file, relative to the app's directory.
+    pub file: String,
+    /// The processor.
+    pub process: String,
+    /// Slots.
+    pub worker_nums: u32,
+    /// How many jobs may wait.
+    pub size: u32,
+    /// Milliseconds that one attempt may take.
+    pub timeout_ms: u64,
+    /// When a failed attempt is tried again.
+    pub retry: Retry,
+    /// The handlers of events.
+    pub event: Events,
+    /// What the task asks of its sandbox.
+    pub sandbox: Sandbox,
+    /// How long an ended job can be looked up.
+    pub retention: Retention,
+}
+
+/// When a failed attempt is tried again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Retry {
+    /// Retries after the first failed attempt.
+    pub attempts: u32,
+    /// Milliseconds before the first retry.
+    pub delay_ms: u64,
+    /// How the delay grows.
+    pub backoff: Backoff,
+    /// No delay is longer.
+    pub max_delay_ms: u64,
+    /// The share of the delay by which chance moves it.
+    pub jitter: f64,
+}
+
+/// How a delay grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Backoff {
+    /// Not at all.
+    Fixed,
+    /// By itself.
+    Linear,
+    /// It doubles.
+    Exponential,
+}
+
+/// The handlers of a task's events; null where there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = TaskEvents)]
+pub struct Events {
+    /// Gives a new job its id.
+    pub next: Option<String>,
+    /// Is told that a job was added.
+    pub add: Option<String>,
+    /// Is told how far a job is.
+    pub progress: Option<String>,
+    /// Is told that a job ended well.
+    pub success: Option<String>,
+    /// Is told that a job ended otherwise.
+    pub error: Option<String>,
+}
+
+/// What a task asks of its sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sandbox {
+    /// Bytes of all memories and tables together.
+    pub memory_bytes: u64,
+    /// How many jobs one instance may serve.
+    pub reuse: u32,
+    /// Milliseconds that one call of a handler may take.
+    pub event_timeout_ms: u64,
+    /// Origins that it wants to reach over HTTP.
+    pub http: Vec<String>,
+    /// Environment variables that it wants to see.
+    pub env: Vec<String>,
+    /// Directories that it wants to use.
+    pub dirs: Vec<Directory>,
+}
+
+/// A directory that a task wants to use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Directory {
+    /// As the task file names it.
+    pub path: String,
+    /// Whether the task wants to change what is in it.
+    pub write: bool,
+}
+
+/// How long an ended job can be looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Retention {
+    /// Milliseconds after SUCCESS.
+    pub success_ms: u64,
+    /// Milliseconds after FAILURE.
+    pub failure_ms: u64,
+}
