@@ -128,7 +128,10 @@ pub enum SqliteError {
 
 impl From<SqliteError> for StoreError {
     fn from(error: SqliteError) -> Self {
-        Self::Failed(Box::new(error))
+        match error {
+            SqliteError::Full { source } => Self::Full(Box::new(source)),
+            error => Self::Failed(Box::new(error)),
+        }
     }
 }
 

@@ -204,6 +204,9 @@ impl Desktop<'_> {
         if let Err(error) = rolled_back.and_then(|()| self.workshop.reload()) {
             return self.failure.fail("what a failed write left could not be read", &error);
         }
+        if severity == Severity::Full {
+            self.checkpoints.no_room(db, &error);
+        }
         let source = Arc::new(error);
         if severity == Severity::Full { SqliteError::Full { source } } else { SqliteError::Refused { source } }
     }
