@@ -1,0 +1,187 @@
+//! A full disk, with the real binary on a small file system: it is said clearly, nothing is lost, and the work goes on when there
+//! is room again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use saggar::{ListQuery, Status};
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::host::TestHost;
+use saggar_tests::program::output;
+use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
+use serde_json::json;
+
+/// Holds what all jobs of a test leave, many times over; but not at once what the ballast takes.
+const DISK_KIB: usize = 64 * 1024;
+/// What a full disk says.
+const FULL: &str = "the disk with the job store is full";
+/// Jobs that wait when a host is started on a disk that will not hold their ends.
+const JOBS: usize = 600;
+
+fn app() -> App {
+    let task = json!({
+        "process": "plugins.recorder", "worker_nums": 8, "size": 100_000,
+        "event": { "success": "plugins.recorder", "error": "plugins.recorder" },
+    });
+    App::new().plugin("recorder", guests::RECORDER).task("recorded", &task).simple_task("echo", guests::ECHO)
+}
+
+fn store(name: &str) -> String {
+    format!("sqlite:{MOUNTED_AT}/{name}.db")
+}
+
+fn saggar(disk: &SmallDisk, command: &str, app: &App, store: &str) -> Command {
+    let mut saggar = disk.saggar();
+    saggar.arg(command).arg(app.path()).args(["--store", store]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    saggar
+}
+
+/// One more host, which does what is left: `run` ends when nothing waits, runs or is to be told.
+fn finish_the_rest(disk: &SmallDisk, app: &App) {
+    let said = output(saggar(disk, "run", app, &store("saggar")).args(["echo", "last"]));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+/// Puts the app's store from the small disk into the app, and checks every job's history there. Answers how many attempts
+/// were lost.
+async fn check(disk: &SmallDisk, app: App, kept: &BTreeSet<u64>) -> usize {
+    for suffix in ["", "-wal"] {
+        let (from, to) = (disk.path(&format!("saggar.db{suffix}")), format!(".saggar/saggar.db{suffix}"));
+        // Closing the store removes the WAL.
+        match fs::read(&from) {
+            Ok(bytes) => app.write(to, bytes),
+            Err(_) => drop(fs::remove_file(app.path().join(to))),
+        }
+    }
+    let host = TestHost::start_durable(app).await;
+    let (mut ended, mut after, mut lost) = (BTreeSet::new(), None, 0);
+    loop {
+        let query = ListQuery {
+            task: Some("recorded".into()),
+            after,
+            limit: ListQuery::PAGE,
+            ..ListQuery::of_tenant("default")
+        };
+        let page = host.inner().list(&query).await.expect("a page");
+        for job in page.jobs {
+            let id = job.id.0;
+            assert!(ended.insert(id), "#{id} is there twice");
+            assert_eq!(job.status, Status::Success, "#{id}");
+            let attempts = host.inner().attempts("recorded", id).await.expect("attempts");
+            let (last, before) = attempts.split_last().expect("an attempt");
+            assert_eq!(last.ending.name(), "success", "#{id}");
+            let stopped = |ending: &str| matches!(ending, "lost" | "put-back");
+            assert!(before.iter().all(|attempt| stopped(attempt.ending.name())), "#{id}: {attempts:?}");
+            lost += before.iter().filter(|attempt| attempt.ending.name() == "lost").count();
+            let log = host.log("recorded", id).await;
+            assert!(log.iter().any(|line| line.contains("success")), "#{id}: its end was not told: {log:?}");
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let missing: Vec<_> = kept.difference(&ended).collect();
+    assert!(missing.is_empty(), "answered and lost: {missing:?}");
+    host.shutdown().await;
+    lost
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_ended_is_kept_until_there_is_room() {
+    let disk = SmallDisk::mount(DISK_KIB);
+    let host = TestHost::start_durable(app()).await;
+    host.inner().pause("recorded").await.expect("it can be paused");
+    let job = || saggar::NewJob::new(json!([1, "x".repeat(4_000)]).to_string());
+    let added = host.inner().add_jobs("recorded", (0..JOBS).map(|_| job()).collect()).await.expect("there is room");
+    host.inner().resume("recorded").await.expect("it can go on");
+    let app = host.into_app().await;
+    fs::copy(app.path().join(".saggar/saggar.db"), disk.path("saggar.db")).expect("the store fits");
+    disk.leave(1024);
+    let mut serve =
+        saggar(&disk, "serve", &app, &store("saggar")).env("RUST_LOG", "info").spawn().expect("the binary starts");
+    let mut lines = BufReader::new(serve.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let mut said = Vec::new();
+    let mut until = |what: &str| {
+        for line in lines.by_ref() {
+            said.push(line);
+            if said.last().is_some_and(|line| line.contains(what)) {
+                return;
+            }
+        }
+        panic!("the host ended without saying `{what}`: {said:#?}");
+    };
+    until(FULL);
+    // It goes on saying so, and stays.
+    until(FULL);
+    disk.make_room();
+    until("can be written again");
+    let term = Command::new("kill").args(["-s", "TERM", &serve.id().to_string()]).status();
+    assert!(term.expect("kill starts").success());
+    until("stopped");
+    assert!(serve.wait().expect("it ends").success());
+    finish_the_rest(&disk, &app);
+    assert!(said.len() < 30, "it is said too often: {said:#?}");
+    let kept: BTreeSet<u64> = added.iter().map(|added| added.id.0).collect();
+    assert_eq!(kept.len(), JOBS);
+    assert_eq!(check(&disk, app, &kept).await, 0, "the end of an attempt was lost");
+}
+
+/// Under load either an add is refused, and `run` ends, or the ends of all that it waits for wait themselves, and it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_under_load_is_kept() {
+    let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
+    disk.leave(2 * 1024);
+    let mut run = saggar(&disk, "run", &app, &store("saggar"));
+    run.args(["--repeat", "2000", "--ids", "recorded", "1", &"x".repeat(4_000)]);
+    let mut run = run.spawn().expect("the binary starts");
+    let mut err = BufReader::new(run.stderr.take().expect("a pipe"));
+    let mut said = String::new();
+    while !said.contains(FULL) {
+        assert_ne!(err.read_line(&mut said).expect("text in UTF-8"), 0, "it ended without saying so: {said}");
+    }
+    disk.make_room();
+    let rest = std::io::read_to_string(&mut err).expect("text in UTF-8");
+    let ended = run.wait_with_output().expect("it ends");
+    assert!(ended.status.success() || (said + &rest).contains("store-full"), "{rest}");
+    let out = String::from_utf8(ended.stdout).expect("text in UTF-8");
+    let ids: Vec<u64> = out.lines().filter_map(|line| line.parse().ok()).collect();
+    let kept: BTreeSet<u64> = ids.iter().copied().collect();
+    assert!(!ids.is_empty() && kept.len() == ids.len(), "an id was answered twice");
+    finish_the_rest(&disk, &app);
+    check(&disk, app, &kept).await;
+}
+
+#[test]
+fn a_job_for_which_there_is_no_room_is_refused() {
+    let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
+    finish_the_rest(&disk, &app);
+    disk.leave(1024);
+    // One argument of a program may not be longer than 128 KiB.
+    let words = vec!["x".repeat(100_000); 15];
+    let said = output(saggar(&disk, "run", &app, &store("saggar")).arg("echo").args(words));
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("the job was not added") && said.err.contains(FULL), "{}", said.err);
+    assert!(said.err.contains("store-full"), "{}", said.err);
+    // The next id is the one that the refused job did not get.
+    let said = output(saggar(&disk, "run", &app, &store("saggar")).args(["--json", "echo", "small"]));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains(r#""id":2"#), "{}", said.out);
+}
+
+#[test]
+fn a_start_without_room_says_so() {
+    let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
+    finish_the_rest(&disk, &app);
+    disk.leave(0);
+    for name in ["saggar", "new"] {
+        let said = output(&mut saggar(&disk, "serve", &app, &store(name)));
+        assert_eq!(said.code, Some(1), "{}", said.err);
+        assert!(said.err.contains(FULL) && said.err.contains("make room"), "{name}: {}", said.err);
+    }
+    disk.make_room();
+    finish_the_rest(&disk, &app);
+}
