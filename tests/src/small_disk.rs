@@ -44,6 +44,13 @@ impl SmallDisk {
         Path::new("/proc").join(self.0.id().to_string()).join("root").join(&MOUNTED_AT[1..]).join(name)
     }
 
+    /// The names of its files and how long they are, for messages.
+    pub fn files(&self) -> Vec<(String, u64)> {
+        let entries = fs::read_dir(self.path("")).into_iter().flatten().filter_map(Result::ok);
+        let length = |entry: &fs::DirEntry| entry.metadata().map_or(0, |metadata| metadata.len());
+        entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), length(&entry))).collect()
+    }
+
     /// `saggar` without arguments, to be run where the file system is.
     pub fn saggar(&self) -> Command {
         let inner = program::command();
