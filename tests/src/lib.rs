@@ -10,3 +10,4 @@ pub mod host;
 pub mod memory;
 pub mod patience;
 pub mod program;
+pub mod small_disk;

@@ -39,6 +39,12 @@ pub fn saggar_on(command: &str, app: &App, arguments: &[&str]) -> Said {
     saggar([OsStr::new(command), app.path().as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)))
 }
 
+/// Runs a command to its end.
+pub fn output(command: &mut Command) -> Said {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    Running(child.expect("the binary starts")).end()
+}
+
 /// Starts `saggar`.
 pub fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
     let child = command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();

@@ -1,190 +1,189 @@
-//! The real binary on a file system that is full: it says so, loses nothing, and goes on when there is room again.
+//! A full disk, with the real binary on a small file system: it is said clearly, nothing is lost, and the work goes on when there
+//! is room again.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Lines};
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
-use saggar::{Host, ListOrder, ListQuery, Status};
+use saggar::{ListQuery, Status};
 use saggar_tests::app::App;
-use saggar_tests::patience::within;
-use saggar_tests::{guests, program};
+use saggar_tests::guests;
+use saggar_tests::host::TestHost;
+use saggar_tests::program::output;
+use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
 use serde_json::json;
 
-/// Enough for the store and its WAL, and for some hundred jobs.
-const DISK: &str = "size=8m";
-/// What is taken away from the start, to make room later.
-const BALLAST: &str = "4M";
-const BEGINS: &str = "an attempt begins";
+/// Holds what all jobs of a test leave, many times over; but not at once what the ballast takes.
+const DISK_KIB: usize = 64 * 1024;
+/// What a full disk says.
 const FULL: &str = "the disk with the job store is full";
+/// Jobs that wait when a host is started on a disk that will not hold their ends.
+const JOBS: usize = 600;
 
-/// A small file system, in a mount namespace of its own, for as long as this lives.
-struct SmallDisk {
-    holder: Child,
-    directory: tempfile::TempDir,
-    is_root: bool,
+fn app() -> App {
+    let task = json!({
+        "process": "plugins.recorder", "worker_nums": 8, "size": 100_000,
+        "event": { "success": "plugins.recorder", "error": "plugins.recorder" },
+    });
+    App::new().plugin("recorder", guests::RECORDER).task("recorded", &task).simple_task("echo", guests::ECHO)
 }
 
-impl SmallDisk {
-    fn mount() -> Self {
-        let directory = tempfile::tempdir().expect("a directory for a test");
-        let is_root = Command::new("id").arg("-u").output().is_ok_and(|said| said.stdout == b"0\n");
-        let mut unshare = Command::new("unshare");
-        unshare.arg("--mount").args(if is_root { [].as_slice() } else { &["--user", "--map-root-user"] });
-        // `cat` holds the namespace until its input ends.
-        let script = "mount -t tmpfs -o \"$1\" tmpfs \"$0\" && head -c \"$2\" /dev/zero > \"$0/ballast\" && echo mounted && exec cat";
-        unshare.args(["sh", "-c", script]).arg(directory.path()).args([DISK, BALLAST]);
-        let holder = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut holder = holder.expect("`unshare` starts; it is in the package util-linux");
-        let mut said = String::new();
-        let out = holder.stdout.take().expect("a pipe was asked for");
-        BufReader::new(out).read_line(&mut said).expect("text");
-        let help =
-            "a small file system cannot be mounted: allow unprivileged user namespaces, or run the tests as root";
-        assert_eq!(said, "mounted\n", "{help}");
-        Self { holder, directory, is_root }
-    }
+fn store(name: &str) -> String {
+    format!("sqlite:{MOUNTED_AT}/{name}.db")
+}
 
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
+fn saggar(disk: &SmallDisk, command: &str, app: &App, store: &str) -> Command {
+    let mut saggar = disk.saggar();
+    saggar.arg(command).arg(app.path()).args(["--store", store]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    saggar
+}
 
-    /// A command that sees the file system.
-    fn inside(&self, command: &Command) -> Command {
-        let mut inside = Command::new("nsenter");
-        inside.args(["--target", &self.holder.id().to_string(), "--mount"]);
-        inside.args(if self.is_root { [].as_slice() } else { &["--user", "--preserve-credentials"] });
-        inside.arg("--").arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => inside.env(name, value),
-                None => inside.env_remove(name),
-            };
+/// One more host, which does what is left: `run` ends when nothing waits, runs or is to be told.
+fn finish_the_rest(disk: &SmallDisk, app: &App) {
+    let said = output(saggar(disk, "run", app, &store("saggar")).args(["echo", "last"]));
+    assert_eq!(said.code, Some(0), "{} on a disk with {:?}", said.err, disk.files());
+}
+
+/// Puts the app's store from the small disk into the app, and checks every job's history there. Answers how many attempts
+/// were lost.
+async fn check(disk: &SmallDisk, app: App, kept: &BTreeSet<u64>) -> usize {
+    for suffix in ["", "-wal"] {
+        let (from, to) = (disk.path(&format!("saggar.db{suffix}")), format!(".saggar/saggar.db{suffix}"));
+        // Closing the store removes the WAL.
+        match fs::read(&from) {
+            Ok(bytes) => app.write(to, bytes),
+            Err(_) => drop(fs::remove_file(app.path().join(to))),
         }
-        inside
     }
-
-    /// `saggar COMMAND APP` with its store there.
-    fn saggar(&self, command: &str, app: &App) -> Command {
-        let mut saggar = program::command();
-        saggar.arg(command).arg(app.path());
-        saggar.arg(format!("--store=sqlite:{}", self.path().join("jobs.db").display()));
-        self.inside(&saggar)
+    let host = TestHost::start_durable(app).await;
+    let (mut ended, mut after, mut lost) = (BTreeSet::new(), None, 0);
+    loop {
+        let query = ListQuery {
+            task: Some("recorded".into()),
+            after,
+            limit: ListQuery::PAGE,
+            ..ListQuery::of_tenant("default")
+        };
+        let page = host.inner().list(&query).await.expect("a page");
+        for job in page.jobs {
+            let id = job.id.0;
+            assert!(ended.insert(id), "#{id} is there twice");
+            assert_eq!(job.status, Status::Success, "#{id}");
+            let attempts = host.inner().attempts("recorded", id).await.expect("attempts");
+            let (last, before) = attempts.split_last().expect("an attempt");
+            assert_eq!(last.ending.name(), "success", "#{id}");
+            let stopped = |ending: &str| matches!(ending, "lost" | "put-back");
+            assert!(before.iter().all(|attempt| stopped(attempt.ending.name())), "#{id}: {attempts:?}");
+            lost += before.iter().filter(|attempt| attempt.ending.name() == "lost").count();
+            let log = host.log("recorded", id).await;
+            assert!(log.iter().any(|line| line.contains("success")), "#{id}: its end was not told: {log:?}");
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
-
-    fn make_room(&self) {
-        let mut remove = Command::new("rm");
-        remove.arg(self.path().join("ballast"));
-        assert!(self.inside(&remove).status().expect("rm starts").success());
-    }
+    let missing: Vec<_> = kept.difference(&ended).collect();
+    assert!(missing.is_empty(), "answered and lost: {missing:?}");
+    host.shutdown().await;
+    lost
 }
 
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
-    }
-}
-
-/// Adds jobs until one is refused; answers the ids of those that were kept.
-fn fill(disk: &SmallDisk, app: &App) -> BTreeSet<u64> {
-    let said = disk
-        .saggar("run", app)
-        .args(["--repeat=1000000", "--ids", "empty", &"x".repeat(4_000)])
-        .output()
-        .expect("nsenter starts; it is in the package util-linux");
-    let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
-    assert!(!said.status.success() && err.contains(FULL), "{:?}: {err}", said.status);
-    let ids: Vec<u64> = out.lines().map(|line| line.parse().expect("an id")).collect();
-    let kept: BTreeSet<u64> = ids.iter().copied().collect();
-    assert_eq!(kept.len(), ids.len(), "an id was given twice");
-    assert!(kept.len() > 100, "there was room for some: {}", kept.len());
-    kept
-}
-
-/// A host that serves, and what it says.
-struct Serving {
-    host: Child,
-    lines: Lines<BufReader<ChildStderr>>,
-}
-
-impl Serving {
-    fn start(disk: &SmallDisk, app: &App) -> Self {
-        let mut serve = disk.saggar("serve", app);
-        let serve = serve.env("RUST_LOG", "info,saggar_worker=debug").stderr(Stdio::piped());
-        let mut host = serve.spawn().expect("nsenter starts");
-        let lines = BufReader::new(host.stderr.take().expect("a pipe was asked for")).lines();
-        Self { host, lines }
-    }
-
-    fn reads_until(&mut self, what: &str) {
-        let found = self.lines.by_ref().map_while(Result::ok).any(|line| line.contains(what));
-        assert!(found, "the host ended without saying: {what}");
-    }
-
-    fn drain(mut self) {
-        let status = Command::new("kill").args(["-s", "TERM", &self.host.id().to_string()]).status();
-        assert!(status.expect("kill starts").success(), "the host has ended by itself");
-        // Read to the end, or it would stop when the pipe is full.
-        assert!(self.lines.map_while(Result::ok).any(|line| line.contains("stopped")));
-        assert!(self.host.wait().expect("a child can be waited for").success(), "the host drains");
-    }
-}
-
-/// Serves on the full disk until it has said so, makes room, and waits until work goes on. A host that could not even
-/// start there is started again; one that could goes on by itself.
-fn serve_until_there_is_room(disk: &SmallDisk, app: &App) {
-    let mut serving = Serving::start(disk, app);
-    serving.reads_until(FULL);
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_ended_is_kept_until_there_is_room() {
+    let disk = SmallDisk::mount(DISK_KIB);
+    let host = TestHost::start_durable(app()).await;
+    host.inner().pause("recorded").await.expect("it can be paused");
+    let job = || saggar::NewJob::new(json!([1, "x".repeat(4_000)]).to_string());
+    let added = host.inner().add_jobs("recorded", (0..JOBS).map(|_| job()).collect()).await.expect("there is room");
+    host.inner().resume("recorded").await.expect("it can go on");
+    let app = host.into_app().await;
+    fs::copy(app.path().join(".saggar/saggar.db"), disk.path("saggar.db")).expect("the store fits");
+    disk.leave(1024);
+    let mut serve =
+        saggar(&disk, "serve", &app, &store("saggar")).env("RUST_LOG", "info").spawn().expect("the binary starts");
+    let mut lines = BufReader::new(serve.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let mut said = Vec::new();
+    let mut until = |what: &str| {
+        for line in lines.by_ref() {
+            said.push(line);
+            if said.last().is_some_and(|line| line.contains(what)) {
+                return;
+            }
+        }
+        panic!("the host ended without saying `{what}`: {said:#?}");
+    };
+    until(FULL);
+    // It goes on saying so, and stays.
+    until(FULL);
     disk.make_room();
-    let goes_on = serving.lines.by_ref().map_while(Result::ok).any(|line| line.contains(BEGINS));
-    if !goes_on {
-        assert!(!serving.host.wait().expect("a child can be waited for").success(), "a refused start is a failure");
-        serving = Serving::start(disk, app);
-        serving.reads_until(BEGINS);
+    until("can be written again");
+    let term = Command::new("kill").args(["-s", "TERM", &serve.id().to_string()]).status();
+    assert!(term.expect("kill starts").success());
+    until("stopped");
+    assert!(serve.wait().expect("it ends").success());
+    finish_the_rest(&disk, &app);
+    assert!(said.len() < 30, "it is said too often: {said:#?}");
+    let kept: BTreeSet<u64> = added.iter().map(|added| added.id.0).collect();
+    assert_eq!(kept.len(), JOBS);
+    assert_eq!(check(&disk, app, &kept).await, 0, "the end of an attempt was lost");
+}
+
+/// Under load either an add is refused, and `run` ends, or the ends of all that it waits for wait themselves, and it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_under_load_is_kept() {
+    let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
+    // The first 512 jobs, which may come in one transaction, find room; what becomes of all does not.
+    disk.leave(4 * 1024);
+    let mut run = saggar(&disk, "run", &app, &store("saggar"));
+    run.args(["--repeat", "2500", "--ids", "recorded", "1", &"x".repeat(1_000)]);
+    let mut run = run.spawn().expect("the binary starts");
+    let mut err = BufReader::new(run.stderr.take().expect("a pipe"));
+    let mut said = String::new();
+    while !said.contains(FULL) {
+        assert_ne!(err.read_line(&mut said).expect("text in UTF-8"), 0, "it ended without saying so: {said}");
     }
-    serving.drain();
+    disk.make_room();
+    let rest = std::io::read_to_string(&mut err).expect("text in UTF-8");
+    let ended = run.wait_with_output().expect("it ends");
+    assert!(ended.status.success() || format!("{said}{rest}").contains("store-full"), "{rest}");
+    let out = String::from_utf8(ended.stdout).expect("text in UTF-8");
+    let ids: Vec<u64> = out.lines().filter_map(|line| line.parse().ok()).collect();
+    let kept: BTreeSet<u64> = ids.iter().copied().collect();
+    assert!(!ids.is_empty(), "nothing was added: {said}{rest}");
+    assert_eq!(kept.len(), ids.len(), "an id was answered twice: {ids:?}");
+    finish_the_rest(&disk, &app);
+    check(&disk, app, &kept).await;
 }
 
 #[test]
-fn a_full_file_system_is_said_and_loses_nothing() {
-    let app = App::new()
-        .plugin("empty", guests::EMPTY)
-        .task("empty", &json!({ "process": "plugins.empty", "worker_nums": 4, "size": 1_000_000 }));
-    let disk = SmallDisk::mount();
-    let kept = fill(&disk, &app);
-    serve_until_there_is_room(&disk, &app);
-    // This one ends when nothing waits or runs any more.
-    let last = disk.saggar("run", &app).args(["--repeat=1", "empty", "last"]).output().expect("nsenter");
-    assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
-    let copy = app.path().join("copy.db");
-    let backup = disk.saggar("backup", &app).arg(&copy).output().expect("nsenter");
-    assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
-    check(&app, &copy, &kept);
+fn a_job_for_which_there_is_no_room_is_refused() {
+    let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
+    finish_the_rest(&disk, &app);
+    disk.leave(1024);
+    // One argument of a program may not be longer than 128 KiB.
+    let words = vec!["x".repeat(100_000); 15];
+    let said = output(saggar(&disk, "run", &app, &store("saggar")).arg("echo").args(words));
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("the job was not added") && said.err.contains(FULL), "{}", said.err);
+    assert!(said.err.contains("store-full"), "{}", said.err);
+    // The next id is the one that the refused job did not get.
+    let said = output(saggar(&disk, "run", &app, &store("saggar")).args(["--json", "echo", "small"]));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains(r#""id":2"#), "{}", said.out);
 }
 
-/// Every job that was kept has ended well, and there are no others but those that were under way when the disk was full.
-fn check(app: &App, copy: &Path, kept: &BTreeSet<u64>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let store = format!("sqlite:{}", copy.display()).parse().expect("a store");
-        let host = within("the start", Host::builder(app.path()).store(store).build()).await.expect("the copy starts");
-        let mut query =
-            ListQuery { order: ListOrder::OldestFirst, limit: ListQuery::PAGE, ..ListQuery::of_tenant("default") };
-        let mut found = BTreeSet::new();
-        loop {
-            let page = host.list(&query).await.expect("a page");
-            for job in page.jobs {
-                assert_eq!(job.status, Status::Success, "{job:?}");
-                assert!(found.insert(job.id.0), "the job {} is listed twice", job.id);
-            }
-            query.after = page.next;
-            if query.after.is_none() {
-                break;
-            }
-        }
-        let lost: Vec<_> = kept.difference(&found).collect();
-        assert!(lost.is_empty(), "jobs that were kept are gone: {lost:?}");
-        host.shutdown(std::time::Duration::ZERO).await;
-    });
+#[test]
+fn a_start_without_room_says_so() {
+    let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
+    finish_the_rest(&disk, &app);
+    disk.leave(0);
+    for name in ["saggar", "new"] {
+        let said = output(&mut saggar(&disk, "serve", &app, &store(name)));
+        assert_eq!(said.code, Some(1), "{}", said.err);
+        assert!(said.err.contains(FULL) && said.err.contains("make room"), "{name}: {}", said.err);
+    }
+    disk.make_room();
+    finish_the_rest(&disk, &app);
 }

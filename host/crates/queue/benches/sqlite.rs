@@ -106,7 +106,7 @@ async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64
                     None => task.claim(1, now()).await.unwrap().jobs.pop(),
                     Some(job) => {
                         let done = Arc::clone(&done);
-                        let lasted = Box::new(move |_| {
+                        let lasted = Arc::new(move |_| {
                             done.fetch_add(1, Ordering::Relaxed);
                         });
                         task.finish(finish(&job), true, &rules, now(), lasted).await.unwrap().next
@@ -152,7 +152,7 @@ async fn alone(store: &SqliteStore) -> Duration {
         added.push(start.elapsed());
         let job = task.claim(1, now()).await.unwrap().jobs.pop().unwrap();
         claimed.push(start.elapsed());
-        task.finish(finish(&job), false, &rules, now(), Box::new(|_| ())).await.unwrap();
+        task.finish(finish(&job), false, &rules, now(), Arc::new(|_| ())).await.unwrap();
         all.push(start.elapsed());
     }
     println!("one job alone: added after {:?}, claimed after {:?} (p50)", median(added), median(claimed));
@@ -193,7 +193,7 @@ async fn backlog(path: &Path) {
         for job in claimed {
             let (task, rules) = (Arc::clone(&task), Arc::clone(&rules));
             finishing.spawn(async move {
-                task.finish(finish(&job), false, &rules, now(), Box::new(|_| ())).await.map(drop)
+                task.finish(finish(&job), false, &rules, now(), Arc::new(|_| ())).await.map(drop)
             });
         }
         finishing.join_all().await.into_iter().for_each(|finished| finished.unwrap());

@@ -76,9 +76,9 @@ pub enum StoreError {
         /// What stands against it.
         refusal: Refusal,
     },
-    /// There is no room to keep it. Nothing was done; the store goes on when there is room again.
-    #[error(transparent)]
-    Full(Box<dyn std::error::Error + Send + Sync>),
+    /// There is no room on the store's disk. Nothing was done; the store goes on when there is room again.
+    #[error("the disk with the job store is full; nothing was changed; make room and try again")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The store itself failed: its disk, its file, its connection.
     #[error("the job store failed; the host's log says why")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

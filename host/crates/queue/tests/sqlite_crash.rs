@@ -146,7 +146,7 @@ async fn turn(number: usize, task: Arc<dyn TaskStore>) {
             });
             let is_success = matches!(end, End::Outcome(Outcome::Success(_)));
             let finish = Finish { id: job.id, run: job.run, end, progress: None, cost: None, chance: 0.5 };
-            task.finish(finish, false, &rules(), NOW, Box::new(|_| ())).await.unwrap();
+            task.finish(finish, false, &rules(), NOW, Arc::new(|_| ())).await.unwrap();
             if is_success {
                 say(&format!("finished {number} {} .", job.id));
             }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use saggar_queue::StoreError;
+
 use crate::worker::Inner;
 
 /// How often it is looked for jobs to remove.
@@ -27,7 +29,8 @@ async fn prune(worker: &Inner) {
         loop {
             match queue.prune(STEP).await {
                 Ok(removed) if removed >= STEP && !worker.stop.is_cancelled() => tokio::task::yield_now().await,
-                Ok(_) => break,
+                // The store says it itself, once for everybody.
+                Ok(_) | Err(StoreError::Full(_)) => break,
                 Err(error) => {
                     tracing::error!(task = %queue.key(), %error, "ended jobs could not be removed; trying again later");
                     break;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_job::{Outcome, Role};
-use saggar_queue::Claim;
+use saggar_queue::{Claim, StoreError};
 use saggar_sandbox::Sandbox;
 
 use crate::Setup;
@@ -17,8 +17,9 @@ use crate::worker::Inner;
 /// How long a slot waits after the store failed, or there was no room for its sandbox, before it tries again.
 const SETBACK: Duration = Duration::from_secs(1);
 
-/// How long the end of an attempt may take when the host is to stop at once: what a disk needs, but not a full one.
-const LAST_CHANCE: Duration = Duration::from_secs(2);
+/// How long the end of an attempt may take when the host stops at once. Only a full disk ever takes as long: then the attempt is
+/// left running in the store, and lost when the next host opens it.
+const LAST_WAIT: Duration = Duration::from_secs(3);
 
 /// Works until its seat is taken away, or the station stops.
 pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
@@ -50,6 +51,8 @@ async fn wait_for_claim(station: &Arc<Station>, seat: &Seat) -> Option<Claim> {
             () = seat.leave.cancelled() => return None,
             claim = station.queue.claim() => match claim {
                 Ok(claim) => return Some(claim),
+                // The store says it itself, once for everybody.
+                Err(StoreError::Full(_)) => {}
                 Err(error) => tracing::error!(task = %station.queue.key(), %error, "no job can be claimed; trying again"),
             },
         }
@@ -77,7 +80,7 @@ async fn work(
         attempted = attempt::run(worker, station, bench, &claim) => attempted,
         () = worker.abort.cancelled() => {
             worker.abandoned.lock().push(claim.key());
-            put_back(station, claim).await;
+            put_back(worker, station, claim).await;
             return None;
         }
     };
@@ -85,7 +88,7 @@ async fn work(
         claim.spent(cost);
     }
     let Some(outcome) = outcome else {
-        put_back(station, claim).await;
+        put_back(worker, station, claim).await;
         tokio::time::sleep(SETBACK).await;
         return None;
     };
@@ -95,35 +98,46 @@ async fn work(
 /// Keeps the end of an attempt. Answers the next claim if there was one at once.
 async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Claim, outcome: Outcome) -> Option<Claim> {
     let key = claim.key();
-    let finishing = async {
+    let finished = async {
         if seat.leave.is_cancelled() {
-            return station.queue.finish(claim, outcome).await.map(|status| (status, None));
+            station.queue.finish(claim, outcome).await.map(|status| (status, None))
+        } else {
+            station.queue.finish_and_claim(claim, outcome).await
         }
-        station.queue.finish_and_claim(claim, outcome).await
     };
-    let too_late = async {
-        worker.abort.cancelled().await;
-        tokio::time::sleep(LAST_CHANCE).await;
-    };
-    tokio::select! {
-        biased;
-        finished = finishing => match finished {
-            Ok((_, next)) => next,
-            Err(error) => {
-                tracing::error!(job = %key, %error, "the end of an attempt could not be kept");
-                None
-            }
-        },
-        () = too_late => {
-            tracing::error!(job = %key, "the end of an attempt could not be kept before the host stops; it counts as lost");
+    match unless_too_late(worker, finished).await {
+        Some(Ok((_, next))) => next,
+        Some(Err(error)) => {
+            tracing::error!(job = %key, %error, "the end of an attempt could not be kept");
+            None
+        }
+        None => {
+            tracing::error!(job = %key, "the end of an attempt could not be kept before the host stopped; it will be lost");
             None
         }
     }
 }
 
-async fn put_back(station: &Arc<Station>, claim: Claim) {
+async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) {
     let key = claim.key();
-    if let Err(error) = station.queue.put_back(claim).await {
-        tracing::error!(job = %key, %error, "a job could not be put back");
+    match unless_too_late(worker, station.queue.put_back(claim)).await {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => tracing::error!(job = %key, %error, "a job could not be put back"),
+        None => {
+            tracing::error!(job = %key, "a job could not be put back before the host stopped; its attempt will be lost")
+        }
+    }
+}
+
+/// What a step answers; none if the host stops at once and the step cannot be done soon.
+async fn unless_too_late<T>(worker: &Inner, step: impl Future<Output = T>) -> Option<T> {
+    let too_late = async {
+        worker.abort.cancelled().await;
+        tokio::time::sleep(LAST_WAIT).await;
+    };
+    tokio::select! {
+        biased;
+        answer = step => Some(answer),
+        () = too_late => None,
     }
 }

@@ -83,9 +83,9 @@ pub struct Finish {
     pub chance: f64,
 }
 
-/// Is told what came of the end of an attempt when that has lasted. Called from whatever thread finds it out, so it must be
-/// quick; dropped without being called if the step was not done, or the store failed before it lasted.
-pub type Lasted = Box<dyn FnOnce(Ended) + Send>;
+/// Is told what came of the end of an attempt when that has lasted. Called once, from whatever thread finds it out, so it
+/// must be quick; dropped without being called if the step was not done, or the store failed before it lasted.
+pub type Lasted = Arc<dyn Fn(Ended) + Send + Sync>;
 
 /// What came of the end of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

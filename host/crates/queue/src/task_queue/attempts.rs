@@ -1,7 +1,6 @@
 //! Attempts: claiming them, ending them, and ending those whose claim was dropped.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use saggar_job::{JobId, Outcome, Reason, Status, Timestamp};
 
@@ -11,9 +10,6 @@ use crate::{Claim, ClaimedJob, End, Ended, Finish, JobEventKind, Running, StoreE
 
 /// Stands for a random number where it decides nothing, because there is no retry.
 const NO_CHANCE: f64 = 0.5;
-
-/// How long the end of an attempt waits until the store is asked again whether it has room.
-const ROOM_TRY: Duration = Duration::from_millis(250);
 
 impl TaskQueue {
     /// Begins an attempt of the first job of the line; waits until there is one that is ready. Cancel-safe: dropping the
@@ -69,7 +65,8 @@ impl TaskQueue {
         claim: Claim,
         outcome: Outcome,
     ) -> Result<(Status, Option<Claim>), StoreError> {
-        self.pick_up_attempts().await?;
+        // If it fails (no room, say), that is no reason to lose this end; whoever claims next tries again and tells.
+        drop(self.pick_up_attempts().await);
         self.end(claim, End::Outcome(outcome), true).await
     }
 
@@ -93,26 +90,12 @@ impl TaskQueue {
         let put_back = end == End::PutBack;
         let (progress, cost) = (claim.running().close(), claim.take_cost());
         let finish = Finish { id: claim.id(), run: claim.run(), end, progress, cost, chance };
-        let now = self.hub().now();
-        let mut said = false;
-        let finished = loop {
-            let (task, running) = (Arc::clone(self), Arc::clone(claim.running()));
-            let lasted = Box::new(move |ended| {
-                task.roster.leave(&running);
-                task.after_finish(running.id(), put_back, ended, now);
-            });
-            match self.store.finish(finish.clone(), claim_next, &self.rules.load(), now, lasted).await {
-                // The work is done, so it is not thrown away.
-                Err(StoreError::Full(error)) => {
-                    if !std::mem::replace(&mut said, true) {
-                        tracing::error!(job = %claim.key(), %error, "the end of an attempt waits for room");
-                    }
-                    tokio::time::sleep(ROOM_TRY).await;
-                }
-                finished => break finished,
-            }
-        };
-        match finished {
+        let (now, task, running) = (self.hub().now(), Arc::clone(self), Arc::clone(claim.running()));
+        let lasted = Arc::new(move |ended| {
+            task.roster.leave(&running);
+            task.after_finish(running.id(), put_back, ended, now);
+        });
+        match self.store.finish(finish, claim_next, &self.rules.load(), now, lasted).await {
             Ok(finished) => {
                 self.slots.ring_for(finished.left);
                 claim.settle();
@@ -176,7 +159,7 @@ impl TaskQueue {
             let end = End::Outcome(Outcome::Lost);
             let finish = Finish { id, run, end, progress, cost: None, chance: self.hub().chance() };
             let (now, task) = (self.hub().now(), Arc::clone(self));
-            let lasted = Box::new(move |ended| task.after_finish(id, false, ended, now));
+            let lasted = Arc::new(move |ended| task.after_finish(id, false, ended, now));
             match self.store.finish(finish, false, &self.rules.load_full(), now, lasted).await {
                 Ok(finished) => {
                     tracing::warn!(task = %self.key(), job = %id, "a claim was dropped; its attempt is ended as lost");

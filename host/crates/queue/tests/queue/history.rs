@@ -147,7 +147,7 @@ impl History {
         let job = self.model.jobs[&id].clone();
         let run = job.run.saturating_sub(u64::from(self.chance.u8(0..5) == 0));
         let finish = Finish { id: JobId(id), run: Run(run), end: how.end(), progress: None, cost: None, chance: 0.5 };
-        let answer = self.store.finish(finish, false, &self.rules(), self.now(), Box::new(|_| ())).await;
+        let answer = self.store.finish(finish, false, &self.rules(), self.now(), Arc::new(|_| ())).await;
         if matches!(job.stands, Stands::Runs { .. }) && run == job.run {
             assert_eq!(answer.unwrap().ended.status, self.model.finish(id, how));
         } else {

@@ -2,6 +2,8 @@
 //! thread of its own while the writer goes on. But a WAL can begin anew only when all of it has been brought over, and under
 //! load there is always a commit more; so when the thread is through, the writer itself brings over the few pages that came
 //! meanwhile, between two batches.
+//!
+//! When the disk is full, a checkpoint may be what helps: it lets the WAL begin anew, in the room that it has already.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -9,12 +11,23 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
+use saggar_job::{Clock, SystemClock, Timestamp};
+
+use super::error::{Severity, severity};
 
 /// Pages in the WAL from which on it is to be brought over: 32 MiB. A checkpoint writes a page once however often it stands in
 /// the WAL, so a long one saves writes; but it is read again after a crash, which takes a tenth of a second for this one.
 const PAGES: i32 = 8_192;
 /// After a checkpoint that could not finish because somebody read, this many pages more before the next attempt.
 const PAGES_MORE: i32 = 1_024;
+
+/// How often it is said that the disk is full, and how often a checkpoint is tried against it: in milliseconds. Whatever was
+/// refused is tried again by all who have it, so it is found full many times a second.
+const SAID_EVERY_MS: u64 = 5_000;
+const TRIED_EVERY_MS: u64 = 500;
+
+/// Stands for the length of the WAL from when a batch found no room until something is written again.
+const NO_ROOM: i32 = -1;
 
 /// The writer's side.
 pub(super) struct Checkpoints {
@@ -23,6 +36,11 @@ pub(super) struct Checkpoints {
     /// Pages in the WAL after the last commit.
     pages: Arc<AtomicI32>,
     next: i32,
+    /// When it was last said that there is no room, and whether it was not taken back since: near the limit, small steps find
+    /// room between large ones that do not.
+    said_at: Option<Timestamp>,
+    is_said: bool,
+    tried_at: Option<Timestamp>,
 }
 
 impl Checkpoints {
@@ -36,12 +54,27 @@ impl Checkpoints {
             seen.store(pages, Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok((Self { wake, through: Arc::clone(&through), pages, next: PAGES }, woken, through))
+        Ok((
+            Self {
+                wake,
+                through: Arc::clone(&through),
+                pages,
+                next: PAGES,
+                said_at: None,
+                is_said: false,
+                tried_at: None,
+            },
+            woken,
+            through,
+        ))
     }
 
     /// To be called between two batches.
     pub(super) fn tend(&mut self, db: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
+        if pages != NO_ROOM && std::mem::take(&mut self.is_said) {
+            tracing::info!("the job store can be written again");
+        }
         if pages < PAGES {
             self.next = PAGES;
             return;
@@ -59,6 +92,31 @@ impl Checkpoints {
     }
 }
 
+impl Checkpoints {
+    /// To be called when a batch was undone for want of room.
+    pub(super) fn no_room(&mut self, db: &Connection, error: &rusqlite::Error) {
+        let now = SystemClock.now();
+        self.pages.store(NO_ROOM, Ordering::Relaxed);
+        if is_due(self.said_at, now, SAID_EVERY_MS) {
+            (self.said_at, self.is_said) = (Some(now), true);
+            tracing::error!(
+                %error,
+                "the disk with the job store is full; new jobs are refused, and what has ended is kept in memory and written \
+                 when there is room; make room"
+            );
+        }
+        if is_due(self.tried_at, now, TRIED_EVERY_MS) {
+            self.tried_at = Some(now);
+            run(db);
+        }
+    }
+}
+
+/// Whether it is so long ago, or the clock was set back meanwhile.
+fn is_due(at: Option<Timestamp>, now: Timestamp, every_ms: u64) -> bool {
+    at.is_none_or(|at| now < at || now >= at.plus_ms(every_ms))
+}
+
 /// The thread's life.
 pub(super) fn attend(db: &Connection, woken: &Receiver<()>, through: &AtomicBool) {
     while woken.recv().is_ok() {
@@ -68,11 +126,13 @@ pub(super) fn attend(db: &Connection, woken: &Receiver<()>, through: &AtomicBool
 }
 
 /// Brings over as much as nobody reads. That there is no room for it is no error: it stays in the WAL.
-pub(super) fn run(db: &Connection) {
+fn run(db: &Connection) {
     let brought =
         db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
     match brought {
         Ok((pages, brought)) => tracing::debug!(pages, brought, "checkpoint"),
+        // Said by whoever finds no room for a step, and less often.
+        Err(error) if severity(&error) == Severity::Full => tracing::debug!(%error, "no room for a checkpoint"),
         Err(error) => tracing::warn!(%error, "the WAL could not be brought into the database; it grows"),
     }
 }

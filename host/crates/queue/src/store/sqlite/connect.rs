@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::error::SqliteError;
+use super::error::{Severity, SqliteError, severity};
 
 /// The first release of SQLite whose checkpoints cannot miss a frame of the WAL after another connection has reset it.
 const OLDEST: (i32, &str) = (3_051_003, "3.51.3");
@@ -88,6 +88,9 @@ fn open(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Sql
 /// Says what it means that a file could not be opened.
 pub(super) fn not_opened(path: &Path, source: rusqlite::Error) -> SqliteError {
     let path = path.to_owned();
+    if severity(&source) == Severity::Full {
+        return SqliteError::Full { source: Arc::new(source) };
+    }
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => SqliteError::NoDatabase { path },
         Some(ErrorCode::DatabaseCorrupt) => SqliteError::Damaged { path, what: source.to_string() },
@@ -95,7 +98,6 @@ pub(super) fn not_opened(path: &Path, source: rusqlite::Error) -> SqliteError {
             let source = Arc::new(std::io::Error::new(std::io::ErrorKind::PermissionDenied, source));
             SqliteError::Path { path, source }
         }
-        Some(ErrorCode::DiskFull) => SqliteError::Full { source: Arc::new(source) },
         _ => SqliteError::Open { path, source: Arc::new(source) },
     }
 }

@@ -129,8 +129,8 @@ pub enum SqliteError {
 impl From<SqliteError> for StoreError {
     fn from(error: SqliteError) -> Self {
         match error {
-            SqliteError::Full { .. } => Self::Full(Box::new(error)),
-            _ => Self::Failed(Box::new(error)),
+            SqliteError::Full { source } => Self::Full(Box::new(source)),
+            error => Self::Failed(Box::new(error)),
         }
     }
 }

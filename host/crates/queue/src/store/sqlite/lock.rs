@@ -2,7 +2,7 @@
 //! lock when the process dies, however it dies; what is written in the file only says who holds it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -33,7 +33,11 @@ impl HostLock {
             }
             Err(TryLockError::Error(source)) => return Err(broken(source)),
         }
-        sign(&mut file).map_err(broken)?;
+        match sign(&mut file) {
+            // What stands there is a courtesy. Whether a full disk is in the way, the database knows better.
+            Err(error) if error.kind() == ErrorKind::StorageFull => {}
+            signed => signed.map_err(broken)?,
+        }
         Ok(Self { _file: file })
     }
 }

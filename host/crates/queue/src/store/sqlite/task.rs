@@ -1,6 +1,7 @@
 //! One task of the file: each of its steps, on its way to the writer or to a reader.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use saggar_job::{JobId, Timestamp};
@@ -33,6 +34,26 @@ impl SqliteTask {
     }
 }
 
+/// The first and the longest pause between two tries of a step for which there was no room.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Has a step done that tells of what has happened already, and so cannot be refused for want of room: as long as there is
+/// none, it waits and tries again. `step` is told whether it is the first try. Cancel-safe as the step is.
+async fn until_kept<T, F>(mut step: impl FnMut(bool) -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut answer = step(true).await;
+    let mut pause = PAUSE;
+    while matches!(answer, Err(StoreError::Full(_))) {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        answer = step(false).await;
+    }
+    answer
+}
+
 #[async_trait]
 impl TaskStore for SqliteTask {
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
@@ -57,18 +78,26 @@ impl TaskStore for SqliteTask {
         now: Timestamp,
         lasted: Lasted,
     ) -> Result<Finished, StoreError> {
-        let (task, rules, writer) = (self.shared.task, Arc::clone(rules), self.store.writer()?);
-        let (asking, giving) = Asking::new(writer.undone());
-        let step = move |desk: &mut Desk<'_>| {
-            giving.give(task, now, |is_wanted| {
-                let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
-                desk.shelf.rules = rules;
-                finished
-            })
-        };
-        let answer = writer.finish(task, lasted, step).await;
-        asking.receive();
-        answer
+        let (task, writer) = (self.shared.task, self.store.writer()?);
+        until_kept(|is_first| {
+            let (finish, rules, lasted) = (finish.clone(), Arc::clone(rules), Arc::clone(&lasted));
+            // A later try claims nothing: the attempt would have begun at the moment of the first one.
+            let claim_next = claim_next && is_first;
+            let (asking, giving) = Asking::new(writer.undone());
+            let step = move |desk: &mut Desk<'_>| {
+                giving.give(task, now, |is_wanted| {
+                    let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
+                    desk.shelf.rules = rules;
+                    finished
+                })
+            };
+            async move {
+                let answer = writer.finish(task, lasted, step).await;
+                asking.receive();
+                answer
+            }
+        })
+        .await
     }
 
     async fn change(
@@ -111,12 +140,18 @@ impl TaskStore for SqliteTask {
     }
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+        let writer = self.store.writer()?;
         let step = move |desk: &mut Desk<'_>| desk.settle_notice(number, telling, now).map(Ok);
-        self.store.writer()?.on(self.shared.task, step).await
+        until_kept(|_| writer.on(self.shared.task, step)).await
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        self.store.writer()?.on(self.shared.task, move |desk| desk.append_log(id, lines).map(Ok)).await
+        let writer = self.store.writer()?;
+        until_kept(|_| {
+            let lines = lines.clone();
+            writer.on(self.shared.task, move |desk| desk.append_log(id, lines).map(Ok))
+        })
+        .await
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::checkpoint::{self, Checkpoints};
+use super::checkpoint::Checkpoints;
 use super::error::{Severity, SqliteError, severity};
 use super::failure::Failure;
 use super::number::TaskNumber;
@@ -281,13 +281,11 @@ impl Desktop<'_> {
         if let Err(error) = rolled_back.and_then(|()| self.workshop.reload()) {
             return self.failure.fail("what a failed write left could not be read", &error);
         }
-        let source = Arc::new(error);
-        if severity != Severity::Full {
-            return SqliteError::Refused { source };
+        if severity == Severity::Full {
+            self.checkpoints.no_room(db, &error);
         }
-        // What stands in the WAL often fits into the database, and then the WAL can begin anew in the room that it has.
-        checkpoint::run(self.workshop.db);
-        SqliteError::Full { source }
+        let source = Arc::new(error);
+        if severity == Severity::Full { SqliteError::Full { source } } else { SqliteError::Refused { source } }
     }
 
     fn send(&mut self, answers: Vec<(u64, Answer)>, is_alone: bool) {
