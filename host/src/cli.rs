@@ -1,10 +1,15 @@
 //! The command line: its words, its help, and where the log goes.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use saggar::api::{BadToken, Role, Token};
 use saggar::{Allocator, Durability, StoreChoice};
+
+/// The one tenant of a host that serves an app.
+const TENANT: &str = "default";
 
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
@@ -28,7 +33,7 @@ pub(crate) enum Command {
     Check(Check),
     /// Adds a job, shows its progress, prints its response as JSON, and ends by its result
     Run(Run),
-    /// Loads an app and works on its jobs until SIGTERM or Ctrl-C, then lets what runs end
+    /// Loads an app, works on its jobs and answers over HTTP until SIGTERM or Ctrl-C, then lets what runs end
     Serve(Serve),
     /// Copies an app's jobs to a file, also while a host works on them; the copy can be served
     Backup(Backup),
@@ -87,6 +92,15 @@ pub(crate) struct Serve {
     /// The app: a directory with `tasks/` and `plugins/`
     pub(crate) app: PathBuf,
 
+    /// Where the HTTP service listens; with port 0, at any port that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7717", env = "SAGGAR_LISTEN")]
+    pub(crate) listen: SocketAddr,
+
+    /// Who may use the HTTP service: a role (admin, write, read) and the SHA-256 of a token; can stand more than once. Without
+    /// any, whoever reaches 127.0.0.1 may do everything
+    #[arg(long = "token", value_name = "ROLE:SHA256", env = "SAGGAR_TOKENS", value_delimiter = ',', value_parser = token)]
+    pub(crate) tokens: Vec<Token>,
+
     /// How long running jobs may go on after SIGTERM or Ctrl-C; then they are stopped and put back
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, env = "SAGGAR_DRAIN")]
     pub(crate) drain: Duration,
@@ -142,6 +156,13 @@ impl Serve {
     pub(crate) fn store(&self) -> StoreChoice {
         self.durability.of(&self.store)
     }
+}
+
+/// `ROLE:SHA256`.
+fn token(text: &str) -> Result<Token, BadToken> {
+    let (role, sha256) = text.split_once(':').ok_or(BadToken::Role)?;
+    let role: Role = role.parse()?;
+    Token::new(role.name(), TENANT, role, sha256)
 }
 
 impl DurabilityArgs {

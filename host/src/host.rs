@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use saggar_job::{Clock, JobId, JobKey, SystemClock, TaskKey};
 use saggar_queue::{
-    Added, AttemptRecord, Counts, Events, ListQuery, LogLine, NewJob, Page, Queue, Rates, SqliteError, StoreError,
+    Added, AttemptRecord, Counts, EventFilter, EventId, Events, Followed, ListQuery, LogLine, NewJob, Page, Queue,
+    Rates, SqliteError, StoreError,
 };
 use saggar_sandbox::{Allocator, Engine, EngineOptions, PoolUsage};
 use saggar_worker::{AddError, LookupError, Worker};
@@ -33,6 +34,7 @@ pub struct HostBuilder {
     allocator: Allocator,
     cache_dir: Option<PathBuf>,
     store: StoreChoice,
+    keep_events: usize,
     env: Lookup,
 }
 
@@ -41,7 +43,7 @@ pub struct HostBuilder {
 pub struct Host {
     engine: Engine,
     queue: Queue,
-    worker: Worker,
+    pub(crate) worker: Worker,
     store: OpenStore,
     app_dir: PathBuf,
     env: Lookup,
@@ -65,6 +67,12 @@ impl HostBuilder {
     #[must_use]
     pub fn store(self, store: StoreChoice) -> Self {
         Self { store, ..self }
+    }
+
+    /// How many of the last events are kept for those who come back ([`Host::follow`]); none unless said.
+    #[must_use]
+    pub fn keep_events(self, keep_events: usize) -> Self {
+        Self { keep_events, ..self }
     }
 
     /// Where the values of `$ENV.NAME` come from; there are none unless said.
@@ -106,6 +114,9 @@ impl HostBuilder {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = self.store.open(&self.app_dir).await?;
         let queue = Queue::new(store.for_queue(), clock.clone());
+        if self.keep_events > 0 {
+            queue.keep_events(self.keep_events);
+        }
         let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock);
         let host = Host {
             engine,
@@ -129,6 +140,7 @@ impl Host {
             allocator: Allocator::Pooling,
             cache_dir: None,
             store: StoreChoice::Memory,
+            keep_events: 0,
             env: Arc::new(|_| None),
         }
     }
@@ -218,6 +230,12 @@ impl Host {
     /// What happens to jobs from now on.
     pub fn events(&self) -> Events {
         self.queue.subscribe(TaskKey::DEFAULT_TENANT)
+    }
+
+    /// Follows what happens to jobs: from now on, or after an event that was heard, as long as it is kept
+    /// ([`HostBuilder::keep_events`]).
+    pub fn follow(&self, filter: EventFilter, after: Option<EventId>) -> Followed {
+        self.queue.follow(filter, after)
     }
 
     /// How many jobs of a task stand where; none if there is no such task.

@@ -17,18 +17,21 @@ mod app;
 mod host;
 mod job_view;
 mod plugins;
+mod service;
 mod store;
 
 pub use app::{App, StartError};
 pub use host::{Host, HostBuilder};
 pub use job_view::JobView;
+pub use saggar_api as api;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
 pub use saggar_job::{Backoff, JobId, JobKey, Problem, Reason, Reference, Role, Status, Timestamp};
 pub use saggar_queue::{
-    Added, AttemptRecord, ChangeError, Cost, Counts, Cursor, Durability, Events, JobEvent, JobEventKind, ListOrder,
-    ListQuery, ListedJob, LogLevel, LogLine, LogSource, Missed, NewJob, Page, Progress, Rates, SqliteError, StoreError,
-    UniqueBy, fingerprint,
+    Added, AttemptRecord, ChangeError, Cost, Counts, Cursor, Durability, EventFilter, EventId, Events, Followed, Gap,
+    JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLevel, LogLine, LogSource, Missed, NewJob,
+    Page, Progress, Rates, SqliteError, StoreError, UniqueBy, fingerprint,
 };
 pub use saggar_sandbox::{Allocator, Plugin, PoolUsage};
 pub use saggar_worker::{AddError, LookupError};
+pub use service::service;
 pub use store::{StoreChoice, UnknownStore, backup};

@@ -6,8 +6,10 @@ pub mod crafted;
 pub mod guests;
 
 pub mod app;
+pub mod client;
 pub mod host;
 pub mod memory;
 pub mod patience;
 pub mod program;
+pub mod server;
 pub mod small_disk;

@@ -55,6 +55,8 @@ pub fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running 
 pub fn command() -> Command {
     let mut command = Command::new(&*BINARY);
     command.stdin(Stdio::null()).env("NO_COLOR", "1").env("COLUMNS", "100").env_remove("RUST_LOG");
+    // Tests run side by side, each service at a port of its own.
+    command.env("SAGGAR_LISTEN", "127.0.0.1:0");
     // The compiled guests are kept between tests, and away from the user's own.
     command.env("XDG_CACHE_HOME", Path::new(guests::TARGET_DIR).join("cache"));
     command

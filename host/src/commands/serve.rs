@@ -1,12 +1,20 @@
-//! `saggar serve`: works until a signal, drains, and says what it had to stop.
+//! `saggar serve`: works and answers over HTTP until a signal, drains, and says what it had to stop.
 
 use std::time::Duration;
 
+use saggar::api::{Bound, Limits, Listener, Readiness, Tokens};
 use saggar::{Host, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{FAILURE, show};
 use crate::cli::Serve;
+
+/// How many of the last events are kept for those who follow them and come back: some 10 MB, or 80 MB if all are of
+/// progress with the longest messages.
+const KEPT_EVENTS: usize = 65_536;
+
+/// How long requests that are at work may take when the host has stopped.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// The two signals that end a service.
 struct Signals {
@@ -17,7 +25,11 @@ struct Signals {
 pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
     // Before anything is running, so that no signal goes by unheard.
     let mut signals = Signals::listen()?;
-    let host = match args.engine.builder(args.app.clone()).store(args.store()).build().await {
+    let (tokens, readiness) = (Tokens::new(args.tokens.clone()), Readiness::default());
+    // Before the app is loaded, which takes longer and is for nothing if the address is taken.
+    let bound = Bound::new(args.listen, &tokens).await?;
+    let builder = args.engine.builder(args.app.clone()).store(args.store()).keep_events(KEPT_EVENTS);
+    let host = match builder.build().await {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
             show::problems(&problems);
@@ -26,22 +38,32 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
         Err(error) => return Err(error.into()),
     };
     show::problems(&host.app().problems);
+    let listener = bound.listen(saggar::service(&host, tokens, readiness.clone()), Limits::default());
     tracing::info!(app = %args.app.display(), tasks = host.app().tasks.len(), "working; SIGTERM or Ctrl-C drains");
+    tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
     let name = tokio::select! {
         name = signals.next() => name,
         error = host.store_failed() => {
+            readiness.store_failed();
             // What runs cannot be kept any more; going on would promise what nobody can hold.
             host.shutdown(Duration::ZERO).await;
+            listener.stop(Duration::ZERO).await;
             return Err(anyhow::Error::new(error).context("the job store has failed; the host stops"));
         }
     };
+    readiness.drain();
     tracing::info!(signal = name, drain_s = args.drain.as_secs_f64(), "draining; a second signal stops at once");
-    drain(&host, args.drain, &mut signals).await;
+    drain(&host, &listener, args.drain, &mut signals).await;
     Ok(0)
 }
 
-async fn drain(host: &Host, time: Duration, signals: &mut Signals) {
-    let mut shutdown = std::pin::pin!(host.shutdown(time));
+/// Lets what runs end, and answers meanwhile: who waits for a job is to hear of its end.
+async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut Signals) {
+    let mut shutdown = std::pin::pin!(async {
+        let put_back = host.shutdown(time).await;
+        listener.stop(LAST_ANSWERS).await;
+        put_back
+    });
     let put_back = tokio::select! {
         put_back = &mut shutdown => put_back,
         name = signals.next() => {

@@ -55,6 +55,9 @@ pub enum LookupError {
         /// What was asked for.
         id: JobId,
     },
+    /// The host has stopped, and looks nothing up any more.
+    #[error("the host has stopped; ask again when it is back")]
+    Stopping,
     /// The job does not allow the change.
     #[error(transparent)]
     Change(#[from] ChangeError),
@@ -69,6 +72,7 @@ impl LookupError {
         match self {
             Self::UnknownTask { .. } => "unknown-task",
             Self::UnknownJob { .. } => "unknown-job",
+            Self::Stopping => "stopping",
             Self::Change(error) => error.code(),
             Self::Store(error) => error.code(),
         }
@@ -260,7 +264,8 @@ impl Inner {
     ) -> Result<Vec<Added>, AddError> {
         let station = self.station(task).map_err(|error| match error {
             LookupError::UnknownTask { task, nearest } => AddError::UnknownTask { task, nearest },
-            _ => unreachable!("looking up a station fails in one way only"),
+            LookupError::Stopping => AddError::Stopping,
+            _ => unreachable!("looking up a station fails in two ways only"),
         })?;
         // Boxed, for `next` may add jobs whose `next` may add jobs.
         Box::pin(add::add(self, &station, jobs, depth)).await
@@ -277,7 +282,10 @@ impl Inner {
     fn station(&self, task: &str) -> Result<Arc<Station>, LookupError> {
         let stations = self.stations.load();
         let found = stations.get(task).or_else(|| stations.get(&task.to_lowercase()));
-        found.cloned().ok_or_else(|| unknown(task, &stations))
+        found.cloned().ok_or_else(|| match stations.is_empty() && self.stop.is_cancelled() {
+            true => LookupError::Stopping,
+            false => unknown(task, &stations),
+        })
     }
 }
 

@@ -1,0 +1,137 @@
+//! The host behind the HTTP service: what the routes ask for, answered by the worker, and every error with its code.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saggar_api::{Code, Jobs, KnownJob, KnownTask, Readiness, Refusal, Service, Tokens};
+use saggar_definition::Task;
+use saggar_job::{JobId, TaskKey};
+use saggar_queue::{Added, History, Job, ListQuery, NewJob, Page, StoreError};
+use saggar_worker::{AddError, LookupError};
+
+use crate::host::Host;
+
+/// The HTTP service of `host`, for a [`Listener`](saggar_api::Listener). `readiness` is what `/readyz` says; whoever stops
+/// the host changes it.
+pub fn service(host: &Host, tokens: Tokens, readiness: Readiness) -> Service {
+    Service::new(Arc::new(HostJobs(host.clone())), tokens, readiness)
+}
+
+/// The jobs of the host's one tenant.
+struct HostJobs(Host);
+
+impl HostJobs {
+    fn known(&self, task: &str, job: Job) -> Result<KnownJob, Refusal> {
+        let queue = self.0.worker.queue(task).map_err(lookup_refused)?;
+        let max_attempts = queue.rules().retry.max_attempts();
+        Ok(KnownJob { task: queue.key().task.to_string(), max_attempts, job })
+    }
+
+    fn known_task(&self, task: Arc<Task>) -> Result<KnownTask, Refusal> {
+        let queue = self.0.worker.queue(task.id.folded()).map_err(lookup_refused)?;
+        Ok(KnownTask { counts: queue.counts(), rates: queue.rates(), task })
+    }
+}
+
+#[async_trait]
+impl Jobs for HostJobs {
+    async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {
+        self.0.worker.add_many(task, jobs).await.map_err(add_refused)
+    }
+
+    async fn get(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal> {
+        let job = self.0.worker.get(task, id).await.map_err(lookup_refused)?;
+        self.known(task, job)
+    }
+
+    async fn wait(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal> {
+        let job = self.0.worker.wait(task, id).await.map_err(lookup_refused)?;
+        self.known(task, job)
+    }
+
+    async fn cancel(&self, task: &str, id: JobId) -> Result<(), Refusal> {
+        self.0.worker.cancel(task, id).await.map_err(lookup_refused)
+    }
+
+    async fn retry(&self, task: &str, id: JobId) -> Result<(), Refusal> {
+        self.0.worker.retry(task, id).await.map_err(lookup_refused)
+    }
+
+    async fn delete(&self, task: &str, id: JobId) -> Result<(), Refusal> {
+        self.0.worker.delete(task, id).await.map_err(lookup_refused)
+    }
+
+    async fn history(&self, task: &str, id: JobId) -> Result<History, Refusal> {
+        self.0.worker.history(task, id).await.map_err(lookup_refused)
+    }
+
+    async fn list(&self, mut query: ListQuery) -> Result<Page, Refusal> {
+        query.tenant = TaskKey::DEFAULT_TENANT.into();
+        if let Some(task) = &query.task {
+            let queue = self.0.worker.queue(task).map_err(lookup_refused)?;
+            query.task = Some(queue.key().task.clone());
+        }
+        self.0.worker.list(&query).await.map_err(|error| lookup_refused(error.into()))
+    }
+
+    async fn pause(&self, task: &str) -> Result<(), Refusal> {
+        self.0.worker.pause(task).await.map_err(lookup_refused)
+    }
+
+    async fn resume(&self, task: &str) -> Result<(), Refusal> {
+        self.0.worker.resume(task).await.map_err(lookup_refused)
+    }
+
+    fn tasks(&self) -> Vec<KnownTask> {
+        // One that a reload has just closed is known no more.
+        self.0.app().tasks.iter().filter_map(|task| self.known_task(task.clone()).ok()).collect()
+    }
+
+    fn task(&self, task: &str) -> Result<KnownTask, Refusal> {
+        let queue = self.0.worker.queue(task).map_err(lookup_refused)?;
+        let app = self.0.app();
+        let known = app.tasks.iter().find(|known| *known.id.folded() == *queue.key().task);
+        let known = known.ok_or_else(|| Refusal::new(Code::UnknownTask, format!("there is no task `{task}`")))?;
+        self.known_task(known.clone())
+    }
+}
+
+fn add_refused(error: AddError) -> Refusal {
+    if let AddError::Queue(saggar_queue::AddError::Store(error)) = &error {
+        tell_of_failure(error);
+    }
+    refusal(error.code(), error.to_string())
+}
+
+fn lookup_refused(error: LookupError) -> Refusal {
+    match &error {
+        LookupError::Store(error) | LookupError::Change(saggar_queue::ChangeError::Store(error)) => {
+            tell_of_failure(error);
+        }
+        _ => {}
+    }
+    refusal(error.code(), error.to_string())
+}
+
+/// What made the store fail is for the operator, not for the client.
+fn tell_of_failure(error: &StoreError) {
+    if let StoreError::Failed(source) = error {
+        let mut causes = source.to_string();
+        let mut next = source.source();
+        while let Some(cause) = next {
+            causes.push_str(": ");
+            causes.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        tracing::error!(error = causes, "the job store failed a request");
+    }
+}
+
+/// The worker's codes are among those of the service.
+fn refusal(code: &str, detail: String) -> Refusal {
+    let code = Code::from_name(code).unwrap_or_else(|| {
+        tracing::error!(code, "is no code of the HTTP service");
+        Code::Internal
+    });
+    Refusal::new(code, detail)
+}

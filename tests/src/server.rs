@@ -1,0 +1,146 @@
+//! The real binary as a service: `saggar serve` on a port of its own, and its log.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use crate::app::App;
+use crate::patience::PATIENCE;
+use crate::program::command;
+
+/// A service that runs until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Log>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What it has said so far.
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<(Vec<String>, bool)>,
+    changed: Condvar,
+}
+
+impl Server {
+    /// Serves the app, with these arguments beside it.
+    pub fn start(app: &App, arguments: &[&str]) -> Self {
+        Self::start_as(app, |command| command.args(arguments))
+    }
+
+    /// Serves the app with a command that `with` has changed.
+    pub fn start_as(app: &App, with: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        let mut serve = command();
+        serve.arg("serve").arg(app.path()).env("RUST_LOG", "info");
+        let child = with(&mut serve).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the binary starts");
+        let err = child.stderr.take().expect("a pipe was asked for");
+        let log = Arc::new(Log::default());
+        let reader = std::thread::spawn({
+            let log = log.clone();
+            move || log.read(BufReader::new(err))
+        });
+        let said = log.until("url=http://");
+        let address = said.rsplit_once("http://").expect("it was found").1;
+        let address = address.trim().parse().unwrap_or_else(|error| panic!("{said}: {error}"));
+        Self { child, address, log, reader: Some(reader) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of a path of it, such as `/healthz`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The lines of its log so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines.lock().expect("no test panicked with it").0.clone()
+    }
+
+    /// Waits until a line of its log contains `text`, and answers the line.
+    pub fn until_log(&self, text: &str) -> String {
+        self.log.until(text)
+    }
+
+    /// Sends it a signal, as `kill` does.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(status.expect("kill starts").success(), "the process is gone before its signal");
+    }
+
+    /// Waits until it has ended; answers its exit code (none if a signal ended it) and all that it said.
+    pub fn end(mut self) -> (Option<i32>, Vec<String>) {
+        let reader = self.reader.take().expect("it ends once");
+        self.log.until_end();
+        let status = self.child.wait().expect("a child can be waited for");
+        reader.join().expect("a log that can be read");
+        (status.code(), self.log())
+    }
+
+    /// Stops it as an operator does, which must end well; answers all that it said.
+    pub fn stop(self) -> Vec<String> {
+        self.signal("TERM");
+        let (code, log) = self.end();
+        assert_eq!(code, Some(0), "{log:#?}");
+        log
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended already is killed no more.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Log {
+    fn read(&self, pipe: impl BufRead) {
+        for line in pipe.lines() {
+            let line = line.unwrap_or_else(|error| format!("a line that cannot be read: {error}"));
+            self.lines.lock().expect("no test panicked with it").0.push(line);
+            self.changed.notify_all();
+        }
+        self.lines.lock().expect("no test panicked with it").1 = true;
+        self.changed.notify_all();
+    }
+
+    fn until(&self, text: &str) -> String {
+        let found = self.wait(|lines, ended| {
+            let found = lines.iter().find(|line| line.contains(text)).cloned();
+            assert!(found.is_some() || !ended, "the service ended without saying `{text}`: {lines:#?}");
+            found
+        });
+        found.unwrap_or_else(|| panic!("`{text}` was not said within {PATIENCE:?}: {:#?}", self.lines.lock()))
+    }
+
+    fn until_end(&self) {
+        let ended = self.wait(|_, ended| ended.then_some(()));
+        assert!(ended.is_some(), "the service did not end within {PATIENCE:?}: {:#?}", self.lines.lock());
+    }
+
+    fn wait<T>(&self, look: impl Fn(&[String], bool) -> Option<T>) -> Option<T> {
+        let mut lines = self.lines.lock().expect("no test panicked with it");
+        let gives_up = std::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look(&lines.0, lines.1) {
+                return Some(found);
+            }
+            let left = gives_up.checked_duration_since(std::time::Instant::now())?;
+            lines = self.changed.wait_timeout(lines, left).expect("no test panicked with it").0;
+        }
+    }
+}
