@@ -96,7 +96,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Ends an attempt and keeps its record ([`AttemptRecord::new`](crate::AttemptRecord::new),
     /// [`Attempts`](crate::Attempts)); an attempt that is lost leaves the line [`LogLine::lost`] in the job's log. If the
     /// job ended with it and `rules` name a handler for that end, leaves a notice of it. With `claim_next`, begins an attempt
-    /// of the first job of the line in the same step, as [`claim`](Self::claim) does.
+    /// of the first job of the line in the same step, as [`claim`](Self::claim) does. With [`Finish::shows`], shows the job if
+    /// it ended with it.
     ///
     /// Calls `lasted` once the end has lasted. If there is a next attempt, this may answer before that, so that a slot does
     /// not stand still while the disk is waited for; else it answers after that. In one task, whatever is said to have lasted

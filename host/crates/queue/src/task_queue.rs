@@ -10,7 +10,7 @@ use crate::doorbell::Doorbell;
 use crate::event::Ring;
 use crate::hub::Hub;
 use crate::rates::{Counted, Tally};
-use crate::waiters::Waiters;
+use crate::waiters::{Waiter, Waiters};
 use crate::{
     AddError, Added, Counts, History, Job, JobEvent, JobEventKind, Left, ListedJob, LogLine, NewJob, NoticeNumber,
     Rates, Rules, StoreError, TaskStore, WaitError,
@@ -131,14 +131,26 @@ impl TaskQueue {
     /// Waits until a job has ended, and answers it. Cancel-safe.
     pub async fn wait(&self, id: JobId) -> Result<Job, WaitError> {
         let waiter = self.waiters.register(id);
+        tokio::select! {
+            biased;
+            // The end brings the job along, whatever a look at it would still take.
+            job = waiter.shown() => Ok(job),
+            job = self.look_until_ended(id, &waiter) => job,
+        }
+    }
+
+    async fn look_until_ended(&self, id: JobId, waiter: &Waiter<'_>) -> Result<Job, WaitError> {
         loop {
-            let mut ended = std::pin::pin!(waiter.ended().notified());
-            ended.as_mut().enable();
-            let job = self.get(id).await?.ok_or(WaitError::UnknownJob { id })?;
-            if job.life.state.is_ended() {
-                return Ok(job);
+            let mut woken = std::pin::pin!(waiter.woken());
+            woken.as_mut().enable();
+            // One that runs here is there, and has not ended.
+            if !self.roster.has(id) {
+                let job = self.get(id).await?.ok_or(WaitError::UnknownJob { id })?;
+                if job.life.state.is_ended() {
+                    return Ok(job);
+                }
             }
-            ended.await;
+            woken.await;
         }
     }
 
@@ -221,9 +233,9 @@ impl TaskQueue {
         self.events.push(JobEvent { key: JobKey { task: self.key.clone(), id }, kind }, at);
     }
 
-    /// To be called after a job has ended.
-    fn ended(&self, id: JobId) {
-        self.waiters.wake(id);
+    /// To be called after a job has ended, with what it is then if that is at hand.
+    fn ended(&self, id: JobId, job: Option<Arc<Job>>) {
+        self.waiters.wake(id, job);
         self.perhaps_quiet();
     }
 

@@ -93,7 +93,15 @@ async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
     let waiting = bench.add(NewJob::new("[]")).await;
     assert_refused(bench.end(id, stale.run, End::Outcome(success())).await, "finishing under an old fence");
     assert_refused(bench.end(id, stale.run, End::PutBack).await, "putting back under an old fence");
-    let finish = Finish { id, run: stale.run, end: End::Outcome(success()), progress: None, cost: None, chance: 0.5 };
+    let finish = Finish {
+        id,
+        run: stale.run,
+        end: End::Outcome(success()),
+        progress: None,
+        cost: None,
+        shows: false,
+        chance: 0.5,
+    };
     assert_refused(bench.finish_step(finish, true).await, "finishing and claiming");
     assert_eq!(bench.status(waiting).await, Status::Waiting, "a refused finish claims nothing");
     assert_eq!((bench.status(id).await, bench.get(id).await.life.run), (Status::Running, job.run));
@@ -122,7 +130,8 @@ async fn the_last_progress_is_kept(places: &dyn Places) {
     let job = bench.claim().await;
     let progress = Progress { current: 2, total: u64::MAX, message: "half".to_owned() };
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id, run: job.run, end, progress: Some(progress.clone()), cost: None, chance: 0.5 };
+    let finish =
+        Finish { id, run: job.run, end, progress: Some(progress.clone()), cost: None, shows: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     assert_eq!(bench.get(id).await.progress, progress);
     bench.finish(&bench.claim().await, success()).await;
@@ -133,8 +142,15 @@ async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
     let bench = Bench::new(places, retries(1, 0)).await;
     let ids = bench.add_some(3).await;
     let first = bench.claim().await;
-    let finish =
-        |id, run, outcome| Finish { id, run, end: End::Outcome(outcome), progress: None, cost: None, chance: 0.5 };
+    let finish = |id, run, outcome| Finish {
+        id,
+        run,
+        end: End::Outcome(outcome),
+        progress: None,
+        cost: None,
+        shows: true,
+        chance: 0.5,
+    };
     let next = |finish| bench.finish_step(finish, true);
     let finished = works(next(finish(first.id, first.run, success())).await);
     let second = some(finished.next, "a ready job");
@@ -170,7 +186,7 @@ async fn every_attempt_leaves_a_record(places: &dyn Places) {
         assert_eq!(bench.history(id).await.attempts, expected, "an attempt that runs has no record yet");
         bench.later(5);
         let cost = (number != 2).then(cost);
-        let finish = Finish { id, run: job.run, end, progress: None, cost: cost.clone(), chance: 0.5 };
+        let finish = Finish { id, run: job.run, end, progress: None, cost: cost.clone(), shows: false, chance: 0.5 };
         works(bench.finish_step(finish, true).await);
         let problem = problem.map(|problem| Box::new(problem.clone()));
         let (run, ended_at) = (job.run, bench.now);

@@ -104,7 +104,7 @@ impl TaskStore for MemoryTask {
         lasted: Lasted,
     ) -> Result<Finished, StoreError> {
         let finished = self.0.lock().finish(finish, claim_next, rules, now)?;
-        lasted(finished.ended);
+        lasted(finished.ended.clone());
         Ok(finished)
     }
 

@@ -89,7 +89,8 @@ impl TaskQueue {
         let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.hub().chance() };
         let put_back = end == End::PutBack;
         let (progress, cost) = (claim.running().close(), claim.take_cost());
-        let finish = Finish { id: claim.id(), run: claim.run(), end, progress, cost, chance };
+        let (id, shows) = (claim.id(), self.waiters.has(claim.id()));
+        let finish = Finish { id, run: claim.run(), end, progress, cost, shows, chance };
         let (now, task, running) = (self.hub().now(), Arc::clone(self), Arc::clone(claim.running()));
         let lasted = Arc::new(move |ended| {
             task.roster.leave(&running);
@@ -120,10 +121,10 @@ impl TaskQueue {
             self.tally.count(counted, 1, now);
         }
         if self.tells() {
-            self.tell(id, kind_of(ended, put_back), now);
+            self.tell(id, kind_of(&ended, put_back), now);
         }
         if matches!(ended.status, Status::Success | Status::Failure) {
-            self.ended(id);
+            self.ended(id, ended.job);
         } else if self.is_closed() {
             self.perhaps_quiet();
         }
@@ -157,7 +158,8 @@ impl TaskQueue {
         while let Some(attempt) = self.abandoned_attempts.look() {
             let AbandonedAttempt { id, run, progress } = attempt.clone();
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress, cost: None, chance: self.hub().chance() };
+            let finish =
+                Finish { id, run, end, progress, cost: None, shows: self.waiters.has(id), chance: self.hub().chance() };
             let (now, task) = (self.hub().now(), Arc::clone(self));
             let lasted = Arc::new(move |ended| task.after_finish(id, false, ended, now));
             match self.store.finish(finish, false, &self.rules.load_full(), now, lasted).await {
@@ -185,7 +187,7 @@ fn counted(status: Status, put_back: bool) -> Option<Counted> {
     }
 }
 
-fn kind_of(ended: Ended, put_back: bool) -> JobEventKind {
+fn kind_of(ended: &Ended, put_back: bool) -> JobEventKind {
     match (ended.status, ended.run_at) {
         (Status::Success, _) => JobEventKind::Succeeded,
         (Status::Failure, _) => JobEventKind::Failed { reason: ended.reason.unwrap_or(Reason::Failed) },

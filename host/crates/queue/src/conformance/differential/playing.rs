@@ -133,6 +133,7 @@ impl History {
             end: self.any_end(),
             progress: self.chance.bool().then_some(progress),
             cost: self.chance.bool().then_some(cost),
+            shows: self.chance.bool(),
             chance: self.chance.f64(),
         };
         let (rules, now, next) = (&self.rules[task], self.now, self.chance.bool());

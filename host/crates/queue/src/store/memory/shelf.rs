@@ -4,6 +4,7 @@
 //! Adding, claiming and finishing stand here; `changing`, `telling` and `looking` have the other steps.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
@@ -61,7 +62,7 @@ impl Shelf {
         });
         for (id, run) in left_running {
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress: None, cost: None, chance: NO_CHANCE };
+            let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
             let _ = self.finish(finish, false, rules, now);
         }
@@ -205,7 +206,7 @@ impl Shelf {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        let Finish { id, run, end, progress, cost, chance } = finish;
+        let Finish { id, run, end, progress, cost, shows, chance } = finish;
         let gone = StoreError::Refused { id, refusal: Refusal::Ended };
         let record = self.records.get_mut(&id).ok_or(gone)?;
         let kept = AttemptRecord::new(&record.life, &end, cost, now);
@@ -236,8 +237,10 @@ impl Shelf {
             State::Success { .. } | State::Running { .. } => {}
         }
         let noticed = self.ends.keep(id, record, &mut self.names, rules);
+        let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.job(id)));
+        let ended = Ended { status, run_at, reason, noticed, job };
         let next = if claim_next { self.claim_first(now)? } else { None };
-        Ok(Finished { ended: Ended { status, run_at, reason, noticed }, next, left: self.left() })
+        Ok(Finished { ended, next, left: self.left() })
     }
 
     /// What waits in the line for claimers.

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 const STEP: u64 = 1024 * 1024;
 /// When there are fewer than this many, more are made: what a batch under load writes, or several that come alone.
 const LOW: u64 = STEP / 2;
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The head of the WAL and of each frame, in bytes.
 const HEAD: u64 = 32;

@@ -103,7 +103,7 @@ impl Writer {
         };
         self.ask_in_parts(step, move |reply, outcome| {
             let Ok(Ok(finished)) = &outcome else { return Answers::lasting(whole(reply, outcome)) };
-            let (ended, is_ahead) = (finished.ended, finished.next.is_some());
+            let (ended, is_ahead) = (finished.ended.clone(), finished.next.is_some());
             let answer = whole(reply, outcome);
             let tell = move |fate: &Result<(), SqliteError>| {
                 if fate.is_ok() {

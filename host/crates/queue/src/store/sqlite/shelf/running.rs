@@ -25,7 +25,7 @@ impl Desk<'_> {
             let (id, run) = (record.id, orphan.run);
             self.shelf.resume(orphan, record);
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress: None, cost: None, chance: super::NO_CHANCE };
+            let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: super::NO_CHANCE };
             // What runs can be finished under its own fence.
             let _ = self.finish(finish, false, rules, now)?;
         }
@@ -105,7 +105,7 @@ impl Desk<'_> {
         rules: &Rules,
         now: Timestamp,
     ) -> Stepped<Finished, StoreError> {
-        let Finish { id, run, end, progress, cost, chance } = finish;
+        let Finish { id, run, end, progress, cost, shows, chance } = finish;
         let Some(attempt) = self.shelf.running.get(&id) else {
             return Ok(Err(refused(id, self.why_not_running(id)?)));
         };
@@ -152,8 +152,10 @@ impl Desk<'_> {
         }
         let noticed = self.keep_ended(&mut record, rules)?;
         self.ledger.must_last();
+        let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.into_job()));
+        let ended = Ended { status, run_at, reason, noticed, job };
         let next = if claim_next { self.claim_first(now)? } else { None };
-        Ok(Ok(Finished { ended: Ended { status, run_at, reason, noticed }, next, left: self.left()? }))
+        Ok(Ok(Finished { ended, next, left: self.left()? }))
     }
 
     fn why_not_running(&self, id: JobId) -> rusqlite::Result<Refusal> {
@@ -172,7 +174,15 @@ impl Desk<'_> {
         if matches!(record.life.state, State::Running { cancelling: true, .. }) {
             // Somebody cancelled it meanwhile, so it has to end.
             self.shelf.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
-            let finish = Finish { id, run, end: End::PutBack, progress: None, cost: None, chance: super::NO_CHANCE };
+            let finish = Finish {
+                id,
+                run,
+                end: End::PutBack,
+                progress: None,
+                cost: None,
+                shows: false,
+                chance: super::NO_CHANCE,
+            };
             let rules = Arc::clone(&self.shelf.rules);
             let _ = self.finish(finish, false, &rules, now)?;
             return Ok(());
