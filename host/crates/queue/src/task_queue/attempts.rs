@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, Outcome, Reason, Status, Timestamp};
 
-use super::{AbandonedAttempt, TaskQueue};
+use super::{AbandonedAttempt, Handed, TaskQueue, Unanswered};
 use crate::rates::Counted;
-use crate::{Claim, ClaimedJob, End, Ended, Finish, JobEventKind, Running, StoreError};
+use crate::{Claim, ClaimedJob, End, Ended, Finish, JobEventKind, Left, Running, StoreError};
 
 /// Stands for a random number where it decides nothing, because there is no retry.
 const NO_CHANCE: f64 = 0.5;
@@ -25,14 +25,29 @@ impl TaskQueue {
             ring.as_mut().enable();
             self.pick_up_attempts().await?;
             let now = self.hub().now();
-            let mut claimed = self.store.claim(1, now).await?;
-            // From here to the claim's making nothing waits, so there is no moment to drop it unmade.
-            if let Some(job) = claimed.jobs.pop() {
-                drop(attendant);
-                self.slots.ring_for(claimed.left);
+            let mut left = Left::Nothing;
+            // If nothing waits for whatever, there is no need to look at the line: whoever adds something later rings.
+            if self.hands.must_look() || self.store.counts().waiting > 0 {
+                let unanswered = Unanswered::step(self);
+                let mut claimed = self.store.claim(1, now).await?;
+                unanswered.answered();
+                left = claimed.left;
+                // From here to the claim's making nothing waits, so there is no moment to drop it unmade.
+                if let Some(job) = claimed.jobs.pop() {
+                    drop(attendant);
+                    self.slots.ring_for(left);
+                    return Ok(self.begin(job, now));
+                }
+            }
+            let mut hand = self.hands.hold_out();
+            let handed = tokio::select! {
+                biased;
+                handed = hand.filled() => handed,
+                () = attendant.sleep(ring, left, now) => hand.draw_back(),
+            };
+            if let Some((job, now)) = handed.and_then(Handed::take) {
                 return Ok(self.begin(job, now));
             }
-            attendant.sleep(ring, claimed.left, now).await;
         }
     }
 

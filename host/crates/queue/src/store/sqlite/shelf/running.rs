@@ -47,17 +47,20 @@ impl Desk<'_> {
             return Ok(None);
         }
         self.promote(now)?;
-        let record = match self.shelf.line.pop(self.db, self.ledger.seq)? {
+        let (record, ready_at) = match self.shelf.line.pop(self.db, self.ledger.seq)? {
             None => return Ok(None),
-            Some(Next::Plain(record)) => *record,
-            Some(Next::Entry { job, since }) => {
+            Some(Next::Plain(record)) => {
+                let ready_at = record.added_at;
+                (*record, ready_at)
+            }
+            Some(Next::Entry { job, ready_at, since }) => {
                 let record = Record::find(self.db, job)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
                 self.unlist(&record, Status::Waiting)?;
-                Record { since, ..record }
+                (Record { since, ..record }, ready_at)
             }
         };
         self.ledger.wait_for(record.since);
-        Ok(Some(self.begin(record, now)))
+        Ok(Some(self.begin(record, ready_at, now)))
     }
 
     fn promote(&mut self, now: Timestamp) -> rusqlite::Result<()> {
@@ -75,13 +78,12 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn begin(&mut self, mut record: Record, now: Timestamp) -> ClaimedJob {
+    fn begin(&mut self, mut record: Record, ready_at: Timestamp, now: Timestamp) -> ClaimedJob {
         let (run_at, problem) = match &mut record.life.state {
             State::Waiting { run_at, problem, .. } => (*run_at, problem.take()),
             _ => (now, None),
         };
         let place = if let Spot::Line(place) = record.spot { place } else { record.job.number() };
-        let ready_at = if record.spot == Spot::Plain { record.added_at } else { run_at };
         // It was due when it took its place; the clock may have gone back since. A job in the line can be claimed.
         let now = now.max(run_at);
         if let Ok(life) = step(&record.life, Step::Claim, now) {
