@@ -150,10 +150,11 @@ fn serve_backlog(app: &App) {
     let began = Instant::now();
     let serve = program::start(["serve".as_ref(), app.path().as_os_str()]);
     serve.wait_until_it_catches_ctrl_c();
-    let database = app.path().join(".saggar/saggar.db-wal");
-    let size = || std::fs::metadata(&database).map_or(0, |file| file.len());
-    let before = size();
-    while size() == before && began.elapsed() < Duration::from_secs(60) {
+    // In the head of SQLite's index of the WAL, the number that changes with every commit.
+    let index = app.path().join(".saggar/saggar.db-shm");
+    let commit = || std::fs::read(&index).ok().and_then(|index| index.get(8..12).map(<[u8]>::to_vec));
+    let before = commit();
+    while commit() == before && began.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(1));
     }
     println!("1 M waiting: `saggar serve` works after {:?}", began.elapsed());

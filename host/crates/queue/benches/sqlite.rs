@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use saggar_job::{Clock, JobId, Outcome, Status, SystemClock, TaskKey, Timestamp};
 use saggar_queue::{
-    ClaimedJob, Durability, End, Finish, ListQuery, NewJob, Retention, Rules, SqliteOptions, SqliteStore, Store,
+    ClaimedJob, Durability, End, Finish, ListQuery, NewJob, Queue, Retention, Rules, SqliteOptions, SqliteStore, Store,
     TaskStore,
 };
 
@@ -44,8 +44,8 @@ fn main() {
     }
     let fsync = fsync(&path("fsync"));
     if wants("--alone") {
-        let store = open(&path("alone.db"), Durability::Full);
-        println!("disk: {fsync:?}; one job alone {:?}", runtime.block_on(alone(&store)));
+        println!("disk: {fsync:?}");
+        runtime.block_on(both_alone(&path("alone.db"), fsync));
         return;
     }
     println!("disk: one fsync of 4 KiB takes {fsync:?} (p50)");
@@ -59,12 +59,7 @@ fn main() {
     let store = Arc::new(open(&path("normal.db"), Durability::Normal));
     let rate = runtime.block_on(load(&store, 512, Duration::from_secs(3)));
     println!("store: {rate:>9.0} jobs/s  512 in flight, durability normal");
-    let store = open(&path("alone.db"), Durability::Full);
-    let alone = runtime.block_on(alone(&store));
-    println!(
-        "one job alone, add to finished: {alone:?} (p50), {:.2} fsyncs",
-        alone.as_secs_f64() / fsync.as_secs_f64()
-    );
+    runtime.block_on(both_alone(&path("alone.db"), fsync));
     if wants("--backlog") {
         runtime.block_on(backlog(&path("backlog.db")));
     }
@@ -85,7 +80,7 @@ fn open(path: &Path, durability: Durability) -> SqliteStore {
 
 fn finish(job: &ClaimedJob) -> Finish {
     let end = End::Outcome(Outcome::Success(RESPONSE.into()));
-    Finish { id: job.id, run: job.run, end, progress: None, cost: None, chance: 0.5 }
+    Finish { id: job.id, run: job.run, end, progress: None, cost: None, shows: false, chance: 0.5 }
 }
 
 /// Jobs per second: each of `in_flight` tasks adds a job and, in one step, finishes the one it has and claims the next; a
@@ -140,6 +135,42 @@ async fn warmed_up(done: &AtomicU64) -> u64 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     done.load(Ordering::Relaxed)
+}
+
+/// One job at a time: through the store, and through a queue in which a slot waits for it.
+async fn both_alone(path: &Path, fsync: Duration) {
+    let fsyncs = |time: Duration| time.as_secs_f64() / fsync.as_secs_f64();
+    let store = open(path, Durability::Full);
+    let time = alone(&store).await;
+    println!("one job alone, add to finished: {time:?} (p50), {:.2} fsyncs", fsyncs(time));
+    let time = queued_alone(store).await;
+    println!("one job alone with a slot waiting, add to SUCCESS: {time:?} (p50), {:.2} fsyncs", fsyncs(time));
+}
+
+async fn queued_alone(store: SqliteStore) -> Duration {
+    let queue = Queue::new(Arc::new(store), Arc::new(SystemClock));
+    let task = queue.open(TaskKey::new("default", "queued"), Rules::default()).await.unwrap();
+    let for_slot = Arc::clone(&task);
+    let mut slot = tokio::task::JoinSet::new();
+    slot.spawn(async move {
+        let mut next = None;
+        loop {
+            let claim = match next.take() {
+                Some(claim) => claim,
+                None => for_slot.claim().await.unwrap(),
+            };
+            (_, next) = for_slot.finish_and_claim(claim, Outcome::Success(RESPONSE.into())).await.unwrap();
+        }
+    });
+    let mut times = Vec::new();
+    for _ in 0..300 {
+        let start = Instant::now();
+        let id = task.add(NewJob::new(ARGS)).await.unwrap();
+        assert_eq!(task.wait(id).await.unwrap().status(), Status::Success);
+        times.push(start.elapsed());
+    }
+    slot.shutdown().await;
+    median(times)
 }
 
 async fn alone(store: &SqliteStore) -> Duration {

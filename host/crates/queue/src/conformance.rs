@@ -153,7 +153,7 @@ impl Bench {
     }
 
     async fn end(&self, id: JobId, run: Run, end: End) -> Result<Finished, StoreError> {
-        let finish = Finish { id, run, end, progress: None, cost: None, chance: 0.5 };
+        let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
         self.finish_step(finish, false).await
     }
 
@@ -217,7 +217,11 @@ async fn finish_and_last(
         // Nobody listens any more if the step was refused.
         let _ = tell.send(ended);
     });
+    let (id, shows) = (finish.id, finish.shows);
     let finished = task.finish(finish, claim_next, rules, now, lasted).await?;
-    assert_eq!(told.recv().await, Some(finished.ended), "what lasted is what was answered");
+    assert_eq!(told.recv().await.as_ref(), Some(&finished.ended), "what lasted is what was answered");
+    let has_ended = matches!(finished.ended.status, Status::Success | Status::Failure);
+    let seen = if shows && has_ended { works(task.get(id).await) } else { None };
+    assert_eq!(finished.ended.job.as_deref(), seen.as_ref(), "the job that is shown is the one that is kept");
     Ok(finished)
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
@@ -51,7 +51,7 @@ pub trait Store: Send + Sync + 'static {
 /// does not wait for others to gather them.
 ///
 /// Durability: in a store that outlives its process, a step has lasted (a power cut included) before it answers. A claim
-/// ([`claim`](Self::claim), and the one in [`finish`](Self::finish)) has to outlive the process only, as long as what it
+/// ([`claim`](Self::claim), and those in other steps) has to outlive the process only, as long as what it
 /// follows lasts with it or before it: after a power cut the attempt may never have been. That a notice was taken is not
 /// kept at all. With an error the step may have lasted or not; it never lasts in part. With [`StoreError::Full`] it was not
 /// done, and can be tried again.
@@ -67,7 +67,13 @@ pub trait Store: Send + Sync + 'static {
 /// `now` comes from the caller's clock, which may go back: a store compares it with kept moments and nothing more.
 #[async_trait]
 pub trait TaskStore: Send + Sync + 'static {
-    /// Adds all `jobs`, or none; answers for each, in order, which job it is now.
+    /// Adds all `jobs`, or none, as [`add_and_claim`](Self::add_and_claim) does.
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        Ok(self.add_and_claim(jobs, 0, rules, now).await?.0)
+    }
+
+    /// Adds all `jobs`, or none; answers for each, in order, which job it is now. Then, in the same step, begins attempts of
+    /// the first `most` jobs of the line, as [`claim`](Self::claim) does: none of them before the adding has lasted.
     ///
     /// A job with a [`key`](NewJob::key) that a kept job of the task was added with (however that one stands) is not added,
     /// but answered with that one; else, a job with a [`unique`](NewJob::unique) fingerprint that a waiting or running job
@@ -86,17 +92,29 @@ pub trait TaskStore: Send + Sync + 'static {
     /// In this order: [`AddError::QueueFull`] if some are new and afterwards more than `rules.size` jobs would wait; then
     /// for the first new job of which it is true [`AddError::InvalidId`], [`AddError::DuplicateId`] or
     /// [`AddError::IdsExhausted`].
-    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError>;
+    async fn add_and_claim(
+        &self,
+        jobs: Vec<NewJob>,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<(Vec<Added>, Claimed), AddError>;
 
     /// Begins an attempt of each of the first `most` jobs of the line, after delayed jobs that are due at `now` have
     /// taken their places there. Answers none if none is ready, or the task is paused. What was once due stays due when
     /// the clock goes back.
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
+    /// Takes back a claim that nobody got: before any step that is asked for after this call, the job stands in the line where
+    /// it stood, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends. Nothing
+    /// happens if the attempt is not the job's running one.
+    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp);
+
     /// Ends an attempt and keeps its record ([`AttemptRecord::new`](crate::AttemptRecord::new),
     /// [`Attempts`](crate::Attempts)); an attempt that is lost leaves the line [`LogLine::lost`] in the job's log. If the
     /// job ended with it and `rules` name a handler for that end, leaves a notice of it. With `claim_next`, begins an attempt
-    /// of the first job of the line in the same step, as [`claim`](Self::claim) does.
+    /// of the first job of the line in the same step, as [`claim`](Self::claim) does. With [`Finish::shows`], shows the job if
+    /// it ended with it.
     ///
     /// Calls `lasted` once the end has lasted. If there is a next attempt, this may answer before that, so that a slot does
     /// not stand still while the disk is waited for; else it answers after that. In one task, whatever is said to have lasted

@@ -10,7 +10,7 @@ use crate::doorbell::Doorbell;
 use crate::event::Ring;
 use crate::hub::Hub;
 use crate::rates::{Counted, Tally};
-use crate::waiters::Waiters;
+use crate::waiters::{Waiter, Waiters};
 use crate::{
     AddError, Added, Counts, History, Job, JobEvent, JobEventKind, Left, ListedJob, LogLine, NewJob, NoticeNumber,
     Rates, Rules, StoreError, TaskStore, WaitError,
@@ -19,10 +19,12 @@ use crate::{
 mod abandoned;
 mod attempts;
 mod changes;
+mod handing;
 mod notices;
 mod roster;
 
 use abandoned::{Abandoned, AbandonedAttempt};
+use handing::{Handed, Hands, Unanswered};
 use roster::Roster;
 
 /// The queue of one task. Shared by everybody who works on it; every method may be called by any number at once.
@@ -35,6 +37,8 @@ pub struct TaskQueue {
     events: Arc<Ring>,
     /// For those who wait for a job to run.
     slots: Doorbell,
+    /// Of those of them who have looked.
+    hands: Hands,
     /// For those who wait for a notice to tell.
     lanes: Doorbell,
     roster: Roster,
@@ -56,6 +60,7 @@ impl TaskQueue {
             hub,
             events,
             slots: Doorbell::new(),
+            hands: Hands::default(),
             lanes: Doorbell::new(),
             roster: Roster::default(),
             abandoned_attempts: Abandoned::default(),
@@ -84,7 +89,7 @@ impl TaskQueue {
     /// # Errors
     ///
     /// As [`TaskStore::add`]; then nothing was added.
-    pub async fn add(&self, job: NewJob) -> Result<JobId, AddError> {
+    pub async fn add(self: &Arc<Self>, job: NewJob) -> Result<JobId, AddError> {
         let added = self.add_many(vec![job]).await?;
         // A store answers one id for each job; 0 is no job's.
         Ok(added.first().map_or(JobId(0), |added| added.id))
@@ -97,21 +102,40 @@ impl TaskQueue {
     /// # Errors
     ///
     /// As [`TaskStore::add`]; then nothing was added.
-    pub async fn add_many(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
+    pub async fn add_many(self: &Arc<Self>, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         let rules = self.rules.load();
         let now = self.hub.now();
         let first_due = jobs.iter().map(|job| job.due_at(now)).min();
-        let added = self.store.add(jobs, &rules, now).await?;
-        if rules.add_handler {
-            self.lanes.ring();
-        } else if let Some(due_at) = first_due {
-            // Whoever is woken wakes the next one if there is more.
-            self.slots.ring_for(Left::due_at(due_at, now));
-        }
+        // A job that is held cannot be begun.
+        let mut hands = self.hands.take(if rules.add_handler { 0 } else { jobs.len() });
+        let asked = hands.len();
+        let unanswered = Unanswered::step(self);
+        let answer = self.store.add_and_claim(jobs, asked, &rules, now).await;
+        unanswered.answered();
+        let (added, claimed) = answer?;
         let new = added.iter().filter(|added| added.is_new);
         self.tally.count(Counted::Added, new.clone().count() as u64, now);
         if self.tells() {
             new.for_each(|added| self.tell(added.id, JobEventKind::Added, now));
+        }
+        for job in claimed.jobs {
+            let mut handed = Handed::new(self, job, now);
+            // A slot that has gone takes nothing; if all have, the claim goes back.
+            while let Some(hand) = hands.pop_front() {
+                match hand.send(handed) {
+                    Ok(()) => break,
+                    Err(back) => handed = back,
+                }
+            }
+        }
+        self.hands.give_back(hands);
+        // Whoever is woken wakes the next one if there is more.
+        if rules.add_handler {
+            self.lanes.ring();
+        } else if asked > 0 {
+            self.slots.ring_for(claimed.left);
+        } else if let Some(due_at) = first_due {
+            self.slots.ring_for(Left::due_at(due_at, now));
         }
         Ok(added)
     }
@@ -131,14 +155,26 @@ impl TaskQueue {
     /// Waits until a job has ended, and answers it. Cancel-safe.
     pub async fn wait(&self, id: JobId) -> Result<Job, WaitError> {
         let waiter = self.waiters.register(id);
+        tokio::select! {
+            biased;
+            // The end brings the job along, whatever a look at it would still take.
+            job = waiter.shown() => Ok(job),
+            job = self.look_until_ended(id, &waiter) => job,
+        }
+    }
+
+    async fn look_until_ended(&self, id: JobId, waiter: &Waiter<'_>) -> Result<Job, WaitError> {
         loop {
-            let mut ended = std::pin::pin!(waiter.ended().notified());
-            ended.as_mut().enable();
-            let job = self.get(id).await?.ok_or(WaitError::UnknownJob { id })?;
-            if job.life.state.is_ended() {
-                return Ok(job);
+            let mut woken = std::pin::pin!(waiter.woken());
+            woken.as_mut().enable();
+            // One that runs here is there, and has not ended.
+            if !self.roster.has(id) {
+                let job = self.get(id).await?.ok_or(WaitError::UnknownJob { id })?;
+                if job.life.state.is_ended() {
+                    return Ok(job);
+                }
             }
-            ended.await;
+            woken.await;
         }
     }
 
@@ -221,9 +257,9 @@ impl TaskQueue {
         self.events.push(JobEvent { key: JobKey { task: self.key.clone(), id }, kind }, at);
     }
 
-    /// To be called after a job has ended.
-    fn ended(&self, id: JobId) {
-        self.waiters.wake(id);
+    /// To be called after a job has ended, with what it is then if that is at hand.
+    fn ended(&self, id: JobId, job: Option<Arc<Job>>) {
+        self.waiters.wake(id, job);
         self.perhaps_quiet();
     }
 

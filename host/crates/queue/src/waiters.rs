@@ -7,28 +7,47 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use saggar_job::JobId;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use crate::Job;
 
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     count: AtomicUsize,
-    by_job: Mutex<HashMap<JobId, Arc<Notify>>>,
+    by_job: Mutex<HashMap<JobId, Vec<Arc<Waiting>>>>,
+}
+
+/// Somebody who waits.
+#[derive(Debug, Default)]
+struct Waiting {
+    woken: Notify,
+    job: Mutex<Option<Arc<Job>>>,
 }
 
 impl Waiters {
     /// Registers somebody who waits for `id`, until the guard is dropped. Do this before you look at the job.
     pub(crate) fn register(&self, id: JobId) -> Waiter<'_> {
         self.count.fetch_add(1, Ordering::SeqCst);
-        let ended = Arc::clone(self.by_job.lock().entry(id).or_default());
-        Waiter { waiters: self, id, ended }
+        let waiting = Arc::new(Waiting::default());
+        self.by_job.lock().entry(id).or_default().push(Arc::clone(&waiting));
+        Waiter { waiters: self, id, waiting }
     }
 
-    /// Wakes all who wait for `id`, after it has ended.
-    pub(crate) fn wake(&self, id: JobId) {
+    /// Whether anybody waits for `id`.
+    pub(crate) fn has(&self, id: JobId) -> bool {
+        self.count.load(Ordering::SeqCst) > 0 && self.by_job.lock().contains_key(&id)
+    }
+
+    /// Wakes all who wait for `id`, after it has ended. Without the `job` they look for it themselves.
+    pub(crate) fn wake(&self, id: JobId, job: Option<Arc<Job>>) {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        if let Some(ended) = self.by_job.lock().get(&id) {
-            ended.notify_waiters();
+        for waiting in self.by_job.lock().get(&id).into_iter().flatten() {
+            if job.is_some() {
+                waiting.job.lock().clone_from(&job);
+            }
+            waiting.woken.notify_waiters();
         }
     }
 }
@@ -36,21 +55,36 @@ impl Waiters {
 pub(crate) struct Waiter<'a> {
     waiters: &'a Waiters,
     id: JobId,
-    ended: Arc<Notify>,
+    waiting: Arc<Waiting>,
 }
 
 impl Waiter<'_> {
-    pub(crate) fn ended(&self) -> &Notify {
-        &self.ended
+    /// The next waking. Enable it before you look at the job.
+    pub(crate) fn woken(&self) -> Notified<'_> {
+        self.waiting.woken.notified()
+    }
+
+    /// The job as it was shown when it ended. Never, if it ends without that. Cancel-safe.
+    pub(crate) async fn shown(&self) -> Job {
+        loop {
+            let mut woken = std::pin::pin!(self.woken());
+            woken.as_mut().enable();
+            if let Some(job) = self.waiting.job.lock().take() {
+                return Arc::unwrap_or_clone(job);
+            }
+            woken.await;
+        }
     }
 }
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut by_job = self.waiters.by_job.lock();
-        // The map's and this one: nobody else waits for the job.
-        if Arc::strong_count(&self.ended) == 2 {
-            by_job.remove(&self.id);
+        if let Some(waiting) = by_job.get_mut(&self.id) {
+            waiting.retain(|other| !Arc::ptr_eq(other, &self.waiting));
+            if waiting.is_empty() {
+                by_job.remove(&self.id);
+            }
         }
         drop(by_job);
         self.waiters.count.fetch_sub(1, Ordering::SeqCst);

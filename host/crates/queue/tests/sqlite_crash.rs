@@ -145,7 +145,8 @@ async fn turn(number: usize, task: Arc<dyn TaskStore>) {
                 _ => Outcome::Success("1".into()),
             });
             let is_success = matches!(end, End::Outcome(Outcome::Success(_)));
-            let finish = Finish { id: job.id, run: job.run, end, progress: None, cost: None, chance: 0.5 };
+            let finish =
+                Finish { id: job.id, run: job.run, end, progress: None, cost: None, shows: false, chance: 0.5 };
             task.finish(finish, false, &rules(), NOW, Arc::new(|_| ())).await.unwrap();
             if is_success {
                 say(&format!("finished {number} {} .", job.id));

@@ -119,7 +119,7 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     for id in &added {
         let run = task.get(*id).await.unwrap().unwrap().life.run;
         let end = End::Outcome(Outcome::Success("1".into()));
-        let finish = Finish { id: *id, run, end, progress: None, cost: None, chance: 0.5 };
+        let finish = Finish { id: *id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
         task.finish(finish, false, &rules(), NOW, Arc::new(|_| ())).await.unwrap();
     }
     let later = NOW.plus_ms(rules().retention.success_ms);
@@ -162,8 +162,15 @@ async fn claims_that_nobody_got_are_put_back() {
         for _ in 0..polls % 4 {
             if let std::task::Poll::Ready(claimed) = futures_util::poll!(&mut claim) {
                 for job in claimed.unwrap().jobs {
-                    let finish =
-                        Finish { id: job.id, run: job.run, end: End::PutBack, progress: None, cost: None, chance: 0.5 };
+                    let finish = Finish {
+                        id: job.id,
+                        run: job.run,
+                        end: End::PutBack,
+                        progress: None,
+                        cost: None,
+                        shows: false,
+                        chance: 0.5,
+                    };
                     task.finish(finish, false, &rules(), NOW, Arc::new(|_| ())).await.unwrap();
                 }
                 break;

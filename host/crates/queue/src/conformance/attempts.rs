@@ -13,6 +13,8 @@ pub(super) async fn all(places: &dyn Places) {
     every_outcome_ends_as_it_should(places).await;
     a_stale_claim_can_do_nothing(places).await;
     an_undone_attempt_does_not_count(places).await;
+    jobs_can_be_begun_as_they_are_added(places).await;
+    a_claim_that_nobody_got_never_was(places).await;
     the_last_progress_is_kept(places).await;
     the_next_job_is_begun_in_the_same_step(places).await;
     every_attempt_leaves_a_record(places).await;
@@ -93,7 +95,15 @@ async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
     let waiting = bench.add(NewJob::new("[]")).await;
     assert_refused(bench.end(id, stale.run, End::Outcome(success())).await, "finishing under an old fence");
     assert_refused(bench.end(id, stale.run, End::PutBack).await, "putting back under an old fence");
-    let finish = Finish { id, run: stale.run, end: End::Outcome(success()), progress: None, cost: None, chance: 0.5 };
+    let finish = Finish {
+        id,
+        run: stale.run,
+        end: End::Outcome(success()),
+        progress: None,
+        cost: None,
+        shows: false,
+        chance: 0.5,
+    };
     assert_refused(bench.finish_step(finish, true).await, "finishing and claiming");
     assert_eq!(bench.status(waiting).await, Status::Waiting, "a refused finish claims nothing");
     assert_eq!((bench.status(id).await, bench.get(id).await.life.run), (Status::Running, job.run));
@@ -116,13 +126,66 @@ async fn an_undone_attempt_does_not_count(places: &dyn Places) {
     bench.finish(&second, success()).await;
 }
 
+async fn jobs_can_be_begun_as_they_are_added(places: &dyn Places) {
+    let bench = Bench::new(places, Rules { size: 3, ..retries(0, 0) }).await;
+    let add = |count: usize, most: usize| {
+        bench.task.add_and_claim(vec![NewJob::new("[1]"); count], most, &bench.rules, bench.now)
+    };
+    let (added, claimed) = works(add(1, 1).await);
+    let job = &claimed.jobs[0];
+    assert_eq!((job.id, job.attempt, &*job.args, claimed.left), (added[0].id, 1, "[1]", Left::Nothing));
+    assert_eq!(bench.status(job.id).await, Status::Running);
+    bench.finish(job, success()).await;
+    let first = bench.add(NewJob::new("[2]")).await;
+    let (added, claimed) = works(add(2, 2).await);
+    let ids: Vec<_> = claimed.jobs.iter().map(|job| job.id).collect();
+    assert_eq!((ids, claimed.left), (vec![first, added[0].id], Left::Ready), "the line is kept");
+    assert!(add(3, 1).await.is_err(), "more than fit");
+    assert_eq!(bench.task.counts().running, 2, "a refused step claims nothing");
+    let held = Rules { add_handler: true, ..(*bench.rules).clone() };
+    let (_, claimed) = works(bench.task.add_and_claim(vec![NewJob::new("[]")], 2, &held.into(), bench.now).await);
+    let ids: Vec<_> = claimed.jobs.iter().map(|job| job.id).collect();
+    assert_eq!((ids, claimed.left), (vec![added[1].id], Left::Nothing), "one that is held is not in the line");
+}
+
+async fn a_claim_that_nobody_got_never_was(places: &dyn Places) {
+    let mut bench = Bench::new(places, retries(1, 0)).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    bench.finish(&bench.claim().await, Outcome::Retry(problem())).await;
+    let urgent = bench.add(NewJob::new("[]").with_priority(1)).await;
+    let plain = bench.add_some(2).await;
+    let (before, counts) = (bench.get(id).await, bench.task.counts());
+    bench.later(5);
+    let claimed = bench.claimed(4).await.jobs;
+    let order: Vec<_> = claimed.iter().map(|job| job.id).collect();
+    assert!(order[0] == urgent && order.contains(&id) && order.contains(&plain[1]));
+    for job in &claimed {
+        bench.task.unclaim(job.id, job.run, &bench.rules, bench.now);
+        bench.task.unclaim(job.id, job.run, &bench.rules, bench.now);
+    }
+    assert_eq!(works(bench.task.claim(0, bench.now).await).left, Left::Ready);
+    let after = bench.get(id).await;
+    assert_eq!((after.life.attempt, &after.life.state), (before.life.attempt, &before.life.state));
+    assert!(after.life.run > before.life.run && bench.task.counts() == counts);
+    assert_eq!(bench.history(id).await.attempts.len(), 1, "it leaves no record");
+    let again = bench.claimed(4).await.jobs;
+    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), order, "each stands where it stood");
+    bench.task.unclaim(claimed[0].id, claimed[0].run, &bench.rules, bench.now);
+    assert_eq!(bench.status(claimed[0].id).await, Status::Running, "an old fence takes nothing back");
+    works(bench.change(urgent, Change::Cancel).await);
+    bench.task.unclaim(urgent, again[0].run, &bench.rules, bench.now);
+    assert_eq!(works(bench.task.claim(1, bench.now).await).jobs, [], "one that was cancelled ends");
+    assert_eq!(bench.get(urgent).await.reason(), Some(Reason::Cancelled));
+}
+
 async fn the_last_progress_is_kept(places: &dyn Places) {
     let bench = Bench::new(places, retries(1, 0)).await;
     let id = bench.add(NewJob::new("[]")).await;
     let job = bench.claim().await;
     let progress = Progress { current: 2, total: u64::MAX, message: "half".to_owned() };
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id, run: job.run, end, progress: Some(progress.clone()), cost: None, chance: 0.5 };
+    let finish =
+        Finish { id, run: job.run, end, progress: Some(progress.clone()), cost: None, shows: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     assert_eq!(bench.get(id).await.progress, progress);
     bench.finish(&bench.claim().await, success()).await;
@@ -133,8 +196,15 @@ async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
     let bench = Bench::new(places, retries(1, 0)).await;
     let ids = bench.add_some(3).await;
     let first = bench.claim().await;
-    let finish =
-        |id, run, outcome| Finish { id, run, end: End::Outcome(outcome), progress: None, cost: None, chance: 0.5 };
+    let finish = |id, run, outcome| Finish {
+        id,
+        run,
+        end: End::Outcome(outcome),
+        progress: None,
+        cost: None,
+        shows: true,
+        chance: 0.5,
+    };
     let next = |finish| bench.finish_step(finish, true);
     let finished = works(next(finish(first.id, first.run, success())).await);
     let second = some(finished.next, "a ready job");
@@ -170,7 +240,7 @@ async fn every_attempt_leaves_a_record(places: &dyn Places) {
         assert_eq!(bench.history(id).await.attempts, expected, "an attempt that runs has no record yet");
         bench.later(5);
         let cost = (number != 2).then(cost);
-        let finish = Finish { id, run: job.run, end, progress: None, cost: cost.clone(), chance: 0.5 };
+        let finish = Finish { id, run: job.run, end, progress: None, cost: cost.clone(), shows: false, chance: 0.5 };
         works(bench.finish_step(finish, true).await);
         let problem = problem.map(|problem| Box::new(problem.clone()));
         let (run, ended_at) = (job.run, bench.now);

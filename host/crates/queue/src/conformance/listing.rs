@@ -52,7 +52,7 @@ async fn a_list_shows_where_jobs_stand(places: &dyn Places) {
     let failing = bench.claim().await;
     let progress = Some(Progress { current: 1, total: 2, message: "half".to_owned() });
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id: failing.id, run: failing.run, end, progress, cost: None, chance: 0.5 };
+    let finish = Finish { id: failing.id, run: failing.run, end, progress, cost: None, shows: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     bench.claim().await;
     let listed = pages(&*bench.store, query(|query| query.order = ListOrder::OldestFirst)).await;
@@ -101,7 +101,15 @@ async fn a_list_can_be_narrowed(places: &dyn Places) {
     ] {
         let job = bench.claim().await;
         let progress = Some(Progress { current: 0, total: 0, message: message.to_owned() });
-        let finish = Finish { id: job.id, run: job.run, end: End::Outcome(outcome), progress, cost: None, chance: 0.5 };
+        let finish = Finish {
+            id: job.id,
+            run: job.run,
+            end: End::Outcome(outcome),
+            progress,
+            cost: None,
+            shows: false,
+            chance: 0.5,
+        };
         works(bench.finish_step(finish, false).await);
     }
     bench.claim().await;

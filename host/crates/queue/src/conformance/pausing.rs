@@ -20,7 +20,7 @@ async fn a_paused_task_begins_nothing(places: &dyn Places) {
     let claimed = bench.claimed(9).await;
     assert!(claimed.jobs.is_empty() && claimed.left == Left::Nothing);
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id: job.id, run: job.run, end, progress: None, cost: None, chance: 0.5 };
+    let finish = Finish { id: job.id, run: job.run, end, progress: None, cost: None, shows: false, chance: 0.5 };
     let finished = works(bench.finish_step(finish, true).await);
     assert!(finished.next.is_none() && finished.left == Left::Nothing);
     bench.later(5);

@@ -105,7 +105,7 @@ async fn a_deleted_job_leaves_nothing(places: &dyn Places) {
     let job = bench.claim().await;
     let progress = Some(Progress { current: 1, total: 2, message: "half".to_owned() });
     let end = crate::End::Outcome(success());
-    let finish = crate::Finish { id: ended, run: job.run, end, progress, cost: None, chance: 0.5 };
+    let finish = crate::Finish { id: ended, run: job.run, end, progress, cost: None, shows: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     works(bench.task.append_log(ended, vec![LogLine::retried(bench.now)]).await);
     let (ready, delayed) = (bench.add(NewJob::new("[]")).await, bench.add(NewJob::new("[]").with_delay_ms(9)).await);

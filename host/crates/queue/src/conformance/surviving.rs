@@ -28,7 +28,7 @@ async fn what_was_answered_is_there(places: &dyn Places) {
     let progress = Some(Progress { current: 1, total: 3, message: "a third".to_owned() });
     let cost = super::attempts::cost();
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = crate::Finish { id: job.id, run: job.run, end, progress, cost: Some(cost), chance: 0.5 };
+    let finish = crate::Finish { id: job.id, run: job.run, end, progress, cost: Some(cost), shows: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     works(bench.task.append_log(JobId(4), vec![LogLine::retried(bench.now)]).await);
     let mut before = Vec::new();

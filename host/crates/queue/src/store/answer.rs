@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, Outcome, Reason, Run, Status, Timestamp};
 
-use crate::{AttemptRecord, Cost, Happened, LogLine, Origin, Progress};
+use crate::{AttemptRecord, Cost, Happened, Job, LogLine, Origin, Progress};
 
 /// What waits in a line that nobody has claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,8 @@ pub struct Finish {
     pub progress: Option<Progress>,
     /// What it cost, if that is known.
     pub cost: Option<Cost>,
+    /// Whether somebody waits to see the job as it is when it has ended.
+    pub shows: bool,
     /// A random number from 0 up to 1, for the jitter of a retry.
     pub chance: f64,
 }
@@ -88,7 +90,7 @@ pub struct Finish {
 pub type Lasted = Arc<dyn Fn(Ended) + Send + Sync>;
 
 /// What came of the end of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// Where the job stands now.
     pub status: Status,
@@ -98,6 +100,8 @@ pub struct Ended {
     pub reason: Option<Reason>,
     /// Whether a notice was left that can be taken now.
     pub noticed: bool,
+    /// The job, as looking it up shows it now; if that was [asked for](Finish::shows) and it has ended.
+    pub job: Option<Arc<Job>>,
 }
 
 /// What came of the end of an attempt, and the attempt that begins with it.

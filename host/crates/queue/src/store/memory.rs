@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use saggar_job::{JobId, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{
     Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, NoticeNumber, Store, TaskStore, Telling,
@@ -87,12 +87,24 @@ struct MemoryTask(Mutex<Shelf>, Arc<AtomicU64>);
 
 #[async_trait]
 impl TaskStore for MemoryTask {
-    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        self.0.lock().add(jobs, rules, now, &self.1)
+    async fn add_and_claim(
+        &self,
+        jobs: Vec<NewJob>,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<(Vec<Added>, Claimed), AddError> {
+        let mut shelf = self.0.lock();
+        let added = shelf.add(jobs, rules, now, &self.1)?;
+        Ok((added, shelf.claim(most, now)?))
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
         self.0.lock().claim(most, now)
+    }
+
+    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.0.lock().unclaim(id, run, rules, now);
     }
 
     async fn finish(
@@ -104,7 +116,7 @@ impl TaskStore for MemoryTask {
         lasted: Lasted,
     ) -> Result<Finished, StoreError> {
         let finished = self.0.lock().finish(finish, claim_next, rules, now)?;
-        lasted(finished.ended);
+        lasted(finished.ended.clone());
         Ok(finished)
     }
 

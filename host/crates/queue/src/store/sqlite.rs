@@ -5,7 +5,7 @@
 //! jobs of its `line`; all else is in the file, whose tables `schema/*.sql` explain. Since one host has the file to itself
 //! (`lock`), what the writer remembers is true.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -25,6 +25,7 @@ mod ended;
 mod error;
 mod failure;
 mod handed;
+mod headroom;
 mod ledger;
 mod line;
 mod listing;
@@ -45,6 +46,7 @@ pub use error::SqliteError;
 
 use checkpoint::Checkpoints;
 use failure::Failure;
+use headroom::Headroom;
 use lock::{HostLock, beside};
 use reader::Readers;
 use shared::Registry;
@@ -129,11 +131,13 @@ impl SqliteStore {
         let failure = Arc::new(Failure::default());
         let registry = Arc::new(Registry::default());
         let (writer, inbox) = Writer::new();
-        let (mut syncer, mut syncing) = (None, None);
+        let (mut syncer, mut syncing, mut headroom) = (None, None, None);
         if options.durability == Durability::Full {
             let wal = beside(&path, "-wal");
-            let wal = File::open(&wal).map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
-            let shared = Arc::new(Syncer::new(wal, Arc::clone(&failure)));
+            let opened = OpenOptions::new().write(true).open(&wal).and_then(|file| Ok((file.try_clone()?, file)));
+            let (file, wal) = opened.map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
+            headroom = Some(Headroom::of(wal, &db).map_err(|source| connect::not_opened(&path, source))?);
+            let shared = Arc::new(Syncer::new(file, Arc::clone(&failure)));
             syncer = Some(Arc::clone(&shared));
             syncing = Some(spawn(&path, "saggar-sync", move || shared.run())?);
         }
@@ -142,7 +146,8 @@ impl SqliteStore {
         let own = connect::for_writing(&path, true)?;
         let checkpointing = spawn(&path, "saggar-checkpoint", move || checkpoint::attend(&own, &woken, &through))?;
         let (readers, reading) = Readers::start(&path, syncer.clone())?;
-        let writing = Writing { failure: Arc::clone(&failure), syncer: syncer.clone(), checkpoints, checkpointing };
+        let writing =
+            Writing { failure: Arc::clone(&failure), syncer: syncer.clone(), headroom, checkpoints, checkpointing };
         let writing = Some(write(&path, db, Arc::clone(&registry), inbox, writing)?);
         let (writer, readers) = (Some(writer), Some(readers));
         let inner = Inner { path, writer, readers, registry, failure, syncer, reading, writing, syncing, _lock: lock };
@@ -198,6 +203,7 @@ fn prepare(path: &Path, options: &SqliteOptions) -> Result<Connection, SqliteErr
 struct Writing {
     failure: Arc<Failure>,
     syncer: Option<Arc<Syncer>>,
+    headroom: Option<Headroom>,
     checkpoints: Checkpoints,
     checkpointing: JoinHandle<()>,
 }
@@ -211,13 +217,13 @@ fn write(
     writing: Writing,
 ) -> Result<JoinHandle<()>, SqliteError> {
     let (loaded, wait) = mpsc::sync_channel(1);
-    let Writing { failure, syncer, checkpoints, checkpointing } = writing;
+    let Writing { failure, syncer, headroom, checkpoints, checkpointing } = writing;
     let thread = spawn(path, "saggar-write", move || {
         match Workshop::load(&db, registry) {
             Err(error) => drop(loaded.send(Err(error))),
             Ok(workshop) => {
                 drop(loaded.send(Ok(())));
-                Desktop { workshop, checkpoints, failure, syncer }.run(inbox);
+                Desktop { workshop, headroom, checkpoints, failure, syncer }.run(inbox);
             }
         }
         // The last one to close the file brings the WAL over; two that close it at once may both think the other does.

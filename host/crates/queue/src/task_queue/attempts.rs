@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, Outcome, Reason, Status, Timestamp};
 
-use super::{AbandonedAttempt, TaskQueue};
+use super::{AbandonedAttempt, Handed, TaskQueue, Unanswered};
 use crate::rates::Counted;
-use crate::{Claim, ClaimedJob, End, Ended, Finish, JobEventKind, Running, StoreError};
+use crate::{Claim, ClaimedJob, End, Ended, Finish, JobEventKind, Left, Running, StoreError};
 
 /// Stands for a random number where it decides nothing, because there is no retry.
 const NO_CHANCE: f64 = 0.5;
@@ -25,14 +25,29 @@ impl TaskQueue {
             ring.as_mut().enable();
             self.pick_up_attempts().await?;
             let now = self.hub().now();
-            let mut claimed = self.store.claim(1, now).await?;
-            // From here to the claim's making nothing waits, so there is no moment to drop it unmade.
-            if let Some(job) = claimed.jobs.pop() {
-                drop(attendant);
-                self.slots.ring_for(claimed.left);
+            let mut left = Left::Nothing;
+            // If nothing waits for whatever, there is no need to look at the line: whoever adds something later rings.
+            if self.hands.must_look() || self.store.counts().waiting > 0 {
+                let unanswered = Unanswered::step(self);
+                let mut claimed = self.store.claim(1, now).await?;
+                unanswered.answered();
+                left = claimed.left;
+                // From here to the claim's making nothing waits, so there is no moment to drop it unmade.
+                if let Some(job) = claimed.jobs.pop() {
+                    drop(attendant);
+                    self.slots.ring_for(left);
+                    return Ok(self.begin(job, now));
+                }
+            }
+            let mut hand = self.hands.hold_out();
+            let handed = tokio::select! {
+                biased;
+                handed = hand.filled() => handed,
+                () = attendant.sleep(ring, left, now) => hand.draw_back(),
+            };
+            if let Some((job, now)) = handed.and_then(Handed::take) {
                 return Ok(self.begin(job, now));
             }
-            attendant.sleep(ring, claimed.left, now).await;
         }
     }
 
@@ -89,7 +104,8 @@ impl TaskQueue {
         let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.hub().chance() };
         let put_back = end == End::PutBack;
         let (progress, cost) = (claim.running().close(), claim.take_cost());
-        let finish = Finish { id: claim.id(), run: claim.run(), end, progress, cost, chance };
+        let (id, shows) = (claim.id(), self.waiters.has(claim.id()));
+        let finish = Finish { id, run: claim.run(), end, progress, cost, shows, chance };
         let (now, task, running) = (self.hub().now(), Arc::clone(self), Arc::clone(claim.running()));
         let lasted = Arc::new(move |ended| {
             task.roster.leave(&running);
@@ -120,10 +136,10 @@ impl TaskQueue {
             self.tally.count(counted, 1, now);
         }
         if self.tells() {
-            self.tell(id, kind_of(ended, put_back), now);
+            self.tell(id, kind_of(&ended, put_back), now);
         }
         if matches!(ended.status, Status::Success | Status::Failure) {
-            self.ended(id);
+            self.ended(id, ended.job);
         } else if self.is_closed() {
             self.perhaps_quiet();
         }
@@ -157,7 +173,8 @@ impl TaskQueue {
         while let Some(attempt) = self.abandoned_attempts.look() {
             let AbandonedAttempt { id, run, progress } = attempt.clone();
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress, cost: None, chance: self.hub().chance() };
+            let finish =
+                Finish { id, run, end, progress, cost: None, shows: self.waiters.has(id), chance: self.hub().chance() };
             let (now, task) = (self.hub().now(), Arc::clone(self));
             let lasted = Arc::new(move |ended| task.after_finish(id, false, ended, now));
             match self.store.finish(finish, false, &self.rules.load_full(), now, lasted).await {
@@ -185,7 +202,7 @@ fn counted(status: Status, put_back: bool) -> Option<Counted> {
     }
 }
 
-fn kind_of(ended: Ended, put_back: bool) -> JobEventKind {
+fn kind_of(ended: &Ended, put_back: bool) -> JobEventKind {
     match (ended.status, ended.run_at) {
         (Status::Success, _) => JobEventKind::Succeeded,
         (Status::Failure, _) => JobEventKind::Failed { reason: ended.reason.unwrap_or(Reason::Failed) },

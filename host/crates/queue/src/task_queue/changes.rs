@@ -71,7 +71,7 @@ impl TaskQueue {
                 }
                 self.tally.count(Counted::Failed, 1, now);
                 self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
-                self.ended(id);
+                self.ended(id, None);
             }
             Changed::Retried { left } => {
                 self.slots.ring_for(left);
@@ -79,7 +79,7 @@ impl TaskQueue {
             }
             Changed::Deleted => {
                 self.tell_listeners(id, JobEventKind::Deleted, now);
-                self.ended(id);
+                self.ended(id, None);
             }
         }
         Ok(())

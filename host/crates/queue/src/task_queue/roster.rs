@@ -40,6 +40,11 @@ impl Roster {
         }
     }
 
+    /// Whether an attempt of the job runs here.
+    pub(crate) fn has(&self, id: JobId) -> bool {
+        matches!(self.0.lock().get(&id), Some(Entry::Running(_)))
+    }
+
     pub(crate) fn has_running(&self) -> bool {
         self.0.lock().values().any(|entry| matches!(entry, Entry::Running(_)))
     }

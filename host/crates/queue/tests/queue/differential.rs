@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use saggar_job::{JobId, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
@@ -83,9 +83,20 @@ impl Store for BrokenStore {
 
 #[async_trait]
 impl TaskStore for BrokenTask {
-    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+    async fn add_and_claim(
+        &self,
+        jobs: Vec<NewJob>,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<(Vec<Added>, Claimed), AddError> {
         let more = usize::from(self.1 == Defect::TakesOneTooMany);
-        self.0.add(jobs, &Arc::new(Rules { size: rules.size + more, ..(**rules).clone() }), now).await
+        let rules = Arc::new(Rules { size: rules.size + more, ..(**rules).clone() });
+        self.0.add_and_claim(jobs, most, &rules, now).await
+    }
+
+    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.0.unclaim(id, run, rules, now);
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {

@@ -29,7 +29,7 @@ async fn open(queue: &Queue, tenant: &str, task: &str) -> Arc<TaskQueue> {
     queue.open(TaskKey::new(tenant, task), rules).await.unwrap()
 }
 
-async fn add(task: &TaskQueue, jobs: usize) -> Vec<JobId> {
+async fn add(task: &Arc<TaskQueue>, jobs: usize) -> Vec<JobId> {
     let added = task.add_many(vec![NewJob::new("[]"); jobs]).await.unwrap();
     added.into_iter().map(|added| added.id).collect()
 }

@@ -146,7 +146,15 @@ impl History {
         let Some(id) = self.any_job() else { return };
         let job = self.model.jobs[&id].clone();
         let run = job.run.saturating_sub(u64::from(self.chance.u8(0..5) == 0));
-        let finish = Finish { id: JobId(id), run: Run(run), end: how.end(), progress: None, cost: None, chance: 0.5 };
+        let finish = Finish {
+            id: JobId(id),
+            run: Run(run),
+            end: how.end(),
+            progress: None,
+            cost: None,
+            shows: false,
+            chance: 0.5,
+        };
         let answer = self.store.finish(finish, false, &self.rules(), self.now(), Arc::new(|_| ())).await;
         if matches!(job.stands, Stands::Runs { .. }) && run == job.run {
             assert_eq!(answer.unwrap().ended.status, self.model.finish(id, how));

@@ -46,7 +46,10 @@ impl History {
             19..22 => self.change(task).await,
             22..24 => self.claim_notices(task).await,
             24..26 => self.settle_notice(task).await,
-            26 => self.log(task).await,
+            26 => {
+                self.log(task).await;
+                self.unclaim(task).await;
+            }
             27 => self.pause(task).await,
             28 => self.prune(task).await,
             29 => self.rules[task] = Arc::new(any_rules(&mut self.chance)),
@@ -76,10 +79,22 @@ impl History {
     async fn add(&mut self, task: usize) {
         let most = if self.chance.u8(0..4) == 0 { 5 } else { 2 };
         let jobs: Vec<_> = (0..self.chance.usize(0..most)).map(|_| self.any_job()).collect();
+        let most = self.chance.usize(0..3);
         let (rules, now) = (&self.rules[task], self.now);
-        let expected = said(self.expected.tasks[task].add(jobs.clone(), rules, now).await);
-        let actual = said(self.actual.tasks[task].add(jobs.clone(), rules, now).await);
-        self.same(&expected, &actual, &format!("add {jobs:?}"));
+        let expected = said(self.expected.tasks[task].add_and_claim(jobs.clone(), most, rules, now).await);
+        let actual = said(self.actual.tasks[task].add_and_claim(jobs.clone(), most, rules, now).await);
+        self.same(&expected, &actual, &format!("add {jobs:?}, claiming {most}"));
+    }
+
+    /// Takes back a claim, of an attempt that runs, or ran, or never did.
+    async fn unclaim(&mut self, task: usize) {
+        let id = self.any_id(task);
+        let run = super::works(self.expected.tasks[task].get(id).await).map_or(Run(1), |job| job.life.run);
+        let (rules, now) = (&self.rules[task], self.now);
+        self.expected.tasks[task].unclaim(id, run, rules, now);
+        self.actual.tasks[task].unclaim(id, run, rules, now);
+        // What is asked for after it finds it done.
+        self.claim(task).await;
     }
 
     async fn claim(&mut self, task: usize) {
@@ -133,6 +148,7 @@ impl History {
             end: self.any_end(),
             progress: self.chance.bool().then_some(progress),
             cost: self.chance.bool().then_some(cost),
+            shows: self.chance.bool(),
             chance: self.chance.f64(),
         };
         let (rules, now, next) = (&self.rules[task], self.now, self.chance.bool());

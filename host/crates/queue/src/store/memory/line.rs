@@ -31,6 +31,13 @@ struct Delayed {
     priority: i16,
 }
 
+/// Where a job stood in the line before it was taken, and since when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stood {
+    place: Place,
+    since: Timestamp,
+}
+
 /// Where a job stands in the line. A job that was delayed and became ready is found by its new place only, so the line
 /// tells of every promotion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +82,15 @@ impl Line {
         }
     }
 
-    /// Takes the first ready job.
-    pub(super) fn pop(&mut self) -> Option<JobId> {
-        self.ready.pop_first().map(|(_, ready)| ready.id)
+    /// Takes the first ready job; answers where it stood, too.
+    pub(super) fn pop(&mut self) -> Option<(JobId, Stood)> {
+        self.ready.pop_first().map(|((_, place), Ready { id, since })| (id, Stood { place, since }))
+    }
+
+    /// Lets a job that was taken stand where it stood.
+    pub(super) fn push_back(&mut self, id: JobId, priority: i16, Stood { place, since }: Stood) -> Spot {
+        self.ready.insert((Reverse(priority), place), Ready { id, since });
+        Spot::Ready(place)
     }
 
     pub(super) fn left(&self) -> Left {

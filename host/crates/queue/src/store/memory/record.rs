@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Life, State, TaskKey, Timestamp};
+use saggar_job::{JobId, Life, Problem, State, TaskKey, Timestamp};
 
-use super::line::Spot;
+use super::line::{Spot, Stood};
 use super::register::Slot;
 use crate::{Attempts, Happened, History, Job, JobLog, ListedJob, LogLine, NoticeNumber, Origin, Progress};
 
@@ -15,6 +15,10 @@ pub(super) struct Record {
     pub(super) added_at: Timestamp,
     /// Where it stands in the line.
     pub(super) spot: Spot,
+    /// What it takes to undo the beginning of its last attempt: where it stood, since when it was due, and what had gone
+    /// wrong before.
+    pub(super) stood: Option<(Stood, Timestamp)>,
+    pub(super) stood_with: Option<Box<Problem>>,
     /// Where it stands in the register.
     pub(super) slot: Slot,
     /// Its notices that are not finished.

@@ -4,10 +4,11 @@
 //! Adding, claiming and finishing stand here; `changing`, `telling` and `looking` have the other steps.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
-use saggar_job::{JobId, Life, Outcome, Refusal, RetryPolicy, State, Status, Step, Timestamp, transition};
+use saggar_job::{JobId, Life, Outcome, Refusal, RetryPolicy, Run, State, Status, Step, Timestamp, transition};
 
 use super::line::{Line, Spot};
 use super::names::{Names, Twin};
@@ -61,7 +62,7 @@ impl Shelf {
         });
         for (id, run) in left_running {
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress: None, cost: None, chance: NO_CHANCE };
+            let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
             let _ = self.finish(finish, false, rules, now);
         }
@@ -150,6 +151,8 @@ impl Shelf {
             priority,
             added_at: now,
             spot,
+            stood: None,
+            stood_with: None,
             slot: self.register.enter(number, id, now, Status::Waiting),
             due,
             attempts: Attempts::default(),
@@ -183,19 +186,39 @@ impl Shelf {
                 record.spot = spot;
             }
         });
-        let Some(id) = self.line.pop() else { return Ok(None) };
+        let Some((id, stood)) = self.line.pop() else { return Ok(None) };
         let Some(record) = self.records.get_mut(&id) else { return Ok(None) };
         record.spot = Spot::Nowhere;
-        // It was due when it took its place; the clock may have gone back since.
-        let now = match record.life.state {
-            State::Waiting { run_at, .. } => now.max(run_at),
-            _ => now,
+        let (run_at, problem) = match &mut record.life.state {
+            State::Waiting { run_at, problem, .. } => (*run_at, problem.take()),
+            _ => (now, None),
         };
+        (record.stood, record.stood_with) = (Some((stood, run_at)), problem.map(Box::new));
+        // It was due when it took its place; the clock may have gone back since.
+        let now = now.max(run_at);
         record.life = step(&record.life, Step::Claim, now).map_err(|refusal| StoreError::Refused { id, refusal })?;
         let Life { attempt, run, .. } = record.life;
         let claimed = ClaimedJob { id, run, attempt, args: record.args.clone(), origin: record.origin.clone() };
         go(&mut self.standing, &mut self.register, record, Status::Waiting);
         Ok(Some(claimed))
+    }
+
+    pub(super) fn unclaim(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) {
+        let Some(record) = self.records.get_mut(&id).filter(|record| record.life.run == run) else { return };
+        let State::Running { cancelling, .. } = record.life.state else { return };
+        if cancelling {
+            let (end, progress) = (End::PutBack, None);
+            let finish = Finish { id, run, end, progress, cost: None, shows: false, chance: NO_CHANCE };
+            // What runs can be finished under its own fence.
+            let _ = self.finish(finish, false, rules, now);
+            return;
+        }
+        let Some((stood, run_at)) = record.stood.take() else { return };
+        let problem = record.stood_with.take().map(|problem| *problem);
+        record.life.state = State::Waiting { run_at, held: false, problem };
+        record.life.attempt = record.life.attempt.saturating_sub(1);
+        record.spot = self.line.push_back(id, record.priority, stood);
+        go(&mut self.standing, &mut self.register, record, Status::Running);
     }
 
     pub(super) fn finish(
@@ -205,7 +228,7 @@ impl Shelf {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        let Finish { id, run, end, progress, cost, chance } = finish;
+        let Finish { id, run, end, progress, cost, shows, chance } = finish;
         let gone = StoreError::Refused { id, refusal: Refusal::Ended };
         let record = self.records.get_mut(&id).ok_or(gone)?;
         let kept = AttemptRecord::new(&record.life, &end, cost, now);
@@ -236,8 +259,10 @@ impl Shelf {
             State::Success { .. } | State::Running { .. } => {}
         }
         let noticed = self.ends.keep(id, record, &mut self.names, rules);
+        let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.job(id)));
+        let ended = Ended { status, run_at, reason, noticed, job };
         let next = if claim_next { self.claim_first(now)? } else { None };
-        Ok(Finished { ended: Ended { status, run_at, reason, noticed }, next, left: self.left() })
+        Ok(Finished { ended, next, left: self.left() })
     }
 
     /// What waits in the line for claimers.

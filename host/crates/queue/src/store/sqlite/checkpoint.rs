@@ -69,6 +69,11 @@ impl Checkpoints {
         ))
     }
 
+    /// Pages in the WAL after the last commit of this process; none while there is no room for a commit.
+    pub(super) fn pages(&self) -> Option<u64> {
+        u64::try_from(self.pages.load(Ordering::Relaxed)).ok()
+    }
+
     /// To be called between two batches.
     pub(super) fn tend(&mut self, db: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);

@@ -85,6 +85,7 @@ pub(super) enum Next {
     /// To be read.
     Entry {
         job: JobNumber,
+        ready_at: Timestamp,
         since: u64,
     },
 }
@@ -232,9 +233,9 @@ impl Line {
                 self.plain_bytes -= first.as_ref().map_or(0, |first| first.args.len());
                 Ok(first.map(Next::Plain))
             }
-            (_, Some((key, Ready { number, since, .. }))) => {
+            (_, Some((key, Ready { number, ready_at, since }))) => {
                 self.leave_ready(db, key)?;
-                Ok(Some(Next::Entry { job: self.task.job(number), since }))
+                Ok(Some(Next::Entry { job: self.task.job(number), ready_at, since }))
             }
             (Some(_), None) => Ok(None),
         }

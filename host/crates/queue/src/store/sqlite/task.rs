@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, Timestamp};
+use saggar_job::{JobId, Run, Timestamp};
 
 use super::handed::{Asking, Giving, Handout};
 use super::shared::Shared;
 use super::shelf::{Desk, Stepped};
+use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
@@ -22,11 +23,15 @@ pub(super) struct SqliteTask {
 
 impl SqliteTask {
     /// Has a step done that hands something out.
-    async fn hand_out<T: Handout + Send + 'static>(
+    async fn hand_out<T, E>(
         &self,
-        step: impl FnOnce(&mut Desk<'_>, Giving) -> Stepped<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let writer = self.store.writer()?;
+        step: impl FnOnce(&mut Desk<'_>, Giving) -> Stepped<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Handout + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let writer = self.store.writer().map_err(StoreError::from)?;
         let (asking, giving) = Asking::new(writer.undone());
         let answer = writer.on(self.shared.task, move |desk| step(desk, giving)).await;
         asking.receive();
@@ -56,10 +61,23 @@ where
 
 #[async_trait]
 impl TaskStore for SqliteTask {
-    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        let rules = Arc::clone(rules);
-        let writer = self.store.writer().map_err(StoreError::from)?;
-        writer.on(self.shared.task, move |desk| desk.add(jobs, &rules, now)).await
+    async fn add_and_claim(
+        &self,
+        jobs: Vec<NewJob>,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<(Vec<Added>, Claimed), AddError> {
+        let (task, rules) = (self.shared.task, Arc::clone(rules));
+        if most == 0 {
+            // Nothing that would have to be put back.
+            let writer = self.store.writer().map_err(StoreError::from)?;
+            return writer.on(task, move |desk| desk.add_and_claim(jobs, 0, &rules, now)).await;
+        }
+        self.hand_out(move |desk, giving| {
+            giving.give(task, now, |is_wanted| desk.add_and_claim(jobs, if is_wanted { most } else { 0 }, &rules, now))
+        })
+        .await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -68,6 +86,14 @@ impl TaskStore for SqliteTask {
             giving.give(task, now, |is_wanted| desk.claim(if is_wanted { most } else { 0 }, now).map(Ok))
         })
         .await
+    }
+
+    fn unclaim(&self, id: JobId, run: Run, _: &Arc<Rules>, now: Timestamp) {
+        // Nobody is left to whom a closed store could give it.
+        if let Ok(writer) = self.store.writer() {
+            let (task, claims) = (self.shared.task, vec![(id, run)]);
+            writer.undone().put(Undo { task, claims, notices: Vec::new(), now });
+        }
     }
 
     async fn finish(

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::checkpoint::Checkpoints;
 use super::error::{Severity, SqliteError, severity};
 use super::failure::Failure;
+use super::headroom::Headroom;
 use super::number::TaskNumber;
 use super::shelf::{Desk, Stepped};
 use super::sync::{Answer, Syncer};
@@ -102,7 +103,7 @@ impl Writer {
         };
         self.ask_in_parts(step, move |reply, outcome| {
             let Ok(Ok(finished)) = &outcome else { return Answers::lasting(whole(reply, outcome)) };
-            let (ended, is_ahead) = (finished.ended, finished.next.is_some());
+            let (ended, is_ahead) = (finished.ended.clone(), finished.next.is_some());
             let answer = whole(reply, outcome);
             let tell = move |fate: &Result<(), SqliteError>| {
                 if fate.is_ok() {
@@ -195,6 +196,8 @@ pub(super) struct Inbox {
 /// The writer's own.
 pub(super) struct Desktop<'c> {
     pub(super) workshop: Workshop<'c>,
+    /// None if nobody waits for the disk.
+    pub(super) headroom: Option<Headroom>,
     pub(super) checkpoints: Checkpoints,
     pub(super) failure: Arc<Failure>,
     /// None if answers need not wait for the disk.
@@ -205,6 +208,7 @@ impl Desktop<'_> {
     /// The thread's life: until nobody is left to ask for anything.
     pub(super) fn run(&mut self, mut inbox: Inbox) {
         let mut works = Vec::with_capacity(BATCH);
+        self.make_headroom();
         while inbox.steps.blocking_recv_many(&mut works, BATCH) > 0 {
             // What came back was put there before whoever put it there asked for anything else, so it goes first.
             let undone = std::mem::take(&mut *inbox.undone.lock());
@@ -213,6 +217,13 @@ impl Desktop<'_> {
                 inbox.undone.lock().splice(0..0, undone);
             }
             self.checkpoints.tend(self.workshop.db);
+            self.make_headroom();
+        }
+    }
+
+    fn make_headroom(&mut self) {
+        if let (Some(headroom), Some(pages)) = (&mut self.headroom, self.checkpoints.pages()) {
+            headroom.tend(pages);
         }
     }
 

@@ -11,7 +11,7 @@ use super::super::number::{from_i64, to_i64};
 use super::super::record::{Due, HAS_NAMES, Record, Spot};
 use super::super::statements::Usual;
 use super::{Desk, Stepped};
-use crate::{AddError, Added, NewJob, Rules};
+use crate::{AddError, Added, Claimed, NewJob, Rules};
 
 /// Kinds of names.
 pub(super) const KEY: i64 = 0;
@@ -29,12 +29,24 @@ enum Twin {
 }
 
 impl Desk<'_> {
-    pub(in super::super) fn add(
+    pub(in super::super) fn add_and_claim(
         &mut self,
         jobs: Vec<NewJob>,
-        rules: &Rules,
+        most: usize,
+        rules: &Arc<Rules>,
         now: Timestamp,
-    ) -> Stepped<Vec<Added>, AddError> {
+    ) -> Stepped<(Vec<Added>, Claimed), AddError> {
+        let added = match self.add(jobs, rules, now)? {
+            Ok(added) => added,
+            Err(error) => return Ok(Err(error)),
+        };
+        if most > 0 {
+            self.shelf.rules = Arc::clone(rules);
+        }
+        Ok(Ok((added, self.claim(most, now)?)))
+    }
+
+    fn add(&mut self, jobs: Vec<NewJob>, rules: &Rules, now: Timestamp) -> Stepped<Vec<Added>, AddError> {
         let twins = self.twins(&jobs)?;
         let new = jobs.len() - twins.iter().filter(|twin| **twin != Twin::None).count();
         if new > 0 && new > rules.size.saturating_sub(self.shelf.counts.waiting) {

@@ -25,7 +25,7 @@ impl Desk<'_> {
             let (id, run) = (record.id, orphan.run);
             self.shelf.resume(orphan, record);
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress: None, cost: None, chance: super::NO_CHANCE };
+            let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: super::NO_CHANCE };
             // What runs can be finished under its own fence.
             let _ = self.finish(finish, false, rules, now)?;
         }
@@ -47,17 +47,20 @@ impl Desk<'_> {
             return Ok(None);
         }
         self.promote(now)?;
-        let record = match self.shelf.line.pop(self.db, self.ledger.seq)? {
+        let (record, ready_at) = match self.shelf.line.pop(self.db, self.ledger.seq)? {
             None => return Ok(None),
-            Some(Next::Plain(record)) => *record,
-            Some(Next::Entry { job, since }) => {
+            Some(Next::Plain(record)) => {
+                let ready_at = record.added_at;
+                (*record, ready_at)
+            }
+            Some(Next::Entry { job, ready_at, since }) => {
                 let record = Record::find(self.db, job)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
                 self.unlist(&record, Status::Waiting)?;
-                Record { since, ..record }
+                (Record { since, ..record }, ready_at)
             }
         };
         self.ledger.wait_for(record.since);
-        Ok(Some(self.begin(record, now)))
+        Ok(Some(self.begin(record, ready_at, now)))
     }
 
     fn promote(&mut self, now: Timestamp) -> rusqlite::Result<()> {
@@ -75,13 +78,12 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn begin(&mut self, mut record: Record, now: Timestamp) -> ClaimedJob {
+    fn begin(&mut self, mut record: Record, ready_at: Timestamp, now: Timestamp) -> ClaimedJob {
         let (run_at, problem) = match &mut record.life.state {
             State::Waiting { run_at, problem, .. } => (*run_at, problem.take()),
             _ => (now, None),
         };
         let place = if let Spot::Line(place) = record.spot { place } else { record.job.number() };
-        let ready_at = if record.spot == Spot::Plain { record.added_at } else { run_at };
         // It was due when it took its place; the clock may have gone back since. A job in the line can be claimed.
         let now = now.max(run_at);
         if let Ok(life) = step(&record.life, Step::Claim, now) {
@@ -105,7 +107,7 @@ impl Desk<'_> {
         rules: &Rules,
         now: Timestamp,
     ) -> Stepped<Finished, StoreError> {
-        let Finish { id, run, end, progress, cost, chance } = finish;
+        let Finish { id, run, end, progress, cost, shows, chance } = finish;
         let Some(attempt) = self.shelf.running.get(&id) else {
             return Ok(Err(refused(id, self.why_not_running(id)?)));
         };
@@ -152,8 +154,10 @@ impl Desk<'_> {
         }
         let noticed = self.keep_ended(&mut record, rules)?;
         self.ledger.must_last();
+        let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.into_job()));
+        let ended = Ended { status, run_at, reason, noticed, job };
         let next = if claim_next { self.claim_first(now)? } else { None };
-        Ok(Ok(Finished { ended: Ended { status, run_at, reason, noticed }, next, left: self.left()? }))
+        Ok(Ok(Finished { ended, next, left: self.left()? }))
     }
 
     fn why_not_running(&self, id: JobId) -> rusqlite::Result<Refusal> {
@@ -172,7 +176,15 @@ impl Desk<'_> {
         if matches!(record.life.state, State::Running { cancelling: true, .. }) {
             // Somebody cancelled it meanwhile, so it has to end.
             self.shelf.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
-            let finish = Finish { id, run, end: End::PutBack, progress: None, cost: None, chance: super::NO_CHANCE };
+            let finish = Finish {
+                id,
+                run,
+                end: End::PutBack,
+                progress: None,
+                cost: None,
+                shows: false,
+                chance: super::NO_CHANCE,
+            };
             let rules = Arc::clone(&self.shelf.rules);
             let _ = self.finish(finish, false, &rules, now)?;
             return Ok(());
