@@ -20,9 +20,11 @@ mod abandoned;
 mod attempts;
 mod changes;
 mod notices;
+mod reading;
 mod roster;
 
 use abandoned::{Abandoned, AbandonedAttempt};
+pub use reading::LogTail;
 use roster::Roster;
 
 /// The queue of one task. Shared by everybody who works on it; every method may be called by any number at once.
@@ -40,7 +42,10 @@ pub struct TaskQueue {
     roster: Roster,
     abandoned_attempts: Abandoned<AbandonedAttempt>,
     abandoned_notices: Abandoned<NoticeNumber>,
+    /// Those who wait for a job to end.
     waiters: Waiters,
+    /// Those who wait for a job's log to grow.
+    readers: Waiters,
     tally: Tally,
     /// Nobody works on it any more.
     closed: AtomicBool,
@@ -61,6 +66,7 @@ impl TaskQueue {
             abandoned_attempts: Abandoned::default(),
             abandoned_notices: Abandoned::default(),
             waiters: Waiters::default(),
+            readers: Waiters::default(),
             tally,
             closed: AtomicBool::new(false),
         }
@@ -132,7 +138,7 @@ impl TaskQueue {
     pub async fn wait(&self, id: JobId) -> Result<Job, WaitError> {
         let waiter = self.waiters.register(id);
         loop {
-            let mut ended = std::pin::pin!(waiter.ended().notified());
+            let mut ended = std::pin::pin!(waiter.woken().notified());
             ended.as_mut().enable();
             let job = self.get(id).await?.ok_or(WaitError::UnknownJob { id })?;
             if job.life.state.is_ended() {
@@ -147,7 +153,9 @@ impl TaskQueue {
         if lines.is_empty() {
             return Ok(());
         }
-        self.store.append_log(id, lines).await
+        self.store.append_log(id, lines).await?;
+        self.readers.wake(id);
+        Ok(())
     }
 
     /// A job's log and the records of its attempts that are over. None if it never was or is kept no more.

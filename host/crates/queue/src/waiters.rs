@@ -1,4 +1,4 @@
-//! Who waits for which job to end. Costs one load per job while nobody waits.
+//! Who waits for something to happen to which job, such as its end. Costs one load each time while nobody waits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ impl Waiters {
     /// Registers somebody who waits for `id`, until the guard is dropped. Do this before you look at the job.
     pub(crate) fn register(&self, id: JobId) -> Waiter<'_> {
         self.count.fetch_add(1, Ordering::SeqCst);
-        let ended = Arc::clone(self.by_job.lock().entry(id).or_default());
-        Waiter { waiters: self, id, ended }
+        let woken = Arc::clone(self.by_job.lock().entry(id).or_default());
+        Waiter { waiters: self, id, woken }
     }
 
-    /// Wakes all who wait for `id`, after it has ended.
+    /// Wakes all who wait for `id`, after it has happened.
     pub(crate) fn wake(&self, id: JobId) {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        if let Some(ended) = self.by_job.lock().get(&id) {
-            ended.notify_waiters();
+        if let Some(woken) = self.by_job.lock().get(&id) {
+            woken.notify_waiters();
         }
     }
 }
@@ -36,12 +36,12 @@ impl Waiters {
 pub(crate) struct Waiter<'a> {
     waiters: &'a Waiters,
     id: JobId,
-    ended: Arc<Notify>,
+    woken: Arc<Notify>,
 }
 
 impl Waiter<'_> {
-    pub(crate) fn ended(&self) -> &Notify {
-        &self.ended
+    pub(crate) fn woken(&self) -> &Notify {
+        &self.woken
     }
 }
 
@@ -49,7 +49,7 @@ impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut by_job = self.waiters.by_job.lock();
         // The map's and this one: nobody else waits for the job.
-        if Arc::strong_count(&self.ended) == 2 {
+        if Arc::strong_count(&self.woken) == 2 {
             by_job.remove(&self.id);
         }
         drop(by_job);
