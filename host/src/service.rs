@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_api::{Code, Jobs, KnownJob, KnownTask, Readiness, Refusal, Service, Tokens};
+use saggar_api::{Code, EventScope, Jobs, KnownJob, KnownTask, Readiness, Refusal, Service, Tokens};
 use saggar_definition::Task;
-use saggar_job::{JobId, TaskKey};
-use saggar_queue::{Added, History, Job, ListQuery, NewJob, Page, StoreError};
+use saggar_job::{JobId, JobKey, TaskKey};
+use saggar_queue::{Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, StoreError};
 use saggar_worker::{AddError, LookupError};
 
 use crate::host::Host;
@@ -63,6 +63,22 @@ impl Jobs for HostJobs {
 
     async fn history(&self, task: &str, id: JobId) -> Result<History, Refusal> {
         self.0.worker.history(task, id).await.map_err(lookup_refused)
+    }
+
+    async fn log_after(&self, task: &str, id: JobId, read: usize) -> Result<LogTail, Refusal> {
+        let queue = self.0.worker.queue(task).map_err(lookup_refused)?;
+        let tail = queue.log_after(id, read).await.map_err(|error| lookup_refused(error.into()))?;
+        tail.ok_or_else(|| lookup_refused(LookupError::UnknownJob { id }))
+    }
+
+    fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed {
+        let key = |task| TaskKey::new(TaskKey::DEFAULT_TENANT, task);
+        let filter = match scope {
+            EventScope::Tenant => EventFilter::Tenant(TaskKey::DEFAULT_TENANT.into()),
+            EventScope::Task(task) => EventFilter::Task(key(task)),
+            EventScope::Job(task, id) => EventFilter::Job(JobKey { task: key(task), id }),
+        };
+        self.0.follow(filter, after)
     }
 
     async fn list(&self, mut query: ListQuery) -> Result<Page, Refusal> {

@@ -7,6 +7,7 @@ pub mod guests;
 
 pub mod app;
 pub mod client;
+pub mod follower;
 pub mod host;
 pub mod memory;
 pub mod patience;

@@ -1,5 +1,5 @@
-//! Waits at a gate: reports progress, then waits until a job exists. Arguments: that job's task and id. So a test can
-//! hold a slot for exactly as long as it likes, and knows when it is held.
+//! Waits at a gate: prints and reports that it does, then waits until a job exists. Arguments: that job's task and id. So a
+//! test can hold a slot for exactly as long as it likes, and knows when it is held.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -13,10 +13,12 @@ struct Gated;
 impl Guest for Gated {
     fn process(_id: u64, args: String) -> Result<String, Failure> {
         let (task, key): (String, u64) = serde_json::from_str(&args).expect("arguments: task, id");
+        println!("at the gate");
         progress::report(0, 1, "at the gate");
         while tasks::get(&task, key).is_err() {
             std::thread::sleep(Duration::from_millis(1));
         }
+        println!("through the gate");
         progress::report(1, 1, "through the gate");
         Ok("\"through\"".into())
     }

@@ -39,7 +39,7 @@ async fn part(parts: &mut Parts, service: &Service, name: &str) -> Result<String
     let params = RawPathParams::from_request_parts(parts, service).await;
     let params = params.map_err(|_| Refusal::plain(Code::InvalidPath))?;
     let found = params.iter().find(|(of, _)| *of == name).map(|(_, value)| value.to_owned());
-    found.ok_or_else(|| Refusal::plain(Code::Internal))
+    found.ok_or_else(|| Refusal::internal(&format!("the path has no `{name}`")))
 }
 
 /// An id as it is written in one way only, so that a job has one address.

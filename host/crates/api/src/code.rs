@@ -39,6 +39,12 @@ macro_rules! codes {
 }
 
 codes! {
+    MalformedRequest 400 "malformed-request" "Malformed request"
+        "The bytes are no request of HTTP/1.1.";
+    HeadTimeout 408 "head-timeout" "Head too slow"
+        "The request's head did not come in time.";
+    HeadTooLarge 431 "head-too-large" "Head too large"
+        "The request's head has more bytes or more headers than the host takes: 64 KiB, or 100 headers.";
     UnknownRoute 404 "unknown-route" "No such route"
         "The path names nothing; `/openapi.json` lists all routes.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"
@@ -98,9 +104,11 @@ codes! {
     Refused 409 "refused" "Step refused"
         "The job's life went on while the request was at work; look the job up and decide again.";
     Stopping 503 "stopping" "Host is stopping"
-        "The host takes no more jobs; try again after `Retry-After` seconds.";
+        "The host takes no more jobs and lets nobody wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"
-        "The host holds as many bytes of bodies as it may; try again after `Retry-After` seconds.";
+        "The host holds as many bytes of bodies, or answers as many who follow, as it may; try again after `Retry-After` seconds.";
+    StoreFull 503 "store-full" "Store full"
+        "The disk with the job store is full; nothing was changed. Make room, or try again after `Retry-After` seconds.";
     StoreFailed 503 "store-failed" "Store failed"
         "The job store failed; whether a change was made is not known. The host's log says why.";
     Internal 500 "internal" "Internal error"
@@ -127,8 +135,8 @@ impl Code {
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
             Self::QueueFull | Self::Overloaded => Some(1),
-            // A host that restarts is back within seconds.
-            Self::Stopping => Some(5),
+            // A host that restarts is back within seconds, and room is made by people.
+            Self::Stopping | Self::StoreFull => Some(5),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use saggar_definition::Task;
 use saggar_job::JobId;
-use saggar_queue::{Added, Counts, History, Job, ListQuery, NewJob, Page, Rates};
+use saggar_queue::{Added, Counts, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Rates};
 
 use crate::problem::Refusal;
 
@@ -34,6 +34,12 @@ pub trait Jobs: Send + Sync + 'static {
     /// A job's log and its attempts.
     async fn history(&self, task: &str, id: JobId) -> Result<History, Refusal>;
 
+    /// The lines of a job's log after its first `read` ones, as soon as there are any or the job has ended. Cancel safe.
+    async fn log_after(&self, task: &str, id: JobId, read: usize) -> Result<LogTail, Refusal>;
+
+    /// Follows events, from now on or after one that was heard. Neither task nor job is looked up.
+    fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed;
+
     /// A page of jobs. The implementation puts its tenant in place of `query.tenant`, and the task's id in lower case.
     async fn list(&self, query: ListQuery) -> Result<Page, Refusal>;
 
@@ -48,6 +54,17 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// One task.
     fn task(&self, task: &str) -> Result<KnownTask, Refusal>;
+}
+
+/// Of which jobs events are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventScope<'a> {
+    /// All of the tenant's.
+    Tenant,
+    /// Those of a task.
+    Task(&'a str),
+    /// The one of a task.
+    Job(&'a str, JobId),
 }
 
 /// A job, with what its task says of it.

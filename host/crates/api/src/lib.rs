@@ -10,7 +10,10 @@ mod jobs;
 mod readiness;
 mod service;
 
+mod connection;
+mod head;
 mod listener;
+mod socket;
 mod tokens;
 
 mod access;
@@ -19,13 +22,21 @@ mod body;
 mod moment;
 mod parameters;
 
+mod following;
+mod log_lines;
+mod seat;
+mod sse;
+
 mod routes;
 pub mod wire;
 
 mod openapi;
 
+#[cfg(test)]
+mod bench;
+
 pub use code::Code;
-pub use jobs::{Jobs, KnownJob, KnownTask};
+pub use jobs::{EventScope, Jobs, KnownJob, KnownTask};
 pub use listener::{Bound, Limits, ListenError, Listener};
 pub use openapi::openapi;
 pub use problem::Refusal;

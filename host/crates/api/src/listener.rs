@@ -2,19 +2,15 @@
 //! request that it has taken.
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::connection::Connections;
 use crate::service::Service;
 use crate::tokens::Tokens;
 
@@ -30,11 +26,29 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Headers of a request.
     pub headers: usize,
+    /// How long a client may take nothing of what it is sent.
+    pub write_time: Duration,
+    /// Answers to those who follow, at a time. No more than half of the connections, so that ordinary requests find one.
+    pub followers: usize,
 }
+
+/// Bytes that the system keeps for a client that does not take them: enough for 20 MB/s at 10 ms' distance, and little
+/// enough for some thousand clients. Left to itself, the system keeps up to 4 MiB for each.
+const UNSENT_BYTES: u32 = 256 * 1024;
+
+/// Connections that the system keeps until they are taken, as tokio has it by itself.
+const BACKLOG: u32 = 1_024;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 4_096, head_time: Duration::from_secs(30), head_bytes: 64 * 1024, headers: 100 }
+        Self {
+            connections: 4_096,
+            head_time: Duration::from_secs(30),
+            head_bytes: 64 * 1024,
+            headers: 100,
+            write_time: Duration::from_secs(30),
+            followers: 2_048,
+        }
     }
 }
 
@@ -84,7 +98,7 @@ impl Bound {
             return Err(ListenError::Open { address });
         }
         let failed = |source| ListenError::Bind { address, source };
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let socket = bind(address).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         Ok(Self { socket, address })
     }
@@ -92,10 +106,27 @@ impl Bound {
     /// Begins to answer. Call it within a runtime.
     pub fn listen(self, service: Service, limits: Limits) -> Listener {
         let Self { socket, address } = self;
+        service.add_seats(limits.followers.min(limits.connections / 2));
         let listener = Listener { address, service, tasks: TaskTracker::new(), abort: CancellationToken::new() };
-        listener.tasks.spawn(accept(socket, limits, Connections::of(&listener)));
+        let connections = Connections {
+            router: listener.service.router(),
+            limits,
+            stop: listener.service.stop().clone(),
+            abort: listener.abort.clone(),
+        };
+        listener.tasks.spawn(accept(socket, connections, listener.tasks.clone()));
         listener
     }
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // The port of a host that has just stopped can be taken at once.
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it.
+    socket.set_send_buffer_size(UNSENT_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener {
@@ -105,7 +136,7 @@ impl Listener {
     }
 
     /// Takes no more connections and no more requests, and waits until those at work are answered, for at most `time`. Who
-    /// waits for a job's end is answered at once.
+    /// waits for a job's end is refused at once, and answers to those who follow end at once.
     pub async fn stop(&self, time: Duration) {
         self.service.stop().cancel();
         self.tasks.close();
@@ -117,28 +148,8 @@ impl Listener {
     }
 }
 
-/// What every connection needs.
-#[derive(Clone)]
-struct Connections {
-    router: Router,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    abort: CancellationToken,
-}
-
-impl Connections {
-    fn of(listener: &Listener) -> Self {
-        Self {
-            router: listener.service.router(),
-            tasks: listener.tasks.clone(),
-            stop: listener.service.stop().clone(),
-            abort: listener.abort.clone(),
-        }
-    }
-}
-
-async fn accept(socket: TcpListener, limits: Limits, connections: Connections) {
-    let room = Arc::new(Semaphore::new(limits.connections));
+async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracker) {
+    let room = Arc::new(Semaphore::new(connections.limits.connections));
     loop {
         let next = async {
             let permit = room.clone().acquire_owned().await;
@@ -150,8 +161,10 @@ async fn accept(socket: TcpListener, limits: Limits, connections: Connections) {
         };
         match accepted {
             Ok((stream, _)) => {
-                let serving = serve(stream, limits, connections.clone());
-                connections.tasks.spawn(async move {
+                // Answers are written at once and whole; waiting for more to send would only delay them.
+                let _ = stream.set_nodelay(true);
+                let serving = connections.clone().serve(stream);
+                tasks.spawn(async move {
                     serving.await;
                     drop(permit);
                 });
@@ -162,31 +175,5 @@ async fn accept(socket: TcpListener, limits: Limits, connections: Connections) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-    }
-}
-
-async fn serve(stream: TcpStream, limits: Limits, connections: Connections) {
-    // Answers are written at once and whole; waiting for more to send would only delay them.
-    let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(connections.router);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time)
-        .max_buf_size(limits.head_bytes)
-        .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = connections.stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection => ended,
-                () = connections.abort.cancelled() => return,
-            }
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke off");
     }
 }

@@ -12,7 +12,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::routes;
 use crate::service::Service;
-use crate::wire::Problem;
+use crate::wire::{EventGap, LogEnd, Problem, Reached};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,10 +25,11 @@ use crate::wire::Problem;
     ),
     tags(
         (name = "jobs", description = "Jobs: adding, looking up, changing"),
+        (name = "events", description = "What happens to jobs, followed as server-sent events"),
         (name = "tasks", description = "Tasks: what they are and how much they do"),
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, EventGap, Reached, LogEnd)),
     // A token, or none where the host has none.
     security((), ("token" = []))
 )]

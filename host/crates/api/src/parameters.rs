@@ -1,6 +1,10 @@
-//! Query parameters: known keys only, each once.
+//! Query parameters: known keys only, each once; and the one that is a header as well.
+
+use std::fmt::Display;
+use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
+use http::HeaderMap;
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -34,4 +38,47 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Service> for Parameters<T> {
 /// A refusal of a query.
 pub(crate) fn invalid(detail: impl Into<String>) -> Refusal {
     Refusal::new(Code::InvalidQuery, detail)
+}
+
+/// After what to go on: the header `Last-Event-ID`, which a client sends that comes back by itself, else the parameter
+/// `after`.
+pub(crate) fn last_event_id<T: FromStr<Err: Display>>(
+    headers: &HeaderMap,
+    after: Option<&str>,
+) -> Result<Option<T>, Refusal> {
+    let read = |text: &str| text.parse::<T>().map(Some).map_err(|error| error.to_string());
+    match headers.get("last-event-id") {
+        Some(value) => value
+            .to_str()
+            .map_err(|error| error.to_string())
+            .and_then(read)
+            .map_err(|error| Refusal::new(Code::InvalidHeader, format!("`Last-Event-ID`: {error}"))),
+        None => after.map_or(Ok(None), read).map_err(|error| invalid(format!("`after`: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use saggar_queue::EventId;
+
+    use super::*;
+
+    #[test]
+    fn the_header_goes_before_the_parameter() {
+        let headers = |id: &'static str| {
+            HeaderMap::from_iter([(http::HeaderName::from_static("last-event-id"), HeaderValue::from_static(id))])
+        };
+        let (none, later) = (HeaderMap::new(), headers("e5-2"));
+        let id = |number| Ok(Some(EventId { epoch: 5, number }));
+        assert_eq!(last_event_id::<EventId>(&none, None), Ok(None));
+        assert_eq!(last_event_id(&none, Some("e5-1")), id(1));
+        assert_eq!(last_event_id(&later, Some("e5-1")), id(2));
+        assert_eq!(last_event_id(&later, Some("what")), id(2));
+        let code =
+            |headers: &HeaderMap, after| last_event_id::<EventId>(headers, after).map_err(|refusal| refusal.code);
+        assert_eq!(code(&none, Some("7")), Err(Code::InvalidQuery));
+        assert_eq!(code(&headers("7"), None), Err(Code::InvalidHeader));
+        assert_eq!(code(&headers(""), Some("e5-1")), Err(Code::InvalidHeader));
+    }
 }

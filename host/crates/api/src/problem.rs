@@ -32,6 +32,12 @@ impl Refusal {
         Self::new(code, code.meaning())
     }
 
+    /// A refusal for a mistake of ours, which stands in the log from here on.
+    pub(crate) fn internal(why: &str) -> Self {
+        tracing::error!(why, "a request failed because of a mistake of the host's own");
+        Self::plain(Code::Internal)
+    }
+
     /// The document, of a request for `path`.
     pub(crate) fn document(&self, path: &str) -> wire::Problem {
         wire::Problem {
@@ -69,9 +75,8 @@ pub(crate) fn documented(mut response: Response, path: &str) -> Response {
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => Refusal::plain(Code::MethodNotAllowed),
         None => return response,
     };
-    if refusal.code.status().is_server_error() {
-        tracing::warn!(code = refusal.code.name(), detail = refusal.detail, path, "a request failed");
-    }
+    // What went wrong stands in the log already, from where it did, with its causes.
+    tracing::debug!(code = refusal.code.name(), detail = refusal.detail, path, "a request is refused");
     // A document of texts and a number is always JSON.
     let text = serde_json::to_vec(&refusal.document(path)).unwrap_or_default();
     let (mut parts, _) = response.into_parts();

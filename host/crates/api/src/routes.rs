@@ -1,11 +1,13 @@
 //! The routes, one file for each thing that is asked for. What they answer is made of wire types by `show`.
 
 mod adding;
+mod attempts;
+mod events;
 mod health;
-mod history;
 mod job;
 mod listing;
-mod show;
+mod logs;
+pub(crate) mod show;
 mod tasks;
 
 use axum::response::{IntoResponse, Response};
@@ -29,8 +31,10 @@ pub(crate) fn all() -> OpenApiRouter<Service> {
         .routes(routes!(job::get_job, job::delete_job))
         .routes(routes!(job::cancel_job))
         .routes(routes!(job::retry_job))
-        .routes(routes!(history::get_logs))
-        .routes(routes!(history::get_attempts))
+        .routes(routes!(logs::get_logs))
+        .routes(routes!(attempts::get_attempts))
+        .routes(routes!(events::follow_one))
+        .routes(routes!(events::follow_many))
         .routes(routes!(tasks::list_tasks))
         .routes(routes!(tasks::get_task))
         .routes(routes!(tasks::pause_task))
@@ -55,9 +59,7 @@ impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.1) {
             Ok(text) => (self.0, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response(),
-            Err(error) => {
-                Refusal::new(crate::Code::Internal, format!("the answer is no JSON: {error}")).into_response()
-            }
+            Err(error) => Refusal::internal(&format!("the answer is no JSON: {error}")).into_response(),
         }
     }
 }

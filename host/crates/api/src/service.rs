@@ -17,6 +17,7 @@ use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::problem::{Refusal, documented};
 use crate::readiness::Readiness;
+use crate::seat::Seat;
 use crate::tokens::Tokens;
 use crate::{body, openapi, routes};
 
@@ -29,6 +30,7 @@ struct Inner {
     tokens: Tokens,
     readiness: Readiness,
     bodies: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -37,7 +39,9 @@ impl Service {
     pub fn new(jobs: Arc<dyn Jobs>, tokens: Tokens, readiness: Readiness) -> Self {
         let tenants = BTreeMap::from([(TaskKey::DEFAULT_TENANT.into(), jobs)]);
         let bodies = Arc::new(Semaphore::new(body::MAX_BLOCKS));
-        Self(Arc::new(Inner { tenants, tokens, readiness, bodies, stop: CancellationToken::new() }))
+        // A listener brings them.
+        let seats = Arc::new(Semaphore::new(0));
+        Self(Arc::new(Inner { tenants, tokens, readiness, bodies, seats, stop: CancellationToken::new() }))
     }
 
     /// Which tokens it accepts.
@@ -58,6 +62,20 @@ impl Service {
     /// Room for the bytes of bodies.
     pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
         &self.0.bodies
+    }
+
+    /// Lets so many more follow at a time.
+    pub(crate) fn add_seats(&self, more: usize) {
+        self.0.seats.add_permits(more);
+    }
+
+    /// A seat for somebody who follows.
+    pub(crate) fn seat(&self) -> Result<Seat, Refusal> {
+        if self.0.stop.is_cancelled() {
+            return Err(Refusal::plain(Code::Stopping));
+        }
+        let place = self.0.seats.clone().try_acquire_owned();
+        Ok(Seat::new(place.map_err(|_| Refusal::plain(Code::Overloaded))?, self.0.stop.clone()))
     }
 
     /// Cancelled when the listener stops: whoever makes a client wait answers now.

@@ -3,6 +3,7 @@
 
 mod add;
 mod attempt;
+mod event;
 mod job;
 mod log;
 mod problem;
@@ -10,6 +11,7 @@ mod task;
 
 pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
 pub use attempt::{Attempt, Attempts, Cost};
+pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
 pub use job::{FailureProblem, Job, Jobs, ListedJob, ParentJob, Reason, Status};
 pub use log::{Level, LogLine, Logs, Source};
 pub use problem::Problem;

@@ -45,4 +45,4 @@ pub use store::{
     History, Lasted, Left, MemoryStore, NoticeNumber, SqliteError, SqliteOptions, SqliteStore, Store, TaskStore,
     Telling, Told,
 };
-pub use task_queue::TaskQueue;
+pub use task_queue::{LogTail, TaskQueue};

@@ -2,6 +2,9 @@
 
 use saggar_job::Timestamp;
 
+/// How the line ends that says what was dropped.
+const DROPPED: &str = "were dropped here: the job's log is full";
+
 /// One line of a job's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
@@ -48,6 +51,12 @@ impl LogLine {
     /// What a log says when an attempt was lost.
     pub fn lost(at: Timestamp, attempt: u32) -> Self {
         Self::host(at, format!("attempt {attempt} was lost: the host died, or broke off, while it ran"))
+    }
+
+    /// Whether it is the one that says what was dropped ([`LogBudget::dropped_line`]). It is the last one of its log, and
+    /// changes when more is dropped.
+    pub fn is_of_dropped(&self) -> bool {
+        self.source == LogSource::Host && self.text.ends_with(DROPPED)
     }
 
     /// What a log says when its job was retried by hand.
@@ -134,7 +143,7 @@ impl LogBudget {
     /// The line of the host's that ends a log of which lines were dropped.
     pub fn dropped_line(&self) -> Option<LogLine> {
         let Self { dropped_lines, dropped_bytes, dropped_at, .. } = *self;
-        let text = format!("{dropped_lines} lines ({dropped_bytes} bytes) were dropped here: the job's log is full");
+        let text = format!("{dropped_lines} lines ({dropped_bytes} bytes) {DROPPED}");
         (dropped_lines > 0).then(|| LogLine::host(dropped_at, text))
     }
 }

@@ -21,10 +21,12 @@ mod attempts;
 mod changes;
 mod handing;
 mod notices;
+mod reading;
 mod roster;
 
 use abandoned::{Abandoned, AbandonedAttempt};
 use handing::{Handed, Hands, Unanswered};
+pub use reading::LogTail;
 use roster::Roster;
 
 /// The queue of one task. Shared by everybody who works on it; every method may be called by any number at once.
@@ -44,7 +46,10 @@ pub struct TaskQueue {
     roster: Roster,
     abandoned_attempts: Abandoned<AbandonedAttempt>,
     abandoned_notices: Abandoned<NoticeNumber>,
+    /// Those who wait for a job to end.
     waiters: Waiters,
+    /// Those who wait for a job's log to grow.
+    readers: Waiters,
     tally: Tally,
     /// Nobody works on it any more.
     closed: AtomicBool,
@@ -66,6 +71,7 @@ impl TaskQueue {
             abandoned_attempts: Abandoned::default(),
             abandoned_notices: Abandoned::default(),
             waiters: Waiters::default(),
+            readers: Waiters::default(),
             tally,
             closed: AtomicBool::new(false),
         }
@@ -183,7 +189,9 @@ impl TaskQueue {
         if lines.is_empty() {
             return Ok(());
         }
-        self.store.append_log(id, lines).await
+        self.store.append_log(id, lines).await?;
+        self.readers.wake(id, None);
+        Ok(())
     }
 
     /// A job's log and the records of its attempts that are over. None if it never was or is kept no more.

@@ -1,4 +1,4 @@
-//! Who waits for which job to end. Costs one load per job while nobody waits.
+//! Who waits for something to happen to which job, such as its end. Costs one load each time while nobody waits.
 
 use std::collections::HashMap;
 use std::sync::Arc;

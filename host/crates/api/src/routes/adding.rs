@@ -63,7 +63,7 @@ pub(super) async fn add_job(
     let job = new_job(BatchJob { args, delay_ms, run_at, priority, unique, key }, trace_parent(&headers).as_ref())?;
     let added = access.jobs.add(&task, vec![job]).await?;
     drop(room);
-    let added = added.first().ok_or_else(|| Refusal::new(Code::Internal, "no id was answered"))?;
+    let added = added.first().ok_or_else(|| Refusal::internal("no id was answered"))?;
     let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0 }).into_response();
     // The task stands in the path as ids do, or there would be no such job.
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/tasks/{task}/jobs/{}", added.id)) {

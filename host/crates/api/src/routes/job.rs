@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use super::{Answer, Answered, Problems, show};
 use crate::access::{Allowed, Change, Look};
 use crate::address::JobAddress;
-use crate::jobs::KnownJob;
+use crate::code::Code;
 use crate::parameters::{None as NoParameters, Parameters, invalid};
 use crate::problem::Refusal;
 use crate::service::Service;
@@ -47,14 +47,10 @@ pub(super) async fn get_job(
     let is_over = |job: &Job| job.life.state.is_ended();
     let job = match wait {
         Some(wait) if !is_over(&job.job) => {
-            let ended: Option<Result<KnownJob, Refusal>> = tokio::select! {
-                ended = access.jobs.wait(&task, id) => Some(ended),
-                () = tokio::time::sleep(wait.min(MAX_WAIT)) => None,
-                () = service.stop().cancelled() => None,
-            };
-            match ended {
-                Some(ended) => ended?,
-                None => access.jobs.get(&task, id).await?,
+            tokio::select! {
+                ended = access.jobs.wait(&task, id) => ended?,
+                () = tokio::time::sleep(wait.min(MAX_WAIT)) => access.jobs.get(&task, id).await?,
+                () = service.stop().cancelled() => return Err(Refusal::plain(Code::Stopping)),
             }
         }
         _ => job,

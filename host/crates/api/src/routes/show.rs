@@ -8,6 +8,10 @@ use serde_json::value::RawValue;
 use crate::jobs::{KnownJob, KnownTask};
 use crate::{moment, wire};
 
+mod event;
+
+pub(crate) use event::{event, event_kind};
+
 pub(super) fn job(known: KnownJob) -> wire::Job {
     let KnownJob { task, max_attempts, job } = known;
     let parent = job.origin.as_ref().and_then(|origin| origin.parent.as_ref());
@@ -103,7 +107,7 @@ fn reason(reason: Reason) -> wire::Reason {
     }
 }
 
-pub(super) fn log_line(line: LogLine) -> wire::LogLine {
+pub(crate) fn log_line(line: LogLine) -> wire::LogLine {
     let (source, level) = match line.source {
         LogSource::Stdout => (wire::Source::Stdout, None),
         LogSource::Stderr => (wire::Source::Stderr, None),

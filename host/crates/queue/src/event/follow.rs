@@ -109,6 +109,16 @@ impl Followed {
         }
     }
 
+    /// Like [`next_batch`](Self::next_batch), but waits for nothing: no event means that all were read that happened before
+    /// the call.
+    ///
+    /// # Errors
+    ///
+    /// As `next_batch`.
+    pub fn read_kept(&mut self, most: usize) -> Result<Vec<KeptEvent>, Gap> {
+        self.ring.read(&self.filter, &self.mark, &mut self.place, most.max(1))
+    }
+
     /// The id to follow after so that nothing is missed of what [`next_batch`](Self::next_batch) has not answered yet. It
     /// goes on with all the tenant's events: whoever remembers this one now and then, rather than only that of the last
     /// event that was for him, comes back without a gap though much else has happened. None before a gap was told that

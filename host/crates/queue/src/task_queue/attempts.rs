@@ -140,8 +140,12 @@ impl TaskQueue {
         }
         if matches!(ended.status, Status::Success | Status::Failure) {
             self.ended(id, ended.job);
-        } else if self.is_closed() {
-            self.perhaps_quiet();
+        } else {
+            // An attempt that was lost leaves a line in the log.
+            self.readers.wake(id, None);
+            if self.is_closed() {
+                self.perhaps_quiet();
+            }
         }
     }
 

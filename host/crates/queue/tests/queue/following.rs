@@ -256,3 +256,20 @@ async fn nothing_is_kept_unless_that_was_asked_for() {
     add(&task, 2).await;
     assert_eq!(ids(&next(&mut queue.follow(all("a"), start)).await), [4, 5], "kept while nobody listens");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_can_be_read_without_waiting() {
+    let queue = queue(100);
+    let task = open(&queue, "a", "t").await;
+    let mut followed = queue.follow(all("a"), None);
+    assert_eq!(followed.read_kept(9), Ok(Vec::new()));
+    add(&task, 3).await;
+    // At once, though it has just read.
+    assert_eq!(ids(&followed.read_kept(2).unwrap()), [1, 2]);
+    assert_eq!(ids(&followed.read_kept(9).unwrap()), [3]);
+    assert_eq!(followed.read_kept(9), Ok(Vec::new()));
+    let unknown = EventId { epoch: followed.reached().unwrap().epoch.wrapping_add(1), number: 1 };
+    let mut followed = queue.follow(all("a"), Some(unknown));
+    assert_eq!(followed.read_kept(9), Err(Gap { events: None }));
+    assert_eq!(ids(&followed.read_kept(9).unwrap()), [1, 2, 3]);
+}

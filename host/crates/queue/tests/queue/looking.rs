@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::poll;
 use saggar_job::{JobId, Status, Timestamp};
-use saggar_queue::{LogLine, LogSource, Progress, Retention, Rules, Running};
+use saggar_queue::{JobLog, LogLine, LogSource, LogTail, Progress, Retention, Rules, Running};
 
 use crate::{Bench, retries, retry, success};
 
@@ -85,6 +85,62 @@ async fn a_job_has_a_log() {
     bench.task.log(id, Vec::new()).await.unwrap();
     assert_eq!(bench.task.logs(id).await.unwrap(), Some(vec![line]));
     assert_eq!(bench.task.logs(JobId(9)).await.unwrap(), None);
+}
+
+fn said(text: &str) -> LogLine {
+    LogLine { at: Timestamp(1), source: LogSource::Stdout, text: text.to_owned() }
+}
+
+#[tokio::test]
+async fn a_log_is_read_while_it_grows() {
+    let bench = Bench::new(retries(1, 0)).await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    bench.task.log(id, vec![said("one"), said("two")]).await.unwrap();
+    let tail = async |read| bench.task.log_after(id, read).await.unwrap().unwrap();
+    assert_eq!(tail(1).await, LogTail { lines: vec![said("two")], is_over: false });
+    let mut next = Box::pin(tail(2));
+    assert!(poll!(&mut next).is_pending());
+    bench.finish(claim, retry()).await;
+    assert!(poll!(&mut next).is_pending(), "an attempt's end is no line");
+    let claim = bench.claim().await;
+    bench.task.log(id, vec![said("three")]).await.unwrap();
+    assert_eq!(next.await, LogTail { lines: vec![said("three")], is_over: false });
+    let mut next = Box::pin(tail(3));
+    assert!(poll!(&mut next).is_pending());
+    bench.finish(claim, success()).await;
+    assert_eq!(next.await, LogTail { lines: Vec::new(), is_over: true });
+    assert_eq!(tail(99).await, LogTail { lines: Vec::new(), is_over: true });
+    assert_eq!(bench.task.log_after(JobId(9), 0).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_log_that_is_read_ends_when_its_job_is_gone() {
+    let bench = Bench::new(Rules::default()).await;
+    let id = bench.add().await;
+    let mut next = Box::pin(bench.task.log_after(id, 0));
+    assert!(poll!(&mut next).is_pending());
+    bench.task.delete(id).await.unwrap();
+    assert_eq!(next.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_was_dropped_of_a_log_is_read_once_and_last() {
+    let bench = Bench::new(Rules::default()).await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    let full = JobLog::GUEST_LINES;
+    bench.task.log(id, (0..full + 3).map(|_| said("x")).collect()).await.unwrap();
+    let tail = async |read| bench.task.log_after(id, read).await.unwrap().unwrap();
+    assert_eq!(tail(0).await.lines.len(), full);
+    let mut next = Box::pin(tail(full));
+    assert!(poll!(&mut next).is_pending());
+    let failed = LogLine::host(Timestamp(2), "attempt 1 failed");
+    bench.task.log(id, vec![said("x"), failed.clone()]).await.unwrap();
+    assert_eq!(next.await.lines, [failed]);
+    bench.finish(claim, success()).await;
+    let LogTail { lines, is_over } = tail(full + 1).await;
+    assert!(is_over && lines.len() == 1 && lines[0].is_of_dropped(), "{lines:?}");
 }
 
 #[tokio::test(start_paused = true)]

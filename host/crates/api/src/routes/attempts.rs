@@ -1,25 +1,10 @@
-//! What is kept of a job beside itself: its log and its attempts.
+//! The attempts of a job.
 
 use super::{Answer, Answered, Problems, show};
 use crate::access::{Allowed, Look};
 use crate::address::JobAddress;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::wire;
-
-/// A job's log.
-#[utoipa::path(
-    get, path = "/v1/tasks/{task}/jobs/{id}/logs", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id")),
-    responses((status = 200, description = "The log", body = wire::Logs), Problems)
-)]
-pub(super) async fn get_logs(
-    access: Allowed<Look>,
-    JobAddress { task, id }: JobAddress,
-    _: Parameters<NoParameters>,
-) -> Answered<wire::Logs> {
-    let history = access.jobs.history(&task, id).await?;
-    Ok(Answer::ok(wire::Logs { lines: history.log.into_iter().map(show::log_line).collect() }))
-}
 
 /// The attempts of a job that are over.
 #[utoipa::path(

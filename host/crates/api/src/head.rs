@@ -1,0 +1,44 @@
+//! Heads that are none, too large or too slow: there is no request, but there is a problem document.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use saggar_job::{Clock, SystemClock};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::code::Code;
+use crate::problem::Refusal;
+
+/// How long the client may take for the answer, and how long what it still sends is thrown away: one that writes all before
+/// it reads would else see its connection reset in place of the answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Answers why there is no request, and closes.
+pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, code: Code) {
+    let answering = async {
+        stream.write_all(&answer(code)).await?;
+        stream.shutdown().await?;
+        let mut rest = [0; 4096];
+        while stream.read(&mut rest).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    // A client that is gone, or goes on for longer, has had its answer or wants none.
+    if let Ok(Err(error)) = timeout(LINGER, answering).await {
+        tracing::debug!(%error, code = code.name(), "a client did not wait for what its head is refused for");
+    }
+}
+
+fn answer(code: Code) -> Vec<u8> {
+    // What was asked for is not known. A document of texts and a number is always JSON.
+    let document = serde_json::to_vec(&Refusal::plain(code).document("")).unwrap_or_default();
+    let now = UNIX_EPOCH + Duration::from_millis(SystemClock.now().0);
+    let head = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\
+         date: {}\r\n\r\n",
+        code.status().as_u16(),
+        code.status().canonical_reason().unwrap_or_default(),
+        document.len(),
+        httpdate::fmt_http_date(now),
+    );
+    [head.into_bytes(), document].concat()
+}

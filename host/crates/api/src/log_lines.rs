@@ -1,0 +1,96 @@
+//! A job's log as an answer that lasts until the job has ended.
+
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use saggar_job::JobId;
+use saggar_queue::{LogLine, LogTail};
+
+use crate::code::Code;
+use crate::jobs::Jobs;
+use crate::routes::show;
+use crate::seat::{Seat, Waited};
+use crate::sse::{Piece, Pieces};
+use crate::wire;
+
+/// The log that a client follows.
+pub(crate) struct LogLines {
+    seat: Seat,
+    jobs: Arc<dyn Jobs>,
+    task: String,
+    id: JobId,
+    piece: Piece,
+    /// How many lines were written.
+    written: usize,
+    /// What was read and is not written yet.
+    lines: IntoIter<LogLine>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Lines may follow.
+    Growing,
+    /// All lines were read.
+    Complete,
+    /// The end was told, or cannot be.
+    Over,
+}
+
+impl LogLines {
+    /// The lines after the first `read` ones.
+    pub(crate) fn new(seat: Seat, jobs: Arc<dyn Jobs>, task: String, id: JobId, read: usize) -> Self {
+        let lines = Vec::new().into_iter();
+        Self { seat, jobs, task, id, piece: Piece::first(), written: read, lines, stage: Stage::Growing }
+    }
+
+    /// Reads on, when all was written; none if the answer ends without its end being known.
+    async fn read(&mut self) -> Option<()> {
+        match self.seat.wait_for(self.jobs.log_after(&self.task, self.id, self.written)).await {
+            Waited::Came(Ok(LogTail { lines, is_over })) => {
+                self.lines = lines.into_iter();
+                if is_over {
+                    self.stage = Stage::Complete;
+                }
+            }
+            // It was deleted, and its log with it.
+            Waited::Came(Err(refusal)) if refusal.code == Code::UnknownJob => self.stage = Stage::Complete,
+            Waited::Came(Err(_)) | Waited::Stop => return None,
+            Waited::Silence => self.piece.add_sign_of_life(),
+        }
+        Some(())
+    }
+
+    fn write_lines(&mut self) {
+        while !self.piece.is_full()
+            && let Some(line) = self.lines.next()
+        {
+            self.written += 1;
+            // The one that says what was dropped does not keep its number: should the job be retried, others get it.
+            let id = (!line.is_of_dropped()).then_some(self.written);
+            self.piece.add(id, "log", &show::log_line(line));
+        }
+        if self.stage == Stage::Complete && self.lines.len() == 0 && !self.piece.is_full() {
+            self.piece.add(None::<usize>, "end", &wire::LogEnd {});
+            self.stage = Stage::Over;
+        }
+    }
+}
+
+impl Pieces for LogLines {
+    async fn next(&mut self) -> Option<Piece> {
+        loop {
+            self.write_lines();
+            if !self.piece.is_empty() {
+                return Some(std::mem::take(&mut self.piece));
+            }
+            if self.stage == Stage::Over {
+                return None;
+            }
+            self.read().await?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Following a log over a real queue, with a clock that goes on by itself.
+
+use saggar_job::Timestamp;
+use saggar_queue::{JobLog, LogSource};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::bench::Bench;
+
+fn follow(bench: &Arc<Bench>, id: JobId, read: usize) -> LogLines {
+    let places = Arc::new(Semaphore::new(1));
+    let seat = Seat::new(places.try_acquire_owned().unwrap(), CancellationToken::new());
+    LogLines::new(seat, bench.clone(), Bench::TASK.to_owned(), id, read)
+}
+
+async fn write(bench: &Bench, id: JobId, texts: &[&str]) {
+    let line = |text: &&str| LogLine { at: Timestamp(1), source: LogSource::Stdout, text: (*text).to_owned() };
+    bench.task.log(id, texts.iter().map(line).collect()).await.unwrap();
+}
+
+/// The next piece: of each event its name, with its id and its text if it has them.
+async fn piece(lines: &mut LogLines) -> Vec<String> {
+    let text = String::from_utf8(lines.next().await.expect("another piece").into_bytes()).unwrap();
+    let field = |event: &str, name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+    let shown = |event: &str| {
+        let name = field(event, "event: ")?;
+        let line = field(event, "data: ").and_then(|data| serde_json::from_str::<wire::LogLine>(&data).ok());
+        Some([Some(name), field(event, "id: "), line.map(|line| line.text)].into_iter().flatten().collect::<Vec<_>>())
+    };
+    text.split_terminator("\n\n").filter_map(shown).map(|event| event.join(" ")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_come_as_they_are_written_and_then_the_end() {
+    let bench = Bench::new(0).await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    write(&bench, id, &["one", "two"]).await;
+    let mut lines = follow(&bench, id, 0);
+    assert!(piece(&mut lines).await.is_empty(), "the head of the answer does not wait for a line");
+    assert_eq!(piece(&mut lines).await, ["log 1 one", "log 2 two"]);
+    let began = Instant::now();
+    let (next, ()) = tokio::join!(piece(&mut lines), write(&bench, id, &["three"]));
+    assert_eq!((next, began.elapsed().as_millis()), (vec!["log 3 three".to_owned()], 0));
+    assert!(piece(&mut lines).await.is_empty() && began.elapsed().as_secs() == 15, "a sign of life");
+    write(&bench, id, &["four"]).await;
+    bench.succeed(claim).await;
+    assert_eq!(piece(&mut lines).await, ["log 4 four", "end"]);
+    assert!(lines.next().await.is_none());
+
+    let mut again = follow(&bench, id, 3);
+    piece(&mut again).await;
+    assert_eq!(piece(&mut again).await, ["log 4 four", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_ends_when_its_job_is_deleted() {
+    let bench = Bench::new(0).await;
+    let id = bench.add().await;
+    let mut lines = follow(&bench, id, 0);
+    piece(&mut lines).await;
+    let (next, deleted) = tokio::join!(piece(&mut lines), bench.task.delete(id));
+    deleted.unwrap();
+    assert_eq!(next, ["end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_log_comes_in_pieces_and_what_was_dropped_has_no_number() {
+    let bench = Bench::new(0).await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    write(&bench, id, &["x"; JobLog::GUEST_LINES + 1]).await;
+    bench.succeed(claim).await;
+    let mut lines = follow(&bench, id, 0);
+    piece(&mut lines).await;
+    let mut all = Vec::new();
+    while all.last().is_none_or(|last| last != "end") {
+        let piece = piece(&mut lines).await;
+        assert!((1..400).contains(&piece.len()), "{}", piece.len());
+        all.extend(piece);
+    }
+    assert_eq!(all.len(), JobLog::GUEST_LINES + 2);
+    assert_eq!(all[JobLog::GUEST_LINES - 1], format!("log {} x", JobLog::GUEST_LINES));
+    assert_eq!(all[JobLog::GUEST_LINES], "log 1 lines (1 bytes) were dropped here: the job's log is full");
+}

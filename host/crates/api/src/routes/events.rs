@@ -1,0 +1,101 @@
+//! What happens to jobs, followed.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use saggar_queue::EventId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::Problems;
+use crate::access::{Allowed, Look};
+use crate::address::JobAddress;
+use crate::code::Code;
+use crate::following::JobEvents;
+use crate::jobs::EventScope;
+use crate::parameters::{Parameters, last_event_id};
+use crate::problem::Refusal;
+use crate::service::Service;
+use crate::{sse, wire};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ManyParameters {
+    /// Only events of jobs of this task.
+    task: Option<String>,
+    /// Stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    after: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OneParameters {
+    /// Stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    after: Option<String>,
+}
+
+/// What happens to all jobs, or to those of a task, as server-sent events: from now on, or after the event whose id is
+/// handed back, without loss as long as the events are kept.
+///
+/// An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `put-back`, `retried`, `deleted`,
+/// `succeeded`, `failed`), and its data is a `JobEvent`. `gap` (data: `EventGap`) says that some events are not kept any
+/// more; the oldest that are follow it. `reached` (data: `{}`) comes first and then every 15 s in which nothing else does:
+/// hand its id back like any other. The answer ends when the host stops, and when the client takes nothing for 30 s.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events",
+    params(ManyParameters, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read")),
+    responses((status = 200, description = "Events, one after the other", body = wire::JobEvent, content_type = "text/event-stream"),
+        Problems)
+)]
+pub(super) async fn follow_many(
+    State(service): State<Service>,
+    access: Allowed<Look>,
+    Parameters(ManyParameters { task, after }): Parameters<ManyParameters>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let after = last_event_id::<EventId>(&headers, after.as_deref())?;
+    if let Some(task) = &task {
+        access.jobs.task(task)?;
+    }
+    let seat = service.seat()?;
+    let scope = task.as_deref().map_or(EventScope::Tenant, EventScope::Task);
+    Ok(sse::answer(JobEvents::of_many(seat, access.jobs.follow(scope, after))))
+}
+
+/// What happens to one job, as server-sent events like those of `/v1/events`.
+///
+/// The answer ends when the job has ended and its last event was sent. If it has ended already and nothing is left to send,
+/// the answer is 204, on which a browser's `EventSource` does not come back. Begin to follow, then look the job up: so
+/// nothing is missed in between.
+#[utoipa::path(
+    get, path = "/v1/tasks/{task}/jobs/{id}/events", tag = "events",
+    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id"),
+        OneParameters, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read")),
+    responses((status = 200, description = "Events, one after the other", body = wire::JobEvent, content_type = "text/event-stream"),
+        (status = 204, description = "The job has ended, and nothing is left to send"), Problems)
+)]
+pub(super) async fn follow_one(
+    State(service): State<Service>,
+    access: Allowed<Look>,
+    JobAddress { task, id }: JobAddress,
+    Parameters(OneParameters { after }): Parameters<OneParameters>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let after = last_event_id::<EventId>(&headers, after.as_deref())?;
+    let seat = service.seat()?;
+    // Before the job is looked at, so that nothing happens unseen in between.
+    let followed = access.jobs.follow(EventScope::Job(&task, id), after);
+    let known = access.jobs.get(&task, id).await;
+    let mut events = JobEvents::of_one(seat, followed, access.jobs, task, id);
+    match known {
+        Ok(known) if !known.job.life.state.is_ended() => {}
+        Ok(_) if events.has_more_of_ended() => {}
+        Ok(_) => return Ok(StatusCode::NO_CONTENT.into_response()),
+        // Whoever comes back hears that it was deleted.
+        Err(refusal) if refusal.code == Code::UnknownJob && after.is_some() && events.has_more_of_ended() => {}
+        Err(refusal) => return Err(refusal),
+    }
+    Ok(sse::answer(events))
+}

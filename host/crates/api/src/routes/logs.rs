@@ -1,0 +1,67 @@
+//! A job's log, as it is or while it grows.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{Answer, Problems, show};
+use crate::access::{Allowed, Look};
+use crate::address::JobAddress;
+use crate::log_lines::LogLines;
+use crate::parameters::{Parameters, invalid, last_event_id};
+use crate::problem::Refusal;
+use crate::service::Service;
+use crate::{sse, wire};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LogParameters {
+    /// Whether to go on with the lines that are written from now on, as server-sent events.
+    #[serde(default)]
+    follow: bool,
+    /// With `follow`: stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    after: Option<String>,
+}
+
+/// A job's log.
+///
+/// With `follow=true` it is answered as server-sent events: `log` for each line (data: `LogLine`), those that are there and
+/// those that are written until the job has ended, up to a quarter of a second after the guest wrote them; then `end`
+/// (data: `{}`), on which the client should not come back. A client that was cut off and hands back the id of its last line
+/// goes on after it; if the job has ended and no line is left, it is answered 204.
+#[utoipa::path(
+    get, path = "/v1/tasks/{task}/jobs/{id}/logs", tag = "jobs",
+    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id"),
+        LogParameters, ("Last-Event-ID" = Option<String>, Header, description = "With `follow`: the id of the last line that was read")),
+    responses((status = 200, description = "The log", content((wire::Logs = "application/json"), (wire::LogLine = "text/event-stream"))),
+        (status = 204, description = "With `follow`: the job has ended, and no line is left"), Problems)
+)]
+pub(super) async fn get_logs(
+    State(service): State<Service>,
+    access: Allowed<Look>,
+    JobAddress { task, id }: JobAddress,
+    Parameters(LogParameters { follow, after }): Parameters<LogParameters>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    if !follow {
+        if after.is_some() {
+            return Err(invalid("`after` goes with `follow=true`"));
+        }
+        let history = access.jobs.history(&task, id).await?;
+        let lines = history.log.into_iter().map(show::log_line).collect();
+        return Ok(Answer::ok(wire::Logs { lines }).into_response());
+    }
+    let read = last_event_id::<usize>(&headers, after.as_deref())?;
+    let known = access.jobs.get(&task, id).await?;
+    let seat = service.seat()?;
+    if let Some(read) = read
+        && known.job.life.state.is_ended()
+        && access.jobs.log_after(&task, id, read).await?.lines.is_empty()
+    {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(sse::answer(LogLines::new(seat, access.jobs, task, id, read.unwrap_or(0))))
+}

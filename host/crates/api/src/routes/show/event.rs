@@ -1,0 +1,51 @@
+//! How an event is shown.
+
+use saggar_queue::{JobEventKind, KeptEvent};
+
+use super::reason;
+use crate::{moment, wire};
+
+pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
+    let key = &kept.event.key;
+    let mut shown = wire::JobEvent {
+        kind: event_kind(&kept.event.kind),
+        task: key.task.task.to_string(),
+        id: key.id.0,
+        at: moment::write(kept.at),
+        attempt: None,
+        current: None,
+        total: None,
+        message: None,
+        run_at: None,
+        reason: None,
+    };
+    match &kept.event.kind {
+        JobEventKind::Started { attempt } => shown.attempt = Some(*attempt),
+        JobEventKind::Progress(progress) => {
+            (shown.current, shown.total) = (Some(progress.current), Some(progress.total));
+            shown.message = Some(progress.message.clone());
+        }
+        JobEventKind::Retrying { run_at } => shown.run_at = Some(moment::write(*run_at)),
+        JobEventKind::Failed { reason: of } => shown.reason = Some(reason(*of)),
+        JobEventKind::Added
+        | JobEventKind::PutBack
+        | JobEventKind::Retried
+        | JobEventKind::Deleted
+        | JobEventKind::Succeeded => {}
+    }
+    shown
+}
+
+pub(crate) fn event_kind(kind: &JobEventKind) -> wire::JobEventKind {
+    match kind {
+        JobEventKind::Added => wire::JobEventKind::Added,
+        JobEventKind::Started { .. } => wire::JobEventKind::Started,
+        JobEventKind::Progress(_) => wire::JobEventKind::Progress,
+        JobEventKind::Retrying { .. } => wire::JobEventKind::Retrying,
+        JobEventKind::PutBack => wire::JobEventKind::PutBack,
+        JobEventKind::Retried => wire::JobEventKind::Retried,
+        JobEventKind::Deleted => wire::JobEventKind::Deleted,
+        JobEventKind::Succeeded => wire::JobEventKind::Succeeded,
+        JobEventKind::Failed { .. } => wire::JobEventKind::Failed,
+    }
+}

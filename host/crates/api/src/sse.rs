@@ -1,0 +1,103 @@
+//! Server-sent events on the wire: how one is written, and what an answer is that consists of them.
+
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::io::Write;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use serde::Serialize;
+
+/// The media type.
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
+/// What is written is sent when it has grown to this, though more is there: no more than this, and what the listener
+/// buffers, waits for a slow client.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// After how many milliseconds a client that was cut off comes back. A host that restarts takes some seconds.
+const RETRY_MS: u32 = 1_000;
+
+/// Events that are sent together.
+#[derive(Debug, Default)]
+pub(crate) struct Piece(Vec<u8>);
+
+/// Where the pieces of an answer come from.
+pub(crate) trait Pieces: Send + 'static {
+    /// The next one, made when the one before is on its way to the client; none ends the answer.
+    fn next(&mut self) -> impl Future<Output = Option<Piece>> + Send;
+}
+
+/// Marks an answer that lasts for as long as its client likes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lasting;
+
+impl Piece {
+    /// The first one of an answer.
+    pub(crate) fn first() -> Self {
+        Self(format!("retry: {RETRY_MS}\n\n").into_bytes())
+    }
+
+    /// Adds an event, with an id if one is to be handed back for it.
+    pub(crate) fn add(&mut self, id: Option<impl Display>, name: &str, data: &impl Serialize) {
+        // Writing to memory does not fail, and wire types are always JSON, which has no line breaks of its own.
+        if let Some(id) = id {
+            let _ = writeln!(self.0, "id: {id}");
+        }
+        let _ = write!(self.0, "event: {name}\ndata: ");
+        let _ = serde_json::to_writer(&mut self.0, data);
+        self.0.extend_from_slice(b"\n\n");
+    }
+
+    /// Adds what says no more than that the connection lives.
+    pub(crate) fn add_sign_of_life(&mut self) {
+        self.0.extend_from_slice(b":\n\n");
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it is to be sent before anything is added.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= PIECE_BYTES
+    }
+}
+
+/// The answer that consists of these pieces.
+pub(crate) fn answer(pieces: impl Pieces) -> Response {
+    let body = futures_util::stream::unfold(pieces, async |mut pieces| {
+        let piece = pieces.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(piece.into_bytes())), pieces))
+    });
+    // Proxies are asked to hand on each piece as it comes.
+    let headers = [
+        (CONTENT_TYPE, EVENT_STREAM),
+        (CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    let mut response = (headers, Body::from_stream(body)).into_response();
+    response.extensions_mut().insert(Lasting);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stands_in_lines_whatever_is_in_it() {
+        let mut piece = Piece::default();
+        piece.add(Some(7), "log", &"one\r\ntwo\n\ndata: three");
+        piece.add(None::<u8>, "end", &());
+        piece.add_sign_of_life();
+        let wanted = "id: 7\nevent: log\ndata: \"one\\r\\ntwo\\n\\ndata: three\"\n\nevent: end\ndata: null\n\n:\n\n";
+        assert_eq!(String::from_utf8(piece.into_bytes()).unwrap(), wanted);
+    }
+}

@@ -1,0 +1,91 @@
+//! A client that follows server-sent events, as a test wants it: one event after the other, and no wait without an end.
+
+use std::pin::Pin;
+
+use eventsource_stream::{Event, EventStreamError, Eventsource};
+use futures_util::{Stream, StreamExt};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Response};
+use serde_json::Value;
+
+use crate::patience::within;
+
+/// Somebody who follows. Dropping it breaks the connection off, wherever in an event that may be.
+pub struct Follower {
+    events: Pin<Box<dyn Stream<Item = Result<Event, EventStreamError<reqwest::Error>>> + Send>>,
+    last_id: Option<String>,
+}
+
+/// An event that came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// Its id; empty if it has none.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its data.
+    pub data: Value,
+}
+
+impl Heard {
+    /// The number of an event of the host's.
+    pub fn number(&self) -> u64 {
+        let number = self.id.rsplit_once('-').and_then(|(_, number)| u64::from_str_radix(number, 16).ok());
+        number.unwrap_or_else(|| panic!("no id of an event: {self:?}"))
+    }
+}
+
+/// Asks to follow, after an event if one is named.
+pub async fn ask(client: &Client, url: &str, after: Option<&str>) -> Response {
+    let mut request = client.get(url);
+    if let Some(id) = after {
+        request = request.header("last-event-id", id);
+    }
+    within(url, request.send()).await.unwrap_or_else(|error| panic!("{url}: {error:?}"))
+}
+
+/// Follows, after an event if one is named.
+pub async fn follow(client: &Client, url: &str, after: Option<&str>) -> Follower {
+    let answer = ask(client, url, after).await;
+    assert_eq!(answer.status(), 200, "{url}");
+    assert_eq!(answer.headers()[CONTENT_TYPE], "text/event-stream", "{url}");
+    Follower { events: answer.bytes_stream().eventsource().boxed(), last_id: after.map(str::to_owned) }
+}
+
+impl Follower {
+    /// The next event; none if the answer ended well.
+    pub async fn next(&mut self) -> Option<Heard> {
+        let next = within("the next event", self.events.next()).await?;
+        let event = next.unwrap_or_else(|error| panic!("the answer broke off: {error}"));
+        let data = serde_json::from_str(&event.data).unwrap_or_else(|error| panic!("{event:?}: {error}"));
+        let heard = Heard { id: event.id, name: event.event, data };
+        if !heard.id.is_empty() {
+            self.last_id = Some(heard.id.clone());
+        }
+        Some(heard)
+    }
+
+    /// The next event with this name.
+    pub async fn until(&mut self, name: &str) -> Heard {
+        loop {
+            let heard = self.next().await.unwrap_or_else(|| panic!("the answer ended without `{name}`"));
+            if heard.name == name {
+                return heard;
+            }
+        }
+    }
+
+    /// The names of all events until the answer ends.
+    pub async fn rest(mut self) -> Vec<String> {
+        let mut names = Vec::new();
+        while let Some(heard) = self.next().await {
+            names.push(heard.name);
+        }
+        names
+    }
+
+    /// What to hand back to go on.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+}

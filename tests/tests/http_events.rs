@@ -1,0 +1,28 @@
+//! Server-sent events of the real binary over real sockets, and what the listener does with clients that misbehave.
+
+#[path = "http_events/cut_off.rs"]
+mod cut_off;
+#[path = "http_events/ends.rs"]
+mod ends;
+#[path = "http_events/gaps.rs"]
+mod gaps;
+#[path = "http_events/heads.rs"]
+mod heads;
+#[path = "http_events/logs.rs"]
+mod logs;
+#[path = "http_events/slow.rs"]
+mod slow;
+
+use reqwest::Client;
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+/// Adds jobs, each with these arguments, and answers their ids.
+async fn add(client: &Client, server: &Server, task: &str, args: &Value, jobs: usize) -> Vec<u64> {
+    let batch = json!({"jobs": vec![json!({"args": args}); jobs]});
+    let added = client.post(server.url(&format!("/v1/tasks/{task}/jobs/batch"))).json(&batch).send().await;
+    let added = added.expect("an answer");
+    assert_eq!(added.status(), 201);
+    let added: Value = added.json().await.expect("JSON");
+    serde_json::from_value(added["ids"].clone()).expect("ids")
+}

@@ -1,0 +1,109 @@
+//! A client that is cut off again and again while jobs run misses nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::Client;
+use saggar_tests::app::App;
+use saggar_tests::client::client;
+use saggar_tests::follower::{Heard, follow};
+use saggar_tests::guests;
+use saggar_tests::patience::within;
+use saggar_tests::server::Server;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::add;
+
+const CUTS: usize = 100;
+/// A connection lasts no longer than this: often it is cut before its first event, and sometimes after some hundred.
+const LONGEST_MS: u64 = 40;
+const ADDERS: usize = 4;
+const BATCH: usize = 5;
+/// Fewer than are kept if all their events are, so that there is never a gap.
+const MOST_JOBS_OF_ADDER: usize = 3_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_cut_off_a_hundred_times_under_load_misses_nothing() {
+    let task = json!({"process": "plugins.progress", "worker_nums": 4, "size": 100_000});
+    let app = App::new().plugin("progress", guests::PROGRESS).task("busy", &task);
+    let server = Arc::new(Server::start(&app, &[]));
+    let (client, url) = (client(), server.url("/v1/events"));
+    let start = follow(&client, &url, None).await.until("reached").await.id;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut load = JoinSet::new();
+    for _ in 0..ADDERS {
+        load.spawn(keep_adding(client.clone(), Arc::clone(&server), Arc::clone(&over)));
+    }
+    let mut heard = heard_across_cuts(&client, &url, start.clone()).await;
+    over.store(true, Ordering::Relaxed);
+    let jobs: usize = load.join_all().await.into_iter().sum();
+    assert!(jobs > CUTS, "{jobs} jobs are no load");
+    let after = heard.last().map_or(start, |last| last.id.clone());
+    heard.extend(until_all_ended(&client, &url, &after, jobs - ended(&heard)).await);
+    check(&heard, jobs);
+    Arc::into_inner(server).expect("the load is over").stop();
+}
+
+/// Adds jobs until the test is over; answers how many.
+async fn keep_adding(client: Client, server: Arc<Server>, over: Arc<AtomicBool>) -> usize {
+    let mut added = 0;
+    while !over.load(Ordering::Relaxed) && added < MOST_JOBS_OF_ADDER {
+        added += add(&client, &server, "busy", &json!([1, "x"]), BATCH).await.len();
+    }
+    added
+}
+
+async fn heard_across_cuts(client: &Client, url: &str, start: String) -> Vec<Heard> {
+    let mut heard: Vec<Heard> = Vec::new();
+    let mut last = start;
+    for _ in 0..CUTS {
+        let lasts = Duration::from_millis(fastrand::u64(0..LONGEST_MS));
+        let cut = tokio::time::timeout(lasts, async {
+            let mut follower = follow(client, url, Some(&last)).await;
+            while let Some(event) = follower.next().await {
+                heard.push(event);
+            }
+        });
+        assert!(cut.await.is_err(), "the answer ended by itself");
+        heard.retain(|event| event.name != "reached");
+        last = heard.last().map_or(last, |event| event.id.clone());
+    }
+    heard
+}
+
+async fn until_all_ended(client: &Client, url: &str, after: &str, missing: usize) -> Vec<Heard> {
+    let (mut follower, mut heard) = (follow(client, url, Some(after)).await, Vec::new());
+    within("the end of all jobs", async {
+        while ended(&heard) < missing {
+            heard.push(follower.next().await.expect("another event"));
+        }
+    })
+    .await;
+    heard.retain(|event| event.name != "reached");
+    heard
+}
+
+fn ended(heard: &[Heard]) -> usize {
+    heard.iter().filter(|event| event.name == "succeeded").count()
+}
+
+/// Every event in order and once, and each job's life in it.
+fn check(heard: &[Heard], jobs: usize) {
+    for pair in heard.windows(2) {
+        assert_eq!(pair[1].number(), pair[0].number() + 1, "{pair:?}");
+    }
+    let mut lives: HashMap<u64, Vec<&str>> = HashMap::new();
+    for event in heard {
+        assert_eq!(event.data["kind"], event.name, "{event:?}");
+        lives.entry(event.data["id"].as_u64().expect("an id")).or_default().push(&event.name);
+    }
+    assert_eq!(lives.len(), jobs);
+    for (id, life) in lives {
+        assert_eq!(life.iter().filter(|name| **name == "added").count(), 1, "job {id}: {life:?}");
+        let attempt: Vec<_> = life.into_iter().filter(|name| *name != "added").collect();
+        assert_eq!(attempt, ["started", "progress", "succeeded"], "job {id}");
+    }
+}

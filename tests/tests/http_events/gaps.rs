@@ -1,0 +1,68 @@
+//! Events that are not kept are said to be missing.
+
+use saggar_tests::app::App;
+use saggar_tests::client::client;
+use saggar_tests::follower::follow;
+use saggar_tests::guests;
+use saggar_tests::server::Server;
+use serde_json::json;
+
+use crate::add;
+
+/// Jobs of a batch.
+const BATCH: usize = 10_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_kept_is_counted_and_what_is_comes_then() {
+    let app = App::new()
+        .plugin("echo", guests::ECHO)
+        .task("echo", &json!({"process": "plugins.echo", "size": 1_000_000}))
+        .task("quiet", &json!({"process": "plugins.echo"}));
+    let server = Server::start(&app, &["--store", "memory"]);
+    assert_eq!(server.post("/v1/tasks/echo/pause", &json!({})).await.status, 204);
+    let (client, url) = (client(), server.url("/v1/events"));
+    let mut follower = follow(&client, &url, None).await;
+    let start = follower.until("reached").await;
+    drop(follower);
+    let mut added = 0;
+    // As many as a host keeps, and then some.
+    for _ in 0..8 {
+        added += add(&client, &server, "echo", &json!([]), BATCH).await.len() as u64;
+    }
+    let mut follower = follow(&client, &url, Some(&start.id)).await;
+    assert_eq!(follower.until("reached").await.id, start.id);
+    let gap = follower.next().await.expect("a gap");
+    let missing = gap.data["events"].as_u64().unwrap_or_else(|| panic!("{gap:?}"));
+    assert!((1..added).contains(&missing), "{gap:?}");
+    assert_eq!((gap.name.as_str(), gap.number()), ("gap", start.number() + missing));
+    for number in gap.number() + 1..=start.number() + added {
+        let heard = follower.next().await.expect("an event that is kept");
+        assert_eq!((heard.name.as_str(), heard.number()), ("added", number));
+    }
+    // Whoever follows another task is not woken by any of that, but comes back to a place that is gone.
+    let quiet = format!("{url}?task=Quiet&after={}", start.id);
+    let mut follower = follow(&client, &quiet, None).await;
+    assert_eq!(follower.until("gap").await.data["events"], missing);
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_of_an_earlier_process_is_known_as_such() {
+    let app = App::new().simple_task("echo", guests::ECHO);
+    let client = client();
+    let server = Server::start(&app, &[]);
+    let mut follower = follow(&client, &server.url("/v1/events"), None).await;
+    add(&client, &server, "echo", &json!([]), 1).await;
+    let last = follower.until("succeeded").await.id;
+    server.stop();
+    let server = Server::start(&app, &[]);
+    let mut follower = follow(&client, &server.url("/v1/events"), Some(&last)).await;
+    let gap = follower.next().await.expect("a gap");
+    assert_eq!((gap.name.as_str(), &gap.data), ("gap", &json!({"events": null})));
+    add(&client, &server, "echo", &json!([]), 1).await;
+    assert_eq!(follower.until("succeeded").await.data["id"], 2);
+    // The job of the earlier process has ended, and of its events none is left.
+    let of_job = server.url("/v1/tasks/echo/jobs/1/events");
+    assert_eq!(follow(&client, &of_job, Some(&last)).await.rest().await, ["gap"]);
+    server.stop();
+}

@@ -1,0 +1,80 @@
+//! Clients that read slowly or nothing, against a listener in this process whose limits a test can bear.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use saggar::NewJob;
+use saggar::api::{Bound, Limits, Listener, Readiness, Tokens};
+use saggar_tests::app::App;
+use saggar_tests::client::client;
+use saggar_tests::follower::{ask, follow};
+use saggar_tests::guests;
+use saggar_tests::host::TestHost;
+use saggar_tests::patience::within;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+async fn listen(host: &TestHost, limits: Limits) -> Listener {
+    let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), &Tokens::default()).await.expect("a free port");
+    bound.listen(saggar::service(host.inner(), Tokens::default(), Readiness::default()), limits)
+}
+
+fn app() -> App {
+    App::new().plugin("echo", guests::ECHO).task("echo", &json!({"process": "plugins.echo", "size": 1_000_000}))
+}
+
+/// Waits until there is a seat for one more.
+async fn until_free(client: &Client, url: &str) {
+    within("a free seat", async {
+        while ask(client, url, None).await.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nothing_loses_its_seat() {
+    let host = TestHost::start(app()).await;
+    let listener =
+        listen(&host, Limits { followers: 1, write_time: Duration::from_millis(300), ..Limits::default() }).await;
+    let (client, url) = (client(), format!("http://{}/v1/events", listener.address()));
+    let mut stuck = TcpStream::connect(listener.address()).await.expect("a connection");
+    stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
+    stuck.readable().await.expect("an answer that begins");
+    assert_eq!(ask(&client, &url, None).await.status(), 503, "the seat is taken");
+    host.inner().pause("echo").await.expect("a task");
+    // More than the system keeps for it.
+    let growing = async {
+        loop {
+            host.inner().add_jobs("echo", vec![NewJob::new("[]"); 1_000]).await.expect("room");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = until_free(&client, &url) => {}
+        () = growing => {}
+    }
+    listener.stop(Duration::ZERO).await;
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
+    let host = TestHost::start(app()).await;
+    let listener = listen(&host, Limits { followers: 9, connections: 4, ..Limits::default() }).await;
+    let (client, base) = (client(), format!("http://{}", listener.address()));
+    let url = format!("{base}/v1/events");
+    // Half of the connections, though more were allowed.
+    let seated = [follow(&client, &url, None).await, follow(&client, &url, None).await];
+    let refused = ask(&client, &url, None).await;
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().expect("a header")));
+    let problem: serde_json::Value = refused.json().await.expect("JSON");
+    assert_eq!(problem["code"], "overloaded");
+    assert_eq!(ask(&client, &format!("{base}/healthz"), None).await.status(), 200);
+    drop(seated);
+    until_free(&client, &url).await;
+    listener.stop(Duration::ZERO).await;
+    host.shutdown().await;
+}
