@@ -1,0 +1,119 @@
+//! What belongs to the network: addresses, URLs and names that others are told.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde_json::{Value, json};
+
+use super::{Form, Reader, Slot};
+
+/// Where to listen.
+pub(crate) struct Address {
+    /// A port of 127.0.0.1.
+    pub(crate) default_port: u16,
+}
+
+/// A URL to send to, or nothing.
+pub(crate) struct Endpoint;
+
+/// A name that others are told.
+pub(crate) struct Label {
+    pub(crate) default: &'static str,
+    /// Characters of the longest.
+    pub(crate) longest: usize,
+}
+
+impl Form for Address {
+    type Value = SocketAddr;
+
+    fn wanted(&self) -> String {
+        "an IP address with a port".to_owned()
+    }
+
+    fn example(&self) -> &'static str {
+        "\"0.0.0.0:7717\""
+    }
+
+    fn fallback(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.default_port).into()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<SocketAddr> {
+        let text = reader.text(self, slot)?;
+        match (text.parse(), text.split_once(':')) {
+            (Ok(address), _) => Some(address),
+            // A name may stand for several addresses.
+            (_, Some(("localhost", port))) => {
+                reader.refuse_with(self, slot, format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""))
+            }
+            (_, Some(("" | "*", port))) => {
+                let help = format!("write \"127.0.0.1:{port}\" for this machine alone, \"0.0.0.0:{port}\" for all");
+                reader.refuse_with(self, slot, help)
+            }
+            _ => reader.refuse(self, slot),
+        }
+    }
+
+    fn shown(&self, value: &SocketAddr) -> Value {
+        json!(value.to_string())
+    }
+}
+
+impl Form for Endpoint {
+    type Value = Option<String>;
+
+    fn wanted(&self) -> String {
+        "an http or https URL".to_owned()
+    }
+
+    fn example(&self) -> &'static str {
+        "\"http://127.0.0.1:4318\""
+    }
+
+    fn fallback(&self) -> Option<String> {
+        None
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Option<String>> {
+        let text = reader.text(self, slot)?.trim();
+        let Some(url) = reqwest::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+            return reader.refuse(self, slot);
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            // Not `refuse`, which would repeat what was written.
+            let help = "give credentials as `OTEL_EXPORTER_OTLP_HEADERS=authorization=…` in the environment";
+            reader.error(slot.node, format!("`{}` is a URL without user and password", slot.name), help);
+            return None;
+        }
+        Some(Some(text.to_owned()))
+    }
+
+    fn shown(&self, value: &Option<String>) -> Value {
+        json!(value)
+    }
+}
+
+impl Form for Label {
+    type Value = String;
+
+    fn wanted(&self) -> String {
+        format!("one line of at most {} characters", self.longest)
+    }
+
+    fn example(&self) -> &'static str {
+        "\"saggar-mail\""
+    }
+
+    fn fallback(&self) -> String {
+        self.default.to_owned()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<String> {
+        let text = reader.text(self, slot)?.trim();
+        let is_sound = !text.is_empty() && text.chars().count() <= self.longest && !text.contains(char::is_control);
+        if is_sound { Some(text.to_owned()) } else { reader.refuse(self, slot) }
+    }
+
+    fn shown(&self, value: &String) -> Value {
+        json!(value)
+    }
+}
