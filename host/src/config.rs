@@ -23,7 +23,7 @@ use saggar::{Severity, StoreChoice};
 use saggar_definition::{Diagnostic, Place, nearest};
 use serde_json::{Value, json};
 
-pub(crate) use flags::{Flags, OfEngine, OfRun, OfService, OfStore, Scope};
+pub(crate) use flags::{Flags, OfClient, OfEngine, OfRun, OfService, OfStore, Scope};
 pub(crate) use form::shown_text;
 pub(crate) use keys::Config;
 
@@ -82,26 +82,38 @@ impl Variables {
     }
 }
 
-/// Loads the configuration of a command for `app`, which reads the file and waits for it.
-pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, variables: &Variables) -> Loaded {
+/// Loads the configuration of a command for `app`, which reads the file and waits for it. `verbose` counts `-v`.
+pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
     match ConfigFile::find(app, flags.file.as_deref()) {
-        Ok(file) => resolve(&file, flags, variables),
+        Ok(file) => resolve(&file, flags, verbose, variables),
         Err(problem) => {
-            let nothing = ConfigFile::of(String::new(), PathBuf::new(), String::new());
-            let mut loaded = resolve(&nothing, flags, variables);
+            let mut loaded = resolve(&ConfigFile::none(), flags, verbose, variables);
             loaded.problems.push(problem);
             loaded
         }
     }
 }
 
-fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, variables: &Variables) -> Loaded {
+/// The same for a command that has no app.
+pub(crate) fn load_without_app(verbose: u8, variables: &Variables) -> Loaded {
+    resolve(&ConfigFile::none(), &Flags::<OfClient>::none(), verbose, variables)
+}
+
+fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
     let mut reader = Reader::new(file.source.clone(), file.dir.clone());
-    let raw = Raw {
+    let mut raw = Raw {
+        defaults: own_defaults::<S>(),
         file: file.given(&mut reader),
-        variables: from_variables(S::uses, variables, &mut reader),
+        variables: from_variables::<S>(variables, &mut reader),
         flags: from_flags(&flags.given),
     };
+    for (name, given) in &mut raw.file {
+        given.counts = keys::find(name).is_some_and(|key| S::default_of(key).is_none());
+    }
+    if let Some(node) = flags::verbose_node(verbose) {
+        let given = Given { origin: Origin::Flag("-v"), node, counts: true };
+        raw.flags.entry("log.level").or_insert(given);
+    }
     let mut config = Config::read(&raw, &mut reader);
     let (mut settings, problems) = reader.finish();
     if config.cache_dir.is_none() {
@@ -114,28 +126,32 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, variables: &Variables)
     Loaded { config, settings, problems }
 }
 
+fn own_defaults<S: Scope>() -> BTreeMap<&'static str, Given> {
+    let given = keys::ALL.iter().filter_map(|key| {
+        let node = given::Node::outside("defaults", "", S::default_of(key)?);
+        Some((key.name, Given { origin: Origin::Default, node, counts: true }))
+    });
+    given.collect()
+}
+
 fn from_flags(given: &[(&'static Key, Vec<String>)]) -> BTreeMap<&'static str, Given> {
     let given = given.iter().filter_map(|(key, texts)| {
         let node = flags::node(key, texts)?;
-        Some((key.name, Given { origin: Origin::Flag(key.flag), node }))
+        Some((key.name, Given { origin: Origin::Flag(key.flag), node, counts: true }))
     });
     given.collect()
 }
 
 /// What variables say of the keys that are used. One that is set to nothing is as good as not set.
-fn from_variables(
-    is_used: impl Fn(&Key) -> bool,
-    variables: &Variables,
-    reader: &mut Reader,
-) -> BTreeMap<&'static str, Given> {
+fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTreeMap<&'static str, Given> {
     let mut given = BTreeMap::new();
-    for key in keys::ALL.iter().filter(|key| is_used(key)) {
+    for key in keys::ALL.iter().filter(|key| S::uses(key)) {
         let set = key.variables().find_map(|name| Some((name, variables.0.get(name).filter(|value| !value.is_empty())?)));
         let Some((name, value)) = set else { continue };
         match value.to_str() {
             Some(text) => {
                 let node = flags::variable_node(key, name, text);
-                given.insert(key.name, Given { origin: Origin::Variable(name), node });
+                given.insert(key.name, Given { origin: Origin::Variable(name), node, counts: true });
             }
             None => {
                 let message = format!("the value of the variable `{name}` is not UTF-8");
@@ -143,7 +159,10 @@ fn from_variables(
             }
         }
     }
-    misspelt(variables).for_each(|problem| reader.add_outside(problem));
+    // Said once, where a host is configured, and not by every command.
+    if keys::ALL.iter().all(S::uses) {
+        misspelt(variables).for_each(|problem| reader.add_outside(problem));
+    }
     given
 }
 
@@ -168,16 +187,6 @@ impl Loaded {
     /// The store with its durability.
     pub(crate) fn store(&self) -> StoreChoice {
         self.config.store.clone().with_durability(self.config.durability)
-    }
-
-    /// The same for a command that has its jobs in memory unless it is told otherwise here and now. What the file says is meant
-    /// for the service, which has its store to itself.
-    pub(crate) fn store_of_run(&self) -> StoreChoice {
-        let is_told = |setting: &Setting| matches!(setting.origin, Origin::Flag(_) | Origin::Variable(_));
-        match self.settings.iter().find(|setting| setting.key == "store").is_some_and(is_told) {
-            true => self.store(),
-            false => StoreChoice::Memory,
-        }
     }
 
     /// Each key with its value and where that comes from, for people.

@@ -5,7 +5,7 @@ use crate::cli::Config;
 use crate::config::{self, Variables};
 
 pub(crate) fn run(args: &Config, variables: &Variables) -> anyhow::Result<u8> {
-    let loaded = config::load(&args.app, &args.settings, variables);
+    let loaded = config::load(&args.app, &args.settings, 0, variables);
     if args.json {
         show::line(&serde_json::to_string_pretty(&loaded.document())?)?;
     } else {

@@ -57,6 +57,11 @@ impl ConfigFile {
         Self { source: Arc::new(Source { file: shown, text: secret::masked_text(&text) }), dir, text }
     }
 
+    /// No file.
+    pub(crate) fn none() -> Self {
+        Self::of(String::new(), PathBuf::new(), String::new())
+    }
+
     /// What it gives, by the names of keys.
     pub(crate) fn given(&self, reader: &mut Reader) -> BTreeMap<&'static str, Given> {
         let mut given = BTreeMap::new();
@@ -84,7 +89,7 @@ impl ConfigFile {
 fn take(entry: Entry, section: Option<&str>, given: &mut BTreeMap<&'static str, Given>, reader: &mut Reader) {
     let known = keys::ALL.iter().find(|key| key.section() == section && key.leaf() == entry.name);
     if let Some(key) = known {
-        given.insert(key.name, Given { origin: Origin::File, node: entry.node });
+        given.insert(key.name, Given { origin: Origin::File, node: entry.node, counts: true });
         return;
     }
     let problems = reader.in_file();

@@ -18,12 +18,17 @@ const REPEATED: &str = "token";
 
 /// Which keys a command uses.
 pub(crate) trait Scope {
-    /// Whether it uses this one.
+    /// Whether it uses this one, so that it has a flag and looks at the variables.
     fn uses(key: &Key) -> bool;
 
-    /// A default of its own.
-    fn default_of(_key: &Key) -> Option<&'static str> {
-        None
+    /// A default of its own. What the file says of such a key is meant for the service and not for this command: at a terminal,
+    /// a command says less than a service, and in the same form whatever the service's log is like.
+    fn default_of(key: &Key) -> Option<&'static str> {
+        match key.name {
+            "log.level" => Some("warn"),
+            "log.format" => Some("text"),
+            _ => None,
+        }
     }
 }
 
@@ -31,43 +36,58 @@ pub(crate) trait Scope {
 #[derive(Debug)]
 pub(crate) struct OfService;
 
-/// What only looks at components.
-#[derive(Debug)]
-pub(crate) struct OfEngine;
-
 /// What runs jobs of its own.
 #[derive(Debug)]
 pub(crate) struct OfRun;
+
+/// What only looks at components.
+#[derive(Debug)]
+pub(crate) struct OfEngine;
 
 /// What only looks at the store.
 #[derive(Debug)]
 pub(crate) struct OfStore;
 
+/// What has no app.
+#[derive(Debug)]
+pub(crate) struct OfClient;
+
 impl Scope for OfService {
     fn uses(_: &Key) -> bool {
         true
     }
-}
 
-impl Scope for OfEngine {
-    fn uses(key: &Key) -> bool {
-        ["allocator", "cache_dir"].contains(&key.name)
+    fn default_of(_: &Key) -> Option<&'static str> {
+        None
     }
 }
 
 impl Scope for OfRun {
     fn uses(key: &Key) -> bool {
-        OfEngine::uses(key) || ["store", "durability"].contains(&key.name)
+        OfEngine::uses(key) || OfStore::uses(key) || key.name == "durability" || key.section() == Some("otlp")
     }
 
+    /// The service has its store to itself.
     fn default_of(key: &Key) -> Option<&'static str> {
-        (key.name == "store").then_some("memory")
+        if key.name == "store" { Some("memory") } else { OfClient::default_of(key) }
+    }
+}
+
+impl Scope for OfEngine {
+    fn uses(key: &Key) -> bool {
+        OfClient::uses(key) || ["allocator", "cache_dir"].contains(&key.name)
     }
 }
 
 impl Scope for OfStore {
     fn uses(key: &Key) -> bool {
-        key.name == "store"
+        OfClient::uses(key) || key.name == "store"
+    }
+}
+
+impl Scope for OfClient {
+    fn uses(key: &Key) -> bool {
+        key.section() == Some("log")
     }
 }
 
@@ -82,6 +102,11 @@ pub(crate) struct Flags<S> {
 }
 
 impl<S: Scope> Flags<S> {
+    /// Of a command that has none.
+    pub(crate) fn none() -> Self {
+        Self { file: None, given: Vec::new(), scope: PhantomData }
+    }
+
     fn keys() -> impl Iterator<Item = &'static Key> {
         keys::ALL.iter().filter(|key| S::uses(key))
     }
@@ -141,6 +166,17 @@ pub(super) fn node(key: &Key, texts: &[String]) -> Option<Node> {
         }
         _ => items.next(),
     }
+}
+
+/// What `-v` and `-vv` say of the log's level.
+pub(super) fn verbose_node(count: u8) -> Option<Node> {
+    let level = match count {
+        0 => return None,
+        1 => "info",
+        _ => "debug",
+    };
+    let node = Node::outside("command line", "", &format!("-{}", "v".repeat(count.into())));
+    Some(Node { value: Written::Text(level.to_owned()), ..node })
 }
 
 /// What was given for a key by a variable.

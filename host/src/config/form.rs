@@ -94,11 +94,12 @@ impl Reader {
     pub(crate) fn value<F: Form>(&mut self, key: &'static str, form: &F, raw: &Raw) -> F::Value {
         let mut used = (form.fallback(), Origin::Default, None);
         let mut is_refused = false;
-        for Given { origin, node } in raw.of(key) {
+        for Given { origin, node, counts } in raw.of(key) {
             // What is written in a file is meant from there; what is typed, from where one stands.
             self.base = if *origin == Origin::File { self.file_dir.clone() } else { PathBuf::new() };
             match form.read(&Slot { name: key, node }, self) {
-                Some(value) => used = (value, *origin, Some(node.clone())),
+                Some(value) if *counts => used = (value, *origin, Some(node.clone())),
+                Some(_) => {}
                 None => is_refused = true,
             }
         }

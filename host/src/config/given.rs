@@ -56,11 +56,15 @@ pub(crate) enum Origin {
 pub(crate) struct Given {
     pub(crate) origin: Origin,
     pub(crate) node: Node,
+    /// Whether it is meant for the command that is at work; else it is only checked.
+    pub(crate) counts: bool,
 }
 
 /// All that was given, by the names of keys. The fields stand in the order of precedence, the strongest last.
 #[derive(Debug, Default)]
 pub(crate) struct Raw {
+    /// Defaults that a command has of its own.
+    pub(crate) defaults: BTreeMap<&'static str, Given>,
     pub(crate) file: BTreeMap<&'static str, Given>,
     pub(crate) variables: BTreeMap<&'static str, Given>,
     pub(crate) flags: BTreeMap<&'static str, Given>,
@@ -69,7 +73,7 @@ pub(crate) struct Raw {
 impl Raw {
     /// What was given for a key, the strongest last.
     pub(crate) fn of(&self, key: &str) -> impl Iterator<Item = &Given> {
-        [&self.file, &self.variables, &self.flags].into_iter().filter_map(move |level| level.get(key))
+        [&self.defaults, &self.file, &self.variables, &self.flags].into_iter().filter_map(move |level| level.get(key))
     }
 }
 

@@ -40,30 +40,28 @@ pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -
 /// What cannot be believed because of errors.
 struct Doubt<'t> {
     text: &'t str,
-    /// The starts of lines with errors.
-    lines: Vec<usize>,
+    /// The lines with errors, from the first character to the one behind the last.
+    lines: Vec<Range<usize>>,
     /// The start of the first header with an error: what follows it may belong anywhere.
     from: usize,
 }
 
 impl Doubt<'_> {
-    fn line(&self, at: usize) -> usize {
-        let at = self.text.floor_char_boundary(at);
-        self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
-    }
-
-    /// Whether the error is the first of its line.
+    /// Whether the error is the first of its line. Asked in the order of the text.
     fn is_new(&mut self, span: Option<Span>) -> bool {
-        let line = self.line(span.map_or(0, |span| span.start));
-        if self.text.get(line..).is_some_and(|line| line.trim_start().starts_with('[')) || span.is_none() {
-            self.from = self.from.min(line);
+        let at = self.text.floor_char_boundary(span.map_or(0, |span| span.start));
+        if self.lines.last().is_some_and(|line| at < line.end) {
+            return false;
         }
-        // In the order of the text, so the last line is the only one that can be met again.
-        let is_new = self.lines.last() != Some(&line);
-        if is_new {
-            self.lines.push(line);
+        let (before, after) = self.text.split_at(at);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let end = after.find('\n').map_or(self.text.len(), |newline| at + newline) + 1;
+        let is_header = self.text.get(start..).is_some_and(|line| line.trim_start().starts_with('['));
+        if is_header || span.is_none() {
+            self.from = self.from.min(start);
         }
-        is_new
+        self.lines.push(start..end);
+        true
     }
 
     fn leave_out(&self, entries: &mut Vec<Entry>) {
@@ -87,7 +85,9 @@ impl Doubt<'_> {
     }
 
     fn is_sound(&self, span: Span) -> bool {
-        span.start < self.from && self.lines.binary_search(&self.line(span.start)).is_err()
+        let before = self.lines.partition_point(|line| line.start <= span.start);
+        let line = before.checked_sub(1).and_then(|last| self.lines.get(last));
+        span.start < self.from && line.is_none_or(|line| line.end <= span.start)
     }
 }
 

@@ -11,16 +11,22 @@ use super::*;
 const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
 #[derive(Debug, Parser)]
-struct Line {
+struct Line<S: Scope> {
     #[command(flatten)]
-    flags: Flags<OfService>,
+    flags: Flags<S>,
+    #[arg(short, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+fn loaded_by<S: Scope>(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Loaded {
+    let line = Line::<S>::try_parse_from(["saggar"].iter().chain(flags)).expect("these flags are known");
+    let file = ConfigFile::of("saggar.toml".into(), "/etc/saggar".into(), file.into());
+    let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    resolve(&file, &line.flags, line.verbose, &variables.collect())
 }
 
 fn loaded(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Loaded {
-    let line = Line::try_parse_from(["saggar"].iter().chain(flags)).expect("these flags are known");
-    let file = ConfigFile::of("saggar.toml".into(), "/etc/saggar".into(), file.into());
-    let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    resolve(&file, &line.flags, &variables.collect())
+    loaded_by::<OfService>(file, variables, flags)
 }
 
 fn good(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Config {
@@ -151,12 +157,32 @@ fn paths_of_the_file_begin_where_it_lies() {
 }
 
 #[test]
-fn the_store_of_a_run_is_memory_unless_it_is_told_now() {
-    let file = "store = \"sqlite:a.db\"\ndurability = \"normal\"";
-    assert_eq!(loaded(file, &[], &[]).store_of_run(), StoreChoice::Memory);
+fn what_the_file_says_for_the_service_is_not_for_a_run() {
+    let file = "store = \"sqlite:a.db\"\ndurability = \"normal\"\ncache_dir = \"/c\"\n[log]\nlevel = \"trace\"";
+    let run = |variables, flags| loaded_by::<OfRun>(file, variables, flags);
+    let plain = run(&[("SAGGAR_LISTEN", "not looked at")], &[]);
+    assert!(plain.problems.is_empty(), "{}", messages(&plain));
+    assert_eq!((plain.store(), plain.config.log_level.as_str()), (StoreChoice::Memory, "warn"));
+    assert_eq!(plain.config.cache_dir.as_deref(), Some(Path::new("/c")));
     let told = StoreChoice::Sqlite { path: None, durability: Durability::Normal };
-    assert_eq!(loaded(file, &[("SAGGAR_STORE", "sqlite")], &[]).store_of_run(), told);
-    assert_eq!(loaded(file, &[], &["--store", "sqlite"]).store_of_run(), told);
+    assert_eq!(run(&[("SAGGAR_STORE", "sqlite")], &[]).store(), told);
+    assert_eq!(run(&[], &["--store", "sqlite"]).store(), told);
+    // But a mistake is one for all.
+    let wrong = loaded_by::<OfRun>("listen = 5\nstore = 6", &[], &[]);
+    assert_eq!(wrong.problems.len(), 2, "{}", messages(&wrong));
+    let copied = loaded_by::<OfStore>(file, &[], &[]).config.store;
+    assert_eq!(copied, "sqlite:/etc/saggar/a.db".parse().expect("a store"));
+}
+
+#[test]
+fn v_is_a_flag_for_the_level_of_the_log() {
+    let level = |variables: &[(&str, &str)], flags: &[&str]| {
+        let loaded = loaded("[log]\nlevel = \"error\"", variables, flags);
+        row(&loaded, "log.level")
+    };
+    assert_eq!(level(&[("RUST_LOG", "trace")], &["-vv"]), ("debug".into(), "flag -v".into()));
+    assert_eq!(level(&[], &["-v"]).0, "info");
+    assert_eq!(level(&[], &["-vv", "--log-level", "warn"]), ("warn".into(), "flag --log-level".into()));
 }
 
 #[test]
@@ -306,7 +332,8 @@ fn a_file_full_of_mistakes_is_told_of_within_bounds() {
     let junk = "!\n".repeat(100_000);
     let twice = "a = 1\n".repeat(50_000);
     let deep = format!("{}a = 1", "a.".repeat(300_000));
-    for file in [many, junk, twice, deep] {
+    let (wide, escapes) = (format!("a = [{}\n!", "1,".repeat(400_000)), format!("a = \"{}\"", "\\q".repeat(400_000)));
+    for file in [many, junk, twice, deep, wide, escapes] {
         let loaded = loaded(&file, &[], &[]);
         assert!(loaded.has_errors() && loaded.problems.len() <= 51);
     }
