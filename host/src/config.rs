@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use saggar::api::{Limits, Tokens};
 use saggar::{Severity, StoreChoice};
 use saggar_definition::{Diagnostic, Place, nearest};
 use serde_json::{Value, json};
@@ -146,7 +147,8 @@ fn from_flags(given: &[(&'static Key, Vec<String>)]) -> BTreeMap<&'static str, G
 fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTreeMap<&'static str, Given> {
     let mut given = BTreeMap::new();
     for key in keys::ALL.iter().filter(|key| S::uses(key)) {
-        let set = key.variables().find_map(|name| Some((name, variables.0.get(name).filter(|value| !value.is_empty())?)));
+        let set =
+            key.variables().find_map(|name| Some((name, variables.0.get(name).filter(|value| !value.is_empty())?)));
         let Some((name, value)) = set else { continue };
         match value.to_str() {
             Some(text) => {
@@ -187,6 +189,21 @@ impl Loaded {
     /// The store with its durability.
     pub(crate) fn store(&self) -> StoreChoice {
         self.config.store.clone().with_durability(self.config.durability)
+    }
+
+    /// Who may use the HTTP service.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens::new(self.config.tokens.iter().map(|listed| listed.token.clone()).collect())
+    }
+
+    /// What HTTP connections may cost.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            connections: self.config.http_connections,
+            head_time: self.config.http_head_time,
+            head_bytes: self.config.http_head_bytes,
+            headers: self.config.http_headers,
+        }
     }
 
     /// Each key with its value and where that comes from, for people.

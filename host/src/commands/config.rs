@@ -2,10 +2,9 @@
 
 use super::{USAGE, show};
 use crate::cli::Config;
-use crate::config::{self, Variables};
+use crate::config::Loaded;
 
-pub(crate) fn run(args: &Config, variables: &Variables) -> anyhow::Result<u8> {
-    let loaded = config::load(&args.app, &args.settings, 0, variables);
+pub(crate) fn run(args: &Config, loaded: &Loaded) -> anyhow::Result<u8> {
     if args.json {
         show::line(&serde_json::to_string_pretty(&loaded.document())?)?;
     } else {

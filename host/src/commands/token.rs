@@ -18,15 +18,22 @@ pub(crate) fn run(args: &Token) -> anyhow::Result<u8> {
     // Its error says nothing.
     chance.fill(&mut bytes).ok().context("the system gives no random bytes")?;
     let token = format!("{PREFIX}{}", hex(&bytes));
-    let sha256 = saggar::api::digest(&token);
+    let (role, sha256) = (&args.role, saggar::api::Token::digest_of(&token));
     if args.json {
-        return show::line(&json!({ "token": token, "sha256": sha256 }).to_string()).map(|()| 0);
+        let document = json!({ "token": token, "role": role, "name": args.name, "sha256": sha256 });
+        show::line(&document.to_string())?;
+        return Ok(0);
     }
     show::line(&format!("token   {token}"))?;
     show::line(&format!("sha256  {sha256}"))?;
-    eprintln!("\nThe token is for who uses the service and is kept nowhere; the host is given its digest:");
-    eprintln!("  saggar serve APP --token {}:{sha256}", args.role.name());
-    eprintln!("  SAGGAR_TOKEN={token} saggar …");
+    eprintln!(
+        "\nThe token is for who uses the service, as SAGGAR_TOKEN; it is kept nowhere. The host takes its digest:\n"
+    );
+    eprintln!("  [[token]]");
+    if let Some(name) = &args.name {
+        eprintln!("  name = {}", toml::Value::from(name.as_str()));
+    }
+    eprintln!("  role = \"{role}\"\n  sha256 = \"{sha256}\"");
     Ok(0)
 }
 

@@ -125,7 +125,8 @@ fn advice(name: &str, section: Option<&str>) -> String {
     if let Some(nearest) = nearest(name, here().map(Key::leaf).chain(sections.clone())) {
         return format!("did you mean `{nearest}`?");
     }
-    let elsewhere = nearest(name, keys::ALL.iter().map(Key::leaf)).or_else(|| nearest(name, keys::ALL.iter().map(|key| key.name)));
+    let elsewhere =
+        nearest(name, keys::ALL.iter().map(Key::leaf)).or_else(|| nearest(name, keys::ALL.iter().map(|key| key.name)));
     if let Some(key) = keys::ALL.iter().find(|key| Some(key.leaf()) == elsewhere || Some(key.name) == elsewhere) {
         return format!("did you mean {}?", key.place());
     }
@@ -151,7 +152,10 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn unreadable(shown: &str, error: &io::Error) -> Diagnostic {
     let (message, help) = if is_absent(error) {
-        ("there is no such file".to_owned(), "name a file that is there, or leave `--config` out to have APP/saggar.toml")
+        (
+            "there is no such file".to_owned(),
+            "name a file that is there, or leave `--config` out to have APP/saggar.toml",
+        )
     } else {
         (format!("this cannot be read: {error}"), "let this user read the file")
     };

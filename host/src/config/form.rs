@@ -17,7 +17,7 @@ pub(crate) use amount::{Bytes, Count, Time};
 pub(crate) use choice::{Choice, Filter, Switch};
 pub(crate) use http::{Address, Endpoint, Label};
 pub(crate) use place::{CacheDir, StorePlace};
-pub(crate) use token::{ListedToken, TokenList};
+pub(crate) use token::TokenList;
 
 use super::given::{Given, Node, Origin, Raw, Written};
 
@@ -131,7 +131,11 @@ impl Reader {
         let default = form.default_text();
         let help = match default.as_str() {
             "" => format!("write for example `{}`", form.example()),
-            _ => format!("leave `{}` out to have the default, {default}, or write for example `{}`", slot.name, form.example()),
+            _ => format!(
+                "leave `{}` out to have the default, {default}, or write for example `{}`",
+                slot.name,
+                form.example()
+            ),
         };
         self.refuse_with(form, slot, help)
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use saggar::{Allocator, Durability};
 
+use super::LogFormat;
 use super::form::{
     Address, Bytes, CacheDir, Choice, Count, Endpoint, Filter, Form, Label, Reader, StorePlace, Switch, Time, TokenList,
 };
-use super::LogFormat;
 use super::given::Raw;
 
 /// A key and what belongs to it.

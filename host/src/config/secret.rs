@@ -122,7 +122,10 @@ mod tests {
             ("sha256 = \"geheim ü\" # x", format!("sha256 = \"{}\" # x", "*".repeat(9))),
             ("token = 'a'\nrole = \"admin\"", "token = '*'\nrole = \"admin\"".to_owned()),
             ("[[token]]\nrole = \"admin\"", "[[token]]\nrole = \"admin\"".to_owned()),
-            ("token = [{ role = \"admin\", sha256 = \"s\" }]", "token = [{ role = \"admin\", sha256 = \"*\" }]".to_owned()),
+            (
+                "token = [{ role = \"admin\", sha256 = \"s\" }]",
+                "token = [{ role = \"admin\", sha256 = \"*\" }]".to_owned(),
+            ),
             ("Password: hunter2", "Password: *******".to_owned()),
             ("\"my-secret\" = \"\"\"a\nb\"\"\"", "\"my-secret\" = \"\"\"*\n*\"\"\"".to_owned()),
             ("tokens = [\n 'a',\n]", "tokens = [\n ****\n]".to_owned()),

@@ -158,16 +158,19 @@ fn within(start: usize, name: &str, node: &Node) -> Option<Span> {
 fn explain(message: &str, span: Option<Span>) -> (String, &'static str) {
     let is_empty = span.is_none_or(|span| span.start == span.end);
     let explained = match message {
-        _ if message.starts_with("string values must be quoted") && is_empty => ("a value is missing", "write `key = value`"),
+        _ if message.starts_with("string values must be quoted") && is_empty => {
+            ("a value is missing", "write `key = value`")
+        }
         _ if message.starts_with("string values must be quoted") => {
             ("a text is written in double quotes", "write `\"` before and after it")
         }
         _ if message.contains("string") && (message.contains("expected `\"") || message.contains("expected `'")) => {
             ("this text has no closing quote", "add the closing quote")
         }
-        _ if message.contains("escape") => {
-            ("this is no escape that TOML knows", "write `\\\\` to have one backslash, or put the text in single quotes")
-        }
+        _ if message.contains("escape") => (
+            "this is no escape that TOML knows",
+            "write `\\\\` to have one backslash, or put the text in single quotes",
+        ),
         _ if message.starts_with("key with no value") => ("this key has no value", "write `key = value`"),
         _ if message.starts_with("invalid unquoted key") => {
             ("this is no key", "write `key = value`; a key has letters, digits, `_` and `-`")
@@ -177,7 +180,9 @@ fn explain(message: &str, span: Option<Span>) -> (String, &'static str) {
         }
         _ if message.starts_with("unclosed") && message.contains("`]`") => ("this has no end", "add the closing `]`"),
         _ if message.starts_with("unclosed") && message.contains("`}`") => ("this has no end", "add the closing `}`"),
-        _ if message.contains("recurs") => ("this is nested too deep", "the configuration has tables and lists of two levels"),
+        _ if message.contains("recurs") => {
+            ("this is nested too deep", "the configuration has tables and lists of two levels")
+        }
         _ => return (format!("this is not TOML: {message}"), "write `key = value`, a text in double quotes"),
     };
     (explained.0.to_owned(), explained.1)

@@ -188,10 +188,13 @@ fn v_is_a_flag_for_the_level_of_the_log() {
 #[test]
 fn tokens_are_tables_in_the_file_and_texts_elsewhere() {
     let other = DIGEST.replace('2', "3");
-    let file = format!("[[token]]\nname = \"ci\"\nrole = \"write\"\nsha256 = \"{}\"\ntenant = \"default\"", DIGEST.to_uppercase());
+    let file = format!(
+        "[[token]]\nname = \"ci\"\nrole = \"write\"\nsha256 = \"{}\"\ntenant = \"default\"",
+        DIGEST.to_uppercase()
+    );
     let names = |config: &Config| {
-        let name = |listed: &form::ListedToken| format!("{}:{}", listed.token.role.name(), listed.token.name);
-        config.tokens.iter().map(name).collect::<Vec<_>>()
+        let tokens = config.tokens.iter().map(|listed| &listed.token);
+        tokens.map(|token| format!("{}:{}", token.role.name(), token.name)).collect::<Vec<_>>()
     };
     assert_eq!(names(&good(&file, &[], &[])), ["write:ci"]);
     // A stronger level replaces the whole list.
@@ -224,12 +227,15 @@ fn a_token_in_place_of_its_digest_is_not_repeated() {
 
 #[test]
 fn tokens_that_clash_are_refused() {
-    let table = |name: &str, digest: &str| format!("[[token]]\nrole = \"read\"\nname = \"{name}\"\nsha256 = \"{digest}\"\n");
+    let table =
+        |name: &str, digest: &str| format!("[[token]]\nrole = \"read\"\nname = \"{name}\"\nsha256 = \"{digest}\"\n");
     let same_digest = table("a", DIGEST) + &table("b", DIGEST);
     assert!(problem(&same_digest).contains("another token has the same digest"));
     let same_name = table("a", DIGEST) + &table("a", &DIGEST.replace('2', "3"));
     assert!(problem(&same_name).contains("another token has the same name"));
-    assert!(problem(&(table("a", DIGEST) + "tenant = \"b\"")).contains("several tenants on one host are not there yet"));
+    assert!(
+        problem(&(table("a", DIGEST) + "tenant = \"b\"")).contains("several tenants on one host are not there yet")
+    );
 }
 
 #[test]
@@ -317,10 +323,14 @@ fn a_mistake_counts_even_if_a_stronger_value_is_there() {
 
 #[test]
 fn variables_that_are_nearly_ours_are_warned_of() {
-    let variables = [("SAGGAR_DRIAN", "5s"), ("SAGGAR_URL", "x"), ("SAGGAR_TOKEN", "x"), ("SAGGAR_PORT", "tcp://10.0.0.1:80")];
+    let variables =
+        [("SAGGAR_DRIAN", "5s"), ("SAGGAR_URL", "x"), ("SAGGAR_TOKEN", "x"), ("SAGGAR_PORT", "tcp://10.0.0.1:80")];
     let loaded = loaded("", &variables, &[]);
     let said = messages(&loaded);
-    assert!(!loaded.has_errors() && loaded.problems.len() == 1 && said.contains("did you mean `SAGGAR_DRAIN`?"), "{said}");
+    assert!(
+        !loaded.has_errors() && loaded.problems.len() == 1 && said.contains("did you mean `SAGGAR_DRAIN`?"),
+        "{said}"
+    );
 }
 
 #[test]

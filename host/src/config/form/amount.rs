@@ -138,7 +138,9 @@ mod tests {
 
     #[test]
     fn bytes_have_binary_units() {
-        for (text, wanted) in [("65536", Some(65_536)), ("64KiB", Some(65_536)), ("1 mib", Some(1 << 20)), ("7B", Some(7))] {
+        for (text, wanted) in
+            [("65536", Some(65_536)), ("64KiB", Some(65_536)), ("1 mib", Some(1 << 20)), ("7B", Some(7))]
+        {
             assert_eq!(bytes(text), wanted, "{text}");
         }
         for text in ["", "KiB", "64KB", "-1", "1.5KiB", "99999999999999999999", "18446744073709551615MiB"] {
@@ -150,7 +152,9 @@ mod tests {
     #[test]
     fn times_are_seconds_unless_they_say_otherwise() {
         let ms = |text| time(text).map(|time| time.as_millis());
-        for (text, wanted) in [("30s", 30_000), ("30", 30_000), ("0.5", 500), ("1m 30s", 90_000), ("250ms", 250), ("0s", 0)] {
+        for (text, wanted) in
+            [("30s", 30_000), ("30", 30_000), ("0.5", 500), ("1m 30s", 90_000), ("250ms", 250), ("0s", 0)]
+        {
             assert_eq!(ms(text), Some(wanted), "{text}");
         }
         for text in ["", "s", "-1", "-1s", "1e300", "nan", "inf", "5x", "30 parrots"] {

@@ -1,7 +1,7 @@
 //! Tokens: who may use the HTTP service. None of the messages here repeats what was written, since it may be the token that
 //! should have been a digest.
 
-use saggar_api::{Role, Token};
+use saggar::api::{Role, Token};
 use saggar_definition::{clipped, nearest};
 use saggar_job::TaskKey;
 use serde_json::{Value, json};
@@ -70,7 +70,11 @@ impl Form for TokenList {
             return None;
         };
         if items.len() > MOST_TOKENS {
-            reader.error(slot.node, format!("there are more than {MOST_TOKENS} tokens"), "remove those that nobody uses");
+            reader.error(
+                slot.node,
+                format!("there are more than {MOST_TOKENS} tokens"),
+                "remove those that nobody uses",
+            );
             return None;
         }
         let mut tokens: Vec<ListedToken> = Vec::new();
