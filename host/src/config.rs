@@ -212,9 +212,10 @@ impl Loaded {
         self.settings.iter().map(row).collect()
     }
 
-    /// The same and all problems, for programs.
+    /// The same and all problems, for programs. With errors there are no settings: what they would be is not known.
     pub(crate) fn document(&self) -> Value {
-        let settings: Vec<Value> = self.settings.iter().map(Setting::document).collect();
+        let settings = self.settings.iter().filter(|_| !self.has_errors());
+        let settings: Vec<Value> = settings.map(Setting::document).collect();
         json!({ "settings": settings, "problems": self.problems })
     }
 }

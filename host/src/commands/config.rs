@@ -8,7 +8,9 @@ pub(crate) fn run(args: &Config, loaded: &Loaded) -> anyhow::Result<u8> {
     if args.json {
         show::line(&serde_json::to_string_pretty(&loaded.document())?)?;
     } else {
-        print(&loaded.rows())?;
+        if !loaded.has_errors() {
+            print(&loaded.rows())?;
+        }
         show::problems(&loaded.problems);
     }
     Ok(if loaded.has_errors() { USAGE } else { 0 })

@@ -39,7 +39,7 @@ impl ConfigFile {
         let bytes = match read(&path, named.is_some()) {
             Ok(bytes) => bytes,
             Err(error) if named.is_none() && is_absent(&error) => Vec::new(),
-            Err(error) => return Err(unreadable(&shown, &error)),
+            Err(error) => return Err(unreadable(&shown, &path, &error)),
         };
         if bytes.len() as u64 > LARGEST {
             let problem = Diagnostic::error(Place::file(shown), "this file is larger than 1 MiB");
@@ -150,12 +150,13 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn unreadable(shown: &str, error: &io::Error) -> Diagnostic {
+fn unreadable(shown: &str, path: &Path, error: &io::Error) -> Diagnostic {
     let (message, help) = if is_absent(error) {
-        (
-            "there is no such file".to_owned(),
-            "name a file that is there, or leave `--config` out to have APP/saggar.toml",
-        )
+        let help = "name a file that is there, or leave `--config` out to have APP/saggar.toml";
+        ("there is no such file".to_owned(), help)
+    } else if !path.is_file() {
+        let help = "put an ordinary file there, or name another with `--config FILE`";
+        ("this is not an ordinary file".to_owned(), help)
     } else {
         (format!("this cannot be read: {error}"), "let this user read the file")
     };
