@@ -1,6 +1,6 @@
 //! Every key of the configuration: its name, flag, variable, form, limits, default and meaning. The file, the flags, the
-//! environment, `saggar config` and `docs/configuration.md` all come from this table or are compared with it, and nothing else
-//! knows a key's name or a limit.
+//! environment, `saggar config` and `docs/configuration.md` all come from this table or are compared with it, and nothing
+//! else knows a limit.
 
 use std::time::Duration;
 
@@ -114,12 +114,15 @@ macro_rules! keys {
 
 keys! {
     listen: Address = Address { default_port: 7717 };
-    "listen" "--listen" "SAGGAR_LISTEN" [], "ADDRESS" ["address", "bind", "port", "host", "http.listen", "http.address"],
-    "Where the HTTP service listens; with port 0, at any port that is free. Other addresses than those of this machine need tokens.";
+    "listen" "--listen" "SAGGAR_LISTEN" [], "ADDRESS"
+    ["address", "bind", "port", "host", "http.listen", "http.address"],
+    "Where the HTTP service listens; with port 0, at any port that is free. Other addresses than those of this \
+     machine need tokens.";
 
     tokens: TokenList = TokenList;
     "token" "--token" "SAGGAR_TOKENS" [], "ROLE:SHA256" ["tokens", "auth", "http.token", "http.tokens"],
-    "Who may use the HTTP service: a role (admin, write or read), the SHA-256 of a token, and perhaps a name. Without any, whoever reaches this machine's own address may do everything.";
+    "Who may use the HTTP service: a role (admin, write or read), the SHA-256 of a token, and perhaps a name. Without \
+     any, whoever reaches this machine's own address may do everything.";
 
     store: StorePlace = StorePlace;
     "store" "--store" "SAGGAR_STORE" [], "STORE" ["database", "db", "sqlite"],
@@ -127,7 +130,8 @@ keys! {
 
     durability: Choice<Durability> = Choice(&[("full", Durability::Full), ("normal", Durability::Normal)]);
     "durability" "--durability" "SAGGAR_DURABILITY" [], "WHAT" ["synchronous", "fsync"],
-    "What an answered step survives in a SQLite store: full, a power cut; normal, the death of the process, but perhaps not a power cut.";
+    "What an answered step survives in a SQLite store: full, a power cut; normal, the death of the process, but \
+     perhaps not a power cut.";
 
     // A day: nobody waits longer for a host to stop.
     drain: Time = Time { least: Duration::ZERO, most: Duration::from_secs(86_400), default: Duration::from_secs(30) };
@@ -136,7 +140,8 @@ keys! {
 
     allocator: Choice<Allocator> = Choice(&[("pooling", Allocator::Pooling), ("on-demand", Allocator::OnDemand)]);
     "allocator" "--allocator" "SAGGAR_ALLOCATOR" [], "WHICH" ["pool", "pooling"],
-    "Where instances come from: pooling, a pool that is reserved at the start; on-demand, the operating system, one at a time.";
+    "Where instances come from: pooling, a pool that is reserved at the start; on-demand, the operating system, one \
+     at a time.";
 
     cache_dir: CacheDir = CacheDir;
     "cache_dir" "--cache-dir" "SAGGAR_CACHE_DIR" [], "DIR" ["cache", "cache_path"],
@@ -153,8 +158,10 @@ keys! {
     "HTTP connections at a time; others wait in the system's queue.";
 
     // Less than a second breaks off honest clients far away; after ten minutes nobody is there any more.
-    http_head_time: Time = Time { least: Duration::from_secs(1), most: Duration::from_secs(600), default: Duration::from_secs(30) };
-    "http.head_time" "--http-head-time" "SAGGAR_HTTP_HEAD_TIME" [], "DURATION" ["http.timeout", "http.idle", "http.keep_alive"],
+    http_head_time: Time
+        = Time { least: Duration::from_secs(1), most: Duration::from_secs(600), default: Duration::from_secs(30) };
+    "http.head_time" "--http-head-time" "SAGGAR_HTTP_HEAD_TIME" [], "DURATION"
+    ["http.timeout", "http.idle", "http.keep_alive"],
     "How long the head of a request may take, and how long a connection may idle between two requests.";
 
     // The HTTP library needs 8 KiB; a megabyte of headers is an attack.
@@ -169,19 +176,22 @@ keys! {
 
     log_level: Filter = Filter { default: "info" };
     "log.level" "--log-level" "SAGGAR_LOG_LEVEL" ["RUST_LOG"], "LEVEL" ["log_level", "verbosity", "log.filter"],
-    "What the host's own log on standard error says: error, warn, info, debug, trace or off, or levels by module such as info,saggar_worker=debug.";
+    "What the host's own log on standard error says: error, warn, info, debug, trace or off, or levels by module such \
+     as info,saggar_worker=debug.";
 
     log_format: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     "log.format" "--log-format" "SAGGAR_LOG_FORMAT" [], "FORMAT" ["log_format", "log.json"],
-    "How it says it: text, or json, one object a line.";
+    "How the host's own log is written: text for people, or json, one object a line.";
 
     otlp_endpoint: Endpoint = Endpoint;
-    "otlp.endpoint" "--otlp-endpoint" "SAGGAR_OTLP_ENDPOINT" ["OTEL_EXPORTER_OTLP_ENDPOINT"], "URL" ["otlp.url", "otlp_endpoint"],
+    "otlp.endpoint" "--otlp-endpoint" "SAGGAR_OTLP_ENDPOINT" ["OTEL_EXPORTER_OTLP_ENDPOINT"], "URL"
+    ["otlp.url", "otlp_endpoint"],
     "Where traces are sent by OTLP over HTTP; nowhere without it.";
 
     // What tools show in a column.
     otlp_service_name: Label = Label { default: "saggar", longest: 100 };
-    "otlp.service_name" "--otlp-service-name" "SAGGAR_OTLP_SERVICE_NAME" ["OTEL_SERVICE_NAME"], "NAME" ["otlp.service", "otlp.name"],
+    "otlp.service_name" "--otlp-service-name" "SAGGAR_OTLP_SERVICE_NAME" ["OTEL_SERVICE_NAME"], "NAME"
+    ["otlp.service", "otlp.name"],
     "What the traces call this host.";
 
     metrics_enabled: Switch = Switch { default: true };
