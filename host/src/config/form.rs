@@ -14,8 +14,8 @@ use saggar_definition::{Diagnostic, Problems, Source};
 use serde_json::Value;
 
 pub(crate) use amount::{Bytes, Count, Time};
-pub(crate) use choice::{Choice, Filter, Switch};
-pub(crate) use http::{Address, Endpoint, Label};
+pub(crate) use choice::{Choice, Filter};
+pub(crate) use http::Address;
 pub(crate) use place::{CacheDir, StorePlace};
 pub(crate) use token::TokenList;
 

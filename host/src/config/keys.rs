@@ -7,9 +7,7 @@ use std::time::Duration;
 use saggar::{Allocator, Durability};
 
 use super::LogFormat;
-use super::form::{
-    Address, Bytes, CacheDir, Choice, Count, Endpoint, Filter, Form, Label, Reader, StorePlace, Switch, Time, TokenList,
-};
+use super::form::{Address, Bytes, CacheDir, Choice, Count, Filter, Form, Reader, StorePlace, Time, TokenList};
 use super::given::Raw;
 
 /// A key and what belongs to it.
@@ -182,19 +180,4 @@ keys! {
     log_format: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     "log.format" "--log-format" "SAGGAR_LOG_FORMAT" [], "FORMAT" ["log_format", "log.json"],
     "How the host's own log is written: text for people, or json, one object a line.";
-
-    otlp_endpoint: Endpoint = Endpoint;
-    "otlp.endpoint" "--otlp-endpoint" "SAGGAR_OTLP_ENDPOINT" ["OTEL_EXPORTER_OTLP_ENDPOINT"], "URL"
-    ["otlp.url", "otlp_endpoint"],
-    "Where traces are sent by OTLP over HTTP; nowhere without it.";
-
-    // What tools show in a column.
-    otlp_service_name: Label = Label { default: "saggar", longest: 100 };
-    "otlp.service_name" "--otlp-service-name" "SAGGAR_OTLP_SERVICE_NAME" ["OTEL_SERVICE_NAME"], "NAME"
-    ["otlp.service", "otlp.name"],
-    "What the traces call this host.";
-
-    metrics_enabled: Switch = Switch { default: true };
-    "metrics.enabled" "--metrics-enabled" "SAGGAR_METRICS_ENABLED" [], "BOOL" ["http.metrics"],
-    "Whether /metrics answers.";
 }

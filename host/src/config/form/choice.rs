@@ -1,10 +1,9 @@
-//! Words: one of a few, true or false, and what the log lets through.
+//! Words: one of a few, and what the log lets through.
 
 use saggar_definition::nearest;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use super::super::given::Written;
 use super::{Form, Reader, Slot};
 
 /// The levels of a log, from nothing to everything.
@@ -12,11 +11,6 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// One of a few words; the first is the default.
 pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
-
-/// True or false.
-pub(crate) struct Switch {
-    pub(crate) default: bool,
-}
 
 /// What the log lets through.
 pub(crate) struct Filter {
@@ -65,35 +59,6 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
 
     fn shown(&self, value: &T) -> Value {
         json!(self.0.iter().find(|(_, one)| one == value).map(|(word, _)| word))
-    }
-}
-
-impl Form for Switch {
-    type Value = bool;
-
-    fn wanted(&self) -> String {
-        "true or false".to_owned()
-    }
-
-    fn example(&self) -> &'static str {
-        "true"
-    }
-
-    fn fallback(&self) -> bool {
-        self.default
-    }
-
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<bool> {
-        match &slot.node.value {
-            Written::Boolean(value) => Some(*value),
-            Written::Text(text) if text == "true" => Some(true),
-            Written::Text(text) if text == "false" => Some(false),
-            _ => reader.refuse(self, slot),
-        }
-    }
-
-    fn shown(&self, value: &bool) -> Value {
-        json!(value)
     }
 }
 

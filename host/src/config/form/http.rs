@@ -1,4 +1,4 @@
-//! What belongs to the network: addresses, URLs and names that others are told.
+//! What belongs to the network: addresses.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,16 +10,6 @@ use super::{Form, Reader, Slot};
 pub(crate) struct Address {
     /// A port of 127.0.0.1.
     pub(crate) default_port: u16,
-}
-
-/// A URL to send to, or nothing.
-pub(crate) struct Endpoint;
-
-/// A name that others are told.
-pub(crate) struct Label {
-    pub(crate) default: &'static str,
-    /// Characters of the longest.
-    pub(crate) longest: usize,
 }
 
 impl Form for Address {
@@ -55,65 +45,5 @@ impl Form for Address {
 
     fn shown(&self, value: &SocketAddr) -> Value {
         json!(value.to_string())
-    }
-}
-
-impl Form for Endpoint {
-    type Value = Option<String>;
-
-    fn wanted(&self) -> String {
-        "an http or https URL".to_owned()
-    }
-
-    fn example(&self) -> &'static str {
-        "\"http://127.0.0.1:4318\""
-    }
-
-    fn fallback(&self) -> Option<String> {
-        None
-    }
-
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Option<String>> {
-        let text = reader.text(self, slot)?.trim();
-        let Some(url) = reqwest::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
-            return reader.refuse(self, slot);
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            // Not `refuse`, which would repeat what was written.
-            let help = "give credentials as `OTEL_EXPORTER_OTLP_HEADERS=authorization=…` in the environment";
-            reader.error(slot.node, format!("`{}` is a URL without user and password", slot.name), help);
-            return None;
-        }
-        Some(Some(text.to_owned()))
-    }
-
-    fn shown(&self, value: &Option<String>) -> Value {
-        json!(value)
-    }
-}
-
-impl Form for Label {
-    type Value = String;
-
-    fn wanted(&self) -> String {
-        format!("one line of at most {} characters", self.longest)
-    }
-
-    fn example(&self) -> &'static str {
-        "\"saggar-mail\""
-    }
-
-    fn fallback(&self) -> String {
-        self.default.to_owned()
-    }
-
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<String> {
-        let text = reader.text(self, slot)?.trim();
-        let is_sound = !text.is_empty() && text.chars().count() <= self.longest && !text.contains(char::is_control);
-        if is_sound { Some(text.to_owned()) } else { reader.refuse(self, slot) }
-    }
-
-    fn shown(&self, value: &String) -> Value {
-        json!(value)
     }
 }
