@@ -1,15 +1,10 @@
 //! The command line: its words, its help, and where the log goes.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use saggar::api::{BadToken, Role, Token};
-use saggar::{Allocator, Durability, StoreChoice};
+use clap::{Args, Parser, Subcommand};
 
-/// The one tenant of a host that serves an app.
-const TENANT: &str = "default";
+use crate::config::{self, Flags, Loaded, LogFormat, OfEngine, OfRun, OfService, OfStore, Variables};
 
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
@@ -37,6 +32,29 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Copies an app's jobs to a file, also while a host works on them; the copy can be served
     Backup(Backup),
+    /// Prints every key of the configuration, its value and where that comes from, or every mistake in it
+    Config(Config),
+    /// Makes a token for the HTTP service, and its digest for the configuration
+    Token(Token),
+}
+
+impl Command {
+    /// The configuration of this command. Reads the file and waits for it; `verbose` counts `-v`.
+    pub(crate) fn configuration(&self, verbose: u8, variables: &Variables) -> Loaded {
+        match self {
+            Self::Check(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Run(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Serve(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Config(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Token(_) => config::load_without_app(verbose, variables),
+        }
+    }
+
+    /// Whether mistakes in the configuration are what the command is about, so that it tells of them itself.
+    pub(crate) fn tells_mistakes(&self) -> bool {
+        matches!(self, Self::Check(_) | Self::Config(_))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -49,7 +67,7 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) engine: EngineArgs,
+    pub(crate) settings: Flags<OfEngine>,
 }
 
 #[derive(Debug, Args)]
@@ -76,15 +94,8 @@ pub(crate) struct Run {
     #[arg(long, requires = "repeat")]
     pub(crate) ids: bool,
 
-    /// Where jobs live: memory, sqlite (in APP/.saggar/saggar.db), or sqlite:PATH
-    #[arg(long, value_name = "STORE", default_value = "memory", env = "SAGGAR_STORE")]
-    store: StoreChoice,
-
     #[command(flatten)]
-    durability: DurabilityArgs,
-
-    #[command(flatten)]
-    pub(crate) engine: EngineArgs,
+    pub(crate) settings: Flags<OfRun>,
 }
 
 #[derive(Debug, Args)]
@@ -92,28 +103,8 @@ pub(crate) struct Serve {
     /// The app: a directory with `tasks/` and `plugins/`
     pub(crate) app: PathBuf,
 
-    /// Where the HTTP service listens; with port 0, at any port that is free
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7717", env = "SAGGAR_LISTEN")]
-    pub(crate) listen: SocketAddr,
-
-    /// Who may use the HTTP service: a role (admin, write, read) and the SHA-256 of a token; can stand more than once. Without
-    /// any, whoever reaches 127.0.0.1 may do everything
-    #[arg(long = "token", value_name = "ROLE:SHA256", env = "SAGGAR_TOKENS", value_delimiter = ',', value_parser = token)]
-    pub(crate) tokens: Vec<Token>,
-
-    /// How long running jobs may go on after SIGTERM or Ctrl-C; then they are stopped and put back
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration, env = "SAGGAR_DRAIN")]
-    pub(crate) drain: Duration,
-
-    /// Where jobs live: memory, sqlite (in APP/.saggar/saggar.db), or sqlite:PATH
-    #[arg(long, value_name = "STORE", default_value = "sqlite", env = "SAGGAR_STORE")]
-    store: StoreChoice,
-
     #[command(flatten)]
-    durability: DurabilityArgs,
-
-    #[command(flatten)]
-    pub(crate) engine: EngineArgs,
+    pub(crate) settings: Flags<OfService>,
 }
 
 #[derive(Debug, Args)]
@@ -124,113 +115,49 @@ pub(crate) struct Backup {
     /// The file to write; there must be none yet
     pub(crate) file: PathBuf,
 
-    /// The store to copy: sqlite (in APP/.saggar/saggar.db), or sqlite:PATH
-    #[arg(long, value_name = "STORE", default_value = "sqlite", env = "SAGGAR_STORE")]
-    pub(crate) store: StoreChoice,
+    #[command(flatten)]
+    pub(crate) settings: Flags<OfStore>,
 }
 
 #[derive(Debug, Args)]
-struct DurabilityArgs {
-    /// What an answered step survives, in a SQLite store
-    #[arg(long, value_enum, default_value_t = DurabilityArg::Full, env = "SAGGAR_DURABILITY")]
-    durability: DurabilityArg,
-}
+pub(crate) struct Config {
+    /// The app whose `saggar.toml` is read
+    app: PathBuf,
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DurabilityArg {
-    /// A power cut
-    Full,
-    /// The death of the process, but perhaps not a power cut
-    Normal,
-}
+    /// Prints one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 
-impl Run {
-    /// The store with its durability.
-    pub(crate) fn store(&self) -> StoreChoice {
-        self.durability.of(&self.store)
-    }
-}
-
-impl Serve {
-    /// The store with its durability.
-    pub(crate) fn store(&self) -> StoreChoice {
-        self.durability.of(&self.store)
-    }
-}
-
-/// `ROLE:SHA256`.
-fn token(text: &str) -> Result<Token, BadToken> {
-    let (role, sha256) = text.split_once(':').ok_or(BadToken::Role)?;
-    let role: Role = role.parse()?;
-    Token::new(role.name(), TENANT, role, sha256)
-}
-
-impl DurabilityArgs {
-    fn of(&self, store: &StoreChoice) -> StoreChoice {
-        store.clone().with_durability(match self.durability {
-            DurabilityArg::Full => Durability::Full,
-            DurabilityArg::Normal => Durability::Normal,
-        })
-    }
+    #[command(flatten)]
+    pub(crate) settings: Flags<OfService>,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct EngineArgs {
-    /// Where compiled components are kept [default: the user's cache directory]
-    #[arg(long, value_name = "DIR", env = "SAGGAR_CACHE_DIR")]
-    cache_dir: Option<PathBuf>,
+pub(crate) struct Token {
+    /// What the token will allow
+    #[arg(long, default_value = "write", value_parser = ["read", "write", "admin"])]
+    pub(crate) role: String,
 
-    /// Where instances come from
-    #[arg(long, value_enum, default_value_t = AllocatorArg::Pooling, env = "SAGGAR_ALLOCATOR")]
-    allocator: AllocatorArg,
+    /// What the log calls it
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Prints one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum AllocatorArg {
-    /// A pool that is reserved at the start
-    Pooling,
-    /// The operating system, one instance at a time
-    OnDemand,
-}
-
-impl EngineArgs {
-    /// A builder with these settings, and with the environment of this process.
-    pub(crate) fn builder(&self, app: PathBuf) -> saggar::HostBuilder {
-        let allocator = match self.allocator {
-            AllocatorArg::Pooling => Allocator::Pooling,
-            AllocatorArg::OnDemand => Allocator::OnDemand,
-        };
-        let cache_dir = self.cache_dir.clone().or_else(user_cache_dir);
-        saggar::Host::builder(app).allocator(allocator).cache_dir(cache_dir).env(variable)
-    }
-}
-
-/// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`.
-fn user_cache_dir() -> Option<PathBuf> {
-    let base = match variable("XDG_CACHE_HOME").filter(|dir| dir.starts_with('/')) {
-        Some(dir) => PathBuf::from(dir),
-        None => PathBuf::from(variable("HOME").filter(|dir| dir.starts_with('/'))?).join(".cache"),
-    };
-    Some(base.join("saggar"))
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// The host's own log goes to standard error: warnings, for `serve` what it does too, and more with -v or RUST_LOG.
-pub(crate) fn start_log(cli: &Cli) {
-    let is_service = matches!(cli.command, Command::Serve(_));
-    let default = match cli.verbose {
-        0 if !is_service => "warn",
-        0 | 1 => "info",
-        _ => "debug",
-    };
-    let filter = variable("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or_else(|| default.to_owned());
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+/// The host's own log goes to standard error.
+pub(crate) fn start_log(level: &str, format: LogFormat, variables: &Variables) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && variable("NO_COLOR").is_none())
-        .init();
+        .with_ansi(false);
+    match format {
+        LogFormat::Text => {
+            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            log.with_ansi(is_terminal && variables.text("NO_COLOR").is_none()).init();
+        }
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }

@@ -2,30 +2,57 @@
 
 mod backup;
 mod check;
+mod config;
 mod repeat;
 mod run;
 mod serve;
 mod show;
+mod token;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use crate::cli::{Cli, Command};
+use crate::cli::Command;
+use crate::config::{Config, Loaded, Variables};
+
+pub(crate) use show::problems as show_problems;
 
 /// The job failed, or the app has problems.
 const FAILURE: u8 = 1;
 
 /// The command line, or what it names, makes no sense.
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 
 /// Ended by Ctrl-C, as shells count it.
 const INTERRUPTED: u8 = 130;
 
-pub(crate) async fn run(cli: Cli) -> ExitCode {
-    let done = match cli.command {
-        Command::Check(args) => check::run(args).await,
-        Command::Run(args) => run::run(args).await,
-        Command::Serve(args) => serve::run(args).await,
-        Command::Backup(args) => backup::run(args).await,
+/// What a command finds when it begins.
+pub(crate) struct Surroundings {
+    pub(crate) configuration: Loaded,
+    pub(crate) variables: Arc<Variables>,
+}
+
+impl Surroundings {
+    /// A builder of a host with this configuration and environment.
+    fn builder(&self, app: PathBuf) -> saggar::HostBuilder {
+        let Config { allocator, cache_dir, .. } = &self.configuration.config;
+        let variables = self.variables.clone();
+        saggar::Host::builder(app)
+            .allocator(*allocator)
+            .cache_dir(cache_dir.clone())
+            .env(move |name| variables.text(name).map(str::to_owned))
+    }
+}
+
+pub(crate) async fn run(command: Command, surroundings: Surroundings) -> ExitCode {
+    let done = match command {
+        Command::Check(args) => check::run(args, &surroundings).await,
+        Command::Run(args) => run::run(args, &surroundings).await,
+        Command::Serve(args) => serve::run(args, &surroundings).await,
+        Command::Backup(args) => backup::run(args, &surroundings).await,
+        Command::Config(args) => config::run(&args, &surroundings.configuration),
+        Command::Token(args) => token::run(&args),
     };
     match done {
         Ok(code) => ExitCode::from(code),

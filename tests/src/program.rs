@@ -62,6 +62,21 @@ pub fn command() -> Command {
     command
 }
 
+impl Said {
+    /// All of it, without what is different on every machine: for snapshots.
+    pub fn shown(&self, app: &App) -> String {
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+        let mut text = format!("exit code: {:?}\n", self.code);
+        for (stream, content) in [("standard output", &self.out), ("standard error", &self.err)] {
+            if !content.is_empty() {
+                let content = content.replace(&*app.path().to_string_lossy(), "APP");
+                text += &format!("-- {stream}\n{content}");
+            }
+        }
+        text
+    }
+}
+
 impl Running {
     /// Its process.
     pub fn pid(&self) -> u32 {

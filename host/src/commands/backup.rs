@@ -1,10 +1,10 @@
 //! `saggar backup`: a copy of an app's jobs, whether or not a host works on them.
 
-use super::USAGE;
+use super::{Surroundings, USAGE};
 use crate::cli::Backup;
 
-pub(crate) async fn run(args: Backup) -> anyhow::Result<u8> {
-    let Some(from) = args.store.file(&args.app) else {
+pub(crate) async fn run(args: Backup, surroundings: &Surroundings) -> anyhow::Result<u8> {
+    let Some(from) = surroundings.configuration.store().file(&args.app) else {
         eprintln!("saggar: jobs in memory cannot be copied; name a `sqlite` store");
         return Ok(USAGE);
     };

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use saggar::{App, Plugin, Role, Task};
 use serde_json::{Value, json};
 
-use super::{FAILURE, show};
+use super::{FAILURE, Surroundings, show};
 use crate::cli::Check;
 
-pub(crate) async fn run(args: Check) -> anyhow::Result<u8> {
-    let app = args.engine.builder(args.app).load().await?;
+pub(crate) async fn run(args: Check, surroundings: &Surroundings) -> anyhow::Result<u8> {
+    let mut app = surroundings.builder(args.app).load().await?;
+    // What stops a host from starting is a problem of the app, whichever file it is in.
+    app.problems.splice(..0, surroundings.configuration.problems.iter().cloned());
     if args.json {
         show::line(&serde_json::to_string_pretty(&document(&app))?)?;
     } else {

@@ -9,11 +9,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use saggar::{AddError, Events, Host, JobEvent, JobEventKind, JobView, Missed, StartError, Status};
 use serde_json::Value;
 
-use super::{FAILURE, INTERRUPTED, USAGE, repeat, show};
+use super::{FAILURE, INTERRUPTED, Surroundings, USAGE, repeat, show};
 use crate::cli::Run;
 
-pub(crate) async fn run(args: Run) -> anyhow::Result<u8> {
-    let host = match args.engine.builder(args.app.clone()).store(args.store()).build().await {
+pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Result<u8> {
+    let builder = surroundings.builder(args.app.clone()).store(surroundings.configuration.store());
+    let host = match builder.build().await {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
             show::problems(&problems);

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use saggar::api::{Bound, Limits, Listener, Readiness, Tokens};
+use saggar::api::{Bound, Listener, Readiness};
 use saggar::{Host, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{FAILURE, show};
+use super::{FAILURE, Surroundings, show};
 use crate::cli::Serve;
-
-/// How many of the last events are kept for those who follow them and come back: some 10 MB, or 80 MB if all are of
-/// progress with the longest messages.
-const KEPT_EVENTS: usize = 65_536;
 
 /// How long requests that are at work may take when the host has stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -22,13 +18,15 @@ struct Signals {
     interrupt: Signal,
 }
 
-pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
+pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Result<u8> {
     // Before anything is running, so that no signal goes by unheard.
     let mut signals = Signals::listen()?;
-    let (tokens, readiness) = (Tokens::new(args.tokens.clone()), Readiness::default());
+    let configuration = &surroundings.configuration;
+    let config = &configuration.config;
+    let (tokens, readiness) = (configuration.tokens(), Readiness::default());
     // Before the app is loaded, which takes longer and is for nothing if the address is taken.
-    let bound = Bound::new(args.listen, &tokens).await?;
-    let builder = args.engine.builder(args.app.clone()).store(args.store()).keep_events(KEPT_EVENTS);
+    let bound = Bound::new(config.listen, &tokens).await?;
+    let builder = surroundings.builder(args.app.clone()).store(configuration.store()).keep_events(config.events_keep);
     let host = match builder.build().await {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
@@ -38,7 +36,7 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
         Err(error) => return Err(error.into()),
     };
     show::problems(&host.app().problems);
-    let listener = bound.listen(saggar::service(&host, tokens, readiness.clone()), Limits::default());
+    let listener = bound.listen(saggar::service(&host, tokens, readiness.clone()), configuration.limits());
     tracing::info!(app = %args.app.display(), tasks = host.app().tasks.len(), "working; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
     let name = tokio::select! {
@@ -52,8 +50,8 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
         }
     };
     readiness.drain();
-    tracing::info!(signal = name, drain_s = args.drain.as_secs_f64(), "draining; a second signal stops at once");
-    drain(&host, &listener, args.drain, &mut signals).await;
+    tracing::info!(signal = name, drain_s = config.drain.as_secs_f64(), "draining; a second signal stops at once");
+    drain(&host, &listener, config.drain, &mut signals).await;
     Ok(0)
 }
 

@@ -1,13 +1,12 @@
 //! Bad input, each with a clear message and no panic.
 
 use std::ffi::OsStr;
-use std::fmt::Write;
 use std::fs;
 
 use saggar_tests::app::App;
 use saggar_tests::crafted::{malformed, stranger};
 use saggar_tests::guests;
-use saggar_tests::program::{Said, saggar, saggar_on};
+use saggar_tests::program::{saggar, saggar_on};
 use serde_json::{Value, json};
 
 fn app() -> App {
@@ -23,19 +22,6 @@ fn with_plugin(bytes: &[u8]) -> App {
     with_task(&json!({ "process": "plugins.bad" })).plugin_bytes("bad", bytes)
 }
 
-/// What a command said, without what is different on every machine.
-fn shown(app: &App, said: &Said) -> String {
-    assert!(!said.err.contains("panicked"), "{}", said.err);
-    let mut text = format!("exit code: {:?}\n", said.code);
-    for (stream, content) in [("standard output", &said.out), ("standard error", &said.err)] {
-        if !content.is_empty() {
-            let content = content.replace(&*app.path().to_string_lossy(), "APP");
-            let _ = write!(text, "-- {stream}\n{content}");
-        }
-    }
-    text
-}
-
 /// `check` says what is wrong with the app, and `run` says the same.
 fn both_refuse(app: &App) -> String {
     let check = saggar_on("check", app, &[]);
@@ -44,7 +30,7 @@ fn both_refuse(app: &App) -> String {
     assert_eq!(run.out, "");
     let problems = check.err.rsplit_once("0 tasks can run").expect("a summary").0;
     assert_eq!(run.err.trim(), problems.trim());
-    shown(app, &check)
+    check.shown(app)
 }
 
 #[test]
@@ -52,7 +38,7 @@ fn an_app_that_is_none() {
     let app = App::new();
     let nowhere = app.path().join("nowhere");
     let gone = saggar([OsStr::new("check"), nowhere.as_os_str()]);
-    insta::assert_snapshot!("no_directory", shown(&app, &gone));
+    insta::assert_snapshot!("no_directory", gone.shown(&app));
     for entry in ["tasks", "plugins"] {
         fs::remove_dir_all(app.path().join(entry)).unwrap();
     }
@@ -60,7 +46,7 @@ fn an_app_that_is_none() {
     let app = App::new();
     insta::assert_snapshot!("no_tasks", both_refuse(&app));
     let file = app.path().join("plugins/.keep");
-    insta::assert_snapshot!("file_for_directory", shown(&app, &saggar([OsStr::new("check"), file.as_os_str()])));
+    insta::assert_snapshot!("file_for_directory", saggar([OsStr::new("check"), file.as_os_str()]).shown(&app));
 }
 
 #[test]
@@ -105,7 +91,7 @@ fn more_slots_than_a_host_has() {
     }
     let said = saggar_on("check", &app, &[]);
     assert_eq!(said.code, Some(1));
-    insta::assert_snapshot!("too_many_slots", shown(&app, &said));
+    insta::assert_snapshot!("too_many_slots", said.shown(&app));
 }
 
 #[test]
@@ -130,10 +116,10 @@ fn a_command_line_that_makes_no_sense() {
     let app = app().task("mail.send", &json!({ "process": "plugins.echo" }));
     let unknown = saggar_on("run", &app, &["mail.sned"]);
     assert_eq!(unknown.code, Some(2));
-    insta::assert_snapshot!("unknown_task", shown(&app, &unknown));
+    insta::assert_snapshot!("unknown_task", unknown.shown(&app));
     let unlike = saggar_on("run", &app, &["completely-different"]);
     assert_eq!(unlike.code, Some(2));
-    insta::assert_snapshot!("unlike_task", shown(&app, &unlike));
+    insta::assert_snapshot!("unlike_task", unlike.shown(&app));
     let usage: [&[&str]; 6] = [
         &[],
         &["run"],

@@ -57,8 +57,8 @@ impl Default for Limits {
 pub enum ListenError {
     /// Whoever reaches the address could do everything.
     #[error(
-        "{address} can be reached from other machines, and no token is configured: give `--token ROLE:SHA256`, or listen \
-         on 127.0.0.1"
+        "{address} can be reached from other machines, and no token is configured: give one as `--token ROLE:SHA256`, as \
+         SAGGAR_TOKENS, or as `[[token]]` in saggar.toml (`saggar token` makes one), or listen on 127.0.0.1"
     )]
     Open {
         /// The address.

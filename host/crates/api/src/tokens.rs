@@ -78,6 +78,11 @@ impl Token {
         let digest = digest(sha256).ok_or(BadToken::Digest)?;
         Ok(Self { name: name.into(), tenant: tenant.into(), role, digest })
     }
+
+    /// The SHA-256 of the text of a token in hexadecimal, as [`new`](Self::new) takes it.
+    pub fn digest_of(text: &str) -> String {
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 fn digest(hex: &str) -> Option<[u8; 32]> {
@@ -126,6 +131,7 @@ mod tests {
 
     #[test]
     fn a_token_is_found_by_its_text_alone() {
+        assert_eq!(Token::digest_of("secret"), SECRET);
         let token = Token::new("ci", "default", Role::Write, SECRET).unwrap();
         let tokens = Tokens::new(vec![token.clone()]);
         assert_eq!(tokens.find(b"secret"), Some(&token));

@@ -182,12 +182,17 @@ pub(crate) fn task_id(file: &str) -> Result<TaskId, Diagnostic> {
     })
 }
 
-/// The text of a file.
+/// The text of a task file.
 pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     if bytes.len() as u64 > LARGEST_FILE {
         let problem = Diagnostic::error(Place::file(file), "this file is larger than 1 MiB");
         return Err(problem.with_help("is it a task file? If not, move it out of `tasks/`"));
     }
+    utf8_text(file, bytes)
+}
+
+/// The text that `bytes`, the content of `file`, are: UTF-8 without a byte order mark.
+pub fn utf8_text(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Diagnostic::error(Place::file(file), "this file is UTF-16").with_help("save it as UTF-8"));
     }

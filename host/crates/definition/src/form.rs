@@ -186,7 +186,7 @@ fn found(value: &Value<'_>) -> String {
 }
 
 /// The start of a text that may be of any length, for a message.
-pub(crate) fn clipped(text: &str) -> String {
+pub fn clipped(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

@@ -38,10 +38,12 @@ mod schema;
 
 pub use catalog::{Catalog, LiveCatalog};
 pub use diagnostic::{Diagnostic, Place, Related, Severity};
-pub use form::Environment;
+pub use files::utf8_text;
+pub use form::{Environment, clipped};
 pub use id::{TaskId, TaskIdError};
 pub use load::{Loaded, load, read_task};
 pub use place::{Located, Position, Source, Span};
+pub use problems::Problems;
 pub use schema::schema;
 pub use suggest::nearest;
 pub use task::{DirRequest, Handlers, Retention, SandboxRequest, Task};

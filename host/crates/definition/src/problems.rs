@@ -9,15 +9,17 @@ use crate::place::{Source, Span};
 /// a hundred thousand.
 const MOST_KEPT: usize = 50;
 
-/// The problems of one file, in the order in which they were found.
-pub(crate) struct Problems {
+/// The problems of one file, in the order in which they were found. Also for files that are not of tasks.
+#[derive(Debug)]
+pub struct Problems {
     source: Arc<Source>,
     kept: Vec<Diagnostic>,
     left_out: usize,
 }
 
 impl Problems {
-    pub(crate) fn new(source: Arc<Source>) -> Self {
+    /// None so far, of this file.
+    pub fn new(source: Arc<Source>) -> Self {
         Self { source, kept: Vec::new(), left_out: 0 }
     }
 
@@ -25,16 +27,18 @@ impl Problems {
         &self.source
     }
 
-    pub(crate) fn place(&self, span: Span) -> Place {
+    /// A part of the file.
+    pub fn place(&self, span: Span) -> Place {
         Place::of(&self.source, span)
     }
 
     /// Whether another problem would only be counted. Asked before work that only serves a message.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.kept.len() >= MOST_KEPT
     }
 
-    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+    /// Keeps an error with advice, unless there is a problem at the same place.
+    pub fn error(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
         if self.is_full() {
             self.leave_out();
         } else {
@@ -43,12 +47,12 @@ impl Problems {
     }
 
     /// Counts a problem that nobody will read. Only for when there is no room for more.
-    pub(crate) fn leave_out(&mut self) {
+    pub fn leave_out(&mut self) {
         self.left_out += 1;
     }
 
     /// Keeps a problem, unless there is one at the same place: the first is why there is a second.
-    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
+    pub fn add(&mut self, diagnostic: Diagnostic) {
         if self.is_full() {
             self.leave_out();
         } else if !self.kept.iter().any(|kept| start(kept) == start(&diagnostic)) {
@@ -61,7 +65,7 @@ impl Problems {
     }
 
     /// All that was kept, in the order of the file, and how much was not.
-    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+    pub fn finish(mut self) -> Vec<Diagnostic> {
         self.kept.sort_by_key(start);
         if self.left_out > 0 {
             let message = format!("this file has {} more problems", self.left_out);

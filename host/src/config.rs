@@ -1,0 +1,256 @@
+//! The configuration: `saggar.toml`, the environment and the flags, to one set of valid values, with every mistake of all
+//! three at once. Owns the order of precedence: a flag, the environment, the file, the default. Leaves to others what is done
+//! with the values.
+//!
+//! The modules in reading order follow a value on its way: the keys, what was given for them, read as the form of the key.
+
+mod keys;
+
+mod flags;
+mod given;
+mod secret;
+
+mod file;
+mod syntax;
+
+mod form;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use saggar::api::{Limits, Tokens};
+use saggar::{Severity, StoreChoice};
+use saggar_definition::{Diagnostic, Place, nearest};
+use serde_json::{Value, json};
+
+pub(crate) use flags::{Flags, OfClient, OfEngine, OfRun, OfService, OfStore, Scope};
+pub(crate) use form::shown_text;
+pub(crate) use keys::Config;
+
+use file::ConfigFile;
+use form::{Reader, Setting};
+use given::{Given, Origin, Raw};
+use keys::Key;
+
+/// Variables with our prefix that are no keys: those of the commands that ask a host.
+const CLIENT_VARIABLES: [&str; 2] = ["SAGGAR_URL", "SAGGAR_TOKEN"];
+
+/// What our variables begin with.
+const PREFIX: &str = "SAGGAR_";
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: an object.
+    Json,
+}
+
+/// The environment variables of a process.
+#[derive(Debug, Default)]
+pub(crate) struct Variables(BTreeMap<String, OsString>);
+
+/// A configuration, and how it came about.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The values. Defaults stand for those that were refused.
+    pub(crate) config: Config,
+    settings: Vec<Setting>,
+    /// Everything that is wrong.
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+impl FromIterator<(OsString, OsString)> for Variables {
+    /// Names that are not UTF-8 are none of ours.
+    fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
+        Self(variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
+    }
+}
+
+impl Variables {
+    /// The value of a variable that is set to UTF-8.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.to_str()
+    }
+
+    /// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; none without a home.
+    fn user_cache_dir(&self) -> Option<PathBuf> {
+        let absolute = |name| self.0.get(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+        let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+        Some(base.join("saggar"))
+    }
+}
+
+/// Loads the configuration of a command for `app`, which reads the file and waits for it. `verbose` counts `-v`.
+pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
+    match ConfigFile::find(app, flags.file.as_deref()) {
+        Ok(file) => resolve(&file, flags, verbose, variables),
+        Err(problem) => {
+            let mut loaded = resolve(&ConfigFile::none(), flags, verbose, variables);
+            loaded.problems.push(problem);
+            loaded
+        }
+    }
+}
+
+/// The same for a command that has no app.
+pub(crate) fn load_without_app(verbose: u8, variables: &Variables) -> Loaded {
+    resolve(&ConfigFile::none(), &Flags::<OfClient>::none(), verbose, variables)
+}
+
+fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
+    let mut reader = Reader::new(file.source.clone(), file.dir.clone());
+    let mut raw = Raw {
+        defaults: own_defaults::<S>(),
+        file: file.given(&mut reader),
+        variables: from_variables::<S>(variables, &mut reader),
+        flags: from_flags(&flags.given),
+    };
+    for (name, given) in &mut raw.file {
+        given.counts = keys::find(name).is_some_and(|key| S::default_of(key).is_none());
+    }
+    if let Some(node) = flags::verbose_node(verbose) {
+        let given = Given { origin: Origin::Flag("-v"), node, counts: true };
+        raw.flags.entry("log.level").or_insert(given);
+    }
+    let mut config = Config::read(&raw, &mut reader);
+    let (mut settings, problems) = reader.finish();
+    if config.cache_dir.is_none() {
+        config.cache_dir = variables.user_cache_dir();
+        let shown = config.cache_dir.as_ref().map(|dir| json!(dir.display().to_string()));
+        settings.iter_mut().filter(|setting| setting.key == "cache_dir").for_each(|setting| {
+            setting.value = shown.clone().unwrap_or_default();
+        });
+    }
+    Loaded { config, settings, problems }
+}
+
+fn own_defaults<S: Scope>() -> BTreeMap<&'static str, Given> {
+    let given = keys::ALL.iter().filter_map(|key| {
+        let node = given::Node::outside("defaults", "", S::default_of(key)?);
+        Some((key.name, Given { origin: Origin::Default, node, counts: true }))
+    });
+    given.collect()
+}
+
+fn from_flags(given: &[(&'static Key, Vec<String>)]) -> BTreeMap<&'static str, Given> {
+    let given = given.iter().filter_map(|(key, texts)| {
+        let node = flags::node(key, texts)?;
+        Some((key.name, Given { origin: Origin::Flag(key.flag), node, counts: true }))
+    });
+    given.collect()
+}
+
+/// What variables say of the keys that are used. One that is set to nothing is as good as not set.
+fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTreeMap<&'static str, Given> {
+    let mut given = BTreeMap::new();
+    for key in keys::ALL.iter().filter(|key| S::uses(key)) {
+        let set =
+            key.variables().find_map(|name| Some((name, variables.0.get(name).filter(|value| !value.is_empty())?)));
+        let Some((name, value)) = set else { continue };
+        match value.to_str() {
+            Some(text) => {
+                let node = flags::variable_node(key, name, text);
+                given.insert(key.name, Given { origin: Origin::Variable(name), node, counts: true });
+            }
+            None => {
+                let message = format!("the value of the variable `{name}` is not UTF-8");
+                reader.add_outside(Diagnostic::error(Place::file("environment"), message).with_help("set it to UTF-8"));
+            }
+        }
+    }
+    // Said once, where a host is configured, and not by every command.
+    if keys::ALL.iter().all(S::uses) {
+        misspelt(variables).for_each(|problem| reader.add_outside(problem));
+    }
+    given
+}
+
+/// Warnings of variables that are nearly ours. Others may have our prefix: Kubernetes sets such variables for a service that is
+/// called saggar.
+fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
+    let known = || keys::ALL.iter().map(|key| key.variable).chain(CLIENT_VARIABLES);
+    variables.0.keys().filter_map(move |name| {
+        let rest = name.strip_prefix(PREFIX).filter(|_| !known().any(|known| known == name))?;
+        let nearest = nearest(rest, known().filter_map(|known| known.strip_prefix(PREFIX)))?;
+        let problem = Diagnostic::warning(Place::file("environment"), format!("unknown variable `{name}`"));
+        Some(problem.with_help(format!("did you mean `{PREFIX}{nearest}`?")))
+    })
+}
+
+impl Loaded {
+    /// Whether anything makes it unusable.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The store with its durability.
+    pub(crate) fn store(&self) -> StoreChoice {
+        self.config.store.clone().with_durability(self.config.durability)
+    }
+
+    /// Who may use the HTTP service.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens::new(self.config.tokens.iter().map(|listed| listed.token.clone()).collect())
+    }
+
+    /// What HTTP connections may cost.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            connections: self.config.http_connections,
+            head_time: self.config.http_head_time,
+            head_bytes: self.config.http_head_bytes,
+            headers: self.config.http_headers,
+        }
+    }
+
+    /// Each key with its value and where that comes from, for people.
+    pub(crate) fn rows(&self) -> Vec<[String; 3]> {
+        let row = |setting: &Setting| [setting.key.to_owned(), shown_text(&setting.value), setting.origin_text()];
+        self.settings.iter().map(row).collect()
+    }
+
+    /// The same and all problems, for programs. With errors there are no settings: what they would be is not known.
+    pub(crate) fn document(&self) -> Value {
+        let settings = self.settings.iter().filter(|_| !self.has_errors());
+        let settings: Vec<Value> = settings.map(Setting::document).collect();
+        json!({ "settings": settings, "problems": self.problems })
+    }
+}
+
+impl Setting {
+    fn origin_text(&self) -> String {
+        match self.origin {
+            Origin::Default => "default".to_owned(),
+            Origin::Variable(name) => format!("environment {name}"),
+            Origin::Flag(name) => format!("flag {name}"),
+            Origin::File => {
+                let place = self.node.as_ref().map(given::Node::place);
+                place.map_or_else(String::new, |place| {
+                    let line = place.position.map_or(1, |position| position.line);
+                    format!("{}:{line}", place.file)
+                })
+            }
+        }
+    }
+
+    fn document(&self) -> Value {
+        let place = self.node.as_ref().map(given::Node::place);
+        let from = match (self.origin, place) {
+            (Origin::Variable(name), _) => json!({ "kind": "environment", "name": name }),
+            (Origin::Flag(name), _) => json!({ "kind": "flag", "name": name }),
+            (Origin::File, Some(place)) => {
+                let position = place.position;
+                let (line, column) = (position.map(|at| at.line), position.map(|at| at.column));
+                json!({ "kind": "file", "file": place.file, "line": line, "column": column })
+            }
+            (Origin::Default | Origin::File, _) => json!({ "kind": "default" }),
+        };
+        json!({ "key": self.key, "value": self.value, "from": from })
+    }
+}
+
+#[cfg(test)]
+mod tests;

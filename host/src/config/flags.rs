@@ -1,0 +1,189 @@
+//! The keys as flags: made from the table, so that each has one. Owns which command takes which; values stay texts here, so
+//! that a mistake in one is reported together with those of the file and the environment.
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use clap::error::Result;
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
+
+use super::given::{Node, Written};
+use super::keys::{self, Key};
+
+/// The name of the argument that names the file.
+const FILE: &str = "config";
+
+/// The key whose flag can stand more than once.
+const REPEATED: &str = "token";
+
+/// Which keys a command uses.
+pub(crate) trait Scope {
+    /// Whether it uses this one, so that it has a flag and looks at the variables.
+    fn uses(key: &Key) -> bool;
+
+    /// A default of its own. What the file says of such a key is meant for the service and not for this command: at a terminal,
+    /// a command says less than a service, and in the same form whatever the service's log is like.
+    fn default_of(key: &Key) -> Option<&'static str> {
+        match key.name {
+            "log.level" => Some("warn"),
+            "log.format" => Some("text"),
+            _ => None,
+        }
+    }
+}
+
+/// A service: everything.
+#[derive(Debug)]
+pub(crate) struct OfService;
+
+/// What runs jobs of its own.
+#[derive(Debug)]
+pub(crate) struct OfRun;
+
+/// What only looks at components.
+#[derive(Debug)]
+pub(crate) struct OfEngine;
+
+/// What only looks at the store.
+#[derive(Debug)]
+pub(crate) struct OfStore;
+
+/// What has no app.
+#[derive(Debug)]
+pub(crate) struct OfClient;
+
+impl Scope for OfService {
+    fn uses(_: &Key) -> bool {
+        true
+    }
+
+    fn default_of(_: &Key) -> Option<&'static str> {
+        None
+    }
+}
+
+impl Scope for OfRun {
+    fn uses(key: &Key) -> bool {
+        OfEngine::uses(key) || OfStore::uses(key) || key.name == "durability"
+    }
+
+    /// The service has its store to itself.
+    fn default_of(key: &Key) -> Option<&'static str> {
+        if key.name == "store" { Some("memory") } else { OfClient::default_of(key) }
+    }
+}
+
+impl Scope for OfEngine {
+    fn uses(key: &Key) -> bool {
+        OfClient::uses(key) || ["allocator", "cache_dir"].contains(&key.name)
+    }
+}
+
+impl Scope for OfStore {
+    fn uses(key: &Key) -> bool {
+        OfClient::uses(key) || key.name == "store"
+    }
+}
+
+impl Scope for OfClient {
+    fn uses(key: &Key) -> bool {
+        key.section() == Some("log")
+    }
+}
+
+/// The flags of a command for the keys that it uses, as they were written, and which file it is to read.
+#[derive(Debug)]
+pub(crate) struct Flags<S> {
+    /// What `--config` names.
+    pub(crate) file: Option<PathBuf>,
+    /// The texts of each flag that was given.
+    pub(crate) given: Vec<(&'static Key, Vec<String>)>,
+    scope: PhantomData<S>,
+}
+
+impl<S: Scope> Flags<S> {
+    /// Of a command that has none.
+    pub(crate) fn none() -> Self {
+        Self { file: None, given: Vec::new(), scope: PhantomData }
+    }
+
+    fn keys() -> impl Iterator<Item = &'static Key> {
+        keys::ALL.iter().filter(|key| S::uses(key))
+    }
+}
+
+impl<S: Scope> clap::Args for Flags<S> {
+    fn augment_args(command: Command) -> Command {
+        let file = Arg::new(FILE)
+            .long(FILE)
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("The configuration [default: APP/saggar.toml, if it is there]");
+        Self::keys().fold(command.arg(file), |command, key| command.arg(flag::<S>(key)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn flag<S: Scope>(key: &'static Key) -> Arg {
+    let default = S::default_of(key).map_or_else(|| (key.default)(), str::to_owned);
+    let default = if default.is_empty() { default } else { format!(" [default: {default}]") };
+    let variables: Vec<&str> = key.variables().collect();
+    let meaning = key.meaning.trim_end_matches('.');
+    Arg::new(key.name)
+        .long(key.flag.trim_start_matches("--"))
+        .value_name(key.placeholder)
+        .help(format!("{meaning}{default} [env: {}]", variables.join(", ")))
+        .action(if key.name == REPEATED { ArgAction::Append } else { ArgAction::Set })
+}
+
+impl<S: Scope> FromArgMatches for Flags<S> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self> {
+        let texts = |key: &'static Key| {
+            let texts = matches.get_many::<String>(key.name)?;
+            Some((key, texts.cloned().collect()))
+        };
+        let (file, given) = (matches.get_one::<PathBuf>(FILE).cloned(), Self::keys().filter_map(texts).collect());
+        Ok(Self { file, given, scope: PhantomData })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<()> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// What was given for a key by its flag, each text with its place on the command line.
+pub(super) fn node(key: &Key, texts: &[String]) -> Option<Node> {
+    let mut items = texts.iter().map(|text| Node::outside("command line", &format!("{} ", key.flag), text));
+    match key.name {
+        REPEATED => {
+            let items: Vec<Node> = items.collect();
+            let first = items.first()?.clone();
+            Some(Node { value: Written::List(items), ..first })
+        }
+        _ => items.next(),
+    }
+}
+
+/// What `-v` and `-vv` say of the log's level.
+pub(super) fn verbose_node(count: u8) -> Option<Node> {
+    let level = match count {
+        0 => return None,
+        1 => "info",
+        _ => "debug",
+    };
+    let node = Node::outside("command line", "", &format!("-{}", "v".repeat(count.into())));
+    Some(Node { value: Written::Text(level.to_owned()), ..node })
+}
+
+/// What was given for a key by a variable.
+pub(super) fn variable_node(key: &Key, variable: &str, text: &str) -> Node {
+    let node = Node::outside("environment", &format!("{variable}="), text);
+    match key.name {
+        REPEATED => Node { value: Written::List(node.pieces(',', usize::MAX)), ..node },
+        _ => node,
+    }
+}

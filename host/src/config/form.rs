@@ -1,0 +1,182 @@
+//! What a value of the configuration may look like. Owns reading one value, from what was written to a valid Rust value or a
+//! diagnostic, and showing it again. Which key has which form is `keys`'.
+
+mod amount;
+mod choice;
+mod http;
+mod place;
+mod token;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use saggar_definition::{Diagnostic, Problems, Source};
+use serde_json::Value;
+
+pub(crate) use amount::{Bytes, Count, Time};
+pub(crate) use choice::{Choice, Filter};
+pub(crate) use http::Address;
+pub(crate) use place::{CacheDir, StorePlace};
+pub(crate) use token::TokenList;
+
+use super::given::{Given, Node, Origin, Raw, Written};
+
+/// A kind of value.
+pub(crate) trait Form {
+    /// What it is once it is read.
+    type Value;
+
+    /// What a value of this form is, as it follows "must be".
+    fn wanted(&self) -> String;
+
+    /// A value as somebody may write it in the file.
+    fn example(&self) -> &'static str;
+
+    /// The value of a key that nobody gives. It also stands in for a value that was refused.
+    fn fallback(&self) -> Self::Value;
+
+    /// Reads what was written. `None` means that it was refused, which `reader` knows by then.
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Self::Value>;
+
+    /// The value for people and programs, secrets shortened; null if there is none.
+    fn shown(&self, value: &Self::Value) -> Value;
+
+    /// The fallback for people; empty if without the key there is nothing.
+    fn default_text(&self) -> String {
+        shown_text(&self.shown(&self.fallback()))
+    }
+}
+
+/// A value and the name of what it is for.
+pub(crate) struct Slot<'a> {
+    /// Such as `http.connections`.
+    pub(crate) name: &'a str,
+    pub(crate) node: &'a Node,
+}
+
+/// A key's value as it will be used, and who gave it.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) key: &'static str,
+    /// Secrets shortened.
+    pub(crate) value: Value,
+    pub(crate) origin: Origin,
+    /// Where it was given.
+    pub(crate) node: Option<Node>,
+}
+
+/// Reads values, and collects what is wrong with them and what they were.
+pub(crate) struct Reader {
+    file: Arc<Source>,
+    in_file: Problems,
+    outside: Vec<Diagnostic>,
+    settings: Vec<Setting>,
+    file_dir: PathBuf,
+    /// Where relative paths begin.
+    pub(crate) base: PathBuf,
+}
+
+impl Reader {
+    /// For values of which some come from `file`, which lies in `file_dir`.
+    pub(crate) fn new(file: Arc<Source>, file_dir: PathBuf) -> Self {
+        let in_file = Problems::new(file.clone());
+        let (outside, settings) = (Vec::new(), Vec::new());
+        Self { file, in_file, outside, settings, file_dir, base: PathBuf::new() }
+    }
+
+    /// The problems of the file, for those who read it.
+    pub(crate) fn in_file(&mut self) -> &mut Problems {
+        &mut self.in_file
+    }
+
+    /// The value of a key: the strongest that was given, or its fallback. Those that are not used are read too, since a mistake
+    /// is one whether or not it matters today.
+    pub(crate) fn value<F: Form>(&mut self, key: &'static str, form: &F, raw: &Raw) -> F::Value {
+        let mut used = (form.fallback(), Origin::Default, None);
+        let mut is_refused = false;
+        for Given { origin, node, counts } in raw.of(key) {
+            // What is written in a file is meant from there; what is typed, from where one stands.
+            self.base = if *origin == Origin::File { self.file_dir.clone() } else { PathBuf::new() };
+            match form.read(&Slot { name: key, node }, self) {
+                Some(value) if *counts => used = (value, *origin, Some(node.clone())),
+                Some(_) => {}
+                None => is_refused = true,
+            }
+        }
+        let (value, origin, node) = used;
+        if !is_refused {
+            self.settings.push(Setting { key, value: form.shown(&value), origin, node });
+        }
+        value
+    }
+
+    /// A text, where numbers and the like are none.
+    pub(crate) fn text<'n>(&mut self, form: &impl Form, slot: &Slot<'n>) -> Option<&'n str> {
+        match &slot.node.value {
+            Written::Text(text) => Some(text),
+            _ => self.refuse(form, slot),
+        }
+    }
+
+    /// A text or a number, as it was written.
+    pub(crate) fn scalar<'n>(&mut self, form: &impl Form, slot: &Slot<'n>) -> Option<&'n str> {
+        match &slot.node.value {
+            Written::Text(text) | Written::Number(text) => Some(text),
+            _ => self.refuse(form, slot),
+        }
+    }
+
+    /// Says that the value is not what the form wants, and what it is instead.
+    pub(crate) fn refuse<T>(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<T> {
+        let default = form.default_text();
+        let help = match default.as_str() {
+            "" => format!("write for example `{}`", form.example()),
+            _ => format!(
+                "leave `{}` out to have the default, {default}, or write for example `{}`",
+                slot.name,
+                form.example()
+            ),
+        };
+        self.refuse_with(form, slot, help)
+    }
+
+    /// The same with advice of its own.
+    pub(crate) fn refuse_with<T>(&mut self, form: &impl Form, slot: &Slot<'_>, help: impl Into<String>) -> Option<T> {
+        let message = format!("`{}` must be {}, not {}", slot.name, form.wanted(), slot.node.value.found());
+        self.error(slot.node, message, help);
+        None
+    }
+
+    /// Keeps an error at `node`.
+    pub(crate) fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
+        if Arc::ptr_eq(&node.source, &self.file) {
+            self.in_file.error(node.span, message, help);
+        } else {
+            self.outside.push(Diagnostic::error(node.place(), message).with_help(help));
+        }
+    }
+
+    /// Keeps a problem that is not of the file.
+    pub(crate) fn add_outside(&mut self, problem: Diagnostic) {
+        self.outside.push(problem);
+    }
+
+    /// All settings in the order in which they were read, and all problems: those of the command line and the environment,
+    /// then those of the file.
+    pub(crate) fn finish(self) -> (Vec<Setting>, Vec<Diagnostic>) {
+        let mut problems = self.outside;
+        problems.extend(self.in_file.finish());
+        (self.settings, problems)
+    }
+}
+
+/// A value for people: texts without quotes, a line for each of a list, nothing for null.
+pub(crate) fn shown_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(shown_text).collect::<Vec<_>>().join("\n"),
+        Value::Object(fields) => fields.values().map(shown_text).collect::<Vec<_>>().join(" "),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}

@@ -1,0 +1,164 @@
+//! Amounts: counts, bytes, lengths of time.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Form, Reader, Slot};
+
+/// The units of bytes, largest first.
+const BYTE_UNITS: [(&str, usize); 3] = [("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// A whole number.
+pub(crate) struct Count {
+    pub(crate) least: usize,
+    pub(crate) most: usize,
+    pub(crate) default: usize,
+}
+
+/// A number of bytes.
+pub(crate) struct Bytes {
+    pub(crate) least: usize,
+    pub(crate) most: usize,
+    pub(crate) default: usize,
+}
+
+/// A length of time.
+pub(crate) struct Time {
+    pub(crate) least: Duration,
+    pub(crate) most: Duration,
+    pub(crate) default: Duration,
+}
+
+impl Form for Count {
+    type Value = usize;
+
+    fn wanted(&self) -> String {
+        format!("a whole number from {} to {}", self.least, self.most)
+    }
+
+    fn example(&self) -> &'static str {
+        "1000"
+    }
+
+    fn fallback(&self) -> usize {
+        self.default
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<usize> {
+        let count = reader.scalar(self, slot)?.parse().ok();
+        count.filter(|count| (self.least..=self.most).contains(count)).or_else(|| reader.refuse(self, slot))
+    }
+
+    fn shown(&self, value: &usize) -> Value {
+        json!(value)
+    }
+}
+
+impl Form for Bytes {
+    type Value = usize;
+
+    fn wanted(&self) -> String {
+        format!("a number of bytes from {} to {}", bytes_text(self.least), bytes_text(self.most))
+    }
+
+    fn example(&self) -> &'static str {
+        "\"64KiB\""
+    }
+
+    fn fallback(&self) -> usize {
+        self.default
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<usize> {
+        let bytes = bytes(reader.scalar(self, slot)?);
+        bytes.filter(|bytes| (self.least..=self.most).contains(bytes)).or_else(|| reader.refuse(self, slot))
+    }
+
+    fn shown(&self, value: &usize) -> Value {
+        json!(bytes_text(*value))
+    }
+}
+
+impl Form for Time {
+    type Value = Duration;
+
+    fn wanted(&self) -> String {
+        format!("a length of time from {} to {}", time_text(self.least), time_text(self.most))
+    }
+
+    fn example(&self) -> &'static str {
+        "\"1m 30s\""
+    }
+
+    fn fallback(&self) -> Duration {
+        self.default
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Duration> {
+        let time = time(reader.scalar(self, slot)?);
+        time.filter(|time| (self.least..=self.most).contains(time)).or_else(|| reader.refuse(self, slot))
+    }
+
+    fn shown(&self, value: &Duration) -> Value {
+        json!(time_text(*value))
+    }
+}
+
+/// A number of bytes from text such as `64KiB` or `65536`. `64KB` may mean two numbers, and is taken for neither.
+fn bytes(text: &str) -> Option<usize> {
+    let text = text.trim();
+    let (count, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = if unit.is_empty() { "B" } else { unit.trim() };
+    let (_, factor) = BYTE_UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    count.parse::<usize>().ok()?.checked_mul(*factor)
+}
+
+fn bytes_text(bytes: usize) -> String {
+    let whole = BYTE_UNITS.iter().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor));
+    whole.map_or_else(|| bytes.to_string(), |(unit, factor)| format!("{}{unit}", bytes / factor))
+}
+
+/// A length of time from text such as `90s`, `1m 30s`, or `90` and `0.5`, which are seconds.
+fn time(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => humantime::parse_duration(text).ok(),
+    }
+}
+
+fn time_text(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_binary_units() {
+        for (text, wanted) in
+            [("65536", Some(65_536)), ("64KiB", Some(65_536)), ("1 mib", Some(1 << 20)), ("7B", Some(7))]
+        {
+            assert_eq!(bytes(text), wanted, "{text}");
+        }
+        for text in ["", "KiB", "64KB", "-1", "1.5KiB", "99999999999999999999", "18446744073709551615MiB"] {
+            assert_eq!(bytes(text), None, "{text}");
+        }
+        assert_eq!((bytes_text(65_536), bytes_text(1000), bytes_text(0)), ("64KiB".into(), "1000B".into(), "0".into()));
+    }
+
+    #[test]
+    fn times_are_seconds_unless_they_say_otherwise() {
+        let ms = |text| time(text).map(|time| time.as_millis());
+        for (text, wanted) in
+            [("30s", 30_000), ("30", 30_000), ("0.5", 500), ("1m 30s", 90_000), ("250ms", 250), ("0s", 0)]
+        {
+            assert_eq!(ms(text), Some(wanted), "{text}");
+        }
+        for text in ["", "s", "-1", "-1s", "1e300", "nan", "inf", "5x", "30 parrots"] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
+}

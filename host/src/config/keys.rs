@@ -1,0 +1,183 @@
+//! Every key of the configuration: its name, flag, variable, form, limits, default and meaning. The file, the flags, the
+//! environment, `saggar config` and `docs/configuration.md` all come from this table or are compared with it, and nothing
+//! else knows a limit.
+
+use std::time::Duration;
+
+use saggar::{Allocator, Durability};
+
+use super::LogFormat;
+use super::form::{Address, Bytes, CacheDir, Choice, Count, Filter, Form, Reader, StorePlace, Time, TokenList};
+use super::given::Raw;
+
+/// A key and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// The name in the file, with its table: `http.connections`.
+    pub(crate) name: &'static str,
+    /// The flag, dashes included.
+    pub(crate) flag: &'static str,
+    /// The environment variable.
+    pub(crate) variable: &'static str,
+    /// Environment variables that are looked at if that one is not set.
+    pub(crate) other_variables: &'static [&'static str],
+    /// What stands for the value in help.
+    pub(crate) placeholder: &'static str,
+    /// Names by which people may look for it.
+    pub(crate) aliases: &'static [&'static str],
+    /// What it means.
+    pub(crate) meaning: &'static str,
+    /// Its default for people; empty if without the key there is nothing.
+    pub(crate) default: fn() -> String,
+}
+
+impl Key {
+    /// The table in the file; none for keys at the top.
+    pub(crate) fn section(&self) -> Option<&'static str> {
+        self.name.split_once('.').map(|(section, _)| section)
+    }
+
+    /// The name within its table.
+    pub(crate) fn leaf(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or(self.name, |(_, leaf)| leaf)
+    }
+
+    /// The key and where it is written.
+    pub(crate) fn place(&self) -> String {
+        format!("`{}` {}", self.leaf(), self.placed())
+    }
+
+    /// Where it is written.
+    pub(crate) fn placed(&self) -> String {
+        match self.section() {
+            Some(section) => format!("below `[{section}]`"),
+            None => "above all tables".to_owned(),
+        }
+    }
+
+    /// The variables that may give it, the strongest first.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &'static str> {
+        [self.variable].into_iter().chain(self.other_variables.iter().copied())
+    }
+}
+
+/// The key of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    ALL.iter().find(|key| key.name == name)
+}
+
+/// The tables of the file, each once.
+pub(crate) fn sections() -> impl Iterator<Item = &'static str> + Clone {
+    let is_first = |(at, key): (usize, &'static Key)| {
+        let section = key.section()?;
+        let others = ALL.get(..at).unwrap_or_default();
+        (!others.iter().any(|other| other.section() == Some(section))).then_some(section)
+    };
+    ALL.iter().enumerate().filter_map(is_first)
+}
+
+/// Makes the configuration, its keys and the reading of them from one table, so that none can be forgotten anywhere.
+macro_rules! keys {
+    ($(
+        $field:ident: $form:ty = $value:expr;
+        $name:literal $flag:literal $variable:literal $others:expr, $placeholder:literal $aliases:expr,
+        $meaning:literal;
+    )*) => {
+        /// The configuration of a host.
+        #[derive(Debug)]
+        pub(crate) struct Config {
+            $(#[doc = $meaning] pub(crate) $field: <$form as Form>::Value,)*
+        }
+
+        /// All keys in the order of the documentation.
+        pub(crate) const ALL: &[Key] = &[$(Key {
+            name: $name,
+            flag: $flag,
+            variable: $variable,
+            other_variables: &$others,
+            placeholder: $placeholder,
+            aliases: &$aliases,
+            meaning: $meaning,
+            default: || <$form as Form>::default_text(&$value),
+        },)*];
+
+        impl Config {
+            /// Reads everything that was given; `reader` has the problems and the settings.
+            pub(crate) fn read(raw: &Raw, reader: &mut Reader) -> Self {
+                Self { $($field: reader.value::<$form>($name, &$value, raw),)* }
+            }
+        }
+    };
+}
+
+keys! {
+    listen: Address = Address { default_port: 7717 };
+    "listen" "--listen" "SAGGAR_LISTEN" [], "ADDRESS"
+    ["address", "bind", "port", "host", "http.listen", "http.address"],
+    "Where the HTTP service listens; with port 0, at any port that is free. Other addresses than those of this \
+     machine need tokens.";
+
+    tokens: TokenList = TokenList;
+    "token" "--token" "SAGGAR_TOKENS" [], "ROLE:SHA256" ["tokens", "auth", "http.token", "http.tokens"],
+    "Who may use the HTTP service: a role (admin, write or read), the SHA-256 of a token, and perhaps a name. Without \
+     any, whoever reaches this machine's own address may do everything.";
+
+    store: StorePlace = StorePlace;
+    "store" "--store" "SAGGAR_STORE" [], "STORE" ["database", "db", "sqlite"],
+    "Where jobs live: memory, sqlite (in APP/.saggar/saggar.db), or sqlite:PATH.";
+
+    durability: Choice<Durability> = Choice(&[("full", Durability::Full), ("normal", Durability::Normal)]);
+    "durability" "--durability" "SAGGAR_DURABILITY" [], "WHAT" ["synchronous", "fsync"],
+    "What an answered step survives in a SQLite store: full, a power cut; normal, the death of the process, but \
+     perhaps not a power cut.";
+
+    // A day: nobody waits longer for a host to stop.
+    drain: Time = Time { least: Duration::ZERO, most: Duration::from_secs(86_400), default: Duration::from_secs(30) };
+    "drain" "--drain" "SAGGAR_DRAIN" [], "DURATION" ["shutdown", "grace", "drain_time", "timeout"],
+    "How long running jobs may go on after SIGTERM or Ctrl-C; then they are stopped and put back.";
+
+    allocator: Choice<Allocator> = Choice(&[("pooling", Allocator::Pooling), ("on-demand", Allocator::OnDemand)]);
+    "allocator" "--allocator" "SAGGAR_ALLOCATOR" [], "WHICH" ["pool", "pooling"],
+    "Where instances come from: pooling, a pool that is reserved at the start; on-demand, the operating system, one \
+     at a time.";
+
+    cache_dir: CacheDir = CacheDir;
+    "cache_dir" "--cache-dir" "SAGGAR_CACHE_DIR" [], "DIR" ["cache", "cache_path"],
+    "Where compiled components are kept.";
+
+    // An event takes some 150 bytes, and a progress message 1 KiB at most: with ten million, 1.5 to 10 GB.
+    events_keep: Count = Count { least: 0, most: 10_000_000, default: 65_536 };
+    "events.keep" "--events-keep" "SAGGAR_EVENTS_KEEP" [], "N" ["events.kept", "events.size", "keep_events"],
+    "How many of the last events are kept for those who come back and go on after one that they know.";
+
+    // As many as the largest limits of file descriptors allow.
+    http_connections: Count = Count { least: 1, most: 1_000_000, default: 4096 };
+    "http.connections" "--http-connections" "SAGGAR_HTTP_CONNECTIONS" [], "N" ["http.max_connections"],
+    "HTTP connections at a time; others wait in the system's queue.";
+
+    // Less than a second breaks off honest clients far away; after ten minutes nobody is there any more.
+    http_head_time: Time
+        = Time { least: Duration::from_secs(1), most: Duration::from_secs(600), default: Duration::from_secs(30) };
+    "http.head_time" "--http-head-time" "SAGGAR_HTTP_HEAD_TIME" [], "DURATION"
+    ["http.timeout", "http.idle", "http.keep_alive"],
+    "How long the head of a request may take, and how long a connection may idle between two requests.";
+
+    // The HTTP library needs 8 KiB; a megabyte of headers is an attack.
+    http_head_bytes: Bytes = Bytes { least: 8192, most: 1 << 20, default: 64 * 1024 };
+    "http.head_bytes" "--http-head-bytes" "SAGGAR_HTTP_HEAD_BYTES" [], "BYTES" ["http.max_head", "http.header_bytes"],
+    "The longest head of a request.";
+
+    // Below 16, browsers do not get through.
+    http_headers: Count = Count { least: 16, most: 1000, default: 100 };
+    "http.headers" "--http-headers" "SAGGAR_HTTP_HEADERS" [], "N" ["http.max_headers"],
+    "The most headers of a request.";
+
+    log_level: Filter = Filter { default: "info" };
+    "log.level" "--log-level" "SAGGAR_LOG_LEVEL" ["RUST_LOG"], "LEVEL" ["log_level", "verbosity", "log.filter"],
+    "What the host's own log on standard error says: error, warn, info, debug, trace or off, or levels by module such \
+     as info,saggar_worker=debug.";
+
+    log_format: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+    "log.format" "--log-format" "SAGGAR_LOG_FORMAT" [], "FORMAT" ["log_format", "log.json"],
+    "How the host's own log is written: text for people, or json, one object a line.";
+}

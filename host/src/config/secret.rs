@@ -1,0 +1,145 @@
+//! Secrets in what is shown. A digest is no secret, but somebody who gives a token in its place should not find it in the log
+//! of a service: the lines of problems come from a copy of the text in which such values are stars.
+
+/// Words in a key's name that say that its value is not for everybody's eyes.
+const WORDS: [&str; 5] = ["token", "sha256", "secret", "passw", "digest"];
+
+/// Hexadecimal digits in a row that may be a digest, and how many of them are left to tell it from others.
+const DIGEST: usize = 32;
+const SHOWN: usize = 8;
+
+/// What stands before the authority of a URL, which may begin with a user and a password.
+const SCHEME_END: &[u8] = b"://";
+
+/// The same text, as long as before, with stars for the values of keys that may be secret, and for most of what looks like a
+/// digest. Bytes need not be UTF-8; what is UTF-8 stays it.
+pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
+    let mut masked = text.to_vec();
+    let mut at = 0;
+    while at < text.len() {
+        if text.get(at..).unwrap_or_default().starts_with(SCHEME_END) {
+            at += SCHEME_END.len();
+            let authority = run(text, at, |byte| !matches!(byte, b'/' | b'"' | b'\'') && !byte.is_ascii_whitespace());
+            let user = text.get(at..at + authority).unwrap_or_default().iter().rposition(|byte| *byte == b'@');
+            cover(&mut masked, at, at + user.unwrap_or(0));
+            at += user.unwrap_or(0);
+            continue;
+        }
+        let word = run(text, at, is_name);
+        if word == 0 {
+            at += 1;
+            continue;
+        }
+        let name = String::from_utf8_lossy(text.get(at..at + word).unwrap_or_default()).to_ascii_lowercase();
+        if word >= DIGEST && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            cover(&mut masked, at + SHOWN, at + word);
+        }
+        at += word;
+        if WORDS.iter().any(|secret| name.contains(secret)) {
+            let (start, end) = value_after(text, at, name.starts_with("--"));
+            cover(&mut masked, start, end);
+            at = end.max(at);
+        }
+    }
+    masked
+}
+
+/// The same for what is known to be text.
+pub(crate) fn masked_text(text: &str) -> String {
+    String::from_utf8_lossy(&masked(text.as_bytes())).into_owned()
+}
+
+/// The start and the end of the value behind a name that ends at `at`; both the same if there is none, or a table.
+fn value_after(text: &[u8], at: usize, is_flag: bool) -> (usize, usize) {
+    let at = at + run(text, at, |byte| byte == b'"' || byte == b'\'');
+    let at = at + run(text, at, is_blank);
+    let at = match text.get(at) {
+        Some(b'=' | b':') => at + 1 + run(text, at + 1, is_blank),
+        _ if is_flag => at,
+        _ => return (at, at),
+    };
+    match text.get(at) {
+        Some(b'[') => {
+            let first = at + 1 + run(text, at + 1, |byte| byte.is_ascii_whitespace());
+            // Tables have names inside, texts have none.
+            match text.get(first) {
+                Some(b'"' | b'\'') => (first, first + run(text, first, |byte| byte != b']')),
+                _ => (at, at),
+            }
+        }
+        Some(b'{') => (at, at),
+        Some(&quote @ (b'"' | b'\'')) => {
+            let quotes = run(text, at, |byte| byte == quote);
+            let start = at + quotes;
+            match quotes {
+                1 => (start, start + run(text, start, |byte| byte != quote && byte != b'\n')),
+                3.. => (start, start + run(text, start, |byte| byte != quote)),
+                _ => (start, start),
+            }
+        }
+        _ => (at, at + run(text, at, |byte| byte != b'\n' && byte != b'#')),
+    }
+}
+
+/// How many bytes from `at` on are like this.
+fn run(text: &[u8], at: usize, is_like: impl Fn(u8) -> bool) -> usize {
+    text.get(at..).unwrap_or_default().iter().take_while(|byte| is_like(**byte)).count()
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// Puts stars there; a digest keeps its beginning.
+fn cover(masked: &mut [u8], start: usize, end: usize) {
+    let is_digest = |value: &[u8]| value.len() == 2 * DIGEST && value.iter().all(u8::is_ascii_hexdigit);
+    let Some(value) = masked.get_mut(start..end) else { return };
+    let shown = if is_digest(value) { SHOWN } else { 0 };
+    let covered = value.iter_mut().skip(shown).filter(|byte| **byte != b'\n');
+    covered.for_each(|byte| *byte = b'*');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    fn text(text: &str) -> String {
+        let masked = String::from_utf8(masked(text.as_bytes())).expect("text stays text");
+        assert_eq!(masked.len(), text.len());
+        masked
+    }
+
+    #[test]
+    fn secrets_are_covered_and_all_else_is_left() {
+        let digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+        let stars = "*".repeat(56);
+        for (given, shown) in [
+            ("listen = \"127.0.0.1:7717\"", "listen = \"127.0.0.1:7717\"".to_owned()),
+            ("sha256 = \"geheim ü\" # x", format!("sha256 = \"{}\" # x", "*".repeat(9))),
+            ("token = 'a'\nrole = \"admin\"", "token = '*'\nrole = \"admin\"".to_owned()),
+            ("[[token]]\nrole = \"admin\"", "[[token]]\nrole = \"admin\"".to_owned()),
+            (
+                "token = [{ role = \"admin\", sha256 = \"s\" }]",
+                "token = [{ role = \"admin\", sha256 = \"*\" }]".to_owned(),
+            ),
+            ("Password: hunter2", "Password: *******".to_owned()),
+            ("\"my-secret\" = \"\"\"a\nb\"\"\"", "\"my-secret\" = \"\"\"*\n*\"\"\"".to_owned()),
+            ("tokens = [\n 'a',\n]", "tokens = [\n ****\n]".to_owned()),
+            ("sha256 = ", "sha256 = ".to_owned()),
+            ("sha256 = \"\"", "sha256 = \"\"".to_owned()),
+            (&format!("sha256 = \"{digest}\""), format!("sha256 = \"2bb80d53{stars}\"")),
+            (&format!("all = [\"admin:{digest}\"]"), format!("all = [\"admin:2bb80d53{stars}\"]")),
+            ("--token admin:x", "--token *******".to_owned()),
+            ("SAGGAR_TOKENS=a,b", "SAGGAR_TOKENS=***".to_owned()),
+            ("\"https://me:pw@host/a@b\"", "\"https://*****@host/a@b\"".to_owned()),
+            ("https://host/a@b", "https://host/a@b".to_owned()),
+        ] {
+            assert_eq!(text(given), shown);
+        }
+        assert_eq!(masked(b"token = \xff\xfe"), b"token = **");
+    }
+}

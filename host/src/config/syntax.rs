@@ -1,0 +1,189 @@
+//! From the file's text to values with places. Owns the wording of what is not TOML; which keys there are is none of its
+//! business.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use saggar_definition::{Diagnostic, Problems, Source, Span, clipped};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::given::{Entry, Node, Written};
+
+/// Parses `text`, whose places are those of `source`. Every error is reported, one a line; what an error has made doubtful is
+/// left out, so that nothing is reported that only follows from it.
+pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -> Vec<Entry> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut entries = Tree { source }.entries(table.get_ref());
+    let mut doubt = Doubt { text, lines: Vec::new(), from: text.len() };
+    let mut errors: Vec<(Option<Span>, String)> =
+        errors.iter().map(|error| (error.span().map(spanned), error.message().to_owned())).collect();
+    errors.sort_by_key(|(span, _)| span.map_or(0, |span| span.start));
+    for (span, message) in errors {
+        let (place, is_duplicate) = (span.unwrap_or(Span { start: 0, end: 0 }), message.starts_with("duplicate key"));
+        if is_duplicate && place.start >= doubt.from {
+            continue;
+        }
+        if problems.is_full() {
+            problems.leave_out();
+        } else if is_duplicate {
+            problems.add(duplicate(text, place, &entries, problems));
+        } else if doubt.is_new(span) {
+            let (message, help) = explain(&message, span);
+            problems.error(place, message, help);
+        }
+    }
+    doubt.leave_out(&mut entries);
+    entries
+}
+
+/// What cannot be believed because of errors.
+struct Doubt<'t> {
+    text: &'t str,
+    /// The lines with errors, from the first character to the one behind the last.
+    lines: Vec<Range<usize>>,
+    /// The start of the first header with an error: what follows it may belong anywhere.
+    from: usize,
+}
+
+impl Doubt<'_> {
+    /// Whether the error is the first of its line. Asked in the order of the text.
+    fn is_new(&mut self, span: Option<Span>) -> bool {
+        let at = self.text.floor_char_boundary(span.map_or(0, |span| span.start));
+        if self.lines.last().is_some_and(|line| at < line.end) {
+            return false;
+        }
+        let (before, after) = self.text.split_at(at);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let end = after.find('\n').map_or(self.text.len(), |newline| at + newline) + 1;
+        let is_header = self.text.get(start..).is_some_and(|line| line.trim_start().starts_with('['));
+        if is_header || span.is_none() {
+            self.from = self.from.min(start);
+        }
+        self.lines.push(start..end);
+        true
+    }
+
+    fn leave_out(&self, entries: &mut Vec<Entry>) {
+        entries.retain_mut(|entry| {
+            match &mut entry.node.value {
+                Written::Table(inner) => self.leave_out(inner),
+                Written::List(items) => self.leave_out_of_items(items),
+                _ => {}
+            }
+            self.is_sound(entry.name_span) && self.is_sound(entry.node.span)
+        });
+    }
+
+    fn leave_out_of_items(&self, items: &mut Vec<Node>) {
+        let is_whole = |entries: &Vec<Entry>| entries.iter().all(|entry| self.is_sound(entry.node.span));
+        // Half a token would be one without its other half.
+        items.retain(|item| match &item.value {
+            Written::Table(inner) => self.is_sound(item.span) && is_whole(inner),
+            _ => self.is_sound(item.span),
+        });
+    }
+
+    fn is_sound(&self, span: Span) -> bool {
+        let before = self.lines.partition_point(|line| line.start <= span.start);
+        let line = before.checked_sub(1).and_then(|last| self.lines.get(last));
+        span.start < self.from && line.is_none_or(|line| line.end <= span.start)
+    }
+}
+
+/// Makes nodes of what was parsed.
+struct Tree<'s> {
+    source: &'s Arc<Source>,
+}
+
+impl Tree<'_> {
+    fn entries(&self, table: &DeTable<'_>) -> Vec<Entry> {
+        let entry = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| Entry {
+            name: name.get_ref().to_string(),
+            name_span: spanned(name.span()),
+            node: self.node(value),
+        };
+        table.iter().map(entry).collect()
+    }
+
+    fn node(&self, value: &Spanned<DeValue<'_>>) -> Node {
+        let written = match value.get_ref() {
+            DeValue::String(text) => Written::Text(text.to_string()),
+            DeValue::Integer(number) => {
+                let decimal = i128::from_str_radix(number.as_str(), number.radix());
+                Written::Number(decimal.map_or_else(|_| number.to_string(), |number| number.to_string()))
+            }
+            DeValue::Float(number) => Written::Number(number.as_str().to_owned()),
+            DeValue::Boolean(boolean) => Written::Boolean(*boolean),
+            DeValue::Datetime(_) => Written::Moment,
+            DeValue::Array(items) => Written::List(items.iter().map(|item| self.node(item)).collect()),
+            DeValue::Table(table) => Written::Table(self.entries(table)),
+        };
+        Node { source: self.source.clone(), span: spanned(value.span()), value: written }
+    }
+}
+
+fn spanned(range: Range<usize>) -> Span {
+    Span { start: range.start, end: range.end }
+}
+
+fn duplicate(text: &str, span: Span, entries: &[Entry], problems: &Problems) -> Diagnostic {
+    let name = text.get(span.start..span.end).unwrap_or_default();
+    let message = format!("`{}` is written twice", clipped(name));
+    let diagnostic = Diagnostic::error(problems.place(span), message).with_help("keep one of the two");
+    match last_before(span.start, name.trim_matches(['"', '\'']), entries) {
+        Some(first) => diagnostic.with_related(problems.place(first), "first here"),
+        None => diagnostic,
+    }
+}
+
+/// Where a key of this name stands last before `start`: a table's keys stand together, so it is of the same table.
+fn last_before(start: usize, name: &str, entries: &[Entry]) -> Option<Span> {
+    let of = |entry: &Entry| {
+        let own = Some(entry.name_span).filter(|span| entry.name == name && span.start < start);
+        own.into_iter().chain(within(start, name, &entry.node)).max_by_key(|span| span.start)
+    };
+    entries.iter().filter_map(of).max_by_key(|span| span.start)
+}
+
+fn within(start: usize, name: &str, node: &Node) -> Option<Span> {
+    match &node.value {
+        Written::Table(inner) => last_before(start, name, inner),
+        Written::List(items) => items.iter().filter_map(|item| within(start, name, item)).max_by_key(|span| span.start),
+        _ => None,
+    }
+}
+
+/// What an error of the parser's says to people who do not know the grammar, and how to mend it.
+fn explain(message: &str, span: Option<Span>) -> (String, &'static str) {
+    let is_empty = span.is_none_or(|span| span.start == span.end);
+    let explained = match message {
+        _ if message.starts_with("string values must be quoted") && is_empty => {
+            ("a value is missing", "write `key = value`")
+        }
+        _ if message.starts_with("string values must be quoted") => {
+            ("a text is written in double quotes", "write `\"` before and after it")
+        }
+        _ if message.contains("string") && (message.contains("expected `\"") || message.contains("expected `'")) => {
+            ("this text has no closing quote", "add the closing quote")
+        }
+        _ if message.contains("escape") => (
+            "this is no escape that TOML knows",
+            "write `\\\\` to have one backslash, or put the text in single quotes",
+        ),
+        _ if message.starts_with("key with no value") => ("this key has no value", "write `key = value`"),
+        _ if message.starts_with("invalid unquoted key") => {
+            ("this is no key", "write `key = value`; a key has letters, digits, `_` and `-`")
+        }
+        _ if message.starts_with("invalid float") || message.starts_with("invalid integer") => {
+            ("this is no number", "if it is a text, put it in double quotes")
+        }
+        _ if message.starts_with("unclosed") && message.contains("`]`") => ("this has no end", "add the closing `]`"),
+        _ if message.starts_with("unclosed") && message.contains("`}`") => ("this has no end", "add the closing `}`"),
+        _ if message.contains("recurs") => {
+            ("this is nested too deep", "the configuration has tables and lists of two levels")
+        }
+        _ => return (format!("this is not TOML: {message}"), "write `key = value`, a text in double quotes"),
+    };
+    (explained.0.to_owned(), explained.1)
+}

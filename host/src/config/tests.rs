@@ -1,0 +1,343 @@
+//! Where values come from, which of them counts, and what is said of those that cannot be.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::Parser;
+use saggar::{Allocator, Durability};
+
+use super::*;
+
+const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+
+#[derive(Debug, Parser)]
+struct Line<S: Scope> {
+    #[command(flatten)]
+    flags: Flags<S>,
+    #[arg(short, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+fn loaded_by<S: Scope>(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Loaded {
+    let line = Line::<S>::try_parse_from(["saggar"].iter().chain(flags)).expect("these flags are known");
+    let file = ConfigFile::of("saggar.toml".into(), "/etc/saggar".into(), file.into());
+    let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    resolve(&file, &line.flags, line.verbose, &variables.collect())
+}
+
+fn loaded(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Loaded {
+    loaded_by::<OfService>(file, variables, flags)
+}
+
+fn good(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Config {
+    let loaded = loaded(file, variables, flags);
+    assert!(loaded.problems.is_empty(), "{}", messages(&loaded));
+    loaded.config
+}
+
+fn messages(loaded: &Loaded) -> String {
+    loaded.problems.iter().map(|problem| problem.render(false)).collect::<Vec<_>>().join("\n")
+}
+
+/// The one problem of a file, as it is shown.
+fn problem(file: &str) -> String {
+    let loaded = loaded(file, &[], &[]);
+    assert_eq!(loaded.problems.len(), 1, "{}", messages(&loaded));
+    messages(&loaded)
+}
+
+fn row(loaded: &Loaded, key: &str) -> (String, String) {
+    let [_, value, origin] = loaded.rows().into_iter().find(|[name, ..]| name == key).expect("the key is there");
+    (value, origin)
+}
+
+/// For every key a value by file, variable and flag, all different, and all of them as they are shown.
+fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
+    let sample = |key: &'static Key| {
+        let samples = match key.name {
+            "listen" => [("\"10.0.0.1:1\"", "10.0.0.1:1"), ("10.0.0.2:2", "10.0.0.2:2"), ("[::1]:3", "[::1]:3")],
+            "store" => [("\"memory\"", "memory"), ("sqlite", "sqlite"), ("sqlite:x.db", "sqlite:x.db")],
+            "durability" => [("\"full\"", "full"), ("normal", "normal"), ("full", "full")],
+            "drain" | "http.head_time" => [("5", "5s"), ("6s", "6s"), ("1m", "1m")],
+            "allocator" => [("\"pooling\"", "pooling"), ("on-demand", "on-demand"), ("pooling", "pooling")],
+            "cache_dir" => [("\"a\"", "/etc/saggar/a"), ("/b", "/b"), ("c", "c")],
+            "events.keep" | "http.connections" | "http.headers" => [("1_00", "100"), ("0200", "200"), ("300", "300")],
+            "http.head_bytes" => [("\"8KiB\"", "8KiB"), ("10000", "10000B"), ("1MiB", "1MiB")],
+            "log.level" => [("\"warn\"", "warn"), ("debug", "debug"), ("a=info", "a=info")],
+            "log.format" => [("\"text\"", "text"), ("json", "json"), ("text", "text")],
+            "token" => return None,
+            other => panic!("the key `{other}` has no sample: add one"),
+        };
+        Some((key, samples))
+    };
+    keys::ALL.iter().filter_map(sample).collect()
+}
+
+#[test]
+fn every_key_is_a_flag_and_a_variable_and_the_strongest_counts() {
+    for (key, [file, variable, flag]) in samples() {
+        let in_file = match key.section() {
+            Some(section) => format!("\n[{section}]\n{} = {}\n", key.leaf(), file.0),
+            None => format!("\n\n{} = {}\n", key.name, file.0),
+        };
+        let shown = |file: &str, variables: &[(&str, &str)], flags: &[&str]| {
+            let loaded = loaded(file, variables, flags);
+            assert!(loaded.problems.is_empty(), "{}", messages(&loaded));
+            row(&loaded, key.name)
+        };
+        let (variables, flags) = ([(key.variable, variable.0)], [key.flag, flag.0]);
+        assert_eq!(shown("", &[], &[]).1, "default", "{}", key.name);
+        assert_eq!(shown(&in_file, &[], &[]), (file.1.into(), "saggar.toml:3".into()));
+        assert_eq!(shown(&in_file, &variables, &[]), (variable.1.into(), format!("environment {}", key.variable)));
+        assert_eq!(shown(&in_file, &variables, &flags), (flag.1.into(), format!("flag {}", key.flag)));
+        assert_eq!(shown("", &[], &flags).0, flag.1);
+        for other in key.other_variables {
+            let both = [(*other, flag.0), (key.variable, variable.0)];
+            assert_eq!(shown(&in_file, &both, &[]).0, variable.1, "{other} is weaker");
+            assert_eq!(shown(&in_file, &[(*other, flag.0)], &[]), (flag.1.into(), format!("environment {other}")));
+            assert_eq!(shown(&in_file, &[(*other, "")], &[]).0, file.1, "{other} is as good as not set");
+        }
+    }
+}
+
+#[test]
+fn names_follow_one_rule() {
+    for key in keys::ALL {
+        let (flag, variable) = (key.name.replace(['.', '_'], "-"), key.name.replace('.', "_").to_uppercase());
+        assert_eq!(key.flag, format!("--{flag}"));
+        // The plain token of the commands that ask a host has the singular.
+        let plural = if key.name == "token" { "S" } else { "" };
+        assert_eq!(key.variable, format!("SAGGAR_{variable}{plural}"));
+        assert!(!CLIENT_VARIABLES.contains(&key.variable));
+        assert!(key.meaning.ends_with('.'), "{}", key.name);
+    }
+}
+
+#[test]
+fn the_documentation_lists_every_key() {
+    let document = include_str!("../../../docs/configuration.md");
+    let listed: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
+    let row = |key: &Key| {
+        let variables: Vec<String> = key.variables().map(|name| format!("`{name}`")).collect();
+        let default = (key.default)();
+        let default = if default.is_empty() { "—".to_owned() } else { default };
+        let variables = variables.join(", ");
+        format!("| `{}` | `{} {}` | {variables} | {default} | {} |", key.name, key.flag, key.placeholder, key.meaning)
+    };
+    let wanted: Vec<String> = keys::ALL.iter().map(row).collect();
+    assert_eq!(listed, wanted, "the rows should be:\n{}", wanted.join("\n"));
+}
+
+#[test]
+fn defaults_are_what_they_say() {
+    let config = good("", &[("HOME", "/home/ada")], &[]);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:7717");
+    assert_eq!((config.durability, config.allocator), (Durability::Full, Allocator::Pooling));
+    assert_eq!(config.drain, Duration::from_secs(30));
+    assert_eq!(config.cache_dir.as_deref(), Some(Path::new("/home/ada/.cache/saggar")));
+    assert!(config.tokens.is_empty());
+    let cache = good("", &[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "/var/c")], &[]).cache_dir;
+    assert_eq!(cache.as_deref(), Some(Path::new("/var/c/saggar")));
+    assert_eq!(good("", &[("HOME", "relative")], &[]).cache_dir, None);
+}
+
+#[test]
+fn paths_of_the_file_begin_where_it_lies() {
+    let file = "store = \"sqlite:jobs/a.db\"\ncache_dir = \"../cache\"\n";
+    let config = good(file, &[], &[]);
+    let sqlite = |path: &str| StoreChoice::Sqlite { path: Some(path.into()), durability: Durability::Full };
+    assert_eq!(config.store, sqlite("/etc/saggar/jobs/a.db"));
+    assert_eq!(config.cache_dir.as_deref(), Some(Path::new("/etc/saggar/../cache")));
+    assert_eq!(good("store = \"sqlite:/abs.db\"", &[], &[]).store, sqlite("/abs.db"));
+    assert_eq!(good(file, &[("SAGGAR_STORE", "sqlite:b.db")], &[]).store, sqlite("b.db"));
+    assert_eq!(good(file, &[], &["--store", "sqlite:c.db"]).store, sqlite("c.db"));
+}
+
+#[test]
+fn what_the_file_says_for_the_service_is_not_for_a_run() {
+    let file = "store = \"sqlite:a.db\"\ndurability = \"normal\"\ncache_dir = \"/c\"\n[log]\nlevel = \"trace\"";
+    let run = |variables, flags| loaded_by::<OfRun>(file, variables, flags);
+    let plain = run(&[("SAGGAR_LISTEN", "not looked at")], &[]);
+    assert!(plain.problems.is_empty(), "{}", messages(&plain));
+    assert_eq!((plain.store(), plain.config.log_level.as_str()), (StoreChoice::Memory, "warn"));
+    assert_eq!(plain.config.cache_dir.as_deref(), Some(Path::new("/c")));
+    let told = StoreChoice::Sqlite { path: None, durability: Durability::Normal };
+    assert_eq!(run(&[("SAGGAR_STORE", "sqlite")], &[]).store(), told);
+    assert_eq!(run(&[], &["--store", "sqlite"]).store(), told);
+    // But a mistake is one for all.
+    let wrong = loaded_by::<OfRun>("listen = 5\nstore = 6", &[], &[]);
+    assert_eq!(wrong.problems.len(), 2, "{}", messages(&wrong));
+    let copied = loaded_by::<OfStore>(file, &[], &[]).config.store;
+    assert_eq!(copied, "sqlite:/etc/saggar/a.db".parse().expect("a store"));
+}
+
+#[test]
+fn v_is_a_flag_for_the_level_of_the_log() {
+    let level = |variables: &[(&str, &str)], flags: &[&str]| {
+        let loaded = loaded("[log]\nlevel = \"error\"", variables, flags);
+        row(&loaded, "log.level")
+    };
+    assert_eq!(level(&[("RUST_LOG", "trace")], &["-vv"]), ("debug".into(), "flag -v".into()));
+    assert_eq!(level(&[], &["-v"]).0, "info");
+    assert_eq!(level(&[], &["-vv", "--log-level", "warn"]), ("warn".into(), "flag --log-level".into()));
+}
+
+#[test]
+fn tokens_are_tables_in_the_file_and_texts_elsewhere() {
+    let other = DIGEST.replace('2', "3");
+    let file = format!(
+        "[[token]]\nname = \"ci\"\nrole = \"write\"\nsha256 = \"{}\"\ntenant = \"default\"",
+        DIGEST.to_uppercase()
+    );
+    let names = |config: &Config| {
+        let tokens = config.tokens.iter().map(|listed| &listed.token);
+        tokens.map(|token| format!("{}:{}", token.role.name(), token.name)).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&good(&file, &[], &[])), ["write:ci"]);
+    // A stronger level replaces the whole list.
+    let variable = format!("read:{DIGEST}, admin:{other}:ops");
+    assert_eq!(names(&good(&file, &[("SAGGAR_TOKENS", &variable)], &[])), ["read:2bb80d53", "admin:ops"]);
+    let (first, second) = (format!("admin:{DIGEST}:a:b"), format!("read:{other}"));
+    assert_eq!(names(&good(&file, &[], &["--token", &first, "--token", &second])), ["admin:a:b", "read:3bb80d53"]);
+    let loaded = loaded(&file, &[], &[]);
+    assert_eq!(row(&loaded, "token"), ("ci write 2bb80d53… default".into(), "saggar.toml:1".into()));
+    assert!(!loaded.document().to_string().contains(DIGEST));
+}
+
+#[test]
+fn a_token_in_place_of_its_digest_is_not_repeated() {
+    let table = "[[token]]\nrole = \"admin\"\n";
+    for file in [
+        format!("{table}sha256 = \"hunter2\""),
+        format!("{table}token = \"hunter2\""),
+        format!("{table}sha256 = hunter2"),
+        format!("{table}sha256 = \"hunter2\nname = \"x\""),
+        "token = \"hunter2\"".to_owned(),
+        "token = [\"admin:hunter2\"]".to_owned(),
+        "api_token = \"hunter2\"".to_owned(),
+    ] {
+        let loaded = loaded(&file, &[("SAGGAR_TOKENS", "hunter2,admin:hunter2")], &["--token", "write:hunter2"]);
+        let said = messages(&loaded) + &loaded.document().to_string();
+        assert!(loaded.has_errors() && !said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn tokens_that_clash_are_refused() {
+    let table =
+        |name: &str, digest: &str| format!("[[token]]\nrole = \"read\"\nname = \"{name}\"\nsha256 = \"{digest}\"\n");
+    let same_digest = table("a", DIGEST) + &table("b", DIGEST);
+    assert!(problem(&same_digest).contains("another token has the same digest"));
+    let same_name = table("a", DIGEST) + &table("a", &DIGEST.replace('2', "3"));
+    assert!(problem(&same_name).contains("another token has the same name"));
+    assert!(
+        problem(&(table("a", DIGEST) + "tenant = \"b\"")).contains("several tenants on one host are not there yet")
+    );
+}
+
+#[test]
+fn unknown_keys_are_told_what_they_were_meant_to_be() {
+    for (file, help) in [
+        ("drian = 3", "did you mean `drain`?"),
+        ("Listen = 3", "did you mean `listen`?"),
+        ("port = 7717", "write `listen` above all tables"),
+        ("connections = 5", "write it below `[http]`"),
+        ("conections = 5", "did you mean `connections` below `[http]`?"),
+        ("evnets.keep = 5", "did you mean `events`?"),
+        ("[http]\ndrain = 5", "write it above all tables"),
+        ("[http]\nlisten = 5", "write `listen` above all tables"),
+        ("[http]\nconnection = 5", "did you mean `connections`?"),
+        ("[http]\nproxy = 5", "the keys here are `connections`, "),
+        ("\"http.connections\" = 5", "write it below `[http]`"),
+        ("[[tenant]]\nname = \"a\"", "several tenants on one host are not there yet"),
+    ] {
+        let said = problem(file);
+        assert!(said.contains(help), "{file}: {said}");
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_told_in_words() {
+    for (file, message, place) in [
+        ("drain = 5s", "a text is written in double quotes", ":1:9"),
+        ("drain = ", "a value is missing", ":1:9"),
+        ("drain = \"5s\nlisten = 3", "this text has no closing quote", ":1:12"),
+        ("drain", "this key has no value", ":1:6"),
+        ("store = \"C:\\jobs\"", "this is no escape that TOML knows", ":1:13"),
+        ("listen = 127.0.0.1:7717", "this is no number", ":1:15"),
+        ("[http\nheaders = 5", "this has no end", ":1:6"),
+        ("drain = 1\ndrain = 2", "`drain` is written twice", ":2:1"),
+        ("[http]\n[http]", "`http` is written twice", ":2:2"),
+        ("http = 5", "`http` must be a table", ":1:8"),
+        (&format!("a = {}", "[".repeat(1000)), "this is nested too deep", ":1:"),
+    ] {
+        let loaded = loaded(file, &[], &[]);
+        let first = loaded.problems.first().expect("there is a problem").render(false);
+        assert!(first.contains(message) && first.contains(&format!("saggar.toml{place}")), "{file}: {first}");
+    }
+    // Nothing is said that only follows from an error, and everything that does not.
+    let said = messages(&loaded("drain = \"5s\nlisten = 3\n[http\nheaders = 5\ndrain = 7", &[], &[]));
+    assert_eq!(said.matches("error:").count(), 3, "{said}");
+    assert!(said.contains("`listen` must be"), "{said}");
+}
+
+#[test]
+fn values_out_of_range_say_what_would_do() {
+    for (file, wanted) in [
+        ("[http]\nconnections = 0", "a whole number from 1 to 1000000, not the number 0"),
+        ("[http]\nconnections = -5", "not the number -5"),
+        ("[http]\nconnections = 1.5", "not the number 1.5"),
+        ("[http]\nconnections = 0xffffffffffff", "not the number 281474976710655"),
+        ("[http]\nconnections = [1]", "not a list"),
+        ("[http]\nhead_bytes = \"64KB\"", "a number of bytes from 8KiB to 1MiB, not the text \"64KB\""),
+        ("drain = -1", "a length of time from 0s to 1day, not the number -1"),
+        ("drain = 1979-05-27", "not a date or time"),
+        ("listen = 7717", "an IP address with a port, not the number 7717"),
+        ("listen = \":7717\"", "write \"127.0.0.1:7717\" for this machine alone, \"0.0.0.0:7717\" for all"),
+        ("listen = \"localhost:80\"", "write \"127.0.0.1:80\" or \"[::1]:80\""),
+        ("store = \"postgres\"", "\"memory\", \"sqlite\", or \"sqlite:\" and a path"),
+        ("durability = \"norm\"", "\"full\" or \"normal\", not the text \"norm\""),
+        ("allocator = \"on-demnd\"", "did you mean \"on-demand\"?"),
+        ("cache_dir = \"\"", "the path of a directory"),
+        ("[log]\nlevel = \"verbose\"", "a level (error, warn, info, debug, trace or off)"),
+        ("[log]\nlevel = \"a=loud\"", "or levels by module, not the text \"a=loud\""),
+    ] {
+        let said = problem(file);
+        assert!(said.contains(wanted), "{file}: {said}");
+    }
+}
+
+#[test]
+fn a_mistake_counts_even_if_a_stronger_value_is_there() {
+    let loaded = loaded("drain = \"x\"", &[("SAGGAR_DRAIN", "y")], &["--drain", "5s"]);
+    assert_eq!(loaded.problems.len(), 2, "{}", messages(&loaded));
+    assert!(loaded.has_errors() && loaded.config.drain == Duration::from_secs(5));
+}
+
+#[test]
+fn variables_that_are_nearly_ours_are_warned_of() {
+    let variables =
+        [("SAGGAR_DRIAN", "5s"), ("SAGGAR_URL", "x"), ("SAGGAR_TOKEN", "x"), ("SAGGAR_PORT", "tcp://10.0.0.1:80")];
+    let loaded = loaded("", &variables, &[]);
+    let said = messages(&loaded);
+    assert!(
+        !loaded.has_errors() && loaded.problems.len() == 1 && said.contains("did you mean `SAGGAR_DRAIN`?"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_full_of_mistakes_is_told_of_within_bounds() {
+    let mut many = String::new();
+    for number in 0..20_000 {
+        many += &format!("key{number} = 1\n");
+    }
+    let junk = "!\n".repeat(100_000);
+    let twice = "a = 1\n".repeat(50_000);
+    let deep = format!("{}a = 1", "a.".repeat(300_000));
+    let (wide, escapes) = (format!("a = [{}\n!", "1,".repeat(400_000)), format!("a = \"{}\"", "\\q".repeat(400_000)));
+    for file in [many, junk, twice, deep, wide, escapes] {
+        let loaded = loaded(&file, &[], &[]);
+        assert!(loaded.has_errors() && loaded.problems.len() <= 51);
+    }
+}
