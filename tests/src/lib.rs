@@ -6,6 +6,7 @@ pub mod crafted;
 pub mod guests;
 
 pub mod app;
+pub mod histories;
 pub mod host;
 pub mod memory;
 pub mod patience;
