@@ -8,6 +8,7 @@ pub mod guests;
 pub mod app;
 pub mod client;
 pub mod follower;
+pub mod histories;
 pub mod host;
 pub mod memory;
 pub mod patience;

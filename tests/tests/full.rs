@@ -1,14 +1,14 @@
 //! A full disk, with the real binary on a small file system: it is said clearly, nothing is lost, and the work goes on when there
 //! is room again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use saggar::{ListQuery, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
+use saggar_tests::histories::{self, Expected, Found};
 use saggar_tests::host::TestHost;
 use saggar_tests::program::output;
 use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
@@ -24,7 +24,7 @@ const JOBS: usize = 600;
 fn app() -> App {
     let task = json!({
         "process": "plugins.recorder", "worker_nums": 8, "size": 100_000,
-        "event": { "success": "plugins.recorder", "error": "plugins.recorder" },
+        "event": { "add": "plugins.recorder", "success": "plugins.recorder", "error": "plugins.recorder" },
     });
     App::new().plugin("recorder", guests::RECORDER).task("recorded", &task).simple_task("echo", guests::ECHO)
 }
@@ -45,9 +45,8 @@ fn finish_the_rest(disk: &SmallDisk, app: &App) {
     assert_eq!(said.code, Some(0), "{} on a disk with {:?}", said.err, disk.files());
 }
 
-/// Puts the app's store from the small disk into the app, and checks every job's history there. Answers how many attempts
-/// were lost.
-async fn check(disk: &SmallDisk, app: App, kept: &BTreeSet<u64>) -> usize {
+/// Puts the app's store from the small disk into the app, and checks every job's history there.
+async fn check(disk: &SmallDisk, app: App, answered: Vec<u64>) -> Found {
     for suffix in ["", "-wal"] {
         let (from, to) = (disk.path(&format!("saggar.db{suffix}")), format!(".saggar/saggar.db{suffix}"));
         // Closing the store removes the WAL.
@@ -57,37 +56,10 @@ async fn check(disk: &SmallDisk, app: App, kept: &BTreeSet<u64>) -> usize {
         }
     }
     let host = TestHost::start_durable(app).await;
-    let (mut ended, mut after, mut lost) = (BTreeSet::new(), None, 0);
-    loop {
-        let query = ListQuery {
-            task: Some("recorded".into()),
-            after,
-            limit: ListQuery::PAGE,
-            ..ListQuery::of_tenant("default")
-        };
-        let page = host.inner().list(&query).await.expect("a page");
-        for job in page.jobs {
-            let id = job.id.0;
-            assert!(ended.insert(id), "#{id} is there twice");
-            assert_eq!(job.status, Status::Success, "#{id}");
-            let attempts = host.inner().attempts("recorded", id).await.expect("attempts");
-            let (last, before) = attempts.split_last().expect("an attempt");
-            assert_eq!(last.ending.name(), "success", "#{id}");
-            let stopped = |ending: &str| matches!(ending, "lost" | "put-back");
-            assert!(before.iter().all(|attempt| stopped(attempt.ending.name())), "#{id}: {attempts:?}");
-            lost += before.iter().filter(|attempt| attempt.ending.name() == "lost").count();
-            let log = host.log("recorded", id).await;
-            assert!(log.iter().any(|line| line.contains("success")), "#{id}: its end was not told: {log:?}");
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    let missing: Vec<_> = kept.difference(&ended).collect();
-    assert!(missing.is_empty(), "answered and lost: {missing:?}");
+    let recorded = Expected { answered, told: &["add", "success", "error"] };
+    let found = histories::check(host.inner(), &BTreeMap::from([("recorded", recorded)])).await;
     host.shutdown().await;
-    lost
+    found
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,9 +97,8 @@ async fn what_has_ended_is_kept_until_there_is_room() {
     assert!(serve.wait().expect("it ends").success());
     finish_the_rest(&disk, &app);
     assert!(said.len() < 30, "it is said too often: {said:#?}");
-    let kept: BTreeSet<u64> = added.iter().map(|added| added.id.0).collect();
-    assert_eq!(kept.len(), JOBS);
-    assert_eq!(check(&disk, app, &kept).await, 0, "the end of an attempt was lost");
+    let found = check(&disk, app, added.iter().map(|added| added.id.0).collect()).await;
+    assert_eq!(found, Found { jobs: JOBS, lost: 0 }, "the end of an attempt was lost");
 }
 
 /// Under load either an add is refused, and `run` ends, or the ends of all that it waits for wait themselves, and it goes on.
@@ -150,11 +121,9 @@ async fn what_was_answered_under_load_is_kept() {
     assert!(ended.status.success() || format!("{said}{rest}").contains("store-full"), "{rest}");
     let out = String::from_utf8(ended.stdout).expect("text in UTF-8");
     let ids: Vec<u64> = out.lines().filter_map(|line| line.parse().ok()).collect();
-    let kept: BTreeSet<u64> = ids.iter().copied().collect();
     assert!(!ids.is_empty(), "nothing was added: {said}{rest}");
-    assert_eq!(kept.len(), ids.len(), "an id was answered twice: {ids:?}");
     finish_the_rest(&disk, &app);
-    check(&disk, app, &kept).await;
+    check(&disk, app, ids).await;
 }
 
 #[test]

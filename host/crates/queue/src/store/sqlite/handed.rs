@@ -107,7 +107,7 @@ impl Giving {
         {
             let (claims, notices) = (what.claims(), what.notices());
             if !claims.is_empty() || !notices.is_empty() {
-                *hands = Hands::Done(Undo { task, claims, notices, now });
+                *hands = Hands::Done(Undo { task, claims, notices, rules: None, now });
             }
         }
         Ok(answer)

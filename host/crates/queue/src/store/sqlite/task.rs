@@ -88,11 +88,11 @@ impl TaskStore for SqliteTask {
         .await
     }
 
-    fn unclaim(&self, id: JobId, run: Run, _: &Arc<Rules>, now: Timestamp) {
+    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         // Nobody is left to whom a closed store could give it.
         if let Ok(writer) = self.store.writer() {
-            let (task, claims) = (self.shared.task, vec![(id, run)]);
-            writer.undone().put(Undo { task, claims, notices: Vec::new(), now });
+            let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
+            writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now });
         }
     }
 

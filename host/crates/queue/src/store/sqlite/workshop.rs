@@ -137,6 +137,9 @@ impl<'c> Workshop<'c> {
     /// Lets what was handed out to nobody be taken again.
     pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
         let Some(mut desk) = self.desk(undo.task) else { return Ok(()) };
+        if let Some(rules) = &undo.rules {
+            desk.shelf.rules = Arc::clone(rules);
+        }
         for (id, run) in &undo.claims {
             desk.undo_claim(*id, *run, undo.now)?;
         }
@@ -178,6 +181,8 @@ pub(super) struct Undo {
     pub(super) task: TaskNumber,
     pub(super) claims: Vec<(saggar_job::JobId, saggar_job::Run)>,
     pub(super) notices: Vec<NoticeNumber>,
+    /// Those of the moment, if they are known: for claims whose jobs were cancelled.
+    pub(super) rules: Option<Arc<Rules>>,
     pub(super) now: Timestamp,
 }
 
