@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod open_files;
 mod repeat;
 mod run;
 mod serve;

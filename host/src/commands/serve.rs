@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use saggar::api::{Bound, Limits, Listener, Readiness, Tokens};
+use saggar::api::{Bound, Listener, Readiness, Tokens};
 use saggar::{Host, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{FAILURE, show};
+use super::{FAILURE, open_files, show};
 use crate::cli::Serve;
 
 /// How many of the last events are kept for those who follow them and come back: some 10 MB, or 80 MB if all are of
@@ -26,6 +26,8 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
     // Before anything is running, so that no signal goes by unheard.
     let mut signals = Signals::listen()?;
     let (tokens, readiness) = (Tokens::new(args.tokens.clone()), Readiness::default());
+    // Before files are opened that would count.
+    let limits = open_files::limits();
     // Before the app is loaded, which takes longer and is for nothing if the address is taken.
     let bound = Bound::new(args.listen, &tokens).await?;
     let builder = args.engine.builder(args.app.clone()).store(args.store()).keep_events(KEPT_EVENTS);
@@ -38,7 +40,7 @@ pub(crate) async fn run(args: Serve) -> anyhow::Result<u8> {
         Err(error) => return Err(error.into()),
     };
     show::problems(&host.app().problems);
-    let listener = bound.listen(saggar::service(&host, tokens, readiness.clone()), Limits::default());
+    let listener = bound.listen(saggar::service(&host, tokens, readiness.clone()), limits);
     tracing::info!(app = %args.app.display(), tasks = host.app().tasks.len(), "working; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
     let name = tokio::select! {

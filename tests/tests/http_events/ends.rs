@@ -12,6 +12,7 @@ use saggar_tests::server::Server;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::add;
 
@@ -23,6 +24,7 @@ fn app() -> App {
         .simple_task("gated", guests::GATED)
         .simple_task("keys", guests::ECHO)
         .simple_task("Failing", guests::FAILING)
+        .task("many", &json!({"process": "plugins.keys", "size": 100_000}))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,16 +107,19 @@ async fn a_stop_ends_all_answers_that_last() {
     // One that reads nothing, of more than what the system keeps for it.
     let mut stuck = TcpStream::connect(server.address()).await.expect("a connection");
     stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
-    let waiting = tokio::spawn(send(server.request(Method::GET, &format!("{job}?wait=60s"))));
-    assert_eq!(server.post("/v1/tasks/keys/pause", &json!({})).await.status, 204);
-    add(&client, &server, "keys", &json!([]), 900).await;
+    let mut waiting = JoinSet::new();
+    waiting.spawn(send(server.request(Method::GET, &format!("{job}?wait=60s"))));
+    assert_eq!(server.post("/v1/tasks/many/pause", &json!({})).await.status, 204);
+    for _ in 0..4 {
+        add(&client, &server, "many", &json!([]), 10_000).await;
+    }
     let began = Instant::now();
     server.stop();
     assert!(began.elapsed() < LAST_ANSWERS, "it took {:?}", began.elapsed());
     for follower in followers {
         within("the end of an answer", follower.rest()).await;
     }
-    let waited = waiting.await.expect("an answer");
+    let waited = waiting.join_next().await.expect("it was asked").expect("an answer");
     assert_eq!((waited.status, waited.code()), (503, "stopping"));
     assert_eq!(waited.headers["retry-after"], "5");
 }
