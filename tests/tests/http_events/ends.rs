@@ -98,13 +98,13 @@ async fn a_stop_ends_all_answers_that_last() {
     let id = server.post("/v1/tasks/gated/jobs", &later).await.body["id"].as_u64().expect("an id");
     let job = format!("/v1/tasks/gated/jobs/{id}");
     let mut followers = Vec::new();
-    for path in ["/v1/events".to_owned(), format!("{job}/events")] {
+    for path in ["/v1/events?task=gated".to_owned(), format!("{job}/events")] {
         let mut follower = follow(&client, &server.url(&path), None).await;
         follower.until("reached").await;
         followers.push(follower);
     }
     followers.push(follow(&client, &server.url(&format!("{job}/logs?follow=true")), None).await);
-    // One that reads nothing, of more than what the system keeps for it.
+    // One that reads nothing, of more than what the system keeps for it, must not keep the host from stopping.
     let mut stuck = TcpStream::connect(server.address()).await.expect("a connection");
     stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
     let mut waiting = JoinSet::new();
