@@ -1,5 +1,7 @@
 //! The command line: its words, its help, and where the log goes.
 
+pub(crate) mod client;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +18,8 @@ const TENANT: &str = "default";
 #[command(
     name = "saggar",
     version,
-    after_help = "Exit codes: 0 success; 1 the job failed, or the app has problems; 2 wrong usage; 130 interrupted."
+    after_help = "Exit codes: 0 success; 1 the job failed, the host refused, or the app has problems; 2 wrong usage, or a \
+                  task that there is not; 3 no host at that address, or the connection was lost; 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -37,6 +40,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Copies an app's jobs to a file, also while a host works on them; the copy can be served
     Backup(Backup),
+    #[command(flatten)]
+    Client(client::ClientCommand),
 }
 
 #[derive(Debug, Args)]
@@ -212,6 +217,11 @@ fn user_cache_dir() -> Option<PathBuf> {
         None => PathBuf::from(variable("HOME").filter(|dir| dir.starts_with('/'))?).join(".cache"),
     };
     Some(base.join("saggar"))
+}
+
+/// The columns of the terminal, if the environment says how many it has.
+pub(crate) fn columns() -> Option<u16> {
+    variable("COLUMNS")?.parse().ok().filter(|columns| *columns > 0)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]

@@ -1,5 +1,6 @@
 //! One file per command, and what they share: exit codes and how problems are shown.
 
+mod arguments;
 mod backup;
 mod check;
 mod open_files;
@@ -7,6 +8,24 @@ mod repeat;
 mod run;
 mod serve;
 mod show;
+
+mod ask;
+mod job_sheet;
+mod output;
+
+mod add;
+mod change;
+mod feed;
+mod get;
+mod list;
+mod logs;
+mod stats;
+mod tasks;
+mod wait;
+mod watch;
+
+mod completions;
+mod openapi;
 
 use std::process::ExitCode;
 
@@ -27,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Backup(args) => backup::run(args).await,
+        Command::Client(command) => ask::run(command).await,
     };
     match done {
         Ok(code) => ExitCode::from(code),
