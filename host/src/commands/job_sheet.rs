@@ -21,19 +21,20 @@ fn status(job: &Job) -> String {
     }
 }
 
-/// How far a job is: `3/10`, or nothing if it never said so.
-pub(crate) fn progress(current: u64, total: u64) -> String {
-    if total == 0 && current == 0 { String::new() } else { format!("{current}/{total}") }
+/// How far a job is and what it says: `3/10 half way`, or nothing if it never said so.
+pub(crate) fn progress(current: u64, total: u64, message: &str) -> String {
+    let done = if total == 0 && current == 0 { String::new() } else { format!("{current}/{total} ") };
+    (done + message).trim_end().to_owned()
 }
 
 /// Everything about it, a row each; what is not there is left out.
 pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
-    let progress = progress(job.current, job.total);
+    let is_success = matches!(job.status, Status::Success);
     let rows = [
         ("id", Some(job.id.to_string())),
         ("task", Some(job.task.clone())),
         ("status", Some(status(job))),
-        ("progress", Some(format!("{progress} {}", job.message)).filter(|text| text != " ")),
+        ("progress", Some(progress(job.current, job.total, &job.message)).filter(|text| !text.is_empty())),
         ("attempt", Some(format!("{} of {}", job.attempt, job.attempts_max))),
         ("added", Some(job.added_at.clone())),
         ("runs from", job.run_at.clone()),
@@ -43,12 +44,17 @@ pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
         ("key", job.key.clone()),
         ("added by", job.parent.as_ref().map(|parent| format!("{}#{}", parent.task, parent.id))),
         ("args", Some(shortened(&job.args))),
-        ("response", job.response.as_deref().map(shortened)),
+        ("response", is_success.then(|| shortened(response(job)))),
         ("problem", job.problem.as_ref().map(|problem| format!("{}: {}", problem.code, problem.message))),
         ("details", job.problem.as_ref().and_then(|problem| problem.details.as_deref()).map(shortened)),
     ];
     let line = |(title, value): (&str, Option<String>)| Some(format!("{title:<9}  {}\n", cell(&value?)));
     output::write(&rows.into_iter().filter_map(line).collect::<String>()).map(drop)
+}
+
+/// What the processor answered. That it answered null cannot be told from no answer but by the status.
+fn response(job: &Job) -> &RawValue {
+    job.response.as_deref().unwrap_or(RawValue::NULL)
 }
 
 fn shortened(json: &RawValue) -> String {
@@ -64,8 +70,8 @@ fn shortened(json: &RawValue) -> String {
 pub(crate) fn print_end(job: &Job, text: &str, as_json: bool) -> anyhow::Result<u8> {
     if as_json {
         output::json(text)?;
-    } else if let Some(response) = &job.response {
-        output::json(response.get())?;
+    } else if matches!(job.status, Status::Success) {
+        output::json(response(job).get())?;
     }
     Ok(end(job))
 }

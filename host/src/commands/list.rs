@@ -23,7 +23,6 @@ const COLUMNS: &[Column] = &[
     Column::Left("REASON"),
     Column::Right("ATTEMPT"),
     Column::Left("ADDED"),
-    Column::Right("PROGRESS"),
     Column::Left("MESSAGE"),
 ];
 
@@ -45,6 +44,9 @@ pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
         };
         query.after = page.read()?.next;
         if query.after.is_none() || reader == Reader::Gone {
+            if !args.host.json && !headed {
+                eprintln!("(no such jobs)");
+            }
             return Ok(0);
         }
         if left == 0 {
@@ -98,8 +100,7 @@ fn print(jobs: &[ListedJob], headed: &mut bool) -> anyhow::Result<Reader> {
             job.reason.as_ref().map(name).unwrap_or_default(),
             job.attempt.to_string(),
             job.added_at.clone(),
-            job_sheet::progress(job.current, job.total),
-            problem.unwrap_or_else(|| job.message.clone()),
+            problem.unwrap_or_else(|| job_sheet::progress(job.current, job.total, &job.message)),
         ]);
     }
     table.print()

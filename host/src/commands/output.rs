@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Table as Drawn, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table as Drawn, presets};
+use console::{style, truncate_str};
 use saggar_sandbox::{is_treacherous, visible};
 use serde::Serialize;
 
@@ -87,8 +88,8 @@ pub(crate) fn terminal_size() -> (u16, Option<u16>) {
     (cli::columns().or(size.map(|(_, columns)| columns)).unwrap_or(COLUMNS), size.map(|(lines, _)| lines))
 }
 
-/// Rows below a header. The last column takes what is left of a terminal's width, and its end is cut off if that is too
-/// little; where a program reads, nothing is cut.
+/// Rows below a header, in aligned columns. On a terminal what is beyond its width is cut off; where a program reads,
+/// nothing is.
 pub(crate) struct Table {
     columns: &'static [Column],
     rows: Vec<Vec<String>>,
@@ -127,31 +128,27 @@ impl Table {
 
     fn draw(self, width: Option<u16>) -> String {
         let mut drawn = Drawn::new();
-        drawn.load_style(if width.is_some() { presets::UTF8_HORIZONTAL_ONLY } else { presets::NOTHING });
+        drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         if self.headed {
             drawn.set_header(self.columns.iter().map(|(Column::Left(title) | Column::Right(title))| *title));
         }
-        for cells in self.rows {
-            let mut row = Row::from(cells);
-            row.max_height(1);
-            drawn.add_row(row);
-        }
+        drawn.add_rows(self.rows);
         drawn.discover_columns();
-        let last = self.columns.len().saturating_sub(1);
-        for (at, (column, title)) in drawn.column_iter_mut().zip(self.columns).enumerate() {
-            column.set_padding((0, if at == last { 0 } else { 2 }));
+        for (column, title) in drawn.column_iter_mut().zip(self.columns) {
+            column.set_padding((0, 2));
             if let Column::Right(_) = title {
                 column.set_cell_alignment(CellAlignment::Right);
             }
-            if at != last {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
         }
-        match width {
-            Some(width) => drawn.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
-            None => drawn.set_content_arrangement(ContentArrangement::Disabled),
+        let cut = |line: &str| match width {
+            Some(width) => truncate_str(line, usize::from(width), "…").into_owned(),
+            None => line.to_owned(),
         };
-        drawn.lines().fold(String::new(), |text, line| text + line.trim_end() + "\n")
+        let lines = drawn.lines().enumerate().map(|(at, line)| match (cut(line.trim_end()), width) {
+            (header, Some(_)) if at == 0 && self.headed => style(header).bold().to_string(),
+            (line, _) => line,
+        });
+        lines.fold(String::new(), |text, line| text + &line + "\n")
     }
 }
 
@@ -182,7 +179,7 @@ mod tests {
     fn a_terminal_gets_lines_of_its_width() {
         let drawn = table().draw(Some(50));
         assert!(drawn.lines().all(|line| console::measure_text_width(line) <= 50), "{drawn}");
-        assert!(drawn.contains("märchen.erzählen  1200") && !drawn.contains('\t'), "{drawn}");
+        assert!(drawn.contains("märchen.erzählen  1200  日本") && drawn.ends_with("…\n"), "{drawn}");
     }
 
     #[test]

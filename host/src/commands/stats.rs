@@ -12,11 +12,10 @@ const COLUMNS: &[Column] = &[
     Column::Right("RUNNING"),
     Column::Right("SUCCESS"),
     Column::Right("FAILURE"),
-    Column::Right("ADDED/S"),
-    Column::Right("STARTED/S"),
-    Column::Right("ENDED/S"),
-    Column::Right("FAILED/S"),
-    Column::Right("RETRIED/S"),
+    Column::Right("ADD/S"),
+    Column::Right("END/S"),
+    Column::Right("FAIL/S"),
+    Column::Right("RETRY/S"),
     Column::Left("READY SINCE"),
 ];
 
@@ -39,7 +38,6 @@ pub(crate) async fn run(args: Stats) -> anyhow::Result<u8> {
             counts.success.to_string(),
             counts.failure.to_string(),
             rate(rates.added.per_second),
-            rate(rates.started.per_second),
             rate(rates.succeeded.per_second + rates.failed.per_second),
             rate(rates.failed.per_second),
             rate(rates.retried.per_second),

@@ -13,8 +13,9 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<Answer<J
     if !std::io::stderr().is_terminal() {
         return client.wait(task, id).await;
     }
+    // Who waits hears by itself of anything that keeps the events away.
+    let Ok(mut events) = client.job_events(task, id).await else { return client.wait(task, id).await };
     let bar = show::progress_bar();
-    let mut events = client.job_events(task, id).await?;
     let mut waiting = std::pin::pin!(client.wait(task, id));
     let ended = loop {
         tokio::select! {

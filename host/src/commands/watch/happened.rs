@@ -71,8 +71,8 @@ impl Happened {
         }
         let more = [
             self.attempt.map(|attempt| format!("attempt {attempt}")),
-            self.progress().map(|(current, total)| job_sheet::progress(current, total)),
-            Some(self.message.clone()),
+            self.progress().map(|(current, total)| job_sheet::progress(current, total, &self.message)),
+            self.progress().is_none().then(|| self.message.clone()),
             self.run_at.as_ref().map(|at| format!("at {at}")),
             self.reason.clone(),
         ];
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(line("added", ""), format!("{head}  added"));
         assert_eq!(line("started", r#","attempt":2"#), format!("{head}  started    attempt 2"));
         let progress = r#","current":3,"total":10,"message":"half way""#;
-        assert_eq!(line("progress", progress), format!("{head}  progress   3/10  half way"));
+        assert_eq!(line("progress", progress), format!("{head}  progress   3/10 half way"));
         assert_eq!(line("failed", r#","reason":"timeout""#), format!("{head}  failed     timeout"));
         assert_eq!(line("retrying", r#","run_at":"soon""#), format!("{head}  retrying   at soon"));
     }
