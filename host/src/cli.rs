@@ -1,5 +1,7 @@
 //! The command line: its words, its help, and where the log goes.
 
+pub(crate) mod client;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -11,7 +13,8 @@ use crate::config::{self, Flags, Loaded, LogFormat, OfEngine, OfRun, OfService, 
 #[command(
     name = "saggar",
     version,
-    after_help = "Exit codes: 0 success; 1 the job failed, or the app has problems; 2 wrong usage; 130 interrupted."
+    after_help = "Exit codes: 0 success; 1 the job failed, the host refused, or the app has problems; 2 wrong usage, or a \
+                  task that there is not; 3 no host at that address, or the connection was lost; 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -36,6 +39,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Makes a token for the HTTP service, and its digest for the configuration
     Token(Token),
+    #[command(flatten)]
+    Client(client::ClientCommand),
 }
 
 impl Command {
@@ -47,7 +52,7 @@ impl Command {
             Self::Serve(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Config(args) => config::load(&args.app, &args.settings, verbose, variables),
-            Self::Token(_) => config::load_without_app(verbose, variables),
+            Self::Token(_) | Self::Client(_) => config::load_without_app(verbose, variables),
         }
     }
 
@@ -145,6 +150,12 @@ pub(crate) struct Token {
     /// Prints one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The columns of the terminal, if the environment says how many it has.
+#[expect(clippy::disallowed_methods, reason = "a table asks for it where it is printed")]
+pub(crate) fn columns() -> Option<u16> {
+    std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
 }
 
 /// The host's own log goes to standard error.

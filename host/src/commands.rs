@@ -1,13 +1,33 @@
 //! One file per command, and what they share: exit codes and how problems are shown.
 
+mod arguments;
 mod backup;
 mod check;
 mod config;
+mod open_files;
 mod repeat;
 mod run;
 mod serve;
 mod show;
 mod token;
+
+mod ask;
+mod job_sheet;
+mod output;
+
+mod add;
+mod change;
+mod feed;
+mod get;
+mod list;
+mod logs;
+mod stats;
+mod tasks;
+mod wait;
+mod watch;
+
+mod completions;
+mod openapi;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +73,7 @@ pub(crate) async fn run(command: Command, surroundings: Surroundings) -> ExitCod
         Command::Backup(args) => backup::run(args, &surroundings).await,
         Command::Config(args) => config::run(&args, &surroundings.configuration),
         Command::Token(args) => token::run(&args),
+        Command::Client(command) => ask::run(command).await,
     };
     match done {
         Ok(code) => ExitCode::from(code),

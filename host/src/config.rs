@@ -203,6 +203,7 @@ impl Loaded {
             head_time: self.config.http_head_time,
             head_bytes: self.config.http_head_bytes,
             headers: self.config.http_headers,
+            ..Limits::default()
         }
     }
 

@@ -8,8 +8,8 @@ use saggar::{AddError, Host, Status};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::run::{arguments, not_added};
-use super::{FAILURE, USAGE, show};
+use super::run::not_added;
+use super::{FAILURE, USAGE, arguments, show};
 use crate::cli::Run;
 
 /// Jobs under way at once: enough that no slot waits, fewer than a default queue holds.
@@ -32,7 +32,7 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
     };
     let adders = UNDER_WAY.min(u64::from(task.size)).min(times);
     let left = Arc::new(AtomicU64::new(times));
-    let job_args: Arc<str> = arguments(&args.args).into();
+    let job_args: Arc<str> = arguments::array(&args.args).get().into();
     let began = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..adders {

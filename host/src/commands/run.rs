@@ -1,15 +1,13 @@
 //! `saggar run`: one job, from adding it to its response.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use saggar::{AddError, Events, Host, JobEvent, JobEventKind, JobView, Missed, StartError, Status};
-use serde_json::Value;
 
-use super::{FAILURE, INTERRUPTED, Surroundings, USAGE, repeat, show};
+use super::{FAILURE, INTERRUPTED, Surroundings, USAGE, arguments, repeat, show};
 use crate::cli::Run;
 
 pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Result<u8> {
@@ -37,12 +35,6 @@ pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Resul
     done
 }
 
-/// The job's arguments as one JSON array.
-pub(crate) fn arguments(args: &[String]) -> String {
-    let value = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
-    Value::Array(args.iter().map(value).collect()).to_string()
-}
-
 /// Tells of a job that was not added; wrong usage, for the most part.
 pub(crate) fn not_added(error: &AddError) -> u8 {
     eprintln!("saggar: the job was not added: {error} ({})", error.code());
@@ -55,7 +47,7 @@ pub(crate) fn not_added(error: &AddError) -> u8 {
 async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
     // Subscribed before the job is there, so that nothing of it is missed.
     let events = host.events();
-    let id = match host.add(&args.task, &arguments(&args.args)).await {
+    let id = match host.add(&args.task, arguments::array(&args.args).get()).await {
         Ok(id) => id,
         Err(error) => return Ok(not_added(&error)),
     };
@@ -71,11 +63,8 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
         (Status::Success, _) => Ok(0),
         (_, problem) => {
             let reason = job.reason.map_or("failed", saggar::Reason::name);
-            let attempts = format!("attempt {} of {}", job.attempt, job.max_attempts);
-            match problem {
-                Some(problem) => eprintln!("FAILURE ({reason}, {attempts}): {}: {}", problem.code, problem.message),
-                None => eprintln!("FAILURE ({reason}, {attempts})"),
-            }
+            let problem = problem.as_ref().map(|problem| (problem.code.as_str(), problem.message.as_str()));
+            eprintln!("{}", show::failure(reason, job.attempt, job.max_attempts, problem));
             Ok(FAILURE)
         }
     }
@@ -102,7 +91,9 @@ impl Watch<'_> {
         };
         let is_own = event.key.id.0 == self.id && *event.key.task.task == *self.task.to_lowercase();
         let status = match event.kind {
-            JobEventKind::Progress(progress) if is_own => return show_progress(&self.bar, &progress),
+            JobEventKind::Progress(progress) if is_own => {
+                return show::progress(&self.bar, progress.current, progress.total, &progress.message);
+            }
             JobEventKind::Succeeded if !is_own => Status::Success,
             JobEventKind::Failed { .. } if !is_own => Status::Failure,
             _ => return,
@@ -122,7 +113,7 @@ impl Watch<'_> {
 
 /// Waits until the job has ended and nothing that came of it is left to do.
 async fn follow<'a>(host: &Host, task: &'a str, id: u64, mut events: Events) -> anyhow::Result<(JobView, Watch<'a>)> {
-    let mut watch = Watch { task, id, bar: progress_bar(), ended: BTreeMap::new(), missed: 0 };
+    let mut watch = Watch { task, id, bar: show::progress_bar(), ended: BTreeMap::new(), missed: 0 };
     let mut done = std::pin::pin!(async {
         let job = host.wait(task, id).await;
         host.idle().await;
@@ -140,21 +131,4 @@ async fn follow<'a>(host: &Host, task: &'a str, id: u64, mut events: Events) -> 
     }
     watch.bar.finish_and_clear();
     Ok((job, watch))
-}
-
-fn progress_bar() -> ProgressBar {
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {msg}");
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
-fn show_progress(bar: &ProgressBar, progress: &saggar::Progress) {
-    bar.set_length(progress.total);
-    bar.set_position(progress.current);
-    bar.set_message(progress.message.chars().filter(|c| !c.is_control()).collect::<String>());
 }

@@ -6,7 +6,7 @@ use saggar::api::{Bound, Listener, Readiness};
 use saggar::{Host, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{FAILURE, Surroundings, show};
+use super::{FAILURE, Surroundings, open_files, show};
 use crate::cli::Serve;
 
 /// How long requests that are at work may take when the host has stopped.
@@ -24,6 +24,8 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
     let configuration = &surroundings.configuration;
     let config = &configuration.config;
     let (tokens, readiness) = (configuration.tokens(), Readiness::default());
+    // Before files are opened that would count.
+    let limits = open_files::within(configuration.limits());
     // Before the app is loaded, which takes longer and is for nothing if the address is taken.
     let bound = Bound::new(config.listen, &tokens).await?;
     let builder = surroundings.builder(args.app.clone()).store(configuration.store()).keep_events(config.events_keep);
@@ -36,7 +38,7 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
         Err(error) => return Err(error.into()),
     };
     show::problems(&host.app().problems);
-    let listener = bound.listen(saggar::service(&host, tokens, readiness.clone()), configuration.limits());
+    let listener = bound.listen(saggar::service(&host, tokens, readiness.clone()), limits);
     tracing::info!(app = %args.app.display(), tasks = host.app().tasks.len(), "working; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
     let name = tokio::select! {

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use saggar::{Diagnostic, JobView, LogLevel, LogLine, LogSource, Problem, Timestamp};
 use serde_json::{Value, json};
 
@@ -59,6 +60,34 @@ fn parsed(text: &str) -> Value {
 
 fn time(at: Timestamp) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at.0)).to_string()
+}
+
+/// How a job failed: in which way, in which attempt of how many, and code and message of its problem.
+pub(crate) fn failure(reason: &str, attempt: u32, attempts_max: u32, problem: Option<(&str, &str)>) -> String {
+    let how = format!("FAILURE ({reason}, attempt {attempt} of {attempts_max})");
+    match problem {
+        Some((code, message)) => format!("{how}: {code}: {message}"),
+        None => how,
+    }
+}
+
+/// A bar for one job, drawn where somebody looks.
+pub(crate) fn progress_bar() -> ProgressBar {
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {msg}");
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Shows on a bar how far a job is.
+pub(crate) fn progress(bar: &ProgressBar, current: u64, total: u64, message: &str) {
+    bar.set_length(total);
+    bar.set_position(current);
+    bar.set_message(saggar_sandbox::visible(message).replace('\t', " "));
 }
 
 /// Prints a job's log to standard error.

@@ -12,6 +12,7 @@ use saggar_tests::server::Server;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::add;
 
@@ -23,6 +24,7 @@ fn app() -> App {
         .simple_task("gated", guests::GATED)
         .simple_task("keys", guests::ECHO)
         .simple_task("Failing", guests::FAILING)
+        .task("many", &json!({"process": "plugins.keys", "size": 100_000}))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,25 +98,28 @@ async fn a_stop_ends_all_answers_that_last() {
     let id = server.post("/v1/tasks/gated/jobs", &later).await.body["id"].as_u64().expect("an id");
     let job = format!("/v1/tasks/gated/jobs/{id}");
     let mut followers = Vec::new();
-    for path in ["/v1/events".to_owned(), format!("{job}/events")] {
+    for path in ["/v1/events?task=gated".to_owned(), format!("{job}/events")] {
         let mut follower = follow(&client, &server.url(&path), None).await;
         follower.until("reached").await;
         followers.push(follower);
     }
     followers.push(follow(&client, &server.url(&format!("{job}/logs?follow=true")), None).await);
-    // One that reads nothing, of more than what the system keeps for it.
+    // One that reads nothing, of more than what the system keeps for it, must not keep the host from stopping.
     let mut stuck = TcpStream::connect(server.address()).await.expect("a connection");
     stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
-    let waiting = tokio::spawn(send(server.request(Method::GET, &format!("{job}?wait=60s"))));
-    assert_eq!(server.post("/v1/tasks/keys/pause", &json!({})).await.status, 204);
-    add(&client, &server, "keys", &json!([]), 900).await;
+    let mut waiting = JoinSet::new();
+    waiting.spawn(send(server.request(Method::GET, &format!("{job}?wait=60s"))));
+    assert_eq!(server.post("/v1/tasks/many/pause", &json!({})).await.status, 204);
+    for _ in 0..4 {
+        add(&client, &server, "many", &json!([]), 10_000).await;
+    }
     let began = Instant::now();
     server.stop();
     assert!(began.elapsed() < LAST_ANSWERS, "it took {:?}", began.elapsed());
     for follower in followers {
         within("the end of an answer", follower.rest()).await;
     }
-    let waited = waiting.await.expect("an answer");
+    let waited = waiting.join_next().await.expect("it was asked").expect("an answer");
     assert_eq!((waited.status, waited.code()), (503, "stopping"));
     assert_eq!(waited.headers["retry-after"], "5");
 }

@@ -38,3 +38,4 @@ pub use load::{LoadError, Plugin};
 pub use pool::{Allocator, PoolUsage};
 pub use sandbox::{Limits, Sandbox};
 pub use services::{Level, LogSource, Services, TaskJob};
+pub use text::{is_treacherous, visible};

@@ -13,7 +13,7 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
 
 /// `text` with control characters, and characters that change the direction or vanish, written as `\u{1b}` and the
 /// like. Tabs stay.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     escape(text, is_treacherous)
 }
 
@@ -33,7 +33,8 @@ fn escape(text: &str, treacherous: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-fn is_treacherous(c: char) -> bool {
+/// Whether a terminal obeys this character, or hides it, instead of showing it. Tabs are harmless.
+pub fn is_treacherous(c: char) -> bool {
     (c.is_control() && c != '\t')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

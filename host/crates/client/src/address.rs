@@ -1,0 +1,96 @@
+//! Where a host is, and the addresses of its routes: names become parts of a path and nothing else, whatever is in them.
+
+use reqwest::Url;
+
+use crate::error::ClientError;
+
+/// The address of a host. It may have a path of its own, before which a proxy stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Address(Url);
+
+impl Address {
+    pub(crate) fn parse(text: &str) -> Result<Self, ClientError> {
+        let wrong = |why: String| ClientError::BadUrl { url: text.to_owned(), why };
+        let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong(format!("`{}` is neither http nor https", url.scheme())));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("a host takes a token, and neither name nor password".to_owned()));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("nothing may stand after `?` or `#`".to_owned()));
+        }
+        Ok(Self(url))
+    }
+
+    /// How it is shown.
+    pub(crate) fn shown(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// Whether what is sent can be read on the way.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
+    /// Whether the host is on this machine, so that no proxy stands before it.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default();
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// The address of a route, of which `parts` is the path.
+    pub(crate) fn of(&self, parts: &[&str]) -> Result<Url, ClientError> {
+        // In a path these two mean something else, even percent-encoded, and nothing means nothing.
+        if let Some(part) = parts.iter().find(|part| matches!(**part, "" | "." | "..")) {
+            return Err(ClientError::NoTaskId((*part).to_owned()));
+        }
+        let mut url = self.0.clone();
+        match url.path_segments_mut() {
+            Ok(mut path) => path.pop_if_empty().extend(parts),
+            Err(()) => return Err(ClientError::BadUrl { url: self.0.to_string(), why: "it has no path".to_owned() }),
+        };
+        Ok(url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(base: &str, parts: &[&str]) -> String {
+        Address::parse(base).unwrap().of(parts).unwrap().into()
+    }
+
+    #[test]
+    fn names_are_one_part_of_the_path_each() {
+        assert_eq!(of("http://h:1", &["v1", "tasks", "mail.send"]), "http://h:1/v1/tasks/mail.send");
+        assert_eq!(of("http://h/x/", &["v1"]), "http://h/x/v1");
+        assert_eq!(of("http://h/x", &["v1"]), "http://h/x/v1");
+        assert_eq!(of("http://h", &["a/b", "c%2e?d#e", "ü"]), "http://h/a%2Fb/c%252e%3Fd%23e/%C3%BC");
+        for bad in ["", ".", ".."] {
+            let refused = Address::parse("http://h").unwrap().of(&["v1", "tasks", bad]);
+            assert!(matches!(refused, Err(ClientError::NoTaskId(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for bad in
+            ["", "127.0.0.1:7717", "localhost:7717", "ftp://h", "http://", "http://a:b@h", "http://h?x", "http://h#x"]
+        {
+            assert!(matches!(Address::parse(bad), Err(ClientError::BadUrl { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known() {
+        for (text, is) in
+            [("http://127.0.0.9", true), ("http://[::1]:1", true), ("http://LOCALHOST", true), ("http://h", false)]
+        {
+            assert_eq!(Address::parse(text).unwrap().is_loopback(), is, "{text}");
+        }
+    }
+}

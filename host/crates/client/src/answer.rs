@@ -1,0 +1,59 @@
+//! What a host answered: kept as it came, and read only by those who look into it.
+
+use std::marker::PhantomData;
+
+use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
+use saggar_api::wire::Problem;
+use serde::de::DeserializeOwned;
+
+use crate::error::ClientError;
+
+/// A JSON document that is a `T`, as the host wrote it. Members that this client does not know stay in its text.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    text: String,
+    form: PhantomData<T>,
+}
+
+impl<T: DeserializeOwned> Answer<T> {
+    pub(crate) fn new(text: String) -> Self {
+        Self { text, form: PhantomData }
+    }
+
+    /// The document as it came.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The document, read.
+    pub fn read(&self) -> Result<T, ClientError> {
+        serde_json::from_str(&self.text).map_err(ClientError::Unreadable)
+    }
+}
+
+/// The response if it is a success of this media type; why not, as a host says it, if it says it.
+pub(crate) async fn expect(response: Response, url: &str, media_type: &str) -> Result<Response, ClientError> {
+    let status = response.status();
+    let given = media_type_of(&response);
+    if status.is_success() && (status == 204 || given == media_type) {
+        return Ok(response);
+    }
+    let what = match response.headers().get(reqwest::header::LOCATION) {
+        Some(elsewhere) if status.is_redirection() => {
+            format!("it points to {}, which is not followed", String::from_utf8_lossy(elsewhere.as_bytes()))
+        }
+        _ => format!("it answers {status} with {}", if given.is_empty() { "nothing" } else { &given }),
+    };
+    let stranger = ClientError::Stranger { url: url.to_owned(), status: status.as_u16(), what };
+    if given != "application/problem+json" {
+        return Err(stranger);
+    }
+    let text = response.text().await.map_err(|error| ClientError::of_request(url, &error))?;
+    Err(serde_json::from_str::<Problem>(&text).map_or(stranger, |problem| ClientError::Refused(Box::new(problem))))
+}
+
+fn media_type_of(response: &Response) -> String {
+    let header = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}

@@ -1,0 +1,112 @@
+//! The connection to a host: how requests are sent, and what becomes of their answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, Url};
+use serde::de::DeserializeOwned;
+
+use crate::address::Address;
+use crate::answer::{Answer, expect};
+use crate::error::ClientError;
+
+/// Whoever listens answers the phone within this time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest silence of a host that is at work on an answer: whoever waits for a job is answered after 30 s, and whoever
+/// follows hears every 15 s that nothing has happened.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// The longest time to go on without a host, unless [`Client::with_patience`] said otherwise.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A host, as it is asked. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    address: Address,
+    patience: Duration,
+    /// Whether it has ever answered: one that has not is not there, one that has is gone for a moment.
+    has_answered: Arc<AtomicBool>,
+}
+
+impl Client {
+    /// A client of the host at `url`, with a bearer token if the host wants one. Connects when it first asks something.
+    pub fn new(url: &str, token: Option<&str>) -> Result<Self, ClientError> {
+        let address = Address::parse(url)?;
+        // Who was first in the process has chosen; any provider will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(SILENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("saggar/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers(token)?);
+        if address.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        if address.is_plain() {
+            // Else the certificates of the system are loaded, and must be there, for nothing.
+            builder = builder.tls_certs_only([]);
+        }
+        let http = builder.build().map_err(|error| ClientError::Setup(error.to_string()))?;
+        Ok(Self { http, address, patience: PATIENCE, has_answered: Arc::default() })
+    }
+
+    /// The same client, which goes on for this time when a host that has answered before is gone.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The host's address.
+    pub fn url(&self) -> &str {
+        self.address.shown()
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    pub(crate) fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
+    }
+
+    /// The address of a route.
+    pub(crate) fn route(&self, parts: &[&str]) -> Result<Url, ClientError> {
+        self.address.of(parts)
+    }
+
+    pub(crate) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
+    /// Sends a request; what comes is a success of this media type.
+    pub(crate) async fn send(&self, request: RequestBuilder, media_type: &str) -> Result<Response, ClientError> {
+        let request = request.header(ACCEPT, media_type);
+        let response = request.send().await.map_err(|error| ClientError::of_request(self.url(), &error))?;
+        self.has_answered.store(true, Ordering::Relaxed);
+        expect(response, self.url(), media_type).await
+    }
+
+    /// Sends a request that is answered with a document.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answer<T>, ClientError> {
+        let response = self.send(request, "application/json").await?;
+        let text = response.text().await.map_err(|error| ClientError::of_request(self.url(), &error))?;
+        Ok(Answer::new(text))
+    }
+
+    /// Sends a request that is answered with nothing but success.
+    pub(crate) async fn tell(&self, request: RequestBuilder) -> Result<(), ClientError> {
+        self.send(request, "application/json").await.map(drop)
+    }
+}
+
+fn headers(token: Option<&str>) -> Result<HeaderMap, ClientError> {
+    let Some(token) = token else { return Ok(HeaderMap::new()) };
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(|_| ClientError::BadToken)?;
+    bearer.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+}

@@ -1,0 +1,104 @@
+//! What can go wrong between a client and a host.
+
+use saggar_api::wire::Problem;
+
+/// Why there is no answer, or not the one that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The text is no address of a host.
+    #[error("`{url}` is no address of a host: {why}; one is written like http://127.0.0.1:7717")]
+    BadUrl {
+        /// The text.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The token cannot be sent.
+    #[error("the token has characters in it that no token of a host has")]
+    BadToken,
+    /// Neither can the key.
+    #[error("a key has from 1 to 255 visible ASCII characters")]
+    BadKey,
+    /// No task can have this id.
+    #[error("`{0}` is no id of a task")]
+    NoTaskId(String),
+    /// The client cannot be set up; most likely there are no certificates to know hosts by.
+    #[error("no connection can be made: {0}")]
+    Setup(String),
+    /// Nobody listens there.
+    #[error("there is no host at {url} ({why})")]
+    NoHost {
+        /// The host's address.
+        url: String,
+        /// What the network says.
+        why: String,
+    },
+    /// The connection broke before the whole answer was there. Whether the host did what it was asked for is not known.
+    #[error("the connection to {url} was lost ({why})")]
+    Lost {
+        /// The host's address.
+        url: String,
+        /// What the network says.
+        why: String,
+    },
+    /// The host refuses.
+    #[error("{} ({})", .0.detail, .0.code)]
+    Refused(Box<Problem>),
+    /// Somebody else answers: a proxy, or another service.
+    #[error("what answers at {url} is no Saggar host: {what}")]
+    Stranger {
+        /// The host's address.
+        url: String,
+        /// The status of the answer.
+        status: u16,
+        /// What it answered.
+        what: String,
+    },
+    /// The answer has not the form that this client knows.
+    #[error("the answer of the host cannot be read; is it of another version?")]
+    Unreadable(#[source] serde_json::Error),
+}
+
+impl ClientError {
+    /// The code of the host's problem document, if it refused.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(problem) => Some(&problem.code),
+            _ => None,
+        }
+    }
+
+    /// Whether the network, and neither host nor client, is to blame.
+    pub fn is_network(&self) -> bool {
+        matches!(self, Self::NoHost { .. } | Self::Lost { .. } | Self::Stranger { .. } | Self::Setup(_))
+    }
+
+    /// Whether the same request may be answered in a while, since the host or the way to it is only gone for now.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::NoHost { .. } | Self::Lost { .. } => true,
+            // A proxy whose host is gone.
+            Self::Stranger { status, .. } => matches!(status, 502..=504),
+            Self::Refused(problem) => matches!(problem.code.as_str(), "stopping" | "overloaded"),
+            _ => false,
+        }
+    }
+
+    /// What a request ended with instead of an answer.
+    pub(crate) fn of_request(url: &str, error: &reqwest::Error) -> Self {
+        let (url, why) = (url.to_owned(), root_cause(error));
+        if error.is_connect() { Self::NoHost { url, why } } else { Self::Lost { url, why } }
+    }
+}
+
+/// What lies at the bottom of an error; those above it say that sending failed, which we say ourselves.
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "nothing came in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(below) = cause.source() {
+        cause = below;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,54 @@
+//! Going on when the host is gone for a moment, with requests that do no harm when they are made twice.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::error::ClientError;
+
+/// The pause after the first failure; each one after that is twice as long …
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// … up to this, so that a host that is back is noticed while somebody still looks.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// The pause after `failures` in a row. Chance moves it, for a host that comes back is awaited by all of its clients.
+pub(crate) fn pause(failures: u32) -> Duration {
+    let longest = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MAX_PAUSE);
+    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+impl Client {
+    /// What `ask` answers; it is asked again while a host that has answered before is gone, and no longer than the client's
+    /// patience lasts.
+    pub(crate) async fn persist<T>(&self, ask: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, ClientError> {
+        let (began, mut failures) = (Instant::now(), 0);
+        loop {
+            let error = match ask().await {
+                Err(error) if error.passes() && self.has_answered() => error,
+                answered => return answered,
+            };
+            failures += 1;
+            let pause = pause(failures);
+            if began.elapsed() + pause > self.patience() {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_are_bounded() {
+        for failures in 1..100 {
+            let pause = pause(failures);
+            assert!(pause >= FIRST_PAUSE / 2 && pause <= MAX_PAUSE, "{failures}: {pause:?}");
+        }
+        assert!(pause(1) <= FIRST_PAUSE && pause(9) >= MAX_PAUSE / 2);
+    }
+}

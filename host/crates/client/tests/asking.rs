@@ -1,0 +1,100 @@
+//! Asking, against a host that is played here: what is asked again after a cut, and what others than hosts answer.
+
+use saggar_client::{Client, ClientError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+async fn listen() -> (TcpListener, Client) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/behind/", listener.local_addr().unwrap());
+    (listener, Client::new(&url, None).unwrap())
+}
+
+/// Reads a request, answers it with these bytes, closes the connection.
+async fn answer(listener: &TcpListener, bytes: &str) -> String {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = String::new();
+    // Only bodies of one piece are sent here, which ends with their braces.
+    while !(request.ends_with('}') || request.starts_with("GET") && request.ends_with("\r\n\r\n")) {
+        let mut piece = [0; 4096];
+        let bytes = stream.read(&mut piece).await.unwrap();
+        assert_ne!(bytes, 0, "the request breaks off: {request}");
+        request.push_str(std::str::from_utf8(&piece[..bytes]).unwrap());
+    }
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    request
+}
+
+fn json(text: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{text}", text.len())
+}
+
+#[tokio::test]
+async fn an_add_is_made_again_with_the_same_key_after_a_cut() {
+    let (listener, client) = listen().await;
+    let job = serde_json::from_str(r#"{"args":[1.50]}"#).unwrap();
+    let host = async {
+        // Known to be there; then it does what it is asked, perhaps, and dies.
+        answer(&listener, &json(r#"{"tasks":[],"new":"member"}"#)).await;
+        let first = answer(&listener, "").await;
+        let second =
+            answer(&listener, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{").await;
+        let third = answer(&listener, &json(r#"{"id":7}"#)).await;
+        [first, second, third]
+    };
+    let asking = async {
+        assert!(client.tasks().await.unwrap().read().unwrap().tasks.is_empty());
+        client.add("mail.send", &job, "once").await.unwrap()
+    };
+    let (requests, added) = tokio::join!(host, asking);
+    assert_eq!((added.text(), added.read().unwrap().id), (r#"{"id":7}"#, 7));
+    for request in requests {
+        assert!(request.starts_with("POST /behind/v1/tasks/mail.send/jobs HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("idempotency-key: once\r\n") && request.ends_with(r#"{"args":[1.50]}"#), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_may_have_been_made_is_not_made_again() {
+    let (listener, client) = listen().await;
+    let host = async {
+        answer(&listener, &json(r#"{"tasks":[]}"#)).await;
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(stream);
+    };
+    let asking = async {
+        client.tasks().await.unwrap();
+        client.cancel("mail.send", 7).await
+    };
+    let ((), cancelled) = tokio::join!(host, asking);
+    assert!(matches!(cancelled, Err(ClientError::Lost { .. })), "{cancelled:?}");
+}
+
+#[tokio::test]
+async fn others_than_hosts_are_known_as_such() {
+    let (listener, client) = listen().await;
+    let strangers = [
+        ("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nhi", "text/html"),
+        ("HTTP/1.1 301 Moved\r\nlocation: http://elsewhere/\r\ncontent-length: 0\r\n\r\n", "http://elsewhere/"),
+        ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "404"),
+    ];
+    for (bytes, named) in strangers {
+        let (asked, _) = tokio::join!(client.tasks(), answer(&listener, bytes));
+        let error = asked.unwrap_err();
+        assert!(matches!(error, ClientError::Stranger { .. }) && error.to_string().contains(named), "{error}");
+    }
+    let list = json("[]");
+    let (asked, _) = tokio::join!(client.tasks(), answer(&listener, &list));
+    assert!(matches!(asked.unwrap().read(), Err(ClientError::Unreadable(_))));
+}
+
+#[tokio::test]
+async fn what_no_host_could_understand_is_not_sent() {
+    let client = Client::new("http://127.0.0.1:1", None).unwrap();
+    assert!(matches!(client.get("..", 7).await, Err(ClientError::NoTaskId(_))));
+    let job = serde_json::from_str("{}").unwrap();
+    for bad in ["", "a\nb", "ü", &"k".repeat(256)] {
+        assert!(matches!(client.add("echo", &job, bad).await, Err(ClientError::BadKey)), "{bad}");
+    }
+    assert!(matches!(Client::new("http://h", Some("a\nb")), Err(ClientError::BadToken)));
+}

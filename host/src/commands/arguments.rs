@@ -1,0 +1,28 @@
+//! A job's arguments as they stand on a command line.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The arguments as one JSON array: each one as it is written if it is JSON, and as a string if it is none.
+pub(crate) fn array(args: &[String]) -> Box<RawValue> {
+    let item = |text: &String| match serde_json::from_str::<&RawValue>(text) {
+        Ok(json) => json.get().to_owned(),
+        Err(_) => Value::from(text.as_str()).to_string(),
+    };
+    let text = format!("[{}]", args.iter().map(item).collect::<Vec<_>>().join(","));
+    // An array of JSON is JSON.
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn json_stays_as_it_is_written_and_all_else_is_a_string() {
+        let array =
+            |args: &[&str]| super::array(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>()).to_string();
+        assert_eq!(array(&[]), "[]");
+        assert_eq!(array(&["1", "two", r#"{"b": 1,"a":[3]}"#, "null", "-4"]), r#"[1,"two",{"b": 1,"a":[3]},null,-4]"#);
+        assert_eq!(array(&["1.50", "123456789012345678901234567890"]), "[1.50,123456789012345678901234567890]");
+        assert_eq!(array(&["1,2", "", "\"a", "NaN"]), r#"["1,2","","\"a","NaN"]"#);
+    }
+}

@@ -1,0 +1,114 @@
+//! What the commands that ask a host have in common: reaching it, saying what went wrong and what to do, the exit code.
+
+use std::time::Instant;
+
+use saggar_client::{Client, ClientError};
+use saggar_sandbox::visible;
+
+use super::{FAILURE, INTERRUPTED, USAGE};
+use super::{add, change, completions, get, list, logs, openapi, stats, tasks, watch};
+use crate::cli::client::{ClientCommand, HostArgs};
+
+/// There is no host at the address, or it was lost.
+const NETWORK: u8 = 3;
+
+/// Refusals of what a command line says, rather than of what it wants.
+const USAGE_CODES: [&str; 6] =
+    ["unknown-task", "invalid-args", "invalid-query", "invalid-body", "invalid-header", "invalid-path"];
+
+pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
+    let done = tokio::select! {
+        done = run_one(command) => done,
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| INTERRUPTED).map_err(Into::into),
+    };
+    match done {
+        Err(error) => match error.downcast_ref::<ClientError>() {
+            Some(of_client) => {
+                let advice = advice(of_client).map(|advice| format!("\n{advice}")).unwrap_or_default();
+                eprintln!("saggar: {}{advice}", visible(&format!("{error:#}")));
+                Ok(exit_code(of_client))
+            }
+            None => Err(error),
+        },
+        done => done,
+    }
+}
+
+async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
+    match command {
+        ClientCommand::Add(args) => add::run(args).await,
+        ClientCommand::Get(args) => get::run(args).await,
+        ClientCommand::List(args) => list::run(args).await,
+        ClientCommand::Watch(args) => watch::run(args).await,
+        ClientCommand::Logs(args) => logs::run(args).await,
+        ClientCommand::Cancel(args) => change::cancel(args).await,
+        ClientCommand::Retry(args) => change::retry(args).await,
+        ClientCommand::Delete(args) => change::delete(args).await,
+        ClientCommand::Pause(args) => change::pause(args).await,
+        ClientCommand::Resume(args) => change::resume(args).await,
+        ClientCommand::Stats(args) => stats::run(args).await,
+        ClientCommand::Tasks(args) => tasks::run(args).await,
+        ClientCommand::Openapi => openapi::run(),
+        ClientCommand::Completions(args) => completions::run(&args),
+    }
+}
+
+/// A client of the host that the command line names.
+pub(crate) fn client(args: &HostArgs) -> Result<Client, ClientError> {
+    let token = args.token.as_deref().filter(|token| !token.is_empty());
+    Ok(Client::new(&args.url, token)?.with_patience(args.patience))
+}
+
+pub(crate) fn exit_code(error: &ClientError) -> u8 {
+    match (error, error.code()) {
+        (_, Some(code)) if USAGE_CODES.contains(&code) => USAGE,
+        (ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::BadKey | ClientError::NoTaskId(_), _) => {
+            USAGE
+        }
+        (error, _) if error.is_network() => NETWORK,
+        _ => FAILURE,
+    }
+}
+
+/// What to do about it, where the error itself does not say.
+pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
+    Some(match (error, error.code()) {
+        (ClientError::NoHost { .. }, _) => {
+            "Start one with `saggar serve APP`, or name another address with --url or SAGGAR_URL."
+        }
+        (ClientError::Stranger { .. }, _) => "Name the host's own address with --url or SAGGAR_URL.",
+        (ClientError::Lost { .. }, _) => {
+            "Whether the host did what it was asked for is not known; look with `saggar get` or `saggar list`."
+        }
+        (_, Some("unauthorized")) => "Give a token of the host's in SAGGAR_TOKEN or with --token.",
+        (_, Some("forbidden")) => "Give a token with that role in SAGGAR_TOKEN or with --token.",
+        (_, Some("queue-full")) => {
+            "Nothing was added. Try again later, raise the task's `size`, or use --file, which waits for room."
+        }
+        _ => return None,
+    })
+}
+
+/// Tells on standard error that a connection is lost and found.
+pub(crate) struct Connection {
+    lost_at: Option<Instant>,
+}
+
+impl Connection {
+    pub(crate) fn new() -> Self {
+        Self { lost_at: None }
+    }
+
+    /// What to say of a loss, once until the connection is back.
+    pub(crate) fn lost(&mut self, why: &str) -> Option<String> {
+        let is_first = self.lost_at.is_none();
+        self.lost_at.get_or_insert_with(Instant::now);
+        is_first.then(|| format!("saggar: the connection is lost ({}); trying again", visible(why)))
+    }
+
+    /// What to say when it is back.
+    pub(crate) fn back(&mut self) -> Option<String> {
+        let lost_at = self.lost_at.take()?;
+        Some(format!("saggar: connected again after {:.1} s", lost_at.elapsed().as_secs_f64()))
+    }
+}

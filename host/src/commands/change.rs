@@ -1,0 +1,60 @@
+//! `saggar cancel`, `retry`, `delete`, `pause` and `resume`: one request for each job or task, and what came of it.
+
+use saggar_api::wire::Job;
+use saggar_client::{Answer, Client, ClientError};
+
+use super::{ask, job_sheet, output};
+use crate::cli::client::{OneTask, SomeJobs};
+
+pub(crate) async fn cancel(args: SomeJobs) -> anyhow::Result<u8> {
+    each(&args, async |client, id| Ok(Some(client.cancel(&args.task, id).await?))).await
+}
+
+pub(crate) async fn retry(args: SomeJobs) -> anyhow::Result<u8> {
+    each(&args, async |client, id| Ok(Some(client.retry(&args.task, id).await?))).await
+}
+
+pub(crate) async fn delete(args: SomeJobs) -> anyhow::Result<u8> {
+    each(&args, async |client, id| client.delete(&args.task, id).await.map(|()| None)).await
+}
+
+pub(crate) async fn pause(args: OneTask) -> anyhow::Result<u8> {
+    ask::client(&args.host)?.pause(&args.task).await?;
+    told(&args, "is paused: no attempt begins until `saggar resume`")
+}
+
+pub(crate) async fn resume(args: OneTask) -> anyhow::Result<u8> {
+    ask::client(&args.host)?.resume(&args.task).await?;
+    told(&args, "is not paused")
+}
+
+/// A host answers nothing to this, and so with --json nothing is printed.
+fn told(args: &OneTask, what: &str) -> anyhow::Result<u8> {
+    if !args.host.json {
+        output::line(&format!("{} {what}", args.task))?;
+    }
+    Ok(0)
+}
+
+/// Changes one job after the other. A refusal of one does not keep the others from it; the last one decides how it ends.
+async fn each(
+    args: &SomeJobs,
+    change: impl AsyncFn(&Client, u64) -> Result<Option<Answer<Job>>, ClientError>,
+) -> anyhow::Result<u8> {
+    let client = ask::client(&args.host)?;
+    let mut refused = None;
+    for &id in &args.ids {
+        match change(&client, id).await {
+            Ok(Some(job)) if args.host.json => drop(output::json(job.text())?),
+            Ok(Some(job)) => drop(output::line(&job_sheet::one_line(&job.read()?))?),
+            Ok(None) if args.host.json => {}
+            Ok(None) => drop(output::line(&format!("{}#{id} is deleted", args.task))?),
+            Err(error) if error.code().is_some() && args.ids.len() > 1 => {
+                eprintln!("saggar: {}#{id}: {}", args.task, saggar_sandbox::visible(&error.to_string()));
+                refused = Some(error);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(refused.as_ref().map_or(0, ask::exit_code))
+}

@@ -1,0 +1,164 @@
+//! `saggar add --file`: a job for each line, as fast as they come and as the task has room for them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use saggar_api::wire::BatchJob;
+use saggar_client::{Client, Feed, new_key};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use super::{USAGE, add, job_sheet, output};
+use crate::cli::client::Add;
+
+/// Bytes of a line: the largest arguments, and what stands around them.
+const MAX_LINE: u64 = (4 << 20) + (64 << 10);
+
+/// Jobs that are handed over together at most, and bytes of their lines.
+const MAX_JOBS: usize = 1_000;
+const MAX_BYTES: usize = 1 << 20;
+
+/// Handed over and not yet taken, so that reading goes on while a request is under way, and memory is bounded.
+const AHEAD: usize = 2;
+
+/// How long to wait before a full queue is tried again; the host itself says a second.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+/// Jobs of successive lines, or why there is no next one.
+type Lines = anyhow::Result<Vec<BatchJob>>;
+
+pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Result<u8> {
+    let (sender, mut lines) = mpsc::channel(AHEAD);
+    let source: Box<dyn Read + Send> = match file.to_str() {
+        Some("-") => Box::new(std::io::stdin()),
+        _ => Box::new(File::open(file).with_context(|| format!("{} cannot be read", file.display()))?),
+    };
+    // A read of standard input lasts for as long as somebody types. Nobody waits for it when all else is over.
+    tokio::task::spawn_blocking(move || read(source, &sender));
+    let mut feed = Feed::new(client, &args.task, args.key.clone().unwrap_or_else(new_key));
+    let (mut ids, mut mistake) = (Vec::new(), None);
+    while let (None, Some(read)) = (&mistake, lines.recv().await) {
+        take(read, &mut feed, args, &mut mistake);
+        while let (None, false, Ok(read)) = (&mistake, feed.is_full(), lines.try_recv()) {
+            take(read, &mut feed, args, &mut mistake);
+        }
+        // What was read before a mistake is added.
+        add_all(&mut feed, args, &mut ids).await.with_context(|| format!("{} jobs were added", ids.len()))?;
+    }
+    if let Some(mistake) = mistake {
+        eprintln!("saggar: {mistake:#}; {} jobs of the lines before were added", ids.len());
+        return Ok(USAGE);
+    }
+    if args.wait { wait_for(client, args, &ids).await } else { Ok(0) }
+}
+
+fn take(read: Lines, feed: &mut Feed<'_>, args: &Add, mistake: &mut Option<anyhow::Error>) {
+    match read {
+        Ok(jobs) => jobs.into_iter().for_each(|job| {
+            feed.push(BatchJob {
+                delay_ms: job.delay_ms.or_else(|| add::delay_ms(args)),
+                run_at: job.run_at.or_else(|| args.at.clone()),
+                priority: job.priority.or(args.priority),
+                unique: job.unique.or_else(|| args.unique.clone()),
+                ..job
+            });
+        }),
+        Err(error) => *mistake = Some(error),
+    }
+}
+
+async fn add_all(feed: &mut Feed<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow::Result<()> {
+    let mut has_said = false;
+    while feed.waiting() > 0 {
+        let Some(added) = feed.add_some().await? else {
+            if !std::mem::replace(&mut has_said, true) {
+                eprintln!("saggar: the queue of {} is full; waiting for room", args.task);
+            }
+            tokio::time::sleep(FULL_PAUSE).await;
+            continue;
+        };
+        ids.extend(&added);
+        if !args.wait {
+            let shown = |id: &u64| if args.host.json { format!("{{\"id\":{id}}}\n") } else { format!("{id}\n") };
+            output::write(&added.iter().map(shown).collect::<String>())?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the jobs in their order, and prints what came of each.
+async fn wait_for(client: &Client, args: &Add, ids: &[u64]) -> anyhow::Result<u8> {
+    let mut worst = 0;
+    for &id in ids {
+        let ended = client.wait(&args.task, id).await?;
+        worst = job_sheet::print_end(&ended.read()?, ended.text(), args.host.json)?.max(worst);
+    }
+    Ok(worst)
+}
+
+/// Reads lines and hands them over: many together when many are there, and each at once when they come one by one.
+fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
+    let mut source = BufReader::with_capacity(MAX_BYTES, source);
+    let (mut number, mut jobs, mut bytes) = (0_u64, Vec::new(), 0);
+    loop {
+        number += 1;
+        let (line, mistake) = match next(&mut source) {
+            Ok(Some(line)) => (line, None),
+            Ok(None) => (Vec::new(), Some(None)),
+            Err(error) => (Vec::new(), Some(Some(error))),
+        };
+        bytes += line.len();
+        let mistake = mistake.or_else(|| match job(&line) {
+            Ok(job) => {
+                jobs.extend(job);
+                None
+            }
+            Err(error) => Some(Some(error)),
+        });
+        let is_due =
+            mistake.is_some() || jobs.len() >= MAX_JOBS || bytes >= MAX_BYTES || !source.buffer().contains(&b'\n');
+        // Nobody takes them any more when the command is over.
+        if is_due && !jobs.is_empty() && to.blocking_send(Ok(std::mem::take(&mut jobs))).is_err() {
+            return;
+        }
+        if is_due {
+            bytes = 0;
+        }
+        match mistake {
+            None => {}
+            Some(None) => return,
+            Some(Some(error)) => {
+                let _ = to.blocking_send(Err(error.context(format!("line {number}"))));
+                return;
+            }
+        }
+    }
+}
+
+fn next(source: &mut impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    source.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).context("cannot be read")?;
+    if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
+        bail!("is longer than the {MAX_LINE} bytes that a job takes");
+    }
+    Ok(Some(line).filter(|line| !line.is_empty()))
+}
+
+/// The job of a line; none if the line is blank.
+fn job(line: &[u8]) -> anyhow::Result<Option<BatchJob>> {
+    let text = std::str::from_utf8(line).context("is no text in UTF-8")?.trim();
+    Ok(match text.as_bytes().first() {
+        None => None,
+        Some(b'[') => {
+            let args: Box<RawValue> = serde_json::from_str(text).context("is no JSON")?;
+            Some(BatchJob { args: Some(args), delay_ms: None, run_at: None, priority: None, unique: None, key: None })
+        }
+        Some(b'{') => Some(serde_json::from_str(text).context("is no job")?),
+        Some(_) => {
+            bail!(r#"is neither a JSON array, a job's arguments, nor an object such as {{"args":[1],"delay_ms":500}}"#)
+        }
+    })
+}

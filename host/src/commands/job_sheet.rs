@@ -1,0 +1,119 @@
+//! A job as people read it: on a line, on a sheet, and how it ended.
+
+use saggar_api::wire::{Attempt, FailureProblem, Job, Status};
+use serde_json::value::RawValue;
+
+use super::output::{self, Column, Table, cell, name};
+use super::{FAILURE, show};
+
+/// Bytes of a JSON document beyond which a sheet shows its beginning only.
+const SHOWN_BYTES: usize = 2_000;
+
+/// `mail.send#7: FAILURE (timeout)`.
+pub(crate) fn one_line(job: &Job) -> String {
+    format!("{}#{}: {}", job.task, job.id, status(job))
+}
+
+fn status(job: &Job) -> String {
+    match &job.reason {
+        Some(reason) => format!("{} ({})", name(&job.status), name(reason)),
+        None => name(&job.status),
+    }
+}
+
+/// How far a job is and what it says: `3/10 half way`, or nothing if it never said so.
+pub(crate) fn progress(current: u64, total: u64, message: &str) -> String {
+    let done = if total == 0 && current == 0 { String::new() } else { format!("{current}/{total} ") };
+    (done + message).trim_end().to_owned()
+}
+
+/// Everything about it, a row each; what is not there is left out.
+pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
+    let is_success = matches!(job.status, Status::Success);
+    let rows = [
+        ("id", Some(job.id.to_string())),
+        ("task", Some(job.task.clone())),
+        ("status", Some(status(job))),
+        ("progress", Some(progress(job.current, job.total, &job.message)).filter(|text| !text.is_empty())),
+        ("attempt", Some(format!("{} of {}", job.attempt, job.attempts_max))),
+        ("added", Some(job.added_at.clone())),
+        ("runs from", job.run_at.clone()),
+        ("started", job.started_at.clone()),
+        ("ended", job.ended_at.clone()),
+        ("priority", Some(job.priority.to_string()).filter(|_| job.priority != 0)),
+        ("key", job.key.clone()),
+        ("added by", job.parent.as_ref().map(|parent| format!("{}#{}", parent.task, parent.id))),
+        ("args", Some(shortened(&job.args))),
+        ("response", is_success.then(|| shortened(response(job)))),
+        ("problem", job.problem.as_ref().map(|problem| format!("{}: {}", problem.code, problem.message))),
+        ("details", job.problem.as_ref().and_then(|problem| problem.details.as_deref()).map(shortened)),
+    ];
+    let line = |(title, value): (&str, Option<String>)| Some(format!("{title:<9}  {}\n", cell(&value?)));
+    output::write(&rows.into_iter().filter_map(line).collect::<String>()).map(drop)
+}
+
+/// What the processor answered. That it answered null cannot be told from no answer but by the status.
+fn response(job: &Job) -> &RawValue {
+    job.response.as_deref().unwrap_or(RawValue::NULL)
+}
+
+fn shortened(json: &RawValue) -> String {
+    let text = json.get();
+    let Some(end) = (0..=SHOWN_BYTES).rev().find(|&at| text.is_char_boundary(at)).filter(|_| text.len() > SHOWN_BYTES)
+    else {
+        return text.replace('\n', " ");
+    };
+    format!("{} … ({} bytes; --json shows all)", text[..end].replace('\n', " "), text.len())
+}
+
+/// Prints what came of a job that has ended, as `saggar run` does; answers by what the command exits.
+pub(crate) fn print_end(job: &Job, text: &str, as_json: bool) -> anyhow::Result<u8> {
+    if as_json {
+        output::json(text)?;
+    } else if matches!(job.status, Status::Success) {
+        output::json(response(job).get())?;
+    }
+    Ok(end(job))
+}
+
+/// By what a command exits that waited for the job; says on standard error why it failed.
+pub(crate) fn end(job: &Job) -> u8 {
+    if matches!(job.status, Status::Success) {
+        return 0;
+    }
+    let reason = job.reason.as_ref().map_or_else(|| "failed".to_owned(), name);
+    let problem = job.problem.as_ref().map(|FailureProblem { code, message, .. }| (code.as_str(), message.as_str()));
+    eprintln!("{}", cell(&show::failure(&reason, job.attempt, job.attempts_max, problem)));
+    FAILURE
+}
+
+const ATTEMPT_COLUMNS: &[Column] = &[
+    Column::Right("RUN"),
+    Column::Right("ATTEMPT"),
+    Column::Left("STARTED"),
+    Column::Left("ENDED"),
+    Column::Left("ENDING"),
+    Column::Right("CPU MS"),
+    Column::Right("PEAK KIB"),
+    Column::Left("PROBLEM"),
+];
+
+/// Prints the attempts that are over.
+pub(crate) fn print_attempts(attempts: &[Attempt]) -> anyhow::Result<()> {
+    let mut table = Table::new(ATTEMPT_COLUMNS);
+    for attempt in attempts {
+        let cost = attempt.cost.as_ref();
+        let problem = attempt.problem.as_ref().map(|problem| format!("{}: {}", problem.code, problem.message));
+        table.row([
+            attempt.run.to_string(),
+            attempt.number.to_string(),
+            attempt.started_at.clone(),
+            attempt.ended_at.clone(),
+            attempt.ending.clone(),
+            cost.map(|cost| format!("{:.1}", cost.cpu_ms)).unwrap_or_default(),
+            cost.map(|cost| cost.peak_memory.div_ceil(1024).to_string()).unwrap_or_default(),
+            problem.unwrap_or_default(),
+        ]);
+    }
+    table.print().map(drop)
+}

@@ -1,0 +1,137 @@
+//! `saggar list`: jobs, a page or all of them.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use saggar::Timestamp;
+use saggar_api::wire::{Jobs, ListedJob, Status};
+use saggar_client::{Answer, ListQuery};
+use saggar_job::{Clock, SystemClock};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::output::{self, Column, Reader, Table, name};
+use super::{ask, job_sheet};
+use crate::cli::client::{List, OrderArg, StatusArg};
+
+/// Jobs asked for at a time when all are wanted: as many as a host answers.
+const PAGE: usize = 1_000;
+
+const COLUMNS: &[Column] = &[
+    Column::Left("TASK"),
+    Column::Right("ID"),
+    Column::Left("STATUS"),
+    Column::Left("REASON"),
+    Column::Right("ATTEMPT"),
+    Column::Left("ADDED"),
+    Column::Left("MESSAGE"),
+];
+
+pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
+    let client = ask::client(&args.host)?;
+    let mut query = query(&args);
+    let (mut left, mut headed) = (if args.all { usize::MAX } else { usize::from(args.limit) }, false);
+    loop {
+        query.limit = Some(left.min(PAGE));
+        let page = client.list(args.task.as_deref(), &query).await?;
+        let reader = match (args.host.json, args.all) {
+            (true, false) => return output::json(page.text()).map(|_| 0),
+            (true, true) => print_one_by_one(&page)?,
+            (false, _) => {
+                let jobs = page.read()?.jobs;
+                left = left.saturating_sub(jobs.len());
+                print(&jobs, &mut headed)?
+            }
+        };
+        query.after = page.read()?.next;
+        if query.after.is_none() || reader == Reader::Gone {
+            if !args.host.json && !headed {
+                eprintln!("(no such jobs)");
+            }
+            return Ok(0);
+        }
+        if left == 0 {
+            eprintln!("(others follow; --all shows them)");
+            return Ok(0);
+        }
+    }
+}
+
+fn query(args: &List) -> ListQuery {
+    ListQuery {
+        status: args.status.map(|status| match status {
+            StatusArg::Waiting => Status::Waiting,
+            StatusArg::Running => Status::Running,
+            StatusArg::Success => Status::Success,
+            StatusArg::Failure => Status::Failure,
+        }),
+        added_from: args.since.as_deref().map(|text| moment(text, SystemClock.now())),
+        added_before: args.until.as_deref().map(|text| moment(text, SystemClock.now())),
+        text: args.text.clone(),
+        order: Some(match args.order {
+            OrderArg::Newest => "newest",
+            OrderArg::Oldest => "oldest",
+        }),
+        after: args.after.clone(),
+        limit: None,
+    }
+}
+
+/// `2h` is two hours ago; anything else is what the host makes of it.
+fn moment(text: &str, now: Timestamp) -> String {
+    let Ok(ago) = humantime::parse_duration(text) else { return text.to_owned() };
+    let ago_ms = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now.0.saturating_sub(ago_ms))).to_string()
+}
+
+fn print(jobs: &[ListedJob], headed: &mut bool) -> anyhow::Result<Reader> {
+    if jobs.is_empty() {
+        return Ok(Reader::There);
+    }
+    let mut table = Table::new(COLUMNS);
+    if std::mem::replace(headed, true) {
+        table = table.unheaded();
+    }
+    for job in jobs {
+        let problem = job.problem.as_ref().map(|problem| format!("{}: {}", problem.code, problem.message));
+        table.row([
+            job.task.clone(),
+            job.id.to_string(),
+            name(&job.status),
+            job.reason.as_ref().map(name).unwrap_or_default(),
+            job.attempt.to_string(),
+            job.added_at.clone(),
+            problem.unwrap_or_else(|| job_sheet::progress(job.current, job.total, &job.message)),
+        ]);
+    }
+    table.print()
+}
+
+/// A page whose jobs stay as the host wrote them.
+#[derive(Deserialize)]
+struct Raw {
+    jobs: Vec<Box<RawValue>>,
+}
+
+fn print_one_by_one(page: &Answer<Jobs>) -> anyhow::Result<Reader> {
+    let Raw { jobs } = serde_json::from_str(page.text())?;
+    for job in jobs {
+        if output::json(job.get())? == Reader::Gone {
+            return Ok(Reader::Gone);
+        }
+    }
+    Ok(Reader::There)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_so_long_ago() {
+        let now = Timestamp(1_795_514_400_000);
+        assert_eq!(moment("1h 30m", now), "2026-11-24T08:30:00.000Z");
+        assert_eq!(moment("1000y", now), "1970-01-01T00:00:00.000Z");
+        assert_eq!(moment("2026-11-24T08:30:00Z", now), "2026-11-24T08:30:00Z");
+        assert_eq!(moment("yesterday", now), "yesterday");
+    }
+}

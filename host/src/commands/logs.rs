@@ -1,0 +1,54 @@
+//! `saggar logs`: a job's log, as it is or while it grows.
+
+use saggar_api::wire::LogLine;
+use saggar_client::{Client, Followed};
+
+use super::ask::{self, Connection};
+use super::output::{self, Reader, name};
+use crate::cli::client::Logs;
+
+pub(crate) async fn run(args: Logs) -> anyhow::Result<u8> {
+    let client = ask::client(&args.host)?;
+    if args.follow {
+        return follow(&client, &args).await;
+    }
+    let answer = client.logs(&args.task, args.id).await?;
+    if args.host.json {
+        output::json(answer.text())?;
+    } else {
+        output::write(&answer.read()?.lines.iter().map(shown).collect::<String>())?;
+    }
+    Ok(0)
+}
+
+async fn follow(client: &Client, args: &Logs) -> anyhow::Result<u8> {
+    let mut lines = client.follow_logs(&args.task, args.id).await?;
+    let mut connection = Connection::new();
+    loop {
+        let (event, said) = match lines.next().await? {
+            Followed::Event(event) => (Some(event), None),
+            Followed::Lost(why) => (None, connection.lost(&why)),
+            Followed::Back => (None, connection.back()),
+            Followed::End => return Ok(0),
+        };
+        if let Some(said) = said {
+            eprintln!("{said}");
+        }
+        let Some(event) = event else { continue };
+        let reader = match event.kind.as_str() {
+            "end" => return Ok(0),
+            "log" if args.host.json => output::json(&event.data)?,
+            "log" => output::write(&shown(&serde_json::from_str(&event.data)?))?,
+            _ => Reader::There,
+        };
+        if reader == Reader::Gone {
+            return Ok(0);
+        }
+    }
+}
+
+/// `2026-11-24T10:00:00.000Z stdout | all is well`.
+fn shown(line: &LogLine) -> String {
+    let source = line.level.as_ref().map_or_else(|| name(&line.source), name);
+    format!("{} {source:<6} | {}\n", line.at, saggar_sandbox::visible(&line.text))
+}

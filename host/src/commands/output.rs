@@ -1,0 +1,194 @@
+//! Standard output of the commands that ask a host: tables where somebody looks, aligned text where a program reads, JSON
+//! where it is wanted; and nothing that a terminal would obey, whoever wrote it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+
+use anyhow::Context;
+use comfy_table::{CellAlignment, ContentArrangement, Table as Drawn, presets};
+use console::{style, truncate_str};
+use saggar_sandbox::{is_treacherous, visible};
+use serde::Serialize;
+
+use crate::cli;
+
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS: u16 = 80;
+
+/// Whether anybody still reads what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody may.
+    There,
+    /// The other end of the pipe is closed: there is nothing left to do, and nothing is wrong.
+    Gone,
+}
+
+/// Whether standard output is a terminal.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Writes this to standard output at once. A full disk is an error.
+pub(crate) fn write(text: &str) -> anyhow::Result<Reader> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(error).context("standard output cannot be written"),
+    }
+}
+
+/// Writes a line of text, made harmless.
+pub(crate) fn line(text: &str) -> anyhow::Result<Reader> {
+    write(&format!("{}\n", visible(text)))
+}
+
+/// Writes a JSON document and a line end: as it is, or for a terminal the same document written harmlessly.
+pub(crate) fn json(text: &str) -> anyhow::Result<Reader> {
+    let text = if is_terminal() { harmless_json(text) } else { Cow::Borrowed(text) };
+    write(&format!("{text}\n"))
+}
+
+/// The same JSON with escapes in place of all characters that a terminal obeys. They can stand in strings only, but for a
+/// carriage return, which may be white space too.
+fn harmless_json(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c != '\n' && is_treacherous(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut harmless = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\r' => harmless.push(' '),
+            c if c != '\n' && is_treacherous(c) => drop(write!(harmless, "\\u{:04x}", u32::from(c))),
+            c => harmless.push(c),
+        }
+    }
+    Cow::Owned(harmless)
+}
+
+/// Text on one line, without tabs, made harmless.
+pub(crate) fn cell(text: &str) -> String {
+    visible(text).replace('\t', " ")
+}
+
+/// The name of a status, a reason and the like, as it is on the wire.
+pub(crate) fn name(of: &impl Serialize) -> String {
+    match serde_json::to_value(of) {
+        Ok(serde_json::Value::String(name)) => name,
+        Ok(other) => other.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The terminal's columns, and its lines if it says how many.
+pub(crate) fn terminal_size() -> (u16, Option<u16>) {
+    let size = console::Term::stdout().size_checked();
+    (cli::columns().or(size.map(|(_, columns)| columns)).unwrap_or(COLUMNS), size.map(|(lines, _)| lines))
+}
+
+/// Rows below a header, in aligned columns. On a terminal what is beyond its width is cut off; where a program reads,
+/// nothing is.
+pub(crate) struct Table {
+    columns: &'static [Column],
+    rows: Vec<Vec<String>>,
+    headed: bool,
+}
+
+/// A column of a table: its title, and on which side it is aligned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Column {
+    /// Text.
+    Left(&'static str),
+    /// Numbers.
+    Right(&'static str),
+}
+
+impl Table {
+    pub(crate) fn new(columns: &'static [Column]) -> Self {
+        Self { columns, rows: Vec::new(), headed: true }
+    }
+
+    /// The same table without its header, to go on with one that was printed.
+    pub(crate) fn unheaded(self) -> Self {
+        Self { headed: false, ..self }
+    }
+
+    /// Adds a row of texts, which are made harmless.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().map(|text| cell(&text)).collect());
+    }
+
+    /// Prints it.
+    pub(crate) fn print(self) -> anyhow::Result<Reader> {
+        let width = is_terminal().then(|| terminal_size().0);
+        write(&self.draw(width))
+    }
+
+    fn draw(self, width: Option<u16>) -> String {
+        let mut drawn = Drawn::new();
+        drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        if self.headed {
+            drawn.set_header(self.columns.iter().map(|(Column::Left(title) | Column::Right(title))| *title));
+        }
+        drawn.add_rows(self.rows);
+        drawn.discover_columns();
+        for (column, title) in drawn.column_iter_mut().zip(self.columns) {
+            column.set_padding((0, 2));
+            if let Column::Right(_) = title {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let cut = |line: &str| match width {
+            Some(width) => truncate_str(line, usize::from(width), "…").into_owned(),
+            None => line.to_owned(),
+        };
+        let lines = drawn.lines().enumerate().map(|(at, line)| match (cut(line.trim_end()), width) {
+            (header, Some(_)) if at == 0 && self.headed => style(header).bold().to_string(),
+            (line, _) => line,
+        });
+        lines.fold(String::new(), |text, line| text + &line + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: &[Column] = &[Column::Left("TASK"), Column::Right("JOBS"), Column::Left("SAYS")];
+
+    fn table() -> Table {
+        let mut table = Table::new(COLUMNS);
+        table.row(["mail".into(), "7".into(), "all is well\twith\u{1b}[2J it".into()]);
+        table.row(["märchen.erzählen".into(), "1200".into(), "日本".repeat(30)]);
+        table
+    }
+
+    #[test]
+    fn a_program_gets_all_of_it_aligned() {
+        let long = "日本".repeat(30);
+        let wanted = format!(
+            "TASK              JOBS  SAYS\nmail                 7  all is well with\\u{{1b}}[2J it\nmärchen.erzählen  1200  {long}\n"
+        );
+        assert_eq!(table().draw(None), wanted);
+        assert!(!table().unheaded().draw(None).contains("TASK"));
+    }
+
+    #[test]
+    fn a_terminal_gets_lines_of_its_width() {
+        let drawn = table().draw(Some(50));
+        assert!(drawn.lines().all(|line| console::measure_text_width(line) <= 50), "{drawn}");
+        assert!(drawn.contains("märchen.erzählen  1200  日本") && drawn.ends_with("…\n"), "{drawn}");
+    }
+
+    #[test]
+    fn json_stays_the_same_document() {
+        let treacherous = "{\r\n\t\"a\": \"\u{202e}b\u{9b}31m\u{7f}\"}";
+        let harmless = harmless_json(treacherous);
+        assert!(!harmless.chars().any(|c| c != '\n' && is_treacherous(c)), "{harmless}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&harmless), read(treacherous));
+        assert!(matches!(harmless_json("{\n}"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,49 @@
+//! Waiting for a job's end, with its progress on the terminal.
+
+use std::io::IsTerminal;
+
+use saggar_api::wire::Job;
+use saggar_client::{Answer, Client, ClientError, Follow, Followed};
+
+use super::show;
+use super::watch::Happened;
+
+/// The job when it has ended.
+pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<Answer<Job>, ClientError> {
+    if !std::io::stderr().is_terminal() {
+        return client.wait(task, id).await;
+    }
+    // Who waits hears by itself of anything that keeps the events away.
+    let Ok(mut events) = client.job_events(task, id).await else { return client.wait(task, id).await };
+    let bar = show::progress_bar();
+    let mut waiting = std::pin::pin!(client.wait(task, id));
+    let ended = loop {
+        tokio::select! {
+            ended = &mut waiting => break ended,
+            happened = next(&mut events) => match happened {
+                Ok(happened) => if let Some((current, total)) = happened.progress() {
+                    show::progress(&bar, current, total, &happened.message);
+                },
+                // Without events there is no bar; who waits hears of the end, or of what is wrong, by itself.
+                Err(_) => break waiting.await,
+            },
+        }
+    };
+    bar.finish_and_clear();
+    ended
+}
+
+/// What happens to the job next; pends when nothing more does.
+async fn next(events: &mut Follow) -> Result<Happened, ClientError> {
+    loop {
+        match events.next().await? {
+            Followed::Event(event) => {
+                if let Some(happened) = Happened::read(&event) {
+                    return Ok(happened);
+                }
+            }
+            Followed::End => std::future::pending().await,
+            Followed::Lost(_) | Followed::Back => {}
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `saggar watch`: what happens, as it happens: drawn on a terminal, a line for each event elsewhere.
+
+mod board;
+mod happened;
+mod job;
+mod screen;
+
+use std::time::Duration;
+
+use saggar_api::wire::{ListedJob, Status, Tasks};
+use saggar_client::{Answer, Client, ClientError, Follow, Followed, ListQuery};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::ask::{self, Connection};
+use super::output::{self, Reader};
+use crate::cli::client::Watch;
+use board::Board;
+pub(crate) use happened::Happened;
+use screen::Screen;
+
+/// How often the terminal is drawn: often enough to look alive, seldom enough to cost nothing.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// How old the counts of a busy host may be …
+const BUSY: Duration = Duration::from_secs(1);
+
+/// … and of a quiet one, where time alone changes them: a delay is over, a retention too.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// How many running jobs are asked for at a time: as many as a host answers.
+const PAGE: usize = 1_000;
+
+pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
+    let client = ask::client(&args.host)?;
+    if let (Some(task), Some(id)) = (&args.task, args.id) {
+        return job::run(&client, task, id, args.host.json).await;
+    }
+    // Before anything is looked at, so that nothing happens unseen in between.
+    let events = client.events(args.task.as_deref()).await?;
+    if output::is_terminal() && !args.host.json {
+        draw(&client, args.task.as_deref(), events).await
+    } else {
+        eprintln!("watching {}; Ctrl-C ends it", client.url());
+        print(events, args.host.json).await
+    }
+}
+
+/// A line for each event.
+async fn print(mut events: Follow, as_json: bool) -> anyhow::Result<u8> {
+    let mut connection = Connection::new();
+    loop {
+        let said = match events.next().await? {
+            Followed::Event(event) => {
+                let Some(happened) = Happened::read(&event) else { continue };
+                let reader = if as_json { output::json(&event_json(&event))? } else { output::line(&happened.line())? };
+                if reader == Reader::Gone {
+                    return Ok(0);
+                }
+                continue;
+            }
+            Followed::Lost(why) => connection.lost(&why),
+            Followed::Back => connection.back(),
+            Followed::End => return Ok(0),
+        };
+        if let Some(said) = said {
+            eprintln!("{said}");
+        }
+    }
+}
+
+/// An event's data, with its kind if that stands only beside it.
+fn event_json(event: &saggar_client::ServerEvent) -> String {
+    match serde_json::from_str(&event.data) {
+        Ok(serde_json::Value::Object(mut members)) if !members.contains_key("kind") => {
+            members.insert("kind".to_owned(), event.kind.as_str().into());
+            serde_json::Value::Object(members).to_string()
+        }
+        _ => event.data.clone(),
+    }
+}
+
+/// Counts of all tasks on their way.
+type Asked = std::pin::Pin<Box<dyn Future<Output = Result<Answer<Tasks>, ClientError>> + Send>>;
+
+/// What is drawn, and how old it is.
+struct Picture<'a> {
+    client: &'a Client,
+    task: Option<&'a str>,
+    board: Board,
+    screen: Screen,
+    connection: Connection,
+    asked: Option<Asked>,
+    counted_at: Option<Instant>,
+    /// Whether anything has happened since then.
+    stirred: bool,
+}
+
+async fn draw(client: &Client, task: Option<&str>, mut events: Follow) -> anyhow::Result<u8> {
+    let mut picture = Picture {
+        client,
+        task,
+        board: Board::new(running(client, task).await?),
+        screen: Screen::new(),
+        connection: Connection::new(),
+        asked: None,
+        counted_at: None,
+        stirred: true,
+    };
+    let mut frames = interval(FRAME);
+    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let asked = &mut picture.asked;
+        let counts = async {
+            match asked {
+                Some(asked) => asked.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            followed = events.next() => {
+                if !picture.take(followed?).await? {
+                    return Ok(0);
+                }
+            }
+            counts = counts => picture.count(counts)?,
+            _ = frames.tick() => picture.frame()?,
+        }
+    }
+}
+
+/// All jobs of which an attempt runs.
+async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, ClientError> {
+    let mut query =
+        ListQuery { status: Some(Status::Running), order: Some("oldest"), limit: Some(PAGE), ..ListQuery::default() };
+    let mut all = Vec::new();
+    loop {
+        let page = client.list(task, &query).await?.read()?;
+        all.extend(page.jobs);
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+impl Picture<'_> {
+    /// Takes up what came; answers whether more may come.
+    async fn take(&mut self, followed: Followed) -> anyhow::Result<bool> {
+        let said = match followed {
+            Followed::Event(event) => {
+                let Some(happened) = Happened::read(&event) else { return Ok(true) };
+                self.stirred = true;
+                if happened.is_gap() {
+                    // What ended unseen would stay on the board for ever.
+                    self.board = Board::new(running(self.client, self.task).await?);
+                }
+                self.board.note(&happened);
+                if happened.is_worth_a_line() { Some(happened.line()) } else { None }
+            }
+            Followed::Lost(why) => self.connection.lost(&why),
+            Followed::Back => self.connection.back(),
+            Followed::End => return Ok(false),
+        };
+        if let Some(said) = said {
+            self.screen.line(&saggar_sandbox::visible(&said))?;
+        }
+        Ok(true)
+    }
+
+    fn count(&mut self, counts: Result<Answer<Tasks>, ClientError>) -> anyhow::Result<()> {
+        self.asked = None;
+        self.counted_at = Some(Instant::now());
+        // The counts of a host that is gone stay as they were: that it is gone, the events say.
+        if let Ok(tasks) = counts.and_then(|answer| answer.read()) {
+            let is_wanted = |id: &str| self.task.is_none_or(|task| task.eq_ignore_ascii_case(id));
+            self.board.count(tasks.tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self) -> anyhow::Result<()> {
+        let most = if self.stirred { BUSY } else { QUIET };
+        if self.asked.is_none() && self.counted_at.is_none_or(|at| at.elapsed() >= most) {
+            self.stirred = false;
+            let client = self.client.clone();
+            self.asked = Some(Box::pin(async move { client.tasks_now().await }));
+        }
+        self.screen.draw(&self.board);
+        Ok(())
+    }
+}

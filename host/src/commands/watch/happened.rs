@@ -1,0 +1,122 @@
+//! An event as a watcher reads it: what it knows of it, from a host that may be newer.
+
+use saggar_client::ServerEvent;
+use serde::Deserialize;
+
+use crate::commands::job_sheet;
+
+/// Something that happened to a job, or that events are missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Happened {
+    #[serde(skip)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) task: String,
+    #[serde(default)]
+    pub(super) id: u64,
+    #[serde(default)]
+    pub(super) at: String,
+    pub(super) attempt: Option<u32>,
+    current: Option<u64>,
+    total: Option<u64>,
+    #[serde(default)]
+    pub(crate) message: String,
+    run_at: Option<String>,
+    reason: Option<String>,
+    /// Of a gap: how many events are missing at most.
+    events: Option<u64>,
+}
+
+impl Happened {
+    /// Reads an event; none if it is one of those by which a host only says where the stream stands.
+    pub(crate) fn read(event: &ServerEvent) -> Option<Self> {
+        let happened = match serde_json::from_str(&event.data) {
+            Ok(happened) => happened,
+            // Of a kind that is not known here; that it came is all that can be said.
+            Err(_) => Self { message: event.data.clone(), ..Self::default() },
+        };
+        (event.kind != "reached").then(|| Self { kind: event.kind.clone(), ..happened })
+    }
+
+    /// How far the job is, if this tells of it.
+    pub(crate) fn progress(&self) -> Option<(u64, u64)> {
+        Some((self.current?, self.total?))
+    }
+
+    /// Whether events are missing before it.
+    pub(super) fn is_gap(&self) -> bool {
+        self.kind == "gap"
+    }
+
+    /// Whether the job's attempt is over.
+    pub(super) fn ends_attempt(&self) -> bool {
+        matches!(self.kind.as_str(), "succeeded" | "failed" | "retrying" | "put-back" | "deleted")
+    }
+
+    /// Whether the job will not go on by itself.
+    pub(super) fn ends_job(&self) -> bool {
+        matches!(self.kind.as_str(), "succeeded" | "failed" | "deleted")
+    }
+
+    /// Whether somebody who sees bars should read it all the same.
+    pub(super) fn is_worth_a_line(&self) -> bool {
+        matches!(self.kind.as_str(), "failed" | "retrying" | "put-back" | "gap")
+    }
+
+    /// It as a line of text.
+    pub(super) fn line(&self) -> String {
+        if self.is_gap() {
+            let events = self.events.map_or_else(|| "an unknown number of".to_owned(), |events| events.to_string());
+            return format!("{:<24}  gap  {events} events were missed: they are not kept any more", self.at);
+        }
+        let more = [
+            self.attempt.map(|attempt| format!("attempt {attempt}")),
+            self.progress().map(|(current, total)| job_sheet::progress(current, total, &self.message)),
+            self.progress().is_none().then(|| self.message.clone()),
+            self.run_at.as_ref().map(|at| format!("at {at}")),
+            self.reason.clone(),
+        ];
+        let more: Vec<String> = more.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+        let job = format!("{}#{}", self.task, self.id);
+        format!("{:<24}  {job:<24}  {:<9}  {}", self.at, self.kind, more.join("  ")).trim_end().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: &str, data: &str) -> Option<Happened> {
+        Happened::read(&ServerEvent { kind: kind.into(), id: String::new(), data: data.into() })
+    }
+
+    #[test]
+    fn every_kind_has_its_line() {
+        let line = |kind, data: &str| {
+            let at = r#""task":"mail.send","id":7,"at":"2026-11-24T10:00:00.000Z""#;
+            of(kind, &format!("{{\"kind\":\"{kind}\",{at}{data}}}")).unwrap().line()
+        };
+        let head = "2026-11-24T10:00:00.000Z  mail.send#7             ";
+        assert_eq!(line("added", ""), format!("{head}  added"));
+        assert_eq!(line("started", r#","attempt":2"#), format!("{head}  started    attempt 2"));
+        let progress = r#","current":3,"total":10,"message":"half way""#;
+        assert_eq!(line("progress", progress), format!("{head}  progress   3/10 half way"));
+        assert_eq!(line("failed", r#","reason":"timeout""#), format!("{head}  failed     timeout"));
+        assert_eq!(line("retrying", r#","run_at":"soon""#), format!("{head}  retrying   at soon"));
+    }
+
+    #[test]
+    fn a_gap_says_how_much_is_missing() {
+        let known = of("gap", r#"{"events":12}"#).unwrap();
+        assert!(known.is_gap() && known.line().contains("12 events were missed"), "{}", known.line());
+        assert!(of("gap", r#"{"events":null}"#).unwrap().line().contains("an unknown number of events"));
+    }
+
+    #[test]
+    fn kinds_of_newer_hosts_are_shown_as_they_are() {
+        assert_eq!(of("reached", "{}"), None);
+        let moved = of("moved", r#"{"kind":"moved","task":"a","id":1,"at":"now","to":"b"}"#).unwrap();
+        assert!(moved.line().contains("a#1") && moved.line().ends_with("moved"), "{}", moved.line());
+        assert!(of("noise", "no json").unwrap().line().ends_with("no json"));
+    }
+}

@@ -1,0 +1,91 @@
+//! `saggar watch TASK ID`: one job until it has ended.
+
+use indicatif::ProgressBar;
+use saggar_api::wire::{Job, Status};
+use saggar_client::{Answer, Client, Followed};
+
+use super::{Happened, event_json};
+use crate::commands::ask::Connection;
+use crate::commands::output::{self, Reader, cell};
+use crate::commands::{job_sheet, show};
+
+/// How the job is shown.
+struct View {
+    bar: ProgressBar,
+    as_json: bool,
+}
+
+pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> anyhow::Result<u8> {
+    let view = View { bar: show::progress_bar(), as_json };
+    let mut connection = Connection::new();
+    // Before the job is looked at, so that nothing happens unseen in between.
+    let mut events = client.job_events(task, id).await?;
+    if let Some(code) = view.look(&client.get(task, id).await?)? {
+        return Ok(code);
+    }
+    loop {
+        let said = match events.next().await? {
+            Followed::Event(event) => {
+                let Some(happened) = Happened::read(&event) else { continue };
+                let reader = view.show(&happened, as_json.then(|| event_json(&event)))?;
+                if happened.kind == "deleted" || reader == Reader::Gone {
+                    return Ok(0);
+                }
+                if happened.ends_job() || happened.is_gap() {
+                    // What an event does not say: why it failed, and after a gap, whether it has ended.
+                    if let Some(code) = view.end(&client.get(task, id).await?)? {
+                        return Ok(code);
+                    }
+                }
+                continue;
+            }
+            Followed::Lost(why) => connection.lost(&why),
+            Followed::Back => connection.back(),
+            Followed::End => return view.end(&client.get(task, id).await?).map(|code| code.unwrap_or(0)),
+        };
+        if let Some(said) = said {
+            view.bar.suspend(|| eprintln!("{said}"));
+        }
+    }
+}
+
+impl View {
+    /// The job as it was found. If it has ended, nothing will happen, and it is shown itself.
+    fn look(&self, answer: &Answer<Job>) -> anyhow::Result<Option<u8>> {
+        let job = answer.read()?;
+        if matches!(job.status, Status::Success | Status::Failure) {
+            if self.as_json {
+                output::json(answer.text())?;
+            } else {
+                output::line(&job_sheet::one_line(&job))?;
+            }
+            return self.end(answer);
+        }
+        show::progress(&self.bar, job.current, job.total, &job.message);
+        Ok(None)
+    }
+
+    fn show(&self, happened: &Happened, as_json: Option<String>) -> anyhow::Result<Reader> {
+        if let Some((current, total)) = happened.progress() {
+            show::progress(&self.bar, current, total, &happened.message);
+        }
+        self.bar.suspend(|| match as_json {
+            Some(json) => output::json(&json),
+            // The bar shows it.
+            None if happened.progress().is_some() && output::is_terminal() && !self.bar.is_hidden() => {
+                Ok(Reader::There)
+            }
+            None => output::line(&cell(&happened.line())),
+        })
+    }
+
+    /// By what the command exits, if the job has ended.
+    fn end(&self, answer: &Answer<Job>) -> anyhow::Result<Option<u8>> {
+        let job = answer.read()?;
+        if !matches!(job.status, Status::Success | Status::Failure) {
+            return Ok(None);
+        }
+        self.bar.finish_and_clear();
+        Ok(Some(job_sheet::end(&job)))
+    }
+}

@@ -1,0 +1,194 @@
+//! The live view on a terminal: a line for each task, a bar for each running job, as many as there is room for.
+
+use std::collections::HashMap;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use saggar_api::wire::TaskSummary;
+
+use super::board::{Board, RunningJob};
+use crate::commands::output::{self, cell};
+use crate::commands::{show, tasks};
+
+/// Lines of a terminal that does not say how many it has.
+const LINES: usize = 24;
+
+/// The view. What it showed last stays when it ends.
+pub(super) struct Screen {
+    all: MultiProgress,
+    /// A line for each task that is shown.
+    tasks: Vec<ProgressBar>,
+    /// How many tasks and jobs there is no room for.
+    rest: Option<ProgressBar>,
+    /// The bars of jobs, by their place on the board.
+    jobs: HashMap<u64, Bar>,
+}
+
+struct Bar {
+    bar: ProgressBar,
+    /// Whether it is known how much there is to do.
+    measured: bool,
+}
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+        Self { all, tasks: Vec::new(), rest: None, jobs: HashMap::new() }
+    }
+
+    /// Writes a line above the view.
+    pub(super) fn line(&self, text: &str) -> std::io::Result<()> {
+        self.all.println(cell(text))
+    }
+
+    /// Brings the view up to date.
+    pub(super) fn draw(&mut self, board: &Board) {
+        let lines = output::terminal_size().1.map_or(LINES, usize::from);
+        let room = Room::share(lines, board.tasks().len(), board.running().len());
+        self.draw_tasks(&busiest(board.tasks(), room.tasks));
+        self.draw_jobs(board, room.jobs);
+        let rest = [(board.tasks().len() - room.tasks, "tasks"), (board.running().len() - room.jobs, "running jobs")];
+        self.draw_rest(&rest);
+    }
+
+    fn draw_tasks(&mut self, tasks: &[&TaskSummary]) {
+        while self.tasks.len() > tasks.len() {
+            if let Some(gone) = self.tasks.pop() {
+                self.all.remove(&gone);
+            }
+        }
+        while self.tasks.len() < tasks.len() {
+            let line = self.all.insert(self.tasks.len(), text_line());
+            self.tasks.push(line);
+        }
+        let width = tasks.iter().map(|task| task.id.chars().count()).max().unwrap_or(0);
+        for (line, task) in self.tasks.iter().zip(tasks) {
+            line.set_message(cell(&counts(task, width)));
+        }
+    }
+
+    fn draw_jobs(&mut self, board: &Board, most: usize) {
+        let shown: HashMap<u64, &RunningJob> = board.running().take(most).collect();
+        let all = &self.all;
+        self.jobs.retain(|place, bar| {
+            let stays = shown.get(place).is_some_and(|job| bar.measured == (job.total > 0));
+            if !stays {
+                all.remove(&bar.bar);
+            }
+            stays
+        });
+        for (at, (place, job)) in board.running().take(most).enumerate() {
+            let line = self.tasks.len() + at;
+            let Bar { bar, .. } = self.jobs.entry(place).or_insert_with(|| new_bar(all, line, job));
+            show::progress(bar, job.current, job.total, &job.message);
+            bar.tick();
+        }
+    }
+
+    fn draw_rest(&mut self, rest: &[(usize, &str)]) {
+        let rest: Vec<String> =
+            rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} more {what}")).collect();
+        match (rest.is_empty(), &self.rest) {
+            (true, Some(line)) => {
+                self.all.remove(line);
+                self.rest = None;
+            }
+            (true, None) => {}
+            (false, line) => {
+                let line = line.clone().unwrap_or_else(|| self.all.add(text_line()));
+                line.set_message(format!("… and {}", rest.join(", ")));
+                self.rest = Some(line);
+            }
+        }
+    }
+}
+
+/// How many lines the tasks and the jobs get.
+#[derive(Debug, PartialEq, Eq)]
+struct Room {
+    tasks: usize,
+    jobs: usize,
+}
+
+impl Room {
+    /// Half of the lines at most are the tasks', unless the jobs need fewer; one is for what does not fit, one for the cursor.
+    fn share(lines: usize, tasks: usize, jobs: usize) -> Self {
+        let lines = lines.saturating_sub(2).max(2);
+        let of_tasks = tasks.min((lines / 2).max(lines.saturating_sub(jobs)));
+        Self { tasks: of_tasks, jobs: jobs.min(lines - of_tasks) }
+    }
+}
+
+/// The tasks with the most to do, in the order of their ids.
+fn busiest(tasks: &[TaskSummary], most: usize) -> Vec<&TaskSummary> {
+    let mut found: Vec<&TaskSummary> = tasks.iter().collect();
+    found.sort_by_key(|task| std::cmp::Reverse(task.counts.running.saturating_add(task.counts.waiting)));
+    found.truncate(most);
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    found
+}
+
+fn counts(task: &TaskSummary, width: usize) -> String {
+    let (counts, rates) = (task.counts, task.rates);
+    format!(
+        "{:<width$}  {:<6}  {} waiting  {} running  {} success  {} failure  {:.1} added/s  {:.1} ended/s",
+        task.id,
+        tasks::state(task.paused),
+        counts.waiting,
+        counts.running,
+        counts.success,
+        counts.failure,
+        rates.added.per_second,
+        rates.succeeded.per_second + rates.failed.per_second,
+    )
+}
+
+fn text_line() -> ProgressBar {
+    styled(ProgressBar::new(0), "{wide_msg}")
+}
+
+fn new_bar(all: &MultiProgress, line: usize, job: &RunningJob) -> Bar {
+    let measured = job.total > 0;
+    let template = if measured {
+        "  {prefix} {bar:20} {pos}/{len} {wide_msg}"
+    } else {
+        "  {prefix} {spinner} {elapsed} {wide_msg}"
+    };
+    let bar = all.insert(line, styled(ProgressBar::new(job.total), template));
+    let attempt = if job.attempt > 1 { format!(" (attempt {})", job.attempt) } else { String::new() };
+    bar.set_prefix(cell(&format!("{}#{}{attempt}", job.task, job.id)));
+    Bar { bar, measured }
+}
+
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_and_jobs_share_the_lines() {
+        let share = |lines, tasks, jobs| {
+            let Room { tasks, jobs } = Room::share(lines, tasks, jobs);
+            (tasks, jobs)
+        };
+        assert_eq!(share(24, 3, 5), (3, 5));
+        assert_eq!(share(24, 3, 100), (3, 19));
+        assert_eq!(share(24, 100, 100), (11, 11));
+        assert_eq!(share(24, 100, 2), (20, 2));
+        assert_eq!(share(0, 5, 5), (1, 1));
+    }
+
+    #[test]
+    fn the_templates_are_templates() {
+        for template in
+            ["{wide_msg}", "  {prefix} {bar:20} {pos}/{len} {wide_msg}", "  {prefix} {spinner} {elapsed} {wide_msg}"]
+        {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}
