@@ -12,7 +12,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::routes;
 use crate::service::Service;
-use crate::wire::{EventGap, LogEnd, Problem, Reached};
+use crate::wire::{EventGap, LogEnd, Order, Problem, Reached};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,7 +29,7 @@ use crate::wire::{EventGap, LogEnd, Problem, Reached};
         (name = "tasks", description = "Tasks: what they are and how much they do"),
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
-    components(schemas(Problem, EventGap, Reached, LogEnd)),
+    components(schemas(EventGap, LogEnd, Order, Problem, Reached)),
     // A token, or none where the host has none.
     security((), ("token" = []))
 )]
