@@ -36,13 +36,14 @@ impl Server {
         Raw { stream, rest: Vec::new() }
     }
 
-    /// Sends these bytes on a connection of their own, says that nothing follows, and reads the one answer.
+    /// Sends these bytes on a connection of their own and reads the answer.
     pub fn raw(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
-        let shown = String::from_utf8_lossy(&bytes.as_ref()[..bytes.as_ref().len().min(200)]).into_owned();
-        let mut raw = self.connect();
-        raw.send(bytes.as_ref());
-        raw.say_that_nothing_follows();
-        raw.answer().unwrap_or_else(|| panic!("no answer to {shown:?}"))
+        self.connect().exchange(bytes.as_ref(), false)
+    }
+
+    /// Like [`raw`](Self::raw), and says that nothing follows.
+    pub fn raw_and_no_more(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
+        self.connect().exchange(bytes.as_ref(), true)
     }
 
     /// The head of a request with these headers beside the `Host`, each line with its end.
@@ -57,6 +58,15 @@ impl Server {
 }
 
 impl Raw {
+    fn exchange(&mut self, bytes: &[u8], no_more: bool) -> RawAnswer {
+        self.send(bytes);
+        if no_more {
+            self.say_that_nothing_follows();
+        }
+        let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+        self.answer().unwrap_or_else(|| panic!("no answer to {:?}", shown()))
+    }
+
     /// Sends bytes. A server that has closed already is no mistake: what it answered tells.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.try_send(bytes);

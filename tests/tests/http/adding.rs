@@ -155,14 +155,15 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     let server = serve();
     let batch = |task: &str| format!("/v1/tasks/{task}/jobs/batch");
     let three = json!({ "jobs": [{ "args": [1] }, { "args": [2], "priority": 1 }, { "delay_ms": 3_600_000 }] });
-    let added = server.post(&batch("keys"), &three).await;
+    let added = server.post(&batch("mail.send"), &three).await;
     assert_eq!((added.status, &added.body), (201, &json!({ "ids": [1, 2, 3] })));
-    assert_eq!(server.ended("keys", 2).await["args"], json!([2]));
+    assert_eq!(server.ended("mail.send", 2).await["args"], json!([2]));
     // The second one of these has no arguments that are an array.
-    let bad = server.post(&batch("keys"), &json!({ "jobs": [{ "args": [1] }, { "args": {} }] })).await;
+    let bad = server.post(&batch("mail.send"), &json!({ "jobs": [{ "args": [1] }, { "args": {} }] })).await;
     assert_eq!((bad.status, bad.code()), (400, "invalid-args"));
-    let bad =
-        server.post(&batch("keys"), &json!({ "jobs": [{}, { "unique": { "by": "args", "positions": [] } }] })).await;
+    let bad = server
+        .post(&batch("mail.send"), &json!({ "jobs": [{}, { "unique": { "by": "args", "positions": [] } }] }))
+        .await;
     assert_eq!((bad.status, bad.code()), (400, "invalid-body"));
     assert!(bad.body["detail"].as_str().is_some_and(|detail| detail.starts_with("job 1: ")), "{bad:?}");
     // There is room for one of them, and for two there is none.
@@ -172,7 +173,7 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     assert_eq!((full.status, full.code(), &full.headers["retry-after"]), (429, "queue-full", &"1".parse().unwrap()));
     let listed = server.get("/v1/tasks/narrow/jobs").await;
     assert_eq!(ids(&listed.body), [1], "{listed:?}");
-    assert_eq!(server.get("/v1/tasks/keys").await.body["counts"]["added"], 3);
+    assert_eq!(server.get("/v1/tasks/mail.send").await.body["counts"]["added"], 3);
     server.stop();
 }
 

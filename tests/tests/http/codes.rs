@@ -142,7 +142,7 @@ fn posted(server: &Server, body: &[u8]) -> Vec<u8> {
 }
 
 fn incomplete_body(server: &Server) -> RawAnswer {
-    server.raw(server.post_head(JOBS, "content-length: 100\r\n") + "{\"args\":")
+    server.raw_and_no_more(server.post_head(JOBS, "content-length: 100\r\n") + "{\"args\":")
 }
 
 /// Begins a body and does not go on.

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use saggar_tests::client::job_path;
+use reqwest::Method;
+use saggar_tests::client::{job_path, send};
 use serde_json::{Value, json};
 
 use super::stage::serve;
@@ -88,6 +89,9 @@ async fn what_watches_over_the_process_needs_no_job() {
         let answer = server.get(path).await;
         assert_eq!((answer.status, &answer.body), (200, &json!(says)));
     }
+    // The head of an answer alone, without its body.
+    let head = send(server.request(Method::HEAD, "/healthz")).await;
+    assert_eq!((head.status, &head.headers["content-length"], &head.body), (200, &"4".parse().unwrap(), &Value::Null));
     let document = server.get("/openapi.json").await;
     assert_eq!((document.status, &document.headers["content-type"]), (200, &"application/json".parse().unwrap()));
     assert_eq!(document.body, serde_json::from_str::<Value>(saggar::api::openapi()).unwrap());

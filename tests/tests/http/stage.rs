@@ -47,7 +47,7 @@ pub(super) fn serve() -> Server {
 
 /// Serves the app in memory with these arguments beside.
 pub(super) fn serve_with(arguments: &[&str]) -> Server {
-    Server::start(&app(), &[&["--store", "memory", "--drain", "1s"], arguments].concat())
+    Server::start_as(&app(), |serve| serve.env("SAGGAR_DRAIN", "1s").args(["--store", "memory"]).args(arguments))
 }
 
 /// The ids of a page of jobs.

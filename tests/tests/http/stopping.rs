@@ -59,7 +59,7 @@ async fn who_waits_is_answered_when_the_host_stops() {
     assert_eq!((other.status, other.code()), (503, "stopping"));
     let (code, log) = server.end();
     assert_eq!(code, Some(0));
-    let put_back = format!("gated/{stays}");
+    let put_back = format!("gated#{stays}");
     assert!(log.iter().any(|line| line.contains("put back") && line.contains(&put_back)), "{log:#?}");
 }
 

@@ -2,16 +2,10 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::routes;
-use crate::service::Service;
 use crate::wire::{EventGap, LogEnd, Order, Problem, Reached};
 
 #[derive(OpenApi)]
@@ -52,13 +46,4 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 /// The OpenAPI document of the service, as JSON.
 pub fn openapi() -> &'static str {
     &TEXT
-}
-
-/// Where the document is.
-pub(crate) fn route() -> Router<Service> {
-    Router::new().route("/openapi.json", get(answer))
-}
-
-async fn answer() -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi()).into_response()
 }

@@ -11,7 +11,7 @@ fn floods_of_headers_are_refused() {
     let many = |count: usize| (0..count).map(|number| format!("x-{number}: y\r\n")).collect::<String>();
     assert_eq!(server.raw(server.head("GET /v1/jobs", &many(98))).status, 200);
     for headers in
-        [many(101), many(10_000), format!("x: {}\r\n", "y".repeat(100_000)), format!("{}: y\r\n", "x".repeat(100_000))]
+        [many(101), many(10_000), format!("x: {}\r\n", "y".repeat(200_000)), format!("{}: y\r\n", "x".repeat(200_000))]
     {
         let answer = server.raw(server.head("GET /v1/jobs", &headers));
         assert_eq!(answer.status, 431, "{} bytes: {answer:?}", headers.len());
@@ -66,9 +66,6 @@ fn unknown_methods_are_told_the_known_ones() {
         let allow = answer.headers.iter().find_map(|line| line.strip_prefix("allow: "));
         assert!(allow.is_some_and(|allow| allow.contains("get") && allow.contains("post")), "{answer:?}");
     }
-    // Asking for the head of an answer is GET without its body.
-    let head = server.raw(server.head("HEAD /healthz", "connection: close\r\n"));
-    assert_eq!(head.status, 200);
     victim.survives(16);
 }
 
@@ -82,7 +79,6 @@ fn requests_in_one_go_are_answered_in_their_order() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             twin.send(&requests);
-            twin.say_that_nothing_follows();
         });
         for id in 1..=1_000 {
             let answer = raw.answer().expect("an answer");
@@ -90,7 +86,6 @@ fn requests_in_one_go_are_answered_in_their_order() {
             assert_eq!(answer.json()["instance"], format!("{JOBS}/{id}"));
         }
     });
-    assert!(raw.is_closed());
     victim.survives(16);
 }
 
