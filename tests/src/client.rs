@@ -58,6 +58,66 @@ impl Server {
     }
 }
 
+impl Server {
+    /// POSTs to a path without a body.
+    pub async fn act(&self, path: &str) -> Answered {
+        send(self.request(Method::POST, path)).await
+    }
+
+    /// Adds a job, as the body says, and answers its id.
+    pub async fn add(&self, task: &str, body: &Value) -> u64 {
+        let added = self.post(&format!("/v1/tasks/{task}/jobs"), body).await;
+        assert_eq!(added.status, 201, "{added:?}");
+        added.body["id"].as_u64().unwrap_or_else(|| panic!("{added:?} has no id"))
+    }
+
+    /// The job as it is now.
+    pub async fn job(&self, task: &str, id: u64) -> Value {
+        let job = self.get(&job_path(task, id)).await;
+        assert_eq!(job.status, 200, "{job:?}");
+        job.body
+    }
+
+    /// The job as soon as `condition` holds of it; it is looked at again and again.
+    pub async fn until(&self, task: &str, id: u64, condition: impl Fn(&Value) -> bool) -> Value {
+        let what = format!("the moment that was waited for in the life of job {id} of {task}");
+        within(&what, async {
+            loop {
+                let job = self.job(task, id).await;
+                if condition(&job) {
+                    return job;
+                }
+            }
+        })
+        .await
+    }
+
+    /// The job when it has ended.
+    pub async fn ended(&self, task: &str, id: u64) -> Value {
+        let job = self.get(&format!("{}?wait=60s", job_path(task, id))).await;
+        assert!(matches!(job.body["status"].as_str(), Some("SUCCESS" | "FAILURE")), "{job:?}");
+        job.body
+    }
+
+    /// Adds a job of [`guests::GATED`](crate::guests::GATED) that holds a slot of `task` until
+    /// [`open_gate`](Self::open_gate), and answers its id when it does. The app has a task `keys`.
+    pub async fn close_gate(&self, task: &str) -> u64 {
+        let id = self.add(task, &serde_json::json!({ "args": ["keys", 1] })).await;
+        self.until(task, id, |job| job["message"] == "at the gate").await;
+        id
+    }
+
+    /// Lets all jobs go on that wait at the gate, now and later.
+    pub async fn open_gate(&self) {
+        assert_eq!(self.add("keys", &serde_json::json!({})).await, 1);
+    }
+}
+
+/// The path of a job.
+pub fn job_path(task: &str, id: u64) -> String {
+    format!("/v1/tasks/{task}/jobs/{id}")
+}
+
 /// Sends a request and reads the whole answer.
 pub async fn send(request: RequestBuilder) -> Answered {
     let what = format!("{request:?}");

@@ -13,5 +13,6 @@ pub mod host;
 pub mod memory;
 pub mod patience;
 pub mod program;
+pub mod raw;
 pub mod server;
 pub mod small_disk;

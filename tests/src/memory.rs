@@ -1,29 +1,40 @@
-//! How much memory this process takes, as the kernel counts it.
+//! How much memory a process takes, as the kernel counts it.
 
 use std::fs;
 
-/// Resident memory of this process: how much there was, and how much more there was at the worst moment since.
+/// Resident memory of a process: how much there was, and how much more there was at the worst moment since.
 #[derive(Debug)]
 pub struct Growth {
+    process: String,
     before: u64,
 }
 
 impl Growth {
-    /// Begins to watch.
+    /// Begins to watch this process.
     pub fn watch() -> Self {
+        Self::watch_process("self".to_owned())
+    }
+
+    /// Begins to watch the process with this id, of the same user.
+    pub fn watch_other(pid: u32) -> Self {
+        Self::watch_process(pid.to_string())
+    }
+
+    fn watch_process(process: String) -> Self {
         // 5 makes the kernel forget the highest value so far.
-        fs::write("/proc/self/clear_refs", "5").expect("the kernel lets a process reset its own peak");
-        Self { before: status_bytes("VmRSS:") }
+        fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the kernel resets the peak of a process of ours");
+        let before = status_bytes(&process, "VmRSS:");
+        Self { process, before }
     }
 
     /// Bytes by which the process had grown at the worst moment.
     pub fn peak_bytes(&self) -> u64 {
-        status_bytes("VmHWM:").saturating_sub(self.before)
+        status_bytes(&self.process, "VmHWM:").saturating_sub(self.before)
     }
 }
 
-fn status_bytes(field: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("the kernel tells about this process");
+fn status_bytes(process: &str, field: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the kernel tells about a process");
     let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field is there");
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
     kib * 1024

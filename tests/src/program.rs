@@ -62,6 +62,19 @@ pub fn command() -> Command {
     command
 }
 
+/// `saggar` without arguments, started by another program: `outer`, which runs what stands after its arguments.
+pub fn command_within(mut outer: Command) -> Command {
+    let inner = command();
+    outer.arg(inner.get_program()).stdin(Stdio::null());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
 impl Said {
     /// All of it, without what is different on every machine: for snapshots.
     pub fn shown(&self, app: &App) -> String {

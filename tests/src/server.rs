@@ -35,8 +35,13 @@ impl Server {
     /// Serves the app with a command that `with` has changed.
     pub fn start_as(app: &App, with: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let mut serve = command();
-        serve.arg("serve").arg(app.path()).env("RUST_LOG", "info");
-        let child = with(&mut serve).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        with(serve.arg("serve").arg(app.path()));
+        Self::start_by(serve)
+    }
+
+    /// Serves by this command, which comes to `saggar serve` in the end.
+    pub fn start_by(mut serve: Command) -> Self {
+        let child = serve.env("RUST_LOG", "info").stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the binary starts");
         let err = child.stderr.take().expect("a pipe was asked for");
         let log = Arc::new(Log::default());

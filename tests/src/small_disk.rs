@@ -53,17 +53,9 @@ impl SmallDisk {
 
     /// `saggar` without arguments, to be run where the file system is.
     pub fn saggar(&self) -> Command {
-        let inner = program::command();
-        let mut command = Command::new("nsenter");
-        command.args(["--user", "--mount", "--preserve-credentials", "--target", &self.0.id().to_string(), "--"]);
-        command.arg(inner.get_program()).stdin(Stdio::null());
-        for (name, value) in inner.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+        let mut enter = Command::new("nsenter");
+        enter.args(["--user", "--mount", "--preserve-credentials", "--target", &self.0.id().to_string(), "--"]);
+        program::command_within(enter)
     }
 
     /// Takes all room but `kib` KiB.

@@ -27,6 +27,7 @@ impl Guest for Ids {
                 Ok(Some(LAST.get()))
             }
             Some("three-then-none") => Ok((LAST.replace(0) != 0).then_some(3)),
+            Some("largest-then-none") => Ok((LAST.replace(0) != 0).then_some(u64::MAX)),
             Some("problem") => {
                 Err(Problem { code: "no-ids".into(), message: "there are no ids left".into(), details: None })
             }

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
+use http::{HeaderMap, HeaderName};
 use saggar_job::TaskKey;
 
 use crate::code::Code;
@@ -88,7 +88,12 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 /// says that name in `Host`.
 fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let refuse = || Err(Refusal::plain(Code::ForeignOrigin));
-    let text = |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or_default());
+    // Of two that differ, one would be looked at here and the other one be meant.
+    let text = |name: HeaderName| match headers.get_all(&name).iter().collect::<Vec<_>>()[..] {
+        [] => None,
+        [one] => Some(one.to_str().unwrap_or_default()),
+        _ => Some(""),
+    };
     let host = text(HOST).unwrap_or_default();
     if !is_loopback(host) {
         return refuse();

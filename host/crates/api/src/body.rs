@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::code::Code;
 use crate::problem::Refusal;
 use crate::service::Service;
+use crate::wire::Object;
 
 /// The unit in which room for bodies is given out.
 const BLOCK: usize = 64 * 1024;
@@ -69,7 +70,7 @@ impl<T: Form> FromRequest<Service> for Read<T> {
             let at = error.valid_up_to();
             Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON is"))
         })?;
-        let value = serde_json::from_str(text)
+        let Object(value) = serde_json::from_str(text)
             .map_err(|error| Refusal::new(Code::InvalidBody, format!("the body cannot be read: {error}")))?;
         Ok(Self { value, room })
     }

@@ -2,17 +2,11 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::routes;
-use crate::service::Service;
-use crate::wire::{EventGap, LogEnd, Problem, Reached};
+use crate::wire::{EventGap, LogEnd, Order, Problem, Reached};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,7 +23,7 @@ use crate::wire::{EventGap, LogEnd, Problem, Reached};
         (name = "tasks", description = "Tasks: what they are and how much they do"),
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
-    components(schemas(Problem, EventGap, Reached, LogEnd)),
+    components(schemas(EventGap, LogEnd, Order, Problem, Reached)),
     // A token, or none where the host has none.
     security((), ("token" = []))
 )]
@@ -52,13 +46,4 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 /// The OpenAPI document of the service, as JSON.
 pub fn openapi() -> &'static str {
     &TEXT
-}
-
-/// Where the document is.
-pub(crate) fn route() -> Router<Service> {
-    Router::new().route("/openapi.json", get(answer))
-}
-
-async fn answer() -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi()).into_response()
 }

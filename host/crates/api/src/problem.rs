@@ -1,7 +1,7 @@
 //! Errors on their way out: every one is a problem document (RFC 9457) with a code of the table.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use crate::code::Code;
@@ -55,7 +55,10 @@ impl Refusal {
         let again = self.code.retry_after_s().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
         let scheme = (self.code == Code::Unauthorized)
             .then(|| (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"saggar\"")));
-        again.into_iter().chain(scheme)
+        // What is left of the body would be taken for the next request.
+        let leaves_rest = matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::IncompleteBody);
+        let close = leaves_rest.then(|| (CONNECTION, HeaderValue::from_static("close")));
+        again.into_iter().chain(scheme).chain(close)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod adding;
 mod attempts;
+mod document;
 mod events;
 mod health;
 mod job;
@@ -41,6 +42,7 @@ pub(crate) fn all() -> OpenApiRouter<Service> {
         .routes(routes!(tasks::resume_task))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(document::get_document))
 }
 
 /// What a handler answers.

@@ -19,7 +19,7 @@ use crate::problem::{Refusal, documented};
 use crate::readiness::Readiness;
 use crate::seat::Seat;
 use crate::tokens::Tokens;
-use crate::{body, openapi, routes};
+use crate::{body, routes};
 
 /// What the routes work with. Cheap to clone.
 #[derive(Clone)]
@@ -87,7 +87,6 @@ impl Service {
     pub(crate) fn router(&self) -> Router {
         let (router, _) = routes::all().split_for_parts();
         router
-            .merge(openapi::route())
             .fallback(|| async { Refusal::plain(Code::UnknownRoute) })
             .with_state(self.clone())
             .layer(CatchPanicLayer::custom(panicked))

@@ -6,14 +6,16 @@ mod attempt;
 mod event;
 mod job;
 mod log;
+mod object;
 mod problem;
 mod task;
 
 pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
 pub use attempt::{Attempt, Attempts, Cost};
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
-pub use job::{FailureProblem, Job, Jobs, ListedJob, ParentJob, Reason, Status};
+pub use job::{FailureProblem, Job, Jobs, ListedJob, Order, ParentJob, Reason, Status};
 pub use log::{Level, LogLine, Logs, Source};
+pub(crate) use object::Object;
 pub use problem::Problem;
 pub use task::{
     Backoff, Counts, Definition, Directory, Events, Rate, Rates, Retention, Retry, Sandbox, Task, TaskSummary, Tasks,

@@ -21,8 +21,11 @@ use crate::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, Uniqu
 /// The most jobs of a batch: a commit of them takes a fraction of a second.
 const MAX_BATCH: usize = 10_000;
 
-/// Bytes of a key; a UUID or two.
+/// Characters of a key; a UUID or two.
 const MAX_KEY: usize = 255;
+
+/// What a key is, for those who gave something else.
+const KEY: &str = "a key has 1 to 255 printable ASCII characters, the first and the last of them no space";
 
 /// Positions of arguments by which a job is unique.
 const MAX_POSITIONS: usize = 100;
@@ -42,7 +45,7 @@ impl Form for AddBatch {
     post, path = "/v1/tasks/{task}/jobs", tag = "jobs",
     params(
         ("task" = String, Path, description = "The task's id"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]([ -~]{0,253}[!-~])?$",
             description = "While a job of the task with this key is kept, it is answered instead of adding another one"),
         ("traceparent" = Option<String>, Header, description = "The W3C trace context that the job belongs to"),
     ),
@@ -78,7 +81,7 @@ pub(super) async fn add_job(
     post, path = "/v1/tasks/{task}/jobs/batch", tag = "jobs",
     params(
         ("task" = String, Path, description = "The task's id"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]([ -~]{0,253}[!-~])?$",
             description = "The same batch again, with the same key, adds nothing"),
         ("traceparent" = Option<String>, Header, description = "The W3C trace context that the jobs belong to"),
     ),
@@ -104,10 +107,12 @@ pub(super) async fn add_batch(
     let (key, trace) = (header_key(&headers)?, trace_parent(&headers));
     let mut new = Vec::with_capacity(jobs.len());
     for (number, mut job) in jobs.into_iter().enumerate() {
-        if let (Some(key), None) = (key, &job.key) {
-            job.key = Some(format!("{key}/{number}"));
-        }
         let in_batch = |refusal: Refusal| Refusal { detail: format!("job {number}: {}", refusal.detail), ..refusal };
+        match (&job.key, key) {
+            (Some(own), _) if !is_key(own) => return Err(in_batch(Refusal::new(Code::InvalidBody, KEY))),
+            (None, Some(key)) => job.key = Some(format!("{key}/{number}")),
+            _ => {}
+        }
         new.push(new_job(job, trace.as_ref()).map_err(in_batch)?);
     }
     let added = access.jobs.add(&task, new).await?;
@@ -124,9 +129,6 @@ fn new_job(job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Ref
     let invalid = |detail: String| Refusal::new(Code::InvalidBody, detail);
     let args = job.args.as_deref().map_or("[]", RawValue::get);
     let unique = job.unique.as_ref().map(|unique| fingerprint_of(unique, args)).transpose().map_err(invalid)?;
-    if job.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 2 * MAX_KEY) {
-        return Err(invalid(format!("a key has from 1 to {MAX_KEY} bytes")));
-    }
     Ok(NewJob {
         delay_ms: job.delay_ms.unwrap_or(0),
         run_at: job
@@ -159,15 +161,14 @@ fn fingerprint_of(unique: &Unique, args: &str) -> Result<Arc<str>, String> {
 fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut all = headers.get_all("idempotency-key").iter();
     let Some(first) = all.next() else { return Ok(None) };
-    let wrong = || {
-        let detail = format!("there is one `Idempotency-Key`, of 1 to {MAX_KEY} visible ASCII characters");
-        Refusal::new(Code::InvalidHeader, detail)
-    };
-    let key = first.to_str().map_err(|_| wrong())?;
-    if key.is_empty() || key.len() > MAX_KEY || all.next().is_some() {
-        return Err(wrong());
-    }
-    Ok(Some(key))
+    let key = first.to_str().ok().filter(|key| is_key(key) && all.next().is_none());
+    let wrong = || Refusal::new(Code::InvalidHeader, format!("there is one `Idempotency-Key`, and {KEY}"));
+    key.map(Some).ok_or_else(wrong)
+}
+
+fn is_key(text: &str) -> bool {
+    let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(is_printable) && text.trim() == text
 }
 
 /// The header `traceparent` if it is one. The specification wants others to be taken as absent.
@@ -209,6 +210,21 @@ mod tests {
         assert_eq!(header_key(&HeaderMap::new()), Ok(None));
         assert_eq!(header_key(&of("idempotency-key", "a")), Ok(Some("a")));
         assert!(header_key(&of("idempotency-key", "")).is_err());
+        for good in ["a", "\"a b\"", &"~".repeat(255)] {
+            assert!(is_key(good), "{good}");
+        }
+        for bad in ["", " ", " a", "a ", "a\tb", "é", &"~".repeat(256)] {
+            assert!(!is_key(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_no_array() {
+        let of = |text| serde_json::from_str::<crate::wire::Object<AddBatch>>(text).map_err(|error| error.to_string());
+        assert!(of(r#"{"jobs":[{"args":[1],"unique":{"by":"args","positions":[0]}},{"unique":null}]}"#).is_ok());
+        for bad in [r#"[[{}]]"#, r#"{"jobs":[[]]}"#, r#"{"jobs":[{"unique":["task"]}]}"#] {
+            assert!(of(bad).is_err_and(|error| error.contains("expected an object")), "{bad}");
+        }
     }
 
     #[test]

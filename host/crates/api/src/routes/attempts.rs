@@ -9,7 +9,7 @@ use crate::wire;
 /// The attempts of a job that are over.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/attempts", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id")),
+    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id")),
     responses((status = 200, description = "The attempts", body = wire::Attempts), Problems)
 )]
 pub(super) async fn get_attempts(

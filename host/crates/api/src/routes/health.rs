@@ -9,7 +9,7 @@ use crate::service::Service;
 /// That the process answers.
 #[utoipa::path(
     get, path = "/healthz", tag = "health", security(()),
-    responses((status = 200, description = "It does", body = &'static str), Problems)
+    responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"), Problems)
 )]
 pub(super) async fn healthz() -> Answer<&'static str> {
     Answer::ok("ok")
@@ -18,7 +18,7 @@ pub(super) async fn healthz() -> Answer<&'static str> {
 /// Whether the host takes jobs: not while it drains, and not after its store failed.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", security(()),
-    responses((status = 200, description = "It does", body = &'static str),
+    responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"),
         (status = 503, description = "It does not", body = crate::wire::Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn readyz(State(service): State<Service>) -> Answered<&'static str> {

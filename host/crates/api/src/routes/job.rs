@@ -23,15 +23,16 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GetParameters {
-    /// How long to wait for the job's end, such as `30s`; more than 60 s is taken as 60 s. When the time is over the job is
-    /// answered as it stands.
+    /// How long to wait for the job's end, in `ms`, `s` or `m`, such as `30s`; more than 60 s is taken as 60 s. When the time
+    /// is over the job is answered as it stands.
+    #[param(pattern = "^[0-9]{1,9}(ms|s|m)$")]
     wait: Option<String>,
 }
 
 /// Looks a job up, or waits for its end.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id"),
+    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id"),
         GetParameters),
     responses((status = 200, description = "The job", body = wire::Job), Problems)
 )]
@@ -41,8 +42,7 @@ pub(super) async fn get_job(
     JobAddress { task, id }: JobAddress,
     Parameters(GetParameters { wait }): Parameters<GetParameters>,
 ) -> Answered<wire::Job> {
-    let wait = wait.as_deref().map(humantime::parse_duration).transpose();
-    let wait = wait.map_err(|error| invalid(format!("`wait` is a time with its unit, such as 30s: {error}")))?;
+    let wait = wait.as_deref().map(duration).transpose()?;
     let job = access.jobs.get(&task, id).await?;
     let is_over = |job: &Job| job.life.state.is_ended();
     let job = match wait {
@@ -58,10 +58,26 @@ pub(super) async fn get_job(
     Ok(Answer::ok(show::job(job)))
 }
 
+/// A number of up to nine digits and its unit.
+fn duration(text: &str) -> Result<Duration, Refusal> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        _ => None,
+    };
+    let number = (1..=9).contains(&digits).then(|| number.parse::<u64>().ok()).flatten();
+    let ms = number.zip(unit_ms).map(|(number, unit_ms)| number * unit_ms);
+    ms.map(Duration::from_millis)
+        .ok_or_else(|| invalid("`wait` is a whole number with its unit `ms`, `s` or `m`, such as 30s"))
+}
+
 /// Forgets a job that waits or has ended, with all that is kept of it.
 #[utoipa::path(
     delete, path = "/v1/tasks/{task}/jobs/{id}", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id")),
+    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id")),
     responses((status = 204, description = "The job is gone"), Problems)
 )]
 pub(super) async fn delete_job(
@@ -76,7 +92,7 @@ pub(super) async fn delete_job(
 /// Cancels a job: one that waits ends at once, one that runs is told to stop. Does not wait for that.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/cancel", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id")),
+    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id")),
     responses((status = 200, description = "The job as it stands now", body = wire::Job), Problems)
 )]
 pub(super) async fn cancel_job(
@@ -91,7 +107,7 @@ pub(super) async fn cancel_job(
 /// Lets an ended job run again, with all its attempts before it.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/retry", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id")),
+    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id")),
     responses((status = 200, description = "The job as it stands now", body = wire::Job), Problems)
 )]
 pub(super) async fn retry_job(
@@ -101,4 +117,19 @@ pub(super) async fn retry_job(
 ) -> Answered<wire::Job> {
     access.jobs.retry(&task, id).await?;
     Ok(Answer::ok(show::job(access.jobs.get(&task, id).await?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_has_a_number_and_a_unit() {
+        for (text, ms) in [("0ms", 0), ("250ms", 250), ("30s", 30_000), ("999999999m", 59_999_999_940_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for bad in ["", "30", "s", " 30s", "30 s", "+3s", "1.5s", "1h", "1m30s", "1000000000s", "\u{663}s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
 }

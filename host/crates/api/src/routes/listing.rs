@@ -3,7 +3,7 @@
 use saggar_job::TaskKey;
 use saggar_queue::{Cursor, ListOrder, ListQuery};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::{Answer, Answered, Problems, show};
 use crate::access::{Allowed, Look};
@@ -27,21 +27,13 @@ pub(super) struct ListParameters {
     /// Only jobs whose progress message or problem contains this text.
     text: Option<String>,
     /// In which order of their adding; the newest first unless said.
-    order: Option<Order>,
+    order: Option<wire::Order>,
     /// The `next` of the page before.
+    #[param(pattern = "^c(0|[1-9a-f][0-9a-f]{0,15})$")]
     after: Option<String>,
     /// No more than this many; 100 unless said.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Order {
-    /// What was added last comes first.
-    Newest,
-    /// What was added first comes first.
-    Oldest,
 }
 
 /// Lists jobs of a task.
@@ -84,8 +76,8 @@ impl ListParameters {
             added_before: moment("added_before", self.added_before)?,
             text: self.text.map(Into::into),
             order: match self.order {
-                Some(Order::Oldest) => ListOrder::OldestFirst,
-                Some(Order::Newest) | None => ListOrder::NewestFirst,
+                Some(wire::Order::Oldest) => ListOrder::OldestFirst,
+                Some(wire::Order::Newest) | None => ListOrder::NewestFirst,
             },
             after: cursor.map_err(|error| invalid(format!("`after`: {error}")))?,
             ..ListQuery::of_tenant(TaskKey::DEFAULT_TENANT)

@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type,
+};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::object;
 
 /// A job to be added.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -14,6 +20,7 @@ pub struct AddJob {
     pub args: Option<Box<RawValue>>,
     /// No attempt begins before this many milliseconds have gone by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     pub delay_ms: Option<u64>,
     /// No attempt begins before this moment (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,9 +28,10 @@ pub struct AddJob {
     pub run_at: Option<String>,
     /// Ready jobs of higher priority are claimed first; 0 is ordinary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -32_768, maximum = 32_767)]
     pub priority: Option<i16>,
     /// While a job of the task that is the same by this waits or runs, it is answered instead of adding another one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::maybe")]
     pub unique: Option<Unique>,
 }
 
@@ -37,6 +45,7 @@ pub struct BatchJob {
     pub args: Option<Box<RawValue>>,
     /// As of one job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     pub delay_ms: Option<u64>,
     /// As of one job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,30 +53,58 @@ pub struct BatchJob {
     pub run_at: Option<String>,
     /// As of one job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -32_768, maximum = 32_767)]
     pub priority: Option<i16>,
     /// As of one job.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::maybe")]
     pub unique: Option<Unique>,
     /// What `Idempotency-Key` is for one job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
     pub key: Option<String>,
 }
 
 /// By what a job is unique within its task: by all of it, by its arguments, or by the arguments at some positions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unique {
     /// By what.
     pub by: UniqueScope,
     /// With `args`: only the arguments at these positions, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_items = 100)]
     pub positions: Option<Vec<u32>>,
 }
 
+impl ToSchema for Unique {}
+
+/// Positions go with `args` alone, which no derived schema says.
+impl PartialSchema for Unique {
+    fn schema() -> RefOr<Schema> {
+        let by = |scope: &str, what: &str| {
+            let scope = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([scope]));
+            let unique = ObjectBuilder::new().property("by", scope).required("by").description(Some(what));
+            unique.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        };
+        let position = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::UInt32)))
+            .minimum(Some(0))
+            .maximum(Some(u32::MAX));
+        let positions = ArrayBuilder::new()
+            .items(position)
+            .min_items(Some(1))
+            .max_items(Some(100))
+            .description(Some("Only the arguments at these positions, from 0"));
+        OneOfBuilder::new()
+            .item(by("task", "One job of the task at a time"))
+            .item(by("args", "One job with the same arguments at a time").property("positions", positions))
+            .description(Some("By what a job is unique within its task"))
+            .into()
+    }
+}
+
 /// How far a unique job is unique.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UniqueScope {
     /// One job of the task at a time.
@@ -81,6 +118,7 @@ pub enum UniqueScope {
 #[serde(deny_unknown_fields)]
 pub struct AddBatch {
     /// The jobs; at most 10,000.
+    #[serde(deserialize_with = "object::many")]
     #[schema(min_items = 1, max_items = 10_000)]
     pub jobs: Vec<BatchJob>,
 }

@@ -38,6 +38,16 @@ pub enum Reason {
     Lost,
 }
 
+/// In which order of their adding jobs are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// What was added last comes first.
+    Newest,
+    /// What was added first comes first.
+    Oldest,
+}
+
 /// Why a job failed, or why its last attempt did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct FailureProblem {

@@ -1,0 +1,17 @@
+//! The OpenAPI document; it needs no token.
+
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+
+use super::Problems;
+use crate::openapi;
+
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "health", security(()),
+    responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json"), Problems)
+)]
+pub(super) async fn get_document() -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi::openapi()).into_response()
+}

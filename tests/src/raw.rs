@@ -1,0 +1,153 @@
+//! A client that sends any bytes it likes and reads what comes back, for what a library for HTTP would not send.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use serde_json::Value;
+
+use crate::patience::PATIENCE;
+use crate::server::Server;
+
+/// A connection.
+#[derive(Debug)]
+pub struct Raw {
+    stream: TcpStream,
+    /// What was read beyond the answers so far.
+    rest: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct RawAnswer {
+    /// The status.
+    pub status: u16,
+    /// The lines of the head after the first, in lower case.
+    pub headers: Vec<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Server {
+    /// Connects.
+    pub fn connect(&self) -> Raw {
+        let stream = TcpStream::connect(self.address()).expect("the server takes a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a socket has a timeout");
+        Raw { stream, rest: Vec::new() }
+    }
+
+    /// Sends these bytes on a connection of their own and reads the answer.
+    pub fn raw(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
+        self.connect().exchange(bytes.as_ref(), false)
+    }
+
+    /// Like [`raw`](Self::raw), and says that nothing follows.
+    pub fn raw_and_no_more(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
+        self.connect().exchange(bytes.as_ref(), true)
+    }
+
+    /// The head of a request with these headers beside the `Host`, each line with its end.
+    pub fn head(&self, line: &str, headers: &str) -> String {
+        format!("{line} HTTP/1.1\r\nhost: {}\r\n{headers}\r\n", self.address())
+    }
+
+    /// The head of a POST of JSON.
+    pub fn post_head(&self, path: &str, headers: &str) -> String {
+        self.head(&format!("POST {path}"), &format!("content-type: application/json\r\n{headers}"))
+    }
+}
+
+impl Raw {
+    fn exchange(&mut self, bytes: &[u8], no_more: bool) -> RawAnswer {
+        self.send(bytes);
+        if no_more {
+            self.say_that_nothing_follows();
+        }
+        let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+        self.answer().unwrap_or_else(|| panic!("no answer to {:?}", shown()))
+    }
+
+    /// Sends bytes. A server that has closed already is no mistake: what it answered tells.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.try_send(bytes);
+    }
+
+    /// Sends bytes; whether the server took them.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Closes the half on which requests go.
+    pub fn say_that_nothing_follows(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// A second handle, to send while the first one reads.
+    pub fn twin(&self) -> Self {
+        Self { stream: self.stream.try_clone().expect("a handle of a socket"), rest: Vec::new() }
+    }
+
+    /// The next answer; none if the server has closed instead.
+    pub fn answer(&mut self) -> Option<RawAnswer> {
+        let end = loop {
+            match find(&self.rest, b"\r\n\r\n") {
+                Some(at) => break at + 4,
+                None if self.read_more() => {}
+                None => {
+                    assert!(self.rest.is_empty(), "half a head: {:?}", String::from_utf8_lossy(&self.rest));
+                    return None;
+                }
+            }
+        };
+        let head: Vec<u8> = self.rest.drain(..end).collect();
+        let head = String::from_utf8(head).expect("a head in ASCII").to_ascii_lowercase();
+        let mut lines = head.trim_end().split("\r\n").map(str::to_owned);
+        let first = lines.next().expect("a status line");
+        let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no status line: {first}"));
+        let headers: Vec<String> = lines.collect();
+        let length = headers.iter().find_map(|line| line.strip_prefix("content-length: "));
+        let length = length.map_or(0, |length| length.parse().expect("a length"));
+        while self.rest.len() < length {
+            assert!(self.read_more(), "the answer broke off: {first}");
+        }
+        Some(RawAnswer { status, headers, body: self.rest.drain(..length).collect() })
+    }
+
+    /// Whether the server closes the connection, without another byte.
+    pub fn is_closed(&mut self) -> bool {
+        self.rest.is_empty() && !self.read_more()
+    }
+
+    fn read_more(&mut self) -> bool {
+        let mut some = [0; 16 * 1024];
+        match self.stream.read(&mut some) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.rest.extend_from_slice(&some[..count]);
+                true
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("nothing to read: {error}"),
+        }
+    }
+}
+
+impl RawAnswer {
+    /// The body, which must be JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The code of a problem document, which this must be.
+    pub fn code(&self) -> String {
+        assert!(self.headers.contains(&"content-type: application/problem+json".to_owned()), "{self:?}");
+        let document = self.json();
+        assert_eq!(document["status"], self.status, "{document}");
+        document["code"].as_str().unwrap_or_else(|| panic!("{document} has no code")).to_owned()
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}

@@ -1,0 +1,214 @@
+//! Adding jobs: what a request says of a job, and that the same job is not added twice.
+
+use reqwest::Method;
+use saggar_tests::client::{Answered, job_path, send};
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+use super::stage::{ids, serve};
+
+const JOBS: &str = "/v1/tasks/keys/jobs";
+
+async fn add_with(server: &Server, path: &str, header: (&str, &str), body: &Value) -> Answered {
+    send(server.request(Method::POST, path).header(header.0, header.1).json(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_what_the_request_says() {
+    let server = serve();
+    let added = server.post("/v1/tasks/mail.send/jobs", &json!({ "args": [1, "two"], "priority": -7 })).await;
+    assert_eq!((added.status, &added.body), (201, &json!({ "id": 1 })));
+    assert_eq!(added.headers["location"], "/v1/tasks/mail.send/jobs/1");
+    let job = server.ended("mail.send", 1).await;
+    assert_eq!(job["args"], json!([1, "two"]));
+    assert_eq!(
+        (&job["priority"], &job["status"], &job["response"]),
+        (&json!(-7), &json!("SUCCESS"), &json!([1, "two"]))
+    );
+    // A task's id is taken without case; nothing at all is a job without arguments.
+    let added = server.post("/v1/tasks/MAIL.SEND/jobs", &json!({})).await;
+    assert_eq!((added.status, &added.body), (201, &json!({ "id": 2 })));
+    assert_eq!(server.ended("mail.send", 2).await["args"], json!([]));
+    // Arguments stay as they are written.
+    let body = r#"{"args":[1.50, 12345678901234567890123, "\u00e9"]}"#;
+    let answer = server.raw(server.post_head(JOBS, &format!("content-length: {}\r\n", body.len())) + body);
+    assert_eq!((answer.status, answer.json()), (201, json!({ "id": 1 })));
+    let head = server.head(&format!("GET {}", job_path("keys", 1)), "");
+    assert!(String::from_utf8(server.raw(head).body).is_ok_and(|job| job.contains(&body[8..body.len() - 1])));
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_waits_for_its_time() {
+    let server = serve();
+    let later = server.add("keys", &json!({ "delay_ms": 3_600_000 })).await;
+    let at = server.add("keys", &json!({ "run_at": "2099-12-31T23:59:59.5+01:00" })).await;
+    // The later of the two holds.
+    let both = server.add("keys", &json!({ "run_at": "2099-12-31T23:59:59Z", "delay_ms": 1 })).await;
+    let never = server.add("keys", &json!({ "delay_ms": u64::MAX })).await;
+    let past = server.add("keys", &json!({ "run_at": "1268-01-23T17:31:53Z" })).await;
+    assert_eq!(server.ended("keys", past).await["status"], "SUCCESS");
+    let run_at = async |id| server.job("keys", id).await["run_at"].as_str().map(str::to_owned);
+    let added_at = server.job("keys", later).await["added_at"].as_str().map(str::to_owned);
+    assert!(run_at(later).await > added_at);
+    assert_eq!(run_at(at).await.as_deref(), Some("2099-12-31T22:59:59.500Z"));
+    assert_eq!(run_at(both).await.as_deref(), Some("2099-12-31T23:59:59.000Z"));
+    assert_eq!(run_at(never).await.as_deref(), Some("9999-12-31T23:59:59.999Z"));
+    let counts = server.get("/v1/tasks/keys").await.body["counts"].clone();
+    assert_eq!((&counts["waiting"], &counts["delayed"], &counts["success"]), (&json!(4), &json!(4), &json!(1)));
+    let late = server.add("keys", &json!({ "delay_ms": 1 })).await;
+    assert_eq!(server.ended("keys", late).await["status"], "SUCCESS");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_higher_priority_go_first() {
+    let server = serve();
+    server.close_gate("gated").await;
+    let mut added = Vec::new();
+    for priority in [0, i16::MIN, i16::MAX, 1] {
+        added.push((
+            -i32::from(priority),
+            server.add("gated", &json!({ "args": ["keys", 1], "priority": priority })).await,
+        ));
+    }
+    server.open_gate().await;
+    let mut ended = Vec::new();
+    for (_, id) in &added {
+        let attempts =
+            (server.ended("gated", *id).await, server.get(&format!("{}/attempts", job_path("gated", *id))).await);
+        ended.push((attempts.1.body["attempts"][0]["started_at"].as_str().map(str::to_owned), *id));
+    }
+    added.sort_unstable();
+    // Two may begin within a millisecond; then their ids would tell nothing.
+    ended.sort_by_key(|(at, id)| (at.clone(), added.iter().position(|(_, added)| added == id)));
+    assert_eq!(
+        ended.iter().map(|(_, id)| *id).collect::<Vec<_>>(),
+        added.iter().map(|(_, id)| *id).collect::<Vec<_>>()
+    );
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unique_job_is_there_once_while_it_waits_or_runs() {
+    let server = serve();
+    let add = async |args: Value, unique: Value| {
+        let body = json!({ "args": args, "unique": unique, "delay_ms": 3_600_000 });
+        let added = server.post(JOBS, &body).await;
+        (added.status, added.body["id"].as_u64().unwrap_or_else(|| panic!("{added:?}")))
+    };
+    let (task, args) = (json!({ "by": "task" }), json!({ "by": "args" }));
+    let first = json!({ "by": "args", "positions": [0] });
+    assert_eq!(add(json!([1]), task.clone()).await, (201, 1));
+    assert_eq!(add(json!([2]), task.clone()).await, (200, 1));
+    assert_eq!(add(json!([{ "a": 1, "b": 2 }]), args.clone()).await, (201, 2));
+    assert_eq!(add(json!([{ "b": 2, "a": 1 }]), args.clone()).await, (200, 2));
+    assert_eq!(add(json!([{ "a": 1, "b": 3 }]), args).await, (201, 3));
+    assert_eq!(add(json!(["ada", 1]), first.clone()).await, (201, 4));
+    assert_eq!(add(json!(["ada", 2]), first.clone()).await, (200, 4));
+    assert_eq!(add(json!(["bob", 1]), first).await, (201, 5));
+    // Without the wish nobody asks.
+    assert_eq!(add(json!([1]), Value::Null).await, (201, 6));
+    // An ended job stands in nobody's way.
+    assert_eq!(server.act(&format!("{}/cancel", job_path("keys", 1))).await.status, 200);
+    assert_eq!(add(json!([1]), task).await, (201, 7));
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_is_the_same_job() {
+    let server = serve();
+    let add = async |key: &str, args: Value| {
+        let added = add_with(&server, JOBS, ("idempotency-key", key), &json!({ "args": args })).await;
+        assert_eq!(added.headers["location"], job_path("keys", added.body["id"].as_u64().expect("an id")).as_str());
+        (added.status, added.body["id"].as_u64())
+    };
+    assert_eq!(add("one", json!([1])).await, (201, Some(1)));
+    assert_eq!(add("one", json!([2])).await, (200, Some(1)));
+    assert_eq!(add("two words", json!([2])).await, (201, Some(2)));
+    let job = server.ended("keys", 1).await;
+    assert_eq!((&job["key"], &job["args"]), (&json!("one"), &json!([1])));
+    // As long as the job is kept, also when it has ended.
+    assert_eq!(add("one", json!([3])).await, (200, Some(1)));
+    assert_eq!(server.delete(&job_path("keys", 1)).await.status, 204);
+    assert_eq!(add("one", json!([3])).await, (201, Some(3)));
+    // Keys are of a task.
+    let other = add_with(&server, "/v1/tasks/mail.send/jobs", ("idempotency-key", "one"), &json!({})).await;
+    assert_eq!((other.status, &other.body), (201, &json!({ "id": 1 })));
+    server.stop();
+}
+
+/// Many at once with one key are one job, and one of them is told that it is new.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_holds_under_haste() {
+    let server = serve();
+    let body = json!({});
+    let adding = (0..32).map(|_| Box::pin(add_with(&server, JOBS, ("idempotency-key", "hasty"), &body)));
+    let added = futures_util::future::join_all(adding).await;
+    assert!(added.iter().all(|added| added.body == json!({ "id": 1 })), "{added:?}");
+    assert_eq!(added.iter().filter(|added| added.status == 201).count(), 1);
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_added_as_a_whole_or_not_at_all() {
+    let server = serve();
+    let batch = |task: &str| format!("/v1/tasks/{task}/jobs/batch");
+    let three = json!({ "jobs": [{ "args": [1] }, { "args": [2], "priority": 1 }, { "delay_ms": 3_600_000 }] });
+    let added = server.post(&batch("mail.send"), &three).await;
+    assert_eq!((added.status, &added.body), (201, &json!({ "ids": [1, 2, 3] })));
+    assert_eq!(server.ended("mail.send", 2).await["args"], json!([2]));
+    // The second one of these has no arguments that are an array.
+    let bad = server.post(&batch("mail.send"), &json!({ "jobs": [{ "args": [1] }, { "args": {} }] })).await;
+    assert_eq!((bad.status, bad.code()), (400, "invalid-args"));
+    let bad = server
+        .post(&batch("mail.send"), &json!({ "jobs": [{}, { "unique": { "by": "args", "positions": [] } }] }))
+        .await;
+    assert_eq!((bad.status, bad.code()), (400, "invalid-body"));
+    assert!(bad.body["detail"].as_str().is_some_and(|detail| detail.starts_with("job 1: ")), "{bad:?}");
+    // There is room for one of them, and for two there is none.
+    server.close_gate("narrow").await;
+    let two = json!({ "jobs": [{ "args": ["keys", 9] }, { "args": ["keys", 9] }] });
+    let full = server.post(&batch("narrow"), &two).await;
+    assert_eq!((full.status, full.code(), &full.headers["retry-after"]), (429, "queue-full", &"1".parse().unwrap()));
+    let listed = server.get("/v1/tasks/narrow/jobs").await;
+    assert_eq!(ids(&listed.body), [1], "{listed:?}");
+    assert_eq!(server.get("/v1/tasks/mail.send").await.body["counts"]["added"], 3);
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_a_key_can_be_sent_again() {
+    let server = serve();
+    let path = "/v1/tasks/keys/jobs/batch";
+    let batch = async |key: &str, jobs: Value| {
+        let added = add_with(&server, path, ("idempotency-key", key), &json!({ "jobs": jobs })).await;
+        (added.status, added.body["ids"].clone())
+    };
+    assert_eq!(batch("night", json!([{}, { "key": "own" }, {}])).await, (201, json!([1, 2, 3])));
+    for (id, key) in [(1, "night/0"), (2, "own"), (3, "night/2")] {
+        assert_eq!(server.job("keys", id).await["key"], key);
+    }
+    assert_eq!(batch("night", json!([{}, { "key": "own" }, {}])).await, (200, json!([1, 2, 3])));
+    // It may have grown.
+    assert_eq!(batch("night", json!([{}, {}, {}, {}])).await, (201, json!([1, 4, 3, 5])));
+    // One is the same as another of its batch.
+    assert_eq!(batch("twins", json!([{ "key": "a" }, { "key": "a" }])).await, (201, json!([6, 6])));
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guest_sees_the_trace_that_the_request_belongs_to() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let server = serve();
+    let header = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let path = "/v1/tasks/context/jobs";
+    assert_eq!(add_with(&server, path, ("traceparent", &header), &json!({})).await.status, 201);
+    let seen = server.ended("context", 1).await["response"]["trace_parent"].clone();
+    assert_eq!(seen.as_str().and_then(|seen| seen.get(3..35)), Some(TRACE), "{seen}");
+    // Another one is taken as absent, as the specification has it.
+    assert_eq!(add_with(&server, path, ("traceparent", "00-xyz"), &json!({})).await.status, 201);
+    let seen = server.ended("context", 2).await["response"]["trace_parent"].clone();
+    assert_ne!(seen.as_str().and_then(|seen| seen.get(3..35)), Some(TRACE), "{seen}");
+    server.stop();
+}

@@ -1,0 +1,103 @@
+//! Changing jobs, in each of the states that they can be in.
+
+use saggar_tests::client::{Answered, job_path};
+use saggar_tests::server::Server;
+use serde_json::json;
+
+use super::stage::serve;
+
+/// The jobs of the task `gated`: one that runs, one that waits, one that waits for a time, and one that has ended.
+struct Jobs {
+    server: Server,
+    running: u64,
+    waiting: u64,
+    delayed: u64,
+    ended: u64,
+}
+
+impl Jobs {
+    async fn start() -> Self {
+        let server = serve();
+        let ended = server.add("gated", &json!({ "args": ["keys", 1], "delay_ms": 3_600_000 })).await;
+        let gone = server.act(&format!("{}/cancel", job_path("gated", ended))).await;
+        assert_eq!((gone.status, &gone.body["status"]), (200, &json!("FAILURE")));
+        let running = server.close_gate("gated").await;
+        let waiting = server.add("gated", &json!({ "args": ["keys", 1] })).await;
+        let delayed = server.add("gated", &json!({ "args": ["keys", 1], "delay_ms": 3_600_000 })).await;
+        Self { server, running, waiting, delayed, ended }
+    }
+
+    async fn act(&self, id: u64, what: &str) -> Answered {
+        self.server.act(&format!("{}/{what}", job_path("gated", id))).await
+    }
+
+    async fn delete(&self, id: u64) -> Answered {
+        self.server.delete(&job_path("gated", id)).await
+    }
+}
+
+fn refused(answer: &Answered) -> (u16, &str) {
+    (answer.status, answer.code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_cancelled_until_it_has_ended() {
+    let jobs = Jobs::start().await;
+    for id in [jobs.waiting, jobs.delayed] {
+        let answer = jobs.act(id, "cancel").await;
+        assert_eq!(
+            (answer.status, &answer.body["status"], &answer.body["reason"]),
+            (200, &json!("FAILURE"), &json!("cancelled"))
+        );
+        assert_eq!(answer.body["attempt"], 0);
+    }
+    // One that runs is stopped, for which the answer does not wait.
+    assert_eq!(jobs.act(jobs.running, "cancel").await.status, 200);
+    let job = jobs.server.ended("gated", jobs.running).await;
+    assert_eq!((&job["status"], &job["reason"], &job["attempt"]), (&json!("FAILURE"), &json!("cancelled"), &json!(1)));
+    for id in [jobs.waiting, jobs.delayed, jobs.running, jobs.ended] {
+        assert_eq!(refused(&jobs.act(id, "cancel").await), (409, "ended"));
+    }
+    assert_eq!(refused(&jobs.act(99, "cancel").await), (404, "unknown-job"));
+    jobs.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_job_is_retried() {
+    let jobs = Jobs::start().await;
+    for id in [jobs.waiting, jobs.delayed, jobs.running] {
+        assert_eq!(refused(&jobs.act(id, "retry").await), (409, "not-ended"));
+    }
+    let answer = jobs.act(jobs.ended, "retry").await;
+    assert_eq!((answer.status, &answer.body["status"], &answer.body["reason"]), (200, &json!("WAITING"), &json!(null)));
+    assert_eq!(refused(&jobs.act(jobs.ended, "retry").await), (409, "not-ended"));
+    jobs.server.open_gate().await;
+    assert_eq!(jobs.server.ended("gated", jobs.ended).await["status"], "SUCCESS");
+    // One that went well, too.
+    assert_eq!(jobs.act(jobs.ended, "retry").await.status, 200);
+    assert_eq!(jobs.server.ended("gated", jobs.ended).await["status"], "SUCCESS");
+    let attempts = jobs.server.get(&format!("{}/attempts", job_path("gated", jobs.ended))).await;
+    assert_eq!(attempts.body["attempts"].as_array().map(Vec::len), Some(2), "{attempts:?}");
+    assert_eq!(refused(&jobs.act(99, "retry").await), (404, "unknown-job"));
+    jobs.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_does_not_run_is_deleted() {
+    let jobs = Jobs::start().await;
+    assert_eq!(refused(&jobs.delete(jobs.running).await), (409, "running"));
+    for id in [jobs.waiting, jobs.delayed, jobs.ended] {
+        let answer = jobs.delete(id).await;
+        assert_eq!((answer.status, &answer.body), (204, &json!(null)));
+        assert_eq!(refused(&jobs.delete(id).await), (404, "unknown-job"));
+        let path = job_path("gated", id);
+        for path in [path.clone(), format!("{path}?wait=1s"), format!("{path}/logs"), format!("{path}/attempts")] {
+            assert_eq!(refused(&jobs.server.get(&path).await), (404, "unknown-job"), "{path}");
+        }
+        assert_eq!(refused(&jobs.act(id, "cancel").await), (404, "unknown-job"));
+    }
+    // Its number is not given again.
+    let next = jobs.server.add("gated", &json!({ "args": ["keys", 1] })).await;
+    assert_eq!(next, jobs.delayed + 1);
+    jobs.server.stop();
+}

@@ -1,0 +1,263 @@
+//! Every error code, provoked from outside. There is no code without a way to it or the reason why there is none: a new one
+//! does not compile here.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use saggar::api::Code;
+use saggar_tests::client::{Answered, job_path, send};
+use saggar_tests::program::command_within;
+use saggar_tests::raw::RawAnswer;
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+use super::stage::{app, serve, serve_with};
+
+const JOBS: &str = "/v1/tasks/mail.send/jobs";
+
+/// The problem document, or why nobody outside gets one.
+type Provoked = Result<Value, &'static str>;
+
+/// What each code is provoked on, where it needs no host of its own.
+struct Stage {
+    open: Server,
+    guarded: Server,
+}
+
+async fn provoke(stage: Arc<Stage>, code: Code) -> Provoked {
+    let open = &stage.open;
+    let document = match code {
+        Code::UnknownRoute => open.get("/v2/jobs").await.document(),
+        Code::MethodNotAllowed => send(open.request(Method::PUT, JOBS)).await.document(),
+        Code::InvalidPath => open.get("/v1/tasks/%ff").await.document(),
+        Code::InvalidId => open.get(&format!("{JOBS}/0")).await.document(),
+        Code::InvalidQuery => open.get("/v1/jobs?limit=0").await.document(),
+        Code::InvalidHeader => send(add(open, json!({})).header("idempotency-key", "é")).await.document(),
+        Code::InvalidUtf8 => raw(stage, |server| server.raw(posted(server, b"{\"args\":[\"\xff\"]}"))).await,
+        Code::InvalidBody => send(add(open, json!({ "arg": [] }))).await.document(),
+        Code::IncompleteBody => raw(stage, incomplete_body).await,
+        Code::BodyTimeout => raw(stage, body_timeout).await,
+        Code::BodyTooLarge => raw(stage, body_too_large).await,
+        Code::UnsupportedMediaType => send(open.request(Method::POST, JOBS).body("{}")).await.document(),
+        Code::Unauthorized => stage.guarded.get("/v1/jobs").await.document(),
+        Code::Forbidden => send(add(&stage.guarded, json!({})).bearer_auth("read-token")).await.document(),
+        Code::ForeignOrigin => {
+            send(open.request(Method::GET, JOBS).header("origin", "https://a.example")).await.document()
+        }
+        Code::InvalidArgs => send(add(open, json!({ "args": {} }))).await.document(),
+        Code::UnknownTask => open.get("/v1/tasks/mail.sned").await.document(),
+        Code::UnknownJob => open.get(&format!("{JOBS}/{}", u64::MAX)).await.document(),
+        Code::QueueFull => queue_full(open).await,
+        Code::DuplicateId => second(open, "seven").await,
+        Code::IdsExhausted => second(open, "last").await,
+        Code::NextFailed => open.post("/v1/tasks/numberless/jobs", &json!({})).await.document(),
+        Code::TooDeep => {
+            return Err("a request adds outside of all handlers; what adds too deep is a handler, which hears it");
+        }
+        Code::Ended => act_on(open, cancelled(open).await, "cancel").await,
+        Code::NotEnded => act_on(open, delayed(open).await, "retry").await,
+        Code::Running => send(open.request(Method::DELETE, &running(open).await)).await.document(),
+        Code::Untold => untold(open).await,
+        Code::NotUnique => not_unique(open).await,
+        Code::Refused => return Err("it takes another change between a look at the job and the step that follows it"),
+        Code::Stopping => stopping().await,
+        Code::Overloaded => spawn_blocking(overloaded).await.expect("it does not panic"),
+        Code::StoreFailed => store_failed().await,
+        Code::Internal => return Err("it takes a mistake of the host's own"),
+    };
+    Ok(document)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_code_is_answered_with_its_document() {
+    let stage = Arc::new(Stage {
+        open: serve(),
+        guarded: serve_with(&["--token", "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf"]),
+    });
+    let provoked = join_all(Code::ALL.iter().map(|code| {
+        let stage = stage.clone();
+        // Each on a task of its own, so that none waits for another.
+        tokio::spawn(async move { (*code, provoke(stage, *code).await) })
+    }));
+    let mut beyond_reach = Vec::new();
+    for provoked in provoked.await {
+        let (code, provoked) = provoked.expect("it does not panic");
+        match provoked {
+            Ok(document) => check(code, &document),
+            Err(_) => beyond_reach.push(code),
+        }
+    }
+    assert_eq!(beyond_reach, [Code::TooDeep, Code::Refused, Code::Internal]);
+    let stage = Arc::into_inner(stage).expect("all have ended");
+    for server in [stage.open, stage.guarded] {
+        assert!(server.stop().iter().all(|line| !line.contains("panicked")));
+    }
+}
+
+/// A document says what the table says of its code, and stands in the OpenAPI document with it.
+fn check(code: Code, document: &Value) {
+    assert_eq!(document["code"], code.name(), "{document}");
+    assert_eq!(document["status"], code.status().as_u16(), "{document}");
+    assert_eq!(document["title"], code.title(), "{document}");
+    assert_eq!(document["type"], code.type_uri(), "{document}");
+    assert!(document["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{document}");
+    assert!(document["instance"].as_str().is_some_and(|path| path.starts_with('/')), "{document}");
+}
+
+trait Document {
+    /// The problem document that this must be.
+    fn document(&self) -> Value;
+}
+
+impl Document for Answered {
+    fn document(&self) -> Value {
+        self.code();
+        self.body.clone()
+    }
+}
+
+impl Document for RawAnswer {
+    fn document(&self) -> Value {
+        self.code();
+        self.json()
+    }
+}
+
+fn add(server: &Server, body: Value) -> reqwest::RequestBuilder {
+    server.request(Method::POST, JOBS).json(&body)
+}
+
+/// Provokes with bytes, on a thread that may wait.
+async fn raw(stage: Arc<Stage>, provoke: impl FnOnce(&Server) -> RawAnswer + Send + 'static) -> Value {
+    spawn_blocking(move || provoke(&stage.open)).await.expect("it does not panic").document()
+}
+
+/// A request with this body.
+fn posted(server: &Server, body: &[u8]) -> Vec<u8> {
+    let head = server.post_head(JOBS, &format!("content-length: {}\r\n", body.len()));
+    [head.as_bytes(), body].concat()
+}
+
+fn incomplete_body(server: &Server) -> RawAnswer {
+    server.raw_and_no_more(server.post_head(JOBS, "content-length: 100\r\n") + "{\"args\":")
+}
+
+/// Begins a body and does not go on.
+fn body_timeout(server: &Server) -> RawAnswer {
+    let mut raw = server.connect();
+    raw.send(server.post_head(JOBS, "content-length: 100\r\n") + "{\"args\":");
+    raw.answer().expect("an answer")
+}
+
+fn body_too_large(server: &Server) -> RawAnswer {
+    server.raw(server.post_head(JOBS, "content-length: 100000000\r\n"))
+}
+
+async fn queue_full(server: &Server) -> Value {
+    let args = json!({ "args": ["keys", 1] });
+    server.close_gate("narrow").await;
+    server.add("narrow", &args).await;
+    server.post("/v1/tasks/narrow/jobs", &args).await.document()
+}
+
+/// The second addition to a task whose first one is fine.
+async fn second(server: &Server, task: &str) -> Value {
+    server.add(task, &json!({})).await;
+    server.post(&format!("/v1/tasks/{task}/jobs"), &json!({})).await.document()
+}
+
+/// The path of a job that waits.
+async fn delayed(server: &Server) -> String {
+    job_path("mail.send", server.add("mail.send", &json!({ "delay_ms": 3_600_000 })).await)
+}
+
+/// The path of a job that was cancelled.
+async fn cancelled(server: &Server) -> String {
+    let job = delayed(server).await;
+    assert_eq!(server.act(&format!("{job}/cancel")).await.status, 200);
+    job
+}
+
+/// The path of a job that runs.
+async fn running(server: &Server) -> String {
+    job_path("gated", server.close_gate("gated").await)
+}
+
+async fn act_on(server: &Server, job: String, what: &str) -> Value {
+    server.act(&format!("{job}/{what}")).await.document()
+}
+
+/// A job has ended, and its success handler spins.
+async fn untold(server: &Server) -> Value {
+    let id = server.add("deaf", &json!({})).await;
+    server.ended("deaf", id).await;
+    act_on(server, job_path("deaf", id), "retry").await
+}
+
+async fn not_unique(server: &Server) -> Value {
+    let job = json!({ "unique": { "by": "task" }, "delay_ms": 3_600_000 });
+    let first = job_path("mail.send", server.add("mail.send", &job).await);
+    assert_eq!(server.act(&format!("{first}/cancel")).await.status, 200);
+    server.add("mail.send", &job).await;
+    act_on(server, first, "retry").await
+}
+
+/// A host drains, because a job runs.
+async fn stopping() -> Value {
+    let server = serve_with(&["--drain", "60s"]);
+    server.close_gate("gated").await;
+    server.signal("TERM");
+    server.until_log("draining");
+    let document = send(add(&server, json!({}))).await.document();
+    server.signal("TERM");
+    assert_eq!(server.end().0, Some(0));
+    document
+}
+
+/// As many bodies as a host holds are all but complete.
+fn overloaded() -> Value {
+    const LENGTH: usize = 16 << 20;
+    let server = serve();
+    let body = vec![b' '; LENGTH - 1];
+    let head = server.post_head("/v1/tasks/mail.send/jobs/batch", &format!("content-length: {LENGTH}\r\n"));
+    let held: Vec<_> = (0..16)
+        .map(|_| {
+            let mut raw = server.connect();
+            raw.send(&head);
+            raw.send(&body);
+            raw
+        })
+        .collect();
+    // What they have sent is on its way; until all is there, there is room for one more.
+    let refused = loop {
+        let answer = server.raw(posted(&server, b"{}"));
+        if answer.status != 201 {
+            break answer;
+        }
+    };
+    assert!(refused.headers.contains(&"retry-after: 1".to_owned()), "{refused:?}");
+    drop(held);
+    while server.raw(posted(&server, b"{}")).status != 201 {}
+    server.stop();
+    refused.document()
+}
+
+/// Nothing may be written to any file any more, which is neither a full disk nor a broken one.
+async fn store_failed() -> Value {
+    let mut shell = Command::new("sh");
+    // The signal would end the process before its write failed.
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    let (app, mut serve) = (app(), command_within(shell));
+    serve.arg("serve").arg(app.path());
+    let server = Server::start_by(serve);
+    server.add("mail.send", &json!({})).await;
+    let limit = Command::new("prlimit").args(["--fsize=0", "--pid", &server.pid().to_string()]).status();
+    assert!(limit.expect("prlimit (util-linux) starts").success());
+    let document = send(add(&server, json!({}))).await.document();
+    let (code, log) = server.end();
+    assert_eq!(code, Some(1), "{log:#?}");
+    document
+}

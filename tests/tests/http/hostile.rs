@@ -1,0 +1,61 @@
+//! What nobody well-meaning sends, as bytes over real sockets: the right 4xx with its document, no panic, memory bounded,
+//! and a server that answers afterwards as before.
+
+mod bodies;
+mod heads;
+mod paths;
+
+use saggar_tests::memory::Growth;
+use saggar_tests::raw::RawAnswer;
+use saggar_tests::server::Server;
+
+use super::stage::serve;
+
+const JOBS: &str = "/v1/tasks/mail.send/jobs";
+const BATCH: &str = "/v1/tasks/mail.send/jobs/batch";
+
+/// A server that is watched.
+struct Victim {
+    server: Server,
+    growth: Growth,
+}
+
+impl Victim {
+    fn start() -> Self {
+        let server = serve();
+        // What it needs for requests at all is not of interest.
+        assert_eq!(server.raw(server.head("GET /v1/tasks", "")).status, 200);
+        let growth = Growth::watch_other(server.pid());
+        Self { server, growth }
+    }
+
+    /// POSTs a body, and answers the status and the code.
+    fn post(&self, path: &str, body: impl AsRef<[u8]>) -> (u16, String) {
+        let body = body.as_ref();
+        let head = self.server.post_head(path, &format!("content-length: {}\r\n", body.len()));
+        refusal(&self.server.raw([head.as_bytes(), body].concat()))
+    }
+
+    /// Sends a head, and answers the status and the code.
+    fn ask(&self, line: &str, headers: &str) -> (u16, String) {
+        refusal(&self.server.raw(self.server.head(line, headers)))
+    }
+
+    /// It answers, nothing panicked, and it has not grown by more than this.
+    fn survives(self, mib: u64) {
+        assert_eq!(self.server.raw(self.server.head("GET /healthz", "")).status, 200);
+        let grown = self.growth.peak_bytes();
+        assert!(grown < mib << 20, "it has grown by {grown} bytes");
+        let log = self.server.stop();
+        assert!(log.iter().all(|line| !line.contains("panicked")), "{log:#?}");
+    }
+}
+
+/// The status and the code of a problem document, which this must be.
+fn refusal(answer: &RawAnswer) -> (u16, String) {
+    (answer.status, answer.code())
+}
+
+fn refused(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}

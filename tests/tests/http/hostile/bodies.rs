@@ -1,0 +1,199 @@
+//! Bodies that are too large, too deep, no text, cut off, or of a length that is said in two ways.
+
+use std::time::{Duration, Instant};
+
+use super::{BATCH, JOBS, Victim, refusal, refused};
+
+/// A server that takes in a megabyte after another would need longer and grow by more.
+const QUICK: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_hundred_megabytes_are_refused_when_they_are_announced() {
+    let victim = Victim::start();
+    for path in [JOBS, BATCH] {
+        let began = Instant::now();
+        let mut raw = victim.server.connect();
+        raw.send(victim.server.post_head(path, "content-length: 104857600\r\n"));
+        let answer = raw.answer().expect("an answer before the body");
+        assert_eq!(refusal(&answer), refused(413, "body-too-large"));
+        assert!(answer.headers.contains(&"connection: close".to_owned()), "{answer:?}");
+        assert!(raw.is_closed());
+        assert!(began.elapsed() < QUICK, "{:?}", began.elapsed());
+    }
+    victim.survives(32);
+}
+
+/// Eight clients write all that they have, some without saying how much it is, before or while they read.
+#[test]
+fn a_hundred_megabytes_are_refused_when_they_come() {
+    let victim = Victim::start();
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let server = &victim.server;
+            scope.spawn(move || {
+                let is_chunked = client % 2 == 0;
+                let headers =
+                    if is_chunked { "transfer-encoding: chunked\r\n" } else { "content-length: 104857600\r\n" };
+                let mut raw = server.connect();
+                raw.send(server.post_head(if client < 4 { JOBS } else { BATCH }, headers));
+                let mut twin = raw.twin();
+                let writing = scope.spawn(move || {
+                    let piece = if is_chunked { chunk(&[b' '; 1 << 20]) } else { vec![b' '; 1 << 20] };
+                    (0..100).take_while(|_| twin.try_send(&piece)).count()
+                });
+                let answer = raw.answer().expect("an answer");
+                assert_eq!(refusal(&answer), refused(413, "body-too-large"));
+                drop(raw);
+                writing.join().expect("a client does not panic");
+            });
+        }
+    });
+    assert!(began.elapsed() < 3 * QUICK, "{:?}", began.elapsed());
+    // Four of them may fill what the largest body takes, and a vector that grows has twice what it holds.
+    victim.survives(4 * 2 * 20);
+}
+
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+#[test]
+fn json_of_any_depth_is_refused() {
+    const LEVELS: usize = 100_000;
+    let victim = Victim::start();
+    let (open, close) = ("[".repeat(LEVELS), "]".repeat(LEVELS));
+    let objects = "{\"a\":".repeat(LEVELS);
+    for body in [
+        format!("{{\"args\":{open}{close}}}"),
+        format!("{{\"args\":[{objects}1{}]}}", "}".repeat(LEVELS)),
+        // One level too many.
+        format!("{{\"args\":{}1{}}}", "[".repeat(129), "]".repeat(129)),
+    ] {
+        assert_eq!(victim.post(JOBS, &body), refused(400, "invalid-args"));
+        assert_eq!(victim.post(BATCH, format!("{{\"jobs\":[{body}]}}")), refused(400, "invalid-args"));
+    }
+    for body in [
+        open.clone(),
+        format!("{open}{close}"),
+        objects,
+        format!("{{\"args\":{open}"),
+        format!("{{\"unique\":{open}{close}}}"),
+        format!("{{\"jobs\":{open}{close}}}"),
+        format!("{{\"priority\":{open}{close}}}"),
+    ] {
+        assert_eq!(victim.post(JOBS, &body), refused(400, "invalid-body"));
+        assert_eq!(victim.post(BATCH, &body), refused(400, "invalid-body"));
+    }
+    victim.survives(64);
+}
+
+#[test]
+fn what_is_no_json_in_utf_8_is_refused() {
+    let victim = Victim::start();
+    for body in [&b"\xff\xfe{\0}\0"[..], b"{\"args\":[\"\xc3\x28\"]}", b"{\"args\":[\"\xed\xa0\x80\"]}", b"{} \xf8"] {
+        assert_eq!(victim.post(JOBS, body), refused(400, "invalid-utf8"));
+    }
+    for body in [
+        "",
+        " ",
+        "null",
+        "[]",
+        "[[1]]",
+        "\u{feff}{}",
+        "{}{}",
+        "{\"args\":[1],}",
+        "{\"args\":[NaN]}",
+        "{\"args\":[\"\\ud800\"",
+        "{\"args\":[],\"args\":[]}",
+        "{\"argz\":[]}",
+        "{\"priority\":32768}",
+        "{\"priority\":1e3}",
+        "{\"delay_ms\":-1}",
+        "{\"delay_ms\":18446744073709551616}",
+        "{\"delay_ms\":1.5}",
+        "{\"run_at\":\"soon\"}",
+        "{\"run_at\":0}",
+        "{\"unique\":{\"by\":\"args\",\"positions\":[4294967296]}}",
+        "{\"unique\":{\"by\":\"args\",\"positions\":[-1]}}",
+        "{\"unique\":{\"by\":\"task\",\"positions\":[0]}}",
+        "{\"unique\":{\"by\":\"all\"}}",
+        "{\"unique\":{}}",
+    ] {
+        assert_eq!(victim.post(JOBS, body), refused(400, "invalid-body"), "{body}");
+    }
+    for body in ["{\"jobs\":[]}", "{}", "{\"jobs\":{}}", "{\"jobs\":[[]]}", "{\"jobs\":[{\"key\":\"\"}]}"] {
+        assert_eq!(victim.post(BATCH, body), refused(400, "invalid-body"), "{body}");
+    }
+    let many = format!("{{\"jobs\":[{}{{}}]}}", "{},".repeat(10_000));
+    assert_eq!(victim.post(BATCH, many), refused(413, "body-too-large"));
+    victim.survives(64);
+}
+
+#[test]
+fn a_body_has_one_length() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    for (headers, body) in [
+        ("content-length: 2\r\ncontent-length: 3\r\n", "{}"),
+        ("content-length: 2, 3\r\n", "{}"),
+        ("content-length: +2\r\n", "{}"),
+        ("content-length: -2\r\n", "{}"),
+        ("content-length: 0x2\r\n", "{}"),
+        ("content-length: 99999999999999999999999\r\n", "{}"),
+        ("transfer-encoding: identity\r\n", "{}"),
+        ("transfer-encoding: gzip\r\n", "{}"),
+        ("transfer-encoding: chunked, gzip\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+    ] {
+        let answer = server.raw(server.post_head(JOBS, headers) + body);
+        assert_eq!(answer.status, 400, "{headers}: {answer:?}");
+    }
+    for body in ["x\r\n{}\r\n", "-2\r\n{}\r\n", "fffffffffffffffff\r\n{}", "2\r\n{}", "2\r\n{}x\r\n0\r\n\r\n", "2;\n{}"]
+    {
+        let answer = server.raw_and_no_more(server.post_head(JOBS, "transfer-encoding: chunked\r\n") + body);
+        assert_eq!(refusal(&answer), refused(400, "incomplete-body"), "{body}");
+    }
+    for type_header in ["", "content-type: text/json\r\n", "content-type: application/x-www-form-urlencoded\r\n"] {
+        let head = server.head(&format!("POST {JOBS}"), &format!("{type_header}content-length: 2\r\n"));
+        assert_eq!(refusal(&server.raw(head + "{}")), refused(415, "unsupported-media-type"), "{type_header}");
+    }
+    victim.survives(16);
+}
+
+/// Where two programs on the way disagree where a body ends, the rest of one request is another one for the second of them.
+#[test]
+fn the_rest_of_a_request_is_no_request() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    let smuggled = server.head("POST /v1/tasks/mail.send/pause", "");
+    for headers in
+        ["content-length: 4\r\ntransfer-encoding: chunked\r\n", "transfer-encoding: chunked\r\ncontent-length: 999\r\n"]
+    {
+        let mut raw = server.connect();
+        raw.send(server.post_head(JOBS, headers) + "2\r\n{}\r\n0\r\n\r\n" + &smuggled);
+        raw.say_that_nothing_follows();
+        let mut answers = Vec::new();
+        while let Some(answer) = raw.answer() {
+            answers.push(answer.status);
+        }
+        // Refused, or taken by the chunks and the connection closed.
+        assert!(matches!(answers[..], [400 | 201]), "{headers}: {answers:?}");
+    }
+    let task = server.raw(server.head("GET /v1/tasks/mail.send", "")).json();
+    assert_eq!(task["paused"], false, "{task}");
+    victim.survives(16);
+}
+
+/// Clients that go away in the middle of a request.
+#[test]
+fn half_requests_leave_nothing_behind() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    let whole = server.post_head(JOBS, "content-length: 20\r\n") + "{\"args\":[1, 2, 3, 4]";
+    for length in (0..whole.len()).step_by(3) {
+        server.connect().send(&whole[..length]);
+    }
+    let task = server.raw(server.head("GET /v1/tasks/mail.send", "")).json();
+    assert_eq!(task["counts"]["added"], 0, "{task}");
+    victim.survives(16);
+}

@@ -1,0 +1,118 @@
+//! Heads that are no HTTP, have too much in them, come too slowly, or come all at once.
+
+use std::time::{Duration, Instant};
+
+use super::{JOBS, Victim, refusal, refused};
+
+#[test]
+fn floods_of_headers_are_refused() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    let many = |count: usize| (0..count).map(|number| format!("x-{number}: y\r\n")).collect::<String>();
+    assert_eq!(server.raw(server.head("GET /v1/jobs", &many(98))).status, 200);
+    for headers in
+        [many(101), many(10_000), format!("x: {}\r\n", "y".repeat(200_000)), format!("{}: y\r\n", "x".repeat(200_000))]
+    {
+        let answer = server.raw(server.head("GET /v1/jobs", &headers));
+        assert_eq!(answer.status, 431, "{} bytes: {answer:?}", headers.len());
+    }
+    // One that never ends, from several at once.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut raw = server.connect();
+                raw.send("GET /v1/jobs HTTP/1.1\r\nx: ");
+                let mut twin = raw.twin();
+                let writing = scope.spawn(move || (0..1_000).take_while(|_| twin.try_send([b'y'; 100_000])).count());
+                assert_eq!(raw.answer().map(|answer| answer.status), Some(431));
+                drop(raw);
+                assert!(writing.join().expect("a client does not panic") < 1_000, "100 MB were taken");
+            });
+        }
+    });
+    victim.survives(32);
+}
+
+#[test]
+fn what_is_no_request_is_refused() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    for bytes in [
+        &b"\r\n\r\nhow are you?\r\n\r\n"[..],
+        b"GET /healthz\r\n\r\n",
+        b"GET /healthz HTTP/0.9\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost localhost\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n x: folded\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nna me: x\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nx: a\0b\r\n\r\n",
+        b"G\xc3\x89T /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /health z HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 as TLS begins\r\n\r\n",
+    ] {
+        let answer = server.raw(bytes);
+        assert_eq!(answer.status, 400, "{:?}: {answer:?}", String::from_utf8_lossy(bytes));
+    }
+    victim.survives(16);
+}
+
+#[test]
+fn unknown_methods_are_told_the_known_ones() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "BREW", "get", "DELETE", "X-A!", &"M".repeat(1_000)] {
+        let answer = server.raw(server.head(&format!("{method} {JOBS}"), "content-length: 0\r\n"));
+        assert_eq!(refusal(&answer), refused(405, "method-not-allowed"), "{method}");
+        let allow = answer.headers.iter().find_map(|line| line.strip_prefix("allow: "));
+        assert!(allow.is_some_and(|allow| allow.contains("get") && allow.contains("post")), "{answer:?}");
+    }
+    victim.survives(16);
+}
+
+#[test]
+fn requests_in_one_go_are_answered_in_their_order() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    let requests: String = (1..=1_000).map(|id| server.head(&format!("GET {JOBS}/{id}"), "")).collect();
+    let mut raw = server.connect();
+    let mut twin = raw.twin();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            twin.send(&requests);
+        });
+        for id in 1..=1_000 {
+            let answer = raw.answer().expect("an answer");
+            assert_eq!(refusal(&answer), refused(404, "unknown-job"));
+            assert_eq!(answer.json()["instance"], format!("{JOBS}/{id}"));
+        }
+    });
+    victim.survives(16);
+}
+
+/// Clients that send a byte now and then, and clients that send nothing, for as long as they are let.
+#[test]
+fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    let idle: Vec<_> = (0..300).map(|_| server.connect()).collect();
+    let mut slow = server.connect();
+    let began = Instant::now();
+    slow.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n");
+    let mut twin = slow.twin();
+    let drips = std::thread::spawn(move || {
+        // As long as somebody listens.
+        while twin.try_send("x: y\r\n") && began.elapsed() < Duration::from_secs(50) {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    });
+    for _ in 0..100 {
+        assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200);
+    }
+    // It is cut off after 30 s, though it sends a whole line every second.
+    assert_eq!(slow.answer().map(|answer| answer.status), None);
+    assert!((Duration::from_secs(25)..Duration::from_secs(50)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    drop(slow);
+    drips.join().expect("a client does not panic");
+    drop(idle);
+    victim.survives(32);
+}

@@ -1,0 +1,128 @@
+//! Lists: filters, orders, pages and their cursors.
+
+use std::collections::BTreeSet;
+
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+use super::stage::{ids, serve};
+
+/// All ids that a list answers page by page, each page no longer than `limit`.
+async fn walk(server: &Server, path: &str, limit: usize) -> Vec<u64> {
+    let (mut all, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = server.get(&format!("{path}&limit={limit}{after}")).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let some = ids(&page.body);
+        assert!(some.len() <= limit, "{page:?}");
+        all.extend(some);
+        match page.body["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_follow_each_other_whatever_happens_meanwhile() {
+    let server = serve();
+    let jobs: Vec<Value> = (0..25).map(|number| json!({ "args": [number], "delay_ms": 3_600_000 })).collect();
+    assert_eq!(server.post("/v1/tasks/keys/jobs/batch", &json!({ "jobs": jobs })).await.status, 201);
+    let oldest = "/v1/tasks/keys/jobs?order=oldest";
+    for limit in [1, 7, 25, 1_000] {
+        assert_eq!(walk(&server, oldest, limit).await, (1..=25).collect::<Vec<_>>());
+        assert_eq!(walk(&server, "/v1/jobs?order=newest", limit).await, (1..=25).rev().collect::<Vec<_>>());
+    }
+    let first = server.get("/v1/tasks/KEYS/jobs?order=oldest&limit=10").await;
+    let next = first.body["next"].as_str().expect("more follow").to_owned();
+    // The job at the cursor goes, others end, others come.
+    assert_eq!(server.delete("/v1/tasks/keys/jobs/10").await.status, 204);
+    assert_eq!(server.act("/v1/tasks/keys/jobs/11/cancel").await.status, 200);
+    server.add("keys", &json!({ "delay_ms": 3_600_000 })).await;
+    let rest = server.get(&format!("{oldest}&after={next}")).await;
+    assert_eq!(ids(&rest.body), (11..=26).collect::<Vec<_>>());
+    // A hundred unless said; the newest first unless said.
+    let jobs: Vec<Value> = (0..100).map(|_| json!({ "delay_ms": 3_600_000 })).collect();
+    assert_eq!(server.post("/v1/tasks/keys/jobs/batch", &json!({ "jobs": jobs })).await.status, 201);
+    let page = server.get("/v1/jobs").await;
+    assert_eq!(ids(&page.body), (27..=126).rev().collect::<Vec<_>>());
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_of_what_was_asked_for() {
+    let server = serve();
+    let running = server.close_gate("gated").await;
+    let waiting = server.add("gated", &json!({ "args": ["keys", 1] })).await;
+    let failed = server.add("failing", &json!({ "args": ["reject", 9, 0] })).await;
+    server.ended("failing", failed).await;
+    let done = server.add("progress", &json!({ "args": [3, "plums"] })).await;
+    let job = server.ended("progress", done).await;
+    let list = async |query: &str| {
+        let page = server.get(&format!("/v1/jobs?{query}")).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let task = |job: &Value| job["task"].as_str().unwrap_or_default().to_owned();
+        page.body["jobs"].as_array().expect("jobs").iter().map(task).zip(ids(&page.body)).collect::<BTreeSet<_>>()
+    };
+    let of = |jobs: &[(&str, u64)]| jobs.iter().map(|(task, id)| ((*task).to_owned(), *id)).collect::<BTreeSet<_>>();
+    let (gated, all) = ([("gated", running), ("gated", waiting)], [("failing", failed), ("progress", done)]);
+    assert_eq!(list("status=RUNNING").await, of(&gated[..1]));
+    assert_eq!(list("status=WAITING").await, of(&gated[1..]));
+    assert_eq!(list("status=FAILURE").await, of(&all[..1]));
+    assert_eq!(list("status=SUCCESS").await, of(&all[1..]));
+    // Messages of progress and of problems.
+    assert_eq!(list("text=plums").await, of(&all[1..]));
+    assert_eq!(list("text=fails%20by%20reject&status=FAILURE").await, of(&all[..1]));
+    assert_eq!(list("text=fails%20by%20reject&status=SUCCESS").await, of(&[]));
+    assert_eq!(list("text=pears").await, of(&[]));
+    let everything = of(&[gated, all].concat());
+    assert_eq!(list("").await, everything);
+    let added_at = job["added_at"].as_str().expect("a moment");
+    assert!(list(&format!("added_from={added_at}")).await.contains(&("progress".to_owned(), done)));
+    assert!(!list(&format!("added_before={added_at}")).await.contains(&("progress".to_owned(), done)));
+    assert_eq!(list("added_from=1969-12-31T23:00:00-02:00&added_before=2999-01-01T00:00:00%2B01:00").await, everything);
+    assert_eq!(list("added_before=1970-01-01T00:00:00Z").await, of(&[]));
+    // What a list shows is what the job shows, but for what may be large.
+    let listed = server.get("/v1/tasks/progress/jobs").await.body["jobs"][0].clone();
+    for (name, value) in listed.as_object().expect("an object") {
+        assert_eq!(value, &job[name], "{name}");
+    }
+    assert!(listed.get("args").is_none() && listed.get("response").is_none(), "{listed}");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_makes_no_sense_is_refused() {
+    let server = serve();
+    for query in [
+        "limit=0",
+        "limit=1001",
+        "limit=-1",
+        "limit=ten",
+        "limit=1&limit=1",
+        "status=waiting",
+        "status=",
+        "order=random",
+        "after=1",
+        "after=c0g",
+        "after=c00",
+        "after=cffffffffffffffff1",
+        "added_from=yesterday",
+        "added_before=2026-02-30T00:00:00Z",
+        "added_from=2026-11-24T10:00:00+01:00",
+        "colour=red",
+        "Limit=1",
+    ] {
+        for list in ["/v1/jobs", "/v1/tasks/keys/jobs"] {
+            let refused = server.get(&format!("{list}?{query}")).await;
+            assert_eq!((refused.status, refused.code()), (400, "invalid-query"), "{query}");
+        }
+    }
+    // What no route of these knows, and what says nothing.
+    for path in ["/v1/tasks?limit=1", "/v1/tasks/keys?x", "/v1/tasks/keys/jobs/1/attempts?limit=1"] {
+        assert_eq!(server.get(path).await.code(), "invalid-query", "{path}");
+    }
+    assert_eq!(server.get("/v1/jobs?").await.status, 200);
+    assert_eq!(server.get("/v1/tasks/nowhere/jobs").await.code(), "unknown-task");
+    server.stop();
+}

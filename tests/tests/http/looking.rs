@@ -1,0 +1,99 @@
+//! Looking at one job: as it stands, when it ends, its log and its attempts.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use saggar_tests::client::{job_path, send};
+use serde_json::{Value, json};
+
+use super::stage::serve;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_shows_where_it_stands() {
+    let server = serve();
+    let id = server.close_gate("gated").await;
+    let waiting = server.add("gated", &json!({ "args": ["keys", 1] })).await;
+    let job = server.job("gated", id).await;
+    assert_eq!((&job["id"], &job["task"], &job["status"]), (&json!(id), &json!("gated"), &json!("RUNNING")));
+    assert_eq!((&job["current"], &job["total"], &job["message"]), (&json!(0), &json!(1), &json!("at the gate")));
+    assert_eq!((&job["attempt"], &job["attempts_max"]), (&json!(1), &json!(1)));
+    assert!(job["started_at"].is_string() && job["ended_at"].is_null() && job["run_at"].is_null(), "{job}");
+    let job = server.job("gated", waiting).await;
+    assert_eq!((&job["status"], &job["attempt"]), (&json!("WAITING"), &json!(0)));
+    assert!(job["started_at"].is_null() && job["run_at"].is_string() && job["response"].is_null(), "{job}");
+    server.open_gate().await;
+    let job = server.ended("gated", waiting).await;
+    assert_eq!(
+        (&job["status"], &job["response"], &job["reason"]),
+        (&json!("SUCCESS"), &json!("through"), &Value::Null)
+    );
+    assert!(job["started_at"].is_null() && job["ended_at"].is_string(), "{job}");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_says_why() {
+    let server = serve();
+    let failed = server.add("failing", &json!({ "args": ["retry", 9, 0] })).await;
+    let job = server.ended("failing", failed).await;
+    assert_eq!((&job["status"], &job["reason"], &job["attempt"]), (&json!("FAILURE"), &json!("failed"), &json!(3)));
+    let problem = json!({ "code": "not-yet", "message": "attempt 3 fails by retry", "details": { "attempt": 3 } });
+    assert_eq!(job["problem"], problem);
+    for (how, reason) in [("reject", "rejected"), ("trap", "trap")] {
+        let id = server.add("failing", &json!({ "args": [how, 9, 0] })).await;
+        assert_eq!(server.ended("failing", id).await["reason"], reason);
+    }
+    let again = server.add("failing", &json!({ "args": ["retry", 1, 0] })).await;
+    assert_eq!(server.ended("failing", again).await["response"], 2);
+    let attempts = server.get(&format!("{}/attempts", job_path("failing", again))).await;
+    let attempts = attempts.body["attempts"].as_array().expect("attempts");
+    let told = |name: &str| attempts.iter().map(|attempt| attempt[name].clone()).collect::<Vec<_>>();
+    assert_eq!(told("number"), [1, 2]);
+    assert_eq!(told("ending"), ["retry", "success"]);
+    assert_eq!(told("problem")[0]["code"], "not-yet");
+    let cost = &attempts[1]["cost"];
+    assert_eq!(cost["digest"].as_str().map(str::len), Some(64), "{cost}");
+    assert!(cost["cpu_ms"].as_f64() > Some(0.0) && cost["peak_memory"].as_u64() > Some(0), "{cost}");
+    let log = server.get(&format!("{}/logs", job_path("failing", failed))).await;
+    let lines = log.body["lines"].as_array().expect("lines");
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| line["source"] == "host" && line["level"].is_null()),
+        "{log:?}"
+    );
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_hears_of_the_end_or_of_the_time() {
+    let server = serve();
+    let id = server.close_gate("gated").await;
+    let wait = |time: &str| format!("{}?wait={time}", job_path("gated", id));
+    let began = Instant::now();
+    let (over, at_once) = (server.get(&wait("300ms")).await, server.get(&wait("0s")).await);
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    for job in [over, at_once] {
+        assert_eq!((job.status, &job.body["status"]), (200, &json!("RUNNING")));
+    }
+    let (in_minutes, in_seconds) = (wait("999999999m"), wait("60s"));
+    let (ended, also, ()) = tokio::join!(server.get(&in_minutes), server.get(&in_seconds), server.open_gate());
+    for job in [ended, also, server.get(&wait("60s")).await] {
+        assert_eq!((job.status, &job.body["status"]), (200, &json!("SUCCESS")));
+    }
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_watches_over_the_process_needs_no_job() {
+    let server = serve();
+    for (path, says) in [("/healthz", "ok"), ("/readyz", "ready")] {
+        let answer = server.get(path).await;
+        assert_eq!((answer.status, &answer.body), (200, &json!(says)));
+    }
+    // The head of an answer alone, without its body.
+    let head = send(server.request(Method::HEAD, "/healthz")).await;
+    assert_eq!((head.status, &head.headers["content-length"], &head.body), (200, &"4".parse().unwrap(), &Value::Null));
+    let document = server.get("/openapi.json").await;
+    assert_eq!((document.status, &document.headers["content-type"]), (200, &"application/json".parse().unwrap()));
+    assert_eq!(document.body, serde_json::from_str::<Value>(saggar::api::openapi()).unwrap());
+    server.stop();
+}

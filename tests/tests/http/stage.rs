@@ -1,0 +1,57 @@
+//! The app that these tests serve, and what they say of it more than once.
+
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+/// An app with a task for everything that can happen to a job.
+pub(super) fn app() -> App {
+    let gated = |size: u32| json!({ "process": "plugins.gated", "size": size });
+    let numbered =
+        |source: &str| json!({ "process": "plugins.echo", "event": { "next": format!("plugins.ids#{source}") } });
+    App::new()
+        .plugin("echo", guests::ECHO)
+        .plugin("gated", guests::GATED)
+        .plugin("failing", guests::FAILING)
+        .plugin("ids", guests::IDS)
+        .plugin("telling", guests::TELLING)
+        .plugin("progress", guests::PROGRESS)
+        .plugin("slow", guests::SLOW)
+        .task("Mail.Send", &json!({ "process": "plugins.echo", "name": "Sends a mail", "size": 1_000_000 }))
+        .task("keys", &json!({ "process": "plugins.echo" }))
+        .task("gated", &gated(1_000))
+        .task("narrow", &gated(1))
+        .task("failing", &json!({ "process": "plugins.failing", "attempts": 2, "attempt_after": 1 }))
+        .task("progress", &json!({ "process": "plugins.progress" }))
+        .task("slow", &json!({ "process": "plugins.slow" }))
+        .task("context", &json!({ "process": "plugins.context" }))
+        .plugin("context", guests::CONTEXT)
+        .task("seven", &numbered("always-seven"))
+        .task("last", &numbered("largest-then-none"))
+        .task("numberless", &numbered("problem"))
+        .task(
+            "deaf",
+            &json!({
+                "process": "plugins.echo",
+                "event": { "success": "plugins.telling#spin" },
+                "sandbox": { "event_timeout": 60 },
+            }),
+        )
+}
+
+/// Serves the app in memory, to whoever is on this machine.
+pub(super) fn serve() -> Server {
+    serve_with(&[])
+}
+
+/// Serves the app in memory with these arguments beside.
+pub(super) fn serve_with(arguments: &[&str]) -> Server {
+    Server::start_as(&app(), |serve| serve.env("SAGGAR_DRAIN", "1s").args(["--store", "memory"]).args(arguments))
+}
+
+/// The ids of a page of jobs.
+pub(super) fn ids(page: &Value) -> Vec<u64> {
+    let jobs = page["jobs"].as_array().unwrap_or_else(|| panic!("no page: {page}"));
+    jobs.iter().map(|job| job["id"].as_u64().unwrap_or_else(|| panic!("no id: {job}"))).collect()
+}

@@ -1,0 +1,55 @@
+//! Tasks: what they are, how much they do, and pausing them.
+
+use saggar_tests::server::Server;
+use serde_json::json;
+
+use super::stage::{app, serve};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_shows_what_it_is_and_does() {
+    let server = serve();
+    for number in 0..3 {
+        let id = server.add("mail.send", &json!({ "args": [number] })).await;
+        server.ended("mail.send", id).await;
+    }
+    let task = server.get("/v1/tasks/mail.send").await;
+    assert_eq!((task.status, &task.body["id"], &task.body["name"]), (200, &json!("Mail.Send"), &json!("Sends a mail")));
+    let counts = &task.body["counts"];
+    assert_eq!((&counts["added"], &counts["success"], &counts["waiting"]), (&json!(3), &json!(3), &json!(0)));
+    assert_eq!(task.body["rates"]["added"]["total"], 3);
+    let definition = &task.body["definition"];
+    assert_eq!((&definition["process"], &definition["worker_nums"]), (&json!("plugins.echo"), &json!(1)));
+    assert_eq!((&definition["timeout_ms"], &definition["retry"]["attempts"]), (&json!(300_000), &json!(0)));
+    let deaf = server.get("/v1/tasks/deaf").await.body["definition"].clone();
+    assert_eq!(deaf["event"]["success"], "plugins.telling#spin");
+    assert_eq!(deaf["sandbox"]["event_timeout_ms"], 60_000);
+    let all = server.get("/v1/tasks").await;
+    let ids: Vec<_> = all.body["tasks"].as_array().expect("tasks").iter().map(|task| &task["id"]).collect();
+    assert_eq!(ids.len(), 12, "{ids:?}");
+    assert!(ids.is_sorted_by_key(|id| id.as_str().map(str::to_lowercase)), "{ids:?}");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_task_takes_jobs_and_begins_none_over_restarts_too() {
+    let app = app();
+    let server = Server::start(&app, &[]);
+    for _ in 0..2 {
+        let paused = server.act("/v1/tasks/mail.send/pause").await;
+        assert_eq!((paused.status, &paused.body), (204, &json!(null)));
+    }
+    let id = server.add("mail.send", &json!({})).await;
+    let job = server.get(&format!("/v1/tasks/mail.send/jobs/{id}?wait=100ms")).await;
+    assert_eq!(job.body["status"], "WAITING", "{job:?}");
+    server.stop();
+    let server = Server::start(&app, &[]);
+    let task = server.get("/v1/tasks/mail.send").await.body;
+    assert_eq!((&task["paused"], &task["counts"]["waiting"]), (&json!(true), &json!(1)));
+    assert_eq!(server.get("/v1/tasks/keys").await.body["paused"], false);
+    assert!(task["first_ready_at"].is_string(), "{task}");
+    assert_eq!(server.act("/v1/tasks/mail.send/resume").await.status, 204);
+    assert_eq!(server.ended("mail.send", id).await["status"], "SUCCESS");
+    assert_eq!(server.act("/v1/tasks/mail.send/resume").await.status, 204);
+    assert_eq!(server.act("/v1/tasks/nowhere/pause").await.code(), "unknown-task");
+    server.stop();
+}

@@ -1,0 +1,170 @@
+//! Who may ask for what: each route with no token, with tokens of each role, and with what is no token.
+
+use reqwest::Method;
+use saggar_tests::client::{Answered, send};
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+use super::stage::{serve, serve_with};
+
+/// The tokens are called as their roles are, and `-token`.
+const TOKENS: [&str; 6] = [
+    "--token",
+    "admin:10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c3e52712292a",
+    "--token",
+    "write:ab893cb32670dc9e3bf2563af8d7487b88c279c5850c76f35d6eafa8fa34acf2",
+    "--token",
+    "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf",
+];
+
+/// From the one that may do the least on.
+const ROLES: [&str; 3] = ["read", "write", "admin"];
+
+/// What each route needs; nothing if it is for everybody.
+const NEEDS: &[(&str, &str, Option<&str>)] = &[
+    ("get", "/healthz", None),
+    ("get", "/readyz", None),
+    ("get", "/openapi.json", None),
+    ("get", "/v1/jobs", Some("read")),
+    ("get", "/v1/tasks", Some("read")),
+    ("get", "/v1/tasks/{task}", Some("read")),
+    ("get", "/v1/tasks/{task}/jobs", Some("read")),
+    ("get", "/v1/tasks/{task}/jobs/{id}", Some("read")),
+    ("get", "/v1/tasks/{task}/jobs/{id}/logs", Some("read")),
+    ("get", "/v1/tasks/{task}/jobs/{id}/attempts", Some("read")),
+    ("post", "/v1/tasks/{task}/jobs", Some("write")),
+    ("post", "/v1/tasks/{task}/jobs/batch", Some("write")),
+    ("post", "/v1/tasks/{task}/jobs/{id}/cancel", Some("write")),
+    ("post", "/v1/tasks/{task}/jobs/{id}/retry", Some("write")),
+    ("delete", "/v1/tasks/{task}/jobs/{id}", Some("write")),
+    ("post", "/v1/tasks/{task}/pause", Some("admin")),
+    ("post", "/v1/tasks/{task}/resume", Some("admin")),
+];
+
+/// All operations of the OpenAPI document, and whether each may be asked for without a token.
+fn operations() -> Vec<(String, String, bool)> {
+    let document: Value = serde_json::from_str(saggar::api::openapi()).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths").clone();
+    let mut all = Vec::new();
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().expect("methods") {
+            all.push((method.clone(), path.clone(), operation["security"] == json!([{}])));
+        }
+    }
+    all
+}
+
+/// The status that a route answers; what it says may have no end.
+async fn status(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
+    let path = path.replace("{task}", "mail.send").replace("{id}", "1");
+    let method: Method = method.to_uppercase().parse().expect("a method");
+    let body = if path.ends_with("batch") { json!({ "jobs": [{}] }) } else { json!({}) };
+    let mut request = server.request(method.clone(), &path);
+    if method == Method::POST {
+        request = request.json(&body);
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+    answer.status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_asks_for_its_role() {
+    let server = serve_with(&TOKENS);
+    let admin = server.request(Method::POST, "/v1/tasks/mail.send/jobs").bearer_auth("admin-token");
+    assert_eq!(send(admin.json(&json!({}))).await.status, 201);
+    let ended = server.request(Method::GET, "/v1/tasks/mail.send/jobs/1?wait=60s").bearer_auth("read-token");
+    assert_eq!(send(ended).await.body["status"], "SUCCESS");
+    for (method, path, is_open) in operations() {
+        let needs = NEEDS.iter().find(|(m, p, _)| (*m, *p) == (method.as_str(), path.as_str()));
+        let (_, _, needs) = needs.unwrap_or_else(|| panic!("{method} {path} is new; who may ask for it?"));
+        assert_eq!(is_open, needs.is_none(), "{method} {path}");
+        let ask = async |headers: &[(&str, &str)]| status(&server, &method, &path, headers).await;
+        let Some(needs) = needs else {
+            assert_eq!(ask(&[]).await, 200, "{method} {path}");
+            continue;
+        };
+        assert_eq!(ask(&[]).await, 401, "{method} {path}");
+        let least = ROLES.iter().position(|role| role == needs).expect("a role");
+        for (rank, role) in ROLES.iter().enumerate() {
+            let token = format!("Bearer {role}-token");
+            let status = ask(&[("authorization", &token)]).await;
+            // A job that has ended cannot be cancelled, and one that the role before has deleted cannot be deleted.
+            let is_allowed = matches!(status, 200..=204 | 404 | 409);
+            assert_eq!(is_allowed, rank >= least, "{method} {path} with {role}: {status}");
+            assert!(is_allowed || status == 403, "{method} {path} with {role}: {status}");
+        }
+    }
+    assert_eq!(operations().len(), NEEDS.len(), "a route is gone");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_one_good_token_or_none() {
+    let server = serve_with(&TOKENS);
+    let ask = async |headers: &[(&str, &str)]| -> Answered {
+        let mut request = server.request(Method::GET, "/v1/jobs");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        send(request).await
+    };
+    let good = ("authorization", "Bearer read-token");
+    for headers in [
+        &[("authorization", "Bearer wrong")][..],
+        &[("authorization", "Bearer ")],
+        &[("authorization", "Bearer")],
+        &[("authorization", "Basic cmVhZC10b2tlbg==")],
+        &[("authorization", "read-token")],
+        &[("authorization", "Bearer Read-token")],
+        // The digest is no token.
+        &[("authorization", "Bearer 0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf")],
+        &[good, good],
+        &[good, ("authorization", "Bearer wrong")],
+        &[("x-authorization", "Bearer read-token")],
+    ] {
+        let answer = ask(headers).await;
+        assert_eq!((answer.status, answer.code()), (401, "unauthorized"), "{headers:?}");
+        assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"saggar\"");
+    }
+    assert_eq!(ask(&[("authorization", "bearer   read-token  ")]).await.status, 200);
+    // With tokens, names and origins say nothing: whoever has one may come from where he likes.
+    assert_eq!(ask(&[good, ("origin", "https://elsewhere.example")]).await.status, 200);
+    assert_eq!(ask(&[good, ("host", "jobs.example")]).await.status, 200);
+    // No token shows in the log.
+    assert!(server.stop().iter().all(|line| !line.contains("-token")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_without_tokens_answers_its_own_machine_only() {
+    let server = serve();
+    let port = server.address().port();
+    let own = format!("localhost:{port}");
+    let ask = |headers: &str| server.raw(format!("GET /v1/tasks HTTP/1.1\r\n{headers}\r\n"));
+    for headers in [
+        format!("host: {own}\r\n"),
+        format!("host: 127.0.0.1:{port}\r\norigin: http://127.0.0.1:{port}\r\n"),
+        "host: [::1]\r\n".to_owned(),
+    ] {
+        assert_eq!(ask(&headers).status, 200, "{headers}");
+    }
+    for headers in [
+        "host: evil.example\r\n".to_owned(),
+        format!("host: localhost.evil.example:{port}\r\n"),
+        "host: \r\n".to_owned(),
+        String::new(),
+        format!("host: {own}\r\norigin: https://evil.example\r\n"),
+        format!("host: {own}\r\norigin: http://localhost:1\r\n"),
+        format!("host: {own}\r\norigin: null\r\n"),
+        format!("host: {own}\r\nhost: evil.example\r\n"),
+        format!("host: {own}\r\norigin: http://{own}\r\norigin: https://evil.example\r\n"),
+    ] {
+        let refused = ask(&headers);
+        assert_eq!((refused.status, &*refused.code()), (403, "foreign-origin"), "{headers}");
+    }
+    // Those who watch over the process ask as they like.
+    assert_eq!(server.raw("GET /healthz HTTP/1.1\r\nhost: evil.example\r\n\r\n").status, 200);
+    server.stop();
+}
