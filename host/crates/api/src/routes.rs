@@ -7,6 +7,7 @@ mod health;
 mod job;
 mod listing;
 mod logs;
+mod metrics;
 pub(crate) mod show;
 mod tasks;
 
@@ -41,6 +42,7 @@ pub(crate) fn all() -> OpenApiRouter<Service> {
         .routes(routes!(tasks::resume_task))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
 }
 
 /// What a handler answers.
