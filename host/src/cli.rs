@@ -1,10 +1,10 @@
-//! The command line: its words, its help, and where the log goes.
+//! The command line: its words and its help.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Flags, Loaded, LogFormat, OfEngine, OfRun, OfService, OfStore, Variables};
+use crate::config::{self, Flags, Loaded, OfEngine, OfRun, OfService, OfStore, Variables};
 
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
@@ -49,6 +49,11 @@ impl Command {
             Self::Config(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Token(_) => config::load_without_app(verbose, variables),
         }
+    }
+
+    /// Whether it is there to work for others, until it is told to stop.
+    pub(crate) fn is_service(&self) -> bool {
+        matches!(self, Self::Serve(_))
     }
 
     /// Whether mistakes in the configuration are what the command is about, so that it tells of them itself.
@@ -145,19 +150,4 @@ pub(crate) struct Token {
     /// Prints one JSON document
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// The host's own log goes to standard error.
-pub(crate) fn start_log(level: &str, format: LogFormat, variables: &Variables) {
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .with_ansi(false);
-    match format {
-        LogFormat::Text => {
-            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            log.with_ansi(is_terminal && variables.text("NO_COLOR").is_none()).init();
-        }
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
 }
