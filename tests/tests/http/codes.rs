@@ -30,6 +30,9 @@ struct Stage {
 async fn provoke(stage: Arc<Stage>, code: Code) -> Provoked {
     let open = &stage.open;
     let document = match code {
+        Code::MalformedRequest => raw(stage, |server| server.raw("HELLO\r\n\r\n")).await,
+        Code::HeadTimeout => spawn_blocking(head_timeout).await.expect("it does not panic"),
+        Code::HeadTooLarge => raw(stage, head_too_large).await,
         Code::UnknownRoute => open.get("/v2/jobs").await.document(),
         Code::MethodNotAllowed => send(open.request(Method::PUT, JOBS)).await.document(),
         Code::InvalidPath => open.get("/v1/tasks/%ff").await.document(),
@@ -65,6 +68,7 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Provoked {
         Code::Refused => return Err("it takes another change between a look at the job and the step that follows it"),
         Code::Stopping => stopping().await,
         Code::Overloaded => spawn_blocking(overloaded).await.expect("it does not panic"),
+        Code::StoreFull => return Err("it takes a file system of its own; `full.rs` has one"),
         Code::StoreFailed => store_failed().await,
         Code::Internal => return Err("it takes a mistake of the host's own"),
     };
@@ -90,7 +94,7 @@ async fn every_code_is_answered_with_its_document() {
             Err(_) => beyond_reach.push(code),
         }
     }
-    assert_eq!(beyond_reach, [Code::TooDeep, Code::Refused, Code::Internal]);
+    assert_eq!(beyond_reach, [Code::TooDeep, Code::Refused, Code::StoreFull, Code::Internal]);
     let stage = Arc::into_inner(stage).expect("all have ended");
     for server in [stage.open, stage.guarded] {
         assert!(server.stop().iter().all(|line| !line.contains("panicked")));
@@ -104,7 +108,10 @@ fn check(code: Code, document: &Value) {
     assert_eq!(document["title"], code.title(), "{document}");
     assert_eq!(document["type"], code.type_uri(), "{document}");
     assert!(document["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{document}");
-    assert!(document["instance"].as_str().is_some_and(|path| path.starts_with('/')), "{document}");
+    // What is no request has no path.
+    let is_no_request = matches!(code, Code::MalformedRequest | Code::HeadTimeout | Code::HeadTooLarge);
+    let names_path = |path: &str| if is_no_request { path.is_empty() } else { path.starts_with('/') };
+    assert!(document["instance"].as_str().is_some_and(names_path), "{document}");
 }
 
 trait Document {
@@ -133,6 +140,20 @@ fn add(server: &Server, body: Value) -> reqwest::RequestBuilder {
 /// Provokes with bytes, on a thread that may wait.
 async fn raw(stage: Arc<Stage>, provoke: impl FnOnce(&Server) -> RawAnswer + Send + 'static) -> Value {
     spawn_blocking(move || provoke(&stage.open)).await.expect("it does not panic").document()
+}
+
+/// Begins a head and does not go on.
+fn head_timeout() -> Value {
+    let server = serve_with(&["--http-head-time", "200ms"]);
+    let mut raw = server.connect();
+    raw.send("GET /v1/jobs HTTP/1.1\r\n");
+    let answer = raw.answer().expect("an answer");
+    server.stop();
+    answer.document()
+}
+
+fn head_too_large(server: &Server) -> RawAnswer {
+    server.raw(server.head("GET /v1/jobs", &format!("x-long: {}\r\n", "x".repeat(100 << 10))))
 }
 
 /// A request with this body.

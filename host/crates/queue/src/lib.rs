@@ -14,6 +14,7 @@ mod fingerprint;
 mod hub;
 mod list;
 mod log;
+mod meters;
 mod notice;
 mod queue;
 mod rates;
@@ -21,6 +22,7 @@ mod rules;
 mod running;
 mod store;
 mod task_queue;
+mod totals;
 mod waiters;
 
 #[cfg(any(test, feature = "conformance"))]
@@ -35,6 +37,7 @@ pub use event::{BadEventId, EventFilter, EventId, Events, Followed, Gap, JobEven
 pub use fingerprint::{UniqueBy, fingerprint};
 pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};
 pub use log::{JobLog, LogBudget, LogLevel, LogLine, LogSource};
+pub use meters::describe_metrics;
 pub use notice::{Happened, Notice};
 pub use queue::Queue;
 pub use rates::{Rate, Rates};
@@ -42,7 +45,8 @@ pub use rules::{Retention, Rules};
 pub use running::{CancelSignal, Running};
 pub use store::{
     Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Ended, Finish, Finished,
-    History, Lasted, Left, MemoryStore, NoticeNumber, SqliteError, SqliteOptions, SqliteStore, Store, TaskStore,
-    Telling, Told,
+    History, Lasted, Left, LostAtOpen, MemoryStore, NoticeNumber, SqliteError, SqliteOptions, SqliteStore, Store,
+    TaskStore, Telling, Told,
 };
 pub use task_queue::{LogTail, TaskQueue};
+pub use totals::Totals;
