@@ -151,3 +151,19 @@ fn refusal(code: &str, detail: String) -> Refusal {
     });
     Refusal::new(code, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_says_has_its_code() {
+        let why = || Box::new(std::io::Error::other("why"));
+        let of = |error: StoreError| lookup_refused(error.into());
+        assert_eq!(of(StoreError::Full(why())).code, Code::StoreFull);
+        assert_eq!(of(StoreError::Failed(why())).code, Code::StoreFailed);
+        let adding = AddError::Queue(saggar_queue::AddError::Store(StoreError::Full(why())));
+        assert_eq!(add_refused(adding).code, Code::StoreFull);
+        assert_eq!(lookup_refused(LookupError::UnknownJob { id: JobId(1) }).code, Code::UnknownJob);
+    }
+}

@@ -44,7 +44,7 @@ codes! {
     HeadTimeout 408 "head-timeout" "Head too slow"
         "The request's head did not come in time.";
     HeadTooLarge 431 "head-too-large" "Head too large"
-        "The request's head has more bytes or more headers than the host takes: 64 KiB, or 100 headers.";
+        "The request's head has more bytes or more headers than the host takes: 64 KiB and 100 headers unless it is configured otherwise.";
     UnknownRoute 404 "unknown-route" "No such route"
         "The path names nothing; `/openapi.json` lists all routes.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"

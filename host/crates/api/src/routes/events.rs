@@ -36,10 +36,10 @@ pub(super) struct OneParameters {
     after: Option<String>,
 }
 
-/// What happens to all jobs, or to those of a task, as server-sent events: from now on, or after the event whose id is
-/// handed back, without loss as long as the events are kept.
+/// Follows what happens to all jobs, or to those of a task.
 ///
-/// An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `put-back`, `retried`, `deleted`,
+/// The answer is server-sent events: from now on, or after the event whose id is handed back, without loss as long as the
+/// events are kept. An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `put-back`, `retried`, `deleted`,
 /// `succeeded`, `failed`), and its data is a `JobEvent`. `gap` (data: `EventGap`) says that some events are not kept any
 /// more; the oldest that are follow it. `reached` (data: `{}`) comes first and then every 15 s in which nothing else does:
 /// hand its id back like any other. The answer ends when the host stops, and when the client takes nothing for 30 s.
@@ -64,9 +64,9 @@ pub(super) async fn follow_many(
     Ok(sse::answer(JobEvents::of_many(seat, access.jobs.follow(scope, after))))
 }
 
-/// What happens to one job, as server-sent events like those of `/v1/events`.
+/// Follows what happens to one job.
 ///
-/// The answer ends when the job has ended and its last event was sent. If it has ended already and nothing is left to send,
+/// The answer is server-sent events like those of `/v1/events`. It ends when the job has ended and its last event was sent. If it has ended already and nothing is left to send,
 /// the answer is 204, on which a browser's `EventSource` does not come back. Begin to follow, then look the job up: so
 /// nothing is missed in between.
 #[utoipa::path(
