@@ -3,17 +3,28 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use saggar_job::JobId;
+use utoipa::IntoParams;
 
 use crate::code::Code;
 use crate::problem::Refusal;
 use crate::service::Service;
 
 /// `{task}` of a path, decoded.
-pub(crate) struct TaskAddress(pub(crate) String);
+#[derive(IntoParams)]
+#[into_params(names("task"), parameter_in = Path)]
+pub(crate) struct TaskAddress(
+    /// The task's id.
+    pub(crate) String,
+);
 
 /// `{task}` and `{id}` of a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
 pub(crate) struct JobAddress {
+    /// The task's id.
     pub(crate) task: String,
+    /// The job's number in its task.
+    #[param(value_type = u64, minimum = 1, maximum = 18_446_744_073_709_551_615_u64)]
     pub(crate) id: JobId,
 }
 

@@ -9,6 +9,7 @@ mod job;
 mod listing;
 mod logs;
 mod metrics;
+mod refusals;
 pub(crate) mod show;
 mod tasks;
 
@@ -16,8 +17,6 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use utoipa::IntoResponses;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as Described, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -65,19 +64,5 @@ impl<T: Serialize> IntoResponse for Answer<T> {
             Ok(text) => (self.0, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response(),
             Err(error) => Refusal::internal(&format!("the answer is no JSON: {error}")).into_response(),
         }
-    }
-}
-
-/// What every route may answer instead, for the OpenAPI document.
-pub(crate) struct Problems;
-
-impl IntoResponses for Problems {
-    fn responses() -> std::collections::BTreeMap<String, RefOr<Described>> {
-        let schema = Ref::from_schema_name("Problem");
-        let problem = ResponseBuilder::new()
-            .description("A problem document; `code` says which problem it is")
-            .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
-            .build();
-        [("default".to_owned(), problem.into())].into()
     }
 }

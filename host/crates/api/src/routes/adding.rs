@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use saggar_queue::{NewJob, UniqueBy, fingerprint};
 use serde_json::value::RawValue;
 
-use super::{Answer, Answered, Problems};
+use super::refusals::AddJobs;
+use super::{Answer, Answered};
 use crate::access::{Allowed, Change};
 use crate::address::TaskAddress;
 use crate::body::{Form, Read};
@@ -44,14 +45,14 @@ impl Form for AddBatch {
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs", tag = "jobs",
     params(
-        ("task" = String, Path, description = "The task's id"),
+        TaskAddress,
         ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]([ -~]{0,253}[!-~])?$",
             description = "While a job of the task with this key is kept, it is answered instead of adding another one"),
         ("traceparent" = Option<String>, Header, description = "The W3C trace context that the job belongs to"),
     ),
     request_body = AddJob,
-    responses((status = 201, description = "The job was added", body = AddedJob),
-        (status = 200, description = "It was there already", body = AddedJob), Problems)
+    responses((status = 201, description = "The job was added", body = AddedJob, headers(("Location" = String, description = "The job's path"))),
+        (status = 200, description = "It was there already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddJobs)
 )]
 pub(super) async fn add_job(
     access: Allowed<Change>,
@@ -80,14 +81,14 @@ pub(super) async fn add_job(
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/batch", tag = "jobs",
     params(
-        ("task" = String, Path, description = "The task's id"),
+        TaskAddress,
         ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]([ -~]{0,253}[!-~])?$",
             description = "The same batch again, with the same key, adds nothing"),
         ("traceparent" = Option<String>, Header, description = "The W3C trace context that the jobs belong to"),
     ),
     request_body = AddBatch,
     responses((status = 201, description = "The jobs were added", body = AddedJobs),
-        (status = 200, description = "All were there already", body = AddedJobs), Problems)
+        (status = 200, description = "All were there already", body = AddedJobs), AddJobs)
 )]
 pub(super) async fn add_batch(
     access: Allowed<Change>,

@@ -7,7 +7,7 @@ use saggar_queue::EventId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::Problems;
+use super::refusals::{FollowJob, FollowJobs};
 use crate::access::{Allowed, Look};
 use crate::address::JobAddress;
 use crate::code::Code;
@@ -25,6 +25,7 @@ pub(super) struct ManyParameters {
     /// Only events of jobs of this task.
     task: Option<String>,
     /// Stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    #[param(pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$")]
     after: Option<String>,
 }
 
@@ -33,6 +34,7 @@ pub(super) struct ManyParameters {
 #[into_params(parameter_in = Query)]
 pub(super) struct OneParameters {
     /// Stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    #[param(pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$")]
     after: Option<String>,
 }
 
@@ -45,9 +47,10 @@ pub(super) struct OneParameters {
 /// hand its id back like any other. The answer ends when the host stops, and when the client takes nothing for 30 s.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
-    params(ManyParameters, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read")),
+    params(ManyParameters, ("Last-Event-ID" = Option<String>, Header, pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$",
+            description = "The id of the last event that was read")),
     responses((status = 200, description = "Events, one after the other", body = wire::JobEvent, content_type = "text/event-stream"),
-        Problems)
+        FollowJobs)
 )]
 pub(super) async fn follow_many(
     State(service): State<Service>,
@@ -71,10 +74,11 @@ pub(super) async fn follow_many(
 /// nothing is missed in between.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/events", tag = "events",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id"),
-        OneParameters, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read")),
+    params(JobAddress,
+        OneParameters, ("Last-Event-ID" = Option<String>, Header, pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$",
+            description = "The id of the last event that was read")),
     responses((status = 200, description = "Events, one after the other", body = wire::JobEvent, content_type = "text/event-stream"),
-        (status = 204, description = "The job has ended, and nothing is left to send"), Problems)
+        (status = 204, description = "The job has ended, and nothing is left to send"), FollowJob)
 )]
 pub(super) async fn follow_one(
     State(service): State<Service>,

@@ -2,14 +2,15 @@
 
 use axum::extract::State;
 
-use super::{Answer, Answered, Problems};
+use super::refusals::{LookAtHost, LookAtReadiness};
+use super::{Answer, Answered};
 use crate::problem::Refusal;
 use crate::service::Service;
 
 /// That the process answers.
 #[utoipa::path(
     get, path = "/healthz", tag = "health", security(()),
-    responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"), Problems)
+    responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"), LookAtHost)
 )]
 pub(super) async fn healthz() -> Answer<&'static str> {
     Answer::ok("ok")
@@ -19,7 +20,7 @@ pub(super) async fn healthz() -> Answer<&'static str> {
 #[utoipa::path(
     get, path = "/readyz", tag = "health", security(()),
     responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"),
-        (status = 503, description = "It does not", body = crate::wire::Problem, content_type = "application/problem+json"))
+        LookAtReadiness)
 )]
 pub(super) async fn readyz(State(service): State<Service>) -> Answered<&'static str> {
     match service.readiness().why_not() {

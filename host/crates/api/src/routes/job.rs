@@ -7,7 +7,8 @@ use saggar_queue::Job;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Answer, Answered, Problems, show};
+use super::refusals::{CancelJob, DeleteJob, LookAtJob, RetryJob};
+use super::{Answer, Answered, show};
 use crate::access::{Allowed, Change, Look};
 use crate::address::JobAddress;
 use crate::code::Code;
@@ -32,9 +33,9 @@ pub(super) struct GetParameters {
 /// Looks a job up, or waits for its end.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id"),
+    params(JobAddress,
         GetParameters),
-    responses((status = 200, description = "The job", body = wire::Job), Problems)
+    responses((status = 200, description = "The job", body = wire::Job), LookAtJob)
 )]
 pub(super) async fn get_job(
     axum::extract::State(service): axum::extract::State<Service>,
@@ -77,8 +78,8 @@ fn duration(text: &str) -> Result<Duration, Refusal> {
 /// Forgets a job that waits or has ended, with all that is kept of it.
 #[utoipa::path(
     delete, path = "/v1/tasks/{task}/jobs/{id}", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id")),
-    responses((status = 204, description = "The job is gone"), Problems)
+    params(JobAddress),
+    responses((status = 204, description = "The job is gone"), DeleteJob)
 )]
 pub(super) async fn delete_job(
     access: Allowed<Change>,
@@ -92,8 +93,8 @@ pub(super) async fn delete_job(
 /// Cancels a job: one that waits ends at once, one that runs is told to stop. Does not wait for that.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/cancel", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id")),
-    responses((status = 200, description = "The job as it stands now", body = wire::Job), Problems)
+    params(JobAddress),
+    responses((status = 200, description = "The job as it stands now", body = wire::Job), CancelJob)
 )]
 pub(super) async fn cancel_job(
     access: Allowed<Change>,
@@ -107,8 +108,8 @@ pub(super) async fn cancel_job(
 /// Lets an ended job run again, with all its attempts before it.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/retry", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, maximum = 18_446_744_073_709_551_615_u64, description = "The job's id")),
-    responses((status = 200, description = "The job as it stands now", body = wire::Job), Problems)
+    params(JobAddress),
+    responses((status = 200, description = "The job as it stands now", body = wire::Job), RetryJob)
 )]
 pub(super) async fn retry_job(
     access: Allowed<Change>,

@@ -5,7 +5,8 @@ use saggar_queue::{Cursor, ListOrder, ListQuery};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Answer, Answered, Problems, show};
+use super::refusals::{ListJobs, ListJobsOfTask};
+use super::{Answer, Answered, show};
 use crate::access::{Allowed, Look};
 use crate::address::TaskAddress;
 use crate::parameters::{Parameters, invalid};
@@ -39,8 +40,8 @@ pub(super) struct ListParameters {
 /// Lists jobs of a task.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ListParameters),
-    responses((status = 200, description = "A page", body = wire::Jobs), Problems)
+    params(TaskAddress, ListParameters),
+    responses((status = 200, description = "A page", body = wire::Jobs), ListJobsOfTask)
 )]
 pub(super) async fn list_jobs_of_task(
     access: Allowed<Look>,
@@ -54,7 +55,7 @@ pub(super) async fn list_jobs_of_task(
 /// Lists jobs of all tasks.
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "jobs", params(ListParameters),
-    responses((status = 200, description = "A page", body = wire::Jobs), Problems)
+    responses((status = 200, description = "A page", body = wire::Jobs), ListJobs)
 )]
 pub(super) async fn list_jobs(
     access: Allowed<Look>,

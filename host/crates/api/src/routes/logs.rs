@@ -6,7 +6,8 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Answer, Problems, show};
+use super::refusals::FollowJob;
+use super::{Answer, show};
 use crate::access::{Allowed, Look};
 use crate::address::JobAddress;
 use crate::log_lines::LogLines;
@@ -23,6 +24,7 @@ pub(super) struct LogParameters {
     #[serde(default)]
     follow: bool,
     /// With `follow`: stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    #[param(pattern = "^(0|[1-9][0-9]{0,17})$")]
     after: Option<String>,
 }
 
@@ -34,10 +36,11 @@ pub(super) struct LogParameters {
 /// goes on after it; if the job has ended and no line is left, it is answered 204.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/logs", tag = "jobs",
-    params(("task" = String, Path, description = "The task's id"), ("id" = u64, Path, minimum = 1, description = "The job's id"),
-        LogParameters, ("Last-Event-ID" = Option<String>, Header, description = "With `follow`: the id of the last line that was read")),
+    params(JobAddress,
+        LogParameters, ("Last-Event-ID" = Option<String>, Header, pattern = "^(0|[1-9][0-9]{0,17})$",
+            description = "With `follow`: the id of the last line that was read")),
     responses((status = 200, description = "The log", content((wire::Logs = "application/json"), (wire::LogLine = "text/event-stream"))),
-        (status = 204, description = "With `follow`: the job has ended, and no line is left"), Problems)
+        (status = 204, description = "With `follow`: the job has ended, and no line is left"), FollowJob)
 )]
 pub(super) async fn get_logs(
     State(service): State<Service>,

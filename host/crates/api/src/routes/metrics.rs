@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
-use super::Problems;
+use super::refusals::LookAtMetrics;
 use crate::access::{Allowed, Look};
 use crate::code::Code;
 use crate::problem::Refusal;
@@ -17,7 +17,8 @@ const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0
 /// tokens, any that may look may look at them.
 #[utoipa::path(
     get, path = "/metrics", tag = "health",
-    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"), Problems)
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+        LookAtMetrics)
 )]
 pub(super) async fn metrics(_: Allowed<Look>, State(service): State<Service>) -> Result<Response, Refusal> {
     // A host that was built without a recorder has nothing here.

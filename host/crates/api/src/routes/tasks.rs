@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 
-use super::{Answer, Answered, Problems, show};
+use super::refusals::{GovernTask, LookAtTask, LookAtTasks};
+use super::{Answer, Answered, show};
 use crate::access::{Allowed, Govern, Look};
 use crate::address::TaskAddress;
 use crate::parameters::{None as NoParameters, Parameters};
@@ -12,7 +13,7 @@ use crate::wire;
 /// All tasks that can run, with counts and rates.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "tasks",
-    responses((status = 200, description = "The tasks", body = wire::Tasks), Problems)
+    responses((status = 200, description = "The tasks", body = wire::Tasks), LookAtTasks)
 )]
 pub(super) async fn list_tasks(access: Allowed<Look>, _: Parameters<NoParameters>) -> Answered<wire::Tasks> {
     Ok(Answer::ok(wire::Tasks { tasks: access.jobs.tasks().iter().map(show::task_summary).collect() }))
@@ -20,8 +21,8 @@ pub(super) async fn list_tasks(access: Allowed<Look>, _: Parameters<NoParameters
 
 /// One task, with its definition as it holds, counts and rates.
 #[utoipa::path(
-    get, path = "/v1/tasks/{task}", tag = "tasks", params(("task" = String, Path, description = "The task's id")),
-    responses((status = 200, description = "The task", body = wire::Task), Problems)
+    get, path = "/v1/tasks/{task}", tag = "tasks", params(TaskAddress),
+    responses((status = 200, description = "The task", body = wire::Task), LookAtTask)
 )]
 pub(super) async fn get_task(
     access: Allowed<Look>,
@@ -33,8 +34,8 @@ pub(super) async fn get_task(
 
 /// Lets no more attempts of a task begin, over restarts too. What runs goes on, and jobs can be added.
 #[utoipa::path(
-    post, path = "/v1/tasks/{task}/pause", tag = "tasks", params(("task" = String, Path, description = "The task's id")),
-    responses((status = 204, description = "The task is paused"), Problems)
+    post, path = "/v1/tasks/{task}/pause", tag = "tasks", params(TaskAddress),
+    responses((status = 204, description = "The task is paused"), GovernTask)
 )]
 pub(super) async fn pause_task(
     access: Allowed<Govern>,
@@ -47,8 +48,8 @@ pub(super) async fn pause_task(
 
 /// Ends a pause.
 #[utoipa::path(
-    post, path = "/v1/tasks/{task}/resume", tag = "tasks", params(("task" = String, Path, description = "The task's id")),
-    responses((status = 204, description = "The task is not paused"), Problems)
+    post, path = "/v1/tasks/{task}/resume", tag = "tasks", params(TaskAddress),
+    responses((status = 204, description = "The task is not paused"), GovernTask)
 )]
 pub(super) async fn resume_task(
     access: Allowed<Govern>,
