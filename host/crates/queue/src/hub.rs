@@ -57,6 +57,11 @@ impl Hub {
         })
     }
 
+    /// How many follow events, of whatever tenant.
+    pub(crate) fn followers(&self) -> usize {
+        self.events.read().by_tenant.values().map(|ring| ring.followers()).sum()
+    }
+
     pub(crate) fn keep_events(&self, most: usize) {
         let mut rings = self.events.write();
         rings.kept = most;

@@ -14,6 +14,7 @@ mod fingerprint;
 mod hub;
 mod list;
 mod log;
+mod meters;
 mod notice;
 mod queue;
 mod rates;
@@ -21,6 +22,7 @@ mod rules;
 mod running;
 mod store;
 mod task_queue;
+mod totals;
 mod waiters;
 
 #[cfg(any(test, feature = "conformance"))]
@@ -35,6 +37,7 @@ pub use event::{BadEventId, EventFilter, EventId, Events, Followed, Gap, JobEven
 pub use fingerprint::{UniqueBy, fingerprint};
 pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};
 pub use log::{JobLog, LogBudget, LogLevel, LogLine, LogSource};
+pub use meters::describe_metrics;
 pub use notice::{Happened, Notice};
 pub use queue::Queue;
 pub use rates::{Rate, Rates};
@@ -46,3 +49,4 @@ pub use store::{
     Telling, Told,
 };
 pub use task_queue::{LogTail, TaskQueue};
+pub use totals::Totals;

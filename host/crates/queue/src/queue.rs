@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 use saggar_job::{Clock, TaskKey};
 
 use crate::hub::Hub;
+use crate::meters;
 use crate::{EventFilter, EventId, Events, Followed, ListQuery, Page, Rules, Store, StoreError, TaskQueue};
 
 /// The jobs of all tasks of a host. Cheap to clone; clones are the same queue.
@@ -77,6 +78,19 @@ impl Queue {
     /// The queues of all tasks that are open, in no order.
     pub fn tasks(&self) -> Vec<Arc<TaskQueue>> {
         self.shared.tasks.read().values().filter(|task| !task.is_closed()).cloned().collect()
+    }
+
+    /// The queues of all tasks that are open or were, in no order.
+    pub fn known(&self) -> Vec<Arc<TaskQueue>> {
+        self.shared.tasks.read().values().cloned().collect()
+    }
+
+    /// Hands what is known at a moment only (depths, ages, totals) to the recorder of the `metrics` facade, for every task that
+    /// was ever open here: what a closed one holds still waits in the store. Call it before the recorder is read.
+    pub fn measure(&self) {
+        let now = self.shared.hub.now();
+        self.known().iter().for_each(|task| meters::measure(task, now));
+        meters::measure_followers(self.shared.hub.followers());
     }
 
     /// Some jobs of a task or of all of a tenant's tasks, open or not, with the live progress of running attempts. What

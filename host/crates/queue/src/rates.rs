@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use saggar_job::Timestamp;
 
+use crate::Totals;
+use crate::totals::Endings;
+
 /// How many seconds a rate looks back.
 const WINDOW_SECONDS: u64 = 60;
 
@@ -20,7 +23,8 @@ pub(crate) enum Counted {
     Retried,
 }
 
-type Totals = [u64; 5];
+/// How often each was counted.
+type Noted = [u64; 5];
 
 /// How often something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -50,10 +54,12 @@ pub struct Rates {
 #[derive(Debug)]
 pub(crate) struct Tally {
     totals: [AtomicU64; 5],
+    /// What did not end well, in detail.
+    pub(crate) endings: Endings,
     /// The second of the latest note.
     noted: AtomicU64,
     /// The totals at the beginnings of the seconds in which something happened, oldest first.
-    notes: Mutex<VecDeque<(u64, Totals)>>,
+    notes: Mutex<VecDeque<(u64, Noted)>>,
 }
 
 impl Tally {
@@ -61,8 +67,9 @@ impl Tally {
         let second = second_of(now);
         Self {
             totals: Default::default(),
+            endings: Endings::default(),
             noted: AtomicU64::new(second),
-            notes: Mutex::new(VecDeque::from([(second, Totals::default())])),
+            notes: Mutex::new(VecDeque::from([(second, Noted::default())])),
         }
     }
 
@@ -74,8 +81,15 @@ impl Tally {
         self.totals[what as usize].fetch_add(number, Ordering::Relaxed);
     }
 
+    pub(crate) fn totals(&self) -> Totals {
+        let [added, started, succeeded, ..] = self.noted();
+        let mut totals = Totals { added, started, succeeded, ..Totals::default() };
+        self.endings.add_to(&mut totals);
+        totals
+    }
+
     pub(crate) fn rates(&self, now: Timestamp) -> Rates {
-        let (totals, since) = (self.totals(), second_of(now).saturating_sub(WINDOW_SECONDS));
+        let (totals, since) = (self.noted(), second_of(now).saturating_sub(WINDOW_SECONDS));
         let notes = self.notes.lock();
         // The totals at a moment are those of the first note from then on, for nothing happened between the two.
         let before = notes.iter().find(|(second, _)| *second >= since).map_or(totals, |(_, totals)| *totals);
@@ -101,7 +115,7 @@ impl Tally {
         if second <= self.noted.load(Ordering::Relaxed) {
             return;
         }
-        notes.push_back((second, self.totals()));
+        notes.push_back((second, self.noted()));
         self.noted.store(second, Ordering::Relaxed);
         // One older note stays: it says when the window's first second began.
         while notes.get(1).is_some_and(|(old, _)| old + WINDOW_SECONDS < second) {
@@ -109,7 +123,7 @@ impl Tally {
         }
     }
 
-    fn totals(&self) -> Totals {
+    fn noted(&self) -> Noted {
         self.totals.each_ref().map(|total| total.load(Ordering::Relaxed))
     }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use metrics::Histogram;
 use saggar_job::{JobId, JobKey, State, TaskKey, Timestamp};
 
 use crate::doorbell::Doorbell;
 use crate::event::Ring;
 use crate::hub::Hub;
+use crate::meters;
 use crate::rates::{Counted, Tally};
 use crate::waiters::{Waiter, Waiters};
 use crate::{
     AddError, Added, Counts, History, Job, JobEvent, JobEventKind, Left, ListedJob, LogLine, NewJob, NoticeNumber,
-    Rates, Rules, StoreError, TaskStore, WaitError,
+    Rates, Rules, StoreError, TaskStore, Totals, WaitError,
 };
 
 mod abandoned;
@@ -51,6 +53,7 @@ pub struct TaskQueue {
     /// Those who wait for a job's log to grow.
     readers: Waiters,
     tally: Tally,
+    start_delay: Histogram,
     /// Nobody works on it any more.
     closed: AtomicBool,
 }
@@ -58,6 +61,7 @@ pub struct TaskQueue {
 impl TaskQueue {
     pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
         let (tally, events) = (Tally::new(hub.now()), hub.events(&key.tenant));
+        let start_delay = meters::start_delay(&key);
         Self {
             key,
             store,
@@ -73,6 +77,7 @@ impl TaskQueue {
             waiters: Waiters::default(),
             readers: Waiters::default(),
             tally,
+            start_delay,
             closed: AtomicBool::new(false),
         }
     }
@@ -218,6 +223,11 @@ impl TaskQueue {
     /// How much the task does, since the process began and over the last minute. Cheap.
     pub fn rates(&self) -> Rates {
         self.tally.rates(self.hub.now())
+    }
+
+    /// How often what happened since the process began. Cheap.
+    pub fn totals(&self) -> Totals {
+        self.tally.totals()
     }
 
     /// Puts the live progress of a running attempt in the place of the kept one.

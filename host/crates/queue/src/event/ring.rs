@@ -60,6 +60,10 @@ impl Ring {
         self.is_on.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn followers(&self) -> usize {
+        self.inner.lock().followers
+    }
+
     pub(crate) fn keep(&self, most: usize) {
         let mut inner = self.inner.lock();
         inner.kept = most;

@@ -55,6 +55,8 @@ pub struct ClaimedJob {
     pub args: Arc<str>,
     /// Where the job comes from.
     pub origin: Option<Arc<Origin>>,
+    /// Since when it could have begun.
+    pub ready_at: Timestamp,
 }
 
 /// How an attempt is over.

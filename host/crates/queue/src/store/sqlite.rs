@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use saggar_job::{TaskKey, Timestamp};
 
 use super::{Store, TaskStore};
+use crate::meters::Commits;
 use crate::{ListQuery, Page, Rules, StoreError};
 
 mod backup;
@@ -218,12 +219,13 @@ fn write(
 ) -> Result<JoinHandle<()>, SqliteError> {
     let (loaded, wait) = mpsc::sync_channel(1);
     let Writing { failure, syncer, headroom, checkpoints, checkpointing } = writing;
+    let commits = Commits::new();
     let thread = spawn(path, "saggar-write", move || {
         match Workshop::load(&db, registry) {
             Err(error) => drop(loaded.send(Err(error))),
             Ok(workshop) => {
                 drop(loaded.send(Ok(())));
-                Desktop { workshop, headroom, checkpoints, failure, syncer }.run(inbox);
+                Desktop { workshop, headroom, checkpoints, failure, syncer, commits }.run(inbox);
             }
         }
         // The last one to close the file brings the WAL over; two that close it at once may both think the other does.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, Reason, Status, Timestamp};
+use saggar_job::{Ending, JobId, Outcome, Reason, Status, Timestamp};
 
 use super::{AbandonedAttempt, Handed, TaskQueue, Unanswered};
 use crate::rates::Counted;
@@ -102,14 +102,17 @@ impl TaskQueue {
     ) -> Result<(Status, Option<Claim>), StoreError> {
         debug_assert!(Arc::ptr_eq(self, claim.running().task()), "a claim is finished in its own queue");
         let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.hub().chance() };
-        let put_back = end == End::PutBack;
+        let ending = match &end {
+            End::Outcome(outcome) => outcome.ending(),
+            End::PutBack => Ending::PutBack,
+        };
         let (progress, cost) = (claim.running().close(), claim.take_cost());
         let (id, shows) = (claim.id(), self.waiters.has(claim.id()));
         let finish = Finish { id, run: claim.run(), end, progress, cost, shows, chance };
         let (now, task, running) = (self.hub().now(), Arc::clone(self), Arc::clone(claim.running()));
         let lasted = Arc::new(move |ended| {
             task.roster.leave(&running);
-            task.after_finish(running.id(), put_back, ended, now);
+            task.after_finish(running.id(), ending, ended, now);
         });
         match self.store.finish(finish, claim_next, &self.rules.load(), now, lasted).await {
             Ok(finished) => {
@@ -128,15 +131,13 @@ impl TaskQueue {
     }
 
     /// Tells everybody concerned that an attempt has ended, once that has lasted.
-    fn after_finish(&self, id: JobId, put_back: bool, ended: Ended, now: Timestamp) {
+    fn after_finish(&self, id: JobId, ending: Ending, ended: Ended, now: Timestamp) {
         if ended.noticed {
             self.lanes.ring();
         }
-        if let Some(counted) = counted(ended.status, put_back) {
-            self.tally.count(counted, 1, now);
-        }
+        self.count_end(ending, &ended, now);
         if self.tells() {
-            self.tell(id, kind_of(&ended, put_back), now);
+            self.tell(id, kind_of(&ended, ending), now);
         }
         if matches!(ended.status, Status::Success | Status::Failure) {
             self.ended(id, ended.job);
@@ -149,12 +150,28 @@ impl TaskQueue {
         }
     }
 
+    fn count_end(&self, ending: Ending, ended: &Ended, now: Timestamp) {
+        if ending != Ending::Success {
+            self.tally.endings.count_attempt(ending);
+        }
+        match ended.status {
+            Status::Success => self.tally.count(Counted::Succeeded, 1, now),
+            Status::Failure => {
+                self.tally.count(Counted::Failed, 1, now);
+                self.tally.endings.count_job(ended.reason.unwrap_or(Reason::Failed));
+            }
+            _ if ending == Ending::PutBack => {}
+            _ => self.tally.count(Counted::Retried, 1, now),
+        }
+    }
+
     /// Makes the claim of an attempt that the store has begun.
     fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp) -> Claim {
-        let ClaimedJob { id, run, attempt, args, origin } = job;
+        let ClaimedJob { id, run, attempt, args, origin, ready_at } = job;
         let running = Arc::new(Running::new(Arc::clone(self), id, run, attempt));
         self.roster.enter(&running);
         self.tally.count(Counted::Started, 1, now);
+        self.start_delay.record(now.since(ready_at).as_secs_f64());
         if self.tells() {
             self.tell(id, JobEventKind::Started { attempt }, now);
         }
@@ -180,7 +197,7 @@ impl TaskQueue {
             let finish =
                 Finish { id, run, end, progress, cost: None, shows: self.waiters.has(id), chance: self.hub().chance() };
             let (now, task) = (self.hub().now(), Arc::clone(self));
-            let lasted = Arc::new(move |ended| task.after_finish(id, false, ended, now));
+            let lasted = Arc::new(move |ended| task.after_finish(id, Ending::Lost, ended, now));
             match self.store.finish(finish, false, &self.rules.load_full(), now, lasted).await {
                 Ok(finished) => {
                     tracing::warn!(task = %self.key(), job = %id, "a claim was dropped; its attempt is ended as lost");
@@ -196,21 +213,11 @@ impl TaskQueue {
     }
 }
 
-/// What the rates say of the end of an attempt.
-fn counted(status: Status, put_back: bool) -> Option<Counted> {
-    match status {
-        Status::Success => Some(Counted::Succeeded),
-        Status::Failure => Some(Counted::Failed),
-        _ if put_back => None,
-        _ => Some(Counted::Retried),
-    }
-}
-
-fn kind_of(ended: &Ended, put_back: bool) -> JobEventKind {
+fn kind_of(ended: &Ended, ending: Ending) -> JobEventKind {
     match (ended.status, ended.run_at) {
         (Status::Success, _) => JobEventKind::Succeeded,
         (Status::Failure, _) => JobEventKind::Failed { reason: ended.reason.unwrap_or(Reason::Failed) },
-        (_, Some(run_at)) if !put_back => JobEventKind::Retrying { run_at },
+        (_, Some(run_at)) if ending != Ending::PutBack => JobEventKind::Retrying { run_at },
         _ => JobEventKind::PutBack,
     }
 }

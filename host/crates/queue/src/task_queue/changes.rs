@@ -70,6 +70,7 @@ impl TaskQueue {
                     self.lanes.ring();
                 }
                 self.tally.count(Counted::Failed, 1, now);
+                self.tally.endings.count_job(Reason::Cancelled);
                 self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
                 self.ended(id, None);
             }

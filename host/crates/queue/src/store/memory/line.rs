@@ -35,7 +35,7 @@ struct Delayed {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stood {
     place: Place,
-    since: Timestamp,
+    pub(super) since: Timestamp,
 }
 
 /// Where a job stands in the line. A job that was delayed and became ready is found by its new place only, so the line

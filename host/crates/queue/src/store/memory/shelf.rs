@@ -198,7 +198,8 @@ impl Shelf {
         let now = now.max(run_at);
         record.life = step(&record.life, Step::Claim, now).map_err(|refusal| StoreError::Refused { id, refusal })?;
         let Life { attempt, run, .. } = record.life;
-        let claimed = ClaimedJob { id, run, attempt, args: record.args.clone(), origin: record.origin.clone() };
+        let (args, origin) = (record.args.clone(), record.origin.clone());
+        let claimed = ClaimedJob { id, run, attempt, args, origin, ready_at: stood.since };
         go(&mut self.standing, &mut self.register, record, Status::Waiting);
         Ok(Some(claimed))
     }

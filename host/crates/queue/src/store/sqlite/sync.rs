@@ -12,11 +12,14 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
+use metrics::Histogram;
 use parking_lot::{Condvar, Mutex};
 
 use super::error::SqliteError;
 use super::failure::Failure;
+use crate::meters;
 
 /// An answer that is ready to be sent, when its fate is known.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), SqliteError>) + Send>;
@@ -31,6 +34,7 @@ pub(super) struct Syncer {
     /// The last commit that somebody was promised to be told of when it is on the disk.
     promised: AtomicU64,
     failure: Arc<Failure>,
+    seconds: Histogram,
 }
 
 #[derive(Default)]
@@ -46,7 +50,8 @@ struct Waiting {
 impl Syncer {
     pub(super) fn new(wal: File, failure: Arc<Failure>) -> Self {
         let (durable, promised) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { wal, waiting: Mutex::default(), woken: Condvar::new(), durable, promised, failure }
+        let (waiting, woken, seconds) = (Mutex::default(), Condvar::new(), meters::sync_seconds());
+        Self { wal, waiting, woken, durable, promised, failure, seconds }
     }
 
     /// The last commit that is on the disk.
@@ -116,7 +121,9 @@ impl Syncer {
     fn sync(&self, written: u64, answers: impl IntoIterator<Item = Answer>) {
         // After a failed sync the kernel may have dropped the pages: another one would answer success for nothing.
         let fate = self.failure.check().and_then(|()| {
+            let began = Instant::now();
             let synced = self.wal.sync_data();
+            self.seconds.record(began.elapsed().as_secs_f64());
             synced.map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))
         });
         if fate.is_ok() {

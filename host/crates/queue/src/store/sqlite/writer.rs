@@ -3,6 +3,7 @@
 //! gather them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -16,6 +17,7 @@ use super::number::TaskNumber;
 use super::shelf::{Desk, Stepped};
 use super::sync::{Answer, Syncer};
 use super::workshop::{Undo, Workshop};
+use crate::meters::Commits;
 use crate::{Finished, Lasted, StoreError};
 
 /// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
@@ -202,6 +204,7 @@ pub(super) struct Desktop<'c> {
     pub(super) failure: Arc<Failure>,
     /// None if answers need not wait for the disk.
     pub(super) syncer: Option<Arc<Syncer>>,
+    pub(super) commits: Commits,
 }
 
 impl Desktop<'_> {
@@ -232,8 +235,11 @@ impl Desktop<'_> {
         let mut works = works;
         let mut answers: Vec<(u64, Answer)> = Vec::new();
         let fate = self.failure.check().and_then(|()| {
+            let began = Instant::now();
             let done = self.do_all(undone, &mut works, &mut answers);
-            done.map_err(|error| self.undo(error))?;
+            let steps = done.map_err(|error| self.undo(error))?;
+            self.commits.steps.record(steps as f64);
+            self.commits.seconds.record(began.elapsed().as_secs_f64());
             let published = self.workshop.publish();
             published.map_err(|error| self.failure.fail("what was written could not be read", &error))
         });
@@ -253,18 +259,21 @@ impl Desktop<'_> {
         }
     }
 
+    /// Does everything in one transaction; answers how many steps that were.
     fn do_all(
         &mut self,
         undone: &[Undo],
         works: &mut impl Iterator<Item = Work>,
         answers: &mut Vec<(u64, Answer)>,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<usize> {
         let db = self.workshop.db;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         for undo in undone {
             self.workshop.undo(undo)?;
         }
+        let mut steps = undone.len();
         for work in works {
+            steps += 1;
             let (result, Answers { ahead, lasting }) = work(Ok(&mut self.workshop));
             let waits = self.workshop.ledger.end_step();
             answers.extend(ahead.map(|answer| (waits.ahead, answer)));
@@ -277,7 +286,8 @@ impl Desktop<'_> {
         {
             syncer.announce(self.workshop.ledger.seq);
         }
-        db.prepare_cached("COMMIT")?.execute([]).map(drop)
+        db.prepare_cached("COMMIT")?.execute([])?;
+        Ok(steps)
     }
 
     /// Undoes a batch that failed, and says what became of it.

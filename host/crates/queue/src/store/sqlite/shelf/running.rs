@@ -95,7 +95,8 @@ impl Desk<'_> {
         let live = Live { run, started_at: now, attempt, cancelling: false };
         self.shelf.live.push((record.job.number(), Some(live)));
         self.shelf.go(Status::Waiting, Status::Running);
-        let claimed = ClaimedJob { id: record.id, run, attempt, args: record.args.clone(), origin: record.origin() };
+        let (args, origin) = (record.args.clone(), record.origin());
+        let claimed = ClaimedJob { id: record.id, run, attempt, args, origin, ready_at };
         self.shelf.running.insert(record.id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
         claimed
     }

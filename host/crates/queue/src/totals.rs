@@ -1,0 +1,80 @@
+//! How often jobs and attempts ended in which way, since the process began. What ends well is counted with the rates; a
+//! counter here is touched only when something went wrong, so that counting them costs most jobs nothing.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use saggar_job::{Ending, Reason};
+
+/// How often what happened in a task since the process began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Jobs added.
+    pub added: u64,
+    /// Attempts begun.
+    pub started: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) failed: [u64; Reason::ALL.len()],
+    pub(crate) attempts: [u64; Ending::ALL.len()],
+}
+
+impl Totals {
+    /// Jobs that ended well.
+    pub fn succeeded(&self) -> u64 {
+        self.succeeded
+    }
+
+    /// Jobs that ended otherwise, in this way.
+    pub fn failed(&self, reason: Reason) -> u64 {
+        self.failed[reason as usize]
+    }
+
+    /// Attempts that ended like this.
+    pub fn attempts(&self, ending: Ending) -> u64 {
+        // A job ends well exactly when an attempt of it does.
+        if ending == Ending::Success { self.succeeded } else { self.attempts[ending as usize] }
+    }
+}
+
+/// The counters of what did not end well.
+#[derive(Debug, Default)]
+pub(crate) struct Endings {
+    failed: [AtomicU64; Reason::ALL.len()],
+    attempts: [AtomicU64; Ending::ALL.len()],
+}
+
+impl Endings {
+    pub(crate) fn count_job(&self, reason: Reason) {
+        self.failed[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_attempt(&self, ending: Ending) {
+        self.attempts[ending as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_to(&self, totals: &mut Totals) {
+        totals.failed = self.failed.each_ref().map(|counter| counter.load(Ordering::Relaxed));
+        totals.attempts = self.attempts.each_ref().map(|counter| counter.load(Ordering::Relaxed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_has_a_counter_of_its_own() {
+        for (at, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, at);
+        }
+        for (at, ending) in Ending::ALL.into_iter().enumerate() {
+            assert_eq!(ending as usize, at);
+        }
+        let (endings, mut totals) = (Endings::default(), Totals { succeeded: 5, ..Totals::default() });
+        endings.count_job(Reason::Lost);
+        endings.count_attempt(Ending::Retry);
+        endings.count_attempt(Ending::Lost);
+        endings.add_to(&mut totals);
+        assert_eq!((totals.failed(Reason::Lost), totals.failed(Reason::Trap)), (1, 0));
+        assert_eq!(Ending::ALL.map(|ending| totals.attempts(ending)), [5, 1, 0, 0, 0, 0, 0, 0, 1, 0]);
+    }
+}
