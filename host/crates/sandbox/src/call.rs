@@ -157,8 +157,17 @@ pub struct Report {
     pub result: Result<Answer, CallError>,
     /// Time that the guest, and the host on its behalf, spent on a processor.
     pub cpu: Duration,
+    /// How long the call took, with making the instance, but without waiting for room for it.
+    pub took: Duration,
     /// The most bytes of memories and tables that the instance has had so far.
     pub peak_memory: u64,
     /// Whether an instance had to be made for it.
     pub fresh: bool,
+}
+
+impl Report {
+    /// Of a call that was not made.
+    pub(crate) fn nothing(error: CallError) -> Self {
+        Self { result: Err(error), cpu: Duration::ZERO, took: Duration::ZERO, peak_memory: 0, fresh: true }
+    }
 }

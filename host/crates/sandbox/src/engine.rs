@@ -9,6 +9,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, WasmBacktraceDetails};
 
 use crate::guest::{Guest, HasGuest};
+use crate::limiter::Held;
 use crate::load::{LoadError, Plugin};
 use crate::pool::{Allocator, PoolUsage, Room, pooling_config};
 use crate::ticker::Ticker;
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) ticker: Ticker,
     pub(crate) turns: Turns,
     pub(crate) room: Room,
+    pub(crate) held: Held,
     pub(crate) cache: Option<cache::Cache>,
     /// One compilation at a time: each uses all cores by itself.
     pub(crate) compiling: Semaphore,
@@ -87,6 +89,7 @@ impl Engine {
             ticker,
             turns: Turns::new(options.threads),
             room: Room::new(options.sandboxes),
+            held: Held::default(),
             cache,
             compiling: Semaphore::new(1),
             allocator,
@@ -116,11 +119,12 @@ impl Engine {
 
     /// What is taken now.
     pub fn pool_usage(&self) -> PoolUsage {
-        let room = self.0.room.taken();
+        let (room, bytes) = (self.0.room.taken(), self.0.held.bytes());
         match self.0.wasmtime.pooling_allocator_metrics() {
-            None => PoolUsage { room, ..PoolUsage::default() },
+            None => PoolUsage { room, bytes, ..PoolUsage::default() },
             Some(pool) => PoolUsage {
                 room,
+                bytes,
                 component_instances: pool.component_instances(),
                 core_instances: pool.core_instances(),
                 memories: pool.memories() as u64,

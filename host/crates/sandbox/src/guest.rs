@@ -9,7 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::http::NoHttp;
-use crate::limiter::Limiter;
+use crate::limiter::{Held, Limiter};
 use crate::output::{Output, Stream};
 use crate::turn::Turn;
 use crate::{JobContext, LogSource, Services};
@@ -53,7 +53,7 @@ pub(crate) enum Stop {
 }
 
 impl Guest {
-    pub(crate) fn new(max_memory: u64) -> Self {
+    pub(crate) fn new(max_memory: u64, held: Held) -> Self {
         let output = Arc::new(Output::default());
         let stream = |source| Stream { output: output.clone(), source };
         let mut table = ResourceTable::new();
@@ -68,7 +68,7 @@ impl Guest {
             .allow_ip_name_lookup(false)
             .build();
         Self {
-            limiter: Limiter::new(max_memory),
+            limiter: Limiter::new(max_memory, held),
             output,
             turn: Arc::default(),
             current: None,

@@ -48,7 +48,7 @@ struct Roles {
 impl Live {
     /// An empty store for an instance of `plugin`.
     pub(crate) fn new(plugin: &Loaded, max_memory: u64, place: Place) -> Self {
-        let mut store = Store::new(&plugin.engine.wasmtime, Guest::new(max_memory));
+        let mut store = Store::new(&plugin.engine.wasmtime, Guest::new(max_memory, plugin.engine.held.clone()));
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(MAX_TRANSFER);
         store.set_max_component_handles(MAX_HANDLES);

@@ -56,12 +56,13 @@ impl Sandbox {
             Some(live) => live,
             None => match make(&self.plugin, self.limits, call.timeout).await {
                 Ok(live) => live,
-                Err(error) => return Report { result: Err(error), cpu: Duration::ZERO, peak_memory: 0, fresh },
+                Err(error) => return Report::nothing(error),
             },
         };
         let engine = &self.plugin.0.engine;
         // The clock starts here: what it took to get room was not the guest's time.
-        let deadline = Instant::now() + call.timeout;
+        let called = Instant::now();
+        let deadline = called + call.timeout;
         let running = engine.ticker.begin(&self.watch, deadline);
         let Call { job, input, timeout, services } = call;
         let id = job.id;
@@ -69,14 +70,15 @@ impl Sandbox {
         live.store.data_mut().limiter.forget_refusals();
         live.store.data_mut().current =
             Some(Current { job, services: services.clone(), deadline, timeout, stopped: None, task_calls: 0 });
-        let mut cpu = Duration::ZERO;
+        let (mut cpu, mut ended) = (Duration::ZERO, called);
         let turn = live.store.data().turn.clone();
         let result = {
             let mut run = pin!(live.run(&self.plugin, id, input));
             let slices = poll_fn(|cx| {
                 let began = Instant::now();
                 let poll = run.as_mut().poll(cx);
-                cpu += began.elapsed();
+                ended = Instant::now();
+                cpu += ended - began;
                 // The slice is over; the turn it needed, if any, is somebody else's now.
                 turn.lock().take();
                 poll
@@ -84,14 +86,18 @@ impl Sandbox {
             guard(slices, &*services, deadline).await
         };
         drop(running);
-        self.settle(live, result, cpu, fresh)
+        if result.is_err() {
+            // It was stopped while it was parked; its last slice had ended before.
+            ended = Instant::now();
+        }
+        self.settle(live, result, Spent { cpu, took: ended - called }, fresh)
     }
 
     fn settle(
         &mut self,
         mut live: Live,
         result: Result<wasmtime::Result<Result<Answer, crate::Failure>>, Stop>,
-        cpu: Duration,
+        spent: Spent,
         fresh: bool,
     ) -> Report {
         // Whatever did not end in the guest's own answer leaves the instance in an unknown state.
@@ -105,8 +111,14 @@ impl Sandbox {
         if sound && live.served < self.limits.reuse {
             self.live = Some(live);
         }
-        Report { result, cpu, peak_memory, fresh }
+        Report { result, cpu: spent.cpu, took: spent.took, peak_memory, fresh }
     }
+}
+
+/// The time that went into a call: on a processor, and on the clock.
+struct Spent {
+    cpu: Duration,
+    took: Duration,
 }
 
 /// An empty instance, when there is room for it. Not a method: a future must not share a sandbox with other threads.
