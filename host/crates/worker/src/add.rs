@@ -8,6 +8,7 @@ use saggar_sandbox::{Answer, check_json};
 
 use crate::services::CallServices;
 use crate::station::Station;
+use crate::trace::trace_id;
 use crate::worker::Inner;
 
 /// Bytes of a job's arguments.
@@ -79,6 +80,19 @@ pub(crate) async fn add(
     depth: u32,
 ) -> Result<Vec<Added>, AddError> {
     jobs.iter().try_for_each(|job| check_args(&job.args))?;
+    let adding = worker.traces.adding(station.queue.key(), &mut jobs);
+    let added = put(worker, station, jobs, depth).await;
+    adding.end(&added);
+    added
+}
+
+/// Puts checked jobs into the queue, with the ids that the task's id source gives them if it has one.
+async fn put(
+    worker: &Arc<Inner>,
+    station: &Arc<Station>,
+    mut jobs: Vec<NewJob>,
+    depth: u32,
+) -> Result<Vec<Added>, AddError> {
     if station.setup().role(Role::IdSource).is_none() {
         return Ok(station.queue.add_many(jobs).await?);
     }
@@ -87,7 +101,7 @@ pub(crate) async fn add(
     }
     let mut said = Vec::with_capacity(jobs.len());
     for job in jobs.iter_mut().filter(|job| job.id.is_none()) {
-        let services = Arc::new(CallServices::of_id_source(worker.clone(), depth + 1));
+        let services = Arc::new(CallServices::of_id_source(worker.clone(), job.trace_parent.clone(), depth + 1));
         job.id = next(station, services.clone(), depth).await?;
         said.push(services.transcript.finish(worker.clock()));
     }
@@ -101,12 +115,20 @@ pub(crate) async fn add(
 
 /// What the task's id source answers.
 async fn next(station: &Station, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, AddError> {
-    match station.id_sources.next(station, services, depth).await {
+    match station.id_sources.next(station, services.clone(), depth).await {
         Some(Ok(Answer::Id(id))) => Ok(id),
         Some(Ok(_)) | None => Ok(None),
         Some(Err(error)) => {
             let problem = error.problem();
-            tracing::warn!(task = %station.queue.key(), code = problem.code, problem = problem.message, "next failed");
+            station.meters.handler_failed(Role::IdSource);
+            let trace_id = trace_id(services.trace_parent.as_ref());
+            tracing::warn!(
+                task = %station.queue.key(),
+                trace_id,
+                code = problem.code,
+                problem = problem.message,
+                "next failed"
+            );
             Err(AddError::NextFailed(problem))
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::FutureExt;
-use saggar_job::{Outcome, Problem, Role};
+use saggar_job::{Ending, Outcome, Problem, Role};
 use saggar_queue::{Claim, Cost, LogSource};
 use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ use crate::crew::Crew;
 use crate::progress::Reporter;
 use crate::services::CallServices;
 use crate::station::{About, Station};
+use crate::trace::trace_id;
 use crate::worker::Inner;
 
 /// What an attempt needs of its slot.
@@ -35,8 +36,11 @@ pub(crate) struct Attempted {
 
 /// Runs one attempt.
 pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Bench, claim: &Claim) -> Attempted {
-    let services = Arc::new(CallServices::of_attempt(worker.clone(), claim.running().clone()));
-    tracing::debug!(task = %claim.task(), id = %claim.id(), attempt = claim.attempt(), "an attempt begins");
+    let span = worker.traces.attempt(claim);
+    let trace_parent = span.as_ref().map_or(claim.trace_parent(), |span| Some(span.trace_parent())).cloned();
+    let services = Arc::new(CallServices::of_attempt(worker.clone(), claim.running().clone(), trace_parent));
+    let trace_id = trace_id(services.trace_parent.as_ref());
+    tracing::debug!(task = %claim.task(), id = %claim.id(), attempt = claim.attempt(), trace_id, "an attempt begins");
     let mut reporter = Reporter::new(worker, station, claim, &services);
     let report = call(station, bench, claim, &services, &mut reporter).await;
     // The last values come before the end event.
@@ -61,6 +65,18 @@ pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Benc
             Some(Outcome::Trap(problem))
         }
     };
+    let ending = outcome.as_ref().map_or(Ending::PutBack, Outcome::ending).name();
+    tracing::debug!(
+        task = %claim.task(),
+        id = %claim.id(),
+        attempt = claim.attempt(),
+        trace_id,
+        outcome = ending,
+        "an attempt is over"
+    );
+    if let Some(span) = span {
+        span.end(outcome.as_ref());
+    }
     if !lines.is_empty() {
         worker.append_log(station, claim.id(), lines).await;
     }
@@ -81,7 +97,7 @@ async fn call(
     reporter: &mut Reporter<'_>,
 ) -> Option<Report> {
     let Bench { sandbox, crew } = bench;
-    let about = About { id: claim.id(), attempt: claim.attempt(), trace_parent: claim.trace_parent() };
+    let about = About { id: claim.id(), attempt: claim.attempt(), trace_parent: services.trace_parent.as_ref() };
     let setup = crew.setup();
     let call = Call {
         job: station.context(about, Role::Processor, setup),
@@ -104,5 +120,15 @@ async fn call(
             report
         }
     };
-    report.inspect_err(|_| tracing::error!(job = %claim.key(), "the host panicked during an attempt")).ok()
+    match report {
+        Ok(report) => {
+            station.meters.called(Role::Processor, &report);
+            Some(report)
+        }
+        Err(_) => {
+            let trace_id = trace_id(services.trace_parent.as_ref());
+            tracing::error!(job = %claim.key(), trace_id, "the host panicked during an attempt");
+            None
+        }
+    }
 }

@@ -52,7 +52,9 @@ impl Crew {
             }
         };
         let (_, sandbox) = self.sandboxes.get_mut(at)?;
-        Some(sandbox.call(Call { job, input, timeout: played.timeout, services }).await.result)
+        let report = sandbox.call(Call { job, input, timeout: played.timeout, services }).await;
+        station.meters.called(role, &report);
+        Some(report.result)
     }
 
     /// Tells a handler of `key` and writes what it logged, and its failure if it failed, to the job's log. Answers whether
@@ -67,7 +69,7 @@ impl Crew {
     ) -> bool {
         let role = input.role();
         let id = key.id;
-        let services = Arc::new(CallServices::of_handler(worker.clone(), key));
+        let services = Arc::new(CallServices::of_handler(worker.clone(), key, about.trace_parent.cloned()));
         let told = self.call(station, about, input, services.clone()).await;
         let mut lines = services.transcript.finish(worker.clock());
         let failed = match told {
@@ -75,6 +77,7 @@ impl Crew {
             Some(Ok(_)) | None => None,
         };
         if let Some(problem) = &failed {
+            station.meters.handler_failed(role);
             let text = format!("the {} handler failed: {}: {}", role.key(), problem.code, problem.message);
             lines.push(worker.line(LogSource::Host, text));
         }
@@ -108,7 +111,9 @@ impl CrewPool {
             Some(crew) => crew.refreshed(station),
             None => Crew::new(station.setup()),
         };
-        let answer = crew.call(station, About::NOTHING, Input::Next, services).await;
+        let trace_parent = services.trace_parent.clone();
+        let about = About { trace_parent: trace_parent.as_ref(), ..About::NOTHING };
+        let answer = crew.call(station, about, Input::Next, services).await;
         if depth == 0 {
             self.idle.lock().push(crew);
         }

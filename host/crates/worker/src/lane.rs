@@ -75,6 +75,7 @@ async fn tell(worker: &Arc<Inner>, station: &Arc<Station>, crew: &mut Crew, noti
         return station.queue.notice_put_off(notice, *delay_ms).await;
     }
     debug_assert!(tries >= TRIES);
+    station.meters.given_up(role);
     let text = format!("the {} handler failed {tries} times and is given up", role.key());
     worker.append_log(station, notice.id(), vec![worker.line(LogSource::Host, text)]).await;
     station.queue.notice_done(notice).await

@@ -7,7 +7,9 @@ mod seats;
 mod setup;
 mod station;
 
+mod meters;
 mod services;
+mod trace;
 mod transcript;
 
 mod attempt;
@@ -22,5 +24,6 @@ mod maintenance;
 mod worker;
 
 pub use add::AddError;
+pub use meters::describe_metrics;
 pub use setup::{Need, Setup};
 pub use worker::{LookupError, Worker};

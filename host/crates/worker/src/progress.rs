@@ -75,8 +75,8 @@ impl<'a> Reporter<'a> {
         self.told = generation;
         let latest = running.latest();
         let input = Input::OnProgress { current: latest.current, total: latest.total, message: latest.message.into() };
-        let about =
-            About { id: self.claim.id(), attempt: self.claim.attempt(), trace_parent: self.claim.trace_parent() };
+        let trace_parent = self.services.trace_parent.as_ref();
+        let about = About { id: self.claim.id(), attempt: self.claim.attempt(), trace_parent };
         crew.tell(self.worker, self.station, self.claim.key(), about, input).await;
     }
 }

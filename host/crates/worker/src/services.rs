@@ -17,6 +17,8 @@ pub(crate) struct CallServices {
     pub(crate) running: Option<Arc<Running>>,
     /// The job that the call is about; its guest's jobs are this one's children.
     pub(crate) about: Option<JobKey>,
+    /// The trace context that the guest is told, which is its jobs' too.
+    pub(crate) trace_parent: Option<Arc<str>>,
     pub(crate) transcript: Transcript,
     /// How many calls of `next` this one stands inside of.
     pub(crate) depth: u32,
@@ -24,19 +26,19 @@ pub(crate) struct CallServices {
 
 impl CallServices {
     /// For an attempt of the job of `running`.
-    pub(crate) fn of_attempt(worker: Arc<Inner>, running: Arc<Running>) -> Self {
+    pub(crate) fn of_attempt(worker: Arc<Inner>, running: Arc<Running>, trace_parent: Option<Arc<str>>) -> Self {
         let about = Some(running.key());
-        Self { worker, running: Some(running), about, transcript: Transcript::default(), depth: 0 }
+        Self { worker, running: Some(running), about, trace_parent, transcript: Transcript::default(), depth: 0 }
     }
 
     /// For a handler that is told of `about`.
-    pub(crate) fn of_handler(worker: Arc<Inner>, about: JobKey) -> Self {
-        Self { worker, running: None, about: Some(about), transcript: Transcript::default(), depth: 0 }
+    pub(crate) fn of_handler(worker: Arc<Inner>, about: JobKey, trace_parent: Option<Arc<str>>) -> Self {
+        Self { worker, running: None, about: Some(about), trace_parent, transcript: Transcript::default(), depth: 0 }
     }
 
     /// For a call of `next`, inside of `depth` others.
-    pub(crate) fn of_id_source(worker: Arc<Inner>, depth: u32) -> Self {
-        Self { worker, running: None, about: None, transcript: Transcript::default(), depth }
+    pub(crate) fn of_id_source(worker: Arc<Inner>, trace_parent: Option<Arc<str>>, depth: u32) -> Self {
+        Self { worker, running: None, about: None, trace_parent, transcript: Transcript::default(), depth }
     }
 }
 
@@ -64,7 +66,8 @@ impl Services for CallServices {
     }
 
     async fn add(&self, task: &str, args: String, delay_ms: u64) -> Result<JobId, Problem> {
-        let job = NewJob { parent: self.about.clone(), delay_ms, ..NewJob::new(args) };
+        let (parent, trace_parent) = (self.about.clone(), self.trace_parent.clone());
+        let job = NewJob { parent, trace_parent, delay_ms, ..NewJob::new(args) };
         match self.worker.add(task, vec![job], self.depth).await {
             // As many are answered as were added.
             Ok(added) => Ok(added.first().map_or(JobId(0), |added| added.id)),

@@ -12,6 +12,7 @@ use crate::attempt::{self, Attempted, Bench};
 use crate::crew::Crew;
 use crate::seats::Seat;
 use crate::station::Station;
+use crate::trace::trace_id;
 use crate::worker::Inner;
 
 /// How long a slot waits after the store failed, or there was no room for its sandbox, before it tries again.
@@ -97,7 +98,7 @@ async fn work(
 
 /// Keeps the end of an attempt. Answers the next claim if there was one at once.
 async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Claim, outcome: Outcome) -> Option<Claim> {
-    let key = claim.key();
+    let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
     let finished = async {
         if seat.leave.is_cancelled() {
             station.queue.finish(claim, outcome).await.map(|status| (status, None))
@@ -108,7 +109,8 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
     match unless_too_late(worker, finished).await {
         Some(Ok((_, next))) => next,
         Some(Err(error)) => {
-            tracing::error!(job = %key, %error, "the end of an attempt could not be kept");
+            let trace_id = trace_id(trace_parent.as_ref());
+            tracing::error!(job = %key, trace_id, %error, "the end of an attempt could not be kept");
             None
         }
         None => {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Setup;
 use crate::crew::CrewPool;
+use crate::meters::Meters;
 use crate::seats::Seats;
 
 pub(crate) struct Station {
@@ -17,6 +18,7 @@ pub(crate) struct Station {
     pub(crate) id_sources: CrewPool,
     pub(crate) slots: Seats,
     pub(crate) lanes: Seats,
+    pub(crate) meters: Meters,
     /// Ends the slots and lanes of this station, when its task is gone or the host stops.
     pub(crate) stop: CancellationToken,
     setup: ArcSwap<Setup>,
@@ -27,11 +29,13 @@ impl Station {
     pub(crate) fn new(queue: Arc<TaskQueue>, setup: Setup, stop: CancellationToken) -> Self {
         let task = setup.task.id.as_str().into();
         let id_sources = CrewPool::new(setup.id_sources());
+        let meters = Meters::new(queue.key().clone());
         Self {
             queue,
             id_sources,
             slots: Seats::default(),
             lanes: Seats::default(),
+            meters,
             stop,
             setup: ArcSwap::from_pointee(setup),
             task,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use opentelemetry::global::BoxedTracer;
 use parking_lot::Mutex;
 use saggar_job::{Clock, JobId, JobKey, TaskKey};
 use saggar_queue::{
@@ -15,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::station::Station;
-use crate::{AddError, Setup, add, lane, maintenance, slot};
+use crate::trace::Traces;
+use crate::{AddError, Setup, add, lane, maintenance, meters, slot};
 
 /// Runs the jobs of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +27,7 @@ pub(crate) struct Inner {
     tenant: Arc<str>,
     clock: Arc<dyn Clock>,
     pub(crate) queue: Queue,
+    pub(crate) traces: Traces,
     stations: ArcSwap<BTreeMap<String, Arc<Station>>>,
     slots: TaskTracker,
     lanes: TaskTracker,
@@ -89,12 +92,13 @@ impl From<WaitError> for LookupError {
 }
 
 impl Worker {
-    /// A worker without tasks.
-    pub fn new(tenant: &str, queue: Queue, clock: Arc<dyn Clock>) -> Self {
+    /// A worker without tasks. With a tracer, each adding of jobs and each attempt of a job in a recorded trace has a span.
+    pub fn new(tenant: &str, queue: Queue, clock: Arc<dyn Clock>, tracer: Option<BoxedTracer>) -> Self {
         let inner = Arc::new(Inner {
             tenant: tenant.into(),
             clock,
             queue,
+            traces: Traces::new(tracer),
             stations: ArcSwap::default(),
             slots: TaskTracker::new(),
             lanes: TaskTracker::new(),
@@ -202,6 +206,16 @@ impl Worker {
     /// The queue of a task, for counts and rates.
     pub fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, LookupError> {
         Ok(self.0.station(task)?.queue.clone())
+    }
+
+    /// Hands what is known at a moment only to the recorder of the `metrics` facade. Call it before the recorder is read.
+    pub fn measure(&self) {
+        let stations = self.0.stations.load();
+        stations.values().for_each(|station| station.meters.measure(&station.queue.totals()));
+        for queue in self.0.queue.known().iter().filter(|queue| queue.key().tenant == self.0.tenant) {
+            let station = stations.get(&*queue.key().task);
+            meters::measure_slots(queue, station.map_or(0, |station| station.setup().task.worker_nums));
+        }
     }
 
     /// Resolves when no job waits or runs and every handler has been told.

@@ -1,0 +1,137 @@
+//! What the worker tells the recorder of the `metrics` facade about the calls that it makes: how long they took, whether an
+//! instance had to be made, how they were stopped. Handles are made once for each task and role; without a recorder they do
+//! nothing.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use saggar_job::{Ending, Role, TaskKey};
+use saggar_queue::{TaskQueue, Totals};
+use saggar_sandbox::{CallError, Report};
+
+const ATTEMPT: &str = "saggar_attempt_duration_seconds";
+const HANDLER: &str = "saggar_handler_duration_seconds";
+const HANDLER_FAILURES: &str = "saggar_handler_failures_total";
+const GIVEN_UP: &str = "saggar_handler_given_up_total";
+const CALLS: &str = "saggar_sandbox_calls_total";
+const INSTANTIATIONS: &str = "saggar_sandbox_instantiations_total";
+const NO_ROOM: &str = "saggar_sandbox_no_room_total";
+const TIMEOUTS: &str = "saggar_timeouts_total";
+const PEAK: &str = "saggar_sandbox_memory_peak_bytes";
+const SLOTS: &str = "saggar_slots";
+const BUSY: &str = "saggar_slots_busy";
+
+/// Describes what the worker measures to the recorder. Call it once, after the recorder was installed.
+pub fn describe_metrics() {
+    describe_histogram!(ATTEMPT, Unit::Seconds, "How long an attempt's call took, with making the instance, by task");
+    describe_histogram!(
+        HANDLER,
+        Unit::Seconds,
+        "How long a handler's call took, with making the instance, by task and event"
+    );
+    describe_counter!(HANDLER_FAILURES, "Calls of handlers that failed, by task and event");
+    describe_counter!(
+        GIVEN_UP,
+        "Ends that a handler was never told of because it failed every time, by task and event"
+    );
+    describe_counter!(CALLS, "Calls of plugins that are over, by task and role");
+    describe_counter!(INSTANTIATIONS, "Calls for which an instance had to be made, by task and role");
+    describe_counter!(NO_ROOM, "Calls that could not be made for want of room for a sandbox, by task and role");
+    describe_counter!(TIMEOUTS, "Calls that were stopped at their timeout, by task and role");
+    describe_gauge!(PEAK, Unit::Bytes, "The most memory that an instance of the task's processor has had");
+    describe_gauge!(SLOTS, "Attempts of the task that may run at once");
+    describe_gauge!(BUSY, "Attempts of the task that run");
+}
+
+/// The meters of one task.
+pub(crate) struct Meters {
+    task: TaskKey,
+    roles: [OnceLock<RoleMeters>; Role::ALL.len()],
+    /// Bytes.
+    peak_memory: AtomicU64,
+}
+
+/// Those of its calls in one role, made with the first call.
+struct RoleMeters {
+    seconds: Histogram,
+    calls: Counter,
+    instantiations: Counter,
+}
+
+impl Meters {
+    pub(crate) fn new(task: TaskKey) -> Self {
+        Self { task, roles: Default::default(), peak_memory: AtomicU64::new(0) }
+    }
+
+    /// A call of the task's plugin in `role` is over.
+    pub(crate) fn called(&self, role: Role, report: &Report) {
+        match &report.result {
+            Err(CallError::NoRoom(_)) => return self.count(NO_ROOM, role),
+            Err(CallError::Timeout(_)) => self.count(TIMEOUTS, role),
+            _ => {}
+        }
+        let meters = self.role(role);
+        meters.seconds.record(report.took.as_secs_f64());
+        if report.fresh {
+            meters.instantiations.increment(1);
+        }
+        if role != Role::Processor {
+            meters.calls.increment(1);
+        } else if report.peak_memory > self.peak_memory.load(Ordering::Relaxed) {
+            self.peak_memory.fetch_max(report.peak_memory, Ordering::Relaxed);
+        }
+    }
+
+    /// A handler's call failed.
+    pub(crate) fn handler_failed(&self, role: Role) {
+        counter!(HANDLER_FAILURES, "task" => self.name(), "event" => event(role)).increment(1);
+    }
+
+    /// A handler is told no more of something that it has failed on.
+    pub(crate) fn given_up(&self, role: Role) {
+        counter!(GIVEN_UP, "task" => self.name(), "event" => event(role)).increment(1);
+    }
+
+    /// Hands over what is known at a moment only. Every attempt that ended here was one call, so those need no counter.
+    pub(crate) fn measure(&self, totals: &Totals) {
+        let not_called = [Ending::Lost, Ending::PutBack];
+        let called = Ending::ALL.into_iter().filter(|ending| !not_called.contains(ending));
+        self.role(Role::Processor).calls.absolute(called.map(|ending| totals.attempts(ending)).sum());
+        gauge!(PEAK, "task" => self.name()).set(self.peak_memory.load(Ordering::Relaxed) as f64);
+    }
+
+    fn count(&self, what: &'static str, role: Role) {
+        counter!(what, "task" => self.name(), "role" => role.interface()).increment(1);
+    }
+
+    fn role(&self, role: Role) -> &RoleMeters {
+        self.roles[role as usize].get_or_init(|| RoleMeters {
+            seconds: match role {
+                Role::Processor => histogram!(ATTEMPT, "task" => self.name()),
+                _ => histogram!(HANDLER, "task" => self.name(), "event" => event(role)),
+            },
+            calls: counter!(CALLS, "task" => self.name(), "role" => role.interface()),
+            instantiations: counter!(INSTANTIATIONS, "task" => self.name(), "role" => role.interface()),
+        })
+    }
+
+    fn name(&self) -> String {
+        self.task.task.to_string()
+    }
+}
+
+/// Hands over how many slots a task has, and how many of them are at work.
+pub(crate) fn measure_slots(queue: &TaskQueue, slots: u32) {
+    let name = || queue.key().task.to_string();
+    gauge!(SLOTS, "task" => name()).set(f64::from(slots));
+    gauge!(BUSY, "task" => name()).set(queue.counts().running as f64);
+}
+
+/// The event that a handler is told of, as a task file names it.
+fn event(role: Role) -> &'static str {
+    let key = role.key();
+    key.strip_prefix("event.").unwrap_or(key)
+}

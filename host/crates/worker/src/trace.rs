@@ -1,0 +1,177 @@
+//! Traces: a span for each adding of jobs and for each attempt, in the W3C trace context that the jobs were added with. The
+//! span of the adding is what a job remembers, so all its attempts hang below it, also after a restart; the guest is told
+//! of its attempt's span, so what it asks of others hangs below that.
+//!
+//! Whether a trace is recorded is decided once, when a job is added: by who asked for it or, in a trace of our own, by the
+//! tracer's sampler. Without a tracer, and for jobs that are not recorded, nothing is made and nothing allocated.
+
+use std::sync::Arc;
+
+use opentelemetry::global::{BoxedSpan, BoxedTracer};
+use opentelemetry::trace::{
+    Span, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+};
+use opentelemetry::{Context, KeyValue};
+use saggar_job::{Ending, Outcome, TaskKey};
+use saggar_queue::{Added, Claim, NewJob};
+
+use crate::AddError;
+
+/// Makes spans, if there is anybody to make them for.
+pub(crate) struct Traces(Option<BoxedTracer>);
+
+/// The spans of one adding: one for each trace that the jobs come from.
+pub(crate) struct Adding(Vec<BoxedSpan>);
+
+/// The span of an attempt. Dropped without an outcome, it says that the attempt was put back.
+pub(crate) struct AttemptSpan {
+    span: BoxedSpan,
+    trace_parent: Arc<str>,
+    ending: Ending,
+}
+
+impl Traces {
+    pub(crate) fn new(tracer: Option<BoxedTracer>) -> Self {
+        Self(tracer)
+    }
+
+    /// Begins the span of an adding, and puts it in the place of the contexts that the jobs came with, where it is recorded.
+    pub(crate) fn adding(&self, task: &TaskKey, jobs: &mut [NewJob]) -> Adding {
+        let Some(tracer) = &self.0 else { return Adding(Vec::new()) };
+        let (mut spans, mut jobs) = (Vec::new(), jobs.iter_mut().peekable());
+        while let Some(first) = jobs.next() {
+            let origin = first.trace_parent.clone();
+            let attributes = [KeyValue::new("saggar.task", task.task.to_string())];
+            let builder = tracer.span_builder(format!("add {}", task.task)).with_kind(SpanKind::Producer);
+            let span = builder.with_attributes(attributes).start_with_context(tracer, &context(origin.as_deref()));
+            let own = span.is_recording().then(|| Arc::from(trace_parent(span.span_context())));
+            let replace = |job: &mut NewJob| {
+                if own.is_some() {
+                    job.trace_parent.clone_from(&own);
+                }
+            };
+            replace(first);
+            while let Some(next) = jobs.next_if(|next| next.trace_parent == origin) {
+                replace(next);
+            }
+            spans.push(span);
+        }
+        Adding(spans)
+    }
+
+    /// Begins the span of an attempt, if its job is recorded.
+    pub(crate) fn attempt(&self, claim: &Claim) -> Option<AttemptSpan> {
+        let tracer = self.0.as_ref()?;
+        let parent = parse(claim.trace_parent()?).filter(SpanContext::is_sampled)?;
+        let task = &claim.task().task;
+        let attributes = [
+            KeyValue::new("saggar.task", task.to_string()),
+            KeyValue::new("saggar.job.id", claim.id().0.to_string()),
+            KeyValue::new("saggar.attempt", i64::from(claim.attempt())),
+        ];
+        let builder = tracer.span_builder(format!("attempt {task}")).with_kind(SpanKind::Consumer);
+        let parent = Context::new().with_remote_span_context(parent);
+        let span = builder.with_attributes(attributes).start_with_context(tracer, &parent);
+        let trace_parent = trace_parent(span.span_context()).into();
+        Some(AttemptSpan { span, trace_parent, ending: Ending::PutBack })
+    }
+}
+
+impl Adding {
+    /// Ends the spans with what came of the adding.
+    pub(crate) fn end(self, added: &Result<Vec<Added>, AddError>) {
+        for mut span in self.0 {
+            match added.as_deref() {
+                Ok([one]) => {
+                    span.set_attribute(KeyValue::new("saggar.job.id", one.id.0.to_string()));
+                    span.set_attribute(KeyValue::new("saggar.job.new", one.is_new));
+                }
+                Ok(many) => span.set_attribute(KeyValue::new("saggar.jobs", many.len() as i64)),
+                Err(error) => fail(&mut span, error.code(), error.to_string()),
+            }
+            span.end();
+        }
+    }
+}
+
+impl AttemptSpan {
+    /// The context that names this span.
+    pub(crate) fn trace_parent(&self) -> &Arc<str> {
+        &self.trace_parent
+    }
+
+    /// Ends it. Without an outcome the attempt did not begin.
+    pub(crate) fn end(mut self, outcome: Option<&Outcome>) {
+        let Some(outcome) = outcome else { return };
+        self.ending = outcome.ending();
+        match outcome.problem() {
+            Some(problem) => fail(&mut self.span, &problem.code, problem.message.clone()),
+            None if self.ending != Ending::Success => fail(&mut self.span, self.ending.name(), String::new()),
+            None => {}
+        }
+    }
+}
+
+impl Drop for AttemptSpan {
+    fn drop(&mut self) {
+        self.span.set_attribute(KeyValue::new("saggar.outcome", self.ending.name()));
+        self.span.end();
+    }
+}
+
+fn fail(span: &mut BoxedSpan, code: &str, message: String) {
+    span.set_attribute(KeyValue::new("error.type", code.to_owned()));
+    span.set_status(Status::error(message));
+}
+
+/// The trace that a job belongs to, for the host's log.
+pub(crate) fn trace_id(trace_parent: Option<&Arc<str>>) -> Option<&str> {
+    trace_parent?.split('-').nth(1)
+}
+
+fn context(trace_parent: Option<&str>) -> Context {
+    match trace_parent.and_then(parse) {
+        Some(parent) => Context::new().with_remote_span_context(parent),
+        None => Context::new(),
+    }
+}
+
+/// Reads the form of the header `traceparent`, of whatever version: later ones begin like this one.
+fn parse(text: &str) -> Option<SpanContext> {
+    let mut parts = text.split('-').skip(1);
+    let (trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?);
+    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?);
+    let (trace, span) = (TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?);
+    let context = SpanContext::new(trace, span, flags, true, TraceState::default());
+    context.is_valid().then_some(context)
+}
+
+fn trace_parent(context: &SpanContext) -> String {
+    format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags().to_u8())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_parent_is_read_and_written_alike() {
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let context = parse(text).unwrap();
+        assert!(context.is_sampled() && context.is_remote());
+        assert_eq!(trace_parent(&context), text);
+        assert_eq!(trace_id(Some(&text.into())), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        for bad in ["", "00", "00-x-y-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "no trace at all"]
+        {
+            assert!(parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn without_a_tracer_jobs_keep_the_context_that_they_came_with() {
+        let mut jobs = [NewJob { trace_parent: Some("any".into()), ..NewJob::new("[]") }];
+        let adding = Traces::new(None).adding(&TaskKey::new(TaskKey::DEFAULT_TENANT, "echo"), &mut jobs);
+        assert_eq!(adding.0.capacity(), 0);
+        assert_eq!(jobs[0].trace_parent.as_deref(), Some("any"));
+    }
+}
