@@ -19,6 +19,7 @@ mod tokens;
 mod access;
 mod address;
 mod body;
+mod metering;
 mod moment;
 mod parameters;
 
@@ -38,6 +39,7 @@ mod bench;
 pub use code::Code;
 pub use jobs::{EventScope, Jobs, KnownJob, KnownTask};
 pub use listener::{Bound, Limits, ListenError, Listener};
+pub use metering::describe_metrics;
 pub use openapi::openapi;
 pub use problem::Refusal;
 pub use readiness::Readiness;

@@ -8,6 +8,7 @@ mod health;
 mod job;
 mod listing;
 mod logs;
+mod metrics;
 pub(crate) mod show;
 mod tasks;
 
@@ -43,6 +44,7 @@ pub(crate) fn all() -> OpenApiRouter<Service> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(document::get_document))
+        .routes(routes!(metrics::metrics))
 }
 
 /// What a handler answers.

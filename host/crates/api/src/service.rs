@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::Request;
@@ -15,11 +15,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::code::Code;
 use crate::jobs::Jobs;
+use crate::metering::{self, Requests};
 use crate::problem::{Refusal, documented};
 use crate::readiness::Readiness;
 use crate::seat::Seat;
 use crate::tokens::Tokens;
 use crate::{body, routes};
+
+/// Renders the metrics of the process in the text format of Prometheus.
+type Render = dyn Fn() -> String + Send + Sync;
 
 /// What the routes work with. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +35,8 @@ struct Inner {
     readiness: Readiness,
     bodies: Arc<Semaphore>,
     seats: Arc<Semaphore>,
+    requests: Requests,
+    metrics: OnceLock<Box<Render>>,
     stop: CancellationToken,
 }
 
@@ -41,7 +47,15 @@ impl Service {
         let bodies = Arc::new(Semaphore::new(body::MAX_BLOCKS));
         // A listener brings them.
         let seats = Arc::new(Semaphore::new(0));
-        Self(Arc::new(Inner { tenants, tokens, readiness, bodies, seats, stop: CancellationToken::new() }))
+        let (requests, metrics, stop) = (Requests::default(), OnceLock::new(), CancellationToken::new());
+        Self(Arc::new(Inner { tenants, tokens, readiness, bodies, seats, requests, metrics, stop }))
+    }
+
+    /// The same service, with what `GET /metrics` answers; without, there is no such route. The first one stays.
+    #[must_use]
+    pub fn with_metrics(self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        let _ = self.0.metrics.set(Box::new(render));
+        self
     }
 
     /// Which tokens it accepts.
@@ -57,6 +71,16 @@ impl Service {
     /// The jobs of a tenant.
     pub(crate) fn jobs(&self, tenant: &str) -> Option<&Arc<dyn Jobs>> {
         self.0.tenants.get(tenant)
+    }
+
+    /// What renders the metrics, if anything does.
+    pub(crate) fn metrics(&self) -> Option<&Render> {
+        self.0.metrics.get().map(|render| &**render)
+    }
+
+    /// The meters of requests.
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.0.requests
     }
 
     /// Room for the bytes of bodies.
@@ -91,6 +115,7 @@ impl Service {
             .with_state(self.clone())
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::from_fn(document))
+            .layer(middleware::from_fn_with_state(self.clone(), metering::meter))
     }
 }
 

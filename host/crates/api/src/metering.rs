@@ -1,0 +1,95 @@
+//! Counting requests: how many, how they were answered, how long that took. Routes are counted as they are written in the
+//! OpenAPI document and never as clients write them, so the labels stay few.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::Method;
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
+
+use crate::service::Service;
+
+const REQUESTS: &str = "saggar_http_requests_total";
+const SECONDS: &str = "saggar_http_request_duration_seconds";
+
+/// For requests that no route is for.
+const NO_ROUTE: &str = "none";
+
+/// Describes what the service measures to the recorder of the `metrics` facade. Call it once, after it was installed.
+pub fn describe_metrics() {
+    describe_counter!(REQUESTS, "Requests that were answered, by route, method and status");
+    describe_histogram!(
+        SECONDS,
+        Unit::Seconds,
+        "From a request's head to its answer's, by route and method; a request that waits for a job's end waits here too"
+    );
+}
+
+/// The meters of a service, made when they are first needed: a look-up by labels would cost more than the counting.
+#[derive(Default)]
+pub(crate) struct Requests(RwLock<HashMap<String, Vec<Meters>>>);
+
+#[derive(Clone)]
+struct Meters {
+    method: &'static str,
+    status: u16,
+    requests: Counter,
+    seconds: Histogram,
+}
+
+impl Requests {
+    fn of(&self, route: &str, method: &'static str, status: u16) -> Meters {
+        let is_it = |meters: &&Meters| (meters.method, meters.status) == (method, status);
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meters) = known.get(route).and_then(|of_route| of_route.iter().find(is_it)) {
+            return meters.clone();
+        }
+        drop(known);
+        let meters = Meters::new(route, method, status);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let of_route = known.entry(route.to_owned()).or_default();
+        // Somebody else may have made them meanwhile; they are handles of the same.
+        if !of_route.iter().any(|meters| is_it(&meters)) {
+            of_route.push(meters.clone());
+        }
+        meters
+    }
+}
+
+impl Meters {
+    fn new(route: &str, method: &'static str, status: u16) -> Self {
+        let (route, code) = (route.to_owned(), status.to_string());
+        let requests = counter!(REQUESTS, "route" => route.clone(), "method" => method, "status" => code);
+        Self { method, status, requests, seconds: histogram!(SECONDS, "route" => route, "method" => method) }
+    }
+}
+
+/// Counts a request.
+pub(crate) async fn meter(State(service): State<Service>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let (route, method) = (request.extensions().get::<MatchedPath>().cloned(), name(request.method()));
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    let meters = service.requests().of(route, method, response.status().as_u16());
+    meters.requests.increment(1);
+    meters.seconds.record(began.elapsed().as_secs_f64());
+    response
+}
+
+/// A client may make methods up; a label may not.
+fn name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}

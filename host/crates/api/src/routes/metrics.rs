@@ -1,0 +1,26 @@
+//! The host's metrics, for Prometheus.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+
+use super::Problems;
+use crate::access::{Allowed, Look};
+use crate::code::Code;
+use crate::problem::Refusal;
+use crate::service::Service;
+
+const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// The host's metrics in the text format of Prometheus; docs/observability.md lists them. They are the whole host's: with
+/// tokens, any that may look may look at them.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"), Problems)
+)]
+pub(super) async fn metrics(_: Allowed<Look>, State(service): State<Service>) -> Result<Response, Refusal> {
+    // A host that was built without a recorder has nothing here.
+    let render = service.metrics().ok_or_else(|| Refusal::plain(Code::UnknownRoute))?;
+    Ok(([(CONTENT_TYPE, TEXT_FORMAT)], render()).into_response())
+}
