@@ -1,4 +1,4 @@
-//! The command line: its words, its help, and where the log goes.
+//! The command line: its words and its help.
 
 pub(crate) mod client;
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Flags, Loaded, LogFormat, OfEngine, OfRun, OfService, OfStore, Variables};
+use crate::config::{self, Flags, Loaded, OfEngine, OfRun, OfService, OfStore, Variables};
 
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
@@ -54,6 +54,11 @@ impl Command {
             Self::Config(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Token(_) | Self::Client(_) => config::load_without_app(verbose, variables),
         }
+    }
+
+    /// Whether it is there to work for others, until it is told to stop.
+    pub(crate) fn is_service(&self) -> bool {
+        matches!(self, Self::Serve(_))
     }
 
     /// Whether mistakes in the configuration are what the command is about, so that it tells of them itself.
@@ -156,19 +161,4 @@ pub(crate) struct Token {
 #[expect(clippy::disallowed_methods, reason = "a table asks for it where it is printed")]
 pub(crate) fn columns() -> Option<u16> {
     std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
-}
-
-/// The host's own log goes to standard error.
-pub(crate) fn start_log(level: &str, format: LogFormat, variables: &Variables) {
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .with_ansi(false);
-    match format {
-        LogFormat::Text => {
-            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            log.with_ansi(is_terminal && variables.text("NO_COLOR").is_none()).init();
-        }
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
 }

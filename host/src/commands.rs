@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use crate::cli::Command;
 use crate::config::{Config, Loaded, Variables};
+use crate::observe::Observed;
 
 pub(crate) use show::problems as show_problems;
 
@@ -51,6 +52,7 @@ const INTERRUPTED: u8 = 130;
 pub(crate) struct Surroundings {
     pub(crate) configuration: Loaded,
     pub(crate) variables: Arc<Variables>,
+    pub(crate) observed: Observed,
 }
 
 impl Surroundings {
@@ -61,16 +63,17 @@ impl Surroundings {
         saggar::Host::builder(app)
             .allocator(*allocator)
             .cache_dir(cache_dir.clone())
+            .tracer(self.observed.tracer())
             .env(move |name| variables.text(name).map(str::to_owned))
     }
 }
 
-pub(crate) async fn run(command: Command, surroundings: Surroundings) -> ExitCode {
+pub(crate) async fn run(command: Command, surroundings: &Surroundings) -> ExitCode {
     let done = match command {
-        Command::Check(args) => check::run(args, &surroundings).await,
-        Command::Run(args) => run::run(args, &surroundings).await,
-        Command::Serve(args) => serve::run(args, &surroundings).await,
-        Command::Backup(args) => backup::run(args, &surroundings).await,
+        Command::Check(args) => check::run(args, surroundings).await,
+        Command::Run(args) => run::run(args, surroundings).await,
+        Command::Serve(args) => serve::run(args, surroundings).await,
+        Command::Backup(args) => backup::run(args, surroundings).await,
         Command::Config(args) => config::run(&args, &surroundings.configuration),
         Command::Token(args) => token::run(&args),
         Command::Client(command) => ask::run(command).await,
@@ -78,7 +81,7 @@ pub(crate) async fn run(command: Command, surroundings: Surroundings) -> ExitCod
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("saggar: {error:#}");
+            surroundings.observed.failure(&error);
             ExitCode::from(FAILURE)
         }
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::global::BoxedTracer;
 use saggar_job::{Clock, JobId, JobKey, SystemClock, TaskKey};
 use saggar_queue::{
     Added, AttemptRecord, Counts, EventFilter, EventId, Events, Followed, ListQuery, LogLine, NewJob, Page, Queue,
@@ -14,6 +15,7 @@ use saggar_worker::{AddError, LookupError, Worker};
 
 use crate::app::{App, Definitions, StartError};
 use crate::job_view::JobView;
+use crate::meters;
 use crate::store::{OpenStore, StoreChoice};
 
 /// The most sandboxes of a host. Each takes some gigabytes of address space from the pool, of which a process has 128
@@ -35,6 +37,7 @@ pub struct HostBuilder {
     cache_dir: Option<PathBuf>,
     store: StoreChoice,
     keep_events: usize,
+    tracer: Option<BoxedTracer>,
     env: Lookup,
 }
 
@@ -73,6 +76,12 @@ impl HostBuilder {
     #[must_use]
     pub fn keep_events(self, keep_events: usize) -> Self {
         Self { keep_events, ..self }
+    }
+
+    /// What makes the spans of jobs: with none, as in the beginning, there are none.
+    #[must_use]
+    pub fn tracer(self, tracer: Option<BoxedTracer>) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Where the values of `$ENV.NAME` come from; there are none unless said.
@@ -117,7 +126,7 @@ impl HostBuilder {
         if self.keep_events > 0 {
             queue.keep_events(self.keep_events);
         }
-        let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock);
+        let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock, self.tracer);
         let host = Host {
             engine,
             queue,
@@ -141,6 +150,7 @@ impl Host {
             cache_dir: None,
             store: StoreChoice::Memory,
             keep_events: 0,
+            tracer: None,
             env: Arc::new(|_| None),
         }
     }
@@ -251,6 +261,14 @@ impl Host {
     /// Resolves when the store can be trusted no more, with the reason; the host should stop then. Never with memory.
     pub async fn store_failed(&self) -> SqliteError {
         self.store.failed().await
+    }
+
+    /// Hands what is known at a moment only (depths, ages, totals, memory) to the recorder of the `metrics` facade. Call it
+    /// before the recorder is read. The names have no room for a second host in a process with one recorder.
+    pub fn measure(&self) {
+        self.queue.measure();
+        self.worker.measure();
+        meters::measure(&self.engine);
     }
 
     /// What the sandboxes hold at the moment.

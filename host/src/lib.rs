@@ -16,6 +16,7 @@
 mod app;
 mod host;
 mod job_view;
+mod meters;
 mod plugins;
 mod service;
 mod store;
@@ -23,6 +24,8 @@ mod store;
 pub use app::{App, StartError};
 pub use host::{Host, HostBuilder};
 pub use job_view::JobView;
+pub use meters::describe_metrics;
+pub use opentelemetry::global::BoxedTracer;
 pub use saggar_api as api;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
 pub use saggar_job::{Backoff, JobId, JobKey, Problem, Reason, Reference, Role, Status, Timestamp};

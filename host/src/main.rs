@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config;
+mod observe;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use clap::Parser;
 
 use commands::Surroundings;
 use config::Variables;
+use observe::Observed;
 
 /// What a job consists of is made by one thread and freed by another, all the time, which is what this one is good at.
 #[global_allocator]
@@ -21,13 +23,20 @@ fn main() -> ExitCode {
     // The one place that reads the environment.
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
     let configuration = cli.command.configuration(cli.verbose, &variables);
-    if !cli.command.tells_mistakes() {
+    if configuration.has_errors() && !cli.command.tells_mistakes() {
         commands::show_problems(&configuration.problems);
-        if configuration.has_errors() {
-            return ExitCode::from(commands::USAGE);
-        }
+        return ExitCode::from(commands::USAGE);
     }
-    cli::start_log(&configuration.config.log_level, configuration.config.log_format, &variables);
+    let observed = match Observed::start(&cli.command, &configuration.config, &variables) {
+        Ok(observed) => observed,
+        Err(error) => {
+            eprintln!("saggar: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if !cli.command.tells_mistakes() {
+        observed.problems(&configuration.problems);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("saggar").build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -35,8 +44,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(commands::run(cli.command, Surroundings { configuration, variables }));
+    let surroundings = Surroundings { configuration, variables, observed };
+    let code = runtime.block_on(commands::run(cli.command, &surroundings));
     // A blocking task could still be compiling a component; nobody waits for it any more.
     runtime.shutdown_background();
+    surroundings.observed.end();
     code
 }

@@ -49,9 +49,11 @@ impl Server {
             let log = log.clone();
             move || log.read(BufReader::new(err))
         });
-        let said = log.until("url=http://");
-        let address = said.rsplit_once("http://").expect("it was found").1;
-        let address = address.trim().parse().unwrap_or_else(|error| panic!("{said}: {error}"));
+        let said = log.until("listening");
+        let (_, address) = said.rsplit_once("http://").unwrap_or_else(|| panic!("{said}: no address"));
+        // Whatever form the log has, nothing of an address looks like what follows it there.
+        let address = address.split(|c: char| !(c.is_ascii_hexdigit() || "[].:".contains(c))).next();
+        let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{said}: no address"));
         Self { child, address, log, reader: Some(reader) }
     }
 

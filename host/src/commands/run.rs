@@ -15,12 +15,12 @@ pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Resul
     let host = match builder.build().await {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
-            show::problems(&problems);
+            surroundings.observed.problems(&problems);
             return Ok(USAGE);
         }
         Err(error) => return Err(error.into()),
     };
-    show::problems(&host.app().problems);
+    surroundings.observed.problems(&host.app().problems);
     let work = async {
         match args.repeat {
             Some(times) => repeat::run(&host, &args, times).await,

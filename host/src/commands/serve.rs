@@ -6,7 +6,7 @@ use saggar::api::{Bound, Listener, Readiness};
 use saggar::{Host, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{FAILURE, Surroundings, open_files, show};
+use super::{FAILURE, Surroundings, open_files};
 use crate::cli::Serve;
 
 /// How long requests that are at work may take when the host has stopped.
@@ -32,13 +32,18 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
     let host = match builder.build().await {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
-            show::problems(&problems);
+            surroundings.observed.problems(&problems);
             return Ok(FAILURE);
         }
         Err(error) => return Err(error.into()),
     };
-    show::problems(&host.app().problems);
-    let listener = bound.listen(saggar::service(&host, tokens, readiness.clone()), limits);
+    surroundings.observed.problems(&host.app().problems);
+    let mut service = saggar::service(&host, tokens, readiness.clone());
+    let measured = host.clone();
+    if let Some(render) = surroundings.observed.metrics(move || measured.measure()) {
+        service = service.with_metrics(render);
+    }
+    let listener = bound.listen(service, limits);
     tracing::info!(app = %args.app.display(), tasks = host.app().tasks.len(), "working; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
     let name = tokio::select! {

@@ -64,7 +64,7 @@ impl Scope for OfService {
 
 impl Scope for OfRun {
     fn uses(key: &Key) -> bool {
-        OfEngine::uses(key) || OfStore::uses(key) || key.name == "durability"
+        OfEngine::uses(key) || OfStore::uses(key) || key.name == "durability" || key.section() == Some("otlp")
     }
 
     /// The service has its store to itself.

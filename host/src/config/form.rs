@@ -13,9 +13,9 @@ use std::sync::Arc;
 use saggar_definition::{Diagnostic, Problems, Source};
 use serde_json::Value;
 
-pub(crate) use amount::{Bytes, Count, Time};
+pub(crate) use amount::{Bytes, Count, Share, Time};
 pub(crate) use choice::{Choice, Filter};
-pub(crate) use http::Address;
+pub(crate) use http::{Address, Receiver};
 pub(crate) use place::{CacheDir, StorePlace};
 pub(crate) use token::TokenList;
 

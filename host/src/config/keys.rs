@@ -7,7 +7,9 @@ use std::time::Duration;
 use saggar::{Allocator, Durability};
 
 use super::LogFormat;
-use super::form::{Address, Bytes, CacheDir, Choice, Count, Filter, Form, Reader, StorePlace, Time, TokenList};
+use super::form::{
+    Address, Bytes, CacheDir, Choice, Count, Filter, Form, Reader, Receiver, Share, StorePlace, Time, TokenList,
+};
 use super::given::Raw;
 
 /// A key and what belongs to it.
@@ -180,4 +182,13 @@ keys! {
     log_format: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     "log.format" "--log-format" "SAGGAR_LOG_FORMAT" [], "FORMAT" ["log_format", "log.json"],
     "How the host's own log is written: text for people, or json, one object a line.";
+
+    otlp_endpoint: Receiver = Receiver;
+    "otlp.endpoint" "--otlp-endpoint" "SAGGAR_OTLP_ENDPOINT" ["OTEL_EXPORTER_OTLP_ENDPOINT"], "URL"
+    ["otlp_endpoint", "otel.endpoint", "traces.endpoint", "tracing.endpoint", "otlp.url"],
+    "Where traces are sent: a receiver of OTLP over HTTP. Without it, there are none.";
+
+    otlp_sample: Share = Share { default: 1.0 };
+    "otlp.sample" "--otlp-sample" "SAGGAR_OTLP_SAMPLE" [], "SHARE" ["otlp.ratio", "otlp.sampling", "otlp.rate"],
+    "Which share of the jobs is traced. A job that is added with a trace context goes by that.";
 }

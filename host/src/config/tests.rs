@@ -65,6 +65,8 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
             "http.head_bytes" => [("\"8KiB\"", "8KiB"), ("10000", "10000B"), ("1MiB", "1MiB")],
             "log.level" => [("\"warn\"", "warn"), ("debug", "debug"), ("a=info", "a=info")],
             "log.format" => [("\"text\"", "text"), ("json", "json"), ("text", "text")],
+            "otlp.endpoint" => [("\"http://a:1\"", "http://a:1"), ("https://b/v1/traces", "https://b/v1/traces"), ("http://[::1]:4", "http://[::1]:4")],
+            "otlp.sample" => [("0.25", "0.25"), ("0.5", "0.5"), ("0", "0.0")],
             "token" => return None,
             other => panic!("the key `{other}` has no sample: add one"),
         };
@@ -339,5 +341,17 @@ fn a_file_full_of_mistakes_is_told_of_within_bounds() {
     for file in [many, junk, twice, deep, wide, escapes] {
         let loaded = loaded(&file, &[], &[]);
         assert!(loaded.has_errors() && loaded.problems.len() <= 51);
+    }
+}
+
+#[test]
+fn a_receiver_is_an_address_without_a_password_and_a_share_no_more_than_all() {
+    let wrong = problem("[otlp]\nendpoint = \"127.0.0.1:4318\"\n");
+    assert!(wrong.contains("the address of a receiver") && wrong.contains("http://127.0.0.1:4318"), "{wrong}");
+    let secret = problem("[otlp]\nendpoint = \"https://me:swordfish@traces.example\"\n");
+    assert!(secret.contains("OTEL_EXPORTER_OTLP_HEADERS") && !secret.contains("swordfish"), "{secret}");
+    for share in ["1.5", "-0.1", "nan", "\"many\""] {
+        let wrong = problem(&format!("[otlp]\nsample = {share}\n"));
+        assert!(wrong.contains("a number from 0 to 1"), "{wrong}");
     }
 }

@@ -1,4 +1,4 @@
-//! Amounts: counts, bytes, lengths of time.
+//! Amounts: counts, bytes, lengths of time, shares.
 
 use std::time::Duration;
 
@@ -28,6 +28,11 @@ pub(crate) struct Time {
     pub(crate) least: Duration,
     pub(crate) most: Duration,
     pub(crate) default: Duration,
+}
+
+/// A share of a whole.
+pub(crate) struct Share {
+    pub(crate) default: f64,
 }
 
 impl Form for Count {
@@ -102,6 +107,31 @@ impl Form for Time {
 
     fn shown(&self, value: &Duration) -> Value {
         json!(time_text(*value))
+    }
+}
+
+impl Form for Share {
+    type Value = f64;
+
+    fn wanted(&self) -> String {
+        "a number from 0 to 1".to_owned()
+    }
+
+    fn example(&self) -> &'static str {
+        "0.1"
+    }
+
+    fn fallback(&self) -> f64 {
+        self.default
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<f64> {
+        let share = reader.scalar(self, slot)?.trim().parse().ok();
+        share.filter(|share| (0.0..=1.0).contains(share)).or_else(|| reader.refuse(self, slot))
+    }
+
+    fn shown(&self, value: &f64) -> Value {
+        json!(value)
     }
 }
 

@@ -1,7 +1,8 @@
-//! What belongs to the network: addresses.
+//! What belongs to the network: addresses, here and elsewhere.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::{Form, Reader, Slot};
@@ -11,6 +12,9 @@ pub(crate) struct Address {
     /// A port of 127.0.0.1.
     pub(crate) default_port: u16,
 }
+
+/// Where somebody takes what is sent over HTTP, or nowhere.
+pub(crate) struct Receiver;
 
 impl Form for Address {
     type Value = SocketAddr;
@@ -45,5 +49,38 @@ impl Form for Address {
 
     fn shown(&self, value: &SocketAddr) -> Value {
         json!(value.to_string())
+    }
+}
+
+impl Form for Receiver {
+    type Value = Option<String>;
+
+    fn wanted(&self) -> String {
+        "the address of a receiver, with http:// or https://".to_owned()
+    }
+
+    fn example(&self) -> &'static str {
+        "\"http://127.0.0.1:4318\""
+    }
+
+    fn fallback(&self) -> Option<String> {
+        None
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Option<String>> {
+        let text = reader.text(self, slot)?.trim();
+        let Some(url) = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme())) else {
+            return reader.refuse(self, slot);
+        };
+        // They would stand in the log, and in what the configuration shows.
+        if !url.username().is_empty() || url.password().is_some() {
+            let help = "give what the receiver wants to see by the variable OTEL_EXPORTER_OTLP_HEADERS";
+            return reader.refuse_with(self, slot, help);
+        }
+        Some(Some(text.to_owned()))
+    }
+
+    fn shown(&self, value: &Option<String>) -> Value {
+        json!(value)
     }
 }

@@ -1,0 +1,100 @@
+//! What others can see of this process: its own log, its metrics and its traces. Set up once, by the binary; the library
+//! writes to the facades `tracing`, `metrics` and `opentelemetry` and knows nothing of where that goes.
+
+mod histogram;
+mod log;
+mod process;
+mod recorder;
+mod traces;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use opentelemetry::global::BoxedTracer;
+use saggar::{Diagnostic, Severity};
+
+use crate::cli::Command;
+use crate::commands::show_problems;
+use crate::config::{Config, LogFormat, Variables};
+use recorder::Recorder;
+use traces::Exporting;
+
+/// What was set up.
+pub(crate) struct Observed {
+    log_format: LogFormat,
+    recorder: Option<Arc<Recorder>>,
+    traces: Option<Exporting>,
+}
+
+impl Observed {
+    /// Starts the log, and what the command has need of besides. Call it once, before there is any other thread.
+    pub(crate) fn start(command: &Command, config: &Config, variables: &Variables) -> anyhow::Result<Self> {
+        log::start(&config.log_level, config.log_format, variables);
+        // Whoever makes a TLS connection later finds it. A second call would be refused, and there is none.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let recorder = if command.is_service() { Some(recorder::install()?) } else { None };
+        let traces = match &config.otlp_endpoint {
+            Some(endpoint) => {
+                let exporting = Exporting::start(endpoint, config.otlp_sample, service_name(variables));
+                Some(exporting.with_context(|| format!("traces cannot be sent to `{endpoint}`"))?)
+            }
+            None => None,
+        };
+        Ok(Self { log_format: config.log_format, recorder, traces })
+    }
+
+    /// Tells of what is wrong with an app or its configuration: people see the place, programs get a line of the log for each.
+    pub(crate) fn problems(&self, problems: &[Diagnostic]) {
+        match self.log_format {
+            LogFormat::Text => show_problems(problems),
+            LogFormat::Json => {
+                for problem in problems {
+                    let text = problem.render(false);
+                    match problem.severity {
+                        Severity::Error => tracing::error!(problem = text, "there is a problem"),
+                        Severity::Warning => tracing::warn!(problem = text, "there is a problem"),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells why the command ends.
+    pub(crate) fn failure(&self, error: &anyhow::Error) {
+        match self.log_format {
+            LogFormat::Text => eprintln!("saggar: {error:#}"),
+            LogFormat::Json => tracing::error!(error = format!("{error:#}"), "the command failed"),
+        }
+    }
+
+    /// Makes spans, if traces are sent anywhere.
+    pub(crate) fn tracer(&self) -> Option<BoxedTracer> {
+        self.traces.as_ref().map(Exporting::tracer)
+    }
+
+    /// What renders the metrics, in the text format of Prometheus; none for commands that have nobody to read them.
+    /// `measure` is called before each rendering.
+    pub(crate) fn metrics<M: Fn() + Send + Sync + 'static>(
+        &self,
+        measure: M,
+    ) -> Option<impl Fn() -> String + Send + Sync + use<M>> {
+        let recorder = Arc::clone(self.recorder.as_ref()?);
+        Some(move || {
+            measure();
+            process::measure();
+            recorder.render()
+        })
+    }
+
+    /// Sends the spans that are still here, for a bounded time. Call it outside of any runtime.
+    pub(crate) fn end(self) {
+        if let Some(traces) = self.traces {
+            traces.end();
+        }
+    }
+}
+
+/// By which name a receiver of traces knows this host.
+fn service_name(variables: &Variables) -> &str {
+    variables.text("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()).unwrap_or("saggar")
+}

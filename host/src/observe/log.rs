@@ -1,0 +1,20 @@
+//! The host's own log, on standard error: for people, or one JSON object a line.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Variables};
+
+/// Starts the log, which lets `level` through.
+pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) {
+    let log =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr).with_ansi(false);
+    match format {
+        LogFormat::Text => {
+            let in_color = std::io::stderr().is_terminal() && variables.text("NO_COLOR").is_none();
+            log.with_ansi(in_color).init();
+        }
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,69 @@
+//! What the system says of this process, under the names that every Prometheus client uses. Linux only: elsewhere there is no
+//! `/proc`, and these metrics are not there.
+
+use std::fs;
+use std::time::Duration;
+
+use metrics::{Unit, describe_gauge, gauge};
+use saggar_job::{Clock, SystemClock};
+
+const RESIDENT: &str = "process_resident_memory_bytes";
+const PEAK: &str = "process_resident_memory_peak_bytes";
+const VIRTUAL: &str = "process_virtual_memory_bytes";
+const THREADS: &str = "process_threads";
+const FILES: &str = "process_open_fds";
+const STARTED: &str = "process_start_time_seconds";
+const BUILD: &str = "saggar_build_info";
+
+/// Describes them, and says what stays the same: when the process began, and what it is.
+pub(super) fn begin() {
+    describe_gauge!(RESIDENT, Unit::Bytes, "Resident memory of the process");
+    describe_gauge!(PEAK, Unit::Bytes, "The most resident memory that the process has had");
+    describe_gauge!(VIRTUAL, Unit::Bytes, "Virtual memory of the process; the pool of sandboxes reserves a lot of it");
+    describe_gauge!(THREADS, "Threads of the process");
+    describe_gauge!(FILES, "Open file descriptors of the process");
+    describe_gauge!(STARTED, Unit::Seconds, "When the process began, in seconds since 1970");
+    describe_gauge!(BUILD, "1, with the version of the host");
+    gauge!(STARTED).set(Duration::from_millis(SystemClock.now().0).as_secs_f64());
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// Hands over how much the process takes now.
+pub(super) fn measure() {
+    if let Ok(status) = fs::read_to_string("/proc/self/status") {
+        let kibibytes = |key| number(&status, key).map(|kibibytes| kibibytes * 1024.0);
+        for (name, value) in [
+            (RESIDENT, kibibytes("VmRSS:")),
+            (PEAK, kibibytes("VmHWM:")),
+            (VIRTUAL, kibibytes("VmSize:")),
+            (THREADS, number(&status, "Threads:")),
+        ] {
+            if let Some(value) = value {
+                gauge!(name).set(value);
+            }
+        }
+    }
+    if let Ok(files) = fs::read_dir("/proc/self/fd") {
+        // Without the one that lists them.
+        gauge!(FILES).set(files.count().saturating_sub(1) as f64);
+    }
+}
+
+/// The number behind `key` in the text of `/proc/self/status`.
+fn number(status: &str, key: &str) -> Option<f64> {
+    status.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_by_their_keys() {
+        let status = "Name:\tsaggar\nVmSize:\t  123456 kB\nVmRSS:\t    7890 kB\nThreads:\t12\n";
+        assert_eq!(number(status, "VmRSS:"), Some(7890.0));
+        assert_eq!(number(status, "Threads:"), Some(12.0));
+        assert_eq!(number(status, "VmHWM:"), None);
+        assert_eq!(number(status, "Name:"), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! Where spans go: a receiver of OTLP over HTTP. A thread of its own sends them in batches; when it cannot keep up, or the
+//! receiver is not there, spans are dropped, and jobs notice nothing.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use metrics::counter;
+use opentelemetry::KeyValue;
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{ExporterBuildError, Protocol, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter};
+use parking_lot::Mutex;
+
+/// What is sent at the end may take this long.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// A receiver that fails is spoken of once in this time.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Where the traces are taken at the receiver.
+const PATH: &str = "/v1/traces";
+
+/// Traces that are sent.
+pub(super) struct Exporting(SdkTracerProvider);
+
+impl Exporting {
+    /// Sends traces to the receiver at `endpoint`, its base address or the whole one of its traces; of the traces that begin
+    /// here this share.
+    pub(super) fn start(endpoint: &str, share: f64, service_name: &str) -> Result<Self, ExporterBuildError> {
+        let base = endpoint.trim_end_matches('/');
+        let address = if base.ends_with(PATH) { base.to_owned() } else { format!("{base}{PATH}") };
+        let exporter = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(&address)
+            .build()?;
+        let resource = Resource::builder()
+            .with_service_name(service_name.to_owned())
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .build();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share))))
+            .with_resource(resource)
+            .with_batch_exporter(Complaining { exporter, address, said: Mutex::default() })
+            .build();
+        Ok(Self(provider))
+    }
+
+    pub(super) fn tracer(&self) -> BoxedTracer {
+        BoxedTracer::new(Box::new(self.0.tracer("saggar")))
+    }
+
+    /// Sends what is left.
+    pub(super) fn end(self) {
+        if let Err(error) = self.0.shutdown_with_timeout(LAST_WAIT) {
+            tracing::warn!(%error, "the last spans could not be sent");
+        }
+    }
+}
+
+/// An exporter that says when it fails, but not each time.
+struct Complaining<E> {
+    exporter: E,
+    address: String,
+    said: Mutex<Said>,
+}
+
+#[derive(Default)]
+struct Said {
+    at: Option<Instant>,
+    /// Spans that were lost since.
+    lost: usize,
+}
+
+impl<E> Complaining<E> {
+    fn complain(&self, spans: usize, error: &dyn fmt::Display) {
+        counter!("saggar_spans_lost_total").increment(spans as u64);
+        let mut said = self.said.lock();
+        said.lost += spans;
+        if said.at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            let lost = std::mem::take(&mut said.lost);
+            tracing::warn!(address = self.address, lost, %error, "spans could not be sent; jobs go on without");
+            said.at = Some(Instant::now());
+        }
+    }
+}
+
+impl<E: SpanExporter> SpanExporter for Complaining<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let spans = batch.len();
+        let sent = self.exporter.export(batch).await;
+        if let Err(error) = &sent {
+            self.complain(spans, error);
+        }
+        sent
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+impl<E> fmt::Debug for Complaining<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Complaining").field("address", &self.address).finish_non_exhaustive()
+    }
+}
