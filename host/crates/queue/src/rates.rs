@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use saggar_job::Timestamp;
+use saggar_job::{Ending, Reason, Timestamp};
 
-use crate::Totals;
 use crate::totals::Endings;
+use crate::{LostAtOpen, Totals};
 
 /// How many seconds a rate looks back.
 const WINDOW_SECONDS: u64 = 60;
@@ -79,6 +79,13 @@ impl Tally {
             self.note(second);
         }
         self.totals[what as usize].fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// Counts what a dead process left running.
+    pub(crate) fn count_lost(&self, LostAtOpen { attempts, jobs }: LostAtOpen, now: Timestamp) {
+        self.count(Counted::Failed, jobs, now);
+        self.count(Counted::Retried, attempts.saturating_sub(jobs), now);
+        self.endings.count(Ending::Lost, attempts, Reason::Lost, jobs);
     }
 
     pub(crate) fn totals(&self) -> Totals {

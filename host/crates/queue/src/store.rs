@@ -14,7 +14,7 @@ mod sqlite;
 
 pub use answer::{
     Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, History, Lasted,
-    Left, NoticeNumber, Telling, Told,
+    Left, LostAtOpen, NoticeNumber, Telling, Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -187,6 +187,9 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Removes up to `most` jobs, with all that is kept of them, whose retention is over at `now`; answers how many. A job
     /// whose notices are not finished stays. Fewer than `most` means that no more are due.
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError>;
+
+    /// What the first opening ended as lost; the same for as long as the store is open.
+    fn lost_at_open(&self) -> LostAtOpen;
 
     /// How many jobs stand where, after some step that was not earlier than the last one answered. Kept, never counted;
     /// cheap enough to be asked after every job.

@@ -62,6 +62,7 @@ impl TaskQueue {
     pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
         let (tally, events) = (Tally::new(hub.now()), hub.events(&key.tenant));
         let start_delay = meters::start_delay(&key);
+        tally.count_lost(store.lost_at_open(), hub.now());
         Self {
             key,
             store,

@@ -55,9 +55,14 @@ async fn a_delayed_job_comes_when_it_is_due(places: &dyn Places) {
     bench.later(1);
     let claimed = bench.claimed(9).await;
     assert_eq!((claimed.jobs[0].id, claimed.jobs.len()), (early, 1));
+    assert_eq!(claimed.jobs[0].ready_at, bench.now, "it could not begin when it was added");
     assert_eq!(claimed.left, Left::From(bench.now.plus_ms(100)));
     bench.later(100);
     assert_eq!(ids(&bench, 9).await, [late]);
+    let plain = (bench.add(NewJob::new("[]")).await, bench.now);
+    bench.later(7);
+    let claimed = bench.claimed(1).await.jobs.pop().map(|job| (job.id, job.ready_at));
+    assert_eq!(claimed, Some(plain));
 }
 
 async fn places_are_taken_when_a_job_becomes_ready(places: &dyn Places) {

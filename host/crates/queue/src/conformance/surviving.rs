@@ -3,7 +3,9 @@
 use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status};
 
 use super::{Bench, Places, is_cancelling, problem, retries, some, success, works};
-use crate::{Added, Change, End, Happened, Left, ListQuery, LogLine, NewJob, Progress, Retention, Rules, Telling};
+use crate::{
+    Added, Change, End, Happened, Left, ListQuery, LogLine, LostAtOpen, NewJob, Progress, Retention, Rules, Telling,
+};
 
 pub(super) async fn all(places: &dyn Places) {
     what_was_answered_is_there(places).await;
@@ -60,6 +62,7 @@ async fn what_ran_goes_on_soon_with_its_attempt_counted(places: &dyn Places) {
     bench = bench.die().await;
     let counts = bench.task.counts();
     assert_eq!((counts.running, counts.waiting, counts.delayed), (0, 3, 2));
+    assert_eq!(bench.task.lost_at_open(), LostAtOpen { attempts: 2, jobs: 0 });
     for id in &ids[..2] {
         let job = bench.get(*id).await;
         assert_eq!((job.status(), job.life.attempt, job.life.run), (Status::Waiting, 1, Run(1)));
@@ -86,6 +89,7 @@ async fn what_kills_every_process_ends(places: &dyn Places) {
             assert_eq!(bench.claim().await.attempt, attempt);
             bench = bench.die().await;
         }
+        assert_eq!(bench.task.lost_at_open(), LostAtOpen { attempts: 1, jobs: 1 });
         let job = bench.get(id).await;
         assert_eq!((job.reason(), job.life.attempt, job.ended_at()), (Some(Reason::Lost), deaths, Some(bench.now)));
         let notice = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice of the end");
@@ -177,7 +181,7 @@ async fn opening_again_in_the_same_process_changes_nothing(places: &dyn Places) 
     let id = bench.add(NewJob::new("[]")).await;
     let job = bench.claim().await;
     let same = works(bench.store.open(&super::bench_key(), &bench.rules, bench.now).await);
-    assert_eq!(same.counts().running, 1);
+    assert_eq!((same.counts().running, same.lost_at_open()), (1, LostAtOpen::default()));
     assert_eq!(bench.status(id).await, Status::Running);
     bench.finish(&job, success()).await;
 }

@@ -117,6 +117,22 @@ pub struct Finished {
     pub left: Left,
 }
 
+/// What the first opening of a task found running, left by a dead process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LostAtOpen {
+    /// Attempts that it ended as lost.
+    pub attempts: u64,
+    /// Jobs that ended with them.
+    pub jobs: u64,
+}
+
+impl LostAtOpen {
+    pub(crate) fn count(&mut self, ended: &Ended) {
+        self.attempts += 1;
+        self.jobs += u64::from(ended.status == Status::Failure);
+    }
+}
+
 /// What is kept of what a job did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{
-    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, NoticeNumber, Store, TaskStore, Telling,
-    Told,
+    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber, Store,
+    TaskStore, Telling, Told,
 };
 use crate::{AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
@@ -157,6 +157,10 @@ impl TaskStore for MemoryTask {
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
         Ok(self.0.lock().prune(most, rules, now))
+    }
+
+    fn lost_at_open(&self) -> LostAtOpen {
+        self.0.lock().lost
     }
 
     fn counts(&self) -> Counts {

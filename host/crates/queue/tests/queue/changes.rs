@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::poll;
-use saggar_job::{JobId, Status, Timestamp};
+use saggar_job::{Ending, JobId, Reason, Status, Timestamp};
 use saggar_queue::{Cost, JobEventKind, ListQuery, NewJob, Rates, Rules};
 use tokio::time::Duration;
 
@@ -141,4 +141,9 @@ async fn rates_count_what_happens() {
     let totals = [added, started, succeeded, failed, retried].map(|rate| rate.total);
     assert_eq!(totals, [4, 4, 2, 1, 1]);
     assert_eq!((added.per_second, succeeded.per_second), (2.0, 1.0));
+    let totals = bench.task.totals();
+    assert_eq!((totals.added, totals.started, totals.succeeded()), (4, 4, 2));
+    assert_eq!(Reason::ALL.map(|reason| totals.failed(reason)), [0, 0, 0, 0, 0, 1, 0], "a job was cancelled");
+    let attempts = [Ending::Success, Ending::Retry, Ending::PutBack, Ending::Cancelled, Ending::Lost];
+    assert_eq!(attempts.map(|ending| totals.attempts(ending)), [2, 1, 1, 0, 0], "which is no attempt's end");
 }

@@ -11,8 +11,8 @@ use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, ListQuery, LogLine, MemoryStore, NewJob, NoticeNumber, Page, Rules, Store, StoreError, TaskStore,
-    Telling, Told,
+    Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, Page, Rules, Store, StoreError,
+    TaskStore, Telling, Told,
 };
 
 #[tokio::test]
@@ -153,6 +153,10 @@ impl TaskStore for BrokenTask {
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
         self.0.prune(most, rules, now).await
+    }
+
+    fn lost_at_open(&self) -> LostAtOpen {
+        self.0.lost_at_open()
     }
 
     fn counts(&self) -> Counts {

@@ -16,8 +16,8 @@ use super::outbox::About;
 use super::record::{Due, Labels, Record};
 use super::register::{Register, Walk};
 use crate::{
-    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, Left, LogLine, NewJob,
-    Rules, StoreError,
+    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, Left, LogLine,
+    LostAtOpen, NewJob, Rules, StoreError,
 };
 
 mod changing;
@@ -45,6 +45,7 @@ pub(super) struct Shelf {
     added: u64,
     paused: bool,
     opened: bool,
+    pub(super) lost: LostAtOpen,
 }
 
 impl Shelf {
@@ -64,7 +65,9 @@ impl Shelf {
             let end = End::Outcome(Outcome::Lost);
             let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
-            let _ = self.finish(finish, false, rules, now);
+            if let Ok(finished) = self.finish(finish, false, rules, now) {
+                self.lost.count(&finished.ended);
+            }
         }
     }
 
@@ -72,7 +75,7 @@ impl Shelf {
     #[cfg(any(test, feature = "conformance"))]
     pub(super) fn die(&mut self) -> Self {
         self.ends.outbox.give_back_all();
-        Self { opened: false, ..std::mem::take(self) }
+        Self { opened: false, lost: LostAtOpen::default(), ..std::mem::take(self) }
     }
 
     pub(super) fn add(

@@ -8,12 +8,13 @@ use parking_lot::{Mutex, RwLock};
 use saggar_job::{Run, TaskKey, Timestamp};
 
 use super::number::TaskNumber;
-use crate::Counts;
+use crate::{Counts, LostAtOpen};
 
 pub(super) struct Shared {
     pub(super) task: TaskNumber,
     pub(super) key: TaskKey,
     seen: Mutex<Seen>,
+    pub(super) lost: Mutex<LostAtOpen>,
 }
 
 #[derive(Default)]
@@ -34,7 +35,7 @@ pub(super) struct Live {
 
 impl Shared {
     pub(super) fn new(task: TaskNumber, key: TaskKey) -> Self {
-        Self { task, key, seen: Mutex::default() }
+        Self { task, key, seen: Mutex::default(), lost: Mutex::default() }
     }
 
     pub(super) fn publish(&self, counts: Counts, plain_from: u64, live: impl Iterator<Item = (u64, Option<Live>)>) {

@@ -13,7 +13,7 @@ use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, LogLine, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
+    Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
 };
 
 pub(super) struct SqliteTask {
@@ -183,6 +183,10 @@ impl TaskStore for SqliteTask {
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
         let rules = Arc::clone(rules);
         self.store.writer()?.on(self.shared.task, move |desk| desk.prune(most, &rules, now).map(Ok)).await
+    }
+
+    fn lost_at_open(&self) -> LostAtOpen {
+        *self.shared.lost.lock()
     }
 
     fn counts(&self) -> Counts {

@@ -27,7 +27,9 @@ impl Desk<'_> {
             let end = End::Outcome(Outcome::Lost);
             let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: super::NO_CHANCE };
             // What runs can be finished under its own fence.
-            let _ = self.finish(finish, false, rules, now)?;
+            if let Ok(finished) = self.finish(finish, false, rules, now)? {
+                self.shelf.shared.lost.lock().count(&finished.ended);
+            }
         }
         Ok(())
     }
