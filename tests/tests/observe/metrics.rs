@@ -1,0 +1,245 @@
+//! Metrics of a host that has seen everything.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use reqwest::Method;
+use saggar_tests::app::App;
+use saggar_tests::client::{client, send};
+use saggar_tests::guests;
+use saggar_tests::patience::within;
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+fn app() -> App {
+    let again = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1, "timeout": 1 });
+    let telling = json!({ "process": "plugins.failing", "event": { "error": "plugins.telling#problem" } });
+    let memory = json!({ "process": "plugins.memory", "sandbox": { "memory": "8MiB" } });
+    App::new()
+        .simple_task("echo", guests::ECHO)
+        .simple_task("time", guests::HOSTILE_TIME)
+        .plugin("failing", guests::FAILING)
+        .plugin("telling", guests::TELLING)
+        .plugin("memory", guests::HOSTILE_MEMORY)
+        .task("again", &again)
+        .task("told", &telling)
+        .task("memory", &memory)
+}
+
+/// All metrics as they are now.
+struct Metrics(String);
+
+impl Metrics {
+    async fn of(server: &Server) -> Self {
+        let answer = client().get(server.url("/metrics")).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+        Self(answer.text().await.expect("text"))
+    }
+
+    /// The value of the one series of `name` with these labels; none if there is none.
+    fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let wanted: Vec<_> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+        let is_it = |line: &&str| {
+            let series = line.rsplit_once(' ').map_or(*line, |(series, _)| series);
+            series.split('{').next() == Some(name) && wanted.iter().all(|label| series.contains(label))
+        };
+        let mut found = self.0.lines().filter(is_it);
+        let line = found.next()?;
+        assert_eq!(found.next(), None, "{name}{labels:?} is not one series");
+        line.rsplit_once(' ')?.1.parse().ok()
+    }
+
+    fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.find(name, labels).unwrap_or_else(|| panic!("{name}{labels:?} is not in:\n{}", self.0))
+    }
+}
+
+async fn add(server: &Server, task: &str, args: Value) -> u64 {
+    let added = server.post(&format!("/v1/tasks/{task}/jobs"), &json!({ "args": args })).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    added.body["id"].as_u64().expect("an id")
+}
+
+async fn ended(server: &Server, task: &str, id: u64) -> Value {
+    let job = server.get(&format!("/v1/tasks/{task}/jobs/{id}?wait=30s")).await;
+    assert!(job.body["ended_at"].is_string(), "{job:?}");
+    job.body
+}
+
+/// Waits until a job runs.
+async fn running(server: &Server, task: &str, id: u64) {
+    let path = format!("/v1/tasks/{task}/jobs/{id}");
+    within("a running job", async {
+        while server.get(&path).await.body["status"] != "RUNNING" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// Waits until a metric has a value.
+async fn until(server: &Server, name: &str, labels: &[(&str, &str)], value: f64) -> Metrics {
+    within(name, async {
+        loop {
+            let metrics = Metrics::of(server).await;
+            if metrics.find(name, labels) == Some(value) {
+                return metrics;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+}
+
+/// A host that has had jobs with every outcome there is, each known by its task.
+async fn experienced(app: &App) -> Server {
+    let mut server = Server::start(app, &[]);
+    let lost = add(&server, "time", json!(["sleep_an_hour"])).await;
+    for _ in 0..3 {
+        running(&server, "time", lost).await;
+        // As a crash does; the job is taken up again, twice.
+        drop(server);
+        server = Server::start(app, &[]);
+    }
+    assert_eq!(ended(&server, "time", lost).await["reason"], "lost");
+    let cancelled = add(&server, "time", json!(["sleep_an_hour"])).await;
+    running(&server, "time", cancelled).await;
+    server.post(&format!("/v1/tasks/time/jobs/{cancelled}/cancel"), &json!({})).await;
+    ended(&server, "time", cancelled).await;
+    for (task, args, reason) in [
+        ("echo", json!([1]), Value::Null),
+        ("echo", json!([2]), Value::Null),
+        ("again", json!(["retry", 1, 0]), Value::Null),
+        ("again", json!(["retry", 9, 0]), json!("failed")),
+        ("again", json!(["reject", 9, 0]), json!("rejected")),
+        ("again", json!(["trap", 9, 0]), json!("trap")),
+        ("again", json!(["spin", 9, 0]), json!("timeout")),
+        ("again", json!(["retry-after", 9, 1]), json!("failed")),
+        ("memory", json!(["leak_for_ever"]), json!("out-of-memory")),
+        ("told", json!(["reject", 9, 0]), json!("rejected")),
+    ] {
+        let id = add(&server, task, args).await;
+        assert_eq!(ended(&server, task, id).await["reason"], reason, "{task} {id}");
+    }
+    assert_eq!(server.post("/v1/tasks/echo/pause", &json!({})).await.status, 204);
+    add(&server, "echo", json!([3])).await;
+    let later = json!({ "args": [4], "delay_ms": 3_600_000 });
+    assert_eq!(server.post("/v1/tasks/echo/jobs", &later).await.status, 201);
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_outcome_is_counted_and_promtool_is_content() {
+    let app = app();
+    let server = experienced(&app).await;
+    let told = [("task", "told"), ("event", "error")];
+    let metrics = until(&server, "saggar_handler_given_up_total", &told, 1.0).await;
+    check_with_promtool(&metrics.0);
+    check_outcomes(&metrics);
+    check_levels(&metrics);
+    for route in ["/v1/tasks/{task}/jobs", "/metrics"] {
+        assert!(metrics.0.contains(&format!("route=\"{route}\"")), "no requests of {route}:\n{}", metrics.0);
+    }
+    let of_one_job = ["again/jobs/3", "leak_for_ever", "nothing was heard"];
+    assert!(!of_one_job.iter().any(|text| metrics.0.contains(text)), "labels are not bounded");
+    server.stop();
+}
+
+fn check_outcomes(metrics: &Metrics) {
+    let jobs = [
+        ("echo", "success", 2.0),
+        ("again", "success", 1.0),
+        ("again", "failed", 2.0),
+        ("again", "rejected", 1.0),
+        ("again", "trap", 1.0),
+        ("again", "timeout", 1.0),
+        ("memory", "out-of-memory", 1.0),
+        ("time", "cancelled", 1.0),
+        ("time", "lost", 1.0),
+        ("echo", "lost", 0.0),
+    ];
+    for (task, outcome, count) in jobs {
+        assert_eq!(
+            metrics.value("saggar_jobs_total", &[("task", task), ("outcome", outcome)]),
+            count,
+            "{task} {outcome}"
+        );
+    }
+    let attempts = [
+        ("again", "success", 1.0),
+        ("again", "retry", 3.0),
+        ("again", "retry-after", 2.0),
+        ("again", "reject", 1.0),
+        ("again", "trap", 2.0),
+        ("again", "timeout", 2.0),
+        ("memory", "out-of-memory", 1.0),
+        ("time", "cancelled", 1.0),
+        ("time", "lost", 1.0),
+    ];
+    for (task, outcome, count) in attempts {
+        let found = metrics.value("saggar_attempts_total", &[("task", task), ("outcome", outcome)]);
+        assert_eq!(found, count, "{task} {outcome}");
+    }
+    assert_eq!(metrics.value("saggar_timeouts_total", &[("task", "again"), ("role", "processor")]), 2.0);
+    let failures = metrics.value("saggar_handler_failures_total", &[("task", "told"), ("event", "error")]);
+    assert_eq!(failures, 3.0, "a handler is told three times");
+}
+
+fn check_levels(metrics: &Metrics) {
+    let echo = [("task", "echo")];
+    for (state, jobs) in [("waiting", 1.0), ("delayed", 1.0), ("held", 0.0), ("running", 0.0)] {
+        assert_eq!(metrics.value("saggar_queue_jobs", &[("task", "echo"), ("state", state)]), jobs, "{state}");
+    }
+    assert!(metrics.value("saggar_queue_oldest_waiting_seconds", &echo) > 0.0);
+    assert_eq!(metrics.value("saggar_queue_paused", &echo), 1.0);
+    assert_eq!((metrics.value("saggar_slots", &echo), metrics.value("saggar_slots_busy", &echo)), (1.0, 0.0));
+    assert_eq!(metrics.value("saggar_jobs_added_total", &echo), 4.0);
+    assert_eq!(metrics.value("saggar_attempt_duration_seconds_count", &echo), 2.0);
+    assert_eq!(metrics.value("saggar_job_start_delay_seconds_count", &echo), 2.0);
+    let processor = [("task", "echo"), ("role", "processor")];
+    assert_eq!(metrics.value("saggar_sandbox_instantiations_total", &processor), 1.0, "the instance stays warm");
+    assert_eq!(metrics.value("saggar_sandbox_calls_total", &processor), 2.0);
+    assert!(metrics.value("saggar_sandbox_memory_peak_bytes", &echo) > 0.0);
+    for name in [
+        "saggar_sandbox_memory_bytes",
+        "saggar_store_commit_steps_count",
+        "saggar_store_commit_seconds_count",
+        "saggar_store_sync_seconds_count",
+        "process_resident_memory_bytes",
+        "saggar_build_info",
+    ] {
+        assert!(metrics.value(name, &[]) > 0.0, "{name}");
+    }
+}
+
+fn check_with_promtool(text: &str) {
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut promtool = promtool.unwrap_or_else(|error| {
+        panic!("promtool cannot be started ({error}): install it with `apt-get install -y prometheus`")
+    });
+    promtool.stdin.take().expect("a pipe was asked for").write_all(text.as_bytes()).expect("promtool reads");
+    let said = promtool.wait_with_output().expect("promtool ends");
+    let complaints = [said.stdout, said.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    assert!(said.status.success() && complaints.is_empty(), "{complaints}\n{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_tokens_whoever_may_look_may_look_at_the_metrics() {
+    let digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    let app = App::new().simple_task("echo", guests::ECHO);
+    let server = Server::start(&app, &["--token", &format!("read:{digest}")]);
+    let without = server.get("/metrics").await;
+    assert_eq!((without.status, without.code()), (401, "unauthorized"));
+    let wrong = send(server.request(Method::GET, "/metrics").bearer_auth("secret?")).await;
+    assert_eq!((wrong.status, wrong.code()), (401, "unauthorized"));
+    let with = client().get(server.url("/metrics")).bearer_auth("secret").send().await.expect("an answer");
+    assert_eq!(with.status(), 200);
+    server.stop();
+}

@@ -1,0 +1,130 @@
+//! A receiver of OTLP over HTTP, which keeps all spans that it was sent.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use saggar_tests::patience::within;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// The receiver. It ends with the test that dropped it.
+pub(super) struct Receiver {
+    address: SocketAddr,
+    received: watch::Receiver<Vec<Received>>,
+    _serving: JoinSet<()>,
+}
+
+/// A span with the name of the service that it is of.
+#[derive(Debug, Clone)]
+pub(super) struct Received {
+    pub(super) service: String,
+    pub(super) span: Span,
+}
+
+impl Receiver {
+    pub(super) async fn start() -> Self {
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = socket.local_addr().expect("a socket has an address");
+        let (sent, received) = watch::channel(Vec::new());
+        let router = Router::new().route("/v1/traces", post(take)).with_state(Arc::new(sent));
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = socket.accept().await {
+                let service = TowerToHyperService::new(router.clone());
+                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                // A client that goes away is no error of the receiver.
+                connections.spawn(async move { drop(connection.await) });
+            }
+        });
+        Self { address, received, _serving: serving }
+    }
+
+    /// Its base address.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The spans of a trace that are here by now.
+    pub(super) fn of_trace(&self, trace: &str) -> Vec<Received> {
+        self.received.borrow().iter().filter(|received| hex(&received.span.trace_id) == trace).cloned().collect()
+    }
+
+    /// The spans of a trace when `enough` of them are here, in the order of their beginnings.
+    pub(super) async fn until(&self, trace: &str, enough: usize) -> Vec<Received> {
+        let mut received = self.received.clone();
+        let what = format!("{enough} spans of {trace}");
+        within(&what, async {
+            loop {
+                let mut found = self.of_trace(trace);
+                if found.len() >= enough {
+                    found.sort_by_key(|received| received.span.start_time_unix_nano);
+                    return found;
+                }
+                received.changed().await.expect("the receiver lives");
+            }
+        })
+        .await
+    }
+}
+
+async fn take(State(sent): State<Arc<watch::Sender<Vec<Received>>>>, body: Bytes) -> impl IntoResponse {
+    let request = ExportTraceServiceRequest::decode(body).expect("a request of the protocol");
+    sent.send_modify(|all| {
+        for of_resource in request.resource_spans {
+            let resource = of_resource.resource.unwrap_or_default();
+            let name = resource.attributes.iter().find(|attribute| attribute.key == "service.name");
+            let service = name.map(|name| text(name.value.as_ref().and_then(|value| value.value.as_ref())));
+            let service = service.unwrap_or_default();
+            let spans = of_resource.scope_spans.into_iter().flat_map(|of_scope| of_scope.spans);
+            all.extend(spans.map(|span| Received { service: service.clone(), span }));
+        }
+    });
+    ([("content-type", "application/x-protobuf")], ExportTraceServiceResponse::default().encode_to_vec())
+}
+
+impl Received {
+    /// Its id.
+    pub(super) fn id(&self) -> String {
+        hex(&self.span.span_id)
+    }
+
+    /// Its parent's id.
+    pub(super) fn parent(&self) -> String {
+        hex(&self.span.parent_span_id)
+    }
+
+    /// An attribute as text; empty if there is none.
+    pub(super) fn attribute(&self, key: &str) -> String {
+        let found = self.span.attributes.iter().find(|attribute| attribute.key == key);
+        text(found.and_then(|attribute| attribute.value.as_ref()).and_then(|value| value.value.as_ref()))
+    }
+}
+
+fn text(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        Some(Value::BoolValue(flag)) => flag.to_string(),
+        None => String::new(),
+        other => panic!("{other:?} is not what an attribute of ours is"),
+    }
+}
+
+/// Bytes as hexadecimal text.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

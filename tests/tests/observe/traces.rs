@@ -1,0 +1,200 @@
+//! Traces: from the request that adds a job to the guest that runs, over retries, children and restarts.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use reqwest::Method;
+use saggar_tests::app::App;
+use saggar_tests::client::send;
+use saggar_tests::guests;
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+use super::receiver::Receiver;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
+
+fn app() -> App {
+    let failing = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1 });
+    App::new()
+        .simple_task("context", guests::CONTEXT)
+        .simple_task("adder", guests::ADDER)
+        .plugin("failing", guests::FAILING)
+        .task("failing", &failing)
+}
+
+/// Serves with traces, which are sent at once.
+fn start(app: &App, receiver: &str) -> Server {
+    Server::start_as(app, |command| command.args(["--otlp-endpoint", receiver]).env("OTEL_BSP_SCHEDULE_DELAY", "20"))
+}
+
+fn caller(flags: &str) -> String {
+    format!("00-{TRACE}-{CALLER}-{flags}")
+}
+
+/// Adds a job in the caller's trace.
+async fn add(server: &Server, task: &str, args: Value, flags: &str) -> u64 {
+    let add = server.request(Method::POST, &format!("/v1/tasks/{task}/jobs")).json(&json!({ "args": args }));
+    let added = send(add.header("traceparent", caller(flags))).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    added.body["id"].as_u64().expect("an id")
+}
+
+/// The job's response when it has ended well.
+async fn response(server: &Server, task: &str, id: u64) -> Value {
+    let job = server.get(&format!("/v1/tasks/{task}/jobs/{id}?wait=30s")).await;
+    assert_eq!(job.body["status"], "SUCCESS", "{job:?}");
+    job.body["response"].clone()
+}
+
+/// The context that the guest of a job of the task `context` was told.
+async fn told(server: &Server, id: u64) -> String {
+    let response = response(server, "context", id).await;
+    response["trace_parent"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_hangs_below_its_adding_and_that_below_the_caller() {
+    let receiver = Receiver::start().await;
+    let app = app();
+    let server = start(&app, &receiver.url());
+    let id = add(&server, "context", json!([]), "01").await;
+    let told = told(&server, id).await;
+    let spans = receiver.until(TRACE, 2).await;
+    let [adding, attempt] = &spans[..] else { panic!("{spans:#?}") };
+    assert_eq!((&*adding.span.name, &*adding.service), ("add context", "saggar"));
+    assert_eq!((adding.parent(), adding.span.kind), (CALLER.to_owned(), SpanKind::Producer as i32));
+    assert_eq!((adding.attribute("saggar.task"), adding.attribute("saggar.job.id")), ("context".into(), "1".into()));
+    assert_eq!((&*attempt.span.name, attempt.span.kind), ("attempt context", SpanKind::Consumer as i32));
+    assert_eq!(attempt.parent(), adding.id());
+    let attributes = ["task", "job.id", "attempt", "outcome"].map(|key| attempt.attribute(&format!("saggar.{key}")));
+    assert_eq!(attributes, ["context", "1", "1", "success"]);
+    assert_eq!(told, format!("00-{TRACE}-{}-01", attempt.id()), "the guest's own spans hang below its attempt's");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_attempts_of_a_job_are_in_one_trace_also_without_a_caller() {
+    let receiver = Receiver::start().await;
+    let app = app();
+    let server = start(&app, &receiver.url());
+    let id = add(&server, "failing", json!(["retry", 1, 0]), "01").await;
+    assert_eq!(response(&server, "failing", id).await, json!(2));
+    let spans = receiver.until(TRACE, 3).await;
+    let [adding, first, second] = &spans[..] else { panic!("{spans:#?}") };
+    assert_eq!([first.parent(), second.parent()], [adding.id(), adding.id()]);
+    assert_eq!([first, second].map(|span| span.attribute("saggar.attempt")), ["1", "2"]);
+    assert_eq!([first, second].map(|span| span.attribute("saggar.outcome")), ["retry", "success"]);
+    let status = first.span.status.clone().expect("an attempt that failed has a status");
+    assert_eq!((status.code(), &*status.message), (StatusCode::Error, "attempt 1 fails by retry"));
+    assert_eq!(first.attribute("error.type"), "not-yet");
+    // A job that nobody traces begins a trace.
+    let added = server.post("/v1/tasks/context/jobs", &json!({})).await;
+    let told = told(&server, added.body["id"].as_u64().expect("an id")).await;
+    let trace = told.split('-').nth(1).expect("a context").to_owned();
+    let spans = receiver.until(&trace, 2).await;
+    assert_eq!((spans[0].parent(), spans[1].parent()), (String::new(), spans[0].id()));
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guest_adds_hangs_below_its_attempt() {
+    let receiver = Receiver::start().await;
+    let app = app();
+    let server = start(&app, &receiver.url());
+    let id = add(&server, "adder", json!(["context", 1, []]), "01").await;
+    let child = response(&server, "adder", id).await["ids"][0].as_u64().expect("the child's id");
+    let told = told(&server, child).await;
+    let spans = receiver.until(TRACE, 4).await;
+    let named = |name: &str| spans.iter().find(|span| span.span.name == name).expect("a span for each").clone();
+    assert_eq!(named("add context").parent(), named("attempt adder").id());
+    assert_eq!(named("attempt context").parent(), named("add context").id());
+    assert!(told.contains(&named("attempt context").id()), "{told}");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_on_after_a_restart_and_ends_with_what_was_not_sent_yet() {
+    let receiver = Receiver::start().await;
+    let app = app();
+    let server = start(&app, &receiver.url());
+    assert_eq!(server.post("/v1/tasks/context/pause", &json!({})).await.status, 204);
+    let id = add(&server, "context", json!([]), "01").await;
+    server.stop();
+    assert_eq!(receiver.of_trace(TRACE).len(), 1, "the span of the adding is sent before the host ends");
+    // This one would send its spans only after the test.
+    let late = ["--otlp-endpoint", &receiver.url()];
+    let server = Server::start_as(&app, |command| command.args(late).env("OTEL_BSP_SCHEDULE_DELAY", "3600000"));
+    assert_eq!(server.post("/v1/tasks/context/resume", &json!({})).await.status, 204);
+    told(&server, id).await;
+    server.stop();
+    let spans = receiver.until(TRACE, 2).await;
+    assert_eq!(spans[1].parent(), spans[0].id());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_is_not_recorded_and_a_share_of_nothing_leave_no_spans() {
+    let receiver = Receiver::start().await;
+    let app = app();
+    let none = ["--otlp-endpoint", &receiver.url(), "--otlp-sample", "0"];
+    let server = Server::start(&app, &none);
+    let id = add(&server, "context", json!([]), "00").await;
+    assert_eq!(told(&server, id).await, caller("00"), "the guest is told what the caller said");
+    server.post("/v1/tasks/context/jobs", &json!({})).await;
+    assert_eq!(told(&server, 2).await, "");
+    // The caller's word holds against the share.
+    let id = add(&server, "failing", json!(["retry", 0, 0]), "01").await;
+    response(&server, "failing", id).await;
+    server.stop();
+    let names: Vec<_> = receiver.of_trace(TRACE).into_iter().map(|span| span.span.name).collect();
+    assert_eq!(names, ["add failing", "attempt failing"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_receiver_guests_are_told_the_context_that_the_job_was_added_with() {
+    let app = app();
+    let server = Server::start(&app, &[]);
+    let id = add(&server, "context", json!([]), "01").await;
+    assert_eq!(told(&server, id).await, caller("01"));
+    let parent = add(&server, "adder", json!(["context", 1, []]), "01").await;
+    let child = response(&server, "adder", parent).await["ids"][0].as_u64().expect("the child's id");
+    assert_eq!(told(&server, child).await, caller("01"), "a child inherits it");
+    assert_eq!(server.post("/v1/tasks/context/pause", &json!({})).await.status, 204);
+    let id = add(&server, "context", json!([]), "01").await;
+    server.stop();
+    let server = Server::start(&app, &[]);
+    assert_eq!(server.post("/v1/tasks/context/resume", &json!({})).await.status, 204);
+    assert_eq!(told(&server, id).await, caller("01"), "the store keeps it");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_not_there_stops_no_job_and_is_spoken_of() {
+    let app = app();
+    let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it has one").port();
+    let server = start(&app, &format!("http://127.0.0.1:{port}"));
+    for _ in 0..3 {
+        let id = add(&server, "context", json!([]), "01").await;
+        told(&server, id).await;
+    }
+    server.until_log("spans could not be sent");
+    let log = server.stop();
+    assert_eq!(log.iter().filter(|line| line.contains("spans could not be sent")).count(), 1, "{log:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_never_answers_holds_the_end_up_for_a_bounded_time() {
+    let app = app();
+    // Connections are taken by the system, and nobody reads them.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let server = start(&app, &format!("http://{}", silent.local_addr().expect("it has one")));
+    let id = add(&server, "context", json!([]), "01").await;
+    told(&server, id).await;
+    let began = Instant::now();
+    let log = server.stop();
+    assert!(began.elapsed() < Duration::from_secs(9), "it took {:?}", began.elapsed());
+    assert!(log.iter().any(|line| line.contains("the last spans could not be sent")), "{log:#?}");
+}
