@@ -45,7 +45,8 @@ impl Job {
         host::is_cancelled()
     }
 
-    /// The W3C trace context that the job was added with, in the form of the `traceparent` header.
+    /// The W3C trace context of the call, in the form of the `traceparent` header: the one that the job was added with, or, in
+    /// the same trace, the host's own span of this attempt.
     pub fn trace_parent(&self) -> Option<String> {
         host::trace_parent()
     }

@@ -20,7 +20,7 @@ pub struct JobContext {
     pub max_attempts: u32,
     /// The part of the reference after `#`.
     pub handler: Option<Arc<str>>,
-    /// The W3C trace context of the job.
+    /// The W3C trace context of the call.
     pub trace_parent: Option<Arc<str>>,
 }
 
