@@ -65,7 +65,11 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
             "http.head_bytes" => [("\"8KiB\"", "8KiB"), ("10000", "10000B"), ("1MiB", "1MiB")],
             "log.level" => [("\"warn\"", "warn"), ("debug", "debug"), ("a=info", "a=info")],
             "log.format" => [("\"text\"", "text"), ("json", "json"), ("text", "text")],
-            "otlp.endpoint" => [("\"http://a:1\"", "http://a:1"), ("https://b/v1/traces", "https://b/v1/traces"), ("http://[::1]:4", "http://[::1]:4")],
+            "otlp.endpoint" => [
+                ("\"http://a:1\"", "http://a:1"),
+                ("https://b/v1/traces", "https://b/v1/traces"),
+                ("http://[::1]:4", "http://[::1]:4"),
+            ],
             "otlp.sample" => [("0.25", "0.25"), ("0.5", "0.5"), ("0", "0.0")],
             "token" => return None,
             other => panic!("the key `{other}` has no sample: add one"),
