@@ -34,19 +34,32 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
     let (sender, mut lines) = mpsc::channel(AHEAD);
     let source: Box<dyn Read + Send> = match file.to_str() {
         Some("-") => Box::new(std::io::stdin()),
-        _ => Box::new(File::open(file).with_context(|| format!("{} cannot be read", file.display()))?),
+        _ => match File::open(file) {
+            Ok(file) => Box::new(file),
+            Err(error) => {
+                eprintln!("saggar: {} cannot be read: {error}", file.display());
+                return Ok(USAGE);
+            }
+        },
     };
     // A read of standard input lasts for as long as somebody types. Nobody waits for it when all else is over.
     tokio::task::spawn_blocking(move || read(source, &sender));
-    let mut feed = Feed::new(client, &args.task, args.key.clone().unwrap_or_else(new_key));
+    let key = args.key.clone().unwrap_or_else(new_key);
+    let mut feed = Feed::new(client, &args.task, key.clone());
     let (mut ids, mut mistake) = (Vec::new(), None);
-    while let (None, Some(read)) = (&mistake, lines.recv().await) {
+    while mistake.is_none()
+        && let Some(read) = lines.recv().await
+    {
         take(read, &mut feed, args, &mut mistake);
-        while let (None, false, Ok(read)) = (&mistake, feed.is_full(), lines.try_recv()) {
+        while mistake.is_none()
+            && !feed.is_full()
+            && let Ok(read) = lines.try_recv()
+        {
             take(read, &mut feed, args, &mut mistake);
         }
         // What was read before a mistake is added.
-        add_all(&mut feed, args, &mut ids).await.with_context(|| format!("{} jobs were added", ids.len()))?;
+        let stopped = |ids: &[u64]| format!("{} jobs were added (with --key {key}, no line is added twice)", ids.len());
+        add_all(&mut feed, args, &mut ids).await.with_context(|| stopped(&ids))?;
     }
     if let Some(mistake) = mistake {
         eprintln!("saggar: {mistake:#}; {} jobs of the lines before were added", ids.len());
@@ -140,25 +153,27 @@ fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
 
 fn next(source: &mut impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    source.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).context("cannot be read")?;
+    source.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).context("it cannot be read")?;
     if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
-        bail!("is longer than the {MAX_LINE} bytes that a job takes");
+        bail!("it is longer than the {MAX_LINE} bytes that a job takes");
     }
     Ok(Some(line).filter(|line| !line.is_empty()))
 }
 
 /// The job of a line; none if the line is blank.
 fn job(line: &[u8]) -> anyhow::Result<Option<BatchJob>> {
-    let text = std::str::from_utf8(line).context("is no text in UTF-8")?.trim();
+    let text = std::str::from_utf8(line).context("this is no text in UTF-8")?.trim();
     Ok(match text.as_bytes().first() {
         None => None,
         Some(b'[') => {
-            let args: Box<RawValue> = serde_json::from_str(text).context("is no JSON")?;
+            let args: Box<RawValue> = serde_json::from_str(text).context("this is no JSON")?;
             Some(BatchJob { args: Some(args), delay_ms: None, run_at: None, priority: None, unique: None, key: None })
         }
-        Some(b'{') => Some(serde_json::from_str(text).context("is no job")?),
+        Some(b'{') => Some(serde_json::from_str(text).context("this is no job")?),
         Some(_) => {
-            bail!(r#"is neither a JSON array, a job's arguments, nor an object such as {{"args":[1],"delay_ms":500}}"#)
+            bail!(
+                r#"this is neither a JSON array, a job's arguments, nor an object such as {{"args":[1],"delay_ms":500}}"#
+            )
         }
     })
 }

@@ -8,7 +8,8 @@ mod screen;
 use std::time::Duration;
 
 use saggar_api::wire::{ListedJob, Status, Tasks};
-use saggar_client::{Answer, Client, ClientError, Follow, Followed, ListQuery};
+use saggar_client::{Answer, Client, ClientError, Follow, Followed, ListQuery, ServerEvent};
+use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::ask::{self, Connection};
@@ -69,14 +70,15 @@ async fn print(mut events: Follow, as_json: bool) -> anyhow::Result<u8> {
 }
 
 /// An event's data, with its kind if that stands only beside it.
-fn event_json(event: &saggar_client::ServerEvent) -> String {
-    match serde_json::from_str(&event.data) {
-        Ok(serde_json::Value::Object(mut members)) if !members.contains_key("kind") => {
-            members.insert("kind".to_owned(), event.kind.as_str().into());
-            serde_json::Value::Object(members).to_string()
-        }
-        _ => event.data.clone(),
+fn event_json(event: &ServerEvent) -> String {
+    let Ok(Value::Object(members)) = serde_json::from_str(&event.data) else { return event.data.clone() };
+    if members.contains_key("kind") {
+        return event.data.clone();
     }
+    let kind = Value::from(event.kind.as_str());
+    let members: String =
+        members.iter().map(|(name, value)| format!(",{}:{value}", Value::from(name.as_str()))).collect();
+    format!("{{\"kind\":{kind}{members}}}")
 }
 
 /// Counts of all tasks on their way.

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use saggar_api::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob};
-use serde_json::value::RawValue;
 
 use crate::answer::Answer;
 use crate::client::Client;
@@ -49,6 +48,8 @@ pub struct Feed<'a> {
     task: &'a str,
     key: String,
     waiting: VecDeque<BatchJob>,
+    /// Bytes of the arguments of those that wait.
+    bytes: usize,
     /// How many were pushed; the number of the next one.
     pushed: u64,
     /// How many to try at once: fewer when the task has little room.
@@ -58,11 +59,12 @@ pub struct Feed<'a> {
 impl<'a> Feed<'a> {
     /// A feed in which job number N (from 0) has the key `KEY/N` unless it has one of its own.
     pub fn new(client: &'a Client, task: &'a str, key: String) -> Self {
-        Self { client, task, key, waiting: VecDeque::new(), pushed: 0, most: MAX_JOBS }
+        Self { client, task, key, waiting: VecDeque::new(), bytes: 0, pushed: 0, most: MAX_JOBS }
     }
 
     /// Puts a job at the end.
     pub fn push(&mut self, job: BatchJob) {
+        self.bytes += bytes(&job);
         let key = job.key.or_else(|| Some(format!("{}/{}", self.key, self.pushed)));
         self.waiting.push_back(BatchJob { key, ..job });
         self.pushed += 1;
@@ -75,7 +77,7 @@ impl<'a> Feed<'a> {
 
     /// Whether a request should not wait for further jobs.
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= MAX_JOBS
+        self.waiting.len() >= MAX_JOBS || self.bytes >= MAX_BYTES
     }
 
     /// Adds the first ones and answers their ids; none if the task has no room for a single one.
@@ -85,7 +87,7 @@ impl<'a> Feed<'a> {
             let tried = jobs.len();
             match self.client.add_batch(self.task, &AddBatch { jobs }).await {
                 Ok(added) => {
-                    self.waiting.drain(..tried);
+                    self.bytes -= self.waiting.drain(..tried).map(|job| bytes(&job)).sum::<usize>();
                     self.most = MAX_JOBS.min(self.most * 2);
                     return Ok(Some(added.read()?.ids));
                 }
@@ -97,15 +99,44 @@ impl<'a> Feed<'a> {
     }
 
     fn first(&self) -> impl Iterator<Item = &BatchJob> {
-        let mut bytes = 0;
-        self.waiting
-            .iter()
-            .take(self.most)
-            .enumerate()
-            .take_while(move |(at, job)| {
-                bytes += job.args.as_deref().map_or(0, |args| RawValue::get(args).len());
-                *at == 0 || bytes <= MAX_BYTES
-            })
-            .map(|(_, job)| job)
+        let mut sum = 0;
+        let fits = move |(at, job): &(usize, &BatchJob)| {
+            sum += bytes(job);
+            *at == 0 || sum <= MAX_BYTES
+        };
+        self.waiting.iter().take(self.most).enumerate().take_while(fits).map(|(_, job)| job)
+    }
+}
+
+fn bytes(job: &BatchJob) -> usize {
+    job.args.as_deref().map_or(0, |args| args.get().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_numbers_its_jobs_and_bounds_what_it_sends_at_once() {
+        let client = Client::new("http://127.0.0.1:1", None).unwrap();
+        let mut feed = Feed::new(&client, "mail.send", "k".to_owned());
+        let large = serde_json::value::to_raw_value(&"x".repeat(MAX_BYTES / 2)).unwrap();
+        let job = |args, key: Option<&str>| BatchJob {
+            args,
+            delay_ms: None,
+            run_at: None,
+            priority: None,
+            unique: None,
+            key: key.map(str::to_owned),
+        };
+        feed.push(job(None, None));
+        feed.push(job(Some(large.clone()), Some("own")));
+        assert!(!feed.is_full());
+        feed.push(job(Some(large), None));
+        assert!(feed.is_full());
+        let keys: Vec<_> = feed.waiting.iter().map(|job| job.key.as_deref()).collect();
+        assert_eq!(keys, [Some("k/0"), Some("own"), Some("k/2")]);
+        assert_eq!(feed.first().count(), 2);
+        assert_eq!(feed.waiting(), 3);
     }
 }

@@ -66,8 +66,10 @@ impl Happened {
     /// It as a line of text.
     pub(super) fn line(&self) -> String {
         if self.is_gap() {
-            let events = self.events.map_or_else(|| "an unknown number of".to_owned(), |events| events.to_string());
-            return format!("{:<24}  gap  {events} events were missed: they are not kept any more", self.at);
+            return match self.events {
+                Some(events) => format!("(up to {events} events were missed; they are not kept any more)"),
+                None => "(events may have been missed; the host has begun anew)".to_owned(),
+            };
         }
         let more = [
             self.attempt.map(|attempt| format!("attempt {attempt}")),
@@ -108,8 +110,8 @@ mod tests {
     #[test]
     fn a_gap_says_how_much_is_missing() {
         let known = of("gap", r#"{"events":12}"#).unwrap();
-        assert!(known.is_gap() && known.line().contains("12 events were missed"), "{}", known.line());
-        assert!(of("gap", r#"{"events":null}"#).unwrap().line().contains("an unknown number of events"));
+        assert!(known.is_gap() && known.line().contains("up to 12 events were missed"), "{}", known.line());
+        assert!(of("gap", r#"{"events":null}"#).unwrap().line().contains("begun anew"));
     }
 
     #[test]
