@@ -22,7 +22,7 @@ mod floor;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-use floor::{ARGS, floor, fsync, median, resident_mb};
+use floor::{ARGS, Probe, floor, fsync, in_fsyncs, median, resident_mb};
 
 /// Slots of the task: enough that a commit is worth its while, few enough that their sandboxes stay in the caches.
 const SLOTS: u64 = 64;
@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
     println!(
         "floor: {floor_before:>8.0} jobs/s  SQLite alone, insert + claim + finish, 3 durable commits for 512 jobs"
     );
-    let (few, rates) = runtime.block_on(without_backlog(&app, fsync))?;
+    let (few, rates) = runtime.block_on(without_backlog(&app))?;
     let floor_after = floor(&app.path().join("floor-after.db"), FLOOR_BATCHES);
     println!("floor: {floor_after:>8.0} jobs/s  again, after them");
     let floor = (floor_before + floor_after) / 2.0;
@@ -63,10 +63,9 @@ async fn start(app: &App) -> anyhow::Result<Host> {
 }
 
 /// One job alone; then throughput with few waiting, the last of which is to be compared with that of a backlog.
-async fn without_backlog(app: &App, fsync: Duration) -> anyhow::Result<(f64, Vec<(u64, f64)>)> {
+async fn without_backlog(app: &App) -> anyhow::Result<(f64, Vec<(u64, f64)>)> {
     let host = start(app).await?;
-    let alone = alone(&host).await?;
-    println!("alone: {alone:?} (p50) from add to SUCCESS: {:.2} fsyncs", alone.as_secs_f64() / fsync.as_secs_f64());
+    println!("alone: {} from add to SUCCESS", alone(&host, &Probe::new(&app.path().join("probe"))).await?);
     let mut rates = Vec::new();
     for in_flight in [ADDERS, 4 * ADDERS, 16 * ADDERS] {
         rates.push((in_flight, load(&host, in_flight).await?));
@@ -75,16 +74,18 @@ async fn without_backlog(app: &App, fsync: Duration) -> anyhow::Result<(f64, Vec
     Ok((rates[1].1, rates))
 }
 
-async fn alone(host: &Host) -> anyhow::Result<Duration> {
-    let mut times = Vec::new();
-    for _ in 0..300 {
+/// One job at a time, and the disk beside them.
+async fn alone(host: &Host, probe: &Probe) -> anyhow::Result<String> {
+    let (mut times, mut fsyncs) = (Vec::new(), Vec::new());
+    for at in 0..300 {
+        fsyncs.push(probe.fsync(at));
         let began = Instant::now();
         let id = host.add("alone", ARGS).await?;
         let job = host.wait("alone", id).await?;
         times.push(began.elapsed());
         anyhow::ensure!(job.status == Status::Success, "the job failed: {job:?}");
     }
-    Ok(median(times))
+    Ok(in_fsyncs(times, fsyncs))
 }
 
 /// Jobs per second while `waiting` jobs are kept waiting or running: adders add one each whenever one has ended.
@@ -152,7 +153,8 @@ fn serve_backlog(app: &App) {
     serve.wait_until_it_catches_ctrl_c();
     // In the head of SQLite's index of the WAL, the number that changes with every commit.
     let index = app.path().join(".saggar/saggar.db-shm");
-    let commit = || std::fs::read(&index).ok().and_then(|index| index.get(8..12).map(<[u8]>::to_vec));
+    let commit =
+        || std::fs::read(&index).ok().and_then(|index| index.get(8..12).map(<[u8]>::to_vec)).unwrap_or(vec![0; 4]);
     let before = commit();
     while commit() == before && began.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(1));

@@ -23,7 +23,7 @@ use saggar_queue::{
 
 mod floor;
 
-use floor::{ARGS, RESPONSE, floor, fsync, median, resident_mb};
+use floor::{ARGS, Probe, RESPONSE, floor, fsync, in_fsyncs, median, resident_mb};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -45,7 +45,7 @@ fn main() {
     let fsync = fsync(&path("fsync"));
     if wants("--alone") {
         println!("disk: {fsync:?}");
-        runtime.block_on(both_alone(&path("alone.db"), fsync));
+        runtime.block_on(both_alone(&path("alone")));
         return;
     }
     println!("disk: one fsync of 4 KiB takes {fsync:?} (p50)");
@@ -59,7 +59,7 @@ fn main() {
     let store = Arc::new(open(&path("normal.db"), Durability::Normal));
     let rate = runtime.block_on(load(&store, 512, Duration::from_secs(3)));
     println!("store: {rate:>9.0} jobs/s  512 in flight, durability normal");
-    runtime.block_on(both_alone(&path("alone.db"), fsync));
+    runtime.block_on(both_alone(&path("alone")));
     if wants("--backlog") {
         runtime.block_on(backlog(&path("backlog.db")));
     }
@@ -138,16 +138,14 @@ async fn warmed_up(done: &AtomicU64) -> u64 {
 }
 
 /// One job at a time: through the store, and through a queue in which a slot waits for it.
-async fn both_alone(path: &Path, fsync: Duration) {
-    let fsyncs = |time: Duration| time.as_secs_f64() / fsync.as_secs_f64();
-    let store = open(path, Durability::Full);
-    let time = alone(&store).await;
-    println!("one job alone, add to finished: {time:?} (p50), {:.2} fsyncs", fsyncs(time));
-    let time = queued_alone(store).await;
-    println!("one job alone with a slot waiting, add to SUCCESS: {time:?} (p50), {:.2} fsyncs", fsyncs(time));
+async fn both_alone(path: &Path) {
+    let (store, probe) =
+        (open(&path.with_extension("db"), Durability::Full), Probe::new(&path.with_extension("probe")));
+    println!("one job alone, add to finished: {}", alone(&store, &probe).await);
+    println!("one job alone with a slot waiting, add to SUCCESS: {}", queued_alone(store, &probe).await);
 }
 
-async fn queued_alone(store: SqliteStore) -> Duration {
+async fn queued_alone(store: SqliteStore, probe: &Probe) -> String {
     let queue = Queue::new(Arc::new(store), Arc::new(SystemClock));
     let task = queue.open(TaskKey::new("default", "queued"), Rules::default()).await.unwrap();
     let for_slot = Arc::clone(&task);
@@ -162,22 +160,24 @@ async fn queued_alone(store: SqliteStore) -> Duration {
             (_, next) = for_slot.finish_and_claim(claim, Outcome::Success(RESPONSE.into())).await.unwrap();
         }
     });
-    let mut times = Vec::new();
-    for _ in 0..300 {
+    let (mut times, mut fsyncs) = (Vec::new(), Vec::new());
+    for at in 0..300 {
+        fsyncs.push(probe.fsync(at));
         let start = Instant::now();
         let id = task.add(NewJob::new(ARGS)).await.unwrap();
         assert_eq!(task.wait(id).await.unwrap().status(), Status::Success);
         times.push(start.elapsed());
     }
     slot.shutdown().await;
-    median(times)
+    in_fsyncs(times, fsyncs)
 }
 
-async fn alone(store: &SqliteStore) -> Duration {
+async fn alone(store: &SqliteStore, probe: &Probe) -> String {
     let rules = rules();
     let task = store.open(&TaskKey::new("default", "alone"), &rules, now()).await.unwrap();
-    let (mut added, mut claimed, mut all) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..300 {
+    let (mut added, mut claimed, mut all, mut fsyncs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for at in 0..300 {
+        fsyncs.push(probe.fsync(at));
         let start = Instant::now();
         task.add(vec![NewJob::new(ARGS)], &rules, now()).await.unwrap();
         added.push(start.elapsed());
@@ -187,7 +187,7 @@ async fn alone(store: &SqliteStore) -> Duration {
         all.push(start.elapsed());
     }
     println!("one job alone: added after {:?}, claimed after {:?} (p50)", median(added), median(claimed));
-    median(all)
+    in_fsyncs(all, fsyncs)
 }
 
 /// With a million jobs waiting, and then with a million ended.

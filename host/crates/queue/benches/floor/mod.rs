@@ -23,18 +23,36 @@ pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
+/// A file that shows how fast its disk is at the moment: shared disks differ from one second to the next.
+pub(crate) struct Probe(File);
+
+impl Probe {
+    pub(crate) fn new(path: &Path) -> Self {
+        let file = File::create_new(path).unwrap();
+        file.write_all_at(&[1; 1 << 20], 0).unwrap();
+        file.sync_all().unwrap();
+        Self(file)
+    }
+
+    /// How long the disk takes to keep 4 KiB in the place of others.
+    pub(crate) fn fsync(&self, at: u64) -> Duration {
+        self.0.write_all_at(&[2; 4096], at * 4096 % (1 << 20)).unwrap();
+        let start = Instant::now();
+        self.0.sync_data().unwrap();
+        start.elapsed()
+    }
+}
+
 /// How long this disk takes to keep 4 KiB (p50).
 pub(crate) fn fsync(path: &Path) -> Duration {
-    let file = File::create_new(path).unwrap();
-    file.write_all_at(&[1; 1 << 20], 0).unwrap();
-    file.sync_all().unwrap();
-    let times = (0..200).map(|at: u64| {
-        file.write_all_at(&[2; 4096], at * 4096 % (1 << 20)).unwrap();
-        let start = Instant::now();
-        file.sync_data().unwrap();
-        start.elapsed()
-    });
-    median(times.collect())
+    let probe = Probe::new(path);
+    median((0..200).map(|at| probe.fsync(at)).collect())
+}
+
+/// What was measured side by side with the disk: both medians, and the first in the unit of the second.
+pub(crate) fn in_fsyncs(times: Vec<Duration>, fsyncs: Vec<Duration>) -> String {
+    let (time, fsync) = (median(times), median(fsyncs));
+    format!("{time:?} (p50), {:.2} fsyncs of {fsync:?}", time.as_secs_f64() / fsync.as_secs_f64())
 }
 
 /// Jobs per second of SQLite alone: insert, claim and finish, each durable, 512 jobs a commit.
