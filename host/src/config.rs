@@ -116,15 +116,31 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
         raw.flags.entry("log.level").or_insert(given);
     }
     let mut config = Config::read(&raw, &mut reader);
-    let (mut settings, problems) = reader.finish();
+    settle(&mut config, variables, &mut reader);
+    let (settings, problems) = reader.finish();
+    Loaded { config, settings, problems }
+}
+
+/// What depends on more than one key or on the machine: defaults, and limits of what was given.
+fn settle(config: &mut Config, variables: &Variables, reader: &mut Reader) {
     if config.cache_dir.is_none() {
         config.cache_dir = variables.user_cache_dir();
-        let shown = config.cache_dir.as_ref().map(|dir| json!(dir.display().to_string()));
-        settings.iter_mut().filter(|setting| setting.key == "cache_dir").for_each(|setting| {
-            setting.value = shown.clone().unwrap_or_default();
-        });
+        reader.show("cache_dir", json!(config.cache_dir.as_ref().map(|dir| dir.display().to_string())));
     }
-    Loaded { config, settings, problems }
+    let (connections, half) = (config.http_connections, config.http_connections / 2);
+    if config.http_streams > half {
+        match reader.node("http.streams") {
+            None => {
+                config.http_streams = half;
+                reader.show("http.streams", json!(half));
+            }
+            Some(node) => {
+                let message =
+                    format!("`http.streams` must be at most half of `http.connections`, which is {connections}");
+                reader.error(&node, message, format!("lower it to {half}, or raise `http.connections`"));
+            }
+        }
+    }
 }
 
 fn own_defaults<S: Scope>() -> BTreeMap<&'static str, Given> {
@@ -203,7 +219,8 @@ impl Loaded {
             head_time: self.config.http_head_time,
             head_bytes: self.config.http_head_bytes,
             headers: self.config.http_headers,
-            ..Limits::default()
+            write_time: self.config.http_write_time,
+            followers: self.config.http_streams,
         }
     }
 

@@ -110,6 +110,18 @@ impl Reader {
         value
     }
 
+    /// Where the value of a key was given that was read; none for a default.
+    pub(crate) fn node(&self, key: &str) -> Option<Node> {
+        self.settings.iter().find(|setting| setting.key == key)?.node.clone()
+    }
+
+    /// What is shown of a key whose default depends on others.
+    pub(crate) fn show(&mut self, key: &str, value: Value) {
+        if let Some(setting) = self.settings.iter_mut().find(|setting| setting.key == key) {
+            setting.value = value;
+        }
+    }
+
     /// A text, where numbers and the like are none.
     pub(crate) fn text<'n>(&mut self, form: &impl Form, slot: &Slot<'n>) -> Option<&'n str> {
         match &slot.node.value {

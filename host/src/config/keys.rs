@@ -157,12 +157,23 @@ keys! {
     "http.connections" "--http-connections" "SAGGAR_HTTP_CONNECTIONS" [], "N" ["http.max_connections"],
     "HTTP connections at a time; others wait in the system's queue.";
 
+    // None, for a host that nobody is to follow, up to half of the most connections.
+    http_streams: Count = Count { least: 0, most: 500_000, default: 2048 };
+    "http.streams" "--http-streams" "SAGGAR_HTTP_STREAMS" [], "N" ["http.followers", "http.event_streams"],
+    "Of these, how many may follow events or a log; at most half, so that ordinary requests find one.";
+
     // Less than a second breaks off honest clients far away; after ten minutes nobody is there any more.
     http_head_time: Time
         = Time { least: Duration::from_secs(1), most: Duration::from_secs(600), default: Duration::from_secs(30) };
     "http.head_time" "--http-head-time" "SAGGAR_HTTP_HEAD_TIME" [], "DURATION"
     ["http.timeout", "http.idle", "http.keep_alive"],
     "How long the head of a request may take, and how long a connection may idle between two requests.";
+
+    // As for the head.
+    http_write_time: Time
+        = Time { least: Duration::from_secs(1), most: Duration::from_secs(600), default: Duration::from_secs(30) };
+    "http.write_time" "--http-write-time" "SAGGAR_HTTP_WRITE_TIME" [], "DURATION" ["http.send_time", "http.slow"],
+    "How long a client may take nothing of what it is sent; then its connection is closed.";
 
     // The HTTP library needs 8 KiB; a megabyte of headers is an attack.
     http_head_bytes: Bytes = Bytes { least: 8192, most: 1 << 20, default: 64 * 1024 };

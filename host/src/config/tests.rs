@@ -58,10 +58,12 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
             "listen" => [("\"10.0.0.1:1\"", "10.0.0.1:1"), ("10.0.0.2:2", "10.0.0.2:2"), ("[::1]:3", "[::1]:3")],
             "store" => [("\"memory\"", "memory"), ("sqlite", "sqlite"), ("sqlite:x.db", "sqlite:x.db")],
             "durability" => [("\"full\"", "full"), ("normal", "normal"), ("full", "full")],
-            "drain" | "http.head_time" => [("5", "5s"), ("6s", "6s"), ("1m", "1m")],
+            "drain" | "http.head_time" | "http.write_time" => [("5", "5s"), ("6s", "6s"), ("1m", "1m")],
             "allocator" => [("\"pooling\"", "pooling"), ("on-demand", "on-demand"), ("pooling", "pooling")],
             "cache_dir" => [("\"a\"", "/etc/saggar/a"), ("/b", "/b"), ("c", "c")],
-            "events.keep" | "http.connections" | "http.headers" => [("1_00", "100"), ("0200", "200"), ("300", "300")],
+            "events.keep" | "http.connections" | "http.headers" | "http.streams" => {
+                [("1_00", "100"), ("0200", "200"), ("300", "300")]
+            }
             "http.head_bytes" => [("\"8KiB\"", "8KiB"), ("10000", "10000B"), ("1MiB", "1MiB")],
             "log.level" => [("\"warn\"", "warn"), ("debug", "debug"), ("a=info", "a=info")],
             "log.format" => [("\"text\"", "text"), ("json", "json"), ("text", "text")],
@@ -175,6 +177,17 @@ fn what_the_file_says_for_the_service_is_not_for_a_run() {
     assert_eq!(wrong.problems.len(), 2, "{}", messages(&wrong));
     let copied = loaded_by::<OfStore>(file, &[], &[]).config.store;
     assert_eq!(copied, "sqlite:/etc/saggar/a.db".parse().expect("a store"));
+}
+
+#[test]
+fn half_of_the_connections_are_left_to_ordinary_requests() {
+    let shown = loaded("[http]\nconnections = 100", &[], &[]);
+    assert_eq!((shown.limits().followers, row(&shown, "http.streams")), (50, ("50".into(), "default".into())));
+    assert_eq!(good("[http]\nconnections = 100\nstreams = 20", &[], &[]).http_streams, 20);
+    let said = problem("[http]\nconnections = 100\nstreams = 51");
+    assert!(said.contains("at most half of `http.connections`, which is 100") && said.contains(":3:11"), "{said}");
+    let said = messages(&loaded("[http]\nstreams = 2000", &[], &["--http-connections", "10"]));
+    assert!(said.contains("lower it to 5, or raise `http.connections`"), "{said}");
 }
 
 #[test]
