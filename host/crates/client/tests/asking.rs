@@ -5,23 +5,23 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 async fn listen() -> (TcpListener, Client) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/behind/", listener.local_addr().unwrap());
-    (listener, Client::new(&url, None).unwrap())
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("it works here");
+    let url = format!("http://{}/behind/", listener.local_addr().expect("it works here"));
+    (listener, Client::new(&url, None).expect("it works here"))
 }
 
 /// Reads a request, answers it with these bytes, closes the connection.
 async fn answer(listener: &TcpListener, bytes: &str) -> String {
-    let (mut stream, _) = listener.accept().await.unwrap();
+    let (mut stream, _) = listener.accept().await.expect("it works here");
     let mut request = String::new();
     // Only bodies of one piece are sent here, which ends with their braces.
     while !(request.ends_with('}') || request.starts_with("GET") && request.ends_with("\r\n\r\n")) {
         let mut piece = [0; 4096];
-        let bytes = stream.read(&mut piece).await.unwrap();
+        let bytes = stream.read(&mut piece).await.expect("it works here");
         assert_ne!(bytes, 0, "the request breaks off: {request}");
-        request.push_str(std::str::from_utf8(&piece[..bytes]).unwrap());
+        request.push_str(std::str::from_utf8(&piece[..bytes]).expect("it works here"));
     }
-    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.expect("it works here");
     request
 }
 
@@ -32,7 +32,7 @@ fn json(text: &str) -> String {
 #[tokio::test]
 async fn an_add_is_made_again_with_the_same_key_after_a_cut() {
     let (listener, client) = listen().await;
-    let job = serde_json::from_str(r#"{"args":[1.50]}"#).unwrap();
+    let job = serde_json::from_str(r#"{"args":[1.50]}"#).expect("it works here");
     let host = async {
         // Known to be there; then it does what it is asked, perhaps, and dies.
         answer(&listener, &json(r#"{"tasks":[],"new":"member"}"#)).await;
@@ -43,11 +43,11 @@ async fn an_add_is_made_again_with_the_same_key_after_a_cut() {
         [first, second, third]
     };
     let asking = async {
-        assert!(client.tasks().await.unwrap().read().unwrap().tasks.is_empty());
-        client.add("mail.send", &job, "once").await.unwrap()
+        assert!(client.tasks().await.expect("it works here").read().expect("it works here").tasks.is_empty());
+        client.add("mail.send", &job, "once").await.expect("it works here")
     };
     let (requests, added) = tokio::join!(host, asking);
-    assert_eq!((added.text(), added.read().unwrap().id), (r#"{"id":7}"#, 7));
+    assert_eq!((added.text(), added.read().expect("it works here").id), (r#"{"id":7}"#, 7));
     for request in requests {
         assert!(request.starts_with("POST /behind/v1/tasks/mail.send/jobs HTTP/1.1\r\n"), "{request}");
         assert!(request.contains("idempotency-key: once\r\n") && request.ends_with(r#"{"args":[1.50]}"#), "{request}");
@@ -59,11 +59,11 @@ async fn a_change_that_may_have_been_made_is_not_made_again() {
     let (listener, client) = listen().await;
     let host = async {
         answer(&listener, &json(r#"{"tasks":[]}"#)).await;
-        let (stream, _) = listener.accept().await.unwrap();
+        let (stream, _) = listener.accept().await.expect("it works here");
         drop(stream);
     };
     let asking = async {
-        client.tasks().await.unwrap();
+        client.tasks().await.expect("it works here");
         client.cancel("mail.send", 7).await
     };
     let ((), cancelled) = tokio::join!(host, asking);
@@ -85,14 +85,14 @@ async fn others_than_hosts_are_known_as_such() {
     }
     let list = json("[]");
     let (asked, _) = tokio::join!(client.tasks(), answer(&listener, &list));
-    assert!(matches!(asked.unwrap().read(), Err(ClientError::Unreadable(_))));
+    assert!(matches!(asked.expect("it works here").read(), Err(ClientError::Unreadable(_))));
 }
 
 #[tokio::test]
 async fn what_no_host_could_understand_is_not_sent() {
-    let client = Client::new("http://127.0.0.1:1", None).unwrap();
+    let client = Client::new("http://127.0.0.1:1", None).expect("it works here");
     assert!(matches!(client.get("..", 7).await, Err(ClientError::NoTaskId(_))));
-    let job = serde_json::from_str("{}").unwrap();
+    let job = serde_json::from_str("{}").expect("it works here");
     for bad in ["", "a\nb", "ü", &"k".repeat(256)] {
         assert!(matches!(client.add("echo", &job, bad).await, Err(ClientError::BadKey)), "{bad}");
     }

@@ -10,12 +10,12 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnec
 
 /// The head of the next request, and its connection.
 async fn asked(listener: &TcpListener) -> (Vec<String>, TcpStream) {
-    let (stream, _) = listener.accept().await.unwrap();
+    let (stream, _) = listener.accept().await.expect("it works here");
     let mut stream = BufReader::new(stream);
     let mut head = Vec::new();
     loop {
         let mut line = String::new();
-        stream.read_line(&mut line).await.unwrap();
+        stream.read_line(&mut line).await.expect("it works here");
         match line.trim_end() {
             "" => return (head, stream.into_inner()),
             line => head.push(line.to_ascii_lowercase()),
@@ -26,7 +26,7 @@ async fn asked(listener: &TcpListener) -> (Vec<String>, TcpStream) {
 /// Answers the next request with these bytes and closes the connection.
 async fn answer(listener: &TcpListener, bytes: &str) -> Vec<String> {
     let (head, mut stream) = asked(listener).await;
-    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.expect("it works here");
     head
 }
 
@@ -39,9 +39,9 @@ fn problem(status: &str, code: &str) -> String {
 }
 
 async fn listen() -> (TcpListener, Client) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    (listener, Client::new(&url, Some("secret")).unwrap())
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("it works here");
+    let url = format!("http://{}", listener.local_addr().expect("it works here"));
+    (listener, Client::new(&url, Some("secret")).expect("it works here"))
 }
 
 fn kinds(heard: &[Followed]) -> Vec<&str> {
@@ -69,10 +69,10 @@ async fn a_cut_is_told_and_the_last_id_handed_back() {
         assert!(third.contains(&"last-event-id: 2".to_owned()), "{third:?}");
     };
     let following = async {
-        let mut follow = client.events(Some("mail.send")).await.unwrap();
+        let mut follow = client.events(Some("mail.send")).await.expect("it works here");
         let mut heard = Vec::new();
         while heard.last() != Some(&Followed::End) {
-            heard.push(follow.next().await.unwrap());
+            heard.push(follow.next().await.expect("it works here"));
         }
         heard
     };
@@ -92,7 +92,7 @@ async fn a_host_that_is_gone_for_a_moment_is_waited_for() {
         answer(&listener, &problem("404 Not Found", "unknown-job")).await;
     };
     let following = async {
-        let mut follow = client.job_events("mail.send", 7).await.unwrap();
+        let mut follow = client.job_events("mail.send", 7).await.expect("it works here");
         let mut heard = Vec::new();
         loop {
             match follow.next().await {
@@ -111,8 +111,9 @@ async fn a_host_that_is_gone_for_a_moment_is_waited_for() {
 async fn patience_has_an_end() {
     let (listener, client) = listen().await;
     let client = client.with_patience(Duration::from_millis(50));
-    let (mut follow, _) = tokio::join!(async { client.events(None).await.unwrap() }, answer(&listener, HEAD));
-    assert_eq!(kinds(&[follow.next().await.unwrap()]), ["-lost"]);
+    let (mut follow, _) =
+        tokio::join!(async { client.events(None).await.expect("it works here") }, answer(&listener, HEAD));
+    assert_eq!(kinds(&[follow.next().await.expect("it works here")]), ["-lost"]);
     drop(listener);
     assert!(matches!(follow.next().await, Err(ClientError::NoHost { .. })));
 }
@@ -123,6 +124,6 @@ async fn a_host_that_was_never_there_is_not_waited_for() {
     drop(listener);
     assert!(matches!(client.events(None).await.err(), Some(ClientError::NoHost { .. })));
     assert!(matches!(client.tasks().await, Err(ClientError::NoHost { .. })));
-    let error = client.add("echo", &serde_json::from_str("{}").unwrap(), "key").await.err();
+    let error = client.add("echo", &serde_json::from_str("{}").expect("it works here"), "key").await.err();
     assert!(matches!(error, Some(ClientError::NoHost { .. })), "{error:?}");
 }
