@@ -41,10 +41,11 @@ pub(super) struct OneParameters {
 /// Follows what happens to all jobs, or to those of a task.
 ///
 /// The answer is server-sent events: from now on, or after the event whose id is handed back, without loss as long as the
-/// events are kept. An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `put-back`, `retried`, `deleted`,
-/// `succeeded`, `failed`), and its data is a `JobEvent`. `gap` (data: `EventGap`) says that some events are not kept any
-/// more; the oldest that are follow it. `reached` (data: `{}`) comes first and then every 15 s in which nothing else does:
-/// hand its id back like any other. The answer ends when the host stops, and when the client takes nothing for 30 s.
+/// events are kept. An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `put-back`,
+/// `retried`, `deleted`, `succeeded`, `failed`), and its data is a `JobEvent`. `gap` (data: `EventGap`) says that some
+/// events are not kept any more; the oldest that are follow it. `reached` (data: `{}`) comes first and then every 15 s in
+/// which nothing else does: hand its id back like any other. The answer ends when the host stops, and when the client takes
+/// nothing for 30 s.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
     params(ManyParameters, ("Last-Event-ID" = Option<String>, Header, pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$",
@@ -69,9 +70,9 @@ pub(super) async fn follow_many(
 
 /// Follows what happens to one job.
 ///
-/// The answer is server-sent events like those of `/v1/events`. It ends when the job has ended and its last event was sent. If it has ended already and nothing is left to send,
-/// the answer is 204, on which a browser's `EventSource` does not come back. Begin to follow, then look the job up: so
-/// nothing is missed in between.
+/// The answer is server-sent events like those of `/v1/events`. It ends when the job has ended and its last event was sent.
+/// If it has ended already and nothing is left to send, the answer is 204, on which a browser's `EventSource` does not come
+/// back. Begin to follow, then look the job up: so nothing is missed in between.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/events", tag = "events",
     params(JobAddress,
