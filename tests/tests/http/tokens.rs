@@ -25,6 +25,7 @@ const NEEDS: &[(&str, &str, Option<&str>)] = &[
     ("get", "/healthz", None),
     ("get", "/readyz", None),
     ("get", "/openapi.json", None),
+    ("get", "/metrics", Some("read")),
     ("get", "/v1/jobs", Some("read")),
     ("get", "/v1/events", Some("read")),
     ("get", "/v1/tasks", Some("read")),
