@@ -16,3 +16,4 @@ pub mod program;
 pub mod raw;
 pub mod server;
 pub mod small_disk;
+pub mod tools;

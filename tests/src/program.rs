@@ -41,8 +41,13 @@ pub fn saggar_on(command: &str, app: &App, arguments: &[&str]) -> Said {
 
 /// Runs a command to its end.
 pub fn output(command: &mut Command) -> Said {
+    output_within(command, PATIENCE)
+}
+
+/// Runs a command to its end, which comes within this time.
+pub fn output_within(command: &mut Command, time: Duration) -> Said {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    Running(child.expect("the binary starts")).end()
+    Running(child.expect("the binary starts")).end_within(time)
 }
 
 /// Starts `saggar`.
@@ -118,15 +123,19 @@ impl Running {
     }
 
     /// Waits until it has ended.
-    pub fn end(mut self) -> Said {
-        let gives_up = Instant::now() + PATIENCE;
+    pub fn end(self) -> Said {
+        self.end_within(PATIENCE)
+    }
+
+    fn end_within(mut self, time: Duration) -> Said {
+        let gives_up = Instant::now() + time;
         // Both pipes are read while it runs, or it would stop when one is full.
         let out = read_all(self.0.stdout.take());
         let err = read_all(self.0.stderr.take());
         while self.0.try_wait().expect("a child can be waited for").is_none() {
             if Instant::now() > gives_up {
                 let _ = self.0.kill();
-                panic!("the command did not end within {PATIENCE:?}");
+                panic!("the command did not end within {time:?}");
             }
             std::thread::sleep(Duration::from_millis(5));
         }

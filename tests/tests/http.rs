@@ -4,6 +4,7 @@ mod http {
     mod adding;
     mod changing;
     mod codes;
+    mod guide;
     mod hostile;
     mod listing;
     mod looking;

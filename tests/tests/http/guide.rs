@@ -1,0 +1,35 @@
+//! The examples of docs/http.md, run as they stand there.
+
+use saggar_tests::program::output;
+use saggar_tests::tools::tool;
+
+use super::stage::serve;
+
+const GUIDE: &str = include_str!("../../../docs/http.md");
+
+/// Its commands, each on one line.
+fn commands() -> Vec<String> {
+    let blocks = GUIDE.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+    let lines: Vec<String> =
+        blocks.flat_map(|block| block.replace("\\\n", "").lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    lines.into_iter().filter(|line| line.starts_with("curl ")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_is_answered() {
+    let server = serve();
+    let commands = commands();
+    assert!(commands.len() > 15, "{commands:?}");
+    // That there is one is said clearly if there is none.
+    drop(tool("curl"));
+    for command in commands {
+        // Those who follow go on until they are told to stop.
+        let curl = "curl -s -o /dev/null -w '%{http_code}' --max-time 2 ";
+        let script = format!("host={} TOKEN=none; {}", server.url(""), command.replacen("curl ", curl, 1));
+        let said = output(std::process::Command::new("sh").args(["-c", &script]));
+        // A job that has ended, or does again, is in no state for every change.
+        assert!(matches!(&*said.out, "200" | "201" | "204" | "409"), "{command}: {said:?}");
+        assert!(said.out != "409" || command.contains("jobs/1"), "{command}: {said:?}");
+    }
+    server.stop();
+}

@@ -1,0 +1,78 @@
+//! The OpenAPI document: what it says, that it is one, that nothing is missing in it, and that the running server keeps to it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::program::output_within;
+use saggar_tests::server::Server;
+use saggar_tests::tools::tool;
+use serde_json::json;
+
+/// Schemathesis needs two minutes on two idle cores.
+const LONG: Duration = Duration::from_secs(15 * 60);
+
+#[test]
+fn the_document_is_as_published() {
+    insta::assert_snapshot!(saggar::api::openapi());
+}
+
+#[test]
+fn the_document_is_valid() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("openapi.json");
+    fs::write(&file, saggar::api::openapi()).expect("a file");
+    let said = output_within(tool("openapi-spec-validator").arg("--schema").arg("3.1").arg(&file), LONG);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+}
+
+/// A route is in the document because it is made by utoipa's router; so no route may be made by another one.
+#[test]
+fn every_route_stands_in_the_document() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/crates/api/src");
+    let mut files = Vec::new();
+    collect(&sources, &mut files);
+    assert!(files.len() > 30, "the sources are not where they were: {files:?}");
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a source");
+        for other in [".route(", ".route_service(", ".nest(", ".merge("] {
+            assert!(!text.contains(other), "{}: `{other}…)` makes a route that no document tells of", file.display());
+        }
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.file_name() != Some("tests.rs".as_ref()) {
+            files.push(path);
+        }
+    }
+}
+
+/// Thousands of requests, good and bad ones, made of the document; each answer is one that the document tells of.
+#[test]
+fn the_server_keeps_to_the_document() {
+    let task = json!({ "process": "plugins.echo", "size": 10_000_000 });
+    let app = App::new().plugin("echo", guests::ECHO).task("mail.send", &task);
+    let token = "admin:10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c3e52712292a";
+    let server = Server::start(&app, &["--store", "memory", "--token", token]);
+    let (folder, config) =
+        (tempfile::tempdir().expect("a folder"), Path::new(env!("CARGO_MANIFEST_DIR")).join("schemathesis.toml"));
+    let mut run = tool("schemathesis");
+    // What it leaves behind goes where it starts.
+    run.current_dir(folder.path())
+        .arg("--config-file")
+        .arg(config)
+        .args(["--no-color", "run"])
+        .arg(server.url("/openapi.json"));
+    let said = output_within(&mut run, LONG);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert!(said.out.contains(" generated, "), "{}", said.out);
+    let log = server.stop();
+    assert!(log.iter().all(|line| !line.contains("panicked") && !line.contains("ERROR")), "{log:#?}");
+}
