@@ -41,7 +41,7 @@ impl Server {
 
     /// Serves by this command, which comes to `saggar serve` in the end.
     pub fn start_by(mut serve: Command) -> Self {
-        let child = serve.env("RUST_LOG", "info").stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let child = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the binary starts");
         let err = child.stderr.take().expect("a pipe was asked for");
         let log = Arc::new(Log::default());

@@ -255,24 +255,29 @@ async fn stopping() -> Value {
 /// As many bodies as a host holds are all but complete.
 fn overloaded() -> Value {
     const LENGTH: usize = 16 << 20;
+    /// What is sent byte by byte, for a body must not pause for long; less than the unit in which room is given out.
+    const REST: usize = 32 << 10;
     let server = serve();
-    let body = vec![b' '; LENGTH - 1];
+    let body = vec![b' '; LENGTH - 1 - REST];
     let head = server.post_head("/v1/tasks/mail.send/jobs/batch", &format!("content-length: {LENGTH}\r\n"));
-    let held: Vec<_> = (0..16)
-        .map(|_| {
-            let mut raw = server.connect();
-            raw.send(&head);
-            raw.send(&body);
-            raw
-        })
-        .collect();
-    // What they have sent is on its way; until all is there, there is room for one more.
-    let refused = loop {
-        let answer = server.raw(posted(&server, b"{}"));
-        if answer.status != 201 {
-            break answer;
+    let mut held: Vec<_> = (0..16).map(|_| server.connect()).collect();
+    std::thread::scope(|scope| {
+        for raw in &mut held {
+            scope.spawn(|| {
+                raw.send(&head);
+                raw.send(&body);
+            });
         }
-    };
+    });
+    // What they have sent is on its way; until all is there, there is room for one more.
+    let refused = (0..REST).find_map(|_| {
+        for raw in &mut held {
+            raw.send(b" ");
+        }
+        let answer = server.raw(posted(&server, b"{}"));
+        (answer.status != 201).then_some(answer)
+    });
+    let refused = refused.expect("there is no room left");
     assert!(refused.headers.contains(&"retry-after: 1".to_owned()), "{refused:?}");
     drop(held);
     while server.raw(posted(&server, b"{}")).status != 201 {}
