@@ -162,7 +162,7 @@ async fn raw(stage: Arc<Stage>, provoke: impl FnOnce(&Server) -> RawAnswer + Sen
 
 /// Begins a head and does not go on.
 fn head_timeout() -> Value {
-    let server = serve_with(&["--http-head-time", "200ms"]);
+    let server = serve_with(&["--http-head-time", "1s"]);
     let mut raw = server.connect();
     raw.send("GET /v1/jobs HTTP/1.1\r\n");
     let answer = raw.answer().expect("an answer");
