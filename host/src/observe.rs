@@ -35,7 +35,7 @@ impl Observed {
         let recorder = if command.is_service() { Some(recorder::install()?) } else { None };
         let traces = match &config.otlp_endpoint {
             Some(endpoint) => {
-                let exporting = Exporting::start(endpoint, config.otlp_sample, service_name(variables));
+                let exporting = Exporting::start(endpoint, config.otlp_sample, &config.otlp_service_name);
                 Some(exporting.with_context(|| format!("traces cannot be sent to `{endpoint}`"))?)
             }
             None => None,
@@ -92,9 +92,4 @@ impl Observed {
             traces.end();
         }
     }
-}
-
-/// By which name a receiver of traces knows this host.
-fn service_name(variables: &Variables) -> &str {
-    variables.text("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()).unwrap_or("saggar")
 }

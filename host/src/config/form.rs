@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub(crate) use amount::{Bytes, Count, Share, Time};
 pub(crate) use choice::{Choice, Filter};
-pub(crate) use http::{Address, Receiver};
+pub(crate) use http::{Address, Label, Receiver};
 pub(crate) use place::{CacheDir, StorePlace};
 pub(crate) use token::TokenList;
 

@@ -8,7 +8,7 @@ use saggar::{Allocator, Durability};
 
 use super::LogFormat;
 use super::form::{
-    Address, Bytes, CacheDir, Choice, Count, Filter, Form, Reader, Receiver, Share, StorePlace, Time, TokenList,
+    Address, Bytes, CacheDir, Choice, Count, Filter, Form, Label, Reader, Receiver, Share, StorePlace, Time, TokenList,
 };
 use super::given::Raw;
 
@@ -202,4 +202,10 @@ keys! {
     otlp_sample: Share = Share { default: 1.0 };
     "otlp.sample" "--otlp-sample" "SAGGAR_OTLP_SAMPLE" [], "SHARE" ["otlp.ratio", "otlp.sampling", "otlp.rate"],
     "Which share of the jobs is traced. A job that is added with a trace context goes by that.";
+
+    // What tools show in a column.
+    otlp_service_name: Label = Label { default: "saggar", longest: 100 };
+    "otlp.service_name" "--otlp-service-name" "SAGGAR_OTLP_SERVICE_NAME" ["OTEL_SERVICE_NAME"], "NAME"
+    ["otlp.service", "otlp.name", "otel.service_name"],
+    "What the traces call this host.";
 }

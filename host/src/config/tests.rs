@@ -72,6 +72,7 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
                 ("https://b/v1/traces", "https://b/v1/traces"),
                 ("http://[::1]:4", "http://[::1]:4"),
             ],
+            "otlp.service_name" => [("\"a\"", "a"), ("b", "b"), ("c", "c")],
             "otlp.sample" => [("0.25", "0.25"), ("0.5", "0.5"), ("0", "0.0")],
             "token" => return None,
             other => panic!("the key `{other}` has no sample: add one"),
@@ -362,11 +363,15 @@ fn a_file_full_of_mistakes_is_told_of_within_bounds() {
 }
 
 #[test]
-fn a_receiver_is_an_address_without_a_password_and_a_share_no_more_than_all() {
+fn what_traces_need_is_checked() {
     let wrong = problem("[otlp]\nendpoint = \"127.0.0.1:4318\"\n");
     assert!(wrong.contains("the address of a receiver") && wrong.contains("http://127.0.0.1:4318"), "{wrong}");
     let secret = problem("[otlp]\nendpoint = \"https://me:swordfish@traces.example\"\n");
     assert!(secret.contains("OTEL_EXPORTER_OTLP_HEADERS") && !secret.contains("swordfish"), "{secret}");
+    for name in [" ", &"x".repeat(101), "a\\nb"] {
+        let wrong = problem(&format!("[otlp]\nservice_name = \"{name}\"\n"));
+        assert!(wrong.contains("one line of at most 100 characters"), "{wrong}");
+    }
     for share in ["1.5", "-0.1", "nan", "\"many\""] {
         let wrong = problem(&format!("[otlp]\nsample = {share}\n"));
         assert!(wrong.contains("a number from 0 to 1"), "{wrong}");

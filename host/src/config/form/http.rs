@@ -1,4 +1,4 @@
-//! What belongs to the network: addresses, here and elsewhere.
+//! What belongs to the network: addresses, here and elsewhere, and names that others are told.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -15,6 +15,13 @@ pub(crate) struct Address {
 
 /// Where somebody takes what is sent over HTTP, or nowhere.
 pub(crate) struct Receiver;
+
+/// A name that others are told.
+pub(crate) struct Label {
+    pub(crate) default: &'static str,
+    /// Characters of the longest.
+    pub(crate) longest: usize,
+}
 
 impl Form for Address {
     type Value = SocketAddr;
@@ -81,6 +88,32 @@ impl Form for Receiver {
     }
 
     fn shown(&self, value: &Option<String>) -> Value {
+        json!(value)
+    }
+}
+
+impl Form for Label {
+    type Value = String;
+
+    fn wanted(&self) -> String {
+        format!("one line of at most {} characters", self.longest)
+    }
+
+    fn example(&self) -> &'static str {
+        "\"saggar-mail\""
+    }
+
+    fn fallback(&self) -> String {
+        self.default.to_owned()
+    }
+
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<String> {
+        let text = reader.text(self, slot)?.trim();
+        let is_sound = !text.is_empty() && text.chars().count() <= self.longest && !text.contains(char::is_control);
+        if is_sound { Some(text.to_owned()) } else { reader.refuse(self, slot) }
+    }
+
+    fn shown(&self, value: &String) -> Value {
         json!(value)
     }
 }
