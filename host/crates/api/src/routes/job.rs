@@ -49,6 +49,8 @@ pub(super) async fn get_job(
     let job = match wait {
         Some(wait) if !is_over(&job.job) => {
             tokio::select! {
+                biased;
+                // With the last job of a drain the host stops, too; its end is what was asked for.
                 ended = access.jobs.wait(&task, id) => ended?,
                 () = tokio::time::sleep(wait.min(MAX_WAIT)) => access.jobs.get(&task, id).await?,
                 () = service.stop().cancelled() => return Err(Refusal::plain(Code::Stopping)),
