@@ -2,7 +2,7 @@
 
 use std::sync::Once;
 
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::patience::within;
@@ -10,10 +10,14 @@ use crate::server::Server;
 
 /// A client without a proxy.
 pub fn client() -> Client {
+    builder().build().expect("a client needs nothing")
+}
+
+fn builder() -> ClientBuilder {
     static PROVIDER: Once = Once::new();
     // Whoever came first has installed the same.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    Client::builder().no_proxy().build().expect("a client needs nothing")
+    Client::builder().no_proxy()
 }
 
 /// What was answered.
@@ -39,7 +43,9 @@ impl Answered {
 impl Server {
     /// A request for a path, to be sent with [`send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        client().request(method, self.url(path))
+        // Making a client takes long, and connections that nobody uses any more would count as idle ones.
+        let make = || builder().pool_max_idle_per_host(0).build().expect("a client needs nothing");
+        self.client.get_or_init(make).request(method, self.url(path))
     }
 
     /// GETs a path.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use crate::app::App;
@@ -17,6 +17,7 @@ pub struct Server {
     address: SocketAddr,
     log: Arc<Log>,
     reader: Option<JoinHandle<()>>,
+    pub(crate) client: OnceLock<reqwest::Client>,
 }
 
 /// What it has said so far.
@@ -54,7 +55,7 @@ impl Server {
         // Whatever form the log has, nothing of an address looks like what follows it there.
         let address = address.split(|c: char| !(c.is_ascii_hexdigit() || "[].:".contains(c))).next();
         let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{said}: no address"));
-        Self { child, address, log, reader: Some(reader) }
+        Self { child, address, log, reader: Some(reader), client: OnceLock::new() }
     }
 
     /// Where it listens.

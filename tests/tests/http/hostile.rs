@@ -9,7 +9,7 @@ use saggar_tests::memory::Growth;
 use saggar_tests::raw::RawAnswer;
 use saggar_tests::server::Server;
 
-use super::stage::serve;
+use super::stage::serve_with;
 
 const JOBS: &str = "/v1/tasks/mail.send/jobs";
 const BATCH: &str = "/v1/tasks/mail.send/jobs/batch";
@@ -22,7 +22,11 @@ struct Victim {
 
 impl Victim {
     fn start() -> Self {
-        let server = serve();
+        Self::start_with(&[])
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
+        let server = serve_with(arguments);
         // What it needs for requests at all is not of interest.
         assert_eq!(server.raw(server.head("GET /v1/tasks", "")).status, 200);
         let growth = Growth::watch_other(server.pid());
