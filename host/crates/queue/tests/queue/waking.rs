@@ -2,6 +2,8 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use futures_util::poll;
 use saggar_job::{ManualClock, TaskKey, Timestamp};
@@ -99,6 +101,42 @@ async fn the_alarm_of_a_claimer_that_got_busy_goes_to_another() {
     assert_eq!((claim.id(), start.elapsed()), (later, Duration::from_millis(5_000)));
     bench.finish(busy, success()).await;
     bench.finish(claim, success()).await;
+}
+
+/// How often somebody was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_holds_the_alarm_is_left_asleep_by_those_who_come_later() {
+    let bench = Bench::new(Rules::default()).await;
+    bench.add_delayed(5_000).await;
+    let woken = Arc::new(Woken::default());
+    let mut claims: Vec<_> = (0..3).map(|_| Box::pin(bench.task.claim())).collect();
+    for claim in &mut claims {
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(claim.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_never_due_keeps_nobody_awake() {
+    let bench = Bench::new(Rules::default()).await;
+    let never = bench.add_delayed(u64::MAX).await;
+    let mut claim = pin!(bench.task.claim());
+    assert!(poll!(&mut claim).is_pending());
+    let id = bench.add().await;
+    let claim = claim.await.unwrap();
+    assert_eq!(claim.id(), id);
+    bench.finish(claim, success()).await;
+    bench.task.delete(never).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
