@@ -41,20 +41,21 @@ pub(crate) fn invalid(detail: impl Into<String>) -> Refusal {
 }
 
 /// After what to go on: the header `Last-Event-ID`, which a client sends that comes back by itself, else the parameter
-/// `after`.
-pub(crate) fn last_event_id<T: FromStr<Err: Display>>(
+/// `after`. Both are looked at, and each is written in one way.
+pub(crate) fn last_event_id<T: FromStr<Err: Display> + Display>(
     headers: &HeaderMap,
     after: Option<&str>,
 ) -> Result<Option<T>, Refusal> {
-    let read = |text: &str| text.parse::<T>().map(Some).map_err(|error| error.to_string());
-    match headers.get("last-event-id") {
-        Some(value) => value
-            .to_str()
-            .map_err(|error| error.to_string())
-            .and_then(read)
-            .map_err(|error| Refusal::new(Code::InvalidHeader, format!("`Last-Event-ID`: {error}"))),
-        None => after.map_or(Ok(None), read).map_err(|error| invalid(format!("`after`: {error}"))),
-    }
+    let read = |text: &str| match text.parse::<T>() {
+        Ok(id) if id.to_string() == text => Ok(id),
+        Ok(id) => Err(format!("it is written `{id}`")),
+        Err(error) => Err(error.to_string()),
+    };
+    let after = after.map(read).transpose().map_err(|error| invalid(format!("`after`: {error}")))?;
+    let header =
+        headers.get("last-event-id").map(|value| value.to_str().map_err(|error| error.to_string()).and_then(read));
+    let wrong = |error| Refusal::new(Code::InvalidHeader, format!("`Last-Event-ID`: {error}"));
+    Ok(header.transpose().map_err(wrong)?.or(after))
 }
 
 #[cfg(test)]
@@ -74,10 +75,11 @@ mod tests {
         assert_eq!(last_event_id::<EventId>(&none, None), Ok(None));
         assert_eq!(last_event_id(&none, Some("e5-1")), id(1));
         assert_eq!(last_event_id(&later, Some("e5-1")), id(2));
-        assert_eq!(last_event_id(&later, Some("what")), id(2));
         let code =
             |headers: &HeaderMap, after| last_event_id::<EventId>(headers, after).map_err(|refusal| refusal.code);
         assert_eq!(code(&none, Some("7")), Err(Code::InvalidQuery));
+        assert_eq!(code(&later, Some("7")), Err(Code::InvalidQuery));
+        assert_eq!(last_event_id::<usize>(&none, Some("07")).map_err(|refusal| refusal.code), Err(Code::InvalidQuery));
         assert_eq!(code(&headers("7"), None), Err(Code::InvalidHeader));
         assert_eq!(code(&headers(""), Some("e5-1")), Err(Code::InvalidHeader));
     }

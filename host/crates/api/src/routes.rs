@@ -4,6 +4,7 @@ mod adding;
 mod attempts;
 mod document;
 mod events;
+mod headers;
 mod health;
 mod job;
 mod listing;

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use saggar_queue::{NewJob, UniqueBy, fingerprint};
 use serde_json::value::RawValue;
 
+use super::headers::AddHeaders;
 use super::refusals::AddJobs;
 use super::{Answer, Answered};
 use crate::access::{Allowed, Change};
@@ -44,12 +45,7 @@ impl Form for AddBatch {
 /// by its key or because it is unique.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs", tag = "jobs",
-    params(
-        TaskAddress,
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]([ -~]{0,253}[!-~])?$",
-            description = "While a job of the task with this key is kept, it is answered instead of adding another one"),
-        ("traceparent" = Option<String>, Header, description = "The W3C trace context that the job belongs to"),
-    ),
+    params(TaskAddress, AddHeaders),
     request_body = AddJob,
     responses((status = 201, description = "The job was added", body = AddedJob, headers(("Location" = String, description = "The job's path"))),
         (status = 200, description = "It was there already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddJobs)
@@ -80,12 +76,7 @@ pub(super) async fn add_job(
 /// number N (from 0) without a key of its own gets the key `KEY/N`.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/batch", tag = "jobs",
-    params(
-        TaskAddress,
-        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]([ -~]{0,253}[!-~])?$",
-            description = "The same batch again, with the same key, adds nothing"),
-        ("traceparent" = Option<String>, Header, description = "The W3C trace context that the jobs belong to"),
-    ),
+    params(TaskAddress, AddHeaders),
     request_body = AddBatch,
     responses((status = 201, description = "The jobs were added", body = AddedJobs),
         (status = 200, description = "All were there already", body = AddedJobs), AddJobs)

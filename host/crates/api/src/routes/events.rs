@@ -7,6 +7,7 @@ use saggar_queue::EventId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::headers::LastEvent;
 use super::refusals::{FollowJob, FollowJobs};
 use crate::access::{Allowed, Look};
 use crate::address::JobAddress;
@@ -48,8 +49,7 @@ pub(super) struct OneParameters {
 /// nothing for 30 s.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
-    params(ManyParameters, ("Last-Event-ID" = Option<String>, Header, pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$",
-            description = "The id of the last event that was read")),
+    params(ManyParameters, LastEvent),
     responses((status = 200, description = "Events, one after the other", body = wire::JobEvent, content_type = "text/event-stream"),
         FollowJobs)
 )]
@@ -75,9 +75,7 @@ pub(super) async fn follow_many(
 /// back. Begin to follow, then look the job up: so nothing is missed in between.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/events", tag = "events",
-    params(JobAddress,
-        OneParameters, ("Last-Event-ID" = Option<String>, Header, pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$",
-            description = "The id of the last event that was read")),
+    params(JobAddress, OneParameters, LastEvent),
     responses((status = 200, description = "Events, one after the other", body = wire::JobEvent, content_type = "text/event-stream"),
         (status = 204, description = "The job has ended, and nothing is left to send"), FollowJob)
 )]

@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::headers::LastLine;
 use super::refusals::FollowJob;
 use super::{Answer, show};
 use crate::access::{Allowed, Look};
@@ -36,9 +37,7 @@ pub(super) struct LogParameters {
 /// goes on after it; if the job has ended and no line is left, it is answered 204.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/logs", tag = "jobs",
-    params(JobAddress,
-        LogParameters, ("Last-Event-ID" = Option<String>, Header, pattern = "^(0|[1-9][0-9]{0,17})$",
-            description = "With `follow`: the id of the last line that was read")),
+    params(JobAddress, LogParameters, LastLine),
     responses((status = 200, description = "The log", content((wire::Logs = "application/json"), (wire::LogLine = "text/event-stream"))),
         (status = 204, description = "With `follow`: the job has ended, and no line is left"), FollowJob)
 )]
@@ -49,6 +48,7 @@ pub(super) async fn get_logs(
     Parameters(LogParameters { follow, after }): Parameters<LogParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let read = last_event_id::<usize>(&headers, after.as_deref())?;
     if !follow {
         if after.is_some() {
             return Err(invalid("`after` goes with `follow=true`"));
@@ -57,7 +57,6 @@ pub(super) async fn get_logs(
         let lines = history.log.into_iter().map(show::log_line).collect();
         return Ok(Answer::ok(wire::Logs { lines }).into_response());
     }
-    let read = last_event_id::<usize>(&headers, after.as_deref())?;
     let known = access.jobs.get(&task, id).await?;
     let seat = service.seat()?;
     if let Some(read) = read

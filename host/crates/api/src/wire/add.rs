@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::openapi::schema::{
-    AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type,
+    AdditionalProperties, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -90,7 +90,9 @@ impl PartialSchema for Unique {
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::UInt32)))
             .minimum(Some(0))
             .maximum(Some(u32::MAX));
+        // Left out or null, as every optional member of a body.
         let positions = ArrayBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
             .items(position)
             .min_items(Some(1))
             .max_items(Some(100))
