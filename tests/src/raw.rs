@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -112,6 +113,17 @@ impl Raw {
             assert!(self.read_more(), "the answer broke off: {first}");
         }
         Some(RawAnswer { status, headers, body: self.rest.drain(..length).collect() })
+    }
+
+    /// The next answer if it begins within this time.
+    pub fn answer_within(&mut self, time: Duration) -> Option<RawAnswer> {
+        self.stream.set_read_timeout(Some(time)).expect("a socket has a timeout");
+        let is_there = match self.stream.peek(&mut [0]) {
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            Ok(_) => true,
+        };
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a timeout");
+        if is_there { self.answer() } else { None }
     }
 
     /// Whether the server closes the connection, without another byte.

@@ -2,7 +2,8 @@
 //! does not compile here.
 
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use reqwest::Method;
 use saggar::api::Code;
@@ -252,34 +253,34 @@ async fn stopping() -> Value {
     document
 }
 
-/// As many bodies as a host holds are all but complete.
+/// More bodies than a host holds are sent at once, all but their ends; one of them is refused.
 fn overloaded() -> Value {
+    /// The longest body; sixteen of them fill the room.
     const LENGTH: usize = 16 << 20;
     /// What is sent byte by byte, for a body must not pause for long; less than the unit in which room is given out.
     const REST: usize = 32 << 10;
     let server = serve();
     let body = vec![b' '; LENGTH - 1 - REST];
     let head = server.post_head("/v1/tasks/mail.send/jobs/batch", &format!("content-length: {LENGTH}\r\n"));
-    let mut held: Vec<_> = (0..16).map(|_| server.connect()).collect();
+    let refused = OnceLock::new();
     std::thread::scope(|scope| {
-        for raw in &mut held {
+        for _ in 0..17 {
             scope.spawn(|| {
+                let mut raw = server.connect();
                 raw.send(&head);
                 raw.send(&body);
+                while refused.get().is_none() {
+                    match raw.answer_within(Duration::from_millis(200)) {
+                        Some(answer) => drop(refused.set(answer)),
+                        None => raw.send(b" "),
+                    }
+                }
             });
         }
     });
-    // What they have sent is on its way; until all is there, there is room for one more.
-    let refused = (0..REST).find_map(|_| {
-        for raw in &mut held {
-            raw.send(b" ");
-        }
-        let answer = server.raw(posted(&server, b"{}"));
-        (answer.status != 201).then_some(answer)
-    });
-    let refused = refused.expect("there is no room left");
+    let refused: RawAnswer = refused.into_inner().expect("one was refused");
     assert!(refused.headers.contains(&"retry-after: 1".to_owned()), "{refused:?}");
-    drop(held);
+    // All have gone, and there is room again.
     while server.raw(posted(&server, b"{}")).status != 201 {}
     server.stop();
     refused.document()
