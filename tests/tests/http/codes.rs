@@ -15,7 +15,7 @@ use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
 use serde_json::{Value, json};
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::stage::{app, serve, serve_with};
+use super::stage::{app, drain, serve, serve_with};
 
 const JOBS: &str = "/v1/tasks/mail.send/jobs";
 
@@ -245,8 +245,7 @@ async fn not_unique(server: &Server) -> Value {
 async fn stopping() -> Value {
     let server = serve_with(&["--drain", "60s"]);
     server.close_gate("gated").await;
-    server.signal("TERM");
-    server.until_log("draining");
+    drain(&server).await;
     let document = send(add(&server, json!({}))).await.document();
     server.signal("TERM");
     assert_eq!(server.end().0, Some(0));

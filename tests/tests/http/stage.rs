@@ -50,6 +50,14 @@ pub(super) fn serve_with(arguments: &[&str]) -> Server {
     Server::start_as(&app(), |serve| serve.env("SAGGAR_DRAIN", "1s").args(["--store", "memory"]).args(arguments))
 }
 
+/// Tells a host to stop on which a job runs, and waits until it takes no more.
+pub(super) async fn drain(server: &Server) {
+    server.signal("TERM");
+    server.until_log("draining");
+    // It says so, and then it does so.
+    while server.post("/v1/tasks/mail.send/jobs", &json!({})).await.status == 201 {}
+}
+
 /// The ids of a page of jobs.
 pub(super) fn ids(page: &Value) -> Vec<u64> {
     let jobs = page["jobs"].as_array().unwrap_or_else(|| panic!("no page: {page}"));
