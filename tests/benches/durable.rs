@@ -22,7 +22,7 @@ mod floor;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-use floor::{ARGS, Probe, floor, fsync, in_fsyncs, median, resident_mb};
+use floor::{ARGS, Probe, cpu_ms, floor, fsync, in_fsyncs, median, resident_mb};
 
 /// Slots of the task: enough that a commit is worth its while, few enough that their sandboxes stay in the caches.
 const SLOTS: u64 = 64;
@@ -107,9 +107,13 @@ async fn load(host: &Host, waiting: u64) -> anyhow::Result<f64> {
     }
     // The sandboxes become warm and the file's pages known.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (began, before) = (Instant::now(), ended(host));
+    let (began, before, cpu_before) = (Instant::now(), ended(host), cpu_ms());
     tokio::time::sleep(MEASURED).await;
-    let rate = (ended(host) - before) as f64 / began.elapsed().as_secs_f64();
+    let (jobs, cpu, time) = ((ended(host) - before) as f64, (cpu_ms() - cpu_before) as f64, began.elapsed());
+    let rate = jobs / time.as_secs_f64();
+    // On a machine that others use too, a low share says that the rate is theirs.
+    let share = cpu / time.as_millis() as f64;
+    println!("       {rate:.0} jobs/s, {:.1} µs of processors a job, {share:.2} processors busy", cpu * 1_000.0 / jobs);
     over.store(true, Ordering::Relaxed);
     while let Some(adder) = adders.join_next().await {
         adder??;

@@ -23,7 +23,7 @@ use saggar_queue::{
 
 mod floor;
 
-use floor::{ARGS, Probe, RESPONSE, floor, fsync, in_fsyncs, median, resident_mb};
+use floor::{ARGS, Probe, RESPONSE, cpu_ms, floor, fsync, in_fsyncs, median, resident_mb};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -259,11 +259,4 @@ async fn looks(store: &SqliteStore, task: &dyn TaskStore, what: &str) {
     let counts = task.counts();
     println!("{what}: counts in {:?}: {} waiting, {} success", start.elapsed(), counts.waiting, counts.success);
     assert!(task.get(JobId(u64::MAX)).await.unwrap().is_none());
-}
-
-/// Time that this process has spent on processors.
-fn cpu_ms() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10
 }
