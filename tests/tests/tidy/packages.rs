@@ -10,14 +10,26 @@ use toml::Table;
 /// Which packages of the workspace each package of the host may use: the arrows of the design, spelt out.
 ///
 /// The host wires everything, so it may use all; of the others, those that stand side by side never meet.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("saggar-job", &[]),
     ("saggar-definition", &["saggar-job"]),
     ("saggar-queue", &["saggar-job"]),
     ("saggar-sandbox", &["saggar-job"]),
     ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-sandbox"]),
     ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue"]),
-    ("saggar", &["saggar-api", "saggar-definition", "saggar-job", "saggar-queue", "saggar-sandbox", "saggar-worker"]),
+    ("saggar-client", &["saggar-api"]),
+    (
+        "saggar",
+        &[
+            "saggar-api",
+            "saggar-client",
+            "saggar-definition",
+            "saggar-job",
+            "saggar-queue",
+            "saggar-sandbox",
+            "saggar-worker",
+        ],
+    ),
 ];
 
 const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
