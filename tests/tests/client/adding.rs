@@ -1,8 +1,9 @@
 //! `saggar add`, one job.
 
+use saggar_tests::server::Server;
 use serde_json::json;
 
-use super::stage::{ask, ask_json, ask_well, client, serve, steady};
+use super::stage::{Talking, app, ask, ask_json, ask_well, client, serve};
 
 #[test]
 fn a_job_is_added_and_its_id_printed() {
@@ -90,22 +91,28 @@ fn what_is_no_option_is_wrong_usage() {
 /// A host that stops and comes back between adding and the end is the same host.
 #[test]
 fn waiting_goes_on_over_a_restart() {
-    let app = super::stage::app();
-    let server = saggar_tests::server::Server::start(&app, &[]);
+    let app = app();
+    let server = Server::start(&app, &[]);
     let address = server.address().to_string();
-    let adding = super::stage::Talking::start(client(&server, &["add", "gated", "keys", "1", "--wait"]).arg("--json"));
-    let mut watching = super::stage::Talking::start(&mut client(&server, &["watch", "gated", "1"]));
+    let mut watching = Talking::start(&mut client(&server, &["watch", "gated"]));
+    watching.until_err("watching");
+    let adding = Talking::start(&mut client(&server, &["add", "gated", "keys", "1", "--wait", "--json"]));
     watching.until("at the gate");
+    let mut of_job = Talking::start(&mut client(&server, &["watch", "gated", "1"]));
+    of_job.until_err("watching gated#1");
+    // The second signal stops the job, which is put back.
     server.signal("TERM");
-    server.signal("INT");
+    server.until_log("draining");
+    server.signal("TERM");
     server.end();
-    watching.until_err("the connection is lost");
-    let server = saggar_tests::server::Server::start(&app, &["--listen", &address]);
+    of_job.until_err("the connection is lost");
+    let server = Server::start(&app, &["--listen", &address]);
     ask_well(&server, &["add", "keys"]);
     let said = adding.end();
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.contains(r#""response":"through""#), "{}", said.out);
-    let said = watching.end();
-    assert_eq!(said.code, Some(0), "{}", steady(&said.out));
-    drop(server);
+    let said = of_job.end();
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    watching.interrupt();
+    assert_eq!(watching.end().code, Some(130));
 }
