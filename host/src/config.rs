@@ -34,7 +34,7 @@ use given::{Given, Origin, Raw};
 use keys::Key;
 
 /// Variables with our prefix that are no keys: those of the commands that ask a host.
-const CLIENT_VARIABLES: [&str; 2] = ["SAGGAR_URL", "SAGGAR_TOKEN"];
+const CLIENT_VARIABLES: [&str; 3] = ["SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_PATIENCE"];
 
 /// What our variables begin with.
 const PREFIX: &str = "SAGGAR_";

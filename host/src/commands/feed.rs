@@ -62,7 +62,7 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
         add_all(&mut feed, args, &mut ids).await.with_context(|| stopped(&ids))?;
     }
     if let Some(mistake) = mistake {
-        eprintln!("saggar: {mistake:#}; {} jobs of the lines before were added", ids.len());
+        eprintln!("saggar: {mistake:#}; jobs added from the lines before it: {}", ids.len());
         return Ok(USAGE);
     }
     if args.wait { wait_for(client, args, &ids).await } else { Ok(0) }

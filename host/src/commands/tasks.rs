@@ -1,6 +1,6 @@
 //! `saggar tasks`: the tasks of a host, and one of them with its definition as it holds.
 
-use saggar_api::wire::{Definition, Task};
+use saggar_api::wire::{Definition, Retry, Task};
 
 use super::ask;
 use super::output::{self, Column, Table, cell, name};
@@ -53,7 +53,7 @@ pub(crate) fn state(paused: bool) -> &'static str {
 }
 
 fn print(task: &Task) -> anyhow::Result<()> {
-    let (counts, Definition { retry, event, sandbox, retention, .. }) = (task.counts, &task.definition);
+    let (counts, Definition { event, sandbox, retention, .. }) = (task.counts, &task.definition);
     let list = |texts: &[String]| Some(texts.join(", ")).filter(|text| !text.is_empty());
     let dirs = sandbox.dirs.iter().map(|dir| format!("{}{}", dir.path, if dir.write { " (write)" } else { "" }));
     let rows = [
@@ -79,17 +79,7 @@ fn print(task: &Task) -> anyhow::Result<()> {
         ("slots", Some(task.definition.worker_nums.to_string())),
         ("size", Some(format!("{} waiting jobs", task.definition.size))),
         ("timeout", Some(time(task.definition.timeout_ms))),
-        (
-            "retries",
-            Some(format!(
-                "{} after {}, {}, at most {}, jitter {} %",
-                retry.attempts,
-                time(retry.delay_ms),
-                name(&retry.backoff),
-                time(retry.max_delay_ms),
-                retry.jitter * 100.0
-            )),
-        ),
+        ("retries", Some(retries(&task.definition.retry))),
         ("event.next", event.next.clone()),
         ("event.add", event.add.clone()),
         ("event.progress", event.progress.clone()),
@@ -105,6 +95,14 @@ fn print(task: &Task) -> anyhow::Result<()> {
     ];
     let line = |(title, value): (&str, Option<String>)| Some(format!("{title:<14}  {}\n", cell(&value?)));
     output::write(&rows.into_iter().filter_map(line).collect::<String>()).map(drop)
+}
+
+fn retries(retry: &Retry) -> String {
+    if retry.attempts == 0 {
+        return "none".to_owned();
+    }
+    let (after, backoff, most) = (time(retry.delay_ms), name(&retry.backoff), time(retry.max_delay_ms));
+    format!("{} after {after}, {backoff}, at most {most}, jitter {} %", retry.attempts, retry.jitter * 100.0)
 }
 
 fn time(ms: u64) -> String {

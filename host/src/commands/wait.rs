@@ -16,6 +16,8 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<Answer<J
     // Who waits hears by itself of anything that keeps the events away.
     let Ok(mut events) = client.job_events(task, id).await else { return client.wait(task, id).await };
     let bar = show::progress_bar();
+    let job = client.get(task, id).await?.read()?;
+    show::progress(&bar, job.current, job.total, &job.message);
     let mut waiting = std::pin::pin!(client.wait(task, id));
     let ended = loop {
         tokio::select! {

@@ -23,6 +23,9 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
     if let Some(code) = view.look(&client.get(task, id).await?)? {
         return Ok(code);
     }
+    if !output::is_terminal() {
+        eprintln!("watching {}#{id} at {}; Ctrl-C ends it", cell(task), client.url());
+    }
     loop {
         let said = match events.next().await? {
             Followed::Event(event) => {
@@ -50,15 +53,17 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
 }
 
 impl View {
-    /// The job as it was found. If it has ended, nothing will happen, and it is shown itself.
+    /// Shows the job as it was found. If it has ended, nothing will happen.
     fn look(&self, answer: &Answer<Job>) -> anyhow::Result<Option<u8>> {
         let job = answer.read()?;
-        if matches!(job.status, Status::Success | Status::Failure) {
-            if self.as_json {
-                output::json(answer.text())?;
-            } else {
-                output::line(&job_sheet::one_line(&job))?;
-            }
+        let has_ended = matches!(job.status, Status::Success | Status::Failure);
+        if !self.as_json {
+            let progress = job_sheet::progress(job.current, job.total, &job.message);
+            output::line(cell(&format!("{}  {progress}", job_sheet::one_line(&job))).trim_end())?;
+        } else if has_ended {
+            output::json(answer.text())?;
+        }
+        if has_ended {
             return self.end(answer);
         }
         show::progress(&self.bar, job.current, job.total, &job.message);

@@ -1,0 +1,13 @@
+//! The command line as a client: the real binary asks the real binary, over real sockets.
+
+mod client {
+    mod adding;
+    mod changing;
+    mod feeding;
+    mod looking;
+    mod offline;
+    mod refusals;
+    mod stage;
+    mod terminal;
+    mod watching;
+}

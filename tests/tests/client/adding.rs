@@ -1,0 +1,118 @@
+//! `saggar add`, one job.
+
+use saggar_tests::server::Server;
+use serde_json::json;
+
+use super::stage::{Talking, app, ask, ask_json, ask_well, client, serve};
+
+#[test]
+fn a_job_is_added_and_its_id_printed() {
+    let server = serve();
+    assert_eq!(ask_well(&server, &["add", "mail.send", "1", "two", r#"{"a": 1.50}"#, "-4"]), "1\n");
+    assert_eq!(ask_json(&server, &["add", "Mail.Send"]), json!({ "id": 2 }));
+    let job = ask_json(&server, &["get", "mail.send", "1", "--wait"]);
+    assert_eq!((&job["status"], &job["args"]), (&json!("SUCCESS"), &json!([1, "two", { "a": 1.5 }, -4])));
+    // As it was written, not as somebody reads it.
+    assert!(ask_well(&server, &["get", "mail.send", "1"]).contains(r#"args       [1,"two",{"a": 1.50},-4]"#));
+}
+
+#[test]
+fn waiting_prints_the_response_and_exits_by_the_result() {
+    let server = serve();
+    assert_eq!(ask_well(&server, &["add", "mail.send", "x", "--wait"]), "[\"x\"]\n");
+    assert_eq!(ask_well(&server, &["add", "printing", "hi", "--wait"]), "null\n");
+    let job = ask_json(&server, &["add", "mail.send", "x", "--wait"]);
+    assert_eq!((&job["id"], &job["response"]), (&json!(2), &json!(["x"])));
+    let failed = ask(&server, &["add", "failing", "reject", "9", "0", "--wait"]);
+    assert_eq!((failed.code, failed.out.as_str()), (Some(1), ""));
+    insta::assert_snapshot!("failed", failed.err);
+    let failed = ask(&server, &["add", "failing", "trap", "9", "0", "--wait", "--json"]);
+    assert_eq!(failed.code, Some(1));
+    assert!(
+        failed.out.contains(r#""status":"FAILURE""#) && failed.out.contains(r#""reason":"trap""#),
+        "{}",
+        failed.out
+    );
+}
+
+#[test]
+fn a_job_can_be_put_off_ranked_and_named() {
+    let server = serve();
+    let shown = |options: &[&str]| {
+        let added = ask_json(&server, &[&["add", "mail.send", "x"], options].concat());
+        ask_json(&server, &["get", "mail.send", &added["id"].to_string()])
+    };
+    let delayed = shown(&["--delay", "1h 30m", "--priority", "-7"]);
+    assert_eq!((&delayed["status"], &delayed["priority"]), (&json!("WAITING"), &json!(-7)));
+    assert!(delayed["run_at"].as_str() > delayed["added_at"].as_str(), "{delayed}");
+    let later = shown(&["--at", "2999-01-01T01:00:00+01:00"]);
+    assert_eq!(later["run_at"], "2999-01-01T00:00:00.000Z");
+    let keyed = shown(&["--key", "once"]);
+    assert_eq!(keyed["key"], "once");
+    assert_eq!(shown(&["--key", "once"])["id"], keyed["id"]);
+    // Each has a key all the same, by which a host knows a job that is added again after a cut.
+    let keys = [shown(&[])["key"].clone(), shown(&[])["key"].clone()];
+    assert!(keys[0].is_string() && keys[0] != keys[1], "{keys:?}");
+}
+
+#[test]
+fn a_unique_job_is_answered_while_it_waits() {
+    let server = serve();
+    ask_well(&server, &["pause", "mail.send"]);
+    let add = |args: &[&str], unique: &str| {
+        ask_json(&server, &[&["add", "mail.send", "--unique", unique], args].concat())["id"].clone()
+    };
+    assert_eq!(add(&["1", "2"], "args"), 1);
+    assert_eq!([add(&["1", "2"], "args"), add(&["1", "3"], "args")], [1, 2]);
+    assert_eq!([add(&["a", "b", "c"], "args:0,2"), add(&["a", "x", "c"], "args:0,2")], [3, 3]);
+    assert_eq!([add(&[], "task"), add(&["other"], "task")], [4, 4]);
+}
+
+#[test]
+fn what_is_no_option_is_wrong_usage() {
+    let server = serve();
+    let wrong: [&[&str]; 7] = [
+        &["add"],
+        &["add", "mail.send", "--delay", "soon"],
+        &["add", "mail.send", "--priority", "100000"],
+        &["add", "mail.send", "--unique", "args:x"],
+        &["add", "mail.send", "--file", "-", "x"],
+        &["add", "mail.send", "--at", "tomorrow"],
+        &["add", "mail.send", "--key", "ünïque"],
+    ];
+    for arguments in wrong {
+        let said = ask(&server, arguments);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{arguments:?}: {}", said.err);
+        assert!(!said.err.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 0);
+}
+
+/// A host that stops and comes back between adding and the end is the same host.
+#[test]
+fn waiting_goes_on_over_a_restart() {
+    let app = app();
+    let server = Server::start(&app, &[]);
+    let address = server.address().to_string();
+    let mut watching = Talking::start(&mut client(&server, &["watch", "gated"]));
+    watching.until_err("watching");
+    let adding = Talking::start(&mut client(&server, &["add", "gated", "keys", "1", "--wait", "--json"]));
+    watching.until("at the gate");
+    let mut of_job = Talking::start(&mut client(&server, &["watch", "gated", "1"]));
+    of_job.until_err("watching gated#1");
+    // The second signal stops the job, which is put back.
+    server.signal("TERM");
+    server.until_log("draining");
+    server.signal("TERM");
+    server.end();
+    of_job.until_err("the connection is lost");
+    let server = Server::start(&app, &["--listen", &address]);
+    ask_well(&server, &["add", "keys"]);
+    let said = adding.end();
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains(r#""response":"through""#), "{}", said.out);
+    let said = of_job.end();
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    watching.interrupt();
+    assert_eq!(watching.end().code, Some(130));
+}

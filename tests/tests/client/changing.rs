@@ -1,0 +1,72 @@
+//! `saggar cancel`, `retry`, `delete`, `pause` and `resume`.
+
+use serde_json::json;
+
+use super::stage::{Talking, ask, ask_json, ask_well, client, serve};
+
+#[test]
+fn jobs_are_cancelled() {
+    let server = serve();
+    ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
+    assert_eq!(ask_well(&server, &["cancel", "mail.send", "1"]), "mail.send#1: FAILURE (cancelled)\n");
+    let mut watching = Talking::start(&mut client(&server, &["watch", "gated"]));
+    watching.until_err("watching");
+    ask_well(&server, &["add", "gated", "keys", "1"]);
+    watching.until("at the gate");
+    assert_eq!(ask_json(&server, &["cancel", "gated", "1"])["id"], 1);
+    watching.until("failed     cancelled");
+    let ended = ask(&server, &["get", "gated", "1", "--wait"]);
+    assert!(ended.code == Some(1) && ended.err.contains("FAILURE (cancelled"), "{}", ended.err);
+    watching.interrupt();
+    assert_eq!(watching.end().code, Some(130));
+}
+
+#[test]
+fn jobs_run_again() {
+    let server = serve();
+    ask_well(&server, &["add", "mail.send", "x", "--wait"]);
+    ask_well(&server, &["pause", "mail.send"]);
+    assert_eq!(ask_well(&server, &["retry", "mail.send", "1"]), "mail.send#1: WAITING\n");
+    ask_well(&server, &["resume", "mail.send"]);
+    assert_eq!(ask_json(&server, &["get", "mail.send", "1", "--wait"])["status"], "SUCCESS");
+    assert_eq!(ask_json(&server, &["retry", "mail.send", "1"])["task"], "mail.send");
+}
+
+#[test]
+fn jobs_are_forgotten() {
+    let server = serve();
+    for _ in 0..3 {
+        ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
+    }
+    assert_eq!(
+        ask_well(&server, &["delete", "mail.send", "1", "2"]),
+        "mail.send#1 is deleted\nmail.send#2 is deleted\n"
+    );
+    // The host answers nothing to it.
+    assert_eq!(ask_well(&server, &["delete", "mail.send", "3", "--json"]), "");
+    assert_eq!(ask(&server, &["get", "mail.send", "3"]).code, Some(1));
+}
+
+#[test]
+fn a_refusal_of_one_job_does_not_keep_the_others_from_it() {
+    let server = serve();
+    ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
+    ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
+    let said = ask(&server, &["cancel", "mail.send", "1", "99", "2"]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(said.out, "mail.send#1: FAILURE (cancelled)\nmail.send#2: FAILURE (cancelled)\n");
+    insta::assert_snapshot!("one_of_three", said.err);
+}
+
+#[test]
+fn tasks_are_paused_and_resumed() {
+    let server = serve();
+    insta::assert_snapshot!("paused", ask_well(&server, &["pause", "mail.send"]));
+    ask_well(&server, &["add", "mail.send"]);
+    let task = ask_json(&server, &["tasks", "mail.send"]);
+    assert_eq!((&task["paused"], &task["counts"]["waiting"]), (&json!(true), &json!(1)));
+    assert!(ask_well(&server, &["stats"]).contains("mail.send  paused"));
+    insta::assert_snapshot!("resumed", ask_well(&server, &["resume", "mail.send"]));
+    assert_eq!(ask_json(&server, &["get", "mail.send", "1", "--wait"])["status"], "SUCCESS");
+    assert_eq!(ask_well(&server, &["pause", "mail.send", "--json"]), "");
+}

@@ -1,0 +1,140 @@
+//! `saggar add --file`, many jobs.
+
+use std::fmt::Write;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::stage::{Talking, app, ask_json, ask_well, client, feed, serve};
+
+fn ids(text: &str) -> Vec<u64> {
+    text.lines().map(|line| line.parse().unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+#[test]
+fn ten_thousand_jobs_from_standard_input() {
+    let server = serve();
+    let mut lines = String::new();
+    (0..10_000).for_each(|number| writeln!(lines, "[{number}, \"{}\"]", "x".repeat(number % 300)).unwrap());
+    let said = feed(&server, &["add", "mail.send", "--file", "-", "--key", "all"], lines.clone());
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    assert_eq!(ids(&said.out), (1..=10_000).collect::<Vec<_>>());
+    // Each line is its job, and no line is added twice.
+    for id in [1, 4_711, 10_000] {
+        assert_eq!(ask_json(&server, &["get", "mail.send", &id.to_string()])["args"][0], id - 1);
+    }
+    let again = feed(&server, &["add", "mail.send", "--file", "-", "--key", "all", "--json"], lines);
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    let first: Value = serde_json::from_str(again.out.lines().next().expect("a line")).unwrap();
+    assert_eq!((first, again.out.lines().count()), (json!({ "id": 1 }), 10_000));
+    assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 10_000);
+}
+
+#[test]
+fn a_file_has_arrays_and_objects() {
+    let (server, app) = (serve(), app());
+    let lines = "[1]\n\n  {\"args\":[2],\"priority\":3,\"key\":\"own\"}  \r\n{}\n[4]";
+    app.write("jobs.jsonl", lines);
+    let file = app.path().join("jobs.jsonl").to_str().expect("UTF-8").to_owned();
+    let added =
+        ask_well(&server, &["add", "mail.send", "--file", &file, "--priority", "9", "--key", "k", "--delay", "1h"]);
+    assert_eq!(ids(&added), [1, 2, 3, 4]);
+    let shown = |id: &str| {
+        let job = ask_json(&server, &["get", "mail.send", id]);
+        (job["args"].clone(), job["priority"].clone(), job["key"].clone(), job["status"].clone())
+    };
+    let waiting = json!("WAITING");
+    assert_eq!(shown("1"), (json!([1]), json!(9), json!("k/0"), waiting.clone()));
+    assert_eq!(shown("2"), (json!([2]), json!(3), json!("own"), waiting.clone()));
+    assert_eq!(shown("3"), (json!([]), json!(9), json!("k/2"), waiting.clone()));
+    assert_eq!(shown("4"), (json!([4]), json!(9), json!("k/3"), waiting));
+}
+
+#[test]
+fn a_line_that_is_no_job_ends_it_and_those_before_are_added() {
+    let server = serve();
+    let add = |lines: &str| {
+        let said = feed(&server, &["add", "mail.send", "--file", "-"], lines);
+        assert_eq!(said.code, Some(2), "{lines}: {}", said.err);
+        (ids(&said.out).len(), said.err)
+    };
+    let mut all = String::new();
+    for lines in ["[1]\n[2]\n{\"ags\":[3]}\n[4]\n", "[1\n", "x\n", "\n\n7", "[]\n{\"args\":{}, \"delay_ms\":-1}"] {
+        let (added, why) = add(lines);
+        writeln!(all, "{lines:?}: {added} added\n{why}").unwrap();
+    }
+    insta::assert_snapshot!("lines_that_are_no_jobs", all);
+    let (added, why) = add(&format!("[1]\n[\"{}\"]\n", "x".repeat(5 << 20)));
+    assert!(added == 1 && why.contains("line 2: it is longer than"), "{why}");
+    let gone = super::stage::ask(&server, &["add", "mail.send", "--file", "/nowhere"]);
+    assert!(gone.code == Some(2) && gone.err.contains("/nowhere cannot be read"), "{}", gone.err);
+}
+
+/// What the host refuses of a line that is JSON ends it as well, and says what was added.
+#[test]
+fn a_job_that_is_refused_ends_it() {
+    let server = serve();
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let said = feed(&server, &["add", "mail.send", "--file", "-", "--key", "k"], format!("{deep}\n"));
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(
+        said.err.contains("0 jobs were added (with --key k") && said.err.contains("(invalid-args)"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn jobs_are_added_as_they_come() {
+    use std::io::Write as _;
+
+    let server = serve();
+    let mut child = client(&server, &["add", "mail.send", "--file", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    for id in 1..=3 {
+        pipe.write_all(b"[\"one\"]\n").unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+        assert_eq!(line, format!("{id}\n"));
+    }
+    drop(pipe);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_full_queue_is_waited_for() {
+    let server = serve();
+    ask_well(&server, &["pause", "small"]);
+    let mut feeding = Talking::start(client(&server, &["add", "small", "--file", "-"]).stdin(Stdio::piped()));
+    feeding.write(&"[]\n".repeat(50));
+    feeding.until_err("the queue of small is full; waiting for room");
+    assert_eq!(ask_json(&server, &["tasks", "small"])["counts"]["waiting"], 5);
+    ask_well(&server, &["resume", "small"]);
+    let said = feeding.end();
+    assert_eq!((said.code, ids(&said.out)), (Some(0), (1..=50).collect()), "{}", said.err);
+    // One job alone is refused at once.
+    ask_well(&server, &["pause", "small"]);
+    feed(&server, &["add", "small", "--file", "-"], "[]\n".repeat(5));
+    let said = super::stage::ask(&server, &["add", "small"]);
+    assert_eq!(said.code, Some(1));
+    insta::assert_snapshot!("queue_full", said.err);
+}
+
+#[test]
+fn waiting_prints_what_came_of_each() {
+    let server = serve();
+    let lines = "[1]\n[\"zwei\"]\n";
+    let said = feed(&server, &["add", "mail.send", "--file", "-", "--wait"], lines);
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "[1]\n[\"zwei\"]\n"), "{}", said.err);
+    let lines = "[\"reject\",0,0]\n[\"reject\",1,0]\n[\"reject\",0,0]\n";
+    let said = feed(&server, &["add", "failing", "--file", "-", "--wait", "--json"], lines);
+    let statuses: Vec<Value> =
+        said.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["status"].clone()).collect();
+    assert_eq!((said.code, statuses), (Some(1), vec![json!("SUCCESS"), json!("FAILURE"), json!("SUCCESS")]));
+    assert!(said.err.contains("FAILURE (rejected, attempt 1 of 1): not-yet"), "{}", said.err);
+}

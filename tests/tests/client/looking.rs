@@ -1,0 +1,166 @@
+//! `saggar get`, `list`, `tasks`, `stats` and `logs`, as text and as the host answers.
+
+use std::collections::BTreeSet;
+
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+use super::stage::{ask, ask_json, ask_well, feed, serve, steady};
+
+/// A service with a job of each kind of end.
+fn with_jobs() -> Server {
+    let server = serve();
+    ask_well(&server, &["add", "mail.send", "ada", "--key", "k1", "--wait"]);
+    ask_well(&server, &["add", "progress", "3", "\"step\"", "--key", "k2", "--wait"]);
+    ask(&server, &["add", "failing", "reject", "9", "0", "--key", "k3", "--wait"]);
+    ask_well(&server, &["add", "printing", "hi", "--key", "k4", "--wait"]);
+    ask_well(&server, &["add", "mail.send", "later", "--key", "k5", "--delay", "1h", "--priority", "2"]);
+    server
+}
+
+async fn answered(server: &Server, path: &str) -> Value {
+    server.get(path).await.body
+}
+
+#[test]
+fn a_job_is_shown_as_a_sheet() {
+    let server = with_jobs();
+    for (name, task, id) in [
+        ("success", "mail.send", "1"),
+        ("progressed", "progress", "1"),
+        ("failure", "failing", "1"),
+        ("delayed", "mail.send", "2"),
+    ] {
+        insta::assert_snapshot!(name, steady(&ask_well(&server, &["get", task, id])));
+    }
+    let long = format!("\"{}\"", "x".repeat(10_000));
+    ask_well(&server, &["add", "mail.send", &long, "--wait", "--key", "k6"]);
+    let sheet = ask_well(&server, &["get", "mail.send", "3"]);
+    assert!(sheet.contains("… (10004 bytes; --json shows all)") && sheet.len() < 6_000, "{sheet}");
+}
+
+#[test]
+fn waiting_for_a_job_exits_by_its_result() {
+    let server = with_jobs();
+    assert_eq!(ask(&server, &["get", "mail.send", "1", "--wait"]).code, Some(0));
+    assert_eq!(ask(&server, &["get", "failing", "1"]).code, Some(0));
+    let failed = ask(&server, &["get", "failing", "1", "--wait"]);
+    assert_eq!(failed.code, Some(1));
+    assert_eq!(failed.err, "FAILURE (rejected, attempt 1 of 1): not-yet: attempt 1 fails by reject\n");
+}
+
+#[test]
+fn attempts_are_shown() {
+    let server = with_jobs();
+    let shown = ask_well(&server, &["get", "failing", "1", "--attempts"]);
+    let words: Vec<&str> = shown.lines().nth(1).expect("an attempt").split_whitespace().collect();
+    assert_eq!(
+        (&words[..2], words[4], &words[7..]),
+        (&["1", "1"][..], "reject", &["not-yet:", "attempt", "1", "fails", "by", "reject"][..])
+    );
+}
+
+#[test]
+fn jobs_are_listed_and_filtered() {
+    let server = with_jobs();
+    insta::assert_snapshot!("list", steady(&ask_well(&server, &["list"])));
+    insta::assert_snapshot!("tasks", ask_well(&server, &["tasks"]));
+    let ids = |options: &[&str]| -> Vec<String> {
+        let document = ask_json(&server, &[&["list"], options].concat());
+        let jobs = document["jobs"].as_array().expect("jobs").clone();
+        jobs.iter().map(|job| format!("{}#{}", job["task"].as_str().expect("a task"), job["id"])).collect()
+    };
+    assert_eq!(ids(&["--task", "mail.send"]), ["mail.send#2", "mail.send#1"]);
+    assert_eq!(ids(&["--task", "mail.send", "--order", "oldest"]), ["mail.send#1", "mail.send#2"]);
+    assert_eq!(ids(&["--status", "failure"]), ["failing#1"]);
+    assert_eq!(ids(&["--status", "WAITING"]), ["mail.send#2"]);
+    assert_eq!(ids(&["--text", "step of job"]), ["progress#1"]);
+    assert_eq!(ids(&["--since", "1h"]).len(), 5);
+    assert_eq!(ids(&["--until", "1h"]), [""; 0]);
+    assert_eq!(ids(&["--since", "2999-01-01T00:00:00Z"]), [""; 0]);
+    let first = ask_json(&server, &["list", "--limit", "2"]);
+    let next = first["next"].as_str().expect("others follow");
+    assert_eq!(ids(&["--limit", "2", "--after", next]).len(), 2);
+    let none = ask(&server, &["list", "--status", "running"]);
+    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (Some(0), "", "(no such jobs)\n"));
+    let some = ask(&server, &["list", "--limit", "1"]);
+    assert_eq!((some.out.lines().count(), some.err.as_str()), (2, "(others follow; --all shows them)\n"));
+}
+
+#[test]
+fn all_pages_are_one_list() {
+    let server = serve();
+    assert_eq!(
+        feed(&server, &["add", "mail.send", "--file", "-", "--delay", "1h"], "[]\n".repeat(2_500)).code,
+        Some(0)
+    );
+    let text = ask_well(&server, &["list", "--all"]);
+    assert_eq!(text.lines().filter(|line| line.starts_with("TASK")).count(), 1);
+    assert_eq!(text.lines().count(), 2_501);
+    let ids: BTreeSet<u64> = ask_well(&server, &["list", "--all", "--json"])
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a document")["id"].as_u64().expect("an id"))
+        .collect();
+    assert_eq!(ids, (1..=2_500).collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_is_what_the_host_answers() {
+    let server = with_jobs();
+    let answers: [(&[&str], &str); 6] = [
+        (&["get", "mail.send", "1"], "/v1/tasks/mail.send/jobs/1"),
+        (&["get", "failing", "1", "--attempts"], "/v1/tasks/failing/jobs/1/attempts"),
+        (&["logs", "printing", "1"], "/v1/tasks/printing/jobs/1/logs"),
+        (&["list"], "/v1/jobs"),
+        (&["list", "--task", "failing", "--status", "failure"], "/v1/tasks/failing/jobs?status=FAILURE"),
+        (&["tasks", "mail.send"], "/v1/tasks/mail.send"),
+    ];
+    for (arguments, path) in answers {
+        let (mut said, mut wanted) = (ask_json(&server, arguments), answered(&server, path).await);
+        // They change with time.
+        for document in [&mut said, &mut wanted] {
+            document.as_object_mut().expect("an object").remove("rates");
+        }
+        assert_eq!(said, wanted, "{arguments:?}");
+    }
+    for command in ["stats", "tasks"] {
+        let ids = |document: &Value| -> Vec<Value> {
+            document["tasks"].as_array().expect("tasks").iter().map(|task| task["id"].clone()).collect()
+        };
+        assert_eq!(ids(&ask_json(&server, &[command])), ids(&answered(&server, "/v1/tasks").await));
+    }
+}
+
+#[test]
+fn a_task_is_shown_with_its_definition() {
+    let server = with_jobs();
+    insta::assert_snapshot!("task", steady(&ask_well(&server, &["tasks", "Mail.Send"])));
+}
+
+#[test]
+fn stats_count_where_jobs_stand() {
+    let server = with_jobs();
+    let text = ask_well(&server, &["stats"]);
+    let mut rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let header = rows.next().expect("a header");
+    let row = rows.find(|row| row[0] == "mail.send").expect("the task");
+    let of = |title: &str| row[header.iter().position(|found| *found == title).unwrap_or_else(|| panic!("{text}"))];
+    assert_eq!(
+        ["STATE", "WAITING", "DELAYED", "RUNNING", "SUCCESS", "FAILURE"].map(of),
+        ["open", "1", "1", "0", "1", "0"]
+    );
+    assert_eq!(ask_json(&server, &["stats"])["tasks"][0]["counts"]["failure"], json!(1));
+}
+
+#[test]
+fn a_log_is_printed() {
+    let server = with_jobs();
+    let text = ask_well(&server, &["logs", "printing", "1"]);
+    insta::assert_snapshot!("log", steady(&text));
+    // Followed, it is the same, and ends with the job.
+    assert_eq!(ask_well(&server, &["logs", "-f", "printing", "1"]), text);
+    let lines = ask_well(&server, &["logs", "-f", "printing", "1", "--json"]);
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
+    assert_eq!(Value::from(lines), ask_json(&server, &["logs", "printing", "1"])["lines"]);
+    assert_eq!(ask_well(&server, &["logs", "mail.send", "1"]), "");
+}

@@ -1,0 +1,50 @@
+//! `saggar openapi` and `saggar completions`, which need no host.
+
+use saggar_tests::program::{Said, command, output};
+use serde_json::Value;
+
+/// In an environment in which no host can be reached.
+fn alone(arguments: &[&str]) -> Said {
+    output(command().args(arguments).env("SAGGAR_URL", "http://127.0.0.1:1").env("PATH", ""))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openapi_document_is_the_one_that_a_host_answers() {
+    let said = alone(&["openapi"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let document: Value = serde_json::from_str(&said.out).unwrap();
+    let server = super::stage::serve();
+    assert_eq!(document, server.get("/openapi.json").await.body);
+}
+
+#[test]
+fn shells_get_their_scripts() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let said = alone(&["completions", shell]);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{shell}");
+        for word in ["saggar", "watch", "resume", "attempts"] {
+            assert!(said.out.contains(word), "{shell} does not know `{word}`");
+        }
+    }
+    assert_eq!(alone(&["completions", "tcsh"]).code, Some(2));
+}
+
+/// The shell itself takes the script, and completes by it.
+#[test]
+fn bash_completes() {
+    let script = alone(&["completions", "bash"]).out;
+    let complete = "COMP_WORDS=(saggar can); COMP_CWORD=1; _saggar saggar can saggar; echo \"${COMPREPLY[@]}\"";
+    let mut bash = std::process::Command::new("bash");
+    let said = output(bash.args(["--norc", "-c", &format!("{script}\n{complete}")]).stdin(std::process::Stdio::null()));
+    assert_eq!(said.out, "cancel\n", "{}", said.err);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    for arguments in [&["openapi"][..], &["completions", "bash"]] {
+        let mut child = command();
+        let mut child = child.args(arguments).stdout(std::process::Stdio::piped()).spawn().expect("the binary starts");
+        drop(child.stdout.take());
+        assert!(child.wait().expect("it ends").success(), "{arguments:?}");
+    }
+}

@@ -1,0 +1,113 @@
+//! What goes wrong between a command and a host: each with its exit code, and with what to do next.
+
+use saggar_tests::program::{Said, command, output, saggar};
+use saggar_tests::server::Server;
+
+use super::stage::{app, ask, ask_well, client, serve};
+
+/// Of the token `read-token`.
+const READ: &str = "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf";
+
+fn shown(said: &Said) -> String {
+    assert!(!said.err.contains("panicked"), "{}", said.err);
+    format!("exit code {}\n{}{}", said.code.expect("no signal ended it"), said.out, said.err)
+}
+
+#[test]
+fn there_is_no_host() {
+    // The port of a service that is gone.
+    let server = serve();
+    let url = server.url("");
+    server.stop();
+    let commands: [&[&str]; 12] = [
+        &["add", "mail.send"],
+        &["get", "mail.send", "1"],
+        &["list"],
+        &["watch"],
+        &["watch", "mail.send", "1"],
+        &["logs", "-f", "mail.send", "1"],
+        &["cancel", "mail.send", "1"],
+        &["retry", "mail.send", "1", "2"],
+        &["delete", "mail.send", "1"],
+        &["pause", "mail.send"],
+        &["stats"],
+        &["tasks"],
+    ];
+    for arguments in commands {
+        let said = output(command().args(arguments).args(["--url", &url]));
+        assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{arguments:?}: {}", said.err);
+        assert!(said.err.contains(&format!("there is no host at {url} (")), "{}", said.err);
+        assert!(said.err.contains("`saggar serve APP`"), "{}", said.err);
+    }
+}
+
+#[test]
+fn what_the_host_refuses_is_shown_with_its_code() {
+    let server = serve();
+    ask_well(&server, &["add", "mail.send", "--wait"]);
+    let refused: [(&str, &[&str]); 6] = [
+        ("unknown_task", &["add", "mial.send", "x"]),
+        ("unknown_task_watched", &["watch", "mial.send"]),
+        ("unknown_job", &["get", "mail.send", "99"]),
+        ("unknown_job_followed", &["logs", "-f", "mail.send", "99"]),
+        ("ended", &["cancel", "mail.send", "1"]),
+        ("no_task_id", &["get", "..", "1"]),
+    ];
+    for (name, arguments) in refused {
+        insta::assert_snapshot!(name, shown(&ask(&server, arguments)));
+    }
+    // Names are names, whatever is in them.
+    for task in ["a/../b", "mail.send/jobs/1", "%2e%2e", "mail.send?x", "é\u{1b}[2J"] {
+        let said = ask(&server, &["get", task, "1"]);
+        assert!(said.code == Some(2) && said.err.contains("unknown-task"), "{task:?}: {}", said.err);
+        assert!(!said.err.contains('\u{1b}'), "{:?}", said.err);
+    }
+}
+
+#[test]
+fn a_token_is_wanted() {
+    let server = Server::start(&app(), &["--store", "memory", "--token", READ]);
+    insta::assert_snapshot!("no_token", shown(&ask(&server, &["stats"])));
+    let with = |token: &str, arguments: &[&str]| output(client(&server, arguments).env("SAGGAR_TOKEN", token));
+    insta::assert_snapshot!("wrong_token", shown(&with("wrong-token", &["stats"])));
+    insta::assert_snapshot!("weak_token", shown(&with("read-token", &["add", "mail.send"])));
+    assert_eq!(with("read-token", &["stats"]).code, Some(0));
+    assert_eq!(ask(&server, &["stats", "--token", "read-token"]).code, Some(0));
+    assert_eq!(with("read-token", &["stats", "--token", "wrong-token"]).code, Some(1));
+    // One that is empty is none, and one that no header can hold is told.
+    assert!(with("", &["stats"]).err.contains("(unauthorized)"));
+    let bad = with("a\nb", &["stats"]);
+    assert!(bad.code == Some(2) && !bad.err.contains("a\nb"), "{}", bad.err);
+    // The help does not show what is in the environment.
+    assert!(!with("read-token", &["stats", "--help"]).out.contains("read-token"));
+}
+
+#[test]
+fn an_address_that_is_none_is_wrong_usage() {
+    for url in ["", "localhost:7717", "ftp://host", "http://user:secret@host", "http://"] {
+        let said = saggar(["stats", "--url", url]);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{url}: {}", said.err);
+        assert!(said.err.contains("http://127.0.0.1:7717"), "{url}: {}", said.err);
+    }
+}
+
+/// A proxy in the environment is for hosts elsewhere.
+#[test]
+fn a_host_on_this_machine_is_asked_without_a_proxy() {
+    let server = serve();
+    let mut stats = client(&server, &["stats"]);
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        stats.env(name, "http://127.0.0.1:1");
+    }
+    let said = output(&mut stats);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
+fn the_help_says_how_commands_exit() {
+    let said = saggar(["--help"]);
+    assert_eq!(said.code, Some(0));
+    for part in ["0 success", "1 the job failed", "2 wrong usage", "3 no host", "130 interrupted"] {
+        assert!(said.out.replace('\n', " ").contains(part), "{part}: {}", said.out);
+    }
+}

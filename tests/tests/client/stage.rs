@@ -1,0 +1,231 @@
+//! What all of them need: a service, commands that ask it, and what they say without what is different every time.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::patience::PATIENCE;
+use saggar_tests::program::{Said, command, output};
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+/// An app with a task of each kind.
+pub(super) fn app() -> App {
+    let echo = json!({ "process": "plugins.echo", "size": 20_000, "name": "Letters" });
+    App::new()
+        .plugin("echo", guests::ECHO)
+        .task("mail.send", &echo)
+        .task("small", &json!({ "process": "plugins.echo", "size": 5 }))
+        .simple_task("failing", guests::FAILING)
+        .simple_task("gated", guests::GATED)
+        .simple_task("keys", guests::ECHO)
+        .simple_task("printing", guests::PRINTING)
+        .simple_task("progress", guests::PROGRESS)
+        .simple_task("words", guests::HOSTILE_WORDS)
+}
+
+/// A service whose jobs live in memory.
+pub(super) fn serve() -> Server {
+    Server::start(&app(), &["--store", "memory"])
+}
+
+/// `saggar ARGUMENTS…` as a client of the service.
+pub(super) fn client(server: &Server, arguments: &[&str]) -> Command {
+    let mut client = command();
+    client.args(arguments).env("SAGGAR_URL", server.url("")).env("SAGGAR_PATIENCE", "30s");
+    client
+}
+
+/// Asks the service.
+pub(super) fn ask(server: &Server, arguments: &[&str]) -> Said {
+    output(&mut client(server, arguments))
+}
+
+/// Asks the service, which must answer well; what standard output has.
+pub(super) fn ask_well(server: &Server, arguments: &[&str]) -> String {
+    let said = ask(server, arguments);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{arguments:?}: {}", said.out);
+    said.out
+}
+
+/// Asks the service with `--json`; the document.
+pub(super) fn ask_json(server: &Server, arguments: &[&str]) -> Value {
+    let text = ask_well(server, &[arguments, &["--json"]].concat());
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
+}
+
+/// Asks the service with this on standard input.
+pub(super) fn feed(server: &Server, arguments: &[&str], input: impl Into<String>) -> Said {
+    let mut feeding = Talking::start(client(server, arguments).stdin(Stdio::piped()));
+    let mut pipe = feeding.child.stdin.take().expect("a pipe was asked for");
+    let input = input.into();
+    // It may end before it has read all.
+    let writing = std::thread::spawn(move || drop(pipe.write_all(input.as_bytes())));
+    let said = feeding.end();
+    writing.join().expect("a pipe that can be written");
+    said
+}
+
+/// The command on a terminal of 80 columns.
+pub(super) fn terminal(client: &Command) -> Command {
+    let quoted = |text: &std::ffi::OsStr| format!("'{}'", text.to_str().expect("UTF-8").replace('\'', r"'\''"));
+    let line = std::iter::once(client.get_program()).chain(client.get_args()).map(quoted).collect::<Vec<_>>().join(" ");
+    let mut script = Command::new("script");
+    // The shell gives way to the command, so that signals reach it.
+    script.args(["--quiet", "--return", "--command", &format!("exec {line}"), "/dev/null"]).stdin(Stdio::null());
+    script.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
+    script.env("COLUMNS", "80");
+    script
+}
+
+/// What a terminal shows of an answer.
+pub(super) fn on_terminal(server: &Server, arguments: &[&str]) -> Said {
+    let said = output(&mut terminal(&client(server, arguments)));
+    Said { out: said.out.replace("\r\n", "\n"), ..said }
+}
+
+/// A text with every moment in it the same.
+pub(super) fn steady(text: &str) -> String {
+    const MOMENT: &str = "2026-11-24T10:00:00.000Z";
+    let is_moment = |part: &str| {
+        let fits = |(form, found): (u8, u8)| if form.is_ascii_digit() { found.is_ascii_digit() } else { form == found };
+        part.len() == MOMENT.len() && MOMENT.bytes().zip(part.bytes()).all(fits)
+    };
+    let mut steady = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        match rest.get(..MOMENT.len()) {
+            Some(part) if is_moment(part) => {
+                steady.push_str(MOMENT);
+                rest = &rest[MOMENT.len()..];
+            }
+            _ => {
+                steady.push(next);
+                rest = &rest[next.len_utf8()..];
+            }
+        }
+    }
+    steady
+}
+
+/// A command that is listened to while it runs.
+pub(super) struct Talking {
+    child: Child,
+    out: Pipe,
+    err: Pipe,
+}
+
+/// What comes out of a pipe, as it comes.
+struct Pipe {
+    pieces: mpsc::Receiver<Vec<u8>>,
+    heard: Vec<u8>,
+    /// What was listened for stands before this.
+    after: usize,
+}
+
+impl Talking {
+    pub(super) fn start(command: &mut Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the command starts");
+        let out = Pipe::of(child.stdout.take().expect("a pipe was asked for"));
+        let err = Pipe::of(child.stderr.take().expect("a pipe was asked for"));
+        Self { child, out, err }
+    }
+
+    /// The next line of standard output that contains `text`.
+    pub(super) fn until(&mut self, text: &str) -> String {
+        self.out.until(text);
+        self.out.rest_of_line()
+    }
+
+    /// Waits until standard error says `text`.
+    pub(super) fn until_err(&mut self, text: &str) {
+        self.err.until(text);
+    }
+
+    /// Waits until standard output, which is a terminal's, has `text` in it.
+    pub(super) fn until_drawn(&mut self, text: &str) {
+        self.out.until(text);
+    }
+
+    /// Writes this to its standard input and closes it.
+    pub(super) fn write(&mut self, text: &str) {
+        let mut pipe = self.child.stdin.take().expect("a pipe was asked for");
+        pipe.write_all(text.as_bytes()).expect("it reads");
+    }
+
+    /// Presses Ctrl-C.
+    pub(super) fn interrupt(&self) {
+        let status = Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status();
+        assert!(status.expect("kill starts").success(), "it is gone already");
+    }
+
+    /// Lets its standard output be closed when the next piece of it has come.
+    pub(super) fn stop_listening(&mut self) {
+        self.out.pieces = mpsc::channel().1;
+    }
+
+    /// Waits for its end; everything that it has said.
+    pub(super) fn end(mut self) -> Said {
+        let (out, err) = (self.out.rest(), self.err.rest());
+        let status = self.child.wait().expect("a child can be waited for");
+        assert!(!err.contains("panicked"), "{err}");
+        Said { code: status.code(), out, err }
+    }
+}
+
+impl Pipe {
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        let (sender, pieces) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(bytes @ 1..) = pipe.read(&mut piece) {
+                // Nobody listens any more.
+                if sender.send(piece[..bytes].to_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { pieces, heard: Vec::new(), after: 0 }
+    }
+
+    /// Waits for `text` after what was waited for before.
+    fn until(&mut self, text: &str) {
+        loop {
+            let found = self.heard[self.after..].windows(text.len()).position(|window| window == text.as_bytes());
+            match found {
+                Some(at) => return self.after += at + text.len(),
+                None => self.more().unwrap_or_else(|why| panic!("`{text}` was not said: {why}: {}", self.text())),
+            }
+        }
+    }
+
+    /// The line in which that stands which was waited for.
+    fn rest_of_line(&mut self) -> String {
+        self.until("\n");
+        let text = String::from_utf8_lossy(&self.heard[..self.after]).into_owned();
+        text.lines().next_back().expect("there is a line").to_owned()
+    }
+
+    /// All of it, when it has ended.
+    fn rest(&mut self) -> String {
+        loop {
+            match self.more() {
+                Ok(()) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return self.text(),
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end: {}", self.text()),
+            }
+        }
+    }
+
+    fn more(&mut self) -> Result<(), mpsc::RecvTimeoutError> {
+        self.heard.extend(self.pieces.recv_timeout(PATIENCE)?);
+        Ok(())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.heard).into_owned()
+    }
+}

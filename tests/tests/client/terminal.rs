@@ -1,0 +1,113 @@
+//! What a terminal shows: lines that fit, a live view, and nothing that a guest made up to be obeyed.
+
+use saggar_tests::program::output;
+use serde_json::json;
+
+use super::stage::{Talking, ask, ask_well, client, feed, on_terminal, serve, steady, terminal};
+
+const BEHAVIOURS: [&str; 4] = ["print_escapes", "log_escapes", "fail_with_escapes", "report_escapes"];
+
+fn is_treacherous(c: char) -> bool {
+    c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
+}
+
+#[test]
+fn tables_fit() {
+    let server = serve();
+    ask(&server, &["add", "failing", "reject", "9", "0", "--key", "k", "--wait"]);
+    ask_well(&server, &["add", "progress", "2", &format!("\"{}\"", "日本 long ".repeat(20)), "--wait"]);
+    for command in [&["list"][..], &["stats"], &["tasks"]] {
+        let said = on_terminal(&server, command);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        // Each of these letters is two columns wide.
+        let width = |line: &str| line.chars().map(|c| if c > '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
+        assert!(said.out.lines().all(|line| width(line) <= 80), "{}", said.out);
+    }
+    insta::assert_snapshot!("list", steady(&on_terminal(&server, &["list"]).out));
+}
+
+#[test]
+fn what_a_guest_says_is_shown_and_not_obeyed() {
+    let server = serve();
+    for (at, behaviour) in BEHAVIOURS.iter().enumerate() {
+        let said = ask(&server, &["add", "words", behaviour, "--wait"]);
+        assert!(!(said.out + &said.err).contains(is_treacherous), "{behaviour}");
+        let id = (at + 1).to_string();
+        for command in [
+            &["get", "words", &id][..],
+            &["get", "words", &id, "--json"],
+            &["get", "words", &id, "--attempts"],
+            &["logs", "words", &id],
+            &["logs", "-f", "words", &id],
+            &["logs", "words", &id, "--json"],
+        ] {
+            let said = on_terminal(&server, command);
+            assert_eq!(said.code, Some(0), "{command:?}: {said:?}");
+            assert!(!said.out.contains(is_treacherous), "{command:?} of {behaviour}: {:?}", said.out);
+        }
+    }
+    let said = on_terminal(&server, &["list", "--task", "words"]);
+    assert!(said.out.contains(r"\u{1b}[2J") && !said.out.contains(is_treacherous), "{:?}", said.out);
+}
+
+/// What a client wrote is no better.
+#[test]
+fn what_a_client_says_is_shown_and_not_obeyed() {
+    let server = serve();
+    let evil = "\u{1b}]0;owned\u{7}\u{202e}\u{9b}31m\u{7f}";
+    let added = feed(&server, &["add", "mail.send", "--file", "-", "--wait"], format!("{}\n", json!([evil])));
+    assert_eq!(added.code, Some(0), "{}", added.err);
+    for command in [&["get", "mail.send", "1"][..], &["get", "mail.send", "1", "--json"]] {
+        let said = on_terminal(&server, command);
+        assert!(said.code == Some(0) && !said.out.contains(is_treacherous), "{command:?}: {said:?}");
+    }
+    // A program gets the document as it is.
+    let document: serde_json::Value =
+        serde_json::from_str(&ask_well(&server, &["get", "mail.send", "1", "--json"])).unwrap();
+    assert_eq!((&document["response"], &document["args"]), (&json!([evil]), &json!([evil])));
+}
+
+/// The view has a line for each task with its counts, a bar for each job that runs, and a line of its own for what failed.
+#[test]
+fn a_watch_is_drawn() {
+    let server = serve();
+    ask_well(&server, &["add", "gated", "keys", "2"]);
+    ask_well(&server, &["add", "keys"]);
+    let mut watching = Talking::start(&mut terminal(client(&server, &["watch"]).env("SAGGAR_PATIENCE", "300ms")));
+    watching.until_drawn("gated#1");
+    watching.until_drawn("0/1 at the gate");
+    ask(&server, &["add", "failing", "reject", "9", "0", "--wait"]);
+    watching.until_drawn("failed     rejected");
+    watching.until_drawn("1 failure");
+    ask(&server, &["add", "words", "report_escapes", "--wait"]);
+    ask_well(&server, &["add", "keys"]);
+    watching.until_drawn("words");
+    watching.until_drawn("1 success");
+    server.stop();
+    watching.until_drawn("the connection is lost");
+    let said = watching.end();
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    assert!(!said.out.contains("\u{1b}]0;owned"), "{:?}", said.out);
+}
+
+#[test]
+fn a_bar_is_drawn_while_a_job_is_waited_for() {
+    let server = serve();
+    let mut adding = Talking::start(&mut terminal(&client(&server, &["add", "gated", "keys", "1", "--wait"])));
+    adding.until_drawn("at the gate");
+    ask_well(&server, &["add", "keys"]);
+    let said = adding.end();
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("\"through\""), "{:?}", said.out);
+}
+
+/// A header is bold, unless somebody does not want it.
+#[test]
+fn colours_are_left_out_where_they_are_not_wanted() {
+    let server = serve();
+    let tasks = client(&server, &["tasks"]);
+    let plain = output(&mut terminal(&tasks));
+    assert!(plain.code == Some(0) && !plain.out.contains('\u{1b}'), "{:?}", plain.out);
+    let bold = output(terminal(&tasks).env_remove("NO_COLOR"));
+    assert!(bold.out.contains("\u{1b}[1m"), "{:?}", bold.out);
+}

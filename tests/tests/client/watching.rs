@@ -1,0 +1,148 @@
+//! `saggar watch` and `saggar logs -f`, where no terminal is: a line for each event, over cuts too.
+
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+use super::stage::{Talking, app, ask, ask_well, client, serve, steady};
+
+fn watch(server: &Server, arguments: &[&str]) -> Talking {
+    let mut watching = Talking::start(&mut client(server, &[&["watch"], arguments].concat()));
+    watching.until_err("watching");
+    watching
+}
+
+fn end(watching: Talking) -> saggar_tests::program::Said {
+    watching.interrupt();
+    let said = watching.end();
+    assert_eq!(said.code, Some(130), "{}", said.err);
+    said
+}
+
+#[test]
+fn every_event_is_a_line() {
+    let server = serve();
+    let mut watching = watch(&server, &[]);
+    ask_well(&server, &["add", "progress", "3", "\"step\"", "--wait"]);
+    ask(&server, &["add", "failing", "reject", "9", "0", "--wait"]);
+    watching.until("failed");
+    ask_well(&server, &["delete", "progress", "1"]);
+    watching.until("deleted");
+    // Progress may be told of more often than at its end.
+    let out = steady(&end(watching).out);
+    let mut lines: Vec<&str> = out.lines().filter(|line| !line.contains("1/3 ") && !line.contains("2/3 ")).collect();
+    // Who added a job may be a moment behind the slot that began it.
+    lines[..2].sort_unstable();
+    insta::assert_snapshot!("lines", lines.join("\n"));
+}
+
+#[test]
+fn json_is_a_document_for_each_event() {
+    let server = serve();
+    let mut watching = watch(&server, &["Mail.Send", "--json"]);
+    // Of another task, which is not watched.
+    ask_well(&server, &["add", "progress", "3", "\"step\"", "--wait"]);
+    ask_well(&server, &["add", "mail.send", "x", "--wait"]);
+    watching.until("succeeded");
+    let said = end(watching);
+    let events: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
+    assert!(events.iter().all(|event| event["task"] == "mail.send" && event["id"] == 1), "{events:?}");
+    let mut kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().expect("a kind")).collect();
+    // Who added it may be a moment behind the slot that began it.
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["added", "started", "succeeded"]);
+}
+
+#[test]
+fn a_job_is_watched_until_its_end() {
+    let server = serve();
+    ask_well(&server, &["add", "gated", "keys", "1"]);
+    let mut watching = Talking::start(&mut client(&server, &["watch", "gated", "1"]));
+    watching.until("gated#1: ");
+    watching.until_err("watching gated#1");
+    ask_well(&server, &["add", "keys"]);
+    let said = watching.end();
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(
+        said.out.lines().last().is_some_and(|line| line.ends_with("gated#1                   succeeded")),
+        "{}",
+        said.out
+    );
+    // One that has ended is shown.
+    assert_eq!(ask_well(&server, &["watch", "gated", "1"]), "gated#1: SUCCESS  1/1 through the gate\n");
+    ask(&server, &["add", "failing", "reject", "9", "0", "--wait"]);
+    let failed = ask(&server, &["watch", "failing", "1"]);
+    assert_eq!((failed.code, failed.out.as_str()), (Some(1), "failing#1: FAILURE (rejected)\n"));
+    assert!(failed.err.contains("FAILURE (rejected, attempt 1 of 1): not-yet"), "{}", failed.err);
+    let document: Value = serde_json::from_str(&ask(&server, &["watch", "failing", "1", "--json"]).out).unwrap();
+    assert_eq!(document["status"], json!("FAILURE"));
+    // One that is deleted while it is watched will say nothing more.
+    ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
+    let mut watching = Talking::start(&mut client(&server, &["watch", "mail.send", "1", "--json"]));
+    watching.until_err("watching mail.send#1");
+    ask_well(&server, &["delete", "mail.send", "1"]);
+    let said = watching.end();
+    assert!(said.code == Some(0) && said.out.contains(r#""kind":"deleted""#), "{said:?}");
+}
+
+#[test]
+fn a_watch_that_is_cut_goes_on_and_says_that_events_may_be_missing() {
+    let app = app();
+    let server = Server::start(&app, &[]);
+    let address = server.address().to_string();
+    let (mut text, mut json) = (watch(&server, &[]), watch(&server, &["mail.send", "--json"]));
+    ask_well(&server, &["add", "mail.send", "before"]);
+    text.until("succeeded");
+    json.until("succeeded");
+    server.stop();
+    text.until_err("the connection is lost");
+    json.until_err("the connection is lost");
+    let server = Server::start(&app, &["--listen", &address]);
+    text.until_err("connected again after");
+    text.until("(events may have been missed; the host has begun anew)");
+    json.until(r#"{"kind":"gap","events":null}"#);
+    ask_well(&server, &["add", "mail.send", "after"]);
+    for line in [text.until("succeeded"), json.until("succeeded")] {
+        assert!(line.contains("mail.send#2 ") || line.contains(r#""id":2"#), "{line}");
+    }
+    let (text, json) = (end(text), end(json));
+    assert_eq!(text.err.matches("the connection is lost").count(), 1, "{}", text.err);
+    assert!(json.out.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{}", json.out);
+}
+
+/// Whoever stops listening ends the command, and nothing is wrong.
+#[test]
+fn a_closed_pipe_ends_it() {
+    let server = serve();
+    let mut watching = watch(&server, &["mail.send"]);
+    watching.stop_listening();
+    for _ in 0..3 {
+        ask_well(&server, &["add", "mail.send", "--wait"]);
+    }
+    let said = watching.end();
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+/// A host that does not come back is given up.
+#[test]
+fn patience_has_an_end() {
+    let server = serve();
+    let mut watching = Talking::start(client(&server, &["watch"]).env("SAGGAR_PATIENCE", "300ms"));
+    watching.until_err("watching");
+    server.stop();
+    let said = watching.end();
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(said.err.contains("there is no host at") && said.err.contains("saggar serve APP"), "{}", said.err);
+}
+
+#[test]
+fn a_log_is_followed_while_it_grows() {
+    let server = serve();
+    ask_well(&server, &["add", "gated", "keys", "1"]);
+    let mut following = Talking::start(&mut client(&server, &["logs", "--follow", "gated", "1"]));
+    following.until("stdout | at the gate");
+    ask_well(&server, &["add", "keys"]);
+    following.until("stdout | through the gate");
+    let said = following.end();
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    assert_eq!(said.out, ask_well(&server, &["logs", "gated", "1"]));
+}
