@@ -125,7 +125,7 @@ async fn draw(client: &Client, task: Option<&str>, mut events: Follow) -> anyhow
                 }
             }
             counts = counts => picture.count(counts)?,
-            _ = frames.tick() => picture.frame()?,
+            _ = frames.tick() => picture.frame(),
         }
     }
 }
@@ -169,18 +169,22 @@ impl Picture<'_> {
         Ok(true)
     }
 
-    fn count(&mut self, counts: Result<Answer<Tasks>, ClientError>) -> anyhow::Result<()> {
+    fn count(&mut self, counts: Result<Answer<Tasks>, ClientError>) -> Result<(), ClientError> {
         self.asked = None;
         self.counted_at = Some(Instant::now());
-        // The counts of a host that is gone stay as they were: that it is gone, the events say.
-        if let Ok(tasks) = counts.and_then(|answer| answer.read()) {
-            let is_wanted = |id: &str| self.task.is_none_or(|task| task.eq_ignore_ascii_case(id));
-            self.board.count(tasks.tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
+        match counts.and_then(|answer| answer.read()) {
+            Ok(Tasks { tasks }) => {
+                let is_wanted = |id: &str| self.task.is_none_or(|task| task.eq_ignore_ascii_case(id));
+                self.board.count(tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
+                Ok(())
+            }
+            // The counts stay as they were: that the host is gone, the events say.
+            Err(error) if error.passes() => Ok(()),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
-    fn frame(&mut self) -> anyhow::Result<()> {
+    fn frame(&mut self) {
         let most = if self.stirred { BUSY } else { QUIET };
         if self.asked.is_none() && self.counted_at.is_none_or(|at| at.elapsed() >= most) {
             self.stirred = false;
@@ -188,6 +192,5 @@ impl Picture<'_> {
             self.asked = Some(Box::pin(async move { client.tasks_now().await }));
         }
         self.screen.draw(&self.board);
-        Ok(())
     }
 }

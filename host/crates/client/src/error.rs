@@ -74,7 +74,7 @@ impl ClientError {
     }
 
     /// Whether the same request may be answered in a while, since the host or the way to it is only gone for now.
-    pub(crate) fn passes(&self) -> bool {
+    pub fn passes(&self) -> bool {
         match self {
             Self::NoHost { .. } | Self::Lost { .. } => true,
             // A proxy whose host is gone.
