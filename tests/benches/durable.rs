@@ -24,8 +24,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use floor::{ARGS, Probe, cpu_ms, floor, fsync, in_fsyncs, median, resident_mb};
 
-/// Slots of the task: enough that a commit is worth its while, few enough that their sandboxes stay in the caches.
-const SLOTS: u64 = 64;
+/// Slots of the task: enough that some run while others wait for their commit, few enough that their sandboxes stay in the
+/// caches.
+const SLOTS: u64 = 192;
 /// Tasks of the benchmark that add jobs.
 const ADDERS: u64 = 512;
 const BACKLOG: u64 = 1_000_000;
@@ -65,7 +66,7 @@ async fn start(app: &App) -> anyhow::Result<Host> {
 /// One job alone; then throughput with few waiting, the last of which is to be compared with that of a backlog.
 async fn without_backlog(app: &App) -> anyhow::Result<(f64, Vec<(u64, f64)>)> {
     let host = start(app).await?;
-    println!("alone: {} from add to SUCCESS", alone(&host, &Probe::new(&app.path().join("probe"))).await?);
+    println!("alone: {} from add to SUCCESS", alone(&host, Probe::new(&app.path().join("probe"))).await?);
     let mut rates = Vec::new();
     for in_flight in [ADDERS, 4 * ADDERS, 16 * ADDERS] {
         rates.push((in_flight, load(&host, in_flight).await?));
@@ -74,18 +75,22 @@ async fn without_backlog(app: &App) -> anyhow::Result<(f64, Vec<(u64, f64)>)> {
     Ok((rates[1].1, rates))
 }
 
-/// One job at a time, and the disk beside them.
-async fn alone(host: &Host, probe: &Probe) -> anyhow::Result<String> {
-    let (mut times, mut fsyncs) = (Vec::new(), Vec::new());
-    for at in 0..300 {
-        fsyncs.push(probe.fsync(at));
-        let began = Instant::now();
-        let id = host.add("alone", ARGS).await?;
-        let job = host.wait("alone", id).await?;
-        times.push(began.elapsed());
-        anyhow::ensure!(job.status == Status::Success, "the job failed: {job:?}");
-    }
-    Ok(in_fsyncs(times, fsyncs))
+/// One job at a time, added by a task of the runtime as every client of a host is, and the disk beside them.
+async fn alone(host: &Host, probe: Probe) -> anyhow::Result<String> {
+    let host = host.clone();
+    let measure = async move {
+        let (mut times, mut fsyncs) = (Vec::new(), Vec::new());
+        for at in 0..1_000 {
+            fsyncs.push(probe.fsync(at));
+            let began = Instant::now();
+            let id = host.add("alone", ARGS).await?;
+            let job = host.wait("alone", id).await?;
+            times.push(began.elapsed());
+            anyhow::ensure!(job.status == Status::Success, "the job failed: {job:?}");
+        }
+        Ok(in_fsyncs(times, fsyncs))
+    };
+    tokio::spawn(measure).await?
 }
 
 /// Jobs per second while `waiting` jobs are kept waiting or running: adders add one each whenever one has ended.

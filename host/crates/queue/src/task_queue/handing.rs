@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use saggar_job::Timestamp;
+use saggar_job::{JobId, Timestamp};
 use tokio::sync::oneshot;
 
 use super::TaskQueue;
@@ -23,6 +23,8 @@ pub(crate) struct Hands {
     unseen: AtomicBool,
     count: AtomicUsize,
     held_out: Mutex<VecDeque<TakenHand>>,
+    /// The jobs of claims that are in a hand. One and then another claim of a job may be.
+    handed: Mutex<Vec<JobId>>,
 }
 
 /// The slot's side. Dropped, it takes no claim, and one that is in it goes back.
@@ -59,6 +61,11 @@ impl Hands {
         self.unseen.load(Ordering::SeqCst) && self.unseen.swap(false, Ordering::SeqCst)
     }
 
+    /// Whether a claim of the job is on its way to a slot.
+    pub(crate) fn has(&self, id: JobId) -> bool {
+        self.handed.lock().contains(&id)
+    }
+
     /// Gives back hands into which nothing was put.
     pub(crate) fn give_back(&self, hands: VecDeque<TakenHand>) {
         if hands.is_empty() {
@@ -92,18 +99,29 @@ pub(crate) struct Handed {
 
 impl Handed {
     pub(crate) fn new(task: &Arc<TaskQueue>, job: ClaimedJob, now: Timestamp) -> Self {
+        task.hands.handed.lock().push(job.id);
         Self { task: Arc::clone(task), job: Some(job), now }
     }
 
     /// The attempt, and when it began.
     pub(crate) fn take(mut self) -> Option<(ClaimedJob, Timestamp)> {
-        self.job.take().map(|job| (job, self.now))
+        let job = self.let_go();
+        job.map(|job| (job, self.now))
+    }
+
+    fn let_go(&mut self) -> Option<ClaimedJob> {
+        let job = self.job.take()?;
+        let mut handed = self.task.hands.handed.lock();
+        if let Some(at) = handed.iter().position(|id| *id == job.id) {
+            handed.swap_remove(at);
+        }
+        Some(job)
     }
 }
 
 impl Drop for Handed {
     fn drop(&mut self) {
-        if let Some(job) = self.job.take() {
+        if let Some(job) = self.let_go() {
             let task = &self.task;
             task.store.unclaim(job.id, job.run, &task.rules(), task.hub.now());
             task.have_line_looked_at();
