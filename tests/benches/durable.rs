@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use saggar::{Host, ListQuery, NewJob, Status};
 use saggar_tests::app::App;
 use saggar_tests::{guests, program};
@@ -77,8 +78,8 @@ async fn without_backlog(app: &App) -> anyhow::Result<(f64, Vec<(u64, f64)>)> {
 
 /// One job at a time, added by a task of the runtime as every client of a host is, and the disk beside them.
 async fn alone(host: &Host, probe: Probe) -> anyhow::Result<String> {
-    let host = host.clone();
-    let measure = async move {
+    let (host, mut measuring) = (host.clone(), JoinSet::new());
+    measuring.spawn(async move {
         let (mut times, mut fsyncs) = (Vec::new(), Vec::new());
         for at in 0..1_000 {
             fsyncs.push(probe.fsync(at));
@@ -88,9 +89,9 @@ async fn alone(host: &Host, probe: Probe) -> anyhow::Result<String> {
             times.push(began.elapsed());
             anyhow::ensure!(job.status == Status::Success, "the job failed: {job:?}");
         }
-        Ok(in_fsyncs(times, fsyncs))
-    };
-    tokio::spawn(measure).await?
+        anyhow::Ok(in_fsyncs(times, fsyncs))
+    });
+    measuring.join_next().await.context("nothing was measured")??
 }
 
 /// Jobs per second while `waiting` jobs are kept waiting or running: adders add one each whenever one has ended.
