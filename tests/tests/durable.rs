@@ -1,13 +1,13 @@
 //! Jobs in a SQLite file: what a restart, a signal, a second host and a copy find.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use saggar::{JobEventKind, NewJob, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
-use saggar_tests::program::{command, saggar, saggar_on};
+use saggar_tests::program::{command, command_within, output, saggar, saggar_on};
 use serde_json::json;
 
 fn app() -> App {
@@ -119,6 +119,19 @@ async fn a_second_signal_stops_at_once() {
     let said: Vec<String> = rest.collect();
     assert!(host.wait().expect("it ends").success());
     assert!(said.iter().any(|line| line.contains("put back")), "{said:#?}");
+}
+
+#[test]
+fn a_job_whose_store_fails_is_not_waited_for() {
+    let app = app();
+    let mut shell = Command::new("sh");
+    // The signal would end the process before its write failed.
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\""]);
+    let mut run = command_within(shell);
+    run.arg("run").arg(app.path()).args(["--store", "sqlite", "--repeat", "1000000", "echo", "x"]);
+    let said = output(&mut run);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("the job store has failed"), "{}", said.err);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Resul
     };
     let done = tokio::select! {
         done = work => done,
+        // Then no job ends any more.
+        error = host.store_failed() => Err(anyhow::Error::new(error).context("the job store has failed")),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| INTERRUPTED).map_err(Into::into),
     };
     host.shutdown(Duration::ZERO).await;
