@@ -29,7 +29,14 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
     // Before the app is loaded, which takes longer and is for nothing if the address is taken.
     let bound = Bound::new(config.listen, &tokens).await?;
     let builder = surroundings.builder(args.app.clone()).store(configuration.store()).keep_events(config.events_keep);
-    let host = match builder.build().await {
+    let built = tokio::select! {
+        built = builder.build() => built,
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopped before the app was loaded");
+            return Ok(0);
+        }
+    };
+    let host = match built {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
             surroundings.observed.problems(&problems);
@@ -74,6 +81,7 @@ async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut S
         name = signals.next() => {
             tracing::warn!(signal = name, "stopping at once");
             host.abort();
+            listener.abort();
             shutdown.await
         }
     };

@@ -146,6 +146,13 @@ impl Listener {
             self.tasks.wait().await;
         }
     }
+
+    /// Closes all connections at once, also those whose requests are not answered. To be called beside [`stop`](Self::stop),
+    /// which then has nothing to wait for.
+    pub fn abort(&self) {
+        self.service.stop().cancel();
+        self.abort.cancel();
+    }
 }
 
 async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracker) {
