@@ -1,5 +1,6 @@
 //! Every guest does what it says, so that a test that uses it fails for its own reasons only.
 
+use saggar::{JobId, NewJob};
 use saggar_tests::app::App;
 use saggar_tests::foreach_guest;
 use saggar_tests::guests as built;
@@ -125,6 +126,21 @@ async fn telling() {
     let app = App::new().plugin("echo", built::ECHO).plugin("telling", built::TELLING).task("it", &task);
     let host = TestHost::start(app).await;
     assert_eq!(host.try_add("it", json!([])).await, Err("next-failed".into()));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_next_writes_stands_in_the_log_of_the_job_that_it_numbered() {
+    let task = json!({ "process": "plugins.echo", "event": { "next": "plugins.telling#problem-once" } });
+    let app = App::new().plugin("echo", built::ECHO).plugin("telling", built::TELLING).task("it", &task);
+    let host = TestHost::start(app).await;
+    assert_eq!(host.try_add("it", json!([])).await, Err("next-failed".into()));
+    let numbered = NewJob { id: Some(JobId(7)), ..NewJob::new("[]") };
+    let added = host.inner().add_jobs("it", vec![numbered, NewJob::new("[]")]).await.expect("there is room");
+    let [numbered, other] = added[..] else { panic!("two jobs were added: {added:?}") };
+    let said = |log: Vec<String>| log.iter().filter(|line| line.contains("heard this time")).count();
+    assert_eq!(said(host.log("it", numbered.id.0).await), 0);
+    assert_eq!(said(host.log("it", other.id.0).await), 1);
     host.shutdown().await;
 }
 

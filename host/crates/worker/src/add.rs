@@ -1,9 +1,10 @@
 //! Adding a job: what is checked, and where its id comes from.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use saggar_job::{JobId, Problem, Role};
-use saggar_queue::{Added, NewJob};
+use saggar_queue::{Added, LogLine, NewJob};
 use saggar_sandbox::{Answer, check_json};
 
 use crate::services::CallServices;
@@ -16,6 +17,9 @@ const MAX_ARGS: usize = 4 << 20;
 
 /// How deep calls of `next` that add jobs may nest.
 const MAX_DEPTH: u32 = 4;
+
+/// How long an answer waits for what `next` wrote to stand in the jobs' logs. Only a full disk ever takes as long.
+const LOG_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a job was not added. Nothing was: no id is used up, no handler was told.
 #[derive(Debug, thiserror::Error)]
@@ -100,17 +104,41 @@ async fn put(
         return Err(AddError::TooDeep);
     }
     let mut said = Vec::with_capacity(jobs.len());
-    for job in jobs.iter_mut().filter(|job| job.id.is_none()) {
+    for job in &mut jobs {
+        if job.id.is_some() {
+            said.push(Vec::new());
+            continue;
+        }
         let services = Arc::new(CallServices::of_id_source(worker.clone(), job.trace_parent.clone(), depth + 1));
         job.id = next(station, services.clone(), depth).await?;
         said.push(services.transcript.finish(worker.clock()));
     }
     let added = station.queue.add_many(jobs).await?;
-    // What `next` wrote while there was no job yet.
-    for (added, lines) in added.iter().zip(said) {
-        worker.append_log(station, added.id, lines).await;
-    }
+    let said = added.iter().zip(said).filter(|(added, lines)| added.is_new && !lines.is_empty());
+    keep_said(worker, station, said.map(|(added, lines)| (added.id, lines)).collect()).await;
     Ok(added)
+}
+
+/// Keeps what `next` wrote while there was no job yet. The jobs are added, and whoever added them is to hear of it: if there
+/// is no room for the lines, they are kept when there is.
+async fn keep_said(worker: &Arc<Inner>, station: &Arc<Station>, said: Vec<(JobId, Vec<LogLine>)>) {
+    if said.is_empty() {
+        return;
+    }
+    let (inner, station) = (Arc::clone(worker), Arc::clone(station));
+    let keeping = worker.keeping.spawn(async move {
+        for (id, lines) in said {
+            tokio::select! {
+                biased;
+                () = inner.append_log(&station, id, lines) => {}
+                () = inner.abort.cancelled() => {
+                    tracing::error!(task = %station.queue.key(), %id, "the lines of `next` were not kept before the host stopped");
+                }
+            }
+        }
+    });
+    // Too late for the answer is not too late for the log.
+    drop(tokio::time::timeout(LOG_WAIT, keeping).await);
 }
 
 /// What the task's id source answers.

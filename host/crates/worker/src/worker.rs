@@ -31,6 +31,8 @@ pub(crate) struct Inner {
     stations: ArcSwap<BTreeMap<String, Arc<Station>>>,
     slots: TaskTracker,
     lanes: TaskTracker,
+    /// What is still to be written of jobs that were added.
+    pub(crate) keeping: TaskTracker,
     /// No more claims, no more jobs from outside.
     pub(crate) stop: CancellationToken,
     /// Lanes end when they have nothing to tell.
@@ -102,6 +104,7 @@ impl Worker {
             stations: ArcSwap::default(),
             slots: TaskTracker::new(),
             lanes: TaskTracker::new(),
+            keeping: TaskTracker::new(),
             stop: CancellationToken::new(),
             lanes_stop: CancellationToken::new(),
             abort: CancellationToken::new(),
@@ -235,15 +238,18 @@ impl Worker {
         worker.stop.cancel();
         worker.slots.close();
         worker.lanes.close();
+        worker.keeping.close();
         let drained = tokio::time::timeout(drain, async {
             worker.slots.wait().await;
             worker.lanes_stop.cancel();
             worker.lanes.wait().await;
+            worker.keeping.wait().await;
         });
         if drained.await.is_err() {
             worker.abort.cancel();
             worker.slots.wait().await;
             worker.lanes.wait().await;
+            worker.keeping.wait().await;
         }
         // Nothing runs any more; this frees the sandboxes that are kept warm for `next`.
         worker.stations.store(Arc::default());
