@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::routes;
-use crate::wire::{EventGap, LogEnd, Order, Problem, Reached};
+use crate::wire::{Order, Problem};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,7 +23,7 @@ use crate::wire::{EventGap, LogEnd, Order, Problem, Reached};
         (name = "tasks", description = "Tasks: what they are and how much they do"),
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
-    components(schemas(EventGap, LogEnd, Order, Problem, Reached)),
+    components(schemas(Order, Problem)),
     // A token, or none where the host has none.
     security((), ("token" = []))
 )]

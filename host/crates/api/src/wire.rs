@@ -8,6 +8,7 @@ mod job;
 mod log;
 mod object;
 mod problem;
+mod streamed;
 mod task;
 
 pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
@@ -17,6 +18,7 @@ pub use job::{FailureProblem, Job, Jobs, ListedJob, Order, ParentJob, Reason, St
 pub use log::{Level, LogLine, Logs, Source};
 pub(crate) use object::Object;
 pub use problem::Problem;
+pub(crate) use streamed::{StreamedEvent, StreamedLine};
 pub use task::{
     Backoff, Counts, Definition, Directory, Events, Rate, Rates, Retention, Retry, Sandbox, Task, TaskSummary, Tasks,
 };

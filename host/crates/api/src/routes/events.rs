@@ -50,7 +50,7 @@ pub(super) struct OneParameters {
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
     params(ManyParameters, LastEvent),
-    responses((status = 200, description = "Events, one after the other", body = wire::JobEvent, content_type = "text/event-stream"),
+    responses((status = 200, description = "Events, one after the other", body = wire::StreamedEvent, content_type = "text/event-stream"),
         FollowJobs)
 )]
 pub(super) async fn follow_many(
@@ -76,7 +76,7 @@ pub(super) async fn follow_many(
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/events", tag = "events",
     params(JobAddress, OneParameters, LastEvent),
-    responses((status = 200, description = "Events, one after the other", body = wire::JobEvent, content_type = "text/event-stream"),
+    responses((status = 200, description = "Events, one after the other", body = wire::StreamedEvent, content_type = "text/event-stream"),
         (status = 204, description = "The job has ended, and nothing is left to send"), FollowJob)
 )]
 pub(super) async fn follow_one(

@@ -38,7 +38,7 @@ pub(super) struct LogParameters {
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/logs", tag = "jobs",
     params(JobAddress, LogParameters, LastLine),
-    responses((status = 200, description = "The log", content((wire::Logs = "application/json"), (wire::LogLine = "text/event-stream"))),
+    responses((status = 200, description = "The log", content((wire::Logs = "application/json"), (wire::StreamedLine = "text/event-stream"))),
         (status = 204, description = "With `follow`: the job has ended, and no line is left"), FollowJob)
 )]
 pub(super) async fn get_logs(

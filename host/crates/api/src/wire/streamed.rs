@@ -1,0 +1,87 @@
+//! Streams of server-sent events in the document: each event is an object of the fields that it has on the wire, and its data
+//! is a text of JSON with a schema of its own. OpenAPI 3.2 lays that down; before, it was what tools agreed on.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::{EventGap, JobEvent, JobEventKind, LogEnd, LogLine, Reached};
+
+type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// An event of a stream of jobs' events.
+pub(crate) struct StreamedEvent;
+
+/// An event of a log that is followed.
+pub(crate) struct StreamedLine;
+
+impl ToSchema for StreamedEvent {
+    fn name() -> Cow<'static, str> {
+        "StreamedEvent".into()
+    }
+
+    fn schemas(schemas: &mut Schemas) {
+        collect::<JobEvent>(schemas);
+        collect::<JobEventKind>(schemas);
+        collect::<EventGap>(schemas);
+        collect::<Reached>(schemas);
+    }
+}
+
+impl PartialSchema for StreamedEvent {
+    fn schema() -> RefOr<Schema> {
+        let of_job = event::<JobEvent>(Ref::from_schema_name(<JobEventKind as ToSchema>::name()).into()).required("id");
+        let gap = event::<EventGap>(named("gap"));
+        let reached = event::<Reached>(named("reached")).required("id");
+        let described = "An event of a stream of jobs' events. Hand the last `id` back to go on after it.";
+        OneOfBuilder::new().item(of_job).item(gap).item(reached).description(Some(described)).into()
+    }
+}
+
+impl ToSchema for StreamedLine {
+    fn name() -> Cow<'static, str> {
+        "StreamedLine".into()
+    }
+
+    fn schemas(schemas: &mut Schemas) {
+        collect::<LogLine>(schemas);
+        collect::<LogEnd>(schemas);
+    }
+}
+
+impl PartialSchema for StreamedLine {
+    fn schema() -> RefOr<Schema> {
+        let (line, end) = (event::<LogLine>(named("log")).required("id"), event::<LogEnd>(named("end")));
+        let described = "An event of a log that is followed. Hand the last `id` back to go on after its line.";
+        OneOfBuilder::new().item(line).item(end).description(Some(described)).into()
+    }
+}
+
+/// An event whose data is a `D`.
+fn event<D: ToSchema>(name: RefOr<Schema>) -> ObjectBuilder {
+    let reference = json!({ "$ref": Ref::from_schema_name(D::name()).ref_location });
+    let data = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .content_media_type("application/json")
+        .extensions(Some(Extensions::from_iter([("contentSchema", reference)])));
+    let id = Object::with_type(Type::String);
+    ObjectBuilder::new()
+        .property("event", name)
+        .property("id", id)
+        .property("data", data)
+        .required("event")
+        .required("data")
+}
+
+fn named(name: &str) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some([name])).into()
+}
+
+fn collect<T: ToSchema>(schemas: &mut Schemas) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
