@@ -104,9 +104,14 @@ impl Line {
         }
     }
 
-    /// The number up to which no plain job waits.
-    pub(super) fn plain_from(&self) -> u64 {
-        self.plain.front().map_or(self.plain_until, |first| first.job.number() - 1)
+    /// The number up to which no plain job waits; `last` is the last one that was given to a job of the task. Whoever looks
+    /// for plain jobs begins there, and so does not read all the others of a task that has few of them or none.
+    pub(super) fn plain_from(&self, last: u64) -> u64 {
+        match self.plain.front() {
+            Some(first) => first.job.number() - 1,
+            None if self.plain_more => self.plain_until,
+            None => last.max(self.plain_until),
+        }
     }
 
     /// Takes in a plain job that was added behind all others.

@@ -189,7 +189,7 @@ impl Shelf {
             to_i64(self.last_number),
             to_i64(self.last_notice),
             to_i64(self.last_chunk),
-            to_i64(self.line.plain_from()),
+            to_i64(self.line.plain_from(self.last_number)),
             waiting as i64,
             delayed as i64,
             held as i64,
@@ -205,7 +205,7 @@ impl Shelf {
     /// Lets readers know what was committed.
     pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
         self.counts.first_ready_at = self.line.first_ready_at(db, seq)?;
-        self.shared.publish(self.counts, self.line.plain_from(), self.live.drain(..));
+        self.shared.publish(self.counts, self.line.plain_from(self.last_number), self.live.drain(..));
         Ok(())
     }
 

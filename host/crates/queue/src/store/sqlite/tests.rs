@@ -58,6 +58,30 @@ async fn plays_many_random_histories() {
     differential::compare(&Files(Durability::Full), &plan.with_deaths()).await;
 }
 
+/// From where plain jobs are looked for in the file, and the last number that was given.
+fn line_from(store: &SqliteStore) -> (i64, i64) {
+    let db = rusqlite::Connection::open(&store.inner.path).unwrap();
+    db.query_row("SELECT line_from, last_number FROM tasks", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+}
+
+#[tokio::test]
+async fn nobody_reads_a_million_jobs_to_find_that_none_of_them_is_plain() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let urgent = NewJob { priority: 1, ..NewJob::new("[]") };
+    task.add(vec![urgent.clone(), urgent.clone()], &rules, now).await.unwrap();
+    let (from, last) = line_from(&store);
+    assert_eq!(from, last, "all jobs of the task would be read");
+    task.add(vec![NewJob::new("[]"), urgent], &rules, now).await.unwrap();
+    let (from, last) = line_from(&store);
+    assert_eq!(from, last - 2, "a plain job waits, and another one came after it");
+    assert_eq!(task.claim(4, now).await.unwrap().jobs.len(), 4);
+    let (from, last) = line_from(&store);
+    assert_eq!(from, last, "nothing waits");
+}
+
 #[test]
 fn a_failed_sync_is_no_success_for_anybody_ever() {
     let failure = Arc::new(Failure::default());
