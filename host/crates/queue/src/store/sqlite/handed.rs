@@ -68,6 +68,7 @@ pub(super) struct Asking {
 }
 
 /// The writer's side.
+#[derive(Clone)]
 pub(super) struct Giving(Arc<Mutex<Hands>>);
 
 impl Asking {
@@ -92,6 +93,15 @@ impl Drop for Asking {
 }
 
 impl Giving {
+    /// The step was undone with its batch: what it handed out may be somebody else's soon, and is not to be taken back from
+    /// that one.
+    pub(super) fn void(&self) {
+        let mut hands = self.0.lock();
+        if matches!(*hands, Hands::Done(_)) {
+            *hands = Hands::Gone;
+        }
+    }
+
     /// Does the step, which is told whether somebody is still there to take what it hands out.
     pub(super) fn give<T: Handout, E>(
         self,

@@ -35,8 +35,9 @@ pub(super) struct Ledger {
     /// Claims that are in the table, and the batch they were last put there with.
     written_claims: usize,
     last_batch: i64,
-    /// Notices that were taken in this batch.
+    /// Notices that were taken in this batch, and those that were not any more.
     taken: Vec<(TaskNumber, u64)>,
+    released: Vec<(TaskNumber, u64)>,
     must_last: bool,
     wait_for: u64,
 }
@@ -98,8 +99,16 @@ impl Ledger {
         self.taken.push((task, notice));
     }
 
+    pub(super) fn note_released(&mut self, task: TaskNumber, notice: u64) {
+        self.released.push((task, notice));
+    }
+
     pub(super) fn forget_taken(&mut self) -> Vec<(TaskNumber, u64)> {
         std::mem::take(&mut self.taken)
+    }
+
+    pub(super) fn forget_released(&mut self) -> Vec<(TaskNumber, u64)> {
+        std::mem::take(&mut self.released)
     }
 
     /// The step's answer has to wait until the batch is on the disk.

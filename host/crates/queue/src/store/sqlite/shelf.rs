@@ -53,7 +53,8 @@ pub(super) struct Shelf {
     last_number: u64,
     last_notice: u64,
     last_chunk: u64,
-    pub(super) opened: bool,
+    /// The batch in which it was opened.
+    pub(super) opened: Option<u64>,
     /// Whether readers know of the task.
     pub(super) is_entered: bool,
     /// The rules of the last step that had some, for claims that have to be undone.
@@ -123,7 +124,7 @@ impl Shelf {
             last_number: number("last_number")?,
             last_notice: number("last_notice")?,
             last_chunk: number("last_chunk")?,
-            opened: false,
+            opened: None,
             is_entered: true,
             rules: Arc::default(),
             dirty: false,
@@ -135,10 +136,10 @@ impl Shelf {
         self.last_number
     }
 
-    /// After a batch was undone: takes over what is not on the disk.
-    pub(super) fn inherit(&mut self, before: &mut Self) {
+    /// After the batch `undone` was undone: takes over what is not on the disk.
+    pub(super) fn inherit(&mut self, before: &mut Self, undone: u64) {
         self.shared = Arc::clone(&before.shared);
-        self.opened = before.opened;
+        self.opened = before.opened.filter(|opened| *opened < undone);
         self.rules = Arc::clone(&before.rules);
         self.taken = std::mem::take(&mut before.taken);
         self.given_back = std::mem::take(&mut before.given_back);
@@ -149,6 +150,11 @@ impl Shelf {
     /// A notice that was to be taken in a batch that was undone is not taken.
     pub(super) fn undo_taking(&mut self, notice: u64) {
         self.taken.remove(&notice);
+    }
+
+    /// A notice that was to be settled in a batch that was undone is still taken.
+    pub(super) fn undo_releasing(&mut self, notice: u64) {
+        self.taken.insert(notice);
     }
 
     /// Counts an attempt that runs; its job's row says that it waits.

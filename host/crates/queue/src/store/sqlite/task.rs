@@ -33,7 +33,11 @@ impl SqliteTask {
     {
         let writer = self.store.writer().map_err(StoreError::from)?;
         let (asking, giving) = Asking::new(writer.undone());
-        let answer = writer.on(self.shared.task, move |desk| step(desk, giving)).await;
+        let step = {
+            let giving = giving.clone();
+            move |desk: &mut Desk<'_>| step(desk, giving)
+        };
+        let answer = writer.hand_out(self.shared.task, giving, step).await;
         asking.receive();
         answer
     }
@@ -110,15 +114,18 @@ impl TaskStore for SqliteTask {
             // A later try claims nothing: the attempt would have begun at the moment of the first one.
             let claim_next = claim_next && is_first;
             let (asking, giving) = Asking::new(writer.undone());
-            let step = move |desk: &mut Desk<'_>| {
-                giving.give(task, now, |is_wanted| {
-                    let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
-                    desk.shelf.rules = rules;
-                    finished
-                })
+            let step = {
+                let giving = giving.clone();
+                move |desk: &mut Desk<'_>| {
+                    giving.give(task, now, |is_wanted| {
+                        let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
+                        desk.shelf.rules = rules;
+                        finished
+                    })
+                }
             };
             async move {
-                let answer = writer.finish(task, lasted, step).await;
+                let answer = writer.finish(task, lasted, giving, step).await;
                 asking.receive();
                 answer
             }

@@ -75,6 +75,12 @@ impl<'c> Workshop<'c> {
     /// notices) it goes on holding, save for what the batch itself would have handed out.
     pub(super) fn reload(&mut self) -> rusqlite::Result<()> {
         let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.ledger.seq)?;
+        // In this order: some were taken and released by the same batch.
+        for (task, notice) in self.ledger.forget_released() {
+            if let Some(shelf) = self.tasks.get_mut(&task) {
+                shelf.undo_releasing(notice);
+            }
+        }
         for (task, notice) in self.ledger.forget_taken() {
             if let Some(shelf) = self.tasks.get_mut(&task) {
                 shelf.undo_taking(notice);
@@ -82,8 +88,8 @@ impl<'c> Workshop<'c> {
         }
         for (task, shelf) in &mut fresh.tasks {
             let Some(before) = self.tasks.get_mut(task) else { continue };
-            shelf.inherit(before);
-            if shelf.opened {
+            shelf.inherit(before, fresh.ledger.seq);
+            if shelf.opened.is_some() {
                 for orphan in std::mem::take(&mut shelf.orphans) {
                     if let Some(record) = Record::find(self.db, orphan.job)? {
                         shelf.resume(orphan, record);
@@ -163,6 +169,7 @@ impl<'c> Workshop<'c> {
     pub(super) fn publish(&mut self) -> rusqlite::Result<()> {
         let seq = self.ledger.seq;
         self.ledger.forget_taken();
+        self.ledger.forget_released();
         for task in self.touched.drain(..) {
             let Some(shelf) = self.tasks.get_mut(&task) else { continue };
             shelf.publish(self.db, seq)?;

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::checkpoint::Checkpoints;
 use super::error::{Severity, SqliteError, severity};
 use super::failure::Failure;
+use super::handed::Giving;
 use super::headroom::Headroom;
 use super::number::TaskNumber;
 use super::shelf::{Desk, Stepped};
@@ -72,11 +73,22 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.ask(move |workshop| match workshop.desk(task) {
-            Some(mut desk) => step(&mut desk),
-            None => Err(rusqlite::Error::QueryReturnedNoRows),
-        })
-        .await
+        self.ask(at_desk(task, step)).await
+    }
+
+    /// Has `step` done on a task, which hands something out by `giving`, and waits until that may be used.
+    pub(super) async fn hand_out<T, E>(
+        &self,
+        task: TaskNumber,
+        giving: Giving,
+        step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let answers = |reply, outcome| Answers::lasting(voiding(giving, whole(reply, outcome)));
+        self.ask_in_parts(at_desk(task, step), answers).await
     }
 
     /// Has `step` done, and waits until it has lasted.
@@ -97,16 +109,13 @@ impl Writer {
         &self,
         task: TaskNumber,
         lasted: Lasted,
+        giving: Giving,
         step: impl FnOnce(&mut Desk<'_>) -> Stepped<Finished, StoreError> + Send + 'static,
     ) -> Result<Finished, StoreError> {
-        let step = move |workshop: &mut Workshop<'_>| match workshop.desk(task) {
-            Some(mut desk) => step(&mut desk),
-            None => Err(rusqlite::Error::QueryReturnedNoRows),
-        };
-        self.ask_in_parts(step, move |reply, outcome| {
+        self.ask_in_parts(at_desk(task, step), move |reply, outcome| {
             let Ok(Ok(finished)) = &outcome else { return Answers::lasting(whole(reply, outcome)) };
             let (ended, is_ahead) = (finished.ended.clone(), finished.next.is_some());
-            let answer = whole(reply, outcome);
+            let answer = voiding(giving, whole(reply, outcome));
             let tell = move |fate: &Result<(), SqliteError>| {
                 if fate.is_ok() {
                     lasted(ended);
@@ -152,6 +161,27 @@ impl Writer {
     pub(super) fn undone(&self) -> Undone {
         Undone { undone: Arc::clone(&self.undone), steps: self.steps.downgrade() }
     }
+}
+
+/// A step on a task as one on all of them.
+fn at_desk<T, E>(
+    task: TaskNumber,
+    step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E> + Send + 'static,
+) -> impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static {
+    move |workshop| match workshop.desk(task) {
+        Some(mut desk) => step(&mut desk),
+        None => Err(rusqlite::Error::QueryReturnedNoRows),
+    }
+}
+
+/// The same answer, before which what is not handed out after all is no one's to give back.
+fn voiding(giving: Giving, answer: Answer) -> Answer {
+    Box::new(move |fate| {
+        if fate.is_err() {
+            giving.void();
+        }
+        answer(fate);
+    })
 }
 
 /// The answer that says all that came of a step, to whoever asked for it.

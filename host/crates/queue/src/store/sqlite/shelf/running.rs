@@ -9,15 +9,18 @@ use super::super::line::Next;
 use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
 use super::super::shared::Live;
 use super::{Attempt, Desk, Orphan, Stepped, refused, step};
-use crate::{AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, Rules, StoreError};
+use crate::{AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, LostAtOpen, Rules, StoreError};
 
 impl Desk<'_> {
     /// Ends what a dead process left running, if this is the first opening.
     pub(in super::super) fn open(&mut self, rules: &Rules, now: Timestamp) -> rusqlite::Result<()> {
         self.ledger.must_last();
-        if std::mem::replace(&mut self.shelf.opened, true) {
+        if self.shelf.opened.is_some() {
             return Ok(());
         }
+        self.shelf.opened = Some(self.ledger.seq);
+        // An opening before this one may have been undone.
+        *self.shelf.shared.lost.lock() = LostAtOpen::default();
         let mut orphans = std::mem::take(&mut self.shelf.orphans);
         orphans.sort_by_key(|orphan| orphan.job);
         for orphan in orphans {

@@ -198,7 +198,7 @@ impl Desk<'_> {
     }
 
     fn put_off(&mut self, entry: &Entry, until: Timestamp) -> rusqlite::Result<()> {
-        if !self.shelf.taken.remove(&entry.notice) {
+        if !self.release(entry.notice) {
             return Ok(());
         }
         self.shelf.dirty = true;
@@ -234,8 +234,17 @@ impl Desk<'_> {
         Ok(false)
     }
 
+    /// Answers whether it was taken.
+    fn release(&mut self, notice: u64) -> bool {
+        let was_taken = self.shelf.taken.remove(&notice);
+        if was_taken {
+            self.ledger.note_released(self.shelf.task, notice);
+        }
+        was_taken
+    }
+
     fn forget(&mut self, notice: u64) -> rusqlite::Result<()> {
-        self.shelf.taken.remove(&notice);
+        self.release(notice);
         self.shelf.given_back.remove(&notice);
         self.shelf.counts.notices -= 1;
         self.shelf.dirty = true;
