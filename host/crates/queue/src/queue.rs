@@ -55,7 +55,7 @@ impl Queue {
         if let Some(task) = tasks.get(&key) {
             return Ok(reopened(task, rules));
         }
-        let task = Arc::new(TaskQueue::new(key.clone(), store, rules, Arc::clone(hub)));
+        let task = TaskQueue::new(key.clone(), store, rules, Arc::clone(hub));
         tasks.insert(key, Arc::clone(&task));
         Ok(task)
     }

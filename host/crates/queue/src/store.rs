@@ -13,8 +13,8 @@ mod memory;
 mod sqlite;
 
 pub use answer::{
-    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, History, Lasted,
-    Left, LostAtOpen, NoticeNumber, Telling, Told,
+    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, Hears, History,
+    Lasted, Left, LostAtOpen, NoticeNumber, TakenBack, Telling, Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -106,9 +106,13 @@ pub trait TaskStore: Send + Sync + 'static {
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Takes back a claim that nobody got: before any step that is asked for after this call, the job stands in the line where
-    /// it stood, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends. Nothing
-    /// happens if the attempt is not the job's running one.
+    /// it stood, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends
+    /// ([`on_taken_back`](Self::on_taken_back)). Nothing happens if the attempt is not the job's running one.
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp);
+
+    /// Says who hears of jobs that end because a claim of them was taken back, by [`unclaim`](Self::unclaim) or because
+    /// whoever had asked for it was gone. To be said before anything is claimed; only who was said last hears.
+    fn on_taken_back(&self, hears: Hears);
 
     /// Ends an attempt and keeps its record ([`AttemptRecord::new`](crate::AttemptRecord::new),
     /// [`Attempts`](crate::Attempts)); an attempt that is lost leaves the line [`LogLine::lost`] in the job's log. If the

@@ -59,7 +59,18 @@ pub struct TaskQueue {
 }
 
 impl TaskQueue {
-    pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
+    pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Arc<Self> {
+        let task = Arc::new(Self::on(key, store, rules, hub));
+        let hears = Arc::downgrade(&task);
+        task.store.on_taken_back(Arc::new(move |taken_back| {
+            if let Some(task) = hears.upgrade() {
+                task.taken_back(taken_back);
+            }
+        }));
+        task
+    }
+
+    fn on(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
         let (tally, events) = (Tally::new(hub.now()), hub.events(&key.tenant));
         let start_delay = meters::start_delay(&key);
         tally.count_lost(store.lost_at_open(), hub.now());

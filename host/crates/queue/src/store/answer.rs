@@ -91,6 +91,21 @@ pub struct Finish {
 /// must be quick; dropped without being called if the step was not done, or the store failed before it lasted.
 pub type Lasted = Arc<dyn Fn(Ended) + Send + Sync>;
 
+/// A job that ended because a claim of it was taken back after it had been cancelled. No step answers such an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenBack {
+    /// The job.
+    pub id: JobId,
+    /// The attempt that nobody got.
+    pub run: Run,
+    /// Whether a notice was left that can be taken now.
+    pub noticed: bool,
+}
+
+/// Is told of ends that no step answers, when they have lasted. Called from whatever thread finds it out, so it must be
+/// quick.
+pub type Hears = Arc<dyn Fn(TakenBack) + Send + Sync>;
+
 /// What came of the end of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {

@@ -4,7 +4,7 @@ use saggar_job::{JobId, Reason, Run, State, Timestamp};
 
 use super::TaskQueue;
 use crate::rates::Counted;
-use crate::{Change, ChangeError, Changed, JobEventKind, StoreError};
+use crate::{Change, ChangeError, Changed, JobEventKind, StoreError, TakenBack};
 
 impl TaskQueue {
     /// Ends a job that waits, at once; tells the running attempt of one that runs to stop, after which no other follows.
@@ -65,15 +65,7 @@ impl TaskQueue {
                     self.roster.forget_cancel(id, run);
                 }
             }
-            Changed::Cancelled { noticed } => {
-                if noticed {
-                    self.lanes.ring();
-                }
-                self.tally.count(Counted::Failed, 1, now);
-                self.tally.endings.count_job(Reason::Cancelled);
-                self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
-                self.ended(id, None);
-            }
+            Changed::Cancelled { noticed } => self.cancelled(id, noticed, now),
             Changed::Retried { left } => {
                 self.slots.ring_for(left);
                 self.tell_listeners(id, JobEventKind::Retried, now);
@@ -84,6 +76,23 @@ impl TaskQueue {
             }
         }
         Ok(())
+    }
+
+    /// Tells everybody concerned of a job that was cancelled while its claim was on its way to somebody who had gone.
+    pub(super) fn taken_back(&self, TakenBack { id, run, noticed }: TakenBack) {
+        self.roster.forget_cancel(id, run);
+        self.cancelled(id, noticed, self.hub.now());
+    }
+
+    /// Tells everybody concerned that a job has ended because it was cancelled, without an attempt that ended with it.
+    fn cancelled(&self, id: JobId, noticed: bool, now: Timestamp) {
+        if noticed {
+            self.lanes.ring();
+        }
+        self.tally.count(Counted::Failed, 1, now);
+        self.tally.endings.count_job(Reason::Cancelled);
+        self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
+        self.ended(id, None);
     }
 
     /// Whether the attempt `run` of the job runs, as far as the store knows.

@@ -48,6 +48,24 @@ async fn whoever_waits_for_a_deleted_job_learns_that_it_is_gone() {
 }
 
 #[tokio::test]
+async fn a_job_that_is_cancelled_on_its_way_to_a_slot_that_leaves_ends_for_everybody() {
+    let bench = Bench::new(Rules::default()).await;
+    let mut events = bench.queue.subscribe("default");
+    let mut claim = Box::pin(bench.task.claim());
+    assert!(poll!(&mut claim).is_pending());
+    let id = bench.add().await;
+    bench.task.cancel(id).await.unwrap();
+    let (mut wait, mut idle) = (pin!(bench.task.wait(id)), pin!(bench.queue.idle()));
+    assert!(poll!(&mut wait).is_pending() && poll!(&mut idle).is_pending());
+    drop(claim);
+    assert_eq!(wait.await.unwrap().reason(), Some(Reason::Cancelled));
+    idle.await;
+    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Added);
+    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Failed { reason: Reason::Cancelled });
+    assert_eq!(bench.task.rates().failed.total, 1);
+}
+
+#[tokio::test]
 async fn a_paused_task_lets_claimers_wait_until_it_is_resumed() {
     let bench = Bench::new(retries(1, 0)).await;
     bench.add().await;

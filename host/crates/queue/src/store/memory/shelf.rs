@@ -17,7 +17,7 @@ use super::record::{Due, Labels, Record};
 use super::register::{Register, Walk};
 use crate::{
     AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, Left, LogLine,
-    LostAtOpen, NewJob, Rules, StoreError,
+    LostAtOpen, NewJob, Rules, StoreError, TakenBack,
 };
 
 mod changing;
@@ -207,22 +207,24 @@ impl Shelf {
         Ok(Some(claimed))
     }
 
-    pub(super) fn unclaim(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) {
-        let Some(record) = self.records.get_mut(&id).filter(|record| record.life.run == run) else { return };
-        let State::Running { cancelling, .. } = record.life.state else { return };
+    /// Answers the end of the job, if it ends with that.
+    pub(super) fn unclaim(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) -> Option<TakenBack> {
+        let record = self.records.get_mut(&id).filter(|record| record.life.run == run)?;
+        let State::Running { cancelling, .. } = record.life.state else { return None };
         if cancelling {
             let (end, progress) = (End::PutBack, None);
             let finish = Finish { id, run, end, progress, cost: None, shows: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
-            let _ = self.finish(finish, false, rules, now);
-            return;
+            let finished = self.finish(finish, false, rules, now).ok()?;
+            return Some(TakenBack { id, run, noticed: finished.ended.noticed });
         }
-        let Some((stood, run_at)) = record.stood.take() else { return };
+        let (stood, run_at) = record.stood.take()?;
         let problem = record.stood_with.take().map(|problem| *problem);
         record.life.state = State::Waiting { run_at, held: false, problem };
         record.life.attempt = record.life.attempt.saturating_sub(1);
         record.spot = self.line.push_back(id, record.priority, stood);
         go(&mut self.standing, &mut self.register, record, Status::Running);
+        None
     }
 
     pub(super) fn finish(

@@ -8,13 +8,14 @@ use parking_lot::{Mutex, RwLock};
 use saggar_job::{Run, TaskKey, Timestamp};
 
 use super::number::TaskNumber;
-use crate::{Counts, LostAtOpen};
+use crate::{Counts, Hears, LostAtOpen, TakenBack};
 
 pub(super) struct Shared {
     pub(super) task: TaskNumber,
     pub(super) key: TaskKey,
     seen: Mutex<Seen>,
     pub(super) lost: Mutex<LostAtOpen>,
+    hears: Mutex<Option<Hears>>,
 }
 
 #[derive(Default)]
@@ -35,7 +36,7 @@ pub(super) struct Live {
 
 impl Shared {
     pub(super) fn new(task: TaskNumber, key: TaskKey) -> Self {
-        Self { task, key, seen: Mutex::default(), lost: Mutex::default() }
+        Self { task, key, seen: Mutex::default(), lost: Mutex::default(), hears: Mutex::default() }
     }
 
     pub(super) fn publish(&self, counts: Counts, plain_from: u64, live: impl Iterator<Item = (u64, Option<Live>)>) {
@@ -47,6 +48,18 @@ impl Shared {
                 Some(live) => drop(seen.live.insert(number, live)),
                 None => drop(seen.live.remove(&number)),
             }
+        }
+    }
+
+    /// Whoever is to hear of ends that no step answers.
+    pub(super) fn set_hears(&self, hears: Hears) {
+        *self.hears.lock() = Some(hears);
+    }
+
+    pub(super) fn hear(&self, taken_back: TakenBack) {
+        let hears = self.hears.lock().clone();
+        if let Some(hears) = hears {
+            hears(taken_back);
         }
     }
 

@@ -12,8 +12,8 @@ use super::shelf::{Desk, Stepped};
 use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
-    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
+    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, Hears, History,
+    Job, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
 };
 
 pub(super) struct SqliteTask {
@@ -98,6 +98,10 @@ impl TaskStore for SqliteTask {
             let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
             writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now });
         }
+    }
+
+    fn on_taken_back(&self, hears: Hears) {
+        self.shared.set_hears(hears);
     }
 
     async fn finish(

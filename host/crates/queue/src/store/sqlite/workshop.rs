@@ -13,7 +13,7 @@ use super::record::{CANCELLING, Record};
 use super::shared::{Registry, Shared};
 use super::shelf::{Desk, Orphan, Shelf};
 use super::statements::Statements;
-use crate::{NoticeNumber, Rules};
+use crate::{NoticeNumber, Rules, TakenBack};
 
 pub(super) struct Workshop<'c> {
     pub(super) db: &'c Connection,
@@ -140,16 +140,19 @@ impl<'c> Workshop<'c> {
         Ok(task)
     }
 
-    /// Lets what was handed out to nobody be taken again.
-    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
-        let Some(mut desk) = self.desk(undo.task) else { return Ok(()) };
+    /// Lets what was handed out to nobody be taken again. Answers the jobs that end instead, and who is to hear of them.
+    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<Vec<(Arc<Shared>, TakenBack)>> {
+        let Some(mut desk) = self.desk(undo.task) else { return Ok(Vec::new()) };
         if let Some(rules) = &undo.rules {
             desk.shelf.rules = Arc::clone(rules);
         }
+        let mut ends = Vec::new();
         for (id, run) in &undo.claims {
-            desk.undo_claim(*id, *run, undo.now)?;
+            let end = desk.undo_claim(*id, *run, undo.now)?;
+            ends.extend(end.map(|end| (Arc::clone(&desk.shelf.shared), end)));
         }
-        desk.undo_notices(&undo.notices)
+        desk.undo_notices(&undo.notices)?;
+        Ok(ends)
     }
 
     /// Writes what the steps of the batch left to be written once.

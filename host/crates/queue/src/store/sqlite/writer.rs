@@ -15,11 +15,12 @@ use super::failure::Failure;
 use super::handed::Giving;
 use super::headroom::Headroom;
 use super::number::TaskNumber;
+use super::shared::Shared;
 use super::shelf::{Desk, Stepped};
 use super::sync::{Answer, Syncer};
 use super::workshop::{Undo, Workshop};
 use crate::meters::Commits;
-use crate::{Finished, Lasted, StoreError};
+use crate::{Finished, Lasted, StoreError, TakenBack};
 
 /// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
 const BATCH: usize = 2_048;
@@ -184,6 +185,15 @@ fn voiding(giving: Giving, answer: Answer) -> Answer {
     })
 }
 
+/// What is to be sent when an end has lasted that no step answers.
+fn telling(shared: Arc<Shared>, end: TakenBack) -> Answer {
+    Box::new(move |fate| {
+        if fate.is_ok() {
+            shared.hear(end);
+        }
+    })
+}
+
 /// The answer that says all that came of a step, to whoever asked for it.
 fn whole<T, E>(reply: Reply<T, E>, outcome: Result<Result<T, E>, SqliteError>) -> Answer
 where
@@ -299,7 +309,9 @@ impl Desktop<'_> {
         let db = self.workshop.db;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         for undo in undone {
-            self.workshop.undo(undo)?;
+            let ends = self.workshop.undo(undo)?;
+            let lasting = self.workshop.ledger.end_step().lasting;
+            answers.extend(ends.into_iter().map(|(shared, end)| (lasting, telling(shared, end))));
         }
         let mut steps = undone.len();
         for work in works {

@@ -9,7 +9,9 @@ use super::super::line::Next;
 use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
 use super::super::shared::Live;
 use super::{Attempt, Desk, Orphan, Stepped, refused, step};
-use crate::{AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, LostAtOpen, Rules, StoreError};
+use crate::{
+    AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, LostAtOpen, Rules, StoreError, TakenBack,
+};
 
 impl Desk<'_> {
     /// Ends what a dead process left running, if this is the first opening.
@@ -171,30 +173,22 @@ impl Desk<'_> {
         Ok(if self.find(id)?.as_ref().is_some_and(is_waiting) { Refusal::NotRunning } else { Refusal::Ended })
     }
 
-    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts.
-    pub(in super::super) fn undo_claim(&mut self, id: JobId, run: Run, now: Timestamp) -> rusqlite::Result<()> {
-        let is_it = |attempt: &Attempt| attempt.record.life.run == run;
-        if !self.shelf.running.get(&id).is_some_and(|attempt| is_it(attempt)) {
-            return Ok(());
+    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts. Answers the end of
+    /// one that was cancelled meanwhile.
+    pub(in super::super) fn undo_claim(
+        &mut self,
+        id: JobId,
+        run: Run,
+        now: Timestamp,
+    ) -> rusqlite::Result<Option<TakenBack>> {
+        let Some(attempt) = self.shelf.running.get(&id).filter(|attempt| attempt.record.life.run == run) else {
+            return Ok(None);
+        };
+        if matches!(attempt.record.life.state, State::Running { cancelling: true, .. }) {
+            return self.end_cancelled(id, run, now);
         }
-        let Some(attempt) = self.shelf.running.remove(&id) else { return Ok(()) };
+        let Some(attempt) = self.shelf.running.remove(&id) else { return Ok(None) };
         let Attempt { mut record, place, ready_at, run_at, problem } = *attempt;
-        if matches!(record.life.state, State::Running { cancelling: true, .. }) {
-            // Somebody cancelled it meanwhile, so it has to end.
-            self.shelf.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
-            let finish = Finish {
-                id,
-                run,
-                end: End::PutBack,
-                progress: None,
-                cost: None,
-                shows: false,
-                chance: super::NO_CHANCE,
-            };
-            let rules = Arc::clone(&self.shelf.rules);
-            let _ = self.finish(finish, false, &rules, now)?;
-            return Ok(());
-        }
         record.life.state = State::Waiting { run_at, held: false, problem };
         record.life.attempt = record.life.attempt.saturating_sub(1);
         record.spot = Spot::Line(place);
@@ -205,7 +199,17 @@ impl Desk<'_> {
         self.shelf.go(Status::Running, Status::Waiting);
         self.list(&record, Status::Waiting)?;
         // With the fence that the claim gave: the claim stands in the table of claims.
-        self.put(&mut record, false)
+        self.put(&mut record, false)?;
+        Ok(None)
+    }
+
+    fn end_cancelled(&mut self, id: JobId, run: Run, now: Timestamp) -> rusqlite::Result<Option<TakenBack>> {
+        let (end, chance) = (End::PutBack, super::NO_CHANCE);
+        let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance };
+        let rules = Arc::clone(&self.shelf.rules);
+        let finished = self.finish(finish, false, &rules, now)?;
+        // What runs can be finished under its own fence.
+        Ok(finished.ok().map(|finished| TakenBack { id, run, noticed: finished.ended.noticed }))
     }
 
     /// Marks a running job, so that no other attempt follows.
