@@ -1,10 +1,16 @@
 //! The binary `saggar`: reads the command line and the environment, and runs one command.
 
+/// Says something on standard error, or to nobody: that is no reason to stop what was asked for.
+macro_rules! say {
+    ($($words:tt)*) => { $crate::say(format_args!($($words)*)) };
+}
+
 mod cli;
 mod commands;
 mod config;
 mod observe;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -30,7 +36,7 @@ fn main() -> ExitCode {
     let observed = match Observed::start(&cli.command, &configuration.config, &variables) {
         Ok(observed) => observed,
         Err(error) => {
-            eprintln!("saggar: {error:#}");
+            say!("saggar: {error:#}");
             return ExitCode::FAILURE;
         }
     };
@@ -40,7 +46,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("saggar").build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("saggar: the runtime cannot start: {error}");
+            say!("saggar: the runtime cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -50,4 +56,9 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     surroundings.observed.end();
     code
+}
+
+/// What `say!` does.
+fn say(words: std::fmt::Arguments<'_>) {
+    drop(writeln!(std::io::stderr().lock(), "{words}"));
 }

@@ -62,7 +62,7 @@ impl Observed {
     /// Tells why the command ends.
     pub(crate) fn failure(&self, error: &anyhow::Error) {
         match self.log_format {
-            LogFormat::Text => eprintln!("saggar: {error:#}"),
+            LogFormat::Text => say!("saggar: {error:#}"),
             LogFormat::Json => tracing::error!(error = format!("{error:#}"), "the command failed"),
         }
     }

@@ -110,6 +110,21 @@ async fn a_signal_drains_and_names_what_it_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_log_nobody_reads_any_more_works_and_drains_as_ever() {
+    let app = leave_endless_job(app()).await;
+    let (mut host, rest) = serve(&app, &["--drain", "100ms"], "an attempt begins");
+    // Every line from here on is an error to write.
+    drop(rest);
+    signal(&host, "TERM");
+    assert!(host.wait().expect("it ends").success());
+    let host = TestHost::start_durable(app).await;
+    let job = host.until_running("time", 1).await;
+    assert_eq!(job.attempt, 1, "the attempt that was stopped does not count");
+    host.cancel("time", 1).await.unwrap();
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_stops_at_once() {
     let app = leave_endless_job(app()).await;
     let (mut host, mut rest) = serve(&app, &["--drain", "1h"], "an attempt begins");

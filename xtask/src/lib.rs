@@ -4,6 +4,8 @@
 //! examples' components into the apps; `demo` shows them at work; `dependencies` checks
 //! what the repository is built from.
 
+#![expect(clippy::print_stderr, reason = "whoever runs it looks at it, or stops it")]
+
 pub mod demo;
 pub mod dependencies;
 pub mod examples;

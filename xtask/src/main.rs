@@ -1,5 +1,7 @@
 //! The repository's own commands: `cargo demo` and `cargo xtask …`.
 
+#![expect(clippy::print_stderr, reason = "whoever runs it looks at it, or stops it")]
+
 use std::process::ExitCode;
 
 const USAGE: &str = "\

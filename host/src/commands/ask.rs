@@ -25,7 +25,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
         Err(error) => match error.downcast_ref::<ClientError>() {
             Some(of_client) => {
                 let advice = advice(of_client).map(|advice| format!("\n{advice}")).unwrap_or_default();
-                eprintln!("saggar: {}{advice}", visible(&format!("{error:#}")));
+                say!("saggar: {}{advice}", visible(&format!("{error:#}")));
                 Ok(exit_code(of_client))
             }
             None => Err(error),

@@ -5,10 +5,10 @@ use crate::cli::Backup;
 
 pub(crate) async fn run(args: Backup, surroundings: &Surroundings) -> anyhow::Result<u8> {
     let Some(from) = surroundings.configuration.store().file(&args.app) else {
-        eprintln!("saggar: jobs in memory cannot be copied; name a `sqlite` store");
+        say!("saggar: jobs in memory cannot be copied; name a `sqlite` store");
         return Ok(USAGE);
     };
     saggar::backup(&from, &args.file).await?;
-    eprintln!("copied {} to {}", from.display(), args.file.display());
+    say!("copied {} to {}", from.display(), args.file.display());
     Ok(0)
 }

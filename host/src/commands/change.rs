@@ -50,7 +50,7 @@ async fn each(
             Ok(None) if args.host.json => {}
             Ok(None) => drop(output::line(&format!("{}#{id} is deleted", args.task))?),
             Err(error) if error.code().is_some() && args.ids.len() > 1 => {
-                eprintln!("saggar: {}#{id}: {}", args.task, saggar_sandbox::visible(&error.to_string()));
+                say!("saggar: {}#{id}: {}", args.task, saggar_sandbox::visible(&error.to_string()));
                 refused = Some(error);
             }
             Err(error) => return Err(error.into()),

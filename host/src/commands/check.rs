@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use saggar::{App, Plugin, Role, Task};
 use serde_json::{Value, json};
 
-use super::{FAILURE, Surroundings, show};
+use super::{FAILURE, Surroundings, output, show};
 use crate::cli::Check;
 
 pub(crate) async fn run(args: Check, surroundings: &Surroundings) -> anyhow::Result<u8> {
@@ -13,7 +13,7 @@ pub(crate) async fn run(args: Check, surroundings: &Surroundings) -> anyhow::Res
     // What stops a host from starting is a problem of the app, whichever file it is in.
     app.problems.splice(..0, surroundings.configuration.problems.iter().cloned());
     if args.json {
-        show::line(&serde_json::to_string_pretty(&document(&app))?)?;
+        output::json(&serde_json::to_string_pretty(&document(&app))?)?;
     } else {
         for task in &app.tasks {
             print_task(task)?;
@@ -29,8 +29,8 @@ fn summary(app: &App) -> anyhow::Result<()> {
     let (tasks, problems) = (app.tasks.len(), app.problems.len());
     match problems {
         0 => return show::line(&format!("{tasks} tasks, no problems")),
-        1 => eprintln!("{tasks} tasks can run; 1 problem"),
-        _ => eprintln!("{tasks} tasks can run; {problems} problems"),
+        1 => say!("{tasks} tasks can run; 1 problem"),
+        _ => say!("{tasks} tasks can run; {problems} problems"),
     }
     Ok(())
 }

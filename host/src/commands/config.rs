@@ -1,12 +1,12 @@
 //! `saggar config`: what the configuration comes to, and where each value comes from.
 
-use super::{USAGE, show};
+use super::{USAGE, output, show};
 use crate::cli::Config;
 use crate::config::Loaded;
 
 pub(crate) fn run(args: &Config, loaded: &Loaded) -> anyhow::Result<u8> {
     if args.json {
-        show::line(&serde_json::to_string_pretty(&loaded.document())?)?;
+        output::json(&serde_json::to_string_pretty(&loaded.document())?)?;
     } else {
         if !loaded.has_errors() {
             print(&loaded.rows())?;

@@ -37,7 +37,7 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
         _ => match File::open(file) {
             Ok(file) => Box::new(file),
             Err(error) => {
-                eprintln!("saggar: {} cannot be read: {error}", file.display());
+                say!("saggar: {} cannot be read: {error}", file.display());
                 return Ok(USAGE);
             }
         },
@@ -62,7 +62,7 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
         add_all(&mut feed, args, &mut ids).await.with_context(|| stopped(&ids))?;
     }
     if let Some(mistake) = mistake {
-        eprintln!("saggar: {mistake:#}; jobs added from the lines before it: {}", ids.len());
+        say!("saggar: {mistake:#}; jobs added from the lines before it: {}", ids.len());
         return Ok(USAGE);
     }
     if args.wait { wait_for(client, args, &ids).await } else { Ok(0) }
@@ -88,7 +88,7 @@ async fn add_all(feed: &mut Feed<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow:
     while feed.waiting() > 0 {
         let Some(added) = feed.add_some().await? else {
             if !std::mem::replace(&mut has_said, true) {
-                eprintln!("saggar: the queue of {} is full; waiting for room", args.task);
+                say!("saggar: the queue of {} is full; waiting for room", args.task);
             }
             tokio::time::sleep(FULL_PAUSE).await;
             continue;

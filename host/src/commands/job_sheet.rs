@@ -83,7 +83,7 @@ pub(crate) fn end(job: &Job) -> u8 {
     }
     let reason = job.reason.as_ref().map_or_else(|| "failed".to_owned(), name);
     let problem = job.problem.as_ref().map(|FailureProblem { code, message, .. }| (code.as_str(), message.as_str()));
-    eprintln!("{}", cell(&show::failure(&reason, job.attempt, job.attempts_max, problem)));
+    say!("{}", cell(&show::failure(&reason, job.attempt, job.attempts_max, problem)));
     FAILURE
 }
 

@@ -45,12 +45,12 @@ pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
         query.after = page.read()?.next;
         if query.after.is_none() || reader == Reader::Gone {
             if !args.host.json && !headed {
-                eprintln!("(no such jobs)");
+                say!("(no such jobs)");
             }
             return Ok(0);
         }
         if left == 0 {
-            eprintln!("(others follow; --all shows them)");
+            say!("(others follow; --all shows them)");
             return Ok(0);
         }
     }

@@ -32,7 +32,7 @@ async fn follow(client: &Client, args: &Logs) -> anyhow::Result<u8> {
             Followed::End => return Ok(0),
         };
         if let Some(said) = said {
-            eprintln!("{said}");
+            say!("{said}");
         }
         let Some(event) = event else { continue };
         let reader = match event.kind.as_str() {

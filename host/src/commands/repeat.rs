@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::run::not_added;
-use super::{FAILURE, USAGE, arguments, show};
+use super::{FAILURE, USAGE, arguments, output, show};
 use crate::cli::Run;
 
 /// Jobs under way at once: enough that no slot waits, fewer than a default queue holds.
@@ -97,7 +97,7 @@ fn print(args: &Run, tally: &mut Tally, took: Duration) -> anyhow::Result<()> {
             "jobs_per_second": rate,
             "latency_ms": { "p50": p50, "p99": p99, "max": max },
         });
-        show::line(&summary.to_string())
+        output::json(&summary.to_string()).map(drop)
     } else {
         show::line(&format!("{jobs} jobs, {} failed, in {:.3} s: {rate:.0} jobs/s", tally.failed, took.as_secs_f64()))?;
         show::line(&format!("from add to end: p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms"))

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use indicatif::ProgressBar;
 use saggar::{AddError, Events, Host, JobEvent, JobEventKind, JobView, Missed, StartError, Status};
 
-use super::{FAILURE, INTERRUPTED, Surroundings, USAGE, arguments, repeat, show};
+use super::{FAILURE, INTERRUPTED, Surroundings, USAGE, arguments, output, repeat, show};
 use crate::cli::Run;
 
 pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Result<u8> {
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Resul
 
 /// Tells of a job that was not added; wrong usage, for the most part.
 pub(crate) fn not_added(error: &AddError) -> u8 {
-    eprintln!("saggar: the job was not added: {error} ({})", error.code());
+    say!("saggar: the job was not added: {error} ({})", error.code());
     match error {
         AddError::UnknownTask { .. } | AddError::InvalidArgs(_) => USAGE,
         _ => FAILURE,
@@ -57,16 +57,16 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
     show::log(&host.logs(&args.task, id).await?);
     watch.print_others();
     if args.json {
-        show::line(&show::job(&job).to_string())?;
+        output::json(&show::job(&job).to_string())?;
     } else if let Some(response) = &job.response {
-        show::line(response)?;
+        output::json(response)?;
     }
     match (job.status, &job.problem) {
         (Status::Success, _) => Ok(0),
         (_, problem) => {
             let reason = job.reason.map_or("failed", saggar::Reason::name);
             let problem = problem.as_ref().map(|problem| (problem.code.as_str(), problem.message.as_str()));
-            eprintln!("{}", show::failure(reason, job.attempt, job.max_attempts, problem));
+            say!("{}", show::failure(reason, job.attempt, job.max_attempts, problem));
             Ok(FAILURE)
         }
     }
@@ -105,10 +105,10 @@ impl Watch<'_> {
 
     fn print_others(&self) {
         for ((task, status), count) in &self.ended {
-            eprintln!("  {count} {} of {task}: {status}", if *count == 1 { "job" } else { "jobs" });
+            say!("  {count} {} of {task}: {status}", if *count == 1 { "job" } else { "jobs" });
         }
         if self.missed > 0 {
-            eprintln!("  (and {} events too fast to count)", self.missed);
+            say!("  (and {} events too fast to count)", self.missed);
         }
     }
 }

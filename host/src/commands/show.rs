@@ -1,28 +1,28 @@
 //! How problems, jobs and logs look on a terminal and as JSON.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use saggar::{Diagnostic, JobView, LogLevel, LogLine, LogSource, Problem, Timestamp};
 use serde_json::{Value, json};
 
+use super::output;
+
 /// Prints problems to standard error, in colour on a terminal.
 pub(crate) fn problems(problems: &[Diagnostic]) {
     let color = std::io::stderr().is_terminal();
     for problem in problems {
-        eprintln!("{}\n", problem.render(color));
+        say!("{}\n", problem.render(color));
     }
 }
 
-/// Prints one line to standard output. A reader that went away is no error of ours; a full disk is.
+/// Prints text and a line end to standard output, nothing of it obeyed by a terminal. A reader that went away is no error of
+/// ours; a full disk is.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(anyhow::Error::new(error).context("standard output cannot be written"))
-        }
-        _ => Ok(()),
-    }
+    let lines = text.split('\n').map(saggar_sandbox::visible);
+    let text = lines.collect::<Vec<_>>().join("\n");
+    output::write(&format!("{text}\n")).map(drop)
 }
 
 /// The whole job.
@@ -93,7 +93,7 @@ pub(crate) fn progress(bar: &ProgressBar, current: u64, total: u64, message: &st
 /// Prints a job's log to standard error.
 pub(crate) fn log(lines: &[LogLine]) {
     for line in lines {
-        eprintln!("  {:<6} | {}", source(line.source), line.text);
+        say!("  {:<6} | {}", source(line.source), line.text);
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::json;
 
-use super::show;
+use super::{output, show};
 use crate::cli::Token;
 
 /// Bytes of chance in a token: more than anybody can guess, and as many as its digest has.
@@ -21,19 +21,17 @@ pub(crate) fn run(args: &Token) -> anyhow::Result<u8> {
     let (role, sha256) = (&args.role, saggar::api::Token::digest_of(&token));
     if args.json {
         let document = json!({ "token": token, "role": role, "name": args.name, "sha256": sha256 });
-        show::line(&document.to_string())?;
+        output::json(&document.to_string())?;
         return Ok(0);
     }
     show::line(&format!("token   {token}"))?;
     show::line(&format!("sha256  {sha256}"))?;
-    eprintln!(
-        "\nThe token is for who uses the service, as SAGGAR_TOKEN; it is kept nowhere. The host takes its digest:\n"
-    );
-    eprintln!("  [[token]]");
+    say!("\nThe token is for who uses the service, as SAGGAR_TOKEN; it is kept nowhere. The host takes its digest:\n");
+    say!("  [[token]]");
     if let Some(name) = &args.name {
-        eprintln!("  name = {}", toml::Value::from(name.as_str()));
+        say!("  name = {}", toml::Value::from(name.as_str()));
     }
-    eprintln!("  role = \"{role}\"\n  sha256 = \"{sha256}\"");
+    say!("  role = \"{role}\"\n  sha256 = \"{sha256}\"");
     Ok(0)
 }
 

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
     if output::is_terminal() && !args.host.json {
         draw(&client, args.task.as_deref(), events).await
     } else {
-        eprintln!("watching {}; Ctrl-C ends it", client.url());
+        say!("watching {}; Ctrl-C ends it", client.url());
         print(events, args.host.json).await
     }
 }
@@ -64,7 +64,7 @@ async fn print(mut events: Follow, as_json: bool) -> anyhow::Result<u8> {
             Followed::End => return Ok(0),
         };
         if let Some(said) = said {
-            eprintln!("{said}");
+            say!("{said}");
         }
     }
 }

@@ -8,8 +8,12 @@ use crate::config::{LogFormat, Variables};
 
 /// Starts the log, which lets `level` through.
 pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) {
-    let log =
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr).with_ansi(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        // A line that cannot be written would be complained of on the same standard error, which is a panic.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => {
             let in_color = std::io::stderr().is_terminal() && variables.text("NO_COLOR").is_none();

@@ -1,6 +1,8 @@
 //! What a terminal shows: lines that fit, a live view, and nothing that a guest made up to be obeyed.
 
-use saggar_tests::program::output;
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::program::{command, output};
 use serde_json::json;
 
 use super::stage::{Talking, ask, ask_well, client, feed, on_terminal, serve, steady, terminal};
@@ -65,6 +67,20 @@ fn what_a_client_says_is_shown_and_not_obeyed() {
     let document: serde_json::Value =
         serde_json::from_str(&ask_well(&server, &["get", "mail.send", "1", "--json"])).unwrap();
     assert_eq!((&document["response"], &document["args"]), (&json!([evil]), &json!([evil])));
+}
+
+/// Nor is it in a host that lives for one job only.
+#[test]
+fn what_a_job_of_run_answers_is_shown_and_not_obeyed() {
+    let app = App::new().simple_task("echo", guests::ECHO);
+    for json in [&[][..], &["--json"]] {
+        let mut run = command();
+        run.arg("run").arg(app.path()).args(json).args(["echo", "\u{9b}31m\u{202e}\u{7f}"]);
+        let said = output(&mut terminal(&run));
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let out = said.out.replace("\r\n", "\n");
+        assert!(out.contains("u009b31m") && !out.contains(is_treacherous), "{out:?}");
+    }
 }
 
 /// The view has a line for each task with its counts, a bar for each job that runs, and a line of its own for what failed.

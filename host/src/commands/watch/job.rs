@@ -24,7 +24,7 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
         return Ok(code);
     }
     if !output::is_terminal() {
-        eprintln!("watching {}#{id} at {}; Ctrl-C ends it", cell(task), client.url());
+        say!("watching {}#{id} at {}; Ctrl-C ends it", cell(task), client.url());
     }
     loop {
         let said = match events.next().await? {
@@ -47,7 +47,7 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
             Followed::End => return view.end(&client.get(task, id).await?).map(|code| code.unwrap_or(0)),
         };
         if let Some(said) = said {
-            view.bar.suspend(|| eprintln!("{said}"));
+            view.bar.suspend(|| say!("{said}"));
         }
     }
 }

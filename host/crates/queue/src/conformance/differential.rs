@@ -70,6 +70,7 @@ struct Named {
     plan: Plan,
 }
 
+#[expect(clippy::print_stderr, reason = "a part of a failing test's output")]
 impl Drop for Named {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -36,6 +36,7 @@ async fn a_store_does_what_the_design_says() {
 /// Names the seed if the test fails while this lives.
 struct Named(u64);
 
+#[expect(clippy::print_stderr, reason = "a part of a failing test's output")]
 impl Drop for Named {
     fn drop(&mut self) {
         if std::thread::panicking() {
