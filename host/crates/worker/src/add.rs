@@ -10,6 +10,7 @@ use saggar_sandbox::{Answer, check_json};
 use crate::services::CallServices;
 use crate::station::Station;
 use crate::trace::trace_id;
+use crate::whole::Whole;
 use crate::worker::Inner;
 
 /// Bytes of a job's arguments.
@@ -98,7 +99,7 @@ async fn put(
     depth: u32,
 ) -> Result<Vec<Added>, AddError> {
     if station.setup().role(Role::IdSource).is_none() {
-        return Ok(station.queue.add_many(jobs).await?);
+        return Ok(add_whole(worker, station, jobs).await?);
     }
     if depth >= MAX_DEPTH {
         return Err(AddError::TooDeep);
@@ -113,10 +114,19 @@ async fn put(
         job.id = next(station, services.clone(), depth).await?;
         said.push(services.transcript.finish(worker.clock()));
     }
-    let added = station.queue.add_many(jobs).await?;
+    let added = add_whole(worker, station, jobs).await?;
     let said = added.iter().zip(said).filter(|(added, lines)| added.is_new && !lines.is_empty());
     keep_said(worker, station, said.map(|(added, lines)| (added.id, lines)).collect()).await;
     Ok(added)
+}
+
+fn add_whole(
+    worker: &Inner,
+    station: &Station,
+    jobs: Vec<NewJob>,
+) -> Whole<Result<Vec<Added>, saggar_queue::AddError>> {
+    let queue = Arc::clone(&station.queue);
+    Whole::new(&worker.keeping, async move { queue.add_many(jobs).await })
 }
 
 /// Keeps what `next` wrote while there was no job yet. The jobs are added, and whoever added them is to hear of it: if there

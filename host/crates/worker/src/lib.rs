@@ -6,6 +6,7 @@
 mod seats;
 mod setup;
 mod station;
+mod whole;
 
 mod meters;
 mod services;

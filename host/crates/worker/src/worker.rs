@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::station::Station;
 use crate::trace::Traces;
+use crate::whole::Whole;
 use crate::{AddError, Setup, add, lane, maintenance, meters, slot};
 
 /// Runs the jobs of one tenant. Cheap to clone.
@@ -178,22 +179,22 @@ impl Worker {
 
     /// Lets an ended job run again, with all its attempts before it.
     pub async fn retry(&self, task: &str, id: JobId) -> Result<(), LookupError> {
-        Ok(self.0.station(task)?.queue.retry(id).await?)
+        Ok(self.0.whole(task, |queue| async move { queue.retry(id).await })?.await?)
     }
 
     /// Forgets a job that does not run.
     pub async fn delete(&self, task: &str, id: JobId) -> Result<(), LookupError> {
-        Ok(self.0.station(task)?.queue.delete(id).await?)
+        Ok(self.0.whole(task, |queue| async move { queue.delete(id).await })?.await?)
     }
 
     /// Lets no more attempts of a task begin, until [`resume`](Self::resume); a restart changes nothing about it.
     pub async fn pause(&self, task: &str) -> Result<(), LookupError> {
-        Ok(self.0.station(task)?.queue.pause().await?)
+        Ok(self.0.whole(task, |queue| async move { queue.pause().await })?.await?)
     }
 
     /// Ends a [`pause`](Self::pause).
     pub async fn resume(&self, task: &str) -> Result<(), LookupError> {
-        Ok(self.0.station(task)?.queue.resume().await?)
+        Ok(self.0.whole(task, |queue| async move { queue.resume().await })?.await?)
     }
 
     /// A job's log and its attempts.
@@ -296,7 +297,17 @@ impl Inner {
     }
 
     pub(crate) async fn cancel(&self, task: &str, id: JobId) -> Result<(), LookupError> {
-        Ok(self.station(task)?.queue.cancel(id).await?)
+        Ok(self.whole(task, |queue| async move { queue.cancel(id).await })?.await?)
+    }
+
+    /// A change of a task or its jobs, that is made to its end.
+    fn whole<T, F>(&self, task: &str, change: impl FnOnce(Arc<TaskQueue>) -> F) -> Result<Whole<T>, LookupError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let queue = Arc::clone(&self.station(task)?.queue);
+        Ok(Whole::new(&self.keeping, change(queue)))
     }
 
     fn station(&self, task: &str) -> Result<Arc<Station>, LookupError> {
