@@ -7,7 +7,7 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, U
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use super::histogram::Histograms;
-use super::process;
+use super::{process, traces};
 
 /// What all metrics of the process go to.
 pub(super) struct Recorder {
@@ -22,6 +22,7 @@ pub(super) fn install() -> anyhow::Result<Arc<Recorder>> {
     metrics::set_global_recorder(Arc::clone(&recorder)).context("there is a recorder of metrics already")?;
     saggar::describe_metrics();
     saggar_api::describe_metrics();
+    traces::describe_metrics();
     process::begin();
     Ok(recorder)
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use metrics::counter;
+use metrics::{counter, describe_counter};
 use opentelemetry::KeyValue;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::TracerProvider;
@@ -20,8 +20,16 @@ const LAST_WAIT: Duration = Duration::from_secs(5);
 /// A receiver that fails is spoken of once in this time.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
+const SPANS_LOST: &str = "saggar_spans_lost_total";
+
 /// Where the traces are taken at the receiver.
 const PATH: &str = "/v1/traces";
+
+/// Describes what is counted of traces to the recorder.
+pub(super) fn describe_metrics() {
+    describe_counter!(SPANS_LOST, "Spans that the receiver of traces did not take");
+    counter!(SPANS_LOST).absolute(0);
+}
 
 /// Traces that are sent.
 pub(super) struct Exporting(SdkTracerProvider);
@@ -77,7 +85,7 @@ struct Said {
 
 impl<E> Complaining<E> {
     fn complain(&self, spans: usize, error: &dyn fmt::Display) {
-        counter!("saggar_spans_lost_total").increment(spans as u64);
+        counter!(SPANS_LOST).increment(spans as u64);
         let mut said = self.said.lock();
         said.lost += spans;
         if said.at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {

@@ -1,5 +1,6 @@
 //! Metrics of a host that has seen everything.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -137,6 +138,7 @@ async fn every_outcome_is_counted_and_promtool_is_content() {
     let told = [("task", "told"), ("event", "error")];
     let metrics = until(&server, "saggar_handler_given_up_total", &told, 1.0).await;
     check_with_promtool(&metrics.0);
+    check_documented(&metrics);
     check_outcomes(&metrics);
     check_levels(&metrics);
     for route in ["/v1/tasks/{task}/jobs", "/metrics"] {
@@ -145,6 +147,19 @@ async fn every_outcome_is_counted_and_promtool_is_content() {
     let of_one_job = ["again/jobs/3", "leak_for_ever", "nothing was heard"];
     assert!(!of_one_job.iter().any(|text| metrics.0.contains(text)), "labels are not bounded");
     server.stop();
+}
+
+/// Each metric of the documentation is there, and each that is there is in the documentation.
+fn check_documented(metrics: &Metrics) {
+    let documentation = include_str!("../../../docs/observability.md");
+    let rows = documentation.lines().filter(|line| line.starts_with("| `saggar_"));
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    let documented: BTreeSet<&str> =
+        cells.flat_map(|cell| cell.split(',')).map(|name| name.trim_matches([' ', '`'])).collect();
+    let types = metrics.0.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names = types.filter_map(|line| line.split(' ').next());
+    let found: BTreeSet<&str> = names.filter(|name| name.starts_with("saggar_")).collect();
+    assert_eq!(found, documented);
 }
 
 fn check_outcomes(metrics: &Metrics) {

@@ -95,12 +95,28 @@ impl Meters {
         counter!(GIVEN_UP, "task" => self.name(), "event" => event(role)).increment(1);
     }
 
-    /// Hands over what is known at a moment only. Every attempt that ended here was one call, so those need no counter.
-    pub(crate) fn measure(&self, totals: &Totals) {
+    /// Hands over what is known at a moment only, for a task that has these `roles`. Every attempt that ended here was one
+    /// call, so those need no counter.
+    pub(crate) fn measure(&self, totals: &Totals, roles: impl Iterator<Item = Role>) {
+        roles.for_each(|role| self.begin(role));
         let not_called = [Ending::Lost, Ending::PutBack];
         let called = Ending::ALL.into_iter().filter(|ending| !not_called.contains(ending));
         self.role(Role::Processor).calls.absolute(called.map(|ending| totals.attempts(ending)).sum());
         gauge!(PEAK, "task" => self.name()).set(self.peak_memory.load(Ordering::Relaxed) as f64);
+    }
+
+    /// Shows what may be counted of a role before it is: a counter that appears with its first count is no rise from 0 to those
+    /// who look for one.
+    fn begin(&self, role: Role) {
+        for what in [NO_ROOM, TIMEOUTS] {
+            counter!(what, "task" => self.name(), "role" => role.interface()).increment(0);
+        }
+        if role != Role::Processor {
+            counter!(HANDLER_FAILURES, "task" => self.name(), "event" => event(role)).increment(0);
+        }
+        if matches!(role, Role::SuccessHandler | Role::ErrorHandler) {
+            counter!(GIVEN_UP, "task" => self.name(), "event" => event(role)).increment(0);
+        }
     }
 
     fn count(&self, what: &'static str, role: Role) {

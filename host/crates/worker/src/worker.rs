@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use opentelemetry::global::BoxedTracer;
 use parking_lot::Mutex;
-use saggar_job::{Clock, JobId, JobKey, TaskKey};
+use saggar_job::{Clock, JobId, JobKey, Role, TaskKey};
 use saggar_queue::{
     Added, ChangeError, History, Job, ListQuery, LogLine, LogSource, NewJob, Page, Queue, StoreError, TaskQueue,
     WaitError,
@@ -215,7 +215,11 @@ impl Worker {
     /// Hands what is known at a moment only to the recorder of the `metrics` facade. Call it before the recorder is read.
     pub fn measure(&self) {
         let stations = self.0.stations.load();
-        stations.values().for_each(|station| station.meters.measure(&station.queue.totals()));
+        for station in stations.values() {
+            let setup = station.setup();
+            let roles = Role::ALL.into_iter().filter(|role| setup.role(*role).is_some());
+            station.meters.measure(&station.queue.totals(), roles);
+        }
         for queue in self.0.queue.known().iter().filter(|queue| queue.key().tenant == self.0.tenant) {
             let station = stations.get(&*queue.key().task);
             meters::measure_slots(queue, station.map_or(0, |station| station.setup().task.worker_nums));
