@@ -114,20 +114,29 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
             None
         }
         None => {
-            tracing::error!(job = %key, "the end of an attempt could not be kept before the host stopped; it will be lost");
+            let trace_id = trace_id(trace_parent.as_ref());
+            tracing::error!(
+                job = %key,
+                trace_id,
+                "the end of an attempt could not be kept before the host stopped; it will be lost"
+            );
             None
         }
     }
 }
 
 async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) {
-    let key = claim.key();
-    match unless_too_late(worker, station.queue.put_back(claim)).await {
+    let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
+    let answer = unless_too_late(worker, station.queue.put_back(claim)).await;
+    let trace_id = trace_id(trace_parent.as_ref());
+    match answer {
         Some(Ok(_)) => {}
-        Some(Err(error)) => tracing::error!(job = %key, %error, "a job could not be put back"),
-        None => {
-            tracing::error!(job = %key, "a job could not be put back before the host stopped; its attempt will be lost")
-        }
+        Some(Err(error)) => tracing::error!(job = %key, trace_id, %error, "a job could not be put back"),
+        None => tracing::error!(
+            job = %key,
+            trace_id,
+            "a job could not be put back before the host stopped; its attempt will be lost"
+        ),
     }
 }
 
