@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use saggar_api::{Code, EventScope, Jobs, KnownJob, KnownTask, Readiness, Refusal, Service, Tokens};
 use saggar_definition::Task;
 use saggar_job::{JobId, JobKey, TaskKey};
-use saggar_queue::{Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, StoreError};
+use saggar_queue::{
+    Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, StoreError, TaskQueue,
+};
 use saggar_worker::{AddError, LookupError};
 
 use crate::host::Host;
@@ -21,14 +23,12 @@ pub fn service(host: &Host, tokens: Tokens, readiness: Readiness) -> Service {
 struct HostJobs(Host);
 
 impl HostJobs {
-    fn known(&self, task: &str, job: Job) -> Result<KnownJob, Refusal> {
-        let queue = self.0.worker.queue(task).map_err(lookup_refused)?;
-        let max_attempts = queue.rules().retry.max_attempts();
-        Ok(KnownJob { task: queue.key().task.to_string(), max_attempts, job })
+    fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, Refusal> {
+        self.0.worker.queue(task).map_err(lookup_refused)
     }
 
     fn known_task(&self, task: Arc<Task>) -> Result<KnownTask, Refusal> {
-        let queue = self.0.worker.queue(task.id.folded()).map_err(lookup_refused)?;
+        let queue = self.queue(task.id.folded())?;
         Ok(KnownTask { counts: queue.counts(), rates: queue.rates(), task })
     }
 }
@@ -40,13 +40,16 @@ impl Jobs for HostJobs {
     }
 
     async fn get(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal> {
-        let job = self.0.worker.get(task, id).await.map_err(lookup_refused)?;
-        self.known(task, job)
+        let queue = self.queue(task)?;
+        let job = queue.get(id).await.map_err(|error| lookup_refused(error.into()))?;
+        Ok(known(&queue, job.ok_or_else(|| lookup_refused(LookupError::UnknownJob { id }))?))
     }
 
     async fn wait(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal> {
-        let job = self.0.worker.wait(task, id).await.map_err(lookup_refused)?;
-        self.known(task, job)
+        // Looked up before the waiting: when the last job of a host that stops has ended, there are no tasks any more.
+        let queue = self.queue(task)?;
+        let job = queue.wait(id).await.map_err(|error| lookup_refused(error.into()))?;
+        Ok(known(&queue, job))
     }
 
     async fn cancel(&self, task: &str, id: JobId) -> Result<(), Refusal> {
@@ -66,7 +69,7 @@ impl Jobs for HostJobs {
     }
 
     async fn log_after(&self, task: &str, id: JobId, read: usize) -> Result<LogTail, Refusal> {
-        let queue = self.0.worker.queue(task).map_err(lookup_refused)?;
+        let queue = self.queue(task)?;
         let tail = queue.log_after(id, read).await.map_err(|error| lookup_refused(error.into()))?;
         tail.ok_or_else(|| lookup_refused(LookupError::UnknownJob { id }))
     }
@@ -84,7 +87,7 @@ impl Jobs for HostJobs {
     async fn list(&self, mut query: ListQuery) -> Result<Page, Refusal> {
         query.tenant = TaskKey::DEFAULT_TENANT.into();
         if let Some(task) = &query.task {
-            let queue = self.0.worker.queue(task).map_err(lookup_refused)?;
+            let queue = self.queue(task)?;
             query.task = Some(queue.key().task.clone());
         }
         self.0.worker.list(&query).await.map_err(|error| lookup_refused(error.into()))
@@ -104,12 +107,16 @@ impl Jobs for HostJobs {
     }
 
     fn task(&self, task: &str) -> Result<KnownTask, Refusal> {
-        let queue = self.0.worker.queue(task).map_err(lookup_refused)?;
+        let queue = self.queue(task)?;
         let app = self.0.app();
         let known = app.tasks.iter().find(|known| *known.id.folded() == *queue.key().task);
         let known = known.ok_or_else(|| Refusal::new(Code::UnknownTask, format!("there is no task `{task}`")))?;
         self.known_task(known.clone())
     }
+}
+
+fn known(queue: &TaskQueue, job: Job) -> KnownJob {
+    KnownJob { task: queue.key().task.to_string(), max_attempts: queue.rules().retry.max_attempts(), job }
 }
 
 fn add_refused(error: AddError) -> Refusal {

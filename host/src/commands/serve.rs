@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use saggar::api::{Bound, Listener, Readiness};
-use saggar::{Host, StartError};
+use saggar::{Host, SqliteError, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{FAILURE, Surroundings, open_files};
@@ -59,18 +59,28 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
             readiness.store_failed();
             // What runs cannot be kept any more; going on would promise what nobody can hold.
             host.shutdown(Duration::ZERO).await;
-            listener.stop(Duration::ZERO).await;
-            return Err(anyhow::Error::new(error).context("the job store has failed; the host stops"));
+            listener.stop(LAST_ANSWERS).await;
+            return Err(store_failed(error));
         }
     };
     readiness.drain();
     tracing::info!(signal = name, drain_s = config.drain.as_secs_f64(), "draining; a second signal stops at once");
-    drain(&host, &listener, config.drain, &mut signals).await;
+    drain(&host, &listener, config.drain, &mut signals, &readiness).await?;
     Ok(0)
 }
 
+fn store_failed(error: SqliteError) -> anyhow::Error {
+    anyhow::Error::new(error).context("the job store has failed; the host stops")
+}
+
 /// Lets what runs end, and answers meanwhile: who waits for a job is to hear of its end.
-async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut Signals) {
+async fn drain(
+    host: &Host,
+    listener: &Listener,
+    time: Duration,
+    signals: &mut Signals,
+    readiness: &Readiness,
+) -> anyhow::Result<()> {
     let mut shutdown = std::pin::pin!(async {
         let put_back = host.shutdown(time).await;
         listener.stop(LAST_ANSWERS).await;
@@ -84,11 +94,18 @@ async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut S
             listener.abort();
             shutdown.await
         }
+        error = host.store_failed() => {
+            readiness.store_failed();
+            host.abort();
+            shutdown.await;
+            return Err(store_failed(error));
+        }
     };
     for job in &put_back {
         tracing::warn!(%job, "was stopped and put back; the attempt does not count");
     }
     tracing::info!(put_back = put_back.len(), "stopped");
+    Ok(())
 }
 
 impl Signals {
