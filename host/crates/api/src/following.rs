@@ -2,6 +2,7 @@
 //! kept, and is told if it is so slow that some are not kept any more.
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::vec::IntoIter;
 
 use saggar_job::JobId;
@@ -15,6 +16,9 @@ use crate::wire;
 
 /// Events that are read at once: their time under the lock is short, and what they become is about one piece.
 const BATCH: usize = 64;
+
+/// Far longer than the end of a job is seen before it is told.
+const SOON: Duration = Duration::from_millis(250);
 
 type Read = Result<Vec<KeptEvent>, Gap>;
 
@@ -64,6 +68,13 @@ impl JobEvents {
             one.perhaps_over = true;
         }
         !is_empty
+    }
+
+    /// Whether the end of the job, which has ended, is told now: its row shows it a moment before whoever listens hears of it.
+    pub(crate) async fn hears_soon(&mut self) -> bool {
+        let Ok(read) = tokio::time::timeout(SOON, self.followed.next_batch(BATCH)).await else { return false };
+        self.read = Some(read);
+        true
     }
 
     /// Reads on; none if the answer ends.

@@ -196,3 +196,15 @@ async fn pieces_have_their_size() {
         heard += read.len();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_told_a_moment_later_is_heard_and_silence_is_not() {
+    let bench = Bench::new(100).await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    let mut events = one(&bench, id, None);
+    assert!(!events.hears_soon().await);
+    let (heard, ()) = tokio::join!(events.hears_soon(), bench.succeed(claim));
+    assert!(heard);
+    assert_eq!(rest(&mut events).await, ["reached", "succeeded"]);
+}

@@ -95,6 +95,8 @@ pub(super) async fn follow_one(
     match known {
         Ok(known) if !known.job.life.state.is_ended() => {}
         Ok(_) if events.has_more_of_ended() => {}
+        // Whoever comes back right at the end would not come back for it.
+        Ok(_) if after.is_some() && events.hears_soon().await => {}
         Ok(_) => return Ok(StatusCode::NO_CONTENT.into_response()),
         // Whoever comes back hears that it was deleted.
         Err(refusal) if refusal.code == Code::UnknownJob && after.is_some() && events.has_more_of_ended() => {}
