@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
     let configuration = cli.command.configuration(cli.verbose, &variables);
     if configuration.has_errors() && !cli.command.tells_mistakes() {
-        commands::show_problems(&configuration.problems);
+        observe::refuse(&configuration, &variables);
         return ExitCode::from(commands::USAGE);
     }
     let observed = match Observed::start(&cli.command, &configuration.config, &variables) {

@@ -15,9 +15,29 @@ use saggar::{Diagnostic, Severity};
 
 use crate::cli::Command;
 use crate::commands::show_problems;
-use crate::config::{Config, LogFormat, Variables};
+use crate::config::{Config, Loaded, LogFormat, Variables};
 use recorder::Recorder;
 use traces::Exporting;
+
+/// Tells of all mistakes of a configuration with which nothing begins, in the form that it asks for as far as that was read.
+pub(crate) fn refuse(configuration: &Loaded, variables: &Variables) {
+    let Config { log_level, log_format, .. } = &configuration.config;
+    log::start(log_level, *log_format, variables);
+    tell(*log_format, &configuration.problems);
+}
+
+fn tell(format: LogFormat, problems: &[Diagnostic]) {
+    if matches!(format, LogFormat::Text) {
+        return show_problems(problems);
+    }
+    for problem in problems {
+        let text = problem.render(false);
+        match problem.severity {
+            Severity::Error => tracing::error!(problem = text, "there is a problem"),
+            Severity::Warning => tracing::warn!(problem = text, "there is a problem"),
+        }
+    }
+}
 
 /// What was set up.
 pub(crate) struct Observed {
@@ -45,18 +65,7 @@ impl Observed {
 
     /// Tells of what is wrong with an app or its configuration: people see the place, programs get a line of the log for each.
     pub(crate) fn problems(&self, problems: &[Diagnostic]) {
-        match self.log_format {
-            LogFormat::Text => show_problems(problems),
-            LogFormat::Json => {
-                for problem in problems {
-                    let text = problem.render(false);
-                    match problem.severity {
-                        Severity::Error => tracing::error!(problem = text, "there is a problem"),
-                        Severity::Warning => tracing::warn!(problem = text, "there is a problem"),
-                    }
-                }
-            }
-        }
+        tell(self.log_format, problems);
     }
 
     /// Tells why the command ends.

@@ -19,6 +19,9 @@ pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) {
             let in_color = std::io::stderr().is_terminal() && variables.text("NO_COLOR").is_none();
             log.with_ansi(in_color).init();
         }
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Json => {
+            log.json().flatten_event(true).init();
+            std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread has panicked")));
+        }
     }
 }

@@ -58,3 +58,15 @@ fn a_service_that_cannot_start_says_so_in_the_same_form() {
     assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("the command failed")));
     assert!(line["error"].as_str().is_some_and(|error| error.contains("192.0.2.1:7717")), "{line}");
 }
+
+#[test]
+fn mistakes_of_the_configuration_are_said_in_the_same_form() {
+    let app = App::new();
+    let mut command = saggar_tests::program::command();
+    command.arg("serve").arg(app.path()).args(["--log-format", "json", "--drain", "soon"]);
+    let said = saggar_tests::program::output(&mut command);
+    assert_eq!(said.code, Some(2));
+    let line: Value = serde_json::from_str(said.err.trim()).unwrap_or_else(|error| panic!("{}: {error}", said.err));
+    assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("there is a problem")));
+    assert!(line["problem"].as_str().is_some_and(|problem| problem.contains("soon")), "{line}");
+}
