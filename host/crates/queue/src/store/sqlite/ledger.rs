@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use saggar_job::{Run, Timestamp};
@@ -23,10 +24,29 @@ pub(super) struct Waits {
     pub(super) lasting: u64,
 }
 
+/// A batch, for whoever holds what one of its steps handed out: when the batch is undone, that never was, and the next batch
+/// hands the same out (a job's run, even a job's id) to somebody else.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Batch {
+    is_undone: Arc<AtomicBool>,
+}
+
+impl Batch {
+    pub(super) fn is_undone(&self) -> bool {
+        self.is_undone.load(Ordering::Acquire)
+    }
+
+    fn undo(&self) {
+        self.is_undone.store(true, Ordering::Release);
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The number of the commit that is being made; counted since the start.
     pub(super) seq: u64,
+    /// The one that is being made.
+    pub(super) batch: Batch,
     last_number: u64,
     components: HashMap<Arc<str>, i64>,
     claims: Vec<Orphan>,
@@ -98,7 +118,16 @@ impl Ledger {
         self.taken.push((task, notice));
     }
 
-    pub(super) fn forget_taken(&mut self) -> Vec<(TaskNumber, u64)> {
+    /// The batch is committed, and another one begins.
+    pub(super) fn committed(&mut self) {
+        self.taken.clear();
+        self.batch = Batch::default();
+        self.seq += 1;
+    }
+
+    /// The batch was undone; answers the notices that it had taken.
+    pub(super) fn undone(&mut self) -> Vec<(TaskNumber, u64)> {
+        self.batch.undo();
         std::mem::take(&mut self.taken)
     }
 

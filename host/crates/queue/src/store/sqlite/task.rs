@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use saggar_job::{JobId, Run, Timestamp};
 
 use super::handed::{Asking, Giving, Handout};
+use super::ledger::Batch;
 use super::shared::Shared;
 use super::shelf::{Desk, Stepped};
 use super::workshop::Undo;
@@ -68,22 +69,23 @@ impl TaskStore for SqliteTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<(Vec<Added>, Claimed), AddError> {
-        let (task, rules) = (self.shared.task, Arc::clone(rules));
+        let rules = Arc::clone(rules);
         if most == 0 {
             // Nothing that would have to be put back.
             let writer = self.store.writer().map_err(StoreError::from)?;
-            return writer.on(task, move |desk| desk.add_and_claim(jobs, 0, &rules, now)).await;
+            return writer.on(self.shared.task, move |desk| desk.add_and_claim(jobs, 0, &rules, now)).await;
         }
         self.hand_out(move |desk, giving| {
-            giving.give(task, now, |is_wanted| desk.add_and_claim(jobs, if is_wanted { most } else { 0 }, &rules, now))
+            giving.give(desk, now, |desk, is_wanted| {
+                desk.add_and_claim(jobs, if is_wanted { most } else { 0 }, &rules, now)
+            })
         })
         .await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        let task = self.shared.task;
         self.hand_out(move |desk, giving| {
-            giving.give(task, now, |is_wanted| desk.claim(if is_wanted { most } else { 0 }, now).map(Ok))
+            giving.give(desk, now, |desk, is_wanted| desk.claim(if is_wanted { most } else { 0 }, now).map(Ok))
         })
         .await
     }
@@ -92,7 +94,9 @@ impl TaskStore for SqliteTask {
         // Nobody is left to whom a closed store could give it.
         if let Ok(writer) = self.store.writer() {
             let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
-            writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now });
+            // Who takes back has had the answer, so the batch is committed.
+            let batch = Batch::default();
+            writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now, batch });
         }
     }
 
@@ -111,7 +115,7 @@ impl TaskStore for SqliteTask {
             let claim_next = claim_next && is_first;
             let (asking, giving) = Asking::new(writer.undone());
             let step = move |desk: &mut Desk<'_>| {
-                giving.give(task, now, |is_wanted| {
+                giving.give(desk, now, |desk, is_wanted| {
                     let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
                     desk.shelf.rules = rules;
                     finished
@@ -158,9 +162,8 @@ impl TaskStore for SqliteTask {
     }
 
     async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        let task = self.shared.task;
         self.hand_out(move |desk, giving| {
-            giving.give(task, now, |is_wanted| desk.claim_notices(if is_wanted { most } else { 0 }, now).map(Ok))
+            giving.give(desk, now, |desk, is_wanted| desk.claim_notices(if is_wanted { most } else { 0 }, now).map(Ok))
         })
         .await
     }

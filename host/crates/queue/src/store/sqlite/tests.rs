@@ -12,6 +12,8 @@ use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
 use crate::{NewJob, Rules, Store};
 
+mod undone;
+
 /// Directories of their own, which go with the place.
 struct Files(Durability);
 

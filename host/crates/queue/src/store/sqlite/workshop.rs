@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use rusqlite::{Connection, params};
 use saggar_job::{TaskKey, Timestamp};
 
-use super::ledger::Ledger;
+use super::ledger::{Batch, Ledger};
 use super::number::{MOST_TASKS, TaskNumber};
 use super::record::{CANCELLING, Record};
 use super::shared::{Registry, Shared};
@@ -75,7 +75,7 @@ impl<'c> Workshop<'c> {
     /// notices) it goes on holding, save for what the batch itself would have handed out.
     pub(super) fn reload(&mut self) -> rusqlite::Result<()> {
         let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.ledger.seq)?;
-        for (task, notice) in self.ledger.forget_taken() {
+        for (task, notice) in self.ledger.undone() {
             if let Some(shelf) = self.tasks.get_mut(&task) {
                 shelf.undo_taking(notice);
             }
@@ -136,6 +136,9 @@ impl<'c> Workshop<'c> {
 
     /// Lets what was handed out to nobody be taken again.
     pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
+        if undo.batch.is_undone() {
+            return Ok(());
+        }
         let Some(mut desk) = self.desk(undo.task) else { return Ok(()) };
         if let Some(rules) = &undo.rules {
             desk.shelf.rules = Arc::clone(rules);
@@ -162,7 +165,6 @@ impl<'c> Workshop<'c> {
     /// The batch is committed: lets others see it.
     pub(super) fn publish(&mut self) -> rusqlite::Result<()> {
         let seq = self.ledger.seq;
-        self.ledger.forget_taken();
         for task in self.touched.drain(..) {
             let Some(shelf) = self.tasks.get_mut(&task) else { continue };
             shelf.publish(self.db, seq)?;
@@ -170,7 +172,7 @@ impl<'c> Workshop<'c> {
                 self.registry.enter(Arc::clone(&shelf.shared));
             }
         }
-        self.ledger.seq += 1;
+        self.ledger.committed();
         Ok(())
     }
 }
@@ -184,6 +186,8 @@ pub(super) struct Undo {
     /// Those of the moment, if they are known: for claims whose jobs were cancelled.
     pub(super) rules: Option<Arc<Rules>>,
     pub(super) now: Timestamp,
+    /// The batch that handed it out.
+    pub(super) batch: Batch,
 }
 
 impl Shelf {
