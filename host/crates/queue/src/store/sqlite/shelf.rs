@@ -53,7 +53,8 @@ pub(super) struct Shelf {
     last_number: u64,
     last_notice: u64,
     last_chunk: u64,
-    pub(super) opened: bool,
+    /// The batch in which the task was first opened.
+    opened_in: Option<u64>,
     /// Whether readers know of the task.
     pub(super) is_entered: bool,
     /// The rules of the last step that had some, for claims that have to be undone.
@@ -123,7 +124,7 @@ impl Shelf {
             last_number: number("last_number")?,
             last_notice: number("last_notice")?,
             last_chunk: number("last_chunk")?,
-            opened: false,
+            opened_in: None,
             is_entered: true,
             rules: Arc::default(),
             dirty: false,
@@ -135,10 +136,16 @@ impl Shelf {
         self.last_number
     }
 
-    /// After a batch was undone: takes over what is not on the disk.
-    pub(super) fn inherit(&mut self, before: &mut Self) {
+    /// Whether this process has opened the task, so that the attempts that run are its own.
+    pub(super) fn is_opened(&self) -> bool {
+        self.opened_in.is_some()
+    }
+
+    /// After the batch `undone` was undone: takes over what is not on the disk.
+    pub(super) fn inherit(&mut self, before: &mut Self, undone: u64) {
         self.shared = Arc::clone(&before.shared);
-        self.opened = before.opened;
+        // With the batch that first opened it, the ends of what a dead process left were undone.
+        self.opened_in = before.opened_in.filter(|batch| *batch < undone);
         self.rules = Arc::clone(&before.rules);
         self.taken = std::mem::take(&mut before.taken);
         self.given_back = std::mem::take(&mut before.given_back);

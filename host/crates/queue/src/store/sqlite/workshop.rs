@@ -82,8 +82,8 @@ impl<'c> Workshop<'c> {
         }
         for (task, shelf) in &mut fresh.tasks {
             let Some(before) = self.tasks.get_mut(task) else { continue };
-            shelf.inherit(before);
-            if shelf.opened {
+            shelf.inherit(before, self.ledger.seq);
+            if shelf.is_opened() {
                 for orphan in std::mem::take(&mut shelf.orphans) {
                     if let Some(record) = Record::find(self.db, orphan.job)? {
                         shelf.resume(orphan, record);

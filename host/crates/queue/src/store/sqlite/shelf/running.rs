@@ -9,15 +9,17 @@ use super::super::line::Next;
 use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
 use super::super::shared::Live;
 use super::{Attempt, Desk, Orphan, Stepped, refused, step};
-use crate::{AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, Rules, StoreError};
+use crate::{AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, LostAtOpen, Rules, StoreError};
 
 impl Desk<'_> {
     /// Ends what a dead process left running, if this is the first opening.
     pub(in super::super) fn open(&mut self, rules: &Rules, now: Timestamp) -> rusqlite::Result<()> {
         self.ledger.must_last();
-        if std::mem::replace(&mut self.shelf.opened, true) {
+        if self.shelf.is_opened() {
             return Ok(());
         }
+        self.shelf.opened_in = Some(self.ledger.seq);
+        let mut lost = LostAtOpen::default();
         let mut orphans = std::mem::take(&mut self.shelf.orphans);
         orphans.sort_by_key(|orphan| orphan.job);
         for orphan in orphans {
@@ -28,9 +30,10 @@ impl Desk<'_> {
             let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: super::NO_CHANCE };
             // What runs can be finished under its own fence.
             if let Ok(finished) = self.finish(finish, false, rules, now)? {
-                self.shelf.shared.lost.lock().count(&finished.ended);
+                lost.count(&finished.ended);
             }
         }
+        *self.shelf.shared.lost.lock() = lost;
         Ok(())
     }
 

@@ -75,3 +75,21 @@ async fn notices_whose_taking_was_undone_are_not_given_back_by_whoever_asked() {
     drop(gone);
     assert_eq!(task.claim_notices(1, NOW).await.unwrap().notices, [], "it is being told");
 }
+
+#[tokio::test]
+async fn a_first_opening_that_was_undone_is_still_to_be_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let rules = Arc::new(Rules::default());
+    {
+        let store = store(&directory);
+        let task = store.open(&key(), &rules, NOW).await.unwrap();
+        task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
+        assert_eq!(task.claim(1, NOW).await.unwrap().jobs.len(), 1);
+    }
+    let (store, key) = (store(&directory), key());
+    let refused = undone(&store, store.open(&key, &rules, NOW)).await;
+    assert!(matches!(refused.await, Err(StoreError::Full(_))));
+    let task = store.open(&key, &rules, NOW).await.unwrap();
+    assert_eq!((task.counts().running, task.counts().waiting), (0, 1), "the dead process's attempt is over");
+    assert_eq!(task.lost_at_open().attempts, 1, "and is counted once");
+}
