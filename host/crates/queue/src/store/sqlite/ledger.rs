@@ -24,6 +24,15 @@ pub(super) struct Waits {
     pub(super) lasting: u64,
 }
 
+/// That a notice was taken or let go of, which stands in memory only.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) task: TaskNumber,
+    pub(super) notice: u64,
+    /// As it was before.
+    pub(super) was_taken: bool,
+}
+
 /// A batch, for whoever holds what one of its steps handed out: when the batch is undone, that never was, and the next batch
 /// hands the same out (a job's run, even a job's id) to somebody else.
 #[derive(Debug, Clone, Default)]
@@ -55,8 +64,8 @@ pub(super) struct Ledger {
     /// Claims that are in the table, and the batch they were last put there with.
     written_claims: usize,
     last_batch: i64,
-    /// Notices that were taken in this batch.
-    taken: Vec<(TaskNumber, u64)>,
+    /// What this batch took and let go of.
+    marks: Vec<Mark>,
     must_last: bool,
     wait_for: u64,
 }
@@ -114,21 +123,21 @@ impl Ledger {
         self.running += 1;
     }
 
-    pub(super) fn note_taken(&mut self, task: TaskNumber, notice: u64) {
-        self.taken.push((task, notice));
+    pub(super) fn note(&mut self, mark: Mark) {
+        self.marks.push(mark);
     }
 
     /// The batch is committed, and another one begins.
     pub(super) fn committed(&mut self) {
-        self.taken.clear();
+        self.marks.clear();
         self.batch = Batch::default();
         self.seq += 1;
     }
 
-    /// The batch was undone; answers the notices that it had taken.
-    pub(super) fn undone(&mut self) -> Vec<(TaskNumber, u64)> {
+    /// The batch was undone; answers what it did to notices in memory, the last first.
+    pub(super) fn undone(&mut self) -> impl Iterator<Item = Mark> + use<> {
         self.batch.undo();
-        std::mem::take(&mut self.taken)
+        std::mem::take(&mut self.marks).into_iter().rev()
     }
 
     /// The step's answer has to wait until the batch is on the disk.

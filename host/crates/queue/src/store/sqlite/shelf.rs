@@ -13,7 +13,7 @@ use saggar_job::{
 };
 
 use super::ended::Ended;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Mark};
 use super::line::Line;
 use super::number::{JobNumber, TaskNumber, from_i64, to_i64};
 use super::record::{CANCELLING, Record, Spot};
@@ -148,14 +148,17 @@ impl Shelf {
         self.opened_in = before.opened_in.filter(|batch| *batch < undone);
         self.rules = Arc::clone(&before.rules);
         self.taken = std::mem::take(&mut before.taken);
-        self.given_back = std::mem::take(&mut before.given_back);
-        // Numbers up to here may be taken, or not after all: those that are not in `taken` are looked at again.
+        // All that are not in `taken` are looked at again, so those that were given back are found as well.
         self.taken_until = 0;
     }
 
-    /// A notice that was to be taken in a batch that was undone is not taken.
-    pub(super) fn undo_taking(&mut self, notice: u64) {
-        self.taken.remove(&notice);
+    /// Takes back what a batch that was undone did to a notice.
+    pub(super) fn undo_mark(&mut self, Mark { notice, was_taken, .. }: Mark) {
+        if was_taken {
+            self.taken.insert(notice);
+        } else {
+            self.taken.remove(&notice);
+        }
     }
 
     /// Counts an attempt that runs; its job's row says that it waits.

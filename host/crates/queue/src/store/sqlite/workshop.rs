@@ -75,9 +75,9 @@ impl<'c> Workshop<'c> {
     /// notices) it goes on holding, save for what the batch itself would have handed out.
     pub(super) fn reload(&mut self) -> rusqlite::Result<()> {
         let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.ledger.seq)?;
-        for (task, notice) in self.ledger.undone() {
-            if let Some(shelf) = self.tasks.get_mut(&task) {
-                shelf.undo_taking(notice);
+        for mark in self.ledger.undone() {
+            if let Some(shelf) = self.tasks.get_mut(&mark.task) {
+                shelf.undo_mark(mark);
             }
         }
         for (task, shelf) in &mut fresh.tasks {

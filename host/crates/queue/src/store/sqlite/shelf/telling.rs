@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 use saggar_job::{Status, Step, Timestamp};
 
+use super::super::ledger::Mark;
 use super::super::number::{from_i64, from_moment, moment, to_i64};
 use super::super::record::{Due, Record};
 use super::adding::FINGERPRINT;
@@ -123,10 +124,23 @@ impl Desk<'_> {
     fn take(&mut self, entry: &Entry) {
         self.shelf.given_back.remove(&entry.notice);
         self.shelf.taken.insert(entry.notice);
-        self.ledger.note_taken(self.shelf.task, entry.notice);
+        self.note(entry.notice, false);
         if entry.from == Timestamp(0) {
             self.shelf.taken_until = self.shelf.taken_until.max(entry.notice);
         }
+    }
+
+    /// Lets go of a notice; answers whether it was taken.
+    fn release(&mut self, notice: u64) -> bool {
+        let was_taken = self.shelf.taken.remove(&notice);
+        if was_taken {
+            self.note(notice, true);
+        }
+        was_taken
+    }
+
+    fn note(&mut self, notice: u64, was_taken: bool) {
+        self.ledger.note(Mark { task: self.shelf.task, notice, was_taken });
     }
 
     fn job_of(&self, entry: &Entry) -> rusqlite::Result<Option<Record>> {
@@ -172,8 +186,7 @@ impl Desk<'_> {
     /// Lets notices be taken again that nobody got.
     pub(in super::super) fn undo_notices(&mut self, notices: &[NoticeNumber]) -> rusqlite::Result<()> {
         for NoticeNumber(notice) in notices {
-            if self.shelf.taken.remove(notice) && self.notice(*notice)?.is_some_and(|entry| entry.from == Timestamp(0))
-            {
+            if self.release(*notice) && self.notice(*notice)?.is_some_and(|entry| entry.from == Timestamp(0)) {
                 self.shelf.given_back.insert(*notice);
             }
         }
@@ -198,7 +211,7 @@ impl Desk<'_> {
     }
 
     fn put_off(&mut self, entry: &Entry, until: Timestamp) -> rusqlite::Result<()> {
-        if !self.shelf.taken.remove(&entry.notice) {
+        if !self.release(entry.notice) {
             return Ok(());
         }
         self.shelf.dirty = true;
@@ -235,7 +248,7 @@ impl Desk<'_> {
     }
 
     fn forget(&mut self, notice: u64) -> rusqlite::Result<()> {
-        self.shelf.taken.remove(&notice);
+        self.release(notice);
         self.shelf.given_back.remove(&notice);
         self.shelf.counts.notices -= 1;
         self.shelf.dirty = true;

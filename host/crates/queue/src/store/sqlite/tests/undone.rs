@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use futures_util::poll;
 
 use super::*;
-use crate::StoreError;
+use crate::{Happened, Left, StoreError, Telling};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -74,6 +74,28 @@ async fn notices_whose_taking_was_undone_are_not_given_back_by_whoever_asked() {
     assert_eq!(task.claim_notices(1, NOW).await.unwrap().notices.len(), 1);
     drop(gone);
     assert_eq!(task.claim_notices(1, NOW).await.unwrap().notices, [], "it is being told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_whose_settling_was_undone_stays_taken_until_it_is_settled() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, rules) = (store(&directory), Arc::new(Rules { add_handler: true, ..Rules::default() }));
+    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    task.add(vec![NewJob::new("[]"); 2], &rules, NOW).await.unwrap();
+    let taken = task.claim_notices(2, NOW).await.unwrap().notices;
+    let until = NOW.plus_ms(50);
+    let put_off = undone(&store, task.settle_notice(taken[0].number, Telling::PutOff(until), NOW)).await;
+    let done = undone(&store, task.settle_notice(taken[1].number, Telling::Done, NOW)).await;
+    let others = task.claim_notices(9, NOW).await.unwrap();
+    assert_eq!((others.notices, others.left), (vec![], Left::Nothing), "nobody else is to tell them");
+    // Both try again.
+    put_off.await.unwrap();
+    done.await.unwrap();
+    let early = task.claim_notices(9, NOW).await.unwrap();
+    assert_eq!((early.notices, early.left), (vec![], Left::From(until)));
+    let again = task.claim_notices(9, until).await.unwrap().notices;
+    assert_eq!(again.len(), 1);
+    assert_eq!((&again[0].happened, again[0].tries), (&Happened::Added, 1), "the try was counted");
 }
 
 #[tokio::test]
