@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use tempfile::TempDir;
 
 use super::failure::Failure;
@@ -12,6 +12,7 @@ use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
 use crate::{NewJob, Rules, Store};
 
+mod undoing;
 mod undone;
 
 /// Directories of their own, which go with the place.
@@ -29,11 +30,17 @@ impl Places for Files {
     }
 }
 
+impl Directory {
+    fn store(&self) -> SqliteStore {
+        let options = SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability);
+        SqliteStore::open(&options).unwrap()
+    }
+}
+
 #[async_trait]
 impl Place for Directory {
     async fn open(&mut self) -> Arc<dyn Store> {
-        let options = SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability);
-        Arc::new(SqliteStore::open(&options).unwrap())
+        Arc::new(self.store())
     }
 }
 

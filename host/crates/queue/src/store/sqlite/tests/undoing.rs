@@ -1,0 +1,167 @@
+//! The store in histories in which nearly every step is done twice: in a batch that is undone, and then for good.
+
+use super::undone::undone;
+use super::*;
+use crate::{
+    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
+    Lasted, Left, ListQuery, LogLine, LostAtOpen, NoticeNumber, Page, StoreError, TaskStore, Telling, Told,
+};
+
+/// Directories of their own, with a store that undoes.
+struct Undoings;
+
+struct Undoing(Directory);
+
+struct UndoingStore(Arc<SqliteStore>);
+
+struct UndoingTask {
+    store: Arc<SqliteStore>,
+    task: Arc<dyn TaskStore>,
+}
+
+#[tokio::test(start_paused = true)]
+async fn plays_random_histories_with_steps_undone() {
+    differential::compare(&Undoings, &differential::Plan::histories(20).with_deaths()).await;
+}
+
+#[async_trait]
+impl Places for Undoings {
+    async fn fresh(&self) -> Box<dyn Place> {
+        Box::new(Undoing(Directory { directory: tempfile::tempdir().unwrap(), durability: Durability::Normal }))
+    }
+}
+
+#[async_trait]
+impl Place for Undoing {
+    async fn open(&mut self) -> Arc<dyn Store> {
+        Arc::new(UndoingStore(Arc::new(self.0.store())))
+    }
+}
+
+/// Whether a step was refused for want of room.
+trait IsFull {
+    fn is_full(&self) -> bool;
+}
+
+impl IsFull for StoreError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+}
+
+impl IsFull for AddError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+}
+
+impl IsFull for ChangeError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+}
+
+/// Has a step done in a batch that is undone, and again. One that waits for room does so by itself.
+async fn twice<T, E: IsFull, F: Future<Output = Result<T, E>> + Send>(
+    store: &SqliteStore,
+    step: impl Fn() -> F,
+) -> Result<T, E> {
+    match undone(store, step()).await.await {
+        Err(error) if error.is_full() => step().await,
+        answer => answer,
+    }
+}
+
+#[async_trait]
+impl Store for UndoingStore {
+    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let task = twice(&self.0, || self.0.open(task, rules, now)).await?;
+        Ok(Arc::new(UndoingTask { store: Arc::clone(&self.0), task }))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        self.0.list(query).await
+    }
+}
+
+#[async_trait]
+impl TaskStore for UndoingTask {
+    async fn add_and_claim(
+        &self,
+        jobs: Vec<NewJob>,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<(Vec<Added>, Claimed), AddError> {
+        twice(&self.store, || self.task.add_and_claim(jobs.clone(), most, rules, now)).await
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        twice(&self.store, || self.task.claim(most, now)).await
+    }
+
+    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.task.unclaim(id, run, rules, now);
+    }
+
+    async fn finish(
+        &self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        lasted: Lasted,
+    ) -> Result<Finished, StoreError> {
+        if claim_next {
+            // One that had to wait claims nothing, unlike the oracle's.
+            return self.task.finish(finish, true, rules, now, lasted).await;
+        }
+        twice(&self.store, || self.task.finish(finish.clone(), false, rules, now, Arc::clone(&lasted))).await
+    }
+
+    async fn change(
+        &self,
+        id: JobId,
+        change: Change,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Changed, ChangeError> {
+        twice(&self.store, || self.task.change(id, change, rules, now)).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+        twice(&self.store, || self.task.set_paused(paused)).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.task.get(id).await
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        self.task.history(id).await
+    }
+
+    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        twice(&self.store, || self.task.claim_notices(most, now)).await
+    }
+
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+        twice(&self.store, || self.task.settle_notice(number, telling, now)).await
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        twice(&self.store, || self.task.append_log(id, lines.clone())).await
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+        twice(&self.store, || self.task.prune(most, rules, now)).await
+    }
+
+    fn lost_at_open(&self) -> LostAtOpen {
+        self.task.lost_at_open()
+    }
+
+    fn counts(&self) -> Counts {
+        self.task.counts()
+    }
+}
