@@ -56,6 +56,7 @@ impl Queue {
             return Ok(reopened(task, rules));
         }
         let task = Arc::new(TaskQueue::new(key.clone(), store, rules, Arc::clone(hub)));
+        task.hear_of_taken_back();
         tasks.insert(key, Arc::clone(&task));
         Ok(task)
     }

@@ -14,7 +14,7 @@ mod sqlite;
 
 pub use answer::{
     Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, History, Lasted,
-    Left, LostAtOpen, NoticeNumber, Telling, Told,
+    Left, LostAtOpen, NoticeNumber, OnTakenBack, Telling, Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -106,9 +106,14 @@ pub trait TaskStore: Send + Sync + 'static {
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Takes back a claim that nobody got: before any step that is asked for after this call, the job stands in the line where
-    /// it stood, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends. Nothing
-    /// happens if the attempt is not the job's running one.
+    /// it stood, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends, of which
+    /// [`on_taken_back`](Self::on_taken_back) tells. Nothing happens if the attempt is not the job's running one.
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp);
+
+    /// Has `told` called, from now on and once that has lasted, of each job that ends because a claim of it was taken back
+    /// after it had been cancelled: by [`unclaim`](Self::unclaim), or by the store itself because whoever had asked for the
+    /// claim was gone. Nobody else hears of such an end. Replaces what was to be told before, for all handles of the task.
+    fn on_taken_back(&self, told: OnTakenBack);
 
     /// Ends an attempt and keeps its record ([`AttemptRecord::new`](crate::AttemptRecord::new),
     /// [`Attempts`](crate::Attempts)); an attempt that is lost leaves the line [`LogLine::lost`] in the job's log. If the

@@ -1,5 +1,6 @@
 //! Attempts: their fence, their ends, and what is kept of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
@@ -173,8 +174,16 @@ async fn a_claim_that_nobody_got_never_was(places: &dyn Places) {
     bench.task.unclaim(claimed[0].id, claimed[0].run, &bench.rules, bench.now);
     assert_eq!(bench.status(claimed[0].id).await, Status::Running, "an old fence takes nothing back");
     works(bench.change(urgent, Change::Cancel).await);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    bench.task.on_taken_back(Arc::new(move |id, run, ended| {
+        // Nobody listens any more when the history is over.
+        let _ = tell.send((id, run, ended.reason));
+    }));
     bench.task.unclaim(urgent, again[0].run, &bench.rules, bench.now);
     assert_eq!(works(bench.task.claim(1, bench.now).await).jobs, [], "one that was cancelled ends");
+    let ended = (urgent, again[0].run, Some(Reason::Cancelled));
+    assert_eq!(told.recv().await, Some(ended), "and that is told");
+    assert!(told.try_recv().is_err(), "of the others there is nothing to tell");
     assert_eq!(bench.get(urgent).await.reason(), Some(Reason::Cancelled));
 }
 

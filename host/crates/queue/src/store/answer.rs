@@ -91,6 +91,10 @@ pub struct Finish {
 /// must be quick; dropped without being called if the step was not done, or the store failed before it lasted.
 pub type Lasted = Arc<dyn Fn(Ended) + Send + Sync>;
 
+/// Is told of a job that ended because a claim was taken back: the job, the attempt that never was, and what came of it. Called
+/// as [`Lasted`] is.
+pub type OnTakenBack = Arc<dyn Fn(JobId, Run, Ended) + Send + Sync>;
+
 /// What came of the end of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {

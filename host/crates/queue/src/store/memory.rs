@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{
-    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber, Store,
-    TaskStore, Telling, Told,
+    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber, OnTakenBack,
+    Store, TaskStore, Telling, Told,
 };
 use crate::{AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
@@ -45,12 +45,13 @@ impl MemoryStore {
     #[cfg(any(test, feature = "conformance"))]
     #[must_use]
     pub fn die(&self) -> Self {
-        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, self.task(task.0.lock().die()))).collect();
+        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, self.task(task.shelf.lock().die()))).collect();
         Self { tasks: Mutex::new(tasks), numbers: Arc::clone(&self.numbers) }
     }
 
     fn task(&self, shelf: Shelf) -> Arc<MemoryTask> {
-        Arc::new(MemoryTask(Mutex::new(shelf), Arc::clone(&self.numbers)))
+        let (shelf, numbers) = (Mutex::new(shelf), Arc::clone(&self.numbers));
+        Arc::new(MemoryTask { shelf, numbers, taken_back: Mutex::default() })
     }
 }
 
@@ -64,7 +65,7 @@ impl std::fmt::Debug for MemoryStore {
 impl Store for MemoryStore {
     async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
         let opened = Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(Shelf::default())));
-        opened.0.lock().open(rules, now);
+        opened.shelf.lock().open(rules, now);
         Ok(opened)
     }
 
@@ -83,7 +84,11 @@ impl Store for MemoryStore {
 }
 
 /// One task's shelf behind its lock, with the numbers of all tasks.
-struct MemoryTask(Mutex<Shelf>, Arc<AtomicU64>);
+struct MemoryTask {
+    shelf: Mutex<Shelf>,
+    numbers: Arc<AtomicU64>,
+    taken_back: Mutex<Option<OnTakenBack>>,
+}
 
 #[async_trait]
 impl TaskStore for MemoryTask {
@@ -94,17 +99,26 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<(Vec<Added>, Claimed), AddError> {
-        let mut shelf = self.0.lock();
-        let added = shelf.add(jobs, rules, now, &self.1)?;
+        let mut shelf = self.shelf.lock();
+        let added = shelf.add(jobs, rules, now, &self.numbers)?;
         Ok((added, shelf.claim(most, now)?))
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.0.lock().claim(most, now)
+        self.shelf.lock().claim(most, now)
     }
 
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        self.0.lock().unclaim(id, run, rules, now);
+        let ended = self.shelf.lock().unclaim(id, run, rules, now);
+        // Called without a lock: whoever is told may ask for something.
+        let told = self.taken_back.lock().clone();
+        if let (Some(ended), Some(told)) = (ended, told) {
+            told(id, run, ended);
+        }
+    }
+
+    fn on_taken_back(&self, told: OnTakenBack) {
+        *self.taken_back.lock() = Some(told);
     }
 
     async fn finish(
@@ -115,7 +129,7 @@ impl TaskStore for MemoryTask {
         now: Timestamp,
         lasted: Lasted,
     ) -> Result<Finished, StoreError> {
-        let finished = self.0.lock().finish(finish, claim_next, rules, now)?;
+        let finished = self.shelf.lock().finish(finish, claim_next, rules, now)?;
         lasted(finished.ended.clone());
         Ok(finished)
     }
@@ -127,44 +141,44 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<Changed, ChangeError> {
-        self.0.lock().change(id, change, rules, now)
+        self.shelf.lock().change(id, change, rules, now)
     }
 
     async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
-        Ok(self.0.lock().set_paused(paused))
+        Ok(self.shelf.lock().set_paused(paused))
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        Ok(self.0.lock().get(id))
+        Ok(self.shelf.lock().get(id))
     }
 
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
-        Ok(self.0.lock().history(id))
+        Ok(self.shelf.lock().history(id))
     }
 
     async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        Ok(self.0.lock().claim_notices(most, now))
+        Ok(self.shelf.lock().claim_notices(most, now))
     }
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
-        Ok(self.0.lock().settle_notice(number, telling, now))
+        Ok(self.shelf.lock().settle_notice(number, telling, now))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        self.0.lock().append_log(id, lines);
+        self.shelf.lock().append_log(id, lines);
         Ok(())
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
-        Ok(self.0.lock().prune(most, rules, now))
+        Ok(self.shelf.lock().prune(most, rules, now))
     }
 
     fn lost_at_open(&self) -> LostAtOpen {
-        self.0.lock().lost
+        self.shelf.lock().lost
     }
 
     fn counts(&self) -> Counts {
-        self.0.lock().counts()
+        self.shelf.lock().counts()
     }
 }
 

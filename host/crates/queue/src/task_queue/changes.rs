@@ -1,5 +1,7 @@
 //! Changes from outside: cancelling, retrying and deleting jobs, pausing and resuming the task.
 
+use std::sync::Arc;
+
 use saggar_job::{JobId, Reason, Run, State, Timestamp};
 
 use super::TaskQueue;
@@ -65,15 +67,7 @@ impl TaskQueue {
                     self.roster.forget_cancel(id, run);
                 }
             }
-            Changed::Cancelled { noticed } => {
-                if noticed {
-                    self.lanes.ring();
-                }
-                self.tally.count(Counted::Failed, 1, now);
-                self.tally.endings.count_job(Reason::Cancelled);
-                self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
-                self.ended(id, None);
-            }
+            Changed::Cancelled { noticed } => self.after_cancel(id, noticed, now),
             Changed::Retried { left } => {
                 self.slots.ring_for(left);
                 self.tell_listeners(id, JobEventKind::Retried, now);
@@ -84,6 +78,30 @@ impl TaskQueue {
             }
         }
         Ok(())
+    }
+
+    /// Tells everybody concerned that a job has ended that was cancelled while no attempt of it ran.
+    fn after_cancel(&self, id: JobId, noticed: bool, now: Timestamp) {
+        if noticed {
+            self.lanes.ring();
+        }
+        self.tally.count(Counted::Failed, 1, now);
+        self.tally.endings.count_job(Reason::Cancelled);
+        self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
+        self.ended(id, None);
+    }
+
+    /// Hears of jobs that were cancelled while a claim of them was on its way to somebody who had gone: they ended when it was
+    /// taken back, and no attempt is there to tell of it.
+    pub(crate) fn hear_of_taken_back(self: &Arc<Self>) {
+        // The store lives as long as the queue, not the other way round.
+        let queue = Arc::downgrade(self);
+        self.store.on_taken_back(Arc::new(move |id, run, ended| {
+            if let Some(queue) = queue.upgrade() {
+                queue.roster.forget_cancel(id, run);
+                queue.after_cancel(id, ended.noticed, queue.hub.now());
+            }
+        }));
     }
 
     /// Whether the attempt `run` of the job runs, as far as the store knows.

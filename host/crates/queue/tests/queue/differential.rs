@@ -11,8 +11,8 @@ use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, Page, Rules, Store, StoreError,
-    TaskStore, Telling, Told,
+    Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, OnTakenBack, Page, Rules, Store,
+    StoreError, TaskStore, Telling, Told,
 };
 
 #[tokio::test]
@@ -97,6 +97,10 @@ impl TaskStore for BrokenTask {
 
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         self.0.unclaim(id, run, rules, now);
+    }
+
+    fn on_taken_back(&self, told: OnTakenBack) {
+        self.0.on_taken_back(told);
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {

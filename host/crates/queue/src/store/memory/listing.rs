@@ -70,7 +70,7 @@ impl Source {
             return;
         }
         let Some(ahead) = self.ahead.take() else { return };
-        self.looks = self.shelf.0.lock().look(&self.task, query, ahead, most).into();
+        self.looks = self.shelf.shelf.lock().look(&self.task, query, ahead, most).into();
         if self.looks.len() >= most {
             self.ahead = behind(query.order, self.looks.back().map(|look| Cursor(look.number)));
         }

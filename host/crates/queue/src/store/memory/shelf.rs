@@ -207,22 +207,23 @@ impl Shelf {
         Ok(Some(claimed))
     }
 
-    pub(super) fn unclaim(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) {
-        let Some(record) = self.records.get_mut(&id).filter(|record| record.life.run == run) else { return };
-        let State::Running { cancelling, .. } = record.life.state else { return };
+    /// Answers what came of it if the job has ended.
+    pub(super) fn unclaim(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) -> Option<Ended> {
+        let record = self.records.get_mut(&id).filter(|record| record.life.run == run)?;
+        let State::Running { cancelling, .. } = record.life.state else { return None };
         if cancelling {
             let (end, progress) = (End::PutBack, None);
             let finish = Finish { id, run, end, progress, cost: None, shows: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
-            let _ = self.finish(finish, false, rules, now);
-            return;
+            return self.finish(finish, false, rules, now).ok().map(|finished| finished.ended);
         }
-        let Some((stood, run_at)) = record.stood.take() else { return };
+        let (stood, run_at) = record.stood.take()?;
         let problem = record.stood_with.take().map(|problem| *problem);
         record.life.state = State::Waiting { run_at, held: false, problem };
         record.life.attempt = record.life.attempt.saturating_sub(1);
         record.spot = self.line.push_back(id, record.priority, stood);
         go(&mut self.standing, &mut self.register, record, Status::Running);
+        None
     }
 
     pub(super) fn finish(

@@ -14,7 +14,7 @@ use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
+    Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, OnTakenBack, Rules, StoreError, TaskStore, Telling, Told,
 };
 
 pub(super) struct SqliteTask {
@@ -98,6 +98,10 @@ impl TaskStore for SqliteTask {
             let batch = Batch::default();
             writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now, batch });
         }
+    }
+
+    fn on_taken_back(&self, told: OnTakenBack) {
+        *self.shared.on_taken_back.lock() = Some(told);
     }
 
     async fn finish(

@@ -13,6 +13,7 @@ use super::record::{CANCELLING, Record};
 use super::shared::{Registry, Shared};
 use super::shelf::{Desk, Orphan, Shelf};
 use super::statements::Statements;
+use super::sync::Answer;
 use crate::{NoticeNumber, Rules};
 
 pub(super) struct Workshop<'c> {
@@ -134,19 +135,23 @@ impl<'c> Workshop<'c> {
         Ok(task)
     }
 
-    /// Lets what was handed out to nobody be taken again.
-    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
+    /// Lets what was handed out to nobody be taken again. Answers what is to be told of jobs that ended with it.
+    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<Vec<Answer>> {
+        let mut answers = Vec::new();
         if undo.batch.is_undone() {
-            return Ok(());
+            return Ok(answers);
         }
-        let Some(mut desk) = self.desk(undo.task) else { return Ok(()) };
+        let Some(mut desk) = self.desk(undo.task) else { return Ok(answers) };
         if let Some(rules) = &undo.rules {
             desk.shelf.rules = Arc::clone(rules);
         }
         for (id, run) in &undo.claims {
-            desk.undo_claim(*id, *run, undo.now)?;
+            if let Some(ended) = desk.undo_claim(*id, *run, undo.now)? {
+                answers.push(desk.shelf.shared.taken_back(*id, *run, ended));
+            }
         }
-        desk.undo_notices(&undo.notices)
+        desk.undo_notices(&undo.notices)?;
+        Ok(answers)
     }
 
     /// Writes what the steps of the batch left to be written once.

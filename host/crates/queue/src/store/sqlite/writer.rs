@@ -269,7 +269,9 @@ impl Desktop<'_> {
         let db = self.workshop.db;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         for undo in undone {
-            self.workshop.undo(undo)?;
+            let ends = self.workshop.undo(undo)?;
+            let waits = self.workshop.ledger.end_step();
+            answers.extend(ends.into_iter().map(|answer| (waits.lasting, answer)));
         }
         let mut steps = undone.len();
         for work in works {

@@ -171,16 +171,21 @@ impl Desk<'_> {
         Ok(if self.find(id)?.as_ref().is_some_and(is_waiting) { Refusal::NotRunning } else { Refusal::Ended })
     }
 
-    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts.
-    pub(in super::super) fn undo_claim(&mut self, id: JobId, run: Run, now: Timestamp) -> rusqlite::Result<()> {
+    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts. Answers what came of
+    /// it if it was cancelled meanwhile, so that it has to end.
+    pub(in super::super) fn undo_claim(
+        &mut self,
+        id: JobId,
+        run: Run,
+        now: Timestamp,
+    ) -> rusqlite::Result<Option<Ended>> {
         let is_it = |attempt: &Attempt| attempt.record.life.run == run;
         if !self.shelf.running.get(&id).is_some_and(|attempt| is_it(attempt)) {
-            return Ok(());
+            return Ok(None);
         }
-        let Some(attempt) = self.shelf.running.remove(&id) else { return Ok(()) };
+        let Some(attempt) = self.shelf.running.remove(&id) else { return Ok(None) };
         let Attempt { mut record, place, ready_at, run_at, problem } = *attempt;
         if matches!(record.life.state, State::Running { cancelling: true, .. }) {
-            // Somebody cancelled it meanwhile, so it has to end.
             self.shelf.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
             let finish = Finish {
                 id,
@@ -192,8 +197,8 @@ impl Desk<'_> {
                 chance: super::NO_CHANCE,
             };
             let rules = Arc::clone(&self.shelf.rules);
-            let _ = self.finish(finish, false, &rules, now)?;
-            return Ok(());
+            // What runs can be finished under its own fence.
+            return Ok(self.finish(finish, false, &rules, now)?.ok().map(|finished| finished.ended));
         }
         record.life.state = State::Waiting { run_at, held: false, problem };
         record.life.attempt = record.life.attempt.saturating_sub(1);
@@ -205,7 +210,8 @@ impl Desk<'_> {
         self.shelf.go(Status::Running, Status::Waiting);
         self.list(&record, Status::Waiting)?;
         // With the fence that the claim gave: the claim stands in the table of claims.
-        self.put(&mut record, false)
+        self.put(&mut record, false)?;
+        Ok(None)
     }
 
     /// Marks a running job, so that no other attempt follows.

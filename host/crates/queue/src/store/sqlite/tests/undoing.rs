@@ -4,7 +4,8 @@ use super::undone::undone;
 use super::*;
 use crate::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, ListQuery, LogLine, LostAtOpen, NoticeNumber, Page, StoreError, TaskStore, Telling, Told,
+    Lasted, Left, ListQuery, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, StoreError, TaskStore, Telling,
+    Told,
 };
 
 /// Directories of their own, with a store that undoes.
@@ -102,6 +103,10 @@ impl TaskStore for UndoingTask {
 
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         self.task.unclaim(id, run, rules, now);
+    }
+
+    fn on_taken_back(&self, told: OnTakenBack) {
+        self.task.on_taken_back(told);
     }
 
     async fn finish(
