@@ -104,9 +104,15 @@ impl Line {
         }
     }
 
-    /// The number up to which no plain job waits.
-    pub(super) fn plain_from(&self) -> u64 {
-        self.plain.front().map_or(self.plain_until, |first| first.job.number() - 1)
+    /// The number up to which no plain job waits, when none above `last` was given yet. If there is no plain job at all, that is
+    /// `last`: else whoever looks for one would look through all the jobs of a task whose jobs are never plain.
+    pub(super) fn plain_from(&self, last: u64) -> u64 {
+        match self.plain.front() {
+            Some(first) => first.job.number() - 1,
+            // There may be some on the disk behind those that were taken in.
+            None if self.plain_more => self.plain_until,
+            None => self.plain_until.max(last),
+        }
     }
 
     /// Takes in a plain job that was added behind all others.

@@ -199,7 +199,7 @@ impl Shelf {
             to_i64(self.last_number),
             to_i64(self.last_notice),
             to_i64(self.last_chunk),
-            to_i64(self.line.plain_from()),
+            to_i64(self.plain_from()),
             waiting as i64,
             delayed as i64,
             held as i64,
@@ -215,8 +215,14 @@ impl Shelf {
     /// Lets readers know what was committed.
     pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
         self.counts.first_ready_at = self.line.first_ready_at(db, seq)?;
-        self.shared.publish(self.counts, self.line.plain_from(), self.live.drain(..));
+        self.shared.publish(self.counts, self.plain_from(), self.live.drain(..));
         Ok(())
+    }
+
+    /// The number up to which no plain job waits: jobs that are added later have higher ones than any that was given, and one
+    /// that is put back or retried is not plain any more.
+    fn plain_from(&self) -> u64 {
+        self.line.plain_from(self.last_number)
     }
 
     fn count_mut(&mut self, status: Status) -> &mut usize {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, Run, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, Status, TaskKey, Timestamp};
 use tempfile::TempDir;
 
 use super::failure::Failure;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
-use crate::{NewJob, Rules, Store};
+use crate::{ListQuery, NewJob, Rules, Store};
 
 mod undoing;
 mod undone;
@@ -101,4 +101,38 @@ async fn a_store_that_failed_does_nothing_more_and_says_why() {
     assert!(why(&task.claim(1, now).await.unwrap_err()).contains("no medium"));
     assert!(why(&task.get(JobId(1)).await.unwrap_err()).contains("start the host again"));
     assert_eq!(task.counts().running, 0);
+}
+
+#[tokio::test]
+async fn nobody_looks_for_plain_jobs_among_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("saggar.db");
+    let (rules, now, key) = (Arc::new(Rules::default()), Timestamp(1), TaskKey::new("default", "bench"));
+    let looked_from = |at: &std::path::Path| {
+        let row = rusqlite::Connection::open(at).unwrap();
+        row.query_row("SELECT line_from, (SELECT max(number) FROM ids) FROM tasks", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })
+        .unwrap()
+    };
+    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let task = store.open(&key, &rules, now).await.unwrap();
+    for _ in 0..3 {
+        task.add(vec![NewJob::new("[]").with_delay_ms(1_000), NewJob::new("[]").with_priority(1)], &rules, now)
+            .await
+            .unwrap();
+    }
+    let (from, last) = looked_from(&path);
+    assert!(from >= last, "up to the last job, which is {last}, none is plain; looked from {from}");
+    // One that is plain is found by all who look for it, now and later.
+    let plain = task.add(vec![NewJob::new("[]"), NewJob::new("[]").with_delay_ms(5)], &rules, now).await.unwrap()[0].id;
+    let (from, last) = looked_from(&path);
+    assert_eq!(from, last - 2);
+    let waiting = ListQuery { status: Some(Status::Waiting), ..ListQuery::of_task(&key) };
+    assert!(store.list(&waiting).await.unwrap().jobs.iter().any(|job| job.id == plain));
+    drop((task, store));
+    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let task = store.open(&key, &rules, now).await.unwrap();
+    let claimed = task.claim(9, now).await.unwrap().jobs;
+    assert_eq!(claimed.last().map(|job| job.id), Some(plain));
 }
