@@ -140,12 +140,15 @@ impl SqliteStore {
             headroom = Some(Headroom::of(wal, &db).map_err(|source| connect::not_opened(&path, source))?);
             let shared = Arc::new(Syncer::new(file, Arc::clone(&failure)));
             syncer = Some(Arc::clone(&shared));
-            syncing = Some(spawn(&path, "saggar-sync", move || shared.run())?);
+            let failing = Arc::clone(&failure);
+            syncing = Some(spawn(&path, "saggar-sync", move || failing.guard("waited for the disk", || shared.run()))?);
         }
-        let watched = Checkpoints::new(&mut db);
+        let watched = Checkpoints::new(&mut db, Arc::clone(&failure));
         let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(&path, source))?;
         let own = connect::for_writing(&path, true)?;
-        let checkpointing = spawn(&path, "saggar-checkpoint", move || checkpoint::attend(&own, &woken, &through))?;
+        let failing = Arc::clone(&failure);
+        let attend = move || checkpoint::attend(&own, &woken, &through, &failing);
+        let checkpointing = spawn(&path, "saggar-checkpoint", attend)?;
         let (readers, reading) = Readers::start(&path, syncer.clone())?;
         let writing =
             Writing { failure: Arc::clone(&failure), syncer: syncer.clone(), headroom, checkpoints, checkpointing };
@@ -219,13 +222,15 @@ fn write(
 ) -> Result<JoinHandle<()>, SqliteError> {
     let (loaded, wait) = mpsc::sync_channel(1);
     let Writing { failure, syncer, headroom, checkpoints, checkpointing } = writing;
-    let commits = Commits::new();
+    let (commits, failing) = (Commits::new(), Arc::clone(&failure));
     let thread = spawn(path, "saggar-write", move || {
         match Workshop::load(&db, registry) {
             Err(error) => drop(loaded.send(Err(error))),
             Ok(workshop) => {
                 drop(loaded.send(Ok(())));
-                Desktop { workshop, headroom, checkpoints, failure, syncer, commits }.run(inbox);
+                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, commits };
+                let mut inbox = inbox;
+                failing.guard("wrote", || desktop.run(&mut inbox));
             }
         }
         // The last one to close the file brings the WAL over; two that close it at once may both think the other does.

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
-use crate::{ListQuery, NewJob, Rules, Store};
+use crate::{ListQuery, NewJob, Rules, Store, StoreError};
 
 mod undoing;
 mod undone;
@@ -135,4 +135,37 @@ async fn nobody_looks_for_plain_jobs_among_others() {
     let task = store.open(&key, &rules, now).await.unwrap();
     let claimed = task.claim(9, now).await.unwrap().jobs;
     assert_eq!(claimed.last().map(|job| job.id), Some(plain));
+}
+
+#[tokio::test]
+async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let writer = store.inner.writer().unwrap();
+    let step =
+        |_: &mut super::workshop::Workshop<'_>| -> super::shelf::Stepped<(), StoreError> { panic!("on purpose") };
+    assert!(writer.ask(step).await.is_err());
+    assert!(store.failed().await.to_string().contains("panicked"));
+    assert!(task.add(vec![NewJob::new("[]")], &rules, now).await.is_err());
+}
+
+#[test]
+fn a_syncer_that_panics_answers_all_others() {
+    let failure = Arc::new(Failure::default());
+    let syncer = Syncer::new(tempfile::tempfile().unwrap(), Arc::clone(&failure));
+    let (send, answers) = std::sync::mpsc::channel();
+    let mut later = Some(move |fate| send.send(fate).unwrap());
+    syncer.send_when_durable(1, vec![Box::new(|_| panic!("on purpose"))]);
+    syncer.close();
+    failure.guard("waited for the disk", || {
+        if failure.check().is_err()
+            && let Some(later) = later.take()
+        {
+            syncer.send_when_durable(2, vec![Box::new(later)]);
+        }
+        syncer.run();
+    });
+    assert!(matches!(answers.recv().unwrap(), Err(SqliteError::Failed { .. })));
 }

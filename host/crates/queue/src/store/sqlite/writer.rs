@@ -209,7 +209,7 @@ pub(super) struct Desktop<'c> {
 
 impl Desktop<'_> {
     /// The thread's life: until nobody is left to ask for anything.
-    pub(super) fn run(&mut self, mut inbox: Inbox) {
+    pub(super) fn run(&mut self, inbox: &mut Inbox) {
         let mut works = Vec::with_capacity(BATCH);
         self.make_headroom();
         while inbox.steps.blocking_recv_many(&mut works, BATCH) > 0 {
@@ -219,8 +219,11 @@ impl Desktop<'_> {
             if !self.batch(&undone, works.drain(..), is_alone) {
                 inbox.undone.lock().splice(0..0, undone);
             }
-            self.checkpoints.tend(self.workshop.db);
-            self.make_headroom();
+            // Of a store that has failed nothing is touched any more.
+            if self.failure.check().is_ok() {
+                self.checkpoints.tend(self.workshop.db);
+                self.make_headroom();
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use super::undone::undone;
 use super::*;
 use crate::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, StoreError, TaskStore, Telling, Told,
+    Lasted, Left, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, TaskStore, Telling, Told,
 };
 
 /// Directories of their own, with a store that undoes.

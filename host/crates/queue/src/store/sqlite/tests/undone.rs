@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use futures_util::poll;
 
 use super::*;
-use crate::{Happened, Left, StoreError, Telling};
+use crate::{Happened, Left, Telling};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
