@@ -169,3 +169,35 @@ fn a_syncer_that_panics_answers_all_others() {
     });
     assert!(matches!(answers.recv().unwrap(), Err(SqliteError::Failed { .. })));
 }
+
+#[tokio::test]
+async fn a_store_whose_last_handle_goes_on_its_own_thread_is_closed() {
+    for durability in [Durability::Full, Durability::Normal] {
+        let files = Directory { directory: tempfile::tempdir().unwrap(), durability };
+        let (store, rules, now) = (files.store(), Arc::new(Rules::default()), Timestamp(1));
+        let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+        task.add(vec![NewJob::new("[]"); 2], &rules, now).await.unwrap();
+        let failure = Arc::clone(&store.inner.failure);
+        let lock = Arc::downgrade(&store.inner.lock);
+        let writer = store.inner.writer().unwrap();
+        let (enter, entered) = std::sync::mpsc::channel();
+        let (open, opened) = std::sync::mpsc::channel::<()>();
+        let held = Arc::clone(&store.inner);
+        // Its answer is sent when nobody else holds the store any more.
+        let mut last = Box::pin(writer.ask(move |_| {
+            enter.send(()).unwrap();
+            let _ = opened.recv();
+            drop(held);
+            Ok(Ok::<_, StoreError>(()))
+        }));
+        assert!(futures_util::poll!(&mut last).is_pending());
+        entered.recv().unwrap();
+        drop(last);
+        drop((store, task, open));
+        while lock.strong_count() > 0 {
+            std::thread::yield_now();
+        }
+        assert!(failure.check().is_ok(), "{:?}", failure.check());
+        files.store();
+    }
+}
