@@ -14,7 +14,7 @@ mod sqlite;
 
 pub use answer::{
     Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, History, Lasted,
-    Left, LostAtOpen, NoticeNumber, OnTakenBack, Telling, Told,
+    Left, LostAtOpen, NoticeNumber, OnTakenBack, Pruned, Telling, Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -189,9 +189,13 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Appends to a job's log as far as its budget ([`JobLog`](crate::JobLog)) allows; nothing if there is no such job.
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError>;
 
-    /// Removes up to `most` jobs, with all that is kept of them, whose retention is over at `now`; answers how many. A job
-    /// whose notices are not finished stays. Fewer than `most` means that no more are due.
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError>;
+    /// Removes jobs, with all that is kept of them, whose retention is over at `now`. A job whose notices are not finished
+    /// stays.
+    ///
+    /// Stops when it has done as much work as `most` jobs are, or a little more, so that no step holds up others for long: each
+    /// job looked at counts as one, whether it goes or was retried or deleted by hand since it ended, and the lines of its log
+    /// count with it ([`Pruned::LINES_LIKE_A_JOB`]). [`Pruned::more`] tells whether it stopped for that, however many it removed.
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError>;
 
     /// What the first opening ended as lost; the same for as long as the store is open.
     fn lost_at_open(&self) -> LostAtOpen;

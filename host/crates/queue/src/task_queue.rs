@@ -15,7 +15,7 @@ use crate::rates::{Counted, Tally};
 use crate::waiters::{Waiter, Waiters};
 use crate::{
     AddError, Added, Counts, History, Job, JobEvent, JobEventKind, Left, ListedJob, LogLine, NewJob, NoticeNumber,
-    Rates, Rules, StoreError, TaskStore, Totals, WaitError,
+    Pruned, Rates, Rules, StoreError, TaskStore, Totals, WaitError,
 };
 
 mod abandoned;
@@ -210,9 +210,9 @@ impl TaskQueue {
         Ok(self.history(id).await?.map(|history| history.log))
     }
 
-    /// Removes up to `most` ended jobs whose retention is over; answers how many. Fewer than `most` means that no more
-    /// are due. Call it now and then, and again at once while it answers `most`.
-    pub async fn prune(&self, most: usize) -> Result<usize, StoreError> {
+    /// Removes ended jobs whose retention is over, with as much work as `most` of them are ([`TaskStore::prune`]). Call it now
+    /// and then, and again at once while it answers that there may be [`more`](Pruned::more).
+    pub async fn prune(&self, most: usize) -> Result<Pruned, StoreError> {
         self.store.prune(most, &self.rules.load_full(), self.hub.now()).await
     }
 

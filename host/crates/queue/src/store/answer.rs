@@ -194,6 +194,20 @@ pub struct Told {
     pub noticed: bool,
 }
 
+/// What a step of retention did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Jobs that it removed.
+    pub jobs: usize,
+    /// Whether it stopped because it had done as much as it was asked for, so that more may be due.
+    pub more: bool,
+}
+
+impl Pruned {
+    /// Lines of a log that are as much work to remove as a job.
+    pub const LINES_LIKE_A_JOB: usize = 16;
+}
+
 /// How many jobs stand where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {

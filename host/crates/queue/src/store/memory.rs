@@ -10,7 +10,7 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{
     Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber, OnTakenBack,
-    Store, TaskStore, Telling, Told,
+    Pruned, Store, TaskStore, Telling, Told,
 };
 use crate::{AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
@@ -169,7 +169,7 @@ impl TaskStore for MemoryTask {
         Ok(())
     }
 
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         Ok(self.shelf.lock().prune(most, rules, now))
     }
 

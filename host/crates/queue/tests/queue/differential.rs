@@ -11,8 +11,8 @@ use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, OnTakenBack, Page, Rules, Store,
-    StoreError, TaskStore, Telling, Told,
+    Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, OnTakenBack, Page, Pruned, Rules,
+    Store, StoreError, TaskStore, Telling, Told,
 };
 
 #[tokio::test]
@@ -155,7 +155,7 @@ impl TaskStore for BrokenTask {
         self.0.append_log(id, lines).await
     }
 
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         self.0.prune(most, rules, now).await
     }
 

@@ -14,7 +14,8 @@ use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, OnTakenBack, Rules, StoreError, TaskStore, Telling, Told,
+    Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, OnTakenBack, Pruned, Rules, StoreError, TaskStore,
+    Telling, Told,
 };
 
 pub(super) struct SqliteTask {
@@ -187,7 +188,7 @@ impl TaskStore for SqliteTask {
         .await
     }
 
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         let rules = Arc::clone(rules);
         self.store.writer()?.on(self.shared.task, move |desk| desk.prune(most, &rules, now).map(Ok)).await
     }

@@ -4,7 +4,7 @@ use super::undone::undone;
 use super::*;
 use crate::{
     AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, TaskStore, Telling, Told,
+    Lasted, Left, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, Pruned, TaskStore, Telling, Told,
 };
 
 /// Directories of their own, with a store that undoes.
@@ -157,7 +157,7 @@ impl TaskStore for UndoingTask {
         twice(&self.store, || self.task.append_log(id, lines.clone())).await
     }
 
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         twice(&self.store, || self.task.prune(most, rules, now)).await
     }
 
