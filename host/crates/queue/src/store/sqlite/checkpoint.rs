@@ -80,12 +80,18 @@ impl Checkpoints {
         u64::try_from(self.pages.load(Ordering::Relaxed)).ok()
     }
 
+    /// Whether something was written again after it was said that there is no room. To be called between two batches.
+    pub(super) fn has_room_again(&mut self) -> bool {
+        let has_room = self.pages.load(Ordering::Relaxed) != NO_ROOM && std::mem::take(&mut self.is_said);
+        if has_room {
+            tracing::info!("the job store can be written again");
+        }
+        has_room
+    }
+
     /// To be called between two batches.
     pub(super) fn tend(&mut self, db: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
-        if pages != NO_ROOM && std::mem::take(&mut self.is_said) {
-            tracing::info!("the job store can be written again");
-        }
         if pages < PAGES {
             self.next = PAGES;
             return;

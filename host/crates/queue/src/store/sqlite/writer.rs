@@ -221,6 +221,11 @@ impl Desktop<'_> {
             }
             // Of a store that has failed nothing is touched any more.
             if self.failure.check().is_ok() {
+                if self.checkpoints.has_room_again()
+                    && let Some(headroom) = &mut self.headroom
+                {
+                    headroom.try_again();
+                }
                 self.checkpoints.tend(self.workshop.db);
                 self.make_headroom();
             }
