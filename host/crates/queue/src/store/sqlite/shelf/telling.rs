@@ -101,8 +101,13 @@ impl Desk<'_> {
             self.take(&entry);
             let Some(record) = self.job_of(&entry)? else { continue };
             let happened = match entry.about {
-                ADDED => Happened::Added,
-                _ => record.end().unwrap_or(Happened::Added),
+                ADDED => Some(Happened::Added),
+                _ => record.end(),
+            };
+            // A job of whose end is to be told is not retried before, so it has ended. The add handler is not told instead.
+            let Some(happened) = happened else {
+                tracing::error!(job = %record.id, "a notice tells of the end of a job that has not ended; it is left out");
+                continue;
             };
             notices.push(ClaimedNotice {
                 number: NoticeNumber(entry.notice),
