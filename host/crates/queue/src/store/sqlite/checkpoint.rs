@@ -13,8 +13,9 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode};
 use saggar_job::{Clock, SystemClock, Timestamp};
 
-use super::error::{Severity, severity};
+use super::error::{Severity, severity_beside};
 use super::failure::Failure;
+use super::probe::Probe;
 
 /// Pages in the WAL from which on it is to be brought over: 32 MiB. A checkpoint writes a page once however often it stands in
 /// the WAL, so a long one saves writes; but it is read again after a crash, which takes a tenth of a second for this one.
@@ -43,6 +44,7 @@ pub(super) struct Checkpoints {
     is_said: bool,
     tried_at: Option<Timestamp>,
     failure: Arc<Failure>,
+    pub(super) probe: Arc<Probe>,
 }
 
 impl Checkpoints {
@@ -50,6 +52,7 @@ impl Checkpoints {
     pub(super) fn new(
         writer: &mut Connection,
         failure: Arc<Failure>,
+        probe: Arc<Probe>,
     ) -> rusqlite::Result<(Self, Receiver<()>, Arc<AtomicBool>)> {
         let (wake, woken) = sync_channel(1);
         let through = Arc::new(AtomicBool::new(false));
@@ -69,6 +72,7 @@ impl Checkpoints {
                 is_said: false,
                 tried_at: None,
                 failure,
+                probe,
             },
             woken,
             through,
@@ -97,7 +101,7 @@ impl Checkpoints {
             return;
         }
         if self.through.swap(false, Ordering::AcqRel) {
-            run(db, &self.failure);
+            run(db, &self.failure, &self.probe);
             self.next = pages.saturating_add(PAGES_MORE);
         } else if pages >= self.next {
             self.next = pages.saturating_add(PAGES_MORE);
@@ -124,7 +128,7 @@ impl Checkpoints {
         }
         if is_due(self.tried_at, now, TRIED_EVERY_MS) {
             self.tried_at = Some(now);
-            run(db, &self.failure);
+            run(db, &self.failure, &self.probe);
         }
     }
 }
@@ -135,16 +139,16 @@ fn is_due(at: Option<Timestamp>, now: Timestamp, every_ms: u64) -> bool {
 }
 
 /// The thread's life.
-pub(super) fn attend(db: &Connection, woken: &Receiver<()>, through: &AtomicBool, failure: &Failure) {
+pub(super) fn attend(db: &Connection, woken: &Receiver<()>, through: &AtomicBool, failure: &Failure, probe: &Probe) {
     while woken.recv().is_ok() {
-        run(db, failure);
+        run(db, failure, probe);
         through.store(true, Ordering::Release);
     }
 }
 
 /// Brings over as much as nobody reads. That there is no room for it is no error: it stays in the WAL. But it syncs the WAL and
 /// the database, and after a failed sync nobody knows what is on the disk.
-fn run(db: &Connection, failure: &Failure) {
+fn run(db: &Connection, failure: &Failure, probe: &Probe) {
     if failure.check().is_err() {
         return;
     }
@@ -153,7 +157,9 @@ fn run(db: &Connection, failure: &Failure) {
     match brought {
         Ok((pages, brought)) => tracing::debug!(pages, brought, "checkpoint"),
         // Said by whoever finds no room for a step, and less often.
-        Err(error) if severity(&error) == Severity::Full => tracing::debug!(%error, "no room for a checkpoint"),
+        Err(error) if severity_beside(&error, probe) == Severity::Full => {
+            tracing::debug!(%error, "no room for a checkpoint")
+        }
         // Another connection is at it, or will be: the next checkpoint brings it over.
         Err(error) if is_busy(&error) => {
             tracing::warn!(%error, "the WAL could not be brought into the database; it grows");
@@ -176,13 +182,13 @@ mod tests {
         let path = directory.path().join("a.db");
         let db = Connection::open(&path).unwrap();
         db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
-        let failure = Failure::default();
-        run(&db, &failure);
+        let (failure, probe) = (Failure::default(), Probe::beside(&path).unwrap());
+        run(&db, &failure, &probe);
         assert!(failure.check().is_ok());
         // One that cannot write stands for a disk that does not.
         let reading = Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         db.execute_batch("INSERT INTO t VALUES (2)").unwrap();
-        run(&reading, &failure);
+        run(&reading, &failure, &probe);
         assert!(failure.check().is_err());
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpoints;
-use super::error::{Severity, SqliteError, severity};
+use super::error::{Severity, SqliteError, severity_beside};
 use super::failure::Failure;
 use super::headroom::Headroom;
 use super::number::TaskNumber;
@@ -302,7 +302,7 @@ impl Desktop<'_> {
 
     /// Undoes a batch that failed, and says what became of it.
     fn undo(&mut self, error: rusqlite::Error) -> SqliteError {
-        let severity = severity(&error);
+        let severity = severity_beside(&error, &self.checkpoints.probe);
         if severity == Severity::Fatal {
             return self.failure.fail("a write failed", &error);
         }
