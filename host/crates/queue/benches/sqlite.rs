@@ -113,7 +113,7 @@ async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64
     let before = warmed_up(&done).await;
     let (start, cpu_before) = (Instant::now(), cpu_ms());
     while start.elapsed() < time {
-        if task.prune(1_024, &rules, now()).await.unwrap() < 1_024 {
+        if !task.prune(1_024, &rules, now()).await.unwrap().more {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

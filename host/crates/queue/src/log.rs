@@ -93,6 +93,11 @@ impl JobLog {
         }
     }
 
+    /// How many lines are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.lines.len()
+    }
+
     /// The lines kept, oldest first; if others were dropped, a last line of the host's says how many.
     pub fn lines(&self) -> Vec<LogLine> {
         self.lines.iter().cloned().chain(self.budget.dropped_line()).collect()

@@ -55,7 +55,8 @@ impl Queue {
         if let Some(task) = tasks.get(&key) {
             return Ok(reopened(task, rules));
         }
-        let task = TaskQueue::new(key.clone(), store, rules, Arc::clone(hub));
+        let task = Arc::new(TaskQueue::new(key.clone(), store, rules, Arc::clone(hub)));
+        task.hear_of_taken_back();
         tasks.insert(key, Arc::clone(&task));
         Ok(task)
     }

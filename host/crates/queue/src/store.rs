@@ -13,8 +13,8 @@ mod memory;
 mod sqlite;
 
 pub use answer::{
-    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, Hears, History,
-    Lasted, Left, LostAtOpen, NoticeNumber, TakenBack, Telling, Told,
+    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, History, Lasted,
+    Left, LostAtOpen, NoticeNumber, OnTakenBack, Pruned, Telling, Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -106,13 +106,14 @@ pub trait TaskStore: Send + Sync + 'static {
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Takes back a claim that nobody got: before any step that is asked for after this call, the job stands in the line where
-    /// it stood, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends
-    /// ([`on_taken_back`](Self::on_taken_back)). Nothing happens if the attempt is not the job's running one.
+    /// it stood, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends, of which
+    /// [`on_taken_back`](Self::on_taken_back) tells. Nothing happens if the attempt is not the job's running one.
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp);
 
-    /// Says who hears of jobs that end because a claim of them was taken back, by [`unclaim`](Self::unclaim) or because
-    /// whoever had asked for it was gone. To be said before anything is claimed; only who was said last hears.
-    fn on_taken_back(&self, hears: Hears);
+    /// Has `told` called, from now on and once that has lasted, of each job that ends because a claim of it was taken back
+    /// after it had been cancelled: by [`unclaim`](Self::unclaim), or by the store itself because whoever had asked for the
+    /// claim was gone. Nobody else hears of such an end. Replaces what was to be told before, for all handles of the task.
+    fn on_taken_back(&self, told: OnTakenBack);
 
     /// Ends an attempt and keeps its record ([`AttemptRecord::new`](crate::AttemptRecord::new),
     /// [`Attempts`](crate::Attempts)); an attempt that is lost leaves the line [`LogLine::lost`] in the job's log. If the
@@ -188,9 +189,13 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Appends to a job's log as far as its budget ([`JobLog`](crate::JobLog)) allows; nothing if there is no such job.
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError>;
 
-    /// Removes up to `most` jobs, with all that is kept of them, whose retention is over at `now`; answers how many. A job
-    /// whose notices are not finished stays. Fewer than `most` means that no more are due.
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError>;
+    /// Removes jobs, with all that is kept of them, whose retention is over at `now`. A job whose notices are not finished
+    /// stays.
+    ///
+    /// Stops when it has done as much work as `most` jobs are, or a little more, so that no step holds up others for long: each
+    /// job looked at counts as one, whether it goes or was retried or deleted by hand since it ended, and the lines of its log
+    /// count with it ([`Pruned::LINES_LIKE_A_JOB`]). [`Pruned::more`] tells whether it stopped for that, however many it removed.
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError>;
 
     /// What the first opening ended as lost; the same for as long as the store is open.
     fn lost_at_open(&self) -> LostAtOpen;

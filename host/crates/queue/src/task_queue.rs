@@ -15,7 +15,7 @@ use crate::rates::{Counted, Tally};
 use crate::waiters::{Waiter, Waiters};
 use crate::{
     AddError, Added, Counts, History, Job, JobEvent, JobEventKind, Left, ListedJob, LogLine, NewJob, NoticeNumber,
-    Rates, Rules, StoreError, TaskStore, Totals, WaitError,
+    Pruned, Rates, Rules, StoreError, TaskStore, Totals, WaitError,
 };
 
 mod abandoned;
@@ -59,18 +59,7 @@ pub struct TaskQueue {
 }
 
 impl TaskQueue {
-    pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Arc<Self> {
-        let task = Arc::new(Self::on(key, store, rules, hub));
-        let hears = Arc::downgrade(&task);
-        task.store.on_taken_back(Arc::new(move |taken_back| {
-            if let Some(task) = hears.upgrade() {
-                task.taken_back(taken_back);
-            }
-        }));
-        task
-    }
-
-    fn on(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
+    pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
         let (tally, events) = (Tally::new(hub.now()), hub.events(&key.tenant));
         let start_delay = meters::start_delay(&key);
         tally.count_lost(store.lost_at_open(), hub.now());
@@ -221,9 +210,9 @@ impl TaskQueue {
         Ok(self.history(id).await?.map(|history| history.log))
     }
 
-    /// Removes up to `most` ended jobs whose retention is over; answers how many. Fewer than `most` means that no more
-    /// are due. Call it now and then, and again at once while it answers `most`.
-    pub async fn prune(&self, most: usize) -> Result<usize, StoreError> {
+    /// Removes ended jobs whose retention is over, with as much work as `most` of them are ([`TaskStore::prune`]). Call it now
+    /// and then, and again at once while it answers that there may be [`more`](Pruned::more).
+    pub async fn prune(&self, most: usize) -> Result<Pruned, StoreError> {
         self.store.prune(most, &self.rules.load_full(), self.hub.now()).await
     }
 

@@ -10,7 +10,7 @@ use crate::worker::Inner;
 /// How often it is looked for jobs to remove.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Jobs removed in one step, so that no step holds a store for long.
+/// The work of one step, in jobs, so that no step holds a store for long.
 const STEP: usize = 500;
 
 /// Works until the host stops.
@@ -28,7 +28,7 @@ async fn prune(worker: &Inner) {
     for queue in worker.queue.tasks() {
         loop {
             match queue.prune(STEP).await {
-                Ok(removed) if removed >= STEP && !worker.stop.is_cancelled() => tokio::task::yield_now().await,
+                Ok(pruned) if pruned.more && !worker.stop.is_cancelled() => tokio::task::yield_now().await,
                 // The store says it itself, once for everybody.
                 Ok(_) | Err(StoreError::Full(_)) => break,
                 Err(error) => {

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
 
 use super::{Bench, Places, assert_refused, problem, retries, some, success, works};
-use crate::{
-    AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, LogLine, NewJob, Progress, Rules, TakenBack,
-};
+use crate::{AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, LogLine, NewJob, Progress, Rules};
 
 pub(super) async fn all(places: &dyn Places) {
     a_job_runs_and_succeeds(places).await;
@@ -176,16 +173,18 @@ async fn a_claim_that_nobody_got_never_was(places: &dyn Places) {
     assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), order, "each stands where it stood");
     bench.task.unclaim(claimed[0].id, claimed[0].run, &bench.rules, bench.now);
     assert_eq!(bench.status(claimed[0].id).await, Status::Running, "an old fence takes nothing back");
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let hears = Arc::clone(&heard);
-    bench.task.on_taken_back(Arc::new(move |end| hears.lock().push(end)));
     works(bench.change(urgent, Change::Cancel).await);
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    bench.task.on_taken_back(Arc::new(move |id, run, ended| {
+        // Nobody listens any more when the history is over.
+        let _ = tell.send((id, run, ended.reason));
+    }));
     bench.task.unclaim(urgent, again[0].run, &bench.rules, bench.now);
     assert_eq!(works(bench.task.claim(1, bench.now).await).jobs, [], "one that was cancelled ends");
+    let ended = (urgent, again[0].run, Some(Reason::Cancelled));
+    assert_eq!(told.recv().await, Some(ended), "and that is told");
+    assert!(told.try_recv().is_err(), "of the others there is nothing to tell");
     assert_eq!(bench.get(urgent).await.reason(), Some(Reason::Cancelled));
-    // A step that lasts, and so what came before it.
-    bench.add(NewJob::new("[]")).await;
-    assert_eq!(*heard.lock(), [TakenBack { id: urgent, run: again[0].run, noticed: false }]);
 }
 
 async fn the_last_progress_is_kept(places: &dyn Places) {

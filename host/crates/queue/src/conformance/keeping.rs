@@ -5,13 +5,14 @@ use std::sync::Arc;
 use saggar_job::{JobId, Outcome, Status};
 
 use super::{Bench, Places, problem, some, success, works};
-use crate::{JobLog, LogLevel, LogLine, LogSource, NewJob, Retention, Rules, Telling};
+use crate::{Change, JobLog, LogLevel, LogLine, LogSource, NewJob, Pruned, Retention, Rules, Telling};
 
 pub(super) async fn all(places: &dyn Places) {
     a_log_keeps_its_lines_in_order(places).await;
     a_log_has_a_budget(places).await;
     ended_jobs_are_kept_as_long_as_the_rules_say(places).await;
     pruning_is_bounded_and_spares_what_is_to_be_told(places).await;
+    pruning_counts_what_it_looks_at_and_long_logs(places).await;
 }
 
 async fn a_log_keeps_its_lines_in_order(places: &dyn Places) {
@@ -60,15 +61,15 @@ async fn ended_jobs_are_kept_as_long_as_the_rules_say(places: &dyn Places) {
     bench.finish(&bench.claim().await, Outcome::Reject(problem())).await;
     bench.claim().await;
     bench.later(99);
-    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 0);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 0);
     bench.later(1);
-    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 1);
     assert!(works(bench.task.get(ids[0]).await).is_none());
     assert_eq!(works(bench.task.history(ids[0]).await).map(|history| history.log), None);
     bench.later(100);
-    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 1);
     bench.later(1_000_000);
-    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 0);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 0);
     assert_eq!(bench.status(ids[2]).await, Status::Running, "what runs or waits is never removed");
     assert_eq!(bench.status(ids[3]).await, Status::Waiting);
     let counts = bench.task.counts();
@@ -85,14 +86,35 @@ async fn pruning_is_bounded_and_spares_what_is_to_be_told(places: &dyn Places) {
     for _ in 0..5 {
         bench.finish(&bench.claim().await, success()).await;
     }
-    assert_eq!(works(bench.task.prune(0, &bench.rules, bench.now).await), 0);
+    assert_eq!(works(bench.task.prune(0, &bench.rules, bench.now).await).jobs, 0);
     let mut pruned = Vec::new();
     for _ in 0..4 {
-        pruned.push(works(bench.task.prune(2, &bench.rules, bench.now).await));
+        pruned.push(works(bench.task.prune(2, &bench.rules, bench.now).await).jobs);
     }
     assert_eq!(pruned, [2, 2, 1, 0], "no more than asked for, and the job with a notice stays");
     let notice = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice");
     assert_eq!(bench.status(notice.id).await, Status::Success);
     works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
-    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await), 1);
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 1);
+}
+
+async fn pruning_counts_what_it_looks_at_and_long_logs(places: &dyn Places) {
+    let retention = Retention { success_ms: 0, failure_ms: 0 };
+    let bench = Bench::new(places, Rules { retention, ..Rules::default() }).await;
+    let ids = bench.add_some(8).await;
+    for _ in &ids {
+        bench.finish(&bench.claim().await, success()).await;
+    }
+    for id in &ids[..4] {
+        works(bench.change(*id, Change::Delete).await);
+    }
+    let lines = vec![LogLine::retried(bench.now); 2 * Pruned::LINES_LIKE_A_JOB];
+    works(bench.task.append_log(ids[5], lines).await);
+    let mut pruned = Vec::new();
+    for _ in 0..5 {
+        let Pruned { jobs, more } = works(bench.task.prune(3, &bench.rules, bench.now).await);
+        pruned.push((jobs, more));
+    }
+    let expected = [(0, true), (2, true), (2, false), (0, false), (0, false)];
+    assert_eq!(pruned, expected, "deleted jobs are looked at as well, and a long log is as much as two jobs");
 }

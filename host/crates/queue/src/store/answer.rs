@@ -91,20 +91,9 @@ pub struct Finish {
 /// must be quick; dropped without being called if the step was not done, or the store failed before it lasted.
 pub type Lasted = Arc<dyn Fn(Ended) + Send + Sync>;
 
-/// A job that ended because a claim of it was taken back after it had been cancelled. No step answers such an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TakenBack {
-    /// The job.
-    pub id: JobId,
-    /// The attempt that nobody got.
-    pub run: Run,
-    /// Whether a notice was left that can be taken now.
-    pub noticed: bool,
-}
-
-/// Is told of ends that no step answers, when they have lasted. Called from whatever thread finds it out, so it must be
-/// quick.
-pub type Hears = Arc<dyn Fn(TakenBack) + Send + Sync>;
+/// Is told of a job that ended because a claim was taken back: the job, the attempt that never was, and what came of it. Called
+/// as [`Lasted`] is.
+pub type OnTakenBack = Arc<dyn Fn(JobId, Run, Ended) + Send + Sync>;
 
 /// What came of the end of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,6 +192,20 @@ pub struct Told {
     pub line: Left,
     /// Whether a notice of the same job had to wait for this one, and can be taken now.
     pub noticed: bool,
+}
+
+/// What a step of retention did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Jobs that it removed.
+    pub jobs: usize,
+    /// Whether it stopped because it had done as much as it was asked for, so that more may be due.
+    pub more: bool,
+}
+
+impl Pruned {
+    /// Lines of a log that are as much work to remove as a job.
+    pub const LINES_LIKE_A_JOB: usize = 16;
 }
 
 /// How many jobs stand where.

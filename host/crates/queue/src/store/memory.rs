@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{
-    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, Hears, History, Left, LostAtOpen, NoticeNumber, Store,
-    TaskStore, Telling, Told,
+    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber, OnTakenBack,
+    Pruned, Store, TaskStore, Telling, Told,
 };
 use crate::{AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
@@ -50,7 +50,8 @@ impl MemoryStore {
     }
 
     fn task(&self, shelf: Shelf) -> Arc<MemoryTask> {
-        Arc::new(MemoryTask { shelf: Mutex::new(shelf), numbers: Arc::clone(&self.numbers), hears: Mutex::default() })
+        let (shelf, numbers) = (Mutex::new(shelf), Arc::clone(&self.numbers));
+        Arc::new(MemoryTask { shelf, numbers, taken_back: Mutex::default() })
     }
 }
 
@@ -82,12 +83,11 @@ impl Store for MemoryStore {
     }
 }
 
-/// One task's shelf behind its lock.
+/// One task's shelf behind its lock, with the numbers of all tasks.
 struct MemoryTask {
     shelf: Mutex<Shelf>,
-    /// Those of all tasks.
     numbers: Arc<AtomicU64>,
-    hears: Mutex<Option<Hears>>,
+    taken_back: Mutex<Option<OnTakenBack>>,
 }
 
 #[async_trait]
@@ -109,16 +109,16 @@ impl TaskStore for MemoryTask {
     }
 
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        let taken_back = self.shelf.lock().unclaim(id, run, rules, now);
-        // Whoever hears of it may look at the shelf.
-        let hears = self.hears.lock().clone();
-        if let (Some(taken_back), Some(hears)) = (taken_back, hears) {
-            hears(taken_back);
+        let ended = self.shelf.lock().unclaim(id, run, rules, now);
+        // Called without a lock: whoever is told may ask for something.
+        let told = self.taken_back.lock().clone();
+        if let (Some(ended), Some(told)) = (ended, told) {
+            told(id, run, ended);
         }
     }
 
-    fn on_taken_back(&self, hears: Hears) {
-        *self.hears.lock() = Some(hears);
+    fn on_taken_back(&self, told: OnTakenBack) {
+        *self.taken_back.lock() = Some(told);
     }
 
     async fn finish(
@@ -169,7 +169,7 @@ impl TaskStore for MemoryTask {
         Ok(())
     }
 
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         Ok(self.shelf.lock().prune(most, rules, now))
     }
 

@@ -32,6 +32,7 @@ mod line;
 mod listing;
 mod lock;
 mod number;
+mod probe;
 mod reader;
 mod record;
 mod schema;
@@ -49,6 +50,7 @@ use checkpoint::Checkpoints;
 use failure::Failure;
 use headroom::Headroom;
 use lock::{HostLock, beside};
+use probe::Probe;
 use reader::Readers;
 use shared::Registry;
 use sync::Syncer;
@@ -113,8 +115,8 @@ struct Inner {
     reading: Vec<JoinHandle<()>>,
     writing: Option<JoinHandle<()>>,
     syncing: Option<JoinHandle<()>>,
-    /// The last thing to go.
-    _lock: HostLock,
+    /// The last thing to go; the writer has it too, since it may outlive this.
+    lock: Arc<HostLock>,
 }
 
 impl SqliteStore {
@@ -127,31 +129,31 @@ impl SqliteStore {
     pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
         connect::check_library()?;
         let path = connect::resolve(&options.path)?;
-        let lock = HostLock::take(&path)?;
+        let lock = Arc::new(HostLock::take(&path)?);
         let mut db = prepare(&path, options)?;
-        let failure = Arc::new(Failure::default());
-        let registry = Arc::new(Registry::default());
-        let (writer, inbox) = Writer::new();
-        let (mut syncer, mut syncing, mut headroom) = (None, None, None);
-        if options.durability == Durability::Full {
-            let wal = beside(&path, "-wal");
-            let opened = OpenOptions::new().write(true).open(&wal).and_then(|file| Ok((file.try_clone()?, file)));
-            let (file, wal) = opened.map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
-            headroom = Some(Headroom::of(wal, &db).map_err(|source| connect::not_opened(&path, source))?);
-            let shared = Arc::new(Syncer::new(file, Arc::clone(&failure)));
-            syncer = Some(Arc::clone(&shared));
-            syncing = Some(spawn(&path, "saggar-sync", move || shared.run())?);
-        }
-        let watched = Checkpoints::new(&mut db);
+        // If something fails below, dropping it ends the threads that were started.
+        let mut inner = Inner::without_threads(path, lock);
+        let path = inner.path.clone();
+        let failure = Arc::clone(&inner.failure);
+        let headroom = match options.durability {
+            Durability::Full => Some(inner.wait_for_disk(&db)?),
+            Durability::Normal => None,
+        };
+        let (readers, reading) = Readers::start(&path, inner.syncer.clone())?;
+        (inner.readers, inner.reading) = (Some(readers), reading);
+        let probe = Probe::beside(&path)
+            .map_err(|source| SqliteError::Path { path: path.clone(), source: Arc::new(source) })?;
+        let probe = Arc::new(probe);
+        let watched = Checkpoints::new(&mut db, Arc::clone(&failure), Arc::clone(&probe));
         let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(&path, source))?;
-        let own = connect::for_writing(&path, true)?;
-        let checkpointing = spawn(&path, "saggar-checkpoint", move || checkpoint::attend(&own, &woken, &through))?;
-        let (readers, reading) = Readers::start(&path, syncer.clone())?;
-        let writing =
-            Writing { failure: Arc::clone(&failure), syncer: syncer.clone(), headroom, checkpoints, checkpointing };
-        let writing = Some(write(&path, db, Arc::clone(&registry), inbox, writing)?);
-        let (writer, readers) = (Some(writer), Some(readers));
-        let inner = Inner { path, writer, readers, registry, failure, syncer, reading, writing, syncing, _lock: lock };
+        let (own, failing) = (connect::for_writing(&path, true)?, Arc::clone(&failure));
+        let attend = move || checkpoint::attend(&own, &woken, &through, &failing, &probe);
+        let checkpointing = spawn(&path, "saggar-checkpoint", attend)?;
+        let (writer, inbox) = Writer::new();
+        let (syncer, lock) = (inner.syncer.clone(), Arc::clone(&inner.lock));
+        let writing = Writing { failure, syncer, headroom, checkpoints, checkpointing, lock };
+        inner.writing = Some(write(&path, db, Arc::clone(&inner.registry), inbox, writing)?);
+        inner.writer = Some(writer);
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -207,6 +209,7 @@ struct Writing {
     headroom: Option<Headroom>,
     checkpoints: Checkpoints,
     checkpointing: JoinHandle<()>,
+    lock: Arc<HostLock>,
 }
 
 /// Starts the writer, and waits until it has read what it needs.
@@ -218,21 +221,31 @@ fn write(
     writing: Writing,
 ) -> Result<JoinHandle<()>, SqliteError> {
     let (loaded, wait) = mpsc::sync_channel(1);
-    let Writing { failure, syncer, headroom, checkpoints, checkpointing } = writing;
-    let commits = Commits::new();
+    let Writing { failure, syncer, headroom, checkpoints, checkpointing, lock } = writing;
+    let (commits, failing, closing) = (Commits::new(), Arc::clone(&failure), syncer.clone());
     let thread = spawn(path, "saggar-write", move || {
         match Workshop::load(&db, registry) {
-            Err(error) => drop(loaded.send(Err(error))),
+            Err(error) => {
+                // Lets the other thread end.
+                drop(checkpoints);
+                drop(loaded.send(Err(error)));
+            }
             Ok(workshop) => {
                 drop(loaded.send(Ok(())));
-                Desktop { workshop, headroom, checkpoints, failure, syncer, commits }.run(inbox);
+                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, commits };
+                let mut inbox = inbox;
+                failing.guard("wrote", || desktop.run(&mut inbox));
             }
+        }
+        if let Some(syncer) = closing {
+            syncer.close();
         }
         // The last one to close the file brings the WAL over; two that close it at once may both think the other does.
         join([checkpointing].into_iter());
         if let Err((_, error)) = db.close() {
             tracing::warn!(%error, "the job store could not be closed");
         }
+        drop(lock);
     })?;
     match wait.recv() {
         Ok(Ok(())) => Ok(thread),
@@ -253,6 +266,26 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl Inner {
+    fn without_threads(path: PathBuf, lock: Arc<HostLock>) -> Self {
+        let (registry, failure) = (Arc::default(), Arc::default());
+        let (writer, readers, syncer, reading) = (None, None, None, Vec::new());
+        Self { path, writer, readers, registry, failure, syncer, reading, writing: None, syncing: None, lock }
+    }
+
+    /// Starts the thread that waits for the disk; answers the room ahead of what it syncs.
+    fn wait_for_disk(&mut self, db: &Connection) -> Result<Headroom, SqliteError> {
+        let wal = beside(&self.path, "-wal");
+        let opened = OpenOptions::new().write(true).open(&wal).and_then(|file| Ok((file.try_clone()?, file)));
+        let (file, wal) = opened.map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
+        let headroom = Headroom::of(wal, db).map_err(|source| connect::not_opened(&self.path, source))?;
+        let syncer = Arc::new(Syncer::new(file, Arc::clone(&self.failure)));
+        self.syncer = Some(Arc::clone(&syncer));
+        let failing = Arc::clone(&self.failure);
+        let live = move || failing.guard("waited for the disk", || syncer.run());
+        self.syncing = Some(spawn(&self.path, "saggar-sync", live)?);
+        Ok(headroom)
+    }
+
     fn writer(&self) -> Result<&Writer, SqliteError> {
         self.writer.as_ref().ok_or(SqliteError::Closed)
     }
@@ -270,7 +303,11 @@ impl Drop for Inner {
         self.readers = None;
         join(self.reading.drain(..));
         self.writer = None;
-        join(self.writing.take().into_iter());
+        match self.writing.take() {
+            // An answer that it sends held the last handle. It goes on to its end, and closes the syncer there.
+            Some(writing) if is_this(&writing) => return,
+            writing => join(writing.into_iter()),
+        }
         if let Some(syncer) = &self.syncer {
             syncer.close();
         }
@@ -278,8 +315,13 @@ impl Drop for Inner {
     }
 }
 
+fn is_this(thread: &JoinHandle<()>) -> bool {
+    thread.thread().id() == std::thread::current().id()
+}
+
+/// Waits for the end of threads, save for this one: an answer that a thread of the store sends may have held the last handle.
 fn join(threads: impl Iterator<Item = JoinHandle<()>>) {
-    for thread in threads {
+    for thread in threads.filter(|thread| !is_this(thread)) {
         if thread.join().is_err() {
             tracing::error!("a thread of the job store had panicked");
         }

@@ -80,7 +80,7 @@ impl TaskQueue {
         claim: Claim,
         outcome: Outcome,
     ) -> Result<(Status, Option<Claim>), StoreError> {
-        // If it fails (no room, say), that is no reason to lose this end; whoever claims next tries again and tells.
+        // If it fails, that is no reason to lose this end; whoever claims next tries again and tells.
         drop(self.pick_up_attempts().await);
         self.end(claim, End::Outcome(outcome), true).await
     }

@@ -1,10 +1,12 @@
 //! Changes from outside: cancelling, retrying and deleting jobs, pausing and resuming the task.
 
+use std::sync::Arc;
+
 use saggar_job::{JobId, Reason, Run, State, Timestamp};
 
 use super::TaskQueue;
 use crate::rates::Counted;
-use crate::{Change, ChangeError, Changed, JobEventKind, StoreError, TakenBack};
+use crate::{Change, ChangeError, Changed, JobEventKind, StoreError};
 
 impl TaskQueue {
     /// Ends a job that waits, at once; tells the running attempt of one that runs to stop, after which no other follows.
@@ -65,7 +67,7 @@ impl TaskQueue {
                     self.roster.forget_cancel(id, run);
                 }
             }
-            Changed::Cancelled { noticed } => self.cancelled(id, noticed, now),
+            Changed::Cancelled { noticed } => self.after_cancel(id, noticed, now),
             Changed::Retried { left } => {
                 self.slots.ring_for(left);
                 self.tell_listeners(id, JobEventKind::Retried, now);
@@ -78,14 +80,8 @@ impl TaskQueue {
         Ok(())
     }
 
-    /// Tells everybody concerned of a job that was cancelled while its claim was on its way to somebody who had gone.
-    pub(super) fn taken_back(&self, TakenBack { id, run, noticed }: TakenBack) {
-        self.roster.forget_cancel(id, run);
-        self.cancelled(id, noticed, self.hub.now());
-    }
-
-    /// Tells everybody concerned that a job has ended because it was cancelled, without an attempt that ended with it.
-    fn cancelled(&self, id: JobId, noticed: bool, now: Timestamp) {
+    /// Tells everybody concerned that a job has ended that was cancelled while no attempt of it ran.
+    fn after_cancel(&self, id: JobId, noticed: bool, now: Timestamp) {
         if noticed {
             self.lanes.ring();
         }
@@ -93,6 +89,19 @@ impl TaskQueue {
         self.tally.endings.count_job(Reason::Cancelled);
         self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
         self.ended(id, None);
+    }
+
+    /// Hears of jobs that were cancelled while a claim of them was on its way to somebody who had gone: they ended when it was
+    /// taken back, and no attempt is there to tell of it.
+    pub(crate) fn hear_of_taken_back(self: &Arc<Self>) {
+        // The store lives as long as the queue, not the other way round.
+        let queue = Arc::downgrade(self);
+        self.store.on_taken_back(Arc::new(move |id, run, ended| {
+            if let Some(queue) = queue.upgrade() {
+                queue.roster.forget_cancel(id, run);
+                queue.after_cancel(id, ended.noticed, queue.hub.now());
+            }
+        }));
     }
 
     /// Whether the attempt `run` of the job runs, as far as the store knows.

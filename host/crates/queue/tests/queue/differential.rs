@@ -10,9 +10,9 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
-    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, Hears, History,
-    Job, Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, Page, Rules, Store,
-    StoreError, TaskStore, Telling, Told,
+    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
+    Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, OnTakenBack, Page, Pruned, Rules,
+    Store, StoreError, TaskStore, Telling, Told,
 };
 
 #[tokio::test]
@@ -99,8 +99,8 @@ impl TaskStore for BrokenTask {
         self.0.unclaim(id, run, rules, now);
     }
 
-    fn on_taken_back(&self, hears: Hears) {
-        self.0.on_taken_back(hears);
+    fn on_taken_back(&self, told: OnTakenBack) {
+        self.0.on_taken_back(told);
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -155,7 +155,7 @@ impl TaskStore for BrokenTask {
         self.0.append_log(id, lines).await
     }
 
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         self.0.prune(most, rules, now).await
     }
 

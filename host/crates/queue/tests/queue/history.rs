@@ -226,7 +226,7 @@ impl History {
             };
             !over || job.added_notice || job.end_notice
         });
-        let pruned = self.store.prune(1_000, &self.rules(), self.now()).await.unwrap();
+        let pruned = self.store.prune(1_000, &self.rules(), self.now()).await.unwrap().jobs;
         assert_eq!(pruned, before - self.model.jobs.len());
     }
 

@@ -150,9 +150,9 @@ async fn an_ended_job_can_be_looked_up_until_its_retention_is_over() {
     let id = bench.add().await;
     bench.finish(bench.claim().await, success()).await;
     tokio::time::advance(tokio::time::Duration::from_millis(999)).await;
-    assert_eq!(bench.task.prune(100).await.unwrap(), 0);
+    assert_eq!(bench.task.prune(100).await.unwrap().jobs, 0);
     assert!(bench.task.get(id).await.unwrap().is_some());
     tokio::time::advance(tokio::time::Duration::from_millis(1)).await;
-    assert_eq!(bench.task.prune(100).await.unwrap(), 1);
+    assert_eq!(bench.task.prune(100).await.unwrap().jobs, 1);
     assert!(bench.task.get(id).await.unwrap().is_none());
 }

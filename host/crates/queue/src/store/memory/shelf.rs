@@ -17,7 +17,7 @@ use super::record::{Due, Labels, Record};
 use super::register::{Register, Walk};
 use crate::{
     AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, Left, LogLine,
-    LostAtOpen, NewJob, Rules, StoreError, TakenBack,
+    LostAtOpen, NewJob, Rules, StoreError,
 };
 
 mod changing;
@@ -207,16 +207,15 @@ impl Shelf {
         Ok(Some(claimed))
     }
 
-    /// Answers the end of the job, if it ends with that.
-    pub(super) fn unclaim(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) -> Option<TakenBack> {
+    /// Answers what came of it if the job has ended.
+    pub(super) fn unclaim(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) -> Option<Ended> {
         let record = self.records.get_mut(&id).filter(|record| record.life.run == run)?;
         let State::Running { cancelling, .. } = record.life.state else { return None };
         if cancelling {
             let (end, progress) = (End::PutBack, None);
             let finish = Finish { id, run, end, progress, cost: None, shows: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
-            let finished = self.finish(finish, false, rules, now).ok()?;
-            return Some(TakenBack { id, run, noticed: finished.ended.noticed });
+            return self.finish(finish, false, rules, now).ok().map(|finished| finished.ended);
         }
         let (stood, run_at) = record.stood.take()?;
         let problem = record.stood_with.take().map(|problem| *problem);

@@ -1,6 +1,7 @@
 //! Copies: the whole store as it was at one moment, made while the host goes on.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,7 +49,41 @@ fn make(from: &Path, to: &Path, part: &PathBuf) -> Result<(), SqliteError> {
     db.execute("VACUUM INTO ?1", [name])
         .map_err(|source| SqliteError::Backup { path: to.to_owned(), source: Arc::new(source) })?;
     File::open(part).and_then(|file| file.sync_all()).map_err(broken)?;
-    std::fs::rename(part, to).map_err(broken)?;
+    publish(part, to).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => SqliteError::BackupExists { path: to.to_owned() },
+        _ => broken(error),
+    })?;
     let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent).and_then(|directory| directory.sync_all()).map_err(broken)
+}
+
+/// Gives the copy its name, unless somebody else has made a file of that name meanwhile: a link is refused then, where a
+/// renaming would replace it.
+fn publish(part: &Path, to: &Path) -> std::io::Result<()> {
+    match std::fs::hard_link(part, to) {
+        Ok(()) => std::fs::remove_file(part),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists || to.exists() => Err(ErrorKind::AlreadyExists.into()),
+        // Not every file system has links.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
+            std::fs::rename(part, to)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_made_meanwhile_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let (part, to) = (directory.path().join("copy.db.part"), directory.path().join("copy.db"));
+        std::fs::write(&part, "a copy").unwrap();
+        publish(&part, &to).unwrap();
+        assert!(!part.exists());
+        std::fs::write(&part, "another copy").unwrap();
+        assert_eq!(publish(&part, &to).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "a copy");
+    }
 }

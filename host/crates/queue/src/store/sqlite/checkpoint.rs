@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use rusqlite::Connection;
 use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode};
 use saggar_job::{Clock, SystemClock, Timestamp};
 
-use super::error::{Severity, severity};
+use super::error::{Severity, severity_beside};
+use super::failure::Failure;
+use super::probe::Probe;
 
 /// Pages in the WAL from which on it is to be brought over: 32 MiB. A checkpoint writes a page once however often it stands in
 /// the WAL, so a long one saves writes; but it is read again after a crash, which takes a tenth of a second for this one.
@@ -41,11 +43,17 @@ pub(super) struct Checkpoints {
     said_at: Option<Timestamp>,
     is_said: bool,
     tried_at: Option<Timestamp>,
+    failure: Arc<Failure>,
+    pub(super) probe: Arc<Probe>,
 }
 
 impl Checkpoints {
     /// The writer's side and the thread's.
-    pub(super) fn new(writer: &mut Connection) -> rusqlite::Result<(Self, Receiver<()>, Arc<AtomicBool>)> {
+    pub(super) fn new(
+        writer: &mut Connection,
+        failure: Arc<Failure>,
+        probe: Arc<Probe>,
+    ) -> rusqlite::Result<(Self, Receiver<()>, Arc<AtomicBool>)> {
         let (wake, woken) = sync_channel(1);
         let through = Arc::new(AtomicBool::new(false));
         let pages = Arc::new(AtomicI32::new(0));
@@ -63,6 +71,8 @@ impl Checkpoints {
                 said_at: None,
                 is_said: false,
                 tried_at: None,
+                failure,
+                probe,
             },
             woken,
             through,
@@ -74,18 +84,24 @@ impl Checkpoints {
         u64::try_from(self.pages.load(Ordering::Relaxed)).ok()
     }
 
+    /// Whether something was written again after it was said that there is no room. To be called between two batches.
+    pub(super) fn has_room_again(&mut self) -> bool {
+        let has_room = self.pages.load(Ordering::Relaxed) != NO_ROOM && std::mem::take(&mut self.is_said);
+        if has_room {
+            tracing::info!("the job store can be written again");
+        }
+        has_room
+    }
+
     /// To be called between two batches.
     pub(super) fn tend(&mut self, db: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
-        if pages != NO_ROOM && std::mem::take(&mut self.is_said) {
-            tracing::info!("the job store can be written again");
-        }
         if pages < PAGES {
             self.next = PAGES;
             return;
         }
         if self.through.swap(false, Ordering::AcqRel) {
-            run(db);
+            run(db, &self.failure, &self.probe);
             self.next = pages.saturating_add(PAGES_MORE);
         } else if pages >= self.next {
             self.next = pages.saturating_add(PAGES_MORE);
@@ -112,7 +128,7 @@ impl Checkpoints {
         }
         if is_due(self.tried_at, now, TRIED_EVERY_MS) {
             self.tried_at = Some(now);
-            run(db);
+            run(db, &self.failure, &self.probe);
         }
     }
 }
@@ -123,21 +139,56 @@ fn is_due(at: Option<Timestamp>, now: Timestamp, every_ms: u64) -> bool {
 }
 
 /// The thread's life.
-pub(super) fn attend(db: &Connection, woken: &Receiver<()>, through: &AtomicBool) {
+pub(super) fn attend(db: &Connection, woken: &Receiver<()>, through: &AtomicBool, failure: &Failure, probe: &Probe) {
     while woken.recv().is_ok() {
-        run(db);
+        run(db, failure, probe);
         through.store(true, Ordering::Release);
     }
 }
 
-/// Brings over as much as nobody reads. That there is no room for it is no error: it stays in the WAL.
-fn run(db: &Connection) {
+/// Brings over as much as nobody reads. That there is no room for it is no error: it stays in the WAL. But it syncs the WAL and
+/// the database, and after a failed sync nobody knows what is on the disk.
+fn run(db: &Connection, failure: &Failure, probe: &Probe) {
+    if failure.check().is_err() {
+        return;
+    }
     let brought =
         db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
     match brought {
         Ok((pages, brought)) => tracing::debug!(pages, brought, "checkpoint"),
         // Said by whoever finds no room for a step, and less often.
-        Err(error) if severity(&error) == Severity::Full => tracing::debug!(%error, "no room for a checkpoint"),
-        Err(error) => tracing::warn!(%error, "the WAL could not be brought into the database; it grows"),
+        Err(error) if severity_beside(&error, probe) == Severity::Full => {
+            tracing::debug!(%error, "no room for a checkpoint")
+        }
+        // Another connection is at it, or will be: the next checkpoint brings it over.
+        Err(error) if is_busy(&error) => {
+            tracing::warn!(%error, "the WAL could not be brought into the database; it grows");
+        }
+        Err(error) => drop(failure.fail("the WAL could not be brought into the database", &error)),
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_that_fails_ends_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+        let (failure, probe) = (Failure::default(), Probe::beside(&path).unwrap());
+        run(&db, &failure, &probe);
+        assert!(failure.check().is_ok());
+        // One that cannot write stands for a disk that does not.
+        let reading = Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        db.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        run(&reading, &failure, &probe);
+        assert!(failure.check().is_err());
     }
 }

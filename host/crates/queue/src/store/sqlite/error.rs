@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::probe::Probe;
 use crate::StoreError;
 
 /// Why a SQLite store cannot be opened or copied, or does not do what it was asked to.
@@ -157,4 +158,13 @@ pub(super) fn severity(error: &rusqlite::Error) -> Severity {
         Some(TooBig | OutOfMemory) => Severity::Refused,
         _ => Severity::Fatal,
     }
+}
+
+/// As [`severity`], where `probe` can tell a quota that is used up from a broken disk.
+pub(super) fn severity_beside(error: &rusqlite::Error, probe: &Probe) -> Severity {
+    let is_write = |error: &rusqlite::ffi::Error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE;
+    if error.sqlite_error().is_some_and(is_write) && probe.finds_no_room() {
+        return Severity::Full;
+    }
+    severity(error)
 }

@@ -1,5 +1,6 @@
 //! The end of a store that can be trusted no more: said once, for good, to everybody.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
@@ -21,6 +22,15 @@ impl Failure {
         });
         self.told.notify_waiters();
         SqliteError::Failed { why: Arc::clone(why) }
+    }
+
+    /// Lives a thread's life on which all others depend. If it panics the store has failed; then it goes on, so that those who
+    /// wait for something, and those who will, are told so rather than left waiting.
+    pub(super) fn guard(&self, what: &str, mut life: impl FnMut()) {
+        // Whatever it was changing when it panicked is not looked at again, since it asks first whether the store has failed.
+        while std::panic::catch_unwind(AssertUnwindSafe(&mut life)).is_err() {
+            self.fail(&format!("the thread that {what} has panicked"), &std::io::Error::other("see its message"));
+        }
     }
 
     /// Why it failed, if it has.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use saggar_job::{JobId, Run, Timestamp};
 
-use super::number::TaskNumber;
+use super::shelf::{Desk, Stepped};
 use super::workshop::Undo;
 use super::writer::Undone;
 use crate::{Added, Claimed, ClaimedJob, ClaimedNotices, Finished, NoticeNumber};
@@ -68,7 +68,6 @@ pub(super) struct Asking {
 }
 
 /// The writer's side.
-#[derive(Clone)]
 pub(super) struct Giving(Arc<Mutex<Hands>>);
 
 impl Asking {
@@ -93,31 +92,23 @@ impl Drop for Asking {
 }
 
 impl Giving {
-    /// The step was undone with its batch: what it handed out may be somebody else's soon, and is not to be taken back from
-    /// that one.
-    pub(super) fn void(&self) {
-        let mut hands = self.0.lock();
-        if matches!(*hands, Hands::Done(_)) {
-            *hands = Hands::Gone;
-        }
-    }
-
     /// Does the step, which is told whether somebody is still there to take what it hands out.
     pub(super) fn give<T: Handout, E>(
         self,
-        task: TaskNumber,
+        desk: &mut Desk<'_>,
         now: Timestamp,
-        step: impl FnOnce(bool) -> rusqlite::Result<Result<T, E>>,
-    ) -> rusqlite::Result<Result<T, E>> {
+        step: impl FnOnce(&mut Desk<'_>, bool) -> Stepped<T, E>,
+    ) -> Stepped<T, E> {
         let mut hands = self.0.lock();
         let is_there = matches!(*hands, Hands::Asked);
-        let answer = step(is_there)?;
+        let answer = step(desk, is_there)?;
         if let Ok(what) = &answer
             && is_there
         {
             let (claims, notices) = (what.claims(), what.notices());
             if !claims.is_empty() || !notices.is_empty() {
-                *hands = Hands::Done(Undo { task, claims, notices, rules: None, now });
+                let (task, batch) = (desk.shelf.task, desk.ledger.batch.clone());
+                *hands = Hands::Done(Undo { task, claims, notices, rules: None, now, batch });
             }
         }
         Ok(answer)

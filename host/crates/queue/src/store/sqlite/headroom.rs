@@ -27,7 +27,7 @@ const FRAME_HEAD: u64 = 24;
 pub(super) struct Headroom {
     wal: File,
     page_size: u64,
-    /// No byte of the file before this one has to be made. None once there was no room: then SQLite makes them as it goes.
+    /// No byte of the file before this one has to be made. None while there is no room: then SQLite makes them as it goes.
     length: Option<u64>,
 }
 
@@ -56,6 +56,11 @@ impl Headroom {
                 }
             }
         }
+    }
+
+    /// There is room again, so it is worth another try.
+    pub(super) fn try_again(&mut self) {
+        self.length.get_or_insert(0);
     }
 
     /// Makes sure that the file goes on behind `end`; answers its length.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use saggar_job::{Run, Timestamp};
@@ -23,10 +24,38 @@ pub(super) struct Waits {
     pub(super) lasting: u64,
 }
 
+/// That a notice was taken or let go of, which stands in memory only.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) task: TaskNumber,
+    pub(super) notice: u64,
+    /// As it was before.
+    pub(super) was_taken: bool,
+}
+
+/// A batch, for whoever holds what one of its steps handed out: when the batch is undone, that never was, and the next batch
+/// hands the same out (a job's run, even a job's id) to somebody else.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Batch {
+    is_undone: Arc<AtomicBool>,
+}
+
+impl Batch {
+    pub(super) fn is_undone(&self) -> bool {
+        self.is_undone.load(Ordering::Acquire)
+    }
+
+    fn undo(&self) {
+        self.is_undone.store(true, Ordering::Release);
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The number of the commit that is being made; counted since the start.
     pub(super) seq: u64,
+    /// The one that is being made.
+    pub(super) batch: Batch,
     last_number: u64,
     components: HashMap<Arc<str>, i64>,
     claims: Vec<Orphan>,
@@ -35,9 +64,8 @@ pub(super) struct Ledger {
     /// Claims that are in the table, and the batch they were last put there with.
     written_claims: usize,
     last_batch: i64,
-    /// Notices that were taken in this batch, and those that were not any more.
-    taken: Vec<(TaskNumber, u64)>,
-    released: Vec<(TaskNumber, u64)>,
+    /// What this batch took and let go of.
+    marks: Vec<Mark>,
     must_last: bool,
     wait_for: u64,
 }
@@ -95,20 +123,21 @@ impl Ledger {
         self.running += 1;
     }
 
-    pub(super) fn note_taken(&mut self, task: TaskNumber, notice: u64) {
-        self.taken.push((task, notice));
+    pub(super) fn note(&mut self, mark: Mark) {
+        self.marks.push(mark);
     }
 
-    pub(super) fn note_released(&mut self, task: TaskNumber, notice: u64) {
-        self.released.push((task, notice));
+    /// The batch is committed, and another one begins.
+    pub(super) fn committed(&mut self) {
+        self.marks.clear();
+        self.batch = Batch::default();
+        self.seq += 1;
     }
 
-    pub(super) fn forget_taken(&mut self) -> Vec<(TaskNumber, u64)> {
-        std::mem::take(&mut self.taken)
-    }
-
-    pub(super) fn forget_released(&mut self) -> Vec<(TaskNumber, u64)> {
-        std::mem::take(&mut self.released)
+    /// The batch was undone; answers what it did to notices in memory, the last first.
+    pub(super) fn undone(&mut self) -> impl Iterator<Item = Mark> + use<> {
+        self.batch.undo();
+        std::mem::take(&mut self.marks).into_iter().rev()
     }
 
     /// The step's answer has to wait until the batch is on the disk.

@@ -104,13 +104,14 @@ impl Line {
         }
     }
 
-    /// The number up to which no plain job waits; `last` is the last one that was given to a job of the task. Whoever looks
-    /// for plain jobs begins there, and so does not read all the others of a task that has few of them or none.
+    /// The number up to which no plain job waits, when none above `last` was given yet. If there is no plain job at all, that is
+    /// `last`: else whoever looks for one would look through all the jobs of a task whose jobs are never plain.
     pub(super) fn plain_from(&self, last: u64) -> u64 {
         match self.plain.front() {
             Some(first) => first.job.number() - 1,
+            // There may be some on the disk behind those that were taken in.
             None if self.plain_more => self.plain_until,
-            None => last.max(self.plain_until),
+            None => self.plain_until.max(last),
         }
     }
 

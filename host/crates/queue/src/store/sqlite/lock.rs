@@ -2,7 +2,7 @@
 //! lock when the process dies, however it dies; what is written in the file only says who holds it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use saggar_job::{Clock, SystemClock};
 
 use super::error::SqliteError;
+use super::probe::is_no_room;
 
 /// The right to be the one host that works on a database.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl HostLock {
         }
         match sign(&mut file) {
             // What stands there is a courtesy. Whether a full disk is in the way, the database knows better.
-            Err(error) if error.kind() == ErrorKind::StorageFull => {}
+            Err(error) if is_no_room(error.kind()) => {}
             signed => signed.map_err(broken)?,
         }
         Ok(Self { _file: file })

@@ -5,17 +5,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use saggar_job::{Run, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::number::TaskNumber;
-use crate::{Counts, Hears, LostAtOpen, TakenBack};
+use super::sync::Answer;
+use crate::{Counts, Ended, LostAtOpen, OnTakenBack};
 
 pub(super) struct Shared {
     pub(super) task: TaskNumber,
     pub(super) key: TaskKey,
     seen: Mutex<Seen>,
     pub(super) lost: Mutex<LostAtOpen>,
-    hears: Mutex<Option<Hears>>,
+    pub(super) on_taken_back: Mutex<Option<OnTakenBack>>,
 }
 
 #[derive(Default)]
@@ -36,7 +37,20 @@ pub(super) struct Live {
 
 impl Shared {
     pub(super) fn new(task: TaskNumber, key: TaskKey) -> Self {
-        Self { task, key, seen: Mutex::default(), lost: Mutex::default(), hears: Mutex::default() }
+        Self { task, key, seen: Mutex::default(), lost: Mutex::default(), on_taken_back: Mutex::default() }
+    }
+
+    /// Tells of a job that ended because a claim of it was taken back. If that was undone with its batch, it is tried again, and
+    /// told of then.
+    pub(super) fn taken_back(self: &Arc<Self>, id: JobId, run: Run, ended: Ended) -> Answer {
+        let shared = Arc::clone(self);
+        Box::new(move |fate| {
+            // Called without a lock: whoever is told may ask for something.
+            let told = shared.on_taken_back.lock().clone();
+            if let (Ok(()), Some(told)) = (fate, told) {
+                told(id, run, ended);
+            }
+        })
     }
 
     pub(super) fn publish(&self, counts: Counts, plain_from: u64, live: impl Iterator<Item = (u64, Option<Live>)>) {
@@ -48,18 +62,6 @@ impl Shared {
                 Some(live) => drop(seen.live.insert(number, live)),
                 None => drop(seen.live.remove(&number)),
             }
-        }
-    }
-
-    /// Whoever is to hear of ends that no step answers.
-    pub(super) fn set_hears(&self, hears: Hears) {
-        *self.hears.lock() = Some(hears);
-    }
-
-    pub(super) fn hear(&self, taken_back: TakenBack) {
-        let hears = self.hears.lock().clone();
-        if let Some(hears) = hears {
-            hears(taken_back);
         }
     }
 

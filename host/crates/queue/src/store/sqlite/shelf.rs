@@ -13,7 +13,7 @@ use saggar_job::{
 };
 
 use super::ended::Ended;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Mark};
 use super::line::Line;
 use super::number::{JobNumber, TaskNumber, from_i64, to_i64};
 use super::record::{CANCELLING, Record, Spot};
@@ -53,8 +53,8 @@ pub(super) struct Shelf {
     last_number: u64,
     last_notice: u64,
     last_chunk: u64,
-    /// The batch in which it was opened.
-    pub(super) opened: Option<u64>,
+    /// The batch in which the task was first opened.
+    opened_in: Option<u64>,
     /// Whether readers know of the task.
     pub(super) is_entered: bool,
     /// The rules of the last step that had some, for claims that have to be undone.
@@ -124,7 +124,7 @@ impl Shelf {
             last_number: number("last_number")?,
             last_notice: number("last_notice")?,
             last_chunk: number("last_chunk")?,
-            opened: None,
+            opened_in: None,
             is_entered: true,
             rules: Arc::default(),
             dirty: false,
@@ -136,25 +136,29 @@ impl Shelf {
         self.last_number
     }
 
+    /// Whether this process has opened the task, so that the attempts that run are its own.
+    pub(super) fn is_opened(&self) -> bool {
+        self.opened_in.is_some()
+    }
+
     /// After the batch `undone` was undone: takes over what is not on the disk.
     pub(super) fn inherit(&mut self, before: &mut Self, undone: u64) {
         self.shared = Arc::clone(&before.shared);
-        self.opened = before.opened.filter(|opened| *opened < undone);
+        // With the batch that first opened it, the ends of what a dead process left were undone.
+        self.opened_in = before.opened_in.filter(|batch| *batch < undone);
         self.rules = Arc::clone(&before.rules);
         self.taken = std::mem::take(&mut before.taken);
-        self.given_back = std::mem::take(&mut before.given_back);
-        // Numbers up to here may be taken, or not after all: those that are not in `taken` are looked at again.
+        // All that are not in `taken` are looked at again, so those that were given back are found as well.
         self.taken_until = 0;
     }
 
-    /// A notice that was to be taken in a batch that was undone is not taken.
-    pub(super) fn undo_taking(&mut self, notice: u64) {
-        self.taken.remove(&notice);
-    }
-
-    /// A notice that was to be settled in a batch that was undone is still taken.
-    pub(super) fn undo_releasing(&mut self, notice: u64) {
-        self.taken.insert(notice);
+    /// Takes back what a batch that was undone did to a notice.
+    pub(super) fn undo_mark(&mut self, Mark { notice, was_taken, .. }: Mark) {
+        if was_taken {
+            self.taken.insert(notice);
+        } else {
+            self.taken.remove(&notice);
+        }
     }
 
     /// Counts an attempt that runs; its job's row says that it waits.
@@ -195,7 +199,7 @@ impl Shelf {
             to_i64(self.last_number),
             to_i64(self.last_notice),
             to_i64(self.last_chunk),
-            to_i64(self.line.plain_from(self.last_number)),
+            to_i64(self.plain_from()),
             waiting as i64,
             delayed as i64,
             held as i64,
@@ -211,8 +215,14 @@ impl Shelf {
     /// Lets readers know what was committed.
     pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
         self.counts.first_ready_at = self.line.first_ready_at(db, seq)?;
-        self.shared.publish(self.counts, self.line.plain_from(self.last_number), self.live.drain(..));
+        self.shared.publish(self.counts, self.plain_from(), self.live.drain(..));
         Ok(())
+    }
+
+    /// The number up to which no plain job waits: jobs that are added later have higher ones than any that was given, and one
+    /// that is put back or retried is not plain any more.
+    fn plain_from(&self) -> u64 {
+        self.line.plain_from(self.last_number)
     }
 
     fn count_mut(&mut self, status: Status) -> &mut usize {

@@ -7,13 +7,15 @@ use async_trait::async_trait;
 use saggar_job::{JobId, Run, Timestamp};
 
 use super::handed::{Asking, Giving, Handout};
+use super::ledger::Batch;
 use super::shared::Shared;
 use super::shelf::{Desk, Stepped};
 use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
-    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, Hears, History,
-    Job, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, Rules, StoreError, TaskStore, Telling, Told,
+    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
+    Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, OnTakenBack, Pruned, Rules, StoreError, TaskStore,
+    Telling, Told,
 };
 
 pub(super) struct SqliteTask {
@@ -33,11 +35,7 @@ impl SqliteTask {
     {
         let writer = self.store.writer().map_err(StoreError::from)?;
         let (asking, giving) = Asking::new(writer.undone());
-        let step = {
-            let giving = giving.clone();
-            move |desk: &mut Desk<'_>| step(desk, giving)
-        };
-        let answer = writer.hand_out(self.shared.task, giving, step).await;
+        let answer = writer.on(self.shared.task, move |desk| step(desk, giving)).await;
         asking.receive();
         answer
     }
@@ -72,22 +70,23 @@ impl TaskStore for SqliteTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<(Vec<Added>, Claimed), AddError> {
-        let (task, rules) = (self.shared.task, Arc::clone(rules));
+        let rules = Arc::clone(rules);
         if most == 0 {
             // Nothing that would have to be put back.
             let writer = self.store.writer().map_err(StoreError::from)?;
-            return writer.on(task, move |desk| desk.add_and_claim(jobs, 0, &rules, now)).await;
+            return writer.on(self.shared.task, move |desk| desk.add_and_claim(jobs, 0, &rules, now)).await;
         }
         self.hand_out(move |desk, giving| {
-            giving.give(task, now, |is_wanted| desk.add_and_claim(jobs, if is_wanted { most } else { 0 }, &rules, now))
+            giving.give(desk, now, |desk, is_wanted| {
+                desk.add_and_claim(jobs, if is_wanted { most } else { 0 }, &rules, now)
+            })
         })
         .await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        let task = self.shared.task;
         self.hand_out(move |desk, giving| {
-            giving.give(task, now, |is_wanted| desk.claim(if is_wanted { most } else { 0 }, now).map(Ok))
+            giving.give(desk, now, |desk, is_wanted| desk.claim(if is_wanted { most } else { 0 }, now).map(Ok))
         })
         .await
     }
@@ -96,12 +95,14 @@ impl TaskStore for SqliteTask {
         // Nobody is left to whom a closed store could give it.
         if let Ok(writer) = self.store.writer() {
             let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
-            writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now });
+            // Who takes back has had the answer, so the batch is committed.
+            let batch = Batch::default();
+            writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now, batch });
         }
     }
 
-    fn on_taken_back(&self, hears: Hears) {
-        self.shared.set_hears(hears);
+    fn on_taken_back(&self, told: OnTakenBack) {
+        *self.shared.on_taken_back.lock() = Some(told);
     }
 
     async fn finish(
@@ -118,18 +119,15 @@ impl TaskStore for SqliteTask {
             // A later try claims nothing: the attempt would have begun at the moment of the first one.
             let claim_next = claim_next && is_first;
             let (asking, giving) = Asking::new(writer.undone());
-            let step = {
-                let giving = giving.clone();
-                move |desk: &mut Desk<'_>| {
-                    giving.give(task, now, |is_wanted| {
-                        let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
-                        desk.shelf.rules = rules;
-                        finished
-                    })
-                }
+            let step = move |desk: &mut Desk<'_>| {
+                giving.give(desk, now, |desk, is_wanted| {
+                    let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
+                    desk.shelf.rules = rules;
+                    finished
+                })
             };
             async move {
-                let answer = writer.finish(task, lasted, giving, step).await;
+                let answer = writer.finish(task, lasted, step).await;
                 asking.receive();
                 answer
             }
@@ -169,9 +167,8 @@ impl TaskStore for SqliteTask {
     }
 
     async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        let task = self.shared.task;
         self.hand_out(move |desk, giving| {
-            giving.give(task, now, |is_wanted| desk.claim_notices(if is_wanted { most } else { 0 }, now).map(Ok))
+            giving.give(desk, now, |desk, is_wanted| desk.claim_notices(if is_wanted { most } else { 0 }, now).map(Ok))
         })
         .await
     }
@@ -191,7 +188,7 @@ impl TaskStore for SqliteTask {
         .await
     }
 
-    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<usize, StoreError> {
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         let rules = Arc::clone(rules);
         self.store.writer()?.on(self.shared.task, move |desk| desk.prune(most, &rules, now).map(Ok)).await
     }

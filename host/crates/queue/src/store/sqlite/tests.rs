@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, TaskKey, Timestamp};
+use saggar_job::{JobId, Run, Status, TaskKey, Timestamp};
 use tempfile::TempDir;
 
 use super::failure::Failure;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
-use crate::{NewJob, Rules, Store};
+use crate::{ListQuery, NewJob, Rules, Store, StoreError};
 
 mod undoing;
+mod undone;
 
 /// Directories of their own, which go with the place.
 struct Files(Durability);
@@ -29,11 +30,17 @@ impl Places for Files {
     }
 }
 
+impl Directory {
+    fn store(&self) -> SqliteStore {
+        let options = SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability);
+        SqliteStore::open(&options).unwrap()
+    }
+}
+
 #[async_trait]
 impl Place for Directory {
     async fn open(&mut self) -> Arc<dyn Store> {
-        let options = SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability);
-        Arc::new(SqliteStore::open(&options).unwrap())
+        Arc::new(self.store())
     }
 }
 
@@ -58,30 +65,6 @@ async fn plays_many_random_histories() {
     let plan = differential::Plan { steps: 120, ..differential::Plan::histories(4_000) };
     differential::compare(&Files(Durability::Normal), &plan).await;
     differential::compare(&Files(Durability::Full), &plan.with_deaths()).await;
-}
-
-/// From where plain jobs are looked for in the file, and the last number that was given.
-fn line_from(store: &SqliteStore) -> (i64, i64) {
-    let db = rusqlite::Connection::open(&store.inner.path).unwrap();
-    db.query_row("SELECT line_from, last_number FROM tasks", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
-}
-
-#[tokio::test]
-async fn nobody_reads_a_million_jobs_to_find_that_none_of_them_is_plain() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
-    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
-    let urgent = NewJob { priority: 1, ..NewJob::new("[]") };
-    task.add(vec![urgent.clone(), urgent.clone()], &rules, now).await.unwrap();
-    let (from, last) = line_from(&store);
-    assert_eq!(from, last, "all jobs of the task would be read");
-    task.add(vec![NewJob::new("[]"), urgent], &rules, now).await.unwrap();
-    let (from, last) = line_from(&store);
-    assert_eq!(from, last - 2, "a plain job waits, and another one came after it");
-    assert_eq!(task.claim(4, now).await.unwrap().jobs.len(), 4);
-    let (from, last) = line_from(&store);
-    assert_eq!(from, last, "nothing waits");
 }
 
 #[test]
@@ -118,4 +101,103 @@ async fn a_store_that_failed_does_nothing_more_and_says_why() {
     assert!(why(&task.claim(1, now).await.unwrap_err()).contains("no medium"));
     assert!(why(&task.get(JobId(1)).await.unwrap_err()).contains("start the host again"));
     assert_eq!(task.counts().running, 0);
+}
+
+#[tokio::test]
+async fn nobody_looks_for_plain_jobs_among_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("saggar.db");
+    let (rules, now, key) = (Arc::new(Rules::default()), Timestamp(1), TaskKey::new("default", "bench"));
+    let looked_from = |at: &std::path::Path| {
+        let row = rusqlite::Connection::open(at).unwrap();
+        row.query_row("SELECT line_from, (SELECT max(number) FROM ids) FROM tasks", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })
+        .unwrap()
+    };
+    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let task = store.open(&key, &rules, now).await.unwrap();
+    for _ in 0..3 {
+        task.add(vec![NewJob::new("[]").with_delay_ms(1_000), NewJob::new("[]").with_priority(1)], &rules, now)
+            .await
+            .unwrap();
+    }
+    let (from, last) = looked_from(&path);
+    assert!(from >= last, "up to the last job, which is {last}, none is plain; looked from {from}");
+    // One that is plain is found by all who look for it, now and later.
+    let plain = task.add(vec![NewJob::new("[]"), NewJob::new("[]").with_delay_ms(5)], &rules, now).await.unwrap()[0].id;
+    let (from, last) = looked_from(&path);
+    assert_eq!(from, last - 2);
+    let waiting = ListQuery { status: Some(Status::Waiting), ..ListQuery::of_task(&key) };
+    assert!(store.list(&waiting).await.unwrap().jobs.iter().any(|job| job.id == plain));
+    drop((task, store));
+    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let task = store.open(&key, &rules, now).await.unwrap();
+    let claimed = task.claim(9, now).await.unwrap().jobs;
+    assert_eq!(claimed.last().map(|job| job.id), Some(plain));
+}
+
+#[tokio::test]
+async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let writer = store.inner.writer().unwrap();
+    let step =
+        |_: &mut super::workshop::Workshop<'_>| -> super::shelf::Stepped<(), StoreError> { panic!("on purpose") };
+    assert!(writer.ask(step).await.is_err());
+    assert!(store.failed().await.to_string().contains("panicked"));
+    assert!(task.add(vec![NewJob::new("[]")], &rules, now).await.is_err());
+}
+
+#[test]
+fn a_syncer_that_panics_answers_all_others() {
+    let failure = Arc::new(Failure::default());
+    let syncer = Syncer::new(tempfile::tempfile().unwrap(), Arc::clone(&failure));
+    let (send, answers) = std::sync::mpsc::channel();
+    let mut later = Some(move |fate| send.send(fate).unwrap());
+    syncer.send_when_durable(1, vec![Box::new(|_| panic!("on purpose"))]);
+    syncer.close();
+    failure.guard("waited for the disk", || {
+        if failure.check().is_err()
+            && let Some(later) = later.take()
+        {
+            syncer.send_when_durable(2, vec![Box::new(later)]);
+        }
+        syncer.run();
+    });
+    assert!(matches!(answers.recv().unwrap(), Err(SqliteError::Failed { .. })));
+}
+
+#[tokio::test]
+async fn a_store_whose_last_handle_goes_on_its_own_thread_is_closed() {
+    for durability in [Durability::Full, Durability::Normal] {
+        let files = Directory { directory: tempfile::tempdir().unwrap(), durability };
+        let (store, rules, now) = (files.store(), Arc::new(Rules::default()), Timestamp(1));
+        let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+        task.add(vec![NewJob::new("[]"); 2], &rules, now).await.unwrap();
+        let failure = Arc::clone(&store.inner.failure);
+        let lock = Arc::downgrade(&store.inner.lock);
+        let writer = store.inner.writer().unwrap();
+        let (enter, entered) = std::sync::mpsc::channel();
+        let (open, opened) = std::sync::mpsc::channel::<()>();
+        let held = Arc::clone(&store.inner);
+        // Its answer is sent when nobody else holds the store any more.
+        let mut last = Box::pin(writer.ask(move |_| {
+            enter.send(()).unwrap();
+            let _ = opened.recv();
+            drop(held);
+            Ok(Ok::<_, StoreError>(()))
+        }));
+        assert!(futures_util::poll!(&mut last).is_pending());
+        entered.recv().unwrap();
+        drop(last);
+        drop((store, task, open));
+        while lock.strong_count() > 0 {
+            std::thread::yield_now();
+        }
+        assert!(failure.check().is_ok(), "{:?}", failure.check());
+        files.store();
+    }
 }

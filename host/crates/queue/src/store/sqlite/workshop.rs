@@ -7,13 +7,14 @@ use foldhash::fast::RandomState;
 use rusqlite::{Connection, params};
 use saggar_job::{TaskKey, Timestamp};
 
-use super::ledger::Ledger;
+use super::ledger::{Batch, Ledger};
 use super::number::{MOST_TASKS, TaskNumber};
 use super::record::{CANCELLING, Record};
 use super::shared::{Registry, Shared};
 use super::shelf::{Desk, Orphan, Shelf};
 use super::statements::Statements;
-use crate::{NoticeNumber, Rules, TakenBack};
+use super::sync::Answer;
+use crate::{NoticeNumber, Rules};
 
 pub(super) struct Workshop<'c> {
     pub(super) db: &'c Connection,
@@ -75,21 +76,15 @@ impl<'c> Workshop<'c> {
     /// notices) it goes on holding, save for what the batch itself would have handed out.
     pub(super) fn reload(&mut self) -> rusqlite::Result<()> {
         let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.ledger.seq)?;
-        // In this order: some were taken and released by the same batch.
-        for (task, notice) in self.ledger.forget_released() {
-            if let Some(shelf) = self.tasks.get_mut(&task) {
-                shelf.undo_releasing(notice);
-            }
-        }
-        for (task, notice) in self.ledger.forget_taken() {
-            if let Some(shelf) = self.tasks.get_mut(&task) {
-                shelf.undo_taking(notice);
+        for mark in self.ledger.undone() {
+            if let Some(shelf) = self.tasks.get_mut(&mark.task) {
+                shelf.undo_mark(mark);
             }
         }
         for (task, shelf) in &mut fresh.tasks {
             let Some(before) = self.tasks.get_mut(task) else { continue };
-            shelf.inherit(before, fresh.ledger.seq);
-            if shelf.opened.is_some() {
+            shelf.inherit(before, self.ledger.seq);
+            if shelf.is_opened() {
                 for orphan in std::mem::take(&mut shelf.orphans) {
                     if let Some(record) = Record::find(self.db, orphan.job)? {
                         shelf.resume(orphan, record);
@@ -140,19 +135,23 @@ impl<'c> Workshop<'c> {
         Ok(task)
     }
 
-    /// Lets what was handed out to nobody be taken again. Answers the jobs that end instead, and who is to hear of them.
-    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<Vec<(Arc<Shared>, TakenBack)>> {
-        let Some(mut desk) = self.desk(undo.task) else { return Ok(Vec::new()) };
+    /// Lets what was handed out to nobody be taken again. Answers what is to be told of jobs that ended with it.
+    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<Vec<Answer>> {
+        let mut answers = Vec::new();
+        if undo.batch.is_undone() {
+            return Ok(answers);
+        }
+        let Some(mut desk) = self.desk(undo.task) else { return Ok(answers) };
         if let Some(rules) = &undo.rules {
             desk.shelf.rules = Arc::clone(rules);
         }
-        let mut ends = Vec::new();
         for (id, run) in &undo.claims {
-            let end = desk.undo_claim(*id, *run, undo.now)?;
-            ends.extend(end.map(|end| (Arc::clone(&desk.shelf.shared), end)));
+            if let Some(ended) = desk.undo_claim(*id, *run, undo.now)? {
+                answers.push(desk.shelf.shared.taken_back(*id, *run, ended));
+            }
         }
         desk.undo_notices(&undo.notices)?;
-        Ok(ends)
+        Ok(answers)
     }
 
     /// Writes what the steps of the batch left to be written once.
@@ -171,8 +170,6 @@ impl<'c> Workshop<'c> {
     /// The batch is committed: lets others see it.
     pub(super) fn publish(&mut self) -> rusqlite::Result<()> {
         let seq = self.ledger.seq;
-        self.ledger.forget_taken();
-        self.ledger.forget_released();
         for task in self.touched.drain(..) {
             let Some(shelf) = self.tasks.get_mut(&task) else { continue };
             shelf.publish(self.db, seq)?;
@@ -180,7 +177,7 @@ impl<'c> Workshop<'c> {
                 self.registry.enter(Arc::clone(&shelf.shared));
             }
         }
-        self.ledger.seq += 1;
+        self.ledger.committed();
         Ok(())
     }
 }
@@ -194,6 +191,8 @@ pub(super) struct Undo {
     /// Those of the moment, if they are known: for claims whose jobs were cancelled.
     pub(super) rules: Option<Arc<Rules>>,
     pub(super) now: Timestamp,
+    /// The batch that handed it out.
+    pub(super) batch: Batch,
 }
 
 impl Shelf {

@@ -10,17 +10,15 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpoints;
-use super::error::{Severity, SqliteError, severity};
+use super::error::{Severity, SqliteError, severity_beside};
 use super::failure::Failure;
-use super::handed::Giving;
 use super::headroom::Headroom;
 use super::number::TaskNumber;
-use super::shared::Shared;
 use super::shelf::{Desk, Stepped};
 use super::sync::{Answer, Syncer};
 use super::workshop::{Undo, Workshop};
 use crate::meters::Commits;
-use crate::{Finished, Lasted, StoreError, TakenBack};
+use crate::{Finished, Lasted, StoreError};
 
 /// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
 const BATCH: usize = 2_048;
@@ -74,22 +72,11 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.ask(at_desk(task, step)).await
-    }
-
-    /// Has `step` done on a task, which hands something out by `giving`, and waits until that may be used.
-    pub(super) async fn hand_out<T, E>(
-        &self,
-        task: TaskNumber,
-        giving: Giving,
-        step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        let answers = |reply, outcome| Answers::lasting(voiding(giving, whole(reply, outcome)));
-        self.ask_in_parts(at_desk(task, step), answers).await
+        self.ask(move |workshop| match workshop.desk(task) {
+            Some(mut desk) => step(&mut desk),
+            None => Err(rusqlite::Error::QueryReturnedNoRows),
+        })
+        .await
     }
 
     /// Has `step` done, and waits until it has lasted.
@@ -110,13 +97,16 @@ impl Writer {
         &self,
         task: TaskNumber,
         lasted: Lasted,
-        giving: Giving,
         step: impl FnOnce(&mut Desk<'_>) -> Stepped<Finished, StoreError> + Send + 'static,
     ) -> Result<Finished, StoreError> {
-        self.ask_in_parts(at_desk(task, step), move |reply, outcome| {
+        let step = move |workshop: &mut Workshop<'_>| match workshop.desk(task) {
+            Some(mut desk) => step(&mut desk),
+            None => Err(rusqlite::Error::QueryReturnedNoRows),
+        };
+        self.ask_in_parts(step, move |reply, outcome| {
             let Ok(Ok(finished)) = &outcome else { return Answers::lasting(whole(reply, outcome)) };
             let (ended, is_ahead) = (finished.ended.clone(), finished.next.is_some());
-            let answer = voiding(giving, whole(reply, outcome));
+            let answer = whole(reply, outcome);
             let tell = move |fate: &Result<(), SqliteError>| {
                 if fate.is_ok() {
                     lasted(ended);
@@ -162,36 +152,6 @@ impl Writer {
     pub(super) fn undone(&self) -> Undone {
         Undone { undone: Arc::clone(&self.undone), steps: self.steps.downgrade() }
     }
-}
-
-/// A step on a task as one on all of them.
-fn at_desk<T, E>(
-    task: TaskNumber,
-    step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E> + Send + 'static,
-) -> impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static {
-    move |workshop| match workshop.desk(task) {
-        Some(mut desk) => step(&mut desk),
-        None => Err(rusqlite::Error::QueryReturnedNoRows),
-    }
-}
-
-/// The same answer, before which what is not handed out after all is no one's to give back.
-fn voiding(giving: Giving, answer: Answer) -> Answer {
-    Box::new(move |fate| {
-        if fate.is_err() {
-            giving.void();
-        }
-        answer(fate);
-    })
-}
-
-/// What is to be sent when an end has lasted that no step answers.
-fn telling(shared: Arc<Shared>, end: TakenBack) -> Answer {
-    Box::new(move |fate| {
-        if fate.is_ok() {
-            shared.hear(end);
-        }
-    })
 }
 
 /// The answer that says all that came of a step, to whoever asked for it.
@@ -249,7 +209,7 @@ pub(super) struct Desktop<'c> {
 
 impl Desktop<'_> {
     /// The thread's life: until nobody is left to ask for anything.
-    pub(super) fn run(&mut self, mut inbox: Inbox) {
+    pub(super) fn run(&mut self, inbox: &mut Inbox) {
         let mut works = Vec::with_capacity(BATCH);
         self.make_headroom();
         while inbox.steps.blocking_recv_many(&mut works, BATCH) > 0 {
@@ -259,8 +219,16 @@ impl Desktop<'_> {
             if !self.batch(&undone, works.drain(..), is_alone) {
                 inbox.undone.lock().splice(0..0, undone);
             }
-            self.checkpoints.tend(self.workshop.db);
-            self.make_headroom();
+            // Of a store that has failed nothing is touched any more.
+            if self.failure.check().is_ok() {
+                if self.checkpoints.has_room_again()
+                    && let Some(headroom) = &mut self.headroom
+                {
+                    headroom.try_again();
+                }
+                self.checkpoints.tend(self.workshop.db);
+                self.make_headroom();
+            }
         }
     }
 
@@ -310,8 +278,8 @@ impl Desktop<'_> {
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         for undo in undone {
             let ends = self.workshop.undo(undo)?;
-            let lasting = self.workshop.ledger.end_step().lasting;
-            answers.extend(ends.into_iter().map(|(shared, end)| (lasting, telling(shared, end))));
+            let waits = self.workshop.ledger.end_step();
+            answers.extend(ends.into_iter().map(|answer| (waits.lasting, answer)));
         }
         let mut steps = undone.len();
         for work in works {
@@ -334,7 +302,7 @@ impl Desktop<'_> {
 
     /// Undoes a batch that failed, and says what became of it.
     fn undo(&mut self, error: rusqlite::Error) -> SqliteError {
-        let severity = severity(&error);
+        let severity = severity_beside(&error, &self.checkpoints.probe);
         if severity == Severity::Fatal {
             return self.failure.fail("a write failed", &error);
         }

@@ -7,7 +7,7 @@ use saggar_job::{JobId, State, Status, Step, Timestamp};
 use super::super::line::Spot;
 use super::super::record::{Due, Record};
 use super::{Shelf, go, step};
-use crate::{Change, ChangeError, Changed, Left, LogLine, Retention, Rules};
+use crate::{Change, ChangeError, Changed, Left, LogLine, Pruned, Retention, Rules};
 
 impl Shelf {
     pub(in super::super) fn change(
@@ -84,34 +84,35 @@ impl Shelf {
         self.left()
     }
 
-    pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> usize {
+    pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> Pruned {
         let Retention { success_ms, failure_ms } = rules.retention;
-        let mut pruned = 0;
-        while pruned < most {
-            let is_over = if let Some(due) = self.ends.kept_success.take_due(success_ms, now) {
+        let (mut jobs, mut work) = (0, 0);
+        while work < most {
+            let lines = if let Some(due) = self.ends.kept_success.take_due(success_ms, now) {
                 self.remove_over(due, Status::Success)
             } else if let Some(due) = self.ends.kept_failure.take_due(failure_ms, now) {
                 self.remove_over(due, Status::Failure)
             } else {
-                return pruned;
+                return Pruned { jobs, more: false };
             };
-            pruned += usize::from(is_over);
+            jobs += usize::from(lines.is_some());
+            work += 1 + lines.unwrap_or(0) / Pruned::LINES_LIKE_A_JOB;
         }
-        pruned
+        Pruned { jobs, more: true }
     }
 
-    /// Removes the job of an entry for retention. False if it is elsewhere by now: it may have been retried or deleted
-    /// since, and even ended again.
-    fn remove_over(&mut self, (ended_at, id): (Timestamp, JobId), status: Status) -> bool {
-        let Entry::Occupied(entry) = self.records.entry(id) else { return false };
+    /// Removes the job of an entry for retention; answers how many lines its log had. None if it is elsewhere by now: it may
+    /// have been retried or deleted since, and even ended again.
+    fn remove_over(&mut self, (ended_at, id): (Timestamp, JobId), status: Status) -> Option<usize> {
+        let Entry::Occupied(entry) = self.records.entry(id) else { return None };
         let record = entry.get();
         let is_same = record.ended_at() == Some(ended_at) && record.life.state.status() == status;
         if !is_same || record.due != Due::Nothing {
-            return false;
+            return None;
         }
         let record = entry.remove();
         self.forget(id, &record);
-        true
+        Some(record.log.as_ref().map_or(0, |log| log.kept()))
     }
 
     /// Lets go of all that pointed to a record.

@@ -69,8 +69,13 @@ impl Shelf {
         {
             let Some(record) = self.records.get(&entry.id) else { continue };
             let happened = match entry.about {
-                About::Added => Happened::Added,
-                About::End => record.end().unwrap_or(Happened::Added),
+                About::Added => Some(Happened::Added),
+                About::End => record.end(),
+            };
+            // A job of whose end is to be told is not retried before, so it has ended. The add handler is not told instead.
+            let Some(happened) = happened else {
+                tracing::error!(job = %entry.id, "a notice tells of the end of a job that has not ended; it is left out");
+                continue;
             };
             let (attempt, origin) = (record.life.attempt, record.origin.clone());
             notices.push(ClaimedNotice { number, id: entry.id, happened, attempt, tries: entry.tries, origin });

@@ -108,11 +108,17 @@ fn a_torn_commit_before_the_zeros_ends_what_is_read() {
 }
 
 #[test]
-fn what_cannot_be_written_is_not_tried_again() {
+fn what_cannot_be_written_is_not_tried_again_before_there_is_room() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut headroom = Headroom { wal: full, page_size: 4096, length: Some(0) };
     headroom.tend(1);
     assert_eq!(headroom.length, None);
     headroom.tend(1_000);
     assert_eq!(headroom.length, None);
+    headroom.wal = tempfile::tempfile().unwrap();
+    headroom.tend(1_000);
+    assert_eq!(headroom.length, None);
+    headroom.try_again();
+    headroom.tend(1);
+    assert!(headroom.length.is_some_and(|length| length > STEP));
 }

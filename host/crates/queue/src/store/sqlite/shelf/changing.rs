@@ -8,7 +8,7 @@ use super::super::record::{Due, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, HAS_NAMES, R
 use super::super::statements::Usual;
 use super::adding::{FINGERPRINT, KEY};
 use super::{Desk, Stepped, step};
-use crate::{Change, ChangeError, Changed, Left, LogLine, Retention, Rules};
+use crate::{Change, ChangeError, Changed, Left, LogLine, Pruned, Retention, Rules};
 
 impl Desk<'_> {
     pub(in super::super) fn change(
@@ -99,43 +99,50 @@ impl Desk<'_> {
         self.left()
     }
 
-    pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> rusqlite::Result<usize> {
+    pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> rusqlite::Result<Pruned> {
         let Retention { success_ms, failure_ms } = rules.retention;
         self.ledger.must_last();
         self.shelf.dirty = true;
-        let mut pruned = 0;
+        let (mut jobs, mut work) = (0, 0);
         for (status, retention_ms) in [(Status::Success, success_ms), (Status::Failure, failure_ms)] {
-            while pruned < most {
-                let Some((ended_at, number)) =
-                    self.shelf.ended.take_due(self.db, self.shelf.task, status, retention_ms, now)?
-                else {
+            loop {
+                if work >= most {
+                    return Ok(Pruned { jobs, more: true });
+                }
+                let Some(due) = self.shelf.ended.take_due(self.db, self.shelf.task, status, retention_ms, now)? else {
                     break;
                 };
-                // It may have been retried or deleted since.
-                let record = Record::find(self.db, self.shelf.task.job(number))?;
-                let is_over = |record: &Record| {
-                    record.ended_at() == Some(ended_at)
-                        && record.life.state.status() == status
-                        && record.due == Due::Nothing
-                };
-                if let Some(record) = record.filter(is_over) {
-                    self.remove(&record)?;
-                    pruned += 1;
+                work += 1;
+                if let Some(lines) = self.remove_over(due, status)? {
+                    work += lines / Pruned::LINES_LIKE_A_JOB;
+                    jobs += 1;
                 }
             }
         }
-        Ok(pruned)
+        Ok(Pruned { jobs, more: false })
     }
 
-    /// Removes a job that is in no line, with all that is kept of it.
-    fn remove(&mut self, record: &Record) -> rusqlite::Result<()> {
+    /// Removes the job of an entry for retention; answers how many lines its log had. None if it is elsewhere by now: it may
+    /// have been retried or deleted since.
+    fn remove_over(&mut self, (ended_at, number): (Timestamp, u64), status: Status) -> rusqlite::Result<Option<usize>> {
+        let Some(record) = Record::find(self.db, self.shelf.task.job(number))? else { return Ok(None) };
+        let is_same = record.ended_at() == Some(ended_at) && record.life.state.status() == status;
+        if !is_same || record.due != Due::Nothing {
+            return Ok(None);
+        }
+        self.remove(&record).map(Some)
+    }
+
+    /// Removes a job that is in no line, with all that is kept of it; answers how many lines its log had.
+    fn remove(&mut self, record: &Record) -> rusqlite::Result<usize> {
         let status = record.life.state.status();
         *self.shelf.count_mut(status) -= 1;
         self.shelf.dirty = true;
         if status != Status::Waiting {
             self.unlist(record, status)?;
         }
-        let delete = |sql: &str| self.db.prepare_cached(sql)?.execute([record.job.0]).map(drop);
+        let mut lines = 0;
+        let delete = |sql: &str| self.db.prepare_cached(sql)?.execute([record.job.0]);
         if record.flags & HAS_NAMES != 0 {
             self.leave_name(record, KEY)?;
             self.leave_name(record, FINGERPRINT)?;
@@ -147,7 +154,7 @@ impl Desk<'_> {
             delete("DELETE FROM long_args WHERE job = ?1")?;
         }
         if record.flags & HAS_LOG != 0 {
-            delete("DELETE FROM log_lines WHERE job = ?1")?;
+            lines = delete("DELETE FROM log_lines WHERE job = ?1")?;
             delete("DELETE FROM logs WHERE job = ?1")?;
         }
         if record.flags & HAS_ATTEMPTS != 0 {
@@ -158,6 +165,7 @@ impl Desk<'_> {
             delete("DELETE FROM long_responses WHERE job = ?1")?;
         }
         self.usual.usual(Usual::RemoveJob, params![record.job.0])?;
-        self.usual.usual(Usual::RemoveId, params![self.shelf.task.0, to_i64(record.id.0)])
+        self.usual.usual(Usual::RemoveId, params![self.shelf.task.0, to_i64(record.id.0)])?;
+        Ok(lines)
     }
 }

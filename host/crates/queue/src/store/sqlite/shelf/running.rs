@@ -9,20 +9,17 @@ use super::super::line::Next;
 use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
 use super::super::shared::Live;
 use super::{Attempt, Desk, Orphan, Stepped, refused, step};
-use crate::{
-    AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, LostAtOpen, Rules, StoreError, TakenBack,
-};
+use crate::{AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, LostAtOpen, Rules, StoreError};
 
 impl Desk<'_> {
     /// Ends what a dead process left running, if this is the first opening.
     pub(in super::super) fn open(&mut self, rules: &Rules, now: Timestamp) -> rusqlite::Result<()> {
         self.ledger.must_last();
-        if self.shelf.opened.is_some() {
+        if self.shelf.is_opened() {
             return Ok(());
         }
-        self.shelf.opened = Some(self.ledger.seq);
-        // An opening before this one may have been undone.
-        *self.shelf.shared.lost.lock() = LostAtOpen::default();
+        self.shelf.opened_in = Some(self.ledger.seq);
+        let mut lost = LostAtOpen::default();
         let mut orphans = std::mem::take(&mut self.shelf.orphans);
         orphans.sort_by_key(|orphan| orphan.job);
         for orphan in orphans {
@@ -33,9 +30,10 @@ impl Desk<'_> {
             let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: super::NO_CHANCE };
             // What runs can be finished under its own fence.
             if let Ok(finished) = self.finish(finish, false, rules, now)? {
-                self.shelf.shared.lost.lock().count(&finished.ended);
+                lost.count(&finished.ended);
             }
         }
+        *self.shelf.shared.lost.lock() = lost;
         Ok(())
     }
 
@@ -173,22 +171,35 @@ impl Desk<'_> {
         Ok(if self.find(id)?.as_ref().is_some_and(is_waiting) { Refusal::NotRunning } else { Refusal::Ended })
     }
 
-    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts. Answers the end of
-    /// one that was cancelled meanwhile.
+    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts. Answers what came of
+    /// it if it was cancelled meanwhile, so that it has to end.
     pub(in super::super) fn undo_claim(
         &mut self,
         id: JobId,
         run: Run,
         now: Timestamp,
-    ) -> rusqlite::Result<Option<TakenBack>> {
-        let Some(attempt) = self.shelf.running.get(&id).filter(|attempt| attempt.record.life.run == run) else {
+    ) -> rusqlite::Result<Option<Ended>> {
+        let is_it = |attempt: &Attempt| attempt.record.life.run == run;
+        if !self.shelf.running.get(&id).is_some_and(|attempt| is_it(attempt)) {
             return Ok(None);
-        };
-        if matches!(attempt.record.life.state, State::Running { cancelling: true, .. }) {
-            return self.end_cancelled(id, run, now);
         }
         let Some(attempt) = self.shelf.running.remove(&id) else { return Ok(None) };
         let Attempt { mut record, place, ready_at, run_at, problem } = *attempt;
+        if matches!(record.life.state, State::Running { cancelling: true, .. }) {
+            self.shelf.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
+            let finish = Finish {
+                id,
+                run,
+                end: End::PutBack,
+                progress: None,
+                cost: None,
+                shows: false,
+                chance: super::NO_CHANCE,
+            };
+            let rules = Arc::clone(&self.shelf.rules);
+            // What runs can be finished under its own fence.
+            return Ok(self.finish(finish, false, &rules, now)?.ok().map(|finished| finished.ended));
+        }
         record.life.state = State::Waiting { run_at, held: false, problem };
         record.life.attempt = record.life.attempt.saturating_sub(1);
         record.spot = Spot::Line(place);
@@ -201,15 +212,6 @@ impl Desk<'_> {
         // With the fence that the claim gave: the claim stands in the table of claims.
         self.put(&mut record, false)?;
         Ok(None)
-    }
-
-    fn end_cancelled(&mut self, id: JobId, run: Run, now: Timestamp) -> rusqlite::Result<Option<TakenBack>> {
-        let (end, chance) = (End::PutBack, super::NO_CHANCE);
-        let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance };
-        let rules = Arc::clone(&self.shelf.rules);
-        let finished = self.finish(finish, false, &rules, now)?;
-        // What runs can be finished under its own fence.
-        Ok(finished.ok().map(|finished| TakenBack { id, run, noticed: finished.ended.noticed }))
     }
 
     /// Marks a running job, so that no other attempt follows.

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 use saggar_job::{Status, Step, Timestamp};
 
+use super::super::ledger::Mark;
 use super::super::number::{from_i64, from_moment, moment, to_i64};
 use super::super::record::{Due, Record};
 use super::adding::FINGERPRINT;
@@ -100,8 +101,13 @@ impl Desk<'_> {
             self.take(&entry);
             let Some(record) = self.job_of(&entry)? else { continue };
             let happened = match entry.about {
-                ADDED => Happened::Added,
-                _ => record.end().unwrap_or(Happened::Added),
+                ADDED => Some(Happened::Added),
+                _ => record.end(),
+            };
+            // A job of whose end is to be told is not retried before, so it has ended. The add handler is not told instead.
+            let Some(happened) = happened else {
+                tracing::error!(job = %record.id, "a notice tells of the end of a job that has not ended; it is left out");
+                continue;
             };
             notices.push(ClaimedNotice {
                 number: NoticeNumber(entry.notice),
@@ -123,10 +129,23 @@ impl Desk<'_> {
     fn take(&mut self, entry: &Entry) {
         self.shelf.given_back.remove(&entry.notice);
         self.shelf.taken.insert(entry.notice);
-        self.ledger.note_taken(self.shelf.task, entry.notice);
+        self.note(entry.notice, false);
         if entry.from == Timestamp(0) {
             self.shelf.taken_until = self.shelf.taken_until.max(entry.notice);
         }
+    }
+
+    /// Lets go of a notice; answers whether it was taken.
+    fn release(&mut self, notice: u64) -> bool {
+        let was_taken = self.shelf.taken.remove(&notice);
+        if was_taken {
+            self.note(notice, true);
+        }
+        was_taken
+    }
+
+    fn note(&mut self, notice: u64, was_taken: bool) {
+        self.ledger.note(Mark { task: self.shelf.task, notice, was_taken });
     }
 
     fn job_of(&self, entry: &Entry) -> rusqlite::Result<Option<Record>> {
@@ -172,8 +191,7 @@ impl Desk<'_> {
     /// Lets notices be taken again that nobody got.
     pub(in super::super) fn undo_notices(&mut self, notices: &[NoticeNumber]) -> rusqlite::Result<()> {
         for NoticeNumber(notice) in notices {
-            if self.shelf.taken.remove(notice) && self.notice(*notice)?.is_some_and(|entry| entry.from == Timestamp(0))
-            {
+            if self.release(*notice) && self.notice(*notice)?.is_some_and(|entry| entry.from == Timestamp(0)) {
                 self.shelf.given_back.insert(*notice);
             }
         }
@@ -232,15 +250,6 @@ impl Desk<'_> {
             }
         }
         Ok(false)
-    }
-
-    /// Answers whether it was taken.
-    fn release(&mut self, notice: u64) -> bool {
-        let was_taken = self.shelf.taken.remove(&notice);
-        if was_taken {
-            self.ledger.note_released(self.shelf.task, notice);
-        }
-        was_taken
     }
 
     fn forget(&mut self, notice: u64) -> rusqlite::Result<()> {

@@ -1,127 +1,171 @@
-//! Batches that are undone for want of room: what the store remembers of them goes with them, and nothing else.
+//! The store in histories in which nearly every step is done twice: in a batch that is undone, and then for good.
 
-use std::pin::pin;
-use std::sync::mpsc::{self, Sender};
-
-use futures_util::poll;
-use saggar_job::{Outcome, Status};
-
+use super::undone::undone;
 use super::*;
-use crate::{AddError, End, Finish, Left, LostAtOpen, StoreError, TaskStore, Telling};
+use crate::{
+    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
+    Lasted, Left, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, Pruned, TaskStore, Telling, Told,
+};
 
-const NOW: Timestamp = Timestamp(1_000);
-/// Bytes of the file: enough for a few jobs.
-const ROOM: u64 = 256 * 1024;
+/// Directories of their own, with a store that undoes.
+struct Undoings;
 
-struct Stage {
-    _directory: TempDir,
-    store: SqliteStore,
-    options: SqliteOptions,
+struct Undoing(Directory);
+
+struct UndoingStore(Arc<SqliteStore>);
+
+struct UndoingTask {
+    store: Arc<SqliteStore>,
+    task: Arc<dyn TaskStore>,
 }
 
-impl Stage {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let options = SqliteOptions::new(directory.path().join("saggar.db")).with_most_bytes(ROOM);
-        let store = SqliteStore::open(&options).unwrap();
-        Self { _directory: directory, store, options }
-    }
+#[tokio::test(start_paused = true)]
+async fn plays_random_histories_with_steps_undone() {
+    differential::compare(&Undoings, &differential::Plan::histories(20).with_deaths()).await;
+}
 
-    /// The same file after the process has died.
-    fn restart(self) -> Self {
-        let Self { _directory, store, options } = self;
-        drop(store);
-        let store = SqliteStore::open(&options).unwrap();
-        Self { _directory, store, options }
-    }
-
-    async fn task(&self, name: &str, rules: Rules) -> Arc<dyn TaskStore> {
-        self.store.open(&TaskKey::new("default", name), &Arc::new(rules), NOW).await.unwrap()
-    }
-
-    /// Holds the writer's thread at a step, so that all steps that are asked for meanwhile are one batch; then lets it do
-    /// them, and one more for which there is no room.
-    async fn undo_with(&self, ask: impl AsyncFnOnce()) {
-        let ((began, begin), (go_on, gone_on)) = (mpsc::channel(), mpsc::channel::<()>());
-        let held = self.store.inner.writer().unwrap().ask(move |_| {
-            began.send(()).unwrap();
-            gone_on.recv().unwrap();
-            Ok(Ok::<_, StoreError>(()))
-        });
-        let flooded = self.task("flooded", Rules::default()).await;
-        let mut held = pin!(held);
-        assert!(poll!(held.as_mut()).is_pending());
-        begin.recv().unwrap();
-        ask().await;
-        self.flood(&*flooded, &go_on).await;
-        held.await.unwrap();
-    }
-
-    async fn flood(&self, flooded: &dyn TaskStore, go_on: &Sender<()>) {
-        let (rules, args) = (Arc::new(Rules::default()), format!("[\"{}\"]", "x".repeat(2 * ROOM as usize)));
-        let mut flood = pin!(flooded.add(vec![NewJob::new(args)], &rules, NOW));
-        assert!(poll!(flood.as_mut()).is_pending());
-        go_on.send(()).unwrap();
-        assert!(matches!(flood.await, Err(AddError::Store(StoreError::Full(_)))), "there was room");
+#[async_trait]
+impl Places for Undoings {
+    async fn fresh(&self) -> Box<dyn Place> {
+        Box::new(Undoing(Directory { directory: tempfile::tempdir().unwrap(), durability: Durability::Normal }))
     }
 }
 
-fn rules() -> Arc<Rules> {
-    Arc::new(Rules::default())
+#[async_trait]
+impl Place for Undoing {
+    async fn open(&mut self) -> Arc<dyn Store> {
+        Arc::new(UndoingStore(Arc::new(self.0.store())))
+    }
 }
 
-#[tokio::test]
-async fn a_claim_that_was_undone_takes_nothing_back_from_whoever_got_it_then() {
-    let stage = Stage::new();
-    let task = stage.task("work", Rules::default()).await;
-    task.add(vec![NewJob::new("[]")], &rules(), NOW).await.unwrap();
-    let mut unlucky = Box::pin(task.claim(1, NOW));
-    stage.undo_with(async || assert!(poll!(unlucky.as_mut()).is_pending())).await;
-    let lucky = task.claim(1, NOW).await.unwrap();
-    assert_eq!(lucky.jobs.len(), 1);
-    // It had not even heard that there was no room.
-    drop(unlucky);
-    assert_eq!(task.claim(1, NOW).await.unwrap().jobs.len(), 0, "there are two attempts at once");
-    assert_eq!(task.counts().running, 1);
+/// Whether a step was refused for want of room.
+trait IsFull {
+    fn is_full(&self) -> bool;
 }
 
-#[tokio::test]
-async fn an_opening_that_was_undone_is_made_again_with_all_that_was_lost() {
-    let stage = Stage::new();
-    let task = stage.task("work", Rules::default()).await;
-    task.add(vec![NewJob::new("[]")], &rules(), NOW).await.unwrap();
-    task.claim(1, NOW).await.unwrap();
-    drop(task);
-    let stage = stage.restart();
-    let (key, same) = (TaskKey::new("default", "work"), rules());
-    let mut undone = Box::pin(stage.store.open(&key, &same, NOW));
-    stage.undo_with(async || assert!(poll!(undone.as_mut()).is_pending())).await;
-    assert!(matches!(undone.await, Err(StoreError::Full(_))));
-    let task = stage.task("work", Rules::default()).await;
-    assert_eq!(task.counts().running, 0, "an attempt of a dead process still runs");
-    assert_eq!(task.get(JobId(1)).await.unwrap().unwrap().life.state.status(), Status::Waiting);
-    assert_eq!(task.lost_at_open(), LostAtOpen { attempts: 1, jobs: 0 });
+impl IsFull for StoreError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
 }
 
-#[tokio::test]
-async fn a_notice_whose_putting_off_was_undone_is_still_put_off() {
-    let stage = Stage::new();
-    let rules = Rules { success_handler: true, ..Rules::default() };
-    let task = stage.task("work", rules.clone()).await;
-    let rules = Arc::new(rules);
-    task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
-    let job = task.claim(1, NOW).await.unwrap().jobs.remove(0);
-    let end = End::Outcome(Outcome::Success("1".into()));
-    let finish = Finish { id: job.id, run: job.run, end, progress: None, cost: None, shows: false, chance: 0.5 };
-    task.finish(finish, false, &rules, NOW, Arc::new(drop)).await.unwrap();
-    let notice = task.claim_notices(1, NOW).await.unwrap().notices.remove(0);
-    let later = NOW.plus_ms(10_000);
-    let mut settling = Box::pin(task.settle_notice(notice.number, Telling::PutOff(later), NOW));
-    stage.undo_with(async || assert!(poll!(settling.as_mut()).is_pending())).await;
-    let meanwhile = task.claim_notices(1, NOW).await.unwrap();
-    assert_eq!(meanwhile.notices.len(), 0, "it is told while it is still being settled");
-    settling.await.unwrap();
-    let taken = task.claim_notices(1, NOW).await.unwrap();
-    assert_eq!((taken.notices.len(), taken.left), (0, Left::From(later)));
-    assert_eq!(task.claim_notices(1, later).await.unwrap().notices[0].tries, 1);
+impl IsFull for AddError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+}
+
+impl IsFull for ChangeError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+}
+
+/// Has a step done in a batch that is undone, and again. One that waits for room does so by itself.
+async fn twice<T, E: IsFull, F: Future<Output = Result<T, E>> + Send>(
+    store: &SqliteStore,
+    step: impl Fn() -> F,
+) -> Result<T, E> {
+    match undone(store, step()).await.await {
+        Err(error) if error.is_full() => step().await,
+        answer => answer,
+    }
+}
+
+#[async_trait]
+impl Store for UndoingStore {
+    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let task = twice(&self.0, || self.0.open(task, rules, now)).await?;
+        Ok(Arc::new(UndoingTask { store: Arc::clone(&self.0), task }))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        self.0.list(query).await
+    }
+}
+
+#[async_trait]
+impl TaskStore for UndoingTask {
+    async fn add_and_claim(
+        &self,
+        jobs: Vec<NewJob>,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<(Vec<Added>, Claimed), AddError> {
+        twice(&self.store, || self.task.add_and_claim(jobs.clone(), most, rules, now)).await
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        twice(&self.store, || self.task.claim(most, now)).await
+    }
+
+    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.task.unclaim(id, run, rules, now);
+    }
+
+    fn on_taken_back(&self, told: OnTakenBack) {
+        self.task.on_taken_back(told);
+    }
+
+    async fn finish(
+        &self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        lasted: Lasted,
+    ) -> Result<Finished, StoreError> {
+        if claim_next {
+            // One that had to wait claims nothing, unlike the oracle's.
+            return self.task.finish(finish, true, rules, now, lasted).await;
+        }
+        twice(&self.store, || self.task.finish(finish.clone(), false, rules, now, Arc::clone(&lasted))).await
+    }
+
+    async fn change(
+        &self,
+        id: JobId,
+        change: Change,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Changed, ChangeError> {
+        twice(&self.store, || self.task.change(id, change, rules, now)).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+        twice(&self.store, || self.task.set_paused(paused)).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.task.get(id).await
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        self.task.history(id).await
+    }
+
+    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        twice(&self.store, || self.task.claim_notices(most, now)).await
+    }
+
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+        twice(&self.store, || self.task.settle_notice(number, telling, now)).await
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        twice(&self.store, || self.task.append_log(id, lines.clone())).await
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
+        twice(&self.store, || self.task.prune(most, rules, now)).await
+    }
+
+    fn lost_at_open(&self) -> LostAtOpen {
+        self.task.lost_at_open()
+    }
+
+    fn counts(&self) -> Counts {
+        self.task.counts()
+    }
 }

@@ -1,0 +1,117 @@
+//! Batches that find no room: what was undone with them has never been, whoever had asked for it and whatever this process
+//! held of it.
+
+use std::pin::Pin;
+use std::sync::mpsc;
+
+use futures_util::poll;
+
+use super::*;
+use crate::{Happened, Left, Telling};
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+fn no_room() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
+}
+
+/// Has the step that `asked` asks for done in one batch with another for which there is no room. Answers it when the batch was
+/// undone; it has not been polled since.
+pub(super) async fn undone<'a, T>(store: &SqliteStore, asked: impl Future<Output = T> + Send + 'a) -> Asked<'a, T> {
+    let mut asked: Asked<'a, T> = Box::pin(asked);
+    let writer = store.inner.writer().unwrap();
+    let (enter, entered) = mpsc::channel();
+    let (open, opened) = mpsc::channel::<()>();
+    // While the writer stands here, what is asked for gathers for its next batch.
+    let mut gate = Box::pin(writer.ask(move |_| {
+        enter.send(()).unwrap();
+        // Whether it is opened or falls.
+        let _ = opened.recv();
+        Ok(Ok::<_, StoreError>(()))
+    }));
+    assert!(poll!(&mut gate).is_pending());
+    entered.recv().unwrap();
+    assert!(poll!(&mut asked).is_pending());
+    let mut doomed = Box::pin(writer.ask(|_| Err::<Result<(), StoreError>, _>(no_room())));
+    assert!(poll!(&mut doomed).is_pending());
+    drop(open);
+    gate.await.unwrap();
+    assert!(matches!(doomed.await, Err(StoreError::Full(_))));
+    asked
+}
+
+fn store(directory: &TempDir) -> SqliteStore {
+    SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap()
+}
+
+fn key() -> TaskKey {
+    TaskKey::new("default", "bench")
+}
+
+#[tokio::test]
+async fn a_claim_that_was_undone_is_not_taken_back_from_whoever_has_it_now() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, rules) = (store(&directory), Arc::new(Rules::default()));
+    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
+    let gone = undone(&store, task.claim(1, NOW)).await;
+    let claimed = task.claim(1, NOW).await.unwrap().jobs;
+    assert_eq!((claimed.len(), claimed[0].run.0), (1, 1), "the fence of the attempt that never was");
+    drop(gone);
+    assert_eq!(task.claim(1, NOW).await.unwrap().jobs, [], "it runs");
+    assert_eq!((task.counts().running, task.counts().waiting), (1, 0));
+}
+
+#[tokio::test]
+async fn notices_whose_taking_was_undone_are_not_given_back_by_whoever_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, rules) = (store(&directory), Arc::new(Rules { add_handler: true, ..Rules::default() }));
+    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
+    let gone = undone(&store, task.claim_notices(1, NOW)).await;
+    assert_eq!(task.claim_notices(1, NOW).await.unwrap().notices.len(), 1);
+    drop(gone);
+    assert_eq!(task.claim_notices(1, NOW).await.unwrap().notices, [], "it is being told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_whose_settling_was_undone_stays_taken_until_it_is_settled() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, rules) = (store(&directory), Arc::new(Rules { add_handler: true, ..Rules::default() }));
+    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    task.add(vec![NewJob::new("[]"); 2], &rules, NOW).await.unwrap();
+    let taken = task.claim_notices(2, NOW).await.unwrap().notices;
+    let until = NOW.plus_ms(50);
+    let put_off = undone(&store, task.settle_notice(taken[0].number, Telling::PutOff(until), NOW)).await;
+    let done = undone(&store, task.settle_notice(taken[1].number, Telling::Done, NOW)).await;
+    let others = task.claim_notices(9, NOW).await.unwrap();
+    assert_eq!((others.notices, others.left), (vec![], Left::Nothing), "nobody else is to tell them");
+    // Both try again.
+    put_off.await.unwrap();
+    done.await.unwrap();
+    let early = task.claim_notices(9, NOW).await.unwrap();
+    assert_eq!((early.notices, early.left), (vec![], Left::From(until)));
+    let again = task.claim_notices(9, until).await.unwrap().notices;
+    assert_eq!(again.len(), 1);
+    assert_eq!((&again[0].happened, again[0].tries), (&Happened::Added, 1), "the try was counted");
+}
+
+#[tokio::test]
+async fn a_first_opening_that_was_undone_is_still_to_be_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let rules = Arc::new(Rules::default());
+    {
+        let store = store(&directory);
+        let task = store.open(&key(), &rules, NOW).await.unwrap();
+        task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
+        assert_eq!(task.claim(1, NOW).await.unwrap().jobs.len(), 1);
+    }
+    let (store, key) = (store(&directory), key());
+    let refused = undone(&store, store.open(&key, &rules, NOW)).await;
+    assert!(matches!(refused.await, Err(StoreError::Full(_))));
+    let task = store.open(&key, &rules, NOW).await.unwrap();
+    assert_eq!((task.counts().running, task.counts().waiting), (0, 1), "the dead process's attempt is over");
+    assert_eq!(task.lost_at_open().attempts, 1, "and is counted once");
+}
