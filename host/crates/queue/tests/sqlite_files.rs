@@ -72,6 +72,17 @@ fn what_cannot_be_a_store_is_refused() {
 }
 
 #[tokio::test]
+async fn thousands_may_look_at_once() {
+    let directory = directory();
+    let store = open(&directory.path().join("saggar.db")).unwrap();
+    let task = task(&store).await;
+    task.add(vec![NewJob::new("[]")], &rules(), NOW).await.unwrap();
+    let looks = (0..5_000).map(|_| task.get(JobId(1)));
+    let answers = futures_util::future::join_all(looks).await;
+    assert!(answers.into_iter().all(|answer| answer.unwrap().is_some()));
+}
+
+#[tokio::test]
 async fn damage_is_found_at_the_start() {
     let directory = directory();
     let path = directory.path().join("saggar.db");

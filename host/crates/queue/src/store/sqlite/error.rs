@@ -105,9 +105,6 @@ pub enum SqliteError {
         /// What SQLite says.
         source: Arc<rusqlite::Error>,
     },
-    /// More lookups wait than the store keeps a place for.
-    #[error("too many lookups of jobs wait already; try again in a moment")]
-    Busy,
     /// The store was closed.
     #[error("the job store is closed")]
     Closed,

@@ -21,7 +21,7 @@ use crate::{AttemptRecord, Attempts, Cost, End, History, Job};
 
 /// Threads: lookups take microseconds when they are in memory, and a disk serves a few at a time well.
 const THREADS: usize = 3;
-/// Lookups that may wait; one more is refused rather than kept.
+/// Lookups that may wait; whoever has one more waits to hand it over.
 const QUEUE: usize = 1_024;
 
 type Lookup = Box<dyn FnOnce(&Connection) + Send>;
@@ -65,10 +65,7 @@ impl Readers {
                 None => answer(Ok(())),
             }
         });
-        self.lookups.try_send(lookup).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => SqliteError::Busy,
-            mpsc::error::TrySendError::Closed(_) => SqliteError::Closed,
-        })?;
+        self.lookups.send(lookup).await.map_err(|_| SqliteError::Closed)?;
         replied.await.unwrap_or(Err(SqliteError::Closed))
     }
 }
