@@ -50,7 +50,7 @@ pub(crate) struct HostArgs {
     #[arg(long, env = "SAGGAR_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
-    /// How long to try again when a host that has answered is gone
+    /// How long to try again when a host that was there is gone
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = humantime::parse_duration, env = "SAGGAR_PATIENCE")]
     pub(crate) patience: Duration,
 

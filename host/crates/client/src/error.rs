@@ -49,8 +49,8 @@ pub enum ClientError {
     Stranger {
         /// The host's address.
         url: String,
-        /// The status of the answer.
-        status: u16,
+        /// The status of the answer, if it is one of HTTP.
+        status: Option<u16>,
         /// What it answered.
         what: String,
     },
@@ -78,7 +78,7 @@ impl ClientError {
         match self {
             Self::NoHost { .. } | Self::Lost { .. } => true,
             // A proxy whose host is gone.
-            Self::Stranger { status, .. } => matches!(status, 502..=504),
+            Self::Stranger { status, .. } => matches!(status, Some(502..=504)),
             Self::Refused(problem) => matches!(problem.code.as_str(), "stopping" | "overloaded"),
             _ => false,
         }
@@ -87,8 +87,22 @@ impl ClientError {
     /// What a request ended with instead of an answer.
     pub(crate) fn of_request(url: &str, error: &reqwest::Error) -> Self {
         let (url, why) = (url.to_owned(), root_cause(error));
-        if error.is_connect() { Self::NoHost { url, why } } else { Self::Lost { url, why } }
+        if error.is_connect() {
+            return Self::NoHost { url, why };
+        }
+        // That would be the same the next time, other than a cut.
+        if causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse) {
+            return Self::Stranger { url, status: None, what: format!("it does not speak HTTP ({why})") };
+        }
+        Self::Lost { url, why }
     }
+}
+
+/// An error and what lies below it.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
 }
 
 /// What lies at the bottom of an error; those above it say that sending failed, which we say ourselves.
@@ -96,9 +110,5 @@ fn root_cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "nothing came in time".to_owned();
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(below) = cause.source() {
-        cause = below;
-    }
-    cause.to_string()
+    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
