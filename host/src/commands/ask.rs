@@ -62,9 +62,10 @@ pub(crate) fn client(args: &HostArgs) -> Result<Client, ClientError> {
 pub(crate) fn exit_code(error: &ClientError) -> u8 {
     match (error, error.code()) {
         (_, Some(code)) if USAGE_CODES.contains(&code) => USAGE,
-        (ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::BadKey | ClientError::NoTaskId(_), _) => {
-            USAGE
-        }
+        (
+            ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::BadKey { .. } | ClientError::NoTaskId(_),
+            _,
+        ) => USAGE,
         (error, _) if error.is_network() => NETWORK,
         _ => FAILURE,
     }

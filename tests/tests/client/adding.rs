@@ -75,7 +75,7 @@ fn a_unique_job_is_answered_while_it_waits() {
 #[test]
 fn what_is_no_option_is_wrong_usage() {
     let server = serve();
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 9] = [
         &["add"],
         &["add", "mail.send", "--delay", "soon"],
         &["add", "mail.send", "--priority", "100000"],
@@ -83,6 +83,8 @@ fn what_is_no_option_is_wrong_usage() {
         &["add", "mail.send", "--file", "-", "x"],
         &["add", "mail.send", "--at", "tomorrow"],
         &["add", "mail.send", "--key", "ünïque"],
+        &["add", "mail.send", "--key", ""],
+        &["add", "mail.send", "--key", " a "],
     ];
     for arguments in wrong {
         let said = ask(&server, arguments);

@@ -2,6 +2,9 @@
 
 use saggar_api::wire::Problem;
 
+/// Refusals of one job, which the others of its request share without being to blame.
+const OF_A_JOB: [&str; 5] = ["invalid-args", "invalid-body", "body-too-large", "duplicate-id", "next-failed"];
+
 /// Why there is no answer, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -16,9 +19,12 @@ pub enum ClientError {
     /// The token cannot be sent.
     #[error("the token has characters in it that no token of a host has")]
     BadToken,
-    /// Neither can the key.
-    #[error("a key has from 1 to 255 visible ASCII characters")]
-    BadKey,
+    /// The key is none that a host takes.
+    #[error("a key has 1 to {most} printable ASCII characters, the first and the last of them no space")]
+    BadKey {
+        /// How long it may be here.
+        most: usize,
+    },
     /// No task can have this id.
     #[error("`{0}` is no id of a task")]
     NoTaskId(String),
@@ -66,6 +72,11 @@ impl ClientError {
             Self::Refused(problem) => Some(&problem.code),
             _ => None,
         }
+    }
+
+    /// Whether the host refuses what one job is like, so that it would take others.
+    pub fn is_of_job(&self) -> bool {
+        self.code().is_some_and(|code| OF_A_JOB.contains(&code))
     }
 
     /// Whether the network, and neither host nor client, is to blame.
