@@ -1,9 +1,10 @@
 //! What the commands that ask a host have in common: reaching it, saying what went wrong and what to do, the exit code.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use saggar_client::{Client, ClientError};
 use saggar_sandbox::visible;
+use tokio::task::JoinSet;
 
 use super::{FAILURE, INTERRUPTED, USAGE};
 use super::{add, change, completions, get, list, logs, openapi, stats, tasks, watch};
@@ -16,7 +17,12 @@ const NETWORK: u8 = 3;
 const USAGE_CODES: [&str; 6] =
     ["unknown-task", "invalid-args", "invalid-query", "invalid-body", "invalid-header", "invalid-path"];
 
+/// How long a command may take to end after Ctrl-C.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
+    let mut watchdog = JoinSet::new();
+    watchdog.spawn(exit_when_interrupted());
     let done = tokio::select! {
         done = run_one(command) => done,
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| INTERRUPTED).map_err(Into::into),
@@ -31,6 +37,16 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
             None => Err(error),
         },
         done => done,
+    }
+}
+
+/// Ends the process after Ctrl-C if the command does not: a reader of its output who does not read holds it up, and then
+/// nothing else is looked at.
+async fn exit_when_interrupted() {
+    // That Ctrl-C cannot be caught, the command itself says.
+    if tokio::signal::ctrl_c().await.is_ok() {
+        tokio::time::sleep(LAST_MOMENT).await;
+        std::process::exit(INTERRUPTED.into());
     }
 }
 
@@ -76,6 +92,9 @@ pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
     Some(match (error, error.code()) {
         (ClientError::NoHost { .. }, _) => {
             "Start one with `saggar serve APP`, or name another address with --url or SAGGAR_URL."
+        }
+        (ClientError::Untrusted { .. }, _) => {
+            "Is it http rather than https? Otherwise the system must trust its certificate."
         }
         (ClientError::Stranger { .. }, _) => "Name the host's own address with --url or SAGGAR_URL.",
         (ClientError::Lost { .. }, _) => {

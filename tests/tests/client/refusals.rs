@@ -41,6 +41,21 @@ fn there_is_no_host() {
     }
 }
 
+/// Somebody is there, so it is of no use to start a host.
+#[test]
+fn a_host_that_cannot_be_trusted_is_there() {
+    let server = serve();
+    let url = server.url("").replace("http://", "https://");
+    let said = output(command().args(["add", "mail.send", "--url", &url]));
+    assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{}", said.err);
+    assert!(said.err.contains(&format!("the connection to {url} cannot be secured (")), "{}", said.err);
+    assert!(said.err.contains("Is it http rather than https?") && !said.err.contains("saggar serve"), "{}", said.err);
+    // Without certificates to know hosts by, the reason is told.
+    let nowhere = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (name, "/nowhere"));
+    let said = output(command().args(["stats", "--url", &url]).envs(nowhere));
+    assert!(said.code == Some(3) && !said.err.contains("builder error"), "{}", said.err);
+}
+
 #[test]
 fn what_the_host_refuses_is_shown_with_its_code() {
     let server = serve();

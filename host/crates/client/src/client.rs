@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::address::Address;
 use crate::answer::{Answer, expect};
-use crate::error::ClientError;
+use crate::error::{ClientError, root_cause};
 
 /// Whoever listens answers the phone within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ impl Client {
             // Else the certificates of the system are loaded, and must be there, for nothing.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder.build().map_err(|error| ClientError::Setup(error.to_string()))?;
+        let http = builder.build().map_err(|error| ClientError::Setup(root_cause(&error)))?;
         Ok(Self { http, address, patience: PATIENCE, was_there: Arc::default() })
     }
 

@@ -39,6 +39,14 @@ pub enum ClientError {
         /// What the network says.
         why: String,
     },
+    /// Somebody is there, and the connection to it cannot be secured: it speaks no TLS, or its certificate is not trusted.
+    #[error("the connection to {url} cannot be secured ({why})")]
+    Untrusted {
+        /// The host's address.
+        url: String,
+        /// What TLS says.
+        why: String,
+    },
     /// The connection broke before the whole answer was there. Whether the host did what it was asked for is not known.
     #[error("the connection to {url} was lost ({why})")]
     Lost {
@@ -81,7 +89,10 @@ impl ClientError {
 
     /// Whether the network, and neither host nor client, is to blame.
     pub fn is_network(&self) -> bool {
-        matches!(self, Self::NoHost { .. } | Self::Lost { .. } | Self::Stranger { .. } | Self::Setup(_))
+        matches!(
+            self,
+            Self::NoHost { .. } | Self::Untrusted { .. } | Self::Lost { .. } | Self::Stranger { .. } | Self::Setup(_)
+        )
     }
 
     /// Whether the same request may be answered in a while, since the host or the way to it is only gone for now.
@@ -98,8 +109,9 @@ impl ClientError {
     /// What a request ended with instead of an answer.
     pub(crate) fn of_request(url: &str, error: &reqwest::Error) -> Self {
         let (url, why) = (url.to_owned(), root_cause(error));
+        // Shaking hands is a part of connecting.
         if error.is_connect() {
-            return Self::NoHost { url, why };
+            return if is_of_tls(error) { Self::Untrusted { url, why } } else { Self::NoHost { url, why } };
         }
         // That would be the same the next time, other than a cut.
         if causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse) {
@@ -113,13 +125,42 @@ impl ClientError {
 fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |error| below(*error))
+}
+
+/// The cause of an error. One of input and output is said to be caused by the cause of what it wraps, which passes over that.
+fn below<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+/// Whether TLS is what failed.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.is::<rustls::Error>())
 }
 
 /// What lies at the bottom of an error; those above it say that sending failed, which we say ourselves.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(crate) fn root_cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "nothing came in time".to_owned();
     }
     causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_tls_says_is_found_within_errors_of_input_and_output() {
+        let untrusted = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(is_of_tls(&io::Error::new(io::ErrorKind::InvalidData, untrusted())));
+        assert!(is_of_tls(&io::Error::other(io::Error::other(untrusted()))));
+        assert!(!is_of_tls(&io::Error::from(io::ErrorKind::ConnectionRefused)));
+        assert!(!is_of_tls(&io::Error::other("tls handshake eof")));
+    }
 }
