@@ -7,9 +7,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use saggar::{Diagnostic, JobView, LogLevel, LogLine, LogSource, Problem, Timestamp};
 use serde_json::{Value, json};
 
-/// Prints problems to standard error, in colour on a terminal.
+/// Prints problems to standard error, in colour on a terminal whose user wants colours.
 pub(crate) fn problems(problems: &[Diagnostic]) {
-    let color = std::io::stderr().is_terminal();
+    let color = std::io::stderr().is_terminal() && console::colors_enabled_stderr();
     for problem in problems {
         eprintln!("{}\n", problem.render(color));
     }

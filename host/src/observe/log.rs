@@ -12,7 +12,7 @@ pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) {
         tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr).with_ansi(false);
     match format {
         LogFormat::Text => {
-            let in_color = std::io::stderr().is_terminal() && variables.text("NO_COLOR").is_none();
+            let in_color = std::io::stderr().is_terminal() && variables.text("NO_COLOR").is_none_or(str::is_empty);
             log.with_ansi(in_color).init();
         }
         LogFormat::Json => log.json().flatten_event(true).init(),

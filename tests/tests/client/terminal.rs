@@ -1,6 +1,7 @@
 //! What a terminal shows: lines that fit, a live view, and nothing that a guest made up to be obeyed.
 
-use saggar_tests::program::output;
+use saggar_tests::app::App;
+use saggar_tests::program::{command, output};
 use serde_json::json;
 
 use super::stage::{Talking, ask, ask_well, client, feed, on_terminal, serve, steady, terminal};
@@ -8,7 +9,8 @@ use super::stage::{Talking, ask, ask_well, client, feed, on_terminal, serve, ste
 const BEHAVIOURS: [&str; 4] = ["print_escapes", "log_escapes", "fail_with_escapes", "report_escapes"];
 
 fn is_treacherous(c: char) -> bool {
-    c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
+    let is_hidden = matches!(c, '\u{202a}'..='\u{202e}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}');
+    c != '\n' && (c.is_control() || is_hidden)
 }
 
 #[test]
@@ -54,7 +56,7 @@ fn what_a_guest_says_is_shown_and_not_obeyed() {
 #[test]
 fn what_a_client_says_is_shown_and_not_obeyed() {
     let server = serve();
-    let evil = "\u{1b}]0;owned\u{7}\u{202e}\u{9b}31m\u{7f}";
+    let evil = "\u{1b}]0;owned\u{7}\u{202e}\u{9b}31m\u{7f}\u{61c}\u{e0041}";
     let added = feed(&server, &["add", "mail.send", "--file", "-", "--wait"], format!("{}\n", json!([evil])));
     assert_eq!(added.code, Some(0), "{}", added.err);
     for command in [&["get", "mail.send", "1"][..], &["get", "mail.send", "1", "--json"]] {
@@ -110,4 +112,16 @@ fn colours_are_left_out_where_they_are_not_wanted() {
     assert!(plain.code == Some(0) && !plain.out.contains('\u{1b}'), "{:?}", plain.out);
     let bold = output(terminal(&tasks).env_remove("NO_COLOR"));
     assert!(bold.out.contains("\u{1b}[1m"), "{:?}", bold.out);
+}
+
+/// Neither are diagnostics in colour where nobody wants it.
+#[test]
+fn diagnostics_heed_no_color() {
+    let app = App::new().task("bad", &json!({ "process": "plugins.nowhere" }));
+    let mut check = command();
+    check.arg("check").arg(app.path());
+    let plain = output(&mut terminal(&check));
+    assert!(plain.code == Some(1) && !plain.out.contains('\u{1b}'), "{:?}", plain.out);
+    let coloured = output(terminal(&check).env_remove("NO_COLOR"));
+    assert!(coloured.out.contains('\u{1b}'), "{:?}", coloured.out);
 }
