@@ -29,6 +29,11 @@ pub(crate) fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
+/// Whether standard output is a terminal on which lines can be drawn anew; a dumb one only goes on.
+pub(crate) fn can_be_drawn_on() -> bool {
+    is_terminal() && !console::is_dumb()
+}
+
 /// Writes this to standard output at once. A full disk is an error.
 pub(crate) fn write(text: &str) -> anyhow::Result<Reader> {
     let mut out = std::io::stdout().lock();

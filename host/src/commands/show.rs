@@ -75,7 +75,7 @@ pub(crate) fn failure(reason: &str, attempt: u32, attempts_max: u32, problem: Op
 pub(crate) fn progress_bar() -> ProgressBar {
     let target =
         if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {msg}");
+    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {wide_msg}");
     let bar = ProgressBar::with_draw_target(Some(0), target);
     match style {
         Ok(style) => bar.with_style(style),
