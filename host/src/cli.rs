@@ -8,19 +8,23 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Flags, Loaded, OfEngine, OfRun, OfService, OfStore, Variables};
 
+/// What every command's help ends with.
+const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, or the app has problems; 2 wrong usage, or a \
+                          task that there is not; 3 no host at that address, or the connection was lost; 130 interrupted.";
+
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
 #[command(
     name = "saggar",
     version,
-    after_help = "Exit codes: 0 success; 1 the job failed, the host refused, or the app has problems; 2 wrong usage, or a \
-                  task that there is not; 3 no host at that address, or the connection was lost; 130 interrupted."
+    after_help = EXIT_CODES,
+    mut_subcommands(|command| command.after_help(EXIT_CODES))
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Says more about what the host does: -v, -vv
+    /// The level of the host's own log, instead of any other that is configured: -v is info, -vv debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
