@@ -129,6 +129,10 @@ pub(crate) struct Backup {
     /// The file to write; there must be none yet
     pub(crate) file: PathBuf,
 
+    /// Prints from where to where it was copied, as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+
     #[command(flatten)]
     pub(crate) settings: Flags<OfStore>,
 }

@@ -34,7 +34,7 @@ pub(crate) enum ClientCommand {
     /// Lists the tasks of a host, or shows one as it holds, with defaults filled in
     Tasks(Tasks),
     /// Prints the OpenAPI document of a host's HTTP service
-    Openapi,
+    Openapi(Openapi),
     /// Prints a script by which a shell completes this command line
     Completions(Completions),
 }
@@ -245,6 +245,13 @@ pub(crate) struct Tasks {
 
     #[command(flatten)]
     pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Openapi {
+    /// Changes nothing: the document is JSON
+    #[arg(long = "json")]
+    _json: bool,
 }
 
 #[derive(Debug, Args)]

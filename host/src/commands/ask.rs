@@ -64,7 +64,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::Resume(args) => change::resume(args).await,
         ClientCommand::Stats(args) => stats::run(args).await,
         ClientCommand::Tasks(args) => tasks::run(args).await,
-        ClientCommand::Openapi => openapi::run(),
+        ClientCommand::Openapi(_) => openapi::run(),
         ClientCommand::Completions(args) => completions::run(&args),
     }
 }

@@ -11,6 +11,7 @@ fn alone(arguments: &[&str]) -> Said {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_openapi_document_is_the_one_that_a_host_answers() {
     let said = alone(&["openapi"]);
+    assert_eq!(alone(&["openapi", "--json"]).out, said.out);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     let document: Value = serde_json::from_str(&said.out).unwrap();
     let server = super::stage::serve();
