@@ -49,3 +49,12 @@ fn a_closed_pipe_is_no_failure() {
         assert!(child.wait().expect("it ends").success(), "{arguments:?}");
     }
 }
+
+/// `RUST_LOG` may be there for another program, where a word alone is a module.
+#[test]
+fn a_log_level_for_others_does_not_stop_a_command() {
+    let mut completions = command();
+    let said = output(completions.args(["completions", "bash"]).env("RUST_LOG", "my_app"));
+    assert!(said.code == Some(0) && said.out.contains("saggar"), "{}", said.err);
+    assert!(said.err.contains("warning") && said.err.contains("RUST_LOG=my_app"), "{}", said.err);
+}
