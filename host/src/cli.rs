@@ -2,9 +2,10 @@
 
 pub(crate) mod client;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{self, Flags, Loaded, OfEngine, OfRun, OfService, OfStore, Variables};
 
@@ -27,6 +28,20 @@ pub(crate) struct Cli {
     /// The level of the host's own log, instead of any other that is configured: -v is info, -vv debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Cli {
+    /// Reads the command line of this process; a mistake in it ends the process. A variable that is set to nothing counts as
+    /// not set, as for the configuration.
+    pub(crate) fn read(variables: &Variables) -> Self {
+        let without_empty = |arg: Arg| match arg.get_env().and_then(OsStr::to_str) {
+            Some(name) if variables.is_empty(name) => arg.env(None),
+            _ => arg,
+        };
+        let mut command = Self::command().mut_subcommands(|command| command.mut_args(without_empty));
+        let read = Self::from_arg_matches_mut(&mut command.get_matches_mut());
+        read.unwrap_or_else(|error| error.format(&mut command).exit())
+    }
 }
 
 #[derive(Debug, Subcommand)]

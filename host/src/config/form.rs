@@ -13,7 +13,7 @@ use std::sync::Arc;
 use saggar_definition::{Diagnostic, Problems, Source};
 use serde_json::Value;
 
-pub(crate) use amount::{Bytes, Count, Share, Time};
+pub(crate) use amount::{Bytes, Count, Share, Time, time};
 pub(crate) use choice::{Choice, Filter};
 pub(crate) use http::{Address, Label, Receiver};
 pub(crate) use place::{CacheDir, StorePlace};

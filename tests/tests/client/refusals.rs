@@ -3,7 +3,7 @@
 use saggar_tests::program::{Said, command, output, saggar};
 use saggar_tests::server::Server;
 
-use super::stage::{app, ask, ask_well, client, serve};
+use super::stage::{app, ask, ask_json, ask_well, client, serve};
 
 /// Of the token `read-token`.
 const READ: &str = "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf";
@@ -127,4 +127,25 @@ fn the_help_says_how_commands_exit() {
             assert!(words.contains(part), "{command}: {part}: {}", said.out);
         }
     }
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let server = serve();
+    let (url, names) = (server.url(""), ["SAGGAR_URL", "SAGGAR_PATIENCE", "SAGGAR_TOKEN"]);
+    let said = output(command().args(["stats", "--url", &url]).envs(names.map(|name| (name, ""))));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let said = output(command().args(["stats", "--help"]).env("SAGGAR_URL", ""));
+    assert!(said.out.contains("[default: http://127.0.0.1:7717]"), "{}", said.out);
+}
+
+/// As in the configuration.
+#[test]
+fn lengths_of_time_are_seconds_unless_they_say_otherwise() {
+    let server = serve();
+    let added = ask_json(&server, &["add", "mail.send", "--delay", "3600", "--patience", "0.5"]);
+    let job = ask_json(&server, &["get", "mail.send", &added["id"].to_string(), "--patience", "1m 30s"]);
+    assert_eq!(job["status"], "WAITING");
+    let said = ask(&server, &["stats", "--patience", "soon"]);
+    assert!(said.code == Some(2) && said.err.contains("write for example 30s"), "{}", said.err);
 }
