@@ -2,27 +2,46 @@
 
 pub(crate) mod client;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{self, Flags, Loaded, OfEngine, OfRun, OfService, OfStore, Variables};
+
+/// What every command's help ends with.
+const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, or the app has problems; 2 wrong usage, or a \
+                          task that there is not; 3 no host at that address, or the connection was lost; 130 interrupted.";
 
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
 #[command(
     name = "saggar",
     version,
-    after_help = "Exit codes: 0 success; 1 the job failed, the host refused, or the app has problems; 2 wrong usage, or a \
-                  task that there is not; 3 no host at that address, or the connection was lost; 130 interrupted."
+    after_help = EXIT_CODES,
+    mut_subcommands(|command| command.after_help(EXIT_CODES))
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Says more about what the host does: -v, -vv
+    /// The level of the host's own log, instead of any other that is configured: -v is info, -vv debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+impl Cli {
+    /// Reads the command line of this process; a mistake in it ends the process. A variable that is set to nothing counts as
+    /// not set, as for the configuration.
+    pub(crate) fn read(variables: &Variables) -> Self {
+        let without_empty = |arg: Arg| match arg.get_env().and_then(OsStr::to_str) {
+            Some(name) if variables.is_empty(name) => arg.env(None),
+            _ => arg,
+        };
+        let mut command = Self::command().mut_subcommands(|command| command.mut_args(without_empty));
+        let read = Self::from_arg_matches_mut(&mut command.get_matches_mut());
+        read.unwrap_or_else(|error| error.format(&mut command).exit())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,6 +143,10 @@ pub(crate) struct Backup {
 
     /// The file to write; there must be none yet
     pub(crate) file: PathBuf,
+
+    /// Prints from where to where it was copied, as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
 
     #[command(flatten)]
     pub(crate) settings: Flags<OfStore>,

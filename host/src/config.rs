@@ -25,7 +25,7 @@ use saggar_definition::{Diagnostic, Place, nearest};
 use serde_json::{Value, json};
 
 pub(crate) use flags::{Flags, OfClient, OfEngine, OfRun, OfService, OfStore, Scope};
-pub(crate) use form::shown_text;
+pub(crate) use form::{shown_text, time};
 pub(crate) use keys::Config;
 
 use file::ConfigFile;
@@ -73,6 +73,11 @@ impl Variables {
     /// The value of a variable that is set to UTF-8.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.to_str()
+    }
+
+    /// Whether a variable is set, and to nothing.
+    pub(crate) fn is_empty(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value.is_empty())
     }
 
     /// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; none without a home.

@@ -14,8 +14,6 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
-
 use commands::Surroundings;
 use config::Variables;
 use observe::Observed;
@@ -25,9 +23,9 @@ use observe::Observed;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
     // The one place that reads the environment.
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
+    let cli = cli::Cli::read(&variables);
     let configuration = cli.command.configuration(cli.verbose, &variables);
     if configuration.has_errors() && !cli.command.tells_mistakes() {
         observe::refuse(&configuration, &variables);

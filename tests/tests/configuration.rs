@@ -286,3 +286,13 @@ fn a_token_is_made_with_its_digest() {
     assert!(sha256.starts_with(tokens[0]["sha256"].as_str().expect("digits").trim_end_matches('…')));
     assert_ne!(saggar(["token"]).out, saggar(["token"]).out);
 }
+
+/// What a key is set to is shown, and not obeyed.
+#[test]
+fn values_are_made_harmless() {
+    let app = app("cache_dir = \"/a\\u001b[2Jb\\u202ec\"\n");
+    let said = output(&mut plain("config", &app));
+    assert!(said.code == Some(0) && said.out.contains(r"/a\u{1b}[2Jb\u{202e}c"), "{said:?}");
+    assert!(!said.out.contains(['\u{1b}', '\u{202e}']), "{:?}", said.out);
+    assert_eq!(setting(&app, "cache_dir", |it| it).0, json!("/a\u{1b}[2Jb\u{202e}c"));
+}

@@ -8,7 +8,7 @@ use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
 use saggar_tests::program::{command, command_within, output, saggar, saggar_on};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn app() -> App {
     App::new()
@@ -168,8 +168,11 @@ fn a_copy_made_while_a_host_works_can_be_served() {
     let (mut host, rest) = serve(&app, &[], "working");
     let copy = app.path().join("copy.db");
     let (from, to) = (app.path().to_str().expect("a path in UTF-8"), copy.to_str().expect("a path in UTF-8"));
-    let said = saggar(["backup", from, to]);
-    assert_eq!(said.code, Some(0), "{}", said.err);
+    let said = saggar(["backup", from, to, "--json"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let document: Value = serde_json::from_str(&said.out).expect("one JSON document");
+    assert!(document["from"].as_str().is_some_and(|file| file.starts_with(from)), "{document}");
+    assert_eq!(document["to"], to);
     let again = saggar(["backup", from, to]);
     assert_eq!(again.code, Some(1), "an existing file was overwritten");
     let served = saggar_on("run", &app, &["--store", &format!("sqlite:{to}"), "--json", "echo", "y"]);

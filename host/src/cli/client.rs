@@ -7,6 +7,8 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use saggar_api::wire;
 
+use crate::config;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
     /// Adds a job, or many from a file, to a host that runs
@@ -34,7 +36,7 @@ pub(crate) enum ClientCommand {
     /// Lists the tasks of a host, or shows one as it holds, with defaults filled in
     Tasks(Tasks),
     /// Prints the OpenAPI document of a host's HTTP service
-    Openapi,
+    Openapi(Openapi),
     /// Prints a script by which a shell completes this command line
     Completions(Completions),
 }
@@ -50,8 +52,8 @@ pub(crate) struct HostArgs {
     #[arg(long, env = "SAGGAR_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
-    /// How long to try again when a host that has answered is gone
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = humantime::parse_duration, env = "SAGGAR_PATIENCE")]
+    /// How long to try again when a host that was there is gone
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, env = "SAGGAR_PATIENCE")]
     pub(crate) patience: Duration,
 
     /// Prints JSON, as the host answers it
@@ -78,7 +80,7 @@ pub(crate) struct Add {
     pub(crate) wait: bool,
 
     /// No attempt begins before this time has gone by
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) delay: Option<Duration>,
 
     /// No attempt begins before this moment, such as 2026-11-24T10:00:00+01:00
@@ -248,6 +250,13 @@ pub(crate) struct Tasks {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Openapi {
+    /// Changes nothing: the document is JSON
+    #[arg(long = "json")]
+    _json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: Shell,
@@ -255,6 +264,11 @@ pub(crate) struct Completions {
 
 fn job_id() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..)
+}
+
+/// Reads a length of time, as the configuration has them.
+fn duration(text: &str) -> Result<Duration, String> {
+    config::time(text).ok_or_else(|| "write for example 30s, 1m 30s, or 30, which are seconds".to_owned())
 }
 
 /// Reads `task`, `args` or `args:0,2`.

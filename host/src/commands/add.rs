@@ -1,7 +1,8 @@
 //! `saggar add`: one job, or with --file as many as there are lines.
 
+use anyhow::Context;
 use saggar_api::wire::AddJob;
-use saggar_client::{Client, new_key};
+use saggar_client::{Client, ClientError, new_key};
 
 use super::{arguments, ask, feed, job_sheet, output, wait};
 use crate::cli::client::Add;
@@ -24,7 +25,14 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
     };
     // With a key of its own the job can be added again when the connection is lost, and is there once all the same.
     let key = args.key.clone().unwrap_or_else(new_key);
-    let added = client.add(&args.task, &job, &key).await?;
+    let added = match client.add(&args.task, &job, &key).await {
+        // Only who knows the key can add it again without adding two.
+        Err(error) if may_have_added(client, &error) => {
+            return Err(error)
+                .with_context(|| format!("the job may have been added (with --key {key}, it is not added twice)"));
+        }
+        added => added?,
+    };
     let id = added.read()?.id;
     match (args.wait, args.host.json) {
         (true, as_json) => {
@@ -34,6 +42,11 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
         (false, true) => output::json(added.text()).map(|_| 0),
         (false, false) => output::line(&id.to_string()).map(|_| 0),
     }
+}
+
+/// Whether it is not known what became of an add: the host that it was sent to is gone.
+fn may_have_added(client: &Client, error: &ClientError) -> bool {
+    error.code().is_none() && error.is_network() && client.was_there()
 }
 
 pub(crate) fn delay_ms(args: &Add) -> Option<u64> {

@@ -1,9 +1,10 @@
 //! What the commands that ask a host have in common: reaching it, saying what went wrong and what to do, the exit code.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use saggar_client::{Client, ClientError};
 use saggar_sandbox::visible;
+use tokio::task::JoinSet;
 
 use super::{FAILURE, INTERRUPTED, USAGE};
 use super::{add, change, completions, get, list, logs, openapi, stats, tasks, watch};
@@ -16,7 +17,12 @@ const NETWORK: u8 = 3;
 const USAGE_CODES: [&str; 6] =
     ["unknown-task", "invalid-args", "invalid-query", "invalid-body", "invalid-header", "invalid-path"];
 
+/// How long a command may take to end after Ctrl-C.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
+    let mut watchdog = JoinSet::new();
+    watchdog.spawn(exit_when_interrupted());
     let done = tokio::select! {
         done = run_one(command) => done,
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| INTERRUPTED).map_err(Into::into),
@@ -34,6 +40,16 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
     }
 }
 
+/// Ends the process after Ctrl-C if the command does not: a reader of its output who does not read holds it up, and then
+/// nothing else is looked at.
+async fn exit_when_interrupted() {
+    // That Ctrl-C cannot be caught, the command itself says.
+    if tokio::signal::ctrl_c().await.is_ok() {
+        tokio::time::sleep(LAST_MOMENT).await;
+        std::process::exit(INTERRUPTED.into());
+    }
+}
+
 async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
     match command {
         ClientCommand::Add(args) => add::run(args).await,
@@ -48,7 +64,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::Resume(args) => change::resume(args).await,
         ClientCommand::Stats(args) => stats::run(args).await,
         ClientCommand::Tasks(args) => tasks::run(args).await,
-        ClientCommand::Openapi => openapi::run(),
+        ClientCommand::Openapi(_) => openapi::run(),
         ClientCommand::Completions(args) => completions::run(&args),
     }
 }
@@ -62,9 +78,10 @@ pub(crate) fn client(args: &HostArgs) -> Result<Client, ClientError> {
 pub(crate) fn exit_code(error: &ClientError) -> u8 {
     match (error, error.code()) {
         (_, Some(code)) if USAGE_CODES.contains(&code) => USAGE,
-        (ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::BadKey | ClientError::NoTaskId(_), _) => {
-            USAGE
-        }
+        (
+            ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::BadKey { .. } | ClientError::NoTaskId(_),
+            _,
+        ) => USAGE,
         (error, _) if error.is_network() => NETWORK,
         _ => FAILURE,
     }
@@ -75,6 +92,9 @@ pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
     Some(match (error, error.code()) {
         (ClientError::NoHost { .. }, _) => {
             "Start one with `saggar serve APP`, or name another address with --url or SAGGAR_URL."
+        }
+        (ClientError::Untrusted { .. }, _) => {
+            "Is it http rather than https? Otherwise the system must trust its certificate."
         }
         (ClientError::Stranger { .. }, _) => "Name the host's own address with --url or SAGGAR_URL.",
         (ClientError::Lost { .. }, _) => {

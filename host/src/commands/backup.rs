@@ -1,6 +1,8 @@
 //! `saggar backup`: a copy of an app's jobs, whether or not a host works on them.
 
-use super::{Surroundings, USAGE};
+use serde_json::json;
+
+use super::{Surroundings, USAGE, output};
 use crate::cli::Backup;
 
 pub(crate) async fn run(args: Backup, surroundings: &Surroundings) -> anyhow::Result<u8> {
@@ -9,6 +11,12 @@ pub(crate) async fn run(args: Backup, surroundings: &Surroundings) -> anyhow::Re
         return Ok(USAGE);
     };
     saggar::backup(&from, &args.file).await?;
+    if args.json {
+        output::json(
+            &json!({ "from": from.display().to_string(), "to": args.file.display().to_string() }).to_string(),
+        )?;
+        return Ok(0);
+    }
     say!("copied {} to {}", from.display(), args.file.display());
     Ok(0)
 }

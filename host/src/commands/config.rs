@@ -1,6 +1,7 @@
 //! `saggar config`: what the configuration comes to, and where each value comes from.
 
-use super::{USAGE, output, show};
+use super::output::{self, cell};
+use super::{USAGE, show};
 use crate::cli::Config;
 use crate::config::Loaded;
 
@@ -9,11 +10,16 @@ pub(crate) fn run(args: &Config, loaded: &Loaded) -> anyhow::Result<u8> {
         output::json(&serde_json::to_string_pretty(&loaded.document())?)?;
     } else {
         if !loaded.has_errors() {
-            print(&loaded.rows())?;
+            print(&loaded.rows().into_iter().map(harmless).collect::<Vec<_>>())?;
         }
         show::problems(&loaded.problems);
     }
     Ok(if loaded.has_errors() { USAGE } else { 0 })
+}
+
+/// A row without what a terminal would obey: its value may be anything. Of several lines, each stays one.
+fn harmless(row: [String; 3]) -> [String; 3] {
+    row.map(|text| text.lines().map(cell).collect::<Vec<_>>().join("\n"))
 }
 
 /// Three columns; of a value with several lines, the others stand below the first.

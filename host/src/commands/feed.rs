@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use saggar_api::wire::BatchJob;
-use saggar_client::{Client, Feed, new_key};
+use saggar_client::{Client, ClientError, Feed, new_key};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
@@ -27,10 +27,12 @@ const AHEAD: usize = 2;
 /// How long to wait before a full queue is tried again; the host itself says a second.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 
-/// Jobs of successive lines, or why there is no next one.
-type Lines = anyhow::Result<Vec<BatchJob>>;
+/// Jobs and the numbers of their lines, from 1, or why there is no next one.
+type Lines = anyhow::Result<Vec<(u64, BatchJob)>>;
 
 pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Result<u8> {
+    let key = args.key.clone().unwrap_or_else(new_key);
+    let mut feed = Feed::new(client, &args.task, key.clone())?;
     let (sender, mut lines) = mpsc::channel(AHEAD);
     let source: Box<dyn Read + Send> = match file.to_str() {
         Some("-") => Box::new(std::io::stdin()),
@@ -44,8 +46,6 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
     };
     // A read of standard input lasts for as long as somebody types. Nobody waits for it when all else is over.
     tokio::task::spawn_blocking(move || read(source, &sender));
-    let key = args.key.clone().unwrap_or_else(new_key);
-    let mut feed = Feed::new(client, &args.task, key.clone());
     let (mut ids, mut mistake) = (Vec::new(), None);
     while mistake.is_none()
         && let Some(read) = lines.recv().await
@@ -70,14 +70,15 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
 
 fn take(read: Lines, feed: &mut Feed<'_>, args: &Add, mistake: &mut Option<anyhow::Error>) {
     match read {
-        Ok(jobs) => jobs.into_iter().for_each(|job| {
-            feed.push(BatchJob {
+        Ok(jobs) => jobs.into_iter().for_each(|(line, job)| {
+            let job = BatchJob {
                 delay_ms: job.delay_ms.or_else(|| add::delay_ms(args)),
                 run_at: job.run_at.or_else(|| args.at.clone()),
                 priority: job.priority.or(args.priority),
                 unique: job.unique.or_else(|| args.unique.clone()),
                 ..job
-            });
+            };
+            feed.push(line, job);
         }),
         Err(error) => *mistake = Some(error),
     }
@@ -86,7 +87,7 @@ fn take(read: Lines, feed: &mut Feed<'_>, args: &Add, mistake: &mut Option<anyho
 async fn add_all(feed: &mut Feed<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow::Result<()> {
     let mut has_said = false;
     while feed.waiting() > 0 {
-        let Some(added) = feed.add_some().await? else {
+        let Some(added) = feed.add_some().await.map_err(|error| at_line(feed, error))? else {
             if !std::mem::replace(&mut has_said, true) {
                 say!("saggar: the queue of {} is full; waiting for room", args.task);
             }
@@ -100,6 +101,14 @@ async fn add_all(feed: &mut Feed<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow:
         }
     }
     Ok(())
+}
+
+/// An error with the line of the job that was refused, if it is that.
+fn at_line(feed: &Feed<'_>, error: ClientError) -> anyhow::Error {
+    match feed.next_line().filter(|_| error.is_of_job()) {
+        Some(line) => anyhow::Error::new(error).context(format!("line {line}")),
+        None => error.into(),
+    }
 }
 
 /// Waits for the jobs in their order, and prints what came of each.
@@ -126,7 +135,7 @@ fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
         bytes += line.len();
         let mistake = mistake.or_else(|| match job(&line) {
             Ok(job) => {
-                jobs.extend(job);
+                jobs.extend(job.map(|job| (number, job)));
                 None
             }
             Err(error) => Some(Some(error)),

@@ -2,7 +2,6 @@
 //! where it is wanted; and nothing that a terminal would obey, whoever wrote it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
@@ -28,6 +27,11 @@ pub(crate) enum Reader {
 /// Whether standard output is a terminal.
 pub(crate) fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
+}
+
+/// Whether standard output is a terminal on which lines can be drawn anew; a dumb one only goes on.
+pub(crate) fn can_be_drawn_on() -> bool {
+    is_terminal() && !console::is_dumb()
 }
 
 /// Writes this to standard output at once. A full disk is an error.
@@ -61,7 +65,10 @@ fn harmless_json(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         match c {
             '\r' => harmless.push(' '),
-            c if c != '\n' && is_treacherous(c) => drop(write!(harmless, "\\u{:04x}", u32::from(c))),
+            c if c != '\n' && is_treacherous(c) => {
+                // Two of them for what is beyond the first 65,536.
+                harmless.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            }
             c => harmless.push(c),
         }
     }
@@ -184,7 +191,7 @@ mod tests {
 
     #[test]
     fn json_stays_the_same_document() {
-        let treacherous = "{\r\n\t\"a\": \"\u{202e}b\u{9b}31m\u{7f}\"}";
+        let treacherous = "{\r\n\t\"a\": \"\u{202e}b\u{9b}31m\u{7f}\u{e0041}\"}";
         let harmless = harmless_json(treacherous);
         assert!(!harmless.chars().any(|c| c != '\n' && is_treacherous(c)), "{harmless}");
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();

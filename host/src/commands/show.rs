@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::output;
 
-/// Prints problems to standard error, in colour on a terminal.
+/// Prints problems to standard error, in colour on a terminal whose user wants colours.
 pub(crate) fn problems(problems: &[Diagnostic]) {
-    let color = std::io::stderr().is_terminal();
+    let color = std::io::stderr().is_terminal() && console::colors_enabled_stderr();
     for problem in problems {
         say!("{}\n", problem.render(color));
     }
@@ -75,7 +75,7 @@ pub(crate) fn failure(reason: &str, attempt: u32, attempts_max: u32, problem: Op
 pub(crate) fn progress_bar() -> ProgressBar {
     let target =
         if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {msg}");
+    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {wide_msg}");
     let bar = ProgressBar::with_draw_target(Some(0), target);
     match style {
         Ok(style) => bar.with_style(style),

@@ -38,7 +38,7 @@ pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
     }
     // Before anything is looked at, so that nothing happens unseen in between.
     let events = client.events(args.task.as_deref()).await?;
-    if output::is_terminal() && !args.host.json {
+    if output::can_be_drawn_on() && !args.host.json {
         draw(&client, args.task.as_deref(), events).await
     } else {
         say!("watching {}; Ctrl-C ends it", client.url());

@@ -13,13 +13,16 @@ use std::sync::Arc;
 use saggar_definition::{Diagnostic, Problems, Source};
 use serde_json::Value;
 
-pub(crate) use amount::{Bytes, Count, Share, Time};
+pub(crate) use amount::{Bytes, Count, Share, Time, time};
 pub(crate) use choice::{Choice, Filter};
 pub(crate) use http::{Address, Label, Receiver};
 pub(crate) use place::{CacheDir, StorePlace};
 pub(crate) use token::TokenList;
 
 use super::given::{Given, Node, Origin, Raw, Written};
+
+/// A variable that many programs read, and each means something of its own: what cannot be read there is passed over.
+const SHARED_VARIABLE: &str = "RUST_LOG";
 
 /// A kind of value.
 pub(crate) trait Form {
@@ -72,6 +75,10 @@ pub(crate) struct Reader {
     outside: Vec<Diagnostic>,
     settings: Vec<Setting>,
     file_dir: PathBuf,
+    /// Whether the value that is read may be meant for other programs.
+    is_shared: bool,
+    /// The default that the command has of its own for the key that is read.
+    own_default: Option<String>,
     /// Where relative paths begin.
     pub(crate) base: PathBuf,
 }
@@ -81,7 +88,8 @@ impl Reader {
     pub(crate) fn new(file: Arc<Source>, file_dir: PathBuf) -> Self {
         let in_file = Problems::new(file.clone());
         let (outside, settings) = (Vec::new(), Vec::new());
-        Self { file, in_file, outside, settings, file_dir, base: PathBuf::new() }
+        let (is_shared, own_default, base) = (false, None, PathBuf::new());
+        Self { file, in_file, outside, settings, file_dir, is_shared, own_default, base }
     }
 
     /// The problems of the file, for those who read it.
@@ -94,15 +102,21 @@ impl Reader {
     pub(crate) fn value<F: Form>(&mut self, key: &'static str, form: &F, raw: &Raw) -> F::Value {
         let mut used = (form.fallback(), Origin::Default, None);
         let mut is_refused = false;
+        self.own_default = raw.defaults.get(key).and_then(|given| match &given.node.value {
+            Written::Text(text) => Some(text.clone()),
+            _ => None,
+        });
         for Given { origin, node, counts } in raw.of(key) {
             // What is written in a file is meant from there; what is typed, from where one stands.
             self.base = if *origin == Origin::File { self.file_dir.clone() } else { PathBuf::new() };
+            self.is_shared = *origin == Origin::Variable(SHARED_VARIABLE);
             match form.read(&Slot { name: key, node }, self) {
                 Some(value) if *counts => used = (value, *origin, Some(node.clone())),
                 Some(_) => {}
-                None => is_refused = true,
+                None => is_refused |= !self.is_shared,
             }
         }
+        self.is_shared = false;
         let (value, origin, node) = used;
         if !is_refused {
             self.settings.push(Setting { key, value: form.shown(&value), origin, node });
@@ -140,7 +154,7 @@ impl Reader {
 
     /// Says that the value is not what the form wants, and what it is instead.
     pub(crate) fn refuse<T>(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<T> {
-        let default = form.default_text();
+        let default = self.own_default.clone().unwrap_or_else(|| form.default_text());
         let help = match default.as_str() {
             "" => format!("write for example `{}`", form.example()),
             _ => format!(
@@ -159,9 +173,11 @@ impl Reader {
         None
     }
 
-    /// Keeps an error at `node`.
+    /// Keeps an error at `node`; of what may be meant for others, a warning.
     pub(crate) fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
-        if Arc::ptr_eq(&node.source, &self.file) {
+        if self.is_shared {
+            self.outside.push(Diagnostic::warning(node.place(), message).with_help(help));
+        } else if Arc::ptr_eq(&node.source, &self.file) {
             self.in_file.error(node.span, message, help);
         } else {
             self.outside.push(Diagnostic::error(node.place(), message).with_help(help));

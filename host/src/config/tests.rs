@@ -203,6 +203,19 @@ fn v_is_a_flag_for_the_level_of_the_log() {
 }
 
 #[test]
+fn a_variable_that_is_meant_for_others_stops_nothing() {
+    let of_others = [("RUST_LOG", "my_app")];
+    let loaded = loaded("[log]\nlevel = \"error\"", &of_others, &[]);
+    assert!(!loaded.has_errors() && messages(&loaded).contains("not the text \"my_app\""), "{}", messages(&loaded));
+    assert_eq!((row(&loaded, "log.level").0, loaded.config.log_level.as_str()), ("error".into(), "error"));
+    let run = loaded_by::<OfRun>("", &of_others, &[]);
+    assert!(messages(&run).contains("the default, warn"), "{}", messages(&run));
+    assert_eq!(run.config.log_level, "warn");
+    // Ours is for nobody else.
+    assert!(loaded_by::<OfRun>("", &[("SAGGAR_LOG_LEVEL", "my_app")], &[]).has_errors());
+}
+
+#[test]
 fn tokens_are_tables_in_the_file_and_texts_elsewhere() {
     let other = DIGEST.replace('2', "3");
     let file = format!(

@@ -1,5 +1,9 @@
 //! `saggar add`, one job.
 
+use std::io::Read;
+use std::net::TcpListener;
+
+use saggar_tests::program::command;
 use saggar_tests::server::Server;
 use serde_json::json;
 
@@ -71,7 +75,7 @@ fn a_unique_job_is_answered_while_it_waits() {
 #[test]
 fn what_is_no_option_is_wrong_usage() {
     let server = serve();
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 9] = [
         &["add"],
         &["add", "mail.send", "--delay", "soon"],
         &["add", "mail.send", "--priority", "100000"],
@@ -79,6 +83,8 @@ fn what_is_no_option_is_wrong_usage() {
         &["add", "mail.send", "--file", "-", "x"],
         &["add", "mail.send", "--at", "tomorrow"],
         &["add", "mail.send", "--key", "ünïque"],
+        &["add", "mail.send", "--key", ""],
+        &["add", "mail.send", "--key", " a "],
     ];
     for arguments in wrong {
         let said = ask(&server, arguments);
@@ -86,6 +92,42 @@ fn what_is_no_option_is_wrong_usage() {
         assert!(!said.err.is_empty(), "{arguments:?}");
     }
     assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 0);
+}
+
+/// Takes up a connection and breaks it off when its request has begun.
+fn cut(listener: &TcpListener) {
+    let (mut stream, _) = listener.accept().expect("a connection");
+    stream.read_exact(&mut [0]).expect("a request");
+}
+
+/// Nothing else was asked before: that the connection was taken up says that there is a host, and that it comes back.
+#[test]
+fn a_job_is_added_once_over_a_restart() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let mut add = command();
+    add.args(["add", "mail.send", "x", "--wait", "--patience", "30s", "--url", &format!("http://{address}")]);
+    let adding = Talking::start(&mut add);
+    cut(&listener);
+    drop(listener);
+    let server = Server::start(&app(), &["--store", "memory", "--listen", &address]);
+    let said = adding.end();
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "[\"x\"]\n"), "{}", said.err);
+    assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 1);
+}
+
+/// Without the key nobody could add it again and be sure that it is there once.
+#[test]
+fn the_key_is_told_when_patience_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let mut add = command();
+    add.args(["add", "mail.send", "--patience", "0s", "--url", &url]);
+    let adding = Talking::start(&mut add);
+    cut(&listener);
+    let said = adding.end();
+    assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{}", said.err);
+    assert!(said.err.contains("the job may have been added (with --key "), "{}", said.err);
 }
 
 /// A host that stops and comes back between adding and the end is the same host.

@@ -75,13 +75,32 @@ fn a_line_that_is_no_job_ends_it_and_those_before_are_added() {
 fn a_job_that_is_refused_ends_it() {
     let server = serve();
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-    let said = feed(&server, &["add", "mail.send", "--file", "-", "--key", "k"], format!("{deep}\n"));
-    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
-    assert!(
-        said.err.contains("0 jobs were added (with --key k") && said.err.contains("(invalid-args)"),
-        "{}",
-        said.err
-    );
+    let add = |line: &str| {
+        let lines = format!("{}{line}\n{}", "[]\n\n".repeat(700), "[]\n".repeat(99));
+        feed(&server, &["add", "mail.send", "--file", "-", "--key", "k"], lines)
+    };
+    let key = r#"{"key":" k"}"#;
+    for (line, why) in [(deep.as_str(), "(invalid-args)"), (key, "(invalid-body)"), (r#"{"run_at":"x"}"#, "`run_at`: ")]
+    {
+        let said = add(line);
+        assert_eq!((said.code, ids(&said.out)), (Some(2), (1..=700).collect()), "{}", said.err);
+        // Blank lines are counted as an editor counts them; where the job stood in its request is nobody's business.
+        let told = "700 jobs were added (with --key k, no line is added twice): line 1401: ";
+        assert!(said.err.contains(told) && said.err.contains(why) && !said.err.contains("job 0"), "{}", said.err);
+    }
+    assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 700);
+}
+
+/// With an empty key, the lines of every file would have the same ones, and those of the second would be there already.
+#[test]
+fn a_key_that_is_none_is_refused_before_anything_is_added() {
+    let server = serve();
+    for key in ["", " a", "ü", &"k".repeat(250)] {
+        let said = feed(&server, &["add", "mail.send", "--file", "-", "--key", key], "[]\n");
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{key}: {}", said.err);
+        assert!(said.err.contains("a key has 1 to 234 printable ASCII characters"), "{}", said.err);
+    }
+    assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 0);
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! `saggar get`, `list`, `tasks`, `stats` and `logs`, as text and as the host answers.
 
 use std::collections::BTreeSet;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 
+use saggar_tests::patience::PATIENCE;
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-use super::stage::{ask, ask_json, ask_well, feed, serve, steady};
+use super::stage::{ask, ask_json, ask_well, client, feed, serve, steady};
 
 /// A service with a job of each kind of end.
 fn with_jobs() -> Server {
@@ -163,4 +167,24 @@ fn a_log_is_printed() {
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
     assert_eq!(Value::from(lines), ask_json(&server, &["logs", "printing", "1"])["lines"]);
     assert_eq!(ask_well(&server, &["logs", "mail.send", "1"]), "");
+}
+
+/// Whoever reads no further has not closed the pipe; Ctrl-C ends the command all the same.
+#[test]
+fn ctrl_c_ends_a_command_whose_output_is_not_read() {
+    let server = serve();
+    feed(&server, &["add", "mail.send", "--file", "-"], "[]\n".repeat(1_000));
+    let mut list = client(&server, &["list", "--all", "--json"]);
+    let mut list = list.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    // A page of jobs, which is more than a pipe holds, is written without a look at anything else.
+    let mut pipe = list.stdout.take().expect("a pipe was asked for");
+    pipe.read_exact(&mut [0]).expect("it lists");
+    let killed = Command::new("kill").args(["-s", "INT", &list.id().to_string()]).status();
+    assert!(killed.expect("kill starts").success(), "it is gone already");
+    let (sender, ended) = mpsc::channel();
+    let waiting = std::thread::spawn(move || sender.send(list.wait().expect("a child can be waited for")));
+    let status = ended.recv_timeout(PATIENCE).expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    waiting.join().expect("nothing panics there").expect("somebody listens");
+    drop(pipe);
 }

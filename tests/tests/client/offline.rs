@@ -11,6 +11,7 @@ fn alone(arguments: &[&str]) -> Said {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_openapi_document_is_the_one_that_a_host_answers() {
     let said = alone(&["openapi"]);
+    assert_eq!(alone(&["openapi", "--json"]).out, said.out);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     let document: Value = serde_json::from_str(&said.out).unwrap();
     let server = super::stage::serve();
@@ -55,4 +56,13 @@ fn an_error_that_cannot_be_said_is_in_the_exit_code() {
     asked.args(["get", "echo", "1", "--patience", "0s"]).env("SAGGAR_URL", "http://127.0.0.1:1");
     let full = std::fs::File::create("/dev/full").expect("a device that is full");
     assert_eq!(asked.stderr(full).status().expect("the binary starts").code(), Some(3));
+}
+
+/// `RUST_LOG` may be there for another program, where a word alone is a module.
+#[test]
+fn a_log_level_for_others_does_not_stop_a_command() {
+    let mut completions = command();
+    let said = output(completions.args(["completions", "bash"]).env("RUST_LOG", "my_app"));
+    assert!(said.code == Some(0) && said.out.contains("saggar"), "{}", said.err);
+    assert!(said.err.contains("warning") && said.err.contains("RUST_LOG=my_app"), "{}", said.err);
 }

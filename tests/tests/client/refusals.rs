@@ -3,7 +3,7 @@
 use saggar_tests::program::{Said, command, output, saggar};
 use saggar_tests::server::Server;
 
-use super::stage::{app, ask, ask_well, client, serve};
+use super::stage::{app, ask, ask_json, ask_well, client, serve};
 
 /// Of the token `read-token`.
 const READ: &str = "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf";
@@ -39,6 +39,21 @@ fn there_is_no_host() {
         assert!(said.err.contains(&format!("there is no host at {url} (")), "{}", said.err);
         assert!(said.err.contains("`saggar serve APP`"), "{}", said.err);
     }
+}
+
+/// Somebody is there, so it is of no use to start a host.
+#[test]
+fn a_host_that_cannot_be_trusted_is_there() {
+    let server = serve();
+    let url = server.url("").replace("http://", "https://");
+    let said = output(command().args(["add", "mail.send", "--url", &url]));
+    assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{}", said.err);
+    assert!(said.err.contains(&format!("the connection to {url} cannot be secured (")), "{}", said.err);
+    assert!(said.err.contains("Is it http rather than https?") && !said.err.contains("saggar serve"), "{}", said.err);
+    // Without certificates to know hosts by, the reason is told.
+    let nowhere = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (name, "/nowhere"));
+    let said = output(command().args(["stats", "--url", &url]).envs(nowhere));
+    assert!(said.code == Some(3) && !said.err.contains("builder error"), "{}", said.err);
 }
 
 #[test]
@@ -105,9 +120,32 @@ fn a_host_on_this_machine_is_asked_without_a_proxy() {
 
 #[test]
 fn the_help_says_how_commands_exit() {
-    let said = saggar(["--help"]);
-    assert_eq!(said.code, Some(0));
-    for part in ["0 success", "1 the job failed", "2 wrong usage", "3 no host", "130 interrupted"] {
-        assert!(said.out.replace('\n', " ").contains(part), "{part}: {}", said.out);
+    for command in ["", "check", "serve", "add", "watch", "openapi"] {
+        let said = saggar([command, "--help"].iter().filter(|word| !word.is_empty()));
+        let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["0 success", "1 the job failed", "2 wrong usage", "3 no host", "130 interrupted"] {
+            assert!(words.contains(part), "{command}: {part}: {}", said.out);
+        }
     }
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let server = serve();
+    let (url, names) = (server.url(""), ["SAGGAR_URL", "SAGGAR_PATIENCE", "SAGGAR_TOKEN"]);
+    let said = output(command().args(["stats", "--url", &url]).envs(names.map(|name| (name, ""))));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let said = output(command().args(["stats", "--help"]).env("SAGGAR_URL", ""));
+    assert!(said.out.contains("[default: http://127.0.0.1:7717]"), "{}", said.out);
+}
+
+/// As in the configuration.
+#[test]
+fn lengths_of_time_are_seconds_unless_they_say_otherwise() {
+    let server = serve();
+    let added = ask_json(&server, &["add", "mail.send", "--delay", "3600", "--patience", "0.5"]);
+    let job = ask_json(&server, &["get", "mail.send", &added["id"].to_string(), "--patience", "1m 30s"]);
+    assert_eq!(job["status"], "WAITING");
+    let said = ask(&server, &["stats", "--patience", "soon"]);
+    assert!(said.code == Some(2) && said.err.contains("write for example 30s"), "{}", said.err);
 }

@@ -1,5 +1,7 @@
 //! What a terminal shows: lines that fit, a live view, and nothing that a guest made up to be obeyed.
 
+use std::process::Stdio;
+
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::program::{command, output};
@@ -9,8 +11,12 @@ use super::stage::{Talking, ask, ask_well, client, feed, on_terminal, serve, ste
 
 const BEHAVIOURS: [&str; 4] = ["print_escapes", "log_escapes", "fail_with_escapes", "report_escapes"];
 
+/// What the key sends, of which the terminal makes a signal.
+const CTRL_C: &str = "\u{3}";
+
 fn is_treacherous(c: char) -> bool {
-    c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c))
+    let is_hidden = matches!(c, '\u{202a}'..='\u{202e}' | '\u{61c}' | '\u{e0000}'..='\u{e007f}');
+    c != '\n' && (c.is_control() || is_hidden)
 }
 
 #[test]
@@ -56,7 +62,7 @@ fn what_a_guest_says_is_shown_and_not_obeyed() {
 #[test]
 fn what_a_client_says_is_shown_and_not_obeyed() {
     let server = serve();
-    let evil = "\u{1b}]0;owned\u{7}\u{202e}\u{9b}31m\u{7f}";
+    let evil = "\u{1b}]0;owned\u{7}\u{202e}\u{9b}31m\u{7f}\u{61c}\u{e0041}";
     let added = feed(&server, &["add", "mail.send", "--file", "-", "--wait"], format!("{}\n", json!([evil])));
     assert_eq!(added.code, Some(0), "{}", added.err);
     for command in [&["get", "mail.send", "1"][..], &["get", "mail.send", "1", "--json"]] {
@@ -106,6 +112,78 @@ fn a_watch_is_drawn() {
     assert!(!said.out.contains("\u{1b}]0;owned"), "{:?}", said.out);
 }
 
+/// What a terminal of 80 columns shows when this was written to it: as much as a view makes use of.
+fn shown(written: &str) -> Vec<String> {
+    let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
+    let mut rest = written.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\u{1b}' => {
+                let mut count = String::new();
+                let command = rest.by_ref().find(|c| {
+                    count.extend(Some(*c).filter(char::is_ascii_digit));
+                    c.is_ascii_alphabetic()
+                });
+                let count = count.parse().unwrap_or(1);
+                match command {
+                    Some('A') => row = row.saturating_sub(count),
+                    Some('B') => row += count,
+                    Some('K') => lines[row].clear(),
+                    _ => {}
+                }
+            }
+            '\r' => column = 0,
+            '\n' => row += 1,
+            c => {
+                (row, column) = if column == 80 { (row + 1, 0) } else { (row, column) };
+                lines.resize(lines.len().max(row + 1), Vec::new());
+                let line = &mut lines[row];
+                line.resize(line.len().max(column + 1), ' ');
+                line[column] = c;
+                column += 1;
+            }
+        }
+        lines.resize(lines.len().max(row + 1), Vec::new());
+    }
+    lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned()).collect()
+}
+
+/// What stood there when it was interrupted can still be read.
+#[test]
+fn a_watch_leaves_its_last_view() {
+    let server = serve();
+    ask_well(&server, &["add", "gated", "keys", "1"]);
+    let mut watching = Talking::start(terminal(&client(&server, &["watch"])).stdin(Stdio::piped()));
+    watching.until_drawn("gated#1");
+    watching.until_drawn("0/1 at the gate");
+    watching.until_drawn("1 running");
+    watching.write(CTRL_C);
+    let said = watching.end();
+    assert_eq!(said.code, Some(130), "{}", said.out);
+    let shown = shown(&said.out);
+    for task in ["failing ", "gated ", "keys ", "words "] {
+        let lines = shown.iter().filter(|line| line.starts_with(task) && line.contains("waiting")).count();
+        assert_eq!(lines, 1, "{task}: {shown:#?}");
+    }
+    let bars: Vec<_> = shown.iter().filter(|line| line.contains("gated#1")).collect();
+    assert!(bars.len() == 1 && bars[0].contains("0/1 at the gate"), "{shown:#?}");
+}
+
+/// What cannot be drawn on gets lines.
+#[test]
+fn a_watch_on_a_dumb_terminal_prints_lines() {
+    let server = serve();
+    let mut watch = terminal(&client(&server, &["watch"]));
+    let mut watching = Talking::start(watch.env("TERM", "dumb").stdin(Stdio::piped()));
+    watching.until_drawn("watching");
+    ask_well(&server, &["add", "mail.send", "x", "--wait"]);
+    watching.until("added");
+    watching.until("succeeded");
+    watching.write(CTRL_C);
+    let said = watching.end();
+    assert!(said.code == Some(130) && !said.out.contains('\u{1b}'), "{:?}", said.out);
+}
+
 #[test]
 fn a_bar_is_drawn_while_a_job_is_waited_for() {
     let server = serve();
@@ -126,4 +204,16 @@ fn colours_are_left_out_where_they_are_not_wanted() {
     assert!(plain.code == Some(0) && !plain.out.contains('\u{1b}'), "{:?}", plain.out);
     let bold = output(terminal(&tasks).env_remove("NO_COLOR"));
     assert!(bold.out.contains("\u{1b}[1m"), "{:?}", bold.out);
+}
+
+/// Neither are diagnostics in colour where nobody wants it.
+#[test]
+fn diagnostics_heed_no_color() {
+    let app = App::new().task("bad", &json!({ "process": "plugins.nowhere" }));
+    let mut check = command();
+    check.arg("check").arg(app.path());
+    let plain = output(&mut terminal(&check));
+    assert!(plain.code == Some(1) && !plain.out.contains('\u{1b}'), "{:?}", plain.out);
+    let coloured = output(terminal(&check).env_remove("NO_COLOR"));
+    assert!(coloured.out.contains('\u{1b}'), "{:?}", coloured.out);
 }

@@ -75,6 +75,17 @@ fn a_job_is_watched_until_its_end() {
     assert!(failed.err.contains("FAILURE (rejected, attempt 1 of 1): not-yet"), "{}", failed.err);
     let document: Value = serde_json::from_str(&ask(&server, &["watch", "failing", "1", "--json"]).out).unwrap();
     assert_eq!(document["status"], json!("FAILURE"));
+    // Programs get it before the events and behind them.
+    ask_well(&server, &["add", "gated", "keys", "2"]);
+    let mut watching = Talking::start(&mut client(&server, &["watch", "gated", "2", "--json"]));
+    watching.until_err("watching gated#2");
+    ask_well(&server, &["add", "keys"]);
+    let said = watching.end();
+    let documents: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
+    let (first, last) = (documents.first().expect("the job"), documents.last().expect("the job"));
+    assert!(first["kind"].is_null() && first["status"] != "SUCCESS", "{}", said.out);
+    assert_eq!((&last["status"], &last["response"]), (&json!("SUCCESS"), &json!("through")));
+    assert_eq!(documents[documents.len() - 2]["kind"], "succeeded");
     // One that is deleted while it is watched will say nothing more.
     ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
     let mut watching = Talking::start(&mut client(&server, &["watch", "mail.send", "1", "--json"]));

@@ -16,6 +16,12 @@ const MAX_JOBS: usize = 1_000;
 /// Bytes of arguments beyond which a request takes no further job: a quarter of what a host takes.
 const MAX_BYTES: usize = 4 << 20;
 
+/// Bytes of a key, as a host takes it.
+const MAX_KEY: usize = 255;
+
+/// Bytes of what stands behind the key of a feed: a slash and the number of a job.
+const MAX_NUMBER: usize = 1 + 20;
+
 /// A key that nobody else has.
 pub fn new_key() -> String {
     format!("{:032x}", fastrand::u128(..))
@@ -25,8 +31,8 @@ impl Client {
     /// Adds a job. The same key again answers the same job; so it is asked again when the connection is lost.
     pub async fn add(&self, task: &str, job: &AddJob, key: &str) -> Result<Answer<AddedJob>, ClientError> {
         let url = self.route(&["v1", "tasks", task, "jobs"])?;
-        let is_key = (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-        let key = HeaderValue::from_str(key).ok().filter(|_| is_key).ok_or(ClientError::BadKey)?;
+        check_key(key, MAX_KEY)?;
+        let key = HeaderValue::from_str(key).map_err(|_| ClientError::BadKey { most: MAX_KEY })?;
         self.persist(async || {
             let request = self.request(Method::POST, url.clone());
             self.ask(request.header("idempotency-key", key.clone()).json(job)).await
@@ -41,13 +47,21 @@ impl Client {
     }
 }
 
+/// Refuses what a host would take for no key, or for another one: it passes over spaces around a header.
+fn check_key(key: &str, most: usize) -> Result<(), ClientError> {
+    let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    let is_key = (1..=most).contains(&key.len()) && key.bytes().all(is_printable) && key.trim() == key;
+    if is_key { Ok(()) } else { Err(ClientError::BadKey { most }) }
+}
+
 /// Jobs on their way to a task, in their order and in batches that the task has room for.
 #[derive(Debug)]
 pub struct Feed<'a> {
     client: &'a Client,
     task: &'a str,
     key: String,
-    waiting: VecDeque<BatchJob>,
+    /// Each with the line that it stands in.
+    waiting: VecDeque<(u64, BatchJob)>,
     /// Bytes of the arguments of those that wait.
     bytes: usize,
     /// How many were pushed; the number of the next one.
@@ -58,15 +72,17 @@ pub struct Feed<'a> {
 
 impl<'a> Feed<'a> {
     /// A feed in which job number N (from 0) has the key `KEY/N` unless it has one of its own.
-    pub fn new(client: &'a Client, task: &'a str, key: String) -> Self {
-        Self { client, task, key, waiting: VecDeque::new(), bytes: 0, pushed: 0, most: MAX_JOBS }
+    pub fn new(client: &'a Client, task: &'a str, key: String) -> Result<Self, ClientError> {
+        // An empty one would make the same keys for every file.
+        check_key(&key, MAX_KEY - MAX_NUMBER)?;
+        Ok(Self { client, task, key, waiting: VecDeque::new(), bytes: 0, pushed: 0, most: MAX_JOBS })
     }
 
-    /// Puts a job at the end.
-    pub fn push(&mut self, job: BatchJob) {
+    /// Puts a job at the end, which stands in this line.
+    pub fn push(&mut self, line: u64, job: BatchJob) {
         self.bytes += bytes(&job);
         let key = job.key.or_else(|| Some(format!("{}/{}", self.key, self.pushed)));
-        self.waiting.push_back(BatchJob { key, ..job });
+        self.waiting.push_back((line, BatchJob { key, ..job }));
         self.pushed += 1;
     }
 
@@ -75,25 +91,31 @@ impl<'a> Feed<'a> {
         self.waiting.len()
     }
 
+    /// The line of the job that is added next.
+    pub fn next_line(&self) -> Option<u64> {
+        self.waiting.front().map(|(line, _)| *line)
+    }
+
     /// Whether a request should not wait for further jobs.
     pub fn is_full(&self) -> bool {
         self.waiting.len() >= MAX_JOBS || self.bytes >= MAX_BYTES
     }
 
-    /// Adds the first ones and answers their ids; none if the task has no room for a single one.
+    /// Adds the first ones and answers their ids; none if the task has no room for a single one. Of jobs that are refused, so many
+    /// fewer are tried that those before the one to blame are added; then it is the next one.
     pub async fn add_some(&mut self) -> Result<Option<Vec<u64>>, ClientError> {
         loop {
             let jobs: Vec<BatchJob> = self.first().cloned().collect();
             let tried = jobs.len();
             match self.client.add_batch(self.task, &AddBatch { jobs }).await {
                 Ok(added) => {
-                    self.bytes -= self.waiting.drain(..tried).map(|job| bytes(&job)).sum::<usize>();
+                    self.bytes -= self.waiting.drain(..tried).map(|(_, job)| bytes(&job)).sum::<usize>();
                     self.most = MAX_JOBS.min(self.most * 2);
                     return Ok(Some(added.read()?.ids));
                 }
-                Err(error) if error.code() == Some("queue-full") && tried > 1 => self.most = tried / 2,
+                Err(error) if tried > 1 && is_for_fewer(&error) => self.most = tried / 2,
                 Err(error) if error.code() == Some("queue-full") => return Ok(None),
-                Err(error) => return Err(error),
+                Err(error) => return Err(of_the_only(error)),
             }
         }
     }
@@ -104,8 +126,23 @@ impl<'a> Feed<'a> {
             sum += bytes(job);
             *at == 0 || sum <= MAX_BYTES
         };
-        self.waiting.iter().take(self.most).enumerate().take_while(fits).map(|(_, job)| job)
+        self.waiting.iter().take(self.most).map(|(_, job)| job).enumerate().take_while(fits).map(|(_, job)| job)
     }
+}
+
+/// Whether fewer jobs may be taken where these were refused.
+fn is_for_fewer(error: &ClientError) -> bool {
+    error.code() == Some("queue-full") || error.is_of_job()
+}
+
+/// A refusal without the number that the job has in its request: it is the only one there, and the line says more.
+fn of_the_only(mut error: ClientError) -> ClientError {
+    if let ClientError::Refused(problem) = &mut error
+        && let Some(detail) = problem.detail.strip_prefix("job 0: ")
+    {
+        problem.detail = detail.to_owned();
+    }
+    error
 }
 
 fn bytes(job: &BatchJob) -> usize {
@@ -119,7 +156,7 @@ mod tests {
     #[test]
     fn a_feed_numbers_its_jobs_and_bounds_what_it_sends_at_once() {
         let client = Client::new("http://127.0.0.1:1", None).unwrap();
-        let mut feed = Feed::new(&client, "mail.send", "k".to_owned());
+        let mut feed = Feed::new(&client, "mail.send", "k".to_owned()).unwrap();
         let large = serde_json::value::to_raw_value(&"x".repeat(MAX_BYTES / 2)).unwrap();
         let job = |args, key: Option<&str>| BatchJob {
             args,
@@ -129,14 +166,25 @@ mod tests {
             unique: None,
             key: key.map(str::to_owned),
         };
-        feed.push(job(None, None));
-        feed.push(job(Some(large.clone()), Some("own")));
+        feed.push(1, job(None, None));
+        feed.push(3, job(Some(large.clone()), Some("own")));
         assert!(!feed.is_full());
-        feed.push(job(Some(large), None));
+        feed.push(4, job(Some(large), None));
         assert!(feed.is_full());
-        let keys: Vec<_> = feed.waiting.iter().map(|job| job.key.as_deref()).collect();
+        let keys: Vec<_> = feed.waiting.iter().map(|(_, job)| job.key.as_deref()).collect();
         assert_eq!(keys, [Some("k/0"), Some("own"), Some("k/2")]);
         assert_eq!(feed.first().count(), 2);
-        assert_eq!(feed.waiting(), 3);
+        assert_eq!((feed.waiting(), feed.next_line()), (3, Some(1)));
+    }
+
+    #[test]
+    fn a_key_leaves_room_for_what_stands_behind_it() {
+        let client = Client::new("http://127.0.0.1:1", None).unwrap();
+        let feed = |key: &str| Feed::new(&client, "mail.send", key.to_owned());
+        let longest = MAX_KEY - format!("/{}", u64::MAX).len();
+        assert!(feed(&"k".repeat(longest)).is_ok() && feed("a b").is_ok());
+        for bad in ["", " ", " a", "a ", "ü", &"k".repeat(longest + 1)] {
+            assert!(matches!(feed(bad), Err(ClientError::BadKey { .. })), "{bad}");
+        }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn expect(response: Response, url: &str, media_type: &str) -> R
         }
         _ => format!("it answers {status} with {}", if given.is_empty() { "nothing" } else { &given }),
     };
-    let stranger = ClientError::Stranger { url: url.to_owned(), status: status.as_u16(), what };
+    let stranger = ClientError::Stranger { url: url.to_owned(), status: Some(status.as_u16()), what };
     if given != "application/problem+json" {
         return Err(stranger);
     }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::address::Address;
 use crate::answer::{Answer, expect};
-use crate::error::ClientError;
+use crate::error::{ClientError, root_cause};
 
 /// Whoever listens answers the phone within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,8 +28,8 @@ pub struct Client {
     http: reqwest::Client,
     address: Address,
     patience: Duration,
-    /// Whether it has ever answered: one that has not is not there, one that has is gone for a moment.
-    has_answered: Arc<AtomicBool>,
+    /// Whether anybody was ever there: one that never was is not there, one that was is gone for a moment.
+    was_there: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -51,11 +51,11 @@ impl Client {
             // Else the certificates of the system are loaded, and must be there, for nothing.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder.build().map_err(|error| ClientError::Setup(error.to_string()))?;
-        Ok(Self { http, address, patience: PATIENCE, has_answered: Arc::default() })
+        let http = builder.build().map_err(|error| ClientError::Setup(root_cause(&error)))?;
+        Ok(Self { http, address, patience: PATIENCE, was_there: Arc::default() })
     }
 
-    /// The same client, which goes on for this time when a host that has answered before is gone.
+    /// The same client, which goes on for this time when a host that was there before is gone.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -70,8 +70,9 @@ impl Client {
         self.patience
     }
 
-    pub(crate) fn has_answered(&self) -> bool {
-        self.has_answered.load(Ordering::Relaxed)
+    /// Whether the host has ever answered, or at least taken up a connection.
+    pub fn was_there(&self) -> bool {
+        self.was_there.load(Ordering::Relaxed)
     }
 
     /// The address of a route.
@@ -86,8 +87,12 @@ impl Client {
     /// Sends a request; what comes is a success of this media type.
     pub(crate) async fn send(&self, request: RequestBuilder, media_type: &str) -> Result<Response, ClientError> {
         let request = request.header(ACCEPT, media_type);
-        let response = request.send().await.map_err(|error| ClientError::of_request(self.url(), &error))?;
-        self.has_answered.store(true, Ordering::Relaxed);
+        let sent = request.send().await.map_err(|error| ClientError::of_request(self.url(), &error));
+        // Whoever breaks a connection off was there to take it up.
+        if matches!(sent, Ok(_) | Err(ClientError::Lost { .. })) {
+            self.was_there.store(true, Ordering::Relaxed);
+        }
+        let response = sent?;
         expect(response, self.url(), media_type).await
     }
 

@@ -2,6 +2,9 @@
 
 use saggar_api::wire::Problem;
 
+/// Refusals of one job, which the others of its request share without being to blame.
+const OF_A_JOB: [&str; 5] = ["invalid-args", "invalid-body", "body-too-large", "duplicate-id", "next-failed"];
+
 /// Why there is no answer, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -16,9 +19,12 @@ pub enum ClientError {
     /// The token cannot be sent.
     #[error("the token has characters in it that no token of a host has")]
     BadToken,
-    /// Neither can the key.
-    #[error("a key has from 1 to 255 visible ASCII characters")]
-    BadKey,
+    /// The key is none that a host takes.
+    #[error("a key has 1 to {most} printable ASCII characters, the first and the last of them no space")]
+    BadKey {
+        /// How long it may be here.
+        most: usize,
+    },
     /// No task can have this id.
     #[error("`{0}` is no id of a task")]
     NoTaskId(String),
@@ -31,6 +37,14 @@ pub enum ClientError {
         /// The host's address.
         url: String,
         /// What the network says.
+        why: String,
+    },
+    /// Somebody is there, and the connection to it cannot be secured: it speaks no TLS, or its certificate is not trusted.
+    #[error("the connection to {url} cannot be secured ({why})")]
+    Untrusted {
+        /// The host's address.
+        url: String,
+        /// What TLS says.
         why: String,
     },
     /// The connection broke before the whole answer was there. Whether the host did what it was asked for is not known.
@@ -49,8 +63,8 @@ pub enum ClientError {
     Stranger {
         /// The host's address.
         url: String,
-        /// The status of the answer.
-        status: u16,
+        /// The status of the answer, if it is one of HTTP.
+        status: Option<u16>,
         /// What it answered.
         what: String,
     },
@@ -68,9 +82,17 @@ impl ClientError {
         }
     }
 
+    /// Whether the host refuses what one job is like, so that it would take others.
+    pub fn is_of_job(&self) -> bool {
+        self.code().is_some_and(|code| OF_A_JOB.contains(&code))
+    }
+
     /// Whether the network, and neither host nor client, is to blame.
     pub fn is_network(&self) -> bool {
-        matches!(self, Self::NoHost { .. } | Self::Lost { .. } | Self::Stranger { .. } | Self::Setup(_))
+        matches!(
+            self,
+            Self::NoHost { .. } | Self::Untrusted { .. } | Self::Lost { .. } | Self::Stranger { .. } | Self::Setup(_)
+        )
     }
 
     /// Whether the same request may be answered in a while, since the host or the way to it is only gone for now.
@@ -78,7 +100,7 @@ impl ClientError {
         match self {
             Self::NoHost { .. } | Self::Lost { .. } => true,
             // A proxy whose host is gone.
-            Self::Stranger { status, .. } => matches!(status, 502..=504),
+            Self::Stranger { status, .. } => matches!(status, Some(502..=504)),
             Self::Refused(problem) => matches!(problem.code.as_str(), "stopping" | "overloaded"),
             _ => false,
         }
@@ -87,18 +109,58 @@ impl ClientError {
     /// What a request ended with instead of an answer.
     pub(crate) fn of_request(url: &str, error: &reqwest::Error) -> Self {
         let (url, why) = (url.to_owned(), root_cause(error));
-        if error.is_connect() { Self::NoHost { url, why } } else { Self::Lost { url, why } }
+        // Shaking hands is a part of connecting.
+        if error.is_connect() {
+            return if is_of_tls(error) { Self::Untrusted { url, why } } else { Self::NoHost { url, why } };
+        }
+        // That would be the same the next time, other than a cut.
+        if causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse) {
+            return Self::Stranger { url, status: None, what: format!("it does not speak HTTP ({why})") };
+        }
+        Self::Lost { url, why }
     }
 }
 
+/// An error and what lies below it.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| below(*error))
+}
+
+/// The cause of an error. One of input and output is said to be caused by the cause of what it wraps, which passes over that.
+fn below<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+/// Whether TLS is what failed.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.is::<rustls::Error>())
+}
+
 /// What lies at the bottom of an error; those above it say that sending failed, which we say ourselves.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(crate) fn root_cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "nothing came in time".to_owned();
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(below) = cause.source() {
-        cause = below;
+    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_tls_says_is_found_within_errors_of_input_and_output() {
+        let untrusted = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(is_of_tls(&io::Error::new(io::ErrorKind::InvalidData, untrusted())));
+        assert!(is_of_tls(&io::Error::other(io::Error::other(untrusted()))));
+        assert!(!is_of_tls(&io::Error::from(io::ErrorKind::ConnectionRefused)));
+        assert!(!is_of_tls(&io::Error::other("tls handshake eof")));
     }
-    cause.to_string()
 }

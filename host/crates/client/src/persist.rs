@@ -20,13 +20,13 @@ pub(crate) fn pause(failures: u32) -> Duration {
 }
 
 impl Client {
-    /// What `ask` answers; it is asked again while a host that has answered before is gone, and no longer than the client's
-    /// patience lasts.
+    /// What `ask` answers; it is asked again while a host that was there before is gone, and no longer than the client's
+    /// patience lasts. A request that was cut counts as being there, be it the first one.
     pub(crate) async fn persist<T>(&self, ask: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, ClientError> {
         let (began, mut failures) = (Instant::now(), 0);
         loop {
             let error = match ask().await {
-                Err(error) if error.passes() && self.has_answered() => error,
+                Err(error) if error.passes() && self.was_there() => error,
                 answered => return answered,
             };
             failures += 1;

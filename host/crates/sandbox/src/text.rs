@@ -35,8 +35,20 @@ fn escape(text: &str, treacherous: fn(char) -> bool) -> Cow<'_, str> {
 
 /// Whether a terminal obeys this character, or hides it, instead of showing it. Tabs are harmless.
 pub fn is_treacherous(c: char) -> bool {
-    (c.is_control() && c != '\t')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let is_direction =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_line_end = matches!(c, '\u{2028}' | '\u{2029}');
+    let is_invisible = matches!(
+        c,
+        '\u{ad}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200d}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    (c.is_control() && c != '\t') || is_direction || is_line_end || is_invisible
 }
 
 #[cfg(test)]
@@ -55,6 +67,11 @@ mod tests {
     fn shows_escapes_and_direction_marks_instead_of_obeying_them() {
         assert_eq!(visible("\u{1b}[2Jhi\tyou"), "\\u{1b}[2Jhi\tyou");
         assert_eq!(visible("a\u{202e}b\r"), "a\\u{202e}b\\u{d}");
+        for vanishing in ["\u{61c}", "\u{ad}", "\u{180e}", "\u{200b}", "\u{2028}", "\u{2069}", "\u{fffa}", "\u{e0041}"]
+        {
+            let escaped: String = vanishing.escape_unicode().collect();
+            assert_eq!(visible(&format!("a{vanishing}b")), format!("a{escaped}b"));
+        }
         assert!(matches!(visible("plain ünïcode"), Cow::Borrowed(_)));
     }
 }

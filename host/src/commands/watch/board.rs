@@ -12,6 +12,8 @@ pub(super) struct RunningJob {
     pub(super) task: String,
     pub(super) id: u64,
     pub(super) attempt: u32,
+    /// When the attempt began.
+    pub(super) started_at: String,
     pub(super) current: u64,
     pub(super) total: u64,
     pub(super) message: String,
@@ -31,8 +33,9 @@ impl Board {
     pub(super) fn new(running: Vec<ListedJob>) -> Self {
         let mut board = Self::default();
         for job in running {
-            let ListedJob { task, id, attempt, current, total, message, .. } = job;
-            board.put(RunningJob { task, id, attempt, current, total, message });
+            let ListedJob { task, id, attempt, started_at, current, total, message, .. } = job;
+            let started_at = started_at.unwrap_or_default();
+            board.put(RunningJob { task, id, attempt, started_at, current, total, message });
         }
         board
     }
@@ -52,7 +55,8 @@ impl Board {
         } else if happened.kind == "started" {
             let (task, id) = key;
             let attempt = happened.attempt.unwrap_or(1);
-            self.put(RunningJob { task, id, attempt, current: 0, total: 0, message: String::new() });
+            let started_at = happened.at.clone();
+            self.put(RunningJob { task, id, attempt, started_at, current: 0, total: 0, message: String::new() });
         } else if let (Some(place), Some((current, total))) = (self.places.get(&key), happened.progress())
             && let Some(job) = self.running.get_mut(place)
         {

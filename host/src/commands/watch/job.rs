@@ -56,15 +56,14 @@ impl View {
     /// Shows the job as it was found. If it has ended, nothing will happen.
     fn look(&self, answer: &Answer<Job>) -> anyhow::Result<Option<u8>> {
         let job = answer.read()?;
-        let has_ended = matches!(job.status, Status::Success | Status::Failure);
-        if !self.as_json {
+        if self.as_json {
+            output::json(answer.text())?;
+        } else {
             let progress = job_sheet::progress(job.current, job.total, &job.message);
             output::line(cell(&format!("{}  {progress}", job_sheet::one_line(&job))).trim_end())?;
-        } else if has_ended {
-            output::json(answer.text())?;
         }
-        if has_ended {
-            return self.end(answer);
+        if has_ended(&job) {
+            return Ok(Some(job_sheet::end(&job)));
         }
         show::progress(&self.bar, job.current, job.total, &job.message);
         Ok(None)
@@ -84,13 +83,20 @@ impl View {
         })
     }
 
-    /// By what the command exits, if the job has ended.
+    /// By what the command exits, if the job has ended. A program gets the whole job, of which events say so much only.
     fn end(&self, answer: &Answer<Job>) -> anyhow::Result<Option<u8>> {
         let job = answer.read()?;
-        if !matches!(job.status, Status::Success | Status::Failure) {
+        if !has_ended(&job) {
             return Ok(None);
         }
         self.bar.finish_and_clear();
+        if self.as_json {
+            output::json(answer.text())?;
+        }
         Ok(Some(job_sheet::end(&job)))
     }
+}
+
+fn has_ended(job: &Job) -> bool {
+    matches!(job.status, Status::Success | Status::Failure)
 }

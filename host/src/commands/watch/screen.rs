@@ -1,9 +1,11 @@
 //! The live view on a terminal: a line for each task, a bar for each running job, as many as there is room for.
 
 use std::collections::HashMap;
+use std::time::{Duration, UNIX_EPOCH};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use saggar_api::wire::TaskSummary;
+use saggar_job::{Clock, SystemClock, Timestamp};
 
 use super::board::{Board, RunningJob};
 use crate::commands::output::{self, cell};
@@ -102,6 +104,14 @@ impl Screen {
     }
 }
 
+impl Drop for Screen {
+    /// Leaves everything as it stands. By themselves the lines would go one by one; and where the terminal has written `^C`, to
+    /// draw any of them once more would draw it in another place.
+    fn drop(&mut self) {
+        self.all.set_draw_target(ProgressDrawTarget::hidden());
+    }
+}
+
 /// How many lines the tasks and the jobs get.
 #[derive(Debug, PartialEq, Eq)]
 struct Room {
@@ -156,7 +166,13 @@ fn new_bar(all: &MultiProgress, line: usize, job: &RunningJob) -> Bar {
     let bar = all.insert(line, styled(ProgressBar::new(job.total), template));
     let attempt = if job.attempt > 1 { format!(" (attempt {})", job.attempt) } else { String::new() };
     bar.set_prefix(cell(&format!("{}#{}{attempt}", job.task, job.id)));
-    Bar { bar, measured }
+    Bar { bar: bar.with_elapsed(elapsed(&job.started_at, SystemClock.now())), measured }
+}
+
+/// How long ago a moment of the host's was; its clock may be ahead of ours.
+fn elapsed(since: &str, now: Timestamp) -> Duration {
+    let since = humantime::parse_rfc3339(since).ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    since.map_or(Duration::ZERO, |since| Duration::from_millis(now.0).saturating_sub(since))
 }
 
 fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
@@ -181,6 +197,15 @@ mod tests {
         assert_eq!(share(24, 100, 100), (11, 11));
         assert_eq!(share(24, 100, 2), (20, 2));
         assert_eq!(share(0, 5, 5), (1, 1));
+    }
+
+    #[test]
+    fn time_goes_by_from_when_the_host_began() {
+        let now = Timestamp(1_795_514_400_000);
+        assert_eq!(elapsed("2026-11-24T09:58:30.000Z", now), Duration::from_secs(90));
+        for unknown in ["2026-11-24T10:00:01.000Z", "", "yesterday"] {
+            assert_eq!(elapsed(unknown, now), Duration::ZERO, "{unknown}");
+        }
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn bytes_text(bytes: usize) -> String {
 }
 
 /// A length of time from text such as `90s`, `1m 30s`, or `90` and `0.5`, which are seconds.
-fn time(text: &str) -> Option<Duration> {
+pub(crate) fn time(text: &str) -> Option<Duration> {
     let text = text.trim();
     match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
