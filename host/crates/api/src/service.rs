@@ -35,6 +35,7 @@ struct Inner {
     readiness: Readiness,
     bodies: Arc<Semaphore>,
     seats: Arc<Semaphore>,
+    large_fingerprints: Arc<Semaphore>,
     requests: Requests,
     metrics: OnceLock<Box<Render>>,
     stop: CancellationToken,
@@ -47,8 +48,17 @@ impl Service {
         let bodies = Arc::new(Semaphore::new(body::MAX_BLOCKS));
         // A listener brings them.
         let seats = Arc::new(Semaphore::new(0));
-        let (requests, metrics, stop) = (Requests::default(), OnceLock::new(), CancellationToken::new());
-        Self(Arc::new(Inner { tenants, tokens, readiness, bodies, seats, requests, metrics, stop }))
+        Self(Arc::new(Inner {
+            tenants,
+            tokens,
+            readiness,
+            bodies,
+            seats,
+            large_fingerprints: Arc::new(Semaphore::new(1)),
+            requests: Requests::default(),
+            metrics: OnceLock::new(),
+            stop: CancellationToken::new(),
+        }))
     }
 
     /// The same service, with what `GET /metrics` answers; without, there is no such route. The first one stays.
@@ -86,6 +96,11 @@ impl Service {
     /// Room for the bytes of bodies.
     pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
         &self.0.bodies
+    }
+
+    /// The turns of those who make fingerprints of large arguments: one at a time.
+    pub(crate) fn large_fingerprints(&self) -> &Arc<Semaphore> {
+        &self.0.large_fingerprints
     }
 
     /// Lets so many more follow at a time.

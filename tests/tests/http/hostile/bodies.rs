@@ -130,6 +130,41 @@ fn what_is_no_json_in_utf_8_is_refused() {
     victim.survives(64);
 }
 
+/// A job of two bytes takes a hundred and more once it was read.
+#[test]
+fn millions_of_jobs_are_refused_and_not_kept_until_they_are_counted() {
+    let victim = Victim::start();
+    let many = format!("{{\"jobs\":[{}{{}}]}}", "{},".repeat(5_000_000));
+    assert_eq!(victim.post(BATCH, many), refused(413, "body-too-large"));
+    victim.survives(96);
+}
+
+/// What makes a job unique is made of arguments that were read, and these take a multiple of their bytes.
+#[test]
+fn arguments_are_not_multiplied_to_make_a_job_unique() {
+    let victim = Victim::start();
+    let (large, positions) = ("x".repeat(4_000_000), "0,".repeat(99));
+    let body = format!("{{\"args\":[\"{large}\"],\"unique\":{{\"by\":\"args\",\"positions\":[{positions}0]}}}}");
+    assert_eq!(victim.post(JOBS, body), refused(400, "invalid-body"));
+    let args = "{\"\":0},".repeat(2_000_000);
+    let body = format!("{{\"jobs\":[{{\"args\":[{args}0],\"unique\":{{\"by\":\"args\"}}}}]}}");
+    assert_eq!(victim.post(BATCH, body), refused(400, "invalid-args"));
+    victim.survives(96);
+}
+
+#[test]
+fn what_is_refused_is_not_sent_back_whole() {
+    let victim = Victim::start();
+    let long = "é".repeat(1_000_000);
+    for body in [format!("{{\"{long}\":1}}"), format!("{{\"delay_ms\":\"{long}\"}}")] {
+        let head = victim.server.post_head(JOBS, &format!("content-length: {}\r\n", body.len()));
+        let answer = victim.server.raw(head + &body);
+        assert_eq!(refusal(&answer), refused(400, "invalid-body"));
+        assert!(answer.body.len() < 2_000, "{} bytes", answer.body.len());
+    }
+    victim.survives(64);
+}
+
 #[test]
 fn a_body_has_one_length() {
     let victim = Victim::start();

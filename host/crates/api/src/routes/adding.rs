@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use saggar_queue::{NewJob, UniqueBy, fingerprint};
+use saggar_queue::NewJob;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use super::headers::AddHeaders;
 use super::refusals::AddJobs;
-use super::{Answer, Answered};
+use super::{Answer, Answered, unique};
 use crate::access::{Allowed, Change};
 use crate::address::TaskAddress;
 use crate::body::{Form, Read};
@@ -18,10 +20,11 @@ use crate::code::Code;
 use crate::moment;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
-use crate::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
+use crate::service::Service;
+use crate::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH};
 
-/// The most jobs of a batch: a commit of them takes a fraction of a second.
-const MAX_BATCH: usize = 10_000;
+/// Bytes of a job's arguments.
+const MAX_ARGS: usize = 4 << 20;
 
 /// Characters of a key; a UUID or two.
 const MAX_KEY: usize = 255;
@@ -29,12 +32,9 @@ const MAX_KEY: usize = 255;
 /// What a key is, for those who gave something else.
 const KEY: &str = "a key has 1 to 255 printable ASCII characters, the first and the last of them no space";
 
-/// Positions of arguments by which a job is unique.
-const MAX_POSITIONS: usize = 100;
-
 impl Form for AddJob {
     /// The largest arguments, and what stands around them.
-    const MAX_BYTES: usize = (4 << 20) + (64 << 10);
+    const MAX_BYTES: usize = MAX_ARGS + (64 << 10);
 }
 
 impl Form for AddBatch {
@@ -51,6 +51,7 @@ impl Form for AddBatch {
         (status = 200, description = "It was there already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddJobs)
 )]
 pub(super) async fn add_job(
+    State(service): State<Service>,
     access: Allowed<Change>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
@@ -60,7 +61,8 @@ pub(super) async fn add_job(
     let Read { value, room } = body;
     let AddJob { args, delay_ms, run_at, priority, unique } = value;
     let key = header_key(&headers)?.map(str::to_owned);
-    let job = new_job(BatchJob { args, delay_ms, run_at, priority, unique, key }, trace_parent(&headers).as_ref())?;
+    let job = BatchJob { args, delay_ms, run_at, priority, unique, key };
+    let job = new_job(service.large_fingerprints(), job, trace_parent(&headers).as_ref()).await?;
     let added = access.jobs.add(&task, vec![job]).await?;
     drop(room);
     let added = added.first().ok_or_else(|| Refusal::internal("no id was answered"))?;
@@ -82,6 +84,7 @@ pub(super) async fn add_job(
         (status = 200, description = "All were there already", body = AddedJobs), AddJobs)
 )]
 pub(super) async fn add_batch(
+    State(service): State<Service>,
     access: Allowed<Change>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
@@ -93,8 +96,7 @@ pub(super) async fn add_batch(
         return Err(Refusal::new(Code::InvalidBody, "a batch has at least one job"));
     }
     if jobs.len() > MAX_BATCH {
-        let detail = format!("{} jobs are too many; a batch has at most {MAX_BATCH}", jobs.len());
-        return Err(Refusal::new(Code::BodyTooLarge, detail));
+        return Err(Refusal::new(Code::BodyTooLarge, format!("a batch has at most {MAX_BATCH} jobs")));
     }
     let (key, trace) = (header_key(&headers)?, trace_parent(&headers));
     let mut new = Vec::with_capacity(jobs.len());
@@ -105,7 +107,7 @@ pub(super) async fn add_batch(
             (None, Some(key)) => job.key = Some(format!("{key}/{number}")),
             _ => {}
         }
-        new.push(new_job(job, trace.as_ref()).map_err(in_batch)?);
+        new.push(new_job(service.large_fingerprints(), job, trace.as_ref()).await.map_err(in_batch)?);
     }
     let added = access.jobs.add(&task, new).await?;
     drop(room);
@@ -117,10 +119,19 @@ fn status(is_new: bool) -> StatusCode {
     if is_new { StatusCode::CREATED } else { StatusCode::OK }
 }
 
-fn new_job(job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Refusal> {
+async fn new_job(turns: &Arc<Semaphore>, job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Refusal> {
     let invalid = |detail: String| Refusal::new(Code::InvalidBody, detail);
     let args = job.args.as_deref().map_or("[]", RawValue::get);
-    let unique = job.unique.as_ref().map(|unique| fingerprint_of(unique, args)).transpose().map_err(invalid)?;
+    // Looked at once more when it is added; but before that, what makes it unique takes a multiple of them.
+    if args.len() > MAX_ARGS {
+        let detail = format!("the arguments of a job have at most {MAX_ARGS} bytes; these have {}", args.len());
+        return Err(Refusal::new(Code::InvalidArgs, detail));
+    }
+    let args = Arc::<str>::from(args);
+    let unique = match &job.unique {
+        Some(unique) => Some(unique::fingerprint_of(unique, &args, turns).await?),
+        None => None,
+    };
     Ok(NewJob {
         delay_ms: job.delay_ms.unwrap_or(0),
         run_at: job
@@ -135,19 +146,6 @@ fn new_job(job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Ref
         trace_parent: trace_parent.cloned(),
         ..NewJob::new(args)
     })
-}
-
-fn fingerprint_of(unique: &Unique, args: &str) -> Result<Arc<str>, String> {
-    let positions = |positions: &Vec<u32>| positions.iter().map(|at| *at as usize).collect::<Vec<_>>();
-    match (unique.by, &unique.positions) {
-        (UniqueScope::Task, None) => Ok(fingerprint(UniqueBy::Task, args)),
-        (UniqueScope::Args, None) => Ok(fingerprint(UniqueBy::Args, args)),
-        (UniqueScope::Args, Some(at)) if (1..=MAX_POSITIONS).contains(&at.len()) => {
-            Ok(fingerprint(UniqueBy::Positions(&positions(at)), args))
-        }
-        (UniqueScope::Args, Some(_)) => Err(format!("`unique.positions` has from 1 to {MAX_POSITIONS} positions")),
-        (UniqueScope::Task, Some(_)) => Err("`unique.positions` goes with `\"by\": \"args\"`".to_owned()),
-    }
 }
 
 fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
@@ -219,12 +217,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn arguments_stay_as_they_are_written() {
+    #[tokio::test]
+    async fn arguments_stay_as_they_are_written() {
         let text = r#"{"args":[ 1.50, {"b":1,"a":"\u00e9"} ],"priority":-3}"#;
         let AddJob { args, priority, .. } = serde_json::from_str(text).unwrap();
         let job = BatchJob { args, priority, delay_ms: None, run_at: None, unique: None, key: None };
-        let job = new_job(job, None).unwrap();
+        let job = new_job(&Arc::new(Semaphore::new(1)), job, None).await.unwrap();
         assert_eq!((&*job.args, job.priority), (r#"[ 1.50, {"b":1,"a":"\u00e9"} ]"#, -3));
     }
 
