@@ -30,10 +30,6 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// The longest time that a body may take: 16 MiB at 280 KiB/s.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// How long the rest of a body that is refused is still taken in, and thrown away: a client that writes all before it
-/// reads would else see its connection reset in place of the answer.
-const LINGER: Duration = Duration::from_secs(1);
-
 /// A form of a body: what it is called and how large it may be.
 pub(crate) trait Form: DeserializeOwned {
     /// The most bytes.
@@ -55,17 +51,10 @@ impl<T: Form> FromRequest<Service> for Read<T> {
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
         let (parts, mut body) = request.into_parts();
-        let read = match check_head(&parts.headers, T::MAX_BYTES) {
-            Ok(()) => collect(&mut body, T::MAX_BYTES, service.bodies()).await,
-            Err(refusal) => Err(refusal),
-        };
-        let (bytes, room) = match read {
-            Ok(read) => read,
-            Err(refusal) => {
-                let _ = timeout(LINGER, discard(&mut body)).await;
-                return Err(refusal);
-            }
-        };
+        // Of a body that is refused nothing more is read here, or a client that asks first would be told to send it. The
+        // connection throws away what comes nevertheless.
+        check_head(&parts.headers, T::MAX_BYTES)?;
+        let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies()).await?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let at = error.valid_up_to();
             Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON is"))
@@ -113,10 +102,6 @@ async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>) -> Result<(V
         Ok((bytes, room))
     };
     timeout(MAX_TIME, reading).await.map_err(|_| slow())?
-}
-
-async fn discard(body: &mut Body) {
-    while let Some(Ok(_)) = body.frame().await {}
 }
 
 impl Room {

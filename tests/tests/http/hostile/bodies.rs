@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use saggar_tests::server::Server;
+
+use super::super::stage::serve_with;
 use super::{BATCH, JOBS, Victim, refusal, refused};
 
 /// A server that takes in a megabyte after another would need longer and grow by more.
@@ -163,6 +166,55 @@ fn what_is_refused_is_not_sent_back_whole() {
         assert!(answer.body.len() < 2_000, "{} bytes", answer.body.len());
     }
     victim.survives(64);
+}
+
+/// A client that writes all before it reads learns why it is refused, though nobody wants what it writes.
+#[test]
+fn what_is_refused_for_its_head_may_still_be_written() {
+    const BODY: usize = 5_000_000;
+    let post = |server: &Server, line: &str, headers: &str| {
+        let mut raw = server.connect();
+        let headers = format!("content-type: application/json\r\ncontent-length: {BODY}\r\n{headers}");
+        assert!(raw.try_send(server.head(line, &headers)) && raw.try_send(vec![b' '; BODY]), "{line} is cut off");
+        refusal(&raw.answer().expect("an answer"))
+    };
+    let victim = Victim::start();
+    for (line, headers, status, code) in [
+        (format!("POST {JOBS}?key=1"), "", 400, "invalid-query"),
+        (format!("POST {JOBS}"), "origin: https://evil.example\r\n", 403, "foreign-origin"),
+        ("POST /v2/jobs".to_owned(), "", 404, "unknown-route"),
+        (format!("PUT {JOBS}"), "", 405, "method-not-allowed"),
+        (format!("POST {JOBS}"), "", 413, "body-too-large"),
+    ] {
+        assert_eq!(post(&victim.server, &line, headers), refused(status, code), "{line}");
+    }
+    victim.survives(32);
+    let token = "admin:10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c3e52712292a";
+    let guarded = serve_with(&["--token", token]);
+    let expired = "authorization: Bearer expired\r\n";
+    assert_eq!(post(&guarded, &format!("POST {JOBS}"), expired), refused(401, "unauthorized"));
+    guarded.stop();
+}
+
+/// A client that asks whether it may send a body is not told to send one that is refused.
+#[test]
+fn nobody_is_invited_to_send_what_is_refused() {
+    let victim = Victim::start();
+    let (large, small) = ("content-length: 104857600\r\n", "content-length: 2\r\n");
+    for (line, headers, status, code) in [
+        (format!("POST {JOBS}"), format!("content-type: application/json\r\n{large}"), 413, "body-too-large"),
+        (format!("POST {JOBS}"), small.to_owned(), 415, "unsupported-media-type"),
+        ("POST /v2/jobs".to_owned(), small.to_owned(), 404, "unknown-route"),
+    ] {
+        let asked = victim.ask(&line, &format!("{headers}expect: 100-continue\r\n"));
+        assert_eq!(asked, refused(status, code), "{line}");
+    }
+    let mut raw = victim.server.connect();
+    raw.send(victim.server.post_head(JOBS, &format!("{small}expect: 100-continue\r\n")));
+    assert_eq!(raw.answer().map(|answer| answer.status), Some(100));
+    raw.send("{}");
+    assert_eq!(raw.answer().map(|answer| answer.status), Some(201));
+    victim.survives(16);
 }
 
 #[test]
