@@ -73,6 +73,18 @@ async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
     let problem: serde_json::Value = refused.json().await.expect("JSON");
     assert_eq!(problem["code"], "overloaded");
     assert_eq!(ask(&client, &format!("{base}/healthz"), None).await.status(), 200);
+    // Those who wait take seats as well, as long as there is something to wait for.
+    host.inner().pause("echo").await.expect("a task");
+    let added = client.post(format!("{base}/v1/tasks/echo/jobs")).json(&json!({})).send().await.expect("an answer");
+    assert_eq!(added.status(), 201);
+    let job = format!("{base}/v1/tasks/echo/jobs/1");
+    let refused = ask(&client, &format!("{job}?wait=60s"), None).await;
+    assert_eq!(refused.status(), 503);
+    let problem: serde_json::Value = refused.json().await.expect("JSON");
+    assert_eq!(problem["code"], "overloaded");
+    let cancelled = client.post(format!("{job}/cancel")).send().await.expect("an answer");
+    assert_eq!(cancelled.status(), 200);
+    assert_eq!(ask(&client, &format!("{job}?wait=60s"), None).await.status(), 200);
     drop(seated);
     until_free(&client, &url).await;
     listener.stop(Duration::ZERO).await;

@@ -64,7 +64,7 @@ refusals! {
     GovernTask [ACCESS, QUERY, TASK, STORE, &[Code::StoreFull]];
     ListJobs [ACCESS, QUERY, STORE];
     ListJobsOfTask [ACCESS, QUERY, TASK, STORE];
-    LookAtJob [ACCESS, QUERY, TASK, JOB, STORE];
+    LookAtJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::Overloaded]];
     FollowJobs [ACCESS, QUERY, FOLLOW, &[Code::UnknownTask]];
     FollowJob [ACCESS, QUERY, TASK, JOB, STORE, FOLLOW];
     CancelJob [ACCESS, QUERY, TASK, JOB, STORE, CHANGE, &[Code::Ended]];
