@@ -12,7 +12,7 @@ use saggar_tests::guests;
 use saggar_tests::host::TestHost;
 use saggar_tests::patience::within;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 async fn listen(host: &TestHost, limits: Limits) -> Listener {
@@ -87,6 +87,38 @@ async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
     assert_eq!(ask(&client, &format!("{job}?wait=60s"), None).await.status(), 200);
     drop(seated);
     until_free(&client, &url).await;
+    listener.stop(Duration::ZERO).await;
+    host.shutdown().await;
+}
+
+/// Clients that ask for large answers and do not take them.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_that_nobody_takes_have_so_much_room() {
+    let host = TestHost::start(app()).await;
+    let listener = listen(&host, Limits::default()).await;
+    host.inner().pause("echo").await.expect("a task");
+    let args = format!("[\"{}\"]", "x".repeat(4_000_000));
+    host.inner().add_jobs("echo", vec![NewJob::new(args)]).await.expect("room");
+    let mut stuck = Vec::new();
+    let refused_at = loop {
+        let mut client = TcpStream::connect(listener.address()).await.expect("a connection");
+        client.write_all(b"GET /v1/tasks/echo/jobs/1 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
+        let mut line = [0; "HTTP/1.1 200".len()];
+        within("an answer", client.read_exact(&mut line)).await.expect("an answer that begins");
+        match &line {
+            b"HTTP/1.1 200" => stuck.push(client),
+            b"HTTP/1.1 503" => break stuck.len(),
+            other => panic!("{}", String::from_utf8_lossy(other)),
+        }
+    };
+    assert!((60..=68).contains(&refused_at), "{refused_at}");
+    let (client, base) = (client(), format!("http://{}/v1/tasks/echo", listener.address()));
+    // What is small is answered, and so is what was changed.
+    assert_eq!(ask(&client, &base, None).await.status(), 200);
+    let cancelled = client.post(format!("{base}/jobs/1/cancel")).send().await.expect("an answer");
+    assert_eq!(cancelled.status(), 200);
+    drop(stuck);
+    until_free(&client, &format!("{base}/jobs/1")).await;
     listener.stop(Duration::ZERO).await;
     host.shutdown().await;
 }

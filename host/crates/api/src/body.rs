@@ -18,8 +18,8 @@ use crate::problem::Refusal;
 use crate::service::Service;
 use crate::wire::Object;
 
-/// The unit in which room for bodies is given out.
-const BLOCK: usize = 64 * 1024;
+/// The unit in which room for bodies, and for answers, is given out.
+pub(crate) const BLOCK: usize = 64 * 1024;
 
 /// Bytes of all bodies that are being read or worked on: 256 MiB, so that sixteen of the largest fit.
 pub(crate) const MAX_BLOCKS: usize = 256 * 1024 * 1024 / BLOCK;
@@ -42,7 +42,7 @@ pub(crate) struct Read<T> {
     pub(crate) room: Room,
 }
 
-/// Bytes that count against [`MAX_BLOCKS`].
+/// Bytes that count against [`MAX_BLOCKS`], or against as much for answers.
 #[derive(Default)]
 pub(crate) struct Room(Option<OwnedSemaphorePermit>);
 
@@ -106,7 +106,7 @@ async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>) -> Result<(V
 
 impl Room {
     /// Takes more room, up to `bytes` in all. Does not wait for it, for those who have it may wait for more themselves.
-    fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
+    pub(crate) fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
         let has = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let Some(more) = bytes.div_ceil(BLOCK).checked_sub(has).filter(|more| *more > 0) else { return Ok(()) };
         let full = |_| Refusal::plain(Code::Overloaded);

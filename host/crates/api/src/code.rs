@@ -106,7 +106,7 @@ codes! {
     Stopping 503 "stopping" "Host is stopping"
         "The host takes no more jobs and lets nobody wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"
-        "The host holds as many bytes of bodies, or answers as many who follow or wait, as it may; try again after `Retry-After` seconds.";
+        "The host holds as many bytes of bodies or of answers, or answers as many who follow or wait, as it may; try again after `Retry-After` seconds.";
     StoreFull 503 "store-full" "Store full"
         "The disk with the job store is full; nothing was changed. Make room, or try again after `Retry-After` seconds.";
     StoreFailed 503 "store-failed" "Store failed"
