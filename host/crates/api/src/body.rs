@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -66,7 +66,11 @@ impl<T: Form> FromRequest<Service> for Read<T> {
 }
 
 fn check_head(headers: &HeaderMap, max: usize) -> Result<(), Refusal> {
-    if !headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json) {
+    // Of two types one would be looked at here and the other one be meant.
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let is_typed = types.next().and_then(|value| value.to_str().ok()).is_some_and(is_json) && types.next().is_none();
+    let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|value| value == "identity");
+    if !is_typed || !is_plain {
         return Err(Refusal::plain(Code::UnsupportedMediaType));
     }
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

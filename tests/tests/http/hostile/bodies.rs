@@ -240,7 +240,13 @@ fn a_body_has_one_length() {
         let answer = server.raw_and_no_more(server.post_head(JOBS, "transfer-encoding: chunked\r\n") + body);
         assert_eq!(refusal(&answer), refused(400, "incomplete-body"), "{body}");
     }
-    for type_header in ["", "content-type: text/json\r\n", "content-type: application/x-www-form-urlencoded\r\n"] {
+    for type_header in [
+        "",
+        "content-type: text/json\r\n",
+        "content-type: application/x-www-form-urlencoded\r\n",
+        "content-type: application/json\r\ncontent-type: text/json\r\n",
+        "content-type: application/json\r\ncontent-encoding: gzip\r\n",
+    ] {
         let head = server.head(&format!("POST {JOBS}"), &format!("{type_header}content-length: 2\r\n"));
         assert_eq!(refusal(&server.raw(head + "{}")), refused(415, "unsupported-media-type"), "{type_header}");
     }

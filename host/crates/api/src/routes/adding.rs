@@ -104,7 +104,7 @@ pub(super) async fn add_batch(
         let in_batch = |refusal: Refusal| Refusal { detail: format!("job {number}: {}", refusal.detail), ..refusal };
         match (&job.key, key) {
             (Some(own), _) if !is_key(own) => return Err(in_batch(Refusal::new(Code::InvalidBody, KEY))),
-            (None, Some(key)) => job.key = Some(format!("{key}/{number}")),
+            (None, Some(key)) => job.key = Some(numbered(key, number)?),
             _ => {}
         }
         new.push(new_job(service.large_fingerprints(), job, trace.as_ref()).await.map_err(in_batch)?);
@@ -156,21 +156,37 @@ fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     key.map(Some).ok_or_else(wrong)
 }
 
+/// The key of a job of a batch that has none of its own. It can be given as a key, too.
+fn numbered(key: &str, number: usize) -> Result<String, Refusal> {
+    let numbered = format!("{key}/{number}");
+    if is_key(&numbered) {
+        return Ok(numbered);
+    }
+    let detail =
+        format!("`Idempotency-Key` with `/{number}` after it, for job {number}, has more than {MAX_KEY} characters");
+    Err(Refusal::new(Code::InvalidHeader, detail))
+}
+
 fn is_key(text: &str) -> bool {
     let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(is_printable) && text.trim() == text
 }
 
-/// The header `traceparent` if it is one. The specification wants others to be taken as absent.
+/// The header `traceparent` if it is one. The specification wants others to be taken as absent, and later versions to be
+/// taken for what this one knows of them.
 fn trace_parent(headers: &HeaderMap) -> Option<Arc<str>> {
-    let text = headers.get("traceparent")?.to_str().ok()?;
+    let mut all = headers.get_all("traceparent").iter();
+    let (text, None) = (all.next()?.to_str().ok()?, all.next()) else { return None };
     let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
-    let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace, span, flags] = parts[..] else { return None };
+    let parts: Vec<&str> = text.splitn(5, '-').collect();
+    let [version, trace, span, flags, ref more @ ..] = parts[..] else { return None };
+    if version == "00" && !more.is_empty() {
+        return None;
+    }
     let lengths = [version.len(), trace.len(), span.len(), flags.len()];
-    let is_valid = lengths == [2, 32, 16, 2] && parts.iter().all(|part| is_hex(part)) && version != "ff";
-    (is_valid && !is_zero(trace) && !is_zero(span)).then(|| text.into())
+    let is_valid = lengths == [2, 32, 16, 2] && parts[..4].iter().all(|part| is_hex(part)) && version != "ff";
+    (is_valid && !is_zero(trace) && !is_zero(span)).then(|| format!("00-{trace}-{span}-{flags}").into())
 }
 
 #[cfg(test)]
@@ -185,11 +201,19 @@ mod tests {
     fn a_trace_context_is_taken_if_it_is_one() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(trace_parent(&of("traceparent", good)).as_deref(), Some(good));
+        let later = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-is-to-come";
+        assert_eq!(trace_parent(&of("traceparent", later)).as_deref(), Some(good));
+        assert_eq!(trace_parent(&of("traceparent", &later[..55])).as_deref(), Some(good));
+        let mut two = of("traceparent", good);
+        two.append("traceparent", HeaderValue::from_static(good));
+        assert_eq!(trace_parent(&two), None);
         for bad in [
             "",
             "00",
             "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ] {
             assert_eq!(trace_parent(&of("traceparent", bad)), None, "{bad}");
         }
@@ -206,6 +230,9 @@ mod tests {
         for bad in ["", " ", " a", "a ", "a\tb", "é", &"~".repeat(256)] {
             assert!(!is_key(bad), "{bad}");
         }
+        assert_eq!(numbered("a", 7).as_deref(), Ok("a/7"));
+        assert!(numbered(&"~".repeat(253), 9).is_ok());
+        assert_eq!(numbered(&"~".repeat(253), 10).map_err(|refusal| refusal.code), Err(Code::InvalidHeader));
     }
 
     #[test]
