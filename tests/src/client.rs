@@ -13,6 +13,11 @@ pub fn client() -> Client {
     builder().build().expect("a client needs nothing")
 }
 
+/// One that closes its connections after each answer: for hosts that have few.
+pub fn client_of_few_connections() -> Client {
+    builder().pool_max_idle_per_host(0).build().expect("a client needs nothing")
+}
+
 fn builder() -> ClientBuilder {
     static PROVIDER: Once = Once::new();
     // Whoever came first has installed the same.

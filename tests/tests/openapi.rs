@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use saggar_tests::app::App;
@@ -70,9 +71,25 @@ fn the_server_keeps_to_the_document() {
         .arg(config)
         .args(["--no-color", "run"])
         .arg(server.url("/openapi.json"));
-    let said = output_within(&mut run, LONG);
+    let said = std::thread::scope(|scope| {
+        let (_is_running, ran) = channel();
+        let server = &server;
+        scope.spawn(move || add_until(server, &ran));
+        output_within(&mut run, LONG)
+    });
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     assert!(said.out.contains(" generated, "), "{}", said.out);
     let log = server.stop();
     assert!(log.iter().all(|line| !line.contains("panicked") && !line.contains("ERROR")), "{log:#?}");
+}
+
+/// Adds a job now and then, so that whoever follows need not wait for an event, until the other end is dropped.
+fn add_until(server: &Server, ran: &Receiver<()>) {
+    let head = server.post_head(
+        "/v1/tasks/mail.send/jobs",
+        "authorization: Bearer admin-token\r\ncontent-length: 2\r\nconnection: close\r\n",
+    );
+    while ran.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout) {
+        assert_eq!(server.raw(format!("{head}{{}}")).status, 201);
+    }
 }

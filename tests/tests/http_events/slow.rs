@@ -6,13 +6,13 @@ use reqwest::Client;
 use saggar::NewJob;
 use saggar::api::{Bound, Limits, Listener, Readiness, Tokens};
 use saggar_tests::app::App;
-use saggar_tests::client::client;
+use saggar_tests::client::{client, client_of_few_connections};
 use saggar_tests::follower::{ask, follow};
 use saggar_tests::guests;
 use saggar_tests::host::TestHost;
 use saggar_tests::patience::within;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 async fn listen(host: &TestHost, limits: Limits) -> Listener {
@@ -64,7 +64,7 @@ async fn who_takes_nothing_loses_its_seat() {
 async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
     let host = TestHost::start(app()).await;
     let listener = listen(&host, Limits { followers: 9, connections: 4, ..Limits::default() }).await;
-    let (client, base) = (client(), format!("http://{}", listener.address()));
+    let (client, base) = (client_of_few_connections(), format!("http://{}", listener.address()));
     let url = format!("{base}/v1/events");
     // Half of the connections, though more were allowed.
     let seated = [follow(&client, &url, None).await, follow(&client, &url, None).await];
@@ -73,8 +73,52 @@ async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
     let problem: serde_json::Value = refused.json().await.expect("JSON");
     assert_eq!(problem["code"], "overloaded");
     assert_eq!(ask(&client, &format!("{base}/healthz"), None).await.status(), 200);
+    // Those who wait take seats as well, as long as there is something to wait for.
+    host.inner().pause("echo").await.expect("a task");
+    let added = client.post(format!("{base}/v1/tasks/echo/jobs")).json(&json!({})).send().await.expect("an answer");
+    assert_eq!(added.status(), 201);
+    let job = format!("{base}/v1/tasks/echo/jobs/1");
+    let refused = ask(&client, &format!("{job}?wait=60s"), None).await;
+    assert_eq!(refused.status(), 503);
+    let problem: serde_json::Value = refused.json().await.expect("JSON");
+    assert_eq!(problem["code"], "overloaded");
+    let cancelled = client.post(format!("{job}/cancel")).send().await.expect("an answer");
+    assert_eq!(cancelled.status(), 200);
+    assert_eq!(ask(&client, &format!("{job}?wait=60s"), None).await.status(), 200);
     drop(seated);
     until_free(&client, &url).await;
+    listener.stop(Duration::ZERO).await;
+    host.shutdown().await;
+}
+
+/// Clients that ask for large answers and do not take them.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_that_nobody_takes_have_so_much_room() {
+    let host = TestHost::start(app()).await;
+    let listener = listen(&host, Limits::default()).await;
+    host.inner().pause("echo").await.expect("a task");
+    let args = format!("[\"{}\"]", "x".repeat(4_000_000));
+    host.inner().add_jobs("echo", vec![NewJob::new(args)]).await.expect("room");
+    let mut stuck = Vec::new();
+    let refused_at = loop {
+        let mut client = TcpStream::connect(listener.address()).await.expect("a connection");
+        client.write_all(b"GET /v1/tasks/echo/jobs/1 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
+        let mut line = [0; "HTTP/1.1 200".len()];
+        within("an answer", client.read_exact(&mut line)).await.expect("an answer that begins");
+        match &line {
+            b"HTTP/1.1 200" => stuck.push(client),
+            b"HTTP/1.1 503" => break stuck.len(),
+            other => panic!("{}", String::from_utf8_lossy(other)),
+        }
+    };
+    assert!((60..=68).contains(&refused_at), "{refused_at}");
+    let (client, base) = (client(), format!("http://{}/v1/tasks/echo", listener.address()));
+    // What is small is answered, and so is what was changed.
+    assert_eq!(ask(&client, &base, None).await.status(), 200);
+    let cancelled = client.post(format!("{base}/jobs/1/cancel")).send().await.expect("an answer");
+    assert_eq!(cancelled.status(), 200);
+    drop(stuck);
+    until_free(&client, &format!("{base}/jobs/1")).await;
     listener.stop(Duration::ZERO).await;
     host.shutdown().await;
 }

@@ -84,8 +84,8 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 /// A host without tokens is open to whoever reaches it from this machine, and that includes web pages in its user's browser.
-/// They are kept out: a page of another site says so in `Origin`, and one that had its own name point to this machine
-/// says that name in `Host`.
+/// They are kept out: a page of another site says so in `Origin`, or, when it only shows an image, in `Sec-Fetch-Site`; and one
+/// that had its own name point to this machine says that name in `Host`.
 fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let refuse = || Err(Refusal::plain(Code::ForeignOrigin));
     // Of two that differ, one would be looked at here and the other one be meant.
@@ -96,6 +96,10 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     };
     let host = text(HOST).unwrap_or_default();
     if !is_loopback(host) {
+        return refuse();
+    }
+    // Another port of this machine is another origin, but the same site.
+    if matches!(text(HeaderName::from_static("sec-fetch-site")), Some("cross-site" | "same-site" | "")) {
         return refuse();
     }
     match text(ORIGIN) {
@@ -133,6 +137,11 @@ mod tests {
         assert!(ask("localhost:7717", Some("http://localhost:7717")));
         for origin in ["http://localhost:8000", "https://evil.example", "null"] {
             assert!(!ask("localhost:7717", Some(origin)), "{origin}");
+        }
+        for (site, is_taken) in [("none", true), ("same-origin", true), ("same-site", false), ("cross-site", false)] {
+            let headers = [(HOST, "localhost:7717"), (HeaderName::from_static("sec-fetch-site"), site)];
+            let headers = headers.map(|(name, value)| (name, http::HeaderValue::from_static(value)));
+            assert_eq!(check_origin(&HeaderMap::from_iter(headers)).is_ok(), is_taken, "{site}");
         }
     }
 

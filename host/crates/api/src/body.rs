@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,8 +18,8 @@ use crate::problem::Refusal;
 use crate::service::Service;
 use crate::wire::Object;
 
-/// The unit in which room for bodies is given out.
-const BLOCK: usize = 64 * 1024;
+/// The unit in which room for bodies, and for answers, is given out.
+pub(crate) const BLOCK: usize = 64 * 1024;
 
 /// Bytes of all bodies that are being read or worked on: 256 MiB, so that sixteen of the largest fit.
 pub(crate) const MAX_BLOCKS: usize = 256 * 1024 * 1024 / BLOCK;
@@ -29,10 +29,6 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// The longest time that a body may take: 16 MiB at 280 KiB/s.
 const MAX_TIME: Duration = Duration::from_secs(60);
-
-/// How long the rest of a body that is refused is still taken in, and thrown away: a client that writes all before it
-/// reads would else see its connection reset in place of the answer.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// A form of a body: what it is called and how large it may be.
 pub(crate) trait Form: DeserializeOwned {
@@ -46,7 +42,7 @@ pub(crate) struct Read<T> {
     pub(crate) room: Room,
 }
 
-/// Bytes that count against [`MAX_BLOCKS`].
+/// Bytes that count against [`MAX_BLOCKS`], or against as much for answers.
 #[derive(Default)]
 pub(crate) struct Room(Option<OwnedSemaphorePermit>);
 
@@ -55,17 +51,10 @@ impl<T: Form> FromRequest<Service> for Read<T> {
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
         let (parts, mut body) = request.into_parts();
-        let read = match check_head(&parts.headers, T::MAX_BYTES) {
-            Ok(()) => collect(&mut body, T::MAX_BYTES, service.bodies()).await,
-            Err(refusal) => Err(refusal),
-        };
-        let (bytes, room) = match read {
-            Ok(read) => read,
-            Err(refusal) => {
-                let _ = timeout(LINGER, discard(&mut body)).await;
-                return Err(refusal);
-            }
-        };
+        // Of a body that is refused nothing more is read here, or a client that asks first would be told to send it. The
+        // connection throws away what comes nevertheless.
+        check_head(&parts.headers, T::MAX_BYTES)?;
+        let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies()).await?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let at = error.valid_up_to();
             Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON is"))
@@ -77,7 +66,11 @@ impl<T: Form> FromRequest<Service> for Read<T> {
 }
 
 fn check_head(headers: &HeaderMap, max: usize) -> Result<(), Refusal> {
-    if !headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json) {
+    // Of two types one would be looked at here and the other one be meant.
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let is_typed = types.next().and_then(|value| value.to_str().ok()).is_some_and(is_json) && types.next().is_none();
+    let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|value| value == "identity");
+    if !is_typed || !is_plain {
         return Err(Refusal::plain(Code::UnsupportedMediaType));
     }
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -115,13 +108,9 @@ async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>) -> Result<(V
     timeout(MAX_TIME, reading).await.map_err(|_| slow())?
 }
 
-async fn discard(body: &mut Body) {
-    while let Some(Ok(_)) = body.frame().await {}
-}
-
 impl Room {
     /// Takes more room, up to `bytes` in all. Does not wait for it, for those who have it may wait for more themselves.
-    fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
+    pub(crate) fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
         let has = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let Some(more) = bytes.div_ceil(BLOCK).checked_sub(has).filter(|more| *more > 0) else { return Ok(()) };
         let full = |_| Refusal::plain(Code::Overloaded);

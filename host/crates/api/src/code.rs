@@ -44,7 +44,7 @@ codes! {
     HeadTimeout 408 "head-timeout" "Head too slow"
         "The request's head did not come in time.";
     HeadTooLarge 431 "head-too-large" "Head too large"
-        "The request's head has more bytes or more headers than the host takes: 64 KiB and 100 headers unless it is configured otherwise.";
+        "The request's head has more bytes or more headers than the host takes: 64 KiB (some of up to twice that are taken) and 100 headers unless it is configured otherwise.";
     UnknownRoute 404 "unknown-route" "No such route"
         "The path names nothing; `/openapi.json` lists all routes.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"
@@ -68,7 +68,7 @@ codes! {
     BodyTooLarge 413 "body-too-large" "Body too large"
         "The body is longer than the route takes, or has more jobs than a batch takes.";
     UnsupportedMediaType 415 "unsupported-media-type" "Unsupported media type"
-        "The route takes a body with `Content-Type: application/json`.";
+        "The route takes a body with one `Content-Type: application/json` and without `Content-Encoding`.";
     Unauthorized 401 "unauthorized" "Unauthorized"
         "The request has no bearer token, or one that the host does not know.";
     Forbidden 403 "forbidden" "Forbidden"
@@ -106,7 +106,7 @@ codes! {
     Stopping 503 "stopping" "Host is stopping"
         "The host takes no more jobs and lets nobody wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"
-        "The host holds as many bytes of bodies, or answers as many who follow, as it may; try again after `Retry-After` seconds.";
+        "The host holds as many bytes of bodies or of answers, or answers as many who follow or wait, as it may; try again after `Retry-After` seconds.";
     StoreFull 503 "store-full" "Store full"
         "The disk with the job store is full; nothing was changed. Make room, or try again after `Retry-After` seconds.";
     StoreFailed 503 "store-failed" "Store failed"

@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody;
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -35,18 +39,45 @@ pub(crate) struct Connections {
     pub(crate) abort: CancellationToken,
 }
 
+/// What the last answer on a connection means for its end.
+#[derive(Debug, Default)]
+struct LastAnswer {
+    /// It is one that lasts.
+    lasts: AtomicBool,
+    /// It refused a request that had a body, of which not all need have come.
+    may_leave_rest: AtomicBool,
+}
+
+impl LastAnswer {
+    fn set(&self, lasts: bool, may_leave_rest: bool) {
+        self.lasts.store(lasts, Ordering::Relaxed);
+        self.may_leave_rest.store(may_leave_rest, Ordering::Relaxed);
+    }
+
+    fn note(&self, answer: &Response, has_body: bool) {
+        let is_refusal = answer.status().is_client_error() || answer.status().is_server_error();
+        self.set(answer.extensions().get::<Lasting>().is_some(), has_body && is_refusal);
+    }
+
+    /// To be called when the next one is under way: nothing is known of it.
+    fn forget(&self) {
+        self.set(false, false);
+    }
+}
+
 impl Connections {
     /// Serves one, to its end.
     pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let Self { router, limits, stop, abort } = self;
-        let lasts = Arc::new(AtomicBool::new(false));
+        let last = Arc::new(LastAnswer::default());
         let router = TowerToHyperService::new(router);
-        let service = service_fn(|request| {
-            let (answering, lasts) = (router.call(request), Arc::clone(&lasts));
+        let service = service_fn(|request: Request<Incoming>| {
+            last.forget();
+            let has_body = !request.body().is_end_stream();
+            let (answering, last) = (router.call(request), Arc::clone(&last));
             async move {
                 let answered = answering.await;
-                let lasting = answered.as_ref().is_ok_and(|answer| answer.extensions().get::<Lasting>().is_some());
-                lasts.store(lasting, Ordering::Relaxed);
+                answered.iter().for_each(|answer| last.note(answer, has_body));
                 answered
             }
         });
@@ -61,21 +92,26 @@ impl Connections {
             () = stop.cancelled() => None,
         };
         if ended.is_none() {
+            // What was refused before is done with, or hyper would have ended the connection.
+            last.may_leave_rest.store(false, Ordering::Relaxed);
             Pin::new(&mut connection).graceful_shutdown();
             ended = tokio::select! {
                 ended = &mut connection => Some(ended),
                 () = abort.cancelled() => None,
-                () = tokio::time::sleep(LASTING_REST), if lasts.load(Ordering::Relaxed) => None,
+                () = tokio::time::sleep(LASTING_REST), if last.lasts.load(Ordering::Relaxed) => None,
             };
         }
         let Some(ended) = ended else { return };
         if let Err(error) = &ended {
             tracing::debug!(%error, "a connection broke off");
         }
+        let leaves_rest = ended.is_ok() && last.may_leave_rest.load(Ordering::Relaxed);
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         let socket = io.into_inner();
         if let Some(code) = socket.refused().or_else(|| ended.err().and_then(|error| no_request(&error, &read_buf))) {
             head::refuse(socket.into_stream(), code).await;
+        } else if leaves_rest {
+            head::discard(socket.into_stream()).await;
         }
     }
 }

@@ -18,14 +18,25 @@ pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, code
     let answering = async {
         stream.write_all(&answer(code)).await?;
         stream.shutdown().await?;
-        let mut rest = [0; 4096];
-        while stream.read(&mut rest).await? > 0 {}
-        std::io::Result::Ok(())
+        read_rest(stream).await
     };
     // A client that is gone, or goes on for longer, has had its answer or wants none.
     if let Ok(Err(error)) = timeout(LINGER, answering).await {
         tracing::debug!(%error, code = code.name(), "a client did not wait for what its head is refused for");
     }
+}
+
+/// Throws away what comes of a request whose answer was written and that nobody reads on.
+pub(crate) async fn discard(stream: impl AsyncRead + Unpin) {
+    if let Ok(Err(error)) = timeout(LINGER, read_rest(stream)).await {
+        tracing::debug!(%error, "a client did not send the rest of a request that is refused");
+    }
+}
+
+async fn read_rest(mut stream: impl AsyncRead + Unpin) -> std::io::Result<()> {
+    let mut rest = [0; 4096];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
 }
 
 fn answer(code: Code) -> Vec<u8> {

@@ -19,6 +19,7 @@ mod tokens;
 mod access;
 mod address;
 mod body;
+mod held;
 mod metering;
 mod moment;
 mod parameters;

@@ -28,7 +28,7 @@ pub struct Limits {
     pub headers: usize,
     /// How long a client may take nothing of what it is sent.
     pub write_time: Duration,
-    /// Answers to those who follow, at a time. No more than half of the connections, so that ordinary requests find one.
+    /// Answers to those who follow or wait for an end, at a time. No more than half of the connections, so that ordinary requests find one.
     pub followers: usize,
 }
 

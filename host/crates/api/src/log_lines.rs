@@ -10,8 +10,11 @@ use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::routes::show;
 use crate::seat::{Seat, Waited};
-use crate::sse::{Piece, Pieces};
+use crate::sse::{PIECE_BYTES, Piece, Pieces};
 use crate::wire;
+
+/// Bytes of lines that are taken from a log at once: two pieces or so. A client that reads nothing keeps no more of it.
+const TAKEN_BYTES: usize = 2 * PIECE_BYTES;
 
 /// The log that a client follows.
 pub(crate) struct LogLines {
@@ -47,9 +50,10 @@ impl LogLines {
     /// Reads on, when all was written; none if the answer ends without its end being known.
     async fn read(&mut self) -> Option<()> {
         match self.seat.wait_for(self.jobs.log_after(&self.task, self.id, self.written)).await {
-            Waited::Came(Ok(LogTail { lines, is_over })) => {
+            Waited::Came(Ok(LogTail { mut lines, is_over })) => {
+                let has_more = cut(&mut lines);
                 self.lines = lines.into_iter();
-                if is_over {
+                if is_over && !has_more {
                     self.stage = Stage::Complete;
                 }
             }
@@ -75,6 +79,20 @@ impl LogLines {
             self.stage = Stage::Over;
         }
     }
+}
+
+/// Leaves the lines that are taken at once; whether there are others, which are read when these were written.
+fn cut(lines: &mut Vec<LogLine>) -> bool {
+    let mut bytes = 0;
+    let is_taken = |line: &&LogLine| {
+        let has_room = bytes < TAKEN_BYTES;
+        bytes += size_of::<LogLine>() + line.text.len();
+        has_room
+    };
+    let (all, taken) = (lines.len(), lines.iter().take_while(is_taken).count());
+    lines.truncate(taken);
+    lines.shrink_to_fit();
+    taken < all
 }
 
 impl Pieces for LogLines {

@@ -52,8 +52,11 @@ pub(crate) fn last_event_id<T: FromStr<Err: Display> + Display>(
         Err(error) => Err(error.to_string()),
     };
     let after = after.map(read).transpose().map_err(|error| invalid(format!("`after`: {error}")))?;
-    let header =
-        headers.get("last-event-id").map(|value| value.to_str().map_err(|error| error.to_string()).and_then(read));
+    let header = match headers.get_all("last-event-id").iter().collect::<Vec<_>>()[..] {
+        [] => None,
+        [one] => Some(one.to_str().map_err(|error| error.to_string()).and_then(read)),
+        _ => Some(Err("it stands more than once".to_owned())),
+    };
     let wrong = |error| Refusal::new(Code::InvalidHeader, format!("`Last-Event-ID`: {error}"));
     Ok(header.transpose().map_err(wrong)?.or(after))
 }
@@ -82,5 +85,8 @@ mod tests {
         assert_eq!(last_event_id::<usize>(&none, Some("07")).map_err(|refusal| refusal.code), Err(Code::InvalidQuery));
         assert_eq!(code(&headers("7"), None), Err(Code::InvalidHeader));
         assert_eq!(code(&headers(""), Some("e5-1")), Err(Code::InvalidHeader));
+        let mut two = headers("e5-2");
+        two.append("last-event-id", HeaderValue::from_static("e5-3"));
+        assert_eq!(code(&two, None), Err(Code::InvalidHeader));
     }
 }

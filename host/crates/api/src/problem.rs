@@ -17,14 +17,17 @@ pub struct Refusal {
     pub detail: String,
 }
 
+/// Bytes of a detail. Some repeat what a client sent, which may be as large as its body.
+const MAX_DETAIL: usize = 1024;
+
 /// What is refused for, for the layer that knows the request's path: it makes the document.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused(pub(crate) Refusal);
 
 impl Refusal {
-    /// A refusal.
+    /// A refusal. A detail that is longer than anybody reads is cut.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: clipped(detail.into()) }
     }
 
     /// A refusal that says no more than the table does.
@@ -62,6 +65,15 @@ impl Refusal {
     }
 }
 
+fn clipped(mut detail: String) -> String {
+    if detail.len() > MAX_DETAIL {
+        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+        detail.push('…');
+        detail.shrink_to_fit();
+    }
+    detail
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = self.code.status().into_response();
@@ -86,4 +98,20 @@ pub(crate) fn documented(mut response: Response, path: &str) -> Response {
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     parts.headers.remove(http::header::CONTENT_LENGTH);
     Response::from_parts(parts, text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_detail_is_cut_between_two_characters() {
+        let of = |detail: String| Refusal::new(Code::InvalidBody, detail).detail;
+        assert_eq!(of("x".repeat(MAX_DETAIL)), "x".repeat(MAX_DETAIL));
+        assert_eq!(of("x".repeat(MAX_DETAIL + 1)), "x".repeat(MAX_DETAIL) + "…");
+        assert_eq!(
+            of("x".to_owned() + &"é".repeat(MAX_DETAIL)),
+            "x".to_owned() + &"é".repeat(MAX_DETAIL / 2 - 1) + "…"
+        );
+    }
 }

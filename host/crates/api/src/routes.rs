@@ -13,6 +13,7 @@ mod metrics;
 mod refusals;
 pub(crate) mod show;
 mod tasks;
+mod unique;
 
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;

@@ -20,7 +20,7 @@ use crate::problem::{Refusal, documented};
 use crate::readiness::Readiness;
 use crate::seat::Seat;
 use crate::tokens::Tokens;
-use crate::{body, routes};
+use crate::{body, held, routes};
 
 /// Renders the metrics of the process in the text format of Prometheus.
 type Render = dyn Fn() -> String + Send + Sync;
@@ -34,7 +34,9 @@ struct Inner {
     tokens: Tokens,
     readiness: Readiness,
     bodies: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
     seats: Arc<Semaphore>,
+    large_fingerprints: Arc<Semaphore>,
     requests: Requests,
     metrics: OnceLock<Box<Render>>,
     stop: CancellationToken,
@@ -47,8 +49,18 @@ impl Service {
         let bodies = Arc::new(Semaphore::new(body::MAX_BLOCKS));
         // A listener brings them.
         let seats = Arc::new(Semaphore::new(0));
-        let (requests, metrics, stop) = (Requests::default(), OnceLock::new(), CancellationToken::new());
-        Self(Arc::new(Inner { tenants, tokens, readiness, bodies, seats, requests, metrics, stop }))
+        Self(Arc::new(Inner {
+            tenants,
+            tokens,
+            readiness,
+            bodies,
+            answers: Arc::new(Semaphore::new(held::MAX_BLOCKS)),
+            seats,
+            large_fingerprints: Arc::new(Semaphore::new(1)),
+            requests: Requests::default(),
+            metrics: OnceLock::new(),
+            stop: CancellationToken::new(),
+        }))
     }
 
     /// The same service, with what `GET /metrics` answers; without, there is no such route. The first one stays.
@@ -88,6 +100,16 @@ impl Service {
         &self.0.bodies
     }
 
+    /// Room for the bytes of large answers.
+    pub(crate) fn answers(&self) -> &Arc<Semaphore> {
+        &self.0.answers
+    }
+
+    /// The turns of those who make fingerprints of large arguments: one at a time.
+    pub(crate) fn large_fingerprints(&self) -> &Arc<Semaphore> {
+        &self.0.large_fingerprints
+    }
+
     /// Lets so many more follow at a time.
     pub(crate) fn add_seats(&self, more: usize) {
         self.0.seats.add_permits(more);
@@ -113,6 +135,7 @@ impl Service {
         router
             .fallback(|| async { Refusal::plain(Code::UnknownRoute) })
             .with_state(self.clone())
+            .layer(middleware::from_fn_with_state(self.clone(), held::hold))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::from_fn(document))
             .layer(middleware::from_fn_with_state(self.clone(), metering::meter))

@@ -15,7 +15,7 @@ pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
 /// What is written is sent when it has grown to this, though more is there: no more than this, and what the listener
 /// buffers, waits for a slow client.
-const PIECE_BYTES: usize = 16 * 1024;
+pub(crate) const PIECE_BYTES: usize = 16 * 1024;
 
 /// After how many milliseconds a client that was cut off comes back. A host that restarts takes some seconds.
 const RETRY_MS: u32 = 1_000;

@@ -11,6 +11,7 @@ mod problem;
 mod streamed;
 mod task;
 
+pub(crate) use add::MAX_BATCH;
 pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
 pub use attempt::{Attempt, Attempts, Cost};
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};

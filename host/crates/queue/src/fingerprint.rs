@@ -41,10 +41,11 @@ fn canonical(args: &str, positions: Option<&[usize]>) -> String {
     let Ok(Value::Array(mut args)) = serde_json::from_str(args) else { return args.to_owned() };
     args.iter_mut().for_each(Value::sort_all_objects);
     let Some(positions) = positions else { return Value::from(args).to_string() };
-    // The positions belong to it: argument 0 of one job is not argument 1 of another.
-    let chosen =
-        positions.iter().map(|at| Value::from(vec![Value::from(*at), args.get(*at).cloned().unwrap_or_default()]));
-    Value::from(chosen.collect::<Vec<_>>()).to_string()
+    // The positions belong to it: argument 0 of one job is not argument 1 of another. Arguments may be large, and are
+    // not copied.
+    let chosen: Vec<_> = positions.iter().map(|at| (*at, args.get(*at).unwrap_or(&Value::Null))).collect();
+    // Pairs of a number and a value are always JSON.
+    serde_json::to_string(&chosen).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -91,5 +92,6 @@ mod tests {
         // The SHA-256 of `[1,"two"]` and of `[[1,"two"]]`.
         assert_eq!(&*all(r#"[1,"two"]"#), "2b62e26ccd8788747af18b7fd253ff29");
         assert_eq!(&*at(&[1], r#"[1,"two"]"#), "bfbcee93eb061cd37080be3c8d43d1be");
+        assert_eq!(at(&[1, 9], r#"[0,{"b":1.50,"a":"\u00e9"}]"#), all(r#"[[1,{"a":"é","b":1.50}],[9,null]]"#));
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use saggar_tests::server::Server;
+
+use super::super::stage::serve_with;
 use super::{BATCH, JOBS, Victim, refusal, refused};
 
 /// A server that takes in a megabyte after another would need longer and grow by more.
@@ -130,6 +133,90 @@ fn what_is_no_json_in_utf_8_is_refused() {
     victim.survives(64);
 }
 
+/// A job of two bytes takes a hundred and more once it was read.
+#[test]
+fn millions_of_jobs_are_refused_and_not_kept_until_they_are_counted() {
+    let victim = Victim::start();
+    let many = format!("{{\"jobs\":[{}{{}}]}}", "{},".repeat(5_000_000));
+    assert_eq!(victim.post(BATCH, many), refused(413, "body-too-large"));
+    victim.survives(96);
+}
+
+/// What makes a job unique is made of arguments that were read, and these take a multiple of their bytes.
+#[test]
+fn arguments_are_not_multiplied_to_make_a_job_unique() {
+    let victim = Victim::start();
+    let (large, positions) = ("x".repeat(4_000_000), "0,".repeat(99));
+    let body = format!("{{\"args\":[\"{large}\"],\"unique\":{{\"by\":\"args\",\"positions\":[{positions}0]}}}}");
+    assert_eq!(victim.post(JOBS, body), refused(400, "invalid-body"));
+    let args = "{\"\":0},".repeat(2_000_000);
+    let body = format!("{{\"jobs\":[{{\"args\":[{args}0],\"unique\":{{\"by\":\"args\"}}}}]}}");
+    assert_eq!(victim.post(BATCH, body), refused(400, "invalid-args"));
+    victim.survives(96);
+}
+
+#[test]
+fn what_is_refused_is_not_sent_back_whole() {
+    let victim = Victim::start();
+    let long = "é".repeat(1_000_000);
+    for body in [format!("{{\"{long}\":1}}"), format!("{{\"delay_ms\":\"{long}\"}}")] {
+        let head = victim.server.post_head(JOBS, &format!("content-length: {}\r\n", body.len()));
+        let answer = victim.server.raw(head + &body);
+        assert_eq!(refusal(&answer), refused(400, "invalid-body"));
+        assert!(answer.body.len() < 2_000, "{} bytes", answer.body.len());
+    }
+    victim.survives(64);
+}
+
+/// A client that writes all before it reads learns why it is refused, though nobody wants what it writes.
+#[test]
+fn what_is_refused_for_its_head_may_still_be_written() {
+    const BODY: usize = 5_000_000;
+    let post = |server: &Server, line: &str, headers: &str| {
+        let mut raw = server.connect();
+        let headers = format!("content-type: application/json\r\ncontent-length: {BODY}\r\n{headers}");
+        assert!(raw.try_send(server.head(line, &headers)) && raw.try_send(vec![b' '; BODY]), "{line} is cut off");
+        refusal(&raw.answer().expect("an answer"))
+    };
+    let victim = Victim::start();
+    for (line, headers, status, code) in [
+        (format!("POST {JOBS}?key=1"), "", 400, "invalid-query"),
+        (format!("POST {JOBS}"), "origin: https://evil.example\r\n", 403, "foreign-origin"),
+        ("POST /v2/jobs".to_owned(), "", 404, "unknown-route"),
+        (format!("PUT {JOBS}"), "", 405, "method-not-allowed"),
+        (format!("POST {JOBS}"), "", 413, "body-too-large"),
+    ] {
+        assert_eq!(post(&victim.server, &line, headers), refused(status, code), "{line}");
+    }
+    victim.survives(32);
+    let token = "admin:10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c3e52712292a";
+    let guarded = serve_with(&["--token", token]);
+    let expired = "authorization: Bearer expired\r\n";
+    assert_eq!(post(&guarded, &format!("POST {JOBS}"), expired), refused(401, "unauthorized"));
+    guarded.stop();
+}
+
+/// A client that asks whether it may send a body is not told to send one that is refused.
+#[test]
+fn nobody_is_invited_to_send_what_is_refused() {
+    let victim = Victim::start();
+    let (large, small) = ("content-length: 104857600\r\n", "content-length: 2\r\n");
+    for (line, headers, status, code) in [
+        (format!("POST {JOBS}"), format!("content-type: application/json\r\n{large}"), 413, "body-too-large"),
+        (format!("POST {JOBS}"), small.to_owned(), 415, "unsupported-media-type"),
+        ("POST /v2/jobs".to_owned(), small.to_owned(), 404, "unknown-route"),
+    ] {
+        let asked = victim.ask(&line, &format!("{headers}expect: 100-continue\r\n"));
+        assert_eq!(asked, refused(status, code), "{line}");
+    }
+    let mut raw = victim.server.connect();
+    raw.send(victim.server.post_head(JOBS, &format!("{small}expect: 100-continue\r\n")));
+    assert_eq!(raw.answer().map(|answer| answer.status), Some(100));
+    raw.send("{}");
+    assert_eq!(raw.answer().map(|answer| answer.status), Some(201));
+    victim.survives(16);
+}
+
 #[test]
 fn a_body_has_one_length() {
     let victim = Victim::start();
@@ -153,7 +240,13 @@ fn a_body_has_one_length() {
         let answer = server.raw_and_no_more(server.post_head(JOBS, "transfer-encoding: chunked\r\n") + body);
         assert_eq!(refusal(&answer), refused(400, "incomplete-body"), "{body}");
     }
-    for type_header in ["", "content-type: text/json\r\n", "content-type: application/x-www-form-urlencoded\r\n"] {
+    for type_header in [
+        "",
+        "content-type: text/json\r\n",
+        "content-type: application/x-www-form-urlencoded\r\n",
+        "content-type: application/json\r\ncontent-type: text/json\r\n",
+        "content-type: application/json\r\ncontent-encoding: gzip\r\n",
+    ] {
         let head = server.head(&format!("POST {JOBS}"), &format!("{type_header}content-length: 2\r\n"));
         assert_eq!(refusal(&server.raw(head + "{}")), refused(415, "unsupported-media-type"), "{type_header}");
     }

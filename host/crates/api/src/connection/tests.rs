@@ -132,6 +132,46 @@ async fn who_takes_nothing_is_disconnected_and_who_is_slow_is_not() {
     assert_eq!(read_at.elapsed(), limit);
 }
 
+/// Reads until the answers so far end like this.
+async fn read_until(client: &mut DuplexStream, end: &str) {
+    let mut text = Vec::new();
+    while !text.ends_with(end.as_bytes()) {
+        text.push(client.read_u8().await.unwrap());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_under_way_is_waited_for_though_the_one_before_it_lasted() {
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let begun = Arc::new(std::sync::Mutex::new(Some(begun)));
+    let slow = async move || {
+        begun.lock().unwrap().take().unwrap().send(()).unwrap();
+        tokio::time::sleep(LASTING_REST * 3).await;
+        "kept"
+    };
+    let lasting = async || (axum::Extension(Lasting), "over");
+    let router = Router::new().route("/", get(slow)).route("/lasting", get(lasting));
+    let Server { mut client, stop, serving } = serve(router);
+    client.write_all(GET.replace("/ ", "/lasting ").as_bytes()).await.unwrap();
+    read_until(&mut client, "over").await;
+    client.write_all(GET.as_bytes()).await.unwrap();
+    begins.await.unwrap();
+    stop.cancel();
+    read_until(&mut client, "kept").await;
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_who_was_refused_before() {
+    let Server { mut client, stop, serving } = serve(hello());
+    client.write_all(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+    read_until(&mut client, "\r\n\r\n").await;
+    let began = Instant::now();
+    stop.cancel();
+    serving.await.unwrap();
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_does_not_wait_for_who_takes_nothing_of_a_lasting_answer() {
     let Server { mut client, stop, serving } = serve(flood());

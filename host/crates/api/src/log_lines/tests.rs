@@ -85,3 +85,22 @@ async fn a_large_log_comes_in_pieces_and_what_was_dropped_has_no_number() {
     assert_eq!(all[JobLog::GUEST_LINES - 1], format!("log {} x", JobLog::GUEST_LINES));
     assert_eq!(all[JobLog::GUEST_LINES], "log 1 lines (1 bytes) were dropped here: the job's log is full");
 }
+
+#[tokio::test(start_paused = true)]
+async fn little_is_held_of_a_large_log() {
+    let bench = Bench::new(0).await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    let text = "x".repeat(200);
+    write(&bench, id, &vec![&*text; JobLog::GUEST_LINES]).await;
+    bench.succeed(claim).await;
+    let mut lines = follow(&bench, id, 0);
+    let mut all = Vec::new();
+    while all.last().is_none_or(|last| last != "end") {
+        all.extend(piece(&mut lines).await);
+        let held: usize = lines.lines.as_slice().iter().map(|line| line.text.len()).sum();
+        assert!(held <= TAKEN_BYTES, "{held}");
+    }
+    let numbers = (1..=JobLog::GUEST_LINES).map(|number| format!("log {number} {text}"));
+    assert_eq!(all, numbers.chain(["end".to_owned()]).collect::<Vec<_>>());
+}

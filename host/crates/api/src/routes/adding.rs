@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use saggar_queue::{NewJob, UniqueBy, fingerprint};
+use saggar_queue::NewJob;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 
 use super::headers::AddHeaders;
 use super::refusals::AddJobs;
-use super::{Answer, Answered};
+use super::{Answer, Answered, unique};
 use crate::access::{Allowed, Change};
 use crate::address::TaskAddress;
 use crate::body::{Form, Read};
@@ -18,10 +20,11 @@ use crate::code::Code;
 use crate::moment;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
-use crate::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
+use crate::service::Service;
+use crate::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH};
 
-/// The most jobs of a batch: a commit of them takes a fraction of a second.
-const MAX_BATCH: usize = 10_000;
+/// Bytes of a job's arguments.
+const MAX_ARGS: usize = 4 << 20;
 
 /// Characters of a key; a UUID or two.
 const MAX_KEY: usize = 255;
@@ -29,12 +32,9 @@ const MAX_KEY: usize = 255;
 /// What a key is, for those who gave something else.
 const KEY: &str = "a key has 1 to 255 printable ASCII characters, the first and the last of them no space";
 
-/// Positions of arguments by which a job is unique.
-const MAX_POSITIONS: usize = 100;
-
 impl Form for AddJob {
     /// The largest arguments, and what stands around them.
-    const MAX_BYTES: usize = (4 << 20) + (64 << 10);
+    const MAX_BYTES: usize = MAX_ARGS + (64 << 10);
 }
 
 impl Form for AddBatch {
@@ -51,6 +51,7 @@ impl Form for AddBatch {
         (status = 200, description = "It was there already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddJobs)
 )]
 pub(super) async fn add_job(
+    State(service): State<Service>,
     access: Allowed<Change>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
@@ -60,7 +61,8 @@ pub(super) async fn add_job(
     let Read { value, room } = body;
     let AddJob { args, delay_ms, run_at, priority, unique } = value;
     let key = header_key(&headers)?.map(str::to_owned);
-    let job = new_job(BatchJob { args, delay_ms, run_at, priority, unique, key }, trace_parent(&headers).as_ref())?;
+    let job = BatchJob { args, delay_ms, run_at, priority, unique, key };
+    let job = new_job(service.large_fingerprints(), job, trace_parent(&headers).as_ref()).await?;
     let added = access.jobs.add(&task, vec![job]).await?;
     drop(room);
     let added = added.first().ok_or_else(|| Refusal::internal("no id was answered"))?;
@@ -82,6 +84,7 @@ pub(super) async fn add_job(
         (status = 200, description = "All were there already", body = AddedJobs), AddJobs)
 )]
 pub(super) async fn add_batch(
+    State(service): State<Service>,
     access: Allowed<Change>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
@@ -93,8 +96,7 @@ pub(super) async fn add_batch(
         return Err(Refusal::new(Code::InvalidBody, "a batch has at least one job"));
     }
     if jobs.len() > MAX_BATCH {
-        let detail = format!("{} jobs are too many; a batch has at most {MAX_BATCH}", jobs.len());
-        return Err(Refusal::new(Code::BodyTooLarge, detail));
+        return Err(Refusal::new(Code::BodyTooLarge, format!("a batch has at most {MAX_BATCH} jobs")));
     }
     let (key, trace) = (header_key(&headers)?, trace_parent(&headers));
     let mut new = Vec::with_capacity(jobs.len());
@@ -102,10 +104,10 @@ pub(super) async fn add_batch(
         let in_batch = |refusal: Refusal| Refusal { detail: format!("job {number}: {}", refusal.detail), ..refusal };
         match (&job.key, key) {
             (Some(own), _) if !is_key(own) => return Err(in_batch(Refusal::new(Code::InvalidBody, KEY))),
-            (None, Some(key)) => job.key = Some(format!("{key}/{number}")),
+            (None, Some(key)) => job.key = Some(numbered(key, number)?),
             _ => {}
         }
-        new.push(new_job(job, trace.as_ref()).map_err(in_batch)?);
+        new.push(new_job(service.large_fingerprints(), job, trace.as_ref()).await.map_err(in_batch)?);
     }
     let added = access.jobs.add(&task, new).await?;
     drop(room);
@@ -117,10 +119,19 @@ fn status(is_new: bool) -> StatusCode {
     if is_new { StatusCode::CREATED } else { StatusCode::OK }
 }
 
-fn new_job(job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Refusal> {
+async fn new_job(turns: &Arc<Semaphore>, job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Refusal> {
     let invalid = |detail: String| Refusal::new(Code::InvalidBody, detail);
     let args = job.args.as_deref().map_or("[]", RawValue::get);
-    let unique = job.unique.as_ref().map(|unique| fingerprint_of(unique, args)).transpose().map_err(invalid)?;
+    // Looked at once more when it is added; but before that, what makes it unique takes a multiple of them.
+    if args.len() > MAX_ARGS {
+        let detail = format!("the arguments of a job have at most {MAX_ARGS} bytes; these have {}", args.len());
+        return Err(Refusal::new(Code::InvalidArgs, detail));
+    }
+    let args = Arc::<str>::from(args);
+    let unique = match &job.unique {
+        Some(unique) => Some(unique::fingerprint_of(unique, &args, turns).await?),
+        None => None,
+    };
     Ok(NewJob {
         delay_ms: job.delay_ms.unwrap_or(0),
         run_at: job
@@ -137,19 +148,6 @@ fn new_job(job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Ref
     })
 }
 
-fn fingerprint_of(unique: &Unique, args: &str) -> Result<Arc<str>, String> {
-    let positions = |positions: &Vec<u32>| positions.iter().map(|at| *at as usize).collect::<Vec<_>>();
-    match (unique.by, &unique.positions) {
-        (UniqueScope::Task, None) => Ok(fingerprint(UniqueBy::Task, args)),
-        (UniqueScope::Args, None) => Ok(fingerprint(UniqueBy::Args, args)),
-        (UniqueScope::Args, Some(at)) if (1..=MAX_POSITIONS).contains(&at.len()) => {
-            Ok(fingerprint(UniqueBy::Positions(&positions(at)), args))
-        }
-        (UniqueScope::Args, Some(_)) => Err(format!("`unique.positions` has from 1 to {MAX_POSITIONS} positions")),
-        (UniqueScope::Task, Some(_)) => Err("`unique.positions` goes with `\"by\": \"args\"`".to_owned()),
-    }
-}
-
 fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut all = headers.get_all("idempotency-key").iter();
     let Some(first) = all.next() else { return Ok(None) };
@@ -158,21 +156,37 @@ fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     key.map(Some).ok_or_else(wrong)
 }
 
+/// The key of a job of a batch that has none of its own. It can be given as a key, too.
+fn numbered(key: &str, number: usize) -> Result<String, Refusal> {
+    let numbered = format!("{key}/{number}");
+    if is_key(&numbered) {
+        return Ok(numbered);
+    }
+    let detail =
+        format!("`Idempotency-Key` with `/{number}` after it, for job {number}, has more than {MAX_KEY} characters");
+    Err(Refusal::new(Code::InvalidHeader, detail))
+}
+
 fn is_key(text: &str) -> bool {
     let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(is_printable) && text.trim() == text
 }
 
-/// The header `traceparent` if it is one. The specification wants others to be taken as absent.
+/// The header `traceparent` if it is one. The specification wants others to be taken as absent, and later versions to be
+/// taken for what this one knows of them.
 fn trace_parent(headers: &HeaderMap) -> Option<Arc<str>> {
-    let text = headers.get("traceparent")?.to_str().ok()?;
+    let mut all = headers.get_all("traceparent").iter();
+    let (text, None) = (all.next()?.to_str().ok()?, all.next()) else { return None };
     let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
-    let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace, span, flags] = parts[..] else { return None };
+    let parts: Vec<&str> = text.splitn(5, '-').collect();
+    let [version, trace, span, flags, ref more @ ..] = parts[..] else { return None };
+    if version == "00" && !more.is_empty() {
+        return None;
+    }
     let lengths = [version.len(), trace.len(), span.len(), flags.len()];
-    let is_valid = lengths == [2, 32, 16, 2] && parts.iter().all(|part| is_hex(part)) && version != "ff";
-    (is_valid && !is_zero(trace) && !is_zero(span)).then(|| text.into())
+    let is_valid = lengths == [2, 32, 16, 2] && parts[..4].iter().all(|part| is_hex(part)) && version != "ff";
+    (is_valid && !is_zero(trace) && !is_zero(span)).then(|| format!("00-{trace}-{span}-{flags}").into())
 }
 
 #[cfg(test)]
@@ -187,11 +201,19 @@ mod tests {
     fn a_trace_context_is_taken_if_it_is_one() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(trace_parent(&of("traceparent", good)).as_deref(), Some(good));
+        let later = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-is-to-come";
+        assert_eq!(trace_parent(&of("traceparent", later)).as_deref(), Some(good));
+        assert_eq!(trace_parent(&of("traceparent", &later[..55])).as_deref(), Some(good));
+        let mut two = of("traceparent", good);
+        two.append("traceparent", HeaderValue::from_static(good));
+        assert_eq!(trace_parent(&two), None);
         for bad in [
             "",
             "00",
             "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ] {
             assert_eq!(trace_parent(&of("traceparent", bad)), None, "{bad}");
         }
@@ -208,6 +230,9 @@ mod tests {
         for bad in ["", " ", " a", "a ", "a\tb", "é", &"~".repeat(256)] {
             assert!(!is_key(bad), "{bad}");
         }
+        assert_eq!(numbered("a", 7).as_deref(), Ok("a/7"));
+        assert!(numbered(&"~".repeat(253), 9).is_ok());
+        assert_eq!(numbered(&"~".repeat(253), 10).map_err(|refusal| refusal.code), Err(Code::InvalidHeader));
     }
 
     #[test]
@@ -219,12 +244,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn arguments_stay_as_they_are_written() {
+    #[tokio::test]
+    async fn arguments_stay_as_they_are_written() {
         let text = r#"{"args":[ 1.50, {"b":1,"a":"\u00e9"} ],"priority":-3}"#;
         let AddJob { args, priority, .. } = serde_json::from_str(text).unwrap();
         let job = BatchJob { args, priority, delay_ms: None, run_at: None, unique: None, key: None };
-        let job = new_job(job, None).unwrap();
+        let job = new_job(&Arc::new(Semaphore::new(1)), job, None).await.unwrap();
         assert_eq!((&*job.args, job.priority), (r#"[ 1.50, {"b":1,"a":"\u00e9"} ]"#, -3));
     }
 

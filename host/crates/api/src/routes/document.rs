@@ -4,13 +4,13 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
-use super::refusals::LookAtHost;
+use super::refusals::LookAtDocument;
 use crate::openapi;
 
 /// This document.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "health", security(()),
-    responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json"), LookAtHost)
+    responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json"), LookAtDocument)
 )]
 pub(super) async fn get_document() -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi::openapi()).into_response()

@@ -48,6 +48,8 @@ pub(super) async fn get_job(
     let is_over = |job: &Job| job.life.state.is_ended();
     let job = match wait {
         Some(wait) if !is_over(&job.job) => {
+            // Whoever waits keeps a connection from others, as those do who follow.
+            let _seat = service.seat()?;
             tokio::select! {
                 biased;
                 // With the last job of a drain the host stops, too; its end is what was asked for.

@@ -18,6 +18,8 @@ const QUERY: Codes = &[Code::InvalidQuery];
 const TASK: Codes = &[Code::InvalidPath, Code::UnknownTask];
 const JOB: Codes = &[Code::InvalidId, Code::UnknownJob];
 const STORE: Codes = &[Code::Stopping, Code::StoreFailed];
+/// Of answers that may be large.
+const ANSWER: Codes = &[Code::Overloaded];
 const CHANGE: Codes = &[Code::Refused, Code::StoreFull];
 const FOLLOW: Codes = &[Code::InvalidHeader, Code::Stopping, Code::Overloaded];
 const BODY: Codes = &[
@@ -58,13 +60,14 @@ macro_rules! refusals {
 refusals! {
     LookAtHost [];
     LookAtReadiness [STORE];
-    LookAtMetrics [ACCESS, &[Code::UnknownRoute]];
-    LookAtTasks [ACCESS, QUERY];
-    LookAtTask [ACCESS, QUERY, TASK];
+    LookAtDocument [ANSWER];
+    LookAtMetrics [ACCESS, ANSWER, &[Code::UnknownRoute]];
+    LookAtTasks [ACCESS, QUERY, ANSWER];
+    LookAtTask [ACCESS, QUERY, TASK, ANSWER, &[Code::Stopping]];
     GovernTask [ACCESS, QUERY, TASK, STORE, &[Code::StoreFull]];
-    ListJobs [ACCESS, QUERY, STORE];
-    ListJobsOfTask [ACCESS, QUERY, TASK, STORE];
-    LookAtJob [ACCESS, QUERY, TASK, JOB, STORE];
+    ListJobs [ACCESS, QUERY, STORE, ANSWER];
+    ListJobsOfTask [ACCESS, QUERY, TASK, STORE, ANSWER];
+    LookAtJob [ACCESS, QUERY, TASK, JOB, STORE, ANSWER];
     FollowJobs [ACCESS, QUERY, FOLLOW, &[Code::UnknownTask]];
     FollowJob [ACCESS, QUERY, TASK, JOB, STORE, FOLLOW];
     CancelJob [ACCESS, QUERY, TASK, JOB, STORE, CHANGE, &[Code::Ended]];

@@ -10,6 +10,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::object;
 
+/// The most jobs of a batch: a commit of them takes a fraction of a second.
+pub(crate) const MAX_BATCH: usize = 10_000;
+
 /// A job to be added.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -96,6 +99,7 @@ impl PartialSchema for Unique {
             .items(position)
             .min_items(Some(1))
             .max_items(Some(100))
+            .unique_items(true)
             .description(Some("Only the arguments at these positions, from 0"));
         OneOfBuilder::new()
             .item(by("task", "One job of the task at a time"))
@@ -120,7 +124,7 @@ pub enum UniqueScope {
 #[serde(deny_unknown_fields)]
 pub struct AddBatch {
     /// The jobs; at most 10,000.
-    #[serde(deserialize_with = "object::many")]
+    #[serde(deserialize_with = "object::many::<MAX_BATCH, _, _>")]
     #[schema(min_items = 1, max_items = 10_000)]
     pub jobs: Vec<BatchJob>,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// A `T` that is read from an object and from nothing else.
@@ -31,10 +31,35 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
     }
 }
 
-/// For a member that is an array of objects.
-pub(crate) fn many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
-    let objects = Vec::<Object<T>>::deserialize(from)?;
-    Ok(objects.into_iter().map(|Object(value)| value).collect())
+/// An array of objects, of which more than `MOST` are not to be kept.
+struct Items<const MOST: usize, T>(PhantomData<T>);
+
+impl<'de, const MOST: usize, T: Deserialize<'de>> Visitor<'de> for Items<MOST, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Object(value)) = items.next_element()? {
+            values.push(value);
+            if values.len() > MOST {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                break;
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// For a member that is an array of at most `MOST` objects. Of one that has more, one too many is read, so that it is known;
+/// the others become nothing, for an object of two bytes is a hundred when it was read.
+pub(crate) fn many<'de, const MOST: usize, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    from.deserialize_seq(Items::<MOST, T>(PhantomData))
 }
 
 /// For a member that is an object or null.

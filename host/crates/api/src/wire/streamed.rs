@@ -55,7 +55,8 @@ impl ToSchema for StreamedLine {
 
 impl PartialSchema for StreamedLine {
     fn schema() -> RefOr<Schema> {
-        let (line, end) = (event::<LogLine>(named("log")).required("id"), event::<LogEnd>(named("end")));
+        // The line that says what was dropped has no id.
+        let (line, end) = (event::<LogLine>(named("log")), event::<LogEnd>(named("end")));
         let described = "An event of a log that is followed. Hand the last `id` back to go on after its line.";
         OneOfBuilder::new().item(line).item(end).description(Some(described)).into()
     }

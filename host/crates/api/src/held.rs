@@ -1,0 +1,56 @@
+//! Large answers: those that are on their way to their clients are together not larger than the host can hold, however
+//! slowly the clients take them.
+
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::Method;
+use http_body_util::BodyExt;
+
+use crate::body::{BLOCK, Room};
+use crate::problem::Refusal;
+use crate::service::Service;
+
+/// An answer that is not larger than this is not counted; the system keeps more for each connection.
+const SMALL: usize = BLOCK;
+
+/// Bytes of all large answers: 256 MiB, so that sixty of the largest jobs fit.
+pub(crate) const MAX_BLOCKS: usize = 256 * 1024 * 1024 / BLOCK;
+
+/// The bytes of an answer with the room that they take, until they are written.
+struct Held {
+    bytes: Bytes,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Holds room for an answer until it is written, or refuses it. Answers that last have no size; they come in pieces.
+pub(crate) async fn hold(State(service): State<Service>, request: Request, next: Next) -> Response {
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    let response = next.run(request).await;
+    let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
+    let Some(size) = size.filter(|size| *size > SMALL) else { return response };
+    let mut room = Room::default();
+    // What was changed is told in any case: that it was refused would be a lie.
+    if let Err(refusal) = room.grow_to(size, service.answers())
+        && looks
+    {
+        return refusal.into_response();
+    }
+    let (parts, body) = response.into_parts();
+    match body.collect().await {
+        Ok(bytes) => {
+            // The body is dropped when it has been handed on to be written; its bytes are when they are written.
+            let held = Held { bytes: bytes.to_bytes(), _room: room };
+            Response::from_parts(parts, Body::from(Bytes::from_owner(held)))
+        }
+        Err(error) => Refusal::internal(&format!("an answer was not made: {error}")).into_response(),
+    }
+}
