@@ -160,7 +160,7 @@ keys! {
     // None, for a host that nobody is to follow, up to half of the most connections.
     http_streams: Count = Count { least: 0, most: 500_000, default: 2048 };
     "http.streams" "--http-streams" "SAGGAR_HTTP_STREAMS" [], "N" ["http.followers", "http.event_streams"],
-    "Of these, how many may follow events or a log; at most half, so that ordinary requests find one.";
+    "Of these, how many may follow events or a log, or wait for a job's end; at most half, so that ordinary requests find one.";
 
     // Less than a second breaks off honest clients far away; after ten minutes nobody is there any more.
     http_head_time: Time

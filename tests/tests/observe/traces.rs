@@ -77,6 +77,24 @@ async fn an_attempt_hangs_below_its_adding_and_that_below_the_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_job_of_a_batch_has_spans_of_its_own() {
+    let receiver = Receiver::start().await;
+    let app = app();
+    let server = start(&app, &receiver.url());
+    let add = server.request(Method::POST, "/v1/tasks/context/jobs/batch").json(&json!({ "jobs": [{}, {}, {}] }));
+    assert_eq!(send(add.header("traceparent", caller("01"))).await.status, 201);
+    let spans = receiver.until(TRACE, 6).await;
+    let of = |name: &str| spans.iter().filter(|span| span.span.name == name).collect::<Vec<_>>();
+    let (addings, attempts) = (of("add context"), of("attempt context"));
+    assert_eq!((addings.len(), attempts.len()), (3, 3));
+    for adding in addings {
+        assert_eq!(adding.parent(), CALLER);
+        let attempt = attempts.iter().find(|attempt| attempt.parent() == adding.id()).expect("its attempt");
+        assert_eq!(attempt.attribute("saggar.job.id"), adding.attribute("saggar.job.id"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_attempts_of_a_job_are_in_one_trace_also_without_a_caller() {
     let receiver = Receiver::start().await;
     let app = app();

@@ -1,4 +1,4 @@
-//! Traces: a span for each adding of jobs and for each attempt, in the W3C trace context that the jobs were added with. The
+//! Traces: a span for each job, of its adding, and for each attempt, in the W3C trace context that the job was added with. The
 //! span of the adding is what a job remembers, so all its attempts hang below it, also after a restart; the guest is told
 //! of its attempt's span, so what it asks of others hangs below that.
 //!
@@ -20,7 +20,7 @@ use crate::AddError;
 /// Makes spans, if there is anybody to make them for.
 pub(crate) struct Traces(Option<BoxedTracer>);
 
-/// The spans of one adding: one for each trace that the jobs come from.
+/// The spans of one adding: one for each job.
 pub(crate) struct Adding(Vec<BoxedSpan>);
 
 /// The span of an attempt. Dropped without an outcome, it says that the attempt was put back.
@@ -35,28 +35,21 @@ impl Traces {
         Self(tracer)
     }
 
-    /// Begins the span of an adding, and puts it in the place of the contexts that the jobs came with, where it is recorded.
+    /// Begins the span of each job that is added, and puts it in the place of the context that the job came with, where it is
+    /// recorded.
     pub(crate) fn adding(&self, task: &TaskKey, jobs: &mut [NewJob]) -> Adding {
         let Some(tracer) = &self.0 else { return Adding(Vec::new()) };
-        let (mut spans, mut jobs) = (Vec::new(), jobs.iter_mut().peekable());
-        while let Some(first) = jobs.next() {
-            let origin = first.trace_parent.clone();
+        let begin = |job: &mut NewJob| {
             let attributes = [KeyValue::new("saggar.task", task.task.to_string())];
             let builder = tracer.span_builder(format!("add {}", task.task)).with_kind(SpanKind::Producer);
-            let span = builder.with_attributes(attributes).start_with_context(tracer, &context(origin.as_deref()));
-            let own = span.is_recording().then(|| Arc::from(trace_parent(span.span_context())));
-            let replace = |job: &mut NewJob| {
-                if own.is_some() {
-                    job.trace_parent.clone_from(&own);
-                }
-            };
-            replace(first);
-            while let Some(next) = jobs.next_if(|next| next.trace_parent == origin) {
-                replace(next);
+            let parent = context(job.trace_parent.as_deref());
+            let span = builder.with_attributes(attributes).start_with_context(tracer, &parent);
+            if span.is_recording() {
+                job.trace_parent = Some(trace_parent(span.span_context()).into());
             }
-            spans.push(span);
-        }
-        Adding(spans)
+            span
+        };
+        Adding(jobs.iter_mut().map(begin).collect())
     }
 
     /// Begins the span of an attempt, if its job is recorded.
@@ -80,13 +73,13 @@ impl Traces {
 impl Adding {
     /// Ends the spans with what came of the adding.
     pub(crate) fn end(self, added: &Result<Vec<Added>, AddError>) {
-        for mut span in self.0 {
-            match added.as_deref() {
-                Ok([one]) => {
-                    span.set_attribute(KeyValue::new("saggar.job.id", one.id.0.to_string()));
-                    span.set_attribute(KeyValue::new("saggar.job.new", one.is_new));
+        for (at, mut span) in self.0.into_iter().enumerate() {
+            match added.as_ref().map(|added| added.get(at)) {
+                Ok(Some(added)) => {
+                    span.set_attribute(KeyValue::new("saggar.job.id", added.id.0.to_string()));
+                    span.set_attribute(KeyValue::new("saggar.job.new", added.is_new));
                 }
-                Ok(many) => span.set_attribute(KeyValue::new("saggar.jobs", many.len() as i64)),
+                Ok(None) => {}
                 Err(error) => fail(&mut span, error.code(), error.to_string()),
             }
             span.end();

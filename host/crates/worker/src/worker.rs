@@ -95,7 +95,7 @@ impl From<WaitError> for LookupError {
 }
 
 impl Worker {
-    /// A worker without tasks. With a tracer, each adding of jobs and each attempt of a job in a recorded trace has a span.
+    /// A worker without tasks. With a tracer, the adding of each job and each attempt of it has a span, if its trace is recorded.
     pub fn new(tenant: &str, queue: Queue, clock: Arc<dyn Clock>, tracer: Option<BoxedTracer>) -> Self {
         let inner = Arc::new(Inner {
             tenant: tenant.into(),
