@@ -258,6 +258,16 @@ impl Host {
         self.worker.idle().await;
     }
 
+    /// Whether the store can be trusted no more, so that whatever is asked of it fails.
+    pub fn store_has_failed(&self) -> bool {
+        self.store.has_failed()
+    }
+
+    /// Whether the host has been told to stop: it takes no more jobs.
+    pub fn is_stopping(&self) -> bool {
+        self.worker.is_stopping()
+    }
+
     /// Resolves when the store can be trusted no more, with the reason; the host should stop then. Never with memory.
     pub async fn store_failed(&self) -> SqliteError {
         self.store.failed().await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_api::{Code, EventScope, Jobs, KnownJob, KnownTask, Readiness, Refusal, Service, Tokens};
+use saggar_api::{Code, EventScope, Jobs, KnownJob, KnownTask, Refusal, Service, Tokens};
 use saggar_definition::Task;
 use saggar_job::{JobId, JobKey, TaskKey};
 use saggar_queue::{
@@ -13,10 +13,9 @@ use saggar_worker::{AddError, LookupError};
 
 use crate::host::Host;
 
-/// The HTTP service of `host`, for a [`Listener`](saggar_api::Listener). `readiness` is what `/readyz` says; whoever stops
-/// the host changes it.
-pub fn service(host: &Host, tokens: Tokens, readiness: Readiness) -> Service {
-    Service::new(Arc::new(HostJobs(host.clone())), tokens, readiness)
+/// The HTTP service of `host`, for a [`Listener`](saggar_api::Listener).
+pub fn service(host: &Host, tokens: Tokens) -> Service {
+    Service::new(Arc::new(HostJobs(host.clone())), tokens)
 }
 
 /// The jobs of the host's one tenant.
@@ -35,6 +34,13 @@ impl HostJobs {
 
 #[async_trait]
 impl Jobs for HostJobs {
+    fn why_not_ready(&self) -> Option<Code> {
+        if self.0.store_has_failed() {
+            return Some(Code::StoreFailed);
+        }
+        self.0.is_stopping().then_some(Code::Stopping)
+    }
+
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {
         self.0.worker.add_many(task, jobs).await.map_err(add_refused)
     }
@@ -150,7 +156,7 @@ fn tell_of_failure(error: &StoreError) {
     }
 }
 
-/// The worker's codes are among those of the service.
+/// The worker's codes are among those of the service, but for what only a guest or an attempt can hear: `too-deep`, `refused`.
 fn refusal(code: &str, detail: String) -> Refusal {
     let code = Code::from_name(code).unwrap_or_else(|| {
         tracing::error!(code, "is no code of the HTTP service");

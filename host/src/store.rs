@@ -103,6 +103,13 @@ impl OpenStore {
         }
     }
 
+    pub(crate) fn has_failed(&self) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Sqlite(store) => store.has_failed(),
+        }
+    }
+
     pub(crate) async fn failed(&self) -> SqliteError {
         match self {
             Self::Memory(_) => std::future::pending().await,

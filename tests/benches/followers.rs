@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use saggar::api::{Bound, Limits, Listener, Readiness, Tokens};
+use saggar::api::{Bound, Limits, Listener, Tokens};
 use saggar::{Host, NewJob};
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -105,7 +105,7 @@ async fn measure() -> anyhow::Result<()> {
 
 async fn listen(host: &Host) -> anyhow::Result<Listener> {
     let bound = Bound::new("127.0.0.1:0".parse()?, &Tokens::default()).await?;
-    Ok(bound.listen(saggar::service(host, Tokens::default(), Readiness::default()), Limits::default()))
+    Ok(bound.listen(saggar::service(host, Tokens::default()), Limits::default()))
 }
 
 /// Keeps as many jobs waiting or running as make the host busy.

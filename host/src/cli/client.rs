@@ -260,6 +260,10 @@ pub(crate) struct Openapi {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: Shell,
+
+    /// Prints the script as a text within JSON, with the shell's name
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn job_id() -> clap::builder::RangedU64ValueParser<u64> {

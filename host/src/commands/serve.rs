@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saggar::api::{Bound, Listener, Readiness};
+use saggar::api::{Bound, Listener};
 use saggar::{Host, SqliteError, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -23,7 +23,7 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
     let mut signals = Signals::listen()?;
     let configuration = &surroundings.configuration;
     let config = &configuration.config;
-    let (tokens, readiness) = (configuration.tokens(), Readiness::default());
+    let tokens = configuration.tokens();
     // Before files are opened that would count.
     let limits = open_files::within(configuration.limits());
     // Before the app is loaded, which takes longer and is for nothing if the address is taken.
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
         Err(error) => return Err(error.into()),
     };
     surroundings.observed.problems(&host.app().problems);
-    let mut service = saggar::service(&host, tokens, readiness.clone());
+    let mut service = saggar::service(&host, tokens);
     let measured = host.clone();
     if let Some(render) = surroundings.observed.metrics(move || measured.measure()) {
         service = service.with_metrics(render);
@@ -56,16 +56,14 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
     let name = tokio::select! {
         name = signals.next() => name,
         error = host.store_failed() => {
-            readiness.store_failed();
             // What runs cannot be kept any more; going on would promise what nobody can hold.
             host.shutdown(Duration::ZERO).await;
             listener.stop(LAST_ANSWERS).await;
             return Err(store_failed(error));
         }
     };
-    readiness.drain();
     tracing::info!(signal = name, drain_s = config.drain.as_secs_f64(), "draining; a second signal stops at once");
-    drain(&host, &listener, config.drain, &mut signals, &readiness).await?;
+    drain(&host, &listener, config.drain, &mut signals).await?;
     Ok(0)
 }
 
@@ -74,13 +72,7 @@ fn store_failed(error: SqliteError) -> anyhow::Error {
 }
 
 /// Lets what runs end, and answers meanwhile: who waits for a job is to hear of its end.
-async fn drain(
-    host: &Host,
-    listener: &Listener,
-    time: Duration,
-    signals: &mut Signals,
-    readiness: &Readiness,
-) -> anyhow::Result<()> {
+async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut Signals) -> anyhow::Result<()> {
     let mut shutdown = std::pin::pin!(async {
         let put_back = host.shutdown(time).await;
         listener.stop(LAST_ANSWERS).await;
@@ -95,7 +87,6 @@ async fn drain(
             shutdown.await
         }
         error = host.store_failed() => {
-            readiness.store_failed();
             host.abort();
             shutdown.await;
             return Err(store_failed(error));

@@ -26,6 +26,8 @@ fn shells_get_their_scripts() {
         for word in ["saggar", "watch", "resume", "attempts"] {
             assert!(said.out.contains(word), "{shell} does not know `{word}`");
         }
+        let document: Value = serde_json::from_str(&alone(&["completions", shell, "--json"]).out).unwrap();
+        assert_eq!(document, serde_json::json!({ "shell": shell, "script": said.out }));
     }
     assert_eq!(alone(&["completions", "tcsh"]).code, Some(2));
 }

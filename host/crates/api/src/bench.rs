@@ -64,6 +64,10 @@ fn stored<T>(answer: Result<T, StoreError>) -> Result<T, Refusal> {
 
 #[async_trait]
 impl Jobs for Bench {
+    fn why_not_ready(&self) -> Option<Code> {
+        None
+    }
+
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {
         self.of(task)?.add_many(jobs).await.map_err(|error| refusal(error.code()))
     }

@@ -89,8 +89,6 @@ codes! {
         "The task's counter stands at the highest id there is; nothing was added.";
     NextFailed 502 "next-failed" "Id source failed"
         "The task's `event.next` handler failed, so the job has no id; nothing was added.";
-    TooDeep 502 "too-deep" "Id sources nested too deep"
-        "`event.next` handlers that add jobs call each other too deep; nothing was added.";
     Ended 409 "ended" "Job has ended"
         "An ended job cannot be cancelled.";
     NotEnded 409 "not-ended" "Job has not ended"
@@ -101,8 +99,6 @@ codes! {
         "A handler is still to be told of the job's end; retry the job in a moment.";
     NotUnique 409 "not-unique" "Not unique"
         "The job is unique and another one of its kind waits or runs, so it cannot be retried.";
-    Refused 409 "refused" "Step refused"
-        "The job's life went on while the request was at work; look the job up and decide again.";
     Stopping 503 "stopping" "Host is stopping"
         "The host takes no more jobs and lets nobody wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"

@@ -7,12 +7,16 @@ use saggar_definition::Task;
 use saggar_job::JobId;
 use saggar_queue::{Added, Counts, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Rates};
 
+use crate::code::Code;
 use crate::problem::Refusal;
 
 /// The tasks and jobs of one tenant. Task ids are taken without case. Every refusal carries the code that it is answered
 /// with.
 #[async_trait]
 pub trait Jobs: Send + Sync + 'static {
+    /// Why no job is taken at the moment, if that is so: the host stops, or the store has failed.
+    fn why_not_ready(&self) -> Option<Code>;
+
     /// Adds all `jobs` or none; answers which job each of them is. They are kept when it answers.
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal>;
 

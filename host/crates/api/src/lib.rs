@@ -7,7 +7,6 @@ mod code;
 mod problem;
 
 mod jobs;
-mod readiness;
 mod service;
 
 mod connection;
@@ -43,6 +42,5 @@ pub use listener::{Bound, Limits, ListenError, Listener};
 pub use metering::describe_metrics;
 pub use openapi::openapi;
 pub use problem::Refusal;
-pub use readiness::Readiness;
 pub use service::Service;
 pub use tokens::{BadToken, Role, Token, Tokens};

@@ -17,7 +17,6 @@ use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::metering::{self, Requests};
 use crate::problem::{Refusal, documented};
-use crate::readiness::Readiness;
 use crate::seat::Seat;
 use crate::tokens::Tokens;
 use crate::{body, held, routes};
@@ -32,7 +31,6 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     tenants: BTreeMap<Arc<str>, Arc<dyn Jobs>>,
     tokens: Tokens,
-    readiness: Readiness,
     bodies: Arc<Semaphore>,
     answers: Arc<Semaphore>,
     seats: Arc<Semaphore>,
@@ -44,7 +42,7 @@ struct Inner {
 
 impl Service {
     /// A service for a host with one tenant.
-    pub fn new(jobs: Arc<dyn Jobs>, tokens: Tokens, readiness: Readiness) -> Self {
+    pub fn new(jobs: Arc<dyn Jobs>, tokens: Tokens) -> Self {
         let tenants = BTreeMap::from([(TaskKey::DEFAULT_TENANT.into(), jobs)]);
         let bodies = Arc::new(Semaphore::new(body::MAX_BLOCKS));
         // A listener brings them.
@@ -52,7 +50,6 @@ impl Service {
         Self(Arc::new(Inner {
             tenants,
             tokens,
-            readiness,
             bodies,
             answers: Arc::new(Semaphore::new(held::MAX_BLOCKS)),
             seats,
@@ -75,9 +72,9 @@ impl Service {
         &self.0.tokens
     }
 
-    /// Whether the host takes jobs.
-    pub fn readiness(&self) -> &Readiness {
-        &self.0.readiness
+    /// Why no job is taken at the moment, if that is so for anybody.
+    pub(crate) fn why_not_ready(&self) -> Option<Code> {
+        self.0.tenants.values().find_map(|jobs| jobs.why_not_ready())
     }
 
     /// The jobs of a tenant.

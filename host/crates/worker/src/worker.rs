@@ -156,7 +156,7 @@ impl Worker {
 
     /// Adds all `jobs` or none; answers which job each of them is.
     pub async fn add_many(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
-        if self.0.stop.is_cancelled() {
+        if self.is_stopping() {
             return Err(AddError::Stopping);
         }
         self.0.add(task, jobs, 0).await
@@ -234,6 +234,11 @@ impl Worker {
     /// Ends a drain that is under way: what still runs is stopped and put back now.
     pub fn abort(&self) {
         self.0.abort.cancel();
+    }
+
+    /// Whether it has been told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.0.stop.is_cancelled()
     }
 
     /// Stops: takes no more jobs and claims none, lets what runs end for at most `drain`, then stops it and puts it back

@@ -118,3 +118,42 @@ fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
     drop(idle);
     victim.survives(32);
 }
+
+/// Who comes when all connections are taken waits until one is free, and is answered then.
+#[test]
+fn a_connection_beyond_the_limit_waits_for_its_turn() {
+    let victim = Victim::start_with(&["--http-connections", "2", "--http-head-time", "60s"]);
+    let server = &victim.server;
+    let ask = server.head("GET /healthz", "");
+    let mut taken = [server.connect(), server.connect()];
+    for one in &mut taken {
+        one.send(&ask);
+        assert_eq!(one.answer().expect("there is a connection for it").status, 200);
+    }
+    let mut waiting = [server.connect(), server.connect()];
+    waiting.iter_mut().for_each(|one| one.send(&ask));
+    let [first, second] = &mut waiting;
+    assert!(first.answer_within(Duration::from_millis(300)).is_none(), "a third connection is served");
+    let [one, mut other] = taken;
+    drop(one);
+    assert_eq!(first.answer().expect("its turn has come").status, 200);
+    assert!(second.answer_within(Duration::from_millis(300)).is_none(), "a third connection is served");
+    // Those who have one keep it.
+    other.send(&ask);
+    assert_eq!(other.answer().expect("an answer").status, 200);
+    drop(other);
+    assert_eq!(second.answer().expect("its turn has come").status, 200);
+    drop(waiting);
+    victim.survives(16);
+}
+
+/// Whoever has a connection and asks for nothing makes room in the end.
+#[test]
+fn idle_connections_make_room_for_those_that_wait() {
+    let victim = Victim::start_with(&["--http-connections", "2", "--http-head-time", "1s"]);
+    let server = &victim.server;
+    let idle = [server.connect(), server.connect()];
+    assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200);
+    drop(idle);
+    victim.survives(16);
+}

@@ -23,7 +23,7 @@ pub(super) async fn healthz() -> Answer<&'static str> {
         LookAtReadiness)
 )]
 pub(super) async fn readyz(State(service): State<Service>) -> Answered<&'static str> {
-    match service.readiness().why_not() {
+    match service.why_not_ready() {
         None => Ok(Answer::ok("ready")),
         Some(code) => Err(Refusal::plain(code)),
     }

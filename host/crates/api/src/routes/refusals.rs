@@ -20,7 +20,6 @@ const JOB: Codes = &[Code::InvalidId, Code::UnknownJob];
 const STORE: Codes = &[Code::Stopping, Code::StoreFailed];
 /// Of answers that may be large.
 const ANSWER: Codes = &[Code::Overloaded];
-const CHANGE: Codes = &[Code::Refused, Code::StoreFull];
 const FOLLOW: Codes = &[Code::InvalidHeader, Code::Stopping, Code::Overloaded];
 const BODY: Codes = &[
     Code::InvalidUtf8,
@@ -38,7 +37,6 @@ const ADD: Codes = &[
     Code::DuplicateId,
     Code::IdsExhausted,
     Code::NextFailed,
-    Code::TooDeep,
     Code::StoreFull,
 ];
 
@@ -70,9 +68,9 @@ refusals! {
     LookAtJob [ACCESS, QUERY, TASK, JOB, STORE, ANSWER];
     FollowJobs [ACCESS, QUERY, FOLLOW, &[Code::UnknownTask]];
     FollowJob [ACCESS, QUERY, TASK, JOB, STORE, FOLLOW];
-    CancelJob [ACCESS, QUERY, TASK, JOB, STORE, CHANGE, &[Code::Ended]];
-    RetryJob [ACCESS, QUERY, TASK, JOB, STORE, CHANGE, &[Code::NotEnded, Code::Untold, Code::NotUnique]];
-    DeleteJob [ACCESS, QUERY, TASK, JOB, STORE, CHANGE, &[Code::Running]];
+    CancelJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Ended]];
+    RetryJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::NotEnded, Code::Untold, Code::NotUnique]];
+    DeleteJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Running]];
     AddJobs [ACCESS, QUERY, TASK, STORE, BODY, ADD];
 }
 

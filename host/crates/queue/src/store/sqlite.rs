@@ -171,6 +171,11 @@ impl SqliteStore {
         copied.unwrap_or(Err(SqliteError::Closed))
     }
 
+    /// Whether the store has failed.
+    pub fn has_failed(&self) -> bool {
+        self.inner.failure.check().is_err()
+    }
+
     /// Waits until the store has failed, and answers why. Cancel-safe.
     pub async fn failed(&self) -> SqliteError {
         self.inner.failure.failed().await
