@@ -121,9 +121,10 @@ impl Shared {
         }
     }
 
+    /// Sleeps until it is woken. The call that woke it may be over by then; the next one finds it awake all the same.
     fn sleep(&self) {
         self.asleep.store(true, Ordering::SeqCst);
-        while !self.any_running() && !self.closing.load(Ordering::SeqCst) {
+        if !self.any_running() && !self.closing.load(Ordering::SeqCst) {
             thread::park();
         }
         self.asleep.store(false, Ordering::SeqCst);
