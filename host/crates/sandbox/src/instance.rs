@@ -76,7 +76,8 @@ impl Live {
         let instance = match self.instance {
             Some(instance) => instance,
             None => {
-                let instance = plugin.0.pre.instantiate_async(&mut self.store).await?;
+                // Apart from the call, which would be moved with room for it each time.
+                let instance = Box::pin(plugin.0.pre.instantiate_async(&mut self.store)).await?;
                 *self.instance.insert(instance)
             }
         };

@@ -54,7 +54,7 @@ impl Sandbox {
         let fresh = self.live.is_none();
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => match make(&self.plugin, self.limits, call.timeout).await {
+            None => match Box::pin(make(&self.plugin, self.limits, call.timeout)).await {
                 Ok(live) => live,
                 Err(error) => return Report::nothing(error),
             },

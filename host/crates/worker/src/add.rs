@@ -111,7 +111,8 @@ async fn put(
             continue;
         }
         let services = Arc::new(CallServices::of_id_source(worker.clone(), job.trace_parent.clone(), depth + 1));
-        job.id = next(station, services.clone(), depth).await?;
+        // Apart from the adding, which would be moved with room for it each time.
+        job.id = Box::pin(next(station, services.clone(), depth)).await?;
         said.push(services.transcript.finish(worker.clock()));
     }
     let added = add_whole(worker, station, jobs).await?;

@@ -116,7 +116,8 @@ async fn call(
                 over.notify_one();
                 report
             };
-            let (report, ()) = tokio::join!(guest, reporter.attend(crew, &over));
+            // Apart from the attempt, which would be moved with room for it each time.
+            let (report, ()) = tokio::join!(guest, Box::pin(reporter.attend(crew, &over)));
             report
         }
     };

@@ -77,6 +77,7 @@ impl<'a> Reporter<'a> {
         let input = Input::OnProgress { current: latest.current, total: latest.total, message: latest.message.into() };
         let trace_parent = self.services.trace_parent.as_ref();
         let about = About { id: self.claim.id(), attempt: self.claim.attempt(), trace_parent };
-        crew.tell(self.worker, self.station, self.claim.key(), about, input).await;
+        // Apart from the attempt, which would be moved with room for it each time.
+        Box::pin(crew.tell(self.worker, self.station, self.claim.key(), about, input)).await;
     }
 }

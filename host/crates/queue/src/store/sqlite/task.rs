@@ -126,8 +126,9 @@ impl TaskStore for SqliteTask {
                     finished
                 })
             };
+            let answer = writer.finish(task, lasted, step);
             async move {
-                let answer = writer.finish(task, lasted, step).await;
+                let answer = answer.await;
                 asking.receive();
                 answer
             }

@@ -62,12 +62,13 @@ impl Writer {
         (Self { steps, undone: Arc::clone(&undone) }, Inbox { steps: inbox, undone })
     }
 
-    /// Has `step` done on a task, and waits until it has lasted.
-    pub(super) async fn on<T, E>(
+    /// Has `step` done on a task, and waits until it has lasted. This and the like are no `async fn`s so that their futures
+    /// have no room for the step, which is on its way in a box by then: they are moved about more than once for each job.
+    pub(super) fn on<T, E>(
         &self,
         task: TaskNumber,
         step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>> + Send
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -76,29 +77,28 @@ impl Writer {
             Some(mut desk) => step(&mut desk),
             None => Err(rusqlite::Error::QueryReturnedNoRows),
         })
-        .await
     }
 
     /// Has `step` done, and waits until it has lasted.
-    pub(super) async fn ask<T, E>(
+    pub(super) fn ask<T, E>(
         &self,
         step: impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>> + Send
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.ask_in_parts(step, |reply, outcome| Answers::lasting(whole(reply, outcome))).await
+        self.ask_in_parts(step, |reply, outcome| Answers::lasting(whole(reply, outcome)))
     }
 
     /// Has the end of an attempt written. If the next one begins with it, answers as soon as that may run, and calls
     /// `lasted` when the end has lasted; else calls it and answers then.
-    pub(super) async fn finish(
+    pub(super) fn finish(
         &self,
         task: TaskNumber,
         lasted: Lasted,
         step: impl FnOnce(&mut Desk<'_>) -> Stepped<Finished, StoreError> + Send + 'static,
-    ) -> Result<Finished, StoreError> {
+    ) -> impl Future<Output = Result<Finished, StoreError>> + Send {
         let step = move |workshop: &mut Workshop<'_>| match workshop.desk(task) {
             Some(mut desk) => step(&mut desk),
             None => Err(rusqlite::Error::QueryReturnedNoRows),
@@ -120,15 +120,14 @@ impl Writer {
                 answer(fate);
             }))
         })
-        .await
     }
 
     /// Has `step` done. `answers` makes of what came of it what is to be sent, and when.
-    async fn ask_in_parts<T, E>(
+    fn ask_in_parts<T, E>(
         &self,
         step: impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static,
         answers: impl FnOnce(Reply<T, E>, Result<Result<T, E>, SqliteError>) -> Answers + Send + 'static,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>> + Send
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -142,10 +141,12 @@ impl Writer {
             };
             (result, answers(reply, outcome))
         });
-        if self.steps.send(work).await.is_err() {
-            return refuse(SqliteError::Closed);
+        async move {
+            if self.steps.send(work).await.is_err() {
+                return refuse(SqliteError::Closed);
+            }
+            replied.await.unwrap_or_else(|_| refuse(SqliteError::Closed))
         }
-        replied.await.unwrap_or_else(|_| refuse(SqliteError::Closed))
     }
 
     /// Where to put what nobody got.
