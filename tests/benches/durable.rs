@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use saggar::{Host, ListQuery, NewJob, Status};
 use saggar_tests::app::App;
+use saggar_tests::server::Server;
 use saggar_tests::{guests, program};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -165,13 +166,13 @@ async fn with_backlog(few: &Host, app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The real binary on that backlog: how long until it works, and how much memory it holds while it does.
+/// The real binary on that backlog: how long until it works, how much memory it holds while it does, and how long until what
+/// it ran is back in the queue when it was killed.
 fn serve_backlog(app: &App) {
     // Built, and its components compiled, before anything is measured.
     program::saggar_on("check", app, &[]);
     let began = Instant::now();
-    let serve = program::start(["serve".as_ref(), app.path().as_os_str()]);
-    serve.wait_until_it_catches_ctrl_c();
+    let server = Server::start(app, &[]);
     // In the head of SQLite's index of the WAL, the number that changes with every commit.
     let index = app.path().join(".saggar/saggar.db-shm");
     let commit =
@@ -183,11 +184,16 @@ fn serve_backlog(app: &App) {
     println!("1 M waiting: `saggar serve` works after {:?}", began.elapsed());
     let highest = (0..50).map(|_| {
         std::thread::sleep(Duration::from_millis(100));
-        resident_mb(serve.pid())
+        resident_mb(server.pid())
     });
     println!("1 M waiting: `saggar serve` holds {} MB at most while it works", highest.max().unwrap_or(0));
-    serve.signal("TERM");
-    assert_eq!(serve.end().code, Some(0), "the service ends well");
+    server.signal("KILL");
+    assert_eq!(server.end().0, None, "a signal has ended it");
+    let began = Instant::now();
+    // It listens when it has opened its tasks, and with them ended what the dead one left.
+    let server = Server::start(app, &[]);
+    println!("1 M waiting: what ran when it was killed is back in the queue after {:?}", began.elapsed());
+    server.stop();
 }
 
 async fn with_ended(app: &App) -> anyhow::Result<()> {

@@ -1,14 +1,23 @@
-//! Answers what its context tells.
+//! Answers what its context tells. With `["until-cancelled"]` it computes until it hears that the job is cancelled, reports
+//! that as its progress, and computes on.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
 use exports::saggar::task::processor::{Failure, Guest};
-use saggar::task::context;
+use saggar::task::{context, progress};
 
 struct Context;
 
 impl Guest for Context {
-    fn process(id: u64, _args: String) -> Result<String, Failure> {
+    fn process(id: u64, args: String) -> Result<String, Failure> {
+        if args == r#"["until-cancelled"]"# {
+            progress::report(0, 1, "begun");
+            while !context::is_cancelled() {}
+            progress::report(1, 1, "saw it");
+            loop {
+                std::hint::spin_loop();
+            }
+        }
         let told = serde_json::json!({
             "argument": id,
             "id": context::id(),

@@ -74,6 +74,10 @@ async fn fails_without_harm(how: &str) {
             let failed = |line: &String| line.contains(handler) && line.contains("failed");
             assert!(log.iter().any(failed), "{how}: nothing about {handler} in {log:?}");
         }
+        // The handler of the end is told again twice, and given up then; no other one is.
+        let given_up: Vec<&String> = log.iter().filter(|line| line.contains("given up")).collect();
+        let says = |line: &String| line.contains(end) && line.contains("failed 3 times and is given up");
+        assert!(matches!(given_up[..], [line] if says(line)), "{how}: {log:?}");
     }
     assert_eq!(host.response("journal", json!(["still here"])).await, json!(["still here"]));
     host.shutdown().await;

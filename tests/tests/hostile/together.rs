@@ -98,12 +98,12 @@ async fn reload_of_a_greedier_app() {
 }
 
 /// Jobs of every kind are cancelled while they wait, start, run, retry or end. Each ends as what it was or as cancelled,
-/// exactly once, and all slots go on.
+/// exactly once, and all slots go on. Their time is an hour, so that nothing but the cancelling ends those that never would.
 #[tokio::test(flavor = "multi_thread")]
 async fn cancel_at_random_instants() {
     let _arena = arena().await;
     let task = json!({
-        "process": "plugins.cancelled", "worker_nums": 4, "timeout": 5, "attempts": 1, "attempt_after": 1,
+        "process": "plugins.cancelled", "worker_nums": 4, "timeout": 3_600, "attempts": 1, "attempt_after": 1,
     });
     let app = App::new().plugin("cancelled", guests::HOSTILE_TIME).task("cancelled", &task);
     let host = TestHost::start_as(app, start()).await;

@@ -66,6 +66,28 @@ async fn a_cancelled_job_ends_as_such() {
     host.shutdown().await;
 }
 
+/// 5. A guest that computes while its job is cancelled can see that coming, in what is left of its slice, and is stopped
+/// whatever it does then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_sees_that_its_job_is_cancelled() {
+    let app = App::new().plugin("context", guests::CONTEXT);
+    let host = TestHost::start(app.task("it", &json!({ "process": "plugins.context", "timeout": 60 }))).await;
+    let mut seen = false;
+    for _ in 0..50 {
+        let id = host.add("it", json!(["until-cancelled"])).await;
+        host.until("it", id, |job| job.message == "begun").await;
+        assert_eq!(host.cancel("it", id).await, Ok(()));
+        let job = host.end("it", id).await;
+        assert_eq!((problem_code(&job), job.reason), ("cancelled", Some(Reason::Cancelled)));
+        seen = job.message == "saw it";
+        if seen {
+            break;
+        }
+    }
+    assert!(seen, "the guest was stopped fifty times before it could look");
+    host.shutdown().await;
+}
+
 /// 5. A failed attempt that is tried again is WAITING, with the moment from which on it may run.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_waits_for_its_time() {

@@ -12,6 +12,8 @@ mod slow {
         let seconds = seconds.unwrap_or(3);
         let steps = seconds * 10;
         for step in 0..steps {
+            // A host stops a cancelled job at once, also while it sleeps. Whoever computes between two looks can leave
+            // something better than a half-done step.
             if job.is_cancelled() {
                 return Err(Failure::reject("cancelled", format!("gave up at step {step} of {steps}")));
             }

@@ -12,9 +12,9 @@ use super::error::{Severity, SqliteError, severity};
 /// The first release of SQLite whose checkpoints cannot miss a frame of the WAL after another connection has reset it.
 const OLDEST: (i32, &str) = (3_051_003, "3.51.3");
 
-/// How long the check at the start may take. A file of a million jobs takes a third of it; of a larger one a part is
-/// checked, for a host has to be back within seconds after a crash.
-const CHECK_MS: u64 = 1_000;
+/// How long the check at the start may take. A file of a million jobs takes two thirds of it; of a larger one a part is
+/// checked, for what ran when a host died has to be back in the queue within a second.
+const CHECK_MS: u64 = 500;
 
 /// How long a connection waits for a lock. Only the moment of a checkpoint's end or of a first opening is ever waited for.
 const BUSY_MS: u64 = 10_000;
