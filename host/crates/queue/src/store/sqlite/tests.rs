@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, Run, Status, TaskKey, Timestamp};
+use saggar_job::{JobId, Outcome, Run, Status, TaskKey, Timestamp};
 use tempfile::TempDir;
 
 use super::failure::Failure;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
-use crate::{ListQuery, NewJob, Rules, Store, StoreError};
+use crate::{Change, End, Finish, Left, ListQuery, NewJob, Rules, Store, StoreError, TaskStore};
 
 mod undoing;
 mod undone;
@@ -31,9 +31,18 @@ impl Places for Files {
 }
 
 impl Directory {
+    fn fresh() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), durability: Durability::Full }
+    }
+
     fn store(&self) -> SqliteStore {
         let options = SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability);
         SqliteStore::open(&options).unwrap()
+    }
+
+    /// The file, as another program sees it.
+    fn look(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.directory.path().join("saggar.db")).unwrap()
     }
 }
 
@@ -42,6 +51,38 @@ impl Place for Directory {
     async fn open(&mut self) -> Arc<dyn Store> {
         Arc::new(self.store())
     }
+
+    async fn left_over(&mut self) -> Vec<String> {
+        let db = self.look();
+        let rows =
+            |table: &&str| db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+        let of_jobs = TABLES_OF_JOBS.iter().map(|table| (table, rows(table).unwrap()));
+        of_jobs.filter(|(_, rows)| *rows > 0).map(|(table, rows)| format!("{rows} in {table}")).collect()
+    }
+}
+
+/// Where something stands of each job or of some. In `ended` and `claims` entries of jobs that are gone mean nothing.
+const TABLES_OF_JOBS: [&str; 13] = [
+    "jobs",
+    "ids",
+    "standings",
+    "line",
+    "delayed",
+    "details",
+    "long_args",
+    "long_responses",
+    "attempts",
+    "logs",
+    "log_lines",
+    "notices",
+    "names",
+];
+
+/// Ends a running attempt well.
+async fn finish(task: &dyn TaskStore, id: JobId, run: Run, response: &str) {
+    let end = End::Outcome(Outcome::Success(response.into()));
+    let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
+    task.finish(finish, false, &Arc::default(), Timestamp(1), Arc::new(|_| ())).await.unwrap();
 }
 
 #[tokio::test]
@@ -135,6 +176,24 @@ async fn nobody_looks_for_plain_jobs_among_others() {
     let task = store.open(&key, &rules, now).await.unwrap();
     let claimed = task.claim(9, now).await.unwrap().jobs;
     assert_eq!(claimed.last().map(|job| job.id), Some(plain));
+}
+
+#[tokio::test]
+async fn a_job_that_is_retried_leaves_no_response_behind() {
+    let mut files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
+    let run = task.claim(1, now).await.unwrap().jobs[0].run;
+    finish(&*task, id, run, "\"a long response\"").await;
+    let responses =
+        || files.look().query_row("SELECT count(*) FROM long_responses", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(responses(), 1);
+    task.change(id, Change::Retry, &rules, now).await.unwrap();
+    assert_eq!(responses(), 0);
+    task.change(id, Change::Delete, &rules, now).await.unwrap();
+    assert_eq!(files.left_over().await, Vec::<String>::new());
 }
 
 #[tokio::test]

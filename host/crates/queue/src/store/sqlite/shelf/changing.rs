@@ -75,12 +75,21 @@ impl Desk<'_> {
         let status = record.life.state.status();
         self.unlist(&record, status)?;
         self.keep_last(&mut record)?;
+        // The row's flag tells of a response that stands apart, and is about to tell of none.
+        self.remove_response(&record)?;
         record.life = life;
         self.enter_names(&record)?;
         self.append_to_log(&mut record, vec![LogLine::retried(now)])?;
         self.shelf.go(status, Status::Waiting);
         self.enter_line(&mut record, now)?;
         Ok(Ok(Changed::Retried { left: self.left()? }))
+    }
+
+    fn remove_response(&self, record: &Record) -> rusqlite::Result<()> {
+        if !record.has_long_response() {
+            return Ok(());
+        }
+        self.db.prepare_cached("DELETE FROM long_responses WHERE job = ?1")?.execute([record.job.0]).map(drop)
     }
 
     fn delete(&mut self, record: Record) -> Stepped<Changed, ChangeError> {
@@ -160,10 +169,7 @@ impl Desk<'_> {
         if record.flags & HAS_ATTEMPTS != 0 {
             delete("DELETE FROM attempts WHERE job = ?1")?;
         }
-        // A job that was retried may have left a response behind, though it has another one or none now.
-        if record.may_have_long_response() {
-            delete("DELETE FROM long_responses WHERE job = ?1")?;
-        }
+        self.remove_response(record)?;
         self.usual.usual(Usual::RemoveJob, params![record.job.0])?;
         self.usual.usual(Usual::RemoveId, params![self.shelf.task.0, to_i64(record.id.0)])?;
         Ok(lines)

@@ -36,6 +36,10 @@ impl Place for Undoing {
     async fn open(&mut self) -> Arc<dyn Store> {
         Arc::new(UndoingStore(Arc::new(self.0.store())))
     }
+
+    async fn left_over(&mut self) -> Vec<String> {
+        self.0.left_over().await
+    }
 }
 
 /// Whether a step was refused for want of room.
