@@ -197,6 +197,26 @@ async fn a_job_that_is_retried_leaves_no_response_behind() {
 }
 
 #[tokio::test]
+async fn who_finds_nothing_to_remove_writes_nothing() {
+    let files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
+    let run = task.claim(1, now).await.unwrap().jobs[0].run;
+    finish(&*task, id, run, "1").await;
+    let other = files.look();
+    // Changes with every commit of somebody else's that wrote something.
+    let version = || other.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
+    let before = version();
+    assert_eq!(task.prune(9, &rules, now).await.unwrap().jobs, 0);
+    assert_eq!(version(), before);
+    let later = now.plus_ms(rules.retention.success_ms);
+    assert_eq!(task.prune(9, &rules, later).await.unwrap().jobs, 1);
+    assert_ne!(version(), before);
+}
+
+#[tokio::test]
 async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();

@@ -110,8 +110,6 @@ impl Desk<'_> {
 
     pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> rusqlite::Result<Pruned> {
         let Retention { success_ms, failure_ms } = rules.retention;
-        self.ledger.must_last();
-        self.shelf.dirty = true;
         let (mut jobs, mut work) = (0, 0);
         for (status, retention_ms) in [(Status::Success, success_ms), (Status::Failure, failure_ms)] {
             loop {
@@ -121,6 +119,9 @@ impl Desk<'_> {
                 let Some(due) = self.shelf.ended.take_due(self.db, self.shelf.task, status, retention_ms, now)? else {
                     break;
                 };
+                // Only now: who finds nothing to remove, as an idle host does again and again, is to write nothing.
+                self.shelf.dirty = true;
+                self.ledger.must_last();
                 work += 1;
                 if let Some(lines) = self.remove_over(due, status)? {
                     work += lines / Pruned::LINES_LIKE_A_JOB;
