@@ -53,13 +53,13 @@ pub trait Store: Send + Sync + 'static {
 /// Durability: in a store that outlives its process, a step has lasted (a power cut included) before it answers. A claim
 /// ([`claim`](Self::claim), and those in other steps) has to outlive the process only, as long as what it
 /// follows lasts with it or before it: after a power cut the attempt may never have been. That a notice was taken is not
-/// kept at all. With an error the step may have lasted or not; it never lasts in part. With [`StoreError::Full`] it was not
-/// done, and can be tried again.
+/// kept at all. With an error the step may have lasted or not; it never lasts in part. With [`StoreError::Full`] or
+/// [`StoreError::Busy`] it was not done, and can be tried again.
 ///
-/// No room: when a store's disk is full, its steps answer [`StoreError::Full`] and have not happened. But what has happened
-/// already cannot be refused: [`finish`](Self::finish), [`settle_notice`](Self::settle_notice) and
-/// [`append_log`](Self::append_log) wait for room, for however long that takes, and are dropped by who cannot wait. One that
-/// had to wait claims nothing.
+/// No room: when a store's disk is full, its steps answer [`StoreError::Full`] and have not happened, and when another program
+/// keeps its file locked, [`StoreError::Busy`]. But what has happened already cannot be refused: [`finish`](Self::finish),
+/// [`settle_notice`](Self::settle_notice) and [`append_log`](Self::append_log) wait until it can be kept, for however long that
+/// takes, and are dropped by who cannot wait. One that had to wait claims nothing.
 ///
 /// Cancel safety: when the future is dropped before it answered, the step may still happen, but what it would have
 /// handed out (claims, notices) is put back first, as if it had never been taken.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_job::{Outcome, Role};
-use saggar_queue::{Claim, StoreError};
+use saggar_queue::Claim;
 use saggar_sandbox::Sandbox;
 
 use crate::Setup;
@@ -53,7 +53,7 @@ async fn wait_for_claim(station: &Arc<Station>, seat: &Seat) -> Option<Claim> {
             claim = station.queue.claim() => match claim {
                 Ok(claim) => return Some(claim),
                 // The store says it itself, once for everybody.
-                Err(StoreError::Full(_)) => {}
+                Err(error) if error.is_passing() => {}
                 Err(error) => tracing::error!(task = %station.queue.key(), %error, "no job can be claimed; trying again"),
             },
         }

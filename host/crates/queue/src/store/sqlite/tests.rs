@@ -12,6 +12,7 @@ use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
 use crate::{Change, End, Finish, Left, ListQuery, NewJob, Rules, Store, StoreError, TaskStore};
 
+mod busy;
 mod undoing;
 mod undone;
 
