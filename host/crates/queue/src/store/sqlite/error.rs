@@ -112,6 +112,9 @@ pub enum SqliteError {
         /// What SQLite says.
         source: Arc<rusqlite::Error>,
     },
+    /// A lookup panicked, which is a mistake of the host's own.
+    #[error("a look into the job store panicked; the host's log has its message")]
+    Panicked,
     /// The store was closed.
     #[error("the job store is closed")]
     Closed,

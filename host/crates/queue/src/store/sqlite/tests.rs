@@ -218,6 +218,21 @@ async fn who_finds_nothing_to_remove_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_look_that_panics_is_its_own_affair() {
+    let files = Directory::fresh();
+    let store = files.store();
+    let readers = store.inner.readers().unwrap();
+    // More often than there are threads.
+    for _ in 0..9 {
+        let looked = readers.look(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
+        assert!(matches!(looked, Err(SqliteError::Panicked)), "{looked:?}");
+    }
+    let tables = readers.look(|db| db.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0))).await;
+    assert_eq!(tables.unwrap(), 0);
+    assert!(!store.has_failed());
+}
+
+#[tokio::test]
 async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
