@@ -13,6 +13,7 @@ use crate::conformance::{self, Place, Places, differential};
 use crate::{Change, End, Finish, Left, ListQuery, NewJob, Rules, Store, StoreError, TaskStore};
 
 mod busy;
+mod power;
 mod undoing;
 mod undone;
 
@@ -112,7 +113,7 @@ async fn plays_many_random_histories() {
 #[test]
 fn a_failed_sync_is_no_success_for_anybody_ever() {
     let failure = Arc::new(Failure::default());
-    let syncer = Syncer::new(std::fs::File::open("/dev/null").unwrap(), Arc::clone(&failure));
+    let syncer = Syncer::new(Box::new(std::fs::File::open("/dev/null").unwrap()), Arc::clone(&failure));
     let (send, answers) = std::sync::mpsc::channel();
     for seq in 1..=3 {
         let send = send.clone();
@@ -249,7 +250,7 @@ async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
 #[test]
 fn a_syncer_that_panics_answers_all_others() {
     let failure = Arc::new(Failure::default());
-    let syncer = Syncer::new(tempfile::tempfile().unwrap(), Arc::clone(&failure));
+    let syncer = Syncer::new(Box::new(tempfile::tempfile().unwrap()), Arc::clone(&failure));
     let (send, answers) = std::sync::mpsc::channel();
     let mut later = Some(move |fate| send.send(fate).unwrap());
     syncer.send_when_durable(1, vec![Box::new(|_| panic!("on purpose"))]);
