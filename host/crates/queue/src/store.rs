@@ -33,6 +33,9 @@ pub trait Store: Send + Sync + 'static {
     /// openings in the same process change nothing.
     async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError>;
 
+    /// The tasks that were ever opened, by this process or an earlier one, in no order.
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError>;
+
     /// Some jobs of one task or of all of a tenant's, opened or not, in the order of their adding: across tasks, the order
     /// of the store's steps. Answers at most [`ListQuery::bounded_limit`] jobs, and looks at no more than
     /// [`ListQuery::LOOKED_AT`] or a few more; when it stops for either reason, the page's cursor says where to go on.

@@ -351,6 +351,10 @@ impl Store for SqliteStore {
         Ok(Arc::new(SqliteTask { shared, store: Arc::clone(&self.inner) }))
     }
 
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
+        Ok(self.inner.registry.keys())
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let tasks = self.inner.registry.find(&query.tenant, query.task.as_deref());
         let query = query.clone();

@@ -83,6 +83,10 @@ impl Store for UndoingStore {
         Ok(Arc::new(UndoingTask { store: Arc::clone(&self.0), task }))
     }
 
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
+        self.0.tasks().await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.0.list(query).await
     }
