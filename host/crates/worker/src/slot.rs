@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Outcome, Role};
+use saggar_job::{Outcome, Role, Status};
 use saggar_queue::Claim;
 use saggar_sandbox::Sandbox;
 
@@ -80,8 +80,10 @@ async fn work(
         biased;
         attempted = attempt::run(worker, station, bench, &claim) => attempted,
         () = worker.abort.cancelled() => {
-            worker.abandoned.lock().push(claim.key());
-            put_back(worker, station, claim).await;
+            let key = claim.key();
+            if put_back(worker, station, claim).await {
+                worker.abandoned.lock().push(key);
+            }
             return None;
         }
     };
@@ -125,12 +127,14 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
     }
 }
 
-async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) {
+/// Answers whether the job waits again as if the attempt had never begun: that could not be kept, or it had been cancelled, and
+/// then nobody is to be told that it was put back.
+async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) -> bool {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
     let answer = unless_too_late(worker, station.queue.put_back(claim)).await;
     let trace_id = trace_id(trace_parent.as_ref());
     match answer {
-        Some(Ok(_)) => {}
+        Some(Ok(status)) => return status == Status::Waiting,
         Some(Err(error)) => tracing::error!(job = %key, trace_id, %error, "a job could not be put back"),
         None => tracing::error!(
             job = %key,
@@ -138,6 +142,7 @@ async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) {
             "a job could not be put back before the host stopped; its attempt will be lost"
         ),
     }
+    false
 }
 
 /// What a step answers; none if the host stops at once and the step cannot be done soon.
