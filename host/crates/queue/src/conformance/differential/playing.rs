@@ -54,7 +54,8 @@ impl History {
             28 => self.prune(task).await,
             29 => self.rules[task] = Arc::new(any_rules(&mut self.chance)),
             30 => self.now = Timestamp(self.now.0.saturating_sub(self.chance.u64(0..30))),
-            _ => {}
+            // Whatever is delayed is due at once.
+            _ => self.now = self.now.plus_ms(self.chance.u64(0..2) * 5_000),
         }
         self.now = self.now.plus_ms(self.chance.u64(0..12));
     }
