@@ -19,6 +19,10 @@ pub use answer::{
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
 
+/// Delayed jobs that take their places in one go, so that a thousand due at once do not hold up everybody. In tests so few that
+/// the random histories go beyond.
+const PROMOTED_AT_ONCE: usize = if cfg!(test) { 4 } else { 256 };
+
 /// Where the jobs of all tasks live.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -106,6 +110,10 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Begins an attempt of each of the first `most` jobs of the line, after delayed jobs that are due at `now` have
     /// taken their places there. Answers none if none is ready, or the task is paused. What was once due stays due when
     /// the clock goes back.
+    ///
+    /// Holds others up for a moment at most: of very many jobs that are due at once some hundreds take their places, and at least
+    /// as many as are claimed, and the others do with later steps. A store that would have to look long for the next job answers
+    /// none and [`Left::Ready`]; whoever asks again has it look on from there.
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Takes back a claim that nobody got: before any step that is asked for after this call, the job stands in the line where

@@ -64,6 +64,8 @@ pub(super) struct Ledger {
     /// Claims that are in the table, and the batch they were last put there with.
     written_claims: usize,
     last_batch: i64,
+    /// Delayed jobs that took their places in this batch.
+    pub(super) promoted: usize,
     /// What this batch took and let go of.
     marks: Vec<Mark>,
     must_last: bool,
@@ -130,6 +132,7 @@ impl Ledger {
     /// The batch is committed, and another one begins.
     pub(super) fn committed(&mut self) {
         self.marks.clear();
+        self.promoted = 0;
         self.batch = Batch::default();
         self.seq += 1;
     }

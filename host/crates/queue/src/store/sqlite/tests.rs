@@ -181,6 +181,27 @@ async fn nobody_looks_for_plain_jobs_among_others() {
 }
 
 #[tokio::test]
+async fn a_plain_job_far_behind_others_holds_nobody_up() {
+    const OTHERS: u64 = 2_000;
+    let files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules { size: usize::MAX, ..Rules::default() }), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]"); 5], &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]").with_priority(-1); OTHERS as usize], &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
+    let (mut claimed, mut in_vain) = (Vec::new(), 0);
+    while claimed.len() < 7 {
+        let found = task.claim(1, now).await.unwrap();
+        assert_eq!(found.left, Left::Ready);
+        in_vain += usize::from(found.jobs.is_empty());
+        claimed.extend(found.jobs.iter().map(|job| job.id.0));
+    }
+    assert_eq!(claimed, [1, 2, 3, 4, 5, OTHERS + 6, 6]);
+    assert!((1..9).contains(&in_vain), "it is looked for in pieces, and not again: {in_vain}");
+}
+
+#[tokio::test]
 async fn a_job_that_is_retried_leaves_no_response_behind() {
     let mut files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
