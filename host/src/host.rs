@@ -137,6 +137,7 @@ impl HostBuilder {
             app: Arc::new(std::sync::RwLock::new(Arc::new(app))),
         };
         host.open(&host.app()).await?;
+        host.queue.settle_rest().await?;
         Ok(host)
     }
 }

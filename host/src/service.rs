@@ -175,6 +175,7 @@ mod tests {
         let of = |error: StoreError| lookup_refused(error.into());
         assert_eq!(of(StoreError::Full(why())).code, Code::StoreFull);
         assert_eq!(of(StoreError::Failed(why())).code, Code::StoreFailed);
+        assert_eq!(of(StoreError::Busy(why())).code, Code::StoreFailed);
         let adding = AddError::Queue(saggar_queue::AddError::Store(StoreError::Full(why())));
         assert_eq!(add_refused(adding).code, Code::StoreFull);
         assert_eq!(lookup_refused(LookupError::UnknownJob { id: JobId(1) }).code, Code::UnknownJob);

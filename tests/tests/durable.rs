@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use saggar::{JobEventKind, NewJob, Status};
+use saggar::{JobEventKind, ListQuery, NewJob, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
@@ -134,6 +134,27 @@ async fn a_second_signal_stops_at_once() {
     let said: Vec<String> = rest.collect();
     assert!(host.wait().expect("it ends").success());
     assert!(said.iter().any(|line| line.contains("put back")), "{said:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ran_when_a_host_died_waits_though_its_task_is_gone() {
+    let app = leave_endless_job(app()).await;
+    let (mut host, rest) = serve(&app, &[], "an attempt begins");
+    signal(&host, "KILL");
+    assert!(!host.wait().expect("it ends").success());
+    drop(rest);
+    std::fs::remove_file(app.path().join("tasks/time.json")).expect("its definition is there");
+    let host = TestHost::start_durable(app).await;
+    let listed = host.inner().list(&ListQuery::of_tenant("default")).await.expect("a page").jobs;
+    let standing: Vec<_> = listed.iter().map(|job| (&*job.task.task, job.status, job.attempt)).collect();
+    assert_eq!(standing, [("time", Status::Waiting, 1)]);
+    // When its definition is back it goes on.
+    host.app().write("tasks/time.json", json!({ "process": "plugins.time" }).to_string());
+    host.reload().await.expect("the app has no mistakes");
+    assert_eq!(host.until_running("time", 1).await.attempt, 2, "the attempt that was lost counts");
+    host.cancel("time", 1).await.unwrap();
+    host.end("time", 1).await;
+    host.shutdown().await;
 }
 
 #[test]

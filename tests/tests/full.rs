@@ -1,16 +1,18 @@
 //! A full disk, with the real binary on a small file system: it is said clearly, nothing is lost, and the work goes on when there
 //! is room again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::histories::{self, Expected, Found};
 use saggar_tests::host::TestHost;
 use saggar_tests::program::output;
+use saggar_tests::server::Server;
 use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
 use serde_json::json;
 
@@ -20,6 +22,8 @@ const DISK_KIB: usize = 64 * 1024;
 const FULL: &str = "the disk with the job store is full";
 /// Jobs that wait when a host is started on a disk that will not hold their ends.
 const JOBS: usize = 600;
+/// A host that is told to stop does so within this time, whatever its disk does.
+const STOPS_WITHIN: Duration = Duration::from_secs(15);
 
 fn app() -> App {
     let task = json!({
@@ -45,8 +49,8 @@ fn finish_the_rest(disk: &SmallDisk, app: &App) {
     assert_eq!(said.code, Some(0), "{} on a disk with {:?}", said.err, disk.files());
 }
 
-/// Puts the app's store from the small disk into the app, and checks every job's history there.
-async fn check(disk: &SmallDisk, app: App, answered: Vec<u64>) -> Found {
+/// Starts a host on the app, to which the store from the small disk is given.
+async fn start_with_store(disk: &SmallDisk, app: App) -> TestHost {
     for suffix in ["", "-wal"] {
         let (from, to) = (disk.path(&format!("saggar.db{suffix}")), format!(".saggar/saggar.db{suffix}"));
         // Closing the store removes the WAL.
@@ -55,17 +59,17 @@ async fn check(disk: &SmallDisk, app: App, answered: Vec<u64>) -> Found {
             Err(_) => drop(fs::remove_file(app.path().join(to))),
         }
     }
-    let host = TestHost::start_durable(app).await;
-    let recorded = Expected { answered, told: &["add", "success", "error"] };
-    let found = histories::check(host.inner(), &BTreeMap::from([("recorded", recorded)])).await;
-    host.shutdown().await;
-    found
+    TestHost::start_durable(app).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_has_ended_is_kept_until_there_is_room() {
-    let disk = SmallDisk::mount(DISK_KIB);
-    let host = TestHost::start_durable(app()).await;
+/// Checks every job's history.
+async fn check(host: &TestHost, answered: Vec<u64>) -> Found {
+    let recorded = Expected { answered, told: &["add", "success", "error"] };
+    histories::check(host.inner(), &BTreeMap::from([("recorded", recorded)])).await
+}
+
+/// Leaves jobs in a store on the small disk, with too little room there for their ends; answers their ids.
+async fn leave_jobs(disk: &SmallDisk, host: TestHost) -> (App, Vec<u64>) {
     host.inner().pause("recorded").await.expect("it can be paused");
     let job = || saggar::NewJob::new(json!([1, "x".repeat(4_000)]).to_string());
     let added = host.inner().add_jobs("recorded", (0..JOBS).map(|_| job()).collect()).await.expect("there is room");
@@ -73,6 +77,13 @@ async fn what_has_ended_is_kept_until_there_is_room() {
     let app = host.into_app().await;
     fs::copy(app.path().join(".saggar/saggar.db"), disk.path("saggar.db")).expect("the store fits");
     disk.leave(1024);
+    (app, added.iter().map(|added| added.id.0).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_ended_is_kept_until_there_is_room() {
+    let disk = SmallDisk::mount(DISK_KIB);
+    let (app, added) = leave_jobs(&disk, TestHost::start_durable(app()).await).await;
     let mut serve =
         saggar(&disk, "serve", &app, &store("saggar")).env("RUST_LOG", "info").spawn().expect("the binary starts");
     let mut lines = BufReader::new(serve.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
@@ -97,8 +108,53 @@ async fn what_has_ended_is_kept_until_there_is_room() {
     assert!(serve.wait().expect("it ends").success());
     finish_the_rest(&disk, &app);
     assert!(said.len() < 30, "it is said too often: {said:#?}");
-    let found = check(&disk, app, added.iter().map(|added| added.id.0).collect()).await;
-    assert_eq!(found, Found { jobs: JOBS, lost: 0 }, "the end of an attempt was lost");
+    let host = start_with_store(&disk, app).await;
+    assert_eq!(check(&host, added).await, Found { jobs: JOBS, lost: 0 }, "the end of an attempt was lost");
+    host.shutdown().await;
+}
+
+/// The jobs of which a host has said this.
+fn told_of(said: &[String], what: &str) -> BTreeSet<String> {
+    let lines = said.iter().filter(|line| line.contains(what));
+    lines.flat_map(|line| line.split(' ').filter_map(|word| word.strip_prefix("job="))).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_without_room_stops_and_says_of_no_job_what_is_not_so() {
+    let disk = SmallDisk::mount(DISK_KIB);
+    let host = TestHost::start_durable(app().simple_task("time", guests::HOSTILE_TIME)).await;
+    host.add("time", json!(["sleep_an_hour"])).await;
+    let (app, added) = leave_jobs(&disk, host).await;
+    let mut serve = saggar(&disk, "serve", &app, &store("saggar"));
+    serve.args(["--drain", "100ms"]).env("RUST_LOG", "info,saggar_worker=debug");
+    let server = Server::start_by(serve);
+    server.until_log("an attempt begins task=default/time");
+    server.until_log(FULL);
+    // What is too little for the ends of those jobs may be enough to put one back.
+    let mut refused = 0;
+    while refused < 5 {
+        let answer = server.post("/v1/tasks/echo/jobs", &json!({ "args": [] })).await;
+        refused = if answer.status == 201 { 0 } else { refused + 1 };
+    }
+    let began = Instant::now();
+    server.signal("TERM");
+    let (code, said) = server.end();
+    assert!(began.elapsed() < STOPS_WITHIN, "it took {:?}", began.elapsed());
+    assert_eq!(code, Some(0), "{said:#?}");
+    let (put_back, not_kept) = (told_of(&said, "was stopped and put back"), told_of(&said, "could not be"));
+    assert!(put_back.is_disjoint(&not_kept), "{put_back:?} and {not_kept:?}");
+    let is_lost = not_kept.contains("default/time#1");
+    assert_ne!(put_back.contains("default/time#1"), is_lost, "one of both: {said:#?}");
+    disk.make_room();
+    let host = start_with_store(&disk, app).await;
+    let job = host.until_running("time", 1).await;
+    assert_eq!(job.attempt, 1 + u32::from(is_lost), "only an attempt that was put back does not count");
+    host.cancel("time", 1).await.expect("it runs");
+    host.idle().await;
+    let found = check(&host, added).await;
+    assert_eq!(found.jobs, JOBS);
+    assert!(found.lost > 0, "every end was kept, so nothing was tested: {said:#?}");
+    host.shutdown().await;
 }
 
 /// Under load either an add is refused, and `run` ends, or the ends of all that it waits for wait themselves, and it goes on.
@@ -123,7 +179,9 @@ async fn what_was_answered_under_load_is_kept() {
     let ids: Vec<u64> = out.lines().filter_map(|line| line.parse().ok()).collect();
     assert!(!ids.is_empty(), "nothing was added: {said}{rest}");
     finish_the_rest(&disk, &app);
-    check(&disk, app, ids).await;
+    let host = start_with_store(&disk, app).await;
+    check(&host, ids).await;
+    host.shutdown().await;
 }
 
 #[test]

@@ -26,6 +26,18 @@ fn success_prints_the_response_and_nothing_else() {
 }
 
 #[test]
+fn jobs_live_in_memory_unless_it_is_told_otherwise() {
+    // The file speaks to the service only.
+    for app in [app(), app().file("saggar.toml", "store = \"sqlite\"\n")] {
+        let store = app.path().join(".saggar");
+        let said = saggar_on("run", &app, &["echo"]);
+        assert_eq!((said.code, said.err.as_str(), store.exists()), (Some(0), "", false));
+        let said = saggar_on("run", &app, &["--store", "sqlite", "echo"]);
+        assert_eq!((said.code, store.exists()), (Some(0), true));
+    }
+}
+
+#[test]
 fn failure_prints_the_problem_on_standard_error() {
     let said = saggar_on("run", &app(), &["failing", "reject", "9", "0"]);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""));

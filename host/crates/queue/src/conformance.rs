@@ -38,6 +38,11 @@ pub trait Place: Send {
     /// Opens the store as a new process does. When there was an earlier one, all its handles have been dropped, and it is
     /// as if its process had died there and then: everything that was answered has lasted.
     async fn open(&mut self) -> Arc<dyn Store>;
+
+    /// What the store still keeps of jobs when all are deleted, in words. Nothing where nobody can look into a store.
+    async fn left_over(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Places for [`MemoryStore`], whose processes die in play only.

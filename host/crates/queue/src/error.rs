@@ -79,18 +79,27 @@ pub enum StoreError {
     /// There is no room on the store's disk. Nothing was done; the store goes on when there is room again.
     #[error("the disk with the job store is full; nothing was changed; make room and try again")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another program keeps the store's file locked. Nothing was done; the store goes on when it lets go.
+    #[error("another program keeps the job store locked; nothing was changed; end its transaction and try again")]
+    Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The store itself failed: its disk, its file, its connection.
     #[error("the job store failed; the host's log says why")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl StoreError {
+    /// Whether nothing was done and the same may be done later. A store says such a thing itself, once for everybody.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::Busy(_))
+    }
+
     /// A stable name in kebab case.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Refused { .. } => "refused",
             Self::Full(_) => "store-full",
-            Self::Failed(_) => "store-failed",
+            // A client can do no more about the one than about the other: try again.
+            Self::Busy(_) | Self::Failed(_) => "store-failed",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use saggar_job::{Clock, TaskKey};
+use saggar_job::{Clock, RetryPolicy, TaskKey};
 
 use crate::hub::Hub;
 use crate::meters;
@@ -59,6 +59,21 @@ impl Queue {
         task.hear_of_taken_back();
         tasks.insert(key, Arc::clone(&task));
         Ok(task)
+    }
+
+    /// Lets what a dead process left running wait again in all tasks of the store that are not open here, as those whose
+    /// definition is gone or broken: it would be shown as running for ever. None of it ends for want of attempts, since how
+    /// many it may have is what their definition says. Call it when the tasks that have one are open.
+    pub async fn settle_rest(&self) -> Result<(), StoreError> {
+        let retry = RetryPolicy { retries: u32::MAX, ..RetryPolicy::default() };
+        let rules = Arc::new(Rules { retry, ..Rules::default() });
+        for key in self.shared.store.tasks().await? {
+            let is_open = self.shared.tasks.read().contains_key(&key);
+            if !is_open {
+                self.shared.store.open(&key, &rules, self.shared.hub.now()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Closes the queue of a task that nobody works on any more: it is not found here, and of its jobs only those that
@@ -174,5 +189,32 @@ fn reopened(task: &Arc<TaskQueue>, rules: Arc<Rules>) -> Arc<TaskQueue> {
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use saggar_job::{ManualClock, Status, Timestamp};
+
+    use super::*;
+    use crate::{MemoryStore, NewJob};
+
+    #[tokio::test]
+    async fn no_job_ends_for_want_of_attempts_while_nobody_knows_how_many_it_may_have() {
+        let (clock, key) = (Arc::new(ManualClock::new(Timestamp(1_000))), TaskKey::new("default", "gone"));
+        let mut store = Arc::new(MemoryStore::new());
+        let opened = Queue::new(store.clone(), clock.clone()).open(key.clone(), Rules::default()).await.unwrap();
+        opened.add(NewJob::new("[]")).await.unwrap();
+        for attempt in 1..=RetryPolicy::LOST_ATTEMPTS {
+            store = Arc::new(store.die());
+            let opened = Queue::new(store.clone(), clock.clone()).open(key.clone(), Rules::default()).await.unwrap();
+            clock.advance_ms(RetryPolicy::LONGEST_LOST_DELAY_MS);
+            assert_eq!(opened.claim().await.unwrap().attempt(), attempt);
+        }
+        let queue = Queue::new(Arc::new(store.die()), clock);
+        queue.settle_rest().await.unwrap();
+        let listed = queue.list(&ListQuery::of_task(&key)).await.unwrap().jobs;
+        let standing: Vec<_> = listed.iter().map(|job| (job.status, job.attempt)).collect();
+        assert_eq!(standing, [(Status::Waiting, RetryPolicy::LOST_ATTEMPTS)]);
     }
 }

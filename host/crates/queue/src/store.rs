@@ -19,6 +19,10 @@ pub use answer::{
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
 
+/// Delayed jobs that take their places in one go, so that a thousand due at once do not hold up everybody. In tests so few that
+/// the random histories go beyond.
+const PROMOTED_AT_ONCE: usize = if cfg!(test) { 4 } else { 256 };
+
 /// Where the jobs of all tasks live.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -32,6 +36,9 @@ pub trait Store: Send + Sync + 'static {
     /// notice of an end. Notices that the dead process had taken can be taken again, their tries as they were. Later
     /// openings in the same process change nothing.
     async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError>;
+
+    /// The tasks that were ever opened, by this process or an earlier one, in no order.
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError>;
 
     /// Some jobs of one task or of all of a tenant's, opened or not, in the order of their adding: across tasks, the order
     /// of the store's steps. Answers at most [`ListQuery::bounded_limit`] jobs, and looks at no more than
@@ -53,13 +60,13 @@ pub trait Store: Send + Sync + 'static {
 /// Durability: in a store that outlives its process, a step has lasted (a power cut included) before it answers. A claim
 /// ([`claim`](Self::claim), and those in other steps) has to outlive the process only, as long as what it
 /// follows lasts with it or before it: after a power cut the attempt may never have been. That a notice was taken is not
-/// kept at all. With an error the step may have lasted or not; it never lasts in part. With [`StoreError::Full`] it was not
-/// done, and can be tried again.
+/// kept at all. With an error the step may have lasted or not; it never lasts in part. With [`StoreError::Full`] or
+/// [`StoreError::Busy`] it was not done, and can be tried again.
 ///
-/// No room: when a store's disk is full, its steps answer [`StoreError::Full`] and have not happened. But what has happened
-/// already cannot be refused: [`finish`](Self::finish), [`settle_notice`](Self::settle_notice) and
-/// [`append_log`](Self::append_log) wait for room, for however long that takes, and are dropped by who cannot wait. One that
-/// had to wait claims nothing.
+/// No room: when a store's disk is full, its steps answer [`StoreError::Full`] and have not happened, and when another program
+/// keeps its file locked, [`StoreError::Busy`]. But what has happened already cannot be refused: [`finish`](Self::finish),
+/// [`settle_notice`](Self::settle_notice) and [`append_log`](Self::append_log) wait until it can be kept, for however long that
+/// takes, and are dropped by who cannot wait. One that had to wait claims nothing.
 ///
 /// Cancel safety: when the future is dropped before it answered, the step may still happen, but what it would have
 /// handed out (claims, notices) is put back first, as if it had never been taken.
@@ -103,6 +110,10 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Begins an attempt of each of the first `most` jobs of the line, after delayed jobs that are due at `now` have
     /// taken their places there. Answers none if none is ready, or the task is paused. What was once due stays due when
     /// the clock goes back.
+    ///
+    /// Holds others up for a moment at most: of very many jobs that are due at once some hundreds take their places, and at least
+    /// as many as are claimed, and the others do with later steps. A store that would have to look long for the next job answers
+    /// none and [`Left::Ready`]; whoever asks again has it look on from there.
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Takes back a claim that nobody got: before any step that is asked for after this call, the job stands in the line where

@@ -50,9 +50,9 @@ pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
 }
 
 fn report(station: &Station, told: Result<(), StoreError>) {
-    // A full disk the store says itself, once for everybody.
+    // What passes the store says itself, once for everybody.
     if let Err(error) = told
-        && !matches!(error, StoreError::Full(_))
+        && !error.is_passing()
     {
         tracing::error!(task = %station.queue.key(), %error, "a notice could not be taken or settled; trying again");
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_queue::StoreError;
+use saggar_queue::Queue;
+use tokio_util::sync::CancellationToken;
 
 use crate::worker::Inner;
 
@@ -19,23 +20,47 @@ pub(crate) async fn run(worker: Arc<Inner>) {
         tokio::select! {
             biased;
             () = worker.stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => prune(&worker).await,
+            () = tokio::time::sleep(EVERY) => prune(&worker.queue, &worker.stop).await,
         }
     }
 }
 
-async fn prune(worker: &Inner) {
-    for queue in worker.queue.tasks() {
+async fn prune(queue: &Queue, stop: &CancellationToken) {
+    // Those whose definition is gone as well, by the rules that it last gave them. Of a task that had none since the host started
+    // nobody knows for how long its jobs are to be kept, so they are.
+    for queue in queue.known() {
         loop {
             match queue.prune(STEP).await {
-                Ok(pruned) if pruned.more && !worker.stop.is_cancelled() => tokio::task::yield_now().await,
+                Ok(pruned) if pruned.more && !stop.is_cancelled() => tokio::task::yield_now().await,
+                Ok(_) => break,
                 // The store says it itself, once for everybody.
-                Ok(_) | Err(StoreError::Full(_)) => break,
+                Err(error) if error.is_passing() => break,
                 Err(error) => {
                     tracing::error!(task = %queue.key(), %error, "ended jobs could not be removed; trying again later");
                     break;
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use saggar_job::{Outcome, SystemClock, TaskKey};
+    use saggar_queue::{MemoryStore, NewJob, Retention, Rules};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn jobs_of_a_task_that_is_gone_are_removed_when_their_retention_is_over() {
+        let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
+        let retention = Retention { success_ms: 0, failure_ms: 0 };
+        let key = TaskKey::new("default", "gone");
+        let task = queue.open(key.clone(), Rules { retention, ..Rules::default() }).await.unwrap();
+        task.add(NewJob::new("[]")).await.unwrap();
+        task.finish(task.claim().await.unwrap(), Outcome::Success("1".into())).await.unwrap();
+        queue.close(&key);
+        prune(&queue, &CancellationToken::new()).await;
+        assert_eq!(task.counts().success, 0);
     }
 }

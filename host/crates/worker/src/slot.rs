@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Outcome, Role};
-use saggar_queue::{Claim, StoreError};
+use saggar_job::{Outcome, Role, Status};
+use saggar_queue::Claim;
 use saggar_sandbox::Sandbox;
 
 use crate::Setup;
@@ -53,7 +53,7 @@ async fn wait_for_claim(station: &Arc<Station>, seat: &Seat) -> Option<Claim> {
             claim = station.queue.claim() => match claim {
                 Ok(claim) => return Some(claim),
                 // The store says it itself, once for everybody.
-                Err(StoreError::Full(_)) => {}
+                Err(error) if error.is_passing() => {}
                 Err(error) => tracing::error!(task = %station.queue.key(), %error, "no job can be claimed; trying again"),
             },
         }
@@ -80,8 +80,10 @@ async fn work(
         biased;
         attempted = attempt::run(worker, station, bench, &claim) => attempted,
         () = worker.abort.cancelled() => {
-            worker.abandoned.lock().push(claim.key());
-            put_back(worker, station, claim).await;
+            let key = claim.key();
+            if put_back(worker, station, claim).await {
+                worker.abandoned.lock().push(key);
+            }
             return None;
         }
     };
@@ -125,12 +127,14 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
     }
 }
 
-async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) {
+/// Answers whether the job waits again as if the attempt had never begun: that could not be kept, or it had been cancelled, and
+/// then nobody is to be told that it was put back.
+async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) -> bool {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
     let answer = unless_too_late(worker, station.queue.put_back(claim)).await;
     let trace_id = trace_id(trace_parent.as_ref());
     match answer {
-        Some(Ok(_)) => {}
+        Some(Ok(status)) => return status == Status::Waiting,
         Some(Err(error)) => tracing::error!(job = %key, trace_id, %error, "a job could not be put back"),
         None => tracing::error!(
             job = %key,
@@ -138,6 +142,7 @@ async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) {
             "a job could not be put back before the host stopped; its attempt will be lost"
         ),
     }
+    false
 }
 
 /// What a step answers; none if the host stops at once and the step cannot be done soon.

@@ -1,5 +1,5 @@
 //! Random histories of valid and invalid steps, played on a store and on [`MemoryStore`] side by side: after every step
-//! both must have answered the same, and hold the same jobs. Time is the history's own, and goes back now and then; on
+//! both must have answered the same, and hold the same jobs; and of jobs that are deleted nothing may stay. Time is the history's own, and goes back now and then; on
 //! demand the process dies between any two steps. Everything follows from a seed, so a history that fails can be played
 //! again by its number.
 
@@ -61,6 +61,7 @@ pub async fn compare(places: &dyn Places, plan: &Plan) {
             history.step().await;
             history.hold().await;
         }
+        history.clear().await;
         drop(named);
     }
 }

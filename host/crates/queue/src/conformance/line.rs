@@ -13,6 +13,7 @@ pub(super) async fn all(places: &dyn Places) {
     what_was_due_stays_due(places).await;
     the_longest_delay_does_not_overflow(places).await;
     many_due_at_once_all_come(places).await;
+    a_long_line_keeps_its_order(places).await;
 }
 
 async fn ids(bench: &Bench, most: usize) -> Vec<JobId> {
@@ -110,4 +111,31 @@ async fn many_due_at_once_all_come(places: &dyn Places) {
         assert!(!claimed.jobs.is_empty(), "whoever says that more is due hands some of it out");
     }
     assert_eq!(seen, (1..=3_000).collect::<Vec<_>>());
+}
+
+/// More jobs than a store has in its hands at a time, with arguments that it may keep elsewhere.
+async fn a_long_line_keeps_its_order(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules { size: 10_000, ..Rules::default() }).await;
+    let args = |number: u64| format!("[{number},\"{}\"]", "x".repeat(300));
+    let jobs = (1..=1_300).map(|number| NewJob::new(args(number))).collect();
+    works(bench.task.add(jobs, &bench.rules, bench.now).await);
+    for id in (1..=1_300).filter(|id| id % 100 == 37) {
+        works(bench.change(JobId(id), Change::Cancel).await);
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 700 {
+        seen.extend(bench.claimed(300).await.jobs);
+    }
+    for job in &seen {
+        bench.finish(job, success()).await;
+    }
+    bench = bench.die().await;
+    while bench.task.counts().waiting > 0 {
+        let claimed = bench.claimed(300).await.jobs;
+        assert!(!claimed.is_empty(), "what waits can be claimed");
+        seen.extend(claimed);
+    }
+    let expected = (1..=1_300).filter(|id| id % 100 != 37).map(|id| (JobId(id), args(id)));
+    let seen = seen.into_iter().map(|job| (job.id, job.args.to_string()));
+    assert!(seen.eq(expected), "in the order of adding, and none twice");
 }

@@ -1,6 +1,6 @@
 //! Dying: what another process finds when the one before it died.
 
-use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status};
+use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status, TaskKey};
 
 use super::{Bench, Places, is_cancelling, problem, retries, some, success, works};
 use crate::{
@@ -16,6 +16,7 @@ pub(super) async fn all(places: &dyn Places) {
     the_line_keeps_its_order(places).await;
     names_and_the_pause_hold(places).await;
     opening_again_in_the_same_process_changes_nothing(places).await;
+    the_tasks_of_earlier_processes_are_known(places).await;
 }
 
 async fn what_was_answered_is_there(places: &dyn Places) {
@@ -184,4 +185,15 @@ async fn opening_again_in_the_same_process_changes_nothing(places: &dyn Places) 
     assert_eq!((same.counts().running, same.lost_at_open()), (1, LostAtOpen::default()));
     assert_eq!(bench.status(id).await, Status::Running);
     bench.finish(&job, success()).await;
+}
+
+async fn the_tasks_of_earlier_processes_are_known(places: &dyn Places) {
+    let bench = Bench::new(places, Rules::default()).await;
+    let other = TaskKey::new("else", "other");
+    works(bench.store.open(&other, &bench.rules, bench.now).await);
+    let Bench { mut place, store, task, .. } = bench;
+    drop((store, task));
+    let mut known = works(place.open().await.tasks().await);
+    known.sort();
+    assert_eq!(known, [super::bench_key(), other], "though this process has opened none");
 }

@@ -69,6 +69,10 @@ impl Store for MemoryStore {
         Ok(opened)
     }
 
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
+        Ok(self.tasks.lock().keys().cloned().collect())
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let is_asked_for =
             |key: &TaskKey| key.tenant == query.tenant && query.task.as_ref().is_none_or(|task| *task == key.task);

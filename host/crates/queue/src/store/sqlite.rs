@@ -53,7 +53,7 @@ use lock::{HostLock, beside};
 use probe::Probe;
 use reader::Readers;
 use shared::Registry;
-use sync::Syncer;
+use sync::{Disk, Syncer};
 use task::SqliteTask;
 use workshop::Workshop;
 use writer::{Desktop, Inbox, Writer};
@@ -127,6 +127,11 @@ impl SqliteStore {
     ///
     /// If another host works on the file, if it is none of ours, newer than we are, or damaged, or cannot be opened.
     pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
+        Self::open_on(options, |wal| Box::new(wal))
+    }
+
+    /// `disk` makes of the WAL's file what is synced.
+    fn open_on(options: &SqliteOptions, disk: impl FnOnce(File) -> Box<dyn Disk>) -> Result<Self, SqliteError> {
         connect::check_library()?;
         let path = connect::resolve(&options.path)?;
         let lock = Arc::new(HostLock::take(&path)?);
@@ -136,7 +141,7 @@ impl SqliteStore {
         let path = inner.path.clone();
         let failure = Arc::clone(&inner.failure);
         let headroom = match options.durability {
-            Durability::Full => Some(inner.wait_for_disk(&db)?),
+            Durability::Full => Some(inner.wait_for_disk(&db, disk)?),
             Durability::Normal => None,
         };
         let (readers, reading) = Readers::start(&path, inner.syncer.clone())?;
@@ -278,12 +283,16 @@ impl Inner {
     }
 
     /// Starts the thread that waits for the disk; answers the room ahead of what it syncs.
-    fn wait_for_disk(&mut self, db: &Connection) -> Result<Headroom, SqliteError> {
+    fn wait_for_disk(
+        &mut self,
+        db: &Connection,
+        disk: impl FnOnce(File) -> Box<dyn Disk>,
+    ) -> Result<Headroom, SqliteError> {
         let wal = beside(&self.path, "-wal");
         let opened = OpenOptions::new().write(true).open(&wal).and_then(|file| Ok((file.try_clone()?, file)));
         let (file, wal) = opened.map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
         let headroom = Headroom::of(wal, db).map_err(|source| connect::not_opened(&self.path, source))?;
-        let syncer = Arc::new(Syncer::new(file, Arc::clone(&self.failure)));
+        let syncer = Arc::new(Syncer::new(disk(file), Arc::clone(&self.failure)));
         self.syncer = Some(Arc::clone(&syncer));
         let failing = Arc::clone(&self.failure);
         let live = move || failing.guard("waited for the disk", || syncer.run());
@@ -340,6 +349,10 @@ impl Store for SqliteStore {
         let step = move |workshop: &mut Workshop<'_>| workshop.open(&task, &rules, now).map(Ok::<_, StoreError>);
         let shared = self.inner.writer()?.ask(step).await?;
         Ok(Arc::new(SqliteTask { shared, store: Arc::clone(&self.inner) }))
+    }
+
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
+        Ok(self.inner.registry.keys())
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {

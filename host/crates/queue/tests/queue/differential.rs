@@ -76,6 +76,10 @@ impl Store for BrokenStore {
         Ok(Arc::new(BrokenTask(task, self.1)))
     }
 
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
+        self.0.tasks().await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.0.list(query).await
     }

@@ -54,7 +54,8 @@ impl History {
             28 => self.prune(task).await,
             29 => self.rules[task] = Arc::new(any_rules(&mut self.chance)),
             30 => self.now = Timestamp(self.now.0.saturating_sub(self.chance.u64(0..30))),
-            _ => {}
+            // Whatever is delayed is due at once.
+            _ => self.now = self.now.plus_ms(self.chance.u64(0..2) * 5_000),
         }
         self.now = self.now.plus_ms(self.chance.u64(0..12));
     }
@@ -72,7 +73,7 @@ impl History {
             key: named(chance, &["a", "b", "c"]),
             unique: named(chance, &["f", "g"]),
             trace_parent: named(chance, &["00-trace"]),
-            ..NewJob::new(format!("[{}]", chance.u8(0..9)))
+            ..NewJob::new(["[1]", "[2]", "[\"some more\"]"][chance.usize(0..3)])
         }
     }
 
@@ -108,7 +109,8 @@ impl History {
         let problem =
             || Problem { details: Some("[1]".to_owned()), ..Problem::new("odd", "it is odd, and \u{e9} or '%'") };
         let outcome = match self.chance.u8(0..14) {
-            0..4 => Outcome::Success("{\"a\":\"é\"}".into()),
+            0..2 => Outcome::Success("{\"a\":\"é\"}".into()),
+            2..4 => Outcome::Success("7".into()),
             4..7 => Outcome::Retry(problem()),
             7 => Outcome::RetryAfter(problem(), self.chance.u64(0..30)),
             8 => Outcome::Reject(problem()),

@@ -7,10 +7,6 @@ use saggar_job::{JobId, Timestamp};
 
 use crate::Left;
 
-/// Delayed jobs that take their places in one step at most, so that a thousand jobs due at once do not hold the lock for
-/// all of them. Those left over follow with the next step.
-const PROMOTED_AT_ONCE: usize = 256;
-
 #[derive(Default)]
 pub(super) struct Line {
     ready: BTreeMap<(Reverse<i16>, Place), Ready>,
@@ -69,17 +65,18 @@ impl Line {
         }
     }
 
-    /// Lets delayed jobs whose time has come take their places; tells of each.
-    pub(super) fn promote(&mut self, now: Timestamp, mut moved: impl FnMut(JobId, Spot)) {
-        for _ in 0..PROMOTED_AT_ONCE {
+    /// Lets delayed jobs whose time has come take their places, up to `most`; tells of each, and answers how many did.
+    pub(super) fn promote(&mut self, most: usize, now: Timestamp, mut moved: impl FnMut(JobId, Spot)) -> usize {
+        for promoted in 0..most {
             match self.delayed.first_entry() {
                 Some(first) if first.key().0 <= now => {
                     let Delayed { id, priority } = first.remove();
                     moved(id, self.enter(id, priority, now, now));
                 }
-                _ => return,
+                _ => return promoted,
             }
         }
+        most
     }
 
     /// Takes the first ready job; answers where it stood, too.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::RandomState;
 use saggar_job::{JobId, Life, Outcome, Refusal, RetryPolicy, Run, State, Status, Step, Timestamp, transition};
 
+use super::super::PROMOTED_AT_ONCE;
 use super::line::{Line, Spot};
 use super::names::{Names, Twin};
 use super::outbox::About;
@@ -170,21 +171,24 @@ impl Shelf {
     }
 
     pub(super) fn claim(&mut self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        let mut jobs = Vec::new();
+        let (mut jobs, mut promoted) = (Vec::new(), 0);
         while jobs.len() < most
-            && let Some(job) = self.claim_first(now)?
+            && let Some(job) = self.claim_first(&mut promoted, now)?
         {
             jobs.push(job);
         }
         Ok(Claimed { jobs, left: self.left() })
     }
 
-    fn claim_first(&mut self, now: Timestamp) -> Result<Option<ClaimedJob>, StoreError> {
+    /// `promoted`: how many delayed jobs have taken their places in this step.
+    fn claim_first(&mut self, promoted: &mut usize, now: Timestamp) -> Result<Option<ClaimedJob>, StoreError> {
         if self.paused {
             return Ok(None);
         }
         let records = &mut self.records;
-        self.line.promote(now, |id, spot| {
+        // At least the one that is to be claimed.
+        let most = PROMOTED_AT_ONCE.saturating_sub(*promoted).max(1);
+        *promoted += self.line.promote(most, now, |id, spot| {
             if let Some(record) = records.get_mut(&id) {
                 record.spot = spot;
             }
@@ -266,7 +270,7 @@ impl Shelf {
         let noticed = self.ends.keep(id, record, &mut self.names, rules);
         let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.job(id)));
         let ended = Ended { status, run_at, reason, noticed, job };
-        let next = if claim_next { self.claim_first(now)? } else { None };
+        let next = if claim_next { self.claim_first(&mut 0, now)? } else { None };
         Ok(Finished { ended, next, left: self.left() })
     }
 

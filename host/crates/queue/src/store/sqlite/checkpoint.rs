@@ -138,12 +138,14 @@ fn is_due(at: Option<Timestamp>, now: Timestamp, every_ms: u64) -> bool {
     at.is_none_or(|at| now < at || now >= at.plus_ms(every_ms))
 }
 
-/// The thread's life.
+/// The thread's life. If it panics the store fails: else the WAL would grow, unnoticed, until the disk is full.
 pub(super) fn attend(db: &Connection, woken: &Receiver<()>, through: &AtomicBool, failure: &Failure, probe: &Probe) {
-    while woken.recv().is_ok() {
-        run(db, failure, probe);
-        through.store(true, Ordering::Release);
-    }
+    failure.guard("brought the WAL into the database", || {
+        while woken.recv().is_ok() {
+            run(db, failure, probe);
+            through.store(true, Ordering::Release);
+        }
+    });
 }
 
 /// Brings over as much as nobody reads. That there is no room for it is no error: it stays in the WAL. But it syncs the WAL and
@@ -176,12 +178,58 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 mod tests {
     use super::*;
 
+    fn database(path: &std::path::Path) -> Connection {
+        let db = Connection::open(path).unwrap();
+        db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+        db
+    }
+
+    /// Panics when it is told that there was a checkpoint.
+    struct Panics;
+
+    impl tracing::Subscriber for Panics {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+        fn event(&self, event: &tracing::Event<'_>) {
+            assert!(*event.metadata().level() != tracing::Level::DEBUG, "on purpose");
+        }
+
+        fn enter(&self, _: &tracing::span::Id) {}
+
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn a_checkpoint_that_panics_ends_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let db = database(&path);
+        let (failure, probe, through) = (Failure::default(), Probe::beside(&path).unwrap(), AtomicBool::new(false));
+        let (wake, woken) = sync_channel(2);
+        wake.send(()).unwrap();
+        // Whoever wakes it later is not left with a thread that is gone.
+        wake.send(()).unwrap();
+        drop(wake);
+        tracing::subscriber::with_default(Panics, || attend(&db, &woken, &through, &failure, &probe));
+        assert!(failure.check().unwrap_err().to_string().contains("panicked"));
+        assert!(through.load(Ordering::Acquire));
+    }
+
     #[test]
     fn a_checkpoint_that_fails_ends_the_store() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.db");
-        let db = Connection::open(&path).unwrap();
-        db.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+        let db = database(&path);
         let (failure, probe) = (Failure::default(), Probe::beside(&path).unwrap());
         run(&db, &failure, &probe);
         assert!(failure.check().is_ok());

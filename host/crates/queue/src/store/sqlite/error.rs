@@ -87,6 +87,13 @@ pub enum SqliteError {
         /// What SQLite says.
         source: Arc<rusqlite::Error>,
     },
+    /// Another program, such as a SQLite shell with a transaction that it does not end, keeps the file locked. Nothing was done;
+    /// the store goes on when it lets go.
+    #[error("another program keeps the job store locked; nothing was changed; end its transaction and try again")]
+    Busy {
+        /// What SQLite says.
+        source: Arc<rusqlite::Error>,
+    },
     /// A step was given something that cannot be kept, such as a text of a gigabyte. Nothing was done.
     #[error("this cannot be kept in the job store")]
     Refused {
@@ -105,6 +112,9 @@ pub enum SqliteError {
         /// What SQLite says.
         source: Arc<rusqlite::Error>,
     },
+    /// A lookup panicked, which is a mistake of the host's own.
+    #[error("a look into the job store panicked; the host's log has its message")]
+    Panicked,
     /// The store was closed.
     #[error("the job store is closed")]
     Closed,
@@ -128,6 +138,7 @@ impl From<SqliteError> for StoreError {
     fn from(error: SqliteError) -> Self {
         match error {
             SqliteError::Full { source } => Self::Full(Box::new(source)),
+            SqliteError::Busy { source } => Self::Busy(Box::new(source)),
             error => Self::Failed(Box::new(error)),
         }
     }
@@ -138,6 +149,8 @@ impl From<SqliteError> for StoreError {
 pub(super) enum Severity {
     /// No room: undo, say so, go on.
     Full,
+    /// Somebody else has the lock, so nothing was begun: say so, go on.
+    Busy,
     /// The step asked for something impossible: undo, say so, go on.
     Refused,
     /// Nobody knows what is on the disk.
@@ -145,13 +158,14 @@ pub(super) enum Severity {
 }
 
 pub(super) fn severity(error: &rusqlite::Error) -> Severity {
-    use rusqlite::ErrorCode::{DiskFull, OutOfMemory, TooBig};
+    use rusqlite::ErrorCode::{DatabaseBusy, DiskFull, OutOfMemory, TooBig};
     // The WAL's index has no room to grow; the commit that needed it was not made.
     if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
         return Severity::Full;
     }
     match error.sqlite_error_code() {
         Some(DiskFull) => Severity::Full,
+        Some(DatabaseBusy) => Severity::Busy,
         Some(TooBig | OutOfMemory) => Severity::Refused,
         _ => Severity::Fatal,
     }

@@ -13,7 +13,7 @@ use super::shelf::Orphan;
 const CLAIM_BYTES: usize = 24;
 /// Claims that are in the table for nothing, besides three for each one that stands for a running attempt, before they are
 /// cleared away: so that it is done seldom, and the table fits into a few pages.
-const STALE_CLAIMS: usize = 4_096;
+const STALE_CLAIMS: usize = if cfg!(test) { 4 } else { 4_096 };
 
 /// The commits that a step's answers have to wait for.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +64,8 @@ pub(super) struct Ledger {
     /// Claims that are in the table, and the batch they were last put there with.
     written_claims: usize,
     last_batch: i64,
+    /// Delayed jobs that took their places in this batch.
+    pub(super) promoted: usize,
     /// What this batch took and let go of.
     marks: Vec<Mark>,
     must_last: bool,
@@ -130,6 +132,7 @@ impl Ledger {
     /// The batch is committed, and another one begins.
     pub(super) fn committed(&mut self) {
         self.marks.clear();
+        self.promoted = 0;
         self.batch = Batch::default();
         self.seq += 1;
     }

@@ -12,25 +12,43 @@ use saggar_job::Timestamp;
 use super::number::{JobNumber, TaskNumber, from_i64, from_moment, moment, to_i64};
 use super::record::{Record, Spot};
 
-/// How many of each part are in memory: enough for a batch of claims, and a quarter of a megabyte for a busy task.
-/// The statements below say it as well: SQLite prepares one with a bound limit anew each time.
-const WINDOW: usize = 512;
+/// How many of each part are in memory: enough for a batch of claims, and a quarter of a megabyte for a busy task. In tests so
+/// few that the random histories go beyond. A macro, since the statements below say it as well: SQLite prepares one with a bound
+/// limit anew each time.
+#[cfg(not(test))]
+macro_rules! window {
+    () => {
+        512
+    };
+}
+#[cfg(test)]
+macro_rules! window {
+    () => {
+        4
+    };
+}
+const WINDOW: usize = window!();
 /// Bytes of arguments of these, after which no more are taken in.
 const WINDOW_BYTES: usize = 1024 * 1024;
-/// Delayed jobs that take their places in one step at most, so that a thousand due at once do not hold up everybody.
-const PROMOTED_AT_ONCE: usize = 256;
+/// Jobs that are looked at in one go for the next ones of the plain line: a few milliseconds, if none is in it. In tests fewer,
+/// but more than the random histories have: another store finds the next job at once.
+const LOOKS: usize = if cfg!(test) { 256 } else { 16_384 };
+/// The standing of a plain job that waits or runs.
+const PLAIN: i64 = 0;
 
-const PLAIN: &str = "SELECT job, id, standing, flags, priority, attempt, run, place, added_at, run_at, started_at, ended_at, \
-     args, response, component, cpu_ns, peak_memory FROM jobs WHERE job > ?1 AND job <= ?2 AND standing = 0 \
-     ORDER BY job LIMIT 512";
-const READY: &str = "SELECT rank, place, number, ready_at FROM line WHERE task = ?1 ORDER BY rank, place LIMIT 512";
-const DELAYED: &str = "SELECT run_at, place, number FROM delayed WHERE task = ?1 ORDER BY run_at, place LIMIT 512";
+/// Without a bound: it is left when enough was seen.
+const ALL: &str = "SELECT job, id, standing, flags, priority, attempt, run, place, added_at, run_at, started_at, ended_at, \
+     args, response, component, cpu_ns, peak_memory FROM jobs WHERE job > ?1 AND job <= ?2 ORDER BY job";
+const READY: &str =
+    concat!("SELECT rank, place, number, ready_at FROM line WHERE task = ?1 ORDER BY rank, place LIMIT ", window!());
+const DELAYED: &str =
+    concat!("SELECT run_at, place, number FROM delayed WHERE task = ?1 ORDER BY run_at, place LIMIT ", window!());
 
 pub(super) struct Line {
     task: TaskNumber,
     plain: VecDeque<Box<Record>>,
     plain_bytes: usize,
-    /// The number of the last plain job that was taken in; there may be others behind it on the disk, or not.
+    /// Up to this number every plain job was taken in; there may be others behind it on the disk, or not.
     plain_until: u64,
     plain_more: bool,
     /// By rank and place.
@@ -200,15 +218,16 @@ impl Line {
         }
     }
 
-    /// Lets delayed jobs whose time has come take their places; answers how many did. `place` gives new ones.
+    /// Lets delayed jobs whose time has come take their places, up to `most`; answers how many did. `place` gives new ones.
     pub(super) fn promote(
         &mut self,
         db: &Connection,
+        most: usize,
         now: Timestamp,
         since: u64,
         mut place: impl FnMut() -> u64,
     ) -> rusqlite::Result<usize> {
-        for promoted in 0..PROMOTED_AT_ONCE {
+        for promoted in 0..most {
             self.fill_delayed(db)?;
             let Some((key, number)) = self.delayed.entries.first_key_value().map(|(key, number)| (*key, *number))
             else {
@@ -224,16 +243,17 @@ impl Line {
                 .query_row(params![self.task.job(number).0, to_i64(place)], |row| row.get(0))?;
             self.enter_ready(db, number, -priority, place, now, since)?;
         }
-        Ok(PROMOTED_AT_ONCE)
+        Ok(most)
     }
 
-    /// Takes the first ready job.
+    /// Takes the first ready job. If it is not known yet which that is, none; then something is [`left`](Self::left).
     pub(super) fn pop(&mut self, db: &Connection, since: u64) -> rusqlite::Result<Option<Next>> {
         self.fill(db, since)?;
         let plain = self.plain.front().map(|first| (0, first.job.number()));
         let ready = self.ready.entries.first_key_value().map(|(key, entry)| (*key, *entry));
         match (plain, ready) {
             (None, None) => Ok(None),
+            (None, Some((key, _))) if self.is_plain_unread() && key > (0, self.plain_until) => Ok(None),
             (Some(plain), ready) if ready.is_none_or(|(key, _)| plain < key) => {
                 let first = self.plain.pop_front();
                 self.plain_bytes -= first.as_ref().map_or(0, |first| first.args.len());
@@ -250,7 +270,7 @@ impl Line {
     /// Whether a job is ready, or from when on one will be.
     pub(super) fn left(&mut self, db: &Connection, since: u64) -> rusqlite::Result<crate::Left> {
         self.fill(db, since)?;
-        if !self.plain.is_empty() || !self.ready.entries.is_empty() {
+        if !self.plain.is_empty() || self.is_plain_unread() || !self.ready.entries.is_empty() {
             return Ok(crate::Left::Ready);
         }
         self.fill_delayed(db)?;
@@ -266,8 +286,13 @@ impl Line {
         Ok(plain.into_iter().chain(ready).min_by_key(|(key, _)| *key).map(|(_, at)| at))
     }
 
+    /// Whether the next plain job, if there is one, is still to be found.
+    fn is_plain_unread(&self) -> bool {
+        self.plain.is_empty() && self.plain_more
+    }
+
     fn fill(&mut self, db: &Connection, since: u64) -> rusqlite::Result<()> {
-        if self.plain.is_empty() && self.plain_more {
+        if self.is_plain_unread() {
             self.fill_plain(db, since)?;
         }
         if self.ready.is_unread() {
@@ -281,21 +306,29 @@ impl Line {
         Ok(())
     }
 
+    /// Takes in the next plain jobs. It may find none where it looks, and leave others behind that: whoever needs them comes again,
+    /// so that nobody is held up by a look at a million jobs of which few are plain.
     fn fill_plain(&mut self, db: &Connection, since: u64) -> rusqlite::Result<()> {
-        let mut statement = db.prepare_cached(PLAIN)?;
+        let mut statement = db.prepare_cached(ALL)?;
         let (behind, last) = (self.task.job(self.plain_until).0, self.task.job(u64::MAX).0);
         let mut rows = statement.query([behind, last])?;
-        while let Some(row) = rows.next()? {
+        for _ in 0..LOOKS {
+            let Some(row) = rows.next()? else {
+                self.plain_more = false;
+                return Ok(());
+            };
+            self.plain_until = JobNumber(row.get(0)?).number();
+            if row.get::<_, i64>(2)? != PLAIN {
+                continue;
+            }
             let mut record = Box::new(Record::read(db, row)?);
             record.since = since;
-            self.plain_until = record.job.number();
             self.plain_bytes += record.args.len();
             self.plain.push_back(record);
-            if self.plain_bytes >= WINDOW_BYTES {
+            if self.plain.len() >= WINDOW || self.plain_bytes >= WINDOW_BYTES {
                 return Ok(());
             }
         }
-        self.plain_more = self.plain.len() >= WINDOW;
         Ok(())
     }
 

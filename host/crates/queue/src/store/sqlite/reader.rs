@@ -1,6 +1,7 @@
 //! Readers: a few threads with a connection each, which cannot write. A lookup is a query or a few short ones; none holds a
 //! snapshot for longer, so the WAL can always begin anew.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -58,7 +59,12 @@ impl Readers {
         let (reply, replied) = oneshot::channel();
         let syncer = self.syncer.clone();
         let lookup: Lookup = Box::new(move |db| {
-            let found = lookup(db).map_err(|source| SqliteError::Read { source: Arc::new(source) });
+            // It changes nothing and gives its snapshot back, so the thread goes on: without the last of them whoever looks
+            // something up would wait for ever.
+            let found = match catch_unwind(AssertUnwindSafe(|| lookup(db))) {
+                Ok(found) => found.map_err(|source| SqliteError::Read { source: Arc::new(source) }),
+                Err(_) => Err(SqliteError::Panicked),
+            };
             let answer: Answer = Box::new(move |fate: Result<(), SqliteError>| drop(reply.send(fate.and(found))));
             match syncer {
                 Some(syncer) => syncer.send_read(answer),

@@ -95,6 +95,10 @@ impl Registry {
         self.0.write().push(shared);
     }
 
+    pub(super) fn keys(&self) -> Vec<TaskKey> {
+        self.0.read().iter().map(|shared| shared.key.clone()).collect()
+    }
+
     /// A tenant's tasks, or one of them.
     pub(super) fn find(&self, tenant: &str, task: Option<&str>) -> Vec<Arc<Shared>> {
         let is_it = |key: &TaskKey| *key.tenant == *tenant && task.is_none_or(|task| *key.task == *task);

@@ -24,9 +24,20 @@ use crate::meters;
 /// An answer that is ready to be sent, when its fate is known.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), SqliteError>) + Send>;
 
+/// What is synced: the WAL's file; in tests one that sees what a power cut would leave.
+pub(super) trait Disk: Send + Sync {
+    /// Answers when everything that was written before is on the disk.
+    fn sync(&self) -> std::io::Result<()>;
+}
+
+impl Disk for File {
+    fn sync(&self) -> std::io::Result<()> {
+        self.sync_data()
+    }
+}
+
 pub(super) struct Syncer {
-    /// The file to be synced.
-    wal: File,
+    wal: Box<dyn Disk>,
     waiting: Mutex<Waiting>,
     woken: Condvar,
     /// The last commit that is on the disk.
@@ -48,7 +59,7 @@ struct Waiting {
 }
 
 impl Syncer {
-    pub(super) fn new(wal: File, failure: Arc<Failure>) -> Self {
+    pub(super) fn new(wal: Box<dyn Disk>, failure: Arc<Failure>) -> Self {
         let (durable, promised) = (AtomicU64::new(0), AtomicU64::new(0));
         let (waiting, woken, seconds) = (Mutex::default(), Condvar::new(), meters::sync_seconds());
         Self { wal, waiting, woken, durable, promised, failure, seconds }
@@ -122,7 +133,7 @@ impl Syncer {
         // After a failed sync the kernel may have dropped the pages: another one would answer success for nothing.
         let fate = self.failure.check().and_then(|()| {
             let began = Instant::now();
-            let synced = self.wal.sync_data();
+            let synced = self.wal.sync();
             self.seconds.record(began.elapsed().as_secs_f64());
             synced.map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))
         });

@@ -41,19 +41,19 @@ impl SqliteTask {
     }
 }
 
-/// The first and the longest pause between two tries of a step for which there was no room.
+/// The first and the longest pause between two tries of a step for which there was no room, or no lock.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Has a step done that tells of what has happened already, and so cannot be refused for want of room: as long as there is
-/// none, it waits and tries again. `step` is told whether it is the first try. Cancel-safe as the step is.
+/// Has a step done that tells of what has happened already, and so cannot be refused for want of room, or because another
+/// program has the file's lock: it waits for that and tries again. `step` is told whether it is the first try. Cancel-safe as the step is.
 async fn until_kept<T, F>(mut step: impl FnMut(bool) -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     let mut answer = step(true).await;
     let mut pause = PAUSE;
-    while matches!(answer, Err(StoreError::Full(_))) {
+    while answer.as_ref().is_err_and(StoreError::is_passing) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
         answer = step(false).await;

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, Run, Status, TaskKey, Timestamp};
+use saggar_job::{JobId, Outcome, Run, Status, TaskKey, Timestamp};
 use tempfile::TempDir;
 
 use super::failure::Failure;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
-use crate::{ListQuery, NewJob, Rules, Store, StoreError};
+use crate::{Change, End, Finish, Left, ListQuery, NewJob, Rules, Store, StoreError, TaskStore};
 
+mod busy;
+mod power;
 mod undoing;
 mod undone;
 
@@ -31,9 +33,18 @@ impl Places for Files {
 }
 
 impl Directory {
+    fn fresh() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), durability: Durability::Full }
+    }
+
     fn store(&self) -> SqliteStore {
         let options = SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability);
         SqliteStore::open(&options).unwrap()
+    }
+
+    /// The file, as another program sees it.
+    fn look(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.directory.path().join("saggar.db")).unwrap()
     }
 }
 
@@ -42,6 +53,38 @@ impl Place for Directory {
     async fn open(&mut self) -> Arc<dyn Store> {
         Arc::new(self.store())
     }
+
+    async fn left_over(&mut self) -> Vec<String> {
+        let db = self.look();
+        let rows =
+            |table: &&str| db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+        let of_jobs = TABLES_OF_JOBS.iter().map(|table| (table, rows(table).unwrap()));
+        of_jobs.filter(|(_, rows)| *rows > 0).map(|(table, rows)| format!("{rows} in {table}")).collect()
+    }
+}
+
+/// Where something stands of each job or of some. In `ended` and `claims` entries of jobs that are gone mean nothing.
+const TABLES_OF_JOBS: [&str; 13] = [
+    "jobs",
+    "ids",
+    "standings",
+    "line",
+    "delayed",
+    "details",
+    "long_args",
+    "long_responses",
+    "attempts",
+    "logs",
+    "log_lines",
+    "notices",
+    "names",
+];
+
+/// Ends a running attempt well.
+async fn finish(task: &dyn TaskStore, id: JobId, run: Run, response: &str) {
+    let end = End::Outcome(Outcome::Success(response.into()));
+    let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
+    task.finish(finish, false, &Arc::default(), Timestamp(1), Arc::new(|_| ())).await.unwrap();
 }
 
 #[tokio::test]
@@ -70,7 +113,7 @@ async fn plays_many_random_histories() {
 #[test]
 fn a_failed_sync_is_no_success_for_anybody_ever() {
     let failure = Arc::new(Failure::default());
-    let syncer = Syncer::new(std::fs::File::open("/dev/null").unwrap(), Arc::clone(&failure));
+    let syncer = Syncer::new(Box::new(std::fs::File::open("/dev/null").unwrap()), Arc::clone(&failure));
     let (send, answers) = std::sync::mpsc::channel();
     for seq in 1..=3 {
         let send = send.clone();
@@ -138,6 +181,80 @@ async fn nobody_looks_for_plain_jobs_among_others() {
 }
 
 #[tokio::test]
+async fn a_plain_job_far_behind_others_holds_nobody_up() {
+    const OTHERS: u64 = 2_000;
+    let files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules { size: usize::MAX, ..Rules::default() }), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]"); 5], &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]").with_priority(-1); OTHERS as usize], &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
+    let (mut claimed, mut in_vain) = (Vec::new(), 0);
+    while claimed.len() < 7 {
+        let found = task.claim(1, now).await.unwrap();
+        assert_eq!(found.left, Left::Ready);
+        in_vain += usize::from(found.jobs.is_empty());
+        claimed.extend(found.jobs.iter().map(|job| job.id.0));
+    }
+    assert_eq!(claimed, [1, 2, 3, 4, 5, OTHERS + 6, 6]);
+    assert!((1..9).contains(&in_vain), "it is looked for in pieces, and not again: {in_vain}");
+}
+
+#[tokio::test]
+async fn a_job_that_is_retried_leaves_no_response_behind() {
+    let mut files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
+    let run = task.claim(1, now).await.unwrap().jobs[0].run;
+    finish(&*task, id, run, "\"a long response\"").await;
+    let responses =
+        || files.look().query_row("SELECT count(*) FROM long_responses", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(responses(), 1);
+    task.change(id, Change::Retry, &rules, now).await.unwrap();
+    assert_eq!(responses(), 0);
+    task.change(id, Change::Delete, &rules, now).await.unwrap();
+    assert_eq!(files.left_over().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_finds_nothing_to_remove_writes_nothing() {
+    let files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
+    let run = task.claim(1, now).await.unwrap().jobs[0].run;
+    finish(&*task, id, run, "1").await;
+    let other = files.look();
+    // Changes with every commit of somebody else's that wrote something.
+    let version = || other.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
+    let before = version();
+    assert_eq!(task.prune(9, &rules, now).await.unwrap().jobs, 0);
+    assert_eq!(version(), before);
+    let later = now.plus_ms(rules.retention.success_ms);
+    assert_eq!(task.prune(9, &rules, later).await.unwrap().jobs, 1);
+    assert_ne!(version(), before);
+}
+
+#[tokio::test]
+async fn a_look_that_panics_is_its_own_affair() {
+    let files = Directory::fresh();
+    let store = files.store();
+    let readers = store.inner.readers().unwrap();
+    // More often than there are threads.
+    for _ in 0..9 {
+        let looked = readers.look(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
+        assert!(matches!(looked, Err(SqliteError::Panicked)), "{looked:?}");
+    }
+    let tables = readers.look(|db| db.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0))).await;
+    assert_eq!(tables.unwrap(), 0);
+    assert!(!store.has_failed());
+}
+
+#[tokio::test]
 async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
@@ -154,7 +271,7 @@ async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
 #[test]
 fn a_syncer_that_panics_answers_all_others() {
     let failure = Arc::new(Failure::default());
-    let syncer = Syncer::new(tempfile::tempfile().unwrap(), Arc::clone(&failure));
+    let syncer = Syncer::new(Box::new(tempfile::tempfile().unwrap()), Arc::clone(&failure));
     let (send, answers) = std::sync::mpsc::channel();
     let mut later = Some(move |fate| send.send(fate).unwrap());
     syncer.send_when_durable(1, vec![Box::new(|_| panic!("on purpose"))]);

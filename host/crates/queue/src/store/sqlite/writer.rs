@@ -313,11 +313,22 @@ impl Desktop<'_> {
         if let Err(error) = rolled_back.and_then(|()| self.workshop.reload()) {
             return self.failure.fail("what a failed write left could not be read", &error);
         }
-        if severity == Severity::Full {
-            self.checkpoints.no_room(db, &error);
+        match severity {
+            Severity::Full => {
+                self.checkpoints.no_room(db, &error);
+                SqliteError::Full { source: Arc::new(error) }
+            }
+            Severity::Busy => {
+                // No oftener than a connection waits for a lock.
+                tracing::error!(
+                    %error,
+                    "another program keeps the job store locked; new jobs are refused, and what has ended is kept in memory and \
+                     written when it lets go; end its transaction"
+                );
+                SqliteError::Busy { source: Arc::new(error) }
+            }
+            Severity::Refused | Severity::Fatal => SqliteError::Refused { source: Arc::new(error) },
         }
-        let source = Arc::new(error);
-        if severity == Severity::Full { SqliteError::Full { source } } else { SqliteError::Refused { source } }
     }
 
     fn send(&mut self, answers: Vec<(u64, Answer)>, is_alone: bool) {

@@ -75,12 +75,21 @@ impl Desk<'_> {
         let status = record.life.state.status();
         self.unlist(&record, status)?;
         self.keep_last(&mut record)?;
+        // The row's flag tells of a response that stands apart, and is about to tell of none.
+        self.remove_response(&record)?;
         record.life = life;
         self.enter_names(&record)?;
         self.append_to_log(&mut record, vec![LogLine::retried(now)])?;
         self.shelf.go(status, Status::Waiting);
         self.enter_line(&mut record, now)?;
         Ok(Ok(Changed::Retried { left: self.left()? }))
+    }
+
+    fn remove_response(&self, record: &Record) -> rusqlite::Result<()> {
+        if !record.has_long_response() {
+            return Ok(());
+        }
+        self.db.prepare_cached("DELETE FROM long_responses WHERE job = ?1")?.execute([record.job.0]).map(drop)
     }
 
     fn delete(&mut self, record: Record) -> Stepped<Changed, ChangeError> {
@@ -101,8 +110,6 @@ impl Desk<'_> {
 
     pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> rusqlite::Result<Pruned> {
         let Retention { success_ms, failure_ms } = rules.retention;
-        self.ledger.must_last();
-        self.shelf.dirty = true;
         let (mut jobs, mut work) = (0, 0);
         for (status, retention_ms) in [(Status::Success, success_ms), (Status::Failure, failure_ms)] {
             loop {
@@ -112,6 +119,9 @@ impl Desk<'_> {
                 let Some(due) = self.shelf.ended.take_due(self.db, self.shelf.task, status, retention_ms, now)? else {
                     break;
                 };
+                // Only now: who finds nothing to remove, as an idle host does again and again, is to write nothing.
+                self.shelf.dirty = true;
+                self.ledger.must_last();
                 work += 1;
                 if let Some(lines) = self.remove_over(due, status)? {
                     work += lines / Pruned::LINES_LIKE_A_JOB;
@@ -160,10 +170,7 @@ impl Desk<'_> {
         if record.flags & HAS_ATTEMPTS != 0 {
             delete("DELETE FROM attempts WHERE job = ?1")?;
         }
-        // A job that was retried may have left a response behind, though it has another one or none now.
-        if record.may_have_long_response() {
-            delete("DELETE FROM long_responses WHERE job = ?1")?;
-        }
+        self.remove_response(record)?;
         self.usual.usual(Usual::RemoveJob, params![record.job.0])?;
         self.usual.usual(Usual::RemoveId, params![self.shelf.task.0, to_i64(record.id.0)])?;
         Ok(lines)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::params;
 use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Step, Timestamp, transition};
 
+use super::super::super::PROMOTED_AT_ONCE;
 use super::super::line::Next;
 use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
 use super::super::shared::Live;
@@ -74,10 +75,13 @@ impl Desk<'_> {
         }
         let (ledger, shelf) = (&mut *self.ledger, &mut *self.shelf);
         let (seq, last_number) = (ledger.seq, &mut shelf.last_number);
-        let promoted = shelf.line.promote(self.db, now, seq, || {
+        // At least the one that is to be claimed, whoever came before in the same batch.
+        let most = PROMOTED_AT_ONCE.saturating_sub(ledger.promoted).max(1);
+        let promoted = shelf.line.promote(self.db, most, now, seq, || {
             *last_number = ledger.next_number();
             *last_number
         })?;
+        ledger.promoted += promoted;
         shelf.counts.delayed -= promoted;
         shelf.dirty |= promoted > 0;
         Ok(())

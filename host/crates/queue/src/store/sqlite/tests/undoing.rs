@@ -36,6 +36,10 @@ impl Place for Undoing {
     async fn open(&mut self) -> Arc<dyn Store> {
         Arc::new(UndoingStore(Arc::new(self.0.store())))
     }
+
+    async fn left_over(&mut self) -> Vec<String> {
+        self.0.left_over().await
+    }
 }
 
 /// Whether a step was refused for want of room.
@@ -77,6 +81,10 @@ impl Store for UndoingStore {
     async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
         let task = twice(&self.0, || self.0.open(task, rules, now)).await?;
         Ok(Arc::new(UndoingTask { store: Arc::clone(&self.0), task }))
+    }
+
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
+        self.0.tasks().await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
