@@ -39,6 +39,9 @@ const CLIENT_VARIABLES: [&str; 3] = ["SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_PATIE
 /// What our variables begin with.
 const PREFIX: &str = "SAGGAR_";
 
+const HOW_TO_CLOSE: &str = "give a token as `--token ROLE:SHA256`, as SAGGAR_TOKENS, or as `[[token]]` in saggar.toml \
+                            (`saggar token` makes one), or listen on 127.0.0.1";
+
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -122,6 +125,9 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
     }
     let mut config = Config::read(&raw, &mut reader);
     settle(&mut config, variables, &mut reader);
+    if keys::find("listen").is_some_and(S::uses) {
+        refuse_open_address(&config, &mut reader);
+    }
     let (settings, problems) = reader.finish();
     Loaded { config, settings, problems }
 }
@@ -146,6 +152,22 @@ fn settle(config: &mut Config, variables: &Variables, reader: &mut Reader) {
             }
         }
     }
+}
+
+/// Where a service listens that others can reach, there must be tokens.
+fn refuse_open_address(config: &Config, reader: &mut Reader) {
+    // Of tokens that were refused it is said already what is wrong.
+    if !reader.is_read("token") || tokens(config).suffice_at(config.listen) {
+        return;
+    }
+    if let Some(node) = reader.node("listen") {
+        let message = format!("{} can be reached from other machines, and no token is configured", config.listen);
+        reader.error(&node, message, HOW_TO_CLOSE);
+    }
+}
+
+fn tokens(config: &Config) -> Tokens {
+    Tokens::new(config.tokens.iter().map(|listed| listed.token.clone()).collect())
 }
 
 fn own_defaults<S: Scope>() -> BTreeMap<&'static str, Given> {
@@ -214,7 +236,7 @@ impl Loaded {
 
     /// Who may use the HTTP service.
     pub(crate) fn tokens(&self) -> Tokens {
-        Tokens::new(self.config.tokens.iter().map(|listed| listed.token.clone()).collect())
+        tokens(&self.config)
     }
 
     /// What HTTP connections may cost.

@@ -177,11 +177,21 @@ fn a_secret_of_the_file_is_not_shown_where_bytes_are_no_text() {
 
 #[test]
 fn an_open_address_needs_a_token_and_is_told_all_ways_to_give_one() {
-    let said = output(&mut plain("serve", &app("listen = \"0.0.0.0:0\"")));
-    assert_eq!(said.code, Some(1));
-    for way in ["--token ROLE:SHA256", "SAGGAR_TOKENS", "`[[token]]`", "`saggar token`", "127.0.0.1"] {
-        assert!(said.err.contains(way), "no `{way}` in: {}", said.err);
+    let app = app("drain = \"soon\"\nlisten = \"0.0.0.0:0\"\n");
+    let served = output(&mut plain("serve", &app));
+    for said in [&served, &output(&mut plain("config", &app))] {
+        assert_eq!((said.code, said.out.as_str(), &said.err), (Some(2), "", &served.err));
     }
+    // Together with the other mistake, and where it is.
+    for part in ["saggar.toml:1:9", "saggar.toml:2:10"] {
+        assert!(served.err.contains(part), "no `{part}` in: {}", served.err);
+    }
+    for way in ["--token ROLE:SHA256", "SAGGAR_TOKENS", "`[[token]]`", "`saggar token`", "127.0.0.1"] {
+        assert!(served.err.contains(way), "no `{way}` in: {}", served.err);
+    }
+    // What listens nowhere does not mind.
+    let run = saggar_on("run", &self::app("listen = \"0.0.0.0:0\""), &["echo", "x"]);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
 }
 
 /// The status that a request is answered with.

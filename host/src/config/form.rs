@@ -129,6 +129,11 @@ impl Reader {
         self.settings.iter().find(|setting| setting.key == key)?.node.clone()
     }
 
+    /// Whether the value of a key was read and none of what was given for it was refused.
+    pub(crate) fn is_read(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.key == key)
+    }
+
     /// What is shown of a key whose default depends on others.
     pub(crate) fn show(&mut self, key: &str, value: Value) {
         if let Some(setting) = self.settings.iter_mut().find(|setting| setting.key == key) {

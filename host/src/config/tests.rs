@@ -55,7 +55,7 @@ fn row(loaded: &Loaded, key: &str) -> (String, String) {
 fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
     let sample = |key: &'static Key| {
         let samples = match key.name {
-            "listen" => [("\"10.0.0.1:1\"", "10.0.0.1:1"), ("10.0.0.2:2", "10.0.0.2:2"), ("[::1]:3", "[::1]:3")],
+            "listen" => [("\"127.0.0.1:1\"", "127.0.0.1:1"), ("127.0.0.2:2", "127.0.0.2:2"), ("[::1]:3", "[::1]:3")],
             "store" => [("\"memory\"", "memory"), ("sqlite", "sqlite"), ("sqlite:x.db", "sqlite:x.db")],
             "durability" => [("\"full\"", "full"), ("normal", "normal"), ("full", "full")],
             "drain" | "http.head_time" | "http.write_time" => [("5", "5s"), ("6s", "6s"), ("1m", "1m")],
@@ -189,6 +189,25 @@ fn half_of_the_connections_are_left_to_ordinary_requests() {
     assert!(said.contains("at most half of `http.connections`, which is 100") && said.contains(":3:11"), "{said}");
     let said = messages(&loaded("[http]\nstreams = 2000", &[], &["--http-connections", "10"]));
     assert!(said.contains("lower it to 5, or raise `http.connections`"), "{said}");
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_token() {
+    let open = "\nlisten = \"0.0.0.0:7717\"\n";
+    let said = problem(open);
+    assert!(said.contains("0.0.0.0:7717 can be reached from other machines") && said.contains(":2:10"), "{said}");
+    let said = messages(&loaded("", &[("SAGGAR_LISTEN", "[::]:1")], &[]));
+    assert!(said.contains("environment") && said.contains("no token is configured"), "{said}");
+    let token = format!("read:{DIGEST}");
+    assert_eq!(good(open, &[("SAGGAR_TOKENS", &token)], &[]).listen.to_string(), "0.0.0.0:7717");
+    // A stronger address counts, and so does a list of tokens that is empty.
+    good(open, &[], &["--listen", "127.0.0.1:1"]);
+    problem(&format!("token = []\n{open}"));
+    // What only follows from another mistake is not said.
+    let said = problem(&format!("{open}[[token]]\nrole = \"read\"\nsha256 = \"short\"\n"));
+    assert!(said.contains("no SHA-256"), "{said}");
+    // The address is the service's.
+    assert!(loaded_by::<OfRun>(open, &[], &[]).problems.is_empty());
 }
 
 #[test]

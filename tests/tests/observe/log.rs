@@ -52,6 +52,7 @@ fn a_service_that_cannot_start_says_so_in_the_same_form() {
     let app = App::new().file("tasks/odd.json", "{");
     let mut command = saggar_tests::program::command();
     command.arg("serve").arg(app.path()).args(["--listen", "192.0.2.1:7717", "--log-format", "json"]);
+    command.args(["--token", "read:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"]);
     let said = saggar_tests::program::output(&mut command);
     assert_eq!(said.code, Some(1));
     let line: Value = serde_json::from_str(said.err.trim()).unwrap_or_else(|error| panic!("{}: {error}", said.err));
