@@ -67,9 +67,13 @@ impl Scope for OfRun {
         OfEngine::uses(key) || OfStore::uses(key) || key.name == "durability" || key.section() == Some("otlp")
     }
 
-    /// The service has its store to itself.
+    /// The service has its store to itself. What fails, the command says itself, and of many jobs only how many they are.
     fn default_of(key: &Key) -> Option<&'static str> {
-        if key.name == "store" { Some("memory") } else { OfClient::default_of(key) }
+        match key.name {
+            "store" => Some("memory"),
+            "log.level" => Some("warn,saggar_worker::failures=off"),
+            _ => OfClient::default_of(key),
+        }
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Outcome, Role};
+use saggar_job::{Outcome, Role, Status};
 use saggar_queue::{Claim, StoreError};
 use saggar_sandbox::Sandbox;
 
 use crate::Setup;
 use crate::attempt::{self, Attempted, Bench};
 use crate::crew::Crew;
+use crate::failures::{self, Failed};
 use crate::seats::Seat;
 use crate::station::Station;
 use crate::trace::trace_id;
@@ -81,7 +82,11 @@ async fn work(
         attempted = attempt::run(worker, station, bench, &claim) => attempted,
         () = worker.abort.cancelled() => {
             worker.abandoned.lock().push(claim.key());
-            put_back(worker, station, claim).await;
+            let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
+            // One that was cancelled meanwhile has ended instead.
+            if put_back(worker, station, claim).await == Some(Status::Waiting) {
+                failures::stopped(&key, trace_parent.as_ref());
+            }
             return None;
         }
     };
@@ -99,6 +104,7 @@ async fn work(
 /// Keeps the end of an attempt. Answers the next claim if there was one at once.
 async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Claim, outcome: Outcome) -> Option<Claim> {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
+    let failed = Failed::new(&claim, &outcome);
     let finished = async {
         if seat.leave.is_cancelled() {
             station.queue.finish(claim, outcome).await.map(|status| (status, None))
@@ -107,7 +113,12 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
         }
     };
     match unless_too_late(worker, finished).await {
-        Some(Ok((_, next))) => next,
+        Some(Ok((status, next))) => {
+            if let Some(failed) = failed.filter(|_| status == Status::Failure) {
+                failed.for_good(trace_parent.as_ref());
+            }
+            next
+        }
         Some(Err(error)) => {
             let trace_id = trace_id(trace_parent.as_ref());
             tracing::error!(job = %key, trace_id, %error, "the end of an attempt could not be kept");
@@ -125,12 +136,13 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
     }
 }
 
-async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) {
+/// Answers where the job stands now; none if that could not be kept.
+async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) -> Option<Status> {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
     let answer = unless_too_late(worker, station.queue.put_back(claim)).await;
     let trace_id = trace_id(trace_parent.as_ref());
     match answer {
-        Some(Ok(_)) => {}
+        Some(Ok(status)) => return Some(status),
         Some(Err(error)) => tracing::error!(job = %key, trace_id, %error, "a job could not be put back"),
         None => tracing::error!(
             job = %key,
@@ -138,6 +150,7 @@ async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) {
             "a job could not be put back before the host stopped; its attempt will be lost"
         ),
     }
+    None
 }
 
 /// What a step answers; none if the host stops at once and the step cannot be done soon.
