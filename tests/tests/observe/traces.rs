@@ -9,6 +9,7 @@ use reqwest::Method;
 use saggar_tests::app::App;
 use saggar_tests::client::send;
 use saggar_tests::guests;
+use saggar_tests::program::{command, output};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
@@ -73,6 +74,8 @@ async fn an_attempt_hangs_below_its_adding_and_that_below_the_caller() {
     let attributes = ["task", "job.id", "attempt", "outcome"].map(|key| attempt.attribute(&format!("saggar.{key}")));
     assert_eq!(attributes, ["context", "1", "1", "success"]);
     assert_eq!(told, format!("00-{TRACE}-{}-01", attempt.id()), "the guest's own spans hang below its attempt's");
+    let shown = server.job("context", id).await["trace_parent"].clone();
+    assert_eq!(shown, format!("00-{TRACE}-{}-01", adding.id()), "all attempts hang below the adding");
     server.stop();
 }
 
@@ -177,6 +180,9 @@ async fn without_a_receiver_guests_are_told_the_context_that_the_job_was_added_w
     let server = Server::start(&app, &[]);
     let id = add(&server, "context", json!([]), "01").await;
     assert_eq!(told(&server, id).await, caller("01"));
+    assert_eq!(server.job("context", id).await["trace_parent"], caller("01"));
+    let sheet = output(command().args(["get", "context", &id.to_string(), "--url", &server.url("")]));
+    assert!(sheet.out.contains(&format!("trace      {}\n", caller("01"))), "{sheet:?}");
     let parent = add(&server, "adder", json!(["context", 1, []]), "01").await;
     let child = response(&server, "adder", parent).await["ids"][0].as_u64().expect("the child's id");
     assert_eq!(told(&server, child).await, caller("01"), "a child inherits it");
@@ -186,6 +192,9 @@ async fn without_a_receiver_guests_are_told_the_context_that_the_job_was_added_w
     let server = Server::start(&app, &[]);
     assert_eq!(server.post("/v1/tasks/context/resume", &json!({})).await.status, 204);
     assert_eq!(told(&server, id).await, caller("01"), "the store keeps it");
+    // A job without a context has none.
+    let id = server.add("context", &json!({})).await;
+    assert_eq!(server.job("context", id).await["trace_parent"], Value::Null);
     server.stop();
 }
 
