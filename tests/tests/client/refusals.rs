@@ -3,7 +3,9 @@
 use saggar_tests::program::{Said, command, output, saggar};
 use saggar_tests::server::Server;
 
-use super::stage::{app, ask, ask_json, ask_well, client, serve};
+use serde_json::{Value, json};
+
+use super::stage::{app, ask, ask_json, ask_well, client, feed, serve};
 
 /// Of the token `read-token`.
 const READ: &str = "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf";
@@ -38,7 +40,31 @@ fn there_is_no_host() {
         assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{arguments:?}: {}", said.err);
         assert!(said.err.contains(&format!("there is no host at {url} (")), "{}", said.err);
         assert!(said.err.contains("`saggar serve APP`"), "{}", said.err);
+        let said = output(command().args(arguments).args(["--json", "--url", &url]));
+        let document: Value = serde_json::from_str(&said.err).unwrap_or_else(|error| panic!("{error}: {}", said.err));
+        assert_eq!((said.code, said.out.as_str(), &document["code"]), (Some(3), "", &json!("no-host")));
+        assert!(document["detail"].as_str().is_some_and(|detail| detail.contains(&url)), "{document}");
     }
+}
+
+/// As the host answered it, and with what was done before.
+#[test]
+fn a_refusal_is_a_document_for_programs() {
+    let server = serve();
+    let said = |said: &Said| {
+        assert_eq!((said.out.as_str(), said.err.lines().count()), ("", 1), "{}", said.err);
+        serde_json::from_str::<Value>(&said.err).unwrap_or_else(|error| panic!("{error}: {}", said.err))
+    };
+    let refused = ask(&server, &["get", "mial.\u{1b}[2Jsend", "1", "--json"]);
+    let document = said(&refused);
+    assert_eq!((refused.code, &document["status"], &document["code"]), (Some(2), &json!(404), &json!("unknown-task")));
+    assert!(document["title"].is_string() && document["context"].is_null(), "{document}");
+    assert!(!refused.err.contains('\u{1b}'), "{:?}", refused.err);
+    let refused = feed(&server, &["add", "mail.send", "--file", "-", "--key", "k", "--json"], "{\"run_at\":\"x\"}\n");
+    let context = said(&refused)["context"].as_str().map(str::to_owned).unwrap_or_default();
+    assert!(context.contains("--key k") && context.ends_with("line 1"), "{context}");
+    let document = said(&ask(&server, &["get", "..", "1", "--json"]));
+    assert_eq!(document["code"], "no-task-id");
 }
 
 /// Somebody is there, so it is of no use to start a host.
