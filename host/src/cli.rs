@@ -71,7 +71,7 @@ impl Command {
             Self::Run(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Serve(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
-            Self::Config(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Config(args) => config::load_for_show(&args.app, &args.settings, verbose, variables),
             Self::Token(_) | Self::Client(_) => config::load_without_app(verbose, variables),
         }
     }

@@ -25,7 +25,7 @@ use saggar_definition::{Diagnostic, Place, nearest};
 use serde_json::{Value, json};
 
 pub(crate) use flags::{Flags, OfClient, OfEngine, OfRun, OfService, OfStore, Scope};
-pub(crate) use form::{shown_text, time};
+pub(crate) use form::{Endpoint, shown_text, time};
 pub(crate) use keys::Config;
 
 use file::ConfigFile;
@@ -33,8 +33,8 @@ use form::{Reader, Setting};
 use given::{Given, Origin, Raw};
 use keys::Key;
 
-/// Variables with our prefix that are no keys: those of the commands that ask a host.
-const CLIENT_VARIABLES: [&str; 3] = ["SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_PATIENCE"];
+/// Variables with our prefix that are no keys: the one that names the file, and those of the commands that ask a host.
+const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_PATIENCE"];
 
 /// What our variables begin with.
 const PREFIX: &str = "SAGGAR_";
@@ -83,6 +83,11 @@ impl Variables {
         self.0.get(name).is_some_and(|value| value.is_empty())
     }
 
+    /// Whether somebody wants no colours.
+    pub(crate) fn wants_no_color(&self) -> bool {
+        self.0.get("NO_COLOR").is_some_and(|value| !value.is_empty())
+    }
+
     /// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; none without a home.
     fn user_cache_dir(&self) -> Option<PathBuf> {
         let absolute = |name| self.0.get(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
@@ -101,6 +106,17 @@ pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variable
             loaded
         }
     }
+}
+
+/// The same for a command that looks at nothing else of the app, so that nobody else would say that there is none.
+pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
+    let mut loaded = load(app, flags, verbose, variables);
+    if !app.is_dir() {
+        let message = if app.exists() { "this is not a directory" } else { "there is no such directory" };
+        let problem = Diagnostic::error(Place::file(app.to_string_lossy()), message);
+        loaded.problems.insert(0, problem.with_help("give the directory of an app: one that has `tasks/` in it"));
+    }
+    loaded
 }
 
 /// The same for a command that has no app.
@@ -214,7 +230,7 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
 /// Warnings of variables that are nearly ours. Others may have our prefix: Kubernetes sets such variables for a service that is
 /// called saggar.
 fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
-    let known = || keys::ALL.iter().map(|key| key.variable).chain(CLIENT_VARIABLES);
+    let known = || keys::ALL.iter().map(|key| key.variable).chain(OTHER_VARIABLES);
     variables.0.keys().filter_map(move |name| {
         let rest = name.strip_prefix(PREFIX).filter(|_| !known().any(|known| known == name))?;
         let nearest = nearest(rest, known().filter_map(|known| known.strip_prefix(PREFIX)))?;

@@ -1,9 +1,11 @@
 //! The configuration as the real binary takes it: from the file, the environment and the flags, with every mistake told.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Command;
 
 use saggar_tests::app::App;
@@ -166,6 +168,29 @@ fn a_file_that_cannot_be_read_is_a_mistake_and_none_is_none() {
         assert!(refused(&linked, &[]).contains("this is not an ordinary file"), "{special}");
     }
     assert_eq!(output(plain("config", &large).args(["--config", "/dev/null"])).code, Some(0));
+}
+
+#[test]
+fn an_app_that_is_not_there_has_no_configuration() {
+    let app = app("");
+    let config = |path: &std::path::Path| output(command().arg("config").arg(path)).shown(&app);
+    insta::assert_snapshot!("missing_app", config(&app.path().join("nowhere")));
+    insta::assert_snapshot!("file_for_app", config(&app.path().join("saggar.toml")));
+}
+
+#[test]
+fn a_variable_names_the_file_if_no_flag_does() {
+    let (app, elsewhere) = (app("drain = 1"), App::new().file("a.toml", "drain = 2").file("b.toml", "drain = 3"));
+    let path = |name: &str| elsewhere.path().join(name);
+    let drain = |variable: &OsStr, flags: &[PathBuf]| {
+        let arguments = flags.iter().flat_map(|file| [OsStr::new("--config"), file.as_os_str()]);
+        setting(&app, "drain", |command| command.env("SAGGAR_CONFIG", variable).args(arguments)).0
+    };
+    assert_eq!(drain(path("a.toml").as_os_str(), &[]), "2s");
+    assert_eq!(drain(path("a.toml").as_os_str(), &[path("b.toml")]), "3s");
+    assert_eq!(drain(OsStr::new(""), &[]), "1s");
+    let said = output(plain("check", &app).env("SAGGAR_CONFIG", path("c.toml")));
+    assert!(said.code == Some(1) && said.err.contains("there is no such file"), "{said:?}");
 }
 
 #[test]

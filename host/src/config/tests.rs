@@ -117,7 +117,7 @@ fn names_follow_one_rule() {
         // The plain token of the commands that ask a host has the singular.
         let plural = if key.name == "token" { "S" } else { "" };
         assert_eq!(key.variable, format!("SAGGAR_{variable}{plural}"));
-        assert!(!CLIENT_VARIABLES.contains(&key.variable));
+        assert!(!OTHER_VARIABLES.contains(&key.variable));
         assert!(key.meaning.ends_with('.'), "{}", key.name);
     }
 }
@@ -393,6 +393,16 @@ fn a_file_full_of_mistakes_is_told_of_within_bounds() {
         let loaded = loaded(&file, &[], &[]);
         assert!(loaded.has_errors() && loaded.problems.len() <= 51);
     }
+}
+
+#[test]
+fn a_variable_for_traces_alone_has_the_whole_address() {
+    let address = |variables: &[(&str, &str)]| good("", variables, &[]).otlp_endpoint.expect("one was given").address;
+    let (traces, general) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT");
+    assert_eq!(address(&[(general, "http://a:1/x/")]), "http://a:1/x/v1/traces");
+    assert_eq!(address(&[(general, "http://a:1/v1/traces")]), "http://a:1/v1/traces");
+    assert_eq!(address(&[(general, "http://a:1"), (traces, "http://b:2/in")]), "http://b:2/in");
+    assert_eq!(address(&[(traces, "http://b:2"), ("SAGGAR_OTLP_ENDPOINT", "http://c:3")]), "http://c:3/v1/traces");
 }
 
 #[test]
