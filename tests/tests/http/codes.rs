@@ -322,7 +322,9 @@ async fn store_failed() -> Value {
     document
 }
 
-/// A host with a mistake of its own: what renders its metrics panics.
+/// A host with a mistake of its own: what renders its metrics panics. In this process, for no request to the binary provokes
+/// such a thing: what could be answered with this code, such as a step of a job that the store refuses, is never asked for by a
+/// route.
 async fn internal() -> Value {
     let host = TestHost::start(app()).await;
     let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), &Tokens::default()).await.expect("a free port");
