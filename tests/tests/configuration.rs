@@ -1,5 +1,10 @@
 //! The configuration as the real binary takes it: from the file, the environment and the flags, with every mistake told.
 
+#[path = "configuration/keys.rs"]
+mod keys;
+#[path = "configuration/limits.rs"]
+mod limits;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};

@@ -13,6 +13,7 @@ use saggar_tests::program::{command, output};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
+use super::metrics::Metrics;
 use super::receiver::Receiver;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -198,6 +199,32 @@ async fn without_a_receiver_guests_are_told_the_context_that_the_job_was_added_w
     server.stop();
 }
 
+/// The variables are those of the specification.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_receiver_is_told_what_is_configured() {
+    let receiver = Receiver::start().await;
+    let app = app().file("saggar.toml", "otlp.service_name = \"mail host\"\n");
+    let server = Server::start_as(&app, |command| {
+        command
+            .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", format!("{}/v1/traces", receiver.url()))
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+            .env("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret,x-tenant=a%20b")
+            .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging")
+            .env("OTEL_BSP_SCHEDULE_DELAY", "20")
+    });
+    let id = add(&server, "context", json!([]), "01").await;
+    told(&server, id).await;
+    for span in receiver.until(TRACE, 2).await {
+        assert_eq!((&*span.service, &*span.of_service("deployment.environment.name")), ("mail host", "staging"));
+        assert_eq!(span.of_service("service.version"), env!("CARGO_PKG_VERSION"));
+        assert_eq!(
+            (&span.headers["x-key"], &span.headers["x-tenant"]),
+            (&"secret".parse().unwrap(), &"a b".parse().unwrap())
+        );
+    }
+    server.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_not_there_stops_no_job_and_is_spoken_of() {
     let app = app();
@@ -208,6 +235,7 @@ async fn a_receiver_that_is_not_there_stops_no_job_and_is_spoken_of() {
         told(&server, id).await;
     }
     server.until_log("spans could not be sent");
+    assert!(Metrics::of(&server).await.value("saggar_spans_lost_total", &[]) > 0.0);
     let log = server.stop();
     assert_eq!(log.iter().filter(|line| line.contains("spans could not be sent")).count(), 1, "{log:#?}");
 }
