@@ -10,8 +10,9 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::config::{self, Flags, Loaded, OfEngine, OfRun, OfService, OfStore, Variables};
 
 /// What every command's help ends with.
-const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, or the app has problems; 2 wrong usage, or a \
-                          task that there is not; 3 no host at that address, or the connection was lost; 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything else failed; 2 \
+                          wrong usage, a task that there is not, or a mistake in the configuration; 3 no host at that \
+                          address, or the connection was lost; 130 interrupted.";
 
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
@@ -70,7 +71,7 @@ impl Command {
             Self::Run(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Serve(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
-            Self::Config(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Config(args) => config::load_for_show(&args.app, &args.settings, verbose, variables),
             Self::Token(_) | Self::Client(_) => config::load_without_app(verbose, variables),
         }
     }

@@ -39,10 +39,10 @@ use crate::observe::Observed;
 
 pub(crate) use show::problems as show_problems;
 
-/// The job failed, or the app has problems.
+/// The job failed, the app has problems, or anything else failed.
 const FAILURE: u8 = 1;
 
-/// The command line, or what it names, makes no sense.
+/// The command line, what it names, or the configuration makes no sense.
 pub(crate) const USAGE: u8 = 2;
 
 /// Ended by Ctrl-C, as shells count it.

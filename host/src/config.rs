@@ -25,7 +25,7 @@ use saggar_definition::{Diagnostic, Place, nearest};
 use serde_json::{Value, json};
 
 pub(crate) use flags::{Flags, OfClient, OfEngine, OfRun, OfService, OfStore, Scope};
-pub(crate) use form::{shown_text, time};
+pub(crate) use form::{Endpoint, shown_text, time};
 pub(crate) use keys::Config;
 
 use file::ConfigFile;
@@ -33,11 +33,14 @@ use form::{Reader, Setting};
 use given::{Given, Origin, Raw};
 use keys::Key;
 
-/// Variables with our prefix that are no keys: those of the commands that ask a host.
-const CLIENT_VARIABLES: [&str; 3] = ["SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_PATIENCE"];
+/// Variables with our prefix that are no keys: the one that names the file, and those of the commands that ask a host.
+const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_PATIENCE"];
 
 /// What our variables begin with.
 const PREFIX: &str = "SAGGAR_";
+
+const HOW_TO_CLOSE: &str = "give a token as `--token ROLE:SHA256`, as SAGGAR_TOKENS, or as `[[token]]` in saggar.toml \
+                            (`saggar token` makes one), or listen on 127.0.0.1";
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,11 @@ impl Variables {
         self.0.get(name).is_some_and(|value| value.is_empty())
     }
 
+    /// Whether somebody wants no colours.
+    pub(crate) fn wants_no_color(&self) -> bool {
+        self.0.get("NO_COLOR").is_some_and(|value| !value.is_empty())
+    }
+
     /// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; none without a home.
     fn user_cache_dir(&self) -> Option<PathBuf> {
         let absolute = |name| self.0.get(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
@@ -98,6 +106,17 @@ pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variable
             loaded
         }
     }
+}
+
+/// The same for a command that looks at nothing else of the app, so that nobody else would say that there is none.
+pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
+    let mut loaded = load(app, flags, verbose, variables);
+    if !app.is_dir() {
+        let message = if app.exists() { "this is not a directory" } else { "there is no such directory" };
+        let problem = Diagnostic::error(Place::file(app.to_string_lossy()), message);
+        loaded.problems.insert(0, problem.with_help("give the directory of an app: one that has `tasks/` in it"));
+    }
+    loaded
 }
 
 /// The same for a command that has no app.
@@ -122,6 +141,9 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
     }
     let mut config = Config::read(&raw, &mut reader);
     settle(&mut config, variables, &mut reader);
+    if keys::find("listen").is_some_and(S::uses) {
+        refuse_open_address(&config, &mut reader);
+    }
     let (settings, problems) = reader.finish();
     Loaded { config, settings, problems }
 }
@@ -146,6 +168,22 @@ fn settle(config: &mut Config, variables: &Variables, reader: &mut Reader) {
             }
         }
     }
+}
+
+/// Where a service listens that others can reach, there must be tokens.
+fn refuse_open_address(config: &Config, reader: &mut Reader) {
+    // Of tokens that were refused it is said already what is wrong.
+    if !reader.is_read("token") || tokens(config).suffice_at(config.listen) {
+        return;
+    }
+    if let Some(node) = reader.node("listen") {
+        let message = format!("{} can be reached from other machines, and no token is configured", config.listen);
+        reader.error(&node, message, HOW_TO_CLOSE);
+    }
+}
+
+fn tokens(config: &Config) -> Tokens {
+    Tokens::new(config.tokens.iter().map(|listed| listed.token.clone()).collect())
 }
 
 fn own_defaults<S: Scope>() -> BTreeMap<&'static str, Given> {
@@ -192,7 +230,7 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
 /// Warnings of variables that are nearly ours. Others may have our prefix: Kubernetes sets such variables for a service that is
 /// called saggar.
 fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
-    let known = || keys::ALL.iter().map(|key| key.variable).chain(CLIENT_VARIABLES);
+    let known = || keys::ALL.iter().map(|key| key.variable).chain(OTHER_VARIABLES);
     variables.0.keys().filter_map(move |name| {
         let rest = name.strip_prefix(PREFIX).filter(|_| !known().any(|known| known == name))?;
         let nearest = nearest(rest, known().filter_map(|known| known.strip_prefix(PREFIX)))?;
@@ -214,7 +252,7 @@ impl Loaded {
 
     /// Who may use the HTTP service.
     pub(crate) fn tokens(&self) -> Tokens {
-        Tokens::new(self.config.tokens.iter().map(|listed| listed.token.clone()).collect())
+        tokens(&self.config)
     }
 
     /// What HTTP connections may cost.

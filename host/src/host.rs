@@ -264,6 +264,11 @@ impl Host {
         self.store.has_failed()
     }
 
+    /// Whether the store's disk is full, so that jobs are refused until there is room.
+    pub fn store_is_full(&self) -> bool {
+        self.store.is_full()
+    }
+
     /// Whether the host has been told to stop: it takes no more jobs.
     pub fn is_stopping(&self) -> bool {
         self.worker.is_stopping()

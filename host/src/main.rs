@@ -25,6 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // The one place that reads the environment.
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
+    observe::heed_no_color(&variables);
     let cli = cli::Cli::read(&variables);
     let configuration = cli.command.configuration(cli.verbose, &variables);
     if configuration.has_errors() && !cli.command.tells_mistakes() {

@@ -1,6 +1,7 @@
 //! What others can see of this process: its own log, its metrics and its traces. Set up once, by the binary; the library
 //! writes to the facades `tracing`, `metrics` and `opentelemetry` and knows nothing of where that goes.
 
+mod colors;
 mod histogram;
 mod log;
 mod process;
@@ -15,7 +16,8 @@ use saggar::{Diagnostic, Severity};
 
 use crate::cli::Command;
 use crate::commands::show_problems;
-use crate::config::{Config, Loaded, LogFormat, Variables};
+use crate::config::{Config, Endpoint, Loaded, LogFormat, Variables};
+pub(crate) use colors::heed_no_color;
 use recorder::Recorder;
 use traces::Exporting;
 
@@ -54,9 +56,9 @@ impl Observed {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let recorder = if command.is_service() { Some(recorder::install()?) } else { None };
         let traces = match &config.otlp_endpoint {
-            Some(endpoint) => {
-                let exporting = Exporting::start(endpoint, config.otlp_sample, &config.otlp_service_name);
-                Some(exporting.with_context(|| format!("traces cannot be sent to `{endpoint}`"))?)
+            Some(Endpoint { address, .. }) => {
+                let exporting = Exporting::start(address, config.otlp_sample, &config.otlp_service_name);
+                Some(exporting.with_context(|| format!("traces cannot be sent to `{address}`"))?)
             }
             None => None,
         };

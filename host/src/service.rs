@@ -38,7 +38,10 @@ impl Jobs for HostJobs {
         if self.0.store_has_failed() {
             return Some(Code::StoreFailed);
         }
-        self.0.is_stopping().then_some(Code::Stopping)
+        if self.0.is_stopping() {
+            return Some(Code::Stopping);
+        }
+        self.0.store_is_full().then_some(Code::StoreFull)
     }
 
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {

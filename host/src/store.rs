@@ -110,6 +110,13 @@ impl OpenStore {
         }
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Sqlite(store) => store.is_full(),
+        }
+    }
+
     pub(crate) async fn failed(&self) -> SqliteError {
         match self {
             Self::Memory(_) => std::future::pending().await,

@@ -126,6 +126,11 @@ impl Raw {
         if is_there { self.answer() } else { None }
     }
 
+    /// Waits until an answer begins, of which nothing is taken; false if the server closes instead.
+    pub fn answer_has_begun(&mut self) -> bool {
+        self.stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0)
+    }
+
     /// Whether the server closes the connection, without another byte.
     pub fn is_closed(&mut self) -> bool {
         self.rest.is_empty() && !self.read_more()

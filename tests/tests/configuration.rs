@@ -1,9 +1,16 @@
 //! The configuration as the real binary takes it: from the file, the environment and the flags, with every mistake told.
 
+#[path = "configuration/keys.rs"]
+mod keys;
+#[path = "configuration/limits.rs"]
+mod limits;
+
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Command;
 
 use saggar_tests::app::App;
@@ -169,6 +176,29 @@ fn a_file_that_cannot_be_read_is_a_mistake_and_none_is_none() {
 }
 
 #[test]
+fn an_app_that_is_not_there_has_no_configuration() {
+    let app = app("");
+    let config = |path: &std::path::Path| output(command().arg("config").arg(path)).shown(&app);
+    insta::assert_snapshot!("missing_app", config(&app.path().join("nowhere")));
+    insta::assert_snapshot!("file_for_app", config(&app.path().join("saggar.toml")));
+}
+
+#[test]
+fn a_variable_names_the_file_if_no_flag_does() {
+    let (app, elsewhere) = (app("drain = 1"), App::new().file("a.toml", "drain = 2").file("b.toml", "drain = 3"));
+    let path = |name: &str| elsewhere.path().join(name);
+    let drain = |variable: &OsStr, flags: &[PathBuf]| {
+        let arguments = flags.iter().flat_map(|file| [OsStr::new("--config"), file.as_os_str()]);
+        setting(&app, "drain", |command| command.env("SAGGAR_CONFIG", variable).args(arguments)).0
+    };
+    assert_eq!(drain(path("a.toml").as_os_str(), &[]), "2s");
+    assert_eq!(drain(path("a.toml").as_os_str(), &[path("b.toml")]), "3s");
+    assert_eq!(drain(OsStr::new(""), &[]), "1s");
+    let said = output(plain("check", &app).env("SAGGAR_CONFIG", path("c.toml")));
+    assert!(said.code == Some(1) && said.err.contains("there is no such file"), "{said:?}");
+}
+
+#[test]
 fn a_secret_of_the_file_is_not_shown_where_bytes_are_no_text() {
     let app = app("").file("saggar.toml", b"[[token]]\nsha256 = \"geh\xe9im\"\n");
     let said = output(&mut plain("config", &app));
@@ -177,11 +207,21 @@ fn a_secret_of_the_file_is_not_shown_where_bytes_are_no_text() {
 
 #[test]
 fn an_open_address_needs_a_token_and_is_told_all_ways_to_give_one() {
-    let said = output(&mut plain("serve", &app("listen = \"0.0.0.0:0\"")));
-    assert_eq!(said.code, Some(1));
-    for way in ["--token ROLE:SHA256", "SAGGAR_TOKENS", "`[[token]]`", "`saggar token`", "127.0.0.1"] {
-        assert!(said.err.contains(way), "no `{way}` in: {}", said.err);
+    let app = app("drain = \"soon\"\nlisten = \"0.0.0.0:0\"\n");
+    let served = output(&mut plain("serve", &app));
+    for said in [&served, &output(&mut plain("config", &app))] {
+        assert_eq!((said.code, said.out.as_str(), &said.err), (Some(2), "", &served.err));
     }
+    // Together with the other mistake, and where it is.
+    for part in ["saggar.toml:1:9", "saggar.toml:2:10"] {
+        assert!(served.err.contains(part), "no `{part}` in: {}", served.err);
+    }
+    for way in ["--token ROLE:SHA256", "SAGGAR_TOKENS", "`[[token]]`", "`saggar token`", "127.0.0.1"] {
+        assert!(served.err.contains(way), "no `{way}` in: {}", served.err);
+    }
+    // What listens nowhere does not mind.
+    let run = saggar_on("run", &self::app("listen = \"0.0.0.0:0\""), &["echo", "x"]);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
 }
 
 /// The status that a request is answered with.

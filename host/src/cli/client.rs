@@ -41,6 +41,26 @@ pub(crate) enum ClientCommand {
     Completions(Completions),
 }
 
+impl ClientCommand {
+    /// Whether a host's answers are shown as JSON, refusals too.
+    pub(crate) fn wants_json(&self) -> bool {
+        let host = match self {
+            Self::Add(args) => &args.host,
+            Self::Get(args) => &args.host,
+            Self::List(args) => &args.host,
+            Self::Watch(args) => &args.host,
+            Self::Logs(args) => &args.host,
+            Self::Cancel(args) | Self::Retry(args) | Self::Delete(args) => &args.host,
+            Self::Pause(args) | Self::Resume(args) => &args.host,
+            Self::Stats(args) => &args.host,
+            Self::Tasks(args) => &args.host,
+            // They ask nobody.
+            Self::Openapi(_) | Self::Completions(_) => return false,
+        };
+        host.json
+    }
+}
+
 /// Where the host is, and in which form its answers are shown.
 #[derive(Debug, Args)]
 pub(crate) struct HostArgs {
@@ -56,7 +76,7 @@ pub(crate) struct HostArgs {
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, env = "SAGGAR_PATIENCE")]
     pub(crate) patience: Duration,
 
-    /// Prints JSON, as the host answers it
+    /// Prints JSON, as the host answers it; what it refuses goes to standard error, as a JSON document too
     #[arg(long)]
     pub(crate) json: bool,
 }

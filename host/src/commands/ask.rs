@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use saggar_client::{Client, ClientError};
 use saggar_sandbox::visible;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{FAILURE, INTERRUPTED, USAGE};
+use super::{FAILURE, INTERRUPTED, USAGE, output};
 use super::{add, change, completions, get, list, logs, openapi, stats, tasks, watch};
 use crate::cli::client::{ClientCommand, HostArgs};
 
@@ -21,6 +22,7 @@ const USAGE_CODES: [&str; 6] =
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
+    let as_json = command.wants_json();
     let mut watchdog = JoinSet::new();
     watchdog.spawn(exit_when_interrupted());
     let done = tokio::select! {
@@ -29,6 +31,10 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
     };
     match done {
         Err(error) => match error.downcast_ref::<ClientError>() {
+            Some(of_client) if as_json => {
+                say!("{}", document(of_client, &before(&error, of_client)));
+                Ok(exit_code(of_client))
+            }
             Some(of_client) => {
                 let advice = advice(of_client).map(|advice| format!("\n{advice}")).unwrap_or_default();
                 say!("saggar: {}{advice}", visible(&format!("{error:#}")));
@@ -38,6 +44,27 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
         },
         done => done,
     }
+}
+
+/// What stands before an error of a client's in the text of one that wraps it.
+fn before(error: &anyhow::Error, of_client: &ClientError) -> String {
+    let innermost = of_client.to_string();
+    let outer = error.chain().map(ToString::to_string).take_while(|text| *text != innermost);
+    outer.collect::<Vec<_>>().join(": ")
+}
+
+/// An error on one line for programs: what the host answered, if it refused, and else `code` and `detail` alike. `context` says
+/// what was done until then.
+pub(crate) fn document(error: &ClientError, context: &str) -> String {
+    let refused = match error {
+        ClientError::Refused(problem) => serde_json::to_value(problem).ok(),
+        _ => None,
+    };
+    let mut document = refused.unwrap_or_else(|| json!({ "code": error.name(), "detail": error.to_string() }));
+    if !context.is_empty() {
+        document["context"] = Value::from(context);
+    }
+    output::harmless_json(&document.to_string()).into_owned()
 }
 
 /// Ends the process after Ctrl-C if the command does not: a reader of its output who does not read holds it up, and then

@@ -2,6 +2,7 @@
 
 use saggar_api::wire::Job;
 use saggar_client::{Answer, Client, ClientError};
+use serde_json::json;
 
 use super::{ask, job_sheet, output};
 use crate::cli::client::{OneTask, SomeJobs};
@@ -20,17 +21,19 @@ pub(crate) async fn delete(args: SomeJobs) -> anyhow::Result<u8> {
 
 pub(crate) async fn pause(args: OneTask) -> anyhow::Result<u8> {
     ask::client(&args.host)?.pause(&args.task).await?;
-    told(&args, "is paused: no attempt begins until `saggar resume`")
+    told(&args, true, "is paused: no attempt begins until `saggar resume`")
 }
 
 pub(crate) async fn resume(args: OneTask) -> anyhow::Result<u8> {
     ask::client(&args.host)?.resume(&args.task).await?;
-    told(&args, "is not paused")
+    told(&args, false, "is not paused")
 }
 
-/// A host answers nothing to this, and so with --json nothing is printed.
-fn told(args: &OneTask, what: &str) -> anyhow::Result<u8> {
-    if !args.host.json {
+/// A host answers nothing to this but success, so the document is ours.
+fn told(args: &OneTask, paused: bool, what: &str) -> anyhow::Result<u8> {
+    if args.host.json {
+        output::json(&json!({ "task": args.task, "paused": paused }).to_string())?;
+    } else {
         output::line(&format!("{} {what}", args.task))?;
     }
     Ok(0)
@@ -47,10 +50,16 @@ async fn each(
         match change(&client, id).await {
             Ok(Some(job)) if args.host.json => drop(output::json(job.text())?),
             Ok(Some(job)) => drop(output::line(&job_sheet::one_line(&job.read()?))?),
-            Ok(None) if args.host.json => {}
+            Ok(None) if args.host.json => {
+                output::json(&json!({ "task": args.task, "id": id, "deleted": true }).to_string())?;
+            }
             Ok(None) => drop(output::line(&format!("{}#{id} is deleted", args.task))?),
             Err(error) if error.code().is_some() && args.ids.len() > 1 => {
-                say!("saggar: {}#{id}: {}", args.task, saggar_sandbox::visible(&error.to_string()));
+                if args.host.json {
+                    say!("{}", ask::document(&error, ""));
+                } else {
+                    say!("saggar: {}#{id}: {}", args.task, saggar_sandbox::visible(&error.to_string()));
+                }
                 refused = Some(error);
             }
             Err(error) => return Err(error.into()),

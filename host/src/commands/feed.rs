@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use saggar_api::wire::BatchJob;
+use saggar_api::wire::{AddedJob, BatchJob};
 use saggar_client::{Client, ClientError, Feed, new_key};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -94,13 +94,17 @@ async fn add_all(feed: &mut Feed<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow:
             tokio::time::sleep(FULL_PAUSE).await;
             continue;
         };
-        ids.extend(&added);
+        ids.extend(added.iter().map(|job| job.id));
         if !args.wait {
-            let shown = |id: &u64| if args.host.json { format!("{{\"id\":{id}}}\n") } else { format!("{id}\n") };
-            output::write(&added.iter().map(shown).collect::<String>())?;
+            output::write(&added.iter().map(|job| shown(*job, args.host.json)).collect::<String>())?;
         }
     }
     Ok(())
+}
+
+/// The line that says which job was added.
+fn shown(AddedJob { id, new }: AddedJob, as_json: bool) -> String {
+    if as_json { format!("{{\"id\":{id},\"new\":{new}}}\n") } else { format!("{id}\n") }
 }
 
 /// An error with the line of the job that was refused, if it is that.

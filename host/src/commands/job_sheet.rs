@@ -43,6 +43,7 @@ pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
         ("priority", Some(job.priority.to_string()).filter(|_| job.priority != 0)),
         ("key", job.key.clone()),
         ("added by", job.parent.as_ref().map(|parent| format!("{}#{}", parent.task, parent.id))),
+        ("trace", job.trace_parent.clone()),
         ("args", Some(shortened(&job.args))),
         ("response", is_success.then(|| shortened(response(job)))),
         ("problem", job.problem.as_ref().map(|problem| format!("{}: {}", problem.code, problem.message))),

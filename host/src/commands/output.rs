@@ -57,7 +57,7 @@ pub(crate) fn json(text: &str) -> anyhow::Result<Reader> {
 
 /// The same JSON with escapes in place of all characters that a terminal obeys. They can stand in strings only, but for a
 /// carriage return, which may be white space too.
-fn harmless_json(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless_json(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c != '\n' && is_treacherous(c)) {
         return Cow::Borrowed(text);
     }

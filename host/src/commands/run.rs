@@ -16,7 +16,7 @@ pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Resul
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
             surroundings.observed.problems(&problems);
-            return Ok(USAGE);
+            return Ok(FAILURE);
         }
         Err(error) => return Err(error.into()),
     };

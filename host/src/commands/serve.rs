@@ -92,9 +92,6 @@ async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut S
             return Err(store_failed(error));
         }
     };
-    for job in &put_back {
-        tracing::warn!(%job, "was stopped and put back; the attempt does not count");
-    }
     tracing::info!(put_back = put_back.len(), "stopped");
     Ok(())
 }

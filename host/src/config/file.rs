@@ -152,7 +152,7 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn unreadable(shown: &str, path: &Path, error: &io::Error) -> Diagnostic {
     let (message, help) = if is_absent(error) {
-        let help = "name a file that is there, or leave `--config` out to have APP/saggar.toml";
+        let help = "name a file that is there, or leave `--config` and SAGGAR_CONFIG out to have APP/saggar.toml";
         ("there is no such file".to_owned(), help)
     } else if !path.is_file() {
         let help = "put an ordinary file there, or name another with `--config FILE`";

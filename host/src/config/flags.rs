@@ -13,6 +13,9 @@ use super::keys::{self, Key};
 /// The name of the argument that names the file.
 const FILE: &str = "config";
 
+/// The variable that names it where the argument does not.
+pub(super) const FILE_VARIABLE: &str = "SAGGAR_CONFIG";
+
 /// The key whose flag can stand more than once.
 const REPEATED: &str = "token";
 
@@ -67,9 +70,13 @@ impl Scope for OfRun {
         OfEngine::uses(key) || OfStore::uses(key) || key.name == "durability" || key.section() == Some("otlp")
     }
 
-    /// The service has its store to itself.
+    /// The service has its store to itself. What fails, the command says itself, and of many jobs only how many they are.
     fn default_of(key: &Key) -> Option<&'static str> {
-        if key.name == "store" { Some("memory") } else { OfClient::default_of(key) }
+        match key.name {
+            "store" => Some("memory"),
+            "log.level" => Some("warn,saggar_worker::failures=off"),
+            _ => OfClient::default_of(key),
+        }
     }
 }
 
@@ -94,7 +101,7 @@ impl Scope for OfClient {
 /// The flags of a command for the keys that it uses, as they were written, and which file it is to read.
 #[derive(Debug)]
 pub(crate) struct Flags<S> {
-    /// What `--config` names.
+    /// What `--config` or its variable names.
     pub(crate) file: Option<PathBuf>,
     /// The texts of each flag that was given.
     pub(crate) given: Vec<(&'static Key, Vec<String>)>,
@@ -118,7 +125,10 @@ impl<S: Scope> clap::Args for Flags<S> {
             .long(FILE)
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
-            .help("The configuration [default: APP/saggar.toml, if it is there]");
+            .env(FILE_VARIABLE)
+            // As those of the keys are shown: without what is in it.
+            .hide_env(true)
+            .help(format!("The configuration [default: APP/saggar.toml, if it is there] [env: {FILE_VARIABLE}]"));
         Self::keys().fold(command.arg(file), |command, key| command.arg(flag::<S>(key)))
     }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub(crate) use amount::{Bytes, Count, Share, Time, time};
 pub(crate) use choice::{Choice, Filter};
-pub(crate) use http::{Address, Label, Receiver};
+pub(crate) use http::{Address, Endpoint, Label, Receiver};
 pub(crate) use place::{CacheDir, StorePlace};
 pub(crate) use token::TokenList;
 
@@ -23,6 +23,9 @@ use super::given::{Given, Node, Origin, Raw, Written};
 
 /// A variable that many programs read, and each means something of its own: what cannot be read there is passed over.
 const SHARED_VARIABLE: &str = "RUST_LOG";
+
+/// A variable that has the whole address at which a receiver takes traces; others have the one that its routes are below.
+const WHOLE_ADDRESS_VARIABLE: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
 /// A kind of value.
 pub(crate) trait Form {
@@ -75,8 +78,8 @@ pub(crate) struct Reader {
     outside: Vec<Diagnostic>,
     settings: Vec<Setting>,
     file_dir: PathBuf,
-    /// Whether the value that is read may be meant for other programs.
-    is_shared: bool,
+    /// The variable that has the value that is read; none if no variable has.
+    variable: Option<&'static str>,
     /// The default that the command has of its own for the key that is read.
     own_default: Option<String>,
     /// Where relative paths begin.
@@ -88,8 +91,8 @@ impl Reader {
     pub(crate) fn new(file: Arc<Source>, file_dir: PathBuf) -> Self {
         let in_file = Problems::new(file.clone());
         let (outside, settings) = (Vec::new(), Vec::new());
-        let (is_shared, own_default, base) = (false, None, PathBuf::new());
-        Self { file, in_file, outside, settings, file_dir, is_shared, own_default, base }
+        let (variable, own_default, base) = (None, None, PathBuf::new());
+        Self { file, in_file, outside, settings, file_dir, variable, own_default, base }
     }
 
     /// The problems of the file, for those who read it.
@@ -109,14 +112,17 @@ impl Reader {
         for Given { origin, node, counts } in raw.of(key) {
             // What is written in a file is meant from there; what is typed, from where one stands.
             self.base = if *origin == Origin::File { self.file_dir.clone() } else { PathBuf::new() };
-            self.is_shared = *origin == Origin::Variable(SHARED_VARIABLE);
+            self.variable = match *origin {
+                Origin::Variable(name) => Some(name),
+                Origin::Default | Origin::File | Origin::Flag(_) => None,
+            };
             match form.read(&Slot { name: key, node }, self) {
                 Some(value) if *counts => used = (value, *origin, Some(node.clone())),
                 Some(_) => {}
-                None => is_refused |= !self.is_shared,
+                None => is_refused |= !self.is_shared(),
             }
         }
-        self.is_shared = false;
+        self.variable = None;
         let (value, origin, node) = used;
         if !is_refused {
             self.settings.push(Setting { key, value: form.shown(&value), origin, node });
@@ -124,9 +130,24 @@ impl Reader {
         value
     }
 
+    /// Whether the value that is read may be meant for other programs.
+    fn is_shared(&self) -> bool {
+        self.variable == Some(SHARED_VARIABLE)
+    }
+
+    /// Whether the value that is read is the whole address of a receiver of traces, whatever it looks like.
+    pub(crate) fn is_whole_address(&self) -> bool {
+        self.variable == Some(WHOLE_ADDRESS_VARIABLE)
+    }
+
     /// Where the value of a key was given that was read; none for a default.
     pub(crate) fn node(&self, key: &str) -> Option<Node> {
         self.settings.iter().find(|setting| setting.key == key)?.node.clone()
+    }
+
+    /// Whether the value of a key was read and none of what was given for it was refused.
+    pub(crate) fn is_read(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.key == key)
     }
 
     /// What is shown of a key whose default depends on others.
@@ -175,7 +196,7 @@ impl Reader {
 
     /// Keeps an error at `node`; of what may be meant for others, a warning.
     pub(crate) fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
-        if self.is_shared {
+        if self.is_shared() {
             self.outside.push(Diagnostic::warning(node.place(), message).with_help(help));
         } else if Arc::ptr_eq(&node.source, &self.file) {
             self.in_file.error(node.span, message, help);

@@ -195,7 +195,8 @@ keys! {
     "How the host's own log is written: text for people, or json, one object a line.";
 
     otlp_endpoint: Receiver = Receiver;
-    "otlp.endpoint" "--otlp-endpoint" "SAGGAR_OTLP_ENDPOINT" ["OTEL_EXPORTER_OTLP_ENDPOINT"], "URL"
+    "otlp.endpoint" "--otlp-endpoint" "SAGGAR_OTLP_ENDPOINT" ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+    "URL"
     ["otlp_endpoint", "otel.endpoint", "traces.endpoint", "tracing.endpoint", "otlp.url"],
     "Where traces are sent: a receiver of OTLP over HTTP. Without it, there are none.";
 

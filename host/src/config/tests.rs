@@ -1,5 +1,7 @@
 //! Where values come from, which of them counts, and what is said of those that cannot be.
 
+mod access;
+
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -55,7 +57,7 @@ fn row(loaded: &Loaded, key: &str) -> (String, String) {
 fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
     let sample = |key: &'static Key| {
         let samples = match key.name {
-            "listen" => [("\"10.0.0.1:1\"", "10.0.0.1:1"), ("10.0.0.2:2", "10.0.0.2:2"), ("[::1]:3", "[::1]:3")],
+            "listen" => [("\"127.0.0.1:1\"", "127.0.0.1:1"), ("127.0.0.2:2", "127.0.0.2:2"), ("[::1]:3", "[::1]:3")],
             "store" => [("\"memory\"", "memory"), ("sqlite", "sqlite"), ("sqlite:x.db", "sqlite:x.db")],
             "durability" => [("\"full\"", "full"), ("normal", "normal"), ("full", "full")],
             "drain" | "http.head_time" | "http.write_time" => [("5", "5s"), ("6s", "6s"), ("1m", "1m")],
@@ -117,7 +119,7 @@ fn names_follow_one_rule() {
         // The plain token of the commands that ask a host has the singular.
         let plural = if key.name == "token" { "S" } else { "" };
         assert_eq!(key.variable, format!("SAGGAR_{variable}{plural}"));
-        assert!(!CLIENT_VARIABLES.contains(&key.variable));
+        assert!(!OTHER_VARIABLES.contains(&key.variable));
         assert!(key.meaning.ends_with('.'), "{}", key.name);
     }
 }
@@ -168,7 +170,8 @@ fn what_the_file_says_for_the_service_is_not_for_a_run() {
     let run = |variables, flags| loaded_by::<OfRun>(file, variables, flags);
     let plain = run(&[("SAGGAR_LISTEN", "not looked at")], &[]);
     assert!(plain.problems.is_empty(), "{}", messages(&plain));
-    assert_eq!((plain.store(), plain.config.log_level.as_str()), (StoreChoice::Memory, "warn"));
+    let quiet = "warn,saggar_worker::failures=off";
+    assert_eq!((plain.store(), plain.config.log_level.as_str()), (StoreChoice::Memory, quiet));
     assert_eq!(plain.config.cache_dir.as_deref(), Some(Path::new("/c")));
     let told = StoreChoice::Sqlite { path: None, durability: Durability::Normal };
     assert_eq!(run(&[("SAGGAR_STORE", "sqlite")], &[]).store(), told);
@@ -210,62 +213,9 @@ fn a_variable_that_is_meant_for_others_stops_nothing() {
     assert_eq!((row(&loaded, "log.level").0, loaded.config.log_level.as_str()), ("error".into(), "error"));
     let run = loaded_by::<OfRun>("", &of_others, &[]);
     assert!(messages(&run).contains("the default, warn"), "{}", messages(&run));
-    assert_eq!(run.config.log_level, "warn");
+    assert!(run.config.log_level.starts_with("warn,"), "{}", run.config.log_level);
     // Ours is for nobody else.
     assert!(loaded_by::<OfRun>("", &[("SAGGAR_LOG_LEVEL", "my_app")], &[]).has_errors());
-}
-
-#[test]
-fn tokens_are_tables_in_the_file_and_texts_elsewhere() {
-    let other = DIGEST.replace('2', "3");
-    let file = format!(
-        "[[token]]\nname = \"ci\"\nrole = \"write\"\nsha256 = \"{}\"\ntenant = \"default\"",
-        DIGEST.to_uppercase()
-    );
-    let names = |config: &Config| {
-        let tokens = config.tokens.iter().map(|listed| &listed.token);
-        tokens.map(|token| format!("{}:{}", token.role.name(), token.name)).collect::<Vec<_>>()
-    };
-    assert_eq!(names(&good(&file, &[], &[])), ["write:ci"]);
-    // A stronger level replaces the whole list.
-    let variable = format!("read:{DIGEST}, admin:{other}:ops");
-    assert_eq!(names(&good(&file, &[("SAGGAR_TOKENS", &variable)], &[])), ["read:2bb80d53", "admin:ops"]);
-    let (first, second) = (format!("admin:{DIGEST}:a:b"), format!("read:{other}"));
-    assert_eq!(names(&good(&file, &[], &["--token", &first, "--token", &second])), ["admin:a:b", "read:3bb80d53"]);
-    let loaded = loaded(&file, &[], &[]);
-    assert_eq!(row(&loaded, "token"), ("ci write 2bb80d53… default".into(), "saggar.toml:1".into()));
-    assert!(!loaded.document().to_string().contains(DIGEST));
-}
-
-#[test]
-fn a_token_in_place_of_its_digest_is_not_repeated() {
-    let table = "[[token]]\nrole = \"admin\"\n";
-    for file in [
-        format!("{table}sha256 = \"hunter2\""),
-        format!("{table}token = \"hunter2\""),
-        format!("{table}sha256 = hunter2"),
-        format!("{table}sha256 = \"hunter2\nname = \"x\""),
-        "token = \"hunter2\"".to_owned(),
-        "token = [\"admin:hunter2\"]".to_owned(),
-        "api_token = \"hunter2\"".to_owned(),
-    ] {
-        let loaded = loaded(&file, &[("SAGGAR_TOKENS", "hunter2,admin:hunter2")], &["--token", "write:hunter2"]);
-        let said = messages(&loaded) + &loaded.document().to_string();
-        assert!(loaded.has_errors() && !said.contains("hunter2"), "{said}");
-    }
-}
-
-#[test]
-fn tokens_that_clash_are_refused() {
-    let table =
-        |name: &str, digest: &str| format!("[[token]]\nrole = \"read\"\nname = \"{name}\"\nsha256 = \"{digest}\"\n");
-    let same_digest = table("a", DIGEST) + &table("b", DIGEST);
-    assert!(problem(&same_digest).contains("another token has the same digest"));
-    let same_name = table("a", DIGEST) + &table("a", &DIGEST.replace('2', "3"));
-    assert!(problem(&same_name).contains("another token has the same name"));
-    assert!(
-        problem(&(table("a", DIGEST) + "tenant = \"b\"")).contains("several tenants on one host are not there yet")
-    );
 }
 
 #[test]
@@ -373,6 +323,16 @@ fn a_file_full_of_mistakes_is_told_of_within_bounds() {
         let loaded = loaded(&file, &[], &[]);
         assert!(loaded.has_errors() && loaded.problems.len() <= 51);
     }
+}
+
+#[test]
+fn a_variable_for_traces_alone_has_the_whole_address() {
+    let address = |variables: &[(&str, &str)]| good("", variables, &[]).otlp_endpoint.expect("one was given").address;
+    let (traces, general) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT");
+    assert_eq!(address(&[(general, "http://a:1/x/")]), "http://a:1/x/v1/traces");
+    assert_eq!(address(&[(general, "http://a:1/v1/traces")]), "http://a:1/v1/traces");
+    assert_eq!(address(&[(general, "http://a:1"), (traces, "http://b:2/in")]), "http://b:2/in");
+    assert_eq!(address(&[(traces, "http://b:2"), ("SAGGAR_OTLP_ENDPOINT", "http://c:3")]), "http://c:3/v1/traces");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) {
         .log_internal_errors(false);
     match format {
         LogFormat::Text => {
-            let in_color = std::io::stderr().is_terminal() && variables.text("NO_COLOR").is_none_or(str::is_empty);
+            let in_color = std::io::stderr().is_terminal() && !variables.wants_no_color();
             log.with_ansi(in_color).init();
         }
         LogFormat::Json => {

@@ -22,9 +22,6 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 const SPANS_LOST: &str = "saggar_spans_lost_total";
 
-/// Where the traces are taken at the receiver.
-const PATH: &str = "/v1/traces";
-
 /// Describes what is counted of traces to the recorder.
 pub(super) fn describe_metrics() {
     describe_counter!(SPANS_LOST, "Spans that the receiver of traces did not take");
@@ -35,15 +32,12 @@ pub(super) fn describe_metrics() {
 pub(super) struct Exporting(SdkTracerProvider);
 
 impl Exporting {
-    /// Sends traces to the receiver at `endpoint`, its base address or the whole one of its traces; of the traces that begin
-    /// here this share.
-    pub(super) fn start(endpoint: &str, share: f64, service_name: &str) -> Result<Self, ExporterBuildError> {
-        let base = endpoint.trim_end_matches('/');
-        let address = if base.ends_with(PATH) { base.to_owned() } else { format!("{base}{PATH}") };
+    /// Sends traces to the receiver that takes them at `address`; of the traces that begin here this share.
+    pub(super) fn start(address: &str, share: f64, service_name: &str) -> Result<Self, ExporterBuildError> {
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(&address)
+            .with_endpoint(address)
             .build()?;
         let resource = Resource::builder()
             .with_service_name(service_name.to_owned())
@@ -52,7 +46,7 @@ impl Exporting {
         let provider = SdkTracerProvider::builder()
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share))))
             .with_resource(resource)
-            .with_batch_exporter(Complaining { exporter, address, said: Mutex::default() })
+            .with_batch_exporter(Complaining { exporter, address: address.to_owned(), said: Mutex::default() })
             .build();
         Ok(Self(provider))
     }

@@ -13,7 +13,7 @@ use super::stage::{Talking, app, ask, ask_json, ask_well, client, serve};
 fn a_job_is_added_and_its_id_printed() {
     let server = serve();
     assert_eq!(ask_well(&server, &["add", "mail.send", "1", "two", r#"{"a": 1.50}"#, "-4"]), "1\n");
-    assert_eq!(ask_json(&server, &["add", "Mail.Send"]), json!({ "id": 2 }));
+    assert_eq!(ask_json(&server, &["add", "Mail.Send"]), json!({ "id": 2, "new": true }));
     let job = ask_json(&server, &["get", "mail.send", "1", "--wait"]);
     assert_eq!((&job["status"], &job["args"]), (&json!("SUCCESS"), &json!([1, "two", { "a": 1.5 }, -4])));
     // As it was written, not as somebody reads it.
@@ -54,6 +54,7 @@ fn a_job_can_be_put_off_ranked_and_named() {
     let keyed = shown(&["--key", "once"]);
     assert_eq!(keyed["key"], "once");
     assert_eq!(shown(&["--key", "once"])["id"], keyed["id"]);
+    assert_eq!(ask_json(&server, &["add", "mail.send", "x", "--key", "once"]), json!({ "id": 3, "new": false }));
     // Each has a key all the same, by which a host knows a job that is added again after a cut.
     let keys = [shown(&[])["key"].clone(), shown(&[])["key"].clone()];
     assert!(keys[0].is_string() && keys[0] != keys[1], "{keys:?}");

@@ -1,8 +1,12 @@
 //! `saggar cancel`, `retry`, `delete`, `pause` and `resume`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::stage::{Talking, ask, ask_json, ask_well, client, serve};
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
 
 #[test]
 fn jobs_are_cancelled() {
@@ -42,8 +46,8 @@ fn jobs_are_forgotten() {
         ask_well(&server, &["delete", "mail.send", "1", "2"]),
         "mail.send#1 is deleted\nmail.send#2 is deleted\n"
     );
-    // The host answers nothing to it.
-    assert_eq!(ask_well(&server, &["delete", "mail.send", "3", "--json"]), "");
+    let deleted = json!({ "task": "mail.send", "id": 3, "deleted": true });
+    assert_eq!(ask_json(&server, &["delete", "mail.send", "3"]), deleted);
     assert_eq!(ask(&server, &["get", "mail.send", "3"]).code, Some(1));
 }
 
@@ -56,6 +60,14 @@ fn a_refusal_of_one_job_does_not_keep_the_others_from_it() {
     assert_eq!(said.code, Some(1));
     assert_eq!(said.out, "mail.send#1: FAILURE (cancelled)\nmail.send#2: FAILURE (cancelled)\n");
     insta::assert_snapshot!("one_of_three", said.err);
+    // A program gets a document for each of them, on one of the two streams.
+    let said = ask(&server, &["delete", "mail.send", "1", "99", "2", "--json"]);
+    let documents = |text: &str| text.lines().map(parsed).collect::<Vec<_>>();
+    let deleted = |id: u64| json!({ "task": "mail.send", "id": id, "deleted": true });
+    assert_eq!((said.code, documents(&said.out)), (Some(1), vec![deleted(1), deleted(2)]));
+    let [refused] = &documents(&said.err)[..] else { panic!("{}", said.err) };
+    let told = (&refused["code"], &refused["instance"]);
+    assert_eq!(told, (&json!("unknown-job"), &json!("/v1/tasks/mail.send/jobs/99")));
 }
 
 #[test]
@@ -68,5 +80,7 @@ fn tasks_are_paused_and_resumed() {
     assert!(ask_well(&server, &["stats"]).contains("mail.send  paused"));
     insta::assert_snapshot!("resumed", ask_well(&server, &["resume", "mail.send"]));
     assert_eq!(ask_json(&server, &["get", "mail.send", "1", "--wait"])["status"], "SUCCESS");
-    assert_eq!(ask_well(&server, &["pause", "mail.send", "--json"]), "");
+    for (command, paused) in [("pause", true), ("resume", false)] {
+        assert_eq!(ask_json(&server, &[command, "mail.send"]), json!({ "task": "mail.send", "paused": paused }));
+    }
 }

@@ -26,7 +26,7 @@ fn ten_thousand_jobs_from_standard_input() {
     let again = feed(&server, &["add", "mail.send", "--file", "-", "--key", "all", "--json"], lines);
     assert_eq!(again.code, Some(0), "{}", again.err);
     let first: Value = serde_json::from_str(again.out.lines().next().expect("a line")).unwrap();
-    assert_eq!((first, again.out.lines().count()), (json!({ "id": 1 }), 10_000));
+    assert_eq!((first, again.out.lines().count()), (json!({ "id": 1, "new": false }), 10_000));
     assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 10_000);
 }
 

@@ -3,7 +3,9 @@
 use saggar_tests::program::{Said, command, output, saggar};
 use saggar_tests::server::Server;
 
-use super::stage::{app, ask, ask_json, ask_well, client, serve};
+use serde_json::{Value, json};
+
+use super::stage::{app, ask, ask_json, ask_well, client, feed, serve};
 
 /// Of the token `read-token`.
 const READ: &str = "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf";
@@ -38,7 +40,31 @@ fn there_is_no_host() {
         assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{arguments:?}: {}", said.err);
         assert!(said.err.contains(&format!("there is no host at {url} (")), "{}", said.err);
         assert!(said.err.contains("`saggar serve APP`"), "{}", said.err);
+        let said = output(command().args(arguments).args(["--json", "--url", &url]));
+        let document: Value = serde_json::from_str(&said.err).unwrap_or_else(|error| panic!("{error}: {}", said.err));
+        assert_eq!((said.code, said.out.as_str(), &document["code"]), (Some(3), "", &json!("no-host")));
+        assert!(document["detail"].as_str().is_some_and(|detail| detail.contains(&url)), "{document}");
     }
+}
+
+/// As the host answered it, and with what was done before.
+#[test]
+fn a_refusal_is_a_document_for_programs() {
+    let server = serve();
+    let said = |said: &Said| {
+        assert_eq!((said.out.as_str(), said.err.lines().count()), ("", 1), "{}", said.err);
+        serde_json::from_str::<Value>(&said.err).unwrap_or_else(|error| panic!("{error}: {}", said.err))
+    };
+    let refused = ask(&server, &["get", "mial.\u{1b}[2Jsend", "1", "--json"]);
+    let document = said(&refused);
+    assert_eq!((refused.code, &document["status"], &document["code"]), (Some(2), &json!(404), &json!("unknown-task")));
+    assert!(document["title"].is_string() && document["context"].is_null(), "{document}");
+    assert!(!refused.err.contains('\u{1b}'), "{:?}", refused.err);
+    let refused = feed(&server, &["add", "mail.send", "--file", "-", "--key", "k", "--json"], "{\"run_at\":\"x\"}\n");
+    let context = said(&refused)["context"].as_str().map(str::to_owned).unwrap_or_default();
+    assert!(context.contains("--key k") && context.ends_with("line 1"), "{context}");
+    let document = said(&ask(&server, &["get", "..", "1", "--json"]));
+    assert_eq!(document["code"], "no-task-id");
 }
 
 /// Somebody is there, so it is of no use to start a host.
@@ -120,12 +146,21 @@ fn a_host_on_this_machine_is_asked_without_a_proxy() {
 
 #[test]
 fn the_help_says_how_commands_exit() {
-    for command in ["", "check", "serve", "add", "watch", "openapi"] {
-        let said = saggar([command, "--help"].iter().filter(|word| !word.is_empty()));
-        let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
-        for part in ["0 success", "1 the job failed", "2 wrong usage", "3 no host", "130 interrupted"] {
-            assert!(words.contains(part), "{command}: {part}: {}", said.out);
-        }
+    const CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything else \
+                         failed; 2 wrong usage, a task that there is not, or a mistake in the configuration; 3 no host at that \
+                         address, or the connection was lost; 130 interrupted.";
+    let help = |command: &[&str]| saggar(command.iter().chain(&["--help"])).out;
+    let whole = help(&[]);
+    let commands = whole.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What is indented more goes on with the line before it.
+    let commands = commands.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 20, "{whole}");
+    // The help about help is that of the crate.
+    let commands = commands.into_iter().filter(|command| *command != "help");
+    for help in commands.map(|command| help(&[command])).chain([whole.clone()]) {
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(CODES), "{help}");
     }
 }
 

@@ -202,8 +202,10 @@ fn colours_are_left_out_where_they_are_not_wanted() {
     let tasks = client(&server, &["tasks"]);
     let plain = output(&mut terminal(&tasks));
     assert!(plain.code == Some(0) && !plain.out.contains('\u{1b}'), "{:?}", plain.out);
-    let bold = output(terminal(&tasks).env_remove("NO_COLOR"));
-    assert!(bold.out.contains("\u{1b}[1m"), "{:?}", bold.out);
+    // A variable that is set to nothing is not set.
+    for bold in [terminal(&tasks).env_remove("NO_COLOR"), terminal(&tasks).env("NO_COLOR", "")].map(output) {
+        assert!(bold.out.contains("\u{1b}[1m"), "{:?}", bold.out);
+    }
 }
 
 /// Neither are diagnostics in colour where nobody wants it.
@@ -214,6 +216,7 @@ fn diagnostics_heed_no_color() {
     check.arg("check").arg(app.path());
     let plain = output(&mut terminal(&check));
     assert!(plain.code == Some(1) && !plain.out.contains('\u{1b}'), "{:?}", plain.out);
-    let coloured = output(terminal(&check).env_remove("NO_COLOR"));
-    assert!(coloured.out.contains('\u{1b}'), "{:?}", coloured.out);
+    for coloured in [terminal(&check).env_remove("NO_COLOR"), terminal(&check).env("NO_COLOR", "")].map(output) {
+        assert!(coloured.out.contains('\u{1b}'), "{:?}", coloured.out);
+    }
 }

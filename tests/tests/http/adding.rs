@@ -17,7 +17,7 @@ async fn add_with(server: &Server, path: &str, header: (&str, &str), body: &Valu
 async fn a_job_is_what_the_request_says() {
     let server = serve();
     let added = server.post("/v1/tasks/mail.send/jobs", &json!({ "args": [1, "two"], "priority": -7 })).await;
-    assert_eq!((added.status, &added.body), (201, &json!({ "id": 1 })));
+    assert_eq!((added.status, &added.body), (201, &json!({ "id": 1, "new": true })));
     assert_eq!(added.headers["location"], "/v1/tasks/mail.send/jobs/1");
     let job = server.ended("mail.send", 1).await;
     assert_eq!(job["args"], json!([1, "two"]));
@@ -27,12 +27,12 @@ async fn a_job_is_what_the_request_says() {
     );
     // A task's id is taken without case; nothing at all is a job without arguments.
     let added = server.post("/v1/tasks/MAIL.SEND/jobs", &json!({})).await;
-    assert_eq!((added.status, &added.body), (201, &json!({ "id": 2 })));
+    assert_eq!((added.status, &added.body), (201, &json!({ "id": 2, "new": true })));
     assert_eq!(server.ended("mail.send", 2).await["args"], json!([]));
     // Arguments stay as they are written.
     let body = r#"{"args":[1.50, 12345678901234567890123, "\u00e9"]}"#;
     let answer = server.raw(server.post_head(JOBS, &format!("content-length: {}\r\n", body.len())) + body);
-    assert_eq!((answer.status, answer.json()), (201, json!({ "id": 1 })));
+    assert_eq!((answer.status, answer.json()), (201, json!({ "id": 1, "new": true })));
     let head = server.head(&format!("GET {}", job_path("keys", 1)), "");
     assert!(String::from_utf8(server.raw(head).body).is_ok_and(|job| job.contains(&body[8..body.len() - 1])));
     server.stop();
@@ -95,6 +95,7 @@ async fn a_unique_job_is_there_once_while_it_waits_or_runs() {
     let add = async |args: Value, unique: Value| {
         let body = json!({ "args": args, "unique": unique, "delay_ms": 3_600_000 });
         let added = server.post(JOBS, &body).await;
+        assert_eq!(added.body["new"], added.status == 201, "{added:?}");
         (added.status, added.body["id"].as_u64().unwrap_or_else(|| panic!("{added:?}")))
     };
     let (task, args) = (json!({ "by": "task" }), json!({ "by": "args" }));
@@ -121,6 +122,7 @@ async fn the_same_key_is_the_same_job() {
     let add = async |key: &str, args: Value| {
         let added = add_with(&server, JOBS, ("idempotency-key", key), &json!({ "args": args })).await;
         assert_eq!(added.headers["location"], job_path("keys", added.body["id"].as_u64().expect("an id")).as_str());
+        assert_eq!(added.body["new"], added.status == 201, "{added:?}");
         (added.status, added.body["id"].as_u64())
     };
     assert_eq!(add("one", json!([1])).await, (201, Some(1)));
@@ -134,7 +136,7 @@ async fn the_same_key_is_the_same_job() {
     assert_eq!(add("one", json!([3])).await, (201, Some(3)));
     // Keys are of a task.
     let other = add_with(&server, "/v1/tasks/mail.send/jobs", ("idempotency-key", "one"), &json!({})).await;
-    assert_eq!((other.status, &other.body), (201, &json!({ "id": 1 })));
+    assert_eq!((other.status, &other.body), (201, &json!({ "id": 1, "new": true })));
     server.stop();
 }
 
@@ -145,7 +147,7 @@ async fn a_key_holds_under_haste() {
     let body = json!({});
     let adding = (0..32).map(|_| Box::pin(add_with(&server, JOBS, ("idempotency-key", "hasty"), &body)));
     let added = futures_util::future::join_all(adding).await;
-    assert!(added.iter().all(|added| added.body == json!({ "id": 1 })), "{added:?}");
+    assert!(added.iter().all(|added| added.body == json!({ "id": 1, "new": added.status == 201 })), "{added:?}");
     assert_eq!(added.iter().filter(|added| added.status == 201).count(), 1);
     server.stop();
 }
@@ -156,7 +158,7 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     let batch = |task: &str| format!("/v1/tasks/{task}/jobs/batch");
     let three = json!({ "jobs": [{ "args": [1] }, { "args": [2], "priority": 1 }, { "delay_ms": 3_600_000 }] });
     let added = server.post(&batch("mail.send"), &three).await;
-    assert_eq!((added.status, &added.body), (201, &json!({ "ids": [1, 2, 3] })));
+    assert_eq!((added.status, &added.body), (201, &json!({ "ids": [1, 2, 3], "new": [true, true, true] })));
     assert_eq!(server.ended("mail.send", 2).await["args"], json!([2]));
     // The second one of these has no arguments that are an array.
     let bad = server.post(&batch("mail.send"), &json!({ "jobs": [{ "args": [1] }, { "args": {} }] })).await;
@@ -183,17 +185,20 @@ async fn a_batch_with_a_key_can_be_sent_again() {
     let path = "/v1/tasks/keys/jobs/batch";
     let batch = async |key: &str, jobs: Value| {
         let added = add_with(&server, path, ("idempotency-key", key), &json!({ "jobs": jobs })).await;
-        (added.status, added.body["ids"].clone())
+        (added.status, added.body["ids"].clone(), added.body["new"].clone())
     };
-    assert_eq!(batch("night", json!([{}, { "key": "own" }, {}])).await, (201, json!([1, 2, 3])));
+    let (yes, no) = (true, false);
+    let three = json!([{}, { "key": "own" }, {}]);
+    assert_eq!(batch("night", three.clone()).await, (201, json!([1, 2, 3]), json!([yes, yes, yes])));
     for (id, key) in [(1, "night/0"), (2, "own"), (3, "night/2")] {
         assert_eq!(server.job("keys", id).await["key"], key);
     }
-    assert_eq!(batch("night", json!([{}, { "key": "own" }, {}])).await, (200, json!([1, 2, 3])));
+    assert_eq!(batch("night", three).await, (200, json!([1, 2, 3]), json!([no, no, no])));
     // It may have grown.
-    assert_eq!(batch("night", json!([{}, {}, {}, {}])).await, (201, json!([1, 4, 3, 5])));
+    assert_eq!(batch("night", json!([{}, {}, {}, {}])).await, (201, json!([1, 4, 3, 5]), json!([no, yes, no, yes])));
     // One is the same as another of its batch.
-    assert_eq!(batch("twins", json!([{ "key": "a" }, { "key": "a" }])).await, (201, json!([6, 6])));
+    let twins = json!([{ "key": "a" }, { "key": "a" }]);
+    assert_eq!(batch("twins", twins).await, (201, json!([6, 6]), json!([yes, no])));
     server.stop();
 }
 

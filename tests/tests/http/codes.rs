@@ -281,9 +281,18 @@ async fn store_full() -> Value {
     let mut serve = disk.saggar();
     serve.arg("serve").arg(app.path()).args(["--store", &format!("sqlite:{MOUNTED_AT}/saggar.db")]);
     let server = Server::start_by(serve);
-    disk.leave(1024);
-    let document = send(add(&server, json!({ "args": ["x".repeat(2 << 20)] }))).await.document();
+    disk.leave(16);
+    assert_eq!(server.get("/readyz").await.status, 200, "nobody has missed any room yet");
+    let large = || add(&server, json!({ "args": ["x".repeat(2 << 20)] }));
+    let document = send(large()).await.document();
+    let ready = server.get("/readyz").await;
+    assert_eq!((ready.status, ready.code()), (503, "store-full"));
+    assert_eq!(ready.headers["retry-after"], "5");
     disk.make_room();
+    // Though nothing has been written since.
+    assert_eq!(server.get("/readyz").await.status, 200);
+    assert_eq!(send(large()).await.status, 201);
+    assert_eq!(server.get("/readyz").await.status, 200);
     server.stop();
     document
 }
@@ -313,7 +322,9 @@ async fn store_failed() -> Value {
     document
 }
 
-/// A host with a mistake of its own: what renders its metrics panics.
+/// A host with a mistake of its own: what renders its metrics panics. In this process, for no request to the binary provokes
+/// such a thing: what could be answered with this code, such as a step of a job that the store refuses, is never asked for by a
+/// route.
 async fn internal() -> Value {
     let host = TestHost::start(app()).await;
     let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), &Tokens::default()).await.expect("a free port");

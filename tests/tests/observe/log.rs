@@ -1,4 +1,4 @@
-//! The log as JSON.
+//! The log: what stands there without having been asked for, and how it looks as JSON.
 
 use saggar_tests::app::App;
 use saggar_tests::client::send;
@@ -13,23 +13,81 @@ fn saying<'a>(log: &'a [Value], message: &str) -> &'a Value {
     log.iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("`{message}` is not in {log:#?}"))
 }
 
+/// The line as an object.
+fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+/// Adds a job in the trace.
+async fn add_traced(server: &Server, task: &str, args: Value) {
+    let add = server.request(reqwest::Method::POST, &format!("/v1/tasks/{task}/jobs")).json(&json!({ "args": args }));
+    let added = send(add.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))).await;
+    assert_eq!(added.status, 201, "{added:?}");
+}
+
+/// Nobody has asked for anything: neither by a flag nor by a variable.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_good_has_a_line_with_its_trace() {
+    let failing = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1 });
+    let told = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
+    let app = App::new()
+        .simple_task("echo", guests::ECHO)
+        .plugin("failing", guests::FAILING)
+        .plugin("telling", guests::TELLING)
+        .task("failing", &failing)
+        .task("told", &told);
+    let server = Server::start(&app, &["--log-format", "json", "--store", "memory"]);
+    add_traced(&server, "echo", json!([1])).await;
+    add_traced(&server, "failing", json!(["retry", 1, 0])).await;
+    add_traced(&server, "failing", json!(["retry", 9, 0])).await;
+    assert_eq!(server.ended("failing", 2).await["status"], "FAILURE");
+    // Somebody wanted this one to end.
+    server.add("echo", &json!({ "delay_ms": 3_600_000 })).await;
+    assert_eq!(server.act("/v1/tasks/echo/jobs/2/cancel").await.status, 200);
+    add_traced(&server, "told", json!([])).await;
+    server.until_log("a handler has failed");
+    let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
+    let of_failures = log.iter().filter(|line| line["target"] == "saggar_worker::failures");
+    assert_eq!(of_failures.map(|line| &line["level"]).collect::<Vec<_>>(), ["WARN", "WARN"], "{log:#?}");
+    let said = |line: &Value, keys: &[&str]| keys.iter().map(|key| line[key].clone()).collect::<Vec<_>>();
+    let job = said(saying(&log, "a job has failed"), &["task", "id", "attempt", "reason", "code", "trace_id"]);
+    assert_eq!(Value::from(job), json!(["default/failing", "2", 2, "failed", "not-yet", TRACE]));
+    let handler = said(saying(&log, "a handler has failed and is given up"), &["task", "id", "handler", "trace_id"]);
+    assert_eq!(Value::from(handler), json!(["default/told", "1", "event.success", TRACE]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_host_leaves_behind_is_said_with_its_trace() {
+    let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
+    let running = async |server: &Server| server.until("gated", 1, |job| job["message"] == "at the gate").await;
+    let server = Server::start(&app, &["--log-format", "json"]);
+    add_traced(&server, "gated", json!(["keys", 1])).await;
+    running(&server).await;
+    // As a crash does; the job is taken up again.
+    drop(server);
+    let server = Server::start(&app, &["--log-format", "json", "--drain", "0"]);
+    let lost = parsed(&server.until_log("attempts that ran when the host died are lost"));
+    let (task, one, none) = (json!("default/gated"), json!(1), json!(0));
+    assert_eq!((&lost["task"], &lost["attempts"], &lost["jobs_failed"]), (&task, &one, &none), "{lost}");
+    running(&server).await;
+    let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
+    let stopped = saying(&log, "was stopped and put back; the attempt does not count");
+    assert_eq!((&stopped["job"], &stopped["trace_id"]), (&json!("default/gated#1"), &json!(TRACE)), "{stopped}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_line_is_an_object_and_those_of_a_traced_job_name_its_trace() {
     let app = App::new().simple_task("echo", guests::ECHO).file("tasks/odd.json", "{");
     let server = Server::start_as(&app, |command| {
         command.args(["--log-format", "json"]).env("RUST_LOG", "info,saggar_worker=debug")
     });
-    let add = server.request(reqwest::Method::POST, "/v1/tasks/echo/jobs").json(&json!({"args": [1]}));
-    let added = send(add.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))).await;
-    assert_eq!(added.status, 201, "{added:?}");
+    add_traced(&server, "echo", json!([1])).await;
     server.post("/v1/tasks/echo/jobs", &json!({"args": [2]})).await;
     for id in 1..=2 {
         let job = server.get(&format!("/v1/tasks/echo/jobs/{id}?wait=30s")).await;
         assert_eq!(job.body["status"], "SUCCESS", "{job:?}");
     }
-    let said = server.stop();
-    let parsed = |line: &String| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-    let log: Vec<Value> = said.iter().map(parsed).collect();
+    let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
     for line in &log {
         for key in ["timestamp", "level", "message", "target"] {
             assert!(line[key].is_string(), "no {key}: {line}");
@@ -52,6 +110,7 @@ fn a_service_that_cannot_start_says_so_in_the_same_form() {
     let app = App::new().file("tasks/odd.json", "{");
     let mut command = saggar_tests::program::command();
     command.arg("serve").arg(app.path()).args(["--listen", "192.0.2.1:7717", "--log-format", "json"]);
+    command.args(["--token", "read:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"]);
     let said = saggar_tests::program::output(&mut command);
     assert_eq!(said.code, Some(1));
     let line: Value = serde_json::from_str(said.err.trim()).unwrap_or_else(|error| panic!("{}: {error}", said.err));

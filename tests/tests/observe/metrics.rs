@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::Method;
 use saggar_tests::app::App;
 use saggar_tests::client::{client, send};
+use saggar_tests::follower::follow;
 use saggar_tests::guests;
 use saggar_tests::patience::within;
 use saggar_tests::server::Server;
@@ -29,10 +30,10 @@ fn app() -> App {
 }
 
 /// All metrics as they are now.
-struct Metrics(String);
+pub(super) struct Metrics(String);
 
 impl Metrics {
-    async fn of(server: &Server) -> Self {
+    pub(super) async fn of(server: &Server) -> Self {
         let answer = client().get(server.url("/metrics")).send().await.expect("an answer");
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
@@ -52,7 +53,7 @@ impl Metrics {
         line.rsplit_once(' ')?.1.parse().ok()
     }
 
-    fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(super) fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.find(name, labels).unwrap_or_else(|| panic!("{name}{labels:?} is not in:\n{}", self.0))
     }
 }
@@ -243,6 +244,58 @@ fn check_with_promtool(text: &str) {
     let said = promtool.wait_with_output().expect("promtool ends");
     let complaints = [said.stdout, said.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
     assert!(said.status.success() && complaints.is_empty(), "{complaints}\n{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_is_counted_while_it_lasts() {
+    let two = json!({ "process": "plugins.gated", "worker_nums": 2 });
+    let app = App::new().plugin("gated", guests::GATED).task("gated", &two).simple_task("keys", guests::ECHO);
+    let server = Server::start(&app, &["--store", "memory"]);
+    let gated = [("task", "gated")];
+    let id = server.close_gate("gated").await;
+    let metrics = Metrics::of(&server).await;
+    assert_eq!((metrics.value("saggar_slots", &gated), metrics.value("saggar_slots_busy", &gated)), (2.0, 1.0));
+    for (state, jobs) in [("waiting", 0.0), ("running", 1.0)] {
+        assert_eq!(metrics.value("saggar_queue_jobs", &[("task", "gated"), ("state", state)]), jobs, "{state}");
+    }
+    assert_eq!(metrics.value("saggar_event_followers", &[]), 0.0);
+    let mut follower = follow(&client(), &server.url("/v1/events"), None).await;
+    follower.until("reached").await;
+    assert_eq!(Metrics::of(&server).await.value("saggar_event_followers", &[]), 1.0);
+    drop(follower);
+    until(&server, "saggar_event_followers", &[], 0.0).await;
+    server.open_gate().await;
+    server.ended("gated", id).await;
+    let metrics = until(&server, "saggar_slots_busy", &gated, 0.0).await;
+    assert!(metrics.value("saggar_attempt_duration_seconds_sum", &gated) > 0.0);
+    let adding = [("route", "/v1/tasks/{task}/jobs"), ("method", "POST"), ("status", "201")];
+    assert_eq!(metrics.value("saggar_http_requests_total", &adding), 2.0);
+    server.stop();
+}
+
+/// Clients can make up as many paths, tasks and methods as they like.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clients_make_up_is_in_no_label() {
+    let server = Server::start(&App::new().simple_task("echo", guests::ECHO), &["--store", "memory"]);
+    let long = format!("{} /healthz", "M".repeat(1_000));
+    let asked = [
+        ("BREW /nonsense/123", ["none", "other", "404"]),
+        ("GET /v1/tasks/made-up", ["/v1/tasks/{task}", "GET", "404"]),
+        ("DELETE /v1/tasks/made-up/jobs/123456", ["/v1/tasks/{task}/jobs/{id}", "DELETE", "404"]),
+        (long.as_str(), ["/healthz", "other", "405"]),
+    ];
+    for (line, _) in asked {
+        server.raw(server.head(line, "content-length: 0\r\n"));
+    }
+    let metrics = Metrics::of(&server).await;
+    for (line, [route, method, status]) in asked {
+        let labels = [("route", route), ("method", method), ("status", status)];
+        assert_eq!(metrics.value("saggar_http_requests_total", &labels), 1.0, "{line}");
+    }
+    for text in ["BREW", "nonsense", "made-up", "123456", "MMM"] {
+        assert!(!metrics.0.contains(text), "{text} is in:\n{}", metrics.0);
+    }
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

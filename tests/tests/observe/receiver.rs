@@ -6,12 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
@@ -32,6 +34,10 @@ pub(super) struct Receiver {
 pub(super) struct Received {
     pub(super) service: String,
     pub(super) span: Span,
+    /// All that is said of the service.
+    resource: Vec<KeyValue>,
+    /// Those of the request that it came with.
+    pub(super) headers: HeaderMap,
 }
 
 impl Receiver {
@@ -81,16 +87,23 @@ impl Receiver {
     }
 }
 
-async fn take(State(sent): State<Arc<watch::Sender<Vec<Received>>>>, body: Bytes) -> impl IntoResponse {
+async fn take(
+    State(sent): State<Arc<watch::Sender<Vec<Received>>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> impl IntoResponse {
     let request = ExportTraceServiceRequest::decode(body).expect("a request of the protocol");
     sent.send_modify(|all| {
         for of_resource in request.resource_spans {
-            let resource = of_resource.resource.unwrap_or_default();
-            let name = resource.attributes.iter().find(|attribute| attribute.key == "service.name");
-            let service = name.map(|name| text(name.value.as_ref().and_then(|value| value.value.as_ref())));
-            let service = service.unwrap_or_default();
+            let resource = of_resource.resource.unwrap_or_default().attributes;
+            let service = attribute(&resource, "service.name");
             let spans = of_resource.scope_spans.into_iter().flat_map(|of_scope| of_scope.spans);
-            all.extend(spans.map(|span| Received { service: service.clone(), span }));
+            all.extend(spans.map(|span| Received {
+                service: service.clone(),
+                span,
+                resource: resource.clone(),
+                headers: headers.clone(),
+            }));
         }
     });
     ([("content-type", "application/x-protobuf")], ExportTraceServiceResponse::default().encode_to_vec())
@@ -109,9 +122,18 @@ impl Received {
 
     /// An attribute as text; empty if there is none.
     pub(super) fn attribute(&self, key: &str) -> String {
-        let found = self.span.attributes.iter().find(|attribute| attribute.key == key);
-        text(found.and_then(|attribute| attribute.value.as_ref()).and_then(|value| value.value.as_ref()))
+        attribute(&self.span.attributes, key)
     }
+
+    /// An attribute of the service as text; empty if there is none.
+    pub(super) fn of_service(&self, key: &str) -> String {
+        attribute(&self.resource, key)
+    }
+}
+
+fn attribute(all: &[KeyValue], key: &str) -> String {
+    let found = all.iter().find(|attribute| attribute.key == key);
+    text(found.and_then(|attribute| attribute.value.as_ref()).and_then(|value| value.value.as_ref()))
 }
 
 fn text(value: Option<&Value>) -> String {

@@ -9,9 +9,11 @@ use reqwest::Method;
 use saggar_tests::app::App;
 use saggar_tests::client::send;
 use saggar_tests::guests;
+use saggar_tests::program::{command, output};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
+use super::metrics::Metrics;
 use super::receiver::Receiver;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -73,6 +75,8 @@ async fn an_attempt_hangs_below_its_adding_and_that_below_the_caller() {
     let attributes = ["task", "job.id", "attempt", "outcome"].map(|key| attempt.attribute(&format!("saggar.{key}")));
     assert_eq!(attributes, ["context", "1", "1", "success"]);
     assert_eq!(told, format!("00-{TRACE}-{}-01", attempt.id()), "the guest's own spans hang below its attempt's");
+    let shown = server.job("context", id).await["trace_parent"].clone();
+    assert_eq!(shown, format!("00-{TRACE}-{}-01", adding.id()), "all attempts hang below the adding");
     server.stop();
 }
 
@@ -177,6 +181,9 @@ async fn without_a_receiver_guests_are_told_the_context_that_the_job_was_added_w
     let server = Server::start(&app, &[]);
     let id = add(&server, "context", json!([]), "01").await;
     assert_eq!(told(&server, id).await, caller("01"));
+    assert_eq!(server.job("context", id).await["trace_parent"], caller("01"));
+    let sheet = output(command().args(["get", "context", &id.to_string(), "--url", &server.url("")]));
+    assert!(sheet.out.contains(&format!("trace      {}\n", caller("01"))), "{sheet:?}");
     let parent = add(&server, "adder", json!(["context", 1, []]), "01").await;
     let child = response(&server, "adder", parent).await["ids"][0].as_u64().expect("the child's id");
     assert_eq!(told(&server, child).await, caller("01"), "a child inherits it");
@@ -186,6 +193,35 @@ async fn without_a_receiver_guests_are_told_the_context_that_the_job_was_added_w
     let server = Server::start(&app, &[]);
     assert_eq!(server.post("/v1/tasks/context/resume", &json!({})).await.status, 204);
     assert_eq!(told(&server, id).await, caller("01"), "the store keeps it");
+    // A job without a context has none.
+    let id = server.add("context", &json!({})).await;
+    assert_eq!(server.job("context", id).await["trace_parent"], Value::Null);
+    server.stop();
+}
+
+/// The variables are those of the specification.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_receiver_is_told_what_is_configured() {
+    let receiver = Receiver::start().await;
+    let app = app().file("saggar.toml", "otlp.service_name = \"mail host\"\n");
+    let server = Server::start_as(&app, |command| {
+        command
+            .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", format!("{}/v1/traces", receiver.url()))
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+            .env("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret,x-tenant=a%20b")
+            .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging")
+            .env("OTEL_BSP_SCHEDULE_DELAY", "20")
+    });
+    let id = add(&server, "context", json!([]), "01").await;
+    told(&server, id).await;
+    for span in receiver.until(TRACE, 2).await {
+        assert_eq!((&*span.service, &*span.of_service("deployment.environment.name")), ("mail host", "staging"));
+        assert_eq!(span.of_service("service.version"), env!("CARGO_PKG_VERSION"));
+        assert_eq!(
+            (&span.headers["x-key"], &span.headers["x-tenant"]),
+            (&"secret".parse().unwrap(), &"a b".parse().unwrap())
+        );
+    }
     server.stop();
 }
 
@@ -199,6 +235,7 @@ async fn a_receiver_that_is_not_there_stops_no_job_and_is_spoken_of() {
         told(&server, id).await;
     }
     server.until_log("spans could not be sent");
+    assert!(Metrics::of(&server).await.value("saggar_spans_lost_total", &[]) > 0.0);
     let log = server.stop();
     assert_eq!(log.iter().filter(|line| line.contains("spans could not be sent")).count(), 1, "{log:#?}");
 }

@@ -14,7 +14,8 @@ use crate::problem::Refusal;
 /// with.
 #[async_trait]
 pub trait Jobs: Send + Sync + 'static {
-    /// Why no job is taken at the moment, if that is so: the host stops, or the store has failed.
+    /// Why no job is taken at the moment, if that is so: the host stops, or the store has failed or
+    /// is full.
     fn why_not_ready(&self) -> Option<Code>;
 
     /// Adds all `jobs` or none; answers which job each of them is. They are kept when it answers.

@@ -94,7 +94,7 @@ pub struct Listener {
 impl Bound {
     /// Takes `address`, where port 0 is any that is free, for a service with these tokens.
     pub async fn new(address: SocketAddr, tokens: &Tokens) -> Result<Self, ListenError> {
-        if tokens.is_open() && !address.ip().is_loopback() {
+        if !tokens.suffice_at(address) {
             return Err(ListenError::Open { address });
         }
         let failed = |source| ListenError::Bind { address, source };

@@ -1,5 +1,6 @@
 //! Bearer tokens: who may do what. Only digests are kept, and compared in constant time.
 
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -108,6 +109,11 @@ impl Tokens {
         self.0.is_empty()
     }
 
+    /// Whether a service with these tokens may listen there: whoever reaches one without any can do everything.
+    pub fn suffice_at(&self, address: SocketAddr) -> bool {
+        !self.is_open() || address.ip().is_loopback()
+    }
+
     /// The token that is `given`. Looks at all of them whatever is found, and compares digests, so that the time it takes
     /// says nothing.
     pub(crate) fn find(&self, given: &[u8]) -> Option<&Token> {
@@ -139,6 +145,11 @@ mod tests {
             assert_eq!(tokens.find(other.as_bytes()), None, "{other:?}");
         }
         assert!(!tokens.is_open() && Tokens::default().is_open());
+        for (address, is_of_this_machine) in [("127.0.0.9:1", true), ("[::1]:1", true), ("0.0.0.0:1", false)] {
+            let address = address.parse().unwrap();
+            assert!(tokens.suffice_at(address));
+            assert_eq!(Tokens::default().suffice_at(address), is_of_this_machine, "{address}");
+        }
     }
 
     #[test]

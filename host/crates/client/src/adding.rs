@@ -101,9 +101,9 @@ impl<'a> Feed<'a> {
         self.waiting.len() >= MAX_JOBS || self.bytes >= MAX_BYTES
     }
 
-    /// Adds the first ones and answers their ids; none if the task has no room for a single one. Of jobs that are refused, so many
-    /// fewer are tried that those before the one to blame are added; then it is the next one.
-    pub async fn add_some(&mut self) -> Result<Option<Vec<u64>>, ClientError> {
+    /// Adds the first ones and answers which jobs they are; none if the task has no room for a single one. Of jobs that are
+    /// refused, so many fewer are tried that those before the one to blame are added; then it is the next one.
+    pub async fn add_some(&mut self) -> Result<Option<Vec<AddedJob>>, ClientError> {
         loop {
             let jobs: Vec<BatchJob> = self.first().cloned().collect();
             let tried = jobs.len();
@@ -111,7 +111,8 @@ impl<'a> Feed<'a> {
                 Ok(added) => {
                     self.bytes -= self.waiting.drain(..tried).map(|(_, job)| bytes(&job)).sum::<usize>();
                     self.most = MAX_JOBS.min(self.most * 2);
-                    return Ok(Some(added.read()?.ids));
+                    let AddedJobs { ids, new } = added.read()?;
+                    return Ok(Some(ids.into_iter().zip(new).map(|(id, new)| AddedJob { id, new }).collect()));
                 }
                 Err(error) if tried > 1 && is_for_fewer(&error) => self.most = tried / 2,
                 Err(error) if error.code() == Some("queue-full") => return Ok(None),

@@ -82,6 +82,23 @@ impl ClientError {
         }
     }
 
+    /// A stable name in kebab case: that of the host, if it refused.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Refused(problem) => &problem.code,
+            Self::BadUrl { .. } => "bad-url",
+            Self::BadToken => "bad-token",
+            Self::BadKey { .. } => "bad-key",
+            Self::NoTaskId(_) => "no-task-id",
+            Self::Setup(_) => "no-connection",
+            Self::NoHost { .. } => "no-host",
+            Self::Untrusted { .. } => "untrusted",
+            Self::Lost { .. } => "lost",
+            Self::Stranger { .. } => "no-saggar-host",
+            Self::Unreadable(_) => "unreadable-answer",
+        }
+    }
+
     /// Whether the host refuses what one job is like, so that it would take others.
     pub fn is_of_job(&self) -> bool {
         self.code().is_some_and(|code| OF_A_JOB.contains(&code))

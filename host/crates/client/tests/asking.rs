@@ -38,13 +38,13 @@ async fn an_add_is_made_again_with_the_same_key_after_a_cut() {
         let first = answer(&listener, "").await;
         let second =
             answer(&listener, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{").await;
-        let third = answer(&listener, &json(r#"{"id":7}"#)).await;
+        let third = answer(&listener, &json(r#"{"id":7,"new":true}"#)).await;
         [first, second, third]
     };
     // Nothing was asked before: that it breaks off says that somebody is there.
     let asking = async { client.add("mail.send", &job, "once").await.expect("it works here") };
     let (requests, added) = tokio::join!(host, asking);
-    assert_eq!((added.text(), added.read().expect("it works here").id), (r#"{"id":7}"#, 7));
+    assert_eq!((added.text(), added.read().expect("it works here").id), (r#"{"id":7,"new":true}"#, 7));
     for request in requests {
         assert!(request.starts_with("POST /behind/v1/tasks/mail.send/jobs HTTP/1.1\r\n"), "{request}");
         assert!(request.contains("idempotency-key: once\r\n") && request.ends_with(r#"{"args":[1.50]}"#), "{request}");

@@ -181,6 +181,20 @@ impl Outcome {
         }
     }
 
+    /// In which way a job has failed that ends with this; none for success.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Success(_) => None,
+            Self::Retry(_) | Self::RetryAfter(..) => Some(Reason::Failed),
+            Self::Reject(_) => Some(Reason::Rejected),
+            Self::Trap(_) => Some(Reason::Trap),
+            Self::Timeout(_) => Some(Reason::Timeout),
+            Self::OutOfMemory(_) => Some(Reason::OutOfMemory),
+            Self::Cancelled => Some(Reason::Cancelled),
+            Self::Lost => Some(Reason::Lost),
+        }
+    }
+
     /// The response, or why there is none: the reason and problem that end the job unless it is tried again.
     pub(crate) fn split(self) -> Result<Box<str>, Failed> {
         let failed = |reason, problem, retry| Err(Failed { reason, problem, retry });

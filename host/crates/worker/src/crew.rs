@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use saggar_job::{JobKey, Role};
+use saggar_job::{JobKey, Problem, Role};
 use saggar_queue::LogSource;
 use saggar_sandbox::{Answer, Call, CallError, Input, Sandbox};
 use tokio::sync::Semaphore;
@@ -57,8 +57,8 @@ impl Crew {
         Some(report.result)
     }
 
-    /// Tells a handler of `key` and writes what it logged, and its failure if it failed, to the job's log. Answers whether
-    /// it took it well; true too if there is no such handler.
+    /// Tells a handler of `key` and writes what it logged, and its failure if it failed, to the job's log. Answers why it failed;
+    /// none if it took it well, and if there is no such handler.
     pub(crate) async fn tell(
         &mut self,
         worker: &Arc<Inner>,
@@ -66,7 +66,7 @@ impl Crew {
         key: JobKey,
         about: About<'_>,
         input: Input,
-    ) -> bool {
+    ) -> Option<Problem> {
         let role = input.role();
         let id = key.id;
         let services = Arc::new(CallServices::of_handler(worker.clone(), key, about.trace_parent.cloned()));
@@ -82,7 +82,7 @@ impl Crew {
             lines.push(worker.line(LogSource::Host, text));
         }
         worker.append_log(station, id, lines).await;
-        failed.is_none()
+        failed
     }
 }
 

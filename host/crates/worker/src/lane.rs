@@ -7,6 +7,7 @@ use saggar_queue::{Happened, LogSource, Notice, StoreError};
 use saggar_sandbox::Input;
 
 use crate::crew::Crew;
+use crate::failures;
 use crate::seats::Seat;
 use crate::station::{About, Station};
 use crate::worker::Inner;
@@ -66,16 +67,20 @@ async fn tell(worker: &Arc<Inner>, station: &Arc<Station>, crew: &mut Crew, noti
     };
     let role = input.role();
     let about = About { id: notice.id(), attempt: notice.attempt(), trace_parent: notice.trace_parent() };
-    let went_well = crew.tell(worker, station, notice.key(), about, input).await;
-    if went_well || !may_wait {
+    let Some(problem) = crew.tell(worker, station, notice.key(), about, input).await else {
+        return station.queue.notice_done(notice).await;
+    };
+    let tries = notice.tries() + 1;
+    if !may_wait {
+        failures::given_up(&notice, role, tries, &problem);
         return station.queue.notice_done(notice).await;
     }
-    let tries = notice.tries() + 1;
     if let Some(delay_ms) = PUT_OFF_MS.get(notice.tries() as usize) {
         return station.queue.notice_put_off(notice, *delay_ms).await;
     }
     debug_assert!(tries >= TRIES);
     station.meters.given_up(role);
+    failures::given_up(&notice, role, tries, &problem);
     let text = format!("the {} handler failed {tries} times and is given up", role.key());
     worker.append_log(station, notice.id(), vec![worker.line(LogSource::Host, text)]).await;
     station.queue.notice_done(notice).await

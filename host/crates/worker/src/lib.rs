@@ -18,6 +18,7 @@ mod progress;
 mod slot;
 
 mod crew;
+mod failures;
 mod lane;
 
 mod add;

@@ -10,6 +10,7 @@ use saggar_sandbox::Sandbox;
 use crate::Setup;
 use crate::attempt::{self, Attempted, Bench};
 use crate::crew::Crew;
+use crate::failures::{self, Failed};
 use crate::seats::Seat;
 use crate::station::Station;
 use crate::trace::trace_id;
@@ -80,8 +81,9 @@ async fn work(
         biased;
         attempted = attempt::run(worker, station, bench, &claim) => attempted,
         () = worker.abort.cancelled() => {
-            let key = claim.key();
+            let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
             if put_back(worker, station, claim).await {
+                failures::stopped(&key, trace_parent.as_ref());
                 worker.abandoned.lock().push(key);
             }
             return None;
@@ -101,6 +103,7 @@ async fn work(
 /// Keeps the end of an attempt. Answers the next claim if there was one at once.
 async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Claim, outcome: Outcome) -> Option<Claim> {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
+    let failed = Failed::new(&claim, &outcome);
     let finished = async {
         if seat.leave.is_cancelled() {
             station.queue.finish(claim, outcome).await.map(|status| (status, None))
@@ -109,7 +112,12 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
         }
     };
     match unless_too_late(worker, finished).await {
-        Some(Ok((_, next))) => next,
+        Some(Ok((status, next))) => {
+            if let Some(failed) = failed.filter(|_| status == Status::Failure) {
+                failed.for_good(trace_parent.as_ref());
+            }
+            next
+        }
         Some(Err(error)) => {
             let trace_id = trace_id(trace_parent.as_ref());
             tracing::error!(job = %key, trace_id, %error, "the end of an attempt could not be kept");

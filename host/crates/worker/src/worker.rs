@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::station::Station;
 use crate::trace::Traces;
 use crate::whole::Whole;
-use crate::{AddError, Setup, add, lane, maintenance, meters, slot};
+use crate::{AddError, Setup, add, failures, lane, maintenance, meters, slot};
 
 /// Runs the jobs of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -129,7 +129,10 @@ impl Worker {
                     station.replace(setup);
                     station.clone()
                 }
-                None => Arc::new(Station::new(queue, setup, self.0.stop.child_token())),
+                None => {
+                    failures::lost_before(&queue);
+                    Arc::new(Station::new(queue, setup, self.0.stop.child_token()))
+                }
             };
             for seat in station.slots.resize(slots, &station.stop) {
                 self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), seat));

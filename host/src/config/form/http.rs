@@ -16,6 +16,26 @@ pub(crate) struct Address {
 /// Where somebody takes what is sent over HTTP, or nowhere.
 pub(crate) struct Receiver;
 
+/// Where a receiver takes traces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// As it was given.
+    given: String,
+    /// The whole address.
+    pub(crate) address: String,
+}
+
+/// Where a receiver takes traces, below its address.
+const TRACES: &str = "/v1/traces";
+
+impl Endpoint {
+    fn new(given: &str, is_whole: bool) -> Self {
+        let base = given.trim_end_matches('/');
+        let address = if is_whole || base.ends_with(TRACES) { given.to_owned() } else { format!("{base}{TRACES}") };
+        Self { given: given.to_owned(), address }
+    }
+}
+
 /// A name that others are told.
 pub(crate) struct Label {
     pub(crate) default: &'static str,
@@ -60,7 +80,7 @@ impl Form for Address {
 }
 
 impl Form for Receiver {
-    type Value = Option<String>;
+    type Value = Option<Endpoint>;
 
     fn wanted(&self) -> String {
         "the address of a receiver, with http:// or https://".to_owned()
@@ -70,11 +90,11 @@ impl Form for Receiver {
         "\"http://127.0.0.1:4318\""
     }
 
-    fn fallback(&self) -> Option<String> {
+    fn fallback(&self) -> Option<Endpoint> {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Option<String>> {
+    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Option<Endpoint>> {
         let text = reader.text(self, slot)?.trim();
         let Some(url) = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme())) else {
             return reader.refuse(self, slot);
@@ -84,11 +104,11 @@ impl Form for Receiver {
             let help = "give what the receiver wants to see by the variable OTEL_EXPORTER_OTLP_HEADERS";
             return reader.refuse_with(self, slot, help);
         }
-        Some(Some(text.to_owned()))
+        Some(Some(Endpoint::new(text, reader.is_whole_address())))
     }
 
-    fn shown(&self, value: &Option<String>) -> Value {
-        json!(value)
+    fn shown(&self, value: &Option<Endpoint>) -> Value {
+        json!(value.as_ref().map(|endpoint| &endpoint.given))
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn add_job(
     let added = access.jobs.add(&task, vec![job]).await?;
     drop(room);
     let added = added.first().ok_or_else(|| Refusal::internal("no id was answered"))?;
-    let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0 }).into_response();
+    let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0, new: added.is_new }).into_response();
     // The task stands in the path as ids do, or there would be no such job.
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/tasks/{task}/jobs/{}", added.id)) {
         response.headers_mut().insert(LOCATION, location);
@@ -111,8 +111,8 @@ pub(super) async fn add_batch(
     }
     let added = access.jobs.add(&task, new).await?;
     drop(room);
-    let is_new = added.iter().any(|added| added.is_new);
-    Ok(Answer(status(is_new), AddedJobs { ids: added.iter().map(|added| added.id.0).collect() }))
+    let (ids, new): (Vec<u64>, Vec<bool>) = added.iter().map(|added| (added.id.0, added.is_new)).unzip();
+    Ok(Answer(status(new.contains(&true)), AddedJobs { ids, new }))
 }
 
 fn status(is_new: bool) -> StatusCode {

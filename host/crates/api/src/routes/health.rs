@@ -16,7 +16,7 @@ pub(super) async fn healthz() -> Answer<&'static str> {
     Answer::ok("ok")
 }
 
-/// Whether the host takes jobs: not while it drains, and not after its store failed.
+/// Whether the host takes jobs: not while it drains or the disk with its store is full, and not after its store failed.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", security(()),
     responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"),

@@ -57,7 +57,7 @@ macro_rules! refusals {
 
 refusals! {
     LookAtHost [];
-    LookAtReadiness [STORE];
+    LookAtReadiness [STORE, &[Code::StoreFull]];
     LookAtDocument [ANSWER];
     LookAtMetrics [ACCESS, ANSWER, &[Code::UnknownRoute]];
     LookAtTasks [ACCESS, QUERY, ANSWER];

@@ -14,7 +14,9 @@ pub(crate) use event::{event, event_kind};
 
 pub(super) fn job(known: KnownJob) -> wire::Job {
     let KnownJob { task, max_attempts, job } = known;
-    let parent = job.origin.as_ref().and_then(|origin| origin.parent.as_ref());
+    let origin = job.origin.as_deref();
+    let parent = origin.and_then(|origin| origin.parent.as_ref());
+    let trace_parent = origin.and_then(|origin| origin.trace_parent.as_deref());
     wire::Job {
         id: job.id.0,
         task,
@@ -31,6 +33,7 @@ pub(super) fn job(known: KnownJob) -> wire::Job {
         priority: job.priority,
         key: job.key.as_deref().map(str::to_owned),
         parent: parent.map(|parent| wire::ParentJob { task: parent.task.task.to_string(), id: parent.id.0 }),
+        trace_parent: trace_parent.map(str::to_owned),
         args: raw(&job.args),
         current: job.progress.current,
         total: job.progress.total,

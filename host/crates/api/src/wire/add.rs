@@ -135,6 +135,8 @@ pub struct AddedJob {
     /// Its id.
     #[schema(minimum = 1)]
     pub id: u64,
+    /// Whether it was added now; else it was there already, by its key or because it is unique.
+    pub new: bool,
 }
 
 /// The jobs of a batch, in its order.
@@ -142,4 +144,6 @@ pub struct AddedJob {
 pub struct AddedJobs {
     /// Their ids.
     pub ids: Vec<u64>,
+    /// Of each of them, whether it was added now; else it was there already, by its key or because it is unique.
+    pub new: Vec<bool>,
 }

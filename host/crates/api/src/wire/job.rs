@@ -114,6 +114,8 @@ pub struct Job {
     pub key: Option<String>,
     /// The job whose guest added it.
     pub parent: Option<ParentJob>,
+    /// The W3C trace context that it belongs to: the caller's or, where the job is traced, that of its adding.
+    pub trace_parent: Option<String>,
     /// Its arguments, as they were written.
     #[schema(value_type = Vec<serde_json::Value>)]
     pub args: Box<RawValue>,

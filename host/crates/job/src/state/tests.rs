@@ -109,10 +109,14 @@ fn every_outcome_with_and_without_attempts_left() {
     for (outcome, with_attempts_left, on_the_last) in outcomes {
         let name = outcome.name();
         assert_eq!(Ending::from_name(name), Some(outcome.ending()));
+        let reason = outcome.reason();
         let finish = Step::Finish(RUN, outcome);
         assert_eq!(shown(&after(running(false), finish.clone())), with_attempts_left, "{name}");
         let last = transition(&life(running(false)), finish.clone(), &policy(1), NOW, 0.5);
         assert_eq!(shown(&last), on_the_last, "{name}");
+        if let Ok(Life { state: State::Failure { reason: ended, .. }, .. }) = last {
+            assert_eq!(reason, Some(ended), "{name}");
+        }
         let cancelled = if name == "success" { "success" } else { "cancelled" };
         assert_eq!(shown(&after(running(true), finish)), cancelled, "{name} of a cancelled job");
     }

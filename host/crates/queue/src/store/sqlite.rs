@@ -46,7 +46,7 @@ mod writer;
 
 pub use error::SqliteError;
 
-use checkpoint::Checkpoints;
+use checkpoint::{Checkpoints, Room};
 use failure::Failure;
 use headroom::Headroom;
 use lock::{HostLock, beside};
@@ -111,6 +111,7 @@ struct Inner {
     readers: Option<Readers>,
     registry: Arc<Registry>,
     failure: Arc<Failure>,
+    room: Option<Room>,
     syncer: Option<Arc<Syncer>>,
     reading: Vec<JoinHandle<()>>,
     writing: Option<JoinHandle<()>>,
@@ -151,6 +152,7 @@ impl SqliteStore {
         let probe = Arc::new(probe);
         let watched = Checkpoints::new(&mut db, Arc::clone(&failure), Arc::clone(&probe));
         let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(&path, source))?;
+        inner.room = Some(checkpoints.room());
         let (own, failing) = (connect::for_writing(&path, true)?, Arc::clone(&failure));
         let attend = move || checkpoint::attend(&own, &woken, &through, &failing, &probe);
         let checkpointing = spawn(&path, "saggar-checkpoint", attend)?;
@@ -179,6 +181,11 @@ impl SqliteStore {
     /// Whether the store has failed.
     pub fn has_failed(&self) -> bool {
         self.inner.failure.check().is_err()
+    }
+
+    /// Whether the disk is full, so that what would be added is refused. While it is, this writes to it.
+    pub fn is_full(&self) -> bool {
+        self.inner.room.as_ref().is_some_and(Room::is_none)
     }
 
     /// Waits until the store has failed, and answers why. Cancel-safe.
@@ -279,7 +286,8 @@ impl Inner {
     fn without_threads(path: PathBuf, lock: Arc<HostLock>) -> Self {
         let (registry, failure) = (Arc::default(), Arc::default());
         let (writer, readers, syncer, reading) = (None, None, None, Vec::new());
-        Self { path, writer, readers, registry, failure, syncer, reading, writing: None, syncing: None, lock }
+        let (room, writing, syncing) = (None, None, None);
+        Self { path, writer, readers, registry, failure, room, syncer, reading, writing, syncing, lock }
     }
 
     /// Starts the thread that waits for the disk; answers the room ahead of what it syncs.

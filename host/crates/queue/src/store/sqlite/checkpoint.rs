@@ -31,6 +31,20 @@ const TRIED_EVERY_MS: u64 = 500;
 /// Stands for the length of the WAL from when a batch found no room until something is written again.
 const NO_ROOM: i32 = -1;
 
+/// Whether there is room for a commit, for others to ask.
+pub(super) struct Room {
+    pages: Arc<AtomicI32>,
+    probe: Arc<Probe>,
+}
+
+impl Room {
+    /// Whether the last batch found no room, and there still is none: a host that has nothing to do writes nothing, by which it
+    /// would notice that room was made.
+    pub(super) fn is_none(&self) -> bool {
+        self.pages.load(Ordering::Relaxed) == NO_ROOM && self.probe.finds_no_room()
+    }
+}
+
 /// The writer's side.
 pub(super) struct Checkpoints {
     wake: SyncSender<()>,
@@ -77,6 +91,11 @@ impl Checkpoints {
             woken,
             through,
         ))
+    }
+
+    /// What others may ask.
+    pub(super) fn room(&self) -> Room {
+        Room { pages: Arc::clone(&self.pages), probe: Arc::clone(&self.probe) }
     }
 
     /// Pages in the WAL after the last commit of this process; none while there is no room for a commit.

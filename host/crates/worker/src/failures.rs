@@ -1,0 +1,58 @@
+//! What the host's log says of jobs and handlers that came to nothing: a line for each, with the trace that it belongs to, which
+//! is there without having been asked for. What goes well leaves none. Whoever shows all this otherwise, such as a command that
+//! runs one job, lets nothing of this module through.
+
+use std::sync::Arc;
+
+use saggar_job::{Ending, JobKey, Outcome, Problem, Reason, Role};
+use saggar_queue::{Claim, Notice, Running, TaskQueue};
+
+use crate::trace::trace_id;
+
+/// An attempt that failed, and is perhaps its job's last one.
+pub(crate) struct Failed {
+    running: Arc<Running>,
+    reason: Reason,
+    code: String,
+}
+
+impl Failed {
+    /// None if the outcome is success.
+    pub(crate) fn new(claim: &Claim, outcome: &Outcome) -> Option<Self> {
+        let reason = outcome.reason()?;
+        let code = outcome.problem().map_or_else(|| reason.name(), |problem| problem.code.as_str()).to_owned();
+        Some(Self { running: Arc::clone(claim.running()), reason, code })
+    }
+
+    /// The job has ended with it. If somebody wanted it to end, that is nothing to look into.
+    pub(crate) fn for_good(&self, trace_parent: Option<&Arc<str>>) {
+        if self.running.cancel_signal().is_cancelled() {
+            return;
+        }
+        let JobKey { task, id } = self.running.key();
+        let (reason, code, trace_id) = (self.reason.name(), &*self.code, trace_id(trace_parent));
+        tracing::warn!(%task, %id, attempt = self.running.attempt(), reason, code, trace_id, "a job has failed");
+    }
+}
+
+/// A handler is told no more of something that it has failed on.
+pub(crate) fn given_up(notice: &Notice, role: Role, tries: u32, problem: &Problem) {
+    let (JobKey { task, id }, code) = (notice.key(), &*problem.code);
+    let (handler, trace_id) = (role.key(), trace_id(notice.trace_parent()));
+    tracing::warn!(%task, %id, handler, tries, code, trace_id, "a handler has failed and is given up");
+}
+
+/// An attempt was stopped because the host stops.
+pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>) {
+    tracing::warn!(%job, trace_id = trace_id(trace_parent), "was stopped and put back; the attempt does not count");
+}
+
+/// A task was opened: what ran when the last host of it died is lost by now.
+pub(crate) fn lost_before(queue: &TaskQueue) {
+    let totals = queue.totals();
+    let (attempts, jobs_failed) = (totals.attempts(Ending::Lost), totals.failed(Reason::Lost));
+    // Later on, one is spoken of when it is lost.
+    if totals.started == 0 && attempts > 0 {
+        tracing::warn!(task = %queue.key(), attempts, jobs_failed, "attempts that ran when the host died are lost");
+    }
+}
