@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -110,6 +111,9 @@ pub(super) fn steady(text: &str) -> String {
     steady
 }
 
+/// Longer than it takes to draw a view, and shorter than the time between two.
+const STILL: Duration = Duration::from_millis(30);
+
 /// A command that is listened to while it runs.
 pub(super) struct Talking {
     child: Child,
@@ -148,6 +152,11 @@ impl Talking {
     /// Waits until standard output, which is a terminal's, has `text` in it.
     pub(super) fn until_drawn(&mut self, text: &str) {
         self.out.until(text);
+    }
+
+    /// Waits until a terminal has been drawn on and is left alone for a while, as it is most of the time.
+    pub(super) fn until_still(&mut self) {
+        while self.out.is_written_within(STILL) {}
     }
 
     /// Writes this to its standard input and closes it.
@@ -218,6 +227,12 @@ impl Pipe {
                 Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end: {}", self.text()),
             }
         }
+    }
+
+    fn is_written_within(&mut self, time: Duration) -> bool {
+        let piece = self.pieces.recv_timeout(time);
+        self.heard.extend(piece.iter().flatten());
+        piece.is_ok()
     }
 
     fn more(&mut self) -> Result<(), mpsc::RecvTimeoutError> {

@@ -157,6 +157,8 @@ fn a_watch_leaves_its_last_view() {
     watching.until_drawn("gated#1");
     watching.until_drawn("0/1 at the gate");
     watching.until_drawn("1 running");
+    // In the middle of a view, the `^C` of the terminal would push the rest of it down.
+    watching.until_still();
     watching.write(CTRL_C);
     let said = watching.end();
     assert_eq!(said.code, Some(130), "{}", said.out);
