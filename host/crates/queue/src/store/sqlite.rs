@@ -154,7 +154,7 @@ impl SqliteStore {
         let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(&path, source))?;
         inner.room = Some(checkpoints.room());
         let (own, failing) = (connect::for_writing(&path, true)?, Arc::clone(&failure));
-        let attend = move || checkpoint::attend(&own, &woken, &through, &failing, &probe);
+        let attend = move || checkpoint::attend(&woken, &through, &failing, || checkpoint::run(&own, &failing, &probe));
         let checkpointing = spawn(&path, "saggar-checkpoint", attend)?;
         let (writer, inbox) = Writer::new();
         let (syncer, lock) = (inner.syncer.clone(), Arc::clone(&inner.lock));

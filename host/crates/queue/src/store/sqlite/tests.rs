@@ -202,6 +202,19 @@ async fn a_plain_job_far_behind_others_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn a_step_lets_few_of_many_that_are_due_take_their_places() {
+    let files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]").with_delay_ms(5); 20], &rules, now).await.unwrap();
+    let due = now.plus_ms(5);
+    assert_eq!(task.claim(3, due).await.unwrap().jobs.len(), 3);
+    // The portion, and then one for each job that is claimed besides.
+    assert_eq!(task.counts().delayed, 20 - crate::store::PROMOTED_AT_ONCE - 2);
+}
+
+#[tokio::test]
 async fn a_job_that_is_retried_leaves_no_response_behind() {
     let mut files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
