@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use saggar::api::{Bound, Limits, Listener, Service};
 use saggar::{Allocator, Diagnostic, Host, JobKey, JobView, PoolUsage, Status, StoreChoice};
 use serde_json::{Value, json};
 
@@ -15,6 +16,12 @@ use crate::patience::{PATIENCE, within};
 pub struct TestHost {
     host: Host,
     app: App,
+}
+
+/// Has a service listen in this process, for what cannot be said to the real binary.
+pub async fn listen(service: Service, limits: Limits) -> Listener {
+    let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), service.tokens()).await;
+    bound.expect("a free port").listen(service, limits)
 }
 
 /// How a host is to be started.

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::Method;
-use saggar::api::{Bound, Code, Limits, Tokens};
+use saggar::api::{Code, Limits, Tokens};
 use saggar_tests::client::{Answered, client, job_path, send};
-use saggar_tests::host::TestHost;
+use saggar_tests::host::{TestHost, listen};
 use saggar_tests::program::command_within;
 use saggar_tests::raw::RawAnswer;
 use saggar_tests::server::Server;
@@ -327,9 +327,8 @@ async fn store_failed() -> Value {
 /// route.
 async fn internal() -> Value {
     let host = TestHost::start(app()).await;
-    let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), &Tokens::default()).await.expect("a free port");
     let service = saggar::service(host.inner(), Tokens::default()).with_metrics(|| panic!("provoked by a test"));
-    let listener = bound.listen(service, Limits::default());
+    let listener = listen(service, Limits::default()).await;
     let ask = |path| send(client().get(format!("http://{}{path}", listener.address())));
     let document = ask("/metrics").await.document();
     assert_eq!(ask("/readyz").await.status, 200, "it goes on");

@@ -1,11 +1,15 @@
 //! Who may ask for what: each route with no token, with tokens of each role, and with what is no token.
 
+use std::time::Duration;
+
 use reqwest::Method;
-use saggar_tests::client::{Answered, send};
+use saggar::api::{Limits, Role, Token, Tokens};
+use saggar_tests::client::{Answered, client, send};
+use saggar_tests::host::{TestHost, listen};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-use super::stage::{serve, serve_with};
+use super::stage::{app, serve, serve_with};
 
 /// The tokens are called as their roles are, and `-token`.
 const TOKENS: [&str; 6] = [
@@ -170,4 +174,33 @@ async fn a_host_without_tokens_answers_its_own_machine_only() {
     // Those who watch over the process ask as they like.
     assert_eq!(server.raw("GET /healthz HTTP/1.1\r\nhost: evil.example\r\n\r\n").status, 200);
     server.stop();
+}
+
+/// A token reaches the jobs of its tenant and no others, whatever its role. In this process, for the configuration knows only the
+/// tenant that a host has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_another_tenant_reaches_nothing() {
+    let host = TestHost::start(app()).await;
+    let token = |tenant: &str| {
+        let digest = Token::digest_of(&format!("{tenant}-token"));
+        Token::new(tenant, tenant, Role::Admin, &digest).expect("a digest")
+    };
+    let tokens = Tokens::new(vec![token("default"), token("other")]);
+    let listener = listen(saggar::service(host.inner(), tokens), Limits::default()).await;
+    let ask = |method: &str, path: &str, tenant: &str| {
+        let path = path.replace("{task}", "mail.send").replace("{id}", "1");
+        let method: Method = method.to_uppercase().parse().expect("a method");
+        let request = client().request(method, format!("http://{}{path}", listener.address()));
+        send(request.bearer_auth(format!("{tenant}-token")).json(&json!({})))
+    };
+    for (method, path, _) in NEEDS.iter().filter(|(_, path, needs)| needs.is_some() && *path != "/metrics") {
+        let refused = ask(method, path, "other").await;
+        assert_eq!((refused.status, refused.code()), (403, "forbidden"), "{method} {path}");
+        assert!(refused.body["detail"].as_str().is_some_and(|detail| detail.contains("`other`")), "{}", refused.body);
+    }
+    let jobs = ask("get", "/v1/jobs", "default").await;
+    assert_eq!((jobs.status, &jobs.body["jobs"]), (200, &json!([])), "nothing was added");
+    assert_eq!(ask("get", "/v1/tasks/mail.send", "default").await.body["paused"], json!(false));
+    listener.stop(Duration::ZERO).await;
+    host.shutdown().await;
 }

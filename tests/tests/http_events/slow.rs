@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Client;
 use saggar::NewJob;
-use saggar::api::{Bound, Limits, Listener, Tokens};
+use saggar::api::{Limits, Listener, Tokens};
 use saggar_tests::app::App;
 use saggar_tests::client::{client, client_of_few_connections};
 use saggar_tests::follower::{ask, follow};
@@ -16,8 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 async fn listen(host: &TestHost, limits: Limits) -> Listener {
-    let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), &Tokens::default()).await.expect("a free port");
-    bound.listen(saggar::service(host.inner(), Tokens::default()), limits)
+    saggar_tests::host::listen(saggar::service(host.inner(), Tokens::default()), limits).await
 }
 
 fn app() -> App {
