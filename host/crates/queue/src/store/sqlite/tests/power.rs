@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::super::lock::beside;
 use super::super::sync::Disk;
+use super::undone::Gate;
 use super::*;
 use crate::Ended;
 
@@ -213,25 +214,14 @@ async fn nothing_is_answered_before_its_sync_is_over() {
     is_slow.store(true, Ordering::SeqCst);
     // One that comes alone is synced by the writer itself, many are by the thread.
     for count in [1, 9] {
-        let (enter, entered) = mpsc::channel();
-        let (open, opened) = mpsc::channel::<()>();
         let writer = store.inner.writer().unwrap();
-        // While the writer stands here, the addings gather for its next batch.
-        let mut gate = Box::pin(writer.ask(move |_| {
-            enter.send(()).unwrap();
-            // Whether it is opened or falls.
-            let _ = opened.recv();
-            Ok(Ok::<_, StoreError>(()))
-        }));
-        assert!(poll!(&mut gate).is_pending());
-        entered.recv().unwrap();
+        let gate = Gate::close(writer).await;
         let mut addings: Vec<_> =
             (0..count).map(|_| Box::pin(task.add(vec![NewJob::new("[]")], &rules, NOW))).collect();
         for adding in &mut addings {
             assert!(poll!(adding).is_pending());
         }
-        drop(open);
-        gate.await.unwrap();
+        gate.open().await;
         has_begun.recv().unwrap();
         for adding in &mut addings {
             assert!(poll!(adding).is_pending(), "it was answered before it was on the disk");

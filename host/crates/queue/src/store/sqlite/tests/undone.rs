@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use futures_util::poll;
 
+use super::super::writer::Writer;
 use super::*;
 use crate::{Happened, Left, Telling};
 
@@ -17,27 +18,44 @@ fn no_room() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
 }
 
+/// Where the writer stands still, so that what is asked for meanwhile gathers for its next batch.
+pub(super) struct Gate<'a> {
+    opening: mpsc::Sender<()>,
+    passing: Asked<'a, Result<(), StoreError>>,
+}
+
+impl<'a> Gate<'a> {
+    /// Answers when the writer stands.
+    pub(super) async fn close(writer: &'a Writer) -> Self {
+        let (enter, entered) = mpsc::channel();
+        let (opening, opened) = mpsc::channel::<()>();
+        let mut passing: Asked<'a, _> = Box::pin(writer.ask(move |_| {
+            enter.send(()).unwrap();
+            // Whether it is opened or falls.
+            let _ = opened.recv();
+            Ok(Ok::<_, StoreError>(()))
+        }));
+        assert!(poll!(&mut passing).is_pending());
+        entered.recv().unwrap();
+        Self { opening, passing }
+    }
+
+    pub(super) async fn open(self) {
+        drop(self.opening);
+        self.passing.await.unwrap();
+    }
+}
+
 /// Has the step that `asked` asks for done in one batch with another for which there is no room. Answers it when the batch was
 /// undone; it has not been polled since.
 pub(super) async fn undone<'a, T>(store: &SqliteStore, asked: impl Future<Output = T> + Send + 'a) -> Asked<'a, T> {
     let mut asked: Asked<'a, T> = Box::pin(asked);
     let writer = store.inner.writer().unwrap();
-    let (enter, entered) = mpsc::channel();
-    let (open, opened) = mpsc::channel::<()>();
-    // While the writer stands here, what is asked for gathers for its next batch.
-    let mut gate = Box::pin(writer.ask(move |_| {
-        enter.send(()).unwrap();
-        // Whether it is opened or falls.
-        let _ = opened.recv();
-        Ok(Ok::<_, StoreError>(()))
-    }));
-    assert!(poll!(&mut gate).is_pending());
-    entered.recv().unwrap();
+    let gate = Gate::close(writer).await;
     assert!(poll!(&mut asked).is_pending());
     let mut doomed = Box::pin(writer.ask(|_| Err::<Result<(), StoreError>, _>(no_room())));
     assert!(poll!(&mut doomed).is_pending());
-    drop(open);
-    gate.await.unwrap();
+    gate.open().await;
     assert!(matches!(doomed.await, Err(StoreError::Full(_))));
     asked
 }
