@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Status, TaskKey, Timestamp};
 
 use crate::{
-    Added, Change, ChangeError, Changed, Claimed, ClaimedJob, End, Finish, Finished, History, Job, MemoryStore, NewJob,
-    Rules, Store, StoreError, TaskStore,
+    AddError, Added, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedJob, End, Finish, Finished, History,
+    Job, MemoryStore, NewJob, Rules, Store, StoreError, TaskStore,
 };
 
 mod adding;
@@ -207,6 +207,21 @@ fn assert_refused<T>(result: Result<T, StoreError>, what: &str) {
 
 fn is_cancelling(job: &Job) -> bool {
     matches!(job.life.state, State::Running { cancelling: true, .. })
+}
+
+/// Adds and claims, and waits until the adding has lasted, which a store may say later than it answers.
+async fn add_and_last(
+    task: &dyn TaskStore,
+    jobs: Vec<NewJob>,
+    most: usize,
+    rules: &Arc<Rules>,
+    now: Timestamp,
+) -> Result<(Vec<Added>, Claimed), AddError> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Nobody listens any more if the step was refused.
+    let lasted: AddingLasted = Box::new(move |added| drop(tell.send(added)));
+    let claimed = task.add_and_claim(jobs, most, rules, now, lasted).await?;
+    Ok((works(told.await), claimed))
 }
 
 /// Finishes, and waits until that has lasted, which a store may say later than it answers.

@@ -44,9 +44,9 @@ pub use rates::{Rate, Rates};
 pub use rules::{Retention, Rules};
 pub use running::{CancelSignal, Running};
 pub use store::{
-    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Ended, Finish, Finished,
-    History, Lasted, Left, LostAtOpen, MemoryStore, NoticeNumber, OnTakenBack, Pruned, SqliteError, SqliteOptions,
-    SqliteStore, Store, TaskStore, Telling, Told,
+    Added, AddingLasted, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Ended, Finish,
+    Finished, History, Lasted, Left, LostAtOpen, MemoryStore, NoticeNumber, OnTakenBack, Pruned, SqliteError,
+    SqliteOptions, SqliteStore, Store, TaskStore, Telling, Told,
 };
 pub use task_queue::{LogTail, TaskQueue};
 pub use totals::Totals;

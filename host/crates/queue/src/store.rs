@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
+use tokio::sync::oneshot;
 
 use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
@@ -13,8 +14,8 @@ mod memory;
 mod sqlite;
 
 pub use answer::{
-    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished, History, Lasted,
-    Left, LostAtOpen, NoticeNumber, OnTakenBack, Pruned, Telling, Told,
+    Added, AddingLasted, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished,
+    History, Lasted, Left, LostAtOpen, NoticeNumber, OnTakenBack, Pruned, Telling, Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -74,13 +75,20 @@ pub trait Store: Send + Sync + 'static {
 /// `now` comes from the caller's clock, which may go back: a store compares it with kept moments and nothing more.
 #[async_trait]
 pub trait TaskStore: Send + Sync + 'static {
-    /// Adds all `jobs`, or none, as [`add_and_claim`](Self::add_and_claim) does.
+    /// Adds all `jobs`, or none, as [`add_and_claim`](Self::add_and_claim) does; answers when that has lasted, for each, in order,
+    /// which job it is now.
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        Ok(self.add_and_claim(jobs, 0, rules, now).await?.0)
+        let (tell, told) = oneshot::channel();
+        // Whoever adds may have gone.
+        let lasted: AddingLasted = Box::new(move |added| drop(tell.send(added)));
+        self.add_and_claim(jobs, 0, rules, now, lasted).await?;
+        Ok(told.await.map_err(StoreError::not_lasted)?)
     }
 
-    /// Adds all `jobs`, or none; answers for each, in order, which job it is now. Then, in the same step, begins attempts of
-    /// the first `most` jobs of the line, as [`claim`](Self::claim) does: none of them before the adding has lasted.
+    /// Adds all `jobs`, or none. Then, in the same step, begins attempts of the first `most` jobs of the line, as
+    /// [`claim`](Self::claim) does.
+    ///
+    /// Calls `lasted` once the adding has lasted, with which job each is now, in order. Answers after that.
     ///
     /// A job with a [`key`](NewJob::key) that a kept job of the task was added with (however that one stands) is not added,
     /// but answered with that one; else, a job with a [`unique`](NewJob::unique) fingerprint that a waiting or running job
@@ -105,7 +113,8 @@ pub trait TaskStore: Send + Sync + 'static {
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
-    ) -> Result<(Vec<Added>, Claimed), AddError>;
+        lasted: AddingLasted,
+    ) -> Result<Claimed, AddError>;
 
     /// Begins an attempt of each of the first `most` jobs of the line, after delayed jobs that are due at `now` have
     /// taken their places there. Answers none if none is ready, or the task is paused. What was once due stays due when

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
 
-use super::{Bench, Places, assert_refused, problem, retries, some, success, works};
+use super::{Bench, Places, add_and_last, assert_refused, problem, retries, some, success, works};
 use crate::{AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, LogLine, NewJob, Progress, Rules};
 
 pub(super) async fn all(places: &dyn Places) {
@@ -130,7 +130,7 @@ async fn an_undone_attempt_does_not_count(places: &dyn Places) {
 async fn jobs_can_be_begun_as_they_are_added(places: &dyn Places) {
     let bench = Bench::new(places, Rules { size: 3, ..retries(0, 0) }).await;
     let add = |count: usize, most: usize| {
-        bench.task.add_and_claim(vec![NewJob::new("[1]"); count], most, &bench.rules, bench.now)
+        add_and_last(&*bench.task, vec![NewJob::new("[1]"); count], most, &bench.rules, bench.now)
     };
     let (added, claimed) = works(add(1, 1).await);
     let job = &claimed.jobs[0];
@@ -144,7 +144,7 @@ async fn jobs_can_be_begun_as_they_are_added(places: &dyn Places) {
     assert!(add(3, 1).await.is_err(), "more than fit");
     assert_eq!(bench.task.counts().running, 2, "a refused step claims nothing");
     let held = Rules { add_handler: true, ..(*bench.rules).clone() };
-    let (_, claimed) = works(bench.task.add_and_claim(vec![NewJob::new("[]")], 2, &held.into(), bench.now).await);
+    let (_, claimed) = works(add_and_last(&*bench.task, vec![NewJob::new("[]")], 2, &held.into(), bench.now).await);
     let ids: Vec<_> = claimed.jobs.iter().map(|job| job.id).collect();
     assert_eq!((ids, claimed.left), (vec![added[1].id], Left::Nothing), "one that is held is not in the line");
 }

@@ -33,6 +33,9 @@ pub struct Added {
     pub is_new: bool,
 }
 
+/// Is told which job each of those is that were to be added, when that has lasted. Called as [`Lasted`] is.
+pub type AddingLasted = Box<dyn FnOnce(Vec<Added>) + Send>;
+
 /// The attempts that a claim began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {

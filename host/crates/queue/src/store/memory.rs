@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{
-    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber, OnTakenBack,
-    Pruned, Store, TaskStore, Telling, Told,
+    AddingLasted, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber,
+    OnTakenBack, Pruned, Store, TaskStore, Telling, Told,
 };
 use crate::{AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
@@ -102,10 +102,15 @@ impl TaskStore for MemoryTask {
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
-    ) -> Result<(Vec<Added>, Claimed), AddError> {
+        lasted: AddingLasted,
+    ) -> Result<Claimed, AddError> {
         let mut shelf = self.shelf.lock();
         let added = shelf.add(jobs, rules, now, &self.numbers)?;
-        Ok((added, shelf.claim(most, now)?))
+        let claimed = shelf.claim(most, now)?;
+        // Called without a lock: whoever is told may ask for something.
+        drop(shelf);
+        lasted(added);
+        Ok(claimed)
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {

@@ -10,9 +10,9 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
-    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, OnTakenBack, Page, Pruned, Rules,
-    Store, StoreError, TaskStore, Telling, Told,
+    AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
+    Job, Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, OnTakenBack, Page, Pruned,
+    Rules, Store, StoreError, TaskStore, Telling, Told,
 };
 
 #[tokio::test]
@@ -93,10 +93,11 @@ impl TaskStore for BrokenTask {
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
-    ) -> Result<(Vec<Added>, Claimed), AddError> {
+        lasted: AddingLasted,
+    ) -> Result<Claimed, AddError> {
         let more = usize::from(self.1 == Defect::TakesOneTooMany);
         let rules = Arc::new(Rules { size: rules.size + more, ..(**rules).clone() });
-        self.0.add_and_claim(jobs, most, &rules, now).await
+        self.0.add_and_claim(jobs, most, &rules, now, lasted).await
     }
 
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Timestamp};
 
+use super::super::add_and_last;
 use super::{History, Taken};
 use crate::{
     Change, Cost, End, Finish, LogLevel, LogLine, LogSource, NewJob, NoticeNumber, Progress, Retention, Rules, Telling,
@@ -82,8 +83,8 @@ impl History {
         let jobs: Vec<_> = (0..self.chance.usize(0..most)).map(|_| self.any_job()).collect();
         let most = self.chance.usize(0..3);
         let (rules, now) = (&self.rules[task], self.now);
-        let expected = said(self.expected.tasks[task].add_and_claim(jobs.clone(), most, rules, now).await);
-        let actual = said(self.actual.tasks[task].add_and_claim(jobs.clone(), most, rules, now).await);
+        let expected = said(add_and_last(&*self.expected.tasks[task], jobs.clone(), most, rules, now).await);
+        let actual = said(add_and_last(&*self.actual.tasks[task], jobs.clone(), most, rules, now).await);
         self.same(&expected, &actual, &format!("add {jobs:?}, claiming {most}"));
     }
 

@@ -13,8 +13,8 @@ use super::shelf::{Desk, Stepped};
 use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
-    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, OnTakenBack, Pruned, Rules, StoreError, TaskStore,
+    AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
+    Job, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, OnTakenBack, Pruned, Rules, StoreError, TaskStore,
     Telling, Told,
 };
 
@@ -69,19 +69,23 @@ impl TaskStore for SqliteTask {
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
-    ) -> Result<(Vec<Added>, Claimed), AddError> {
-        let rules = Arc::clone(rules);
+        lasted: AddingLasted,
+    ) -> Result<Claimed, AddError> {
+        let (task, rules) = (self.shared.task, Arc::clone(rules));
+        let writer = self.store.writer().map_err(StoreError::from)?;
         if most == 0 {
             // Nothing that would have to be put back.
-            let writer = self.store.writer().map_err(StoreError::from)?;
-            return writer.on(self.shared.task, move |desk| desk.add_and_claim(jobs, 0, &rules, now)).await;
+            return writer.add(task, lasted, move |desk| desk.add_and_claim(jobs, 0, &rules, now)).await;
         }
-        self.hand_out(move |desk, giving| {
+        let (asking, giving) = Asking::new(writer.undone());
+        let step = move |desk: &mut Desk<'_>| {
             giving.give(desk, now, |desk, is_wanted| {
                 desk.add_and_claim(jobs, if is_wanted { most } else { 0 }, &rules, now)
             })
-        })
-        .await
+        };
+        let answer = writer.add(task, lasted, step).await;
+        asking.receive();
+        answer
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {

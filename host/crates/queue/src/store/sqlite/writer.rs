@@ -18,7 +18,7 @@ use super::shelf::{Desk, Stepped};
 use super::sync::{Answer, Syncer};
 use super::workshop::{Undo, Workshop};
 use crate::meters::Commits;
-use crate::{Finished, Lasted, StoreError};
+use crate::{AddError, Added, AddingLasted, Claimed, Finished, Lasted, StoreError};
 
 /// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
 const BATCH: usize = 2_048;
@@ -73,10 +73,7 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.ask(move |workshop| match workshop.desk(task) {
-            Some(mut desk) => step(&mut desk),
-            None => Err(rusqlite::Error::QueryReturnedNoRows),
-        })
+        self.ask(on(task, step))
     }
 
     /// Has `step` done, and waits until it has lasted.
@@ -91,6 +88,29 @@ impl Writer {
         self.ask_in_parts(step, |reply, outcome| Answers::lasting(whole(reply, outcome)))
     }
 
+    /// Has jobs added, and attempts begun with them; calls `lasted` when that has lasted, and answers then.
+    pub(super) fn add(
+        &self,
+        task: TaskNumber,
+        lasted: AddingLasted,
+        step: impl FnOnce(&mut Desk<'_>) -> Stepped<(Vec<Added>, Claimed), AddError> + Send + 'static,
+    ) -> impl Future<Output = Result<Claimed, AddError>> + Send {
+        self.ask_in_parts(on(task, step), move |reply, outcome| {
+            let (added, claimed) = match outcome {
+                Ok(Ok(done)) => done,
+                Ok(Err(error)) => return Answers::lasting(whole(reply, Ok(Err(error)))),
+                Err(error) => return Answers::lasting(whole(reply, Err(error))),
+            };
+            let answer = whole(reply, Ok(Ok(claimed)));
+            Answers::lasting(Box::new(move |fate| {
+                if fate.is_ok() {
+                    lasted(added);
+                }
+                answer(fate);
+            }))
+        })
+    }
+
     /// Has the end of an attempt written. If the next one begins with it, answers as soon as that may run, and calls
     /// `lasted` when the end has lasted; else calls it and answers then.
     pub(super) fn finish(
@@ -99,11 +119,7 @@ impl Writer {
         lasted: Lasted,
         step: impl FnOnce(&mut Desk<'_>) -> Stepped<Finished, StoreError> + Send + 'static,
     ) -> impl Future<Output = Result<Finished, StoreError>> + Send {
-        let step = move |workshop: &mut Workshop<'_>| match workshop.desk(task) {
-            Some(mut desk) => step(&mut desk),
-            None => Err(rusqlite::Error::QueryReturnedNoRows),
-        };
-        self.ask_in_parts(step, move |reply, outcome| {
+        self.ask_in_parts(on(task, step), move |reply, outcome| {
             let Ok(Ok(finished)) = &outcome else { return Answers::lasting(whole(reply, outcome)) };
             let (ended, is_ahead) = (finished.ended.clone(), finished.next.is_some());
             let answer = whole(reply, outcome);
@@ -123,16 +139,16 @@ impl Writer {
     }
 
     /// Has `step` done. `answers` makes of what came of it what is to be sent, and when.
-    fn ask_in_parts<T, E>(
+    fn ask_in_parts<T, A, E>(
         &self,
         step: impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static,
-        answers: impl FnOnce(Reply<T, E>, Result<Result<T, E>, SqliteError>) -> Answers + Send + 'static,
-    ) -> impl Future<Output = Result<T, E>> + Send
+        answers: impl FnOnce(Reply<A, E>, Result<Result<T, E>, SqliteError>) -> Answers + Send + 'static,
+    ) -> impl Future<Output = Result<A, E>> + Send
     where
-        T: Send + 'static,
+        A: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (reply, replied) = oneshot::channel::<Result<T, E>>();
+        let (reply, replied) = oneshot::channel::<Result<A, E>>();
         let work: Work = Box::new(move |workshop| {
             let (result, outcome) = match workshop.map(step) {
                 Ok(Ok(result)) => (Ok(()), Ok(result)),
@@ -152,6 +168,17 @@ impl Writer {
     /// Where to put what nobody got.
     pub(super) fn undone(&self) -> Undone {
         Undone { undone: Arc::clone(&self.undone), steps: self.steps.downgrade() }
+    }
+}
+
+/// A step on a task.
+fn on<T, E>(
+    task: TaskNumber,
+    step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E>,
+) -> impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> {
+    move |workshop| match workshop.desk(task) {
+        Some(mut desk) => step(&mut desk),
+        None => Err(rusqlite::Error::QueryReturnedNoRows),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The store in histories in which nearly every step is done twice: in a batch that is undone, and then for good.
 
+use parking_lot::Mutex;
+
 use super::undone::undone;
 use super::*;
 use crate::{
-    AddError, Added, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lasted, Left, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, Pruned, TaskStore, Telling, Told,
+    AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
+    Job, Lasted, Left, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, Pruned, TaskStore, Telling, Told,
 };
 
 /// Directories of their own, with a store that undoes.
@@ -100,8 +102,20 @@ impl TaskStore for UndoingTask {
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
-    ) -> Result<(Vec<Added>, Claimed), AddError> {
-        twice(&self.store, || self.task.add_and_claim(jobs.clone(), most, rules, now)).await
+        lasted: AddingLasted,
+    ) -> Result<Claimed, AddError> {
+        let lasted = Arc::new(Mutex::new(Some(lasted)));
+        twice(&self.store, || {
+            let lasted = Arc::clone(&lasted);
+            // The first try drops it uncalled.
+            let once: AddingLasted = Box::new(move |added| {
+                if let Some(lasted) = lasted.lock().take() {
+                    lasted(added);
+                }
+            });
+            self.task.add_and_claim(jobs.clone(), most, rules, now, once)
+        })
+        .await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
