@@ -18,8 +18,9 @@ pub use id::{BadEventId, EventId};
 pub use listener::{Events, Missed};
 pub(crate) use ring::Ring;
 
-/// Something that happened to a job. It has lasted by the time it is heard of. What one attempt does is heard in order;
-/// but whoever added the job may be a moment behind the slot that began it, so `Added` may come after `Started`.
+/// Something that happened to a job. It has lasted by the time it is heard of. What one attempt does is heard in order; but a
+/// slot that finds a job in the line may be a moment ahead of whoever tells that it is there, so `Started` may come before the
+/// `Added`, `Retrying` or `Retried` before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
     /// The job.

@@ -31,6 +31,8 @@ struct Live {
     told_at: Option<Timestamp>,
     /// Listeners have not been told of `latest`.
     untold: bool,
+    /// Listeners are told nothing for now.
+    hushed: bool,
 }
 
 impl Running {
@@ -130,6 +132,30 @@ impl Running {
         &self.cancel
     }
 
+    /// Tells listeners nothing of the attempt until it [speaks](Self::speak).
+    pub(crate) fn hush(&self) {
+        self.progress.lock().hushed = true;
+    }
+
+    /// Whether listeners know nothing of the attempt yet.
+    pub(crate) fn is_hushed(&self) -> bool {
+        self.progress.lock().hushed
+    }
+
+    /// Tells listeners that the attempt began, at `began_at`, and what it has reported since if that was hushed up.
+    pub(crate) fn speak(&self, began_at: Timestamp) {
+        if self.task.tells() {
+            self.task.tell(self.id, JobEventKind::Started { attempt: self.attempt }, began_at);
+        }
+        let mut live = self.progress.lock();
+        live.hushed = false;
+        let event = if live.untold { self.due_event(&mut live) } else { None };
+        drop(live);
+        if let Some((progress, at)) = event {
+            self.tell(progress, at);
+        }
+    }
+
     /// Ends the reporting. Answers the last values if there were any, after telling listeners of them.
     pub(crate) fn close(&self) -> Option<Progress> {
         let mut live = self.progress.lock();
@@ -137,7 +163,9 @@ impl Running {
         if self.generation() == 0 {
             return None;
         }
-        let (progress, untold) = (live.latest.clone(), std::mem::take(&mut live.untold));
+        let progress = live.latest.clone();
+        // What is hushed up is told of later.
+        let untold = !live.hushed && std::mem::take(&mut live.untold);
         drop(live);
         if untold && self.task.tells() {
             self.tell(progress.clone(), self.task.hub().now());
@@ -147,7 +175,7 @@ impl Running {
 
     /// What listeners are to be told now, if there are any and they have not been told just before.
     fn due_event(&self, live: &mut Live) -> Option<(Progress, Timestamp)> {
-        if !self.task.tells() {
+        if live.hushed || !self.task.tells() {
             return None;
         }
         let now = self.task.hub().now();

@@ -88,7 +88,9 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Adds all `jobs`, or none. Then, in the same step, begins attempts of the first `most` jobs of the line, as
     /// [`claim`](Self::claim) does.
     ///
-    /// Calls `lasted` once the adding has lasted, with which job each is now, in order. Answers after that.
+    /// Calls `lasted` once the adding has lasted, with which job each is now, in order. If attempts begin with it, this may answer
+    /// before that, so that they run while the disk is waited for; else it answers after that. Until then nobody outside may
+    /// hear of what was begun: a power cut may undo it, and give the jobs' ids to others.
     ///
     /// A job with a [`key`](NewJob::key) that a kept job of the task was added with (however that one stands) is not added,
     /// but answered with that one; else, a job with a [`unique`](NewJob::unique) fingerprint that a waiting or running job

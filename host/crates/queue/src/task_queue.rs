@@ -23,6 +23,7 @@ mod adding;
 mod attempts;
 mod changes;
 mod handing;
+mod hush;
 mod notices;
 mod reading;
 mod roster;

@@ -27,6 +27,8 @@ mod error;
 mod failure;
 mod handed;
 mod headroom;
+mod held;
+mod inbox;
 mod ledger;
 mod line;
 mod listing;
@@ -49,6 +51,8 @@ pub use error::SqliteError;
 use checkpoint::{Checkpoints, Room};
 use failure::Failure;
 use headroom::Headroom;
+use held::Patience;
+use inbox::Inbox;
 use lock::{HostLock, beside};
 use probe::Probe;
 use reader::Readers;
@@ -56,7 +60,7 @@ use shared::Registry;
 use sync::{Disk, Syncer};
 use task::SqliteTask;
 use workshop::Workshop;
-use writer::{Desktop, Inbox, Writer};
+use writer::{Desktop, Writer};
 
 /// What an answered step survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -249,7 +253,8 @@ fn write(
             }
             Ok(workshop) => {
                 drop(loaded.send(Ok(())));
-                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, commits };
+                let (held, patience) = (None, Patience::default());
+                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, commits, held, patience };
                 let mut inbox = inbox;
                 failing.guard("wrote", || desktop.run(&mut inbox));
             }

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::TaskQueue;
 use super::handing::{Handed, Unanswered};
+use super::hush::Hush;
 use crate::rates::Counted;
 use crate::{AddError, Added, AddingLasted, JobEventKind, Left, NewJob, StoreError};
 
@@ -40,9 +41,13 @@ impl TaskQueue {
         let mut hands = self.hands.take(if rules.add_handler { 0 } else { jobs.len() });
         let asked = hands.len();
         let (tell, told) = oneshot::channel();
-        let task = Arc::clone(self);
+        let hush = (asked > 0).then(|| Arc::new(Hush::new()));
+        let (task, lifted) = (Arc::clone(self), hush.clone());
         let lasted: AddingLasted = Box::new(move |added| {
             task.after_add(&added, now);
+            if let Some(hush) = lifted {
+                hush.lift();
+            }
             // Whoever added may have gone.
             drop(tell.send(added));
         });
@@ -51,7 +56,7 @@ impl TaskQueue {
         unanswered.answered();
         let claimed = answer?;
         for job in claimed.jobs {
-            let mut handed = Handed::new(self, job, now);
+            let mut handed = Handed::new(self, job, now, hush.clone());
             // A slot that has gone takes nothing; if all have, the claim goes back.
             while let Some(hand) = hands.pop_front() {
                 match hand.send(handed) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use saggar_job::{Ending, JobId, Outcome, Reason, Status, Timestamp};
 
+use super::hush::Hush;
 use super::{AbandonedAttempt, Handed, TaskQueue, Unanswered};
 use crate::rates::Counted;
 use crate::{Claim, ClaimedJob, End, Ended, Finish, JobEventKind, Left, Running, StoreError};
@@ -36,7 +37,7 @@ impl TaskQueue {
                 if let Some(job) = claimed.jobs.pop() {
                     drop(attendant);
                     self.slots.ring_for(left);
-                    return Ok(self.begin(job, now));
+                    return Ok(self.begin(job, now, None));
                 }
             }
             let mut hand = self.hands.hold_out();
@@ -45,8 +46,8 @@ impl TaskQueue {
                 handed = hand.filled() => handed,
                 () = attendant.sleep(ring, left, now) => hand.draw_back(),
             };
-            if let Some((job, now)) = handed.and_then(Handed::take) {
-                return Ok(self.begin(job, now));
+            if let Some(claim) = handed.and_then(Handed::begin) {
+                return Ok(claim);
             }
         }
     }
@@ -107,7 +108,9 @@ impl TaskQueue {
             End::PutBack => Ending::PutBack,
         };
         let (progress, cost) = (claim.running().close(), claim.take_cost());
-        let (id, shows) = (claim.id(), self.waiters.has(claim.id()));
+        let id = claim.id();
+        // Whoever adds it waits for that, and cannot wait for its end yet.
+        let shows = claim.running().is_hushed() || self.waiters.has(id);
         let finish = Finish { id, run: claim.run(), end, progress, cost, shows, chance };
         let (now, task, running) = (self.hub().now(), Arc::clone(self), Arc::clone(claim.running()));
         let lasted = Arc::new(move |ended| {
@@ -118,7 +121,7 @@ impl TaskQueue {
             Ok(finished) => {
                 self.slots.ring_for(finished.left);
                 claim.settle();
-                Ok((finished.ended.status, finished.next.map(|job| self.begin(job, now))))
+                Ok((finished.ended.status, finished.next.map(|job| self.begin(job, now, None))))
             }
             Err(error) => {
                 if matches!(error, StoreError::Refused { .. }) {
@@ -165,15 +168,15 @@ impl TaskQueue {
         }
     }
 
-    /// Makes the claim of an attempt that the store has begun.
-    fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp) -> Claim {
+    /// Makes the claim of an attempt that the store has begun. With a `hush`, nobody hears of it before that is lifted.
+    pub(super) fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp, hush: Option<&Hush>) -> Claim {
         let ClaimedJob { id, run, attempt, args, origin, ready_at } = job;
         let running = Arc::new(Running::new(Arc::clone(self), id, run, attempt));
         self.roster.enter(&running);
         self.tally.count(Counted::Started, 1, now);
         self.start_delay.record(now.since(ready_at).as_secs_f64());
-        if self.tells() {
-            self.tell(id, JobEventKind::Started { attempt }, now);
+        if !hush.is_some_and(|hush| hush.keep(&running, now)) {
+            running.speak(now);
         }
         Claim::new(running, args, origin)
     }

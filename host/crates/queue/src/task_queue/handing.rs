@@ -2,7 +2,7 @@
 //! without another look of the slot's at the line.
 //!
 //! An idle slot holds out a hand. Whoever adds a job takes a hand first, has the store begin an attempt in the step of the
-//! adding, and puts the claim into the hand. A claim that nobody gets, because the slot or the adder was dropped, is taken back
+//! adding, and puts the claim into the hand, which may be before the adding has lasted. A claim that nobody gets, because the slot or the adder was dropped, is taken back
 //! at once, as if the attempt had never begun.
 
 use std::collections::VecDeque;
@@ -14,7 +14,8 @@ use saggar_job::{JobId, Timestamp};
 use tokio::sync::oneshot;
 
 use super::TaskQueue;
-use crate::ClaimedJob;
+use super::hush::Hush;
+use crate::{Claim, ClaimedJob};
 
 /// The hands of a task's idle slots, the one that has been held out longest first.
 #[derive(Default)]
@@ -95,18 +96,20 @@ pub(crate) struct Handed {
     task: Arc<TaskQueue>,
     job: Option<ClaimedJob>,
     now: Timestamp,
+    hush: Option<Arc<Hush>>,
 }
 
 impl Handed {
-    pub(crate) fn new(task: &Arc<TaskQueue>, job: ClaimedJob, now: Timestamp) -> Self {
+    /// `hush` is lifted when the adding has lasted that the attempt began with.
+    pub(crate) fn new(task: &Arc<TaskQueue>, job: ClaimedJob, now: Timestamp, hush: Option<Arc<Hush>>) -> Self {
         task.hands.handed.lock().push(job.id);
-        Self { task: Arc::clone(task), job: Some(job), now }
+        Self { task: Arc::clone(task), job: Some(job), now, hush }
     }
 
-    /// The attempt, and when it began.
-    pub(crate) fn take(mut self) -> Option<(ClaimedJob, Timestamp)> {
-        let job = self.let_go();
-        job.map(|job| (job, self.now))
+    /// Begins the attempt, for the slot that has taken it.
+    pub(crate) fn begin(mut self) -> Option<Claim> {
+        let job = self.let_go()?;
+        Some(self.task.begin(job, self.now, self.hush.as_deref()))
     }
 
     fn let_go(&mut self) -> Option<ClaimedJob> {

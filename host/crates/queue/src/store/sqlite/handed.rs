@@ -6,9 +6,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use saggar_job::{JobId, Run, Timestamp};
 
+use super::inbox::Undone;
 use super::shelf::{Desk, Stepped};
 use super::workshop::Undo;
-use super::writer::Undone;
 use crate::{Added, Claimed, ClaimedJob, ClaimedNotices, Finished, NoticeNumber};
 
 /// What can be taken back.

@@ -148,10 +148,15 @@ impl Ledger {
         self.must_last = true;
     }
 
-    /// The step's answer has to wait until the commit `seq` is on the disk, and for no more: a claim may be forgotten in a
-    /// power cut, but not before the adding of its job is known to last.
+    /// What the step hands out has to wait until the commit `seq` is on the disk, and for no more: a claim may be forgotten in a
+    /// power cut, but nobody is to hear of it before the adding of its job is known to last.
     pub(super) fn wait_for(&mut self, seq: u64) {
         self.wait_for = self.wait_for.max(seq);
+    }
+
+    /// What the step hands out need not wait for anything: nobody is to hear of it before the step has lasted.
+    pub(super) fn wait_for_nothing(&mut self) {
+        self.wait_for = 0;
     }
 
     /// What the answers of the step just made have to wait for.

@@ -51,6 +51,11 @@ impl Readers {
         Ok((Self { lookups, syncer }, threads))
     }
 
+    /// Whether all that can be seen is on the disk.
+    pub(super) fn have_nothing_to_wait_for(&self) -> bool {
+        self.syncer.as_ref().is_none_or(|syncer| syncer.has_kept_all())
+    }
+
     /// Has something looked up.
     pub(super) async fn look<T: Send + 'static>(
         &self,

@@ -9,7 +9,7 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::number::TaskNumber;
 use super::sync::Answer;
-use crate::{Counts, Ended, LostAtOpen, OnTakenBack};
+use crate::{Counts, Ended, Job, LostAtOpen, OnTakenBack};
 
 pub(super) struct Shared {
     pub(super) task: TaskNumber,
@@ -24,6 +24,7 @@ struct Seen {
     counts: Counts,
     plain_from: u64,
     live: HashMap<u64, Live>,
+    shown: Option<Arc<Job>>,
 }
 
 /// An attempt that runs.
@@ -53,10 +54,17 @@ impl Shared {
         })
     }
 
-    pub(super) fn publish(&self, counts: Counts, plain_from: u64, live: impl Iterator<Item = (u64, Option<Live>)>) {
+    pub(super) fn publish(
+        &self,
+        counts: Counts,
+        plain_from: u64,
+        live: impl Iterator<Item = (u64, Option<Live>)>,
+        shown: Option<&Arc<Job>>,
+    ) {
         let mut seen = self.seen.lock();
         seen.counts = counts;
         seen.plain_from = plain_from;
+        seen.shown = shown.cloned();
         for (number, live) in live {
             match live {
                 Some(live) => drop(seen.live.insert(number, live)),
@@ -68,6 +76,11 @@ impl Shared {
     /// Forgets all attempts, to be told of them anew.
     pub(super) fn clear(&self) {
         self.seen.lock().live.clear();
+    }
+
+    /// The job, if it is the one that was last shown as it ended and is like that in the last commit.
+    pub(super) fn shown(&self, id: JobId) -> Option<Arc<Job>> {
+        self.seen.lock().shown.clone().filter(|job| job.id == id)
     }
 
     pub(super) fn counts(&self) -> Counts {

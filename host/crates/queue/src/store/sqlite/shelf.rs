@@ -19,7 +19,7 @@ use super::number::{JobNumber, TaskNumber, from_i64, to_i64};
 use super::record::{CANCELLING, Record, Spot};
 use super::shared::{Live, Shared};
 use super::statements::{DoUsual, Usual};
-use crate::{Counts, Left, Rules, StoreError};
+use crate::{Counts, Job, Left, Rules, StoreError};
 
 mod adding;
 mod changing;
@@ -62,6 +62,8 @@ pub(super) struct Shelf {
     dirty: bool,
     /// What readers are to know of running attempts once the batch is committed.
     live: Vec<(u64, Option<Live>)>,
+    /// The last job that was shown as it ended, if it is still like that.
+    shown: Option<Arc<Job>>,
 }
 
 /// An attempt that runs, and what it takes to undo its claim.
@@ -129,6 +131,7 @@ impl Shelf {
             rules: Arc::default(),
             dirty: false,
             live: Vec::new(),
+            shown: None,
         })
     }
 
@@ -215,7 +218,7 @@ impl Shelf {
     /// Lets readers know what was committed.
     pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
         self.counts.first_ready_at = self.line.first_ready_at(db, seq)?;
-        self.shared.publish(self.counts, self.plain_from(), self.live.drain(..));
+        self.shared.publish(self.counts, self.plain_from(), self.live.drain(..), self.shown.as_ref());
         Ok(())
     }
 
@@ -223,6 +226,13 @@ impl Shelf {
     /// that is put back or retried is not plain any more.
     fn plain_from(&self) -> u64 {
         self.line.plain_from(self.last_number)
+    }
+
+    /// Forgets how the job was shown, for it changes.
+    fn forget_shown(&mut self, id: JobId) {
+        if self.shown.as_ref().is_some_and(|job| job.id == id) {
+            self.shown = None;
+        }
     }
 
     fn count_mut(&mut self, status: Status) -> &mut usize {
@@ -282,6 +292,7 @@ impl Desk<'_> {
     /// Writes the job's row as it now stands.
     fn put(&mut self, record: &mut Record, is_new: bool) -> rusqlite::Result<()> {
         self.shelf.dirty = true;
+        self.shelf.forget_shown(record.id);
         let digest = record.last.as_ref().and_then(|last| last.cost.as_ref()).map(|cost| &cost.digest);
         let component = digest.map(|digest| self.ledger.component(self.db, digest)).transpose()?;
         record.put(self.db, self.usual, component, is_new)

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metrics::Histogram;
 use parking_lot::{Condvar, Mutex};
@@ -46,6 +46,8 @@ pub(super) struct Syncer {
     promised: AtomicU64,
     failure: Arc<Failure>,
     seconds: Histogram,
+    /// Nanoseconds that the last sync took.
+    last_took: AtomicU64,
 }
 
 #[derive(Default)]
@@ -62,7 +64,8 @@ impl Syncer {
     pub(super) fn new(wal: Box<dyn Disk>, failure: Arc<Failure>) -> Self {
         let (durable, promised) = (AtomicU64::new(0), AtomicU64::new(0));
         let (waiting, woken, seconds) = (Mutex::default(), Condvar::new(), meters::sync_seconds());
-        Self { wal, waiting, woken, durable, promised, failure, seconds }
+        let last_took = AtomicU64::new(0);
+        Self { wal, waiting, woken, durable, promised, failure, seconds, last_took }
     }
 
     /// The last commit that is on the disk.
@@ -75,10 +78,15 @@ impl Syncer {
         self.promised.store(seq, Ordering::Release);
     }
 
+    /// Whether everything that has to last is on the disk, and so all that was seen before this was asked.
+    pub(super) fn has_kept_all(&self) -> bool {
+        self.promised.load(Ordering::Acquire) <= self.durable()
+    }
+
     /// Sends an answer that was read from the file, when all that it may have seen is on the disk: nobody is told of
     /// something that a power cut may undo.
     pub(super) fn send_read(&self, answer: Answer) {
-        if self.promised.load(Ordering::Acquire) <= self.durable() {
+        if self.has_kept_all() {
             return answer(Ok(()));
         }
         self.waiting.lock().answers.push_back(vec![answer]);
@@ -96,12 +104,19 @@ impl Syncer {
     /// Waits for the disk here and sends the answers when the commit `seq` is on it, if nobody else waits for it; else
     /// hands them to the thread. Spares a commit that comes alone two changes of threads, which cost as much as a fast disk.
     pub(super) fn sync_here(&self, seq: u64, answers: Vec<Answer>) {
-        let is_alone = {
-            let waiting = self.waiting.lock();
-            waiting.answers.is_empty() && !waiting.busy
-        };
         // Only who calls this commits, so no other answers to a commit come meanwhile.
-        if is_alone { self.sync(seq, answers) } else { self.send_when_durable(seq, answers) }
+        if self.is_idle() { self.sync(seq, answers) } else { self.send_when_durable(seq, answers) }
+    }
+
+    /// Whether nobody waits for the disk.
+    pub(super) fn is_idle(&self) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.answers.is_empty() && !waiting.busy
+    }
+
+    /// How long the last sync took.
+    pub(super) fn last_took(&self) -> Duration {
+        Duration::from_nanos(self.last_took.load(Ordering::Relaxed))
     }
 
     /// Lets the thread end when all answers are sent.
@@ -134,7 +149,9 @@ impl Syncer {
         let fate = self.failure.check().and_then(|()| {
             let began = Instant::now();
             let synced = self.wal.sync();
-            self.seconds.record(began.elapsed().as_secs_f64());
+            let took = began.elapsed();
+            self.seconds.record(took.as_secs_f64());
+            self.last_took.store(took.as_nanos() as u64, Ordering::Relaxed);
             synced.map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))
         });
         if fate.is_ok() {

@@ -12,7 +12,9 @@ use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
 use crate::{Change, End, Finish, Left, ListQuery, NewJob, Rules, Store, StoreError, TaskStore};
 
+mod ahead;
 mod busy;
+mod disks;
 mod power;
 mod undoing;
 mod undone;

@@ -1,11 +1,10 @@
 //! The writer: the one thread that changes the file. It takes all steps that wait, does them in one transaction, and commits:
 //! a step that comes alone is done at once, and under load hundreds share a commit, with nobody having waited for others to
-//! gather them.
+//! gather them. Only the sync of an adding may wait a moment for the end of the job (`held`).
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,6 +12,8 @@ use super::checkpoint::Checkpoints;
 use super::error::{Severity, SqliteError, severity_beside};
 use super::failure::Failure;
 use super::headroom::Headroom;
+use super::held::{Held, Patience};
+use super::inbox::{Inbox, Received, Undone};
 use super::number::TaskNumber;
 use super::shelf::{Desk, Stepped};
 use super::sync::{Answer, Syncer};
@@ -24,8 +25,6 @@ use crate::{AddError, Added, AddingLasted, Claimed, Finished, Lasted, StoreError
 const BATCH: usize = 2_048;
 /// Steps in a batch that comes alone: a few callers at most.
 const ALONE: usize = 4;
-/// Steps that may wait for the writer; whoever has one more waits to hand it over.
-const QUEUE: usize = 4_096;
 
 /// A step, to be done or to be told why it is not.
 pub(super) type Work =
@@ -38,11 +37,13 @@ pub(super) struct Answers {
     ahead: Option<Answer>,
     /// When the step has lasted.
     lasting: Option<Answer>,
+    /// Whether an attempt begins as its job is added, and so may end soon.
+    runs_ahead: bool,
 }
 
 impl Answers {
     fn lasting(answer: Answer) -> Self {
-        Self { ahead: None, lasting: Some(answer) }
+        Self { lasting: Some(answer), ..Self::default() }
     }
 }
 
@@ -52,14 +53,13 @@ type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 /// What those who have steps to be done hold.
 pub(super) struct Writer {
     steps: mpsc::Sender<Work>,
-    undone: Arc<Mutex<Vec<Undo>>>,
+    undone: Undone,
 }
 
 impl Writer {
     pub(super) fn new() -> (Self, Inbox) {
-        let (steps, inbox) = mpsc::channel(QUEUE);
-        let undone = Arc::new(Mutex::default());
-        (Self { steps, undone: Arc::clone(&undone) }, Inbox { steps: inbox, undone })
+        let (steps, undone, inbox) = Inbox::new();
+        (Self { steps, undone }, inbox)
     }
 
     /// Has `step` done on a task, and waits until it has lasted. This and the like are no `async fn`s so that their futures
@@ -88,7 +88,8 @@ impl Writer {
         self.ask_in_parts(step, |reply, outcome| Answers::lasting(whole(reply, outcome)))
     }
 
-    /// Has jobs added, and attempts begun with them; calls `lasted` when that has lasted, and answers then.
+    /// Has jobs added, and calls `lasted` when that has lasted. If attempts begin with it, answers as soon as it is written; else
+    /// when it has lasted.
     pub(super) fn add(
         &self,
         task: TaskNumber,
@@ -101,13 +102,14 @@ impl Writer {
                 Ok(Err(error)) => return Answers::lasting(whole(reply, Ok(Err(error)))),
                 Err(error) => return Answers::lasting(whole(reply, Err(error))),
             };
+            let is_ahead = !claimed.jobs.is_empty();
             let answer = whole(reply, Ok(Ok(claimed)));
-            Answers::lasting(Box::new(move |fate| {
+            let tell = move |fate: &Result<(), SqliteError>| {
                 if fate.is_ok() {
                     lasted(added);
                 }
-                answer(fate);
-            }))
+            };
+            Answers { runs_ahead: is_ahead, ..in_parts(is_ahead, tell, answer) }
         })
     }
 
@@ -128,13 +130,7 @@ impl Writer {
                     lasted(ended);
                 }
             };
-            if is_ahead {
-                return Answers { ahead: Some(answer), lasting: Some(Box::new(move |fate| tell(&fate))) };
-            }
-            Answers::lasting(Box::new(move |fate| {
-                tell(&fate);
-                answer(fate);
-            }))
+            in_parts(is_ahead, tell, answer)
         })
     }
 
@@ -167,7 +163,7 @@ impl Writer {
 
     /// Where to put what nobody got.
     pub(super) fn undone(&self) -> Undone {
-        Undone { undone: Arc::clone(&self.undone), steps: self.steps.downgrade() }
+        self.undone.clone()
     }
 }
 
@@ -180,6 +176,18 @@ fn on<T, E>(
         Some(mut desk) => step(&mut desk),
         None => Err(rusqlite::Error::QueryReturnedNoRows),
     }
+}
+
+/// Tells when the step has lasted, and answers before that or then.
+fn in_parts(is_ahead: bool, tell: impl FnOnce(&Result<(), SqliteError>) + Send + 'static, answer: Answer) -> Answers {
+    if is_ahead {
+        let lasting: Answer = Box::new(move |fate| tell(&fate));
+        return Answers { ahead: Some(answer), lasting: Some(lasting), runs_ahead: false };
+    }
+    Answers::lasting(Box::new(move |fate| {
+        tell(&fate);
+        answer(fate);
+    }))
 }
 
 /// The answer that says all that came of a step, to whoever asked for it.
@@ -199,30 +207,6 @@ fn refuse<T, E: From<StoreError>>(error: SqliteError) -> Result<T, E> {
     Err(E::from(StoreError::from(error)))
 }
 
-/// A way back for what was handed out.
-#[derive(Clone)]
-pub(super) struct Undone {
-    undone: Arc<Mutex<Vec<Undo>>>,
-    steps: mpsc::WeakSender<Work>,
-}
-
-impl Undone {
-    pub(super) fn put(&self, undo: Undo) {
-        self.undone.lock().push(undo);
-        // Wakes the writer. If its queue is full it is awake.
-        if let Some(steps) = self.steps.upgrade() {
-            let nothing: Work = Box::new(|_| (Ok(()), Answers::default()));
-            drop(steps.try_send(nothing));
-        }
-    }
-}
-
-/// The writer's end.
-pub(super) struct Inbox {
-    steps: mpsc::Receiver<Work>,
-    undone: Arc<Mutex<Vec<Undo>>>,
-}
-
 /// The writer's own.
 pub(super) struct Desktop<'c> {
     pub(super) workshop: Workshop<'c>,
@@ -233,6 +217,16 @@ pub(super) struct Desktop<'c> {
     /// None if answers need not wait for the disk.
     pub(super) syncer: Option<Arc<Syncer>>,
     pub(super) commits: Commits,
+    /// What the last commit is to be answered, if it is not synced yet.
+    pub(super) held: Option<Held>,
+    pub(super) patience: Patience,
+}
+
+/// What a batch is to be answered: each answer, and the commit that it has to wait for.
+#[derive(Default)]
+struct Outgoing {
+    answers: Vec<(u64, Answer)>,
+    runs_ahead: bool,
 }
 
 impl Desktop<'_> {
@@ -240,12 +234,21 @@ impl Desktop<'_> {
     pub(super) fn run(&mut self, inbox: &mut Inbox) {
         let mut works = Vec::with_capacity(BATCH);
         self.make_headroom();
-        while inbox.steps.blocking_recv_many(&mut works, BATCH) > 0 {
-            // What came back was put there before whoever put it there asked for anything else, so it goes first.
-            let undone = std::mem::take(&mut *inbox.undone.lock());
-            let is_alone = works.len() <= ALONE && inbox.steps.is_empty();
+        loop {
+            match inbox.receive(&mut works, BATCH, self.held.as_ref().map(|held| held.until)) {
+                Received::Steps => {}
+                Received::Nothing => {
+                    self.let_go();
+                    continue;
+                }
+                Received::End => return self.let_go(),
+            }
+            // Before what whoever put it there asked for later.
+            let undone = inbox.take_undone();
+            let is_alone = works.len() <= ALONE && inbox.is_empty();
             if !self.batch(&undone, works.drain(..), is_alone) {
-                inbox.undone.lock().splice(0..0, undone);
+                self.let_go();
+                inbox.put_undone_again(undone);
             }
             // Of a store that has failed nothing is touched any more.
             if self.failure.check().is_ok() {
@@ -269,10 +272,10 @@ impl Desktop<'_> {
     /// Answers whether the batch was done. `is_alone`: nobody has anything else to be done at the moment.
     fn batch(&mut self, undone: &[Undo], works: impl Iterator<Item = Work>, is_alone: bool) -> bool {
         let mut works = works;
-        let mut answers: Vec<(u64, Answer)> = Vec::new();
+        let mut outgoing = Outgoing::default();
         let fate = self.failure.check().and_then(|()| {
             let began = Instant::now();
-            let done = self.do_all(undone, &mut works, &mut answers);
+            let done = self.do_all(undone, &mut works, &mut outgoing);
             let steps = done.map_err(|error| self.undo(error))?;
             self.commits.steps.record(steps as f64);
             self.commits.seconds.record(began.elapsed().as_secs_f64());
@@ -281,13 +284,13 @@ impl Desktop<'_> {
         });
         match fate {
             Ok(()) => {
-                self.send(answers, is_alone);
+                self.send(outgoing, is_alone);
                 true
             }
             Err(error) => {
-                answers.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
+                outgoing.answers.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
                 for work in works {
-                    let (_, Answers { ahead, lasting }) = work(Err(error.clone()));
+                    let (_, Answers { ahead, lasting, .. }) = work(Err(error.clone()));
                     ahead.into_iter().chain(lasting).for_each(|answer| answer(Err(error.clone())));
                 }
                 false
@@ -300,7 +303,7 @@ impl Desktop<'_> {
         &mut self,
         undone: &[Undo],
         works: &mut impl Iterator<Item = Work>,
-        answers: &mut Vec<(u64, Answer)>,
+        Outgoing { answers, runs_ahead: any_runs_ahead }: &mut Outgoing,
     ) -> rusqlite::Result<usize> {
         let db = self.workshop.db;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -312,10 +315,11 @@ impl Desktop<'_> {
         let mut steps = undone.len();
         for work in works {
             steps += 1;
-            let (result, Answers { ahead, lasting }) = work(Ok(&mut self.workshop));
+            let (result, Answers { ahead, lasting, runs_ahead }) = work(Ok(&mut self.workshop));
             let waits = self.workshop.ledger.end_step();
             answers.extend(ahead.map(|answer| (waits.ahead, answer)));
             answers.extend(lasting.map(|answer| (waits.lasting, answer)));
+            *any_runs_ahead |= runs_ahead;
             result?;
         }
         self.workshop.flush()?;
@@ -358,20 +362,40 @@ impl Desktop<'_> {
         }
     }
 
-    fn send(&mut self, answers: Vec<(u64, Answer)>, is_alone: bool) {
+    fn send(&mut self, Outgoing { answers, runs_ahead }: Outgoing, is_alone: bool) {
         let Some(syncer) = &self.syncer else {
             return answers.into_iter().for_each(|(_, answer)| answer(Ok(())));
         };
         let durable = syncer.durable();
         let (now, later): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(wait_for, _)| *wait_for <= durable);
+        let mut later: Vec<Answer> = later.into_iter().map(|(_, answer)| answer).collect();
+        // The batch's own number: the ledger counts on when it is published.
+        let seq = self.workshop.ledger.seq - 1;
+        if let Some(held) = self.held.take() {
+            self.patience.waited(!later.is_empty());
+            later.splice(0..0, held.answers);
+        } else if is_alone
+            && runs_ahead
+            && syncer.is_idle()
+            && let Some(wait) = self.patience.wait(syncer.last_took())
+        {
+            self.held = Some(Held { seq, answers: std::mem::take(&mut later), until: Instant::now() + wait });
+        }
         // Whoever is answered now comes back with more, for which the writer should be there.
         let is_alone = is_alone && now.is_empty();
         now.into_iter().for_each(|(_, answer)| answer(Ok(())));
-        if !later.is_empty() {
-            // The batch's own number: the ledger counts on when it is published.
-            let written = self.workshop.ledger.seq - 1;
-            let later = later.into_iter().map(|(_, answer)| answer).collect();
-            if is_alone { syncer.sync_here(written, later) } else { syncer.send_when_durable(written, later) }
+        match later.is_empty() {
+            true => {}
+            false if is_alone => syncer.sync_here(seq, later),
+            false => syncer.send_when_durable(seq, later),
+        }
+    }
+
+    /// Lets the disk be waited for with what was held back, for nothing else came in time.
+    fn let_go(&mut self) {
+        if let (Some(Held { seq, answers, .. }), Some(syncer)) = (self.held.take(), &self.syncer) {
+            self.patience.waited(false);
+            syncer.sync_here(seq, answers);
         }
     }
 }

@@ -43,7 +43,9 @@ impl Desk<'_> {
         if most > 0 {
             self.shelf.rules = Arc::clone(rules);
         }
-        Ok(Ok((added, self.claim(most, now)?)))
+        let claimed = self.claim(most, now)?;
+        self.ledger.wait_for_nothing();
+        Ok(Ok((added, claimed)))
     }
 
     fn add(&mut self, jobs: Vec<NewJob>, rules: &Rules, now: Timestamp) -> Stepped<Vec<Added>, AddError> {

@@ -148,6 +148,7 @@ impl Desk<'_> {
         let status = record.life.state.status();
         *self.shelf.count_mut(status) -= 1;
         self.shelf.dirty = true;
+        self.shelf.forget_shown(record.id);
         if status != Status::Waiting {
             self.unlist(record, status)?;
         }

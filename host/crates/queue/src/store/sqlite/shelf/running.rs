@@ -10,7 +10,12 @@ use super::super::line::Next;
 use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
 use super::super::shared::Live;
 use super::{Attempt, Desk, Orphan, Stepped, refused, step};
-use crate::{AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, LogLine, LostAtOpen, Rules, StoreError};
+use crate::{
+    AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, Job, LogLine, LostAtOpen, Rules, StoreError,
+};
+
+/// Bytes of the texts of a job that stays at hand as it was shown. In tests so few that the random histories have both.
+const SHOWN_BYTES: usize = if cfg!(test) { 4 } else { 4_096 };
 
 impl Desk<'_> {
     /// Ends what a dead process left running, if this is the first opening.
@@ -165,6 +170,7 @@ impl Desk<'_> {
         let noticed = self.keep_ended(&mut record, rules)?;
         self.ledger.must_last();
         let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.into_job()));
+        self.shelf.shown = job.clone().filter(|job| is_short(job)).or(self.shelf.shown.take());
         let ended = Ended { status, run_at, reason, noticed, job };
         let next = if claim_next { self.claim_first(now)? } else { None };
         Ok(Ok(Finished { ended, next, left: self.left()? }))
@@ -234,4 +240,10 @@ impl Desk<'_> {
         statement.execute(params![record.job.0, CANCELLING])?;
         Ok(Some(run))
     }
+}
+
+fn is_short(job: &Job) -> bool {
+    let problem =
+        job.problem().map_or(0, |problem| problem.message.len() + problem.details.as_ref().map_or(0, String::len));
+    job.args.len() + job.response().map_or(0, str::len) + problem <= SHOWN_BYTES
 }

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 
 use futures_util::poll;
 use parking_lot::Mutex;
@@ -14,7 +13,7 @@ use super::super::lock::beside;
 use super::super::sync::Disk;
 use super::undone::Gate;
 use super::*;
-use crate::Ended;
+use crate::{Added, Ended};
 
 const NOW: Timestamp = Timestamp(1);
 /// Who adds and finishes at once, and how often the power is cut on them.
@@ -104,10 +103,18 @@ async fn work(task: Arc<dyn TaskStore>, said: Arc<Mutex<Said>>, has_enough: Arc<
     let (mut chance, rules) = (fastrand::Rng::with_seed(seed), rules());
     while !has_enough.load(Ordering::Relaxed) {
         let jobs = vec![NewJob::new("[\"some words\"]"); chance.usize(1..4)];
-        for added in task.add(jobs, &rules, NOW).await.unwrap() {
-            assert!(said.lock().added.insert(added.id.0), "{} was given twice", added.id);
-        }
-        let mut claimed = task.claim(chance.usize(0..4), NOW).await.unwrap().jobs;
+        let lasted = {
+            let said = Arc::clone(&said);
+            Box::new(move |jobs: Vec<Added>| {
+                for added in jobs {
+                    assert!(said.lock().added.insert(added.id.0), "{} was given twice", added.id);
+                }
+            })
+        };
+        // What is claimed with the adding runs and may end before that has lasted.
+        let most = chance.usize(0..3);
+        let mut claimed = task.add_and_claim(jobs, most, &rules, NOW, lasted).await.unwrap().jobs;
+        claimed.extend(task.claim(chance.usize(0..4), NOW).await.unwrap().jobs);
         while let Some(job) = claimed.pop() {
             let lasted = {
                 let said = Arc::clone(&said);
@@ -183,35 +190,13 @@ async fn nothing_answered_is_lost_when_the_power_is_cut() {
     assert!(lasted > 0, "no job had ended by then");
 }
 
-/// A disk that takes as long as the test likes.
-struct SlowDisk {
-    wal: File,
-    is_slow: Arc<AtomicBool>,
-    begun: mpsc::Sender<()>,
-    may_end: Mutex<mpsc::Receiver<()>>,
-}
-
-impl Disk for SlowDisk {
-    fn sync(&self) -> std::io::Result<()> {
-        if self.is_slow.load(Ordering::SeqCst) {
-            self.begun.send(()).unwrap();
-            self.may_end.lock().recv().unwrap();
-        }
-        self.wal.sync_data()
-    }
-}
-
 #[tokio::test]
 async fn nothing_is_answered_before_its_sync_is_over() {
     let directory = tempfile::tempdir().unwrap();
-    let is_slow = Arc::<AtomicBool>::default();
-    let ((begun, has_begun), (end, may_end)) = (mpsc::channel(), mpsc::channel());
-    let store = SqliteStore::open_on(&SqliteOptions::new(directory.path().join("saggar.db")), |wal| {
-        Box::new(SlowDisk { wal, is_slow: Arc::clone(&is_slow), begun, may_end: Mutex::new(may_end) })
-    });
-    let (store, rules) = (store.unwrap(), rules());
+    let (store, pace) = disks::slow_store(&directory);
+    let rules = rules();
     let task = store.open(&key(), &rules, NOW).await.unwrap();
-    is_slow.store(true, Ordering::SeqCst);
+    pace.slow_down();
     // One that comes alone is synced by the writer itself, many are by the thread.
     for count in [1, 9] {
         let writer = store.inner.writer().unwrap();
@@ -222,11 +207,11 @@ async fn nothing_is_answered_before_its_sync_is_over() {
             assert!(poll!(adding).is_pending());
         }
         gate.open().await;
-        has_begun.recv().unwrap();
+        pace.sync_begun();
         for adding in &mut addings {
             assert!(poll!(adding).is_pending(), "it was answered before it was on the disk");
         }
-        end.send(()).unwrap();
+        pace.end_sync();
         for adding in addings {
             adding.await.unwrap();
         }

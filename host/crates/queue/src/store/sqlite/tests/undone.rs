@@ -14,12 +14,13 @@ const NOW: Timestamp = Timestamp(1_000_000);
 
 type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-fn no_room() -> rusqlite::Error {
+pub(super) fn no_room() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
 }
 
 /// Where the writer stands still, so that what is asked for meanwhile gathers for its next batch.
 pub(super) struct Gate<'a> {
+    entered: mpsc::Receiver<()>,
     opening: mpsc::Sender<()>,
     passing: Asked<'a, Result<(), StoreError>>,
 }
@@ -27,6 +28,13 @@ pub(super) struct Gate<'a> {
 impl<'a> Gate<'a> {
     /// Answers when the writer stands.
     pub(super) async fn close(writer: &'a Writer) -> Self {
+        let gate = Self::behind_others(writer).await;
+        gate.reached();
+        gate
+    }
+
+    /// The writer will stand when it has done what was asked for before.
+    pub(super) async fn behind_others(writer: &'a Writer) -> Self {
         let (enter, entered) = mpsc::channel();
         let (opening, opened) = mpsc::channel::<()>();
         let mut passing: Asked<'a, _> = Box::pin(writer.ask(move |_| {
@@ -36,8 +44,12 @@ impl<'a> Gate<'a> {
             Ok(Ok::<_, StoreError>(()))
         }));
         assert!(poll!(&mut passing).is_pending());
-        entered.recv().unwrap();
-        Self { opening, passing }
+        Self { entered, opening, passing }
+    }
+
+    /// Waits until the writer stands.
+    pub(super) fn reached(&self) {
+        self.entered.recv().unwrap();
     }
 
     pub(super) async fn open(self) {
