@@ -64,20 +64,23 @@ impl Receiver {
         format!("http://{}", self.address)
     }
 
-    /// The spans of a trace that are here by now.
+    /// The spans of a trace that are here by now, in the order of their beginnings: an attempt may end before the adding that it
+    /// began with has lasted.
     pub(super) fn of_trace(&self, trace: &str) -> Vec<Received> {
-        self.received.borrow().iter().filter(|received| hex(&received.span.trace_id) == trace).cloned().collect()
+        let is_its = |received: &&Received| hex(&received.span.trace_id) == trace;
+        let mut spans: Vec<_> = self.received.borrow().iter().filter(is_its).cloned().collect();
+        spans.sort_by_key(|received| received.span.start_time_unix_nano);
+        spans
     }
 
-    /// The spans of a trace when `enough` of them are here, in the order of their beginnings.
+    /// The spans of a trace when `enough` of them are here.
     pub(super) async fn until(&self, trace: &str, enough: usize) -> Vec<Received> {
         let mut received = self.received.clone();
         let what = format!("{enough} spans of {trace}");
         within(&what, async {
             loop {
-                let mut found = self.of_trace(trace);
+                let found = self.of_trace(trace);
                 if found.len() >= enough {
-                    found.sort_by_key(|received| received.span.start_time_unix_nano);
                     return found;
                 }
                 received.changed().await.expect("the receiver lives");
