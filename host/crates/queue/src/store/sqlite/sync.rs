@@ -48,6 +48,8 @@ pub(super) struct Syncer {
     seconds: Histogram,
     /// Nanoseconds that the last sync took.
     last_took: AtomicU64,
+    /// Held during a sync: the kernel tells of a page that it could not write once, to whoever syncs then.
+    syncing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -64,8 +66,8 @@ impl Syncer {
     pub(super) fn new(wal: Box<dyn Disk>, failure: Arc<Failure>) -> Self {
         let (durable, promised) = (AtomicU64::new(0), AtomicU64::new(0));
         let (waiting, woken, seconds) = (Mutex::default(), Condvar::new(), meters::sync_seconds());
-        let last_took = AtomicU64::new(0);
-        Self { wal, waiting, woken, durable, promised, failure, seconds, last_took }
+        let (last_took, syncing) = (AtomicU64::new(0), Mutex::new(()));
+        Self { wal, waiting, woken, durable, promised, failure, seconds, last_took, syncing }
     }
 
     /// The last commit that is on the disk.
@@ -145,6 +147,7 @@ impl Syncer {
     }
 
     fn sync(&self, written: u64, answers: impl IntoIterator<Item = Answer>) {
+        let syncing = self.syncing.lock();
         // After a failed sync the kernel may have dropped the pages: another one would answer success for nothing.
         let fate = self.failure.check().and_then(|()| {
             let began = Instant::now();
@@ -154,6 +157,7 @@ impl Syncer {
             self.last_took.store(took.as_nanos() as u64, Ordering::Relaxed);
             synced.map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))
         });
+        drop(syncing);
         if fate.is_ok() {
             self.durable.fetch_max(written, Ordering::AcqRel);
         }
