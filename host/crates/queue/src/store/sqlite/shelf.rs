@@ -172,7 +172,10 @@ impl Shelf {
     }
 
     /// Lets an attempt of this process run on after a batch was undone.
-    pub(super) fn resume(&mut self, orphan: Orphan, mut record: Record) {
+    /// `since` is the commit that is being made.
+    pub(super) fn resume(&mut self, orphan: Orphan, mut record: Record, since: u64) {
+        // What it follows may not be on the disk yet.
+        record.since = since;
         let (run_at, problem) = match &record.life.state {
             State::Waiting { run_at, problem, .. } => (*run_at, problem.clone()),
             _ => return,

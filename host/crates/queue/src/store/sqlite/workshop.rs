@@ -87,7 +87,7 @@ impl<'c> Workshop<'c> {
             if shelf.is_opened() {
                 for orphan in std::mem::take(&mut shelf.orphans) {
                     if let Some(record) = Record::find(self.db, orphan.job)? {
-                        shelf.resume(orphan, record);
+                        shelf.resume(orphan, record, fresh.ledger.seq);
                     }
                 }
             }

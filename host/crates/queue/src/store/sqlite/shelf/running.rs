@@ -31,7 +31,7 @@ impl Desk<'_> {
         for orphan in orphans {
             let Some(record) = Record::find(self.db, orphan.job)? else { continue };
             let (id, run) = (record.id, orphan.run);
-            self.shelf.resume(orphan, record);
+            self.shelf.resume(orphan, record, self.ledger.seq);
             let end = End::Outcome(Outcome::Lost);
             let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: super::NO_CHANCE };
             // What runs can be finished under its own fence.
