@@ -30,7 +30,7 @@ fn every_event_is_a_line() {
     // Progress may be told of more often than at its end.
     let out = steady(&end(watching).out);
     let mut lines: Vec<&str> = out.lines().filter(|line| !line.contains("1/3 ") && !line.contains("2/3 ")).collect();
-    // Who added a job may be a moment behind the slot that began it.
+    // A slot that finds the job in the line may be a moment ahead of whoever tells that it is there.
     lines[..2].sort_unstable();
     insta::assert_snapshot!("lines", lines.join("\n"));
 }
@@ -47,7 +47,7 @@ fn json_is_a_document_for_each_event() {
     let events: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
     assert!(events.iter().all(|event| event["task"] == "mail.send" && event["id"] == 1), "{events:?}");
     let mut kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().expect("a kind")).collect();
-    // Who added it may be a moment behind the slot that began it.
+    // As above.
     kinds.sort_unstable();
     assert_eq!(kinds, ["added", "started", "succeeded"]);
 }

@@ -19,8 +19,8 @@ pub use listener::{Events, Missed};
 pub(crate) use ring::Ring;
 
 /// Something that happened to a job. It has lasted by the time it is heard of. What one attempt does is heard in order; but a
-/// slot that finds a job in the line may be a moment ahead of whoever tells that it is there, so `Started` may come before the
-/// `Added`, `Retrying` or `Retried` before it.
+/// slot that finds a job in the line may be a moment ahead of whoever tells that it is there, so the attempt may be heard of
+/// before the `Added`, `Retrying` or `Retried` that it follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
     /// The job.

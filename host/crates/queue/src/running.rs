@@ -33,6 +33,8 @@ struct Live {
     untold: bool,
     /// Listeners are told nothing for now.
     hushed: bool,
+    /// When `latest` was reported, if they would have been told of it then.
+    hushed_at: Option<Timestamp>,
 }
 
 impl Running {
@@ -149,14 +151,18 @@ impl Running {
         }
         let mut live = self.progress.lock();
         live.hushed = false;
-        let event = if live.untold { self.due_event(&mut live) } else { None };
+        let event = live.hushed_at.take().map(|at| {
+            (live.told_at, live.untold) = (Some(at), false);
+            (live.latest.clone(), at)
+        });
         drop(live);
         if let Some((progress, at)) = event {
             self.tell(progress, at);
         }
     }
 
-    /// Ends the reporting. Answers the last values if there were any, after telling listeners of them.
+    /// Ends the reporting. Answers the last values if there were any, after telling listeners of them; if it is hushed, they are
+    /// told when it [speaks](Self::speak).
     pub(crate) fn close(&self) -> Option<Progress> {
         let mut live = self.progress.lock();
         live.over = true;
@@ -164,7 +170,6 @@ impl Running {
             return None;
         }
         let progress = live.latest.clone();
-        // What is hushed up is told of later.
         let untold = !live.hushed && std::mem::take(&mut live.untold);
         drop(live);
         if untold && self.task.tells() {
@@ -175,10 +180,14 @@ impl Running {
 
     /// What listeners are to be told now, if there are any and they have not been told just before.
     fn due_event(&self, live: &mut Live) -> Option<(Progress, Timestamp)> {
-        if live.hushed || !self.task.tells() {
+        if !self.task.tells() {
             return None;
         }
         let now = self.task.hub().now();
+        if live.hushed {
+            live.hushed_at = Some(now);
+            return None;
+        }
         if live.told_at.is_some_and(|at| now >= at && now < at.plus_ms(Self::EVENT_EVERY_MS)) {
             return None;
         }

@@ -58,7 +58,9 @@ pub trait Store: Send + Sync + 'static {
 /// same for everybody. A store may do the steps of many callers in one transaction, and should: a slot that finishes a job
 /// does not wait for others to gather them.
 ///
-/// Durability: in a store that outlives its process, a step has lasted (a power cut included) before it answers. A claim
+/// Durability: in a store that outlives its process, a step has lasted (a power cut included) before it answers, or before it
+/// calls back if it says so of itself. Steps last in their order, those of other tasks included, and whoever is to be called
+/// back is called in that order: what has lasted makes every earlier step of the store have lasted. A claim
 /// ([`claim`](Self::claim), and those in other steps) has to outlive the process only, as long as what it
 /// follows lasts with it or before it: after a power cut the attempt may never have been. That a notice was taken is not
 /// kept at all. With an error the step may have lasted or not; it never lasts in part. With [`StoreError::Full`] or
@@ -144,8 +146,7 @@ pub trait TaskStore: Send + Sync + 'static {
     /// it ended with it.
     ///
     /// Calls `lasted` once the end has lasted. If there is a next attempt, this may answer before that, so that a slot does
-    /// not stand still while the disk is waited for; else it answers after that. In one task, whatever is said to have lasted
-    /// makes every earlier step have lasted.
+    /// not stand still while the disk is waited for; else it answers after that.
     ///
     /// # Errors
     ///

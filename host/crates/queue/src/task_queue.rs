@@ -122,7 +122,7 @@ impl TaskQueue {
         loop {
             let mut woken = std::pin::pin!(waiter.woken());
             woken.as_mut().enable();
-            // One that runs here, or is about to, is there and has not ended.
+            // Of one that runs here, or is about to, it has not been told yet that it has ended.
             if !self.roster.has(id) && !self.hands.has(id) {
                 let job = self.get(id).await?.ok_or(WaitError::UnknownJob { id })?;
                 if job.life.state.is_ended() {

@@ -9,7 +9,8 @@ use super::Reason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobEventKind {
-    /// It was added. May come after `started`, for who added it may be a moment behind the slot that began it.
+    /// It was added. May come after `started`, as `retrying` and `retried` may: a slot that finds the job in the line may be a
+    /// moment ahead of whoever tells that it is there.
     Added,
     /// An attempt began.
     Started,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
+use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status, TaskKey};
 
 use super::{Bench, Places, add_and_last, assert_refused, problem, retries, some, success, works};
 use crate::{AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, LogLine, NewJob, Progress, Rules};
@@ -15,6 +15,7 @@ pub(super) async fn all(places: &dyn Places) {
     a_stale_claim_can_do_nothing(places).await;
     an_undone_attempt_does_not_count(places).await;
     jobs_can_be_begun_as_they_are_added(places).await;
+    what_has_lasted_is_said_in_order(places).await;
     a_claim_that_nobody_got_never_was(places).await;
     the_last_progress_is_kept(places).await;
     the_next_job_is_begun_in_the_same_step(places).await;
@@ -147,6 +148,37 @@ async fn jobs_can_be_begun_as_they_are_added(places: &dyn Places) {
     let (_, claimed) = works(add_and_last(&*bench.task, vec![NewJob::new("[]")], 2, &held.into(), bench.now).await);
     let ids: Vec<_> = claimed.jobs.iter().map(|job| job.id).collect();
     assert_eq!((ids, claimed.left), (vec![added[1].id], Left::Nothing), "one that is held is not in the line");
+}
+
+async fn what_has_lasted_is_said_in_order(places: &dyn Places) {
+    let bench = Bench::new(places, retries(0, 0)).await;
+    let other = works(bench.store.open(&TaskKey::new("default", "other"), &bench.rules, bench.now).await);
+    let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+    // Nobody listens any more when the history is over.
+    let says = |what: &'static str| {
+        let say = say.clone();
+        move || {
+            let _ = say.send(what);
+        }
+    };
+    for _ in 0..20 {
+        let (added, ended, added_later) = (says("added"), says("ended"), says("added later"));
+        let jobs = || vec![NewJob::new("[]")];
+        let adding = bench.task.add_and_claim(jobs(), 1, &bench.rules, bench.now, Box::new(move |_| added()));
+        let job = some(works(adding.await).jobs.pop(), "a job that was begun");
+        let end = End::Outcome(success());
+        let finish = Finish { id: job.id, run: job.run, end, progress: None, cost: None, shows: false, chance: 0.5 };
+        // Asked for in this order.
+        let (finished, later) = tokio::join!(
+            bench.task.finish(finish, false, &bench.rules, bench.now, Arc::new(move |_| ended())),
+            other.add_and_claim(jobs(), 0, &bench.rules, bench.now, Box::new(move |_| added_later()))
+        );
+        works(finished);
+        works(later);
+        for expected in ["added", "ended", "added later"] {
+            assert_eq!(said.recv().await, Some(expected), "steps last in their order, and are said to");
+        }
+    }
 }
 
 async fn a_claim_that_nobody_got_never_was(places: &dyn Places) {

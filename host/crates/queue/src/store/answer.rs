@@ -84,7 +84,7 @@ pub struct Finish {
     pub progress: Option<Progress>,
     /// What it cost, if that is known.
     pub cost: Option<Cost>,
-    /// Whether somebody waits to see the job as it is when it has ended.
+    /// Whether somebody waits to see the job as it is when it has ended, or will in a moment.
     pub shows: bool,
     /// A random number from 0 up to 1, for the jitter of a retry.
     pub chance: f64,

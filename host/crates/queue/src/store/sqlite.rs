@@ -1,6 +1,6 @@
 //! The store in a SQLite file: the durable default of a host.
 //!
-//! One thread writes (`writer`), many steps to a commit; another waits for the disk (`sync`), a third keeps the WAL short
+//! One thread writes (`writer`, `desktop`), many steps to a commit; another waits for the disk (`sync`), a third keeps the WAL short
 //! (`checkpoint`), a few read (`reader`, `listing`). What the writer has in its hands of a task is its `shelf`, with the first
 //! jobs of its `line`; all else is in the file, whose tables `schema/*.sql` explain. Since one host has the file to itself
 //! (`lock`), what the writer remembers is true.
@@ -21,6 +21,7 @@ use crate::{ListQuery, Page, Rules, StoreError};
 mod backup;
 mod checkpoint;
 mod connect;
+mod desktop;
 mod details;
 mod ended;
 mod error;
@@ -49,6 +50,7 @@ mod writer;
 pub use error::SqliteError;
 
 use checkpoint::{Checkpoints, Room};
+use desktop::Desktop;
 use failure::Failure;
 use headroom::Headroom;
 use held::Patience;
@@ -60,7 +62,7 @@ use shared::Registry;
 use sync::{Disk, Syncer};
 use task::SqliteTask;
 use workshop::Workshop;
-use writer::{Desktop, Writer};
+use writer::Writer;
 
 /// What an answered step survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -38,13 +38,14 @@ impl TaskQueue {
         let now = self.hub.now();
         let first_due = jobs.iter().map(|job| job.due_at(now)).min();
         // A job that is held cannot be begun.
-        let mut hands = self.hands.take(if rules.add_handler { 0 } else { jobs.len() });
+        let are_held = rules.add_handler;
+        let mut hands = self.hands.take(if are_held { 0 } else { jobs.len() });
         let asked = hands.len();
         let (tell, told) = oneshot::channel();
         let hush = (asked > 0).then(|| Arc::new(Hush::new()));
         let (task, lifted) = (Arc::clone(self), hush.clone());
         let lasted: AddingLasted = Box::new(move |added| {
-            task.after_add(&added, now);
+            task.after_add(&added, are_held, now);
             if let Some(hush) = lifted {
                 hush.lift();
             }
@@ -67,18 +68,19 @@ impl TaskQueue {
         }
         self.hands.give_back(hands);
         // Whoever is woken wakes the next one if there is more.
-        if rules.add_handler {
-            self.lanes.ring();
-        } else if asked > 0 {
+        if asked > 0 {
             self.slots.ring_for(claimed.left);
-        } else if let Some(due_at) = first_due {
+        } else if let Some(due_at) = first_due.filter(|_| !are_held) {
             self.slots.ring_for(Left::due_at(due_at, now));
         }
         Ok(told.await.map_err(StoreError::not_lasted)?)
     }
 
     /// Tells everybody concerned that jobs were added, once that has lasted.
-    fn after_add(&self, added: &[Added], now: Timestamp) {
+    fn after_add(&self, added: &[Added], are_held: bool, now: Timestamp) {
+        if are_held {
+            self.lanes.ring();
+        }
         let new = added.iter().filter(|added| added.is_new);
         self.tally.count(Counted::Added, new.clone().count() as u64, now);
         if self.tells() {

@@ -16,6 +16,10 @@ impl TaskQueue {
     /// Begins an attempt of the first job of the line; waits until there is one that is ready. Cancel-safe: dropping the
     /// future loses no job and no attempt.
     ///
+    /// The adding of the job may not have lasted yet: then a power cut may undo both, and give the job's id to another one. So
+    /// whatever the attempt does is not to be seen outside of the queue before something that was asked of the queue after this
+    /// is answered.
+    ///
     /// # Errors
     ///
     /// If the store fails. Nothing was claimed.

@@ -2,8 +2,8 @@
 //! without another look of the slot's at the line.
 //!
 //! An idle slot holds out a hand. Whoever adds a job takes a hand first, has the store begin an attempt in the step of the
-//! adding, and puts the claim into the hand, which may be before the adding has lasted. A claim that nobody gets, because the slot or the adder was dropped, is taken back
-//! at once, as if the attempt had never begun.
+//! adding, and puts the claim into the hand, which may be before the adding has lasted. A claim that nobody gets, because the
+//! slot or the adder was dropped, is taken back at once, as if the attempt had never begun.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

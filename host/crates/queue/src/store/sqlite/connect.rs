@@ -17,7 +17,7 @@ const OLDEST: (i32, &str) = (3_051_003, "3.51.3");
 const CHECK_MS: u64 = 500;
 
 /// How long a connection waits for a lock. Only the moment of a checkpoint's end or of a first opening is ever waited for.
-const BUSY_MS: u64 = 10_000;
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// Pages are kept in memory by the kernel as well, so SQLite's own cache only spares the copying: in KiB.
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
@@ -73,7 +73,7 @@ pub(super) fn for_reading(path: &Path) -> Result<Connection, SqliteError> {
 
 fn open(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, SqliteError> {
     let set = |connection: &Connection| {
-        connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
+        connection.busy_timeout(LOCK_WAIT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.pragma_update(None, "mmap_size", 0)?;
         connection.pragma_update(None, "trusted_schema", false)?;

@@ -61,7 +61,7 @@ enum Hands {
     Gone,
 }
 
-/// Held by whoever waits for the answer. Dropped, it takes back what has not been [received](Self::receive).
+/// Held by whoever waits for the answer. Dropped before that is there, it takes back what it hands out.
 pub(super) struct Asking {
     hands: Arc<Mutex<Hands>>,
     undone: Undone,
@@ -76,9 +76,11 @@ impl Asking {
         (Self { hands: Arc::clone(&hands), undone }, Giving(hands))
     }
 
-    /// The answer is there, whatever it is; nothing is taken back any more.
-    pub(super) fn receive(self) {
+    /// Waits for the answer; when it is there, whatever it is, nothing is taken back any more.
+    pub(super) async fn answered_by<T>(self, answer: impl Future<Output = T>) -> T {
+        let answer = answer.await;
         *self.hands.lock() = Hands::Gone;
+        answer
     }
 }
 

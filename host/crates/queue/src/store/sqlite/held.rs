@@ -1,6 +1,7 @@
 //! One sync for a job that comes alone. Its adding and its end are two commits, and waiting for the disk is most of what such a job
 //! costs. Where its attempt began as it was added and is short, the writer holds the answers to the adding back for a moment, and
-//! lets the sync of the end serve both. It waits for no longer than a sync takes, and seldom where that was in vain.
+//! lets the sync of the end serve both. It waits for no longer than a sync takes, begins nothing else meanwhile that may take long,
+//! and waits seldom where that was in vain.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What the writer lets others see of a task without a look into the file: how many jobs stand where, and which attempts run
-//! (a claim does not touch its job's row). Changed after a commit and before its answers are sent.
+//! What the writer lets others see of a task without a look into the file: how many jobs stand where, which attempts run
+//! (a claim does not touch its job's row), and the job that has just ended. Changed after a commit and before its answers are sent.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -35,9 +35,7 @@ impl SqliteTask {
     {
         let writer = self.store.writer().map_err(StoreError::from)?;
         let (asking, giving) = Asking::new(writer.undone());
-        let answer = writer.on(self.shared.task, move |desk| step(desk, giving)).await;
-        asking.receive();
-        answer
+        asking.answered_by(writer.on(self.shared.task, move |desk| step(desk, giving))).await
     }
 }
 
@@ -83,9 +81,7 @@ impl TaskStore for SqliteTask {
                 desk.add_and_claim(jobs, if is_wanted { most } else { 0 }, &rules, now)
             })
         };
-        let answer = writer.add(task, lasted, step).await;
-        asking.receive();
-        answer
+        asking.answered_by(writer.add(task, lasted, step)).await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -130,12 +126,7 @@ impl TaskStore for SqliteTask {
                     finished
                 })
             };
-            let answer = writer.finish(task, lasted, step);
-            async move {
-                let answer = answer.await;
-                asking.receive();
-                answer
-            }
+            asking.answered_by(writer.finish(task, lasted, step))
         })
         .await
     }

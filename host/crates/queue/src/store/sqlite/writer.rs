@@ -1,30 +1,15 @@
-//! The writer: the one thread that changes the file. It takes all steps that wait, does them in one transaction, and commits:
-//! a step that comes alone is done at once, and under load hundreds share a commit, with nobody having waited for others to
-//! gather them. Only the sync of an adding may wait a moment for the end of the job (`held`).
+//! The writer: the one thread that changes the file, as those see it who have steps to be done. What it does itself is its
+//! `desktop`'s.
 
-use std::sync::Arc;
-use std::time::Instant;
-
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::checkpoint::Checkpoints;
-use super::error::{Severity, SqliteError, severity_beside};
-use super::failure::Failure;
-use super::headroom::Headroom;
-use super::held::{Held, Patience};
-use super::inbox::{Inbox, Received, Undone};
+use super::error::SqliteError;
+use super::inbox::{Inbox, Undone};
 use super::number::TaskNumber;
 use super::shelf::{Desk, Stepped};
-use super::sync::{Answer, Syncer};
-use super::workshop::{Undo, Workshop};
-use crate::meters::Commits;
+use super::sync::Answer;
+use super::workshop::Workshop;
 use crate::{AddError, Added, AddingLasted, Claimed, Finished, Lasted, StoreError};
-
-/// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
-const BATCH: usize = 2_048;
-/// Steps in a batch that comes alone: a few callers at most.
-const ALONE: usize = 4;
 
 /// A step, to be done or to be told why it is not.
 pub(super) type Work =
@@ -34,11 +19,13 @@ pub(super) type Work =
 #[derive(Default)]
 pub(super) struct Answers {
     /// As soon as what the step hands out may be used.
-    ahead: Option<Answer>,
+    pub(super) ahead: Option<Answer>,
     /// When the step has lasted.
-    lasting: Option<Answer>,
+    pub(super) lasting: Option<Answer>,
     /// Whether an attempt begins as its job is added, and so may end soon.
-    runs_ahead: bool,
+    pub(super) begins: bool,
+    /// Whether one ends.
+    pub(super) ends: bool,
 }
 
 impl Answers {
@@ -109,7 +96,7 @@ impl Writer {
                     lasted(added);
                 }
             };
-            Answers { runs_ahead: is_ahead, ..in_parts(is_ahead, tell, answer) }
+            Answers { begins: is_ahead, ..in_parts(is_ahead, tell, answer) }
         })
     }
 
@@ -130,7 +117,7 @@ impl Writer {
                     lasted(ended);
                 }
             };
-            in_parts(is_ahead, tell, answer)
+            Answers { ends: true, ..in_parts(is_ahead, tell, answer) }
         })
     }
 
@@ -182,7 +169,7 @@ fn on<T, E>(
 fn in_parts(is_ahead: bool, tell: impl FnOnce(&Result<(), SqliteError>) + Send + 'static, answer: Answer) -> Answers {
     if is_ahead {
         let lasting: Answer = Box::new(move |fate| tell(&fate));
-        return Answers { ahead: Some(answer), lasting: Some(lasting), runs_ahead: false };
+        return Answers { ahead: Some(answer), ..Answers::lasting(lasting) };
     }
     Answers::lasting(Box::new(move |fate| {
         tell(&fate);
@@ -205,197 +192,4 @@ where
 
 fn refuse<T, E: From<StoreError>>(error: SqliteError) -> Result<T, E> {
     Err(E::from(StoreError::from(error)))
-}
-
-/// The writer's own.
-pub(super) struct Desktop<'c> {
-    pub(super) workshop: Workshop<'c>,
-    /// None if nobody waits for the disk.
-    pub(super) headroom: Option<Headroom>,
-    pub(super) checkpoints: Checkpoints,
-    pub(super) failure: Arc<Failure>,
-    /// None if answers need not wait for the disk.
-    pub(super) syncer: Option<Arc<Syncer>>,
-    pub(super) commits: Commits,
-    /// What the last commit is to be answered, if it is not synced yet.
-    pub(super) held: Option<Held>,
-    pub(super) patience: Patience,
-}
-
-/// What a batch is to be answered: each answer, and the commit that it has to wait for.
-#[derive(Default)]
-struct Outgoing {
-    answers: Vec<(u64, Answer)>,
-    runs_ahead: bool,
-}
-
-impl Desktop<'_> {
-    /// The thread's life: until nobody is left to ask for anything.
-    pub(super) fn run(&mut self, inbox: &mut Inbox) {
-        let mut works = Vec::with_capacity(BATCH);
-        self.make_headroom();
-        loop {
-            match inbox.receive(&mut works, BATCH, self.held.as_ref().map(|held| held.until)) {
-                Received::Steps => {}
-                Received::Nothing => {
-                    self.let_go();
-                    continue;
-                }
-                Received::End => return self.let_go(),
-            }
-            // Before what whoever put it there asked for later.
-            let undone = inbox.take_undone();
-            let is_alone = works.len() <= ALONE && inbox.is_empty();
-            if !self.batch(&undone, works.drain(..), is_alone) {
-                self.let_go();
-                inbox.put_undone_again(undone);
-            }
-            // Of a store that has failed nothing is touched any more.
-            if self.failure.check().is_ok() {
-                if self.checkpoints.has_room_again()
-                    && let Some(headroom) = &mut self.headroom
-                {
-                    headroom.try_again();
-                }
-                self.checkpoints.tend(self.workshop.db);
-                self.make_headroom();
-            }
-        }
-    }
-
-    fn make_headroom(&mut self) {
-        if let (Some(headroom), Some(pages)) = (&mut self.headroom, self.checkpoints.pages()) {
-            headroom.tend(pages);
-        }
-    }
-
-    /// Answers whether the batch was done. `is_alone`: nobody has anything else to be done at the moment.
-    fn batch(&mut self, undone: &[Undo], works: impl Iterator<Item = Work>, is_alone: bool) -> bool {
-        let mut works = works;
-        let mut outgoing = Outgoing::default();
-        let fate = self.failure.check().and_then(|()| {
-            let began = Instant::now();
-            let done = self.do_all(undone, &mut works, &mut outgoing);
-            let steps = done.map_err(|error| self.undo(error))?;
-            self.commits.steps.record(steps as f64);
-            self.commits.seconds.record(began.elapsed().as_secs_f64());
-            let published = self.workshop.publish();
-            published.map_err(|error| self.failure.fail("what was written could not be read", &error))
-        });
-        match fate {
-            Ok(()) => {
-                self.send(outgoing, is_alone);
-                true
-            }
-            Err(error) => {
-                outgoing.answers.into_iter().for_each(|(_, answer)| answer(Err(error.clone())));
-                for work in works {
-                    let (_, Answers { ahead, lasting, .. }) = work(Err(error.clone()));
-                    ahead.into_iter().chain(lasting).for_each(|answer| answer(Err(error.clone())));
-                }
-                false
-            }
-        }
-    }
-
-    /// Does everything in one transaction; answers how many steps that were.
-    fn do_all(
-        &mut self,
-        undone: &[Undo],
-        works: &mut impl Iterator<Item = Work>,
-        Outgoing { answers, runs_ahead: any_runs_ahead }: &mut Outgoing,
-    ) -> rusqlite::Result<usize> {
-        let db = self.workshop.db;
-        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        for undo in undone {
-            let ends = self.workshop.undo(undo)?;
-            let waits = self.workshop.ledger.end_step();
-            answers.extend(ends.into_iter().map(|answer| (waits.lasting, answer)));
-        }
-        let mut steps = undone.len();
-        for work in works {
-            steps += 1;
-            let (result, Answers { ahead, lasting, runs_ahead }) = work(Ok(&mut self.workshop));
-            let waits = self.workshop.ledger.end_step();
-            answers.extend(ahead.map(|answer| (waits.ahead, answer)));
-            answers.extend(lasting.map(|answer| (waits.lasting, answer)));
-            *any_runs_ahead |= runs_ahead;
-            result?;
-        }
-        self.workshop.flush()?;
-        if let Some(syncer) = &self.syncer
-            && answers.iter().any(|(wait_for, _)| *wait_for == self.workshop.ledger.seq)
-        {
-            syncer.announce(self.workshop.ledger.seq);
-        }
-        db.prepare_cached("COMMIT")?.execute([])?;
-        Ok(steps)
-    }
-
-    /// Undoes a batch that failed, and says what became of it.
-    fn undo(&mut self, error: rusqlite::Error) -> SqliteError {
-        let severity = severity_beside(&error, &self.checkpoints.probe);
-        if severity == Severity::Fatal {
-            return self.failure.fail("a write failed", &error);
-        }
-        let db: &Connection = self.workshop.db;
-        // Some errors have undone the transaction already.
-        let rolled_back = if db.is_autocommit() { Ok(()) } else { db.execute_batch("ROLLBACK") };
-        if let Err(error) = rolled_back.and_then(|()| self.workshop.reload()) {
-            return self.failure.fail("what a failed write left could not be read", &error);
-        }
-        match severity {
-            Severity::Full => {
-                self.checkpoints.no_room(db, &error);
-                SqliteError::Full { source: Arc::new(error) }
-            }
-            Severity::Busy => {
-                // No oftener than a connection waits for a lock.
-                tracing::error!(
-                    %error,
-                    "another program keeps the job store locked; new jobs are refused, and what has ended is kept in memory and \
-                     written when it lets go; end its transaction"
-                );
-                SqliteError::Busy { source: Arc::new(error) }
-            }
-            Severity::Refused | Severity::Fatal => SqliteError::Refused { source: Arc::new(error) },
-        }
-    }
-
-    fn send(&mut self, Outgoing { answers, runs_ahead }: Outgoing, is_alone: bool) {
-        let Some(syncer) = &self.syncer else {
-            return answers.into_iter().for_each(|(_, answer)| answer(Ok(())));
-        };
-        let durable = syncer.durable();
-        let (now, later): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(wait_for, _)| *wait_for <= durable);
-        let mut later: Vec<Answer> = later.into_iter().map(|(_, answer)| answer).collect();
-        // The batch's own number: the ledger counts on when it is published.
-        let seq = self.workshop.ledger.seq - 1;
-        if let Some(held) = self.held.take() {
-            self.patience.waited(!later.is_empty());
-            later.splice(0..0, held.answers);
-        } else if is_alone
-            && runs_ahead
-            && syncer.is_idle()
-            && let Some(wait) = self.patience.wait(syncer.last_took())
-        {
-            self.held = Some(Held { seq, answers: std::mem::take(&mut later), until: Instant::now() + wait });
-        }
-        // Whoever is answered now comes back with more, for which the writer should be there.
-        let is_alone = is_alone && now.is_empty();
-        now.into_iter().for_each(|(_, answer)| answer(Ok(())));
-        match later.is_empty() {
-            true => {}
-            false if is_alone => syncer.sync_here(seq, later),
-            false => syncer.send_when_durable(seq, later),
-        }
-    }
-
-    /// Lets the disk be waited for with what was held back, for nothing else came in time.
-    fn let_go(&mut self) {
-        if let (Some(Held { seq, answers, .. }), Some(syncer)) = (self.held.take(), &self.syncer) {
-            self.patience.waited(false);
-            syncer.sync_here(seq, answers);
-        }
-    }
 }

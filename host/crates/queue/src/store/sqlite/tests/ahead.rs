@@ -87,6 +87,26 @@ async fn what_is_reported_later_is_heard_of_as_ever() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_is_put_back_before_its_job_has_lasted_is_heard_of_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let (queue, task, pace) = slow_queue(&directory).await;
+    let mut events = queue.subscribe("default");
+    let mut claim = Box::pin(task.claim());
+    assert!(poll!(&mut claim).is_pending());
+    let mut adding = Box::pin(task.add(NewJob::new("[]")));
+    assert!(poll!(&mut adding).is_pending());
+    pace.sync_begun();
+    assert!(poll!(&mut adding).is_pending());
+    let mut undoing = Box::pin(task.put_back(claim.await.unwrap()));
+    assert!(poll!(&mut undoing).is_pending());
+    pace.speed_up();
+    assert_eq!((adding.await.unwrap(), undoing.await.unwrap()), (JobId(1), Status::Waiting));
+    for heard in [JobEventKind::Added, JobEventKind::Started { attempt: 1 }, JobEventKind::PutBack] {
+        assert_eq!(kind(events.next().await.unwrap()), heard);
+    }
+}
+
+#[tokio::test]
 async fn a_job_whose_adder_has_gone_is_heard_of_all_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let (queue, task, pace) = slow_queue(&directory).await;
