@@ -3,13 +3,15 @@
 
 use std::sync::mpsc;
 
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, poll};
 use saggar_job::SystemClock;
 
+use super::super::writer::Writer;
 use super::disks::{Pace, slow_store};
 use super::undone::{Gate, no_room};
 use super::*;
-use crate::{AddError, AddingLasted, JobEvent, JobEventKind, Progress, Queue, TaskQueue};
+use crate::{AddError, AddingLasted, Claim, Claimed, Events, JobEvent, JobEventKind, Progress, Queue, TaskQueue};
 
 const NOW: Timestamp = Timestamp(1);
 
@@ -26,6 +28,33 @@ async fn slow_queue(directory: &TempDir) -> (Queue, Arc<TaskQueue>, Pace) {
     (queue, task, pace)
 }
 
+/// A job whose adding is being synced, and its attempt, which runs.
+struct Unsynced {
+    queue: Queue,
+    task: Arc<TaskQueue>,
+    pace: Pace,
+    events: Events,
+    adding: BoxFuture<'static, Result<JobId, AddError>>,
+    claim: Claim,
+}
+
+impl Unsynced {
+    async fn new(directory: &TempDir) -> Self {
+        let (queue, task, pace) = slow_queue(directory).await;
+        let events = queue.subscribe("default");
+        let mut claim = Box::pin(task.claim());
+        assert!(poll!(&mut claim).is_pending());
+        let adder = Arc::clone(&task);
+        let mut adding = async move { adder.add(NewJob::new("[]")).await }.boxed();
+        assert!(poll!(&mut adding).is_pending());
+        pace.sync_begun();
+        // The store has answered by now, and the adder hands the claim over.
+        assert!(poll!(&mut adding).is_pending(), "it has not lasted");
+        let claim = claim.await.unwrap();
+        Self { queue, task, pace, events, adding, claim }
+    }
+}
+
 /// What is heard next of the first job of all.
 fn kind(event: JobEvent) -> JobEventKind {
     assert_eq!(event.key.id, JobId(1));
@@ -35,16 +64,7 @@ fn kind(event: JobEvent) -> JobEventKind {
 #[tokio::test]
 async fn an_attempt_begins_before_its_job_has_lasted_and_nobody_hears_of_it() {
     let directory = tempfile::tempdir().unwrap();
-    let (queue, task, pace) = slow_queue(&directory).await;
-    let mut events = queue.subscribe("default");
-    let mut claim = Box::pin(task.claim());
-    assert!(poll!(&mut claim).is_pending());
-    let mut adding = Box::pin(task.add(NewJob::new("[]")));
-    assert!(poll!(&mut adding).is_pending());
-    pace.sync_begun();
-    // What was asked for goes on as the writer has answered.
-    assert!(poll!(&mut adding).is_pending(), "it has not lasted");
-    let claim = claim.await.unwrap();
+    let Unsynced { queue, task, pace, mut events, adding, claim } = Unsynced::new(&directory).await;
     claim.running().report(1, 2, "half");
     claim.running().report(2, 2, "done");
     let mut look = Box::pin(task.get(claim.id()));
@@ -89,15 +109,8 @@ async fn what_is_reported_later_is_heard_of_as_ever() {
 #[tokio::test]
 async fn an_attempt_that_is_put_back_before_its_job_has_lasted_is_heard_of_in_order() {
     let directory = tempfile::tempdir().unwrap();
-    let (queue, task, pace) = slow_queue(&directory).await;
-    let mut events = queue.subscribe("default");
-    let mut claim = Box::pin(task.claim());
-    assert!(poll!(&mut claim).is_pending());
-    let mut adding = Box::pin(task.add(NewJob::new("[]")));
-    assert!(poll!(&mut adding).is_pending());
-    pace.sync_begun();
-    assert!(poll!(&mut adding).is_pending());
-    let mut undoing = Box::pin(task.put_back(claim.await.unwrap()));
+    let Unsynced { task, pace, mut events, adding, claim, .. } = Unsynced::new(&directory).await;
+    let mut undoing = Box::pin(task.put_back(claim));
     assert!(poll!(&mut undoing).is_pending());
     pace.speed_up();
     assert_eq!((adding.await.unwrap(), undoing.await.unwrap()), (JobId(1), Status::Waiting));
@@ -109,17 +122,8 @@ async fn an_attempt_that_is_put_back_before_its_job_has_lasted_is_heard_of_in_or
 #[tokio::test]
 async fn a_job_whose_adder_has_gone_is_heard_of_all_the_same() {
     let directory = tempfile::tempdir().unwrap();
-    let (queue, task, pace) = slow_queue(&directory).await;
-    let mut events = queue.subscribe("default");
-    let mut claim = Box::pin(task.claim());
-    assert!(poll!(&mut claim).is_pending());
-    {
-        let mut adding = Box::pin(task.add(NewJob::new("[]")));
-        assert!(poll!(&mut adding).is_pending());
-        pace.sync_begun();
-        assert!(poll!(&mut adding).is_pending(), "it hands the claim over");
-    }
-    let claim = claim.await.unwrap();
+    let Unsynced { task, pace, mut events, adding, claim, .. } = Unsynced::new(&directory).await;
+    drop(adding);
     pace.end_sync();
     for heard in [JobEventKind::Added, JobEventKind::Started { attempt: 1 }] {
         assert_eq!(kind(events.next().await.unwrap()), heard);
@@ -131,15 +135,7 @@ async fn a_job_whose_adder_has_gone_is_heard_of_all_the_same() {
 #[tokio::test]
 async fn whoever_adds_hears_of_a_sync_that_fails_while_the_job_runs() {
     let directory = tempfile::tempdir().unwrap();
-    let (queue, task, pace) = slow_queue(&directory).await;
-    let mut events = queue.subscribe("default");
-    let mut claim = Box::pin(task.claim());
-    assert!(poll!(&mut claim).is_pending());
-    let mut adding = Box::pin(task.add(NewJob::new("[]")));
-    assert!(poll!(&mut adding).is_pending());
-    pace.sync_begun();
-    assert!(poll!(&mut adding).is_pending());
-    let claim = claim.await.unwrap();
+    let Unsynced { task, pace, mut events, adding, claim, .. } = Unsynced::new(&directory).await;
     pace.fail_sync();
     let error = adding.await.unwrap_err();
     assert!(matches!(&error, AddError::Store(StoreError::Failed(_))), "{error:?}");
@@ -154,6 +150,22 @@ fn says_added(say: &mpsc::Sender<&'static str>) -> AddingLasted {
     Box::new(move |_| say.send("added").unwrap())
 }
 
+/// Adds a job and begins its attempt in a batch that is not committed before the gate is opened.
+async fn add_before_gate<'a>(
+    task: &'a dyn TaskStore,
+    writer: &'a Writer,
+    rules: &'a Arc<Rules>,
+    added: AddingLasted,
+) -> (BoxFuture<'a, Result<Claimed, AddError>>, Gate<'a>) {
+    let first = Gate::close(writer).await;
+    let mut adding = task.add_and_claim(vec![NewJob::new("[]")], 1, rules, NOW, added);
+    assert!(poll!(&mut adding).is_pending());
+    let gate = Gate::behind_others(writer).await;
+    first.open().await;
+    gate.reached();
+    (adding, gate)
+}
+
 #[tokio::test]
 async fn one_sync_serves_a_job_that_comes_alone() {
     let directory = tempfile::tempdir().unwrap();
@@ -164,18 +176,13 @@ async fn one_sync_serves_a_job_that_comes_alone() {
     let (say, said) = mpsc::channel();
     let added = says_added(&say);
     let ended = Arc::new(move |_| say.send("ended").unwrap());
-    let (first, before) = (Gate::close(writer).await, pace.syncs());
-    let mut adding = Box::pin(task.add_and_claim(vec![NewJob::new("[]")], 1, &rules, NOW, added));
-    assert!(poll!(&mut adding).is_pending());
-    let second = Gate::behind_others(writer).await;
-    first.open().await;
-    // The job is added, but that is not committed yet.
-    second.reached();
+    let before = pace.syncs();
+    let (adding, gate) = add_before_gate(&*task, writer, &rules, added).await;
     let end = End::Outcome(Outcome::Success("1".into()));
     let finish = Finish { id: JobId(1), run: Run(1), end, progress: None, cost: None, shows: false, chance: 0.5 };
     let mut finishing = Box::pin(task.finish(finish, false, &rules, NOW, ended));
     assert!(poll!(&mut finishing).is_pending());
-    second.open().await;
+    gate.open().await;
     assert_eq!(adding.await.unwrap().jobs[0].id, JobId(1));
     assert_eq!(finishing.await.unwrap().ended.status, Status::Success);
     assert_eq!(said.try_iter().collect::<Vec<_>>(), ["added", "ended"]);
@@ -204,15 +211,11 @@ async fn what_was_held_back_is_answered_when_what_follows_is_undone() {
     let writer = store.inner.writer().unwrap();
     let (say, said) = mpsc::channel();
     let added = says_added(&say);
-    let (first, before) = (Gate::close(writer).await, pace.syncs());
-    let mut adding = Box::pin(task.add_and_claim(vec![NewJob::new("[]")], 1, &rules, NOW, added));
-    assert!(poll!(&mut adding).is_pending());
-    let second = Gate::behind_others(writer).await;
-    first.open().await;
-    second.reached();
+    let before = pace.syncs();
+    let (adding, gate) = add_before_gate(&*task, writer, &rules, added).await;
     let mut doomed = Box::pin(writer.ask(|_| Err::<Result<(), StoreError>, _>(no_room())));
     assert!(poll!(&mut doomed).is_pending());
-    second.open().await;
+    gate.open().await;
     assert!(matches!(doomed.await, Err(StoreError::Full(_))));
     assert_eq!(adding.await.unwrap().jobs.len(), 1);
     assert_eq!(said.recv().unwrap(), "added");
