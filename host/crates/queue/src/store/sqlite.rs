@@ -28,13 +28,13 @@ mod error;
 mod failure;
 mod handed;
 mod headroom;
-mod held;
 mod inbox;
 mod ledger;
 mod line;
 mod listing;
 mod lock;
 mod number;
+mod owed;
 mod probe;
 mod reader;
 mod record;
@@ -53,9 +53,9 @@ use checkpoint::{Checkpoints, Room};
 use desktop::Desktop;
 use failure::Failure;
 use headroom::Headroom;
-use held::Patience;
 use inbox::Inbox;
 use lock::{HostLock, beside};
+use owed::Patience;
 use probe::Probe;
 use reader::Readers;
 use shared::Registry;
@@ -255,8 +255,8 @@ fn write(
             }
             Ok(workshop) => {
                 drop(loaded.send(Ok(())));
-                let (held, patience) = (None, Patience::default());
-                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, commits, held, patience };
+                let (owed, patience) = (None, Patience::default());
+                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, commits, owed, patience };
                 let mut inbox = inbox;
                 failing.guard("wrote", || desktop.run(&mut inbox));
             }

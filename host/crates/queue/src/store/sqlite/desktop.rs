@@ -1,6 +1,6 @@
 //! What the writer's thread does: it takes all steps that wait, does them in one transaction, and commits: a step that comes alone
 //! is done at once, and under load hundreds share a commit, with nobody having waited for others to gather them. Only the sync of
-//! an adding may wait a moment for the end of the job (`held`).
+//! an adding may wait a moment for the end of the job (`owed`).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use super::connect::LOCK_WAIT;
 use super::error::{Severity, SqliteError, severity_beside};
 use super::failure::Failure;
 use super::headroom::Headroom;
-use super::held::{Held, Patience};
 use super::inbox::{Inbox, Received};
+use super::owed::{Owed, Patience};
 use super::sync::{Answer, Syncer};
 use super::workshop::{Undo, Workshop};
 use super::writer::{Answers, Work};
@@ -35,7 +35,7 @@ pub(super) struct Desktop<'c> {
     pub(super) syncer: Option<Arc<Syncer>>,
     pub(super) commits: Commits,
     /// What the last commit is to be answered, if it is not synced yet.
-    pub(super) held: Option<Held>,
+    pub(super) owed: Option<Owed>,
     pub(super) patience: Patience,
 }
 
@@ -53,7 +53,7 @@ impl Desktop<'_> {
         let mut works = Vec::with_capacity(BATCH);
         self.make_headroom();
         loop {
-            match inbox.receive(&mut works, BATCH, self.held.as_ref().map(|held| held.until)) {
+            match inbox.receive(&mut works, BATCH, self.owed.as_ref().map(|owed| owed.until)) {
                 Received::Steps => {}
                 Received::Nothing => {
                     self.let_go();
@@ -77,7 +77,7 @@ impl Desktop<'_> {
     fn tend(&mut self) {
         // While somebody is to be answered in a moment, nothing that may take longer is begun. Of a store that has failed nothing
         // is touched any more.
-        if self.held.is_some() || self.failure.check().is_err() {
+        if self.owed.is_some() || self.failure.check().is_err() {
             return;
         }
         if self.checkpoints.has_room_again()
@@ -162,7 +162,7 @@ impl Desktop<'_> {
     /// Begins a transaction; waits for a program that keeps the file locked, but lets nobody wait with it whose step is done.
     fn begin(&mut self) -> rusqlite::Result<()> {
         let db = self.workshop.db;
-        if self.held.is_some() {
+        if self.owed.is_some() {
             db.busy_timeout(Duration::ZERO)?;
             let begun = db.prepare_cached("BEGIN IMMEDIATE")?.execute([]);
             db.busy_timeout(LOCK_WAIT)?;
@@ -214,15 +214,15 @@ impl Desktop<'_> {
         let mut later: Vec<Answer> = later.into_iter().map(|(_, answer)| answer).collect();
         // The batch's own number: the ledger counts on when it is published.
         let seq = self.workshop.ledger.seq - 1;
-        if let Some(held) = self.held.take() {
+        if let Some(owed) = self.owed.take() {
             self.patience.waited(ends);
-            later.splice(0..0, held.answers);
+            later.splice(0..0, owed.answers);
         } else if is_alone
             && begins
             && syncer.is_idle()
             && let Some(wait) = self.patience.wait(syncer.last_took())
         {
-            self.held = Some(Held { seq, answers: std::mem::take(&mut later), until: Instant::now() + wait });
+            self.owed = Some(Owed { seq, answers: std::mem::take(&mut later), until: Instant::now() + wait });
         }
         // Whoever is answered now comes back with more, for which the writer should be there.
         let is_alone = is_alone && now.is_empty();
@@ -236,7 +236,7 @@ impl Desktop<'_> {
 
     /// Has the disk waited for with what was held back, for nothing came that could share its sync.
     fn let_go(&mut self) {
-        if let (Some(Held { seq, answers, .. }), Some(syncer)) = (self.held.take(), &self.syncer) {
+        if let (Some(Owed { seq, answers, .. }), Some(syncer)) = (self.owed.take(), &self.syncer) {
             self.patience.waited(false);
             // Not here: whoever was answered ahead comes back any moment.
             syncer.send_when_durable(seq, answers);

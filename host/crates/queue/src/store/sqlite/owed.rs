@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_micros(200);
 const MOST_LEFT_OUT: u32 = 8;
 
 /// The answers to a commit that is not synced yet.
-pub(super) struct Held {
+pub(super) struct Owed {
     pub(super) seq: u64,
     pub(super) answers: Vec<Answer>,
     pub(super) until: Instant,
