@@ -144,82 +144,92 @@ async fn whoever_adds_hears_of_a_sync_that_fails_while_the_job_runs() {
     assert!(events.next().now_or_never().is_none(), "nobody hears of a job that may be gone");
 }
 
-/// Says that an adding has lasted.
-fn says_added(say: &mpsc::Sender<&'static str>) -> AddingLasted {
-    let say = say.clone();
-    Box::new(move |_| say.send("added").unwrap())
+/// A task on a disk whose syncs are counted, and what is said to have lasted.
+struct Lone {
+    store: SqliteStore,
+    task: Arc<dyn TaskStore>,
+    rules: Arc<Rules>,
+    pace: Pace,
+    /// Syncs before anything was asked for.
+    before: usize,
+    say: mpsc::Sender<&'static str>,
+    said: mpsc::Receiver<&'static str>,
 }
 
-/// Adds a job and begins its attempt in a batch that is not committed before the gate is opened.
-async fn add_before_gate<'a>(
-    task: &'a dyn TaskStore,
-    writer: &'a Writer,
-    rules: &'a Arc<Rules>,
-    added: AddingLasted,
-) -> (BoxFuture<'a, Result<Claimed, AddError>>, Gate<'a>) {
-    let first = Gate::close(writer).await;
-    let mut adding = task.add_and_claim(vec![NewJob::new("[]")], 1, rules, NOW, added);
-    assert!(poll!(&mut adding).is_pending());
-    let gate = Gate::behind_others(writer).await;
-    first.open().await;
-    gate.reached();
-    (adding, gate)
+impl Lone {
+    async fn new(directory: &TempDir) -> Self {
+        let (store, pace) = slow_store(directory);
+        let rules = Arc::default();
+        let task = store.open(&key(), &rules, NOW).await.unwrap();
+        let (before, (say, said)) = (pace.syncs(), mpsc::channel());
+        Self { store, task, rules, pace, before, say, said }
+    }
+
+    fn writer(&self) -> &Writer {
+        self.store.inner.writer().unwrap()
+    }
+
+    fn add(&self) -> BoxFuture<'_, Result<Claimed, AddError>> {
+        let say = self.say.clone();
+        let lasted: AddingLasted = Box::new(move |_| say.send("added").unwrap());
+        self.task.add_and_claim(vec![NewJob::new("[]")], 1, &self.rules, NOW, lasted)
+    }
+
+    /// Adds a job and begins its attempt in a batch that is not committed before the gate is opened.
+    async fn add_before_gate(&self) -> (BoxFuture<'_, Result<Claimed, AddError>>, Gate<'_>) {
+        let first = Gate::close(self.writer()).await;
+        let mut adding = self.add();
+        assert!(poll!(&mut adding).is_pending());
+        let gate = Gate::behind_others(self.writer()).await;
+        first.open().await;
+        gate.reached();
+        (adding, gate)
+    }
+
+    fn syncs(&self) -> usize {
+        self.pace.syncs() - self.before
+    }
 }
 
 #[tokio::test]
 async fn one_sync_serves_a_job_that_comes_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, pace) = slow_store(&directory);
-    let rules = Arc::default();
-    let task = store.open(&key(), &rules, NOW).await.unwrap();
-    let writer = store.inner.writer().unwrap();
-    let (say, said) = mpsc::channel();
-    let added = says_added(&say);
+    let lone = Lone::new(&directory).await;
+    let (adding, gate) = lone.add_before_gate().await;
+    let say = lone.say.clone();
     let ended = Arc::new(move |_| say.send("ended").unwrap());
-    let before = pace.syncs();
-    let (adding, gate) = add_before_gate(&*task, writer, &rules, added).await;
     let end = End::Outcome(Outcome::Success("1".into()));
     let finish = Finish { id: JobId(1), run: Run(1), end, progress: None, cost: None, shows: false, chance: 0.5 };
-    let mut finishing = Box::pin(task.finish(finish, false, &rules, NOW, ended));
+    let mut finishing = lone.task.finish(finish, false, &lone.rules, NOW, ended);
     assert!(poll!(&mut finishing).is_pending());
     gate.open().await;
     assert_eq!(adding.await.unwrap().jobs[0].id, JobId(1));
     assert_eq!(finishing.await.unwrap().ended.status, Status::Success);
-    assert_eq!(said.try_iter().collect::<Vec<_>>(), ["added", "ended"]);
-    assert_eq!(pace.syncs(), before + 1);
+    assert_eq!(lone.said.try_iter().collect::<Vec<_>>(), ["added", "ended"]);
+    assert_eq!(lone.syncs(), 1);
 }
 
 #[tokio::test]
 async fn what_was_held_back_is_answered_when_nothing_follows() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, pace) = slow_store(&directory);
-    let rules = Arc::default();
-    let task = store.open(&key(), &rules, NOW).await.unwrap();
-    let (say, said) = mpsc::channel();
-    let (added, before) = (says_added(&say), pace.syncs());
-    task.add_and_claim(vec![NewJob::new("[]")], 1, &rules, NOW, added).await.unwrap();
-    assert_eq!(said.recv().unwrap(), "added");
-    assert_eq!(pace.syncs(), before + 1);
+    let lone = Lone::new(&directory).await;
+    lone.add().await.unwrap();
+    assert_eq!(lone.said.recv().unwrap(), "added");
+    assert_eq!(lone.syncs(), 1);
 }
 
 #[tokio::test]
 async fn what_was_held_back_is_answered_when_what_follows_is_undone() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, pace) = slow_store(&directory);
-    let rules = Arc::default();
-    let task = store.open(&key(), &rules, NOW).await.unwrap();
-    let writer = store.inner.writer().unwrap();
-    let (say, said) = mpsc::channel();
-    let added = says_added(&say);
-    let before = pace.syncs();
-    let (adding, gate) = add_before_gate(&*task, writer, &rules, added).await;
-    let mut doomed = Box::pin(writer.ask(|_| Err::<Result<(), StoreError>, _>(no_room())));
+    let lone = Lone::new(&directory).await;
+    let (adding, gate) = lone.add_before_gate().await;
+    let mut doomed = Box::pin(lone.writer().ask(|_| Err::<Result<(), StoreError>, _>(no_room())));
     assert!(poll!(&mut doomed).is_pending());
     gate.open().await;
     assert!(matches!(doomed.await, Err(StoreError::Full(_))));
     assert_eq!(adding.await.unwrap().jobs.len(), 1);
-    assert_eq!(said.recv().unwrap(), "added");
-    assert_eq!(pace.syncs(), before + 1);
+    assert_eq!(lone.said.recv().unwrap(), "added");
+    assert_eq!(lone.syncs(), 1);
 }
 
 #[tokio::test]
