@@ -8,6 +8,7 @@ mod http {
     mod hostile;
     mod listing;
     mod looking;
+    mod numbers;
     mod stage;
     mod stopping;
     mod tasks;

@@ -127,3 +127,16 @@ fn text(error: &serde_json::Error) -> String {
     }
     String::from_utf8(text).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_values_keep_every_digit() {
+        const PARAMETERS: &[Parameter] = &[Parameter { name: "value", kind: "Box<RawValue>", optional: false }];
+        let mut arguments = Arguments::parse("[ {\"a\":[18446744073709551617,1e400]} ]", PARAMETERS).unwrap();
+        let value: Box<RawValue> = arguments.take().unwrap();
+        assert_eq!(to_json(value).unwrap(), "{\"a\":[18446744073709551617,1e400]}");
+    }
+}

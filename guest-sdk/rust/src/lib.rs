@@ -57,6 +57,7 @@ use testing as host;
 use wasm as host;
 
 pub use saggar_guest_macros::{next, on_add, on_error, on_progress, on_success, plugin, processor};
+pub use serde_json::value::RawValue;
 pub use serde_json::{Value, json};
 
 pub use self::failure::{Failure, OrFail};

@@ -5,11 +5,13 @@ mod happened;
 mod job;
 mod screen;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use saggar_api::wire::{ListedJob, Status, Tasks};
 use saggar_client::{Answer, Client, ClientError, Follow, Followed, ListQuery, ServerEvent};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::ask::{self, Connection};
@@ -69,9 +71,11 @@ async fn print(mut events: Follow, as_json: bool) -> anyhow::Result<u8> {
     }
 }
 
-/// An event's data, with its kind if that stands only beside it.
+/// An event's data with its kind, if that is only beside it. Values stay as the host wrote them.
 fn event_json(event: &ServerEvent) -> String {
-    let Ok(Value::Object(members)) = serde_json::from_str(&event.data) else { return event.data.clone() };
+    let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(&event.data) else {
+        return event.data.clone();
+    };
     if members.contains_key("kind") {
         return event.data.clone();
     }
@@ -192,5 +196,21 @@ impl Picture<'_> {
             self.asked = Some(Box::pin(async move { client.tasks_now().await }));
         }
         self.screen.draw(&self.board);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_keeps_its_digits() {
+        let of = |data: &str| event_json(&ServerEvent { kind: "moved".into(), id: String::new(), data: data.into() });
+        assert_eq!(
+            of(r#"{"to":[1e400,1.50], "id":18446744073709551617}"#),
+            r#"{"kind":"moved","id":18446744073709551617,"to":[1e400,1.50]}"#
+        );
+        assert_eq!(of(r#"{ "kind":"added","id":1 }"#), r#"{ "kind":"added","id":1 }"#);
+        assert_eq!(of("no object"), "no object");
     }
 }

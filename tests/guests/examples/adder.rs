@@ -9,12 +9,12 @@ struct Adder;
 
 impl Guest for Adder {
     fn process(_id: u64, args: String) -> Result<String, Failure> {
-        let (task, count, job): (String, u32, serde_json::Value) =
+        let (task, count, job): (String, u32, Box<saggar_guest::RawValue>) =
             serde_json::from_str(&args).expect("arguments: task, how many, the arguments of each");
         let mut ids = Vec::new();
         let mut refused = None;
         for _ in 0..count {
-            match tasks::add(&task, &job.to_string()) {
+            match tasks::add(&task, job.get()) {
                 Ok(id) => ids.push(id),
                 Err(problem) => {
                     refused = Some(problem.code);

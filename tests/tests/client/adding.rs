@@ -7,7 +7,7 @@ use saggar_tests::program::command;
 use saggar_tests::server::Server;
 use serde_json::json;
 
-use super::stage::{Talking, app, ask, ask_json, ask_well, client, serve};
+use super::stage::{Talking, app, ask, ask_json, ask_well, client, feed, serve};
 
 #[test]
 fn a_job_is_added_and_its_id_printed() {
@@ -18,6 +18,18 @@ fn a_job_is_added_and_its_id_printed() {
     assert_eq!((&job["status"], &job["args"]), (&json!("SUCCESS"), &json!([1, "two", { "a": 1.5 }, -4])));
     // As it was written, not as somebody reads it.
     assert!(ask_well(&server, &["get", "mail.send", "1"]).contains(r#"args       [1,"two",{"a": 1.50},-4]"#));
+}
+
+#[test]
+fn numbers_keep_every_digit_on_the_command_line() {
+    const NUMBERS: [&str; 4] = ["18446744073709551617", "1e400", "0.1000000000000000055", "-0"];
+    let (server, shown) = (serve(), format!("[{}]", NUMBERS.join(",")));
+    let added = ask_well(&server, &[&["add", "keys", "--wait", "--"], &NUMBERS[..]].concat());
+    assert_eq!(added, format!("{shown}\n"));
+    let job = ask_well(&server, &["get", "keys", "1", "--json"]);
+    assert!(job.contains(&format!("\"args\":{shown}")) && job.contains(&format!("\"response\":{shown}")), "{job}");
+    let fed = feed(&server, &["add", "keys", "--file", "-", "--wait"], format!("{shown}\n{{\"args\":{shown}}}\n"));
+    assert_eq!((fed.code, fed.out), (Some(0), format!("{shown}\n{shown}\n")), "{}", fed.err);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(super) fn app() -> App {
     let numbered =
         |source: &str| json!({ "process": "plugins.echo", "event": { "next": format!("plugins.ids#{source}") } });
     App::new()
+        .plugin("adder", guests::ADDER)
         .plugin("echo", guests::ECHO)
         .plugin("gated", guests::GATED)
         .plugin("failing", guests::FAILING)
@@ -20,6 +21,7 @@ pub(super) fn app() -> App {
         .plugin("slow", guests::SLOW)
         .task("Mail.Send", &json!({ "process": "plugins.echo", "name": "Sends a mail", "size": 1_000_000 }))
         .task("keys", &json!({ "process": "plugins.echo" }))
+        .task("adder", &json!({ "process": "plugins.adder" }))
         .task("gated", &gated(1_000))
         .task("narrow", &gated(1))
         .task("failing", &json!({ "process": "plugins.failing", "attempts": 2, "attempt_after": 1 }))

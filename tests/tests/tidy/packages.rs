@@ -10,12 +10,13 @@ use toml::Table;
 /// Which packages of the workspace each package of the host may use: the arrows of the design, spelt out.
 ///
 /// The host wires everything, so it may use all; of the others, those that stand side by side never meet.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("saggar-job", &[]),
+    ("saggar-json", &[]),
     ("saggar-definition", &["saggar-job"]),
-    ("saggar-queue", &["saggar-job"]),
-    ("saggar-sandbox", &["saggar-job"]),
-    ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-sandbox"]),
+    ("saggar-queue", &["saggar-job", "saggar-json"]),
+    ("saggar-sandbox", &["saggar-job", "saggar-json"]),
+    ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-json", "saggar-queue", "saggar-sandbox"]),
     ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue"]),
     ("saggar-client", &["saggar-api"]),
     (
@@ -25,6 +26,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "saggar-client",
             "saggar-definition",
             "saggar-job",
+            "saggar-json",
             "saggar-queue",
             "saggar-sandbox",
             "saggar-worker",

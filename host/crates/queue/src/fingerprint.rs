@@ -1,9 +1,10 @@
 //! What makes a job unique: a fingerprint of its arguments, or of some of them.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use serde_json::Value;
+use saggar_json::JsonError;
 use sha2::{Digest, Sha256};
 
 /// By what a job is unique within its task.
@@ -20,8 +21,8 @@ pub enum UniqueBy<'a> {
 /// The fingerprint, for [`NewJob::unique`](crate::NewJob::unique), of a job with the arguments `args`, a JSON array.
 ///
 /// A pure function that stays as it is from version to version, for its answers are stored. Arguments are compared as JSON
-/// values: white space, the order of an object's members and the way a character is escaped make no difference; how a
-/// number is written does (`1` and `1.0` are two). What cannot be read as a JSON array is compared as text.
+/// values in their canonical form ([`saggar_json::canonical`]): all digits of a number count, `1.5` and `1.50` are one number,
+/// and `1` and `1.0` are two. What cannot be read as a JSON array is compared as text.
 pub fn fingerprint(by: UniqueBy<'_>, args: &str) -> Arc<str> {
     let text = match by {
         UniqueBy::Task => return "task".into(),
@@ -30,22 +31,35 @@ pub fn fingerprint(by: UniqueBy<'_>, args: &str) -> Arc<str> {
     };
     // Half of the digest is enough to tell jobs apart, and half as much to keep for each.
     let mut hex = String::with_capacity(32);
-    for byte in &Sha256::digest(text)[..16] {
+    for byte in &Sha256::digest(text.as_bytes())[..16] {
         // Writing to a string does not fail.
         let _ = write!(hex, "{byte:02x}");
     }
     hex.into()
 }
 
-fn canonical(args: &str, positions: Option<&[usize]>) -> String {
-    let Ok(Value::Array(mut args)) = serde_json::from_str(args) else { return args.to_owned() };
-    args.iter_mut().for_each(Value::sort_all_objects);
-    let Some(positions) = positions else { return Value::from(args).to_string() };
-    // The positions belong to it: argument 0 of one job is not argument 1 of another. Arguments may be large, and are
-    // not copied.
-    let chosen: Vec<_> = positions.iter().map(|at| (*at, args.get(*at).unwrap_or(&Value::Null))).collect();
-    // Pairs of a number and a value are always JSON.
-    serde_json::to_string(&chosen).unwrap_or_default()
+/// Whether `one` and `other` are the same arguments, compared as [`fingerprint`] compares all of them.
+pub fn are_same_args(one: &str, other: &str) -> bool {
+    one == other || canonical(one, None) == canonical(other, None)
+}
+
+fn canonical<'a>(args: &'a str, positions: Option<&[usize]>) -> Cow<'a, str> {
+    if !args.trim_ascii_start().starts_with('[') {
+        return Cow::Borrowed(args);
+    }
+    let canonical = match positions {
+        None => saggar_json::canonical(args),
+        Some(positions) => chosen(args, positions),
+    };
+    canonical.map_or(Cow::Borrowed(args), Cow::Owned)
+}
+
+/// The arguments at these positions. The positions belong to it: argument 0 of one job is not argument 1 of another.
+fn chosen(args: &str, positions: &[usize]) -> Result<String, JsonError> {
+    let args = saggar_json::items(args)?;
+    let pair = |at: &usize| Ok(format!("[{at},{}]", saggar_json::canonical(args.get(*at).unwrap_or(&"null"))?));
+    let pairs: Result<Vec<String>, JsonError> = positions.iter().map(pair).collect();
+    Ok(format!("[{}]", pairs?.join(",")))
 }
 
 #[cfg(test)]
@@ -78,6 +92,24 @@ mod tests {
         assert_ne!(at(&[0], "[1,2]"), at(&[1], "[2,1]"));
         assert_ne!(at(&[0, 1], "[1,2]"), at(&[0, 1], "[1,3]"));
         assert_eq!(at(&[7], "[1]"), at(&[7], "[2]"), "what is not there is null");
+    }
+
+    #[test]
+    fn all_digits_of_a_number_count() {
+        for (one, other) in [
+            ("[18446744073709551616]", "[18446744073709551617]"),
+            ("[-9223372036854775809]", "[-9223372036854775810]"),
+            (r#"[{"a":[1e400]}]"#, r#"[{"a":[1e401]}]"#),
+            ("[0.1]", "[0.1000000000000000055]"),
+            ("[1]", "[1.0]"),
+        ] {
+            assert_ne!(all(one), all(other));
+            assert_ne!(at(&[0], one), at(&[0], other));
+            assert!(!are_same_args(one, other));
+        }
+        assert_eq!(all("[1e400,1.50,1e2]"), all("[10e399,1.5,100.0]"));
+        assert_eq!(at(&[1], "[1e400,1.50]"), at(&[1], "[1e401,15e-1]"));
+        assert!(are_same_args("[1.50, 1e400]", "[1.5,10e399]"));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use claim::Claim;
 pub use entry::{Job, NewJob, Origin, Progress};
 pub use error::{AddError, StoreError, WaitError};
 pub use event::{BadEventId, EventFilter, EventId, Events, Followed, Gap, JobEvent, JobEventKind, KeptEvent, Missed};
-pub use fingerprint::{UniqueBy, fingerprint};
+pub use fingerprint::{UniqueBy, are_same_args, fingerprint};
 pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};
 pub use log::{JobLog, LogBudget, LogLevel, LogLine, LogSource};
 pub use meters::describe_metrics;

@@ -5,7 +5,6 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::guest::{Guest, Stop};
-use crate::json::check_json;
 use crate::text::{cut, visible_lines};
 use crate::{Answer, CallError, Failure};
 
@@ -46,7 +45,7 @@ fn stopped_by(stop: Stop, guest: &Guest) -> CallError {
 
 fn checked(answer: Answer) -> Result<Answer, CallError> {
     let Answer::Response(response) = &answer else { return Ok(answer) };
-    match check_json(response) {
+    match saggar_json::check(response) {
         Ok(()) => Ok(answer),
         Err(error) => {
             let message = format!("the processor answered something that is not JSON: {error}");
@@ -108,6 +107,22 @@ fn bounded_problem(problem: Problem) -> Problem {
     Problem {
         code: visible_lines(cut(&problem.code, MAX_CODE)).into_owned(),
         message: visible_lines(cut(&problem.message, MAX_MESSAGE)).into_owned(),
-        details: problem.details.filter(|details| details.len() <= MAX_DETAILS && check_json(details).is_ok()),
+        details: problem.details.filter(|details| details.len() <= MAX_DETAILS && saggar_json::check(details).is_ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_may_have_numbers_of_any_size_and_128_levels() {
+        let deep = format!("{}1{}", "[".repeat(128), "]".repeat(128));
+        for text in ["[18446744073709551617,1e400]", "{\"a\":-1e-400}", &deep] {
+            assert_eq!(checked(Answer::Response(text.into())), Ok(Answer::Response(text.into())));
+            let problem = Problem { details: Some(text.into()), ..Problem::new("a", "b") };
+            assert_eq!(bounded_problem(problem).details.as_deref(), Some(text));
+        }
+        assert!(checked(Answer::Response(format!("[{deep}]").into())).is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use saggar_job::{JobId, Problem, Role};
 use saggar_queue::{Added, LogLine, NewJob};
-use saggar_sandbox::{Answer, check_json};
+use saggar_sandbox::Answer;
 
 use crate::services::CallServices;
 use crate::station::Station;
@@ -74,7 +74,7 @@ fn check_args(args: &str) -> Result<(), AddError> {
     if !args.trim_ascii_start().starts_with('[') {
         return Err(AddError::InvalidArgs("this does not start with `[`".into()));
     }
-    check_json(args).map_err(AddError::InvalidArgs)
+    saggar_json::check(args).map_err(|error| AddError::InvalidArgs(error.to_string()))
 }
 
 /// Adds `jobs` to the task of `station`, all or none, from inside `depth` calls of `next`.
