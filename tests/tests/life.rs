@@ -3,5 +3,6 @@
 mod life {
     mod adding;
     mod ending;
+    mod starting;
     mod telling;
 }

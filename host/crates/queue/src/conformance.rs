@@ -24,6 +24,7 @@ mod notices;
 mod pausing;
 mod retrying;
 mod surviving;
+mod unwanted;
 
 /// Where stores can be: memory, directories, databases.
 #[async_trait]
@@ -83,6 +84,7 @@ pub async fn hold_to_contract(places: &dyn Places) {
     keeping::all(places).await;
     listing::all(places).await;
     surviving::all(places).await;
+    unwanted::all(places).await;
 }
 
 /// One task of a fresh store, with rules and a time of its own.

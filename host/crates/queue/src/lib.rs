@@ -45,8 +45,8 @@ pub use rules::{Retention, Rules};
 pub use running::{CancelSignal, Running};
 pub use store::{
     Added, AddingLasted, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Ended, Finish,
-    Finished, History, Lasted, Left, LostAtOpen, MemoryStore, NoticeNumber, OnTakenBack, Pruned, SqliteError,
-    SqliteOptions, SqliteStore, Store, TaskStore, Telling, Told,
+    Finished, History, Lasted, Left, LostAtOpen, MemoryStore, NoticeNumber, NoticePosition, OnTakenBack, Pruned,
+    SettledUnwanted, SqliteError, SqliteOptions, SqliteStore, Store, TaskStore, Telling, Told,
 };
-pub use task_queue::{LogTail, TaskQueue};
+pub use task_queue::{LogTail, SettledCallbacks, TaskQueue};
 pub use totals::Totals;

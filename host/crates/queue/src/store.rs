@@ -15,7 +15,8 @@ mod sqlite;
 
 pub use answer::{
     Added, AddingLasted, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished,
-    History, Lasted, Left, LostAtOpen, NoticeNumber, OnTakenBack, Pruned, Telling, Told,
+    History, Lasted, Left, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Pruned, SettledUnwanted, Telling,
+    Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -208,6 +209,19 @@ pub trait TaskStore: Send + Sync + 'static {
     /// unless it has ended. [`Telling::PutOff`] lets one that was taken be taken again from a moment on, with one more try
     /// counted. Nothing happens if there is no such notice.
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError>;
+
+    /// Settles, as [`Telling::Done`] does, notices for which `rules` name no handler: it was removed from the task's definition
+    /// after they were written. Leaves those alone that are taken; an end that had to wait for the notice of its job's adding
+    /// becomes a notice of its own, which a later step settles.
+    ///
+    /// Looks at `most` notices after the position `after`, so that no step holds up others for long.
+    async fn settle_unwanted(
+        &self,
+        after: NoticePosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError>;
 
     /// Appends to a job's log as far as its budget ([`JobLog`](crate::JobLog)) allows; nothing if there is no such job.
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError>;

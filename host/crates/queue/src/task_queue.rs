@@ -30,6 +30,7 @@ mod roster;
 
 use abandoned::{Abandoned, AbandonedAttempt};
 use handing::{Handed, Hands, Unanswered};
+pub use notices::SettledCallbacks;
 pub use reading::LogTail;
 use roster::Roster;
 
@@ -196,8 +197,9 @@ impl TaskQueue {
         if self.is_closed() { !self.roster.has_running() } else { self.store.counts().is_idle() }
     }
 
-    pub(crate) fn set_rules(&self, rules: Arc<Rules>) {
-        self.rules.store(rules);
+    /// Follows these rules from now on.
+    pub fn set_rules(&self, rules: impl Into<Arc<Rules>>) {
+        self.rules.store(rules.into());
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {

@@ -23,6 +23,8 @@ mod lane;
 
 mod add;
 mod maintenance;
+mod opening;
+mod unwanted;
 mod worker;
 
 pub use add::AddError;

@@ -49,6 +49,13 @@ impl Seats {
     }
 }
 
+impl Seats {
+    /// Whether there never was a seat.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+}
+
 impl Seat {
     /// Waits until the seat is free and keeps it until the guard is dropped. None if the worker is to leave before that.
     pub(crate) async fn sit_down(&self) -> Option<OwnedMutexGuard<()>> {

@@ -1,13 +1,13 @@
 //! The worker: a tenant's stations, and what can be done with their jobs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use opentelemetry::global::BoxedTracer;
 use parking_lot::Mutex;
-use saggar_job::{Clock, JobId, JobKey, Role, TaskKey};
+use saggar_job::{Clock, JobId, JobKey, Role};
 use saggar_queue::{
     Added, ChangeError, History, Job, ListQuery, LogLine, LogSource, NewJob, Page, Queue, StoreError, TaskQueue,
     WaitError,
@@ -18,20 +18,25 @@ use tokio_util::task::TaskTracker;
 use crate::station::Station;
 use crate::trace::Traces;
 use crate::whole::Whole;
-use crate::{AddError, Setup, add, failures, lane, maintenance, meters, slot};
+use crate::{AddError, add, meters};
+
+/// The open tasks by id, in lower case.
+pub(crate) type Stations = BTreeMap<String, Arc<Station>>;
 
 /// Runs the jobs of one tenant. Cheap to clone.
 #[derive(Clone)]
-pub struct Worker(Arc<Inner>);
+pub struct Worker(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    tenant: Arc<str>,
+    pub(crate) tenant: Arc<str>,
     clock: Arc<dyn Clock>,
     pub(crate) queue: Queue,
     pub(crate) traces: Traces,
-    stations: ArcSwap<BTreeMap<String, Arc<Station>>>,
-    slots: TaskTracker,
-    lanes: TaskTracker,
+    pub(crate) stations: ArcSwap<Stations>,
+    /// Maintenance begins with the first tasks.
+    pub(crate) maintained: Once,
+    pub(crate) slots: TaskTracker,
+    pub(crate) lanes: TaskTracker,
     /// What is still to be written of jobs that were added.
     pub(crate) keeping: TaskTracker,
     /// No more claims, no more jobs from outside.
@@ -97,12 +102,13 @@ impl From<WaitError> for LookupError {
 impl Worker {
     /// A worker without tasks. With a tracer, the adding of each job and each attempt of it has a span, if its trace is recorded.
     pub fn new(tenant: &str, queue: Queue, clock: Arc<dyn Clock>, tracer: Option<BoxedTracer>) -> Self {
-        let inner = Arc::new(Inner {
+        Self(Arc::new(Inner {
             tenant: tenant.into(),
             clock,
             queue,
             traces: Traces::new(tracer),
             stations: ArcSwap::default(),
+            maintained: Once::new(),
             slots: TaskTracker::new(),
             lanes: TaskTracker::new(),
             keeping: TaskTracker::new(),
@@ -110,45 +116,7 @@ impl Worker {
             lanes_stop: CancellationToken::new(),
             abort: CancellationToken::new(),
             abandoned: Mutex::default(),
-        });
-        inner.slots.spawn(maintenance::run(inner.clone()));
-        Self(inner)
-    }
-
-    /// Opens exactly these tasks: new ones begin to work, those that are open follow their new definition from their next
-    /// job on, those that are not named end after the jobs that run. Call it from one place at a time.
-    pub async fn open(&self, setups: Vec<Setup>) -> Result<(), StoreError> {
-        let old = self.0.stations.load_full();
-        let mut stations = BTreeMap::new();
-        for setup in setups {
-            let id = setup.task.id.folded().to_owned();
-            let queue = self.0.queue.open(TaskKey::new(&self.0.tenant, &id), setup.rules()).await?;
-            let (slots, lanes) = (setup.task.worker_nums, setup.lanes());
-            let station = match old.get(&id) {
-                Some(station) => {
-                    station.replace(setup);
-                    station.clone()
-                }
-                None => {
-                    failures::lost_before(&queue);
-                    Arc::new(Station::new(queue, setup, self.0.stop.child_token()))
-                }
-            };
-            for seat in station.slots.resize(slots, &station.stop) {
-                self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), seat));
-            }
-            for seat in station.lanes.resize(lanes, &self.0.lanes_stop) {
-                self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), seat));
-            }
-            stations.insert(id, station);
-        }
-        for (_, gone) in old.iter().filter(|(id, _)| !stations.contains_key(*id)) {
-            gone.stop.cancel();
-            gone.lanes.resize(0, &gone.stop);
-            self.0.queue.close(gone.queue.key());
-        }
-        self.0.stations.store(Arc::new(stations));
-        Ok(())
+        }))
     }
 
     /// Adds a job, or finds the one that its key or its fingerprint means; it is kept when its id is answered.
@@ -332,7 +300,7 @@ impl Inner {
     }
 }
 
-fn unknown(task: &str, stations: &BTreeMap<String, Arc<Station>>) -> LookupError {
+fn unknown(task: &str, stations: &Stations) -> LookupError {
     let catalog: saggar_definition::Catalog = stations.values().map(|station| station.setup().task.clone()).collect();
     let nearest = catalog.nearest(task).map(|id| id.as_str().to_owned());
     LookupError::UnknownTask { task: task.chars().take(200).collect(), nearest }

@@ -197,6 +197,36 @@ pub struct Told {
     pub noticed: bool,
 }
 
+/// A position among a task's pending notices, which are ordered by the time from which they can be taken (0 unless they were
+/// put off), then by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NoticePosition {
+    /// From when it can be taken.
+    pub from: Timestamp,
+    /// Its number.
+    pub number: NoticeNumber,
+}
+
+impl NoticePosition {
+    /// Before all notices.
+    pub const START: Self = Self { from: Timestamp(0), number: NoticeNumber(0) };
+}
+
+/// What a step settled because the task has no handler for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettledUnwanted {
+    /// Notices of addings; their jobs are on hold no longer.
+    pub added: usize,
+    /// Notices of ends; the retention of their jobs has begun.
+    pub ended: usize,
+    /// Where the next step continues; `None` if this one has reached the last notice.
+    pub next: Option<NoticePosition>,
+    /// What waits in the line of jobs now.
+    pub line: Left,
+    /// Whether notices of the same jobs had to wait for these, and can be taken now.
+    pub noticed: bool,
+}
+
 /// What a step of retention did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {

@@ -10,7 +10,7 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{
     AddingLasted, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber,
-    OnTakenBack, Pruned, Store, TaskStore, Telling, Told,
+    NoticePosition, OnTakenBack, Pruned, SettledUnwanted, Store, TaskStore, Telling, Told,
 };
 use crate::{AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
 
@@ -171,6 +171,16 @@ impl TaskStore for MemoryTask {
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
         Ok(self.shelf.lock().settle_notice(number, telling, now))
+    }
+
+    async fn settle_unwanted(
+        &self,
+        after: NoticePosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError> {
+        Ok(self.shelf.lock().settle_unwanted(after, most, rules, now))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {

@@ -3,7 +3,19 @@
 use std::sync::Arc;
 
 use super::TaskQueue;
-use crate::{Left, Notice, NoticeNumber, StoreError, Telling};
+use crate::{Left, Notice, NoticeNumber, NoticePosition, StoreError, Telling};
+
+/// Notices that one step of [`TaskQueue::settle_unwanted`] looks at: a few milliseconds of a database's writer.
+const SETTLED_AT_ONCE: usize = 200;
+
+/// Callbacks that were settled because the task's definition has no handler for them any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SettledCallbacks {
+    /// Jobs that were on hold for an add handler, and are released.
+    pub added: usize,
+    /// Ended jobs, whose retention has begun.
+    pub ended: usize,
+}
 
 impl TaskQueue {
     /// Takes the oldest notice that can be taken; waits until there is one. Cancel-safe: dropping the future loses no
@@ -52,6 +64,39 @@ impl TaskQueue {
         notice.settle();
         self.lanes.ring_for(Left::due_at(until, now));
         Ok(())
+    }
+
+    /// Settles the notices for which the present rules name no handler: jobs on hold are released, and the retention of ended
+    /// ones begins. Leaves those alone that are out. Works in steps that hold up others for a moment at most; when the future
+    /// is dropped, the steps that were answered are done.
+    pub async fn settle_unwanted(&self) -> Result<SettledCallbacks, StoreError> {
+        let mut settled = SettledCallbacks::default();
+        loop {
+            let earlier = settled;
+            let mut after = Some(NoticePosition::START);
+            while let Some(from) = after.filter(|_| self.may_have_unwanted()) {
+                let step = self.store.settle_unwanted(from, SETTLED_AT_ONCE, &self.rules(), self.hub().now()).await?;
+                settled.added += step.added;
+                settled.ended += step.ended;
+                after = step.next;
+                self.slots.ring_for(step.line);
+                if step.noticed {
+                    self.lanes.ring();
+                }
+                self.perhaps_quiet();
+            }
+            // An end that had to wait for an adding may be a new notice.
+            if settled == earlier {
+                return Ok(settled);
+            }
+        }
+    }
+
+    /// Whether callbacks are pending and the present rules lack some handler.
+    pub fn may_have_unwanted(&self) -> bool {
+        let rules = self.rules.load();
+        let all_wanted = rules.add_handler && rules.success_handler && rules.error_handler;
+        !all_wanted && self.store.counts().notices > 0
     }
 
     /// Takes note of a notice that was dropped.

@@ -11,8 +11,8 @@ use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, OnTakenBack, Page, Pruned,
-    Rules, Store, StoreError, TaskStore, Telling, Told,
+    Job, Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, NoticePosition, OnTakenBack,
+    Page, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore, Telling, Told,
 };
 
 #[tokio::test]
@@ -154,6 +154,16 @@ impl TaskStore for BrokenTask {
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
         self.0.settle_notice(number, telling, now).await
+    }
+
+    async fn settle_unwanted(
+        &self,
+        after: NoticePosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError> {
+        self.0.settle_unwanted(after, most, rules, now).await
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {

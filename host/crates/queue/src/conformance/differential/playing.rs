@@ -9,7 +9,8 @@ use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Time
 use super::super::add_and_last;
 use super::{History, Taken};
 use crate::{
-    Change, Cost, End, Finish, LogLevel, LogLine, LogSource, NewJob, NoticeNumber, Progress, Retention, Rules, Telling,
+    Change, Cost, End, Finish, LogLevel, LogLine, LogSource, NewJob, NoticeNumber, NoticePosition, Progress, Retention,
+    Rules, TaskStore, Telling,
 };
 
 /// The rules of a small, busy task.
@@ -36,6 +37,21 @@ fn said<T, E: Debug>(result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| format!("{error:?}"))
 }
 
+async fn all_unwanted(
+    task: &dyn TaskStore,
+    most: usize,
+    rules: &Arc<Rules>,
+    now: Timestamp,
+) -> Result<(usize, usize), String> {
+    let (mut sum, mut after) = ((0, 0), Some(NoticePosition::START));
+    while let Some(from) = after {
+        let step = said(task.settle_unwanted(from, most, rules, now).await)?;
+        sum = (sum.0 + step.added, sum.1 + step.ended);
+        after = step.next;
+    }
+    Ok(sum)
+}
+
 impl History {
     /// Plays one step on both sides.
     pub(super) async fn step(&mut self) {
@@ -53,7 +69,10 @@ impl History {
             }
             27 => self.pause(task).await,
             28 => self.prune(task).await,
-            29 => self.rules[task] = Arc::new(any_rules(&mut self.chance)),
+            29 => {
+                self.rules[task] = Arc::new(any_rules(&mut self.chance));
+                self.settle_unwanted(task).await;
+            }
             30 => self.now = Timestamp(self.now.0.saturating_sub(self.chance.u64(0..30))),
             // Whatever is delayed is due at once.
             _ => self.now = self.now.plus_ms(self.chance.u64(0..2) * 5_000),
@@ -194,6 +213,14 @@ impl History {
         let expected = said(self.expected.tasks[task].settle_notice(numbers.0, telling, self.now).await);
         let actual = said(self.actual.tasks[task].settle_notice(numbers.1, telling, self.now).await);
         self.same(&expected, &actual, &format!("settle {numbers:?} as {telling:?}"));
+    }
+
+    /// Settles what the rules want no more, in steps of any size; only the sum has to be the same.
+    async fn settle_unwanted(&mut self, task: usize) {
+        let most = self.chance.usize(1..5);
+        let expected = all_unwanted(&*self.expected.tasks[task], most, &self.rules[task], self.now).await;
+        let actual = all_unwanted(&*self.actual.tasks[task], most, &self.rules[task], self.now).await;
+        self.same(&expected, &actual, &format!("settle what is unwanted, {most} at a time"));
     }
 
     async fn log(&mut self, task: usize) {

@@ -1,10 +1,11 @@
 //! The outbox: notices in the order in which they are to be told.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 use saggar_job::{JobId, Timestamp};
 
-use crate::{Left, NoticeNumber};
+use crate::{Left, NoticeNumber, NoticePosition};
 
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -72,6 +73,16 @@ impl Outbox {
             entry.taken = false;
             self.pending.insert((entry.from, *number));
         }
+    }
+
+    /// The first `most` notices after `after` that are not taken.
+    pub(super) fn pending_after(&self, after: NoticePosition, most: usize) -> Vec<(NoticePosition, Entry)> {
+        let after = (Bound::Excluded((after.from, after.number)), Bound::Unbounded);
+        let pending = self.pending.range(after).take(most);
+        let found = |(from, number): &(Timestamp, NoticeNumber)| {
+            Some((NoticePosition { from: *from, number: *number }, *self.entries.get(number)?))
+        };
+        pending.filter_map(found).collect()
     }
 
     pub(super) fn left(&self, now: Timestamp) -> Left {

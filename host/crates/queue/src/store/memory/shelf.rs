@@ -24,6 +24,7 @@ use crate::{
 mod changing;
 mod looking;
 mod telling;
+mod unwanted;
 
 pub(super) use looking::Look;
 use telling::Ends;

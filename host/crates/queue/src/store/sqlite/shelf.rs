@@ -26,6 +26,7 @@ mod changing;
 pub(super) mod keeping;
 mod running;
 mod telling;
+mod unwanted;
 
 /// Decides nothing in a step that is no finish, and is no chance in the finish of a lost attempt.
 const NO_CHANCE: f64 = 0.5;

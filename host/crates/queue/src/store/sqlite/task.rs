@@ -14,8 +14,8 @@ use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, OnTakenBack, Pruned, Rules, StoreError, TaskStore,
-    Telling, Told,
+    Job, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, NoticePosition, OnTakenBack, Pruned, Rules,
+    SettledUnwanted, StoreError, TaskStore, Telling, Told,
 };
 
 pub(super) struct SqliteTask {
@@ -179,6 +179,18 @@ impl TaskStore for SqliteTask {
         let writer = self.store.writer()?;
         let step = move |desk: &mut Desk<'_>| desk.settle_notice(number, telling, now).map(Ok);
         until_kept(|_| writer.on(self.shared.task, step)).await
+    }
+
+    async fn settle_unwanted(
+        &self,
+        after: NoticePosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError> {
+        let rules = Arc::clone(rules);
+        let step = move |desk: &mut Desk<'_>| desk.settle_unwanted(after, most, &rules, now).map(Ok);
+        self.store.writer()?.on(self.shared.task, step).await
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {

@@ -95,7 +95,7 @@ impl Shelf {
     }
 
     /// Answers whether another notice of the same job can be taken now.
-    fn finish_notice(&mut self, number: NoticeNumber, now: Timestamp) -> bool {
+    pub(super) fn finish_notice(&mut self, number: NoticeNumber, now: Timestamp) -> bool {
         let Some(entry) = self.ends.outbox.remove(number) else { return false };
         let Some(record) = self.records.get_mut(&entry.id) else { return false };
         if let Due::AddedThenEnd(_) = record.due {

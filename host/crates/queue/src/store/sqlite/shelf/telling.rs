@@ -15,12 +15,12 @@ pub(super) const ADDED: i64 = 0;
 const END: i64 = 1;
 
 /// A notice as it is in its table.
-struct Entry {
-    notice: u64,
+pub(super) struct Entry {
+    pub(super) notice: u64,
     number: u64,
-    about: i64,
+    pub(super) about: i64,
     tries: u32,
-    from: Timestamp,
+    pub(super) from: Timestamp,
 }
 
 const FRESH: &str = "SELECT notice, number, about, tries, put_off_to FROM notices \
@@ -29,7 +29,7 @@ const PUT_OFF: &str = "SELECT notice, number, about, tries, put_off_to FROM noti
      WHERE task = ?1 AND put_off_to IS NOT NULL AND (put_off_to, notice) > (?2, ?3) ORDER BY put_off_to, notice LIMIT 1";
 const ONE: &str = "SELECT notice, number, about, tries, put_off_to FROM notices WHERE task = ?1 AND notice = ?2";
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         notice: from_i64(row.get(0)?),
         number: from_i64(row.get(1)?),
@@ -148,7 +148,7 @@ impl Desk<'_> {
         self.ledger.note(Mark { task: self.shelf.task, notice, was_taken });
     }
 
-    fn job_of(&self, entry: &Entry) -> rusqlite::Result<Option<Record>> {
+    pub(super) fn job_of(&self, entry: &Entry) -> rusqlite::Result<Option<Record>> {
         Record::find(self.db, self.shelf.task.job(entry.number))
     }
 
@@ -226,7 +226,7 @@ impl Desk<'_> {
     }
 
     /// Answers whether another notice of the same job can be taken now.
-    fn finish_notice(&mut self, entry: &Entry, now: Timestamp) -> rusqlite::Result<bool> {
+    pub(super) fn finish_notice(&mut self, entry: &Entry, now: Timestamp) -> rusqlite::Result<bool> {
         self.forget(entry.notice)?;
         let Some(mut record) = self.job_of(entry)? else { return Ok(false) };
         if record.due == Due::AddedThenEnd {

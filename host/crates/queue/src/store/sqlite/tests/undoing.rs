@@ -6,7 +6,8 @@ use super::undone::undone;
 use super::*;
 use crate::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lasted, Left, LogLine, LostAtOpen, NoticeNumber, OnTakenBack, Page, Pruned, TaskStore, Telling, Told,
+    Job, Lasted, Left, LogLine, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Page, Pruned, SettledUnwanted,
+    TaskStore, Telling, Told,
 };
 
 /// Directories of their own, with a store that undoes.
@@ -173,6 +174,16 @@ impl TaskStore for UndoingTask {
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
         twice(&self.store, || self.task.settle_notice(number, telling, now)).await
+    }
+
+    async fn settle_unwanted(
+        &self,
+        after: NoticePosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError> {
+        twice(&self.store, || self.task.settle_unwanted(after, most, rules, now)).await
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {

@@ -1,0 +1,91 @@
+//! Opening tasks, at the start and when the app is loaded again: first all of them, then their slots and lanes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt};
+use saggar_job::TaskKey;
+use saggar_queue::StoreError;
+
+use crate::station::Station;
+use crate::worker::{Stations, Worker};
+use crate::{Setup, failures, lane, maintenance, slot, unwanted};
+
+/// Tasks that are opened at once, so that a database opens them with few commits.
+const OPENED_AT_ONCE: usize = 64;
+
+/// A station, and the setup that it is to follow if it has another one now.
+type Opened = (Arc<Station>, Option<Setup>);
+
+impl Worker {
+    /// Opens exactly these tasks: new ones begin to work, those that are open follow their new definition from their next
+    /// job on, those that are not named end after the jobs that run. Nothing begins or changes before every task is open, so
+    /// that no job or handler finds a task missing that is there. Call it from one place at a time.
+    pub async fn open(&self, setups: Vec<Setup>) -> Result<(), StoreError> {
+        let old = self.0.stations.load_full();
+        let opened = self.open_queues(&old, setups).await?;
+        self.begin(&old, opened);
+        Ok(())
+    }
+
+    /// The stations of `setups`, with the setup that those that are open already are to follow. With an error, nothing has
+    /// changed.
+    async fn open_queues(&self, old: &Stations, setups: Vec<Setup>) -> Result<Vec<Opened>, StoreError> {
+        let keys: Vec<_> = setups.iter().map(|setup| TaskKey::new(&self.0.tenant, setup.task.id.folded())).collect();
+        let opening = setups.into_iter().map(|setup| self.open_queue(old, setup));
+        let opened = futures_util::stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await;
+        if opened.is_err() {
+            keys.iter().filter(|key| !old.contains_key(&*key.task)).for_each(|key| self.0.queue.close(key));
+        }
+        opened
+    }
+
+    async fn open_queue(&self, old: &Stations, setup: Setup) -> Result<Opened, StoreError> {
+        let id = setup.task.id.folded();
+        if let Some(station) = old.get(id) {
+            return Ok((station.clone(), Some(setup)));
+        }
+        let queue = self.0.queue.open(TaskKey::new(&self.0.tenant, id), setup.rules()).await?;
+        failures::lost_before(&queue);
+        Ok((Arc::new(Station::new(queue, setup, self.0.stop.child_token())), None))
+    }
+
+    /// Lets work begin at all stations of `opened`, and end at the others.
+    fn begin(&self, old: &Stations, opened: Vec<Opened>) {
+        let mut stations = BTreeMap::new();
+        for (station, setup) in opened {
+            if let Some(setup) = setup {
+                station.queue.set_rules(setup.rules());
+                station.replace(setup);
+            }
+            stations.insert(station.queue.key().task.to_string(), station);
+        }
+        let stations = Arc::new(stations);
+        self.0.stations.store(stations.clone());
+        for station in stations.values() {
+            self.staff(station);
+        }
+        for (_, gone) in old.iter().filter(|(id, _)| !stations.contains_key(*id)) {
+            gone.stop.cancel();
+            gone.lanes.resize(0, &gone.stop);
+            self.0.queue.close(gone.queue.key());
+        }
+        self.0.maintained.call_once(|| drop(self.0.slots.spawn(maintenance::run(self.0.clone()))));
+    }
+
+    /// Gives a station as many slots and lanes as its setup says, and settles callbacks that no lane is going to deliver.
+    fn staff(&self, station: &Arc<Station>) {
+        let setup = station.setup();
+        if station.queue.may_have_unwanted() {
+            self.0.slots.spawn(unwanted::settle(self.0.clone(), station.queue.clone()));
+        }
+        for seat in station.slots.resize(setup.task.worker_nums, &station.stop) {
+            self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), seat));
+        }
+        // A lane of the earlier definition may still put a callback off, so one lane stays for it.
+        let lanes = setup.lanes().max(u32::from(!station.lanes.is_empty()));
+        for seat in station.lanes.resize(lanes, &self.0.lanes_stop) {
+            self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), seat));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The start and a reload: no job or handler runs before every task of the app can be added to.
+
+use saggar::{NewJob, Status};
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::host::{TestHost, response};
+use saggar_tests::patience::within;
+use serde_json::{Value, json};
+
+const JOBS: usize = 400;
+
+/// Tasks between `a` and `zeta`, which a host opens in this order.
+fn others(app: App) -> App {
+    let definition = json!({ "process": "plugins.echo" });
+    (0..200).fold(app.plugin("echo", guests::ECHO), |app, n| app.task(&format!("between{n}"), &definition))
+}
+
+/// The only slot of `a` is taken, so that jobs wait behind it.
+async fn start_with_waiting_jobs() -> (TestHost, u64) {
+    let app = App::new().simple_task("a", guests::GATED).simple_task("keys", guests::ECHO);
+    let host = TestHost::start_durable(app).await;
+    let holder = host.close_gate("a").await;
+    let jobs = vec![NewJob::new(r#"["zeta", 1, ["from a"]]"#); JOBS];
+    host.inner().add_jobs("a", jobs).await.expect("room for them");
+    (host, holder)
+}
+
+/// The app in which the jobs of `a` add jobs to `zeta`.
+fn adding(app: App, slots: u32) -> App {
+    let definition = json!({ "process": "plugins.a", "worker_nums": slots });
+    others(app).plugin("a", guests::ADDER).task("a", &definition).simple_task("zeta", guests::ECHO)
+}
+
+async fn assert_all_added(host: &TestHost, holder: u64) {
+    for id in holder + 1..=holder + JOBS as u64 {
+        let added = response(&host.end("a", id).await);
+        assert_eq!(added["refused"], Value::Null, "job {id}");
+    }
+    for id in 1..=JOBS as u64 {
+        assert_eq!(response(&host.end("zeta", id).await), json!(["from a"]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_runs_at_the_start_before_all_tasks_are_open() {
+    let (host, holder) = start_with_waiting_jobs().await;
+    host.inner().cancel("a", holder).await.unwrap();
+    let app = host.into_app().await;
+    let host = TestHost::start_durable(adding(app, 1)).await;
+    assert_all_added(&host, holder).await;
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_runs_in_a_reload_before_all_tasks_are_open() {
+    let (host, holder) = start_with_waiting_jobs().await;
+    // The app's directory is a temporary one, so it is changed in place.
+    let change = |path: &str, content: Vec<u8>| host.app().write(path, content);
+    change("plugins/a.wasm", std::fs::read(guests::ADDER).unwrap());
+    change("plugins/zeta.wasm", std::fs::read(guests::ECHO).unwrap());
+    for n in 0..40 {
+        change(&format!("tasks/between{n}.json"), br#"{ "process": "plugins.zeta" }"#.into());
+    }
+    change("tasks/zeta.json", br#"{ "process": "plugins.zeta" }"#.into());
+    change("tasks/a.json", br#"{ "process": "plugins.a", "worker_nums": 8 }"#.into());
+    host.reload().await.unwrap();
+    host.open_gate().await;
+    assert_all_added(&host, holder).await;
+    assert_eq!(host.end("a", holder).await.status, Status::Success, "it ended as it had begun");
+    host.shutdown().await;
+}
+
+fn with(event: &str, handler: &str) -> Value {
+    json!({ "process": "plugins.echo", "event": { event: handler }, "sandbox": { "event_timeout": 3600 } })
+}
+
+/// 20 jobs on hold for the add handler of `a.held`, and 20 ended ones of `a.ended`, whose success handler is pending.
+async fn start_with_pending_callbacks() -> TestHost {
+    let stuck = "plugins.telling#spin";
+    let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
+    let app = app.task("a.held", &with("add", stuck)).task("a.ended", &with("success", stuck));
+    let host = TestHost::start_durable(app).await;
+    for task in ["a.held", "a.ended"] {
+        host.inner().add_jobs(task, vec![NewJob::new("[]"); 20]).await.expect("room for them");
+    }
+    for id in 1..=20 {
+        host.end("a.ended", id).await;
+    }
+    host
+}
+
+/// Handlers that add jobs: some are called about jobs on hold, some about ended ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_handler_is_called_at_the_start_before_all_tasks_are_open() {
+    let host = start_with_pending_callbacks().await;
+    let recorder = "plugins.recorder";
+    let app = others(host.into_app().await).plugin("recorder", guests::RECORDER).simple_task("journal", guests::ECHO);
+    let app = app.task("a.held", &with("add", recorder)).task("a.ended", &with("success", recorder));
+    let host = TestHost::start_durable(app).await;
+    let mut notes = host.journal().await;
+    notes.sort();
+    notes.dedup();
+    assert_eq!(notes.len(), 40, "{notes:?}");
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_waited_for_a_handler_go_on_when_the_definition_has_lost_it() {
+    let without = json!({ "process": "plugins.echo" });
+    let app = start_with_pending_callbacks().await.into_app().await;
+    let host = TestHost::start_durable(app.task("a.held", &without).task("a.ended", &without)).await;
+    for id in 1..=20 {
+        assert_eq!(host.end("a.held", id).await.status, Status::Success);
+    }
+    host.idle().await;
+    host.inner().retry("a.ended", 7).await.expect("no callback is pending");
+    assert_eq!(host.end("a.ended", 7).await.status, Status::Success);
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_removes_handlers_releases_what_waited_for_them() {
+    let host = start_with_pending_callbacks().await;
+    host.app().write("tasks/a/held.json", br#"{ "process": "plugins.echo" }"#);
+    host.app().write("tasks/a/ended.json", br#"{ "process": "plugins.echo" }"#);
+    host.reload().await.unwrap();
+    // The first one is with the handler of the earlier definition, which never returns.
+    for id in 2..=20 {
+        assert_eq!(host.end("a.held", id).await.status, Status::Success);
+    }
+    let is_settled = async {
+        while host.inner().counts("a.ended").expect("an open task").notices > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the callbacks being settled", is_settled).await;
+    host.inner().retry("a.ended", 20).await.expect("no callback is pending");
+    assert_eq!(host.end("a.ended", 20).await.status, Status::Success);
+    host.shutdown_within(std::time::Duration::ZERO).await;
+}
