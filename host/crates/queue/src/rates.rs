@@ -1,11 +1,12 @@
 //! How much a task does: totals since the start, and rates over the last minute. Costs a job a few relaxed additions;
-//! once a second somebody also notes the totals.
+//! once a second somebody also notes the totals. Seconds are those that have elapsed, whatever the time of day is set to.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use saggar_job::{Ending, Reason, Timestamp};
+use saggar_job::{Clock, Ending, Reason, Timestamp};
 
 use crate::totals::Endings;
 use crate::{LostAtOpen, Totals};
@@ -51,32 +52,33 @@ pub struct Rates {
 }
 
 /// The counters of one task.
-#[derive(Debug)]
 pub(crate) struct Tally {
+    clock: Arc<dyn Clock>,
     totals: [AtomicU64; 5],
     /// What did not end well, in detail.
     pub(crate) endings: Endings,
-    /// The second of the latest note.
-    noted: AtomicU64,
-    /// The totals at the beginnings of the seconds in which something happened, oldest first.
+    /// The second of the time of day in which something was last counted: when it changes, it may be time for a note.
+    seen: AtomicU64,
+    /// The totals at the beginnings of the seconds in which something happened, oldest first. Never empty.
     notes: Mutex<VecDeque<(u64, Noted)>>,
 }
 
 impl Tally {
-    pub(crate) fn new(now: Timestamp) -> Self {
-        let second = second_of(now);
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             totals: Default::default(),
             endings: Endings::default(),
-            noted: AtomicU64::new(second),
-            notes: Mutex::new(VecDeque::from([(second, Noted::default())])),
+            seen: AtomicU64::new(second_of(clock.now())),
+            notes: Mutex::new(VecDeque::from([(clock.elapsed().as_secs(), Noted::default())])),
+            clock,
         }
     }
 
     pub(crate) fn count(&self, what: Counted, number: u64, now: Timestamp) {
         let second = second_of(now);
-        if second > self.noted.load(Ordering::Relaxed) {
-            self.note(second);
+        if second != self.seen.load(Ordering::Relaxed) {
+            self.seen.store(second, Ordering::Relaxed);
+            self.note(self.clock.elapsed().as_secs());
         }
         self.totals[what as usize].fetch_add(number, Ordering::Relaxed);
     }
@@ -95,13 +97,14 @@ impl Tally {
         totals
     }
 
-    pub(crate) fn rates(&self, now: Timestamp) -> Rates {
-        let (totals, since) = (self.noted(), second_of(now).saturating_sub(WINDOW_SECONDS));
+    pub(crate) fn rates(&self) -> Rates {
+        let second = self.clock.elapsed().as_secs();
+        let (totals, since) = (self.noted(), second.saturating_sub(WINDOW_SECONDS));
         let notes = self.notes.lock();
         // The totals at a moment are those of the first note from then on, for nothing happened between the two.
         let before = notes.iter().find(|(second, _)| *second >= since).map_or(totals, |(_, totals)| *totals);
         let began = notes.front().map_or(since, |(second, _)| *second).max(since);
-        let seconds = second_of(now).saturating_sub(began).clamp(1, WINDOW_SECONDS);
+        let seconds = second.saturating_sub(began).clamp(1, WINDOW_SECONDS);
         let rate = |what: Counted| {
             let (total, before) = (totals[what as usize], before[what as usize]);
             Rate { total, per_second: total.saturating_sub(before) as f64 / seconds as f64 }
@@ -119,11 +122,10 @@ impl Tally {
     #[cold]
     fn note(&self, second: u64) {
         let mut notes = self.notes.lock();
-        if second <= self.noted.load(Ordering::Relaxed) {
+        if notes.back().is_some_and(|(latest, _)| second <= *latest) {
             return;
         }
         notes.push_back((second, self.noted()));
-        self.noted.store(second, Ordering::Relaxed);
         // One older note stays: it says when the window's first second began.
         while notes.get(1).is_some_and(|(old, _)| old + WINDOW_SECONDS < second) {
             notes.pop_front();
@@ -139,45 +141,79 @@ fn second_of(now: Timestamp) -> u64 {
     now.0 / 1_000
 }
 
+impl std::fmt::Debug for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tally").field("totals", &self.totals).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use saggar_job::ManualClock;
+
     use super::*;
 
-    fn at(second: u64) -> Timestamp {
-        Timestamp(1_000_000 + second * 1_000)
+    fn tally() -> (Arc<ManualClock>, Tally) {
+        let clock = Arc::new(ManualClock::new(Timestamp(1_000_000)));
+        (clock.clone(), Tally::new(clock))
+    }
+
+    /// Counts `number` in each of so many seconds.
+    fn count(clock: &ManualClock, tally: &Tally, number: u64, seconds: u64) {
+        for _ in 0..seconds {
+            tally.count(Counted::Added, number, clock.now());
+            clock.advance_ms(1_000);
+        }
     }
 
     #[test]
     fn a_rate_looks_back_a_minute_and_a_total_for_ever() {
-        let tally = Tally::new(at(0));
-        for second in 0..100 {
-            tally.count(Counted::Added, 3, at(second));
-        }
-        tally.count(Counted::Failed, 6, at(99));
-        let Rates { added, failed, retried, .. } = tally.rates(at(100));
+        let (clock, tally) = tally();
+        count(&clock, &tally, 3, 99);
+        tally.count(Counted::Failed, 6, clock.now());
+        count(&clock, &tally, 3, 1);
+        let Rates { added, failed, retried, .. } = tally.rates();
         assert_eq!(added, Rate { total: 300, per_second: 3.0 });
         assert_eq!(failed, Rate { total: 6, per_second: 0.1 });
         assert_eq!(retried, Rate::default());
-        assert_eq!(tally.rates(at(129)).added, Rate { total: 300, per_second: 93.0 / 60.0 });
-        assert_eq!(tally.rates(at(999)).added, Rate { total: 300, per_second: 0.0 });
+        clock.advance_ms(29_000);
+        assert_eq!(tally.rates().added, Rate { total: 300, per_second: 93.0 / 60.0 });
+        clock.advance_ms(900_000);
+        assert_eq!(tally.rates().added, Rate { total: 300, per_second: 0.0 });
     }
 
     #[test]
     fn a_young_task_is_not_taken_for_a_slow_one() {
-        let tally = Tally::new(at(0));
-        assert_eq!(tally.rates(at(0)), Rates::default());
-        tally.count(Counted::Started, 8, at(0));
-        assert_eq!(tally.rates(at(0)).started.per_second, 8.0);
-        assert_eq!(tally.rates(at(4)).started.per_second, 2.0);
+        let (clock, tally) = tally();
+        assert_eq!(tally.rates(), Rates::default());
+        tally.count(Counted::Started, 8, clock.now());
+        assert_eq!(tally.rates().started.per_second, 8.0);
+        clock.advance_ms(4_000);
+        assert_eq!(tally.rates().started.per_second, 2.0);
     }
 
     #[test]
-    fn notes_are_bounded_and_a_clock_that_goes_back_does_no_harm() {
-        let tally = Tally::new(at(50));
-        tally.count(Counted::Added, 1, at(10));
-        (0..1_000).for_each(|second| tally.count(Counted::Added, 1, at(second)));
+    fn a_clock_that_is_set_changes_no_rate() {
+        for set_to in [0, 1_000_000, 4_600_000, u64::MAX / 2] {
+            let (clock, tally) = tally();
+            count(&clock, &tally, 2, 100);
+            let right = clock.now();
+            clock.set(Timestamp(set_to));
+            count(&clock, &tally, 2, 5);
+            assert_eq!(tally.rates().added, Rate { total: 210, per_second: 2.0 }, "while it is wrong");
+            clock.set(right.plus_ms(5_000));
+            for second in 1..=90 {
+                count(&clock, &tally, 2, 1);
+                assert_eq!(tally.rates().added, Rate { total: 210 + 2 * second, per_second: 2.0 }, "afterwards");
+            }
+        }
+    }
+
+    #[test]
+    fn notes_are_bounded() {
+        let (clock, tally) = tally();
+        count(&clock, &tally, 1, 1_000);
         assert!(tally.notes.lock().len() <= 62);
-        assert_eq!(tally.rates(at(1_000)).added, Rate { total: 1_001, per_second: 1.0 });
-        assert_eq!(tally.rates(at(3)).added.total, 1_001);
+        assert_eq!(tally.rates().added, Rate { total: 1_000, per_second: 1.0 });
     }
 }

@@ -63,7 +63,7 @@ pub struct TaskQueue {
 
 impl TaskQueue {
     pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
-        let (tally, events) = (Tally::new(hub.now()), hub.events(&key.tenant));
+        let (tally, events) = (Tally::new(hub.clock()), hub.events(&key.tenant));
         let start_delay = meters::start_delay(&key);
         tally.count_lost(store.lost_at_open(), hub.now());
         Self {
@@ -167,7 +167,7 @@ impl TaskQueue {
 
     /// How much the task does, since the process began and over the last minute. Cheap.
     pub fn rates(&self) -> Rates {
-        self.tally.rates(self.hub.now())
+        self.tally.rates()
     }
 
     /// How often what happened since the process began. Cheap.

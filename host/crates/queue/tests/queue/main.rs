@@ -28,6 +28,10 @@ impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
         Timestamp(1_000_000 + u64::try_from(self.0.elapsed().as_millis()).unwrap())
     }
+
+    fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
 }
 
 struct Bench {
