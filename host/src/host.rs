@@ -45,7 +45,7 @@ pub struct HostBuilder {
 #[derive(Clone)]
 pub struct Host {
     engine: Engine,
-    queue: Queue,
+    pub(crate) queue: Queue,
     pub(crate) worker: Worker,
     store: OpenStore,
     app_dir: PathBuf,
@@ -315,9 +315,19 @@ impl Host {
         Ok(app)
     }
 
-    /// Stops: lets what runs end for at most `drain`, then stops it and puts it back. Answers the jobs that were put back.
+    /// Stops: lets what runs end for at most `drain`, then stops it and puts it back. Answers the jobs that were put back; they
+    /// are lost all the same if the store does not outlive the host ([`lost_jobs`](Self::lost_jobs)).
     pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
         self.worker.shutdown(drain).await
+    }
+
+    /// How many jobs that have not ended are lost with the host; none if its store outlives it.
+    pub fn lost_jobs(&self) -> usize {
+        if self.queue.outlives_process() {
+            return 0;
+        }
+        let unfinished = |task: &Arc<saggar_queue::TaskQueue>| task.counts().waiting + task.counts().running;
+        self.queue.known().iter().map(unfinished).sum()
     }
 
     /// Ends a shutdown that is under way at once, as if its time for draining were over.
@@ -337,7 +347,8 @@ impl Host {
 
     fn view(&self, task: &str, job: saggar_queue::Job) -> JobView {
         let queue = self.queue.task(&TaskKey::new(TaskKey::DEFAULT_TENANT, task));
-        let max_attempts = queue.map_or(1, |queue| queue.rules().retry.max_attempts());
+        let attempt = job.life.attempt;
+        let max_attempts = queue.map_or(1, |queue| queue.rules().retry.max_attempts_at(attempt));
         JobView::new(task, job, max_attempts)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use saggar_api::{Code, EventScope, Jobs, KnownJob, KnownTask, Refusal, Service, Tokens};
 use saggar_definition::Task;
-use saggar_job::{JobId, JobKey, TaskKey};
+use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{
     Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, StoreError, TaskQueue,
 };
@@ -42,6 +42,10 @@ impl Jobs for HostJobs {
             return Some(Code::Stopping);
         }
         self.0.store_is_full().then_some(Code::StoreFull)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.queue.now()
     }
 
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {
@@ -125,7 +129,8 @@ impl Jobs for HostJobs {
 }
 
 fn known(queue: &TaskQueue, job: Job) -> KnownJob {
-    KnownJob { task: queue.key().task.to_string(), max_attempts: queue.rules().retry.max_attempts(), job }
+    let max_attempts = queue.rules().retry.max_attempts_at(job.life.attempt);
+    KnownJob { task: queue.key().task.to_string(), max_attempts, job }
 }
 
 fn add_refused(error: AddError) -> Refusal {

@@ -65,6 +65,30 @@ async fn what_was_stopped_goes_on_without_a_burnt_attempt() {
     host.shutdown().await;
 }
 
+/// However the host ends, the job that ran is the first to go on, though others wait behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ran_goes_on_before_what_waited_behind_it() {
+    let app = leave_endless_job(app()).await;
+    let host = TestHost::start_durable(app).await;
+    host.until_running("time", 1).await;
+    let jobs = vec![NewJob::new(r#"["sleep_an_hour"]"#); 500];
+    host.inner().add_jobs("time", jobs).await.unwrap();
+    let mut app = host.into_app().await;
+    for (name, arguments, attempt) in [("KILL", &[][..], 1), ("TERM", &["--drain", "0"], 2), ("KILL", &[], 2)] {
+        let (mut host, rest) = serve(&app, arguments, "an attempt begins");
+        signal(&host, name);
+        host.wait().expect("it ends");
+        drop(rest);
+        let host = TestHost::start_durable(app).await;
+        let job = host.until_running("time", 1).await;
+        assert_eq!(job.attempt, attempt + u32::from(name == "KILL"), "after SIG{name}");
+        let counts = host.inner().counts("time").unwrap();
+        assert_eq!((counts.running, counts.waiting, counts.delayed), (1, 500, 0), "after SIG{name}");
+        assert!(job.max_attempts >= job.attempt, "attempt {} of {}", job.attempt, job.max_attempts);
+        app = host.into_app().await;
+    }
+}
+
 /// Starts `saggar serve` and reads its log up to a line that contains `until`.
 fn serve(app: &App, arguments: &[&str], until: &str) -> (Child, impl Iterator<Item = String> + use<>) {
     let mut host = command()

@@ -48,7 +48,8 @@ fn print_task(task: &Task) -> anyhow::Result<()> {
         row("name", task.name.clone())?;
     }
     row("slots", task.worker_nums.to_string())?;
-    row("size", format!("{} waiting jobs", task.size))?;
+    row("size", format!("{} jobs ready or on hold", task.size))?;
+    row("delayed_size", format!("{} delayed jobs and retries", task.delayed_size))?;
     row("timeout", format!("{} s", task.timeout.as_secs_f64()))?;
     row("attempts", attempts(task))?;
     row("memory", mebibytes(task.sandbox.memory_bytes))?;
@@ -129,6 +130,7 @@ fn describe(task: &Task) -> Value {
         "name": task.name,
         "worker_nums": task.worker_nums,
         "size": task.size,
+        "delayed_size": task.delayed_size,
         "timeout_s": task.timeout.as_secs_f64(),
         "attempts_max": task.retry.max_attempts(),
         "attempt_after_ms": task.retry.delay_ms,

@@ -1,6 +1,6 @@
 //! A job as people read it: on a line, on a sheet, and how it ended.
 
-use saggar_api::wire::{Attempt, FailureProblem, Job, Status};
+use saggar_api::wire::{Attempt, FailureProblem, Job, Reason, Status, Waiting};
 use serde_json::value::RawValue;
 
 use super::output::{self, Column, Table, cell, name};
@@ -15,10 +15,17 @@ pub(crate) fn one_line(job: &Job) -> String {
 }
 
 fn status(job: &Job) -> String {
-    match &job.reason {
-        Some(reason) => format!("{} ({})", name(&job.status), name(reason)),
+    match why(job.reason, job.waiting, job.cancelling) {
+        Some(why) => format!("{} ({why})", name(&job.status)),
         None => name(&job.status),
     }
+}
+
+/// What its status leaves open: in which way it failed, what it is waiting for if not for a slot, whether it is being stopped.
+pub(crate) fn why(reason: Option<Reason>, waiting: Option<Waiting>, cancelling: bool) -> Option<String> {
+    let waiting = waiting.filter(|waiting| *waiting != Waiting::Ready);
+    let cancelling = cancelling.then(|| "cancelling".to_owned());
+    reason.as_ref().map(name).or(waiting.as_ref().map(name)).or(cancelling)
 }
 
 /// How far a job is and what it says: `3/10 half way`, or nothing if it never said so.

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use saggar::Timestamp;
-use saggar_api::wire::{Jobs, ListedJob, Status};
+use saggar_api::wire::{Jobs, ListedJob, Status, Waiting};
 use saggar_client::{Answer, ListQuery};
 use saggar_job::{Clock, SystemClock};
 use serde::Deserialize;
@@ -92,18 +92,25 @@ fn print(jobs: &[ListedJob], headed: &mut bool) -> anyhow::Result<Reader> {
         table = table.unheaded();
     }
     for job in jobs {
+        let progress = Some(job_sheet::progress(job.current, job.total, &job.message)).filter(|text| !text.is_empty());
         let problem = job.problem.as_ref().map(|problem| format!("{}: {}", problem.code, problem.message));
         table.row([
             job.task.clone(),
             job.id.to_string(),
             name(&job.status),
-            job.reason.as_ref().map(name).unwrap_or_default(),
+            job_sheet::why(job.reason, job.waiting, job.cancelling).unwrap_or_default(),
             job.attempt.to_string(),
             job.added_at.clone(),
-            problem.unwrap_or_else(|| job_sheet::progress(job.current, job.total, &job.message)),
+            [runs_from(job), problem.or(progress)].into_iter().flatten().collect::<Vec<_>>().join("; "),
         ]);
     }
     table.print()
+}
+
+/// From when on it may run, if it waits for that.
+fn runs_from(job: &ListedJob) -> Option<String> {
+    let is_timed = matches!(job.waiting, Some(Waiting::Delayed | Waiting::Retrying));
+    job.run_at.as_ref().filter(|_| is_timed).map(|at| format!("runs from {at}"))
 }
 
 /// A page whose jobs stay as the host wrote them.

@@ -92,7 +92,10 @@ async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut S
             return Err(store_failed(error));
         }
     };
-    tracing::info!(put_back = put_back.len(), "stopped");
+    match host.lost_jobs() {
+        0 => tracing::info!(put_back = put_back.len(), "stopped"),
+        lost => tracing::warn!(lost, "stopped; jobs in memory that had not ended are lost"),
+    }
     Ok(())
 }
 

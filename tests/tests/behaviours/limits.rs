@@ -61,7 +61,8 @@ async fn slots_are_never_exceeded() {
             | JobEventKind::Progress(_)
             | JobEventKind::PutBack
             | JobEventKind::Retried
-            | JobEventKind::Deleted => {}
+            | JobEventKind::Deleted
+            | JobEventKind::Cancelling => {}
         }
         most = most.max(running);
     }

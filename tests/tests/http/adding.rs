@@ -126,17 +126,62 @@ async fn the_same_key_is_the_same_job() {
         (added.status, added.body["id"].as_u64())
     };
     assert_eq!(add("one", json!([1])).await, (201, Some(1)));
-    assert_eq!(add("one", json!([2])).await, (200, Some(1)));
+    assert_eq!(add("one", json!([1])).await, (200, Some(1)));
     assert_eq!(add("two words", json!([2])).await, (201, Some(2)));
     let job = server.ended("keys", 1).await;
     assert_eq!((&job["key"], &job["args"]), (&json!("one"), &json!([1])));
     // As long as the job is kept, also when it has ended.
-    assert_eq!(add("one", json!([3])).await, (200, Some(1)));
+    assert_eq!(add("one", json!([1])).await, (200, Some(1)));
     assert_eq!(server.delete(&job_path("keys", 1)).await.status, 204);
     assert_eq!(add("one", json!([3])).await, (201, Some(3)));
     // Keys are of a task.
     let other = add_with(&server, "/v1/tasks/mail.send/jobs", ("idempotency-key", "one"), &json!({})).await;
     assert_eq!((other.status, &other.body), (201, &json!({ "id": 1, "new": true })));
+    server.stop();
+}
+
+/// A key stands for one request: another one under it is refused, however the same one is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_not_reused_for_another_job() {
+    let server = serve();
+    let add = async |body: &str| {
+        let head = format!("content-length: {}\r\nidempotency-key: one\r\n", body.len());
+        let answer = server.raw(server.post_head(JOBS, &head) + body);
+        (answer.status, answer.json())
+    };
+    let kept = (200, json!({ "id": 1, "new": false }));
+    assert_eq!(add(r#"{"args":[{"a":1,"b":"\u00e9"},2.50]}"#).await.0, 201);
+    // A client that writes the same JSON otherwise, or asks for another delay, sends the same request again.
+    for same in [
+        r#"{"args":[{"a":1,"b":"\u00e9"},2.50]}"#,
+        r#"{"args": [ {"b":"é", "a":1}, 2.50 ], "delay_ms": 9, "priority": 0}"#,
+    ] {
+        assert_eq!(add(same).await, kept, "{same}");
+    }
+    for other in [
+        r#"{}"#,
+        r#"{"args":[{"a":1,"b":"\u00e9"},2.51]}"#,
+        r#"{"args":[{"a":1,"b":"\u00e9"},"2.50"]}"#,
+        r#"{"args":[{"a":1,"b":"\u00e9"},2.50],"priority":1}"#,
+        r#"{"args":[{"a":1,"b":"\u00e9"},2.50],"unique":{"by":"task"}}"#,
+    ] {
+        let (status, problem) = add(other).await;
+        assert_eq!((status, &problem["code"]), (409, &json!("key-reused")), "{other}");
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("`one`") && detail.contains("job 1"), "{problem}");
+    }
+    // Of a batch nothing is added; it says which job of it that is. A key stands for one job within it, too.
+    let path = "/v1/tasks/keys/jobs/batch";
+    let two = json!([{ "key": "new" }, { "key": "one" }]);
+    let twice = json!([{ "key": "two", "args": [1] }, { "key": "two", "args": [2] }]);
+    for jobs in [two, twice] {
+        let refused = server.post(path, &json!({ "jobs": jobs })).await;
+        assert_eq!((refused.status, refused.code()), (409, "key-reused"));
+        assert!(refused.body["detail"].as_str().is_some_and(|detail| detail.starts_with("job 1: ")), "{refused:?}");
+    }
+    let jobs = json!([{ "key": "two", "args": [1, 2] }, { "key": "two", "args": [1, 2] }]);
+    assert_eq!(server.post(path, &json!({ "jobs": jobs })).await.body, json!({ "ids": [2, 2], "new": [true, false] }));
+    assert_eq!(server.get("/v1/tasks/keys").await.body["counts"]["added"], 2);
     server.stop();
 }
 

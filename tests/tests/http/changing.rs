@@ -62,6 +62,30 @@ async fn a_job_is_cancelled_until_it_has_ended() {
     jobs.server.stop();
 }
 
+/// A job that ends by itself at the moment of its cancelling is not shown as one that was cancelled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_is_answered_with_what_it_did() {
+    let server = serve();
+    for number in 1..=60 {
+        let running = server.add("gated", &json!({ "args": ["keys", number] })).await;
+        server.until("gated", running, |job| job["message"] == "at the gate").await;
+        let (path, opens) = (format!("{}/cancel", job_path("gated", running)), json!({}));
+        let (answer, opening) = tokio::join!(server.act(&path), server.add("keys", &opens));
+        assert_eq!(opening, number);
+        let job = server.ended("gated", running).await;
+        match answer.status {
+            200 if answer.body["status"] == "RUNNING" => assert_eq!(answer.body["cancelling"], true, "{answer:?}"),
+            200 => assert_eq!((&answer.body["reason"], &job["reason"]), (&json!("cancelled"), &json!("cancelled"))),
+            _ => {
+                assert_eq!(refused(&answer), (409, "ended"));
+                assert_eq!(job["status"], "SUCCESS", "{job}");
+            }
+        }
+        assert_eq!(job["cancelling"], false, "{job}");
+    }
+    server.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ended_job_is_retried() {
     let jobs = Jobs::start().await;

@@ -52,6 +52,7 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::UnknownTask => open.get("/v1/tasks/mail.sned").await.document(),
         Code::UnknownJob => open.get(&format!("{JOBS}/{}", u64::MAX)).await.document(),
         Code::QueueFull => queue_full(open).await,
+        Code::KeyReused => key_reused(open).await,
         Code::DuplicateId => second(open, "seven").await,
         Code::IdsExhausted => second(open, "last").await,
         Code::NextFailed => open.post("/v1/tasks/numberless/jobs", &json!({})).await.document(),
@@ -121,6 +122,12 @@ fn is_documented(code: Code, path: &str) -> bool {
     let paths = openapi["paths"].as_object().expect("paths");
     let mut on_path = paths.iter().filter(|(template, _)| path.is_empty() || matches(template));
     on_path.any(|(_, operations)| operations.as_object().expect("operations").values().any(says))
+}
+
+async fn key_reused(server: &Server) -> Value {
+    let with_key = |args: Value| add(server, json!({ "args": args })).header("idempotency-key", "of-another");
+    assert_eq!(send(with_key(json!([1]))).await.status, 201);
+    send(with_key(json!([2]))).await.document()
 }
 
 trait Document {

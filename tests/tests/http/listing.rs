@@ -75,6 +75,14 @@ async fn a_list_is_of_what_was_asked_for() {
     assert_eq!(list("text=fails%20by%20reject&status=FAILURE").await, of(&all[..1]));
     assert_eq!(list("text=fails%20by%20reject&status=SUCCESS").await, of(&[]));
     assert_eq!(list("text=pears").await, of(&[]));
+    // What a running attempt says, the problem's code, code and message together, the reason, progress as it is counted.
+    assert_eq!(list("text=at%20the%20gate").await, of(&gated[..1]));
+    assert_eq!(list("text=0/1%20at&status=RUNNING").await, of(&gated[..1]));
+    assert_eq!(list("text=at%20the%20gate&status=WAITING").await, of(&[]));
+    assert_eq!(list("text=not-yet").await, of(&all[..1]));
+    assert_eq!(list("text=not-yet:%20attempt%201").await, of(&all[..1]));
+    assert_eq!(list("text=rejected").await, of(&all[..1]));
+    assert_eq!(list("text=3/3").await, of(&all[1..]));
     let everything = of(&[gated, all].concat());
     assert_eq!(list("").await, everything);
     let added_at = job["added_at"].as_str().expect("a moment");
@@ -89,6 +97,35 @@ async fn a_list_is_of_what_was_asked_for() {
     }
     assert!(listed.get("args").is_none() && listed.get("response").is_none(), "{listed}");
     server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_says_what_a_job_is_waiting_for() {
+    let server = serve();
+    server.close_gate("gated").await;
+    let ready = ("gated", server.add("gated", &json!({ "args": ["keys", 1] })).await);
+    let late = ("gated", server.add("gated", &json!({ "args": ["keys", 1], "run_at": "2020-01-01T00:00:00Z" })).await);
+    let delayed = ("gated", server.add("gated", &json!({ "args": ["keys", 1], "delay_ms": 3_600_000 })).await);
+    let args = json!(["retry-after", 9, 3_600_000]);
+    let retrying = ("failing", server.add("failing", &json!({ "args": args })).await);
+    server.until("failing", retrying.1, |job| job["waiting"] == "retrying").await;
+    let held = ("held", server.add("held", &json!({ "args": [] })).await);
+    for ((task, id), waiting) in
+        [(ready, "ready"), (late, "ready"), (delayed, "delayed"), (retrying, "retrying"), (held, "on-hold")]
+    {
+        let job = server.job(task, id).await;
+        assert_eq!((&job["status"], &job["waiting"]), (&json!("WAITING"), &json!(waiting)), "{job}");
+        assert!(job["run_at"].is_string(), "{job}");
+        let page = server.get(&format!("/v1/tasks/{task}/jobs?status=WAITING")).await;
+        let jobs = page.body["jobs"].as_array().expect("jobs").clone();
+        let listed = jobs.iter().find(|job| job["id"] == id).expect("it is listed");
+        for member in ["waiting", "run_at", "cancelling"] {
+            assert_eq!(listed[member], job[member], "{member}");
+        }
+    }
+    let running = server.get("/v1/jobs?status=RUNNING").await.body["jobs"][0].clone();
+    assert_eq!((&running["waiting"], &running["cancelling"]), (&Value::Null, &json!(false)));
+    drop(server);
 }
 
 #[tokio::test(flavor = "multi_thread")]

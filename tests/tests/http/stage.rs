@@ -33,6 +33,14 @@ pub(super) fn app() -> App {
         .task("last", &numbered("largest-then-none"))
         .task("numberless", &numbered("problem"))
         .task(
+            "held",
+            &json!({
+                "process": "plugins.echo",
+                "event": { "add": "plugins.telling#spin" },
+                "sandbox": { "event_timeout": 60 },
+            }),
+        )
+        .task(
             "deaf",
             &json!({
                 "process": "plugins.echo",

@@ -59,8 +59,13 @@ async fn who_waits_is_answered_when_the_host_stops() {
     assert_eq!((other.status, other.code()), (503, "stopping"));
     let (code, log) = server.end();
     assert_eq!(code, Some(0));
-    let put_back = format!("gated#{stays}");
-    assert!(log.iter().any(|line| line.contains("put back") && line.contains(&put_back)), "{log:#?}");
+    let stopped = format!("gated#{stays}");
+    assert!(log.iter().any(|line| line.contains("is lost") && line.contains(&stopped)), "{log:#?}");
+    assert!(
+        !log.iter().any(|line| line.contains("put back") || line.contains("put_back")),
+        "what is gone is not: {log:#?}"
+    );
+    assert!(log.iter().any(|line| line.contains("had not ended are lost") && line.contains("lost=1")), "{log:#?}");
 }
 
 /// Clients add as fast as they can while the host stops: every job that was added was answered, and every job that was

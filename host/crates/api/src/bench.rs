@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, JobKey, Outcome, SystemClock, TaskKey};
+use saggar_job::{JobId, JobKey, Outcome, SystemClock, TaskKey, Timestamp};
 use saggar_queue::{
     Added, ChangeError, Claim, EventFilter, EventId, Followed, History, ListQuery, LogTail, MemoryStore, NewJob, Page,
     Queue, Rules, StoreError, TaskQueue, WaitError,
@@ -66,6 +66,10 @@ fn stored<T>(answer: Result<T, StoreError>) -> Result<T, Refusal> {
 impl Jobs for Bench {
     fn why_not_ready(&self) -> Option<Code> {
         None
+    }
+
+    fn now(&self) -> Timestamp {
+        self.queue.now()
     }
 
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {

@@ -82,7 +82,9 @@ codes! {
     UnknownJob 404 "unknown-job" "No such job"
         "The task has no job with this id: it never was, was deleted, or its retention is over.";
     QueueFull 429 "queue-full" "Queue full"
-        "As many jobs wait as the task's `size` allows; nothing was added. Try again after `Retry-After` seconds.";
+        "As many jobs are ready as the task's `size` allows, or delayed as its `delayed_size` allows; nothing was added. Try again after `Retry-After` seconds.";
+    KeyReused 409 "key-reused" "Key is another job's"
+        "The `Idempotency-Key` or `key` is that of a job with other arguments, another priority or another `unique`; nothing was added.";
     DuplicateId 409 "duplicate-id" "Id taken"
         "The task's `event.next` handler gave an id that is taken or is no id; nothing was added.";
     IdsExhausted 409 "ids-exhausted" "No id left"
@@ -90,7 +92,7 @@ codes! {
     NextFailed 502 "next-failed" "Id source failed"
         "The task's `event.next` handler failed, so the job has no id; nothing was added.";
     Ended 409 "ended" "Job has ended"
-        "An ended job cannot be cancelled.";
+        "An ended job cannot be cancelled, nor one that ends by itself before it is stopped.";
     NotEnded 409 "not-ended" "Job has not ended"
         "Only an ended job can be retried.";
     Running 409 "running" "Job runs"

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use saggar_definition::Task;
-use saggar_job::JobId;
+use saggar_job::{JobId, Timestamp};
 use saggar_queue::{Added, Counts, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Rates};
 
 use crate::code::Code;
@@ -17,6 +17,9 @@ pub trait Jobs: Send + Sync + 'static {
     /// Why no job is taken at the moment, if that is so: the host stops, or the store has failed or
     /// is full.
     fn why_not_ready(&self) -> Option<Code>;
+
+    /// The time of day, by the clock of the jobs' own times.
+    fn now(&self) -> Timestamp;
 
     /// Adds all `jobs` or none; answers which job each of them is. They are kept when it answers.
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal>;

@@ -3,7 +3,8 @@
 use saggar_api::wire::Problem;
 
 /// Refusals of one job, which the others of its request share without being to blame.
-const OF_A_JOB: [&str; 5] = ["invalid-args", "invalid-body", "body-too-large", "duplicate-id", "next-failed"];
+const OF_A_JOB: [&str; 6] =
+    ["invalid-args", "invalid-body", "body-too-large", "duplicate-id", "key-reused", "next-failed"];
 
 /// Why there is no answer, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]

@@ -83,6 +83,7 @@ pub(crate) const TASK: Keys = &[
     &NAME,
     &WORKER_NUMS,
     &SIZE,
+    &DELAYED_SIZE,
     &TIMEOUT,
     &ATTEMPTS,
     &ATTEMPT_AFTER,
@@ -121,9 +122,18 @@ pub(crate) const WORKER_NUMS: Key<Whole> = Key::new(
 pub(crate) const SIZE: Key<Whole> = Key::new(
     "size",
     Whole { least: 1, most: 10_000_000, default: 1024, unit: None },
-    "How many jobs may wait. Beyond it, adding a job is refused at once.",
+    "How many jobs may be ready or on hold. Beyond it, adding one that can begin now is refused at once.",
 )
 .or(&["queue_size", "capacity", "queue", "length"]);
+
+// Reminders for a month ahead must not block today's work, so they have a bound of their own; it is there because every job
+// takes memory or disk.
+pub(crate) const DELAYED_SIZE: Key<Whole> = Key::new(
+    "delayed_size",
+    Whole { least: 0, most: 10_000_000, default: 100_000, unit: None },
+    "How many jobs may wait for their time, retries included. Beyond it, adding a delayed job is refused at once.",
+)
+.or(&["max_delayed", "delayed", "scheduled_size", "max_scheduled"]);
 
 // The shortest time that a clock with ticks of some milliseconds can mean anything by, and a month, after which
 // nobody remembers what the attempt was for.

@@ -47,6 +47,7 @@ fn task(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Opt
     let name = raw.read(&keys::NAME, reader);
     let worker_nums = raw.read(&keys::WORKER_NUMS, reader);
     let size = raw.read(&keys::SIZE, reader);
+    let delayed_size = raw.read(&keys::DELAYED_SIZE, reader);
     let timeout = raw.read(&keys::TIMEOUT, reader);
     let retries = raw.read(&keys::ATTEMPTS, reader);
     let wait = raw.read(&keys::ATTEMPT_AFTER, reader);
@@ -64,6 +65,7 @@ fn task(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Opt
         handlers,
         worker_nums: u32::try_from(worker_nums).ok()?,
         size: u32::try_from(size).ok()?,
+        delayed_size: u32::try_from(delayed_size).ok()?,
         timeout,
         retry: RetryPolicy { retries: u32::try_from(retries).ok()?, ..wait },
         sandbox,

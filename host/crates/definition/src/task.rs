@@ -23,8 +23,10 @@ pub struct Task {
     pub handlers: Handlers,
     /// How many jobs of this task may run at once.
     pub worker_nums: u32,
-    /// How many jobs may wait; one more is refused.
+    /// How many jobs may be ready or on hold; one more that can begin now is refused.
     pub size: u32,
+    /// How many jobs may wait for their time, retries included; one more delayed job is refused.
+    pub delayed_size: u32,
     /// How long one attempt may take, counted from its start.
     pub timeout: Duration,
     /// Whether and when a failed attempt is tried again.

@@ -6,6 +6,7 @@ mod outcome;
 mod reference;
 mod retry;
 mod state;
+mod waiting;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{JobId, JobKey, Run, TaskKey};
@@ -13,3 +14,4 @@ pub use outcome::{Ending, Outcome, Problem, Reason};
 pub use reference::{Reference, Role};
 pub use retry::{Backoff, RetryPolicy};
 pub use state::{Life, Refusal, State, Status, Step, transition};
+pub use waiting::Waiting;

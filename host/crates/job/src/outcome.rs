@@ -207,7 +207,7 @@ impl Outcome {
             Self::Timeout(problem) => failed(Reason::Timeout, problem, RetryWish::ByPolicy),
             Self::OutOfMemory(problem) => failed(Reason::OutOfMemory, problem, RetryWish::ByPolicy),
             Self::Cancelled => failed(Reason::Cancelled, cancelled(), RetryWish::Never),
-            Self::Lost => failed(Reason::Lost, lost(), RetryWish::Soon),
+            Self::Lost => failed(Reason::Lost, lost(), RetryWish::AtOnce),
         }
     }
 }
@@ -223,8 +223,8 @@ pub(crate) struct Failed {
 pub(crate) enum RetryWish {
     ByPolicy,
     AfterMs(u64),
-    /// The attempt was lost, which was not the job's doing.
-    Soon,
+    /// The attempt was lost, which was not the job's doing: the job goes on where it was.
+    AtOnce,
     Never,
 }
 

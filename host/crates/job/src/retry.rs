@@ -44,13 +44,16 @@ impl RetryPolicy {
     /// to tell.
     pub const LOST_ATTEMPTS: u32 = 3;
 
-    /// The longest delay after a lost attempt: a host that comes back goes on with what it was at within a second.
-    pub const LONGEST_LOST_DELAY_MS: u64 = 1_000;
-
     /// How many attempts a job may have in all, save for those that were lost
     /// ([`LOST_ATTEMPTS`](Self::LOST_ATTEMPTS)).
     pub fn max_attempts(&self) -> u32 {
         self.retries.saturating_add(1)
+    }
+
+    /// How many attempts a job may have whose last attempt is number `attempt`: more than
+    /// [`max_attempts`](Self::max_attempts) if it got further because attempts were lost, or the policy allowed more before.
+    pub fn max_attempts_at(&self, attempt: u32) -> u32 {
+        self.max_attempts().max(attempt)
     }
 
     /// Milliseconds to wait after attempt number `failed` (from 1) failed. `chance` is a random number from 0 up to 1.
@@ -96,5 +99,11 @@ mod tests {
         let huge = RetryPolicy { delay_ms: u64::MAX, max_delay_ms: u64::MAX, ..policy(Backoff::Exponential, 1.0) };
         assert_eq!(huge.delay_ms_after(u32::MAX, 1.0), RetryPolicy::LONGEST_DELAY_MS);
         assert_eq!(RetryPolicy { retries: u32::MAX, ..huge }.max_attempts(), u32::MAX);
+    }
+
+    #[test]
+    fn no_attempt_has_a_higher_number_than_the_most_that_a_job_may_have() {
+        let policy = RetryPolicy { retries: 1, ..RetryPolicy::default() };
+        assert_eq!([0, 1, 2, 3].map(|attempt| policy.max_attempts_at(attempt)), [2, 2, 2, 3]);
     }
 }

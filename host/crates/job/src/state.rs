@@ -214,12 +214,10 @@ fn finished(
     }
     let delay_ms = match retry {
         RetryWish::Never => return ended_badly(life, reason, problem, now),
-        RetryWish::Soon if life.attempt < policy.max_attempts().max(RetryPolicy::LOST_ATTEMPTS) => {
-            policy.delay_ms_after(life.attempt, chance).min(RetryPolicy::LONGEST_LOST_DELAY_MS)
-        }
+        RetryWish::AtOnce if life.attempt < policy.max_attempts().max(RetryPolicy::LOST_ATTEMPTS) => 0,
         _ if life.attempt >= policy.max_attempts() => return ended_badly(life, reason, problem, now),
         RetryWish::AfterMs(ms) => ms.min(RetryPolicy::LONGEST_DELAY_MS),
-        RetryWish::ByPolicy | RetryWish::Soon => policy.delay_ms_after(life.attempt, chance),
+        RetryWish::ByPolicy | RetryWish::AtOnce => policy.delay_ms_after(life.attempt, chance),
     };
     let state = State::Waiting { run_at: now.plus_ms(delay_ms), held: false, problem: Some(problem) };
     Life { state, ..*life }

@@ -53,9 +53,9 @@ impl Claim {
         self.running.attempt()
     }
 
-    /// How many attempts the job may have in all, as the task's rules say now.
+    /// How many attempts the job may have in all, as the task's rules say now; never fewer than it has had.
     pub fn max_attempts(&self) -> u32 {
-        self.running.task().rules().retry.max_attempts()
+        self.running.task().rules().retry.max_attempts_at(self.attempt())
     }
 
     /// The job's arguments: a JSON array.

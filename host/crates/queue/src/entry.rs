@@ -18,7 +18,8 @@ pub struct NewJob {
     /// Ready jobs of higher priority are claimed first; 0 is ordinary.
     pub priority: i16,
     /// The caller's name for the job, so that adding can be tried again: while a job of the task that was added with the
-    /// same key is kept, even after its end, it is answered instead of adding another one.
+    /// same key is kept, even after its end, it is answered instead of adding another one, if it is
+    /// [the same](Self::is_other).
     pub key: Option<Arc<str>>,
     /// What makes the job unique ([`fingerprint`](crate::fingerprint)): while a job of the task that was added with the same
     /// fingerprint waits or runs, it is answered instead of adding another one.
@@ -81,6 +82,12 @@ impl NewJob {
         Self { unique: Some(unique.into()), ..self }
     }
 
+    /// Whether a job with these arguments, this priority and this fingerprint is another one than this, so that both cannot
+    /// have the same key. Delays and times are relative to the moment of adding, and ids may be given anew: they are not compared.
+    pub fn is_other(&self, args: &str, priority: i16, unique: Option<&str>) -> bool {
+        *self.args != *args || self.priority != priority || self.unique.as_deref() != unique
+    }
+
     /// The moment before which no attempt begins, if the job is added at `now`.
     pub fn due_at(&self, now: Timestamp) -> Timestamp {
         now.plus_ms(self.delay_ms).max(self.run_at.unwrap_or_default())
@@ -111,6 +118,15 @@ pub struct Progress {
     pub total: u64,
     /// What the guest says to it; at most 1 KiB.
     pub message: String,
+}
+
+impl Progress {
+    /// Whether it contains `text` as people see it: `3/10 half way`, or the message alone while nothing was counted.
+    pub fn shows(&self, text: &str) -> bool {
+        let Self { current, total, message } = self;
+        let is_counted = *total > 0 || *current > 0;
+        message.contains(text) || (is_counted && format!("{current}/{total} {message}").contains(text))
+    }
 }
 
 /// A job as it was when it was looked up.

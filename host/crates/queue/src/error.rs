@@ -1,16 +1,33 @@
 //! What can go wrong, one enum per operation. `code` is for programs and never changes; the message is for people.
 
+use std::fmt;
+use std::sync::Arc;
+
 use saggar_job::{JobId, Refusal};
 use tokio::sync::oneshot::error::RecvError;
 
 /// Why a job was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
-    /// As many jobs wait as the task's `size` allows.
-    #[error("the queue is full: {size} jobs wait; add it again later, or raise the task's `size`")]
+    /// Keys are in use for other jobs: with other arguments, another priority or another fingerprint. At least one.
+    #[error("{}; a key means one job: send the same request again, or choose another key", First(.0))]
+    KeyReused(Vec<KeyReuse>),
+    /// As many jobs are ready or on hold as the task's `size` allows.
+    #[error(
+        "the queue is full: `size` allows {size} jobs that are ready or on hold; add it again later, or raise `size`"
+    )]
     QueueFull {
         /// The task's `size`.
         size: usize,
+    },
+    /// As many jobs wait for their time as the task's `delayed_size` allows.
+    #[error(
+        "the queue is full: `delayed_size` allows {delayed_size} delayed jobs and retries; add it again later, or raise \
+         `delayed_size`"
+    )]
+    DelayedFull {
+        /// The task's `delayed_size`.
+        delayed_size: usize,
     },
     /// A job with this id is there already, or stands twice in the batch.
     #[error("the id {id} is taken; leave the id to the task's counter, or let `next` answer one that is free")]
@@ -33,12 +50,54 @@ impl AddError {
     /// A stable name in kebab case.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::QueueFull { .. } => "queue-full",
+            Self::KeyReused(_) => "key-reused",
+            Self::QueueFull { .. } | Self::DelayedFull { .. } => "queue-full",
             Self::DuplicateId { .. } => "duplicate-id",
             Self::InvalidId => "invalid-id",
             Self::IdsExhausted => "ids-exhausted",
             Self::Store(error) => error.code(),
         }
+    }
+}
+
+/// A job that was to be added under the key of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyReuse {
+    /// Its position in the batch, from 0.
+    pub at: usize,
+    /// The key.
+    pub key: Arc<str>,
+    /// Whose key it is.
+    pub of: KeyOwner,
+}
+
+/// The job that has a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOwner {
+    /// One that is kept.
+    Kept(JobId),
+    /// The one at this position of the same batch.
+    Earlier(usize),
+}
+
+impl fmt::Display for KeyReuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, key, of } = self;
+        match of {
+            KeyOwner::Kept(id) => {
+                write!(f, "job {at}: the key `{key}` is that of job {id} of the task, which is another one")
+            }
+            KeyOwner::Earlier(earlier) => write!(f, "job {at}: the key `{key}` is that of job {earlier} of the batch"),
+        }
+    }
+}
+
+/// Shows the first of them.
+struct First<'a>(&'a [KeyReuse]);
+
+impl fmt::Display for First<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.first().map_or(Ok(()), |first| first.fmt(f))
     }
 }
 

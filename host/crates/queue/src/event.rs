@@ -46,6 +46,8 @@ pub enum JobEventKind {
         /// Not before this moment.
         run_at: Timestamp,
     },
+    /// The job was cancelled while an attempt runs, which is being stopped. Once for every such request.
+    Cancelling,
     /// An attempt was undone; the job waits again.
     PutBack,
     /// It had ended, and waits again, for somebody wants it to.

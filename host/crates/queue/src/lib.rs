@@ -32,7 +32,7 @@ pub use attempt::{AttemptRecord, Attempts, Cost};
 pub use change::{Change, ChangeError, Changed};
 pub use claim::Claim;
 pub use entry::{Job, NewJob, Origin, Progress};
-pub use error::{AddError, StoreError, WaitError};
+pub use error::{AddError, KeyOwner, KeyReuse, StoreError, WaitError};
 pub use event::{BadEventId, EventFilter, EventId, Events, Followed, Gap, JobEvent, JobEventKind, KeptEvent, Missed};
 pub use fingerprint::{UniqueBy, are_same_args, fingerprint};
 pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};

@@ -1,11 +1,12 @@
 //! Lists of jobs: what can be asked, and the pages that are answered. Jobs are listed in the order of their adding, which
 //! never changes, so a cursor stays good while jobs come, go on and go.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use saggar_job::{JobId, Life, Problem, Reason, Run, State, Status, TaskKey, Timestamp};
+use saggar_job::{JobId, Life, Problem, Reason, Run, State, Status, TaskKey, Timestamp, Waiting};
 
 use crate::Progress;
 
@@ -22,9 +23,12 @@ pub struct ListQuery {
     pub added_from: Option<Timestamp>,
     /// Added before this moment.
     pub added_before: Option<Timestamp>,
-    /// The kept progress message, or the message of the problem, contains this text exactly. What a running attempt has
-    /// reported is kept when it ends.
+    /// What the list shows of the job in words contains this text exactly: the progress (`3/10 half way`), the problem
+    /// (`code: message`) or the reason.
     pub text: Option<Arc<str>>,
+    /// The running jobs whose live progress contains that text, for stores, which know nothing of it;
+    /// [`Queue::list`](crate::Queue::list) fills it in.
+    pub live: Arc<HashMap<TaskKey, HashSet<JobId>>>,
     /// In which order.
     pub order: ListOrder,
     /// Only jobs that follow this one in that order.
@@ -64,6 +68,7 @@ impl ListQuery {
             added_from: None,
             added_before: None,
             text: None,
+            live: Arc::default(),
             order: ListOrder::default(),
             after: None,
             limit: 100,
@@ -75,9 +80,29 @@ impl ListQuery {
         self.limit.clamp(1, Self::PAGE)
     }
 
-    /// Whether a job added at `added_at` with these messages is asked for, as far as these go.
-    pub fn matches(&self, added_at: Timestamp, progress: &str, problem: Option<&str>) -> bool {
-        let holds = |text: &str| progress.contains(text) || problem.is_some_and(|problem| problem.contains(text));
+    /// Whether a job of `task` is asked for, as far as its times and texts go. `progress` is the kept one.
+    pub fn matches(
+        &self,
+        task: &TaskKey,
+        id: JobId,
+        added_at: Timestamp,
+        life: &Life,
+        progress: Option<&Progress>,
+    ) -> bool {
+        let holds = |text: &str| {
+            if text.is_empty() {
+                return true;
+            }
+            let (problem, reason) = match &life.state {
+                State::Running { .. } => return self.live.get(task).is_some_and(|ids| ids.contains(&id)),
+                State::Waiting { problem, .. } => (problem.as_ref(), None),
+                State::Failure { problem, reason, .. } => (Some(problem), Some(reason.name())),
+                State::Success { .. } => (None, None),
+            };
+            progress.is_some_and(|progress| progress.shows(text))
+                || problem.is_some_and(|problem| format!("{}: {}", problem.code, problem.message).contains(text))
+                || reason.is_some_and(|reason| reason.contains(text))
+        };
         self.added_from.is_none_or(|from| added_at >= from)
             && self.added_before.is_none_or(|before| added_at < before)
             && self.text.as_deref().is_none_or(holds)
@@ -140,6 +165,10 @@ pub struct ListedJob {
     pub added_at: Timestamp,
     /// The moment before which no attempt begins; none unless WAITING.
     pub run_at: Option<Timestamp>,
+    /// Whether it waits for its add handler.
+    pub held: bool,
+    /// Whether it was cancelled while an attempt runs, which is being stopped.
+    pub cancelling: bool,
     /// When the running attempt began; none unless RUNNING.
     pub started_at: Option<Timestamp>,
     /// When it ended; none until then.
@@ -157,6 +186,11 @@ pub struct ListedJob {
 }
 
 impl ListedJob {
+    /// What it waits for at `now`; none unless WAITING.
+    pub fn waiting(&self, now: Timestamp) -> Option<Waiting> {
+        self.run_at.map(|run_at| Waiting::at(now, run_at, self.held, self.attempt))
+    }
+
     /// What a list shows of a job of `task` with this life.
     pub fn new(task: TaskKey, id: JobId, life: &Life, priority: i16, added_at: Timestamp, progress: Progress) -> Self {
         let mut job = Self {
@@ -166,6 +200,8 @@ impl ListedJob {
             priority,
             added_at,
             run_at: None,
+            held: false,
+            cancelling: life.is_cancelling(),
             started_at: None,
             ended_at: None,
             attempt: life.attempt,
@@ -176,8 +212,8 @@ impl ListedJob {
         };
         let brief = |problem: &Problem| Some(Problem::new(&*problem.code, &*problem.message));
         match &life.state {
-            State::Waiting { run_at, problem, .. } => {
-                (job.run_at, job.problem) = (Some(*run_at), problem.as_ref().and_then(brief));
+            State::Waiting { run_at, held, problem } => {
+                (job.run_at, job.held, job.problem) = (Some(*run_at), *held, problem.as_ref().and_then(brief));
             }
             State::Running { started_at, .. } => job.started_at = Some(*started_at),
             State::Success { ended_at, .. } => job.ended_at = Some(*ended_at),
@@ -208,14 +244,31 @@ mod tests {
         let query = ListQuery::of_tenant("default");
         let limit = |limit| ListQuery { limit, ..query.clone() }.bounded_limit();
         assert_eq!((limit(0), limit(7), limit(9_999)), (1, 7, 1_000));
-        assert!(query.matches(Timestamp(5), "", None));
+        let (task, id) = (TaskKey::new("default", "mail"), JobId(1));
+        let waiting = Life::new(Timestamp(0), false);
+        let matches = |query: &ListQuery, life: &Life, progress: Option<&Progress>, at: u64| {
+            query.matches(&task, id, Timestamp(at), life, progress)
+        };
+        assert!(matches(&query, &waiting, None, 5));
         let timed = ListQuery { added_from: Some(Timestamp(5)), added_before: Some(Timestamp(7)), ..query.clone() };
-        let found: Vec<u64> = (3..9).filter(|at| timed.matches(Timestamp(*at), "", None)).collect();
+        let found: Vec<u64> = (3..9).filter(|at| matches(&timed, &waiting, None, *at)).collect();
         assert_eq!(found, [5, 6]);
         let text = |text: &str| ListQuery { text: Some(text.into()), ..query.clone() };
-        assert!(text("half").matches(Timestamp(0), "one half", None));
-        assert!(text("odd").matches(Timestamp(0), "", Some("it is odd")));
-        assert!(!text("Odd").matches(Timestamp(0), "", Some("it is odd")));
-        assert!(text("").matches(Timestamp(0), "", None));
+        let progress = Progress { current: 3, total: 10, message: "one half".to_owned() };
+        for (shown, is_found) in [("half", true), ("3/10 one", true), ("", true), ("3/1 ", false), ("Half", false)] {
+            assert_eq!(matches(&text(shown), &waiting, Some(&progress), 0), is_found, "{shown}");
+        }
+        assert!(matches(&text(""), &waiting, None, 0));
+        let (reason, problem) = (Reason::OutOfMemory, Problem::new("too-big", "it is odd"));
+        let failed = State::Failure { reason, problem, ended_at: Timestamp(0) };
+        let failed = Life { state: failed, ..waiting.clone() };
+        for shown in ["odd", "too-big", "big: it", "out-of-memory"] {
+            assert!(matches(&text(shown), &failed, None, 0), "{shown}");
+        }
+        let state = State::Running { run: Run(1), started_at: Timestamp(0), cancelling: false };
+        let running = Life { state, ..waiting };
+        assert!(!matches(&text("half"), &running, Some(&progress), 0), "that is an earlier attempt's");
+        let live = Arc::new(HashMap::from([(task.clone(), HashSet::from([id]))]));
+        assert!(matches(&ListQuery { live, ..text("half") }, &running, None, 0));
     }
 }

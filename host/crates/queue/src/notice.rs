@@ -64,9 +64,9 @@ impl Notice {
         self.notice.attempt
     }
 
-    /// How many attempts the job may have in all, as the task's rules say now.
+    /// How many attempts the job may have in all, as the task's rules say now; never fewer than it has had.
     pub fn max_attempts(&self) -> u32 {
-        self.task.rules().retry.max_attempts()
+        self.task.rules().retry.max_attempts_at(self.attempt())
     }
 
     /// How often it was put off or dropped before.

@@ -1,10 +1,10 @@
 //! The queue of all tasks: opens tasks, finds them, tells events, and knows when there is nothing left to do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use saggar_job::{Clock, RetryPolicy, TaskKey};
+use saggar_job::{Clock, JobId, RetryPolicy, TaskKey, Timestamp};
 
 use crate::hub::Hub;
 use crate::meters;
@@ -86,6 +86,11 @@ impl Queue {
         }
     }
 
+    /// Whether the next process goes on with the jobs of this one.
+    pub fn outlives_process(&self) -> bool {
+        self.shared.store.outlives_process()
+    }
+
     /// The queue of the task `key`, if it is open.
     pub fn task(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
         self.shared.tasks.read().get(key).filter(|task| !task.is_closed()).cloned()
@@ -112,6 +117,15 @@ impl Queue {
     /// Some jobs of a task or of all of a tenant's tasks, open or not, with the live progress of running attempts. What
     /// they are, in which order and how many: [`Store::list`].
     pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let searching;
+        let query = match &query.text {
+            None => query,
+            // Before the store looks: what an attempt has reported is kept when it ends.
+            Some(text) => {
+                searching = ListQuery { live: self.showing(query, text).into(), ..query.clone() };
+                &searching
+            }
+        };
         let mut page = self.shared.store.list(query).await?;
         let tasks = self.shared.tasks.read();
         for job in &mut page.jobs {
@@ -120,6 +134,20 @@ impl Queue {
             }
         }
         Ok(page)
+    }
+
+    /// The running jobs of the tasks of `query` whose live progress shows `text`.
+    fn showing(&self, query: &ListQuery, text: &str) -> HashMap<TaskKey, HashSet<JobId>> {
+        let is_asked_for =
+            |key: &TaskKey| key.tenant == query.tenant && query.task.as_ref().is_none_or(|task| *task == key.task);
+        let tasks = self.shared.tasks.read();
+        let tasks = tasks.iter().filter(|(key, _)| is_asked_for(key));
+        tasks.map(|(key, task)| (key.clone(), task.showing(text))).filter(|(_, ids)| !ids.is_empty()).collect()
+    }
+
+    /// The time of day by the queue's clock.
+    pub fn now(&self) -> Timestamp {
+        self.shared.hub.now()
     }
 
     /// Listens to the events of all of a tenant's tasks from now on.
@@ -194,7 +222,7 @@ impl std::fmt::Debug for Queue {
 
 #[cfg(test)]
 mod tests {
-    use saggar_job::{ManualClock, Status, Timestamp};
+    use saggar_job::{ManualClock, Status};
 
     use super::*;
     use crate::{MemoryStore, NewJob};
@@ -208,7 +236,6 @@ mod tests {
         for attempt in 1..=RetryPolicy::LOST_ATTEMPTS {
             store = Arc::new(store.die());
             let opened = Queue::new(store.clone(), clock.clone()).open(key.clone(), Rules::default()).await.unwrap();
-            clock.advance_ms(RetryPolicy::LONGEST_LOST_DELAY_MS);
             assert_eq!(opened.claim().await.unwrap().attempt(), attempt);
         }
         let queue = Queue::new(Arc::new(store.die()), clock);

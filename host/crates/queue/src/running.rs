@@ -110,6 +110,11 @@ impl Running {
         self.progress.lock().latest.clone()
     }
 
+    /// Whether the values last reported show `text`.
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        self.progress.lock().latest.shows(text)
+    }
+
     /// How many reports there have been: whoever remembers it knows whether [`latest`](Self::latest) has changed.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)

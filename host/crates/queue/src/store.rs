@@ -39,6 +39,9 @@ pub trait Store: Send + Sync + 'static {
     /// openings in the same process change nothing.
     async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError>;
 
+    /// Whether jobs are there in the next process, too.
+    fn outlives_process(&self) -> bool;
+
     /// The tasks that were ever opened, by this process or an earlier one, in no order.
     async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError>;
 
@@ -103,14 +106,17 @@ pub trait TaskStore: Send + Sync + 'static {
     /// A job without an id gets one more than the highest id that was ever given in this task. With `rules.add_handler` the
     /// jobs are held, and each leaves a notice [`Happened::Added`](crate::Happened::Added).
     ///
-    /// Each job takes its place in the line when it becomes ready: when it is added, released, due, put back or retried.
-    /// The line is ordered by priority, highest first, then by place. Among jobs that become due, the one that was due
+    /// Each job takes its place in the line when it becomes ready: when it is added, released, due or retried. One whose
+    /// attempt the host cut short (put back, or lost) keeps the place that it was claimed from. The line is ordered by priority, highest first, then by place. Among jobs that become due, the one that was due
     /// first comes first, then the one that has waited for its time longest.
     ///
     /// # Errors
     ///
-    /// In this order: [`AddError::QueueFull`] if some are new and afterwards more than `rules.size` jobs would wait; then
-    /// for the first new job of which it is true [`AddError::InvalidId`], [`AddError::DuplicateId`] or
+    /// In this order: [`AddError::KeyReused`] with all jobs whose key is that of [another one](NewJob::is_other), their
+    /// arguments compared as text; [`AddError::QueueFull`] if some are new and ready (or would be on hold), and more than `rules.size` such
+    /// jobs would be there afterwards, those that are late included (of very many, when they have taken their places);
+    /// [`AddError::DelayedFull`] if some are new and delayed, and more than `rules.delayed_size` would be, retries
+    /// included; then for the first new job of which it is true [`AddError::InvalidId`], [`AddError::DuplicateId`] or
     /// [`AddError::IdsExhausted`].
     async fn add_and_claim(
         &self,
@@ -123,7 +129,8 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// Begins an attempt of each of the first `most` jobs of the line, after delayed jobs that are due at `now` have
     /// taken their places there. Answers none if none is ready, or the task is paused. What was once due stays due when
-    /// the clock goes back.
+    /// the clock goes back. An attempt that begins clears the job's progress, here and in other steps: while it runs, none is
+    /// kept, and what it reports is kept when it ends.
     ///
     /// Holds others up for a moment at most: of very many jobs that are due at once some hundreds take their places, and at least
     /// as many as are claimed, and the others do with later steps. A store that would have to look long for the next job answers

@@ -175,6 +175,11 @@ impl TaskQueue {
         self.tally.totals()
     }
 
+    /// The running jobs whose live progress shows `text`.
+    pub(crate) fn showing(&self, text: &str) -> std::collections::HashSet<JobId> {
+        self.roster.showing(text)
+    }
+
     /// Puts the live progress of a running attempt in the place of the kept one.
     pub(crate) fn show_live(&self, job: &mut ListedJob) {
         if job.started_at.is_some()

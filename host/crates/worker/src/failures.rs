@@ -43,8 +43,13 @@ pub(crate) fn given_up(notice: &Notice, role: Role, tries: u32, problem: &Proble
 }
 
 /// An attempt was stopped because the host stops.
-pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>) {
-    tracing::warn!(%job, trace_id = trace_id(trace_parent), "was stopped and put back; the attempt does not count");
+pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, is_kept: bool) {
+    let trace_id = trace_id(trace_parent);
+    if is_kept {
+        tracing::warn!(%job, trace_id, "was stopped and put back; the attempt does not count");
+    } else {
+        tracing::warn!(%job, trace_id, "was stopped and is lost, since jobs in memory end with the host");
+    }
 }
 
 /// A task was opened: what ran when the last host of it died is lost by now.

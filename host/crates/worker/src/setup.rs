@@ -80,6 +80,7 @@ impl Setup {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Rules {
             size: self.task.size as usize,
+            delayed_size: self.task.delayed_size as usize,
             retry: self.task.retry.clone(),
             add_handler: self.roles.contains_key(&Role::AddHandler),
             success_handler: self.roles.contains_key(&Role::SuccessHandler),

@@ -83,7 +83,7 @@ async fn work(
         () = worker.abort.cancelled() => {
             let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
             if put_back(worker, station, claim).await {
-                failures::stopped(&key, trace_parent.as_ref());
+                failures::stopped(&key, trace_parent.as_ref(), worker.queue.outlives_process());
                 worker.abandoned.lock().push(key);
             }
             return None;

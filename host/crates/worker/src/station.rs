@@ -62,7 +62,7 @@ impl Station {
             id: about.id,
             task: self.task.clone(),
             attempt: about.attempt,
-            max_attempts: setup.task.retry.max_attempts(),
+            max_attempts: setup.task.retry.max_attempts_at(about.attempt),
             handler: setup.role(role).and_then(|played| played.handler.clone()),
             trace_parent: about.trace_parent.cloned(),
         }

@@ -60,7 +60,7 @@ impl Happened {
 
     /// Whether somebody who sees bars should read it all the same.
     pub(super) fn is_worth_a_line(&self) -> bool {
-        matches!(self.kind.as_str(), "failed" | "retrying" | "put-back" | "gap")
+        matches!(self.kind.as_str(), "failed" | "retrying" | "cancelling" | "put-back" | "gap")
     }
 
     /// It as a line of text.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use saggar_job::Reason;
 use saggar_queue::Job;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -60,7 +61,7 @@ pub(super) async fn get_job(
         }
         _ => job,
     };
-    Ok(Answer::ok(show::job(job)))
+    Ok(Answer::ok(show::job(job, access.jobs.now())))
 }
 
 /// A number of up to nine digits and its unit.
@@ -94,7 +95,8 @@ pub(super) async fn delete_job(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Cancels a job: one that waits ends at once, one that runs is told to stop. Does not wait for that.
+/// Cancels a job: one that waits ends at once, one that runs is told to stop, and is `cancelling` until it has. Does not wait
+/// for that. A job that ends by itself before it is stopped is 409 `ended`.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/cancel", tag = "jobs",
     params(JobAddress),
@@ -106,7 +108,12 @@ pub(super) async fn cancel_job(
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Job> {
     access.jobs.cancel(&task, id).await?;
-    Ok(Answer::ok(show::job(access.jobs.get(&task, id).await?)))
+    let job = access.jobs.get(&task, id).await?;
+    // Its attempt may have ended by itself before it could be stopped; then nothing was cancelled.
+    if job.job.life.state.is_ended() && job.job.reason() != Some(Reason::Cancelled) {
+        return Err(Refusal::new(Code::Ended, format!("the job {id} ended by itself before it could be stopped")));
+    }
+    Ok(Answer::ok(show::job(job, access.jobs.now())))
 }
 
 /// Lets an ended job run again, with all its attempts before it.
@@ -121,7 +128,7 @@ pub(super) async fn retry_job(
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Job> {
     access.jobs.retry(&task, id).await?;
-    Ok(Answer::ok(show::job(access.jobs.get(&task, id).await?)))
+    Ok(Answer::ok(show::job(access.jobs.get(&task, id).await?, access.jobs.now())))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(super) struct ListParameters {
     /// Only jobs added before this moment (RFC 3339).
     #[param(format = DateTime)]
     added_before: Option<String>,
-    /// Only jobs whose progress message or problem contains this text.
+    /// Only jobs whose progress (`3/10 half way`), problem (`code: message`) or reason contains this text.
     text: Option<String>,
     /// In which order of their adding; the newest first unless said.
     order: Option<wire::Order>,
@@ -49,7 +49,7 @@ pub(super) async fn list_jobs_of_task(
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answered<wire::Jobs> {
     let query = ListQuery { task: Some(task.into()), ..parameters.query()? };
-    Ok(Answer::ok(show::page(access.jobs.list(query).await?)))
+    Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 
 /// Lists jobs of all tasks.
@@ -61,7 +61,7 @@ pub(super) async fn list_jobs(
     access: Allowed<Look>,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answered<wire::Jobs> {
-    Ok(Answer::ok(show::page(access.jobs.list(parameters.query()?).await?)))
+    Ok(Answer::ok(show::page(access.jobs.list(parameters.query()?).await?, access.jobs.now())))
 }
 
 impl ListParameters {

@@ -1,7 +1,7 @@
 //! How jobs, logs, attempts and tasks are shown: from what is thought to what is on the wire.
 
 use saggar_definition::Located;
-use saggar_job::{Problem, Reason, Reference, Status};
+use saggar_job::{Problem, Reason, Reference, Status, Timestamp, Waiting};
 use saggar_queue::{AttemptRecord, Counts, ListedJob, LogLevel, LogLine, LogSource, Page, Rate, Rates};
 use serde_json::value::RawValue;
 
@@ -12,7 +12,8 @@ mod event;
 
 pub(crate) use event::{event, event_kind};
 
-pub(super) fn job(known: KnownJob) -> wire::Job {
+/// A job as it is at `now`.
+pub(super) fn job(known: KnownJob, now: Timestamp) -> wire::Job {
     let KnownJob { task, max_attempts, job } = known;
     let origin = job.origin.as_deref();
     let parent = origin.and_then(|origin| origin.parent.as_ref());
@@ -21,6 +22,8 @@ pub(super) fn job(known: KnownJob) -> wire::Job {
         id: job.id.0,
         task,
         status: status(job.status()),
+        waiting: job.life.waiting(now).map(waiting),
+        cancelling: job.life.is_cancelling(),
         response: job.response().map(raw),
         problem: job.problem().map(problem),
         reason: job.reason().map(reason),
@@ -41,15 +44,19 @@ pub(super) fn job(known: KnownJob) -> wire::Job {
     }
 }
 
-pub(super) fn page(page: Page) -> wire::Jobs {
-    wire::Jobs { jobs: page.jobs.into_iter().map(listed).collect(), next: page.next.map(|cursor| cursor.to_string()) }
+/// A page of jobs as they are at `now`.
+pub(super) fn page(page: Page, now: Timestamp) -> wire::Jobs {
+    let jobs = page.jobs.into_iter().map(|job| listed(job, now)).collect();
+    wire::Jobs { jobs, next: page.next.map(|cursor| cursor.to_string()) }
 }
 
-fn listed(job: ListedJob) -> wire::ListedJob {
+fn listed(job: ListedJob, now: Timestamp) -> wire::ListedJob {
     wire::ListedJob {
         id: job.id.0,
         task: job.task.task.to_string(),
         status: status(job.status),
+        waiting: job.waiting(now).map(waiting),
+        cancelling: job.cancelling,
         problem: job.problem.as_ref().map(problem),
         reason: job.reason.map(reason),
         attempt: job.attempt,
@@ -77,6 +84,15 @@ fn raw(text: &str) -> Box<RawValue> {
     RawValue::from_string(text.to_owned())
         .or_else(|_| serde_json::value::to_raw_value(text))
         .unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+fn waiting(waiting: Waiting) -> wire::Waiting {
+    match waiting {
+        Waiting::Ready => wire::Waiting::Ready,
+        Waiting::Delayed => wire::Waiting::Delayed,
+        Waiting::Retrying => wire::Waiting::Retrying,
+        Waiting::OnHold => wire::Waiting::OnHold,
+    }
 }
 
 fn status(status: Status) -> wire::Status {
@@ -196,6 +212,7 @@ fn definition(task: &saggar_definition::Task) -> wire::Definition {
         process: task.process.value.to_string(),
         worker_nums: task.worker_nums,
         size: task.size,
+        delayed_size: task.delayed_size,
         timeout_ms: ms(task.timeout),
         retry: retry(&task.retry),
         event: wire::Events {

@@ -18,6 +18,8 @@ pub enum JobEventKind {
     Progress,
     /// An attempt failed, and another one follows.
     Retrying,
+    /// The job was cancelled while an attempt runs, which is being stopped. Once for every such request.
+    Cancelling,
     /// An attempt was undone; the job waits again.
     PutBack,
     /// It had ended, and waits again, for somebody wants it to.
@@ -38,6 +40,7 @@ impl JobEventKind {
             Self::Started => "started",
             Self::Progress => "progress",
             Self::Retrying => "retrying",
+            Self::Cancelling => "cancelling",
             Self::PutBack => "put-back",
             Self::Retried => "retried",
             Self::Deleted => "deleted",
@@ -110,9 +113,8 @@ mod tests {
 
     #[test]
     fn a_kind_is_named_as_it_is_written() {
-        for kind in
-            ["added", "started", "progress", "retrying", "put-back", "retried", "deleted", "succeeded", "failed"]
-        {
+        let all = "added started progress retrying cancelling put-back retried deleted succeeded failed";
+        for kind in all.split(' ') {
             let read: JobEventKind = serde_json::from_str(&format!("\"{kind}\"")).unwrap();
             assert_eq!(read.name(), kind);
         }

@@ -18,6 +18,20 @@ pub enum Status {
     Failure,
 }
 
+/// What a WAITING job is waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waiting {
+    /// A free slot: its time has come.
+    Ready,
+    /// Its time, before the first attempt.
+    Delayed,
+    /// The time of its next attempt.
+    Retrying,
+    /// Its add handler.
+    OnHold,
+}
+
 /// In which way a job failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -79,6 +93,10 @@ pub struct Job {
     pub task: String,
     /// Where it stands.
     pub status: Status,
+    /// What it is waiting for; null unless WAITING.
+    pub waiting: Option<Waiting>,
+    /// Whether it was cancelled while an attempt runs, which is being stopped.
+    pub cancelling: bool,
     /// How much is done …
     pub current: u64,
     /// … of how much; 0 while nothing was reported.
@@ -131,6 +149,10 @@ pub struct ListedJob {
     pub task: String,
     /// As of a job.
     pub status: Status,
+    /// As of a job.
+    pub waiting: Option<Waiting>,
+    /// As of a job.
+    pub cancelling: bool,
     /// As of a job.
     pub current: u64,
     /// As of a job.

@@ -100,8 +100,10 @@ pub struct Definition {
     pub process: String,
     /// Slots.
     pub worker_nums: u32,
-    /// How many jobs may wait.
+    /// How many jobs may be ready or on hold.
     pub size: u32,
+    /// How many jobs may wait for their time, retries included.
+    pub delayed_size: u32,
     /// Milliseconds that one attempt may take.
     pub timeout_ms: u64,
     /// When a failed attempt is tried again.

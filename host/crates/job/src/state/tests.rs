@@ -104,7 +104,7 @@ fn every_outcome_with_and_without_attempts_left() {
         (Outcome::Timeout(problem()), "waiting 1050 #2", "timeout"),
         (Outcome::OutOfMemory(problem()), "waiting 1050 #2", "out-of-memory"),
         (Outcome::Cancelled, "cancelled", "cancelled"),
-        (Outcome::Lost, "waiting 1050 #2", "waiting 1050 #2"),
+        (Outcome::Lost, "waiting 1000 #2", "waiting 1000 #2"),
     ];
     for (outcome, with_attempts_left, on_the_last) in outcomes {
         let name = outcome.name();
@@ -157,11 +157,11 @@ fn a_whole_life_uses_up_its_attempts() {
 }
 
 #[test]
-fn a_lost_attempt_goes_on_soon_and_not_for_ever() {
+fn a_lost_attempt_goes_on_at_once_and_not_for_ever() {
     let policies = [
-        // retries, delay, backoff's growth is irrelevant; for attempts 1 to 5: when the next one begins, or the end
-        (0, 50, ["waiting 1050 #1", "waiting 1050 #2", "lost", "lost", "lost"]),
-        (1, 60_000, ["waiting 2000 #1", "waiting 2000 #2", "lost", "lost", "lost"]),
+        // retries, delay, which has no say; for attempts 1 to 5: when the next one begins, or the end
+        (0, 50, ["waiting 1000 #1", "waiting 1000 #2", "lost", "lost", "lost"]),
+        (1, 60_000, ["waiting 1000 #1", "waiting 1000 #2", "lost", "lost", "lost"]),
         (3, 0, ["waiting 1000 #1", "waiting 1000 #2", "waiting 1000 #3", "lost", "lost"]),
     ];
     for (retries, delay_ms, expected) in policies {

@@ -14,6 +14,8 @@ pub(super) async fn all(places: &dyn Places) {
     the_counter_can_be_exhausted(places).await;
     a_batch_is_added_whole_or_not_at_all(places).await;
     a_full_queue_refuses(places).await;
+    what_waits_for_its_time_has_a_bound_of_its_own(places).await;
+    what_is_on_hold_counts_as_ready(places).await;
     tasks_do_not_mix(places).await;
 }
 
@@ -94,29 +96,76 @@ async fn a_batch_is_added_whole_or_not_at_all(places: &dyn Places) {
     );
 }
 
+async fn add(bench: &Bench, jobs: Vec<NewJob>) -> Result<Vec<JobId>, AddError> {
+    bench.task.add(jobs, &bench.rules, bench.now).await.map(ids_of)
+}
+
+fn plain() -> NewJob {
+    NewJob::new("[]")
+}
+
 async fn a_full_queue_refuses(places: &dyn Places) {
-    let rules = Rules { size: 2, ..super::retries(1, 10) };
-    let mut bench = Bench::new(places, rules).await;
-    bench.add(NewJob::new("[]")).await;
-    bench.add(NewJob::new("[]").with_delay_ms(5_000)).await;
-    let full = |bench: &Bench| {
-        let (task, rules, now) = (Arc::clone(&bench.task), Arc::clone(&bench.rules), bench.now);
-        async move { matches!(task.add(vec![NewJob::new("[]")], &rules, now).await, Err(AddError::QueueFull { size: 2 })) }
-    };
-    assert!(full(&bench).await, "delayed jobs count");
+    let mut bench = Bench::new(places, Rules { size: 2, ..super::retries(1, 10) }).await;
+    let full = async |bench: &Bench| matches!(add(bench, vec![plain()]).await, Err(AddError::QueueFull { size: 2 }));
+    bench.add_some(2).await;
+    assert!(full(&bench).await);
     let job = bench.claim().await;
-    bench.add(NewJob::new("[]")).await;
+    bench.add(plain()).await;
     bench.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
     assert_eq!(bench.task.counts().waiting, 3, "a retry is not refused");
-    bench.later(10);
     assert!(full(&bench).await);
     bench.claim().await;
-    assert!(full(&bench).await, "two jobs wait still");
-    bench.claim().await;
-    bench.add(NewJob::new("[]")).await;
+    bench.add(plain()).await;
+    bench.later(10);
+    assert!(full(&bench).await, "a retry that is late counts");
+    bench.claimed(2).await;
+    bench.add(plain()).await;
     bench.rules = Arc::new(Rules { size: 0, ..Rules::default() });
-    let none = bench.task.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await;
+    let none = add(&bench, vec![plain()]).await;
     assert!(matches!(none, Err(AddError::QueueFull { size: 0 })), "the rules of the moment count");
+}
+
+async fn what_waits_for_its_time_has_a_bound_of_its_own(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules { size: 2, delayed_size: 3, ..super::retries(1, 50) }).await;
+    let later = |ms| plain().with_delay_ms(ms);
+    let at = plain().with_run_at(bench.now.plus_ms(10));
+    assert_eq!(works(add(&bench, vec![later(10), later(90), at]).await).len(), 3, "more than `size`");
+    let full = async |bench: &Bench| matches!(add(bench, vec![later(1)]).await, Err(AddError::DelayedFull { .. }));
+    assert!(full(&bench).await);
+    assert_eq!(works(add(&bench, vec![plain(), plain()]).await).len(), 2, "they leave room for what is ready");
+    let both = add(&bench, vec![later(1), plain()]).await;
+    assert!(matches!(both, Err(AddError::QueueFull { size: 2 })), "what is ready is said first");
+    assert!(matches!(&add(&bench, vec![later(1)]).await, Err(error) if error.code() == "queue-full"));
+    let job = bench.claim().await;
+    bench.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
+    assert_eq!(bench.task.counts().delayed, 4, "a retry is not refused");
+    bench.later(10);
+    // Two are late now: they count as ready, though nobody has claimed anything, and the task is paused.
+    works(bench.task.set_paused(true).await);
+    let late = add(&bench, vec![plain()]).await;
+    assert!(matches!(late, Err(AddError::QueueFull { .. })), "{late:?}");
+    assert_eq!((bench.task.counts().waiting, bench.task.counts().delayed), (5, 2));
+    works(add(&bench, vec![later(1)]).await);
+    assert!(full(&bench).await, "a retry counts");
+    bench = bench.die().await;
+    assert!(full(&bench).await, "over restarts too");
+    works(bench.task.set_paused(false).await);
+    assert_eq!(bench.claimed(9).await.jobs.len(), 3);
+    works(add(&bench, vec![plain(), plain()]).await);
+    bench.rules = Arc::new(Rules { delayed_size: 0, ..Rules::default() });
+    assert!(full(&bench).await, "the rules of the moment count");
+}
+
+async fn what_is_on_hold_counts_as_ready(places: &dyn Places) {
+    let rules = Rules { size: 1, delayed_size: 0, add_handler: true, ..Rules::default() };
+    let bench = Bench::new(places, rules).await;
+    bench.add(plain().with_delay_ms(5)).await;
+    let full = add(&bench, vec![plain().with_delay_ms(5)]).await;
+    assert!(matches!(full, Err(AddError::QueueFull { size: 1 })), "{full:?}");
+    let notice = super::some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice");
+    works(bench.task.settle_notice(notice.number, crate::Telling::Done, bench.now).await);
+    assert_eq!(bench.task.counts().delayed, 1, "one that is released is not refused");
+    bench.add(plain()).await;
 }
 
 async fn tasks_do_not_mix(places: &dyn Places) {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status, TaskKey};
 
 use super::{Bench, Places, add_and_last, assert_refused, problem, retries, some, success, works};
-use crate::{AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, LogLine, NewJob, Progress, Rules};
+use crate::{
+    AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, ListQuery, LogLine, NewJob, Progress, Rules,
+};
 
 pub(super) async fn all(places: &dyn Places) {
     a_job_runs_and_succeeds(places).await;
@@ -17,7 +19,7 @@ pub(super) async fn all(places: &dyn Places) {
     jobs_can_be_begun_as_they_are_added(places).await;
     what_has_lasted_is_said_in_order(places).await;
     a_claim_that_nobody_got_never_was(places).await;
-    the_last_progress_is_kept(places).await;
+    an_attempt_that_begins_clears_the_progress(places).await;
     the_next_job_is_begun_in_the_same_step(places).await;
     every_attempt_leaves_a_record(places).await;
     a_lost_attempt_is_tried_again_even_without_retries(places).await;
@@ -219,18 +221,48 @@ async fn a_claim_that_nobody_got_never_was(places: &dyn Places) {
     assert_eq!(bench.get(urgent).await.reason(), Some(Reason::Cancelled));
 }
 
-async fn the_last_progress_is_kept(places: &dyn Places) {
-    let bench = Bench::new(places, retries(1, 0)).await;
-    let id = bench.add(NewJob::new("[]")).await;
+/// Also in what is shown of it while it runs, in lists too; until then, and if the attempt never was, the job shows the last
+/// one's.
+async fn an_attempt_that_begins_clears_the_progress(places: &dyn Places) {
+    let mut bench = Bench::new(places, retries(9, 0)).await;
+    let id = bench.add(NewJob::new("[]").with_key("k")).await;
+    let none = Progress::default;
+    let said = |current| Progress { current, total: u64::MAX, message: "half".to_owned() };
+    let progress = async |bench: &Bench| {
+        let listed = super::listing::pages(&*bench.store, ListQuery::of_tenant("default")).await;
+        let kept = bench.get(id).await.progress;
+        assert_eq!(kept, listed[0].progress, "a list shows the same");
+        kept
+    };
+    for (current, end) in [(2, End::Outcome(Outcome::Retry(problem()))), (3, End::PutBack)] {
+        let run = bench.claim().await.run;
+        assert_eq!(progress(&bench).await, none());
+        let reported = Some(said(current));
+        works(
+            bench
+                .finish_step(Finish { id, run, end, progress: reported, cost: None, shows: false, chance: 0.5 }, false)
+                .await,
+        );
+        assert_eq!(progress(&bench).await, said(current));
+    }
     let job = bench.claim().await;
-    let progress = Progress { current: 2, total: u64::MAX, message: "half".to_owned() };
+    bench.task.unclaim(id, job.run, &bench.rules, bench.now);
+    works(bench.task.claim(0, bench.now).await);
+    assert_eq!(progress(&bench).await, said(3), "a claim that nobody got never was");
+    bench.finish(&bench.claim().await, Outcome::Retry(problem())).await;
+    assert_eq!(progress(&bench).await, none(), "that of the attempt that ended, which reported none");
+    let run = bench.claim().await.run;
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish =
-        Finish { id, run: job.run, end, progress: Some(progress.clone()), cost: None, shows: false, chance: 0.5 };
+    let finish = Finish { id, run, end, progress: Some(said(5)), cost: None, shows: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
-    assert_eq!(bench.get(id).await.progress, progress);
+    bench = bench.die().await;
+    assert_eq!(progress(&bench).await, said(5));
+    bench.claim().await;
+    bench = bench.die().await;
+    assert_eq!(progress(&bench).await, none(), "the lost attempt had begun");
     bench.finish(&bench.claim().await, success()).await;
-    assert_eq!(bench.get(id).await.progress, progress, "an attempt that reports none keeps what was there");
+    assert_eq!(progress(&bench).await, none());
+    assert_eq!(bench.get(id).await.key.as_deref(), Some("k"), "what else is kept stays");
 }
 
 async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
@@ -250,7 +282,7 @@ async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
     let finished = works(next(finish(first.id, first.run, success())).await);
     let second = some(finished.next, "a ready job");
     assert_eq!((second.id, finished.left), (ids[1], Left::Ready));
-    let finished = works(next(finish(second.id, second.run, Outcome::Lost)).await);
+    let finished = works(next(finish(second.id, second.run, Outcome::Retry(problem()))).await);
     let third = some(finished.next, "a ready job");
     assert_eq!((third.id, finished.ended.status, finished.left), (ids[2], Status::Waiting, Left::Ready));
     let finished = works(next(finish(third.id, third.run, success())).await);
@@ -308,7 +340,7 @@ async fn a_lost_attempt_is_tried_again_even_without_retries(places: &dyn Places)
     let id = bench.add(NewJob::new("[]")).await;
     for attempt in 1..=2 {
         let finished = bench.finish(&bench.claim().await, Outcome::Lost).await;
-        assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(bench.now.plus_ms(1_000))));
+        assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(bench.now)), "at once");
         assert_eq!(bench.history(id).await.log.len(), attempt);
         bench.later(1_000);
     }

@@ -10,6 +10,8 @@ pub(super) async fn all(places: &dyn Places) {
     priority_goes_before_age(places).await;
     a_delayed_job_comes_when_it_is_due(places).await;
     places_are_taken_when_a_job_becomes_ready(places).await;
+    an_attempt_that_the_host_cut_short_costs_no_position(places).await;
+    a_dead_process_costs_no_position(places).await;
     what_was_due_stays_due(places).await;
     the_longest_delay_does_not_overflow(places).await;
     many_due_at_once_all_come(places).await;
@@ -76,8 +78,51 @@ async fn places_are_taken_when_a_job_becomes_ready(places: &dyn Places) {
     let plain = bench.add(NewJob::new("[]")).await;
     works(bench.end(put_back.id, put_back.run, End::PutBack).await);
     bench.later(60);
-    let due = [urgent, plain, put_back.id, delayed, retried.id];
+    let due = [urgent, put_back.id, plain, delayed, retried.id];
     assert_eq!(ids(&bench, 99).await, due);
+}
+
+async fn an_attempt_that_the_host_cut_short_costs_no_position(places: &dyn Places) {
+    let mut bench = Bench::new(places, retries(2, 0)).await;
+    bench.add_some(20).await;
+    let urgent = bench.add(NewJob::new("[]").with_priority(1)).await;
+    let delayed = bench.add(NewJob::new("[]").with_delay_ms(5)).await;
+    bench.later(5);
+    let claimed = bench.claimed(5).await.jobs;
+    assert_eq!((claimed[0].id, claimed[4].id), (urgent, JobId(4)));
+    bench.later(3);
+    // In no order, and one of them twice.
+    works(bench.end(JobId(3), claimed[3].run, End::PutBack).await);
+    works(bench.end(urgent, claimed[0].run, End::PutBack).await);
+    bench.finish(&claimed[1], Outcome::Lost).await;
+    let again = bench.claimed(2).await.jobs;
+    assert_eq!([again[0].id, again[1].id], [urgent, JobId(1)]);
+    assert_eq!(again[1].ready_at, bench.now, "it waits since the attempt was lost");
+    bench.finish(&again[1], Outcome::Lost).await;
+    works(bench.end(urgent, again[0].run, End::PutBack).await);
+    bench.finish(&claimed[2], Outcome::Retry(problem())).await;
+    works(bench.end(JobId(4), claimed[4].run, End::PutBack).await);
+    let seen: Vec<u64> = ids(&bench, 99).await.iter().map(|id| id.0).collect();
+    let expected: Vec<u64> = [urgent.0, 1].into_iter().chain(3..=20).chain([delayed.0, 2]).collect();
+    assert_eq!(seen, expected, "a retry after a failure takes a new position");
+}
+
+async fn a_dead_process_costs_no_position(places: &dyn Places) {
+    let mut bench = Bench::new(places, retries(0, 60_000)).await;
+    bench.add_some(12).await;
+    let late = bench.add(NewJob::new("[]").with_delay_ms(1)).await;
+    bench.later(1);
+    for _ in 0..11 {
+        bench.finish(&bench.claim().await, success()).await;
+    }
+    // One that took its place when it was added, and one that did when it was due.
+    assert_eq!(ids(&bench, 2).await, [JobId(12), late]);
+    bench.add_some(9).await;
+    bench = bench.die().await;
+    bench.add_some(1).await;
+    bench = bench.die().await;
+    let seen: Vec<u64> = ids(&bench, 99).await.iter().map(|id| id.0).collect();
+    assert_eq!(seen, (12..=23).collect::<Vec<_>>());
 }
 
 async fn what_was_due_stays_due(places: &dyn Places) {

@@ -9,6 +9,7 @@ pub(super) async fn all(places: &dyn Places) {
     a_list_shows_where_jobs_stand(places).await;
     a_list_is_in_the_order_of_adding(places).await;
     a_list_can_be_narrowed(places).await;
+    a_running_job_is_found_by_what_its_attempt_says(places).await;
     pages_follow_each_other_whatever_happens_between_them(places).await;
     a_tenant_sees_all_its_tasks_and_no_others(places).await;
     a_page_is_bounded(places).await;
@@ -121,7 +122,9 @@ async fn a_list_can_be_narrowed(places: &dyn Places) {
     let text = |text: &str| query(|query| query.text = Some(text.into()));
     assert_eq!(ids(&bench, text("it is odd")).await, [3], "of the problem");
     assert_eq!(ids(&bench, text("of it")).await, [3, 1], "of the progress");
-    assert_eq!(ids(&bench, text("all")).await, [1], "letters as they are written, codes aside");
+    assert_eq!(ids(&bench, text("all")).await, [3, 1], "of the problem's code too, letters as they are written");
+    assert_eq!(ids(&bench, text("all: it is")).await, [3], "as a list shows them together");
+    assert_eq!(ids(&bench, text("rejected")).await, [3, 2], "of the reason");
     assert_eq!(ids(&bench, text("0% é")).await, [1]);
     assert_eq!(ids(&bench, text("%")).await, [1], "no letter is special");
     assert_eq!(ids(&bench, text("_")).await, [2]);
@@ -138,6 +141,27 @@ async fn a_list_can_be_narrowed(places: &dyn Places) {
     assert_eq!(ids(&bench, added(None, Some(0))).await, [0; 0]);
     let all = ListQuery { status: Some(Status::Failure), text: Some("odd".into()), ..added(Some(20), Some(60)) };
     assert_eq!(ids(&bench, all).await, [3], "all at once");
+}
+
+/// What a running attempt has reported is not in a store; whoever knows it tells the store which jobs match.
+async fn a_running_job_is_found_by_what_its_attempt_says(places: &dyn Places) {
+    let bench = Bench::new(places, retries(1, 0)).await;
+    bench.add_some(3).await;
+    let job = bench.claim().await;
+    let progress = Some(Progress { current: 3, total: 10, message: "half way".to_owned() });
+    let end = End::Outcome(Outcome::Retry(problem()));
+    let finish = Finish { id: job.id, run: job.run, end, progress, cost: None, shows: false, chance: 0.5 };
+    works(bench.finish_step(finish, false).await);
+    let text = |text: &str| query(|query| query.text = Some(text.into()));
+    assert_eq!(ids(&bench, text("3/10 half")).await, [1]);
+    assert_eq!(ids(&bench, text("odd: it")).await, [1], "why the last attempt failed");
+    bench.claimed(3).await;
+    assert_eq!(ids(&bench, text("half")).await, [0; 0], "an earlier attempt said that");
+    let live = std::collections::HashMap::from([(super::bench_key(), [JobId(2), JobId(9)].into())]);
+    let live = query(|query| (query.text, query.live) = (Some("half".into()), live.into()));
+    assert_eq!(ids(&bench, live.clone()).await, [2]);
+    let of = |status| ListQuery { status: Some(status), ..live.clone() };
+    assert_eq!((ids(&bench, of(Status::Running)).await, ids(&bench, of(Status::Waiting)).await), (vec![2], vec![]));
 }
 
 async fn pages_follow_each_other_whatever_happens_between_them(places: &dyn Places) {

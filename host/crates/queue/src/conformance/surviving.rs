@@ -9,7 +9,7 @@ use crate::{
 
 pub(super) async fn all(places: &dyn Places) {
     what_was_answered_is_there(places).await;
-    what_ran_goes_on_soon_with_its_attempt_counted(places).await;
+    what_ran_goes_on_at_once_with_its_attempt_counted(places).await;
     what_kills_every_process_ends(places).await;
     a_job_cancelled_while_it_ran_ends(places).await;
     notices_are_told_again(places).await;
@@ -55,19 +55,19 @@ async fn what_was_answered_is_there(places: &dyn Places) {
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 1, "retention goes on");
 }
 
-async fn what_ran_goes_on_soon_with_its_attempt_counted(places: &dyn Places) {
+async fn what_ran_goes_on_at_once_with_its_attempt_counted(places: &dyn Places) {
     let mut bench = Bench::new(places, retries(3, 60_000)).await;
     let ids = bench.add_some(3).await;
     let claimed = bench.claimed(2).await.jobs;
     bench.later(20);
     bench = bench.die().await;
     let counts = bench.task.counts();
-    assert_eq!((counts.running, counts.waiting, counts.delayed), (0, 3, 2));
+    assert_eq!((counts.running, counts.waiting, counts.delayed), (0, 3, 0));
     assert_eq!(bench.task.lost_at_open(), LostAtOpen { attempts: 2, jobs: 0 });
     for id in &ids[..2] {
         let job = bench.get(*id).await;
         assert_eq!((job.status(), job.life.attempt, job.life.run), (Status::Waiting, 1, Run(1)));
-        assert_eq!(job.run_at(), Some(bench.now.plus_ms(1_000)), "sooner than another failure would go on");
+        assert_eq!(job.run_at(), Some(bench.now), "sooner than after another failure");
         let history = bench.history(*id).await;
         assert_eq!(history.log, [LogLine::lost(bench.now, 1)]);
         let record = &history.attempts[0];
@@ -75,9 +75,8 @@ async fn what_ran_goes_on_soon_with_its_attempt_counted(places: &dyn Places) {
         assert_eq!((record.ended_at.since(record.started_at).as_millis(), &record.cost), (20, &None));
     }
     super::assert_refused(bench.end(ids[0], claimed[0].run, End::Outcome(success())).await, "a dead claim's finish");
-    bench.later(1_000);
     let again = bench.claimed(9).await.jobs;
-    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), [ids[2], ids[0], ids[1]]);
+    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "before what was behind it");
     assert_eq!((again[1].attempt, again[1].run), (2, Run(2)));
     bench.finish(&again[1], success()).await;
 }
@@ -165,7 +164,7 @@ async fn names_and_the_pause_hold(places: &dyn Places) {
     works(bench.task.set_paused(true).await);
     bench = bench.die().await;
     assert!(bench.task.counts().paused && bench.claimed(1).await.jobs.is_empty());
-    for job in [named(), NewJob::new("[]").with_key("k"), NewJob::new("[]").with_unique("f")] {
+    for job in [named(), NewJob::new("[]").with_unique("f")] {
         let added = works(bench.task.add(vec![job], &bench.rules, bench.now).await);
         assert_eq!(added, [Added { id, is_new: false }]);
     }
@@ -174,7 +173,7 @@ async fn names_and_the_pause_hold(places: &dyn Places) {
     bench = bench.die().await;
     assert!(!bench.task.counts().paused);
     let other = bench.add(NewJob::new("[]").with_unique("f")).await;
-    assert_eq!((bench.add(NewJob::new("[]").with_key("k")).await, bench.claim().await.id), (id, other));
+    assert_eq!((bench.add(named()).await, bench.claim().await.id), (id, other));
 }
 
 async fn opening_again_in_the_same_process_changes_nothing(places: &dyn Places) {

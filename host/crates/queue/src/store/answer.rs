@@ -71,6 +71,14 @@ pub enum End {
     PutBack,
 }
 
+impl End {
+    /// Whether the job, if it waits after this, keeps the position in its line that it had before the attempt: the attempt
+    /// was cut short by the host, which is no reason to let others go first.
+    pub(crate) fn keeps_position(&self) -> bool {
+        matches!(self, Self::PutBack | Self::Outcome(Outcome::Lost))
+    }
+}
+
 /// The end of an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finish {
@@ -80,7 +88,7 @@ pub struct Finish {
     pub run: Run,
     /// How it ended.
     pub end: End,
-    /// The attempt's last progress, to be kept with the job; none keeps what was there.
+    /// The attempt's last progress, to be kept with the job; none if it reported none.
     pub progress: Option<Progress>,
     /// What it cost, if that is known.
     pub cost: Option<Cost>,

@@ -69,6 +69,10 @@ impl Store for MemoryStore {
         Ok(opened)
     }
 
+    fn outlives_process(&self) -> bool {
+        false
+    }
+
     async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
         Ok(self.tasks.lock().keys().cloned().collect())
     }
@@ -105,8 +109,9 @@ impl TaskStore for MemoryTask {
         lasted: AddingLasted,
     ) -> Result<Claimed, AddError> {
         let mut shelf = self.shelf.lock();
-        let added = shelf.add(jobs, rules, now, &self.numbers)?;
-        let claimed = shelf.claim(most, now)?;
+        let mut promoted = 0;
+        let added = shelf.add(jobs, rules, now, &self.numbers, &mut promoted)?;
+        let claimed = shelf.claim(most, &mut promoted, now)?;
         // Called without a lock: whoever is told may ask for something.
         drop(shelf);
         lasted(added);
@@ -114,7 +119,7 @@ impl TaskStore for MemoryTask {
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.shelf.lock().claim(most, now)
+        self.shelf.lock().claim(most, &mut 0, now)
     }
 
     fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {

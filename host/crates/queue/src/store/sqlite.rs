@@ -366,6 +366,10 @@ impl Store for SqliteStore {
         Ok(Arc::new(SqliteTask { shared, store: Arc::clone(&self.inner) }))
     }
 
+    fn outlives_process(&self) -> bool {
+        true
+    }
+
     async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
         Ok(self.inner.registry.keys())
     }

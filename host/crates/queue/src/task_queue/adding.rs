@@ -3,13 +3,41 @@
 use std::sync::Arc;
 
 use saggar_job::{JobId, Timestamp};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::TaskQueue;
 use super::handing::{Handed, Unanswered};
 use super::hush::Hush;
 use crate::rates::Counted;
-use crate::{AddError, Added, AddingLasted, JobEventKind, Left, NewJob, StoreError};
+use crate::{
+    AddError, Added, AddingLasted, JobEventKind, KeyOwner, KeyReuse, Left, NewJob, StoreError, UniqueBy, fingerprint,
+};
+
+/// How often a batch is tried again whose keys belong to jobs with the same arguments in another form: once, unless such jobs
+/// are deleted and added at that very moment.
+const SAME_KEY_TRIES: usize = 3;
+
+/// Bytes of arguments that are compared at once, while others wait: a fraction of a millisecond.
+const SMALL: usize = 64 << 10;
+
+/// The turn of large arguments: to read them takes up to a hundred times their bytes.
+static LARGE: Semaphore = Semaphore::const_new(1);
+
+/// Whether both are the same JSON value.
+async fn same_args(one: &Arc<str>, other: &Arc<str>) -> Result<bool, StoreError> {
+    let same = |one: &str, other: &str| fingerprint(UniqueBy::Args, one) == fingerprint(UniqueBy::Args, other);
+    if one.len() + other.len() <= SMALL {
+        return Ok(same(one, other));
+    }
+    let turn = LARGE.acquire().await.map_err(|error| StoreError::Failed(error.into()))?;
+    let (one, other) = (Arc::clone(one), Arc::clone(other));
+    let comparing = tokio::task::spawn_blocking(move || {
+        // It goes on though its caller goes away, and its turn lasts as long.
+        let _turn = turn;
+        same(&one, &other)
+    });
+    comparing.await.map_err(|error| StoreError::Failed(error.into()))
+}
 
 impl TaskQueue {
     /// Adds a job, or finds the one that is answered instead of it ([`NewJob::key`], [`NewJob::unique`]); it has lasted
@@ -26,14 +54,51 @@ impl TaskQueue {
         Ok(added.first().map_or(JobId(0), |added| added.id))
     }
 
-    /// Adds all `jobs` or none; answers in order which job each of them is, and whether it is new.
+    /// Adds all `jobs` or none; answers in order which job each of them is, and whether it is new. Under a key, arguments that
+    /// are the same JSON value are the same, however they are written.
     ///
     /// Atomic. When the future is dropped all of them or none may have been added.
     ///
     /// # Errors
     ///
     /// As [`TaskStore::add`](crate::TaskStore::add); then nothing was added.
-    pub async fn add_many(self: &Arc<Self>, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
+    pub async fn add_many(self: &Arc<Self>, mut jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
+        if jobs.iter().all(|job| job.key.is_none()) {
+            return self.add_step(jobs).await;
+        }
+        for _ in 0..SAME_KEY_TRIES {
+            match self.add_step(jobs.clone()).await {
+                Err(AddError::KeyReused(reused)) => {
+                    if let Some(other) = self.adopt_args(&mut jobs, &reused).await? {
+                        return Err(AddError::KeyReused(vec![other]));
+                    }
+                }
+                answer => return answer,
+            }
+        }
+        self.add_step(jobs).await
+    }
+
+    /// Writes arguments as those jobs have them that have their keys, where they are the same JSON value. Answers the first
+    /// of `reused` that is another job all the same.
+    async fn adopt_args(&self, jobs: &mut [NewJob], reused: &[KeyReuse]) -> Result<Option<KeyReuse>, StoreError> {
+        for reuse in reused {
+            let args = match reuse.of {
+                KeyOwner::Earlier(at) => jobs.get(at).map(|job| Arc::clone(&job.args)),
+                // Gone by now, so the key is free.
+                KeyOwner::Kept(id) => self.store.get(id).await?.map(|job| job.args),
+            };
+            let (Some(args), Some(job)) = (args, jobs.get_mut(reuse.at)) else { continue };
+            // If the text is the same, something else is not.
+            if *args == *job.args || !same_args(&args, &job.args).await? {
+                return Ok(Some(reuse.clone()));
+            }
+            job.args = args;
+        }
+        Ok(None)
+    }
+
+    async fn add_step(self: &Arc<Self>, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         let rules = self.rules.load();
         let now = self.hub.now();
         let first_due = jobs.iter().map(|job| job.due_at(now)).min();

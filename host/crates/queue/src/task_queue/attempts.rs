@@ -90,7 +90,7 @@ impl TaskQueue {
         self.end(claim, End::Outcome(outcome), true).await
     }
 
-    /// Undoes an attempt: the job waits again, at the end of the line, and the attempt does not count. If the job was
+    /// Undoes an attempt: the job waits again, at the position that it had, and the attempt does not count. If the job was
     /// cancelled meanwhile, it ends.
     ///
     /// Atomic. Errors and dropping as for [`finish`](Self::finish).

@@ -63,6 +63,8 @@ impl TaskQueue {
         let (rules, now) = (self.rules.load_full(), self.hub.now());
         match self.store.change(id, change, &rules, now).await? {
             Changed::Stopping(run) => {
+                // Before it is stopped, so that its end is heard of after this.
+                self.tell_listeners(id, JobEventKind::Cancelling, now);
                 if !self.roster.cancel(id, run) && !self.runs(id, run).await? {
                     self.roster.forget_cancel(id, run);
                 }

@@ -1,6 +1,6 @@
 //! The attempts that run here now, so that they can be shown and stopped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -43,6 +43,16 @@ impl Roster {
     /// Whether an attempt of the job runs here.
     pub(crate) fn has(&self, id: JobId) -> bool {
         matches!(self.0.lock().get(&id), Some(Entry::Running(_)))
+    }
+
+    /// The jobs whose running attempts show `text` in their progress.
+    pub(crate) fn showing(&self, text: &str) -> HashSet<JobId> {
+        let entries = self.0.lock();
+        let showing = entries.values().filter_map(|entry| match entry {
+            Entry::Running(running) if running.shows(text) => Some(running.id()),
+            Entry::Running(_) | Entry::CancelledEarly(_) => None,
+        });
+        showing.collect()
     }
 
     pub(crate) fn has_running(&self) -> bool {

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::poll;
 use saggar_job::{Ending, JobId, Reason, Status, Timestamp};
-use saggar_queue::{Cost, JobEventKind, ListQuery, NewJob, Rates, Rules};
+use saggar_queue::{AddError, Cost, JobEventKind, KeyOwner, ListQuery, NewJob, Rates, Rules};
 use tokio::time::Duration;
 
 use crate::{Bench, retries, retry, success};
@@ -47,6 +47,7 @@ async fn everybody_hears_of_the_end_of_a_job_cancelled_on_its_way_to_a_slot_that
     bench.task.notice_done(notice.await.unwrap()).await.unwrap();
     idle.await;
     assert_eq!(events.next().await.unwrap().kind, JobEventKind::Added);
+    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Cancelling);
     assert_eq!(events.next().await.unwrap().kind, JobEventKind::Failed { reason: Reason::Cancelled });
     assert_eq!(bench.task.rates().failed.total, 1);
 }
@@ -167,4 +168,49 @@ async fn rates_count_what_happens() {
     assert_eq!(Reason::ALL.map(|reason| totals.failed(reason)), [0, 0, 0, 0, 0, 1, 0], "a job was cancelled");
     let attempts = [Ending::Success, Ending::Retry, Ending::PutBack, Ending::Cancelled, Ending::Lost];
     assert_eq!(attempts.map(|ending| totals.attempts(ending)), [2, 1, 1, 0, 0], "which is no attempt's end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_being_stopped_says_so() {
+    let bench = Bench::new(retries(3, 0)).await;
+    let id = bench.add().await;
+    let claim = bench.claim().await;
+    let mut events = bench.queue.subscribe("default");
+    let cancelling = async || {
+        let listed = bench.queue.list(&ListQuery::of_tenant("default")).await.unwrap().jobs;
+        (bench.task.get(id).await.unwrap().unwrap().life.is_cancelling(), listed[0].cancelling)
+    };
+    assert_eq!(cancelling().await, (false, false));
+    for _ in 0..2 {
+        bench.task.cancel(id).await.unwrap();
+        assert_eq!(cancelling().await, (true, true));
+        assert_eq!(events.next().await.unwrap().kind, JobEventKind::Cancelling);
+    }
+    bench.finish(claim, retry()).await;
+    assert_eq!(cancelling().await, (false, false));
+    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Failed { reason: Reason::Cancelled });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_takes_the_same_arguments_however_they_are_written() {
+    let bench = Bench::new(retries(0, 0)).await;
+    let large = |space: &str| format!("[{space}\"{}\"]", "x".repeat(200_000));
+    let keyed = |args: &str, key: &str| NewJob::new(args).with_key(key);
+    let first = vec![keyed(r#"[{"a":1,"b":2}]"#, "small"), keyed(&large(""), "large")];
+    let ids: Vec<JobId> = bench.task.add_many(first).await.unwrap().iter().map(|added| added.id).collect();
+    // Both in another form, a new one, and one that is the same as that but for a space.
+    let again = vec![
+        keyed(r#"[ {"b":2, "a":1} ]"#, "small"),
+        keyed(&large(" "), "large"),
+        keyed("[1]", "new"),
+        keyed("[ 1]", "new"),
+    ];
+    let added = bench.task.add_many(again).await.unwrap();
+    let seen: Vec<_> = added.iter().map(|added| (added.id, added.is_new)).collect();
+    assert_eq!(seen, [(ids[0], false), (ids[1], false), (JobId(3), true), (JobId(3), false)]);
+    let other = bench.task.add_many(vec![keyed("[2]", "fresh"), keyed(r#"[{"a":1,"b":3}]"#, "small")]).await;
+    let Err(AddError::KeyReused(reused)) = other else { panic!("{other:?}") };
+    assert_eq!((reused.len(), reused[0].at, reused[0].of), (1, 1, KeyOwner::Kept(ids[0])));
+    assert_eq!(bench.task.counts().added, 3, "nothing was added");
+    assert_eq!(&*bench.task.get(ids[0]).await.unwrap().unwrap().args, r#"[{"a":1,"b":2}]"#, "it stays as it was");
 }

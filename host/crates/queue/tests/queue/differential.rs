@@ -76,6 +76,10 @@ impl Store for BrokenStore {
         Ok(Arc::new(BrokenTask(task, self.1)))
     }
 
+    fn outlives_process(&self) -> bool {
+        self.0.outlives_process()
+    }
+
     async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
         self.0.tasks().await
     }

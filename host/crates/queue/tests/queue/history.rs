@@ -50,6 +50,7 @@ async fn play(seed: u64) {
     let mut chance = fastrand::Rng::with_seed(seed);
     let rules = Rules {
         size: chance.usize(1..12),
+        delayed_size: chance.usize(0..6),
         add_handler: chance.bool(),
         success_handler: chance.bool(),
         error_handler: chance.bool(),
@@ -97,8 +98,12 @@ impl History {
         let job = NewJob { id, ..NewJob::new("[]").with_delay_ms(delay_ms).with_priority(priority) };
         let answer = self.store.add(vec![job], &self.rules(), self.now()).await;
         let given = id.map_or(self.model.highest + 1, |id| id.0);
-        if self.model.waiting() >= self.model.rules.size {
+        let is_delayed = !self.model.rules.add_handler && delay_ms > 0;
+        let (ready, delayed) = self.model.ready_and_delayed();
+        if !is_delayed && ready >= self.model.rules.size {
             assert!(matches!(answer, Err(AddError::QueueFull { .. })), "{answer:?}");
+        } else if is_delayed && delayed >= self.model.rules.delayed_size {
+            assert!(matches!(answer, Err(AddError::DelayedFull { .. })), "{answer:?}");
         } else if given == 0 {
             assert!(matches!(answer, Err(AddError::InvalidId)), "{answer:?}");
         } else if self.model.jobs.contains_key(&given) {
@@ -132,7 +137,7 @@ impl History {
         assert_eq!(claimed.first().map(|job| job.id.0), first);
         if let Some(id) = first {
             let job = self.model.jobs.get_mut(&id).unwrap();
-            job.place = None;
+            job.entered = job.place.take().unwrap();
             job.stands = Stands::Runs { cancelling: false };
             job.attempt += 1;
             job.run += 1;

@@ -28,6 +28,7 @@ pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
         JobEventKind::Retrying { run_at } => shown.run_at = Some(moment::write(*run_at)),
         JobEventKind::Failed { reason: of } => shown.reason = Some(reason(*of)),
         JobEventKind::Added
+        | JobEventKind::Cancelling
         | JobEventKind::PutBack
         | JobEventKind::Retried
         | JobEventKind::Deleted
@@ -42,6 +43,7 @@ pub(crate) fn event_kind(kind: &JobEventKind) -> wire::JobEventKind {
         JobEventKind::Started { .. } => wire::JobEventKind::Started,
         JobEventKind::Progress(_) => wire::JobEventKind::Progress,
         JobEventKind::Retrying { .. } => wire::JobEventKind::Retrying,
+        JobEventKind::Cancelling => wire::JobEventKind::Cancelling,
         JobEventKind::PutBack => wire::JobEventKind::PutBack,
         JobEventKind::Retried => wire::JobEventKind::Retried,
         JobEventKind::Deleted => wire::JobEventKind::Deleted,

@@ -24,6 +24,7 @@ pub(super) fn any_rules(chance: &mut fastrand::Rng) -> Rules {
     };
     Rules {
         size: chance.usize(1..14),
+        delayed_size: chance.usize(0..8),
         retry,
         add_handler: chance.u8(0..3) == 0,
         success_handler: chance.bool(),
@@ -85,12 +86,17 @@ impl History {
         let named = |chance: &mut fastrand::Rng, names: &[&str]| {
             (chance.u8(0..4) == 0).then(|| chance.choice(names).map(|name| (*name).into())).flatten()
         };
+        let key = named(chance, &["a", "b", "c"]);
+        // Most jobs under a key are the same one.
+        if key.is_some() && chance.u8(0..8) > 0 {
+            return NewJob { key, ..NewJob::new("[1]").with_delay_ms(chance.u64(0..2) * chance.u64(0..20)) };
+        }
         NewJob {
             id: (chance.u8(0..5) == 0).then(|| JobId(chance.u64(0..25))),
             delay_ms: chance.u64(0..2) * chance.u64(0..20),
             run_at: (chance.u8(0..8) == 0).then(|| Timestamp(self.now.0.saturating_sub(5) + chance.u64(0..25))),
             priority: chance.i16(-1..2),
-            key: named(chance, &["a", "b", "c"]),
+            key,
             unique: named(chance, &["f", "g"]),
             trace_parent: named(chance, &["00-trace"]),
             ..NewJob::new(["[1]", "[2]", "[\"some more\"]"][chance.usize(0..3)])

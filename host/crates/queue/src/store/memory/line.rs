@@ -56,6 +56,11 @@ impl Line {
         }
     }
 
+    /// Lets a job that was claimed be ready again, at the position that it had.
+    pub(super) fn enter_at(&mut self, id: JobId, priority: i16, Stood { place, .. }: Stood, now: Timestamp) -> Spot {
+        self.push_back(id, priority, Stood { place, since: now })
+    }
+
     /// Takes a job out of the line, wherever it stands.
     pub(super) fn leave(&mut self, spot: Spot, priority: i16) {
         match spot {

@@ -15,10 +15,10 @@ pub(super) struct Record {
     pub(super) added_at: Timestamp,
     /// Where it stands in the line.
     pub(super) spot: Spot,
-    /// What it takes to undo the beginning of its last attempt: where it stood, since when it was due, and what had gone
-    /// wrong before.
+    /// What it takes to undo the beginning of its last attempt: its position and since when it was due …
     pub(super) stood: Option<(Stood, Timestamp)>,
-    pub(super) stood_with: Option<Box<Problem>>,
+    /// … and what the attempt before had left.
+    pub(super) stood_with: Option<Box<Before>>,
     /// Where it stands in the register.
     pub(super) slot: Slot,
     /// Its notices that are not finished.
@@ -29,6 +29,12 @@ pub(super) struct Record {
     pub(super) labels: Option<Box<Labels>>,
     pub(super) progress: Option<Box<Progress>>,
     pub(super) log: Option<Box<JobLog>>,
+}
+
+/// What a job shows while it waits of the attempt before.
+pub(super) struct Before {
+    pub(super) problem: Option<Problem>,
+    pub(super) progress: Option<Box<Progress>>,
 }
 
 /// What a job is known by besides its id.

@@ -14,11 +14,11 @@ use super::super::PROMOTED_AT_ONCE;
 use super::line::{Line, Spot};
 use super::names::{Names, Twin};
 use super::outbox::About;
-use super::record::{Due, Labels, Record};
+use super::record::{Before, Due, Labels, Record};
 use super::register::{Register, Walk};
 use crate::{
-    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, Left, LogLine,
-    LostAtOpen, NewJob, Rules, StoreError,
+    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, KeyOwner, KeyReuse,
+    Left, LogLine, LostAtOpen, NewJob, Rules, StoreError,
 };
 
 mod changing;
@@ -86,12 +86,16 @@ impl Shelf {
         rules: &Rules,
         now: Timestamp,
         numbers: &AtomicU64,
+        promoted: &mut usize,
     ) -> Result<Vec<Added>, AddError> {
         let twins = self.names.twins(&jobs);
-        let new = jobs.len() - twins.iter().filter(|twin| **twin != Twin::None).count();
-        if new > 0 && new > rules.size.saturating_sub(self.standing[Status::Waiting as usize]) {
-            return Err(AddError::QueueFull { size: rules.size });
-        }
+        self.check_keys(&jobs, &twins)?;
+        // What is late is ready.
+        self.promote(promoted, now);
+        let is_new = |at: usize| twins.get(at).is_none_or(|twin| *twin == Twin::None);
+        let new = || jobs.iter().enumerate().filter(|(at, _)| is_new(*at)).map(|(_, job)| job);
+        rules.admit(&self.counts(), new(), now)?;
+        let new = new().count();
         let added = self.ids_for(&jobs, &twins)?;
         // Under the lock, so that the numbers of a task are in its order.
         let mut number = numbers.fetch_add(new as u64, Ordering::Relaxed);
@@ -102,6 +106,29 @@ impl Shelf {
             }
         }
         Ok(added)
+    }
+
+    /// Refuses keys that are in use for other jobs.
+    fn check_keys(&self, jobs: &[NewJob], twins: &[Twin]) -> Result<(), AddError> {
+        let reused = jobs.iter().zip(twins).enumerate().filter_map(|(at, (job, twin))| {
+            let key = job.key.as_ref()?;
+            let (is_other, of) = match twin {
+                Twin::None => return None,
+                Twin::Kept(id) => {
+                    let record = self.records.get(id)?;
+                    let labels = record.labels.as_ref().filter(|labels| labels.key.as_ref() == Some(key))?;
+                    (job.is_other(&record.args, record.priority, labels.unique.as_deref()), KeyOwner::Kept(*id))
+                }
+                Twin::Earlier(earlier) => {
+                    let other = jobs.get(*earlier).filter(|other| other.key.as_ref() == Some(key))?;
+                    let is_other = job.is_other(&other.args, other.priority, other.unique.as_deref());
+                    (is_other, KeyOwner::Earlier(*earlier))
+                }
+            };
+            is_other.then(|| KeyReuse { at, key: Arc::clone(key), of })
+        });
+        let reused: Vec<_> = reused.collect();
+        if reused.is_empty() { Ok(()) } else { Err(AddError::KeyReused(reused)) }
     }
 
     /// Which jobs they are, if they are added.
@@ -171,29 +198,33 @@ impl Shelf {
         self.added += 1;
     }
 
-    pub(super) fn claim(&mut self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        let (mut jobs, mut promoted) = (Vec::new(), 0);
+    /// `promoted`: how many delayed jobs have taken their places in this step.
+    pub(super) fn claim(&mut self, most: usize, promoted: &mut usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        let mut jobs = Vec::new();
         while jobs.len() < most
-            && let Some(job) = self.claim_first(&mut promoted, now)?
+            && let Some(job) = self.claim_first(promoted, now)?
         {
             jobs.push(job);
         }
         Ok(Claimed { jobs, left: self.left() })
     }
 
-    /// `promoted`: how many delayed jobs have taken their places in this step.
-    fn claim_first(&mut self, promoted: &mut usize, now: Timestamp) -> Result<Option<ClaimedJob>, StoreError> {
-        if self.paused {
-            return Ok(None);
-        }
+    fn promote(&mut self, promoted: &mut usize, now: Timestamp) {
         let records = &mut self.records;
-        // At least the one that is to be claimed.
+        // At least the one that may be claimed next.
         let most = PROMOTED_AT_ONCE.saturating_sub(*promoted).max(1);
         *promoted += self.line.promote(most, now, |id, spot| {
             if let Some(record) = records.get_mut(&id) {
                 record.spot = spot;
             }
         });
+    }
+
+    fn claim_first(&mut self, promoted: &mut usize, now: Timestamp) -> Result<Option<ClaimedJob>, StoreError> {
+        if self.paused {
+            return Ok(None);
+        }
+        self.promote(promoted, now);
         let Some((id, stood)) = self.line.pop() else { return Ok(None) };
         let Some(record) = self.records.get_mut(&id) else { return Ok(None) };
         record.spot = Spot::Nowhere;
@@ -201,7 +232,10 @@ impl Shelf {
             State::Waiting { run_at, problem, .. } => (*run_at, problem.take()),
             _ => (now, None),
         };
-        (record.stood, record.stood_with) = (Some((stood, run_at)), problem.map(Box::new));
+        record.stood = Some((stood, run_at));
+        let progress = record.progress.take();
+        let has_left = problem.is_some() || progress.is_some();
+        record.stood_with = has_left.then(|| Box::new(Before { problem, progress }));
         // It was due when it took its place; the clock may have gone back since.
         let now = now.max(run_at);
         record.life = step(&record.life, Step::Claim, now).map_err(|refusal| StoreError::Refused { id, refusal })?;
@@ -223,7 +257,9 @@ impl Shelf {
             return self.finish(finish, false, rules, now).ok().map(|finished| finished.ended);
         }
         let (stood, run_at) = record.stood.take()?;
-        let problem = record.stood_with.take().map(|problem| *problem);
+        let before = record.stood_with.take().map(|before| *before);
+        let (problem, progress) = before.map_or((None, None), |before| (before.problem, before.progress));
+        record.progress = progress;
         record.life.state = State::Waiting { run_at, held: false, problem };
         record.life.attempt = record.life.attempt.saturating_sub(1);
         record.spot = self.line.push_back(id, record.priority, stood);
@@ -243,6 +279,7 @@ impl Shelf {
         let record = self.records.get_mut(&id).ok_or(gone)?;
         let kept = AttemptRecord::new(&record.life, &end, cost, now);
         let lost = matches!(end, End::Outcome(Outcome::Lost)).then_some(record.life.attempt);
+        let keeps_position = end.keeps_position();
         let step = match end {
             End::Outcome(outcome) => Step::Finish(run, outcome),
             End::PutBack => Step::PutBack(run),
@@ -263,7 +300,10 @@ impl Shelf {
         match &record.life.state {
             State::Waiting { run_at: at, .. } => {
                 run_at = Some(*at);
-                record.spot = self.line.enter(id, record.priority, *at, now);
+                record.spot = match &record.stood {
+                    Some((stood, _)) if keeps_position => self.line.enter_at(id, record.priority, *stood, now),
+                    _ => self.line.enter(id, record.priority, *at, now),
+                };
             }
             State::Failure { reason: why, .. } => reason = Some(*why),
             State::Success { .. } | State::Running { .. } => {}

@@ -137,20 +137,15 @@ impl<'a> Source<'a> {
         let mut statement = db.prepare_cached(ROW)?;
         let mut rows = statement.query([self.shared.task.job(number).0])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        let (job, progress, problem) = self.read(db, row, live)?;
+        let (life, job) = self.read(db, row, live)?;
         if self.query.status.is_some_and(|status| status != job.status) {
             return Ok(None);
         }
-        let matches = self.query.matches(job.added_at, &progress, problem.as_deref());
+        let matches = self.query.matches(&job.task, job.id, job.added_at, &life, Some(&job.progress));
         Ok(Some(Look { number, job: matches.then_some(job) }))
     }
 
-    fn read(
-        &self,
-        db: &Connection,
-        row: &Row<'_>,
-        live: Option<&Live>,
-    ) -> rusqlite::Result<(ListedJob, String, Option<String>)> {
+    fn read(&self, db: &Connection, row: &Row<'_>, live: Option<&Live>) -> rusqlite::Result<(Life, ListedJob)> {
         let job = JobNumber(row.get(0)?);
         let (mut details, mut problem, mut reason) = (None, None, None);
         if row.get::<_, i64>(3)? & HAS_DETAILS != 0 {
@@ -171,17 +166,15 @@ impl<'a> Source<'a> {
         if let Some(live) = live.filter(|live| live.run > life.run) {
             let state = State::Running { run: live.run, started_at: live.started_at, cancelling: live.cancelling };
             life = Life { state, attempt: live.attempt, run: live.run };
+            // That of the attempt before.
+            if let Some(details) = &mut details {
+                details.progress = None;
+            }
         }
-        let message = match &life.state {
-            State::Waiting { problem, .. } => problem.as_ref().map(|problem| problem.message.clone()),
-            State::Failure { problem, .. } => Some(problem.message.clone()),
-            State::Running { .. } | State::Success { .. } => None,
-        };
         let progress = details.and_then(|details| details.progress).unwrap_or_default();
-        let text = progress.message.clone();
         let (id, priority) = (JobId(from_i64(row.get(1)?)), row.get(4)?);
         let listed = ListedJob::new(self.shared.key.clone(), id, &life, priority, at(7)?, progress);
-        Ok((listed, text, message))
+        Ok((life, listed))
     }
 }
 

@@ -107,6 +107,7 @@ fn run(record: &mut Record, live: Live) {
     record.life.state = State::Running { run: live.run, started_at: live.started_at, cancelling };
     record.life.attempt = live.attempt;
     record.life.run = live.run;
+    record.take_progress();
 }
 
 /// What is kept of what a job did.

@@ -76,6 +76,11 @@ impl Record {
         self.details.as_ref().and_then(|details| details.progress.clone()).unwrap_or_default()
     }
 
+    /// Clears the progress, for an attempt begins; answers what it was.
+    pub(super) fn take_progress(&mut self) -> Option<Progress> {
+        self.details.as_mut().and_then(|details| details.progress.take())
+    }
+
     pub(super) fn origin(&self) -> Option<Arc<Origin>> {
         self.details.as_ref().and_then(|details| details.origin.clone())
     }

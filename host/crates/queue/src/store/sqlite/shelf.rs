@@ -19,7 +19,7 @@ use super::number::{JobNumber, TaskNumber, from_i64, to_i64};
 use super::record::{CANCELLING, Record, Spot};
 use super::shared::{Live, Shared};
 use super::statements::{DoUsual, Usual};
-use crate::{Counts, Job, Left, Rules, StoreError};
+use crate::{Counts, Job, Left, Progress, Rules, StoreError};
 
 mod adding;
 mod changing;
@@ -73,7 +73,9 @@ pub(super) struct Attempt {
     place: u64,
     ready_at: Timestamp,
     run_at: Timestamp,
+    /// What the attempt before had left.
     problem: Option<Problem>,
+    progress: Option<Progress>,
 }
 
 /// An attempt that a dead process left.
@@ -187,7 +189,8 @@ impl Shelf {
         };
         let (ready_at, id) = (record.added_at.max(run_at), record.id);
         revive(&mut record, orphan);
-        self.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
+        let progress = record.take_progress();
+        self.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem, progress }));
     }
 
     /// Writes what the batch changed of the task's row.
@@ -313,10 +316,10 @@ impl Desk<'_> {
         self.usual.usual(Usual::RemoveStanding, values)
     }
 
-    /// Lets a job that waits take its place in the line, and writes it.
-    fn enter_line(&mut self, record: &mut Record, now: Timestamp) -> rusqlite::Result<()> {
+    /// Lets a job that waits take its place in the line, a new one unless it keeps `position`, and writes it.
+    fn enter_line(&mut self, record: &mut Record, position: Option<u64>, now: Timestamp) -> rusqlite::Result<()> {
         let State::Waiting { run_at, .. } = record.life.state else { return Ok(()) };
-        let place = self.next_number();
+        let place = position.unwrap_or_else(|| self.next_number());
         let since = self.ledger.seq;
         self.shelf.line.enter(self.db, record, place, run_at, now, since)?;
         self.shelf.counts.delayed += usize::from(run_at > now);

@@ -13,7 +13,7 @@ pub(super) struct Expected {
     pub(super) priority: i16,
     /// Since when it stands in the line, as a count of all such moments; none while it does not.
     pub(super) place: Option<u64>,
-    /// When it came to wait for its time, as such a count.
+    /// When it came to wait for its time, as such a count; while it runs, the place that it was claimed from.
     pub(super) entered: u64,
     pub(super) attempt: u32,
     pub(super) run: u64,
@@ -44,11 +44,25 @@ impl Model {
         self.jobs.values().filter(|job| matches!(job.stands, Stands::Held | Stands::Waits)).count()
     }
 
+    /// How many jobs are ready or on hold, and how many wait for their time, after those that are due have taken their
+    /// places.
+    pub(super) fn ready_and_delayed(&mut self) -> (usize, usize) {
+        self.promote();
+        let delayed = self.jobs.values().filter(|job| job.stands == Stands::Waits && job.place.is_none()).count();
+        (self.waiting() - delayed, delayed)
+    }
+
     /// The first of the line, after those that are due have taken their places in it.
     pub(super) fn first(&mut self) -> Option<u64> {
         if self.paused {
             return None;
         }
+        self.promote();
+        let line = self.jobs.iter().filter_map(|(id, job)| Some((-i32::from(job.priority), job.place?, *id)));
+        line.min().map(|(_, _, id)| id)
+    }
+
+    fn promote(&mut self) {
         let mut due: Vec<_> = self.jobs.iter_mut().filter(|(_, job)| job.stands == Stands::Waits).collect();
         due.retain(|(_, job)| job.place.is_none() && job.run_at <= self.now);
         due.sort_by_key(|(_, job)| (job.run_at, job.entered));
@@ -56,8 +70,6 @@ impl Model {
             self.places += 1;
             job.place = Some(self.places);
         }
-        let line = self.jobs.iter().filter_map(|(id, job)| Some((-i32::from(job.priority), job.place?, *id)));
-        line.min().map(|(_, _, id)| id)
     }
 
     pub(super) fn stand_in_line(&mut self, id: u64) {
@@ -92,9 +104,15 @@ impl Model {
             How::Reject => false,
         };
         if again {
-            job.run_at = if matches!(how, How::Retry | How::Lose) { now + delay } else { now };
             job.attempt -= u32::from(how == How::PutBack);
-            self.stand_in_line(id);
+            job.run_at = now;
+            if how == How::Retry {
+                job.run_at += delay;
+                self.stand_in_line(id);
+            } else {
+                // What the host cut short goes on where it was.
+                (job.stands, job.place) = (Stands::Waits, Some(job.entered));
+            }
             return Status::Waiting;
         }
         self.end(id, how == How::Succeed);

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use saggar_job::{JobId, State, Status, TaskKey, Timestamp};
+use saggar_job::{JobId, Status, TaskKey, Timestamp};
 
 use super::super::register::Walk;
 use super::Shelf;
@@ -49,13 +49,7 @@ impl Shelf {
         let mut looks = Vec::new();
         self.register.walk(&walk, |entry| {
             let record = self.records.get(&entry.id).filter(|record| {
-                let progress = record.progress.as_ref().map_or("", |progress| &progress.message);
-                let problem = match &record.life.state {
-                    State::Waiting { problem, .. } => problem.as_ref(),
-                    State::Failure { problem, .. } => Some(problem),
-                    State::Running { .. } | State::Success { .. } => None,
-                };
-                query.matches(record.added_at, progress, problem.map(|problem| &*problem.message))
+                query.matches(task, entry.id, record.added_at, &record.life, record.progress.as_deref())
             });
             looks.push(Look { number: entry.number, job: record.map(|record| record.listed(task, entry.id)) });
             looks.len() < most

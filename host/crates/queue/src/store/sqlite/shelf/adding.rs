@@ -11,7 +11,7 @@ use super::super::number::{from_i64, to_i64};
 use super::super::record::{Due, HAS_NAMES, Record, Spot};
 use super::super::statements::Usual;
 use super::{Desk, Stepped};
-use crate::{AddError, Added, Claimed, NewJob, Rules};
+use crate::{AddError, Added, Claimed, KeyOwner, KeyReuse, NewJob, Rules};
 
 /// Kinds of names.
 pub(super) const KEY: i64 = 0;
@@ -50,9 +50,16 @@ impl Desk<'_> {
 
     fn add(&mut self, jobs: Vec<NewJob>, rules: &Rules, now: Timestamp) -> Stepped<Vec<Added>, AddError> {
         let twins = self.twins(&jobs)?;
-        let new = jobs.len() - twins.iter().filter(|twin| **twin != Twin::None).count();
-        if new > 0 && new > rules.size.saturating_sub(self.shelf.counts.waiting) {
-            return Ok(Err(AddError::QueueFull { size: rules.size }));
+        let reused = self.reused_keys(&jobs, &twins)?;
+        if !reused.is_empty() {
+            return Ok(Err(AddError::KeyReused(reused)));
+        }
+        // What is late is ready.
+        self.promote(now)?;
+        let is_new = |at: usize| twins.get(at).is_none_or(|twin| *twin == Twin::None);
+        let new = jobs.iter().enumerate().filter(|(at, _)| is_new(*at)).map(|(_, job)| job);
+        if let Err(error) = rules.admit(&self.shelf.counts, new, now) {
+            return Ok(Err(error));
         }
         let added = match self.ids_for(&jobs, &twins)? {
             Ok(added) => added,
@@ -170,6 +177,33 @@ impl Desk<'_> {
             twins.push(twin);
         }
         Ok(twins)
+    }
+
+    /// The jobs whose keys are in use for other ones.
+    fn reused_keys(&self, jobs: &[NewJob], twins: &[Twin]) -> rusqlite::Result<Vec<KeyReuse>> {
+        let mut reused = Vec::new();
+        for (at, (job, twin)) in jobs.iter().zip(twins).enumerate() {
+            let Some(key) = &job.key else { continue };
+            let (is_other, of) = match twin {
+                Twin::None => continue,
+                Twin::Kept(id) => {
+                    let kept = self.find(*id)?.filter(|kept| kept.key().as_ref() == Some(key));
+                    let is_other =
+                        kept.is_some_and(|kept| job.is_other(&kept.args, kept.priority, kept.unique().as_deref()));
+                    (is_other, KeyOwner::Kept(*id))
+                }
+                Twin::Earlier(earlier) => {
+                    let other = jobs.get(*earlier).filter(|other| other.key.as_ref() == Some(key));
+                    let is_other =
+                        other.is_some_and(|other| job.is_other(&other.args, other.priority, other.unique.as_deref()));
+                    (is_other, KeyOwner::Earlier(*earlier))
+                }
+            };
+            if is_other {
+                reused.push(KeyReuse { at, key: Arc::clone(key), of });
+            }
+        }
+        Ok(reused)
     }
 
     fn twin(&self, kind: i64, name: Option<&Arc<str>>, earlier: &HashMap<&str, usize>) -> rusqlite::Result<Twin> {

@@ -81,7 +81,7 @@ impl Desk<'_> {
         self.enter_names(&record)?;
         self.append_to_log(&mut record, vec![LogLine::retried(now)])?;
         self.shelf.go(status, Status::Waiting);
-        self.enter_line(&mut record, now)?;
+        self.enter_line(&mut record, None, now)?;
         Ok(Ok(Changed::Retried { left: self.left()? }))
     }
 

@@ -74,7 +74,7 @@ impl Desk<'_> {
         Ok(Some(self.begin(record, ready_at, now)))
     }
 
-    fn promote(&mut self, now: Timestamp) -> rusqlite::Result<()> {
+    pub(super) fn promote(&mut self, now: Timestamp) -> rusqlite::Result<()> {
         if self.shelf.counts.delayed == 0 {
             return Ok(());
         }
@@ -111,7 +111,9 @@ impl Desk<'_> {
         self.shelf.go(Status::Waiting, Status::Running);
         let (args, origin) = (record.args.clone(), record.origin());
         let claimed = ClaimedJob { id: record.id, run, attempt, args, origin, ready_at };
-        self.shelf.running.insert(record.id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
+        let progress = record.take_progress();
+        let attempt = Box::new(Attempt { record, place, ready_at, run_at, problem, progress });
+        self.shelf.running.insert(claimed.id, attempt);
         claimed
     }
 
@@ -129,6 +131,7 @@ impl Desk<'_> {
         let before = &attempt.record.life;
         let kept = AttemptRecord::new(before, &end, cost.clone(), now);
         let is_lost = end == End::Outcome(Outcome::Lost);
+        let position = end.keeps_position().then_some(attempt.place);
         let step = match end {
             End::Outcome(outcome) => Step::Finish(run, outcome),
             End::PutBack => Step::PutBack(run),
@@ -162,7 +165,7 @@ impl Desk<'_> {
         match &record.life.state {
             State::Waiting { run_at: at, .. } => {
                 run_at = Some(*at);
-                self.enter_line(&mut record, now)?;
+                self.enter_line(&mut record, position, now)?;
             }
             State::Failure { reason: why, .. } => reason = Some(*why),
             State::Success { .. } | State::Running { .. } => {}
@@ -194,9 +197,10 @@ impl Desk<'_> {
             return Ok(None);
         }
         let Some(attempt) = self.shelf.running.remove(&id) else { return Ok(None) };
-        let Attempt { mut record, place, ready_at, run_at, problem } = *attempt;
+        let Attempt { mut record, place, ready_at, run_at, problem, progress } = *attempt;
         if matches!(record.life.state, State::Running { cancelling: true, .. }) {
-            self.shelf.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem }));
+            let attempt = Attempt { record, place, ready_at, run_at, problem, progress };
+            self.shelf.running.insert(id, Box::new(attempt));
             let finish = Finish {
                 id,
                 run,
@@ -212,6 +216,9 @@ impl Desk<'_> {
         }
         record.life.state = State::Waiting { run_at, held: false, problem };
         record.life.attempt = record.life.attempt.saturating_sub(1);
+        if progress.is_some() {
+            record.details_mut().progress = progress;
+        }
         record.spot = Spot::Line(place);
         let (number, rank) = (record.job.number(), -i64::from(record.priority));
         self.shelf.line.enter_ready(self.db, number, rank, place, ready_at, record.since)?;

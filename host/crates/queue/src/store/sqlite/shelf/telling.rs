@@ -242,7 +242,7 @@ impl Desk<'_> {
                 self.unlist(&record, Status::Waiting)?;
                 record.life = life;
                 self.shelf.counts.held -= 1;
-                self.enter_line(&mut record, now)?;
+                self.enter_line(&mut record, None, now)?;
             }
             Err(_) => {
                 self.let_go(&record)?;

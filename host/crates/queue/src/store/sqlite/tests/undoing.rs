@@ -86,6 +86,10 @@ impl Store for UndoingStore {
         Ok(Arc::new(UndoingTask { store: Arc::clone(&self.0), task }))
     }
 
+    fn outlives_process(&self) -> bool {
+        self.0.outlives_process()
+    }
+
     async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
         self.0.tasks().await
     }
