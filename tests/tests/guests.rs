@@ -201,3 +201,10 @@ async fn hostile_floods() {
 async fn hostile_ends() {
     behaves(built::HOSTILE_ENDS).await;
 }
+
+#[tokio::test]
+async fn children() {
+    let host = TestHost::start(App::new().simple_task("it", built::CHILDREN).simple_task("journal", built::ECHO)).await;
+    assert_eq!(host.response("it", json!(["at-once"])).await, json!([1, 2]));
+    host.shutdown().await;
+}

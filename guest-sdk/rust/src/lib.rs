@@ -35,6 +35,7 @@
 //!
 //! How a package for a plugin looks, how small a component gets and how to test one is in the README of this package.
 
+mod call;
 mod failure;
 mod job;
 mod problem;

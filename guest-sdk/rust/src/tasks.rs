@@ -11,8 +11,17 @@
 //! # assert_eq!(host.added()[0].args, json!(["ada@example.com", 3]));
 //! ```
 //!
+//! A call may be repeated: an attempt is retried, a handler is called again after a crash. Its jobs are added once all the
+//! same, because each gets a key made of the job, the role and the number of the add in the call. So a plugin should add
+//! the same jobs in the same order each time; a job with other arguments at the same place is refused with `key-reused`.
+//! Where that does not fit, [`add_with`] takes a key of the plugin's own, or none ([`Options::without_key`]). In `#[next]`
+//! and `#[on_progress]` there is no such key, since there is no job yet or the calls differ.
+//!
 //! Every function may answer a [`Problem`] with one of the codes `unknown-task`, `unknown-job`, `queue-full`,
-//! `duplicate-id`, `next-failed`, `invalid-args`, `ended`, `too-deep`, `budget-spent`, `stopping`.
+//! `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`, `ended`, `too-deep`, `budget-spent`,
+//! `stopping`.
+
+mod options;
 
 use std::time::Duration;
 
@@ -20,7 +29,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{Problem, host};
+use self::options::Key;
+use crate::{Problem, call, host};
+
+pub use self::options::Options;
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,17 +64,45 @@ pub struct JobView<T> {
     pub response: Option<T>,
 }
 
-/// Adds a job with one item of the tuple for each argument, and answers its id.
+/// Adds a job with one item of the tuple for each argument, and answers its id. Where the call is a repeated one, the job
+/// that was added at the same place before is answered (see the [module](self)).
 ///
 /// Refused with `queue-full`, `duplicate-id` or `next-failed` as for everybody else; with `too-deep` when jobs that add
 /// jobs while being added nest too far.
 pub fn add(task: &str, args: impl Args) -> Result<u64, Problem> {
-    host::add(task, &to_array(&args)?)
+    add_with(task, args, Options::new())
 }
 
-/// Like [`add`]; the job is not started before `delay` has gone by (whole milliseconds, at most one year).
+/// Like [`add`]; the job is not started before `delay` has gone by (whole milliseconds).
 pub fn add_later(task: &str, args: impl Args, delay: Duration) -> Result<u64, Problem> {
-    host::add_later(task, &to_array(&args)?, millis(delay))
+    add_with(task, args, Options::new().delay(delay))
+}
+
+/// Like [`add`], with options.
+pub fn add_with(task: &str, args: impl Args, options: Options) -> Result<u64, Problem> {
+    let args = to_array(&args)?;
+    // Each add has its place, whether it uses the key of it or not.
+    let place = call::next_key();
+    let (key, number) = match (&options.key, &place) {
+        (Key::Own(key), _) => (Some(&**key), None),
+        (Key::Without, _) | (Key::OfPlace, None) => (None, None),
+        (Key::OfPlace, Some((key, number))) => (Some(&**key), Some(*number)),
+    };
+    let added = host::add_with(task, &args, &options.to_json(key));
+    added.map_err(|problem| match number {
+        Some(number) if problem.code() == "key-reused" => reused(&problem, number),
+        _ => problem,
+    })
+}
+
+/// Says what a key that the plugin did not choose means.
+fn reused(problem: &Problem, number: u64) -> Problem {
+    let message = format!(
+        "job number {number} (from 0) that this call adds is not the one that it added when it was made before: add the \
+         same jobs in the same order each time, or give the job a key of its own or none (`tasks::Options`); {}",
+        problem.message()
+    );
+    Problem::new("key-reused", message)
 }
 
 /// Looks a job up: while it waits, while it runs, and after its end until retention removes it.

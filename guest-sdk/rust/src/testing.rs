@@ -28,7 +28,9 @@
 //! # }
 //! ```
 //!
-//! The host does not cut, coalesce or limit what the real one would; it does not run the jobs that are added.
+//! The host does not cut, coalesce or limit what the real one would; it does not run the jobs that are added, and tells no
+//! jobs apart by `unique`. Calling a plugin twice on one host is repeating the call: a job that is added at the same place
+//! is the one that is there, as with the real host; another job id ([`FakeHost::id`]) is another call.
 
 mod calls;
 
@@ -43,10 +45,10 @@ use self::calls::State;
 use crate::log::Level;
 use crate::role::{AddHandler, ErrorHandler, IdSource, Plays, Processor, ProgressHandler, SuccessHandler, pick};
 use crate::tasks::{Args, JobView, Status};
-use crate::{Failure, Job, Problem, Progress};
+use crate::{Failure, Job, Problem, Progress, call};
 
 pub(crate) use self::calls::{
-    add, add_later, attempt, cancel, get, is_cancelled, max_attempts, remaining_ms, report, task, trace_parent, write,
+    add_with, attempt, cancel, get, id, is_cancelled, max_attempts, remaining_ms, report, task, trace_parent, write,
 };
 
 /// A line that a plugin logged.
@@ -69,6 +71,14 @@ pub struct Added {
     pub args: Value,
     /// How long it is not to be started.
     pub delay: Duration,
+    /// Its key: the plugin's own, or the one of its place in the call.
+    pub key: Option<String>,
+    /// Its priority.
+    pub priority: i16,
+    /// By what it is unique, as in the contract: `{"by": "task"}`.
+    pub unique: Option<Value>,
+    /// The time before which it is not to be started.
+    pub run_at: Option<String>,
 }
 
 /// A host that tells a plugin what the test says, and remembers what the plugin did.
@@ -163,20 +173,20 @@ impl FakeHost {
     pub fn process<P: Plays<Processor>>(&self, args: impl Args) -> Result<Value, Failure> {
         let args = args.to_json().expect("arguments that can be written as JSON");
         let process = pick::<P, _>(self.asked().as_deref()).map_err(Failure::Reject)?;
-        let response = self.call(|job| process(job, &args))?;
+        let response = self.play(Some("process"), |job| process(job, &args))?;
         Ok(serde_json::from_str(&response).expect("a response that was just written as JSON"))
     }
 
     /// Asks for a new job's id.
     pub fn next<P: Plays<IdSource>>(&self) -> Result<Option<u64>, Problem> {
         let next = pick::<P, _>(self.asked().as_deref())?;
-        self.call(|_| next())
+        self.play(None, |_| next())
     }
 
     /// Tells that the job was added.
     pub fn on_add<P: Plays<AddHandler>>(&self) -> Result<(), Problem> {
         let tell = pick::<P, _>(self.asked().as_deref())?;
-        self.call(tell)
+        self.play(Some("add"), tell)
     }
 
     /// Tells how far the job is.
@@ -187,7 +197,7 @@ impl FakeHost {
         message: &str,
     ) -> Result<(), Problem> {
         let tell = pick::<P, _>(self.asked().as_deref())?;
-        self.call(|job| tell(job, Progress { current, total, message: message.into() }))
+        self.play(None, |job| tell(job, Progress { current, total, message: message.into() }))
     }
 
     /// Tells that the job ended well.
@@ -198,20 +208,25 @@ impl FakeHost {
     pub fn on_success<P: Plays<SuccessHandler>>(&self, response: impl Serialize) -> Result<(), Problem> {
         let response = serde_json::to_string(&response).expect("a response that can be written as JSON");
         let tell = pick::<P, _>(self.asked().as_deref())?;
-        self.call(|job| tell(job, &response))
+        self.play(Some("success"), |job| tell(job, &response))
     }
 
     /// Tells that the job ended otherwise.
     pub fn on_error<P: Plays<ErrorHandler>>(&self, problem: Problem) -> Result<(), Problem> {
         let tell = pick::<P, _>(self.asked().as_deref())?;
-        self.call(|job| tell(job, problem))
+        self.play(Some("error"), |job| tell(job, problem))
     }
 
-    /// Runs any code that needs a host, such as one function of a plugin: `host.call(|job| resize(job, image))`.
+    /// Runs any code that needs a host, such as one function of a plugin: `host.call(|job| resize(job, image))`. Jobs that
+    /// it adds get keys as in a processor.
     pub fn call<T>(&self, code: impl FnOnce(&Job) -> T) -> T {
+        self.play(Some("process"), code)
+    }
+
+    fn play<T>(&self, role: Option<&'static str>, code: impl FnOnce(&Job) -> T) -> T {
         let _installed = calls::install(Rc::clone(&self.0));
         let id = self.0.borrow().id;
-        code(&Job::new(id))
+        call::run(role, || code(&Job::new(id)))
     }
 
     fn asked(&self) -> Option<String> {

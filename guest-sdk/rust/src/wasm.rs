@@ -11,7 +11,7 @@ use crate::tasks::{JobView, Status};
 use crate::{Failure, Problem};
 
 pub(crate) use self::bindings::saggar::task::context::{
-    attempt, is_cancelled, max_attempts, remaining_ms, task, trace_parent,
+    attempt, id, is_cancelled, max_attempts, remaining_ms, task, trace_parent,
 };
 pub(crate) use self::bindings::saggar::task::progress::report;
 
@@ -25,12 +25,8 @@ pub(crate) fn write(level: Level, message: &str) {
     log::write(level, message);
 }
 
-pub(crate) fn add(task: &str, args: &str) -> Result<u64, Problem> {
-    tasks::add(task, args).map_err(Problem::from_host)
-}
-
-pub(crate) fn add_later(task: &str, args: &str, delay_ms: u64) -> Result<u64, Problem> {
-    tasks::add_later(task, args, delay_ms).map_err(Problem::from_host)
+pub(crate) fn add_with(task: &str, args: &str, options: &str) -> Result<u64, Problem> {
+    tasks::add_with(task, args, options).map_err(Problem::from_host)
 }
 
 pub(crate) fn get(task: &str, id: u64) -> Result<JobView<String>, Problem> {

@@ -82,3 +82,45 @@ fn a_response_has_a_type() {
 fn without_a_host_the_panic_says_where_to_get_one() {
     log::info!("nobody listens");
 }
+
+#[test]
+fn a_repeated_call_adds_its_jobs_once() {
+    let host = FakeHost::new().task("mail.send").id(7);
+    let twice = |job: &Job| (tasks::add("a", (job.id(),)), tasks::add("a", (job.id(),)));
+    assert_eq!(host.call(twice), (Ok(1), Ok(2)), "two places, two jobs");
+    assert_eq!(host.call(twice), (Ok(1), Ok(2)), "the same places, the same jobs");
+    let keys: Vec<_> = host.added().into_iter().map(|added| added.key).collect();
+    assert_eq!(keys, [Some("mail.send/7/process/0".to_owned()), Some("mail.send/7/process/1".to_owned())]);
+    let other = host.clone().id(8);
+    assert_eq!(other.call(twice), (Ok(3), Ok(4)), "another job, other jobs");
+}
+
+#[test]
+fn another_job_at_the_same_place_is_refused() {
+    let host = FakeHost::new();
+    assert_eq!(host.call(|_| tasks::add("a", (1,))), Ok(1));
+    let refused = host.call(|_| tasks::add("a", (2,))).unwrap_err();
+    assert_eq!(refused.code(), "key-reused");
+    assert!(refused.message().contains("job number 0") && refused.message().contains("tasks::Options"), "{refused:?}");
+    assert_eq!(host.call(|_| tasks::add("b", (2,))), Ok(2), "keys are per task");
+}
+
+#[test]
+fn options_reach_the_host() {
+    let host = FakeHost::new();
+    host.call(|_| {
+        let options =
+            tasks::Options::new().key("k").priority(-2).run_at("2026-11-24T10:00:00Z").unique_by_positions(&[0]);
+        tasks::add_with("a", (1,), options).unwrap();
+        tasks::add_with("a", (1,), tasks::Options::new().without_key().unique()).unwrap();
+        tasks::add_with("a", (1,), tasks::Options::new().without_key().delay(Duration::from_secs(1))).unwrap();
+        tasks::add("a", (1,)).unwrap();
+    });
+    let added = host.added();
+    assert_eq!((added[0].key.as_deref(), added[0].priority), (Some("k"), -2));
+    assert_eq!(added[0].run_at.as_deref(), Some("2026-11-24T10:00:00Z"));
+    assert_eq!(added[0].unique, Some(json!({ "by": "args", "positions": [0] })));
+    assert_eq!((added[1].key.as_deref(), &added[1].unique), (None, &Some(json!({ "by": "task" }))));
+    assert_eq!(added[2].delay, Duration::from_secs(1));
+    assert_eq!(added[3].key.as_deref(), Some("test/1/process/3"), "each add has its place, whether it uses it or not");
+}

@@ -1,23 +1,40 @@
-//! Adds jobs. Arguments: the task, how many, the arguments of each. Answers their ids and the code of the first refusal.
+//! Adds jobs. Arguments: the task, how many, the arguments of each, and options if `add-with` is to be used. Answers their
+//! ids and the first refusal: its code, and its message if there were options.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
 use exports::saggar::task::processor::{Failure, Guest};
 use saggar::task::tasks;
+use serde_json::Value;
 
 struct Adder;
 
 impl Guest for Adder {
     fn process(_id: u64, args: String) -> Result<String, Failure> {
-        let (task, count, job): (String, u32, Box<saggar_guest::RawValue>) =
-            serde_json::from_str(&args).expect("arguments: task, how many, the arguments of each");
+        let args: Vec<Box<saggar_guest::RawValue>> = serde_json::from_str(&args).expect("an array");
+        let task: String = serde_json::from_str(args[0].get()).expect("a task");
+        let count: u64 = serde_json::from_str(args[1].get()).expect("how many");
+        let job = args[2].get();
+        // A text is passed on as it is, so that it can be no JSON.
+        let options = args.get(3).map(|options| {
+            let text = serde_json::from_str::<String>(options.get());
+            text.unwrap_or_else(|_| options.get().to_owned())
+        });
         let mut ids = Vec::new();
-        let mut refused = None;
+        let mut refused = Value::Null;
         for _ in 0..count {
-            match tasks::add(&task, job.get()) {
+            let added = match &options {
+                None => tasks::add(&task, job),
+                Some(options) => tasks::add_with(&task, job, options),
+            };
+            match added {
                 Ok(id) => ids.push(id),
+                Err(problem) if options.is_some() => {
+                    refused = serde_json::json!([problem.code, problem.message]);
+                    break;
+                }
                 Err(problem) => {
-                    refused = Some(problem.code);
+                    refused = problem.code.into();
                     break;
                 }
             }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{Added, LogLine};
 use crate::log::Level;
 use crate::tasks::{JobView, Status};
@@ -64,13 +66,28 @@ impl State {
         self.jobs.get(&(task.into(), id))
     }
 
-    fn add(&mut self, task: &str, args: &str, delay: Duration) -> Result<u64, Problem> {
+    fn add(&mut self, task: &str, args: &str, options: &str) -> Result<u64, Problem> {
+        let args: Value =
+            serde_json::from_str(args).map_err(|error| Problem::new("invalid-args", error.to_string()))?;
+        let options: Value = serde_json::from_str(options).expect("options that were just written as JSON");
+        let text = |name: &str| options[name].as_str().map(str::to_owned);
+        let key = text("key");
+        let same_key = |added: &&Added| key.is_some() && added.key == key && added.task == task;
+        if let Some(before) = self.added.iter().find(same_key) {
+            if before.args == args {
+                return Ok(before.id);
+            }
+            let message = format!("the key of job {} of `{task}`, which has other arguments", before.id);
+            return Err(Problem::new("key-reused", message));
+        }
         if self.queue_size.is_some_and(|size| self.added.len() >= size) {
             return Err(Problem::new("queue-full", format!("`{task}` has no room for another job")));
         }
-        let args = serde_json::from_str(args).map_err(|error| Problem::new("invalid-args", error.to_string()))?;
         let id = self.added.len() as u64 + 1;
-        self.added.push(Added { id, task: task.into(), args, delay });
+        let delay = Duration::from_millis(options["delay_ms"].as_u64().unwrap_or(0));
+        let priority = options["priority"].as_i64().and_then(|priority| i16::try_from(priority).ok()).unwrap_or(0);
+        let unique = options.get("unique").cloned();
+        self.added.push(Added { id, task: task.into(), args, delay, key, priority, unique, run_at: text("run_at") });
         let message = String::new();
         self.put(task, JobView { id, status: Status::Waiting, current: 0, total: 0, message, response: None });
         Ok(id)
@@ -128,12 +145,12 @@ pub(crate) fn write(level: Level, message: &str) {
     with(|state| state.log.push(LogLine { level, message: message.into() }));
 }
 
-pub(crate) fn add(task: &str, args: &str) -> Result<u64, Problem> {
-    add_later(task, args, 0)
+pub(crate) fn id() -> u64 {
+    with(|state| state.id)
 }
 
-pub(crate) fn add_later(task: &str, args: &str, delay_ms: u64) -> Result<u64, Problem> {
-    with(|state| state.add(task, args, Duration::from_millis(delay_ms)))
+pub(crate) fn add_with(task: &str, args: &str, options: &str) -> Result<u64, Problem> {
+    with(|state| state.add(task, args, options))
 }
 
 pub(crate) fn get(task: &str, id: u64) -> Result<JobView<String>, Problem> {

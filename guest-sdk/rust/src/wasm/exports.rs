@@ -1,15 +1,25 @@
 //! What the host calls: each role's export, handed on to the plugin's function.
 
+use std::io::Write;
 use std::marker::PhantomData;
 
 use super::bindings::saggar::task::types;
 use super::{bindings, context};
 use crate::role::{AddHandler, ErrorHandler, IdSource, Plays, Processor, ProgressHandler, Role, SuccessHandler, pick};
-use crate::{Failure, Job, Problem, Progress};
+use crate::{Failure, Job, Problem, Progress, call};
 
 /// A plugin as the bindings want it.
 #[derive(Debug)]
 pub struct Export<P>(PhantomData<P>);
+
+/// Runs a call of a role (see [`call::run`]), then hands on what it printed: what stayed in the buffer would be taken for
+/// the next job's. Standard error has no buffer.
+fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T {
+    let answer = call::run(role, call);
+    // There is nowhere to say that it failed.
+    drop(std::io::stdout().flush());
+    answer
+}
 
 fn find<P: Plays<R>, R: Role>() -> Result<R::Call, Problem> {
     pick::<P, R>(context::handler().as_deref())
@@ -18,19 +28,19 @@ fn find<P: Plays<R>, R: Role>() -> Result<R::Call, Problem> {
 impl<P: Plays<Processor>> bindings::processor::exports::saggar::task::processor::Guest for Export<P> {
     fn process(id: u64, args: String) -> Result<String, types::Failure> {
         let process = find::<P, Processor>().map_err(Failure::Reject);
-        process.and_then(|process| process(&Job::new(id), &args)).map_err(Failure::into_host)
+        run(Some("process"), || process.and_then(|process| process(&Job::new(id), &args))).map_err(Failure::into_host)
     }
 }
 
 impl<P: Plays<IdSource>> bindings::id_source::exports::saggar::task::id_source::Guest for Export<P> {
     fn next() -> Result<Option<u64>, types::Problem> {
-        find::<P, IdSource>().and_then(|next| next()).map_err(Problem::into_host)
+        run(None, || find::<P, IdSource>().and_then(|next| next())).map_err(Problem::into_host)
     }
 }
 
 impl<P: Plays<AddHandler>> bindings::add_handler::exports::saggar::task::add_handler::Guest for Export<P> {
     fn on_add(id: u64) -> Result<(), types::Problem> {
-        find::<P, AddHandler>().and_then(|tell| tell(&Job::new(id))).map_err(Problem::into_host)
+        run(Some("add"), || find::<P, AddHandler>().and_then(|tell| tell(&Job::new(id)))).map_err(Problem::into_host)
     }
 }
 
@@ -39,20 +49,23 @@ impl<P: Plays<ProgressHandler>> bindings::progress_handler::exports::saggar::tas
 {
     fn on_progress(id: u64, current: u64, total: u64, message: String) -> Result<(), types::Problem> {
         let progress = Progress { current, total, message };
-        find::<P, ProgressHandler>().and_then(|tell| tell(&Job::new(id), progress)).map_err(Problem::into_host)
+        run(None, || find::<P, ProgressHandler>().and_then(|tell| tell(&Job::new(id), progress)))
+            .map_err(Problem::into_host)
     }
 }
 
 impl<P: Plays<SuccessHandler>> bindings::success_handler::exports::saggar::task::success_handler::Guest for Export<P> {
     fn on_success(id: u64, response: String) -> Result<(), types::Problem> {
-        find::<P, SuccessHandler>().and_then(|tell| tell(&Job::new(id), &response)).map_err(Problem::into_host)
+        run(Some("success"), || find::<P, SuccessHandler>().and_then(|tell| tell(&Job::new(id), &response)))
+            .map_err(Problem::into_host)
     }
 }
 
 impl<P: Plays<ErrorHandler>> bindings::error_handler::exports::saggar::task::error_handler::Guest for Export<P> {
     fn on_error(id: u64, error: types::Problem) -> Result<(), types::Problem> {
         let problem = Problem::from_host(error);
-        find::<P, ErrorHandler>().and_then(|tell| tell(&Job::new(id), problem)).map_err(Problem::into_host)
+        run(Some("error"), || find::<P, ErrorHandler>().and_then(|tell| tell(&Job::new(id), problem)))
+            .map_err(Problem::into_host)
     }
 }
 

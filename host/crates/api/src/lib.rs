@@ -20,7 +20,6 @@ mod address;
 mod body;
 mod held;
 mod metering;
-mod moment;
 mod parameters;
 
 mod following;
@@ -35,6 +34,8 @@ mod openapi;
 
 #[cfg(test)]
 mod bench;
+
+use saggar_queue::moment;
 
 pub use code::Code;
 pub use jobs::{EventScope, Jobs, KnownJob, KnownTask};

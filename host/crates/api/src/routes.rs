@@ -13,7 +13,6 @@ mod metrics;
 mod refusals;
 pub(crate) mod show;
 mod tasks;
-mod unique;
 
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;

@@ -208,6 +208,10 @@ impl Services for NoServices {
         Err(Problem::new("none", "no tasks here"))
     }
 
+    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
+        Err(Problem::new("none", "no tasks here"))
+    }
+
     async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
         Err(Problem::new("none", "no tasks here"))
     }

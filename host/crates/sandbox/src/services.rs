@@ -62,6 +62,9 @@ pub trait Services: Send + Sync + 'static {
     /// Adds a job to a task of the same tenant. `args` is any text: checking it is the callee's duty.
     async fn add(&self, task: &str, args: String, delay_ms: u64) -> Result<JobId, Problem>;
 
+    /// Adds a job with options, a JSON object. Like `args`, they are any text.
+    async fn add_with(&self, task: &str, args: String, options: &str) -> Result<JobId, Problem>;
+
     /// Looks a job of the same tenant up.
     async fn get(&self, task: &str, id: JobId) -> Result<TaskJob, Problem>;
 

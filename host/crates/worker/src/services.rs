@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use saggar_job::{JobId, JobKey, Problem};
-use saggar_queue::{LogLevel, LogSource, NewJob, Running};
+use saggar_queue::{AddOptions, LogLevel, LogSource, NewJob, OptionsError, Running};
 use saggar_sandbox::{Level, Services, TaskJob};
 
 use crate::transcript::Transcript;
@@ -40,6 +40,17 @@ impl CallServices {
     pub(crate) fn of_id_source(worker: Arc<Inner>, trace_parent: Option<Arc<str>>, depth: u32) -> Self {
         Self { worker, running: None, about: None, trace_parent, transcript: Transcript::default(), depth }
     }
+
+    /// Adds a job as a child of the one that the call is about.
+    async fn add_job(&self, task: &str, job: NewJob) -> Result<JobId, Problem> {
+        let (parent, trace_parent) = (self.about.clone(), self.trace_parent.clone());
+        let job = NewJob { parent, trace_parent, ..job };
+        match self.worker.add(task, vec![job], self.depth).await {
+            // As many are answered as were added.
+            Ok(added) => Ok(added.first().map_or(JobId(0), |added| added.id)),
+            Err(error) => Err(Problem::new(error.code(), error.to_string())),
+        }
+    }
 }
 
 #[async_trait]
@@ -66,13 +77,18 @@ impl Services for CallServices {
     }
 
     async fn add(&self, task: &str, args: String, delay_ms: u64) -> Result<JobId, Problem> {
-        let (parent, trace_parent) = (self.about.clone(), self.trace_parent.clone());
-        let job = NewJob { parent, trace_parent, delay_ms, ..NewJob::new(args) };
-        match self.worker.add(task, vec![job], self.depth).await {
-            // As many are answered as were added.
-            Ok(added) => Ok(added.first().map_or(JobId(0), |added| added.id)),
-            Err(error) => Err(Problem::new(error.code(), error.to_string())),
-        }
+        self.add_job(task, NewJob { delay_ms, ..NewJob::new(args) }).await
+    }
+
+    async fn add_with(&self, task: &str, args: String, options: &str) -> Result<JobId, Problem> {
+        let invalid = |why: String| Problem::new("invalid-options", why);
+        let options = AddOptions::read(options).map_err(invalid)?;
+        let job = options.job(args.into(), &self.worker.large_fingerprints).await;
+        let job = job.map_err(|error| match error {
+            OptionsError::Invalid(why) => invalid(why),
+            OptionsError::Internal(_) => Problem::new("internal", error.to_string()),
+        })?;
+        self.add_job(task, job).await
     }
 
     async fn get(&self, task: &str, id: JobId) -> Result<TaskJob, Problem> {

@@ -12,6 +12,7 @@ use saggar_queue::{
     Added, ChangeError, History, Job, ListQuery, LogLine, LogSource, NewJob, Page, Queue, StoreError, TaskQueue,
     WaitError,
 };
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) lanes: TaskTracker,
     /// What is still to be written of jobs that were added.
     pub(crate) keeping: TaskTracker,
+    /// One at a time makes the fingerprint of large arguments that a guest adds a unique job with.
+    pub(crate) large_fingerprints: Arc<Semaphore>,
     /// No more claims, no more jobs from outside.
     pub(crate) stop: CancellationToken,
     /// Lanes end when they have nothing to tell.
@@ -112,6 +115,7 @@ impl Worker {
             slots: TaskTracker::new(),
             lanes: TaskTracker::new(),
             keeping: TaskTracker::new(),
+            large_fingerprints: Arc::new(Semaphore::new(1)),
             stop: CancellationToken::new(),
             lanes_stop: CancellationToken::new(),
             abort: CancellationToken::new(),

@@ -78,6 +78,16 @@ pub struct Unique {
     pub positions: Option<Vec<u32>>,
 }
 
+impl From<Unique> for saggar_queue::Unique {
+    fn from(Unique { by, positions }: Unique) -> Self {
+        let by = match by {
+            UniqueScope::Task => saggar_queue::UniqueScope::Task,
+            UniqueScope::Args => saggar_queue::UniqueScope::Args,
+        };
+        Self { by, positions }
+    }
+}
+
 impl ToSchema for Unique {}
 
 /// Positions go with `args` alone, which no derived schema says.

@@ -57,6 +57,21 @@ impl Host for Guest {
         self.add_job(task, args, delay_ms).await
     }
 
+    async fn add_with(
+        &mut self,
+        task: String,
+        args: String,
+        options: String,
+    ) -> wasmtime::Result<Result<u64, types::Problem>> {
+        match self.services()? {
+            Err(problem) => Ok(Err(problem)),
+            Ok(services) => {
+                let added = services.add_with(&task, args, &options).await;
+                Ok(added.map(|id| id.0).map_err(problem))
+            }
+        }
+    }
+
     async fn get(&mut self, task: String, id: u64) -> wasmtime::Result<Result<tasks::Job, types::Problem>> {
         match self.services()? {
             Err(problem) => Ok(Err(problem)),

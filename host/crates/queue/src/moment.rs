@@ -8,14 +8,14 @@ use saggar_job::Timestamp;
 const LAST_MS: u64 = 253_402_300_799_999;
 
 /// How a moment is written.
-pub(crate) fn write(at: Timestamp) -> String {
+pub fn write(at: Timestamp) -> String {
     let at = UNIX_EPOCH + Duration::from_millis(at.0.min(LAST_MS));
     humantime::format_rfc3339_millis(at).to_string()
 }
 
 /// Reads `2026-11-24T10:00:00Z`, `2026-11-24T10:00:00.25+01:00` and the like. What is before 1970 is taken as the first
 /// moment of that year, since nothing of a job is older.
-pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
+pub fn read(text: &str) -> Result<Timestamp, String> {
     let wrong = || {
         "a moment is written as RFC 3339 has it, such as 2026-11-24T10:00:00Z or 2026-11-24T10:00:00+01:00 (in a query \
          `+` is written %2B)"

@@ -1,0 +1,36 @@
+//! The call that runs: which role it plays, and which place in it the next job that it adds has.
+//!
+//! The host makes a call again when an attempt is retried or when it does not know whether a handler was called. A place
+//! (job, role, number of the add) is the same each time, so it makes a key under which the job is added once.
+
+use std::cell::Cell;
+
+use crate::host;
+
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    role: &'static str,
+    /// Jobs that it has added so far.
+    adds: u64,
+}
+
+thread_local! {
+    static CURRENT: Cell<Option<Call>> = const { Cell::new(None) };
+}
+
+/// Runs a call of `role`; `None` for the roles whose calls are not repeated as they were.
+pub(crate) fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T {
+    let outer = CURRENT.replace(role.map(|role| Call { role, adds: 0 }));
+    let answer = call();
+    CURRENT.set(outer);
+    answer
+}
+
+/// The key of the next place, and its number from 0. `None` where there is no job yet, or where calls are not repeated as
+/// they were.
+pub(crate) fn next_key() -> Option<(String, u64)> {
+    let call = CURRENT.get()?;
+    CURRENT.set(Some(Call { adds: call.adds + 1, ..call }));
+    let id = host::id();
+    (id > 0).then(|| (format!("{}/{id}/{}/{}", host::task(), call.role, call.adds), call.adds))
+}

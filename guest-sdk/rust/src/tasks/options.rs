@@ -1,0 +1,113 @@
+//! How a job is added: its key, what makes it unique, its priority, its time.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::millis;
+
+/// Options for a job that is added with [`add_with`](super::add_with).
+///
+/// ```
+/// # use saggar_guest::prelude::*;
+/// # use std::time::Duration;
+/// # use saggar_guest::tasks::Options;
+/// # let host = saggar_guest::testing::FakeHost::new();
+/// # host.call(|_| -> Result<(), Problem> {
+/// let reminder = Options::new().key("reminder/2026-11").delay(Duration::from_secs(3600)).priority(5);
+/// let id = tasks::add_with("mail.remind", ("ada@example.com",), reminder.clone())?;
+/// assert_eq!(tasks::add_with("mail.remind", ("ada@example.com",), reminder)?, id, "one key, one job");
+/// # Ok(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    pub(super) key: Key,
+    unique: Option<Value>,
+    priority: Option<i16>,
+    delay_ms: Option<u64>,
+    run_at: Option<String>,
+}
+
+/// What key a job gets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Key {
+    /// The one of its place in the call.
+    #[default]
+    OfPlace,
+    /// None.
+    Without,
+    /// This one.
+    Own(String),
+}
+
+impl Options {
+    /// The options that [`add`](super::add) uses: the key of the job's place in the call, and nothing else.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// While a job of the task that was added with the same key is stored, even after its end, its id is answered and no
+    /// job is added; if that job has other arguments, the call is refused with `key-reused`. A key has 1 to 255 printable
+    /// ASCII characters.
+    #[must_use]
+    pub fn key(self, key: impl Into<String>) -> Self {
+        Self { key: Key::Own(key.into()), ..self }
+    }
+
+    /// Adds a job each time, also when an attempt or a handler is repeated.
+    #[must_use]
+    pub fn without_key(self) -> Self {
+        Self { key: Key::Without, ..self }
+    }
+
+    /// While another job of the task waits or runs, its id is answered and no job is added.
+    #[must_use]
+    pub fn unique(self) -> Self {
+        Self { unique: Some(json!({ "by": "task" })), ..self }
+    }
+
+    /// While a job of the task with the same arguments waits or runs, its id is answered and no job is added.
+    #[must_use]
+    pub fn unique_by_args(self) -> Self {
+        Self { unique: Some(json!({ "by": "args" })), ..self }
+    }
+
+    /// Like [`unique_by_args`](Self::unique_by_args), by the arguments at these positions, from 0.
+    #[must_use]
+    pub fn unique_by_positions(self, positions: &[u32]) -> Self {
+        Self { unique: Some(json!({ "by": "args", "positions": positions })), ..self }
+    }
+
+    /// Ready jobs of higher priority are claimed first; 0 is ordinary.
+    #[must_use]
+    pub fn priority(self, priority: i16) -> Self {
+        Self { priority: Some(priority), ..self }
+    }
+
+    /// No attempt begins before this time has gone by (whole milliseconds).
+    #[must_use]
+    pub fn delay(self, delay: Duration) -> Self {
+        Self { delay_ms: Some(millis(delay)), ..self }
+    }
+
+    /// No attempt begins before this time, written as RFC 3339 has it: `2026-11-24T10:00:00Z`.
+    #[must_use]
+    pub fn run_at(self, run_at: impl Into<String>) -> Self {
+        Self { run_at: Some(run_at.into()), ..self }
+    }
+
+    /// The JSON object of the contract, with this key.
+    pub(super) fn to_json(&self, key: Option<&str>) -> String {
+        let Self { unique, priority, delay_ms, run_at, .. } = self;
+        let members = [
+            ("key", key.map(Value::from)),
+            ("unique", unique.clone()),
+            ("priority", priority.map(Value::from)),
+            ("delay_ms", delay_ms.map(Value::from)),
+            ("run_at", run_at.as_deref().map(Value::from)),
+        ];
+        let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(given.collect::<Map<_, _>>()).to_string()
+    }
+}
