@@ -27,6 +27,11 @@ impl Growth {
         Self { process, before }
     }
 
+    /// Bytes by which the process is larger now.
+    pub fn bytes(&self) -> u64 {
+        status_bytes(&self.process, "VmRSS:").saturating_sub(self.before)
+    }
+
     /// Bytes by which the process had grown at the worst moment.
     pub fn peak_bytes(&self) -> u64 {
         status_bytes(&self.process, "VmHWM:").saturating_sub(self.before)

@@ -203,6 +203,26 @@ async fn hostile_ends() {
 }
 
 #[tokio::test]
+async fn hostile_handles() {
+    behaves(built::HOSTILE_HANDLES).await;
+}
+
+#[tokio::test]
+async fn leaking() {
+    assert_eq!(answer(built::LEAKING, json!(["memory", 1000])).await, 1);
+}
+
+#[tokio::test]
+async fn ending() {
+    assert_eq!(answer(built::ENDING, json!(["answer-bytes", 4])).await, "aa");
+}
+
+#[tokio::test]
+async fn murmuring() {
+    assert_eq!(answer(built::MURMURING, json!(["hm", false])).await, "hm");
+}
+
+#[tokio::test]
 async fn children() {
     let host = TestHost::start(App::new().simple_task("it", built::CHILDREN).simple_task("journal", built::ECHO)).await;
     assert_eq!(host.response("it", json!(["at-once"])).await, json!([1, 2]));

@@ -73,6 +73,26 @@ macro_rules! foreach_behaviour_of_floods {
     };
 }
 
+/// Calls `$then!` with the behaviours of `hostile_handles`: guests that have the host hold data behind handles.
+#[macro_export]
+macro_rules! foreach_behaviour_of_handles {
+    ($then:ident) => {
+        $then! {
+            set_long_methods
+            set_long_schemes
+            set_long_authorities
+            set_long_paths
+            fill_fields
+            fill_lists_of_fields
+            fill_clones_of_fields
+            overfill_fields
+            fill_bodies
+            fill_responses
+            hold_pollables
+        }
+    };
+}
+
 /// Calls `$then!` with the behaviours of `hostile_ends`: guests that end as they should not, and one that remembers.
 #[macro_export]
 macro_rules! foreach_behaviour_of_ends {

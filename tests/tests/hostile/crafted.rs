@@ -61,7 +61,7 @@ async fn answer_an_unknown_case() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dive() {
-    crafted("dive").withstand().await.by(Reason::Trap, "trap");
+    crafted("dive").withstand().await.by(Reason::Trap, "stack-overflow");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,17 +50,17 @@ async fn print_one_line_without_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn open_a_million_pollables() {
-    flood("open_a_million_pollables").await.by(Reason::Trap, "trap");
+    flood("open_a_million_pollables").await.by(Reason::Trap, "handle-limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn open_a_million_streams() {
-    flood("open_a_million_streams").await.by(Reason::Trap, "trap");
+    flood("open_a_million_streams").await.by(Reason::Trap, "handle-limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn draw_a_gigabyte_at_once() {
-    flood("draw_a_gigabyte_at_once").await.by(Reason::Trap, "trap");
+    flood("draw_a_gigabyte_at_once").await.by(Reason::Trap, "random-limit");
 }
 
 /// Allowed, as any other computing is: it takes the guest's own time, and the host 64 KiB.

@@ -30,20 +30,20 @@ async fn allocate_a_gigabyte() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_128_mib() {
-    memory("answer_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "trap");
+    memory("answer_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "response-too-large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_5_mib() {
-    memory("answer_5_mib").with_memory(64).withstand().await.by(Reason::Trap, "trap");
+    memory("answer_5_mib").with_memory(64).withstand().await.by(Reason::Trap, "response-too-large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn report_128_mib() {
-    memory("report_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "trap");
+    memory("report_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "argument-too-large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_128_mib() {
-    memory("log_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "trap");
+    memory("log_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "argument-too-large");
 }

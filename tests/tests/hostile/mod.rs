@@ -5,6 +5,7 @@ mod withstand;
 
 mod ends;
 mod floods;
+mod handles;
 mod memory;
 mod time;
 mod words;

@@ -39,10 +39,10 @@ async fn poll_without_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recurse_for_ever() {
-    time("recurse_for_ever").withstand().await.by(Reason::Trap, "trap");
+    time("recurse_for_ever").withstand().await.by(Reason::Trap, "stack-overflow");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recurse_through_the_host() {
-    time("recurse_through_the_host").for_as_long_as_it_takes().withstand().await.by(Reason::Trap, "trap");
+    time("recurse_through_the_host").for_as_long_as_it_takes().withstand().await.by(Reason::Trap, "stack-overflow");
 }

@@ -124,7 +124,7 @@ async fn cancel_at_random_instants() {
                 assert_eq!((problem_code(&job), refused), ("cancelled", None));
                 cancelled += 1;
             }
-            Status::Failure => assert_eq!((behaviour, problem_code(&job)), ("recurse_for_ever", "trap")),
+            Status::Failure => assert_eq!((behaviour, problem_code(&job)), ("recurse_for_ever", "stack-overflow")),
             Status::Waiting | Status::Running => panic!("the end is no end: {job:?}"),
         }
     }

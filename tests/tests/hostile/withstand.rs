@@ -46,6 +46,8 @@ pub(crate) struct Ended {
     pub(crate) job: JobView,
     /// Its log.
     pub(crate) log: Vec<String>,
+    /// The most memory that its last attempt had.
+    pub(crate) peak_memory: u64,
     /// Ordinary jobs that began and ended well while the attack ran.
     meanwhile: u32,
 }
@@ -174,9 +176,15 @@ async fn attack(host: &TestHost, behaviour: &str) -> Ended {
         let job = if rounds < MOST_ROUNDS { host.job("attacked", id).await } else { host.end("attacked", id).await };
         meanwhile += u32::from(began_during && job.status == Status::Running);
         if rounds >= LEAST_ROUNDS && matches!(job.status, Status::Success | Status::Failure) {
-            return Ended { job, log: host.log("attacked", id).await, meanwhile };
+            let peak_memory = peak_memory(host, id).await;
+            return Ended { job, log: host.log("attacked", id).await, peak_memory, meanwhile };
         }
     }
+}
+
+async fn peak_memory(host: &TestHost, id: u64) -> u64 {
+    let attempts = host.inner().attempts("attacked", id).await.expect("the job is there");
+    attempts.last().and_then(|attempt| attempt.cost.as_ref()).map_or(0, |cost| cost.peak_memory)
 }
 
 impl Ended {

@@ -159,7 +159,7 @@ pub struct Report {
     pub cpu: Duration,
     /// How long the call took, with making the instance, but without waiting for room for it.
     pub took: Duration,
-    /// The most bytes of memories and tables that the instance has had so far.
+    /// The most bytes of memories, tables and resources that the instance had during the call.
     pub peak_memory: u64,
     /// Whether an instance had to be made for it.
     pub fresh: bool,

@@ -1,10 +1,11 @@
-//! What an error that comes out of wasmtime means, and what of a guest's answer is kept.
+//! What a call ended in, and what of a guest's answer is kept.
+
+mod trap;
 
 use saggar_job::Problem;
-use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
-use wasmtime_wasi::I32Exit;
 
 use crate::guest::{Guest, Stop};
+use crate::output::LastWords;
 use crate::text::{cut, visible_lines};
 use crate::{Answer, CallError, Failure};
 
@@ -13,32 +14,43 @@ const MAX_CODE: usize = 64;
 const MAX_MESSAGE: usize = 4096;
 const MAX_DETAILS: usize = 64 << 10;
 
+/// What is known of a call that is over.
+pub(crate) struct Ended<'a> {
+    /// The store's data.
+    pub(crate) guest: &'a Guest,
+    /// What the guest wrote last.
+    pub(crate) last_words: &'a LastWords,
+    /// How many calls the instance had served before.
+    pub(crate) served: u32,
+}
+
 /// What the call ended in, seen from the store after it.
 pub(crate) fn classify(
     result: Result<wasmtime::Result<Result<Answer, Failure>>, Stop>,
-    guest: &Guest,
+    ended: &Ended<'_>,
 ) -> Result<Answer, CallError> {
-    let stopped = guest.current.as_ref().and_then(|current| current.stopped);
+    let stopped = ended.guest.current.as_ref().and_then(|current| current.stopped);
     match result {
-        Err(stop) => Err(stopped_by(stop, guest)),
+        Err(stop) => Err(stopped_by(stop, ended)),
         Ok(Ok(answer)) => match answer {
             Ok(answer) => checked(answer),
             Err(failure) => Err(CallError::Failed(bounded(failure))),
         },
         // The flag comes first: a stop looks like any other trap.
         Ok(Err(error)) => Err(match stopped {
-            Some(stop) => stopped_by(stop, guest),
-            None => broken(&error, guest),
+            Some(stop) => stopped_by(stop, ended),
+            None => trap::explain(&error, ended),
         }),
     }
 }
 
-fn stopped_by(stop: Stop, guest: &Guest) -> CallError {
+fn stopped_by(stop: Stop, ended: &Ended<'_>) -> CallError {
     match stop {
         Stop::Cancelled => CallError::Cancelled,
         Stop::Timeout => {
-            let timeout = guest.current.as_ref().map(|current| current.timeout).unwrap_or_default();
-            CallError::Timeout(Problem::new("timeout", format!("stopped after {} s", timeout.as_secs_f64())))
+            let timeout = ended.guest.current.as_ref().map(|current| current.timeout).unwrap_or_default();
+            let problem = Problem::new("timeout", format!("stopped after {} s", timeout.as_secs_f64()));
+            CallError::Timeout(trap::with_details(problem, Vec::new(), ended))
         }
     }
 }
@@ -48,51 +60,16 @@ fn checked(answer: Answer) -> Result<Answer, CallError> {
     match saggar_json::check(response) {
         Ok(()) => Ok(answer),
         Err(error) => {
-            let message = format!("the processor answered something that is not JSON: {error}");
+            let error = error.to_string();
+            // What is too deep may well be JSON.
+            let message = if error.starts_with("nested") {
+                format!("the response is {error}; flatten it")
+            } else {
+                format!("the response is not JSON: {error}")
+            };
             Err(CallError::Trap(Problem::new("invalid-response", message)))
         }
     }
-}
-
-fn broken(error: &wasmtime::Error, guest: &Guest) -> CallError {
-    if error.is::<PoolConcurrencyLimitError>() {
-        return CallError::NoRoom(Problem::new("no-room", format!("the pool of sandboxes is full: {error}")));
-    }
-    if guest.limiter.has_refused() {
-        let (held, most) = (guest.limiter.bytes(), guest.limiter.max_bytes());
-        let message = format!(
-            "the guest was refused more memory and gave up: it holds {held} of {most} bytes; `sandbox.memory` allows more"
-        );
-        return CallError::OutOfMemory(with_backtrace(Problem::new("out-of-memory", message), error));
-    }
-    if let Some(I32Exit(status)) = error.downcast_ref() {
-        let message = format!("the guest called exit({status}) instead of returning");
-        return CallError::Trap(Problem::new("exit", message));
-    }
-    let message = match error.downcast_ref::<Trap>() {
-        Some(trap) => trap.to_string(),
-        None => error.root_cause().to_string(),
-    };
-    let message = visible_lines(cut(&message, MAX_MESSAGE)).into_owned();
-    CallError::Trap(with_backtrace(Problem::new("trap", message), error))
-}
-
-/// Adds the names of the guest's functions on the stack, innermost first. They are the guest's own words.
-fn with_backtrace(mut problem: Problem, error: &wasmtime::Error) -> Problem {
-    if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
-        let names: Vec<String> = backtrace
-            .frames()
-            .iter()
-            .map(|frame| match frame.func_name() {
-                Some(name) => visible_lines(cut(name, 200)).into_owned(),
-                None => format!("function {}", frame.func_index()),
-            })
-            .collect();
-        if !names.is_empty() {
-            problem.details = Some(serde_json::json!({ "backtrace": names }).to_string());
-        }
-    }
-    problem
 }
 
 fn bounded(failure: Failure) -> Failure {

@@ -14,7 +14,10 @@ use crate::load::{LoadError, Plugin};
 use crate::pool::{Allocator, PoolUsage, Room, pooling_config};
 use crate::ticker::Ticker;
 use crate::turn::Turns;
-use crate::{bindings, cache, load};
+use crate::{bindings, cache, http, load};
+
+/// Frames of the guest's stack that a problem shows.
+pub(crate) const MAX_FRAMES: usize = 16;
 
 /// How an engine is set up.
 #[derive(Debug, Clone)]
@@ -174,7 +177,7 @@ fn base_config() -> Config {
         .concurrency_support(false)
         .cranelift_opt_level(OptLevel::Speed)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES))
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(true)
@@ -187,7 +190,7 @@ fn base_config() -> Config {
 fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    http::link(&mut linker)?;
     bindings::types::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
     bindings::context::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
     bindings::progress::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;

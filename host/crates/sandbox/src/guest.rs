@@ -8,17 +8,20 @@ use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::http::NoHttp;
+use crate::http::{self, NoHttp};
 use crate::limiter::{Held, Limiter};
 use crate::output::{Output, Stream};
+use crate::resources::{self, MAX_RESOURCES, Usage};
 use crate::turn::Turn;
 use crate::{JobContext, LogSource, Services};
 
 /// Bytes of randomness in one answer. The host allocates as much.
-const MAX_RANDOM: u64 = 64 * 1024;
+pub(crate) const MAX_RANDOM: u64 = 64 * 1024;
 
-/// Entries of the table of WASI resources: streams, pollables and the like. Ordinary guests hold a few dozen.
-const MAX_RESOURCES: usize = 4096;
+/// The guest's resources take more than its memory has room for.
+#[derive(Debug, thiserror::Error)]
+#[error("the resources that the guest holds take more memory than it has left")]
+pub(crate) struct ResourcesTooLarge;
 
 /// A store's data.
 pub(crate) struct Guest {
@@ -73,15 +76,23 @@ impl Guest {
             turn: Arc::default(),
             current: None,
             wasi,
-            http: WasiHttpCtx::new(),
+            http: http::context(),
             no_http: NoHttp,
             table,
         }
     }
 
-    /// The call that runs. Guests only run inside calls, so there is one whenever an import is called.
+    /// The call that runs. Guests only run inside calls, so there is one whenever an import is called. A guest that
+    /// calls one goes on after a refusal of memory, if there was one.
     pub(crate) fn current(&mut self) -> wasmtime::Result<&mut Current> {
+        self.limiter.forget_refusal();
         self.current.as_mut().ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))
+    }
+
+    /// Counts what the guest's resources take, as part of its memory. More than there is room for is an error.
+    pub(crate) fn count_resources(&mut self) -> Result<Usage, ResourcesTooLarge> {
+        let usage = resources::usage(&mut self.table);
+        if self.limiter.hold_resources(usage.bytes) { Ok(usage) } else { Err(ResourcesTooLarge) }
     }
 
     /// Whether the guest must be stopped now, and why.

@@ -1,7 +1,164 @@
 //! Outgoing HTTP. Guests may import it, as JavaScript ones always do; nothing is granted yet, so every request is denied.
+//!
+//! A request that is never sent still holds what the guest wrote into it, so the functions that hand texts to the host
+//! are replaced by ones that bound them and count them.
 
 use http::Request;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, LinkerInstance, Resource};
+use wasmtime_wasi_http::p2::HeaderError;
+use wasmtime_wasi_http::p2::bindings::http::types::{self, HostFields as _, HostOutgoingRequest as _, Method, Scheme};
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
+use wasmtime_wasi_http::p2::types::{HostOutgoingRequest, HostOutgoingResponse};
+use wasmtime_wasi_http::{
+    Error, FieldMap, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
+
+use crate::guest::Guest;
+
+/// Bytes of a method that is none of the usual ones.
+const MAX_METHOD: usize = 256;
+
+/// Bytes of a scheme that is none of the usual ones.
+const MAX_SCHEME: usize = 64;
+
+/// Bytes of an authority: a DNS name has at most 255, a port 6.
+const MAX_AUTHORITY: usize = 1 << 10;
+
+/// Bytes of a path with its query, which most servers limit to as much.
+const MAX_PATH: usize = 8 << 10;
+
+/// Bytes of all names and values of one `fields`, as the library counts them.
+pub(crate) const MAX_FIELDS: usize = 16 << 10;
+
+/// Bytes of a body that wait to be sent. A guest writes more when these have been.
+pub(crate) const MAX_CHUNK: usize = 16 << 10;
+
+/// The interface whose functions are replaced, as the library links it.
+const TYPES: &str = "wasi:http/types@0.2.12";
+
+/// The state of HTTP in a new store.
+pub(crate) fn context() -> WasiHttpCtx {
+    let mut context = WasiHttpCtx::new();
+    context.set_field_size_limit(MAX_FIELDS);
+    context
+}
+
+/// Links `wasi:http`.
+pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    let mut types = linker.instance(TYPES)?;
+    link_fields(&mut types)?;
+    link_texts(&mut types)?;
+    link_bodies(&mut types)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+fn link_fields(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    types.func_wrap(
+        "[static]fields.from-list",
+        |mut store: StoreContextMut<'_, Guest>, (entries,): (Vec<(String, Vec<u8>)>,)| {
+            counted(&mut store, |mut http| header_result(http.from_list(entries)))
+        },
+    )?;
+    types.func_wrap(
+        "[method]fields.set",
+        |mut store: StoreContextMut<'_, Guest>, (fields, name, values): (Resource<FieldMap>, String, Vec<Vec<u8>>)| {
+            counted(&mut store, |mut http| header_result(http.set(fields, name, values)))
+        },
+    )?;
+    types.func_wrap(
+        "[method]fields.append",
+        |mut store: StoreContextMut<'_, Guest>, (fields, name, value): (Resource<FieldMap>, String, Vec<u8>)| {
+            counted(&mut store, |mut http| header_result(http.append(fields, name, value)))
+        },
+    )
+}
+
+fn link_texts(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    type Request = Resource<HostOutgoingRequest>;
+    types.func_wrap(
+        "[method]outgoing-request.set-method",
+        |mut store: StoreContextMut<'_, Guest>, (request, method): (Request, Method)| {
+            let bytes = if let Method::Other(name) = &method { name.len() } else { 0 };
+            set(&mut store, bytes <= MAX_METHOD, |mut http| http.set_method(request, method))
+        },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-request.set-scheme",
+        |mut store: StoreContextMut<'_, Guest>, (request, scheme): (Request, Option<Scheme>)| {
+            let bytes = if let Some(Scheme::Other(name)) = &scheme { name.len() } else { 0 };
+            set(&mut store, bytes <= MAX_SCHEME, |mut http| http.set_scheme(request, scheme))
+        },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-request.set-authority",
+        |mut store: StoreContextMut<'_, Guest>, (request, authority): (Request, Option<String>)| {
+            let bytes = authority.as_ref().map_or(0, String::len);
+            set(&mut store, bytes <= MAX_AUTHORITY, |mut http| http.set_authority(request, authority))
+        },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-request.set-path-with-query",
+        |mut store: StoreContextMut<'_, Guest>, (request, path): (Request, Option<String>)| {
+            let bytes = path.as_ref().map_or(0, String::len);
+            set(&mut store, bytes <= MAX_PATH, |mut http| http.set_path_with_query(request, path))
+        },
+    )
+}
+
+fn link_bodies(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    type Body = Result<Resource<HostOutgoingBody>, ()>;
+    types.func_wrap(
+        "[method]outgoing-request.body",
+        |mut store: StoreContextMut<'_, Guest>, (request,): (Resource<HostOutgoingRequest>,)| {
+            counted::<Body>(&mut store, |mut http| types::HostOutgoingRequest::body(&mut http, request))
+        },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-response.body",
+        |mut store: StoreContextMut<'_, Guest>, (response,): (Resource<HostOutgoingResponse>,)| {
+            counted::<Body>(&mut store, |mut http| types::HostOutgoingResponse::body(&mut http, response))
+        },
+    )
+}
+
+/// Makes a call of the library, then counts what the guest's resources take. More than its memory allows is a trap.
+fn counted<T>(
+    store: &mut StoreContextMut<'_, Guest>,
+    call: impl FnOnce(WasiHttpCtxView<'_>) -> wasmtime::Result<T>,
+) -> wasmtime::Result<(T,)> {
+    let guest = store.data_mut();
+    let answer = call(guest.http())?;
+    guest.count_resources()?;
+    Ok((answer,))
+}
+
+/// Makes a call of the library that stores a text; refuses a text that does not fit, as the library refuses an invalid one.
+fn set(
+    store: &mut StoreContextMut<'_, Guest>,
+    fits: bool,
+    call: impl FnOnce(WasiHttpCtxView<'_>) -> wasmtime::Result<Result<(), ()>>,
+) -> wasmtime::Result<(Result<(), ()>,)> {
+    if fits { counted(store, call) } else { Ok((Err(()),)) }
+}
+
+fn header_result<T>(result: Result<T, HeaderError>) -> wasmtime::Result<Result<T, types::HeaderError>> {
+    match result {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error) => error.downcast().map(Err),
+    }
+}
+
+/// Bytes of the texts of a request, without its fields.
+pub(crate) fn text_bytes(request: &HostOutgoingRequest) -> usize {
+    let method = if let Method::Other(name) = &request.method { name.len() } else { 0 };
+    let scheme = if let Some(Scheme::Other(name)) = &request.scheme { name.len() } else { 0 };
+    let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    method + scheme + of(&request.authority) + of(&request.path_with_query)
+}
 
 /// Denies everything.
 pub(crate) struct NoHttp;
@@ -16,5 +173,13 @@ impl WasiHttpHooks for NoHttp {
         _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         Box::new(async { Err(Error::HttpRequestDenied) })
+    }
+
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        1
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        MAX_CHUNK
     }
 }

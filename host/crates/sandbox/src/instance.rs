@@ -10,13 +10,11 @@ use crate::bindings::types;
 use crate::guest::Guest;
 use crate::load::Loaded;
 use crate::pool::Place;
+use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
 use crate::{Answer, Failure, Input, Plugin};
 
 /// Bytes that a guest may hand to the host in one call or answer: the largest response.
-const MAX_TRANSFER: usize = 4 << 20;
-
-/// Handles of resources that a guest may hold at once. Ordinary guests hold a few dozen.
-const MAX_HANDLES: usize = 4096;
+pub(crate) const MAX_TRANSFER: usize = 4 << 20;
 
 /// A store with at most one instance: stores never free instances, so each instance gets its own.
 pub(crate) struct Live {
@@ -61,6 +59,16 @@ impl Live {
             }
         });
         Self { store, instance: None, roles: Roles::default(), served: 0, _place: place }
+    }
+
+    /// Whether the next call may use this instance too: it holds no data of this call outside of its own memory, and it is
+    /// not so full that the next call might run out of something which a fresh instance would have.
+    pub(crate) fn is_reusable(&mut self) -> bool {
+        let guest = self.store.data_mut();
+        // No short circuit: the count is a part of what the call took.
+        let usage = guest.count_resources();
+        let is_empty = usage.is_ok_and(|usage| !usage.holds_data && usage.count <= MAX_RESOURCES / 2);
+        !guest.limiter.is_nearly_full() && is_empty
     }
 
     /// Makes the instance if there is none, and makes the call. A caller that drops this, or gets an error that is not

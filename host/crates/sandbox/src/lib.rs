@@ -16,6 +16,7 @@ mod cache;
 mod contract;
 mod describe;
 mod load;
+mod unsupported;
 mod validate;
 
 mod bindings;
@@ -26,6 +27,7 @@ mod imports;
 mod instance;
 mod limiter;
 mod output;
+mod resources;
 mod sandbox;
 mod text;
 

@@ -1,7 +1,8 @@
-//! Bounds what one instance may hold: all its memories and tables together, not each alone.
+//! Bounds what one instance may hold: all its memories, tables and resources together, not each alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use wasmtime::ResourceLimiter;
 
@@ -9,7 +10,7 @@ use wasmtime::ResourceLimiter;
 const TABLE_ENTRY_BYTES: usize = 8;
 
 /// Entries of all tables of one instance. Go components need 20,000; this leaves room for larger ones.
-const MAX_TABLE_ENTRIES: usize = 100_000;
+pub(crate) const MAX_TABLE_ENTRIES: usize = 100_000;
 
 /// Core instances, memories and tables in one store. Interpreters linked from shared libraries have some dozens of
 /// core instances; nothing real has more than a few memories.
@@ -19,7 +20,7 @@ pub(crate) const MAX_MEMORIES: u32 = 4;
 /// See [`MAX_CORE_INSTANCES`].
 pub(crate) const MAX_TABLES: u32 = 16;
 
-/// Bytes of the memories and tables of all instances of an engine. Cheap to clone; clones are the same sum.
+/// Bytes of the memories, tables and resources of all instances of an engine. Cheap to clone; clones are the same sum.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Held(Arc<AtomicU64>);
 
@@ -29,50 +30,126 @@ impl Held {
     }
 }
 
-/// The one limiter of a store. It never counts down: memory that a guest once had stays with its instance.
+/// The one limiter of a store. Memories and tables never count down, because what a guest once had stays with its
+/// instance; resources do.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     max_bytes: usize,
     memory_bytes: usize,
     table_entries: usize,
-    refused: bool,
+    resource_bytes: usize,
+    peak_bytes: u64,
+    /// Bytes of memories and tables after the first call.
+    first_bytes: Option<u64>,
+    refusal: Option<Refusal>,
     held: Held,
+}
+
+/// The last growth that was refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusal {
+    /// When.
+    pub(crate) at: Instant,
+    /// Why.
+    pub(crate) why: Refused,
+}
+
+/// Why a growth was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// All together would have been so many bytes, more than the sandbox allows.
+    Memory(usize),
+    /// All tables would have had so many entries, more than [`MAX_TABLE_ENTRIES`].
+    TableEntries(usize),
+    /// The component itself declares this maximum, of bytes of a memory or of entries of a table.
+    OwnMaximum(usize),
+    /// The operating system had no memory.
+    System,
 }
 
 impl Limiter {
     pub(crate) fn new(max_bytes: u64, held: Held) -> Self {
-        let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-        Self { max_bytes, memory_bytes: 0, table_entries: 0, refused: false, held }
+        Self {
+            max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
+            memory_bytes: 0,
+            table_entries: 0,
+            resource_bytes: 0,
+            peak_bytes: 0,
+            first_bytes: None,
+            refusal: None,
+            held,
+        }
     }
 
-    /// Bytes of all memories and tables.
+    /// Bytes of all memories, tables and resources.
     pub(crate) fn bytes(&self) -> u64 {
-        (self.memory_bytes + self.table_entries * TABLE_ENTRY_BYTES) as u64
+        (self.memory_bytes.saturating_add(self.table_bytes()).saturating_add(self.resource_bytes)) as u64
     }
 
     pub(crate) fn max_bytes(&self) -> u64 {
         self.max_bytes as u64
     }
 
-    /// Whether anything was refused since the last call of [`forget_refusals`](Self::forget_refusals).
-    pub(crate) fn has_refused(&self) -> bool {
-        self.refused
+    /// The most that [`bytes`](Self::bytes) has been since the last call began.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
     }
 
-    pub(crate) fn forget_refusals(&mut self) {
-        self.refused = false;
+    /// What was refused last, unless the guest went on to something else.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.refusal
     }
 
-    /// Grows, and has the engine's sum grow as much.
-    fn hold(&mut self, grow: impl FnOnce(&mut Self)) {
+    /// A call begins.
+    pub(crate) fn begin(&mut self) {
+        self.refusal = None;
+        self.peak_bytes = self.bytes();
+    }
+
+    /// The guest does something else than giving up, so it copes with what was refused.
+    pub(crate) fn forget_refusal(&mut self) {
+        self.refusal = None;
+    }
+
+    /// Sets what the guest's resources take; returns whether that is allowed.
+    pub(crate) fn hold_resources(&mut self, bytes: usize) -> bool {
+        self.hold(|limiter| limiter.resource_bytes = bytes);
+        let total = self.memory_bytes.saturating_add(bytes);
+        self.allow(total <= self.max_bytes, Refused::Memory(total))
+    }
+
+    /// Whether the instance has grown so much since its first call that a call which fits into a fresh instance might not
+    /// fit into this one: half of what the first call left free, or an eighth of the whole. To replace an instance costs
+    /// less than such a growth did.
+    pub(crate) fn is_nearly_full(&mut self) -> bool {
+        let held = (self.memory_bytes.saturating_add(self.table_bytes())) as u64;
+        let first = *self.first_bytes.get_or_insert(held);
+        let most = self.max_bytes() / 8;
+        let is_full = |grown: u64, free: u64| grown >= (free / 2).min(most);
+        let max_entries = MAX_TABLE_ENTRIES as u64;
+        is_full(held - first.min(held), self.max_bytes().saturating_sub(first))
+            || (self.table_entries as u64) > max_entries - max_entries / 8
+    }
+
+    fn table_bytes(&self) -> usize {
+        self.table_entries.saturating_mul(TABLE_ENTRY_BYTES)
+    }
+
+    /// Changes what is held, in the engine's sum as well.
+    fn hold(&mut self, change: impl FnOnce(&mut Self)) {
         let before = self.bytes();
-        grow(self);
-        self.held.0.fetch_add(self.bytes().wrapping_sub(before), Ordering::Relaxed);
+        change(self);
+        let after = self.bytes();
+        self.peak_bytes = self.peak_bytes.max(after);
+        // Wraps around where it became less.
+        self.held.0.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
     }
 
-    fn allow(&mut self, allowed: bool) -> wasmtime::Result<bool> {
-        self.refused |= !allowed;
-        Ok(allowed)
+    fn allow(&mut self, allowed: bool, why: Refused) -> bool {
+        if !allowed {
+            self.refusal = Some(Refusal { at: Instant::now(), why });
+        }
+        allowed
     }
 }
 
@@ -84,26 +161,35 @@ impl Drop for Limiter {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        if maximum.is_some_and(|maximum| desired > maximum) || total > self.max_bytes {
-            return self.allow(false);
+        if let Some(maximum) = maximum.filter(|maximum| desired > *maximum) {
+            return Ok(self.allow(false, Refused::OwnMaximum(maximum)));
         }
-        self.hold(|limiter| limiter.memory_bytes = total);
-        self.allow(true)
+        let memory = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let total = memory.saturating_add(self.resource_bytes);
+        let allowed = self.allow(total <= self.max_bytes, Refused::Memory(total));
+        if allowed {
+            self.hold(|limiter| limiter.memory_bytes = memory);
+        }
+        Ok(allowed)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.refused = true;
+        if self.refusal.is_none() {
+            self.allow(false, Refused::System);
+        }
         Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let total = self.table_entries.saturating_add(desired.saturating_sub(current));
-        if maximum.is_some_and(|maximum| desired > maximum) || total > MAX_TABLE_ENTRIES {
-            return self.allow(false);
+        if let Some(maximum) = maximum.filter(|maximum| desired > *maximum) {
+            return Ok(self.allow(false, Refused::OwnMaximum(maximum)));
         }
-        self.hold(|limiter| limiter.table_entries = total);
-        self.allow(true)
+        let total = self.table_entries.saturating_add(desired.saturating_sub(current));
+        let allowed = self.allow(total <= MAX_TABLE_ENTRIES, Refused::TableEntries(total));
+        if allowed {
+            self.hold(|limiter| limiter.table_entries = total);
+        }
+        Ok(allowed)
     }
 
     fn instances(&self) -> usize {
@@ -147,9 +233,9 @@ mod tests {
         let mut limiter = limiter(100);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 40, None).unwrap());
-        assert!(!limiter.has_refused());
+        assert!(limiter.refusal().is_none());
         assert!(!limiter.memory_growing(40, 41, None).unwrap());
-        assert!(limiter.has_refused());
+        assert!(limiter.refusal().is_some());
         assert_eq!(limiter.bytes(), 100);
     }
 
@@ -167,6 +253,64 @@ mod tests {
         assert!(limiter.table_growing(0, 60_000, None).unwrap());
         assert!(!limiter.table_growing(0, 60_000, None).unwrap());
         assert_eq!(limiter.bytes(), 480_000);
+    }
+
+    #[test]
+    fn resources_share_the_memory_and_count_down() {
+        let held = Held::default();
+        let mut limiter = Limiter::new(100, held.clone());
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(limiter.hold_resources(40));
+        assert!(!limiter.memory_growing(60, 61, None).unwrap());
+        assert!(!limiter.hold_resources(41));
+        assert_eq!((limiter.bytes(), held.bytes()), (101, 101), "what is there counts, though it may not be");
+        assert!(limiter.hold_resources(0));
+        assert_eq!((limiter.bytes(), limiter.peak_bytes(), held.bytes()), (60, 101, 60));
+        limiter.begin();
+        assert_eq!(limiter.peak_bytes(), 60);
+        drop(limiter);
+        assert_eq!(held.bytes(), 0);
+    }
+
+    #[test]
+    fn an_instance_that_grows_is_nearly_full_long_before_it_is() {
+        let mut slow = limiter(1_000);
+        assert!(slow.memory_growing(0, 200, None).unwrap());
+        assert!(!slow.is_nearly_full());
+        assert!(slow.memory_growing(200, 324, None).unwrap());
+        assert!(!slow.is_nearly_full());
+        assert!(slow.memory_growing(324, 325, None).unwrap());
+        assert!(slow.is_nearly_full(), "an eighth of the whole");
+
+        let mut large = limiter(1_000);
+        assert!(large.memory_growing(0, 900, None).unwrap());
+        assert!(!large.is_nearly_full(), "what one call needs is no growth");
+        assert!(large.memory_growing(900, 950, None).unwrap());
+        assert!(large.is_nearly_full(), "half of what was free");
+
+        let mut full = limiter(1_000);
+        assert!(full.memory_growing(0, 1_000, None).unwrap());
+        assert!(full.is_nearly_full());
+    }
+
+    #[test]
+    fn a_table_that_is_nearly_full_makes_the_instance_so() {
+        let mut limiter = limiter(64 << 20);
+        assert!(limiter.table_growing(0, 87_500, None).unwrap());
+        assert!(!limiter.is_nearly_full());
+        assert!(limiter.table_growing(87_500, 87_501, None).unwrap());
+        assert!(limiter.is_nearly_full());
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_asked_for() {
+        let mut limiter = limiter(100);
+        assert!(!limiter.memory_growing(0, 101, None).unwrap());
+        assert_eq!(limiter.refusal().map(|refusal| refusal.why), Some(Refused::Memory(101)));
+        assert!(!limiter.memory_growing(0, 101, Some(50)).unwrap());
+        assert_eq!(limiter.refusal().map(|refusal| refusal.why), Some(Refused::OwnMaximum(50)));
+        limiter.forget_refusal();
+        assert!(limiter.refusal().is_none());
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum Allocator {
 pub struct PoolUsage {
     /// Units of room that sandboxes hold; one for each memory that their plugins may have.
     pub room: usize,
-    /// Bytes of the memories and tables of all sandboxes.
+    /// Bytes of the memories, tables and resources of all sandboxes.
     pub bytes: u64,
     /// Components instantiated in the pool; 0 with [`Allocator::OnDemand`].
     pub component_instances: u64,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use saggar_job::Problem;
 
-use crate::ending::classify;
+use crate::ending::{Ended, classify};
 use crate::guest::{Current, Stop};
 use crate::instance::Live;
 use crate::ticker::Watch;
@@ -18,7 +18,7 @@ use crate::{Answer, Call, CallError, Plugin, Report, Services};
 /// What one sandbox may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of all memories and tables of an instance together.
+    /// Bytes of all memories, tables and resources of an instance together.
     pub memory: u64,
     /// Calls that one instance may serve; 1 makes a fresh one for each.
     pub reuse: u32,
@@ -67,7 +67,7 @@ impl Sandbox {
         let Call { job, input, timeout, services } = call;
         let id = job.id;
         live.store.data().output.begin(services.clone());
-        live.store.data_mut().limiter.forget_refusals();
+        live.store.data_mut().limiter.begin();
         live.store.data_mut().current =
             Some(Current { job, services: services.clone(), deadline, timeout, stopped: None, task_calls: 0 });
         let (mut cpu, mut ended) = (Duration::ZERO, called);
@@ -102,13 +102,14 @@ impl Sandbox {
     ) -> Report {
         // Whatever did not end in the guest's own answer leaves the instance in an unknown state.
         let sound = matches!(result, Ok(Ok(_)));
-        let guest = live.store.data_mut();
-        let result = classify(result, guest);
-        guest.output.end();
-        guest.current = None;
-        let peak_memory = guest.limiter.bytes();
+        let guest = live.store.data();
+        let last_words = guest.output.end();
+        let result = classify(result, &Ended { guest, last_words: &last_words, served: live.served });
+        live.store.data_mut().current = None;
+        let reusable = live.is_reusable();
+        let peak_memory = live.store.data().limiter.peak_bytes();
         live.served += 1;
-        if sound && live.served < self.limits.reuse {
+        if sound && reusable && live.served < self.limits.reuse {
             self.live = Some(live);
         }
         Report { result, cpu: spent.cpu, took: spent.took, peak_memory, fresh }

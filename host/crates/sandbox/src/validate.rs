@@ -2,6 +2,8 @@
 
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
+use crate::unsupported;
+
 /// Bytes of a component file. Python components, the largest ordinary ones, have 20 to 40 MiB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
@@ -52,6 +54,9 @@ pub enum InvalidBytes {
     /// Broken, cut off, or of a newer kind.
     #[error("this is not a valid component: {0}")]
     Malformed(String),
+    /// Valid elsewhere.
+    #[error("the component needs what this host does not run: {0}")]
+    Unsupported(String),
     /// A burden for the compiler.
     #[error("the component has more than {most} {what}, which is more than is compiled")]
     TooMuch {
@@ -66,16 +71,24 @@ pub enum InvalidBytes {
 pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidBytes> {
     check_kind(bytes)?;
     count(bytes)?;
-    Validator::new_with_features(features())
-        .validate_all(bytes)
-        .map_err(|error| InvalidBytes::Malformed(error.to_string()))?;
+    Validator::new_with_features(features()).validate_all(bytes).map_err(|error| refused(&error.to_string()))?;
     Ok(())
+}
+
+/// What the validator says, in words that its reader knows if it is about a proposal that this host does not run.
+fn refused(text: &str) -> InvalidBytes {
+    match unsupported::explain(text) {
+        Some(what) => InvalidBytes::Unsupported(what),
+        None => InvalidBytes::Malformed(text.to_owned()),
+    }
 }
 
 /// What wasmtime is configured to run: WebAssembly 2.0 with tail calls, and components without async.
 fn features() -> WasmFeatures {
     let mut features = WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL;
     features |= WasmFeatures::EXTENDED_CONST | WasmFeatures::MULTI_MEMORY;
+    // wasmtime has no garbage collector here, and would refuse a table of `externref` less clearly.
+    features.remove(WasmFeatures::GC_TYPES);
     features
 }
 

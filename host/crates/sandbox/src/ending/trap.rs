@@ -1,0 +1,217 @@
+//! What an error that comes out of wasmtime means: which limit or which ending of the contract it was, with the number
+//! and what to do.
+
+use std::collections::BTreeSet;
+
+use saggar_job::Problem;
+use serde_json::{Map, Value};
+use wasmtime::component::ResourceTableError;
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::FieldMapError;
+
+use super::{Ended, MAX_MESSAGE};
+use crate::CallError;
+use crate::engine::MAX_FRAMES;
+use crate::guest::{MAX_RANDOM, ResourcesTooLarge};
+use crate::http::MAX_FIELDS;
+use crate::instance::MAX_TRANSFER;
+use crate::limiter::{MAX_TABLE_ENTRIES, Refused};
+use crate::output::LastWords;
+use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
+use crate::text::{cut, visible_lines};
+
+/// Bytes of a guest's stack: wasmtime's default.
+const STACK_KIB: usize = 512;
+
+/// What to do where it is full.
+const RECURSION: &str = "recurse less deeply, or keep what is to be done in a list";
+
+/// Errors of the engine that have no type of their own, by a part of their text. Tests provoke each of them.
+const FUEL_TEXT: &str = "fuel allocated for hostcalls has been exhausted";
+const HANDLES_TEXT: &str = "store handle limit exceeded";
+const RANDOM_TEXT: &str = "exceeds limit";
+const MINIMUM_TEXT: &str = "minimum size of";
+
+/// Says what `error` means.
+pub(super) fn explain(error: &wasmtime::Error, ended: &Ended<'_>) -> CallError {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return CallError::NoRoom(Problem::new("no-room", format!("the pool of sandboxes is full: {error}")));
+    }
+    let backtrace = backtrace(error);
+    if ran_out_of_memory(error, ended) {
+        let problem = Problem::new("out-of-memory", out_of_memory(ended));
+        return CallError::OutOfMemory(with_details(problem, backtrace, ended));
+    }
+    let (code, message) = name(error, &backtrace, ended);
+    CallError::Trap(with_details(Problem::new(code, message), backtrace, ended))
+}
+
+/// Whether a refusal of memory is why the call ended: it was the last thing that happened, and the guest then gave up.
+fn ran_out_of_memory(error: &wasmtime::Error, ended: &Ended<'_>) -> bool {
+    if error.is::<ResourcesTooLarge>() {
+        return true;
+    }
+    let Some(refusal) = ended.guest.limiter.refusal() else { return false };
+    let gave_up = match error.downcast_ref::<Trap>() {
+        // Aborts, and pointers that were made of a refusal.
+        Some(trap) => matches!(trap, Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds | Trap::TableOutOfBounds),
+        None => match error.downcast_ref() {
+            Some(I32Exit(status)) => *status != 0,
+            // An instance could not be made, because of what it begins with.
+            None => error.root_cause().to_string().contains(MINIMUM_TEXT),
+        },
+    };
+    gave_up && !speaks_of_something_else(ended.last_words, refusal.at)
+}
+
+/// Whether the guest wrote something after the refusal that shows it to have failed for another reason. Runtimes that
+/// run out of memory say so on standard error; so do those that fail otherwise.
+fn speaks_of_something_else(last_words: &LastWords, refused_at: std::time::Instant) -> bool {
+    let LastWords { stderr, stdout_at } = last_words;
+    let mut later =
+        stderr.iter().filter(|(at, _)| *at >= refused_at).map(|(_, line)| line.to_ascii_lowercase()).peekable();
+    let spoke = later.peek().is_some();
+    let of_memory = later.any(|line| line.contains("memory") || line.contains("alloc"));
+    (spoke && !of_memory) || (!spoke && stdout_at.is_some_and(|at| at >= refused_at))
+}
+
+fn out_of_memory(ended: &Ended<'_>) -> String {
+    let limiter = &ended.guest.limiter;
+    let (held, most) = (limiter.bytes(), limiter.max_bytes());
+    let limit = match limiter.refusal().map(|refusal| refusal.why) {
+        Some(Refused::Memory(total)) => format!(
+            "it asked for {total} bytes in all, holds {held}, and `sandbox.memory` allows {most}; raise `sandbox.memory`, or \
+             use less"
+        ),
+        Some(Refused::TableEntries(total)) => {
+            format!("it asked for {total} table entries in all, and {MAX_TABLE_ENTRIES} is the most")
+        }
+        Some(Refused::OwnMaximum(maximum)) => format!(
+            "it asked for more than the maximum of {maximum} that its memory or table has; it holds {held} of the {most} bytes \
+             of `sandbox.memory`"
+        ),
+        Some(Refused::System) => {
+            format!("the operating system refused memory to the host; the guest holds {held} of {most} bytes")
+        }
+        None => format!("it holds {held} of the {most} bytes of `sandbox.memory`"),
+    };
+    format!("the guest ran out of memory: {limit}{}", used(ended))
+}
+
+/// What to say of an instance that was not fresh.
+fn used(ended: &Ended<'_>) -> String {
+    match ended.served {
+        0 => String::new(),
+        1 => "; its instance had served 1 call before, and the next attempt gets a fresh one".to_owned(),
+        served => format!("; its instance had served {served} calls before, and the next attempt gets a fresh one"),
+    }
+}
+
+/// The code and the message of a trap that is not for want of memory.
+fn name(error: &wasmtime::Error, backtrace: &[String], ended: &Ended<'_>) -> (&'static str, String) {
+    if let Some(I32Exit(status)) = error.downcast_ref() {
+        return ("exit", exit(*status));
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return match trap {
+            Trap::UnreachableCodeReached => ("trap", format!("the guest aborted ({trap}){}", last_words_hint(ended))),
+            Trap::StackOverflow => {
+                ("stack-overflow", format!("the guest used up its stack of {STACK_KIB} KiB; {RECURSION}"))
+            }
+            Trap::MemoryOutOfBounds if is_deep_recursion(backtrace) => (
+                "stack-overflow",
+                format!(
+                    "the guest used up the stack that it has in its own memory ({trap} in a deep recursion); {RECURSION}"
+                ),
+            ),
+            trap => ("trap", format!("the guest failed: {trap}")),
+        };
+    }
+    if is_out_of_resources(error) {
+        let message = format!(
+            "the guest holds {MAX_RESOURCES} resources of WASI (streams, pollables, requests, …), which is the most; drop those \
+             that are no longer needed{}",
+            used(ended)
+        );
+        return ("handle-limit", message);
+    }
+    let text = error.root_cause().to_string();
+    if text.contains(HANDLES_TEXT) {
+        let message = format!(
+            "the guest's components hold {MAX_HANDLES} handles, which is the most; drop those that are no longer needed{}",
+            used(ended)
+        );
+        return ("handle-limit", message);
+    }
+    if text.contains(FUEL_TEXT) {
+        // Nothing of the guest is on the stack when its answer is read.
+        return too_large(backtrace.is_empty());
+    }
+    if text.starts_with("requested len") && text.contains(RANDOM_TEXT) {
+        let message =
+            format!("the guest asked for more than {MAX_RANDOM} random bytes at once; ask for them in pieces");
+        return ("random-limit", message);
+    }
+    if error.root_cause().downcast_ref::<FieldMapError>().is_some() {
+        let message = format!("the guest made HTTP fields of more than {MAX_FIELDS} bytes; send fewer or shorter ones");
+        return ("fields-too-large", message);
+    }
+    ("trap", visible_lines(cut(&text, MAX_MESSAGE)).into_owned())
+}
+
+fn too_large(guest_had_returned: bool) -> (&'static str, String) {
+    let most = format!("more than {MAX_TRANSFER} bytes (4 MiB), which is the most");
+    if guest_had_returned {
+        let message = format!("the response has {most}; keep it elsewhere and answer where it is");
+        ("response-too-large", message)
+    } else {
+        ("argument-too-large", format!("the guest called an import with arguments of {most}; pass less at once"))
+    }
+}
+
+/// Whether the stack is full of calls of a few functions. Compilers keep what needs an address on a stack of their own,
+/// which mostly ends where the memory does.
+fn is_deep_recursion(backtrace: &[String]) -> bool {
+    let functions: BTreeSet<&String> = backtrace.iter().collect();
+    backtrace.len() >= MAX_FRAMES && functions.len() <= MAX_FRAMES / 4
+}
+
+/// WASI 0.2 tells the host whether the guest succeeded, and no more.
+fn exit(status: i32) -> String {
+    let how = if status == 0 { "exit(0)" } else { "exit with a failure (WASI 0.2 does not pass on its number)" };
+    format!("the guest called {how} instead of returning; return a response or a failure instead")
+}
+
+fn last_words_hint(ended: &Ended<'_>) -> &'static str {
+    if ended.last_words.stderr.is_empty() { "" } else { "; the details have its last lines on standard error" }
+}
+
+fn is_out_of_resources(error: &wasmtime::Error) -> bool {
+    matches!(error.root_cause().downcast_ref(), Some(ResourceTableError::Full))
+        || matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+}
+
+/// The names of the guest's functions on the stack, innermost first. They are the guest's own words.
+fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
+        Some(name) => visible_lines(cut(name, 200)).into_owned(),
+        None => format!("function {}", frame.func_index()),
+    });
+    names.collect()
+}
+
+/// Adds the stack and the last lines of standard error, where there are any.
+pub(super) fn with_details(mut problem: Problem, backtrace: Vec<String>, ended: &Ended<'_>) -> Problem {
+    let stderr: Vec<String> = ended.last_words.stderr.iter().map(|(_, line)| line.clone()).collect();
+    let details: Map<String, Value> = [("backtrace", backtrace), ("stderr", stderr)]
+        .into_iter()
+        .filter(|(_, lines)| !lines.is_empty())
+        .map(|(name, lines)| (name.to_owned(), lines.into()))
+        .collect();
+    if !details.is_empty() {
+        problem.details = Some(Value::Object(details).to_string());
+    }
+    problem
+}

@@ -1,0 +1,102 @@
+//! What a guest makes the host hold behind handles: how many resources there may be, and how many bytes they take.
+//!
+//! The sizes are counted by looking at the whole table, which has few entries, rather than by following each change.
+//! So nothing has to be subtracted when a resource is dropped, and no way to drop one can be forgotten.
+
+use std::any::Any;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
+use wasmtime_wasi_http::p2::types::{
+    HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest, HostOutgoingResponse,
+};
+use wasmtime_wasi_http::{FieldMap, RequestOptions};
+
+use crate::http::{self, MAX_CHUNK, MAX_FIELDS};
+
+/// WASI resources that one sandbox may hold: streams, pollables, requests and the like. Ordinary guests hold fewer than
+/// ten.
+pub(crate) const MAX_RESOURCES: usize = 256;
+
+/// Component handles in one sandbox. More than [`MAX_RESOURCES`], because components that are linked together hand
+/// resources of their own to each other, and because the engine also counts what is lent during a call.
+pub(crate) const MAX_HANDLES: usize = 1024;
+
+/// Bytes of the table's record of one resource and of the resource itself, without what it points to.
+const RECORD_BYTES: usize = 256;
+
+/// Bytes that a header map allocates for one entry, besides the texts of its name and its value.
+const FIELD_BYTES: usize = 128;
+
+/// Bytes of a body: one chunk that waits to be sent, and its trailers.
+const BODY_BYTES: usize = MAX_CHUNK + 2 * MAX_FIELDS;
+
+/// What the resources of one sandbox take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// Bytes of all of them.
+    pub(crate) bytes: usize,
+    /// Whether any of them holds what the guest handed over, or might hold what a peer sent.
+    pub(crate) holds_data: bool,
+}
+
+/// Counts what `table` holds.
+pub(crate) fn usage(table: &mut ResourceTable) -> Usage {
+    let mut usage = Usage::default();
+    for resource in table.iter_mut() {
+        let data = data_bytes(resource);
+        usage.count += 1;
+        usage.bytes += RECORD_BYTES + data.unwrap_or(0);
+        usage.holds_data |= data.is_some();
+    }
+    usage
+}
+
+/// Bytes of data behind a resource; `None` for streams, pollables and others that hold no data.
+fn data_bytes(resource: &(dyn Any + Send)) -> Option<usize> {
+    if let Some(fields) = resource.downcast_ref::<FieldMap>() {
+        Some(field_bytes(fields))
+    } else if let Some(request) = resource.downcast_ref::<HostOutgoingRequest>() {
+        let body = request.body.as_ref().map_or(0, |_| BODY_BYTES);
+        Some(http::text_bytes(request) + field_bytes(&request.headers) + body)
+    } else if let Some(response) = resource.downcast_ref::<HostOutgoingResponse>() {
+        let body = response.body.as_ref().map_or(0, |_| BODY_BYTES);
+        Some(field_bytes(&response.headers) + body)
+    } else if let Some(response) = resource.downcast_ref::<HostIncomingResponse>() {
+        Some(field_bytes(&response.headers))
+    } else {
+        let is_http = resource.is::<HostOutgoingBody>()
+            || resource.is::<HostIncomingBody>()
+            || resource.is::<HostFutureTrailers>()
+            || resource.is::<HostFutureIncomingResponse>()
+            || resource.is::<RequestOptions>();
+        is_http.then_some(0)
+    }
+}
+
+fn field_bytes(fields: &FieldMap) -> usize {
+    let texts: usize = fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    texts + fields.capacity() * FIELD_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_and_what_is_no_data_are_told_apart() {
+        let mut table = ResourceTable::new();
+        table.push("a stream").unwrap();
+        assert_eq!(usage(&mut table), Usage { count: 1, bytes: RECORD_BYTES, holds_data: false });
+        let mut fields = FieldMap::new_mutable(MAX_FIELDS);
+        let value = ::http::HeaderValue::from_bytes(&[b'v'; 1000]).unwrap();
+        fields.append_raw(::http::HeaderName::from_static("name"), value).unwrap();
+        let fields = table.push(fields).unwrap();
+        let full = usage(&mut table);
+        assert!(full.holds_data && full.bytes >= 2 * RECORD_BYTES + 1004, "{full:?}");
+        table.delete(fields).unwrap();
+        assert_eq!(usage(&mut table).bytes, RECORD_BYTES, "what was dropped does not count");
+    }
+}

@@ -1,0 +1,143 @@
+//! Each limit and each ending in the words of the contract: what happened, the number, and what to do.
+
+use saggar::{Reason, Status};
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::host::{TestHost, problem_code};
+use serde_json::{Value, json};
+
+/// How a guest ends, and what the problem must say.
+struct Case {
+    how: &'static str,
+    number: u64,
+    reason: Reason,
+    code: &'static str,
+    says: &'static [&'static str],
+}
+
+const fn case(
+    how: &'static str,
+    number: u64,
+    reason: Reason,
+    code: &'static str,
+    says: &'static [&'static str],
+) -> Case {
+    Case { how, number, reason, code, says }
+}
+
+async fn host() -> TestHost {
+    let task = json!({ "process": "plugins.it", "timeout": 20, "sandbox": { "memory": "32MiB" } });
+    TestHost::start(App::new().plugin("it", guests::ENDING).task("it", &task)).await
+}
+
+async fn all_are_said(cases: &[Case]) {
+    let host = host().await;
+    for Case { how, number, reason, code, says } in cases {
+        let job = host.run("it", json!([how, number])).await;
+        assert_eq!((problem_code(&job), job.reason), (*code, Some(*reason)), "{how} {number}: {job:?}");
+        let message = &job.problem.as_ref().expect("it fails").message;
+        says.iter().for_each(|part| assert!(message.contains(part), "{how} {number}: no `{part}` in: {message}"));
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_is_too_deep_too_large_or_no_json_says_which() {
+    all_are_said(&[
+        case("answer-levels", 129, Reason::Trap, "invalid-response", &["more than 128 levels deep"]),
+        case("answer-levels", 100_000, Reason::Trap, "invalid-response", &["more than 128 levels deep"]),
+        case("answer-text", 0, Reason::Trap, "invalid-response", &["not JSON", "line 1"]),
+        case(
+            "answer-bytes",
+            (4 << 20) + 1,
+            Reason::Trap,
+            "response-too-large",
+            &["the response", "4194304 bytes", "elsewhere"],
+        ),
+        case("log-bytes", (4 << 20) + 1, Reason::Trap, "argument-too-large", &["import", "4194304 bytes", "less"]),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_at_a_limit_is_accepted() {
+    let host = host().await;
+    for (how, number) in [("answer-levels", 128), ("answer-bytes", 4 << 20), ("log-bytes", 4 << 20), ("random", 65_536)]
+    {
+        let job = host.run("it", json!([how, number])).await;
+        assert_eq!(job.status, Status::Success, "{how} {number}: {:?}", job.problem);
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exit_is_no_answer_and_its_number_is_not_made_up() {
+    all_are_said(&[
+        case("exit", 0, Reason::Trap, "exit", &["exit(0)", "instead of returning"]),
+        case("exit", 3, Reason::Trap, "exit", &["exit with a failure", "does not pass on its number"]),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_a_call_name_their_number_and_what_to_do() {
+    all_are_said(&[
+        case("recurse", 0, Reason::Trap, "stack-overflow", &["stack", "deep recursion", "recurse less"]),
+        case("recurse-lightly", 0, Reason::Trap, "stack-overflow", &["512 KiB", "recurse less"]),
+        case("handles", 1_000, Reason::Trap, "handle-limit", &["256 resources", "drop"]),
+        case("random", 65_537, Reason::Trap, "random-limit", &["65536 random bytes", "in pieces"]),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn running_out_of_memory_says_how_much_was_asked_for_and_allowed() {
+    all_are_said(&[
+        case("use-up-memory", 64 << 20, Reason::OutOfMemory, "out-of-memory", &["33554432", "raise `sandbox.memory`"]),
+        case("abort-when-refused", 64, Reason::OutOfMemory, "out-of-memory", &["bytes in all", "33554432"]),
+    ])
+    .await;
+}
+
+/// The reason is the last thing that happened: a guest that copes with a refusal and fails later is not out of memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_after_a_refusal_that_the_guest_coped_with_is_a_trap() {
+    all_are_said(&[
+        case("cope-then-panic", 64, Reason::Trap, "trap", &["aborted", "unreachable"]),
+        case("cope-then-divide", 64, Reason::Trap, "trap", &["integer overflow"]),
+        case("cope-then-log-then-abort", 64, Reason::Trap, "trap", &["aborted"]),
+        case("cope-then-print-then-abort", 64, Reason::Trap, "trap", &["aborted"]),
+    ])
+    .await;
+}
+
+/// The last lines of standard error, which are all that runtimes say of an exception.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_words_on_standard_error_are_in_the_details() {
+    let host = host().await;
+    let details = async |how: &str, number: u64| {
+        let job = host.run("it", json!([how, number])).await;
+        let problem = job.problem.expect("it fails");
+        let details: Value = serde_json::from_str(problem.details.as_deref().expect("details")).expect("JSON");
+        (problem.message, details)
+    };
+    let (message, panicked) = details("panic", 7).await;
+    let lines: Vec<_> = panicked["stderr"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(lines[0], "first words");
+    assert!(lines.contains(&"the last words of 7"), "{lines:?}");
+    assert!(message.contains("standard error"), "{message}");
+    assert!(panicked["backtrace"].as_array().is_some_and(|frames| !frames.is_empty()), "{panicked}");
+    let (_, out) = details("use-up-memory", 64 << 20).await;
+    assert!(out["stderr"][0].as_str().is_some_and(|line| line.contains("memory allocation of")), "{out}");
+    host.shutdown().await;
+}
+
+/// The words of one job are not the next one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn last_words_are_of_one_call() {
+    let host = host().await;
+    assert_eq!(problem_code(&host.run("it", json!(["panic", 1])).await), "trap");
+    let job = host.run("it", json!(["exit", 0])).await;
+    assert!(!format!("{job:?}").contains("last words"), "{job:?}");
+    host.shutdown().await;
+}

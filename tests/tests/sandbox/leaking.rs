@@ -1,0 +1,79 @@
+//! Guests that lose a little in each call: no job fails because of what the jobs before it lost.
+
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::host::{TestHost, problem_code, response};
+use serde_json::{Value, json};
+
+const JOBS: u64 = 9_000;
+
+/// A host whose task `it` leaks in an instance that may serve all of the jobs, and has no second attempt.
+async fn host(memory: &str) -> TestHost {
+    let sandbox = json!({ "reuse": 10_000, "memory": memory });
+    let task = json!({ "process": "plugins.it", "size": JOBS, "attempts": 0, "sandbox": sandbox });
+    TestHost::start(App::new().plugin("it", guests::LEAKING).task("it", &task)).await
+}
+
+/// All jobs succeed, and most of them in an instance that another one used before: how many instances there were.
+async fn all_succeed(memory: &str, args: Value) -> u64 {
+    let host = host(memory).await;
+    for _ in 0..JOBS {
+        host.add("it", args.clone()).await;
+    }
+    host.idle().await;
+    let counts = host.inner().counts("it").expect("the task is there");
+    assert_eq!((counts.success as u64, counts.failure), (JOBS, 0));
+    let mut instances = 0;
+    for id in 1..=JOBS {
+        instances += u64::from(response(&host.job("it", id).await) == 1);
+    }
+    host.shutdown().await;
+    instances
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_that_leaks_fails_no_job() {
+    let instances = all_succeed("4MiB", json!(["memory", 20_000])).await;
+    // An eighth of 4 MiB takes 26 leaks of 20 kB.
+    assert!((200..1_000).contains(&instances), "{instances} instances");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_that_leaks_in_large_pieces_fails_no_job() {
+    let instances = all_succeed("16MiB", json!(["memory", 500_000])).await;
+    assert!((1_000..6_000).contains(&instances), "{instances} instances");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handles_that_leak_fail_no_job() {
+    let instances = all_succeed("16MiB", json!(["handle", 0])).await;
+    assert!((JOBS / 130..JOBS / 100).contains(&instances), "{instances} instances");
+}
+
+/// What holds data on the host is not carried over at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_behind_handles_that_leaks_costs_an_instance_each_time() {
+    assert_eq!(all_succeed("16MiB", json!(["fields", 0])).await, JOBS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_loses_nothing_keeps_its_instance() {
+    assert_eq!(all_succeed("4MiB", json!(["nothing", 0])).await, 1);
+}
+
+/// Where it happens all the same, the problem says that the instance was not fresh, and the next job's is.
+#[tokio::test(flavor = "multi_thread")]
+async fn running_out_in_a_used_instance_says_how_many_calls_it_had_served() {
+    let host = host("8MiB").await;
+    for served in 1..=3 {
+        assert_eq!(host.response("it", json!(["memory", 1_000])).await, served);
+    }
+    let failed = host.run("it", json!(["memory", 100 << 20])).await;
+    assert_eq!(problem_code(&failed), "out-of-memory");
+    let message = &failed.problem.as_ref().unwrap().message;
+    assert!(message.contains("had served 3 calls before") && message.contains("fresh"), "{message}");
+    let failed = host.run("it", json!(["memory", 100 << 20])).await;
+    let message = &failed.problem.as_ref().unwrap().message;
+    assert!(!message.contains("had served"), "this one was fresh: {message}");
+    host.shutdown().await;
+}

@@ -1,0 +1,101 @@
+//! The sandbox by itself, without a host around it: when a call gives its thread away, and what a full pool does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::poll_immediate;
+use saggar_job::{JobId, Problem};
+use saggar_sandbox::{
+    Allocator, Answer, Call, CallError, Engine, EngineOptions, Input, JobContext, Limits, LogSource, Plugin, Sandbox,
+    Services, TaskJob,
+};
+use saggar_tests::guests;
+use saggar_tests::patience::{PATIENCE, within};
+
+/// The guest asks for nothing.
+struct NoServices;
+
+#[async_trait]
+impl Services for NoServices {
+    fn progress(&self, _: u64, _: u64, _: &str) {}
+
+    fn log(&self, _: LogSource, _: &str) {}
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    async fn cancelled(&self) {
+        std::future::pending().await
+    }
+
+    async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
+        Err(Problem::new("none", "no tasks here"))
+    }
+
+    async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
+        Err(Problem::new("none", "no tasks here"))
+    }
+
+    async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
+        Err(Problem::new("none", "no tasks here"))
+    }
+
+    async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
+        Err(Problem::new("none", "no tasks here"))
+    }
+}
+
+fn call(timeout: Duration) -> Call {
+    let task: Arc<str> = "it".into();
+    Call {
+        job: JobContext { id: JobId(1), task, attempt: 1, max_attempts: 1, handler: None, trace_parent: None },
+        input: Input::Process { args: "[]".into() },
+        timeout,
+        services: Arc::new(NoServices),
+    }
+}
+
+async fn load(sandboxes: u32, allocator: Allocator, tick: Duration) -> Plugin {
+    let options = EngineOptions { sandboxes, allocator, tick, ..EngineOptions::default() };
+    Engine::new(options).expect("an engine").load(guests::EMPTY).await.expect("the guest loads")
+}
+
+fn sandbox(plugin: &Plugin) -> Sandbox {
+    Sandbox::new(plugin.clone(), Limits { memory: 16 << 20, reuse: 100 })
+}
+
+/// No tick comes in time, so a call is over when it was polled once, and the first call in an instance is, too.
+#[tokio::test]
+async fn a_call_that_no_tick_interrupts_does_not_give_its_thread_away() {
+    for allocator in [Allocator::Pooling, Allocator::OnDemand] {
+        let plugin = load(2, allocator, Duration::from_secs(3600)).await;
+        let mut sandbox = sandbox(&plugin);
+        for _ in 0..3 {
+            let report = poll_immediate(sandbox.call(call(PATIENCE))).await;
+            let report = report.expect("the call yielded, though nothing had interrupted it");
+            assert!(matches!(report.result, Ok(Answer::Response(_))), "{report:?}");
+        }
+    }
+}
+
+/// A sandbox that finds the pool full waits for its room, within its time, and then it has not been tried.
+#[tokio::test]
+async fn a_full_pool_makes_calls_wait_and_costs_no_attempt() {
+    for allocator in [Allocator::Pooling, Allocator::OnDemand] {
+        let plugin = load(1, allocator, Duration::from_millis(2)).await;
+        let (mut first, mut second) = (sandbox(&plugin), sandbox(&plugin));
+        assert!(first.call(call(PATIENCE)).await.result.is_ok());
+        // The first one keeps its instance.
+        let Err(refused) = second.call(call(Duration::from_millis(20))).await.result else { panic!("there was room") };
+        assert!(matches!(refused, CallError::NoRoom(_)), "{refused:?}");
+        assert!(refused.into_outcome().is_none(), "the attempt counts, though it never began");
+
+        let mut waiting = std::pin::pin!(second.call(call(PATIENCE)));
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        first.retire();
+        let report = within("the room", waiting).await;
+        assert!(report.result.is_ok(), "{report:?}");
+    }
+}
