@@ -56,7 +56,7 @@ pub(super) async fn add_job(
     let key = header_key(&headers)?.map(str::to_owned);
     let job = BatchJob { args, delay_ms, run_at, priority, unique, key };
     let job = new_job(service.large_fingerprints(), job, trace_parent(&headers).as_ref()).await?;
-    let added = access.jobs.add(&task, vec![job]).await?;
+    let added = access.jobs.add(&task, vec![job]).await.map_err(of_the_only)?;
     drop(room);
     let added = added.first().ok_or_else(|| Refusal::internal("no id was answered"))?;
     let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0, new: added.is_new }).into_response();
@@ -106,6 +106,12 @@ pub(super) async fn add_batch(
     drop(room);
     let (ids, new): (Vec<u64>, Vec<bool>) = added.iter().map(|added| (added.id.0, added.is_new)).unzip();
     Ok(Answer(status(new.contains(&true)), AddedJobs { ids, new }))
+}
+
+/// A refusal without the number that the job has in its batch, for it is the only one.
+fn of_the_only(refusal: Refusal) -> Refusal {
+    let detail = refusal.detail.strip_prefix("job 0: ").map(str::to_owned);
+    Refusal { detail: detail.unwrap_or(refusal.detail), ..refusal }
 }
 
 fn status(is_new: bool) -> StatusCode {
