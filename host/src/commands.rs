@@ -58,11 +58,12 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// A builder of a host with this configuration and environment.
     fn builder(&self, app: PathBuf) -> saggar::HostBuilder {
-        let Config { allocator, cache_dir, .. } = &self.configuration.config;
+        let Config { allocator, cache_dir, keep_bytes, .. } = &self.configuration.config;
         let variables = self.variables.clone();
         saggar::Host::builder(app)
             .allocator(*allocator)
             .cache_dir(cache_dir.clone())
+            .keep_bytes(*keep_bytes as u64)
             .tracer(self.observed.tracer())
             .env(move |name| variables.text(name).map(str::to_owned))
     }

@@ -28,6 +28,9 @@ const SPARE_SANDBOXES: u32 = 64;
 /// The least that the pool's memories can hold, so that a reload may ask for more than the tasks of the start.
 const MIN_POOL_MEMORY: u64 = 64 << 20;
 
+/// Bytes that the jobs of a host may take unless it is told otherwise: with the store in memory, most machines have as much.
+pub const DEFAULT_KEEP_BYTES: u64 = 4 << 30;
+
 type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Sets a host up.
@@ -37,6 +40,7 @@ pub struct HostBuilder {
     cache_dir: Option<PathBuf>,
     store: StoreChoice,
     keep_events: usize,
+    keep_bytes: u64,
     tracer: Option<BoxedTracer>,
     env: Lookup,
 }
@@ -76,6 +80,13 @@ impl HostBuilder {
     #[must_use]
     pub fn keep_events(self, keep_events: usize) -> Self {
         Self { keep_events, ..self }
+    }
+
+    /// How many bytes the jobs of all tasks may take together, ended ones included: 4 GiB unless said. Each task has a bound of its
+    /// own beside it.
+    #[must_use]
+    pub fn keep_bytes(self, keep_bytes: u64) -> Self {
+        Self { keep_bytes, ..self }
     }
 
     /// What makes the spans of jobs: with none, as in the beginning, there are none.
@@ -126,6 +137,7 @@ impl HostBuilder {
         if self.keep_events > 0 {
             queue.keep_events(self.keep_events);
         }
+        queue.keep_bytes(self.keep_bytes);
         let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock, self.tracer);
         let host = Host {
             engine,
@@ -150,6 +162,7 @@ impl Host {
             allocator: Allocator::Pooling,
             cache_dir: None,
             store: StoreChoice::Memory,
+            keep_bytes: DEFAULT_KEEP_BYTES,
             keep_events: 0,
             tracer: None,
             env: Arc::new(|_| None),

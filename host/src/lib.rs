@@ -22,7 +22,7 @@ mod service;
 mod store;
 
 pub use app::{App, StartError};
-pub use host::{Host, HostBuilder};
+pub use host::{DEFAULT_KEEP_BYTES, Host, HostBuilder};
 pub use job_view::JobView;
 pub use meters::describe_metrics;
 pub use opentelemetry::global::BoxedTracer;

@@ -6,6 +6,7 @@ mod histogram;
 mod log;
 mod process;
 mod recorder;
+mod series;
 mod traces;
 
 use std::sync::Arc;

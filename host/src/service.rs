@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_api::{Code, EventScope, Jobs, KnownJob, KnownTask, Refusal, Service, Tokens};
+use saggar_api::{Code, EventScope, Jobs, KnownJob, KnownTask, PeekedJob, Refusal, Service, Tokens};
 use saggar_definition::Task;
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{
-    Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, StoreError, TaskQueue,
+    Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Peek, StoreError, TaskQueue,
 };
 use saggar_worker::{AddError, LookupError};
 
@@ -58,11 +58,17 @@ impl Jobs for HostJobs {
         Ok(known(&queue, job.ok_or_else(|| lookup_refused(LookupError::UnknownJob { id }))?))
     }
 
-    async fn wait(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal> {
+    async fn peek(&self, task: &str, id: JobId, most: u64) -> Result<PeekedJob, Refusal> {
+        let queue = self.queue(task)?;
+        let found = queue.peek(id, most).await.map_err(|error| lookup_refused(error.into()))?;
+        Ok(peeked(&queue, found.ok_or_else(|| lookup_refused(LookupError::UnknownJob { id }))?))
+    }
+
+    async fn wait(&self, task: &str, id: JobId, most: u64) -> Result<PeekedJob, Refusal> {
         // Looked up before the waiting: when the last job of a host that stops has ended, there are no tasks any more.
         let queue = self.queue(task)?;
-        let job = queue.wait(id).await.map_err(|error| lookup_refused(error.into()))?;
-        Ok(known(&queue, job))
+        let found = queue.wait_and_peek(id, most).await.map_err(|error| lookup_refused(error.into()))?;
+        Ok(peeked(&queue, found))
     }
 
     async fn cancel(&self, task: &str, id: JobId) -> Result<(), Refusal> {
@@ -133,11 +139,18 @@ fn known(queue: &TaskQueue, job: Job) -> KnownJob {
     KnownJob { task: queue.key().task.to_string(), max_attempts, job }
 }
 
+fn peeked(queue: &TaskQueue, found: Peek) -> PeekedJob {
+    match found {
+        Peek::Job(job) => PeekedJob::Job(known(queue, job)),
+        Peek::Large { bytes, has_ended } => PeekedJob::Large { bytes, has_ended },
+    }
+}
+
 fn add_refused(error: AddError) -> Refusal {
     if let AddError::Queue(saggar_queue::AddError::Store(error)) = &error {
         tell_of_failure(error);
     }
-    refusal(error.code(), error.to_string())
+    refusal(error.code(), error.to_string()).of_job(error.job())
 }
 
 fn lookup_refused(error: LookupError) -> Refusal {

@@ -58,6 +58,16 @@ impl Server {
         send(self.request(Method::GET, path)).await
     }
 
+    /// GETs a path that answers text.
+    pub async fn text(&self, path: &str) -> String {
+        within(path, async {
+            let answer = self.request(Method::GET, path).send().await.expect("an answer");
+            assert_eq!(answer.status(), 200, "{path}");
+            answer.text().await.expect("text")
+        })
+        .await
+    }
+
     /// POSTs JSON to a path.
     pub async fn post(&self, path: &str, body: &Value) -> Answered {
         send(self.request(Method::POST, path).json(body)).await

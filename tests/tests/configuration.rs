@@ -162,6 +162,9 @@ fn a_file_that_cannot_be_read_is_a_mistake_and_none_is_none() {
     insta::assert_snapshot!("directory", refused(&none.file("saggar.toml/x", ""), &[]));
     insta::assert_snapshot!("no_utf8", refused(&app("").file("saggar.toml", b"drain = 5\n# caf\xe9\n"), &[]));
     insta::assert_snapshot!("utf16", refused(&app("").file("saggar.toml", b"\xff\xfed\0"), &[]));
+    let marked = app("\u{feff}drain = 5\n");
+    let from = json!({ "kind": "file", "file": marked.path().join("saggar.toml"), "line": 1, "column": 9 });
+    assert_eq!(setting(&marked, "drain", |it| it), (json!("5s"), from), "an editor's byte order mark is passed over");
     let large = app(&"#\n".repeat(1 << 19));
     assert_eq!(output(&mut plain("config", &large)).code, Some(0), "1 MiB is not too large");
     large.write("saggar.toml", "#".repeat((1 << 20) + 1));

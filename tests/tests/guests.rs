@@ -56,6 +56,16 @@ async fn slow() {
 }
 
 #[tokio::test]
+async fn chain() {
+    let host = TestHost::start(App::new().simple_task("it", built::CHAIN)).await;
+    let first = host.add("it", json!(["it", 2, "x"])).await;
+    assert_eq!(response(&host.end("it", first).await), json!(["it", 2, "x"]));
+    assert_eq!(response(&host.end("it", 3).await), json!(["it", 0, "x"]));
+    assert!(host.try_job("it", 4).await.is_err());
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn gated() {
     let host = TestHost::start(App::new().simple_task("it", built::GATED).simple_task("keys", built::ECHO)).await;
     let waiting = host.add("it", json!(["keys", 1])).await;

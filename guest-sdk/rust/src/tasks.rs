@@ -18,7 +18,7 @@
 //! and `#[on_progress]` there is no such key, since there is no job yet or the calls differ.
 //!
 //! Every function may answer a [`Problem`] with one of the codes `unknown-task`, `unknown-job`, `queue-full`,
-//! `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`, `ended`, `too-deep`, `budget-spent`,
+//! `keep-bytes-exceeded`, `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`, `ended`, `too-deep`, `budget-spent`,
 //! `stopping`.
 
 mod options;
@@ -67,8 +67,8 @@ pub struct JobView<T> {
 /// Adds a job with one item of the tuple for each argument, and answers its id. Where the call is a repeated one, the job
 /// that was added at the same place before is answered (see the [module](self)).
 ///
-/// Refused with `queue-full`, `duplicate-id` or `next-failed` as for everybody else; with `too-deep` when jobs that add
-/// jobs while being added nest too far.
+/// Refused with `queue-full`, `keep-bytes-exceeded`, `duplicate-id` or `next-failed` as for everybody else; with `too-deep`
+/// when jobs that add jobs while being added nest too far.
 pub fn add(task: &str, args: impl Args) -> Result<u64, Problem> {
     add_with(task, args, Options::new())
 }

@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 /// The arguments as one JSON array: each one as it is written if it is JSON, and as a string if it is none.
 pub(crate) fn array(args: &[String]) -> Box<RawValue> {
-    let item = |text: &String| match serde_json::from_str::<&RawValue>(text) {
+    // An argument that comes from a file may have the byte order mark that some editors write.
+    let item = |text: &String| match serde_json::from_str::<&RawValue>(text.trim_start_matches('\u{feff}')) {
         Ok(json) => json.get().to_owned(),
         Err(_) => Value::from(text.as_str()).to_string(),
     };
@@ -23,6 +24,7 @@ mod tests {
         assert_eq!(array(&[]), "[]");
         assert_eq!(array(&["1", "two", r#"{"b": 1,"a":[3]}"#, "null", "-4"]), r#"[1,"two",{"b": 1,"a":[3]},null,-4]"#);
         assert_eq!(array(&["1.50", "123456789012345678901234567890"]), "[1.50,123456789012345678901234567890]");
+        assert_eq!(array(&["\u{feff}{\"a\":1e400}", "\u{feff}a"]), "[{\"a\":1e400},\"\u{feff}a\"]");
         assert_eq!(array(&["1,2", "", "\"a", "NaN"]), r#"["1,2","","\"a","NaN"]"#);
     }
 }

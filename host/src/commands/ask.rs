@@ -129,7 +129,7 @@ pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
         }
         (_, Some("unauthorized")) => "Give a token of the host's in SAGGAR_TOKEN or with --token.",
         (_, Some("forbidden")) => "Give a token with that role in SAGGAR_TOKEN or with --token.",
-        (_, Some("queue-full")) => "`saggar add --file` waits for room.",
+        (_, Some("queue-full" | "keep-bytes-exceeded")) => "`saggar add --file` waits for room.",
         _ => return None,
     })
 }

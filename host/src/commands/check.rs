@@ -139,6 +139,7 @@ fn describe(task: &Task) -> Value {
             "reuse": task.sandbox.reuse,
             "event_timeout_s": task.sandbox.event_timeout.as_secs_f64(),
         },
+        "keep_bytes": task.keep_bytes,
         "retention_s": { "success": success.as_secs(), "failure": failure.as_secs() },
         "references": references,
     })

@@ -24,6 +24,9 @@ const MAX_BYTES: usize = 1 << 20;
 /// Handed over and not yet taken, so that reading goes on while a request is under way, and memory is bounded.
 const AHEAD: usize = 2;
 
+/// The byte order mark that some editors write before a text.
+const MARK: &str = "\u{feff}";
+
 /// How long to wait before a full queue is tried again; the host itself says a second.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -131,11 +134,14 @@ fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
     let (mut number, mut jobs, mut bytes) = (0_u64, Vec::new(), 0);
     loop {
         number += 1;
-        let (line, mistake) = match next(&mut source) {
+        let (mut line, mistake) = match next(&mut source) {
             Ok(Some(line)) => (line, None),
             Ok(None) => (Vec::new(), Some(None)),
             Err(error) => (Vec::new(), Some(Some(error))),
         };
+        if number == 1 && line.starts_with(MARK.as_bytes()) {
+            line.drain(..MARK.len());
+        }
         bytes += line.len();
         let mistake = mistake.or_else(|| match job(&line) {
             Ok(job) => {

@@ -67,7 +67,9 @@ async fn add_and_wait(
         let id = loop {
             match host.add_job(&task, saggar::NewJob::new(args.clone())).await {
                 Ok(id) => break id,
-                Err(error) if error.code() == "queue-full" => tokio::time::sleep(QUEUE_FULL).await,
+                Err(error) if ["queue-full", "keep-bytes-exceeded"].contains(&error.code()) => {
+                    tokio::time::sleep(QUEUE_FULL).await
+                }
                 Err(error) => return Ok(Err(error)),
             }
         };

@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Resul
 pub(crate) fn not_added(error: &AddError) -> u8 {
     say!("saggar: the job was not added: {error} ({})", error.code());
     match error {
-        AddError::UnknownTask { .. } | AddError::InvalidArgs(_) => USAGE,
+        AddError::UnknownTask { .. } | AddError::InvalidArgs { .. } => USAGE,
         _ => FAILURE,
     }
 }

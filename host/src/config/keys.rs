@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use saggar::{Allocator, Durability};
+use saggar::{Allocator, DEFAULT_KEEP_BYTES, Durability};
 
 use super::LogFormat;
 use super::form::{
@@ -146,6 +146,12 @@ keys! {
     cache_dir: CacheDir = CacheDir;
     "cache_dir" "--cache-dir" "SAGGAR_CACHE_DIR" [], "DIR" ["cache", "cache_path"],
     "Where compiled components are kept.";
+
+    // Below a mebibyte not one large job fits; no machine has a pebibyte.
+    keep_bytes: Bytes = Bytes { least: 1 << 20, most: 1 << 50, default: DEFAULT_KEEP_BYTES as usize };
+    "keep_bytes" "--keep-bytes" "SAGGAR_KEEP_BYTES" [], "BYTES" ["max_bytes", "store_bytes", "store.bytes", "max_store"],
+    "How many bytes the jobs of all tasks may take, ended ones included. To make room, the jobs that ended first are \
+     removed; then adding is refused. Each task has a bound of its own, too.";
 
     // An event takes some 150 bytes, and a progress message 1 KiB at most: with ten million, 1.5 to 10 GB.
     events_keep: Count = Count { least: 0, most: 10_000_000, default: 65_536 };

@@ -66,6 +66,7 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
             "events.keep" | "http.connections" | "http.headers" | "http.streams" => {
                 [("1_00", "100"), ("0200", "200"), ("300", "300")]
             }
+            "keep_bytes" => [("\"8MiB\"", "8MiB"), ("10000000", "10000000B"), ("1GiB", "1GiB")],
             "http.head_bytes" => [("\"8KiB\"", "8KiB"), ("10000", "10000B"), ("1MiB", "1MiB")],
             "log.level" => [("\"warn\"", "warn"), ("debug", "debug"), ("a=info", "a=info")],
             "log.format" => [("\"text\"", "text"), ("json", "json"), ("text", "text")],

@@ -33,7 +33,8 @@ fn ten_thousand_jobs_from_standard_input() {
 #[test]
 fn a_file_has_arrays_and_objects() {
     let (server, app) = (serve(), app());
-    let lines = "[1]\n\n  {\"args\":[2],\"priority\":3,\"key\":\"own\"}  \r\n{}\n[4]";
+    // With the byte order mark of an editor.
+    let lines = "\u{feff}[1]\n\n  {\"args\":[2],\"priority\":3,\"key\":\"own\"}  \r\n{}\n[4]";
     app.write("jobs.jsonl", lines);
     let file = app.path().join("jobs.jsonl").to_str().expect("UTF-8").to_owned();
     let added =

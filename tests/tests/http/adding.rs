@@ -35,6 +35,10 @@ async fn a_job_is_what_the_request_says() {
     assert_eq!((answer.status, answer.json()), (201, json!({ "id": 1, "new": true })));
     let head = server.head(&format!("GET {}", job_path("keys", 1)), "");
     assert!(String::from_utf8(server.raw(head).body).is_ok_and(|job| job.contains(&body[8..body.len() - 1])));
+    // An editor's byte order mark is passed over.
+    let marked = "\u{feff}{\"args\":[7]}";
+    let answer = server.raw(server.post_head(JOBS, &format!("content-length: {}\r\n", marked.len())) + marked);
+    assert_eq!((answer.status, answer.json()), (201, json!({ "id": 2, "new": true })));
     server.stop();
 }
 
@@ -58,6 +62,39 @@ async fn a_job_waits_for_its_time() {
     assert_eq!((&counts["waiting"], &counts["delayed"], &counts["success"]), (&json!(4), &json!(4), &json!(1)));
     let late = server.add("keys", &json!({ "delay_ms": 1 })).await;
     assert_eq!(server.ended("keys", late).await["status"], "SUCCESS");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_read_in_the_whole_grammar_and_nothing_else() {
+    let server = serve();
+    for (text, wanted) in [
+        ("2099-12-31t22:59:59z", "2099-12-31T22:59:59.000Z"),
+        ("2099-12-31 22:59:59.25-00:00", "2099-12-31T22:59:59.250Z"),
+        ("2098-12-31T23:59:60Z", "2099-01-01T00:00:00.000Z"),
+        ("2099-12-31T22:59:59.1234567890123456789+23:59", "2099-12-30T23:00:59.124Z"),
+    ] {
+        let id = server.add("keys", &json!({ "run_at": text })).await;
+        assert_eq!(server.job("keys", id).await["run_at"], wanted, "{text}");
+        let query = text.replace('+', "%2B").replace(' ', "%20");
+        for name in ["added_from", "added_before"] {
+            assert_eq!(server.get(&format!("/v1/jobs?{name}={query}")).await.status, 200, "{text}");
+        }
+    }
+    for (text, wanted) in [
+        ("2099-02-29T00:00:00Z", "there is no date 2099-02-29; that month has 28 days"),
+        ("2099-02-28T24:00:00Z", "there is no time 24:00:00; times go from 00:00:00 to 23:59:59"),
+        ("2099-02-28T00:00:00", "expected a time as in RFC 3339"),
+        ("tomorrow", "expected a time as in RFC 3339"),
+    ] {
+        let body = server.post(JOBS, &json!({ "run_at": text })).await;
+        let query = server.get(&format!("/v1/tasks/keys/jobs?added_from={text}")).await;
+        for (refused, code, name) in [(body, "invalid-body", "run_at"), (query, "invalid-query", "added_from")] {
+            let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
+            assert_eq!(refused.code(), code, "{detail}");
+            assert!(detail.starts_with(&format!("`{name}`: {wanted}")), "{detail}");
+        }
+    }
     server.stop();
 }
 
@@ -205,14 +242,6 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     let added = server.post(&batch("mail.send"), &three).await;
     assert_eq!((added.status, &added.body), (201, &json!({ "ids": [1, 2, 3], "new": [true, true, true] })));
     assert_eq!(server.ended("mail.send", 2).await["args"], json!([2]));
-    // The second one of these has no arguments that are an array.
-    let bad = server.post(&batch("mail.send"), &json!({ "jobs": [{ "args": [1] }, { "args": {} }] })).await;
-    assert_eq!((bad.status, bad.code()), (400, "invalid-args"));
-    let bad = server
-        .post(&batch("mail.send"), &json!({ "jobs": [{}, { "unique": { "by": "args", "positions": [] } }] }))
-        .await;
-    assert_eq!((bad.status, bad.code()), (400, "invalid-body"));
-    assert!(bad.body["detail"].as_str().is_some_and(|detail| detail.starts_with("job 1: ")), "{bad:?}");
     // There is room for one of them, and for two there is none.
     server.close_gate("narrow").await;
     let two = json!({ "jobs": [{ "args": ["keys", 9] }, { "args": ["keys", 9] }] });
@@ -221,6 +250,67 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     let listed = server.get("/v1/tasks/narrow/jobs").await;
     assert_eq!(ids(&listed.body), [1], "{listed:?}");
     assert_eq!(server.get("/v1/tasks/mail.send").await.body["counts"]["added"], 3);
+    server.stop();
+}
+
+/// Of a batch of 901 jobs, in which the one with the number 500 is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_of_a_batch_names_the_job_and_the_place_in_it() {
+    let server = serve();
+    for (task, wrong, code, wanted) in [
+        (
+            "mail.send",
+            json!({ "args": { "a": 1 } }),
+            "invalid-args",
+            "job 500: `args`: the arguments of a job are one JSON array",
+        ),
+        (
+            "mail.send",
+            json!({ "args": "x" }),
+            "invalid-args",
+            "job 500: `args`: the arguments of a job are one JSON array",
+        ),
+        ("mail.send", json!({ "args": ["x".repeat(4 << 20)] }), "invalid-args", "job 500: `args`: "),
+        ("mail.send", json!({ "argz": [] }), "invalid-body", "job 500: `argz`: unknown field"),
+        ("mail.send", json!({ "priority": 40_000 }), "invalid-body", "job 500: `priority`: invalid value"),
+        ("mail.send", json!({ "delay_ms": -1 }), "invalid-body", "job 500: `delay_ms`: invalid value"),
+        (
+            "mail.send",
+            json!({ "run_at": "2026-02-30T00:00:00Z" }),
+            "invalid-body",
+            "job 500: `run_at`: there is no date",
+        ),
+        ("mail.send", json!({ "unique": { "by": "name" } }), "invalid-body", "job 500: `unique.by`: unknown variant"),
+        (
+            "mail.send",
+            json!({ "unique": { "by": "args", "positions": [] } }),
+            "invalid-body",
+            "job 500: `unique.positions`",
+        ),
+        ("mail.send", json!({ "key": " " }), "invalid-body", "job 500: `key`: a key has"),
+        ("mail.send", json!({ "key": 7 }), "invalid-body", "job 500: `key`: invalid type"),
+        ("mail.send", json!([]), "invalid-body", "job 500: invalid type"),
+    ] {
+        let jobs: Vec<Value> =
+            (0..901).map(|at| if at == 500 { wrong.clone() } else { json!({ "args": [at] }) }).collect();
+        let refused = server.post(&format!("/v1/tasks/{task}/jobs/batch"), &json!({ "jobs": jobs })).await;
+        let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(refused.code(), code, "{detail}");
+        assert!(detail.starts_with(wanted), "{detail}");
+    }
+    // Ids that an id source gives: the first job gets one, the second the same.
+    let two = json!({ "jobs": [{}, {}] });
+    for (task, code, wanted) in [
+        ("seven", "duplicate-id", "job 1: the id 7 is taken"),
+        ("last", "ids-exhausted", "job 1: "),
+        ("numberless", "next-failed", "job 0: "),
+    ] {
+        let refused = server.post(&format!("/v1/tasks/{task}/jobs/batch"), &two).await;
+        let detail = refused.body["detail"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(refused.code(), code, "{detail}");
+        assert!(detail.starts_with(wanted), "{detail}");
+    }
+    assert_eq!(server.get("/v1/tasks/mail.send").await.body["counts"]["added"], 0);
     server.stop();
 }
 

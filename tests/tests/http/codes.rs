@@ -52,6 +52,7 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::UnknownTask => open.get("/v1/tasks/mail.sned").await.document(),
         Code::UnknownJob => open.get(&format!("{JOBS}/{}", u64::MAX)).await.document(),
         Code::QueueFull => queue_full(open).await,
+        Code::KeepBytesExceeded => keep_bytes_exceeded(open).await,
         Code::KeyReused => key_reused(open).await,
         Code::DuplicateId => second(open, "seven").await,
         Code::IdsExhausted => second(open, "last").await,
@@ -194,6 +195,14 @@ async fn queue_full(server: &Server) -> Value {
     server.close_gate("narrow").await;
     server.add("narrow", &args).await;
     server.post("/v1/tasks/narrow/jobs", &args).await.document()
+}
+
+async fn keep_bytes_exceeded(server: &Server) -> Value {
+    let half = json!({ "args": ["x".repeat(600_000)], "delay_ms": 3_600_000 });
+    server.add("tight", &half).await;
+    let refused = server.post("/v1/tasks/tight/jobs", &half).await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    refused.document()
 }
 
 /// The second addition to a task whose first one is fine.

@@ -24,6 +24,7 @@ pub(super) fn app() -> App {
         .task("adder", &json!({ "process": "plugins.adder" }))
         .task("gated", &gated(1_000))
         .task("narrow", &gated(1))
+        .task("tight", &json!({ "process": "plugins.echo", "keep_bytes": "1MiB" }))
         .task("failing", &json!({ "process": "plugins.failing", "attempts": 2, "attempt_after": 1 }))
         .task("progress", &json!({ "process": "plugins.progress" }))
         .task("slow", &json!({ "process": "plugins.slow" }))

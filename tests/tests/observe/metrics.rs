@@ -311,3 +311,24 @@ async fn with_tokens_whoever_may_look_may_look_at_the_metrics() {
     assert_eq!(with.status(), 200);
     server.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_tasks_are_measured_in_a_moment() {
+    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
+    let mut app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
+    for number in 0..3_000 {
+        app = app.task(&format!("many{number}"), &task);
+    }
+    let server = Server::start(&app, &["--store", "memory"]);
+    let mut took = Duration::MAX;
+    for _ in 0..5 {
+        let began = std::time::Instant::now();
+        let metrics = Metrics::of(&server).await;
+        took = took.min(began.elapsed());
+        assert_eq!(metrics.value("saggar_slots", &[("task", "many2999")]), 1.0);
+    }
+    println!("/metrics of 3,000 tasks: {took:?}");
+    // Unoptimised; a release build takes a fraction.
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    server.stop();
+}

@@ -9,7 +9,7 @@ use saggar_queue::{
     Queue, Rules, StoreError, TaskQueue, WaitError,
 };
 
-use crate::{Code, EventScope, Jobs, KnownJob, KnownTask, Refusal};
+use crate::{Code, EventScope, Jobs, KnownJob, KnownTask, PeekedJob, Refusal};
 
 /// A queue with the one task `bench`.
 pub(crate) struct Bench {
@@ -81,9 +81,13 @@ impl Jobs for Bench {
         Ok(KnownJob { task: Self::TASK.to_owned(), max_attempts: 1, job })
     }
 
-    async fn wait(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal> {
+    async fn peek(&self, task: &str, id: JobId, _: u64) -> Result<PeekedJob, Refusal> {
+        Ok(PeekedJob::Job(self.get(task, id).await?))
+    }
+
+    async fn wait(&self, task: &str, id: JobId, _: u64) -> Result<PeekedJob, Refusal> {
         let job = self.of(task)?.wait(id).await.map_err(|error: WaitError| refusal(error.code()))?;
-        Ok(KnownJob { task: Self::TASK.to_owned(), max_attempts: 1, job })
+        Ok(PeekedJob::Job(KnownJob { task: Self::TASK.to_owned(), max_attempts: 1, job }))
     }
 
     async fn cancel(&self, task: &str, id: JobId) -> Result<(), Refusal> {

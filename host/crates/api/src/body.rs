@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::code::Code;
+use crate::place;
 use crate::problem::Refusal;
 use crate::service::Service;
 use crate::wire::Object;
@@ -59,8 +60,10 @@ impl<T: Form> FromRequest<Service> for Read<T> {
             let at = error.valid_up_to();
             Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON is"))
         })?;
+        // Some editors write a byte order mark before a text; RFC 8259 allows to pass over it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Object(value) = serde_json::from_str(text)
-            .map_err(|error| Refusal::new(Code::InvalidBody, format!("the body cannot be read: {error}")))?;
+            .map_err(|error| Refusal::new(Code::InvalidBody, place::unreadable::<Object<T>>(text, &error)))?;
         Ok(Self { value, room })
     }
 }
@@ -109,6 +112,18 @@ async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>) -> Result<(V
 }
 
 impl Room {
+    /// Takes room for `bytes`, and waits for it in turn with others who do; refused after `patience`.
+    pub(crate) async fn wait_for(bytes: usize, all: &Arc<Semaphore>, patience: Duration) -> Result<Self, Refusal> {
+        if bytes == 0 {
+            return Ok(Self::default());
+        }
+        let blocks = u32::try_from(bytes.div_ceil(BLOCK).min(MAX_BLOCKS)).unwrap_or(u32::MAX);
+        match timeout(patience, all.clone().acquire_many_owned(blocks)).await {
+            Ok(Ok(room)) => Ok(Self(Some(room))),
+            _ => Err(Refusal::plain(Code::Overloaded)),
+        }
+    }
+
     /// Takes more room, up to `bytes` in all. Does not wait for it, for those who have it may wait for more themselves.
     pub(crate) fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
         let has = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);

@@ -83,6 +83,8 @@ codes! {
         "The task has no job with this id: it never was, was deleted, or its retention is over.";
     QueueFull 429 "queue-full" "Queue full"
         "As many jobs are ready as the task's `size` allows, or delayed as its `delayed_size` allows; nothing was added. Try again after `Retry-After` seconds.";
+    KeepBytesExceeded 429 "keep-bytes-exceeded" "Too many bytes kept"
+        "The jobs kept take as many bytes as `keep_bytes` of the task or of the host allows, and no ended one is left to remove; nothing was added. Try again after `Retry-After` seconds.";
     KeyReused 409 "key-reused" "Key is another job's"
         "The `Idempotency-Key` or `key` is that of a job with other arguments, another priority or another `unique`; nothing was added.";
     DuplicateId 409 "duplicate-id" "Id taken"
@@ -132,7 +134,7 @@ impl Code {
     /// After how many seconds it makes sense to try again, where time alone mends it.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
-            Self::QueueFull | Self::Overloaded => Some(1),
+            Self::QueueFull | Self::KeepBytesExceeded | Self::Overloaded => Some(1),
             // A host that restarts is back within seconds, and room is made by people.
             Self::Stopping | Self::StoreFull => Some(5),
             _ => None,

@@ -141,7 +141,7 @@ impl Pieces for JobEvents {
 impl OneJob {
     /// Whether the job has ended, or is gone, or cannot be looked at.
     async fn is_over(&self) -> bool {
-        self.jobs.get(&self.task, self.id).await.map_or(true, |known| known.job.life.state.is_ended())
+        self.jobs.peek(&self.task, self.id, 0).await.map_or(true, |found| found.has_ended())
     }
 }
 

@@ -14,10 +14,11 @@ use crate::problem::Refusal;
 use crate::service::Service;
 
 /// An answer that is not larger than this is not counted; the system keeps more for each connection.
-const SMALL: usize = BLOCK;
+pub(crate) const SMALL: usize = BLOCK;
 
-/// Bytes of all large answers: 256 MiB, so that sixty of the largest jobs fit.
-pub(crate) const MAX_BLOCKS: usize = 256 * 1024 * 1024 / BLOCK;
+/// Bytes of all large answers: 192 MiB, or 24 of the largest jobs. With what a store needs beside to read them they stay below
+/// the 256 MiB that are documented.
+pub(crate) const MAX_BLOCKS: usize = 192 * 1024 * 1024 / BLOCK;
 
 /// The bytes of an answer with the room that they take, until they are written.
 struct Held {
@@ -31,10 +32,20 @@ impl AsRef<[u8]> for Held {
     }
 }
 
+/// Marks a response that holds its room already.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IsHeld;
+
+/// Bytes of large answers that tell of a change when all other room is taken: two of the largest jobs.
+pub(crate) const RESERVED_BLOCKS: usize = 16 * 1024 * 1024 / BLOCK;
+
 /// Holds room for an answer until it is written, or refuses it. Answers that last have no size; they come in pieces.
 pub(crate) async fn hold(State(service): State<Service>, request: Request, next: Next) -> Response {
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
     let response = next.run(request).await;
+    if response.extensions().get::<IsHeld>().is_some() {
+        return response;
+    }
     let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
     let Some(size) = size.filter(|size| *size > SMALL) else { return response };
     let mut room = Room::default();

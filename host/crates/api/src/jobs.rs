@@ -27,8 +27,11 @@ pub trait Jobs: Send + Sync + 'static {
     /// Looks a job up.
     async fn get(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal>;
 
-    /// Waits until a job has ended. Cancel safe.
-    async fn wait(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal>;
+    /// Looks a job up, unless its texts have more than `most` bytes: these are not read then.
+    async fn peek(&self, task: &str, id: JobId, most: u64) -> Result<PeekedJob, Refusal>;
+
+    /// Waits until a job has ended, and answers it as [`peek`](Self::peek) does. Cancel safe.
+    async fn wait(&self, task: &str, id: JobId, most: u64) -> Result<PeekedJob, Refusal>;
 
     /// Cancels a job: one that waits ends at once, one that runs is stopped.
     async fn cancel(&self, task: &str, id: JobId) -> Result<(), Refusal>;
@@ -84,6 +87,31 @@ pub struct KnownJob {
     pub max_attempts: u32,
     /// The job as it was when it was looked up.
     pub job: Job,
+}
+
+/// What a look at a job found.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it is the job nearly always, and is moved on at once")]
+pub enum PeekedJob {
+    /// The job.
+    Job(KnownJob),
+    /// Its texts have more bytes than were asked for.
+    Large {
+        /// How many.
+        bytes: u64,
+        /// Whether it has ended.
+        has_ended: bool,
+    },
+}
+
+impl PeekedJob {
+    /// Whether the job has ended.
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Job(known) => known.job.life.state.is_ended(),
+            Self::Large { has_ended, .. } => *has_ended,
+        }
+    }
 }
 
 /// A task at work.

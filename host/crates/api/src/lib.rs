@@ -7,6 +7,7 @@ mod code;
 mod problem;
 
 mod jobs;
+mod large;
 mod service;
 
 mod connection;
@@ -21,6 +22,7 @@ mod body;
 mod held;
 mod metering;
 mod parameters;
+mod place;
 
 mod following;
 mod log_lines;
@@ -38,7 +40,7 @@ mod bench;
 use saggar_queue::moment;
 
 pub use code::Code;
-pub use jobs::{EventScope, Jobs, KnownJob, KnownTask};
+pub use jobs::{EventScope, Jobs, KnownJob, KnownTask, PeekedJob};
 pub use listener::{Bound, Limits, ListenError, Listener};
 pub use metering::describe_metrics;
 pub use openapi::openapi;

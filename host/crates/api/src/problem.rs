@@ -15,6 +15,8 @@ pub struct Refusal {
     pub code: Code,
     /// For people: what happened and what to do. What a guest or a client wrote in it is shown as it is, as JSON text.
     pub detail: String,
+    /// Which of several jobs is refused, from 0, if it is one of them.
+    pub job: Option<usize>,
 }
 
 /// Bytes of a detail. Some repeat what a client sent, which may be as large as its body.
@@ -27,7 +29,13 @@ pub(crate) struct Refused(pub(crate) Refusal);
 impl Refusal {
     /// A refusal. A detail that is longer than anybody reads is cut.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: clipped(detail.into()) }
+        Self { code, detail: clipped(detail.into()), job: None }
+    }
+
+    /// The same for one of several jobs.
+    #[must_use]
+    pub fn of_job(self, job: Option<usize>) -> Self {
+        Self { job, ..self }
     }
 
     /// A refusal that says no more than the table does.

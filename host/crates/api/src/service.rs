@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -13,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::body::Room;
 use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::metering::{self, Requests};
@@ -20,6 +22,9 @@ use crate::problem::{Refusal, documented};
 use crate::seat::Seat;
 use crate::tokens::Tokens;
 use crate::{body, held, routes};
+
+/// The longest that a reader waits for room. Whoever comes back later finds others gone.
+const MAX_WAIT_TO_READ: Duration = Duration::from_secs(5);
 
 /// Renders the metrics of the process in the text format of Prometheus.
 type Render = dyn Fn() -> String + Send + Sync;
@@ -33,6 +38,7 @@ struct Inner {
     tokens: Tokens,
     bodies: Arc<Semaphore>,
     answers: Arc<Semaphore>,
+    reserve: Arc<Semaphore>,
     seats: Arc<Semaphore>,
     large_fingerprints: Arc<Semaphore>,
     requests: Requests,
@@ -52,6 +58,7 @@ impl Service {
             tokens,
             bodies,
             answers: Arc::new(Semaphore::new(held::MAX_BLOCKS)),
+            reserve: Arc::new(Semaphore::new(held::RESERVED_BLOCKS)),
             seats,
             large_fingerprints: Arc::new(Semaphore::new(1)),
             requests: Requests::default(),
@@ -100,6 +107,17 @@ impl Service {
     /// Room for the bytes of large answers.
     pub(crate) fn answers(&self) -> &Arc<Semaphore> {
         &self.0.answers
+    }
+
+    /// Room for the bytes of large answers that tell of a change, when there is no other.
+    pub(crate) fn reserve(&self) -> &Arc<Semaphore> {
+        &self.0.reserve
+    }
+
+    /// Room for so many bytes of an answer, before they are read. Those who want some at once wait in turn, so that many readers of
+    /// something large are served in small groups.
+    pub(crate) async fn room_to_read(&self, bytes: usize) -> Result<Room, Refusal> {
+        Room::wait_for(bytes, self.answers(), MAX_WAIT_TO_READ).await
     }
 
     /// The turns of those who make fingerprints of large arguments: one at a time.

@@ -115,7 +115,7 @@ impl<'a> Feed<'a> {
                     return Ok(Some(ids.into_iter().zip(new).map(|(id, new)| AddedJob { id, new }).collect()));
                 }
                 Err(error) if tried > 1 && is_for_fewer(&error) => self.most = tried / 2,
-                Err(error) if error.code() == Some("queue-full") => return Ok(None),
+                Err(error) if is_full(&error) => return Ok(None),
                 Err(error) => return Err(of_the_only(error)),
             }
         }
@@ -133,7 +133,12 @@ impl<'a> Feed<'a> {
 
 /// Whether fewer jobs may be taken where these were refused.
 fn is_for_fewer(error: &ClientError) -> bool {
-    error.code() == Some("queue-full") || error.is_of_job()
+    is_full(error) || error.is_of_job()
+}
+
+/// Whether the task has no room at the moment, be it for jobs or for their bytes.
+fn is_full(error: &ClientError) -> bool {
+    matches!(error.code(), Some("queue-full" | "keep-bytes-exceeded"))
 }
 
 /// A refusal without the number that the job has in its request: it is the only one there, and the line says more.

@@ -191,20 +191,13 @@ pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     utf8_text(file, bytes)
 }
 
-/// The text that `bytes`, the content of `file`, are: UTF-8 without a byte order mark.
+/// The text that `bytes`, the content of `file`, are: UTF-8. A byte order mark before it, as some editors write one, is no part
+/// of it.
 pub fn utf8_text(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Diagnostic::error(Place::file(file), "this file is UTF-16").with_help("save it as UTF-8"));
     }
-    if bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
-        return Err(undecodable(
-            file,
-            bytes,
-            0,
-            "this file starts with a byte order mark",
-            "save it as UTF-8 without BOM",
-        ));
-    }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.to_owned()),
         Err(error) => Err(undecodable(file, bytes, error.valid_up_to(), "this is not UTF-8", "save the file as UTF-8")),

@@ -90,6 +90,7 @@ pub(crate) const TASK: Keys = &[
     &EVENT,
     &SANDBOX,
     &RETENTION,
+    &KEEP_BYTES,
     &VERSION,
     &DESCRIPTION,
     &COMMENT,
@@ -173,6 +174,15 @@ pub(crate) const SANDBOX: Key<Sandbox> =
 
 pub(crate) const RETENTION: Key<RetentionForm> =
     Key::new("retention", RetentionForm, "How long an ended job can be looked up.").or(&["keep", "ttl"]);
+
+// Below a mebibyte not one large job fits; a tebibyte is more than a queue on one disk should be.
+pub(crate) const KEEP_BYTES: Key<Bytes> = Key::new(
+    "keep_bytes",
+    Bytes { least: 1 << 20, most: 1 << 40, default: 1 << 30 },
+    "Bytes that the task's jobs may take, ended ones included: \"1GiB\". To make room, the jobs that ended first are removed; \
+     then adding a job is refused.",
+)
+.or(&["max_bytes", "bytes", "kept_bytes"]);
 
 pub(crate) const VERSION: Key<Ignored> = Key::new("version", Ignored, "For people; not looked at.");
 pub(crate) const DESCRIPTION: Key<Ignored> = Key::new("description", Ignored, "For people; not looked at.");

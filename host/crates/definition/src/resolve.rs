@@ -54,6 +54,7 @@ fn task(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Opt
     let handlers = raw.read(&keys::EVENT, reader);
     let sandbox = raw.read(&keys::SANDBOX, reader);
     let retention = raw.read(&keys::RETENTION, reader);
+    let keep_bytes = raw.read(&keys::KEEP_BYTES, reader);
     if !reader.problems.is_empty() {
         return None;
     }
@@ -70,6 +71,7 @@ fn task(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Opt
         retry: RetryPolicy { retries: u32::try_from(retries).ok()?, ..wait },
         sandbox,
         retention,
+        keep_bytes,
         source: Arc::clone(reader.problems.source()),
     })
 }

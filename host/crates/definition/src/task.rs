@@ -35,6 +35,8 @@ pub struct Task {
     pub sandbox: SandboxRequest,
     /// How long an ended job can be looked up.
     pub retention: Retention,
+    /// How many bytes its jobs may take, ended ones included.
+    pub keep_bytes: u64,
     /// The file's path relative to the app's directory and its text, to which all spans refer.
     pub source: Arc<Source>,
 }

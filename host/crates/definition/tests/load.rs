@@ -131,11 +131,27 @@ fn an_app_without_tasks_is_told_what_to_do() {
 
 #[test]
 fn files_that_are_no_text_are_errors() {
-    let dir = app(&[("tasks/mark.yao", "\u{feff}{}"), ("tasks/task.yaml", "process: plugins.x")]);
+    let dir = app(&[("tasks/task.yaml", "process: plugins.x")]);
     fs::write(dir.path().join("tasks/latin1.yao"), b"{\"process\": \"plugins.x\",\n \"name\": \"caf\xe9\"}").unwrap();
     fs::write(dir.path().join("tasks/utf16.yao"), b"\xff\xfe{\0}\0").unwrap();
     fs::write(dir.path().join("tasks/large.yao"), vec![b' '; (1 << 20) + 1]).unwrap();
     insta::assert_snapshot!(rendered(&loaded(dir.path())));
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let dir = app(&[
+        ("tasks/mark.yao", &marked(LEAST)),
+        ("tasks/strict.json", &marked(LEAST)),
+        ("tasks/wrong.yao", &marked("{\"proces\": \"plugins.x\"}")),
+    ]);
+    let loaded = loaded(dir.path());
+    assert_eq!(ids(&loaded), ["mark", "strict"]);
+    // Places are those of the text behind it.
+    let places = loaded.diagnostics.iter().map(|problem| (&*problem.place.file, problem.place.position));
+    let columns: Vec<_> = places.map(|(file, position)| (file, position.map(|position| position.column))).collect();
+    assert!(columns.contains(&("tasks/wrong.yao", Some(2))), "{columns:?}");
 }
 
 #[cfg(target_os = "linux")] // other systems say it in other words

@@ -1,5 +1,7 @@
 //! How an attempt can end: a closed set. What follows from it is [`transition`](crate::transition)'s to say.
 
+use std::sync::Arc;
+
 /// Why something did not work, for programs (`code`) and for people (`message`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -22,7 +24,7 @@ impl Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The processor answered this JSON text.
-    Success(Box<str>),
+    Success(Arc<str>),
     /// The processor failed and may be tried again.
     Retry(Problem),
     /// The processor failed and may be tried again after this many milliseconds.
@@ -196,7 +198,7 @@ impl Outcome {
     }
 
     /// The response, or why there is none: the reason and problem that end the job unless it is tried again.
-    pub(crate) fn split(self) -> Result<Box<str>, Failed> {
+    pub(crate) fn split(self) -> Result<Arc<str>, Failed> {
         let failed = |reason, problem, retry| Err(Failed { reason, problem, retry });
         match self {
             Self::Success(response) => Ok(response),

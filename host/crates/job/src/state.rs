@@ -1,5 +1,7 @@
 //! Where a job stands, and the one function that changes it.
 
+use std::sync::Arc;
+
 use crate::outcome::{self, Failed, RetryWish};
 use crate::{Outcome, Problem, Reason, RetryPolicy, Run, Timestamp};
 
@@ -60,7 +62,7 @@ pub enum State {
     /// Ended well.
     Success {
         /// What the processor answered, as JSON text.
-        response: Box<str>,
+        response: Arc<str>,
         /// When.
         ended_at: Timestamp,
     },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use saggar_job::{Ending, Life, Problem, Run, State, Timestamp};
 
-use crate::End;
+use crate::{End, kept_bytes};
 
 /// What an attempt cost, as the sandbox measured it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,13 @@ impl Attempts {
         if later.len() >= Self::FIRST + Self::LATEST {
             later.remove(Self::FIRST - 1);
         }
+    }
+
+    /// The bytes that the records are counted as.
+    pub(crate) fn bytes(&self) -> u64 {
+        let first = self.first.as_ref().map_or(0, |first| kept_bytes::of_record(first.problem.as_deref()));
+        let later = self.later.iter().flat_map(|later| later.iter());
+        first + later.map(|record| kept_bytes::of_record(record.problem.as_deref())).sum::<u64>()
     }
 
     /// The records kept, oldest first.

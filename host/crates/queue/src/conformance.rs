@@ -14,6 +14,7 @@ use crate::{
 
 mod adding;
 mod attempts;
+mod bounding;
 mod cancelling;
 pub mod differential;
 mod keeping;
@@ -82,6 +83,7 @@ pub async fn hold_to_contract(places: &dyn Places) {
     pausing::all(places).await;
     notices::all(places).await;
     keeping::all(places).await;
+    bounding::all(places).await;
     listing::all(places).await;
     surviving::all(places).await;
     unwanted::all(places).await;

@@ -129,6 +129,31 @@ impl Progress {
     }
 }
 
+/// What a look at a job found that is not to read more than so many bytes of texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is the job nearly always, and is moved on at once")]
+pub enum Peek {
+    /// The job.
+    Job(Job),
+    /// Its texts have more bytes than that.
+    Large {
+        /// How many ([`Job::text_bytes`]).
+        bytes: u64,
+        /// Whether it has ended.
+        has_ended: bool,
+    },
+}
+
+impl Peek {
+    /// Whether the job has ended.
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Job(job) => job.life.state.is_ended(),
+            Self::Large { has_ended, .. } => *has_ended,
+        }
+    }
+}
+
 /// A job as it was when it was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -197,6 +222,12 @@ impl Job {
             State::Running { started_at, .. } => Some(*started_at),
             _ => None,
         }
+    }
+
+    /// Bytes of its texts that may be large: arguments, response, details of a problem.
+    pub fn text_bytes(&self) -> u64 {
+        let details = self.problem().and_then(|problem| problem.details.as_ref()).map_or(0, String::len);
+        (self.args.len() + self.response().map_or(0, str::len) + details) as u64
     }
 
     /// When it ended; none until then.

@@ -29,18 +29,39 @@ pub enum AddError {
         /// The task's `delayed_size`.
         delayed_size: usize,
     },
+    /// The jobs that are kept take as many bytes as they may, and none of them can be removed.
+    #[error(
+        "the jobs kept take {kept} of {most} bytes, and no ended one is left to remove; add it again later, or raise \
+         `keep_bytes` of {}", if *of_task { "the task" } else { "the host" }
+    )]
+    KeepBytesExceeded {
+        /// Bytes that are kept.
+        kept: u64,
+        /// The bytes that may be kept.
+        most: u64,
+        /// Whether it is the task's bound, or that of the whole store.
+        of_task: bool,
+    },
     /// A job with this id is there already, or stands twice in the batch.
     #[error("the id {id} is taken; leave the id to the task's counter, or let `next` answer one that is free")]
     DuplicateId {
         /// That id.
         id: JobId,
+        /// The position of the job among those that were to be added.
+        at: usize,
     },
     /// The id is 0.
     #[error("0 is no job's id; ids count from 1")]
-    InvalidId,
+    InvalidId {
+        /// The position of the job among those that were to be added.
+        at: usize,
+    },
     /// The counter stands at the highest id there is.
     #[error("the task's counter has no id left, because a job was given the highest one there is; name a free id")]
-    IdsExhausted,
+    IdsExhausted {
+        /// The position of the job among those that were to be added.
+        at: usize,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,10 +73,21 @@ impl AddError {
         match self {
             Self::KeyReused(_) => "key-reused",
             Self::QueueFull { .. } | Self::DelayedFull { .. } => "queue-full",
+            Self::KeepBytesExceeded { .. } => "keep-bytes-exceeded",
             Self::DuplicateId { .. } => "duplicate-id",
-            Self::InvalidId => "invalid-id",
-            Self::IdsExhausted => "ids-exhausted",
+            Self::InvalidId { .. } => "invalid-id",
+            Self::IdsExhausted { .. } => "ids-exhausted",
             Self::Store(error) => error.code(),
+        }
+    }
+
+    /// The position of the job that is to blame, among those that were to be added; none if it is not one of them.
+    pub fn job(&self) -> Option<usize> {
+        match self {
+            Self::DuplicateId { at, .. } | Self::InvalidId { at } | Self::IdsExhausted { at } => Some(*at),
+            // It names the job itself.
+            Self::KeyReused(_) => None,
+            Self::QueueFull { .. } | Self::DelayedFull { .. } | Self::KeepBytesExceeded { .. } | Self::Store(_) => None,
         }
     }
 }

@@ -98,6 +98,11 @@ impl JobLog {
         self.lines.len()
     }
 
+    /// What it has used of its budget.
+    pub(crate) fn budget(&self) -> &LogBudget {
+        &self.budget
+    }
+
     /// The lines kept, oldest first; if others were dropped, a last line of the host's says how many.
     pub fn lines(&self) -> Vec<LogLine> {
         self.lines.iter().cloned().chain(self.budget.dropped_line()).collect()

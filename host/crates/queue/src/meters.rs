@@ -2,7 +2,11 @@
 //! are handed over when somebody looks ([`Queue::measure`](crate::Queue::measure)); what is measured job by job or commit by
 //! commit goes to handles that are made once. Without a recorder the handles do nothing.
 
-use metrics::{Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use std::sync::OnceLock;
+
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use saggar_job::{Ending, Reason, TaskKey, Timestamp};
 
 use crate::{Counts, TaskQueue, Totals};
@@ -15,6 +19,8 @@ const QUEUED: &str = "saggar_queue_jobs";
 const OLDEST: &str = "saggar_queue_oldest_waiting_seconds";
 const PAUSED: &str = "saggar_queue_paused";
 const KEPT: &str = "saggar_jobs_kept";
+const KEPT_BYTES: &str = "saggar_jobs_kept_bytes";
+const ALL_KEPT_BYTES: &str = "saggar_store_kept_bytes";
 const NOTICES: &str = "saggar_handler_notices";
 const START_DELAY: &str = "saggar_job_start_delay_seconds";
 const FOLLOWERS: &str = "saggar_event_followers";
@@ -35,6 +41,8 @@ pub fn describe_metrics() {
     describe_gauge!(OLDEST, Unit::Seconds, "How long the first job of the line has waited for a slot, by task");
     describe_gauge!(PAUSED, "1 while no attempt of the task may begin, else 0");
     describe_gauge!(KEPT, "Jobs that are over and kept, by task and status");
+    describe_gauge!(KEPT_BYTES, Unit::Bytes, "Bytes that the jobs kept take, ended ones included, by task");
+    describe_gauge!(ALL_KEPT_BYTES, Unit::Bytes, "Bytes that the jobs kept of all tasks take");
     describe_gauge!(NOTICES, "Ends and adds that a handler is still to be told of, by task");
     describe_histogram!(
         START_DELAY,
@@ -78,36 +86,82 @@ pub(crate) fn measure_followers(followers: usize) {
     gauge!(FOLLOWERS).set(followers as f64);
 }
 
+/// Hands over how many bytes the jobs of all tasks take.
+pub(crate) fn measure_kept(bytes: u64) {
+    gauge!(ALL_KEPT_BYTES).set(bytes as f64);
+}
+
+/// The series of one task whose values are handed over when somebody asks. Made the first time, and found without a look into
+/// the recorder from then on: a host may have thousands of tasks.
+#[derive(Default)]
+pub(crate) struct Measured(OnceLock<TaskSeries>);
+
+struct TaskSeries {
+    queued: [Gauge; 4],
+    kept: [Gauge; 2],
+    kept_bytes: Gauge,
+    oldest: Gauge,
+    paused: Gauge,
+    notices: Gauge,
+    added: Counter,
+    started: Counter,
+    succeeded: Counter,
+    failed: [Counter; Reason::ALL.len()],
+    attempts: [Counter; Ending::ALL.len()],
+}
+
+impl TaskSeries {
+    fn new(task: &TaskKey) -> Self {
+        let task = || task.task.to_string();
+        let ended = |outcome: &'static str| counter!(JOBS, "task" => task(), "outcome" => outcome);
+        Self {
+            queued: ["waiting", "delayed", "held", "running"]
+                .map(|state| gauge!(QUEUED, "task" => task(), "state" => state)),
+            kept: ["success", "failure"].map(|status| gauge!(KEPT, "task" => task(), "status" => status)),
+            kept_bytes: gauge!(KEPT_BYTES, "task" => task()),
+            oldest: gauge!(OLDEST, "task" => task()),
+            paused: gauge!(PAUSED, "task" => task()),
+            notices: gauge!(NOTICES, "task" => task()),
+            added: counter!(ADDED, "task" => task()),
+            started: counter!(STARTED, "task" => task()),
+            succeeded: ended("success"),
+            failed: Reason::ALL.map(|reason| ended(reason.name())),
+            attempts: Ending::ALL.map(|ending| counter!(ATTEMPTS, "task" => task(), "outcome" => ending.name())),
+        }
+    }
+
+    fn set_counts(&self, counts: &Counts, now: Timestamp) {
+        let Counts {
+            waiting, delayed, held, running, success, failure, notices, bytes, paused, first_ready_at, ..
+        } = *counts;
+        let ready = waiting.saturating_sub(delayed).saturating_sub(held);
+        let set = |gauges: &[Gauge], values: &[usize]| {
+            gauges.iter().zip(values).for_each(|(gauge, value)| gauge.set(*value as f64));
+        };
+        set(&self.queued, &[ready, delayed, held, running]);
+        set(&self.kept, &[success, failure]);
+        self.kept_bytes.set(bytes as f64);
+        self.oldest.set(first_ready_at.map_or(0.0, |since| now.since(since).as_secs_f64()));
+        self.paused.set(if paused { 1.0 } else { 0.0 });
+        self.notices.set(notices as f64);
+    }
+
+    fn set_totals(&self, totals: &Totals) {
+        self.added.absolute(totals.added);
+        self.started.absolute(totals.started);
+        self.succeeded.absolute(totals.succeeded());
+        for (counter, reason) in self.failed.iter().zip(Reason::ALL) {
+            counter.absolute(totals.failed(reason));
+        }
+        for (counter, ending) in self.attempts.iter().zip(Ending::ALL) {
+            counter.absolute(totals.attempts(ending));
+        }
+    }
+}
+
 /// Hands over where a task stands at `now`.
 pub(crate) fn measure(task: &TaskQueue, now: Timestamp) {
-    let name = task.key().task.to_string();
-    measure_counts(&name, &task.counts(), now);
-    measure_totals(&name, &task.totals());
-}
-
-fn measure_counts(task: &str, counts: &Counts, now: Timestamp) {
-    let Counts { waiting, delayed, held, running, success, failure, notices, paused, first_ready_at, .. } = *counts;
-    let ready = waiting.saturating_sub(delayed).saturating_sub(held);
-    for (state, jobs) in [("waiting", ready), ("delayed", delayed), ("held", held), ("running", running)] {
-        gauge!(QUEUED, "task" => task.to_owned(), "state" => state).set(jobs as f64);
-    }
-    for (status, jobs) in [("success", success), ("failure", failure)] {
-        gauge!(KEPT, "task" => task.to_owned(), "status" => status).set(jobs as f64);
-    }
-    let oldest = first_ready_at.map_or(0.0, |since| now.since(since).as_secs_f64());
-    gauge!(OLDEST, "task" => task.to_owned()).set(oldest);
-    gauge!(PAUSED, "task" => task.to_owned()).set(if paused { 1.0 } else { 0.0 });
-    gauge!(NOTICES, "task" => task.to_owned()).set(notices as f64);
-}
-
-fn measure_totals(task: &str, totals: &Totals) {
-    counter!(ADDED, "task" => task.to_owned()).absolute(totals.added);
-    counter!(STARTED, "task" => task.to_owned()).absolute(totals.started);
-    counter!(JOBS, "task" => task.to_owned(), "outcome" => "success").absolute(totals.succeeded());
-    for reason in Reason::ALL {
-        counter!(JOBS, "task" => task.to_owned(), "outcome" => reason.name()).absolute(totals.failed(reason));
-    }
-    for ending in Ending::ALL {
-        counter!(ATTEMPTS, "task" => task.to_owned(), "outcome" => ending.name()).absolute(totals.attempts(ending));
-    }
+    let series = task.measured().0.get_or_init(|| TaskSeries::new(task.key()));
+    series.set_counts(&task.counts(), now);
+    series.set_totals(&task.totals());
 }

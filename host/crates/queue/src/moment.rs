@@ -1,4 +1,4 @@
-//! Moments as they are on the wire: RFC 3339 text in UTC with milliseconds; any offset is read.
+//! Moments as they are on the wire: RFC 3339 text. Written in UTC with milliseconds; read in the whole grammar.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,47 +13,124 @@ pub fn write(at: Timestamp) -> String {
     humantime::format_rfc3339_millis(at).to_string()
 }
 
-/// Reads `2026-11-24T10:00:00Z`, `2026-11-24T10:00:00.25+01:00` and the like. What is before 1970 is taken as the first
-/// moment of that year, since nothing of a job is older.
+/// Reads a time in the grammar of RFC 3339 and nothing else: `T` and `Z` in either case, a space in place of the `T`, a fraction
+/// of any length, any offset (`-00:00` too), a leap second where one may be, years 0000 to 9999.
+///
+/// Parts of a millisecond count as a whole one, so that nothing happens before the time that was asked for. What is before 1970
+/// is taken as the first moment of that year, since nothing of a job is older.
+///
+/// # Errors
+///
+/// A sentence that says whether the form is wrong, or which part of the date or the time there is not.
 pub fn read(text: &str) -> Result<Timestamp, String> {
-    let wrong = || {
-        "a moment is written as RFC 3339 has it, such as 2026-11-24T10:00:00Z or 2026-11-24T10:00:00+01:00 (in a query \
-         `+` is written %2B)"
+    let Parts { date, time, fraction_ms, east_min } = parts(text.as_bytes()).ok_or_else(|| {
+        "expected a time as in RFC 3339, such as 2026-11-24T10:00:00Z or 2026-11-24T10:00:00+01:00 (in a query `+` is \
+         written %2B)"
             .to_owned()
-    };
-    let (time, east_s) = split_offset(text).ok_or_else(wrong)?;
-    let (time, is_older) = later_alike(time).ok_or_else(wrong)?;
-    let at = humantime::parse_rfc3339(&time).map_err(|_| wrong())?;
-    let ms = at.duration_since(UNIX_EPOCH).map_err(|_| wrong())?.as_millis();
-    let ms = i64::try_from(ms).map_err(|_| wrong())? - east_s * 1_000;
-    Ok(Timestamp(if is_older { 0 } else { ms.max(0).unsigned_abs() }))
-}
-
-/// The text of a moment after 1970 that is right where `time` is: of the same moment, or, if that is older, of the one 2,000
-/// years later, for the calendar repeats itself every 400. And whether it is older.
-fn later_alike(time: String) -> Option<(String, bool)> {
-    let (year, rest) = time.split_at_checked("1970".len())?;
-    let year: u16 = year.bytes().all(|digit| digit.is_ascii_digit()).then(|| year.parse().ok())??;
-    Some(if year < 1970 { (format!("{}{rest}", year + 2_000), true) } else { (time, false) })
-}
-
-/// The text as if it were in UTC, and how many seconds east of UTC it really is.
-fn split_offset(text: &str) -> Option<(String, i64)> {
-    if let Some(time) = text.strip_suffix(['Z', 'z']) {
-        return Some((format!("{time}Z"), 0));
+    })?;
+    check_date(date)?;
+    let days = days_since_1970(date);
+    let [hour, minute, second] = time.map(i64::from);
+    if hour > 23 || minute > 59 || second > 60 {
+        return Err(format!("there is no time {hour:02}:{minute:02}:{second:02}; times go from 00:00:00 to 23:59:59"));
     }
-    let (time, offset) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
-    let sign = match offset.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
+    let minutes = days * 1_440 + hour * 60 + minute - east_min?;
+    if second == 60 && !ends_month(minutes) {
+        return Err(
+            "second 60 is a leap second, which can only be at 23:59:60 UTC on the last day of a month".to_owned()
+        );
+    }
+    let ms = (minutes * 60 + second) * 1_000 + fraction_ms;
+    Ok(Timestamp(ms.max(0).unsigned_abs()))
+}
+
+/// What a text of the right form says.
+struct Parts {
+    /// Year, month and day.
+    date: [u32; 3],
+    /// Hour, minute and second.
+    time: [u32; 3],
+    fraction_ms: i64,
+    /// Minutes east of UTC, or why there is no such offset.
+    east_min: Result<i64, String>,
+}
+
+fn parts(text: &[u8]) -> Option<Parts> {
+    let (head, mut rest) = text.split_at_checked("2026-11-24T10:00:00".len())?;
+    let is_separated = head[4] == b'-'
+        && head[7] == b'-'
+        && matches!(head[10], b'T' | b't' | b' ')
+        && head[13] == b':'
+        && head[16] == b':';
+    let at = |from: usize, to: usize| number(&head[from..to]).filter(|_| is_separated);
+    let date = [at(0, 4)?, at(5, 7)?, at(8, 10)?];
+    let time = [at(11, 13)?, at(14, 16)?, at(17, 19)?];
+    let mut fraction_ms = 0;
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let length = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, after) = fraction.split_at(length);
+        let (ms, beyond) = digits.split_at(length.min(3));
+        let scale = [0, 100, 10, 1].get(ms.len()).copied().filter(|_| length > 0)?;
+        fraction_ms = i64::from(number(ms)?) * scale + i64::from(beyond.iter().any(|digit| *digit != b'0'));
+        rest = after;
+    }
+    Some(Parts { date, time, fraction_ms, east_min: offset(rest)? })
+}
+
+fn offset(text: &[u8]) -> Option<Result<i64, String>> {
+    let (sign, hours, minutes) = match text {
+        b"Z" | b"z" => return Some(Ok(0)),
+        [b'+', h1, h2, b':', m1, m2] => (1, [*h1, *h2], [*m1, *m2]),
+        [b'-', h1, h2, b':', m1, m2] => (-1, [*h1, *h2], [*m1, *m2]),
         _ => return None,
     };
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let number = |digits: &str, below: i64| {
-        let number = digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse::<i64>().ok())??;
-        (digits.len() == 2 && number < below).then_some(number)
+    let (hours, minutes) = (i64::from(number(&hours)?), i64::from(number(&minutes)?));
+    if hours > 23 || minutes > 59 {
+        return Some(Err(format!("there is no offset {hours:02}:{minutes:02}; offsets go from 00:00 to 23:59")));
+    }
+    Some(Ok(sign * (hours * 60 + minutes)))
+}
+
+/// The number that these digits are.
+fn number(digits: &[u8]) -> Option<u32> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
+}
+
+fn check_date([year, month, day]: [u32; 3]) -> Result<(), String> {
+    let Some(days) = days_of_month(year, month) else {
+        return Err(format!("there is no month {month:02}; months go from 01 to 12"));
     };
-    Some((format!("{time}Z"), sign * (number(hours, 24)? * 3_600 + number(minutes, 60)? * 60)))
+    if (1..=days).contains(&day) {
+        return Ok(());
+    }
+    Err(format!("there is no date {year:04}-{month:02}-{day:02}; that month has {days} days"))
+}
+
+fn days_of_month(year: u32, month: u32) -> Option<u32> {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 if is_leap => Some(29),
+        2 => Some(28),
+        4 | 6 | 9 | 11 => Some(30),
+        1..=12 => Some(31),
+        _ => None,
+    }
+}
+
+/// The days from 1970 to a date of the Gregorian calendar, which goes back to the year 0.
+fn days_since_1970([year, month, day]: [u32; 3]) -> i64 {
+    // Days before a year, if the year 0 was the first one.
+    let before = |year: i64| year * 365 + (year + 3) / 4 - (year + 99) / 100 + (year + 399) / 400;
+    let of_months: u32 = (1..month).filter_map(|month| days_of_month(year, month)).sum();
+    before(i64::from(year)) - before(1970) + i64::from(of_months + day) - 1
+}
+
+/// Whether this minute, counted from 1970 in UTC, is the last one of a month.
+fn ends_month(minutes: i64) -> bool {
+    // Leap seconds are of the time that this calendar is for.
+    let Ok(ms) = u64::try_from((minutes + 1) * 60_000) else { return false };
+    write(Timestamp(ms)).contains("-01T00:00:00")
 }
 
 #[cfg(test)]
@@ -68,29 +145,112 @@ mod tests {
         assert_eq!(read("2026-11-24T10:00:00-02:30"), read("2026-11-24T12:30:00Z"));
     }
 
+    /// Every day of ten thousand years, against the calendar of another hand.
+    #[test]
+    fn every_day_is_where_it_belongs() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..20_000 {
+            let at = Timestamp(random.u64(..=LAST_MS));
+            assert_eq!(read(&write(at)), Ok(at));
+        }
+        let day = |text: &str| days_since_1970(parts(text.as_bytes()).unwrap().date);
+        assert_eq!(
+            (day("1970-01-01T00:00:00Z"), day("1969-12-31T00:00:00Z"), day("0000-01-01T00:00:00Z")),
+            (0, -1, -719_528)
+        );
+    }
+
+    #[test]
+    fn the_whole_grammar_is_read() {
+        let at = read("2026-11-24T10:00:00Z").unwrap();
+        for (text, later_ms) in [
+            ("2026-11-24t10:00:00z", 0),
+            ("2026-11-24 10:00:00Z", 0),
+            ("2026-11-24T10:00:00-00:00", 0),
+            ("2026-11-24T10:00:00+00:00", 0),
+            ("2026-11-24T10:00:00.0Z", 0),
+            ("2026-11-24T10:00:00.5z", 500),
+            ("2026-11-24T10:00:00.000000000000000000000000000000Z", 0),
+            ("2026-11-24T10:00:00.001000Z", 1),
+            ("2026-11-24T10:00:00.0010000000000000000000000000001Z", 2),
+            ("2026-11-24T10:00:00.9999999Z", 1_000),
+            ("2026-11-25T09:59:00+23:59", 0),
+            ("2026-11-23T10:01:00.75-23:59", 750),
+        ] {
+            assert_eq!(read(text), Ok(at.plus_ms(later_ms)), "{text}");
+        }
+        assert_eq!(read("9999-12-31T23:59:59.999Z"), Ok(Timestamp(LAST_MS)));
+        assert!(read("2024-02-29T00:00:00Z").is_ok() && read("2000-02-29T00:00:00Z").is_ok());
+    }
+
+    #[test]
+    fn a_leap_second_is_where_one_may_be() {
+        for (leap, next) in [
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+            ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00Z"),
+            ("2015-07-01T08:59:60.5+09:00", "2015-07-01T00:00:00.5Z"),
+        ] {
+            assert!(read(leap).is_ok_and(|at| Ok(at) == read(next)), "{leap}");
+        }
+        for bad in ["2016-12-31T23:58:60Z", "2016-12-30T23:59:60Z", "2016-12-31T23:59:60+01:00", "2016-12-31T12:00:60Z"]
+        {
+            assert!(read(bad).is_err_and(|why| why.contains("leap second")), "{bad}");
+        }
+    }
+
     #[test]
     fn what_is_older_than_1970_is_taken_as_its_beginning() {
-        for old in ["1969-12-31T23:59:59Z", "1970-01-01T00:00:00+01:00", "0000-02-29T23:59:59.9Z"] {
+        for old in
+            ["1969-12-31T23:59:59Z", "1970-01-01T00:00:00+01:00", "0000-02-29T23:59:59.9Z", "0000-01-01T00:00:00+23:59"]
+        {
             assert_eq!(read(old), Ok(Timestamp(0)), "{old}");
         }
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn a_wrong_form_is_told_from_an_impossible_date_and_an_impossible_time() {
         for bad in [
             "",
             "Z",
             "2026-11-24",
             "2026-11-24T10:00:00",
+            "2026-11-24T10:00Z",
+            "2026-11-24T10:00:00.Z",
+            "2026-11-24T10:00:00,5Z",
+            "2026-11-24T10:00:00 Z",
+            " 2026-11-24T10:00:00Z",
+            "2026-11-24T10:00:00Z ",
+            "2026-11-24_10:00:00Z",
             "2026-11-24T10:00:00+1:00",
-            "1969-02-29T00:00:00Z",
+            "2026-11-24T10:00:00+0100",
+            "2026-11-24T10:00:00+01",
+            "2026-11-24T10:00:00 01:00",
+            "2026-11-24T10:00:00\u{2212}01:00",
+            "2026-W48-2T10:00:00Z",
+            "20261124T100000Z",
             "+969-12-31T23:59:59Z",
-            "2026-11-24T10:00:00+24:00",
-            "2026-02-30T10:00:00Z",
+            "12026-11-24T10:00:00Z",
+            "\u{662}026-11-24T10:00:00Z",
             "éééééé",
             "tomorrow",
+            "1795514400",
         ] {
-            assert!(read(bad).is_err(), "{bad}");
+            assert!(read(bad).is_err_and(|why| why.starts_with("expected a time as in RFC 3339")), "{bad}");
+        }
+        for (bad, why) in [
+            ("2026-02-30T10:00:00Z", "there is no date 2026-02-30; that month has 28 days"),
+            ("1900-02-29T10:00:00Z", "there is no date 1900-02-29; that month has 28 days"),
+            ("2026-04-31t10:00:00z", "there is no date 2026-04-31; that month has 30 days"),
+            ("2026-11-00T10:00:00Z", "there is no date 2026-11-00; that month has 30 days"),
+            ("2026-13-01T10:00:00Z", "there is no month 13; months go from 01 to 12"),
+            ("2026-00-01T10:00:00Z", "there is no month 00; months go from 01 to 12"),
+            ("2026-11-24T24:00:00Z", "there is no time 24:00:00; times go from 00:00:00 to 23:59:59"),
+            ("2026-11-24T10:60:00Z", "there is no time 10:60:00; times go from 00:00:00 to 23:59:59"),
+            ("2026-11-24T10:00:61Z", "there is no time 10:00:61; times go from 00:00:00 to 23:59:59"),
+            ("2026-11-24T10:00:00+24:00", "there is no offset 24:00; offsets go from 00:00 to 23:59"),
+            ("2026-11-24T10:00:00-01:60", "there is no offset 01:60; offsets go from 00:00 to 23:59"),
+        ] {
+            assert_eq!(read(bad), Err(why.to_owned()), "{bad}");
         }
     }
 

@@ -15,7 +15,7 @@ pub enum Happened {
     /// It ended well.
     Succeeded {
         /// What the processor answered, as JSON text.
-        response: Box<str>,
+        response: Arc<str>,
     },
     /// It ended otherwise.
     Failed {

@@ -112,6 +112,7 @@ impl Queue {
         let now = self.shared.hub.now();
         self.known().iter().for_each(|task| meters::measure(task, now));
         meters::measure_followers(self.shared.hub.followers());
+        meters::measure_kept(self.shared.store.kept_bytes());
     }
 
     /// Some jobs of a task or of all of a tenant's tasks, open or not, with the live progress of running attempts. What
@@ -161,6 +162,12 @@ impl Queue {
     /// does.
     pub fn keep_events(&self, most: usize) {
         self.shared.hub.keep_events(most);
+    }
+
+    /// Bounds the bytes that the jobs of all tasks of the store may take; without it only each task's
+    /// [`Rules::keep_bytes`] does.
+    pub fn keep_bytes(&self, most: u64) {
+        self.shared.store.set_keep_bytes(most);
     }
 
     /// Follows events: those that happen after this call, or, with `after`, all that have a later number. If some of them

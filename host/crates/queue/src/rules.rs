@@ -12,6 +12,9 @@ pub struct Rules {
     pub size: usize,
     /// How many jobs may wait for their time, retries included. A retry of a job that is there is never refused.
     pub delayed_size: usize,
+    /// How many bytes the task's jobs may take, ended ones included: arguments, responses, problems, logs, records. To make
+    /// room, the jobs that ended first are removed before their retention is over; then adding is refused.
+    pub keep_bytes: u64,
     /// When a failed attempt is followed by another one.
     pub retry: RetryPolicy,
     /// The task has an add handler: a new job is held until that was told.
@@ -29,6 +32,7 @@ impl Default for Rules {
         Self {
             size: 1024,
             delayed_size: 100_000,
+            keep_bytes: u64::MAX,
             retry: RetryPolicy::default(),
             add_handler: false,
             success_handler: false,

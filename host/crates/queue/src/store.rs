@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use tokio::sync::oneshot;
 
-use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
+use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Peek, Rules, StoreError};
 
 mod answer;
 mod memory;
@@ -54,6 +54,13 @@ pub trait Store: Send + Sync + 'static {
     /// or changed meanwhile at most once. Sees every step that was answered before the call. A read: changes nothing, and
     /// holds no step up for longer than it takes to look at a few hundred jobs.
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
+
+    /// Bounds the bytes that the jobs of all tasks may take together; without it they are not bounded. Counted as those of a
+    /// task ([`Counts::bytes`]), jobs of tasks that are not open included.
+    fn set_keep_bytes(&self, most: u64);
+
+    /// The bytes that the jobs of all tasks take.
+    fn kept_bytes(&self) -> u64;
 }
 
 /// One task's part of a store.
@@ -116,7 +123,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// arguments compared as text; [`AddError::QueueFull`] if some are new and ready (or would be on hold), and more than `rules.size` such
     /// jobs would be there afterwards, those that are late included (of very many, when they have taken their places);
     /// [`AddError::DelayedFull`] if some are new and delayed, and more than `rules.delayed_size` would be, retries
-    /// included; then for the first new job of which it is true [`AddError::InvalidId`], [`AddError::DuplicateId`] or
+    /// included; [`AddError::KeepBytesExceeded`] if some are new and all kept jobs would then take more bytes than
+    /// `rules.keep_bytes`, or than [`Store::set_keep_bytes`] allows; then for the first new job of which it is true [`AddError::InvalidId`], [`AddError::DuplicateId`] or
     /// [`AddError::IdsExhausted`].
     async fn add_and_claim(
         &self,
@@ -203,6 +211,9 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Looks a job up. Sees every step that was answered before the call.
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
 
+    /// Looks a job up as [`get`](Self::get) does, unless its texts have more than `most` bytes: these are not read then.
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError>;
+
     /// A job's log and the records of its attempts, as far as they are kept; none if there is no such job. Sees every step
     /// that was answered before the call.
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError>;
@@ -240,6 +251,16 @@ pub trait TaskStore: Send + Sync + 'static {
     /// job looked at counts as one, whether it goes or was retried or deleted by hand since it ended, and the lines of its log
     /// count with it ([`Pruned::LINES_LIKE_A_JOB`]). [`Pruned::more`] tells whether it stopped for that, however many it removed.
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError>;
+
+    /// Whether `more` bytes can be added to the task without removing anything first: some room is left beyond that. Cheap
+    /// enough to be asked before every adding.
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool;
+
+    /// Removes ended jobs of which nothing is to be told, whatever their retention, until there is room for `more` bytes: as long
+    /// as the task's bound asks for it the task's own, and as long as the store's does those of any task, in each case those that
+    /// ended first. Removes none if so many bytes can never be kept. Bounded by `most` as [`prune`](Self::prune) is;
+    /// [`Pruned::more`] tells whether it stopped for that.
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError>;
 
     /// What the first opening ended as lost; the same for as long as the store is open.
     fn lost_at_open(&self) -> LostAtOpen;

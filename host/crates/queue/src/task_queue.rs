@@ -10,12 +10,12 @@ use saggar_job::{JobId, JobKey, State, TaskKey, Timestamp};
 use crate::doorbell::Doorbell;
 use crate::event::Ring;
 use crate::hub::Hub;
-use crate::meters;
+use crate::meters::{self, Measured};
 use crate::rates::Tally;
 use crate::waiters::{Waiter, Waiters};
 use crate::{
-    Counts, History, Job, JobEvent, JobEventKind, ListedJob, LogLine, NoticeNumber, Pruned, Rates, Rules, StoreError,
-    TaskStore, Totals, WaitError,
+    Counts, History, Job, JobEvent, JobEventKind, ListedJob, LogLine, NoticeNumber, Peek, Pruned, Rates, Rules,
+    StoreError, TaskStore, Totals, WaitError,
 };
 
 mod abandoned;
@@ -57,6 +57,7 @@ pub struct TaskQueue {
     readers: Waiters,
     tally: Tally,
     start_delay: Histogram,
+    measured: Measured,
     /// Nobody works on it any more.
     closed: AtomicBool,
 }
@@ -82,6 +83,7 @@ impl TaskQueue {
             readers: Waiters::default(),
             tally,
             start_delay,
+            measured: Measured::default(),
             closed: AtomicBool::new(false),
         }
     }
@@ -99,35 +101,57 @@ impl TaskQueue {
     /// Looks a job up, with the live progress of its running attempt. None if it never was or retention removed it.
     pub async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let mut job = self.store.get(id).await?;
-        if let Some(job) = &mut job
-            && let State::Running { run, .. } = job.life.state
-            && let Some(running) = self.roster.find(id, run)
+        job.iter_mut().for_each(|job| self.show_progress(job));
+        Ok(job)
+    }
+
+    /// Looks a job up as [`get`](Self::get) does, unless its texts have more than `most` bytes: these are not read then.
+    pub async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        let mut peek = self.store.peek(id, most).await?;
+        if let Some(Peek::Job(job)) = &mut peek {
+            self.show_progress(job);
+        }
+        Ok(peek)
+    }
+
+    fn show_progress(&self, job: &mut Job) {
+        if let State::Running { run, .. } = job.life.state
+            && let Some(running) = self.roster.find(job.id, run)
         {
             job.progress = running.latest();
         }
-        Ok(job)
     }
 
     /// Waits until a job has ended, and answers it. Cancel-safe.
     pub async fn wait(&self, id: JobId) -> Result<Job, WaitError> {
+        loop {
+            if let Peek::Job(job) = self.wait_and_peek(id, u64::MAX).await? {
+                return Ok(job);
+            }
+        }
+    }
+
+    /// Waits until a job has ended, and answers it; if its texts have more than `most` bytes and are not at hand, they are not
+    /// read. Those that are at hand are shared by all who wait. Cancel-safe.
+    pub async fn wait_and_peek(&self, id: JobId, most: u64) -> Result<Peek, WaitError> {
         let waiter = self.waiters.register(id);
         tokio::select! {
             biased;
             // The end brings the job along, whatever a look at it would still take.
-            job = waiter.shown() => Ok(job),
-            job = self.look_until_ended(id, &waiter) => job,
+            job = waiter.shown() => Ok(Peek::Job(job)),
+            job = self.look_until_ended(id, most, &waiter) => job,
         }
     }
 
-    async fn look_until_ended(&self, id: JobId, waiter: &Waiter<'_>) -> Result<Job, WaitError> {
+    async fn look_until_ended(&self, id: JobId, most: u64, waiter: &Waiter<'_>) -> Result<Peek, WaitError> {
         loop {
             let mut woken = std::pin::pin!(waiter.woken());
             woken.as_mut().enable();
             // Of one that runs here, or is about to, it has not been told yet that it has ended.
             if !self.roster.has(id) && !self.hands.has(id) {
-                let job = self.get(id).await?.ok_or(WaitError::UnknownJob { id })?;
-                if job.life.state.is_ended() {
-                    return Ok(job);
+                let peek = self.peek(id, most).await?.ok_or(WaitError::UnknownJob { id })?;
+                if peek.has_ended() {
+                    return Ok(peek);
                 }
             }
             woken.await;
@@ -205,6 +229,10 @@ impl TaskQueue {
     /// Follows these rules from now on.
     pub fn set_rules(&self, rules: impl Into<Arc<Rules>>) {
         self.rules.store(rules.into());
+    }
+
+    pub(crate) fn measured(&self) -> &Measured {
+        &self.measured
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {

@@ -87,7 +87,7 @@ pub struct Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// A processor's response: valid JSON text.
-    Response(Box<str>),
+    Response(Arc<str>),
     /// An id source's id; none to use the task's counter.
     Id(Option<JobId>),
     /// A handler returned.

@@ -27,7 +27,7 @@ pub(crate) struct Live {
     _place: Place,
 }
 
-type Processed = (Result<Box<str>, types::Failure>,);
+type Processed = (Result<Arc<str>, types::Failure>,);
 type Next = (Result<Option<u64>, types::Problem>,);
 type Told = (Result<(), types::Problem>,);
 type Known<Params, Answer> = Option<TypedFunc<Params, Answer>>;

@@ -34,11 +34,21 @@ pub enum AddError {
         nearest: Option<String>,
     },
     /// The arguments are not a JSON array that is small enough.
-    #[error("the arguments of a job are one JSON array, each item one argument: {0}")]
-    InvalidArgs(String),
+    #[error("the arguments of a job are one JSON array, each item one argument: {why}")]
+    InvalidArgs {
+        /// The position of the job among those that were to be added.
+        at: usize,
+        /// What is wrong, and where in the arguments.
+        why: String,
+    },
     /// The task's id source did not answer.
-    #[error("the task's `event.next` handler failed, so the job has no id: {}: {}", .0.code, .0.message)]
-    NextFailed(Problem),
+    #[error("the task's `event.next` handler failed, so the job has no id: {}: {}", .problem.code, .problem.message)]
+    NextFailed {
+        /// The position of the job among those that were to be added.
+        at: usize,
+        /// What the handler answered, or how its call ended.
+        problem: Problem,
+    },
     /// Id sources that add jobs to each other.
     #[error("`event.next` handlers that add jobs are nested more than {MAX_DEPTH} deep")]
     TooDeep,
@@ -55,26 +65,35 @@ impl AddError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTask { .. } => "unknown-task",
-            Self::InvalidArgs(_) => "invalid-args",
-            Self::NextFailed(_) => "next-failed",
+            Self::InvalidArgs { .. } => "invalid-args",
+            Self::NextFailed { .. } => "next-failed",
             Self::TooDeep => "too-deep",
             Self::Stopping => "stopping",
             // 0 as an answer of `next` is a duplicate of nothing: the contract knows one code for ids that cannot be.
-            Self::Queue(saggar_queue::AddError::InvalidId) => "duplicate-id",
+            Self::Queue(saggar_queue::AddError::InvalidId { .. }) => "duplicate-id",
             Self::Queue(error) => error.code(),
+        }
+    }
+
+    /// The position of the job that is to blame, among those that were to be added; none if it is not one of them.
+    pub fn job(&self) -> Option<usize> {
+        match self {
+            Self::InvalidArgs { at, .. } | Self::NextFailed { at, .. } => Some(*at),
+            Self::Queue(error) => error.job(),
+            Self::UnknownTask { .. } | Self::TooDeep | Self::Stopping => None,
         }
     }
 }
 
 /// Checks `args`: a JSON array, not too large, not too deep.
-fn check_args(args: &str) -> Result<(), AddError> {
+fn check_args(args: &str) -> Result<(), String> {
     if args.len() > MAX_ARGS {
-        return Err(AddError::InvalidArgs(format!("{} bytes are too many; the most are {MAX_ARGS}", args.len())));
+        return Err(format!("{} bytes are too many; the most are {MAX_ARGS}", args.len()));
     }
     if !args.trim_ascii_start().starts_with('[') {
-        return Err(AddError::InvalidArgs("this does not start with `[`".into()));
+        return Err("this does not start with `[`".into());
     }
-    saggar_json::check(args).map_err(|error| AddError::InvalidArgs(error.to_string()))
+    saggar_json::check(args).map_err(|error| error.to_string())
 }
 
 /// Adds `jobs` to the task of `station`, all or none, from inside `depth` calls of `next`.
@@ -84,7 +103,9 @@ pub(crate) async fn add(
     mut jobs: Vec<NewJob>,
     depth: u32,
 ) -> Result<Vec<Added>, AddError> {
-    jobs.iter().try_for_each(|job| check_args(&job.args))?;
+    for (at, job) in jobs.iter().enumerate() {
+        check_args(&job.args).map_err(|why| AddError::InvalidArgs { at, why })?;
+    }
     let adding = worker.traces.adding(station.queue.key(), &mut jobs);
     let added = put(worker, station, jobs, depth).await;
     adding.end(&added);
@@ -105,14 +126,15 @@ async fn put(
         return Err(AddError::TooDeep);
     }
     let mut said = Vec::with_capacity(jobs.len());
-    for job in &mut jobs {
+    for (at, job) in jobs.iter_mut().enumerate() {
         if job.id.is_some() {
             said.push(Vec::new());
             continue;
         }
         let services = Arc::new(CallServices::of_id_source(worker.clone(), job.trace_parent.clone(), depth + 1));
         // Apart from the adding, which would be moved with room for it each time.
-        job.id = Box::pin(next(station, services.clone(), depth)).await?;
+        let id = Box::pin(next(station, services.clone(), depth)).await;
+        job.id = id.map_err(|problem| AddError::NextFailed { at, problem })?;
         said.push(services.transcript.finish(worker.clock()));
     }
     let added = add_whole(worker, station, jobs).await?;
@@ -153,7 +175,7 @@ async fn keep_said(worker: &Arc<Inner>, station: &Arc<Station>, said: Vec<(JobId
 }
 
 /// What the task's id source answers.
-async fn next(station: &Station, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, AddError> {
+async fn next(station: &Station, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, Problem> {
     match station.id_sources.next(station, services.clone(), depth).await {
         Some(Ok(Answer::Id(id))) => Ok(id),
         Some(Ok(_)) | None => Ok(None),
@@ -168,7 +190,7 @@ async fn next(station: &Station, services: Arc<CallServices>, depth: u32) -> Res
                 problem = problem.message,
                 "next failed"
             );
-            Err(AddError::NextFailed(problem))
+            Err(problem)
         }
     }
 }

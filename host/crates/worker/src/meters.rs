@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::{
-    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use saggar_job::{Ending, Role, TaskKey};
 use saggar_queue::{TaskQueue, Totals};
@@ -50,8 +50,12 @@ pub fn describe_metrics() {
 pub(crate) struct Meters {
     task: TaskKey,
     roles: [OnceLock<RoleMeters>; Role::ALL.len()],
+    /// Whether what may be counted of a role is shown already.
+    begun: [OnceLock<()>; Role::ALL.len()],
     /// Bytes.
     peak_memory: AtomicU64,
+    peak: OnceLock<Gauge>,
+    slots: OnceLock<[Gauge; 2]>,
 }
 
 /// Those of its calls in one role, made with the first call.
@@ -63,7 +67,8 @@ struct RoleMeters {
 
 impl Meters {
     pub(crate) fn new(task: TaskKey) -> Self {
-        Self { task, roles: Default::default(), peak_memory: AtomicU64::new(0) }
+        let (roles, begun) = Default::default();
+        Self { task, roles, begun, peak_memory: AtomicU64::new(0), peak: OnceLock::new(), slots: OnceLock::new() }
     }
 
     /// A call of the task's plugin in `role` is over.
@@ -98,11 +103,21 @@ impl Meters {
     /// Hands over what is known at a moment only, for a task that has these `roles`. Every attempt that ended here was one
     /// call, so those need no counter.
     pub(crate) fn measure(&self, totals: &Totals, roles: impl Iterator<Item = Role>) {
-        roles.for_each(|role| self.begin(role));
+        for role in roles {
+            self.begun[role as usize].get_or_init(|| self.begin(role));
+        }
         let not_called = [Ending::Lost, Ending::PutBack];
         let called = Ending::ALL.into_iter().filter(|ending| !not_called.contains(ending));
         self.role(Role::Processor).calls.absolute(called.map(|ending| totals.attempts(ending)).sum());
-        gauge!(PEAK, "task" => self.name()).set(self.peak_memory.load(Ordering::Relaxed) as f64);
+        let peak = self.peak.get_or_init(|| gauge!(PEAK, "task" => self.name()));
+        peak.set(self.peak_memory.load(Ordering::Relaxed) as f64);
+    }
+
+    /// Hands over how many slots the task has, and how many of them are at work.
+    pub(crate) fn measure_slots(&self, slots: u32, running: usize) {
+        let [all, busy] = self.slots.get_or_init(|| slot_gauges(&self.task));
+        all.set(f64::from(slots));
+        busy.set(running as f64);
     }
 
     /// Shows what may be counted of a role before it is: a counter that appears with its first count is no rise from 0 to those
@@ -139,11 +154,15 @@ impl Meters {
     }
 }
 
-/// Hands over how many slots a task has, and how many of them are at work.
-pub(crate) fn measure_slots(queue: &TaskQueue, slots: u32) {
-    let name = || queue.key().task.to_string();
-    gauge!(SLOTS, "task" => name()).set(f64::from(slots));
-    gauge!(BUSY, "task" => name()).set(queue.counts().running as f64);
+/// Hands over that a task has no slots any more, and how many attempts of it still run.
+pub(crate) fn measure_removed(queue: &TaskQueue) {
+    let [slots, busy] = slot_gauges(queue.key());
+    slots.set(0.0);
+    busy.set(queue.counts().running as f64);
+}
+
+fn slot_gauges(task: &TaskKey) -> [Gauge; 2] {
+    [SLOTS, BUSY].map(|what| gauge!(what, "task" => task.task.to_string()))
 }
 
 /// The event that a handler is told of, as a task file names it.

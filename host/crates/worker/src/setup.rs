@@ -81,6 +81,7 @@ impl Setup {
         Rules {
             size: self.task.size as usize,
             delayed_size: self.task.delayed_size as usize,
+            keep_bytes: self.task.keep_bytes,
             retry: self.task.retry.clone(),
             add_handler: self.roles.contains_key(&Role::AddHandler),
             success_handler: self.roles.contains_key(&Role::SuccessHandler),

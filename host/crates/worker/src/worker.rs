@@ -194,10 +194,12 @@ impl Worker {
             let setup = station.setup();
             let roles = Role::ALL.into_iter().filter(|role| setup.role(*role).is_some());
             station.meters.measure(&station.queue.totals(), roles);
+            station.meters.measure_slots(setup.task.worker_nums, station.queue.counts().running);
         }
         for queue in self.0.queue.known().iter().filter(|queue| queue.key().tenant == self.0.tenant) {
-            let station = stations.get(&*queue.key().task);
-            meters::measure_slots(queue, station.map_or(0, |station| station.setup().task.worker_nums));
+            if !stations.contains_key(&*queue.key().task) {
+                meters::measure_removed(queue);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Form, Reader, Slot};
 
 /// The units of bytes, largest first.
-const BYTE_UNITS: [(&str, usize); 3] = [("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const BYTE_UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// A whole number.
 pub(crate) struct Count {

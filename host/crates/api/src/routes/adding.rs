@@ -18,6 +18,7 @@ use crate::address::TaskAddress;
 use crate::body::{Form, Read};
 use crate::code::Code;
 use crate::parameters::{None as NoParameters, Parameters};
+use crate::place;
 use crate::problem::Refusal;
 use crate::service::Service;
 use crate::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH};
@@ -89,20 +90,31 @@ pub(super) async fn add_batch(
         return Err(Refusal::new(Code::InvalidBody, "a batch has at least one job"));
     }
     if jobs.len() > MAX_BATCH {
-        return Err(Refusal::new(Code::BodyTooLarge, format!("a batch has at most {MAX_BATCH} jobs")));
+        let detail = format!("a batch has at most {MAX_BATCH} jobs; this one goes on with job {MAX_BATCH}");
+        return Err(Refusal::new(Code::BodyTooLarge, detail));
     }
     let (key, trace) = (header_key(&headers)?, trace_parent(&headers));
+    let in_batch =
+        |number: usize, refusal: Refusal| Refusal::new(refusal.code, place::in_batch(number, &refusal.detail));
     let mut new = Vec::with_capacity(jobs.len());
     for (number, mut job) in jobs.into_iter().enumerate() {
-        let in_batch = |refusal: Refusal| Refusal { detail: format!("job {number}: {}", refusal.detail), ..refusal };
         match (&job.key, key) {
-            (Some(own), _) if !is_key(own) => return Err(in_batch(Refusal::new(Code::InvalidBody, KEY_RULE))),
+            (Some(own), _) if !is_key(own) => {
+                return Err(in_batch(number, Refusal::new(Code::InvalidBody, format!("`key`: {KEY_RULE}"))));
+            }
             (None, Some(key)) => job.key = Some(numbered(key, number)?),
             _ => {}
         }
-        new.push(new_job(service.large_fingerprints(), job, trace.as_ref()).await.map_err(in_batch)?);
+        let job = new_job(service.large_fingerprints(), job, trace.as_ref()).await;
+        new.push(job.map_err(|refusal| in_batch(number, refusal))?);
     }
-    let added = access.jobs.add(&task, new).await?;
+    let added = access.jobs.add(&task, new).await.map_err(|refusal| match (refusal.job, refusal.code) {
+        (Some(number), Code::InvalidArgs) => {
+            in_batch(number, Refusal::new(refusal.code, format!("`args`: {}", refusal.detail)))
+        }
+        (Some(number), _) => in_batch(number, refusal),
+        (None, _) => refusal,
+    })?;
     drop(room);
     let (ids, new): (Vec<u64>, Vec<bool>) = added.iter().map(|added| (added.id.0, added.is_new)).unzip();
     Ok(Answer(status(new.contains(&true)), AddedJobs { ids, new }))
@@ -122,7 +134,7 @@ async fn new_job(turns: &Arc<Semaphore>, job: BatchJob, trace_parent: Option<&Ar
     let args = job.args.as_deref().map_or("[]", RawValue::get);
     // Looked at once more when it is added; but before that, what makes it unique takes a multiple of them.
     if args.len() > MAX_ARGS {
-        let detail = format!("the arguments of a job have at most {MAX_ARGS} bytes; these have {}", args.len());
+        let detail = format!("`args`: the arguments of a job have at most {MAX_ARGS} bytes; these have {}", args.len());
         return Err(Refusal::new(Code::InvalidArgs, detail));
     }
     let args = Arc::<str>::from(args);

@@ -1,11 +1,17 @@
 //! The attempts of a job.
 
+use axum::extract::State;
+
 use super::refusals::LookAtJob;
 use super::{Answer, Answered, show};
 use crate::access::{Allowed, Look};
 use crate::address::JobAddress;
 use crate::parameters::{None as NoParameters, Parameters};
+use crate::service::Service;
 use crate::wire;
+
+/// Bytes of the largest answer while it is made: a hundred records, each twice, most of it messages of 4 KiB.
+const MAX_ATTEMPTS: usize = 1 << 20;
 
 /// The attempts of a job that are over.
 #[utoipa::path(
@@ -14,10 +20,12 @@ use crate::wire;
     responses((status = 200, description = "The attempts", body = wire::Attempts), LookAtJob)
 )]
 pub(super) async fn get_attempts(
+    State(service): State<Service>,
     access: Allowed<Look>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Attempts> {
+    let _room = service.room_to_read(MAX_ATTEMPTS).await?;
     let history = access.jobs.history(&task, id).await?;
     Ok(Answer::ok(wire::Attempts { attempts: history.attempts.into_iter().map(show::attempt).collect() }))
 }

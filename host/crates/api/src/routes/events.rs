@@ -90,10 +90,10 @@ pub(super) async fn follow_one(
     let seat = service.seat()?;
     // Before the job is looked at, so that nothing happens unseen in between.
     let followed = access.jobs.follow(EventScope::Job(&task, id), after);
-    let known = access.jobs.get(&task, id).await;
+    let found = access.jobs.peek(&task, id, 0).await;
     let mut events = JobEvents::of_one(seat, followed, access.jobs, task, id);
-    match known {
-        Ok(known) if !known.job.life.state.is_ended() => {}
+    match found {
+        Ok(found) if !found.has_ended() => {}
         Ok(_) if events.has_more_of_ended() => {}
         // Whoever comes back right at the end would not come back for it.
         Ok(_) if after.is_some() && events.hears_soon().await => {}

@@ -1,25 +1,33 @@
 //! One job: looking it up, waiting for its end, changing it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use saggar_job::Reason;
-use saggar_queue::Job;
+use saggar_job::{JobId, Reason, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::refusals::{CancelJob, DeleteJob, LookAtJob, RetryJob};
-use super::{Answer, Answered, show};
+use super::{Answer, show};
 use crate::access::{Allowed, Change, Look};
 use crate::address::JobAddress;
+use crate::body::Room;
 use crate::code::Code;
+use crate::jobs::{Jobs, KnownJob, PeekedJob};
+use crate::large;
 use crate::parameters::{None as NoParameters, Parameters, invalid};
 use crate::problem::Refusal;
 use crate::service::Service;
-use crate::wire;
+use crate::{held, wire};
 
 /// The longest that a request waits for a job's end: what proxies on the way bear with.
 const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// Bytes of texts for which no room has to be taken.
+const SMALL: u64 = held::SMALL as u64;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -39,29 +47,69 @@ pub(super) struct GetParameters {
     responses((status = 200, description = "The job", body = wire::Job), LookAtJob)
 )]
 pub(super) async fn get_job(
-    axum::extract::State(service): axum::extract::State<Service>,
+    State(service): State<Service>,
     access: Allowed<Look>,
     JobAddress { task, id }: JobAddress,
     Parameters(GetParameters { wait }): Parameters<GetParameters>,
-) -> Answered<wire::Job> {
+) -> Result<Response, Refusal> {
     let wait = wait.as_deref().map(duration).transpose()?;
-    let job = access.jobs.get(&task, id).await?;
-    let is_over = |job: &Job| job.life.state.is_ended();
-    let job = match wait {
-        Some(wait) if !is_over(&job.job) => {
+    let found = access.jobs.peek(&task, id, SMALL).await?;
+    let found = match wait {
+        Some(wait) if !found.has_ended() => {
             // Whoever waits keeps a connection from others, as those do who follow.
             let _seat = service.seat()?;
             tokio::select! {
                 biased;
                 // With the last job of a drain the host stops, too; its end is what was asked for.
-                ended = access.jobs.wait(&task, id) => ended?,
-                () = tokio::time::sleep(wait.min(MAX_WAIT)) => access.jobs.get(&task, id).await?,
+                ended = access.jobs.wait(&task, id, SMALL) => ended?,
+                () = tokio::time::sleep(wait.min(MAX_WAIT)) => access.jobs.peek(&task, id, SMALL).await?,
                 () = service.stop().cancelled() => return Err(Refusal::plain(Code::Stopping)),
             }
         }
-        _ => job,
+        _ => found,
     };
-    Ok(Answer::ok(show::job(job, access.jobs.now())))
+    let room = service.room_to_read(large_bytes(&found)).await?;
+    Ok(answer(read(&access.jobs, (&task, id), found).await?, room, access.jobs.now()))
+}
+
+/// Bytes of the texts of a job for which room is to be taken; none if they are few.
+fn large_bytes(found: &PeekedJob) -> usize {
+    let bytes = match found {
+        PeekedJob::Job(known) => known.job.text_bytes(),
+        PeekedJob::Large { bytes, .. } => *bytes,
+    };
+    if bytes > SMALL { usize::try_from(bytes).unwrap_or(usize::MAX) } else { 0 }
+}
+
+/// A job that was found. Large texts are read only now that there is room for them.
+async fn read(jobs: &Arc<dyn Jobs>, (task, id): (&str, JobId), found: PeekedJob) -> Result<KnownJob, Refusal> {
+    match found {
+        PeekedJob::Job(known) => Ok(known),
+        PeekedJob::Large { .. } => jobs.get(task, id).await,
+    }
+}
+
+/// The answer with a job, and with the room for its texts.
+fn answer(known: KnownJob, room: Room, now: Timestamp) -> Response {
+    if known.job.text_bytes() <= SMALL {
+        return Answer::ok(show::job(known, now)).into_response();
+    }
+    large::answer(known, room, now)
+}
+
+/// A job that was changed. That it was is told in any case, so there is a reserve for it, and no end of waiting.
+async fn changed(service: &Service, jobs: &Arc<dyn Jobs>, at: (&str, JobId)) -> Result<(KnownJob, Room), Refusal> {
+    let found = jobs.peek(at.0, at.1, SMALL).await?;
+    let bytes = large_bytes(&found);
+    let room = loop {
+        if let Ok(room) = service.room_to_read(bytes).await {
+            break room;
+        }
+        if let Ok(room) = Room::wait_for(bytes, service.reserve(), Duration::from_secs(1)).await {
+            break room;
+        }
+    };
+    Ok((read(jobs, at, found).await?, room))
 }
 
 /// A number of up to nine digits and its unit.
@@ -103,17 +151,18 @@ pub(super) async fn delete_job(
     responses((status = 200, description = "The job as it stands now", body = wire::Job), CancelJob)
 )]
 pub(super) async fn cancel_job(
+    State(service): State<Service>,
     access: Allowed<Change>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
-) -> Answered<wire::Job> {
+) -> Result<Response, Refusal> {
     access.jobs.cancel(&task, id).await?;
-    let job = access.jobs.get(&task, id).await?;
+    let (known, room) = changed(&service, &access.jobs, (&task, id)).await?;
     // Its attempt may have ended by itself before it could be stopped; then nothing was cancelled.
-    if job.job.life.state.is_ended() && job.job.reason() != Some(Reason::Cancelled) {
+    if known.job.life.state.is_ended() && known.job.reason() != Some(Reason::Cancelled) {
         return Err(Refusal::new(Code::Ended, format!("the job {id} ended by itself before it could be stopped")));
     }
-    Ok(Answer::ok(show::job(job, access.jobs.now())))
+    Ok(answer(known, room, access.jobs.now()))
 }
 
 /// Lets an ended job run again, with all its attempts before it.
@@ -123,12 +172,14 @@ pub(super) async fn cancel_job(
     responses((status = 200, description = "The job as it stands now", body = wire::Job), RetryJob)
 )]
 pub(super) async fn retry_job(
+    State(service): State<Service>,
     access: Allowed<Change>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
-) -> Answered<wire::Job> {
+) -> Result<Response, Refusal> {
     access.jobs.retry(&task, id).await?;
-    Ok(Answer::ok(show::job(access.jobs.get(&task, id).await?, access.jobs.now())))
+    let (known, room) = changed(&service, &access.jobs, (&task, id)).await?;
+    Ok(answer(known, room, access.jobs.now()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Lists of jobs.
 
+use axum::extract::State;
 use saggar_job::TaskKey;
 use saggar_queue::{Cursor, ListOrder, ListQuery};
 use serde::Deserialize;
@@ -11,7 +12,11 @@ use crate::access::{Allowed, Look};
 use crate::address::TaskAddress;
 use crate::parameters::{Parameters, invalid};
 use crate::problem::Refusal;
+use crate::service::Service;
 use crate::{moment, wire};
+
+/// Bytes of the largest job of a list while an answer is made of it: messages of 4 KiB and 1 KiB, twice, and the rest.
+const LISTED_JOB: usize = 11 << 10;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -44,11 +49,13 @@ pub(super) struct ListParameters {
     responses((status = 200, description = "A page", body = wire::Jobs), ListJobsOfTask)
 )]
 pub(super) async fn list_jobs_of_task(
+    State(service): State<Service>,
     access: Allowed<Look>,
     TaskAddress(task): TaskAddress,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answered<wire::Jobs> {
     let query = ListQuery { task: Some(task.into()), ..parameters.query()? };
+    let _room = service.room_to_read(query.limit * LISTED_JOB).await?;
     Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 
@@ -58,10 +65,13 @@ pub(super) async fn list_jobs_of_task(
     responses((status = 200, description = "A page", body = wire::Jobs), ListJobs)
 )]
 pub(super) async fn list_jobs(
+    State(service): State<Service>,
     access: Allowed<Look>,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answered<wire::Jobs> {
-    Ok(Answer::ok(show::page(access.jobs.list(parameters.query()?).await?, access.jobs.now())))
+    let query = parameters.query()?;
+    let _room = service.room_to_read(query.limit * LISTED_JOB).await?;
+    Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 
 impl ListParameters {

@@ -17,6 +17,9 @@ use crate::problem::Refusal;
 use crate::service::Service;
 use crate::{sse, wire};
 
+/// Bytes of the largest log while it is made an answer of: of 320 KiB of text, each line twice.
+const MAX_LOG: usize = 1 << 20;
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -53,14 +56,15 @@ pub(super) async fn get_logs(
         if after.is_some() {
             return Err(invalid("`after` goes with `follow=true`"));
         }
+        let _room = service.room_to_read(MAX_LOG).await?;
         let history = access.jobs.history(&task, id).await?;
         let lines = history.log.into_iter().map(show::log_line).collect();
         return Ok(Answer::ok(wire::Logs { lines }).into_response());
     }
-    let known = access.jobs.get(&task, id).await?;
+    let found = access.jobs.peek(&task, id, 0).await?;
     let seat = service.seat()?;
     if let Some(read) = read
-        && known.job.life.state.is_ended()
+        && found.has_ended()
         && access.jobs.log_after(&task, id, read).await?.lines.is_empty()
     {
         return Ok(StatusCode::NO_CONTENT.into_response());

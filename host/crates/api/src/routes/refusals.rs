@@ -34,6 +34,7 @@ const ADD: Codes = &[
     Code::InvalidHeader,
     Code::InvalidArgs,
     Code::QueueFull,
+    Code::KeepBytesExceeded,
     Code::KeyReused,
     Code::DuplicateId,
     Code::IdsExhausted,

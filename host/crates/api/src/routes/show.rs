@@ -13,7 +13,7 @@ mod event;
 pub(crate) use event::{event, event_kind};
 
 /// A job as it is at `now`.
-pub(super) fn job(known: KnownJob, now: Timestamp) -> wire::Job {
+pub(crate) fn job(known: KnownJob, now: Timestamp) -> wire::Job {
     let KnownJob { task, max_attempts, job } = known;
     let origin = job.origin.as_deref();
     let parent = origin.and_then(|origin| origin.parent.as_ref());
@@ -185,6 +185,7 @@ fn shown_counts(counts: &Counts) -> wire::Counts {
         success: counts.success as u64,
         failure: counts.failure as u64,
         added: counts.added,
+        bytes: counts.bytes,
     }
 }
 
@@ -231,6 +232,7 @@ fn definition(task: &saggar_definition::Task) -> wire::Definition {
             dirs: task.sandbox.dirs.iter().map(dir).collect(),
         },
         retention: wire::Retention { success_ms: ms(task.retention.success), failure_ms: ms(task.retention.failure) },
+        keep_bytes: task.keep_bytes,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Counts {
     pub failure: u64,
     /// Jobs ever added.
     pub added: u64,
+    /// Bytes that the jobs kept take: arguments, responses, problems, logs, records, and a fixed part for each job.
+    pub bytes: u64,
 }
 
 /// How often something happened.
@@ -114,6 +116,8 @@ pub struct Definition {
     pub sandbox: Sandbox,
     /// How long an ended job can be looked up.
     pub retention: Retention,
+    /// How many bytes its jobs may take, ended ones included.
+    pub keep_bytes: u64,
 }
 
 /// When a failed attempt is tried again.

@@ -53,10 +53,10 @@ async fn ids_count_on_from_the_highest(places: &dyn Places) {
 async fn bad_ids_are_refused(places: &dyn Places) {
     let bench = Bench::new(places, Rules::default()).await;
     let zero = bench.task.add(vec![NewJob::new("[]").with_id(JobId(0))], &bench.rules, bench.now).await;
-    assert!(matches!(zero, Err(AddError::InvalidId)), "the id 0 must be refused");
+    assert!(matches!(zero, Err(AddError::InvalidId { at: 0 })), "the id 0 must be refused");
     let id = bench.add(NewJob::new("[1]")).await;
     let again = || bench.task.add(vec![NewJob::new("[2]").with_id(id)], &bench.rules, bench.now);
-    assert!(matches!(again().await, Err(AddError::DuplicateId { id: of }) if of == id), "while the job waits");
+    assert!(matches!(again().await, Err(AddError::DuplicateId { id: of, .. }) if of == id), "while the job waits");
     bench.finish(&bench.claim().await, success()).await;
     assert!(matches!(again().await, Err(AddError::DuplicateId { .. })), "and while the ended job is kept");
     assert_eq!(&*bench.get(id).await.args, "[1]", "the job that was there stays as it was");
@@ -68,7 +68,7 @@ async fn the_counter_can_be_exhausted(places: &dyn Places) {
     let last = JobId(u64::MAX);
     assert_eq!(bench.add(NewJob::new("[]").with_id(last)).await, last);
     let next = bench.task.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await;
-    assert!(matches!(next, Err(AddError::IdsExhausted)), "there is no id after the highest");
+    assert!(matches!(next, Err(AddError::IdsExhausted { at: 0 })), "there is no id after the highest");
     assert_eq!(bench.add(NewJob::new("[]").with_id(JobId(5))).await, JobId(5), "but ids that are named are free");
     assert_eq!(bench.claim().await.id, last);
 }
@@ -80,11 +80,14 @@ async fn a_batch_is_added_whole_or_not_at_all(places: &dyn Places) {
     let ids = ids_of(works(add(vec![plain(), plain().with_id(JobId(10)), plain()]).await));
     assert_eq!(ids, [JobId(1), JobId(10), JobId(11)]);
     let taken = add(vec![plain(), plain().with_id(JobId(10))]).await;
-    assert!(matches!(taken, Err(AddError::DuplicateId { id: JobId(10) })));
+    assert!(matches!(taken, Err(AddError::DuplicateId { id: JobId(10), .. })));
     let twice = add(vec![plain().with_id(JobId(20)), plain().with_id(JobId(20))]).await;
-    assert!(matches!(twice, Err(AddError::DuplicateId { id: JobId(20) })), "an id twice in one batch");
+    assert!(matches!(twice, Err(AddError::DuplicateId { id: JobId(20), at: 1 })), "an id twice in one batch");
     let crossed = add(vec![plain(), plain().with_id(JobId(12))]).await;
-    assert!(matches!(crossed, Err(AddError::DuplicateId { id: JobId(12) })), "an id that the counter gave before it");
+    assert!(
+        matches!(crossed, Err(AddError::DuplicateId { id: JobId(12), .. })),
+        "an id that the counter gave before it"
+    );
     let full = add(vec![plain(), plain(), plain().with_id(JobId(0))]).await;
     assert!(matches!(full, Err(AddError::QueueFull { size: 5 })), "a full queue is said first");
     assert_eq!((bench.task.counts().waiting, bench.task.counts().added), (3, 3));

@@ -137,7 +137,10 @@ async fn what_is_answered_needs_no_room(places: &dyn Places) {
     bench.claim().await;
     let bad = vec![NewJob::new("[]").with_key("new"), NewJob::new("[]").with_id(JobId(1))];
     let bench = Bench { rules: Rules::default().into(), ..bench };
-    assert!(matches!(bench.task.add(bad, &bench.rules, bench.now).await, Err(AddError::DuplicateId { id: JobId(1) })));
+    assert!(matches!(
+        bench.task.add(bad, &bench.rules, bench.now).await,
+        Err(AddError::DuplicateId { id: JobId(1), .. })
+    ));
     assert_eq!(add(&bench, NewJob::new("[]").with_key("new")).await, new(2), "a refused batch leaves no names");
     assert_eq!(bench.status(JobId(2)).await, Status::Waiting);
 }

@@ -268,6 +268,8 @@ pub struct Counts {
     pub notices: usize,
     /// Jobs ever added; only grows.
     pub added: u64,
+    /// Bytes that the jobs kept are counted as, ended ones included ([`Rules::keep_bytes`](crate::Rules::keep_bytes)).
+    pub bytes: u64,
     /// Whether the task is paused.
     pub paused: bool,
     /// Since when the first job of the line has been ready: how long jobs wait for a slot.

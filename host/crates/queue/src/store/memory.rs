@@ -1,8 +1,8 @@
 //! The store in memory: as fast as the queue gets, and gone with the process. The oracle of the other stores' tests.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -12,7 +12,10 @@ use super::{
     AddingLasted, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber,
     NoticePosition, OnTakenBack, Pruned, SettledUnwanted, Store, TaskStore, Telling, Told,
 };
-use crate::{AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Rules, StoreError};
+use crate::kept_bytes::KeptBytes;
+use crate::{
+    AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Peek, Rules, StoreError,
+};
 
 mod ended;
 mod line;
@@ -21,6 +24,7 @@ mod names;
 mod outbox;
 mod record;
 mod register;
+mod room;
 mod shelf;
 
 use shelf::Shelf;
@@ -29,10 +33,13 @@ use shelf::Shelf;
 /// is first polled, and dropping one before that means that nothing happened.
 #[derive(Default)]
 pub struct MemoryStore {
-    tasks: Mutex<HashMap<TaskKey, Arc<MemoryTask>>>,
+    tasks: Arc<Tasks>,
     /// The number of the last job added, over all tasks.
     numbers: Arc<AtomicU64>,
+    kept: Arc<KeptBytes>,
 }
+
+type Tasks = Mutex<HashMap<TaskKey, Arc<MemoryTask>>>;
 
 impl MemoryStore {
     /// An empty store.
@@ -45,13 +52,16 @@ impl MemoryStore {
     #[cfg(any(test, feature = "conformance"))]
     #[must_use]
     pub fn die(&self) -> Self {
-        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, self.task(task.shelf.lock().die()))).collect();
-        Self { tasks: Mutex::new(tasks), numbers: Arc::clone(&self.numbers) }
+        let next = Self { tasks: Arc::default(), numbers: Arc::clone(&self.numbers), kept: Arc::clone(&self.kept) };
+        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, next.task(task.shelf.lock().die()))).collect();
+        *next.tasks.lock() = tasks;
+        next
     }
 
-    fn task(&self, shelf: Shelf) -> Arc<MemoryTask> {
-        let (shelf, numbers) = (Mutex::new(shelf), Arc::clone(&self.numbers));
-        Arc::new(MemoryTask { shelf, numbers, taken_back: Mutex::default() })
+    fn task(&self, mut shelf: Shelf) -> Arc<MemoryTask> {
+        shelf.kept.of_all = Arc::clone(&self.kept);
+        let (shelf, numbers, others) = (Mutex::new(shelf), Arc::clone(&self.numbers), Arc::downgrade(&self.tasks));
+        Arc::new(MemoryTask { shelf, numbers, others, taken_back: Mutex::default() })
     }
 }
 
@@ -89,12 +99,22 @@ impl Store for MemoryStore {
             .collect();
         Ok(listing::page(tasks, query))
     }
+
+    fn set_keep_bytes(&self, most: u64) {
+        self.kept.set_most(most);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.kept.bytes()
+    }
 }
 
 /// One task's shelf behind its lock, with the numbers of all tasks.
 struct MemoryTask {
     shelf: Mutex<Shelf>,
     numbers: Arc<AtomicU64>,
+    /// All tasks of the store, this one among them; gone with the store.
+    others: Weak<Tasks>,
     taken_back: Mutex<Option<OnTakenBack>>,
 }
 
@@ -166,6 +186,15 @@ impl TaskStore for MemoryTask {
         Ok(self.shelf.lock().get(id))
     }
 
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        // Its texts are shared and not copied.
+        let job = self.shelf.lock().get(id);
+        Ok(job.map(|job| match job.text_bytes() {
+            bytes if bytes > most => Peek::Large { bytes, has_ended: job.life.state.is_ended() },
+            _ => Peek::Job(job),
+        }))
+    }
+
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
         Ok(self.shelf.lock().history(id))
     }
@@ -195,6 +224,16 @@ impl TaskStore for MemoryTask {
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         Ok(self.shelf.lock().prune(most, rules, now))
+    }
+
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        self.shelf.lock().has_room_for(more, rules)
+    }
+
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
+        let pruned = self.shelf.lock().make_room(more, most, rules);
+        let others = self.others.upgrade().filter(|_| !pruned.more);
+        Ok(others.map_or(pruned, |others| room::make(&others, &self.shelf, more, most, pruned)))
     }
 
     fn lost_at_open(&self) -> LostAtOpen {

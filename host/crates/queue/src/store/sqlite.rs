@@ -379,6 +379,14 @@ impl Store for SqliteStore {
         let query = query.clone();
         Ok(self.inner.readers()?.look(move |db| listing::page(db, tasks, &query)).await?)
     }
+
+    fn set_keep_bytes(&self, most: u64) {
+        self.inner.registry.kept.set_most(most);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.inner.registry.kept.bytes()
+    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,12 @@ use super::handing::{Handed, Unanswered};
 use super::hush::Hush;
 use crate::rates::Counted;
 use crate::{
-    AddError, Added, AddingLasted, JobEventKind, KeyOwner, KeyReuse, Left, NewJob, StoreError, UniqueBy, fingerprint,
+    AddError, Added, AddingLasted, JobEventKind, KeyOwner, KeyReuse, Left, NewJob, Rules, StoreError, UniqueBy,
+    fingerprint, kept_bytes,
 };
+
+/// Jobs removed in one step to make room, so that no step holds a store for long.
+const REMOVED_AT_ONCE: usize = 500;
 
 /// How often a batch is tried again whose keys belong to jobs with the same arguments in another form: once, unless such jobs
 /// are deleted and added at that very moment.
@@ -99,7 +103,8 @@ impl TaskQueue {
     }
 
     async fn add_step(self: &Arc<Self>, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
-        let rules = self.rules.load();
+        let rules = self.rules.load_full();
+        self.make_room(jobs.iter().map(kept_bytes::of_new).sum(), &rules).await?;
         let now = self.hub.now();
         let first_due = jobs.iter().map(|job| job.due_at(now)).min();
         // A job that is held cannot be begun.
@@ -139,6 +144,18 @@ impl TaskQueue {
             self.slots.ring_for(Left::due_at(due_at, now));
         }
         Ok(told.await.map_err(StoreError::not_lasted)?)
+    }
+
+    /// Lets the jobs that ended first make room for `more` bytes, if that is needed. What cannot be added all the same is refused
+    /// by the store.
+    async fn make_room(&self, more: u64, rules: &Arc<Rules>) -> Result<(), StoreError> {
+        while !self.store.has_room_for(more, rules) {
+            let pruned = self.store.make_room(more, REMOVED_AT_ONCE, rules).await?;
+            if !pruned.more {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Tells everybody concerned that jobs were added, once that has lasted.

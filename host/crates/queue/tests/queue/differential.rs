@@ -12,7 +12,7 @@ use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
     Job, Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, NoticePosition, OnTakenBack,
-    Page, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore, Telling, Told,
+    Page, Peek, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore, Telling, Told,
 };
 
 #[tokio::test]
@@ -87,6 +87,14 @@ impl Store for BrokenStore {
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.0.list(query).await
     }
+
+    fn set_keep_bytes(&self, most: u64) {
+        self.0.set_keep_bytes(most);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.0.kept_bytes()
+    }
 }
 
 #[async_trait]
@@ -148,6 +156,10 @@ impl TaskStore for BrokenTask {
         self.0.get(id).await
     }
 
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        self.0.peek(id, most).await
+    }
+
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
         self.0.history(id).await
     }
@@ -176,6 +188,14 @@ impl TaskStore for BrokenTask {
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         self.0.prune(most, rules, now).await
+    }
+
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        self.0.has_room_for(more, rules)
+    }
+
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
+        self.0.make_room(more, most, rules).await
     }
 
     fn lost_at_open(&self) -> LostAtOpen {

@@ -105,7 +105,7 @@ impl History {
         } else if is_delayed && delayed >= self.model.rules.delayed_size {
             assert!(matches!(answer, Err(AddError::DelayedFull { .. })), "{answer:?}");
         } else if given == 0 {
-            assert!(matches!(answer, Err(AddError::InvalidId)), "{answer:?}");
+            assert!(matches!(answer, Err(AddError::InvalidId { .. })), "{answer:?}");
         } else if self.model.jobs.contains_key(&given) {
             assert!(matches!(answer, Err(AddError::DuplicateId { .. })), "{answer:?}");
         } else {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
 
 mod attempts;
+mod bounding;
 mod changes;
 mod concurrency;
 #[cfg(feature = "conformance")]

@@ -25,6 +25,7 @@ pub(super) fn any_rules(chance: &mut fastrand::Rng) -> Rules {
     Rules {
         size: chance.usize(1..14),
         delayed_size: chance.usize(0..8),
+        keep_bytes: if chance.u8(0..4) == 0 { chance.u64(500..6_000) } else { u64::MAX },
         retry,
         add_handler: chance.u8(0..3) == 0,
         success_handler: chance.bool(),
@@ -69,7 +70,10 @@ impl History {
                 self.unclaim(task).await;
             }
             27 => self.pause(task).await,
-            28 => self.prune(task).await,
+            28 => {
+                self.prune(task).await;
+                self.make_room(task).await;
+            }
             29 => {
                 self.rules[task] = Arc::new(any_rules(&mut self.chance));
                 self.settle_unwanted(task).await;
@@ -253,5 +257,16 @@ impl History {
         let expected = said(self.expected.tasks[task].prune(most, rules, now).await);
         let actual = said(self.actual.tasks[task].prune(most, rules, now).await);
         self.same(&expected, &actual, &format!("prune {most}"));
+    }
+
+    async fn make_room(&mut self, task: usize) {
+        let (more, most) = (self.chance.u64(0..2_000), self.chance.usize(0..4));
+        let keep_bytes = self.expected.tasks[task].counts().bytes + self.chance.u64(0..2_000);
+        let rules = Arc::new(Rules { keep_bytes, ..(*self.rules[task]).clone() });
+        let has_room = self.expected.tasks[task].has_room_for(more, &rules);
+        self.same(&has_room, &self.actual.tasks[task].has_room_for(more, &rules), "whether there is room");
+        let expected = said(self.expected.tasks[task].make_room(more, most, &rules).await);
+        let actual = said(self.actual.tasks[task].make_room(more, most, &rules).await);
+        self.same(&expected, &actual, &format!("make room for {more}, at most {most}"));
     }
 }

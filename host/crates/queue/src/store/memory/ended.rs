@@ -21,6 +21,11 @@ impl Ended {
         }
     }
 
+    /// When the job ended that is taken next.
+    pub(super) fn first_ended_at(&self) -> Option<Timestamp> {
+        self.late.first().or_else(|| self.in_order.front()).map(|(ended_at, _)| *ended_at)
+    }
+
     /// Takes a job that ended at least `retention_ms` ago, with the moment of that end.
     pub(super) fn take_due(&mut self, retention_ms: u64, now: Timestamp) -> Option<(Timestamp, JobId)> {
         let is_due = |ended_at: Timestamp| ended_at.plus_ms(retention_ms) <= now;

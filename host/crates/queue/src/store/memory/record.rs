@@ -6,7 +6,7 @@ use saggar_job::{JobId, Life, Problem, State, TaskKey, Timestamp};
 
 use super::line::{Spot, Stood};
 use super::register::Slot;
-use crate::{Attempts, Happened, History, Job, JobLog, ListedJob, LogLine, NoticeNumber, Origin, Progress};
+use crate::{Attempts, Happened, History, Job, JobLog, ListedJob, LogLine, NoticeNumber, Origin, Progress, kept_bytes};
 
 pub(super) struct Record {
     pub(super) life: Life,
@@ -24,6 +24,8 @@ pub(super) struct Record {
     /// Its notices that are not finished.
     pub(super) due: Due,
     pub(super) attempts: Attempts,
+    /// The bytes that it is counted as, without its log and the records of its attempts.
+    pub(super) counted: u64,
     // Most jobs have none of these.
     pub(super) origin: Option<Arc<Origin>>,
     pub(super) labels: Option<Box<Labels>>,
@@ -82,6 +84,20 @@ impl Record {
 
     pub(super) fn log(&mut self, line: LogLine) {
         self.log.get_or_insert_default().append([line]);
+    }
+
+    /// The bytes that it is counted as.
+    pub(super) fn bytes(&self) -> u64 {
+        self.counted + self.attempts.bytes() + self.log.as_ref().map_or(0, |log| kept_bytes::of_log(log.budget()))
+    }
+
+    /// Counts its texts as they are now. An attempt that runs changes nothing; its end does.
+    pub(super) fn recount(&mut self) {
+        let message = self.progress.as_ref().map_or("", |progress| &progress.message);
+        let labels = self.labels.as_deref();
+        let names =
+            [labels.and_then(|labels| labels.key.as_deref()), labels.and_then(|labels| labels.unique.as_deref())];
+        self.counted = kept_bytes::of_job(&self.args, &self.life, message, names, self.origin.as_deref());
     }
 
     /// When it ended, if it has.

@@ -21,11 +21,13 @@ use crate::{
     Left, LogLine, LostAtOpen, NewJob, Rules, StoreError,
 };
 
+mod bytes;
 mod changing;
 mod looking;
 mod telling;
 mod unwanted;
 
+pub(super) use bytes::Kept;
 pub(super) use looking::Look;
 use telling::Ends;
 
@@ -45,6 +47,7 @@ pub(super) struct Shelf {
     standing: [usize; 4],
     held: usize,
     added: u64,
+    pub(super) kept: Kept,
     paused: bool,
     opened: bool,
     pub(super) lost: LostAtOpen,
@@ -96,6 +99,7 @@ impl Shelf {
         let new = || jobs.iter().enumerate().filter(|(at, _)| is_new(*at)).map(|(_, job)| job);
         rules.admit(&self.counts(), new(), now)?;
         let new = new().count();
+        self.check_bytes(&jobs, &twins, rules)?;
         let added = self.ids_for(&jobs, &twins)?;
         // Under the lock, so that the numbers of a task are in its order.
         let mut number = numbers.fetch_add(new as u64, Ordering::Relaxed);
@@ -146,12 +150,12 @@ impl Shelf {
                     added.push(Added { is_new: false, ..added[*at] });
                     continue;
                 }
-                (_, Some(JobId(0))) => return Err(AddError::InvalidId),
+                (_, Some(JobId(0))) => return Err(AddError::InvalidId { at }),
                 (_, Some(id)) if self.records.contains_key(&id) || given.contains(&id) => {
-                    return Err(AddError::DuplicateId { id });
+                    return Err(AddError::DuplicateId { id, at });
                 }
                 (_, Some(id)) => id,
-                (_, None) => JobId(last.checked_add(1).ok_or(AddError::IdsExhausted)?),
+                (_, None) => JobId(last.checked_add(1).ok_or(AddError::IdsExhausted { at })?),
             };
             last = last.max(id.0);
             added.push(Added { id, is_new: true });
@@ -176,7 +180,7 @@ impl Shelf {
         if let Some(labels) = &labels {
             self.names.enter(id, labels);
         }
-        let record = Box::new(Record {
+        let mut record = Box::new(Record {
             life: Life::new(run_at, held),
             origin,
             args,
@@ -188,10 +192,13 @@ impl Shelf {
             slot: self.register.enter(number, id, now, Status::Waiting),
             due,
             attempts: Attempts::default(),
+            counted: 0,
             labels,
             progress: None,
             log: None,
         });
+        record.recount();
+        self.kept.change(0, record.counted);
         self.records.insert(id, record);
         self.last_id = self.last_id.max(id.0);
         self.standing[Status::Waiting as usize] += 1;
@@ -277,6 +284,7 @@ impl Shelf {
         let Finish { id, run, end, progress, cost, shows, chance } = finish;
         let gone = StoreError::Refused { id, refusal: Refusal::Ended };
         let record = self.records.get_mut(&id).ok_or(gone)?;
+        let bytes = record.bytes();
         let kept = AttemptRecord::new(&record.life, &end, cost, now);
         let lost = matches!(end, End::Outcome(Outcome::Lost)).then_some(record.life.attempt);
         let keeps_position = end.keeps_position();
@@ -308,6 +316,7 @@ impl Shelf {
             State::Failure { reason: why, .. } => reason = Some(*why),
             State::Success { .. } | State::Running { .. } => {}
         }
+        self.kept.recount(bytes, record);
         let noticed = self.ends.keep(id, record, &mut self.names, rules);
         let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.job(id)));
         let ended = Ended { status, run_at, reason, noticed, job };

@@ -56,6 +56,24 @@ impl Ended {
         statement.execute(params![task.0, status as i64, moment(ended_at), to_i64(number)]).map(drop)
     }
 
+    /// When the job ended that is taken next.
+    pub(super) fn first_ended_at(
+        &mut self,
+        db: &Connection,
+        task: TaskNumber,
+        status: Status,
+    ) -> rusqlite::Result<Option<Timestamp>> {
+        let kind = self.kind(status);
+        if kind.has_late {
+            match first_late(db, task, status)? {
+                Some((ended_at, _)) => return Ok(Some(ended_at)),
+                None => kind.has_late = false,
+            }
+        }
+        kind.fill(db, task)?;
+        Ok(kind.first.front().map(|(ended_at, _)| *ended_at))
+    }
+
     /// Takes a job that ended at least `retention_ms` ago.
     pub(super) fn take_due(
         &mut self,

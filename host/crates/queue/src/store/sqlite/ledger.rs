@@ -64,6 +64,9 @@ pub(super) struct Ledger {
     /// Claims that are in the table, and the batch they were last put there with.
     written_claims: usize,
     last_batch: i64,
+    /// The bytes of all tasks, with those of this batch, and how many they may be.
+    pub(super) kept_bytes: u64,
+    pub(super) keep_bytes: u64,
     /// Delayed jobs that took their places in this batch.
     pub(super) promoted: usize,
     /// What this batch took and let go of.

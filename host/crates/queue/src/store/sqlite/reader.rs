@@ -14,11 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::connect;
 use super::error::SqliteError;
 use super::number::{JobNumber, from_i64, from_moment, to_i64};
-use super::record::{CANCELLING, HAS_ATTEMPTS, HAS_LOG, Record, digest};
+use super::record::{CANCELLING, ENDED, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, LONG_ARGS, LONG_RESPONSE, Record, digest};
 use super::shared::{Live, Shared};
 use super::shelf::keeping::{MOST_ATTEMPTS, budget, line};
 use super::sync::{Answer, Syncer};
-use crate::{AttemptRecord, Attempts, Cost, End, History, Job};
+use crate::{AttemptRecord, Attempts, Cost, End, History, Job, Peek};
 
 /// Threads: lookups take microseconds when they are in memory, and a disk serves a few at a time well.
 const THREADS: usize = 3;
@@ -87,10 +87,45 @@ pub(super) fn job(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Resu
     Ok(record(db, shared, id)?.map(|(record, _)| record.into_job()))
 }
 
-fn record(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<(Record, bool)>> {
+/// A job, as it stands, if its texts have no more than `most` bytes.
+pub(super) fn peek(db: &Connection, shared: &Shared, id: JobId, most: u64) -> rusqlite::Result<Option<Peek>> {
+    let Some(number) = number(db, shared, id)? else { return Ok(None) };
+    let (bytes, has_ended) = text_bytes(db, shared.task.job(number))?;
+    if bytes > most {
+        return Ok(Some(Peek::Large { bytes, has_ended }));
+    }
+    Ok(job(db, shared, id)?.map(Peek::Job))
+}
+
+/// The bytes of a job's texts that may be large, which are not read, and whether it has ended.
+fn text_bytes(db: &Connection, job: JobNumber) -> rusqlite::Result<(u64, bool)> {
+    let sql = "SELECT flags, standing, coalesce(octet_length(args), 0) + coalesce(octet_length(response), 0) \
+         FROM jobs WHERE job = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_row([job.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let Some((flags, standing, short)): Option<(i64, i64, i64)> = found else { return Ok((0, false)) };
+    let mut bytes = from_i64(short);
+    for (flag, sql) in [
+        (LONG_ARGS, "SELECT octet_length(text) FROM long_args WHERE job = ?1"),
+        (LONG_RESPONSE, "SELECT octet_length(text) FROM long_responses WHERE job = ?1"),
+        (HAS_DETAILS, "SELECT coalesce(octet_length(details), 0) FROM details WHERE job = ?1"),
+    ] {
+        if flags & flag != 0 {
+            let more: Option<i64> = db.prepare_cached(sql)?.query_row([job.0], |row| row.get(0)).optional()?;
+            bytes += more.map_or(0, from_i64);
+        }
+    }
+    Ok((bytes, standing >= ENDED))
+}
+
+fn number(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<u64>> {
     let mut statement = db.prepare_cached("SELECT number FROM ids WHERE task = ?1 AND id = ?2")?;
     let number: Option<i64> = statement.query_row(params![shared.task.0, to_i64(id.0)], |row| row.get(0)).optional()?;
-    let Some(number) = number.map(from_i64) else { return Ok(None) };
+    Ok(number.map(from_i64))
+}
+
+fn record(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<(Record, bool)>> {
+    let Some(number) = number(db, shared, id)? else { return Ok(None) };
     // First who runs, then the row: if the attempt has ended in between, the row has its fence and knows better. The other
     // way round a job could seem to wait although its claim was answered long ago.
     let live = shared.live(number);

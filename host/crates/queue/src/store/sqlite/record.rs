@@ -9,7 +9,7 @@ use saggar_job::{JobId, Life, Problem, Reason, Run, State, Timestamp};
 use super::details::{self, Details};
 use super::number::{JobNumber, from_i64, from_moment, moment, to_i64};
 use super::statements::{DoUsual, Usual};
-use crate::{Cost, Happened, Job, Origin, Progress};
+use crate::{Cost, Happened, Job, Origin, Progress, kept_bytes};
 
 /// Arguments and responses up to this many bytes stand in the job's row. A page holds some ten of such rows; what is longer
 /// is read once or twice in a job's life and would make every other look at the job slower. In tests so few that the random
@@ -18,13 +18,16 @@ const SHORT_BYTES: usize = if cfg!(test) { 4 } else { 256 };
 
 pub(super) const DUE_MASK: i64 = 0b11;
 pub(super) const HAS_DETAILS: i64 = 1 << 2;
-const LONG_ARGS: i64 = 1 << 3;
-const LONG_RESPONSE: i64 = 1 << 4;
+pub(super) const LONG_ARGS: i64 = 1 << 3;
+pub(super) const LONG_RESPONSE: i64 = 1 << 4;
 pub(super) const HAS_LOG: i64 = 1 << 5;
 pub(super) const HAS_ATTEMPTS: i64 = 1 << 6;
 pub(super) const CANCELLING: i64 = 1 << 7;
 pub(super) const HAS_NAMES: i64 = 1 << 8;
 const FRESH: i64 = 1 << 9;
+
+/// From this standing on a job has ended.
+pub(super) const ENDED: i64 = 4;
 
 #[derive(Debug)]
 pub(super) struct Record {
@@ -39,6 +42,8 @@ pub(super) struct Record {
     pub(super) details: Option<Box<Details>>,
     /// What is known of the attempt that ended the job well.
     pub(super) last: Option<LastAttempt>,
+    /// The bytes that it is counted as, without its log and the records of its attempts.
+    pub(super) counted: u64,
     /// What else is kept of the job, elsewhere.
     pub(super) flags: i64,
     /// The commit before which it was not ready.
@@ -95,6 +100,20 @@ impl Record {
 
     pub(super) fn unique(&self) -> Option<Arc<str>> {
         self.details.as_ref().and_then(|details| details.unique.clone())
+    }
+
+    /// The bytes of its texts as they are now.
+    pub(super) fn bytes(&self) -> u64 {
+        let details = self.details.as_deref();
+        let message = details.and_then(|details| details.progress.as_ref()).map_or("", |progress| &progress.message);
+        let names = [details.and_then(|details| details.key.as_deref()), details.and_then(|d| d.unique.as_deref())];
+        kept_bytes::of_job(
+            &self.args,
+            &self.life,
+            message,
+            names,
+            details.and_then(|details| details.origin.as_deref()),
+        )
     }
 
     /// When it ended, if it has.
@@ -221,7 +240,7 @@ impl Record {
         }
         let args = match row.get::<_, Option<Arc<str>>>(12)? {
             Some(args) => args,
-            None => text(db, "SELECT text FROM long_args WHERE job = ?1", job)?.into(),
+            None => text(db, "SELECT text FROM long_args WHERE job = ?1", job)?,
         };
         let standing: i64 = row.get(2)?;
         let place = from_i64(row.get(7)?);
@@ -229,7 +248,7 @@ impl Record {
         let ended_at = from_moment(row.get::<_, Option<i64>>(11)?.unwrap_or(0));
         let state = match standing {
             4 => {
-                let response = match row.get::<_, Option<Box<str>>>(13)? {
+                let response = match row.get::<_, Option<Arc<str>>>(13)? {
                     Some(response) => response,
                     None => text(db, "SELECT text FROM long_responses WHERE job = ?1", job)?,
                 };
@@ -242,7 +261,7 @@ impl Record {
             _ => State::Waiting { run_at, held: standing == 3, problem },
         };
         let life = Life { state, attempt: row.get(5)?, run: Run(from_i64(row.get(6)?)) };
-        Ok(Self {
+        let mut record = Self {
             job,
             id: JobId(from_i64(row.get(1)?)),
             life,
@@ -258,9 +277,12 @@ impl Record {
             args,
             details,
             last: last_attempt(db, row, flags)?,
+            counted: 0,
             flags,
             since: 0,
-        })
+        };
+        record.counted = record.bytes();
+        Ok(record)
     }
 
     pub(super) fn find(db: &Connection, job: JobNumber) -> rusqlite::Result<Option<Self>> {
@@ -291,7 +313,7 @@ pub(super) fn digest(db: &Connection, component: i64) -> rusqlite::Result<Arc<st
     Ok(statement.query_row([component], |row| row.get(0)).optional()?.unwrap_or_else(|| "".into()))
 }
 
-fn text(db: &Connection, sql: &str, job: JobNumber) -> rusqlite::Result<Box<str>> {
+fn text(db: &Connection, sql: &str, job: JobNumber) -> rusqlite::Result<Arc<str>> {
     db.prepare_cached(sql)?.query_row([job.0], |row| row.get(0))
 }
 

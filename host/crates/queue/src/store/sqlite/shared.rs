@@ -9,6 +9,7 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::number::TaskNumber;
 use super::sync::Answer;
+use crate::kept_bytes::KeptBytes;
 use crate::{Counts, Ended, Job, LostAtOpen, OnTakenBack};
 
 pub(super) struct Shared {
@@ -101,20 +102,24 @@ impl Shared {
 
 /// All tasks of the file.
 #[derive(Default)]
-pub(super) struct Registry(RwLock<Vec<Arc<Shared>>>);
+pub(super) struct Registry {
+    tasks: RwLock<Vec<Arc<Shared>>>,
+    /// The bytes of all tasks, as of the last commit.
+    pub(super) kept: KeptBytes,
+}
 
 impl Registry {
     pub(super) fn enter(&self, shared: Arc<Shared>) {
-        self.0.write().push(shared);
+        self.tasks.write().push(shared);
     }
 
     pub(super) fn keys(&self) -> Vec<TaskKey> {
-        self.0.read().iter().map(|shared| shared.key.clone()).collect()
+        self.tasks.read().iter().map(|shared| shared.key.clone()).collect()
     }
 
     /// A tenant's tasks, or one of them.
     pub(super) fn find(&self, tenant: &str, task: Option<&str>) -> Vec<Arc<Shared>> {
         let is_it = |key: &TaskKey| *key.tenant == *tenant && task.is_none_or(|task| *key.task == *task);
-        self.0.read().iter().filter(|shared| is_it(&shared.key)).cloned().collect()
+        self.tasks.read().iter().filter(|shared| is_it(&shared.key)).cloned().collect()
     }
 }

@@ -22,6 +22,7 @@ use super::statements::{DoUsual, Usual};
 use crate::{Counts, Job, Left, Progress, Rules, StoreError};
 
 mod adding;
+mod bytes;
 mod changing;
 pub(super) mod keeping;
 mod running;
@@ -110,6 +111,7 @@ impl Shelf {
             failure: count("failure")?,
             notices: count("notices")?,
             added: number("added")?,
+            bytes: number("kept_bytes")?,
             paused: row.get("paused")?,
             first_ready_at: None,
         };
@@ -136,6 +138,10 @@ impl Shelf {
             live: Vec::new(),
             shown: None,
         })
+    }
+
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.counts.bytes
     }
 
     pub(super) fn last_number(&self) -> u64 {
@@ -199,10 +205,10 @@ impl Shelf {
             return Ok(false);
         }
         self.ended.flush(db, self.task, &mut self.last_chunk)?;
-        let Counts { waiting, delayed, held, success, failure, notices, added, paused, .. } = self.counts;
+        let Counts { waiting, delayed, held, success, failure, notices, added, bytes, paused, .. } = self.counts;
         let sql = "UPDATE tasks SET last_id = ?2, last_number = ?3, last_notice = ?4, last_chunk = ?5, line_from = ?6, \
              waiting = ?7, delayed = ?8, held = ?9, success = ?10, failure = ?11, notices = ?12, added = ?13, \
-             paused = ?14 WHERE task = ?1";
+             paused = ?14, kept_bytes = ?15 WHERE task = ?1";
         db.prepare_cached(sql)?.execute(params![
             self.task.0,
             to_i64(self.last_id),
@@ -218,6 +224,7 @@ impl Shelf {
             notices as i64,
             to_i64(added),
             paused,
+            to_i64(bytes),
         ])?;
         Ok(true)
     }
@@ -300,6 +307,8 @@ impl Desk<'_> {
     fn put(&mut self, record: &mut Record, is_new: bool) -> rusqlite::Result<()> {
         self.shelf.dirty = true;
         self.shelf.forget_shown(record.id);
+        self.count_bytes(record.counted, record.bytes());
+        record.counted = record.bytes();
         let digest = record.last.as_ref().and_then(|last| last.cost.as_ref()).map(|cost| &cost.digest);
         let component = digest.map(|digest| self.ledger.component(self.db, digest)).transpose()?;
         record.put(self.db, self.usual, component, is_new)

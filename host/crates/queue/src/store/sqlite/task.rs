@@ -14,8 +14,8 @@ use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, NoticePosition, OnTakenBack, Pruned, Rules,
-    SettledUnwanted, StoreError, TaskStore, Telling, Told,
+    Job, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, NoticePosition, OnTakenBack, Peek, Pruned, Rules,
+    SettledUnwanted, StoreError, TaskStore, Telling, Told, kept_bytes,
 };
 
 pub(super) struct SqliteTask {
@@ -163,6 +163,18 @@ impl TaskStore for SqliteTask {
         Ok(readers.look(move |db| reader::job(db, &shared, id)).await?)
     }
 
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        let readers = self.store.readers()?;
+        if let Some(shown) = self.shared.shown(id)
+            && shown.text_bytes() <= most
+            && readers.have_nothing_to_wait_for()
+        {
+            return Ok(Some(Peek::Job(Arc::unwrap_or_clone(shown))));
+        }
+        let shared = Arc::clone(&self.shared);
+        Ok(readers.look(move |db| reader::peek(db, &shared, id, most)).await?)
+    }
+
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
         let shared = Arc::clone(&self.shared);
         Ok(self.store.readers()?.look(move |db| reader::history(db, &shared, id)).await?)
@@ -205,6 +217,17 @@ impl TaskStore for SqliteTask {
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         let rules = Arc::clone(rules);
         self.store.writer()?.on(self.shared.task, move |desk| desk.prune(most, &rules, now).map(Ok)).await
+    }
+
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        let all = &self.store.registry.kept;
+        kept_bytes::has_room(self.shared.counts().bytes, more, rules.keep_bytes)
+            && kept_bytes::has_room(all.bytes(), more, all.most())
+    }
+
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
+        let (task, rules) = (self.shared.task, Arc::clone(rules));
+        self.store.writer()?.ask(move |workshop| workshop.make_room(task, more, most, &rules).map(Ok)).await
     }
 
     fn lost_at_open(&self) -> LostAtOpen {

@@ -14,7 +14,7 @@ use super::shared::{Registry, Shared};
 use super::shelf::{Desk, Orphan, Shelf};
 use super::statements::Statements;
 use super::sync::Answer;
-use crate::{NoticeNumber, Rules};
+use crate::{NoticeNumber, Pruned, Rules, kept_bytes};
 
 pub(super) struct Workshop<'c> {
     pub(super) db: &'c Connection,
@@ -37,6 +37,7 @@ impl<'c> Workshop<'c> {
                 workshop.registry.enter(Arc::clone(&shelf.shared));
             }
         }
+        workshop.registry.kept.set(workshop.ledger.kept_bytes);
         Ok(workshop)
     }
 
@@ -67,6 +68,7 @@ impl<'c> Workshop<'c> {
         }
         let last_number = tasks.values().map(Shelf::last_number).max().unwrap_or(0);
         let mut ledger = Ledger::load(db, seq, last_number, count)?;
+        ledger.kept_bytes = tasks.values().map(Shelf::kept_bytes).sum();
         ledger.running = tasks.values().map(|shelf| shelf.orphans.len()).sum();
         let by_key = tasks.values().map(|shelf| (shelf.key.clone(), shelf.task)).collect();
         Ok(Self { db, statements: Statements::prepare(db)?, tasks, by_key, ledger, touched: Vec::new(), registry })
@@ -101,10 +103,50 @@ impl<'c> Workshop<'c> {
     /// A step on a task; none if there is no such task.
     pub(super) fn desk(&mut self, task: TaskNumber) -> Option<Desk<'_>> {
         let shelf = self.tasks.get_mut(&task)?;
+        self.ledger.keep_bytes = self.registry.kept.most();
         if self.touched.last() != Some(&task) {
             self.touched.push(task);
         }
         Some(Desk { db: self.db, usual: &mut self.statements, shelf, ledger: &mut self.ledger })
+    }
+
+    /// Removes ended jobs so that `more` bytes fit into the task, and into the store.
+    pub(super) fn make_room(
+        &mut self,
+        task: TaskNumber,
+        more: u64,
+        most: usize,
+        rules: &Rules,
+    ) -> rusqlite::Result<Pruned> {
+        let Some(mut desk) = self.desk(task) else { return Ok(Pruned::default()) };
+        let pruned = desk.make_room(more, most, rules)?;
+        if pruned.more { Ok(pruned) } else { self.make_room_in_all(more, most, pruned) }
+    }
+
+    /// Goes on with what was `pruned` until there is room for `more` bytes beside all that is kept, or `most` were removed: the
+    /// jobs that ended first leave, whatever their task.
+    fn make_room_in_all(&mut self, more: u64, most: usize, mut pruned: Pruned) -> rusqlite::Result<Pruned> {
+        let mut work = pruned.jobs;
+        while kept_bytes::lacks_room(self.ledger.kept_bytes, more, self.registry.kept.most()) {
+            let mut ends = Vec::new();
+            for (task, shelf) in &mut self.tasks {
+                ends.extend(shelf.first_ended(self.db)?.map(|(ended_at, _)| (ended_at, *task)));
+            }
+            ends.sort_unstable();
+            let Some((_, first)) = ends.first() else { break };
+            let next = ends.get(1).map_or(Timestamp(u64::MAX), |(ended_at, _)| *ended_at);
+            let Some(mut desk) = self.desk(*first) else { break };
+            while desk.shelf.first_ended(desk.db)?.is_some_and(|(ended_at, _)| ended_at <= next)
+                && kept_bytes::lacks_room(desk.ledger.kept_bytes, more, desk.ledger.keep_bytes)
+            {
+                if work >= most {
+                    return Ok(Pruned { more: true, ..pruned });
+                }
+                let Some((jobs, effort)) = desk.remove_first_ended()? else { break };
+                (pruned.jobs, work) = (pruned.jobs + jobs, work + effort);
+            }
+        }
+        Ok(pruned)
     }
 
     /// Opens a task, and makes it if it is not there.
@@ -177,6 +219,7 @@ impl<'c> Workshop<'c> {
                 self.registry.enter(Arc::clone(&shelf.shared));
             }
         }
+        self.registry.kept.set(self.ledger.kept_bytes);
         self.ledger.committed();
         Ok(())
     }

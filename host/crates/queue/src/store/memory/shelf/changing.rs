@@ -33,6 +33,7 @@ impl Shelf {
         }
         self.line.leave(record.spot, record.priority);
         record.spot = Spot::Nowhere;
+        self.kept.recount(record.bytes(), record);
         self.held -= usize::from(held);
         go(&mut self.standing, &mut self.register, record, Status::Waiting);
         Ok(Changed::Cancelled { noticed: self.ends.keep(id, record, &mut self.names, rules) })
@@ -50,8 +51,10 @@ impl Shelf {
             }
             self.names.enter(id, labels);
         }
+        let bytes = record.bytes();
         let before = std::mem::replace(&mut record.life, life);
         record.log(LogLine::retried(now));
+        self.kept.recount(bytes, record);
         record.spot = self.line.enter(id, record.priority, now, now);
         go(&mut self.standing, &mut self.register, record, before.state.status());
         Ok(Changed::Retried { left: self.left() })
@@ -103,7 +106,7 @@ impl Shelf {
 
     /// Removes the job of an entry for retention; answers how many lines its log had. None if it is elsewhere by now: it may
     /// have been retried or deleted since, and even ended again.
-    fn remove_over(&mut self, (ended_at, id): (Timestamp, JobId), status: Status) -> Option<usize> {
+    pub(super) fn remove_over(&mut self, (ended_at, id): (Timestamp, JobId), status: Status) -> Option<usize> {
         let Entry::Occupied(entry) = self.records.entry(id) else { return None };
         let record = entry.get();
         let is_same = record.ended_at() == Some(ended_at) && record.life.state.status() == status;
@@ -118,6 +121,7 @@ impl Shelf {
     /// Lets go of all that pointed to a record.
     fn forget(&mut self, id: JobId, record: &Record) {
         let status = record.life.state.status();
+        self.kept.change(record.bytes(), 0);
         self.standing[status as usize] -= 1;
         self.register.leave(record.slot, status);
         if let Some(labels) = &record.labels {

@@ -27,7 +27,9 @@ impl Shelf {
 
     pub(in super::super) fn append_log(&mut self, id: JobId, lines: Vec<LogLine>) {
         if let Some(record) = self.records.get_mut(&id) {
+            let bytes = record.bytes();
             record.log.get_or_insert_default().append(lines);
+            self.kept.change(bytes, record.bytes());
         }
     }
 
@@ -68,6 +70,7 @@ impl Shelf {
             failure: standing(Status::Failure),
             notices: self.ends.outbox.len() + self.ends.parked,
             added: self.added,
+            bytes: self.kept.bytes(),
             paused: self.paused,
             first_ready_at: self.line.first_ready_at(),
         }

@@ -11,7 +11,7 @@ use super::super::number::{from_i64, to_i64};
 use super::super::record::{Due, HAS_NAMES, Record, Spot};
 use super::super::statements::Usual;
 use super::{Desk, Stepped};
-use crate::{AddError, Added, Claimed, KeyOwner, KeyReuse, NewJob, Rules};
+use crate::{AddError, Added, Claimed, KeyOwner, KeyReuse, NewJob, Rules, kept_bytes};
 
 /// Kinds of names.
 pub(super) const KEY: i64 = 0;
@@ -61,6 +61,10 @@ impl Desk<'_> {
         if let Err(error) = rules.admit(&self.shelf.counts, new, now) {
             return Ok(Err(error));
         }
+        let more = jobs.iter().enumerate().filter(|(at, _)| is_new(*at)).map(|(_, job)| kept_bytes::of_new(job)).sum();
+        if let Err(error) = self.check_bytes(more, rules) {
+            return Ok(Err(error));
+        }
         let added = match self.ids_for(&jobs, &twins)? {
             Ok(added) => added,
             Err(error) => return Ok(Err(error)),
@@ -87,17 +91,17 @@ impl Desk<'_> {
                     added.push(Added { is_new: false, ..added[*at] });
                     continue;
                 }
-                (_, Some(JobId(0))) => return Ok(Err(AddError::InvalidId)),
+                (_, Some(JobId(0))) => return Ok(Err(AddError::InvalidId { at })),
                 // One above the counter is free without looking.
                 (_, Some(id))
                     if given.contains(&id) || (id.0 <= self.shelf.last_id && self.find_number(id)?.is_some()) =>
                 {
-                    return Ok(Err(AddError::DuplicateId { id }));
+                    return Ok(Err(AddError::DuplicateId { id, at }));
                 }
                 (_, Some(id)) => id,
                 (_, None) => match last.checked_add(1) {
                     Some(id) => JobId(id),
-                    None => return Ok(Err(AddError::IdsExhausted)),
+                    None => return Ok(Err(AddError::IdsExhausted { at })),
                 },
             };
             last = last.max(id.0);
@@ -127,6 +131,7 @@ impl Desk<'_> {
             args: job.args,
             details,
             last: None,
+            counted: 0,
             flags: if has_names { HAS_NAMES } else { 0 },
             since: self.ledger.seq,
         });

@@ -134,7 +134,11 @@ impl Desk<'_> {
 
     /// Removes the job of an entry for retention; answers how many lines its log had. None if it is elsewhere by now: it may
     /// have been retried or deleted since.
-    fn remove_over(&mut self, (ended_at, number): (Timestamp, u64), status: Status) -> rusqlite::Result<Option<usize>> {
+    pub(super) fn remove_over(
+        &mut self,
+        (ended_at, number): (Timestamp, u64),
+        status: Status,
+    ) -> rusqlite::Result<Option<usize>> {
         let Some(record) = Record::find(self.db, self.shelf.task.job(number))? else { return Ok(None) };
         let is_same = record.ended_at() == Some(ended_at) && record.life.state.status() == status;
         if !is_same || record.due != Due::Nothing {
@@ -146,6 +150,7 @@ impl Desk<'_> {
     /// Removes a job that is in no line, with all that is kept of it; answers how many lines its log had.
     fn remove(&mut self, record: &Record) -> rusqlite::Result<usize> {
         let status = record.life.state.status();
+        self.count_bytes(self.bytes_of(record)?, 0);
         *self.shelf.count_mut(status) -= 1;
         self.shelf.dirty = true;
         self.shelf.forget_shown(record.id);

@@ -6,7 +6,7 @@ use saggar_job::{JobId, Outcome, State, Timestamp};
 use super::super::number::{JobNumber, from_i64, from_moment, moment, to_i64};
 use super::super::record::{HAS_ATTEMPTS, HAS_LOG, Record};
 use super::Desk;
-use crate::{AttemptRecord, Attempts, End, LogBudget, LogLevel, LogLine, LogSource};
+use crate::{AttemptRecord, Attempts, End, LogBudget, LogLevel, LogLine, LogSource, kept_bytes};
 
 /// Records of one job that are kept.
 pub(in super::super) const MOST_ATTEMPTS: u64 = (Attempts::FIRST + Attempts::LATEST) as u64;
@@ -15,9 +15,10 @@ impl Desk<'_> {
     pub(in super::super) fn append_log(&mut self, id: JobId, lines: Vec<LogLine>) -> rusqlite::Result<()> {
         self.ledger.must_last();
         let Some(job) = self.find_number(id)? else { return Ok(()) };
-        let is_first = append(self.db, job, lines)?;
+        let (is_first, bytes) = append(self.db, job, lines)?;
+        self.shelf.dirty = true;
+        self.count_bytes(0, bytes);
         if is_first {
-            self.shelf.dirty = true;
             if let Some(attempt) = self.shelf.running.get_mut(&id) {
                 attempt.record.flags |= HAS_LOG;
             }
@@ -31,10 +32,14 @@ impl Desk<'_> {
 
     pub(super) fn append_to_log(&mut self, record: &mut Record, lines: Vec<LogLine>) -> rusqlite::Result<()> {
         record.flags |= HAS_LOG;
-        append(self.db, record.job, lines).map(drop)
+        let (_, bytes) = append(self.db, record.job, lines)?;
+        self.shelf.dirty = true;
+        self.count_bytes(0, bytes);
+        Ok(())
     }
 
     pub(super) fn keep_attempt(&mut self, record: &mut Record, kept: &AttemptRecord) -> rusqlite::Result<()> {
+        let before = self.bytes_of_attempts(record)?;
         record.flags |= HAS_ATTEMPTS;
         let cost = kept.cost.as_ref();
         let component = cost.map(|cost| self.ledger.component(self.db, &cost.digest)).transpose()?;
@@ -54,12 +59,17 @@ impl Desk<'_> {
             cost.map(|cost| to_i64(cost.peak_memory)),
             cost.map(|cost| cost.fresh),
         ])?;
-        self.trim_attempts(record, MOST_ATTEMPTS)
+        self.trim_attempts(record, MOST_ATTEMPTS)?;
+        self.count_bytes(before, self.bytes_of_attempts(record)?);
+        Ok(())
     }
 
     /// Leaves room among the records for the attempt that ended the job well, which stands in its row.
     pub(super) fn make_room_for_last(&mut self, record: &Record) -> rusqlite::Result<()> {
-        self.trim_attempts(record, MOST_ATTEMPTS - 1)
+        let before = self.bytes_of_attempts(record)?;
+        self.trim_attempts(record, MOST_ATTEMPTS - 1)?;
+        self.count_bytes(before, self.bytes_of_attempts(record)?);
+        Ok(())
     }
 
     /// Drops the record after the first ones if there are more than `most`. There are no more than there were runs.
@@ -88,12 +98,13 @@ impl Desk<'_> {
     }
 }
 
-/// Appends what the budget admits; answers whether these are the first lines.
-fn append(db: &Connection, job: JobNumber, lines: Vec<LogLine>) -> rusqlite::Result<bool> {
+/// Appends what the budget admits; answers whether these are the first lines, and as how many bytes they are counted.
+fn append(db: &Connection, job: JobNumber, lines: Vec<LogLine>) -> rusqlite::Result<(bool, u64)> {
     let (found, mut budget) = match budget(db, job)? {
         Some(budget) => (true, budget),
         None => (false, LogBudget::default()),
     };
+    let before = kept_bytes::of_log(&budget);
     for mut line in lines {
         let at = to_i64((budget.guest_lines + budget.host_lines) as u64);
         if budget.admit(&mut line) {
@@ -101,6 +112,7 @@ fn append(db: &Connection, job: JobNumber, lines: Vec<LogLine>) -> rusqlite::Res
             statement.execute(params![job.0, at, moment(line.at), source_number(line.source), line.text])?;
         }
     }
+    let bytes = kept_bytes::of_log(&budget) - before;
     let LogBudget { guest_lines, guest_bytes, host_lines, host_bytes, dropped_lines, dropped_bytes, dropped_at } =
         budget;
     let sql = "INSERT OR REPLACE INTO logs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -114,7 +126,7 @@ fn append(db: &Connection, job: JobNumber, lines: Vec<LogLine>) -> rusqlite::Res
         dropped_bytes as i64,
         moment(dropped_at),
     ])?;
-    Ok(!found)
+    Ok((!found, bytes))
 }
 
 pub(in super::super) fn budget(db: &Connection, job: JobNumber) -> rusqlite::Result<Option<LogBudget>> {

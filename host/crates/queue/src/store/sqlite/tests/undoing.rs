@@ -6,8 +6,8 @@ use super::undone::undone;
 use super::*;
 use crate::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lasted, Left, LogLine, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Page, Pruned, SettledUnwanted,
-    TaskStore, Telling, Told,
+    Job, Lasted, Left, LogLine, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Page, Peek, Pruned,
+    SettledUnwanted, TaskStore, Telling, Told,
 };
 
 /// Directories of their own, with a store that undoes.
@@ -97,6 +97,14 @@ impl Store for UndoingStore {
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.0.list(query).await
     }
+
+    fn set_keep_bytes(&self, most: u64) {
+        self.0.set_keep_bytes(most);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.0.kept_bytes()
+    }
 }
 
 #[async_trait]
@@ -168,6 +176,10 @@ impl TaskStore for UndoingTask {
         self.task.get(id).await
     }
 
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        self.task.peek(id, most).await
+    }
+
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
         self.task.history(id).await
     }
@@ -196,6 +208,14 @@ impl TaskStore for UndoingTask {
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         twice(&self.store, || self.task.prune(most, rules, now)).await
+    }
+
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        self.task.has_room_for(more, rules)
+    }
+
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
+        twice(&self.store, || self.task.make_room(more, most, rules)).await
     }
 
     fn lost_at_open(&self) -> LostAtOpen {

@@ -1,0 +1,195 @@
+//! The answer with a job whose texts are large: they are written to the client as they are kept, without being copied, and room is
+//! held for them until they are written.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, HttpBody};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use hyper::body::{Frame, SizeHint};
+use saggar_job::{State, Timestamp};
+
+use crate::body::Room;
+use crate::held::IsHeld;
+use crate::jobs::KnownJob;
+use crate::problem::Refusal;
+use crate::routes::show;
+
+/// The answer with this job as it is at `now`. `room` is for its texts.
+pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Response {
+    let room = Arc::new(room);
+    let args = std::mem::replace(&mut known.job.args, "[]".into());
+    let response = match &mut known.job.life.state {
+        State::Success { response, .. } => Some(std::mem::replace(response, "null".into())),
+        _ => None,
+    };
+    // What stands in their places is known by where it lies, so nothing that it says could be taken for it.
+    let job = show::job(known, now);
+    let mut places = vec![(job.args.get().as_ptr(), Text::bytes(args, &room))];
+    if let (Some(place), Some(response)) = (&job.response, response) {
+        places.push((place.get().as_ptr(), Text::bytes(response, &room)));
+    }
+    let mut pieces = Pieces { places, done: VecDeque::new(), rest: Vec::new() };
+    if let Err(error) = serde_json::to_writer(&mut pieces, &job) {
+        return Refusal::internal(&format!("the answer is no JSON: {error}")).into_response();
+    }
+    let mut response = Response::new(Body::new(pieces.into_body()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.extensions_mut().insert(IsHeld);
+    response
+}
+
+/// A text on its way, with the room that it takes.
+struct Text {
+    text: Arc<str>,
+    _room: Arc<Room>,
+}
+
+impl Text {
+    fn bytes(text: Arc<str>, room: &Arc<Room>) -> Bytes {
+        Bytes::from_owner(Self { text, _room: Arc::clone(room) })
+    }
+}
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+/// A document that is written in pieces: some texts are put in place of what stands for them.
+struct Pieces {
+    places: Vec<(*const u8, Bytes)>,
+    done: VecDeque<Bytes>,
+    rest: Vec<u8>,
+}
+
+impl Pieces {
+    fn end_piece(&mut self) {
+        if !self.rest.is_empty() {
+            self.done.push_back(std::mem::take(&mut self.rest).into());
+        }
+    }
+
+    fn into_body(mut self) -> PiecesBody {
+        self.end_piece();
+        let left = self.done.iter().map(|piece| piece.len() as u64).sum();
+        PiecesBody { pieces: self.done, left }
+    }
+}
+
+impl io::Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Raw JSON is written as a whole.
+        match self.places.iter().position(|(place, _)| std::ptr::eq(*place, bytes.as_ptr())) {
+            Some(at) => {
+                let (_, text) = self.places.swap_remove(at);
+                self.end_piece();
+                self.done.push_back(text);
+            }
+            None => self.rest.extend_from_slice(bytes),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A body of pieces that are all there.
+struct PiecesBody {
+    pieces: VecDeque<Bytes>,
+    left: u64,
+}
+
+impl HttpBody for PiecesBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let piece = self.pieces.pop_front();
+        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use saggar_job::{JobId, Life, Problem, Reason, Run};
+    use saggar_queue::{Job, Progress};
+
+    use super::*;
+
+    fn job(state: State, args: &str) -> KnownJob {
+        let life = Life { state, attempt: 1, run: Run(1) };
+        // A message that is what stands for arguments.
+        let progress = Progress { current: 1, total: 2, message: "[]".into() };
+        let job = Job {
+            id: JobId(7),
+            args: args.into(),
+            priority: 0,
+            added_at: Timestamp(1),
+            life,
+            progress,
+            key: Some("null".into()),
+            unique: None,
+            origin: None,
+        };
+        KnownJob { task: "mail.send".into(), max_attempts: 1, job }
+    }
+
+    #[tokio::test]
+    async fn the_document_is_that_of_a_small_job() {
+        let ended_at = Timestamp(5);
+        let problem = Problem { details: Some("[1e400]".into()), ..Problem::new("odd", "null") };
+        for state in [
+            State::Success { response: "{\"a\":[1e400]}".into(), ended_at },
+            State::Success { response: "null".into(), ended_at },
+            State::Failure { reason: Reason::Failed, problem, ended_at },
+            State::Waiting { run_at: Timestamp(9), held: false, problem: None },
+        ] {
+            for args in ["[]", "[ 1.50,\"\\u00e9\" ]"] {
+                let expected = serde_json::to_string(&show::job(job(state.clone(), args), Timestamp(7))).unwrap();
+                let response = answer(job(state.clone(), args), Room::default(), Timestamp(7));
+                assert_eq!(response.body().size_hint().exact(), Some(expected.len() as u64));
+                let bytes = response.into_body().collect().await.unwrap().to_bytes();
+                assert_eq!(std::str::from_utf8(&bytes).unwrap(), expected);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn texts_are_not_copied_and_their_room_is_given_back_with_them() {
+        let all = Arc::new(tokio::sync::Semaphore::new(10));
+        let mut room = Room::default();
+        room.grow_to(3 * crate::body::BLOCK, &all).unwrap();
+        let known = job(State::Success { response: "7".repeat(1_000).into(), ended_at: Timestamp(5) }, "[1]");
+        let text = known.job.response().unwrap().as_ptr();
+        let mut body = answer(known, room, Timestamp(7)).into_body();
+        let mut pieces = Vec::new();
+        while let Some(frame) = body.frame().await {
+            pieces.push(frame.unwrap().into_data().unwrap());
+        }
+        drop(body);
+        assert!(pieces.iter().any(|piece| std::ptr::eq(piece.as_ptr(), text)));
+        assert_eq!(all.available_permits(), 7, "it is not written yet");
+        drop(pieces);
+        assert_eq!(all.available_permits(), 10);
+    }
+}

@@ -1,0 +1,78 @@
+//! Where in a body something is wrong: the number of a job in its batch, and the member.
+
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+/// Why a text is no `T`, and where in it. Reads it once more, since looking out for the place would cost every body something.
+pub(crate) fn unreadable<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> String {
+    let mut text = serde_json::Deserializer::from_str(text);
+    let found = serde_path_to_error::deserialize::<_, T>(&mut text).err();
+    // What stands behind an object that is fine is no part of it.
+    let Some(found) = found else { return format!("the body cannot be read: {error}") };
+    let mut path: Vec<Segment> = found.path().iter().cloned().collect();
+    // Where the text itself breaks off or is no JSON, only line and column are known.
+    path.retain(|segment| !matches!(segment, Segment::Unknown));
+    match &path[..] {
+        [Segment::Map { key }, Segment::Seq { index }, place @ ..] if key == "jobs" => {
+            in_batch(*index, &format!("{}{error}", shown(place)))
+        }
+        place => format!("the body cannot be read: {}{error}", shown(place)),
+    }
+}
+
+/// A place in a document, as in `unique.positions[1]`, before what is said of it.
+fn shown(place: &[Segment]) -> String {
+    let mut text = String::new();
+    for segment in place {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
+            Segment::Map { key } | Segment::Enum { variant: key } if text.is_empty() => text.push_str(key),
+            Segment::Map { key } | Segment::Enum { variant: key } => text.push_str(&format!(".{key}")),
+            Segment::Unknown => {}
+        }
+    }
+    if text.is_empty() { text } else { format!("`{text}`: ") }
+}
+
+/// What is wrong with a job of a batch.
+pub(crate) fn in_batch(number: usize, detail: &str) -> String {
+    format!("job {number}: {detail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{AddBatch, AddJob, Object};
+
+    fn why<T: DeserializeOwned>(text: &str) -> String {
+        unreadable::<T>(text, &serde_json::from_str::<T>(text).err().expect("it is wrong"))
+    }
+
+    #[test]
+    fn a_job_of_a_batch_is_named_with_the_place_in_it() {
+        let batch = |job: &str| why::<Object<AddBatch>>(&format!(r#"{{"jobs":[{{"args":[1e400]}},{{}},{job},{{}}]}}"#));
+        for (job, wanted) in [
+            (r#"{"priority":"high"}"#, "job 2: `priority`: invalid type"),
+            (r#"{"priority":40000}"#, "job 2: `priority`: invalid value"),
+            (r#"{"unique":{"by":"args","positions":[0,-1]}}"#, "job 2: `unique.positions[1]`: invalid value"),
+            (r#"{"unique":{"by":"name"}}"#, "job 2: `unique.by`: unknown variant"),
+            (r#"{"arg":[]}"#, "job 2: `arg`: unknown field `arg`"),
+            (r#"{"key":1}"#, "job 2: `key`: invalid type"),
+            (r#"{"args":[1,],"priority":1}"#, "job 2: `args`: "),
+            ("[]", "job 2: invalid type: sequence, expected an object"),
+            ("7", "job 2: invalid type: integer `7`, expected an object"),
+        ] {
+            let why = batch(job);
+            assert!(why.starts_with(wanted) && why.contains(" at line 1 column "), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_one_job_names_the_place() {
+        let job = |text: &str| why::<Object<AddJob>>(text);
+        assert!(job(r#"{"delay_ms":-1}"#).starts_with("the body cannot be read: `delay_ms`: invalid value"));
+        assert!(job(r#"{"args":[]} x"#).starts_with("the body cannot be read: trailing characters"));
+        assert!(job("").starts_with("the body cannot be read: EOF"));
+        assert!(why::<Object<AddBatch>>(r#"{"jobs":{}}"#).starts_with("the body cannot be read: `jobs`: invalid type"));
+    }
+}

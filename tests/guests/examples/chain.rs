@@ -1,0 +1,22 @@
+//! Adds the next job of its own task until none is left, and answers its arguments: the task, how many are to follow, a text.
+
+wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
+
+use exports::saggar::task::processor::{Failure, Guest};
+use saggar::task::tasks;
+
+struct Chain;
+
+impl Guest for Chain {
+    fn process(_id: u64, args: String) -> Result<String, Failure> {
+        let (task, left, text): (String, u64, &str) =
+            serde_json::from_str(&args).expect("arguments: the task, how many are to follow, a text");
+        if left > 0 {
+            let next = serde_json::to_string(&(&task, left - 1, text)).expect("arguments that can be written");
+            tasks::add(&task, &next).map_err(Failure::Reject)?;
+        }
+        Ok(args)
+    }
+}
+
+export!(Chain);

@@ -1,0 +1,152 @@
+//! Hundreds of clients that read one large job, or wait for it: the host's memory stays within its bound, and other jobs go on.
+
+#![expect(clippy::print_stdout, reason = "the figures are what somebody may want to read")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use saggar_tests::app::App;
+use saggar_tests::client::job_path;
+use saggar_tests::guests;
+use saggar_tests::memory::Growth;
+use saggar_tests::server::Server;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+const CLIENTS: usize = 400;
+
+/// Almost 4 MiB of arguments, which are the response as well.
+const TEXT: usize = (4 << 20) - 100;
+
+/// What is documented for answers, and what 400 connections keep.
+const BOUND: u64 = (256 << 20) + (64 << 20);
+
+/// Nothing that others do may take longer than this meanwhile, on a busy machine and unoptimised.
+const PROMPT: Duration = Duration::from_secs(5);
+
+fn app() -> App {
+    App::new().simple_task("large", guests::ECHO).simple_task("other", guests::ECHO)
+}
+
+/// Sends a request and reads the whole answer, of which only the status and the length are kept.
+async fn read(address: std::net::SocketAddr, path: String) -> (u16, usize) {
+    let mut stream = TcpStream::connect(address).await.expect("the host takes connections");
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("the host reads");
+    let (mut buffer, mut start, mut length) = (vec![0; 64 << 10], Vec::new(), 0);
+    loop {
+        let read = stream.read(&mut buffer).await.expect("an answer to its end");
+        if read == 0 {
+            break;
+        }
+        if start.len() < 12 {
+            start.extend_from_slice(&buffer[..read.min(64)]);
+        }
+        length += read;
+    }
+    let start = String::from_utf8_lossy(&start).into_owned();
+    let status =
+        start.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {start}"));
+    (status, length)
+}
+
+/// All read at once; answers how many were served. Others' jobs are added and awaited meanwhile.
+async fn all_read(server: &Arc<Server>, path: &str, meanwhile: impl Future<Output = ()>) -> (usize, Duration) {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut others = JoinSet::new();
+    others.spawn({
+        let (server, is_over) = (Arc::clone(server), Arc::clone(&is_over));
+        async move {
+            let mut longest = Duration::ZERO;
+            while !is_over.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                let id = server.add("other", &json!({ "args": [1] })).await;
+                server.ended("other", id).await;
+                longest = longest.max(began.elapsed());
+            }
+            longest
+        }
+    });
+    let mut reading = JoinSet::new();
+    for _ in 0..CLIENTS {
+        reading.spawn(read(server.address(), path.to_owned()));
+    }
+    meanwhile.await;
+    let mut served = 0;
+    while let Some(answer) = reading.join_next().await {
+        let (status, length) = answer.expect("a client does not panic");
+        assert!(status == 503 || (status == 200 && length > 2 * TEXT), "{status} {length}");
+        served += usize::from(status == 200);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let longest = others.join_next().await.expect("it was begun");
+    (served, longest.expect("others are served"))
+}
+
+fn large() -> serde_json::Value {
+    json!({ "args": ["x".repeat(TEXT)] })
+}
+
+async fn readers_stay_within_the_bound(store: &[&str]) {
+    let server = Arc::new(Server::start(&app(), store));
+    let id = server.add("large", &large()).await;
+    server.ended("large", id).await;
+    let growth = Growth::watch_other(server.pid());
+    let (served, longest) = all_read(&server, &job_path("large", id), async {}).await;
+    report("readers", store, &growth, served, longest);
+}
+
+async fn waiters_stay_within_the_bound(store: &[&str]) {
+    let server = Arc::new(Server::start(&app(), store));
+    assert!(server.act("/v1/tasks/large/pause").await.status < 300);
+    let id = server.add("large", &large()).await;
+    let growth = Growth::watch_other(server.pid());
+    let resume = async {
+        // All of them wait by then.
+        while server.text("/metrics").await.lines().all(|line| !is_waiting(line)) {}
+        assert!(server.act("/v1/tasks/large/resume").await.status < 300);
+    };
+    let (served, longest) = all_read(&server, &format!("{}?wait=60s", job_path("large", id)), resume).await;
+    report("waiters", store, &growth, served, longest);
+}
+
+/// Whether this line of metrics says that all clients wait.
+fn is_waiting(line: &str) -> bool {
+    let streams = line.strip_prefix("process_open_fds ").and_then(|files| files.parse::<f64>().ok());
+    streams.is_some_and(|files| files > CLIENTS as f64)
+}
+
+fn report(what: &str, store: &[&str], growth: &Growth, served: usize, longest: Duration) {
+    let (during, after) = (growth.peak_bytes(), growth.bytes());
+    println!(
+        "{CLIENTS} {what} {store:?}: {served} served, {} MiB more at the worst moment, {} MiB afterwards; others' jobs {longest:?} at most",
+        during >> 20,
+        after >> 20
+    );
+    assert!(served >= 24, "{served}");
+    assert!(during < BOUND, "{during}");
+    assert!(longest < PROMPT, "{longest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_hundred_readers_of_a_job_of_8_mib_in_memory() {
+    readers_stay_within_the_bound(&["--store", "memory"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_hundred_readers_of_a_job_of_8_mib_on_disk() {
+    readers_stay_within_the_bound(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_hundred_who_wait_for_a_job_of_8_mib_in_memory() {
+    waiters_stay_within_the_bound(&["--store", "memory"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_hundred_who_wait_for_a_job_of_8_mib_on_disk() {
+    waiters_stay_within_the_bound(&[]).await;
+}
