@@ -33,6 +33,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use saggar::Compiler;
+
 use crate::cli::Command;
 use crate::config::{Config, Loaded, Variables};
 use crate::observe::Observed;
@@ -64,6 +66,9 @@ impl Surroundings {
             .allocator(*allocator)
             .cache_dir(cache_dir.clone())
             .keep_bytes(*keep_bytes as u64)
+            .state_dir(self.variables.user_state_dir())
+            // This program, also when its file has been replaced meanwhile.
+            .compiler(Compiler::Process("/proc/self/exe".into()))
             .tracer(self.observed.tracer())
             .env(move |name| variables.text(name).map(str::to_owned))
     }

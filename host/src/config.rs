@@ -11,6 +11,7 @@ mod given;
 mod secret;
 
 mod file;
+mod operator;
 mod syntax;
 
 mod form;
@@ -90,8 +91,17 @@ impl Variables {
 
     /// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; none without a home.
     fn user_cache_dir(&self) -> Option<PathBuf> {
+        self.user_dir("XDG_CACHE_HOME", ".cache")
+    }
+
+    /// `$XDG_STATE_HOME/saggar`, else `~/.local/state/saggar`; none without a home.
+    pub(crate) fn user_state_dir(&self) -> Option<PathBuf> {
+        self.user_dir("XDG_STATE_HOME", ".local/state")
+    }
+
+    fn user_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         let absolute = |name| self.0.get(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
-        let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+        let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))?;
         Some(base.join("saggar"))
     }
 }
@@ -144,7 +154,11 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
     if keys::find("listen").is_some_and(S::uses) {
         refuse_open_address(&config, &mut reader);
     }
-    let (settings, problems) = reader.finish();
+    let (settings, mut problems) = reader.finish();
+    if file.is_of_app {
+        let used = |setting: &&Setting| keys::find(setting.key).is_some_and(S::uses);
+        problems.extend(operator::warning(settings.iter().filter(used)));
+    }
     Loaded { config, settings, problems }
 }
 

@@ -10,7 +10,7 @@ use saggar_queue::{
     Added, AttemptRecord, Counts, EventFilter, EventId, Events, Followed, ListQuery, LogLine, NewJob, Page, Queue,
     Rates, SqliteError, StoreError,
 };
-use saggar_sandbox::{Allocator, Engine, EngineOptions, PoolUsage};
+use saggar_sandbox::{Allocator, Compiler, Engine, EngineOptions, PoolUsage};
 use saggar_worker::{AddError, LookupError, Worker};
 
 use crate::app::{App, Definitions, StartError};
@@ -38,6 +38,8 @@ pub struct HostBuilder {
     app_dir: PathBuf,
     allocator: Allocator,
     cache_dir: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+    compiler: Compiler,
     store: StoreChoice,
     keep_events: usize,
     keep_bytes: u64,
@@ -64,10 +66,23 @@ impl HostBuilder {
         Self { allocator, ..self }
     }
 
-    /// Where compiled plugins are kept; nowhere unless said.
+    /// Where compiled plugins are stored; nowhere unless said, and nowhere without a [`state_dir`](Self::state_dir).
     #[must_use]
     pub fn cache_dir(self, cache_dir: Option<PathBuf>) -> Self {
         Self { cache_dir, ..self }
+    }
+
+    /// Where the key is stored under which compiled plugins are authenticated: a directory that only this user can write to, such
+    /// as `~/.local/state/saggar`, and never one of an app.
+    #[must_use]
+    pub fn state_dir(self, state_dir: Option<PathBuf>) -> Self {
+        Self { state_dir, ..self }
+    }
+
+    /// Where plugins are parsed and compiled: [`Compiler::InProcess`] unless said otherwise, which is for plugins that are trusted.
+    #[must_use]
+    pub fn compiler(self, compiler: Compiler) -> Self {
+        Self { compiler, ..self }
     }
 
     /// Where jobs live: in memory unless said otherwise.
@@ -118,6 +133,8 @@ impl HostBuilder {
             max_memory: definitions.max_memory().max(MIN_POOL_MEMORY),
             allocator: self.allocator,
             cache_dir: self.cache_dir.clone(),
+            state_dir: self.state_dir.clone(),
+            compiler: self.compiler.clone(),
             ..EngineOptions::default()
         })?;
         let app = definitions.resolve(&engine, &self.app_dir).await;
@@ -161,6 +178,8 @@ impl Host {
             app_dir: app_dir.into(),
             allocator: Allocator::Pooling,
             cache_dir: None,
+            state_dir: None,
+            compiler: Compiler::InProcess,
             store: StoreChoice::Memory,
             keep_bytes: DEFAULT_KEEP_BYTES,
             keep_events: 0,

@@ -12,6 +12,21 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Plugins that nobody has to trust are compiled in a process of their own, which the embedding program becomes when the host
+//! starts it again. Without this they are compiled in the host's own process, with no bound on memory and time:
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     if let Some(code) = saggar::compile_if_asked(std::env::args_os()) {
+//!         return code;
+//!     }
+//!     let builder = saggar::Host::builder("apps/mail").compiler(saggar::Compiler::Process("/proc/self/exe".into()));
+//!     // …
+//! #   drop(builder);
+//!     std::process::ExitCode::SUCCESS
+//! }
+//! ```
 
 mod app;
 mod host;
@@ -34,7 +49,7 @@ pub use saggar_queue::{
     JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLevel, LogLine, LogSource, Missed, NewJob,
     Page, Progress, Rates, SqliteError, StoreError, UniqueBy, fingerprint,
 };
-pub use saggar_sandbox::{Allocator, Plugin, PoolUsage};
+pub use saggar_sandbox::{Allocator, Compiler, Plugin, PoolUsage, compile_if_asked};
 pub use saggar_worker::{AddError, LookupError};
 pub use service::service;
 pub use store::{StoreChoice, UnknownStore, backup};

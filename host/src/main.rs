@@ -23,6 +23,10 @@ use observe::Observed;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A host starts this program again to compile plugins; then it is nothing else.
+    if let Some(code) = saggar::compile_if_asked(std::env::args_os()) {
+        return code;
+    }
     // The one place that reads the environment.
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
     observe::heed_no_color(&variables);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use saggar::{Host, ListQuery, NewJob, Status};
 use saggar_tests::app::App;
+use saggar_tests::host::builder;
 use saggar_tests::server::Server;
 use saggar_tests::{guests, program};
 use serde_json::json;
@@ -74,8 +75,7 @@ fn app() -> App {
 }
 
 async fn start(app: &App) -> anyhow::Result<Host> {
-    let cache = app.path().join("compiled");
-    Ok(Host::builder(app.path()).store("sqlite".parse()?).cache_dir(Some(cache)).build().await?)
+    Ok(builder(app).store("sqlite".parse()?).build().await?)
 }
 
 /// One job at a time, added by a task of the runtime as every client of a host is, and the disk beside them.

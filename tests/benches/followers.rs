@@ -19,6 +19,7 @@ use saggar::api::{Bound, Limits, Listener, Tokens};
 use saggar::{Host, NewJob};
 use saggar_tests::app::App;
 use saggar_tests::guests;
+use saggar_tests::host::builder;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -74,8 +75,7 @@ async fn measure() -> anyhow::Result<()> {
         .plugin("empty", guests::EMPTY)
         .task("bulk", &json!({"process": "plugins.empty", "worker_nums": SLOTS, "size": 100_000}))
         .task(clients::QUIET, &json!({"process": "plugins.empty"}));
-    let cache = app.path().join("compiled");
-    let host = Host::builder(app.path()).store("sqlite".parse()?).cache_dir(Some(cache)).keep_events(KEPT_EVENTS);
+    let host = builder(&app).store("sqlite".parse()?).keep_events(KEPT_EVENTS);
     let host = host.build().await?;
     let later = NewJob::new("[]").with_delay_ms(3_600_000);
     host.add_jobs(clients::QUIET, vec![later; clients::OF_A_JOB]).await?;

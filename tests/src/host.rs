@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use saggar::api::{Bound, Limits, Listener, Service};
-use saggar::{Allocator, Diagnostic, Host, JobKey, JobView, PoolUsage, Status, StoreChoice};
+use saggar::{Allocator, Compiler, Diagnostic, Host, HostBuilder, JobKey, JobView, PoolUsage, Status, StoreChoice};
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::guests;
 use crate::patience::{PATIENCE, within};
+use crate::program;
 
 /// A host on a throw-away app. Whoever started it shuts it down.
 pub struct TestHost {
@@ -31,6 +32,10 @@ pub struct Start {
     pub allocator: Allocator,
     /// Where compiled code is kept.
     pub cache_dir: Option<PathBuf>,
+    /// Where the key of that is kept.
+    pub state_dir: Option<PathBuf>,
+    /// Where plugins are compiled: in this process, for the guests of the tests are no strangers.
+    pub compiler: Compiler,
     /// Where jobs live.
     pub store: StoreChoice,
 }
@@ -38,9 +43,33 @@ pub struct Start {
 impl Default for Start {
     /// The pool, and one cache of compiled guests for all tests of all runs: compiling is what takes time.
     fn default() -> Self {
-        let cache_dir = Path::new(guests::TARGET_DIR).join("compiled");
-        Self { allocator: Allocator::Pooling, cache_dir: Some(cache_dir), store: StoreChoice::Memory }
+        let (cache_dir, state_dir) = (Some(cache_dir()), Some(state_dir()));
+        let (allocator, compiler, store) = (Allocator::Pooling, Compiler::InProcess, StoreChoice::Memory);
+        Self { allocator, cache_dir, state_dir, compiler, store }
     }
+}
+
+impl Start {
+    /// Plugins are compiled as the real binary does it, and none of them is cached: for hostile ones.
+    pub fn confined() -> Self {
+        let compiler = Compiler::Process(program::path().to_owned());
+        Self { cache_dir: None, compiler, ..Self::default() }
+    }
+}
+
+/// Where the tests keep compiled guests.
+fn cache_dir() -> PathBuf {
+    Path::new(guests::TARGET_DIR).join("compiled")
+}
+
+/// Where the tests keep the key of the compiled guests.
+fn state_dir() -> PathBuf {
+    Path::new(guests::TARGET_DIR).join("state")
+}
+
+/// A host that is to be built, with the compiled guests of the other tests.
+pub fn builder(app: &App) -> HostBuilder {
+    Host::builder(app.path()).cache_dir(Some(cache_dir())).state_dir(Some(state_dir()))
 }
 
 impl TestHost {
@@ -77,8 +106,12 @@ impl TestHost {
 
     /// Starts a host; everything that is wrong with the app, as text, if anything is.
     pub async fn try_start(app: App, start: Start) -> Result<Self, String> {
-        let builder =
-            Host::builder(app.path()).allocator(start.allocator).cache_dir(start.cache_dir).store(start.store);
+        let builder = Host::builder(app.path())
+            .allocator(start.allocator)
+            .cache_dir(start.cache_dir)
+            .state_dir(start.state_dir)
+            .compiler(start.compiler)
+            .store(start.store);
         let host = Self { host: within("the start", builder.build()).await.map_err(|error| error.to_string())?, app };
         assert_eq!(host.host.allocator(), start.allocator, "the host fell back to another allocator");
         let problems = render(&host.host.app().problems);

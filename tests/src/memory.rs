@@ -38,11 +38,26 @@ impl Growth {
     }
 }
 
+/// Resident memory of a process at the worst moment since its start; none if it has ended.
+pub fn peak_bytes(pid: u32) -> Option<u64> {
+    status_field(&pid.to_string(), "VmHWM:")
+}
+
+/// Resident memory of a process now; none if it has ended.
+pub fn resident_bytes(pid: u32) -> Option<u64> {
+    status_field(&pid.to_string(), "VmRSS:")
+}
+
 fn status_bytes(process: &str, field: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the kernel tells about a process");
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field is there");
+    status_field(process, field).expect("the kernel tells about a process")
+}
+
+/// None of a process that has ended, which has no memory any more.
+fn status_field(process: &str, field: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
-    kib * 1024
+    Some(kib * 1024)
 }
 
 #[cfg(test)]

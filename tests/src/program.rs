@@ -29,6 +29,11 @@ pub struct Said {
 #[derive(Debug)]
 pub struct Running(Child);
 
+/// Where the binary is.
+pub fn path() -> &'static Path {
+    &BINARY
+}
+
 /// Runs `saggar` to its end.
 pub fn saggar(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Said {
     start(arguments).end()
@@ -64,6 +69,7 @@ pub fn command() -> Command {
     command.env("SAGGAR_LISTEN", "127.0.0.1:0");
     // The compiled guests are kept between tests, and away from the user's own.
     command.env("XDG_CACHE_HOME", Path::new(guests::TARGET_DIR).join("cache"));
+    command.env("XDG_STATE_HOME", Path::new(guests::TARGET_DIR).join("state"));
     command
 }
 

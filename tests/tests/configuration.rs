@@ -4,6 +4,8 @@
 mod keys;
 #[path = "configuration/limits.rs"]
 mod limits;
+#[path = "configuration/operator.rs"]
+mod operator;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -22,6 +24,11 @@ use serde_json::{Value, json};
 
 fn app(configuration: &str) -> App {
     App::new().simple_task("echo", guests::ECHO).file("saggar.toml", configuration)
+}
+
+/// A directory with the configuration `host.toml`, which is the operator's and no app's.
+fn named(configuration: &str) -> App {
+    App::new().file("host.toml", configuration)
 }
 
 /// `saggar COMMAND APP` in an environment without variables of ours.
@@ -266,15 +273,23 @@ fn a_service_does_what_the_file_says() {
 
 #[test]
 fn other_commands_heed_what_is_meant_for_them() {
-    let app = app(
+    let app = app("");
+    app.write(
+        "host.toml",
         "listen = \"10.0.0.1:1\"\nstore = \"sqlite:served.db\"\ncache_dir = \"compiled\"\n[log]\nlevel = \"debug\"\n",
     );
-    let run = saggar_on("run", &app, &["echo", "x"]);
+    let config = app.path().join("host.toml");
+    let by_config = |name: &str| {
+        let mut command = plain(name, &app);
+        command.arg("--config").arg(&config);
+        command
+    };
+    let run = output(by_config("run").args(["echo", "x"]));
     assert_eq!((run.code, run.out.as_str(), run.err.as_str()), (Some(0), "[\"x\"]\n", ""));
     assert!(!app.path().join("served.db").exists(), "the store is the service's");
     assert!(fs::read_dir(app.path().join("compiled")).expect("the cache").next().is_some());
     let copied = app.path().join("copy.db");
-    let backup = |app: &App| saggar(["backup".as_ref(), app.path().as_os_str(), copied.as_os_str()]);
+    let backup = |_: &App| output(by_config("backup").arg(&copied));
     let said: Said = backup(&app);
     assert!(said.code == Some(1) && said.err.contains("served.db"), "{said:?}");
     // A path that is typed begins where the command was started.
@@ -333,9 +348,12 @@ fn a_token_is_made_with_its_digest() {
 /// What a key is set to is shown, and not obeyed.
 #[test]
 fn values_are_made_harmless() {
-    let app = app("cache_dir = \"/a\\u001b[2Jb\\u202ec\"\n");
-    let said = output(&mut plain("config", &app));
+    let app = app("");
+    let named = named("cache_dir = \"/a\\u001b[2Jb\\u202ec\"\n");
+    let config = named.path().join("host.toml");
+    let said = output(plain("config", &app).arg("--config").arg(&config));
     assert!(said.code == Some(0) && said.out.contains(r"/a\u{1b}[2Jb\u{202e}c"), "{said:?}");
     assert!(!said.out.contains(['\u{1b}', '\u{202e}']), "{:?}", said.out);
-    assert_eq!(setting(&app, "cache_dir", |it| it).0, json!("/a\u{1b}[2Jb\u{202e}c"));
+    let shown = setting(&app, "cache_dir", |it| it.arg("--config").arg(&config)).0;
+    assert_eq!(shown, json!("/a\u{1b}[2Jb\u{202e}c"));
 }

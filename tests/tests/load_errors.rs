@@ -2,6 +2,7 @@
 //! a message that says what was found and, where that helps, what was wanted; none does harm.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use saggar_tests::app::{App, plugin_file};
 use saggar_tests::crafted::{cut_every_4_kib, malformed, stranger};
@@ -20,6 +21,12 @@ macro_rules! assert_tests_exist {
 foreach_stranger!(assert_tests_exist);
 foreach_malformed!(assert_tests_exist);
 
+/// A SHA-256.
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).to_vec()
+}
+
 /// Why a host does not load an app whose one task plays `key` (`process` or an event) with this component.
 async fn refusal_as(key: &str, component: &[u8]) -> String {
     let task = match key.strip_prefix("event.") {
@@ -27,7 +34,7 @@ async fn refusal_as(key: &str, component: &[u8]) -> String {
         Some(event) => json!({ "process": "plugins.good", "event": { event: "plugins.bad" } }),
     };
     let app = App::new().plugin_bytes("bad", component).plugin("good", guests::ECHO).task("it", &task);
-    let why = TestHost::try_start(app, Start::default()).await.err().expect("a host loaded it");
+    let why = TestHost::try_start(app, Start::confined()).await.err().expect("a host loaded it");
     // The problem stands at the reference in the task's file, and names the component's file.
     assert!(why.contains("tasks/it.json:1:") && why.contains("plugins/bad.wasm"), "{why}");
     why
@@ -182,7 +189,7 @@ async fn hundred_megabytes() {
     let app = App::new().plugin_bytes("bad", &bytes).task("it", &json!({ "process": "plugins.bad" }));
     drop(bytes);
     let growth = Growth::watch();
-    let why = TestHost::try_start(app, Start::default()).await.err().expect("a host loaded it");
+    let why = TestHost::try_start(app, Start::confined()).await.err().expect("a host loaded it");
     assert!(why.contains("bytes; at most"), "{why}");
     assert!(growth.peak_bytes() < 64 << 20, "it was read: {} bytes more", growth.peak_bytes());
 }
@@ -206,7 +213,7 @@ async fn fifty_thousand_types() {
 /// Nobody who reads it runs out of stack.
 #[tokio::test]
 async fn nested_for_ever() {
-    malformed_is_refused("nested_for_ever", "does not export").await;
+    malformed_is_refused("nested_for_ever", "more than 100 components and modules inside each other").await;
 }
 
 #[tokio::test]
@@ -220,7 +227,7 @@ async fn a_file_cut_at_every_4_kib() {
         cuts += 1;
     }
     assert!(cuts >= 10, "the component is too small to be cut: {} bytes", good.len());
-    let why = TestHost::try_start(app, Start::default()).await.err().expect("a host loaded a part of a component");
+    let why = TestHost::try_start(app, Start::confined()).await.err().expect("a host loaded a part of a component");
     for number in 0..cuts {
         assert!(why.contains(&format!("plugins/cut{number}.wasm: this is not a valid component")), "{number}: {why}");
     }
@@ -260,10 +267,83 @@ async fn a_damaged_cache() {
     }
 }
 
+/// Native code is used only if this user's host has made it of this very plugin, whoever has put it there.
+#[tokio::test]
+async fn a_forged_cache_entry_is_not_used() {
+    let (cache, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let start = Start { cache_dir: Some(cache.path().to_owned()), ..Start::default() };
+    let entry = || fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
+    let host = TestHost::start_as(App::new().simple_task("ids", guests::EMPTY), start.clone()).await;
+    host.shutdown().await;
+    // Authentic, but of another plugin; and the same code with the checksum that once was enough.
+    let of_another = fs::read(entry()).unwrap();
+    fs::remove_file(entry()).unwrap();
+    let checksum = [&sha256(&of_another[32..])[..], &of_another[32..]].concat();
+    let echo = async |start: Start| {
+        let host = TestHost::start_as(App::new().simple_task("echo", guests::ECHO), start).await;
+        assert_eq!(host.response("echo", json!([1])).await, json!([1]));
+        host.shutdown().await;
+    };
+    echo(start.clone()).await;
+    let good = fs::read(entry()).unwrap();
+    for forged in [&of_another, &checksum] {
+        fs::write(entry(), forged).unwrap();
+        echo(start.clone()).await;
+        assert!(fs::read(entry()).unwrap() == good, "the forged entry has stayed");
+    }
+    // Of another user, whose key is another one.
+    echo(Start { state_dir: Some(elsewhere.path().to_owned()), ..start.clone() }).await;
+    let of_another_user = fs::read(entry()).unwrap();
+    assert!(of_another_user != good && of_another_user[32..] == good[32..], "the same code under another key");
+    echo(start).await;
+    assert!(fs::read(entry()).unwrap() == good, "the other user's entry was used");
+}
+
+/// Without a key nothing can be authenticated, so nothing is cached.
+#[tokio::test]
+async fn without_a_key_nothing_is_cached() {
+    let cache = tempfile::tempdir().unwrap();
+    let start = Start { cache_dir: Some(cache.path().to_owned()), state_dir: None, ..Start::default() };
+    TestHost::start_as(App::new().simple_task("echo", guests::ECHO), start).await.shutdown().await;
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+}
+
+/// Each plugin runs in the engine that has loaded it, also when another one has compiled it.
+#[tokio::test]
+async fn two_hosts_of_one_process_do_not_mix_their_engines() {
+    let cache = tempfile::tempdir().unwrap();
+    let start = Start { cache_dir: Some(cache.path().to_owned()), ..Start::default() };
+    let host = async || TestHost::start_as(App::new().simple_task("echo", guests::ECHO), start.clone()).await;
+    let (first, second) = (host().await, host().await);
+    assert_eq!(first.response("echo", json!([1])).await, json!([1]));
+    assert_eq!(second.response("echo", json!([2])).await, json!([2]));
+    first.shutdown().await;
+    drop(first);
+    assert_eq!(second.response("echo", json!([3])).await, json!([3]));
+    second.shutdown().await;
+}
+
+/// A directory that others could look into is tightened, and used again at the next start.
+#[tokio::test]
+async fn a_cache_directory_for_everybody_is_tightened_and_used() {
+    let cache = tempfile::tempdir().unwrap();
+    let start = Start { cache_dir: Some(cache.path().to_owned()), ..Start::default() };
+    let mode = || fs::metadata(cache.path()).unwrap().permissions().mode() & 0o777;
+    let written =
+        || fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().metadata().unwrap().modified().unwrap();
+    let mut first = None;
+    for lax in [0o755, 0o775, 0o777] {
+        fs::set_permissions(cache.path(), fs::Permissions::from_mode(lax)).unwrap();
+        TestHost::start_as(App::new().simple_task("echo", guests::ECHO), start.clone()).await.shutdown().await;
+        assert_eq!(mode(), 0o700);
+        assert_eq!(*first.get_or_insert_with(written), written(), "it was compiled anew");
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_file() {
     let app = || App::new().task("it", &json!({ "process": "plugins.bad" }));
-    let refused = async |app: App| TestHost::try_start(app, Start::default()).await.err().expect("a host loaded it");
+    let refused = async |app: App| TestHost::try_start(app, Start::confined()).await.err().expect("a host loaded it");
     let missing = refused(app()).await;
     assert!(missing.contains("plugins/bad.wasm does not exist"), "{missing}");
     let near = refused(app().plugin("bat", guests::ECHO)).await;

@@ -11,7 +11,7 @@ use saggar_definition::{Diagnostic, Place, Source, clipped, nearest, utf8_text};
 use super::form::Reader;
 use super::given::{Entry, Given, Node, Origin, Written};
 use super::keys::{self, Key};
-use super::{secret, syntax};
+use super::{operator, secret, syntax};
 
 /// The file's name next to an app.
 const NAME: &str = "saggar.toml";
@@ -28,6 +28,8 @@ pub(crate) struct ConfigFile {
     pub(crate) source: Arc<Source>,
     /// Where its relative paths begin.
     pub(crate) dir: PathBuf,
+    /// Whether it is the app's own, and not one that the operator has named.
+    pub(crate) is_of_app: bool,
     text: String,
 }
 
@@ -49,12 +51,14 @@ impl ConfigFile {
             Ok(text) => text,
             Err(problem) => return Err(undecodable(&shown, &bytes, problem)),
         };
-        Ok(Self::of(shown, path.parent().map(Path::to_owned).unwrap_or_default(), text))
+        let file = Self::of(shown, path.parent().map(Path::to_owned).unwrap_or_default(), text);
+        Ok(Self { is_of_app: named.is_none(), ..file })
     }
 
     /// A file with this text, which lies in `dir`.
     pub(crate) fn of(shown: String, dir: PathBuf, text: String) -> Self {
-        Self { source: Arc::new(Source { file: shown, text: secret::masked_text(&text) }), dir, text }
+        let source = Arc::new(Source { file: shown, text: secret::masked_text(&text) });
+        Self { source, dir, is_of_app: false, text }
     }
 
     /// No file.
@@ -69,7 +73,7 @@ impl ConfigFile {
             match (keys::sections().find(|section| *section == entry.name), entry.node.value) {
                 (Some(section), Written::Table(inner)) => {
                     for entry in inner {
-                        take(entry, Some(section), &mut given, reader);
+                        self.take(entry, Some(section), &mut given, reader);
                     }
                 }
                 (Some(section), _) => {
@@ -78,20 +82,32 @@ impl ConfigFile {
                 }
                 (None, value) => {
                     let node = Node { value, ..entry.node };
-                    take(Entry { node, ..entry }, None, &mut given, reader);
+                    self.take(Entry { node, ..entry }, None, &mut given, reader);
                 }
             }
         }
         given
     }
+
+    fn take(
+        &self,
+        entry: Entry,
+        section: Option<&str>,
+        given: &mut BTreeMap<&'static str, Given>,
+        reader: &mut Reader,
+    ) {
+        let known = keys::ALL.iter().find(|key| key.section() == section && key.leaf() == entry.name);
+        match known {
+            None => unknown(&entry, section, reader),
+            Some(key) if self.is_of_app && operator::alone_decides(key) => operator::refuse(key, &entry, reader),
+            Some(key) => {
+                given.insert(key.name, Given { origin: Origin::File, node: entry.node, counts: true });
+            }
+        }
+    }
 }
 
-fn take(entry: Entry, section: Option<&str>, given: &mut BTreeMap<&'static str, Given>, reader: &mut Reader) {
-    let known = keys::ALL.iter().find(|key| key.section() == section && key.leaf() == entry.name);
-    if let Some(key) = known {
-        given.insert(key.name, Given { origin: Origin::File, node: entry.node, counts: true });
-        return;
-    }
+fn unknown(entry: &Entry, section: Option<&str>, reader: &mut Reader) {
     let problems = reader.in_file();
     // A name that fills a file would be compared with every key.
     if problems.is_full() {

@@ -1,9 +1,8 @@
 //! Behaviour 12: loading. Sub-folders, dots, comments, `$ENV`, a bad file beside good ones, equal ids, `test.yao`.
 
-use saggar::Host;
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::host::{Start, TestHost};
+use saggar_tests::host::{Start, TestHost, builder};
 use serde_json::json;
 
 const WITH_COMMENTS: &str = r#"{
@@ -47,8 +46,7 @@ async fn a_bad_file_does_not_hide_good_ones() {
         .file("tasks/c.json", "no json")
         .file("tasks/d.json", r#"{ "process": "plugins.gone" }"#)
         .file("tasks/e.json", r#"{ "process": "plugins.echo" }"#);
-    let host =
-        Host::builder(app.path()).cache_dir(Start::default().cache_dir).build().await.expect("two tasks are good");
+    let host = builder(&app).build().await.expect("two tasks are good");
     for task in ["a", "e"] {
         let id = host.add(task, "[]").await.expect("a good task takes jobs");
         assert_eq!(host.wait(task, id).await.unwrap().response.as_deref(), Some("[]"));
@@ -78,8 +76,7 @@ async fn values_come_from_the_environment() {
         "SLOTS" => Some("3".to_owned()),
         _ => None,
     };
-    let builder = Host::builder(app.path()).cache_dir(Start::default().cache_dir).env(variable);
-    let loaded = builder.load().await.expect("the engine starts");
+    let loaded = builder(&app).env(variable).load().await.expect("the engine starts");
     assert!(loaded.problems.is_empty(), "{:#?}", loaded.problems);
     let task = &loaded.tasks[0];
     assert_eq!((task.name.as_str(), task.worker_nums), ("from outside", 3));

@@ -5,7 +5,7 @@ use std::process::Command;
 use saggar_tests::program::output;
 use serde_json::{Value, json};
 
-use super::{app, plain};
+use super::{app, named, plain};
 
 const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
@@ -88,14 +88,17 @@ fn file() -> String {
 
 #[test]
 fn every_key_is_taken_from_the_file() {
-    let found = settings(&mut plain("config", &app(&file())));
+    let (app, operators) = (app(""), named(&file()));
+    let found = settings(plain("config", &app).arg("--config").arg(operators.path().join("host.toml")));
     check(&found, 0, |_| json!({ "kind": "file" }));
 }
 
 #[test]
 fn every_key_is_taken_from_the_environment() {
     let variables = KEYS.map(|(key, _, shown)| (variable(key), given(key, shown[1])));
-    let found = settings(plain("config", &app(&file())).envs(variables));
+    let (app, operators) = (app(""), named(&file()));
+    let config = operators.path().join("host.toml");
+    let found = settings(plain("config", &app).arg("--config").arg(config).envs(variables));
     check(&found, 1, |key| json!({ "kind": "environment", "name": variable(key) }));
 }
 
@@ -103,6 +106,9 @@ fn every_key_is_taken_from_the_environment() {
 fn every_key_is_taken_from_its_flag() {
     let variables = KEYS.map(|(key, _, shown)| (variable(key), given(key, shown[1])));
     let flags = KEYS.map(|(key, _, shown)| [flag(key), given(key, shown[2])]);
-    let found = settings(plain("config", &app(&file())).envs(variables).args(flags.iter().flatten()));
+    let (app, operators) = (app(""), named(&file()));
+    let config = operators.path().join("host.toml");
+    let mut command = plain("config", &app);
+    let found = settings(command.arg("--config").arg(config).envs(variables).args(flags.iter().flatten()));
     check(&found, 2, |key| json!({ "kind": "flag", "name": flag(key) }));
 }

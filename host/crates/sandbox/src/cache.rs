@@ -1,98 +1,176 @@
-//! Compiled code on disk, so that a component is compiled once. Native code is trusted: hence a private directory, names
-//! made of digests, a checksum before anything is used, and a fresh compilation on any doubt.
+//! Compiled code on disk, so that a component is compiled once. Native code runs with all that the host may do, so nothing is
+//! trusted because of where it lies: each entry carries a MAC under a key of this user, over everything that it depends on.
+//! Whatever fails compiles the component again.
 
-use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+mod key;
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use ring::hmac;
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
-/// Length of the checksum in front of the code.
-const CHECKSUM: usize = 32;
+use crate::compiler::compile::{LIMITS_VERSION, MAX_CODE};
+use crate::native::TrustedCode;
+use key::Key;
+
+/// Length of the MAC in front of the code.
+const MAC: usize = 32;
+
+/// The first input of every MAC, so that the key serves this purpose only.
+const PURPOSE: &[u8] = b"saggar compiled component 1\0";
+
+/// The SHA-256 of a component.
+pub(crate) type PluginDigest = [u8; 32];
 
 /// A directory of compiled components for one configuration of one version of the engine.
-#[derive(Debug)]
 pub(crate) struct Cache {
     dir: PathBuf,
-    compatibility: u64,
+    key: Key,
+    /// What the compiled code depends on beside the component: version, settings and target of the compiler.
+    compatibility: [u8; 32],
+    /// What was checked before it was compiled.
+    limits: u32,
+    written: AtomicU64,
 }
 
 impl Cache {
-    /// Opens or makes the directory. One that others may write to, or that belongs to somebody else, is not used.
-    pub(crate) fn open(dir: PathBuf, engine: &wasmtime::Engine) -> Option<Self> {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir);
-        let verdict = made.map_err(|error| error.to_string()).and_then(|()| check_private(&dir));
-        if let Err(error) = verdict {
-            tracing::warn!(dir = %dir.display(), error, "compiled components are not cached");
+    /// Opens the directory of entries and the key in `state_dir`; creates both if they do not exist.
+    pub(crate) fn open(dir: &Path, state_dir: Option<&Path>, engine: &wasmtime::Engine) -> Option<Self> {
+        let opened = match state_dir {
+            Some(state_dir) => Key::open(state_dir).map_err(|error| error.to_string()),
+            None => Err("there is no state directory for the key: set XDG_STATE_HOME or HOME".to_owned()),
+        };
+        let opened = opened.and_then(|key| prepare(dir).map(|()| key).map_err(|error| error.to_string()));
+        match opened {
+            Ok(key) => Some(Self {
+                dir: dir.to_owned(),
+                key,
+                compatibility: digest_of(&engine.precompile_compatibility_hash()),
+                limits: LIMITS_VERSION,
+                written: AtomicU64::new(0),
+            }),
+            Err(error) => {
+                tracing::warn!(dir = %dir.display(), error, "compiled plugins are not cached; every start compiles them again");
+                None
+            }
+        }
+    }
+
+    /// The compiled form of the component with this digest, if it is here and authentic.
+    pub(crate) fn get(&self, engine: &wasmtime::Engine, plugin: &PluginDigest) -> Option<Component> {
+        let again =
+            |why: &str| tracing::warn!(plugin = hex(plugin), why, "a cached plugin is not used; it is compiled again");
+        let stored = match read(&self.path(plugin)) {
+            Ok(stored) => stored,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                again(&error.to_string());
+                return None;
+            }
+        };
+        let authentic = stored.split_at_checked(MAC).and_then(|(mac, code)| self.authenticate(plugin, mac, code));
+        let Some(code) = authentic else {
+            again("this host has not written it, or it has changed");
             return None;
-        }
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Some(Self { dir, compatibility: hasher.finish() })
+        };
+        code.deserialize(engine).inspect_err(|error| again(&format!("{error:#}"))).ok()
     }
 
-    /// The compiled form of the component with this digest, if it is here and whole.
-    pub(crate) fn get(&self, engine: &wasmtime::Engine, digest: &str) -> Option<Component> {
-        let stored = fs::read(self.path(digest)).ok()?;
-        let (checksum, code) = stored.split_at_checked(CHECKSUM)?;
-        if Sha256::digest(code).as_slice() != checksum {
-            tracing::warn!(digest, "a cached component is damaged; compiling it again");
-            return None;
-        }
-        deserialize(engine, code)
-            .inspect_err(
-                |error| tracing::warn!(digest, %error, "a cached component cannot be used; compiling it again"),
-            )
-            .ok()
-    }
-
-    /// Keeps a compiled component. A failure is no more than a warning: the next start compiles again.
-    pub(crate) fn put(&self, digest: &str, component: &Component) {
-        let stored = component
-            .serialize()
-            .map_err(|e| e.to_string())
-            .and_then(|code| self.write(digest, &code).map_err(|e| e.to_string()));
-        if let Err(error) = stored {
-            tracing::warn!(digest, error, "a compiled component could not be cached");
+    /// Stores a compiled component. A failure costs a compilation at the next start.
+    pub(crate) fn put(&self, plugin: &PluginDigest, code: &[u8]) {
+        if let Err(error) = self.write(plugin, code) {
+            tracing::warn!(dir = %self.dir.display(), %error, "a compiled plugin cannot be cached");
         }
     }
 
-    fn write(&self, digest: &str, code: &[u8]) -> std::io::Result<()> {
-        // A name of its own for each process, then a rename: readers see all of a file or none of it.
-        let unfinished = self.dir.join(format!("{digest}.{}.tmp", std::process::id()));
-        let mut file = fs::File::create(&unfinished)?;
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-        file.write_all(&Sha256::digest(code))?;
-        file.write_all(code)?;
-        drop(file);
-        fs::rename(unfinished, self.path(digest))
+    fn write(&self, plugin: &PluginDigest, code: &[u8]) -> io::Result<()> {
+        // A name of its own for each writer, then a rename: readers see all of a file or none of it.
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.dir.join(format!("{}.{}.{number}.tmp", hex(plugin), std::process::id()));
+        let _ = fs::remove_file(&unfinished);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+        let written = file
+            .write_all(hmac::sign(&self.key_for(plugin), code).as_ref())
+            .and_then(|()| file.write_all(code))
+            .and_then(|()| fs::rename(&unfinished, self.path(plugin)));
+        written.inspect_err(|_| drop(fs::remove_file(&unfinished)))
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
-        self.dir.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
+    fn authenticate<'a>(&self, plugin: &PluginDigest, mac: &[u8], code: &'a [u8]) -> Option<TrustedCode<'a>> {
+        let is_authentic = hmac::verify(&self.key_for(plugin), code, mac).is_ok();
+        is_authentic.then(|| TrustedCode::authenticated(code))
+    }
+
+    /// The key of one entry: derived from everything that its code depends on. Each input has a fixed length.
+    fn key_for(&self, plugin: &PluginDigest) -> hmac::Key {
+        let mut of_entry = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.key.bytes()));
+        of_entry.update(PURPOSE);
+        of_entry.update(&self.limits.to_le_bytes());
+        of_entry.update(&self.compatibility);
+        of_entry.update(plugin);
+        hmac::Key::new(hmac::HMAC_SHA256, of_entry.sign().as_ref())
+    }
+
+    fn path(&self, plugin: &PluginDigest) -> PathBuf {
+        let compatibility = self.compatibility.first_chunk::<8>().map_or_else(String::new, |bytes| hex(bytes));
+        self.dir.join(format!("{}-{compatibility}.cwasm", hex(plugin)))
     }
 }
 
-fn check_private(dir: &Path) -> Result<(), String> {
-    let metadata = fs::metadata(dir).map_err(|error| error.to_string())?;
-    let mode = metadata.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(format!("others may use it (mode {:o}): chmod 700 it, or name another directory", mode & 0o777));
-    }
-    // The owner of what this process makes is this process.
-    let own = fs::metadata("/proc/self").map(|own| own.uid());
-    if own.is_ok_and(|own| own != metadata.uid()) {
-        return Err("it belongs to another user: name another directory".into());
+/// Creates the directory, for this user only. If it exists and is ours, it is tightened; entries of one that is not ours are
+/// authenticated all the same.
+fn prepare(dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let metadata = fs::metadata(dir)?;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if is_ours && metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+        tracing::info!(dir = %dir.display(), "the directory of compiled plugins is now for its owner only");
     }
     Ok(())
 }
 
-#[expect(unsafe_code, reason = "native code from our own private directory, whole by its checksum")]
-fn deserialize(engine: &wasmtime::Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `Component::serialize` of this very engine configuration wrote these bytes (the file's name holds the
-    // compatibility hash), into a directory that only this user can write, and the checksum says they are unchanged.
-    unsafe { Component::deserialize(engine, code) }
+/// Reads an entry, of bounded length. Neither follows a link nor waits for the other end of a pipe.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file: File = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > MAX_CODE + MAC as u64 {
+        return Err(io::Error::other("it is not a regular file, or is too large"));
+    }
+    let mut stored = Vec::new();
+    file.take(MAX_CODE + MAC as u64).read_to_end(&mut stored)?;
+    Ok(stored)
 }
+
+/// A digest of something that can only be hashed.
+fn digest_of(hashed: &impl Hash) -> [u8; 32] {
+    struct Feed(Sha256);
+    impl Hasher for Feed {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut feed = Feed(Sha256::new());
+    hashed.hash(&mut feed);
+    feed.0.finalize().into()
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The engine: wasmtime's configuration, the pool with its fallback, the linker, the ticker. One in a process.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, WasmBacktraceDetails};
 
+use crate::compiler::Compiler;
 use crate::guest::{Guest, HasGuest};
 use crate::limiter::Held;
 use crate::load::{LoadError, Plugin};
@@ -19,6 +21,9 @@ use crate::{bindings, cache, http, load};
 /// Frames of the guest's stack that a problem shows.
 pub(crate) const MAX_FRAMES: usize = 16;
 
+/// Components that are compiled side by side at most: each may take a GiB.
+const MOST_COMPILATIONS: usize = 8;
+
 /// How an engine is set up.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -28,8 +33,13 @@ pub struct EngineOptions {
     pub max_memory: u64,
     /// Where instances come from.
     pub allocator: Allocator,
-    /// Where compiled code is kept; `None` compiles at every start. The directory is made, for its owner only.
+    /// Where compiled code is stored; `None` compiles at every start. The directory is created, for its owner only.
     pub cache_dir: Option<PathBuf>,
+    /// Where the key is stored that authenticates compiled code; without it nothing is cached. The directory is created, for its
+    /// owner only.
+    pub state_dir: Option<PathBuf>,
+    /// Where components are parsed and compiled.
+    pub compiler: Compiler,
     /// The threads of the runtime that drives the sandboxes.
     pub threads: usize,
     /// How often guests that compute are interrupted to look at their deadline and to let others run.
@@ -43,6 +53,8 @@ impl Default for EngineOptions {
             max_memory: 64 << 20,
             allocator: Allocator::Pooling,
             cache_dir: None,
+            state_dir: None,
+            compiler: Compiler::InProcess,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             // Stops come within a few ticks; shorter ones made none sooner on a busy machine and cost more.
             tick: Duration::from_millis(2),
@@ -73,7 +85,10 @@ pub(crate) struct Inner {
     pub(crate) room: Room,
     pub(crate) held: Held,
     pub(crate) cache: Option<cache::Cache>,
-    /// One compilation at a time: each uses all cores by itself.
+    pub(crate) compiler: Compiler,
+    /// Files that are read, and compiled code that is loaded, at a time.
+    pub(crate) reading: Semaphore,
+    /// Compilations at a time.
     pub(crate) compiling: Semaphore,
     allocator: Allocator,
     max_memory: u64,
@@ -85,7 +100,9 @@ impl Engine {
         let (wasmtime, allocator) = start_wasmtime(&options)?;
         let linker = link(&wasmtime).map_err(configuration)?;
         let ticker = Ticker::start(wasmtime.weak(), options.tick).map_err(EngineError::Ticker)?;
-        let cache = options.cache_dir.clone().and_then(|dir| cache::Cache::open(dir, &wasmtime));
+        let open = |dir| cache::Cache::open(dir, options.state_dir.as_deref(), &wasmtime);
+        let cache = options.cache_dir.as_deref().and_then(open);
+        let side_by_side = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_COMPILATIONS);
         Ok(Self(Arc::new(Inner {
             wasmtime,
             linker,
@@ -94,15 +111,23 @@ impl Engine {
             room: Room::new(options.sandboxes),
             held: Held::default(),
             cache,
-            compiling: Semaphore::new(1),
+            compiler: options.compiler,
+            reading: Semaphore::new(side_by_side),
+            compiling: Semaphore::new(side_by_side),
             allocator,
             max_memory: options.max_memory,
         })))
     }
 
-    /// Reads, checks and compiles the component in the file `path`. Takes seconds the first time.
+    /// Reads, checks and compiles the component in the file `path`. Takes seconds the first time. May be called any number of
+    /// times at once; dropping the future ends the compilation.
     pub async fn load(&self, path: impl Into<PathBuf>) -> Result<Plugin, LoadError> {
         load::load(self, path.into()).await
+    }
+
+    /// The same for a file that the caller has opened; `path` is what it is called.
+    pub async fn load_file(&self, path: impl Into<PathBuf>, file: File) -> Result<Plugin, LoadError> {
+        load::load_file(self, path.into(), file).await
     }
 
     /// Where instances really come from.
@@ -170,7 +195,7 @@ fn start_wasmtime(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocato
 }
 
 /// What holds under both allocators. Every switch that is off is a proposal that no guest of ours needs.
-fn base_config() -> Config {
+pub(crate) fn base_config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)

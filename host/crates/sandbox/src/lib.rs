@@ -13,9 +13,12 @@ mod ticker;
 mod turn;
 
 mod cache;
+mod compiler;
 mod contract;
 mod describe;
 mod load;
+mod native;
+mod scan;
 mod unsupported;
 mod validate;
 
@@ -32,6 +35,8 @@ mod sandbox;
 mod text;
 
 pub use call::{Answer, Call, CallError, Failure, Input, JobContext, Report};
+pub use compiler::Compiler;
+pub use compiler::child::compile_if_asked;
 pub use contract::RoleError;
 pub use engine::{Engine, EngineError, EngineOptions};
 pub use load::{LoadError, Plugin};

@@ -1,17 +1,24 @@
 //! From a file to a plugin: read, check, compile or take from the cache, link. Never on the path of a job.
 
 use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use saggar_job::Role;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
+use crate::cache::{PluginDigest, hex};
+use crate::compiler::compile::NotCompiled;
 use crate::contract::{self, ImportFault, RoleError};
 use crate::guest::Guest;
 use crate::limiter::{MAX_MEMORIES, MAX_TABLES};
+use crate::native::TrustedCode;
 use crate::validate::{self, InvalidBytes};
 use crate::{Engine, engine};
 
@@ -51,6 +58,15 @@ pub enum LoadError {
     /// The compiler failed.
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
+}
+
+impl From<NotCompiled> for LoadError {
+    fn from(refusal: NotCompiled) -> Self {
+        match refusal {
+            NotCompiled::Invalid(invalid) => Self::Invalid(invalid),
+            NotCompiled::Failed(why) => Self::Compile(why),
+        }
+    }
 }
 
 /// A component that is ready to run. Cheap to clone.
@@ -121,58 +137,126 @@ impl fmt::Debug for Plugin {
 }
 
 pub(crate) async fn load(engine: &Engine, path: PathBuf) -> Result<Plugin, LoadError> {
-    let _turn = engine.0.compiling.acquire().await;
-    let engine = engine.clone();
-    let loaded = tokio::task::spawn_blocking(move || {
-        // The compiler meets code that nobody trusts; should it panic, that is one plugin's misfortune.
-        catch_unwind(AssertUnwindSafe(|| load_now(&engine, path)))
-            .unwrap_or_else(|_| Err(LoadError::Compile("the compiler panicked; see the host's log".into())))
-    });
-    loaded.await.unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))
+    let opened = path.clone();
+    let file = blocking(move || open(&opened)).await?;
+    load_file(engine, path, file).await
 }
 
-fn load_now(engine: &Engine, path: PathBuf) -> Result<Plugin, LoadError> {
-    let bytes = read(&path)?;
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let component = compile(engine, &bytes, &digest)?;
-    let digest = digest.into();
-    check_imports(engine, &component)?;
-    check_size(&component)?;
-    let pre = engine.0.linker.instantiate_pre(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+/// Reads the file once to look for compiled code, and again when it is its turn to be compiled: files wait for their turn, not
+/// what is in them.
+pub(crate) async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Result<Plugin, LoadError> {
+    let file = Arc::new(file);
+    if engine.0.cache.is_some() {
+        let _turn = engine.0.reading.acquire().await;
+        if let Found::Plugin(plugin) = look(engine, &path, &file).await? {
+            return Ok(plugin);
+        }
+    }
+    let _turn = engine.0.compiling.acquire().await;
+    // Another one with the same bytes may have been compiled meanwhile.
+    let Source { bytes, digest } = match look(engine, &path, &file).await? {
+        Found::Plugin(plugin) => return Ok(plugin),
+        Found::Source(source) => source,
+    };
+    let size = bytes.len() as u64;
+    let code = engine.0.compiler.run(&engine.0.wasmtime, bytes).await?;
+    let engine = engine.clone();
+    blocking(move || {
+        let component = TrustedCode::just_compiled(&code).deserialize(&engine.0.wasmtime).map_err(compile_error)?;
+        if let Some(cache) = &engine.0.cache {
+            cache.put(&digest, &code);
+        }
+        drop(code);
+        finish(&engine, path, &component, &digest, size)
+    })
+    .await
+}
+
+/// A component that is still to be compiled.
+struct Source {
+    bytes: Vec<u8>,
+    digest: PluginDigest,
+}
+
+enum Found {
+    Plugin(Plugin),
+    Source(Source),
+}
+
+/// Reads a file and looks for its compiled code.
+async fn look(engine: &Engine, path: &Path, file: &Arc<File>) -> Result<Found, LoadError> {
+    let (engine, path, file) = (engine.clone(), path.to_owned(), file.clone());
+    blocking(move || {
+        let bytes = read(&file)?;
+        let digest = Sha256::digest(&bytes).into();
+        let cached = engine.0.cache.as_ref().and_then(|cache| cache.get(&engine.0.wasmtime, &digest));
+        match cached {
+            Some(component) => finish(&engine, path, &component, &digest, bytes.len() as u64).map(Found::Plugin),
+            None => Ok(Found::Source(Source { bytes, digest })),
+        }
+    })
+    .await
+}
+
+/// Runs what blocks on a thread for that. The code that it looks at there is our compiler's, but what that was made from is not.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    let caught = || {
+        catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|_| Err(LoadError::Compile("loading it panicked; see the host's log".into())))
+    };
+    tokio::task::spawn_blocking(caught).await.unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))
+}
+
+/// Links a compiled component and looks at what it imports and exports.
+fn finish(
+    engine: &Engine,
+    path: PathBuf,
+    component: &Component,
+    digest: &PluginDigest,
+    size: u64,
+) -> Result<Plugin, LoadError> {
+    check_imports(engine, component)?;
+    check_size(component)?;
+    let pre = engine.0.linker.instantiate_pre(component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
     let wasmtime = &engine.0.wasmtime;
-    let roles = Role::ALL.map(|role| (role, contract::find_role(wasmtime, &component, role))).into();
+    let roles = Role::ALL.map(|role| (role, contract::find_role(wasmtime, component, role))).into();
     let imports = component.component_type().imports(wasmtime).map(|(name, _)| contract::shown(name)).collect();
     // The first call should not pay for making the image of the memory.
-    component.initialize_copy_on_write_image().map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+    component.initialize_copy_on_write_image().map_err(compile_error)?;
     let units = component.resources_required().map_or(1, |needs| needs.num_memories).max(1);
-    let size = bytes.len() as u64;
+    let digest = hex(digest).into();
     Ok(Plugin(Arc::new(Loaded { engine: engine.0.clone(), pre, units, path, digest, size, imports, roles })))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let metadata = std::fs::metadata(path).map_err(LoadError::Unreadable)?;
+fn compile_error(error: wasmtime::Error) -> LoadError {
+    LoadError::Compile(format!("{error:#}"))
+}
+
+fn open(path: &Path) -> Result<File, LoadError> {
+    // Without waiting for the other end of a pipe.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(LoadError::Unreadable)
+}
+
+/// Reads a whole file from its beginning, of bounded length.
+fn read(mut file: &File) -> Result<Vec<u8>, LoadError> {
+    let metadata = file.metadata().map_err(LoadError::Unreadable)?;
     if !metadata.is_file() {
         // A pipe or a device could be read for ever.
-        return Err(LoadError::Unreadable(std::io::Error::other("it is not a regular file")));
+        return Err(LoadError::Unreadable(io::Error::other("it is not a regular file")));
     }
     if metadata.len() > validate::MAX_BYTES {
         return Err(InvalidBytes::TooLarge { found: metadata.len() }.into());
     }
-    std::fs::read(path).map_err(LoadError::Unreadable)
-}
-
-fn compile(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Component, LoadError> {
-    let cache = engine.0.cache.as_ref();
-    if let Some(component) = cache.and_then(|cache| cache.get(&engine.0.wasmtime, digest)) {
-        return Ok(component);
+    file.rewind().map_err(LoadError::Unreadable)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    file.take(validate::MAX_BYTES + 1).read_to_end(&mut bytes).map_err(LoadError::Unreadable)?;
+    if bytes.len() as u64 > validate::MAX_BYTES {
+        return Err(InvalidBytes::TooLarge { found: bytes.len() as u64 }.into());
     }
-    validate::validate(bytes)?;
-    let component =
-        Component::from_binary(&engine.0.wasmtime, bytes).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-    if let Some(cache) = cache {
-        cache.put(digest, &component);
-    }
-    Ok(component)
+    Ok(bytes)
 }
 
 fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadError> {

@@ -1,27 +1,15 @@
 //! Looks at the bytes of a component before the compiler does: kind, size, validity, and how much there is to compile.
 
-use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use serde::{Deserialize, Serialize};
+use wasmparser::{Parser, Validator, WasmFeatures};
 
-use crate::unsupported;
+use crate::{scan, unsupported};
 
 /// Bytes of a component file. Python components, the largest ordinary ones, have 20 to 40 MiB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
-/// Functions in all modules of a component. Interpreters have some 10,000; each costs time and memory to compile.
-const MAX_FUNCTIONS: u64 = 40_000;
-
-/// Bytes of one function's body. The compiler's work grows faster than a body: 600 KB of small branches take it 8 s. The
-/// main loops of interpreters have some 200 KB.
-const MAX_BODY: u64 = 512 << 10;
-
-/// Types in all modules and components inside.
-const MAX_TYPES: u64 = 100_000;
-
-/// Core modules in a component, each with its own tables of code.
-const MAX_MODULES: u64 = 200;
-
 /// What is wrong with a file's bytes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum InvalidBytes {
     /// Nothing in it.
     #[error("the file is empty")]
@@ -61,22 +49,40 @@ pub enum InvalidBytes {
     #[error("the component has more than {most} {what}, which is more than is compiled")]
     TooMuch {
         /// What there is too much of.
-        what: &'static str,
+        what: String,
         /// The limit.
         most: u64,
+    },
+    /// Something inside something else, too often for those who read it by recursion.
+    #[error("the component has more than {most} {what} inside each other")]
+    TooDeep {
+        /// What nests.
+        what: String,
+        /// The limit.
+        most: usize,
+    },
+    /// More than fits in a sandbox, counting instances in instances.
+    #[error("the component has {found} {what}; at most {most} fit in a sandbox")]
+    TooMany {
+        /// What there is too much of.
+        what: String,
+        /// How many one sandbox would have.
+        found: u128,
+        /// How many it may have.
+        most: u32,
     },
 }
 
 /// Checks everything about `bytes` that can be known without compiling.
 pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidBytes> {
     check_kind(bytes)?;
-    count(bytes)?;
+    scan::scan(bytes)?;
     Validator::new_with_features(features()).validate_all(bytes).map_err(|error| refused(&error.to_string()))?;
     Ok(())
 }
 
 /// What the validator says, in words that its reader knows if it is about a proposal that this host does not run.
-fn refused(text: &str) -> InvalidBytes {
+pub(crate) fn refused(text: &str) -> InvalidBytes {
     match unsupported::explain(text) {
         Some(what) => InvalidBytes::Unsupported(what),
         None => InvalidBytes::Malformed(text.to_owned()),
@@ -105,32 +111,6 @@ fn check_kind(bytes: &[u8]) -> Result<(), InvalidBytes> {
         return Err(if is_text { InvalidBytes::Text } else { InvalidBytes::NotWasm });
     }
     if Parser::is_core_wasm(bytes) { Err(InvalidBytes::CoreModule) } else { Ok(()) }
-}
-
-fn count(bytes: &[u8]) -> Result<(), InvalidBytes> {
-    let (mut functions, mut types, mut modules, mut body) = (0_u64, 0_u64, 0_u64, 0_u64);
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| InvalidBytes::Malformed(error.to_string()))? {
-            Payload::FunctionSection(section) => functions += u64::from(section.count()),
-            Payload::CodeSectionEntry(code) => body = body.max(code.range().len() as u64),
-            Payload::TypeSection(section) => types += u64::from(section.count()),
-            Payload::ComponentTypeSection(section) => types += u64::from(section.count()),
-            Payload::CoreTypeSection(section) => types += u64::from(section.count()),
-            Payload::Version { encoding: Encoding::Module, .. } => modules += 1,
-            _ => {}
-        }
-    }
-    for (what, found, most) in [
-        ("functions", functions, MAX_FUNCTIONS),
-        ("types", types, MAX_TYPES),
-        ("core modules", modules, MAX_MODULES),
-        ("bytes in one function", body, MAX_BODY),
-    ] {
-        if found > most {
-            return Err(InvalidBytes::TooMuch { what, most });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,169 @@
+//! Who compiles: a process of its own with little memory, little time and no files, or, for embedders that trust their plugins,
+//! this one. Owns the process's life as its parent sees it; what happens inside is `child`'s.
+
+pub(crate) mod child;
+pub(crate) mod compile;
+mod confinement;
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use crate::text::visible;
+use child::{Answer, COMMAND};
+use compile::{NotCompiled, compile};
+
+/// Bytes of memory of its own that compiling one component may take. A Python component of 18 MiB takes half of that.
+pub(crate) const MAX_MEMORY: u64 = 1 << 30;
+
+/// How long compiling one component may take.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(60);
+
+/// Threads of one compilation; each needs memory of its own.
+const THREADS: usize = 4;
+
+/// What to do about a component that is too much for the compiler.
+const ADVICE: &str = "build it with optimisation for size, leave out what it does not need, or split it";
+
+/// Where components are parsed and compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compiler {
+    /// In this process, with no bound on memory and time: a component can be made so that it takes minutes and gigabytes, or
+    /// aborts the process. For embedders that trust their plugins.
+    InProcess,
+    /// In a process of its own that this executable becomes when it is started with one argument, and that may do nothing but
+    /// compute. It calls [`compile_if_asked`](crate::compile_if_asked) before anything else; `saggar` does so. With
+    /// `/proc/self/exe` that is the program that is running.
+    Process(PathBuf),
+}
+
+impl Compiler {
+    /// Compiles a component. Dropping the future ends the process.
+    pub(crate) async fn run(&self, engine: &wasmtime::Engine, bytes: Vec<u8>) -> Result<Vec<u8>, NotCompiled> {
+        match self {
+            Self::InProcess => {
+                let engine = engine.clone();
+                blocking(move || compile(&engine, &bytes)).await
+            }
+            Self::Process(program) => in_process(program.clone(), bytes).await,
+        }
+    }
+}
+
+async fn in_process(program: PathBuf, bytes: Vec<u8>) -> Result<Vec<u8>, NotCompiled> {
+    let started = blocking(move || {
+        Process::start(&program, &bytes)
+            .map_err(|error| NotCompiled::Failed(format!("its compiler {} cannot start: {error}", program.display())))
+    });
+    let (process, answer) = started.await?;
+    let reaped = process.0.clone();
+    let ended = blocking(move || Ok((Answer::read(answer), reap(&reaped))));
+    match tokio::time::timeout(MAX_TIME, ended).await {
+        Ok(Ok((Some(answer), _))) => answer.into_code(),
+        Ok(Ok((None, status))) => Err(NotCompiled::Failed(process.last_words(status))),
+        Ok(Err(refusal)) => Err(refusal),
+        Err(_) => Err(NotCompiled::Failed(format!("that takes longer than {} s: {ADVICE}", MAX_TIME.as_secs()))),
+    }
+}
+
+/// Runs what blocks on a thread for that.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NotCompiled> + Send + 'static,
+) -> Result<T, NotCompiled> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.unwrap_or_else(|error| Err(NotCompiled::Failed(error.to_string())))
+}
+
+/// A compiler at work. Dropping it ends it.
+struct Process(Arc<Mutex<Child>>, File);
+
+impl Process {
+    /// Starts the compiler on a component; its answer comes from the pipe.
+    fn start(program: &Path, bytes: &[u8]) -> io::Result<(Self, ChildStdout)> {
+        let mut input = anonymous_file()?;
+        input.write_all(bytes)?;
+        input.rewind()?;
+        let words = anonymous_file()?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+        let mut child = Command::new(program)
+            .arg(COMMAND)
+            .env_clear()
+            .env("RAYON_NUM_THREADS", threads.to_string())
+            // In KiB, and none of it counts before it is used. A GiB at once, as is usual, would be all that it may have.
+            .env("MIMALLOC_ARENA_RESERVE", "65536")
+            .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
+            .current_dir("/")
+            // Ctrl-C is for the host, which ends its compilers.
+            .process_group(0)
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(words.try_clone()?)
+            .spawn()?;
+        let answer = child.stdout.take();
+        let process = Self(Arc::new(Mutex::new(child)), words);
+        answer.map(|answer| (process, answer)).ok_or_else(|| io::Error::other("it has no standard output"))
+    }
+
+    /// Why it ended without an answer.
+    fn last_words(&self, status: io::Result<ExitStatus>) -> String {
+        let mut words = [0; 1024];
+        let length = self.1.read_at(&mut words, 0).unwrap_or(0);
+        let words = String::from_utf8_lossy(words.get(..length).unwrap_or_default());
+        let how = match status {
+            Ok(status) => how_it_ended(status, &words),
+            Err(error) => format!("its compiler cannot be waited for: {error}"),
+        };
+        let first = words.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        format!("{how} ({})", visible(first.trim()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing happens to one that has ended. The thread that reads its answer reaps it.
+        let _ = self.0.lock().kill();
+    }
+}
+
+/// Waits for the end of a compiler whose answer is complete or has broken off, and answers how it ended. One that closes its
+/// output and goes on is ended.
+fn reap(child: &Mutex<Child>) -> io::Result<ExitStatus> {
+    const STEP: Duration = Duration::from_millis(5);
+    for _ in 0..200 {
+        if let Some(status) = child.lock().try_wait()? {
+            return Ok(status);
+        }
+        std::thread::sleep(STEP);
+    }
+    let mut child = child.lock();
+    child.kill()?;
+    child.wait()
+}
+
+fn how_it_ended(status: ExitStatus, words: &str) -> String {
+    let signal = status.signal().unwrap_or(0);
+    if words.contains("memory allocation of") {
+        format!("that takes more than {} MiB of memory: {ADVICE}", MAX_MEMORY >> 20)
+    } else if words.contains("overflowed its stack") {
+        format!("its compiler ran out of stack, because something in it nests too deep: {ADVICE}")
+    } else if signal == libc::SIGXCPU {
+        format!("that takes more than {} s of processor time: {ADVICE}", child::MAX_CPU.as_secs())
+    } else if signal != 0 {
+        format!("its compiler was killed by signal {signal}: give the machine more memory, or leave this plugin out")
+    } else {
+        format!("its compiler ended with {status} and no answer: leave this plugin out")
+    }
+}
+
+/// A file without a name, in memory.
+fn anonymous_file() -> io::Result<File> {
+    Ok(memfd_create("saggar-compiler", MemfdFlags::CLOEXEC)?.into())
+}

@@ -1,0 +1,122 @@
+//! The process that compiles: what it does from its first moment to its answer. It reads a component from standard input and
+//! writes the answer to standard output; in between it may only compute.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::compile::{MAX_CODE, NotCompiled, compile};
+use super::confinement;
+use crate::engine::base_config;
+use crate::validate::MAX_BYTES;
+
+/// The argument that makes a program the compiler.
+pub(crate) const COMMAND: &str = "compile-plugin-from-stdin";
+
+/// Processor time of all its threads.
+pub(crate) const MAX_CPU: Duration = Duration::from_secs(120);
+
+/// What the first byte of an answer says that follows.
+const CODE: u8 = 0;
+const REFUSAL: u8 = 1;
+
+/// Bytes of the longest refusal.
+const MAX_REFUSAL: u64 = 64 << 10;
+
+/// Becomes the compiler if this process was started as one ([`Compiler::Process`](crate::Compiler)), and then never returns. To be
+/// called first in `main`, with the arguments of the process, before there are other threads.
+pub fn compile_if_asked(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Option<ExitCode> {
+    (arguments.into_iter().nth(1)? == COMMAND).then(|| match confinement::confine().and_then(|()| answer()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn answer() -> io::Result<()> {
+    end_with_the_host()?;
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    let engine = wasmtime::Engine::new(&base_config()).map_err(|error| io::Error::other(format!("{error:#}")))?;
+    let (kind, answer) = match compile(&engine, &bytes) {
+        Ok(code) => (CODE, code),
+        Err(refusal) => (REFUSAL, serde_json::to_vec(&refusal)?),
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(&[kind])?;
+    out.write_all(&(answer.len() as u64).to_le_bytes())?;
+    out.write_all(&answer)?;
+    out.flush()
+}
+
+/// Ends this process when nobody can read its answer any more: the host has died, or has given the plugin up.
+fn end_with_the_host() -> io::Result<()> {
+    let watch = || {
+        let out = io::stdout();
+        let mut hung_up = [rustix::event::PollFd::new(&out, rustix::event::PollFlags::empty())];
+        while rustix::event::poll(&mut hung_up, None).is_err() {}
+        std::process::exit(1);
+    };
+    std::thread::Builder::new().name("host watch".to_owned()).spawn(watch).map(drop)
+}
+
+/// A whole answer.
+pub(crate) enum Answer {
+    Code(Vec<u8>),
+    NotCompiled(NotCompiled),
+}
+
+impl Answer {
+    /// Reads an answer to its end. `None` if it breaks off, is longer than it says, or is none.
+    pub(crate) fn read(mut from: impl Read) -> Option<Self> {
+        let mut head = [0; 9];
+        from.read_exact(&mut head).ok()?;
+        let [kind, length @ ..] = head;
+        let length = u64::from_le_bytes(length);
+        let most = if kind == CODE { MAX_CODE } else { MAX_REFUSAL };
+        let length = usize::try_from(length).ok().filter(|_| length <= most)?;
+        let mut answer = Vec::with_capacity(length);
+        from.take(length as u64 + 1).read_to_end(&mut answer).ok()?;
+        if answer.len() != length {
+            return None;
+        }
+        match kind {
+            CODE => Some(Self::Code(answer)),
+            REFUSAL => serde_json::from_slice(&answer).ok().map(Self::NotCompiled),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_code(self) -> Result<Vec<u8>, NotCompiled> {
+        match self {
+            Self::Code(code) => Ok(code),
+            Self::NotCompiled(refusal) => Err(refusal),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(kind: u8, length: u64, answer: &[u8]) -> Option<Result<Vec<u8>, NotCompiled>> {
+        let bytes = [&[kind], &length.to_le_bytes()[..], answer].concat();
+        Answer::read(&*bytes).map(Answer::into_code)
+    }
+
+    #[test]
+    fn only_a_whole_answer_is_one() {
+        assert_eq!(said(CODE, 3, b"abc"), Some(Ok(b"abc".to_vec())));
+        let refusal = serde_json::to_vec(&NotCompiled::Failed("no".to_owned())).unwrap();
+        assert_eq!(said(REFUSAL, refusal.len() as u64, &refusal), Some(Err(NotCompiled::Failed("no".to_owned()))));
+        assert_eq!(said(CODE, 4, b"abc"), None, "cut off");
+        assert_eq!(said(CODE, 2, b"abc"), None, "more than it says");
+        assert_eq!(said(CODE, MAX_CODE + 1, b"abc"), None, "more than is taken");
+        assert_eq!(said(REFUSAL, MAX_REFUSAL + 1, b"{}"), None);
+        assert_eq!(said(REFUSAL, 2, b"{}"), None);
+        assert_eq!(said(7, 0, b""), None);
+        assert!(Answer::read(&b""[..]).is_none());
+    }
+}

@@ -1,0 +1,184 @@
+//! What the process that compiles may do: compute, in bounded memory and time, read its input and write its answer. A list of
+//! system calls is allowed, the others fail as if the kernel did not have them: no files, no network, no programs, no other
+//! processes.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter,
+};
+
+use super::MAX_MEMORY;
+use super::child::MAX_CPU;
+
+/// Bytes that it may write to files, of which it has one: for its last words.
+const MAX_WORDS: u64 = 64 << 10;
+
+/// Bytes of addresses: for the program, and for what is reserved and not used. All memory that it writes to counts as its data,
+/// since it cannot share any.
+const MAX_ADDRESSES: u64 = 4 << 30;
+
+/// Confines this process, for good.
+pub(super) fn confine() -> io::Result<()> {
+    limit(Resource::Data, MAX_MEMORY)?;
+    limit(Resource::As, MAX_ADDRESSES)?;
+    limit(Resource::Cpu, MAX_CPU.as_secs())?;
+    limit(Resource::Fsize, MAX_WORDS)?;
+    limit(Resource::Core, 0)?;
+    deny_system_calls().map_err(|error| io::Error::other(format!("the kernel does not confine it: {error}")))
+}
+
+/// Lowers a limit of the system's; what is lower already stays.
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    let lower = |limit: Option<u64>| Some(limit.map_or(most, |limit| limit.min(most)));
+    let Rlimit { current, maximum } = getrlimit(resource);
+    // The soft limit on processor time ends it with a signal that says so, the hard one without.
+    let slack = u64::from(resource == Resource::Cpu);
+    setrlimit(
+        resource,
+        Rlimit {
+            current: lower(current),
+            maximum: lower(maximum).map(|most| most + slack).min(maximum.or(Some(u64::MAX))),
+        },
+    )?;
+    Ok(())
+}
+
+/// Lets this thread and all that it starts make no other system calls than those of [`allowed`], nor gain privileges.
+fn deny_system_calls() -> seccompiler::Result<()> {
+    let denied = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+    let arch = std::env::consts::ARCH.try_into()?;
+    let filter = SeccompFilter::new(allowed()?, denied, SeccompAction::Allow, arch)?;
+    let program: BpfProgram = filter.try_into()?;
+    apply_filter(&program)
+}
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+fn allowed() -> seccompiler::Result<Rules> {
+    let mut rules: Rules = WITHOUT_CONDITIONS.iter().map(|call| (*call, Vec::new())).collect();
+    rules.insert(libc::SYS_read, vec![argument(0, SeccompCmpOp::Eq, 0)?]);
+    rules.insert(libc::SYS_write, vec![argument(0, SeccompCmpOp::Eq, 1)?, argument(0, SeccompCmpOp::Eq, 2)?]);
+    // Threads and no processes. `clone3`, whose arguments cannot be seen from here, is not there, so the C library uses this.
+    let thread = u64::from(libc::CLONE_THREAD.cast_unsigned());
+    rules.insert(libc::SYS_clone, vec![argument(0, SeccompCmpOp::MaskedEq(thread), thread)?]);
+    // Signals to itself, for `abort`.
+    let itself = u64::from(std::process::id());
+    rules.insert(libc::SYS_tgkill, vec![argument(0, SeccompCmpOp::Eq, itself)?]);
+    // Memory, but none that can be executed or shared.
+    let private = || without(3, libc::MAP_SHARED);
+    let no_code = || without(2, libc::PROT_EXEC);
+    rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![no_code()?, private()?])?]);
+    rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![no_code()?])?]);
+    let set_name = u64::from(libc::PR_SET_NAME.cast_unsigned());
+    rules.insert(libc::SYS_prctl, vec![argument(0, SeccompCmpOp::Eq, set_name)?]);
+    Ok(rules)
+}
+
+fn argument(number: u8, operator: SeccompCmpOp, value: u64) -> seccompiler::Result<SeccompRule> {
+    Ok(SeccompRule::new(vec![SeccompCondition::new(number, SeccompCmpArgLen::Qword, operator, value)?])?)
+}
+
+/// That an argument does not have this bit.
+fn without(number: u8, bit: i32) -> seccompiler::Result<SeccompCondition> {
+    let bit = u64::from(bit.cast_unsigned());
+    Ok(SeccompCondition::new(number, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(bit), 0)?)
+}
+
+/// What allocators, threads, panics and the end of a process need.
+const WITHOUT_CONDITIONS: &[i64] = &[
+    libc::SYS_brk,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_close,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_futex,
+    libc::SYS_getpid,
+    libc::SYS_getrandom,
+    libc::SYS_gettid,
+    libc::SYS_madvise,
+    libc::SYS_membarrier,
+    libc::SYS_mremap,
+    libc::SYS_munmap,
+    libc::SYS_nanosleep,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+    libc::SYS_restart_syscall,
+    libc::SYS_rseq,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sched_yield,
+    libc::SYS_set_robust_list,
+    libc::SYS_sigaltstack,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::net::{TcpListener, TcpStream};
+    use std::process::Command;
+    use std::thread;
+
+    use super::*;
+
+    /// Runs something on a thread that is confined as the compiler is.
+    fn confined<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+        let thread = thread::spawn(|| {
+            deny_system_calls().unwrap();
+            work()
+        });
+        thread.join().unwrap()
+    }
+
+    fn is_denied<T>(result: io::Result<T>) -> bool {
+        result.is_err_and(|error| error.raw_os_error() == Some(libc::ENOSYS))
+    }
+
+    #[test]
+    fn it_computes_and_starts_threads() {
+        let sum = confined(|| thread::spawn(|| (0..1_000_u64).collect::<Vec<_>>().iter().sum::<u64>()).join().unwrap());
+        assert_eq!(sum, 499_500);
+    }
+
+    #[test]
+    fn it_has_no_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, open) = (dir.path().join("file"), File::create(dir.path().join("open")).unwrap());
+        fs::write(&path, "a secret").unwrap();
+        let denied = confined(move || {
+            use std::io::{Read, Write};
+            [
+                is_denied(File::open(&path)),
+                is_denied(File::create(path.with_extension("new"))),
+                is_denied(fs::remove_file(&path)),
+                is_denied(fs::read_dir("/").map(drop)),
+                is_denied((&open).write(b"inherited")),
+                is_denied((&open).read(&mut [0])),
+            ]
+        });
+        assert_eq!(denied, [true; 6]);
+    }
+
+    #[test]
+    fn it_has_no_network_no_programs_and_no_other_processes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let denied = confined(move || {
+            [
+                is_denied(TcpStream::connect(address)),
+                is_denied(TcpListener::bind("127.0.0.1:0")),
+                Command::new("/bin/true").spawn().is_err(),
+                is_denied(rustix::process::test_kill_process(rustix::process::Pid::INIT).map_err(Into::into)),
+                is_denied(setrlimit(Resource::As, getrlimit(Resource::As)).map_err(Into::into)),
+            ]
+        });
+        assert_eq!(denied, [true; 5]);
+    }
+}

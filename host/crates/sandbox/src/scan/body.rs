@@ -1,0 +1,109 @@
+//! The weight of one function for the compiler. Each of these is cheap alone; it is their products that cost minutes.
+
+use wasmparser::{BlockType, FunctionBody, Operator};
+
+use super::malformed;
+use crate::validate::InvalidBytes;
+
+/// Blocks inside each other. Go has one for each place at which a goroutine may be resumed: some thousands in large functions.
+pub(super) const MAX_DEPTH: usize = 20_000;
+
+/// Parameters and results of a function type.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Arity {
+    pub(super) params: usize,
+    pub(super) results: usize,
+}
+
+/// What a function's body has of what costs the compiler time or memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Weight {
+    pub(crate) locals: u64,
+    pub(crate) blocks: u64,
+    pub(crate) loops: u64,
+    /// The most blocks inside each other.
+    pub(crate) depth: u64,
+    /// The most loops inside each other.
+    pub(crate) loop_depth: u64,
+    /// The sum of how many loops each loop is in.
+    pub(crate) loops_in_loops: u64,
+    /// Values that branches and calls hand over, and one for each target of a branch.
+    pub(crate) edges: u64,
+}
+
+struct Frame {
+    is_loop: bool,
+    /// Values that a branch to it hands over.
+    values: u64,
+}
+
+/// Reads a body once.
+pub(super) fn weigh(body: &FunctionBody<'_>, arities: &[Arity]) -> Result<Weight, InvalidBytes> {
+    let mut weight = Weight::default();
+    let mut locals = body.get_locals_reader().map_err(malformed)?;
+    for _ in 0..locals.get_count() {
+        weight.locals += u64::from(locals.read().map_err(malformed)?.0);
+    }
+    // Which type a function has that is called or returned from is not looked up.
+    let results = arities.iter().map(|arity| arity.results as u64).max().unwrap_or(0);
+    let mut frames = vec![Frame { is_loop: false, values: results }];
+    let mut loops = 0;
+    let mut operators = body.get_operators_reader().map_err(malformed)?;
+    while !operators.eof() {
+        match operators.read().map_err(malformed)? {
+            Operator::Block { blockty } | Operator::If { blockty } => {
+                frames.push(Frame { is_loop: false, values: arity(blockty, arities).results as u64 })
+            }
+            Operator::Loop { blockty } => {
+                loops += 1;
+                weight.loops += 1;
+                weight.loops_in_loops += loops;
+                weight.loop_depth = weight.loop_depth.max(loops);
+                frames.push(Frame { is_loop: true, values: arity(blockty, arities).params as u64 });
+            }
+            Operator::End => {
+                weight.blocks += 1;
+                if let Some(frame) = frames.pop() {
+                    weight.edges += frame.values;
+                    loops -= u64::from(frame.is_loop);
+                }
+            }
+            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+                weight.edges += 1 + values(&frames, relative_depth)
+            }
+            Operator::BrTable { targets } => {
+                weight.edges += 1 + values(&frames, targets.default());
+                for target in targets.targets() {
+                    weight.edges += 1 + values(&frames, target.map_err(malformed)?);
+                }
+            }
+            Operator::Else => weight.edges += frames.last().map_or(0, |frame| frame.values),
+            Operator::Return
+            | Operator::Call { .. }
+            | Operator::CallIndirect { .. }
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. } => weight.edges += results,
+            _ => {}
+        }
+        if frames.len() > MAX_DEPTH {
+            return Err(InvalidBytes::TooMuch {
+                what: "blocks inside each other in one function".to_owned(),
+                most: MAX_DEPTH as u64,
+            });
+        }
+        weight.depth = weight.depth.max(frames.len() as u64);
+    }
+    Ok(weight)
+}
+
+fn values(frames: &[Frame], relative_depth: u32) -> u64 {
+    frames.iter().rev().nth(relative_depth as usize).map_or(0, |frame| frame.values)
+}
+
+fn arity(ty: BlockType, arities: &[Arity]) -> Arity {
+    match ty {
+        BlockType::Empty => Arity::default(),
+        BlockType::Type(_) => Arity { params: 0, results: 1 },
+        BlockType::FuncType(index) => arities.get(index as usize).copied().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,71 @@
+//! The types of a component, which can nest: counted with a stack of our own, because whoever reads them by recursion runs out of
+//! the thread's.
+
+use wasmparser::{
+    BinaryReader, ComponentAlias, ComponentExternName, ComponentImport, ComponentType, ComponentTypeRef, CoreType,
+    FromReader,
+};
+
+use super::{MAX_NESTING, malformed, too_deep};
+use crate::validate::InvalidBytes;
+
+/// How component types and instance types begin. All others hold no declarations, and reading one does not recurse.
+const COMPONENT: u8 = 0x41;
+const INSTANCE: u8 = 0x42;
+
+/// Counts the types of a section, those inside others too.
+pub(super) fn count_types(mut reader: BinaryReader<'_>) -> Result<u64, InvalidBytes> {
+    let mut found = 0;
+    // How many declarations are still to come at each level, the section's own first.
+    let mut left = vec![reader.read_var_u32().map_err(malformed)?];
+    while let Some(here) = left.last_mut() {
+        if *here == 0 {
+            left.pop();
+            continue;
+        }
+        *here -= 1;
+        if left.len() > 1 && !is_type(&mut reader)? {
+            continue;
+        }
+        found += 1;
+        if let Some(inner) = declarations(&mut reader).map_err(malformed)? {
+            if left.len() > MAX_NESTING {
+                return Err(too_deep("types"));
+            }
+            left.push(inner);
+        }
+    }
+    Ok(found)
+}
+
+/// Reads a declaration, unless it is a type: of that, only what says so.
+fn is_type(reader: &mut BinaryReader<'_>) -> Result<bool, InvalidBytes> {
+    match reader.read_u8().map_err(malformed)? {
+        0x00 => skip::<CoreType<'_>>(reader)?,
+        0x01 => return Ok(true),
+        0x02 => skip::<ComponentAlias<'_>>(reader)?,
+        0x03 => skip::<ComponentImport<'_>>(reader)?,
+        0x04 => {
+            skip::<ComponentExternName<'_>>(reader)?;
+            skip::<ComponentTypeRef>(reader)?;
+        }
+        other => return Err(InvalidBytes::Malformed(format!("invalid declaration 0x{other:x} in a type"))),
+    }
+    Ok(false)
+}
+
+fn skip<'a, T: FromReader<'a>>(reader: &mut BinaryReader<'a>) -> Result<(), InvalidBytes> {
+    reader.read::<T>().map(drop).map_err(malformed)
+}
+
+/// Reads a type; of one that holds declarations, only how many.
+fn declarations(reader: &mut BinaryReader<'_>) -> wasmparser::Result<Option<u32>> {
+    let mut ahead = reader.clone();
+    if matches!(ahead.read_u8()?, COMPONENT | INSTANCE) {
+        let count = ahead.read_var_u32()?;
+        *reader = ahead;
+        return Ok(Some(count));
+    }
+    reader.read::<ComponentType<'_>>()?;
+    Ok(None)
+}

@@ -1,0 +1,143 @@
+//! Exact counts, and how deep is too deep.
+
+use super::*;
+
+fn component(text: &str) -> Vec<u8> {
+    wat::parse_str(format!("(component {text})")).unwrap()
+}
+
+fn counted(text: &str) -> Totals {
+    totals(&component(text)).unwrap()
+}
+
+fn needs(text: &str) -> Needs {
+    counted(text).needs
+}
+
+const MODULE: &str = "(core module $m (memory 1) (table 3 funcref) (table 4 funcref))";
+
+#[test]
+fn instances_multiply() {
+    let one = needs(&format!("{MODULE} (core instance (instantiate $m))"));
+    assert_eq!((one.core_instances, one.memories, one.tables, one.component_instances), (1, 1, 2, 0));
+    let inner = format!("(component $c {MODULE} (core instance (instantiate $m)) (core instance (instantiate $m)))");
+    let six =
+        needs(&format!("{inner} (instance (instantiate $c)) (instance (instantiate $c)) (instance (instantiate $c))"));
+    assert_eq!((six.core_instances, six.memories, six.tables, six.component_instances), (6, 6, 12, 3));
+    let none = needs(&inner);
+    assert_eq!((none.core_instances, none.memories), (0, 0), "defined and not instantiated");
+}
+
+#[test]
+fn what_has_a_second_name_is_the_same() {
+    let alias = needs(&format!(
+        "(component $c {MODULE} (core instance (instantiate $m)))
+         (component $d (alias outer 1 $c (component $e)) (instance (instantiate $e)) (instance (instantiate $e)))
+         (instance (instantiate $d)) (instance (instantiate $c))"
+    ));
+    assert_eq!((alias.core_instances, alias.component_instances), (3, 4));
+    let exported = needs(&format!(
+        "(component $c {MODULE} (core instance (instantiate $m)))
+         (export $again \"c\" (component $c)) (instance (instantiate $again))"
+    ));
+    assert_eq!(exported.core_instances, 1);
+    let module = needs(&format!(
+        "{MODULE} (component $c (alias outer 1 $m (core module $n)) (core instance (instantiate $n)))
+         (instance (instantiate $c)) (instance (instantiate $c))"
+    ));
+    assert_eq!((module.core_instances, module.memories), (2, 2));
+}
+
+#[test]
+fn what_comes_from_outside_cannot_be_counted_and_is_refused() {
+    let given = "(component $c (import \"c\" (component $d)) (instance (instantiate $d)))";
+    let module = "(component $c (import \"c\" (core module $d)) (core instance (instantiate $d)))";
+    let exported = "(component $c (component $d) (export \"d\" (component $d)))
+        (instance $i (instantiate $c)) (alias export $i \"d\" (component $e)) (instance (instantiate $e))";
+    for text in [given, module, exported] {
+        let refused = scan(&component(text)).unwrap_err().to_string();
+        assert!(refused.contains("not defined in it"), "{refused}");
+    }
+}
+
+#[test]
+fn numbers_beyond_any_memory_do_not_overflow() {
+    let mut text = "(core module $m) (core instance (instantiate $m))".to_owned();
+    for _ in 0..60 {
+        text = format!("(component $c {text}) {}", "(instance (instantiate $c))".repeat(10));
+    }
+    assert_eq!(needs(&text).core_instances, u128::MAX);
+}
+
+/// A component of one section.
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let bytes = [length & 0x7f | 0x80, length >> 7 & 0x7f | 0x80, length >> 14].map(|byte| u8::try_from(byte).unwrap());
+    [b"\0asm\x0d\0\x01\0", &[id][..], &bytes, content].concat()
+}
+
+/// Types inside each other, `depth` of them.
+fn types(kind: u8, depth: usize) -> Vec<u8> {
+    let mut types = vec![1];
+    (1..depth).for_each(|_| types.extend([kind, 1, 1]));
+    types.extend([kind, 0]);
+    section(7, &types)
+}
+
+#[test]
+fn types_nest_a_hundred_deep() {
+    for kind in [0x41, 0x42] {
+        assert_eq!(totals(&types(kind, MAX_NESTING)).unwrap().types, MAX_NESTING as u64);
+        for depth in [MAX_NESTING + 1, 1_000, 5_000] {
+            assert_eq!(scan(&types(kind, depth)).unwrap_err(), too_deep("types"));
+        }
+    }
+}
+
+#[test]
+fn components_nest_a_hundred_deep() {
+    let nested = |depth: usize| scan(&(1..depth).fold(section(0, b"\x01x"), |inner, _| section(4, &inner)));
+    assert_eq!(nested(MAX_NESTING), Ok(()));
+    assert_eq!(nested(MAX_NESTING + 1), Err(too_deep("components and modules")));
+}
+
+#[test]
+fn images_are_what_lies_between_the_first_and_the_last_byte() {
+    let found = counted(
+        "(core module (memory 200) (memory 10)
+            (data (i32.const 100) \"ab\") (data (i32.const 5000) \"c\") (data (memory 1) (i32.const 8) \"d\") (data \"passive\"))
+         (core module (type (func)) (func) (table 50 funcref) (elem (i32.const 7) func 0) (elem (i32.const 30) func 0 0))",
+    );
+    assert_eq!((found.image_bytes, found.segments, found.memories), (4901 + 1, 6, 2));
+    assert_eq!((found.filled_entries, found.elements, found.tables), (32, 3, 1));
+}
+
+#[test]
+fn a_body_weighs_what_multiplies_in_it() {
+    let found = counted(
+        "(core module (func (param i32) (local i32 i64) (local f32)
+            (loop (loop (block (br_if 1 (local.get 0)) (br_table 0 1 2 3 (local.get 0)))) (loop))))",
+    );
+    let found = (found.locals, found.blocks, found.depth, found.loop_depth, found.loops_in_loops, found.edges);
+    assert_eq!(found, (3, 5, 4, 2, 1 + 2 + 2, 1 + 4));
+}
+
+#[test]
+fn results_that_branches_hand_over_are_counted() {
+    let results = "i32 ".repeat(50);
+    let found = counted(&format!(
+        "(core module (type $many (func (result {results})))
+            (func $f (type $many) unreachable)
+            (func (block (type $many) (call $f) (br 0)) unreachable))"
+    ));
+    // The call, the branch, and the ends of the block and of both functions.
+    assert_eq!(found.edges, 50 + 51 + 50 + 2 * 50);
+}
+
+/// What a count claims is not believed.
+#[test]
+fn claims_cost_nothing() {
+    for section in [3_u8, 5, 6, 7, 8, 10, 11] {
+        assert!(scan(&self::section(section, &[0xff, 0xff, 0xff, 0xff, 0x0f])).is_err(), "section {section}");
+    }
+}

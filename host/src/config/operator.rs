@@ -1,0 +1,39 @@
+//! What an app's own `saggar.toml` may not decide, and what it decides for its operator. A file that the operator names with
+//! `--config` or `SAGGAR_CONFIG` is the operator's, whatever it says; the app's is not read then.
+
+use saggar_definition::{Diagnostic, Place};
+
+use super::form::{Reader, Setting};
+use super::given::{Entry, Node, Origin};
+use super::keys::Key;
+
+/// Keys that an app cannot set: with them it could run code outside of its sandboxes, or read what is not its own.
+const REFUSED: [&str; 1] = ["cache_dir"];
+
+/// Keys that reach beyond the app: who may connect and from where, which files are written, where data is sent.
+const TOLD: [&str; 4] = ["listen", "token", "store", "otlp.endpoint"];
+
+/// Whether an app's own file may not set this key.
+pub(super) fn alone_decides(key: &Key) -> bool {
+    REFUSED.contains(&key.name)
+}
+
+/// Reports that an app's own file sets a key that it may not.
+pub(super) fn refuse(key: &Key, entry: &Entry, reader: &mut Reader) {
+    let message = format!("an app's own saggar.toml cannot set `{}`: only the operator can", key.name);
+    let help = format!(
+        "remove it and use `{}` or {}, or name this file with `--config` if it is yours",
+        key.flag, key.variable
+    );
+    reader.in_file().error(entry.name_span, message, help);
+}
+
+/// Which settings the app's own file decides that reach beyond the app, if there are any.
+pub(super) fn warning<'a>(settings: impl Iterator<Item = &'a Setting>) -> Option<Diagnostic> {
+    let decided = |setting: &&Setting| setting.origin == Origin::File && TOLD.contains(&setting.key);
+    let decided: Vec<&Setting> = settings.filter(decided).collect();
+    let file = decided.first()?.node.as_ref().map(Node::place)?.file;
+    let keys: Vec<String> = decided.iter().map(|setting| format!("`{}`", setting.key)).collect();
+    let warning = Diagnostic::warning(Place::file(file), format!("the app itself decides on {}", keys.join(", ")));
+    Some(warning.with_help("if the app is yours, name this file with `--config`; if not, name one of your own"))
+}

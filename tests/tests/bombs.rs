@@ -1,0 +1,121 @@
+//! Components that are a burden for those who parse or compile them. Each is refused with its reason, within bounds of time and
+//! memory, and the tasks beside it work. Then the process that compiles: confined, and never outliving who waits for it.
+
+#[path = "bombs/compiler.rs"]
+mod compiler;
+#[path = "bombs/mutations.rs"]
+mod mutations;
+#[path = "bombs/proposals.rs"]
+mod proposals;
+
+use saggar_tests::app::App;
+use saggar_tests::crafted::{BOMBS, bomb};
+use saggar_tests::guests;
+use saggar_tests::host::{Start, TestHost};
+use saggar_tests::memory::{peak_bytes, resident_bytes};
+use saggar_tests::program::{command, start};
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+/// What a host may take at the worst moment of a start with all bombs: the files, of which two are read at a time, and itself.
+const HOST_MIB: u64 = 192;
+
+/// What the refusal of a bomb says.
+fn reason(name: &str) -> &'static str {
+    match name {
+        "sparse_memories" => "20 memories; at most 4 fit in a sandbox",
+        "sparse_tables" => "60 tables; at most 16 fit in a sandbox",
+        "nested_loops" => "loops inside each other",
+        "nested_blocks" => "blocks inside each other in one function",
+        "many_locals" => "more than 4000000 locals",
+        "nested_component_types" | "nested_instance_types" => "more than 100 types inside each other",
+        "nested_components" => "more than 100 components and modules inside each other",
+        "modules_that_claim" => "not a valid component",
+        "instances_of_instances" | "instances_by_alias" => "has 100000000000000000000 core instances; at most 100",
+        "instances_of_an_argument" => "not defined in it",
+        "instances_of_a_module" => "has 900 core instances; at most 100",
+        "locals_by_loops" => "locals in loops",
+        "branches_with_results" | "branch_tables_with_results" | "calls_with_results" => {
+            "values that branches and calls hand over"
+        }
+        "fused_adapters" => "adapters",
+        "types_by_reference" => "type nesting is too deep",
+        "types_that_double" => "type size is over the limit",
+        other => panic!("nobody knows why {other} is refused"),
+    }
+}
+
+/// An app with a good task and one for each bomb.
+fn app() -> App {
+    let app = App::new().simple_task("good", guests::ECHO);
+    BOMBS.iter().fold(app, |app, name| {
+        let bytes = bomb(name).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        app.plugin_bytes(name, bytes).task(name, &json!({ "process": format!("plugins.{name}") }))
+    })
+}
+
+#[test]
+fn check_says_of_each_bomb_what_it_is_and_goes_on() {
+    let app = app();
+    let running = start(["check".as_ref(), app.path().as_os_str(), "--json".as_ref()]);
+    let pid = running.pid();
+    let watch = std::thread::spawn(move || {
+        let mut peak = 0;
+        while let Some(now) = peak_bytes(pid) {
+            peak = now;
+            std::thread::yield_now();
+        }
+        peak
+    });
+    let said = running.end();
+    let peak_mib = watch.join().expect("it watches") >> 20;
+    let document: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    assert_eq!(document["tasks"].as_array().map(Vec::len), Some(1), "the good task");
+    let problems = document["problems"].as_array().expect("a list");
+    for name in BOMBS {
+        let of_it = problems.iter().find(|problem| problem["place"]["file"] == format!("tasks/{name}.json"));
+        let message =
+            of_it.and_then(|problem| problem["message"].as_str()).unwrap_or_else(|| panic!("{name} is no problem"));
+        assert!(message.contains(reason(name)), "{name}: {message}");
+    }
+    assert!(peak_mib <= HOST_MIB, "the host took {peak_mib} MiB");
+}
+
+/// The host's memory while it loads all bombs, and after.
+fn serves_beside_bombs(allocator: &str) {
+    let app = app();
+    // As cold as it can be: nothing is cached.
+    let server = Server::start_as(&app, |serve| {
+        serve.args(["--store", "memory", "--allocator", allocator]).arg("--cache-dir").arg(app.path().join("cache"))
+    });
+    let peak_mib = peak_bytes(server.pid()).expect("it runs") >> 20;
+    let after_mib = resident_bytes(server.pid()).expect("it runs") >> 20;
+    let mut add = command();
+    add.args(["add", "good", "1", "--wait", "--url", &server.url("")]);
+    let said = saggar_tests::program::output(&mut add);
+    assert_eq!((said.code, said.out.trim()), (Some(0), "[1]"), "{said:?}");
+    let log = server.stop();
+    for name in BOMBS {
+        assert!(log.iter().any(|line| line.contains(&format!("plugins/{name}.wasm"))), "{name} is not reported");
+    }
+    assert!(after_mib <= peak_mib && peak_mib <= HOST_MIB, "{peak_mib} MiB at the worst moment, {after_mib} MiB after");
+}
+
+#[test]
+fn a_pooling_host_works_beside_bombs() {
+    serves_beside_bombs("pooling");
+}
+
+#[test]
+fn an_on_demand_host_works_beside_bombs() {
+    serves_beside_bombs("on-demand");
+}
+
+/// An embedder that compiles in its own process has the scan at least.
+#[tokio::test(flavor = "multi_thread")]
+async fn bombs_are_refused_in_the_hosts_own_process_too() {
+    let why = TestHost::try_start(app(), Start { cache_dir: None, ..Start::default() }).await.err().expect("bombs");
+    for name in BOMBS {
+        assert!(why.contains(&format!("plugins/{name}.wasm")), "{name} is not reported");
+    }
+}

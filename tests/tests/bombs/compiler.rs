@@ -1,0 +1,184 @@
+//! The process that compiles, as the kernel shows it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use saggar::{Compiler, Host};
+use saggar_tests::app::App;
+use saggar_tests::crafted::slow_to_compile;
+use saggar_tests::guests;
+use saggar_tests::patience::PATIENCE;
+use saggar_tests::program::{Running, start};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+/// An app with a good task and one whose plugin takes long to compile.
+fn app() -> App {
+    let slow = slow_to_compile().expect("it can be made");
+    App::new()
+        .simple_task("good", guests::ECHO)
+        .plugin_bytes("slow", slow)
+        .task("slow", &json!({ "process": "plugins.slow" }))
+}
+
+fn check(app: &App) -> Running {
+    let cache = app.path().join("cache");
+    start(["check".as_ref(), app.path().as_os_str(), "--json".as_ref(), "--cache-dir".as_ref(), cache.as_os_str()])
+}
+
+/// The children of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let of = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+    let all: String = threads.flatten().map(of).collect::<Vec<_>>().join(" ");
+    all.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// What `look` finds, as soon as it finds something.
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let gives_up = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < gives_up, "{what}: nothing after {PATIENCE:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The compiler of the slow plugin, once it is confined and at work: it has read more than the good one has.
+fn busy_compiler(host: u32) -> u32 {
+    until("a compiler at work", || {
+        children(host).into_iter().find(|pid| field(*pid, "Threads:") > Some(2) && seconds(*pid) > 0.2)
+    })
+}
+
+/// A number of a process's status.
+fn field(pid: u32, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
+}
+
+/// Processor time of a process.
+fn seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: f64 = fields.get(11..13).unwrap_or_default().iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
+
+/// Whether there is such a process that still runs: a zombie does not.
+fn runs(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X'])) && !stat.is_empty()
+}
+
+fn kill(name: &str, pid: u32) {
+    let killed = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    assert!(killed.expect("kill starts").success(), "the process is gone before its signal");
+}
+
+fn problem_of(said: &saggar_tests::program::Said, task: &str) -> String {
+    let document: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    let problems = document["problems"].as_array().cloned().unwrap_or_default();
+    let of_it = problems.iter().find(|problem| problem["place"]["file"] == format!("tasks/{task}.json"));
+    of_it.and_then(|problem| problem["message"].as_str()).unwrap_or_else(|| panic!("{task} is no problem")).to_owned()
+}
+
+#[test]
+fn a_compiler_may_do_nothing_but_compute() {
+    let app = app();
+    let check = check(&app);
+    let compiler = busy_compiler(check.pid());
+    assert_eq!(field(compiler, "NoNewPrivs:"), Some(1));
+    assert_eq!(field(compiler, "Seccomp:"), Some(2), "a filter of system calls");
+    let limits = fs::read_to_string(format!("/proc/{compiler}/limits")).expect("its limits");
+    let limit = |name: &str| {
+        let line =
+            limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {limits}"));
+        line.split_whitespace().take(2).map(|number| number.parse::<u64>().unwrap_or(u64::MAX)).collect::<Vec<_>>()
+    };
+    assert_eq!(limit("Max data size"), [1 << 30, 1 << 30]);
+    assert_eq!(limit("Max address space"), [4 << 30, 4 << 30]);
+    assert_eq!(limit("Max core file size"), [0, 0]);
+    assert_eq!(limit("Max cpu time"), [120, 121]);
+    assert_eq!(limit("Max file size"), [65_536, 65_536]);
+    let environment = fs::read(format!("/proc/{compiler}/environ")).expect("its environment");
+    let names: Vec<_> =
+        environment.split(|byte| *byte == 0).filter_map(|pair| pair.split(|byte| *byte == b'=').next()).collect();
+    let is_ours = |name: &&[u8]| name.is_empty() || name.starts_with(b"RAYON_") || name.starts_with(b"MIMALLOC_");
+    assert!(names.iter().all(is_ours), "{names:?}");
+    assert_eq!(fs::read_link(format!("/proc/{compiler}/cwd")).expect("its directory"), Path::new("/"));
+    assert_eq!(check.end().code, Some(1), "the slow plugin exports nothing");
+    assert!(!runs(compiler));
+}
+
+#[test]
+fn a_compiler_that_is_killed_is_that_plugins_load_error() {
+    let app = app();
+    let check = check(&app);
+    kill("KILL", busy_compiler(check.pid()));
+    let said = check.end();
+    let problem = problem_of(&said, "slow");
+    assert!(problem.contains("cannot be compiled") && problem.contains("killed by signal 9"), "{problem}");
+    let document: Value = serde_json::from_str(&said.out).expect("one JSON document");
+    assert_eq!(document["tasks"][0]["id"], "good");
+}
+
+#[test]
+fn a_compiler_ends_with_its_host() {
+    for signal in ["KILL", "TERM", "INT"] {
+        let app = app();
+        let check = check(&app);
+        let compiler = busy_compiler(check.pid());
+        kill(signal, check.pid());
+        drop(check.end());
+        until(&format!("the end of the compiler after SIG{signal}"), || (!runs(compiler)).then_some(()));
+    }
+}
+
+/// A load that nobody waits for any more ends its compiler, and leaves no zombie behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_is_given_up_ends_its_compiler() {
+    let app = app();
+    let compiler = Compiler::Process(saggar_tests::program::path().to_owned());
+    let host = Host::builder(app.path()).compiler(compiler);
+    let mine = std::process::id();
+    let of_mine = move || {
+        children(mine).into_iter().find(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("compile-plugin"))
+                && seconds(*pid) > 0.2
+        })
+    };
+    let mut loading = JoinSet::new();
+    loading.spawn(async move { host.load().await.is_ok() });
+    let compiler = tokio::task::spawn_blocking(move || until("a compiler at work", of_mine)).await.expect("it looks");
+    loading.abort_all();
+    assert!(loading.join_next().await.is_some_and(|done| done.is_err()), "it was done before it was given up");
+    tokio::task::spawn_blocking(move || {
+        until("the end of the compiler", || (!Path::new(&format!("/proc/{compiler}")).exists()).then_some(()));
+    })
+    .await
+    .expect("it looks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_no_compiler_is_a_load_error() {
+    let app = App::new().simple_task("good", guests::ECHO);
+    for (program, words) in [
+        ("/nowhere/saggar", "its compiler /nowhere/saggar cannot start"),
+        ("/bin/false", "its compiler ended with exit status: 1 and no answer"),
+        ("/bin/echo", "its compiler ended with exit status: 0 and no answer"),
+        (
+            "/bin/cat",
+            "its compiler ended with exit status: 1 and no answer (/bin/cat: compile-plugin-from-stdin: No such file",
+        ),
+    ] {
+        let builder = Host::builder(app.path()).compiler(Compiler::Process(program.into()));
+        let loaded = builder.load().await.expect("the engine starts");
+        let problem = loaded.problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
+        assert!(problem.contains(words), "{program}: {problem}");
+    }
+}

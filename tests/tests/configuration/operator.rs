@@ -1,0 +1,96 @@
+//! What an app's own `saggar.toml` may not decide for the operator of a host, and what is said of the rest.
+
+use std::fs;
+
+use saggar_tests::program::output;
+use saggar_tests::server::Server;
+use serde_json::{Value, json};
+
+use super::{app, named, plain};
+
+/// Compiled code is run as it is. An app that brings some, and says where it is, is not served.
+#[test]
+fn an_app_cannot_bring_compiled_code() {
+    for line in ["cache_dir = \"compiled\"", "cache_dir = \"/tmp\"", "'cache_dir' = 5"] {
+        let app = app(line).file("compiled/forged.cwasm", "native code");
+        for (command, code) in [("serve", 2), ("config", 2), ("check", 1)] {
+            let said = output(&mut plain(command, &app));
+            assert_eq!(said.code, Some(code), "{command}: {said:?}");
+            for part in ["saggar.toml:1:1", "cannot set `cache_dir`", "--cache-dir", "SAGGAR_CACHE_DIR", "--config"] {
+                assert!(said.err.contains(part), "{command}: no `{part}` in {}", said.err);
+            }
+        }
+        let run = output(plain("run", &app).args(["echo", "x"]));
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{run:?}");
+        let entries: Vec<_> = fs::read_dir(app.path().join("compiled")).expect("the folder").collect();
+        assert_eq!(entries.len(), 1, "something was compiled into it: {entries:?}");
+    }
+}
+
+/// The operator may name any file, also the app's own, and say in it whatever a host can do.
+#[test]
+fn a_file_that_the_operator_names_may_set_everything() {
+    let app = app("cache_dir = \"compiled\"\n");
+    let config = app.path().join("saggar.toml");
+    let said = output(plain("run", &app).arg("--config").arg(&config).args(["echo", "x"]));
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "[\"x\"]\n", ""));
+    assert!(fs::read_dir(app.path().join("compiled")).expect("the cache").next().is_some());
+}
+
+/// Then the app's own file is not even read: neither what it sets counts nor what is wrong with it.
+#[test]
+fn with_a_named_file_only_that_counts() {
+    let own = named("drain = 7\n");
+    let config = own.path().join("host.toml");
+    for bad in
+        ["cache_dir = \"compiled\"", "listen = \"0.0.0.0:1\"", "no toml", "otlp.endpoint = \"http://evil.example\""]
+    {
+        let app = app(bad);
+        for variable in [false, true] {
+            let mut command = plain("config", &app);
+            match variable {
+                false => command.arg("--config").arg(&config),
+                true => command.env("SAGGAR_CONFIG", &config),
+            };
+            let said = output(command.arg("--json"));
+            let document: Value = serde_json::from_str(&said.out).expect("one JSON document");
+            assert_eq!((said.code, &document["problems"]), (Some(0), &json!([])), "{bad}");
+            let given = |setting: &Value| (setting["from"]["kind"] == "file").then(|| setting["key"].clone());
+            let given: Vec<Value> = document["settings"].as_array().expect("a list").iter().filter_map(given).collect();
+            assert_eq!(given, [json!("drain")], "{bad}");
+        }
+    }
+}
+
+const DECIDES: &str = "listen = \"127.0.0.1:0\"\nstore = \"memory\"\ndrain = 5\n[[token]]\nrole = \"admin\"\n\
+                       sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"\n\
+                       [otlp]\nendpoint = \"http://127.0.0.1:1\"\n";
+
+#[test]
+fn what_an_app_decides_for_its_operator_is_said_at_the_start() {
+    let app = app(DECIDES);
+    let log = Server::start_as(&app, |serve| serve.env_remove("SAGGAR_LISTEN")).stop();
+    let warnings: Vec<&String> = log.iter().filter(|line| line.contains("the app itself decides on")).collect();
+    let all = "`listen`, `token`, `store`, `otlp.endpoint`";
+    assert!(warnings.len() == 1 && warnings[0].contains(all), "{log:#?}");
+    // What a flag or a variable decides, the app does not.
+    let log = Server::start(&app, &["--store", "memory"]).stop();
+    let warning = log.iter().find(|line| line.contains("the app itself decides on")).expect("a warning");
+    assert!(warning.contains("on `token`, `otlp.endpoint`"), "{warning}");
+    // Of the same file, when the operator names it, nothing is said.
+    let config = app.path().join("saggar.toml");
+    let log = Server::start_as(&app, |serve| serve.arg("--config").arg(&config)).stop();
+    assert!(!log.iter().any(|line| line.contains("the app itself decides on")), "{log:#?}");
+}
+
+/// Each command speaks of what it uses, and a file without any of these keys is no matter for a warning.
+#[test]
+fn commands_warn_of_what_they_use() {
+    let warning = "the app itself decides on";
+    let run = output(plain("run", &app(DECIDES)).args(["echo", "x"]));
+    assert!(run.code == Some(0) && run.err.contains(&format!("{warning} `otlp.endpoint`")), "{run:?}");
+    let check = output(&mut plain("check", &app(DECIDES)));
+    assert!(check.code == Some(0) && !check.err.contains(warning), "{check:?}");
+    let quiet = output(&mut plain("config", &app("drain = 5\n[http]\nheaders = 20\n")));
+    assert_eq!((quiet.code, quiet.err.as_str()), (Some(0), ""));
+}
