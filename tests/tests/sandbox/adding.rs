@@ -3,7 +3,7 @@
 use saggar::{ListQuery, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::host::{TestHost, response};
+use saggar_tests::host::{TestHost, problem_code, response};
 use serde_json::{Value, json};
 
 /// A host with a task that adds jobs, and with `journal`, which is paused so that its jobs wait.
@@ -117,5 +117,17 @@ async fn a_handler_that_is_called_again_adds_its_job_once() {
     assert_eq!(host.journal().await, ["1 added", "first", "second", "1 succeeded"]);
     let log = host.log("family", 1).await;
     assert!(log.iter().filter(|line| line.contains("the handler fails")).count() > 1, "it was called again: {log:?}");
+    host.shutdown().await;
+}
+
+/// An attempt that adds another job at the same place would otherwise be answered with the wrong one.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_job_at_the_same_place_is_refused_and_the_sdk_says_why() {
+    let host = family(json!({})).await;
+    let job = host.run("family", json!(["changed"])).await;
+    assert_eq!(problem_code(&job), "key-reused");
+    let message = &job.problem.as_ref().unwrap().message;
+    assert!(message.contains("job number 0") && message.contains("tasks::Options"), "{message}");
+    assert_eq!(host.journal().await, ["first in attempt 1", "second in attempt 1"]);
     host.shutdown().await;
 }
