@@ -140,7 +140,8 @@ fn what_the_host_answers_keeps_its_code() {
     let host = FakeHost::new().queue_size(1);
     assert_eq!(host.process::<Plugin>((5,)).unwrap(), json!(5));
     assert_eq!(host.added()[0].args, json!([5]));
-    let failure = host.process::<Plugin>((6,)).unwrap_err();
+    // Another job: the same one would be repeated, and its child is there.
+    let failure = host.id(2).process::<Plugin>((6,)).unwrap_err();
     assert!(matches!(failure, Failure::Retry(problem) if problem.code() == "queue-full"));
 }
 
