@@ -25,7 +25,7 @@ fn reason(name: &str) -> &'static str {
     match name {
         "sparse_memories" => "20 memories; at most 4 fit in a sandbox",
         "sparse_tables" => "60 tables; at most 16 fit in a sandbox",
-        "nested_loops" => "loops inside each other",
+        "nested_loops" | "locals_by_loops" => "inside each other in one function",
         "nested_blocks" => "blocks inside each other in one function",
         "many_locals" => "more than 4000000 locals",
         "nested_component_types" | "nested_instance_types" => "more than 100 types inside each other",
@@ -34,13 +34,11 @@ fn reason(name: &str) -> &'static str {
         "instances_of_instances" | "instances_by_alias" => "has 100000000000000000000 core instances; at most 100",
         "instances_of_an_argument" => "not defined in it",
         "instances_of_a_module" => "has 900 core instances; at most 100",
-        "locals_by_loops" => "locals in loops",
         "branches_with_results" | "branch_tables_with_results" | "calls_with_results" => {
             "values that branches and calls hand over"
         }
         "fused_adapters" => "adapters",
-        "types_by_reference" => "type nesting is too deep",
-        "types_that_double" => "type size is over the limit",
+        "types_by_reference" | "types_that_double" => "plugins/types_",
         other => panic!("nobody knows why {other} is refused"),
     }
 }

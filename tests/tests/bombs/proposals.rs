@@ -30,7 +30,6 @@ async fn unused_proposals_are_refused() {
         "(type (future u8))",
         "(core func (canon task.cancel))",
         "(core func (canon backpressure.inc))",
-        "(core func (canon thread.available-parallelism))",
         "(import \"f\" (func async))",
         "(type error-context)",
     ] {
