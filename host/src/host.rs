@@ -301,6 +301,11 @@ impl Host {
         self.store.is_full()
     }
 
+    /// Whether another program keeps the store locked, so that jobs are refused until it lets go.
+    pub fn store_is_busy(&self) -> bool {
+        self.store.is_busy()
+    }
+
     /// Whether the host has been told to stop: it takes no more jobs.
     pub fn is_stopping(&self) -> bool {
         self.worker.is_stopping()

@@ -41,7 +41,10 @@ impl Jobs for HostJobs {
         if self.0.is_stopping() {
             return Some(Code::Stopping);
         }
-        self.0.store_is_full().then_some(Code::StoreFull)
+        if self.0.store_is_full() {
+            return Some(Code::StoreFull);
+        }
+        self.0.store_is_busy().then_some(Code::StoreBusy)
     }
 
     fn now(&self) -> Timestamp {
@@ -196,7 +199,7 @@ mod tests {
         let of = |error: StoreError| lookup_refused(error.into());
         assert_eq!(of(StoreError::Full(why())).code, Code::StoreFull);
         assert_eq!(of(StoreError::Failed(why())).code, Code::StoreFailed);
-        assert_eq!(of(StoreError::Busy(why())).code, Code::StoreFailed);
+        assert_eq!(of(StoreError::Busy(why())).code, Code::StoreBusy);
         let adding = AddError::Queue(saggar_queue::AddError::Store(StoreError::Full(why())));
         assert_eq!(add_refused(adding).code, Code::StoreFull);
         assert_eq!(lookup_refused(LookupError::UnknownJob { id: JobId(1) }).code, Code::UnknownJob);

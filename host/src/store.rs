@@ -1,5 +1,7 @@
 //! Where jobs live: which store a host is to use, and opening it.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -66,8 +68,8 @@ impl StoreChoice {
             return Ok(OpenStore::Memory(Arc::new(MemoryStore::new())));
         };
         if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            let dir = dir.to_owned();
-            std::fs::create_dir_all(&dir).map_err(|source| StartError::StoreDir { dir, source })?;
+            let is_default = matches!(self, Self::Sqlite { path: None, .. });
+            make_private_dir(dir, is_default).map_err(|source| StartError::StoreDir { dir: dir.to_owned(), source })?;
         }
         let options = SqliteOptions::new(path).with_durability(*durability);
         // Opening checks the file and finds what a dead process left, which takes up to seconds.
@@ -76,6 +78,28 @@ impl StoreChoice {
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
+}
+
+/// Makes the directory of a store, for this user only. `is_own`: nothing else is in it, so it must not be a link, which would lead
+/// out of the app, and other users have nothing to look for in it.
+fn make_private_dir(dir: &Path, is_own: bool) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    if !is_own {
+        return Ok(());
+    }
+    let metadata = dir.symlink_metadata()?;
+    if metadata.is_symlink() {
+        return Err(std::io::Error::other(
+            "it is a symbolic link, which the host does not follow; to keep jobs elsewhere, use `--store sqlite:PATH`",
+        ));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(
+            dir = %dir.display(),
+            "other users may enter the directory of the job store; take the permission from them: chmod 700"
+        );
+    }
+    Ok(())
 }
 
 /// Copies the SQLite store `from` to the file `to`, which must not be there; a host may work on it meanwhile. The copy is the
@@ -114,6 +138,13 @@ impl OpenStore {
         match self {
             Self::Memory(_) => false,
             Self::Sqlite(store) => store.is_full(),
+        }
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Sqlite(store) => store.is_busy(),
         }
     }
 

@@ -65,6 +65,7 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::Stopping => stopping().await,
         Code::Overloaded => spawn_blocking(overloaded).await.expect("it does not panic"),
         Code::StoreFull => store_full().await,
+        Code::StoreBusy => store_busy().await,
         Code::StoreFailed => store_failed().await,
         Code::Internal => internal().await,
     }
@@ -311,6 +312,24 @@ async fn store_full() -> Value {
     assert_eq!(server.get("/readyz").await.status, 200);
     server.stop();
     document
+}
+
+/// Another program begins a transaction and does not end it.
+async fn store_busy() -> Value {
+    let app = app();
+    let server = Server::start(&app, &[]);
+    let other = rusqlite::Connection::open(app.path().join(".saggar/saggar.db")).expect("a database");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    let refused = send(add(&server, json!({}))).await;
+    assert_eq!(refused.headers["retry-after"], "5");
+    let ready = server.get("/readyz").await;
+    assert_eq!((ready.status, ready.code()), (503, "store-busy"));
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    // It notices though nothing is added.
+    while server.get("/readyz").await.status != 200 {}
+    server.add("mail.send", &json!({})).await;
+    server.stop();
+    refused.document()
 }
 
 /// Nothing may be written to any file any more, which is neither a full disk nor a broken one.

@@ -109,6 +109,8 @@ codes! {
         "The host holds as many bytes of bodies or of answers, or answers as many who follow or wait, as it may; try again after `Retry-After` seconds.";
     StoreFull 503 "store-full" "Store full"
         "The disk with the job store is full; nothing was changed. Make room, or try again after `Retry-After` seconds.";
+    StoreBusy 503 "store-busy" "Store locked"
+        "Another program keeps the job store locked; nothing was changed. End its transaction, or try again after `Retry-After` seconds.";
     StoreFailed 503 "store-failed" "Store failed"
         "The job store failed; whether a change was made is not known. The host's log says why.";
     Internal 500 "internal" "Internal error"
@@ -135,8 +137,8 @@ impl Code {
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
             Self::QueueFull | Self::KeepBytesExceeded | Self::Overloaded => Some(1),
-            // A host that restarts is back within seconds, and room is made by people.
-            Self::Stopping | Self::StoreFull => Some(5),
+            // A host that restarts is back within seconds; room is made, and other programs are stopped, by people.
+            Self::Stopping | Self::StoreFull | Self::StoreBusy => Some(5),
             _ => None,
         }
     }

@@ -14,8 +14,8 @@ use crate::problem::Refusal;
 /// with.
 #[async_trait]
 pub trait Jobs: Send + Sync + 'static {
-    /// Why no job is taken at the moment, if that is so: the host stops, or the store has failed or
-    /// is full.
+    /// Why no job is taken at the moment, if that is so: the host stops, or the store has failed, is full, or is locked by
+    /// another program.
     fn why_not_ready(&self) -> Option<Code>;
 
     /// The time of day, by the clock of the jobs' own times.

@@ -195,8 +195,8 @@ impl StoreError {
         match self {
             Self::Refused { .. } => "refused",
             Self::Full(_) => "store-full",
-            // A client can do no more about the one than about the other: try again.
-            Self::Busy(_) | Self::Failed(_) => "store-failed",
+            Self::Busy(_) => "store-busy",
+            Self::Failed(_) => "store-failed",
         }
     }
 }

@@ -17,7 +17,7 @@ const ACCESS: Codes = &[Code::Unauthorized, Code::Forbidden, Code::ForeignOrigin
 const QUERY: Codes = &[Code::InvalidQuery];
 const TASK: Codes = &[Code::InvalidPath, Code::UnknownTask];
 const JOB: Codes = &[Code::InvalidId, Code::UnknownJob];
-const STORE: Codes = &[Code::Stopping, Code::StoreFailed];
+const STORE: Codes = &[Code::Stopping, Code::StoreBusy, Code::StoreFailed];
 /// Of answers that may be large.
 const ANSWER: Codes = &[Code::Overloaded];
 const FOLLOW: Codes = &[Code::InvalidHeader, Code::Stopping, Code::Overloaded];

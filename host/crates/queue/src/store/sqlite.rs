@@ -5,8 +5,9 @@
 //! jobs of its `line`; all else is in the file, whose tables `schema/*.sql` explain. Since one host has the file to itself
 //! (`lock`), what the writer remembers is true.
 
-use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -23,84 +24,57 @@ mod checkpoint;
 mod connect;
 mod desktop;
 mod details;
+mod disk;
 mod ended;
 mod error;
 mod failure;
 mod handed;
 mod headroom;
+mod identity;
 mod inbox;
 mod ledger;
 mod line;
 mod listing;
 mod lock;
 mod number;
+mod open;
+mod options;
 mod owed;
+mod prepare;
 mod probe;
 mod reader;
 mod record;
+mod rewrite;
 mod schema;
 mod shared;
 mod shelf;
 mod statements;
 mod sync;
 mod task;
+mod threads;
 mod workshop;
 mod writer;
 
 pub use error::SqliteError;
+pub use options::{Durability, SqliteOptions};
 
 use checkpoint::{Checkpoints, Room};
 use desktop::Desktop;
+use disk::{Database, Disk, Medium};
 use failure::Failure;
 use headroom::Headroom;
+use identity::StoreFiles;
 use inbox::Inbox;
 use lock::{HostLock, beside};
 use owed::Patience;
 use probe::Probe;
 use reader::Readers;
 use shared::Registry;
-use sync::{Disk, Syncer};
+use sync::Syncer;
 use task::SqliteTask;
+use threads::{is_this, join, spawn};
 use workshop::Workshop;
 use writer::Writer;
-
-/// What an answered step survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// A power cut.
-    #[default]
-    Full,
-    /// The death of the process, however it dies. After a power cut the last moments may be missing, whole and in order.
-    Normal,
-}
-
-/// Where and how a store is to be opened.
-#[derive(Debug, Clone)]
-pub struct SqliteOptions {
-    path: PathBuf,
-    durability: Durability,
-    most_bytes: Option<u64>,
-}
-
-impl SqliteOptions {
-    /// The file at `path`, which is made if it is not there (its directory is not), with full durability.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), durability: Durability::Full, most_bytes: None }
-    }
-
-    /// The same with another durability.
-    #[must_use]
-    pub fn with_durability(self, durability: Durability) -> Self {
-        Self { durability, ..self }
-    }
-
-    /// The same, with a database that grows to no more than `bytes`, as if the disk were full then. The WAL beside it is not
-    /// counted.
-    #[must_use]
-    pub fn with_most_bytes(self, bytes: u64) -> Self {
-        Self { most_bytes: Some(bytes), ..self }
-    }
-}
 
 /// A store in a SQLite file. When it and all that was opened from it are dropped, the file is closed; that waits for steps
 /// under way.
@@ -112,12 +86,15 @@ pub struct SqliteStore {
 }
 
 struct Inner {
-    path: PathBuf,
+    database: Database,
+    files: Arc<StoreFiles>,
     writer: Option<Writer>,
     readers: Option<Readers>,
     registry: Arc<Registry>,
     failure: Arc<Failure>,
     room: Option<Room>,
+    /// The last transaction could not begin.
+    is_busy: Arc<AtomicBool>,
     syncer: Option<Arc<Syncer>>,
     reading: Vec<JoinHandle<()>>,
     writing: Option<JoinHandle<()>>,
@@ -127,45 +104,50 @@ struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens a store: looks for damage, brings an older file up to date, finds what a dead process left. Blocks for as long
-    /// as that takes, up to two seconds or so for a large file.
+    /// Opens a store: makes durable what is in it, looks for damage, brings an older file up to date, finds what a dead process
+    /// left. Blocks for as long as that takes, up to two seconds or so for a large file.
     ///
     /// # Errors
     ///
     /// If another host works on the file, if it is none of ours, newer than we are, or damaged, or cannot be opened.
     pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
-        Self::open_on(options, |wal| Box::new(wal))
+        Self::open_on(options, Medium::with_disk(|wal| Arc::new(wal)))
     }
 
-    /// `disk` makes of the WAL's file what is synced.
-    fn open_on(options: &SqliteOptions, disk: impl FnOnce(File) -> Box<dyn Disk>) -> Result<Self, SqliteError> {
+    fn open_on(
+        options: &SqliteOptions,
+        medium: Medium<impl FnOnce(File) -> Arc<dyn Disk>>,
+    ) -> Result<Self, SqliteError> {
         connect::check_library()?;
-        let path = connect::resolve(&options.path)?;
-        let lock = Arc::new(HostLock::take(&path)?);
-        let mut db = prepare(&path, options)?;
+        let database = Database { path: connect::resolve(&options.path)?, vfs: medium.vfs };
+        let lock = Arc::new(HostLock::take(&database.path)?);
+        let (mut db, wal) = prepare::prepare(&database, options, medium.disk)?;
+        let files = StoreFiles::of(&database.path).map_err(|source| SqliteError::of_path(&database.path, source))?;
+        open::warn_if_shared(&database.path);
         // If something fails below, dropping it ends the threads that were started.
-        let mut inner = Inner::without_threads(path, lock);
-        let path = inner.path.clone();
+        let mut inner = Inner::without_threads(database, Arc::new(files), lock);
+        let database = inner.database.clone();
+        let path = &database.path;
         let failure = Arc::clone(&inner.failure);
         let headroom = match options.durability {
-            Durability::Full => Some(inner.wait_for_disk(&db, disk)?),
+            Durability::Full => Some(inner.wait_for_disk(&db, wal)?),
             Durability::Normal => None,
         };
-        let (readers, reading) = Readers::start(&path, inner.syncer.clone())?;
+        let (readers, reading) = Readers::start(&database, inner.syncer.clone())?;
         (inner.readers, inner.reading) = (Some(readers), reading);
-        let probe = Probe::beside(&path)
-            .map_err(|source| SqliteError::Path { path: path.clone(), source: Arc::new(source) })?;
+        let probe = Probe::beside(path).map_err(|source| SqliteError::of_path(&beside(path, ".probe"), source))?;
         let probe = Arc::new(probe);
-        let watched = Checkpoints::new(&mut db, Arc::clone(&failure), Arc::clone(&probe));
-        let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(&path, source))?;
+        let watched = Checkpoints::new(&mut db, medium.checkpoint_pages, Arc::clone(&failure), Arc::clone(&probe));
+        let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(path, source))?;
         inner.room = Some(checkpoints.room());
-        let (own, failing) = (connect::for_writing(&path, true)?, Arc::clone(&failure));
+        let (own, failing) = (connect::for_writing(&database, true)?, Arc::clone(&failure));
         let attend = move || checkpoint::attend(&woken, &through, &failing, || checkpoint::run(&own, &failing, &probe));
-        let checkpointing = spawn(&path, "saggar-checkpoint", attend)?;
+        let checkpointing = spawn(path, "saggar-checkpoint", attend)?;
         let (writer, inbox) = Writer::new();
-        let (syncer, lock) = (inner.syncer.clone(), Arc::clone(&inner.lock));
-        let writing = Writing { failure, syncer, headroom, checkpoints, checkpointing, lock };
-        inner.writing = Some(write(&path, db, Arc::clone(&inner.registry), inbox, writing)?);
+        let (syncer, lock, files) = (inner.syncer.clone(), Arc::clone(&inner.lock), Arc::clone(&inner.files));
+        let is_busy = Arc::clone(&inner.is_busy);
+        let writing = Writing { failure, syncer, files, headroom, checkpoints, checkpointing, is_busy, lock };
+        inner.writing = Some(write(path, db, Arc::clone(&inner.registry), inbox, writing)?);
         inner.writer = Some(writer);
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -179,19 +161,35 @@ impl SqliteStore {
     ///
     /// If there is a file already, or it cannot be written; then there is none afterwards.
     pub async fn backup(&self, to: &Path) -> Result<(), SqliteError> {
-        let (from, to) = (self.inner.path.clone(), to.to_owned());
-        let copied = tokio::task::spawn_blocking(move || backup::copy(&from, &to)).await;
+        let (from, to, lock) = (self.inner.database.clone(), to.to_owned(), Arc::clone(&self.inner.lock));
+        let copied = tokio::task::spawn_blocking(move || {
+            let copied = backup::copy(&from, &to);
+            drop(lock);
+            copied
+        });
+        let copied = copied.await;
         copied.unwrap_or(Err(SqliteError::Closed))
     }
 
-    /// Whether the store has failed.
+    /// Whether the store has failed. Looks whether its files are still there, which a store without work does not notice.
     pub fn has_failed(&self) -> bool {
-        self.inner.failure.check().is_err()
+        let Inner { failure, files, .. } = &*self.inner;
+        failure.check().and_then(|()| files.check(failure)).is_err()
     }
 
     /// Whether the disk is full, so that what would be added is refused. While it is, this writes to it.
     pub fn is_full(&self) -> bool {
         self.inner.room.as_ref().is_some_and(Room::is_none)
+    }
+
+    /// Whether another program kept the file locked when something was last to be written, so that it was refused. While it does,
+    /// each call has the writer try again.
+    pub fn is_busy(&self) -> bool {
+        let is_busy = self.inner.is_busy.load(Ordering::Relaxed);
+        if let Some(writer) = self.inner.writer.as_ref().filter(|_| is_busy) {
+            writer.try_nothing();
+        }
+        is_busy
     }
 
     /// Waits until the store has failed, and answers why. Cancel-safe.
@@ -200,38 +198,14 @@ impl SqliteStore {
     }
 }
 
-/// Opens the file for the writer and makes it fit to work on.
-fn prepare(path: &Path, options: &SqliteOptions) -> Result<Connection, SqliteError> {
-    let db = connect::for_writing(path, true)?;
-    if schema::version_of(&db, path)? > 0 && !connect::quick_check(&db, path)? {
-        tracing::warn!(path = %path.display(), "the job store is large; only a part of it was checked for damage");
-    }
-    schema::migrate(&db, path)?;
-    let set = || {
-        // Commits do not wait for the disk; `sync` does, for them.
-        db.pragma_update(None, "synchronous", "NORMAL")?;
-        if let Some(bytes) = options.most_bytes {
-            let page_size: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
-            let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size;
-            db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-        }
-        Ok(())
-    };
-    set().map_err(|source| connect::not_opened(path, source))?;
-    // So that a file that was just made is found again after a power cut.
-    if let Some(directory) = path.parent() {
-        let synced = File::open(directory).and_then(|directory| directory.sync_all());
-        synced.map_err(|source| SqliteError::Path { path: directory.to_owned(), source: Arc::new(source) })?;
-    }
-    Ok(db)
-}
-
 struct Writing {
     failure: Arc<Failure>,
     syncer: Option<Arc<Syncer>>,
+    files: Arc<StoreFiles>,
     headroom: Option<Headroom>,
     checkpoints: Checkpoints,
     checkpointing: JoinHandle<()>,
+    is_busy: Arc<AtomicBool>,
     lock: Arc<HostLock>,
 }
 
@@ -244,7 +218,7 @@ fn write(
     writing: Writing,
 ) -> Result<JoinHandle<()>, SqliteError> {
     let (loaded, wait) = mpsc::sync_channel(1);
-    let Writing { failure, syncer, headroom, checkpoints, checkpointing, lock } = writing;
+    let Writing { failure, syncer, files, headroom, checkpoints, checkpointing, is_busy, lock } = writing;
     let (commits, failing, closing) = (Commits::new(), Arc::clone(&failure), syncer.clone());
     let thread = spawn(path, "saggar-write", move || {
         match Workshop::load(&db, registry) {
@@ -256,7 +230,18 @@ fn write(
             Ok(workshop) => {
                 drop(loaded.send(Ok(())));
                 let (owed, patience) = (None, Patience::default());
-                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, commits, owed, patience };
+                let mut desktop = Desktop {
+                    workshop,
+                    headroom,
+                    checkpoints,
+                    failure,
+                    syncer,
+                    files,
+                    is_busy,
+                    commits,
+                    owed,
+                    patience,
+                };
                 let mut inbox = inbox;
                 failing.guard("wrote", || desktop.run(&mut inbox));
             }
@@ -266,7 +251,11 @@ fn write(
         }
         // The last one to close the file brings the WAL over; two that close it at once may both think the other does.
         join([checkpointing].into_iter());
-        if let Err((_, error)) = db.close() {
+        let finished = match failing.check() {
+            Ok(()) => connect::checkpoint_on_close(&db),
+            Err(_) => Ok(()),
+        };
+        if let Err(error) = finished.and_then(|()| db.close().map_err(|(_, error)| error)) {
             tracing::warn!(%error, "the job store could not be closed");
         }
         drop(lock);
@@ -278,40 +267,43 @@ fn write(
     }
 }
 
-fn spawn(path: &Path, name: &str, life: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, SqliteError> {
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(life);
-    thread.map_err(|source| SqliteError::Path { path: path.to_owned(), source: Arc::new(source) })
-}
-
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SqliteStore").field("path", &self.inner.path).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("path", &self.inner.database.path).finish_non_exhaustive()
     }
 }
 
 impl Inner {
-    fn without_threads(path: PathBuf, lock: Arc<HostLock>) -> Self {
+    fn without_threads(database: Database, files: Arc<StoreFiles>, lock: Arc<HostLock>) -> Self {
         let (registry, failure) = (Arc::default(), Arc::default());
         let (writer, readers, syncer, reading) = (None, None, None, Vec::new());
         let (room, writing, syncing) = (None, None, None);
-        Self { path, writer, readers, registry, failure, room, syncer, reading, writing, syncing, lock }
+        Self {
+            database,
+            files,
+            writer,
+            readers,
+            registry,
+            failure,
+            room,
+            is_busy: Arc::default(),
+            syncer,
+            reading,
+            writing,
+            syncing,
+            lock,
+        }
     }
 
     /// Starts the thread that waits for the disk; answers the room ahead of what it syncs.
-    fn wait_for_disk(
-        &mut self,
-        db: &Connection,
-        disk: impl FnOnce(File) -> Box<dyn Disk>,
-    ) -> Result<Headroom, SqliteError> {
-        let wal = beside(&self.path, "-wal");
-        let opened = OpenOptions::new().write(true).open(&wal).and_then(|file| Ok((file.try_clone()?, file)));
-        let (file, wal) = opened.map_err(|source| SqliteError::Path { path: wal, source: Arc::new(source) })?;
-        let headroom = Headroom::of(wal, db).map_err(|source| connect::not_opened(&self.path, source))?;
-        let syncer = Arc::new(Syncer::new(disk(file), Arc::clone(&self.failure)));
+    fn wait_for_disk(&mut self, db: &Connection, wal: Arc<dyn Disk>) -> Result<Headroom, SqliteError> {
+        let path = &self.database.path;
+        let headroom = Headroom::of(Arc::clone(&wal), db).map_err(|source| connect::not_opened(path, source))?;
+        let syncer = Arc::new(Syncer::new(wal, Arc::clone(&self.files), Arc::clone(&self.failure)));
         self.syncer = Some(Arc::clone(&syncer));
         let failing = Arc::clone(&self.failure);
         let live = move || failing.guard("waited for the disk", || syncer.run());
-        self.syncing = Some(spawn(&self.path, "saggar-sync", live)?);
+        self.syncing = Some(spawn(&self.database.path, "saggar-sync", live)?);
         Ok(headroom)
     }
 
@@ -341,19 +333,6 @@ impl Drop for Inner {
             syncer.close();
         }
         join(self.syncing.take().into_iter());
-    }
-}
-
-fn is_this(thread: &JoinHandle<()>) -> bool {
-    thread.thread().id() == std::thread::current().id()
-}
-
-/// Waits for the end of threads, save for this one: an answer that a thread of the store sends may have held the last handle.
-fn join(threads: impl Iterator<Item = JoinHandle<()>>) {
-    for thread in threads.filter(|thread| !is_this(thread)) {
-        if thread.join().is_err() {
-            tracing::error!("a thread of the job store had panicked");
-        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use super::disk::Database;
 use super::error::SqliteError;
 use super::lock::beside;
-use super::{SqliteStore, connect};
+use super::{SqliteStore, connect, open};
 
 impl SqliteStore {
     /// Copies the store in the file `from` like [`backup`](Self::backup), whoever works on it. Blocks until it is done.
@@ -17,7 +18,7 @@ impl SqliteStore {
     /// As [`backup`](Self::backup), or if there is no store at `from`.
     pub fn copy(from: &Path, to: &Path) -> Result<(), SqliteError> {
         connect::check_library()?;
-        copy(&connect::resolve(from)?, to)
+        copy(&Database::on_files(connect::resolve(from)?), to)
     }
 }
 
@@ -25,8 +26,8 @@ impl SqliteStore {
 ///
 /// `VACUUM INTO` reads one snapshot, so commits go on beside it (the WAL cannot begin anew until it is through), and packs
 /// what it writes. SQLite's backup calls begin again whenever something is committed, which under load is always.
-pub(super) fn copy(from: &Path, to: &Path) -> Result<(), SqliteError> {
-    if to.exists() {
+pub(super) fn copy(from: &Database, to: &Path) -> Result<(), SqliteError> {
+    if is_there(to) {
         return Err(SqliteError::BackupExists { path: to.to_owned() });
     }
     // Under its name there is only ever a whole copy.
@@ -39,16 +40,20 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), SqliteError> {
     made
 }
 
-fn make(from: &Path, to: &Path, part: &PathBuf) -> Result<(), SqliteError> {
+/// Whether the name is taken, be it by a link that leads nowhere.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+fn make(from: &Database, to: &Path, part: &Path) -> Result<(), SqliteError> {
     let broken = |source: std::io::Error| SqliteError::Path { path: to.to_owned(), source: Arc::new(source) };
-    if part.exists() {
-        std::fs::remove_file(part).map_err(broken)?;
-    }
     let db = connect::for_reading(from)?;
+    // SQLite would follow a link, and its file could be read by others. It takes one that is there and empty.
+    let copy = open::replace(part).map_err(broken)?;
     let name = part.to_str().ok_or_else(|| broken(std::io::ErrorKind::InvalidFilename.into()))?;
     db.execute("VACUUM INTO ?1", [name])
         .map_err(|source| SqliteError::Backup { path: to.to_owned(), source: Arc::new(source) })?;
-    File::open(part).and_then(|file| file.sync_all()).map_err(broken)?;
+    copy.sync_all().map_err(broken)?;
     publish(part, to).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => SqliteError::BackupExists { path: to.to_owned() },
         _ => broken(error),
@@ -62,7 +67,7 @@ fn make(from: &Path, to: &Path, part: &PathBuf) -> Result<(), SqliteError> {
 fn publish(part: &Path, to: &Path) -> std::io::Result<()> {
     match std::fs::hard_link(part, to) {
         Ok(()) => std::fs::remove_file(part),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists || to.exists() => Err(ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists || is_there(to) => Err(ErrorKind::AlreadyExists.into()),
         // Not every file system has links.
         Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
             std::fs::rename(part, to)

@@ -19,7 +19,7 @@ use super::probe::Probe;
 
 /// Pages in the WAL from which on it is to be brought over: 32 MiB. A checkpoint writes a page once however often it stands in
 /// the WAL, so a long one saves writes; but it is read again after a crash, which takes a tenth of a second for this one.
-const PAGES: i32 = 8_192;
+pub(super) const PAGES: i32 = 8_192;
 /// After a checkpoint that could not finish because somebody read, this many pages more before the next attempt.
 const PAGES_MORE: i32 = 1_024;
 
@@ -51,6 +51,8 @@ pub(super) struct Checkpoints {
     through: Arc<AtomicBool>,
     /// Pages in the WAL after the last commit.
     pages: Arc<AtomicI32>,
+    /// How many it is to be.
+    most: i32,
     next: i32,
     /// When it was last said that there is no room, and whether it was not taken back since: near the limit, small steps find
     /// room between large ones that do not.
@@ -65,6 +67,7 @@ impl Checkpoints {
     /// The writer's side and the thread's.
     pub(super) fn new(
         writer: &mut Connection,
+        most: i32,
         failure: Arc<Failure>,
         probe: Arc<Probe>,
     ) -> rusqlite::Result<(Self, Receiver<()>, Arc<AtomicBool>)> {
@@ -81,7 +84,8 @@ impl Checkpoints {
                 wake,
                 through: Arc::clone(&through),
                 pages,
-                next: PAGES,
+                most,
+                next: most,
                 said_at: None,
                 is_said: false,
                 tried_at: None,
@@ -115,8 +119,8 @@ impl Checkpoints {
     /// To be called between two batches.
     pub(super) fn tend(&mut self, db: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
-        if pages < PAGES {
-            self.next = PAGES;
+        if pages < self.most {
+            self.next = self.most;
             return;
         }
         if self.through.swap(false, Ordering::AcqRel) {

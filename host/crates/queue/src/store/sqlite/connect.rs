@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::disk::Database;
 use super::error::{Severity, SqliteError, severity};
+use super::open;
 
 /// The first release of SQLite whose checkpoints cannot miss a frame of the WAL after another connection has reset it.
 const OLDEST: (i32, &str) = (3_051_003, "3.51.3");
@@ -26,6 +29,11 @@ const READER_CACHE_KIB: i64 = 4 * 1024;
 /// Statements that a connection keeps prepared: more than there are in this store.
 const STATEMENTS: usize = 128;
 
+/// Lets the connection, if it is the last one, bring the WAL into the database when it is closed, and remove it.
+pub(super) fn checkpoint_on_close(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
+}
+
 pub(super) fn check_library() -> Result<(), SqliteError> {
     let (oldest, needed) = OLDEST;
     if rusqlite::version_number() < oldest {
@@ -34,29 +42,33 @@ pub(super) fn check_library() -> Result<(), SqliteError> {
     Ok(())
 }
 
-/// The path without links, so that two names of one file are one lock.
+/// The path with no links in its directory. The file itself must not be one: then the WAL would be beside the link, or beside the
+/// file, depending on who opens it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, SqliteError> {
     if path.is_dir() {
         return Err(SqliteError::Directory { path: path.to_owned() });
     }
     let broken = |source| SqliteError::Path { path: path.to_owned(), source: Arc::new(source) };
-    if path.exists() {
-        return path.canonicalize().map_err(broken);
-    }
     let name = path.file_name().ok_or_else(|| SqliteError::Directory { path: path.to_owned() })?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(parent.canonicalize().map_err(broken)?.join(name))
+    let path = parent.canonicalize().map_err(broken)?.join(name);
+    open::check_database(&path).map_err(|source| SqliteError::of_path(&path, source))?;
+    Ok(path)
 }
 
 /// A connection for writing. `sync`: each commit waits for the disk.
-pub(super) fn for_writing(path: &Path, sync: bool) -> Result<Connection, SqliteError> {
+pub(super) fn for_writing(database: &Database, sync: bool) -> Result<Connection, SqliteError> {
+    let path = &database.path;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = open(path, flags, WRITER_CACHE_KIB)?;
+    let connection = open(database, flags, WRITER_CACHE_KIB)?;
     let set = |connection: &Connection| {
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode != "wal" {
             return Err(rusqlite::Error::InvalidParameterName(format!("journal mode {mode}")));
         }
+        // After a failed write or sync, a checkpoint would bring into the database what may not be in the WAL on the disk, and
+        // then remove the WAL. Who closes a store that has not failed asks for it.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         // Checkpoints are made by a thread of their own, not by whoever commits.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })
@@ -66,12 +78,12 @@ pub(super) fn for_writing(path: &Path, sync: bool) -> Result<Connection, SqliteE
 }
 
 /// A connection that cannot write.
-pub(super) fn for_reading(path: &Path) -> Result<Connection, SqliteError> {
+pub(super) fn for_reading(database: &Database) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    open(path, flags, READER_CACHE_KIB)
+    open(database, flags, READER_CACHE_KIB)
 }
 
-fn open(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, SqliteError> {
+fn open(Database { path, vfs }: &Database, flags: OpenFlags, cache_kib: i64) -> Result<Connection, SqliteError> {
     let set = |connection: &Connection| {
         connection.busy_timeout(LOCK_WAIT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -80,7 +92,11 @@ fn open(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Sql
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "cache_size", -cache_kib)
     };
-    let connection = Connection::open_with_flags(path, flags).map_err(|source| not_opened(path, source))?;
+    let opened = match vfs {
+        None => Connection::open_with_flags(path, flags),
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, *vfs),
+    };
+    let connection = opened.map_err(|source| not_opened(path, source))?;
     set(&connection).map_err(|source| not_opened(path, source))?;
     Ok(connection)
 }
@@ -88,8 +104,10 @@ fn open(path: &Path, flags: OpenFlags, cache_kib: i64) -> Result<Connection, Sql
 /// Says what it means that a file could not be opened.
 pub(super) fn not_opened(path: &Path, source: rusqlite::Error) -> SqliteError {
     let path = path.to_owned();
-    if severity(&source) == Severity::Full {
-        return SqliteError::Full { source: Arc::new(source) };
+    match severity(&source) {
+        Severity::Full => return SqliteError::Full { source: Arc::new(source) },
+        Severity::Busy => return SqliteError::Busy { source: Arc::new(source) },
+        Severity::Refused | Severity::Fatal => {}
     }
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => SqliteError::NoDatabase { path },

@@ -3,15 +3,17 @@
 //! an adding may wait a moment for the end of the job (`owed`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::checkpoint::Checkpoints;
 use super::connect::LOCK_WAIT;
-use super::error::{Severity, SqliteError, severity_beside};
+use super::error::{Severity, SqliteError, severity, severity_beside};
 use super::failure::Failure;
 use super::headroom::Headroom;
+use super::identity::StoreFiles;
 use super::inbox::{Inbox, Received};
 use super::owed::{Owed, Patience};
 use super::sync::{Answer, Syncer};
@@ -33,6 +35,8 @@ pub(super) struct Desktop<'c> {
     pub(super) failure: Arc<Failure>,
     /// None if answers need not wait for the disk.
     pub(super) syncer: Option<Arc<Syncer>>,
+    pub(super) files: Arc<StoreFiles>,
+    pub(super) is_busy: Arc<AtomicBool>,
     pub(super) commits: Commits,
     /// What the last commit is to be answered, if it is not synced yet.
     pub(super) owed: Option<Owed>,
@@ -159,8 +163,15 @@ impl Desktop<'_> {
         Ok(steps)
     }
 
-    /// Begins a transaction; waits for a program that keeps the file locked, but lets nobody wait with it whose step is done.
     fn begin(&mut self) -> rusqlite::Result<()> {
+        let begun = self.begin_in_time();
+        let is_busy = begun.as_ref().is_err_and(|error| severity(error) == Severity::Busy);
+        self.is_busy.store(is_busy, Ordering::Relaxed);
+        begun
+    }
+
+    /// Begins a transaction; waits for a program that keeps the file locked, but lets nobody wait with it whose step is done.
+    fn begin_in_time(&mut self) -> rusqlite::Result<()> {
         let db = self.workshop.db;
         if self.owed.is_some() {
             db.busy_timeout(Duration::ZERO)?;
@@ -207,7 +218,8 @@ impl Desktop<'_> {
 
     fn send(&mut self, Outgoing { answers, begins, ends }: Outgoing, is_alone: bool) {
         let Some(syncer) = &self.syncer else {
-            return answers.into_iter().for_each(|(_, answer)| answer(Ok(())));
+            let fate = self.files.check(&self.failure);
+            return answers.into_iter().for_each(|(_, answer)| answer(fate.clone()));
         };
         let durable = syncer.durable();
         let (now, later): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(wait_for, _)| *wait_for <= durable);

@@ -1,6 +1,6 @@
 //! What can go wrong with a store in a SQLite file, said so that whoever runs the host knows what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::probe::Probe;
@@ -33,6 +33,14 @@ pub enum SqliteError {
         /// The database or what belongs to it.
         path: PathBuf,
         /// What the operating system says.
+        source: Arc<std::io::Error>,
+    },
+    /// What has the name of a file of the store is not such a file: a link, a directory, a pipe.
+    #[error("{} cannot be a file of the job store", path.display())]
+    UnsafeFile {
+        /// The database or what belongs to it.
+        path: PathBuf,
+        /// What it is, and what to do.
         source: Arc<std::io::Error>,
     },
     /// The path is a directory.
@@ -134,11 +142,23 @@ pub enum SqliteError {
     },
 }
 
+impl SqliteError {
+    /// A file of the store could not be opened, or must not be.
+    pub(super) fn of_path(path: &Path, source: std::io::Error) -> Self {
+        let (path, source) = (path.to_owned(), Arc::new(source));
+        match source.kind() {
+            std::io::ErrorKind::InvalidInput => Self::UnsafeFile { path, source },
+            _ => Self::Path { path, source },
+        }
+    }
+}
+
 impl From<SqliteError> for StoreError {
     fn from(error: SqliteError) -> Self {
         match error {
             SqliteError::Full { source } => Self::Full(Box::new(source)),
             SqliteError::Busy { source } => Self::Busy(Box::new(source)),
+            SqliteError::Read { source } if severity(&source) == Severity::Busy => Self::Busy(Box::new(source)),
             error => Self::Failed(Box::new(error)),
         }
     }
@@ -158,14 +178,15 @@ pub(super) enum Severity {
 }
 
 pub(super) fn severity(error: &rusqlite::Error) -> Severity {
-    use rusqlite::ErrorCode::{DatabaseBusy, DiskFull, OutOfMemory, TooBig};
+    use rusqlite::ErrorCode::{DatabaseBusy, DiskFull, FileLockingProtocolFailed, OutOfMemory, TooBig};
     // The WAL's index has no room to grow; the commit that needed it was not made.
     if error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
         return Severity::Full;
     }
     match error.sqlite_error_code() {
         Some(DiskFull) => Severity::Full,
-        Some(DatabaseBusy) => Severity::Busy,
+        // The second one: for seconds another program held the lock under which the WAL's index is made.
+        Some(DatabaseBusy | FileLockingProtocolFailed) => Severity::Busy,
         Some(TooBig | OutOfMemory) => Severity::Refused,
         _ => Severity::Fatal,
     }

@@ -6,11 +6,12 @@
 //! WAL's head, and takes one whose head is not valid for empty (`walIndexRecover`). It shortens the file only where
 //! `journal_size_limit` is set, which it is not here, and removes it when the last connection is closed.
 
-use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use rusqlite::Connection;
+
+use super::disk::Disk;
 
 /// Bytes that are written at once: a millisecond's work, once for some forty jobs that come alone, and no more when the WAL
 /// has been as long as it becomes.
@@ -23,9 +24,14 @@ static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 const HEAD: u64 = 32;
 const FRAME_HEAD: u64 = 24;
 
+/// The byte of the WAL behind its first `frames`.
+pub(super) fn end_of(frames: u64, page_size: u64) -> u64 {
+    HEAD + frames * (FRAME_HEAD + page_size)
+}
+
 /// The writer's own.
 pub(super) struct Headroom {
-    wal: File,
+    wal: Arc<dyn Disk>,
     page_size: u64,
     /// No byte of the file before this one has to be made. None while there is no room: then SQLite makes them as it goes.
     length: Option<u64>,
@@ -33,14 +39,14 @@ pub(super) struct Headroom {
 
 impl Headroom {
     /// Ahead of the WAL of the database `db`.
-    pub(super) fn of(wal: File, db: &Connection) -> rusqlite::Result<Self> {
+    pub(super) fn of(wal: Arc<dyn Disk>, db: &Connection) -> rusqlite::Result<Self> {
         let page_size: u32 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
         Ok(Self { wal, page_size: page_size.into(), length: Some(0) })
     }
 
     /// To be called between two batches, with the number of pages that are in the WAL.
     pub(super) fn tend(&mut self, pages: u64) {
-        let end = HEAD + pages * (FRAME_HEAD + self.page_size);
+        let end = end_of(pages, self.page_size);
         let Some(length) = self.length.filter(|length| end + LOW > *length) else { return };
         match self.extend(end) {
             Ok(length) => self.length = Some(length),
@@ -66,7 +72,7 @@ impl Headroom {
     /// Makes sure that the file goes on behind `end`; answers its length.
     fn extend(&self, end: u64) -> std::io::Result<u64> {
         // What comes before was written by SQLite, if only by a transaction that was undone, and stays.
-        let from = self.wal.metadata()?.len();
+        let from = self.wal.file().metadata()?.len();
         let to = end + STEP;
         let mut at = from;
         while at < to {

@@ -1,12 +1,13 @@
 //! Whether there is room on the disk. SQLite says of ENOSPC alone that the disk is full; a user whose quota is used up gets an
 //! error of writing like that of a broken disk, and what the system said cannot be asked for. So it is tried.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::lock::beside;
+use super::open;
 
 /// More than a file system puts into what it has allotted already.
 static BLOCK: [u8; 64 * 1024] = [1; 64 * 1024];
@@ -17,7 +18,7 @@ pub(super) struct Probe(Option<File>);
 impl Probe {
     pub(super) fn beside(database: &Path) -> std::io::Result<Self> {
         let path = beside(database, ".probe");
-        match OpenOptions::new().write(true).create(true).truncate(true).open(&path) {
+        match open::replace(&path) {
             Ok(file) => std::fs::remove_file(&path).map(|()| Self(Some(file))),
             // Whether a start needs more room than there is, the database knows better.
             Err(error) if is_no_room(error.kind()) => Ok(Self(None)),

@@ -2,7 +2,6 @@
 //! snapshot for longer, so the WAL can always begin anew.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -12,6 +11,7 @@ use saggar_job::{JobId, State};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect;
+use super::disk::Database;
 use super::error::SqliteError;
 use super::number::{JobNumber, from_i64, from_moment, to_i64};
 use super::record::{CANCELLING, ENDED, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, LONG_ARGS, LONG_RESPONSE, Record, digest};
@@ -33,12 +33,15 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path, syncer: Option<Arc<Syncer>>) -> Result<(Self, Vec<JoinHandle<()>>), SqliteError> {
+    pub(super) fn start(
+        database: &Database,
+        syncer: Option<Arc<Syncer>>,
+    ) -> Result<(Self, Vec<JoinHandle<()>>), SqliteError> {
         let (lookups, waiting) = mpsc::channel::<Lookup>(QUEUE);
         let waiting = Arc::new(Mutex::new(waiting));
         let mut threads = Vec::new();
         for number in 1..=THREADS {
-            let (db, waiting) = (connect::for_reading(path)?, Arc::clone(&waiting));
+            let (db, waiting) = (connect::for_reading(database)?, Arc::clone(&waiting));
             let life = move || {
                 loop {
                     let next = waiting.lock().blocking_recv();
@@ -46,7 +49,7 @@ impl Readers {
                     lookup(&db);
                 }
             };
-            threads.push(super::spawn(path, &format!("saggar-read-{number}"), life)?);
+            threads.push(super::threads::spawn(&database.path, &format!("saggar-read-{number}"), life)?);
         }
         Ok((Self { lookups, syncer }, threads))
     }

@@ -9,7 +9,6 @@
 //! follows it, and a checkpoint syncs the WAL before it touches the database, and the database before the WAL begins anew.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,27 +16,18 @@ use std::time::{Duration, Instant};
 use metrics::Histogram;
 use parking_lot::{Condvar, Mutex};
 
+use super::disk::Disk;
 use super::error::SqliteError;
 use super::failure::Failure;
+use super::identity::StoreFiles;
 use crate::meters;
 
 /// An answer that is ready to be sent, when its fate is known.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), SqliteError>) + Send>;
 
-/// What is synced: the WAL's file; in tests one that sees what a power cut would leave.
-pub(super) trait Disk: Send + Sync {
-    /// Answers when everything that was written before is on the disk.
-    fn sync(&self) -> std::io::Result<()>;
-}
-
-impl Disk for File {
-    fn sync(&self) -> std::io::Result<()> {
-        self.sync_data()
-    }
-}
-
 pub(super) struct Syncer {
-    wal: Box<dyn Disk>,
+    wal: Arc<dyn Disk>,
+    files: Arc<StoreFiles>,
     waiting: Mutex<Waiting>,
     woken: Condvar,
     /// The last commit that is on the disk.
@@ -63,11 +53,11 @@ struct Waiting {
 }
 
 impl Syncer {
-    pub(super) fn new(wal: Box<dyn Disk>, failure: Arc<Failure>) -> Self {
+    pub(super) fn new(wal: Arc<dyn Disk>, files: Arc<StoreFiles>, failure: Arc<Failure>) -> Self {
         let (durable, promised) = (AtomicU64::new(0), AtomicU64::new(0));
         let (waiting, woken, seconds) = (Mutex::default(), Condvar::new(), meters::sync_seconds());
         let (last_took, syncing) = (AtomicU64::new(0), Mutex::new(()));
-        Self { wal, waiting, woken, durable, promised, failure, seconds, last_took, syncing }
+        Self { wal, files, waiting, woken, durable, promised, failure, seconds, last_took, syncing }
     }
 
     /// The last commit that is on the disk.
@@ -155,7 +145,9 @@ impl Syncer {
             let took = began.elapsed();
             self.seconds.record(took.as_secs_f64());
             self.last_took.store(took.as_nanos() as u64, Ordering::Relaxed);
-            synced.map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))
+            synced.map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))?;
+            // What was synced to a file without a name is lost all the same.
+            self.files.check(&self.failure)
         });
         drop(syncing);
         if fate.is_ok() {

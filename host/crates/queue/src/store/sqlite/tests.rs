@@ -15,7 +15,10 @@ use crate::{Change, End, Finish, Left, ListQuery, NewJob, Rules, Store, StoreErr
 mod ahead;
 mod busy;
 mod disks;
+mod gone;
+mod load;
 mod power;
+mod simulated;
 mod undoing;
 mod undone;
 
@@ -115,7 +118,10 @@ async fn plays_many_random_histories() {
 #[test]
 fn a_failed_sync_is_no_success_for_anybody_ever() {
     let failure = Arc::new(Failure::default());
-    let syncer = Syncer::new(Box::new(std::fs::File::open("/dev/null").unwrap()), Arc::clone(&failure));
+    let directory = Directory::fresh();
+    let store = directory.store();
+    let files = Arc::clone(&store.inner.files);
+    let syncer = Syncer::new(Arc::new(std::fs::File::open("/dev/null").unwrap()), files, Arc::clone(&failure));
     let (send, answers) = std::sync::mpsc::channel();
     for seq in 1..=3 {
         let send = send.clone();
@@ -286,7 +292,10 @@ async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
 #[test]
 fn a_syncer_that_panics_answers_all_others() {
     let failure = Arc::new(Failure::default());
-    let syncer = Syncer::new(Box::new(tempfile::tempfile().unwrap()), Arc::clone(&failure));
+    let directory = Directory::fresh();
+    let store = directory.store();
+    let files = Arc::clone(&store.inner.files);
+    let syncer = Syncer::new(Arc::new(tempfile::tempfile().unwrap()), files, Arc::clone(&failure));
     let (send, answers) = std::sync::mpsc::channel();
     let mut later = Some(move |fate| send.send(fate).unwrap());
     syncer.send_when_durable(1, vec![Box::new(|_| panic!("on purpose"))]);

@@ -148,6 +148,12 @@ impl Writer {
         }
     }
 
+    /// Has the writer try to write, without waiting for it.
+    pub(super) fn try_nothing(&self) {
+        // If its queue is full it tries anyway.
+        drop(self.steps.try_send(Box::new(|_| (Ok(()), Answers::default()))));
+    }
+
     /// Where to put what nobody got.
     pub(super) fn undone(&self) -> Undone {
         self.undone.clone()

@@ -1,5 +1,6 @@
 //! What SQLite makes of a WAL with zeros behind its end.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -20,7 +21,7 @@ fn database(path: &Path) -> (Connection, Headroom) {
     let db = Connection::open(path).unwrap();
     db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (a)").unwrap();
     let wal = File::options().write(true).open(beside(path, "-wal")).unwrap();
-    let headroom = Headroom::of(wal, &db).unwrap();
+    let headroom = Headroom::of(Arc::new(wal), &db).unwrap();
     (db, headroom)
 }
 
@@ -68,7 +69,7 @@ fn a_wal_of_nothing_but_zeros_is_empty() {
         let db = Connection::open(&path).unwrap();
         assert_eq!(sum(&db), 1);
         let wal = File::options().write(true).open(beside(&path, "-wal")).unwrap();
-        let headroom = Headroom::of(wal, &db).unwrap();
+        let headroom = Headroom::of(Arc::new(wal), &db).unwrap();
         (db, headroom)
     };
     headroom.tend(0);
@@ -110,12 +111,12 @@ fn a_torn_commit_before_the_zeros_ends_what_is_read() {
 #[test]
 fn what_cannot_be_written_is_not_tried_again_before_there_is_room() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let mut headroom = Headroom { wal: full, page_size: 4096, length: Some(0) };
+    let mut headroom = Headroom { wal: Arc::new(full), page_size: 4096, length: Some(0) };
     headroom.tend(1);
     assert_eq!(headroom.length, None);
     headroom.tend(1_000);
     assert_eq!(headroom.length, None);
-    headroom.wal = tempfile::tempfile().unwrap();
+    headroom.wal = Arc::new(tempfile::tempfile().unwrap());
     headroom.tend(1_000);
     assert_eq!(headroom.length, None);
     headroom.try_again();

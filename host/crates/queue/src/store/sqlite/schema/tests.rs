@@ -5,6 +5,7 @@ use std::sync::Arc;
 use saggar_job::{JobId, Status, TaskKey, Timestamp};
 
 use super::*;
+use crate::store::sqlite::disk::Database;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, connect};
 use crate::{NewJob, Rules, Store};
 
@@ -24,7 +25,7 @@ const OF_VERSION_1: &str = "
 async fn a_file_of_version_1_is_brought_up_to_date() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("saggar.db");
-    let old = connect::for_writing(&path, true).unwrap();
+    let old = connect::for_writing(&Database::on_files(&path), true).unwrap();
     migrate_to(&old, &path, 1).unwrap();
     old.execute_batch(OF_VERSION_1).unwrap();
     drop(old);
@@ -41,7 +42,7 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     let added = task.add(vec![NewJob::new("[]").with_key("k")], &rules, now).await.unwrap();
     assert_eq!(added[0].id, JobId(4));
     drop((task, store));
-    let db = connect::for_reading(&path).unwrap();
+    let db = connect::for_reading(&Database::on_files(&path)).unwrap();
     assert_eq!(version_of(&db, &path).unwrap(), STEPS.len() as i64);
 }
 
@@ -50,7 +51,7 @@ fn each_step_leaves_a_file_of_its_version() {
     let directory = tempfile::tempdir().unwrap();
     for version in 0..=STEPS.len() {
         let path = directory.path().join(format!("{version}.db"));
-        let db = connect::for_writing(&path, true).unwrap();
+        let db = connect::for_writing(&Database::on_files(&path), true).unwrap();
         migrate_to(&db, &path, version).unwrap();
         assert_eq!(version_of(&db, &path).unwrap(), version as i64);
         migrate(&db, &path).unwrap();

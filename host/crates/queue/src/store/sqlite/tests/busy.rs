@@ -29,7 +29,7 @@ async fn a_lock_that_another_program_holds_ends_nothing() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap_err();
     assert!(matches!(&refused, AddError::Store(error @ StoreError::Busy(_)) if error.is_passing()), "{refused:?}");
-    assert_eq!(refused.code(), "store-failed");
+    assert_eq!(refused.code(), "store-busy");
     assert!(refused.to_string().contains("another program"), "{refused}");
     // What has ended has ended: it waits.
     let mut ending = Box::pin(finish(&*task, id, run, "7"));

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 
 use parking_lot::Mutex;
 
-use super::super::sync::Disk;
+use super::super::disk::{Disk, Medium};
 use super::*;
 
 /// A disk that takes as long as the test likes.
@@ -30,6 +30,10 @@ pub(super) struct Pace {
 }
 
 impl Disk for SlowDisk {
+    fn file(&self) -> &File {
+        &self.wal
+    }
+
     fn sync(&self) -> io::Result<()> {
         if self.is_slow.load(Ordering::SeqCst) {
             self.begun.send(()).unwrap();
@@ -89,8 +93,9 @@ pub(super) fn slow_store(directory: &TempDir) -> (SqliteStore, Pace) {
         begun: has_begun,
         end,
     };
-    let store = SqliteStore::open_on(&SqliteOptions::new(directory.path().join("saggar.db")), |wal| {
-        Box::new(SlowDisk { wal, is_slow, fails, syncs, begun, may_end: Mutex::new(may_end) })
+    let medium = Medium::with_disk(|wal| {
+        Arc::new(SlowDisk { wal, is_slow, fails, syncs, begun, may_end: Mutex::new(may_end) }) as Arc<dyn Disk>
     });
+    let store = SqliteStore::open_on(&SqliteOptions::new(directory.path().join("saggar.db")), medium);
     (store.unwrap(), pace)
 }

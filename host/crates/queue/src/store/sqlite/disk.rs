@@ -1,0 +1,67 @@
+//! The WAL's file as the store uses it beside SQLite: the only file that both write. Tests put a simulated disk in its place.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::checkpoint::PAGES;
+
+/// The WAL's file.
+pub(super) trait Disk: Send + Sync {
+    /// The file as the kernel shows it.
+    fn file(&self) -> &File;
+
+    /// Returns when everything that was written before is on the disk.
+    fn sync(&self) -> io::Result<()> {
+        self.file().sync_data()
+    }
+
+    /// Writes all of `bytes` at the offset `at`.
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        FileExt::write_all_at(self.file(), bytes, at)
+    }
+
+    /// Changes the file's length.
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        File::set_len(self.file(), length)
+    }
+}
+
+impl Disk for File {
+    fn file(&self) -> &File {
+        self
+    }
+}
+
+/// A database and what its files are on.
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    pub(super) path: PathBuf,
+    /// The name of SQLite's VFS; `None` is the one of the operating system.
+    pub(super) vfs: Option<&'static str>,
+}
+
+impl Database {
+    /// On the files of the operating system.
+    pub(super) fn on_files(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), vfs: None }
+    }
+}
+
+/// What a store is opened on.
+pub(super) struct Medium<D> {
+    pub(super) vfs: Option<&'static str>,
+    /// Makes the WAL's disk from its file.
+    pub(super) disk: D,
+    /// Pages in the WAL from which on a checkpoint is made.
+    pub(super) checkpoint_pages: i32,
+}
+
+impl<D: FnOnce(File) -> Arc<dyn Disk>> Medium<D> {
+    /// The operating system's files, with the WAL on what `disk` makes of it.
+    pub(super) fn with_disk(disk: D) -> Self {
+        Self { vfs: None, disk, checkpoint_pages: PAGES }
+    }
+}
