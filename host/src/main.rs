@@ -17,12 +17,15 @@ use std::sync::Arc;
 use commands::Surroundings;
 use config::Variables;
 use observe::Observed;
+use rustix::fs::Mode;
 
 /// What a job consists of is made by one thread and freed by another, all the time, which is what this one is good at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // What the host writes (jobs, backups, compiled plugins) is for its user alone.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
     // A host starts this program again to compile plugins; then it is nothing else.
     if let Some(code) = saggar::compile_if_asked(std::env::args_os()) {
         return code;

@@ -1,5 +1,9 @@
 //! Jobs in a SQLite file: what a restart, a signal, a second host and a copy find.
 
+mod durable {
+    mod files;
+}
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
