@@ -103,7 +103,7 @@ fn what_is_no_json_in_utf_8_is_refused() {
         "null",
         "[]",
         "[[1]]",
-        "\u{feff}{}",
+        "\u{feff}\u{feff}{}",
         "{}{}",
         "{\"args\":[1],}",
         "{\"args\":[NaN]}",
