@@ -1,21 +1,30 @@
 //! From a directory to tasks that can run, or to everything that is wrong with it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use saggar_definition::{Catalog, Diagnostic, Environment, Severity, Task};
 use saggar_job::Role;
 use saggar_sandbox::Engine;
-use saggar_worker::Setup;
+use saggar_worker::{Setup, Unready};
 
-use crate::plugins::Plugins;
+use crate::plugins::{self, PluginFiles, Plugins};
 
 /// An app as it was found: its good tasks with their plugins, and all problems of the others.
+#[derive(Default)]
 pub struct App {
     /// The tasks that can run, by id.
     pub tasks: Vec<Arc<Task>>,
+    /// The tasks whose plugins are still being loaded, by id.
+    pub preparing: Vec<Arc<Task>>,
     /// All problems.
     pub problems: Vec<Diagnostic>,
+    /// Good definitions that cannot run, for example because a plugin is broken, and the first problem of each.
+    unusable: Vec<(Arc<Task>, Arc<str>)>,
+    /// The first problem of each definition that cannot be used, by the task's id in lower case.
+    broken: BTreeMap<String, Arc<str>>,
     plugins: Plugins,
 }
 
@@ -64,12 +73,14 @@ fn render(problems: &[Diagnostic]) -> String {
 pub(crate) struct Definitions {
     catalog: Catalog,
     problems: Vec<Diagnostic>,
+    broken: BTreeMap<String, Arc<str>>,
 }
 
 impl Definitions {
     pub(crate) fn load(app_dir: &Path, env: Environment<'_>) -> Self {
-        let loaded = saggar_definition::load(app_dir, env);
-        Self { catalog: loaded.catalog, problems: loaded.diagnostics }
+        let saggar_definition::Loaded { catalog, diagnostics, broken } = saggar_definition::load(app_dir, env);
+        let broken = broken.into_iter().map(|(id, problem)| (id.folded().to_owned(), problem.into())).collect();
+        Self { catalog, problems: diagnostics, broken }
     }
 
     /// The most memory that any task's sandbox may have, in bytes.
@@ -83,22 +94,115 @@ impl Definitions {
         self.catalog.iter().map(|task| u64::from(task.worker_nums) * task.references().count() as u64).sum()
     }
 
-    /// Loads the plugins and checks that every task's references can be played.
-    pub(crate) async fn resolve(self, engine: &Engine, app_dir: &Path) -> App {
-        let Self { catalog, mut problems } = self;
-        let plugins = Plugins::load(engine, app_dir, &catalog).await;
-        let mut tasks = Vec::new();
-        for task in catalog.iter() {
-            let mut of_task = plugins.problems(app_dir, task);
-            of_task.extend(ungranted(task));
-            of_task.extend(too_much_memory(task, engine));
-            if of_task.is_empty() {
-                tasks.push(task.clone());
-            }
-            problems.append(&mut of_task);
-        }
-        App { tasks, problems, plugins }
+    /// Room that the tasks need if each plugin has one memory.
+    pub(crate) fn least_need(&self) -> u64 {
+        least_need(&self.catalog)
     }
+
+    /// The app while its plugins are being loaded.
+    pub(crate) fn unresolved(&self) -> App {
+        App {
+            preparing: self.catalog.iter().cloned().collect(),
+            problems: self.problems.clone(),
+            broken: self.broken.clone(),
+            ..App::default()
+        }
+    }
+
+    /// Loads the plugins, several at a time, and checks that every task's references can be played. Calls `resolved` for each
+    /// task as soon as that is known, with its problems. Cancel safe.
+    pub(crate) async fn resolve(
+        self,
+        engine: &Engine,
+        app_dir: &Path,
+        mut resolved: impl FnMut(Setup, &[Diagnostic]) + Send,
+    ) -> App {
+        let Self { catalog, problems, broken } = self;
+        let mut app = App { problems, broken, ..App::default() };
+        let mut room = Room::new(engine, &catalog);
+        let mut waiting = Waiting::new(&catalog);
+        let files = PluginFiles::of(app_dir);
+        let mut loading = plugins::load_all(engine, &files, waiting.plugins());
+        while let Some((name, loaded)) = loading.next().await {
+            app.plugins.insert(&name, loaded);
+            for task in waiting.complete_with(&name) {
+                let (setup, mut problems) = app.settle(&task, &files, engine, &mut room);
+                resolved(setup, &problems);
+                app.problems.append(&mut problems);
+            }
+        }
+        app.sort();
+        app
+    }
+}
+
+/// Tasks that wait for plugins.
+struct Waiting {
+    /// By the plugin's name.
+    of: BTreeMap<String, Vec<Arc<Task>>>,
+    /// How many plugins a task still waits for, by its id.
+    left: BTreeMap<String, usize>,
+}
+
+impl Waiting {
+    fn new(catalog: &Catalog) -> Self {
+        let (mut of, mut left) = (BTreeMap::<String, Vec<Arc<Task>>>::new(), BTreeMap::new());
+        for task in catalog.iter() {
+            let names: BTreeSet<_> = task.references().map(|(_, at)| at.value.plugin.clone()).collect();
+            left.insert(task.id.folded().to_owned(), names.len());
+            names.into_iter().for_each(|name| of.entry(name).or_default().push(task.clone()));
+        }
+        Self { of, left }
+    }
+
+    fn plugins(&self) -> Vec<String> {
+        self.of.keys().cloned().collect()
+    }
+
+    /// The tasks that wait for nothing else than the plugin `name`.
+    fn complete_with(&mut self, name: &str) -> Vec<Arc<Task>> {
+        let mut complete = self.of.remove(name).unwrap_or_default();
+        complete.retain(|task| match self.left.get_mut(task.id.folded()) {
+            Some(left) => {
+                *left -= 1;
+                *left == 0
+            }
+            None => false,
+        });
+        complete
+    }
+}
+
+/// How the engine's room is shared out among the tasks. Each has what it needs at least; plugins that have several memories
+/// take more, as long as there is some.
+struct Room {
+    spare: u64,
+}
+
+impl Room {
+    fn new(engine: &Engine, catalog: &Catalog) -> Self {
+        Self { spare: u64::from(engine.room()).saturating_sub(least_need(catalog)) }
+    }
+
+    fn take(&mut self, task: &Task, setup: &Setup) -> Option<Diagnostic> {
+        let (need, least) = (setup.need().0, setup.least_need().0);
+        let more = u64::from(need.saturating_sub(least));
+        if more <= self.spare {
+            self.spare -= more;
+            return None;
+        }
+        let message = format!(
+            "the task's plugins have several memories each, so it may need room for {need} at once, and the host has {} left",
+            u64::from(least) + self.spare
+        );
+        Some(task.diagnose(Role::Processor, message, "lower `worker_nums`, or run fewer tasks on one host"))
+    }
+}
+
+/// The room that the tasks need if each plugin has one memory.
+fn least_need(catalog: &Catalog) -> u64 {
+    let least = |task: &Arc<Task>| u64::from(Setup::unready(task.clone(), Unready::Preparing).least_need().0);
+    catalog.iter().map(least).sum()
 }
 
 /// A reload cannot make the pool's memories larger than they were when the host started.
@@ -131,9 +235,48 @@ impl App {
         self.plugins.get(name)
     }
 
+    /// Decides whether a task whose plugins are all loaded, or cannot be, can run; what is in the way if it cannot.
+    fn settle(
+        &mut self,
+        task: &Arc<Task>,
+        files: &PluginFiles,
+        engine: &Engine,
+        room: &mut Room,
+    ) -> (Setup, Vec<Diagnostic>) {
+        let mut problems = self.plugins.problems(files, task);
+        problems.extend(ungranted(task));
+        problems.extend(too_much_memory(task, engine));
+        let setup = Setup::new(task.clone(), |name| self.plugins.get(name)).ok().filter(|_| problems.is_empty());
+        problems.extend(setup.as_ref().and_then(|setup| room.take(task, setup)));
+        if let (Some(setup), true) = (setup, problems.is_empty()) {
+            self.tasks.push(task.clone());
+            return (setup, problems);
+        }
+        let first: Arc<str> = problems.first().map_or_else(String::new, Diagnostic::brief).into();
+        self.unusable.push((task.clone(), first.clone()));
+        (Setup::unready(task.clone(), Unready::Broken(first)), problems)
+    }
+
+    /// Plugins are ready in any order.
+    fn sort(&mut self) {
+        self.tasks.sort_by(|a, b| a.id.cmp(&b.id));
+        self.unusable.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+        // A stable sort: of one file, they are in the order of its lines already.
+        self.problems.sort_by(|a, b| a.place.file.cmp(&b.place.file));
+    }
+
     /// What the worker opens.
     pub(crate) fn setups(&self) -> Vec<Setup> {
-        let setup = |task: &Arc<Task>| Setup::new(task.clone(), |name| self.plugins.get(name)).ok();
-        self.tasks.iter().filter_map(setup).collect()
+        let ready = |task: &Arc<Task>| Setup::new(task.clone(), |name| self.plugins.get(name)).ok();
+        let preparing = |task: &Arc<Task>| Setup::unready(task.clone(), Unready::Preparing);
+        let unusable =
+            |(task, problem): &(Arc<Task>, Arc<str>)| Setup::unready(task.clone(), Unready::Broken(problem.clone()));
+        let ready = self.tasks.iter().filter_map(ready);
+        ready.chain(self.preparing.iter().map(preparing)).chain(self.unusable.iter().map(unusable)).collect()
+    }
+
+    /// The first problem of each definition that cannot be used, by the task's id in lower case.
+    pub(crate) fn broken(&self) -> BTreeMap<String, Arc<str>> {
+        self.broken.clone()
     }
 }

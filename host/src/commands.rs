@@ -4,6 +4,7 @@ mod arguments;
 mod backup;
 mod check;
 mod config;
+mod definition;
 mod open_files;
 mod repeat;
 mod run;
@@ -60,7 +61,7 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// A builder of a host with this configuration and environment.
     fn builder(&self, app: PathBuf) -> saggar::HostBuilder {
-        let Config { allocator, cache_dir, keep_bytes, .. } = &self.configuration.config;
+        let Config { allocator, cache_dir, env_allow, keep_bytes, .. } = &self.configuration.config;
         let variables = self.variables.clone();
         saggar::Host::builder(app)
             .allocator(*allocator)
@@ -70,7 +71,7 @@ impl Surroundings {
             // This program, also when its file has been replaced meanwhile.
             .compiler(Compiler::Process("/proc/self/exe".into()))
             .tracer(self.observed.tracer())
-            .env(move |name| variables.text(name).map(str::to_owned))
+            .env_of(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))
     }
 }
 

@@ -37,6 +37,9 @@ use keys::Key;
 /// Variables with our prefix that are no keys: the one that names the file, and those of the commands that ask a host.
 const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_PATIENCE"];
 
+/// What variables for task files begin with, which are no keys either.
+const APP_PREFIX: &str = "SAGGAR_APP_";
+
 /// What our variables begin with.
 const PREFIX: &str = "SAGGAR_";
 
@@ -246,7 +249,9 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
 fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
     let known = || keys::ALL.iter().map(|key| key.variable).chain(OTHER_VARIABLES);
     variables.0.keys().filter_map(move |name| {
-        let rest = name.strip_prefix(PREFIX).filter(|_| !known().any(|known| known == name))?;
+        let rest = name
+            .strip_prefix(PREFIX)
+            .filter(|_| !known().any(|known| known == name) && !name.starts_with(APP_PREFIX))?;
         let nearest = nearest(rest, known().filter_map(|known| known.strip_prefix(PREFIX)))?;
         let problem = Diagnostic::warning(Place::file("environment"), format!("unknown variable `{name}`"));
         Some(problem.with_help(format!("did you mean `{PREFIX}{nearest}`?")))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::global::BoxedTracer;
+use saggar_definition::{Diagnostic, Variable};
 use saggar_job::{Clock, JobId, JobKey, SystemClock, TaskKey};
 use saggar_queue::{
     Added, AttemptRecord, Counts, EventFilter, EventId, Events, Followed, ListQuery, LogLine, NewJob, Page, Queue,
@@ -14,7 +15,9 @@ use saggar_sandbox::{Allocator, Compiler, Engine, EngineOptions, PoolUsage};
 use saggar_worker::{AddError, LookupError, Worker};
 
 use crate::app::{App, Definitions, StartError};
+use crate::env_allow::EnvAllow;
 use crate::job_view::JobView;
+use crate::loading::Loading;
 use crate::meters;
 use crate::store::{OpenStore, StoreChoice};
 
@@ -31,7 +34,10 @@ const MIN_POOL_MEMORY: u64 = 64 << 20;
 /// Bytes that the jobs of a host may take unless it is told otherwise: with the store in memory, most machines have as much.
 pub const DEFAULT_KEEP_BYTES: u64 = 4 << 30;
 
-type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub(crate) type Lookup = Arc<dyn Fn(&str) -> Variable + Send + Sync>;
+
+/// Called with problems as they are found.
+pub(crate) type Report = Arc<dyn Fn(&[Diagnostic]) + Send + Sync>;
 
 /// Sets a host up.
 pub struct HostBuilder {
@@ -45,18 +51,21 @@ pub struct HostBuilder {
     keep_bytes: u64,
     tracer: Option<BoxedTracer>,
     env: Lookup,
+    waits_for_plugins: bool,
+    report: Report,
 }
 
 /// An app at work. Cheap to clone; [`shutdown`](Host::shutdown) ends it.
 #[derive(Clone)]
 pub struct Host {
-    engine: Engine,
+    pub(crate) engine: Engine,
     pub(crate) queue: Queue,
     pub(crate) worker: Worker,
     store: OpenStore,
-    app_dir: PathBuf,
-    env: Lookup,
-    app: Arc<std::sync::RwLock<Arc<App>>>,
+    pub(crate) app_dir: PathBuf,
+    pub(crate) env: Lookup,
+    pub(crate) app: Arc<std::sync::RwLock<Arc<App>>>,
+    pub(crate) loading: Loading,
 }
 
 impl HostBuilder {
@@ -113,22 +122,46 @@ impl HostBuilder {
     /// Where the values of `$ENV.NAME` come from; there are none unless said.
     #[must_use]
     pub fn env(self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { env: Arc::new(lookup), ..self }
+        self.env_of(EnvAllow::all(), lookup)
+    }
+
+    /// The same for the variables that `allow` allows. Others are a problem of the task that names them.
+    #[must_use]
+    pub fn env_of(self, allow: EnvAllow, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        let variable = move |name: &str| match allow.allows(name) {
+            true => lookup(name).into(),
+            false => Variable::NotAllowed(allow.to_string()),
+        };
+        Self { env: Arc::new(variable), ..self }
+    }
+
+    /// Whether [`build`](Self::build) waits until all plugins are loaded, which is so unless said otherwise. If it does not, a
+    /// task works as soon as its own plugins are; until then its jobs wait.
+    #[must_use]
+    pub fn wait_for_plugins(self, waits_for_plugins: bool) -> Self {
+        Self { waits_for_plugins, ..self }
+    }
+
+    /// Called with the problems of plugins as they are found, if [`build`](Self::build) does not wait for them.
+    #[must_use]
+    pub fn report_problems(self, report: impl Fn(&[Diagnostic]) + Send + Sync + 'static) -> Self {
+        Self { report: Arc::new(report), ..self }
     }
 
     /// Loads the app without running anything.
     pub async fn load(&self) -> Result<App, StartError> {
-        Ok(self.load_with_engine().await?.1)
+        let definitions = Definitions::load(&self.app_dir, &*self.env);
+        let engine = self.engine(&definitions)?;
+        Ok(definitions.resolve(&engine, &self.app_dir, |_, _| ()).await)
     }
 
-    async fn load_with_engine(&self) -> Result<(Engine, App), StartError> {
-        let definitions = Definitions::load(&self.app_dir, &*self.env);
+    fn engine(&self, definitions: &Definitions) -> Result<Engine, StartError> {
         let need = definitions.sandboxes();
         let sandboxes = match u32::try_from(need) {
             Ok(need) if need <= MAX_SANDBOXES => (need + SPARE_SANDBOXES).min(MAX_SANDBOXES),
             _ => return Err(StartError::TooManySlots { need, room: MAX_SANDBOXES }),
         };
-        let engine = Engine::new(EngineOptions {
+        let options = EngineOptions {
             sandboxes,
             max_memory: definitions.max_memory().max(MIN_POOL_MEMORY),
             allocator: self.allocator,
@@ -136,16 +169,24 @@ impl HostBuilder {
             state_dir: self.state_dir.clone(),
             compiler: self.compiler.clone(),
             ..EngineOptions::default()
-        })?;
-        let app = definitions.resolve(&engine, &self.app_dir).await;
-        Ok((engine, app))
+        };
+        Ok(Engine::new(options)?)
     }
 
-    /// Loads the app and starts to work. Tasks that cannot run are left out and stand in [`Host::app`]; if none can, that
-    /// is an error.
+    /// Loads the app and starts to work. Tasks that cannot run stand in [`Host::app`] with their problems; if none can, that is
+    /// an error.
     pub async fn build(self) -> Result<Host, StartError> {
-        let (engine, app) = self.load_with_engine().await?;
-        if app.tasks.is_empty() {
+        let definitions = Definitions::load(&self.app_dir, &*self.env);
+        let engine = self.engine(&definitions)?;
+        let mut later = None;
+        let app = if self.waits_for_plugins {
+            definitions.resolve(&engine, &self.app_dir, |_, _| ()).await
+        } else {
+            let app = definitions.unresolved();
+            later = Some(definitions);
+            app
+        };
+        if app.tasks.is_empty() && app.preparing.is_empty() {
             return Err(StartError::NoTask(app.problems));
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -164,9 +205,14 @@ impl HostBuilder {
             app_dir: self.app_dir,
             env: self.env,
             app: Arc::new(std::sync::RwLock::new(Arc::new(app))),
+            loading: Loading::default(),
         };
-        host.open(&host.app()).await?;
-        host.queue.settle_rest().await?;
+        let app = host.app();
+        host.worker.open(app.setups(), app.broken()).await?;
+        match later {
+            Some(definitions) => host.load_plugins(definitions, self.report),
+            None => host.loading.finish(),
+        }
         Ok(host)
     }
 }
@@ -184,7 +230,9 @@ impl Host {
             keep_bytes: DEFAULT_KEEP_BYTES,
             keep_events: 0,
             tracer: None,
-            env: Arc::new(|_| None),
+            env: Arc::new(|_| Variable::Unset),
+            waits_for_plugins: true,
+            report: Arc::new(|_| ()),
         }
     }
 
@@ -339,19 +387,6 @@ impl Host {
         self.engine.ticks()
     }
 
-    /// Loads the app's directory again. Jobs that run end under their old definition and plugin. If no task can run, all
-    /// stays as it is and the error says why; if some cannot, those are left out.
-    pub async fn reload(&self) -> Result<Arc<App>, StartError> {
-        let app = Definitions::load(&self.app_dir, &*self.env).resolve(&self.engine, &self.app_dir).await;
-        if app.tasks.is_empty() {
-            return Err(StartError::NoTask(app.problems));
-        }
-        let app = Arc::new(app);
-        self.open(&app).await?;
-        *self.app.write().unwrap_or_else(std::sync::PoisonError::into_inner) = app.clone();
-        Ok(app)
-    }
-
     /// Stops: lets what runs end for at most `drain`, then stops it and puts it back. Answers the jobs that were put back; they
     /// are lost all the same if the store does not outlive the host ([`lost_jobs`](Self::lost_jobs)).
     pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
@@ -372,18 +407,8 @@ impl Host {
         self.worker.abort();
     }
 
-    async fn open(&self, app: &App) -> Result<(), StartError> {
-        let setups = app.setups();
-        let need: u64 = setups.iter().map(|setup| u64::from(setup.need().0)).sum();
-        let room = self.engine.room();
-        if need > u64::from(room) {
-            return Err(StartError::TooManySlots { need, room });
-        }
-        Ok(self.worker.open(setups).await?)
-    }
-
     fn view(&self, task: &str, job: saggar_queue::Job) -> JobView {
-        let queue = self.queue.task(&TaskKey::new(TaskKey::DEFAULT_TENANT, task));
+        let queue = self.worker.queue(task);
         let attempt = job.life.attempt;
         let max_attempts = queue.map_or(1, |queue| queue.rules().retry.max_attempts_at(attempt));
         JobView::new(task, job, max_attempts)

@@ -29,14 +29,17 @@
 //! ```
 
 mod app;
+mod env_allow;
 mod host;
 mod job_view;
+mod loading;
 mod meters;
 mod plugins;
 mod service;
 mod store;
 
 pub use app::{App, StartError};
+pub use env_allow::EnvAllow;
 pub use host::{DEFAULT_KEEP_BYTES, Host, HostBuilder};
 pub use job_view::JobView;
 pub use meters::describe_metrics;

@@ -71,6 +71,12 @@ impl Observed {
         tell(self.log_format, problems);
     }
 
+    /// The same for problems that are found later, by whoever finds them.
+    pub(crate) fn problem_report(&self) -> impl Fn(&[Diagnostic]) + Send + Sync + 'static {
+        let format = self.log_format;
+        move |problems| tell(format, problems)
+    }
+
     /// Tells why the command ends.
     pub(crate) fn failure(&self, error: &anyhow::Error) {
         match self.log_format {

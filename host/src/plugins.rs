@@ -3,32 +3,87 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use saggar_definition::{Catalog, Diagnostic, Task};
+use futures_util::{FutureExt, Stream, StreamExt};
+use saggar_definition::{Diagnostic, Task};
 use saggar_job::Role;
 use saggar_sandbox::{Engine, LoadError, Plugin};
 
+/// Plugins that are loaded at once. How many of them are compiled at once is for the engine to decide.
+const LOADED_AT_ONCE: usize = 32;
+
+/// Files that the search for a similar name looks at.
+const LOOKED_AT: usize = 10_000;
+
 /// The loaded plugins of an app, by name, and why the others are not.
+#[derive(Default)]
 pub(crate) struct Plugins(BTreeMap<String, Result<Plugin, LoadError>>);
+
+/// Where the plugins of an app are.
+pub(crate) struct PluginFiles {
+    /// The app's directory, without links.
+    root: PathBuf,
+}
 
 /// The file of a plugin's name: `mail.send` is `plugins/mail/send.wasm`.
 fn file(name: &str) -> PathBuf {
     Path::new("plugins").join(name.replace('.', "/")).with_extension("wasm")
 }
 
-impl Plugins {
-    /// Loads every plugin that a task of `catalog` names.
-    pub(crate) async fn load(engine: &Engine, app_dir: &Path, catalog: &Catalog) -> Self {
-        let mut plugins = BTreeMap::new();
-        for task in catalog.iter() {
-            for (_, reference) in task.references() {
-                let name = &reference.value.plugin;
-                if !plugins.contains_key(name) {
-                    let loaded = engine.load(app_dir.join(file(name))).await;
-                    plugins.insert(name.clone(), loaded);
+impl PluginFiles {
+    pub(crate) fn of(app_dir: &Path) -> Self {
+        Self { root: app_dir.canonicalize().unwrap_or_else(|_| app_dir.to_owned()) }
+    }
+
+    /// The file of a plugin, if the app may use it.
+    fn find(&self, name: &str) -> Result<PathBuf, LoadError> {
+        saggar_definition::file_inside(&self.root, &file(name)).map_err(LoadError::Unreadable)
+    }
+
+    /// The name of the component that is most like `name`, among those that are there.
+    fn nearest(&self, name: &str) -> Option<String> {
+        let mut names = Vec::new();
+        let mut directories = vec![(self.root.join("plugins"), String::new())];
+        let mut left = LOOKED_AT;
+        while let Some((directory, prefix)) = directories.pop() {
+            let Ok(entries) = std::fs::read_dir(directory) else { continue };
+            for entry in entries.flatten().take(left) {
+                left -= 1;
+                let path = entry.path();
+                let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+                // Links to directories are not followed, so there are no loops.
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    directories.push((path.clone(), format!("{prefix}{stem}.")));
+                } else if path.extension().is_some_and(|extension| extension == "wasm") {
+                    names.push(format!("{prefix}{stem}"));
                 }
             }
         }
-        Self(plugins)
+        saggar_definition::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+    }
+}
+
+/// Loads plugins, each once, in the order in which they are ready. What is dropped is loaded no further.
+pub(crate) fn load_all<'a>(
+    engine: &'a Engine,
+    files: &'a PluginFiles,
+    names: Vec<String>,
+) -> impl Stream<Item = (String, Result<Plugin, LoadError>)> + Send + Unpin + 'a {
+    let load = move |name: String| {
+        async move {
+            let loaded = match files.find(&name) {
+                Ok(path) => engine.load(path).await,
+                Err(error) => Err(error),
+            };
+            (name, loaded)
+        }
+        .boxed()
+    };
+    futures_util::stream::iter(names.into_iter().map(load)).buffer_unordered(LOADED_AT_ONCE)
+}
+
+impl Plugins {
+    pub(crate) fn insert(&mut self, name: &str, loaded: Result<Plugin, LoadError>) {
+        self.0.insert(name.to_owned(), loaded);
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Plugin> {
@@ -36,7 +91,7 @@ impl Plugins {
     }
 
     /// What keeps the references of `task` from being played, each at its place in the task's file.
-    pub(crate) fn problems(&self, app_dir: &Path, task: &Task) -> Vec<Diagnostic> {
+    pub(crate) fn problems(&self, files: &PluginFiles, task: &Task) -> Vec<Diagnostic> {
         let problem = |(role, reference): (Role, &saggar_definition::Located<saggar_job::Reference>)| {
             let name = &reference.value.plugin;
             match self.0.get(name)? {
@@ -44,7 +99,7 @@ impl Plugins {
                     let error = plugin.check_role(role).err()?;
                     Some(task.diagnose(role, format!("{}: {error}", file(name).display()), role_help(role)))
                 }
-                Err(error) => Some(load_problem(app_dir, task, role, name, error)),
+                Err(error) => Some(load_problem(files, task, role, name, error)),
             }
         };
         task.references().filter_map(problem).collect()
@@ -60,11 +115,11 @@ fn role_help(role: Role) -> String {
     )
 }
 
-fn load_problem(app_dir: &Path, task: &Task, role: Role, name: &str, error: &LoadError) -> Diagnostic {
+fn load_problem(files: &PluginFiles, task: &Task, role: Role, name: &str, error: &LoadError) -> Diagnostic {
     let file = file(name);
     if let LoadError::Unreadable(source) = error {
         if source.kind() == std::io::ErrorKind::NotFound {
-            let help = match nearest_file(app_dir, name) {
+            let help = match files.nearest(name) {
                 Some(nearest) => format!("there is `plugins.{nearest}`; is that meant?"),
                 None => {
                     format!("put the component there, or correct the name: `plugins.a.b` is {}", "plugins/a/b.wasm")
@@ -73,30 +128,12 @@ fn load_problem(app_dir: &Path, task: &Task, role: Role, name: &str, error: &Loa
             return task.diagnose(role, format!("the component {} does not exist", file.display()), help);
         }
         let message = format!("the component {} cannot be read: {source}", file.display());
-        return task.diagnose(role, message, "make it a regular file that this user may read");
+        return task.diagnose(
+            role,
+            message,
+            "put a regular file there that this user may read, inside the app's directory",
+        );
     }
     let help = "build the plugin for wasm32-wasip2 against wit/ of this version, and see `saggar check`";
     task.diagnose(role, format!("{}: {error}", file.display()), help)
-}
-
-/// The name of the component that is most like `name`, among those that are there.
-fn nearest_file(app_dir: &Path, name: &str) -> Option<String> {
-    let mut names = Vec::new();
-    collect(&app_dir.join("plugins"), "", 0, &mut names);
-    saggar_definition::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
-}
-
-fn collect(dir: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
-        let name = format!("{prefix}{stem}");
-        // Deep enough for any layout, and an end for links that lead back.
-        if path.is_dir() && depth < 8 {
-            collect(&path, &format!("{name}."), depth + 1, names);
-        } else if path.extension().is_some_and(|extension| extension == "wasm") {
-            names.push(name);
-        }
-    }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_api::{Code, EventScope, Jobs, KnownJob, KnownTask, PeekedJob, Refusal, Service, Tokens};
-use saggar_definition::Task;
+use saggar_api::{
+    Code, EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal, Service, TaskState, Tokens,
+};
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{
     Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Peek, StoreError, TaskQueue,
 };
-use saggar_worker::{AddError, LookupError};
+use saggar_worker::{AddError, LookupError, OpenTask, Orphan, Unready};
 
 use crate::host::Host;
 
@@ -25,11 +26,15 @@ impl HostJobs {
     fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, Refusal> {
         self.0.worker.queue(task).map_err(lookup_refused)
     }
+}
 
-    fn known_task(&self, task: Arc<Task>) -> Result<KnownTask, Refusal> {
-        let queue = self.queue(task.id.folded())?;
-        Ok(KnownTask { counts: queue.counts(), rates: queue.rates(), task })
-    }
+fn known_task(open: OpenTask) -> KnownTask {
+    let state = match open.unready {
+        None => TaskState::Ready,
+        Some(Unready::Preparing) => TaskState::Preparing,
+        Some(Unready::Broken(problem)) => TaskState::Broken(problem),
+    };
+    KnownTask { task: open.task, state, counts: open.queue.counts(), rates: open.queue.rates() }
 }
 
 #[async_trait]
@@ -124,16 +129,19 @@ impl Jobs for HostJobs {
     }
 
     fn tasks(&self) -> Vec<KnownTask> {
-        // One that a reload has just closed is known no more.
-        self.0.app().tasks.iter().filter_map(|task| self.known_task(task.clone()).ok()).collect()
+        self.0.worker.tasks().into_iter().map(known_task).collect()
+    }
+
+    fn orphans(&self) -> Vec<KnownOrphan> {
+        let known = |orphan: Orphan| {
+            let counts = orphan.counts().unwrap_or_default();
+            KnownOrphan { id: orphan.id, problem: orphan.problem, counts }
+        };
+        self.0.worker.orphans().into_iter().map(known).collect()
     }
 
     fn task(&self, task: &str) -> Result<KnownTask, Refusal> {
-        let queue = self.queue(task)?;
-        let app = self.0.app();
-        let known = app.tasks.iter().find(|known| *known.id.folded() == *queue.key().task);
-        let known = known.ok_or_else(|| Refusal::new(Code::UnknownTask, format!("there is no task `{task}`")))?;
-        self.known_task(known.clone())
+        self.0.worker.task(task).map(known_task).map_err(lookup_refused)
     }
 }
 

@@ -40,8 +40,15 @@ impl Server {
         Self::start_by(serve)
     }
 
-    /// Serves by this command, which comes to `saggar serve` in the end.
-    pub fn start_by(mut serve: Command) -> Self {
+    /// Serves by this command, which comes to `saggar serve` in the end, and waits until all plugins are loaded.
+    pub fn start_by(serve: Command) -> Self {
+        let server = Self::start_unprepared(serve);
+        server.until_log("all plugins are loaded");
+        server
+    }
+
+    /// Serves by this command, and waits until it listens; its tasks may not run yet.
+    pub fn start_unprepared(mut serve: Command) -> Self {
         let child = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the binary starts");
         let err = child.stderr.take().expect("a pipe was asked for");

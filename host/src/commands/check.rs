@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use saggar::{App, Plugin, Role, Task};
 use serde_json::{Value, json};
 
-use super::{FAILURE, Surroundings, output, show};
+use super::{FAILURE, Surroundings, definition, output, show};
 use crate::cli::Check;
 
 pub(crate) async fn run(args: Check, surroundings: &Surroundings) -> anyhow::Result<u8> {
@@ -42,54 +42,28 @@ fn components(app: &App) -> BTreeMap<String, Plugin> {
 }
 
 fn print_task(task: &Task) -> anyhow::Result<()> {
-    show::line(&format!("task {}  ({})", task.id, task.file()))?;
-    let row = |key: &str, value: String| show::line(&format!("  {key:<15} {value}"));
+    show::line(&format!("task {}", task.id))?;
     if task.name != task.id.as_str() {
-        row("name", task.name.clone())?;
+        row("name", &task.name)?;
     }
-    row("slots", task.worker_nums.to_string())?;
-    row("size", format!("{} jobs ready or on hold", task.size))?;
-    row("delayed_size", format!("{} delayed jobs and retries", task.delayed_size))?;
-    row("timeout", format!("{} s", task.timeout.as_secs_f64()))?;
-    row("attempts", attempts(task))?;
-    row("memory", mebibytes(task.sandbox.memory_bytes))?;
-    row("reuse", format!("{} calls per instance", task.sandbox.reuse))?;
-    row("event_timeout", format!("{} s", task.sandbox.event_timeout.as_secs_f64()))?;
-    let (success, failure) = (task.retention.success, task.retention.failure);
-    row(
-        "retention",
-        format!("success {}, failure {}", humantime::format_duration(success), humantime::format_duration(failure)),
-    )?;
-    for (role, reference) in task.references() {
-        row(role.key(), reference.value.to_string())?;
+    for (key, value) in definition::rows(&saggar::api::definition(task)) {
+        row(key, &value)?;
     }
     show::line("")
 }
 
-fn attempts(task: &Task) -> String {
-    let retry = &task.retry;
-    match retry.retries {
-        0 => "1 (no retries)".into(),
-        retries => {
-            let backoff = match retry.backoff {
-                saggar::Backoff::Fixed => "fixed",
-                saggar::Backoff::Linear => "linear",
-                saggar::Backoff::Exponential => "exponential",
-            };
-            let jitter = retry.jitter * 100.0;
-            format!("{} ({retries} retries after {} ms, {backoff}, jitter {jitter} %)", retries + 1, retry.delay_ms)
-        }
-    }
+fn row(key: &str, value: &str) -> anyhow::Result<()> {
+    show::line(&format!("  {key:<21}  {value}"))
 }
 
 fn print_components(app: &App) -> anyhow::Result<()> {
     for (name, plugin) in components(app) {
         let roles: Vec<&str> = plugin.roles().map(Role::interface).collect();
         show::line(&format!("component plugins.{name}"))?;
-        show::line(&format!("  {:<15} {}", "sha256", plugin.digest()))?;
-        show::line(&format!("  {:<15} {}", "size", kibibytes(plugin.size())))?;
-        show::line(&format!("  {:<15} {}", "plays", roles.join(", ")))?;
-        show::line(&format!("  {:<15} {}", "imports", plugin.imports().join("\n                  ")))?;
+        row("sha256", plugin.digest())?;
+        row("size", &kibibytes(plugin.size()))?;
+        row("plays", &roles.join(", "))?;
+        row("imports", &plugin.imports().join("\n                         "))?;
         show::line("")?;
     }
     Ok(())
@@ -97,10 +71,6 @@ fn print_components(app: &App) -> anyhow::Result<()> {
 
 fn kibibytes(bytes: u64) -> String {
     format!("{:.1} KiB", bytes as f64 / 1024.0)
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 fn document(app: &App) -> Value {
@@ -120,27 +90,7 @@ fn document(app: &App) -> Value {
     })
 }
 
+/// The members that a host's answer about the task has as well.
 fn describe(task: &Task) -> Value {
-    let references: BTreeMap<&str, String> =
-        task.references().map(|(role, reference)| (role.key(), reference.value.to_string())).collect();
-    let (success, failure) = (task.retention.success, task.retention.failure);
-    json!({
-        "id": task.id.as_str(),
-        "file": task.file(),
-        "name": task.name,
-        "worker_nums": task.worker_nums,
-        "size": task.size,
-        "delayed_size": task.delayed_size,
-        "timeout_s": task.timeout.as_secs_f64(),
-        "attempts_max": task.retry.max_attempts(),
-        "attempt_after_ms": task.retry.delay_ms,
-        "sandbox": {
-            "memory_bytes": task.sandbox.memory_bytes,
-            "reuse": task.sandbox.reuse,
-            "event_timeout_s": task.sandbox.event_timeout.as_secs_f64(),
-        },
-        "keep_bytes": task.keep_bytes,
-        "retention_s": { "success": success.as_secs(), "failure": failure.as_secs() },
-        "references": references,
-    })
+    json!({ "id": task.id.as_str(), "name": task.name, "definition": saggar::api::definition(task) })
 }

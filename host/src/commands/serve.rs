@@ -28,7 +28,13 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
     let limits = open_files::within(configuration.limits());
     // Before the app is loaded, which takes longer and is for nothing if the address is taken.
     let bound = Bound::new(config.listen, &tokens).await?;
-    let builder = surroundings.builder(args.app.clone()).store(configuration.store()).keep_events(config.events_keep);
+    let builder = surroundings
+        .builder(args.app.clone())
+        .store(configuration.store())
+        .keep_events(config.events_keep)
+        // Compiling takes seconds for each plugin that is not in the cache.
+        .wait_for_plugins(false)
+        .report_problems(surroundings.observed.problem_report());
     let built = tokio::select! {
         built = builder.build() => built,
         name = signals.next() => {
@@ -51,11 +57,16 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
         service = service.with_metrics(render);
     }
     let listener = bound.listen(service, limits);
-    tracing::info!(app = %args.app.display(), tasks = host.app().tasks.len(), "working; SIGTERM or Ctrl-C drains");
+    tracing::info!(app = %args.app.display(), tasks = host.app().preparing.len(), "working; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
-    let name = tokio::select! {
-        name = signals.next() => name,
-        error = host.store_failed() => {
+    let name = match until_over(&host, &mut signals).await {
+        Over::Signal(name) => name,
+        Over::NoTask => {
+            host.shutdown(Duration::ZERO).await;
+            listener.stop(LAST_ANSWERS).await;
+            return Ok(FAILURE);
+        }
+        Over::StoreFailed(error) => {
             // What runs cannot be kept any more; going on would promise what nobody can hold.
             host.shutdown(Duration::ZERO).await;
             listener.stop(LAST_ANSWERS).await;
@@ -65,6 +76,32 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
     tracing::info!(signal = name, drain_s = config.drain.as_secs_f64(), "draining; a second signal stops at once");
     drain(&host, &listener, config.drain, &mut signals).await?;
     Ok(0)
+}
+
+/// Why the service ends.
+enum Over {
+    Signal(&'static str),
+    /// All plugins are loaded, and no task can run. The problems have been reported.
+    NoTask,
+    StoreFailed(SqliteError),
+}
+
+async fn until_over(host: &Host, signals: &mut Signals) -> Over {
+    let mut loaded = std::pin::pin!(host.plugins_loaded());
+    let mut is_loading = true;
+    loop {
+        tokio::select! {
+            name = signals.next() => return Over::Signal(name),
+            error = host.store_failed() => return Over::StoreFailed(error),
+            loaded = &mut loaded, if is_loading => {
+                is_loading = false;
+                match loaded {
+                    Ok(()) => tracing::info!(tasks = host.app().tasks.len(), "all plugins are loaded"),
+                    Err(_) => return Over::NoTask,
+                }
+            }
+        }
+    }
 }
 
 fn store_failed(error: SqliteError) -> anyhow::Error {

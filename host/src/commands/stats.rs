@@ -31,7 +31,7 @@ pub(crate) async fn run(args: Stats) -> anyhow::Result<u8> {
         let rate = |per_second: f64| format!("{per_second:.1}");
         table.row([
             task.id,
-            tasks::state(task.paused).to_owned(),
+            tasks::state(task.state, task.paused).to_owned(),
             counts.waiting.to_string(),
             counts.delayed.to_string(),
             counts.running.to_string(),

@@ -177,7 +177,7 @@ impl Picture<'_> {
         self.asked = None;
         self.counted_at = Some(Instant::now());
         match counts.and_then(|answer| answer.read()) {
-            Ok(Tasks { tasks }) => {
+            Ok(Tasks { tasks, .. }) => {
                 let is_wanted = |id: &str| self.task.is_none_or(|task| task.eq_ignore_ascii_case(id));
                 self.board.count(tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
                 Ok(())

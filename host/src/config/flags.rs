@@ -82,7 +82,7 @@ impl Scope for OfRun {
 
 impl Scope for OfEngine {
     fn uses(key: &Key) -> bool {
-        OfClient::uses(key) || ["allocator", "cache_dir"].contains(&key.name)
+        OfClient::uses(key) || ["allocator", "cache_dir", "env_allow"].contains(&key.name)
     }
 }
 

@@ -4,6 +4,7 @@
 mod amount;
 mod choice;
 mod http;
+mod names;
 mod place;
 mod token;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 pub(crate) use amount::{Bytes, Count, Share, Time, time};
 pub(crate) use choice::{Choice, Filter};
 pub(crate) use http::{Address, Endpoint, Label, Receiver};
+pub(crate) use names::VariableNames;
 pub(crate) use place::{CacheDir, StorePlace};
 pub(crate) use token::TokenList;
 

@@ -9,6 +9,7 @@ use saggar::{Allocator, DEFAULT_KEEP_BYTES, Durability};
 use super::LogFormat;
 use super::form::{
     Address, Bytes, CacheDir, Choice, Count, Filter, Form, Label, Reader, Receiver, Share, StorePlace, Time, TokenList,
+    VariableNames,
 };
 use super::given::Raw;
 
@@ -152,6 +153,10 @@ keys! {
     "keep_bytes" "--keep-bytes" "SAGGAR_KEEP_BYTES" [], "BYTES" ["max_bytes", "store_bytes", "store.bytes", "max_store"],
     "How many bytes the jobs of all tasks may take, ended ones included. To make room, the jobs that ended first are \
      removed; then adding is refused. Each task has a bound of its own, too.";
+    env_allow: VariableNames = VariableNames;
+    "env_allow" "--env-allow" "SAGGAR_ENV_ALLOW" [], "NAMES" ["env", "environment", "allow_env", "env.allow"],
+    "The environment variables that task files may use as $ENV.NAME: names with commas between them, in which * is any \
+     number of characters.";
 
     // An event takes some 150 bytes, and a progress message 1 KiB at most: with ten million, 1.5 to 10 GB.
     events_keep: Count = Count { least: 0, most: 10_000_000, default: 65_536 };

@@ -8,7 +8,7 @@ use super::given::{Entry, Node, Origin};
 use super::keys::Key;
 
 /// Keys that an app cannot set: with them it could run code outside of its sandboxes, or read what is not its own.
-const REFUSED: [&str; 1] = ["cache_dir"];
+const REFUSED: [&str; 2] = ["cache_dir", "env_allow"];
 
 /// Keys that reach beyond the app: who may connect and from where, which files are written, where data is sent.
 const TOLD: [&str; 4] = ["listen", "token", "store", "otlp.endpoint"];

@@ -32,8 +32,8 @@ fn a_good_app_is_shown_with_all_its_limits() {
         "Letters",
         "10",
         "1000",
-        "2 s",
-        "4 (3 retries after 200 ms",
+        "2s",
+        "3 retries after 200ms",
         "exponential",
         "32 MiB",
         "plugins.mail.send",
@@ -52,12 +52,16 @@ fn json_is_one_document() {
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     let document: Value = serde_json::from_str(&said.out).unwrap();
     let task = &document["tasks"][0];
+    let definition = &task["definition"];
     assert_eq!(
-        (&task["id"], &task["worker_nums"], &task["attempts_max"]),
-        (&json!("mail.send"), &json!(10), &json!(4))
+        (&task["id"], &definition["worker_nums"], &definition["retry"]["attempts"]),
+        (&json!("mail.send"), &json!(10), &json!(3))
     );
-    assert_eq!(task["sandbox"]["memory_bytes"], 32 << 20);
-    assert_eq!(task["references"], json!({ "process": "plugins.mail.send", "event.success": "plugins.recorder" }));
+    assert_eq!(definition["sandbox"]["memory_bytes"], 32 << 20);
+    assert_eq!(
+        (&definition["process"], &definition["event"]["success"]),
+        (&json!("plugins.mail.send"), &json!("plugins.recorder"))
+    );
     let component = &document["components"]["plugins.mail.send"];
     assert_eq!(component["bytes"], fs::metadata(guests::ECHO).unwrap().len());
     assert_eq!(component["sha256"].as_str().map(str::len), Some(64));

@@ -151,7 +151,7 @@ fn stats_count_where_jobs_stand() {
     let of = |title: &str| row[header.iter().position(|found| *found == title).unwrap_or_else(|| panic!("{text}"))];
     assert_eq!(
         ["STATE", "WAITING", "DELAYED", "RUNNING", "SUCCESS", "FAILURE"].map(of),
-        ["open", "1", "1", "0", "1", "0"]
+        ["ready", "1", "1", "0", "1", "0"]
     );
     assert_eq!(ask_json(&server, &["stats"])["tasks"][0]["counts"]["failure"], json!(1));
 }

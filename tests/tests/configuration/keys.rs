@@ -11,7 +11,7 @@ const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf5
 
 /// Each key with a value as it is written in the file; and as it is shown, which is also how it can be given: the one of the file,
 /// one by variable, one by flag. None is a default.
-const KEYS: [(&str, &str, [&str; 3]); 20] = [
+const KEYS: [(&str, &str, [&str; 3]); 21] = [
     ("listen", "\"127.0.0.2:1\"", ["127.0.0.2:1", "127.0.0.2:2", "127.0.0.2:3"]),
     ("token", "[{ role = \"read\", name = \"a\", sha256 = \"DIGEST\" }]", ["a", "b", "c"]),
     ("store", "\"memory\"", ["memory", "sqlite:v.db", "sqlite:f.db"]),
@@ -20,6 +20,7 @@ const KEYS: [(&str, &str, [&str; 3]); 20] = [
     ("allocator", "\"on-demand\"", ["on-demand"; 3]),
     ("cache_dir", "\"/a\"", ["/a", "/b", "/c"]),
     ("keep_bytes", "\"1MiB\"", ["1MiB", "2MiB", "3GiB"]),
+    ("env_allow", "[\"A_*\", \"B\"]", ["A_*,B", "C", "D_*,E"]),
     ("events.keep", "1", ["1", "2", "3"]),
     ("http.connections", "101", ["101", "102", "103"]),
     ("http.streams", "11", ["11", "12", "13"]),

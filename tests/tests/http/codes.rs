@@ -7,8 +7,9 @@ use std::time::Duration;
 use reqwest::Method;
 use saggar::api::{Code, Limits, Tokens};
 use saggar_tests::client::{Answered, client, job_path, send};
+use saggar_tests::guests;
 use saggar_tests::host::{TestHost, listen};
-use saggar_tests::program::command_within;
+use saggar_tests::program::{command, command_within};
 use saggar_tests::raw::RawAnswer;
 use saggar_tests::server::Server;
 use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
@@ -50,6 +51,8 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         }
         Code::InvalidArgs => send(add(open, json!({ "args": {} }))).await.document(),
         Code::UnknownTask => open.get("/v1/tasks/mail.sned").await.document(),
+        Code::TaskBroken => open.post("/v1/tasks/broken/jobs", &json!({})).await.document(),
+        Code::TaskPreparing => task_preparing().await,
         Code::UnknownJob => open.get(&format!("{JOBS}/{}", u64::MAX)).await.document(),
         Code::QueueFull => queue_full(open).await,
         Code::KeepBytesExceeded => keep_bytes_exceeded(open).await,
@@ -290,6 +293,27 @@ fn overloaded() -> Value {
     while server.raw(posted(&server, b"{}")).status != 201 {}
     server.stop();
     refused.document()
+}
+
+/// A host whose plugins are still being compiled: there are many, and the ids come from the last one.
+async fn task_preparing() -> Value {
+    let echo = std::fs::read(guests::ECHO).expect("the guests have been built");
+    let app = (0..300_u16).fold(app(), |app, n| {
+        let (name, mut bytes) = (format!("cold{n:03}"), echo.clone());
+        // A custom section, so that no two plugins are the same.
+        bytes.extend([0, 3, 2, n.to_le_bytes()[0] & 127, n.to_le_bytes()[1]]);
+        bytes.extend([0, 3, 2, (n >> 7) as u8 & 127, 0]);
+        app.plugin_bytes(&name, bytes).task(&name, &json!({ "process": format!("plugins.{name}") }))
+    });
+    let last = json!({ "process": "plugins.echo", "event": { "next": "plugins.zz#always-seven" } });
+    let app = app.plugin("zz", guests::IDS).task("later", &last);
+    let cache = tempfile::tempdir().expect("a directory");
+    let mut serve = command();
+    serve.arg("serve").arg(app.path()).args(["--store", "memory", "--cache-dir"]).arg(cache.path());
+    let server = Server::start_unprepared(serve);
+    let document = server.post("/v1/tasks/later/jobs", &json!({})).await.document();
+    server.stop();
+    document
 }
 
 /// A disk of a few MiB, and no room on it for this job.

@@ -85,10 +85,13 @@ async fn who_waits_hears_of_the_end_or_of_the_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_watches_over_the_process_needs_no_job() {
     let server = serve();
-    for (path, says) in [("/healthz", "ok"), ("/readyz", "ready")] {
-        let answer = server.get(path).await;
-        assert_eq!((answer.status, &answer.body), (200, &json!(says)));
-    }
+    let healthy = server.get("/healthz").await;
+    assert_eq!((healthy.status, &healthy.body), (200, &json!("ok")));
+    let ready = server.get("/readyz").await;
+    let not_ready = ready.body["not_ready"].as_array().expect("a list");
+    assert_eq!((ready.status, &ready.body["status"], not_ready.len()), (200, &json!("ready"), 1));
+    assert_eq!(ready.body["tasks"], json!({ "ready": 12, "preparing": 0, "broken": 1 }));
+    assert_eq!((&not_ready[0]["task"], &not_ready[0]["state"]), (&json!("broken"), &json!("broken")));
     // The head of an answer alone, without its body.
     let head = send(server.request(Method::HEAD, "/healthz")).await;
     assert_eq!((head.status, &head.headers["content-length"], &head.body), (200, &"4".parse().unwrap(), &Value::Null));

@@ -58,7 +58,9 @@ pub(super) fn serve() -> Server {
 
 /// Serves the app in memory with these arguments beside.
 pub(super) fn serve_with(arguments: &[&str]) -> Server {
-    Server::start_as(&app(), |serve| serve.env("SAGGAR_DRAIN", "1s").args(["--store", "memory"]).args(arguments))
+    // A task that is there, but broken.
+    let app = app().file("tasks/broken.json", "{");
+    Server::start_as(&app, |serve| serve.env("SAGGAR_DRAIN", "1s").args(["--store", "memory"]).args(arguments))
 }
 
 /// Tells a host to stop on which a job runs, and waits until it takes no more.

@@ -9,7 +9,7 @@ use saggar_queue::{
     Queue, Rules, StoreError, TaskQueue, WaitError,
 };
 
-use crate::{Code, EventScope, Jobs, KnownJob, KnownTask, PeekedJob, Refusal};
+use crate::{Code, EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal};
 
 /// A queue with the one task `bench`.
 pub(crate) struct Bench {
@@ -133,6 +133,10 @@ impl Jobs for Bench {
     }
 
     fn tasks(&self) -> Vec<KnownTask> {
+        Vec::new()
+    }
+
+    fn orphans(&self) -> Vec<KnownOrphan> {
         Vec::new()
     }
 

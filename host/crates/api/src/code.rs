@@ -79,6 +79,10 @@ codes! {
         "`args` is one JSON array of at most 4 MiB, nested at most 128 levels deep.";
     UnknownTask 404 "unknown-task" "No such task"
         "The host has no task with this id; the detail names one that is like it.";
+    TaskBroken 503 "task-broken" "Task is broken"
+        "The task cannot run until its file or a plugin is corrected, so nothing was added; the detail has its first problem.";
+    TaskPreparing 503 "task-preparing" "Task is not ready yet"
+        "The plugin that gives the task's jobs their ids is still being compiled; nothing was added. Try again after `Retry-After` seconds.";
     UnknownJob 404 "unknown-job" "No such job"
         "The task has no job with this id: it never was, was deleted, or its retention is over.";
     QueueFull 429 "queue-full" "Queue full"
@@ -138,7 +142,7 @@ impl Code {
         match self {
             Self::QueueFull | Self::KeepBytesExceeded | Self::Overloaded => Some(1),
             // A host that restarts is back within seconds; room is made, and other programs are stopped, by people.
-            Self::Stopping | Self::StoreFull | Self::StoreBusy => Some(5),
+            Self::Stopping | Self::StoreFull | Self::StoreBusy | Self::TaskPreparing => Some(5),
             _ => None,
         }
     }

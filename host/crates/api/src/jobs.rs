@@ -60,8 +60,11 @@ pub trait Jobs: Send + Sync + 'static {
     /// Ends a pause.
     async fn resume(&self, task: &str) -> Result<(), Refusal>;
 
-    /// All tasks that can run, in the order of their ids.
+    /// All tasks with a definition, in the order of their ids.
     fn tasks(&self) -> Vec<KnownTask>;
+
+    /// Tasks without a usable definition, in the order of their ids.
+    fn orphans(&self) -> Vec<KnownOrphan>;
 
     /// One task.
     fn task(&self, task: &str) -> Result<KnownTask, Refusal>;
@@ -119,8 +122,32 @@ impl PeekedJob {
 pub struct KnownTask {
     /// Its definition.
     pub task: Arc<Task>,
+    /// Whether attempts begin.
+    pub state: TaskState,
     /// How many of its jobs stand where.
     pub counts: Counts,
     /// How much it does.
     pub rates: Rates,
+}
+
+/// Whether attempts of a task begin, if it is not paused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskState {
+    /// They do.
+    Ready,
+    /// Its plugins are still being loaded.
+    Preparing,
+    /// Something has to be corrected first; this is its first problem.
+    Broken(Arc<str>),
+}
+
+/// A task without a usable definition: its file is gone or has errors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownOrphan {
+    /// Its id, in lower case.
+    pub id: String,
+    /// The first problem of its file; `None` if there is no file.
+    pub problem: Option<Arc<str>>,
+    /// How many of its jobs are kept.
+    pub counts: Counts,
 }

@@ -40,10 +40,11 @@ mod bench;
 use saggar_queue::moment;
 
 pub use code::Code;
-pub use jobs::{EventScope, Jobs, KnownJob, KnownTask, PeekedJob};
+pub use jobs::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, TaskState};
 pub use listener::{Bound, Limits, ListenError, Listener};
 pub use metering::describe_metrics;
 pub use openapi::openapi;
 pub use problem::Refusal;
+pub use routes::show::definition;
 pub use service::Service;
 pub use tokens::{BadToken, Role, Token, Tokens};

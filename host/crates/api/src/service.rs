@@ -21,7 +21,7 @@ use crate::metering::{self, Requests};
 use crate::problem::{Refusal, documented};
 use crate::seat::Seat;
 use crate::tokens::Tokens;
-use crate::{body, held, routes};
+use crate::{body, held, routes, wire};
 
 /// The longest that a reader waits for room. Whoever comes back later finds others gone.
 const MAX_WAIT_TO_READ: Duration = Duration::from_secs(5);
@@ -82,6 +82,20 @@ impl Service {
     /// Why no job is taken at the moment, if that is so for anybody.
     pub(crate) fn why_not_ready(&self) -> Option<Code> {
         self.0.tenants.values().find_map(|jobs| jobs.why_not_ready())
+    }
+
+    /// All tasks of all tenants, with their states and first problems.
+    pub(crate) fn task_states(&self) -> Vec<(String, wire::TaskState, Option<String>)> {
+        let mut states = Vec::new();
+        for jobs in self.0.tenants.values() {
+            states.extend(jobs.tasks().into_iter().map(|known| {
+                let (state, problem) = routes::show::task_state(&known.state);
+                (known.task.id.to_string(), state, problem)
+            }));
+            let broken = jobs.orphans().into_iter().filter_map(|orphan| Some((orphan.id, orphan.problem?)));
+            states.extend(broken.map(|(id, problem)| (id, wire::TaskState::Broken, Some(problem.to_string()))));
+        }
+        states
     }
 
     /// The jobs of a tenant.

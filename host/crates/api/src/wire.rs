@@ -21,5 +21,6 @@ pub(crate) use object::Object;
 pub use problem::Problem;
 pub(crate) use streamed::{StreamedEvent, StreamedLine};
 pub use task::{
-    Backoff, Counts, Definition, Directory, Events, Rate, Rates, Retention, Retry, Sandbox, Task, TaskSummary, Tasks,
+    Backoff, Counts, Definition, Directory, Events, NotReady, OrphanedTask, Rate, Rates, Readiness, Retention, Retry,
+    Sandbox, Task, TaskState, TaskStates, TaskSummary, Tasks,
 };

@@ -97,6 +97,16 @@ impl Diagnostic {
         self
     }
 
+    /// The problem in one line: where it is, and what.
+    pub fn brief(&self) -> String {
+        let Place { file, position, .. } = &self.place;
+        let place = match position {
+            Some(Position { line, column, .. }) => format!("{file}:{line}:{column}"),
+            None => file.to_string(),
+        };
+        harmless(&format!("{place}: {}", self.message).replace('\n', " "))
+    }
+
     /// The problem as people read it: the message, the source line with the place underlined, the help. Control
     /// characters in anything that was read from a file are made visible. Ends without a line break.
     pub fn render(&self, color: bool) -> String {

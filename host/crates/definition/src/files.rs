@@ -1,13 +1,14 @@
 //! Finding and reading task files. Owns which files are tasks, what the file system may do to us, and problems of
 //! files as a whole; what is in a file is `syntax`' and later ones'.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::id::TaskId;
+use crate::inside::{file_inside, read_regular};
 use crate::place::{Source, Span};
 
 /// The directory of task files in an app.
@@ -128,30 +129,18 @@ impl Search {
             let help = "put the directory itself there, or link the files one by one";
             return self.refuse(&file, "links to directories are not followed", help);
         }
-        let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
+        let extension = extension(&file);
         if EXTENSIONS.contains(&extension.as_str()) {
-            match self.target(&path) {
-                Ok(path) => self.found.push(Found { file, path }),
-                Err((message, help)) => self.refuse(&file, message, help),
+            match file_inside(&self.root, Path::new(&file)) {
+                // To open a pipe would wait until somebody writes into it.
+                Ok(path) if path.is_file() => self.found.push(Found { file, path }),
+                Ok(_) => self.refuse(&file, "this is not an ordinary file", "put an ordinary file there"),
+                Err(error) => self.refuse(&file, unreadable(&error), "put the file itself there, or remove the link"),
             }
         } else if LOOKALIKES.contains(&extension.as_str()) {
             let help = "task files are JSON with the extension `.yao`, `.json` or `.jsonc`";
             self.problems.push(Diagnostic::warning(Place::file(file), "this is no task file").with_help(help));
         }
-    }
-
-    /// The file that is really meant.
-    fn target(&self, path: &Path) -> Result<PathBuf, (String, &'static str)> {
-        let target = path.canonicalize().map_err(|error| (unreadable(&error), "mend or remove the link"))?;
-        if !target.starts_with(&self.root) {
-            let message = "this link leads out of the app's directory".to_owned();
-            return Err((message, "put the file itself there"));
-        }
-        // To open a pipe would wait until somebody writes into it.
-        if !target.is_file() {
-            return Err(("this is not an ordinary file".to_owned(), "put an ordinary file there"));
-        }
-        Ok(target)
     }
 
     fn refuse(&mut self, file: &str, message: impl Into<String>, help: &str) {
@@ -163,13 +152,18 @@ impl Found {
     /// The file's content.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Vec<Diagnostic>> {
         let refuse = |message, help| vec![Diagnostic::error(Place::file(self.file.as_str()), message).with_help(help)];
-        let mut bytes = Vec::new();
-        // One byte more than allowed says that there are too many, however large the file is.
-        File::open(&self.path)
-            .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-            .map_err(|error| refuse(unreadable(&error), "let this user read the file"))?;
-        Ok(bytes)
+        read_regular(&self.path, LARGEST_FILE)
+            .map_err(|error| refuse(unreadable(&error), "let this user read the file"))
     }
+}
+
+/// Whether a file with this path is taken for a task file.
+pub(crate) fn is_task_file(file: &str) -> bool {
+    EXTENSIONS.contains(&extension(file).as_str())
+}
+
+fn extension(file: &str) -> String {
+    file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// The id of the task in `file`, a path relative to the app's directory.

@@ -23,9 +23,26 @@ pub(crate) use reference::{Handler, Processor};
 use crate::place::Span;
 use crate::problems::Problems;
 
-/// Gives the value of an environment variable, or nothing if it is not set. Whoever loads tasks that others wrote
-/// must answer only for variables which those may see: a task's author can make any value visible.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+/// What a task file finds in place of `$ENV.NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// The value of the environment variable.
+    Set(String),
+    /// It is not set.
+    Unset,
+    /// The operator lets task files see other variables only: those whose names match these patterns.
+    NotAllowed(String),
+}
+
+impl From<Option<String>> for Variable {
+    fn from(value: Option<String>) -> Self {
+        value.map_or(Self::Unset, Self::Set)
+    }
+}
+
+/// Gives the value of an environment variable. A task's author can make any value visible, so it answers only for variables
+/// that the authors may see.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Variable;
 
 /// What stands before a variable's name where a value is taken from the environment.
 const ENV_PREFIX: &str = "$ENV.";
@@ -145,12 +162,20 @@ impl<'e> Reader<'e> {
             self.problems.error(slot.span(), message, help);
             return None;
         }
-        let value = (self.env)(name);
-        if value.is_none() {
-            let message = format!("the environment variable `{}` for `{}` is not set", clipped(name), slot.path);
-            self.problems.error(slot.span(), message, "set it where the host is started, or write the value here");
-        }
-        value
+        let (why, help) = match (self.env)(name) {
+            Variable::Set(value) => return Some(value),
+            Variable::Unset => ("not set", "set it where the host is started, or write the value here".to_owned()),
+            Variable::NotAllowed(allowed) => {
+                let help = format!(
+                    "task files may use the variables {allowed}: rename this one, write the value here, or let the \
+                     operator add the name to the configuration key `env_allow`"
+                );
+                ("not one that task files may use", help)
+            }
+        };
+        let message = format!("the environment variable `{}` for `{}` is {why}", clipped(name), slot.path);
+        self.problems.error(slot.span(), message, help);
+        None
     }
 
     /// Says that the value is not what the form wants, and what it is instead.

@@ -16,6 +16,8 @@ mod id;
 
 mod files;
 
+mod inside;
+
 mod syntax;
 
 mod suggest;
@@ -39,8 +41,9 @@ mod schema;
 pub use catalog::{Catalog, LiveCatalog};
 pub use diagnostic::{Diagnostic, Place, Related, Severity};
 pub use files::utf8_text;
-pub use form::{Environment, clipped};
+pub use form::{Environment, Variable, clipped};
 pub use id::{TaskId, TaskIdError};
+pub use inside::file_inside;
 pub use load::{Loaded, load, read_task};
 pub use place::{Located, Position, Source, Span};
 pub use problems::Problems;

@@ -23,6 +23,8 @@ pub struct Loaded {
     pub catalog: Catalog,
     /// All problems of all other files, in the order of files and lines.
     pub diagnostics: Vec<Diagnostic>,
+    /// The tasks whose files have errors, and the first error of each, in one line.
+    pub broken: BTreeMap<TaskId, String>,
 }
 
 impl Loaded {
@@ -48,7 +50,21 @@ pub fn load(app_dir: &Path, env: Environment<'_>) -> Loaded {
     }
     // A stable sort: of one file, they are in the order of its lines already.
     diagnostics.sort_by(|a, b| a.place.file.cmp(&b.place.file));
-    Loaded { catalog: tasks.into_iter().collect(), diagnostics }
+    let catalog = tasks.into_iter().collect();
+    let broken = broken(&catalog, &diagnostics);
+    Loaded { catalog, diagnostics, broken }
+}
+
+/// The tasks that the errors of `diagnostics` keep out of the catalog.
+fn broken(catalog: &Catalog, diagnostics: &[Diagnostic]) -> BTreeMap<TaskId, String> {
+    let mut broken = BTreeMap::new();
+    for problem in diagnostics.iter().filter(|problem| problem.severity == Severity::Error) {
+        let id = files::is_task_file(&problem.place.file).then(|| files::task_id(&problem.place.file).ok()).flatten();
+        if let Some(id) = id.filter(|id| catalog.get(id.as_str()).is_none()) {
+            broken.entry(id).or_insert_with(|| problem.brief());
+        }
+    }
+    broken
 }
 
 /// Reads one task from the content of a file. `file` is the file's path relative to the app's directory, such as

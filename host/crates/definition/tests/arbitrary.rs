@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use saggar_definition::read_task;
 
 fn read(file: &str, bytes: &[u8]) {
-    if let Err(diagnostics) = read_task(file, bytes, &|name| (name == "SET").then(|| "17".to_owned())) {
+    if let Err(diagnostics) = read_task(file, bytes, &|name| (name == "SET").then(|| "17".to_owned()).into()) {
         assert!(!diagnostics.is_empty());
         for diagnostic in diagnostics {
             let drawn = diagnostic.render(false);

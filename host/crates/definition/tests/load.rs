@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use saggar_definition::{LiveCatalog, Loaded, load};
+use saggar_definition::{LiveCatalog, Loaded, Variable, load};
 use tempfile::TempDir;
 
 fn app(files: &[(&str, &str)]) -> TempDir {
@@ -18,7 +18,7 @@ fn app(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn loaded(dir: &Path) -> Loaded {
-    load(dir, &|_| None)
+    load(dir, &|_| Variable::Unset)
 }
 
 fn ids(loaded: &Loaded) -> Vec<&str> {
@@ -123,7 +123,7 @@ fn names_that_make_no_id_are_errors() {
 
 #[test]
 fn an_app_without_tasks_is_told_what_to_do() {
-    let nowhere = rendered(&load(Path::new("no/such/app"), &|_| None));
+    let nowhere = rendered(&load(Path::new("no/such/app"), &|_| Variable::Unset));
     let empty = [app(&[("plugins/x.wasm", "")]), app(&[("tasks/README.md", "")]), app(&[("tasks", "")])];
     let shown = empty.map(|dir| rendered(&loaded(dir.path())).replace(&*dir.path().to_string_lossy(), "APP"));
     insta::assert_snapshot!(format!("{nowhere}\n\n{}", shown.join("\n\n")));

@@ -8,7 +8,7 @@ use saggar_job::{Clock, JobId, RetryPolicy, TaskKey, Timestamp};
 
 use crate::hub::Hub;
 use crate::meters;
-use crate::{EventFilter, EventId, Events, Followed, ListQuery, Page, Rules, Store, StoreError, TaskQueue};
+use crate::{EventFilter, EventId, Events, Followed, ListQuery, Page, Retention, Rules, Store, StoreError, TaskQueue};
 
 /// The jobs of all tasks of a host. Cheap to clone; clones are the same queue.
 #[derive(Clone)]
@@ -61,17 +61,24 @@ impl Queue {
         Ok(task)
     }
 
-    /// Lets what a dead process left running wait again in all tasks of the store that are not open here, as those whose
-    /// definition is gone or broken: it would be shown as running for ever. None of it ends for want of attempts, since how
-    /// many it may have is what their definition says. Call it when the tasks that have one are open.
-    pub async fn settle_rest(&self) -> Result<(), StoreError> {
-        let retry = RetryPolicy { retries: u32::MAX, ..RetryPolicy::default() };
-        let rules = Arc::new(Rules { retry, ..Rules::default() });
+    /// Opens the rest of the store's tasks, those whose definition is gone or broken, so that their jobs can be looked at, changed
+    /// and counted ([`orphans`](Self::orphans)). What a dead process left running there waits again. None of it ends for want
+    /// of attempts, and none is removed when its retention is over, since both are what the definition says. Call it when the
+    /// tasks that have one are open.
+    pub async fn open_rest(&self) -> Result<(), StoreError> {
+        let unlimited = RetryPolicy { retries: u32::MAX, ..RetryPolicy::default() };
+        let at_opening = Arc::new(Rules { retry: unlimited, ..Rules::default() });
+        let retention = Retention { success_ms: u64::MAX, failure_ms: u64::MAX };
+        let rules = Arc::new(Rules { retention, ..Rules::default() });
         for key in self.shared.store.tasks().await? {
-            let is_open = self.shared.tasks.read().contains_key(&key);
-            if !is_open {
-                self.shared.store.open(&key, &rules, self.shared.hub.now()).await?;
+            if self.shared.tasks.read().contains_key(&key) {
+                continue;
             }
+            let store = self.shared.store.open(&key, &at_opening, self.shared.hub.now()).await?;
+            let task = Arc::new(TaskQueue::new(key.clone(), store, Arc::clone(&rules), Arc::clone(&self.shared.hub)));
+            task.set_closed(true);
+            task.hear_of_taken_back();
+            self.shared.tasks.write().entry(key).or_insert(task);
         }
         Ok(())
     }
@@ -94,6 +101,18 @@ impl Queue {
     /// The queue of the task `key`, if it is open.
     pub fn task(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
         self.shared.tasks.read().get(key).filter(|task| !task.is_closed()).cloned()
+    }
+
+    /// The queue of the task `key` if it is not open, but the store has it.
+    pub fn orphan(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
+        self.shared.tasks.read().get(key).filter(|task| task.is_closed()).cloned()
+    }
+
+    /// The queues of all of a tenant's tasks that are not open, but in the store, in no order.
+    pub fn orphans(&self, tenant: &str) -> Vec<Arc<TaskQueue>> {
+        let tasks = self.shared.tasks.read();
+        let orphans = tasks.values().filter(|task| task.is_closed() && &*task.key().tenant == tenant);
+        orphans.cloned().collect()
     }
 
     /// The queues of all tasks that are open, in no order.
@@ -246,9 +265,33 @@ mod tests {
             assert_eq!(opened.claim().await.unwrap().attempt(), attempt);
         }
         let queue = Queue::new(Arc::new(store.die()), clock);
-        queue.settle_rest().await.unwrap();
+        queue.open_rest().await.unwrap();
         let listed = queue.list(&ListQuery::of_task(&key)).await.unwrap().jobs;
         let standing: Vec<_> = listed.iter().map(|job| (job.status, job.attempt)).collect();
         assert_eq!(standing, [(Status::Waiting, RetryPolicy::LOST_ATTEMPTS)]);
+    }
+
+    #[tokio::test]
+    async fn jobs_of_a_task_without_a_definition_can_be_looked_at_and_changed_and_are_never_pruned() {
+        let (clock, key) = (Arc::new(ManualClock::new(Timestamp(1_000))), TaskKey::new("default", "gone"));
+        let store = MemoryStore::new();
+        let opened = Queue::new(Arc::new(store.die()), clock.clone());
+        let task = opened.open(key.clone(), Rules::default()).await.unwrap();
+        task.add_many(vec![NewJob::new("[1]"), NewJob::new("[2]"), NewJob::new("[3]")]).await.unwrap();
+        let store = opened.shared.store.clone();
+        let queue = Queue::new(store, clock.clone());
+        queue.open_rest().await.unwrap();
+        assert!(queue.task(&key).is_none(), "nobody works on it");
+        let orphan = queue.orphan(&key).unwrap();
+        assert_eq!(orphan.counts().waiting, 3);
+        assert_eq!(queue.orphans("default").len(), 1);
+        orphan.cancel(JobId(1)).await.unwrap();
+        orphan.delete(JobId(2)).await.unwrap();
+        assert_eq!(orphan.get(JobId(1)).await.unwrap().unwrap().status(), Status::Failure);
+        clock.advance_ms(1 << 50);
+        assert_eq!(orphan.prune(9).await.unwrap().jobs, 0);
+        let again = queue.open(key.clone(), Rules::default()).await.unwrap();
+        assert!(Arc::ptr_eq(&again, &orphan) && queue.orphan(&key).is_none());
+        assert_eq!(again.claim().await.unwrap().id(), JobId(3));
     }
 }

@@ -7,6 +7,7 @@ use saggar_job::{JobId, Problem, Role};
 use saggar_queue::{Added, LogLine, NewJob};
 use saggar_sandbox::Answer;
 
+use crate::LookupError;
 use crate::services::CallServices;
 use crate::station::Station;
 use crate::trace::trace_id;
@@ -32,6 +33,22 @@ pub enum AddError {
         task: String,
         /// The task with the most similar id.
         nearest: Option<String>,
+    },
+    /// The task is there, but cannot run.
+    #[error("{}", crate::worker::broken(task, problem))]
+    TaskBroken {
+        /// Its id.
+        task: String,
+        /// Its first problem.
+        problem: Arc<str>,
+    },
+    /// The task's id source is not loaded yet.
+    #[error(
+        "the plugins of the task `{task}` are still being compiled, and its ids come from one of them; try again in a moment"
+    )]
+    TaskPreparing {
+        /// Its id.
+        task: String,
     },
     /// The arguments are not a JSON array that is small enough.
     #[error("the arguments of a job are one JSON array, each item one argument: {why}")]
@@ -65,6 +82,8 @@ impl AddError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTask { .. } => "unknown-task",
+            Self::TaskBroken { .. } => "task-broken",
+            Self::TaskPreparing { .. } => "task-preparing",
             Self::InvalidArgs { .. } => "invalid-args",
             Self::NextFailed { .. } => "next-failed",
             Self::TooDeep => "too-deep",
@@ -80,7 +99,23 @@ impl AddError {
         match self {
             Self::InvalidArgs { at, .. } | Self::NextFailed { at, .. } => Some(*at),
             Self::Queue(error) => error.job(),
-            Self::UnknownTask { .. } | Self::TooDeep | Self::Stopping => None,
+            Self::UnknownTask { .. }
+            | Self::TaskBroken { .. }
+            | Self::TaskPreparing { .. }
+            | Self::TooDeep
+            | Self::Stopping => None,
+        }
+    }
+}
+
+impl From<LookupError> for AddError {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::UnknownTask { task, nearest } => Self::UnknownTask { task, nearest },
+            LookupError::TaskBroken { task, problem } => Self::TaskBroken { task, problem },
+            LookupError::Store(error) => Self::Queue(error.into()),
+            // A task is looked up, not a job.
+            LookupError::Stopping | LookupError::UnknownJob { .. } | LookupError::Change(_) => Self::Stopping,
         }
     }
 }
@@ -119,7 +154,7 @@ async fn put(
     mut jobs: Vec<NewJob>,
     depth: u32,
 ) -> Result<Vec<Added>, AddError> {
-    if station.setup().role(Role::IdSource).is_none() {
+    if station.setup().task.handlers.next.is_none() {
         return Ok(add_whole(worker, station, jobs).await?);
     }
     if depth >= MAX_DEPTH {
@@ -178,7 +213,9 @@ async fn keep_said(worker: &Arc<Inner>, station: &Arc<Station>, said: Vec<(JobId
 async fn next(station: &Station, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, Problem> {
     match station.id_sources.next(station, services.clone(), depth).await {
         Some(Ok(Answer::Id(id))) => Ok(id),
-        Some(Ok(_)) | None => Ok(None),
+        Some(Ok(_)) => Ok(None),
+        // A reload took the plugin away in this moment.
+        None => Err(Problem::new("task-preparing", "the plugin of the id source is not loaded")),
         Some(Err(error)) => {
             let problem = error.problem();
             station.meters.handler_failed(Role::IdSource);

@@ -24,9 +24,10 @@ impl Crew {
         Self { setup, sandboxes: Vec::new() }
     }
 
-    /// The same crew if its setup is still the present one, else a new one.
+    /// The same crew if its setup is still the present one, or that one's plugins are not loaded; else a new one.
     pub(crate) fn refreshed(self, station: &Station) -> Self {
-        if station.is_current(&self.setup) { self } else { Self::new(station.setup()) }
+        let current = station.setup();
+        if Arc::ptr_eq(&current, &self.setup) || current.why_unready().is_some() { self } else { Self::new(current) }
     }
 
     pub(crate) fn setup(&self) -> &Arc<Setup> {

@@ -6,6 +6,7 @@
 mod seats;
 mod setup;
 mod station;
+mod stations;
 mod whole;
 
 mod meters;
@@ -22,12 +23,14 @@ mod failures;
 mod lane;
 
 mod add;
+mod known;
 mod maintenance;
 mod opening;
 mod unwanted;
 mod worker;
 
 pub use add::AddError;
+pub use known::{OpenTask, Orphan};
 pub use meters::describe_metrics;
-pub use setup::{Need, Setup};
+pub use setup::{Need, Setup, Unready};
 pub use worker::{LookupError, Worker};

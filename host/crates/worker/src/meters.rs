@@ -23,6 +23,7 @@ const TIMEOUTS: &str = "saggar_timeouts_total";
 const PEAK: &str = "saggar_sandbox_memory_peak_bytes";
 const SLOTS: &str = "saggar_slots";
 const BUSY: &str = "saggar_slots_busy";
+const TASKS: &str = "saggar_tasks";
 
 /// Describes what the worker measures to the recorder. Call it once, after the recorder was installed.
 pub fn describe_metrics() {
@@ -44,6 +45,10 @@ pub fn describe_metrics() {
     describe_gauge!(PEAK, Unit::Bytes, "The most memory that an instance of the task's processor has had");
     describe_gauge!(SLOTS, "Attempts of the task that may run at once");
     describe_gauge!(BUSY, "Attempts of the task that run");
+    describe_gauge!(
+        TASKS,
+        "Tasks by state: ready, preparing, broken, orphaned (no file defines it, and jobs are kept)"
+    );
 }
 
 /// The meters of one task.
@@ -163,6 +168,13 @@ pub(crate) fn measure_removed(queue: &TaskQueue) {
 
 fn slot_gauges(task: &TaskKey) -> [Gauge; 2] {
     [SLOTS, BUSY].map(|what| gauge!(what, "task" => task.task.to_string()))
+}
+
+/// Hands over how many tasks are in which state.
+pub(crate) fn measure_states(states: [(&'static str, usize); 4]) {
+    for (state, tasks) in states {
+        gauge!(TASKS, "state" => state).set(tasks as f64);
+    }
 }
 
 /// The event that a handler is told of, as a task file names it.

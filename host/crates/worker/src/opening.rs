@@ -5,27 +5,57 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt};
 use saggar_job::TaskKey;
-use saggar_queue::StoreError;
+use saggar_queue::{Counts, StoreError};
 
 use crate::station::Station;
-use crate::worker::{Stations, Worker};
+use crate::stations::Stations;
+use crate::worker::Worker;
 use crate::{Setup, failures, lane, maintenance, slot, unwanted};
 
 /// Tasks that are opened at once, so that a database opens them with few commits.
 const OPENED_AT_ONCE: usize = 64;
+
+/// Tasks that the log names at a start; the API lists all of them.
+const ORPHANS_REPORTED: usize = 50;
 
 /// A station, and the setup that it is to follow if it has another one now.
 type Opened = (Arc<Station>, Option<Setup>);
 
 impl Worker {
     /// Opens exactly these tasks: new ones begin to work, those that are open follow their new definition from their next
-    /// job on, those that are not named end after the jobs that run. Nothing begins or changes before every task is open, so
-    /// that no job or handler finds a task missing that is there. Call it from one place at a time.
-    pub async fn open(&self, setups: Vec<Setup>) -> Result<(), StoreError> {
+    /// job on, those that are not named end after the jobs that run. `broken` has the first problem of each task whose
+    /// definition cannot be used, by id. Nothing begins or changes before every task is open, so that no job or handler finds
+    /// a task missing that is there. Call it from one place at a time.
+    pub async fn open(&self, setups: Vec<Setup>, broken: BTreeMap<String, Arc<str>>) -> Result<(), StoreError> {
         let old = self.0.stations.load_full();
         let opened = self.open_queues(&old, setups).await?;
-        self.begin(&old, opened);
+        self.0.queue.open_rest().await?;
+        self.begin(&old, opened, broken);
+        self.report_orphans();
         Ok(())
+    }
+
+    /// Gives an open task another setup: its plugins are loaded, or turned out to be broken. Nothing happens if the task has
+    /// another definition by now.
+    pub fn update(&self, setup: Setup) {
+        let stations = self.0.stations.load();
+        let station = stations.open.get(setup.task.id.folded());
+        if let Some(station) = station.filter(|station| Arc::ptr_eq(&station.setup().task, &setup.task)) {
+            station.replace(setup);
+            self.staff(station);
+        }
+    }
+
+    /// Does this beside the work until it is done or the worker stops.
+    pub fn spawn_until_stop(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.0.stop.clone();
+        self.0.slots.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
     }
 
     /// The stations of `setups`, with the setup that those that are open already are to follow. With an error, nothing has
@@ -35,14 +65,14 @@ impl Worker {
         let opening = setups.into_iter().map(|setup| self.open_queue(old, setup));
         let opened = futures_util::stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await;
         if opened.is_err() {
-            keys.iter().filter(|key| !old.contains_key(&*key.task)).for_each(|key| self.0.queue.close(key));
+            keys.iter().filter(|key| !old.open.contains_key(&*key.task)).for_each(|key| self.0.queue.close(key));
         }
         opened
     }
 
     async fn open_queue(&self, old: &Stations, setup: Setup) -> Result<Opened, StoreError> {
         let id = setup.task.id.folded();
-        if let Some(station) = old.get(id) {
+        if let Some(station) = old.open.get(id) {
             return Ok((station.clone(), Some(setup)));
         }
         let queue = self.0.queue.open(TaskKey::new(&self.0.tenant, id), setup.rules()).await?;
@@ -51,21 +81,24 @@ impl Worker {
     }
 
     /// Lets work begin at all stations of `opened`, and end at the others.
-    fn begin(&self, old: &Stations, opened: Vec<Opened>) {
-        let mut stations = BTreeMap::new();
+    fn begin(&self, old: &Stations, opened: Vec<Opened>, broken: BTreeMap<String, Arc<str>>) {
+        let mut open = BTreeMap::new();
         for (station, setup) in opened {
             if let Some(setup) = setup {
                 station.queue.set_rules(setup.rules());
                 station.replace(setup);
             }
-            stations.insert(station.queue.key().task.to_string(), station);
+            open.insert(station.queue.key().task.to_string(), station);
         }
-        let stations = Arc::new(stations);
+        let stations = Arc::new(Stations { open, broken });
         self.0.stations.store(stations.clone());
-        for station in stations.values() {
+        for station in stations.open.values() {
             self.staff(station);
+            if station.queue.may_have_unwanted() {
+                self.0.slots.spawn(unwanted::settle(self.0.clone(), station.queue.clone()));
+            }
         }
-        for (_, gone) in old.iter().filter(|(id, _)| !stations.contains_key(*id)) {
+        for (_, gone) in old.open.iter().filter(|(id, _)| !stations.open.contains_key(*id)) {
             gone.stop.cancel();
             gone.lanes.resize(0, &gone.stop);
             self.0.queue.close(gone.queue.key());
@@ -73,19 +106,32 @@ impl Worker {
         self.0.maintained.call_once(|| drop(self.0.slots.spawn(maintenance::run(self.0.clone()))));
     }
 
-    /// Gives a station as many slots and lanes as its setup says, and settles callbacks that no lane is going to deliver.
+    /// Gives a station as many slots and lanes as its setup says.
     fn staff(&self, station: &Arc<Station>) {
         let setup = station.setup();
-        if station.queue.may_have_unwanted() {
-            self.0.slots.spawn(unwanted::settle(self.0.clone(), station.queue.clone()));
-        }
-        for seat in station.slots.resize(setup.task.worker_nums, &station.stop) {
+        for seat in station.slots.resize(setup.slots(), &station.stop) {
             self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), seat));
         }
         // A lane of the earlier definition may still put a callback off, so one lane stays for it.
-        let lanes = setup.lanes().max(u32::from(!station.lanes.is_empty()));
+        let stays = setup.why_unready().is_none() && !station.lanes.is_empty();
+        let lanes = setup.lanes().max(u32::from(stays));
         for seat in station.lanes.resize(lanes, &self.0.lanes_stop) {
             self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), seat));
+        }
+    }
+
+    /// Says of which tasks jobs are kept that nothing works on.
+    fn report_orphans(&self) {
+        for orphan in self.orphans().iter().filter(|orphan| orphan.counts().is_some()).take(ORPHANS_REPORTED) {
+            let Counts { waiting, success, failure, .. } = orphan.counts().unwrap_or_default();
+            let why = orphan.problem.as_deref().unwrap_or("no file defines the task any more");
+            tracing::warn!(
+                task = orphan.id,
+                waiting,
+                ended = success + failure,
+                why,
+                "jobs are kept of a task that cannot run: bring its definition back, or cancel and delete them"
+            );
         }
     }
 }

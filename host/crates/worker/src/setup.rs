@@ -13,11 +13,21 @@ use saggar_sandbox::{Limits, Plugin};
 /// The most lanes of a task: handlers are short, and each lane may hold a sandbox of every handler.
 const MAX_LANES: u32 = 4;
 
-/// A task that is ready to run.
+/// A task as it is to be worked on: with the plugins of its roles, or with the reason why there are none.
 pub struct Setup {
     /// Its definition.
     pub task: Arc<Task>,
     roles: BTreeMap<Role, Played>,
+    unready: Option<Unready>,
+}
+
+/// Why no attempt of a task begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unready {
+    /// Its plugins are being loaded. Jobs can be added, and wait.
+    Preparing,
+    /// Something has to be corrected first; this is its first problem. Jobs are refused.
+    Broken(Arc<str>),
 }
 
 /// How one role is played.
@@ -48,7 +58,22 @@ impl Setup {
             let limits = Limits { memory: task.sandbox.memory_bytes, reuse: task.sandbox.reuse };
             roles.insert(role, Played { plugin, handler, limits, timeout });
         }
-        if roles.contains_key(&Role::Processor) { Ok(Self { task, roles }) } else { Err(Role::Processor) }
+        let is_complete = roles.contains_key(&Role::Processor);
+        if is_complete { Ok(Self { task, roles, unready: None }) } else { Err(Role::Processor) }
+    }
+
+    /// A task that is opened without plugins: its jobs wait, and can be looked at and changed.
+    pub fn unready(task: Arc<Task>, why: Unready) -> Self {
+        Self { task, roles: BTreeMap::new(), unready: Some(why) }
+    }
+
+    /// Why no attempt begins, if that is so.
+    pub fn why_unready(&self) -> Option<&Unready> {
+        self.unready.as_ref()
+    }
+
+    pub(crate) fn slots(&self) -> u32 {
+        if self.unready.is_some() { 0 } else { self.task.worker_nums }
     }
 
     pub(crate) fn role(&self, role: Role) -> Option<&Played> {
@@ -65,17 +90,28 @@ impl Setup {
 
     /// How many calls of `next` may run at once.
     pub(crate) fn id_sources(&self) -> u32 {
-        if self.roles.contains_key(&Role::IdSource) { self.task.worker_nums.min(MAX_LANES) } else { 0 }
+        if self.task.handlers.next.is_some() { self.task.worker_nums.min(MAX_LANES) } else { 0 }
     }
 
     /// What the task may take of the engine's room when all its sandboxes are filled.
     pub fn need(&self) -> Need {
-        let units = |role| self.roles.get(&role).map_or(0, |played| played.plugin.units());
-        let lane = units(Role::AddHandler) + units(Role::SuccessHandler) + units(Role::ErrorHandler);
-        let slot = units(Role::Processor) + units(Role::ProgressHandler);
-        Need(self.task.worker_nums * slot + self.lanes() * lane + self.id_sources() * units(Role::IdSource))
+        self.need_if(|role| self.roles.get(&role).map_or(0, |played| played.plugin.units()))
     }
 
+    /// What it takes at least: if each of its plugins has one memory.
+    pub fn least_need(&self) -> Need {
+        self.need_if(|role| u32::from(self.task.reference(role).is_some()))
+    }
+
+    /// What it takes if a sandbox of a role takes as many `units`.
+    fn need_if(&self, units: impl Fn(Role) -> u32) -> Need {
+        let told = units(Role::AddHandler) + units(Role::SuccessHandler) + units(Role::ErrorHandler);
+        let lanes = if told > 0 { self.task.worker_nums.min(MAX_LANES) } else { 0 };
+        let slot = units(Role::Processor) + units(Role::ProgressHandler);
+        Need(self.task.worker_nums * slot + lanes * told + self.id_sources() * units(Role::IdSource))
+    }
+
+    /// What the queue goes by: the definition alone, so that it is the same before the plugins are there.
     pub(crate) fn rules(&self) -> Rules {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Rules {
@@ -83,9 +119,9 @@ impl Setup {
             delayed_size: self.task.delayed_size as usize,
             keep_bytes: self.task.keep_bytes,
             retry: self.task.retry.clone(),
-            add_handler: self.roles.contains_key(&Role::AddHandler),
-            success_handler: self.roles.contains_key(&Role::SuccessHandler),
-            error_handler: self.roles.contains_key(&Role::ErrorHandler),
+            add_handler: self.task.handlers.add.is_some(),
+            success_handler: self.task.handlers.success.is_some(),
+            error_handler: self.task.handlers.error.is_some(),
             retention: Retention {
                 success_ms: ms(self.task.retention.success),
                 failure_ms: ms(self.task.retention.failure),

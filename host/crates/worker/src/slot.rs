@@ -26,7 +26,8 @@ const LAST_WAIT: Duration = Duration::from_secs(3);
 /// Works until its seat is taken away, or the station stops.
 pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
     let Some(_seated) = seat.sit_down().await else { return };
-    let mut bench = bench(station.setup());
+    // A reload may have taken its plugins away again.
+    let Some(mut bench) = bench(station.setup()) else { return };
     let mut next = None;
     loop {
         let claim = match next.take() {
@@ -36,8 +37,10 @@ pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
                 None => return,
             },
         };
-        if !station.is_current(bench.crew.setup()) {
-            bench = self::bench(station.setup());
+        if !station.is_current(bench.crew.setup())
+            && let Some(current) = self::bench(station.setup())
+        {
+            bench = current;
         }
         next = work(&worker, &station, &seat, &mut bench, claim).await;
         // A slot with work enough would never give its thread away.
@@ -62,11 +65,10 @@ async fn wait_for_claim(station: &Arc<Station>, seat: &Seat) -> Option<Claim> {
     }
 }
 
-fn bench(setup: Arc<Setup>) -> Bench {
-    match setup.role(Role::Processor) {
-        Some(played) => Bench { sandbox: Sandbox::new(played.plugin.clone(), played.limits), crew: Crew::new(setup) },
-        None => unreachable!("Setup::new refuses a task without a processor"),
-    }
+/// None if the plugins of the setup are not loaded; what has begun then ends under the earlier one.
+fn bench(setup: Arc<Setup>) -> Option<Bench> {
+    let played = setup.role(Role::Processor)?;
+    Some(Bench { sandbox: Sandbox::new(played.plugin.clone(), played.limits), crew: Crew::new(setup) })
 }
 
 /// One attempt and its end. Answers the next claim if there was one at once.

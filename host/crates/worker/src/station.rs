@@ -6,12 +6,13 @@ use arc_swap::ArcSwap;
 use saggar_job::Role;
 use saggar_queue::TaskQueue;
 use saggar_sandbox::JobContext;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::Setup;
 use crate::crew::CrewPool;
 use crate::meters::Meters;
 use crate::seats::Seats;
+use crate::{Setup, Unready};
 
 pub(crate) struct Station {
     pub(crate) queue: Arc<TaskQueue>,
@@ -22,6 +23,7 @@ pub(crate) struct Station {
     /// Ends the slots and lanes of this station, when its task is gone or the host stops.
     pub(crate) stop: CancellationToken,
     setup: ArcSwap<Setup>,
+    replaced: Notify,
     task: Arc<str>,
 }
 
@@ -38,6 +40,7 @@ impl Station {
             meters,
             stop,
             setup: ArcSwap::from_pointee(setup),
+            replaced: Notify::new(),
             task,
         }
     }
@@ -54,6 +57,32 @@ impl Station {
 
     pub(crate) fn replace(&self, setup: Setup) {
         self.setup.store(Arc::new(setup));
+        self.replaced.notify_waiters();
+    }
+
+    /// Whether the plugins of its setup are loaded.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.setup.load().why_unready().is_none()
+    }
+
+    /// Waits until the task can be asked for ids, if it has an id source. Fails with the first problem of a broken task, and
+    /// if the station stops. Cancel safe.
+    pub(crate) async fn id_source_loaded(&self) -> Result<(), NotAdding> {
+        loop {
+            let mut replaced = std::pin::pin!(self.replaced.notified());
+            replaced.as_mut().enable();
+            let setup = self.setup();
+            match setup.why_unready() {
+                Some(Unready::Broken(problem)) => return Err(NotAdding::Broken(problem.clone())),
+                Some(Unready::Preparing) if setup.task.handlers.next.is_some() => {}
+                _ => return Ok(()),
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(NotAdding::Stopped),
+                () = replaced => {}
+            }
+        }
     }
 
     /// What a guest is told of a call that is about `id`, in `role`.
@@ -67,6 +96,14 @@ impl Station {
             trace_parent: about.trace_parent.cloned(),
         }
     }
+}
+
+/// Why a task takes no jobs.
+pub(crate) enum NotAdding {
+    /// The first problem of its definition or plugins.
+    Broken(Arc<str>),
+    /// The host stops, or the task is gone.
+    Stopped,
 }
 
 /// Which job a call is about.

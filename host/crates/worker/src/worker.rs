@@ -1,13 +1,12 @@
 //! The worker: a tenant's stations, and what can be done with their jobs.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use opentelemetry::global::BoxedTracer;
 use parking_lot::Mutex;
-use saggar_job::{Clock, JobId, JobKey, Role};
+use saggar_job::{Clock, JobId, JobKey, Role, TaskKey};
 use saggar_queue::{
     Added, ChangeError, History, Job, ListQuery, LogLine, LogSource, NewJob, Page, Queue, StoreError, TaskQueue,
     WaitError,
@@ -16,13 +15,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::station::Station;
+use crate::station::{NotAdding, Station};
+use crate::stations::Stations;
 use crate::trace::Traces;
 use crate::whole::Whole;
 use crate::{AddError, add, meters};
 
-/// The open tasks by id, in lower case.
-pub(crate) type Stations = BTreeMap<String, Arc<Station>>;
+/// How long an adding from outside waits for the task's id source to be loaded. Guests wait as long as their call may take.
+const ID_SOURCE_WAIT: Duration = Duration::from_secs(5);
 
 /// Runs the jobs of one tenant. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +63,14 @@ pub enum LookupError {
         /// The task with the most similar id.
         nearest: Option<String>,
     },
+    /// The task's definition cannot be used, and the store has no jobs of it.
+    #[error("{}", broken(task, problem))]
+    TaskBroken {
+        /// Its id.
+        task: String,
+        /// The first problem of its file.
+        problem: Arc<str>,
+    },
     /// There is no such job.
     #[error("there is no job {id}; perhaps its retention is over")]
     UnknownJob {
@@ -85,6 +93,7 @@ impl LookupError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTask { .. } => "unknown-task",
+            Self::TaskBroken { .. } => "task-broken",
             Self::UnknownJob { .. } => "unknown-job",
             Self::Stopping => "stopping",
             Self::Change(error) => error.code(),
@@ -134,7 +143,7 @@ impl Worker {
         if self.is_stopping() {
             return Err(AddError::Stopping);
         }
-        self.0.add(task, jobs, 0).await
+        self.0.add_within(task, jobs, 0, ID_SOURCE_WAIT).await
     }
 
     /// Looks a job up.
@@ -144,7 +153,7 @@ impl Worker {
 
     /// Waits until a job has ended. Cancel safe.
     pub async fn wait(&self, task: &str, id: JobId) -> Result<Job, LookupError> {
-        Ok(self.0.station(task)?.queue.wait(id).await?)
+        Ok(self.0.queue_of(task)?.wait(id).await?)
     }
 
     /// Cancels a job.
@@ -174,7 +183,7 @@ impl Worker {
 
     /// A job's log and its attempts.
     pub async fn history(&self, task: &str, id: JobId) -> Result<History, LookupError> {
-        self.0.station(task)?.queue.history(id).await?.ok_or(LookupError::UnknownJob { id })
+        self.0.queue_of(task)?.history(id).await?.ok_or(LookupError::UnknownJob { id })
     }
 
     /// A page of a list of jobs.
@@ -184,20 +193,21 @@ impl Worker {
 
     /// The queue of a task, for counts and rates.
     pub fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, LookupError> {
-        Ok(self.0.station(task)?.queue.clone())
+        self.0.queue_of(task)
     }
 
     /// Hands what is known at a moment only to the recorder of the `metrics` facade. Call it before the recorder is read.
     pub fn measure(&self) {
+        meters::measure_states(self.states());
         let stations = self.0.stations.load();
-        for station in stations.values() {
+        for station in stations.open.values() {
             let setup = station.setup();
             let roles = Role::ALL.into_iter().filter(|role| setup.role(*role).is_some());
             station.meters.measure(&station.queue.totals(), roles);
-            station.meters.measure_slots(setup.task.worker_nums, station.queue.counts().running);
+            station.meters.measure_slots(setup.slots(), station.queue.counts().running);
         }
         for queue in self.0.queue.known().iter().filter(|queue| queue.key().tenant == self.0.tenant) {
-            if !stations.contains_key(&*queue.key().task) {
+            if !stations.open.contains_key(&*queue.key().task) {
                 meters::measure_removed(queue);
             }
         }
@@ -269,17 +279,25 @@ impl Inner {
         jobs: Vec<NewJob>,
         depth: u32,
     ) -> Result<Vec<Added>, AddError> {
-        let station = self.station(task).map_err(|error| match error {
-            LookupError::UnknownTask { task, nearest } => AddError::UnknownTask { task, nearest },
-            LookupError::Stopping => AddError::Stopping,
-            _ => unreachable!("looking up a station fails in two ways only"),
-        })?;
+        // A call of a guest has a time of its own.
+        self.add_within(task, jobs, depth, Duration::MAX).await
+    }
+
+    /// `wait`: for how long at most it waits until the task can be asked for ids.
+    async fn add_within(
+        self: &Arc<Self>,
+        task: &str,
+        jobs: Vec<NewJob>,
+        depth: u32,
+        wait: Duration,
+    ) -> Result<Vec<Added>, AddError> {
+        let station = self.adding_station(task, wait).await?;
         // Boxed, for `next` may add jobs whose `next` may add jobs.
         Box::pin(add::add(self, &station, jobs, depth)).await
     }
 
     pub(crate) async fn get(&self, task: &str, id: JobId) -> Result<Job, LookupError> {
-        self.station(task)?.queue.get(id).await?.ok_or(LookupError::UnknownJob { id })
+        self.queue_of(task)?.get(id).await?.ok_or(LookupError::UnknownJob { id })
     }
 
     pub(crate) async fn cancel(&self, task: &str, id: JobId) -> Result<(), LookupError> {
@@ -292,22 +310,50 @@ impl Inner {
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let queue = Arc::clone(&self.station(task)?.queue);
+        let queue = self.queue_of(task)?;
         Ok(Whole::new(&self.keeping, change(queue)))
     }
 
-    fn station(&self, task: &str) -> Result<Arc<Station>, LookupError> {
+    /// The station to which jobs can be added. Waits for at most `wait` until it can be asked for ids, if it is to be asked.
+    async fn adding_station(&self, task: &str, wait: Duration) -> Result<Arc<Station>, AddError> {
+        let station = self.station(task)?;
+        if station.is_ready() {
+            return Ok(station);
+        }
+        // Apart from the adding, which would be moved with room for it each time.
+        match Box::pin(tokio::time::timeout(wait, station.id_source_loaded())).await {
+            Ok(Ok(())) => Ok(station),
+            Ok(Err(why)) => Err(self.not_adding(task, why)),
+            Err(_) => Err(AddError::TaskPreparing { task: station.queue.key().task.to_string() }),
+        }
+    }
+
+    fn not_adding(&self, task: &str, why: NotAdding) -> AddError {
+        match why {
+            NotAdding::Broken(problem) => AddError::TaskBroken { task: task.to_owned(), problem },
+            NotAdding::Stopped => self.station(task).err().map_or(AddError::Stopping, AddError::from),
+        }
+    }
+
+    pub(crate) fn station(&self, task: &str) -> Result<Arc<Station>, LookupError> {
         let stations = self.stations.load();
-        let found = stations.get(task).or_else(|| stations.get(&task.to_lowercase()));
-        found.cloned().ok_or_else(|| match stations.is_empty() && self.stop.is_cancelled() {
-            true => LookupError::Stopping,
-            false => unknown(task, &stations),
-        })
+        if stations.open.is_empty() && self.stop.is_cancelled() {
+            return Err(LookupError::Stopping);
+        }
+        stations.find(task).cloned()
+    }
+
+    /// The jobs of a task, whether anything works on it or not.
+    fn queue_of(&self, task: &str) -> Result<Arc<TaskQueue>, LookupError> {
+        match self.station(task) {
+            Ok(station) => Ok(station.queue.clone()),
+            Err(LookupError::Stopping) => Err(LookupError::Stopping),
+            Err(error) => self.queue.orphan(&TaskKey::new(&self.tenant, &task.to_lowercase())).ok_or(error),
+        }
     }
 }
 
-fn unknown(task: &str, stations: &Stations) -> LookupError {
-    let catalog: saggar_definition::Catalog = stations.values().map(|station| station.setup().task.clone()).collect();
-    let nearest = catalog.nearest(task).map(|id| id.as_str().to_owned());
-    LookupError::UnknownTask { task: task.chars().take(200).collect(), nearest }
+/// What is said of a task that cannot run.
+pub(crate) fn broken(task: &str, problem: &str) -> String {
+    format!("the task `{task}` cannot run until this is corrected: {problem}")
 }

@@ -140,9 +140,9 @@ fn busiest(tasks: &[TaskSummary], most: usize) -> Vec<&TaskSummary> {
 fn counts(task: &TaskSummary, width: usize) -> String {
     let (counts, rates) = (task.counts, task.rates);
     format!(
-        "{:<width$}  {:<6}  {} waiting  {} running  {} success  {} failure  {:.1} added/s  {:.1} ended/s",
+        "{:<width$}  {:<9}  {} waiting  {} running  {} success  {} failure  {:.1} added/s  {:.1} ended/s",
         task.id,
-        tasks::state(task.paused),
+        tasks::state(task.state, task.paused),
         counts.waiting,
         counts.running,
         counts.success,

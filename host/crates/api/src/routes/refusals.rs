@@ -15,7 +15,7 @@ type Codes = &'static [Code];
 const ANY: Codes = &[Code::MalformedRequest, Code::HeadTimeout, Code::HeadTooLarge, Code::Internal];
 const ACCESS: Codes = &[Code::Unauthorized, Code::Forbidden, Code::ForeignOrigin];
 const QUERY: Codes = &[Code::InvalidQuery];
-const TASK: Codes = &[Code::InvalidPath, Code::UnknownTask];
+const TASK: Codes = &[Code::InvalidPath, Code::UnknownTask, Code::TaskBroken];
 const JOB: Codes = &[Code::InvalidId, Code::UnknownJob];
 const STORE: Codes = &[Code::Stopping, Code::StoreBusy, Code::StoreFailed];
 /// Of answers that may be large.
@@ -39,6 +39,7 @@ const ADD: Codes = &[
     Code::DuplicateId,
     Code::IdsExhausted,
     Code::NextFailed,
+    Code::TaskPreparing,
     Code::StoreFull,
 ];
 
@@ -68,7 +69,7 @@ refusals! {
     ListJobs [ACCESS, QUERY, STORE, ANSWER];
     ListJobsOfTask [ACCESS, QUERY, TASK, STORE, ANSWER];
     LookAtJob [ACCESS, QUERY, TASK, JOB, STORE, ANSWER];
-    FollowJobs [ACCESS, QUERY, FOLLOW, &[Code::UnknownTask]];
+    FollowJobs [ACCESS, QUERY, FOLLOW, &[Code::UnknownTask, Code::TaskBroken]];
     FollowJob [ACCESS, QUERY, TASK, JOB, STORE, FOLLOW];
     CancelJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Ended]];
     RetryJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::NotEnded, Code::Untold, Code::NotUnique]];

@@ -5,7 +5,7 @@ use saggar_job::{Problem, Reason, Reference, Status, Timestamp, Waiting};
 use saggar_queue::{AttemptRecord, Counts, ListedJob, LogLevel, LogLine, LogSource, Page, Rate, Rates};
 use serde_json::value::RawValue;
 
-use crate::jobs::{KnownJob, KnownTask};
+use crate::jobs::{KnownJob, KnownOrphan, KnownTask, TaskState};
 use crate::{moment, wire};
 
 mod event;
@@ -160,10 +160,13 @@ pub(super) fn attempt(record: AttemptRecord) -> wire::Attempt {
 }
 
 pub(super) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
-    let KnownTask { task, counts, rates } = known;
+    let KnownTask { task, state, counts, rates } = known;
+    let (state, problem) = task_state(state);
     wire::TaskSummary {
         id: task.id.to_string(),
         name: task.name.clone(),
+        state,
+        problem,
         paused: counts.paused,
         counts: shown_counts(counts),
         rates: shown_rates(rates),
@@ -172,8 +175,22 @@ pub(super) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
 }
 
 pub(super) fn task(known: &KnownTask) -> wire::Task {
-    let wire::TaskSummary { id, name, paused, counts, rates, first_ready_at } = task_summary(known);
-    wire::Task { id, name, paused, counts, rates, first_ready_at, definition: definition(&known.task) }
+    let wire::TaskSummary { id, name, state, problem, paused, counts, rates, first_ready_at } = task_summary(known);
+    let definition = definition(&known.task);
+    wire::Task { id, name, state, problem, paused, counts, rates, first_ready_at, definition }
+}
+
+pub(crate) fn task_state(state: &TaskState) -> (wire::TaskState, Option<String>) {
+    match state {
+        TaskState::Ready => (wire::TaskState::Ready, None),
+        TaskState::Preparing => (wire::TaskState::Preparing, None),
+        TaskState::Broken(problem) => (wire::TaskState::Broken, Some(problem.to_string())),
+    }
+}
+
+pub(super) fn orphan(orphan: &KnownOrphan) -> wire::OrphanedTask {
+    let problem = orphan.problem.as_deref().map(str::to_owned);
+    wire::OrphanedTask { id: orphan.id.clone(), problem, counts: shown_counts(&orphan.counts) }
 }
 
 fn shown_counts(counts: &Counts) -> wire::Counts {
@@ -200,7 +217,8 @@ fn shown_rates(rates: &Rates) -> wire::Rates {
     }
 }
 
-fn definition(task: &saggar_definition::Task) -> wire::Definition {
+/// A task's definition as it is shown: by the service, and by whoever checks its file.
+pub fn definition(task: &saggar_definition::Task) -> wire::Definition {
     let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let name = |reference: &Option<Located<Reference>>| reference.as_ref().map(|found| found.value.to_string());
     let texts = |texts: &[Located<String>]| texts.iter().map(|text| text.value.clone()).collect();

@@ -10,13 +10,16 @@ use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
 use crate::wire;
 
-/// All tasks that can run, with counts and rates.
+/// All tasks, with counts and rates; those that do not run too.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "tasks",
     responses((status = 200, description = "The tasks", body = wire::Tasks), LookAtTasks)
 )]
 pub(super) async fn list_tasks(access: Allowed<Look>, _: Parameters<NoParameters>) -> Answered<wire::Tasks> {
-    Ok(Answer::ok(wire::Tasks { tasks: access.jobs.tasks().iter().map(show::task_summary).collect() }))
+    Ok(Answer::ok(wire::Tasks {
+        tasks: access.jobs.tasks().iter().map(show::task_summary).collect(),
+        orphans: access.jobs.orphans().iter().map(show::orphan).collect(),
+    }))
 }
 
 /// One task, with its definition as it holds, counts and rates.

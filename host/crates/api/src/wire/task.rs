@@ -48,6 +48,18 @@ pub struct Rates {
     pub retried: Rate,
 }
 
+/// Whether attempts of a task begin, if it is not paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskState {
+    /// They do.
+    Ready,
+    /// Its plugins are still being compiled: jobs can be added, and wait.
+    Preparing,
+    /// Something has to be corrected first: jobs are refused with `task-broken`.
+    Broken,
+}
+
 /// A task in a list of tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TaskSummary {
@@ -55,6 +67,10 @@ pub struct TaskSummary {
     pub id: String,
     /// Its label for people.
     pub name: String,
+    /// Whether attempts begin, if it is not paused.
+    pub state: TaskState,
+    /// The first problem of a broken task.
+    pub problem: Option<String>,
     /// Whether no attempt may begin.
     pub paused: bool,
     /// How many jobs stand where.
@@ -66,11 +82,57 @@ pub struct TaskSummary {
     pub first_ready_at: Option<String>,
 }
 
-/// All tasks that can run.
+/// All tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Tasks {
-    /// In the order of their ids.
+    /// Those with a definition, in the order of their ids.
     pub tasks: Vec<TaskSummary>,
+    /// Those without a usable one: their file is gone while jobs are kept, or has errors. In the order of their ids.
+    pub orphans: Vec<OrphanedTask>,
+}
+
+/// A task without a usable definition. Its jobs can be looked up, cancelled and deleted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrphanedTask {
+    /// Its id, in lower case.
+    pub id: String,
+    /// The first problem of its file; null if there is no file.
+    pub problem: Option<String>,
+    /// How many of its jobs are kept.
+    pub counts: Counts,
+}
+
+/// That a host takes jobs, and how many of its tasks run them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Readiness {
+    /// Always `ready`; a host that takes no jobs answers a problem.
+    pub status: String,
+    /// How many tasks are in which state.
+    pub tasks: TaskStates,
+    /// The first 100 tasks that are not ready. Empty on a host with tokens, where `/v1/tasks` shows them.
+    pub not_ready: Vec<NotReady>,
+}
+
+/// How many tasks are in which state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct TaskStates {
+    /// Tasks whose attempts begin, unless they are paused.
+    pub ready: u64,
+    /// Tasks whose plugins are still being compiled.
+    pub preparing: u64,
+    /// Tasks that cannot run until something is corrected, those without a usable definition included.
+    pub broken: u64,
+}
+
+/// A task that is not ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NotReady {
+    /// Its id.
+    pub task: String,
+    /// Why it is not.
+    pub state: TaskState,
+    /// The first problem of a broken task.
+    pub problem: Option<String>,
 }
 
 /// One task.
@@ -80,6 +142,10 @@ pub struct Task {
     pub id: String,
     /// Its label for people.
     pub name: String,
+    /// Whether attempts begin, if it is not paused.
+    pub state: TaskState,
+    /// The first problem of a broken task.
+    pub problem: Option<String>,
     /// Whether no attempt may begin.
     pub paused: bool,
     /// How many jobs stand where.

@@ -5,7 +5,7 @@ mod references;
 mod syntax;
 mod values;
 
-use saggar_definition::read_task;
+use saggar_definition::{Variable, read_task};
 
 /// Between the cases of one snapshot.
 const NEXT: &str = "\n\n----\n\n";
@@ -13,9 +13,10 @@ const NEXT: &str = "\n\n----\n\n";
 /// All problems of a file with this text, as people see them.
 fn problems_in(file: &str, text: &str) -> String {
     let env = |name: &str| match name {
-        "WORKERS" => Some("hunter2".to_owned()),
-        "CODE" => Some("scripts.hunter2".to_owned()),
-        _ => None,
+        "WORKERS" => Variable::Set("hunter2".to_owned()),
+        "CODE" => Variable::Set("scripts.hunter2".to_owned()),
+        "SECRET" => Variable::NotAllowed("`SAGGAR_APP_*`".to_owned()),
+        _ => Variable::Unset,
     };
     match read_task(file, text.as_bytes(), &env) {
         Ok(task) => format!("no problem: {}", task.id),

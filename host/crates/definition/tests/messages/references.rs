@@ -1,7 +1,7 @@
 //! Names of code.
 
 use super::{NEXT, problems, problems_with};
-use saggar_definition::read_task;
+use saggar_definition::{Variable, read_task};
 use saggar_job::Role;
 
 fn process(text: &str) -> String {
@@ -39,9 +39,31 @@ fn the_environment_is_not_shown() {
 }
 
 #[test]
+fn variables_that_the_operator_does_not_allow_name_the_key_that_decides() {
+    let shown = problems("{\"process\": \"plugins.x\", \"name\": \"$ENV.SECRET\",\n\"timeout\": \"$ENV.SECRET\"}");
+    insta::assert_snapshot!(shown, @r##"
+    error: the environment variable `SECRET` for `name` is not one that task files may use
+     --> tasks/t.yao:1:36
+      |
+    1 | {"process": "plugins.x", "name": "$ENV.SECRET",
+      |                                  ^^^^^^^^^^^^^
+      |
+      = help: task files may use the variables `SAGGAR_APP_*`: rename this one, write the value here, or let the operator add the name to the configuration key `env_allow`
+
+    error: the environment variable `SECRET` for `timeout` is not one that task files may use
+     --> tasks/t.yao:2:12
+      |
+    2 | "timeout": "$ENV.SECRET"}
+      |            ^^^^^^^^^^^^^
+      |
+      = help: task files may use the variables `SAGGAR_APP_*`: rename this one, write the value here, or let the operator add the name to the configuration key `env_allow`
+    "##);
+}
+
+#[test]
 fn the_host_can_point_at_a_reference_and_at_a_request() {
     let text = b"{\n  \"process\": \"plugins.mail\",\n  \"sandbox\": {\"http\": [\"https://a.example\"]}\n}";
-    let task = read_task("tasks/t.yao", text, &|_| None).unwrap();
+    let task = read_task("tasks/t.yao", text, &|_| Variable::Unset).unwrap();
     let missing = task.diagnose(Role::Processor, "there is no `plugins/mail.wasm`", "build it");
     let nowhere = task.diagnose(Role::AddHandler, "there is no handler", "add one");
     let refused = task.diagnose_at(task.sandbox.http[0].span, "HTTP is not granted", "ask the operator");

@@ -70,13 +70,17 @@ fn a_flood_of_problems_is_cut_off() {
 
 #[test]
 fn color_is_only_there_when_asked_for() {
-    let diagnostics = saggar_definition::read_task("tasks/t.yao", b"{}", &|_| None).unwrap_err();
+    let diagnostics =
+        saggar_definition::read_task("tasks/t.yao", b"{}", &|_| saggar_definition::Variable::Unset).unwrap_err();
     assert!(diagnostics[0].render(true).contains("\u{1b}["));
     assert!(!diagnostics[0].render(false).contains('\u{1b}'));
 }
 
 #[test]
 fn problems_are_plain_data_for_machines() {
-    let diagnostics = saggar_definition::read_task("tasks/t.yao", b"{\"size\":1,\n\"size\":2}", &|_| None).unwrap_err();
+    let diagnostics = saggar_definition::read_task("tasks/t.yao", b"{\"size\":1,\n\"size\":2}", &|_| {
+        saggar_definition::Variable::Unset
+    })
+    .unwrap_err();
     insta::assert_snapshot!(serde_json::to_string_pretty(&diagnostics[1]).unwrap());
 }

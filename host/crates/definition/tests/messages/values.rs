@@ -8,7 +8,7 @@ use saggar_job::Backoff;
 
 fn task(lines: &str) -> Task {
     let text = format!("{{\"process\": \"plugins.x\", {lines}}}");
-    let env = |name: &str| (name == "N").then(|| "7".to_owned());
+    let env = |name: &str| (name == "N").then(|| "7".to_owned()).into();
     read_task("tasks/t.yao", text.as_bytes(), &env).unwrap_or_else(|problems| panic!("{}", problems[0].render(false)))
 }
 

@@ -1,0 +1,100 @@
+//! Which files of an app are read: regular ones inside the app's directory. One rule for task files and plugins.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+/// The file at `relative` below `root`, which has no links in it, without links. A link to a file inside `root` is followed.
+/// A link to a directory is an error, so that there are no loops, and so is a link that leads out of `root`.
+pub fn file_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
+    let mut directory = root.to_owned();
+    let below = relative.parent().unwrap_or(Path::new("")).components().enumerate();
+    for (depth, component) in below {
+        directory.push(component);
+        // The first one is `tasks` or `plugins` itself, which only must not lead out.
+        if depth > 0 && directory.is_symlink() {
+            let shown = directory.strip_prefix(root).unwrap_or(&directory).display();
+            return Err(io::Error::other(format!("`{shown}` is a link to a directory, which is not followed")));
+        }
+    }
+    let target = root.join(relative).canonicalize()?;
+    if !target.starts_with(root) {
+        return Err(io::Error::other("a link leads out of the app's directory"));
+    }
+    Ok(target)
+}
+
+/// Reads a regular file of at most `most` bytes; one byte more says that it is longer. Never waits for a pipe or a device, and
+/// follows no link.
+pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    // With these a pipe opens at once, a terminal does not become this process's, and a link is refused.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+    let file: File = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn refusal(root: &Path, file: &str) -> String {
+        file_inside(root, Path::new(file)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn files_and_links_to_files_inside_are_found_and_nothing_else_is() {
+        let (app, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = app.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("plugins/deep")).unwrap();
+        std::fs::write(root.join("plugins/deep/a.wasm"), "a").unwrap();
+        std::fs::write(elsewhere.path().join("b.wasm"), "b").unwrap();
+        symlink("deep/a.wasm", root.join("plugins/link.wasm")).unwrap();
+        symlink("deep", root.join("plugins/dir")).unwrap();
+        symlink(".", root.join("plugins/deep/loop")).unwrap();
+        symlink(elsewhere.path(), root.join("plugins/out")).unwrap();
+        symlink(elsewhere.path().join("b.wasm"), root.join("plugins/b.wasm")).unwrap();
+        symlink("c.wasm", root.join("plugins/c.wasm")).unwrap();
+        let a = root.join("plugins/deep/a.wasm");
+        assert_eq!(file_inside(&root, Path::new("plugins/deep/a.wasm")).unwrap(), a);
+        assert_eq!(file_inside(&root, Path::new("plugins/link.wasm")).unwrap(), a);
+        for linked in ["plugins/dir/a.wasm", "plugins/deep/loop/a.wasm", "plugins/out/b.wasm"] {
+            assert!(refusal(&root, linked).contains("is a link to a directory"), "{linked}");
+        }
+        assert!(refusal(&root, "plugins/b.wasm").contains("leads out of the app"));
+        assert!(refusal(&root, "plugins/c.wasm").contains("symbolic links"), "a link to itself");
+    }
+
+    #[test]
+    fn a_top_directory_that_leads_out_is_refused() {
+        let (app, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = app.path().canonicalize().unwrap();
+        std::fs::write(elsewhere.path().join("b.wasm"), "b").unwrap();
+        symlink(elsewhere.path(), root.join("plugins")).unwrap();
+        assert!(refusal(&root, "plugins/b.wasm").contains("leads out of the app"));
+    }
+
+    #[test]
+    fn pipes_devices_and_directories_are_refused_at_once_and_reads_are_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+        assert!(made.success());
+        for path in [fifo.as_path(), Path::new("/dev/zero"), Path::new("/dev/tty"), dir.path()] {
+            assert!(read_regular(path, 10).is_err(), "{}", path.display());
+        }
+        let file = dir.path().join("file");
+        std::fs::write(&file, "0123456789").unwrap();
+        assert_eq!(read_regular(&file, 10).unwrap().len(), 10);
+        assert_eq!(read_regular(&file, 3).unwrap(), b"0123");
+    }
+}

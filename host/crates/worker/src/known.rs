@@ -1,0 +1,90 @@
+//! What a worker knows of its tasks at the moment, for those who show it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use saggar_definition::Task;
+use saggar_queue::{Counts, TaskQueue};
+
+use crate::station::Station;
+use crate::worker::Worker;
+use crate::{LookupError, Unready};
+
+/// A task with a definition, and its queue.
+pub struct OpenTask {
+    /// Its definition.
+    pub task: Arc<Task>,
+    /// Its jobs.
+    pub queue: Arc<TaskQueue>,
+    /// Why no attempt begins, if that is so.
+    pub unready: Option<Unready>,
+}
+
+/// A task without a definition to go by: its file is gone or cannot be used.
+pub struct Orphan {
+    /// Its id, in lower case.
+    pub id: String,
+    /// Its jobs, if the store has ever had some.
+    pub queue: Option<Arc<TaskQueue>>,
+    /// The first problem of its file; `None` if there is no file.
+    pub problem: Option<Arc<str>>,
+}
+
+impl Orphan {
+    /// How many of its jobs are kept; `None` if there are none.
+    pub fn counts(&self) -> Option<Counts> {
+        let counts = self.queue.as_ref()?.counts();
+        (counts.waiting + counts.running + counts.success + counts.failure > 0).then_some(counts)
+    }
+}
+
+impl OpenTask {
+    fn of(station: &Station) -> Self {
+        let setup = station.setup();
+        Self { task: setup.task.clone(), queue: station.queue.clone(), unready: setup.why_unready().cloned() }
+    }
+}
+
+impl Worker {
+    /// The open tasks, in the order of their ids.
+    pub fn tasks(&self) -> Vec<OpenTask> {
+        self.0.stations.load().open.values().map(|station| OpenTask::of(station)).collect()
+    }
+
+    /// How many tasks are in which state.
+    pub(crate) fn states(&self) -> [(&'static str, usize); 4] {
+        let (mut ready, mut preparing, mut broken, mut orphaned) = (0, 0, 0, 0);
+        for station in self.0.stations.load().open.values() {
+            match station.setup().why_unready() {
+                None => ready += 1,
+                Some(Unready::Preparing) => preparing += 1,
+                Some(Unready::Broken(_)) => broken += 1,
+            }
+        }
+        for orphan in self.orphans() {
+            *(if orphan.problem.is_some() { &mut broken } else { &mut orphaned }) += 1;
+        }
+        [("ready", ready), ("preparing", preparing), ("broken", broken), ("orphaned", orphaned)]
+    }
+
+    /// An open task.
+    pub fn task(&self, task: &str) -> Result<OpenTask, LookupError> {
+        Ok(OpenTask::of(&*self.0.station(task)?))
+    }
+
+    /// Tasks whose definition is broken, and those without one of which jobs are kept, in the order of their ids.
+    pub fn orphans(&self) -> Vec<Orphan> {
+        let stations = self.0.stations.load();
+        let mut orphans = BTreeMap::new();
+        for queue in self.0.queue.orphans(&self.0.tenant) {
+            let id = queue.key().task.to_string();
+            orphans.insert(id.clone(), Orphan { id, queue: Some(queue), problem: None });
+        }
+        orphans.retain(|id, orphan| stations.broken.contains_key(id) || orphan.counts().is_some());
+        for (id, problem) in &stations.broken {
+            let unknown = || Orphan { id: id.clone(), queue: None, problem: None };
+            orphans.entry(id.clone()).or_insert_with(unknown).problem = Some(problem.clone());
+        }
+        orphans.into_values().collect()
+    }
+}

@@ -1,0 +1,32 @@
+//! The tasks that a worker knows: those that are open, and those whose definition cannot be used.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::LookupError;
+use crate::station::Station;
+
+/// By id, in lower case.
+#[derive(Default)]
+pub(crate) struct Stations {
+    pub(crate) open: BTreeMap<String, Arc<Station>>,
+    /// The first problem of the definition of each task that has none to go by.
+    pub(crate) broken: BTreeMap<String, Arc<str>>,
+}
+
+impl Stations {
+    pub(crate) fn find(&self, task: &str) -> Result<&Arc<Station>, LookupError> {
+        let found = self.open.get(task).or_else(|| self.open.get(&task.to_lowercase()));
+        found.ok_or_else(|| self.why_not(task))
+    }
+
+    fn why_not(&self, task: &str) -> LookupError {
+        if let Some((task, problem)) = self.broken.get_key_value(&task.to_lowercase()) {
+            return LookupError::TaskBroken { task: task.clone(), problem: problem.clone() };
+        }
+        let ids = self.open.keys().map(String::as_str);
+        let nearest = saggar_definition::nearest(task, ids).and_then(|id| self.open.get(id));
+        let nearest = nearest.map(|station| station.setup().task.id.as_str().to_owned());
+        LookupError::UnknownTask { task: task.chars().take(200).collect(), nearest }
+    }
+}

@@ -1,0 +1,88 @@
+//! Loading plugins beside the work of a host, and loading the app again.
+
+use std::sync::{Arc, PoisonError};
+
+use saggar_definition::Diagnostic;
+use tokio::sync::watch;
+
+use crate::app::{App, Definitions, StartError};
+use crate::host::{Host, Report};
+
+/// Whether plugins are still being loaded; one for a host. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Loading(Arc<watch::Sender<bool>>);
+
+impl Default for Loading {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl Loading {
+    pub(crate) fn finish(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Resolves when they are loaded. Cancel safe.
+    pub(crate) async fn over(&self) {
+        // The sender is this one, so there is always one.
+        let _ = self.0.subscribe().wait_for(|over| *over).await;
+    }
+}
+
+impl Host {
+    /// Resolves when no plugin is being loaded any more. The error is that no task can run.
+    pub async fn plugins_loaded(&self) -> Result<(), StartError> {
+        self.loading.over().await;
+        let app = self.app();
+        if app.tasks.is_empty() { Err(StartError::NoTask(app.problems.clone())) } else { Ok(()) }
+    }
+
+    /// Loads the plugins beside the work that goes on; each task works as soon as its own are loaded.
+    pub(crate) fn load_plugins(&self, definitions: Definitions, report: Report) {
+        let (host, unresolved) = (self.clone(), self.app());
+        self.worker.spawn_until_stop(async move {
+            let resolved = |setup, problems: &[Diagnostic]| {
+                host.worker.update(setup);
+                if !problems.is_empty() {
+                    report(problems);
+                }
+            };
+            let loaded = definitions.resolve(&host.engine, &host.app_dir, resolved);
+            tokio::select! {
+                biased;
+                // The app was loaded again meanwhile.
+                () = host.loading.over() => {}
+                app = loaded => host.replace_app(&unresolved, app),
+            }
+        });
+    }
+
+    fn replace_app(&self, unresolved: &Arc<App>, app: App) {
+        let mut current = self.app.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, unresolved) {
+            *current = Arc::new(app);
+        }
+        drop(current);
+        self.loading.finish();
+    }
+
+    /// Loads the app's directory again, and waits until its plugins are loaded. Jobs that run end under their old definition
+    /// and plugin. If no task can run, all stays as it is and the error says why.
+    pub async fn reload(&self) -> Result<Arc<App>, StartError> {
+        let definitions = Definitions::load(&self.app_dir, &*self.env);
+        let (need, room) = (definitions.least_need(), self.engine.room());
+        if need > u64::from(room) {
+            return Err(StartError::TooManySlots { need, room });
+        }
+        let app = definitions.resolve(&self.engine, &self.app_dir, |_, _| ()).await;
+        if app.tasks.is_empty() {
+            return Err(StartError::NoTask(app.problems));
+        }
+        let app = Arc::new(app);
+        self.worker.open(app.setups(), app.broken()).await?;
+        *self.app.write().unwrap_or_else(PoisonError::into_inner) = app.clone();
+        self.loading.finish();
+        Ok(app)
+    }
+}
