@@ -14,9 +14,20 @@ const LOADED_AT_ONCE: usize = 32;
 /// Files that the search for a similar name looks at.
 const LOOKED_AT: usize = 10_000;
 
+/// Bytes of the largest file that is looked into; the engine refuses larger ones.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// The loaded plugins of an app, by name, and why the others are not.
 #[derive(Default)]
-pub(crate) struct Plugins(BTreeMap<String, Result<Plugin, LoadError>>);
+pub(crate) struct Plugins(BTreeMap<String, Loaded>);
+
+/// A plugin as it was found.
+pub(crate) struct Loaded {
+    /// Bytes that each instance has from its beginning; 0 if that is not known.
+    first_memory: u64,
+    /// `None` if it was not loaded because no sandbox of this engine can hold that.
+    plugin: Option<Result<Plugin, LoadError>>,
+}
 
 /// Where the plugins of an app are.
 pub(crate) struct PluginFiles {
@@ -67,13 +78,10 @@ pub(crate) fn load_all<'a>(
     engine: &'a Engine,
     files: &'a PluginFiles,
     names: Vec<String>,
-) -> impl Stream<Item = (String, Result<Plugin, LoadError>)> + Send + Unpin + 'a {
+) -> impl Stream<Item = (String, Loaded)> + Send + Unpin + 'a {
     let load = move |name: String| {
         async move {
-            let loaded = match files.find(&name) {
-                Ok(path) => engine.load(path).await,
-                Err(error) => Err(error),
-            };
+            let loaded = load(engine, files, &name).await;
             (name, loaded)
         }
         .boxed()
@@ -81,20 +89,38 @@ pub(crate) fn load_all<'a>(
     futures_util::stream::iter(names.into_iter().map(load)).buffer_unordered(LOADED_AT_ONCE)
 }
 
+async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
+    let path = match files.find(name) {
+        Ok(path) => path,
+        Err(error) => return Loaded { first_memory: 0, plugin: Some(Err(error)) },
+    };
+    let file = path.clone();
+    let look = move || saggar_sandbox::first_memory(&saggar_definition::read_regular(&file, MOST_BYTES).ok()?);
+    // What cannot be read or understood, the engine says itself.
+    let first_memory = tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or(0);
+    // The pool's memories are as large as the engine's limit: it would be a fault of the component there, and none without one.
+    let fits = first_memory <= engine.max_memory();
+    Loaded { first_memory, plugin: if fits { Some(engine.load(path).await) } else { None } }
+}
+
 impl Plugins {
-    pub(crate) fn insert(&mut self, name: &str, loaded: Result<Plugin, LoadError>) {
+    pub(crate) fn insert(&mut self, name: &str, loaded: Loaded) {
         self.0.insert(name.to_owned(), loaded);
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Plugin> {
-        self.0.get(name)?.as_ref().ok().cloned()
+        self.0.get(name)?.plugin.as_ref()?.as_ref().ok().cloned()
     }
 
     /// What keeps the references of `task` from being played, each at its place in the task's file.
     pub(crate) fn problems(&self, files: &PluginFiles, task: &Task) -> Vec<Diagnostic> {
         let problem = |(role, reference): (Role, &saggar_definition::Located<saggar_job::Reference>)| {
             let name = &reference.value.plugin;
-            match self.0.get(name)? {
+            let Loaded { first_memory, plugin } = self.0.get(name)?;
+            if *first_memory > task.sandbox.memory_bytes {
+                return Some(memory_problem(task, role, name, *first_memory));
+            }
+            match plugin.as_ref()? {
                 Ok(plugin) => {
                     let error = plugin.check_role(role).err()?;
                     Some(task.diagnose(role, format!("{}: {error}", file(name).display()), role_help(role)))
@@ -104,6 +130,20 @@ impl Plugins {
         };
         task.references().filter_map(problem).collect()
     }
+}
+
+fn memory_problem(task: &Task, role: Role, name: &str, first_memory: u64) -> Diagnostic {
+    const MIB: u64 = 1 << 20;
+    let (file, most) = (file(name), task.sandbox.memory_bytes);
+    let message = format!(
+        "{}: its memories and tables take {first_memory} bytes from the beginning, and `sandbox.memory` is {most} bytes",
+        file.display()
+    );
+    let help = format!(
+        "set `sandbox.memory` to at least \"{}MiB\", or build the plugin with less memory",
+        first_memory.div_ceil(MIB)
+    );
+    task.diagnose(role, message, help)
 }
 
 fn role_help(role: Role) -> String {

@@ -4,5 +4,6 @@ mod loading {
     mod cold;
     mod env;
     mod files;
+    mod memory;
     mod orphans;
 }

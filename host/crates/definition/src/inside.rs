@@ -29,7 +29,7 @@ pub fn file_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
 
 /// Reads a regular file of at most `most` bytes; one byte more says that it is longer. Never waits for a pipe or a device, and
 /// follows no link.
-pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // With these a pipe opens at once, a terminal does not become this process's, and a link is refused.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
     let file: File = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;

@@ -43,7 +43,7 @@ pub use diagnostic::{Diagnostic, Place, Related, Severity};
 pub use files::utf8_text;
 pub use form::{Environment, Variable, clipped};
 pub use id::{TaskId, TaskIdError};
-pub use inside::file_inside;
+pub use inside::{file_inside, read_regular};
 pub use load::{Loaded, load, read_task};
 pub use place::{Located, Position, Source, Span};
 pub use problems::Problems;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use wasmtime::ResourceLimiter;
 
 /// Bytes that one table entry costs the host.
-const TABLE_ENTRY_BYTES: usize = 8;
+pub(crate) const TABLE_ENTRY_BYTES: usize = 8;
 
 /// Entries of all tables of one instance. Go components need 20,000; this leaves room for larger ones.
 pub(crate) const MAX_TABLE_ENTRIES: usize = 100_000;

@@ -1,0 +1,159 @@
+//! How much memory an instance of a component has from its beginning: all memories and tables of all core instances in it,
+//! before any code has run. Known before a component is compiled, and without reading its types or code.
+
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Encoding,
+    Instance, Parser, Payload,
+};
+
+use crate::limiter::TABLE_ENTRY_BYTES;
+
+/// log2 of the bytes of an ordinary page.
+const PAGE_LOG2: u32 = 16;
+
+/// The bytes that an instance of the component `bytes` has at least from its beginning; `None` if it is malformed. Counts as
+/// [`Limits::memory`](crate::Limits::memory) does. What it instantiates from outside of it is not counted.
+pub fn first_memory(bytes: &[u8]) -> Option<u64> {
+    let mut scan = Scan::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        scan.payload(payload.ok()?)?;
+    }
+    Some(u64::try_from(scan.whole).unwrap_or(u64::MAX))
+}
+
+/// A component or module whose end is still to come.
+struct Level {
+    encoding: Encoding,
+    /// What one instance of it has.
+    bytes: u128,
+    /// What an instance of each module and component has that is defined in it; 0 for those that come from outside.
+    modules: Vec<u128>,
+    components: Vec<u128>,
+}
+
+#[derive(Default)]
+struct Scan {
+    levels: Vec<Level>,
+    whole: u128,
+}
+
+impl Scan {
+    fn payload(&mut self, payload: Payload<'_>) -> Option<()> {
+        match payload {
+            Payload::Version { encoding, .. } => {
+                self.levels.push(Level { encoding, bytes: 0, modules: Vec::new(), components: Vec::new() });
+            }
+            Payload::End(_) => self.end()?,
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    let memory = memory.ok()?;
+                    let page = 1_u128.checked_shl(memory.page_size_log2.unwrap_or(PAGE_LOG2)).unwrap_or(u128::MAX);
+                    self.has(u128::from(memory.initial).saturating_mul(page))?;
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    self.has(u128::from(table.ok()?.ty.initial).saturating_mul(TABLE_ENTRY_BYTES as u128))?;
+                }
+            }
+            Payload::InstanceSection(section) => {
+                for instance in section {
+                    if let Instance::Instantiate { module_index, .. } = instance.ok()? {
+                        let bytes = self.levels.last()?.modules.get(module_index as usize).copied();
+                        self.has(bytes.unwrap_or(0))?;
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section {
+                    if let ComponentInstance::Instantiate { component_index, .. } = instance.ok()? {
+                        let bytes = self.levels.last()?.components.get(component_index as usize).copied();
+                        self.has(bytes.unwrap_or(0))?;
+                    }
+                }
+            }
+            names => self.names(names)?,
+        }
+        Some(())
+    }
+
+    /// What gives a module or a component a further index.
+    fn names(&mut self, payload: Payload<'_>) -> Option<()> {
+        match payload {
+            Payload::ComponentAliasSection(section) => {
+                for alias in section {
+                    match alias.ok()? {
+                        ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, count, index } => {
+                            self.again(ComponentExternalKind::Module, count, index)?;
+                        }
+                        ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
+                            self.again(ComponentExternalKind::Component, count, index)?;
+                        }
+                        ComponentAlias::InstanceExport { kind, .. } => self.outsider(kind)?,
+                        ComponentAlias::CoreInstanceExport { .. } | ComponentAlias::Outer { .. } => {}
+                    }
+                }
+            }
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    match import.ok()?.ty {
+                        ComponentTypeRef::Module(_) => self.outsider(ComponentExternalKind::Module)?,
+                        ComponentTypeRef::Component(_) => self.outsider(ComponentExternalKind::Component)?,
+                        _ => {}
+                    }
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    let export = export.ok()?;
+                    self.again(export.kind, 0, export.index)?;
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn end(&mut self) -> Option<()> {
+        let Level { encoding, bytes, .. } = self.levels.pop()?;
+        match (self.levels.last_mut(), encoding) {
+            (None, _) => self.whole = bytes,
+            (Some(outer), Encoding::Module) => outer.modules.push(bytes),
+            (Some(outer), Encoding::Component) => outer.components.push(bytes),
+        }
+        Some(())
+    }
+
+    fn has(&mut self, bytes: u128) -> Option<()> {
+        let level = self.levels.last_mut()?;
+        level.bytes = level.bytes.saturating_add(bytes);
+        Some(())
+    }
+
+    fn again(&mut self, kind: ComponentExternalKind, out: u32, index: u32) -> Option<()> {
+        let from = self.levels.get(self.levels.len().checked_sub(1 + out as usize)?)?;
+        let at = index as usize;
+        match kind {
+            ComponentExternalKind::Module => {
+                let bytes = from.modules.get(at).copied().unwrap_or(0);
+                self.levels.last_mut()?.modules.push(bytes);
+            }
+            ComponentExternalKind::Component => {
+                let bytes = from.components.get(at).copied().unwrap_or(0);
+                self.levels.last_mut()?.components.push(bytes);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn outsider(&mut self, kind: ComponentExternalKind) -> Option<()> {
+        let level = self.levels.last_mut()?;
+        match kind {
+            ComponentExternalKind::Module => level.modules.push(0),
+            ComponentExternalKind::Component => level.components.push(0),
+            _ => {}
+        }
+        Some(())
+    }
+}
