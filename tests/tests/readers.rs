@@ -91,7 +91,9 @@ fn large() -> serde_json::Value {
 }
 
 async fn readers_stay_within_the_bound(store: &[&str]) {
-    let server = Arc::new(Server::start(&app(), store));
+    // Its directory holds the store.
+    let app = app();
+    let server = Arc::new(Server::start(&app, store));
     let id = server.add("large", &large()).await;
     server.ended("large", id).await;
     let growth = Growth::watch_other(server.pid());
@@ -100,7 +102,9 @@ async fn readers_stay_within_the_bound(store: &[&str]) {
 }
 
 async fn waiters_stay_within_the_bound(store: &[&str]) {
-    let server = Arc::new(Server::start(&app(), store));
+    // Its directory holds the store.
+    let app = app();
+    let server = Arc::new(Server::start(&app, store));
     assert!(server.act("/v1/tasks/large/pause").await.status < 300);
     let id = server.add("large", &large()).await;
     let growth = Growth::watch_other(server.pid());
