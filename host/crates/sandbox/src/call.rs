@@ -118,6 +118,8 @@ pub enum CallError {
     OutOfMemory(Problem),
     /// The call was stopped because the job was cancelled.
     Cancelled,
+    /// The host panicked. Not the guest's fault, but what it made the host do may be.
+    Panicked(Problem),
     /// There was no room for one more sandbox. Not the guest's fault: the job has not been tried.
     NoRoom(Problem),
 }
@@ -130,6 +132,7 @@ impl CallError {
             | Self::Trap(p)
             | Self::Timeout(p)
             | Self::OutOfMemory(p)
+            | Self::Panicked(p)
             | Self::NoRoom(p) => p.clone(),
             Self::Cancelled => Problem::new("cancelled", "the job was cancelled"),
         }
@@ -141,7 +144,7 @@ impl CallError {
             Self::Failed(Failure::Retry(problem)) => Outcome::Retry(problem),
             Self::Failed(Failure::RetryAfter(problem, ms)) => Outcome::RetryAfter(problem, ms),
             Self::Failed(Failure::Reject(problem)) => Outcome::Reject(problem),
-            Self::Trap(problem) => Outcome::Trap(problem),
+            Self::Trap(problem) | Self::Panicked(problem) => Outcome::Trap(problem),
             Self::Timeout(problem) => Outcome::Timeout(problem),
             Self::OutOfMemory(problem) => Outcome::OutOfMemory(problem),
             Self::Cancelled => Outcome::Cancelled,

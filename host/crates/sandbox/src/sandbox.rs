@@ -2,11 +2,13 @@
 //! has served enough or went wrong.
 
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use saggar_job::Problem;
 
 use crate::ending::{Ended, classify};
@@ -49,8 +51,24 @@ impl Sandbox {
         self.live = None;
     }
 
-    /// Makes a call. Dropping the future stops the guest and retires the instance.
+    /// Makes a call. Dropping the future stops the guest and retires the instance. A panic of the host ends the call alone: the
+    /// instance goes with it, and the sandbox can be called again.
     pub async fn call(&mut self, call: Call) -> Report {
+        let (began, role) = (Instant::now(), call.input.role());
+        let (id, task, trace_parent) = (call.job.id, Arc::clone(&call.job.task), call.job.trace_parent.clone());
+        match AssertUnwindSafe(self.call_guest(call)).catch_unwind().await {
+            Ok(report) => report,
+            Err(_) => {
+                self.retire();
+                let trace_id = trace_parent.as_deref().and_then(|context| context.split('-').nth(1));
+                tracing::error!(%task, %id, role = role.interface(), trace_id, "the host panicked during a call");
+                let problem = Problem::new("host-panic", "the host panicked during the call; its log says where");
+                Report { took: began.elapsed(), ..Report::nothing(CallError::Panicked(problem)) }
+            }
+        }
+    }
+
+    async fn call_guest(&mut self, call: Call) -> Report {
         let fresh = self.live.is_none();
         let mut live = match self.live.take() {
             Some(live) => live,

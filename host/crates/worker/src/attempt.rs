@@ -1,12 +1,10 @@
 //! One attempt, from claim to outcome: a straight line.
 
 use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use futures_util::FutureExt;
 use saggar_job::{Ending, Outcome, Problem, Role};
 use saggar_queue::{Claim, Cost, LogSource};
 use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
@@ -30,8 +28,7 @@ pub(crate) struct Bench {
 pub(crate) struct Attempted {
     /// None if it could not begin, which is not the job's fault.
     pub(crate) outcome: Option<Outcome>,
-    /// None if the host panicked.
-    pub(crate) cost: Option<Cost>,
+    pub(crate) cost: Cost,
 }
 
 /// Runs one attempt.
@@ -46,23 +43,18 @@ pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Benc
     // The last values come before the end event.
     reporter.tell_latest(&mut bench.crew).await;
     let mut lines = services.transcript.finish(worker.clock());
-    let cost = report.as_ref().map(|report| Cost {
+    let cost = Cost {
         digest: bench.sandbox.plugin().digest().clone(),
         cpu: report.cpu,
         peak_memory: report.peak_memory,
         fresh: report.fresh,
-    });
-    let outcome = match report.map(|report| report.result) {
-        Some(Ok(Answer::Response(response))) => Some(Outcome::Success(response)),
-        Some(Ok(other)) => unreachable!("a processor answers a response, not {other:?}"),
-        Some(Err(error)) => {
+    };
+    let outcome = match report.result {
+        Ok(Answer::Response(response)) => Some(Outcome::Success(response)),
+        Ok(other) => unreachable!("a processor answers a response, not {other:?}"),
+        Err(error) => {
             lines.push(failure_line(worker, claim, &error.problem()));
             error.into_outcome()
-        }
-        None => {
-            let problem = Problem::new("host-panic", "the host panicked during the attempt; its log says where");
-            lines.push(failure_line(worker, claim, &problem));
-            Some(Outcome::Trap(problem))
         }
     };
     let ending = outcome.as_ref().map_or(Ending::PutBack, Outcome::ending).name();
@@ -88,14 +80,14 @@ fn failure_line(worker: &Inner, claim: &Claim, problem: &Problem) -> saggar_queu
     worker.line(LogSource::Host, text)
 }
 
-/// Calls the processor, with the reporter beside it. None if the host panicked.
+/// Calls the processor, with the reporter beside it.
 async fn call(
     station: &Station,
     bench: &mut Bench,
     claim: &Claim,
     services: &Arc<CallServices>,
     reporter: &mut Reporter<'_>,
-) -> Option<Report> {
+) -> Report {
     let Bench { sandbox, crew } = bench;
     let about = About { id: claim.id(), attempt: claim.attempt(), trace_parent: services.trace_parent.as_ref() };
     let setup = crew.setup();
@@ -105,7 +97,7 @@ async fn call(
         timeout: setup.task.timeout,
         services: services.clone(),
     };
-    let mut call = pin!(AssertUnwindSafe(sandbox.call(call)).catch_unwind());
+    let mut call = pin!(sandbox.call(call));
     // Most jobs end in their first slice; the others get company.
     let report = match poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
         Poll::Ready(report) => report,
@@ -121,15 +113,6 @@ async fn call(
             report
         }
     };
-    match report {
-        Ok(report) => {
-            station.meters.called(Role::Processor, &report);
-            Some(report)
-        }
-        Err(_) => {
-            let trace_id = trace_id(services.trace_parent.as_ref());
-            tracing::error!(job = %claim.key(), trace_id, "the host panicked during an attempt");
-            None
-        }
-    }
+    station.meters.called(Role::Processor, &report);
+    report
 }

@@ -91,9 +91,7 @@ async fn work(
             return None;
         }
     };
-    if let Some(cost) = cost {
-        claim.spent(cost);
-    }
+    claim.spent(cost);
     let Some(outcome) = outcome else {
         put_back(worker, station, claim).await;
         tokio::time::sleep(SETBACK).await;

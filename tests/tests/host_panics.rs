@@ -1,0 +1,136 @@
+//! The host panics while a guest calls it, in each role: the call fails, its instance goes, and the slot, the lane and `next` work
+//! on. The clock of the worker is one that panics on demand, and guests make the host read it with every line of a job's log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use saggar::{Problem, Reason, Status};
+use saggar_job::{Clock, JobId, SystemClock, TaskKey, Timestamp};
+use saggar_queue::{Job, MemoryStore, NewJob, Queue};
+use saggar_sandbox::{Engine, EngineOptions};
+use saggar_tests::app::App;
+use saggar_tests::guests;
+use saggar_tests::patience::within;
+use saggar_worker::{Setup, Worker};
+use serde_json::json;
+
+/// Panics at one of its readings.
+#[derive(Default)]
+struct PanickingClock {
+    /// Readings until then; 0 for none.
+    left: AtomicUsize,
+}
+
+impl Clock for PanickingClock {
+    fn now(&self) -> Timestamp {
+        let counted = |left: usize| left.checked_sub(1);
+        if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted) == Ok(1) {
+            panic!("the clock panics, as it was told to");
+        }
+        SystemClock.now()
+    }
+}
+
+struct Stage {
+    worker: Worker,
+    clock: Arc<PanickingClock>,
+}
+
+impl Stage {
+    /// One slot and one worker in each lane, so that a lost one is missed.
+    async fn new() -> Self {
+        let all = "plugins.recorder";
+        let event = json!({ "next": all, "add": all, "progress": all, "success": all, "error": all });
+        let task = json!({ "process": all, "worker_nums": 1, "event": event });
+        let app = App::new().plugin("recorder", guests::RECORDER).task("it", &task);
+        let engine = Engine::new(EngineOptions { sandboxes: 20, ..EngineOptions::default() }).expect("an engine");
+        let plugin = engine.load(app.path().join("plugins/recorder.wasm")).await.expect("a plugin");
+        let loaded = saggar_definition::load(app.path(), &|_| None);
+        let setups = loaded.catalog.iter().map(|task| Setup::new(task.clone(), |_| Some(plugin.clone())));
+        let clock = Arc::new(PanickingClock::default());
+        let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
+        let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue, clock.clone(), None);
+        let setups = setups.map(|setup| setup.unwrap_or_else(|role| panic!("{role:?} has no plugin"))).collect();
+        worker.open(setups).await.expect("memory does not fail");
+        Self { worker, clock }
+    }
+
+    /// The clock panics at its reading number `reading` from now on.
+    fn arm(&self, reading: usize) {
+        self.clock.left.store(reading, Ordering::SeqCst);
+    }
+
+    async fn add(&self, args: &str) -> Result<JobId, String> {
+        let added = within("adding", self.worker.add("it", NewJob::new(args))).await;
+        added.map_err(|error| error.to_string())
+    }
+
+    /// The job when it has ended and its handlers were called, and the texts of its log.
+    async fn end(&self, id: JobId) -> (Job, Vec<String>) {
+        let job = within("the end", self.worker.wait("it", id)).await.expect("a job");
+        within("rest", self.worker.idle()).await;
+        let history = self.worker.history("it", id).await.expect("a job");
+        (job, history.log.into_iter().map(|line| line.text).collect())
+    }
+
+    /// Everything works as if nothing had happened.
+    async fn goes_on(&self) {
+        let id = self.add("[]").await.expect("`next` goes on");
+        let (job, log) = self.end(id).await;
+        assert_eq!(job.status(), Status::Success, "{job:?}");
+        for role in ["next", "add", "process", "progress", "success"] {
+            assert_eq!(log.iter().filter(|line| line.starts_with(role)).count(), 1, "{role}: {log:?}");
+        }
+    }
+}
+
+fn panicked(line: &str) -> bool {
+    line.contains("host-panic: the host panicked during the call; its log says where")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_next_refuses_the_job() {
+    let stage = Stage::new().await;
+    stage.arm(1);
+    let refused = stage.add("[]").await.expect_err("`next` panics");
+    assert!(panicked(&refused), "{refused}");
+    stage.goes_on().await;
+    stage.worker.shutdown(std::time::Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_the_processor_ends_its_attempt() {
+    let stage = Stage::new().await;
+    stage.arm(3);
+    let id = stage.add("[]").await.expect("a job");
+    let (job, log) = stage.end(id).await;
+    let code = job.problem().map(|problem: &Problem| problem.code.as_str());
+    assert_eq!((job.reason(), code), (Some(Reason::Trap), Some("host-panic")));
+    assert!(log.iter().any(|line| line.starts_with("error 1")), "the error handler is called: {log:?}");
+    stage.goes_on().await;
+    stage.worker.shutdown(std::time::Duration::ZERO).await;
+}
+
+/// A handler's panic is a failure like others: the add, success and error handlers are called again, the progress handler is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_handler_keeps_its_lane_working() {
+    let stage = Stage::new().await;
+    for (reading, args, handler, again) in [
+        (2, "[]", "add", true),
+        (4, "[]", "progress", false),
+        (5, "[]", "success", true),
+        (5, r#"["fail"]"#, "error", true),
+    ] {
+        stage.arm(reading);
+        let id = stage.add(args).await.expect("a job");
+        let (job, log) = stage.end(id).await;
+        let expected = if handler == "error" { Status::Failure } else { Status::Success };
+        assert_eq!(job.status(), expected, "{handler}: {log:?}");
+        let failed = |line: &&String| line.contains(&format!("the event.{handler} handler failed")) && panicked(line);
+        assert_eq!(log.iter().filter(failed).count(), 1, "{handler}: {log:?}");
+        let calls = log.iter().filter(|line| line.starts_with(handler)).count();
+        assert_eq!(calls, usize::from(again), "{handler}: {log:?}");
+        stage.goes_on().await;
+    }
+    stage.worker.shutdown(std::time::Duration::ZERO).await;
+}
