@@ -3,6 +3,7 @@
 
 mod colors;
 mod histogram;
+mod limit;
 mod log;
 mod process;
 mod recorder;
@@ -19,8 +20,12 @@ use crate::cli::Command;
 use crate::commands::show_problems;
 use crate::config::{Config, Endpoint, Loaded, LogFormat, Variables};
 pub(crate) use colors::heed_no_color;
+use limit::Limit;
 use recorder::Recorder;
 use traces::Exporting;
+
+/// Where problems of an app and its configuration are told.
+const PROBLEMS: &str = "saggar::problems";
 
 /// Tells of all mistakes of a configuration with which nothing begins, in the form that it asks for as far as that was read.
 pub(crate) fn refuse(configuration: &Loaded, variables: &Variables) {
@@ -36,8 +41,8 @@ fn tell(format: LogFormat, problems: &[Diagnostic]) {
     for problem in problems {
         let text = problem.render(false);
         match problem.severity {
-            Severity::Error => tracing::error!(problem = text, "there is a problem"),
-            Severity::Warning => tracing::warn!(problem = text, "there is a problem"),
+            Severity::Error => tracing::error!(target: PROBLEMS, problem = text, "there is a problem"),
+            Severity::Warning => tracing::warn!(target: PROBLEMS, problem = text, "there is a problem"),
         }
     }
 }
@@ -45,6 +50,7 @@ fn tell(format: LogFormat, problems: &[Diagnostic]) {
 /// What was set up.
 pub(crate) struct Observed {
     log_format: LogFormat,
+    limit: Limit,
     recorder: Option<Arc<Recorder>>,
     traces: Option<Exporting>,
 }
@@ -52,7 +58,7 @@ pub(crate) struct Observed {
 impl Observed {
     /// Starts the log, and what the command has need of besides. Call it once, before there is any other thread.
     pub(crate) fn start(command: &Command, config: &Config, variables: &Variables) -> anyhow::Result<Self> {
-        log::start(&config.log_level, config.log_format, variables);
+        let limit = log::start(&config.log_level, config.log_format, variables);
         // Whoever makes a TLS connection later finds it. A second call would be refused, and there is none.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let recorder = if command.is_service() { Some(recorder::install()?) } else { None };
@@ -63,7 +69,7 @@ impl Observed {
             }
             None => None,
         };
-        Ok(Self { log_format: config.log_format, recorder, traces })
+        Ok(Self { log_format: config.log_format, limit, recorder, traces })
     }
 
     /// Tells of what is wrong with an app or its configuration: people see the place, programs get a line of the log for each.
@@ -104,8 +110,10 @@ impl Observed {
         })
     }
 
-    /// Sends the spans that are still here, for a bounded time. Call it outside of any runtime.
+    /// Says which lines of the log were left out, and sends the spans that are still here, for a bounded time. Call it outside of
+    /// any runtime.
     pub(crate) fn end(self) {
+        self.limit.flush();
         if let Some(traces) = self.traces {
             traces.end();
         }

@@ -3,11 +3,15 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
+use super::limit::Limit;
 use crate::config::{LogFormat, Variables};
 
-/// Starts the log, which lets `level` through.
-pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) {
+/// Starts the log, which lets `level` through; returns what limits it.
+pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) -> Limit {
+    let limit = Limit::start();
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)
@@ -17,11 +21,11 @@ pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) {
     match format {
         LogFormat::Text => {
             let in_color = std::io::stderr().is_terminal() && !variables.wants_no_color();
-            log.with_ansi(in_color).init();
+            log.with_ansi(in_color).finish().with(limit.clone()).init();
         }
-        LogFormat::Json => {
-            log.json().flatten_event(true).init();
-            std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread has panicked")));
-        }
+        LogFormat::Json => log.json().flatten_event(true).finish().with(limit.clone()).init(),
     }
+    // A guest that makes the host panic must not fill the log either.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread has panicked")));
+    limit
 }

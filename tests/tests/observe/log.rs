@@ -52,8 +52,9 @@ async fn what_fails_for_good_has_a_line_with_its_trace() {
     let said = |line: &Value, keys: &[&str]| keys.iter().map(|key| line[key].clone()).collect::<Vec<_>>();
     let job = said(saying(&log, "a job has failed"), &["task", "id", "attempt", "reason", "code", "trace_id"]);
     assert_eq!(Value::from(job), json!(["default/failing", "2", 2, "failed", "not-yet", TRACE]));
-    let handler = said(saying(&log, "a handler has failed and is given up"), &["task", "id", "handler", "trace_id"]);
-    assert_eq!(Value::from(handler), json!(["default/told", "1", "event.success", TRACE]));
+    let line = saying(&log, "a handler has failed and is tried again later");
+    let handler = said(line, &["task", "id", "handler", "tries", "code", "trace_id"]);
+    assert_eq!(Value::from(handler), json!(["default/told", "1", "event.success", 3, "deaf", TRACE]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,4 +129,45 @@ fn mistakes_of_the_configuration_are_said_in_the_same_form() {
     let line: Value = serde_json::from_str(said.err.trim()).unwrap_or_else(|error| panic!("{}: {error}", said.err));
     assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("there is a problem")));
     assert!(line["problem"].as_str().is_some_and(|problem| problem.contains("soon")), "{line}");
+}
+
+/// A guest whose `next` fails in a loop: some lines a task, and then how many there were.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_about_a_task_are_limited_and_counted() {
+    let failing = |next: &str| json!({ "process": "plugins.echo", "event": { "next": next } });
+    let app = App::new()
+        .plugin("echo", guests::ECHO)
+        .plugin("failing", guests::FAILING)
+        .plugin("telling", guests::TELLING)
+        .task("noisy", &failing("plugins.telling#problem"))
+        .task("quiet", &failing("plugins.telling#problem"))
+        .task("failing", &json!({ "process": "plugins.failing" }));
+    let server = Server::start(&app, &["--log-format", "json", "--store", "memory"]);
+    for _ in 0..500 {
+        assert_eq!(server.post("/v1/tasks/noisy/jobs", &json!({})).await.status, 502);
+        server.add("failing", &json!({ "args": ["reject", 9, 0] })).await;
+    }
+    assert_eq!(server.post("/v1/tasks/quiet/jobs", &json!({})).await.status, 502);
+    server.ended("failing", 500).await;
+    let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
+    let lines = |message: &str, task: &str| {
+        let of_kind = |line: &&Value| line["message"] == message && line["task"] == format!("default/{task}");
+        log.iter().filter(of_kind).count() as u64
+    };
+    let left_out = |message: &str, task: &str| -> u64 {
+        let says = |line: &&Value| {
+            line["target"] == "saggar::log_limit"
+                && line["task"].as_str().is_some_and(|of| of.ends_with(&format!("default/{task}")))
+                && line["message"]
+                    .as_str()
+                    .is_some_and(|text| text.starts_with(message) && text.contains(" more in the last 10 s"))
+        };
+        log.iter().filter(says).map(|line| line["lines"].as_u64().expect("a number")).sum()
+    };
+    for (message, task) in [("next failed", "noisy"), ("a job has failed", "failing")] {
+        let (written, counted) = (lines(message, task), left_out(message, task));
+        assert!(written <= 100, "{message}: {written} lines");
+        assert_eq!(written + counted, 500, "{message}");
+    }
+    assert_eq!(lines("next failed", "quiet"), 1, "another task's lines are not left out");
 }

@@ -4,10 +4,13 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Ending, JobKey, Outcome, Problem, Reason, Role};
-use saggar_queue::{Claim, Notice, Running, TaskQueue};
+use saggar_job::{Ending, JobKey, Outcome, Reason, Role};
+use saggar_queue::{Claim, Running, TaskQueue};
 
 use crate::trace::trace_id;
+
+/// Where attempts are told that a drain stopped.
+const STOPPED: &str = "saggar_worker::failures::stopped";
 
 /// An attempt that failed, and is perhaps its job's last one.
 pub(crate) struct Failed {
@@ -35,20 +38,41 @@ impl Failed {
     }
 }
 
-/// A handler is told no more of something that it has failed on.
-pub(crate) fn given_up(notice: &Notice, role: Role, tries: u32, problem: &Problem) {
-    let (JobKey { task, id }, code) = (notice.key(), &*problem.code);
-    let (handler, trace_id) = (role.key(), trace_id(notice.trace_parent()));
-    tracing::warn!(%task, %id, handler, tries, code, trace_id, "a handler has failed and is given up");
+/// A handler that failed too often to be tried again at once.
+pub(crate) struct FailedHandler<'a> {
+    pub(crate) job: JobKey,
+    pub(crate) role: Role,
+    /// How often it was called.
+    pub(crate) tries: u32,
+    /// The code of its last problem.
+    pub(crate) code: &'a str,
+    pub(crate) trace_parent: Option<&'a Arc<str>>,
+}
+
+impl FailedHandler<'_> {
+    /// It is tried again in `next_try_s` seconds.
+    pub(crate) fn deferred(&self, next_try_s: u64) {
+        let Self { job: JobKey { task, id }, role, tries, code, trace_parent } = self;
+        let (handler, trace_id) = (role.key(), trace_id(*trace_parent));
+        tracing::warn!(%task, %id, handler, tries, code, next_try_s, trace_id, "a handler has failed and is tried again later");
+    }
+
+    /// It is not tried again.
+    pub(crate) fn given_up(&self) {
+        let Self { job: JobKey { task, id }, role, tries, code, trace_parent } = self;
+        let (handler, trace_id) = (role.key(), trace_id(*trace_parent));
+        tracing::warn!(%task, %id, handler, tries, code, trace_id, "a handler has failed and is given up");
+    }
 }
 
 /// An attempt was stopped because the host stops.
 pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, is_kept: bool) {
+    // The host's log limits the other lines; of these there is one for each slot.
     let trace_id = trace_id(trace_parent);
     if is_kept {
-        tracing::warn!(%job, trace_id, "was stopped and put back; the attempt does not count");
+        tracing::warn!(target: STOPPED, %job, trace_id, "was stopped and put back; the attempt does not count");
     } else {
-        tracing::warn!(%job, trace_id, "was stopped and is lost, since jobs in memory end with the host");
+        tracing::warn!(target: STOPPED, %job, trace_id, "was stopped and is lost, since jobs in memory end with the host");
     }
 }
 

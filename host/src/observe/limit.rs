@@ -1,0 +1,288 @@
+//! Limits the host's own log: lines of one kind about one task are written up to a number in ten seconds, and then counted, so that
+//! no guest and no client can fill the operator's disk with them.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tracing::callsite::Identifier;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+/// Lines of one kind about one task in each window.
+const LINES: u64 = 20;
+
+/// How long lines are counted before it is said how many were left out.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Kinds and tasks that are told apart; those beyond share a count by kind.
+const MOST_KINDS: usize = 4_096;
+
+/// Lines that are bounded by what the operator does: one for each problem of an app, and for each slot that a drain stopped.
+const UNLIMITED: [&str; 3] = [super::PROBLEMS, "saggar_worker::failures::stopped", SUMMARY];
+
+/// Where it is said how many lines were left out.
+const SUMMARY: &str = "saggar::log_limit";
+
+/// What a line is about: where in the source it comes from, and its task.
+type Kind = (Identifier, String);
+
+/// The layer. Clones share their counts.
+#[derive(Clone)]
+pub(super) struct Limit(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    windows: Mutex<HashMap<Kind, Window>>,
+    /// Signalled when a line is left out.
+    left_out: Condvar,
+}
+
+struct Window {
+    began: Instant,
+    lines: u64,
+    left_out: u64,
+    level: Level,
+    /// What the lines say.
+    message: String,
+}
+
+/// Lines that were left out.
+struct LeftOut {
+    level: Level,
+    task: String,
+    message: String,
+    lines: u64,
+}
+
+impl Limit {
+    /// Starts the thread that says what was left out.
+    pub(super) fn start() -> Self {
+        let limit = Self(Arc::default());
+        let shared = Arc::clone(&limit.0);
+        let life = move || {
+            loop {
+                shared.wait();
+                say(shared.take(Instant::now() - WINDOW));
+            }
+        };
+        // Without it, lines are left out and not counted; that is no reason not to start.
+        drop(std::thread::Builder::new().name("saggar-log".into()).spawn(life));
+        limit
+    }
+
+    /// Says what was left out so far, before the process ends.
+    pub(super) fn flush(&self) {
+        say(self.0.take(Instant::now()));
+    }
+}
+
+impl Shared {
+    /// Waits until a line was left out, and for the end of its window.
+    fn wait(&self) {
+        let mut windows = self.windows.lock();
+        while windows.values().all(|window| window.left_out == 0) {
+            self.left_out.wait(&mut windows);
+        }
+        drop(windows);
+        std::thread::sleep(WINDOW);
+    }
+
+    /// Whether a line is written, which is counted as one of `kind`.
+    fn admits(&self, kind: Kind, level: Level, message: String, now: Instant) -> bool {
+        let mut windows = self.windows.lock();
+        let is_over = |window: &Window| window.left_out == 0 && now.duration_since(window.began) >= WINDOW;
+        let kind = match windows.contains_key(&kind) || windows.len() < MOST_KINDS {
+            true => kind,
+            false => {
+                windows.retain(|_, window| !is_over(window));
+                if windows.len() < MOST_KINDS { kind } else { (kind.0, String::new()) }
+            }
+        };
+        let begin = || Window { began: now, lines: 0, left_out: 0, level, message };
+        let window = windows.entry(kind).or_insert_with(begin);
+        if is_over(window) {
+            (window.began, window.lines) = (now, 0);
+        }
+        window.lines += 1;
+        if window.lines <= LINES {
+            return true;
+        }
+        window.left_out += 1;
+        self.left_out.notify_one();
+        false
+    }
+
+    /// What was left out in windows that began up to `until`, which begin anew.
+    fn take(&self, until: Instant) -> Vec<LeftOut> {
+        let mut windows = self.windows.lock();
+        let mut taken = Vec::new();
+        windows.retain(|(_, task), window| {
+            let is_over = window.began <= until;
+            if is_over && window.left_out > 0 {
+                let (level, task, message) = (window.level, task.clone(), window.message.clone());
+                taken.push(LeftOut { level, task, message, lines: window.left_out });
+            }
+            !is_over
+        });
+        taken
+    }
+}
+
+fn say(left_out: Vec<LeftOut>) {
+    for LeftOut { level, task, message, lines } in left_out {
+        let task = (!task.is_empty()).then_some(task);
+        let text = format!("{message} (… and {} more in the last {} s)", grouped(lines), WINDOW.as_secs());
+        if level == Level::ERROR {
+            tracing::error!(target: SUMMARY, task, lines, "{text}");
+        } else if level == Level::WARN {
+            tracing::warn!(target: SUMMARY, task, lines, "{text}");
+        } else {
+            tracing::info!(target: SUMMARY, task, lines, "{text}");
+        }
+    }
+}
+
+/// `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = digits.len() % 3;
+    let (head, rest) = digits.split_at(if first == 0 { 3.min(digits.len()) } else { first });
+    let mut grouped = head.to_owned();
+    for at in (0..rest.len()).step_by(3) {
+        grouped += ",";
+        grouped += &rest[at..at + 3];
+    }
+    grouped
+}
+
+impl<S: Subscriber> Layer<S> for Limit {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let metadata = event.metadata();
+        // Debug lines are there because the operator asked for all of them.
+        if *metadata.level() > Level::INFO || UNLIMITED.contains(&metadata.target()) {
+            return true;
+        }
+        let mut about = About::default();
+        event.record(&mut about);
+        self.0.admits((metadata.callsite(), about.task), *metadata.level(), about.message, Instant::now())
+    }
+}
+
+/// What is read of a line.
+#[derive(Default)]
+struct About {
+    task: String,
+    message: String,
+}
+
+impl Visit for About {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            "task" => self.task = format!("{value:?}"),
+            // `tenant/task#id`; some lines have a number of a job beside the task.
+            "job" if self.task.is_empty() => {
+                let job = format!("{value:?}");
+                self.task = job.split_once('#').map_or(String::new(), |(task, _)| task.to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    /// Counts what comes through.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<String>>>);
+
+    impl<S: Subscriber> Layer<S> for Written {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            let mut about = About::default();
+            event.record(&mut about);
+            self.0.lock().push(format!("{}: {}", about.task, about.message));
+        }
+    }
+
+    #[test]
+    fn lines_of_a_kind_about_a_task_are_limited_and_counted() {
+        let (limit, written) = (Limit(Arc::default()), Written::default());
+        let subscriber = tracing_subscriber::registry().with(written.clone()).with(limit.clone());
+        with_default(subscriber, || {
+            for _ in 0..1_254 {
+                tracing::warn!(task = %"default/noisy", "next failed");
+            }
+            for id in 0..30 {
+                tracing::error!(job = %format!("default/other#{id}"), "the end could not be kept");
+            }
+            tracing::warn!(task = %"default/quiet", "next failed");
+            for number in 0..30 {
+                tracing::error!(target: "saggar::problems", number, "there is a problem");
+                tracing::debug!(task = %"default/noisy", "an attempt begins");
+            }
+            limit.flush();
+        });
+        let written = written.0.lock();
+        let count = |line: &str| written.iter().filter(|written| *written == line).count();
+        assert_eq!(count("default/noisy: next failed"), 20);
+        assert_eq!(count("default/quiet: next failed"), 1, "another task is not silenced");
+        assert_eq!(count("default/other: the end could not be kept"), 20, "a job is of its task");
+        assert_eq!((count(": there is a problem"), count("default/noisy: an attempt begins")), (30, 30));
+        assert_eq!(count("\"default/noisy\": next failed (… and 1,234 more in the last 10 s)"), 1, "{written:#?}");
+        assert_eq!(count("\"default/other\": the end could not be kept (… and 10 more in the last 10 s)"), 1);
+    }
+
+    #[test]
+    fn a_window_that_is_over_begins_anew() {
+        let shared = Shared::default();
+        let kind = || {
+            let event = tracing::callsite::Identifier(tracing_callsite());
+            (event, "default/a".to_owned())
+        };
+        let now = Instant::now();
+        let admitted = |at: Instant| (0..50).filter(|_| shared.admits(kind(), Level::WARN, "x".into(), at)).count();
+        assert_eq!(admitted(now), 20);
+        assert_eq!(shared.take(now - WINDOW).len(), 0, "its window is not over");
+        assert_eq!(shared.take(now)[0].lines, 30);
+        assert_eq!(admitted(now + Duration::from_secs(1)), 20);
+    }
+
+    #[test]
+    fn very_many_tasks_take_no_room_of_their_own() {
+        let shared = Shared::default();
+        let now = Instant::now();
+        for task in 0..2 * MOST_KINDS {
+            let kind = (Identifier(tracing_callsite()), task.to_string());
+            shared.admits(kind, Level::WARN, "x".into(), now);
+        }
+        assert!(shared.windows.lock().len() <= MOST_KINDS + 1);
+    }
+
+    fn tracing_callsite() -> &'static dyn tracing::Callsite {
+        struct Here;
+        impl tracing::Callsite for Here {
+            fn set_interest(&self, _: tracing::subscriber::Interest) {}
+            fn metadata(&self) -> &tracing::Metadata<'_> {
+                unreachable!("nobody asks")
+            }
+        }
+        static HERE: Here = Here;
+        &HERE
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        let grouped = [0, 7, 999, 1_000, 12_345, 1_234_567].map(grouped);
+        assert_eq!(grouped, ["0", "7", "999", "1,000", "12,345", "1,234,567"]);
+    }
+}
