@@ -278,6 +278,7 @@ impl Loaded {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             connections: self.config.http_connections,
+            address_share: self.config.http_address_share,
             head_time: self.config.http_head_time,
             head_bytes: self.config.http_head_bytes,
             headers: self.config.http_headers,

@@ -166,7 +166,13 @@ keys! {
     // As many as the largest limits of file descriptors allow.
     http_connections: Count = Count { least: 1, most: 1_000_000, default: 4096 };
     "http.connections" "--http-connections" "SAGGAR_HTTP_CONNECTIONS" [], "N" ["http.max_connections"],
-    "HTTP connections at a time; others wait in the system's queue.";
+    "HTTP connections at a time. When there is no room for another, one without a request is closed; if all have one, it waits.";
+
+    // More than half, because a proxy has one address.
+    http_address_share: Share = Share { default: 0.75 };
+    "http.address_share" "--http-address-share" "SAGGAR_HTTP_ADDRESS_SHARE" [], "SHARE"
+    ["http.per_address", "http.connections_per_ip", "http.max_per_ip"],
+    "Which share of these one client address may have; further connections from it are refused.";
 
     // None, for a host that nobody is to follow, up to half of the most connections.
     http_streams: Count = Count { least: 0, most: 500_000, default: 2048 };
@@ -178,7 +184,8 @@ keys! {
         = Time { least: Duration::from_secs(1), most: Duration::from_secs(600), default: Duration::from_secs(30) };
     "http.head_time" "--http-head-time" "SAGGAR_HTTP_HEAD_TIME" [], "DURATION"
     ["http.timeout", "http.idle", "http.keep_alive"],
-    "How long the head of a request may take, and how long a connection may idle between two requests.";
+    "How long the head of a request may take, and how long a connection may idle between two requests; the first head of a \
+     connection has 5s at most.";
 
     // As for the head.
     http_write_time: Time

@@ -76,7 +76,7 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
                 ("http://[::1]:4", "http://[::1]:4"),
             ],
             "otlp.service_name" => [("\"a\"", "a"), ("b", "b"), ("c", "c")],
-            "otlp.sample" => [("0.25", "0.25"), ("0.5", "0.5"), ("0", "0.0")],
+            "otlp.sample" | "http.address_share" => [("0.25", "0.25"), ("0.5", "0.5"), ("0", "0.0")],
             "token" => return None,
             other => panic!("the key `{other}` has no sample: add one"),
         };

@@ -23,6 +23,7 @@ const KEYS: [(&str, &str, [&str; 3]); 21] = [
     ("env_allow", "[\"A_*\", \"B\"]", ["A_*,B", "C", "D_*,E"]),
     ("events.keep", "1", ["1", "2", "3"]),
     ("http.connections", "101", ["101", "102", "103"]),
+    ("http.address_share", "0.25", ["0.25", "0.5", "0.125"]),
     ("http.streams", "11", ["11", "12", "13"]),
     ("http.head_time", "\"5s\"", ["5s", "6s", "7s"]),
     ("http.write_time", "5", ["5s", "6s", "7s"]),

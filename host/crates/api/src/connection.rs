@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,9 +17,12 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::code::Code;
+use crate::door::Place;
 use crate::head;
 use crate::listener::Limits;
 use crate::socket::Socket;
@@ -66,19 +70,34 @@ impl LastAnswer {
 }
 
 impl Connections {
-    /// Serves one, to its end.
-    pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    /// Waits for the first bytes, until `first_head_by`; answers whether any have come.
+    pub(crate) async fn has_come(&self, stream: &TcpStream, place: &Place, first_head_by: Instant) -> bool {
+        tokio::select! {
+            readable = timeout_at(first_head_by, stream.readable()) => matches!(readable, Ok(Ok(()))),
+            () = place.evicted() => false,
+            () = self.stop.cancelled() => false,
+        }
+    }
+
+    /// Serves one, to its end. Its first head has to be complete by `first_head_by`.
+    pub(crate) async fn serve(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        place: Arc<Place>,
+        first_head_by: Instant,
+    ) {
         let Self { router, limits, stop, abort } = self;
         let last = Arc::new(LastAnswer::default());
         let router = TowerToHyperService::new(router);
         let service = service_fn(|request: Request<Incoming>| {
             last.forget();
+            place.begin();
             let has_body = !request.body().is_end_stream();
-            let (answering, last) = (router.call(request), Arc::clone(&last));
+            let (answering, last, place) = (router.call(request), Arc::clone(&last), Arc::clone(&place));
             async move {
                 let answered = answering.await;
                 answered.iter().for_each(|answer| last.note(answer, has_body));
-                answered
+                answered.map(|answer| answer.map(|body| Watched { body, place }))
             }
         });
         let mut connection = http1::Builder::new()
@@ -86,10 +105,22 @@ impl Connections {
             .header_read_timeout(limits.head_time)
             .max_buf_size(limits.head_bytes)
             .max_headers(limits.headers)
-            .serve_connection(TokioIo::new(Socket::new(stream, limits.write_time)), service);
+            .serve_connection(TokioIo::new(Socket::new(stream, limits.write_time).at(&place)), service);
+        let too_slow = async {
+            tokio::time::sleep_until(first_head_by).await;
+            if !place.is_fresh() {
+                std::future::pending().await
+            }
+        };
         let mut ended = tokio::select! {
             ended = &mut connection => Some(ended),
             () = stop.cancelled() => None,
+            // Nothing is said to one that makes room: that would take time.
+            () = place.evicted() => return,
+            () = too_slow => {
+                let stream = connection.into_parts().io.into_inner().into_stream();
+                return head::refuse(stream, Code::HeadTimeout).await;
+            }
         };
         if ended.is_none() {
             // What was refused before is done with, or hyper would have ended the connection.
@@ -113,6 +144,38 @@ impl Connections {
         } else if leaves_rest {
             head::discard(socket.into_stream()).await;
         }
+    }
+}
+
+/// An answer's body, of which the place is told when it was handed over.
+struct Watched {
+    body: axum::body::Body,
+    place: Arc<Place>,
+}
+
+impl HttpBody for Watched {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.place.answered();
     }
 }
 

@@ -39,7 +39,8 @@ async fn read_rest(mut stream: impl AsyncRead + Unpin) -> std::io::Result<()> {
     Ok(())
 }
 
-fn answer(code: Code) -> Vec<u8> {
+/// The whole answer.
+pub(crate) fn answer(code: Code) -> Vec<u8> {
     // What was asked for is not known. A document of texts and a number is always JSON.
     let document = serde_json::to_vec(&Refusal::plain(code).document("")).unwrap_or_default();
     let now = UNIX_EPOCH + Duration::from_millis(SystemClock.now().0);

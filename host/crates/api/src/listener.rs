@@ -6,21 +6,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::code::Code;
 use crate::connection::Connections;
+use crate::door::Door;
+use crate::head;
 use crate::service::Service;
 use crate::tokens::Tokens;
 
 /// What connections may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time; others wait in the system's queue. More than the clients of a host, few enough for the file
+    /// Connections at a time. When there is no room for another, one without a request makes room; else it waits. More than the clients of a host, few enough for the file
     /// descriptors that a process commonly has.
     pub connections: usize,
-    /// How long a request's head may take, and how long a connection may idle between two requests.
+    /// Which share of them one client address may have. More than half, because a proxy has one address.
+    pub address_share: f64,
+    /// How long a request's head may take, and how long a connection may idle between two requests. The first head of a
+    /// connection has [`FIRST_HEAD_TIME`](Self::FIRST_HEAD_TIME) at most.
     pub head_time: Duration,
     /// Bytes of a head, and of what is read ahead.
     pub head_bytes: usize,
@@ -30,6 +36,15 @@ pub struct Limits {
     pub write_time: Duration,
     /// Answers to those who follow or wait for an end, at a time. No more than half of the connections, so that ordinary requests find one.
     pub followers: usize,
+}
+
+impl Limits {
+    /// How long a new connection may take for its first head: a client connects because it has a request.
+    pub const FIRST_HEAD_TIME: Duration = Duration::from_secs(5);
+
+    pub(crate) fn first_head_time(&self) -> Duration {
+        self.head_time.min(Self::FIRST_HEAD_TIME)
+    }
 }
 
 /// Bytes that the system keeps for a client that does not take them: enough for 20 MB/s at 10 ms' distance, and little
@@ -43,6 +58,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4_096,
+            address_share: 0.75,
             head_time: Duration::from_secs(30),
             head_bytes: 64 * 1024,
             headers: 100,
@@ -156,25 +172,33 @@ impl Listener {
 }
 
 async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracker) {
-    let room = Arc::new(Semaphore::new(connections.limits.connections));
+    let limits = connections.limits;
+    let door = Arc::new(Door::new(limits.connections, limits.address_share));
     loop {
         let next = async {
-            let permit = room.clone().acquire_owned().await;
-            (permit, socket.accept().await)
+            let (stream, address) = socket.accept().await?;
+            Ok::<_, std::io::Error>((door.enter(address.ip()).await, stream))
         };
-        let (permit, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             next = next => next,
             () = connections.stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((Some(admitted), stream)) => {
                 // Answers are written at once and whole; waiting for more to send would only delay them.
                 let _ = stream.set_nodelay(true);
-                let serving = connections.clone().serve(stream);
+                let serving = connections.clone();
                 tasks.spawn(async move {
-                    serving.await;
-                    drop(permit);
+                    let first_head_by = Instant::now() + limits.first_head_time();
+                    // Buffers are made when something has come.
+                    if serving.has_come(&stream, &admitted.place(), first_head_by).await {
+                        serving.serve(stream, admitted.place(), first_head_by).await;
+                    }
                 });
+            }
+            Ok((None, stream)) => {
+                // Not waited for: whoever has all connections of an address may read nothing, too.
+                let _ = stream.try_write(&head::answer(Code::Overloaded));
             }
             Err(error) => {
                 // A client that went away meanwhile, or no file descriptor is left: the latter takes time to mend.

@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::code::Code;
+use crate::door::Place;
 
 /// A socket.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(crate) struct Socket<S> {
     stream: S,
     patience: Patience,
     refused: Option<Code>,
+    /// Is told when everything was written.
+    place: Option<Arc<Place>>,
 }
 
 /// How long a client may take nothing.
@@ -31,7 +35,12 @@ struct Patience {
 impl<S> Socket<S> {
     /// A socket of a client that may take nothing for as long as `limit`.
     pub(crate) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, patience: Patience { limit, timer: None, is_running: false }, refused: None }
+        Self { stream, patience: Patience { limit, timer: None, is_running: false }, refused: None, place: None }
+    }
+
+    /// The same socket, of a connection at `place`.
+    pub(crate) fn at(self, place: &Arc<Place>) -> Self {
+        Self { place: Some(Arc::clone(place)), ..self }
     }
 
     /// What hyper would have refused the last request for, by itself; the client knows nothing of it.
@@ -114,7 +123,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // It is asked for when all that there is was written.
+        if let (Poll::Ready(Ok(())), Some(place)) = (&flushed, &self.place) {
+            place.flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

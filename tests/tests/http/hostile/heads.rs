@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use saggar_tests::patience::PATIENCE;
+use saggar_tests::raw::Raw;
+use saggar_tests::server::Server;
 
 use super::{JOBS, Victim, refusal, refused};
 
@@ -119,17 +121,25 @@ fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
     victim.survives(32);
 }
 
-/// Who comes when all connections are taken waits until one is free, and is answered then.
+/// Begins a request whose body is on its way, so that its connection is at work.
+fn begin(server: &Server, one: &mut Raw) {
+    one.send(server.post_head(JOBS, "content-length: 12\r\nexpect: 100-continue\r\n"));
+    assert_eq!(one.answer().expect("the body is waited for").status, 100);
+}
+
+fn finish(one: &mut Raw) -> u16 {
+    one.send("{\"args\": []}");
+    one.answer().expect("an answer").status
+}
+
+/// Who comes when all connections are at work waits until one is free, and is answered then.
 #[test]
 fn a_connection_beyond_the_limit_waits_for_its_turn() {
     let victim = Victim::start_with(&["--http-connections", "2", "--http-head-time", "60s"]);
     let server = &victim.server;
     let ask = server.head("GET /healthz", "");
     let mut taken = [server.connect(), server.connect()];
-    for one in &mut taken {
-        one.send(&ask);
-        assert_eq!(one.answer().expect("there is a connection for it").status, 200);
-    }
+    taken.iter_mut().for_each(|one| begin(server, one));
     let mut waiting = [server.connect(), server.connect()];
     waiting.iter_mut().for_each(|one| one.send(&ask));
     let [first, second] = &mut waiting;
@@ -137,13 +147,104 @@ fn a_connection_beyond_the_limit_waits_for_its_turn() {
     let [one, mut other] = taken;
     drop(one);
     assert_eq!(first.answer().expect("its turn has come").status, 200);
-    assert!(second.answer_within(Duration::from_millis(300)).is_none(), "a third connection is served");
-    // Those who have one keep it.
-    other.send(&ask);
-    assert_eq!(other.answer().expect("an answer").status, 200);
-    drop(other);
+    // The first one idles now, and makes room.
     assert_eq!(second.answer().expect("its turn has come").status, 200);
-    drop(waiting);
+    // Those at work keep their connections.
+    assert_eq!(finish(&mut other), 201);
+    drop((other, waiting));
+    victim.survives(16);
+}
+
+/// Heads without an end, from somebody without a token, take no connection from those who have a request.
+#[test]
+fn half_heads_make_room_for_requests() {
+    let victim = Victim::start_with(&["--http-connections", "64"]);
+    let server = &victim.server;
+    let mut working = server.connect();
+    begin(server, &mut working);
+    let mut half = Vec::new();
+    for round in 0..300 {
+        let mut one = server.connect();
+        one.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-filler: ");
+        half.push(one);
+        if round % 3 == 0 {
+            assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200, "after {round} half heads");
+        }
+    }
+    assert_eq!(finish(&mut working), 201, "a request at work was cut off");
+    eprintln!("300 half heads: the host grew by {} KiB", victim.growth.peak_bytes() >> 10);
+    drop(half);
+    victim.survives(16);
+}
+
+/// So do connections that asked for something harmless once, and heads of 60 KiB that are not complete.
+#[test]
+fn idle_connections_and_large_half_heads_make_room_too() {
+    let victim = Victim::start_with(&["--http-connections", "64"]);
+    let server = &victim.server;
+    let mut kept = Vec::new();
+    for round in 0..300 {
+        let mut one = server.connect();
+        if round % 2 == 0 {
+            one.send(server.head("GET /healthz", ""));
+            assert_eq!(one.answer().expect("an answer").status, 200);
+        } else {
+            one.send(format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-filler: {}", "x".repeat(60 << 10)));
+        }
+        kept.push(one);
+    }
+    for _ in 0..100 {
+        assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200);
+    }
+    eprintln!(
+        "150 idle connections and 150 large half heads: the host grew by {} KiB",
+        victim.growth.peak_bytes() >> 10
+    );
+    drop(kept);
+    victim.survives(32);
+}
+
+/// One address has a share of the connections; another address still gets some when that is used up by requests at work.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_its_share_of_connections() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let victim = Victim::start_with(&["--http-connections", "8", "--http-address-share", "0.5"]);
+    let server = &victim.server;
+    let mut taken: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    taken.iter_mut().for_each(|one| begin(server, one));
+    let refusal_of = refusal(&server.connect().answer().expect("a refusal"));
+    assert_eq!(refusal_of, refused(503, "overloaded"));
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.2:0".parse().expect("an address")).expect("all of 127.0.0.0/8 is this machine");
+    let mut other = socket.connect(server.address()).await.expect("there is room for it");
+    let ask = server.head("GET /healthz", "connection: close\r\n");
+    other.write_all(ask.as_bytes()).await.expect("it is taken");
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(finish(&mut taken[0]), 201);
+    drop(taken);
+    victim.survives(16);
+}
+
+/// A new connection has five seconds for its first head, whether it sends nothing, or a little; later heads have their time.
+#[test]
+fn the_first_head_of_a_connection_has_five_seconds() {
+    let victim = Victim::start();
+    let server = &victim.server;
+    let mut kept = server.connect();
+    kept.send(server.head("GET /healthz", ""));
+    assert_eq!(kept.answer().expect("an answer").status, 200);
+    let began = Instant::now();
+    let (mut silent, mut half) = (server.connect(), server.connect());
+    half.send("GET /healthz HTTP/1.1\r\n");
+    assert!(silent.answer().is_none(), "it is closed");
+    assert_eq!(refusal(&half.answer().expect("an answer")), refused(408, "head-timeout"));
+    let took = began.elapsed();
+    assert!((Duration::from_secs(4)..Duration::from_secs(20)).contains(&took), "{took:?}");
+    kept.send(server.head("GET /healthz", ""));
+    assert_eq!(kept.answer().expect("it idled for five seconds only").status, 200);
     victim.survives(16);
 }
 

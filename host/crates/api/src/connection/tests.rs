@@ -24,7 +24,11 @@ fn serve(router: Router) -> Server {
     let (client, stream) = duplex(HELD);
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
     let connections = Connections { router, limits: Limits::default(), stop: stop.clone(), abort };
-    Server { client, stop, serving: tokio::spawn(connections.serve(stream)) }
+    Server {
+        client,
+        stop,
+        serving: tokio::spawn(connections.serve(stream, Arc::default(), Instant::now() + Limits::default().head_time)),
+    }
 }
 
 fn hello() -> Router {

@@ -1,0 +1,289 @@
+//! The door: how many connections there are and from which addresses, and which one is closed when there is no room for another.
+//!
+//! A connection without a request (its head is not complete, or it idles after an answer) costs its client nothing, so such
+//! connections make room: the oldest incomplete first head first, then the one that has been open longest.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How often a full door looks for a connection that has become idle: that tells nobody, so that it costs requests nothing.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What a connection is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum State {
+    /// Its first head is not complete.
+    Fresh = 0,
+    /// A request is at work, or its body on its way.
+    Busy = 1,
+    /// The answer's body was handed over and is to be flushed.
+    Answered = 2,
+    /// It idles between two requests.
+    Idle = 3,
+}
+
+/// One connection's place.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    state: AtomicU8,
+    /// Cancelled when it has to make room.
+    evicted: CancellationToken,
+}
+
+impl Place {
+    fn is(&self, state: State) -> bool {
+        self.state.load(Ordering::Acquire) == state as u8
+    }
+
+    fn set(&self, state: State) {
+        self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Whether no request has come on it yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.is(State::Fresh)
+    }
+
+    /// A head is complete.
+    pub(crate) fn begin(&self) {
+        self.set(State::Busy);
+    }
+
+    /// The answer's body was handed over.
+    pub(crate) fn answered(&self) {
+        self.set(State::Answered);
+    }
+
+    /// All that was handed over is with the system.
+    pub(crate) fn flushed(&self) {
+        if self.is(State::Answered) {
+            self.set(State::Idle);
+        }
+    }
+
+    /// Resolves when the connection has to make room.
+    pub(crate) async fn evicted(&self) {
+        self.evicted.cancelled().await;
+    }
+}
+
+/// Counts connections.
+#[derive(Debug)]
+pub(crate) struct Door {
+    /// At a time.
+    most: usize,
+    /// Of these, from one address.
+    most_of_address: usize,
+    inside: Mutex<Inside>,
+    left: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    /// In the order of coming.
+    places: BTreeMap<u64, (Network, Arc<Place>)>,
+    of_network: HashMap<Network, usize>,
+    last: u64,
+}
+
+/// An address, or the network that a client has for itself: of an IPv6 address the first 64 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Network(u128);
+
+impl Network {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(u128::from(u32::from(address))),
+            IpAddr::V6(address) => Self(u128::from(address) >> 64 << 64),
+        }
+    }
+}
+
+/// The right to have a connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    door: Arc<Door>,
+    number: u64,
+    place: Arc<Place>,
+}
+
+impl Admitted {
+    pub(crate) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.door.inside.lock().remove(self.number);
+        self.door.left.notify_one();
+    }
+}
+
+impl Door {
+    /// `share` of the connections may be of one address, and one in any case.
+    pub(crate) fn new(most: usize, share: f64) -> Self {
+        let most_of_address = ((most as f64 * share).ceil() as usize).clamp(1, most.max(1));
+        Self { most, most_of_address, inside: Mutex::default(), left: Notify::new() }
+    }
+
+    /// Lets a connection from `address` in, when there is room. `None` if that address has all that it may have, and they are at
+    /// work. To be called by one at a time.
+    pub(crate) async fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Admitted> {
+        let network = Network::of(address);
+        loop {
+            {
+                let mut inside = self.inside.lock();
+                let has = inside.of_network.get(&network).copied().unwrap_or(0);
+                if has >= self.most_of_address && !inside.evict(Some(network)) {
+                    return None;
+                }
+                if inside.places.len() < self.most || inside.evict(None) {
+                    let (number, place) = inside.enter(network);
+                    return Some(Admitted { door: Arc::clone(self), number, place });
+                }
+            }
+            drop(timeout(LOOK_AGAIN, self.left.notified()).await);
+        }
+    }
+}
+
+impl Inside {
+    fn enter(&mut self, network: Network) -> (u64, Arc<Place>) {
+        self.last += 1;
+        let place = Arc::<Place>::default();
+        self.places.insert(self.last, (network, Arc::clone(&place)));
+        *self.of_network.entry(network).or_default() += 1;
+        (self.last, place)
+    }
+
+    /// Takes the place of a connection without a request; answers whether there was one.
+    fn evict(&mut self, of: Option<Network>) -> bool {
+        let candidates = || self.places.iter().filter(|(_, (network, _))| of.is_none_or(|of| of == *network));
+        let found = [State::Fresh, State::Idle]
+            .into_iter()
+            .find_map(|state| candidates().find(|(_, (_, place))| place.is(state)).map(|(number, _)| *number));
+        let Some(number) = found else { return false };
+        if let Some(place) = self.remove(number) {
+            place.evicted.cancel();
+        }
+        true
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<Place>> {
+        let (network, place) = self.places.remove(&number)?;
+        if let Some(count) = self.of_network.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_network.remove(&network);
+            }
+        }
+        Some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    fn door(most: usize, share: f64) -> Arc<Door> {
+        Arc::new(Door::new(most, share))
+    }
+
+    fn enter(door: &Arc<Door>, address: IpAddr) -> Option<Admitted> {
+        door.enter(address).now_or_never().expect("there is room, or none for this address")
+    }
+
+    fn busy(door: &Arc<Door>, address: IpAddr) -> Admitted {
+        let admitted = enter(door, address).unwrap();
+        admitted.place.begin();
+        admitted
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_incomplete_head_makes_room_then_an_idle_connection() {
+        let door = door(4, 1.0);
+        let idle = busy(&door, A);
+        idle.place.answered();
+        idle.place.flushed();
+        let (first, second, at_work) = (enter(&door, A).unwrap(), enter(&door, B).unwrap(), busy(&door, B));
+        let gone = || [&idle, &first, &second, &at_work].map(|one| one.place.evicted.is_cancelled());
+        let _next = busy(&door, B);
+        assert_eq!(gone(), [false, true, false, false]);
+        let _next = busy(&door, B);
+        assert_eq!(gone(), [false, true, true, false]);
+        let _next = busy(&door, B);
+        assert_eq!(gone(), [true, true, true, false]);
+        let mut waiting = Box::pin(door.enter(A));
+        assert!((&mut waiting).now_or_never().is_none(), "those at work are left alone");
+        drop(at_work);
+        assert!(waiting.now_or_never().is_some_and(|entered| entered.is_some()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_becomes_idle_makes_room_for_one_that_waits() {
+        let door = door(1, 1.0);
+        let first = busy(&door, A);
+        let mut waiting = Box::pin(door.enter(B));
+        assert!((&mut waiting).now_or_never().is_none());
+        first.place.answered();
+        first.place.flushed();
+        assert!(waiting.await.is_some() && first.place.evicted.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn an_address_has_its_share() {
+        let door = door(8, 0.5);
+        let mut theirs: Vec<_> = (0..4).map(|_| busy(&door, A)).collect();
+        assert!(enter(&door, A).is_none());
+        let other = enter(&door, B).unwrap();
+        theirs.pop();
+        let fresh = enter(&door, A).unwrap();
+        let _next = enter(&door, A).unwrap();
+        assert!(fresh.place.evicted.is_cancelled() && !other.place.evicted.is_cancelled(), "its own makes room");
+        drop((theirs, fresh, other, _next));
+        assert!(door.inside.lock().places.is_empty() && door.inside.lock().of_network.is_empty());
+    }
+
+    #[test]
+    fn a_client_has_a_whole_network_of_ipv6_addresses() {
+        let network = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(network("2001:db8:0:1::1"), network("2001:db8:0:1:ffff::2"));
+        assert_ne!(network("2001:db8:0:1::1"), network("2001:db8:0:2::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    #[test]
+    fn there_is_room_for_one_whatever_the_share() {
+        assert_eq!(Door::new(2, 0.75).most_of_address, 2);
+        assert_eq!(Door::new(4_096, 0.75).most_of_address, 3_072);
+        assert_eq!(Door::new(1, 0.0).most_of_address, 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_flushed_is_no_idle_connection() {
+        let door = door(1, 1.0);
+        let slow = busy(&door, A);
+        slow.place.answered();
+        let mut waiting = Box::pin(door.enter(B));
+        assert!((&mut waiting).now_or_never().is_none());
+        slow.place.begin();
+        slow.place.flushed();
+        assert!(slow.place.is(State::Busy), "another request has come meanwhile");
+    }
+}
