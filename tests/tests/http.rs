@@ -9,6 +9,7 @@ mod http {
     mod listing;
     mod looking;
     mod numbers;
+    mod slow_next;
     mod stage;
     mod stopping;
     mod tasks;

@@ -33,6 +33,7 @@ pub(super) fn app() -> App {
         .task("seven", &numbered("always-seven"))
         .task("last", &numbered("largest-then-none"))
         .task("numberless", &numbered("problem"))
+        .task("unhurried", &json!({ "process": "plugins.echo", "event": { "next": "plugins.telling#slow" } }))
         .task(
             "held",
             &json!({

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
@@ -13,17 +13,23 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::address::TaskAddress;
 use crate::code::Code;
 use crate::place;
 use crate::problem::Refusal;
 use crate::service::Service;
+use crate::shares::Share;
 use crate::wire::Object;
 
 /// The unit in which room for bodies, and for answers, is given out.
 pub(crate) const BLOCK: usize = 64 * 1024;
 
-/// Bytes of all bodies that are being read or worked on: 256 MiB, so that sixteen of the largest fit.
+/// Bytes of all bodies that are being read, and of the jobs that are made of them until they are added: 256 MiB, so that sixteen
+/// of the largest fit.
 pub(crate) const MAX_BLOCKS: usize = 256 * 1024 * 1024 / BLOCK;
+
+/// Of these, what the bodies for one task may have: four of the largest.
+pub(crate) const MAX_BLOCKS_OF_TASK: usize = MAX_BLOCKS / 4;
 
 /// The longest pause between two pieces of a body.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
@@ -43,19 +49,23 @@ pub(crate) struct Read<T> {
     pub(crate) room: Room,
 }
 
-/// Bytes that count against [`MAX_BLOCKS`], or against as much for answers.
+/// Bytes that count against [`MAX_BLOCKS`] and [`MAX_BLOCKS_OF_TASK`], or against as much for answers.
 #[derive(Default)]
-pub(crate) struct Room(Option<OwnedSemaphorePermit>);
+pub(crate) struct Room {
+    blocks: Option<OwnedSemaphorePermit>,
+    share: Option<Share>,
+}
 
 impl<T: Form> FromRequest<Service> for Read<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
-        let (parts, mut body) = request.into_parts();
+        let (mut parts, mut body) = request.into_parts();
+        let TaskAddress(task) = TaskAddress::from_request_parts(&mut parts, service).await?;
         // Of a body that is refused nothing more is read here, or a client that asks first would be told to send it. The
         // connection throws away what comes nevertheless.
         check_head(&parts.headers, T::MAX_BYTES)?;
-        let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies()).await?;
+        let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies(), service.share_of(&task)).await?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let at = error.valid_up_to();
             Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON is"))
@@ -92,10 +102,10 @@ fn too_large(max: usize) -> Refusal {
     Refusal::new(Code::BodyTooLarge, format!("the body is larger than the {max} bytes that this route takes"))
 }
 
-async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>) -> Result<(Vec<u8>, Room), Refusal> {
+async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>, share: Share) -> Result<(Vec<u8>, Room), Refusal> {
     let slow = || Refusal::plain(Code::BodyTimeout);
     let reading = async {
-        let (mut bytes, mut room) = (Vec::new(), Room::default());
+        let (mut bytes, mut room) = (Vec::new(), Room { blocks: None, share: Some(share) });
         while let Some(frame) = timeout(MAX_PAUSE, body.frame()).await.map_err(|_| slow())? {
             let frame = frame.map_err(|_| Refusal::plain(Code::IncompleteBody))?;
             // Trailers say nothing that we asked for.
@@ -126,22 +136,38 @@ impl Room {
 
     /// Takes more room, up to `bytes` in all. Does not wait for it, for those who have it may wait for more themselves.
     pub(crate) fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
-        let has = self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let Some(more) = bytes.div_ceil(BLOCK).checked_sub(has).filter(|more| *more > 0) else { return Ok(()) };
-        let full = |_| Refusal::plain(Code::Overloaded);
+        let Some(more) = bytes.div_ceil(BLOCK).checked_sub(self.has()).filter(|more| *more > 0) else { return Ok(()) };
+        let full = || Refusal::plain(Code::Overloaded);
+        if self.share.as_mut().is_some_and(|share| !share.take(more)) {
+            return Err(full());
+        }
         let more = u32::try_from(more).map_err(|_| Refusal::plain(Code::BodyTooLarge))?;
-        let taken = all.clone().try_acquire_many_owned(more).map_err(full)?;
-        match &mut self.0 {
-            Some(room) => room.merge(taken),
+        let taken = all.clone().try_acquire_many_owned(more).map_err(|_| full())?;
+        match &mut self.blocks {
+            Some(blocks) => blocks.merge(taken),
             empty => *empty = Some(taken),
         }
         Ok(())
+    }
+
+    fn has(&self) -> usize {
+        self.blocks.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+
+    /// Gives back what is beyond `bytes`, because no more is kept of the body.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        let spare = self.has().saturating_sub(bytes.div_ceil(BLOCK));
+        drop(self.blocks.as_mut().and_then(|blocks| blocks.split(spare)));
+        if let Some(share) = &mut self.share {
+            share.give_back(spare);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shares::Shares;
 
     #[test]
     fn media_types_may_have_parameters() {
@@ -155,10 +181,10 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_share_the_room_and_give_it_back() {
-        let all = Arc::new(Semaphore::new(3));
+        let (all, shares) = (Arc::new(Semaphore::new(3)), Arc::new(Shares::new(3)));
         let read = |bytes: usize| {
-            let all = all.clone();
-            async move { collect(&mut Body::from(vec![b'x'; bytes]), 1 << 20, &all).await.map(|(_, room)| room) }
+            let (all, share) = (all.clone(), shares.of("a"));
+            async move { collect(&mut Body::from(vec![b'x'; bytes]), 1 << 20, &all, share).await.map(|(_, room)| room) }
         };
         let two = read(BLOCK + 1).await.unwrap();
         let one = read(BLOCK).await.unwrap();
@@ -168,5 +194,24 @@ mod tests {
         drop(two);
         assert_eq!(all.available_permits(), 3);
         assert_eq!(read(2 << 20).await.err().map(|refusal| refusal.code), Some(Code::BodyTooLarge));
+    }
+
+    #[tokio::test]
+    async fn bodies_of_one_task_leave_room_for_others() {
+        let (all, shares) = (Arc::new(Semaphore::new(8)), Arc::new(Shares::new(2)));
+        let read = |task: &str, bytes: usize| {
+            let (all, share) = (all.clone(), shares.of(task));
+            async move { collect(&mut Body::from(vec![b'x'; bytes]), 1 << 20, &all, share).await.map(|(_, room)| room) }
+        };
+        let mut slow = read("slow", 2 * BLOCK).await.unwrap();
+        assert_eq!(read("slow", 1).await.err(), Some(Refusal::plain(Code::Overloaded)));
+        let other = read("other", 2 * BLOCK).await.unwrap();
+        assert_eq!(all.available_permits(), 4, "what was refused gave back what it had");
+        // Of its jobs less is left than of the body.
+        slow.shrink_to(100);
+        assert_eq!(all.available_permits(), 5);
+        let another = read("slow", BLOCK).await.unwrap();
+        drop((slow, other, another));
+        assert_eq!(all.available_permits(), 8);
     }
 }

@@ -20,6 +20,7 @@ use crate::jobs::Jobs;
 use crate::metering::{self, Requests};
 use crate::problem::{Refusal, documented};
 use crate::seat::Seat;
+use crate::shares::{Share, Shares};
 use crate::tokens::Tokens;
 use crate::{body, held, routes, wire};
 
@@ -37,6 +38,7 @@ struct Inner {
     tenants: BTreeMap<Arc<str>, Arc<dyn Jobs>>,
     tokens: Tokens,
     bodies: Arc<Semaphore>,
+    shares: Arc<Shares>,
     answers: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
     seats: Arc<Semaphore>,
@@ -57,6 +59,7 @@ impl Service {
             tenants,
             tokens,
             bodies,
+            shares: Arc::new(Shares::new(body::MAX_BLOCKS_OF_TASK)),
             answers: Arc::new(Semaphore::new(held::MAX_BLOCKS)),
             reserve: Arc::new(Semaphore::new(held::RESERVED_BLOCKS)),
             seats,
@@ -116,6 +119,12 @@ impl Service {
     /// Room for the bytes of bodies.
     pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
         &self.0.bodies
+    }
+
+    /// What a body for `task` has of that room. All tasks that there are not have one share together.
+    pub(crate) fn share_of(&self, task: &str) -> Share {
+        let is_known = self.0.tenants.values().any(|jobs| jobs.has_task(task));
+        self.0.shares.of(if is_known { task } else { "" })
     }
 
     /// Room for the bytes of large answers.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use saggar_job::{JobId, Problem, Role};
 use saggar_queue::{Added, LogLine, NewJob};
 use saggar_sandbox::Answer;
+use tokio::time::{Instant, timeout_at};
 
 use crate::LookupError;
 use crate::services::CallServices;
@@ -16,6 +17,10 @@ use crate::worker::Inner;
 
 /// Bytes of a job's arguments.
 const MAX_ARGS: usize = 4 << 20;
+
+/// How long the ids of one addition may take, waiting for other calls of `next` included; but not less than one call may. Until
+/// then its jobs are held in memory.
+const NEXT_TIME: Duration = Duration::from_secs(30);
 
 /// How deep calls of `next` that add jobs may nest.
 const MAX_DEPTH: u32 = 4;
@@ -66,6 +71,19 @@ pub enum AddError {
         /// What the handler answered, or how its call ended.
         problem: Problem,
     },
+    /// The task's id source did not answer for all jobs in time.
+    #[error(
+        "the task's `event.next` handler gave {given} of {jobs} ids within {} s; add fewer jobs at a time, or make it faster",
+        time.as_secs()
+    )]
+    NextTimeout {
+        /// Ids that it gave.
+        given: usize,
+        /// Jobs that were to be added.
+        jobs: usize,
+        /// How long it had.
+        time: Duration,
+    },
     /// Id sources that add jobs to each other.
     #[error("`event.next` handlers that add jobs are nested more than {MAX_DEPTH} deep")]
     TooDeep,
@@ -86,6 +104,7 @@ impl AddError {
             Self::TaskPreparing { .. } => "task-preparing",
             Self::InvalidArgs { .. } => "invalid-args",
             Self::NextFailed { .. } => "next-failed",
+            Self::NextTimeout { .. } => "next-timeout",
             Self::TooDeep => "too-deep",
             Self::Stopping => "stopping",
             // 0 as an answer of `next` is a duplicate of nothing: the contract knows one code for ids that cannot be.
@@ -154,13 +173,16 @@ async fn put(
     mut jobs: Vec<NewJob>,
     depth: u32,
 ) -> Result<Vec<Added>, AddError> {
-    if station.setup().task.handlers.next.is_none() {
+    let setup = station.setup();
+    if setup.task.handlers.next.is_none() {
         return Ok(add_whole(worker, station, jobs).await?);
     }
     if depth >= MAX_DEPTH {
         return Err(AddError::TooDeep);
     }
-    let mut said = Vec::with_capacity(jobs.len());
+    let time = setup.task.sandbox.event_timeout.max(NEXT_TIME);
+    let (deadline, all) = (Instant::now() + time, jobs.len());
+    let mut said = Vec::with_capacity(all);
     for (at, job) in jobs.iter_mut().enumerate() {
         if job.id.is_some() {
             said.push(Vec::new());
@@ -168,7 +190,8 @@ async fn put(
         }
         let services = Arc::new(CallServices::of_id_source(worker.clone(), job.trace_parent.clone(), depth + 1));
         // Apart from the adding, which would be moved with room for it each time.
-        let id = Box::pin(next(station, services.clone(), depth)).await;
+        let id = timeout_at(deadline, Box::pin(next(station, services.clone(), depth))).await;
+        let id = id.map_err(|_| AddError::NextTimeout { given: said.len(), jobs: all, time })?;
         job.id = id.map_err(|problem| AddError::NextFailed { at, problem })?;
         said.push(services.transcript.finish(worker.clock()));
     }
@@ -184,7 +207,15 @@ fn add_whole(
     jobs: Vec<NewJob>,
 ) -> Whole<Result<Vec<Added>, saggar_queue::AddError>> {
     let queue = Arc::clone(&station.queue);
-    Whole::new(&worker.keeping, async move { queue.add_many(jobs).await })
+    // The jobs of one call have one parent.
+    let parent = jobs.first().and_then(|job| job.parent.clone()).map(|parent| (parent, Arc::clone(&worker.families)));
+    Whole::new(&worker.keeping, async move {
+        let added = queue.add_many(jobs).await?;
+        if let Some((parent, families)) = parent {
+            families.note(&parent, queue.key(), &added);
+        }
+        Ok(added)
+    })
 }
 
 /// Keeps what `next` wrote while there was no job yet. The jobs are added, and whoever added them is to hear of it: if there

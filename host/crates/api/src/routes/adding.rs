@@ -52,11 +52,12 @@ pub(super) async fn add_job(
     headers: HeaderMap,
     body: Read<AddJob>,
 ) -> Result<Response, Refusal> {
-    let Read { value, room } = body;
+    let Read { value, mut room } = body;
     let AddJob { args, delay_ms, run_at, priority, unique } = value;
     let key = header_key(&headers)?.map(str::to_owned);
     let job = BatchJob { args, delay_ms, run_at, priority, unique, key };
     let job = new_job(service.large_fingerprints(), job, trace_parent(&headers).as_ref()).await?;
+    room.shrink_to(job.args.len());
     let added = access.jobs.add(&task, vec![job]).await.map_err(of_the_only)?;
     drop(room);
     let added = added.first().ok_or_else(|| Refusal::internal("no id was answered"))?;
@@ -85,7 +86,7 @@ pub(super) async fn add_batch(
     headers: HeaderMap,
     body: Read<AddBatch>,
 ) -> Answered<AddedJobs> {
-    let Read { value: AddBatch { jobs }, room } = body;
+    let Read { value: AddBatch { jobs }, mut room } = body;
     if jobs.is_empty() {
         return Err(Refusal::new(Code::InvalidBody, "a batch has at least one job"));
     }
@@ -108,6 +109,7 @@ pub(super) async fn add_batch(
         let job = new_job(service.large_fingerprints(), job, trace.as_ref()).await;
         new.push(job.map_err(|refusal| in_batch(number, refusal))?);
     }
+    room.shrink_to(new.iter().map(|job| job.args.len()).sum());
     let added = access.jobs.add(&task, new).await.map_err(|refusal| match (refusal.job, refusal.code) {
         (Some(number), Code::InvalidArgs) => {
             in_batch(number, Refusal::new(refusal.code, format!("`args`: {}", refusal.detail)))

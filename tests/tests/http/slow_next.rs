@@ -1,0 +1,55 @@
+//! A task whose `next` is slow, and large batches to it: they wait for it, and nobody else does.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use saggar_tests::memory::Growth;
+use saggar_tests::raw::RawAnswer;
+use saggar_tests::server::Server;
+
+use super::stage::serve;
+
+const MIB: usize = 1 << 20;
+
+/// A batch of 15 MiB in three jobs.
+fn batch() -> String {
+    let args = "x".repeat(5 * MIB - 1_000);
+    let job = format!("{{\"args\":[\"{}\"]}}", &args[..4 * MIB - 10]);
+    format!("{{\"jobs\":[{job},{job},{job}]}}")
+}
+
+fn post(server: &Server, path: &str, body: &str) -> RawAnswer {
+    let head = server.post_head(path, &format!("content-length: {}\r\n", body.len()));
+    server.raw(head + body)
+}
+
+#[test]
+fn batches_to_a_slow_task_leave_room_for_the_additions_of_others() {
+    let server = serve();
+    let large = batch();
+    assert_eq!(post(&server, "/v1/tasks/keys/jobs/batch", &large).status, 201);
+    let growth = Growth::watch_other(server.pid());
+    thread::scope(|scope| {
+        let slow: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| post(&server, "/v1/tasks/unhurried/jobs/batch", &large))).collect();
+        // Until all of them have been read and wait for their ids, or have been refused.
+        let refused = || slow.iter().filter(|one| one.is_finished()).count();
+        let began = Instant::now();
+        while refused() < 12 && began.elapsed() < Duration::from_secs(20) {
+            // Meanwhile and afterwards the others add what they like.
+            assert_eq!(post(&server, "/v1/tasks/keys/jobs", "{}").status, 201);
+            assert_eq!(post(&server, "/v1/tasks/mail.send/jobs/batch", &large).status, 201);
+        }
+        eprintln!("16 batches of 12 MiB to a slow task: the host grew by {} MiB", growth.peak_bytes() >> 20);
+        let answers: Vec<_> = slow.into_iter().map(|one| one.join().expect("an answer")).collect();
+        let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+        // Four of them have the task's share, and the ids of a dozen jobs in less than thirty seconds.
+        assert!(with(201) >= 4 && with(201) + with(503) == 16, "{} added, {} refused", with(201), with(503));
+        for refusal in answers.iter().filter(|answer| answer.status == 503) {
+            assert_eq!(refusal.code(), "overloaded");
+            assert!(refusal.headers.contains(&"retry-after: 1".to_owned()), "{refusal:?}");
+        }
+    });
+    assert_eq!(post(&server, "/v1/tasks/keys/jobs/batch", &large).status, 201, "the room was given back");
+    server.stop();
+}
