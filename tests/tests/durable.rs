@@ -12,6 +12,7 @@ use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
 use saggar_tests::program::{command, command_within, output, saggar, saggar_on};
+use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
 fn app() -> App {
@@ -135,6 +136,41 @@ async fn a_signal_drains_and_names_what_it_stopped() {
     let said: Vec<String> = rest.collect();
     assert!(host.wait().expect("it ends").success());
     assert!(said.iter().any(|line| line.contains("default/time#1") && line.contains("put back")), "{said:#?}");
+}
+
+/// Closing a terminal (SIGHUP) and Ctrl-\ (SIGQUIT) lose no attempt either.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_signal_that_asks_for_an_end_drains() {
+    for name in ["TERM", "INT", "HUP", "QUIT"] {
+        let app = leave_endless_job(app()).await;
+        let (mut host, rest) = serve(&app, &["--drain", "100ms"], "an attempt begins");
+        signal(&host, name);
+        let said: Vec<String> = rest.collect();
+        assert!(host.wait().expect("it ends").success(), "SIG{name}: {said:#?}");
+        let draining = |line: &String| line.contains("draining") && line.contains(&format!("SIG{name}"));
+        assert!(said.iter().any(draining), "SIG{name}: {said:#?}");
+        let host = TestHost::start_durable(app).await;
+        let job = host.until_running("time", 1).await;
+        assert_eq!(job.attempt, 1, "SIG{name}: the attempt that was stopped does not count");
+        host.cancel("time", 1).await.unwrap();
+        host.shutdown().await;
+    }
+}
+
+/// `nohup` starts a host with SIGHUP ignored, so that it outlives its terminal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_to_outlive_its_terminal_does() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    let mut serve = command_within(shell);
+    let app = app();
+    serve.arg("serve").arg(app.path());
+    let server = Server::start_by(serve);
+    server.signal("HUP");
+    server.add("echo", &json!({ "args": ["still here"] })).await;
+    assert_eq!(server.ended("echo", 1).await["status"], "SUCCESS");
+    let log = server.stop();
+    assert!(log.iter().all(|line| !line.contains("SIGHUP")), "{log:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,19 +4,13 @@ use std::time::Duration;
 
 use saggar::api::{Bound, Listener};
 use saggar::{Host, SqliteError, StartError};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::signals::Signals;
 use super::{FAILURE, Surroundings, open_files};
 use crate::cli::Serve;
 
 /// How long requests that are at work may take when the host has stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
-
-/// The two signals that end a service.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
 
 pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Result<u8> {
     // Before anything is running, so that no signal goes by unheard.
@@ -134,17 +128,4 @@ async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut S
         lost => tracing::warn!(lost, "stopped; jobs in memory that had not ended are lost"),
     }
     Ok(())
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
 }
