@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use saggar_api::{
-    Code, EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal, Service, TaskState, Tokens,
+    Code, EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal, Service, TaskState, Tokens, wire,
 };
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{
@@ -87,6 +87,10 @@ impl Jobs for HostJobs {
         self.0.worker.retry(task, id).await.map_err(lookup_refused)
     }
 
+    async fn redeliver(&self, task: &str, id: JobId) -> Result<(), Refusal> {
+        self.0.worker.redeliver(task, id).await.map_err(lookup_refused)
+    }
+
     async fn delete(&self, task: &str, id: JobId) -> Result<(), Refusal> {
         self.0.worker.delete(task, id).await.map_err(lookup_refused)
     }
@@ -140,8 +144,29 @@ impl Jobs for HostJobs {
         self.0.worker.orphans().into_iter().map(known).collect()
     }
 
+    fn has_task(&self, task: &str) -> bool {
+        self.0.worker.has_task(task)
+    }
+
     fn task(&self, task: &str) -> Result<KnownTask, Refusal> {
         self.0.worker.task(task).map(known_task).map_err(lookup_refused)
+    }
+}
+
+impl Host {
+    /// Looks a job up; returns it as the HTTP service shows it.
+    pub async fn document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
+        let queue = self.worker.queue(task)?;
+        let id = JobId(id);
+        let job = queue.get(id).await?.ok_or(LookupError::UnknownJob { id })?;
+        Ok(saggar_api::shown_job(known(&queue, job)))
+    }
+
+    /// Waits until a job has ended; returns it as the HTTP service shows it. Cancel safe.
+    pub async fn ended_document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
+        let queue = self.worker.queue(task)?;
+        let job = queue.wait(JobId(id)).await?;
+        Ok(saggar_api::shown_job(known(&queue, job)))
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum ClientCommand {
     Cancel(SomeJobs),
     /// Lets ended jobs run again
     Retry(SomeJobs),
+    /// Delivers callbacks again whose handler failed: given up ones, and at once those that wait for their next try
+    Redeliver(SomeJobs),
     /// Forgets jobs that wait or have ended, with all that is kept of them
     Delete(SomeJobs),
     /// Lets no more attempts of a task begin, over restarts too
@@ -50,7 +52,7 @@ impl ClientCommand {
             Self::List(args) => &args.host,
             Self::Watch(args) => &args.host,
             Self::Logs(args) => &args.host,
-            Self::Cancel(args) | Self::Retry(args) | Self::Delete(args) => &args.host,
+            Self::Cancel(args) | Self::Retry(args) | Self::Redeliver(args) | Self::Delete(args) => &args.host,
             Self::Pause(args) | Self::Resume(args) => &args.host,
             Self::Stats(args) => &args.host,
             Self::Tasks(args) => &args.host,

@@ -86,6 +86,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
         ClientCommand::Logs(args) => logs::run(args).await,
         ClientCommand::Cancel(args) => change::cancel(args).await,
         ClientCommand::Retry(args) => change::retry(args).await,
+        ClientCommand::Redeliver(args) => change::redeliver(args).await,
         ClientCommand::Delete(args) => change::delete(args).await,
         ClientCommand::Pause(args) => change::pause(args).await,
         ClientCommand::Resume(args) => change::resume(args).await,

@@ -1,4 +1,4 @@
-//! `saggar cancel`, `retry`, `delete`, `pause` and `resume`: one request for each job or task, and what came of it.
+//! `saggar cancel`, `retry`, `redeliver`, `delete`, `pause` and `resume`: one request for each job or task, and what came of it.
 
 use saggar_api::wire::Job;
 use saggar_client::{Answer, Client, ClientError};
@@ -13,6 +13,10 @@ pub(crate) async fn cancel(args: SomeJobs) -> anyhow::Result<u8> {
 
 pub(crate) async fn retry(args: SomeJobs) -> anyhow::Result<u8> {
     each(&args, async |client, id| Ok(Some(client.retry(&args.task, id).await?))).await
+}
+
+pub(crate) async fn redeliver(args: SomeJobs) -> anyhow::Result<u8> {
+    each(&args, async |client, id| Ok(Some(client.redeliver(&args.task, id).await?))).await
 }
 
 pub(crate) async fn delete(args: SomeJobs) -> anyhow::Result<u8> {

@@ -1,6 +1,6 @@
 //! A job as people read it: on a line, on a sheet, and how it ended.
 
-use saggar_api::wire::{Attempt, FailureProblem, Job, Reason, Status, Waiting};
+use saggar_api::wire::{Attempt, Callback, FailureProblem, Job, Reason, Status, Waiting};
 use serde_json::value::RawValue;
 
 use super::output::{self, Column, Table, cell, name};
@@ -56,8 +56,25 @@ pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
         ("problem", job.problem.as_ref().map(|problem| format!("{}: {}", problem.code, problem.message))),
         ("details", job.problem.as_ref().and_then(|problem| problem.details.as_deref()).map(shortened)),
     ];
+    let callbacks = job.callbacks.iter().map(|callback| ("callback", Some(callback_line(callback))));
     let line = |(title, value): (&str, Option<String>)| Some(format!("{title:<9}  {}\n", cell(&value?)));
-    output::write(&rows.into_iter().filter_map(line).collect::<String>()).map(drop)
+    output::write(&rows.into_iter().chain(callbacks).filter_map(line).collect::<String>()).map(drop)
+}
+
+/// `success given-up after 10 tries: no-answer: the other side did not answer`.
+fn callback_line(callback: &Callback) -> String {
+    let Callback { event, state, tries, next_try_at, problem } = callback;
+    let mut line = format!("{} {}", name(event), name(state));
+    if *tries > 0 {
+        line += &format!(" after {tries} {}", if *tries == 1 { "try" } else { "tries" });
+    }
+    if let Some(at) = next_try_at {
+        line += &format!(", again at {at}");
+    }
+    if let Some(problem) = problem {
+        line += &format!(": {}: {}", problem.code, problem.message);
+    }
+    line
 }
 
 /// What the processor answered. That it answered null cannot be told from no answer but by the status.

@@ -1,4 +1,4 @@
-//! Handlers that fail when they are told of something. The handler's name says how: `plugins.telling#trap`.
+//! Handlers that fail when they are told of something, or take their time. The handler's name says how: `plugins.telling#trap`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/telling", generate_all });
 
@@ -22,6 +22,14 @@ fn fail() -> Result<(), Problem> {
         Some("problem-once") => {
             log::write(log::Level::Info, "heard this time");
             Ok(())
+        }
+        Some("slow") => {
+            std::thread::sleep(std::time::Duration::from_millis(1_500));
+            Ok(())
+        }
+        Some("slow-problem") => {
+            std::thread::sleep(std::time::Duration::from_millis(1_500));
+            Err(problem)
         }
         Some("trap") => core::arch::wasm32::unreachable(),
         Some("exit") => std::process::exit(1),

@@ -98,6 +98,10 @@ impl Jobs for Bench {
         changed(self.of(task)?.retry(id).await)
     }
 
+    async fn redeliver(&self, task: &str, id: JobId) -> Result<(), Refusal> {
+        changed(self.of(task)?.redeliver(id).await)
+    }
+
     async fn delete(&self, task: &str, id: JobId) -> Result<(), Refusal> {
         changed(self.of(task)?.delete(id).await)
     }
@@ -138,6 +142,10 @@ impl Jobs for Bench {
 
     fn orphans(&self) -> Vec<KnownOrphan> {
         Vec::new()
+    }
+
+    fn has_task(&self, task: &str) -> bool {
+        self.of(task).is_ok()
     }
 
     fn task(&self, task: &str) -> Result<KnownTask, Refusal> {

@@ -97,20 +97,24 @@ codes! {
         "The task's counter stands at the highest id there is; nothing was added.";
     NextFailed 502 "next-failed" "Id source failed"
         "The task's `event.next` handler failed, so the job has no id; nothing was added.";
+    NextTimeout 503 "next-timeout" "Id source too slow"
+        "The task's `event.next` handler did not give all ids within 30 seconds (or one `event_timeout`, if that is longer); nothing was added. Add fewer jobs at a time, or try again after `Retry-After` seconds.";
     Ended 409 "ended" "Job has ended"
         "An ended job cannot be cancelled, nor one that ends by itself before it is stopped.";
     NotEnded 409 "not-ended" "Job has not ended"
-        "Only an ended job can be retried.";
+        "Only an ended job can be retried, and only its callbacks can be redelivered.";
     Running 409 "running" "Job runs"
         "A job that runs cannot be deleted; cancel it and wait for its end first.";
-    Untold 409 "untold" "Handler not told yet"
-        "A handler is still to be told of the job's end; retry the job in a moment.";
+    Untold 409 "untold" "Callback pending"
+        "A callback of the job is pending; try again in a moment.";
+    NotGivenUp 409 "not-given-up" "Nothing to redeliver"
+        "No callback of the job was given up or waits for its next try.";
     NotUnique 409 "not-unique" "Not unique"
         "The job is unique and another one of its kind waits or runs, so it cannot be retried.";
     Stopping 503 "stopping" "Host is stopping"
         "The host takes no more jobs and lets nobody wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"
-        "The host holds as many bytes of bodies or of answers, or answers as many who follow or wait, as it may; try again after `Retry-After` seconds.";
+        "The host holds as many bytes of bodies (of this task, or of all) or of answers, answers as many who follow or wait, or has as many connections from this address as it may; try again after `Retry-After` seconds.";
     StoreFull 503 "store-full" "Store full"
         "The disk with the job store is full; nothing was changed. Make room, or try again after `Retry-After` seconds.";
     StoreBusy 503 "store-busy" "Store locked"
@@ -142,7 +146,7 @@ impl Code {
         match self {
             Self::QueueFull | Self::KeepBytesExceeded | Self::Overloaded => Some(1),
             // A host that restarts is back within seconds; room is made, and other programs are stopped, by people.
-            Self::Stopping | Self::StoreFull | Self::StoreBusy | Self::TaskPreparing => Some(5),
+            Self::Stopping | Self::StoreFull | Self::StoreBusy | Self::TaskPreparing | Self::NextTimeout => Some(5),
             _ => None,
         }
     }

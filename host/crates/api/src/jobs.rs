@@ -39,6 +39,9 @@ pub trait Jobs: Send + Sync + 'static {
     /// Lets an ended job run again.
     async fn retry(&self, task: &str, id: JobId) -> Result<(), Refusal>;
 
+    /// Delivers the callbacks of an ended job again that were given up, and at once those that wait for their next try.
+    async fn redeliver(&self, task: &str, id: JobId) -> Result<(), Refusal>;
+
     /// Forgets a job that does not run.
     async fn delete(&self, task: &str, id: JobId) -> Result<(), Refusal>;
 
@@ -65,6 +68,9 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// Tasks without a usable definition, in the order of their ids.
     fn orphans(&self) -> Vec<KnownOrphan>;
+
+    /// Whether there is this task. Cheap.
+    fn has_task(&self, task: &str) -> bool;
 
     /// One task.
     fn task(&self, task: &str) -> Result<KnownTask, Refusal>;

@@ -11,6 +11,7 @@ mod large;
 mod service;
 
 mod connection;
+mod door;
 mod head;
 mod listener;
 mod socket;
@@ -23,6 +24,7 @@ mod held;
 mod metering;
 mod parameters;
 mod place;
+mod shares;
 
 mod following;
 mod log_lines;
@@ -45,6 +47,6 @@ pub use listener::{Bound, Limits, ListenError, Listener};
 pub use metering::describe_metrics;
 pub use openapi::openapi;
 pub use problem::Refusal;
-pub use routes::show::definition;
+pub use routes::show::{definition, job as shown_job};
 pub use service::Service;
 pub use tokens::{BadToken, Role, Token, Tokens};

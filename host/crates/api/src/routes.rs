@@ -33,6 +33,7 @@ pub(crate) fn all() -> OpenApiRouter<Service> {
         .routes(routes!(job::get_job, job::delete_job))
         .routes(routes!(job::cancel_job))
         .routes(routes!(job::retry_job))
+        .routes(routes!(job::redeliver_job))
         .routes(routes!(logs::get_logs))
         .routes(routes!(attempts::get_attempts))
         .routes(routes!(events::follow_one))

@@ -15,7 +15,10 @@ pub(crate) use add::MAX_BATCH;
 pub use add::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Unique, UniqueScope};
 pub use attempt::{Attempt, Attempts, Cost};
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
-pub use job::{FailureProblem, Job, Jobs, ListedJob, Order, ParentJob, Reason, Status, Waiting};
+pub use job::{
+    Callback, CallbackEvent, CallbackState, FailureProblem, Job, Jobs, ListedJob, Order, ParentJob, Reason, Status,
+    Waiting,
+};
 pub use log::{Level, LogLine, Logs, Source};
 pub(crate) use object::Object;
 pub use problem::Problem;

@@ -105,6 +105,11 @@ impl Client {
         self.ask(self.request(Method::POST, self.job(task, id, Some("retry"))?)).await
     }
 
+    /// Has the callbacks of an ended job delivered again that were given up, and answers how it stands then.
+    pub async fn redeliver(&self, task: &str, id: u64) -> Result<Answer<Job>, ClientError> {
+        self.ask(self.request(Method::POST, self.job(task, id, Some("redeliver"))?)).await
+    }
+
     /// Forgets a job that does not run.
     pub async fn delete(&self, task: &str, id: u64) -> Result<(), ClientError> {
         self.tell(self.request(Method::DELETE, self.job(task, id, None)?)).await

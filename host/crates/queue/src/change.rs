@@ -13,6 +13,8 @@ pub enum Change {
     Retry,
     /// That it is forgotten, with its payload, log, attempts and notices. Not while it runs.
     Delete,
+    /// That its callbacks that were given up or are deferred are delivered now.
+    Redeliver,
 }
 
 /// What came of a change.
@@ -32,6 +34,8 @@ pub enum Changed {
     },
     /// It is gone.
     Deleted,
+    /// Its callbacks are pending again.
+    Redelivered,
 }
 
 /// Why a job was not changed; it is as it was.
@@ -56,14 +60,20 @@ pub enum ChangeError {
         id: JobId,
     },
     /// Its life is not over, so it cannot be retried.
-    #[error("the job {id} has not ended; only an ended job can be retried")]
+    #[error("the job {id} has not ended; only an ended job can be retried, or its callbacks be delivered again")]
     NotEnded {
         /// The id asked for.
         id: JobId,
     },
     /// A handler has still to be told of it, so it cannot be retried yet: handlers are told of every end.
-    #[error("a handler is still to be told of the end of the job {id}; retry it in a moment")]
+    #[error("a callback of the job {id} is pending; try again in a moment")]
     Untold {
+        /// The id asked for.
+        id: JobId,
+    },
+    /// No callback of it was given up or is deferred.
+    #[error("no callback of the job {id} was given up")]
+    NotGivenUp {
         /// The id asked for.
         id: JobId,
     },
@@ -89,6 +99,7 @@ impl ChangeError {
             Self::Running { .. } => "running",
             Self::NotEnded { .. } => "not-ended",
             Self::Untold { .. } => "untold",
+            Self::NotGivenUp { .. } => "not-given-up",
             Self::NotUnique { .. } => "not-unique",
             Self::Store(error) => error.code(),
         }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, JobKey, Life, Problem, Reason, State, Status, Timestamp};
 
+use crate::JobCallback;
+
 /// A job to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
@@ -175,6 +177,8 @@ pub struct Job {
     pub unique: Option<Arc<str>>,
     /// Where it comes from.
     pub origin: Option<Arc<Origin>>,
+    /// Its callbacks that are pending or were given up, in the order of what they are about.
+    pub callbacks: Vec<JobCallback>,
 }
 
 impl Job {

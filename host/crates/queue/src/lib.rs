@@ -41,7 +41,7 @@ pub use fingerprint::{UniqueBy, are_same_args, fingerprint};
 pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};
 pub use log::{JobLog, LogBudget, LogLevel, LogLine, LogSource};
 pub use meters::describe_metrics;
-pub use notice::{Happened, Notice};
+pub use notice::{CallbackBackoff, Happened, JobCallback, Notice};
 pub use options::{AddOptions, KEY_RULE, MAX_KEY, OptionsError, Unique, UniqueScope, is_key};
 pub use queue::Queue;
 pub use rates::{Rate, Rates};
@@ -49,7 +49,7 @@ pub use rules::{Retention, Rules};
 pub use running::{CancelSignal, Running};
 pub use store::{
     Added, AddingLasted, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Ended, Finish,
-    Finished, History, Lasted, Left, LostAtOpen, MemoryStore, NoticeNumber, NoticePosition, OnTakenBack, Pruned,
+    Finished, History, Lane, Lasted, Left, LostAtOpen, MemoryStore, NoticeNumber, NoticePosition, OnTakenBack, Pruned,
     SettledUnwanted, SqliteError, SqliteOptions, SqliteStore, Store, TaskStore, Telling, Told,
 };
 pub use task_queue::{LogTail, SettledCallbacks, TaskQueue};

@@ -22,6 +22,7 @@ const KEPT: &str = "saggar_jobs_kept";
 const KEPT_BYTES: &str = "saggar_jobs_kept_bytes";
 const ALL_KEPT_BYTES: &str = "saggar_store_kept_bytes";
 const NOTICES: &str = "saggar_handler_notices";
+const GIVEN_UP: &str = "saggar_callbacks_given_up";
 const START_DELAY: &str = "saggar_job_start_delay_seconds";
 const FOLLOWERS: &str = "saggar_event_followers";
 const COMMIT_STEPS: &str = "saggar_store_commit_steps";
@@ -44,6 +45,7 @@ pub fn describe_metrics() {
     describe_gauge!(KEPT_BYTES, Unit::Bytes, "Bytes that the jobs kept take, ended ones included, by task");
     describe_gauge!(ALL_KEPT_BYTES, Unit::Bytes, "Bytes that the jobs kept of all tasks take");
     describe_gauge!(NOTICES, "Ends and adds that a handler is still to be told of, by task");
+    describe_gauge!(GIVEN_UP, "Callbacks that were given up and can be redelivered, by task");
     describe_histogram!(
         START_DELAY,
         Unit::Seconds,
@@ -103,6 +105,7 @@ struct TaskSeries {
     oldest: Gauge,
     paused: Gauge,
     notices: Gauge,
+    given_up: Gauge,
     added: Counter,
     started: Counter,
     succeeded: Counter,
@@ -122,6 +125,7 @@ impl TaskSeries {
             oldest: gauge!(OLDEST, "task" => task()),
             paused: gauge!(PAUSED, "task" => task()),
             notices: gauge!(NOTICES, "task" => task()),
+            given_up: gauge!(GIVEN_UP, "task" => task()),
             added: counter!(ADDED, "task" => task()),
             started: counter!(STARTED, "task" => task()),
             succeeded: ended("success"),
@@ -132,7 +136,18 @@ impl TaskSeries {
 
     fn set_counts(&self, counts: &Counts, now: Timestamp) {
         let Counts {
-            waiting, delayed, held, running, success, failure, notices, bytes, paused, first_ready_at, ..
+            waiting,
+            delayed,
+            held,
+            running,
+            success,
+            failure,
+            notices,
+            given_up,
+            bytes,
+            paused,
+            first_ready_at,
+            ..
         } = *counts;
         let ready = waiting.saturating_sub(delayed).saturating_sub(held);
         let set = |gauges: &[Gauge], values: &[usize]| {
@@ -144,6 +159,7 @@ impl TaskSeries {
         self.oldest.set(first_ready_at.map_or(0.0, |since| now.since(since).as_secs_f64()));
         self.paused.set(if paused { 1.0 } else { 0.0 });
         self.notices.set(notices as f64);
+        self.given_up.set(given_up as f64);
     }
 
     fn set_totals(&self, totals: &Totals) {

@@ -15,8 +15,8 @@ mod sqlite;
 
 pub use answer::{
     Added, AddingLasted, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished,
-    History, Lasted, Left, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Pruned, SettledUnwanted, Telling,
-    Told,
+    History, Lane, Lasted, Left, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Pruned, SettledUnwanted,
+    Telling, Told,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
@@ -184,7 +184,10 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// *Retry* lets an ended job wait again, ready at once, not held, its last progress, log and records kept; its log gets
     /// the line [`LogLine::retried`]. Its fingerprint holds again. It counts as waiting, whatever `rules.size` says, and not
-    /// as added.
+    /// as added. A deferred callback and those that were given up are removed: they were about the end that is undone.
+    ///
+    /// *Redeliver* makes the callbacks of an ended job that were given up pending again, and a deferred one ready at once, as if
+    /// they had never been tried. Those whose handler `rules` does not name stay as they are.
     ///
     /// *Delete* removes a waiting or ended job with its payload, log, records, key, fingerprint and notices; settling such a
     /// notice does nothing later. Its id is free, though the counter does not go back.
@@ -193,7 +196,9 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// [`ChangeError::UnknownJob`]; then what [`transition`](saggar_job::transition) refuses
     /// ([`ChangeError::refused`]), and [`ChangeError::Running`] for the deletion of a running job; then, for a retry,
-    /// [`ChangeError::Untold`] while a notice of the job is not settled, and last [`ChangeError::NotUnique`].
+    /// [`ChangeError::Untold`] while a notice of the job is not settled, unless it is deferred and not taken, and last
+    /// [`ChangeError::NotUnique`]. For a redelivery: [`ChangeError::NotEnded`], [`ChangeError::Untold`] as for a retry, and
+    /// [`ChangeError::NotGivenUp`] if there is nothing to redeliver.
     async fn change(
         &self,
         id: JobId,
@@ -218,23 +223,28 @@ pub trait TaskStore: Send + Sync + 'static {
     /// that was answered before the call.
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError>;
 
-    /// Takes up to `most` notices to be told, oldest first, those that were put off by their time. A notice that was taken
-    /// is not taken again until it was put off or the process died; and none is taken while an earlier notice of the same
-    /// job is not finished.
-    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError>;
+    /// Takes up to `most` notices of `lane` to be told, oldest first, those that were put off by their time. A notice that was
+    /// taken is not taken again until it was put off or the process died; and none is taken while an earlier notice of the same
+    /// job, in either lane, is not finished.
+    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError>;
 
     /// Settles a notice. [`Telling::Done`] removes it; if it was of a job's adding, the job is released in the same step,
-    /// unless it has ended. [`Telling::PutOff`] lets one that was taken be taken again from a moment on, with one more try
-    /// counted. Nothing happens if there is no such notice.
+    /// unless it has ended. [`Telling::PutOff`] and [`Telling::Failed`] let one that was taken be taken again from a moment on,
+    /// with one more try counted. A [`Telling::Failed`] without such a moment removes it as `Done` does, but stores with the job
+    /// that it was given up and why. Nothing happens if there is no such notice.
+    ///
+    /// A notice of an end that failed [`CallbackBackoff::QUICK_TRIES`](crate::CallbackBackoff::QUICK_TRIES) times is *deferred*:
+    /// its job can be retried and is removed when its retention is over, unless the notice is taken at the moment.
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError>;
 
     /// Settles, as [`Telling::Done`] does, notices for which `rules` name no handler: it was removed from the task's definition
     /// after they were written. Leaves those alone that are taken; an end that had to wait for the notice of its job's adding
     /// becomes a notice of its own, which a later step settles.
     ///
-    /// Looks at `most` notices after the position `after`, so that no step holds up others for long.
+    /// Looks at `most` notices of `lane` after the position `after`, so that no step holds up others for long.
     async fn settle_unwanted(
         &self,
+        lane: Lane,
         after: NoticePosition,
         most: usize,
         rules: &Arc<Rules>,
@@ -245,7 +255,7 @@ pub trait TaskStore: Send + Sync + 'static {
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError>;
 
     /// Removes jobs, with all that is kept of them, whose retention is over at `now`. A job whose notices are not finished
-    /// stays.
+    /// stays, unless they are deferred and not taken.
     ///
     /// Stops when it has done as much work as `most` jobs are, or a little more, so that no step holds up others for long: each
     /// job looked at counts as one, whether it goes or was retried or deleted by hand since it ended, and the lines of its log

@@ -14,7 +14,7 @@ use crate::meters::{self, Measured};
 use crate::rates::Tally;
 use crate::waiters::{Waiter, Waiters};
 use crate::{
-    Counts, History, Job, JobEvent, JobEventKind, ListedJob, LogLine, NoticeNumber, Peek, Pruned, Rates, Rules,
+    Counts, History, Job, JobEvent, JobEventKind, Lane, ListedJob, LogLine, NoticeNumber, Peek, Pruned, Rates, Rules,
     StoreError, TaskStore, Totals, WaitError,
 };
 
@@ -46,11 +46,13 @@ pub struct TaskQueue {
     slots: Doorbell,
     /// Of those of them who have looked.
     hands: Hands,
-    /// For those who wait for a notice to tell.
-    lanes: Doorbell,
+    /// For those who wait for a notice of an addition.
+    adds: Doorbell,
+    /// For those who wait for a notice of an end.
+    ends: Doorbell,
     roster: Roster,
     abandoned_attempts: Abandoned<AbandonedAttempt>,
-    abandoned_notices: Abandoned<NoticeNumber>,
+    abandoned_notices: Abandoned<(Lane, NoticeNumber)>,
     /// Those who wait for a job to end.
     waiters: Waiters,
     /// Those who wait for a job's log to grow.
@@ -75,7 +77,8 @@ impl TaskQueue {
             events,
             slots: Doorbell::new(),
             hands: Hands::default(),
-            lanes: Doorbell::new(),
+            adds: Doorbell::new(),
+            ends: Doorbell::new(),
             roster: Roster::default(),
             abandoned_attempts: Abandoned::default(),
             abandoned_notices: Abandoned::default(),
@@ -242,7 +245,15 @@ impl TaskQueue {
     /// Wakes all who sleep until something is due.
     pub(crate) fn look_again(&self) {
         self.slots.ring_all();
-        self.lanes.ring_all();
+        self.adds.ring_all();
+        self.ends.ring_all();
+    }
+
+    fn lane(&self, lane: Lane) -> &Doorbell {
+        match lane {
+            Lane::Adds => &self.adds,
+            Lane::Ends => &self.ends,
+        }
     }
 
     /// Whether anybody wants events. Ask before you make one.

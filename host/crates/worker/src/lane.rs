@@ -1,9 +1,10 @@
-//! A lane: takes notices of its task, one at a time, and tells the handlers.
+//! A worker of a lane: takes notices of its task and lane, one at a time, and tells the handlers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_queue::{Happened, LogSource, Notice, StoreError};
+use saggar_job::{Problem, Role};
+use saggar_queue::{CallbackBackoff, Happened, Lane, LogSource, Notice, StoreError};
 use saggar_sandbox::Input;
 
 use crate::crew::Crew;
@@ -12,23 +13,18 @@ use crate::seats::Seat;
 use crate::station::{About, Station};
 use crate::worker::Inner;
 
-/// How often a handler of an end is told before it is given up, and how long each of the first failures is waited out. A
-/// failing add handler is not told again, for the job waits for it.
-const TRIES: u32 = 3;
-const PUT_OFF_MS: [u64; 2] = [200, 1000];
-
 /// How long a lane waits after the store failed.
 const SETBACK: Duration = Duration::from_secs(1);
 
 /// Works until its seat is taken away, or the host stops, and nothing is left to tell at the moment.
-pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
+pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, lane: Lane, seat: Seat) {
     let Some(_seated) = seat.sit_down().await else { return };
     let mut crew = Crew::new(station.setup());
     loop {
         tokio::select! {
             biased;
             () = worker.abort.cancelled() => return,
-            notice = station.queue.notice() => match notice {
+            notice = station.queue.notice(lane) => match notice {
                 Ok(notice) => {
                     crew = crew.refreshed(&station);
                     tokio::select! {
@@ -60,28 +56,44 @@ fn report(station: &Station, told: Result<(), StoreError>) {
 }
 
 async fn tell(worker: &Arc<Inner>, station: &Arc<Station>, crew: &mut Crew, notice: Notice) -> Result<(), StoreError> {
-    let (input, may_wait) = match notice.happened() {
-        Happened::Added => (Input::OnAdd, false),
-        Happened::Succeeded { response } => (Input::OnSuccess { response: response.as_ref().into() }, true),
-        Happened::Failed { problem, .. } => (Input::OnError { problem: problem.clone() }, true),
+    let input = match notice.happened() {
+        Happened::Added => Input::OnAdd,
+        Happened::Succeeded { response } => Input::OnSuccess { response: response.as_ref().into() },
+        Happened::Failed { problem, .. } => Input::OnError { problem: problem.clone() },
     };
     let role = input.role();
     let about = About { id: notice.id(), attempt: notice.attempt(), trace_parent: notice.trace_parent() };
     let Some(problem) = crew.tell(worker, station, notice.key(), about, input).await else {
         return station.queue.notice_done(notice).await;
     };
-    let tries = notice.tries() + 1;
-    if !may_wait {
-        failures::given_up(&notice, role, tries, &problem);
-        return station.queue.notice_done(notice).await;
-    }
-    if let Some(delay_ms) = PUT_OFF_MS.get(notice.tries() as usize) {
-        return station.queue.notice_put_off(notice, *delay_ms).await;
-    }
-    debug_assert!(tries >= TRIES);
-    station.meters.given_up(role);
-    failures::given_up(&notice, role, tries, &problem);
-    let text = format!("the {} handler failed {tries} times and is given up", role.key());
-    worker.append_log(station, notice.id(), vec![worker.line(LogSource::Host, text)]).await;
-    station.queue.notice_done(notice).await
+    put_off(worker, station, role, notice, problem).await
+}
+
+/// Has a callback whose handler failed delivered again later, or gives it up.
+async fn put_off(
+    worker: &Arc<Inner>,
+    station: &Arc<Station>,
+    role: Role,
+    notice: Notice,
+    problem: Problem,
+) -> Result<(), StoreError> {
+    let (job, trace_parent) = (notice.key(), notice.trace_parent().cloned());
+    let (id, tries, code) = (notice.id(), notice.tries() + 1, problem.code.clone());
+    let failed = failures::FailedHandler { job, role, tries, code: &code, trace_parent: trace_parent.as_ref() };
+    let text = match station.queue.notice_failed(notice, problem).await? {
+        Some(_) if tries < CallbackBackoff::QUICK_TRIES => return Ok(()),
+        Some(delay_ms) => {
+            let next_try_s = delay_ms / 1_000;
+            failed.deferred(next_try_s);
+            format!("the {} handler failed {tries} times; it is tried again in {next_try_s} s", role.key())
+        }
+        None => {
+            station.meters.given_up(role);
+            failed.given_up();
+            let key = role.key();
+            format!("the {key} handler failed {tries} times and is given up; `saggar redeliver` delivers it again")
+        }
+    };
+    worker.append_log(station, id, vec![worker.line(LogSource::Host, text)]).await;
+    Ok(())
 }

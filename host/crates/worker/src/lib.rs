@@ -23,6 +23,7 @@ mod failures;
 mod lane;
 
 mod add;
+mod family;
 mod known;
 mod maintenance;
 mod opening;
@@ -30,6 +31,7 @@ mod unwanted;
 mod worker;
 
 pub use add::AddError;
+pub use family::Family;
 pub use known::{OpenTask, Orphan};
 pub use meters::describe_metrics;
 pub use setup::{Need, Setup, Unready};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_queue::Queue;
+use saggar_queue::{Pruned, Queue};
 use tokio_util::sync::CancellationToken;
 
 use crate::worker::Inner;
@@ -30,7 +30,11 @@ async fn prune(queue: &Queue, stop: &CancellationToken) {
     // nobody knows for how long its jobs are to be kept, so they are.
     for queue in queue.known() {
         loop {
-            match queue.prune(STEP).await {
+            let pruned = queue.prune(STEP).await;
+            if let Ok(Pruned { undelivered: jobs @ 1.., .. }) = pruned {
+                tracing::warn!(task = %queue.key(), jobs, "removed jobs whose handler failed until their retention was over");
+            }
+            match pruned {
                 Ok(pruned) if pruned.more && !stop.is_cancelled() => tokio::task::yield_now().await,
                 Ok(_) => break,
                 // The store says it itself, once for everybody.

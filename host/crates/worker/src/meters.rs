@@ -36,7 +36,7 @@ pub fn describe_metrics() {
     describe_counter!(HANDLER_FAILURES, "Calls of handlers that failed, by task and event");
     describe_counter!(
         GIVEN_UP,
-        "Ends that a handler was never told of because it failed every time, by task and event"
+        "Callbacks that were given up because their handler failed every time, by task and event"
     );
     describe_counter!(CALLS, "Calls of plugins that are over, by task and role");
     describe_counter!(INSTANTIATIONS, "Calls for which an instance had to be made, by task and role");
@@ -134,7 +134,7 @@ impl Meters {
         if role != Role::Processor {
             counter!(HANDLER_FAILURES, "task" => self.name(), "event" => event(role)).increment(0);
         }
-        if matches!(role, Role::SuccessHandler | Role::ErrorHandler) {
+        if matches!(role, Role::AddHandler | Role::SuccessHandler | Role::ErrorHandler) {
             counter!(GIVEN_UP, "task" => self.name(), "event" => event(role)).increment(0);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt};
 use saggar_job::TaskKey;
-use saggar_queue::{Counts, StoreError};
+use saggar_queue::{Counts, Lane, StoreError};
 
 use crate::station::Station;
 use crate::stations::Stations;
@@ -100,7 +100,9 @@ impl Worker {
         }
         for (_, gone) in old.open.iter().filter(|(id, _)| !stations.open.contains_key(*id)) {
             gone.stop.cancel();
-            gone.lanes.resize(0, &gone.stop);
+            for lane in Lane::ALL {
+                gone.lanes(lane).resize(0, &gone.stop);
+            }
             self.0.queue.close(gone.queue.key());
         }
         self.0.maintained.call_once(|| drop(self.0.slots.spawn(maintenance::run(self.0.clone()))));
@@ -112,11 +114,13 @@ impl Worker {
         for seat in station.slots.resize(setup.slots(), &station.stop) {
             self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), seat));
         }
-        // A lane of the earlier definition may still put a callback off, so one lane stays for it.
-        let stays = setup.why_unready().is_none() && !station.lanes.is_empty();
-        let lanes = setup.lanes().max(u32::from(stays));
-        for seat in station.lanes.resize(lanes, &self.0.lanes_stop) {
-            self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), seat));
+        for lane in Lane::ALL {
+            // One of the earlier definition may still put a callback off, so one stays for it.
+            let stays = setup.why_unready().is_none() && !station.lanes(lane).is_empty();
+            let lanes = setup.lanes(lane).max(u32::from(stays));
+            for seat in station.lanes(lane).resize(lanes, &self.0.lanes_stop) {
+                self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), lane, seat));
+            }
         }
     }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use saggar_definition::Task;
 use saggar_job::Role;
-use saggar_queue::{Retention, Rules};
+use saggar_queue::{Lane, Retention, Rules};
 use saggar_sandbox::{Limits, Plugin};
 
-/// The most lanes of a task: handlers are short, and each lane may hold a sandbox of every handler.
+/// The most workers in each lane of a task: handlers are short, and each worker may hold a sandbox of every handler of the lane.
 const MAX_LANES: u32 = 4;
 
 /// A task as it is to be worked on: with the plugins of its roles, or with the reason why there are none.
@@ -80,12 +80,14 @@ impl Setup {
         self.roles.get(&role)
     }
 
-    pub(crate) fn has_lanes(&self) -> bool {
-        [Role::AddHandler, Role::SuccessHandler, Role::ErrorHandler].iter().any(|role| self.roles.contains_key(role))
-    }
-
-    pub(crate) fn lanes(&self) -> u32 {
-        if self.has_lanes() { self.task.worker_nums.min(MAX_LANES) } else { 0 }
+    /// How many callbacks of a lane may be delivered at once.
+    pub(crate) fn lanes(&self, lane: Lane) -> u32 {
+        let handlers: &[Role] = match lane {
+            Lane::Adds => &[Role::AddHandler],
+            Lane::Ends => &[Role::SuccessHandler, Role::ErrorHandler],
+        };
+        let has_handler = handlers.iter().any(|role| self.roles.contains_key(role));
+        if has_handler { self.task.worker_nums.min(MAX_LANES) } else { 0 }
     }
 
     /// How many calls of `next` may run at once.

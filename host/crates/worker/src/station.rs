@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use saggar_job::Role;
-use saggar_queue::TaskQueue;
+use saggar_queue::{Lane, TaskQueue};
 use saggar_sandbox::JobContext;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,8 @@ pub(crate) struct Station {
     pub(crate) queue: Arc<TaskQueue>,
     pub(crate) id_sources: CrewPool,
     pub(crate) slots: Seats,
-    pub(crate) lanes: Seats,
+    adds: Seats,
+    ends: Seats,
     pub(crate) meters: Meters,
     /// Ends the slots and lanes of this station, when its task is gone or the host stops.
     pub(crate) stop: CancellationToken,
@@ -36,12 +37,21 @@ impl Station {
             queue,
             id_sources,
             slots: Seats::default(),
-            lanes: Seats::default(),
+            adds: Seats::default(),
+            ends: Seats::default(),
             meters,
             stop,
             setup: ArcSwap::from_pointee(setup),
             replaced: Notify::new(),
             task,
+        }
+    }
+
+    /// Who delivers the callbacks of a lane.
+    pub(crate) fn lanes(&self, lane: Lane) -> &Seats {
+        match lane {
+            Lane::Adds => &self.adds,
+            Lane::Ends => &self.ends,
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::family::{Families, Family};
 use crate::station::{NotAdding, Station};
 use crate::stations::Stations;
 use crate::trace::Traces;
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     pub(crate) queue: Queue,
     pub(crate) traces: Traces,
+    pub(crate) families: Arc<Families>,
     pub(crate) stations: ArcSwap<Stations>,
     /// Maintenance begins with the first tasks.
     pub(crate) maintained: Once,
@@ -119,6 +121,7 @@ impl Worker {
             clock,
             queue,
             traces: Traces::new(tracer),
+            families: Arc::default(),
             stations: ArcSwap::default(),
             maintained: Once::new(),
             slots: TaskTracker::new(),
@@ -130,6 +133,11 @@ impl Worker {
             abort: CancellationToken::new(),
             abandoned: Mutex::default(),
         }))
+    }
+
+    /// A family without members, which is told of what its members add for as long as somebody holds it.
+    pub fn family(&self) -> Family {
+        self.0.families.begin()
     }
 
     /// Adds a job, or finds the one that its key or its fingerprint means; it is kept when its id is answered.
@@ -166,6 +174,11 @@ impl Worker {
         Ok(self.0.whole(task, |queue| async move { queue.retry(id).await })?.await?)
     }
 
+    /// Delivers the callbacks of an ended job again that were given up or are deferred.
+    pub async fn redeliver(&self, task: &str, id: JobId) -> Result<(), LookupError> {
+        Ok(self.0.whole(task, |queue| async move { queue.redeliver(id).await })?.await?)
+    }
+
     /// Forgets a job that does not run.
     pub async fn delete(&self, task: &str, id: JobId) -> Result<(), LookupError> {
         Ok(self.0.whole(task, |queue| async move { queue.delete(id).await })?.await?)
@@ -191,6 +204,12 @@ impl Worker {
         self.0.queue.list(query).await
     }
 
+    /// Whether a task is open. Cheap.
+    pub fn has_task(&self, task: &str) -> bool {
+        let stations = self.0.stations.load();
+        stations.open.contains_key(task) || stations.open.contains_key(&task.to_lowercase())
+    }
+
     /// The queue of a task, for counts and rates.
     pub fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, LookupError> {
         self.0.queue_of(task)
@@ -213,7 +232,7 @@ impl Worker {
         }
     }
 
-    /// Resolves when no job waits or runs and every handler has been told.
+    /// Resolves when no job waits or runs and every callback was delivered, given up or deferred.
     pub async fn idle(&self) {
         self.0.queue.idle().await;
     }

@@ -10,7 +10,7 @@ use saggar_job::{JobId, Reason, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::refusals::{CancelJob, DeleteJob, LookAtJob, RetryJob};
+use super::refusals::{CancelJob, DeleteJob, LookAtJob, RedeliverJob, RetryJob};
 use super::{Answer, show};
 use crate::access::{Allowed, Change, Look};
 use crate::address::JobAddress;
@@ -178,6 +178,23 @@ pub(super) async fn retry_job(
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
     access.jobs.retry(&task, id).await?;
+    let (known, room) = changed(&service, &access.jobs, (&task, id)).await?;
+    Ok(answer(known, room, access.jobs.now()))
+}
+
+/// Delivers the callbacks of an ended job again that were given up, and at once those that wait for their next try.
+#[utoipa::path(
+    post, path = "/v1/tasks/{task}/jobs/{id}/redeliver", tag = "jobs",
+    params(JobAddress),
+    responses((status = 200, description = "The job as it stands now", body = wire::Job), RedeliverJob)
+)]
+pub(super) async fn redeliver_job(
+    State(service): State<Service>,
+    access: Allowed<Change>,
+    JobAddress { task, id }: JobAddress,
+    _: Parameters<NoParameters>,
+) -> Result<Response, Refusal> {
+    access.jobs.redeliver(&task, id).await?;
     let (known, room) = changed(&service, &access.jobs, (&task, id)).await?;
     Ok(answer(known, room, access.jobs.now()))
 }

@@ -40,6 +40,7 @@ const ADD: Codes = &[
     Code::IdsExhausted,
     Code::NextFailed,
     Code::TaskPreparing,
+    Code::NextTimeout,
     Code::StoreFull,
 ];
 
@@ -73,6 +74,7 @@ refusals! {
     FollowJob [ACCESS, QUERY, TASK, JOB, STORE, FOLLOW];
     CancelJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Ended]];
     RetryJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::NotEnded, Code::Untold, Code::NotUnique]];
+    RedeliverJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::NotEnded, Code::Untold, Code::NotGivenUp]];
     DeleteJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Running]];
     AddJobs [ACCESS, QUERY, TASK, STORE, BODY, ADD];
 }

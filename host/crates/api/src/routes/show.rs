@@ -2,7 +2,9 @@
 
 use saggar_definition::Located;
 use saggar_job::{Problem, Reason, Reference, Status, Timestamp, Waiting};
-use saggar_queue::{AttemptRecord, Counts, ListedJob, LogLevel, LogLine, LogSource, Page, Rate, Rates};
+use saggar_queue::{
+    AttemptRecord, Counts, JobCallback, Lane, ListedJob, LogLevel, LogLine, LogSource, Page, Rate, Rates,
+};
 use serde_json::value::RawValue;
 
 use crate::jobs::{KnownJob, KnownOrphan, KnownTask, TaskState};
@@ -12,9 +14,10 @@ mod event;
 
 pub(crate) use event::{event, event_kind};
 
-/// A job as it is at `now`.
-pub(crate) fn job(known: KnownJob, now: Timestamp) -> wire::Job {
+/// A job as every route shows it, at `now`.
+pub fn job(known: KnownJob, now: Timestamp) -> wire::Job {
     let KnownJob { task, max_attempts, job } = known;
+    let callbacks = job.callbacks.iter().map(|pending| callback(pending, job.status())).collect();
     let origin = job.origin.as_deref();
     let parent = origin.and_then(|origin| origin.parent.as_ref());
     let trace_parent = origin.and_then(|origin| origin.trace_parent.as_deref());
@@ -38,9 +41,24 @@ pub(crate) fn job(known: KnownJob, now: Timestamp) -> wire::Job {
         parent: parent.map(|parent| wire::ParentJob { task: parent.task.task.to_string(), id: parent.id.0 }),
         trace_parent: trace_parent.map(str::to_owned),
         args: raw(&job.args),
+        callbacks,
         current: job.progress.current,
         total: job.progress.total,
         message: job.progress.message,
+    }
+}
+
+fn callback(callback: &JobCallback, of: Status) -> wire::Callback {
+    wire::Callback {
+        event: match (callback.lane, of) {
+            (Lane::Adds, _) => wire::CallbackEvent::Add,
+            (Lane::Ends, Status::Success) => wire::CallbackEvent::Success,
+            (Lane::Ends, _) => wire::CallbackEvent::Error,
+        },
+        state: if callback.given_up { wire::CallbackState::GivenUp } else { wire::CallbackState::Pending },
+        tries: callback.tries,
+        next_try_at: callback.next_try_at.map(moment::write),
+        problem: callback.problem.as_ref().map(problem),
     }
 }
 

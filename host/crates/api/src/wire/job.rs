@@ -83,6 +83,44 @@ pub struct ParentJob {
     pub id: u64,
 }
 
+/// Which handler a callback is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CallbackEvent {
+    /// `event.add`.
+    Add,
+    /// `event.success`.
+    Success,
+    /// `event.error`.
+    Error,
+}
+
+/// What becomes of a callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallbackState {
+    /// The host calls the handler, or calls it again.
+    Pending,
+    /// The handler failed too often; only a redelivery calls it again.
+    GivenUp,
+}
+
+/// A callback of a job that was not delivered.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Callback {
+    /// Which handler it is for.
+    pub event: CallbackEvent,
+    /// Whether the host goes on trying.
+    pub state: CallbackState,
+    /// How often the handler was called.
+    pub tries: u32,
+    /// When it is called again; null if it was never called, and if it was given up.
+    #[schema(format = DateTime)]
+    pub next_try_at: Option<String>,
+    /// Why the last call failed.
+    pub problem: Option<FailureProblem>,
+}
+
 /// A job as it was when it was looked up.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Job {
@@ -137,6 +175,9 @@ pub struct Job {
     /// Its arguments, as they were written.
     #[schema(value_type = Vec<serde_json::Value>)]
     pub args: Box<RawValue>,
+    /// Its callbacks that were not delivered, in the order of their events.
+    #[serde(default)]
+    pub callbacks: Vec<Callback>,
 }
 
 /// A job as a list shows it: without arguments, response and details, which may be large.

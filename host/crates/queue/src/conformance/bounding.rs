@@ -126,11 +126,11 @@ async fn those_that_ended_first_make_room(places: &dyn Places) {
     let each = bytes(&bench) / 6;
     let tight = Arc::new(Rules { keep_bytes: bytes(&bench) + each / 2, ..(*bench.rules).clone() });
     assert!(!bench.task.has_room_for(each, &tight) && bench.task.has_room_for(0, &bench.rules));
-    assert_eq!(works(bench.task.make_room(0, 0, &bench.rules).await), Pruned { jobs: 0, more: false });
+    assert_eq!(works(bench.task.make_room(0, 0, &bench.rules).await), Pruned { jobs: 0, ..Pruned::default() });
     let made = works(bench.task.make_room(each, 1, &tight).await);
     assert!(made.more, "it stops when it has done its work: {made:?}");
     let made = works(bench.task.make_room(each, 100, &tight).await);
-    assert_eq!((made, kept_ids(&bench).await), (Pruned { jobs: 1, more: false }, vec![1, 3, 4, 5, 6]));
+    assert_eq!((made, kept_ids(&bench).await), (Pruned { jobs: 1, ..Pruned::default() }, vec![1, 3, 4, 5, 6]));
     let made = works(bench.task.make_room(3 * each, 100, &tight).await);
     assert_eq!((made.jobs, kept_ids(&bench).await), (2, vec![1, 5, 6]));
     let never = works(bench.task.make_room(2 << 20, 100, &tight).await);
@@ -184,7 +184,7 @@ async fn the_store_has_a_bound_over_all_tasks(places: &dyn Places) {
     let refused = bench.task.add(vec![large(1_000)], &bench.rules, bench.now).await;
     assert!(matches!(refused, Err(AddError::KeepBytesExceeded { of_task: false, .. })), "{refused:?}");
     let made = works(bench.task.make_room(3 * each - each / 4, 100, &bench.rules).await);
-    assert_eq!(made, Pruned { jobs: 3, more: false });
+    assert_eq!(made, Pruned { jobs: 3, ..Pruned::default() });
     assert_eq!((one.counts().success, two.counts().success), (1, 2), "those that ended first, whatever their task");
     assert_eq!(bench.store.kept_bytes(), one.counts().bytes + two.counts().bytes);
     works(bench.task.add(vec![large(1_000); 2], &bench.rules, bench.now).await);

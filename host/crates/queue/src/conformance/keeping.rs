@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saggar_job::{JobId, Outcome, Status};
 
 use super::{Bench, Places, problem, some, success, works};
-use crate::{Change, JobLog, LogLevel, LogLine, LogSource, NewJob, Pruned, Retention, Rules, Telling};
+use crate::{Change, JobLog, Lane, LogLevel, LogLine, LogSource, NewJob, Pruned, Retention, Rules, Telling};
 
 pub(super) async fn all(places: &dyn Places) {
     a_log_keeps_its_lines_in_order(places).await;
@@ -92,7 +92,7 @@ async fn pruning_is_bounded_and_spares_what_is_to_be_told(places: &dyn Places) {
         pruned.push(works(bench.task.prune(2, &bench.rules, bench.now).await).jobs);
     }
     assert_eq!(pruned, [2, 2, 1, 0], "no more than asked for, and the job with a notice stays");
-    let notice = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice");
+    let notice = some(works(bench.task.claim_notices(Lane::Ends, 1, bench.now).await).notices.pop(), "a notice");
     assert_eq!(bench.status(notice.id).await, Status::Success);
     works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 1);
@@ -112,7 +112,7 @@ async fn pruning_counts_what_it_looks_at_and_long_logs(places: &dyn Places) {
     works(bench.task.append_log(ids[5], lines).await);
     let mut pruned = Vec::new();
     for _ in 0..5 {
-        let Pruned { jobs, more } = works(bench.task.prune(3, &bench.rules, bench.now).await);
+        let Pruned { jobs, more, .. } = works(bench.task.prune(3, &bench.rules, bench.now).await);
         pruned.push((jobs, more));
     }
     let expected = [(0, true), (2, true), (2, false), (0, false), (0, false)];

@@ -3,7 +3,10 @@
 use saggar_job::{JobId, Outcome, Reason, Status};
 
 use super::{Bench, Places, problem, retries, some, success, works};
-use crate::{Change, Changed, ClaimedNotice, End, Happened, Left, NewJob, NoticeNumber, Rules, Telling, Told};
+use crate::{
+    CallbackBackoff, Change, ChangeError, Changed, ClaimedNotice, End, Happened, JobCallback, Lane, Left, NewJob,
+    NoticeNumber, Retention, Rules, Telling, Told,
+};
 
 pub(super) async fn all(places: &dyn Places) {
     a_held_job_is_released_by_its_notice(places).await;
@@ -12,6 +15,13 @@ pub(super) async fn all(places: &dyn Places) {
     a_notice_can_be_put_off(places).await;
     a_job_cancelled_while_held_is_told_in_order(places).await;
     unknown_notices_do_nothing(places).await;
+    additions_do_not_wait_behind_ends(places).await;
+    an_add_handler_that_is_given_up_releases_its_job(places).await;
+    what_was_given_up_is_shown_until_it_is_redelivered(places).await;
+    a_deferred_callback_holds_nothing_up(places).await;
+    a_callback_that_is_being_delivered_is_not_removed(places).await;
+    redelivery_keeps_the_order_of_a_jobs_callbacks(places).await;
+    given_up_and_deferred_callbacks_survive(places).await;
 }
 
 fn with_handlers() -> Rules {
@@ -19,7 +29,11 @@ fn with_handlers() -> Rules {
 }
 
 async fn notice(bench: &Bench) -> ClaimedNotice {
-    some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice")
+    notice_of(bench, Lane::Adds).await
+}
+
+async fn notice_of(bench: &Bench, lane: Lane) -> ClaimedNotice {
+    some(works(bench.task.claim_notices(lane, 1, bench.now).await).notices.pop(), "a notice")
 }
 
 async fn finish(bench: &Bench, notice: &ClaimedNotice) -> Told {
@@ -58,7 +72,7 @@ async fn ends_leave_the_notices_that_are_wanted(places: &dyn Places) {
         assert_eq!(works(bench.change(JobId(3), Change::Cancel).await), Changed::Cancelled { noticed: error_handler });
         let failed = bench.claim().await;
         assert_eq!(bench.finish(&failed, Outcome::Trap(problem())).await.ended.noticed, error_handler);
-        let claimed = works(bench.task.claim_notices(9, bench.now).await);
+        let claimed = works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await);
         let told = claimed.notices.iter().map(|notice| (notice.id.0, notice.attempt, notice.happened.clone()));
         let mut expected = Vec::new();
         if success_handler {
@@ -76,10 +90,10 @@ async fn ends_leave_the_notices_that_are_wanted(places: &dyn Places) {
 async fn notices_come_in_order_and_once(places: &dyn Places) {
     let bench = Bench::new(places, with_handlers()).await;
     bench.add_some(4).await;
-    let claimed = works(bench.task.claim_notices(2, bench.now).await);
+    let claimed = works(bench.task.claim_notices(Lane::Adds, 2, bench.now).await);
     assert_eq!(claimed.notices.iter().map(|notice| notice.id.0).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(claimed.left, Left::Ready);
-    let claimed = works(bench.task.claim_notices(9, bench.now).await);
+    let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await);
     assert_eq!(claimed.notices.iter().map(|notice| notice.id.0).collect::<Vec<_>>(), [3, 4]);
     assert_eq!(claimed.left, Left::Nothing, "what is taken does not wait");
     assert_eq!(bench.task.counts().notices, 4, "but is pending until it is finished");
@@ -92,14 +106,17 @@ async fn a_notice_can_be_put_off(places: &dyn Places) {
     let until = bench.now.plus_ms(50);
     works(bench.task.settle_notice(first.number, Telling::PutOff(until), bench.now).await);
     assert_eq!(finish(&bench, &notice(&bench).await).await.line, Left::Ready);
-    let claimed = works(bench.task.claim_notices(9, bench.now).await);
+    let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await);
     assert!(claimed.notices.is_empty() && claimed.left == Left::From(until));
     bench.later(50);
     let again = notice(&bench).await;
     assert_eq!((again.number, again.id, again.tries), (first.number, first.id, 1));
     finish(&bench, &again).await;
     works(bench.task.settle_notice(first.number, Telling::PutOff(bench.now), bench.now).await);
-    assert!(works(bench.task.claim_notices(9, bench.now).await).notices.is_empty(), "a finished notice stays finished");
+    assert!(
+        works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await).notices.is_empty(),
+        "a finished notice stays finished"
+    );
 }
 
 async fn a_job_cancelled_while_held_is_told_in_order(places: &dyn Places) {
@@ -109,11 +126,13 @@ async fn a_job_cancelled_while_held_is_told_in_order(places: &dyn Places) {
     let cancelled = works(bench.change(id, Change::Cancel).await);
     assert_eq!(cancelled, Changed::Cancelled { noticed: false });
     assert_eq!((bench.task.counts().held, bench.task.counts().notices), (0, 2));
-    let claimed = works(bench.task.claim_notices(9, bench.now).await);
+    let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await);
     assert!(claimed.notices.is_empty(), "the end is told after the adding");
+    let claimed = works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await);
+    assert!(claimed.notices.is_empty(), "in whatever lane");
     assert_eq!(finish(&bench, &added).await, Told { line: Left::Nothing, noticed: true });
     assert_eq!(bench.status(id).await, Status::Failure, "a job that has ended is not released");
-    let end = notice(&bench).await;
+    let end = notice_of(&bench, Lane::Ends).await;
     assert!(matches!(end.happened, Happened::Failed { reason: Reason::Cancelled, .. }));
     finish(&bench, &end).await;
     assert!(bench.task.counts().is_idle());
@@ -130,4 +149,165 @@ async fn unknown_notices_do_nothing(places: &dyn Places) {
     assert_eq!(told, Told { line: Left::Nothing, noticed: false });
     works(bench.task.settle_notice(NoticeNumber(7), Telling::PutOff(bench.now), bench.now).await);
     assert_eq!(bench.task.counts().notices, 0);
+}
+
+async fn additions_do_not_wait_behind_ends(places: &dyn Places) {
+    let bench = Bench::new(places, Rules { add_handler: false, ..with_handlers() }).await;
+    bench.add_some(40).await;
+    for _ in 0..40 {
+        bench.finish(&bench.claim().await, success()).await;
+    }
+    let rules = Rules { add_handler: true, ..with_handlers() };
+    let bench = Bench { rules: rules.into(), ..bench };
+    let id = bench.add(NewJob::new("[]")).await;
+    assert_eq!(notice(&bench).await.id, id, "forty ends were there before");
+    let ends = works(bench.task.claim_notices(Lane::Ends, 99, bench.now).await);
+    assert_eq!((ends.notices.len(), ends.left), (40, Left::Nothing));
+    assert_eq!(ends.notices.iter().map(|notice| notice.id.0).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
+    assert!(works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await).notices.is_empty());
+}
+
+/// Settles a notice as failed; `in_ms` says when it is tried again.
+async fn fail(bench: &Bench, notice: &ClaimedNotice, in_ms: Option<u64>) -> Told {
+    let next_try_at = in_ms.map(|ms| bench.now.plus_ms(ms));
+    works(bench.task.settle_notice(notice.number, Telling::Failed { problem: problem(), next_try_at }, bench.now).await)
+}
+
+/// Uses up the quick tries of the end of the only job.
+async fn defer(bench: &mut Bench) {
+    for _ in 0..CallbackBackoff::QUICK_TRIES {
+        let end = notice_of(bench, Lane::Ends).await;
+        fail(bench, &end, Some(10)).await;
+        bench.later(10);
+    }
+}
+
+fn callback(lane: Lane, tries: u32, given_up: bool) -> JobCallback {
+    let problem = Some(saggar_job::Problem { details: None, ..problem() });
+    JobCallback { lane, tries, next_try_at: None, given_up, problem }
+}
+
+async fn an_add_handler_that_is_given_up_releases_its_job(places: &dyn Places) {
+    let mut bench = Bench::new(places, with_handlers()).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    let added = notice(&bench).await;
+    assert_eq!(fail(&bench, &added, Some(5)).await.line, Left::Nothing, "on hold");
+    let pending = JobCallback { next_try_at: Some(bench.now.plus_ms(5)), ..callback(Lane::Adds, 1, false) };
+    assert_eq!(bench.get(id).await.callbacks, [pending]);
+    bench.later(5);
+    assert_eq!(fail(&bench, &notice(&bench).await, None).await, Told { line: Left::Ready, noticed: false });
+    let counts = bench.task.counts();
+    assert_eq!((counts.held, counts.notices, counts.given_up), (0, 0, 1));
+    assert_eq!(bench.get(id).await.callbacks, [callback(Lane::Adds, 2, true)]);
+    let running = bench.claim().await;
+    assert!(matches!(bench.change(id, Change::Redeliver).await, Err(ChangeError::NotEnded { .. })));
+    bench.finish(&running, success()).await;
+    let shown = [callback(Lane::Adds, 2, true), JobCallback::fresh(Lane::Ends)];
+    assert_eq!(bench.get(id).await.callbacks, shown);
+}
+
+async fn what_was_given_up_is_shown_until_it_is_redelivered(places: &dyn Places) {
+    let bench = Bench::new(places, Rules { add_handler: false, ..with_handlers() }).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    assert!(matches!(bench.change(JobId(9), Change::Redeliver).await, Err(ChangeError::UnknownJob { .. })));
+    assert!(matches!(bench.change(id, Change::Redeliver).await, Err(ChangeError::NotEnded { .. })));
+    bench.finish(&bench.claim().await, success()).await;
+    assert!(matches!(bench.change(id, Change::Redeliver).await, Err(ChangeError::Untold { .. })), "it is on its way");
+    fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
+    let counts = bench.task.counts();
+    assert_eq!((counts.notices, counts.given_up, counts.is_idle()), (0, 1, true));
+    assert_eq!(bench.get(id).await.callbacks, [callback(Lane::Ends, 1, true)]);
+    let without = Rules { success_handler: false, ..with_handlers() };
+    let refused = bench.task.change(id, Change::Redeliver, &without.into(), bench.now).await;
+    assert!(matches!(refused, Err(ChangeError::NotGivenUp { .. })), "no handler is there any more");
+    assert_eq!(works(bench.change(id, Change::Redeliver).await), Changed::Redelivered);
+    assert_eq!((bench.task.counts().notices, bench.task.counts().given_up), (1, 0));
+    let again = notice_of(&bench, Lane::Ends).await;
+    assert_eq!((again.id, again.tries, &again.happened), (id, 0, &Happened::Succeeded { response: "7".into() }));
+    finish(&bench, &again).await;
+    assert_eq!(bench.get(id).await.callbacks, []);
+    assert!(matches!(bench.change(id, Change::Redeliver).await, Err(ChangeError::NotGivenUp { .. })));
+    works(bench.change(id, Change::Retry).await);
+    bench.finish(&bench.claim().await, success()).await;
+    fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
+    works(bench.change(id, Change::Retry).await);
+    assert_eq!((bench.task.counts().given_up, bench.get(id).await.callbacks), (0, vec![]), "a retry forgets it");
+    bench.finish(&bench.claim().await, success()).await;
+    fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
+    works(bench.change(id, Change::Delete).await);
+    assert_eq!(bench.task.counts().given_up, 0);
+}
+
+async fn a_deferred_callback_holds_nothing_up(places: &dyn Places) {
+    let retention = Retention { success_ms: 1_000, failure_ms: 1_000 };
+    let mut bench = Bench::new(places, Rules { add_handler: false, retention, ..with_handlers() }).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    bench.finish(&bench.claim().await, success()).await;
+    defer(&mut bench).await;
+    let counts = bench.task.counts();
+    assert_eq!((counts.notices, counts.deferred, counts.is_idle()), (1, 1, true));
+    works(bench.change(id, Change::Redeliver).await);
+    assert_eq!((bench.task.counts().notices, bench.task.counts().deferred), (1, 0), "tried anew, at once");
+    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::Untold { .. })));
+    defer(&mut bench).await;
+    works(bench.change(id, Change::Retry).await);
+    let counts = bench.task.counts();
+    assert_eq!((counts.notices, counts.deferred, bench.get(id).await.callbacks), (0, 0, vec![]));
+    assert!(works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices.is_empty());
+    bench.finish(&bench.claim().await, success()).await;
+    defer(&mut bench).await;
+    bench.later(1_000);
+    let pruned = works(bench.task.prune(9, &bench.rules, bench.now).await);
+    assert_eq!((pruned.jobs, pruned.undelivered), (1, 1), "retention does not wait for hours");
+    assert!(works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices.is_empty());
+    assert!(bench.task.counts().is_idle() && bench.task.counts().deferred == 0);
+}
+
+async fn a_callback_that_is_being_delivered_is_not_removed(places: &dyn Places) {
+    let retention = Retention { success_ms: 0, failure_ms: 0 };
+    let mut bench = Bench::new(places, Rules { add_handler: false, retention, ..with_handlers() }).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    bench.finish(&bench.claim().await, success()).await;
+    defer(&mut bench).await;
+    let taken = notice_of(&bench, Lane::Ends).await;
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 0);
+    for change in [Change::Retry, Change::Redeliver] {
+        assert!(matches!(bench.change(id, change).await, Err(ChangeError::Untold { .. })));
+    }
+    fail(&bench, &taken, Some(0)).await;
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 1, "its retention is not forgotten");
+}
+
+async fn redelivery_keeps_the_order_of_a_jobs_callbacks(places: &dyn Places) {
+    let bench = Bench::new(places, with_handlers()).await;
+    let id = bench.add(NewJob::new("[]")).await;
+    fail(&bench, &notice(&bench).await, None).await;
+    bench.finish(&bench.claim().await, success()).await;
+    fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
+    let shown = [callback(Lane::Adds, 1, true), callback(Lane::Ends, 1, true)];
+    assert_eq!(bench.get(id).await.callbacks, shown);
+    works(bench.change(id, Change::Redeliver).await);
+    assert_eq!((bench.task.counts().notices, bench.task.counts().given_up), (2, 0));
+    assert_eq!(bench.get(id).await.callbacks, Lane::ALL.map(JobCallback::fresh));
+    assert!(works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices.is_empty(), "the addition first");
+    assert_eq!(finish(&bench, &notice(&bench).await).await, Told { line: Left::Nothing, noticed: true });
+    finish(&bench, &notice_of(&bench, Lane::Ends).await).await;
+    assert!(bench.task.counts().is_idle() && bench.get(id).await.callbacks.is_empty());
+}
+
+async fn given_up_and_deferred_callbacks_survive(places: &dyn Places) {
+    let mut bench = Bench::new(places, Rules { add_handler: false, ..with_handlers() }).await;
+    let ids = bench.add_some(2).await;
+    bench.finish(&bench.claim().await, success()).await;
+    fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
+    bench.finish(&bench.claim().await, success()).await;
+    defer(&mut bench).await;
+    bench = bench.die().await;
+    let counts = bench.task.counts();
+    assert_eq!((counts.notices, counts.deferred, counts.given_up), (1, 1, 1));
+    assert_eq!(bench.get(ids[0]).await.callbacks, [callback(Lane::Ends, 1, true)]);
+    works(bench.change(ids[0], Change::Redeliver).await);
+    let claimed = works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices;
+    let tries: Vec<_> = claimed.iter().map(|notice| (notice.id, notice.tries)).collect();
+    assert_eq!(tries, [(ids[0], 0), (ids[1], CallbackBackoff::QUICK_TRIES)], "fresh ones first");
 }

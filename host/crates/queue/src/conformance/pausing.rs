@@ -3,7 +3,7 @@
 use saggar_job::Outcome;
 
 use super::{Bench, Places, problem, retries, some, success, works};
-use crate::{Change, Changed, End, Finish, Left, NewJob, Rules, Telling};
+use crate::{Change, Changed, End, Finish, Lane, Left, NewJob, Rules, Telling};
 
 pub(super) async fn all(places: &dyn Places) {
     a_paused_task_begins_nothing(places).await;
@@ -37,7 +37,7 @@ async fn all_else_goes_on_in_a_paused_task(places: &dyn Places) {
     let bench = Bench::new(places, Rules { add_handler: true, ..Rules::default() }).await;
     works(bench.task.set_paused(true).await);
     let id = bench.add(NewJob::new("[]")).await;
-    let notice = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice");
+    let notice = some(works(bench.task.claim_notices(Lane::Adds, 1, bench.now).await).notices.pop(), "a notice");
     let told = works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
     assert_eq!(told.line, Left::Nothing, "nothing can be claimed");
     works(bench.change(id, Change::Cancel).await);

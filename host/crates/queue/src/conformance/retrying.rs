@@ -3,7 +3,7 @@
 use saggar_job::{JobId, Outcome, Run, Status};
 
 use super::{Bench, Places, problem, retries, some, success, works};
-use crate::{Change, ChangeError, Changed, Left, LogLine, NewJob, Progress, Retention, Rules, Telling};
+use crate::{Change, ChangeError, Changed, Lane, Left, LogLine, NewJob, Progress, Retention, Rules, Telling};
 
 pub(super) async fn all(places: &dyn Places) {
     an_ended_job_runs_again(places).await;
@@ -50,19 +50,19 @@ async fn only_an_ended_job_of_which_all_is_told_is_retried(places: &dyn Places) 
     assert!(matches!(bench.change(JobId(5), Change::Retry).await, Err(ChangeError::UnknownJob { id: JobId(5) })));
     let id = bench.add(NewJob::new("[]")).await;
     assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::NotEnded { .. })));
-    let told = async || {
-        let notice = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice");
+    let told = async |lane| {
+        let notice = some(works(bench.task.claim_notices(lane, 1, bench.now).await).notices.pop(), "a notice");
         assert!(bench.change(id, Change::Retry).await.is_err());
         works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
     };
-    told().await;
+    told(Lane::Adds).await;
     let job = bench.claim().await;
     assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::NotEnded { .. })));
     bench.finish(&job, Outcome::Trap(problem())).await;
     assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::Untold { .. })));
     assert_eq!(bench.status(id).await, Status::Failure, "a refused change changes nothing");
     assert!(bench.history(id).await.log.is_empty());
-    told().await;
+    told(Lane::Ends).await;
     assert_eq!(works(bench.change(id, Change::Retry).await), Changed::Retried { left: Left::Ready });
     assert_eq!(bench.claim().await.attempt, 1, "the add handler was told of it before");
 }
@@ -142,7 +142,7 @@ async fn the_notices_of_a_deleted_job_go_with_it(places: &dyn Places) {
     let rules = Rules { add_handler: true, error_handler: true, ..retries(0, 0) };
     let bench = Bench::new(places, rules).await;
     let ids = bench.add_some(3).await;
-    let taken = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice");
+    let taken = some(works(bench.task.claim_notices(Lane::Adds, 1, bench.now).await).notices.pop(), "a notice");
     works(bench.change(ids[1], Change::Cancel).await);
     assert_eq!((bench.task.counts().notices, bench.task.counts().held), (4, 2));
     for id in &ids[..2] {
@@ -152,7 +152,7 @@ async fn the_notices_of_a_deleted_job_go_with_it(places: &dyn Places) {
     let told = works(bench.task.settle_notice(taken.number, Telling::Done, bench.now).await);
     assert_eq!((told.line, told.noticed), (Left::Nothing, false));
     works(bench.task.settle_notice(taken.number, Telling::PutOff(bench.now), bench.now).await);
-    let notices = works(bench.task.claim_notices(9, bench.now).await).notices;
+    let notices = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await).notices;
     assert_eq!(notices.iter().map(|notice| notice.id).collect::<Vec<_>>(), [ids[2]]);
     works(bench.task.settle_notice(notices[0].number, Telling::Done, bench.now).await);
     assert_eq!(bench.claim().await.id, ids[2]);

@@ -4,7 +4,8 @@ use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status, TaskKey};
 
 use super::{Bench, Places, is_cancelling, problem, retries, some, success, works};
 use crate::{
-    Added, Change, End, Happened, Left, ListQuery, LogLine, LostAtOpen, NewJob, Progress, Retention, Rules, Telling,
+    Added, Change, End, Happened, Lane, Left, ListQuery, LogLine, LostAtOpen, NewJob, Progress, Retention, Rules,
+    Telling,
 };
 
 pub(super) async fn all(places: &dyn Places) {
@@ -92,7 +93,8 @@ async fn what_kills_every_process_ends(places: &dyn Places) {
         assert_eq!(bench.task.lost_at_open(), LostAtOpen { attempts: 1, jobs: 1 });
         let job = bench.get(id).await;
         assert_eq!((job.reason(), job.life.attempt, job.ended_at()), (Some(Reason::Lost), deaths, Some(bench.now)));
-        let notice = some(works(bench.task.claim_notices(1, bench.now).await).notices.pop(), "a notice of the end");
+        let notice =
+            some(works(bench.task.claim_notices(Lane::Ends, 1, bench.now).await).notices.pop(), "a notice of the end");
         assert!(matches!(notice.happened, Happened::Failed { reason: Reason::Lost, .. }));
         assert_eq!(bench.history(id).await.attempts.len() as u32, deaths);
     }
@@ -112,25 +114,26 @@ async fn notices_are_told_again(places: &dyn Places) {
     let rules = Rules { add_handler: true, error_handler: true, ..retries(0, 0) };
     let mut bench = Bench::new(places, rules).await;
     let ids = bench.add_some(3).await;
-    let taken = works(bench.task.claim_notices(2, bench.now).await).notices;
+    let taken = works(bench.task.claim_notices(Lane::Adds, 2, bench.now).await).notices;
     let until = bench.now.plus_ms(50);
     works(bench.task.settle_notice(taken[1].number, Telling::PutOff(until), bench.now).await);
     works(bench.change(ids[0], Change::Cancel).await);
     bench = bench.die().await;
     assert_eq!((bench.task.counts().notices, bench.task.counts().held), (4, 2));
-    let claimed = works(bench.task.claim_notices(9, bench.now).await);
+    let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await);
     let told: Vec<_> = claimed.notices.iter().map(|notice| (notice.id, notice.tries)).collect();
     assert_eq!(told, [(ids[0], 0), (ids[2], 0)], "what was taken is there again, what was put off is not yet");
     assert_eq!(claimed.left, Left::From(until));
     works(bench.task.settle_notice(claimed.notices[0].number, Telling::Done, bench.now).await);
     bench = bench.die().await;
     bench.later(50);
-    let claimed = works(bench.task.claim_notices(9, bench.now).await).notices;
+    let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await).notices;
     let told: Vec<_> = claimed.iter().map(|notice| (notice.id, notice.tries, &notice.happened)).collect();
-    assert_eq!((told[0].0, told[0].1, told[0].2), (ids[2], 0, &Happened::Added));
-    assert!(matches!(told[1], (id, 0, Happened::Failed { .. }) if id == ids[0]), "the end comes after the adding");
-    assert_eq!((told[2].0, told[2].1, told.len()), (ids[1], 1, 3));
-    for notice in &claimed {
+    assert_eq!(told, [(ids[2], 0, &Happened::Added), (ids[1], 1, &Happened::Added)]);
+    let ends = works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices;
+    let told: Vec<_> = ends.iter().map(|notice| (notice.id, notice.tries, &notice.happened)).collect();
+    assert!(matches!(told[..], [(id, 0, Happened::Failed { .. })] if id == ids[0]), "the end comes after the adding");
+    for notice in claimed.iter().chain(&ends) {
         works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
     }
     assert_eq!(bench.claimed(9).await.jobs.len(), 2);

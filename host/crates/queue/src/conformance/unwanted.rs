@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saggar_job::{JobId, Outcome, Status};
 
 use super::{Bench, Places, problem, retries, some, success, works};
-use crate::{Change, NewJob, NoticePosition, Rules, SettledUnwanted, Telling};
+use crate::{Change, Lane, NewJob, NoticePosition, Rules, SettledUnwanted, Telling};
 
 pub(super) async fn all(places: &dyn Places) {
     jobs_on_hold_are_released_when_the_add_handler_is_gone(places).await;
@@ -20,8 +20,8 @@ fn handlers(add_handler: bool, success_handler: bool, error_handler: bool) -> Ru
     Rules { add_handler, success_handler, error_handler, ..retries(0, 0) }
 }
 
-async fn look(bench: &Bench, after: NoticePosition, most: usize) -> SettledUnwanted {
-    works(bench.task.settle_unwanted(after, most, &bench.rules, bench.now).await)
+async fn look(bench: &Bench, lane: Lane, after: NoticePosition, most: usize) -> SettledUnwanted {
+    works(bench.task.settle_unwanted(lane, after, most, &bench.rules, bench.now).await)
 }
 
 /// The task with these rules in another process.
@@ -32,11 +32,14 @@ async fn reopened(mut bench: Bench, rules: Rules) -> Bench {
 
 /// Settles all in small steps; how many were of addings and of ends.
 async fn settle(bench: &Bench) -> (usize, usize) {
-    let (mut sum, mut after) = ((0, 0), Some(NoticePosition::START));
-    while let Some(from) = after {
-        let step = look(bench, from, 2).await;
-        sum = (sum.0 + step.added, sum.1 + step.ended);
-        after = step.next;
+    let mut sum = (0, 0);
+    for lane in Lane::ALL {
+        let mut after = Some(NoticePosition::START);
+        while let Some(from) = after {
+            let step = look(bench, lane, from, 2).await;
+            sum = (sum.0 + step.added, sum.1 + step.ended);
+            after = step.next;
+        }
     }
     sum
 }
@@ -78,7 +81,7 @@ async fn what_a_handler_is_there_for_stays(places: &dyn Places) {
     }
     let bench = reopened(bench, handlers(false, true, false)).await;
     assert_eq!(settle(&bench).await, (0, 2));
-    let left = works(bench.task.claim_notices(9, bench.now).await).notices;
+    let left = works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices;
     assert_eq!(left.iter().map(|notice| notice.id.0).collect::<Vec<_>>(), [1, 3]);
 }
 
@@ -87,7 +90,7 @@ async fn a_cancelled_job_on_hold_is_let_go_in_two_looks(places: &dyn Places) {
     let id = bench.add(NewJob::new("[]")).await;
     works(bench.change(id, Change::Cancel).await);
     let bench = reopened(bench, handlers(false, false, false)).await;
-    let first = look(&bench, NoticePosition::START, 9).await;
+    let first = look(&bench, Lane::Adds, NoticePosition::START, 9).await;
     assert_eq!((first.added, first.ended, first.noticed), (1, 0, true));
     assert_eq!(settle(&bench).await, (0, 1));
     assert_eq!(bench.task.counts().notices, 0);
@@ -97,7 +100,7 @@ async fn a_cancelled_job_on_hold_is_let_go_in_two_looks(places: &dyn Places) {
 async fn what_was_put_off_is_settled_and_what_is_taken_is_not(places: &dyn Places) {
     let mut bench = Bench::new(places, handlers(true, true, true)).await;
     bench.add_some(3).await;
-    let taken = works(bench.task.claim_notices(2, bench.now).await).notices;
+    let taken = works(bench.task.claim_notices(Lane::Adds, 2, bench.now).await).notices;
     let until = bench.now.plus_ms(3_600_000);
     works(bench.task.settle_notice(taken[0].number, Telling::PutOff(until), bench.now).await);
     bench.rules = Arc::new(handlers(false, true, true));
@@ -113,10 +116,10 @@ async fn each_step_looks_at_a_few(places: &dyn Places) {
     let bench = Bench::new(places, handlers(true, true, true)).await;
     bench.add_some(5).await;
     let bench = reopened(bench, handlers(false, true, true)).await;
-    let first = look(&bench, NoticePosition::START, 2).await;
+    let first = look(&bench, Lane::Adds, NoticePosition::START, 2).await;
     assert_eq!((first.added, bench.task.counts().held), (2, 3));
-    let next = look(&bench, some(first.next, "more"), 2).await;
+    let next = look(&bench, Lane::Adds, some(first.next, "more"), 2).await;
     assert_eq!((next.added, bench.task.counts().held), (2, 1));
-    let last = look(&bench, some(next.next, "more"), 2).await;
+    let last = look(&bench, Lane::Adds, some(next.next, "more"), 2).await;
     assert_eq!((last.added, last.next), (1, None));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, Reason, Run, Status, Timestamp};
+use saggar_job::{JobId, Outcome, Problem, Reason, Run, Status, Timestamp};
 
 use crate::{AttemptRecord, Cost, Happened, Job, LogLine, Origin, Progress};
 
@@ -157,6 +157,21 @@ pub struct History {
     pub attempts: Vec<AttemptRecord>,
 }
 
+/// Which handler a callback is for. Each lane is delivered by itself, so that a job that was added never waits for the handlers
+/// of ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// The add handler: its job is on hold until the callback is settled.
+    Adds,
+    /// The success or error handler.
+    Ends,
+}
+
+impl Lane {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Adds, Self::Ends];
+}
+
 /// A notice's number within its task; grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NoticeNumber(pub u64);
@@ -188,12 +203,19 @@ pub struct ClaimedNotice {
 }
 
 /// How the telling of a notice went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Telling {
     /// Its handler was told, or never will be.
     Done,
     /// It is to be told again, not before this moment.
     PutOff(Timestamp),
+    /// Its handler failed.
+    Failed {
+        /// Why. The details are not stored.
+        problem: Problem,
+        /// When to try again; `None` gives the callback up.
+        next_try_at: Option<Timestamp>,
+    },
 }
 
 /// What came of a notice's settling.
@@ -240,6 +262,8 @@ pub struct SettledUnwanted {
 pub struct Pruned {
     /// Jobs that it removed.
     pub jobs: usize,
+    /// Of these, those whose handler was still to be tried again.
+    pub undelivered: usize,
     /// Whether it stopped because it had done as much as it was asked for, so that more may be due.
     pub more: bool,
 }
@@ -266,6 +290,11 @@ pub struct Counts {
     pub failure: usize,
     /// Notices that are not finished.
     pub notices: usize,
+    /// Of these, those of ends whose handler failed [`CallbackBackoff::QUICK_TRIES`](crate::CallbackBackoff::QUICK_TRIES) times or
+    /// more.
+    pub deferred: usize,
+    /// Callbacks that were given up and can be delivered again.
+    pub given_up: usize,
     /// Jobs ever added; only grows.
     pub added: u64,
     /// Bytes that the jobs kept are counted as, ended ones included ([`Rules::keep_bytes`](crate::Rules::keep_bytes)).
@@ -277,8 +306,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Whether nothing waits, runs or is to be told.
+    /// Whether no job waits or runs and every callback was settled or deferred.
     pub fn is_idle(&self) -> bool {
-        self.waiting == 0 && self.running == 0 && self.notices == 0
+        self.waiting == 0 && self.running == 0 && self.notices <= self.deferred
     }
 }

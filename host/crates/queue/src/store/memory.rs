@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{
-    AddingLasted, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Left, LostAtOpen, NoticeNumber,
+    AddingLasted, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Lane, Left, LostAtOpen, NoticeNumber,
     NoticePosition, OnTakenBack, Pruned, SettledUnwanted, Store, TaskStore, Telling, Told,
 };
 use crate::kept_bytes::KeptBytes;
@@ -199,8 +199,8 @@ impl TaskStore for MemoryTask {
         Ok(self.shelf.lock().history(id))
     }
 
-    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        Ok(self.shelf.lock().claim_notices(most, now))
+    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        Ok(self.shelf.lock().claim_notices(lane, most, now))
     }
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
@@ -209,12 +209,13 @@ impl TaskStore for MemoryTask {
 
     async fn settle_unwanted(
         &self,
+        lane: Lane,
         after: NoticePosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
-        Ok(self.shelf.lock().settle_unwanted(after, most, rules, now))
+        Ok(self.shelf.lock().settle_unwanted(lane, after, most, rules, now))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {

@@ -161,7 +161,7 @@ impl TaskQueue {
     /// Tells everybody concerned that jobs were added, once that has lasted.
     fn after_add(&self, added: &[Added], are_held: bool, now: Timestamp) {
         if are_held {
-            self.lanes.ring();
+            self.adds.ring();
         }
         let new = added.iter().filter(|added| added.is_new);
         self.tally.count(Counted::Added, new.clone().count() as u64, now);

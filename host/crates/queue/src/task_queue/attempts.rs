@@ -140,7 +140,7 @@ impl TaskQueue {
     /// Tells everybody concerned that an attempt has ended, once that has lasted.
     fn after_finish(&self, id: JobId, ending: Ending, ended: Ended, now: Timestamp) {
         if ended.noticed {
-            self.lanes.ring();
+            self.ends.ring();
         }
         self.count_end(ending, &ended, now);
         if self.tells() {

@@ -45,6 +45,17 @@ impl TaskQueue {
         self.change(id, Change::Delete).await
     }
 
+    /// Delivers the callbacks of an ended job now that were given up or are deferred, as if they had never been tried.
+    ///
+    /// Atomic. When the future is dropped it may have happened.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::Untold`], [`ChangeError::NotGivenUp`].
+    pub async fn redeliver(&self, id: JobId) -> Result<(), ChangeError> {
+        self.change(id, Change::Redeliver).await
+    }
+
     /// Lets no attempt begin until the task is resumed, in later processes neither; running ones go on, and jobs can be
     /// added. [`Counts::paused`](crate::Counts::paused) tells.
     pub async fn pause(&self) -> Result<(), StoreError> {
@@ -78,6 +89,10 @@ impl TaskQueue {
                 self.tell_listeners(id, JobEventKind::Deleted, now);
                 self.ended(id, None);
             }
+            Changed::Redelivered => {
+                self.adds.ring();
+                self.ends.ring();
+            }
         }
         Ok(())
     }
@@ -85,7 +100,7 @@ impl TaskQueue {
     /// Tells everybody concerned that a job has ended that was cancelled while no attempt of it ran.
     fn after_cancel(&self, id: JobId, noticed: bool, now: Timestamp) {
         if noticed {
-            self.lanes.ring();
+            self.ends.ring();
         }
         self.tally.count(Counted::Failed, 1, now);
         self.tally.endings.count_job(Reason::Cancelled);

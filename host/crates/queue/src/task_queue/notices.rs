@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use saggar_job::Problem;
+
 use super::TaskQueue;
-use crate::{Left, Notice, NoticeNumber, NoticePosition, StoreError, Telling};
+use crate::{CallbackBackoff, Lane, Left, Notice, NoticeNumber, NoticePosition, StoreError, Telling};
 
 /// Notices that one step of [`TaskQueue::settle_unwanted`] looks at: a few milliseconds of a database's writer.
 const SETTLED_AT_ONCE: usize = 200;
@@ -18,23 +20,23 @@ pub struct SettledCallbacks {
 }
 
 impl TaskQueue {
-    /// Takes the oldest notice that can be taken; waits until there is one. Cancel-safe: dropping the future loses no
+    /// Takes the oldest notice of `lane` that can be taken; waits until there is one. Cancel-safe: dropping the future loses no
     /// notice. Only notices of different jobs are out at once.
     ///
     /// # Errors
     ///
     /// If the store fails. Nothing was taken.
-    pub async fn notice(self: &Arc<Self>) -> Result<Notice, StoreError> {
-        let attendant = self.lanes.attend();
+    pub async fn notice(self: &Arc<Self>, lane: Lane) -> Result<Notice, StoreError> {
+        let attendant = self.lane(lane).attend();
         loop {
             let mut ring = std::pin::pin!(attendant.next_ring());
             ring.as_mut().enable();
             self.pick_up_notices().await?;
             let now = self.hub().now();
-            let mut claimed = self.store.claim_notices(1, now).await?;
+            let mut claimed = self.store.claim_notices(lane, 1, now).await?;
             if let Some(notice) = claimed.notices.pop() {
                 drop(attendant);
-                self.lanes.ring_for(claimed.left);
+                self.lane(lane).ring_for(claimed.left);
                 return Ok(Notice::new(Arc::clone(self), notice));
             }
             attendant.sleep(ring, claimed.left, now).await;
@@ -46,23 +48,33 @@ impl TaskQueue {
     ///
     /// Atomic. When the future is dropped before it answered, or the store failed, the notice may be told again.
     pub async fn notice_done(self: &Arc<Self>, notice: Notice) -> Result<(), StoreError> {
-        let told = self.store.settle_notice(notice.number(), Telling::Done, self.hub().now()).await?;
+        self.settle(notice, Telling::Done).await
+    }
+
+    /// Has a notice delivered again later because its handler failed, as [`CallbackBackoff`] says, or gives it up. Returns the
+    /// milliseconds before the next try; `None` if it was given up.
+    ///
+    /// Atomic. When the future is dropped before it answered, or the store failed, the notice may be told again.
+    pub async fn notice_failed(self: &Arc<Self>, notice: Notice, problem: Problem) -> Result<Option<u64>, StoreError> {
+        let (lane, tries) = (notice.lane(), notice.tries().saturating_add(1));
+        let delay_ms = CallbackBackoff::delay_ms_after(lane, tries, self.hub().chance());
+        let now = self.hub().now();
+        let next_try_at = delay_ms.map(|delay_ms| now.plus_ms(delay_ms));
+        self.settle(notice, Telling::Failed { problem, next_try_at }).await?;
+        if let Some(at) = next_try_at {
+            self.lane(lane).ring_for(Left::due_at(at, now));
+        }
+        Ok(delay_ms)
+    }
+
+    async fn settle(self: &Arc<Self>, notice: Notice, telling: Telling) -> Result<(), StoreError> {
+        let told = self.store.settle_notice(notice.number(), telling, self.hub().now()).await?;
         notice.settle();
         self.slots.ring_for(told.line);
         if told.noticed {
-            self.lanes.ring();
+            self.ends.ring();
         }
         self.perhaps_quiet();
-        Ok(())
-    }
-
-    /// Lets a notice be told again after `delay_ms` milliseconds, because its handler failed.
-    pub async fn notice_put_off(self: &Arc<Self>, notice: Notice, delay_ms: u64) -> Result<(), StoreError> {
-        let now = self.hub().now();
-        let until = now.plus_ms(delay_ms);
-        self.store.settle_notice(notice.number(), Telling::PutOff(until), now).await?;
-        notice.settle();
-        self.lanes.ring_for(Left::due_at(until, now));
         Ok(())
     }
 
@@ -73,17 +85,20 @@ impl TaskQueue {
         let mut settled = SettledCallbacks::default();
         loop {
             let earlier = settled;
-            let mut after = Some(NoticePosition::START);
-            while let Some(from) = after.filter(|_| self.may_have_unwanted()) {
-                let step = self.store.settle_unwanted(from, SETTLED_AT_ONCE, &self.rules(), self.hub().now()).await?;
-                settled.added += step.added;
-                settled.ended += step.ended;
-                after = step.next;
-                self.slots.ring_for(step.line);
-                if step.noticed {
-                    self.lanes.ring();
+            for lane in Lane::ALL {
+                let mut after = Some(NoticePosition::START);
+                while let Some(from) = after.filter(|_| self.may_have_unwanted()) {
+                    let (rules, now) = (self.rules(), self.hub().now());
+                    let step = self.store.settle_unwanted(lane, from, SETTLED_AT_ONCE, &rules, now).await?;
+                    settled.added += step.added;
+                    settled.ended += step.ended;
+                    after = step.next;
+                    self.slots.ring_for(step.line);
+                    if step.noticed {
+                        self.ends.ring();
+                    }
+                    self.perhaps_quiet();
                 }
-                self.perhaps_quiet();
             }
             // An end that had to wait for an adding may be a new notice.
             if settled == earlier {
@@ -100,16 +115,17 @@ impl TaskQueue {
     }
 
     /// Takes note of a notice that was dropped.
-    pub(crate) fn abandon_notice(&self, number: NoticeNumber) {
-        self.abandoned_notices.put(number);
-        self.lanes.ring();
+    pub(crate) fn abandon_notice(&self, lane: Lane, number: NoticeNumber) {
+        self.abandoned_notices.put((lane, number));
+        self.lane(lane).ring();
     }
 
     async fn pick_up_notices(&self) -> Result<(), StoreError> {
-        while let Some(number) = self.abandoned_notices.look() {
+        while let Some((lane, number)) = self.abandoned_notices.look() {
             let now = self.hub().now();
             self.store.settle_notice(number, Telling::PutOff(now), now).await?;
-            self.abandoned_notices.remove(&number);
+            self.abandoned_notices.remove(&(lane, number));
+            self.lane(lane).ring();
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::poll;
 use saggar_job::{Ending, JobId, Reason, Status, Timestamp};
-use saggar_queue::{AddError, Cost, JobEventKind, KeyOwner, ListQuery, NewJob, Rates, Rules};
+use saggar_queue::{AddError, Cost, JobEventKind, KeyOwner, Lane, ListQuery, NewJob, Rates, Rules};
 use tokio::time::Duration;
 
 use crate::{Bench, retries, retry, success};
@@ -37,7 +37,7 @@ async fn everybody_hears_of_the_end_of_a_job_cancelled_on_its_way_to_a_slot_that
     let mut slot = Box::pin(bench.task.claim());
     assert!(poll!(&mut slot).is_pending());
     let id = bench.add().await;
-    let (mut wait, mut notice) = (pin!(bench.task.wait(id)), pin!(bench.task.notice()));
+    let (mut wait, mut notice) = (pin!(bench.task.wait(id)), pin!(bench.task.notice(Lane::Ends)));
     assert!(poll!(&mut wait).is_pending() && poll!(&mut notice).is_pending());
     bench.task.cancel(id).await.unwrap();
     drop(slot);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use saggar_job::{Outcome, Status, SystemClock, TaskKey};
-use saggar_queue::{ChangeError, MemoryStore, NewJob, Queue, Rules, TaskQueue};
+use saggar_queue::{ChangeError, Lane, MemoryStore, NewJob, Queue, Rules, TaskQueue};
 use tokio::task::JoinSet;
 
 use crate::{retries, retry, success};
@@ -35,7 +35,9 @@ async fn nothing_is_lost_and_nothing_runs_twice_at_once() {
         workers.spawn(slot(Arc::clone(&task), Arc::clone(&observed), fastrand::Rng::with_seed(seed)));
     }
     for seed in 0..3 {
-        workers.spawn(lane(Arc::clone(&task), fastrand::Rng::with_seed(seed)));
+        for of in Lane::ALL {
+            workers.spawn(lane(Arc::clone(&task), of, fastrand::Rng::with_seed(seed)));
+        }
     }
     for seed in 0..ADDERS as u64 {
         adders.spawn(add(Arc::clone(&task), fastrand::Rng::with_seed(seed)));
@@ -107,12 +109,11 @@ async fn slot(task: Arc<TaskQueue>, observed: Arc<Observed>, mut chance: fastran
     }
 }
 
-async fn lane(task: Arc<TaskQueue>, mut chance: fastrand::Rng) {
+async fn lane(task: Arc<TaskQueue>, lane: Lane, mut chance: fastrand::Rng) {
     loop {
-        let notice = task.notice().await.unwrap();
+        let notice = task.notice(lane).await.unwrap();
         match chance.u8(0..10) {
-            0 => drop(notice),
-            1 => task.notice_put_off(notice, 1).await.unwrap(),
+            0 | 1 => drop(notice),
             _ => task.notice_done(notice).await.unwrap(),
         }
     }

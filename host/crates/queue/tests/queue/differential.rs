@@ -11,8 +11,8 @@ use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, NoticePosition, OnTakenBack,
-    Page, Peek, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore, Telling, Told,
+    Job, Lane, Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, NoticePosition,
+    OnTakenBack, Page, Peek, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore, Telling, Told,
 };
 
 #[tokio::test]
@@ -164,8 +164,8 @@ impl TaskStore for BrokenTask {
         self.0.history(id).await
     }
 
-    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        self.0.claim_notices(most, now).await
+    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        self.0.claim_notices(lane, most, now).await
     }
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
@@ -174,12 +174,13 @@ impl TaskStore for BrokenTask {
 
     async fn settle_unwanted(
         &self,
+        lane: Lane,
         after: NoticePosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
-        self.0.settle_unwanted(after, most, rules, now).await
+        self.0.settle_unwanted(lane, after, most, rules, now).await
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {

@@ -3,8 +3,8 @@
 use std::pin::pin;
 
 use futures_util::poll;
-use saggar_job::{Reason, TaskKey};
-use saggar_queue::{Happened, NewJob, Rules};
+use saggar_job::{Problem, Reason, Status, TaskKey};
+use saggar_queue::{CallbackBackoff, Happened, Lane, NewJob, Rules};
 use tokio::time::{Duration, Instant};
 
 use crate::{Bench, retries, success};
@@ -16,7 +16,7 @@ fn with_handlers() -> Rules {
 #[tokio::test]
 async fn a_job_is_held_until_its_adding_was_told() {
     let bench = Bench::new(with_handlers()).await;
-    let (mut claim, mut notice) = (pin!(bench.task.claim()), pin!(bench.task.notice()));
+    let (mut claim, mut notice) = (pin!(bench.task.claim()), pin!(bench.task.notice(Lane::Adds)));
     assert!(poll!(&mut claim).is_pending() && poll!(&mut notice).is_pending());
     let id = bench.add().await;
     let notice = notice.await.unwrap();
@@ -24,7 +24,7 @@ async fn a_job_is_held_until_its_adding_was_told() {
     assert!(poll!(&mut claim).is_pending());
     bench.task.notice_done(notice).await.unwrap();
     bench.finish(claim.await.unwrap(), success()).await;
-    let notice = bench.task.notice().await.unwrap();
+    let notice = bench.task.notice(Lane::Ends).await.unwrap();
     assert_eq!(notice.happened(), &Happened::Succeeded { response: "7".into() });
     assert_eq!((notice.attempt(), notice.max_attempts(), notice.tries()), (1, 1, 0));
     bench.task.notice_done(notice).await.unwrap();
@@ -35,8 +35,8 @@ async fn a_job_is_held_until_its_adding_was_told() {
 async fn a_dropped_notice_is_told_again() {
     let bench = Bench::new(with_handlers()).await;
     let id = bench.add().await;
-    let notice = bench.task.notice().await.unwrap();
-    let mut again = pin!(bench.task.notice());
+    let notice = bench.task.notice(Lane::Adds).await.unwrap();
+    let mut again = pin!(bench.task.notice(Lane::Adds));
     assert!(poll!(&mut again).is_pending());
     drop(notice);
     let again = again.await.unwrap();
@@ -48,11 +48,11 @@ async fn a_dropped_notice_is_told_again() {
 async fn a_notice_that_is_put_off_comes_again_in_time() {
     let bench = Bench::new(with_handlers()).await;
     bench.add().await;
-    let notice = bench.task.notice().await.unwrap();
+    let notice = bench.task.notice(Lane::Adds).await.unwrap();
     let start = Instant::now();
-    bench.task.notice_put_off(notice, 400).await.unwrap();
-    let again = bench.task.notice().await.unwrap();
-    assert_eq!((again.tries(), start.elapsed()), (1, Duration::from_millis(400)));
+    assert_eq!(bench.task.notice_failed(notice, problem()).await.unwrap(), Some(200));
+    let again = bench.task.notice(Lane::Adds).await.unwrap();
+    assert_eq!((again.tries(), start.elapsed()), (1, Duration::from_millis(200)));
     bench.task.notice_done(again).await.unwrap();
 }
 
@@ -60,9 +60,9 @@ async fn a_notice_that_is_put_off_comes_again_in_time() {
 async fn a_held_job_that_is_cancelled_is_told_of_in_order() {
     let bench = Bench::new(with_handlers()).await;
     let id = bench.add().await;
-    let added = bench.task.notice().await.unwrap();
+    let added = bench.task.notice(Lane::Adds).await.unwrap();
     bench.task.cancel(id).await.unwrap();
-    let mut end = pin!(bench.task.notice());
+    let mut end = pin!(bench.task.notice(Lane::Ends));
     assert!(poll!(&mut end).is_pending());
     bench.task.notice_done(added).await.unwrap();
     let end = end.await.unwrap();
@@ -84,8 +84,55 @@ async fn the_queue_is_idle_when_nothing_is_left_to_do_in_any_task() {
     let id = other.add(NewJob::new("[]").with_delay_ms(60_000)).await.unwrap();
     bench.finish(claim, success()).await;
     assert!(poll!(&mut idle).is_pending(), "a notice is pending");
-    bench.task.notice_done(bench.task.notice().await.unwrap()).await.unwrap();
+    bench.task.notice_done(bench.task.notice(Lane::Ends).await.unwrap()).await.unwrap();
     assert!(poll!(&mut idle).is_pending(), "another task's job waits");
     other.cancel(id).await.unwrap();
     idle.await;
+}
+
+fn problem() -> Problem {
+    Problem::new("no-answer", "the other side did not answer")
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_waits_for_a_handler_that_keeps_failing() {
+    let bench = Bench::new(Rules { success_handler: true, ..retries(0, 0) }).await;
+    let id = bench.add().await;
+    bench.finish(bench.claim().await, success()).await;
+    let mut idle = pin!(bench.queue.idle());
+    for _ in 1..=CallbackBackoff::QUICK_TRIES {
+        assert!(poll!(&mut idle).is_pending());
+        assert!(bench.task.retry(id).await.is_err());
+        let notice = bench.task.notice(Lane::Ends).await.unwrap();
+        bench.task.notice_failed(notice, problem()).await.unwrap();
+    }
+    idle.await;
+    bench.task.retry(id).await.unwrap();
+    assert_eq!(bench.task.get(id).await.unwrap().unwrap().callbacks, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_of_an_end_is_tried_for_hours_and_then_again_on_request() {
+    let bench = Bench::new(Rules { success_handler: true, ..retries(0, 0) }).await;
+    let id = bench.add().await;
+    bench.finish(bench.claim().await, success()).await;
+    let start = Instant::now();
+    for _ in 1..=CallbackBackoff::MOST_TRIES {
+        let notice = bench.task.notice(Lane::Ends).await.unwrap();
+        bench.task.notice_failed(notice, problem()).await.unwrap();
+    }
+    let hours = start.elapsed().as_secs_f64() / 3600.0;
+    assert!((3.0..8.0).contains(&hours), "given up after {hours} hours");
+    let callbacks = bench.task.get(id).await.unwrap().unwrap().callbacks;
+    assert_eq!((callbacks.len(), callbacks[0].given_up, callbacks[0].tries), (1, true, CallbackBackoff::MOST_TRIES));
+    assert_eq!(callbacks[0].problem, Some(problem()));
+    let mut notice = pin!(bench.task.notice(Lane::Ends));
+    assert!(poll!(&mut notice).is_pending());
+    bench.task.redeliver(id).await.unwrap();
+    let notice = notice.await.unwrap();
+    assert_eq!((notice.id(), notice.tries()), (id, 0));
+    bench.task.notice_done(notice).await.unwrap();
+    let job = bench.task.get(id).await.unwrap().unwrap();
+    assert_eq!((job.status(), job.callbacks), (Status::Success, vec![]));
+    assert_eq!(bench.task.redeliver(id).await.unwrap_err().code(), "not-given-up");
 }

@@ -9,8 +9,8 @@ use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Time
 use super::super::add_and_last;
 use super::{History, Taken};
 use crate::{
-    Change, Cost, End, Finish, LogLevel, LogLine, LogSource, NewJob, NoticeNumber, NoticePosition, Progress, Retention,
-    Rules, TaskStore, Telling,
+    Change, Cost, End, Finish, Lane, LogLevel, LogLine, LogSource, NewJob, NoticeNumber, NoticePosition, Progress,
+    Retention, Rules, TaskStore, Telling,
 };
 
 /// The rules of a small, busy task.
@@ -45,11 +45,14 @@ async fn all_unwanted(
     rules: &Arc<Rules>,
     now: Timestamp,
 ) -> Result<(usize, usize), String> {
-    let (mut sum, mut after) = ((0, 0), Some(NoticePosition::START));
-    while let Some(from) = after {
-        let step = said(task.settle_unwanted(from, most, rules, now).await)?;
-        sum = (sum.0 + step.added, sum.1 + step.ended);
-        after = step.next;
+    let mut sum = (0, 0);
+    for lane in Lane::ALL {
+        let mut after = Some(NoticePosition::START);
+        while let Some(from) = after {
+            let step = said(task.settle_unwanted(lane, from, most, rules, now).await)?;
+            sum = (sum.0 + step.added, sum.1 + step.ended);
+            after = step.next;
+        }
     }
     Ok(sum)
 }
@@ -193,7 +196,7 @@ impl History {
 
     async fn change(&mut self, task: usize) {
         let id = self.any_id(task);
-        let change = [Change::Cancel, Change::Cancel, Change::Retry, Change::Retry, Change::Delete];
+        let change = [Change::Cancel, Change::Cancel, Change::Retry, Change::Retry, Change::Delete, Change::Redeliver];
         let change = change[self.chance.usize(0..change.len())];
         let (rules, now) = (&self.rules[task], self.now);
         let expected = said(self.expected.tasks[task].change(id, change, rules, now).await);
@@ -203,8 +206,9 @@ impl History {
 
     async fn claim_notices(&mut self, task: usize) {
         let most = self.chance.usize(0..3);
-        let mut expected = super::works(self.expected.tasks[task].claim_notices(most, self.now).await);
-        let mut actual = super::works(self.actual.tasks[task].claim_notices(most, self.now).await);
+        let lane = Lane::ALL[self.chance.usize(0..2)];
+        let mut expected = super::works(self.expected.tasks[task].claim_notices(lane, most, self.now).await);
+        let mut actual = super::works(self.actual.tasks[task].claim_notices(lane, most, self.now).await);
         for (expected, actual) in expected.notices.iter().zip(&mut actual.notices) {
             self.taken.push(Taken { task, numbers: (expected.number, actual.number) });
             actual.number = expected.number;
@@ -218,10 +222,16 @@ impl History {
         let unknown = Taken { task, numbers: (NoticeNumber(u64::MAX >> 1), NoticeNumber(u64::MAX >> 1)) };
         let taken = self.chance.choice(&self.taken).copied().unwrap_or(unknown);
         let until = Timestamp(self.now.0.saturating_sub(3) + self.chance.u64(0..20));
-        let telling = if self.chance.u8(0..3) == 0 { Telling::PutOff(until) } else { Telling::Done };
+        let failed = |next_try_at| Telling::Failed { problem: super::super::problem(), next_try_at };
+        let telling = match self.chance.u8(0..9) {
+            0 => Telling::PutOff(until),
+            1..5 => failed(Some(until)),
+            5 => failed(None),
+            _ => Telling::Done,
+        };
         let Taken { task, numbers } = taken;
-        let expected = said(self.expected.tasks[task].settle_notice(numbers.0, telling, self.now).await);
-        let actual = said(self.actual.tasks[task].settle_notice(numbers.1, telling, self.now).await);
+        let expected = said(self.expected.tasks[task].settle_notice(numbers.0, telling.clone(), self.now).await);
+        let actual = said(self.actual.tasks[task].settle_notice(numbers.1, telling.clone(), self.now).await);
         self.same(&expected, &actual, &format!("settle {numbers:?} as {telling:?}"));
     }
 

@@ -1,67 +1,100 @@
-//! The outbox: notices in the order in which they are to be told.
+//! The outbox: notices in the order in which they are to be told, each lane's by itself.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
-use saggar_job::{JobId, Timestamp};
+use saggar_job::{JobId, Problem, Timestamp};
 
-use crate::{Left, NoticeNumber, NoticePosition};
+use crate::{CallbackBackoff, Lane, Left, NoticeNumber, NoticePosition};
 
 #[derive(Default)]
 pub(super) struct Outbox {
     /// Those that are not taken, by the moment from which they can be, which is 0 until they are put off.
-    pending: BTreeSet<(Timestamp, NoticeNumber)>,
+    adds: BTreeSet<(Timestamp, NoticeNumber)>,
+    ends: BTreeSet<(Timestamp, NoticeNumber)>,
     entries: HashMap<NoticeNumber, Entry, foldhash::fast::RandomState>,
     last_number: u64,
+    /// Entries that are deferred.
+    deferred: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) id: JobId,
-    pub(super) about: About,
+    pub(super) lane: Lane,
     pub(super) tries: u32,
+    /// Why its handler failed the last time.
+    pub(super) problem: Option<Box<Problem>>,
     /// The moment from which it can be taken.
-    from: Timestamp,
+    pub(super) from: Timestamp,
     taken: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
-    Added,
-    End,
+impl Entry {
+    /// Whether nothing waits for it any more.
+    fn is_deferred(&self) -> bool {
+        self.lane == Lane::Ends && self.tries >= CallbackBackoff::QUICK_TRIES
+    }
 }
 
 impl Outbox {
-    pub(super) fn put(&mut self, id: JobId, about: About) -> NoticeNumber {
+    pub(super) fn put(&mut self, id: JobId, lane: Lane) -> NoticeNumber {
         self.last_number += 1;
         let (number, from) = (NoticeNumber(self.last_number), Timestamp(0));
-        self.entries.insert(number, Entry { id, about, tries: 0, from, taken: false });
-        self.pending.insert((from, number));
+        self.entries.insert(number, Entry { id, lane, tries: 0, problem: None, from, taken: false });
+        self.pending(lane).insert((from, number));
         number
     }
 
-    /// Takes the first notice whose time has come.
-    pub(super) fn take(&mut self, now: Timestamp) -> Option<(NoticeNumber, Entry)> {
-        let first = *self.pending.first().filter(|(from, _)| *from <= now)?;
-        self.pending.remove(&first);
-        let entry = self.entries.get_mut(&first.1)?;
-        entry.taken = true;
-        Some((first.1, *entry))
+    fn pending(&mut self, lane: Lane) -> &mut BTreeSet<(Timestamp, NoticeNumber)> {
+        match lane {
+            Lane::Adds => &mut self.adds,
+            Lane::Ends => &mut self.ends,
+        }
     }
 
-    /// Gives back a notice that was taken.
-    pub(super) fn put_off(&mut self, number: NoticeNumber, until: Timestamp) {
-        if let Some(entry) = self.entries.get_mut(&number).filter(|entry| entry.taken) {
-            entry.tries = entry.tries.saturating_add(1);
-            (entry.from, entry.taken) = (until, false);
-            self.pending.insert((until, number));
-        }
+    /// Takes the first notice of a lane whose time has come.
+    pub(super) fn take(&mut self, lane: Lane, now: Timestamp) -> Option<(NoticeNumber, Entry)> {
+        let pending = self.pending(lane);
+        let first = *pending.first().filter(|(from, _)| *from <= now)?;
+        pending.remove(&first);
+        let entry = self.entries.get_mut(&first.1)?;
+        entry.taken = true;
+        Some((first.1, entry.clone()))
+    }
+
+    /// Gives back a notice that was taken. Returns its job if the notice is deferred.
+    pub(super) fn put_off(
+        &mut self,
+        number: NoticeNumber,
+        until: Timestamp,
+        problem: Option<Box<Problem>>,
+    ) -> Option<JobId> {
+        let entry = self.entries.get_mut(&number).filter(|entry| entry.taken)?;
+        let was_deferred = entry.is_deferred();
+        entry.tries = entry.tries.saturating_add(1);
+        entry.problem = problem.or(entry.problem.take());
+        (entry.from, entry.taken) = (until, false);
+        let (id, lane, is_deferred) = (entry.id, entry.lane, entry.is_deferred());
+        self.deferred += usize::from(is_deferred && !was_deferred);
+        self.pending(lane).insert((until, number));
+        is_deferred.then_some(id)
+    }
+
+    /// Whether a notice is deferred and its handler is not called at the moment.
+    pub(super) fn can_go(&self, number: NoticeNumber) -> bool {
+        self.entries.get(&number).is_some_and(|entry| entry.is_deferred() && !entry.taken)
+    }
+
+    pub(super) fn get(&self, number: NoticeNumber) -> Option<&Entry> {
+        self.entries.get(&number)
     }
 
     pub(super) fn remove(&mut self, number: NoticeNumber) -> Option<Entry> {
         let entry = self.entries.remove(&number)?;
+        self.deferred -= usize::from(entry.is_deferred());
         if !entry.taken {
-            self.pending.remove(&(entry.from, number));
+            self.pending(entry.lane).remove(&(entry.from, number));
         }
         Some(entry)
     }
@@ -71,29 +104,31 @@ impl Outbox {
     pub(super) fn give_back_all(&mut self) {
         for (number, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.taken) {
             entry.taken = false;
-            self.pending.insert((entry.from, *number));
+            let pending = if entry.lane == Lane::Adds { &mut self.adds } else { &mut self.ends };
+            pending.insert((entry.from, *number));
         }
     }
 
-    /// The first `most` notices after `after` that are not taken.
-    pub(super) fn pending_after(&self, after: NoticePosition, most: usize) -> Vec<(NoticePosition, Entry)> {
+    /// The first `most` notices of a lane after `after` that are not taken.
+    pub(super) fn pending_after(&self, lane: Lane, after: NoticePosition, most: usize) -> Vec<(NoticePosition, Entry)> {
+        let pending = if lane == Lane::Adds { &self.adds } else { &self.ends };
         let after = (Bound::Excluded((after.from, after.number)), Bound::Unbounded);
-        let pending = self.pending.range(after).take(most);
         let found = |(from, number): &(Timestamp, NoticeNumber)| {
-            Some((NoticePosition { from: *from, number: *number }, *self.entries.get(number)?))
+            Some((NoticePosition { from: *from, number: *number }, self.entries.get(number)?.clone()))
         };
-        pending.filter_map(found).collect()
+        pending.range(after).take(most).filter_map(found).collect()
     }
 
-    pub(super) fn left(&self, now: Timestamp) -> Left {
-        match self.pending.first() {
-            None => Left::Nothing,
-            Some((from, _)) if *from <= now => Left::Ready,
-            Some((from, _)) => Left::From(*from),
-        }
+    pub(super) fn left(&self, lane: Lane, now: Timestamp) -> Left {
+        let pending = if lane == Lane::Adds { &self.adds } else { &self.ends };
+        pending.first().map_or(Left::Nothing, |(from, _)| Left::due_at(*from, now))
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    pub(super) fn deferred(&self) -> usize {
+        self.deferred
     }
 }

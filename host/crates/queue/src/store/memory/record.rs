@@ -5,8 +5,12 @@ use std::sync::Arc;
 use saggar_job::{JobId, Life, Problem, State, TaskKey, Timestamp};
 
 use super::line::{Spot, Stood};
+use super::outbox::{Entry, Outbox};
 use super::register::Slot;
-use crate::{Attempts, Happened, History, Job, JobLog, ListedJob, LogLine, NoticeNumber, Origin, Progress, kept_bytes};
+use crate::{
+    Attempts, Happened, History, Job, JobCallback, JobLog, Lane, ListedJob, LogLine, NoticeNumber, Origin, Progress,
+    kept_bytes,
+};
 
 pub(super) struct Record {
     pub(super) life: Life,
@@ -31,6 +35,7 @@ pub(super) struct Record {
     pub(super) labels: Option<Box<Labels>>,
     pub(super) progress: Option<Box<Progress>>,
     pub(super) log: Option<Box<JobLog>>,
+    pub(super) given_up: Vec<JobCallback>,
 }
 
 /// What a job shows while it waits of the attempt before.
@@ -57,7 +62,7 @@ pub(super) enum Due {
 }
 
 impl Record {
-    pub(super) fn job(&self, id: JobId) -> Job {
+    pub(super) fn job(&self, id: JobId, outbox: &Outbox) -> Job {
         let labels = self.labels.as_deref();
         Job {
             id,
@@ -69,7 +74,30 @@ impl Record {
             key: labels.and_then(|labels| labels.key.clone()),
             unique: labels.and_then(|labels| labels.unique.clone()),
             origin: self.origin.clone(),
+            callbacks: self.callbacks(outbox),
         }
+    }
+
+    fn callbacks(&self, outbox: &Outbox) -> Vec<JobCallback> {
+        let pending = |number| {
+            outbox.get(number).map(|entry: &Entry| JobCallback {
+                lane: entry.lane,
+                tries: entry.tries,
+                next_try_at: (entry.from > Timestamp(0)).then_some(entry.from),
+                given_up: false,
+                problem: entry.problem.as_deref().cloned(),
+            })
+        };
+        let mut callbacks = self.given_up.clone();
+        match self.due {
+            Due::Nothing => {}
+            Due::Added(number) | Due::End(number) => callbacks.extend(pending(number)),
+            Due::AddedThenEnd(number) => {
+                callbacks.extend(pending(number).into_iter().chain([JobCallback::fresh(Lane::Ends)]));
+            }
+        }
+        callbacks.sort_by_key(|callback| callback.lane);
+        callbacks
     }
 
     pub(super) fn listed(&self, task: &TaskKey, id: JobId) -> ListedJob {

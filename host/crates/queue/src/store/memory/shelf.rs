@@ -13,12 +13,11 @@ use saggar_job::{JobId, Life, Outcome, Refusal, RetryPolicy, Run, State, Status,
 use super::super::PROMOTED_AT_ONCE;
 use super::line::{Line, Spot};
 use super::names::{Names, Twin};
-use super::outbox::About;
 use super::record::{Before, Due, Labels, Record};
 use super::register::{Register, Walk};
 use crate::{
     AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, KeyOwner, KeyReuse,
-    Left, LogLine, LostAtOpen, NewJob, Rules, StoreError,
+    Lane, Left, LogLine, LostAtOpen, NewJob, Rules, StoreError,
 };
 
 mod bytes;
@@ -170,7 +169,7 @@ impl Shelf {
         let run_at = job.due_at(now);
         let (spot, due) = if held {
             self.held += 1;
-            (Spot::Nowhere, Due::Added(self.ends.outbox.put(id, About::Added)))
+            (Spot::Nowhere, Due::Added(self.ends.outbox.put(id, Lane::Adds)))
         } else {
             (self.line.enter(id, job.priority, run_at, now), Due::Nothing)
         };
@@ -196,6 +195,7 @@ impl Shelf {
             labels,
             progress: None,
             log: None,
+            given_up: Vec::new(),
         });
         record.recount();
         self.kept.change(0, record.counted);
@@ -318,7 +318,7 @@ impl Shelf {
         }
         self.kept.recount(bytes, record);
         let noticed = self.ends.keep(id, record, &mut self.names, rules);
-        let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.job(id)));
+        let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.job(id, &self.ends.outbox)));
         let ended = Ended { status, run_at, reason, noticed, job };
         let next = if claim_next { self.claim_first(&mut 0, now)? } else { None };
         Ok(Finished { ended, next, left: self.left() })

@@ -16,6 +16,7 @@ use super::error::SqliteError;
 use super::number::{JobNumber, from_i64, from_moment, to_i64};
 use super::record::{CANCELLING, ENDED, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, LONG_ARGS, LONG_RESPONSE, Record, digest};
 use super::shared::{Live, Shared};
+use super::shelf::given_up::callbacks;
 use super::shelf::keeping::{MOST_ATTEMPTS, budget, line};
 use super::sync::{Answer, Syncer};
 use crate::{AttemptRecord, Attempts, Cost, End, History, Job, Peek};
@@ -87,7 +88,9 @@ impl Readers {
 
 /// A job, as it stands.
 pub(super) fn job(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<Job>> {
-    Ok(record(db, shared, id)?.map(|(record, _)| record.into_job()))
+    let Some((record, _)) = record(db, shared, id)? else { return Ok(None) };
+    let callbacks = callbacks(db, &record)?;
+    Ok(Some(record.into_job(callbacks)))
 }
 
 /// A job, as it stands, if its texts have no more than `most` bytes.

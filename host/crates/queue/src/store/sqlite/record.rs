@@ -9,7 +9,7 @@ use saggar_job::{JobId, Life, Problem, Reason, Run, State, Timestamp};
 use super::details::{self, Details};
 use super::number::{JobNumber, from_i64, from_moment, moment, to_i64};
 use super::statements::{DoUsual, Usual};
-use crate::{Cost, Happened, Job, Origin, Progress, kept_bytes};
+use crate::{Cost, Happened, Job, JobCallback, Origin, Progress, kept_bytes};
 
 /// Arguments and responses up to this many bytes stand in the job's row. A page holds some ten of such rows; what is longer
 /// is read once or twice in a job's life and would make every other look at the job slower. In tests so few that the random
@@ -25,6 +25,8 @@ pub(super) const HAS_ATTEMPTS: i64 = 1 << 6;
 pub(super) const CANCELLING: i64 = 1 << 7;
 pub(super) const HAS_NAMES: i64 = 1 << 8;
 const FRESH: i64 = 1 << 9;
+/// Callbacks of the job were given up.
+pub(super) const GIVEN_UP: i64 = 1 << 10;
 
 /// From this standing on a job has ended.
 pub(super) const ENDED: i64 = 4;
@@ -133,8 +135,10 @@ impl Record {
         self.flags & LONG_RESPONSE != 0
     }
 
-    pub(super) fn into_job(self) -> Job {
+    /// The job with its `callbacks`, which stand apart.
+    pub(super) fn into_job(self, callbacks: Vec<JobCallback>) -> Job {
         Job {
+            callbacks,
             id: self.id,
             progress: self.progress(),
             origin: self.origin(),

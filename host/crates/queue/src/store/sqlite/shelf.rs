@@ -24,6 +24,7 @@ use crate::{Counts, Job, Left, Progress, Rules, StoreError};
 mod adding;
 mod bytes;
 mod changing;
+pub(super) mod given_up;
 pub(super) mod keeping;
 mod running;
 mod telling;
@@ -44,11 +45,11 @@ pub(super) struct Shelf {
     pub(super) running: HashMap<JobId, Box<Attempt>, RandomState>,
     /// Attempts that ran when the process before this one died, until the task is opened.
     pub(super) orphans: Vec<Orphan>,
-    /// Notices that are taken, and those that were given back because whoever took them was gone.
+    /// Notices that are taken, and those of each lane that were given back because whoever took them was gone.
     taken: HashSet<u64>,
-    given_back: BTreeSet<u64>,
-    /// Up to this number every notice that was never put off has been taken.
-    taken_until: u64,
+    given_back: [BTreeSet<u64>; 2],
+    /// Up to this number every notice of the lane that was never put off has been taken.
+    taken_until: [u64; 2],
     ended: Ended,
     counts: Counts,
     last_id: u64,
@@ -110,6 +111,8 @@ impl Shelf {
             success: count("success")?,
             failure: count("failure")?,
             notices: count("notices")?,
+            deferred: count("deferred")?,
+            given_up: count("given_up")?,
             added: number("added")?,
             bytes: number("kept_bytes")?,
             paused: row.get("paused")?,
@@ -123,8 +126,8 @@ impl Shelf {
             running: HashMap::default(),
             orphans: Vec::new(),
             taken: HashSet::new(),
-            given_back: BTreeSet::new(),
-            taken_until: 0,
+            given_back: [const { BTreeSet::new() }; 2],
+            taken_until: [0; 2],
             ended: Ended::load(db, task)?,
             counts,
             last_id: number("last_id")?,
@@ -161,7 +164,7 @@ impl Shelf {
         self.rules = Arc::clone(&before.rules);
         self.taken = std::mem::take(&mut before.taken);
         // All that are not in `taken` are looked at again, so those that were given back are found as well.
-        self.taken_until = 0;
+        self.taken_until = [0; 2];
     }
 
     /// Takes back what a batch that was undone did to a notice.
@@ -205,10 +208,12 @@ impl Shelf {
             return Ok(false);
         }
         self.ended.flush(db, self.task, &mut self.last_chunk)?;
-        let Counts { waiting, delayed, held, success, failure, notices, added, bytes, paused, .. } = self.counts;
+        let Counts {
+            waiting, delayed, held, success, failure, notices, deferred, given_up, added, bytes, paused, ..
+        } = self.counts;
         let sql = "UPDATE tasks SET last_id = ?2, last_number = ?3, last_notice = ?4, last_chunk = ?5, line_from = ?6, \
              waiting = ?7, delayed = ?8, held = ?9, success = ?10, failure = ?11, notices = ?12, added = ?13, \
-             paused = ?14, kept_bytes = ?15 WHERE task = ?1";
+             paused = ?14, kept_bytes = ?15, deferred = ?16, given_up = ?17 WHERE task = ?1";
         db.prepare_cached(sql)?.execute(params![
             self.task.0,
             to_i64(self.last_id),
@@ -225,6 +230,8 @@ impl Shelf {
             to_i64(added),
             paused,
             to_i64(bytes),
+            deferred as i64,
+            given_up as i64,
         ])?;
         Ok(true)
     }

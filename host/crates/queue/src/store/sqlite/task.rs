@@ -14,8 +14,8 @@ use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, NoticePosition, OnTakenBack, Peek, Pruned, Rules,
-    SettledUnwanted, StoreError, TaskStore, Telling, Told, kept_bytes,
+    Job, Lane, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, NoticePosition, OnTakenBack, Peek, Pruned,
+    Rules, SettledUnwanted, StoreError, TaskStore, Telling, Told, kept_bytes,
 };
 
 pub(super) struct SqliteTask {
@@ -180,28 +180,34 @@ impl TaskStore for SqliteTask {
         Ok(self.store.readers()?.look(move |db| reader::history(db, &shared, id)).await?)
     }
 
-    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
         self.hand_out(move |desk, giving| {
-            giving.give(desk, now, |desk, is_wanted| desk.claim_notices(if is_wanted { most } else { 0 }, now).map(Ok))
+            giving.give(desk, now, |desk, is_wanted| {
+                desk.claim_notices(lane, if is_wanted { most } else { 0 }, now).map(Ok)
+            })
         })
         .await
     }
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
         let writer = self.store.writer()?;
-        let step = move |desk: &mut Desk<'_>| desk.settle_notice(number, telling, now).map(Ok);
-        until_kept(|_| writer.on(self.shared.task, step)).await
+        until_kept(|_| {
+            let telling = telling.clone();
+            writer.on(self.shared.task, move |desk| desk.settle_notice(number, &telling, now).map(Ok))
+        })
+        .await
     }
 
     async fn settle_unwanted(
         &self,
+        lane: Lane,
         after: NoticePosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
         let rules = Arc::clone(rules);
-        let step = move |desk: &mut Desk<'_>| desk.settle_unwanted(after, most, &rules, now).map(Ok);
+        let step = move |desk: &mut Desk<'_>| desk.settle_unwanted(lane, after, most, &rules, now).map(Ok);
         self.store.writer()?.on(self.shared.task, step).await
     }
 

@@ -62,12 +62,12 @@ impl Shelf {
         let (mut jobs, mut work) = (0, 0);
         while kept_bytes::lacks_room(self.kept.bytes, more, rules.keep_bytes) {
             if work >= most {
-                return Pruned { jobs, more: true };
+                return Pruned { jobs, undelivered: 0, more: true };
             }
             let Some((removed, effort)) = self.remove_first_ended() else { break };
             (jobs, work) = (jobs + removed, work + effort);
         }
-        Pruned { jobs, more: false }
+        Pruned { jobs, undelivered: 0, more: false }
     }
 
     /// When the job ended that [`remove_first_ended`](Self::remove_first_ended) removes.
@@ -87,7 +87,8 @@ impl Shelf {
         let (_, status) = self.first_ended()?;
         let ended = if status == Status::Success { &mut self.ends.kept_success } else { &mut self.ends.kept_failure };
         let due = ended.take_due(0, Timestamp(u64::MAX))?;
-        let lines = self.remove_over(due, status);
-        Some((usize::from(lines.is_some()), 1 + lines.unwrap_or(0) / Pruned::LINES_LIKE_A_JOB))
+        let removed = self.remove_over(due, status);
+        let lines = removed.map_or(0, |(lines, _)| lines);
+        Some((usize::from(removed.is_some()), 1 + lines / Pruned::LINES_LIKE_A_JOB))
     }
 }

@@ -21,6 +21,7 @@ impl Shelf {
             Change::Cancel => self.cancel(id, rules, now),
             Change::Retry => self.retry(id, now),
             Change::Delete => self.delete(id),
+            Change::Redeliver => self.redeliver(id, rules),
         }
     }
 
@@ -42,7 +43,7 @@ impl Shelf {
     fn retry(&mut self, id: JobId, now: Timestamp) -> Result<Changed, ChangeError> {
         let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
         let life = step(&record.life, Step::Retry, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
-        if record.due != Due::Nothing {
+        if !(record.due == Due::Nothing || matches!(record.due, Due::End(number) if self.ends.outbox.can_go(number))) {
             return Err(ChangeError::Untold { id });
         }
         if let Some(labels) = &record.labels {
@@ -51,6 +52,8 @@ impl Shelf {
             }
             self.names.enter(id, labels);
         }
+        self.ends.drop_deferred(record);
+        self.ends.drop_given_up(record);
         let bytes = record.bytes();
         let before = std::mem::replace(&mut record.life, life);
         record.log(LogLine::retried(now));
@@ -76,8 +79,8 @@ impl Shelf {
                 self.ends.parked -= 1;
             }
         }
-        if let Some(record) = self.records.remove(&id) {
-            self.forget(id, &record);
+        if let Some(mut record) = self.records.remove(&id) {
+            self.forget(id, &mut record);
         }
         Ok(Changed::Deleted)
     }
@@ -89,37 +92,41 @@ impl Shelf {
 
     pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> Pruned {
         let Retention { success_ms, failure_ms } = rules.retention;
-        let (mut jobs, mut work) = (0, 0);
+        let (mut jobs, mut undelivered, mut work) = (0, 0, 0);
         while work < most {
-            let lines = if let Some(due) = self.ends.kept_success.take_due(success_ms, now) {
+            let removed = if let Some(due) = self.ends.kept_success.take_due(success_ms, now) {
                 self.remove_over(due, Status::Success)
             } else if let Some(due) = self.ends.kept_failure.take_due(failure_ms, now) {
                 self.remove_over(due, Status::Failure)
             } else {
-                return Pruned { jobs, more: false };
+                return Pruned { jobs, undelivered, more: false };
             };
-            jobs += usize::from(lines.is_some());
-            work += 1 + lines.unwrap_or(0) / Pruned::LINES_LIKE_A_JOB;
+            jobs += usize::from(removed.is_some());
+            let (lines, was_pending) = removed.unwrap_or_default();
+            undelivered += usize::from(was_pending);
+            work += 1 + lines / Pruned::LINES_LIKE_A_JOB;
         }
-        Pruned { jobs, more: true }
+        Pruned { jobs, undelivered, more: true }
     }
 
-    /// Removes the job of an entry for retention; answers how many lines its log had. None if it is elsewhere by now: it may
-    /// have been retried or deleted since, and even ended again.
-    pub(super) fn remove_over(&mut self, (ended_at, id): (Timestamp, JobId), status: Status) -> Option<usize> {
-        let Entry::Occupied(entry) = self.records.entry(id) else { return None };
-        let record = entry.get();
+    /// Removes the job of an entry for retention; answers how many lines its log had, and whether a deferred callback went with
+    /// it. None if it is elsewhere by now: it may have been retried or deleted since, and even ended again.
+    pub(super) fn remove_over(&mut self, (ended_at, id): (Timestamp, JobId), status: Status) -> Option<(usize, bool)> {
+        let Entry::Occupied(mut entry) = self.records.entry(id) else { return None };
+        let record = entry.get_mut();
         let is_same = record.ended_at() == Some(ended_at) && record.life.state.status() == status;
-        if !is_same || record.due != Due::Nothing {
+        let was_pending = record.due != Due::Nothing;
+        if !is_same || !self.ends.drop_deferred(record) {
             return None;
         }
-        let record = entry.remove();
-        self.forget(id, &record);
-        Some(record.log.as_ref().map_or(0, |log| log.kept()))
+        let mut record = entry.remove();
+        self.forget(id, &mut record);
+        Some((record.log.as_ref().map_or(0, |log| log.kept()), was_pending))
     }
 
     /// Lets go of all that pointed to a record.
-    fn forget(&mut self, id: JobId, record: &Record) {
+    fn forget(&mut self, id: JobId, record: &mut Record) {
+        self.ends.drop_given_up(record);
         let status = record.life.state.status();
         self.kept.change(record.bytes(), 0);
         self.standing[status as usize] -= 1;

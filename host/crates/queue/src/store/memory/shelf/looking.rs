@@ -18,7 +18,7 @@ pub(in super::super) struct Look {
 
 impl Shelf {
     pub(in super::super) fn get(&self, id: JobId) -> Option<Job> {
-        self.records.get(&id).map(|record| record.job(id))
+        self.records.get(&id).map(|record| record.job(id, &self.ends.outbox))
     }
 
     pub(in super::super) fn history(&self, id: JobId) -> Option<History> {
@@ -69,6 +69,8 @@ impl Shelf {
             success: standing(Status::Success),
             failure: standing(Status::Failure),
             notices: self.ends.outbox.len() + self.ends.parked,
+            deferred: self.ends.outbox.deferred(),
+            given_up: self.ends.given_up,
             added: self.added,
             bytes: self.kept.bytes(),
             paused: self.paused,

@@ -141,7 +141,7 @@ impl Desk<'_> {
         let is_plain = !held && record.priority == 0 && run_at <= now;
         if held {
             self.shelf.counts.held += 1;
-            self.leave_notice(&record, super::telling::ADDED)?;
+            self.leave_notice(&record, crate::Lane::Adds)?;
         } else if is_plain {
             record.spot = Spot::Plain;
         } else {

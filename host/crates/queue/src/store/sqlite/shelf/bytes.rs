@@ -55,12 +55,12 @@ impl Desk<'_> {
         let (mut jobs, mut work) = (0, 0);
         while kept_bytes::lacks_room(self.shelf.counts.bytes, more, rules.keep_bytes) {
             if work >= most {
-                return Ok(Pruned { jobs, more: true });
+                return Ok(Pruned { jobs, undelivered: 0, more: true });
             }
             let Some((removed, effort)) = self.remove_first_ended()? else { break };
             (jobs, work) = (jobs + removed, work + effort);
         }
-        Ok(Pruned { jobs, more: false })
+        Ok(Pruned { jobs, undelivered: 0, more: false })
     }
 
     /// Removes the job that ended first, or an entry of one that is elsewhere by now. Answers how many jobs that were, and the
@@ -71,7 +71,8 @@ impl Desk<'_> {
         let Some(due) = self.shelf.ended.take_due(self.db, task, status, 0, end_of_time)? else { return Ok(None) };
         self.shelf.dirty = true;
         self.ledger.must_last();
-        let lines = self.remove_over(due, status)?;
-        Ok(Some((usize::from(lines.is_some()), 1 + lines.unwrap_or(0) / Pruned::LINES_LIKE_A_JOB)))
+        let removed = self.remove_over(due, status)?;
+        let lines = removed.map_or(0, |(lines, _)| lines);
+        Ok(Some((usize::from(removed.is_some()), 1 + lines / Pruned::LINES_LIKE_A_JOB)))
     }
 }

@@ -22,7 +22,7 @@ impl Desk<'_> {
         if self.shelf.running.contains_key(&id) {
             return match change {
                 Change::Cancel => Ok(self.stop(id, now)?.map(Changed::Stopping).ok_or(ChangeError::UnknownJob { id })),
-                Change::Retry => Ok(Err(ChangeError::NotEnded { id })),
+                Change::Retry | Change::Redeliver => Ok(Err(ChangeError::NotEnded { id })),
                 Change::Delete => Ok(Err(ChangeError::Running { id })),
             };
         }
@@ -31,6 +31,7 @@ impl Desk<'_> {
             Change::Cancel => self.cancel(record, rules, now),
             Change::Retry => self.retry(record, now),
             Change::Delete => self.delete(record),
+            Change::Redeliver => self.redeliver(record, rules),
         }
     }
 
@@ -64,7 +65,7 @@ impl Desk<'_> {
             Ok(life) => life,
             Err(refusal) => return Ok(Err(ChangeError::refused(id, refusal))),
         };
-        if record.due != Due::Nothing {
+        if self.is_pending(&record)? {
             return Ok(Err(ChangeError::Untold { id }));
         }
         if let Some(unique) = record.unique()
@@ -72,6 +73,7 @@ impl Desk<'_> {
         {
             return Ok(Err(ChangeError::NotUnique { id, other }));
         }
+        self.remove_notices(&mut record)?;
         let status = record.life.state.status();
         self.unlist(&record, status)?;
         self.keep_last(&mut record)?;
@@ -94,10 +96,7 @@ impl Desk<'_> {
 
     fn delete(&mut self, record: Record) -> Stepped<Changed, ChangeError> {
         self.leave_line(&record)?;
-        if record.due != Due::Nothing {
-            self.remove_notices(&record)?;
-        }
-        self.remove(&record)?;
+        self.remove(record)?;
         Ok(Ok(Changed::Deleted))
     }
 
@@ -110,11 +109,11 @@ impl Desk<'_> {
 
     pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> rusqlite::Result<Pruned> {
         let Retention { success_ms, failure_ms } = rules.retention;
-        let (mut jobs, mut work) = (0, 0);
+        let (mut jobs, mut undelivered, mut work) = (0, 0, 0);
         for (status, retention_ms) in [(Status::Success, success_ms), (Status::Failure, failure_ms)] {
             loop {
                 if work >= most {
-                    return Ok(Pruned { jobs, more: true });
+                    return Ok(Pruned { jobs, undelivered, more: true });
                 }
                 let Some(due) = self.shelf.ended.take_due(self.db, self.shelf.task, status, retention_ms, now)? else {
                     break;
@@ -123,32 +122,36 @@ impl Desk<'_> {
                 self.shelf.dirty = true;
                 self.ledger.must_last();
                 work += 1;
-                if let Some(lines) = self.remove_over(due, status)? {
+                if let Some((lines, was_pending)) = self.remove_over(due, status)? {
                     work += lines / Pruned::LINES_LIKE_A_JOB;
                     jobs += 1;
+                    undelivered += usize::from(was_pending);
                 }
             }
         }
-        Ok(Pruned { jobs, more: false })
+        Ok(Pruned { jobs, undelivered, more: false })
     }
 
-    /// Removes the job of an entry for retention; answers how many lines its log had. None if it is elsewhere by now: it may
-    /// have been retried or deleted since.
+    /// Removes the job of an entry for retention; answers how many lines its log had, and whether a deferred callback went with
+    /// it. None if it is elsewhere by now: it may have been retried or deleted since.
     pub(super) fn remove_over(
         &mut self,
         (ended_at, number): (Timestamp, u64),
         status: Status,
-    ) -> rusqlite::Result<Option<usize>> {
+    ) -> rusqlite::Result<Option<(usize, bool)>> {
         let Some(record) = Record::find(self.db, self.shelf.task.job(number))? else { return Ok(None) };
         let is_same = record.ended_at() == Some(ended_at) && record.life.state.status() == status;
-        if !is_same || record.due != Due::Nothing {
+        if !is_same || self.is_pending(&record)? {
             return Ok(None);
         }
-        self.remove(&record).map(Some)
+        let was_pending = record.due != Due::Nothing;
+        Ok(Some((self.remove(record)?, was_pending)))
     }
 
     /// Removes a job that is in no line, with all that is kept of it; answers how many lines its log had.
-    fn remove(&mut self, record: &Record) -> rusqlite::Result<usize> {
+    fn remove(&mut self, mut record: Record) -> rusqlite::Result<usize> {
+        self.remove_notices(&mut record)?;
+        let record = &record;
         let status = record.life.state.status();
         self.count_bytes(self.bytes_of(record)?, 0);
         *self.shelf.count_mut(status) -= 1;

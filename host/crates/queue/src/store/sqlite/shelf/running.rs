@@ -172,7 +172,13 @@ impl Desk<'_> {
         }
         let noticed = self.keep_ended(&mut record, rules)?;
         self.ledger.must_last();
-        let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.into_job()));
+        let job = match shows && record.life.state.is_ended() {
+            true => {
+                let callbacks = super::given_up::callbacks(self.db, &record)?;
+                Some(Arc::new(record.into_job(callbacks)))
+            }
+            false => None,
+        };
         self.shelf.shown = job.clone().filter(|job| is_short(job)).or(self.shelf.shown.take());
         let ended = Ended { status, run_at, reason, noticed, job };
         let next = if claim_next { self.claim_first(now)? } else { None };

@@ -6,7 +6,7 @@ use super::undone::undone;
 use super::*;
 use crate::{
     AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lasted, Left, LogLine, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Page, Peek, Pruned,
+    Job, Lane, Lasted, Left, LogLine, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Page, Peek, Pruned,
     SettledUnwanted, TaskStore, Telling, Told,
 };
 
@@ -184,22 +184,23 @@ impl TaskStore for UndoingTask {
         self.task.history(id).await
     }
 
-    async fn claim_notices(&self, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        twice(&self.store, || self.task.claim_notices(most, now)).await
+    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        twice(&self.store, || self.task.claim_notices(lane, most, now)).await
     }
 
     async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
-        twice(&self.store, || self.task.settle_notice(number, telling, now)).await
+        twice(&self.store, || self.task.settle_notice(number, telling.clone(), now)).await
     }
 
     async fn settle_unwanted(
         &self,
+        lane: Lane,
         after: NoticePosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
-        twice(&self.store, || self.task.settle_unwanted(after, most, rules, now)).await
+        twice(&self.store, || self.task.settle_unwanted(lane, after, most, rules, now)).await
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {

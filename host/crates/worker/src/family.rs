@@ -1,0 +1,159 @@
+//! Families: the jobs that came of some jobs, because their guests or handlers added them, and theirs in turn.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use saggar_job::{JobKey, TaskKey};
+use saggar_queue::Added;
+
+/// Additions whose parent is not known that a family remembers: its first job can begin before the family is told of it, and so
+/// can every other.
+const UNKNOWN_PARENTS: usize = 16_384;
+
+/// The jobs that came of those it began with. Dropped, it costs nothing more.
+#[derive(Clone, Default)]
+pub struct Family(Arc<Mutex<Members>>);
+
+#[derive(Default)]
+struct Members {
+    jobs: HashSet<JobKey>,
+    /// Members that were added by others and that nobody has asked for yet.
+    added: VecDeque<JobKey>,
+    /// The last additions by jobs that are no members, as child and parent.
+    unknown: VecDeque<(JobKey, JobKey)>,
+}
+
+impl Members {
+    fn enter(&mut self, key: JobKey) {
+        let mut new = vec![key];
+        while let Some(key) = new.pop() {
+            let mut children = Vec::new();
+            self.unknown.retain(|(child, parent)| {
+                let is_child = *parent == key;
+                if is_child {
+                    children.push(child.clone());
+                }
+                !is_child
+            });
+            self.jobs.insert(key);
+            self.added.extend(children.iter().cloned());
+            new.extend(children);
+        }
+    }
+
+    fn note(&mut self, parent: &JobKey, child: JobKey) {
+        if self.jobs.contains(parent) {
+            self.added.push_back(child.clone());
+            self.enter(child);
+            return;
+        }
+        if self.unknown.len() == UNKNOWN_PARENTS {
+            self.unknown.pop_front();
+        }
+        self.unknown.push_back((child, parent.clone()));
+    }
+}
+
+impl Family {
+    /// Makes a job that was added from outside a member.
+    pub fn begin_with(&self, key: JobKey) {
+        self.0.lock().enter(key);
+    }
+
+    /// The next job that a member added, in the order of adding.
+    pub fn next_added(&self) -> Option<JobKey> {
+        self.0.lock().added.pop_front()
+    }
+
+    /// Forgets a member that adds nothing any more.
+    pub fn forget(&self, key: &JobKey) {
+        self.0.lock().jobs.remove(key);
+    }
+}
+
+/// The families that somebody holds.
+#[derive(Default)]
+pub(crate) struct Families(Mutex<Vec<Weak<Mutex<Members>>>>);
+
+impl Families {
+    /// A new one.
+    pub(crate) fn begin(&self) -> Family {
+        let family = Family::default();
+        self.0.lock().push(Arc::downgrade(&family.0));
+        family
+    }
+
+    /// The guest of `parent` added jobs.
+    pub(crate) fn note(&self, parent: &JobKey, task: &TaskKey, added: &[Added]) {
+        self.0.lock().retain(|family| {
+            let Some(family) = family.upgrade() else { return false };
+            let mut members = family.lock();
+            for &Added { id, .. } in added.iter().filter(|added| added.is_new) {
+                members.note(parent, JobKey { task: task.clone(), id });
+            }
+            true
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use saggar_job::JobId;
+
+    use super::*;
+
+    fn key(id: u64) -> JobKey {
+        JobKey { task: TaskKey::new("default", "a"), id: JobId(id) }
+    }
+
+    fn add(families: &Families, parent: u64, children: &[u64]) {
+        let added: Vec<_> = children.iter().map(|id| Added { id: JobId(*id), is_new: true }).collect();
+        families.note(&key(parent), &key(0).task, &added);
+    }
+
+    fn added(family: &Family) -> Vec<u64> {
+        std::iter::from_fn(|| family.next_added()).map(|key| key.id.0).collect()
+    }
+
+    #[test]
+    fn a_family_has_the_jobs_of_its_jobs_and_no_others() {
+        let families = Families::default();
+        let family = families.begin();
+        family.begin_with(key(1));
+        add(&families, 1, &[2, 3]);
+        add(&families, 9, &[10]);
+        add(&families, 3, &[4]);
+        assert_eq!(added(&family), [2, 3, 4]);
+        families.note(&key(1), &key(0).task, &[Added { id: JobId(9), is_new: false }]);
+        assert_eq!(added(&family), [], "it was there already, so another job added it");
+    }
+
+    #[test]
+    fn jobs_that_are_added_before_their_parent_is_known_are_found() {
+        let families = Families::default();
+        let family = families.begin();
+        add(&families, 3, &[4]);
+        add(&families, 1, &[2, 3]);
+        add(&families, 8, &[9]);
+        family.begin_with(key(1));
+        let mut all = added(&family);
+        all.sort_unstable();
+        assert_eq!(all, [2, 3, 4]);
+    }
+
+    #[test]
+    fn a_family_that_nobody_holds_is_forgotten() {
+        let families = Families::default();
+        drop(families.begin());
+        for id in 0..2 * UNKNOWN_PARENTS as u64 {
+            add(&families, id, &[id + 1]);
+        }
+        assert!(families.0.lock().is_empty());
+        let family = families.begin();
+        for id in 0..2 * UNKNOWN_PARENTS as u64 {
+            add(&families, id, &[id + 1]);
+        }
+        assert_eq!(family.0.lock().unknown.len(), UNKNOWN_PARENTS);
+    }
+}
