@@ -10,6 +10,7 @@ mod repeat;
 mod run;
 mod serve;
 mod show;
+mod signals;
 mod token;
 
 mod ask;
@@ -48,7 +49,7 @@ const FAILURE: u8 = 1;
 /// The command line, what it names, or the configuration makes no sense.
 pub(crate) const USAGE: u8 = 2;
 
-/// Ended by Ctrl-C, as shells count it.
+/// Ended by a signal, as shells count Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 /// What a command finds when it begins.

@@ -283,6 +283,11 @@ impl Host {
         self.worker.retry(task, JobId(id)).await
     }
 
+    /// Delivers the callbacks of an ended job again that were given up, and at once those that wait for their next try.
+    pub async fn redeliver(&self, task: &str, id: u64) -> Result<(), LookupError> {
+        self.worker.redeliver(task, JobId(id)).await
+    }
+
     /// Forgets a job that does not run.
     pub async fn delete(&self, task: &str, id: u64) -> Result<(), LookupError> {
         self.worker.delete(task, JobId(id)).await
@@ -334,7 +339,7 @@ impl Host {
         Some(self.queue.task(&TaskKey::new(TaskKey::DEFAULT_TENANT, task))?.counts())
     }
 
-    /// Resolves when no job waits or runs and every handler has been told.
+    /// Resolves when no job waits or runs and every callback was delivered, given up or deferred.
     pub async fn idle(&self) {
         self.worker.idle().await;
     }

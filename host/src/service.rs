@@ -10,7 +10,7 @@ use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{
     Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Peek, StoreError, TaskQueue,
 };
-use saggar_worker::{AddError, LookupError, OpenTask, Orphan, Unready};
+use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
 
 use crate::host::Host;
 
@@ -154,19 +154,29 @@ impl Jobs for HostJobs {
 }
 
 impl Host {
+    /// The address of a job.
+    pub fn key(&self, task: &str, id: u64) -> JobKey {
+        JobKey { task: TaskKey::new(TaskKey::DEFAULT_TENANT, &task.to_lowercase()), id: JobId(id) }
+    }
+
+    /// A family, to be told of each job that `Family::begin_with` names and of those that its guests add.
+    pub fn family(&self) -> Family {
+        self.worker.family()
+    }
+
     /// Looks a job up; returns it as the HTTP service shows it.
     pub async fn document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
         let queue = self.worker.queue(task)?;
         let id = JobId(id);
         let job = queue.get(id).await?.ok_or(LookupError::UnknownJob { id })?;
-        Ok(saggar_api::shown_job(known(&queue, job)))
+        Ok(saggar_api::shown_job(known(&queue, job), self.queue.now()))
     }
 
     /// Waits until a job has ended; returns it as the HTTP service shows it. Cancel safe.
     pub async fn ended_document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
         let queue = self.worker.queue(task)?;
         let job = queue.wait(JobId(id)).await?;
-        Ok(saggar_api::shown_job(known(&queue, job)))
+        Ok(saggar_api::shown_job(known(&queue, job), self.queue.now()))
     }
 }
 

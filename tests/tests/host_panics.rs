@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use saggar::{Problem, Reason, Status};
 use saggar_job::{Clock, JobId, SystemClock, TaskKey, Timestamp};
@@ -28,6 +29,10 @@ impl Clock for PanickingClock {
             panic!("the clock panics, as it was told to");
         }
         SystemClock.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        SystemClock.elapsed()
     }
 }
 
@@ -95,7 +100,7 @@ async fn a_panic_in_next_refuses_the_job() {
     let refused = stage.add("[]").await.expect_err("`next` panics");
     assert!(panicked(&refused), "{refused}");
     stage.goes_on().await;
-    stage.worker.shutdown(std::time::Duration::ZERO).await;
+    stage.worker.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +113,7 @@ async fn a_panic_in_the_processor_ends_its_attempt() {
     assert_eq!((job.reason(), code), (Some(Reason::Trap), Some("host-panic")));
     assert!(log.iter().any(|line| line.starts_with("error 1")), "the error handler is called: {log:?}");
     stage.goes_on().await;
-    stage.worker.shutdown(std::time::Duration::ZERO).await;
+    stage.worker.shutdown(Duration::ZERO).await;
 }
 
 /// A handler's panic is a failure like others: the add, success and error handlers are called again, the progress handler is not.
@@ -119,7 +124,8 @@ async fn a_panic_in_a_handler_keeps_its_lane_working() {
         (2, "[]", "add", true),
         (4, "[]", "progress", false),
         (5, "[]", "success", true),
-        (5, r#"["fail"]"#, "error", true),
+        // Reading 5 is the time of the failed attempt's line in the log.
+        (6, r#"["fail"]"#, "error", true),
     ] {
         stage.arm(reading);
         let id = stage.add(args).await.expect("a job");
@@ -132,5 +138,5 @@ async fn a_panic_in_a_handler_keeps_its_lane_working() {
         assert_eq!(calls, usize::from(again), "{handler}: {log:?}");
         stage.goes_on().await;
     }
-    stage.worker.shutdown(std::time::Duration::ZERO).await;
+    stage.worker.shutdown(Duration::ZERO).await;
 }

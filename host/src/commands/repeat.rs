@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use saggar::{AddError, Host, Status};
+use saggar::{AddError, Family, Host, JobId, JobKey, Role, Status};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::run::not_added;
+use super::run::{added_jobs, callbacks, not_added};
 use super::{FAILURE, USAGE, arguments, output, show};
 use crate::cli::Run;
 
@@ -30,13 +30,22 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
         // The host words it best.
         return Ok(host.add(&args.task, "[]").await.map_or_else(|error| not_added(&error), |_| USAGE));
     };
+    let has_handlers = task.references().any(|(role, _)| role != Role::Processor);
     let adders = UNDER_WAY.min(u64::from(task.size)).min(times);
     let left = Arc::new(AtomicU64::new(times));
     let job_args: Arc<str> = arguments::array(&args.args).get().into();
     let began = Instant::now();
+    let family = host.family();
     let mut tasks = JoinSet::new();
     for _ in 0..adders {
-        tasks.spawn(add_and_wait(host.clone(), args.task.clone(), job_args.clone(), left.clone(), args.ids));
+        let adder = Adder {
+            host: host.clone(),
+            family: family.clone(),
+            task: args.task.clone(),
+            print_ids: args.ids,
+            has_handlers,
+        };
+        tasks.spawn(adder.add_and_wait(job_args.clone(), left.clone()));
     }
     let mut all = Tally::default();
     while let Some(tally) = tasks.join_next().await {
@@ -49,38 +58,53 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
         }
     }
     let took = began.elapsed();
-    host.idle().await;
+    // For those that these added, and for no others.
+    added_jobs(host, &family).await?;
     print(args, &mut all, took)?;
     Ok(if all.failed > 0 { FAILURE } else { 0 })
 }
 
-async fn add_and_wait(
+/// Adds jobs, one after the other.
+struct Adder {
     host: Host,
+    family: Family,
     task: String,
-    args: Arc<str>,
-    left: Arc<AtomicU64>,
     print_ids: bool,
-) -> anyhow::Result<Result<Tally, AddError>> {
-    let mut tally = Tally::default();
-    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-        let began = Instant::now();
-        let id = loop {
-            match host.add_job(&task, saggar::NewJob::new(args.clone())).await {
-                Ok(id) => break id,
-                Err(error) if ["queue-full", "keep-bytes-exceeded"].contains(&error.code()) => {
-                    tokio::time::sleep(QUEUE_FULL).await
+    /// Whether callbacks are to be waited for.
+    has_handlers: bool,
+}
+
+impl Adder {
+    async fn add_and_wait(self, args: Arc<str>, left: Arc<AtomicU64>) -> anyhow::Result<Result<Tally, AddError>> {
+        let Self { host, family, task, print_ids, has_handlers } = self;
+        let of = host.key(&task, 0).task;
+        let mut tally = Tally::default();
+        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            let began = Instant::now();
+            let id = loop {
+                match host.add_job(&task, saggar::NewJob::new(args.clone())).await {
+                    Ok(id) => break id,
+                    Err(error) if ["queue-full", "keep-bytes-exceeded"].contains(&error.code()) => {
+                        tokio::time::sleep(QUEUE_FULL).await
+                    }
+                    Err(error) => return Ok(Err(error)),
                 }
-                Err(error) => return Ok(Err(error)),
+            };
+            let key = JobKey { task: of.clone(), id: JobId(id) };
+            family.begin_with(key.clone());
+            if print_ids {
+                show::line(&id.to_string())?;
             }
-        };
-        if print_ids {
-            show::line(&id.to_string())?;
+            let succeeded = host.wait(&task, id).await.is_ok_and(|job| job.status == Status::Success);
+            tally.failed += u64::from(!succeeded);
+            tally.latencies_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+            if has_handlers {
+                callbacks(&host, &key).await?;
+            }
+            family.forget(&key);
         }
-        let succeeded = host.wait(&task, id).await.is_ok_and(|job| job.status == Status::Success);
-        tally.failed += u64::from(!succeeded);
-        tally.latencies_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+        Ok(Ok(tally))
     }
-    Ok(Ok(tally))
 }
 
 fn print(args: &Run, tally: &mut Tally, took: Duration) -> anyhow::Result<()> {

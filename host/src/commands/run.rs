@@ -1,18 +1,34 @@
-//! `saggar run`: one job, from adding it to its response.
+//! `saggar run`: one job, from adding it to its response, and the jobs that it added.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use indicatif::ProgressBar;
-use saggar::{AddError, Events, Host, JobEvent, JobEventKind, JobView, Missed, StartError, Status};
+use saggar::api::wire::{Callback, CallbackState, Job};
+use saggar::{AddError, Events, Family, Host, JobEvent, JobEventKind, JobId, JobKey, LookupError, NewJob, StartError};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{FAILURE, INTERRUPTED, Surroundings, USAGE, arguments, output, repeat, show};
+use super::signals::Signals;
+use super::{FAILURE, INTERRUPTED, Surroundings, USAGE, arguments, job_sheet, output, repeat, show};
 use crate::cli::Run;
 
+/// How long a job that the job added may take before it is said that it is waited for.
+const SAY_AFTER: Duration = Duration::from_secs(1);
+
+/// How often a job is looked at whose callbacks are pending; their end wakes nobody.
+const CALLBACKS_EVERY: Duration = Duration::from_millis(20);
+
+/// Tries of a callback that are waited for; later ones are minutes apart.
+const TRIES: u32 = saggar::CallbackBackoff::QUICK_TRIES;
+
 pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Result<u8> {
+    let mut signals = Signals::listen()?;
     let builder = surroundings.builder(args.app.clone()).store(surroundings.configuration.store());
-    let host = match builder.build().await {
+    let built = tokio::select! {
+        built = builder.build() => built,
+        _ = signals.next() => return Ok(INTERRUPTED),
+    };
+    let host = match built {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
             surroundings.observed.problems(&problems);
@@ -31,7 +47,7 @@ pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Resul
         done = work => done,
         // Then no job ends any more.
         error = host.store_failed() => Err(anyhow::Error::new(error).context("the job store has failed")),
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| INTERRUPTED).map_err(Into::into),
+        _ = signals.next() => Ok(INTERRUPTED),
     };
     host.shutdown(Duration::ZERO).await;
     done
@@ -48,89 +64,107 @@ pub(crate) fn not_added(error: &AddError) -> u8 {
 
 async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
     // Subscribed before the job is there, so that nothing of it is missed.
-    let events = host.events();
-    let id = match host.add(&args.task, arguments::array(&args.args).get()).await {
+    let (events, family) = (host.events(), host.family());
+    let id = match host.add_job(&args.task, NewJob::new(arguments::array(&args.args).get())).await {
         Ok(id) => id,
         Err(error) => return Ok(not_added(&error)),
     };
-    let (job, watch) = follow(host, &args.task, id, events).await?;
-    show::log(&host.logs(&args.task, id).await?);
-    watch.print_others();
-    if args.json {
-        output::json(&show::job(&job).to_string())?;
-    } else if let Some(response) = &job.response {
-        output::json(response)?;
-    }
-    match (job.status, &job.problem) {
-        (Status::Success, _) => Ok(0),
-        (_, problem) => {
-            let reason = job.reason.map_or("failed", saggar::Reason::name);
-            let problem = problem.as_ref().map(|problem| (problem.code.as_str(), problem.message.as_str()));
-            say!("{}", show::failure(reason, job.attempt, job.max_attempts, problem));
-            Ok(FAILURE)
-        }
-    }
+    let key = host.key(&args.task, id);
+    family.begin_with(key.clone());
+    let job = end(host, &key, events).await?;
+    let log = host.logs(&args.task, id).await?;
+    show::log(&log);
+    let code = job_sheet::print_end(&job, &serde_json::to_string(&job)?, args.json)?;
+    callbacks(host, &key).await?;
+    // What its handlers said.
+    let written = host.logs(&args.task, id).await?;
+    show::log(written.get(log.len()..).unwrap_or_default());
+    added_jobs(host, &family).await?;
+    Ok(code)
 }
 
-/// What is seen of the job and of those that it added while they are at work.
-struct Watch<'a> {
-    task: &'a str,
-    id: u64,
-    bar: ProgressBar,
-    /// How the other jobs ended, by task and status.
-    ended: BTreeMap<(String, &'static str), u64>,
-    missed: u64,
-}
-
-impl Watch<'_> {
-    fn note(&mut self, event: Result<JobEvent, Missed>) {
-        let event = match event {
-            Ok(event) => event,
-            Err(missed) => {
-                self.missed += missed.0;
-                return;
-            }
-        };
-        let is_own = event.key.id.0 == self.id && *event.key.task.task == *self.task.to_lowercase();
-        let status = match event.kind {
-            JobEventKind::Progress(progress) if is_own => {
-                return show::progress(&self.bar, progress.current, progress.total, &progress.message);
-            }
-            JobEventKind::Succeeded if !is_own => Status::Success,
-            JobEventKind::Failed { .. } if !is_own => Status::Failure,
-            _ => return,
-        };
-        *self.ended.entry((event.key.task.task.to_string(), status.name())).or_default() += 1;
-    }
-
-    fn print_others(&self) {
-        for ((task, status), count) in &self.ended {
-            say!("  {count} {} of {task}: {status}", if *count == 1 { "job" } else { "jobs" });
-        }
-        if self.missed > 0 {
-            say!("  (and {} events too fast to count)", self.missed);
-        }
-    }
-}
-
-/// Waits until the job has ended and nothing that came of it is left to do.
-async fn follow<'a>(host: &Host, task: &'a str, id: u64, mut events: Events) -> anyhow::Result<(JobView, Watch<'a>)> {
-    let mut watch = Watch { task, id, bar: show::progress_bar(), ended: BTreeMap::new(), missed: 0 };
-    let mut done = std::pin::pin!(async {
-        let job = host.wait(task, id).await;
-        host.idle().await;
-        job
-    });
+/// Waits until the job has ended, with its progress on the terminal.
+async fn end(host: &Host, key: &JobKey, mut events: Events) -> anyhow::Result<Job> {
+    let bar = show::progress_bar();
+    let mut ended = std::pin::pin!(host.ended_document(&key.task.task, key.id.0));
     let job = loop {
         tokio::select! {
-            event = events.next() => watch.note(event),
-            job = &mut done => break job?,
+            job = &mut ended => break job?,
+            event = events.next() => note(&bar, key, event.ok()),
         }
     };
-    // What was told before all was done may not have been looked at yet.
-    while let Some(event) = tokio::task::unconstrained(events.next()).now_or_never() {
-        watch.note(event);
+    bar.finish_and_clear();
+    Ok(job)
+}
+
+fn note(bar: &ProgressBar, own: &JobKey, event: Option<JobEvent>) {
+    if let Some(JobEvent { key, kind: JobEventKind::Progress(progress) }) = event
+        && key == *own
+    {
+        show::progress(bar, progress.current, progress.total, &progress.message);
     }
-    watch.bar.finish_and_clear();
-    Ok((job, watch))
+}
+
+/// Waits for the jobs that members of the family added, and says which and how they ended.
+pub(crate) async fn added_jobs(host: &Host, family: &Family) -> anyhow::Result<()> {
+    let mut ended = BTreeMap::<(String, &'static str), u64>::new();
+    while let Some(key) = family.next_added() {
+        // It was deleted, or its retention is over.
+        let Some(status) = added_job(host, &key).await? else { continue };
+        family.forget(&key);
+        *ended.entry((key.task.task.to_string(), status)).or_default() += 1;
+    }
+    for ((task, status), count) in ended {
+        say!("  {count} {} of {task}: {status}", if count == 1 { "job" } else { "jobs" });
+    }
+    Ok(())
+}
+
+/// Waits for one, and for its callbacks; returns the name of its status.
+async fn added_job(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<Option<&'static str>> {
+    let (task, JobId(id)) = (&*task.task, *id);
+    let mut ended = std::pin::pin!(host.wait(task, id));
+    let job = match timeout_at(Instant::now() + SAY_AFTER, &mut ended).await {
+        Ok(job) => job,
+        Err(_) => {
+            if let Some(job) = known(host.document(task, id).await)? {
+                let from = job.run_at.map(|at| format!(", runs from {at}")).unwrap_or_default();
+                say!("waiting for {task}#{id}, which the job added ({}{from})", output::name(&job.status));
+            }
+            ended.await
+        }
+    };
+    let Some(job) = known(job)? else { return Ok(None) };
+    callbacks(host, &host.key(task, id)).await?;
+    Ok(Some(job.status.name()))
+}
+
+/// `None` if the job is gone.
+fn known<T>(job: Result<T, LookupError>) -> anyhow::Result<Option<T>> {
+    match job {
+        Ok(job) => Ok(Some(job)),
+        Err(LookupError::UnknownJob { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits until the callbacks of an ended job are delivered or have failed often, and says which have.
+pub(crate) async fn callbacks(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<()> {
+    let is_soon = |callback: &Callback| callback.state == CallbackState::Pending && callback.tries < TRIES;
+    loop {
+        let Some(job) = known(host.document(&task.task, id.0).await)? else { return Ok(()) };
+        if job.callbacks.iter().any(is_soon) {
+            sleep(CALLBACKS_EVERY).await;
+            continue;
+        }
+        for callback in &job.callbacks {
+            let (event, tries) = (output::name(&callback.event), callback.tries);
+            let what = match callback.state {
+                CallbackState::Pending => "only a host that goes on tries it again",
+                CallbackState::GivenUp => "it is given up",
+            };
+            say!("the {event} handler of {}#{id} failed {tries} times; {what}", task.task);
+        }
+        return Ok(());
+    }
 }

@@ -1,11 +1,9 @@
 //! How problems, jobs and logs look on a terminal and as JSON.
 
 use std::io::IsTerminal;
-use std::time::{Duration, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use saggar::{Diagnostic, JobView, LogLevel, LogLine, LogSource, Problem, Timestamp};
-use serde_json::{Value, json};
+use saggar::{Diagnostic, LogLevel, LogLine, LogSource};
 
 use super::output;
 
@@ -23,43 +21,6 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     let lines = text.split('\n').map(saggar_sandbox::visible);
     let text = lines.collect::<Vec<_>>().join("\n");
     output::write(&format!("{text}\n")).map(drop)
-}
-
-/// The whole job.
-pub(crate) fn job(job: &JobView) -> Value {
-    json!({
-        "id": job.id,
-        "task": job.task,
-        "status": job.status.name(),
-        "current": job.current,
-        "total": job.total,
-        "message": job.message,
-        "response": job.response.as_deref().map(parsed),
-        "problem": job.problem.as_ref().map(problem),
-        "reason": job.reason.map(saggar::Reason::name),
-        "attempt": job.attempt,
-        "attempts_max": job.max_attempts,
-        "added_at": time(job.added_at),
-        "run_at": job.run_at.map(time),
-        "ended_at": job.ended_at.map(time),
-    })
-}
-
-pub(crate) fn problem(problem: &Problem) -> Value {
-    json!({
-        "code": problem.code,
-        "message": problem.message,
-        "details": problem.details.as_deref().map(parsed),
-    })
-}
-
-/// JSON text from the store as a value. It was checked when it came; should it not parse, it is shown as it is.
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
-}
-
-fn time(at: Timestamp) -> String {
-    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at.0)).to_string()
 }
 
 /// How a job failed: in which way, in which attempt of how many, and code and message of its problem.

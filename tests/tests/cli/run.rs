@@ -2,7 +2,8 @@
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::program::{self, saggar_on};
+use saggar_tests::program::{self, saggar, saggar_on};
+use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
 fn app() -> App {
@@ -53,6 +54,101 @@ fn json_prints_the_whole_job() {
     let job = parsed(&said.out);
     assert_eq!((said.code, &job["status"], &job["reason"]), (Some(1), &json!("FAILURE"), &json!("trap")));
     assert_eq!((&job["id"], &job["task"], &job["attempt"]), (&json!(1), &json!("failing"), &json!(1)));
+}
+
+/// The document is the one that the service answers of the same job.
+#[test]
+fn json_prints_the_document_of_the_service() {
+    let app = app();
+    for (task, arguments) in [("echo", vec!["x", "[1.50]"]), ("failing", vec!["reject", "9", "0"])] {
+        let said = saggar_on("run", &app, &[&["--store", "sqlite", "--json", task][..], &arguments[..]].concat());
+        let server = Server::start(&app, &["--store", "sqlite"]);
+        let got = saggar(["get", task, "1", "--json", "--url", &server.url("")]);
+        server.stop();
+        assert_eq!((got.code, got.err.as_str()), (Some(0), ""));
+        assert_eq!(parsed(&said.out), parsed(&got.out));
+        for key in ["args", "key", "parent", "priority", "started_at", "trace_parent", "callbacks"] {
+            assert!(parsed(&said.out).get(key).is_some(), "no `{key}` in {}", said.out);
+        }
+    }
+}
+
+/// Jobs that were there before are nobody's business: paused, delayed, backing off, or of another task.
+#[test]
+fn unrelated_jobs_are_not_waited_for() {
+    let app = app()
+        .task("paused", &json!({ "process": "plugins.echo" }))
+        .task("backing-off", &json!({ "process": "plugins.failing", "attempts": 9, "attempt_after": 3_600_000 }));
+    let server = Server::start(&app, &["--store", "sqlite"]);
+    let add = |arguments: &[&str]| {
+        let url = server.url("");
+        let said = saggar([&["add", "--url", url.as_str()][..], arguments].concat());
+        assert_eq!(said.code, Some(0), "{said:?}");
+    };
+    let paused = saggar(["pause", "paused", "--url", &server.url("")]);
+    assert_eq!(paused.code, Some(0), "{paused:?}");
+    add(&["paused"]);
+    add(&["echo", "--delay", "1h"]);
+    add(&["backing-off", "retry", "9", "0"]);
+    server.until_log("listening");
+    let failed_once = || {
+        let job = saggar(["get", "backing-off", "1", "--json", "--url", &server.url("")]);
+        parsed(&job.out)["problem"].is_object()
+    };
+    while !failed_once() {}
+    server.stop();
+    let said = saggar_on("run", &app, &["--store", "sqlite", "echo", "mine"]);
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "[\"mine\"]\n", ""));
+    let said = saggar_on("run", &app, &["--store", "sqlite", "adder", "echo", "2", "[]"]);
+    assert!(said.code == Some(0) && said.err.contains("2 jobs of echo: SUCCESS"), "{said:?}");
+    let said = saggar_on("run", &app, &["--store", "sqlite", "--repeat", "20", "adder", "echo", "1", "[]"]);
+    assert!(said.code == Some(0) && said.err.contains("20 jobs of echo: SUCCESS"), "{said:?}");
+}
+
+/// What the job added is waited for, and what that added; which job it is that takes so long is said.
+#[test]
+fn descendants_are_waited_for_and_named() {
+    let app = app();
+    let said = saggar_on("run", &app, &["adder", "adder", "2", r#"["echo", 3, []]"#]);
+    assert!(said.err.contains("2 jobs of adder: SUCCESS") && said.err.contains("6 jobs of echo: SUCCESS"), "{said:?}");
+    let said = saggar_on("run", &app, &["adder", "slow", "1", "[3000]"]);
+    assert!(said.err.contains("waiting for slow#1, which the job added (RUNNING)"), "{said:?}");
+    assert!(said.err.contains("1 job of slow: SUCCESS"), "{said:?}");
+}
+
+/// The response is there when the job has ended, not when everything has that came of it; a signal ends the wait.
+#[test]
+fn the_response_does_not_wait_for_descendants() {
+    let app = app();
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
+        let mut child = program::command()
+            .args(["run".as_ref(), app.path().as_os_str()])
+            .args(["adder", "slow", "1", "[600000]"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut response = String::new();
+        let out = child.stdout.as_mut().expect("a pipe was asked for");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut response).expect("a line");
+        assert_eq!(response, "{\"ids\":[1],\"refused\":null}\n");
+        assert!(child.try_wait().expect("a child").is_none(), "the job that it added is not waited for");
+        let killed = std::process::Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(killed.expect("kill starts").success());
+        assert_eq!(child.wait().expect("a child").code(), Some(130), "{signal}");
+    }
+}
+
+/// A handler that fails is tried for a second or so, and then it is said who would go on.
+#[test]
+fn a_failing_handler_does_not_keep_the_command() {
+    let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
+    let app = app().plugin("telling", guests::TELLING).task("told", &task);
+    for arguments in [&["told", "x"][..], &["--repeat", "2", "told", "x"]] {
+        let said = saggar_on("run", &app, arguments);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.err.contains("the success handler of told#1 failed 3 times"), "{said:?}");
+    }
 }
 
 #[test]

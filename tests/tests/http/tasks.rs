@@ -25,7 +25,7 @@ async fn a_task_shows_what_it_is_and_does() {
     assert_eq!(deaf["sandbox"]["event_timeout_ms"], 60_000);
     let all = server.get("/v1/tasks").await;
     let ids: Vec<_> = all.body["tasks"].as_array().expect("tasks").iter().map(|task| &task["id"]).collect();
-    assert_eq!(ids.len(), 15, "{ids:?}");
+    assert_eq!(ids.len(), 16, "{ids:?}");
     assert!(ids.is_sorted_by_key(|id| id.as_str().map(str::to_lowercase)), "{ids:?}");
     server.stop();
 }

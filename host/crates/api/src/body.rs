@@ -129,7 +129,7 @@ impl Room {
         }
         let blocks = u32::try_from(bytes.div_ceil(BLOCK).min(MAX_BLOCKS)).unwrap_or(u32::MAX);
         match timeout(patience, all.clone().acquire_many_owned(blocks)).await {
-            Ok(Ok(room)) => Ok(Self(Some(room))),
+            Ok(Ok(blocks)) => Ok(Self { blocks: Some(blocks), share: None }),
             _ => Err(Refusal::plain(Code::Overloaded)),
         }
     }

@@ -118,8 +118,11 @@ impl Connections {
             // Nothing is said to one that makes room: that would take time.
             () = place.evicted() => return,
             () = too_slow => {
-                let stream = connection.into_parts().io.into_inner().into_stream();
-                return head::refuse(stream, Code::HeadTimeout).await;
+                let http1::Parts { io, read_buf, .. } = connection.into_parts();
+                if !read_buf.is_empty() {
+                    head::refuse(io.into_inner().into_stream(), Code::HeadTimeout).await;
+                }
+                return;
             }
         };
         if ended.is_none() {

@@ -149,6 +149,7 @@ mod tests {
             progress,
             key: Some("null".into()),
             unique: None,
+            callbacks: Vec::new(),
             origin: None,
         };
         KnownJob { task: "mail.send".into(), max_attempts: 1, job }

@@ -134,6 +134,12 @@ impl Notice {
         self.notice.tries
     }
 
+    /// Milliseconds before the next try if this one fails; `None` if there is none.
+    pub fn backoff(&self) -> Option<u64> {
+        let tries = self.notice.tries.saturating_add(1);
+        CallbackBackoff::delay_ms_after(self.lane(), tries, self.task.hub().chance())
+    }
+
     /// The W3C trace context that the job was added with.
     pub fn trace_parent(&self) -> Option<&Arc<str>> {
         self.notice.origin.as_ref().and_then(|origin| origin.trace_parent.as_ref())

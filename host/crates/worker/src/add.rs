@@ -121,6 +121,7 @@ impl AddError {
             Self::UnknownTask { .. }
             | Self::TaskBroken { .. }
             | Self::TaskPreparing { .. }
+            | Self::NextTimeout { .. }
             | Self::TooDeep
             | Self::Stopping => None,
         }

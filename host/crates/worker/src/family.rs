@@ -126,7 +126,7 @@ mod tests {
         add(&families, 3, &[4]);
         assert_eq!(added(&family), [2, 3, 4]);
         families.note(&key(1), &key(0).task, &[Added { id: JobId(9), is_new: false }]);
-        assert_eq!(added(&family), [], "it was there already, so another job added it");
+        assert_eq!(added(&family), [0; 0], "it was there already, so another job added it");
     }
 
     #[test]

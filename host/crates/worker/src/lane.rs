@@ -77,23 +77,27 @@ async fn put_off(
     notice: Notice,
     problem: Problem,
 ) -> Result<(), StoreError> {
-    let (job, trace_parent) = (notice.key(), notice.trace_parent().cloned());
-    let (id, tries, code) = (notice.id(), notice.tries() + 1, problem.code.clone());
-    let failed = failures::FailedHandler { job, role, tries, code: &code, trace_parent: trace_parent.as_ref() };
-    let text = match station.queue.notice_failed(notice, problem).await? {
-        Some(_) if tries < CallbackBackoff::QUICK_TRIES => return Ok(()),
+    let (job, trace_parent, delay_ms) = (notice.key(), notice.trace_parent().cloned(), notice.backoff());
+    let (tries, code) = (notice.tries() + 1, &*problem.code);
+    let failed = failures::FailedHandler { job, role, tries, code, trace_parent: trace_parent.as_ref() };
+    let said = match delay_ms {
+        Some(_) if tries < CallbackBackoff::QUICK_TRIES => None,
         Some(delay_ms) => {
             let next_try_s = delay_ms / 1_000;
             failed.deferred(next_try_s);
-            format!("the {} handler failed {tries} times; it is tried again in {next_try_s} s", role.key())
+            Some(format!("the {} handler failed {tries} times; it is tried again in {next_try_s} s", role.key()))
         }
         None => {
             station.meters.given_up(role);
             failed.given_up();
             let key = role.key();
-            format!("the {key} handler failed {tries} times and is given up; `saggar redeliver` delivers it again")
+            Some(format!(
+                "the {key} handler failed {tries} times and is given up; `saggar redeliver` delivers it again"
+            ))
         }
     };
-    worker.append_log(station, id, vec![worker.line(LogSource::Host, text)]).await;
-    Ok(())
+    // First, because whoever waits for the callback reads the log afterwards.
+    let lines = said.map(|text| worker.line(LogSource::Host, text)).into_iter().collect();
+    worker.append_log(station, notice.id(), lines).await;
+    station.queue.notice_failed(notice, problem, delay_ms).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saggar_job::Problem;
 
 use super::TaskQueue;
-use crate::{CallbackBackoff, Lane, Left, Notice, NoticeNumber, NoticePosition, StoreError, Telling};
+use crate::{Lane, Left, Notice, NoticeNumber, NoticePosition, StoreError, Telling};
 
 /// Notices that one step of [`TaskQueue::settle_unwanted`] looks at: a few milliseconds of a database's writer.
 const SETTLED_AT_ONCE: usize = 200;
@@ -51,20 +51,23 @@ impl TaskQueue {
         self.settle(notice, Telling::Done).await
     }
 
-    /// Has a notice delivered again later because its handler failed, as [`CallbackBackoff`] says, or gives it up. Returns the
-    /// milliseconds before the next try; `None` if it was given up.
+    /// Has a notice delivered again after `delay_ms` milliseconds because its handler failed; `None` gives it up.
+    /// [`Notice::backoff`] says which.
     ///
     /// Atomic. When the future is dropped before it answered, or the store failed, the notice may be told again.
-    pub async fn notice_failed(self: &Arc<Self>, notice: Notice, problem: Problem) -> Result<Option<u64>, StoreError> {
-        let (lane, tries) = (notice.lane(), notice.tries().saturating_add(1));
-        let delay_ms = CallbackBackoff::delay_ms_after(lane, tries, self.hub().chance());
-        let now = self.hub().now();
+    pub async fn notice_failed(
+        self: &Arc<Self>,
+        notice: Notice,
+        problem: Problem,
+        delay_ms: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let (lane, now) = (notice.lane(), self.hub().now());
         let next_try_at = delay_ms.map(|delay_ms| now.plus_ms(delay_ms));
         self.settle(notice, Telling::Failed { problem, next_try_at }).await?;
         if let Some(at) = next_try_at {
             self.lane(lane).ring_for(Left::due_at(at, now));
         }
-        Ok(delay_ms)
+        Ok(())
     }
 
     async fn settle(self: &Arc<Self>, notice: Notice, telling: Telling) -> Result<(), StoreError> {

@@ -50,7 +50,8 @@ async fn a_notice_that_is_put_off_comes_again_in_time() {
     bench.add().await;
     let notice = bench.task.notice(Lane::Adds).await.unwrap();
     let start = Instant::now();
-    assert_eq!(bench.task.notice_failed(notice, problem()).await.unwrap(), Some(200));
+    let delay_ms = notice.backoff();
+    bench.task.notice_failed(notice, problem(), delay_ms).await.unwrap();
     let again = bench.task.notice(Lane::Adds).await.unwrap();
     assert_eq!((again.tries(), start.elapsed()), (1, Duration::from_millis(200)));
     bench.task.notice_done(again).await.unwrap();
@@ -104,7 +105,8 @@ async fn nothing_waits_for_a_handler_that_keeps_failing() {
         assert!(poll!(&mut idle).is_pending());
         assert!(bench.task.retry(id).await.is_err());
         let notice = bench.task.notice(Lane::Ends).await.unwrap();
-        bench.task.notice_failed(notice, problem()).await.unwrap();
+        let delay_ms = notice.backoff();
+        bench.task.notice_failed(notice, problem(), delay_ms).await.unwrap();
     }
     idle.await;
     bench.task.retry(id).await.unwrap();
@@ -119,7 +121,8 @@ async fn a_handler_of_an_end_is_tried_for_hours_and_then_again_on_request() {
     let start = Instant::now();
     for _ in 1..=CallbackBackoff::MOST_TRIES {
         let notice = bench.task.notice(Lane::Ends).await.unwrap();
-        bench.task.notice_failed(notice, problem()).await.unwrap();
+        let delay_ms = notice.backoff();
+        bench.task.notice_failed(notice, problem(), delay_ms).await.unwrap();
     }
     let hours = start.elapsed().as_secs_f64() / 3600.0;
     assert!((3.0..8.0).contains(&hours), "given up after {hours} hours");
