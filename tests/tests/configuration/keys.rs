@@ -11,7 +11,7 @@ const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf5
 
 /// Each key with a value as it is written in the file; and as it is shown, which is also how it can be given: the one of the file,
 /// one by variable, one by flag. None is a default.
-const KEYS: [(&str, &str, [&str; 3]); 21] = [
+const KEYS: [(&str, &str, [&str; 3]); 22] = [
     ("listen", "\"127.0.0.2:1\"", ["127.0.0.2:1", "127.0.0.2:2", "127.0.0.2:3"]),
     ("token", "[{ role = \"read\", name = \"a\", sha256 = \"DIGEST\" }]", ["a", "b", "c"]),
     ("store", "\"memory\"", ["memory", "sqlite:v.db", "sqlite:f.db"]),
