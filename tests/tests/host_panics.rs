@@ -1,6 +1,7 @@
 //! The host panics while a guest calls it, in each role: the call fails, its instance goes, and the slot, the lane and `next` work
 //! on. The clock of the worker is one that panics on demand, and guests make the host read it with every line of a job's log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -50,13 +51,13 @@ impl Stage {
         let app = App::new().plugin("recorder", guests::RECORDER).task("it", &task);
         let engine = Engine::new(EngineOptions { sandboxes: 20, ..EngineOptions::default() }).expect("an engine");
         let plugin = engine.load(app.path().join("plugins/recorder.wasm")).await.expect("a plugin");
-        let loaded = saggar_definition::load(app.path(), &|_| None);
+        let loaded = saggar_definition::load(app.path(), &|_| None.into());
         let setups = loaded.catalog.iter().map(|task| Setup::new(task.clone(), |_| Some(plugin.clone())));
         let clock = Arc::new(PanickingClock::default());
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
         let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue, clock.clone(), None);
         let setups = setups.map(|setup| setup.unwrap_or_else(|role| panic!("{role:?} has no plugin"))).collect();
-        worker.open(setups).await.expect("memory does not fail");
+        worker.open(setups, BTreeMap::new()).await.expect("memory does not fail");
         Self { worker, clock }
     }
 
