@@ -6,17 +6,13 @@ use std::time::Duration;
 
 use opentelemetry::global::BoxedTracer;
 use saggar_definition::{Diagnostic, Variable};
-use saggar_job::{Clock, JobId, JobKey, SystemClock, TaskKey};
-use saggar_queue::{
-    Added, AttemptRecord, Counts, EventFilter, EventId, Events, Followed, ListQuery, LogLine, NewJob, Page, Queue,
-    Rates, SqliteError, StoreError,
-};
+use saggar_job::{Clock, JobKey, SystemClock, TaskKey};
+use saggar_queue::{Counts, EventFilter, EventId, Events, Followed, Queue, SqliteError};
 use saggar_sandbox::{Allocator, Compiler, Engine, EngineOptions, PoolUsage};
-use saggar_worker::{AddError, LookupError, Worker};
+use saggar_worker::Worker;
 
 use crate::app::{App, Definitions, StartError};
 use crate::env_allow::EnvAllow;
-use crate::job_view::JobView;
 use crate::loading::Loading;
 use crate::meters;
 use crate::store::{OpenStore, StoreChoice};
@@ -246,83 +242,6 @@ impl Host {
         &self.app_dir
     }
 
-    /// Adds a job. `args` is a JSON array, each item one argument.
-    pub async fn add(&self, task: &str, args: &str) -> Result<u64, AddError> {
-        self.add_job(task, NewJob::new(args)).await
-    }
-
-    /// Adds a job with all that can be said about it.
-    pub async fn add_job(&self, task: &str, job: NewJob) -> Result<u64, AddError> {
-        Ok(self.worker.add(task, job).await?.0)
-    }
-
-    /// Looks a job up.
-    pub async fn get(&self, task: &str, id: u64) -> Result<JobView, LookupError> {
-        let job = self.worker.get(task, JobId(id)).await?;
-        Ok(self.view(task, job))
-    }
-
-    /// Waits until a job has ended. Cancel safe.
-    pub async fn wait(&self, task: &str, id: u64) -> Result<JobView, LookupError> {
-        let job = self.worker.wait(task, JobId(id)).await?;
-        Ok(self.view(task, job))
-    }
-
-    /// Cancels a job: one that waits ends at once, one that runs is stopped.
-    pub async fn cancel(&self, task: &str, id: u64) -> Result<(), LookupError> {
-        self.worker.cancel(task, JobId(id)).await
-    }
-
-    /// Adds all `jobs` to a task, or none; answers which job each of them is.
-    pub async fn add_jobs(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
-        self.worker.add_many(task, jobs).await
-    }
-
-    /// Lets an ended job run again, with all its attempts before it.
-    pub async fn retry(&self, task: &str, id: u64) -> Result<(), LookupError> {
-        self.worker.retry(task, JobId(id)).await
-    }
-
-    /// Delivers the callbacks of an ended job again that were given up, and at once those that wait for their next try.
-    pub async fn redeliver(&self, task: &str, id: u64) -> Result<(), LookupError> {
-        self.worker.redeliver(task, JobId(id)).await
-    }
-
-    /// Forgets a job that does not run.
-    pub async fn delete(&self, task: &str, id: u64) -> Result<(), LookupError> {
-        self.worker.delete(task, JobId(id)).await
-    }
-
-    /// Lets no more attempts of a task begin, until [`resume`](Self::resume), over restarts too.
-    pub async fn pause(&self, task: &str) -> Result<(), LookupError> {
-        self.worker.pause(task).await
-    }
-
-    /// Ends a [`pause`](Self::pause).
-    pub async fn resume(&self, task: &str) -> Result<(), LookupError> {
-        self.worker.resume(task).await
-    }
-
-    /// A job's log, oldest line first.
-    pub async fn logs(&self, task: &str, id: u64) -> Result<Vec<LogLine>, LookupError> {
-        Ok(self.worker.history(task, JobId(id)).await?.log)
-    }
-
-    /// The attempts of a job that are over, oldest first.
-    pub async fn attempts(&self, task: &str, id: u64) -> Result<Vec<AttemptRecord>, LookupError> {
-        Ok(self.worker.history(task, JobId(id)).await?.attempts)
-    }
-
-    /// A page of the jobs that `query` asks for.
-    pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.worker.list(query).await
-    }
-
-    /// How much a task does.
-    pub fn rates(&self, task: &str) -> Result<Rates, LookupError> {
-        Ok(self.worker.queue(task)?.rates())
-    }
-
     /// What happens to jobs from now on.
     pub fn events(&self) -> Events {
         self.queue.subscribe(TaskKey::DEFAULT_TENANT)
@@ -410,12 +329,5 @@ impl Host {
     /// Ends a shutdown that is under way at once, as if its time for draining were over.
     pub fn abort(&self) {
         self.worker.abort();
-    }
-
-    fn view(&self, task: &str, job: saggar_queue::Job) -> JobView {
-        let queue = self.worker.queue(task);
-        let attempt = job.life.attempt;
-        let max_attempts = queue.map_or(1, |queue| queue.rules().retry.max_attempts_at(attempt));
-        JobView::new(task, job, max_attempts)
     }
 }

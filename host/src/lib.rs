@@ -32,6 +32,7 @@ mod app;
 mod env_allow;
 mod host;
 mod job_view;
+mod jobs;
 mod loading;
 mod meters;
 mod plugins;

@@ -60,7 +60,9 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::DuplicateId => second(open, "seven").await,
         Code::IdsExhausted => second(open, "last").await,
         Code::NextFailed => open.post("/v1/tasks/numberless/jobs", &json!({})).await.document(),
-        Code::NextTimeout => next_timeout(open).await,
+        Code::NextTimeout => {
+            open.post("/v1/tasks/unhurried/jobs/batch", &json!({ "jobs": vec![json!({}); 60] })).await.document()
+        }
         Code::Ended => act_on(open, cancelled(open).await, "cancel").await,
         Code::NotEnded => act_on(open, delayed(open).await, "retry").await,
         Code::Running => send(open.request(Method::DELETE, &running(open).await)).await.document(),
@@ -243,12 +245,6 @@ async fn untold(server: &Server) -> Value {
     let id = server.add("deaf", &json!({})).await;
     server.ended("deaf", id).await;
     act_on(server, job_path("deaf", id), "retry").await
-}
-
-/// `next` takes a second and a half for each of a batch's jobs.
-async fn next_timeout(server: &Server) -> Value {
-    let jobs = vec![json!({}); 60];
-    server.post("/v1/tasks/unhurried/jobs/batch", &json!({ "jobs": jobs })).await.document()
 }
 
 async fn not_unique(server: &Server) -> Value {

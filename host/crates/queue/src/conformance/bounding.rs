@@ -95,7 +95,7 @@ async fn adding_is_refused_when_no_byte_is_left(places: &dyn Places) {
     let over = add(vec![large(10), large(1_500)]).await;
     assert!(matches!(over, Err(AddError::QueueFull { .. })), "a full queue is said first: {over:?}");
     assert_eq!((bytes(&bench), bench.task.counts().waiting), (kept, 2));
-    let twin = works(add(vec![large(9_000).with_key("k")]).await);
+    let twin = works(add(vec![large(4_000).with_key("k")]).await);
     assert_eq!((twin[0].id, twin[0].is_new), (JobId(1), false), "what is there already takes no more room");
     works(add(vec![large(1_000)]).await);
 }
