@@ -266,9 +266,9 @@ async fn stopping() -> Value {
     document
 }
 
-/// More bodies than a host holds are sent at once, all but their ends; one of them is refused.
+/// More bodies than a task may have are sent at once, all but their ends; one of them is refused.
 fn overloaded() -> Value {
-    /// The longest body; sixteen of them fill the room.
+    /// The longest body; four of them fill the task's share of the room.
     const LENGTH: usize = 16 << 20;
     /// What is sent byte by byte, for a body must not pause for long; less than the unit in which room is given out.
     const REST: usize = 32 << 10;
@@ -277,7 +277,7 @@ fn overloaded() -> Value {
     let head = server.post_head("/v1/tasks/mail.send/jobs/batch", &format!("content-length: {LENGTH}\r\n"));
     let refused = OnceLock::new();
     std::thread::scope(|scope| {
-        for _ in 0..17 {
+        for _ in 0..5 {
             scope.spawn(|| {
                 let mut raw = server.connect();
                 raw.send(&head);
@@ -385,9 +385,8 @@ async fn store_failed() -> Value {
     document
 }
 
-/// A host with a mistake of its own: what renders its metrics panics. In this process, for no request to the binary provokes
-/// such a thing: what could be answered with this code, such as a step of a job that the store refuses, is never asked for by a
-/// route.
+/// A host with a mistake of its own: what renders its metrics panics. In this process, because no request to the binary provokes
+/// this: no route asks for what this code could answer, such as a step of a job that the store refuses.
 async fn internal() -> Value {
     let host = TestHost::start(app()).await;
     let service = saggar::service(host.inner(), Tokens::default()).with_metrics(|| panic!("provoked by a test"));
