@@ -90,7 +90,9 @@ async fn what_watches_over_the_process_needs_no_job() {
     let ready = server.get("/readyz").await;
     let not_ready = ready.body["not_ready"].as_array().expect("a list");
     assert_eq!((ready.status, &ready.body["status"], not_ready.len()), (200, &json!("ready"), 1));
-    assert_eq!(ready.body["tasks"], json!({ "ready": 12, "preparing": 0, "broken": 1 }));
+    let tasks = &ready.body["tasks"];
+    assert_eq!((&tasks["preparing"], &tasks["broken"]), (&json!(0), &json!(1)));
+    assert!(tasks["ready"].as_u64().is_some_and(|ready| ready > 10), "{tasks}");
     assert_eq!((&not_ready[0]["task"], &not_ready[0]["state"]), (&json!("broken"), &json!("broken")));
     // The head of an answer alone, without its body.
     let head = send(server.request(Method::HEAD, "/healthz")).await;

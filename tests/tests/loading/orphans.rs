@@ -55,7 +55,8 @@ async fn jobs_can_be_looked_at_cancelled_and_deleted(server: &Server) {
 
 /// Its last waiting job runs when the definition is back.
 async fn goes_on(app: App) {
-    let server = Server::start(&app.simple_task("old", guests::ECHO), &[]);
+    let app = app.simple_task("old", guests::ECHO);
+    let server = Server::start(&app, &[]);
     assert_eq!(server.get("/v1/tasks").await.body["orphans"], json!([]));
     assert_eq!(server.act("/v1/tasks/old/resume").await.status, 204);
     assert_eq!(server.ended("old", 4).await["response"], json!([4]));

@@ -43,7 +43,7 @@ fn variables_that_the_operator_does_not_allow_name_the_key_that_decides() {
     let shown = problems("{\"process\": \"plugins.x\", \"name\": \"$ENV.SECRET\",\n\"timeout\": \"$ENV.SECRET\"}");
     insta::assert_snapshot!(shown, @r##"
     error: the environment variable `SECRET` for `name` is not one that task files may use
-     --> tasks/t.yao:1:36
+     --> tasks/t.yao:1:34
       |
     1 | {"process": "plugins.x", "name": "$ENV.SECRET",
       |                                  ^^^^^^^^^^^^^
