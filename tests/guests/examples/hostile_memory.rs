@@ -69,3 +69,21 @@ fn log_128_mib() -> Answer {
     log::write(log::Level::Info, std::mem::ManuallyDrop::new(untouched_text(128 * MIB)).as_str());
     Ok("null".into())
 }
+
+/// New pages of the instance, as the host hands them over: nothing in them may come from another instance.
+fn new_pages(bytes: usize) -> &'static mut [u8] {
+    let first_page = memory_grow::<0>(bytes / PAGE);
+    assert_ne!(first_page, usize::MAX, "the task's memory is too small for this attack");
+    // SAFETY: the pages are new, so nothing else refers to them, and they live as long as the instance.
+    unsafe { std::slice::from_raw_parts_mut((first_page * PAGE) as *mut u8, bytes) }
+}
+
+fn fill_memory() -> Answer {
+    new_pages(8 * MIB).fill(0xAA);
+    Ok("null".into())
+}
+
+/// Answers how many bytes of its new pages are not zero.
+fn search_memory() -> Answer {
+    Ok(new_pages(8 * MIB).iter().filter(|byte| **byte != 0).count().to_string())
+}

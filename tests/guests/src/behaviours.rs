@@ -28,6 +28,8 @@ macro_rules! foreach_behaviour_of_memory {
             answer_5_mib
             report_128_mib
             log_128_mib
+            fill_memory
+            search_memory
         }
     };
 }

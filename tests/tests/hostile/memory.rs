@@ -1,10 +1,13 @@
 //! Guests that want memory: their own, or the host's.
 
 use saggar::Reason;
+use saggar_tests::app::App;
+use saggar_tests::host::TestHost;
 use saggar_tests::{foreach_behaviour_of_memory, guests};
+use serde_json::json;
 
 use super::assert_tests_exist;
-use super::withstand::Attack;
+use super::withstand::{Attack, arena, start};
 
 foreach_behaviour_of_memory!(assert_tests_exist);
 
@@ -46,4 +49,28 @@ async fn report_128_mib() {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_128_mib() {
     memory("log_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "argument-too-large");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fill_memory() {
+    memory("fill_memory").withstand().await.well();
+}
+
+/// One instance after the other fills its memory; those that follow, of another task, find only zeros.
+#[tokio::test(flavor = "multi_thread")]
+async fn search_memory() {
+    let _arena = arena().await;
+    let task =
+        |plugin: &str| json!({ "process": format!("plugins.{plugin}"), "sandbox": { "reuse": 1, "memory": "16MiB" } });
+    let app = App::new()
+        .plugin("writer", guests::HOSTILE_MEMORY)
+        .plugin("reader", guests::HOSTILE_MEMORY)
+        .task("writer", &task("writer"))
+        .task("reader", &task("reader"));
+    let host = TestHost::start_as(app, start()).await;
+    for _ in 0..16 {
+        assert_eq!(host.response("writer", json!(["fill_memory"])).await, json!(null));
+        assert_eq!(host.response("reader", json!(["search_memory"])).await, json!(0), "bytes of another task");
+    }
+    host.shutdown().await;
 }

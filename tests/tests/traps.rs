@@ -1,0 +1,319 @@
+//! What a host of untrusted components must guard against, row by row, with the tests that hold it. Prints how many rows are
+//! closed and tested, by number, and fails if a test that a row names does not exist.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One way to hurt a host.
+struct Row {
+    number: u32,
+    /// What goes wrong in a host that does nothing about it.
+    danger: &'static str,
+    /// `FILE::TEST`, the file from the root of the repository; empty if the row is open.
+    tests: &'static [&'static str],
+}
+
+const fn row(number: u32, danger: &'static str, tests: &'static [&'static str]) -> Row {
+    Row { number, danger, tests }
+}
+
+/// The rows without a test. They are about tenants that attack each other, and a host has one tenant.
+const OPEN: [u32; 3] = [32, 46, 48];
+
+const ROWS: [Row; 50] = [
+    row(
+        1,
+        "a guest spins and takes its thread for good",
+        &[
+            "tests/tests/hostile/time.rs::spin",
+            "tests/tests/hostile/crafted.rs::spin_in_realloc",
+            "tests/tests/hostile/crafted.rs::spin_in_post_return",
+        ],
+    ),
+    row(2, "a call cannot be cancelled", &["tests/tests/hostile/together.rs::cancel_at_random_instants"]),
+    row(
+        3,
+        "a guest is parked in the host, where no epoch reaches it",
+        &["tests/tests/hostile/time.rs::sleep_an_hour", "tests/tests/hostile/time.rs::poll_without_waiting"],
+    ),
+    row(4, "start functions run before the deadline is armed", &["tests/tests/hostile/crafted.rs::spin_in_start"]),
+    row(
+        5,
+        "time in the queue counts as the guest's",
+        &["tests/tests/behaviours/limits.rs::the_timeout_counts_from_the_start_of_the_attempt"],
+    ),
+    row(
+        6,
+        "the first function of every instance gives its thread away",
+        &["tests/tests/sandbox/room.rs::a_call_that_no_tick_interrupts_does_not_give_its_thread_away"],
+    ),
+    row(7, "bulk operations on memory look at the epoch once", &["tests/tests/hostile/time.rs::copy_memory_for_ever"]),
+    row(
+        8,
+        "a timeout looks like any other trap",
+        &["tests/tests/hostile/time.rs::spin", "tests/tests/hostile/ends.rs::trap"],
+    ),
+    row(
+        9,
+        "each memory and table is bounded, and their number is not",
+        &[
+            "tests/tests/hostile/crafted.rs::grow_two_memories",
+            "tests/tests/hostile/crafted.rs::grow_sixteen_memories",
+            "tests/tests/hostile/crafted.rs::grow_sixteen_tables",
+            "host/crates/sandbox/src/limiter.rs::sums_do_not_overflow",
+        ],
+    ),
+    row(
+        10,
+        "one component takes the whole pool",
+        &["tests/tests/hostile/together.rs::two_components_fight_for_the_pool"],
+    ),
+    row(
+        11,
+        "a full pool fails jobs",
+        &["tests/tests/sandbox/room.rs::a_full_pool_makes_calls_wait_and_costs_no_attempt"],
+    ),
+    row(
+        12,
+        "the host allocates as many bytes as a guest claims for a string",
+        &[
+            "tests/tests/hostile/memory.rs::answer_128_mib",
+            "tests/tests/hostile/memory.rs::report_128_mib",
+            "tests/tests/hostile/memory.rs::log_128_mib",
+            "tests/tests/hostile/crafted.rs::answer_from_beyond_memory",
+        ],
+    ),
+    row(
+        13,
+        "handles fill the host's tables",
+        &["tests/tests/hostile/floods.rs::open_a_million_pollables", "tests/tests/hostile/handles.rs::hold_pollables"],
+    ),
+    row(
+        14,
+        "the table of resources takes a million entries",
+        &["tests/tests/hostile/floods.rs::open_a_million_streams"],
+    ),
+    row(
+        15,
+        "standard output floods the log or controls a terminal",
+        &[
+            "tests/tests/hostile/floods.rs::print_a_million_lines",
+            "tests/tests/hostile/floods.rs::print_one_line_without_end",
+            "tests/tests/hostile/words.rs::print_escapes",
+        ],
+    ),
+    row(16, "random numbers by the gigabyte", &["tests/tests/hostile/floods.rs::draw_a_gigabyte_at_once"]),
+    row(17, "http reaches what the host can reach", &["tests/tests/guests.rs::surroundings"]),
+    row(18, "files of the host", &["tests/tests/guests.rs::surroundings"]),
+    row(19, "sockets and name look-ups", &["tests/tests/guests.rs::surroundings"]),
+    row(20, "environment and arguments of the host leak", &["tests/tests/guests.rs::surroundings"]),
+    row(21, "an instance is used after a trap", &["tests/tests/hostile/ends.rs::count_my_calls"]),
+    row(
+        22,
+        "a store collects instances",
+        &["tests/tests/hostile/ends.rs::an_instance_serves_as_many_jobs_as_the_task_says"],
+    ),
+    row(
+        23,
+        "native code comes from outside",
+        &[
+            "tests/tests/load_errors.rs::native_code",
+            "tests/tests/load_errors.rs::the_hosts_own_native_code",
+            "tests/tests/load_errors.rs::a_forged_cache_entry_is_not_used",
+            "tests/tests/load_errors.rs::without_a_key_nothing_is_cached",
+        ],
+    ),
+    row(
+        24,
+        "truncated, malformed or explosive files",
+        &[
+            "tests/tests/load_errors.rs::a_file_cut_at_every_4_kib",
+            "tests/tests/load_errors.rs::hundred_megabytes",
+            "tests/tests/load_errors.rs::fifty_thousand_functions",
+            "tests/tests/bombs/compiler.rs::a_compiler_may_do_nothing_but_compute",
+        ],
+    ),
+    row(25, "text format is taken for a component", &["tests/tests/load_errors.rs::text_format"]),
+    row(
+        26,
+        "deep JSON overflows the stack",
+        &[
+            "tests/tests/hostile/words.rs::answer_deep_json",
+            "tests/tests/hostile/words.rs::add_deep_json",
+            "host/crates/sandbox/src/json.rs::refuses_what_nests_too_deep_without_using_up_the_stack",
+        ],
+    ),
+    row(27, "an instance finds what another one left in its memory", &["tests/tests/hostile/memory.rs::search_memory"]),
+    row(
+        28,
+        "a guest's names reach logs as they are",
+        &["tests/tests/hostile/words.rs::fail_with_escapes", "tests/tests/hostile/words.rs::log_escapes"],
+    ),
+    row(29, "a host function panics", &["tests/tests/host_panics.rs::a_panic_in_the_processor_ends_its_attempt"]),
+    row(
+        30,
+        "progress by the million, with huge messages",
+        &["tests/tests/hostile/floods.rs::report_a_million_times", "tests/tests/hostile/time.rs::report_for_ever"],
+    ),
+    row(
+        31,
+        "handlers multiply a guest's work",
+        &[
+            "tests/tests/behaviours/handlers.rs::handlers_that_never_end_do_no_harm",
+            "tests/tests/behaviours/handlers.rs::handlers_that_trap_do_no_harm",
+        ],
+    ),
+    row(32, "fine clocks tell what other tenants do", &[]),
+    row(
+        33,
+        "proposals that nobody needs widen the attack surface",
+        &[
+            "tests/tests/bombs/proposals.rs::unused_proposals_are_refused",
+            "tests/tests/sandbox/proposals.rs::tables_of_externref_exceptions_and_threads_are_named",
+        ],
+    ),
+    row(
+        34,
+        "unknown imports become traps at run time",
+        &["tests/tests/load_errors.rs::with_an_unknown_interface", "tests/tests/load_errors.rs::with_wasi_0_3"],
+    ),
+    row(35, "ordinary guests that import all of WASI do not load", &["tests/tests/guests.rs::surroundings"]),
+    row(
+        36,
+        "a guest exits before its result",
+        &["tests/tests/hostile/ends.rs::exit_zero", "tests/tests/hostile/ends.rs::exit_one"],
+    ),
+    row(
+        37,
+        "components of two engines are mixed",
+        &["tests/tests/load_errors.rs::two_hosts_of_one_process_do_not_mix_their_engines"],
+    ),
+    row(38, "a reload while jobs run", &["tests/tests/hostile/together.rs::reload_during_a_run"]),
+    row(
+        39,
+        "memory behind handles is not counted",
+        &[
+            "tests/tests/hostile/handles.rs::set_long_methods",
+            "tests/tests/hostile/handles.rs::fill_fields",
+            "tests/tests/hostile/handles.rs::nothing_behind_handles_outlives_its_call",
+        ],
+    ),
+    row(
+        40,
+        "types inside each other overflow the parser's stack",
+        &[
+            "tests/tests/bombs.rs::check_says_of_each_bomb_what_it_is_and_goes_on",
+            "tests/tests/bombs.rs::bombs_are_refused_in_the_hosts_own_process_too",
+        ],
+    ),
+    row(
+        41,
+        "instances multiply by nesting",
+        &[
+            "tests/tests/bombs.rs::a_pooling_host_works_beside_bombs",
+            "tests/tests/bombs.rs::an_on_demand_host_works_beside_bombs",
+        ],
+    ),
+    row(
+        42,
+        "products of counts, each of them small, explode in the compiler",
+        &[
+            "tests/tests/bombs.rs::check_says_of_each_bomb_what_it_is_and_goes_on",
+            "tests/tests/bombs/compiler.rs::a_compiler_that_is_killed_is_that_plugins_load_error",
+            "tests/tests/bombs/mutations.rs::mutants_of_real_components_do_no_harm",
+        ],
+    ),
+    row(
+        43,
+        "an app brings a cache of native code",
+        &[
+            "tests/tests/configuration/operator.rs::an_app_cannot_bring_compiled_code",
+            "tests/tests/load_errors.rs::a_forged_cache_entry_is_not_used",
+        ],
+    ),
+    row(
+        44,
+        "many readers of one large job",
+        &[
+            "tests/tests/readers.rs::four_hundred_readers_of_a_job_of_8_mib_on_disk",
+            "tests/tests/readers.rs::four_hundred_who_wait_for_a_job_of_8_mib_on_disk",
+        ],
+    ),
+    row(
+        45,
+        "guests fill the operator's log and disk",
+        &[
+            "tests/tests/observe/log.rs::lines_about_a_task_are_limited_and_counted",
+            "tests/tests/keep_bytes.rs::a_job_of_4_mib_that_adds_itself_stays_within_the_bound_on_disk_over_a_restart",
+        ],
+    ),
+    row(46, "every plugin may read and cancel every job of its app", &[]),
+    row(
+        47,
+        "a panic beside an attempt ends a lane or slot",
+        &[
+            "tests/tests/host_panics.rs::a_panic_in_a_handler_keeps_its_lane_working",
+            "tests/tests/host_panics.rs::a_panic_in_next_refuses_the_job",
+        ],
+    ),
+    row(48, "one line for all that compute", &[]),
+    row(
+        49,
+        "output of one job shows in the log of the next",
+        &[
+            "tests/tests/sandbox/printing.rs::what_a_call_prints_without_a_line_end_is_in_its_own_log",
+            "tests/tests/sandbox/printing.rs::the_host_ends_a_line_where_the_call_ends",
+        ],
+    ),
+    row(
+        50,
+        "an instance that is nearly full fails the next job",
+        &[
+            "tests/tests/sandbox/leaking.rs::memory_that_leaks_fails_no_job",
+            "tests/tests/sandbox/leaking.rs::handles_that_leak_fail_no_job",
+        ],
+    ),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository").to_owned()
+}
+
+/// What is wrong with a test that a row names; nothing if it exists and runs.
+fn fault(name: &str) -> Option<String> {
+    let (file, test) = name.split_once("::")?;
+    let text = match fs::read_to_string(root().join(file)) {
+        Ok(text) => text,
+        Err(error) => return Some(format!("{file}: {error}")),
+    };
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let heads = [format!("fn {test}("), format!("async fn {test}(")];
+    let at = lines.iter().position(|line| heads.iter().any(|head| line.starts_with(head.as_str())));
+    let Some(at) = at else { return Some(format!("{file} has no test `{test}`")) };
+    let attributes: Vec<_> = lines[..at].iter().rev().take_while(|line| line.starts_with("#[")).collect();
+    let is_test = attributes.iter().any(|line| line.contains("test"));
+    let is_ignored = attributes.iter().any(|line| line.contains("ignore"));
+    (!is_test || is_ignored).then(|| format!("{file}: `{test}` is not a test that runs"))
+}
+
+#[test]
+fn every_row_is_held_by_tests_that_exist() {
+    let numbers: Vec<_> = ROWS.iter().map(|row| row.number).collect();
+    assert_eq!(numbers, (1..=50).collect::<Vec<_>>());
+    let faults: Vec<_> = ROWS.iter().flat_map(|row| row.tests).filter_map(|test| fault(test)).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+
+    let (closed, open): (Vec<_>, Vec<_>) = ROWS.iter().partition(|row| !row.tests.is_empty());
+    let list = |rows: &[&Row]| rows.iter().map(|row| row.number.to_string()).collect::<Vec<_>>().join(" ");
+    println!("{} of {} rows are closed and tested: {}", closed.len(), ROWS.len(), list(&closed));
+    open.iter().for_each(|row| println!("open: {} {}", row.number, row.danger));
+    assert_eq!(open.iter().map(|row| row.number).collect::<Vec<_>>(), OPEN, "open rows");
+}
+
+#[test]
+fn a_row_that_names_no_test_is_noticed() {
+    for wrong in ["tests/tests/traps.rs::nothing", "tests/tests/nowhere.rs::spin", "tests/tests/traps.rs::fault"] {
+        assert!(fault(wrong).is_some(), "{wrong}");
+    }
+    assert_eq!(fault("tests/tests/traps.rs::a_row_that_names_no_test_is_noticed"), None);
+}
