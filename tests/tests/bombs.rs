@@ -23,7 +23,7 @@ const HOST_MIB: u64 = 192;
 /// What the refusal of a bomb says.
 fn reason(name: &str) -> &'static str {
     match name {
-        "sparse_memories" => "20 memories; at most 4 fit in a sandbox",
+        "sparse_memories" => "its memories and tables take",
         "sparse_tables" => "60 tables; at most 16 fit in a sandbox",
         "nested_loops" | "locals_by_loops" => "inside each other in one function",
         "nested_blocks" => "blocks inside each other in one function",

@@ -153,6 +153,7 @@ keys! {
     "keep_bytes" "--keep-bytes" "SAGGAR_KEEP_BYTES" [], "BYTES" ["max_bytes", "store_bytes", "store.bytes", "max_store"],
     "How many bytes the jobs of all tasks may take, ended ones included. To make room, the jobs that ended first are \
      removed; then adding is refused. Each task has a bound of its own, too.";
+
     env_allow: VariableNames = VariableNames;
     "env_allow" "--env-allow" "SAGGAR_ENV_ALLOW" [], "NAMES" ["env", "environment", "allow_env", "env.allow"],
     "The environment variables that task files may use as $ENV.NAME: names with commas between them, in which * is any \

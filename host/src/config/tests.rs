@@ -67,6 +67,7 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
                 [("1_00", "100"), ("0200", "200"), ("300", "300")]
             }
             "keep_bytes" => [("\"8MiB\"", "8MiB"), ("10000000", "10000000B"), ("1GiB", "1GiB")],
+            "env_allow" => [("[\"A_*\", \"B\"]", "A_*,B"), ("C", "C"), ("D_*,E", "D_*,E")],
             "http.head_bytes" => [("\"8KiB\"", "8KiB"), ("10000", "10000B"), ("1MiB", "1MiB")],
             "log.level" => [("\"warn\"", "warn"), ("debug", "debug"), ("a=info", "a=info")],
             "log.format" => [("\"text\"", "text"), ("json", "json"), ("text", "text")],

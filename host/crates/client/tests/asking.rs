@@ -55,7 +55,7 @@ async fn an_add_is_made_again_with_the_same_key_after_a_cut() {
 async fn a_change_that_may_have_been_made_is_not_made_again() {
     let (listener, client) = listen().await;
     let host = async {
-        answer(&listener, &json(r#"{"tasks":[],"new":"member"}"#)).await;
+        answer(&listener, &json(r#"{"tasks":[],"orphans":[],"new":"member"}"#)).await;
         let (stream, _) = listener.accept().await.expect("it works here");
         drop(stream);
     };
