@@ -43,6 +43,7 @@ const NEEDS: &[(&str, &str, Option<&str>)] = &[
     ("post", "/v1/tasks/{task}/jobs/batch", Some("write")),
     ("post", "/v1/tasks/{task}/jobs/{id}/cancel", Some("write")),
     ("post", "/v1/tasks/{task}/jobs/{id}/retry", Some("write")),
+    ("post", "/v1/tasks/{task}/jobs/{id}/redeliver", Some("write")),
     ("delete", "/v1/tasks/{task}/jobs/{id}", Some("write")),
     ("post", "/v1/tasks/{task}/pause", Some("admin")),
     ("post", "/v1/tasks/{task}/resume", Some("admin")),

@@ -144,7 +144,9 @@ impl Door {
             {
                 let mut inside = self.inside.lock();
                 let has = inside.of_network.get(&network).copied().unwrap_or(0);
-                if has >= self.most_of_address && !inside.evict(Some(network)) {
+                // A share of everything is no share: then clients of one address wait for each other.
+                let is_limited = self.most_of_address < self.most;
+                if is_limited && has >= self.most_of_address && !inside.evict(Some(network)) {
                     return None;
                 }
                 if inside.places.len() < self.most || inside.evict(None) {
