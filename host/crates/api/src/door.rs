@@ -11,11 +11,14 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How often a full door looks for a connection that has become idle: that tells nobody, so that it costs requests nothing.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long a new connection keeps its place without a request: its head may be on its way.
+const FIRST_HEAD: Duration = Duration::from_millis(100);
 
 /// What a connection is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +35,26 @@ enum State {
 }
 
 /// One connection's place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Place {
     state: AtomicU8,
+    since: Instant,
     /// Cancelled when it has to make room.
     evicted: CancellationToken,
 }
 
+impl Default for Place {
+    fn default() -> Self {
+        Self { state: AtomicU8::new(State::Fresh as u8), since: Instant::now(), evicted: CancellationToken::new() }
+    }
+}
+
 impl Place {
+    /// Whether it makes room because it is at this.
+    fn makes_room_as(&self, state: State) -> bool {
+        self.is(state) && (state != State::Fresh || self.since.elapsed() >= FIRST_HEAD)
+    }
+
     fn is(&self, state: State) -> bool {
         self.state.load(Ordering::Acquire) == state as u8
     }
@@ -147,9 +162,11 @@ impl Door {
                 // A share of everything is no share: then clients of one address wait for each other.
                 let is_limited = self.most_of_address < self.most;
                 if is_limited && has >= self.most_of_address && !inside.evict(Some(network)) {
-                    return None;
-                }
-                if inside.places.len() < self.most || inside.evict(None) {
+                    // A new one has a request or makes room in a moment.
+                    if !inside.has_fresh(network) {
+                        return None;
+                    }
+                } else if inside.places.len() < self.most || inside.evict(None) {
                     let (number, place) = inside.enter(network);
                     return Some(Admitted { door: Arc::clone(self), number, place });
                 }
@@ -171,14 +188,18 @@ impl Inside {
     /// Takes the place of a connection without a request; answers whether there was one.
     fn evict(&mut self, of: Option<Network>) -> bool {
         let candidates = || self.places.iter().filter(|(_, (network, _))| of.is_none_or(|of| of == *network));
-        let found = [State::Fresh, State::Idle]
-            .into_iter()
-            .find_map(|state| candidates().find(|(_, (_, place))| place.is(state)).map(|(number, _)| *number));
+        let found = [State::Fresh, State::Idle].into_iter().find_map(|state| {
+            candidates().find(|(_, (_, place))| place.makes_room_as(state)).map(|(number, _)| *number)
+        });
         let Some(number) = found else { return false };
         if let Some(place) = self.remove(number) {
             place.evicted.cancel();
         }
         true
+    }
+
+    fn has_fresh(&self, network: Network) -> bool {
+        self.places.values().any(|(of, place)| *of == network && place.is_fresh())
     }
 
     fn remove(&mut self, number: u64) -> Option<Arc<Place>> {
@@ -223,6 +244,7 @@ mod tests {
         idle.place.answered();
         idle.place.flushed();
         let (first, second, at_work) = (enter(&door, A).unwrap(), enter(&door, B).unwrap(), busy(&door, B));
+        tokio::time::advance(FIRST_HEAD).await;
         let gone = || [&idle, &first, &second, &at_work].map(|one| one.place.evicted.is_cancelled());
         let _next = busy(&door, B);
         assert_eq!(gone(), [false, true, false, false]);
@@ -247,7 +269,7 @@ mod tests {
         assert!(waiting.await.is_some() && first.place.evicted.is_cancelled());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_address_has_its_share() {
         let door = door(8, 0.5);
         let mut theirs: Vec<_> = (0..4).map(|_| busy(&door, A)).collect();
@@ -255,6 +277,10 @@ mod tests {
         let other = enter(&door, B).unwrap();
         theirs.pop();
         let fresh = enter(&door, A).unwrap();
+        let mut waiting = Box::pin(door.enter(A));
+        assert!((&mut waiting).now_or_never().is_none(), "its head may be on its way");
+        drop(waiting);
+        tokio::time::advance(FIRST_HEAD).await;
         let _next = enter(&door, A).unwrap();
         assert!(fresh.place.evicted.is_cancelled() && !other.place.evicted.is_cancelled(), "its own makes room");
         drop((theirs, fresh, other, _next));
