@@ -15,7 +15,8 @@ mod children {
             "changed" => tasks::add("journal", (format!("{note} in attempt {attempt}"),)),
             _ => tasks::add("journal", (note,)),
         };
-        let ids = if how == "own" { vec![add("once".into())?; 2] } else { vec![add("first".into())?, add("second".into())?] };
+        let ids =
+            if how == "own" { vec![add("once".into())?; 2] } else { vec![add("first".into())?, add("second".into())?] };
         if attempt == 1 && how != "at-once" {
             return Err(Failure::retry("as-told", "the first attempt fails after it has added its jobs"));
         }
