@@ -25,8 +25,10 @@ async fn heard(events: &mut saggar::Events, task: &str) -> Vec<(u64, JobEventKin
 async fn what_runs_may_end_and_what_waits_stays() {
     let host = TestHost::start(App::new().simple_task("slow", guests::SLOW)).await;
     let mut events = host.inner().events();
-    let running = host.add("slow", json!([300])).await;
-    let waiting = host.add("slow", json!([300])).await;
+    // Long enough for the host to be stopped meanwhile, even on a busy machine; and a host that stops takes no job that could
+    // end it.
+    let running = host.add("slow", json!([2_000])).await;
+    let waiting = host.add("slow", json!([2_000])).await;
     host.until_running("slow", running).await;
     assert_eq!(host.shutdown_within(PATIENCE).await, []);
     let expected = [
