@@ -43,6 +43,9 @@ pub(super) struct Shelf {
     pub(super) line: Line,
     /// The attempts that run in this process.
     pub(super) running: HashMap<JobId, Box<Attempt>, RandomState>,
+    /// Since when the jobs had been ready whose attempts ended in the batch of the moment: the file does not say it, and the
+    /// batch may be undone.
+    ended_in_batch: Vec<(JobId, Run, Timestamp)>,
     /// Attempts that ran when the process before this one died, until the task is opened.
     pub(super) orphans: Vec<Orphan>,
     /// Notices that are taken, and those of each lane that were given back because whoever took them was gone.
@@ -124,6 +127,7 @@ impl Shelf {
             key,
             line: Line::of(task, number("line_from")?),
             running: HashMap::default(),
+            ended_in_batch: Vec::new(),
             orphans: Vec::new(),
             taken: HashSet::new(),
             given_back: [const { BTreeSet::new() }; 2],
@@ -183,20 +187,28 @@ impl Shelf {
         self.live.push((orphan.job.number(), Some(live)));
     }
 
-    /// Lets an attempt of this process run on after a batch was undone.
-    /// `since` is the commit that is being made.
-    pub(super) fn resume(&mut self, orphan: Orphan, mut record: Record, since: u64) {
+    /// Since when the job had been ready that this attempt claimed.
+    pub(super) fn ready_at(&self, id: JobId, run: Run) -> Option<Timestamp> {
+        let running = self.running.get(&id).filter(|attempt| attempt.record.life.run == run);
+        let ended = || self.ended_in_batch.iter().find(|(ended, its, _)| (*ended, *its) == (id, run));
+        running.map(|attempt| attempt.ready_at).or_else(|| ended().map(|(.., ready_at)| *ready_at))
+    }
+
+    /// Lets an attempt run on after a batch was undone, or after the process that began it died; without `ready_at` its job has
+    /// been ready since it was due. `since` is the commit that is being made.
+    pub(super) fn resume(&mut self, orphan: Orphan, mut record: Record, ready_at: Option<Timestamp>, since: u64) {
         // What it follows may not be on the disk yet.
         record.since = since;
         let (run_at, problem) = match &record.life.state {
             State::Waiting { run_at, problem, .. } => (*run_at, problem.clone()),
             _ => return,
         };
+        let ready_at = ready_at.unwrap_or_else(|| record.added_at.max(run_at));
         let place = match record.spot {
             Spot::Line(place) | Spot::Delayed(_, place) => place,
             Spot::Plain | Spot::Nowhere => record.job.number(),
         };
-        let (ready_at, id) = (record.added_at.max(run_at), record.id);
+        let id = record.id;
         revive(&mut record, orphan);
         let progress = record.take_progress();
         self.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem, progress }));
@@ -238,6 +250,7 @@ impl Shelf {
 
     /// Lets readers know what was committed.
     pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
+        self.ended_in_batch.clear();
         self.counts.first_ready_at = self.line.first_ready_at(db, seq)?;
         self.shared.publish(self.counts, self.plain_from(), self.live.drain(..), self.shown.as_ref());
         Ok(())
@@ -247,6 +260,13 @@ impl Shelf {
     /// that is put back or retried is not plain any more.
     fn plain_from(&self) -> u64 {
         self.line.plain_from(self.last_number)
+    }
+
+    /// Takes an attempt of this process out of those that run.
+    fn remove_running(&mut self, id: JobId) -> Option<Box<Attempt>> {
+        let attempt = self.running.remove(&id)?;
+        self.ended_in_batch.push((id, attempt.record.life.run, attempt.ready_at));
+        Some(attempt)
     }
 
     /// Forgets how the job was shown, for it changes.

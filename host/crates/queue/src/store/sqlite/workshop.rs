@@ -89,7 +89,8 @@ impl<'c> Workshop<'c> {
             if shelf.is_opened() {
                 for orphan in std::mem::take(&mut shelf.orphans) {
                     if let Some(record) = Record::find(self.db, orphan.job)? {
-                        shelf.resume(orphan, record, fresh.ledger.seq);
+                        let ready_at = before.ready_at(record.id, orphan.run);
+                        shelf.resume(orphan, record, ready_at, fresh.ledger.seq);
                     }
                 }
             }

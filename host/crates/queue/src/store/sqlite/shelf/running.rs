@@ -31,7 +31,7 @@ impl Desk<'_> {
         for orphan in orphans {
             let Some(record) = Record::find(self.db, orphan.job)? else { continue };
             let (id, run) = (record.id, orphan.run);
-            self.shelf.resume(orphan, record, self.ledger.seq);
+            self.shelf.resume(orphan, record, None, self.ledger.seq);
             let end = End::Outcome(Outcome::Lost);
             let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: super::NO_CHANCE };
             // What runs can be finished under its own fence.
@@ -141,7 +141,7 @@ impl Desk<'_> {
             Ok(life) => life,
             Err(refusal) => return Ok(Err(refused(id, refusal))),
         };
-        let Some(mut record) = self.shelf.running.remove(&id).map(|attempt| attempt.record) else {
+        let Some(mut record) = self.shelf.remove_running(id).map(|attempt| attempt.record) else {
             return Ok(Err(refused(id, Refusal::NotRunning)));
         };
         record.life = life;
@@ -202,7 +202,7 @@ impl Desk<'_> {
         if !self.shelf.running.get(&id).is_some_and(|attempt| is_it(attempt)) {
             return Ok(None);
         }
-        let Some(attempt) = self.shelf.running.remove(&id) else { return Ok(None) };
+        let Some(attempt) = self.shelf.remove_running(id) else { return Ok(None) };
         let Attempt { mut record, place, ready_at, run_at, problem, progress } = *attempt;
         if matches!(record.life.state, State::Running { cancelling: true, .. }) {
             let attempt = Attempt { record, place, ready_at, run_at, problem, progress };

@@ -95,6 +95,23 @@ async fn a_claim_that_was_undone_is_not_taken_back_from_whoever_has_it_now() {
 }
 
 #[tokio::test]
+async fn a_job_has_been_ready_as_long_after_its_batch_was_undone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, rules) = (store(&directory), Arc::new(Rules::default()));
+    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    task.add(vec![NewJob::new("[]").with_delay_ms(100)], &rules, NOW).await.unwrap();
+    let ready_at = NOW.plus_ms(1_000);
+    let job = task.claim(1, ready_at).await.unwrap().jobs.remove(0);
+    let given_back = undone(&store, async {
+        task.unclaim(job.id, job.run, &rules, ready_at);
+        task.claim(0, ready_at).await
+    });
+    assert!(matches!(given_back.await.await, Err(StoreError::Full(_))));
+    assert_eq!(task.claim(0, ready_at).await.unwrap().left, Left::Ready, "it was given back with the next batch");
+    assert_eq!(task.counts().first_ready_at, Some(ready_at), "not since it was due: it was looked for later");
+}
+
+#[tokio::test]
 async fn notices_whose_taking_was_undone_are_not_given_back_by_whoever_asked() {
     let directory = tempfile::tempdir().unwrap();
     let (store, rules) = (store(&directory), Arc::new(Rules { add_handler: true, ..Rules::default() }));
