@@ -181,7 +181,7 @@ struct Room {
 
 impl Room {
     fn new(engine: &Engine, catalog: &Catalog) -> Self {
-        Self { spare: u64::from(engine.room()).saturating_sub(least_need(catalog)) }
+        Self { spare: u64::from(engine.capacity()).saturating_sub(least_need(catalog)) }
     }
 
     fn take(&mut self, task: &Task, setup: &Setup) -> Option<Diagnostic> {

@@ -71,7 +71,7 @@ impl Host {
     /// and plugin. If no task can run, all stays as it is and the error says why.
     pub async fn reload(&self) -> Result<Arc<App>, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
-        let (need, room) = (definitions.least_need(), self.engine.room());
+        let (need, room) = (definitions.least_need(), self.engine.capacity());
         if need > u64::from(room) {
             return Err(StartError::TooManySlots { need, room });
         }

@@ -24,7 +24,7 @@ pub(crate) struct Plugins(BTreeMap<String, Loaded>);
 /// A plugin as it was found.
 pub(crate) struct Loaded {
     /// Bytes that each instance has from its beginning; 0 if that is not known.
-    first_memory: u64,
+    initial_memory: u64,
     /// `None` if it was not loaded because no sandbox of this engine can hold that.
     plugin: Option<Result<Plugin, LoadError>>,
 }
@@ -92,15 +92,15 @@ pub(crate) fn load_all<'a>(
 async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
     let path = match files.find(name) {
         Ok(path) => path,
-        Err(error) => return Loaded { first_memory: 0, plugin: Some(Err(error)) },
+        Err(error) => return Loaded { initial_memory: 0, plugin: Some(Err(error)) },
     };
     let file = path.clone();
-    let look = move || saggar_sandbox::first_memory(&saggar_definition::read_regular(&file, MOST_BYTES).ok()?);
+    let look = move || saggar_sandbox::initial_memory(&saggar_definition::read_regular(&file, MOST_BYTES).ok()?);
     // What cannot be read or understood, the engine says itself.
-    let first_memory = tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or(0);
+    let initial_memory = tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or(0);
     // The pool's memories are as large as the engine's limit: it would be a fault of the component there, and none without one.
-    let fits = first_memory <= engine.max_memory();
-    Loaded { first_memory, plugin: if fits { Some(engine.load(path).await) } else { None } }
+    let fits = initial_memory <= engine.max_memory();
+    Loaded { initial_memory, plugin: if fits { Some(engine.load(path).await) } else { None } }
 }
 
 impl Plugins {
@@ -116,9 +116,9 @@ impl Plugins {
     pub(crate) fn problems(&self, files: &PluginFiles, task: &Task) -> Vec<Diagnostic> {
         let problem = |(role, reference): (Role, &saggar_definition::Located<saggar_job::Reference>)| {
             let name = &reference.value.plugin;
-            let Loaded { first_memory, plugin } = self.0.get(name)?;
-            if *first_memory > task.sandbox.memory_bytes {
-                return Some(memory_problem(task, role, name, *first_memory));
+            let Loaded { initial_memory, plugin } = self.0.get(name)?;
+            if *initial_memory > task.sandbox.memory_bytes {
+                return Some(memory_problem(task, role, name, *initial_memory));
             }
             match plugin.as_ref()? {
                 Ok(plugin) => {
@@ -132,16 +132,16 @@ impl Plugins {
     }
 }
 
-fn memory_problem(task: &Task, role: Role, name: &str, first_memory: u64) -> Diagnostic {
+fn memory_problem(task: &Task, role: Role, name: &str, initial_memory: u64) -> Diagnostic {
     const MIB: u64 = 1 << 20;
     let (file, most) = (file(name), task.sandbox.memory_bytes);
     let message = format!(
-        "{}: its memories and tables take {first_memory} bytes from the beginning, and `sandbox.memory` is {most} bytes",
+        "{}: its memories and tables take {initial_memory} bytes from the beginning, and `sandbox.memory` is {most} bytes",
         file.display()
     );
     let help = format!(
         "set `sandbox.memory` to at least \"{}MiB\", or build the plugin with less memory",
-        first_memory.div_ceil(MIB)
+        initial_memory.div_ceil(MIB)
     );
     task.diagnose(role, message, help)
 }

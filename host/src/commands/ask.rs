@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use saggar_client::{Client, ClientError};
-use saggar_sandbox::visible;
+use saggar_sandbox::escaped;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -37,7 +37,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
             }
             Some(of_client) => {
                 let advice = advice(of_client).map(|advice| format!("\n{advice}")).unwrap_or_default();
-                say!("saggar: {}{advice}", visible(&format!("{error:#}")));
+                say!("saggar: {}{advice}", escaped(&format!("{error:#}")));
                 Ok(exit_code(of_client))
             }
             None => Err(error),
@@ -149,7 +149,7 @@ impl Connection {
     pub(crate) fn lost(&mut self, why: &str) -> Option<String> {
         let is_first = self.lost_at.is_none();
         self.lost_at.get_or_insert_with(Instant::now);
-        is_first.then(|| format!("saggar: the connection is lost ({}); trying again", visible(why)))
+        is_first.then(|| format!("saggar: the connection is lost ({}); trying again", escaped(why)))
     }
 
     /// What to say when it is back.

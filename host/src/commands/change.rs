@@ -62,7 +62,7 @@ async fn each(
                 if args.host.json {
                     say!("{}", ask::document(&error, ""));
                 } else {
-                    say!("saggar: {}#{id}: {}", args.task, saggar_sandbox::visible(&error.to_string()));
+                    say!("saggar: {}#{id}: {}", args.task, saggar_sandbox::escaped(&error.to_string()));
                 }
                 refused = Some(error);
             }

@@ -50,5 +50,5 @@ async fn follow(client: &Client, args: &Logs) -> anyhow::Result<u8> {
 /// `2026-11-24T10:00:00.000Z stdout | all is well`.
 fn shown(line: &LogLine) -> String {
     let source = line.level.as_ref().map_or_else(|| name(&line.source), name);
-    format!("{} {source:<6} | {}\n", line.at, saggar_sandbox::visible(&line.text))
+    format!("{} {source:<6} | {}\n", line.at, saggar_sandbox::escaped(&line.text))
 }

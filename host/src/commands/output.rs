@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::Context;
 use comfy_table::{CellAlignment, ContentArrangement, Table as Drawn, presets};
 use console::{style, truncate_str};
-use saggar_sandbox::{is_treacherous, visible};
+use saggar_sandbox::{escaped, needs_escape};
 use serde::Serialize;
 
 use crate::cli;
@@ -46,7 +46,7 @@ pub(crate) fn write(text: &str) -> anyhow::Result<Reader> {
 
 /// Writes a line of text, made harmless.
 pub(crate) fn line(text: &str) -> anyhow::Result<Reader> {
-    write(&format!("{}\n", visible(text)))
+    write(&format!("{}\n", escaped(text)))
 }
 
 /// Writes a JSON document and a line end: as it is, or for a terminal the same document written harmlessly.
@@ -58,14 +58,14 @@ pub(crate) fn json(text: &str) -> anyhow::Result<Reader> {
 /// The same JSON with escapes in place of all characters that a terminal obeys. They can stand in strings only, but for a
 /// carriage return, which may be white space too.
 pub(crate) fn harmless_json(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| c != '\n' && is_treacherous(c)) {
+    if !text.chars().any(|c| c != '\n' && needs_escape(c)) {
         return Cow::Borrowed(text);
     }
     let mut harmless = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
             '\r' => harmless.push(' '),
-            c if c != '\n' && is_treacherous(c) => {
+            c if c != '\n' && needs_escape(c) => {
                 // Two of them for what is beyond the first 65,536.
                 harmless.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
             }
@@ -77,7 +77,7 @@ pub(crate) fn harmless_json(text: &str) -> Cow<'_, str> {
 
 /// Text on one line, without tabs, made harmless.
 pub(crate) fn cell(text: &str) -> String {
-    visible(text).replace('\t', " ")
+    escaped(text).replace('\t', " ")
 }
 
 /// The name of a status, a reason and the like, as it is on the wire.
@@ -191,11 +191,11 @@ mod tests {
 
     #[test]
     fn json_stays_the_same_document() {
-        let treacherous = "{\r\n\t\"a\": \"\u{202e}b\u{9b}31m\u{7f}\u{e0041}\"}";
-        let harmless = harmless_json(treacherous);
-        assert!(!harmless.chars().any(|c| c != '\n' && is_treacherous(c)), "{harmless}");
+        let unsafe_json = "{\r\n\t\"a\": \"\u{202e}b\u{9b}31m\u{7f}\u{e0041}\"}";
+        let harmless = harmless_json(unsafe_json);
+        assert!(!harmless.chars().any(|c| c != '\n' && needs_escape(c)), "{harmless}");
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(read(&harmless), read(treacherous));
+        assert_eq!(read(&harmless), read(unsafe_json));
         assert!(matches!(harmless_json("{\n}"), Cow::Borrowed(_)));
     }
 }

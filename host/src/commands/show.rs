@@ -18,7 +18,7 @@ pub(crate) fn problems(problems: &[Diagnostic]) {
 /// Prints text and a line end to standard output, nothing of it obeyed by a terminal. A reader that went away is no error of
 /// ours; a full disk is.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
-    let lines = text.split('\n').map(saggar_sandbox::visible);
+    let lines = text.split('\n').map(saggar_sandbox::escaped);
     let text = lines.collect::<Vec<_>>().join("\n");
     output::write(&format!("{text}\n")).map(drop)
 }
@@ -48,7 +48,7 @@ pub(crate) fn progress_bar() -> ProgressBar {
 pub(crate) fn progress(bar: &ProgressBar, current: u64, total: u64, message: &str) {
     bar.set_length(total);
     bar.set_position(current);
-    bar.set_message(saggar_sandbox::visible(message).replace('\t', " "));
+    bar.set_message(saggar_sandbox::escaped(message).replace('\t', " "));
 }
 
 /// Prints a job's log to standard error.

@@ -168,7 +168,7 @@ impl Picture<'_> {
             Followed::End => return Ok(false),
         };
         if let Some(said) = said {
-            self.screen.line(&saggar_sandbox::visible(&said))?;
+            self.screen.line(&saggar_sandbox::escaped(&said))?;
         }
         Ok(true)
     }

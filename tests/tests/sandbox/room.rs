@@ -89,7 +89,7 @@ async fn a_full_pool_makes_calls_wait_and_costs_no_attempt() {
         assert!(first.call(call(PATIENCE)).await.result.is_ok());
         // The first one keeps its instance.
         let Err(refused) = second.call(call(Duration::from_millis(20))).await.result else { panic!("there was room") };
-        assert!(matches!(refused, CallError::NoRoom(_)), "{refused:?}");
+        assert!(matches!(refused, CallError::NoCapacity(_)), "{refused:?}");
         assert!(refused.into_outcome().is_none(), "the attempt counts, though it never began");
 
         let mut waiting = std::pin::pin!(second.call(call(PATIENCE)));

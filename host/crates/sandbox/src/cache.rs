@@ -21,7 +21,7 @@ use crate::native::TrustedCode;
 use key::Key;
 
 /// Length of the MAC in front of the code.
-const MAC: usize = 32;
+const MAC_BYTES: usize = 32;
 
 /// The first input of every MAC, so that the key serves this purpose only.
 const PURPOSE: &[u8] = b"saggar compiled component 1\0";
@@ -65,22 +65,22 @@ impl Cache {
 
     /// The compiled form of the component with this digest, if it is here and authentic.
     pub(crate) fn get(&self, engine: &wasmtime::Engine, plugin: &PluginDigest) -> Option<Component> {
-        let again =
+        let recompile =
             |why: &str| tracing::warn!(plugin = hex(plugin), why, "a cached plugin is not used; it is compiled again");
         let stored = match read(&self.path(plugin)) {
             Ok(stored) => stored,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                again(&error.to_string());
+                recompile(&error.to_string());
                 return None;
             }
         };
-        let authentic = stored.split_at_checked(MAC).and_then(|(mac, code)| self.authenticate(plugin, mac, code));
+        let authentic = stored.split_at_checked(MAC_BYTES).and_then(|(mac, code)| self.authenticate(plugin, mac, code));
         let Some(code) = authentic else {
-            again("this host has not written it, or it has changed");
+            recompile("this host has not written it, or it has changed");
             return None;
         };
-        code.deserialize(engine).inspect_err(|error| again(&format!("{error:#}"))).ok()
+        code.deserialize(engine).inspect_err(|error| recompile(&format!("{error:#}"))).ok()
     }
 
     /// Stores a compiled component. A failure costs a compilation at the next start.
@@ -110,12 +110,12 @@ impl Cache {
 
     /// The key of one entry: derived from everything that its code depends on. Each input has a fixed length.
     fn key_for(&self, plugin: &PluginDigest) -> hmac::Key {
-        let mut of_entry = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.key.bytes()));
-        of_entry.update(PURPOSE);
-        of_entry.update(&self.limits.to_le_bytes());
-        of_entry.update(&self.compatibility);
-        of_entry.update(plugin);
-        hmac::Key::new(hmac::HMAC_SHA256, of_entry.sign().as_ref())
+        let mut entry_key = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.key.bytes()));
+        entry_key.update(PURPOSE);
+        entry_key.update(&self.limits.to_le_bytes());
+        entry_key.update(&self.compatibility);
+        entry_key.update(plugin);
+        hmac::Key::new(hmac::HMAC_SHA256, entry_key.sign().as_ref())
     }
 
     fn path(&self, plugin: &PluginDigest) -> PathBuf {
@@ -142,18 +142,18 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file: File = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() > MAX_CODE + MAC as u64 {
+    if !metadata.is_file() || metadata.len() > MAX_CODE + MAC_BYTES as u64 {
         return Err(io::Error::other("it is not a regular file, or is too large"));
     }
     let mut stored = Vec::new();
-    file.take(MAX_CODE + MAC as u64).read_to_end(&mut stored)?;
+    file.take(MAX_CODE + MAC_BYTES as u64).read_to_end(&mut stored)?;
     Ok(stored)
 }
 
 /// A digest of something that can only be hashed.
 fn digest_of(hashed: &impl Hash) -> [u8; 32] {
-    struct Feed(Sha256);
-    impl Hasher for Feed {
+    struct DigestHasher(Sha256);
+    impl Hasher for DigestHasher {
         fn write(&mut self, bytes: &[u8]) {
             self.0.update(bytes);
         }
@@ -162,7 +162,7 @@ fn digest_of(hashed: &impl Hash) -> [u8; 32] {
             0
         }
     }
-    let mut feed = Feed(Sha256::new());
+    let mut feed = DigestHasher(Sha256::new());
     hashed.hash(&mut feed);
     feed.0.finalize().into()
 }

@@ -121,7 +121,7 @@ pub enum CallError {
     /// The host panicked. Not the guest's fault, but what it made the host do may be.
     Panicked(Problem),
     /// There was no room for one more sandbox. Not the guest's fault: the job has not been tried.
-    NoRoom(Problem),
+    NoCapacity(Problem),
 }
 
 impl CallError {
@@ -133,7 +133,7 @@ impl CallError {
             | Self::Timeout(p)
             | Self::OutOfMemory(p)
             | Self::Panicked(p)
-            | Self::NoRoom(p) => p.clone(),
+            | Self::NoCapacity(p) => p.clone(),
             Self::Cancelled => Problem::new("cancelled", "the job was cancelled"),
         }
     }
@@ -148,7 +148,7 @@ impl CallError {
             Self::Timeout(problem) => Outcome::Timeout(problem),
             Self::OutOfMemory(problem) => Outcome::OutOfMemory(problem),
             Self::Cancelled => Outcome::Cancelled,
-            Self::NoRoom(_) => return None,
+            Self::NoCapacity(_) => return None,
         })
     }
 }

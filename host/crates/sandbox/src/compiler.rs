@@ -17,8 +17,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::text::visible;
-use child::{Answer, COMMAND};
+use crate::text::escaped;
+use child::{COMMAND, CompilerReply};
 use compile::{NotCompiled, compile};
 
 /// Bytes of memory of its own that compiling one component may take. A Python component of 18 MiB takes half of that.
@@ -65,10 +65,10 @@ async fn in_process(program: PathBuf, bytes: Vec<u8>) -> Result<Vec<u8>, NotComp
     });
     let (process, answer) = started.await?;
     let reaped = process.0.clone();
-    let ended = blocking(move || Ok((Answer::read(answer), reap(&reaped))));
+    let ended = blocking(move || Ok((CompilerReply::read(answer), reap(&reaped))));
     match tokio::time::timeout(MAX_TIME, ended).await {
         Ok(Ok((Some(answer), _))) => answer.into_code(),
-        Ok(Ok((None, status))) => Err(NotCompiled::Failed(process.last_words(status))),
+        Ok(Ok((None, status))) => Err(NotCompiled::Failed(process.exit_reason(status))),
         Ok(Err(refusal)) => Err(refusal),
         Err(_) => Err(NotCompiled::Failed(format!("that takes longer than {} s: {ADVICE}", MAX_TIME.as_secs()))),
     }
@@ -91,7 +91,7 @@ impl Process {
         let mut input = anonymous_file()?;
         input.write_all(bytes)?;
         input.rewind()?;
-        let words = anonymous_file()?;
+        let stderr = anonymous_file()?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
         let mut child = Command::new(program)
             .arg(COMMAND)
@@ -105,24 +105,24 @@ impl Process {
             .process_group(0)
             .stdin(input)
             .stdout(Stdio::piped())
-            .stderr(words.try_clone()?)
+            .stderr(stderr.try_clone()?)
             .spawn()?;
         let answer = child.stdout.take();
-        let process = Self(Arc::new(Mutex::new(child)), words);
+        let process = Self(Arc::new(Mutex::new(child)), stderr);
         answer.map(|answer| (process, answer)).ok_or_else(|| io::Error::other("it has no standard output"))
     }
 
     /// Why it ended without an answer.
-    fn last_words(&self, status: io::Result<ExitStatus>) -> String {
-        let mut words = [0; 1024];
-        let length = self.1.read_at(&mut words, 0).unwrap_or(0);
-        let words = String::from_utf8_lossy(words.get(..length).unwrap_or_default());
+    fn exit_reason(&self, status: io::Result<ExitStatus>) -> String {
+        let mut stderr = [0; 1024];
+        let length = self.1.read_at(&mut stderr, 0).unwrap_or(0);
+        let stderr = String::from_utf8_lossy(stderr.get(..length).unwrap_or_default());
         let how = match status {
-            Ok(status) => how_it_ended(status, &words),
+            Ok(status) => describe_exit(status, &stderr),
             Err(error) => format!("its compiler cannot be waited for: {error}"),
         };
-        let first = words.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        format!("{how} ({})", visible(first.trim()))
+        let first = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        format!("{how} ({})", escaped(first.trim()))
     }
 }
 
@@ -148,11 +148,11 @@ fn reap(child: &Mutex<Child>) -> io::Result<ExitStatus> {
     child.wait()
 }
 
-fn how_it_ended(status: ExitStatus, words: &str) -> String {
+fn describe_exit(status: ExitStatus, stderr: &str) -> String {
     let signal = status.signal().unwrap_or(0);
-    if words.contains("memory allocation of") {
+    if stderr.contains("memory allocation of") {
         format!("that takes more than {} MiB of memory: {ADVICE}", MAX_MEMORY >> 20)
-    } else if words.contains("overflowed its stack") {
+    } else if stderr.contains("overflowed its stack") {
         format!("its compiler ran out of stack, because something in it nests too deep: {ADVICE}")
     } else if signal == libc::SIGXCPU {
         format!("that takes more than {} s of processor time: {ADVICE}", child::MAX_CPU.as_secs())

@@ -8,12 +8,12 @@ use wasmtime::component::types::{Component as ComponentType, ComponentInstance, 
 use wasmtime::component::{Component, ComponentExportIndex};
 
 use crate::describe;
-use crate::text::{cut, visible};
+use crate::text::{cut, escaped};
 
 /// The contract's package, with the versions that this host serves.
 const PACKAGE: &str = "saggar:task";
 const VERSION: &str = "0.1.0";
-const TRACK: &str = "0.1.";
+const COMPATIBLE_PREFIX: &str = "0.1.";
 
 const INTERFACES: [&str; 5] = ["types", "context", "progress", "log", "tasks"];
 
@@ -47,21 +47,21 @@ const WASI: [(&str, &[&str]); 7] = [
 
 /// Why an import cannot be satisfied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ImportFault {
+pub(crate) enum ImportProblem {
     Unknown(String),
     Version { found: String, wanted: String },
 }
 
 /// All imports of a component that this host cannot satisfy.
-pub(crate) fn import_faults(engine: &Engine, ty: &ComponentType) -> Vec<ImportFault> {
-    ty.imports(engine).filter_map(|(name, _)| import_fault(name)).collect()
+pub(crate) fn import_problems(engine: &Engine, ty: &ComponentType) -> Vec<ImportProblem> {
+    ty.imports(engine).filter_map(|(name, _)| import_problem(name)).collect()
 }
 
-fn import_fault(name: &str) -> Option<ImportFault> {
-    let unknown = || Some(ImportFault::Unknown(shown(name)));
+fn import_problem(name: &str) -> Option<ImportProblem> {
+    let unknown = || Some(ImportProblem::Unknown(display_name(name)));
     let Some(import) = Interface::parse(name) else { return unknown() };
     let known = if import.package == PACKAGE {
-        INTERFACES.contains(&import.name).then_some((TRACK, VERSION))
+        INTERFACES.contains(&import.name).then_some((COMPATIBLE_PREFIX, VERSION))
     } else {
         let package = WASI.iter().find(|(package, _)| *package == import.package);
         // Of a package that is ours, an interface that only another version has is a matter of versions, too.
@@ -70,10 +70,10 @@ fn import_fault(name: &str) -> Option<ImportFault> {
     };
     match known {
         None => unknown(),
-        Some((track, _)) if import.version.starts_with(track) => None,
+        Some((prefix, _)) if import.version.starts_with(prefix) => None,
         Some((_, version)) => {
             let wanted = format!("{}/{}@{version}", import.package, import.name);
-            Some(ImportFault::Version { found: shown(name), wanted })
+            Some(ImportProblem::Version { found: display_name(name), wanted })
         }
     }
 }
@@ -144,20 +144,21 @@ pub(crate) fn find_role(engine: &Engine, component: &Component, role: Role) -> R
     let ty = component.component_type();
     let interface = role_interface(engine, &ty, role)?;
     let (function, wanted) = signature(role);
-    let fault = |found| RoleError::Signature { interface: shown(&interface), function, found, wanted: wanted.clone() };
+    let problem =
+        |found| RoleError::Signature { interface: display_name(&interface), function, found, wanted: wanted.clone() };
     let found = match ty.get_export(engine, &interface).map(|export| export.ty) {
         Some(ComponentItem::ComponentInstance(instance)) => function_type(engine, &instance, function),
-        _ => return Err(fault("missing, since the export is not an interface".into())),
+        _ => return Err(problem("missing, since the export is not an interface".into())),
     };
     match found {
-        None => return Err(fault("missing".into())),
-        Some(found) if found != wanted => return Err(fault(found)),
+        None => return Err(problem("missing".into())),
+        Some(found) if found != wanted => return Err(problem(found)),
         Some(_) => {}
     }
     component
         .get_export_index(None, &interface)
         .and_then(|instance| component.get_export_index(Some(&instance), function))
-        .ok_or_else(|| fault("missing".into()))
+        .ok_or_else(|| problem("missing".into()))
 }
 
 fn role_interface(engine: &Engine, ty: &ComponentType, role: Role) -> Result<String, RoleError> {
@@ -166,12 +167,12 @@ fn role_interface(engine: &Engine, ty: &ComponentType, role: Role) -> Result<Str
     for (name, _) in ty.exports(engine) {
         match Interface::parse(name) {
             Some(it) if it.package == PACKAGE && it.name == role.interface() => {
-                if it.version.starts_with(TRACK) {
+                if it.version.starts_with(COMPATIBLE_PREFIX) {
                     return Ok(name.to_owned());
                 }
-                other_version = Some(shown(name));
+                other_version = Some(display_name(name));
             }
-            _ => exports.push(shown(name)),
+            _ => exports.push(display_name(name)),
         }
     }
     let wanted = format!("{PACKAGE}/{}@{VERSION}", role.interface());
@@ -192,7 +193,7 @@ fn function_type(engine: &Engine, instance: &ComponentInstance, function: &str) 
 /// The name and the type of a role's function, as [`describe`] writes types. A test compares them with `wit/`.
 pub(crate) fn signature(role: Role) -> (&'static str, String) {
     const PROBLEM: &str = "record { code: string, message: string, details: option<string> }";
-    let told = |params: &str| format!("func({params}) -> result<_, {PROBLEM}>");
+    let handler = |params: &str| format!("func({params}) -> result<_, {PROBLEM}>");
     match role {
         Role::Processor => {
             let failure =
@@ -200,16 +201,16 @@ pub(crate) fn signature(role: Role) -> (&'static str, String) {
             ("process", format!("func(id: u64, args: string) -> result<string, {failure}>"))
         }
         Role::IdSource => ("next", format!("func() -> result<option<u64>, {PROBLEM}>")),
-        Role::AddHandler => ("on-add", told("id: u64")),
-        Role::ProgressHandler => ("on-progress", told("id: u64, current: u64, total: u64, message: string")),
-        Role::SuccessHandler => ("on-success", told("id: u64, response: string")),
-        Role::ErrorHandler => ("on-error", told(&format!("id: u64, error: {PROBLEM}"))),
+        Role::AddHandler => ("on-add", handler("id: u64")),
+        Role::ProgressHandler => ("on-progress", handler("id: u64, current: u64, total: u64, message: string")),
+        Role::SuccessHandler => ("on-success", handler("id: u64, response: string")),
+        Role::ErrorHandler => ("on-error", handler(&format!("id: u64, error: {PROBLEM}"))),
     }
 }
 
 /// A name from a component in a form to show.
-pub(crate) fn shown(name: &str) -> String {
-    visible(cut(name, 200)).into_owned()
+pub(crate) fn display_name(name: &str) -> String {
+    escaped(cut(name, 200)).into_owned()
 }
 
 #[cfg(test)]
@@ -221,19 +222,19 @@ mod tests {
         for name in
             ["saggar:task/tasks@0.1.0", "saggar:task/context@0.1.7", "wasi:io/poll@0.2.0", "wasi:http/types@0.2.9"]
         {
-            assert_eq!(import_fault(name), None, "{name}");
+            assert_eq!(import_problem(name), None, "{name}");
         }
     }
 
     #[test]
     fn tells_an_unknown_import_from_a_wrong_version() {
         let version =
-            |found: &str, wanted: &str| Some(ImportFault::Version { found: found.into(), wanted: wanted.into() });
-        assert_eq!(import_fault("wasi:io/poll@0.3.0"), version("wasi:io/poll@0.3.0", "wasi:io/poll@0.2.x"));
-        assert_eq!(import_fault("wasi:cli/run@0.3.0"), version("wasi:cli/run@0.3.0", "wasi:cli/run@0.2.x"));
-        assert_eq!(import_fault("saggar:task/log@0.2.0"), version("saggar:task/log@0.2.0", "saggar:task/log@0.1.0"));
+            |found: &str, wanted: &str| Some(ImportProblem::Version { found: found.into(), wanted: wanted.into() });
+        assert_eq!(import_problem("wasi:io/poll@0.3.0"), version("wasi:io/poll@0.3.0", "wasi:io/poll@0.2.x"));
+        assert_eq!(import_problem("wasi:cli/run@0.3.0"), version("wasi:cli/run@0.3.0", "wasi:cli/run@0.2.x"));
+        assert_eq!(import_problem("saggar:task/log@0.2.0"), version("saggar:task/log@0.2.0", "saggar:task/log@0.1.0"));
         for name in ["wasi:io/nothing@0.2.0", "acme:db/sql@1.0.0", "run", "saggar:task/secrets@0.1.0"] {
-            assert_eq!(import_fault(name), Some(ImportFault::Unknown(name.into())), "{name}");
+            assert_eq!(import_problem(name), Some(ImportProblem::Unknown(name.into())), "{name}");
         }
     }
 }

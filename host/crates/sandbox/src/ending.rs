@@ -5,8 +5,8 @@ mod trap;
 use saggar_job::Problem;
 
 use crate::guest::{Guest, Stop};
-use crate::output::LastWords;
-use crate::text::{cut, visible_lines};
+use crate::output::OutputTail;
+use crate::text::{cut, escaped_lines};
 use crate::{Answer, CallError, Failure};
 
 /// Bytes of a problem that are kept, by the contract.
@@ -15,11 +15,11 @@ const MAX_MESSAGE: usize = 4096;
 const MAX_DETAILS: usize = 64 << 10;
 
 /// What is known of a call that is over.
-pub(crate) struct Ended<'a> {
+pub(crate) struct FinishedCall<'a> {
     /// The store's data.
     pub(crate) guest: &'a Guest,
     /// What the guest wrote last.
-    pub(crate) last_words: &'a LastWords,
+    pub(crate) output_tail: &'a OutputTail,
     /// How many calls the instance had served before.
     pub(crate) served: u32,
 }
@@ -27,30 +27,30 @@ pub(crate) struct Ended<'a> {
 /// What the call ended in, seen from the store after it.
 pub(crate) fn classify(
     result: Result<wasmtime::Result<Result<Answer, Failure>>, Stop>,
-    ended: &Ended<'_>,
+    call: &FinishedCall<'_>,
 ) -> Result<Answer, CallError> {
-    let stopped = ended.guest.current.as_ref().and_then(|current| current.stopped);
+    let stopped = call.guest.current.as_ref().and_then(|current| current.stopped);
     match result {
-        Err(stop) => Err(stopped_by(stop, ended)),
+        Err(stop) => Err(stopped_by(stop, call)),
         Ok(Ok(answer)) => match answer {
             Ok(answer) => checked(answer),
             Err(failure) => Err(CallError::Failed(bounded(failure))),
         },
         // The flag comes first: a stop looks like any other trap.
         Ok(Err(error)) => Err(match stopped {
-            Some(stop) => stopped_by(stop, ended),
-            None => trap::explain(&error, ended),
+            Some(stop) => stopped_by(stop, call),
+            None => trap::explain(&error, call),
         }),
     }
 }
 
-fn stopped_by(stop: Stop, ended: &Ended<'_>) -> CallError {
+fn stopped_by(stop: Stop, call: &FinishedCall<'_>) -> CallError {
     match stop {
         Stop::Cancelled => CallError::Cancelled,
         Stop::Timeout => {
-            let timeout = ended.guest.current.as_ref().map(|current| current.timeout).unwrap_or_default();
+            let timeout = call.guest.current.as_ref().map(|current| current.timeout).unwrap_or_default();
             let problem = Problem::new("timeout", format!("stopped after {} s", timeout.as_secs_f64()));
-            CallError::Timeout(trap::with_details(problem, Vec::new(), ended))
+            CallError::Timeout(trap::with_details(problem, Vec::new(), call))
         }
     }
 }
@@ -82,8 +82,8 @@ fn bounded(failure: Failure) -> Failure {
 
 fn bounded_problem(problem: Problem) -> Problem {
     Problem {
-        code: visible_lines(cut(&problem.code, MAX_CODE)).into_owned(),
-        message: visible_lines(cut(&problem.message, MAX_MESSAGE)).into_owned(),
+        code: escaped_lines(cut(&problem.code, MAX_CODE)).into_owned(),
+        message: escaped_lines(cut(&problem.message, MAX_MESSAGE)).into_owned(),
         details: problem.details.filter(|details| details.len() <= MAX_DETAILS && saggar_json::check(details).is_ok()),
     }
 }

@@ -11,9 +11,9 @@ use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, WasmBacktraceDetail
 
 use crate::compiler::Compiler;
 use crate::guest::{Guest, HasGuest};
-use crate::limiter::Held;
+use crate::limiter::MemoryTotal;
 use crate::load::{LoadError, Plugin};
-use crate::pool::{Allocator, PoolUsage, Room, pooling_config};
+use crate::pool::{Allocator, Capacity, PoolUsage, pooling_config};
 use crate::ticker::Ticker;
 use crate::turn::Turns;
 use crate::{bindings, cache, http, load};
@@ -22,7 +22,7 @@ use crate::{bindings, cache, http, load};
 pub(crate) const MAX_FRAMES: usize = 16;
 
 /// Components that are compiled side by side at most: each may take a GiB.
-const MOST_COMPILATIONS: usize = 8;
+const MAX_COMPILATIONS: usize = 8;
 
 /// How an engine is set up.
 #[derive(Debug, Clone)]
@@ -82,8 +82,8 @@ pub(crate) struct Inner {
     pub(crate) linker: Linker<Guest>,
     pub(crate) ticker: Ticker,
     pub(crate) turns: Turns,
-    pub(crate) room: Room,
-    pub(crate) held: Held,
+    pub(crate) capacity: Capacity,
+    pub(crate) memory_total: MemoryTotal,
     pub(crate) cache: Option<cache::Cache>,
     pub(crate) compiler: Compiler,
     /// Files that are read, and compiled code that is loaded, at a time.
@@ -102,18 +102,18 @@ impl Engine {
         let ticker = Ticker::start(wasmtime.weak(), options.tick).map_err(EngineError::Ticker)?;
         let open = |dir| cache::Cache::open(dir, options.state_dir.as_deref(), &wasmtime);
         let cache = options.cache_dir.as_deref().and_then(open);
-        let side_by_side = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_COMPILATIONS);
+        let parallelism = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_COMPILATIONS);
         Ok(Self(Arc::new(Inner {
             wasmtime,
             linker,
             ticker,
             turns: Turns::new(options.threads),
-            room: Room::new(options.sandboxes),
-            held: Held::default(),
+            capacity: Capacity::new(options.sandboxes),
+            memory_total: MemoryTotal::default(),
             cache,
             compiler: options.compiler,
-            reading: Semaphore::new(side_by_side),
-            compiling: Semaphore::new(side_by_side),
+            reading: Semaphore::new(parallelism),
+            compiling: Semaphore::new(parallelism),
             allocator,
             max_memory: options.max_memory,
         })))
@@ -136,8 +136,8 @@ impl Engine {
     }
 
     /// How many sandboxes, of plugins with one memory, may exist at once.
-    pub fn room(&self) -> u32 {
-        self.0.room.total()
+    pub fn capacity(&self) -> u32 {
+        self.0.capacity.total()
     }
 
     /// The most bytes that a sandbox can be allowed. It was fixed when the pool was reserved.
@@ -147,11 +147,11 @@ impl Engine {
 
     /// What is taken now.
     pub fn pool_usage(&self) -> PoolUsage {
-        let (room, bytes) = (self.0.room.taken(), self.0.held.bytes());
+        let (used_capacity, bytes) = (self.0.capacity.used(), self.0.memory_total.bytes());
         match self.0.wasmtime.pooling_allocator_metrics() {
-            None => PoolUsage { room, bytes, ..PoolUsage::default() },
+            None => PoolUsage { used_capacity, bytes, ..PoolUsage::default() },
             Some(pool) => PoolUsage {
-                room,
+                used_capacity,
                 bytes,
                 component_instances: pool.component_instances(),
                 core_instances: pool.core_instances(),

@@ -8,8 +8,8 @@ use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::http::{self, NoHttp};
-use crate::limiter::{Held, Limiter};
+use crate::http::{self, DenyHttp};
+use crate::limiter::{Limiter, MemoryTotal};
 use crate::output::{Output, Stream};
 use crate::resources::{self, MAX_RESOURCES, Usage};
 use crate::turn::Turn;
@@ -32,7 +32,7 @@ pub(crate) struct Guest {
     pub(crate) current: Option<Current>,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    no_http: NoHttp,
+    deny_http: DenyHttp,
     table: ResourceTable,
 }
 
@@ -56,7 +56,7 @@ pub(crate) enum Stop {
 }
 
 impl Guest {
-    pub(crate) fn new(max_memory: u64, held: Held) -> Self {
+    pub(crate) fn new(max_memory: u64, memory_total: MemoryTotal) -> Self {
         let output = Arc::new(Output::default());
         let stream = |source| Stream { output: output.clone(), source };
         let mut table = ResourceTable::new();
@@ -71,13 +71,13 @@ impl Guest {
             .allow_ip_name_lookup(false)
             .build();
         Self {
-            limiter: Limiter::new(max_memory, held),
+            limiter: Limiter::new(max_memory, memory_total),
             output,
             turn: Arc::default(),
             current: None,
             wasi,
             http: http::context(),
-            no_http: NoHttp,
+            deny_http: DenyHttp,
             table,
         }
     }
@@ -92,7 +92,7 @@ impl Guest {
     /// Counts what the guest's resources take, as part of its memory. More than there is room for is an error.
     pub(crate) fn count_resources(&mut self) -> Result<Usage, ResourcesTooLarge> {
         let usage = resources::usage(&mut self.table);
-        if self.limiter.hold_resources(usage.bytes) { Ok(usage) } else { Err(ResourcesTooLarge) }
+        if self.limiter.set_resource_bytes(usage.bytes) { Ok(usage) } else { Err(ResourcesTooLarge) }
     }
 
     /// Whether the guest must be stopped now, and why.
@@ -118,7 +118,7 @@ impl WasiView for Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.no_http }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.deny_http }
     }
 }
 

@@ -60,19 +60,19 @@ fn link_fields(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     types.func_wrap(
         "[static]fields.from-list",
         |mut store: StoreContextMut<'_, Guest>, (entries,): (Vec<(String, Vec<u8>)>,)| {
-            counted(&mut store, |mut http| header_result(http.from_list(entries)))
+            counting(&mut store, |mut http| header_result(http.from_list(entries)))
         },
     )?;
     types.func_wrap(
         "[method]fields.set",
         |mut store: StoreContextMut<'_, Guest>, (fields, name, values): (Resource<FieldMap>, String, Vec<Vec<u8>>)| {
-            counted(&mut store, |mut http| header_result(http.set(fields, name, values)))
+            counting(&mut store, |mut http| header_result(http.set(fields, name, values)))
         },
     )?;
     types.func_wrap(
         "[method]fields.append",
         |mut store: StoreContextMut<'_, Guest>, (fields, name, value): (Resource<FieldMap>, String, Vec<u8>)| {
-            counted(&mut store, |mut http| header_result(http.append(fields, name, value)))
+            counting(&mut store, |mut http| header_result(http.append(fields, name, value)))
         },
     )
 }
@@ -83,28 +83,28 @@ fn link_texts(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
         "[method]outgoing-request.set-method",
         |mut store: StoreContextMut<'_, Guest>, (request, method): (Request, Method)| {
             let bytes = if let Method::Other(name) = &method { name.len() } else { 0 };
-            set(&mut store, bytes <= MAX_METHOD, |mut http| http.set_method(request, method))
+            set_text(&mut store, bytes <= MAX_METHOD, |mut http| http.set_method(request, method))
         },
     )?;
     types.func_wrap(
         "[method]outgoing-request.set-scheme",
         |mut store: StoreContextMut<'_, Guest>, (request, scheme): (Request, Option<Scheme>)| {
             let bytes = if let Some(Scheme::Other(name)) = &scheme { name.len() } else { 0 };
-            set(&mut store, bytes <= MAX_SCHEME, |mut http| http.set_scheme(request, scheme))
+            set_text(&mut store, bytes <= MAX_SCHEME, |mut http| http.set_scheme(request, scheme))
         },
     )?;
     types.func_wrap(
         "[method]outgoing-request.set-authority",
         |mut store: StoreContextMut<'_, Guest>, (request, authority): (Request, Option<String>)| {
             let bytes = authority.as_ref().map_or(0, String::len);
-            set(&mut store, bytes <= MAX_AUTHORITY, |mut http| http.set_authority(request, authority))
+            set_text(&mut store, bytes <= MAX_AUTHORITY, |mut http| http.set_authority(request, authority))
         },
     )?;
     types.func_wrap(
         "[method]outgoing-request.set-path-with-query",
         |mut store: StoreContextMut<'_, Guest>, (request, path): (Request, Option<String>)| {
             let bytes = path.as_ref().map_or(0, String::len);
-            set(&mut store, bytes <= MAX_PATH, |mut http| http.set_path_with_query(request, path))
+            set_text(&mut store, bytes <= MAX_PATH, |mut http| http.set_path_with_query(request, path))
         },
     )
 }
@@ -114,19 +114,19 @@ fn link_bodies(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     types.func_wrap(
         "[method]outgoing-request.body",
         |mut store: StoreContextMut<'_, Guest>, (request,): (Resource<HostOutgoingRequest>,)| {
-            counted::<Body>(&mut store, |mut http| types::HostOutgoingRequest::body(&mut http, request))
+            counting::<Body>(&mut store, |mut http| types::HostOutgoingRequest::body(&mut http, request))
         },
     )?;
     types.func_wrap(
         "[method]outgoing-response.body",
         |mut store: StoreContextMut<'_, Guest>, (response,): (Resource<HostOutgoingResponse>,)| {
-            counted::<Body>(&mut store, |mut http| types::HostOutgoingResponse::body(&mut http, response))
+            counting::<Body>(&mut store, |mut http| types::HostOutgoingResponse::body(&mut http, response))
         },
     )
 }
 
 /// Makes a call of the library, then counts what the guest's resources take. More than its memory allows is a trap.
-fn counted<T>(
+fn counting<T>(
     store: &mut StoreContextMut<'_, Guest>,
     call: impl FnOnce(WasiHttpCtxView<'_>) -> wasmtime::Result<T>,
 ) -> wasmtime::Result<(T,)> {
@@ -137,12 +137,12 @@ fn counted<T>(
 }
 
 /// Makes a call of the library that stores a text; refuses a text that does not fit, as the library refuses an invalid one.
-fn set(
+fn set_text(
     store: &mut StoreContextMut<'_, Guest>,
     fits: bool,
     call: impl FnOnce(WasiHttpCtxView<'_>) -> wasmtime::Result<Result<(), ()>>,
 ) -> wasmtime::Result<(Result<(), ()>,)> {
-    if fits { counted(store, call) } else { Ok((Err(()),)) }
+    if fits { counting(store, call) } else { Ok((Err(()),)) }
 }
 
 fn header_result<T>(result: Result<T, HeaderError>) -> wasmtime::Result<Result<T, types::HeaderError>> {
@@ -161,11 +161,11 @@ pub(crate) fn text_bytes(request: &HostOutgoingRequest) -> usize {
 }
 
 /// Denies everything.
-pub(crate) struct NoHttp;
+pub(crate) struct DenyHttp;
 
 type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
-impl WasiHttpHooks for NoHttp {
+impl WasiHttpHooks for DenyHttp {
     fn send_request(
         &mut self,
         _request: Request<WasiBody>,

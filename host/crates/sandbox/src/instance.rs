@@ -9,7 +9,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::types;
 use crate::guest::Guest;
 use crate::load::Loaded;
-use crate::pool::Place;
+use crate::pool::CapacityPermit;
 use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
 use crate::{Answer, Failure, Input, Plugin};
 
@@ -17,36 +17,36 @@ use crate::{Answer, Failure, Input, Plugin};
 pub(crate) const MAX_TRANSFER: usize = 4 << 20;
 
 /// A store with at most one instance: stores never free instances, so each instance gets its own.
-pub(crate) struct Live {
+pub(crate) struct LiveInstance {
     pub(crate) store: Store<Guest>,
     /// None until the first call has made it.
     instance: Option<Instance>,
-    roles: Roles,
+    roles: RoleFuncs,
     /// Calls that ended well.
     pub(crate) served: u32,
-    _place: Place,
+    _permit: CapacityPermit,
 }
 
-type Processed = (Result<Arc<str>, types::Failure>,);
+type ProcessResult = (Result<Arc<str>, types::Failure>,);
 type Next = (Result<Option<u64>, types::Problem>,);
-type Told = (Result<(), types::Problem>,);
-type Known<Params, Answer> = Option<TypedFunc<Params, Answer>>;
+type HandlerResult = (Result<(), types::Problem>,);
+type CachedFunc<Params, Answer> = Option<TypedFunc<Params, Answer>>;
 
 /// The functions of the roles that have been called so far. Looking one up costs more than calling it.
 #[derive(Default)]
-struct Roles {
-    process: Known<(u64, Arc<str>), Processed>,
-    next: Known<(), Next>,
-    on_add: Known<(u64,), Told>,
-    on_progress: Known<(u64, u64, u64, Arc<str>), Told>,
-    on_success: Known<(u64, Arc<str>), Told>,
-    on_error: Known<(u64, types::Problem), Told>,
+struct RoleFuncs {
+    process: CachedFunc<(u64, Arc<str>), ProcessResult>,
+    next: CachedFunc<(), Next>,
+    on_add: CachedFunc<(u64,), HandlerResult>,
+    on_progress: CachedFunc<(u64, u64, u64, Arc<str>), HandlerResult>,
+    on_success: CachedFunc<(u64, Arc<str>), HandlerResult>,
+    on_error: CachedFunc<(u64, types::Problem), HandlerResult>,
 }
 
-impl Live {
+impl LiveInstance {
     /// An empty store for an instance of `plugin`.
-    pub(crate) fn new(plugin: &Loaded, max_memory: u64, place: Place) -> Self {
-        let mut store = Store::new(&plugin.engine.wasmtime, Guest::new(max_memory, plugin.engine.held.clone()));
+    pub(crate) fn new(plugin: &Loaded, max_memory: u64, permit: CapacityPermit) -> Self {
+        let mut store = Store::new(&plugin.engine.wasmtime, Guest::new(max_memory, plugin.engine.memory_total.clone()));
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(MAX_TRANSFER);
         store.set_max_component_handles(MAX_HANDLES);
@@ -54,11 +54,11 @@ impl Live {
         store.epoch_deadline_callback(move |mut store| match store.data_mut().stop_due() {
             Some(_) => Ok(UpdateDeadline::Interrupt),
             None => {
-                let place = store.data().turn.clone();
-                Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns.clone().wait(place))))
+                let turn = store.data().turn.clone();
+                Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns.clone().wait(turn))))
             }
         });
-        Self { store, instance: None, roles: Roles::default(), served: 0, _place: place }
+        Self { store, instance: None, roles: RoleFuncs::default(), served: 0, _permit: permit }
     }
 
     /// Whether the next call may use this instance too: it holds no data of this call outside of its own memory, and it is
@@ -102,7 +102,7 @@ impl Live {
         let Self { store, roles, .. } = self;
         let role = input.role();
         let export = || plugin.export(role).map_err(wasmtime::Error::msg);
-        let told = match input {
+        let result = match input {
             Input::Process { args } => {
                 let func = look_up(&mut roles.process, store, instance, export)?;
                 let (answer,) = func.call_async(&mut *store, (id, args)).await?;
@@ -127,12 +127,12 @@ impl Live {
                 func.call_async(&mut *store, (id, types::Problem { code, message, details })).await?
             }
         };
-        Ok(told.0.map(|()| Answer::Done).map_err(reject))
+        Ok(result.0.map(|()| Answer::Done).map_err(reject))
     }
 }
 
 fn look_up<'a, P, R>(
-    known: &mut Known<P, R>,
+    cached: &mut CachedFunc<P, R>,
     store: &mut Store<Guest>,
     instance: Instance,
     export: impl FnOnce() -> wasmtime::Result<&'a ComponentExportIndex>,
@@ -141,9 +141,9 @@ where
     P: ComponentNamedList + Lower,
     R: ComponentNamedList + Lift,
 {
-    match known {
+    match cached {
         Some(func) => Ok(*func),
-        None => Ok(*known.insert(instance.get_typed_func(store, export()?)?)),
+        None => Ok(*cached.insert(instance.get_typed_func(store, export()?)?)),
     }
 }
 

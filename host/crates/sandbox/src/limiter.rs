@@ -22,9 +22,9 @@ pub(crate) const MAX_TABLES: u32 = 16;
 
 /// Bytes of the memories, tables and resources of all instances of an engine. Cheap to clone; clones are the same sum.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Held(Arc<AtomicU64>);
+pub(crate) struct MemoryTotal(Arc<AtomicU64>);
 
-impl Held {
+impl MemoryTotal {
     pub(crate) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -42,7 +42,7 @@ pub(crate) struct Limiter {
     /// Bytes of memories and tables after the first call.
     first_bytes: Option<u64>,
     refusal: Option<Refusal>,
-    held: Held,
+    memory_total: MemoryTotal,
 }
 
 /// The last growth that was refused.
@@ -68,7 +68,7 @@ pub(crate) enum Refused {
 }
 
 impl Limiter {
-    pub(crate) fn new(max_bytes: u64, held: Held) -> Self {
+    pub(crate) fn new(max_bytes: u64, memory_total: MemoryTotal) -> Self {
         Self {
             max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX),
             memory_bytes: 0,
@@ -77,7 +77,7 @@ impl Limiter {
             peak_bytes: 0,
             first_bytes: None,
             refusal: None,
-            held,
+            memory_total,
         }
     }
 
@@ -112,8 +112,8 @@ impl Limiter {
     }
 
     /// Sets what the guest's resources take; returns whether that is allowed.
-    pub(crate) fn hold_resources(&mut self, bytes: usize) -> bool {
-        self.hold(|limiter| limiter.resource_bytes = bytes);
+    pub(crate) fn set_resource_bytes(&mut self, bytes: usize) -> bool {
+        self.update(|limiter| limiter.resource_bytes = bytes);
         let total = self.memory_bytes.saturating_add(bytes);
         self.allow(total <= self.max_bytes, Refused::Memory(total))
     }
@@ -136,13 +136,13 @@ impl Limiter {
     }
 
     /// Changes what is held, in the engine's sum as well.
-    fn hold(&mut self, change: impl FnOnce(&mut Self)) {
+    fn update(&mut self, change: impl FnOnce(&mut Self)) {
         let before = self.bytes();
         change(self);
         let after = self.bytes();
         self.peak_bytes = self.peak_bytes.max(after);
         // Wraps around where it became less.
-        self.held.0.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        self.memory_total.0.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
     }
 
     fn allow(&mut self, allowed: bool, why: Refused) -> bool {
@@ -155,7 +155,7 @@ impl Limiter {
 
 impl Drop for Limiter {
     fn drop(&mut self) {
-        self.held.0.fetch_sub(self.bytes(), Ordering::Relaxed);
+        self.memory_total.0.fetch_sub(self.bytes(), Ordering::Relaxed);
     }
 }
 
@@ -168,7 +168,7 @@ impl ResourceLimiter for Limiter {
         let total = memory.saturating_add(self.resource_bytes);
         let allowed = self.allow(total <= self.max_bytes, Refused::Memory(total));
         if allowed {
-            self.hold(|limiter| limiter.memory_bytes = memory);
+            self.update(|limiter| limiter.memory_bytes = memory);
         }
         Ok(allowed)
     }
@@ -187,7 +187,7 @@ impl ResourceLimiter for Limiter {
         let total = self.table_entries.saturating_add(desired.saturating_sub(current));
         let allowed = self.allow(total <= MAX_TABLE_ENTRIES, Refused::TableEntries(total));
         if allowed {
-            self.hold(|limiter| limiter.table_entries = total);
+            self.update(|limiter| limiter.table_entries = total);
         }
         Ok(allowed)
     }
@@ -210,22 +210,22 @@ mod tests {
     use super::*;
 
     fn limiter(max_bytes: u64) -> Limiter {
-        Limiter::new(max_bytes, Held::default())
+        Limiter::new(max_bytes, MemoryTotal::default())
     }
 
     #[test]
     fn an_engine_knows_what_all_its_instances_hold() {
-        let held = Held::default();
-        let (mut first, mut second) = (Limiter::new(100, held.clone()), Limiter::new(1_000, held.clone()));
+        let total = MemoryTotal::default();
+        let (mut first, mut second) = (Limiter::new(100, total.clone()), Limiter::new(1_000, total.clone()));
         assert!(first.memory_growing(0, 60, None).unwrap());
         assert!(!first.memory_growing(60, 101, None).unwrap());
         assert!(second.memory_growing(0, 500, None).unwrap());
         assert!(second.table_growing(0, 10, None).unwrap());
-        assert_eq!(held.bytes(), 640);
+        assert_eq!(total.bytes(), 640);
         drop(first);
-        assert_eq!(held.bytes(), 580);
+        assert_eq!(total.bytes(), 580);
         drop(second);
-        assert_eq!(held.bytes(), 0);
+        assert_eq!(total.bytes(), 0);
     }
 
     #[test]
@@ -257,19 +257,19 @@ mod tests {
 
     #[test]
     fn resources_share_the_memory_and_count_down() {
-        let held = Held::default();
-        let mut limiter = Limiter::new(100, held.clone());
+        let total = MemoryTotal::default();
+        let mut limiter = Limiter::new(100, total.clone());
         assert!(limiter.memory_growing(0, 60, None).unwrap());
-        assert!(limiter.hold_resources(40));
+        assert!(limiter.set_resource_bytes(40));
         assert!(!limiter.memory_growing(60, 61, None).unwrap());
-        assert!(!limiter.hold_resources(41));
-        assert_eq!((limiter.bytes(), held.bytes()), (101, 101), "what is there counts, though it may not be");
-        assert!(limiter.hold_resources(0));
-        assert_eq!((limiter.bytes(), limiter.peak_bytes(), held.bytes()), (60, 101, 60));
+        assert!(!limiter.set_resource_bytes(41));
+        assert_eq!((limiter.bytes(), total.bytes()), (101, 101), "what is there counts, though it may not be");
+        assert!(limiter.set_resource_bytes(0));
+        assert_eq!((limiter.bytes(), limiter.peak_bytes(), total.bytes()), (60, 101, 60));
         limiter.begin();
         assert_eq!(limiter.peak_bytes(), 60);
         drop(limiter);
-        assert_eq!(held.bytes(), 0);
+        assert_eq!(total.bytes(), 0);
     }
 
     #[test]

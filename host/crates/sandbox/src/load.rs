@@ -15,7 +15,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::cache::{PluginDigest, hex};
 use crate::compiler::compile::NotCompiled;
-use crate::contract::{self, ImportFault, RoleError};
+use crate::contract::{self, ImportProblem, RoleError};
 use crate::guest::Guest;
 use crate::limiter::{MAX_MEMORIES, MAX_TABLES};
 use crate::native::TrustedCode;
@@ -148,15 +148,15 @@ pub(crate) async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Res
     let file = Arc::new(file);
     if engine.0.cache.is_some() {
         let _turn = engine.0.reading.acquire().await;
-        if let Found::Plugin(plugin) = look(engine, &path, &file).await? {
+        if let CachedOrSource::Plugin(plugin) = cached_or_source(engine, &path, &file).await? {
             return Ok(plugin);
         }
     }
     let _turn = engine.0.compiling.acquire().await;
     // Another one with the same bytes may have been compiled meanwhile.
-    let Source { bytes, digest } = match look(engine, &path, &file).await? {
-        Found::Plugin(plugin) => return Ok(plugin),
-        Found::Source(source) => source,
+    let Source { bytes, digest } = match cached_or_source(engine, &path, &file).await? {
+        CachedOrSource::Plugin(plugin) => return Ok(plugin),
+        CachedOrSource::Source(source) => source,
     };
     let size = bytes.len() as u64;
     let code = engine.0.compiler.run(&engine.0.wasmtime, bytes).await?;
@@ -178,21 +178,23 @@ struct Source {
     digest: PluginDigest,
 }
 
-enum Found {
+enum CachedOrSource {
     Plugin(Plugin),
     Source(Source),
 }
 
 /// Reads a file and looks for its compiled code.
-async fn look(engine: &Engine, path: &Path, file: &Arc<File>) -> Result<Found, LoadError> {
+async fn cached_or_source(engine: &Engine, path: &Path, file: &Arc<File>) -> Result<CachedOrSource, LoadError> {
     let (engine, path, file) = (engine.clone(), path.to_owned(), file.clone());
     blocking(move || {
         let bytes = read(&file)?;
         let digest = Sha256::digest(&bytes).into();
         let cached = engine.0.cache.as_ref().and_then(|cache| cache.get(&engine.0.wasmtime, &digest));
         match cached {
-            Some(component) => finish(&engine, path, &component, &digest, bytes.len() as u64).map(Found::Plugin),
-            None => Ok(Found::Source(Source { bytes, digest })),
+            Some(component) => {
+                finish(&engine, path, &component, &digest, bytes.len() as u64).map(CachedOrSource::Plugin)
+            }
+            None => Ok(CachedOrSource::Source(Source { bytes, digest })),
         }
     })
     .await
@@ -222,7 +224,7 @@ fn finish(
     let pre = engine.0.linker.instantiate_pre(component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
     let wasmtime = &engine.0.wasmtime;
     let roles = Role::ALL.map(|role| (role, contract::find_role(wasmtime, component, role))).into();
-    let imports = component.component_type().imports(wasmtime).map(|(name, _)| contract::shown(name)).collect();
+    let imports = component.component_type().imports(wasmtime).map(|(name, _)| contract::display_name(name)).collect();
     // The first call should not pay for making the image of the memory.
     component.initialize_copy_on_write_image().map_err(compile_error)?;
     let units = component.resources_required().map_or(1, |needs| needs.num_memories).max(1);
@@ -260,12 +262,12 @@ fn read(mut file: &File) -> Result<Vec<u8>, LoadError> {
 }
 
 fn check_imports(engine: &Engine, component: &Component) -> Result<(), LoadError> {
-    let faults = contract::import_faults(&engine.0.wasmtime, &component.component_type());
+    let problems = contract::import_problems(&engine.0.wasmtime, &component.component_type());
     let mut unknown = Vec::new();
-    for fault in faults {
-        match fault {
-            ImportFault::Version { found, wanted } => return Err(LoadError::ImportVersion { found, wanted }),
-            ImportFault::Unknown(name) => unknown.push(name),
+    for problem in problems {
+        match problem {
+            ImportProblem::Version { found, wanted } => return Err(LoadError::ImportVersion { found, wanted }),
+            ImportProblem::Unknown(name) => unknown.push(name),
         }
     }
     if unknown.is_empty() { Ok(()) } else { Err(LoadError::UnknownImports(unknown)) }

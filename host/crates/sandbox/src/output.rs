@@ -15,7 +15,7 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::text::{cut, visible};
+use crate::text::{cut, escaped};
 use crate::{LogSource, Services};
 
 /// Bytes of one line, and of one `log` entry.
@@ -25,27 +25,27 @@ pub(crate) const MAX_LINE: usize = 8 * 1024;
 const MAX_WRITE: usize = 64 * 1024;
 
 /// Lines of standard error that are kept for the problem of a call which fails, and bytes of each of them.
-const LAST_LINES: usize = 10;
-const LAST_LINE_BYTES: usize = 512;
+const TAIL_LINES: usize = 10;
+const TAIL_LINE_BYTES: usize = 512;
 
 /// What a call wrote last, for the problem that it may end in.
 #[derive(Debug, Default)]
-pub(crate) struct LastWords {
+pub(crate) struct OutputTail {
     /// The last lines of standard error, each with the time when it ended.
     pub(crate) stderr: VecDeque<(Instant, String)>,
     /// When it last wrote to standard output.
     pub(crate) stdout_at: Option<Instant>,
 }
 
-impl LastWords {
-    fn heard(&mut self, source: LogSource, line: &str) {
+impl OutputTail {
+    fn record(&mut self, source: LogSource, line: &str) {
         if source == LogSource::Stdout {
             self.stdout_at = Some(Instant::now());
         } else if !line.trim_ascii().is_empty() {
-            if self.stderr.len() == LAST_LINES {
+            if self.stderr.len() == TAIL_LINES {
                 self.stderr.pop_front();
             }
-            self.stderr.push_back((Instant::now(), cut(line, LAST_LINE_BYTES).to_owned()));
+            self.stderr.push_back((Instant::now(), cut(line, TAIL_LINE_BYTES).to_owned()));
         }
     }
 }
@@ -59,7 +59,7 @@ struct Lines {
     services: Option<Arc<dyn Services>>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    last_words: LastWords,
+    output_tail: OutputTail,
 }
 
 impl Output {
@@ -69,47 +69,47 @@ impl Output {
     }
 
     /// The call is over: hands on what has no line end yet, forgets the services, and returns what was written last.
-    pub(crate) fn end(&self) -> LastWords {
+    pub(crate) fn end(&self) -> OutputTail {
         let mut lines = self.0.lock();
-        let Lines { services, stdout, stderr, last_words } = &mut *lines;
+        let Lines { services, stdout, stderr, output_tail } = &mut *lines;
         if let Some(services) = services.take() {
             for (source, rest) in [(LogSource::Stdout, stdout), (LogSource::Stderr, stderr)] {
                 if !rest.is_empty() {
-                    emit(&*services, last_words, source, rest);
+                    emit(&*services, output_tail, source, rest);
                     rest.clear();
                 }
             }
         }
-        std::mem::take(last_words)
+        std::mem::take(output_tail)
     }
 
     fn write(&self, source: LogSource, bytes: &[u8]) {
         let mut lines = self.0.lock();
-        let Lines { services, stdout, stderr, last_words } = &mut *lines;
+        let Lines { services, stdout, stderr, output_tail } = &mut *lines;
         let Some(services) = services else { return };
         let rest = if source == LogSource::Stdout { stdout } else { stderr };
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             for piece in piece.chunks(MAX_LINE) {
                 if rest.len() + piece.len() > MAX_LINE {
-                    emit(&**services, last_words, source, rest);
+                    emit(&**services, output_tail, source, rest);
                     rest.clear();
                 }
                 rest.extend_from_slice(piece);
             }
             if rest.last() == Some(&b'\n') {
                 rest.pop();
-                emit(&**services, last_words, source, rest);
+                emit(&**services, output_tail, source, rest);
                 rest.clear();
             }
         }
     }
 }
 
-fn emit(services: &dyn Services, last_words: &mut LastWords, source: LogSource, line: &[u8]) {
+fn emit(services: &dyn Services, output_tail: &mut OutputTail, source: LogSource, line: &[u8]) {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let text = String::from_utf8_lossy(line);
-    let text = visible(&text);
-    last_words.heard(source, &text);
+    let text = escaped(&text);
+    output_tail.record(source, &text);
     services.log(source, &text);
 }
 

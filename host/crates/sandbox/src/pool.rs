@@ -20,7 +20,7 @@ pub enum Allocator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolUsage {
     /// Units of room that sandboxes hold; one for each memory that their plugins may have.
-    pub room: usize,
+    pub used_capacity: usize,
     /// Bytes of the memories, tables and resources of all sandboxes.
     pub bytes: u64,
     /// Components instantiated in the pool; 0 with [`Allocator::OnDemand`].
@@ -71,32 +71,32 @@ pub(crate) fn pooling_config(room: u32, max_memory: u64) -> PoolingAllocationCon
 
 /// The room of an engine. A full pool is an error in wasmtime; here it is a reason to wait.
 #[derive(Debug, Clone)]
-pub(crate) struct Room {
-    free: Arc<Semaphore>,
+pub(crate) struct Capacity {
+    permits: Arc<Semaphore>,
     total: u32,
 }
 
 /// What one sandbox holds of it.
-pub(crate) type Place = OwnedSemaphorePermit;
+pub(crate) type CapacityPermit = OwnedSemaphorePermit;
 
-impl Room {
+impl Capacity {
     pub(crate) fn new(total: u32) -> Self {
-        Self { free: Arc::new(Semaphore::new(total as usize)), total }
+        Self { permits: Arc::new(Semaphore::new(total as usize)), total }
     }
 
     /// Waits until `units` are free. Cancel safe. More than there are in all would never be free: `None`.
-    pub(crate) async fn take(&self, units: u32) -> Option<Place> {
+    pub(crate) async fn take(&self, units: u32) -> Option<CapacityPermit> {
         if units > self.total {
             return None;
         }
-        self.free.clone().acquire_many_owned(units).await.ok()
+        self.permits.clone().acquire_many_owned(units).await.ok()
     }
 
     pub(crate) fn total(&self) -> u32 {
         self.total
     }
 
-    pub(crate) fn taken(&self) -> usize {
-        (self.total as usize).saturating_sub(self.free.available_permits())
+    pub(crate) fn used(&self) -> usize {
+        (self.total as usize).saturating_sub(self.permits.available_permits())
     }
 }

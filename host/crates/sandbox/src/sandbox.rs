@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use saggar_job::Problem;
 
-use crate::ending::{Ended, classify};
+use crate::ending::{FinishedCall, classify};
 use crate::guest::{Current, Stop};
-use crate::instance::Live;
-use crate::ticker::Watch;
+use crate::instance::LiveInstance;
+use crate::ticker::CallDeadline;
 use crate::{Answer, Call, CallError, Plugin, Report, Services};
 
 /// What one sandbox may take.
@@ -30,15 +30,15 @@ pub struct Limits {
 pub struct Sandbox {
     plugin: Plugin,
     limits: Limits,
-    watch: Arc<Watch>,
-    live: Option<Live>,
+    call_deadline: Arc<CallDeadline>,
+    live: Option<LiveInstance>,
 }
 
 impl Sandbox {
     /// An empty sandbox for `plugin`. Its first call makes the instance.
     pub fn new(plugin: Plugin, limits: Limits) -> Self {
-        let watch = plugin.0.engine.ticker.watch();
-        Self { plugin, limits, watch, live: None }
+        let call_deadline = plugin.0.engine.ticker.register();
+        Self { plugin, limits, call_deadline, live: None }
     }
 
     /// The plugin that lives here.
@@ -72,7 +72,7 @@ impl Sandbox {
         let fresh = self.live.is_none();
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => match Box::pin(make(&self.plugin, self.limits, call.timeout)).await {
+            None => match Box::pin(new_instance(&self.plugin, self.limits, call.timeout)).await {
                 Ok(live) => live,
                 Err(error) => return Report::nothing(error),
             },
@@ -81,7 +81,7 @@ impl Sandbox {
         // The clock starts here: what it took to get room was not the guest's time.
         let called = Instant::now();
         let deadline = called + call.timeout;
-        let running = engine.ticker.begin(&self.watch, deadline);
+        let active_call = engine.ticker.begin(&self.call_deadline, deadline);
         let Call { job, input, timeout, services } = call;
         let id = job.id;
         live.store.data().output.begin(services.clone());
@@ -103,51 +103,51 @@ impl Sandbox {
             });
             guard(slices, &*services, deadline).await
         };
-        drop(running);
+        drop(active_call);
         if result.is_err() {
             // It was stopped while it was parked; its last slice had ended before.
             ended = Instant::now();
         }
-        self.settle(live, result, Spent { cpu, took: ended - called }, fresh)
+        self.finish(live, result, CallTime { cpu, took: ended - called }, fresh)
     }
 
-    fn settle(
+    fn finish(
         &mut self,
-        mut live: Live,
+        mut live: LiveInstance,
         result: Result<wasmtime::Result<Result<Answer, crate::Failure>>, Stop>,
-        spent: Spent,
+        time: CallTime,
         fresh: bool,
     ) -> Report {
         // Whatever did not end in the guest's own answer leaves the instance in an unknown state.
-        let sound = matches!(result, Ok(Ok(_)));
+        let answered = matches!(result, Ok(Ok(_)));
         let guest = live.store.data();
-        let last_words = guest.output.end();
-        let result = classify(result, &Ended { guest, last_words: &last_words, served: live.served });
+        let output_tail = guest.output.end();
+        let result = classify(result, &FinishedCall { guest, output_tail: &output_tail, served: live.served });
         live.store.data_mut().current = None;
         let reusable = live.is_reusable();
         let peak_memory = live.store.data().limiter.peak_bytes();
         live.served += 1;
-        if sound && reusable && live.served < self.limits.reuse {
+        if answered && reusable && live.served < self.limits.reuse {
             self.live = Some(live);
         }
-        Report { result, cpu: spent.cpu, took: spent.took, peak_memory, fresh }
+        Report { result, cpu: time.cpu, took: time.took, peak_memory, fresh }
     }
 }
 
 /// The time that went into a call: on a processor, and on the clock.
-struct Spent {
+struct CallTime {
     cpu: Duration,
     took: Duration,
 }
 
 /// An empty instance, when there is room for it. Not a method: a future must not share a sandbox with other threads.
-async fn make(plugin: &Plugin, limits: Limits, patience: Duration) -> Result<Live, CallError> {
-    let place = tokio::time::timeout(patience, plugin.0.engine.room.take(plugin.0.units)).await;
-    match place {
-        Ok(Some(place)) => Ok(Live::new(&plugin.0, limits.memory, place)),
+async fn new_instance(plugin: &Plugin, limits: Limits, timeout: Duration) -> Result<LiveInstance, CallError> {
+    let permit = tokio::time::timeout(timeout, plugin.0.engine.capacity.take(plugin.0.units)).await;
+    match permit {
+        Ok(Some(permit)) => Ok(LiveInstance::new(&plugin.0, limits.memory, permit)),
         Ok(None) | Err(_) => {
             let message = "no room for one more sandbox: allow more of them, or fewer slots";
-            Err(CallError::NoRoom(Problem::new("no-room", message)))
+            Err(CallError::NoCapacity(Problem::new("no-capacity", message)))
         }
     }
 }

@@ -40,7 +40,7 @@ fn malformed(error: wasmparser::Error) -> InvalidBytes {
 type Definition = Option<usize>;
 
 /// A component or module whose end is still to come.
-struct Level {
+struct OpenDefinition {
     encoding: Encoding,
     /// What one instance of it takes.
     needs: Needs,
@@ -62,7 +62,7 @@ struct Module {
 
 struct Scan<'a> {
     bytes: &'a [u8],
-    levels: Vec<Level>,
+    levels: Vec<OpenDefinition>,
     /// What an instance takes of each component and module that has ended.
     known: Vec<Needs>,
     totals: Totals,
@@ -88,14 +88,14 @@ impl Scan<'_> {
             Payload::ComponentAliasSection(section) => self.aliases(section),
             Payload::ComponentImportSection(section) => {
                 for import in section {
-                    self.outsider(import.map_err(malformed)?.ty)?;
+                    self.add_imported(import.map_err(malformed)?.ty)?;
                 }
                 Ok(())
             }
             Payload::ComponentExportSection(section) => {
                 for export in section {
                     let export = export.map_err(malformed)?;
-                    self.again(export.kind, 0, export.index)?;
+                    self.add_alias(export.kind, 0, export.index)?;
                 }
                 Ok(())
             }
@@ -132,7 +132,7 @@ impl Scan<'_> {
             Payload::DataSection(section) => self.data(section),
             Payload::CodeSectionEntry(code) => {
                 let arities = &self.levels.last().ok_or_else(no_component)?.module.arities;
-                self.totals.add_body(code.range().len() as u64, &body::weigh(&code, arities)?);
+                self.totals.add_body(code.range().len() as u64, &body::measure(&code, arities)?);
                 Ok(())
             }
             _ => Ok(()),
@@ -147,12 +147,12 @@ impl Scan<'_> {
             self.totals.modules += 1;
         }
         let (components, modules, needs, module) = (Vec::new(), Vec::new(), Needs::default(), Module::default());
-        self.levels.push(Level { encoding, needs, components, modules, module });
+        self.levels.push(OpenDefinition { encoding, needs, components, modules, module });
         Ok(())
     }
 
     fn end(&mut self) {
-        let Some(Level { encoding, needs, module, .. }) = self.levels.pop() else { return };
+        let Some(OpenDefinition { encoding, needs, module, .. }) = self.levels.pop() else { return };
         let span = |(start, end): &(u64, u64)| end.saturating_sub(*start);
         self.totals.image_bytes = module.images.iter().map(span).fold(self.totals.image_bytes, u64::saturating_add);
         self.totals.filled_entries =
@@ -169,7 +169,7 @@ impl Scan<'_> {
         self.known.push(needs);
     }
 
-    fn level(&mut self) -> Result<&mut Level, InvalidBytes> {
+    fn level(&mut self) -> Result<&mut OpenDefinition, InvalidBytes> {
         self.levels.last_mut().ok_or_else(no_component)
     }
 
@@ -229,10 +229,10 @@ impl Scan<'_> {
                     self.level()?.modules.push(None)
                 }
                 ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
-                    self.again(ComponentExternalKind::Component, count, index)?;
+                    self.add_alias(ComponentExternalKind::Component, count, index)?;
                 }
                 ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, count, index } => {
-                    self.again(ComponentExternalKind::Module, count, index)?;
+                    self.add_alias(ComponentExternalKind::Module, count, index)?;
                 }
                 ComponentAlias::InstanceExport { .. }
                 | ComponentAlias::CoreInstanceExport { .. }
@@ -244,7 +244,7 @@ impl Scan<'_> {
     }
 
     /// A further index of what has one already, `out` levels further out.
-    fn again(&mut self, kind: ComponentExternalKind, out: u32, index: u32) -> Result<(), InvalidBytes> {
+    fn add_alias(&mut self, kind: ComponentExternalKind, out: u32, index: u32) -> Result<(), InvalidBytes> {
         let from = self.levels.len().checked_sub(1 + out as usize).and_then(|at| self.levels.get(at));
         let (index, level) = (index as usize, from.ok_or_else(no_component)?);
         match kind {
@@ -261,7 +261,7 @@ impl Scan<'_> {
         self.item(1)
     }
 
-    fn outsider(&mut self, ty: ComponentTypeRef) -> Result<(), InvalidBytes> {
+    fn add_imported(&mut self, ty: ComponentTypeRef) -> Result<(), InvalidBytes> {
         match ty {
             ComponentTypeRef::Component(_) => self.level()?.components.push(None),
             ComponentTypeRef::Module(_) => self.level()?.modules.push(None),

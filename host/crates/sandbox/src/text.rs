@@ -13,28 +13,28 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
 
 /// `text` with control characters, and characters that change the direction or vanish, written as `\u{1b}` and the
 /// like. Tabs stay.
-pub fn visible(text: &str) -> Cow<'_, str> {
-    escape(text, is_treacherous)
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    escape(text, needs_escape)
 }
 
-/// Like [`visible`]; line ends stay too.
-pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
-    escape(text, |c| c != '\n' && is_treacherous(c))
+/// Like [`escaped`]; line ends stay too.
+pub(crate) fn escaped_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c != '\n' && needs_escape(c))
 }
 
-fn escape(text: &str, treacherous: fn(char) -> bool) -> Cow<'_, str> {
-    if !text.chars().any(treacherous) {
+fn escape(text: &str, needs_escape: fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if treacherous(c) { clean.extend(c.escape_unicode()) } else { clean.push(c) }
+        if needs_escape(c) { clean.extend(c.escape_unicode()) } else { clean.push(c) }
     }
     Cow::Owned(clean)
 }
 
 /// Whether a terminal obeys this character, or hides it, instead of showing it. Tabs are harmless.
-pub fn is_treacherous(c: char) -> bool {
+pub fn needs_escape(c: char) -> bool {
     let is_direction =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_line_end = matches!(c, '\u{2028}' | '\u{2029}');
@@ -65,13 +65,13 @@ mod tests {
 
     #[test]
     fn shows_escapes_and_direction_marks_instead_of_obeying_them() {
-        assert_eq!(visible("\u{1b}[2Jhi\tyou"), "\\u{1b}[2Jhi\tyou");
-        assert_eq!(visible("a\u{202e}b\r"), "a\\u{202e}b\\u{d}");
+        assert_eq!(escaped("\u{1b}[2Jhi\tyou"), "\\u{1b}[2Jhi\tyou");
+        assert_eq!(escaped("a\u{202e}b\r"), "a\\u{202e}b\\u{d}");
         for vanishing in ["\u{61c}", "\u{ad}", "\u{180e}", "\u{200b}", "\u{2028}", "\u{2069}", "\u{fffa}", "\u{e0041}"]
         {
-            let escaped: String = vanishing.escape_unicode().collect();
-            assert_eq!(visible(&format!("a{vanishing}b")), format!("a{escaped}b"));
+            let expected: String = vanishing.escape_unicode().collect();
+            assert_eq!(escaped(&format!("a{vanishing}b")), format!("a{expected}b"));
         }
-        assert!(matches!(visible("plain ünïcode"), Cow::Borrowed(_)));
+        assert!(matches!(escaped("plain ünïcode"), Cow::Borrowed(_)));
     }
 }

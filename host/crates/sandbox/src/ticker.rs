@@ -26,59 +26,60 @@ pub(crate) struct Ticker {
 }
 
 struct Shared {
-    born: Instant,
+    started: Instant,
     asleep: AtomicBool,
     closing: AtomicBool,
     ticks: AtomicU64,
-    watches: Mutex<Vec<Weak<Watch>>>,
+    calls: Mutex<Vec<Weak<CallDeadline>>>,
 }
 
 /// One sandbox, as the ticker sees it: when its call is due, in microseconds since the ticker's birth. Each sandbox has
 /// its own, so that calls on different threads touch no common memory.
 #[derive(Default)]
 #[repr(align(128))]
-pub(crate) struct Watch {
+pub(crate) struct CallDeadline {
     due_us: AtomicU64,
     reported: AtomicBool,
 }
 
 /// Keeps the ticker awake; ends with the call.
-pub(crate) struct Running<'a>(&'a Watch);
+pub(crate) struct ActiveCall<'a>(&'a CallDeadline);
 
 impl Ticker {
     /// Starts the thread. It ends when this handle is dropped.
     pub(crate) fn start(engine: EngineWeak, tick: Duration) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            born: Instant::now(),
+            started: Instant::now(),
             asleep: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             ticks: AtomicU64::new(0),
-            watches: Mutex::default(),
+            calls: Mutex::default(),
         });
-        let of_thread = shared.clone();
-        let handle = thread::Builder::new().name("saggar-ticker".into()).spawn(move || of_thread.run(&engine, tick))?;
+        let thread_shared = shared.clone();
+        let handle =
+            thread::Builder::new().name("saggar-ticker".into()).spawn(move || thread_shared.run(&engine, tick))?;
         Ok(Self { thread: handle.thread().clone(), shared })
     }
 
     /// A watch for a new sandbox.
-    pub(crate) fn watch(&self) -> Arc<Watch> {
-        let watch = Arc::new(Watch::default());
-        let mut watches = self.shared.watches.lock();
-        watches.retain(|old| old.strong_count() > 0);
-        watches.push(Arc::downgrade(&watch));
-        watch
+    pub(crate) fn register(&self) -> Arc<CallDeadline> {
+        let call = Arc::new(CallDeadline::default());
+        let mut calls = self.shared.calls.lock();
+        calls.retain(|old| old.strong_count() > 0);
+        calls.push(Arc::downgrade(&call));
+        call
     }
 
     /// A call begins that is due at `deadline`.
-    pub(crate) fn begin<'a>(&self, watch: &'a Watch, deadline: Instant) -> Running<'a> {
-        let due = deadline.saturating_duration_since(self.shared.born).as_micros();
-        watch.reported.store(false, Ordering::Relaxed);
+    pub(crate) fn begin<'a>(&self, call: &'a CallDeadline, deadline: Instant) -> ActiveCall<'a> {
+        let due = deadline.saturating_duration_since(self.shared.started).as_micros();
+        call.reported.store(false, Ordering::Relaxed);
         // Sequentially consistent, as is the ticker's "asleep, then look": one of the two sees the other.
-        watch.due_us.store(u64::try_from(due).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
+        call.due_us.store(u64::try_from(due).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
         if self.shared.asleep.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
-        Running(watch)
+        ActiveCall(call)
     }
 
     /// How often it has ticked so far. Stands still while the host is idle.
@@ -94,7 +95,7 @@ impl Drop for Ticker {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for ActiveCall<'_> {
     fn drop(&mut self) {
         self.0.due_us.store(IDLE, Ordering::Release);
     }
@@ -131,16 +132,16 @@ impl Shared {
     }
 
     fn any_running(&self) -> bool {
-        self.watches.lock().iter().filter_map(Weak::upgrade).any(|watch| watch.due_us.load(Ordering::SeqCst) != IDLE)
+        self.calls.lock().iter().filter_map(Weak::upgrade).any(|call| call.due_us.load(Ordering::SeqCst) != IDLE)
     }
 
     fn report_overdue(&self) {
-        let now_us = u64::try_from(self.born.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let grace_us = OVERDUE.as_micros() as u64;
-        for watch in self.watches.lock().iter().filter_map(Weak::upgrade) {
-            let due_us = watch.due_us.load(Ordering::Relaxed);
+        for call in self.calls.lock().iter().filter_map(Weak::upgrade) {
+            let due_us = call.due_us.load(Ordering::Relaxed);
             let overdue = due_us != IDLE && now_us.saturating_sub(due_us) > grace_us;
-            if overdue && !watch.reported.swap(true, Ordering::Relaxed) {
+            if overdue && !call.reported.swap(true, Ordering::Relaxed) {
                 let overdue_ms = (now_us - due_us) / 1000;
                 tracing::error!(overdue_ms, "a call outlives its deadline: the host is overloaded or stuck");
             }

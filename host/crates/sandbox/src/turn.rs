@@ -22,13 +22,13 @@ impl Turns {
         Self(Arc::new(Semaphore::new(threads.max(1))))
     }
 
-    /// Waits for a turn and leaves it in `place`, where the end of the slice takes it away.
-    pub(crate) async fn wait(self, place: Arc<Mutex<Option<Turn>>>) {
+    /// Waits for a turn and leaves it in `slice_turn`, where the end of the slice takes it away.
+    pub(crate) async fn wait(self, slice_turn: Arc<Mutex<Option<Turn>>>) {
         // The semaphore is never closed; if it were, going on without a turn would only be less fair.
         let turn = self.0.acquire_owned().await.ok();
         // Whoever is given a turn is put in front of the thread's queue by tokio. Going to its end instead lets calls
         // that are ready go first, and lets the thread look at its timers and sockets.
         tokio::task::yield_now().await;
-        *place.lock() = turn;
+        *slice_turn.lock() = turn;
     }
 }

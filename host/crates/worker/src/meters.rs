@@ -18,7 +18,7 @@ const HANDLER_FAILURES: &str = "saggar_handler_failures_total";
 const GIVEN_UP: &str = "saggar_handler_given_up_total";
 const CALLS: &str = "saggar_sandbox_calls_total";
 const INSTANTIATIONS: &str = "saggar_sandbox_instantiations_total";
-const NO_ROOM: &str = "saggar_sandbox_no_room_total";
+const NO_CAPACITY: &str = "saggar_sandbox_no_capacity_total";
 const TIMEOUTS: &str = "saggar_timeouts_total";
 const PEAK: &str = "saggar_sandbox_memory_peak_bytes";
 const SLOTS: &str = "saggar_slots";
@@ -40,7 +40,7 @@ pub fn describe_metrics() {
     );
     describe_counter!(CALLS, "Calls of plugins that are over, by task and role");
     describe_counter!(INSTANTIATIONS, "Calls for which an instance had to be made, by task and role");
-    describe_counter!(NO_ROOM, "Calls that could not be made for want of room for a sandbox, by task and role");
+    describe_counter!(NO_CAPACITY, "Calls that could not be made for want of room for a sandbox, by task and role");
     describe_counter!(TIMEOUTS, "Calls that were stopped at their timeout, by task and role");
     describe_gauge!(PEAK, Unit::Bytes, "The most memory that an instance of the task's processor has had");
     describe_gauge!(SLOTS, "Attempts of the task that may run at once");
@@ -79,7 +79,7 @@ impl Meters {
     /// A call of the task's plugin in `role` is over.
     pub(crate) fn called(&self, role: Role, report: &Report) {
         match &report.result {
-            Err(CallError::NoRoom(_)) => return self.count(NO_ROOM, role),
+            Err(CallError::NoCapacity(_)) => return self.count(NO_CAPACITY, role),
             Err(CallError::Timeout(_)) => self.count(TIMEOUTS, role),
             _ => {}
         }
@@ -128,7 +128,7 @@ impl Meters {
     /// Shows what may be counted of a role before it is: a counter that appears with its first count is no rise from 0 to those
     /// who look for one.
     fn begin(&self, role: Role) {
-        for what in [NO_ROOM, TIMEOUTS] {
+        for what in [NO_CAPACITY, TIMEOUTS] {
             counter!(what, "task" => self.name(), "role" => role.interface()).increment(0);
         }
         if role != Role::Processor {

@@ -15,7 +15,7 @@ const LENGTH: usize = 32;
 const NAME: &str = "cache.key";
 
 /// Someone else may create or replace the file at the same time; after as many turns something else is wrong.
-const TURNS: usize = 4;
+const MAX_TRIES: usize = 4;
 
 /// The secret. It has no `Debug`, so that it gets into no log.
 pub(crate) struct Key([u8; LENGTH]);
@@ -26,7 +26,7 @@ pub(crate) enum KeyError {
     #[error("{} cannot be created or read: {source}", .path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{} {what}: remove it, or name another state directory", .path.display())]
-    NotOurs { path: PathBuf, what: &'static str },
+    NotOwned { path: PathBuf, what: &'static str },
 }
 
 enum Stored {
@@ -42,7 +42,7 @@ impl Key {
         let path = dir.join(NAME);
         let io_error = |source| KeyError::Io { path: path.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io_error)?;
-        for _ in 0..TURNS {
+        for _ in 0..MAX_TRIES {
             match read(&path)? {
                 Stored::Key(key) => return Ok(key),
                 Stored::Absent => {}
@@ -67,22 +67,22 @@ impl Key {
 }
 
 fn read(path: &Path) -> Result<Stored, KeyError> {
-    let not_ours = |what| Err(KeyError::NotOurs { path: path.to_owned(), what });
+    let not_owned = |what| Err(KeyError::NotOwned { path: path.to_owned(), what });
     let io_error = |source| KeyError::Io { path: path.to_owned(), source };
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Stored::Absent),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return not_ours("is a symbolic link");
+            return not_owned("is a symbolic link");
         }
         Err(error) => return Err(io_error(error)),
     };
     let metadata = file.metadata().map_err(io_error)?;
     if !metadata.is_file() {
-        return not_ours("is not a regular file");
+        return not_owned("is not a regular file");
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return not_ours("belongs to another user");
+        return not_owned("belongs to another user");
     }
     if metadata.mode() & 0o077 != 0 {
         return Ok(Stored::Unusable("other users could read it"));

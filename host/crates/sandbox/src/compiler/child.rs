@@ -36,7 +36,7 @@ pub fn compile_if_asked(arguments: impl IntoIterator<Item = std::ffi::OsString>)
 }
 
 fn answer() -> io::Result<()> {
-    end_with_the_host()?;
+    exit_with_the_host()?;
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     let engine = wasmtime::Engine::new(&base_config()).map_err(|error| io::Error::other(format!("{error:#}")))?;
@@ -52,7 +52,7 @@ fn answer() -> io::Result<()> {
 }
 
 /// Ends this process when nobody can read its answer any more: the host has died, or has given the plugin up.
-fn end_with_the_host() -> io::Result<()> {
+fn exit_with_the_host() -> io::Result<()> {
     let watch = || {
         let out = io::stdout();
         let mut hung_up = [rustix::event::PollFd::new(&out, rustix::event::PollFlags::empty())];
@@ -63,12 +63,12 @@ fn end_with_the_host() -> io::Result<()> {
 }
 
 /// A whole answer.
-pub(crate) enum Answer {
+pub(crate) enum CompilerReply {
     Code(Vec<u8>),
     NotCompiled(NotCompiled),
 }
 
-impl Answer {
+impl CompilerReply {
     /// Reads an answer to its end. `None` if it breaks off, is longer than it says, or is none.
     pub(crate) fn read(mut from: impl Read) -> Option<Self> {
         let mut head = [0; 9];
@@ -103,7 +103,7 @@ mod tests {
 
     fn said(kind: u8, length: u64, answer: &[u8]) -> Option<Result<Vec<u8>, NotCompiled>> {
         let bytes = [&[kind], &length.to_le_bytes()[..], answer].concat();
-        Answer::read(&*bytes).map(Answer::into_code)
+        CompilerReply::read(&*bytes).map(CompilerReply::into_code)
     }
 
     #[test]
@@ -117,6 +117,6 @@ mod tests {
         assert_eq!(said(REFUSAL, MAX_REFUSAL + 1, b"{}"), None);
         assert_eq!(said(REFUSAL, 2, b"{}"), None);
         assert_eq!(said(7, 0, b""), None);
-        assert!(Answer::read(&b""[..]).is_none());
+        assert!(CompilerReply::read(&b""[..]).is_none());
     }
 }

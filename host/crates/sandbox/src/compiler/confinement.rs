@@ -15,7 +15,7 @@ use super::MAX_MEMORY;
 use super::child::MAX_CPU;
 
 /// Bytes that it may write to files, of which it has one: for its last words.
-const MAX_WORDS: u64 = 64 << 10;
+const MAX_STDERR: u64 = 64 << 10;
 
 /// Bytes of addresses: for the program, and for what is reserved and not used. All memory that it writes to counts as its data,
 /// since it cannot share any.
@@ -26,7 +26,7 @@ pub(super) fn confine() -> io::Result<()> {
     limit(Resource::Data, MAX_MEMORY)?;
     limit(Resource::As, MAX_ADDRESSES)?;
     limit(Resource::Cpu, MAX_CPU.as_secs())?;
-    limit(Resource::Fsize, MAX_WORDS)?;
+    limit(Resource::Fsize, MAX_STDERR)?;
     limit(Resource::Core, 0)?;
     deny_system_calls().map_err(|error| io::Error::other(format!("the kernel does not confine it: {error}")))
 }

@@ -10,16 +10,16 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::FieldMapError;
 
-use super::{Ended, MAX_MESSAGE};
+use super::{FinishedCall, MAX_MESSAGE};
 use crate::CallError;
 use crate::engine::MAX_FRAMES;
 use crate::guest::{MAX_RANDOM, ResourcesTooLarge};
 use crate::http::MAX_FIELDS;
 use crate::instance::MAX_TRANSFER;
 use crate::limiter::{MAX_TABLE_ENTRIES, Refused};
-use crate::output::LastWords;
+use crate::output::OutputTail;
 use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
-use crate::text::{cut, visible_lines};
+use crate::text::{cut, escaped_lines};
 
 /// Bytes of a guest's stack: wasmtime's default.
 const STACK_KIB: usize = 512;
@@ -34,25 +34,25 @@ const RANDOM_TEXT: &str = "exceeds limit";
 const MINIMUM_TEXT: &str = "minimum size of";
 
 /// Says what `error` means.
-pub(super) fn explain(error: &wasmtime::Error, ended: &Ended<'_>) -> CallError {
+pub(super) fn explain(error: &wasmtime::Error, call: &FinishedCall<'_>) -> CallError {
     if error.is::<PoolConcurrencyLimitError>() {
-        return CallError::NoRoom(Problem::new("no-room", format!("the pool of sandboxes is full: {error}")));
+        return CallError::NoCapacity(Problem::new("no-capacity", format!("the pool of sandboxes is full: {error}")));
     }
     let backtrace = backtrace(error);
-    if ran_out_of_memory(error, ended) {
-        let problem = Problem::new("out-of-memory", out_of_memory(ended));
-        return CallError::OutOfMemory(with_details(problem, backtrace, ended));
+    if ran_out_of_memory(error, call) {
+        let problem = Problem::new("out-of-memory", out_of_memory(call));
+        return CallError::OutOfMemory(with_details(problem, backtrace, call));
     }
-    let (code, message) = name(error, &backtrace, ended);
-    CallError::Trap(with_details(Problem::new(code, message), backtrace, ended))
+    let (code, message) = name(error, &backtrace, call);
+    CallError::Trap(with_details(Problem::new(code, message), backtrace, call))
 }
 
 /// Whether a refusal of memory is why the call ended: it was the last thing that happened, and the guest then gave up.
-fn ran_out_of_memory(error: &wasmtime::Error, ended: &Ended<'_>) -> bool {
+fn ran_out_of_memory(error: &wasmtime::Error, call: &FinishedCall<'_>) -> bool {
     if error.is::<ResourcesTooLarge>() {
         return true;
     }
-    let Some(refusal) = ended.guest.limiter.refusal() else { return false };
+    let Some(refusal) = call.guest.limiter.refusal() else { return false };
     let gave_up = match error.downcast_ref::<Trap>() {
         // Aborts, and pointers that were made of a refusal.
         Some(trap) => matches!(trap, Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds | Trap::TableOutOfBounds),
@@ -62,13 +62,13 @@ fn ran_out_of_memory(error: &wasmtime::Error, ended: &Ended<'_>) -> bool {
             None => error.root_cause().to_string().contains(MINIMUM_TEXT),
         },
     };
-    gave_up && !speaks_of_something_else(ended.last_words, refusal.at)
+    gave_up && !shows_another_cause(call.output_tail, refusal.at)
 }
 
 /// Whether the guest wrote something after the refusal that shows it to have failed for another reason. Runtimes that
 /// run out of memory say so on standard error; so do those that fail otherwise.
-fn speaks_of_something_else(last_words: &LastWords, refused_at: std::time::Instant) -> bool {
-    let LastWords { stderr, stdout_at } = last_words;
+fn shows_another_cause(output_tail: &OutputTail, refused_at: std::time::Instant) -> bool {
+    let OutputTail { stderr, stdout_at } = output_tail;
     let mut later =
         stderr.iter().filter(|(at, _)| *at >= refused_at).map(|(_, line)| line.to_ascii_lowercase()).peekable();
     let spoke = later.peek().is_some();
@@ -76,8 +76,8 @@ fn speaks_of_something_else(last_words: &LastWords, refused_at: std::time::Insta
     (spoke && !of_memory) || (!spoke && stdout_at.is_some_and(|at| at >= refused_at))
 }
 
-fn out_of_memory(ended: &Ended<'_>) -> String {
-    let limiter = &ended.guest.limiter;
+fn out_of_memory(call: &FinishedCall<'_>) -> String {
+    let limiter = &call.guest.limiter;
     let (held, most) = (limiter.bytes(), limiter.max_bytes());
     let limit = match limiter.refusal().map(|refusal| refusal.why) {
         Some(Refused::Memory(total)) => format!(
@@ -96,12 +96,12 @@ fn out_of_memory(ended: &Ended<'_>) -> String {
         }
         None => format!("it holds {held} of the {most} bytes of `sandbox.memory`"),
     };
-    format!("the guest ran out of memory: {limit}{}", used(ended))
+    format!("the guest ran out of memory: {limit}{}", used(call))
 }
 
 /// What to say of an instance that was not fresh.
-fn used(ended: &Ended<'_>) -> String {
-    match ended.served {
+fn used(call: &FinishedCall<'_>) -> String {
+    match call.served {
         0 => String::new(),
         1 => "; its instance had served 1 call before, and the next attempt gets a fresh one".to_owned(),
         served => format!("; its instance had served {served} calls before, and the next attempt gets a fresh one"),
@@ -109,13 +109,13 @@ fn used(ended: &Ended<'_>) -> String {
 }
 
 /// The code and the message of a trap that is not for want of memory.
-fn name(error: &wasmtime::Error, backtrace: &[String], ended: &Ended<'_>) -> (&'static str, String) {
+fn name(error: &wasmtime::Error, backtrace: &[String], call: &FinishedCall<'_>) -> (&'static str, String) {
     if let Some(I32Exit(status)) = error.downcast_ref() {
         return ("exit", exit(*status));
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return match trap {
-            Trap::UnreachableCodeReached => ("trap", format!("the guest aborted ({trap}){}", last_words_hint(ended))),
+            Trap::UnreachableCodeReached => ("trap", format!("the guest aborted ({trap}){}", output_tail_hint(call))),
             Trap::StackOverflow => {
                 ("stack-overflow", format!("the guest used up its stack of {STACK_KIB} KiB; {RECURSION}"))
             }
@@ -132,7 +132,7 @@ fn name(error: &wasmtime::Error, backtrace: &[String], ended: &Ended<'_>) -> (&'
         let message = format!(
             "the guest holds {MAX_RESOURCES} resources of WASI (streams, pollables, requests, …), which is the most; drop those \
              that are no longer needed{}",
-            used(ended)
+            used(call)
         );
         return ("handle-limit", message);
     }
@@ -140,7 +140,7 @@ fn name(error: &wasmtime::Error, backtrace: &[String], ended: &Ended<'_>) -> (&'
     if text.contains(HANDLES_TEXT) {
         let message = format!(
             "the guest's components hold {MAX_HANDLES} handles, which is the most; drop those that are no longer needed{}",
-            used(ended)
+            used(call)
         );
         return ("handle-limit", message);
     }
@@ -157,7 +157,7 @@ fn name(error: &wasmtime::Error, backtrace: &[String], ended: &Ended<'_>) -> (&'
         let message = format!("the guest made HTTP fields of more than {MAX_FIELDS} bytes; send fewer or shorter ones");
         return ("fields-too-large", message);
     }
-    ("trap", visible_lines(cut(&text, MAX_MESSAGE)).into_owned())
+    ("trap", escaped_lines(cut(&text, MAX_MESSAGE)).into_owned())
 }
 
 fn too_large(guest_had_returned: bool) -> (&'static str, String) {
@@ -183,8 +183,8 @@ fn exit(status: i32) -> String {
     format!("the guest called {how} instead of returning; return a response or a failure instead")
 }
 
-fn last_words_hint(ended: &Ended<'_>) -> &'static str {
-    if ended.last_words.stderr.is_empty() { "" } else { "; the details have its last lines on standard error" }
+fn output_tail_hint(call: &FinishedCall<'_>) -> &'static str {
+    if call.output_tail.stderr.is_empty() { "" } else { "; the details have its last lines on standard error" }
 }
 
 fn is_out_of_resources(error: &wasmtime::Error) -> bool {
@@ -196,15 +196,15 @@ fn is_out_of_resources(error: &wasmtime::Error) -> bool {
 fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
-        Some(name) => visible_lines(cut(name, 200)).into_owned(),
+        Some(name) => escaped_lines(cut(name, 200)).into_owned(),
         None => format!("function {}", frame.func_index()),
     });
     names.collect()
 }
 
 /// Adds the stack and the last lines of standard error, where there are any.
-pub(super) fn with_details(mut problem: Problem, backtrace: Vec<String>, ended: &Ended<'_>) -> Problem {
-    let stderr: Vec<String> = ended.last_words.stderr.iter().map(|(_, line)| line.clone()).collect();
+pub(super) fn with_details(mut problem: Problem, backtrace: Vec<String>, call: &FinishedCall<'_>) -> Problem {
+    let stderr: Vec<String> = call.output_tail.stderr.iter().map(|(_, line)| line.clone()).collect();
     let details: Map<String, Value> = [("backtrace", backtrace), ("stderr", stderr)]
         .into_iter()
         .filter(|(_, lines)| !lines.is_empty())

@@ -3,7 +3,7 @@
 use crate::bindings::log::{self, Host};
 use crate::guest::Guest;
 use crate::output::MAX_LINE;
-use crate::text::{cut, visible};
+use crate::text::{cut, escaped};
 use crate::{Level, LogSource};
 
 impl Host for Guest {
@@ -14,7 +14,7 @@ impl Host for Guest {
             log::Level::Warn => Level::Warn,
             log::Level::Error => Level::Error,
         };
-        self.current()?.services.log(LogSource::Log(level), &visible(cut(&message, MAX_LINE)));
+        self.current()?.services.log(LogSource::Log(level), &escaped(cut(&message, MAX_LINE)));
         Ok(())
     }
 }

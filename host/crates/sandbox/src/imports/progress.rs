@@ -2,14 +2,14 @@
 
 use crate::bindings::progress::Host;
 use crate::guest::Guest;
-use crate::text::{cut, visible};
+use crate::text::{cut, escaped};
 
 /// Bytes of a progress message that are kept.
 const MAX_MESSAGE: usize = 1024;
 
 impl Host for Guest {
     fn report(&mut self, current: u64, total: u64, message: String) -> wasmtime::Result<()> {
-        self.current()?.services.progress(current.min(total), total, &visible(cut(&message, MAX_MESSAGE)));
+        self.current()?.services.progress(current.min(total), total, &escaped(cut(&message, MAX_MESSAGE)));
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Arity {
 
 /// What a function's body has of what costs the compiler time or memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Weight {
+pub(crate) struct BodyCost {
     pub(crate) locals: u64,
     pub(crate) blocks: u64,
     pub(crate) loops: u64,
@@ -38,11 +38,11 @@ struct Frame {
 }
 
 /// Reads a body once.
-pub(super) fn weigh(body: &FunctionBody<'_>, arities: &[Arity]) -> Result<Weight, InvalidBytes> {
-    let mut weight = Weight::default();
+pub(super) fn measure(body: &FunctionBody<'_>, arities: &[Arity]) -> Result<BodyCost, InvalidBytes> {
+    let mut cost = BodyCost::default();
     let mut locals = body.get_locals_reader().map_err(malformed)?;
     for _ in 0..locals.get_count() {
-        weight.locals += u64::from(locals.read().map_err(malformed)?.0);
+        cost.locals += u64::from(locals.read().map_err(malformed)?.0);
     }
     // Which type a function has that is called or returned from is not looked up.
     let results = arities.iter().map(|arity| arity.results as u64).max().unwrap_or(0);
@@ -56,33 +56,33 @@ pub(super) fn weigh(body: &FunctionBody<'_>, arities: &[Arity]) -> Result<Weight
             }
             Operator::Loop { blockty } => {
                 loops += 1;
-                weight.loops += 1;
-                weight.loops_in_loops += loops;
-                weight.loop_depth = weight.loop_depth.max(loops);
+                cost.loops += 1;
+                cost.loops_in_loops += loops;
+                cost.loop_depth = cost.loop_depth.max(loops);
                 frames.push(Frame { is_loop: true, values: arity(blockty, arities).params as u64 });
             }
             Operator::End => {
-                weight.blocks += 1;
+                cost.blocks += 1;
                 if let Some(frame) = frames.pop() {
-                    weight.edges += frame.values;
+                    cost.edges += frame.values;
                     loops -= u64::from(frame.is_loop);
                 }
             }
             Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
-                weight.edges += 1 + values(&frames, relative_depth)
+                cost.edges += 1 + values(&frames, relative_depth)
             }
             Operator::BrTable { targets } => {
-                weight.edges += 1 + values(&frames, targets.default());
+                cost.edges += 1 + values(&frames, targets.default());
                 for target in targets.targets() {
-                    weight.edges += 1 + values(&frames, target.map_err(malformed)?);
+                    cost.edges += 1 + values(&frames, target.map_err(malformed)?);
                 }
             }
-            Operator::Else => weight.edges += frames.last().map_or(0, |frame| frame.values),
+            Operator::Else => cost.edges += frames.last().map_or(0, |frame| frame.values),
             Operator::Return
             | Operator::Call { .. }
             | Operator::CallIndirect { .. }
             | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. } => weight.edges += results,
+            | Operator::ReturnCallIndirect { .. } => cost.edges += results,
             _ => {}
         }
         if frames.len() > MAX_DEPTH {
@@ -91,9 +91,9 @@ pub(super) fn weigh(body: &FunctionBody<'_>, arities: &[Arity]) -> Result<Weight
                 most: MAX_DEPTH as u64,
             });
         }
-        weight.depth = weight.depth.max(frames.len() as u64);
+        cost.depth = cost.depth.max(frames.len() as u64);
     }
-    Ok(weight)
+    Ok(cost)
 }
 
 fn values(frames: &[Frame], relative_depth: u32) -> u64 {

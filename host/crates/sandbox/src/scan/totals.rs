@@ -1,6 +1,6 @@
 //! The sums and products over a whole component, and the most of each that is compiled.
 
-use super::body::Weight;
+use super::body::BodyCost;
 use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 use crate::validate::InvalidBytes;
 
@@ -131,20 +131,20 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    pub(super) fn add_body(&mut self, bytes: u64, weight: &Weight) {
+    pub(super) fn add_body(&mut self, bytes: u64, cost: &BodyCost) {
         self.largest_body = self.largest_body.max(bytes);
-        self.locals = self.locals.saturating_add(weight.locals);
-        self.most_locals = self.most_locals.max(weight.locals);
-        self.blocks = self.blocks.saturating_add(weight.blocks);
-        self.edges = self.edges.saturating_add(weight.edges);
-        self.most_edges = self.most_edges.max(weight.edges);
-        self.depth = self.depth.max(weight.depth);
-        self.loop_depth = self.loop_depth.max(weight.loop_depth);
-        self.loops_in_loops = self.loops_in_loops.saturating_add(weight.loops_in_loops);
-        let by_loops = weight.locals.saturating_mul(weight.loops);
+        self.locals = self.locals.saturating_add(cost.locals);
+        self.most_locals = self.most_locals.max(cost.locals);
+        self.blocks = self.blocks.saturating_add(cost.blocks);
+        self.edges = self.edges.saturating_add(cost.edges);
+        self.most_edges = self.most_edges.max(cost.edges);
+        self.depth = self.depth.max(cost.depth);
+        self.loop_depth = self.loop_depth.max(cost.loop_depth);
+        self.loops_in_loops = self.loops_in_loops.saturating_add(cost.loops_in_loops);
+        let by_loops = cost.locals.saturating_mul(cost.loops);
         self.locals_by_loops = self.locals_by_loops.saturating_add(by_loops);
         self.most_locals_by_loops = self.most_locals_by_loops.max(by_loops);
-        let by_blocks = weight.locals.saturating_mul(weight.blocks);
+        let by_blocks = cost.locals.saturating_mul(cost.blocks);
         self.locals_by_blocks = self.locals_by_blocks.saturating_add(by_blocks);
         self.most_locals_by_blocks = self.most_locals_by_blocks.max(by_blocks);
     }

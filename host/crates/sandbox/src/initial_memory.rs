@@ -13,8 +13,8 @@ const PAGE_LOG2: u32 = 16;
 
 /// The bytes that an instance of the component `bytes` has at least from its beginning; `None` if it is malformed. Counts as
 /// [`Limits::memory`](crate::Limits::memory) does. What it instantiates from outside of it is not counted.
-pub fn first_memory(bytes: &[u8]) -> Option<u64> {
-    let mut scan = Scan::default();
+pub fn initial_memory(bytes: &[u8]) -> Option<u64> {
+    let mut scan = InitialMemory::default();
     for payload in Parser::new(0).parse_all(bytes) {
         scan.payload(payload.ok()?)?;
     }
@@ -22,7 +22,7 @@ pub fn first_memory(bytes: &[u8]) -> Option<u64> {
 }
 
 /// A component or module whose end is still to come.
-struct Level {
+struct OpenItem {
     encoding: Encoding,
     /// What one instance of it has.
     bytes: u128,
@@ -32,35 +32,35 @@ struct Level {
 }
 
 #[derive(Default)]
-struct Scan {
-    levels: Vec<Level>,
+struct InitialMemory {
+    levels: Vec<OpenItem>,
     whole: u128,
 }
 
-impl Scan {
+impl InitialMemory {
     fn payload(&mut self, payload: Payload<'_>) -> Option<()> {
         match payload {
             Payload::Version { encoding, .. } => {
-                self.levels.push(Level { encoding, bytes: 0, modules: Vec::new(), components: Vec::new() });
+                self.levels.push(OpenItem { encoding, bytes: 0, modules: Vec::new(), components: Vec::new() });
             }
             Payload::End(_) => self.end()?,
             Payload::MemorySection(section) => {
                 for memory in section {
                     let memory = memory.ok()?;
                     let page = 1_u128.checked_shl(memory.page_size_log2.unwrap_or(PAGE_LOG2)).unwrap_or(u128::MAX);
-                    self.has(u128::from(memory.initial).saturating_mul(page))?;
+                    self.add_bytes(u128::from(memory.initial).saturating_mul(page))?;
                 }
             }
             Payload::TableSection(section) => {
                 for table in section {
-                    self.has(u128::from(table.ok()?.ty.initial).saturating_mul(TABLE_ENTRY_BYTES as u128))?;
+                    self.add_bytes(u128::from(table.ok()?.ty.initial).saturating_mul(TABLE_ENTRY_BYTES as u128))?;
                 }
             }
             Payload::InstanceSection(section) => {
                 for instance in section {
                     if let Instance::Instantiate { module_index, .. } = instance.ok()? {
                         let bytes = self.levels.last()?.modules.get(module_index as usize).copied();
-                        self.has(bytes.unwrap_or(0))?;
+                        self.add_bytes(bytes.unwrap_or(0))?;
                     }
                 }
             }
@@ -68,28 +68,28 @@ impl Scan {
                 for instance in section {
                     if let ComponentInstance::Instantiate { component_index, .. } = instance.ok()? {
                         let bytes = self.levels.last()?.components.get(component_index as usize).copied();
-                        self.has(bytes.unwrap_or(0))?;
+                        self.add_bytes(bytes.unwrap_or(0))?;
                     }
                 }
             }
-            names => self.names(names)?,
+            payload => self.indices(payload)?,
         }
         Some(())
     }
 
     /// What gives a module or a component a further index.
-    fn names(&mut self, payload: Payload<'_>) -> Option<()> {
+    fn indices(&mut self, payload: Payload<'_>) -> Option<()> {
         match payload {
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
                     match alias.ok()? {
                         ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, count, index } => {
-                            self.again(ComponentExternalKind::Module, count, index)?;
+                            self.add_alias(ComponentExternalKind::Module, count, index)?;
                         }
                         ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
-                            self.again(ComponentExternalKind::Component, count, index)?;
+                            self.add_alias(ComponentExternalKind::Component, count, index)?;
                         }
-                        ComponentAlias::InstanceExport { kind, .. } => self.outsider(kind)?,
+                        ComponentAlias::InstanceExport { kind, .. } => self.add_imported(kind)?,
                         ComponentAlias::CoreInstanceExport { .. } | ComponentAlias::Outer { .. } => {}
                     }
                 }
@@ -97,8 +97,8 @@ impl Scan {
             Payload::ComponentImportSection(section) => {
                 for import in section {
                     match import.ok()?.ty {
-                        ComponentTypeRef::Module(_) => self.outsider(ComponentExternalKind::Module)?,
-                        ComponentTypeRef::Component(_) => self.outsider(ComponentExternalKind::Component)?,
+                        ComponentTypeRef::Module(_) => self.add_imported(ComponentExternalKind::Module)?,
+                        ComponentTypeRef::Component(_) => self.add_imported(ComponentExternalKind::Component)?,
                         _ => {}
                     }
                 }
@@ -106,7 +106,7 @@ impl Scan {
             Payload::ComponentExportSection(section) => {
                 for export in section {
                     let export = export.ok()?;
-                    self.again(export.kind, 0, export.index)?;
+                    self.add_alias(export.kind, 0, export.index)?;
                 }
             }
             _ => {}
@@ -115,7 +115,7 @@ impl Scan {
     }
 
     fn end(&mut self) -> Option<()> {
-        let Level { encoding, bytes, .. } = self.levels.pop()?;
+        let OpenItem { encoding, bytes, .. } = self.levels.pop()?;
         match (self.levels.last_mut(), encoding) {
             (None, _) => self.whole = bytes,
             (Some(outer), Encoding::Module) => outer.modules.push(bytes),
@@ -124,13 +124,13 @@ impl Scan {
         Some(())
     }
 
-    fn has(&mut self, bytes: u128) -> Option<()> {
+    fn add_bytes(&mut self, bytes: u128) -> Option<()> {
         let level = self.levels.last_mut()?;
         level.bytes = level.bytes.saturating_add(bytes);
         Some(())
     }
 
-    fn again(&mut self, kind: ComponentExternalKind, out: u32, index: u32) -> Option<()> {
+    fn add_alias(&mut self, kind: ComponentExternalKind, out: u32, index: u32) -> Option<()> {
         let from = self.levels.get(self.levels.len().checked_sub(1 + out as usize)?)?;
         let at = index as usize;
         match kind {
@@ -147,7 +147,7 @@ impl Scan {
         Some(())
     }
 
-    fn outsider(&mut self, kind: ComponentExternalKind) -> Option<()> {
+    fn add_imported(&mut self, kind: ComponentExternalKind) -> Option<()> {
         let level = self.levels.last_mut()?;
         match kind {
             ComponentExternalKind::Module => level.modules.push(0),
