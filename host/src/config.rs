@@ -35,7 +35,7 @@ use given::{Given, Origin, Raw};
 use keys::Key;
 
 /// Variables with our prefix that are no keys: the one that names the file, and those of the commands that ask a host.
-const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_PATIENCE"];
+const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_RETRY_FOR"];
 
 /// What variables for task files begin with, which are no keys either.
 const APP_PREFIX: &str = "SAGGAR_APP_";

@@ -75,8 +75,8 @@ pub(crate) struct HostArgs {
     pub(crate) token: Option<String>,
 
     /// How long to try again when a host that was there is gone
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, env = "SAGGAR_PATIENCE")]
-    pub(crate) patience: Duration,
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, env = "SAGGAR_RETRY_FOR")]
+    pub(crate) retry_for: Duration,
 
     /// Prints JSON, as the host answers it; what it refuses goes to standard error, as a JSON document too
     #[arg(long)]

@@ -33,11 +33,11 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
         }
         added => added?,
     };
-    let id = added.read()?.id;
+    let id = added.parse()?.id;
     match (args.wait, args.host.json) {
         (true, as_json) => {
             let ended = wait::end(client, &args.task, id).await?;
-            job_sheet::print_end(&ended.read()?, ended.text(), as_json)
+            job_sheet::print_end(&ended.parse()?, ended.text(), as_json)
         }
         (false, true) => output::json(added.text()).map(|_| 0),
         (false, false) => output::line(&id.to_string()).map(|_| 0),
@@ -46,7 +46,7 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
 
 /// Whether it is not known what became of an add: the host that it was sent to is gone.
 fn may_have_added(client: &Client, error: &ClientError) -> bool {
-    error.code().is_none() && error.is_network() && client.was_there()
+    error.code().is_none() && error.is_network() && client.was_reached()
 }
 
 pub(crate) fn delay_ms(args: &Add) -> Option<u64> {

@@ -100,14 +100,17 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
 /// A client of the host that the command line names.
 pub(crate) fn client(args: &HostArgs) -> Result<Client, ClientError> {
     let token = args.token.as_deref().filter(|token| !token.is_empty());
-    Ok(Client::new(&args.url, token)?.with_patience(args.patience))
+    Ok(Client::new(&args.url, token)?.with_retry_for(args.retry_for))
 }
 
 pub(crate) fn exit_code(error: &ClientError) -> u8 {
     match (error, error.code()) {
         (_, Some(code)) if USAGE_CODES.contains(&code) => USAGE,
         (
-            ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::BadKey { .. } | ClientError::NoTaskId(_),
+            ClientError::InvalidUrl { .. }
+            | ClientError::InvalidToken
+            | ClientError::InvalidKey { .. }
+            | ClientError::InvalidTaskId(_),
             _,
         ) => USAGE,
         (error, _) if error.is_network() => NETWORK,
@@ -118,14 +121,14 @@ pub(crate) fn exit_code(error: &ClientError) -> u8 {
 /// What to do about it, where the error itself does not say.
 pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
     Some(match (error, error.code()) {
-        (ClientError::NoHost { .. }, _) => {
+        (ClientError::Unreachable { .. }, _) => {
             "Start one with `saggar serve APP`, or name another address with --url or SAGGAR_URL."
         }
-        (ClientError::Untrusted { .. }, _) => {
+        (ClientError::TlsFailed { .. }, _) => {
             "Is it http rather than https? Otherwise the system must trust its certificate."
         }
-        (ClientError::Stranger { .. }, _) => "Name the host's own address with --url or SAGGAR_URL.",
-        (ClientError::Lost { .. }, _) => {
+        (ClientError::NotSaggar { .. }, _) => "Name the host's own address with --url or SAGGAR_URL.",
+        (ClientError::ConnectionLost { .. }, _) => {
             "Whether the host did what it was asked for is not known; look with `saggar get` or `saggar list`."
         }
         (_, Some("unauthorized")) => "Give a token of the host's in SAGGAR_TOKEN or with --token.",

@@ -1,7 +1,7 @@
 //! `saggar cancel`, `retry`, `redeliver`, `delete`, `pause` and `resume`: one request for each job or task, and what came of it.
 
 use saggar_api::wire::Job;
-use saggar_client::{Answer, Client, ClientError};
+use saggar_client::{Client, ClientError, JsonBody};
 use serde_json::json;
 
 use super::{ask, job_sheet, output};
@@ -46,14 +46,14 @@ fn told(args: &OneTask, paused: bool, what: &str) -> anyhow::Result<u8> {
 /// Changes one job after the other. A refusal of one does not keep the others from it; the last one decides how it ends.
 async fn each(
     args: &SomeJobs,
-    change: impl AsyncFn(&Client, u64) -> Result<Option<Answer<Job>>, ClientError>,
+    change: impl AsyncFn(&Client, u64) -> Result<Option<JsonBody<Job>>, ClientError>,
 ) -> anyhow::Result<u8> {
     let client = ask::client(&args.host)?;
     let mut refused = None;
     for &id in &args.ids {
         match change(&client, id).await {
             Ok(Some(job)) if args.host.json => drop(output::json(job.text())?),
-            Ok(Some(job)) => drop(output::line(&job_sheet::one_line(&job.read()?))?),
+            Ok(Some(job)) => drop(output::line(&job_sheet::one_line(&job.parse()?))?),
             Ok(None) if args.host.json => {
                 output::json(&json!({ "task": args.task, "id": id, "deleted": true }).to_string())?;
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use saggar_api::wire::{AddedJob, BatchJob};
-use saggar_client::{Client, ClientError, Feed, new_key};
+use saggar_client::{BulkAdd, Client, ClientError, new_key};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
@@ -35,7 +35,7 @@ type Lines = anyhow::Result<Vec<(u64, BatchJob)>>;
 
 pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Result<u8> {
     let key = args.key.clone().unwrap_or_else(new_key);
-    let mut feed = Feed::new(client, &args.task, key.clone())?;
+    let mut bulk = BulkAdd::new(client, &args.task, key.clone())?;
     let (sender, mut lines) = mpsc::channel(AHEAD);
     let source: Box<dyn Read + Send> = match file.to_str() {
         Some("-") => Box::new(std::io::stdin()),
@@ -53,16 +53,16 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
     while mistake.is_none()
         && let Some(read) = lines.recv().await
     {
-        take(read, &mut feed, args, &mut mistake);
+        take(read, &mut bulk, args, &mut mistake);
         while mistake.is_none()
-            && !feed.is_full()
+            && !bulk.is_full()
             && let Ok(read) = lines.try_recv()
         {
-            take(read, &mut feed, args, &mut mistake);
+            take(read, &mut bulk, args, &mut mistake);
         }
         // What was read before a mistake is added.
         let stopped = |ids: &[u64]| format!("{} jobs were added (with --key {key}, no line is added twice)", ids.len());
-        add_all(&mut feed, args, &mut ids).await.with_context(|| stopped(&ids))?;
+        add_all(&mut bulk, args, &mut ids).await.with_context(|| stopped(&ids))?;
     }
     if let Some(mistake) = mistake {
         say!("saggar: {mistake:#}; jobs added from the lines before it: {}", ids.len());
@@ -71,7 +71,7 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
     if args.wait { wait_for(client, args, &ids).await } else { Ok(0) }
 }
 
-fn take(read: Lines, feed: &mut Feed<'_>, args: &Add, mistake: &mut Option<anyhow::Error>) {
+fn take(read: Lines, bulk: &mut BulkAdd<'_>, args: &Add, mistake: &mut Option<anyhow::Error>) {
     match read {
         Ok(jobs) => jobs.into_iter().for_each(|(line, job)| {
             let job = BatchJob {
@@ -81,16 +81,16 @@ fn take(read: Lines, feed: &mut Feed<'_>, args: &Add, mistake: &mut Option<anyho
                 unique: job.unique.or_else(|| args.unique.clone()),
                 ..job
             };
-            feed.push(line, job);
+            bulk.push(line, job);
         }),
         Err(error) => *mistake = Some(error),
     }
 }
 
-async fn add_all(feed: &mut Feed<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow::Result<()> {
+async fn add_all(bulk: &mut BulkAdd<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow::Result<()> {
     let mut has_said = false;
-    while feed.waiting() > 0 {
-        let Some(added) = feed.add_some().await.map_err(|error| at_line(feed, error))? else {
+    while bulk.pending() > 0 {
+        let Some(added) = bulk.add_next().await.map_err(|error| at_line(bulk, error))? else {
             if !std::mem::replace(&mut has_said, true) {
                 say!("saggar: the queue of {} is full; waiting for room", args.task);
             }
@@ -111,8 +111,8 @@ fn shown(AddedJob { id, new }: AddedJob, as_json: bool) -> String {
 }
 
 /// An error with the line of the job that was refused, if it is that.
-fn at_line(feed: &Feed<'_>, error: ClientError) -> anyhow::Error {
-    match feed.next_line().filter(|_| error.is_of_job()) {
+fn at_line(bulk: &BulkAdd<'_>, error: ClientError) -> anyhow::Error {
+    match bulk.next_line().filter(|_| error.concerns_job()) {
         Some(line) => anyhow::Error::new(error).context(format!("line {line}")),
         None => error.into(),
     }
@@ -123,7 +123,7 @@ async fn wait_for(client: &Client, args: &Add, ids: &[u64]) -> anyhow::Result<u8
     let mut worst = 0;
     for &id in ids {
         let ended = client.wait(&args.task, id).await?;
-        worst = job_sheet::print_end(&ended.read()?, ended.text(), args.host.json)?.max(worst);
+        worst = job_sheet::print_end(&ended.parse()?, ended.text(), args.host.json)?.max(worst);
     }
     Ok(worst)
 }

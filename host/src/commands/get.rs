@@ -10,7 +10,7 @@ pub(crate) async fn run(args: Get) -> anyhow::Result<u8> {
         if args.host.json {
             output::json(attempts.text())?;
         } else {
-            job_sheet::print_attempts(&attempts.read()?.attempts)?;
+            job_sheet::print_attempts(&attempts.parse()?.attempts)?;
         }
         return Ok(0);
     }
@@ -22,7 +22,7 @@ pub(crate) async fn run(args: Get) -> anyhow::Result<u8> {
     if args.host.json {
         output::json(answer.text())?;
     } else {
-        job_sheet::print(&answer.read()?)?;
+        job_sheet::print(&answer.parse()?)?;
     }
-    Ok(if args.wait { job_sheet::end(&answer.read()?) } else { 0 })
+    Ok(if args.wait { job_sheet::end(&answer.parse()?) } else { 0 })
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use saggar::Timestamp;
 use saggar_api::wire::{Jobs, ListedJob, Status, Waiting};
-use saggar_client::{Answer, ListQuery};
+use saggar_client::{JsonBody, ListQuery};
 use saggar_job::{Clock, SystemClock};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -37,12 +37,12 @@ pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
             (true, false) => return output::json(page.text()).map(|_| 0),
             (true, true) => print_one_by_one(&page)?,
             (false, _) => {
-                let jobs = page.read()?.jobs;
+                let jobs = page.parse()?.jobs;
                 left = left.saturating_sub(jobs.len());
                 print(&jobs, &mut headed)?
             }
         };
-        query.after = page.read()?.next;
+        query.after = page.parse()?.next;
         if query.after.is_none() || reader == Reader::Gone {
             if !args.host.json && !headed {
                 say!("(no such jobs)");
@@ -119,7 +119,7 @@ struct Raw {
     jobs: Vec<Box<RawValue>>,
 }
 
-fn print_one_by_one(page: &Answer<Jobs>) -> anyhow::Result<Reader> {
+fn print_one_by_one(page: &JsonBody<Jobs>) -> anyhow::Result<Reader> {
     let Raw { jobs } = serde_json::from_str(page.text())?;
     for job in jobs {
         if output::json(job.get())? == Reader::Gone {

@@ -1,7 +1,7 @@
 //! `saggar logs`: a job's log, as it is or while it grows.
 
 use saggar_api::wire::LogLine;
-use saggar_client::{Client, Followed};
+use saggar_client::{Client, StreamItem};
 
 use super::ask::{self, Connection};
 use super::output::{self, Reader, name};
@@ -16,7 +16,7 @@ pub(crate) async fn run(args: Logs) -> anyhow::Result<u8> {
     if args.host.json {
         output::json(answer.text())?;
     } else {
-        output::write(&answer.read()?.lines.iter().map(shown).collect::<String>())?;
+        output::write(&answer.parse()?.lines.iter().map(shown).collect::<String>())?;
     }
     Ok(0)
 }
@@ -26,10 +26,10 @@ async fn follow(client: &Client, args: &Logs) -> anyhow::Result<u8> {
     let mut connection = Connection::new();
     loop {
         let (event, said) = match lines.next().await? {
-            Followed::Event(event) => (Some(event), None),
-            Followed::Lost(why) => (None, connection.lost(&why)),
-            Followed::Back => (None, connection.back()),
-            Followed::End => return Ok(0),
+            StreamItem::Event(event) => (Some(event), None),
+            StreamItem::Disconnected(why) => (None, connection.lost(&why)),
+            StreamItem::Reconnected => (None, connection.back()),
+            StreamItem::End => return Ok(0),
         };
         if let Some(said) = said {
             say!("{said}");

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: Stats) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let mut table = Table::new(COLUMNS);
-    for task in answer.read()?.tasks {
+    for task in answer.parse()?.tasks {
         let (counts, rates) = (task.counts, task.rates);
         let rate = |per_second: f64| format!("{per_second:.1}");
         table.row([

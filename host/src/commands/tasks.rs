@@ -22,7 +22,7 @@ pub(crate) async fn run(args: client::Tasks) -> anyhow::Result<u8> {
         if args.host.json {
             output::json(answer.text())?;
         } else {
-            print(&answer.read()?)?;
+            print(&answer.parse()?)?;
         }
         return Ok(0);
     }
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: client::Tasks) -> anyhow::Result<u8> {
         output::json(answer.text())?;
         return Ok(0);
     }
-    let Tasks { tasks, orphans } = answer.read()?;
+    let Tasks { tasks, orphans } = answer.parse()?;
     let mut table = Table::new(COLUMNS);
     let mut problems = Vec::new();
     for task in tasks {

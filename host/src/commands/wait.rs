@@ -3,20 +3,20 @@
 use std::io::IsTerminal;
 
 use saggar_api::wire::Job;
-use saggar_client::{Answer, Client, ClientError, Follow, Followed};
+use saggar_client::{Client, ClientError, EventStream, JsonBody, StreamItem};
 
 use super::show;
 use super::watch::Happened;
 
 /// The job when it has ended.
-pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<Answer<Job>, ClientError> {
+pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
     if !std::io::stderr().is_terminal() {
         return client.wait(task, id).await;
     }
     // Who waits hears by itself of anything that keeps the events away.
     let Ok(mut events) = client.job_events(task, id).await else { return client.wait(task, id).await };
     let bar = show::progress_bar();
-    let job = client.get(task, id).await?.read()?;
+    let job = client.get(task, id).await?.parse()?;
     show::progress(&bar, job.current, job.total, &job.message);
     let mut waiting = std::pin::pin!(client.wait(task, id));
     let ended = loop {
@@ -36,16 +36,16 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<Answer<J
 }
 
 /// What happens to the job next; pends when nothing more does.
-async fn next(events: &mut Follow) -> Result<Happened, ClientError> {
+async fn next(events: &mut EventStream) -> Result<Happened, ClientError> {
     loop {
         match events.next().await? {
-            Followed::Event(event) => {
+            StreamItem::Event(event) => {
                 if let Some(happened) = Happened::read(&event) {
                     return Ok(happened);
                 }
             }
-            Followed::End => std::future::pending().await,
-            Followed::Lost(_) | Followed::Back => {}
+            StreamItem::End => std::future::pending().await,
+            StreamItem::Disconnected(_) | StreamItem::Reconnected => {}
         }
     }
 }

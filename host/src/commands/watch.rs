@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use saggar_api::wire::{ListedJob, Status, Tasks};
-use saggar_client::{Answer, Client, ClientError, Follow, Followed, ListQuery, ServerEvent};
+use saggar_client::{Client, ClientError, EventStream, JsonBody, ListQuery, ServerEvent, StreamItem};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -49,11 +49,11 @@ pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
 }
 
 /// A line for each event.
-async fn print(mut events: Follow, as_json: bool) -> anyhow::Result<u8> {
+async fn print(mut events: EventStream, as_json: bool) -> anyhow::Result<u8> {
     let mut connection = Connection::new();
     loop {
         let said = match events.next().await? {
-            Followed::Event(event) => {
+            StreamItem::Event(event) => {
                 let Some(happened) = Happened::read(&event) else { continue };
                 let reader = if as_json { output::json(&event_json(&event))? } else { output::line(&happened.line())? };
                 if reader == Reader::Gone {
@@ -61,9 +61,9 @@ async fn print(mut events: Follow, as_json: bool) -> anyhow::Result<u8> {
                 }
                 continue;
             }
-            Followed::Lost(why) => connection.lost(&why),
-            Followed::Back => connection.back(),
-            Followed::End => return Ok(0),
+            StreamItem::Disconnected(why) => connection.lost(&why),
+            StreamItem::Reconnected => connection.back(),
+            StreamItem::End => return Ok(0),
         };
         if let Some(said) = said {
             say!("{said}");
@@ -86,7 +86,7 @@ fn event_json(event: &ServerEvent) -> String {
 }
 
 /// Counts of all tasks on their way.
-type Asked = std::pin::Pin<Box<dyn Future<Output = Result<Answer<Tasks>, ClientError>> + Send>>;
+type Asked = std::pin::Pin<Box<dyn Future<Output = Result<JsonBody<Tasks>, ClientError>> + Send>>;
 
 /// What is drawn, and how old it is.
 struct Picture<'a> {
@@ -101,7 +101,7 @@ struct Picture<'a> {
     stirred: bool,
 }
 
-async fn draw(client: &Client, task: Option<&str>, mut events: Follow) -> anyhow::Result<u8> {
+async fn draw(client: &Client, task: Option<&str>, mut events: EventStream) -> anyhow::Result<u8> {
     let mut picture = Picture {
         client,
         task,
@@ -140,7 +140,7 @@ async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, 
         ListQuery { status: Some(Status::Running), order: Some("oldest"), limit: Some(PAGE), ..ListQuery::default() };
     let mut all = Vec::new();
     loop {
-        let page = client.list(task, &query).await?.read()?;
+        let page = client.list(task, &query).await?.parse()?;
         all.extend(page.jobs);
         match page.next {
             Some(next) => query.after = Some(next),
@@ -151,9 +151,9 @@ async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, 
 
 impl Picture<'_> {
     /// Takes up what came; answers whether more may come.
-    async fn take(&mut self, followed: Followed) -> anyhow::Result<bool> {
+    async fn take(&mut self, followed: StreamItem) -> anyhow::Result<bool> {
         let said = match followed {
-            Followed::Event(event) => {
+            StreamItem::Event(event) => {
                 let Some(happened) = Happened::read(&event) else { return Ok(true) };
                 self.stirred = true;
                 if happened.is_gap() {
@@ -163,9 +163,9 @@ impl Picture<'_> {
                 self.board.note(&happened);
                 if happened.is_worth_a_line() { Some(happened.line()) } else { None }
             }
-            Followed::Lost(why) => self.connection.lost(&why),
-            Followed::Back => self.connection.back(),
-            Followed::End => return Ok(false),
+            StreamItem::Disconnected(why) => self.connection.lost(&why),
+            StreamItem::Reconnected => self.connection.back(),
+            StreamItem::End => return Ok(false),
         };
         if let Some(said) = said {
             self.screen.line(&saggar_sandbox::escaped(&said))?;
@@ -173,17 +173,17 @@ impl Picture<'_> {
         Ok(true)
     }
 
-    fn count(&mut self, counts: Result<Answer<Tasks>, ClientError>) -> Result<(), ClientError> {
+    fn count(&mut self, counts: Result<JsonBody<Tasks>, ClientError>) -> Result<(), ClientError> {
         self.asked = None;
         self.counted_at = Some(Instant::now());
-        match counts.and_then(|answer| answer.read()) {
+        match counts.and_then(|answer| answer.parse()) {
             Ok(Tasks { tasks, .. }) => {
                 let is_wanted = |id: &str| self.task.is_none_or(|task| task.eq_ignore_ascii_case(id));
                 self.board.count(tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
                 Ok(())
             }
             // The counts stay as they were: that the host is gone, the events say.
-            Err(error) if error.passes() => Ok(()),
+            Err(error) if error.is_transient() => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -119,7 +119,7 @@ fn a_job_is_added_once_over_a_restart() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it is bound").to_string();
     let mut add = command();
-    add.args(["add", "mail.send", "x", "--wait", "--patience", "30s", "--url", &format!("http://{address}")]);
+    add.args(["add", "mail.send", "x", "--wait", "--retry-for", "30s", "--url", &format!("http://{address}")]);
     let adding = Talking::start(&mut add);
     cut(&listener);
     drop(listener);
@@ -135,7 +135,7 @@ fn the_key_is_told_when_patience_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let mut add = command();
-    add.args(["add", "mail.send", "--patience", "0s", "--url", &url]);
+    add.args(["add", "mail.send", "--retry-for", "0s", "--url", &url]);
     let adding = Talking::start(&mut add);
     cut(&listener);
     let said = adding.end();

@@ -55,7 +55,7 @@ fn a_closed_pipe_is_no_failure() {
 #[test]
 fn an_error_that_cannot_be_said_is_in_the_exit_code() {
     let mut asked = command();
-    asked.args(["get", "echo", "1", "--patience", "0s"]).env("SAGGAR_URL", "http://127.0.0.1:1");
+    asked.args(["get", "echo", "1", "--retry-for", "0s"]).env("SAGGAR_URL", "http://127.0.0.1:1");
     let full = std::fs::File::create("/dev/full").expect("a device that is full");
     assert_eq!(asked.stderr(full).status().expect("the binary starts").code(), Some(3));
 }

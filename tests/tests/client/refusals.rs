@@ -42,7 +42,7 @@ fn there_is_no_host() {
         assert!(said.err.contains("`saggar serve APP`"), "{}", said.err);
         let said = output(command().args(arguments).args(["--json", "--url", &url]));
         let document: Value = serde_json::from_str(&said.err).unwrap_or_else(|error| panic!("{error}: {}", said.err));
-        assert_eq!((said.code, said.out.as_str(), &document["code"]), (Some(3), "", &json!("no-host")));
+        assert_eq!((said.code, said.out.as_str(), &document["code"]), (Some(3), "", &json!("unreachable")));
         assert!(document["detail"].as_str().is_some_and(|detail| detail.contains(&url)), "{document}");
     }
 }
@@ -64,7 +64,7 @@ fn a_refusal_is_a_document_for_programs() {
     let context = said(&refused)["context"].as_str().map(str::to_owned).unwrap_or_default();
     assert!(context.contains("--key k") && context.ends_with("line 1"), "{context}");
     let document = said(&ask(&server, &["get", "..", "1", "--json"]));
-    assert_eq!(document["code"], "no-task-id");
+    assert_eq!(document["code"], "invalid-task-id");
 }
 
 /// Somebody is there, so it is of no use to start a host.
@@ -167,7 +167,7 @@ fn the_help_says_how_commands_exit() {
 #[test]
 fn a_variable_that_is_set_to_nothing_is_not_set() {
     let server = serve();
-    let (url, names) = (server.url(""), ["SAGGAR_URL", "SAGGAR_PATIENCE", "SAGGAR_TOKEN"]);
+    let (url, names) = (server.url(""), ["SAGGAR_URL", "SAGGAR_RETRY_FOR", "SAGGAR_TOKEN"]);
     let said = output(command().args(["stats", "--url", &url]).envs(names.map(|name| (name, ""))));
     assert_eq!(said.code, Some(0), "{}", said.err);
     let said = output(command().args(["stats", "--help"]).env("SAGGAR_URL", ""));
@@ -178,9 +178,9 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
 #[test]
 fn lengths_of_time_are_seconds_unless_they_say_otherwise() {
     let server = serve();
-    let added = ask_json(&server, &["add", "mail.send", "--delay", "3600", "--patience", "0.5"]);
-    let job = ask_json(&server, &["get", "mail.send", &added["id"].to_string(), "--patience", "1m 30s"]);
+    let added = ask_json(&server, &["add", "mail.send", "--delay", "3600", "--retry-for", "0.5"]);
+    let job = ask_json(&server, &["get", "mail.send", &added["id"].to_string(), "--retry-for", "1m 30s"]);
     assert_eq!(job["status"], "WAITING");
-    let said = ask(&server, &["stats", "--patience", "soon"]);
+    let said = ask(&server, &["stats", "--retry-for", "soon"]);
     assert!(said.code == Some(2) && said.err.contains("write for example 30s"), "{}", said.err);
 }

@@ -35,7 +35,7 @@ pub(super) fn serve() -> Server {
 /// `saggar ARGUMENTS…` as a client of the service.
 pub(super) fn client(server: &Server, arguments: &[&str]) -> Command {
     let mut client = command();
-    client.args(arguments).env("SAGGAR_URL", server.url("")).env("SAGGAR_PATIENCE", "30s");
+    client.args(arguments).env("SAGGAR_URL", server.url("")).env("SAGGAR_RETRY_FOR", "30s");
     client
 }
 

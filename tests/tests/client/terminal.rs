@@ -95,7 +95,7 @@ fn a_watch_is_drawn() {
     let server = serve();
     ask_well(&server, &["add", "gated", "keys", "2"]);
     ask_well(&server, &["add", "keys"]);
-    let mut watching = Talking::start(&mut terminal(client(&server, &["watch"]).env("SAGGAR_PATIENCE", "300ms")));
+    let mut watching = Talking::start(&mut terminal(client(&server, &["watch"]).env("SAGGAR_RETRY_FOR", "300ms")));
     watching.until_drawn("gated#1");
     watching.until_drawn("0/1 at the gate");
     ask(&server, &["add", "failing", "reject", "9", "0", "--wait"]);

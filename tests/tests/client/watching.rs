@@ -137,7 +137,7 @@ fn a_closed_pipe_ends_it() {
 #[test]
 fn patience_has_an_end() {
     let server = serve();
-    let mut watching = Talking::start(client(&server, &["watch"]).env("SAGGAR_PATIENCE", "300ms"));
+    let mut watching = Talking::start(client(&server, &["watch"]).env("SAGGAR_RETRY_FOR", "300ms"));
     watching.until_err("watching");
     server.stop();
     let said = watching.end();

@@ -3,7 +3,7 @@
 use saggar_api::wire::Problem;
 
 /// Refusals of one job, which the others of its request share without being to blame.
-const OF_A_JOB: [&str; 6] =
+const JOB_CODES: [&str; 6] =
     ["invalid-args", "invalid-body", "body-too-large", "duplicate-id", "key-reused", "next-failed"];
 
 /// Why there is no answer, or not the one that was asked for.
@@ -11,7 +11,7 @@ const OF_A_JOB: [&str; 6] =
 pub enum ClientError {
     /// The text is no address of a host.
     #[error("`{url}` is no address of a host: {why}; one is written like http://127.0.0.1:7717")]
-    BadUrl {
+    InvalidUrl {
         /// The text.
         url: String,
         /// What is wrong with it.
@@ -19,22 +19,22 @@ pub enum ClientError {
     },
     /// The token cannot be sent.
     #[error("the token has characters in it that no token of a host has")]
-    BadToken,
+    InvalidToken,
     /// The key is none that a host takes.
     #[error("a key has 1 to {most} printable ASCII characters, the first and the last of them no space")]
-    BadKey {
+    InvalidKey {
         /// How long it may be here.
         most: usize,
     },
     /// No task can have this id.
     #[error("`{0}` is no id of a task")]
-    NoTaskId(String),
+    InvalidTaskId(String),
     /// The client cannot be set up; most likely there are no certificates to know hosts by.
     #[error("no connection can be made: {0}")]
-    Setup(String),
+    SetupFailed(String),
     /// Nobody listens there.
     #[error("there is no host at {url} ({why})")]
-    NoHost {
+    Unreachable {
         /// The host's address.
         url: String,
         /// What the network says.
@@ -42,7 +42,7 @@ pub enum ClientError {
     },
     /// Somebody is there, and the connection to it cannot be secured: it speaks no TLS, or its certificate is not trusted.
     #[error("the connection to {url} cannot be secured ({why})")]
-    Untrusted {
+    TlsFailed {
         /// The host's address.
         url: String,
         /// What TLS says.
@@ -50,7 +50,7 @@ pub enum ClientError {
     },
     /// The connection broke before the whole answer was there. Whether the host did what it was asked for is not known.
     #[error("the connection to {url} was lost ({why})")]
-    Lost {
+    ConnectionLost {
         /// The host's address.
         url: String,
         /// What the network says.
@@ -61,7 +61,7 @@ pub enum ClientError {
     Refused(Box<Problem>),
     /// Somebody else answers: a proxy, or another service.
     #[error("what answers at {url} is no Saggar host: {what}")]
-    Stranger {
+    NotSaggar {
         /// The host's address.
         url: String,
         /// The status of the answer, if it is one of HTTP.
@@ -71,7 +71,7 @@ pub enum ClientError {
     },
     /// The answer has not the form that this client knows.
     #[error("the answer of the host cannot be read; is it of another version?")]
-    Unreadable(#[source] serde_json::Error),
+    InvalidResponse(#[source] serde_json::Error),
 }
 
 impl ClientError {
@@ -87,55 +87,59 @@ impl ClientError {
     pub fn name(&self) -> &str {
         match self {
             Self::Refused(problem) => &problem.code,
-            Self::BadUrl { .. } => "bad-url",
-            Self::BadToken => "bad-token",
-            Self::BadKey { .. } => "bad-key",
-            Self::NoTaskId(_) => "no-task-id",
-            Self::Setup(_) => "no-connection",
-            Self::NoHost { .. } => "no-host",
-            Self::Untrusted { .. } => "untrusted",
-            Self::Lost { .. } => "lost",
-            Self::Stranger { .. } => "no-saggar-host",
-            Self::Unreadable(_) => "unreadable-answer",
+            Self::InvalidUrl { .. } => "invalid-url",
+            Self::InvalidToken => "invalid-token",
+            Self::InvalidKey { .. } => "invalid-key",
+            Self::InvalidTaskId(_) => "invalid-task-id",
+            Self::SetupFailed(_) => "setup-failed",
+            Self::Unreachable { .. } => "unreachable",
+            Self::TlsFailed { .. } => "tls-failed",
+            Self::ConnectionLost { .. } => "connection-lost",
+            Self::NotSaggar { .. } => "not-saggar",
+            Self::InvalidResponse(_) => "invalid-response",
         }
     }
 
     /// Whether the host refuses what one job is like, so that it would take others.
-    pub fn is_of_job(&self) -> bool {
-        self.code().is_some_and(|code| OF_A_JOB.contains(&code))
+    pub fn concerns_job(&self) -> bool {
+        self.code().is_some_and(|code| JOB_CODES.contains(&code))
     }
 
     /// Whether the network, and neither host nor client, is to blame.
     pub fn is_network(&self) -> bool {
         matches!(
             self,
-            Self::NoHost { .. } | Self::Untrusted { .. } | Self::Lost { .. } | Self::Stranger { .. } | Self::Setup(_)
+            Self::Unreachable { .. }
+                | Self::TlsFailed { .. }
+                | Self::ConnectionLost { .. }
+                | Self::NotSaggar { .. }
+                | Self::SetupFailed(_)
         )
     }
 
     /// Whether the same request may be answered in a while, since the host or the way to it is only gone for now.
-    pub fn passes(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::NoHost { .. } | Self::Lost { .. } => true,
+            Self::Unreachable { .. } | Self::ConnectionLost { .. } => true,
             // A proxy whose host is gone.
-            Self::Stranger { status, .. } => matches!(status, Some(502..=504)),
+            Self::NotSaggar { status, .. } => matches!(status, Some(502..=504)),
             Self::Refused(problem) => matches!(problem.code.as_str(), "stopping" | "overloaded"),
             _ => false,
         }
     }
 
     /// What a request ended with instead of an answer.
-    pub(crate) fn of_request(url: &str, error: &reqwest::Error) -> Self {
+    pub(crate) fn from_request(url: &str, error: &reqwest::Error) -> Self {
         let (url, why) = (url.to_owned(), root_cause(error));
         // Shaking hands is a part of connecting.
         if error.is_connect() {
-            return if is_of_tls(error) { Self::Untrusted { url, why } } else { Self::NoHost { url, why } };
+            return if is_tls(error) { Self::TlsFailed { url, why } } else { Self::Unreachable { url, why } };
         }
         // That would be the same the next time, other than a cut.
         if causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse) {
-            return Self::Stranger { url, status: None, what: format!("it does not speak HTTP ({why})") };
+            return Self::NotSaggar { url, status: None, what: format!("it does not speak HTTP ({why})") };
         }
-        Self::Lost { url, why }
+        Self::ConnectionLost { url, why }
     }
 }
 
@@ -143,11 +147,11 @@ impl ClientError {
 fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| below(*error))
+    std::iter::successors(Some(error), |error| source_of(*error))
 }
 
 /// The cause of an error. One of input and output is said to be caused by the cause of what it wraps, which passes over that.
-fn below<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+fn source_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
     match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
         None => error.source(),
@@ -155,7 +159,7 @@ fn below<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn st
 }
 
 /// Whether TLS is what failed.
-fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<rustls::Error>())
 }
 
@@ -176,9 +180,9 @@ mod tests {
     #[test]
     fn what_tls_says_is_found_within_errors_of_input_and_output() {
         let untrusted = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        assert!(is_of_tls(&io::Error::new(io::ErrorKind::InvalidData, untrusted())));
-        assert!(is_of_tls(&io::Error::other(io::Error::other(untrusted()))));
-        assert!(!is_of_tls(&io::Error::from(io::ErrorKind::ConnectionRefused)));
-        assert!(!is_of_tls(&io::Error::other("tls handshake eof")));
+        assert!(is_tls(&io::Error::new(io::ErrorKind::InvalidData, untrusted())));
+        assert!(is_tls(&io::Error::other(io::Error::other(untrusted()))));
+        assert!(!is_tls(&io::Error::from(io::ErrorKind::ConnectionRefused)));
+        assert!(!is_tls(&io::Error::other("tls handshake eof")));
     }
 }

@@ -3,22 +3,22 @@
 //!
 //! The modules in reading order follow a request on its way out and its answer on the way back.
 
-mod address;
-mod answer;
 mod error;
+mod host_url;
+mod response;
 
 mod client;
-mod persist;
+mod retry;
 
-mod adding;
+mod add;
 mod jobs;
 mod tasks;
 
-mod follow;
+mod event_stream;
 
-pub use adding::{Feed, new_key};
-pub use answer::Answer;
+pub use add::{BulkAdd, new_key};
 pub use client::Client;
 pub use error::ClientError;
-pub use follow::{Follow, Followed, ServerEvent};
+pub use event_stream::{EventStream, ServerEvent, StreamItem};
 pub use jobs::ListQuery;
+pub use response::JsonBody;

@@ -2,7 +2,7 @@
 
 use indicatif::ProgressBar;
 use saggar_api::wire::{Job, Status};
-use saggar_client::{Answer, Client, Followed};
+use saggar_client::{Client, JsonBody, StreamItem};
 
 use super::{Happened, event_json};
 use crate::commands::ask::Connection;
@@ -28,7 +28,7 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
     }
     loop {
         let said = match events.next().await? {
-            Followed::Event(event) => {
+            StreamItem::Event(event) => {
                 let Some(happened) = Happened::read(&event) else { continue };
                 let reader = view.show(&happened, as_json.then(|| event_json(&event)))?;
                 if happened.kind == "deleted" || reader == Reader::Gone {
@@ -42,9 +42,9 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
                 }
                 continue;
             }
-            Followed::Lost(why) => connection.lost(&why),
-            Followed::Back => connection.back(),
-            Followed::End => return view.end(&client.get(task, id).await?).map(|code| code.unwrap_or(0)),
+            StreamItem::Disconnected(why) => connection.lost(&why),
+            StreamItem::Reconnected => connection.back(),
+            StreamItem::End => return view.end(&client.get(task, id).await?).map(|code| code.unwrap_or(0)),
         };
         if let Some(said) = said {
             view.bar.suspend(|| say!("{said}"));
@@ -54,8 +54,8 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
 
 impl View {
     /// Shows the job as it was found. If it has ended, nothing will happen.
-    fn look(&self, answer: &Answer<Job>) -> anyhow::Result<Option<u8>> {
-        let job = answer.read()?;
+    fn look(&self, answer: &JsonBody<Job>) -> anyhow::Result<Option<u8>> {
+        let job = answer.parse()?;
         if self.as_json {
             output::json(answer.text())?;
         } else {
@@ -84,8 +84,8 @@ impl View {
     }
 
     /// By what the command exits, if the job has ended. A program gets the whole job, of which events say so much only.
-    fn end(&self, answer: &Answer<Job>) -> anyhow::Result<Option<u8>> {
-        let job = answer.read()?;
+    fn end(&self, answer: &JsonBody<Job>) -> anyhow::Result<Option<u8>> {
+        let job = answer.parse()?;
         if !has_ended(&job) {
             return Ok(None);
         }

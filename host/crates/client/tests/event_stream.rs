@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saggar_client::{Client, ClientError, Followed};
+use saggar_client::{Client, ClientError, StreamItem};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -44,12 +44,12 @@ async fn listen() -> (TcpListener, Client) {
     (listener, Client::new(&url, Some("secret")).expect("it works here"))
 }
 
-fn kinds(heard: &[Followed]) -> Vec<&str> {
-    let kind = |followed: &Followed| match followed {
-        Followed::Event(event) => Box::leak(event.kind.clone().into_boxed_str()),
-        Followed::Lost(_) => "-lost",
-        Followed::Back => "-back",
-        Followed::End => "-end",
+fn kinds(heard: &[StreamItem]) -> Vec<&str> {
+    let kind = |followed: &StreamItem| match followed {
+        StreamItem::Event(event) => Box::leak(event.kind.clone().into_boxed_str()),
+        StreamItem::Disconnected(_) => "-lost",
+        StreamItem::Reconnected => "-back",
+        StreamItem::End => "-end",
     };
     heard.iter().map(kind).collect()
 }
@@ -71,7 +71,7 @@ async fn a_cut_is_told_and_the_last_id_handed_back() {
     let following = async {
         let mut follow = client.events(Some("mail.send")).await.expect("it works here");
         let mut heard = Vec::new();
-        while heard.last() != Some(&Followed::End) {
+        while heard.last() != Some(&StreamItem::End) {
             heard.push(follow.next().await.expect("it works here"));
         }
         heard
@@ -110,20 +110,20 @@ async fn a_host_that_is_gone_for_a_moment_is_waited_for() {
 #[tokio::test]
 async fn patience_has_an_end() {
     let (listener, client) = listen().await;
-    let client = client.with_patience(Duration::from_millis(50));
+    let client = client.with_retry_for(Duration::from_millis(50));
     let (mut follow, _) =
         tokio::join!(async { client.events(None).await.expect("it works here") }, answer(&listener, HEAD));
     assert_eq!(kinds(&[follow.next().await.expect("it works here")]), ["-lost"]);
     drop(listener);
-    assert!(matches!(follow.next().await, Err(ClientError::NoHost { .. })));
+    assert!(matches!(follow.next().await, Err(ClientError::Unreachable { .. })));
 }
 
 #[tokio::test]
 async fn a_host_that_was_never_there_is_not_waited_for() {
     let (listener, client) = listen().await;
     drop(listener);
-    assert!(matches!(client.events(None).await.err(), Some(ClientError::NoHost { .. })));
-    assert!(matches!(client.tasks().await, Err(ClientError::NoHost { .. })));
+    assert!(matches!(client.events(None).await.err(), Some(ClientError::Unreachable { .. })));
+    assert!(matches!(client.tasks().await, Err(ClientError::Unreachable { .. })));
     let error = client.add("echo", &serde_json::from_str("{}").expect("it works here"), "key").await.err();
-    assert!(matches!(error, Some(ClientError::NoHost { .. })), "{error:?}");
+    assert!(matches!(error, Some(ClientError::Unreachable { .. })), "{error:?}");
 }

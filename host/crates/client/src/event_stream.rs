@@ -10,12 +10,12 @@ use tokio::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::error::ClientError;
-use crate::persist::pause;
+use crate::retry::backoff;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// A connection that lasted this long was a good one: the next one is tried at once.
-const GOOD: Duration = Duration::from_secs(1);
+const STABLE_AFTER: Duration = Duration::from_secs(1);
 
 type Events = Pin<Box<dyn Stream<Item = Result<Event, EventStreamError<reqwest::Error>>> + Send>>;
 
@@ -32,113 +32,121 @@ pub struct ServerEvent {
 
 /// What a follower hears next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Followed {
+pub enum StreamItem {
     /// An event.
     Event(ServerEvent),
     /// The connection is lost, with what the network says. It is tried again.
-    Lost(String),
+    Disconnected(String),
     /// There is a connection again; what happened meanwhile comes now, as far as the host has kept it.
-    Back,
+    Reconnected,
     /// Nothing will ever come, since what was followed is over.
     End,
 }
 
 enum State {
     Connected(Events),
-    Lost,
-    Over,
+    Disconnected,
+    Ended,
 }
 
 /// A follower of one of the host's streams.
-pub struct Follow {
+pub struct EventStream {
     client: Client,
     url: Url,
     state: State,
     /// The id of the last event that came.
-    last: Option<HeaderValue>,
+    last_event_id: Option<HeaderValue>,
     /// Since when there has been a connection, or none.
     since: Instant,
     failures: u32,
     /// When to try again.
-    again_at: Instant,
+    retry_at: Instant,
 }
 
 impl Client {
     /// Follows the events of all jobs, or of those of a task.
-    pub async fn events(&self, task: Option<&str>) -> Result<Follow, ClientError> {
+    pub async fn events(&self, task: Option<&str>) -> Result<EventStream, ClientError> {
         let mut url = self.route(&["v1", "events"])?;
         if let Some(task) = task {
             url.query_pairs_mut().append_pair("task", task);
         }
-        Follow::connect(self.clone(), url).await
+        EventStream::connect(self.clone(), url).await
     }
 
     /// Follows the events of one job until it has ended.
-    pub async fn job_events(&self, task: &str, id: u64) -> Result<Follow, ClientError> {
-        Follow::connect(self.clone(), self.job(task, id, Some("events"))?).await
+    pub async fn job_events(&self, task: &str, id: u64) -> Result<EventStream, ClientError> {
+        EventStream::connect(self.clone(), self.job(task, id, Some("events"))?).await
     }
 
     /// Follows a job's log, from its first line on and until it has ended.
-    pub async fn follow_logs(&self, task: &str, id: u64) -> Result<Follow, ClientError> {
+    pub async fn follow_logs(&self, task: &str, id: u64) -> Result<EventStream, ClientError> {
         let mut url = self.job(task, id, Some("logs"))?;
         url.query_pairs_mut().append_pair("follow", "true");
-        Follow::connect(self.clone(), url).await
+        EventStream::connect(self.clone(), url).await
     }
 }
 
-impl Follow {
+impl EventStream {
     /// Connects for the first time: a host that is not there then is an error, and is not waited for.
     async fn connect(client: Client, url: Url) -> Result<Self, ClientError> {
         let now = Instant::now();
-        let mut follow = Self { client, url, state: State::Lost, last: None, since: now, failures: 0, again_at: now };
+        let mut follow = Self {
+            client,
+            url,
+            state: State::Disconnected,
+            last_event_id: None,
+            since: now,
+            failures: 0,
+            retry_at: now,
+        };
         follow.open().await?;
         Ok(follow)
     }
 
     /// What comes next. An error is the end: the host refuses, or was gone for longer than the client's patience lasts.
     /// Cancel safe.
-    pub async fn next(&mut self) -> Result<Followed, ClientError> {
+    pub async fn next(&mut self) -> Result<StreamItem, ClientError> {
         match &mut self.state {
             State::Connected(events) => Ok(match events.next().await {
-                Some(Ok(event)) => Followed::Event(self.take(event)),
-                Some(Err(error)) => self.lose(why(self.client.url(), error)),
-                None => self.lose("the host ended it".to_owned()),
+                Some(Ok(event)) => StreamItem::Event(self.accept(event)),
+                Some(Err(error)) => self.disconnect(why(self.client.url(), error)),
+                None => self.disconnect("the host ended it".to_owned()),
             }),
-            State::Lost => {
-                self.reopen().await?;
-                Ok(if matches!(self.state, State::Over) { Followed::End } else { Followed::Back })
+            State::Disconnected => {
+                self.reconnect().await?;
+                Ok(if matches!(self.state, State::Ended) { StreamItem::End } else { StreamItem::Reconnected })
             }
-            State::Over => Ok(Followed::End),
+            State::Ended => Ok(StreamItem::End),
         }
     }
 
-    fn take(&mut self, event: Event) -> ServerEvent {
+    fn accept(&mut self, event: Event) -> ServerEvent {
         let Event { event: kind, id, data, .. } = event;
         // One that cannot be handed back is none of a host.
-        if let (false, Ok(last)) = (id.is_empty(), HeaderValue::from_str(&id)) {
-            self.last = Some(last);
+        if let (false, Ok(last_event_id)) = (id.is_empty(), HeaderValue::from_str(&id)) {
+            self.last_event_id = Some(last_event_id);
         }
         ServerEvent { kind, id, data }
     }
 
-    fn lose(&mut self, why: String) -> Followed {
-        self.state = State::Lost;
-        self.failures = if self.since.elapsed() >= GOOD { 0 } else { self.failures + 1 };
+    fn disconnect(&mut self, why: String) -> StreamItem {
+        self.state = State::Disconnected;
+        self.failures = if self.since.elapsed() >= STABLE_AFTER { 0 } else { self.failures + 1 };
         self.since = Instant::now();
-        self.again_at = self.since + if self.failures == 0 { Duration::ZERO } else { pause(self.failures) };
-        Followed::Lost(why)
+        self.retry_at = self.since + if self.failures == 0 { Duration::ZERO } else { backoff(self.failures) };
+        StreamItem::Disconnected(why)
     }
 
-    async fn reopen(&mut self) -> Result<(), ClientError> {
+    async fn reconnect(&mut self) -> Result<(), ClientError> {
         loop {
-            tokio::time::sleep_until(self.again_at).await;
+            tokio::time::sleep_until(self.retry_at).await;
             let error = match self.open().await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
             self.failures += 1;
-            self.again_at = Instant::now() + pause(self.failures);
-            if !error.passes() || self.again_at - self.since > self.client.patience() {
+            self.retry_at = Instant::now() + backoff(self.failures);
+            if !error.is_transient() || self.retry_at - self.since > self.client.retry_for() {
                 return Err(error);
             }
         }
@@ -146,12 +154,12 @@ impl Follow {
 
     async fn open(&mut self) -> Result<(), ClientError> {
         let mut request = self.client.request(Method::GET, self.url.clone());
-        if let Some(last) = &self.last {
-            request = request.header(LAST_EVENT_ID, last.clone());
+        if let Some(last_event_id) = &self.last_event_id {
+            request = request.header(LAST_EVENT_ID, last_event_id.clone());
         }
         let response = self.client.send(request, "text/event-stream").await?;
         self.state = match response.status() {
-            StatusCode::NO_CONTENT => State::Over,
+            StatusCode::NO_CONTENT => State::Ended,
             _ => State::Connected(Box::pin(response.bytes_stream().eventsource())),
         };
         self.since = Instant::now();
@@ -161,8 +169,8 @@ impl Follow {
 
 fn why(url: &str, error: EventStreamError<reqwest::Error>) -> String {
     match error {
-        EventStreamError::Transport(error) => match ClientError::of_request(url, &error) {
-            ClientError::NoHost { why, .. } | ClientError::Lost { why, .. } => why,
+        EventStreamError::Transport(error) => match ClientError::from_request(url, &error) {
+            ClientError::Unreachable { why, .. } | ClientError::ConnectionLost { why, .. } => why,
             other => other.to_string(),
         },
         EventStreamError::Utf8(error) => error.to_string(),

@@ -6,11 +6,11 @@ use crate::error::ClientError;
 
 /// The address of a host. It may have a path of its own, before which a proxy stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Address(Url);
+pub(crate) struct HostUrl(Url);
 
-impl Address {
+impl HostUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, ClientError> {
-        let wrong = |why: String| ClientError::BadUrl { url: text.to_owned(), why };
+        let wrong = |why: String| ClientError::InvalidUrl { url: text.to_owned(), why };
         let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong(format!("`{}` is neither http nor https", url.scheme())));
@@ -25,12 +25,12 @@ impl Address {
     }
 
     /// How it is shown.
-    pub(crate) fn shown(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
     /// Whether what is sent can be read on the way.
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plaintext(&self) -> bool {
         self.0.scheme() == "http"
     }
 
@@ -42,15 +42,17 @@ impl Address {
     }
 
     /// The address of a route, of which `parts` is the path.
-    pub(crate) fn of(&self, parts: &[&str]) -> Result<Url, ClientError> {
+    pub(crate) fn join(&self, parts: &[&str]) -> Result<Url, ClientError> {
         // In a path these two mean something else, even percent-encoded, and nothing means nothing.
         if let Some(part) = parts.iter().find(|part| matches!(**part, "" | "." | "..")) {
-            return Err(ClientError::NoTaskId((*part).to_owned()));
+            return Err(ClientError::InvalidTaskId((*part).to_owned()));
         }
         let mut url = self.0.clone();
         match url.path_segments_mut() {
             Ok(mut path) => path.pop_if_empty().extend(parts),
-            Err(()) => return Err(ClientError::BadUrl { url: self.0.to_string(), why: "it has no path".to_owned() }),
+            Err(()) => {
+                return Err(ClientError::InvalidUrl { url: self.0.to_string(), why: "it has no path".to_owned() });
+            }
         };
         Ok(url)
     }
@@ -61,7 +63,7 @@ mod tests {
     use super::*;
 
     fn of(base: &str, parts: &[&str]) -> String {
-        Address::parse(base).unwrap().of(parts).unwrap().into()
+        HostUrl::parse(base).unwrap().join(parts).unwrap().into()
     }
 
     #[test]
@@ -71,8 +73,8 @@ mod tests {
         assert_eq!(of("http://h/x", &["v1"]), "http://h/x/v1");
         assert_eq!(of("http://h", &["a/b", "c%2e?d#e", "ü"]), "http://h/a%2Fb/c%252e%3Fd%23e/%C3%BC");
         for bad in ["", ".", ".."] {
-            let refused = Address::parse("http://h").unwrap().of(&["v1", "tasks", bad]);
-            assert!(matches!(refused, Err(ClientError::NoTaskId(_))), "{bad}");
+            let refused = HostUrl::parse("http://h").unwrap().join(&["v1", "tasks", bad]);
+            assert!(matches!(refused, Err(ClientError::InvalidTaskId(_))), "{bad}");
         }
     }
 
@@ -81,7 +83,7 @@ mod tests {
         for bad in
             ["", "127.0.0.1:7717", "localhost:7717", "ftp://h", "http://", "http://a:b@h", "http://h?x", "http://h#x"]
         {
-            assert!(matches!(Address::parse(bad), Err(ClientError::BadUrl { .. })), "{bad}");
+            assert!(matches!(HostUrl::parse(bad), Err(ClientError::InvalidUrl { .. })), "{bad}");
         }
     }
 
@@ -90,7 +92,7 @@ mod tests {
         for (text, is) in
             [("http://127.0.0.9", true), ("http://[::1]:1", true), ("http://LOCALHOST", true), ("http://h", false)]
         {
-            assert_eq!(Address::parse(text).unwrap().is_loopback(), is, "{text}");
+            assert_eq!(HostUrl::parse(text).unwrap().is_loopback(), is, "{text}");
         }
     }
 }

@@ -6,9 +6,9 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use saggar_api::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob};
 
-use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::ClientError;
+use crate::response::JsonBody;
 
 /// The most jobs of a request. A host takes ten times as many, but nobody wants to see so few steps.
 const MAX_JOBS: usize = 1_000;
@@ -29,21 +29,21 @@ pub fn new_key() -> String {
 
 impl Client {
     /// Adds a job. The same key again answers the same job; so it is asked again when the connection is lost.
-    pub async fn add(&self, task: &str, job: &AddJob, key: &str) -> Result<Answer<AddedJob>, ClientError> {
+    pub async fn add(&self, task: &str, job: &AddJob, key: &str) -> Result<JsonBody<AddedJob>, ClientError> {
         let url = self.route(&["v1", "tasks", task, "jobs"])?;
         check_key(key, MAX_KEY)?;
-        let key = HeaderValue::from_str(key).map_err(|_| ClientError::BadKey { most: MAX_KEY })?;
-        self.persist(async || {
+        let key = HeaderValue::from_str(key).map_err(|_| ClientError::InvalidKey { most: MAX_KEY })?;
+        self.with_retries(async || {
             let request = self.request(Method::POST, url.clone());
-            self.ask(request.header("idempotency-key", key.clone()).json(job)).await
+            self.send_json(request.header("idempotency-key", key.clone()).json(job)).await
         })
         .await
     }
 
     /// Adds jobs, all or none, each under its key.
-    async fn add_batch(&self, task: &str, batch: &AddBatch) -> Result<Answer<AddedJobs>, ClientError> {
+    async fn add_batch(&self, task: &str, batch: &AddBatch) -> Result<JsonBody<AddedJobs>, ClientError> {
         let url = self.route(&["v1", "tasks", task, "jobs", "batch"])?;
-        self.persist(async || self.ask(self.request(Method::POST, url.clone()).json(batch)).await).await
+        self.with_retries(async || self.send_json(self.request(Method::POST, url.clone()).json(batch)).await).await
     }
 }
 
@@ -51,72 +51,72 @@ impl Client {
 fn check_key(key: &str, most: usize) -> Result<(), ClientError> {
     let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     let is_key = (1..=most).contains(&key.len()) && key.bytes().all(is_printable) && key.trim() == key;
-    if is_key { Ok(()) } else { Err(ClientError::BadKey { most }) }
+    if is_key { Ok(()) } else { Err(ClientError::InvalidKey { most }) }
 }
 
 /// Jobs on their way to a task, in their order and in batches that the task has room for.
 #[derive(Debug)]
-pub struct Feed<'a> {
+pub struct BulkAdd<'a> {
     client: &'a Client,
     task: &'a str,
     key: String,
     /// Each with the line that it stands in.
-    waiting: VecDeque<(u64, BatchJob)>,
+    pending: VecDeque<(u64, BatchJob)>,
     /// Bytes of the arguments of those that wait.
     bytes: usize,
     /// How many were pushed; the number of the next one.
     pushed: u64,
     /// How many to try at once: fewer when the task has little room.
-    most: usize,
+    batch_size: usize,
 }
 
-impl<'a> Feed<'a> {
+impl<'a> BulkAdd<'a> {
     /// A feed in which job number N (from 0) has the key `KEY/N` unless it has one of its own.
     pub fn new(client: &'a Client, task: &'a str, key: String) -> Result<Self, ClientError> {
         // An empty one would make the same keys for every file.
         check_key(&key, MAX_KEY - MAX_NUMBER)?;
-        Ok(Self { client, task, key, waiting: VecDeque::new(), bytes: 0, pushed: 0, most: MAX_JOBS })
+        Ok(Self { client, task, key, pending: VecDeque::new(), bytes: 0, pushed: 0, batch_size: MAX_JOBS })
     }
 
     /// Puts a job at the end, which stands in this line.
     pub fn push(&mut self, line: u64, job: BatchJob) {
         self.bytes += bytes(&job);
         let key = job.key.or_else(|| Some(format!("{}/{}", self.key, self.pushed)));
-        self.waiting.push_back((line, BatchJob { key, ..job }));
+        self.pending.push_back((line, BatchJob { key, ..job }));
         self.pushed += 1;
     }
 
     /// How many have not been added yet.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
+    pub fn pending(&self) -> usize {
+        self.pending.len()
     }
 
     /// The line of the job that is added next.
     pub fn next_line(&self) -> Option<u64> {
-        self.waiting.front().map(|(line, _)| *line)
+        self.pending.front().map(|(line, _)| *line)
     }
 
     /// Whether a request should not wait for further jobs.
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= MAX_JOBS || self.bytes >= MAX_BYTES
+        self.pending.len() >= MAX_JOBS || self.bytes >= MAX_BYTES
     }
 
     /// Adds the first ones and answers which jobs they are; none if the task has no room for a single one. Of jobs that are
     /// refused, so many fewer are tried that those before the one to blame are added; then it is the next one.
-    pub async fn add_some(&mut self) -> Result<Option<Vec<AddedJob>>, ClientError> {
+    pub async fn add_next(&mut self) -> Result<Option<Vec<AddedJob>>, ClientError> {
         loop {
             let jobs: Vec<BatchJob> = self.first().cloned().collect();
             let tried = jobs.len();
             match self.client.add_batch(self.task, &AddBatch { jobs }).await {
                 Ok(added) => {
-                    self.bytes -= self.waiting.drain(..tried).map(|(_, job)| bytes(&job)).sum::<usize>();
-                    self.most = MAX_JOBS.min(self.most * 2);
-                    let AddedJobs { ids, new } = added.read()?;
+                    self.bytes -= self.pending.drain(..tried).map(|(_, job)| bytes(&job)).sum::<usize>();
+                    self.batch_size = MAX_JOBS.min(self.batch_size * 2);
+                    let AddedJobs { ids, new } = added.parse()?;
                     return Ok(Some(ids.into_iter().zip(new).map(|(id, new)| AddedJob { id, new }).collect()));
                 }
-                Err(error) if tried > 1 && is_for_fewer(&error) => self.most = tried / 2,
+                Err(error) if tried > 1 && fewer_may_fit(&error) => self.batch_size = tried / 2,
                 Err(error) if is_full(&error) => return Ok(None),
-                Err(error) => return Err(of_the_only(error)),
+                Err(error) => return Err(without_index(error)),
             }
         }
     }
@@ -127,13 +127,13 @@ impl<'a> Feed<'a> {
             sum += bytes(job);
             *at == 0 || sum <= MAX_BYTES
         };
-        self.waiting.iter().take(self.most).map(|(_, job)| job).enumerate().take_while(fits).map(|(_, job)| job)
+        self.pending.iter().take(self.batch_size).map(|(_, job)| job).enumerate().take_while(fits).map(|(_, job)| job)
     }
 }
 
 /// Whether fewer jobs may be taken where these were refused.
-fn is_for_fewer(error: &ClientError) -> bool {
-    is_full(error) || error.is_of_job()
+fn fewer_may_fit(error: &ClientError) -> bool {
+    is_full(error) || error.concerns_job()
 }
 
 /// Whether the task has no room at the moment, be it for jobs or for their bytes.
@@ -142,7 +142,7 @@ fn is_full(error: &ClientError) -> bool {
 }
 
 /// A refusal without the number that the job has in its request: it is the only one there, and the line says more.
-fn of_the_only(mut error: ClientError) -> ClientError {
+fn without_index(mut error: ClientError) -> ClientError {
     if let ClientError::Refused(problem) = &mut error
         && let Some(detail) = problem.detail.strip_prefix("job 0: ")
     {
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_feed_numbers_its_jobs_and_bounds_what_it_sends_at_once() {
         let client = Client::new("http://127.0.0.1:1", None).unwrap();
-        let mut feed = Feed::new(&client, "mail.send", "k".to_owned()).unwrap();
+        let mut bulk = BulkAdd::new(&client, "mail.send", "k".to_owned()).unwrap();
         let large = serde_json::value::to_raw_value(&"x".repeat(MAX_BYTES / 2)).unwrap();
         let job = |args, key: Option<&str>| BatchJob {
             args,
@@ -172,25 +172,25 @@ mod tests {
             unique: None,
             key: key.map(str::to_owned),
         };
-        feed.push(1, job(None, None));
-        feed.push(3, job(Some(large.clone()), Some("own")));
-        assert!(!feed.is_full());
-        feed.push(4, job(Some(large), None));
-        assert!(feed.is_full());
-        let keys: Vec<_> = feed.waiting.iter().map(|(_, job)| job.key.as_deref()).collect();
+        bulk.push(1, job(None, None));
+        bulk.push(3, job(Some(large.clone()), Some("own")));
+        assert!(!bulk.is_full());
+        bulk.push(4, job(Some(large), None));
+        assert!(bulk.is_full());
+        let keys: Vec<_> = bulk.pending.iter().map(|(_, job)| job.key.as_deref()).collect();
         assert_eq!(keys, [Some("k/0"), Some("own"), Some("k/2")]);
-        assert_eq!(feed.first().count(), 2);
-        assert_eq!((feed.waiting(), feed.next_line()), (3, Some(1)));
+        assert_eq!(bulk.first().count(), 2);
+        assert_eq!((bulk.pending(), bulk.next_line()), (3, Some(1)));
     }
 
     #[test]
     fn a_key_leaves_room_for_what_stands_behind_it() {
         let client = Client::new("http://127.0.0.1:1", None).unwrap();
-        let feed = |key: &str| Feed::new(&client, "mail.send", key.to_owned());
+        let bulk = |key: &str| BulkAdd::new(&client, "mail.send", key.to_owned());
         let longest = MAX_KEY - format!("/{}", u64::MAX).len();
-        assert!(feed(&"k".repeat(longest)).is_ok() && feed("a b").is_ok());
+        assert!(bulk(&"k".repeat(longest)).is_ok() && bulk("a b").is_ok());
         for bad in ["", " ", " a", "a ", "ü", &"k".repeat(longest + 1)] {
-            assert!(matches!(feed(bad), Err(ClientError::BadKey { .. })), "{bad}");
+            assert!(matches!(bulk(bad), Err(ClientError::InvalidKey { .. })), "{bad}");
         }
     }
 }

@@ -44,7 +44,7 @@ async fn an_add_is_made_again_with_the_same_key_after_a_cut() {
     // Nothing was asked before: that it breaks off says that somebody is there.
     let asking = async { client.add("mail.send", &job, "once").await.expect("it works here") };
     let (requests, added) = tokio::join!(host, asking);
-    assert_eq!((added.text(), added.read().expect("it works here").id), (r#"{"id":7,"new":true}"#, 7));
+    assert_eq!((added.text(), added.parse().expect("it works here").id), (r#"{"id":7,"new":true}"#, 7));
     for request in requests {
         assert!(request.starts_with("POST /behind/v1/tasks/mail.send/jobs HTTP/1.1\r\n"), "{request}");
         assert!(request.contains("idempotency-key: once\r\n") && request.ends_with(r#"{"args":[1.50]}"#), "{request}");
@@ -60,11 +60,11 @@ async fn a_change_that_may_have_been_made_is_not_made_again() {
         drop(stream);
     };
     let asking = async {
-        assert!(client.tasks().await.expect("it works here").read().expect("it works here").tasks.is_empty());
+        assert!(client.tasks().await.expect("it works here").parse().expect("it works here").tasks.is_empty());
         client.cancel("mail.send", 7).await
     };
     let ((), cancelled) = tokio::join!(host, asking);
-    assert!(matches!(cancelled, Err(ClientError::Lost { .. })), "{cancelled:?}");
+    assert!(matches!(cancelled, Err(ClientError::ConnectionLost { .. })), "{cancelled:?}");
 }
 
 #[tokio::test]
@@ -79,20 +79,20 @@ async fn others_than_hosts_are_known_as_such() {
     for (bytes, named) in strangers {
         let (asked, _) = tokio::join!(client.tasks(), answer(&listener, bytes));
         let error = asked.unwrap_err();
-        assert!(matches!(error, ClientError::Stranger { .. }) && error.to_string().contains(named), "{error}");
+        assert!(matches!(error, ClientError::NotSaggar { .. }) && error.to_string().contains(named), "{error}");
     }
     let list = json("[]");
     let (asked, _) = tokio::join!(client.tasks(), answer(&listener, &list));
-    assert!(matches!(asked.expect("it works here").read(), Err(ClientError::Unreadable(_))));
+    assert!(matches!(asked.expect("it works here").parse(), Err(ClientError::InvalidResponse(_))));
 }
 
 #[tokio::test]
 async fn what_no_host_could_understand_is_not_sent() {
     let client = Client::new("http://127.0.0.1:1", None).expect("it works here");
-    assert!(matches!(client.get("..", 7).await, Err(ClientError::NoTaskId(_))));
+    assert!(matches!(client.get("..", 7).await, Err(ClientError::InvalidTaskId(_))));
     let job = serde_json::from_str("{}").expect("it works here");
     for bad in ["", " a ", "a\nb", "ü", &"k".repeat(256)] {
-        assert!(matches!(client.add("echo", &job, bad).await, Err(ClientError::BadKey { .. })), "{bad}");
+        assert!(matches!(client.add("echo", &job, bad).await, Err(ClientError::InvalidKey { .. })), "{bad}");
     }
-    assert!(matches!(Client::new("http://h", Some("a\nb")), Err(ClientError::BadToken)));
+    assert!(matches!(Client::new("http://h", Some("a\nb")), Err(ClientError::InvalidToken)));
 }

@@ -11,12 +11,12 @@ use crate::error::ClientError;
 
 /// A JSON document that is a `T`, as the host wrote it. Members that this client does not know stay in its text.
 #[derive(Debug, Clone)]
-pub struct Answer<T> {
+pub struct JsonBody<T> {
     text: String,
     form: PhantomData<T>,
 }
 
-impl<T: DeserializeOwned> Answer<T> {
+impl<T: DeserializeOwned> JsonBody<T> {
     pub(crate) fn new(text: String) -> Self {
         Self { text, form: PhantomData }
     }
@@ -27,8 +27,8 @@ impl<T: DeserializeOwned> Answer<T> {
     }
 
     /// The document, read.
-    pub fn read(&self) -> Result<T, ClientError> {
-        serde_json::from_str(&self.text).map_err(ClientError::Unreadable)
+    pub fn parse(&self) -> Result<T, ClientError> {
+        serde_json::from_str(&self.text).map_err(ClientError::InvalidResponse)
     }
 }
 
@@ -45,11 +45,11 @@ pub(crate) async fn expect(response: Response, url: &str, media_type: &str) -> R
         }
         _ => format!("it answers {status} with {}", if given.is_empty() { "nothing" } else { &given }),
     };
-    let stranger = ClientError::Stranger { url: url.to_owned(), status: Some(status.as_u16()), what };
+    let stranger = ClientError::NotSaggar { url: url.to_owned(), status: Some(status.as_u16()), what };
     if given != "application/problem+json" {
         return Err(stranger);
     }
-    let text = response.text().await.map_err(|error| ClientError::of_request(url, &error))?;
+    let text = response.text().await.map_err(|error| ClientError::from_request(url, &error))?;
     Err(serde_json::from_str::<Problem>(&text).map_or(stranger, |problem| ClientError::Refused(Box::new(problem))))
 }
 
