@@ -262,7 +262,7 @@ impl App {
         self.tasks.sort_by(|a, b| a.id.cmp(&b.id));
         self.unusable.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
         // A stable sort: of one file, they are in the order of its lines already.
-        self.problems.sort_by(|a, b| a.place.file.cmp(&b.place.file));
+        self.problems.sort_by(|a, b| a.location.file.cmp(&b.location.file));
     }
 
     /// What the worker opens.

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use saggar::api::{Limits, Tokens};
 use saggar::{Severity, StoreChoice};
-use saggar_definition::{Diagnostic, Place, nearest};
+use saggar_definition::{Diagnostic, Location, nearest};
 use serde_json::{Value, json};
 
 pub(crate) use flags::{Flags, OfClient, OfEngine, OfRun, OfService, OfStore, Scope};
@@ -126,7 +126,7 @@ pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8,
     let mut loaded = load(app, flags, verbose, variables);
     if !app.is_dir() {
         let message = if app.exists() { "this is not a directory" } else { "there is no such directory" };
-        let problem = Diagnostic::error(Place::file(app.to_string_lossy()), message);
+        let problem = Diagnostic::error(Location::file(app.to_string_lossy()), message);
         loaded.problems.insert(0, problem.with_help("give the directory of an app: one that has `tasks/` in it"));
     }
     loaded
@@ -233,7 +233,9 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
             }
             None => {
                 let message = format!("the value of the variable `{name}` is not UTF-8");
-                reader.add_outside(Diagnostic::error(Place::file("environment"), message).with_help("set it to UTF-8"));
+                reader.add_outside(
+                    Diagnostic::error(Location::file("environment"), message).with_help("set it to UTF-8"),
+                );
             }
         }
     }
@@ -253,7 +255,7 @@ fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
             .strip_prefix(PREFIX)
             .filter(|_| !known().any(|known| known == name) && !name.starts_with(APP_PREFIX))?;
         let nearest = nearest(rest, known().filter_map(|known| known.strip_prefix(PREFIX)))?;
-        let problem = Diagnostic::warning(Place::file("environment"), format!("unknown variable `{name}`"));
+        let problem = Diagnostic::warning(Location::file("environment"), format!("unknown variable `{name}`"));
         Some(problem.with_help(format!("did you mean `{PREFIX}{nearest}`?")))
     })
 }
@@ -308,7 +310,7 @@ impl Setting {
             Origin::Variable(name) => format!("environment {name}"),
             Origin::Flag(name) => format!("flag {name}"),
             Origin::File => {
-                let place = self.node.as_ref().map(given::Node::place);
+                let place = self.node.as_ref().map(given::Node::location);
                 place.map_or_else(String::new, |place| {
                     let line = place.position.map_or(1, |position| position.line);
                     format!("{}:{line}", place.file)
@@ -318,7 +320,7 @@ impl Setting {
     }
 
     fn document(&self) -> Value {
-        let place = self.node.as_ref().map(given::Node::place);
+        let place = self.node.as_ref().map(given::Node::location);
         let from = match (self.origin, place) {
             (Origin::Variable(name), _) => json!({ "kind": "environment", "name": name }),
             (Origin::Flag(name), _) => json!({ "kind": "flag", "name": name }),

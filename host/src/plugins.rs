@@ -47,7 +47,7 @@ impl PluginFiles {
 
     /// The file of a plugin, if the app may use it.
     fn find(&self, name: &str) -> Result<PathBuf, LoadError> {
-        saggar_definition::file_inside(&self.root, &file(name)).map_err(LoadError::Unreadable)
+        saggar_definition::resolve_inside(&self.root, &file(name)).map_err(LoadError::Unreadable)
     }
 
     /// The name of the component that is most like `name`, among those that are there.
@@ -95,7 +95,7 @@ async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
         Err(error) => return Loaded { initial_memory: 0, plugin: Some(Err(error)) },
     };
     let file = path.clone();
-    let look = move || saggar_sandbox::initial_memory(&saggar_definition::read_regular(&file, MOST_BYTES).ok()?);
+    let look = move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MOST_BYTES).ok()?);
     // What cannot be read or understood, the engine says itself.
     let initial_memory = tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or(0);
     // The pool's memories are as large as the engine's limit: it would be a fault of the component there, and none without one.

@@ -71,7 +71,7 @@ fn check_says_of_each_bomb_what_it_is_and_goes_on() {
     assert_eq!(document["tasks"].as_array().map(Vec::len), Some(1), "the good task");
     let problems = document["problems"].as_array().expect("a list");
     for name in BOMBS {
-        let of_it = problems.iter().find(|problem| problem["place"]["file"] == format!("tasks/{name}.json"));
+        let of_it = problems.iter().find(|problem| problem["location"]["file"] == format!("tasks/{name}.json"));
         let message =
             of_it.and_then(|problem| problem["message"].as_str()).unwrap_or_else(|| panic!("{name} is no problem"));
         assert!(message.contains(reason(name)), "{name}: {message}");

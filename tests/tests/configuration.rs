@@ -151,7 +151,7 @@ fn mistakes_are_data_for_programs() {
     let problem = &document["problems"][0];
     assert_eq!((said.code, said.err.as_str()), (Some(2), ""));
     assert_eq!((&problem["severity"], &problem["help"]), (&json!("error"), &json!("did you mean `drain`?")));
-    let position = &problem["place"]["position"];
+    let position = &problem["location"]["position"];
     assert_eq!((&position["line"], &position["column"]), (&json!(2), &json!(2)));
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use saggar_definition::{Diagnostic, Place, Source, clipped, nearest, utf8_text};
+use saggar_definition::{Diagnostic, Location, Source, nearest, truncated, utf8_text};
 
 use super::form::Reader;
 use super::given::{Entry, Given, Node, Origin, Written};
@@ -44,7 +44,7 @@ impl ConfigFile {
             Err(error) => return Err(unreadable(&shown, &path, &error)),
         };
         if bytes.len() as u64 > LARGEST {
-            let problem = Diagnostic::error(Place::file(shown), "this file is larger than 1 MiB");
+            let problem = Diagnostic::error(Location::file(shown), "this file is larger than 1 MiB");
             return Err(problem.with_help("is it the configuration? Name another with `--config FILE`"));
         }
         let text = match utf8_text(&shown, &bytes) {
@@ -111,16 +111,16 @@ fn unknown(entry: &Entry, section: Option<&str>, reader: &mut Reader) {
     let problems = reader.in_file();
     // A name that fills a file would be compared with every key.
     if problems.is_full() {
-        return problems.leave_out();
+        return problems.suppress();
     }
     let (message, help) = match section {
         None if RESERVED.contains(&entry.name.as_str()) => (
             "several tenants on one host are not there yet; `tenant` is kept free for them".to_owned(),
             "remove it; a host serves the one app that `saggar serve APP` names".to_owned(),
         ),
-        None => (format!("unknown key `{}`", clipped(&entry.name)), advice(&entry.name, None)),
+        None => (format!("unknown key `{}`", truncated(&entry.name)), advice(&entry.name, None)),
         Some(section) => {
-            (format!("unknown key `{}` in `{section}`", clipped(&entry.name)), advice(&entry.name, Some(section)))
+            (format!("unknown key `{}` in `{section}`", truncated(&entry.name)), advice(&entry.name, Some(section)))
         }
     };
     problems.error(entry.name_span, message, help);
@@ -131,10 +131,10 @@ fn advice(name: &str, section: Option<&str>) -> String {
     let full = section.map_or_else(|| name.to_owned(), |section| format!("{section}.{name}"));
     let is_meant = |key: &&Key| key.aliases.contains(&name) || key.aliases.contains(&full.as_str());
     if let Some(key) = keys::ALL.iter().find(is_meant) {
-        return format!("write {}", key.place());
+        return format!("write {}", key.with_section());
     }
     if let Some(key) = keys::ALL.iter().find(|key| key.leaf() == name || key.name == name) {
-        return format!("write it {}", key.placed());
+        return format!("write it {}", key.section_text());
     }
     let here = || keys::ALL.iter().filter(|key| key.section() == section);
     let sections = keys::sections().filter(|_| section.is_none());
@@ -144,7 +144,7 @@ fn advice(name: &str, section: Option<&str>) -> String {
     let elsewhere =
         nearest(name, keys::ALL.iter().map(Key::leaf)).or_else(|| nearest(name, keys::ALL.iter().map(|key| key.name)));
     if let Some(key) = keys::ALL.iter().find(|key| Some(key.leaf()) == elsewhere || Some(key.name) == elsewhere) {
-        return format!("did you mean {}?", key.place());
+        return format!("did you mean {}?", key.with_section());
     }
     let names = here().map(Key::leaf).chain(sections).map(|name| format!("`{name}`")).collect::<Vec<_>>();
     format!("the keys here are {}", names.join(", "))
@@ -176,13 +176,13 @@ fn unreadable(shown: &str, path: &Path, error: &io::Error) -> Diagnostic {
     } else {
         (format!("this cannot be read: {error}"), "let this user read the file")
     };
-    Diagnostic::error(Place::file(shown), message).with_help(help)
+    Diagnostic::error(Location::file(shown), message).with_help(help)
 }
 
 /// The problem with secrets masked. If they are where the problem is, its line is not shown at all.
 fn undecodable(shown: &str, bytes: &[u8], problem: Diagnostic) -> Diagnostic {
     match utf8_text(shown, &secret::masked(bytes)) {
         Err(masked) => masked,
-        Ok(_) => Diagnostic { place: Place::file(shown), ..problem },
+        Ok(_) => Diagnostic { location: Location::file(shown), ..problem },
     }
 }

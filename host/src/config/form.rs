@@ -199,11 +199,11 @@ impl Reader {
     /// Keeps an error at `node`; of what may be meant for others, a warning.
     pub(crate) fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
         if self.is_shared() {
-            self.outside.push(Diagnostic::warning(node.place(), message).with_help(help));
+            self.outside.push(Diagnostic::warning(node.location(), message).with_help(help));
         } else if Arc::ptr_eq(&node.source, &self.file) {
             self.in_file.error(node.span, message, help);
         } else {
-            self.outside.push(Diagnostic::error(node.place(), message).with_help(help));
+            self.outside.push(Diagnostic::error(node.location(), message).with_help(help));
         }
     }
 

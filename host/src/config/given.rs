@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use saggar_definition::{Place, Source, Span, clipped};
+use saggar_definition::{Location, Source, Span, truncated};
 
 use super::secret;
 
@@ -99,8 +99,8 @@ impl Node {
         text.splitn(most, separator).map(piece).collect()
     }
 
-    pub(crate) fn place(&self) -> Place {
-        Place::of(&self.source, self.span)
+    pub(crate) fn location(&self) -> Location {
+        Location::of(&self.source, self.span)
     }
 }
 
@@ -108,8 +108,8 @@ impl Written {
     /// What it is, as it follows "not".
     pub(crate) fn found(&self) -> String {
         match self {
-            Self::Text(text) => format!("the text {:?}", clipped(&secret::masked_text(text))),
-            Self::Number(text) => format!("the number {}", clipped(text)),
+            Self::Text(text) => format!("the text {:?}", truncated(&secret::masked_text(text))),
+            Self::Number(text) => format!("the number {}", truncated(text)),
             Self::Boolean(boolean) => boolean.to_string(),
             Self::Moment => "a date or time".to_owned(),
             Self::List(_) => "a list".to_owned(),

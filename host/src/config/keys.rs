@@ -46,12 +46,12 @@ impl Key {
     }
 
     /// The key and where it is written.
-    pub(crate) fn place(&self) -> String {
-        format!("`{}` {}", self.leaf(), self.placed())
+    pub(crate) fn with_section(&self) -> String {
+        format!("`{}` {}", self.leaf(), self.section_text())
     }
 
     /// Where it is written.
-    pub(crate) fn placed(&self) -> String {
+    pub(crate) fn section_text(&self) -> String {
         match self.section() {
             Some(section) => format!("below `[{section}]`"),
             None => "above all tables".to_owned(),

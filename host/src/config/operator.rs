@@ -1,7 +1,7 @@
 //! What an app's own `saggar.toml` may not decide, and what it decides for its operator. A file that the operator names with
 //! `--config` or `SAGGAR_CONFIG` is the operator's, whatever it says; the app's is not read then.
 
-use saggar_definition::{Diagnostic, Place};
+use saggar_definition::{Diagnostic, Location};
 
 use super::form::{Reader, Setting};
 use super::given::{Entry, Node, Origin};
@@ -32,8 +32,8 @@ pub(super) fn refuse(key: &Key, entry: &Entry, reader: &mut Reader) {
 pub(super) fn warning<'a>(settings: impl Iterator<Item = &'a Setting>) -> Option<Diagnostic> {
     let decided = |setting: &&Setting| setting.origin == Origin::File && TOLD.contains(&setting.key);
     let decided: Vec<&Setting> = settings.filter(decided).collect();
-    let file = decided.first()?.node.as_ref().map(Node::place)?.file;
+    let file = decided.first()?.node.as_ref().map(Node::location)?.file;
     let keys: Vec<String> = decided.iter().map(|setting| format!("`{}`", setting.key)).collect();
-    let warning = Diagnostic::warning(Place::file(file), format!("the app itself decides on {}", keys.join(", ")));
+    let warning = Diagnostic::warning(Location::file(file), format!("the app itself decides on {}", keys.join(", ")));
     Some(warning.with_help("if the app is yours, name this file with `--config`; if not, name one of your own"))
 }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use saggar_definition::{Diagnostic, Problems, Source, Span, clipped};
+use saggar_definition::{Diagnostic, Problems, Source, Span, truncated};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -25,7 +25,7 @@ pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -
             continue;
         }
         if problems.is_full() {
-            problems.leave_out();
+            problems.suppress();
         } else if is_duplicate {
             problems.add(duplicate(text, place, &entries, problems));
         } else if doubt.is_new(span) {
@@ -129,10 +129,10 @@ fn spanned(range: Range<usize>) -> Span {
 
 fn duplicate(text: &str, span: Span, entries: &[Entry], problems: &Problems) -> Diagnostic {
     let name = text.get(span.start..span.end).unwrap_or_default();
-    let message = format!("`{}` is written twice", clipped(name));
-    let diagnostic = Diagnostic::error(problems.place(span), message).with_help("keep one of the two");
+    let message = format!("`{}` is written twice", truncated(name));
+    let diagnostic = Diagnostic::error(problems.location(span), message).with_help("keep one of the two");
     match last_before(span.start, name.trim_matches(['"', '\'']), entries) {
-        Some(first) => diagnostic.with_related(problems.place(first), "first here"),
+        Some(first) => diagnostic.with_related(problems.location(first), "first here"),
         None => diagnostic,
     }
 }

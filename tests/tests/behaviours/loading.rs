@@ -52,7 +52,7 @@ async fn a_bad_file_does_not_hide_good_ones() {
         assert_eq!(host.wait(task, id).await.unwrap().response.as_deref(), Some("[]"));
     }
     let loaded = host.app();
-    let problems: Vec<_> = loaded.problems.iter().map(|problem| &*problem.place.file).collect();
+    let problems: Vec<_> = loaded.problems.iter().map(|problem| &*problem.location.file).collect();
     assert_eq!(problems, ["tasks/b.json", "tasks/b.json", "tasks/c.json", "tasks/d.json"], "{:#?}", loaded.problems);
     host.shutdown(saggar_tests::patience::PATIENCE).await;
 }

@@ -83,7 +83,7 @@ fn kill(name: &str, pid: u32) {
 fn problem_of(said: &saggar_tests::program::Said, task: &str) -> String {
     let document: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
     let problems = document["problems"].as_array().cloned().unwrap_or_default();
-    let of_it = problems.iter().find(|problem| problem["place"]["file"] == format!("tasks/{task}.json"));
+    let of_it = problems.iter().find(|problem| problem["location"]["file"] == format!("tasks/{task}.json"));
     of_it.and_then(|problem| problem["message"].as_str()).unwrap_or_else(|| panic!("{task} is no problem")).to_owned()
 }
 

@@ -84,8 +84,11 @@ fn all_problems_of_all_files_are_shown_at_once() {
     let document: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((said.code, document["problems"].as_array().map(Vec::len)), (Some(1), Some(4)), "{document:#}");
     let first = &document["problems"][0];
-    assert_eq!((&first["severity"], &first["place"]["file"]), (&json!("error"), &json!("tasks/a.json")));
-    assert_eq!((&first["place"]["position"]["line"], &first["place"]["position"]["column"]), (&json!(1), &json!(34)));
+    assert_eq!((&first["severity"], &first["location"]["file"]), (&json!("error"), &json!("tasks/a.json")));
+    assert_eq!(
+        (&first["location"]["position"]["line"], &first["location"]["position"]["column"]),
+        (&json!(1), &json!(34))
+    );
 }
 
 /// Texts from files reach the terminal harmlessly.

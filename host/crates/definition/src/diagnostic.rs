@@ -8,7 +8,7 @@ use annotate_snippets::renderer::Renderer;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Snippet};
 use serde::Serialize;
 
-use crate::place::{Position, Source, Span};
+use crate::source::{Position, Source, Span};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -22,7 +22,7 @@ pub enum Severity {
 
 /// A file, and usually a position in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Location {
     /// The path relative to the app's directory, with `/` on every system.
     pub file: Box<str>,
     /// The position; none for a problem of the file as a whole.
@@ -31,7 +31,7 @@ pub struct Place {
     source: Option<Arc<Source>>,
 }
 
-impl Place {
+impl Location {
     /// A file as a whole.
     pub fn file(file: impl Into<Box<str>>) -> Self {
         Self { file: file.into(), position: None, source: None }
@@ -52,7 +52,7 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Related {
     /// Where it is.
-    pub place: Place,
+    pub location: Location,
     /// What is there, in a few words.
     pub message: String,
 }
@@ -63,7 +63,7 @@ pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
     /// Where it is.
-    pub place: Place,
+    pub location: Location,
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
     /// How to mend it.
@@ -74,13 +74,13 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// An error. `message` is a sentence without a full stop.
-    pub fn error(place: Place, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, place, message: message.into(), help: None, related: None }
+    pub fn error(location: Location, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, location, message: message.into(), help: None, related: None }
     }
 
     /// A warning. `message` is a sentence without a full stop.
-    pub fn warning(place: Place, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(place, message) }
+    pub fn warning(location: Location, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(location, message) }
     }
 
     /// Adds how to mend it.
@@ -92,19 +92,19 @@ impl Diagnostic {
 
     /// Adds a second place and what is there.
     #[must_use]
-    pub fn with_related(mut self, place: Place, message: impl Into<String>) -> Self {
-        self.related = Some(Box::new(Related { place, message: message.into() }));
+    pub fn with_related(mut self, location: Location, message: impl Into<String>) -> Self {
+        self.related = Some(Box::new(Related { location, message: message.into() }));
         self
     }
 
     /// The problem in one line: where it is, and what.
     pub fn brief(&self) -> String {
-        let Place { file, position, .. } = &self.place;
-        let place = match position {
+        let Location { file, position, .. } = &self.location;
+        let location = match position {
             Some(Position { line, column, .. }) => format!("{file}:{line}:{column}"),
             None => file.to_string(),
         };
-        harmless(&format!("{place}: {}", self.message).replace('\n', " "))
+        escaped(&format!("{location}: {}", self.message).replace('\n', " "))
     }
 
     /// The problem as people read it: the message, the source line with the place underlined, the help. Control
@@ -116,19 +116,19 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group = Group::with_title(level.primary_title(harmless(&self.message)));
+        let mut group = Group::with_title(level.primary_title(escaped(&self.message)));
         group = match &excerpt {
             Some(excerpt) => group.element(excerpt.snippet(self)),
-            None => group.element(Origin::path(harmless(&self.place.file))),
+            None => group.element(Origin::path(escaped(&self.location.file))),
         };
         if let Some(related) =
             self.related.as_ref().filter(|related| !excerpt.as_ref().is_some_and(|e| e.shows(related)))
         {
-            let note = format!("{}: {}", related.place.file, related.message);
-            group = group.element(Level::NOTE.message(harmless(&note)));
+            let note = format!("{}: {}", related.location.file, related.message);
+            group = group.element(Level::NOTE.message(escaped(&note)));
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(harmless(help)));
+            group = group.element(Level::HELP.message(escaped(help)));
         }
         renderer.render(&[group])
     }
@@ -145,9 +145,9 @@ struct Excerpt<'a> {
 
 impl<'a> Excerpt<'a> {
     fn of(diagnostic: &'a Diagnostic) -> Option<Self> {
-        let (source, span) = diagnostic.place.located()?;
+        let (source, span) = diagnostic.location.located()?;
         let mut spans = vec![source.first_line(span)];
-        let related = diagnostic.related.as_ref().and_then(|related| related.place.located());
+        let related = diagnostic.related.as_ref().and_then(|related| related.location.located());
         spans.extend(related.filter(|(other, _)| Arc::ptr_eq(other, source)).map(|(_, span)| source.first_line(span)));
         let start = spans.iter().map(|span| span.start).min()?;
         let end = spans.iter().map(|span| span.end).max()?;
@@ -155,40 +155,40 @@ impl<'a> Excerpt<'a> {
         let lines = text.get(..start)?.rfind('\n').map_or(0, |newline| newline + 1)
             ..text.get(end..)?.find('\n').map_or(text.len(), |newline| end + newline);
         let first_line = source.position(Span { start: lines.start, end: lines.start }).line;
-        Some(Self { source, text: visible_controls(text.get(lines.clone())?), lines, first_line })
+        Some(Self { source, text: mask_c1_controls(text.get(lines.clone())?), lines, first_line })
     }
 
     fn shows(&self, related: &Related) -> bool {
-        related.place.located().is_some_and(|(source, _)| Arc::ptr_eq(source, self.source))
+        related.location.located().is_some_and(|(source, _)| Arc::ptr_eq(source, self.source))
     }
 
     fn snippet(&self, diagnostic: &'a Diagnostic) -> Snippet<'_, Annotation<'_>> {
         let mut snippet = Snippet::source(self.text.as_str())
             .line_start(self.first_line as usize)
-            .path(harmless(&self.source.file))
-            .annotations(self.annotation(&diagnostic.place, AnnotationKind::Primary));
+            .path(escaped(&self.source.file))
+            .annotations(self.annotation(&diagnostic.location, AnnotationKind::Primary));
         if let Some(related) = diagnostic.related.as_ref().filter(|related| self.shows(related)) {
-            let annotation = self.annotation(&related.place, AnnotationKind::Context);
-            snippet = snippet.annotations(annotation.map(|annotation| annotation.label(harmless(&related.message))));
+            let annotation = self.annotation(&related.location, AnnotationKind::Context);
+            snippet = snippet.annotations(annotation.map(|annotation| annotation.label(escaped(&related.message))));
         }
         snippet
     }
 
-    fn annotation(&self, place: &Place, kind: AnnotationKind) -> Option<Annotation<'a>> {
-        let span = self.source.first_line(place.located()?.1);
+    fn annotation(&self, location: &Location, kind: AnnotationKind) -> Option<Annotation<'a>> {
+        let span = self.source.first_line(location.located()?.1);
         let start = span.start.checked_sub(self.lines.start)?;
         Some(kind.span(start..span.end.checked_sub(self.lines.start)?))
     }
 }
 
 /// Text from a file or a file's name, such that no terminal takes any of it for a command or turns its direction.
-fn harmless(text: &str) -> String {
-    let is_harmful = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+fn escaped(text: &str) -> String {
+    let must_escape = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if must_escape(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// The same for source lines. The renderer shows the ASCII controls as pictures of themselves; what it lets pass are
 /// the control characters U+0080 to U+009F. Their stand-in has two bytes as they have, so that spans still fit.
-fn visible_controls(text: &str) -> String {
+fn mask_c1_controls(text: &str) -> String {
     text.chars().map(|c| if ('\u{80}'..='\u{9f}').contains(&c) { '·' } else { c }).collect()
 }

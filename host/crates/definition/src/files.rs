@@ -6,10 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Place};
+use crate::confined::{read_regular_file, resolve_inside};
+use crate::diagnostic::{Diagnostic, Location};
 use crate::id::TaskId;
-use crate::inside::{file_inside, read_regular};
-use crate::place::{Source, Span};
+use crate::source::{Source, Span};
 
 /// The directory of task files in an app.
 const TASKS_DIR: &str = "tasks";
@@ -21,16 +21,16 @@ const EXTENSIONS: [&str; 3] = ["yao", "json", "jsonc"];
 const LOOKALIKES: [&str; 4] = ["yaml", "yml", "json5", "toml"];
 
 /// Bytes of the largest task file. A long one has two thousand; a megabyte was put there by mistake.
-const LARGEST_FILE: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Task files of the largest app. Each gets slots of its own, of which no host has as many.
-const MOST_FILES: usize = 10_000;
+const MAX_FILES: usize = 10_000;
 
 /// What some editors write before the text.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A task file.
-pub(crate) struct Found {
+pub(crate) struct FoundFile {
     /// The path relative to the app's directory, with `/` on every system.
     pub(crate) file: String,
     /// The path on this system, without links.
@@ -40,7 +40,7 @@ pub(crate) struct Found {
 /// All task files of an app in the order of their names, and what is wrong with the rest. Links to files inside of
 /// the app are followed; links to directories and out of the app are not, so that there are no loops and nobody can
 /// have another's file shown to them in a message.
-pub(crate) fn find(app_dir: &Path) -> (Vec<Found>, Vec<Diagnostic>) {
+pub(crate) fn find(app_dir: &Path) -> (Vec<FoundFile>, Vec<Diagnostic>) {
     match roots(app_dir) {
         Ok((app_dir, tasks_dir)) => Search::new(app_dir).run(tasks_dir),
         Err(problem) => (Vec::new(), vec![problem]),
@@ -50,34 +50,34 @@ pub(crate) fn find(app_dir: &Path) -> (Vec<Found>, Vec<Diagnostic>) {
 /// The directories of the app and of its tasks, without links.
 fn roots(app_dir: &Path) -> Result<(PathBuf, PathBuf), Diagnostic> {
     let shown = app_dir.to_string_lossy().into_owned();
-    let refuse =
-        |message: &str, help: &str| Err(Diagnostic::error(Place::file(shown.as_str()), message).with_help(help));
+    let reject =
+        |message: &str, help: &str| Err(Diagnostic::error(Location::file(shown.as_str()), message).with_help(help));
     let root = match app_dir.canonicalize() {
         Ok(root) if root.is_dir() => root,
-        Ok(_) => return refuse("the app is not a directory", "give the directory that has `tasks/` in it"),
+        Ok(_) => return reject("the app is not a directory", "give the directory that has `tasks/` in it"),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return refuse("there is no such directory", "give the directory of an app: one that has `tasks/` in it");
+            return reject("there is no such directory", "give the directory of an app: one that has `tasks/` in it");
         }
-        Err(error) => return refuse(&unreadable(&error), "let this user read the directory"),
+        Err(error) => return reject(&unreadable(&error), "let this user read the directory"),
     };
     match root.join(TASKS_DIR).canonicalize() {
         Ok(tasks) if !tasks.starts_with(&root) => {
-            refuse("the directory `tasks` of this app is a link that leads out of it", "put the directory itself there")
+            reject("the directory `tasks` of this app is a link that leads out of it", "put the directory itself there")
         }
         Ok(tasks) if tasks.is_dir() => Ok((root, tasks)),
-        Ok(_) => refuse("`tasks` in this app is not a directory", "make it one and put the task files in it"),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => refuse(
+        Ok(_) => reject("`tasks` in this app is not a directory", "make it one and put the task files in it"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => reject(
             "this app has no directory `tasks`",
             "make it and put a task file in it, such as `tasks/hello.yao` with `{\"process\": \"plugins.hello\"}`",
         ),
-        Err(error) => refuse(&unreadable(&error), "let this user read the directory `tasks`"),
+        Err(error) => reject(&unreadable(&error), "let this user read the directory `tasks`"),
     }
 }
 
 /// A walk through the directories of an app.
 struct Search {
     root: PathBuf,
-    found: Vec<Found>,
+    found: Vec<FoundFile>,
     problems: Vec<Diagnostic>,
 }
 
@@ -86,22 +86,22 @@ impl Search {
         Self { root, found: Vec::new(), problems: Vec::new() }
     }
 
-    fn run(mut self, tasks_dir: PathBuf) -> (Vec<Found>, Vec<Diagnostic>) {
+    fn run(mut self, tasks_dir: PathBuf) -> (Vec<FoundFile>, Vec<Diagnostic>) {
         let mut directories = vec![(tasks_dir, TASKS_DIR.to_owned())];
         while let Some((directory, shown)) = directories.pop() {
             if let Err(error) = self.list(&directory, &shown, &mut directories) {
-                self.refuse(&shown, unreadable(&error), "let this user read the directory");
+                self.reject(&shown, unreadable(&error), "let this user read the directory");
             }
         }
         self.found.sort_by(|a, b| a.file.cmp(&b.file));
-        if self.found.len() > MOST_FILES {
-            self.found.truncate(MOST_FILES);
-            let message = format!("there are more than {MOST_FILES} task files; only the first are used");
-            self.refuse(TASKS_DIR, message, "put the tasks in several apps");
+        if self.found.len() > MAX_FILES {
+            self.found.truncate(MAX_FILES);
+            let message = format!("there are more than {MAX_FILES} task files; only the first are used");
+            self.reject(TASKS_DIR, message, "put the tasks in several apps");
         }
         if self.found.is_empty() && self.problems.is_empty() {
             let help = "put one in it, such as `tasks/hello.yao` with `{\"process\": \"plugins.hello\"}`";
-            self.refuse(TASKS_DIR, "there is no task file (`.yao`, `.json` or `.jsonc`) in this directory", help);
+            self.reject(TASKS_DIR, "there is no task file (`.yao`, `.json` or `.jsonc`) in this directory", help);
         }
         (self.found, self.problems)
     }
@@ -118,42 +118,43 @@ impl Search {
             if entry.file_type()?.is_dir() {
                 directories.push((entry.path(), file));
             } else {
-                self.consider(entry.path(), file);
+                self.visit(entry.path(), file);
             }
         }
         Ok(())
     }
 
-    fn consider(&mut self, path: PathBuf, file: String) {
+    fn visit(&mut self, path: PathBuf, file: String) {
         if path.is_symlink() && path.is_dir() {
             let help = "put the directory itself there, or link the files one by one";
-            return self.refuse(&file, "links to directories are not followed", help);
+            return self.reject(&file, "links to directories are not followed", help);
         }
         let extension = extension(&file);
         if EXTENSIONS.contains(&extension.as_str()) {
-            match file_inside(&self.root, Path::new(&file)) {
+            match resolve_inside(&self.root, Path::new(&file)) {
                 // To open a pipe would wait until somebody writes into it.
-                Ok(path) if path.is_file() => self.found.push(Found { file, path }),
-                Ok(_) => self.refuse(&file, "this is not an ordinary file", "put an ordinary file there"),
-                Err(error) => self.refuse(&file, unreadable(&error), "put the file itself there, or remove the link"),
+                Ok(path) if path.is_file() => self.found.push(FoundFile { file, path }),
+                Ok(_) => self.reject(&file, "this is not an ordinary file", "put an ordinary file there"),
+                Err(error) => self.reject(&file, unreadable(&error), "put the file itself there, or remove the link"),
             }
         } else if LOOKALIKES.contains(&extension.as_str()) {
             let help = "task files are JSON with the extension `.yao`, `.json` or `.jsonc`";
-            self.problems.push(Diagnostic::warning(Place::file(file), "this is no task file").with_help(help));
+            self.problems.push(Diagnostic::warning(Location::file(file), "this is no task file").with_help(help));
         }
     }
 
-    fn refuse(&mut self, file: &str, message: impl Into<String>, help: &str) {
-        self.problems.push(Diagnostic::error(Place::file(file), message).with_help(help));
+    fn reject(&mut self, file: &str, message: impl Into<String>, help: &str) {
+        self.problems.push(Diagnostic::error(Location::file(file), message).with_help(help));
     }
 }
 
-impl Found {
+impl FoundFile {
     /// The file's content.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Vec<Diagnostic>> {
-        let refuse = |message, help| vec![Diagnostic::error(Place::file(self.file.as_str()), message).with_help(help)];
-        read_regular(&self.path, LARGEST_FILE)
-            .map_err(|error| refuse(unreadable(&error), "let this user read the file"))
+        let reject =
+            |message, help| vec![Diagnostic::error(Location::file(self.file.as_str()), message).with_help(help)];
+        read_regular_file(&self.path, MAX_FILE_BYTES)
+            .map_err(|error| reject(unreadable(&error), "let this user read the file"))
     }
 }
 
@@ -172,14 +173,14 @@ pub(crate) fn task_id(file: &str) -> Result<TaskId, Diagnostic> {
     TaskId::of_file(below_tasks).map_err(|error| {
         let message = format!("the path of this file does not make a task's id: {error}");
         let help = "name files and folders with the letters a to z, digits, `_` and `-`; dots stand between such parts";
-        Diagnostic::error(Place::file(file), message).with_help(help)
+        Diagnostic::error(Location::file(file), message).with_help(help)
     })
 }
 
 /// The text of a task file.
 pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
-    if bytes.len() as u64 > LARGEST_FILE {
-        let problem = Diagnostic::error(Place::file(file), "this file is larger than 1 MiB");
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let problem = Diagnostic::error(Location::file(file), "this file is larger than 1 MiB");
         return Err(problem.with_help("is it a task file? If not, move it out of `tasks/`"));
     }
     utf8_text(file, bytes)
@@ -189,7 +190,7 @@ pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
 /// of it.
 pub fn utf8_text(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(Diagnostic::error(Place::file(file), "this file is UTF-16").with_help("save it as UTF-8"));
+        return Err(Diagnostic::error(Location::file(file), "this file is UTF-16").with_help("save it as UTF-8"));
     }
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
@@ -203,7 +204,7 @@ fn undecodable(file: &str, bytes: &[u8], start: usize, message: &str, help: &str
     // Bytes that are no text are shown as U+FFFD, which has as many bytes as the mark.
     let source = Source { file: file.to_owned(), text: String::from_utf8_lossy(bytes).into_owned() };
     let span = Span { start, end: start + BYTE_ORDER_MARK.len() };
-    Diagnostic::error(Place::of(&Arc::new(source), span), message).with_help(help)
+    Diagnostic::error(Location::of(&Arc::new(source), span), message).with_help(help)
 }
 
 fn unreadable(error: &io::Error) -> String {

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 /// Bytes of the longest id. Ids become keys in stores, labels of metrics and parts of URLs, none of which like long
 /// names.
-const LONGEST_ID: usize = 128;
+const MAX_ID_BYTES: usize = 128;
 
 /// What a task file's name may end with, besides its extension.
 const SUFFIXES: [&str; 2] = [".task", ".tsk"];
@@ -36,7 +36,7 @@ pub enum TaskIdError {
     #[error("it has the character `{}` in it", .0.escape_debug())]
     Character(char),
     /// It is longer than 128 bytes.
-    #[error("it is longer than {LONGEST_ID} characters")]
+    #[error("it is longer than {MAX_ID_BYTES} characters")]
     TooLong,
 }
 
@@ -46,7 +46,7 @@ impl TaskId {
         if text.is_empty() {
             return Err(TaskIdError::Empty);
         }
-        if text.len() > LONGEST_ID {
+        if text.len() > MAX_ID_BYTES {
             return Err(TaskIdError::TooLong);
         }
         let is_allowed = |c: &char| c.is_ascii_alphanumeric() || ['_', '-', '.'].contains(c);

@@ -7,11 +7,11 @@ use saggar_job::RetryPolicy;
 use schemars::Schema;
 use serde_json::Value;
 
-use crate::form::{
-    Age, Backoffs, Bytes, Dirs, EnvNames, Flag, Form, Handler, Ignored, Keys, KnownKey, Label, Origins, Path,
-    Processor, Seconds, Share, Whole,
+use crate::resolve::{Event, RetentionPeriods, RetryDelay, Sandbox};
+use crate::value::{
+    BackoffName, Bool, Bytes, DirPath, Dirs, EnvNames, Fraction, Handler, Ignored, Integer, Keys, KnownKey, Origins,
+    Period, Processor, Seconds, Text, ValueType,
 };
-use crate::resolve::{Event, RetentionForm, Sandbox, WaitBeforeRetry};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -20,7 +20,7 @@ pub(crate) struct Key<F> {
     /// The key as a file writes it.
     pub(crate) name: &'static str,
     /// What its value looks like.
-    pub(crate) form: F,
+    pub(crate) ty: F,
     /// What it means, for the JSON Schema.
     pub(crate) meaning: &'static str,
     /// Whether an object must have it.
@@ -30,8 +30,8 @@ pub(crate) struct Key<F> {
 }
 
 impl<F> Key<F> {
-    const fn new(name: &'static str, form: F, meaning: &'static str) -> Self {
-        Self { name, form, meaning, is_required: false, aliases: &[] }
+    const fn new(name: &'static str, ty: F, meaning: &'static str) -> Self {
+        Self { name, ty, meaning, is_required: false, aliases: &[] }
     }
 
     const fn required(self) -> Self
@@ -49,7 +49,7 @@ impl<F> Key<F> {
     }
 }
 
-impl<F: Form> KnownKey for Key<F> {
+impl<F: ValueType> KnownKey for Key<F> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -63,13 +63,13 @@ impl<F: Form> KnownKey for Key<F> {
     }
 
     fn keys(&self) -> Keys {
-        self.form.keys()
+        self.ty.keys()
     }
 
     fn schema(&self) -> Schema {
-        let mut schema = self.form.schema();
+        let mut schema = self.ty.schema();
         schema.insert("description".to_owned(), self.meaning.into());
-        let default = self.form.default_text().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        let default = self.ty.default_text().and_then(|text| serde_json::from_str::<Value>(&text).ok());
         if let Some(default) = default {
             schema.insert("default".to_owned(), default);
         }
@@ -107,31 +107,31 @@ pub(crate) const PROCESS: Key<Processor> = Key::new(
 .or(&["processor", "handler", "run", "plugin"]);
 
 // A line of a table holds no more.
-pub(crate) const NAME: Key<Label> =
-    Key::new("name", Label { longest: 200 }, "A label for people. Without it they see the task's id.")
+pub(crate) const NAME: Key<Text> =
+    Key::new("name", Text { max_chars: 200 }, "A label for people. Without it they see the task's id.")
         .or(&["label", "title"]);
 
 // Each slot may hold a sandbox with memory of its own, and no machine runs a thousand at once for one task.
-pub(crate) const WORKER_NUMS: Key<Whole> = Key::new(
+pub(crate) const WORKER_NUMS: Key<Integer> = Key::new(
     "worker_nums",
-    Whole { least: 1, most: 1024, default: 1, unit: None },
+    Integer { min: 1, max: 1024, default: 1, unit: None },
     "Slots: how many jobs of this task may run at once.",
 )
 .or(&["worker", "workers", "worker_number", "concurrency", "slots"]);
 
 // Ten million waiting jobs are some gigabytes in a store. Whoever needs more has no queue but a database.
-pub(crate) const SIZE: Key<Whole> = Key::new(
+pub(crate) const SIZE: Key<Integer> = Key::new(
     "size",
-    Whole { least: 1, most: 10_000_000, default: 1024, unit: None },
+    Integer { min: 1, max: 10_000_000, default: 1024, unit: None },
     "How many jobs may be ready or on hold. Beyond it, adding one that can begin now is refused at once.",
 )
 .or(&["queue_size", "capacity", "queue", "length"]);
 
 // Reminders for a month ahead must not block today's work, so they have a bound of their own; it is there because every job
 // takes memory or disk.
-pub(crate) const DELAYED_SIZE: Key<Whole> = Key::new(
+pub(crate) const DELAYED_SIZE: Key<Integer> = Key::new(
     "delayed_size",
-    Whole { least: 0, most: 10_000_000, default: 100_000, unit: None },
+    Integer { min: 0, max: 10_000_000, default: 100_000, unit: None },
     "How many jobs may wait for their time, retries included. Beyond it, adding a delayed job is refused at once.",
 )
 .or(&["max_delayed", "delayed", "scheduled_size", "max_scheduled"]);
@@ -141,8 +141,8 @@ pub(crate) const DELAYED_SIZE: Key<Whole> = Key::new(
 pub(crate) const TIMEOUT: Key<Seconds> = Key::new(
     "timeout",
     Seconds {
-        least: Duration::from_millis(1),
-        most: Duration::from_secs(30 * DAY.as_secs()),
+        min: Duration::from_millis(1),
+        max: Duration::from_secs(30 * DAY.as_secs()),
         default: Duration::from_secs(300),
         zero_is_default: true,
     },
@@ -151,16 +151,16 @@ pub(crate) const TIMEOUT: Key<Seconds> = Key::new(
 .or(&["time_out", "timeout_seconds", "deadline"]);
 
 // A job that failed a thousand times will not succeed at last.
-pub(crate) const ATTEMPTS: Key<Whole> = Key::new(
+pub(crate) const ATTEMPTS: Key<Integer> = Key::new(
     "attempts",
-    Whole { least: 0, most: 1000, default: 0, unit: None },
+    Integer { min: 0, max: 1000, default: 0, unit: None },
     "Retries after the first failed attempt: 3 means up to 4 attempts.",
 )
 .or(&["retries", "retry", "max_attempts", "max_retries"]);
 
-pub(crate) const ATTEMPT_AFTER: Key<WaitBeforeRetry> = Key::new(
+pub(crate) const ATTEMPT_AFTER: Key<RetryDelay> = Key::new(
     "attempt_after",
-    WaitBeforeRetry,
+    RetryDelay,
     "Milliseconds to wait before a retry, or an object that says how the wait grows.",
 )
 .or(&["retry_after", "retry_delay", "backoff", "delay"]);
@@ -172,13 +172,13 @@ pub(crate) const SANDBOX: Key<Sandbox> =
     Key::new("sandbox", Sandbox, "What this task asks of its sandbox. It gets what the operator grants of that.")
         .or(&["limits", "permissions", "capabilities"]);
 
-pub(crate) const RETENTION: Key<RetentionForm> =
-    Key::new("retention", RetentionForm, "How long an ended job can be looked up.").or(&["keep", "ttl"]);
+pub(crate) const RETENTION: Key<RetentionPeriods> =
+    Key::new("retention", RetentionPeriods, "How long an ended job can be looked up.").or(&["keep", "ttl"]);
 
 // Below a mebibyte not one large job fits; a tebibyte is more than a queue on one disk should be.
 pub(crate) const KEEP_BYTES: Key<Bytes> = Key::new(
     "keep_bytes",
-    Bytes { least: 1 << 20, most: 1 << 40, default: 1 << 30 },
+    Bytes { min: 1 << 20, max: 1 << 40, default: 1 << 30 },
     "Bytes that the task's jobs may take, ended ones included: \"1GiB\". To make room, the jobs that ended first are removed; \
      then adding a job is refused.",
 )
@@ -192,38 +192,38 @@ pub(crate) const SCHEMA: Key<Ignored> = Key::new("$schema", Ignored, "For editor
 /// The keys of `attempt_after` as an object.
 pub(crate) const WAIT: Keys = &[&WAIT_DELAY, &WAIT_BACKOFF, &WAIT_MAX, &WAIT_JITTER];
 
-const MOST_DELAY: u64 = RetryPolicy::LONGEST_DELAY_MS;
+const MAX_DELAY: u64 = RetryPolicy::LONGEST_DELAY_MS;
 
-pub(crate) const WAIT_DELAY: Key<Whole> = Key::new(
+pub(crate) const WAIT_DELAY: Key<Integer> = Key::new(
     "delay",
-    Whole { least: 0, most: MOST_DELAY, default: 200, unit: Some("milliseconds") },
+    Integer { min: 0, max: MAX_DELAY, default: 200, unit: Some("milliseconds") },
     "Milliseconds before the first retry.",
 );
 
-pub(crate) const WAIT_BACKOFF: Key<Backoffs> = Key::new(
+pub(crate) const WAIT_BACKOFF: Key<BackoffName> = Key::new(
     "backoff",
-    Backoffs,
+    BackoffName,
     "How the delay grows: fixed stays, linear is multiplied by the number of failed attempts, exponential doubles.",
 )
 .or(&["type", "strategy"]);
 
-pub(crate) const WAIT_MAX: Key<Whole> = Key::new(
+pub(crate) const WAIT_MAX: Key<Integer> = Key::new(
     "max",
-    Whole { least: 0, most: MOST_DELAY, default: MOST_DELAY, unit: Some("milliseconds") },
+    Integer { min: 0, max: MAX_DELAY, default: MAX_DELAY, unit: Some("milliseconds") },
     "No delay is longer than this many milliseconds.",
 )
 .or(&["max_delay", "limit"]);
 
-pub(crate) const WAIT_JITTER: Key<Share> = Key::new(
+pub(crate) const WAIT_JITTER: Key<Fraction> = Key::new(
     "jitter",
-    Share,
+    Fraction,
     "The share of a delay, from 0 to 1, by which chance moves it, so that jobs which failed together do not come back \
      together.",
 )
 .or(&["random"]);
 
 /// The keys of `event`.
-pub(crate) const EVENTS: Keys = &[&EVENT_NEXT, &EVENT_ADD, &EVENT_SUCCESS, &EVENT_ERROR, &EVENT_PROGRESS];
+pub(crate) const EVENT_KEYS: Keys = &[&EVENT_NEXT, &EVENT_ADD, &EVENT_SUCCESS, &EVENT_ERROR, &EVENT_PROGRESS];
 
 pub(crate) const EVENT_NEXT: Key<Handler> =
     Key::new("next", Handler, "Gives a new job its id. Without it, ids count up from 1.").or(&["id", "next_id"]);
@@ -239,21 +239,21 @@ pub(crate) const EVENT_PROGRESS: Key<Handler> =
     Key::new("progress", Handler, "Is told how far a job is.").or(&["process", "on_progress"]);
 
 /// The keys of `sandbox`.
-pub(crate) const REQUESTS: Keys =
+pub(crate) const SANDBOX_KEYS: Keys =
     &[&SANDBOX_MEMORY, &SANDBOX_REUSE, &SANDBOX_EVENT_TIMEOUT, &SANDBOX_HTTP, &SANDBOX_ENV, &SANDBOX_DIRS];
 
 // Below a mebibyte no language's runtime starts; four gibibytes are all that a 32-bit guest can address.
 pub(crate) const SANDBOX_MEMORY: Key<Bytes> = Key::new(
     "memory",
-    Bytes { least: 1 << 20, most: 4 << 30, default: 64 << 20 },
+    Bytes { min: 1 << 20, max: 4 << 30, default: 64 << 20 },
     "Bytes of all memories and tables of an instance together, as a number or with a unit: \"64MiB\".",
 )
 .or(&["mem", "memory_limit", "max_memory"]);
 
 // 1 is the strictest. A million jobs are as good as for ever, but a guest that leaks a little still gets replaced.
-pub(crate) const SANDBOX_REUSE: Key<Whole> = Key::new(
+pub(crate) const SANDBOX_REUSE: Key<Integer> = Key::new(
     "reuse",
-    Whole { least: 1, most: 1_000_000, default: 10_000, unit: Some("jobs") },
+    Integer { min: 1, max: 1_000_000, default: 10_000, unit: Some("jobs") },
     "How many jobs one instance may serve. 1 gives every job a fresh one.",
 );
 
@@ -261,8 +261,8 @@ pub(crate) const SANDBOX_REUSE: Key<Whole> = Key::new(
 pub(crate) const SANDBOX_EVENT_TIMEOUT: Key<Seconds> = Key::new(
     "event_timeout",
     Seconds {
-        least: Duration::from_millis(1),
-        most: Duration::from_secs(60 * 60),
+        min: Duration::from_millis(1),
+        max: Duration::from_secs(60 * 60),
         default: Duration::from_secs(10),
         zero_is_default: false,
     },
@@ -277,24 +277,24 @@ pub(crate) const SANDBOX_DIRS: Key<Dirs> =
 /// The keys of a directory as an object.
 pub(crate) const DIR: Keys = &[&DIR_PATH, &DIR_WRITE];
 
-pub(crate) const DIR_PATH: Key<Path> = Key::new("path", Path, "The directory.").required();
-pub(crate) const DIR_WRITE: Key<Flag> = Key::new("write", Flag, "Whether to change what is in it.");
+pub(crate) const DIR_PATH: Key<DirPath> = Key::new("path", DirPath, "The directory.").required();
+pub(crate) const DIR_WRITE: Key<Bool> = Key::new("write", Bool, "Whether to change what is in it.");
 
 /// The keys of `retention`.
-pub(crate) const ENDINGS: Keys = &[&RETENTION_SUCCESS, &RETENTION_FAILURE];
+pub(crate) const RETENTION_KEYS: Keys = &[&RETENTION_SUCCESS, &RETENTION_FAILURE];
 
 // Shorter than a second, a caller could not look up what it waited for; after ten years it is an archive.
-const KEPT_AT_LEAST: Duration = Duration::from_secs(1);
-const KEPT_AT_MOST: Duration = Duration::from_secs(3650 * DAY.as_secs());
+const MIN_RETENTION: Duration = Duration::from_secs(1);
+const MAX_RETENTION: Duration = Duration::from_secs(3650 * DAY.as_secs());
 
-pub(crate) const RETENTION_SUCCESS: Key<Age> = Key::new(
+pub(crate) const RETENTION_SUCCESS: Key<Period> = Key::new(
     "success",
-    Age { least: KEPT_AT_LEAST, most: KEPT_AT_MOST, default: Duration::from_secs(24 * 60 * 60) },
+    Period { min: MIN_RETENTION, max: MAX_RETENTION, default: Duration::from_secs(24 * 60 * 60) },
     "After SUCCESS: a number of seconds, or text such as \"90s\", \"15m\", \"24h\" or \"7d\".",
 );
-pub(crate) const RETENTION_FAILURE: Key<Age> = Key::new(
+pub(crate) const RETENTION_FAILURE: Key<Period> = Key::new(
     "failure",
-    Age { least: KEPT_AT_LEAST, most: KEPT_AT_MOST, default: Duration::from_secs(7 * DAY.as_secs()) },
+    Period { min: MIN_RETENTION, max: MAX_RETENTION, default: Duration::from_secs(7 * DAY.as_secs()) },
     "After FAILURE: a number of seconds, or text such as \"90s\", \"15m\", \"24h\" or \"7d\".",
 )
 .or(&["error"]);

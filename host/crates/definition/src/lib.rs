@@ -7,7 +7,7 @@
 //!
 //! The modules in reading order follow a file on its way: found, parsed, read as an object of known keys, resolved.
 
-mod place;
+mod source;
 
 mod diagnostic;
 mod problems;
@@ -16,7 +16,7 @@ mod id;
 
 mod files;
 
-mod inside;
+mod confined;
 
 mod syntax;
 
@@ -24,7 +24,7 @@ mod suggest;
 
 mod raw;
 
-mod form;
+mod value;
 
 mod keys;
 
@@ -39,14 +39,14 @@ mod catalog;
 mod schema;
 
 pub use catalog::{Catalog, LiveCatalog};
-pub use diagnostic::{Diagnostic, Place, Related, Severity};
+pub use confined::{read_regular_file, resolve_inside};
+pub use diagnostic::{Diagnostic, Location, Related, Severity};
 pub use files::utf8_text;
-pub use form::{Environment, Variable, clipped};
 pub use id::{TaskId, TaskIdError};
-pub use inside::{file_inside, read_regular};
 pub use load::{Loaded, load, read_task};
-pub use place::{Located, Position, Source, Span};
 pub use problems::Problems;
 pub use schema::schema;
+pub use source::{Located, Position, Source, Span};
 pub use suggest::nearest;
 pub use task::{DirRequest, Handlers, Retention, SandboxRequest, Task};
+pub use value::{Environment, Variable, truncated};

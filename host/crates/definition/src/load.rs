@@ -6,15 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::diagnostic::{Diagnostic, Place, Severity};
-use crate::files::{self, Found};
-use crate::form::{Environment, Reader};
+use crate::diagnostic::{Diagnostic, Location, Severity};
+use crate::files::{self, FoundFile};
 use crate::id::TaskId;
-use crate::place::Source;
 use crate::problems::Problems;
 use crate::resolve;
+use crate::source::Source;
 use crate::syntax::{self, Dialect};
 use crate::task::Task;
+use crate::value::{Environment, Reader};
 
 /// What an app's task files hold.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +49,7 @@ pub fn load(app_dir: &Path, env: Environment<'_>) -> Loaded {
         }
     }
     // A stable sort: of one file, they are in the order of its lines already.
-    diagnostics.sort_by(|a, b| a.place.file.cmp(&b.place.file));
+    diagnostics.sort_by(|a, b| a.location.file.cmp(&b.location.file));
     let catalog = tasks.into_iter().collect();
     let broken = broken(&catalog, &diagnostics);
     Loaded { catalog, diagnostics, broken }
@@ -59,7 +59,8 @@ pub fn load(app_dir: &Path, env: Environment<'_>) -> Loaded {
 fn broken(catalog: &Catalog, diagnostics: &[Diagnostic]) -> BTreeMap<TaskId, String> {
     let mut broken = BTreeMap::new();
     for problem in diagnostics.iter().filter(|problem| problem.severity == Severity::Error) {
-        let id = files::is_task_file(&problem.place.file).then(|| files::task_id(&problem.place.file).ok()).flatten();
+        let id =
+            files::is_task_file(&problem.location.file).then(|| files::task_id(&problem.location.file).ok()).flatten();
         if let Some(id) = id.filter(|id| catalog.get(id.as_str()).is_none()) {
             broken.entry(id).or_insert_with(|| problem.brief());
         }
@@ -89,7 +90,7 @@ fn parse(source: Source, id: Option<TaskId>, env: Environment<'_>, found: &mut V
 }
 
 /// The ids that more than one file has.
-fn clashes(found: &[Found], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<TaskId> {
+fn clashes(found: &[FoundFile], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<TaskId> {
     let mut first: BTreeMap<TaskId, &str> = BTreeMap::new();
     let mut clashing = BTreeSet::new();
     for file in found {
@@ -101,8 +102,8 @@ fn clashes(found: &[Found], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<TaskI
         let message = format!("the task `{id}` is already defined by `{other}`");
         let help = "rename one of the two files; neither is used until then. Case does not count in ids, and a dot in a \
                     file's name is the same as a folder";
-        let diagnostic = Diagnostic::error(Place::file(file.file.as_str()), message).with_help(help);
-        diagnostics.push(diagnostic.with_related(Place::file(*other), "has the same id"));
+        let diagnostic = Diagnostic::error(Location::file(file.file.as_str()), message).with_help(help);
+        diagnostics.push(diagnostic.with_related(Location::file(*other), "has the same id"));
         clashing.insert(id);
     }
     clashing

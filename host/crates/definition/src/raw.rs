@@ -7,10 +7,10 @@ use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 
 use crate::diagnostic::Diagnostic;
-use crate::form::{Form, Keys, Reader, Slot, clipped};
 use crate::keys::{self, Key};
-use crate::place::Span;
+use crate::source::Span;
 use crate::suggest;
+use crate::value::{Field, Keys, Reader, ValueType, truncated};
 
 /// An object with known keys, their values not read yet.
 pub(crate) struct RawObject<'a> {
@@ -25,11 +25,11 @@ struct Entry<'a> {
 }
 
 impl<'a> RawObject<'a> {
-    /// The object in `slot`. `None` means that it is none, which `reader` knows by then.
-    pub(crate) fn open(form: &impl Form, slot: &Slot<'a>, reader: &mut Reader<'_>) -> Option<Self> {
-        match slot.value {
-            Value::Object(object) => Some(Self::of(object, slot.path.clone(), form.keys(), reader)),
-            _ => reader.refuse(form, slot),
+    /// The object in `field`. `None` means that it is none, which `reader` knows by then.
+    pub(crate) fn open(ty: &impl ValueType, field: &Field<'a>, reader: &mut Reader<'_>) -> Option<Self> {
+        match field.value {
+            Value::Object(object) => Some(Self::of(object, field.path.clone(), ty.keys(), reader)),
+            _ => reader.reject(ty, field),
         }
     }
 
@@ -56,19 +56,19 @@ impl<'a> RawObject<'a> {
     }
 
     /// The value of `key`, or the key's fallback if it is missing or was refused.
-    pub(crate) fn read<F: Form>(&self, key: &Key<F>, reader: &mut Reader<'_>) -> F::Value {
+    pub(crate) fn read<F: ValueType>(&self, key: &Key<F>, reader: &mut Reader<'_>) -> F::Value {
         let Some(entry) = self.entries.get(key.name) else {
             if key.is_required {
                 self.report_missing(key, reader);
             }
-            return key.form.fallback();
+            return key.ty.default();
         };
-        let slot = Slot { path: self.full_name(key.name), value: entry.value };
-        key.form.read(&slot, reader).unwrap_or_else(|| key.form.fallback())
+        let field = Field { path: self.full_name(key.name), value: entry.value };
+        key.ty.parse(&field, reader).unwrap_or_else(|| key.ty.default())
     }
 
     /// Where the value of a key stands, if it is there.
-    pub(crate) fn span_of<F: Form>(&self, key: &Key<F>) -> Option<Span> {
+    pub(crate) fn span_of<F: ValueType>(&self, key: &Key<F>) -> Option<Span> {
         self.entries.get(key.name).map(|entry| entry.value.range().into())
     }
 
@@ -76,32 +76,28 @@ impl<'a> RawObject<'a> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    fn report_missing<F: Form>(&self, key: &Key<F>, reader: &mut Reader<'_>) {
+    fn report_missing<F: ValueType>(&self, key: &Key<F>, reader: &mut Reader<'_>) {
         let brace = Span { start: self.span.start, end: self.span.start + 1 };
         let message = format!("`{}` is missing", self.full_name(key.name));
-        reader.problems.error(
-            brace,
-            message,
-            format!("add it, for example `\"{}\": {}`", key.name, key.form.example()),
-        );
+        reader.problems.error(brace, message, format!("add it, for example `\"{}\": {}`", key.name, key.ty.example()));
     }
 
     fn report_duplicate(&self, name: &str, first: Span, second: Span, reader: &mut Reader<'_>) {
-        let message = format!("`{}` is written twice", self.full_name(&clipped(name)));
-        let diagnostic = Diagnostic::error(reader.problems.place(second), message)
+        let message = format!("`{}` is written twice", self.full_name(&truncated(name)));
+        let diagnostic = Diagnostic::error(reader.problems.location(second), message)
             .with_help("keep one of the two")
-            .with_related(reader.problems.place(first), "first here");
+            .with_related(reader.problems.location(first), "first here");
         reader.problems.add(diagnostic);
     }
 
     fn report_unknown(&self, name: &str, span: Span, known: Keys, reader: &mut Reader<'_>) {
         // A name that fills a file would be looked for as often as the file has keys.
         if reader.problems.is_full() {
-            return reader.problems.leave_out();
+            return reader.problems.suppress();
         }
         let message = match self.path.as_str() {
-            "" => format!("unknown key `{}`", clipped(name)),
-            path => format!("unknown key `{}` in `{path}`", clipped(name)),
+            "" => format!("unknown key `{}`", truncated(name)),
+            path => format!("unknown key `{}` in `{path}`", truncated(name)),
         };
         reader.problems.error(span, message, advice(name, known));
     }

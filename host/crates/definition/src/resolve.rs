@@ -8,15 +8,15 @@ use jsonc_parser::common::Ranged;
 use saggar_job::RetryPolicy;
 use schemars::{Schema, json_schema};
 
-use crate::form::{Form, Keys, Reader, Slot, object_schema};
 use crate::id::TaskId;
 use crate::keys;
 use crate::raw::RawObject;
 use crate::task::{Handlers, Retention, SandboxRequest, Task};
+use crate::value::{Field, Keys, Reader, ValueType, object_schema};
 
 /// The value of `attempt_after`: a number, or an object that says how the wait grows.
 #[derive(Clone, Copy)]
-pub(crate) struct WaitBeforeRetry;
+pub(crate) struct RetryDelay;
 
 /// The value of `event`.
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ pub(crate) struct Sandbox;
 
 /// The value of `retention`.
 #[derive(Clone, Copy)]
-pub(crate) struct RetentionForm;
+pub(crate) struct RetentionPeriods;
 
 /// The task in the syntax tree of a whole file. `None` means that there is no id, or that something in the file is
 /// wrong, which `reader` knows.
@@ -76,39 +76,39 @@ fn task(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Opt
     })
 }
 
-impl Form for WaitBeforeRetry {
+impl ValueType for RetryDelay {
     type Value = RetryPolicy;
 
-    fn wanted(&self) -> String {
-        format!("{}, or an object", keys::WAIT_DELAY.form.wanted())
+    fn expected(&self) -> String {
+        format!("{}, or an object", keys::WAIT_DELAY.ty.expected())
     }
 
     fn example(&self) -> String {
         r#"{"delay": 200, "backoff": "exponential"}"#.to_owned()
     }
 
-    fn fallback(&self) -> RetryPolicy {
-        RetryPolicy { delay_ms: keys::WAIT_DELAY.form.fallback(), ..RetryPolicy::default() }
+    fn default(&self) -> RetryPolicy {
+        RetryPolicy { delay_ms: keys::WAIT_DELAY.ty.default(), ..RetryPolicy::default() }
     }
 
     fn default_text(&self) -> Option<String> {
-        keys::WAIT_DELAY.form.default_text()
+        keys::WAIT_DELAY.ty.default_text()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<RetryPolicy> {
-        if slot.value.as_object().is_some() {
-            let raw = RawObject::open(self, slot, reader)?;
-            return wait(&raw, slot, reader);
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<RetryPolicy> {
+        if field.value.as_object().is_some() {
+            let raw = RawObject::open(self, field, reader)?;
+            return wait(&raw, field, reader);
         }
-        if slot.value.as_number_lit().is_none() && slot.value.as_string_lit().is_none() {
-            return reader.refuse(self, slot);
+        if field.value.as_number_lit().is_none() && field.value.as_string_lit().is_none() {
+            return reader.reject(self, field);
         }
-        let delay_ms = keys::WAIT_DELAY.form.read(slot, reader)?;
+        let delay_ms = keys::WAIT_DELAY.ty.parse(field, reader)?;
         Some(RetryPolicy { delay_ms, ..RetryPolicy::default() })
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "anyOf": [keys::WAIT_DELAY.form.schema(), object_schema(keys::WAIT)] })
+        json_schema!({ "anyOf": [keys::WAIT_DELAY.ty.schema(), object_schema(keys::WAIT)] })
     }
 
     fn keys(&self) -> Keys {
@@ -116,7 +116,7 @@ impl Form for WaitBeforeRetry {
     }
 }
 
-fn wait(raw: &RawObject<'_>, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<RetryPolicy> {
+fn wait(raw: &RawObject<'_>, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<RetryPolicy> {
     let policy = RetryPolicy {
         retries: 0,
         delay_ms: raw.read(&keys::WAIT_DELAY, reader),
@@ -126,16 +126,16 @@ fn wait(raw: &RawObject<'_>, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option
     };
     let max_span = raw.span_of(&keys::WAIT_MAX).filter(|_| policy.max_delay_ms < policy.delay_ms);
     if let Some(span) = max_span {
-        let message = format!("`{}.max` is shorter than the delay, which is {} ms", slot.path, policy.delay_ms);
+        let message = format!("`{}.max` is shorter than the delay, which is {} ms", field.path, policy.delay_ms);
         reader.problems.error(span, message, "write at least the delay, or leave it out to have no limit");
     }
     Some(policy)
 }
 
-impl Form for Event {
+impl ValueType for Event {
     type Value = Handlers;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "an object".to_owned()
     }
 
@@ -143,12 +143,12 @@ impl Form for Event {
         r#"{"success": "plugins.mail.sent"}"#.to_owned()
     }
 
-    fn fallback(&self) -> Handlers {
+    fn default(&self) -> Handlers {
         Handlers::default()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Handlers> {
-        let raw = RawObject::open(self, slot, reader)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Handlers> {
+        let raw = RawObject::open(self, field, reader)?;
         Some(Handlers {
             next: raw.read(&keys::EVENT_NEXT, reader),
             add: raw.read(&keys::EVENT_ADD, reader),
@@ -159,18 +159,18 @@ impl Form for Event {
     }
 
     fn schema(&self) -> Schema {
-        object_schema(keys::EVENTS)
+        object_schema(keys::EVENT_KEYS)
     }
 
     fn keys(&self) -> Keys {
-        keys::EVENTS
+        keys::EVENT_KEYS
     }
 }
 
-impl Form for Sandbox {
+impl ValueType for Sandbox {
     type Value = SandboxRequest;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "an object".to_owned()
     }
 
@@ -178,12 +178,12 @@ impl Form for Sandbox {
         r#"{"memory": "64MiB"}"#.to_owned()
     }
 
-    fn fallback(&self) -> SandboxRequest {
+    fn default(&self) -> SandboxRequest {
         SandboxRequest::default()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<SandboxRequest> {
-        let raw = RawObject::open(self, slot, reader)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<SandboxRequest> {
+        let raw = RawObject::open(self, field, reader)?;
         Some(SandboxRequest {
             memory_bytes: raw.read(&keys::SANDBOX_MEMORY, reader),
             reuse: u32::try_from(raw.read(&keys::SANDBOX_REUSE, reader)).ok()?,
@@ -195,20 +195,20 @@ impl Form for Sandbox {
     }
 
     fn schema(&self) -> Schema {
-        object_schema(keys::REQUESTS)
+        object_schema(keys::SANDBOX_KEYS)
     }
 
     fn keys(&self) -> Keys {
-        keys::REQUESTS
+        keys::SANDBOX_KEYS
     }
 }
 
 impl Default for SandboxRequest {
     fn default() -> Self {
         Self {
-            memory_bytes: keys::SANDBOX_MEMORY.form.default,
-            reuse: u32::try_from(keys::SANDBOX_REUSE.form.default).unwrap_or(1),
-            event_timeout: keys::SANDBOX_EVENT_TIMEOUT.form.default,
+            memory_bytes: keys::SANDBOX_MEMORY.ty.default,
+            reuse: u32::try_from(keys::SANDBOX_REUSE.ty.default).unwrap_or(1),
+            event_timeout: keys::SANDBOX_EVENT_TIMEOUT.ty.default,
             http: Vec::new(),
             env: Vec::new(),
             dirs: Vec::new(),
@@ -216,10 +216,10 @@ impl Default for SandboxRequest {
     }
 }
 
-impl Form for RetentionForm {
+impl ValueType for RetentionPeriods {
     type Value = Retention;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "an object".to_owned()
     }
 
@@ -227,12 +227,12 @@ impl Form for RetentionForm {
         r#"{"success": "24h", "failure": "7d"}"#.to_owned()
     }
 
-    fn fallback(&self) -> Retention {
+    fn default(&self) -> Retention {
         Retention::default()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Retention> {
-        let raw = RawObject::open(self, slot, reader)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Retention> {
+        let raw = RawObject::open(self, field, reader)?;
         Some(Retention {
             success: raw.read(&keys::RETENTION_SUCCESS, reader),
             failure: raw.read(&keys::RETENTION_FAILURE, reader),
@@ -240,16 +240,16 @@ impl Form for RetentionForm {
     }
 
     fn schema(&self) -> Schema {
-        object_schema(keys::ENDINGS)
+        object_schema(keys::RETENTION_KEYS)
     }
 
     fn keys(&self) -> Keys {
-        keys::ENDINGS
+        keys::RETENTION_KEYS
     }
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { success: keys::RETENTION_SUCCESS.form.default, failure: keys::RETENTION_FAILURE.form.default }
+        Self { success: keys::RETENTION_SUCCESS.ty.default, failure: keys::RETENTION_FAILURE.ty.default }
     }
 }

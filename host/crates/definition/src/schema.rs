@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::form::object_schema;
 use crate::keys;
+use crate::value::object_schema;
 
 /// A task file as the schema's generator sees it.
 struct TaskFile;

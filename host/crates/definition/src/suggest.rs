@@ -1,12 +1,12 @@
 //! Which known name somebody may have meant.
 
 /// Bytes of the longest name that is looked at. No known name is nearly as long, and comparing costs its length.
-const LONGEST_NAME: usize = 160;
+const MAX_NAME_BYTES: usize = 160;
 
 /// The candidate that is most like `name`, if one is like it at all: at most a third of its letters differ, where
 /// case and `-` for `_` do not count.
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    if name.len() > LONGEST_NAME {
+    if name.len() > MAX_NAME_BYTES {
         return None;
     }
     let name = comparable(name);

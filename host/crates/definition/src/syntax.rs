@@ -7,11 +7,11 @@ use jsonc_parser::errors::{ParseError, ParseErrorKind};
 use jsonc_parser::tokens::Token;
 use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, Scanner, ScannerOptions, parse_to_ast};
 
-use crate::place::Span;
 use crate::problems::Problems;
+use crate::source::Span;
 
 /// Objects and lists inside of each other. A task needs three; the parser calls itself for each.
-const DEEPEST: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 /// How much a file's text may differ from JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) fn parse<'a>(text: &'a str, dialect: Dialect, problems: &mut Problems
             Ok(parsed) => return parsed.value.or_else(|| report_empty(text, problems)),
             Err(error) => {
                 report(&error, problems);
-                overlook(error.kind(), &mut options)?;
+                tolerate(error.kind(), &mut options)?;
             }
         }
     }
@@ -70,7 +70,7 @@ fn options(dialect: Dialect) -> ParseOptions {
 }
 
 /// Allows what an error of this kind was about. `None` if it cannot be allowed.
-fn overlook(kind: &ParseErrorKind, options: &mut ParseOptions) -> Option<()> {
+fn tolerate(kind: &ParseErrorKind, options: &mut ParseOptions) -> Option<()> {
     let option = match kind {
         ParseErrorKind::CommentsNotAllowed => &mut options.allow_comments,
         ParseErrorKind::TrailingCommasNotAllowed => &mut options.allow_trailing_commas,
@@ -95,9 +95,9 @@ fn check_tokens(text: &str, problems: &mut Problems) -> Option<()> {
     while let Ok(Some(token)) = scanner.scan() {
         let span = Span { start: scanner.token_start(), end: scanner.token_end() };
         match token {
-            Token::OpenBrace | Token::OpenBracket if depth == DEEPEST => {
+            Token::OpenBrace | Token::OpenBracket if depth == MAX_DEPTH => {
                 let help = "a task file needs three levels of objects and lists; take some away";
-                problems.error(span, format!("this is more than {DEEPEST} levels deep"), help);
+                problems.error(span, format!("this is more than {MAX_DEPTH} levels deep"), help);
                 return None;
             }
             Token::OpenBrace | Token::OpenBracket => depth += 1,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use saggar_job::{Reference, RetryPolicy, Role};
 
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Diagnostic, Location};
 use crate::id::TaskId;
-use crate::place::{Located, Source, Span};
+use crate::source::{Located, Source, Span};
 
 /// A task whose file had no error. That its plugins exist and fit, and that it is granted what it asks for, is not
 /// known yet.
@@ -119,14 +119,14 @@ impl Task {
     /// full stop; `help` says how to mend it.
     pub fn diagnose(&self, role: Role, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
         let place = match self.reference(role) {
-            Some(reference) => Place::of(&self.source, reference.span),
-            None => Place::file(self.file()),
+            Some(reference) => Location::of(&self.source, reference.span),
+            None => Location::file(self.file()),
         };
         Diagnostic::error(place, message).with_help(help)
     }
 
     /// An error at the span of any [`Located`] value of this task, such as a capability that is not granted.
     pub fn diagnose_at(&self, span: Span, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(Place::of(&self.source, span), message).with_help(help)
+        Diagnostic::error(Location::of(&self.source, span), message).with_help(help)
     }
 }

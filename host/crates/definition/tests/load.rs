@@ -91,8 +91,11 @@ fn all_problems_of_all_files_are_reported_and_good_tasks_stay() {
     ]);
     let loaded = loaded(dir.path());
     assert_eq!(ids(&loaded), ["good"]);
-    let places: Vec<_> =
-        loaded.diagnostics.iter().map(|d| (&*d.place.file, d.place.position.map(|position| position.column))).collect();
+    let places: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .map(|d| (&*d.location.file, d.location.position.map(|position| position.column)))
+        .collect();
     assert_eq!(
         places,
         [
@@ -149,7 +152,7 @@ fn a_byte_order_mark_is_passed_over() {
     let loaded = loaded(dir.path());
     assert_eq!(ids(&loaded), ["mark", "strict"]);
     // Places are those of the text behind it.
-    let places = loaded.diagnostics.iter().map(|problem| (&*problem.place.file, problem.place.position));
+    let places = loaded.diagnostics.iter().map(|problem| (&*problem.location.file, problem.location.position));
     let columns: Vec<_> = places.map(|(file, position)| (file, position.map(|position| position.column))).collect();
     assert!(columns.contains(&("tasks/wrong.yao", Some(2))), "{columns:?}");
 }

@@ -2,7 +2,7 @@
 //! should have been a digest.
 
 use saggar::api::{Role, Token};
-use saggar_definition::{clipped, nearest};
+use saggar_definition::{nearest, truncated};
 use saggar_job::TaskKey;
 use serde_json::{Value, json};
 
@@ -138,7 +138,7 @@ fn table<'n>(entries: &'n [Entry], reader: &mut Reader) -> Option<Parts<'n>> {
             "sha256" => &mut parts.sha256,
             "tenant" => &mut parts.tenant,
             unknown => {
-                let message = format!("unknown key `{}` in `token`", clipped(unknown));
+                let message = format!("unknown key `{}` in `token`", truncated(unknown));
                 reader.in_file().error(entry.name_span, message, advice(unknown));
                 is_sound = false;
                 continue;

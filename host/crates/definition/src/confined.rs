@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 
 /// The file at `relative` below `root`, which has no links in it, without links. A link to a file inside `root` is followed.
 /// A link to a directory is an error, so that there are no loops, and so is a link that leads out of `root`.
-pub fn file_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
+pub fn resolve_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
     let mut directory = root.to_owned();
     let below = relative.parent().unwrap_or(Path::new("")).components().enumerate();
     for (depth, component) in below {
@@ -29,7 +29,7 @@ pub fn file_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
 
 /// Reads a regular file of at most `most` bytes; one byte more says that it is longer. Never waits for a pipe or a device, and
 /// follows no link.
-pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read_regular_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // With these a pipe opens at once, a terminal does not become this process's, and a link is refused.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
     let file: File = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     fn refusal(root: &Path, file: &str) -> String {
-        file_inside(root, Path::new(file)).unwrap_err().to_string()
+        resolve_inside(root, Path::new(file)).unwrap_err().to_string()
     }
 
     #[test]
@@ -65,8 +65,8 @@ mod tests {
         symlink(elsewhere.path().join("b.wasm"), root.join("plugins/b.wasm")).unwrap();
         symlink("c.wasm", root.join("plugins/c.wasm")).unwrap();
         let a = root.join("plugins/deep/a.wasm");
-        assert_eq!(file_inside(&root, Path::new("plugins/deep/a.wasm")).unwrap(), a);
-        assert_eq!(file_inside(&root, Path::new("plugins/link.wasm")).unwrap(), a);
+        assert_eq!(resolve_inside(&root, Path::new("plugins/deep/a.wasm")).unwrap(), a);
+        assert_eq!(resolve_inside(&root, Path::new("plugins/link.wasm")).unwrap(), a);
         for linked in ["plugins/dir/a.wasm", "plugins/deep/loop/a.wasm", "plugins/out/b.wasm"] {
             assert!(refusal(&root, linked).contains("is a link to a directory"), "{linked}");
         }
@@ -90,11 +90,11 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
         assert!(made.success());
         for path in [fifo.as_path(), Path::new("/dev/zero"), Path::new("/dev/tty"), dir.path()] {
-            assert!(read_regular(path, 10).is_err(), "{}", path.display());
+            assert!(read_regular_file(path, 10).is_err(), "{}", path.display());
         }
         let file = dir.path().join("file");
         std::fs::write(&file, "0123456789").unwrap();
-        assert_eq!(read_regular(&file, 10).unwrap().len(), 10);
-        assert_eq!(read_regular(&file, 3).unwrap(), b"0123");
+        assert_eq!(read_regular_file(&file, 10).unwrap().len(), 10);
+        assert_eq!(read_regular_file(&file, 3).unwrap(), b"0123");
     }
 }

@@ -2,14 +2,14 @@
 
 use schemars::{Schema, json_schema};
 
-use super::{Form, Keys, Reader, Slot, is_variable_name, object_schema};
+use super::{Field, Keys, Reader, ValueType, is_variable_name, object_schema};
 use crate::keys;
-use crate::place::Located;
 use crate::raw::RawObject;
+use crate::source::Located;
 use crate::task::DirRequest;
 
 /// Entries of one list. An operator has to read and grant every one of them.
-const LONGEST_LIST: usize = 64;
+const MAX_LIST_LEN: usize = 64;
 
 /// Origins, such as `https://api.example.com`.
 #[derive(Clone, Copy)]
@@ -28,23 +28,23 @@ struct Origin;
 struct EnvName;
 struct Dir;
 
-impl Form for Origins {
+impl ValueType for Origins {
     type Value = Vec<Located<String>>;
 
-    fn wanted(&self) -> String {
-        format!("a list of at most {LONGEST_LIST} origins")
+    fn expected(&self) -> String {
+        format!("a list of at most {MAX_LIST_LEN} origins")
     }
 
     fn example(&self) -> String {
         r#"["https://api.example.com"]"#.to_owned()
     }
 
-    fn fallback(&self) -> Self::Value {
+    fn default(&self) -> Self::Value {
         Vec::new()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        read_list(self, &Origin, slot, reader)
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        read_list(self, &Origin, field, reader)
     }
 
     fn schema(&self) -> Schema {
@@ -52,23 +52,23 @@ impl Form for Origins {
     }
 }
 
-impl Form for EnvNames {
+impl ValueType for EnvNames {
     type Value = Vec<Located<String>>;
 
-    fn wanted(&self) -> String {
-        format!("a list of at most {LONGEST_LIST} names of environment variables")
+    fn expected(&self) -> String {
+        format!("a list of at most {MAX_LIST_LEN} names of environment variables")
     }
 
     fn example(&self) -> String {
         r#"["LANG"]"#.to_owned()
     }
 
-    fn fallback(&self) -> Self::Value {
+    fn default(&self) -> Self::Value {
         Vec::new()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        read_list(self, &EnvName, slot, reader)
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        read_list(self, &EnvName, field, reader)
     }
 
     fn schema(&self) -> Schema {
@@ -76,23 +76,23 @@ impl Form for EnvNames {
     }
 }
 
-impl Form for Dirs {
+impl ValueType for Dirs {
     type Value = Vec<Located<DirRequest>>;
 
-    fn wanted(&self) -> String {
-        format!("a list of at most {LONGEST_LIST} directories")
+    fn expected(&self) -> String {
+        format!("a list of at most {MAX_LIST_LEN} directories")
     }
 
     fn example(&self) -> String {
         r#"["data", {"path": "out", "write": true}]"#.to_owned()
     }
 
-    fn fallback(&self) -> Self::Value {
+    fn default(&self) -> Self::Value {
         Vec::new()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        read_list(self, &Dir, slot, reader)
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        read_list(self, &Dir, field, reader)
     }
 
     fn schema(&self) -> Schema {
@@ -104,10 +104,10 @@ impl Form for Dirs {
     }
 }
 
-impl Form for Origin {
+impl ValueType for Origin {
     type Value = Option<String>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "an origin".to_owned()
     }
 
@@ -115,19 +115,19 @@ impl Form for Origin {
         r#""https://api.example.com""#.to_owned()
     }
 
-    fn fallback(&self) -> Option<String> {
+    fn default(&self) -> Option<String> {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
-        let text = reader.text(self, slot)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
+        let text = reader.text(self, field)?;
         if is_origin(&text) {
             return Some(Some(text));
         }
-        let mended = origin_of(&text).filter(|_| !slot.is_secret());
-        match mended {
-            Some(origin) => reader.refuse_with(self, slot, format!("write {origin:?}, without a path")),
-            None => reader.refuse(self, slot),
+        let corrected = origin_of(&text).filter(|_| !field.is_secret());
+        match corrected {
+            Some(origin) => reader.reject_with(self, field, format!("write {origin:?}, without a path")),
+            None => reader.reject(self, field),
         }
     }
 
@@ -136,10 +136,10 @@ impl Form for Origin {
     }
 }
 
-impl Form for EnvName {
+impl ValueType for EnvName {
     type Value = Option<String>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "the name of an environment variable".to_owned()
     }
 
@@ -147,16 +147,16 @@ impl Form for EnvName {
         r#""LANG""#.to_owned()
     }
 
-    fn fallback(&self) -> Option<String> {
+    fn default(&self) -> Option<String> {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
-        let name = reader.text(self, slot)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
+        let name = reader.text(self, field)?;
         if is_variable_name(&name) {
             return Some(Some(name));
         }
-        reader.refuse_with(self, slot, "write a name of letters, digits and `_`, for example `\"LANG\"`")
+        reader.reject_with(self, field, "write a name of letters, digits and `_`, for example `\"LANG\"`")
     }
 
     fn schema(&self) -> Schema {
@@ -164,10 +164,10 @@ impl Form for EnvName {
     }
 }
 
-impl Form for Dir {
+impl ValueType for Dir {
     type Value = Option<DirRequest>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "a path, or an object with `path` and `write`".to_owned()
     }
 
@@ -175,23 +175,23 @@ impl Form for Dir {
         r#"{"path": "data", "write": true}"#.to_owned()
     }
 
-    fn fallback(&self) -> Option<DirRequest> {
+    fn default(&self) -> Option<DirRequest> {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Option<DirRequest>> {
-        if slot.value.as_string_lit().is_some() {
-            let path = keys::DIR_PATH.form.read(slot, reader)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<DirRequest>> {
+        if field.value.as_string_lit().is_some() {
+            let path = keys::DIR_PATH.ty.parse(field, reader)?;
             return Some(path.map(|path| DirRequest { path, write: false }));
         }
-        let raw = RawObject::open(self, slot, reader)?;
+        let raw = RawObject::open(self, field, reader)?;
         let path = raw.read(&keys::DIR_PATH, reader);
         let write = raw.read(&keys::DIR_WRITE, reader);
         Some(path.map(|path| DirRequest { path, write }))
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "anyOf": [keys::DIR_PATH.form.schema(), object_schema(keys::DIR)] })
+        json_schema!({ "anyOf": [keys::DIR_PATH.ty.schema(), object_schema(keys::DIR)] })
     }
 
     fn keys(&self) -> Keys {
@@ -199,19 +199,19 @@ impl Form for Dir {
     }
 }
 
-fn read_list<T, I>(form: &impl Form, item: &I, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Vec<Located<T>>>
+fn read_list<T, I>(ty: &impl ValueType, item: &I, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Vec<Located<T>>>
 where
-    I: Form<Value = Option<T>>,
+    I: ValueType<Value = Option<T>>,
 {
-    let Some(slots) = slot.items().filter(|slots| slots.len() <= LONGEST_LIST) else {
-        return reader.refuse(form, slot);
+    let Some(fields) = field.items().filter(|fields| fields.len() <= MAX_LIST_LEN) else {
+        return reader.reject(ty, field);
     };
-    let read = |slot: &Slot<'_>| Some(Located { value: item.read(slot, reader)??, span: slot.span() });
-    Some(slots.iter().filter_map(read).collect())
+    let read = |field: &Field<'_>| Some(Located { value: item.parse(field, reader)??, span: field.span() });
+    Some(fields.iter().filter_map(read).collect())
 }
 
-fn list_schema(item: &impl Form) -> Schema {
-    json_schema!({ "type": "array", "items": item.schema(), "maxItems": LONGEST_LIST })
+fn list_schema(item: &impl ValueType) -> Schema {
+    json_schema!({ "type": "array", "items": item.schema(), "maxItems": MAX_LIST_LEN })
 }
 
 fn is_origin(text: &str) -> bool {

@@ -5,14 +5,14 @@ use saggar_job::Reference;
 use schemars::{Schema, json_schema};
 use thiserror::Error;
 
-use super::{ENV_PATTERN, Form, Reader, Slot, text_schema};
-use crate::place::Located;
+use super::{ENV_PATTERN, Field, Reader, ValueType, text_schema};
+use crate::source::Located;
 
 /// The JSON Schema's view of a reference.
 const PATTERN: &str = r"plugins(\.[A-Za-z0-9_-]+)+(#[A-Za-z0-9_-]+)?";
 
 /// Bytes of the longest reference: that of a path which every file system can hold.
-const LONGEST: usize = 255;
+const MAX_REFERENCE_BYTES: usize = 255;
 
 /// The reference of `process`.
 #[derive(Clone, Copy)]
@@ -35,14 +35,14 @@ enum ReferenceError {
     EmptyHandler,
     #[error("a name has no `{}` in it", .0.escape_debug())]
     Character(char),
-    #[error("it is longer than {LONGEST} characters")]
+    #[error("it is longer than {MAX_REFERENCE_BYTES} characters")]
     TooLong,
 }
 
-impl Form for Processor {
+impl ValueType for Processor {
     type Value = Option<Located<Reference>>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "the name of a plugin".to_owned()
     }
 
@@ -50,13 +50,13 @@ impl Form for Processor {
         r#""plugins.mail.send""#.to_owned()
     }
 
-    fn fallback(&self) -> Self::Value {
+    fn default(&self) -> Self::Value {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        let text = reader.text(self, slot)?;
-        read(&text, slot, reader).map(Some)
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        let text = reader.text(self, field)?;
+        read(&text, field, reader).map(Some)
     }
 
     fn schema(&self) -> Schema {
@@ -64,10 +64,10 @@ impl Form for Processor {
     }
 }
 
-impl Form for Handler {
+impl ValueType for Handler {
     type Value = Option<Located<Reference>>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "the name of a plugin, or \"\" for none".to_owned()
     }
 
@@ -75,13 +75,13 @@ impl Form for Handler {
         r#""plugins.mail.send""#.to_owned()
     }
 
-    fn fallback(&self) -> Self::Value {
+    fn default(&self) -> Self::Value {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        let text = reader.text(self, slot)?;
-        if text.is_empty() { Some(None) } else { read(&text, slot, reader).map(Some) }
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
+        let text = reader.text(self, field)?;
+        if text.is_empty() { Some(None) } else { read(&text, field, reader).map(Some) }
     }
 
     fn schema(&self) -> Schema {
@@ -89,14 +89,14 @@ impl Form for Handler {
     }
 }
 
-fn read(text: &str, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Located<Reference>> {
+fn read(text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Located<Reference>> {
     match parse(text) {
-        Ok(value) => Some(Located { value, span: slot.span() }),
-        Err(error) if slot.is_secret() => {
+        Ok(value) => Some(Located { value, span: field.span() }),
+        Err(error) if field.is_secret() => {
             let cause = if error == ReferenceError::Script { "a script" } else { "no plugin" };
-            let message = format!("the environment variable for `{}` names {cause}", slot.path);
+            let message = format!("the environment variable for `{}` names {cause}", field.path);
             reader.problems.error(
-                slot.span(),
+                field.span(),
                 message,
                 "set it to the name of a plugin, for example `plugins.mail.send`",
             );
@@ -104,7 +104,7 @@ fn read(text: &str, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Located<
         }
         Err(error) => {
             let kind = if error == ReferenceError::Script { "names a script" } else { "does not name a plugin" };
-            reader.problems.error(slot.span(), format!("`{}` {kind}: {error}", slot.path), advice(text, &error));
+            reader.problems.error(field.span(), format!("`{}` {kind}: {error}", field.path), advice(text, &error));
             None
         }
     }
@@ -114,7 +114,7 @@ fn parse(text: &str) -> Result<Reference, ReferenceError> {
     if text.starts_with("scripts.") {
         return Err(ReferenceError::Script);
     }
-    if text.len() > LONGEST {
+    if text.len() > MAX_REFERENCE_BYTES {
         return Err(ReferenceError::TooLong);
     }
     let path = text.strip_prefix("plugins.").ok_or(ReferenceError::Prefix)?;
@@ -136,7 +136,7 @@ fn advice(text: &str, error: &ReferenceError) -> String {
     if *error == ReferenceError::Script {
         return "name a plugin instead: `plugins.mail.send` is the component `plugins/mail/send.wasm`".to_owned();
     }
-    match mended(text) {
+    match corrected(text) {
         Some(reference) => {
             let file = format!("plugins/{}.wasm", reference.plugin.replace('.', "/"));
             format!("write `{reference}` for the component `{file}`")
@@ -148,7 +148,7 @@ fn advice(text: &str, error: &ReferenceError) -> String {
 }
 
 /// The reference that somebody meant who wrote a path, forgot the `plugins.`, or left a space.
-fn mended(text: &str) -> Option<Reference> {
+fn corrected(text: &str) -> Option<Reference> {
     let path = text.trim().trim_start_matches(['.', '/', '\\']).replace(['/', '\\'], ".");
     let path = path.strip_suffix(".wasm").unwrap_or(&path);
     let is_prefixed = path.get(..8).is_some_and(|prefix| prefix.eq_ignore_ascii_case("plugins."));
@@ -196,10 +196,10 @@ mod tests {
 
     #[test]
     fn likely_mistakes_are_mended() {
-        let mended = |text| mended(text).map(|reference| reference.to_string());
-        assert_eq!(mended("plugins/mail/send.wasm").as_deref(), Some("plugins.mail.send"));
-        assert_eq!(mended("mail.send").as_deref(), Some("plugins.mail.send"));
-        assert_eq!(mended("Plugins.mail ").as_deref(), Some("plugins.mail"));
-        assert_eq!(mended("plugins...x"), None);
+        let corrected = |text| corrected(text).map(|reference| reference.to_string());
+        assert_eq!(corrected("plugins/mail/send.wasm").as_deref(), Some("plugins.mail.send"));
+        assert_eq!(corrected("mail.send").as_deref(), Some("plugins.mail.send"));
+        assert_eq!(corrected("Plugins.mail ").as_deref(), Some("plugins.mail"));
+        assert_eq!(corrected("plugins...x"), None);
     }
 }

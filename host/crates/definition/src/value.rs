@@ -1,5 +1,5 @@
 //! What a value of a task file may look like. Owns reading one value: from text or environment to a valid Rust value,
-//! or to a diagnostic. Each kind of value is a [`Form`], which reads it and describes it for the JSON Schema, so that
+//! or to a diagnostic. Each kind of value is a [`ValueType`], which reads it and describes it for the JSON Schema, so that
 //! the two cannot differ. Which key has which form is `keys`'.
 
 mod capability;
@@ -14,14 +14,14 @@ use jsonc_parser::common::Ranged;
 use schemars::{Schema, json_schema};
 
 pub(crate) use capability::{Dirs, EnvNames, Origins};
-pub(crate) use choice::{Backoffs, Flag, Ignored, Label, Path};
-pub(crate) use number::{Seconds, Share, Whole};
+pub(crate) use choice::{BackoffName, Bool, DirPath, Ignored, Text};
+pub(crate) use number::{Fraction, Integer, Seconds};
 pub(crate) use object::{Keys, KnownKey, object_schema};
-pub(crate) use quantity::{Age, Bytes};
+pub(crate) use quantity::{Bytes, Period};
 pub(crate) use reference::{Handler, Processor};
 
-use crate::place::Span;
 use crate::problems::Problems;
+use crate::source::Span;
 
 /// What a task file finds in place of `$ENV.NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,16 +51,16 @@ const ENV_PREFIX: &str = "$ENV.";
 const ENV_PATTERN: &str = r"\$ENV\.[A-Za-z_][A-Za-z0-9_]*";
 
 /// A kind of value.
-pub(crate) trait Form {
+pub(crate) trait ValueType {
     /// What it is once it is read.
     type Value;
 
     /// What a value of this form is, as it follows "must be".
-    fn wanted(&self) -> String;
+    fn expected(&self) -> String;
 
     /// The value of a key that is left out. It also stands in for a value that was refused, in a task which is
     /// dropped later.
-    fn fallback(&self) -> Self::Value;
+    fn default(&self) -> Self::Value;
 
     /// The fallback as somebody would write it, in JSON. None where leaving the key out means that there is nothing.
     fn default_text(&self) -> Option<String> {
@@ -70,8 +70,8 @@ pub(crate) trait Form {
     /// A value as somebody may write it, in JSON.
     fn example(&self) -> String;
 
-    /// Reads the value in `slot`. `None` means that it was refused, which `reader` knows by then.
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Self::Value>;
+    /// Reads the value in `field`. `None` means that it was refused, which `reader` knows by then.
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value>;
 
     /// The JSON Schema of a value, without description and default.
     fn schema(&self) -> Schema;
@@ -83,7 +83,7 @@ pub(crate) trait Form {
 }
 
 /// A value in a task file, with its full name for messages.
-pub(crate) struct Slot<'a> {
+pub(crate) struct Field<'a> {
     /// Such as `event.success` or `sandbox.http[2]`.
     pub(crate) path: String,
     pub(crate) value: &'a Value<'a>,
@@ -106,7 +106,7 @@ impl Scalar {
     }
 }
 
-impl<'a> Slot<'a> {
+impl<'a> Field<'a> {
     pub(crate) fn span(&self) -> Span {
         self.value.range().into()
     }
@@ -117,10 +117,10 @@ impl<'a> Slot<'a> {
     }
 
     /// The values of a list.
-    pub(crate) fn items(&self) -> Option<Vec<Slot<'a>>> {
+    pub(crate) fn items(&self) -> Option<Vec<Field<'a>>> {
         let elements = &self.value.as_array()?.elements;
-        let slot = |(index, value)| Slot { path: format!("{}[{index}]", self.path), value };
-        Some(elements.iter().enumerate().map(slot).collect())
+        let field = |(index, value)| Field { path: format!("{}[{index}]", self.path), value };
+        Some(elements.iter().enumerate().map(field).collect())
     }
 }
 
@@ -136,30 +136,30 @@ impl<'e> Reader<'e> {
     }
 
     /// The value as a scalar, taken from the environment if it says so. `None` means that it was refused.
-    pub(crate) fn scalar(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<Scalar> {
-        match slot.value {
+    pub(crate) fn scalar(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<Scalar> {
+        match field.value {
             Value::NumberLit(number) => Some(Scalar::Number(number.value.to_owned())),
             Value::StringLit(text) => match text.value.strip_prefix(ENV_PREFIX) {
-                Some(name) => self.variable(slot, name).map(Scalar::Text),
+                Some(name) => self.variable(field, name).map(Scalar::Text),
                 None => Some(Scalar::Text(text.value.to_string())),
             },
-            _ => self.refuse(form, slot),
+            _ => self.reject(ty, field),
         }
     }
 
     /// The value as text, where a number is no text.
-    pub(crate) fn text(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<String> {
-        match self.scalar(form, slot)? {
+    pub(crate) fn text(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<String> {
+        match self.scalar(ty, field)? {
             Scalar::Text(text) => Some(text),
-            Scalar::Number(_) => self.refuse(form, slot),
+            Scalar::Number(_) => self.reject(ty, field),
         }
     }
 
-    fn variable(&mut self, slot: &Slot<'_>, name: &str) -> Option<String> {
+    fn variable(&mut self, field: &Field<'_>, name: &str) -> Option<String> {
         if !is_variable_name(name) {
-            let message = format!("`{}` names no environment variable after `{ENV_PREFIX}`", slot.path);
+            let message = format!("`{}` names no environment variable after `{ENV_PREFIX}`", field.path);
             let help = format!("write `{ENV_PREFIX}NAME`, where NAME has letters, digits and `_`");
-            self.problems.error(slot.span(), message, help);
+            self.problems.error(field.span(), message, help);
             return None;
         }
         let (why, help) = match (self.env)(name) {
@@ -173,24 +173,29 @@ impl<'e> Reader<'e> {
                 ("not one that task files may use", help)
             }
         };
-        let message = format!("the environment variable `{}` for `{}` is {why}", clipped(name), slot.path);
-        self.problems.error(slot.span(), message, help);
+        let message = format!("the environment variable `{}` for `{}` is {why}", truncated(name), field.path);
+        self.problems.error(field.span(), message, help);
         None
     }
 
     /// Says that the value is not what the form wants, and what it is instead.
-    pub(crate) fn refuse<T>(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<T> {
-        let help = match form.default_text() {
-            Some(default) => format!("leave `{}` out to have the default, {default}", slot.path),
-            None => format!("write for example `{}`", form.example()),
+    pub(crate) fn reject<T>(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<T> {
+        let help = match ty.default_text() {
+            Some(default) => format!("leave `{}` out to have the default, {default}", field.path),
+            None => format!("write for example `{}`", ty.example()),
         };
-        self.refuse_with(form, slot, help)
+        self.reject_with(ty, field, help)
     }
 
     /// The same with advice of its own.
-    pub(crate) fn refuse_with<T>(&mut self, form: &impl Form, slot: &Slot<'_>, help: impl Into<String>) -> Option<T> {
-        let message = format!("`{}` must be {}, not {}", slot.path, form.wanted(), found(slot.value));
-        self.problems.error(slot.span(), message, help);
+    pub(crate) fn reject_with<T>(
+        &mut self,
+        ty: &impl ValueType,
+        field: &Field<'_>,
+        help: impl Into<String>,
+    ) -> Option<T> {
+        let message = format!("`{}` must be {}, not {}", field.path, ty.expected(), found(field.value));
+        self.problems.error(field.span(), message, help);
         None
     }
 }
@@ -199,10 +204,10 @@ impl<'e> Reader<'e> {
 fn found(value: &Value<'_>) -> String {
     match value {
         Value::StringLit(text) => match text.value.strip_prefix(ENV_PREFIX) {
-            Some(name) => format!("the value of the environment variable `{}`", clipped(name)),
-            None => format!("the text {:?}", clipped(&text.value)),
+            Some(name) => format!("the value of the environment variable `{}`", truncated(name)),
+            None => format!("the text {:?}", truncated(&text.value)),
         },
-        Value::NumberLit(number) => clipped(number.value),
+        Value::NumberLit(number) => truncated(number.value),
         Value::BooleanLit(boolean) => boolean.value.to_string(),
         Value::NullKeyword(_) => "null".to_owned(),
         Value::Array(_) => "a list".to_owned(),
@@ -211,9 +216,9 @@ fn found(value: &Value<'_>) -> String {
 }
 
 /// The start of a text that may be of any length, for a message.
-pub fn clipped(text: &str) -> String {
-    const LONGEST: usize = 60;
-    match text.char_indices().nth(LONGEST) {
+pub fn truncated(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

@@ -3,7 +3,7 @@
 use saggar_job::Backoff;
 use schemars::{Schema, json_schema};
 
-use super::{Form, Reader, Scalar, Slot, text_schema};
+use super::{Field, Reader, Scalar, ValueType, text_schema};
 use crate::suggest;
 
 /// The backoffs by the names that a task file gives them.
@@ -12,59 +12,59 @@ const BACKOFFS: [(&str, Backoff); 3] =
 
 /// One line of text for people.
 #[derive(Clone, Copy)]
-pub(crate) struct Label {
+pub(crate) struct Text {
     /// Characters of the longest.
-    pub(crate) longest: usize,
+    pub(crate) max_chars: usize,
 }
 
 /// How a delay grows.
 #[derive(Clone, Copy)]
-pub(crate) struct Backoffs;
+pub(crate) struct BackoffName;
 
 /// True or false.
 #[derive(Clone, Copy)]
-pub(crate) struct Flag;
+pub(crate) struct Bool;
 
 /// A directory, not yet looked for.
 #[derive(Clone, Copy)]
-pub(crate) struct Path;
+pub(crate) struct DirPath;
 
 /// Anything; it is not looked at.
 #[derive(Clone, Copy)]
 pub(crate) struct Ignored;
 
-impl Form for Label {
+impl ValueType for Text {
     type Value = Option<String>;
 
-    fn wanted(&self) -> String {
-        format!("one line of at most {} characters", self.longest)
+    fn expected(&self) -> String {
+        format!("one line of at most {} characters", self.max_chars)
     }
 
     fn example(&self) -> String {
         "\"Send mail\"".to_owned()
     }
 
-    fn fallback(&self) -> Option<String> {
+    fn default(&self) -> Option<String> {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
-        let text = reader.text(self, slot)?;
-        if text.chars().count() > self.longest || text.contains(char::is_control) {
-            return reader.refuse(self, slot);
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
+        let text = reader.text(self, field)?;
+        if text.chars().count() > self.max_chars || text.contains(char::is_control) {
+            return reader.reject(self, field);
         }
         Some(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "maxLength": self.longest })
+        json_schema!({ "type": "string", "maxLength": self.max_chars })
     }
 }
 
-impl Form for Backoffs {
+impl ValueType for BackoffName {
     type Value = Backoff;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "\"fixed\", \"linear\" or \"exponential\"".to_owned()
     }
 
@@ -72,7 +72,7 @@ impl Form for Backoffs {
         "\"exponential\"".to_owned()
     }
 
-    fn fallback(&self) -> Backoff {
+    fn default(&self) -> Backoff {
         Backoff::Fixed
     }
 
@@ -80,15 +80,15 @@ impl Form for Backoffs {
         Some("\"fixed\"".to_owned())
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Backoff> {
-        let text = reader.text(self, slot)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Backoff> {
+        let text = reader.text(self, field)?;
         if let Some((_, backoff)) = BACKOFFS.iter().find(|(name, _)| *name == text) {
             return Some(*backoff);
         }
         let nearest = suggest::nearest(&text, BACKOFFS.iter().map(|(name, _)| *name));
-        match nearest.filter(|_| !slot.is_secret()) {
-            Some(name) => reader.refuse_with(self, slot, format!("write {name:?}")),
-            None => reader.refuse(self, slot),
+        match nearest.filter(|_| !field.is_secret()) {
+            Some(name) => reader.reject_with(self, field, format!("write {name:?}")),
+            None => reader.reject(self, field),
         }
     }
 
@@ -97,10 +97,10 @@ impl Form for Backoffs {
     }
 }
 
-impl Form for Flag {
+impl ValueType for Bool {
     type Value = bool;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "true or false".to_owned()
     }
 
@@ -108,7 +108,7 @@ impl Form for Flag {
         "true".to_owned()
     }
 
-    fn fallback(&self) -> bool {
+    fn default(&self) -> bool {
         false
     }
 
@@ -116,14 +116,14 @@ impl Form for Flag {
         Some("false".to_owned())
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<bool> {
-        if let Some(literal) = slot.value.as_boolean_lit() {
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<bool> {
+        if let Some(literal) = field.value.as_boolean_lit() {
             return Some(literal.value);
         }
-        match reader.scalar(self, slot)? {
+        match reader.scalar(self, field)? {
             Scalar::Text(text) if text == "true" => Some(true),
             Scalar::Text(text) if text == "false" => Some(false),
-            _ => reader.refuse(self, slot),
+            _ => reader.reject(self, field),
         }
     }
 
@@ -132,10 +132,10 @@ impl Form for Flag {
     }
 }
 
-impl Form for Path {
+impl ValueType for DirPath {
     type Value = Option<String>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "the path of a directory, without `..`".to_owned()
     }
 
@@ -143,16 +143,16 @@ impl Form for Path {
         "\"data\"".to_owned()
     }
 
-    fn fallback(&self) -> Option<String> {
+    fn default(&self) -> Option<String> {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
-        let path = reader.text(self, slot)?;
-        let is_sound = !path.trim().is_empty()
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<String>> {
+        let path = reader.text(self, field)?;
+        let is_valid = !path.trim().is_empty()
             && !path.contains(char::is_control)
             && !path.split(['/', '\\']).any(|segment| segment == "..");
-        if is_sound { Some(Some(path)) } else { reader.refuse(self, slot) }
+        if is_valid { Some(Some(path)) } else { reader.reject(self, field) }
     }
 
     fn schema(&self) -> Schema {
@@ -160,10 +160,10 @@ impl Form for Path {
     }
 }
 
-impl Form for Ignored {
+impl ValueType for Ignored {
     type Value = ();
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "anything".to_owned()
     }
 
@@ -171,9 +171,9 @@ impl Form for Ignored {
         "\"…\"".to_owned()
     }
 
-    fn fallback(&self) {}
+    fn default(&self) {}
 
-    fn read(&self, _: &Slot<'_>, _: &mut Reader<'_>) -> Option<()> {
+    fn parse(&self, _: &Field<'_>, _: &mut Reader<'_>) -> Option<()> {
         Some(())
     }
 

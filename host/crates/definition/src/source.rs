@@ -49,7 +49,7 @@ impl Source {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.matches('\n').count();
         let column = before.get(line_start..).unwrap_or_default().chars().count();
-        Position { line: from_one(line), column: from_one(column), span }
+        Position { line: one_based(line), column: one_based(column), span }
     }
 
     /// The part of `span` on its first line: what is worth underlining of a value that covers many lines.
@@ -67,7 +67,7 @@ impl Source {
 }
 
 /// A count from 0 as people count.
-fn from_one(index: usize) -> u32 {
+fn one_based(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
 }
 

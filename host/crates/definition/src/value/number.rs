@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use schemars::{Schema, json_schema};
 
-use super::{Form, Reader, Slot, quantity, text_schema};
+use super::{Field, Reader, ValueType, quantity, text_schema};
 
 /// Text that is a number, as the JSON Schema says it.
 const NUMBER_PATTERN: &str = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?";
 
 /// The largest whole number up to which an `f64` has every whole number.
-const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A whole number of something.
 #[derive(Clone, Copy)]
-pub(crate) struct Whole {
-    pub(crate) least: u64,
-    pub(crate) most: u64,
+pub(crate) struct Integer {
+    pub(crate) min: u64,
+    pub(crate) max: u64,
     pub(crate) default: u64,
     /// What is counted, if the key's name does not say it.
     pub(crate) unit: Option<&'static str>,
@@ -25,8 +25,8 @@ pub(crate) struct Whole {
 /// A length of time in seconds, with fractions.
 #[derive(Clone, Copy)]
 pub(crate) struct Seconds {
-    pub(crate) least: Duration,
-    pub(crate) most: Duration,
+    pub(crate) min: Duration,
+    pub(crate) max: Duration,
     pub(crate) default: Duration,
     /// Whether 0 is another way to write the default.
     pub(crate) zero_is_default: bool,
@@ -34,17 +34,17 @@ pub(crate) struct Seconds {
 
 /// A number from 0 to 1.
 #[derive(Clone, Copy)]
-pub(crate) struct Share;
+pub(crate) struct Fraction;
 
-impl Form for Whole {
+impl ValueType for Integer {
     type Value = u64;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         let unit = self.unit.map(|unit| format!(" of {unit}")).unwrap_or_default();
-        format!("a whole number{unit} from {} to {}", grouped(self.least), grouped(self.most))
+        format!("a whole number{unit} from {} to {}", grouped(self.min), grouped(self.max))
     }
 
-    fn fallback(&self) -> u64 {
+    fn default(&self) -> u64 {
         self.default
     }
 
@@ -56,33 +56,33 @@ impl Form for Whole {
         self.default.to_string()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<u64> {
-        let text = reader.scalar(self, slot)?.into_text();
-        match whole(&text).filter(|number| (self.least..=self.most).contains(number)) {
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<u64> {
+        let text = reader.scalar(self, field)?.into_text();
+        match integer(&text).filter(|number| (self.min..=self.max).contains(number)) {
             Some(number) => Some(number),
-            None => reader.refuse(self, slot),
+            None => reader.reject(self, field),
         }
     }
 
     fn schema(&self) -> Schema {
         json_schema!({
             "anyOf": [
-                { "type": "integer", "minimum": self.least, "maximum": self.most },
+                { "type": "integer", "minimum": self.min, "maximum": self.max },
                 text_schema(NUMBER_PATTERN),
             ],
         })
     }
 }
 
-impl Form for Seconds {
+impl ValueType for Seconds {
     type Value = Duration;
 
-    fn wanted(&self) -> String {
-        let days = quantity::age_text(self.most);
-        format!("a number of seconds from {} to {} ({days})", self.least.as_secs_f64(), grouped(self.most.as_secs()))
+    fn expected(&self) -> String {
+        let days = quantity::period_text(self.max);
+        format!("a number of seconds from {} to {} ({days})", self.min.as_secs_f64(), grouped(self.max.as_secs()))
     }
 
-    fn fallback(&self) -> Duration {
+    fn default(&self) -> Duration {
         self.default
     }
 
@@ -94,24 +94,24 @@ impl Form for Seconds {
         self.default.as_secs_f64().to_string()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
-        let text = reader.scalar(self, slot)?.into_text();
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
+        let text = reader.scalar(self, field)?.into_text();
         let seconds = number(&text);
         if self.zero_is_default && seconds == Some(0.0) {
             return Some(self.default);
         }
         let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        match duration.filter(|duration| (self.least..=self.most).contains(duration)) {
+        match duration.filter(|duration| (self.min..=self.max).contains(duration)) {
             Some(duration) => Some(duration),
-            None => self.refuse(&text, slot, reader),
+            None => self.reject(&text, field, reader),
         }
     }
 
     fn schema(&self) -> Schema {
-        let least = if self.zero_is_default { 0.0 } else { self.least.as_secs_f64() };
+        let min = if self.zero_is_default { 0.0 } else { self.min.as_secs_f64() };
         json_schema!({
             "anyOf": [
-                { "type": "number", "minimum": least, "maximum": self.most.as_secs_f64() },
+                { "type": "number", "minimum": min, "maximum": self.max.as_secs_f64() },
                 text_schema(NUMBER_PATTERN),
             ],
         })
@@ -119,22 +119,22 @@ impl Form for Seconds {
 }
 
 impl Seconds {
-    fn refuse<T>(&self, text: &str, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<T> {
-        match quantity::age(text).filter(|_| number(text).is_none() && !slot.is_secret()) {
-            Some(age) => reader.refuse_with(self, slot, format!("write {}", age.as_secs_f64())),
-            None => reader.refuse(self, slot),
+    fn reject<T>(&self, text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
+        match quantity::period(text).filter(|_| number(text).is_none() && !field.is_secret()) {
+            Some(age) => reader.reject_with(self, field, format!("write {}", age.as_secs_f64())),
+            None => reader.reject(self, field),
         }
     }
 }
 
-impl Form for Share {
+impl ValueType for Fraction {
     type Value = f64;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "a number from 0 to 1".to_owned()
     }
 
-    fn fallback(&self) -> f64 {
+    fn default(&self) -> f64 {
         0.0
     }
 
@@ -146,11 +146,11 @@ impl Form for Share {
         "0.1".to_owned()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<f64> {
-        let text = reader.scalar(self, slot)?.into_text();
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<f64> {
+        let text = reader.scalar(self, field)?.into_text();
         match number(&text).filter(|share| (0.0..=1.0).contains(share)) {
             Some(share) => Some(share),
-            None => reader.refuse(self, slot),
+            None => reader.reject(self, field),
         }
     }
 
@@ -173,10 +173,10 @@ pub(super) fn number(text: &str) -> Option<f64> {
 }
 
 /// A whole number that is not negative, also if it is written as `1.0` or `1e3`.
-fn whole(text: &str) -> Option<u64> {
+fn integer(text: &str) -> Option<u64> {
     let number = number(text)?;
     text.trim().parse().ok().or_else(|| {
-        let is_whole = number.fract() == 0.0 && (0.0..=LARGEST_EXACT).contains(&number);
+        let is_whole = number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(&number);
         is_whole.then_some(number as u64)
     })
 }
@@ -209,11 +209,11 @@ mod tests {
 
     #[test]
     fn whole_numbers_have_no_fraction_sign_or_rounding() {
-        assert_eq!(whole("18446744073709551615"), Some(u64::MAX));
-        assert_eq!(whole("1e3"), Some(1000));
-        assert_eq!(whole("-0"), Some(0));
+        assert_eq!(integer("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(integer("1e3"), Some(1000));
+        assert_eq!(integer("-0"), Some(0));
         for text in ["1.5", "-1", "18446744073709551616", "1e17", "+5", "ten"] {
-            assert_eq!(whole(text), None, "{text}");
+            assert_eq!(integer(text), None, "{text}");
         }
     }
 

@@ -5,38 +5,38 @@ use std::time::Duration;
 use schemars::{Schema, json_schema};
 
 use super::number::number;
-use super::{Form, Reader, Slot, text_schema};
+use super::{Field, Reader, ValueType, text_schema};
 
 /// Units of bytes, from the largest.
 const BYTE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Units of time in seconds, from the largest.
-const AGE_UNITS: [(&str, u64); 4] = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
+const TIME_UNITS: [(&str, u64); 4] = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
 
 /// A number of bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Bytes {
-    pub(crate) least: u64,
-    pub(crate) most: u64,
+    pub(crate) min: u64,
+    pub(crate) max: u64,
     pub(crate) default: u64,
 }
 
 /// A length of time of any size.
 #[derive(Clone, Copy)]
-pub(crate) struct Age {
-    pub(crate) least: Duration,
-    pub(crate) most: Duration,
+pub(crate) struct Period {
+    pub(crate) min: Duration,
+    pub(crate) max: Duration,
     pub(crate) default: Duration,
 }
 
-impl Form for Bytes {
+impl ValueType for Bytes {
     type Value = u64;
 
-    fn wanted(&self) -> String {
-        format!("a number of bytes from {} to {}", bytes_text(self.least), bytes_text(self.most))
+    fn expected(&self) -> String {
+        format!("a number of bytes from {} to {}", bytes_text(self.min), bytes_text(self.max))
     }
 
-    fn fallback(&self) -> u64 {
+    fn default(&self) -> u64 {
         self.default
     }
 
@@ -48,18 +48,18 @@ impl Form for Bytes {
         format!("\"{}\"", bytes_text(self.default))
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<u64> {
-        let text = reader.scalar(self, slot)?.into_text();
-        match bytes(&text).filter(|bytes| (self.least..=self.most).contains(bytes)) {
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<u64> {
+        let text = reader.scalar(self, field)?.into_text();
+        match bytes(&text).filter(|bytes| (self.min..=self.max).contains(bytes)) {
             Some(bytes) => Some(bytes),
-            None => self.refuse(&text, slot, reader),
+            None => self.reject(&text, field, reader),
         }
     }
 
     fn schema(&self) -> Schema {
         json_schema!({
             "anyOf": [
-                { "type": "integer", "minimum": self.least, "maximum": self.most },
+                { "type": "integer", "minimum": self.min, "maximum": self.max },
                 text_schema(r"[0-9]+(\.[0-9]+)? ?([KkMmGg][Ii])?[Bb]?"),
             ],
         })
@@ -68,28 +68,28 @@ impl Form for Bytes {
 
 impl Bytes {
     /// `64MB` may mean two numbers, and is taken for neither.
-    fn refuse<T>(&self, text: &str, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<T> {
+    fn reject<T>(&self, text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
         let (count, unit) = split_unit(text);
         let binary = unit.chars().next().map(|prefix| format!("{count}{}iB", prefix.to_ascii_uppercase()));
-        match binary.filter(|binary| !slot.is_secret() && bytes(text).is_none() && bytes(binary).is_some()) {
-            Some(binary) => reader.refuse_with(self, slot, format!("write \"{binary}\"; units are KiB, MiB and GiB")),
-            None => reader.refuse(self, slot),
+        match binary.filter(|binary| !field.is_secret() && bytes(text).is_none() && bytes(binary).is_some()) {
+            Some(binary) => reader.reject_with(self, field, format!("write \"{binary}\"; units are KiB, MiB and GiB")),
+            None => reader.reject(self, field),
         }
     }
 }
 
-impl Form for Age {
+impl ValueType for Period {
     type Value = Duration;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         format!(
             "a length of time from {} to {}, such as \"90s\", \"15m\", \"24h\" or \"7d\"",
-            age_text(self.least),
-            age_text(self.most)
+            period_text(self.min),
+            period_text(self.max)
         )
     }
 
-    fn fallback(&self) -> Duration {
+    fn default(&self) -> Duration {
         self.default
     }
 
@@ -98,21 +98,21 @@ impl Form for Age {
     }
 
     fn example(&self) -> String {
-        format!("\"{}\"", age_text(self.default))
+        format!("\"{}\"", period_text(self.default))
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
-        let text = reader.scalar(self, slot)?.into_text();
-        match age(&text).filter(|age| (self.least..=self.most).contains(age)) {
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
+        let text = reader.scalar(self, field)?.into_text();
+        match period(&text).filter(|age| (self.min..=self.max).contains(age)) {
             Some(age) => Some(age),
-            None => reader.refuse(self, slot),
+            None => reader.reject(self, field),
         }
     }
 
     fn schema(&self) -> Schema {
         json_schema!({
             "anyOf": [
-                { "type": "number", "minimum": self.least.as_secs_f64(), "maximum": self.most.as_secs_f64() },
+                { "type": "number", "minimum": self.min.as_secs_f64(), "maximum": self.max.as_secs_f64() },
                 text_schema(r"[0-9]+(\.[0-9]+)? ?[smhdSMHD]?"),
             ],
         })
@@ -127,8 +127,8 @@ fn bytes(text: &str) -> Option<u64> {
 }
 
 /// A length of time from text such as `90s`, `1.5h` or `3600`, which are seconds.
-pub(super) fn age(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(scaled(text, &AGE_UNITS)?).ok()
+pub(super) fn period(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(scaled(text, &TIME_UNITS)?).ok()
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<f64> {
@@ -152,9 +152,9 @@ fn bytes_text(bytes: u64) -> String {
 }
 
 /// A length of time in the largest unit that has it whole, or else in seconds with a fraction.
-pub(super) fn age_text(age: Duration) -> String {
+pub(super) fn period_text(age: Duration) -> String {
     let whole = Some(age).filter(|age| age.subsec_nanos() == 0);
-    match whole.and_then(|age| in_units(age.as_secs(), &AGE_UNITS)) {
+    match whole.and_then(|age| in_units(age.as_secs(), &TIME_UNITS)) {
         Some((1, "d")) => "24h".to_owned(),
         Some((count, unit)) => format!("{count}{unit}"),
         None => format!("{}s", age.as_secs_f64()),
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn ages_are_seconds_unless_they_say_otherwise() {
-        let seconds = |text| age(text).map(|age| age.as_secs_f64());
+        let seconds = |text| period(text).map(|age| age.as_secs_f64());
         assert_eq!(seconds("90s"), Some(90.0));
         assert_eq!(seconds("1.5h"), Some(5400.0));
         assert_eq!(seconds("7d"), Some(604_800.0));
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn amounts_are_shown_in_the_largest_unit_that_fits() {
         assert_eq!((bytes_text(4 << 30), bytes_text(1000)), ("4GiB".to_owned(), "1000B".to_owned()));
-        assert_eq!(age_text(Duration::from_secs(90 * 60)), "90m");
-        assert_eq!(age_text(Duration::from_millis(1500)), "1.5s");
+        assert_eq!(period_text(Duration::from_secs(90 * 60)), "90m");
+        assert_eq!(period_text(Duration::from_millis(1500)), "1.5s");
     }
 }
