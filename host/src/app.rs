@@ -43,7 +43,7 @@ pub enum StartError {
         /// What the tasks need.
         need: u64,
         /// What there is.
-        room: u32,
+        capacity: u32,
     },
     /// The engine does not start.
     #[error(transparent)]
@@ -94,9 +94,9 @@ impl Definitions {
         self.catalog.iter().map(|task| u64::from(task.worker_nums) * task.references().count() as u64).sum()
     }
 
-    /// Room that the tasks need if each plugin has one memory.
-    pub(crate) fn least_need(&self) -> u64 {
-        least_need(&self.catalog)
+    /// Capacity that the tasks need if each plugin has one memory.
+    pub(crate) fn min_capacity(&self) -> u64 {
+        min_capacity(&self.catalog)
     }
 
     /// The app while its plugins are being loaded.
@@ -119,14 +119,14 @@ impl Definitions {
     ) -> App {
         let Self { catalog, problems, broken } = self;
         let mut app = App { problems, broken, ..App::default() };
-        let mut room = Room::new(engine, &catalog);
-        let mut waiting = Waiting::new(&catalog);
+        let mut budget = CapacityBudget::new(engine, &catalog);
+        let mut waiting = PendingTasks::new(&catalog);
         let files = PluginFiles::of(app_dir);
         let mut loading = plugins::load_all(engine, &files, waiting.plugins());
         while let Some((name, loaded)) = loading.next().await {
             app.plugins.insert(&name, loaded);
-            for task in waiting.complete_with(&name) {
-                let (setup, mut problems) = app.settle(&task, &files, engine, &mut room);
+            for task in waiting.completed_by(&name) {
+                let (setup, mut problems) = app.resolve_task(&task, &files, engine, &mut budget);
                 resolved(setup, &problems);
                 app.problems.append(&mut problems);
             }
@@ -137,14 +137,14 @@ impl Definitions {
 }
 
 /// Tasks that wait for plugins.
-struct Waiting {
+struct PendingTasks {
     /// By the plugin's name.
     of: BTreeMap<String, Vec<Arc<Task>>>,
     /// How many plugins a task still waits for, by its id.
     left: BTreeMap<String, usize>,
 }
 
-impl Waiting {
+impl PendingTasks {
     fn new(catalog: &Catalog) -> Self {
         let (mut of, mut left) = (BTreeMap::<String, Vec<Arc<Task>>>::new(), BTreeMap::new());
         for task in catalog.iter() {
@@ -160,7 +160,7 @@ impl Waiting {
     }
 
     /// The tasks that wait for nothing else than the plugin `name`.
-    fn complete_with(&mut self, name: &str) -> Vec<Arc<Task>> {
+    fn completed_by(&mut self, name: &str) -> Vec<Arc<Task>> {
         let mut complete = self.of.remove(name).unwrap_or_default();
         complete.retain(|task| match self.left.get_mut(task.id.folded()) {
             Some(left) => {
@@ -175,13 +175,13 @@ impl Waiting {
 
 /// How the engine's room is shared out among the tasks. Each has what it needs at least; plugins that have several memories
 /// take more, as long as there is some.
-struct Room {
+struct CapacityBudget {
     spare: u64,
 }
 
-impl Room {
+impl CapacityBudget {
     fn new(engine: &Engine, catalog: &Catalog) -> Self {
-        Self { spare: u64::from(engine.capacity()).saturating_sub(least_need(catalog)) }
+        Self { spare: u64::from(engine.capacity()).saturating_sub(min_capacity(catalog)) }
     }
 
     fn take(&mut self, task: &Task, setup: &Setup) -> Option<Diagnostic> {
@@ -200,7 +200,7 @@ impl Room {
 }
 
 /// The room that the tasks need if each plugin has one memory.
-fn least_need(catalog: &Catalog) -> u64 {
+fn min_capacity(catalog: &Catalog) -> u64 {
     let least = |task: &Arc<Task>| u64::from(Setup::unready(task.clone(), Unready::Preparing).least_need().0);
     catalog.iter().map(least).sum()
 }
@@ -213,7 +213,7 @@ fn too_much_memory(task: &Task, engine: &Engine) -> Option<Diagnostic> {
 }
 
 /// What a task asks for that nobody grants. Grants are the operator's; a host of one app has none to give yet.
-fn ungranted(task: &Task) -> Vec<Diagnostic> {
+fn denied_requests(task: &Task) -> Vec<Diagnostic> {
     let help = "this host grants no http, no environment and no directories: remove the request";
     let refuse =
         |span, what: String| task.diagnose_at(span, format!("the task asks for {what}, which is not granted"), help);
@@ -236,18 +236,18 @@ impl App {
     }
 
     /// Decides whether a task whose plugins are all loaded, or cannot be, can run; what is in the way if it cannot.
-    fn settle(
+    fn resolve_task(
         &mut self,
         task: &Arc<Task>,
         files: &PluginFiles,
         engine: &Engine,
-        room: &mut Room,
+        budget: &mut CapacityBudget,
     ) -> (Setup, Vec<Diagnostic>) {
         let mut problems = self.plugins.problems(files, task);
-        problems.extend(ungranted(task));
+        problems.extend(denied_requests(task));
         problems.extend(too_much_memory(task, engine));
         let setup = Setup::new(task.clone(), |name| self.plugins.get(name)).ok().filter(|_| problems.is_empty());
-        problems.extend(setup.as_ref().and_then(|setup| room.take(task, setup)));
+        problems.extend(setup.as_ref().and_then(|setup| budget.take(task, setup)));
         if let (Some(setup), true) = (setup, problems.is_empty()) {
             self.tasks.push(task.clone());
             return (setup, problems);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{self, Flags, Loaded, OfEngine, OfRun, OfService, OfStore, Variables};
+use crate::config::{self, EngineScope, Flags, Loaded, RunScope, ServiceScope, StoreScope, Variables};
 
 /// What every command's help ends with.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything else failed; 2 \
@@ -82,7 +82,7 @@ impl Command {
     }
 
     /// Whether mistakes in the configuration are what the command is about, so that it tells of them itself.
-    pub(crate) fn tells_mistakes(&self) -> bool {
+    pub(crate) fn reports_problems(&self) -> bool {
         matches!(self, Self::Check(_) | Self::Config(_))
     }
 }
@@ -97,7 +97,7 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) settings: Flags<OfEngine>,
+    pub(crate) settings: Flags<EngineScope>,
 }
 
 #[derive(Debug, Args)]
@@ -125,7 +125,7 @@ pub(crate) struct Run {
     pub(crate) ids: bool,
 
     #[command(flatten)]
-    pub(crate) settings: Flags<OfRun>,
+    pub(crate) settings: Flags<RunScope>,
 }
 
 #[derive(Debug, Args)]
@@ -134,7 +134,7 @@ pub(crate) struct Serve {
     pub(crate) app: PathBuf,
 
     #[command(flatten)]
-    pub(crate) settings: Flags<OfService>,
+    pub(crate) settings: Flags<ServiceScope>,
 }
 
 #[derive(Debug, Args)]
@@ -150,7 +150,7 @@ pub(crate) struct Backup {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) settings: Flags<OfStore>,
+    pub(crate) settings: Flags<StoreScope>,
 }
 
 #[derive(Debug, Args)]
@@ -163,7 +163,7 @@ pub(crate) struct Config {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) settings: Flags<OfService>,
+    pub(crate) settings: Flags<ServiceScope>,
 }
 
 #[derive(Debug, Args)]

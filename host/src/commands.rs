@@ -13,13 +13,13 @@ mod show;
 mod signals;
 mod token;
 
-mod ask;
-mod job_sheet;
+mod client;
+mod job_view;
 mod output;
 
 mod add;
+mod bulk_add;
 mod change;
-mod feed;
 mod get;
 mod list;
 mod logs;
@@ -39,7 +39,7 @@ use saggar::Compiler;
 
 use crate::cli::Command;
 use crate::config::{Config, Loaded, Variables};
-use crate::observe::Observed;
+use crate::telemetry::Telemetry;
 
 pub(crate) use show::problems as show_problems;
 
@@ -53,13 +53,13 @@ pub(crate) const USAGE: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 /// What a command finds when it begins.
-pub(crate) struct Surroundings {
+pub(crate) struct CommandEnv {
     pub(crate) configuration: Loaded,
     pub(crate) variables: Arc<Variables>,
-    pub(crate) observed: Observed,
+    pub(crate) telemetry: Telemetry,
 }
 
-impl Surroundings {
+impl CommandEnv {
     /// A builder of a host with this configuration and environment.
     fn builder(&self, app: PathBuf) -> saggar::HostBuilder {
         let Config { allocator, cache_dir, env_allow, keep_bytes, .. } = &self.configuration.config;
@@ -71,25 +71,25 @@ impl Surroundings {
             .state_dir(self.variables.user_state_dir())
             // This program, also when its file has been replaced meanwhile.
             .compiler(Compiler::Process("/proc/self/exe".into()))
-            .tracer(self.observed.tracer())
-            .env_of(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))
+            .tracer(self.telemetry.tracer())
+            .env_filtered(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))
     }
 }
 
-pub(crate) async fn run(command: Command, surroundings: &Surroundings) -> ExitCode {
+pub(crate) async fn run(command: Command, env: &CommandEnv) -> ExitCode {
     let done = match command {
-        Command::Check(args) => check::run(args, surroundings).await,
-        Command::Run(args) => run::run(args, surroundings).await,
-        Command::Serve(args) => serve::run(args, surroundings).await,
-        Command::Backup(args) => backup::run(args, surroundings).await,
-        Command::Config(args) => config::run(&args, &surroundings.configuration),
+        Command::Check(args) => check::run(args, env).await,
+        Command::Run(args) => run::run(args, env).await,
+        Command::Serve(args) => serve::run(args, env).await,
+        Command::Backup(args) => backup::run(args, env).await,
+        Command::Config(args) => config::run(&args, &env.configuration),
         Command::Token(args) => token::run(&args),
-        Command::Client(command) => ask::run(command).await,
+        Command::Client(command) => client::run(command).await,
     };
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            surroundings.observed.failure(&error);
+            env.telemetry.failure(&error);
             ExitCode::from(FAILURE)
         }
     }

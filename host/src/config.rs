@@ -7,14 +7,14 @@
 mod keys;
 
 mod flags;
-mod given;
+mod input;
 mod secret;
 
 mod file;
 mod operator;
 mod syntax;
 
-mod form;
+mod value;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -25,14 +25,14 @@ use saggar::{Severity, StoreChoice};
 use saggar_definition::{Diagnostic, Location, nearest};
 use serde_json::{Value, json};
 
-pub(crate) use flags::{Flags, OfClient, OfEngine, OfRun, OfService, OfStore, Scope};
-pub(crate) use form::{Endpoint, shown_text, time};
+pub(crate) use flags::{ClientScope, EngineScope, Flags, RunScope, Scope, ServiceScope, StoreScope};
 pub(crate) use keys::Config;
+pub(crate) use value::{Endpoint, time, value_text};
 
 use file::ConfigFile;
-use form::{Reader, Setting};
-use given::{Given, Origin, Raw};
+use input::{Input, Inputs, Origin};
 use keys::Key;
+use value::{Reader, Setting};
 
 /// Variables with our prefix that are no keys: the one that names the file, and those of the commands that ask a host.
 const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_RETRY_FOR"];
@@ -43,7 +43,7 @@ const APP_PREFIX: &str = "SAGGAR_APP_";
 /// What our variables begin with.
 const PREFIX: &str = "SAGGAR_";
 
-const HOW_TO_CLOSE: &str = "give a token as `--token ROLE:SHA256`, as SAGGAR_TOKENS, or as `[[token]]` in saggar.toml \
+const OPEN_ADDRESS_HELP: &str = "give a token as `--token ROLE:SHA256`, as SAGGAR_TOKENS, or as `[[token]]` in saggar.toml \
                             (`saggar token` makes one), or listen on 127.0.0.1";
 
 /// How a line of the log looks.
@@ -134,28 +134,28 @@ pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8,
 
 /// The same for a command that has no app.
 pub(crate) fn load_without_app(verbose: u8, variables: &Variables) -> Loaded {
-    resolve(&ConfigFile::none(), &Flags::<OfClient>::none(), verbose, variables)
+    resolve(&ConfigFile::none(), &Flags::<ClientScope>::none(), verbose, variables)
 }
 
 fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
     let mut reader = Reader::new(file.source.clone(), file.dir.clone());
-    let mut raw = Raw {
-        defaults: own_defaults::<S>(),
+    let mut raw = Inputs {
+        defaults: scope_defaults::<S>(),
         file: file.given(&mut reader),
         variables: from_variables::<S>(variables, &mut reader),
         flags: from_flags(&flags.given),
     };
     for (name, given) in &mut raw.file {
-        given.counts = keys::find(name).is_some_and(|key| S::default_of(key).is_none());
+        given.applies = keys::find(name).is_some_and(|key| S::default_of(key).is_none());
     }
     if let Some(node) = flags::verbose_node(verbose) {
-        let given = Given { origin: Origin::Flag("-v"), node, counts: true };
+        let given = Input { origin: Origin::Flag("-v"), node, applies: true };
         raw.flags.entry("log.level").or_insert(given);
     }
     let mut config = Config::read(&raw, &mut reader);
-    settle(&mut config, variables, &mut reader);
+    apply_derived_defaults(&mut config, variables, &mut reader);
     if keys::find("listen").is_some_and(S::uses) {
-        refuse_open_address(&config, &mut reader);
+        check_open_address(&config, &mut reader);
     }
     let (settings, mut problems) = reader.finish();
     if file.is_of_app {
@@ -166,7 +166,7 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
 }
 
 /// What depends on more than one key or on the machine: defaults, and limits of what was given.
-fn settle(config: &mut Config, variables: &Variables, reader: &mut Reader) {
+fn apply_derived_defaults(config: &mut Config, variables: &Variables, reader: &mut Reader) {
     if config.cache_dir.is_none() {
         config.cache_dir = variables.user_cache_dir();
         reader.show("cache_dir", json!(config.cache_dir.as_ref().map(|dir| dir.display().to_string())));
@@ -188,14 +188,14 @@ fn settle(config: &mut Config, variables: &Variables, reader: &mut Reader) {
 }
 
 /// Where a service listens that others can reach, there must be tokens.
-fn refuse_open_address(config: &Config, reader: &mut Reader) {
+fn check_open_address(config: &Config, reader: &mut Reader) {
     // Of tokens that were refused it is said already what is wrong.
     if !reader.is_read("token") || tokens(config).suffice_at(config.listen) {
         return;
     }
     if let Some(node) = reader.node("listen") {
         let message = format!("{} can be reached from other machines, and no token is configured", config.listen);
-        reader.error(&node, message, HOW_TO_CLOSE);
+        reader.error(&node, message, OPEN_ADDRESS_HELP);
     }
 }
 
@@ -203,24 +203,24 @@ fn tokens(config: &Config) -> Tokens {
     Tokens::new(config.tokens.iter().map(|listed| listed.token.clone()).collect())
 }
 
-fn own_defaults<S: Scope>() -> BTreeMap<&'static str, Given> {
+fn scope_defaults<S: Scope>() -> BTreeMap<&'static str, Input> {
     let given = keys::ALL.iter().filter_map(|key| {
-        let node = given::Node::outside("defaults", "", S::default_of(key)?);
-        Some((key.name, Given { origin: Origin::Default, node, counts: true }))
+        let node = input::Node::external("defaults", "", S::default_of(key)?);
+        Some((key.name, Input { origin: Origin::Default, node, applies: true }))
     });
     given.collect()
 }
 
-fn from_flags(given: &[(&'static Key, Vec<String>)]) -> BTreeMap<&'static str, Given> {
+fn from_flags(given: &[(&'static Key, Vec<String>)]) -> BTreeMap<&'static str, Input> {
     let given = given.iter().filter_map(|(key, texts)| {
         let node = flags::node(key, texts)?;
-        Some((key.name, Given { origin: Origin::Flag(key.flag), node, counts: true }))
+        Some((key.name, Input { origin: Origin::Flag(key.flag), node, applies: true }))
     });
     given.collect()
 }
 
 /// What variables say of the keys that are used. One that is set to nothing is as good as not set.
-fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTreeMap<&'static str, Given> {
+fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTreeMap<&'static str, Input> {
     let mut given = BTreeMap::new();
     for key in keys::ALL.iter().filter(|key| S::uses(key)) {
         let set =
@@ -229,11 +229,11 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
         match value.to_str() {
             Some(text) => {
                 let node = flags::variable_node(key, name, text);
-                given.insert(key.name, Given { origin: Origin::Variable(name), node, counts: true });
+                given.insert(key.name, Input { origin: Origin::Variable(name), node, applies: true });
             }
             None => {
                 let message = format!("the value of the variable `{name}` is not UTF-8");
-                reader.add_outside(
+                reader.add_external(
                     Diagnostic::error(Location::file("environment"), message).with_help("set it to UTF-8"),
                 );
             }
@@ -241,7 +241,7 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
     }
     // Said once, where a host is configured, and not by every command.
     if keys::ALL.iter().all(S::uses) {
-        misspelt(variables).for_each(|problem| reader.add_outside(problem));
+        misspelt(variables).for_each(|problem| reader.add_external(problem));
     }
     given
 }
@@ -291,7 +291,7 @@ impl Loaded {
 
     /// Each key with its value and where that comes from, for people.
     pub(crate) fn rows(&self) -> Vec<[String; 3]> {
-        let row = |setting: &Setting| [setting.key.to_owned(), shown_text(&setting.value), setting.origin_text()];
+        let row = |setting: &Setting| [setting.key.to_owned(), value_text(&setting.value), setting.origin_text()];
         self.settings.iter().map(row).collect()
     }
 
@@ -310,7 +310,7 @@ impl Setting {
             Origin::Variable(name) => format!("environment {name}"),
             Origin::Flag(name) => format!("flag {name}"),
             Origin::File => {
-                let place = self.node.as_ref().map(given::Node::location);
+                let place = self.node.as_ref().map(input::Node::location);
                 place.map_or_else(String::new, |place| {
                     let line = place.position.map_or(1, |position| position.line);
                     format!("{}:{line}", place.file)
@@ -320,7 +320,7 @@ impl Setting {
     }
 
     fn document(&self) -> Value {
-        let place = self.node.as_ref().map(given::Node::location);
+        let place = self.node.as_ref().map(input::Node::location);
         let from = match (self.origin, place) {
             (Origin::Variable(name), _) => json!({ "kind": "environment", "name": name }),
             (Origin::Flag(name), _) => json!({ "kind": "flag", "name": name }),

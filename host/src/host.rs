@@ -21,7 +21,7 @@ use crate::store::{OpenStore, StoreChoice};
 /// thousand.
 const MAX_SANDBOXES: u32 = 10_000;
 
-/// Room beyond what the tasks need at the start, so that a reload may add slots.
+/// Capacity beyond what the tasks need at the start, so that a reload may add slots.
 const SPARE_SANDBOXES: u32 = 64;
 
 /// The least that the pool's memories can hold, so that a reload may ask for more than the tasks of the start.
@@ -30,10 +30,10 @@ const MIN_POOL_MEMORY: u64 = 64 << 20;
 /// Bytes that the jobs of a host may take unless it is told otherwise: with the store in memory, most machines have as much.
 pub const DEFAULT_KEEP_BYTES: u64 = 4 << 30;
 
-pub(crate) type Lookup = Arc<dyn Fn(&str) -> Variable + Send + Sync>;
+pub(crate) type EnvLookup = Arc<dyn Fn(&str) -> Variable + Send + Sync>;
 
 /// Called with problems as they are found.
-pub(crate) type Report = Arc<dyn Fn(&[Diagnostic]) + Send + Sync>;
+pub(crate) type ProblemReporter = Arc<dyn Fn(&[Diagnostic]) + Send + Sync>;
 
 /// Sets a host up.
 pub struct HostBuilder {
@@ -46,9 +46,9 @@ pub struct HostBuilder {
     keep_events: usize,
     keep_bytes: u64,
     tracer: Option<BoxedTracer>,
-    env: Lookup,
+    env: EnvLookup,
     waits_for_plugins: bool,
-    report: Report,
+    report: ProblemReporter,
 }
 
 /// An app at work. Cheap to clone; [`shutdown`](Host::shutdown) ends it.
@@ -59,7 +59,7 @@ pub struct Host {
     pub(crate) worker: Worker,
     store: OpenStore,
     pub(crate) app_dir: PathBuf,
-    pub(crate) env: Lookup,
+    pub(crate) env: EnvLookup,
     pub(crate) app: Arc<std::sync::RwLock<Arc<App>>>,
     pub(crate) loading: Loading,
 }
@@ -118,12 +118,16 @@ impl HostBuilder {
     /// Where the values of `$ENV.NAME` come from; there are none unless said.
     #[must_use]
     pub fn env(self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.env_of(EnvAllow::all(), lookup)
+        self.env_filtered(EnvAllow::all(), lookup)
     }
 
     /// The same for the variables that `allow` allows. Others are a problem of the task that names them.
     #[must_use]
-    pub fn env_of(self, allow: EnvAllow, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+    pub fn env_filtered(
+        self,
+        allow: EnvAllow,
+        lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
         let variable = move |name: &str| match allow.allows(name) {
             true => lookup(name).into(),
             false => Variable::NotAllowed(allow.to_string()),
@@ -155,7 +159,7 @@ impl HostBuilder {
         let need = definitions.sandboxes();
         let sandboxes = match u32::try_from(need) {
             Ok(need) if need <= MAX_SANDBOXES => (need + SPARE_SANDBOXES).min(MAX_SANDBOXES),
-            _ => return Err(StartError::TooManySlots { need, room: MAX_SANDBOXES }),
+            _ => return Err(StartError::TooManySlots { need, capacity: MAX_SANDBOXES }),
         };
         let options = EngineOptions {
             sandboxes,

@@ -6,7 +6,7 @@ use saggar_definition::Diagnostic;
 use tokio::sync::watch;
 
 use crate::app::{App, Definitions, StartError};
-use crate::host::{Host, Report};
+use crate::host::{Host, ProblemReporter};
 
 /// Whether plugins are still being loaded; one for a host. Cheap to clone.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Host {
     }
 
     /// Loads the plugins beside the work that goes on; each task works as soon as its own are loaded.
-    pub(crate) fn load_plugins(&self, definitions: Definitions, report: Report) {
+    pub(crate) fn load_plugins(&self, definitions: Definitions, report: ProblemReporter) {
         let (host, unresolved) = (self.clone(), self.app());
         self.worker.spawn_until_stop(async move {
             let resolved = |setup, problems: &[Diagnostic]| {
@@ -71,9 +71,9 @@ impl Host {
     /// and plugin. If no task can run, all stays as it is and the error says why.
     pub async fn reload(&self) -> Result<Arc<App>, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
-        let (need, room) = (definitions.least_need(), self.engine.capacity());
-        if need > u64::from(room) {
-            return Err(StartError::TooManySlots { need, room });
+        let (need, capacity) = (definitions.min_capacity(), self.engine.capacity());
+        if need > u64::from(capacity) {
+            return Err(StartError::TooManySlots { need, capacity });
         }
         let app = definitions.resolve(&self.engine, &self.app_dir, |_, _| ()).await;
         if app.tasks.is_empty() {

@@ -8,16 +8,16 @@ macro_rules! say {
 mod cli;
 mod commands;
 mod config;
-mod observe;
+mod telemetry;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use commands::Surroundings;
+use commands::CommandEnv;
 use config::Variables;
-use observe::Observed;
 use rustix::fs::Mode;
+use telemetry::Telemetry;
 
 /// What a job consists of is made by one thread and freed by another, all the time, which is what this one is good at.
 #[global_allocator]
@@ -32,22 +32,22 @@ fn main() -> ExitCode {
     }
     // The one place that reads the environment.
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
-    observe::heed_no_color(&variables);
+    telemetry::apply_no_color(&variables);
     let cli = cli::Cli::read(&variables);
     let configuration = cli.command.configuration(cli.verbose, &variables);
-    if configuration.has_errors() && !cli.command.tells_mistakes() {
-        observe::refuse(&configuration, &variables);
+    if configuration.has_errors() && !cli.command.reports_problems() {
+        telemetry::report_config_problems(&configuration, &variables);
         return ExitCode::from(commands::USAGE);
     }
-    let observed = match Observed::start(&cli.command, &configuration.config, &variables) {
-        Ok(observed) => observed,
+    let telemetry = match Telemetry::start(&cli.command, &configuration.config, &variables) {
+        Ok(telemetry) => telemetry,
         Err(error) => {
             say!("saggar: {error:#}");
             return ExitCode::FAILURE;
         }
     };
-    if !cli.command.tells_mistakes() {
-        observed.problems(&configuration.problems);
+    if !cli.command.reports_problems() {
+        telemetry.problems(&configuration.problems);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("saggar").build() {
         Ok(runtime) => runtime,
@@ -56,11 +56,11 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let surroundings = Surroundings { configuration, variables, observed };
-    let code = runtime.block_on(commands::run(cli.command, &surroundings));
+    let env = CommandEnv { configuration, variables, telemetry };
+    let code = runtime.block_on(commands::run(cli.command, &env));
     // A blocking task could still be compiling a component; nobody waits for it any more.
     runtime.shutdown_background();
-    surroundings.observed.end();
+    env.telemetry.end();
     code
 }
 

@@ -12,10 +12,10 @@ use saggar_sandbox::{Engine, LoadError, Plugin};
 const LOADED_AT_ONCE: usize = 32;
 
 /// Files that the search for a similar name looks at.
-const LOOKED_AT: usize = 10_000;
+const MAX_SEARCHED_FILES: usize = 10_000;
 
 /// Bytes of the largest file that is looked into; the engine refuses larger ones.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The loaded plugins of an app, by name, and why the others are not.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl PluginFiles {
     fn nearest(&self, name: &str) -> Option<String> {
         let mut names = Vec::new();
         let mut directories = vec![(self.root.join("plugins"), String::new())];
-        let mut left = LOOKED_AT;
+        let mut left = MAX_SEARCHED_FILES;
         while let Some((directory, prefix)) = directories.pop() {
             let Ok(entries) = std::fs::read_dir(directory) else { continue };
             for entry in entries.flatten().take(left) {
@@ -95,7 +95,7 @@ async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
         Err(error) => return Loaded { initial_memory: 0, plugin: Some(Err(error)) },
     };
     let file = path.clone();
-    let look = move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MOST_BYTES).ok()?);
+    let look = move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MAX_BYTES).ok()?);
     // What cannot be read or understood, the engine says itself.
     let initial_memory = tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or(0);
     // The pool's memories are as large as the engine's limit: it would be a fault of the component there, and none without one.

@@ -194,7 +194,7 @@ fn peeked(queue: &TaskQueue, found: Peek) -> PeekedJob {
 
 fn add_refused(error: AddError) -> Refusal {
     if let AddError::Queue(saggar_queue::AddError::Store(error)) = &error {
-        tell_of_failure(error);
+        log_store_failure(error);
     }
     refusal(error.code(), error.to_string()).of_job(error.job())
 }
@@ -202,7 +202,7 @@ fn add_refused(error: AddError) -> Refusal {
 fn lookup_refused(error: LookupError) -> Refusal {
     match &error {
         LookupError::Store(error) | LookupError::Change(saggar_queue::ChangeError::Store(error)) => {
-            tell_of_failure(error);
+            log_store_failure(error);
         }
         _ => {}
     }
@@ -210,7 +210,7 @@ fn lookup_refused(error: LookupError) -> Refusal {
 }
 
 /// What made the store fail is for the operator, not for the client.
-fn tell_of_failure(error: &StoreError) {
+fn log_store_failure(error: &StoreError) {
     if let StoreError::Failed(source) = error {
         let mut causes = source.to_string();
         let mut next = source.source();

@@ -22,17 +22,17 @@ pub(crate) enum ClientCommand {
     /// Prints a job's log
     Logs(Logs),
     /// Cancels jobs: one that waits ends at once, one that runs is stopped
-    Cancel(SomeJobs),
+    Cancel(JobsArgs),
     /// Lets ended jobs run again
-    Retry(SomeJobs),
+    Retry(JobsArgs),
     /// Delivers callbacks again whose handler failed: given up ones, and at once those that wait for their next try
-    Redeliver(SomeJobs),
+    Redeliver(JobsArgs),
     /// Forgets jobs that wait or have ended, with all that is kept of them
-    Delete(SomeJobs),
+    Delete(JobsArgs),
     /// Lets no more attempts of a task begin, over restarts too
-    Pause(OneTask),
+    Pause(TaskArgs),
     /// Ends a pause
-    Resume(OneTask),
+    Resume(TaskArgs),
     /// Shows how many jobs of each task stand where, and how often what happens
     Stats(Stats),
     /// Lists the tasks of a host, or shows one as it holds, with defaults filled in
@@ -235,7 +235,7 @@ pub(crate) struct Logs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SomeJobs {
+pub(crate) struct JobsArgs {
     /// The id of the jobs' task
     pub(crate) task: String,
 
@@ -248,7 +248,7 @@ pub(crate) struct SomeJobs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct OneTask {
+pub(crate) struct TaskArgs {
     /// The task's id
     pub(crate) task: String,
 

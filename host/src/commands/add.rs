@@ -4,13 +4,13 @@ use anyhow::Context;
 use saggar_api::wire::AddJob;
 use saggar_client::{Client, ClientError, new_key};
 
-use super::{arguments, ask, feed, job_sheet, output, wait};
+use super::{arguments, bulk_add, client, job_view, output, wait};
 use crate::cli::client::Add;
 
 pub(crate) async fn run(args: Add) -> anyhow::Result<u8> {
-    let client = ask::client(&args.host)?;
+    let client = client::connect(&args.host)?;
     match &args.file {
-        Some(file) => feed::run(&client, &args, file).await,
+        Some(file) => bulk_add::run(&client, &args, file).await,
         None => add_one(&client, &args).await,
     }
 }
@@ -37,7 +37,7 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
     match (args.wait, args.host.json) {
         (true, as_json) => {
             let ended = wait::end(client, &args.task, id).await?;
-            job_sheet::print_end(&ended.parse()?, ended.text(), as_json)
+            job_view::print_end(&ended.parse()?, ended.text(), as_json)
         }
         (false, true) => output::json(added.text()).map(|_| 0),
         (false, false) => output::line(&id.to_string()).map(|_| 0),

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{Surroundings, USAGE, output};
+use super::{CommandEnv, USAGE, output};
 use crate::cli::Backup;
 
-pub(crate) async fn run(args: Backup, surroundings: &Surroundings) -> anyhow::Result<u8> {
-    let Some(from) = surroundings.configuration.store().file(&args.app) else {
+pub(crate) async fn run(args: Backup, env: &CommandEnv) -> anyhow::Result<u8> {
+    let Some(from) = env.configuration.store().file(&args.app) else {
         say!("saggar: jobs in memory cannot be copied; name a `sqlite` store");
         return Ok(USAGE);
     };

@@ -4,37 +4,37 @@ use saggar_api::wire::Job;
 use saggar_client::{Client, ClientError, JsonBody};
 use serde_json::json;
 
-use super::{ask, job_sheet, output};
-use crate::cli::client::{OneTask, SomeJobs};
+use super::{client, job_view, output};
+use crate::cli::client::{JobsArgs, TaskArgs};
 
-pub(crate) async fn cancel(args: SomeJobs) -> anyhow::Result<u8> {
-    each(&args, async |client, id| Ok(Some(client.cancel(&args.task, id).await?))).await
+pub(crate) async fn cancel(args: JobsArgs) -> anyhow::Result<u8> {
+    for_each_job(&args, async |client, id| Ok(Some(client.cancel(&args.task, id).await?))).await
 }
 
-pub(crate) async fn retry(args: SomeJobs) -> anyhow::Result<u8> {
-    each(&args, async |client, id| Ok(Some(client.retry(&args.task, id).await?))).await
+pub(crate) async fn retry(args: JobsArgs) -> anyhow::Result<u8> {
+    for_each_job(&args, async |client, id| Ok(Some(client.retry(&args.task, id).await?))).await
 }
 
-pub(crate) async fn redeliver(args: SomeJobs) -> anyhow::Result<u8> {
-    each(&args, async |client, id| Ok(Some(client.redeliver(&args.task, id).await?))).await
+pub(crate) async fn redeliver(args: JobsArgs) -> anyhow::Result<u8> {
+    for_each_job(&args, async |client, id| Ok(Some(client.redeliver(&args.task, id).await?))).await
 }
 
-pub(crate) async fn delete(args: SomeJobs) -> anyhow::Result<u8> {
-    each(&args, async |client, id| client.delete(&args.task, id).await.map(|()| None)).await
+pub(crate) async fn delete(args: JobsArgs) -> anyhow::Result<u8> {
+    for_each_job(&args, async |client, id| client.delete(&args.task, id).await.map(|()| None)).await
 }
 
-pub(crate) async fn pause(args: OneTask) -> anyhow::Result<u8> {
-    ask::client(&args.host)?.pause(&args.task).await?;
-    told(&args, true, "is paused: no attempt begins until `saggar resume`")
+pub(crate) async fn pause(args: TaskArgs) -> anyhow::Result<u8> {
+    client::connect(&args.host)?.pause(&args.task).await?;
+    print_paused(&args, true, "is paused: no attempt begins until `saggar resume`")
 }
 
-pub(crate) async fn resume(args: OneTask) -> anyhow::Result<u8> {
-    ask::client(&args.host)?.resume(&args.task).await?;
-    told(&args, false, "is not paused")
+pub(crate) async fn resume(args: TaskArgs) -> anyhow::Result<u8> {
+    client::connect(&args.host)?.resume(&args.task).await?;
+    print_paused(&args, false, "is not paused")
 }
 
 /// A host answers nothing to this but success, so the document is ours.
-fn told(args: &OneTask, paused: bool, what: &str) -> anyhow::Result<u8> {
+fn print_paused(args: &TaskArgs, paused: bool, what: &str) -> anyhow::Result<u8> {
     if args.host.json {
         output::json(&json!({ "task": args.task, "paused": paused }).to_string())?;
     } else {
@@ -44,23 +44,23 @@ fn told(args: &OneTask, paused: bool, what: &str) -> anyhow::Result<u8> {
 }
 
 /// Changes one job after the other. A refusal of one does not keep the others from it; the last one decides how it ends.
-async fn each(
-    args: &SomeJobs,
+async fn for_each_job(
+    args: &JobsArgs,
     change: impl AsyncFn(&Client, u64) -> Result<Option<JsonBody<Job>>, ClientError>,
 ) -> anyhow::Result<u8> {
-    let client = ask::client(&args.host)?;
+    let client = client::connect(&args.host)?;
     let mut refused = None;
     for &id in &args.ids {
         match change(&client, id).await {
             Ok(Some(job)) if args.host.json => drop(output::json(job.text())?),
-            Ok(Some(job)) => drop(output::line(&job_sheet::one_line(&job.parse()?))?),
+            Ok(Some(job)) => drop(output::line(&job_view::one_line(&job.parse()?))?),
             Ok(None) if args.host.json => {
                 output::json(&json!({ "task": args.task, "id": id, "deleted": true }).to_string())?;
             }
             Ok(None) => drop(output::line(&format!("{}#{id} is deleted", args.task))?),
             Err(error) if error.code().is_some() && args.ids.len() > 1 => {
                 if args.host.json {
-                    say!("{}", ask::document(&error, ""));
+                    say!("{}", client::error_document(&error, ""));
                 } else {
                     say!("saggar: {}#{id}: {}", args.task, saggar_sandbox::escaped(&error.to_string()));
                 }
@@ -69,5 +69,5 @@ async fn each(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(refused.as_ref().map_or(0, ask::exit_code))
+    Ok(refused.as_ref().map_or(0, client::exit_code))
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use saggar::{App, Plugin, Role, Task};
 use serde_json::{Value, json};
 
-use super::{FAILURE, Surroundings, definition, output, show};
+use super::{CommandEnv, FAILURE, definition, output, show};
 use crate::cli::Check;
 
-pub(crate) async fn run(args: Check, surroundings: &Surroundings) -> anyhow::Result<u8> {
-    let mut app = surroundings.builder(args.app).load().await?;
+pub(crate) async fn run(args: Check, env: &CommandEnv) -> anyhow::Result<u8> {
+    let mut app = env.builder(args.app).load().await?;
     // What stops a host from starting is a problem of the app, whichever file it is in.
-    app.problems.splice(..0, surroundings.configuration.problems.iter().cloned());
+    app.problems.splice(..0, env.configuration.problems.iter().cloned());
     if args.json {
         output::json(&serde_json::to_string_pretty(&document(&app))?)?;
     } else {

@@ -10,7 +10,7 @@ pub(crate) fn run(args: &Config, loaded: &Loaded) -> anyhow::Result<u8> {
         output::json(&serde_json::to_string_pretty(&loaded.document())?)?;
     } else {
         if !loaded.has_errors() {
-            print(&loaded.rows().into_iter().map(harmless).collect::<Vec<_>>())?;
+            print(&loaded.rows().into_iter().map(escaped).collect::<Vec<_>>())?;
         }
         show::problems(&loaded.problems);
     }
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Config, loaded: &Loaded) -> anyhow::Result<u8> {
 }
 
 /// A row without what a terminal would obey: its value may be anything. Of several lines, each stays one.
-fn harmless(row: [String; 3]) -> [String; 3] {
+fn escaped(row: [String; 3]) -> [String; 3] {
     row.map(|text| text.lines().map(cell).collect::<Vec<_>>().join("\n"))
 }
 

@@ -1,16 +1,16 @@
 //! `saggar get`: one job, as it stands or as it ended.
 
-use super::{ask, job_sheet, output, wait};
+use super::{client, job_view, output, wait};
 use crate::cli::client::Get;
 
 pub(crate) async fn run(args: Get) -> anyhow::Result<u8> {
-    let client = ask::client(&args.host)?;
+    let client = client::connect(&args.host)?;
     if args.attempts {
         let attempts = client.attempts(&args.task, args.id).await?;
         if args.host.json {
             output::json(attempts.text())?;
         } else {
-            job_sheet::print_attempts(&attempts.parse()?.attempts)?;
+            job_view::print_attempts(&attempts.parse()?.attempts)?;
         }
         return Ok(0);
     }
@@ -22,7 +22,7 @@ pub(crate) async fn run(args: Get) -> anyhow::Result<u8> {
     if args.host.json {
         output::json(answer.text())?;
     } else {
-        job_sheet::print(&answer.parse()?)?;
+        job_view::print(&answer.parse()?)?;
     }
-    Ok(if args.wait { job_sheet::end(&answer.parse()?) } else { 0 })
+    Ok(if args.wait { job_view::end(&answer.parse()?) } else { 0 })
 }

@@ -9,8 +9,8 @@ use saggar_job::{Clock, SystemClock};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::output::{self, Column, Reader, Table, name};
-use super::{ask, job_sheet};
+use super::output::{self, Column, StdoutState, Table, name};
+use super::{client, job_view};
 use crate::cli::client::{List, OrderArg, StatusArg};
 
 /// Jobs asked for at a time when all are wanted: as many as a host answers.
@@ -27,13 +27,13 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
-    let client = ask::client(&args.host)?;
+    let client = client::connect(&args.host)?;
     let mut query = query(&args);
     let (mut left, mut headed) = (if args.all { usize::MAX } else { usize::from(args.limit) }, false);
     loop {
         query.limit = Some(left.min(PAGE));
         let page = client.list(args.task.as_deref(), &query).await?;
-        let reader = match (args.host.json, args.all) {
+        let stdout = match (args.host.json, args.all) {
             (true, false) => return output::json(page.text()).map(|_| 0),
             (true, true) => print_one_by_one(&page)?,
             (false, _) => {
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
             }
         };
         query.after = page.parse()?.next;
-        if query.after.is_none() || reader == Reader::Gone {
+        if query.after.is_none() || stdout == StdoutState::Closed {
             if !args.host.json && !headed {
                 say!("(no such jobs)");
             }
@@ -83,22 +83,22 @@ fn moment(text: &str, now: Timestamp) -> String {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now.0.saturating_sub(ago_ms))).to_string()
 }
 
-fn print(jobs: &[ListedJob], headed: &mut bool) -> anyhow::Result<Reader> {
+fn print(jobs: &[ListedJob], headed: &mut bool) -> anyhow::Result<StdoutState> {
     if jobs.is_empty() {
-        return Ok(Reader::There);
+        return Ok(StdoutState::Open);
     }
     let mut table = Table::new(COLUMNS);
     if std::mem::replace(headed, true) {
         table = table.unheaded();
     }
     for job in jobs {
-        let progress = Some(job_sheet::progress(job.current, job.total, &job.message)).filter(|text| !text.is_empty());
+        let progress = Some(job_view::progress(job.current, job.total, &job.message)).filter(|text| !text.is_empty());
         let problem = job.problem.as_ref().map(|problem| format!("{}: {}", problem.code, problem.message));
         table.row([
             job.task.clone(),
             job.id.to_string(),
             name(&job.status),
-            job_sheet::why(job.reason, job.waiting, job.cancelling).unwrap_or_default(),
+            job_view::why(job.reason, job.waiting, job.cancelling).unwrap_or_default(),
             job.attempt.to_string(),
             job.added_at.clone(),
             [runs_from(job), problem.or(progress)].into_iter().flatten().collect::<Vec<_>>().join("; "),
@@ -119,14 +119,14 @@ struct Raw {
     jobs: Vec<Box<RawValue>>,
 }
 
-fn print_one_by_one(page: &JsonBody<Jobs>) -> anyhow::Result<Reader> {
+fn print_one_by_one(page: &JsonBody<Jobs>) -> anyhow::Result<StdoutState> {
     let Raw { jobs } = serde_json::from_str(page.text())?;
     for job in jobs {
-        if output::json(job.get())? == Reader::Gone {
-            return Ok(Reader::Gone);
+        if output::json(job.get())? == StdoutState::Closed {
+            return Ok(StdoutState::Closed);
         }
     }
-    Ok(Reader::There)
+    Ok(StdoutState::Open)
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use saggar_api::wire::LogLine;
 use saggar_client::{Client, StreamItem};
 
-use super::ask::{self, Connection};
-use super::output::{self, Reader, name};
+use super::client::{self, Connection};
+use super::output::{self, StdoutState, name};
 use crate::cli::client::Logs;
 
 pub(crate) async fn run(args: Logs) -> anyhow::Result<u8> {
-    let client = ask::client(&args.host)?;
+    let client = client::connect(&args.host)?;
     if args.follow {
         return follow(&client, &args).await;
     }
@@ -28,20 +28,20 @@ async fn follow(client: &Client, args: &Logs) -> anyhow::Result<u8> {
         let (event, said) = match lines.next().await? {
             StreamItem::Event(event) => (Some(event), None),
             StreamItem::Disconnected(why) => (None, connection.lost(&why)),
-            StreamItem::Reconnected => (None, connection.back()),
+            StreamItem::Reconnected => (None, connection.restored()),
             StreamItem::End => return Ok(0),
         };
         if let Some(said) = said {
             say!("{said}");
         }
         let Some(event) = event else { continue };
-        let reader = match event.kind.as_str() {
+        let stdout = match event.kind.as_str() {
             "end" => return Ok(0),
             "log" if args.host.json => output::json(&event.data)?,
             "log" => output::write(&shown(&serde_json::from_str(&event.data)?))?,
-            _ => Reader::There,
+            _ => StdoutState::Open,
         };
-        if reader == Reader::Gone {
+        if stdout == StdoutState::Closed {
             return Ok(0);
         }
     }

@@ -1,4 +1,4 @@
-//! Standard output of the commands that ask a host: tables where somebody looks, aligned text where a program reads, JSON
+//! Standard output of the commands that talk to a host: tables where somebody looks, aligned text where a program reads, JSON
 //! where it is wanted; and nothing that a terminal would obey, whoever wrote it.
 
 use std::borrow::Cow;
@@ -17,11 +17,11 @@ const COLUMNS: u16 = 80;
 
 /// Whether anybody still reads what is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub(crate) enum StdoutState {
     /// Somebody may.
-    There,
+    Open,
     /// The other end of the pipe is closed: there is nothing left to do, and nothing is wrong.
-    Gone,
+    Closed,
 }
 
 /// Whether standard output is a terminal.
@@ -30,49 +30,49 @@ pub(crate) fn is_terminal() -> bool {
 }
 
 /// Whether standard output is a terminal on which lines can be drawn anew; a dumb one only goes on.
-pub(crate) fn can_be_drawn_on() -> bool {
+pub(crate) fn supports_redraw() -> bool {
     is_terminal() && !console::is_dumb()
 }
 
 /// Writes this to standard output at once. A full disk is an error.
-pub(crate) fn write(text: &str) -> anyhow::Result<Reader> {
+pub(crate) fn write(text: &str) -> anyhow::Result<StdoutState> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Ok(()) => Ok(StdoutState::Open),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(StdoutState::Closed),
         Err(error) => Err(error).context("standard output cannot be written"),
     }
 }
 
 /// Writes a line of text, made harmless.
-pub(crate) fn line(text: &str) -> anyhow::Result<Reader> {
+pub(crate) fn line(text: &str) -> anyhow::Result<StdoutState> {
     write(&format!("{}\n", escaped(text)))
 }
 
 /// Writes a JSON document and a line end: as it is, or for a terminal the same document written harmlessly.
-pub(crate) fn json(text: &str) -> anyhow::Result<Reader> {
-    let text = if is_terminal() { harmless_json(text) } else { Cow::Borrowed(text) };
+pub(crate) fn json(text: &str) -> anyhow::Result<StdoutState> {
+    let text = if is_terminal() { escaped_json(text) } else { Cow::Borrowed(text) };
     write(&format!("{text}\n"))
 }
 
 /// The same JSON with escapes in place of all characters that a terminal obeys. They can stand in strings only, but for a
 /// carriage return, which may be white space too.
-pub(crate) fn harmless_json(text: &str) -> Cow<'_, str> {
+pub(crate) fn escaped_json(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c != '\n' && needs_escape(c)) {
         return Cow::Borrowed(text);
     }
-    let mut harmless = String::with_capacity(text.len() + 16);
+    let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
-            '\r' => harmless.push(' '),
+            '\r' => escaped.push(' '),
             c if c != '\n' && needs_escape(c) => {
                 // Two of them for what is beyond the first 65,536.
-                harmless.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+                escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
             }
-            c => harmless.push(c),
+            c => escaped.push(c),
         }
     }
-    Cow::Owned(harmless)
+    Cow::Owned(escaped)
 }
 
 /// Text on one line, without tabs, made harmless.
@@ -128,7 +128,7 @@ impl Table {
     }
 
     /// Prints it.
-    pub(crate) fn print(self) -> anyhow::Result<Reader> {
+    pub(crate) fn print(self) -> anyhow::Result<StdoutState> {
         let width = is_terminal().then(|| terminal_size().0);
         write(&self.draw(width))
     }
@@ -192,10 +192,10 @@ mod tests {
     #[test]
     fn json_stays_the_same_document() {
         let unsafe_json = "{\r\n\t\"a\": \"\u{202e}b\u{9b}31m\u{7f}\u{e0041}\"}";
-        let harmless = harmless_json(unsafe_json);
-        assert!(!harmless.chars().any(|c| c != '\n' && needs_escape(c)), "{harmless}");
+        let escaped = escaped_json(unsafe_json);
+        assert!(!escaped.chars().any(|c| c != '\n' && needs_escape(c)), "{escaped}");
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(read(&harmless), read(unsafe_json));
-        assert!(matches!(harmless_json("{\n}"), Cow::Borrowed(_)));
+        assert_eq!(read(&escaped), read(unsafe_json));
+        assert!(matches!(escaped_json("{\n}"), Cow::Borrowed(_)));
     }
 }

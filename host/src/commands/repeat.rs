@@ -13,14 +13,14 @@ use super::{FAILURE, USAGE, arguments, output, show};
 use crate::cli::Run;
 
 /// Jobs under way at once: enough that no slot waits, fewer than a default queue holds.
-const UNDER_WAY: u64 = 512;
+const IN_FLIGHT: u64 = 512;
 
 /// How long to wait when the queue is full all the same.
 const QUEUE_FULL: Duration = Duration::from_millis(1);
 
 /// What one of those who add found.
 #[derive(Default)]
-struct Tally {
+struct Measurements {
     latencies_us: Vec<u32>,
     failed: u64,
 }
@@ -31,7 +31,7 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
         return Ok(host.add(&args.task, "[]").await.map_or_else(|error| not_added(&error), |_| USAGE));
     };
     let has_handlers = task.references().any(|(role, _)| role != Role::Processor);
-    let adders = UNDER_WAY.min(u64::from(task.size)).min(times);
+    let adders = IN_FLIGHT.min(u64::from(task.size)).min(times);
     let left = Arc::new(AtomicU64::new(times));
     let job_args: Arc<str> = arguments::array(&args.args).get().into();
     let began = Instant::now();
@@ -47,12 +47,12 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
         };
         tasks.spawn(adder.add_and_wait(job_args.clone(), left.clone()));
     }
-    let mut all = Tally::default();
-    while let Some(tally) = tasks.join_next().await {
-        match tally?? {
-            Ok(tally) => {
-                all.latencies_us.extend(tally.latencies_us);
-                all.failed += tally.failed;
+    let mut all = Measurements::default();
+    while let Some(measured) = tasks.join_next().await {
+        match measured?? {
+            Ok(measured) => {
+                all.latencies_us.extend(measured.latencies_us);
+                all.failed += measured.failed;
             }
             Err(error) => return Ok(not_added(&error)),
         }
@@ -75,10 +75,14 @@ struct Adder {
 }
 
 impl Adder {
-    async fn add_and_wait(self, args: Arc<str>, left: Arc<AtomicU64>) -> anyhow::Result<Result<Tally, AddError>> {
+    async fn add_and_wait(
+        self,
+        args: Arc<str>,
+        left: Arc<AtomicU64>,
+    ) -> anyhow::Result<Result<Measurements, AddError>> {
         let Self { host, family, task, print_ids, has_handlers } = self;
         let of = host.key(&task, 0).task;
-        let mut tally = Tally::default();
+        let mut measured = Measurements::default();
         while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
             let began = Instant::now();
             let id = loop {
@@ -96,19 +100,19 @@ impl Adder {
                 show::line(&id.to_string())?;
             }
             let succeeded = host.wait(&task, id).await.is_ok_and(|job| job.status == Status::Success);
-            tally.failed += u64::from(!succeeded);
-            tally.latencies_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+            measured.failed += u64::from(!succeeded);
+            measured.latencies_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
             if has_handlers {
                 callbacks(&host, &key).await?;
             }
             family.forget(&key);
         }
-        Ok(Ok(tally))
+        Ok(Ok(measured))
     }
 }
 
-fn print(args: &Run, tally: &mut Tally, took: Duration) -> anyhow::Result<()> {
-    let latencies = &mut tally.latencies_us;
+fn print(args: &Run, measured: &mut Measurements, took: Duration) -> anyhow::Result<()> {
+    let latencies = &mut measured.latencies_us;
     latencies.sort_unstable();
     let jobs = latencies.len();
     let at = |share: f64| latencies.get((jobs as f64 * share) as usize).or(latencies.last()).copied().unwrap_or(0);
@@ -118,14 +122,18 @@ fn print(args: &Run, tally: &mut Tally, took: Duration) -> anyhow::Result<()> {
     if args.json {
         let summary = json!({
             "jobs": jobs,
-            "failed": tally.failed,
+            "failed": measured.failed,
             "seconds": took.as_secs_f64(),
             "jobs_per_second": rate,
             "latency_ms": { "p50": p50, "p99": p99, "max": max },
         });
         output::json(&summary.to_string()).map(drop)
     } else {
-        show::line(&format!("{jobs} jobs, {} failed, in {:.3} s: {rate:.0} jobs/s", tally.failed, took.as_secs_f64()))?;
+        show::line(&format!(
+            "{jobs} jobs, {} failed, in {:.3} s: {rate:.0} jobs/s",
+            measured.failed,
+            took.as_secs_f64()
+        ))?;
         show::line(&format!("from add to end: p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms"))
     }
 }

@@ -9,21 +9,21 @@ use saggar::{AddError, Events, Family, Host, JobEvent, JobEventKind, JobId, JobK
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::signals::Signals;
-use super::{FAILURE, INTERRUPTED, Surroundings, USAGE, arguments, job_sheet, output, repeat, show};
+use super::{CommandEnv, FAILURE, INTERRUPTED, USAGE, arguments, job_view, output, repeat, show};
 use crate::cli::Run;
 
 /// How long a job that the job added may take before it is said that it is waited for.
-const SAY_AFTER: Duration = Duration::from_secs(1);
+const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
 /// How often a job is looked at whose callbacks are pending; their end wakes nobody.
-const CALLBACKS_EVERY: Duration = Duration::from_millis(20);
+const CALLBACK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Tries of a callback that are waited for; later ones are minutes apart.
-const TRIES: u32 = saggar::CallbackBackoff::QUICK_TRIES;
+const QUICK_TRIES: u32 = saggar::CallbackBackoff::QUICK_TRIES;
 
-pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Result<u8> {
+pub(crate) async fn run(args: Run, env: &CommandEnv) -> anyhow::Result<u8> {
     let mut signals = Signals::listen()?;
-    let builder = surroundings.builder(args.app.clone()).store(surroundings.configuration.store());
+    let builder = env.builder(args.app.clone()).store(env.configuration.store());
     let built = tokio::select! {
         built = builder.build() => built,
         _ = signals.next() => return Ok(INTERRUPTED),
@@ -31,12 +31,12 @@ pub(crate) async fn run(args: Run, surroundings: &Surroundings) -> anyhow::Resul
     let host = match built {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
-            surroundings.observed.problems(&problems);
+            env.telemetry.problems(&problems);
             return Ok(FAILURE);
         }
         Err(error) => return Err(error.into()),
     };
-    surroundings.observed.problems(&host.app().problems);
+    env.telemetry.problems(&host.app().problems);
     let work = async {
         match args.repeat {
             Some(times) => repeat::run(&host, &args, times).await,
@@ -74,7 +74,7 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
     let job = end(host, &key, events).await?;
     let log = host.logs(&args.task, id).await?;
     show::log(&log);
-    let code = job_sheet::print_end(&job, &serde_json::to_string(&job)?, args.json)?;
+    let code = job_view::print_end(&job, &serde_json::to_string(&job)?, args.json)?;
     callbacks(host, &key).await?;
     // What its handlers said.
     let written = host.logs(&args.task, id).await?;
@@ -124,7 +124,7 @@ pub(crate) async fn added_jobs(host: &Host, family: &Family) -> anyhow::Result<(
 async fn added_job(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<Option<&'static str>> {
     let (task, JobId(id)) = (&*task.task, *id);
     let mut ended = std::pin::pin!(host.wait(task, id));
-    let job = match timeout_at(Instant::now() + SAY_AFTER, &mut ended).await {
+    let job = match timeout_at(Instant::now() + NOTICE_AFTER, &mut ended).await {
         Ok(job) => job,
         Err(_) => {
             if let Some(job) = known(host.document(task, id).await)? {
@@ -150,11 +150,11 @@ fn known<T>(job: Result<T, LookupError>) -> anyhow::Result<Option<T>> {
 
 /// Waits until the callbacks of an ended job are delivered or have failed often, and says which have.
 pub(crate) async fn callbacks(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<()> {
-    let is_soon = |callback: &Callback| callback.state == CallbackState::Pending && callback.tries < TRIES;
+    let is_soon = |callback: &Callback| callback.state == CallbackState::Pending && callback.tries < QUICK_TRIES;
     loop {
         let Some(job) = known(host.document(&task.task, id.0).await)? else { return Ok(()) };
         if job.callbacks.iter().any(is_soon) {
-            sleep(CALLBACKS_EVERY).await;
+            sleep(CALLBACK_POLL_INTERVAL).await;
             continue;
         }
         for callback in &job.callbacks {

@@ -6,29 +6,29 @@ use saggar::api::{Bound, Listener};
 use saggar::{Host, SqliteError, StartError};
 
 use super::signals::Signals;
-use super::{FAILURE, Surroundings, open_files};
+use super::{CommandEnv, FAILURE, open_files};
 use crate::cli::Serve;
 
 /// How long requests that are at work may take when the host has stopped.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
+const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Result<u8> {
+pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
     // Before anything is running, so that no signal goes by unheard.
     let mut signals = Signals::listen()?;
-    let configuration = &surroundings.configuration;
+    let configuration = &env.configuration;
     let config = &configuration.config;
     let tokens = configuration.tokens();
     // Before files are opened that would count.
     let limits = open_files::within(configuration.limits());
     // Before the app is loaded, which takes longer and is for nothing if the address is taken.
     let bound = Bound::new(config.listen, &tokens).await?;
-    let builder = surroundings
+    let builder = env
         .builder(args.app.clone())
         .store(configuration.store())
         .keep_events(config.events_keep)
         // Compiling takes seconds for each plugin that is not in the cache.
         .wait_for_plugins(false)
-        .report_problems(surroundings.observed.problem_report());
+        .report_problems(env.telemetry.problem_report());
     let built = tokio::select! {
         built = builder.build() => built,
         name = signals.next() => {
@@ -39,31 +39,31 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
     let host = match built {
         Ok(host) => host,
         Err(StartError::NoTask(problems)) => {
-            surroundings.observed.problems(&problems);
+            env.telemetry.problems(&problems);
             return Ok(FAILURE);
         }
         Err(error) => return Err(error.into()),
     };
-    surroundings.observed.problems(&host.app().problems);
+    env.telemetry.problems(&host.app().problems);
     let mut service = saggar::service(&host, tokens);
     let measured = host.clone();
-    if let Some(render) = surroundings.observed.metrics(move || measured.measure()) {
+    if let Some(render) = env.telemetry.metrics(move || measured.measure()) {
         service = service.with_metrics(render);
     }
     let listener = bound.listen(service, limits);
     tracing::info!(app = %args.app.display(), tasks = host.app().preparing.len(), "working; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
-    let name = match until_over(&host, &mut signals).await {
-        Over::Signal(name) => name,
-        Over::NoTask => {
+    let name = match stop_cause(&host, &mut signals).await {
+        StopCause::Signal(name) => name,
+        StopCause::NoTask => {
             host.shutdown(Duration::ZERO).await;
-            listener.stop(LAST_ANSWERS).await;
+            listener.stop(REQUEST_GRACE).await;
             return Ok(FAILURE);
         }
-        Over::StoreFailed(error) => {
+        StopCause::StoreFailed(error) => {
             // What runs cannot be kept any more; going on would promise what nobody can hold.
             host.shutdown(Duration::ZERO).await;
-            listener.stop(LAST_ANSWERS).await;
+            listener.stop(REQUEST_GRACE).await;
             return Err(store_failed(error));
         }
     };
@@ -73,25 +73,25 @@ pub(crate) async fn run(args: Serve, surroundings: &Surroundings) -> anyhow::Res
 }
 
 /// Why the service ends.
-enum Over {
+enum StopCause {
     Signal(&'static str),
     /// All plugins are loaded, and no task can run. The problems have been reported.
     NoTask,
     StoreFailed(SqliteError),
 }
 
-async fn until_over(host: &Host, signals: &mut Signals) -> Over {
+async fn stop_cause(host: &Host, signals: &mut Signals) -> StopCause {
     let mut loaded = std::pin::pin!(host.plugins_loaded());
     let mut is_loading = true;
     loop {
         tokio::select! {
-            name = signals.next() => return Over::Signal(name),
-            error = host.store_failed() => return Over::StoreFailed(error),
+            name = signals.next() => return StopCause::Signal(name),
+            error = host.store_failed() => return StopCause::StoreFailed(error),
             loaded = &mut loaded, if is_loading => {
                 is_loading = false;
                 match loaded {
                     Ok(()) => tracing::info!(tasks = host.app().tasks.len(), "all plugins are loaded"),
-                    Err(_) => return Over::NoTask,
+                    Err(_) => return StopCause::NoTask,
                 }
             }
         }
@@ -105,12 +105,12 @@ fn store_failed(error: SqliteError) -> anyhow::Error {
 /// Lets what runs end, and answers meanwhile: who waits for a job is to hear of its end.
 async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut Signals) -> anyhow::Result<()> {
     let mut shutdown = std::pin::pin!(async {
-        let put_back = host.shutdown(time).await;
-        listener.stop(LAST_ANSWERS).await;
-        put_back
+        let requeued = host.shutdown(time).await;
+        listener.stop(REQUEST_GRACE).await;
+        requeued
     });
-    let put_back = tokio::select! {
-        put_back = &mut shutdown => put_back,
+    let requeued = tokio::select! {
+        requeued = &mut shutdown => requeued,
         name = signals.next() => {
             tracing::warn!(signal = name, "stopping at once");
             host.abort();
@@ -124,7 +124,7 @@ async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut S
         }
     };
     match host.lost_jobs() {
-        0 => tracing::info!(put_back = put_back.len(), "stopped"),
+        0 => tracing::info!(requeued = requeued.len(), "stopped"),
         lost => tracing::warn!(lost, "stopped; jobs in memory that had not ended are lost"),
     }
     Ok(())

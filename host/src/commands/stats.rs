@@ -1,7 +1,7 @@
 //! `saggar stats`: how many jobs stand where, and how often what happens.
 
 use super::output::{self, Column, Table};
-use super::{ask, tasks};
+use super::{client, tasks};
 use crate::cli::client::Stats;
 
 const COLUMNS: &[Column] = &[
@@ -20,7 +20,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) async fn run(args: Stats) -> anyhow::Result<u8> {
-    let answer = ask::client(&args.host)?.tasks().await?;
+    let answer = client::connect(&args.host)?.tasks().await?;
     if args.host.json {
         output::json(answer.text())?;
         return Ok(0);

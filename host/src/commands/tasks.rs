@@ -3,8 +3,8 @@
 use saggar_api::wire::{Task, TaskState, Tasks};
 
 use super::output::{self, Column, Table, cell};
-use super::{ask, definition};
-use crate::cli::client;
+use super::{client, definition};
+use crate::cli::client::Tasks as TasksArgs;
 
 const COLUMNS: &[Column] = &[
     Column::Left("TASK"),
@@ -15,8 +15,8 @@ const COLUMNS: &[Column] = &[
     Column::Left("NAME"),
 ];
 
-pub(crate) async fn run(args: client::Tasks) -> anyhow::Result<u8> {
-    let client = ask::client(&args.host)?;
+pub(crate) async fn run(args: TasksArgs) -> anyhow::Result<u8> {
+    let client = client::connect(&args.host)?;
     if let Some(id) = &args.task {
         let answer = client.task(id).await?;
         if args.host.json {

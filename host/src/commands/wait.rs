@@ -6,7 +6,7 @@ use saggar_api::wire::Job;
 use saggar_client::{Client, ClientError, EventStream, JsonBody, StreamItem};
 
 use super::show;
-use super::watch::Happened;
+use super::watch::WatchEvent;
 
 /// The job when it has ended.
 pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
@@ -22,9 +22,9 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody
     let ended = loop {
         tokio::select! {
             ended = &mut waiting => break ended,
-            happened = next(&mut events) => match happened {
-                Ok(happened) => if let Some((current, total)) = happened.progress() {
-                    show::progress(&bar, current, total, &happened.message);
+            event = next(&mut events) => match event {
+                Ok(event) => if let Some((current, total)) = event.progress() {
+                    show::progress(&bar, current, total, &event.message);
                 },
                 // Without events there is no bar; who waits hears of the end, or of what is wrong, by itself.
                 Err(_) => break waiting.await,
@@ -36,12 +36,12 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody
 }
 
 /// What happens to the job next; pends when nothing more does.
-async fn next(events: &mut EventStream) -> Result<Happened, ClientError> {
+async fn next(events: &mut EventStream) -> Result<WatchEvent, ClientError> {
     loop {
         match events.next().await? {
-            StreamItem::Event(event) => {
-                if let Some(happened) = Happened::read(&event) {
-                    return Ok(happened);
+            StreamItem::Event(raw) => {
+                if let Some(event) = WatchEvent::parse(&raw) {
+                    return Ok(event);
                 }
             }
             StreamItem::End => std::future::pending().await,

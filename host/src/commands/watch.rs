@@ -1,8 +1,8 @@
 //! `saggar watch`: what happens, as it happens: drawn on a terminal, a line for each event elsewhere.
 
-mod board;
-mod happened;
+mod event;
 mod job;
+mod live_view;
 mod screen;
 
 use std::collections::BTreeMap;
@@ -14,33 +14,33 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::ask::{self, Connection};
-use super::output::{self, Reader};
+use super::client::{self, Connection};
+use super::output::{self, StdoutState};
 use crate::cli::client::Watch;
-use board::Board;
-pub(crate) use happened::Happened;
+pub(crate) use event::WatchEvent;
+use live_view::LiveView;
 use screen::Screen;
 
 /// How often the terminal is drawn: often enough to look alive, seldom enough to cost nothing.
-const FRAME: Duration = Duration::from_millis(100);
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How old the counts of a busy host may be …
-const BUSY: Duration = Duration::from_secs(1);
+const BUSY_REFRESH: Duration = Duration::from_secs(1);
 
 /// … and of a quiet one, where time alone changes them: a delay is over, a retention too.
-const QUIET: Duration = Duration::from_secs(10);
+const IDLE_REFRESH: Duration = Duration::from_secs(10);
 
 /// How many running jobs are asked for at a time: as many as a host answers.
 const PAGE: usize = 1_000;
 
 pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
-    let client = ask::client(&args.host)?;
+    let client = client::connect(&args.host)?;
     if let (Some(task), Some(id)) = (&args.task, args.id) {
         return job::run(&client, task, id, args.host.json).await;
     }
     // Before anything is looked at, so that nothing happens unseen in between.
     let events = client.events(args.task.as_deref()).await?;
-    if output::can_be_drawn_on() && !args.host.json {
+    if output::supports_redraw() && !args.host.json {
         draw(&client, args.task.as_deref(), events).await
     } else {
         say!("watching {}; Ctrl-C ends it", client.url());
@@ -53,16 +53,16 @@ async fn print(mut events: EventStream, as_json: bool) -> anyhow::Result<u8> {
     let mut connection = Connection::new();
     loop {
         let said = match events.next().await? {
-            StreamItem::Event(event) => {
-                let Some(happened) = Happened::read(&event) else { continue };
-                let reader = if as_json { output::json(&event_json(&event))? } else { output::line(&happened.line())? };
-                if reader == Reader::Gone {
+            StreamItem::Event(raw) => {
+                let Some(event) = WatchEvent::parse(&raw) else { continue };
+                let stdout = if as_json { output::json(&event_json(&raw))? } else { output::line(&event.line())? };
+                if stdout == StdoutState::Closed {
                     return Ok(0);
                 }
                 continue;
             }
             StreamItem::Disconnected(why) => connection.lost(&why),
-            StreamItem::Reconnected => connection.back(),
+            StreamItem::Reconnected => connection.restored(),
             StreamItem::End => return Ok(0),
         };
         if let Some(said) = said {
@@ -86,50 +86,50 @@ fn event_json(event: &ServerEvent) -> String {
 }
 
 /// Counts of all tasks on their way.
-type Asked = std::pin::Pin<Box<dyn Future<Output = Result<JsonBody<Tasks>, ClientError>> + Send>>;
+type PendingCounts = std::pin::Pin<Box<dyn Future<Output = Result<JsonBody<Tasks>, ClientError>> + Send>>;
 
 /// What is drawn, and how old it is.
-struct Picture<'a> {
+struct WatchState<'a> {
     client: &'a Client,
     task: Option<&'a str>,
-    board: Board,
+    view: LiveView,
     screen: Screen,
     connection: Connection,
-    asked: Option<Asked>,
-    counted_at: Option<Instant>,
+    pending_counts: Option<PendingCounts>,
+    counts_at: Option<Instant>,
     /// Whether anything has happened since then.
-    stirred: bool,
+    changed: bool,
 }
 
 async fn draw(client: &Client, task: Option<&str>, mut events: EventStream) -> anyhow::Result<u8> {
-    let mut picture = Picture {
+    let mut state = WatchState {
         client,
         task,
-        board: Board::new(running(client, task).await?),
+        view: LiveView::new(running(client, task).await?),
         screen: Screen::new(),
         connection: Connection::new(),
-        asked: None,
-        counted_at: None,
-        stirred: true,
+        pending_counts: None,
+        counts_at: None,
+        changed: true,
     };
-    let mut frames = interval(FRAME);
+    let mut frames = interval(FRAME_INTERVAL);
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let asked = &mut picture.asked;
+        let pending_counts = &mut state.pending_counts;
         let counts = async {
-            match asked {
-                Some(asked) => asked.await,
+            match pending_counts {
+                Some(pending_counts) => pending_counts.await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            followed = events.next() => {
-                if !picture.take(followed?).await? {
+            item = events.next() => {
+                if !state.handle(item?).await? {
                     return Ok(0);
                 }
             }
-            counts = counts => picture.count(counts)?,
-            _ = frames.tick() => picture.frame(),
+            counts = counts => state.set_counts(counts)?,
+            _ = frames.tick() => state.redraw(),
         }
     }
 }
@@ -149,22 +149,22 @@ async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, 
     }
 }
 
-impl Picture<'_> {
+impl WatchState<'_> {
     /// Takes up what came; answers whether more may come.
-    async fn take(&mut self, followed: StreamItem) -> anyhow::Result<bool> {
-        let said = match followed {
-            StreamItem::Event(event) => {
-                let Some(happened) = Happened::read(&event) else { return Ok(true) };
-                self.stirred = true;
-                if happened.is_gap() {
+    async fn handle(&mut self, item: StreamItem) -> anyhow::Result<bool> {
+        let said = match item {
+            StreamItem::Event(raw) => {
+                let Some(event) = WatchEvent::parse(&raw) else { return Ok(true) };
+                self.changed = true;
+                if event.is_gap() {
                     // What ended unseen would stay on the board for ever.
-                    self.board = Board::new(running(self.client, self.task).await?);
+                    self.view = LiveView::new(running(self.client, self.task).await?);
                 }
-                self.board.note(&happened);
-                if happened.is_worth_a_line() { Some(happened.line()) } else { None }
+                self.view.apply(&event);
+                if event.is_notable() { Some(event.line()) } else { None }
             }
             StreamItem::Disconnected(why) => self.connection.lost(&why),
-            StreamItem::Reconnected => self.connection.back(),
+            StreamItem::Reconnected => self.connection.restored(),
             StreamItem::End => return Ok(false),
         };
         if let Some(said) = said {
@@ -173,13 +173,13 @@ impl Picture<'_> {
         Ok(true)
     }
 
-    fn count(&mut self, counts: Result<JsonBody<Tasks>, ClientError>) -> Result<(), ClientError> {
-        self.asked = None;
-        self.counted_at = Some(Instant::now());
+    fn set_counts(&mut self, counts: Result<JsonBody<Tasks>, ClientError>) -> Result<(), ClientError> {
+        self.pending_counts = None;
+        self.counts_at = Some(Instant::now());
         match counts.and_then(|answer| answer.parse()) {
             Ok(Tasks { tasks, .. }) => {
                 let is_wanted = |id: &str| self.task.is_none_or(|task| task.eq_ignore_ascii_case(id));
-                self.board.count(tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
+                self.view.set_counts(tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
                 Ok(())
             }
             // The counts stay as they were: that the host is gone, the events say.
@@ -188,14 +188,14 @@ impl Picture<'_> {
         }
     }
 
-    fn frame(&mut self) {
-        let most = if self.stirred { BUSY } else { QUIET };
-        if self.asked.is_none() && self.counted_at.is_none_or(|at| at.elapsed() >= most) {
-            self.stirred = false;
+    fn redraw(&mut self) {
+        let most = if self.changed { BUSY_REFRESH } else { IDLE_REFRESH };
+        if self.pending_counts.is_none() && self.counts_at.is_none_or(|at| at.elapsed() >= most) {
+            self.changed = false;
             let client = self.client.clone();
-            self.asked = Some(Box::pin(async move { client.tasks_now().await }));
+            self.pending_counts = Some(Box::pin(async move { client.tasks_now().await }));
         }
-        self.screen.draw(&self.board);
+        self.screen.draw(&self.view);
     }
 }
 

@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use saggar_definition::{Diagnostic, Location, Source, nearest, truncated, utf8_text};
 
-use super::form::Reader;
-use super::given::{Entry, Given, Node, Origin, Written};
+use super::input::{Entry, Input, Node, Origin, RawValue};
 use super::keys::{self, Key};
+use super::value::Reader;
 use super::{operator, secret, syntax};
 
 /// The file's name next to an app.
 const NAME: &str = "saggar.toml";
 
 /// Bytes of the largest file: a thousand tokens need an eighth. A larger one was named by mistake.
-const LARGEST: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Keys that will have a meaning.
 const RESERVED: [&str; 2] = ["tenant", "tenants"];
@@ -43,7 +43,7 @@ impl ConfigFile {
             Err(error) if named.is_none() && is_absent(&error) => Vec::new(),
             Err(error) => return Err(unreadable(&shown, &path, &error)),
         };
-        if bytes.len() as u64 > LARGEST {
+        if bytes.len() as u64 > MAX_BYTES {
             let problem = Diagnostic::error(Location::file(shown), "this file is larger than 1 MiB");
             return Err(problem.with_help("is it the configuration? Name another with `--config FILE`"));
         }
@@ -67,11 +67,11 @@ impl ConfigFile {
     }
 
     /// What it gives, by the names of keys.
-    pub(crate) fn given(&self, reader: &mut Reader) -> BTreeMap<&'static str, Given> {
+    pub(crate) fn given(&self, reader: &mut Reader) -> BTreeMap<&'static str, Input> {
         let mut given = BTreeMap::new();
         for entry in syntax::parse(&self.text, &self.source, reader.in_file()) {
             match (keys::sections().find(|section| *section == entry.name), entry.node.value) {
-                (Some(section), Written::Table(inner)) => {
+                (Some(section), RawValue::Table(inner)) => {
                     for entry in inner {
                         self.take(entry, Some(section), &mut given, reader);
                     }
@@ -93,15 +93,15 @@ impl ConfigFile {
         &self,
         entry: Entry,
         section: Option<&str>,
-        given: &mut BTreeMap<&'static str, Given>,
+        given: &mut BTreeMap<&'static str, Input>,
         reader: &mut Reader,
     ) {
         let known = keys::ALL.iter().find(|key| key.section() == section && key.leaf() == entry.name);
         match known {
             None => unknown(&entry, section, reader),
-            Some(key) if self.is_of_app && operator::alone_decides(key) => operator::refuse(key, &entry, reader),
+            Some(key) if self.is_of_app && operator::is_operator_only(key) => operator::reject(key, &entry, reader),
             Some(key) => {
-                given.insert(key.name, Given { origin: Origin::File, node: entry.node, counts: true });
+                given.insert(key.name, Input { origin: Origin::File, node: entry.node, applies: true });
             }
         }
     }
@@ -157,7 +157,7 @@ fn read(path: &Path, is_named: bool) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is not an ordinary file"));
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::error::Result;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
 
-use super::given::{Node, Written};
+use super::input::{Node, RawValue};
 use super::keys::{self, Key};
 
 /// The name of the argument that names the file.
@@ -37,25 +37,25 @@ pub(crate) trait Scope {
 
 /// A service: everything.
 #[derive(Debug)]
-pub(crate) struct OfService;
+pub(crate) struct ServiceScope;
 
 /// What runs jobs of its own.
 #[derive(Debug)]
-pub(crate) struct OfRun;
+pub(crate) struct RunScope;
 
 /// What only looks at components.
 #[derive(Debug)]
-pub(crate) struct OfEngine;
+pub(crate) struct EngineScope;
 
 /// What only looks at the store.
 #[derive(Debug)]
-pub(crate) struct OfStore;
+pub(crate) struct StoreScope;
 
 /// What has no app.
 #[derive(Debug)]
-pub(crate) struct OfClient;
+pub(crate) struct ClientScope;
 
-impl Scope for OfService {
+impl Scope for ServiceScope {
     fn uses(_: &Key) -> bool {
         true
     }
@@ -65,9 +65,9 @@ impl Scope for OfService {
     }
 }
 
-impl Scope for OfRun {
+impl Scope for RunScope {
     fn uses(key: &Key) -> bool {
-        OfEngine::uses(key) || OfStore::uses(key) || key.name == "durability" || key.section() == Some("otlp")
+        EngineScope::uses(key) || StoreScope::uses(key) || key.name == "durability" || key.section() == Some("otlp")
     }
 
     /// The service has its store to itself. What fails, the command says itself, and of many jobs only how many they are.
@@ -75,24 +75,24 @@ impl Scope for OfRun {
         match key.name {
             "store" => Some("memory"),
             "log.level" => Some("warn,saggar_worker::failures=off"),
-            _ => OfClient::default_of(key),
+            _ => ClientScope::default_of(key),
         }
     }
 }
 
-impl Scope for OfEngine {
+impl Scope for EngineScope {
     fn uses(key: &Key) -> bool {
-        OfClient::uses(key) || ["allocator", "cache_dir", "env_allow"].contains(&key.name)
+        ClientScope::uses(key) || ["allocator", "cache_dir", "env_allow"].contains(&key.name)
     }
 }
 
-impl Scope for OfStore {
+impl Scope for StoreScope {
     fn uses(key: &Key) -> bool {
-        OfClient::uses(key) || key.name == "store"
+        ClientScope::uses(key) || key.name == "store"
     }
 }
 
-impl Scope for OfClient {
+impl Scope for ClientScope {
     fn uses(key: &Key) -> bool {
         key.section() == Some("log")
     }
@@ -167,12 +167,12 @@ impl<S: Scope> FromArgMatches for Flags<S> {
 
 /// What was given for a key by its flag, each text with its place on the command line.
 pub(super) fn node(key: &Key, texts: &[String]) -> Option<Node> {
-    let mut items = texts.iter().map(|text| Node::outside("command line", &format!("{} ", key.flag), text));
+    let mut items = texts.iter().map(|text| Node::external("command line", &format!("{} ", key.flag), text));
     match key.name {
         REPEATED => {
             let items: Vec<Node> = items.collect();
             let first = items.first()?.clone();
-            Some(Node { value: Written::List(items), ..first })
+            Some(Node { value: RawValue::List(items), ..first })
         }
         _ => items.next(),
     }
@@ -185,15 +185,15 @@ pub(super) fn verbose_node(count: u8) -> Option<Node> {
         1 => "info",
         _ => "debug",
     };
-    let node = Node::outside("command line", "", &format!("-{}", "v".repeat(count.into())));
-    Some(Node { value: Written::Text(level.to_owned()), ..node })
+    let node = Node::external("command line", "", &format!("-{}", "v".repeat(count.into())));
+    Some(Node { value: RawValue::Text(level.to_owned()), ..node })
 }
 
 /// What was given for a key by a variable.
 pub(super) fn variable_node(key: &Key, variable: &str, text: &str) -> Node {
-    let node = Node::outside("environment", &format!("{variable}="), text);
+    let node = Node::external("environment", &format!("{variable}="), text);
     match key.name {
-        REPEATED => Node { value: Written::List(node.pieces(',', usize::MAX)), ..node },
+        REPEATED => Node { value: RawValue::List(node.pieces(',', usize::MAX)), ..node },
         _ => node,
     }
 }

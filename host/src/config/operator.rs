@@ -3,23 +3,23 @@
 
 use saggar_definition::{Diagnostic, Location};
 
-use super::form::{Reader, Setting};
-use super::given::{Entry, Node, Origin};
+use super::input::{Entry, Node, Origin};
 use super::keys::Key;
+use super::value::{Reader, Setting};
 
 /// Keys that an app cannot set: with them it could run code outside of its sandboxes, or read what is not its own.
-const REFUSED: [&str; 2] = ["cache_dir", "env_allow"];
+const OPERATOR_ONLY: [&str; 2] = ["cache_dir", "env_allow"];
 
 /// Keys that reach beyond the app: who may connect and from where, which files are written, where data is sent.
-const TOLD: [&str; 4] = ["listen", "token", "store", "otlp.endpoint"];
+const WARNED_ABOUT: [&str; 4] = ["listen", "token", "store", "otlp.endpoint"];
 
 /// Whether an app's own file may not set this key.
-pub(super) fn alone_decides(key: &Key) -> bool {
-    REFUSED.contains(&key.name)
+pub(super) fn is_operator_only(key: &Key) -> bool {
+    OPERATOR_ONLY.contains(&key.name)
 }
 
 /// Reports that an app's own file sets a key that it may not.
-pub(super) fn refuse(key: &Key, entry: &Entry, reader: &mut Reader) {
+pub(super) fn reject(key: &Key, entry: &Entry, reader: &mut Reader) {
     let message = format!("an app's own saggar.toml cannot set `{}`: only the operator can", key.name);
     let help = format!(
         "remove it and use `{}` or {}, or name this file with `--config` if it is yours",
@@ -30,7 +30,7 @@ pub(super) fn refuse(key: &Key, entry: &Entry, reader: &mut Reader) {
 
 /// Which settings the app's own file decides that reach beyond the app, if there are any.
 pub(super) fn warning<'a>(settings: impl Iterator<Item = &'a Setting>) -> Option<Diagnostic> {
-    let decided = |setting: &&Setting| setting.origin == Origin::File && TOLD.contains(&setting.key);
+    let decided = |setting: &&Setting| setting.origin == Origin::File && WARNED_ABOUT.contains(&setting.key);
     let decided: Vec<&Setting> = settings.filter(decided).collect();
     let file = decided.first()?.node.as_ref().map(Node::location)?.file;
     let keys: Vec<String> = decided.iter().map(|setting| format!("`{}`", setting.key)).collect();

@@ -6,7 +6,7 @@ const WORDS: [&str; 5] = ["token", "sha256", "secret", "passw", "digest"];
 
 /// Hexadecimal digits in a row that may be a digest, and how many of them are left to tell it from others.
 const DIGEST: usize = 32;
-const SHOWN: usize = 8;
+const KEPT_DIGITS: usize = 8;
 
 /// What stands before the authority of a URL, which may begin with a user and a password.
 const SCHEME_END: &[u8] = b"://";
@@ -21,7 +21,7 @@ pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
             at += SCHEME_END.len();
             let authority = run(text, at, |byte| !matches!(byte, b'/' | b'"' | b'\'') && !byte.is_ascii_whitespace());
             let user = text.get(at..at + authority).unwrap_or_default().iter().rposition(|byte| *byte == b'@');
-            cover(&mut masked, at, at + user.unwrap_or(0));
+            mask(&mut masked, at, at + user.unwrap_or(0));
             at += user.unwrap_or(0);
             continue;
         }
@@ -32,12 +32,12 @@ pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
         }
         let name = String::from_utf8_lossy(text.get(at..at + word).unwrap_or_default()).to_ascii_lowercase();
         if word >= DIGEST && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            cover(&mut masked, at + SHOWN, at + word);
+            mask(&mut masked, at + KEPT_DIGITS, at + word);
         }
         at += word;
         if WORDS.iter().any(|secret| name.contains(secret)) {
             let (start, end) = value_after(text, at, name.starts_with("--"));
-            cover(&mut masked, start, end);
+            mask(&mut masked, start, end);
             at = end.max(at);
         }
     }
@@ -95,10 +95,10 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// Puts stars there; a digest keeps its beginning.
-fn cover(masked: &mut [u8], start: usize, end: usize) {
+fn mask(masked: &mut [u8], start: usize, end: usize) {
     let is_digest = |value: &[u8]| value.len() == 2 * DIGEST && value.iter().all(u8::is_ascii_hexdigit);
     let Some(value) = masked.get_mut(start..end) else { return };
-    let shown = if is_digest(value) { SHOWN } else { 0 };
+    let shown = if is_digest(value) { KEPT_DIGITS } else { 0 };
     let covered = value.iter_mut().skip(shown).filter(|byte| **byte != b'\n');
     covered.for_each(|byte| *byte = b'*');
 }

@@ -8,37 +8,37 @@ use saggar_definition::{Diagnostic, Problems, Source, Span, truncated};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::given::{Entry, Node, Written};
+use super::input::{Entry, Node, RawValue};
 
 /// Parses `text`, whose places are those of `source`. Every error is reported, one a line; what an error has made doubtful is
 /// left out, so that nothing is reported that only follows from it.
 pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -> Vec<Entry> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut entries = Tree { source }.entries(table.get_ref());
-    let mut doubt = Doubt { text, lines: Vec::new(), from: text.len() };
+    let mut regions = ErrorRegions { text, lines: Vec::new(), from: text.len() };
     let mut errors: Vec<(Option<Span>, String)> =
-        errors.iter().map(|error| (error.span().map(spanned), error.message().to_owned())).collect();
+        errors.iter().map(|error| (error.span().map(span_of), error.message().to_owned())).collect();
     errors.sort_by_key(|(span, _)| span.map_or(0, |span| span.start));
     for (span, message) in errors {
         let (place, is_duplicate) = (span.unwrap_or(Span { start: 0, end: 0 }), message.starts_with("duplicate key"));
-        if is_duplicate && place.start >= doubt.from {
+        if is_duplicate && place.start >= regions.from {
             continue;
         }
         if problems.is_full() {
             problems.suppress();
         } else if is_duplicate {
             problems.add(duplicate(text, place, &entries, problems));
-        } else if doubt.is_new(span) {
+        } else if regions.is_new(span) {
             let (message, help) = explain(&message, span);
             problems.error(place, message, help);
         }
     }
-    doubt.leave_out(&mut entries);
+    regions.remove_from(&mut entries);
     entries
 }
 
 /// What cannot be believed because of errors.
-struct Doubt<'t> {
+struct ErrorRegions<'t> {
     text: &'t str,
     /// The lines with errors, from the first character to the one behind the last.
     lines: Vec<Range<usize>>,
@@ -46,7 +46,7 @@ struct Doubt<'t> {
     from: usize,
 }
 
-impl Doubt<'_> {
+impl ErrorRegions<'_> {
     /// Whether the error is the first of its line. Asked in the order of the text.
     fn is_new(&mut self, span: Option<Span>) -> bool {
         let at = self.text.floor_char_boundary(span.map_or(0, |span| span.start));
@@ -64,27 +64,27 @@ impl Doubt<'_> {
         true
     }
 
-    fn leave_out(&self, entries: &mut Vec<Entry>) {
+    fn remove_from(&self, entries: &mut Vec<Entry>) {
         entries.retain_mut(|entry| {
             match &mut entry.node.value {
-                Written::Table(inner) => self.leave_out(inner),
-                Written::List(items) => self.leave_out_of_items(items),
+                RawValue::Table(inner) => self.remove_from(inner),
+                RawValue::List(items) => self.remove_from_list(items),
                 _ => {}
             }
-            self.is_sound(entry.name_span) && self.is_sound(entry.node.span)
+            self.is_reliable(entry.name_span) && self.is_reliable(entry.node.span)
         });
     }
 
-    fn leave_out_of_items(&self, items: &mut Vec<Node>) {
-        let is_whole = |entries: &Vec<Entry>| entries.iter().all(|entry| self.is_sound(entry.node.span));
+    fn remove_from_list(&self, items: &mut Vec<Node>) {
+        let is_whole = |entries: &Vec<Entry>| entries.iter().all(|entry| self.is_reliable(entry.node.span));
         // Half a token would be one without its other half.
         items.retain(|item| match &item.value {
-            Written::Table(inner) => self.is_sound(item.span) && is_whole(inner),
-            _ => self.is_sound(item.span),
+            RawValue::Table(inner) => self.is_reliable(item.span) && is_whole(inner),
+            _ => self.is_reliable(item.span),
         });
     }
 
-    fn is_sound(&self, span: Span) -> bool {
+    fn is_reliable(&self, span: Span) -> bool {
         let before = self.lines.partition_point(|line| line.start <= span.start);
         let line = before.checked_sub(1).and_then(|last| self.lines.get(last));
         span.start < self.from && line.is_none_or(|line| line.end <= span.start)
@@ -100,7 +100,7 @@ impl Tree<'_> {
     fn entries(&self, table: &DeTable<'_>) -> Vec<Entry> {
         let entry = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| Entry {
             name: name.get_ref().to_string(),
-            name_span: spanned(name.span()),
+            name_span: span_of(name.span()),
             node: self.node(value),
         };
         table.iter().map(entry).collect()
@@ -108,22 +108,22 @@ impl Tree<'_> {
 
     fn node(&self, value: &Spanned<DeValue<'_>>) -> Node {
         let written = match value.get_ref() {
-            DeValue::String(text) => Written::Text(text.to_string()),
+            DeValue::String(text) => RawValue::Text(text.to_string()),
             DeValue::Integer(number) => {
                 let decimal = i128::from_str_radix(number.as_str(), number.radix());
-                Written::Number(decimal.map_or_else(|_| number.to_string(), |number| number.to_string()))
+                RawValue::Number(decimal.map_or_else(|_| number.to_string(), |number| number.to_string()))
             }
-            DeValue::Float(number) => Written::Number(number.as_str().to_owned()),
-            DeValue::Boolean(boolean) => Written::Boolean(*boolean),
-            DeValue::Datetime(_) => Written::Moment,
-            DeValue::Array(items) => Written::List(items.iter().map(|item| self.node(item)).collect()),
-            DeValue::Table(table) => Written::Table(self.entries(table)),
+            DeValue::Float(number) => RawValue::Number(number.as_str().to_owned()),
+            DeValue::Boolean(boolean) => RawValue::Boolean(*boolean),
+            DeValue::Datetime(_) => RawValue::DateTime,
+            DeValue::Array(items) => RawValue::List(items.iter().map(|item| self.node(item)).collect()),
+            DeValue::Table(table) => RawValue::Table(self.entries(table)),
         };
-        Node { source: self.source.clone(), span: spanned(value.span()), value: written }
+        Node { source: self.source.clone(), span: span_of(value.span()), value: written }
     }
 }
 
-fn spanned(range: Range<usize>) -> Span {
+fn span_of(range: Range<usize>) -> Span {
     Span { start: range.start, end: range.end }
 }
 
@@ -148,8 +148,10 @@ fn last_before(start: usize, name: &str, entries: &[Entry]) -> Option<Span> {
 
 fn within(start: usize, name: &str, node: &Node) -> Option<Span> {
     match &node.value {
-        Written::Table(inner) => last_before(start, name, inner),
-        Written::List(items) => items.iter().filter_map(|item| within(start, name, item)).max_by_key(|span| span.start),
+        RawValue::Table(inner) => last_before(start, name, inner),
+        RawValue::List(items) => {
+            items.iter().filter_map(|item| within(start, name, item)).max_by_key(|span| span.start)
+        }
         _ => None,
     }
 }

@@ -28,7 +28,7 @@ fn loaded_by<S: Scope>(file: &str, variables: &[(&str, &str)], flags: &[&str]) -
 }
 
 fn loaded(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Loaded {
-    loaded_by::<OfService>(file, variables, flags)
+    loaded_by::<ServiceScope>(file, variables, flags)
 }
 
 fn good(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Config {
@@ -137,8 +137,8 @@ fn the_documentation_lists_every_key() {
         let variables = variables.join(", ");
         format!("| `{}` | `{} {}` | {variables} | {default} | {} |", key.name, key.flag, key.placeholder, key.meaning)
     };
-    let wanted: Vec<String> = keys::ALL.iter().map(row).collect();
-    assert_eq!(listed, wanted, "the rows should be:\n{}", wanted.join("\n"));
+    let expected: Vec<String> = keys::ALL.iter().map(row).collect();
+    assert_eq!(listed, expected, "the rows should be:\n{}", expected.join("\n"));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn paths_of_the_file_begin_where_it_lies() {
 #[test]
 fn what_the_file_says_for_the_service_is_not_for_a_run() {
     let file = "store = \"sqlite:a.db\"\ndurability = \"normal\"\ncache_dir = \"/c\"\n[log]\nlevel = \"trace\"";
-    let run = |variables, flags| loaded_by::<OfRun>(file, variables, flags);
+    let run = |variables, flags| loaded_by::<RunScope>(file, variables, flags);
     let plain = run(&[("SAGGAR_LISTEN", "not looked at")], &[]);
     assert!(plain.problems.is_empty(), "{}", messages(&plain));
     let quiet = "warn,saggar_worker::failures=off";
@@ -179,9 +179,9 @@ fn what_the_file_says_for_the_service_is_not_for_a_run() {
     assert_eq!(run(&[("SAGGAR_STORE", "sqlite")], &[]).store(), told);
     assert_eq!(run(&[], &["--store", "sqlite"]).store(), told);
     // But a mistake is one for all.
-    let wrong = loaded_by::<OfRun>("listen = 5\nstore = 6", &[], &[]);
+    let wrong = loaded_by::<RunScope>("listen = 5\nstore = 6", &[], &[]);
     assert_eq!(wrong.problems.len(), 2, "{}", messages(&wrong));
-    let copied = loaded_by::<OfStore>(file, &[], &[]).config.store;
+    let copied = loaded_by::<StoreScope>(file, &[], &[]).config.store;
     assert_eq!(copied, "sqlite:/etc/saggar/a.db".parse().expect("a store"));
 }
 
@@ -213,11 +213,11 @@ fn a_variable_that_is_meant_for_others_stops_nothing() {
     let loaded = loaded("[log]\nlevel = \"error\"", &of_others, &[]);
     assert!(!loaded.has_errors() && messages(&loaded).contains("not the text \"my_app\""), "{}", messages(&loaded));
     assert_eq!((row(&loaded, "log.level").0, loaded.config.log_level.as_str()), ("error".into(), "error"));
-    let run = loaded_by::<OfRun>("", &of_others, &[]);
+    let run = loaded_by::<RunScope>("", &of_others, &[]);
     assert!(messages(&run).contains("the default, warn"), "{}", messages(&run));
     assert!(run.config.log_level.starts_with("warn,"), "{}", run.config.log_level);
     // Ours is for nobody else.
-    assert!(loaded_by::<OfRun>("", &[("SAGGAR_LOG_LEVEL", "my_app")], &[]).has_errors());
+    assert!(loaded_by::<RunScope>("", &[("SAGGAR_LOG_LEVEL", "my_app")], &[]).has_errors());
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn what_is_no_toml_is_told_in_words() {
 
 #[test]
 fn values_out_of_range_say_what_would_do() {
-    for (file, wanted) in [
+    for (file, expected) in [
         ("[http]\nconnections = 0", "a whole number from 1 to 1000000, not the number 0"),
         ("[http]\nconnections = -5", "not the number -5"),
         ("[http]\nconnections = 1.5", "not the number 1.5"),
@@ -288,7 +288,7 @@ fn values_out_of_range_say_what_would_do() {
         ("[log]\nlevel = \"a=loud\"", "or levels by module, not the text \"a=loud\""),
     ] {
         let said = problem(file);
-        assert!(said.contains(wanted), "{file}: {said}");
+        assert!(said.contains(expected), "{file}: {said}");
     }
 }
 

@@ -4,19 +4,19 @@ use indicatif::ProgressBar;
 use saggar_api::wire::{Job, Status};
 use saggar_client::{Client, JsonBody, StreamItem};
 
-use super::{Happened, event_json};
-use crate::commands::ask::Connection;
-use crate::commands::output::{self, Reader, cell};
-use crate::commands::{job_sheet, show};
+use super::{WatchEvent, event_json};
+use crate::commands::client::Connection;
+use crate::commands::output::{self, StdoutState, cell};
+use crate::commands::{job_view, show};
 
 /// How the job is shown.
-struct View {
+struct JobWatch {
     bar: ProgressBar,
     as_json: bool,
 }
 
 pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> anyhow::Result<u8> {
-    let view = View { bar: show::progress_bar(), as_json };
+    let view = JobWatch { bar: show::progress_bar(), as_json };
     let mut connection = Connection::new();
     // Before the job is looked at, so that nothing happens unseen in between.
     let mut events = client.job_events(task, id).await?;
@@ -28,13 +28,13 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
     }
     loop {
         let said = match events.next().await? {
-            StreamItem::Event(event) => {
-                let Some(happened) = Happened::read(&event) else { continue };
-                let reader = view.show(&happened, as_json.then(|| event_json(&event)))?;
-                if happened.kind == "deleted" || reader == Reader::Gone {
+            StreamItem::Event(raw) => {
+                let Some(event) = WatchEvent::parse(&raw) else { continue };
+                let stdout = view.show(&event, as_json.then(|| event_json(&raw)))?;
+                if event.kind == "deleted" || stdout == StdoutState::Closed {
                     return Ok(0);
                 }
-                if happened.ends_job() || happened.is_gap() {
+                if event.ends_job() || event.is_gap() {
                     // What an event does not say: why it failed, and after a gap, whether it has ended.
                     if let Some(code) = view.end(&client.get(task, id).await?)? {
                         return Ok(code);
@@ -43,7 +43,7 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
                 continue;
             }
             StreamItem::Disconnected(why) => connection.lost(&why),
-            StreamItem::Reconnected => connection.back(),
+            StreamItem::Reconnected => connection.restored(),
             StreamItem::End => return view.end(&client.get(task, id).await?).map(|code| code.unwrap_or(0)),
         };
         if let Some(said) = said {
@@ -52,34 +52,34 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
     }
 }
 
-impl View {
+impl JobWatch {
     /// Shows the job as it was found. If it has ended, nothing will happen.
     fn look(&self, answer: &JsonBody<Job>) -> anyhow::Result<Option<u8>> {
         let job = answer.parse()?;
         if self.as_json {
             output::json(answer.text())?;
         } else {
-            let progress = job_sheet::progress(job.current, job.total, &job.message);
-            output::line(cell(&format!("{}  {progress}", job_sheet::one_line(&job))).trim_end())?;
+            let progress = job_view::progress(job.current, job.total, &job.message);
+            output::line(cell(&format!("{}  {progress}", job_view::one_line(&job))).trim_end())?;
         }
         if has_ended(&job) {
-            return Ok(Some(job_sheet::end(&job)));
+            return Ok(Some(job_view::end(&job)));
         }
         show::progress(&self.bar, job.current, job.total, &job.message);
         Ok(None)
     }
 
-    fn show(&self, happened: &Happened, as_json: Option<String>) -> anyhow::Result<Reader> {
-        if let Some((current, total)) = happened.progress() {
-            show::progress(&self.bar, current, total, &happened.message);
+    fn show(&self, event: &WatchEvent, as_json: Option<String>) -> anyhow::Result<StdoutState> {
+        if let Some((current, total)) = event.progress() {
+            show::progress(&self.bar, current, total, &event.message);
         }
         self.bar.suspend(|| match as_json {
             Some(json) => output::json(&json),
             // The bar shows it.
-            None if happened.progress().is_some() && output::is_terminal() && !self.bar.is_hidden() => {
-                Ok(Reader::There)
+            None if event.progress().is_some() && output::is_terminal() && !self.bar.is_hidden() => {
+                Ok(StdoutState::Open)
             }
-            None => output::line(&cell(&happened.line())),
+            None => output::line(&cell(&event.line())),
         })
     }
 
@@ -93,7 +93,7 @@ impl View {
         if self.as_json {
             output::json(answer.text())?;
         }
-        Ok(Some(job_sheet::end(&job)))
+        Ok(Some(job_view::end(&job)))
     }
 }
 

@@ -7,12 +7,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use saggar_api::wire::TaskSummary;
 use saggar_job::{Clock, SystemClock, Timestamp};
 
-use super::board::{Board, RunningJob};
+use super::live_view::{LiveView, RunningJob};
 use crate::commands::output::{self, cell};
 use crate::commands::{show, tasks};
 
 /// Lines of a terminal that does not say how many it has.
-const LINES: usize = 24;
+const DEFAULT_LINES: usize = 24;
 
 /// The view. What it showed last stays when it ends.
 pub(super) struct Screen {
@@ -43,12 +43,12 @@ impl Screen {
     }
 
     /// Brings the view up to date.
-    pub(super) fn draw(&mut self, board: &Board) {
-        let lines = output::terminal_size().1.map_or(LINES, usize::from);
-        let room = Room::share(lines, board.tasks().len(), board.running().len());
-        self.draw_tasks(&busiest(board.tasks(), room.tasks));
-        self.draw_jobs(board, room.jobs);
-        let rest = [(board.tasks().len() - room.tasks, "tasks"), (board.running().len() - room.jobs, "running jobs")];
+    pub(super) fn draw(&mut self, view: &LiveView) {
+        let lines = output::terminal_size().1.map_or(DEFAULT_LINES, usize::from);
+        let layout = Layout::split(lines, view.tasks().len(), view.running().len());
+        self.draw_tasks(&busiest(view.tasks(), layout.tasks));
+        self.draw_jobs(view, layout.jobs);
+        let rest = [(view.tasks().len() - layout.tasks, "tasks"), (view.running().len() - layout.jobs, "running jobs")];
         self.draw_rest(&rest);
     }
 
@@ -68,19 +68,19 @@ impl Screen {
         }
     }
 
-    fn draw_jobs(&mut self, board: &Board, most: usize) {
-        let shown: HashMap<u64, &RunningJob> = board.running().take(most).collect();
+    fn draw_jobs(&mut self, view: &LiveView, most: usize) {
+        let shown: HashMap<u64, &RunningJob> = view.running().take(most).collect();
         let all = &self.all;
-        self.jobs.retain(|place, bar| {
-            let stays = shown.get(place).is_some_and(|job| bar.measured == (job.total > 0));
+        self.jobs.retain(|position, bar| {
+            let stays = shown.get(position).is_some_and(|job| bar.measured == (job.total > 0));
             if !stays {
                 all.remove(&bar.bar);
             }
             stays
         });
-        for (at, (place, job)) in board.running().take(most).enumerate() {
+        for (at, (position, job)) in view.running().take(most).enumerate() {
             let line = self.tasks.len() + at;
-            let Bar { bar, .. } = self.jobs.entry(place).or_insert_with(|| new_bar(all, line, job));
+            let Bar { bar, .. } = self.jobs.entry(position).or_insert_with(|| new_bar(all, line, job));
             show::progress(bar, job.current, job.total, &job.message);
             bar.tick();
         }
@@ -114,14 +114,14 @@ impl Drop for Screen {
 
 /// How many lines the tasks and the jobs get.
 #[derive(Debug, PartialEq, Eq)]
-struct Room {
+struct Layout {
     tasks: usize,
     jobs: usize,
 }
 
-impl Room {
+impl Layout {
     /// Half of the lines at most are the tasks', unless the jobs need fewer; one is for what does not fit, one for the cursor.
-    fn share(lines: usize, tasks: usize, jobs: usize) -> Self {
+    fn split(lines: usize, tasks: usize, jobs: usize) -> Self {
         let lines = lines.saturating_sub(2).max(2);
         let of_tasks = tasks.min((lines / 2).max(lines.saturating_sub(jobs)));
         Self { tasks: of_tasks, jobs: jobs.min(lines - of_tasks) }
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn tasks_and_jobs_share_the_lines() {
         let share = |lines, tasks, jobs| {
-            let Room { tasks, jobs } = Room::share(lines, tasks, jobs);
+            let Layout { tasks, jobs } = Layout::split(lines, tasks, jobs);
             (tasks, jobs)
         };
         assert_eq!(share(24, 3, 5), (3, 5));

@@ -18,7 +18,7 @@ fn an_address_that_others_reach_needs_a_token() {
     let said = problem(&format!("{open}[[token]]\nrole = \"read\"\nsha256 = \"short\"\n"));
     assert!(said.contains("no SHA-256"), "{said}");
     // The address is the service's.
-    assert!(loaded_by::<OfRun>(open, &[], &[]).problems.is_empty());
+    assert!(loaded_by::<RunScope>(open, &[], &[]).problems.is_empty());
 }
 
 #[test]

@@ -28,10 +28,10 @@ const SHARDS: usize = 8;
 
 /// All histograms of a process.
 #[derive(Default)]
-pub(super) struct Histograms(Mutex<Known>);
+pub(super) struct Histograms(Mutex<Registry>);
 
 #[derive(Default)]
-struct Known {
+struct Registry {
     by_key: BTreeMap<Key, Arc<Histogram>>,
     descriptions: BTreeMap<String, SharedString>,
 }
@@ -103,21 +103,22 @@ impl Histograms {
     }
 
     /// The histogram of `key`; made if it was not there.
-    pub(super) fn of(&self, key: &Key) -> metrics::Histogram {
-        let mut known = self.0.lock();
-        let histogram = known.by_key.entry(key.to_retained()).or_insert_with(|| Arc::new(Histogram::new(key.name())));
+    pub(super) fn get_or_insert(&self, key: &Key) -> metrics::Histogram {
+        let mut registry = self.0.lock();
+        let histogram =
+            registry.by_key.entry(key.to_retained()).or_insert_with(|| Arc::new(Histogram::new(key.name())));
         metrics::Histogram::from_arc(Arc::clone(histogram))
     }
 
     /// Appends all of them in the text format of Prometheus.
     pub(super) fn render(&self, text: &mut String) -> std::fmt::Result {
-        let known = self.0.lock();
+        let registry = self.0.lock();
         let mut last = "";
         // In the order of their names, so that those of one name stand together.
-        for (key, histogram) in &known.by_key {
+        for (key, histogram) in &registry.by_key {
             if key.name() != last {
                 last = key.name();
-                if let Some(description) = known.descriptions.get(last) {
+                if let Some(description) = registry.descriptions.get(last) {
                     writeln!(text, "# HELP {last} {}", escaped(description))?;
                 }
                 writeln!(text, "# TYPE {last} histogram")?;

@@ -1,4 +1,4 @@
-//! What the commands that ask a host have in common: reaching it, saying what went wrong and what to do, the exit code.
+//! What the commands that talk to a host have in common: reaching it, saying what went wrong and what to do, the exit code.
 
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,12 @@ const USAGE_CODES: [&str; 6] =
     ["unknown-task", "invalid-args", "invalid-query", "invalid-body", "invalid-header", "invalid-path"];
 
 /// How long a command may take to end after Ctrl-C.
-const LAST_MOMENT: Duration = Duration::from_secs(1);
+const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
     let as_json = command.wants_json();
     let mut watchdog = JoinSet::new();
-    watchdog.spawn(exit_when_interrupted());
+    watchdog.spawn(exit_on_interrupt());
     let done = tokio::select! {
         done = run_one(command) => done,
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| INTERRUPTED).map_err(Into::into),
@@ -32,7 +32,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
     match done {
         Err(error) => match error.downcast_ref::<ClientError>() {
             Some(of_client) if as_json => {
-                say!("{}", document(of_client, &before(&error, of_client)));
+                say!("{}", error_document(of_client, &outer_context(&error, of_client)));
                 Ok(exit_code(of_client))
             }
             Some(of_client) => {
@@ -47,7 +47,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
 }
 
 /// What stands before an error of a client's in the text of one that wraps it.
-fn before(error: &anyhow::Error, of_client: &ClientError) -> String {
+fn outer_context(error: &anyhow::Error, of_client: &ClientError) -> String {
     let innermost = of_client.to_string();
     let outer = error.chain().map(ToString::to_string).take_while(|text| *text != innermost);
     outer.collect::<Vec<_>>().join(": ")
@@ -55,7 +55,7 @@ fn before(error: &anyhow::Error, of_client: &ClientError) -> String {
 
 /// An error on one line for programs: what the host answered, if it refused, and else `code` and `detail` alike. `context` says
 /// what was done until then.
-pub(crate) fn document(error: &ClientError, context: &str) -> String {
+pub(crate) fn error_document(error: &ClientError, context: &str) -> String {
     let refused = match error {
         ClientError::Refused(problem) => serde_json::to_value(problem).ok(),
         _ => None,
@@ -64,15 +64,15 @@ pub(crate) fn document(error: &ClientError, context: &str) -> String {
     if !context.is_empty() {
         document["context"] = Value::from(context);
     }
-    output::harmless_json(&document.to_string()).into_owned()
+    output::escaped_json(&document.to_string()).into_owned()
 }
 
 /// Ends the process after Ctrl-C if the command does not: a reader of its output who does not read holds it up, and then
 /// nothing else is looked at.
-async fn exit_when_interrupted() {
+async fn exit_on_interrupt() {
     // That Ctrl-C cannot be caught, the command itself says.
     if tokio::signal::ctrl_c().await.is_ok() {
-        tokio::time::sleep(LAST_MOMENT).await;
+        tokio::time::sleep(EXIT_GRACE).await;
         std::process::exit(INTERRUPTED.into());
     }
 }
@@ -98,7 +98,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
 }
 
 /// A client of the host that the command line names.
-pub(crate) fn client(args: &HostArgs) -> Result<Client, ClientError> {
+pub(crate) fn connect(args: &HostArgs) -> Result<Client, ClientError> {
     let token = args.token.as_deref().filter(|token| !token.is_empty());
     Ok(Client::new(&args.url, token)?.with_retry_for(args.retry_for))
 }
@@ -156,7 +156,7 @@ impl Connection {
     }
 
     /// What to say when it is back.
-    pub(crate) fn back(&mut self) -> Option<String> {
+    pub(crate) fn restored(&mut self) -> Option<String> {
         let lost_at = self.lost_at.take()?;
         Some(format!("saggar: connected again after {:.1} s", lost_at.elapsed().as_secs_f64()))
     }

@@ -15,10 +15,10 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporte
 use parking_lot::Mutex;
 
 /// What is sent at the end may take this long.
-const LAST_WAIT: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A receiver that fails is spoken of once in this time.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 const SPANS_LOST: &str = "saggar_spans_lost_total";
 
@@ -29,9 +29,9 @@ pub(super) fn describe_metrics() {
 }
 
 /// Traces that are sent.
-pub(super) struct Exporting(SdkTracerProvider);
+pub(super) struct TraceExporter(SdkTracerProvider);
 
-impl Exporting {
+impl TraceExporter {
     /// Sends traces to the receiver that takes them at `address`; of the traces that begin here this share.
     pub(super) fn start(address: &str, share: f64, service_name: &str) -> Result<Self, ExporterBuildError> {
         let exporter = opentelemetry_otlp::SpanExporter::builder()
@@ -46,7 +46,11 @@ impl Exporting {
         let provider = SdkTracerProvider::builder()
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share))))
             .with_resource(resource)
-            .with_batch_exporter(Complaining { exporter, address: address.to_owned(), said: Mutex::default() })
+            .with_batch_exporter(ReportingExporter {
+                exporter,
+                address: address.to_owned(),
+                last_report: Mutex::default(),
+            })
             .build();
         Ok(Self(provider))
     }
@@ -57,45 +61,45 @@ impl Exporting {
 
     /// Sends what is left.
     pub(super) fn end(self) {
-        if let Err(error) = self.0.shutdown_with_timeout(LAST_WAIT) {
+        if let Err(error) = self.0.shutdown_with_timeout(SHUTDOWN_TIMEOUT) {
             tracing::warn!(%error, "the last spans could not be sent");
         }
     }
 }
 
 /// An exporter that says when it fails, but not each time.
-struct Complaining<E> {
+struct ReportingExporter<E> {
     exporter: E,
     address: String,
-    said: Mutex<Said>,
+    last_report: Mutex<LastReport>,
 }
 
 #[derive(Default)]
-struct Said {
+struct LastReport {
     at: Option<Instant>,
     /// Spans that were lost since.
     lost: usize,
 }
 
-impl<E> Complaining<E> {
-    fn complain(&self, spans: usize, error: &dyn fmt::Display) {
+impl<E> ReportingExporter<E> {
+    fn report_failure(&self, spans: usize, error: &dyn fmt::Display) {
         counter!(SPANS_LOST).increment(spans as u64);
-        let mut said = self.said.lock();
-        said.lost += spans;
-        if said.at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            let lost = std::mem::take(&mut said.lost);
+        let mut last_report = self.last_report.lock();
+        last_report.lost += spans;
+        if last_report.at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL) {
+            let lost = std::mem::take(&mut last_report.lost);
             tracing::warn!(address = self.address, lost, %error, "spans could not be sent; jobs go on without");
-            said.at = Some(Instant::now());
+            last_report.at = Some(Instant::now());
         }
     }
 }
 
-impl<E: SpanExporter> SpanExporter for Complaining<E> {
+impl<E: SpanExporter> SpanExporter for ReportingExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let sent = self.exporter.export(batch).await;
         if let Err(error) = &sent {
-            self.complain(spans, error);
+            self.report_failure(spans, error);
         }
         sent
     }
@@ -113,8 +117,8 @@ impl<E: SpanExporter> SpanExporter for Complaining<E> {
     }
 }
 
-impl<E> fmt::Debug for Complaining<E> {
+impl<E> fmt::Debug for ReportingExporter<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Complaining").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("ReportingExporter").field("address", &self.address).finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use saggar_definition::nearest;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use super::{Form, Reader, Slot};
+use super::{Field, Reader, ValueType};
 
 /// The levels of a log, from nothing to everything.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -13,7 +13,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
 
 /// What the log lets through.
-pub(crate) struct Filter {
+pub(crate) struct LogFilter {
     pub(crate) default: &'static str,
 }
 
@@ -23,10 +23,10 @@ impl<T: Copy + PartialEq> Choice<T> {
     }
 }
 
-impl<T: Copy + PartialEq> Form for Choice<T> {
+impl<T: Copy + PartialEq> ValueType for Choice<T> {
     type Value = T;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         let words: Vec<String> = self.words().map(|word| format!("{word:?}")).collect();
         match words.split_last() {
             Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
@@ -38,34 +38,38 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
         self.words().next().unwrap_or_default()
     }
 
-    fn fallback(&self) -> T {
+    fn default(&self) -> T {
         let (_, value) = self.0[0];
         value
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<T> {
-        let text = reader.text(self, slot)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<T> {
+        let text = reader.text(self, field)?;
         if let Some((_, value)) = self.0.iter().find(|(word, _)| *word == text) {
             return Some(*value);
         }
         match nearest(text, self.words()) {
-            Some(word) => reader.refuse_with(self, slot, format!("did you mean \"{word}\"?")),
+            Some(word) => reader.reject_with(self, field, format!("did you mean \"{word}\"?")),
             None => {
                 let default = self.default_text();
-                reader.refuse_with(self, slot, format!("leave `{}` out to have the default, \"{default}\"", slot.name))
+                reader.reject_with(
+                    self,
+                    field,
+                    format!("leave `{}` out to have the default, \"{default}\"", field.name),
+                )
             }
         }
     }
 
-    fn shown(&self, value: &T) -> Value {
+    fn to_json(&self, value: &T) -> Value {
         json!(self.0.iter().find(|(_, one)| one == value).map(|(word, _)| word))
     }
 }
 
-impl Form for Filter {
+impl ValueType for LogFilter {
     type Value = String;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "a level (error, warn, info, debug, trace or off), or levels by module".to_owned()
     }
 
@@ -73,27 +77,27 @@ impl Form for Filter {
         "\"info,saggar_worker=debug\""
     }
 
-    fn fallback(&self) -> String {
+    fn default(&self) -> String {
         self.default.to_owned()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<String> {
-        let text = reader.text(self, slot)?.trim();
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<String> {
+        let text = reader.text(self, field)?.trim();
         let is_word = !text.contains(['=', ',', '[', ':']);
         // A word alone would be a module with everything that it logs, and the log would else be empty.
         if is_word && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text)) {
             return match nearest(text, LEVELS) {
-                Some(level) => reader.refuse_with(self, slot, format!("did you mean \"{level}\"?")),
-                None => reader.refuse(self, slot),
+                Some(level) => reader.reject_with(self, field, format!("did you mean \"{level}\"?")),
+                None => reader.reject(self, field),
             };
         }
         match text.parse::<EnvFilter>() {
             Ok(_) => Some(text.to_owned()),
-            Err(_) => reader.refuse(self, slot),
+            Err(_) => reader.reject(self, field),
         }
     }
 
-    fn shown(&self, value: &String) -> Value {
+    fn to_json(&self, value: &String) -> Value {
         json!(value)
     }
 }

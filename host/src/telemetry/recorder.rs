@@ -60,6 +60,6 @@ impl metrics::Recorder for Recorder {
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        self.histograms.of(key)
+        self.histograms.get_or_insert(key)
     }
 }

@@ -6,12 +6,12 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::limit::Limit;
+use super::rate_limit::RateLimit;
 use crate::config::{LogFormat, Variables};
 
 /// Starts the log, which lets `level` through; returns what limits it.
-pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) -> Limit {
-    let limit = Limit::start();
+pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) -> RateLimit {
+    let limit = RateLimit::start();
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)

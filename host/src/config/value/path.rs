@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use saggar::{Durability, StoreChoice};
 use serde_json::{Value, json};
 
-use super::{Form, Reader, Slot};
+use super::{Field, Reader, ValueType};
 
 /// Where jobs live.
-pub(crate) struct StorePlace;
+pub(crate) struct StoreLocation;
 
 /// A directory, or nothing said.
 pub(crate) struct CacheDir;
 
-impl Form for StorePlace {
+impl ValueType for StoreLocation {
     type Value = StoreChoice;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "\"memory\", \"sqlite\", or \"sqlite:\" and a path".to_owned()
     }
 
@@ -24,21 +24,21 @@ impl Form for StorePlace {
         "\"sqlite:/var/lib/saggar/jobs.db\""
     }
 
-    fn fallback(&self) -> StoreChoice {
+    fn default(&self) -> StoreChoice {
         StoreChoice::Sqlite { path: None, durability: Durability::Full }
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<StoreChoice> {
-        match reader.text(self, slot)?.parse() {
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<StoreChoice> {
+        match reader.text(self, field)?.parse() {
             Ok(StoreChoice::Sqlite { path: Some(path), durability }) => {
                 Some(StoreChoice::Sqlite { path: Some(reader.base.join(path)), durability })
             }
             Ok(store) => Some(store),
-            Err(_) => reader.refuse(self, slot),
+            Err(_) => reader.reject(self, field),
         }
     }
 
-    fn shown(&self, value: &StoreChoice) -> Value {
+    fn to_json(&self, value: &StoreChoice) -> Value {
         match value {
             StoreChoice::Memory => json!("memory"),
             StoreChoice::Sqlite { path: None, .. } => json!("sqlite"),
@@ -47,10 +47,10 @@ impl Form for StorePlace {
     }
 }
 
-impl Form for CacheDir {
+impl ValueType for CacheDir {
     type Value = Option<PathBuf>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "the path of a directory".to_owned()
     }
 
@@ -58,18 +58,18 @@ impl Form for CacheDir {
         "\"/var/cache/saggar\""
     }
 
-    fn fallback(&self) -> Option<PathBuf> {
+    fn default(&self) -> Option<PathBuf> {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Option<PathBuf>> {
-        match reader.text(self, slot)? {
-            path if path.trim().is_empty() || path.contains('\0') => reader.refuse(self, slot),
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<Option<PathBuf>> {
+        match reader.text(self, field)? {
+            path if path.trim().is_empty() || path.contains('\0') => reader.reject(self, field),
             path => Some(Some(reader.base.join(path))),
         }
     }
 
-    fn shown(&self, value: &Option<PathBuf>) -> Value {
+    fn to_json(&self, value: &Option<PathBuf>) -> Value {
         json!(value.as_ref().map(|path| path.display().to_string()))
     }
 

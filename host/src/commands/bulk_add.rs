@@ -11,7 +11,7 @@ use saggar_client::{BulkAdd, Client, ClientError, new_key};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use super::{USAGE, add, job_sheet, output};
+use super::{USAGE, add, job_view, output};
 use crate::cli::client::Add;
 
 /// Bytes of a line: the largest arguments, and what stands around them.
@@ -123,7 +123,7 @@ async fn wait_for(client: &Client, args: &Add, ids: &[u64]) -> anyhow::Result<u8
     let mut worst = 0;
     for &id in ids {
         let ended = client.wait(&args.task, id).await?;
-        worst = job_sheet::print_end(&ended.parse()?, ended.text(), args.host.json)?.max(worst);
+        worst = job_view::print_end(&ended.parse()?, ended.text(), args.host.json)?.max(worst);
     }
     Ok(worst)
 }

@@ -5,16 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::{Form, Reader, Slot};
+use super::{Field, Reader, ValueType};
 
 /// Where to listen.
-pub(crate) struct Address {
+pub(crate) struct ListenAddress {
     /// A port of 127.0.0.1.
     pub(crate) default_port: u16,
 }
 
 /// Where somebody takes what is sent over HTTP, or nowhere.
-pub(crate) struct Receiver;
+pub(crate) struct OtlpEndpoint;
 
 /// Where a receiver takes traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,16 +37,16 @@ impl Endpoint {
 }
 
 /// A name that others are told.
-pub(crate) struct Label {
+pub(crate) struct ServiceName {
     pub(crate) default: &'static str,
     /// Characters of the longest.
-    pub(crate) longest: usize,
+    pub(crate) max_chars: usize,
 }
 
-impl Form for Address {
+impl ValueType for ListenAddress {
     type Value = SocketAddr;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "an IP address with a port".to_owned()
     }
 
@@ -54,35 +54,35 @@ impl Form for Address {
         "\"0.0.0.0:7717\""
     }
 
-    fn fallback(&self) -> SocketAddr {
+    fn default(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.default_port).into()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<SocketAddr> {
-        let text = reader.text(self, slot)?;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<SocketAddr> {
+        let text = reader.text(self, field)?;
         match (text.parse(), text.split_once(':')) {
             (Ok(address), _) => Some(address),
             // A name may stand for several addresses.
             (_, Some(("localhost", port))) => {
-                reader.refuse_with(self, slot, format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""))
+                reader.reject_with(self, field, format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""))
             }
             (_, Some(("" | "*", port))) => {
                 let help = format!("write \"127.0.0.1:{port}\" for this machine alone, \"0.0.0.0:{port}\" for all");
-                reader.refuse_with(self, slot, help)
+                reader.reject_with(self, field, help)
             }
-            _ => reader.refuse(self, slot),
+            _ => reader.reject(self, field),
         }
     }
 
-    fn shown(&self, value: &SocketAddr) -> Value {
+    fn to_json(&self, value: &SocketAddr) -> Value {
         json!(value.to_string())
     }
 }
 
-impl Form for Receiver {
+impl ValueType for OtlpEndpoint {
     type Value = Option<Endpoint>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "the address of a receiver, with http:// or https://".to_owned()
     }
 
@@ -90,50 +90,50 @@ impl Form for Receiver {
         "\"http://127.0.0.1:4318\""
     }
 
-    fn fallback(&self) -> Option<Endpoint> {
+    fn default(&self) -> Option<Endpoint> {
         None
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Option<Endpoint>> {
-        let text = reader.text(self, slot)?.trim();
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<Option<Endpoint>> {
+        let text = reader.text(self, field)?.trim();
         let Some(url) = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme())) else {
-            return reader.refuse(self, slot);
+            return reader.reject(self, field);
         };
         // They would stand in the log, and in what the configuration shows.
         if !url.username().is_empty() || url.password().is_some() {
             let help = "give what the receiver wants to see by the variable OTEL_EXPORTER_OTLP_HEADERS";
-            return reader.refuse_with(self, slot, help);
+            return reader.reject_with(self, field, help);
         }
-        Some(Some(Endpoint::new(text, reader.is_whole_address())))
+        Some(Some(Endpoint::new(text, reader.is_full_url())))
     }
 
-    fn shown(&self, value: &Option<Endpoint>) -> Value {
+    fn to_json(&self, value: &Option<Endpoint>) -> Value {
         json!(value.as_ref().map(|endpoint| &endpoint.given))
     }
 }
 
-impl Form for Label {
+impl ValueType for ServiceName {
     type Value = String;
 
-    fn wanted(&self) -> String {
-        format!("one line of at most {} characters", self.longest)
+    fn expected(&self) -> String {
+        format!("one line of at most {} characters", self.max_chars)
     }
 
     fn example(&self) -> &'static str {
         "\"saggar-mail\""
     }
 
-    fn fallback(&self) -> String {
+    fn default(&self) -> String {
         self.default.to_owned()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<String> {
-        let text = reader.text(self, slot)?.trim();
-        let is_sound = !text.is_empty() && text.chars().count() <= self.longest && !text.contains(char::is_control);
-        if is_sound { Some(text.to_owned()) } else { reader.refuse(self, slot) }
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<String> {
+        let text = reader.text(self, field)?.trim();
+        let is_valid = !text.is_empty() && text.chars().count() <= self.max_chars && !text.contains(char::is_control);
+        if is_valid { Some(text.to_owned()) } else { reader.reject(self, field) }
     }
 
-    fn shown(&self, value: &String) -> Value {
+    fn to_json(&self, value: &String) -> Value {
         json!(value)
     }
 }

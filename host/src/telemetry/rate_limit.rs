@@ -14,13 +14,13 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 /// Lines of one kind about one task in each window.
-const LINES: u64 = 20;
+const LINES_PER_WINDOW: u64 = 20;
 
 /// How long lines are counted before it is said how many were left out.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Kinds and tasks that are told apart; those beyond share a count by kind.
-const MOST_KINDS: usize = 4_096;
+const MAX_KINDS: usize = 4_096;
 
 /// Lines that are bounded by what the operator does: one for each problem of an app, and for each slot that a drain stopped.
 const UNLIMITED: [&str; 3] = [super::PROBLEMS, "saggar_worker::failures::stopped", SUMMARY];
@@ -29,55 +29,55 @@ const UNLIMITED: [&str; 3] = [super::PROBLEMS, "saggar_worker::failures::stopped
 const SUMMARY: &str = "saggar::log_limit";
 
 /// What a line is about: where in the source it comes from, and its task.
-type Kind = (Identifier, String);
+type LineKind = (Identifier, String);
 
 /// The layer. Clones share their counts.
 #[derive(Clone)]
-pub(super) struct Limit(Arc<Shared>);
+pub(super) struct RateLimit(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    windows: Mutex<HashMap<Kind, Window>>,
+    windows: Mutex<HashMap<LineKind, Window>>,
     /// Signalled when a line is left out.
-    left_out: Condvar,
+    suppressed: Condvar,
 }
 
 struct Window {
     began: Instant,
     lines: u64,
-    left_out: u64,
+    suppressed: u64,
     level: Level,
     /// What the lines say.
     message: String,
 }
 
 /// Lines that were left out.
-struct LeftOut {
+struct Suppressed {
     level: Level,
     task: String,
     message: String,
     lines: u64,
 }
 
-impl Limit {
+impl RateLimit {
     /// Starts the thread that says what was left out.
     pub(super) fn start() -> Self {
         let limit = Self(Arc::default());
         let shared = Arc::clone(&limit.0);
-        let life = move || {
+        let run = move || {
             loop {
                 shared.wait();
-                say(shared.take(Instant::now() - WINDOW));
+                log_suppressed(shared.take(Instant::now() - WINDOW));
             }
         };
         // Without it, lines are left out and not counted; that is no reason not to start.
-        drop(std::thread::Builder::new().name("saggar-log".into()).spawn(life));
+        drop(std::thread::Builder::new().name("saggar-log".into()).spawn(run));
         limit
     }
 
     /// Says what was left out so far, before the process ends.
     pub(super) fn flush(&self) {
-        say(self.0.take(Instant::now()));
+        log_suppressed(self.0.take(Instant::now()));
     }
 }
 
@@ -85,47 +85,47 @@ impl Shared {
     /// Waits until a line was left out, and for the end of its window.
     fn wait(&self) {
         let mut windows = self.windows.lock();
-        while windows.values().all(|window| window.left_out == 0) {
-            self.left_out.wait(&mut windows);
+        while windows.values().all(|window| window.suppressed == 0) {
+            self.suppressed.wait(&mut windows);
         }
         drop(windows);
         std::thread::sleep(WINDOW);
     }
 
     /// Whether a line is written, which is counted as one of `kind`.
-    fn admits(&self, kind: Kind, level: Level, message: String, now: Instant) -> bool {
+    fn admit(&self, kind: LineKind, level: Level, message: String, now: Instant) -> bool {
         let mut windows = self.windows.lock();
-        let is_over = |window: &Window| window.left_out == 0 && now.duration_since(window.began) >= WINDOW;
-        let kind = match windows.contains_key(&kind) || windows.len() < MOST_KINDS {
+        let is_over = |window: &Window| window.suppressed == 0 && now.duration_since(window.began) >= WINDOW;
+        let kind = match windows.contains_key(&kind) || windows.len() < MAX_KINDS {
             true => kind,
             false => {
                 windows.retain(|_, window| !is_over(window));
-                if windows.len() < MOST_KINDS { kind } else { (kind.0, String::new()) }
+                if windows.len() < MAX_KINDS { kind } else { (kind.0, String::new()) }
             }
         };
-        let begin = || Window { began: now, lines: 0, left_out: 0, level, message };
+        let begin = || Window { began: now, lines: 0, suppressed: 0, level, message };
         let window = windows.entry(kind).or_insert_with(begin);
         if is_over(window) {
             (window.began, window.lines) = (now, 0);
         }
         window.lines += 1;
-        if window.lines <= LINES {
+        if window.lines <= LINES_PER_WINDOW {
             return true;
         }
-        window.left_out += 1;
-        self.left_out.notify_one();
+        window.suppressed += 1;
+        self.suppressed.notify_one();
         false
     }
 
     /// What was left out in windows that began up to `until`, which begin anew.
-    fn take(&self, until: Instant) -> Vec<LeftOut> {
+    fn take(&self, until: Instant) -> Vec<Suppressed> {
         let mut windows = self.windows.lock();
         let mut taken = Vec::new();
         windows.retain(|(_, task), window| {
             let is_over = window.began <= until;
-            if is_over && window.left_out > 0 {
+            if is_over && window.suppressed > 0 {
                 let (level, task, message) = (window.level, task.clone(), window.message.clone());
-                taken.push(LeftOut { level, task, message, lines: window.left_out });
+                taken.push(Suppressed { level, task, message, lines: window.suppressed });
             }
             !is_over
         });
@@ -133,8 +133,8 @@ impl Shared {
     }
 }
 
-fn say(left_out: Vec<LeftOut>) {
-    for LeftOut { level, task, message, lines } in left_out {
+fn log_suppressed(suppressed: Vec<Suppressed>) {
+    for Suppressed { level, task, message, lines } in suppressed {
         let task = (!task.is_empty()).then_some(task);
         let text = format!("{message} (… and {} more in the last {} s)", grouped(lines), WINDOW.as_secs());
         if level == Level::ERROR {
@@ -160,27 +160,27 @@ fn grouped(number: u64) -> String {
     grouped
 }
 
-impl<S: Subscriber> Layer<S> for Limit {
+impl<S: Subscriber> Layer<S> for RateLimit {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
         // Debug lines are there because the operator asked for all of them.
         if *metadata.level() > Level::INFO || UNLIMITED.contains(&metadata.target()) {
             return true;
         }
-        let mut about = About::default();
-        event.record(&mut about);
-        self.0.admits((metadata.callsite(), about.task), *metadata.level(), about.message, Instant::now())
+        let mut fields = EventFields::default();
+        event.record(&mut fields);
+        self.0.admit((metadata.callsite(), fields.task), *metadata.level(), fields.message, Instant::now())
     }
 }
 
 /// What is read of a line.
 #[derive(Default)]
-struct About {
+struct EventFields {
     task: String,
     message: String,
 }
 
-impl Visit for About {
+impl Visit for EventFields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
@@ -208,15 +208,15 @@ mod tests {
 
     impl<S: Subscriber> Layer<S> for Written {
         fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-            let mut about = About::default();
-            event.record(&mut about);
-            self.0.lock().push(format!("{}: {}", about.task, about.message));
+            let mut fields = EventFields::default();
+            event.record(&mut fields);
+            self.0.lock().push(format!("{}: {}", fields.task, fields.message));
         }
     }
 
     #[test]
     fn lines_of_a_kind_about_a_task_are_limited_and_counted() {
-        let (limit, written) = (Limit(Arc::default()), Written::default());
+        let (limit, written) = (RateLimit(Arc::default()), Written::default());
         let subscriber = tracing_subscriber::registry().with(written.clone()).with(limit.clone());
         with_default(subscriber, || {
             for _ in 0..1_254 {
@@ -250,7 +250,7 @@ mod tests {
             (event, "default/a".to_owned())
         };
         let now = Instant::now();
-        let admitted = |at: Instant| (0..50).filter(|_| shared.admits(kind(), Level::WARN, "x".into(), at)).count();
+        let admitted = |at: Instant| (0..50).filter(|_| shared.admit(kind(), Level::WARN, "x".into(), at)).count();
         assert_eq!(admitted(now), 20);
         assert_eq!(shared.take(now - WINDOW).len(), 0, "its window is not over");
         assert_eq!(shared.take(now)[0].lines, 30);
@@ -261,11 +261,11 @@ mod tests {
     fn very_many_tasks_take_no_room_of_their_own() {
         let shared = Shared::default();
         let now = Instant::now();
-        for task in 0..2 * MOST_KINDS {
+        for task in 0..2 * MAX_KINDS {
             let kind = (Identifier(tracing_callsite()), task.to_string());
-            shared.admits(kind, Level::WARN, "x".into(), now);
+            shared.admit(kind, Level::WARN, "x".into(), now);
         }
-        assert!(shared.windows.lock().len() <= MOST_KINDS + 1);
+        assert!(shared.windows.lock().len() <= MAX_KINDS + 1);
     }
 
     fn tracing_callsite() -> &'static dyn tracing::Callsite {

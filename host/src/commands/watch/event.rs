@@ -3,11 +3,11 @@
 use saggar_client::ServerEvent;
 use serde::Deserialize;
 
-use crate::commands::job_sheet;
+use crate::commands::job_view;
 
 /// Something that happened to a job, or that events are missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub(crate) struct Happened {
+pub(crate) struct WatchEvent {
     #[serde(skip)]
     pub(super) kind: String,
     #[serde(default)]
@@ -27,15 +27,15 @@ pub(crate) struct Happened {
     events: Option<u64>,
 }
 
-impl Happened {
+impl WatchEvent {
     /// Reads an event; none if it is one of those by which a host only says where the stream stands.
-    pub(crate) fn read(event: &ServerEvent) -> Option<Self> {
-        let happened = match serde_json::from_str(&event.data) {
-            Ok(happened) => happened,
+    pub(crate) fn parse(raw: &ServerEvent) -> Option<Self> {
+        let event = match serde_json::from_str(&raw.data) {
+            Ok(event) => event,
             // Of a kind that is not known here; that it came is all that can be said.
-            Err(_) => Self { message: event.data.clone(), ..Self::default() },
+            Err(_) => Self { message: raw.data.clone(), ..Self::default() },
         };
-        (event.kind != "reached").then(|| Self { kind: event.kind.clone(), ..happened })
+        (raw.kind != "reached").then(|| Self { kind: raw.kind.clone(), ..event })
     }
 
     /// How far the job is, if this tells of it.
@@ -59,7 +59,7 @@ impl Happened {
     }
 
     /// Whether somebody who sees bars should read it all the same.
-    pub(super) fn is_worth_a_line(&self) -> bool {
+    pub(super) fn is_notable(&self) -> bool {
         matches!(self.kind.as_str(), "failed" | "retrying" | "cancelling" | "put-back" | "gap")
     }
 
@@ -73,7 +73,7 @@ impl Happened {
         }
         let more = [
             self.attempt.map(|attempt| format!("attempt {attempt}")),
-            self.progress().map(|(current, total)| job_sheet::progress(current, total, &self.message)),
+            self.progress().map(|(current, total)| job_view::progress(current, total, &self.message)),
             self.progress().is_none().then(|| self.message.clone()),
             self.run_at.as_ref().map(|at| format!("at {at}")),
             self.reason.clone(),
@@ -88,8 +88,8 @@ impl Happened {
 mod tests {
     use super::*;
 
-    fn of(kind: &str, data: &str) -> Option<Happened> {
-        Happened::read(&ServerEvent { kind: kind.into(), id: String::new(), data: data.into() })
+    fn of(kind: &str, data: &str) -> Option<WatchEvent> {
+        WatchEvent::parse(&ServerEvent { kind: kind.into(), id: String::new(), data: data.into() })
     }
 
     #[test]

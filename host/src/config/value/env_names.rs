@@ -3,16 +3,16 @@
 use saggar::EnvAllow;
 use serde_json::{Value, json};
 
-use super::super::given::{Node, Written};
-use super::{Form, Reader, Slot};
+use super::super::input::{Node, RawValue};
+use super::{Field, Reader, ValueType};
 
 /// Names with `*` in them: a list, or a text with commas between them.
-pub(crate) struct VariableNames;
+pub(crate) struct EnvNames;
 
-impl Form for VariableNames {
+impl ValueType for EnvNames {
     type Value = EnvAllow;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "a list of names of letters, digits, `_` and `*`, or a text with commas between them".to_owned()
     }
 
@@ -20,36 +20,36 @@ impl Form for VariableNames {
         "[\"SAGGAR_APP_*\", \"REGION\"]"
     }
 
-    fn fallback(&self) -> EnvAllow {
+    fn default(&self) -> EnvAllow {
         EnvAllow::new([EnvAllow::DEFAULT.to_owned()]).unwrap_or_else(EnvAllow::all)
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<EnvAllow> {
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<EnvAllow> {
         let pieces;
-        let nodes: &[Node] = match &slot.node.value {
+        let nodes: &[Node] = match &field.node.value {
             // Nothing at all is no name: an operator who allows none.
-            Written::Text(text) if text.trim().is_empty() => &[],
-            Written::Text(_) => {
-                pieces = slot.node.pieces(',', usize::MAX);
+            RawValue::Text(text) if text.trim().is_empty() => &[],
+            RawValue::Text(_) => {
+                pieces = field.node.pieces(',', usize::MAX);
                 &pieces
             }
-            Written::List(items) => items,
-            _ => return reader.refuse(self, slot),
+            RawValue::List(items) => items,
+            _ => return reader.reject(self, field),
         };
         let names: Option<Vec<String>> = nodes
             .iter()
             .map(|node| match &node.value {
-                Written::Text(text) => Some(text.clone()),
+                RawValue::Text(text) => Some(text.clone()),
                 _ => None,
             })
             .collect();
         match names.and_then(EnvAllow::new) {
             Some(allow) => Some(allow),
-            None => reader.refuse(self, slot),
+            None => reader.reject(self, field),
         }
     }
 
-    fn shown(&self, value: &EnvAllow) -> Value {
+    fn to_json(&self, value: &EnvAllow) -> Value {
         json!(value.patterns().join(","))
     }
 }

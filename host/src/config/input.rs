@@ -14,19 +14,19 @@ pub(crate) struct Node {
     /// The text that it stands in, secrets masked: it is for showing.
     pub(crate) source: Arc<Source>,
     pub(crate) span: Span,
-    pub(crate) value: Written,
+    pub(crate) value: RawValue,
 }
 
 /// What was written.
 #[derive(Debug, Clone)]
-pub(crate) enum Written {
+pub(crate) enum RawValue {
     /// A text. What is given by flag or variable is always one.
     Text(String),
     /// A number, in decimal.
     Number(String),
     Boolean(bool),
     /// A date or a time of day, which no key wants.
-    Moment,
+    DateTime,
     List(Vec<Node>),
     Table(Vec<Entry>),
 }
@@ -53,50 +53,50 @@ pub(crate) enum Origin {
 
 /// A value and who gave it.
 #[derive(Debug, Clone)]
-pub(crate) struct Given {
+pub(crate) struct Input {
     pub(crate) origin: Origin,
     pub(crate) node: Node,
     /// Whether it is meant for the command that is at work; else it is only checked.
-    pub(crate) counts: bool,
+    pub(crate) applies: bool,
 }
 
 /// All that was given, by the names of keys. The fields stand in the order of precedence, the strongest last.
 #[derive(Debug, Default)]
-pub(crate) struct Raw {
+pub(crate) struct Inputs {
     /// Defaults that a command has of its own.
-    pub(crate) defaults: BTreeMap<&'static str, Given>,
-    pub(crate) file: BTreeMap<&'static str, Given>,
-    pub(crate) variables: BTreeMap<&'static str, Given>,
-    pub(crate) flags: BTreeMap<&'static str, Given>,
+    pub(crate) defaults: BTreeMap<&'static str, Input>,
+    pub(crate) file: BTreeMap<&'static str, Input>,
+    pub(crate) variables: BTreeMap<&'static str, Input>,
+    pub(crate) flags: BTreeMap<&'static str, Input>,
 }
 
-impl Raw {
+impl Inputs {
     /// What was given for a key, the strongest last.
-    pub(crate) fn of(&self, key: &str) -> impl Iterator<Item = &Given> {
+    pub(crate) fn of(&self, key: &str) -> impl Iterator<Item = &Input> {
         [&self.defaults, &self.file, &self.variables, &self.flags].into_iter().filter_map(move |level| level.get(key))
     }
 }
 
 impl Node {
     /// A text that stands outside of the file: `text` behind `before`, in something called `file`.
-    pub(crate) fn outside(file: &str, before: &str, text: &str) -> Self {
+    pub(crate) fn external(file: &str, before: &str, text: &str) -> Self {
         let whole = format!("{before}{text}");
         let source = Arc::new(Source { file: file.to_owned(), text: secret::masked_text(&whole) });
         let span = Span { start: before.len(), end: whole.len() };
-        Self { source, span, value: Written::Text(text.to_owned()) }
+        Self { source, span, value: RawValue::Text(text.to_owned()) }
     }
 
-    /// The text's pieces between `separator`, at most `most` of them, each with its own place. None if it is no text.
-    pub(crate) fn pieces(&self, separator: char, most: usize) -> Vec<Self> {
-        let Written::Text(text) = &self.value else { return Vec::new() };
+    /// The text's pieces between `separator`, at most `max` of them, each with its own place. None if it is no text.
+    pub(crate) fn pieces(&self, separator: char, max: usize) -> Vec<Self> {
+        let RawValue::Text(text) = &self.value else { return Vec::new() };
         let mut start = self.span.start;
         let piece = |piece: &str| {
             let blank = piece.len() - piece.trim_start().len();
             let span = Span { start: start + blank, end: start + blank + piece.trim().len() };
             start += piece.len() + separator.len_utf8();
-            Self { source: self.source.clone(), span, value: Written::Text(piece.trim().to_owned()) }
+            Self { source: self.source.clone(), span, value: RawValue::Text(piece.trim().to_owned()) }
         };
-        text.splitn(most, separator).map(piece).collect()
+        text.splitn(max, separator).map(piece).collect()
     }
 
     pub(crate) fn location(&self) -> Location {
@@ -104,14 +104,14 @@ impl Node {
     }
 }
 
-impl Written {
+impl RawValue {
     /// What it is, as it follows "not".
     pub(crate) fn found(&self) -> String {
         match self {
             Self::Text(text) => format!("the text {:?}", truncated(&secret::masked_text(text))),
             Self::Number(text) => format!("the number {}", truncated(text)),
             Self::Boolean(boolean) => boolean.to_string(),
-            Self::Moment => "a date or time".to_owned(),
+            Self::DateTime => "a date or time".to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::Table(_) => "a table".to_owned(),
         }

@@ -3,9 +3,9 @@
 
 mod colors;
 mod histogram;
-mod limit;
 mod log;
 mod process;
+mod rate_limit;
 mod recorder;
 mod series;
 mod traces;
@@ -19,22 +19,22 @@ use saggar::{Diagnostic, Severity};
 use crate::cli::Command;
 use crate::commands::show_problems;
 use crate::config::{Config, Endpoint, Loaded, LogFormat, Variables};
-pub(crate) use colors::heed_no_color;
-use limit::Limit;
+pub(crate) use colors::apply_no_color;
+use rate_limit::RateLimit;
 use recorder::Recorder;
-use traces::Exporting;
+use traces::TraceExporter;
 
 /// Where problems of an app and its configuration are told.
 const PROBLEMS: &str = "saggar::problems";
 
 /// Tells of all mistakes of a configuration with which nothing begins, in the form that it asks for as far as that was read.
-pub(crate) fn refuse(configuration: &Loaded, variables: &Variables) {
+pub(crate) fn report_config_problems(configuration: &Loaded, variables: &Variables) {
     let Config { log_level, log_format, .. } = &configuration.config;
     log::start(log_level, *log_format, variables);
-    tell(*log_format, &configuration.problems);
+    log_problems(*log_format, &configuration.problems);
 }
 
-fn tell(format: LogFormat, problems: &[Diagnostic]) {
+fn log_problems(format: LogFormat, problems: &[Diagnostic]) {
     if matches!(format, LogFormat::Text) {
         return show_problems(problems);
     }
@@ -48,14 +48,14 @@ fn tell(format: LogFormat, problems: &[Diagnostic]) {
 }
 
 /// What was set up.
-pub(crate) struct Observed {
+pub(crate) struct Telemetry {
     log_format: LogFormat,
-    limit: Limit,
+    limit: RateLimit,
     recorder: Option<Arc<Recorder>>,
-    traces: Option<Exporting>,
+    traces: Option<TraceExporter>,
 }
 
-impl Observed {
+impl Telemetry {
     /// Starts the log, and what the command has need of besides. Call it once, before there is any other thread.
     pub(crate) fn start(command: &Command, config: &Config, variables: &Variables) -> anyhow::Result<Self> {
         let limit = log::start(&config.log_level, config.log_format, variables);
@@ -64,7 +64,7 @@ impl Observed {
         let recorder = if command.is_service() { Some(recorder::install()?) } else { None };
         let traces = match &config.otlp_endpoint {
             Some(Endpoint { address, .. }) => {
-                let exporting = Exporting::start(address, config.otlp_sample, &config.otlp_service_name);
+                let exporting = TraceExporter::start(address, config.otlp_sample, &config.otlp_service_name);
                 Some(exporting.with_context(|| format!("traces cannot be sent to `{address}`"))?)
             }
             None => None,
@@ -74,13 +74,13 @@ impl Observed {
 
     /// Tells of what is wrong with an app or its configuration: people see the place, programs get a line of the log for each.
     pub(crate) fn problems(&self, problems: &[Diagnostic]) {
-        tell(self.log_format, problems);
+        log_problems(self.log_format, problems);
     }
 
     /// The same for problems that are found later, by whoever finds them.
     pub(crate) fn problem_report(&self) -> impl Fn(&[Diagnostic]) + Send + Sync + 'static {
         let format = self.log_format;
-        move |problems| tell(format, problems)
+        move |problems| log_problems(format, problems)
     }
 
     /// Tells why the command ends.
@@ -93,7 +93,7 @@ impl Observed {
 
     /// Makes spans, if traces are sent anywhere.
     pub(crate) fn tracer(&self) -> Option<BoxedTracer> {
-        self.traces.as_ref().map(Exporting::tracer)
+        self.traces.as_ref().map(TraceExporter::tracer)
     }
 
     /// What renders the metrics, in the text format of Prometheus; none for commands that have nobody to read them.

@@ -4,116 +4,116 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Form, Reader, Slot};
+use super::{Field, Reader, ValueType};
 
 /// The units of bytes, largest first.
 const BYTE_UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// A whole number.
 pub(crate) struct Count {
-    pub(crate) least: usize,
-    pub(crate) most: usize,
+    pub(crate) min: usize,
+    pub(crate) max: usize,
     pub(crate) default: usize,
 }
 
 /// A number of bytes.
 pub(crate) struct Bytes {
-    pub(crate) least: usize,
-    pub(crate) most: usize,
+    pub(crate) min: usize,
+    pub(crate) max: usize,
     pub(crate) default: usize,
 }
 
 /// A length of time.
-pub(crate) struct Time {
-    pub(crate) least: Duration,
-    pub(crate) most: Duration,
+pub(crate) struct TimeSpan {
+    pub(crate) min: Duration,
+    pub(crate) max: Duration,
     pub(crate) default: Duration,
 }
 
 /// A share of a whole.
-pub(crate) struct Share {
+pub(crate) struct Fraction {
     pub(crate) default: f64,
 }
 
-impl Form for Count {
+impl ValueType for Count {
     type Value = usize;
 
-    fn wanted(&self) -> String {
-        format!("a whole number from {} to {}", self.least, self.most)
+    fn expected(&self) -> String {
+        format!("a whole number from {} to {}", self.min, self.max)
     }
 
     fn example(&self) -> &'static str {
         "1000"
     }
 
-    fn fallback(&self) -> usize {
+    fn default(&self) -> usize {
         self.default
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<usize> {
-        let count = reader.scalar(self, slot)?.parse().ok();
-        count.filter(|count| (self.least..=self.most).contains(count)).or_else(|| reader.refuse(self, slot))
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<usize> {
+        let count = reader.scalar(self, field)?.parse().ok();
+        count.filter(|count| (self.min..=self.max).contains(count)).or_else(|| reader.reject(self, field))
     }
 
-    fn shown(&self, value: &usize) -> Value {
+    fn to_json(&self, value: &usize) -> Value {
         json!(value)
     }
 }
 
-impl Form for Bytes {
+impl ValueType for Bytes {
     type Value = usize;
 
-    fn wanted(&self) -> String {
-        format!("a number of bytes from {} to {}", bytes_text(self.least), bytes_text(self.most))
+    fn expected(&self) -> String {
+        format!("a number of bytes from {} to {}", bytes_text(self.min), bytes_text(self.max))
     }
 
     fn example(&self) -> &'static str {
         "\"64KiB\""
     }
 
-    fn fallback(&self) -> usize {
+    fn default(&self) -> usize {
         self.default
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<usize> {
-        let bytes = bytes(reader.scalar(self, slot)?);
-        bytes.filter(|bytes| (self.least..=self.most).contains(bytes)).or_else(|| reader.refuse(self, slot))
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<usize> {
+        let bytes = bytes(reader.scalar(self, field)?);
+        bytes.filter(|bytes| (self.min..=self.max).contains(bytes)).or_else(|| reader.reject(self, field))
     }
 
-    fn shown(&self, value: &usize) -> Value {
+    fn to_json(&self, value: &usize) -> Value {
         json!(bytes_text(*value))
     }
 }
 
-impl Form for Time {
+impl ValueType for TimeSpan {
     type Value = Duration;
 
-    fn wanted(&self) -> String {
-        format!("a length of time from {} to {}", time_text(self.least), time_text(self.most))
+    fn expected(&self) -> String {
+        format!("a length of time from {} to {}", time_text(self.min), time_text(self.max))
     }
 
     fn example(&self) -> &'static str {
         "\"1m 30s\""
     }
 
-    fn fallback(&self) -> Duration {
+    fn default(&self) -> Duration {
         self.default
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Duration> {
-        let time = time(reader.scalar(self, slot)?);
-        time.filter(|time| (self.least..=self.most).contains(time)).or_else(|| reader.refuse(self, slot))
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<Duration> {
+        let time = time(reader.scalar(self, field)?);
+        time.filter(|time| (self.min..=self.max).contains(time)).or_else(|| reader.reject(self, field))
     }
 
-    fn shown(&self, value: &Duration) -> Value {
+    fn to_json(&self, value: &Duration) -> Value {
         json!(time_text(*value))
     }
 }
 
-impl Form for Share {
+impl ValueType for Fraction {
     type Value = f64;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "a number from 0 to 1".to_owned()
     }
 
@@ -121,16 +121,16 @@ impl Form for Share {
         "0.1"
     }
 
-    fn fallback(&self) -> f64 {
+    fn default(&self) -> f64 {
         self.default
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<f64> {
-        let share = reader.scalar(self, slot)?.trim().parse().ok();
-        share.filter(|share| (0.0..=1.0).contains(share)).or_else(|| reader.refuse(self, slot))
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<f64> {
+        let share = reader.scalar(self, field)?.trim().parse().ok();
+        share.filter(|share| (0.0..=1.0).contains(share)).or_else(|| reader.reject(self, field))
     }
 
-    fn shown(&self, value: &f64) -> Value {
+    fn to_json(&self, value: &f64) -> Value {
         json!(value)
     }
 }
@@ -168,10 +168,10 @@ mod tests {
 
     #[test]
     fn bytes_have_binary_units() {
-        for (text, wanted) in
+        for (text, expected) in
             [("65536", Some(65_536)), ("64KiB", Some(65_536)), ("1 mib", Some(1 << 20)), ("7B", Some(7))]
         {
-            assert_eq!(bytes(text), wanted, "{text}");
+            assert_eq!(bytes(text), expected, "{text}");
         }
         for text in ["", "KiB", "64KB", "-1", "1.5KiB", "99999999999999999999", "18446744073709551615MiB"] {
             assert_eq!(bytes(text), None, "{text}");
@@ -182,10 +182,10 @@ mod tests {
     #[test]
     fn times_are_seconds_unless_they_say_otherwise() {
         let ms = |text| time(text).map(|time| time.as_millis());
-        for (text, wanted) in
+        for (text, expected) in
             [("30s", 30_000), ("30", 30_000), ("0.5", 500), ("1m 30s", 90_000), ("250ms", 250), ("0s", 0)]
         {
-            assert_eq!(ms(text), Some(wanted), "{text}");
+            assert_eq!(ms(text), Some(expected), "{text}");
         }
         for text in ["", "s", "-1", "-1s", "1e300", "nan", "inf", "5x", "30 parrots"] {
             assert_eq!(time(text), None, "{text}");

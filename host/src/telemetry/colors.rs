@@ -6,7 +6,7 @@ use crate::config::Variables;
 
 /// Has a NO_COLOR that is set to nothing count as not set, as every variable here does, and as its specification wants it. The
 /// library takes it for set. To be called before anything is shown.
-pub(crate) fn heed_no_color(variables: &Variables) {
+pub(crate) fn apply_no_color(variables: &Variables) {
     if !variables.is_empty("NO_COLOR") {
         return;
     }

@@ -3,9 +3,9 @@
 
 mod amount;
 mod choice;
+mod env_names;
 mod http;
-mod names;
-mod place;
+mod path;
 mod token;
 
 use std::path::PathBuf;
@@ -14,49 +14,49 @@ use std::sync::Arc;
 use saggar_definition::{Diagnostic, Problems, Source};
 use serde_json::Value;
 
-pub(crate) use amount::{Bytes, Count, Share, Time, time};
-pub(crate) use choice::{Choice, Filter};
-pub(crate) use http::{Address, Endpoint, Label, Receiver};
-pub(crate) use names::VariableNames;
-pub(crate) use place::{CacheDir, StorePlace};
+pub(crate) use amount::{Bytes, Count, Fraction, TimeSpan, time};
+pub(crate) use choice::{Choice, LogFilter};
+pub(crate) use env_names::EnvNames;
+pub(crate) use http::{Endpoint, ListenAddress, OtlpEndpoint, ServiceName};
+pub(crate) use path::{CacheDir, StoreLocation};
 pub(crate) use token::TokenList;
 
-use super::given::{Given, Node, Origin, Raw, Written};
+use super::input::{Input, Inputs, Node, Origin, RawValue};
 
 /// A variable that many programs read, and each means something of its own: what cannot be read there is passed over.
 const SHARED_VARIABLE: &str = "RUST_LOG";
 
 /// A variable that has the whole address at which a receiver takes traces; others have the one that its routes are below.
-const WHOLE_ADDRESS_VARIABLE: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const FULL_URL_VARIABLE: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
 /// A kind of value.
-pub(crate) trait Form {
+pub(crate) trait ValueType {
     /// What it is once it is read.
     type Value;
 
     /// What a value of this form is, as it follows "must be".
-    fn wanted(&self) -> String;
+    fn expected(&self) -> String;
 
     /// A value as somebody may write it in the file.
     fn example(&self) -> &'static str;
 
     /// The value of a key that nobody gives. It also stands in for a value that was refused.
-    fn fallback(&self) -> Self::Value;
+    fn default(&self) -> Self::Value;
 
     /// Reads what was written. `None` means that it was refused, which `reader` knows by then.
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Self::Value>;
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<Self::Value>;
 
     /// The value for people and programs, secrets shortened; null if there is none.
-    fn shown(&self, value: &Self::Value) -> Value;
+    fn to_json(&self, value: &Self::Value) -> Value;
 
     /// The fallback for people; empty if without the key there is nothing.
     fn default_text(&self) -> String {
-        shown_text(&self.shown(&self.fallback()))
+        value_text(&self.to_json(&self.default()))
     }
 }
 
 /// A value and the name of what it is for.
-pub(crate) struct Slot<'a> {
+pub(crate) struct Field<'a> {
     /// Such as `http.connections`.
     pub(crate) name: &'a str,
     pub(crate) node: &'a Node,
@@ -77,13 +77,13 @@ pub(crate) struct Setting {
 pub(crate) struct Reader {
     file: Arc<Source>,
     in_file: Problems,
-    outside: Vec<Diagnostic>,
+    external: Vec<Diagnostic>,
     settings: Vec<Setting>,
     file_dir: PathBuf,
     /// The variable that has the value that is read; none if no variable has.
     variable: Option<&'static str>,
     /// The default that the command has of its own for the key that is read.
-    own_default: Option<String>,
+    scope_default: Option<String>,
     /// Where relative paths begin.
     pub(crate) base: PathBuf,
 }
@@ -92,9 +92,9 @@ impl Reader {
     /// For values of which some come from `file`, which lies in `file_dir`.
     pub(crate) fn new(file: Arc<Source>, file_dir: PathBuf) -> Self {
         let in_file = Problems::new(file.clone());
-        let (outside, settings) = (Vec::new(), Vec::new());
-        let (variable, own_default, base) = (None, None, PathBuf::new());
-        Self { file, in_file, outside, settings, file_dir, variable, own_default, base }
+        let (external, settings) = (Vec::new(), Vec::new());
+        let (variable, scope_default, base) = (None, None, PathBuf::new());
+        Self { file, in_file, external, settings, file_dir, variable, scope_default, base }
     }
 
     /// The problems of the file, for those who read it.
@@ -104,22 +104,22 @@ impl Reader {
 
     /// The value of a key: the strongest that was given, or its fallback. Those that are not used are read too, since a mistake
     /// is one whether or not it matters today.
-    pub(crate) fn value<F: Form>(&mut self, key: &'static str, form: &F, raw: &Raw) -> F::Value {
-        let mut used = (form.fallback(), Origin::Default, None);
+    pub(crate) fn value<F: ValueType>(&mut self, key: &'static str, ty: &F, raw: &Inputs) -> F::Value {
+        let mut used = (ty.default(), Origin::Default, None);
         let mut is_refused = false;
-        self.own_default = raw.defaults.get(key).and_then(|given| match &given.node.value {
-            Written::Text(text) => Some(text.clone()),
+        self.scope_default = raw.defaults.get(key).and_then(|given| match &given.node.value {
+            RawValue::Text(text) => Some(text.clone()),
             _ => None,
         });
-        for Given { origin, node, counts } in raw.of(key) {
+        for Input { origin, node, applies } in raw.of(key) {
             // What is written in a file is meant from there; what is typed, from where one stands.
             self.base = if *origin == Origin::File { self.file_dir.clone() } else { PathBuf::new() };
             self.variable = match *origin {
                 Origin::Variable(name) => Some(name),
                 Origin::Default | Origin::File | Origin::Flag(_) => None,
             };
-            match form.read(&Slot { name: key, node }, self) {
-                Some(value) if *counts => used = (value, *origin, Some(node.clone())),
+            match ty.parse(&Field { name: key, node }, self) {
+                Some(value) if *applies => used = (value, *origin, Some(node.clone())),
                 Some(_) => {}
                 None => is_refused |= !self.is_shared(),
             }
@@ -127,7 +127,7 @@ impl Reader {
         self.variable = None;
         let (value, origin, node) = used;
         if !is_refused {
-            self.settings.push(Setting { key, value: form.shown(&value), origin, node });
+            self.settings.push(Setting { key, value: ty.to_json(&value), origin, node });
         }
         value
     }
@@ -138,8 +138,8 @@ impl Reader {
     }
 
     /// Whether the value that is read is the whole address of a receiver of traces, whatever it looks like.
-    pub(crate) fn is_whole_address(&self) -> bool {
-        self.variable == Some(WHOLE_ADDRESS_VARIABLE)
+    pub(crate) fn is_full_url(&self) -> bool {
+        self.variable == Some(FULL_URL_VARIABLE)
     }
 
     /// Where the value of a key was given that was read; none for a default.
@@ -160,74 +160,79 @@ impl Reader {
     }
 
     /// A text, where numbers and the like are none.
-    pub(crate) fn text<'n>(&mut self, form: &impl Form, slot: &Slot<'n>) -> Option<&'n str> {
-        match &slot.node.value {
-            Written::Text(text) => Some(text),
-            _ => self.refuse(form, slot),
+    pub(crate) fn text<'n>(&mut self, ty: &impl ValueType, field: &Field<'n>) -> Option<&'n str> {
+        match &field.node.value {
+            RawValue::Text(text) => Some(text),
+            _ => self.reject(ty, field),
         }
     }
 
     /// A text or a number, as it was written.
-    pub(crate) fn scalar<'n>(&mut self, form: &impl Form, slot: &Slot<'n>) -> Option<&'n str> {
-        match &slot.node.value {
-            Written::Text(text) | Written::Number(text) => Some(text),
-            _ => self.refuse(form, slot),
+    pub(crate) fn scalar<'n>(&mut self, ty: &impl ValueType, field: &Field<'n>) -> Option<&'n str> {
+        match &field.node.value {
+            RawValue::Text(text) | RawValue::Number(text) => Some(text),
+            _ => self.reject(ty, field),
         }
     }
 
     /// Says that the value is not what the form wants, and what it is instead.
-    pub(crate) fn refuse<T>(&mut self, form: &impl Form, slot: &Slot<'_>) -> Option<T> {
-        let default = self.own_default.clone().unwrap_or_else(|| form.default_text());
+    pub(crate) fn reject<T>(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<T> {
+        let default = self.scope_default.clone().unwrap_or_else(|| ty.default_text());
         let help = match default.as_str() {
-            "" => format!("write for example `{}`", form.example()),
+            "" => format!("write for example `{}`", ty.example()),
             _ => format!(
                 "leave `{}` out to have the default, {default}, or write for example `{}`",
-                slot.name,
-                form.example()
+                field.name,
+                ty.example()
             ),
         };
-        self.refuse_with(form, slot, help)
+        self.reject_with(ty, field, help)
     }
 
     /// The same with advice of its own.
-    pub(crate) fn refuse_with<T>(&mut self, form: &impl Form, slot: &Slot<'_>, help: impl Into<String>) -> Option<T> {
-        let message = format!("`{}` must be {}, not {}", slot.name, form.wanted(), slot.node.value.found());
-        self.error(slot.node, message, help);
+    pub(crate) fn reject_with<T>(
+        &mut self,
+        ty: &impl ValueType,
+        field: &Field<'_>,
+        help: impl Into<String>,
+    ) -> Option<T> {
+        let message = format!("`{}` must be {}, not {}", field.name, ty.expected(), field.node.value.found());
+        self.error(field.node, message, help);
         None
     }
 
     /// Keeps an error at `node`; of what may be meant for others, a warning.
     pub(crate) fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
         if self.is_shared() {
-            self.outside.push(Diagnostic::warning(node.location(), message).with_help(help));
+            self.external.push(Diagnostic::warning(node.location(), message).with_help(help));
         } else if Arc::ptr_eq(&node.source, &self.file) {
             self.in_file.error(node.span, message, help);
         } else {
-            self.outside.push(Diagnostic::error(node.location(), message).with_help(help));
+            self.external.push(Diagnostic::error(node.location(), message).with_help(help));
         }
     }
 
     /// Keeps a problem that is not of the file.
-    pub(crate) fn add_outside(&mut self, problem: Diagnostic) {
-        self.outside.push(problem);
+    pub(crate) fn add_external(&mut self, problem: Diagnostic) {
+        self.external.push(problem);
     }
 
     /// All settings in the order in which they were read, and all problems: those of the command line and the environment,
     /// then those of the file.
     pub(crate) fn finish(self) -> (Vec<Setting>, Vec<Diagnostic>) {
-        let mut problems = self.outside;
+        let mut problems = self.external;
         problems.extend(self.in_file.finish());
         (self.settings, problems)
     }
 }
 
 /// A value for people: texts without quotes, a line for each of a list, nothing for null.
-pub(crate) fn shown_text(value: &Value) -> String {
+pub(crate) fn value_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(shown_text).collect::<Vec<_>>().join("\n"),
-        Value::Object(fields) => fields.values().map(shown_text).collect::<Vec<_>>().join(" "),
+        Value::Array(items) => items.iter().map(value_text).collect::<Vec<_>>().join("\n"),
+        Value::Object(fields) => fields.values().map(value_text).collect::<Vec<_>>().join(" "),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }

@@ -6,8 +6,8 @@ use saggar_definition::{nearest, truncated};
 use saggar_job::TaskKey;
 use serde_json::{Value, json};
 
-use super::super::given::{Entry, Node, Written};
-use super::{Form, Reader, Slot};
+use super::super::input::{Entry, Node, RawValue};
+use super::{Field, Reader, ValueType};
 
 /// The keys of a token as a table.
 const KEYS: [&str; 4] = ["name", "role", "sha256", "tenant"];
@@ -16,18 +16,18 @@ const KEYS: [&str; 4] = ["name", "role", "sha256", "tenant"];
 const ROLES: [&str; 3] = ["admin", "write", "read"];
 
 /// Tokens of a host; each request is compared with all of them.
-const MOST_TOKENS: usize = 1000;
+const MAX_TOKENS: usize = 1000;
 
 /// Characters of a name, which stands in lines of the log.
-const LONGEST_NAME: usize = 64;
+const MAX_NAME_CHARS: usize = 64;
 
 /// Digits of a digest that are shown, and name a token without a name.
 const SHOWN_DIGITS: usize = 8;
 
-const HOW_TO_DIGEST: &str = "give the 64 hexadecimal digits that `printf %s \"$TOKEN\" | sha256sum` prints; `saggar token` \
+const DIGEST_HELP: &str = "give the 64 hexadecimal digits that `printf %s \"$TOKEN\" | sha256sum` prints; `saggar token` \
                              makes a token and its digest";
 
-const HOW_TO_GIVE: &str = "in the file, write `[[token]]` and below it `role = …` and `sha256 = …`; by flag or in the environment, \
+const TOKEN_HELP: &str = "in the file, write `[[token]]` and below it `role = …` and `sha256 = …`; by flag or in the environment, \
                            ROLE:SHA256 or ROLE:SHA256:NAME";
 
 /// A list of tokens, each a table or `ROLE:SHA256` with perhaps `:NAME` behind.
@@ -42,17 +42,17 @@ pub(crate) struct ListedToken {
 
 /// The parts of a token as they were written.
 #[derive(Default)]
-struct Parts<'n> {
+struct TokenParts<'n> {
     name: Option<&'n Node>,
     role: Option<&'n Node>,
     sha256: Option<&'n Node>,
     tenant: Option<&'n Node>,
 }
 
-impl Form for TokenList {
+impl ValueType for TokenList {
     type Value = Vec<ListedToken>;
 
-    fn wanted(&self) -> String {
+    fn expected(&self) -> String {
         "a list of tokens".to_owned()
     }
 
@@ -60,35 +60,35 @@ impl Form for TokenList {
         "[[token]]"
     }
 
-    fn fallback(&self) -> Vec<ListedToken> {
+    fn default(&self) -> Vec<ListedToken> {
         Vec::new()
     }
 
-    fn read(&self, slot: &Slot<'_>, reader: &mut Reader) -> Option<Vec<ListedToken>> {
-        let Written::List(items) = &slot.node.value else {
-            reader.error(slot.node, "`token` must be a list of tables", HOW_TO_GIVE);
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<Vec<ListedToken>> {
+        let RawValue::List(items) = &field.node.value else {
+            reader.error(field.node, "`token` must be a list of tables", TOKEN_HELP);
             return None;
         };
-        if items.len() > MOST_TOKENS {
+        if items.len() > MAX_TOKENS {
             reader.error(
-                slot.node,
-                format!("there are more than {MOST_TOKENS} tokens"),
+                field.node,
+                format!("there are more than {MAX_TOKENS} tokens"),
                 "remove those that nobody uses",
             );
             return None;
         }
         let mut tokens: Vec<ListedToken> = Vec::new();
-        let mut is_sound = true;
+        let mut is_valid = true;
         for item in items {
             match read_token(item, reader).filter(|token| is_new(token, &tokens, item, reader)) {
                 Some(token) => tokens.push(token),
-                None => is_sound = false,
+                None => is_valid = false,
             }
         }
-        is_sound.then_some(tokens)
+        is_valid.then_some(tokens)
     }
 
-    fn shown(&self, value: &Vec<ListedToken>) -> Value {
+    fn to_json(&self, value: &Vec<ListedToken>) -> Value {
         let shown = |listed: &ListedToken| {
             let ListedToken { token, sha256 } = listed;
             let sha256 = format!("{}…", short(sha256));
@@ -113,24 +113,24 @@ fn is_new(token: &ListedToken, others: &[ListedToken], node: &Node, reader: &mut
 
 fn read_token(node: &Node, reader: &mut Reader) -> Option<ListedToken> {
     match &node.value {
-        Written::Text(_) => {
+        RawValue::Text(_) => {
             let pieces = node.pieces(':', 3);
             let mut pieces = pieces.iter();
-            let parts = Parts { role: pieces.next(), sha256: pieces.next(), name: pieces.next(), tenant: None };
+            let parts = TokenParts { role: pieces.next(), sha256: pieces.next(), name: pieces.next(), tenant: None };
             parts.token(node, reader)
         }
-        Written::Table(entries) => table(entries, reader)?.token(node, reader),
+        RawValue::Table(entries) => table(entries, reader)?.token(node, reader),
         _ => {
-            reader.error(node, "a token must be a table", HOW_TO_GIVE);
+            reader.error(node, "a token must be a table", TOKEN_HELP);
             None
         }
     }
 }
 
 /// The parts in a table, which stands in the file. `None` if there are others.
-fn table<'n>(entries: &'n [Entry], reader: &mut Reader) -> Option<Parts<'n>> {
-    let mut parts = Parts::default();
-    let mut is_sound = true;
+fn table<'n>(entries: &'n [Entry], reader: &mut Reader) -> Option<TokenParts<'n>> {
+    let mut parts = TokenParts::default();
+    let mut is_valid = true;
     for entry in entries {
         let part = match entry.name.as_str() {
             "name" => &mut parts.name,
@@ -140,32 +140,32 @@ fn table<'n>(entries: &'n [Entry], reader: &mut Reader) -> Option<Parts<'n>> {
             unknown => {
                 let message = format!("unknown key `{}` in `token`", truncated(unknown));
                 reader.in_file().error(entry.name_span, message, advice(unknown));
-                is_sound = false;
+                is_valid = false;
                 continue;
             }
         };
         *part = Some(&entry.node);
     }
-    is_sound.then_some(parts)
+    is_valid.then_some(parts)
 }
 
 fn advice(unknown: &str) -> String {
     match nearest(unknown, KEYS) {
         Some(known) => format!("did you mean `{known}`?"),
         None if ["token", "secret", "digest"].contains(&unknown) => {
-            format!("write `sha256`: the token itself stays with who uses it; {HOW_TO_DIGEST}")
+            format!("write `sha256`: the token itself stays with who uses it; {DIGEST_HELP}")
         }
         None => format!("the keys here are {}", KEYS.map(|key| format!("`{key}`")).join(", ")),
     }
 }
 
-impl Parts<'_> {
+impl TokenParts<'_> {
     fn token(&self, whole: &Node, reader: &mut Reader) -> Option<ListedToken> {
         let parts = [("role", self.role), ("sha256", self.sha256)];
         let missing: Vec<String> =
             parts.iter().filter(|(_, node)| node.is_none()).map(|(key, _)| format!("`{key}`")).collect();
         if !missing.is_empty() {
-            reader.error(whole, format!("a token needs {}", missing.join(" and ")), HOW_TO_GIVE);
+            reader.error(whole, format!("a token needs {}", missing.join(" and ")), TOKEN_HELP);
         }
         let role = self.role.and_then(|node| role(node, reader));
         let sha256 = self.sha256.and_then(|node| digest(node, reader));
@@ -180,13 +180,13 @@ impl Parts<'_> {
     /// The name, if there is one and it is one.
     fn name(&self, reader: &mut Reader) -> Option<Option<String>> {
         let Some(node) = self.name else { return Some(None) };
-        let is_sound = |name: &&str| {
+        let is_valid = |name: &&str| {
             let length = name.chars().count();
-            (1..=LONGEST_NAME).contains(&length) && !name.contains(char::is_control)
+            (1..=MAX_NAME_CHARS).contains(&length) && !name.contains(char::is_control)
         };
-        let name = text(node).map(str::trim).filter(is_sound);
+        let name = text(node).map(str::trim).filter(is_valid);
         if name.is_none() {
-            let message = format!("a token's name must be one line of at most {LONGEST_NAME} characters");
+            let message = format!("a token's name must be one line of at most {MAX_NAME_CHARS} characters");
             reader.error(node, message, "leave it out to have the first digits of the digest");
         }
         name.map(|name| Some(name.to_owned()))
@@ -217,14 +217,14 @@ fn digest(node: &Node, reader: &mut Reader) -> Option<String> {
     let is_digest = |text: &&str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let sha256 = text(node).filter(is_digest).map(str::to_ascii_lowercase);
     if sha256.is_none() {
-        reader.error(node, "this is no SHA-256 of a token", HOW_TO_DIGEST);
+        reader.error(node, "this is no SHA-256 of a token", DIGEST_HELP);
     }
     sha256
 }
 
 fn text(node: &Node) -> Option<&str> {
     match &node.value {
-        Written::Text(text) => Some(text),
+        RawValue::Text(text) => Some(text),
         _ => None,
     }
 }

@@ -1,0 +1,128 @@
+//! What a watcher knows at the moment: which jobs run and how far they are, and how many jobs stand where.
+
+use std::collections::{BTreeMap, HashMap};
+
+use saggar_api::wire::{ListedJob, TaskSummary};
+
+use super::WatchEvent;
+
+/// A job of which an attempt runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RunningJob {
+    pub(super) task: String,
+    pub(super) id: u64,
+    pub(super) attempt: u32,
+    /// When the attempt began.
+    pub(super) started_at: String,
+    pub(super) current: u64,
+    pub(super) total: u64,
+    pub(super) message: String,
+}
+
+/// Jobs by the order in which they were seen to begin, so that a line on the screen stays where it is.
+#[derive(Debug, Default)]
+pub(super) struct LiveView {
+    running: BTreeMap<u64, RunningJob>,
+    positions: HashMap<(String, u64), u64>,
+    seen: u64,
+    tasks: Vec<TaskSummary>,
+}
+
+impl LiveView {
+    /// A board on which these jobs run.
+    pub(super) fn new(running: Vec<ListedJob>) -> Self {
+        let mut view = Self::default();
+        for job in running {
+            let ListedJob { task, id, attempt, started_at, current, total, message, .. } = job;
+            let started_at = started_at.unwrap_or_default();
+            view.insert(RunningJob { task, id, attempt, started_at, current, total, message });
+        }
+        view
+    }
+
+    /// Takes up how many jobs stand where.
+    pub(super) fn set_counts(&mut self, tasks: Vec<TaskSummary>) {
+        self.tasks = tasks;
+    }
+
+    /// Takes up what happened.
+    pub(super) fn apply(&mut self, event: &WatchEvent) {
+        let key = (event.task.clone(), event.id);
+        if event.ends_attempt() {
+            if let Some(position) = self.positions.remove(&key) {
+                self.running.remove(&position);
+            }
+        } else if event.kind == "started" {
+            let (task, id) = key;
+            let attempt = event.attempt.unwrap_or(1);
+            let started_at = event.at.clone();
+            self.insert(RunningJob { task, id, attempt, started_at, current: 0, total: 0, message: String::new() });
+        } else if let (Some(position), Some((current, total))) = (self.positions.get(&key), event.progress())
+            && let Some(job) = self.running.get_mut(position)
+        {
+            (job.current, job.total) = (current, total);
+            job.message.clone_from(&event.message);
+        }
+    }
+
+    fn insert(&mut self, job: RunningJob) {
+        self.seen += 1;
+        let position = *self.positions.entry((job.task.clone(), job.id)).or_insert(self.seen);
+        self.running.insert(position, job);
+    }
+
+    /// The tasks with their counts, in the order of their ids.
+    pub(super) fn tasks(&self) -> &[TaskSummary] {
+        &self.tasks
+    }
+
+    /// The jobs that run, those first that began first.
+    pub(super) fn running(&self) -> impl ExactSizeIterator<Item = (u64, &RunningJob)> {
+        self.running.iter().map(|(position, job)| (*position, job))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use saggar_client::ServerEvent;
+
+    use super::*;
+
+    fn note(view: &mut LiveView, kind: &str, id: u64, more: &str) {
+        let data = format!("{{\"task\":\"a\",\"id\":{id},\"at\":\"\"{more}}}");
+        view.apply(&WatchEvent::parse(&ServerEvent { kind: kind.into(), id: String::new(), data }).unwrap());
+    }
+
+    fn shown(view: &LiveView) -> Vec<(u64, u64, &str)> {
+        view.running().map(|(_, job)| (job.id, job.current, job.message.as_str())).collect()
+    }
+
+    #[test]
+    fn jobs_stand_on_it_from_the_beginning_of_an_attempt_to_its_end() {
+        let mut view = LiveView::default();
+        for id in [9, 3, 5] {
+            note(&mut view, "added", id, "");
+            note(&mut view, "started", id, r#","attempt":1"#);
+        }
+        note(&mut view, "progress", 3, r#","current":1,"total":4,"message":"going""#);
+        // Of a job that is not known to run, such as the last one of an attempt that has ended.
+        note(&mut view, "progress", 7, r#","current":1,"total":4,"message":"late""#);
+        assert_eq!(shown(&view), [(9, 0, ""), (3, 1, "going"), (5, 0, "")]);
+        for (kind, id) in [("succeeded", 9), ("retrying", 3), ("put-back", 5), ("failed", 11)] {
+            note(&mut view, kind, id, "");
+        }
+        assert_eq!(shown(&view), []);
+        note(&mut view, "started", 3, r#","attempt":2"#);
+        assert_eq!(shown(&view), [(3, 0, "")]);
+    }
+
+    #[test]
+    fn a_job_that_was_looked_at_before_its_events_came_keeps_its_place() {
+        let mut view = LiveView::default();
+        note(&mut view, "started", 1, "");
+        note(&mut view, "started", 2, "");
+        note(&mut view, "started", 1, "");
+        assert_eq!(shown(&view), [(1, 0, ""), (2, 0, "")]);
+        assert_eq!(view.running().len(), view.positions.len());
+    }
+}
