@@ -5,8 +5,8 @@ use std::sync::Once;
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::patience::within;
 use crate::server::Server;
+use crate::timeout::within;
 
 /// A client without a proxy.
 pub fn client() -> Client {

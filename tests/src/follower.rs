@@ -8,7 +8,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response};
 use serde_json::Value;
 
-use crate::patience::within;
+use crate::timeout::within;
 
 /// Somebody who follows. Dropping it breaks the connection off, wherever in an event that may be.
 pub struct Follower {

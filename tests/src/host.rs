@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::guests;
-use crate::patience::{PATIENCE, within};
 use crate::program;
+use crate::timeout::{TIMEOUT, within};
 
 /// A host on a throw-away app. Whoever started it shuts it down.
 pub struct TestHost {
@@ -252,7 +252,7 @@ impl TestHost {
 
     /// Stops the host when what runs has ended; nothing of it is left in the pool.
     pub async fn shutdown(&self) {
-        assert_eq!(self.shutdown_within(PATIENCE).await, Vec::<JobKey>::new(), "jobs were put back");
+        assert_eq!(self.shutdown_within(TIMEOUT).await, Vec::<JobKey>::new(), "jobs were put back");
     }
 
     /// Stops the host, and what still runs after `drain`. Answers the jobs that were put back; nothing of the host is left

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::guests;
-use crate::patience::PATIENCE;
+use crate::timeout::TIMEOUT;
 
 /// The binary, built once in a process with the profile of the tests.
 static BINARY: LazyLock<PathBuf> = LazyLock::new(build);
@@ -46,7 +46,7 @@ pub fn saggar_on(command: &str, app: &App, arguments: &[&str]) -> Said {
 
 /// Runs a command to its end.
 pub fn output(command: &mut Command) -> Said {
-    output_within(command, PATIENCE)
+    output_within(command, TIMEOUT)
 }
 
 /// Runs a command to its end, which comes within this time.
@@ -116,21 +116,21 @@ impl Running {
     /// Waits until it catches Ctrl-C itself: it does so from when its work begins.
     pub fn wait_until_it_catches_ctrl_c(&self) {
         const SIGINT: u64 = 2;
-        let gives_up = Instant::now() + PATIENCE;
+        let gives_up = Instant::now() + TIMEOUT;
         let caught = || {
             let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
             let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
             u64::from_str_radix(mask.trim(), 16).ok().map(|mask| mask >> (SIGINT - 1) & 1 == 1)
         };
         while caught() != Some(true) {
-            assert!(Instant::now() < gives_up, "it does not catch Ctrl-C within {PATIENCE:?}");
+            assert!(Instant::now() < gives_up, "it does not catch Ctrl-C within {TIMEOUT:?}");
             std::thread::yield_now();
         }
     }
 
     /// Waits until it has ended.
     pub fn end(self) -> Said {
-        self.end_within(PATIENCE)
+        self.end_within(TIMEOUT)
     }
 
     fn end_within(mut self, time: Duration) -> Said {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::patience::PATIENCE;
 use crate::server::Server;
+use crate::timeout::TIMEOUT;
 
 /// A connection.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ impl Server {
     /// Connects.
     pub fn connect(&self) -> Raw {
         let stream = TcpStream::connect(self.address()).expect("the server takes a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a socket has a timeout");
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a socket has a timeout");
+        stream.set_write_timeout(Some(TIMEOUT)).expect("a socket has a timeout");
         Raw { stream, rest: Vec::new() }
     }
 
@@ -122,7 +122,7 @@ impl Raw {
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
             Ok(_) => true,
         };
-        self.stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a timeout");
+        self.stream.set_read_timeout(Some(TIMEOUT)).expect("a socket has a timeout");
         if is_there { self.answer() } else { None }
     }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use crate::app::App;
-use crate::patience::PATIENCE;
 use crate::program::command;
+use crate::timeout::TIMEOUT;
 
 /// A service that runs until it is stopped or dropped.
 #[derive(Debug)]
@@ -139,17 +139,17 @@ impl Log {
             assert!(found.is_some() || !ended, "the service ended without saying `{text}`: {lines:#?}");
             found
         });
-        found.unwrap_or_else(|| panic!("`{text}` was not said within {PATIENCE:?}: {:#?}", self.lines.lock()))
+        found.unwrap_or_else(|| panic!("`{text}` was not said within {TIMEOUT:?}: {:#?}", self.lines.lock()))
     }
 
     fn until_end(&self) {
         let ended = self.wait(|_, ended| ended.then_some(()));
-        assert!(ended.is_some(), "the service did not end within {PATIENCE:?}: {:#?}", self.lines.lock());
+        assert!(ended.is_some(), "the service did not end within {TIMEOUT:?}: {:#?}", self.lines.lock());
     }
 
     fn wait<T>(&self, look: impl Fn(&[String], bool) -> Option<T>) -> Option<T> {
         let mut lines = self.lines.lock().expect("no test panicked with it");
-        let gives_up = std::time::Instant::now() + PATIENCE;
+        let gives_up = std::time::Instant::now() + TIMEOUT;
         loop {
             if let Some(found) = look(&lines.0, lines.1) {
                 return Some(found);

@@ -17,9 +17,9 @@ use std::process::Command;
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::patience::PATIENCE;
 use saggar_tests::program::{Said, command, output, saggar, saggar_on};
 use saggar_tests::server::Server;
+use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
 
 fn app(configuration: &str) -> App {
@@ -241,7 +241,7 @@ fn status(server: &Server, request: &str, token: Option<&str>, body: &str) -> u1
     let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}");
     let content = format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}");
     let mut stream = TcpStream::connect(server.address()).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a time to wait");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a time to wait");
     stream.write_all((head + &content).as_bytes()).expect("it takes requests");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer in time");

@@ -12,7 +12,7 @@ use saggar_queue::{Job, MemoryStore, NewJob, Queue};
 use saggar_sandbox::{Engine, EngineOptions};
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::patience::within;
+use saggar_tests::timeout::within;
 use saggar_worker::{Setup, Worker};
 use serde_json::json;
 

@@ -4,8 +4,8 @@ use saggar_tests::app::App;
 use saggar_tests::client::job_path;
 use saggar_tests::guests;
 use saggar_tests::memory::Growth;
-use saggar_tests::patience::within;
 use saggar_tests::server::Server;
+use saggar_tests::timeout::within;
 use serde_json::{Value, json};
 
 /// Jobs of 4 MiB of arguments and as much of a response: 1.6 GB in all.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::TestHost;
-use saggar_tests::patience::PATIENCE;
+use saggar_tests::timeout::TIMEOUT;
 use serde_json::json;
 
 /// Many ticks long: a ticker that is awake is seen to tick in this time.
@@ -19,7 +19,7 @@ async fn an_idle_hosts_ticker_sleeps_and_wakes_for_the_next_guest() {
         let before = host.ticks();
         host.run("spin", json!(["spin"])).await;
         assert!(host.ticks() > before, "a guest that computes for 100 ms is interrupted many times");
-        let gives_up = Instant::now() + PATIENCE;
+        let gives_up = Instant::now() + TIMEOUT;
         while ticks_in(&host, WINDOW).await > 0 {
             assert!(Instant::now() < gives_up, "the ticker never went to sleep");
         }

@@ -32,7 +32,7 @@ impl<'a> Arguments<'a> {
             .map_err(|error| invalid(format!("the arguments are no list: {}", text(&error))))?;
         let least = parameters.iter().filter(|parameter| !parameter.optional).count();
         if values.len() < least || values.len() > parameters.len() {
-            return Err(invalid(wrong_number(values.len(), parameters)));
+            return Err(invalid(wrong_count(values.len(), parameters)));
         }
         Ok(Self { parameters, values, next: 0 })
     }
@@ -89,7 +89,7 @@ impl NextId for Option<u64> {
     }
 }
 
-fn wrong_number(given: usize, parameters: &[Parameter]) -> String {
+fn wrong_count(given: usize, parameters: &[Parameter]) -> String {
     let mut wanted = String::new();
     let mut missing = String::new();
     for (index, Parameter { name, kind, optional }) in parameters.iter().enumerate() {

@@ -8,19 +8,19 @@ use std::cell::Cell;
 use crate::host;
 
 #[derive(Debug, Clone, Copy)]
-struct Call {
+struct CurrentCall {
     role: &'static str,
     /// Jobs that it has added so far.
     adds: u64,
 }
 
 thread_local! {
-    static CURRENT: Cell<Option<Call>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<CurrentCall>> = const { Cell::new(None) };
 }
 
 /// Runs a call of `role`; `None` for the roles whose calls are not repeated as they were.
 pub(crate) fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T {
-    let outer = CURRENT.replace(role.map(|role| Call { role, adds: 0 }));
+    let outer = CURRENT.replace(role.map(|role| CurrentCall { role, adds: 0 }));
     let answer = call();
     CURRENT.set(outer);
     answer
@@ -30,7 +30,7 @@ pub(crate) fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T 
 /// they were.
 pub(crate) fn next_key() -> Option<(String, u64)> {
     let call = CURRENT.get()?;
-    CURRENT.set(Some(Call { adds: call.adds + 1, ..call }));
+    CURRENT.set(Some(CurrentCall { adds: call.adds + 1, ..call }));
     let id = host::id();
     (id > 0).then(|| (format!("{}/{id}/{}/{}", host::task(), call.role, call.adds), call.adds))
 }

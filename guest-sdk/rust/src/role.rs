@@ -1,6 +1,6 @@
 //! The roles that a plugin can play, and how the host finds the function for one.
 //!
-//! [`#[plugin]`](crate::plugin) implements [`Plays`] for the roles of a module; nothing here is written by hand.
+//! [`#[plugin]`](crate::plugin) implements [`HasRole`] for the roles of a module; nothing here is written by hand.
 
 use crate::{Failure, Job, Problem};
 
@@ -42,7 +42,7 @@ roles! {
     message = "`{Self}` has no function for the role `{R}`",
     note = "mark one in its `#[plugin]` module: #[processor], #[next], #[on_add], #[on_progress], #[on_success], #[on_error]"
 )]
-pub trait Plays<R: Role> {
+pub trait HasRole<R: Role> {
     /// The functions for this role, in the order of the source.
     const ENTRIES: &'static [Entry<R::Call>];
 }
@@ -59,7 +59,7 @@ pub struct Entry<C> {
 }
 
 /// The function that the host asks for: by its name, or the only one, or the default.
-pub(crate) fn pick<P: Plays<R>, R: Role>(handler: Option<&str>) -> Result<R::Call, Problem> {
+pub(crate) fn pick<P: HasRole<R>, R: Role>(handler: Option<&str>) -> Result<R::Call, Problem> {
     let found = match (P::ENTRIES, handler) {
         ([only], None) => Some(only),
         (entries, None) => entries.iter().find(|entry| entry.default),

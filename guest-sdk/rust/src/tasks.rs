@@ -82,11 +82,11 @@ pub fn add_later(task: &str, args: impl Args, delay: Duration) -> Result<u64, Pr
 pub fn add_with(task: &str, args: impl Args, options: Options) -> Result<u64, Problem> {
     let args = to_array(&args)?;
     // Each add has its place, whether it uses the key of it or not.
-    let place = call::next_key();
-    let (key, number) = match (&options.key, &place) {
-        (Key::Own(key), _) => (Some(&**key), None),
-        (Key::Without, _) | (Key::OfPlace, None) => (None, None),
-        (Key::OfPlace, Some((key, number))) => (Some(&**key), Some(*number)),
+    let derived = call::next_key();
+    let (key, number) = match (&options.key, &derived) {
+        (Key::Explicit(key), _) => (Some(&**key), None),
+        (Key::None, _) | (Key::Derived, None) => (None, None),
+        (Key::Derived, Some((key, number))) => (Some(&**key), Some(*number)),
     };
     let added = host::add_with(task, &args, &options.to_json(key));
     added.map_err(|problem| match number {

@@ -43,7 +43,7 @@ use serde_json::Value;
 
 use self::calls::State;
 use crate::log::Level;
-use crate::role::{AddHandler, ErrorHandler, IdSource, Plays, Processor, ProgressHandler, SuccessHandler, pick};
+use crate::role::{AddHandler, ErrorHandler, HasRole, IdSource, Processor, ProgressHandler, SuccessHandler, pick};
 use crate::tasks::{Args, JobView, Status};
 use crate::{Failure, Job, Problem, Progress, call};
 
@@ -62,7 +62,7 @@ pub struct LogLine {
 
 /// A job that a plugin added.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Added {
+pub struct AddedJob {
     /// The id that the host gave it: 1, 2, 3, …
     pub id: u64,
     /// The task's id.
@@ -170,34 +170,34 @@ impl FakeHost {
     /// # Panics
     ///
     /// If the arguments cannot be written as JSON.
-    pub fn process<P: Plays<Processor>>(&self, args: impl Args) -> Result<Value, Failure> {
+    pub fn process<P: HasRole<Processor>>(&self, args: impl Args) -> Result<Value, Failure> {
         let args = args.to_json().expect("arguments that can be written as JSON");
-        let process = pick::<P, _>(self.asked().as_deref()).map_err(Failure::Reject)?;
-        let response = self.play(Some("process"), |job| process(job, &args))?;
+        let process = pick::<P, _>(self.handler_name().as_deref()).map_err(Failure::Reject)?;
+        let response = self.run(Some("process"), |job| process(job, &args))?;
         Ok(serde_json::from_str(&response).expect("a response that was just written as JSON"))
     }
 
     /// Asks for a new job's id.
-    pub fn next<P: Plays<IdSource>>(&self) -> Result<Option<u64>, Problem> {
-        let next = pick::<P, _>(self.asked().as_deref())?;
-        self.play(None, |_| next())
+    pub fn next<P: HasRole<IdSource>>(&self) -> Result<Option<u64>, Problem> {
+        let next = pick::<P, _>(self.handler_name().as_deref())?;
+        self.run(None, |_| next())
     }
 
     /// Tells that the job was added.
-    pub fn on_add<P: Plays<AddHandler>>(&self) -> Result<(), Problem> {
-        let tell = pick::<P, _>(self.asked().as_deref())?;
-        self.play(Some("add"), tell)
+    pub fn on_add<P: HasRole<AddHandler>>(&self) -> Result<(), Problem> {
+        let handler = pick::<P, _>(self.handler_name().as_deref())?;
+        self.run(Some("add"), handler)
     }
 
     /// Tells how far the job is.
-    pub fn on_progress<P: Plays<ProgressHandler>>(
+    pub fn on_progress<P: HasRole<ProgressHandler>>(
         &self,
         current: u64,
         total: u64,
         message: &str,
     ) -> Result<(), Problem> {
-        let tell = pick::<P, _>(self.asked().as_deref())?;
-        self.play(None, |job| tell(job, Progress { current, total, message: message.into() }))
+        let handler = pick::<P, _>(self.handler_name().as_deref())?;
+        self.run(None, |job| handler(job, Progress { current, total, message: message.into() }))
     }
 
     /// Tells that the job ended well.
@@ -205,31 +205,31 @@ impl FakeHost {
     /// # Panics
     ///
     /// If the response cannot be written as JSON.
-    pub fn on_success<P: Plays<SuccessHandler>>(&self, response: impl Serialize) -> Result<(), Problem> {
+    pub fn on_success<P: HasRole<SuccessHandler>>(&self, response: impl Serialize) -> Result<(), Problem> {
         let response = serde_json::to_string(&response).expect("a response that can be written as JSON");
-        let tell = pick::<P, _>(self.asked().as_deref())?;
-        self.play(Some("success"), |job| tell(job, &response))
+        let handler = pick::<P, _>(self.handler_name().as_deref())?;
+        self.run(Some("success"), |job| handler(job, &response))
     }
 
     /// Tells that the job ended otherwise.
-    pub fn on_error<P: Plays<ErrorHandler>>(&self, problem: Problem) -> Result<(), Problem> {
-        let tell = pick::<P, _>(self.asked().as_deref())?;
-        self.play(Some("error"), |job| tell(job, problem))
+    pub fn on_error<P: HasRole<ErrorHandler>>(&self, problem: Problem) -> Result<(), Problem> {
+        let handler = pick::<P, _>(self.handler_name().as_deref())?;
+        self.run(Some("error"), |job| handler(job, problem))
     }
 
     /// Runs any code that needs a host, such as one function of a plugin: `host.call(|job| resize(job, image))`. Jobs that
     /// it adds get keys as in a processor.
     pub fn call<T>(&self, code: impl FnOnce(&Job) -> T) -> T {
-        self.play(Some("process"), code)
+        self.run(Some("process"), code)
     }
 
-    fn play<T>(&self, role: Option<&'static str>, code: impl FnOnce(&Job) -> T) -> T {
+    fn run<T>(&self, role: Option<&'static str>, code: impl FnOnce(&Job) -> T) -> T {
         let _installed = calls::install(Rc::clone(&self.0));
         let id = self.0.borrow().id;
         call::run(role, || code(&Job::new(id)))
     }
 
-    fn asked(&self) -> Option<String> {
+    fn handler_name(&self) -> Option<String> {
         self.0.borrow().handler.clone()
     }
 }
@@ -247,7 +247,7 @@ impl FakeHost {
     }
 
     /// Every job that was added, in order.
-    pub fn added(&self) -> Vec<Added> {
+    pub fn added(&self) -> Vec<AddedJob> {
         self.0.borrow().added.clone()
     }
 

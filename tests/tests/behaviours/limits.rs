@@ -4,7 +4,7 @@ use saggar::{JobEventKind, Reason, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code, response};
-use saggar_tests::patience::within;
+use saggar_tests::timeout::within;
 use serde_json::json;
 
 /// 5. The timeout counts from an attempt's start: jobs may wait for longer than it.

@@ -54,7 +54,7 @@ async fn a_bad_file_does_not_hide_good_ones() {
     let loaded = host.app();
     let problems: Vec<_> = loaded.problems.iter().map(|problem| &*problem.location.file).collect();
     assert_eq!(problems, ["tasks/b.json", "tasks/b.json", "tasks/c.json", "tasks/d.json"], "{:#?}", loaded.problems);
-    host.shutdown(saggar_tests::patience::PATIENCE).await;
+    host.shutdown(saggar_tests::timeout::TIMEOUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

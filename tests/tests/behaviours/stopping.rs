@@ -6,7 +6,7 @@ use saggar::JobEventKind;
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::TestHost;
-use saggar_tests::patience::PATIENCE;
+use saggar_tests::timeout::TIMEOUT;
 use serde_json::json;
 
 /// What happened to a task's jobs until now, as far as anybody listened.
@@ -30,7 +30,7 @@ async fn what_runs_may_end_and_what_waits_stays() {
     let running = host.add("slow", json!([2_000])).await;
     let waiting = host.add("slow", json!([2_000])).await;
     host.until_running("slow", running).await;
-    assert_eq!(host.shutdown_within(PATIENCE).await, []);
+    assert_eq!(host.shutdown_within(TIMEOUT).await, []);
     let expected = [
         (running, JobEventKind::Added),
         (waiting, JobEventKind::Added),

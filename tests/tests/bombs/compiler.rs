@@ -9,8 +9,8 @@ use saggar::{Compiler, Host};
 use saggar_tests::app::App;
 use saggar_tests::crafted::slow_to_compile;
 use saggar_tests::guests;
-use saggar_tests::patience::PATIENCE;
 use saggar_tests::program::{Running, start};
+use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -38,12 +38,12 @@ fn children(pid: u32) -> Vec<u32> {
 
 /// What `look` finds, as soon as it finds something.
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let gives_up = Instant::now() + PATIENCE;
+    let gives_up = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < gives_up, "{what}: nothing after {PATIENCE:?}");
+        assert!(Instant::now() < gives_up, "{what}: nothing after {TIMEOUT:?}");
         std::thread::yield_now();
     }
 }

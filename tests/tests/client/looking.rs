@@ -5,8 +5,8 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
-use saggar_tests::patience::PATIENCE;
 use saggar_tests::server::Server;
+use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
 
 use super::stage::{ask, ask_json, ask_well, client, feed, serve, steady};
@@ -183,7 +183,7 @@ fn ctrl_c_ends_a_command_whose_output_is_not_read() {
     assert!(killed.expect("kill starts").success(), "it is gone already");
     let (sender, ended) = mpsc::channel();
     let waiting = std::thread::spawn(move || sender.send(list.wait().expect("a child can be waited for")));
-    let status = ended.recv_timeout(PATIENCE).expect("it ends");
+    let status = ended.recv_timeout(TIMEOUT).expect("it ends");
     assert_eq!(status.code(), Some(130));
     waiting.join().expect("nothing panics there").expect("somebody listens");
     drop(pipe);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::patience::PATIENCE;
 use saggar_tests::program::{Said, command, output};
 use saggar_tests::server::Server;
+use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
 
 /// An app with a task of each kind.
@@ -236,7 +236,7 @@ impl Pipe {
     }
 
     fn more(&mut self) -> Result<(), mpsc::RecvTimeoutError> {
-        self.heard.extend(self.pieces.recv_timeout(PATIENCE)?);
+        self.heard.extend(self.pieces.recv_timeout(TIMEOUT)?);
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::patience::within;
 use saggar_tests::server::Server;
+use saggar_tests::timeout::within;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

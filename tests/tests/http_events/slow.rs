@@ -10,7 +10,7 @@ use saggar_tests::client::{client, client_of_few_connections};
 use saggar_tests::follower::{ask, follow};
 use saggar_tests::guests;
 use saggar_tests::host::TestHost;
-use saggar_tests::patience::within;
+use saggar_tests::timeout::within;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -4,7 +4,7 @@ use saggar::{Events, JobEventKind, NewJob, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
-use saggar_tests::patience::within;
+use saggar_tests::timeout::within;
 use serde_json::json;
 
 /// Exactly these four names, on every surface.

@@ -6,7 +6,7 @@ use saggar::{Reason, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code, response};
-use saggar_tests::patience::within;
+use saggar_tests::timeout::within;
 use serde_json::json;
 
 /// 5. Every way in which an attempt can fail has its reason and its code, and is tried again if it may be.

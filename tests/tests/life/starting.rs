@@ -4,7 +4,7 @@ use saggar::{NewJob, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
-use saggar_tests::patience::within;
+use saggar_tests::timeout::within;
 use serde_json::{Value, json};
 
 const JOBS: usize = 400;

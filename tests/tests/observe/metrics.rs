@@ -10,8 +10,8 @@ use saggar_tests::app::App;
 use saggar_tests::client::{client, send};
 use saggar_tests::follower::follow;
 use saggar_tests::guests;
-use saggar_tests::patience::within;
 use saggar_tests::server::Server;
+use saggar_tests::timeout::within;
 use serde_json::{Value, json};
 
 fn app() -> App {

@@ -11,7 +11,7 @@ use saggar_sandbox::{
     Services, TaskJob,
 };
 use saggar_tests::guests;
-use saggar_tests::patience::{PATIENCE, within};
+use saggar_tests::timeout::{TIMEOUT, within};
 
 /// The guest asks for nothing.
 struct NoServices;
@@ -73,7 +73,7 @@ async fn a_call_that_no_tick_interrupts_does_not_give_its_thread_away() {
         let plugin = load(2, allocator, Duration::from_secs(3600)).await;
         let mut sandbox = sandbox(&plugin);
         for _ in 0..3 {
-            let report = poll_immediate(sandbox.call(call(PATIENCE))).await;
+            let report = poll_immediate(sandbox.call(call(TIMEOUT))).await;
             let report = report.expect("the call yielded, though nothing had interrupted it");
             assert!(matches!(report.result, Ok(Answer::Response(_))), "{report:?}");
         }
@@ -86,13 +86,13 @@ async fn a_full_pool_makes_calls_wait_and_costs_no_attempt() {
     for allocator in [Allocator::Pooling, Allocator::OnDemand] {
         let plugin = load(1, allocator, Duration::from_millis(2)).await;
         let (mut first, mut second) = (sandbox(&plugin), sandbox(&plugin));
-        assert!(first.call(call(PATIENCE)).await.result.is_ok());
+        assert!(first.call(call(TIMEOUT)).await.result.is_ok());
         // The first one keeps its instance.
         let Err(refused) = second.call(call(Duration::from_millis(20))).await.result else { panic!("there was room") };
         assert!(matches!(refused, CallError::NoCapacity(_)), "{refused:?}");
         assert!(refused.into_outcome().is_none(), "the attempt counts, though it never began");
 
-        let mut waiting = std::pin::pin!(second.call(call(PATIENCE)));
+        let mut waiting = std::pin::pin!(second.call(call(TIMEOUT)));
         assert!(futures_util::poll!(waiting.as_mut()).is_pending());
         first.retire();
         let report = within("the room", waiting).await;

@@ -39,7 +39,6 @@ impl Function {
         Self {
             role,
             name,
-            // name.unwrap_or_else(|| LitStr::new(&plain(&signature.ident), signature.ident.span())),
             default,
             ident: signature.ident.clone(),
             cfgs: item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
@@ -61,19 +60,19 @@ impl Function {
                 quote!(|| #answer)
             }
             Role::AddHandler => {
-                let told = self.told(&quote!(job));
-                quote!(|job| #told)
+                let handler_call = self.handler_call(&quote!(job));
+                quote!(|job| #handler_call)
             }
             Role::ProgressHandler | Role::ErrorHandler => {
-                let told = self.told(&quote!(job, value));
-                quote!(|job, value| #told)
+                let handler_call = self.handler_call(&quote!(job, value));
+                quote!(|job, value| #handler_call)
             }
             Role::SuccessHandler => {
                 let kind = self.parameters.first().map(|parameter| &parameter.kind);
                 let response =
                     quote_spanned!(kind.span()=> ::saggar_guest::__private::from_response::<#kind>(response)?);
-                let told = self.told(&quote!(job, #response));
-                quote!(|job, response| #told)
+                let handler_call = self.handler_call(&quote!(job, #response));
+                quote!(|job, response| #handler_call)
             }
         };
         quote!(#(#cfgs)* ::saggar_guest::role::Entry { name: #name, default: #default, call: #call })
@@ -115,7 +114,7 @@ impl Function {
     }
 
     /// The call of a handler, which answers nothing.
-    fn told(&self, arguments: &TokenStream) -> TokenStream {
+    fn handler_call(&self, arguments: &TokenStream) -> TokenStream {
         let call = self.called(arguments);
         quote!({ let () = #call; ::core::result::Result::Ok(()) })
     }

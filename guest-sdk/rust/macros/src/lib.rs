@@ -42,7 +42,7 @@ macro_rules! marks {
         /// makes the function the one that is meant without `#`, which a role's only function is anyway.
         #[proc_macro_attribute]
         pub fn $mark(_options: TokenStream, function: TokenStream) -> TokenStream {
-            plugin::outside(stringify!($mark), function.into()).into()
+            plugin::misplaced(stringify!($mark), function.into()).into()
         }
     )*};
 }

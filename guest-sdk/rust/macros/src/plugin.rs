@@ -43,7 +43,7 @@ pub(crate) fn expand(options: TokenStream, module: TokenStream) -> TokenStream {
 }
 
 /// The expansion of a mark that `#[plugin]` has not seen.
-pub(crate) fn outside(mark: &str, function: TokenStream) -> TokenStream {
+pub(crate) fn misplaced(mark: &str, function: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     errors.push(&function, format!("`#[{mark}]` stands on a function inside a `#[plugin]` module\n\n{SHAPE}"));
     quote!(#errors #function)
@@ -51,7 +51,7 @@ pub(crate) fn outside(mark: &str, function: TokenStream) -> TokenStream {
 
 const MARKS: &str = "marks: #[processor], #[next], #[on_add], #[on_progress], #[on_success], #[on_error]";
 
-const SHAPE: &str = "wanted:
+const SHAPE: &str = "expected:
     #[saggar_guest::plugin]
     mod thumbnail {
         use saggar_guest::prelude::*;
@@ -120,7 +120,7 @@ fn compare(functions: &[Function], errors: &mut Errors) {
 fn plugin(functions: &[Function]) -> TokenStream {
     let roles = Role::ALL.into_iter().filter_map(|role| {
         let entries: Vec<_> = functions.iter().filter(|function| function.role == role).map(Function::entry).collect();
-        (!entries.is_empty()).then(|| play(role, &entries))
+        (!entries.is_empty()).then(|| impl_role(role, &entries))
     });
     quote! {
         /// The plugin as the host has it.
@@ -132,10 +132,10 @@ fn plugin(functions: &[Function]) -> TokenStream {
     }
 }
 
-fn play(role: Role, entries: &[TokenStream]) -> TokenStream {
+fn impl_role(role: Role, entries: &[TokenStream]) -> TokenStream {
     let (marker, module) = (role.marker(), role.module());
     quote! {
-        impl ::saggar_guest::role::Plays<::saggar_guest::role::#marker> for Plugin {
+        impl ::saggar_guest::role::HasRole<::saggar_guest::role::#marker> for Plugin {
             const ENTRIES: &'static [::saggar_guest::role::Entry<
                 <::saggar_guest::role::#marker as ::saggar_guest::role::Role>::Call
             >] = &[#(#entries),*];
@@ -146,6 +146,6 @@ fn play(role: Role, entries: &[TokenStream]) -> TokenStream {
 
         // Code that only the host calls is not dead.
         #[cfg(not(target_arch = "wasm32"))]
-        const _: usize = <Plugin as ::saggar_guest::role::Plays<::saggar_guest::role::#marker>>::ENTRIES.len();
+        const _: usize = <Plugin as ::saggar_guest::role::HasRole<::saggar_guest::role::#marker>>::ENTRIES.len();
     }
 }

@@ -36,7 +36,7 @@ impl Role {
     }
 
     /// The signature that an error shows.
-    pub(crate) fn wanted(self) -> &'static str {
+    pub(crate) fn expected(self) -> &'static str {
         match self {
             Self::Processor => "fn name(job: &Job, url: String, width: u32) -> Result<Thumbnail, Failure>",
             Self::IdSource => "fn name() -> Result<Option<u64>, Problem>",

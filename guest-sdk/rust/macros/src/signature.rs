@@ -16,18 +16,18 @@ pub(crate) struct Parameter {
 
 /// What no role allows: the host calls a plain function.
 pub(crate) fn check_kind(role: Role, signature: &Signature, errors: &mut Errors) {
-    let mut refuse = |tokens: &dyn ToTokens, what| refuse(role, tokens, what, errors);
+    let mut reject = |tokens: &dyn ToTokens, what| reject(role, tokens, what, errors);
     if let Some(keyword) = &signature.asyncness {
-        refuse(keyword, "the host calls a plain function, which may block: remove `async`");
+        reject(keyword, "the host calls a plain function, which may block: remove `async`");
     }
     if let Some(keyword) = &signature.unsafety {
-        refuse(keyword, "the host calls a plain function: remove `unsafe`");
+        reject(keyword, "the host calls a plain function: remove `unsafe`");
     }
     if let Some(abi) = &signature.abi {
-        refuse(abi, "the host calls a plain function: remove `extern`");
+        reject(abi, "the host calls a plain function: remove `extern`");
     }
     if !signature.generics.params.is_empty() {
-        refuse(
+        reject(
             &signature.generics.params,
             "the host calls one function with one type for each argument: remove the generics",
         );
@@ -39,11 +39,11 @@ pub(crate) fn read_parameters(role: Role, signature: &Signature, errors: &mut Er
     if role.takes_job() {
         match inputs.next() {
             Some(FnArg::Typed(first)) if is_job(&first.ty) => {}
-            Some(FnArg::Typed(first)) => refuse(role, &first.ty, "the first parameter is the job: `job: &Job`", errors),
+            Some(FnArg::Typed(first)) => reject(role, &first.ty, "the first parameter is the job: `job: &Job`", errors),
             Some(FnArg::Receiver(receiver)) => {
-                refuse(role, receiver, "a plugin's function stands alone: there is no `self`", errors)
+                reject(role, receiver, "a plugin's function stands alone: there is no `self`", errors)
             }
-            None => refuse(role, &signature.ident, "the first parameter is the job: `job: &Job`", errors),
+            None => reject(role, &signature.ident, "the first parameter is the job: `job: &Job`", errors),
         }
     }
     let rest: Vec<_> = inputs.collect();
@@ -51,7 +51,7 @@ pub(crate) fn read_parameters(role: Role, signature: &Signature, errors: &mut Er
         && rest.len() != number
     {
         let given = if rest.is_empty() { signature.ident.to_token_stream() } else { quote!(#(#rest),*) };
-        refuse(role, given, "the parameters are not those that the host has for this role", errors);
+        reject(role, given, "the parameters are not those that the host has for this role", errors);
     }
     rest.into_iter().filter_map(|input| read_parameter(role, input, errors)).collect()
 }
@@ -60,15 +60,15 @@ fn read_parameter(role: Role, input: &FnArg, errors: &mut Errors) -> Option<Para
     let PatType { pat, ty, .. } = match input {
         FnArg::Typed(typed) => typed,
         FnArg::Receiver(receiver) => {
-            refuse(role, receiver, "a plugin's function stands alone: there is no `self`", errors);
+            reject(role, receiver, "a plugin's function stands alone: there is no `self`", errors);
             return None;
         }
     };
     match &**ty {
         // The job in another place; what is in the first one has been refused already.
         kind if is_job(kind) => return None,
-        Type::Reference(reference) => refuse(role, reference, owned(&reference.elem), errors),
-        Type::ImplTrait(_) => refuse(role, ty, "an argument has one type: `impl` stands for many", errors),
+        Type::Reference(reference) => reject(role, reference, owned(&reference.elem), errors),
+        Type::ImplTrait(_) => reject(role, ty, "an argument has one type: `impl` stands for many", errors),
         _ => {}
     }
     match &**pat {
@@ -76,7 +76,7 @@ fn read_parameter(role: Role, input: &FnArg, errors: &mut Errors) -> Option<Para
             Some(Parameter { ident: name.ident.clone(), kind: (**ty).clone() })
         }
         _ => {
-            refuse(role, pat, "an argument has a plain name, which the host's messages show", errors);
+            reject(role, pat, "an argument has a plain name, which the host's messages show", errors);
             None
         }
     }
@@ -101,19 +101,19 @@ pub(crate) fn read_answer(role: Role, signature: &Signature, errors: &mut Errors
         ReturnType::Default => {
             if role.answers() {
                 let hint = if role == Role::Processor { "; with nothing to say, `Result<(), Failure>`" } else { "" };
-                refuse(role, &signature.ident, format!("the function has to answer something{hint}"), errors);
+                reject(role, &signature.ident, format!("the function has to answer something{hint}"), errors);
             }
             None
         }
     }
 }
 
-fn refuse(role: Role, tokens: impl ToTokens, what: impl Display, errors: &mut Errors) {
-    errors.push(tokens, format!("{what}\n{}", want(role)));
+fn reject(role: Role, tokens: impl ToTokens, what: impl Display, errors: &mut Errors) {
+    errors.push(tokens, format!("{what}\n{}", expected_signature(role)));
 }
 
-fn want(role: Role) -> String {
-    format!("\nwanted: #[{}] {}", role.mark(), role.wanted())
+fn expected_signature(role: Role) -> String {
+    format!("\nexpected: #[{}] {}", role.mark(), role.expected())
 }
 
 fn is_job(kind: &Type) -> bool {

@@ -34,11 +34,11 @@ pub struct Options {
 pub(super) enum Key {
     /// The one of its place in the call.
     #[default]
-    OfPlace,
+    Derived,
     /// None.
-    Without,
+    None,
     /// This one.
-    Own(String),
+    Explicit(String),
 }
 
 impl Options {
@@ -52,13 +52,13 @@ impl Options {
     /// ASCII characters.
     #[must_use]
     pub fn key(self, key: impl Into<String>) -> Self {
-        Self { key: Key::Own(key.into()), ..self }
+        Self { key: Key::Explicit(key.into()), ..self }
     }
 
     /// Adds a job each time, also when an attempt or a handler is repeated.
     #[must_use]
     pub fn without_key(self) -> Self {
-        Self { key: Key::Without, ..self }
+        Self { key: Key::None, ..self }
     }
 
     /// While another job of the task waits or runs, its id is answered and no job is added.

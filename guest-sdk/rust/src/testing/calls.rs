@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Added, LogLine};
+use super::{AddedJob, LogLine};
 use crate::log::Level;
 use crate::tasks::{JobView, Status};
 use crate::{Problem, Progress};
@@ -33,7 +33,7 @@ pub(super) struct State {
     pub(super) queue_size: Option<usize>,
     pub(super) progress: Vec<Progress>,
     pub(super) log: Vec<LogLine>,
-    pub(super) added: Vec<Added>,
+    pub(super) added: Vec<AddedJob>,
     jobs: BTreeMap<(String, u64), JobView<String>>,
 }
 
@@ -72,7 +72,7 @@ impl State {
         let options: Value = serde_json::from_str(options).expect("options that were just written as JSON");
         let text = |name: &str| options[name].as_str().map(str::to_owned);
         let key = text("key");
-        let same_key = |added: &&Added| key.is_some() && added.key == key && added.task == task;
+        let same_key = |added: &&AddedJob| key.is_some() && added.key == key && added.task == task;
         if let Some(before) = self.added.iter().find(same_key) {
             if before.args == args {
                 return Ok(before.id);
@@ -87,7 +87,7 @@ impl State {
         let delay = Duration::from_millis(options["delay_ms"].as_u64().unwrap_or(0));
         let priority = options["priority"].as_i64().and_then(|priority| i16::try_from(priority).ok()).unwrap_or(0);
         let unique = options.get("unique").cloned();
-        self.added.push(Added { id, task: task.into(), args, delay, key, priority, unique, run_at: text("run_at") });
+        self.added.push(AddedJob { id, task: task.into(), args, delay, key, priority, unique, run_at: text("run_at") });
         let message = String::new();
         self.put(task, JobView { id, status: Status::Waiting, current: 0, total: 0, message, response: None });
         Ok(id)

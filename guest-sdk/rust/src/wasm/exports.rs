@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 
 use super::bindings::saggar::task::types;
 use super::{bindings, context};
-use crate::role::{AddHandler, ErrorHandler, IdSource, Plays, Processor, ProgressHandler, Role, SuccessHandler, pick};
+use crate::role::{
+    AddHandler, ErrorHandler, HasRole, IdSource, Processor, ProgressHandler, Role, SuccessHandler, pick,
+};
 use crate::{Failure, Job, Problem, Progress, call};
 
 /// A plugin as the bindings want it.
@@ -21,30 +23,30 @@ fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T {
     answer
 }
 
-fn find<P: Plays<R>, R: Role>() -> Result<R::Call, Problem> {
+fn find<P: HasRole<R>, R: Role>() -> Result<R::Call, Problem> {
     pick::<P, R>(context::handler().as_deref())
 }
 
-impl<P: Plays<Processor>> bindings::processor::exports::saggar::task::processor::Guest for Export<P> {
+impl<P: HasRole<Processor>> bindings::processor::exports::saggar::task::processor::Guest for Export<P> {
     fn process(id: u64, args: String) -> Result<String, types::Failure> {
         let process = find::<P, Processor>().map_err(Failure::Reject);
         run(Some("process"), || process.and_then(|process| process(&Job::new(id), &args))).map_err(Failure::into_host)
     }
 }
 
-impl<P: Plays<IdSource>> bindings::id_source::exports::saggar::task::id_source::Guest for Export<P> {
+impl<P: HasRole<IdSource>> bindings::id_source::exports::saggar::task::id_source::Guest for Export<P> {
     fn next() -> Result<Option<u64>, types::Problem> {
         run(None, || find::<P, IdSource>().and_then(|next| next())).map_err(Problem::into_host)
     }
 }
 
-impl<P: Plays<AddHandler>> bindings::add_handler::exports::saggar::task::add_handler::Guest for Export<P> {
+impl<P: HasRole<AddHandler>> bindings::add_handler::exports::saggar::task::add_handler::Guest for Export<P> {
     fn on_add(id: u64) -> Result<(), types::Problem> {
         run(Some("add"), || find::<P, AddHandler>().and_then(|tell| tell(&Job::new(id)))).map_err(Problem::into_host)
     }
 }
 
-impl<P: Plays<ProgressHandler>> bindings::progress_handler::exports::saggar::task::progress_handler::Guest
+impl<P: HasRole<ProgressHandler>> bindings::progress_handler::exports::saggar::task::progress_handler::Guest
     for Export<P>
 {
     fn on_progress(id: u64, current: u64, total: u64, message: String) -> Result<(), types::Problem> {
@@ -54,14 +56,16 @@ impl<P: Plays<ProgressHandler>> bindings::progress_handler::exports::saggar::tas
     }
 }
 
-impl<P: Plays<SuccessHandler>> bindings::success_handler::exports::saggar::task::success_handler::Guest for Export<P> {
+impl<P: HasRole<SuccessHandler>> bindings::success_handler::exports::saggar::task::success_handler::Guest
+    for Export<P>
+{
     fn on_success(id: u64, response: String) -> Result<(), types::Problem> {
         run(Some("success"), || find::<P, SuccessHandler>().and_then(|tell| tell(&Job::new(id), &response)))
             .map_err(Problem::into_host)
     }
 }
 
-impl<P: Plays<ErrorHandler>> bindings::error_handler::exports::saggar::task::error_handler::Guest for Export<P> {
+impl<P: HasRole<ErrorHandler>> bindings::error_handler::exports::saggar::task::error_handler::Guest for Export<P> {
     fn on_error(id: u64, error: types::Problem) -> Result<(), types::Problem> {
         let problem = Problem::from_host(error);
         run(Some("error"), || find::<P, ErrorHandler>().and_then(|tell| tell(&Job::new(id), problem)))

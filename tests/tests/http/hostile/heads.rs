@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use saggar_tests::patience::PATIENCE;
 use saggar_tests::raw::Raw;
 use saggar_tests::server::Server;
+use saggar_tests::timeout::TIMEOUT;
 
 use super::{JOBS, Victim, refusal, refused};
 
@@ -105,7 +105,7 @@ fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
     let mut twin = slow.twin();
     let drips = std::thread::spawn(move || {
         // As long as somebody listens.
-        while twin.try_send("x: y\r\n") && began.elapsed() < PATIENCE {
+        while twin.try_send("x: y\r\n") && began.elapsed() < TIMEOUT {
             std::thread::sleep(Duration::from_secs(1));
         }
     });
@@ -114,7 +114,7 @@ fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
     }
     // It is cut off after 5 s, though it sends a whole line every second.
     assert_eq!(refusal(&slow.answer().expect("an answer")), refused(408, "head-timeout"));
-    assert!((Duration::from_secs(4)..PATIENCE).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!((Duration::from_secs(4)..TIMEOUT).contains(&began.elapsed()), "{:?}", began.elapsed());
     drop(slow);
     drips.join().expect("a client does not panic");
     drop(idle);

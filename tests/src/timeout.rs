@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 /// Everything that a test waits for happens within this time. Nothing that works comes near it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The outcome of `future`, which is about `what`; panics if there is none in time.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
+    match tokio::time::timeout(TIMEOUT, future).await {
         Ok(outcome) => outcome,
-        Err(_) => panic!("{what}: nothing after {PATIENCE:?}"),
+        Err(_) => panic!("{what}: nothing after {TIMEOUT:?}"),
     }
 }
