@@ -36,7 +36,7 @@ pub enum StartError {
     NoTask(Vec<Diagnostic>),
     /// The slots of the tasks are more than a host can have.
     #[error(
-        "the tasks may need {need} sandboxes at once, but a host has room for {room}: lower `worker_nums`, or run fewer \
+        "the tasks may need {need} sandboxes at once, but a host has at most {capacity}: lower `worker_nums`, or run fewer \
          tasks on one host"
     )]
     TooManySlots {

@@ -117,87 +117,88 @@ keys! {
     listen: ListenAddress = ListenAddress { default_port: 7717 };
     "listen" "--listen" "SAGGAR_LISTEN" [], "ADDRESS"
     ["address", "bind", "port", "host", "http.listen", "http.address"],
-    "Where the HTTP service listens; with port 0, at any port that is free. Other addresses than those of this \
-     machine need tokens.";
+    "Address of the HTTP API; port 0 picks a free port. Addresses that other machines can reach require tokens.";
 
     tokens: TokenList = TokenList;
     "token" "--token" "SAGGAR_TOKENS" [], "ROLE:SHA256" ["tokens", "auth", "http.token", "http.tokens"],
-    "Who may use the HTTP service: a role (admin, write or read), the SHA-256 of a token, and perhaps a name. Without \
-     any, whoever reaches this machine's own address may do everything.";
+    "Who may use the HTTP API: a role (admin, write or read), the SHA-256 of a token, and an optional name. \
+     Without tokens, every program on this machine may do everything.";
 
     store: StoreLocation = StoreLocation;
     "store" "--store" "SAGGAR_STORE" [], "STORE" ["database", "db", "sqlite"],
-    "Where jobs live: memory, sqlite (in APP/.saggar/saggar.db), or sqlite:PATH.";
+    "Where jobs are stored: memory, sqlite (APP/.saggar/saggar.db), or sqlite:PATH.";
 
     durability: Choice<Durability> = Choice(&[("full", Durability::Full), ("normal", Durability::Normal)]);
     "durability" "--durability" "SAGGAR_DURABILITY" [], "WHAT" ["synchronous", "fsync"],
-    "What an answered step survives in a SQLite store: full, a power cut; normal, the death of the process, but \
-     perhaps not a power cut.";
+    "What an answered request survives in a SQLite store: full, a power cut; normal, the death of the process, \
+     but perhaps not a power cut.";
 
     // A day: nobody waits longer for a host to stop.
     drain: TimeSpan = TimeSpan { min: Duration::ZERO, max: Duration::from_secs(86_400), default: Duration::from_secs(30) };
     "drain" "--drain" "SAGGAR_DRAIN" [], "DURATION" ["shutdown", "grace", "drain_time", "timeout"],
-    "How long running jobs may go on after SIGTERM or Ctrl-C; then they are stopped and put back.";
+    "How long running jobs may continue after SIGTERM or Ctrl-C; then they are stopped and requeued.";
 
     allocator: Choice<Allocator> = Choice(&[("pooling", Allocator::Pooling), ("on-demand", Allocator::OnDemand)]);
     "allocator" "--allocator" "SAGGAR_ALLOCATOR" [], "WHICH" ["pool", "pooling"],
-    "Where instances come from: pooling, a pool that is reserved at the start; on-demand, the operating system, one \
+    "Where wasm instances come from: pooling, a pool reserved at the start; on-demand, the operating system, one \
      at a time.";
 
     cache_dir: CacheDir = CacheDir;
     "cache_dir" "--cache-dir" "SAGGAR_CACHE_DIR" [], "DIR" ["cache", "cache_path"],
-    "Where compiled components are kept.";
+    "Where compiled components are stored.";
 
     // Below a mebibyte not one large job fits; no machine has a pebibyte.
     keep_bytes: Bytes = Bytes { min: 1 << 20, max: 1 << 50, default: DEFAULT_KEEP_BYTES as usize };
     "keep_bytes" "--keep-bytes" "SAGGAR_KEEP_BYTES" [], "BYTES" ["max_bytes", "store_bytes", "store.bytes", "max_store"],
-    "How many bytes the jobs of all tasks may take, ended ones included. To make room, the jobs that ended first are \
-     removed; then adding is refused. Each task has a bound of its own, too.";
+    "How many bytes the jobs of all tasks may take, ended ones included. The jobs that ended first are removed to \
+     make room; then adding is refused. Each task has a limit of its own, too.";
 
     env_allow: EnvNames = EnvNames;
     "env_allow" "--env-allow" "SAGGAR_ENV_ALLOW" [], "NAMES" ["env", "environment", "allow_env", "env.allow"],
-    "The environment variables that task files may use as $ENV.NAME: names with commas between them, in which * is any \
-     number of characters.";
+    "The environment variables that task files may use as $ENV.NAME: comma-separated names, in which * matches \
+     any number of characters.";
 
     // An event takes some 150 bytes, and a progress message 1 KiB at most: with ten million, 1.5 to 10 GB.
     events_keep: Count = Count { min: 0, max: 10_000_000, default: 65_536 };
     "events.keep" "--events-keep" "SAGGAR_EVENTS_KEEP" [], "N" ["events.kept", "events.size", "keep_events"],
-    "How many of the last events are kept for those who come back and go on after one that they know.";
+    "How many of the latest events are stored for clients that reconnect.";
 
     // As many as the largest limits of file descriptors allow.
     http_connections: Count = Count { min: 1, max: 1_000_000, default: 4096 };
     "http.connections" "--http-connections" "SAGGAR_HTTP_CONNECTIONS" [], "N" ["http.max_connections"],
-    "HTTP connections at a time. When there is no room for another, one without a request is closed; if all have one, it waits.";
+    "The most HTTP connections at a time. Beyond it, a connection without a request is closed; if all have one, \
+     new connections wait.";
 
     // More than half, because a proxy has one address.
     http_address_share: Fraction = Fraction { default: 0.75 };
     "http.address_share" "--http-address-share" "SAGGAR_HTTP_ADDRESS_SHARE" [], "SHARE"
     ["http.per_address", "http.connections_per_ip", "http.max_per_ip"],
-    "Which share of these one client address may have; further connections from it are refused.";
+    "The fraction of these that one client address may have; further connections from it are refused.";
 
     // None, for a host that nobody is to follow, up to half of the most connections.
     http_streams: Count = Count { min: 0, max: 500_000, default: 2048 };
     "http.streams" "--http-streams" "SAGGAR_HTTP_STREAMS" [], "N" ["http.followers", "http.event_streams"],
-    "Of these, how many may follow events or a log, or wait for a job's end; at most half, so that ordinary requests find one.";
+    "How many of these may follow events or a log, or wait for a job; at most half, so that ordinary requests get \
+     one.";
 
     // Less than a second breaks off honest clients far away; after ten minutes nobody is there any more.
     http_head_time: TimeSpan
         = TimeSpan { min: Duration::from_secs(1), max: Duration::from_secs(600), default: Duration::from_secs(30) };
     "http.head_time" "--http-head-time" "SAGGAR_HTTP_HEAD_TIME" [], "DURATION"
     ["http.timeout", "http.idle", "http.keep_alive"],
-    "How long the head of a request may take, and how long a connection may idle between two requests; the first head of a \
-     connection has 5s at most.";
+    "How long the head of a request may take, and how long a connection may be idle between requests; the first \
+     head of a connection has at most 5s.";
 
     // As for the head.
     http_write_time: TimeSpan
         = TimeSpan { min: Duration::from_secs(1), max: Duration::from_secs(600), default: Duration::from_secs(30) };
     "http.write_time" "--http-write-time" "SAGGAR_HTTP_WRITE_TIME" [], "DURATION" ["http.send_time", "http.slow"],
-    "How long a client may take nothing of what it is sent; then its connection is closed.";
+    "How long a client may read nothing of what it is sent; then its connection is closed.";
 
     // The HTTP library needs 8 KiB; a megabyte of headers is an attack.
     http_head_bytes: Bytes = Bytes { min: 8192, max: 1 << 20, default: 64 * 1024 };
     "http.head_bytes" "--http-head-bytes" "SAGGAR_HTTP_HEAD_BYTES" [], "BYTES" ["http.max_head", "http.header_bytes"],
-    "The longest head of a request.";
+    "The largest head of a request.";
 
     // Below 16, browsers do not get through.
     http_headers: Count = Count { min: 16, max: 1000, default: 100 };
@@ -206,26 +207,26 @@ keys! {
 
     log_level: LogFilter = LogFilter { default: "info" };
     "log.level" "--log-level" "SAGGAR_LOG_LEVEL" ["RUST_LOG"], "LEVEL" ["log_level", "verbosity", "log.filter"],
-    "What the host's own log on standard error says: error, warn, info, debug, trace or off, or levels by module such \
-     as info,saggar_worker=debug.";
+    "Level of the host's own log on standard error: error, warn, info, debug, trace or off, or levels by module \
+     such as info,saggar_worker=debug.";
 
     log_format: Choice<LogFormat> = Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     "log.format" "--log-format" "SAGGAR_LOG_FORMAT" [], "FORMAT" ["log_format", "log.json"],
-    "How the host's own log is written: text for people, or json, one object a line.";
+    "Format of the host's own log: text for people, or json, one object per line.";
 
     otlp_endpoint: OtlpEndpoint = OtlpEndpoint;
     "otlp.endpoint" "--otlp-endpoint" "SAGGAR_OTLP_ENDPOINT" ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"],
     "URL"
     ["otlp_endpoint", "otel.endpoint", "traces.endpoint", "tracing.endpoint", "otlp.url"],
-    "Where traces are sent: a receiver of OTLP over HTTP. Without it, there are none.";
+    "URL of an OTLP/HTTP collector that receives traces. Without it, none are sent.";
 
     otlp_sample: Fraction = Fraction { default: 1.0 };
     "otlp.sample" "--otlp-sample" "SAGGAR_OTLP_SAMPLE" [], "SHARE" ["otlp.ratio", "otlp.sampling", "otlp.rate"],
-    "Which share of the jobs is traced. A job that is added with a trace context goes by that.";
+    "Fraction of the jobs that is traced. A job that is added with a trace context follows that context.";
 
     // What tools show in a column.
     otlp_service_name: ServiceName = ServiceName { default: "saggar", max_chars: 100 };
     "otlp.service_name" "--otlp-service-name" "SAGGAR_OTLP_SERVICE_NAME" ["OTEL_SERVICE_NAME"], "NAME"
     ["otlp.service", "otlp.name", "otel.service_name"],
-    "What the traces call this host.";
+    "The host's name in traces.";
 }

@@ -140,13 +140,13 @@ mod tests {
         let histograms = Histograms::default();
         histograms.describe("wait_seconds", "Waits".into());
         let key = Key::from_parts("wait_seconds", vec![metrics::Label::new("task", "a\"b")]);
-        let histogram = histograms.of(&key);
+        let histogram = histograms.get_or_insert(&key);
         std::thread::scope(|threads| {
             for _ in 0..4 {
                 threads.spawn(|| [0.001, 0.0011, 0.5, 7_000.0, f64::NAN].map(|value| histogram.record(value)));
             }
         });
-        histograms.of(&Key::from_name("batch_steps")).record(3.0);
+        histograms.get_or_insert(&Key::from_name("batch_steps")).record(3.0);
         let mut text = String::new();
         histograms.render(&mut text).unwrap();
         let expected = [

@@ -1,4 +1,4 @@
-//! What an entry's MAC covers, and what the directory may be like.
+//! What an entry's MAC_BYTES covers, and what the directory may be like.
 
 use std::os::unix::fs::symlink;
 
@@ -12,7 +12,7 @@ fn cache(dir: &Path, key: u8, compatibility: u8) -> Cache {
 }
 
 fn is_authentic(cache: &Cache, plugin: &PluginDigest, stored: &[u8]) -> bool {
-    let (mac, code) = stored.split_at(MAC);
+    let (mac, code) = stored.split_at(MAC_BYTES);
     cache.authenticate(plugin, mac, code).is_some()
 }
 
@@ -73,7 +73,7 @@ fn what_is_no_file_of_bounded_length_is_not_read() {
     symlink("/dev/zero", dir.path().join("link")).unwrap();
     assert!(read(&dir.path().join("link")).is_err());
     let large = dir.path().join("large");
-    File::create(&large).unwrap().set_len(MAX_CODE + MAC as u64 + 1).unwrap();
+    File::create(&large).unwrap().set_len(MAX_CODE + MAC_BYTES as u64 + 1).unwrap();
     assert!(read(&large).is_err());
 }
 
