@@ -1,4 +1,4 @@
-//! From a directory to tasks that can run, or to everything that is wrong with it.
+//! Loads an app: from a directory to tasks that can run, and diagnostics for everything wrong with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,16 +12,16 @@ use saggar_worker::{Setup, Unready};
 
 use crate::plugins::{self, PluginFiles, Plugins};
 
-/// An app as it was found: its good tasks with their plugins, and all problems of the others.
+/// A loaded app: its valid tasks with their plugins, and the problems of the others.
 #[derive(Default)]
 pub struct App {
     /// The tasks that can run, by id.
     pub tasks: Vec<Arc<Task>>,
-    /// The tasks whose plugins are still being loaded, by id.
+    /// The tasks whose plugins are still loading, by id.
     pub preparing: Vec<Arc<Task>>,
     /// All problems.
     pub problems: Vec<Diagnostic>,
-    /// Good definitions that cannot run, for example because a plugin is broken, and the first problem of each.
+    /// Valid definitions that cannot run, for example because a plugin is broken, with the first problem of each.
     unusable: Vec<(Arc<Task>, Arc<str>)>,
     /// The first problem of each definition that cannot be used, by the task's id in lower case.
     broken: BTreeMap<String, Arc<str>>,
@@ -34,29 +34,29 @@ pub enum StartError {
     /// No task of the app can run.
     #[error("{}", render(.0))]
     NoTask(Vec<Diagnostic>),
-    /// The slots of the tasks are more than a host can have.
+    /// The tasks have more slots than a host can have.
     #[error(
-        "the tasks may need {need} sandboxes at once, but a host has at most {capacity}: lower `worker_nums`, or run fewer \
+        "the tasks need up to {need} sandboxes at once, and a host has at most {capacity}: lower `worker_nums`, or run fewer \
          tasks on one host"
     )]
     TooManySlots {
-        /// What the tasks need.
+        /// Sandboxes that the tasks need.
         need: u64,
-        /// What there is.
+        /// Sandboxes that a host can have.
         capacity: u32,
     },
-    /// The engine does not start.
+    /// The engine cannot start.
     #[error(transparent)]
     Engine(#[from] saggar_sandbox::EngineError),
-    /// The store's file does not open.
+    /// The store's file cannot be opened.
     #[error(transparent)]
     Sqlite(#[from] saggar_queue::SqliteError),
-    /// The store's directory cannot be made.
-    #[error("the directory {} for the job store cannot be made", .dir.display())]
+    /// The store's directory cannot be created.
+    #[error("cannot create the directory {} of the job store", .dir.display())]
     StoreDir {
         /// That directory.
         dir: std::path::PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -83,23 +83,24 @@ impl Definitions {
         Self { catalog, problems: diagnostics, broken }
     }
 
-    /// The most memory that any task's sandbox may have, in bytes.
+    /// The largest memory limit of any task's sandbox, in bytes.
     pub(crate) fn max_memory(&self) -> u64 {
         self.catalog.iter().map(|task| task.sandbox.memory_bytes).max().unwrap_or(0)
     }
 
-    /// Sandboxes that the tasks may hold at once, if each plugin has one memory. Those with more are found out later.
+    /// Sandboxes that the tasks can use at once if each plugin has one memory. Plugins with several memories are known
+    /// only once they are loaded.
     pub(crate) fn sandboxes(&self) -> u64 {
-        // Each slot has one for the processor and one for the progress handler; lanes and `next` are fewer than slots.
+        // Each slot has one for the processor and one for the progress handler; lanes and `next` need fewer than slots.
         self.catalog.iter().map(|task| u64::from(task.worker_nums) * task.references().count() as u64).sum()
     }
 
-    /// Capacity that the tasks need if each plugin has one memory.
+    /// The capacity that the tasks need if each plugin has one memory.
     pub(crate) fn min_capacity(&self) -> u64 {
         min_capacity(&self.catalog)
     }
 
-    /// The app while its plugins are being loaded.
+    /// The app while its plugins are loading.
     pub(crate) fn unresolved(&self) -> App {
         App {
             preparing: self.catalog.iter().cloned().collect(),
@@ -109,8 +110,8 @@ impl Definitions {
         }
     }
 
-    /// Loads the plugins, several at a time, and checks that every task's references can be played. Calls `resolved` for each
-    /// task as soon as that is known, with its problems. Cancel safe.
+    /// Loads the plugins, several at a time, and checks that each plugin implements the roles that the tasks refer to.
+    /// Calls `resolved` for each task as soon as its plugins are resolved, with its problems. Cancel safe.
     pub(crate) async fn resolve(
         self,
         engine: &Engine,
@@ -140,7 +141,7 @@ impl Definitions {
 struct PendingTasks {
     /// By the plugin's name.
     of: BTreeMap<String, Vec<Arc<Task>>>,
-    /// How many plugins a task still waits for, by its id.
+    /// The number of plugins that a task still waits for, by the task's id.
     left: BTreeMap<String, usize>,
 }
 
@@ -159,7 +160,7 @@ impl PendingTasks {
         self.of.keys().cloned().collect()
     }
 
-    /// The tasks that wait for nothing else than the plugin `name`.
+    /// Removes and returns the tasks that wait only for the plugin `name`.
     fn completed_by(&mut self, name: &str) -> Vec<Arc<Task>> {
         let mut complete = self.of.remove(name).unwrap_or_default();
         complete.retain(|task| match self.left.get_mut(task.id.folded()) {
@@ -173,8 +174,8 @@ impl PendingTasks {
     }
 }
 
-/// How the engine's room is shared out among the tasks. Each has what it needs at least; plugins that have several memories
-/// take more, as long as there is some.
+/// How the engine's capacity is divided among the tasks. Each task has its minimum; plugins with several memories take
+/// more while capacity is left.
 struct CapacityBudget {
     spare: u64,
 }
@@ -192,14 +193,14 @@ impl CapacityBudget {
             return None;
         }
         let message = format!(
-            "the task's plugins have several memories each, so it may need room for {need} at once, and the host has {} left",
+            "the task's plugins have several memories each, so it needs a capacity of up to {need}, and the host has {} left",
             u64::from(least) + self.spare
         );
         Some(task.diagnose(Role::Processor, message, "lower `worker_nums`, or run fewer tasks on one host"))
     }
 }
 
-/// The room that the tasks need if each plugin has one memory.
+/// The capacity that the tasks need if each plugin has one memory.
 fn min_capacity(catalog: &Catalog) -> u64 {
     let least = |task: &Arc<Task>| u64::from(Setup::unready(task.clone(), Unready::Preparing).least_need().0);
     catalog.iter().map(least).sum()
@@ -208,34 +209,35 @@ fn min_capacity(catalog: &Catalog) -> u64 {
 /// A reload cannot make the pool's memories larger than they were when the host started.
 fn too_much_memory(task: &Task, engine: &Engine) -> Option<Diagnostic> {
     let (asked, most) = (task.sandbox.memory_bytes, engine.max_memory());
-    let message = format!("the task asks for {asked} bytes of memory; this host was started with at most {most}");
-    (asked > most).then(|| task.diagnose(Role::Processor, message, "start the host again, or lower `sandbox.memory`"))
+    let message = format!("the task requests {asked} bytes of memory; this host was started with at most {most}");
+    (asked > most).then(|| task.diagnose(Role::Processor, message, "restart the host, or lower `sandbox.memory`"))
 }
 
-/// What a task asks for that nobody grants. Grants are the operator's; a host of one app has none to give yet.
+/// What a task requests that is not granted. Only the operator can grant; a host cannot grant anything yet.
 fn denied_requests(task: &Task) -> Vec<Diagnostic> {
-    let help = "this host grants no http, no environment and no directories: remove the request";
+    let help = "this host does not grant HTTP, environment variables or directories: remove the request";
     let refuse =
-        |span, what: String| task.diagnose_at(span, format!("the task asks for {what}, which is not granted"), help);
+        |span, what: String| task.diagnose_at(span, format!("the task requests {what}, which is not granted"), help);
     let request = &task.sandbox;
-    let http = request.http.iter().map(|origin| refuse(origin.span, format!("http to `{}`", origin.value)));
+    let http = request.http.iter().map(|origin| refuse(origin.span, format!("HTTP to `{}`", origin.value)));
     let env = request.env.iter().map(|name| refuse(name.span, format!("the environment variable `{}`", name.value)));
     let dirs = request.dirs.iter().map(|dir| refuse(dir.span, format!("the directory `{}`", dir.value.path)));
     http.chain(env).chain(dirs).collect()
 }
 
 impl App {
-    /// Whether anything is wrong.
+    /// Whether any problem is an error.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// The plugin with this name, if a task names it and it can be used.
+    /// The plugin of this name, if a task names it and it can be used.
     pub fn plugin(&self, name: &str) -> Option<saggar_sandbox::Plugin> {
         self.plugins.get(name)
     }
 
-    /// Decides whether a task whose plugins are all loaded, or cannot be, can run; what is in the way if it cannot.
+    /// Decides whether a task can run once each of its plugins is loaded or has failed; returns the problem if it
+    /// cannot.
     fn resolve_task(
         &mut self,
         task: &Arc<Task>,
@@ -257,11 +259,11 @@ impl App {
         (Setup::unready(task.clone(), Unready::Broken(first)), problems)
     }
 
-    /// Plugins are ready in any order.
+    /// Plugins become ready in any order.
     fn sort(&mut self) {
         self.tasks.sort_by(|a, b| a.id.cmp(&b.id));
         self.unusable.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-        // A stable sort: of one file, they are in the order of its lines already.
+        // A stable sort keeps the problems of one file in the order of its lines.
         self.problems.sort_by(|a, b| a.location.file.cmp(&b.location.file));
     }
 

@@ -1,4 +1,4 @@
-//! The command line: its words and its help.
+//! The command line: commands, arguments and help.
 
 pub(crate) mod client;
 
@@ -9,10 +9,10 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{self, EngineScope, Flags, Loaded, RunScope, ServiceScope, StoreScope, Variables};
 
-/// What every command's help ends with.
-const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything else failed; 2 \
-                          wrong usage, a task that there is not, or a mistake in the configuration; 3 no host at that \
-                          address, or the connection was lost; 130 interrupted.";
+/// The end of every command's help.
+const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything \
+                          else failed; 2 wrong usage, an unknown task, or an error in the configuration; 3 the host \
+                          cannot be reached, or the connection was lost; 130 interrupted.";
 
 /// Runs background jobs as WebAssembly components, each in a sandbox.
 #[derive(Debug, Parser)]
@@ -26,14 +26,14 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// The level of the host's own log, instead of any other that is configured: -v is info, -vv debug
+    /// Level of the host's own log, overriding the configuration: -v is info, -vv debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
 impl Cli {
-    /// Reads the command line of this process; a mistake in it ends the process. A variable that is set to nothing counts as
-    /// not set, as for the configuration.
+    /// Parses the command line of this process; an error in it ends the process. A variable with an empty value counts
+    /// as not set, as in the configuration.
     pub(crate) fn read(variables: &Variables) -> Self {
         let without_empty = |arg: Arg| match arg.get_env().and_then(OsStr::to_str) {
             Some(name) if variables.is_empty(name) => arg.env(None),
@@ -49,22 +49,22 @@ impl Cli {
 pub(crate) enum Command {
     /// Loads an app and prints every task with its limits and components, or every problem
     Check(Check),
-    /// Adds a job, shows its progress, prints its response as JSON, and ends by its result
+    /// Adds a job, shows its progress, prints its response as JSON, and exits by its result
     Run(Run),
-    /// Loads an app, works on its jobs and answers over HTTP until SIGTERM or Ctrl-C, then lets what runs end
+    /// Loads an app, runs its jobs and answers over HTTP until SIGTERM or Ctrl-C, then drains
     Serve(Serve),
-    /// Copies an app's jobs to a file, also while a host works on them; the copy can be served
+    /// Copies an app's jobs to a file, also while a host runs; the copy can be served
     Backup(Backup),
-    /// Prints every key of the configuration, its value and where that comes from, or every mistake in it
+    /// Prints every key of the configuration, its value and where the value comes from, or every error in it
     Config(Config),
-    /// Makes a token for the HTTP service, and its digest for the configuration
+    /// Makes a token for the HTTP API, and its digest for the configuration
     Token(Token),
     #[command(flatten)]
     Client(client::ClientCommand),
 }
 
 impl Command {
-    /// The configuration of this command. Reads the file and waits for it; `verbose` counts `-v`.
+    /// Loads the configuration of this command. Blocks on reading the file; `verbose` counts `-v`.
     pub(crate) fn configuration(&self, verbose: u8, variables: &Variables) -> Loaded {
         match self {
             Self::Check(args) => config::load(&args.app, &args.settings, verbose, variables),
@@ -76,12 +76,12 @@ impl Command {
         }
     }
 
-    /// Whether it is there to work for others, until it is told to stop.
+    /// Whether the command runs as a service until it is stopped.
     pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Serve(_))
     }
 
-    /// Whether mistakes in the configuration are what the command is about, so that it tells of them itself.
+    /// Whether the command itself reports errors in the configuration.
     pub(crate) fn reports_problems(&self) -> bool {
         matches!(self, Self::Check(_) | Self::Config(_))
     }
@@ -108,19 +108,19 @@ pub(crate) struct Run {
     /// The id of the task, such as `mail.send`
     pub(crate) task: String,
 
-    /// The job's arguments, each a JSON value, or a string if it is no JSON
+    /// The job's arguments, each a JSON value, or a string if it is not valid JSON
     #[arg(allow_negative_numbers = true)]
     pub(crate) args: Vec<String>,
 
-    /// Prints the whole job, not its response only; with --repeat, the summary as JSON
+    /// Prints the whole job instead of its response; with --repeat, the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Adds the job N times and prints how fast it went instead of the responses
+    /// Adds the job N times and prints jobs per second and latencies instead of the responses
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) repeat: Option<u64>,
 
-    /// Prints every job's id as soon as the job is kept
+    /// Prints every job's id as soon as the job is stored
     #[arg(long, requires = "repeat")]
     pub(crate) ids: bool,
 
@@ -142,10 +142,10 @@ pub(crate) struct Backup {
     /// The app whose jobs are copied
     pub(crate) app: PathBuf,
 
-    /// The file to write; there must be none yet
+    /// The file to write; it must not exist yet
     pub(crate) file: PathBuf,
 
-    /// Prints from where to where it was copied, as one JSON document
+    /// Prints the source and the target as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -168,11 +168,11 @@ pub(crate) struct Config {
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// What the token will allow
+    /// What the token allows
     #[arg(long, default_value = "write", value_parser = ["read", "write", "admin"])]
     pub(crate) role: String,
 
-    /// What the log calls it
+    /// The token's name in the log
     #[arg(long)]
     pub(crate) name: Option<String>,
 
@@ -181,8 +181,8 @@ pub(crate) struct Token {
     pub(crate) json: bool,
 }
 
-/// The columns of the terminal, if the environment says how many it has.
-#[expect(clippy::disallowed_methods, reason = "a table asks for it where it is printed")]
+/// The width of the terminal, if the environment sets it.
+#[expect(clippy::disallowed_methods, reason = "a table reads it where it is printed")]
 pub(crate) fn columns() -> Option<u16> {
     std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
 }

@@ -1,4 +1,4 @@
-//! One file per command, and what they share: exit codes and how problems are shown.
+//! One file per command, and what they share: exit codes, and how problems are shown.
 
 mod arguments;
 mod backup;
@@ -46,13 +46,13 @@ pub(crate) use show::problems as show_problems;
 /// The job failed, the app has problems, or anything else failed.
 const FAILURE: u8 = 1;
 
-/// The command line, what it names, or the configuration makes no sense.
+/// Wrong usage, or an error in the configuration.
 pub(crate) const USAGE: u8 = 2;
 
-/// Ended by a signal, as shells count Ctrl-C.
+/// Interrupted by a signal; the exit code that shells use for Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
-/// What a command finds when it begins.
+/// What every command gets: the configuration, the environment, and the log, metrics and traces.
 pub(crate) struct CommandEnv {
     pub(crate) configuration: Loaded,
     pub(crate) variables: Arc<Variables>,
@@ -60,7 +60,7 @@ pub(crate) struct CommandEnv {
 }
 
 impl CommandEnv {
-    /// A builder of a host with this configuration and environment.
+    /// Creates a builder of a host with this configuration and environment.
     fn builder(&self, app: PathBuf) -> saggar::HostBuilder {
         let Config { allocator, cache_dir, env_allow, keep_bytes, .. } = &self.configuration.config;
         let variables = self.variables.clone();
@@ -69,7 +69,7 @@ impl CommandEnv {
             .cache_dir(cache_dir.clone())
             .keep_bytes(*keep_bytes as u64)
             .state_dir(self.variables.user_state_dir())
-            // This program, also when its file has been replaced meanwhile.
+            // This program, even if its file was replaced meanwhile.
             .compiler(Compiler::Process("/proc/self/exe".into()))
             .tracer(self.telemetry.tracer())
             .env_filtered(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))

@@ -1,8 +1,8 @@
-//! The configuration: `saggar.toml`, the environment and the flags, to one set of valid values, with every mistake of all
-//! three at once. Owns the order of precedence: a flag, the environment, the file, the default. Leaves to others what is done
-//! with the values.
+//! The configuration: turns `saggar.toml`, the environment and the flags into one set of valid values, and reports all
+//! their errors at once. Owns the precedence: flag, environment, file, default. Other modules use the values.
 //!
-//! The modules in reading order follow a value on its way: the keys, what was given for them, read as the form of the key.
+//! The modules in reading order follow a value: the keys, the inputs for them, and the parsing of an input by the key's
+//! value type.
 
 mod keys;
 
@@ -34,24 +34,24 @@ use input::{Input, Inputs, Origin};
 use keys::Key;
 use value::{Reader, Setting};
 
-/// Variables with our prefix that are no keys: the one that names the file, and those of the commands that ask a host.
+/// Variables with our prefix that are not keys: the configuration file's, and those of the client commands.
 const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_RETRY_FOR"];
 
-/// What variables for task files begin with, which are no keys either.
+/// The prefix of variables for task files, which are not keys either.
 const APP_PREFIX: &str = "SAGGAR_APP_";
 
-/// What our variables begin with.
+/// The prefix of our variables.
 const PREFIX: &str = "SAGGAR_";
 
 const OPEN_ADDRESS_HELP: &str = "give a token as `--token ROLE:SHA256`, as SAGGAR_TOKENS, or as `[[token]]` in saggar.toml \
                             (`saggar token` makes one), or listen on 127.0.0.1";
 
-/// How a line of the log looks.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
     /// For people.
     Text,
-    /// For programs: an object.
+    /// For programs: one object per line.
     Json,
 }
 
@@ -59,45 +59,45 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Default)]
 pub(crate) struct Variables(BTreeMap<String, OsString>);
 
-/// A configuration, and how it came about.
+/// A configuration, and where its values come from.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    /// The values. Defaults stand for those that were refused.
+    /// The values. A refused value is replaced by its default.
     pub(crate) config: Config,
     settings: Vec<Setting>,
-    /// Everything that is wrong.
+    /// All problems.
     pub(crate) problems: Vec<Diagnostic>,
 }
 
 impl FromIterator<(OsString, OsString)> for Variables {
-    /// Names that are not UTF-8 are none of ours.
+    /// Names that are not UTF-8 are never ours.
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
         Self(variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
     }
 }
 
 impl Variables {
-    /// The value of a variable that is set to UTF-8.
+    /// The value of a variable, if it is UTF-8.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.to_str()
     }
 
-    /// Whether a variable is set, and to nothing.
+    /// Whether a variable is set to the empty string.
     pub(crate) fn is_empty(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|value| value.is_empty())
     }
 
-    /// Whether somebody wants no colours.
+    /// Whether the user asked for no colours.
     pub(crate) fn wants_no_color(&self) -> bool {
         self.0.get("NO_COLOR").is_some_and(|value| !value.is_empty())
     }
 
-    /// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; none without a home.
+    /// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; `None` without a home directory.
     fn user_cache_dir(&self) -> Option<PathBuf> {
         self.user_dir("XDG_CACHE_HOME", ".cache")
     }
 
-    /// `$XDG_STATE_HOME/saggar`, else `~/.local/state/saggar`; none without a home.
+    /// `$XDG_STATE_HOME/saggar`, else `~/.local/state/saggar`; `None` without a home directory.
     pub(crate) fn user_state_dir(&self) -> Option<PathBuf> {
         self.user_dir("XDG_STATE_HOME", ".local/state")
     }
@@ -109,7 +109,7 @@ impl Variables {
     }
 }
 
-/// Loads the configuration of a command for `app`, which reads the file and waits for it. `verbose` counts `-v`.
+/// Loads the configuration of a command that serves or runs `app`; reads the app's file. `verbose` counts `-v`.
 pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
     match ConfigFile::find(app, flags.file.as_deref()) {
         Ok(file) => resolve(&file, flags, verbose, variables),
@@ -121,18 +121,18 @@ pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variable
     }
 }
 
-/// The same for a command that looks at nothing else of the app, so that nobody else would say that there is none.
+/// Like `load`, for a command that reads nothing else of the app, so that this function must report a missing app.
 pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
     let mut loaded = load(app, flags, verbose, variables);
     if !app.is_dir() {
-        let message = if app.exists() { "this is not a directory" } else { "there is no such directory" };
+        let message = if app.exists() { "not a directory" } else { "no such directory" };
         let problem = Diagnostic::error(Location::file(app.to_string_lossy()), message);
-        loaded.problems.insert(0, problem.with_help("give the directory of an app: one that has `tasks/` in it"));
+        loaded.problems.insert(0, problem.with_help("give the directory of an app: one that contains `tasks/`"));
     }
     loaded
 }
 
-/// The same for a command that has no app.
+/// Like `load`, for a command without an app.
 pub(crate) fn load_without_app(verbose: u8, variables: &Variables) -> Loaded {
     resolve(&ConfigFile::none(), &Flags::<ClientScope>::none(), verbose, variables)
 }
@@ -165,7 +165,7 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
     Loaded { config, settings, problems }
 }
 
-/// What depends on more than one key or on the machine: defaults, and limits of what was given.
+/// Applies what depends on several keys or on the machine: defaults, and limits of what was given.
 fn apply_derived_defaults(config: &mut Config, variables: &Variables, reader: &mut Reader) {
     if config.cache_dir.is_none() {
         config.cache_dir = variables.user_cache_dir();
@@ -187,14 +187,14 @@ fn apply_derived_defaults(config: &mut Config, variables: &Variables, reader: &m
     }
 }
 
-/// Where a service listens that others can reach, there must be tokens.
+/// A service that other machines can reach needs tokens.
 fn check_open_address(config: &Config, reader: &mut Reader) {
-    // Of tokens that were refused it is said already what is wrong.
+    // Refused tokens have been reported already.
     if !reader.is_read("token") || tokens(config).suffice_at(config.listen) {
         return;
     }
     if let Some(node) = reader.node("listen") {
-        let message = format!("{} can be reached from other machines, and no token is configured", config.listen);
+        let message = format!("other machines can reach {}, and no token is configured", config.listen);
         reader.error(&node, message, OPEN_ADDRESS_HELP);
     }
 }
@@ -219,7 +219,7 @@ fn from_flags(given: &[(&'static Key, Vec<String>)]) -> BTreeMap<&'static str, I
     given.collect()
 }
 
-/// What variables say of the keys that are used. One that is set to nothing is as good as not set.
+/// The inputs of the used keys from variables. An empty variable counts as unset.
 fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTreeMap<&'static str, Input> {
     let mut given = BTreeMap::new();
     for key in keys::ALL.iter().filter(|key| S::uses(key)) {
@@ -239,15 +239,15 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
             }
         }
     }
-    // Said once, where a host is configured, and not by every command.
+    // Reported once, where a host is configured, and not by every command.
     if keys::ALL.iter().all(S::uses) {
         misspelt(variables).for_each(|problem| reader.add_external(problem));
     }
     given
 }
 
-/// Warnings of variables that are nearly ours. Others may have our prefix: Kubernetes sets such variables for a service that is
-/// called saggar.
+/// Warns of variables that look like ours but are unknown. Others can have our prefix: Kubernetes sets such variables
+/// for a service called saggar.
 fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
     let known = || keys::ALL.iter().map(|key| key.variable).chain(OTHER_VARIABLES);
     variables.0.keys().filter_map(move |name| {
@@ -261,7 +261,7 @@ fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
 }
 
 impl Loaded {
-    /// Whether anything makes it unusable.
+    /// Whether an error makes the configuration unusable.
     pub(crate) fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
@@ -271,12 +271,12 @@ impl Loaded {
         self.config.store.clone().with_durability(self.config.durability)
     }
 
-    /// Who may use the HTTP service.
+    /// The tokens of the HTTP service.
     pub(crate) fn tokens(&self) -> Tokens {
         tokens(&self.config)
     }
 
-    /// What HTTP connections may cost.
+    /// The limits of HTTP connections.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             connections: self.config.http_connections,
@@ -289,13 +289,14 @@ impl Loaded {
         }
     }
 
-    /// Each key with its value and where that comes from, for people.
+    /// Each key with its value and origin, for people.
     pub(crate) fn rows(&self) -> Vec<[String; 3]> {
         let row = |setting: &Setting| [setting.key.to_owned(), value_text(&setting.value), setting.origin_text()];
         self.settings.iter().map(row).collect()
     }
 
-    /// The same and all problems, for programs. With errors there are no settings: what they would be is not known.
+    /// Each key with its value and origin, and all problems, for programs. With errors there are no settings because
+    /// they would be guesses.
     pub(crate) fn document(&self) -> Value {
         let settings = self.settings.iter().filter(|_| !self.has_errors());
         let settings: Vec<Value> = settings.map(Setting::document).collect();

@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-/// Patterns of names, in which `*` is any number of characters.
+/// Patterns of names, in which `*` matches any number of characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvAllow(Vec<String>);
 
 impl EnvAllow {
-    /// What the binary allows unless its configuration says otherwise.
+    /// The default of the binary's configuration.
     pub const DEFAULT: &str = "SAGGAR_APP_*";
 
-    /// These patterns. `None` for one that no name could match: names have letters, digits and `_`.
+    /// Parses these patterns. `None` if one cannot match any name: names consist of letters, digits and `_`.
     pub fn new(patterns: impl IntoIterator<Item = String>) -> Option<Self> {
         let patterns: Vec<_> = patterns.into_iter().collect();
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '*';
         patterns.iter().all(|pattern| !pattern.is_empty() && pattern.chars().all(is_allowed)).then_some(Self(patterns))
     }
 
-    /// All names.
+    /// Allows all names.
     pub fn all() -> Self {
         Self(vec!["*".to_owned()])
     }
@@ -42,7 +42,8 @@ impl fmt::Display for EnvAllow {
     }
 }
 
-/// Takes the parts between the stars from left to right, each at its first place, which leaves the most for the others.
+/// Matches the parts between the stars from left to right, each at its first position, which leaves the most text for
+/// the others.
 fn matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut name) = name.strip_prefix(start) else { return false };

@@ -1,4 +1,4 @@
-//! The host: an app at work. Owns the wiring of definitions, engine, queue and worker.
+//! The host: a running app. Wires definitions, engine, queue and worker together.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,17 +17,16 @@ use crate::loading::Loading;
 use crate::meters;
 use crate::store::{OpenStore, StoreChoice};
 
-/// The most sandboxes of a host. Each takes some gigabytes of address space from the pool, of which a process has 128
-/// thousand.
+/// The most sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has 128 TiB.
 const MAX_SANDBOXES: u32 = 10_000;
 
-/// Capacity beyond what the tasks need at the start, so that a reload may add slots.
+/// Spare capacity beyond what the tasks need at the start, so that a reload can add slots.
 const SPARE_SANDBOXES: u32 = 64;
 
-/// The least that the pool's memories can hold, so that a reload may ask for more than the tasks of the start.
+/// The least size of the pool's memories, so that a reload can request more than the tasks did at the start.
 const MIN_POOL_MEMORY: u64 = 64 << 20;
 
-/// Bytes that the jobs of a host may take unless it is told otherwise: with the store in memory, most machines have as much.
+/// The default limit of all jobs in bytes: with the store in memory, most machines have that much.
 pub const DEFAULT_KEEP_BYTES: u64 = 4 << 30;
 
 pub(crate) type EnvLookup = Arc<dyn Fn(&str) -> Variable + Send + Sync>;
@@ -35,7 +34,7 @@ pub(crate) type EnvLookup = Arc<dyn Fn(&str) -> Variable + Send + Sync>;
 /// Called with problems as they are found.
 pub(crate) type ProblemReporter = Arc<dyn Fn(&[Diagnostic]) + Send + Sync>;
 
-/// Sets a host up.
+/// Builds a host.
 pub struct HostBuilder {
     app_dir: PathBuf,
     allocator: Allocator,
@@ -51,7 +50,7 @@ pub struct HostBuilder {
     report: ProblemReporter,
 }
 
-/// An app at work. Cheap to clone; [`shutdown`](Host::shutdown) ends it.
+/// A running app. Cheap to clone; [`shutdown`](Host::shutdown) ends it.
 #[derive(Clone)]
 pub struct Host {
     pub(crate) engine: Engine,
@@ -65,63 +64,64 @@ pub struct Host {
 }
 
 impl HostBuilder {
-    /// Where instances come from: [`Allocator::Pooling`] unless said otherwise.
+    /// Where instances come from. The default is [`Allocator::Pooling`].
     #[must_use]
     pub fn allocator(self, allocator: Allocator) -> Self {
         Self { allocator, ..self }
     }
 
-    /// Where compiled plugins are stored; nowhere unless said, and nowhere without a [`state_dir`](Self::state_dir).
+    /// Where compiled plugins are stored. By default they are not, nor without a [`state_dir`](Self::state_dir).
     #[must_use]
     pub fn cache_dir(self, cache_dir: Option<PathBuf>) -> Self {
         Self { cache_dir, ..self }
     }
 
-    /// Where the key is stored under which compiled plugins are authenticated: a directory that only this user can write to, such
-    /// as `~/.local/state/saggar`, and never one of an app.
+    /// Where the key that authenticates compiled plugins is stored: a directory that only this user can write to, such
+    /// as `~/.local/state/saggar`, and never one inside an app.
     #[must_use]
     pub fn state_dir(self, state_dir: Option<PathBuf>) -> Self {
         Self { state_dir, ..self }
     }
 
-    /// Where plugins are parsed and compiled: [`Compiler::InProcess`] unless said otherwise, which is for plugins that are trusted.
+    /// Where plugins are parsed and compiled. The default is [`Compiler::InProcess`], which is for trusted plugins.
     #[must_use]
     pub fn compiler(self, compiler: Compiler) -> Self {
         Self { compiler, ..self }
     }
 
-    /// Where jobs live: in memory unless said otherwise.
+    /// Where jobs are stored. The default is memory.
     #[must_use]
     pub fn store(self, store: StoreChoice) -> Self {
         Self { store, ..self }
     }
 
-    /// How many of the last events are kept for those who come back ([`Host::follow`]); none unless said.
+    /// How many of the latest events are retained for subscribers that reconnect ([`Host::follow`]). The default is
+    /// none.
     #[must_use]
     pub fn keep_events(self, keep_events: usize) -> Self {
         Self { keep_events, ..self }
     }
 
-    /// How many bytes the jobs of all tasks may take together, ended ones included: 4 GiB unless said. Each task has a bound of its
-    /// own beside it.
+    /// The most bytes that the jobs of all tasks take together, ended ones included; 4 GiB by default. Each task has
+    /// its own limit besides.
     #[must_use]
     pub fn keep_bytes(self, keep_bytes: u64) -> Self {
         Self { keep_bytes, ..self }
     }
 
-    /// What makes the spans of jobs: with none, as in the beginning, there are none.
+    /// The tracer that makes the spans of jobs. By default there are no spans.
     #[must_use]
     pub fn tracer(self, tracer: Option<BoxedTracer>) -> Self {
         Self { tracer, ..self }
     }
 
-    /// Where the values of `$ENV.NAME` come from; there are none unless said.
+    /// Where the values of `$ENV.NAME` come from. By default no variable is set.
     #[must_use]
     pub fn env(self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.env_filtered(EnvAllow::all(), lookup)
     }
 
-    /// The same for the variables that `allow` allows. Others are a problem of the task that names them.
+    /// Like `env`, but only for the variables that `allow` matches. A task that names another one has a problem.
     #[must_use]
     pub fn env_filtered(
         self,
@@ -135,8 +135,8 @@ impl HostBuilder {
         Self { env: Arc::new(variable), ..self }
     }
 
-    /// Whether [`build`](Self::build) waits until all plugins are loaded, which is so unless said otherwise. If it does not, a
-    /// task works as soon as its own plugins are; until then its jobs wait.
+    /// Whether [`build`](Self::build) waits until all plugins are loaded; the default is `true`. If it does not, a task
+    /// starts as soon as its own plugins are loaded; until then its jobs wait.
     #[must_use]
     pub fn wait_for_plugins(self, waits_for_plugins: bool) -> Self {
         Self { waits_for_plugins, ..self }
@@ -173,8 +173,8 @@ impl HostBuilder {
         Ok(Engine::new(options)?)
     }
 
-    /// Loads the app and starts to work. Tasks that cannot run stand in [`Host::app`] with their problems; if none can, that is
-    /// an error.
+    /// Loads the app and starts it. Tasks that cannot run are in [`Host::app`] with their problems; if no task can run,
+    /// that is an error.
     pub async fn build(self) -> Result<Host, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
         let engine = self.engine(&definitions)?;
@@ -218,7 +218,7 @@ impl HostBuilder {
 }
 
 impl Host {
-    /// A host for the app in the directory `app_dir`.
+    /// Starts to build a host for the app in the directory `app_dir`.
     pub fn builder(app_dir: impl Into<PathBuf>) -> HostBuilder {
         HostBuilder {
             app_dir: app_dir.into(),
@@ -241,23 +241,23 @@ impl Host {
         self.app.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Where the app is.
+    /// The app's directory.
     pub fn app_dir(&self) -> &Path {
         &self.app_dir
     }
 
-    /// What happens to jobs from now on.
+    /// Subscribes to the events of jobs from now on.
     pub fn events(&self) -> Events {
         self.queue.subscribe(TaskKey::DEFAULT_TENANT)
     }
 
-    /// Follows what happens to jobs: from now on, or after an event that was heard, as long as it is kept
+    /// Subscribes to the events of jobs: from now on, or after an earlier event as long as it is retained
     /// ([`HostBuilder::keep_events`]).
     pub fn follow(&self, filter: EventFilter, after: Option<EventId>) -> Followed {
         self.queue.follow(filter, after)
     }
 
-    /// How many jobs of a task stand where; none if there is no such task.
+    /// Counts the jobs of a task per status; all are 0 if the task does not exist.
     pub fn counts(&self, task: &str) -> Option<Counts> {
         Some(self.queue.task(&TaskKey::new(TaskKey::DEFAULT_TENANT, task))?.counts())
     }
@@ -267,61 +267,62 @@ impl Host {
         self.worker.idle().await;
     }
 
-    /// Whether the store can be trusted no more, so that whatever is asked of it fails.
+    /// Whether the store has failed for good, so that every request to it fails.
     pub fn store_has_failed(&self) -> bool {
         self.store.has_failed()
     }
 
-    /// Whether the store's disk is full, so that jobs are refused until there is room.
+    /// Whether the store's disk is full, so that jobs are refused until space is free.
     pub fn store_is_full(&self) -> bool {
         self.store.is_full()
     }
 
-    /// Whether another program keeps the store locked, so that jobs are refused until it lets go.
+    /// Whether another process has locked the store, so that jobs are refused until it releases the lock.
     pub fn store_is_busy(&self) -> bool {
         self.store.is_busy()
     }
 
-    /// Whether the host has been told to stop: it takes no more jobs.
+    /// Whether the host is shutting down and no longer accepts jobs.
     pub fn is_stopping(&self) -> bool {
         self.worker.is_stopping()
     }
 
-    /// Resolves when the store can be trusted no more, with the reason; the host should stop then. Never with memory.
+    /// Resolves with the reason when the store has failed for good; the host should stop then. Never resolves with the
+    /// store in memory.
     pub async fn store_failed(&self) -> SqliteError {
         self.store.failed().await
     }
 
-    /// Hands what is known at a moment only (depths, ages, totals, memory) to the recorder of the `metrics` facade. Call it
-    /// before the recorder is read. The names have no room for a second host in a process with one recorder.
+    /// Hands the gauges (depths, ages, totals, memory) to the recorder of the `metrics` facade. Call it before the
+    /// recorder is read. The names do not tell two hosts in one process with one recorder apart.
     pub fn measure(&self) {
         self.queue.measure();
         self.worker.measure();
         meters::measure(&self.engine);
     }
 
-    /// What the sandboxes hold at the moment.
+    /// What the sandboxes use now.
     pub fn pool_usage(&self) -> PoolUsage {
         self.engine.pool_usage()
     }
 
-    /// Where instances really come from.
+    /// Where instances actually come from.
     pub fn allocator(&self) -> Allocator {
         self.engine.allocator()
     }
 
-    /// How often the thread that interrupts guests has ticked. Stands still while the host is idle.
+    /// How often the thread that interrupts guests has ticked. It does not tick while the host is idle.
     pub fn ticks(&self) -> u64 {
         self.engine.ticks()
     }
 
-    /// Stops: lets what runs end for at most `drain`, then stops it and puts it back. Answers the jobs that were put back; they
-    /// are lost all the same if the store does not outlive the host ([`lost_jobs`](Self::lost_jobs)).
+    /// Shuts down: waits up to `drain` for running attempts, then stops them and requeues their jobs. Returns the
+    /// requeued jobs; they are lost if the store does not outlive the host ([`lost_jobs`](Self::lost_jobs)).
     pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
         self.worker.shutdown(drain).await
     }
 
-    /// How many jobs that have not ended are lost with the host; none if its store outlives it.
+    /// The number of unfinished jobs that are lost with the host; 0 if its store outlives it.
     pub fn lost_jobs(&self) -> usize {
         if self.queue.outlives_process() {
             return 0;
@@ -330,7 +331,7 @@ impl Host {
         self.queue.known().iter().map(unfinished).sum()
     }
 
-    /// Ends a shutdown that is under way at once, as if its time for draining were over.
+    /// Ends a shutdown in progress at once, as if its drain time were over.
     pub fn abort(&self) {
         self.worker.abort();
     }

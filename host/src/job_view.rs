@@ -1,38 +1,38 @@
-//! A job as the library shows it.
+//! A job as the library returns it.
 
 use saggar_job::{JobId, Problem, Reason, Status, Timestamp};
 use saggar_queue::Job;
 
-/// A job as it was when it was looked up.
+/// A job at the time of the lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView {
     /// Its number within its task.
     pub id: u64,
     /// Its task.
     pub task: String,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
-    /// The last progress: how much is done …
+    /// The last progress: the amount done …
     pub current: u64,
-    /// … of how much; 0 while nothing was reported.
+    /// … of this total; 0 until progress was reported.
     pub total: u64,
     /// The last progress message.
     pub message: String,
-    /// What the processor answered, as JSON text; none until SUCCESS.
+    /// The processor's result, as JSON text; `None` until SUCCESS.
     pub response: Option<String>,
-    /// Why it failed, or why its last attempt did while it waits for the next one.
+    /// Why it failed, or why its last attempt failed while it waits for the next one.
     pub problem: Option<Problem>,
-    /// In which way it failed; none unless FAILURE.
+    /// How it failed; `None` unless FAILURE.
     pub reason: Option<Reason>,
-    /// How many attempts have begun.
+    /// The number of attempts that have started.
     pub attempt: u32,
-    /// How many attempts it may have.
+    /// The most attempts it may have.
     pub max_attempts: u32,
     /// When it was added.
     pub added_at: Timestamp,
-    /// The moment before which no attempt begins; none unless WAITING.
+    /// No attempt starts before this time; `None` unless WAITING.
     pub run_at: Option<Timestamp>,
-    /// When it ended; none until then.
+    /// When it ended; `None` until then.
     pub ended_at: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! Background jobs as WebAssembly components: the embeddable library. The binary `saggar` is a thin shell around it.
+//! Background jobs as WebAssembly components: the embeddable library. The binary `saggar` is a thin wrapper around it.
 //!
 //! A [`Host`] loads an app, which is a directory of task definitions and plugins, and runs its jobs:
 //!
@@ -13,8 +13,8 @@
 //! # }
 //! ```
 //!
-//! Plugins that nobody has to trust are compiled in a process of their own, which the embedding program becomes when the host
-//! starts it again. Without this they are compiled in the host's own process, with no bound on memory and time:
+//! To compile untrusted plugins in a separate process, with limits of memory and time, the host starts the embedding
+//! program again as a compiler. Without this, plugins are compiled in the host's own process, without limits:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {

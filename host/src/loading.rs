@@ -1,4 +1,4 @@
-//! Loading plugins beside the work of a host, and loading the app again.
+//! Loads plugins while a host runs, and reloads the app.
 
 use std::sync::{Arc, PoisonError};
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::app::{App, Definitions, StartError};
 use crate::host::{Host, ProblemReporter};
 
-/// Whether plugins are still being loaded; one for a host. Cheap to clone.
+/// Whether plugins are still loading; one for each host. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Loading(Arc<watch::Sender<bool>>);
 
@@ -25,20 +25,20 @@ impl Loading {
 
     /// Resolves when they are loaded. Cancel safe.
     pub(crate) async fn over(&self) {
-        // The sender is this one, so there is always one.
+        // This value owns the sender, so the channel is open.
         let _ = self.0.subscribe().wait_for(|over| *over).await;
     }
 }
 
 impl Host {
-    /// Resolves when no plugin is being loaded any more. The error is that no task can run.
+    /// Resolves when no plugin is loading. The error means that no task can run.
     pub async fn plugins_loaded(&self) -> Result<(), StartError> {
         self.loading.over().await;
         let app = self.app();
         if app.tasks.is_empty() { Err(StartError::NoTask(app.problems.clone())) } else { Ok(()) }
     }
 
-    /// Loads the plugins beside the work that goes on; each task works as soon as its own are loaded.
+    /// Loads the plugins while jobs run; each task starts as soon as its own plugins are loaded.
     pub(crate) fn load_plugins(&self, definitions: Definitions, report: ProblemReporter) {
         let (host, unresolved) = (self.clone(), self.app());
         self.worker.spawn_until_stop(async move {
@@ -51,7 +51,7 @@ impl Host {
             let loaded = definitions.resolve(&host.engine, &host.app_dir, resolved);
             tokio::select! {
                 biased;
-                // The app was loaded again meanwhile.
+                // The app was reloaded meanwhile.
                 () = host.loading.over() => {}
                 app = loaded => host.replace_app(&unresolved, app),
             }
@@ -67,8 +67,8 @@ impl Host {
         self.loading.finish();
     }
 
-    /// Loads the app's directory again, and waits until its plugins are loaded. Jobs that run end under their old definition
-    /// and plugin. If no task can run, all stays as it is and the error says why.
+    /// Reloads the app's directory, and waits until its plugins are loaded. Running jobs end under their old definition
+    /// and plugin. If no task can run, nothing changes and the error says why.
     pub async fn reload(&self) -> Result<Arc<App>, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
         let (need, capacity) = (definitions.min_capacity(), self.engine.capacity());

@@ -1,6 +1,6 @@
 //! The binary `saggar`: reads the command line and the environment, and runs one command.
 
-/// Says something on standard error, or to nobody: that is no reason to stop what was asked for.
+/// Writes a line to standard error. Ignores errors, because they are no reason to stop the command.
 macro_rules! say {
     ($($words:tt)*) => { $crate::say(format_args!($($words)*)) };
 }
@@ -19,18 +19,18 @@ use config::Variables;
 use rustix::fs::Mode;
 use telemetry::Telemetry;
 
-/// What a job consists of is made by one thread and freed by another, all the time, which is what this one is good at.
+/// One thread allocates the parts of a job and another one frees them, all the time; this allocator handles that well.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // What the host writes (jobs, backups, compiled plugins) is for its user alone.
+    // Files that the host writes (jobs, backups, compiled plugins) are for its user alone.
     rustix::process::umask(Mode::from_raw_mode(0o077));
-    // A host starts this program again to compile plugins; then it is nothing else.
+    // A host starts this program again to compile plugins; then it does nothing else.
     if let Some(code) = saggar::compile_if_asked(std::env::args_os()) {
         return code;
     }
-    // The one place that reads the environment.
+    // The only place that reads the environment.
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
     telemetry::apply_no_color(&variables);
     let cli = cli::Cli::read(&variables);
@@ -52,19 +52,19 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("saggar").build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            say!("saggar: the runtime cannot start: {error}");
+            say!("saggar: cannot start the runtime: {error}");
             return ExitCode::FAILURE;
         }
     };
     let env = CommandEnv { configuration, variables, telemetry };
     let code = runtime.block_on(commands::run(cli.command, &env));
-    // A blocking task could still be compiling a component; nobody waits for it any more.
+    // A blocking task may still be compiling a component; its result is not needed any more.
     runtime.shutdown_background();
     env.telemetry.end();
     code
 }
 
-/// What `say!` does.
+/// The function behind `say!`.
 fn say(words: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stderr().lock(), "{words}"));
 }

@@ -1,4 +1,4 @@
-//! What the whole host tells the recorder of the `metrics` facade: how full its sandboxes are.
+//! Metrics of the whole host: the usage of its sandboxes.
 
 use metrics::{Unit, describe_gauge, gauge};
 use saggar_sandbox::Engine;
@@ -11,18 +11,12 @@ const USED_CAPACITY: &str = "saggar_sandbox_capacity_used";
 pub fn describe_metrics() {
     saggar_queue::describe_metrics();
     saggar_worker::describe_metrics();
-    describe_gauge!(MEMORY, Unit::Bytes, "Memories and tables of all instances");
-    describe_gauge!(
-        CAPACITY,
-        "Sandboxes that may hold an instance at once; one of a plugin with several memories counts as several"
-    );
-    describe_gauge!(
-        USED_CAPACITY,
-        "Sandboxes that hold an instance; one of a plugin with several memories counts as several"
-    );
+    describe_gauge!(MEMORY, Unit::Bytes, "Bytes of the memories and tables of all instances");
+    describe_gauge!(CAPACITY, "Sandboxes that the host has; an instance with several memories uses several");
+    describe_gauge!(USED_CAPACITY, "Sandboxes in use; an instance with several memories uses several");
 }
 
-/// Hands over what the engine holds now.
+/// Hands the engine's current usage to the recorder.
 pub(crate) fn measure(engine: &Engine) {
     let usage = engine.pool_usage();
     gauge!(MEMORY).set(usage.bytes as f64);

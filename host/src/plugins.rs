@@ -1,4 +1,4 @@
-//! The plugins of an app: which files the tasks' references mean, loaded once each.
+//! The plugins of an app: resolves the tasks' references to files, and loads each file once.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,24 +8,24 @@ use saggar_definition::{Diagnostic, Task};
 use saggar_job::Role;
 use saggar_sandbox::{Engine, LoadError, Plugin};
 
-/// Plugins that are loaded at once. How many of them are compiled at once is for the engine to decide.
+/// Plugins that load at once. The engine limits how many compile at once.
 const LOADED_AT_ONCE: usize = 32;
 
 /// Files that the search for a similar name looks at.
 const MAX_SEARCHED_FILES: usize = 10_000;
 
-/// Bytes of the largest file that is looked into; the engine refuses larger ones.
+/// The largest file that is inspected, in bytes; the engine refuses larger ones.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The loaded plugins of an app, by name, and why the others are not.
+/// The loaded plugins of an app, by name, and why the others failed.
 #[derive(Default)]
 pub(crate) struct Plugins(BTreeMap<String, Loaded>);
 
-/// A plugin as it was found.
+/// A plugin whose file was loaded.
 pub(crate) struct Loaded {
-    /// Bytes that each instance has from its beginning; 0 if that is not known.
+    /// Initial memory of each instance in bytes; 0 if unknown.
     initial_memory: u64,
-    /// `None` if it was not loaded because no sandbox of this engine can hold that.
+    /// `None` if it was not loaded because no sandbox of this engine can hold its initial memory.
     plugin: Option<Result<Plugin, LoadError>>,
 }
 
@@ -50,7 +50,7 @@ impl PluginFiles {
         saggar_definition::resolve_inside(&self.root, &file(name)).map_err(LoadError::Unreadable)
     }
 
-    /// The name of the component that is most like `name`, among those that are there.
+    /// The most similar name among the existing components.
     fn nearest(&self, name: &str) -> Option<String> {
         let mut names = Vec::new();
         let mut directories = vec![(self.root.join("plugins"), String::new())];
@@ -61,7 +61,7 @@ impl PluginFiles {
                 left -= 1;
                 let path = entry.path();
                 let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
-                // Links to directories are not followed, so there are no loops.
+                // Links to directories are not followed, so the search cannot loop.
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     directories.push((path.clone(), format!("{prefix}{stem}.")));
                 } else if path.extension().is_some_and(|extension| extension == "wasm") {
@@ -73,7 +73,7 @@ impl PluginFiles {
     }
 }
 
-/// Loads plugins, each once, in the order in which they are ready. What is dropped is loaded no further.
+/// Loads plugins, each once, and yields them as they become ready. Dropping the stream stops the loading.
 pub(crate) fn load_all<'a>(
     engine: &'a Engine,
     files: &'a PluginFiles,
@@ -96,9 +96,10 @@ async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
     };
     let file = path.clone();
     let look = move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MAX_BYTES).ok()?);
-    // What cannot be read or understood, the engine says itself.
+    // The engine itself reports what it cannot read or parse.
     let initial_memory = tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or(0);
-    // The pool's memories are as large as the engine's limit: it would be a fault of the component there, and none without one.
+    // The pool's memories are as large as the engine's limit: a pooling engine reports a larger component as an error,
+    // an on-demand engine accepts it.
     let fits = initial_memory <= engine.max_memory();
     Loaded { initial_memory, plugin: if fits { Some(engine.load(path).await) } else { None } }
 }
@@ -112,7 +113,7 @@ impl Plugins {
         self.0.get(name)?.plugin.as_ref()?.as_ref().ok().cloned()
     }
 
-    /// What keeps the references of `task` from being played, each at its place in the task's file.
+    /// Why the plugins of `task` cannot play the roles it gives them, each problem at its place in the task's file.
     pub(crate) fn problems(&self, files: &PluginFiles, task: &Task) -> Vec<Diagnostic> {
         let problem = |(role, reference): (Role, &saggar_definition::Located<saggar_job::Reference>)| {
             let name = &reference.value.plugin;
@@ -136,7 +137,7 @@ fn memory_problem(task: &Task, role: Role, name: &str, initial_memory: u64) -> D
     const MIB: u64 = 1 << 20;
     let (file, most) = (file(name), task.sandbox.memory_bytes);
     let message = format!(
-        "{}: its memories and tables take {initial_memory} bytes from the beginning, and `sandbox.memory` is {most} bytes",
+        "{}: its memories and tables need {initial_memory} bytes at the start, and `sandbox.memory` is {most} bytes",
         file.display()
     );
     let help = format!(
@@ -148,7 +149,7 @@ fn memory_problem(task: &Task, role: Role, name: &str, initial_memory: u64) -> D
 
 fn role_help(role: Role) -> String {
     format!(
-        "`{}` needs a component that exports `saggar:task/{}` as wit/{}.wit has it",
+        "`{}` needs a component that exports `saggar:task/{}` as defined in wit/{}.wit",
         role.key(),
         role.interface(),
         role.interface()
@@ -160,20 +161,20 @@ fn load_problem(files: &PluginFiles, task: &Task, role: Role, name: &str, error:
     if let LoadError::Unreadable(source) = error {
         if source.kind() == std::io::ErrorKind::NotFound {
             let help = match files.nearest(name) {
-                Some(nearest) => format!("there is `plugins.{nearest}`; is that meant?"),
+                Some(nearest) => format!("did you mean `plugins.{nearest}`?"),
                 None => {
                     format!("put the component there, or correct the name: `plugins.a.b` is {}", "plugins/a/b.wasm")
                 }
             };
             return task.diagnose(role, format!("the component {} does not exist", file.display()), help);
         }
-        let message = format!("the component {} cannot be read: {source}", file.display());
+        let message = format!("cannot read the component {}: {source}", file.display());
         return task.diagnose(
             role,
             message,
-            "put a regular file there that this user may read, inside the app's directory",
+            "put a regular file that this user can read there, inside the app's directory",
         );
     }
-    let help = "build the plugin for wasm32-wasip2 against wit/ of this version, and see `saggar check`";
+    let help = "build the plugin for wasm32-wasip2 with the wit/ of this version, then run `saggar check`";
     task.diagnose(role, format!("{}: {error}", file.display()), help)
 }

@@ -1,4 +1,4 @@
-//! Where jobs live: which store a host is to use, and opening it.
+//! Where jobs are stored: which store a host uses, and opening it.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -13,21 +13,21 @@ use crate::app::StartError;
 /// Which store a host uses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum StoreChoice {
-    /// Jobs end with the process.
+    /// Memory: jobs end with the process.
     #[default]
     Memory,
-    /// Jobs live in a SQLite file.
+    /// A SQLite file.
     Sqlite {
-        /// The file; `.saggar/saggar.db` in the app's directory if none is named.
+        /// The file; by default `.saggar/saggar.db` in the app's directory.
         path: Option<PathBuf>,
-        /// What an answered step survives.
+        /// What a confirmed write survives.
         durability: Durability,
     },
 }
 
-/// A text names no store.
+/// The text does not name a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no store: write `memory`, `sqlite`, or `sqlite:` and a path")]
+#[error("unknown store; expected `memory`, `sqlite` or `sqlite:PATH`")]
 pub struct UnknownStore;
 
 impl FromStr for StoreChoice {
@@ -54,7 +54,7 @@ impl StoreChoice {
         }
     }
 
-    /// The file of the store for the app in `app_dir`; none for memory.
+    /// The file of the store for the app in `app_dir`; `None` for memory.
     pub fn file(&self, app_dir: &Path) -> Option<PathBuf> {
         match self {
             Self::Memory => None,
@@ -72,7 +72,7 @@ impl StoreChoice {
             make_private_dir(dir, is_default).map_err(|source| StartError::StoreDir { dir: dir.to_owned(), source })?;
         }
         let options = SqliteOptions::new(path).with_durability(*durability);
-        // Opening checks the file and finds what a dead process left, which takes up to seconds.
+        // Opening checks the file and recovers the jobs of a dead process, which can take seconds.
         match tokio::task::spawn_blocking(move || SqliteStore::open(&options)).await {
             Ok(store) => Ok(OpenStore::Sqlite(Arc::new(store?))),
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
@@ -80,8 +80,8 @@ impl StoreChoice {
     }
 }
 
-/// Makes the directory of a store, for this user only. `is_own`: nothing else is in it, so it must not be a link, which would lead
-/// out of the app, and other users have nothing to look for in it.
+/// Creates the directory of a store, for this user only. `is_own`: the directory holds nothing else, so it must not be
+/// a link, which could lead out of the app, and other users must not have access to it.
 fn make_private_dir(dir: &Path, is_own: bool) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     if !is_own {
@@ -90,20 +90,20 @@ fn make_private_dir(dir: &Path, is_own: bool) -> std::io::Result<()> {
     let metadata = dir.symlink_metadata()?;
     if metadata.is_symlink() {
         return Err(std::io::Error::other(
-            "it is a symbolic link, which the host does not follow; to keep jobs elsewhere, use `--store sqlite:PATH`",
+            "it is a symbolic link, which the host does not follow; to store jobs elsewhere, use `--store sqlite:PATH`",
         ));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
         tracing::warn!(
             dir = %dir.display(),
-            "other users may enter the directory of the job store; take the permission from them: chmod 700"
+            "other users can enter the directory of the job store; run chmod 700 on it"
         );
     }
     Ok(())
 }
 
-/// Copies the SQLite store `from` to the file `to`, which must not be there; a host may work on it meanwhile. The copy is the
-/// store as it was at one moment.
+/// Copies the SQLite store `from` to the new file `to`; a host may use the store meanwhile. The copy is a consistent
+/// snapshot.
 pub async fn backup(from: &Path, to: &Path) -> Result<(), SqliteError> {
     let (from, to) = (from.to_owned(), to.to_owned());
     match tokio::task::spawn_blocking(move || SqliteStore::copy(&from, &to)).await {
@@ -112,7 +112,7 @@ pub async fn backup(from: &Path, to: &Path) -> Result<(), SqliteError> {
     }
 }
 
-/// The store of a host at work.
+/// The open store of a running host.
 #[derive(Clone)]
 pub(crate) enum OpenStore {
     Memory(Arc<MemoryStore>),

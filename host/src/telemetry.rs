@@ -1,5 +1,5 @@
-//! What others can see of this process: its own log, its metrics and its traces. Set up once, by the binary; the library
-//! writes to the facades `tracing`, `metrics` and `opentelemetry` and knows nothing of where that goes.
+//! What this process reports to the outside: its log, its metrics and its traces. The binary sets them up once; the
+//! library writes to the facades `tracing`, `metrics` and `opentelemetry` and does not depend on where they send data.
 
 mod colors;
 mod histogram;
@@ -24,10 +24,10 @@ use rate_limit::RateLimit;
 use recorder::Recorder;
 use traces::TraceExporter;
 
-/// Where problems of an app and its configuration are told.
+/// The log target of problems with an app or its configuration.
 const PROBLEMS: &str = "saggar::problems";
 
-/// Tells of all mistakes of a configuration with which nothing begins, in the form that it asks for as far as that was read.
+/// Reports the errors of an invalid configuration, in the log format it requests if that was readable.
 pub(crate) fn report_config_problems(configuration: &Loaded, variables: &Variables) {
     let Config { log_level, log_format, .. } = &configuration.config;
     log::start(log_level, *log_format, variables);
@@ -41,13 +41,13 @@ fn log_problems(format: LogFormat, problems: &[Diagnostic]) {
     for problem in problems {
         let text = problem.render(false);
         match problem.severity {
-            Severity::Error => tracing::error!(target: PROBLEMS, problem = text, "there is a problem"),
-            Severity::Warning => tracing::warn!(target: PROBLEMS, problem = text, "there is a problem"),
+            Severity::Error => tracing::error!(target: PROBLEMS, problem = text, "problem found"),
+            Severity::Warning => tracing::warn!(target: PROBLEMS, problem = text, "problem found"),
         }
     }
 }
 
-/// What was set up.
+/// The telemetry that was set up.
 pub(crate) struct Telemetry {
     log_format: LogFormat,
     limit: RateLimit,
@@ -56,48 +56,48 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts the log, and what the command has need of besides. Call it once, before there is any other thread.
+    /// Starts the log, and the metrics and traces that the command needs. Call it once, before other threads start.
     pub(crate) fn start(command: &Command, config: &Config, variables: &Variables) -> anyhow::Result<Self> {
         let limit = log::start(&config.log_level, config.log_format, variables);
-        // Whoever makes a TLS connection later finds it. A second call would be refused, and there is none.
+        // Later TLS connections use this provider. Only a second call would fail, and there is none.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let recorder = if command.is_service() { Some(recorder::install()?) } else { None };
         let traces = match &config.otlp_endpoint {
             Some(Endpoint { address, .. }) => {
                 let exporting = TraceExporter::start(address, config.otlp_sample, &config.otlp_service_name);
-                Some(exporting.with_context(|| format!("traces cannot be sent to `{address}`"))?)
+                Some(exporting.with_context(|| format!("cannot export traces to `{address}`"))?)
             }
             None => None,
         };
         Ok(Self { log_format: config.log_format, limit, recorder, traces })
     }
 
-    /// Tells of what is wrong with an app or its configuration: people see the place, programs get a line of the log for each.
+    /// Reports problems of an app or its configuration: as text with the source line, or as one log line each in JSON.
     pub(crate) fn problems(&self, problems: &[Diagnostic]) {
         log_problems(self.log_format, problems);
     }
 
-    /// The same for problems that are found later, by whoever finds them.
+    /// Reports problems that are found later, from any thread.
     pub(crate) fn problem_report(&self) -> impl Fn(&[Diagnostic]) + Send + Sync + 'static {
         let format = self.log_format;
         move |problems| log_problems(format, problems)
     }
 
-    /// Tells why the command ends.
+    /// Reports why the command fails.
     pub(crate) fn failure(&self, error: &anyhow::Error) {
         match self.log_format {
             LogFormat::Text => say!("saggar: {error:#}"),
-            LogFormat::Json => tracing::error!(error = format!("{error:#}"), "the command failed"),
+            LogFormat::Json => tracing::error!(error = format!("{error:#}"), "command failed"),
         }
     }
 
-    /// Makes spans, if traces are sent anywhere.
+    /// The tracer, if traces are exported.
     pub(crate) fn tracer(&self) -> Option<BoxedTracer> {
         self.traces.as_ref().map(TraceExporter::tracer)
     }
 
-    /// What renders the metrics, in the text format of Prometheus; none for commands that have nobody to read them.
-    /// `measure` is called before each rendering.
+    /// Renders the metrics in the Prometheus text format; `None` for commands that do not serve metrics. Calls
+    /// `measure` before each rendering.
     pub(crate) fn metrics<M: Fn() + Send + Sync + 'static>(
         &self,
         measure: M,
@@ -110,8 +110,7 @@ impl Telemetry {
         })
     }
 
-    /// Says which lines of the log were left out, and sends the spans that are still here, for a bounded time. Call it outside of
-    /// any runtime.
+    /// Reports suppressed log lines, and flushes the pending spans within a time limit. Call it outside of any runtime.
     pub(crate) fn end(self) {
         self.limit.flush();
         if let Some(traces) = self.traces {

@@ -23,23 +23,23 @@ const HOST_MIB: u64 = 192;
 /// What the refusal of a bomb says.
 fn reason(name: &str) -> &'static str {
     match name {
-        "sparse_memories" => "its memories and tables take",
+        "sparse_memories" => "its memories and tables need",
         "sparse_tables" => "60 tables; at most 16 fit in a sandbox",
-        "nested_loops" | "locals_by_loops" => "inside each other in one function",
-        "nested_blocks" => "blocks inside each other in one function",
+        "nested_loops" | "locals_by_loops" => "nested loops in one function",
+        "nested_blocks" => "nested blocks in one function",
         "many_locals" => "more than 4000000 locals",
-        "nested_component_types" | "nested_instance_types" => "more than 100 types inside each other",
-        "nested_components" => "more than 100 components and modules inside each other",
+        "nested_component_types" | "nested_instance_types" => "more than 100 nested types",
+        "nested_components" => "more than 100 nested components and modules",
         "modules_that_claim" => "not a valid component",
         "instances_of_instances" | "instances_by_alias" => "has 100000000000000000000 core instances; at most 100",
         "instances_of_an_argument" => "not defined in it",
         "instances_of_a_module" => "has 900 core instances; at most 100",
         "branches_with_results" | "branch_tables_with_results" | "calls_with_results" => {
-            "values that branches and calls hand over"
+            "values passed by branches and calls"
         }
         "fused_adapters" => "adapters",
         "types_by_reference" | "types_that_double" => "plugins/types_",
-        other => panic!("nobody knows why {other} is refused"),
+        other => panic!("no reason known for {other}"),
     }
 }
 

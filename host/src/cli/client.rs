@@ -1,4 +1,4 @@
-//! The words of the commands that talk to a host over HTTP, and of the two that need neither host nor app.
+//! The arguments of the commands that talk to a host over HTTP, and of the two that need neither host nor app.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,40 +11,40 @@ use crate::config;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
-    /// Adds a job, or many from a file, to a host that runs
+    /// Adds a job, or many from a file, to a running host
     Add(Add),
     /// Shows a job
     Get(Get),
-    /// Lists jobs, the newest first
+    /// Lists jobs, newest first
     List(List),
-    /// Shows what happens as it happens: a bar per running job, and how many jobs stand where
+    /// Shows events as they happen: a bar per running job, and job counts
     Watch(Watch),
     /// Prints a job's log
     Logs(Logs),
-    /// Cancels jobs: one that waits ends at once, one that runs is stopped
+    /// Cancels jobs: a waiting one ends at once, a running one is stopped
     Cancel(JobsArgs),
-    /// Lets ended jobs run again
+    /// Runs ended jobs again
     Retry(JobsArgs),
-    /// Delivers callbacks again whose handler failed: given up ones, and at once those that wait for their next try
+    /// Delivers callbacks of ended jobs that were given up, and retries pending ones at once
     Redeliver(JobsArgs),
-    /// Forgets jobs that wait or have ended, with all that is kept of them
+    /// Deletes jobs that wait or have ended
     Delete(JobsArgs),
-    /// Lets no more attempts of a task begin, over restarts too
+    /// Pauses a task; survives restarts
     Pause(TaskArgs),
-    /// Ends a pause
+    /// Resumes a task
     Resume(TaskArgs),
-    /// Shows how many jobs of each task stand where, and how often what happens
+    /// Shows job counts per task and status, and rates
     Stats(Stats),
-    /// Lists the tasks of a host, or shows one as it holds, with defaults filled in
+    /// Lists the tasks of a host, or shows one with its effective definition
     Tasks(Tasks),
-    /// Prints the OpenAPI document of a host's HTTP service
+    /// Prints the OpenAPI document of the HTTP API
     Openapi(Openapi),
-    /// Prints a script by which a shell completes this command line
+    /// Prints shell completions
     Completions(Completions),
 }
 
 impl ClientCommand {
-    /// Whether a host's answers are shown as JSON, refusals too.
+    /// Whether the host's answers, including refusals, are printed as JSON.
     pub(crate) fn wants_json(&self) -> bool {
         let host = match self {
             Self::Add(args) => &args.host,
@@ -56,29 +56,29 @@ impl ClientCommand {
             Self::Pause(args) | Self::Resume(args) => &args.host,
             Self::Stats(args) => &args.host,
             Self::Tasks(args) => &args.host,
-            // They ask nobody.
+            // These do not talk to a host.
             Self::Openapi(_) | Self::Completions(_) => return false,
         };
         host.json
     }
 }
 
-/// Where the host is, and in which form its answers are shown.
+/// How to reach the host, and how to print its answers.
 #[derive(Debug, Args)]
 pub(crate) struct HostArgs {
-    /// The host's address
+    /// The host's URL
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7717", env = "SAGGAR_URL", value_hint = ValueHint::Url)]
     pub(crate) url: String,
 
-    /// A token of the host's; as SAGGAR_TOKEN it is not seen by others who list processes
+    /// A token of the host; use SAGGAR_TOKEN to hide it from the process list
     #[arg(long, env = "SAGGAR_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
-    /// How long to try again when a host that was there is gone
+    /// How long to retry after the connection to a host was lost
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, env = "SAGGAR_RETRY_FOR")]
     pub(crate) retry_for: Duration,
 
-    /// Prints JSON, as the host answers it; what it refuses goes to standard error, as a JSON document too
+    /// Prints what the host answers as JSON; refusals go to standard error as JSON, too
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -88,7 +88,7 @@ pub(crate) struct Add {
     /// The id of the task, such as `mail.send`
     pub(crate) task: String,
 
-    /// The job's arguments, each a JSON value, or a string if it is no JSON
+    /// The job's arguments, each a JSON value, or a string if it is not valid JSON
     #[arg(allow_negative_numbers = true, conflicts_with = "file")]
     pub(crate) args: Vec<String>,
 
@@ -101,25 +101,25 @@ pub(crate) struct Add {
     #[arg(long)]
     pub(crate) wait: bool,
 
-    /// No attempt begins before this time has gone by
+    /// No attempt starts before this time has passed
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) delay: Option<Duration>,
 
-    /// No attempt begins before this moment, such as 2026-11-24T10:00:00+01:00
-    #[arg(long, value_name = "MOMENT")]
+    /// No attempt starts before this time, such as 2026-11-24T10:00:00+01:00
+    #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 
-    /// Ready jobs of higher priority are claimed first; 0 is ordinary
+    /// Ready jobs of higher priority run first; 0 is the default
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) priority: Option<i16>,
 
-    /// While a job of the task with this key is kept, it is answered instead of adding another one; line number N (from 0)
-    /// of a file has KEY/N
+    /// While the job with this key is stored, its id is printed and no job is added; line number N (from 0) of a file
+    /// has KEY/N
     #[arg(long)]
     pub(crate) key: Option<String>,
 
-    /// While such a job waits or runs, it is answered instead: `task` (any of the task), `args` (one with the same
-    /// arguments), `args:0,2` (with the same at these positions)
+    /// While a matching job waits or runs, its id is printed and no job is added: `task` (any of the task), `args` (the
+    /// same arguments), `args:0,2` (the same at these positions)
     #[arg(long, value_name = "BY", value_parser = unique)]
     pub(crate) unique: Option<wire::Unique>,
 
@@ -129,10 +129,10 @@ pub(crate) struct Add {
 
 #[derive(Debug, Args)]
 pub(crate) struct Get {
-    /// The id of its task
+    /// The id of the job's task
     pub(crate) task: String,
 
-    /// Its number
+    /// The job's id
     #[arg(value_parser = job_id())]
     pub(crate) id: u64,
 
@@ -140,7 +140,7 @@ pub(crate) struct Get {
     #[arg(long)]
     pub(crate) wait: bool,
 
-    /// Shows the attempts that are over instead
+    /// Shows the attempts that have ended instead
     #[arg(long, conflicts_with = "wait")]
     pub(crate) attempts: bool,
 
@@ -154,35 +154,35 @@ pub(crate) struct List {
     #[arg(long)]
     pub(crate) task: Option<String>,
 
-    /// Only jobs that stand there
+    /// Only jobs in this status
     #[arg(long, ignore_case = true)]
     pub(crate) status: Option<StatusArg>,
 
-    /// Only jobs added at this moment or later: 2026-11-24T10:00:00Z, or 2h (ago)
-    #[arg(long, value_name = "MOMENT")]
+    /// Only jobs added at this time or later: 2026-11-24T10:00:00Z, or 2h (ago)
+    #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
 
-    /// Only jobs added before this moment
-    #[arg(long, value_name = "MOMENT")]
+    /// Only jobs added before this time
+    #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
 
-    /// Only jobs whose progress message or problem contains this
+    /// Only jobs whose progress message or problem contains this text
     #[arg(long)]
     pub(crate) text: Option<String>,
 
-    /// Which come first
+    /// The order
     #[arg(long, default_value = "newest")]
     pub(crate) order: OrderArg,
 
-    /// No more than this many
+    /// The most jobs
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
 
-    /// Goes on after the page whose `next` this is
+    /// Continues after the page whose `next` this is
     #[arg(long, value_name = "NEXT")]
     pub(crate) after: Option<String>,
 
-    /// All of them; with --json one a line
+    /// All jobs; with --json one per line
     #[arg(long, conflicts_with = "limit")]
     pub(crate) all: bool,
 
@@ -209,7 +209,7 @@ pub(crate) struct Watch {
     /// Only this task
     pub(crate) task: Option<String>,
 
-    /// Only this job of it, until it has ended; exits by its result
+    /// Only this job of the task, until it has ended; exits by its result
     #[arg(value_parser = job_id())]
     pub(crate) id: Option<u64>,
 
@@ -222,11 +222,11 @@ pub(crate) struct Logs {
     /// The id of the job's task
     pub(crate) task: String,
 
-    /// The job's number
+    /// The job's id
     #[arg(value_parser = job_id())]
     pub(crate) id: u64,
 
-    /// Goes on with what is written from now on, until the job has ended
+    /// Follows the log until the job has ended
     #[arg(short, long)]
     pub(crate) follow: bool,
 
@@ -239,7 +239,7 @@ pub(crate) struct JobsArgs {
     /// The id of the jobs' task
     pub(crate) task: String,
 
-    /// Their numbers
+    /// The jobs' ids
     #[arg(required = true, value_name = "ID", value_parser = job_id())]
     pub(crate) ids: Vec<u64>,
 
@@ -273,7 +273,7 @@ pub(crate) struct Tasks {
 
 #[derive(Debug, Args)]
 pub(crate) struct Openapi {
-    /// Changes nothing: the document is JSON
+    /// Has no effect: the document is JSON
     #[arg(long = "json")]
     _json: bool,
 }
@@ -283,7 +283,7 @@ pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: Shell,
 
-    /// Prints the script as a text within JSON, with the shell's name
+    /// Prints the script and the shell's name as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -292,12 +292,12 @@ fn job_id() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..)
 }
 
-/// Reads a length of time, as the configuration has them.
+/// Parses a duration as the configuration does.
 fn duration(text: &str) -> Result<Duration, String> {
-    config::time(text).ok_or_else(|| "write for example 30s, 1m 30s, or 30, which are seconds".to_owned())
+    config::time(text).ok_or_else(|| "invalid duration (examples: 30s, 1m 30s, or 30 for seconds)".to_owned())
 }
 
-/// Reads `task`, `args` or `args:0,2`.
+/// Parses `task`, `args` or `args:0,2`.
 fn unique(text: &str) -> Result<wire::Unique, String> {
     let by = |by, positions| Ok(wire::Unique { by, positions });
     match (text, text.strip_prefix("args:")) {
@@ -305,9 +305,9 @@ fn unique(text: &str) -> Result<wire::Unique, String> {
         ("args", _) => by(wire::UniqueScope::Args, None),
         (_, Some(positions)) => {
             let positions: Result<Vec<u32>, _> = positions.split(',').map(|at| at.trim().parse()).collect();
-            by(wire::UniqueScope::Args, Some(positions.map_err(|_| "a position is a number from 0".to_owned())?))
+            by(wire::UniqueScope::Args, Some(positions.map_err(|_| "invalid position (a number from 0)".to_owned())?))
         }
-        _ => Err("write `task`, `args`, or `args:` and positions such as 0,2".to_owned()),
+        _ => Err("expected `task`, `args`, or `args:` and positions such as 0,2".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `saggar add`: one job, or with --file as many as there are lines.
+//! `saggar add`: adds one job, or with --file one for each line.
 
 use anyhow::Context;
 use saggar_api::wire::AddJob;
@@ -23,10 +23,10 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
         priority: args.priority,
         unique: args.unique.clone(),
     };
-    // With a key of its own the job can be added again when the connection is lost, and is there once all the same.
+    // With a key, the job can be sent again after a lost connection and is added once.
     let key = args.key.clone().unwrap_or_else(new_key);
     let added = match client.add(&args.task, &job, &key).await {
-        // Only who knows the key can add it again without adding two.
+        // Without the key, the user could only add the job a second time.
         Err(error) if may_have_added(client, &error) => {
             return Err(error)
                 .with_context(|| format!("the job may have been added (with --key {key}, it is not added twice)"));
@@ -44,7 +44,7 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
     }
 }
 
-/// Whether it is not known what became of an add: the host that it was sent to is gone.
+/// Whether the job may have been added: the connection was lost after the host was reached.
 fn may_have_added(client: &Client, error: &ClientError) -> bool {
     error.code().is_none() && error.is_network() && client.was_reached()
 }

@@ -1,17 +1,17 @@
-//! A job's arguments as they stand on a command line.
+//! A job's arguments from a command line.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The arguments as one JSON array: each one as it is written if it is JSON, and as a string if it is none.
+/// Returns the arguments as one JSON array: each is kept as written if it is valid JSON, and is a string otherwise.
 pub(crate) fn array(args: &[String]) -> Box<RawValue> {
-    // An argument that comes from a file may have the byte order mark that some editors write.
+    // An argument from a file may start with a byte order mark, which some editors write.
     let item = |text: &String| match serde_json::from_str::<&RawValue>(text.trim_start_matches('\u{feff}')) {
         Ok(json) => json.get().to_owned(),
         Err(_) => Value::from(text.as_str()).to_string(),
     };
     let text = format!("[{}]", args.iter().map(item).collect::<Vec<_>>().join(","));
-    // An array of JSON is JSON.
+    // An array of JSON values is JSON.
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 

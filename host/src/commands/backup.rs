@@ -1,4 +1,4 @@
-//! `saggar backup`: a copy of an app's jobs, whether or not a host works on them.
+//! `saggar backup`: copies an app's jobs, also while a host runs.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::cli::Backup;
 
 pub(crate) async fn run(args: Backup, env: &CommandEnv) -> anyhow::Result<u8> {
     let Some(from) = env.configuration.store().file(&args.app) else {
-        say!("saggar: jobs in memory cannot be copied; name a `sqlite` store");
+        say!("saggar: cannot copy jobs in memory; choose a `sqlite` store");
         return Ok(USAGE);
     };
     saggar::backup(&from, &args.file).await?;

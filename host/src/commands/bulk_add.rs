@@ -1,4 +1,4 @@
-//! `saggar add --file`: a job for each line, as fast as they come and as the task has room for them.
+//! `saggar add --file`: adds a job for each line, as fast as the lines come and the queue has room.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -14,23 +14,23 @@ use tokio::sync::mpsc;
 use super::{USAGE, add, job_view, output};
 use crate::cli::client::Add;
 
-/// Bytes of a line: the largest arguments, and what stands around them.
+/// Maximum length of a line: the largest arguments, and what surrounds them.
 const MAX_LINE: u64 = (4 << 20) + (64 << 10);
 
-/// Jobs that are handed over together at most, and bytes of their lines.
+/// Maximum jobs of a batch between reader and sender, and bytes of their lines.
 const MAX_JOBS: usize = 1_000;
 const MAX_BYTES: usize = 1 << 20;
 
-/// Handed over and not yet taken, so that reading goes on while a request is under way, and memory is bounded.
+/// Batches between reader and sender: reading continues during a request, and memory stays bounded.
 const AHEAD: usize = 2;
 
-/// The byte order mark that some editors write before a text.
+/// The byte order mark, which some editors write at the start of a file.
 const MARK: &str = "\u{feff}";
 
-/// How long to wait before a full queue is tried again; the host itself says a second.
+/// Pause before a full queue is tried again; the host suggests a second.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 
-/// Jobs and the numbers of their lines, from 1, or why there is no next one.
+/// Jobs and their line numbers, from 1, or why there is no next one.
 type Lines = anyhow::Result<Vec<(u64, BatchJob)>>;
 
 pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Result<u8> {
@@ -42,12 +42,12 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
         _ => match File::open(file) {
             Ok(file) => Box::new(file),
             Err(error) => {
-                say!("saggar: {} cannot be read: {error}", file.display());
+                say!("saggar: cannot read {}: {error}", file.display());
                 return Ok(USAGE);
             }
         },
     };
-    // A read of standard input lasts for as long as somebody types. Nobody waits for it when all else is over.
+    // Reading standard input can block until someone types, so nothing waits for this task.
     tokio::task::spawn_blocking(move || read(source, &sender));
     let (mut ids, mut mistake) = (Vec::new(), None);
     while mistake.is_none()
@@ -60,7 +60,7 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
         {
             take(read, &mut bulk, args, &mut mistake);
         }
-        // What was read before a mistake is added.
+        // Jobs read before an error are added.
         let stopped = |ids: &[u64]| format!("{} jobs were added (with --key {key}, no line is added twice)", ids.len());
         add_all(&mut bulk, args, &mut ids).await.with_context(|| stopped(&ids))?;
     }
@@ -105,12 +105,12 @@ async fn add_all(bulk: &mut BulkAdd<'_>, args: &Add, ids: &mut Vec<u64>) -> anyh
     Ok(())
 }
 
-/// The line that says which job was added.
+/// The output line for an added job.
 fn shown(AddedJob { id, new }: AddedJob, as_json: bool) -> String {
     if as_json { format!("{{\"id\":{id},\"new\":{new}}}\n") } else { format!("{id}\n") }
 }
 
-/// An error with the line of the job that was refused, if it is that.
+/// Adds the line number to an error that concerns one job.
 fn at_line(bulk: &BulkAdd<'_>, error: ClientError) -> anyhow::Error {
     match bulk.next_line().filter(|_| error.concerns_job()) {
         Some(line) => anyhow::Error::new(error).context(format!("line {line}")),
@@ -118,7 +118,7 @@ fn at_line(bulk: &BulkAdd<'_>, error: ClientError) -> anyhow::Error {
     }
 }
 
-/// Waits for the jobs in their order, and prints what came of each.
+/// Waits for the jobs in their order, and prints the result of each.
 async fn wait_for(client: &Client, args: &Add, ids: &[u64]) -> anyhow::Result<u8> {
     let mut worst = 0;
     for &id in ids {
@@ -128,7 +128,7 @@ async fn wait_for(client: &Client, args: &Add, ids: &[u64]) -> anyhow::Result<u8
     Ok(worst)
 }
 
-/// Reads lines and hands them over: many together when many are there, and each at once when they come one by one.
+/// Reads lines and sends them on: in batches if many are buffered, and at once if they come one by one.
 fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
     let mut source = BufReader::with_capacity(MAX_BYTES, source);
     let (mut number, mut jobs, mut bytes) = (0_u64, Vec::new(), 0);
@@ -152,7 +152,7 @@ fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
         });
         let is_due =
             mistake.is_some() || jobs.len() >= MAX_JOBS || bytes >= MAX_BYTES || !source.buffer().contains(&b'\n');
-        // Nobody takes them any more when the command is over.
+        // Fails when the command is over.
         if is_due && !jobs.is_empty() && to.blocking_send(Ok(std::mem::take(&mut jobs))).is_err() {
             return;
         }
@@ -172,27 +172,25 @@ fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
 
 fn next(source: &mut impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    source.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).context("it cannot be read")?;
+    source.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).context("cannot read it")?;
     if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
-        bail!("it is longer than the {MAX_LINE} bytes that a job takes");
+        bail!("the line is longer than {MAX_LINE} bytes");
     }
     Ok(Some(line).filter(|line| !line.is_empty()))
 }
 
-/// The job of a line; none if the line is blank.
+/// Parses the job of a line; `None` if the line is blank.
 fn job(line: &[u8]) -> anyhow::Result<Option<BatchJob>> {
-    let text = std::str::from_utf8(line).context("this is no text in UTF-8")?.trim();
+    let text = std::str::from_utf8(line).context("invalid UTF-8")?.trim();
     Ok(match text.as_bytes().first() {
         None => None,
         Some(b'[') => {
-            let args: Box<RawValue> = serde_json::from_str(text).context("this is no JSON")?;
+            let args: Box<RawValue> = serde_json::from_str(text).context("invalid JSON")?;
             Some(BatchJob { args: Some(args), delay_ms: None, run_at: None, priority: None, unique: None, key: None })
         }
-        Some(b'{') => Some(serde_json::from_str(text).context("this is no job")?),
+        Some(b'{') => Some(serde_json::from_str(text).context("invalid job")?),
         Some(_) => {
-            bail!(
-                r#"this is neither a JSON array, a job's arguments, nor an object such as {{"args":[1],"delay_ms":500}}"#
-            )
+            bail!(r#"expected a JSON array, the job's arguments, or an object such as {{"args":[1],"delay_ms":500}}"#)
         }
     })
 }

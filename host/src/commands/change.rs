@@ -1,4 +1,4 @@
-//! `saggar cancel`, `retry`, `redeliver`, `delete`, `pause` and `resume`: one request for each job or task, and what came of it.
+//! `saggar cancel`, `retry`, `redeliver`, `delete`, `pause` and `resume`: one request per job or task.
 
 use saggar_api::wire::Job;
 use saggar_client::{Client, ClientError, JsonBody};
@@ -25,7 +25,7 @@ pub(crate) async fn delete(args: JobsArgs) -> anyhow::Result<u8> {
 
 pub(crate) async fn pause(args: TaskArgs) -> anyhow::Result<u8> {
     client::connect(&args.host)?.pause(&args.task).await?;
-    print_paused(&args, true, "is paused: no attempt begins until `saggar resume`")
+    print_paused(&args, true, "is paused: no attempt starts until `saggar resume`")
 }
 
 pub(crate) async fn resume(args: TaskArgs) -> anyhow::Result<u8> {
@@ -33,7 +33,7 @@ pub(crate) async fn resume(args: TaskArgs) -> anyhow::Result<u8> {
     print_paused(&args, false, "is not paused")
 }
 
-/// A host answers nothing to this but success, so the document is ours.
+/// The host answers with success and no content, so the document is made here.
 fn print_paused(args: &TaskArgs, paused: bool, what: &str) -> anyhow::Result<u8> {
     if args.host.json {
         output::json(&json!({ "task": args.task, "paused": paused }).to_string())?;
@@ -43,7 +43,7 @@ fn print_paused(args: &TaskArgs, paused: bool, what: &str) -> anyhow::Result<u8>
     Ok(0)
 }
 
-/// Changes one job after the other. A refusal of one does not keep the others from it; the last one decides how it ends.
+/// Changes one job after the other. A refusal does not stop the others; the last refusal decides the exit code.
 async fn for_each_job(
     args: &JobsArgs,
     change: impl AsyncFn(&Client, u64) -> Result<Option<JsonBody<Job>>, ClientError>,

@@ -1,4 +1,4 @@
-//! `saggar check`: what an app's tasks will be, or everything that is wrong with them.
+//! `saggar check`: shows an app's tasks, or everything that is wrong with them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::cli::Check;
 
 pub(crate) async fn run(args: Check, env: &CommandEnv) -> anyhow::Result<u8> {
     let mut app = env.builder(args.app).load().await?;
-    // What stops a host from starting is a problem of the app, whichever file it is in.
+    // A problem that prevents a host from starting is a problem of the app, whichever file it is in.
     app.problems.splice(..0, env.configuration.problems.iter().cloned());
     if args.json {
         output::json(&serde_json::to_string_pretty(&document(&app))?)?;
@@ -35,7 +35,7 @@ fn summary(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The plugins that the good tasks name, by name.
+/// The plugins of the valid tasks, by name.
 fn components(app: &App) -> BTreeMap<String, Plugin> {
     let names = app.tasks.iter().flat_map(|task| task.references().map(|(_, at)| at.value.plugin.clone()));
     names.filter_map(|name| Some((name.clone(), app.plugin(&name)?))).collect()
@@ -90,7 +90,7 @@ fn document(app: &App) -> Value {
     })
 }
 
-/// The members that a host's answer about the task has as well.
+/// The members that the HTTP API shows of a task, too.
 fn describe(task: &Task) -> Value {
     json!({ "id": task.id.as_str(), "name": task.name, "definition": saggar::api::definition(task) })
 }

@@ -1,4 +1,4 @@
-//! What the commands that talk to a host have in common: reaching it, saying what went wrong and what to do, the exit code.
+//! Shared by the commands that talk to a host: connecting, errors with advice, exit codes.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use super::{FAILURE, INTERRUPTED, USAGE, output};
 use super::{add, change, completions, get, list, logs, openapi, stats, tasks, watch};
 use crate::cli::client::{ClientCommand, HostArgs};
 
-/// There is no host at the address, or it was lost.
+/// The host cannot be reached, or the connection was lost.
 const NETWORK: u8 = 3;
 
-/// Refusals of what a command line says, rather than of what it wants.
+/// Refusals that mean a wrong command line.
 const USAGE_CODES: [&str; 6] =
     ["unknown-task", "invalid-args", "invalid-query", "invalid-body", "invalid-header", "invalid-path"];
 
-/// How long a command may take to end after Ctrl-C.
+/// After Ctrl-C, a command has this long to exit.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
@@ -46,15 +46,15 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
     }
 }
 
-/// What stands before an error of a client's in the text of one that wraps it.
+/// The context that wraps a client's error.
 fn outer_context(error: &anyhow::Error, of_client: &ClientError) -> String {
     let innermost = of_client.to_string();
     let outer = error.chain().map(ToString::to_string).take_while(|text| *text != innermost);
     outer.collect::<Vec<_>>().join(": ")
 }
 
-/// An error on one line for programs: what the host answered, if it refused, and else `code` and `detail` alike. `context` says
-/// what was done until then.
+/// Formats an error on one line for programs: the host's problem document if it refused, otherwise `code` and `detail`.
+/// `context` says what was done until then.
 pub(crate) fn error_document(error: &ClientError, context: &str) -> String {
     let refused = match error {
         ClientError::Refused(problem) => serde_json::to_value(problem).ok(),
@@ -67,10 +67,10 @@ pub(crate) fn error_document(error: &ClientError, context: &str) -> String {
     output::escaped_json(&document.to_string()).into_owned()
 }
 
-/// Ends the process after Ctrl-C if the command does not: a reader of its output who does not read holds it up, and then
-/// nothing else is looked at.
+/// Exits the process after Ctrl-C if the command does not. A blocked write to a slow reader of its output would prevent
+/// that.
 async fn exit_on_interrupt() {
-    // That Ctrl-C cannot be caught, the command itself says.
+    // If Ctrl-C cannot be caught, the command itself reports that.
     if tokio::signal::ctrl_c().await.is_ok() {
         tokio::time::sleep(EXIT_GRACE).await;
         std::process::exit(INTERRUPTED.into());
@@ -97,7 +97,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
     }
 }
 
-/// A client of the host that the command line names.
+/// Creates a client of the host that the command line names.
 pub(crate) fn connect(args: &HostArgs) -> Result<Client, ClientError> {
     let token = args.token.as_deref().filter(|token| !token.is_empty());
     Ok(Client::new(&args.url, token)?.with_retry_for(args.retry_for))
@@ -118,27 +118,27 @@ pub(crate) fn exit_code(error: &ClientError) -> u8 {
     }
 }
 
-/// What to do about it, where the error itself does not say.
+/// What to do about the error, if the error itself does not say.
 pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
     Some(match (error, error.code()) {
         (ClientError::Unreachable { .. }, _) => {
-            "Start one with `saggar serve APP`, or name another address with --url or SAGGAR_URL."
+            "Start one with `saggar serve APP`, or set another URL with --url or SAGGAR_URL."
         }
         (ClientError::TlsFailed { .. }, _) => {
-            "Is it http rather than https? Otherwise the system must trust its certificate."
+            "Does the host use http instead of https? Otherwise the system must trust its certificate."
         }
-        (ClientError::NotSaggar { .. }, _) => "Name the host's own address with --url or SAGGAR_URL.",
+        (ClientError::NotSaggar { .. }, _) => "Set the host's own URL with --url or SAGGAR_URL.",
         (ClientError::ConnectionLost { .. }, _) => {
-            "Whether the host did what it was asked for is not known; look with `saggar get` or `saggar list`."
+            "It is unknown whether the host did what it was asked; check with `saggar get` or `saggar list`."
         }
-        (_, Some("unauthorized")) => "Give a token of the host's in SAGGAR_TOKEN or with --token.",
-        (_, Some("forbidden")) => "Give a token with that role in SAGGAR_TOKEN or with --token.",
-        (_, Some("queue-full" | "keep-bytes-exceeded")) => "`saggar add --file` waits for room.",
+        (_, Some("unauthorized")) => "Set a token of the host with SAGGAR_TOKEN or --token.",
+        (_, Some("forbidden")) => "Set a token with that role with SAGGAR_TOKEN or --token.",
+        (_, Some("queue-full" | "keep-bytes-exceeded")) => "`saggar add --file` waits until there is room.",
         _ => return None,
     })
 }
 
-/// Tells on standard error that a connection is lost and found.
+/// Reports on standard error when the connection is lost and restored.
 pub(crate) struct Connection {
     lost_at: Option<Instant>,
 }
@@ -148,16 +148,16 @@ impl Connection {
         Self { lost_at: None }
     }
 
-    /// What to say of a loss, once until the connection is back.
+    /// The message for a lost connection, once until it is restored.
     pub(crate) fn lost(&mut self, why: &str) -> Option<String> {
         let is_first = self.lost_at.is_none();
         self.lost_at.get_or_insert_with(Instant::now);
-        is_first.then(|| format!("saggar: the connection is lost ({}); trying again", escaped(why)))
+        is_first.then(|| format!("saggar: lost the connection ({}); retrying", escaped(why)))
     }
 
-    /// What to say when it is back.
+    /// The message for a restored connection.
     pub(crate) fn restored(&mut self) -> Option<String> {
         let lost_at = self.lost_at.take()?;
-        Some(format!("saggar: connected again after {:.1} s", lost_at.elapsed().as_secs_f64()))
+        Some(format!("saggar: reconnected after {:.1} s", lost_at.elapsed().as_secs_f64()))
     }
 }

@@ -1,4 +1,4 @@
-//! `saggar completions`: a script for a shell.
+//! `saggar completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 use serde_json::json;

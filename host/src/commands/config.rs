@@ -1,4 +1,4 @@
-//! `saggar config`: what the configuration comes to, and where each value comes from.
+//! `saggar config`: prints the effective configuration, and where each value comes from.
 
 use super::output::{self, cell};
 use super::{USAGE, show};
@@ -17,12 +17,12 @@ pub(crate) fn run(args: &Config, loaded: &Loaded) -> anyhow::Result<u8> {
     Ok(if loaded.has_errors() { USAGE } else { 0 })
 }
 
-/// A row without what a terminal would obey: its value may be anything. Of several lines, each stays one.
+/// Escapes a row, because a value may contain anything. Keeps line breaks.
 fn escaped(row: [String; 3]) -> [String; 3] {
     row.map(|text| text.lines().map(cell).collect::<Vec<_>>().join("\n"))
 }
 
-/// Three columns; of a value with several lines, the others stand below the first.
+/// Prints three columns; further lines of a value are below the first.
 fn print(rows: &[[String; 3]]) -> anyhow::Result<()> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

@@ -1,4 +1,4 @@
-//! A task's definition as it holds, for people: the same words whether a file was checked or a host was asked.
+//! A task's effective definition for people, in the same words for `check` and `tasks`.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn time(ms: u64) -> String {
     humantime::format_duration(Duration::from_millis(ms)).to_string()
 }
 
-/// In the largest unit in which it is a whole number.
+/// Formats bytes in the largest unit without a fraction.
 fn bytes(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let whole = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));

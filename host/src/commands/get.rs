@@ -1,4 +1,4 @@
-//! `saggar get`: one job, as it stands or as it ended.
+//! `saggar get`: shows a job, now or when it has ended.
 
 use super::{client, job_view, output, wait};
 use crate::cli::client::Get;

@@ -1,4 +1,4 @@
-//! A job as people read it: on a line, on a sheet, and how it ended.
+//! A job as people read it: on one line, in detail, and its result.
 
 use saggar_api::wire::{Attempt, Callback, FailureProblem, Job, Reason, Status, Waiting};
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::output::{self, Column, Table, cell, name};
 use super::{FAILURE, show};
 
-/// Bytes of a JSON document beyond which a sheet shows its beginning only.
+/// A longer JSON document is truncated.
 const SHOWN_BYTES: usize = 2_000;
 
 /// `mail.send#7: FAILURE (timeout)`.
@@ -21,20 +21,21 @@ fn status(job: &Job) -> String {
     }
 }
 
-/// What its status leaves open: in which way it failed, what it is waiting for if not for a slot, whether it is being stopped.
+/// Details of the status: the reason of the failure, what the job waits for if not for a slot, or that it is being
+/// cancelled.
 pub(crate) fn why(reason: Option<Reason>, waiting: Option<Waiting>, cancelling: bool) -> Option<String> {
     let waiting = waiting.filter(|waiting| *waiting != Waiting::Ready);
     let cancelling = cancelling.then(|| "cancelling".to_owned());
     reason.as_ref().map(name).or(waiting.as_ref().map(name)).or(cancelling)
 }
 
-/// How far a job is and what it says: `3/10 half way`, or nothing if it never said so.
+/// The progress and its message, such as `3/10 half way`; empty if the job never reported any.
 pub(crate) fn progress(current: u64, total: u64, message: &str) -> String {
     let done = if total == 0 && current == 0 { String::new() } else { format!("{current}/{total} ") };
     (done + message).trim_end().to_owned()
 }
 
-/// Everything about it, a row each; what is not there is left out.
+/// Prints all details, one per row; missing ones are left out.
 pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
     let is_success = matches!(job.status, Status::Success);
     let rows = [
@@ -69,7 +70,7 @@ fn callback_line(callback: &Callback) -> String {
         line += &format!(" after {tries} {}", if *tries == 1 { "try" } else { "tries" });
     }
     if let Some(at) = next_try_at {
-        line += &format!(", again at {at}");
+        line += &format!(", next try at {at}");
     }
     if let Some(problem) = problem {
         line += &format!(": {}: {}", problem.code, problem.message);
@@ -77,7 +78,7 @@ fn callback_line(callback: &Callback) -> String {
     line
 }
 
-/// What the processor answered. That it answered null cannot be told from no answer but by the status.
+/// The response. Only the status distinguishes a null response from none.
 fn response(job: &Job) -> &RawValue {
     job.response.as_deref().unwrap_or(RawValue::NULL)
 }
@@ -91,7 +92,7 @@ fn shortened(json: &RawValue) -> String {
     format!("{} … ({} bytes; --json shows all)", text[..end].replace('\n', " "), text.len())
 }
 
-/// Prints what came of a job that has ended, as `saggar run` does; answers by what the command exits.
+/// Prints the result of an ended job, as `saggar run` does; returns the exit code.
 pub(crate) fn print_end(job: &Job, text: &str, as_json: bool) -> anyhow::Result<u8> {
     if as_json {
         output::json(text)?;
@@ -101,7 +102,7 @@ pub(crate) fn print_end(job: &Job, text: &str, as_json: bool) -> anyhow::Result<
     Ok(end(job))
 }
 
-/// By what a command exits that waited for the job; says on standard error why it failed.
+/// The exit code for an ended job; reports on standard error why it failed.
 pub(crate) fn end(job: &Job) -> u8 {
     if matches!(job.status, Status::Success) {
         return 0;
@@ -123,7 +124,7 @@ const ATTEMPT_COLUMNS: &[Column] = &[
     Column::Left("PROBLEM"),
 ];
 
-/// Prints the attempts that are over.
+/// Prints the attempts that have ended.
 pub(crate) fn print_attempts(attempts: &[Attempt]) -> anyhow::Result<()> {
     let mut table = Table::new(ATTEMPT_COLUMNS);
     for attempt in attempts {

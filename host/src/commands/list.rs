@@ -1,4 +1,4 @@
-//! `saggar list`: jobs, a page or all of them.
+//! `saggar list`: lists a page of jobs, or all of them.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use super::output::{self, Column, StdoutState, Table, name};
 use super::{client, job_view};
 use crate::cli::client::{List, OrderArg, StatusArg};
 
-/// Jobs asked for at a time when all are wanted: as many as a host answers.
+/// Page size for --all: the most that a host returns.
 const PAGE: usize = 1_000;
 
 const COLUMNS: &[Column] = &[
@@ -45,12 +45,12 @@ pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
         query.after = page.parse()?.next;
         if query.after.is_none() || stdout == StdoutState::Closed {
             if !args.host.json && !headed {
-                say!("(no such jobs)");
+                say!("(no matching jobs)");
             }
             return Ok(0);
         }
         if left == 0 {
-            say!("(others follow; --all shows them)");
+            say!("(more jobs follow; --all shows them)");
             return Ok(0);
         }
     }
@@ -76,7 +76,7 @@ fn query(args: &List) -> ListQuery {
     }
 }
 
-/// `2h` is two hours ago; anything else is what the host makes of it.
+/// Parses `2h` as two hours ago; passes anything else to the host.
 fn moment(text: &str, now: Timestamp) -> String {
     let Ok(ago) = humantime::parse_duration(text) else { return text.to_owned() };
     let ago_ms = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
@@ -107,7 +107,7 @@ fn print(jobs: &[ListedJob], headed: &mut bool) -> anyhow::Result<StdoutState> {
     table.print()
 }
 
-/// From when on it may run, if it waits for that.
+/// The earliest start, if the job waits for it.
 fn runs_from(job: &ListedJob) -> Option<String> {
     let is_timed = matches!(job.waiting, Some(Waiting::Delayed | Waiting::Retrying));
     job.run_at.as_ref().filter(|_| is_timed).map(|at| format!("runs from {at}"))

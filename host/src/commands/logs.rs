@@ -1,4 +1,4 @@
-//! `saggar logs`: a job's log, as it is or while it grows.
+//! `saggar logs`: prints a job's log, or follows it.
 
 use saggar_api::wire::LogLine;
 use saggar_client::{Client, StreamItem};

@@ -1,13 +1,14 @@
-//! How many files the process may have open: as many as its connections need, or fewer connections.
+//! Limit of open files: raises it as far as connections need, or reduces the connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use saggar::api::Limits;
 
-/// Files beside the connections: the store's, plugins while they are loaded, the log, and some to spare.
+/// Open files for other purposes: the store, plugins while they are loaded, the log, and some spare ones.
 const OTHERS: u64 = 512;
 
-/// The limits of a listener as far as they fit into what the system allows this process, which is raised for them if it can be. The
-/// common limit of 1,024 files would be used up by a thousand idle clients, and the store and plugins need some.
+/// Raises the process's limit of open files for the listener's connections, or reduces the connections to what the
+/// system allows. A thousand idle clients would use up the common limit of 1,024 files, and the store and plugins need
+/// some.
 pub(crate) fn within(limits: Limits) -> Limits {
     let wanted = limits.connections as u64 + OTHERS;
     let allowed = raise_to(wanted);
@@ -18,14 +19,14 @@ pub(crate) fn within(limits: Limits) -> Limits {
     tracing::warn!(
         files = allowed,
         connections,
-        "the system lets this process open few files, so it takes fewer connections; raise the limit (ulimit -n, or \
+        "the system limits open files, so the host accepts fewer connections; raise the limit (ulimit -n, or \
          LimitNOFILE= of its unit) to {wanted} for {}",
         limits.connections
     );
     Limits { connections, ..limits }
 }
 
-/// How many files the process may have open from now on: `wanted`, or as many as the system allows.
+/// Raises the limit of open files to `wanted`, or to what the system allows; returns the new limit.
 fn raise_to(wanted: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let (Some(has), allowed) = (current, maximum.unwrap_or(u64::MAX)) else { return u64::MAX };
@@ -36,13 +37,13 @@ fn raise_to(wanted: u64) -> u64 {
     match setrlimit(Resource::Nofile, Rlimit { current: Some(more), maximum }) {
         Ok(()) => more,
         Err(error) => {
-            tracing::debug!(%error, "the number of open files cannot be raised");
+            tracing::debug!(%error, "cannot raise the limit of open files");
             has
         }
     }
 }
 
-/// Half of what is left, where little is, so that there are some in any case.
+/// Half of the limit if it is low, so that there are some in any case.
 fn connections_within(files: u64) -> usize {
     let connections = files.saturating_sub(OTHERS).max(files / 2).max(2);
     usize::try_from(connections).unwrap_or(usize::MAX)

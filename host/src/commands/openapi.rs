@@ -1,4 +1,4 @@
-//! `saggar openapi`: what the HTTP service takes and answers, for programs. Needs no host.
+//! `saggar openapi`: prints the OpenAPI document of the HTTP API. Needs no host.
 
 use super::output;
 

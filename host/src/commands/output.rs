@@ -1,5 +1,5 @@
-//! Standard output of the commands that talk to a host: tables where somebody looks, aligned text where a program reads, JSON
-//! where it is wanted; and nothing that a terminal would obey, whoever wrote it.
+//! Standard output: tables on a terminal, aligned text for pipes, JSON on request. Escapes everything that a terminal
+//! would obey.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
@@ -12,15 +12,15 @@ use serde::Serialize;
 
 use crate::cli;
 
-/// Columns of a terminal that does not say how many it has.
+/// Width of a terminal that does not report it.
 const COLUMNS: u16 = 80;
 
-/// Whether anybody still reads what is written.
+/// Whether standard output is still open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StdoutState {
-    /// Somebody may.
+    /// It is open.
     Open,
-    /// The other end of the pipe is closed: there is nothing left to do, and nothing is wrong.
+    /// The reader has closed the pipe: the command is done, which is not an error.
     Closed,
 }
 
@@ -29,34 +29,34 @@ pub(crate) fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Whether standard output is a terminal on which lines can be drawn anew; a dumb one only goes on.
+/// Whether standard output is a terminal that can redraw lines; a dumb one cannot.
 pub(crate) fn supports_redraw() -> bool {
     is_terminal() && !console::is_dumb()
 }
 
-/// Writes this to standard output at once. A full disk is an error.
+/// Writes text to standard output at once. A full disk is an error.
 pub(crate) fn write(text: &str) -> anyhow::Result<StdoutState> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(StdoutState::Open),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(StdoutState::Closed),
-        Err(error) => Err(error).context("standard output cannot be written"),
+        Err(error) => Err(error).context("cannot write to standard output"),
     }
 }
 
-/// Writes a line of text, made harmless.
+/// Writes an escaped line.
 pub(crate) fn line(text: &str) -> anyhow::Result<StdoutState> {
     write(&format!("{}\n", escaped(text)))
 }
 
-/// Writes a JSON document and a line end: as it is, or for a terminal the same document written harmlessly.
+/// Writes a JSON document and a line end; on a terminal, the same document with escapes.
 pub(crate) fn json(text: &str) -> anyhow::Result<StdoutState> {
     let text = if is_terminal() { escaped_json(text) } else { Cow::Borrowed(text) };
     write(&format!("{text}\n"))
 }
 
-/// The same JSON with escapes in place of all characters that a terminal obeys. They can stand in strings only, but for a
-/// carriage return, which may be white space too.
+/// Returns the same JSON with escapes for all characters that a terminal would obey. They occur only in strings, except
+/// for the carriage return, which may be white space.
 pub(crate) fn escaped_json(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c != '\n' && needs_escape(c)) {
         return Cow::Borrowed(text);
@@ -66,7 +66,7 @@ pub(crate) fn escaped_json(text: &str) -> Cow<'_, str> {
         match c {
             '\r' => escaped.push(' '),
             c if c != '\n' && needs_escape(c) => {
-                // Two of them for what is beyond the first 65,536.
+                // Two units for characters beyond U+FFFF.
                 escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
             }
             c => escaped.push(c),
@@ -75,12 +75,12 @@ pub(crate) fn escaped_json(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Text on one line, without tabs, made harmless.
+/// Escapes text for one line, without tabs.
 pub(crate) fn cell(text: &str) -> String {
     escaped(text).replace('\t', " ")
 }
 
-/// The name of a status, a reason and the like, as it is on the wire.
+/// The name of a status, a reason and the like, as on the wire.
 pub(crate) fn name(of: &impl Serialize) -> String {
     match serde_json::to_value(of) {
         Ok(serde_json::Value::String(name)) => name,
@@ -89,21 +89,20 @@ pub(crate) fn name(of: &impl Serialize) -> String {
     }
 }
 
-/// The terminal's columns, and its lines if it says how many.
+/// The terminal's columns, and its lines if it reports them.
 pub(crate) fn terminal_size() -> (u16, Option<u16>) {
     let size = console::Term::stdout().size_checked();
     (cli::columns().or(size.map(|(_, columns)| columns)).unwrap_or(COLUMNS), size.map(|(lines, _)| lines))
 }
 
-/// Rows below a header, in aligned columns. On a terminal what is beyond its width is cut off; where a program reads,
-/// nothing is.
+/// A table with a header and aligned columns. Cut to the width of a terminal; complete for a pipe.
 pub(crate) struct Table {
     columns: &'static [Column],
     rows: Vec<Vec<String>>,
     headed: bool,
 }
 
-/// A column of a table: its title, and on which side it is aligned.
+/// A column of a table: its title and alignment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Column {
     /// Text.
@@ -117,17 +116,17 @@ impl Table {
         Self { columns, rows: Vec::new(), headed: true }
     }
 
-    /// The same table without its header, to go on with one that was printed.
+    /// The same table without its header, to continue one that was printed.
     pub(crate) fn unheaded(self) -> Self {
         Self { headed: false, ..self }
     }
 
-    /// Adds a row of texts, which are made harmless.
+    /// Adds a row of texts, which are escaped.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().map(|text| cell(&text)).collect());
     }
 
-    /// Prints it.
+    /// Prints the table.
     pub(crate) fn print(self) -> anyhow::Result<StdoutState> {
         let width = is_terminal().then(|| terminal_size().0);
         write(&self.draw(width))

@@ -1,4 +1,4 @@
-//! `saggar run --repeat`: the same job many times, and how fast that went.
+//! `saggar run --repeat`: adds the same job many times, and measures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,13 +12,13 @@ use super::run::{added_jobs, callbacks, not_added};
 use super::{FAILURE, USAGE, arguments, output, show};
 use crate::cli::Run;
 
-/// Jobs under way at once: enough that no slot waits, fewer than a default queue holds.
+/// Jobs in flight: enough to keep all slots busy, fewer than a default queue holds.
 const IN_FLIGHT: u64 = 512;
 
-/// How long to wait when the queue is full all the same.
+/// Pause when the queue is full.
 const QUEUE_FULL: Duration = Duration::from_millis(1);
 
-/// What one of those who add found.
+/// Measurements of one adder.
 #[derive(Default)]
 struct Measurements {
     latencies_us: Vec<u32>,
@@ -27,7 +27,7 @@ struct Measurements {
 
 pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u8> {
     let Some(task) = host.app().tasks.iter().find(|task| task.id.folded() == args.task.to_lowercase()).cloned() else {
-        // The host words it best.
+        // The host's own error is the best message.
         return Ok(host.add(&args.task, "[]").await.map_or_else(|error| not_added(&error), |_| USAGE));
     };
     let has_handlers = task.references().any(|(role, _)| role != Role::Processor);
@@ -58,7 +58,7 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
         }
     }
     let took = began.elapsed();
-    // For those that these added, and for no others.
+    // Waits for the jobs that these added, and for no others.
     added_jobs(host, &family).await?;
     print(args, &mut all, took)?;
     Ok(if all.failed > 0 { FAILURE } else { 0 })
@@ -70,7 +70,7 @@ struct Adder {
     family: Family,
     task: String,
     print_ids: bool,
-    /// Whether callbacks are to be waited for.
+    /// Whether to wait for callbacks.
     has_handlers: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `saggar run`: one job, from adding it to its response, and the jobs that it added.
+//! `saggar run`: adds one job, prints its response, and waits for the jobs that it added.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use super::signals::Signals;
 use super::{CommandEnv, FAILURE, INTERRUPTED, USAGE, arguments, job_view, output, repeat, show};
 use crate::cli::Run;
 
-/// How long a job that the job added may take before it is said that it is waited for.
+/// After this time, the command says which added job it waits for.
 const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
-/// How often a job is looked at whose callbacks are pending; their end wakes nobody.
+/// Poll interval for pending callbacks, because delivery wakes nothing.
 const CALLBACK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Tries of a callback that are waited for; later ones are minutes apart.
+/// The command waits for this many tries of a callback; later tries are minutes apart.
 const QUICK_TRIES: u32 = saggar::CallbackBackoff::QUICK_TRIES;
 
 pub(crate) async fn run(args: Run, env: &CommandEnv) -> anyhow::Result<u8> {
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Run, env: &CommandEnv) -> anyhow::Result<u8> {
     };
     let done = tokio::select! {
         done = work => done,
-        // Then no job ends any more.
+        // After that no job ends.
         error = host.store_failed() => Err(anyhow::Error::new(error).context("the job store has failed")),
         _ = signals.next() => Ok(INTERRUPTED),
     };
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Run, env: &CommandEnv) -> anyhow::Result<u8> {
     done
 }
 
-/// Tells of a job that was not added; wrong usage, for the most part.
+/// Reports that a job was not added, usually because of wrong usage.
 pub(crate) fn not_added(error: &AddError) -> u8 {
     say!("saggar: the job was not added: {error} ({})", error.code());
     match error {
@@ -63,7 +63,7 @@ pub(crate) fn not_added(error: &AddError) -> u8 {
 }
 
 async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
-    // Subscribed before the job is there, so that nothing of it is missed.
+    // Subscribes before the job is added, so no event is missed.
     let (events, family) = (host.events(), host.family());
     let id = match host.add_job(&args.task, NewJob::new(arguments::array(&args.args).get())).await {
         Ok(id) => id,
@@ -76,7 +76,7 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
     show::log(&log);
     let code = job_view::print_end(&job, &serde_json::to_string(&job)?, args.json)?;
     callbacks(host, &key).await?;
-    // What its handlers said.
+    // Output of the handlers.
     let written = host.logs(&args.task, id).await?;
     show::log(written.get(log.len()..).unwrap_or_default());
     added_jobs(host, &family).await?;
@@ -105,7 +105,7 @@ fn note(bar: &ProgressBar, own: &JobKey, event: Option<JobEvent>) {
     }
 }
 
-/// Waits for the jobs that members of the family added, and says which and how they ended.
+/// Waits for the jobs that members of the family added, and prints how many ended how.
 pub(crate) async fn added_jobs(host: &Host, family: &Family) -> anyhow::Result<()> {
     let mut ended = BTreeMap::<(String, &'static str), u64>::new();
     while let Some(key) = family.next_added() {
@@ -120,7 +120,7 @@ pub(crate) async fn added_jobs(host: &Host, family: &Family) -> anyhow::Result<(
     Ok(())
 }
 
-/// Waits for one, and for its callbacks; returns the name of its status.
+/// Waits for one job and its callbacks; returns the name of its status.
 async fn added_job(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<Option<&'static str>> {
     let (task, JobId(id)) = (&*task.task, *id);
     let mut ended = std::pin::pin!(host.wait(task, id));
@@ -148,7 +148,7 @@ fn known<T>(job: Result<T, LookupError>) -> anyhow::Result<Option<T>> {
     }
 }
 
-/// Waits until the callbacks of an ended job are delivered or have failed often, and says which have.
+/// Waits until the callbacks of an ended job were delivered or have failed often; reports the latter.
 pub(crate) async fn callbacks(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<()> {
     let is_soon = |callback: &Callback| callback.state == CallbackState::Pending && callback.tries < QUICK_TRIES;
     loop {
@@ -160,8 +160,8 @@ pub(crate) async fn callbacks(host: &Host, JobKey { task, id }: &JobKey) -> anyh
         for callback in &job.callbacks {
             let (event, tries) = (output::name(&callback.event), callback.tries);
             let what = match callback.state {
-                CallbackState::Pending => "only a host that goes on tries it again",
-                CallbackState::GivenUp => "it is given up",
+                CallbackState::Pending => "a running host would retry it",
+                CallbackState::GivenUp => "it was given up",
             };
             say!("the {event} handler of {}#{id} failed {tries} times; {what}", task.task);
         }

@@ -1,4 +1,4 @@
-//! `saggar serve`: works and answers over HTTP until a signal, drains, and says what it had to stop.
+//! `saggar serve`: runs jobs and answers over HTTP until a signal, then drains.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use super::signals::Signals;
 use super::{CommandEnv, FAILURE, open_files};
 use crate::cli::Serve;
 
-/// How long requests that are at work may take when the host has stopped.
+/// How long requests in progress may take after the host has stopped.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
-    // Before anything is running, so that no signal goes by unheard.
+    // Before anything runs, so that no signal is missed.
     let mut signals = Signals::listen()?;
     let configuration = &env.configuration;
     let config = &configuration.config;
     let tokens = configuration.tokens();
-    // Before files are opened that would count.
+    // Before files are opened, because they count.
     let limits = open_files::within(configuration.limits());
-    // Before the app is loaded, which takes longer and is for nothing if the address is taken.
+    // Before the app is loaded, which takes longer and is useless if the address is taken.
     let bound = Bound::new(config.listen, &tokens).await?;
     let builder = env
         .builder(args.app.clone())
         .store(configuration.store())
         .keep_events(config.events_keep)
-        // Compiling takes seconds for each plugin that is not in the cache.
+        // Because compiling takes seconds for each plugin that is not cached.
         .wait_for_plugins(false)
         .report_problems(env.telemetry.problem_report());
     let built = tokio::select! {
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
         service = service.with_metrics(render);
     }
     let listener = bound.listen(service, limits);
-    tracing::info!(app = %args.app.display(), tasks = host.app().preparing.len(), "working; SIGTERM or Ctrl-C drains");
+    tracing::info!(app = %args.app.display(), tasks = host.app().preparing.len(), "running; SIGTERM or Ctrl-C drains");
     tracing::info!(url = %format_args!("http://{}", listener.address()), "listening");
     let name = match stop_cause(&host, &mut signals).await {
         StopCause::Signal(name) => name,
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
             return Ok(FAILURE);
         }
         StopCause::StoreFailed(error) => {
-            // What runs cannot be kept any more; going on would promise what nobody can hold.
+            // Results cannot be stored any more, so running jobs are useless.
             host.shutdown(Duration::ZERO).await;
             listener.stop(REQUEST_GRACE).await;
             return Err(store_failed(error));
@@ -75,7 +75,7 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
 /// Why the service ends.
 enum StopCause {
     Signal(&'static str),
-    /// All plugins are loaded, and no task can run. The problems have been reported.
+    /// All plugins are loaded, and no task can run. The problems were reported.
     NoTask,
     StoreFailed(SqliteError),
 }
@@ -102,7 +102,7 @@ fn store_failed(error: SqliteError) -> anyhow::Error {
     anyhow::Error::new(error).context("the job store has failed; the host stops")
 }
 
-/// Lets what runs end, and answers meanwhile: who waits for a job is to hear of its end.
+/// Lets running jobs end and keeps answering, so that clients hear of the end of their jobs.
 async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut Signals) -> anyhow::Result<()> {
     let mut shutdown = std::pin::pin!(async {
         let requeued = host.shutdown(time).await;

@@ -1,4 +1,4 @@
-//! How problems, jobs and logs look on a terminal and as JSON.
+//! How problems, jobs and logs look on a terminal.
 
 use std::io::IsTerminal;
 
@@ -7,7 +7,7 @@ use saggar::{Diagnostic, LogLevel, LogLine, LogSource};
 
 use super::output;
 
-/// Prints problems to standard error, in colour on a terminal whose user wants colours.
+/// Prints problems to standard error, in color on a terminal unless colors are off.
 pub(crate) fn problems(problems: &[Diagnostic]) {
     let color = std::io::stderr().is_terminal() && console::colors_enabled_stderr();
     for problem in problems {
@@ -15,15 +15,14 @@ pub(crate) fn problems(problems: &[Diagnostic]) {
     }
 }
 
-/// Prints text and a line end to standard output, nothing of it obeyed by a terminal. A reader that went away is no error of
-/// ours; a full disk is.
+/// Prints escaped text and a line end to standard output. A closed pipe is not an error; a full disk is.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     let lines = text.split('\n').map(saggar_sandbox::escaped);
     let text = lines.collect::<Vec<_>>().join("\n");
     output::write(&format!("{text}\n")).map(drop)
 }
 
-/// How a job failed: in which way, in which attempt of how many, and code and message of its problem.
+/// Describes a failure: reason, attempt, and code and message of the problem.
 pub(crate) fn failure(reason: &str, attempt: u32, attempts_max: u32, problem: Option<(&str, &str)>) -> String {
     let how = format!("FAILURE ({reason}, attempt {attempt} of {attempts_max})");
     match problem {
@@ -32,7 +31,7 @@ pub(crate) fn failure(reason: &str, attempt: u32, attempts_max: u32, problem: Op
     }
 }
 
-/// A bar for one job, drawn where somebody looks.
+/// A progress bar for one job, drawn only on a terminal.
 pub(crate) fn progress_bar() -> ProgressBar {
     let target =
         if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -44,7 +43,7 @@ pub(crate) fn progress_bar() -> ProgressBar {
     }
 }
 
-/// Shows on a bar how far a job is.
+/// Shows the progress of a job on a bar.
 pub(crate) fn progress(bar: &ProgressBar, current: u64, total: u64, message: &str) {
     bar.set_length(total);
     bar.set_position(current);

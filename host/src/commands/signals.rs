@@ -1,13 +1,13 @@
-//! The signals that end a command in order: SIGTERM, SIGINT (Ctrl-C), SIGQUIT and SIGHUP.
+//! The signals that end a command gracefully: SIGTERM, SIGINT (Ctrl-C), SIGQUIT and SIGHUP.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// They, from now on: none of them ends the process by itself any more.
+/// Receives these signals. From then on, none of them ends the process by itself.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
-    /// `None` if the parent had it ignored, as `nohup` does: the command is to outlive its terminal.
+    /// `None` if the parent ignored it, as `nohup` does, so that the command outlives its terminal.
     hangup: Option<Signal>,
 }
 
@@ -21,7 +21,7 @@ impl Signals {
         })
     }
 
-    /// The name of the next one.
+    /// Waits for the next signal; returns its name.
     pub(crate) async fn next(&mut self) -> &'static str {
         let hangup = async {
             match &mut self.hangup {
@@ -38,12 +38,12 @@ impl Signals {
     }
 }
 
-/// Whether this process began with SIGHUP ignored. Where the system does not say so, it did not.
+/// Whether SIGHUP was ignored when this process started; false if the system does not say.
 fn is_hangup_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
 }
 
-/// Looks into the mask of ignored signals; SIGHUP is number 1, its lowest bit.
+/// Parses the mask of ignored signals. SIGHUP is number 1, the lowest bit.
 fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let last = mask.and_then(|mask| mask.trim().chars().last()).and_then(|digit| digit.to_digit(16));

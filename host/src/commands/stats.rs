@@ -1,4 +1,4 @@
-//! `saggar stats`: how many jobs stand where, and how often what happens.
+//! `saggar stats`: job counts per task and status, and rates.
 
 use super::output::{self, Column, Table};
 use super::{client, tasks};

@@ -1,4 +1,4 @@
-//! `saggar tasks`: the tasks of a host, and one of them with its definition as it holds.
+//! `saggar tasks`: lists the tasks of a host, or shows one with its effective definition.
 
 use saggar_api::wire::{Task, TaskState, Tasks};
 
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: TasksArgs) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// Whether attempts begin, and if not, why.
+/// Whether attempts start, and if not, why.
 pub(crate) fn state(state: TaskState, paused: bool) -> &'static str {
     match state {
         TaskState::Broken => "broken",
@@ -78,7 +78,7 @@ pub(crate) fn state(state: TaskState, paused: bool) -> &'static str {
 fn print(task: &Task) -> anyhow::Result<()> {
     let counts = task.counts;
     let jobs = format!(
-        "{} waiting ({} delayed, {} held), {} running, {} success, {} failure; {} ever added",
+        "{} waiting ({} delayed, {} on hold), {} running, {} success, {} failure; {} added in total",
         counts.waiting, counts.delayed, counts.held, counts.running, counts.success, counts.failure, counts.added
     );
     let rows = [

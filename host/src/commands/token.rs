@@ -1,4 +1,4 @@
-//! `saggar token`: a new token and its digest.
+//! `saggar token`: makes a token and its digest.
 
 use anyhow::Context;
 use serde_json::json;
@@ -6,16 +6,16 @@ use serde_json::json;
 use super::{output, show};
 use crate::cli::Token;
 
-/// Bytes of chance in a token: more than anybody can guess, and as many as its digest has.
+/// Random bytes of a token: impossible to guess, and as many as its digest has.
 const BYTES: usize = 32;
 
-/// What tokens begin with, so that tools which look for secrets know one.
+/// Prefix of tokens, so that secret scanners recognize them.
 const PREFIX: &str = "saggar_";
 
 pub(crate) fn run(args: &Token) -> anyhow::Result<u8> {
     let mut bytes = [0; BYTES];
     let chance = rustls::crypto::ring::default_provider().secure_random;
-    // Its error says nothing.
+    // Its error has no details.
     chance.fill(&mut bytes).ok().context("the system gives no random bytes")?;
     let token = format!("{PREFIX}{}", hex(&bytes));
     let (role, sha256) = (&args.role, saggar::api::Token::digest_of(&token));
@@ -26,7 +26,9 @@ pub(crate) fn run(args: &Token) -> anyhow::Result<u8> {
     }
     show::line(&format!("token   {token}"))?;
     show::line(&format!("sha256  {sha256}"))?;
-    say!("\nThe token is for who uses the service, as SAGGAR_TOKEN; it is kept nowhere. The host takes its digest:\n");
+    say!(
+        "\nGive the token to the client, as SAGGAR_TOKEN; it is stored nowhere. Configure the host with its digest:\n"
+    );
     say!("  [[token]]");
     if let Some(name) = &args.name {
         say!("  name = {}", toml::Value::from(name.as_str()));

@@ -1,4 +1,4 @@
-//! Waiting for a job's end, with its progress on the terminal.
+//! Waits for a job's end, with its progress on the terminal.
 
 use std::io::IsTerminal;
 
@@ -8,12 +8,12 @@ use saggar_client::{Client, ClientError, EventStream, JsonBody, StreamItem};
 use super::show;
 use super::watch::WatchEvent;
 
-/// The job when it has ended.
+/// Returns the job when it has ended.
 pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
     if !std::io::stderr().is_terminal() {
         return client.wait(task, id).await;
     }
-    // Who waits hears by itself of anything that keeps the events away.
+    // If events are unavailable, waiting reports the reason itself.
     let Ok(mut events) = client.job_events(task, id).await else { return client.wait(task, id).await };
     let bar = show::progress_bar();
     let job = client.get(task, id).await?.parse()?;
@@ -26,7 +26,7 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody
                 Ok(event) => if let Some((current, total)) = event.progress() {
                     show::progress(&bar, current, total, &event.message);
                 },
-                // Without events there is no bar; who waits hears of the end, or of what is wrong, by itself.
+                // Without events there is no bar; waiting returns the end or the error.
                 Err(_) => break waiting.await,
             },
         }
@@ -35,7 +35,7 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody
     ended
 }
 
-/// What happens to the job next; pends when nothing more does.
+/// Returns the next event of the job; pends when there are no more.
 async fn next(events: &mut EventStream) -> Result<WatchEvent, ClientError> {
     loop {
         match events.next().await? {

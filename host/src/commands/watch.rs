@@ -1,4 +1,4 @@
-//! `saggar watch`: what happens, as it happens: drawn on a terminal, a line for each event elsewhere.
+//! `saggar watch`: shows events as they happen: a live view on a terminal, one line per event elsewhere.
 
 mod event;
 mod job;
@@ -21,16 +21,16 @@ pub(crate) use event::WatchEvent;
 use live_view::LiveView;
 use screen::Screen;
 
-/// How often the terminal is drawn: often enough to look alive, seldom enough to cost nothing.
+/// Redraw interval: frequent enough to look alive, rare enough to cost nothing.
 const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How old the counts of a busy host may be …
+/// Maximum age of the counts of a busy host …
 const BUSY_REFRESH: Duration = Duration::from_secs(1);
 
-/// … and of a quiet one, where time alone changes them: a delay is over, a retention too.
+/// … and of an idle one, where only time changes them: a delay or a retention ends.
 const IDLE_REFRESH: Duration = Duration::from_secs(10);
 
-/// How many running jobs are asked for at a time: as many as a host answers.
+/// Page size for running jobs: the most that a host returns.
 const PAGE: usize = 1_000;
 
 pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
@@ -38,17 +38,17 @@ pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
     if let (Some(task), Some(id)) = (&args.task, args.id) {
         return job::run(&client, task, id, args.host.json).await;
     }
-    // Before anything is looked at, so that nothing happens unseen in between.
+    // Subscribes before anything is looked up, so no event is missed.
     let events = client.events(args.task.as_deref()).await?;
     if output::supports_redraw() && !args.host.json {
         draw(&client, args.task.as_deref(), events).await
     } else {
-        say!("watching {}; Ctrl-C ends it", client.url());
+        say!("watching {}; press Ctrl-C to stop", client.url());
         print(events, args.host.json).await
     }
 }
 
-/// A line for each event.
+/// Prints a line for each event.
 async fn print(mut events: EventStream, as_json: bool) -> anyhow::Result<u8> {
     let mut connection = Connection::new();
     loop {
@@ -71,7 +71,7 @@ async fn print(mut events: EventStream, as_json: bool) -> anyhow::Result<u8> {
     }
 }
 
-/// An event's data with its kind, if that is only beside it. Values stay as the host wrote them.
+/// An event's data including its kind. Values stay as the host wrote them.
 fn event_json(event: &ServerEvent) -> String {
     let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(&event.data) else {
         return event.data.clone();
@@ -85,10 +85,10 @@ fn event_json(event: &ServerEvent) -> String {
     format!("{{\"kind\":{kind}{members}}}")
 }
 
-/// Counts of all tasks on their way.
+/// A request for the counts of all tasks.
 type PendingCounts = std::pin::Pin<Box<dyn Future<Output = Result<JsonBody<Tasks>, ClientError>> + Send>>;
 
-/// What is drawn, and how old it is.
+/// The live view, and the age of its counts.
 struct WatchState<'a> {
     client: &'a Client,
     task: Option<&'a str>,
@@ -97,7 +97,7 @@ struct WatchState<'a> {
     connection: Connection,
     pending_counts: Option<PendingCounts>,
     counts_at: Option<Instant>,
-    /// Whether anything has happened since then.
+    /// Whether any event came since then.
     changed: bool,
 }
 
@@ -134,7 +134,7 @@ async fn draw(client: &Client, task: Option<&str>, mut events: EventStream) -> a
     }
 }
 
-/// All jobs of which an attempt runs.
+/// Returns all running jobs.
 async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, ClientError> {
     let mut query =
         ListQuery { status: Some(Status::Running), order: Some("oldest"), limit: Some(PAGE), ..ListQuery::default() };
@@ -150,14 +150,14 @@ async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, 
 }
 
 impl WatchState<'_> {
-    /// Takes up what came; answers whether more may come.
+    /// Handles an item of the stream; returns whether more may come.
     async fn handle(&mut self, item: StreamItem) -> anyhow::Result<bool> {
         let said = match item {
             StreamItem::Event(raw) => {
                 let Some(event) = WatchEvent::parse(&raw) else { return Ok(true) };
                 self.changed = true;
                 if event.is_gap() {
-                    // What ended unseen would stay on the board for ever.
+                    // Otherwise a job that ended unseen would stay in the view.
                     self.view = LiveView::new(running(self.client, self.task).await?);
                 }
                 self.view.apply(&event);
@@ -182,7 +182,7 @@ impl WatchState<'_> {
                 self.view.set_counts(tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
                 Ok(())
             }
-            // The counts stay as they were: that the host is gone, the events say.
+            // Keeps the old counts. The event stream reports that the host is unreachable.
             Err(error) if error.is_transient() => Ok(()),
             Err(error) => Err(error),
         }

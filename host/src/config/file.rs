@@ -1,4 +1,5 @@
-//! The file: finding it, reading it, and which of its keys stand where. Owns unknown keys and what they were meant to be.
+//! The configuration file: finds it, reads it, and assigns its entries to keys. Owns unknown keys and the suggestions
+//! for them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,28 +14,28 @@ use super::keys::{self, Key};
 use super::value::Reader;
 use super::{operator, secret, syntax};
 
-/// The file's name next to an app.
+/// The file's name in an app.
 const NAME: &str = "saggar.toml";
 
-/// Bytes of the largest file: a thousand tokens need an eighth. A larger one was named by mistake.
+/// The largest file in bytes: a thousand tokens need an eighth. A larger one was named by mistake.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Keys that will have a meaning.
+/// Keys that are reserved.
 const RESERVED: [&str; 2] = ["tenant", "tenants"];
 
-/// The configuration file as it was read.
+/// The configuration file after parsing.
 pub(crate) struct ConfigFile {
-    /// The text for showing, secrets masked.
+    /// The text to show, with secrets masked.
     pub(crate) source: Arc<Source>,
-    /// Where its relative paths begin.
+    /// The base directory of its relative paths.
     pub(crate) dir: PathBuf,
-    /// Whether it is the app's own, and not one that the operator has named.
+    /// Whether it is the app's own file rather than one that the operator named.
     pub(crate) is_of_app: bool,
     text: String,
 }
 
 impl ConfigFile {
-    /// The file that is `named`, or else the one of the app if there is one; an empty one otherwise.
+    /// Opens the file that is `named`, or else the app's; without either, an empty one.
     pub(crate) fn find(app: &Path, named: Option<&Path>) -> Result<Self, Diagnostic> {
         let path = named.map_or_else(|| app.join(NAME), Path::to_owned);
         let shown = path.to_string_lossy().into_owned();
@@ -44,8 +45,8 @@ impl ConfigFile {
             Err(error) => return Err(unreadable(&shown, &path, &error)),
         };
         if bytes.len() as u64 > MAX_BYTES {
-            let problem = Diagnostic::error(Location::file(shown), "this file is larger than 1 MiB");
-            return Err(problem.with_help("is it the configuration? Name another with `--config FILE`"));
+            let problem = Diagnostic::error(Location::file(shown), "the file is larger than 1 MiB");
+            return Err(problem.with_help("check that it is the configuration; name another file with `--config FILE`"));
         }
         let text = match utf8_text(&shown, &bytes) {
             Ok(text) => text,
@@ -55,7 +56,7 @@ impl ConfigFile {
         Ok(Self { is_of_app: named.is_none(), ..file })
     }
 
-    /// A file with this text, which lies in `dir`.
+    /// A file with this text, located in `dir`.
     pub(crate) fn of(shown: String, dir: PathBuf, text: String) -> Self {
         let source = Arc::new(Source { file: shown, text: secret::masked_text(&text) });
         Self { source, dir, is_of_app: false, text }
@@ -66,7 +67,7 @@ impl ConfigFile {
         Self::of(String::new(), PathBuf::new(), String::new())
     }
 
-    /// What it gives, by the names of keys.
+    /// The file's inputs, by the names of keys.
     pub(crate) fn given(&self, reader: &mut Reader) -> BTreeMap<&'static str, Input> {
         let mut given = BTreeMap::new();
         for entry in syntax::parse(&self.text, &self.source, reader.in_file()) {
@@ -115,7 +116,7 @@ fn unknown(entry: &Entry, section: Option<&str>, reader: &mut Reader) {
     }
     let (message, help) = match section {
         None if RESERVED.contains(&entry.name.as_str()) => (
-            "several tenants on one host are not there yet; `tenant` is kept free for them".to_owned(),
+            "`tenant` is reserved: a host does not support several tenants yet".to_owned(),
             "remove it; a host serves the one app that `saggar serve APP` names".to_owned(),
         ),
         None => (format!("unknown key `{}`", truncated(&entry.name)), advice(&entry.name, None)),
@@ -126,7 +127,7 @@ fn unknown(entry: &Entry, section: Option<&str>, reader: &mut Reader) {
     problems.error(entry.name_span, message, help);
 }
 
-/// What somebody may have meant who wrote `name` there.
+/// What the author of the unknown key `name` may have meant.
 fn advice(name: &str, section: Option<&str>) -> String {
     let full = section.map_or_else(|| name.to_owned(), |section| format!("{section}.{name}"));
     let is_meant = |key: &&Key| key.aliases.contains(&name) || key.aliases.contains(&full.as_str());
@@ -147,39 +148,39 @@ fn advice(name: &str, section: Option<&str>) -> String {
         return format!("did you mean {}?", key.with_section());
     }
     let names = here().map(Key::leaf).chain(sections).map(|name| format!("`{name}`")).collect::<Vec<_>>();
-    format!("the keys here are {}", names.join(", "))
+    format!("valid keys are {}", names.join(", "))
 }
 
-/// At most one byte more than is allowed. What is named may be a pipe; what merely lies there may not, for nobody may ever
-/// write into it.
+/// Reads at most one byte more than is allowed. A file that the operator names may be a pipe; the app's own may not,
+/// because a pipe without a writer would block forever.
 fn read(path: &Path, is_named: bool) -> io::Result<Vec<u8>> {
     if !is_named && !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not an ordinary file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Whether there is no such file; an app that is no directory is told of by whoever loads it.
+/// Whether the file does not exist; an app that is not a directory is reported by the code that loads it.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn unreadable(shown: &str, path: &Path, error: &io::Error) -> Diagnostic {
     let (message, help) = if is_absent(error) {
-        let help = "name a file that is there, or leave `--config` and SAGGAR_CONFIG out to have APP/saggar.toml";
-        ("there is no such file".to_owned(), help)
+        let help = "name an existing file, or remove `--config` and SAGGAR_CONFIG to use APP/saggar.toml";
+        ("no such file".to_owned(), help)
     } else if !path.is_file() {
-        let help = "put an ordinary file there, or name another with `--config FILE`";
-        ("this is not an ordinary file".to_owned(), help)
+        let help = "put a regular file there, or name another with `--config FILE`";
+        ("not a regular file".to_owned(), help)
     } else {
-        (format!("this cannot be read: {error}"), "let this user read the file")
+        (format!("cannot read the file: {error}"), "make the file readable for this user")
     };
     Diagnostic::error(Location::file(shown), message).with_help(help)
 }
 
-/// The problem with secrets masked. If they are where the problem is, its line is not shown at all.
+/// The problem with secrets masked. If its position is inside a secret, its line is not shown.
 fn undecodable(shown: &str, bytes: &[u8], problem: Diagnostic) -> Diagnostic {
     match utf8_text(shown, &secret::masked(bytes)) {
         Err(masked) => masked,

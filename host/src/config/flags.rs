@@ -1,5 +1,5 @@
-//! The keys as flags: made from the table, so that each has one. Owns which command takes which; values stay texts here, so
-//! that a mistake in one is reported together with those of the file and the environment.
+//! The keys as flags: generated from the table of keys, so that each has one. Owns which command takes which flag;
+//! values stay text here, so that their errors are reported together with those of the file and the environment.
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -13,19 +13,19 @@ use super::keys::{self, Key};
 /// The name of the argument that names the file.
 const FILE: &str = "config";
 
-/// The variable that names it where the argument does not.
+/// The variable that names it if the argument does not.
 pub(super) const FILE_VARIABLE: &str = "SAGGAR_CONFIG";
 
-/// The key whose flag can stand more than once.
+/// The key whose flag can be repeated.
 const REPEATED: &str = "token";
 
-/// Which keys a command uses.
+/// The keys that a command uses.
 pub(crate) trait Scope {
-    /// Whether it uses this one, so that it has a flag and looks at the variables.
+    /// Whether it uses this key, and so has its flag and reads its variables.
     fn uses(key: &Key) -> bool;
 
-    /// A default of its own. What the file says of such a key is meant for the service and not for this command: at a terminal,
-    /// a command says less than a service, and in the same form whatever the service's log is like.
+    /// The command's own default. The file's value of such a key is meant for the service and not for this command: at
+    /// a terminal, a command logs less than a service, and in the same format whatever the service's log is.
     fn default_of(key: &Key) -> Option<&'static str> {
         match key.name {
             "log.level" => Some("warn"),
@@ -35,23 +35,23 @@ pub(crate) trait Scope {
     }
 }
 
-/// A service: everything.
+/// The service: all keys.
 #[derive(Debug)]
 pub(crate) struct ServiceScope;
 
-/// What runs jobs of its own.
+/// Commands that run jobs themselves.
 #[derive(Debug)]
 pub(crate) struct RunScope;
 
-/// What only looks at components.
+/// Commands that only read components.
 #[derive(Debug)]
 pub(crate) struct EngineScope;
 
-/// What only looks at the store.
+/// Commands that only read the store.
 #[derive(Debug)]
 pub(crate) struct StoreScope;
 
-/// What has no app.
+/// Commands without an app.
 #[derive(Debug)]
 pub(crate) struct ClientScope;
 
@@ -70,7 +70,8 @@ impl Scope for RunScope {
         EngineScope::uses(key) || StoreScope::uses(key) || key.name == "durability" || key.section() == Some("otlp")
     }
 
-    /// The service has its store to itself. What fails, the command says itself, and of many jobs only how many they are.
+    /// These are the service's, which has the store to itself. The command itself reports its failures, and only counts
+    /// when there are many jobs.
     fn default_of(key: &Key) -> Option<&'static str> {
         match key.name {
             "store" => Some("memory"),
@@ -98,10 +99,10 @@ impl Scope for ClientScope {
     }
 }
 
-/// The flags of a command for the keys that it uses, as they were written, and which file it is to read.
+/// The flags of a command for its keys, as raw text, and the configuration file it reads.
 #[derive(Debug)]
 pub(crate) struct Flags<S> {
-    /// What `--config` or its variable names.
+    /// The value of `--config` or its variable.
     pub(crate) file: Option<PathBuf>,
     /// The texts of each flag that was given.
     pub(crate) given: Vec<(&'static Key, Vec<String>)>,
@@ -109,7 +110,7 @@ pub(crate) struct Flags<S> {
 }
 
 impl<S: Scope> Flags<S> {
-    /// Of a command that has none.
+    /// Flags of a command that has none.
     pub(crate) fn none() -> Self {
         Self { file: None, given: Vec::new(), scope: PhantomData }
     }
@@ -126,9 +127,9 @@ impl<S: Scope> clap::Args for Flags<S> {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .env(FILE_VARIABLE)
-            // As those of the keys are shown: without what is in it.
+            // Like the keys' help: without the current value.
             .hide_env(true)
-            .help(format!("The configuration [default: APP/saggar.toml, if it is there] [env: {FILE_VARIABLE}]"));
+            .help(format!("Configuration file [default: APP/saggar.toml, if it exists] [env: {FILE_VARIABLE}]"));
         Self::keys().fold(command.arg(file), |command, key| command.arg(flag::<S>(key)))
     }
 
@@ -165,7 +166,7 @@ impl<S: Scope> FromArgMatches for Flags<S> {
     }
 }
 
-/// What was given for a key by its flag, each text with its place on the command line.
+/// The inputs of a key from its flag, each text with its location on the command line.
 pub(super) fn node(key: &Key, texts: &[String]) -> Option<Node> {
     let mut items = texts.iter().map(|text| Node::external("command line", &format!("{} ", key.flag), text));
     match key.name {
@@ -178,7 +179,7 @@ pub(super) fn node(key: &Key, texts: &[String]) -> Option<Node> {
     }
 }
 
-/// What `-v` and `-vv` say of the log's level.
+/// The log level that `-v` and `-vv` ask for.
 pub(super) fn verbose_node(count: u8) -> Option<Node> {
     let level = match count {
         0 => return None,
@@ -189,7 +190,7 @@ pub(super) fn verbose_node(count: u8) -> Option<Node> {
     Some(Node { value: RawValue::Text(level.to_owned()), ..node })
 }
 
-/// What was given for a key by a variable.
+/// The input of a key from a variable.
 pub(super) fn variable_node(key: &Key, variable: &str, text: &str) -> Node {
     let node = Node::external("environment", &format!("{variable}="), text);
     match key.name {

@@ -1,5 +1,5 @@
-//! What somebody gave for a key, as it was written: in the file, in the environment, on the command line. Owns the raw half of
-//! the configuration; what a value means is `form`'s.
+//! The raw inputs for a key: from the file, the environment and the command line. Owns the unparsed half of the
+//! configuration; `value` gives them meaning.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use saggar_definition::{Location, Source, Span, truncated};
 
 use super::secret;
 
-/// A value as it was written, with its place.
+/// A raw value with its location.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    /// The text that it stands in, secrets masked: it is for showing.
+    /// The text that contains it, with secrets masked because it is shown.
     pub(crate) source: Arc<Source>,
     pub(crate) span: Span,
     pub(crate) value: RawValue,
 }
 
-/// What was written.
+/// The raw value.
 #[derive(Debug, Clone)]
 pub(crate) enum RawValue {
-    /// A text. What is given by flag or variable is always one.
+    /// A text. Flags and variables always give one.
     Text(String),
     /// A number, in decimal.
     Number(String),
     Boolean(bool),
-    /// A date or a time of day, which no key wants.
+    /// A date or a time of day, which no key accepts.
     DateTime,
     List(Vec<Node>),
     Table(Vec<Entry>),
@@ -39,31 +39,31 @@ pub(crate) struct Entry {
     pub(crate) node: Node,
 }
 
-/// Who says what a value is.
+/// The origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// Nobody.
+    /// The default.
     Default,
     File,
     /// The environment variable of this name.
     Variable(&'static str),
-    /// The flag of this name, dashes included.
+    /// The flag of this name, with its dashes.
     Flag(&'static str),
 }
 
-/// A value and who gave it.
+/// A value and its origin.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
     pub(crate) origin: Origin,
     pub(crate) node: Node,
-    /// Whether it is meant for the command that is at work; else it is only checked.
+    /// Whether the running command uses it; otherwise it is only checked.
     pub(crate) applies: bool,
 }
 
-/// All that was given, by the names of keys. The fields stand in the order of precedence, the strongest last.
+/// All inputs, by the names of keys. The fields are in the order of precedence, the strongest last.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
-    /// Defaults that a command has of its own.
+    /// Defaults of the command itself.
     pub(crate) defaults: BTreeMap<&'static str, Input>,
     pub(crate) file: BTreeMap<&'static str, Input>,
     pub(crate) variables: BTreeMap<&'static str, Input>,
@@ -71,14 +71,14 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// What was given for a key, the strongest last.
+    /// The inputs of a key, the strongest last.
     pub(crate) fn of(&self, key: &str) -> impl Iterator<Item = &Input> {
         [&self.defaults, &self.file, &self.variables, &self.flags].into_iter().filter_map(move |level| level.get(key))
     }
 }
 
 impl Node {
-    /// A text that stands outside of the file: `text` behind `before`, in something called `file`.
+    /// A text that is not from the file: `text` behind `before`, in a source called `file`.
     pub(crate) fn external(file: &str, before: &str, text: &str) -> Self {
         let whole = format!("{before}{text}");
         let source = Arc::new(Source { file: file.to_owned(), text: secret::masked_text(&whole) });
@@ -86,7 +86,8 @@ impl Node {
         Self { source, span, value: RawValue::Text(text.to_owned()) }
     }
 
-    /// The text's pieces between `separator`, at most `max` of them, each with its own place. None if it is no text.
+    /// The parts of the text between `separator`, at most `max`, each with its own location. `None` if it is not a
+    /// text.
     pub(crate) fn pieces(&self, separator: char, max: usize) -> Vec<Self> {
         let RawValue::Text(text) = &self.value else { return Vec::new() };
         let mut start = self.span.start;
@@ -105,7 +106,7 @@ impl Node {
 }
 
 impl RawValue {
-    /// What it is, as it follows "not".
+    /// A description that follows "not".
     pub(crate) fn found(&self) -> String {
         match self {
             Self::Text(text) => format!("the text {:?}", truncated(&secret::masked_text(text))),

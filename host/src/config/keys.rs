@@ -1,6 +1,6 @@
-//! Every key of the configuration: its name, flag, variable, form, limits, default and meaning. The file, the flags, the
-//! environment, `saggar config` and `docs/configuration.md` all come from this table or are compared with it, and nothing
-//! else knows a limit.
+//! Every key of the configuration: its name, flag, variable, value type, limits, default and meaning. The file, the
+//! flags, the environment, `saggar config` and `docs/configuration.md` are generated from this table or compared with
+//! it, and no other module knows a limit.
 
 use std::time::Duration;
 
@@ -13,29 +13,29 @@ use super::value::{
     StoreLocation, TimeSpan, TokenList, ValueType,
 };
 
-/// A key and what belongs to it.
+/// A key and its properties.
 #[derive(Debug)]
 pub(crate) struct Key {
     /// The name in the file, with its table: `http.connections`.
     pub(crate) name: &'static str,
-    /// The flag, dashes included.
+    /// The flag, with its dashes.
     pub(crate) flag: &'static str,
     /// The environment variable.
     pub(crate) variable: &'static str,
-    /// Environment variables that are looked at if that one is not set.
+    /// Environment variables that are read if that one is not set.
     pub(crate) other_variables: &'static [&'static str],
-    /// What stands for the value in help.
+    /// The value's placeholder in help.
     pub(crate) placeholder: &'static str,
-    /// Names by which people may look for it.
+    /// Names under which people may look for it.
     pub(crate) aliases: &'static [&'static str],
-    /// What it means.
+    /// Its meaning.
     pub(crate) meaning: &'static str,
-    /// Its default for people; empty if without the key there is nothing.
+    /// Its default as text; empty without a default.
     pub(crate) default: fn() -> String,
 }
 
 impl Key {
-    /// The table in the file; none for keys at the top.
+    /// Its table in the file; `None` for keys at the top.
     pub(crate) fn section(&self) -> Option<&'static str> {
         self.name.split_once('.').map(|(section, _)| section)
     }
@@ -58,7 +58,7 @@ impl Key {
         }
     }
 
-    /// The variables that may give it, the strongest first.
+    /// The variables that can set it, the strongest first.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &'static str> {
         [self.variable].into_iter().chain(self.other_variables.iter().copied())
     }
@@ -79,7 +79,7 @@ pub(crate) fn sections() -> impl Iterator<Item = &'static str> + Clone {
     ALL.iter().enumerate().filter_map(is_first)
 }
 
-/// Makes the configuration, its keys and the reading of them from one table, so that none can be forgotten anywhere.
+/// Generates the configuration, its keys and their parsing from one table, so that each key is complete.
 macro_rules! keys {
     ($(
         $field:ident: $ty:ty = $value:expr;
@@ -105,7 +105,7 @@ macro_rules! keys {
         },)*];
 
         impl Config {
-            /// Reads everything that was given; `reader` has the problems and the settings.
+            /// Reads all inputs; `reader` collects the problems and the settings.
             pub(crate) fn read(raw: &Inputs, reader: &mut Reader) -> Self {
                 Self { $($field: reader.value::<$ty>($name, &$value, raw),)* }
             }
@@ -147,7 +147,7 @@ keys! {
     "cache_dir" "--cache-dir" "SAGGAR_CACHE_DIR" [], "DIR" ["cache", "cache_path"],
     "Where compiled components are stored.";
 
-    // Below a mebibyte not one large job fits; no machine has a pebibyte.
+    // Below 1 MiB a single large job does not fit; no machine has 1 PiB.
     keep_bytes: Bytes = Bytes { min: 1 << 20, max: 1 << 50, default: DEFAULT_KEEP_BYTES as usize };
     "keep_bytes" "--keep-bytes" "SAGGAR_KEEP_BYTES" [], "BYTES" ["max_bytes", "store_bytes", "store.bytes", "max_store"],
     "How many bytes the jobs of all tasks may take, ended ones included. The jobs that ended first are removed to \
@@ -158,7 +158,7 @@ keys! {
     "The environment variables that task files may use as $ENV.NAME: comma-separated names, in which * matches \
      any number of characters.";
 
-    // An event takes some 150 bytes, and a progress message 1 KiB at most: with ten million, 1.5 to 10 GB.
+    // An event takes about 150 bytes, and a progress message at most 1 KiB: ten million take 1.5 to 10 GB.
     events_keep: Count = Count { min: 0, max: 10_000_000, default: 65_536 };
     "events.keep" "--events-keep" "SAGGAR_EVENTS_KEEP" [], "N" ["events.kept", "events.size", "keep_events"],
     "How many of the latest events are stored for clients that reconnect.";
@@ -169,19 +169,19 @@ keys! {
     "The most HTTP connections at a time. Beyond it, a connection without a request is closed; if all have one, \
      new connections wait.";
 
-    // More than half, because a proxy has one address.
+    // More than half because a proxy has one address.
     http_address_share: Fraction = Fraction { default: 0.75 };
     "http.address_share" "--http-address-share" "SAGGAR_HTTP_ADDRESS_SHARE" [], "SHARE"
     ["http.per_address", "http.connections_per_ip", "http.max_per_ip"],
     "The fraction of these that one client address may have; further connections from it are refused.";
 
-    // None, for a host that nobody is to follow, up to half of the most connections.
+    // 0 for a host that serves no event streams, up to half of the connections.
     http_streams: Count = Count { min: 0, max: 500_000, default: 2048 };
     "http.streams" "--http-streams" "SAGGAR_HTTP_STREAMS" [], "N" ["http.followers", "http.event_streams"],
     "How many of these may follow events or a log, or wait for a job; at most half, so that ordinary requests get \
      one.";
 
-    // Less than a second breaks off honest clients far away; after ten minutes nobody is there any more.
+    // Less than a second cuts off honest clients far away; after ten minutes the client is gone.
     http_head_time: TimeSpan
         = TimeSpan { min: Duration::from_secs(1), max: Duration::from_secs(600), default: Duration::from_secs(30) };
     "http.head_time" "--http-head-time" "SAGGAR_HTTP_HEAD_TIME" [], "DURATION"
@@ -189,7 +189,7 @@ keys! {
     "How long the head of a request may take, and how long a connection may be idle between requests; the first \
      head of a connection has at most 5s.";
 
-    // As for the head.
+    // Like the head's.
     http_write_time: TimeSpan
         = TimeSpan { min: Duration::from_secs(1), max: Duration::from_secs(600), default: Duration::from_secs(30) };
     "http.write_time" "--http-write-time" "SAGGAR_HTTP_WRITE_TIME" [], "DURATION" ["http.send_time", "http.slow"],
@@ -200,7 +200,7 @@ keys! {
     "http.head_bytes" "--http-head-bytes" "SAGGAR_HTTP_HEAD_BYTES" [], "BYTES" ["http.max_head", "http.header_bytes"],
     "The largest head of a request.";
 
-    // Below 16, browsers do not get through.
+    // Browsers need at least 16.
     http_headers: Count = Count { min: 16, max: 1000, default: 100 };
     "http.headers" "--http-headers" "SAGGAR_HTTP_HEADERS" [], "N" ["http.max_headers"],
     "The most headers of a request.";

@@ -1,18 +1,18 @@
-//! Secrets in what is shown. A digest is no secret, but somebody who gives a token in its place should not find it in the log
-//! of a service: the lines of problems come from a copy of the text in which such values are stars.
+//! Masks secrets in shown text. A digest is not secret, but a token given in its place must not appear in the log of a
+//! service: the source lines of problems come from a copy of the text in which such values are stars.
 
-/// Words in a key's name that say that its value is not for everybody's eyes.
+/// Words in a key's name that mark its value as secret.
 const WORDS: [&str; 5] = ["token", "sha256", "secret", "passw", "digest"];
 
-/// Hexadecimal digits in a row that may be a digest, and how many of them are left to tell it from others.
+/// The least run of hexadecimal digits that may be a digest, and how many of its digits stay readable.
 const DIGEST: usize = 32;
 const KEPT_DIGITS: usize = 8;
 
-/// What stands before the authority of a URL, which may begin with a user and a password.
+/// What precedes the authority of a URL, which may begin with a user and a password.
 const SCHEME_END: &[u8] = b"://";
 
-/// The same text, as long as before, with stars for the values of keys that may be secret, and for most of what looks like a
-/// digest. Bytes need not be UTF-8; what is UTF-8 stays it.
+/// The same text, of the same length, with stars for the values of keys that may be secret, and for most of each
+/// possible digest. Bytes need not be UTF-8; valid UTF-8 stays valid.
 pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
     let mut masked = text.to_vec();
     let mut at = 0;
@@ -44,12 +44,12 @@ pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
     masked
 }
 
-/// The same for what is known to be text.
+/// Like `masked`, for text.
 pub(crate) fn masked_text(text: &str) -> String {
     String::from_utf8_lossy(&masked(text.as_bytes())).into_owned()
 }
 
-/// The start and the end of the value behind a name that ends at `at`; both the same if there is none, or a table.
+/// The start and end of the value behind a name that ends at `at`; equal if there is no value, or it is a table.
 fn value_after(text: &[u8], at: usize, is_flag: bool) -> (usize, usize) {
     let at = at + run(text, at, |byte| byte == b'"' || byte == b'\'');
     let at = at + run(text, at, is_blank);
@@ -61,7 +61,7 @@ fn value_after(text: &[u8], at: usize, is_flag: bool) -> (usize, usize) {
     match text.get(at) {
         Some(b'[') => {
             let first = at + 1 + run(text, at + 1, |byte| byte.is_ascii_whitespace());
-            // Tables have names inside, texts have none.
+            // Tables contain names, texts do not.
             match text.get(first) {
                 Some(b'"' | b'\'') => (first, first + run(text, first, |byte| byte != b']')),
                 _ => (at, at),
@@ -81,7 +81,7 @@ fn value_after(text: &[u8], at: usize, is_flag: bool) -> (usize, usize) {
     }
 }
 
-/// How many bytes from `at` on are like this.
+/// The number of bytes from `at` on that match.
 fn run(text: &[u8], at: usize, is_like: impl Fn(u8) -> bool) -> usize {
     text.get(at..).unwrap_or_default().iter().take_while(|byte| is_like(**byte)).count()
 }
@@ -94,7 +94,7 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Puts stars there; a digest keeps its beginning.
+/// Replaces it with stars, except for the beginning of a digest.
 fn mask(masked: &mut [u8], start: usize, end: usize) {
     let is_digest = |value: &[u8]| value.len() == 2 * DIGEST && value.iter().all(u8::is_ascii_hexdigit);
     let Some(value) = masked.get_mut(start..end) else { return };

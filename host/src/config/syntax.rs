@@ -1,5 +1,4 @@
-//! From the file's text to values with places. Owns the wording of what is not TOML; which keys there are is none of its
-//! business.
+//! Parses the file's text into values with locations. Owns the wording of TOML errors; does not know the keys.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,8 +9,8 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::input::{Entry, Node, RawValue};
 
-/// Parses `text`, whose places are those of `source`. Every error is reported, one a line; what an error has made doubtful is
-/// left out, so that nothing is reported that only follows from it.
+/// Parses `text`, whose locations are those of `source`. Reports every error, one per line; skips what an error has
+/// made doubtful, so that no error is reported that only follows from another.
 pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -> Vec<Entry> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut entries = Tree { source }.entries(table.get_ref());
@@ -37,17 +36,17 @@ pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -
     entries
 }
 
-/// What cannot be believed because of errors.
+/// What is unreliable because of errors.
 struct ErrorRegions<'t> {
     text: &'t str,
-    /// The lines with errors, from the first character to the one behind the last.
+    /// The lines with errors, from their first character to past their last.
     lines: Vec<Range<usize>>,
-    /// The start of the first header with an error: what follows it may belong anywhere.
+    /// The start of the first header with an error: the entries after it may belong to any table.
     from: usize,
 }
 
 impl ErrorRegions<'_> {
-    /// Whether the error is the first of its line. Asked in the order of the text.
+    /// Whether the error is the first of its line. Call it in the order of the text.
     fn is_new(&mut self, span: Option<Span>) -> bool {
         let at = self.text.floor_char_boundary(span.map_or(0, |span| span.start));
         if self.lines.last().is_some_and(|line| at < line.end) {
@@ -77,7 +76,7 @@ impl ErrorRegions<'_> {
 
     fn remove_from_list(&self, items: &mut Vec<Node>) {
         let is_whole = |entries: &Vec<Entry>| entries.iter().all(|entry| self.is_reliable(entry.node.span));
-        // Half a token would be one without its other half.
+        // Half a token would otherwise be reported as incomplete.
         items.retain(|item| match &item.value {
             RawValue::Table(inner) => self.is_reliable(item.span) && is_whole(inner),
             _ => self.is_reliable(item.span),
@@ -91,7 +90,7 @@ impl ErrorRegions<'_> {
     }
 }
 
-/// Makes nodes of what was parsed.
+/// Converts the parsed values into nodes.
 struct Tree<'s> {
     source: &'s Arc<Source>,
 }
@@ -129,15 +128,15 @@ fn span_of(range: Range<usize>) -> Span {
 
 fn duplicate(text: &str, span: Span, entries: &[Entry], problems: &Problems) -> Diagnostic {
     let name = text.get(span.start..span.end).unwrap_or_default();
-    let message = format!("`{}` is written twice", truncated(name));
+    let message = format!("duplicate key `{}`", truncated(name));
     let diagnostic = Diagnostic::error(problems.location(span), message).with_help("keep one of the two");
     match last_before(span.start, name.trim_matches(['"', '\'']), entries) {
-        Some(first) => diagnostic.with_related(problems.location(first), "first here"),
+        Some(first) => diagnostic.with_related(problems.location(first), "first defined here"),
         None => diagnostic,
     }
 }
 
-/// Where a key of this name stands last before `start`: a table's keys stand together, so it is of the same table.
+/// The last key of this name before `start`: a table's keys are adjacent, so it belongs to the same table.
 fn last_before(start: usize, name: &str, entries: &[Entry]) -> Option<Span> {
     let of = |entry: &Entry| {
         let own = Some(entry.name_span).filter(|span| entry.name == name && span.start < start);
@@ -156,36 +155,33 @@ fn within(start: usize, name: &str, node: &Node) -> Option<Span> {
     }
 }
 
-/// What an error of the parser's says to people who do not know the grammar, and how to mend it.
+/// Explains an error of the parser to people who do not know the grammar, and how to fix it.
 fn explain(message: &str, span: Option<Span>) -> (String, &'static str) {
     let is_empty = span.is_none_or(|span| span.start == span.end);
     let explained = match message {
         _ if message.starts_with("string values must be quoted") && is_empty => {
-            ("a value is missing", "write `key = value`")
+            ("missing value", "write `key = value`")
         }
         _ if message.starts_with("string values must be quoted") => {
-            ("a text is written in double quotes", "write `\"` before and after it")
+            ("a text needs double quotes", "write `\"` before and after it")
         }
         _ if message.contains("string") && (message.contains("expected `\"") || message.contains("expected `'")) => {
-            ("this text has no closing quote", "add the closing quote")
+            ("missing closing quote", "add the closing quote")
         }
-        _ if message.contains("escape") => (
-            "this is no escape that TOML knows",
-            "write `\\\\` to have one backslash, or put the text in single quotes",
-        ),
-        _ if message.starts_with("key with no value") => ("this key has no value", "write `key = value`"),
+        _ if message.contains("escape") => {
+            ("unknown escape", "write `\\\\` for one backslash, or put the text in single quotes")
+        }
+        _ if message.starts_with("key with no value") => ("missing value", "write `key = value`"),
         _ if message.starts_with("invalid unquoted key") => {
-            ("this is no key", "write `key = value`; a key has letters, digits, `_` and `-`")
+            ("invalid key", "write `key = value`; a key consists of letters, digits, `_` and `-`")
         }
         _ if message.starts_with("invalid float") || message.starts_with("invalid integer") => {
-            ("this is no number", "if it is a text, put it in double quotes")
+            ("invalid number", "put a text in double quotes")
         }
-        _ if message.starts_with("unclosed") && message.contains("`]`") => ("this has no end", "add the closing `]`"),
-        _ if message.starts_with("unclosed") && message.contains("`}`") => ("this has no end", "add the closing `}`"),
-        _ if message.contains("recurs") => {
-            ("this is nested too deep", "the configuration has tables and lists of two levels")
-        }
-        _ => return (format!("this is not TOML: {message}"), "write `key = value`, a text in double quotes"),
+        _ if message.starts_with("unclosed") && message.contains("`]`") => ("missing closing `]`", "add `]`"),
+        _ if message.starts_with("unclosed") && message.contains("`}`") => ("missing closing `}`", "add `}`"),
+        _ if message.contains("recurs") => ("nested too deeply", "tables and lists have at most two levels"),
+        _ => return (format!("invalid TOML: {message}"), "write `key = value`, with texts in double quotes"),
     };
     (explained.0.to_owned(), explained.1)
 }

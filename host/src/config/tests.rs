@@ -1,4 +1,4 @@
-//! Where values come from, which of them counts, and what is said of those that cannot be.
+//! Where values come from, which of them wins, and how invalid ones are reported.
 
 mod access;
 
@@ -41,7 +41,7 @@ fn messages(loaded: &Loaded) -> String {
     loaded.problems.iter().map(|problem| problem.render(false)).collect::<Vec<_>>().join("\n")
 }
 
-/// The one problem of a file, as it is shown.
+/// The only problem of a file, as it is shown.
 fn problem(file: &str) -> String {
     let loaded = loaded(file, &[], &[]);
     assert_eq!(loaded.problems.len(), 1, "{}", messages(&loaded));
@@ -53,7 +53,7 @@ fn row(loaded: &Loaded, key: &str) -> (String, String) {
     (value, origin)
 }
 
-/// For every key a value by file, variable and flag, all different, and all of them as they are shown.
+/// For every key a value by file, variable and flag, all different, and how each is shown.
 fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
     let sample = |key: &'static Key| {
         let samples = match key.name {
@@ -118,7 +118,7 @@ fn names_follow_one_rule() {
     for key in keys::ALL {
         let (flag, variable) = (key.name.replace(['.', '_'], "-"), key.name.replace('.', "_").to_uppercase());
         assert_eq!(key.flag, format!("--{flag}"));
-        // The plain token of the commands that ask a host has the singular.
+        // The plain token variable belongs to the client commands, so the key's has an S.
         let plural = if key.name == "token" { "S" } else { "" };
         assert_eq!(key.variable, format!("SAGGAR_{variable}{plural}"));
         assert!(!OTHER_VARIABLES.contains(&key.variable));
@@ -178,7 +178,7 @@ fn what_the_file_says_for_the_service_is_not_for_a_run() {
     let told = StoreChoice::Sqlite { path: None, durability: Durability::Normal };
     assert_eq!(run(&[("SAGGAR_STORE", "sqlite")], &[]).store(), told);
     assert_eq!(run(&[], &["--store", "sqlite"]).store(), told);
-    // But a mistake is one for all.
+    // But an error fails every command.
     let wrong = loaded_by::<RunScope>("listen = 5\nstore = 6", &[], &[]);
     assert_eq!(wrong.problems.len(), 2, "{}", messages(&wrong));
     let copied = loaded_by::<StoreScope>(file, &[], &[]).config.store;
@@ -216,7 +216,7 @@ fn a_variable_that_is_meant_for_others_stops_nothing() {
     let run = loaded_by::<RunScope>("", &of_others, &[]);
     assert!(messages(&run).contains("the default, warn"), "{}", messages(&run));
     assert!(run.config.log_level.starts_with("warn,"), "{}", run.config.log_level);
-    // Ours is for nobody else.
+    // Our own variable is never meant for another program.
     assert!(loaded_by::<RunScope>("", &[("SAGGAR_LOG_LEVEL", "my_app")], &[]).has_errors());
 }
 
@@ -232,9 +232,9 @@ fn unknown_keys_are_told_what_they_were_meant_to_be() {
         ("[http]\ndrain = 5", "write it above all tables"),
         ("[http]\nlisten = 5", "write `listen` above all tables"),
         ("[http]\nconnection = 5", "did you mean `connections`?"),
-        ("[http]\nproxy = 5", "the keys here are `connections`, "),
+        ("[http]\nproxy = 5", "valid keys are `connections`, "),
         ("\"http.connections\" = 5", "write it below `[http]`"),
-        ("[[tenant]]\nname = \"a\"", "several tenants on one host are not there yet"),
+        ("[[tenant]]\nname = \"a\"", "`tenant` is reserved"),
     ] {
         let said = problem(file);
         assert!(said.contains(help), "{file}: {said}");
@@ -244,23 +244,23 @@ fn unknown_keys_are_told_what_they_were_meant_to_be() {
 #[test]
 fn what_is_no_toml_is_told_in_words() {
     for (file, message, place) in [
-        ("drain = 5s", "a text is written in double quotes", ":1:9"),
-        ("drain = ", "a value is missing", ":1:9"),
-        ("drain = \"5s\nlisten = 3", "this text has no closing quote", ":1:12"),
-        ("drain", "this key has no value", ":1:6"),
-        ("store = \"C:\\jobs\"", "this is no escape that TOML knows", ":1:13"),
-        ("listen = 127.0.0.1:7717", "this is no number", ":1:15"),
-        ("[http\nheaders = 5", "this has no end", ":1:6"),
-        ("drain = 1\ndrain = 2", "`drain` is written twice", ":2:1"),
-        ("[http]\n[http]", "`http` is written twice", ":2:2"),
+        ("drain = 5s", "a text needs double quotes", ":1:9"),
+        ("drain = ", "missing value", ":1:9"),
+        ("drain = \"5s\nlisten = 3", "missing closing quote", ":1:12"),
+        ("drain", "missing value", ":1:6"),
+        ("store = \"C:\\jobs\"", "unknown escape", ":1:13"),
+        ("listen = 127.0.0.1:7717", "invalid number", ":1:15"),
+        ("[http\nheaders = 5", "missing closing `]`", ":1:6"),
+        ("drain = 1\ndrain = 2", "duplicate key `drain`", ":2:1"),
+        ("[http]\n[http]", "duplicate key `http`", ":2:2"),
         ("http = 5", "`http` must be a table", ":1:8"),
-        (&format!("a = {}", "[".repeat(1000)), "this is nested too deep", ":1:"),
+        (&format!("a = {}", "[".repeat(1000)), "nested too deeply", ":1:"),
     ] {
         let loaded = loaded(file, &[], &[]);
         let first = loaded.problems.first().expect("there is a problem").render(false);
         assert!(first.contains(message) && first.contains(&format!("saggar.toml{place}")), "{file}: {first}");
     }
-    // Nothing is said that only follows from an error, and everything that does not.
+    // Errors that only follow from another are not reported, and all others are.
     let said = messages(&loaded("drain = \"5s\nlisten = 3\n[http\nheaders = 5\ndrain = 7", &[], &[]));
     assert_eq!(said.matches("error:").count(), 3, "{said}");
     assert!(said.contains("`listen` must be"), "{said}");
@@ -275,12 +275,12 @@ fn values_out_of_range_say_what_would_do() {
         ("[http]\nconnections = 0xffffffffffff", "not the number 281474976710655"),
         ("[http]\nconnections = [1]", "not a list"),
         ("[http]\nhead_bytes = \"64KB\"", "a number of bytes from 8KiB to 1MiB, not the text \"64KB\""),
-        ("drain = -1", "a length of time from 0s to 1day, not the number -1"),
+        ("drain = -1", "a duration from 0s to 1day, not the number -1"),
         ("drain = 1979-05-27", "not a date or time"),
         ("listen = 7717", "an IP address with a port, not the number 7717"),
-        ("listen = \":7717\"", "write \"127.0.0.1:7717\" for this machine alone, \"0.0.0.0:7717\" for all"),
+        ("listen = \":7717\"", "write \"127.0.0.1:7717\" for this machine only, \"0.0.0.0:7717\" for all machines"),
         ("listen = \"localhost:80\"", "write \"127.0.0.1:80\" or \"[::1]:80\""),
-        ("store = \"postgres\"", "\"memory\", \"sqlite\", or \"sqlite:\" and a path"),
+        ("store = \"postgres\"", "\"memory\", \"sqlite\" or \"sqlite:PATH\""),
         ("durability = \"norm\"", "\"full\" or \"normal\", not the text \"norm\""),
         ("allocator = \"on-demnd\"", "did you mean \"on-demand\"?"),
         ("cache_dir = \"\"", "the path of a directory"),
@@ -340,7 +340,7 @@ fn a_variable_for_traces_alone_has_the_whole_address() {
 #[test]
 fn what_traces_need_is_checked() {
     let wrong = problem("[otlp]\nendpoint = \"127.0.0.1:4318\"\n");
-    assert!(wrong.contains("the address of a receiver") && wrong.contains("http://127.0.0.1:4318"), "{wrong}");
+    assert!(wrong.contains("the URL of a collector") && wrong.contains("http://127.0.0.1:4318"), "{wrong}");
     let secret = problem("[otlp]\nendpoint = \"https://me:swordfish@traces.example\"\n");
     assert!(secret.contains("OTEL_EXPORTER_OTLP_HEADERS") && !secret.contains("swordfish"), "{secret}");
     for name in [" ", &"x".repeat(101), "a\\nb"] {

@@ -1,5 +1,5 @@
-//! What a value of the configuration may look like. Owns reading one value, from what was written to a valid Rust value or a
-//! diagnostic, and showing it again. Which key has which form is `keys`'.
+//! The value types of the configuration. Each reads a raw value into a valid Rust value or a diagnostic, and shows it
+//! again. `keys` says which key has which type.
 
 mod amount;
 mod choice;
@@ -23,73 +23,73 @@ pub(crate) use token::TokenList;
 
 use super::input::{Input, Inputs, Node, Origin, RawValue};
 
-/// A variable that many programs read, and each means something of its own: what cannot be read there is passed over.
+/// A variable that many programs read, each with its own meaning: values that are invalid here are ignored.
 const SHARED_VARIABLE: &str = "RUST_LOG";
 
-/// A variable that has the whole address at which a receiver takes traces; others have the one that its routes are below.
+/// A variable with the whole URL of a collector's trace endpoint; others have the base URL.
 const FULL_URL_VARIABLE: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
-/// A kind of value.
+/// A type of values.
 pub(crate) trait ValueType {
-    /// What it is once it is read.
+    /// The parsed value.
     type Value;
 
-    /// What a value of this form is, as it follows "must be".
+    /// What a valid value is, following "must be".
     fn expected(&self) -> String;
 
-    /// A value as somebody may write it in the file.
+    /// An example for the file.
     fn example(&self) -> &'static str;
 
-    /// The value of a key that nobody gives. It also stands in for a value that was refused.
+    /// The value of a key without input. Also replaces a refused value.
     fn default(&self) -> Self::Value;
 
-    /// Reads what was written. `None` means that it was refused, which `reader` knows by then.
+    /// Parses a raw value. `None` means that it was refused and reported to `reader`.
     fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<Self::Value>;
 
-    /// The value for people and programs, secrets shortened; null if there is none.
+    /// The value for people and programs, with secrets shortened; null without a value.
     fn to_json(&self, value: &Self::Value) -> Value;
 
-    /// The fallback for people; empty if without the key there is nothing.
+    /// The fallback as text; empty without a default.
     fn default_text(&self) -> String {
         value_text(&self.to_json(&self.default()))
     }
 }
 
-/// A value and the name of what it is for.
+/// A raw value and the key it is for.
 pub(crate) struct Field<'a> {
     /// Such as `http.connections`.
     pub(crate) name: &'a str,
     pub(crate) node: &'a Node,
 }
 
-/// A key's value as it will be used, and who gave it.
+/// A key's effective value and its origin.
 #[derive(Debug)]
 pub(crate) struct Setting {
     pub(crate) key: &'static str,
-    /// Secrets shortened.
+    /// With secrets shortened.
     pub(crate) value: Value,
     pub(crate) origin: Origin,
     /// Where it was given.
     pub(crate) node: Option<Node>,
 }
 
-/// Reads values, and collects what is wrong with them and what they were.
+/// Reads values; collects their problems and the settings.
 pub(crate) struct Reader {
     file: Arc<Source>,
     in_file: Problems,
     external: Vec<Diagnostic>,
     settings: Vec<Setting>,
     file_dir: PathBuf,
-    /// The variable that has the value that is read; none if no variable has.
+    /// The variable that has the current value; `None` if it comes from elsewhere.
     variable: Option<&'static str>,
-    /// The default that the command has of its own for the key that is read.
+    /// The command's own default for the current key.
     scope_default: Option<String>,
-    /// Where relative paths begin.
+    /// The base directory of relative paths.
     pub(crate) base: PathBuf,
 }
 
 impl Reader {
-    /// For values of which some come from `file`, which lies in `file_dir`.
+    /// For values of which some come from `file`, located in `file_dir`.
     pub(crate) fn new(file: Arc<Source>, file_dir: PathBuf) -> Self {
         let in_file = Problems::new(file.clone());
         let (external, settings) = (Vec::new(), Vec::new());
@@ -97,13 +97,13 @@ impl Reader {
         Self { file, in_file, external, settings, file_dir, variable, scope_default, base }
     }
 
-    /// The problems of the file, for those who read it.
+    /// The problems of the file, for the code that parses it.
     pub(crate) fn in_file(&mut self) -> &mut Problems {
         &mut self.in_file
     }
 
-    /// The value of a key: the strongest that was given, or its fallback. Those that are not used are read too, since a mistake
-    /// is one whether or not it matters today.
+    /// The value of a key: the strongest input, or its fallback. Reads overridden inputs too because an error should be
+    /// found before its input takes effect.
     pub(crate) fn value<F: ValueType>(&mut self, key: &'static str, ty: &F, raw: &Inputs) -> F::Value {
         let mut used = (ty.default(), Origin::Default, None);
         let mut is_refused = false;
@@ -112,7 +112,7 @@ impl Reader {
             _ => None,
         });
         for Input { origin, node, applies } in raw.of(key) {
-            // What is written in a file is meant from there; what is typed, from where one stands.
+            // Paths in a file are relative to the file; paths from elsewhere, to the working directory.
             self.base = if *origin == Origin::File { self.file_dir.clone() } else { PathBuf::new() };
             self.variable = match *origin {
                 Origin::Variable(name) => Some(name),
@@ -132,34 +132,34 @@ impl Reader {
         value
     }
 
-    /// Whether the value that is read may be meant for other programs.
+    /// Whether the current value may be meant for other programs.
     fn is_shared(&self) -> bool {
         self.variable == Some(SHARED_VARIABLE)
     }
 
-    /// Whether the value that is read is the whole address of a receiver of traces, whatever it looks like.
+    /// Whether the current value is the whole URL of a collector's endpoint, whatever it looks like.
     pub(crate) fn is_full_url(&self) -> bool {
         self.variable == Some(FULL_URL_VARIABLE)
     }
 
-    /// Where the value of a key was given that was read; none for a default.
+    /// Where the value of a key was given; `None` for a default.
     pub(crate) fn node(&self, key: &str) -> Option<Node> {
         self.settings.iter().find(|setting| setting.key == key)?.node.clone()
     }
 
-    /// Whether the value of a key was read and none of what was given for it was refused.
+    /// Whether the key was read and none of its inputs was refused.
     pub(crate) fn is_read(&self, key: &str) -> bool {
         self.settings.iter().any(|setting| setting.key == key)
     }
 
-    /// What is shown of a key whose default depends on others.
+    /// Sets what is shown of a key whose default depends on others.
     pub(crate) fn show(&mut self, key: &str, value: Value) {
         if let Some(setting) = self.settings.iter_mut().find(|setting| setting.key == key) {
             setting.value = value;
         }
     }
 
-    /// A text, where numbers and the like are none.
+    /// A text, for types that do not accept numbers.
     pub(crate) fn text<'n>(&mut self, ty: &impl ValueType, field: &Field<'n>) -> Option<&'n str> {
         match &field.node.value {
             RawValue::Text(text) => Some(text),
@@ -175,13 +175,13 @@ impl Reader {
         }
     }
 
-    /// Says that the value is not what the form wants, and what it is instead.
+    /// Refuses the value: says what the type expects and what was found.
     pub(crate) fn reject<T>(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<T> {
         let default = self.scope_default.clone().unwrap_or_else(|| ty.default_text());
         let help = match default.as_str() {
             "" => format!("write for example `{}`", ty.example()),
             _ => format!(
-                "leave `{}` out to have the default, {default}, or write for example `{}`",
+                "remove `{}` to use the default, {default}, or write for example `{}`",
                 field.name,
                 ty.example()
             ),
@@ -189,7 +189,7 @@ impl Reader {
         self.reject_with(ty, field, help)
     }
 
-    /// The same with advice of its own.
+    /// Like `reject`, with other advice.
     pub(crate) fn reject_with<T>(
         &mut self,
         ty: &impl ValueType,
@@ -201,7 +201,7 @@ impl Reader {
         None
     }
 
-    /// Keeps an error at `node`; of what may be meant for others, a warning.
+    /// Records an error at `node`; a warning if the value may be meant for other programs.
     pub(crate) fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
         if self.is_shared() {
             self.external.push(Diagnostic::warning(node.location(), message).with_help(help));
@@ -212,13 +212,13 @@ impl Reader {
         }
     }
 
-    /// Keeps a problem that is not of the file.
+    /// Records a problem that is not in the file.
     pub(crate) fn add_external(&mut self, problem: Diagnostic) {
         self.external.push(problem);
     }
 
-    /// All settings in the order in which they were read, and all problems: those of the command line and the environment,
-    /// then those of the file.
+    /// All settings in the order of reading, and all problems: those of the command line and the environment, then
+    /// those of the file.
     pub(crate) fn finish(self) -> (Vec<Setting>, Vec<Diagnostic>) {
         let mut problems = self.external;
         problems.extend(self.in_file.finish());
@@ -226,7 +226,7 @@ impl Reader {
     }
 }
 
-/// A value for people: texts without quotes, a line for each of a list, nothing for null.
+/// A value for people: texts without quotes, one line for each item of a list, empty for null.
 pub(crate) fn value_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,11 +1,11 @@
-//! Colours on the two terminals, as far as a library decides on them.
+//! Colours on standard output and standard error, where a library decides on them.
 
 use console::Term;
 
 use crate::config::Variables;
 
-/// Has a NO_COLOR that is set to nothing count as not set, as every variable here does, and as its specification wants it. The
-/// library takes it for set. To be called before anything is shown.
+/// Treats an empty NO_COLOR as unset, as for every variable here and as its specification says; the library treats it
+/// as set. Call it before anything is printed.
 pub(crate) fn apply_no_color(variables: &Variables) {
     if !variables.is_empty("NO_COLOR") {
         return;

@@ -1,5 +1,5 @@
-//! Histograms with fixed buckets. A value costs two additions to memory that few other threads touch, and there is nothing to
-//! sort and nothing that grows, at some hundred thousand jobs a second too.
+//! Histograms with fixed buckets. An observation costs two additions to memory that few other threads touch, without
+//! sorting or growth, also at several hundred thousand jobs per second.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,19 +11,19 @@ use parking_lot::Mutex;
 
 use super::series::escaped;
 
-/// Upper bounds of times in seconds, from what a warm call into a small plugin takes to what a batch job does.
+/// Upper bounds in seconds, from a warm call into a small plugin to a batch job.
 const SECONDS: [f64; BOUNDS] = [
     0.000_01, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
     600.0,
 ];
-/// Upper bounds of numbers of things.
+/// Upper bounds of counts.
 const NUMBERS: [f64; BOUNDS] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 2_048.0, 4_096.0, 8_192.0, 16_384.0, 32_768.0,
     65_536.0, 131_072.0,
 ];
 const BOUNDS: usize = 18;
 
-/// Copies of each histogram, so that the threads that record seldom meet in one: more than the threads of most hosts.
+/// Shards of each histogram, so that recording threads seldom share one: more than the threads of most hosts.
 const SHARDS: usize = 8;
 
 /// All histograms of a process.
@@ -41,11 +41,11 @@ struct Histogram {
     shards: [Shard; SHARDS],
 }
 
-/// On cache lines of its own.
+/// Aligned to cache lines.
 #[derive(Default)]
 #[repr(align(128))]
 struct Shard {
-    /// One for each bound, and one for what is above all.
+    /// One for each bound, and one for values above all bounds.
     buckets: [AtomicU64; BOUNDS + 1],
     /// The bits of a float.
     sum: AtomicU64,
@@ -66,7 +66,7 @@ impl HistogramFn for Histogram {
         let shard = &self.shards[SHARD.with(|shard| *shard)];
         shard.buckets[self.bounds.partition_point(|bound| value > *bound)].fetch_add(1, Ordering::Relaxed);
         let add = |sum| Some((f64::from_bits(sum) + value).to_bits());
-        // Never refused, since it always has something to store.
+        // Never fails because a shard always exists.
         let _ = shard.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
@@ -79,7 +79,7 @@ impl Histogram {
 
     fn render(&self, name: &str, labels: &str, text: &mut String) -> std::fmt::Result {
         let comma = if labels.is_empty() { "" } else { "," };
-        // The same on every line but for the bound.
+        // Identical on every line except for the bound.
         let head = format!("{name}_bucket{{{labels}{comma}le=\"");
         let mut count = 0;
         for at in 0..=BOUNDS {
@@ -102,7 +102,7 @@ impl Histograms {
         self.0.lock().descriptions.insert(name.to_owned(), description);
     }
 
-    /// The histogram of `key`; made if it was not there.
+    /// The histogram of `key`; created on first use.
     pub(super) fn get_or_insert(&self, key: &Key) -> metrics::Histogram {
         let mut registry = self.0.lock();
         let histogram =
@@ -110,11 +110,11 @@ impl Histograms {
         metrics::Histogram::from_arc(Arc::clone(histogram))
     }
 
-    /// Appends all of them in the text format of Prometheus.
+    /// Appends all histograms in the Prometheus text format.
     pub(super) fn render(&self, text: &mut String) -> std::fmt::Result {
         let registry = self.0.lock();
         let mut last = "";
-        // In the order of their names, so that those of one name stand together.
+        // Sorted by name, so that the series of one name are adjacent.
         for (key, histogram) in &registry.by_key {
             if key.name() != last {
                 last = key.name();

@@ -1,4 +1,4 @@
-//! The host's own log, on standard error: for people, or one JSON object a line.
+//! The host's own log, on standard error: text, or one JSON object per line.
 
 use std::io::IsTerminal;
 
@@ -9,14 +9,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::rate_limit::RateLimit;
 use crate::config::{LogFormat, Variables};
 
-/// Starts the log, which lets `level` through; returns what limits it.
+/// Starts the log at `level`; returns its rate limiter.
 pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) -> RateLimit {
     let limit = RateLimit::start();
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        // A line that cannot be written would be complained of on the same standard error, which is a panic.
+        // Reporting a failed write would write to the same standard error, which panics.
         .log_internal_errors(false);
     match format {
         LogFormat::Text => {
@@ -26,6 +26,6 @@ pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) -> Ra
         LogFormat::Json => log.json().flatten_event(true).finish().with(limit.clone()).init(),
     }
     // A guest that makes the host panic must not fill the log either.
-    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread has panicked")));
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
     limit
 }

@@ -1,5 +1,5 @@
-//! What the system says of this process, under the names that every Prometheus client uses. Linux only: elsewhere there is no
-//! `/proc`, and these metrics are not there.
+//! Metrics of this process from the operating system, under the names that every Prometheus client uses. Linux only:
+//! they are absent where `/proc` is.
 
 use std::fs;
 use std::time::Duration;
@@ -15,20 +15,20 @@ const FILES: &str = "process_open_fds";
 const STARTED: &str = "process_start_time_seconds";
 const BUILD: &str = "saggar_build_info";
 
-/// Describes them, and says what stays the same: when the process began, and what it is.
+/// Describes them, and records the constant ones: the start time and the version.
 pub(super) fn begin() {
     describe_gauge!(RESIDENT, Unit::Bytes, "Resident memory of the process");
-    describe_gauge!(PEAK, Unit::Bytes, "The most resident memory that the process has had");
-    describe_gauge!(VIRTUAL, Unit::Bytes, "Virtual memory of the process; the pool of sandboxes reserves a lot of it");
+    describe_gauge!(PEAK, Unit::Bytes, "Peak resident memory of the process");
+    describe_gauge!(VIRTUAL, Unit::Bytes, "Virtual memory of the process; the pool of sandboxes reserves much of it");
     describe_gauge!(THREADS, "Threads of the process");
     describe_gauge!(FILES, "Open file descriptors of the process");
-    describe_gauge!(STARTED, Unit::Seconds, "When the process began, in seconds since 1970");
+    describe_gauge!(STARTED, Unit::Seconds, "Start time of the process in seconds since 1970");
     describe_gauge!(BUILD, "1, with the version of the host");
     gauge!(STARTED).set(Duration::from_millis(SystemClock.now().0).as_secs_f64());
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
-/// Hands over how much the process takes now.
+/// Records the current usage of the process.
 pub(super) fn measure() {
     if let Ok(status) = fs::read_to_string("/proc/self/status") {
         let kibibytes = |key| number(&status, key).map(|kibibytes| kibibytes * 1024.0);
@@ -44,7 +44,7 @@ pub(super) fn measure() {
         }
     }
     if let Ok(files) = fs::read_dir("/proc/self/fd") {
-        // Without the one that lists them.
+        // Without the descriptor that lists them.
         gauge!(FILES).set(files.count().saturating_sub(1) as f64);
     }
 }

@@ -1,5 +1,5 @@
-//! Limits the host's own log: lines of one kind about one task are written up to a number in ten seconds, and then counted, so that
-//! no guest and no client can fill the operator's disk with them.
+//! Rate-limits the host's own log: lines of one kind about one task are written up to a limit per ten seconds and then
+//! only counted, so that a guest or a client cannot fill the operator's disk.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -13,22 +13,23 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// Lines of one kind about one task in each window.
+/// Lines of one kind about one task per window.
 const LINES_PER_WINDOW: u64 = 20;
 
-/// How long lines are counted before it is said how many were left out.
+/// How long lines are counted before the number of suppressed ones is reported.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Kinds and tasks that are told apart; those beyond share a count by kind.
+/// Pairs of kind and task that are counted apart; beyond this number they share a count per kind.
 const MAX_KINDS: usize = 4_096;
 
-/// Lines that are bounded by what the operator does: one for each problem of an app, and for each slot that a drain stopped.
+/// Lines that the operator's own actions bound: one for each problem of an app, and one for each slot that a drain
+/// stopped.
 const UNLIMITED: [&str; 3] = [super::PROBLEMS, "saggar_worker::failures::stopped", SUMMARY];
 
-/// Where it is said how many lines were left out.
+/// The log target of the reports of suppressed lines.
 const SUMMARY: &str = "saggar::log_limit";
 
-/// What a line is about: where in the source it comes from, and its task.
+/// What a line is counted as: its call site, and its task.
 type LineKind = (Identifier, String);
 
 /// The layer. Clones share their counts.
@@ -38,7 +39,7 @@ pub(super) struct RateLimit(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     windows: Mutex<HashMap<LineKind, Window>>,
-    /// Signalled when a line is left out.
+    /// Signalled when a line is suppressed.
     suppressed: Condvar,
 }
 
@@ -47,11 +48,11 @@ struct Window {
     lines: u64,
     suppressed: u64,
     level: Level,
-    /// What the lines say.
+    /// The lines' message.
     message: String,
 }
 
-/// Lines that were left out.
+/// Suppressed lines.
 struct Suppressed {
     level: Level,
     task: String,
@@ -60,7 +61,7 @@ struct Suppressed {
 }
 
 impl RateLimit {
-    /// Starts the thread that says what was left out.
+    /// Starts the thread that reports suppressed lines.
     pub(super) fn start() -> Self {
         let limit = Self(Arc::default());
         let shared = Arc::clone(&limit.0);
@@ -70,19 +71,19 @@ impl RateLimit {
                 log_suppressed(shared.take(Instant::now() - WINDOW));
             }
         };
-        // Without it, lines are left out and not counted; that is no reason not to start.
+        // Without it, lines are suppressed and not counted; the host can start nevertheless.
         drop(std::thread::Builder::new().name("saggar-log".into()).spawn(run));
         limit
     }
 
-    /// Says what was left out so far, before the process ends.
+    /// Reports the lines suppressed so far, before the process ends.
     pub(super) fn flush(&self) {
         log_suppressed(self.0.take(Instant::now()));
     }
 }
 
 impl Shared {
-    /// Waits until a line was left out, and for the end of its window.
+    /// Waits until a line was suppressed, and for the end of its window.
     fn wait(&self) {
         let mut windows = self.windows.lock();
         while windows.values().all(|window| window.suppressed == 0) {
@@ -92,7 +93,7 @@ impl Shared {
         std::thread::sleep(WINDOW);
     }
 
-    /// Whether a line is written, which is counted as one of `kind`.
+    /// Whether to write a line of `kind`; counts it.
     fn admit(&self, kind: LineKind, level: Level, message: String, now: Instant) -> bool {
         let mut windows = self.windows.lock();
         let is_over = |window: &Window| window.suppressed == 0 && now.duration_since(window.began) >= WINDOW;
@@ -117,7 +118,7 @@ impl Shared {
         false
     }
 
-    /// What was left out in windows that began up to `until`, which begin anew.
+    /// Takes the counts of windows that started up to `until`; those windows restart.
     fn take(&self, until: Instant) -> Vec<Suppressed> {
         let mut windows = self.windows.lock();
         let mut taken = Vec::new();
@@ -163,7 +164,7 @@ fn grouped(number: u64) -> String {
 impl<S: Subscriber> Layer<S> for RateLimit {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        // Debug lines are there because the operator asked for all of them.
+        // The operator asked for all debug lines.
         if *metadata.level() > Level::INFO || UNLIMITED.contains(&metadata.target()) {
             return true;
         }
@@ -173,7 +174,7 @@ impl<S: Subscriber> Layer<S> for RateLimit {
     }
 }
 
-/// What is read of a line.
+/// The fields of a line that are read.
 #[derive(Default)]
 struct EventFields {
     task: String,
@@ -185,7 +186,7 @@ impl Visit for EventFields {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
             "task" => self.task = format!("{value:?}"),
-            // `tenant/task#id`; some lines have a number of a job beside the task.
+            // `tenant/task#id`; some lines have a job number beside the task.
             "job" if self.task.is_empty() => {
                 let job = format!("{value:?}");
                 self.task = job.split_once('#').map_or(String::new(), |(task, _)| task.to_owned());
@@ -202,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts what comes through.
+    /// Counts the lines that pass.
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<String>>>);
 
@@ -227,7 +228,7 @@ mod tests {
             }
             tracing::warn!(task = %"default/quiet", "next failed");
             for number in 0..30 {
-                tracing::error!(target: "saggar::problems", number, "there is a problem");
+                tracing::error!(target: "saggar::problems", number, "problem found");
                 tracing::debug!(task = %"default/noisy", "an attempt begins");
             }
             limit.flush();
@@ -237,7 +238,7 @@ mod tests {
         assert_eq!(count("default/noisy: next failed"), 20);
         assert_eq!(count("default/quiet: next failed"), 1, "another task is not silenced");
         assert_eq!(count("default/other: the end could not be kept"), 20, "a job is of its task");
-        assert_eq!((count(": there is a problem"), count("default/noisy: an attempt begins")), (30, 30));
+        assert_eq!((count(": problem found"), count("default/noisy: an attempt begins")), (30, 30));
         assert_eq!(count("\"default/noisy\": next failed (… and 1,234 more in the last 10 s)"), 1, "{written:#?}");
         assert_eq!(count("\"default/other\": the end could not be kept (… and 10 more in the last 10 s)"), 1);
     }
@@ -273,7 +274,7 @@ mod tests {
         impl tracing::Callsite for Here {
             fn set_interest(&self, _: tracing::subscriber::Interest) {}
             fn metadata(&self) -> &tracing::Metadata<'_> {
-                unreachable!("nobody asks")
+                unreachable!("not called")
             }
         }
         static HERE: Here = Here;

@@ -9,17 +9,17 @@ use super::histogram::Histograms;
 use super::series::{AllSeries, Kind};
 use super::{process, traces};
 
-/// What all metrics of the process go to.
+/// Receives all metrics of the process.
 #[derive(Default)]
 pub(super) struct Recorder {
     series: AllSeries,
     histograms: Histograms,
 }
 
-/// Installs a recorder for the whole process and describes the metrics to it. There can be one only.
+/// Installs the process-wide recorder and describes the metrics to it. Fails if one is already installed.
 pub(super) fn install() -> anyhow::Result<Arc<Recorder>> {
     let recorder = Arc::new(Recorder::default());
-    metrics::set_global_recorder(Arc::clone(&recorder)).context("there is a recorder of metrics already")?;
+    metrics::set_global_recorder(Arc::clone(&recorder)).context("a metrics recorder is already installed")?;
     saggar::describe_metrics();
     saggar_api::describe_metrics();
     traces::describe_metrics();
@@ -28,7 +28,7 @@ pub(super) fn install() -> anyhow::Result<Arc<Recorder>> {
 }
 
 impl Recorder {
-    /// All metrics as they are now, in the text format of Prometheus.
+    /// All current metrics in the Prometheus text format.
     pub(super) fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.

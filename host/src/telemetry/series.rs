@@ -1,5 +1,5 @@
-//! Counters and gauges, and their text. A series costs one number, its labels are written once, and the text of all is made
-//! without copying them: a host with thousands of tasks has a hundred thousand series.
+//! Counters and gauges, and their text. A series is one number, its labels are formatted once, and the whole text is
+//! made without copying them: a host with thousands of tasks has a hundred thousand series.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -43,7 +43,7 @@ impl AllSeries {
         Gauge::from_arc(self.value(key, Kind::Gauge))
     }
 
-    /// The value of `key`; made if it was not there.
+    /// The value of `key`; created on first use.
     fn value(&self, key: &Key, kind: Kind) -> Arc<AtomicU64> {
         let labels = labels(key);
         let mut families = self.0.lock();
@@ -56,7 +56,7 @@ impl AllSeries {
         }
     }
 
-    /// Appends all of them in the text format of Prometheus.
+    /// Appends all series in the Prometheus text format.
     pub(super) fn render(&self, text: &mut String) -> std::fmt::Result {
         for (name, Family { kind, description, values }) in &*self.0.lock() {
             if values.is_empty() {
@@ -87,13 +87,13 @@ impl Family {
     }
 }
 
-/// The labels of `key` in the text format, with braces; nothing if it has none.
+/// The labels of `key` in the text format, with braces; empty without labels.
 fn labels(key: &Key) -> String {
     let labels: Vec<_> = key.labels().map(|label| format!("{}=\"{}\"", label.key(), escaped(label.value()))).collect();
     if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) }
 }
 
-/// A text as it is within quotes.
+/// Escapes a text for use within quotes.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -1,5 +1,5 @@
-//! Where spans go: a receiver of OTLP over HTTP. A thread of its own sends them in batches; when it cannot keep up, or the
-//! receiver is not there, spans are dropped, and jobs notice nothing.
+//! Exports spans to an OTLP collector over HTTP. A thread of its own sends them in batches; if it falls behind or the
+//! collector is down, spans are dropped and jobs are not affected.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -14,25 +14,25 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter};
 use parking_lot::Mutex;
 
-/// What is sent at the end may take this long.
+/// Time limit of the last flush.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A receiver that fails is spoken of once in this time.
+/// A failing collector is logged once in this time.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 const SPANS_LOST: &str = "saggar_spans_lost_total";
 
-/// Describes what is counted of traces to the recorder.
+/// Describes the metrics of the exporter to the recorder.
 pub(super) fn describe_metrics() {
-    describe_counter!(SPANS_LOST, "Spans that the receiver of traces did not take");
+    describe_counter!(SPANS_LOST, "Spans that could not be exported");
     counter!(SPANS_LOST).absolute(0);
 }
 
-/// Traces that are sent.
+/// The running exporter.
 pub(super) struct TraceExporter(SdkTracerProvider);
 
 impl TraceExporter {
-    /// Sends traces to the receiver that takes them at `address`; of the traces that begin here this share.
+    /// Exports traces to the collector at `address`; samples this share of the traces that start here.
     pub(super) fn start(address: &str, share: f64, service_name: &str) -> Result<Self, ExporterBuildError> {
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
@@ -59,15 +59,15 @@ impl TraceExporter {
         BoxedTracer::new(Box::new(self.0.tracer("saggar")))
     }
 
-    /// Sends what is left.
+    /// Sends the pending spans.
     pub(super) fn end(self) {
         if let Err(error) = self.0.shutdown_with_timeout(SHUTDOWN_TIMEOUT) {
-            tracing::warn!(%error, "the last spans could not be sent");
+            tracing::warn!(%error, "cannot export the last spans");
         }
     }
 }
 
-/// An exporter that says when it fails, but not each time.
+/// An exporter that logs its failures, but not every one.
 struct ReportingExporter<E> {
     exporter: E,
     address: String,
@@ -77,7 +77,7 @@ struct ReportingExporter<E> {
 #[derive(Default)]
 struct LastReport {
     at: Option<Instant>,
-    /// Spans that were lost since.
+    /// Spans lost since the last log line.
     lost: usize,
 }
 
@@ -88,7 +88,7 @@ impl<E> ReportingExporter<E> {
         last_report.lost += spans;
         if last_report.at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL) {
             let lost = std::mem::take(&mut last_report.lost);
-            tracing::warn!(address = self.address, lost, %error, "spans could not be sent; jobs go on without");
+            tracing::warn!(address = self.address, lost, %error, "cannot export spans; jobs are not affected");
             last_report.at = Some(Instant::now());
         }
     }

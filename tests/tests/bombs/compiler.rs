@@ -122,7 +122,7 @@ fn a_compiler_that_is_killed_is_that_plugins_load_error() {
     kill("KILL", busy_compiler(check.pid()));
     let said = check.end();
     let problem = problem_of(&said, "slow");
-    assert!(problem.contains("cannot be compiled") && problem.contains("killed by signal 9"), "{problem}");
+    assert!(problem.contains("cannot compile") && problem.contains("killed by signal 9"), "{problem}");
     let document: Value = serde_json::from_str(&said.out).expect("one JSON document");
     assert_eq!(document["tasks"][0]["id"], "good");
 }
@@ -168,10 +168,10 @@ async fn a_load_that_is_given_up_ends_its_compiler() {
 async fn a_program_that_is_no_compiler_is_a_load_error() {
     let app = App::new().simple_task("good", guests::ECHO);
     for (program, words) in [
-        ("/nowhere/saggar", "its compiler /nowhere/saggar cannot start"),
-        ("/bin/false", "its compiler ended with exit status: 1 and no answer"),
-        ("/bin/echo", "its compiler ended with exit status: 0 and no answer"),
-        ("/bin/cat", "no answer: leave this plugin out (/bin/cat: compile-plugin-from-stdin: No such file"),
+        ("/nowhere/saggar", "cannot start its compiler /nowhere/saggar"),
+        ("/bin/false", "its compiler exited with exit status: 1 and no reply"),
+        ("/bin/echo", "its compiler exited with exit status: 0 and no reply"),
+        ("/bin/cat", "no reply: leave this plugin out (/bin/cat: compile-plugin-from-stdin: No such file"),
     ] {
         let builder = Host::builder(app.path()).compiler(Compiler::Process(program.into()));
         let loaded = builder.load().await.expect("the engine starts");

@@ -34,7 +34,10 @@ async fn unused_proposals_are_refused() {
         "(type error-context)",
     ] {
         let why = refusal(fields).await;
-        assert!(["not a valid component", "does not run"].iter().any(|words| why.contains(words)), "{fields}: {why}");
+        assert!(
+            ["not a valid component", "does not support"].iter().any(|words| why.contains(words)),
+            "{fields}: {why}"
+        );
     }
 }
 

@@ -105,7 +105,7 @@ fn a_component_that_does_not_fit() {
         insta::assert_snapshot!(name, both_refuse(&with_plugin(&stranger(name).unwrap())));
     }
     let signature = both_refuse(&with_plugin(&stranger("with_another_signature").unwrap()));
-    for part in ["func(args: string) -> string", "wanted: func(id: u64, args: string) -> result<string, "] {
+    for part in ["func(args: string) -> string", "expected: func(id: u64, args: string) -> result<string, "] {
         assert!(signature.contains(part), "no `{part}` in:\n{signature}");
     }
     assert!(!signature.contains('\u{fffd}'), "a control character is in the message:\n{signature}");

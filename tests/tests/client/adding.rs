@@ -160,7 +160,7 @@ fn waiting_goes_on_over_a_restart() {
     server.until_log("draining");
     server.signal("TERM");
     server.end();
-    of_job.until_err("the connection is lost");
+    of_job.until_err("lost the connection");
     let server = Server::start(&app, &["--listen", &address]);
     ask_well(&server, &["add", "keys"]);
     let said = adding.end();

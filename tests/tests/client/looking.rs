@@ -86,9 +86,9 @@ fn jobs_are_listed_and_filtered() {
     let next = first["next"].as_str().expect("others follow");
     assert_eq!(ids(&["--limit", "2", "--after", next]).len(), 2);
     let none = ask(&server, &["list", "--status", "running"]);
-    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (Some(0), "", "(no such jobs)\n"));
+    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (Some(0), "", "(no matching jobs)\n"));
     let some = ask(&server, &["list", "--limit", "1"]);
-    assert_eq!((some.out.lines().count(), some.err.as_str()), (2, "(others follow; --all shows them)\n"));
+    assert_eq!((some.out.lines().count(), some.err.as_str()), (2, "(more jobs follow; --all shows them)\n"));
 }
 
 #[test]

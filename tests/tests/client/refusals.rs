@@ -38,7 +38,7 @@ fn there_is_no_host() {
     for arguments in commands {
         let said = output(command().args(arguments).args(["--url", &url]));
         assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{arguments:?}: {}", said.err);
-        assert!(said.err.contains(&format!("there is no host at {url} (")), "{}", said.err);
+        assert!(said.err.contains(&format!("no host at {url} (")), "{}", said.err);
         assert!(said.err.contains("`saggar serve APP`"), "{}", said.err);
         let said = output(command().args(arguments).args(["--json", "--url", &url]));
         let document: Value = serde_json::from_str(&said.err).unwrap_or_else(|error| panic!("{error}: {}", said.err));
@@ -74,8 +74,12 @@ fn a_host_that_cannot_be_trusted_is_there() {
     let url = server.url("").replace("http://", "https://");
     let said = output(command().args(["add", "mail.send", "--url", &url]));
     assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{}", said.err);
-    assert!(said.err.contains(&format!("the connection to {url} cannot be secured (")), "{}", said.err);
-    assert!(said.err.contains("Is it http rather than https?") && !said.err.contains("saggar serve"), "{}", said.err);
+    assert!(said.err.contains(&format!("cannot secure the connection to {url} (")), "{}", said.err);
+    assert!(
+        said.err.contains("Does the host use http instead of https?") && !said.err.contains("saggar serve"),
+        "{}",
+        said.err
+    );
     // Without certificates to know hosts by, the reason is told.
     let nowhere = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (name, "/nowhere"));
     let said = output(command().args(["stats", "--url", &url]).envs(nowhere));
@@ -147,8 +151,8 @@ fn a_host_on_this_machine_is_asked_without_a_proxy() {
 #[test]
 fn the_help_says_how_commands_exit() {
     const CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything else \
-                         failed; 2 wrong usage, a task that there is not, or a mistake in the configuration; 3 no host at that \
-                         address, or the connection was lost; 130 interrupted.";
+                         failed; 2 wrong usage, an unknown task, or an error in the configuration; 3 the host cannot be \
+                         reached, or the connection was lost; 130 interrupted.";
     let help = |command: &[&str]| saggar(command.iter().chain(&["--help"])).out;
     let whole = help(&[]);
     let commands = whole.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
@@ -182,5 +186,5 @@ fn lengths_of_time_are_seconds_unless_they_say_otherwise() {
     let job = ask_json(&server, &["get", "mail.send", &added["id"].to_string(), "--retry-for", "1m 30s"]);
     assert_eq!(job["status"], "WAITING");
     let said = ask(&server, &["stats", "--retry-for", "soon"]);
-    assert!(said.code == Some(2) && said.err.contains("write for example 30s"), "{}", said.err);
+    assert!(said.code == Some(2) && said.err.contains("invalid duration (examples: 30s"), "{}", said.err);
 }

@@ -106,7 +106,7 @@ fn a_watch_is_drawn() {
     watching.until_drawn("words");
     watching.until_drawn("1 success");
     server.stop();
-    watching.until_drawn("the connection is lost");
+    watching.until_drawn("lost the connection");
     let said = watching.end();
     assert_eq!(said.code, Some(3), "{}", said.out);
     assert!(!said.out.contains("\u{1b}]0;owned"), "{:?}", said.out);

@@ -70,23 +70,23 @@ const DECIDES: &str = "listen = \"127.0.0.1:0\"\nstore = \"memory\"\ndrain = 5\n
 fn what_an_app_decides_for_its_operator_is_said_at_the_start() {
     let app = app(DECIDES);
     let log = Server::start_as(&app, |serve| serve.env_remove("SAGGAR_LISTEN")).stop();
-    let warnings: Vec<&String> = log.iter().filter(|line| line.contains("the app itself decides on")).collect();
+    let warnings: Vec<&String> = log.iter().filter(|line| line.contains("the app itself sets")).collect();
     let all = "`listen`, `token`, `store`, `otlp.endpoint`";
     assert!(warnings.len() == 1 && warnings[0].contains(all), "{log:#?}");
     // What a flag or a variable decides, the app does not.
     let log = Server::start(&app, &["--store", "memory"]).stop();
-    let warning = log.iter().find(|line| line.contains("the app itself decides on")).expect("a warning");
-    assert!(warning.contains("on `token`, `otlp.endpoint`"), "{warning}");
+    let warning = log.iter().find(|line| line.contains("the app itself sets")).expect("a warning");
+    assert!(warning.contains("sets `token`, `otlp.endpoint`"), "{warning}");
     // Of the same file, when the operator names it, nothing is said.
     let config = app.path().join("saggar.toml");
     let log = Server::start_as(&app, |serve| serve.arg("--config").arg(&config)).stop();
-    assert!(!log.iter().any(|line| line.contains("the app itself decides on")), "{log:#?}");
+    assert!(!log.iter().any(|line| line.contains("the app itself sets")), "{log:#?}");
 }
 
 /// Each command speaks of what it uses, and a file without any of these keys is no matter for a warning.
 #[test]
 fn commands_warn_of_what_they_use() {
-    let warning = "the app itself decides on";
+    let warning = "the app itself sets";
     let run = output(plain("run", &app(DECIDES)).args(["echo", "x"]));
     assert!(run.code == Some(0) && run.err.contains(&format!("{warning} `otlp.endpoint`")), "{run:?}");
     let check = output(&mut plain("check", &app(DECIDES)));

@@ -68,7 +68,7 @@ fn pipes_and_directories_in_the_place_of_plugins_are_refused_at_once() {
     assert_refused(&checked(fifo), "not a regular file");
     assert_refused(&checked(|path, _| std::fs::create_dir(path).expect("a directory")), "not a regular file");
     let socket = |path: &Path, _: &Path| drop(std::os::unix::net::UnixListener::bind(path).expect("a socket"));
-    assert_refused(&checked(socket), "cannot be read");
+    assert_refused(&checked(socket), "cannot read");
 }
 
 #[test]

@@ -94,7 +94,7 @@ async fn each_line_is_an_object_and_those_of_a_traced_job_name_its_trace() {
             assert!(line[key].is_string(), "no {key}: {line}");
         }
     }
-    let problem = saying(&log, "there is a problem");
+    let problem = saying(&log, "problem found");
     assert_eq!(problem["level"], "ERROR");
     assert!(problem["problem"].as_str().is_some_and(|text| text.contains("tasks/odd.json")), "{problem}");
     let listening = saying(&log, "listening");
@@ -115,7 +115,7 @@ fn a_service_that_cannot_start_says_so_in_the_same_form() {
     let said = saggar_tests::program::output(&mut command);
     assert_eq!(said.code, Some(1));
     let line: Value = serde_json::from_str(said.err.trim()).unwrap_or_else(|error| panic!("{}: {error}", said.err));
-    assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("the command failed")));
+    assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("command failed")));
     assert!(line["error"].as_str().is_some_and(|error| error.contains("192.0.2.1:7717")), "{line}");
 }
 
@@ -127,7 +127,7 @@ fn mistakes_of_the_configuration_are_said_in_the_same_form() {
     let said = saggar_tests::program::output(&mut command);
     assert_eq!(said.code, Some(2));
     let line: Value = serde_json::from_str(said.err.trim()).unwrap_or_else(|error| panic!("{}: {error}", said.err));
-    assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("there is a problem")));
+    assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("problem found")));
     assert!(line["problem"].as_str().is_some_and(|problem| problem.contains("soon")), "{line}");
 }
 

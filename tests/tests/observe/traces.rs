@@ -234,10 +234,10 @@ async fn a_receiver_that_is_not_there_stops_no_job_and_is_spoken_of() {
         let id = add(&server, "context", json!([]), "01").await;
         told(&server, id).await;
     }
-    server.until_log("spans could not be sent");
+    server.until_log("cannot export spans");
     assert!(Metrics::of(&server).await.value("saggar_spans_lost_total", &[]) > 0.0);
     let log = server.stop();
-    assert_eq!(log.iter().filter(|line| line.contains("spans could not be sent")).count(), 1, "{log:#?}");
+    assert_eq!(log.iter().filter(|line| line.contains("cannot export spans")).count(), 1, "{log:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,5 +251,5 @@ async fn a_receiver_that_never_answers_holds_the_end_up_for_a_bounded_time() {
     let began = Instant::now();
     let log = server.stop();
     assert!(began.elapsed() < Duration::from_secs(9), "it took {:?}", began.elapsed());
-    assert!(log.iter().any(|line| line.contains("the last spans could not be sent")), "{log:#?}");
+    assert!(log.iter().any(|line| line.contains("cannot export the last spans")), "{log:#?}");
 }

@@ -1,4 +1,4 @@
-//! Adding jobs, so that no cut connection doubles one: each has a key, by which the host knows it when it comes again.
+//! Adds jobs idempotently: each carries an idempotency key, so a retry after a lost connection does not add it twice.
 
 use std::collections::VecDeque;
 
@@ -10,25 +10,25 @@ use crate::client::Client;
 use crate::error::ClientError;
 use crate::response::JsonBody;
 
-/// The most jobs of a request. A host takes ten times as many, but nobody wants to see so few steps.
+/// Maximum jobs of a request. A host accepts ten times as many, but smaller steps show progress.
 const MAX_JOBS: usize = 1_000;
 
-/// Bytes of arguments beyond which a request takes no further job: a quarter of what a host takes.
+/// A request takes no more jobs beyond this many bytes of arguments: a quarter of what a host accepts.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Bytes of a key, as a host takes it.
+/// Maximum length of a key.
 const MAX_KEY: usize = 255;
 
-/// Bytes of what stands behind the key of a feed: a slash and the number of a job.
+/// Length of the suffix of a bulk key: a slash and the number of a job.
 const MAX_NUMBER: usize = 1 + 20;
 
-/// A key that nobody else has.
+/// Creates a random key.
 pub fn new_key() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
 impl Client {
-    /// Adds a job. The same key again answers the same job; so it is asked again when the connection is lost.
+    /// Adds a job. Retries with the same key after a lost connection.
     pub async fn add(&self, task: &str, job: &AddJob, key: &str) -> Result<JsonBody<AddedJob>, ClientError> {
         let url = self.route(&["v1", "tasks", task, "jobs"])?;
         check_key(key, MAX_KEY)?;
@@ -40,45 +40,45 @@ impl Client {
         .await
     }
 
-    /// Adds jobs, all or none, each under its key.
+    /// Adds all jobs, or none, each with its key.
     async fn add_batch(&self, task: &str, batch: &AddBatch) -> Result<JsonBody<AddedJobs>, ClientError> {
         let url = self.route(&["v1", "tasks", task, "jobs", "batch"])?;
         self.with_retries(async || self.send_json(self.request(Method::POST, url.clone()).json(batch)).await).await
     }
 }
 
-/// Refuses what a host would take for no key, or for another one: it passes over spaces around a header.
+/// Refuses a key that a host would not accept, or would change: it trims spaces around a header.
 fn check_key(key: &str, most: usize) -> Result<(), ClientError> {
     let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     let is_key = (1..=most).contains(&key.len()) && key.bytes().all(is_printable) && key.trim() == key;
     if is_key { Ok(()) } else { Err(ClientError::InvalidKey { most }) }
 }
 
-/// Jobs on their way to a task, in their order and in batches that the task has room for.
+/// Adds many jobs to a task, in their order, in batches that fit the queue.
 #[derive(Debug)]
 pub struct BulkAdd<'a> {
     client: &'a Client,
     task: &'a str,
     key: String,
-    /// Each with the line that it stands in.
+    /// Each with its line number.
     pending: VecDeque<(u64, BatchJob)>,
-    /// Bytes of the arguments of those that wait.
+    /// Bytes of the arguments of all pending jobs.
     bytes: usize,
-    /// How many were pushed; the number of the next one.
+    /// Number of jobs that were pushed; the number of the next one.
     pushed: u64,
-    /// How many to try at once: fewer when the task has little room.
+    /// How many jobs to send at once: fewer when the queue has little room.
     batch_size: usize,
 }
 
 impl<'a> BulkAdd<'a> {
-    /// A feed in which job number N (from 0) has the key `KEY/N` unless it has one of its own.
+    /// Job number N (from 0) gets the key `KEY/N` unless it has one of its own.
     pub fn new(client: &'a Client, task: &'a str, key: String) -> Result<Self, ClientError> {
-        // An empty one would make the same keys for every file.
+        // An empty key would make the same keys for every file.
         check_key(&key, MAX_KEY - MAX_NUMBER)?;
         Ok(Self { client, task, key, pending: VecDeque::new(), bytes: 0, pushed: 0, batch_size: MAX_JOBS })
     }
 
-    /// Puts a job at the end, which stands in this line.
+    /// Appends a job, which is on this line.
     pub fn push(&mut self, line: u64, job: BatchJob) {
         self.bytes += bytes(&job);
         let key = job.key.or_else(|| Some(format!("{}/{}", self.key, self.pushed)));
@@ -86,23 +86,23 @@ impl<'a> BulkAdd<'a> {
         self.pushed += 1;
     }
 
-    /// How many have not been added yet.
+    /// Number of jobs that are not added yet.
     pub fn pending(&self) -> usize {
         self.pending.len()
     }
 
-    /// The line of the job that is added next.
+    /// The line of the next job to be added.
     pub fn next_line(&self) -> Option<u64> {
         self.pending.front().map(|(line, _)| *line)
     }
 
-    /// Whether a request should not wait for further jobs.
+    /// Whether a request should be sent before more jobs are pushed.
     pub fn is_full(&self) -> bool {
         self.pending.len() >= MAX_JOBS || self.bytes >= MAX_BYTES
     }
 
-    /// Adds the first ones and answers which jobs they are; none if the task has no room for a single one. Of jobs that are
-    /// refused, so many fewer are tried that those before the one to blame are added; then it is the next one.
+    /// Adds the first jobs and returns which jobs they are; `None` if the queue has no room for any. If the host
+    /// refuses a job, sends fewer until those before it are added; then the refusal is returned.
     pub async fn add_next(&mut self) -> Result<Option<Vec<AddedJob>>, ClientError> {
         loop {
             let jobs: Vec<BatchJob> = self.first().cloned().collect();
@@ -131,17 +131,17 @@ impl<'a> BulkAdd<'a> {
     }
 }
 
-/// Whether fewer jobs may be taken where these were refused.
+/// Whether fewer jobs might be accepted.
 fn fewer_may_fit(error: &ClientError) -> bool {
     is_full(error) || error.concerns_job()
 }
 
-/// Whether the task has no room at the moment, be it for jobs or for their bytes.
+/// Whether the queue has no room now, for jobs or for their bytes.
 fn is_full(error: &ClientError) -> bool {
     matches!(error.code(), Some("queue-full" | "keep-bytes-exceeded"))
 }
 
-/// A refusal without the number that the job has in its request: it is the only one there, and the line says more.
+/// Removes the index of the job from a refusal, because the job is the only one of its request, and the line says more.
 fn without_index(mut error: ClientError) -> ClientError {
     if let ClientError::Refused(problem) = &mut error
         && let Some(detail) = problem.detail.strip_prefix("job 0: ")

@@ -1,4 +1,4 @@
-//! The connection to a host: how requests are sent, and what becomes of their answers.
+//! The connection to a host: sends requests and checks responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,31 +12,32 @@ use crate::error::{ClientError, root_cause};
 use crate::host_url::HostUrl;
 use crate::response::{JsonBody, expect};
 
-/// Whoever listens answers the phone within this time.
+/// A listening host accepts a connection within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest silence of a host that is at work on an answer: whoever waits for a job is answered after 30 s, and whoever
-/// follows hears every 15 s that nothing has happened.
+/// A host answers within this time: a waiting request after 30 s, and an event stream says every 15 s that nothing
+/// happened.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The longest time to go on without a host, unless [`Client::with_retry_for`] said otherwise.
+/// How long to retry by default, see [`Client::with_retry_for`].
 const DEFAULT_RETRY_FOR: Duration = Duration::from_secs(60);
 
-/// A host, as it is asked. Cheap to clone; clones share their connections.
+/// A client of a host. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     host_url: HostUrl,
     retry_for: Duration,
-    /// Whether anybody was ever there: one that never was is not there, one that was is gone for a moment.
+    /// Whether the host was ever reached. Only then is an unreachable host retried.
     was_reached: Arc<AtomicBool>,
 }
 
 impl Client {
-    /// A client of the host at `url`, with a bearer token if the host wants one. Connects when it first asks something.
+    /// Creates a client of the host at `url`, with a bearer token if the host requires one. Connects on the first
+    /// request.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, ClientError> {
         let host_url = HostUrl::parse(url)?;
-        // Who was first in the process has chosen; any provider will do.
+        // If another provider is installed in this process, it is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -48,20 +49,20 @@ impl Client {
             builder = builder.no_proxy();
         }
         if host_url.is_plaintext() {
-            // Else the certificates of the system are loaded, and must be there, for nothing.
+            // Otherwise the system's certificates would be loaded, and required, for nothing.
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build().map_err(|error| ClientError::SetupFailed(root_cause(&error)))?;
         Ok(Self { http, host_url, retry_for: DEFAULT_RETRY_FOR, was_reached: Arc::default() })
     }
 
-    /// The same client, which goes on for this time when a host that was there before is gone.
+    /// Sets how long to retry when the connection to a host is lost.
     #[must_use]
     pub fn with_retry_for(self, retry_for: Duration) -> Self {
         Self { retry_for, ..self }
     }
 
-    /// The host's address.
+    /// The URL of the host.
     pub fn url(&self) -> &str {
         self.host_url.as_str()
     }
@@ -70,12 +71,12 @@ impl Client {
         self.retry_for
     }
 
-    /// Whether the host has ever answered, or at least taken up a connection.
+    /// Whether the host has ever answered, or at least accepted a connection.
     pub fn was_reached(&self) -> bool {
         self.was_reached.load(Ordering::Relaxed)
     }
 
-    /// The address of a route.
+    /// The URL of a route.
     pub(crate) fn route(&self, parts: &[&str]) -> Result<Url, ClientError> {
         self.host_url.join(parts)
     }
@@ -84,11 +85,11 @@ impl Client {
         self.http.request(method, url)
     }
 
-    /// Sends a request; what comes is a success of this media type.
+    /// Sends a request; returns a successful response of this media type.
     pub(crate) async fn send(&self, request: RequestBuilder, media_type: &str) -> Result<Response, ClientError> {
         let request = request.header(ACCEPT, media_type);
         let sent = request.send().await.map_err(|error| ClientError::from_request(self.url(), &error));
-        // Whoever breaks a connection off was there to take it up.
+        // Whatever closed the connection had accepted it before.
         if matches!(sent, Ok(_) | Err(ClientError::ConnectionLost { .. })) {
             self.was_reached.store(true, Ordering::Relaxed);
         }
@@ -96,7 +97,7 @@ impl Client {
         expect(response, self.url(), media_type).await
     }
 
-    /// Sends a request that is answered with a document.
+    /// Sends a request that is answered with a JSON document.
     pub(crate) async fn send_json<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
@@ -106,7 +107,7 @@ impl Client {
         Ok(JsonBody::new(text))
     }
 
-    /// Sends a request that is answered with nothing but success.
+    /// Sends a request that is answered without content.
     pub(crate) async fn send_empty(&self, request: RequestBuilder) -> Result<(), ClientError> {
         self.send(request, "application/json").await.map(drop)
     }

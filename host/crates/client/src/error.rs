@@ -1,81 +1,81 @@
-//! What can go wrong between a client and a host.
+//! Errors between a client and a host.
 
 use saggar_api::wire::Problem;
 
-/// Refusals of one job, which the others of its request share without being to blame.
+/// Codes that refuse one job; the other jobs of the request may be fine.
 const JOB_CODES: [&str; 6] =
     ["invalid-args", "invalid-body", "body-too-large", "duplicate-id", "key-reused", "next-failed"];
 
-/// Why there is no answer, or not the one that was asked for.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The text is no address of a host.
-    #[error("`{url}` is no address of a host: {why}; one is written like http://127.0.0.1:7717")]
+    /// The text is not a URL of a host.
+    #[error("invalid host URL `{url}`: {why} (example: http://127.0.0.1:7717)")]
     InvalidUrl {
         /// The text.
         url: String,
         /// What is wrong with it.
         why: String,
     },
-    /// The token cannot be sent.
-    #[error("the token has characters in it that no token of a host has")]
+    /// The token cannot be sent in a header.
+    #[error("invalid token: it has characters that no token has")]
     InvalidToken,
-    /// The key is none that a host takes.
-    #[error("a key has 1 to {most} printable ASCII characters, the first and the last of them no space")]
+    /// A host would not accept the key.
+    #[error("invalid key: a key has 1 to {most} printable ASCII characters, without a space at the start or the end")]
     InvalidKey {
-        /// How long it may be here.
+        /// The maximum length here.
         most: usize,
     },
     /// No task can have this id.
-    #[error("`{0}` is no id of a task")]
+    #[error("invalid task id `{0}`")]
     InvalidTaskId(String),
-    /// The client cannot be set up; most likely there are no certificates to know hosts by.
-    #[error("no connection can be made: {0}")]
+    /// The client cannot be set up, most likely because there are no certificates.
+    #[error("cannot set up a connection: {0}")]
     SetupFailed(String),
-    /// Nobody listens there.
-    #[error("there is no host at {url} ({why})")]
+    /// Nothing listens at this URL.
+    #[error("no host at {url} ({why})")]
     Unreachable {
-        /// The host's address.
+        /// The URL of the host.
         url: String,
-        /// What the network says.
+        /// The error of the network.
         why: String,
     },
-    /// Somebody is there, and the connection to it cannot be secured: it speaks no TLS, or its certificate is not trusted.
-    #[error("the connection to {url} cannot be secured ({why})")]
+    /// A connection was made, but cannot be secured: the other side speaks no TLS, or its certificate is not trusted.
+    #[error("cannot secure the connection to {url} ({why})")]
     TlsFailed {
-        /// The host's address.
+        /// The URL of the host.
         url: String,
-        /// What TLS says.
+        /// The error of TLS.
         why: String,
     },
-    /// The connection broke before the whole answer was there. Whether the host did what it was asked for is not known.
-    #[error("the connection to {url} was lost ({why})")]
+    /// The connection broke before the response was complete. It is unknown whether the host did what it was asked.
+    #[error("lost the connection to {url} ({why})")]
     ConnectionLost {
-        /// The host's address.
+        /// The URL of the host.
         url: String,
-        /// What the network says.
+        /// The error of the network.
         why: String,
     },
-    /// The host refuses.
+    /// The host refused the request.
     #[error("{} ({})", .0.detail, .0.code)]
     Refused(Box<Problem>),
-    /// Somebody else answers: a proxy, or another service.
-    #[error("what answers at {url} is no Saggar host: {what}")]
+    /// Something else answered: a proxy, or another service.
+    #[error("not a Saggar host at {url}: {what}")]
     NotSaggar {
-        /// The host's address.
+        /// The URL of the host.
         url: String,
-        /// The status of the answer, if it is one of HTTP.
+        /// The status, if it was an HTTP response.
         status: Option<u16>,
         /// What it answered.
         what: String,
     },
-    /// The answer has not the form that this client knows.
-    #[error("the answer of the host cannot be read; is it of another version?")]
+    /// The response does not have the expected form.
+    #[error("cannot read the response of the host; does it have another version?")]
     InvalidResponse(#[source] serde_json::Error),
 }
 
 impl ClientError {
-    /// The code of the host's problem document, if it refused.
+    /// The code of the problem document, if the host refused.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(problem) => Some(&problem.code),
@@ -83,7 +83,7 @@ impl ClientError {
         }
     }
 
-    /// A stable name in kebab case: that of the host, if it refused.
+    /// A stable code in kebab case: the host's code if it refused.
     pub fn name(&self) -> &str {
         match self {
             Self::Refused(problem) => &problem.code,
@@ -100,12 +100,12 @@ impl ClientError {
         }
     }
 
-    /// Whether the host refuses what one job is like, so that it would take others.
+    /// Whether the host refused because of one job, so it might accept others.
     pub fn concerns_job(&self) -> bool {
         self.code().is_some_and(|code| JOB_CODES.contains(&code))
     }
 
-    /// Whether the network, and neither host nor client, is to blame.
+    /// Whether the network is the cause, and not the host or the client.
     pub fn is_network(&self) -> bool {
         matches!(
             self,
@@ -117,25 +117,25 @@ impl ClientError {
         )
     }
 
-    /// Whether the same request may be answered in a while, since the host or the way to it is only gone for now.
+    /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::ConnectionLost { .. } => true,
-            // A proxy whose host is gone.
+            // A proxy without its host.
             Self::NotSaggar { status, .. } => matches!(status, Some(502..=504)),
             Self::Refused(problem) => matches!(problem.code.as_str(), "stopping" | "overloaded"),
             _ => false,
         }
     }
 
-    /// What a request ended with instead of an answer.
+    /// Converts the error of a request.
     pub(crate) fn from_request(url: &str, error: &reqwest::Error) -> Self {
         let (url, why) = (url.to_owned(), root_cause(error));
-        // Shaking hands is a part of connecting.
+        // Includes the TLS handshake.
         if error.is_connect() {
             return if is_tls(error) { Self::TlsFailed { url, why } } else { Self::Unreachable { url, why } };
         }
-        // That would be the same the next time, other than a cut.
+        // Retrying would give the same error, unlike after a lost connection.
         if causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse) {
             return Self::NotSaggar { url, status: None, what: format!("it does not speak HTTP ({why})") };
         }
@@ -143,14 +143,15 @@ impl ClientError {
     }
 }
 
-/// An error and what lies below it.
+/// An error and its sources.
 fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| source_of(*error))
 }
 
-/// The cause of an error. One of input and output is said to be caused by the cause of what it wraps, which passes over that.
+/// The source of an error. `std::io::Error` reports the source of the error that it wraps; this returns the wrapped
+/// error.
 fn source_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
     match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
@@ -158,15 +159,15 @@ fn source_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dy
     }
 }
 
-/// Whether TLS is what failed.
+/// Whether TLS failed.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<rustls::Error>())
 }
 
-/// What lies at the bottom of an error; those above it say that sending failed, which we say ourselves.
+/// The innermost source. The outer errors only say that sending failed.
 pub(crate) fn root_cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "nothing came in time".to_owned();
+        return "timed out".to_owned();
     }
     causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -1,4 +1,4 @@
-//! Following a stream of server-sent events over cuts: whoever follows hears of every event once, or that some are missing.
+//! Server-sent events that survive lost connections: a reader gets every event once, or learns that some are missing.
 
 use std::pin::Pin;
 
@@ -14,7 +14,7 @@ use crate::retry::backoff;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// A connection that lasted this long was a good one: the next one is tried at once.
+/// After a connection that lasted this long, the next one is tried at once.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
 type Events = Pin<Box<dyn Stream<Item = Result<Event, EventStreamError<reqwest::Error>>> + Send>>;
@@ -22,24 +22,24 @@ type Events = Pin<Box<dyn Stream<Item = Result<Event, EventStreamError<reqwest::
 /// An event as the host sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerEvent {
-    /// What kind of event it is; a client passes over kinds that it does not know.
+    /// The kind of event. Clients ignore unknown kinds.
     pub kind: String,
-    /// After which the host can go on; empty if it cannot.
+    /// The id after which the host can continue; empty if it cannot.
     pub id: String,
     /// A JSON document.
     pub data: String,
 }
 
-/// What a follower hears next.
+/// An item of an [`EventStream`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamItem {
     /// An event.
     Event(ServerEvent),
-    /// The connection is lost, with what the network says. It is tried again.
+    /// The connection was lost, with the error of the network. The stream reconnects.
     Disconnected(String),
-    /// There is a connection again; what happened meanwhile comes now, as far as the host has kept it.
+    /// The stream has reconnected. What happened meanwhile comes next, as far as the host has stored it.
     Reconnected,
-    /// Nothing will ever come, since what was followed is over.
+    /// The stream has ended, because what it follows has.
     End,
 }
 
@@ -49,17 +49,17 @@ enum State {
     Ended,
 }
 
-/// A follower of one of the host's streams.
+/// A stream of events from the host.
 pub struct EventStream {
     client: Client,
     url: Url,
     state: State,
-    /// The id of the last event that came.
+    /// The id of the last event.
     last_event_id: Option<HeaderValue>,
-    /// Since when there has been a connection, or none.
+    /// Time of the last connect or disconnect.
     since: Instant,
     failures: u32,
-    /// When to try again.
+    /// Time of the next try.
     retry_at: Instant,
 }
 
@@ -78,7 +78,7 @@ impl Client {
         EventStream::connect(self.clone(), self.job(task, id, Some("events"))?).await
     }
 
-    /// Follows a job's log, from its first line on and until it has ended.
+    /// Follows a job's log from its first line until the job has ended.
     pub async fn follow_logs(&self, task: &str, id: u64) -> Result<EventStream, ClientError> {
         let mut url = self.job(task, id, Some("logs"))?;
         url.query_pairs_mut().append_pair("follow", "true");
@@ -87,7 +87,7 @@ impl Client {
 }
 
 impl EventStream {
-    /// Connects for the first time: a host that is not there then is an error, and is not waited for.
+    /// Connects for the first time. An unreachable host is an error and is not retried.
     async fn connect(client: Client, url: Url) -> Result<Self, ClientError> {
         let now = Instant::now();
         let mut follow = Self {
@@ -103,14 +103,14 @@ impl EventStream {
         Ok(follow)
     }
 
-    /// What comes next. An error is the end: the host refuses, or was gone for longer than the client's patience lasts.
-    /// Cancel safe.
+    /// Returns the next item. An error ends the stream: the host refused, or was unreachable for longer than the client
+    /// retries. Cancel safe.
     pub async fn next(&mut self) -> Result<StreamItem, ClientError> {
         match &mut self.state {
             State::Connected(events) => Ok(match events.next().await {
                 Some(Ok(event)) => StreamItem::Event(self.accept(event)),
                 Some(Err(error)) => self.disconnect(why(self.client.url(), error)),
-                None => self.disconnect("the host ended it".to_owned()),
+                None => self.disconnect("the host closed it".to_owned()),
             }),
             State::Disconnected => {
                 self.reconnect().await?;
@@ -122,7 +122,7 @@ impl EventStream {
 
     fn accept(&mut self, event: Event) -> ServerEvent {
         let Event { event: kind, id, data, .. } = event;
-        // One that cannot be handed back is none of a host.
+        // An id that cannot be sent back is not from a host.
         if let (false, Ok(last_event_id)) = (id.is_empty(), HeaderValue::from_str(&id)) {
             self.last_event_id = Some(last_event_id);
         }

@@ -1,10 +1,10 @@
-//! Where a host is, and the addresses of its routes: names become parts of a path and nothing else, whatever is in them.
+//! The URL of a host and of its routes. A name becomes exactly one segment of the path, whatever it contains.
 
 use reqwest::Url;
 
 use crate::error::ClientError;
 
-/// The address of a host. It may have a path of its own, before which a proxy stands.
+/// The URL of a host. Behind a proxy it may have a path.
 #[derive(Debug, Clone)]
 pub(crate) struct HostUrl(Url);
 
@@ -13,37 +13,37 @@ impl HostUrl {
         let wrong = |why: String| ClientError::InvalidUrl { url: text.to_owned(), why };
         let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong(format!("`{}` is neither http nor https", url.scheme())));
+            return Err(wrong(format!("the scheme `{}` is not http or https", url.scheme())));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("a host takes a token, and neither name nor password".to_owned()));
+            return Err(wrong("a host takes a token, not a user and a password".to_owned()));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("nothing may stand after `?` or `#`".to_owned()));
+            return Err(wrong("it must not have `?` or `#`".to_owned()));
         }
         Ok(Self(url))
     }
 
-    /// How it is shown.
+    /// The URL for display.
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// Whether what is sent can be read on the way.
+    /// Whether the connection is not encrypted.
     pub(crate) fn is_plaintext(&self) -> bool {
         self.0.scheme() == "http"
     }
 
-    /// Whether the host is on this machine, so that no proxy stands before it.
+    /// Whether the host is on this machine, so no proxy is used.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
         let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
     }
 
-    /// The address of a route, of which `parts` is the path.
+    /// The URL of a route with the path segments `parts`.
     pub(crate) fn join(&self, parts: &[&str]) -> Result<Url, ClientError> {
-        // In a path these two mean something else, even percent-encoded, and nothing means nothing.
+        // These mean something else in a path, even percent-encoded.
         if let Some(part) = parts.iter().find(|part| matches!(**part, "" | "." | "..")) {
             return Err(ClientError::InvalidTaskId((*part).to_owned()));
         }

@@ -1,4 +1,4 @@
-//! Asking for jobs: one, many, what is kept of them, and changing them.
+//! Requests about jobs: looking up, listing, waiting and changing.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use crate::client::Client;
 use crate::error::ClientError;
 use crate::response::JsonBody;
 
-/// How long one request waits for a job's end; proxies on the way bear with it.
+/// How long one request waits for a job's end; proxies tolerate this.
 const WAIT_PER_REQUEST: Duration = Duration::from_secs(30);
 
-/// The pause after a wait that ended before its time, as it does while a host stops.
+/// Pause after a wait that returned early, as it does while a host stops.
 const SHORT_WAIT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Which jobs a list shows.
+/// Which jobs to list.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ListQuery {
-    /// Only those that stand there.
+    /// Only jobs in this status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// Only those added at this moment (RFC 3339) or later.
+    /// Only jobs added at this time (RFC 3339) or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub added_from: Option<String>,
-    /// Only those added before this moment (RFC 3339).
+    /// Only jobs added before this time (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub added_before: Option<String>,
-    /// Only those whose message or problem contains this text.
+    /// Only jobs whose message or problem contains this text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// `newest` or `oldest` first.
@@ -38,25 +38,25 @@ pub struct ListQuery {
     /// The `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// No more than this many on a page.
+    /// Maximum number of jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
 }
 
-/// Where a job stands, whatever else is said of it.
+/// The status of a job; other members are ignored.
 #[derive(Deserialize)]
 struct JobStatus {
     status: Status,
 }
 
 impl Client {
-    /// Looks a job up.
+    /// Looks up a job.
     pub async fn get(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
         let url = self.job(task, id, None)?;
         self.with_retries(async || self.send_json(self.request(Method::GET, url.clone())).await).await
     }
 
-    /// Waits until a job has ended, over restarts of the host too.
+    /// Waits until a job has ended; survives restarts of the host.
     pub async fn wait(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
         let url = self.job(task, id, None)?;
         let wait = [("wait", format!("{}s", WAIT_PER_REQUEST.as_secs()))];
@@ -75,7 +75,7 @@ impl Client {
         }
     }
 
-    /// A page of the jobs of a task, or of all tasks.
+    /// Returns a page of the jobs of a task, or of all tasks.
     pub async fn list(&self, task: Option<&str>, query: &ListQuery) -> Result<JsonBody<Jobs>, ClientError> {
         let url = match task {
             Some(task) => self.route(&["v1", "tasks", task, "jobs"])?,
@@ -84,39 +84,39 @@ impl Client {
         self.with_retries(async || self.send_json(self.request(Method::GET, url.clone()).query(query)).await).await
     }
 
-    /// A job's log.
+    /// Returns a job's log.
     pub async fn logs(&self, task: &str, id: u64) -> Result<JsonBody<Logs>, ClientError> {
         let url = self.job(task, id, Some("logs"))?;
         self.with_retries(async || self.send_json(self.request(Method::GET, url.clone())).await).await
     }
 
-    /// The attempts of a job that are over.
+    /// Returns the attempts of a job that have ended.
     pub async fn attempts(&self, task: &str, id: u64) -> Result<JsonBody<Attempts>, ClientError> {
         let url = self.job(task, id, Some("attempts"))?;
         self.with_retries(async || self.send_json(self.request(Method::GET, url.clone())).await).await
     }
 
-    /// Cancels a job, and answers how it stands then.
+    /// Cancels a job; returns it afterwards.
     pub async fn cancel(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
         self.send_json(self.request(Method::POST, self.job(task, id, Some("cancel"))?)).await
     }
 
-    /// Lets an ended job run again, and answers how it stands then.
+    /// Runs an ended job again; returns it afterwards.
     pub async fn retry(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
         self.send_json(self.request(Method::POST, self.job(task, id, Some("retry"))?)).await
     }
 
-    /// Has the callbacks of an ended job delivered again that were given up, and answers how it stands then.
+    /// Delivers given-up callbacks of an ended job again; returns the job afterwards.
     pub async fn redeliver(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
         self.send_json(self.request(Method::POST, self.job(task, id, Some("redeliver"))?)).await
     }
 
-    /// Forgets a job that does not run.
+    /// Deletes a job that does not run.
     pub async fn delete(&self, task: &str, id: u64) -> Result<(), ClientError> {
         self.send_empty(self.request(Method::DELETE, self.job(task, id, None)?)).await
     }
 
-    /// The address of a job, or of something that is kept of it.
+    /// The URL of a job, or of something below it.
     pub(crate) fn job(&self, task: &str, id: u64, of_it: Option<&str>) -> Result<Url, ClientError> {
         let id = id.to_string();
         let mut parts = vec!["v1", "tasks", task, "jobs", &id];

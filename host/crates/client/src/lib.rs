@@ -1,7 +1,7 @@
-//! A host as its client sees it: asking over HTTP, and following what happens. Knows the wire types of `saggar-api` and
-//! nothing of who is behind them; what is shown to people, and how, is the command line's.
+//! A client of a host's HTTP API: requests, and event streams. Knows only the types on the wire; the command line
+//! decides what to show.
 //!
-//! The modules in reading order follow a request on its way out and its answer on the way back.
+//! The modules in reading order follow a request out and its response back.
 
 mod error;
 mod host_url;

@@ -1,4 +1,4 @@
-//! What a host answered: kept as it came, and read only by those who look into it.
+//! Responses of a host: kept as text, and parsed on demand.
 
 use std::marker::PhantomData;
 
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ClientError;
 
-/// A JSON document that is a `T`, as the host wrote it. Members that this client does not know stay in its text.
+/// A JSON document of type `T`, as the host wrote it. Unknown members stay in the text.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T> {
     text: String,
@@ -21,18 +21,18 @@ impl<T: DeserializeOwned> JsonBody<T> {
         Self { text, form: PhantomData }
     }
 
-    /// The document as it came.
+    /// The text of the document.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The document, read.
+    /// Parses the document.
     pub fn parse(&self) -> Result<T, ClientError> {
         serde_json::from_str(&self.text).map_err(ClientError::InvalidResponse)
     }
 }
 
-/// The response if it is a success of this media type; why not, as a host says it, if it says it.
+/// Returns the response if it is a success of this media type; otherwise the problem that the host reports.
 pub(crate) async fn expect(response: Response, url: &str, media_type: &str) -> Result<Response, ClientError> {
     let status = response.status();
     let given = media_type_of(&response);
@@ -41,7 +41,7 @@ pub(crate) async fn expect(response: Response, url: &str, media_type: &str) -> R
     }
     let what = match response.headers().get(reqwest::header::LOCATION) {
         Some(elsewhere) if status.is_redirection() => {
-            format!("it points to {}, which is not followed", String::from_utf8_lossy(elsewhere.as_bytes()))
+            format!("it redirects to {}, which is not followed", String::from_utf8_lossy(elsewhere.as_bytes()))
         }
         _ => format!("it answers {status} with {}", if given.is_empty() { "nothing" } else { &given }),
     };

@@ -1,4 +1,4 @@
-//! Going on when the host is gone for a moment, with requests that do no harm when they are made twice.
+//! Retries idempotent requests while a host is temporarily unreachable.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::error::ClientError;
 
-/// The pause after the first failure; each one after that is twice as long …
+/// The backoff after the first failure; it doubles after each further one …
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 
-/// … up to this, so that a host that is back is noticed while somebody still looks.
+/// … up to this, so that a returning host is noticed soon.
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// The pause after `failures` in a row. Chance moves it, for a host that comes back is awaited by all of its clients.
+/// The backoff after `failures` in a row, with jitter, because all clients of a host retry when it returns.
 pub(crate) fn backoff(failures: u32) -> Duration {
     let longest = MIN_BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MAX_BACKOFF);
     longest.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 impl Client {
-    /// What `send` answers; it is asked again while a host that was there before is gone, and no longer than the client's
-    /// patience lasts. A request that was cut counts as being there, be it the first one.
+    /// Retries `send` while a host that was reached before is unreachable, for at most the client's `retry_for`. A
+    /// connection that was cut counts as reached, even the first one.
     pub(crate) async fn with_retries<T>(
         &self,
         send: impl AsyncFn() -> Result<T, ClientError>,

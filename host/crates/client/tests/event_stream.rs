@@ -1,4 +1,4 @@
-//! Following over cuts, against a host that is played here line by line: what it is asked, and what it answers.
+//! Event streams over lost connections, against a scripted host: what it is asked, and what it answers.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn a_host_that_is_gone_for_a_moment_is_waited_for() {
     let (listener, client) = listen().await;
     let host = async {
         answer(&listener, HEAD).await;
-        // Its proxy is there, then the host itself, which still stops, then the next one.
+        // First only the proxy answers, then the host, which is still stopping, then the next host.
         answer(&listener, "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").await;
         answer(&listener, &problem("503 Service Unavailable", "stopping")).await;
         answer(&listener, HEAD).await;

@@ -1,4 +1,4 @@
-//! Asking, against a host that is played here: what is asked again after a cut, and what others than hosts answer.
+//! Requests against a scripted host: what is retried after a lost connection, and answers of others than hosts.
 
 use saggar_client::{Client, ClientError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +14,7 @@ async fn listen() -> (TcpListener, Client) {
 async fn answer(listener: &TcpListener, bytes: &str) -> String {
     let (mut stream, _) = listener.accept().await.expect("it works here");
     let mut request = String::new();
-    // Only bodies of one piece are sent here, which ends with their braces.
+    // Bodies here have one part, which ends with a brace.
     while !(request.ends_with('}') || request.starts_with("GET") && request.ends_with("\r\n\r\n")) {
         let mut piece = [0; 4096];
         let bytes = stream.read(&mut piece).await.expect("it works here");
@@ -34,14 +34,14 @@ async fn an_add_is_made_again_with_the_same_key_after_a_cut() {
     let (listener, client) = listen().await;
     let job = serde_json::from_str(r#"{"args":[1.50]}"#).expect("it works here");
     let host = async {
-        // It does what it is asked, perhaps, and dies.
+        // The host may do what it is asked, and dies.
         let first = answer(&listener, "").await;
         let second =
             answer(&listener, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{").await;
         let third = answer(&listener, &json(r#"{"id":7,"new":true}"#)).await;
         [first, second, third]
     };
-    // Nothing was asked before: that it breaks off says that somebody is there.
+    // The first request is cut: something accepted the connection, so it is retried.
     let asking = async { client.add("mail.send", &job, "once").await.expect("it works here") };
     let (requests, added) = tokio::join!(host, asking);
     assert_eq!((added.text(), added.parse().expect("it works here").id), (r#"{"id":7,"new":true}"#, 7));

@@ -1,4 +1,4 @@
-//! All tasks of an app, by id, and the holder that a reload swaps. Owns looking up; where tasks come from is `load`'s.
+//! The tasks of an app by id, and a holder that a reload replaces.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::id::{TaskId, fold};
 use crate::suggest;
 use crate::task::Task;
 
-/// The tasks of one app. Never changes; a reload makes a new one.
+/// The tasks of one app. Immutable; a reload creates a new catalog.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     tasks: BTreeMap<TaskKey, Arc<Task>>,
@@ -19,7 +19,7 @@ pub struct Catalog {
 type TaskKey = String;
 
 impl Catalog {
-    /// The task with this id, in any case.
+    /// Returns the task with this id, in any case.
     pub fn get(&self, id: &str) -> Option<&Arc<Task>> {
         self.tasks.get(&fold(id))
     }
@@ -39,44 +39,44 @@ impl Catalog {
         self.tasks.is_empty()
     }
 
-    /// The id that somebody may have meant who wrote `name`, for "did you mean".
+    /// Returns the id that is most similar to `name`, for "did you mean".
     pub fn nearest(&self, name: &str) -> Option<&TaskId> {
         let nearest = suggest::nearest(name, self.tasks.keys().map(String::as_str))?;
         self.get(nearest).map(|task| &task.id)
     }
 
-    /// The tasks for which `keep` answers true: how a host drops those whose plugins do not fit.
+    /// Keeps the tasks for which `keep` returns true. A host drops those whose plugins do not fit.
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&Task) -> bool) -> Self {
         self.iter().filter(|task| keep(task)).cloned().collect()
     }
 }
 
-/// Of two tasks with one id, the later one stays.
+/// Of two tasks with one id, the later one is kept.
 impl FromIterator<Arc<Task>> for Catalog {
     fn from_iter<I: IntoIterator<Item = Arc<Task>>>(tasks: I) -> Self {
         Self { tasks: tasks.into_iter().map(|task| (task.id.folded().to_owned(), task)).collect() }
     }
 }
 
-/// The catalog that is in use now. Readers never wait, not even for a reload, and keep what they got.
+/// The current catalog. Reading never blocks, not even during a reload; readers keep the catalog they got.
 #[derive(Debug, Default)]
 pub struct LiveCatalog {
     current: ArcSwap<Catalog>,
 }
 
 impl LiveCatalog {
-    /// A holder of `catalog`.
+    /// Creates a holder of `catalog`.
     pub fn new(catalog: Catalog) -> Self {
         Self { current: ArcSwap::from_pointee(catalog) }
     }
 
-    /// The catalog of this moment.
+    /// Returns the current catalog.
     pub fn current(&self) -> Arc<Catalog> {
         self.current.load_full()
     }
 
-    /// Puts `catalog` in place at once and for all readers, and gives back the one before it.
+    /// Replaces the catalog for all readers at once, and returns the previous one.
     pub fn replace(&self, catalog: Catalog) -> Arc<Catalog> {
         self.current.swap(Arc::new(catalog))
     }

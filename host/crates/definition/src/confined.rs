@@ -1,4 +1,4 @@
-//! Which files of an app are read: regular ones inside the app's directory. One rule for task files and plugins.
+//! Which files of an app are read: regular files inside the app's directory. The rule for task files and plugins.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// The file at `relative` below `root`, which has no links in it, without links. A link to a file inside `root` is followed.
-/// A link to a directory is an error, so that there are no loops, and so is a link that leads out of `root`.
+/// Resolves `relative` below `root`, which contains no links. Follows a link to a file inside `root`. A link to a
+/// directory is an error, so there are no loops, and so is a link that leads out of `root`.
 pub fn resolve_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
     let mut directory = root.to_owned();
     let below = relative.parent().unwrap_or(Path::new("")).components().enumerate();
     for (depth, component) in below {
         directory.push(component);
-        // The first one is `tasks` or `plugins` itself, which only must not lead out.
+        // The first component is `tasks` or `plugins` itself, which may be a link as long as it does not lead out.
         if depth > 0 && directory.is_symlink() {
             let shown = directory.strip_prefix(root).unwrap_or(&directory).display();
             return Err(io::Error::other(format!("`{shown}` is a link to a directory, which is not followed")));
@@ -27,14 +27,14 @@ pub fn resolve_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
     Ok(target)
 }
 
-/// Reads a regular file of at most `most` bytes; one byte more says that it is longer. Never waits for a pipe or a device, and
-/// follows no link.
+/// Reads at most `most` bytes of a regular file, and one more byte if the file is longer. Does not block on a pipe or a
+/// device, and follows no link.
 pub fn read_regular_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    // With these a pipe opens at once, a terminal does not become this process's, and a link is refused.
+    // So a pipe opens at once, a terminal does not become this process's, and a link is refused.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
     let file: File = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;

@@ -1,5 +1,5 @@
-//! What is wrong, where, and how to mend it: as plain data, and drawn with its source line for people. Owns the
-//! drawing and what makes foreign text harmless; the wording belongs to whoever finds the problem.
+//! Problems: what is wrong, where, and how to fix it, as data and rendered with the source line. Owns the rendering and
+//! the escaping of text from files; callers own the wording.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use crate::source::{Position, Source, Span};
 
-/// How bad a problem is.
+/// Severity of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The task cannot be used.
     Error,
-    /// The task can be used, but probably not as it was meant.
+    /// The task can be used, but probably not as intended.
     Warning,
 }
 
@@ -25,19 +25,19 @@ pub enum Severity {
 pub struct Location {
     /// The path relative to the app's directory, with `/` on every system.
     pub file: Box<str>,
-    /// The position; none for a problem of the file as a whole.
+    /// The position; `None` for a problem of the whole file.
     pub position: Option<Position>,
     #[serde(skip)]
     source: Option<Arc<Source>>,
 }
 
 impl Location {
-    /// A file as a whole.
+    /// The location of a whole file.
     pub fn file(file: impl Into<Box<str>>) -> Self {
         Self { file: file.into(), position: None, source: None }
     }
 
-    /// A part of a text.
+    /// The location of a part of a text.
     pub fn of(source: &Arc<Source>, span: Span) -> Self {
         let position = Some(source.position(span));
         Self { file: source.file.as_str().into(), position, source: Some(Arc::clone(source)) }
@@ -48,7 +48,7 @@ impl Location {
     }
 }
 
-/// A second place that explains a problem, such as the first of two equal keys.
+/// A second location that explains a problem, such as the first of two equal keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Related {
     /// Where it is.
@@ -60,44 +60,44 @@ pub struct Related {
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// Where it is.
     pub location: Location,
-    /// What is wrong, in one sentence without a full stop.
+    /// What is wrong: one sentence without a full stop.
     pub message: String,
-    /// How to mend it.
+    /// How to fix it.
     pub help: Option<String>,
-    /// A second place that explains the problem.
+    /// A second location that explains the problem.
     pub related: Option<Box<Related>>,
 }
 
 impl Diagnostic {
-    /// An error. `message` is a sentence without a full stop.
+    /// Creates an error. `message` is a sentence without a full stop.
     pub fn error(location: Location, message: impl Into<String>) -> Self {
         Self { severity: Severity::Error, location, message: message.into(), help: None, related: None }
     }
 
-    /// A warning. `message` is a sentence without a full stop.
+    /// Creates a warning. `message` is a sentence without a full stop.
     pub fn warning(location: Location, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(location, message) }
     }
 
-    /// Adds how to mend it.
+    /// Adds how to fix it.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Adds a second place and what is there.
+    /// Adds a second location and what is there.
     #[must_use]
     pub fn with_related(mut self, location: Location, message: impl Into<String>) -> Self {
         self.related = Some(Box::new(Related { location, message: message.into() }));
         self
     }
 
-    /// The problem in one line: where it is, and what.
+    /// The problem in one line: location and message.
     pub fn brief(&self) -> String {
         let Location { file, position, .. } = &self.location;
         let location = match position {
@@ -107,8 +107,8 @@ impl Diagnostic {
         escaped(&format!("{location}: {}", self.message).replace('\n', " "))
     }
 
-    /// The problem as people read it: the message, the source line with the place underlined, the help. Control
-    /// characters in anything that was read from a file are made visible. Ends without a line break.
+    /// Renders the problem for people: the message, the underlined source line, the help. Escapes control characters in
+    /// text from files. Ends without a line break.
     pub fn render(&self, color: bool) -> String {
         let excerpt = Excerpt::of(self);
         let renderer = if color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
@@ -134,8 +134,8 @@ impl Diagnostic {
     }
 }
 
-/// The lines of a file from the first to the last that a diagnostic points at. Only they are given to the renderer,
-/// which looks at every byte that it gets.
+/// The lines of a file that a diagnostic points at. The renderer gets only these, because it looks at every byte of its
+/// input.
 struct Excerpt<'a> {
     source: &'a Arc<Source>,
     lines: Range<usize>,
@@ -181,14 +181,14 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// Text from a file or a file's name, such that no terminal takes any of it for a command or turns its direction.
+/// Replaces characters that a terminal would obey, or that change the text direction.
 fn escaped(text: &str) -> String {
     let must_escape = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if must_escape(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// The same for source lines. The renderer shows the ASCII controls as pictures of themselves; what it lets pass are
-/// the control characters U+0080 to U+009F. Their stand-in has two bytes as they have, so that spans still fit.
+/// The same for source lines. The renderer shows ASCII control characters as symbols, but passes U+0080 to U+009F
+/// through. The replacement has two bytes, as they have, so spans stay valid.
 fn mask_c1_controls(text: &str) -> String {
     text.chars().map(|c| if ('\u{80}'..='\u{9f}').contains(&c) { '·' } else { c }).collect()
 }

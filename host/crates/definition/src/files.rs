@@ -1,5 +1,5 @@
-//! Finding and reading task files. Owns which files are tasks, what the file system may do to us, and problems of
-//! files as a whole; what is in a file is `syntax`' and later ones'.
+//! Finds and reads task files. Owns which files are tasks, hazards of the file system, and problems of whole files;
+//! `syntax` and later modules own the content.
 
 use std::fs;
 use std::io;
@@ -14,16 +14,16 @@ use crate::source::{Source, Span};
 /// The directory of task files in an app.
 const TASKS_DIR: &str = "tasks";
 
-/// What a task file's name ends with, in any case.
+/// Extensions of task files, in any case.
 const EXTENSIONS: [&str; 3] = ["yao", "json", "jsonc"];
 
-/// Extensions of files that people may take for task files.
+/// Extensions of files that people may mistake for task files.
 const LOOKALIKES: [&str; 4] = ["yaml", "yml", "json5", "toml"];
 
-/// Bytes of the largest task file. A long one has two thousand; a megabyte was put there by mistake.
+/// Maximum size of a task file. A long one has two thousand bytes; a megabyte is there by mistake.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Task files of the largest app. Each gets slots of its own, of which no host has as many.
+/// Maximum task files of an app. Each task needs slots, and no host has as many.
 const MAX_FILES: usize = 10_000;
 
 /// What some editors write before the text.
@@ -37,9 +37,9 @@ pub(crate) struct FoundFile {
     path: PathBuf,
 }
 
-/// All task files of an app in the order of their names, and what is wrong with the rest. Links to files inside of
-/// the app are followed; links to directories and out of the app are not, so that there are no loops and nobody can
-/// have another's file shown to them in a message.
+/// Returns all task files of an app sorted by name, and the problems of the others. Follows links to files inside the
+/// app. Does not follow links to directories or out of the app, so there are no loops and no message shows a file of
+/// another user.
 pub(crate) fn find(app_dir: &Path) -> (Vec<FoundFile>, Vec<Diagnostic>) {
     match roots(app_dir) {
         Ok((app_dir, tasks_dir)) => Search::new(app_dir).run(tasks_dir),
@@ -47,7 +47,7 @@ pub(crate) fn find(app_dir: &Path) -> (Vec<FoundFile>, Vec<Diagnostic>) {
     }
 }
 
-/// The directories of the app and of its tasks, without links.
+/// Resolves the directories of the app and of its tasks.
 fn roots(app_dir: &Path) -> Result<(PathBuf, PathBuf), Diagnostic> {
     let shown = app_dir.to_string_lossy().into_owned();
     let reject =
@@ -56,19 +56,20 @@ fn roots(app_dir: &Path) -> Result<(PathBuf, PathBuf), Diagnostic> {
         Ok(root) if root.is_dir() => root,
         Ok(_) => return reject("the app is not a directory", "give the directory that has `tasks/` in it"),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return reject("there is no such directory", "give the directory of an app: one that has `tasks/` in it");
+            return reject("no such directory", "give the directory of an app: one that contains `tasks/`");
         }
         Err(error) => return reject(&unreadable(&error), "let this user read the directory"),
     };
     match root.join(TASKS_DIR).canonicalize() {
-        Ok(tasks) if !tasks.starts_with(&root) => {
-            reject("the directory `tasks` of this app is a link that leads out of it", "put the directory itself there")
-        }
+        Ok(tasks) if !tasks.starts_with(&root) => reject(
+            "the directory `tasks` of this app is a link that leads out of it",
+            "replace the link by a directory",
+        ),
         Ok(tasks) if tasks.is_dir() => Ok((root, tasks)),
-        Ok(_) => reject("`tasks` in this app is not a directory", "make it one and put the task files in it"),
+        Ok(_) => reject("`tasks` in this app is not a directory", "create a directory and put the task files in it"),
         Err(error) if error.kind() == io::ErrorKind::NotFound => reject(
             "this app has no directory `tasks`",
-            "make it and put a task file in it, such as `tasks/hello.yao` with `{\"process\": \"plugins.hello\"}`",
+            "create it and put a task file in it, such as `tasks/hello.yao` with `{\"process\": \"plugins.hello\"}`",
         ),
         Err(error) => reject(&unreadable(&error), "let this user read the directory `tasks`"),
     }
@@ -96,12 +97,12 @@ impl Search {
         self.found.sort_by(|a, b| a.file.cmp(&b.file));
         if self.found.len() > MAX_FILES {
             self.found.truncate(MAX_FILES);
-            let message = format!("there are more than {MAX_FILES} task files; only the first are used");
-            self.reject(TASKS_DIR, message, "put the tasks in several apps");
+            let message = format!("more than {MAX_FILES} task files; only the first {MAX_FILES} are used");
+            self.reject(TASKS_DIR, message, "split the tasks into several apps");
         }
         if self.found.is_empty() && self.problems.is_empty() {
-            let help = "put one in it, such as `tasks/hello.yao` with `{\"process\": \"plugins.hello\"}`";
-            self.reject(TASKS_DIR, "there is no task file (`.yao`, `.json` or `.jsonc`) in this directory", help);
+            let help = "add one, such as `tasks/hello.yao` with `{\"process\": \"plugins.hello\"}`";
+            self.reject(TASKS_DIR, "no task file (`.yao`, `.json` or `.jsonc`) in this directory", help);
         }
         (self.found, self.problems)
     }
@@ -110,7 +111,7 @@ impl Search {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            // Editors and version control keep their own files under such names.
+            // Editors and version control use such names for their own files.
             if name.starts_with('.') {
                 continue;
             }
@@ -126,20 +127,20 @@ impl Search {
 
     fn visit(&mut self, path: PathBuf, file: String) {
         if path.is_symlink() && path.is_dir() {
-            let help = "put the directory itself there, or link the files one by one";
+            let help = "replace the link by the directory, or link the files one by one";
             return self.reject(&file, "links to directories are not followed", help);
         }
         let extension = extension(&file);
         if EXTENSIONS.contains(&extension.as_str()) {
             match resolve_inside(&self.root, Path::new(&file)) {
-                // To open a pipe would wait until somebody writes into it.
+                // Opening a pipe would block until another process writes to it.
                 Ok(path) if path.is_file() => self.found.push(FoundFile { file, path }),
-                Ok(_) => self.reject(&file, "this is not an ordinary file", "put an ordinary file there"),
-                Err(error) => self.reject(&file, unreadable(&error), "put the file itself there, or remove the link"),
+                Ok(_) => self.reject(&file, "not a regular file", "replace it by a regular file"),
+                Err(error) => self.reject(&file, unreadable(&error), "replace the link by the file, or remove it"),
             }
         } else if LOOKALIKES.contains(&extension.as_str()) {
             let help = "task files are JSON with the extension `.yao`, `.json` or `.jsonc`";
-            self.problems.push(Diagnostic::warning(Location::file(file), "this is no task file").with_help(help));
+            self.problems.push(Diagnostic::warning(Location::file(file), "not a task file").with_help(help));
         }
     }
 
@@ -149,7 +150,7 @@ impl Search {
 }
 
 impl FoundFile {
-    /// The file's content.
+    /// Reads the content of the file.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Vec<Diagnostic>> {
         let reject =
             |message, help| vec![Diagnostic::error(Location::file(self.file.as_str()), message).with_help(help)];
@@ -158,7 +159,7 @@ impl FoundFile {
     }
 }
 
-/// Whether a file with this path is taken for a task file.
+/// Whether a file with this path is a task file.
 pub(crate) fn is_task_file(file: &str) -> bool {
     EXTENSIONS.contains(&extension(file).as_str())
 }
@@ -167,17 +168,17 @@ fn extension(file: &str) -> String {
     file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 
-/// The id of the task in `file`, a path relative to the app's directory.
+/// Returns the id of the task in `file`, a path relative to the app's directory.
 pub(crate) fn task_id(file: &str) -> Result<TaskId, Diagnostic> {
     let below_tasks = file.strip_prefix(TASKS_DIR).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file);
     TaskId::of_file(below_tasks).map_err(|error| {
-        let message = format!("the path of this file does not make a task's id: {error}");
-        let help = "name files and folders with the letters a to z, digits, `_` and `-`; dots stand between such parts";
+        let message = format!("the path of this file is not a valid task id: {error}");
+        let help = "name files and folders with the letters a to z, digits, `_` and `-`; dots separate such parts";
         Diagnostic::error(Location::file(file), message).with_help(help)
     })
 }
 
-/// The text of a task file.
+/// Decodes the text of a task file.
 pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         let problem = Diagnostic::error(Location::file(file), "this file is larger than 1 MiB");
@@ -186,8 +187,7 @@ pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     utf8_text(file, bytes)
 }
 
-/// The text that `bytes`, the content of `file`, are: UTF-8. A byte order mark before it, as some editors write one, is no part
-/// of it.
+/// Decodes `bytes`, the content of `file`, as UTF-8. Skips a byte order mark at the start.
 pub fn utf8_text(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Diagnostic::error(Location::file(file), "this file is UTF-16").with_help("save it as UTF-8"));
@@ -195,18 +195,18 @@ pub fn utf8_text(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.to_owned()),
-        Err(error) => Err(undecodable(file, bytes, error.valid_up_to(), "this is not UTF-8", "save the file as UTF-8")),
+        Err(error) => Err(undecodable(file, bytes, error.valid_up_to(), "invalid UTF-8", "save the file as UTF-8")),
     }
 }
 
-/// A problem at byte `start`, before which all is UTF-8.
+/// A problem at byte `start`; the text before it is valid UTF-8.
 fn undecodable(file: &str, bytes: &[u8], start: usize, message: &str, help: &str) -> Diagnostic {
-    // Bytes that are no text are shown as U+FFFD, which has as many bytes as the mark.
+    // Invalid bytes are shown as U+FFFD, which has as many bytes as the mark.
     let source = Source { file: file.to_owned(), text: String::from_utf8_lossy(bytes).into_owned() };
     let span = Span { start, end: start + BYTE_ORDER_MARK.len() };
     Diagnostic::error(Location::of(&Arc::new(source), span), message).with_help(help)
 }
 
 fn unreadable(error: &io::Error) -> String {
-    format!("this cannot be read: {error}")
+    format!("cannot read this: {error}")
 }

@@ -1,4 +1,4 @@
-//! The name of a task. Owns which names there are, how two are compared, and how a file's path becomes one.
+//! A task's id: its syntax, how two are compared, and how a file's path becomes one.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -8,32 +8,31 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-/// Bytes of the longest id. Ids become keys in stores, labels of metrics and parts of URLs, none of which like long
-/// names.
+/// Maximum length of an id. Ids become keys in stores, labels of metrics and parts of URLs.
 const MAX_ID_BYTES: usize = 128;
 
-/// What a task file's name may end with, besides its extension.
+/// Suffixes of a task file's name before its extension.
 const SUFFIXES: [&str; 2] = [".task", ".tsk"];
 
-/// A task's id: segments of letters, digits, `_` and `-`, with dots between them. Two ids that differ only in case
-/// are equal, have the same order and the same hash; the spelling is kept for people.
+/// A task's id: segments of letters, digits, `_` and `-`, separated by dots. Ids that differ only in case are equal and
+/// have the same order and hash; the spelling is kept for people.
 #[derive(Debug, Clone)]
 pub struct TaskId {
     spelling: Arc<str>,
     folded: Arc<str>,
 }
 
-/// Why a text is no task id.
+/// Why a text is not a valid task id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TaskIdError {
-    /// There is nothing in it.
+    /// It is empty.
     #[error("it is empty")]
     Empty,
-    /// There is nothing before, after or between dots.
-    #[error("there is nothing before, after or between two of its dots")]
+    /// It has an empty segment.
+    #[error("it has an empty part before, after or between its dots")]
     EmptySegment,
-    /// It has a character that no id has.
-    #[error("it has the character `{}` in it", .0.escape_debug())]
+    /// It has an invalid character.
+    #[error("it has the invalid character `{}`", .0.escape_debug())]
     Character(char),
     /// It is longer than 128 bytes.
     #[error("it is longer than {MAX_ID_BYTES} characters")]
@@ -41,7 +40,7 @@ pub enum TaskIdError {
 }
 
 impl TaskId {
-    /// Checks `text` and makes it an id.
+    /// Parses `text` as an id.
     pub fn parse(text: &str) -> Result<Self, TaskIdError> {
         if text.is_empty() {
             return Err(TaskIdError::Empty);
@@ -59,8 +58,8 @@ impl TaskId {
         Ok(Self { spelling: text.into(), folded: fold(text).into() })
     }
 
-    /// The id of the task in a file, given by its path below `tasks/` with `/` between the parts:
-    /// `mail/send.task.yao` is `mail.send`.
+    /// Returns the id of the task in a file, from its path below `tasks/` with `/` as separator: `mail/send.task.yao`
+    /// is `mail.send`.
     pub(crate) fn of_file(path: &str) -> Result<Self, TaskIdError> {
         let stem = path.rsplit_once('.').map_or(path, |(stem, _extension)| stem);
         let suffix = SUFFIXES.iter().find_map(|suffix| {
@@ -76,13 +75,13 @@ impl TaskId {
         &self.spelling
     }
 
-    /// The id in lower case: the same text for all spellings, to use as a key.
+    /// The id in lower case: the same text for all spellings, for use as a key.
     pub fn folded(&self) -> &str {
         &self.folded
     }
 }
 
-/// `text` as ids are compared.
+/// The form in which ids are compared.
 pub(crate) fn fold(text: &str) -> String {
     text.to_ascii_lowercase()
 }

@@ -1,5 +1,5 @@
-//! All task files of an app to a catalog and all of their problems. Owns the way of a file through the crate and
-//! which tasks clash; finding and reading files is `files`'.
+//! Loads all task files of an app into a catalog, with all of their problems. Owns the path of a file through the crate
+//! and clashing ids; `files` finds and reads files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,14 +16,14 @@ use crate::syntax::{self, Dialect};
 use crate::task::Task;
 use crate::value::{Environment, Reader};
 
-/// What an app's task files hold.
+/// The content of an app's task files.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
-    /// The tasks without errors.
+    /// The valid tasks.
     pub catalog: Catalog,
-    /// All problems of all other files, in the order of files and lines.
+    /// All problems of the other files, sorted by file and line.
     pub diagnostics: Vec<Diagnostic>,
-    /// The tasks whose files have errors, and the first error of each, in one line.
+    /// The tasks whose files have errors, and the first error of each in one line.
     pub broken: BTreeMap<TaskId, String>,
 }
 
@@ -34,9 +34,9 @@ impl Loaded {
     }
 }
 
-/// Loads the task files of the app in `app_dir`. Good tasks are in the catalog whatever is wrong with others; of two
-/// files with one id, neither is. Hidden files are passed over. Reads files and waits for them; asks `env` for the
-/// values of `$ENV.NAME`.
+/// Loads the task files of the app in `app_dir`. Valid tasks are in the catalog regardless of errors in others; of two
+/// files with one id, neither is. Skips hidden files. Blocks on reading files; calls `env` for the values of
+/// `$ENV.NAME`.
 pub fn load(app_dir: &Path, env: Environment<'_>) -> Loaded {
     let (found, mut diagnostics) = files::find(app_dir);
     let clashing = clashes(&found, &mut diagnostics);
@@ -48,14 +48,14 @@ pub fn load(app_dir: &Path, env: Environment<'_>) -> Loaded {
             Err(problems) => diagnostics.extend(problems),
         }
     }
-    // A stable sort: of one file, they are in the order of its lines already.
+    // The sort is stable: problems of one file stay sorted by line.
     diagnostics.sort_by(|a, b| a.location.file.cmp(&b.location.file));
     let catalog = tasks.into_iter().collect();
     let broken = broken(&catalog, &diagnostics);
     Loaded { catalog, diagnostics, broken }
 }
 
-/// The tasks that the errors of `diagnostics` keep out of the catalog.
+/// The tasks that are missing from the catalog because of errors in `diagnostics`.
 fn broken(catalog: &Catalog, diagnostics: &[Diagnostic]) -> BTreeMap<TaskId, String> {
     let mut broken = BTreeMap::new();
     for problem in diagnostics.iter().filter(|problem| problem.severity == Severity::Error) {
@@ -68,9 +68,9 @@ fn broken(catalog: &Catalog, diagnostics: &[Diagnostic]) -> BTreeMap<TaskId, Str
     broken
 }
 
-/// Reads one task from the content of a file. `file` is the file's path relative to the app's directory, such as
-/// `tasks/mail/send.task.yao`: it gives the id, and its extension says what the text may contain. The error has all
-/// problems of the file.
+/// Reads one task from the content of a file. `file` is its path relative to the app's directory, such as
+/// `tasks/mail/send.task.yao`: it determines the id, and its extension the dialect. The error has all problems of the
+/// file.
 pub fn read_task(file: &str, bytes: &[u8], env: Environment<'_>) -> Result<Task, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let id = files::task_id(file).map_err(|problem| problems.push(problem)).ok();
@@ -89,7 +89,7 @@ fn parse(source: Source, id: Option<TaskId>, env: Environment<'_>, found: &mut V
     task
 }
 
-/// The ids that more than one file has.
+/// The ids of more than one file.
 fn clashes(found: &[FoundFile], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<TaskId> {
     let mut first: BTreeMap<TaskId, &str> = BTreeMap::new();
     let mut clashing = BTreeSet::new();
@@ -100,7 +100,7 @@ fn clashes(found: &[FoundFile], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<T
             continue;
         };
         let message = format!("the task `{id}` is already defined by `{other}`");
-        let help = "rename one of the two files; neither is used until then. Case does not count in ids, and a dot in a \
+        let help = "rename one of the two files; neither is used until then. Ids ignore case, and a dot in a \
                     file's name is the same as a folder";
         let diagnostic = Diagnostic::error(Location::file(file.file.as_str()), message).with_help(help);
         diagnostics.push(diagnostic.with_related(Location::file(*other), "has the same id"));

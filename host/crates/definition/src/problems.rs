@@ -1,15 +1,15 @@
-//! Collects the diagnostics of one file. Owns how many of them are worth keeping.
+//! Collects the diagnostics of one file, up to a maximum.
 
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Location};
 use crate::source::{Source, Span};
 
-/// Problems that are kept of one file. More than a screenful helps nobody, and a file of a million bytes could have
-/// a hundred thousand.
+/// Maximum problems that are kept of one file. More than a screenful helps nobody, and a file of a million bytes could
+/// have a hundred thousand.
 const MAX_PROBLEMS: usize = 50;
 
-/// The problems of one file, in the order in which they were found. Also for files that are not of tasks.
+/// The problems of one file, in the order in which they were found. Also used for other files than task files.
 #[derive(Debug)]
 pub struct Problems {
     source: Arc<Source>,
@@ -18,7 +18,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// None so far, of this file.
+    /// Creates an empty collection for this file.
     pub fn new(source: Arc<Source>) -> Self {
         Self { source, kept: Vec::new(), suppressed: 0 }
     }
@@ -27,17 +27,17 @@ impl Problems {
         &self.source
     }
 
-    /// A part of the file.
+    /// The location of a part of the file.
     pub fn location(&self, span: Span) -> Location {
         Location::of(&self.source, span)
     }
 
-    /// Whether another problem would only be counted. Asked before work that only serves a message.
+    /// Whether another problem would only be counted. Check it before expensive work for a message.
     pub fn is_full(&self) -> bool {
         self.kept.len() >= MAX_PROBLEMS
     }
 
-    /// Keeps an error with advice, unless there is a problem at the same place.
+    /// Adds an error with help, unless there is a problem at the same position.
     pub fn error(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
         if self.is_full() {
             self.suppress();
@@ -46,12 +46,12 @@ impl Problems {
         }
     }
 
-    /// Counts a problem that nobody will read. Only for when there is no room for more.
+    /// Counts a problem that is not kept. Only if the collection is full.
     pub fn suppress(&mut self) {
         self.suppressed += 1;
     }
 
-    /// Keeps a problem, unless there is one at the same place: the first is why there is a second.
+    /// Adds a problem, unless there is one at the same position, which is its cause.
     pub fn add(&mut self, diagnostic: Diagnostic) {
         if self.is_full() {
             self.suppress();
@@ -64,12 +64,12 @@ impl Problems {
         self.kept.is_empty()
     }
 
-    /// All that was kept, in the order of the file, and how much was not.
+    /// Returns all kept problems sorted by position, and the number of the others.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         self.kept.sort_by_key(start);
         if self.suppressed > 0 {
             let message = format!("this file has {} more problems", self.suppressed);
-            let help = "mend those shown and check again";
+            let help = "fix those shown and check again";
             self.kept.push(Diagnostic::error(Location::file(self.source.file.as_str()), message).with_help(help));
         }
         self.kept

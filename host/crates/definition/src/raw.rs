@@ -1,5 +1,5 @@
-//! An object as it stands in the file: its known keys, each with its place. Owns duplicate, missing and unknown keys
-//! and the search for what an unknown one was meant to be; values are their form's.
+//! An object as it is in the file: its known keys with their locations. Owns duplicate, missing and unknown keys, and
+//! suggestions for unknown ones; value types own the values.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::source::Span;
 use crate::suggest;
 use crate::value::{Field, Keys, Reader, ValueType, truncated};
 
-/// An object with known keys, their values not read yet.
+/// An object with known keys, whose values are not parsed yet.
 pub(crate) struct RawObject<'a> {
     path: String,
     span: Span,
@@ -25,7 +25,7 @@ struct Entry<'a> {
 }
 
 impl<'a> RawObject<'a> {
-    /// The object in `field`. `None` means that it is none, which `reader` knows by then.
+    /// Opens the object in `field`. Returns `None` if it is not an object, and reports that to `reader`.
     pub(crate) fn open(ty: &impl ValueType, field: &Field<'a>, reader: &mut Reader<'_>) -> Option<Self> {
         match field.value {
             Value::Object(object) => Some(Self::of(object, field.path.clone(), ty.keys(), reader)),
@@ -33,7 +33,7 @@ impl<'a> RawObject<'a> {
         }
     }
 
-    /// The object of a whole file.
+    /// Opens the object of a whole file.
     pub(crate) fn root(object: &'a Object<'a>, reader: &mut Reader<'_>) -> Self {
         Self::of(object, String::new(), keys::TASK, reader)
     }
@@ -55,7 +55,7 @@ impl<'a> RawObject<'a> {
         raw
     }
 
-    /// The value of `key`, or the key's fallback if it is missing or was refused.
+    /// Parses the value of `key`; returns the default if it is missing or invalid.
     pub(crate) fn read<F: ValueType>(&self, key: &Key<F>, reader: &mut Reader<'_>) -> F::Value {
         let Some(entry) = self.entries.get(key.name) else {
             if key.is_required {
@@ -67,7 +67,7 @@ impl<'a> RawObject<'a> {
         key.ty.parse(&field, reader).unwrap_or_else(|| key.ty.default())
     }
 
-    /// Where the value of a key stands, if it is there.
+    /// The span of a key's value, if the key is present.
     pub(crate) fn span_of<F: ValueType>(&self, key: &Key<F>) -> Option<Span> {
         self.entries.get(key.name).map(|entry| entry.value.range().into())
     }
@@ -83,15 +83,15 @@ impl<'a> RawObject<'a> {
     }
 
     fn report_duplicate(&self, name: &str, first: Span, second: Span, reader: &mut Reader<'_>) {
-        let message = format!("`{}` is written twice", self.full_name(&truncated(name)));
+        let message = format!("duplicate key `{}`", self.full_name(&truncated(name)));
         let diagnostic = Diagnostic::error(reader.problems.location(second), message)
-            .with_help("keep one of the two")
+            .with_help("keep one of them")
             .with_related(reader.problems.location(first), "first here");
         reader.problems.add(diagnostic);
     }
 
     fn report_unknown(&self, name: &str, span: Span, known: Keys, reader: &mut Reader<'_>) {
-        // A name that fills a file would be looked for as often as the file has keys.
+        // A name that fills the file would be compared as often as the file has keys.
         if reader.problems.is_full() {
             return reader.problems.suppress();
         }
@@ -103,7 +103,7 @@ impl<'a> RawObject<'a> {
     }
 }
 
-/// What somebody may have meant who wrote `name` where only the keys `known` are.
+/// What the author may have meant with `name`, where only the keys `known` are valid.
 fn advice(name: &str, known: Keys) -> String {
     if let Some(key) = known.iter().find(|key| key.aliases().contains(&name)) {
         return format!("write `{}`", key.name());
@@ -112,11 +112,11 @@ fn advice(name: &str, known: Keys) -> String {
         return format!("write it in `{0}`: `\"{0}\": {{\"{name}\": …}}`", parent.name());
     }
     if keys::TASK.iter().any(|key| key.name() == name) {
-        return format!("write `{name}` in the task itself, outside of these braces");
+        return format!("write `{name}` in the task itself, outside these braces");
     }
     match suggest::nearest(name, known.iter().map(|key| key.name())) {
         Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => format!("the keys here are {}", listed(known)),
+        None => format!("valid keys are {}", listed(known)),
     }
 }
 

@@ -1,5 +1,5 @@
-//! From an object of known keys to a valid task. Owns the objects inside of a task and the rules between keys; what
-//! one value may look like is its form's.
+//! Turns an object of known keys into a valid task. Owns the nested objects of a task and the rules between keys; value
+//! types own single values.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::raw::RawObject;
 use crate::task::{Handlers, Retention, SandboxRequest, Task};
 use crate::value::{Field, Keys, Reader, ValueType, object_schema};
 
-/// The value of `attempt_after`: a number, or an object that says how the wait grows.
+/// The value of `attempt_after`: a number, or an object that says how the delay grows.
 #[derive(Clone, Copy)]
 pub(crate) struct RetryDelay;
 
@@ -30,12 +30,12 @@ pub(crate) struct Sandbox;
 #[derive(Clone, Copy)]
 pub(crate) struct RetentionPeriods;
 
-/// The task in the syntax tree of a whole file. `None` means that there is no id, or that something in the file is
-/// wrong, which `reader` knows.
+/// Resolves the task in the syntax tree of a file. Returns `None` without an id, or if anything in the file is wrong,
+/// which `reader` has then.
 pub(crate) fn file(id: Option<TaskId>, tree: &Value<'_>, reader: &mut Reader<'_>) -> Option<Task> {
     let Some(object) = tree.as_object() else {
-        let help = "the least that a task has is `{\"process\": \"plugins.mail.send\"}`";
-        reader.problems.error(tree.range().into(), "a task is an object", help);
+        let help = "a minimal task is `{\"process\": \"plugins.mail.send\"}`";
+        reader.problems.error(tree.range().into(), "a task must be an object", help);
         return None;
     };
     let raw = RawObject::root(object, reader);
@@ -127,7 +127,7 @@ fn wait(raw: &RawObject<'_>, field: &Field<'_>, reader: &mut Reader<'_>) -> Opti
     let max_span = raw.span_of(&keys::WAIT_MAX).filter(|_| policy.max_delay_ms < policy.delay_ms);
     if let Some(span) = max_span {
         let message = format!("`{}.max` is shorter than the delay, which is {} ms", field.path, policy.delay_ms);
-        reader.problems.error(span, message, "write at least the delay, or leave it out to have no limit");
+        reader.problems.error(span, message, "write at least the delay, or remove it to have no limit");
     }
     Some(policy)
 }

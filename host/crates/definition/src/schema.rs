@@ -1,4 +1,4 @@
-//! The JSON Schema of a task file, for editors. Owns the frame; keys, limits and words come from `keys`.
+//! The JSON Schema of a task file, for editors. `keys` provides keys, limits and descriptions.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use crate::keys;
 use crate::value::object_schema;
 
-/// A task file as the schema's generator sees it.
+/// A task file, for the schema generator.
 struct TaskFile;
 
 impl JsonSchema for TaskFile {
@@ -18,14 +18,14 @@ impl JsonSchema for TaskFile {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let mut schema = object_schema(keys::TASK);
-        let description = "A task of Saggar: what runs, how often at once, how long, and what is told of it. Any text \
-                           may be \"$ENV.NAME\", which stands for the value of an environment variable.";
+        let description = "A task of Saggar: what runs, how many jobs at once, how long, and which handlers are called. Any \
+                           text may be \"$ENV.NAME\", the value of an environment variable.";
         schema.insert("description".to_owned(), description.into());
         schema
     }
 }
 
-/// The JSON Schema (draft 07, which editors understand best) of a task file.
+/// The JSON Schema (draft 07, which editors support best) of a task file.
 pub fn schema() -> serde_json::Value {
     SchemaSettings::draft07().into_generator().into_root_schema_for::<TaskFile>().to_value()
 }

@@ -1,5 +1,4 @@
-//! Where something stands in a text. Owns the arithmetic of lines and columns; what is said about a place is
-//! `diagnostic`'s.
+//! Positions in a text: spans, lines and columns. `diagnostic` owns what is said about a position.
 
 use serde::Serialize;
 
@@ -12,27 +11,27 @@ pub struct Span {
     pub end: usize,
 }
 
-/// A value together with the part of the task file that it was read from.
+/// A value and the part of the task file that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it stands in the [`Source`] of its task.
+    /// Its span in the [`Source`] of its task.
     pub span: Span,
 }
 
-/// A place as people count it.
+/// A position as people count it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Position {
     /// The line, from 1.
     pub line: u32,
     /// The column, from 1, in characters.
     pub column: u32,
-    /// The same place in bytes.
+    /// The same in bytes.
     pub span: Span,
 }
 
-/// A file and its text, kept as long as somebody may want to show a line of it.
+/// A file and its text, kept as long as a message may show a line of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
     /// The path relative to the app's directory, with `/` on every system.
@@ -42,7 +41,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// The line and column of `span`. A span that does not fit the text is moved to the nearest place in it.
+    /// Line and column of `span`. A span outside the text is moved to the nearest position in it.
     pub fn position(&self, span: Span) -> Position {
         let span = self.fit(span);
         let before = self.text.get(..span.start).unwrap_or_default();
@@ -52,7 +51,7 @@ impl Source {
         Position { line: one_based(line), column: one_based(column), span }
     }
 
-    /// The part of `span` on its first line: what is worth underlining of a value that covers many lines.
+    /// The part of `span` on its first line, to underline a value of many lines.
     pub(crate) fn first_line(&self, span: Span) -> Span {
         let span = self.fit(span);
         let text = self.text.get(span.start..span.end).unwrap_or_default();
@@ -66,7 +65,7 @@ impl Source {
     }
 }
 
-/// A count from 0 as people count.
+/// Converts an index from 0 to a count from 1.
 fn one_based(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
 }

@@ -1,10 +1,10 @@
-//! Which known name somebody may have meant.
+//! Suggestions: the known name that is most similar to a wrong one.
 
-/// Bytes of the longest name that is looked at. No known name is nearly as long, and comparing costs its length.
+/// Names longer than this get no suggestion. No known name is nearly as long, and comparing costs the length.
 const MAX_NAME_BYTES: usize = 160;
 
-/// The candidate that is most like `name`, if one is like it at all: at most a third of its letters differ, where
-/// case and `-` for `_` do not count.
+/// Returns the candidate that is most similar to `name`, if at most a third of its letters differ. Ignores case, and
+/// `-` equals `_`.
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     if name.len() > MAX_NAME_BYTES {
         return None;

@@ -1,5 +1,5 @@
-//! From text to a syntax tree. Owns what `.json` and `.yao` files may contain and the wording of syntax errors; which
-//! keys and values make a task is none of its business.
+//! Turns text into a syntax tree. Owns the dialects of `.json` and `.yao` files and the wording of syntax errors; keys
+//! and values are validated later.
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Range;
@@ -10,20 +10,20 @@ use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, Scanner, 
 use crate::problems::Problems;
 use crate::source::Span;
 
-/// Objects and lists inside of each other. A task needs three; the parser calls itself for each.
+/// Maximum depth of objects and lists. A task needs three; the parser recurses for each.
 const MAX_DEPTH: usize = 32;
 
-/// How much a file's text may differ from JSON.
+/// How far the text may differ from JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// `.json`: not at all.
     Strict,
-    /// `.yao` and `.jsonc`: comments and trailing commas.
+    /// `.yao` and `.jsonc`: comments and trailing commas are allowed.
     Commented,
 }
 
 impl Dialect {
-    /// What the extension of a file says.
+    /// Returns the dialect for the extension of a file.
     pub(crate) fn of_file(file: &str) -> Self {
         let is_json = file.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("json"));
         if is_json { Self::Strict } else { Self::Commented }
@@ -36,12 +36,12 @@ impl From<Range> for Span {
     }
 }
 
-/// Parses `text`. An error that the parser can overlook is reported and overlooked, so that what follows it is
-/// checked too; `None` means that it met one that it cannot.
+/// Parses `text`. Reports errors that the parser can tolerate and goes on, so that the rest is checked, too. Returns
+/// `None` after an error that it cannot tolerate.
 pub(crate) fn parse<'a>(text: &'a str, dialect: Dialect, problems: &mut Problems) -> Option<Value<'a>> {
     check_tokens(text, problems)?;
     let mut options = options(dialect);
-    // Every round allows one more thing or ends.
+    // Each iteration tolerates one more kind of error, or ends.
     loop {
         match parse_to_ast(text, &CollectOptions::default(), &options) {
             Ok(parsed) => return parsed.value.or_else(|| report_empty(text, problems)),
@@ -69,7 +69,7 @@ fn options(dialect: Dialect) -> ParseOptions {
     }
 }
 
-/// Allows what an error of this kind was about. `None` if it cannot be allowed.
+/// Allows what an error of this kind was about. Returns `None` if that is not possible.
 fn tolerate(kind: &ParseErrorKind, options: &mut ParseOptions) -> Option<()> {
     let option = match kind {
         ParseErrorKind::CommentsNotAllowed => &mut options.allow_comments,
@@ -82,22 +82,22 @@ fn tolerate(kind: &ParseErrorKind, options: &mut ParseOptions) -> Option<()> {
         ParseErrorKind::BareDecimalPointNumbersNotAllowed => &mut options.allow_bare_decimal_point_numbers,
         _ => return None,
     };
-    // Were it allowed already, the parser would say the same for ever.
+    // If it is allowed already, the parser would report the same error forever.
     (!std::mem::replace(option, true)).then_some(())
 }
 
-/// What the parser lets pass and a task file may not have: line breaks in text, and depth. `None` if there is no
-/// use in parsing.
+/// Checks what the parser accepts but a task file may not have: line breaks in text, and depth. Returns `None` if
+/// parsing is pointless.
 fn check_tokens(text: &str, problems: &mut Problems) -> Option<()> {
     let mut scanner = Scanner::new(text, &ScannerOptions::default());
     let mut depth = 0_usize;
-    // What the scanner itself refuses is reported by the parser.
+    // The parser reports what the scanner refuses.
     while let Ok(Some(token)) = scanner.scan() {
         let span = Span { start: scanner.token_start(), end: scanner.token_end() };
         match token {
             Token::OpenBrace | Token::OpenBracket if depth == MAX_DEPTH => {
-                let help = "a task file needs three levels of objects and lists; take some away";
-                problems.error(span, format!("this is more than {MAX_DEPTH} levels deep"), help);
+                let help = "a task file needs three levels of objects and lists; remove some";
+                problems.error(span, format!("nested more than {MAX_DEPTH} levels deep"), help);
                 return None;
             }
             Token::OpenBrace | Token::OpenBracket => depth += 1,
@@ -113,14 +113,14 @@ fn check_string(text: &str, span: Span, problems: &mut Problems) -> Option<()> {
     let literal = text.get(span.start..span.end).unwrap_or_default();
     let Some((offset, control)) = literal.char_indices().find(|(_, c)| *c < ' ') else { return Some(()) };
     if matches!(control, '\n' | '\r') {
-        // Where the text really ends nobody knows, so that everything after it would be misread.
-        let help = "add a closing `\"`; to have a line break in the text, write `\\n`";
+        // It is unknown where the text really ends, so everything after it would be misread.
+        let help = "add a closing `\"`; for a line break in the text, write `\\n`";
         problems.error(span, "this text has no closing quote on its line", help);
         return None;
     }
     let at = Span { start: span.start + offset, end: span.start + offset + 1 };
     let help = format!("write `{}`", escape(control));
-    problems.error(at, "this text has a control character in it", help);
+    problems.error(at, "control character in this text", help);
     Some(())
 }
 
@@ -130,11 +130,7 @@ fn escape(control: char) -> String {
 
 fn report_empty<'a>(text: &str, problems: &mut Problems) -> Option<Value<'a>> {
     let end = Span { start: text.len(), end: text.len() };
-    problems.error(
-        end,
-        "there is no task in this file",
-        "the least that a task has is `{\"process\": \"plugins.mail.send\"}`",
-    );
+    problems.error(end, "no task in this file", "a minimal task is `{\"process\": \"plugins.mail.send\"}`");
     None
 }
 
@@ -145,60 +141,57 @@ fn report(error: &ParseError, problems: &mut Problems) {
 
 fn explain(kind: &ParseErrorKind) -> (String, &'static str) {
     let (message, help) = match kind {
-        ParseErrorKind::CommentsNotAllowed => {
-            ("a `.json` file has no comments", "remove the comments, or rename the file to `.jsonc` or `.yao`")
-        }
-        ParseErrorKind::TrailingCommasNotAllowed => {
-            ("a `.json` file has no comma after the last value", "remove it, or rename the file to `.jsonc` or `.yao`")
-        }
+        ParseErrorKind::CommentsNotAllowed => (
+            "comments are not allowed in `.json` files",
+            "remove the comments, or rename the file to `.jsonc` or `.yao`",
+        ),
+        ParseErrorKind::TrailingCommasNotAllowed => (
+            "trailing commas are not allowed in `.json` files",
+            "remove the comma, or rename the file to `.jsonc` or `.yao`",
+        ),
         ParseErrorKind::ExpectedStringObjectProperty => {
-            ("the name of a key is written in double quotes", "put `\"` before and after it")
+            ("the name of a key must be in double quotes", "put `\"` before and after it")
         }
-        ParseErrorKind::ExpectedComma => ("a comma is missing here", "add `,` between one value and the next"),
-        ParseErrorKind::SingleQuotedStringsNotAllowed => {
-            ("text is written in double quotes", "write `\"` instead of `'`")
-        }
-        ParseErrorKind::HexadecimalNumbersNotAllowed => {
-            ("numbers are written in decimal", "write `16` instead of `0x10`")
-        }
-        ParseErrorKind::UnaryPlusNumbersNotAllowed => ("a number has no `+` before it", "remove the `+`"),
-        ParseErrorKind::BareDecimalPointNumbersNotAllowed => {
-            ("a number has digits before and after its point", "write `0.5` instead of `.5`, and `5.0` instead of `5.`")
-        }
+        ParseErrorKind::ExpectedComma => ("missing comma", "add `,` between one value and the next"),
+        ParseErrorKind::SingleQuotedStringsNotAllowed => ("text must be in double quotes", "write `\"` instead of `'`"),
+        ParseErrorKind::HexadecimalNumbersNotAllowed => ("numbers must be decimal", "write `16` instead of `0x10`"),
+        ParseErrorKind::UnaryPlusNumbersNotAllowed => ("a number must not start with `+`", "remove the `+`"),
+        ParseErrorKind::BareDecimalPointNumbersNotAllowed => (
+            "a number needs digits before and after its point",
+            "write `0.5` instead of `.5`, and `5.0` instead of `5.`",
+        ),
         ParseErrorKind::MultipleRootJsonValues => {
-            ("something follows the end of the task", "a file holds one object; look for a `}` too many before this")
+            ("text after the end of the task", "a file has one object; look for an extra `}` before this")
         }
-        ParseErrorKind::ExpectedColonAfterObjectKey => ("a colon is missing before this", "write `\"key\": value`"),
-        ParseErrorKind::ExpectedObjectValue => ("a value is missing", "write `\"key\": value`"),
-        ParseErrorKind::UnterminatedObject => ("this object has no end", "add the closing `}`"),
-        ParseErrorKind::UnterminatedArray => ("this list has no end", "add the closing `]`"),
-        ParseErrorKind::UnterminatedCommentBlock => ("this comment has no end", "add the closing `*/`"),
-        ParseErrorKind::UnexpectedComma => ("there is no value before this comma", "remove the comma"),
+        ParseErrorKind::ExpectedColonAfterObjectKey => ("missing colon before this", "write `\"key\": value`"),
+        ParseErrorKind::ExpectedObjectValue => ("missing value", "write `\"key\": value`"),
+        ParseErrorKind::UnterminatedObject => ("this object is not closed", "add the closing `}`"),
+        ParseErrorKind::UnterminatedArray => ("this list is not closed", "add the closing `]`"),
+        ParseErrorKind::UnterminatedCommentBlock => ("this comment is not closed", "add the closing `*/`"),
+        ParseErrorKind::UnexpectedComma => ("missing value before this comma", "remove the comma"),
         ParseErrorKind::String(ParseStringErrorKind::UnterminatedStringLiteral) => {
             ("this text has no closing quote", "add a closing `\"`")
         }
-        ParseErrorKind::String(_) => {
-            ("this is no escape that JSON knows", "write `\\\\` to have one backslash in the text")
-        }
+        ParseErrorKind::String(_) => ("invalid escape", "write `\\\\` for one backslash in the text"),
         ParseErrorKind::UnexpectedCloseBrace => {
-            ("a value or a `]` is missing before this `}`", "add what is missing, or remove the `}`")
+            ("missing value or `]` before this `}`", "add what is missing, or remove the `}`")
         }
         ParseErrorKind::UnexpectedCloseBracket => {
-            ("a value or a `}` is missing before this `]`", "add what is missing, or remove the `]`")
+            ("missing value or `}` before this `]`", "add what is missing, or remove the `]`")
         }
-        ParseErrorKind::UnexpectedColon => ("there is no key before this colon", "write `\"key\": value`"),
+        ParseErrorKind::UnexpectedColon => ("missing key before this colon", "write `\"key\": value`"),
         ParseErrorKind::UnexpectedTokenInObject => {
-            ("here belongs a key, or the `}` that ends the object", "write `\"key\": value`, or remove this")
+            ("expected a key, or the `}` that closes the object", "write `\"key\": value`, or remove this")
         }
         ParseErrorKind::ExpectedDigit
         | ParseErrorKind::ExpectedDigitFollowingNegativeSign
         | ParseErrorKind::ExpectedPlusMinusOrDigitInNumberLiteral => {
-            ("this is no number: a digit is missing", "write for example `-1`, `0.5` or `1e3`")
+            ("invalid number: missing digit", "write for example `-1`, `0.5` or `1e3`")
         }
         ParseErrorKind::UnexpectedWord | ParseErrorKind::UnexpectedToken => {
-            ("this is no value", "text is written in double quotes: `\"text\"`")
+            ("invalid value", "write text in double quotes: `\"text\"`")
         }
-        other => return (format!("this is not JSON: {}", lower_first(&other.to_string())), "write `\"key\": value`"),
+        other => return (format!("invalid JSON: {}", lower_first(&other.to_string())), "write `\"key\": value`"),
     };
     (message.to_owned(), help)
 }

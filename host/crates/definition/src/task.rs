@@ -1,4 +1,4 @@
-//! A valid task. Owns what the rest of the host may rely on; how a file becomes one is `resolve`'s.
+//! A valid task: what the rest of the host may rely on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,76 +9,76 @@ use crate::diagnostic::{Diagnostic, Location};
 use crate::id::TaskId;
 use crate::source::{Located, Source, Span};
 
-/// A task whose file had no error. That its plugins exist and fit, and that it is granted what it asks for, is not
-/// known yet.
+/// A task whose file has no error. Whether its plugins exist and fit, and whether its requests are granted, is checked
+/// later.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
-    /// The id, which comes from the file's path.
+    /// The id, from the file's path.
     pub id: TaskId,
-    /// The label for people; the id where the file has none.
+    /// The label for people; the id if the file has none.
     pub name: String,
-    /// The code that does the work.
+    /// The processor.
     pub process: Located<Reference>,
-    /// The code that is told of events.
+    /// The event handlers.
     pub handlers: Handlers,
     /// How many jobs of this task may run at once.
     pub worker_nums: u32,
-    /// How many jobs may be ready or on hold; one more that can begin now is refused.
+    /// How many jobs may be ready or on hold; another one that could start now is refused.
     pub size: u32,
-    /// How many jobs may wait for their time, retries included; one more delayed job is refused.
+    /// How many jobs may wait for their time, retries included; another delayed job is refused.
     pub delayed_size: u32,
-    /// How long one attempt may take, counted from its start.
+    /// The timeout of one attempt, from its start.
     pub timeout: Duration,
-    /// Whether and when a failed attempt is tried again.
+    /// Whether and when a failed attempt is retried.
     pub retry: RetryPolicy,
-    /// What the task asks of its sandbox.
+    /// What the task requests from its sandbox.
     pub sandbox: SandboxRequest,
     /// How long an ended job can be looked up.
     pub retention: Retention,
     /// How many bytes its jobs may take, ended ones included.
     pub keep_bytes: u64,
-    /// The file's path relative to the app's directory and its text, to which all spans refer.
+    /// The file's path relative to the app's directory, and its text, to which all spans refer.
     pub source: Arc<Source>,
 }
 
-/// The handlers of a task's events.
+/// The event handlers of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Handlers {
-    /// Gives a new job its id.
+    /// Returns the id of a new job.
     pub next: Option<Located<Reference>>,
-    /// Is told that a job was added.
+    /// Called after a job was added.
     pub add: Option<Located<Reference>>,
-    /// Is told how far a job is.
+    /// Called with the progress of a job.
     pub progress: Option<Located<Reference>>,
-    /// Is told that a job ended well.
+    /// Called after a job succeeded.
     pub success: Option<Located<Reference>>,
-    /// Is told that a job ended otherwise.
+    /// Called after a job failed.
     pub error: Option<Located<Reference>>,
 }
 
-/// What a task asks of its sandbox. What it gets is for the operator to decide.
+/// What a task requests from its sandbox. The operator decides what it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxRequest {
-    /// Bytes of all memories and tables together.
+    /// Limit of all memories and tables together, in bytes.
     pub memory_bytes: u64,
-    /// How many jobs one instance may serve; 1 gives every job a fresh one.
+    /// How many jobs one instance may serve; 1 makes a fresh instance for each job.
     pub reuse: u32,
-    /// How long one call of an event's handler may take.
+    /// The timeout of one call of an event handler.
     pub event_timeout: Duration,
-    /// Origins that it wants to reach over HTTP, such as `https://api.example.com`.
+    /// Requested HTTP origins, such as `https://api.example.com`.
     pub http: Vec<Located<String>>,
-    /// Names of environment variables that it wants to see.
+    /// Requested environment variables.
     pub env: Vec<Located<String>>,
-    /// Directories that it wants to use.
+    /// Requested directories.
     pub dirs: Vec<Located<DirRequest>>,
 }
 
-/// A directory that a task wants to use.
+/// A directory that a task requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirRequest {
-    /// The directory, as the task file names it; never empty, and without `..`.
+    /// The path in the task file; never empty, and without `..`.
     pub path: String,
-    /// Whether the task wants to change what is in it.
+    /// Whether files in it may be changed.
     pub write: bool,
 }
 
@@ -97,7 +97,7 @@ impl Task {
         &self.source.file
     }
 
-    /// The code that plays `role`, if the task names some.
+    /// The plugin function of `role`, if the task names one.
     pub fn reference(&self, role: Role) -> Option<&Located<Reference>> {
         let handlers = &self.handlers;
         match role {
@@ -110,13 +110,13 @@ impl Task {
         }
     }
 
-    /// All code that the task names, in the order of a job's life.
+    /// All plugin functions that the task names, in the order of a job's life.
     pub fn references(&self) -> impl Iterator<Item = (Role, &Located<Reference>)> {
         Role::ALL.into_iter().filter_map(|role| Some((role, self.reference(role)?)))
     }
 
-    /// An error at the reference that plays `role`, or at the file if none does. `message` is a sentence without a
-    /// full stop; `help` says how to mend it.
+    /// An error at the reference of `role`, or at the file if the task does not name one. `message` is a sentence
+    /// without a full stop; `help` says how to fix it.
     pub fn diagnose(&self, role: Role, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
         let place = match self.reference(role) {
             Some(reference) => Location::of(&self.source, reference.span),

@@ -1,6 +1,6 @@
-//! What a value of a task file may look like. Owns reading one value: from text or environment to a valid Rust value,
-//! or to a diagnostic. Each kind of value is a [`ValueType`], which reads it and describes it for the JSON Schema, so that
-//! the two cannot differ. Which key has which form is `keys`'.
+//! The types of values in a task file. A [`ValueType`] parses a value, from the file or the environment, into a valid
+//! Rust value or a diagnostic, and describes it for the JSON Schema, so the two cannot differ. `keys` assigns a type to
+//! each key.
 
 mod capability;
 mod choice;
@@ -23,14 +23,14 @@ pub(crate) use reference::{Handler, Processor};
 use crate::problems::Problems;
 use crate::source::Span;
 
-/// What a task file finds in place of `$ENV.NAME`.
+/// The result of looking up `$ENV.NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variable {
-    /// The value of the environment variable.
+    /// The value of the variable.
     Set(String),
     /// It is not set.
     Unset,
-    /// The operator lets task files see other variables only: those whose names match these patterns.
+    /// The operator does not allow this variable in task files, only those whose names match these patterns.
     NotAllowed(String),
 }
 
@@ -40,43 +40,42 @@ impl From<Option<String>> for Variable {
     }
 }
 
-/// Gives the value of an environment variable. A task's author can make any value visible, so it answers only for variables
-/// that the authors may see.
+/// Looks up an environment variable. It must answer only for variables that task authors may see, because an author can
+/// make any value visible.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Variable;
 
-/// What stands before a variable's name where a value is taken from the environment.
+/// Prefix of a text that names an environment variable.
 const ENV_PREFIX: &str = "$ENV.";
 
-/// Text that names an environment variable, as the JSON Schema says it.
+/// Pattern of a text that names an environment variable, for the JSON Schema.
 const ENV_PATTERN: &str = r"\$ENV\.[A-Za-z_][A-Za-z0-9_]*";
 
-/// A kind of value.
+/// A type of value.
 pub(crate) trait ValueType {
-    /// What it is once it is read.
+    /// The parsed value.
     type Value;
 
-    /// What a value of this form is, as it follows "must be".
+    /// What a valid value is, as it follows "must be".
     fn expected(&self) -> String;
 
-    /// The value of a key that is left out. It also stands in for a value that was refused, in a task which is
-    /// dropped later.
+    /// The value of a key that is left out. Also used in place of an invalid value, in a task that is dropped later.
     fn default(&self) -> Self::Value;
 
-    /// The fallback as somebody would write it, in JSON. None where leaving the key out means that there is nothing.
+    /// The default as an author would write it, in JSON; `None` if there is no default value.
     fn default_text(&self) -> Option<String> {
         None
     }
 
-    /// A value as somebody may write it, in JSON.
+    /// An example of a value, in JSON.
     fn example(&self) -> String;
 
-    /// Reads the value in `field`. `None` means that it was refused, which `reader` knows by then.
+    /// Parses the value in `field`. Returns `None` if it is invalid, and reports that to `reader`.
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value>;
 
     /// The JSON Schema of a value, without description and default.
     fn schema(&self) -> Schema;
 
-    /// The keys of the object that a value is, if it can be one.
+    /// The keys of the value, if it can be an object.
     fn keys(&self) -> Keys {
         &[]
     }
@@ -89,16 +88,16 @@ pub(crate) struct Field<'a> {
     pub(crate) value: &'a Value<'a>,
 }
 
-/// A value that is neither list nor object.
+/// A value that is not a list or an object.
 pub(crate) enum Scalar {
-    /// A JSON number, as it was written.
+    /// A JSON number, as written.
     Number(String),
     /// Text, from the file or the environment.
     Text(String),
 }
 
 impl Scalar {
-    /// The text of a number or of text.
+    /// The text of a number or a text.
     pub(crate) fn into_text(self) -> String {
         match self {
             Self::Number(text) | Self::Text(text) => text,
@@ -116,7 +115,7 @@ impl<'a> Field<'a> {
         self.value.as_string_lit().is_some_and(|text| text.value.starts_with(ENV_PREFIX))
     }
 
-    /// The values of a list.
+    /// The items of a list.
     pub(crate) fn items(&self) -> Option<Vec<Field<'a>>> {
         let elements = &self.value.as_array()?.elements;
         let field = |(index, value)| Field { path: format!("{}[{index}]", self.path), value };
@@ -124,7 +123,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Reads the values of one file.
+/// Parses the values of one file.
 pub(crate) struct Reader<'e> {
     pub(crate) problems: Problems,
     env: Environment<'e>,
@@ -135,7 +134,7 @@ impl<'e> Reader<'e> {
         Self { problems, env }
     }
 
-    /// The value as a scalar, taken from the environment if it says so. `None` means that it was refused.
+    /// Returns the value as a scalar, from the environment if it names a variable; `None` if it is invalid.
     pub(crate) fn scalar(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<Scalar> {
         match field.value {
             Value::NumberLit(number) => Some(Scalar::Number(number.value.to_owned())),
@@ -147,7 +146,7 @@ impl<'e> Reader<'e> {
         }
     }
 
-    /// The value as text, where a number is no text.
+    /// Returns the value as text; a number is invalid.
     pub(crate) fn text(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<String> {
         match self.scalar(ty, field)? {
             Scalar::Text(text) => Some(text),
@@ -157,20 +156,20 @@ impl<'e> Reader<'e> {
 
     fn variable(&mut self, field: &Field<'_>, name: &str) -> Option<String> {
         if !is_variable_name(name) {
-            let message = format!("`{}` names no environment variable after `{ENV_PREFIX}`", field.path);
+            let message = format!("`{}` has no valid variable name after `{ENV_PREFIX}`", field.path);
             let help = format!("write `{ENV_PREFIX}NAME`, where NAME has letters, digits and `_`");
             self.problems.error(field.span(), message, help);
             return None;
         }
         let (why, help) = match (self.env)(name) {
             Variable::Set(value) => return Some(value),
-            Variable::Unset => ("not set", "set it where the host is started, or write the value here".to_owned()),
+            Variable::Unset => ("not set", "set it in the environment of the host, or write the value here".to_owned()),
             Variable::NotAllowed(allowed) => {
                 let help = format!(
-                    "task files may use the variables {allowed}: rename this one, write the value here, or let the \
-                     operator add the name to the configuration key `env_allow`"
+                    "task files may use the variables {allowed}: rename this one, write the value here, or ask the operator \
+                     to add the name to the configuration key `env_allow`"
                 );
-                ("not one that task files may use", help)
+                ("not allowed in task files", help)
             }
         };
         let message = format!("the environment variable `{}` for `{}` is {why}", truncated(name), field.path);
@@ -178,16 +177,16 @@ impl<'e> Reader<'e> {
         None
     }
 
-    /// Says that the value is not what the form wants, and what it is instead.
+    /// Reports that the value is invalid, and what it is instead.
     pub(crate) fn reject<T>(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<T> {
         let help = match ty.default_text() {
-            Some(default) => format!("leave `{}` out to have the default, {default}", field.path),
+            Some(default) => format!("remove `{}` to use the default, {default}", field.path),
             None => format!("write for example `{}`", ty.example()),
         };
         self.reject_with(ty, field, help)
     }
 
-    /// The same with advice of its own.
+    /// The same with other help.
     pub(crate) fn reject_with<T>(
         &mut self,
         ty: &impl ValueType,
@@ -215,7 +214,7 @@ fn found(value: &Value<'_>) -> String {
     }
 }
 
-/// The start of a text that may be of any length, for a message.
+/// The start of a text of any length, for a message.
 pub fn truncated(text: &str) -> String {
     const MAX_CHARS: usize = 60;
     match text.char_indices().nth(MAX_CHARS) {
@@ -224,7 +223,7 @@ pub fn truncated(text: &str) -> String {
     }
 }
 
-/// Whether an environment variable may have this name: what every shell can set.
+/// Whether this is a valid name of an environment variable, which every shell can set.
 pub(crate) fn is_variable_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()

@@ -1,4 +1,4 @@
-//! One text for each JSON value, so that values are compared by comparing texts.
+//! The canonical text of a JSON value, so that values are compared by comparing texts.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -7,16 +7,16 @@ use std::ops::Range;
 use crate::number;
 use crate::reader::{Bracket, JsonError, Reader, Token};
 
-/// The canonical form of a JSON text: two texts have the same one exactly if their values are equal.
+/// The canonical form of a JSON text: two texts have the same form if and only if their values are equal.
 ///
-/// White space, the order of an object's members and the way in which a character is escaped make no difference. Of members
-/// with the same name the last one counts. Numbers keep all their digits: an integer equals the same integer, and a number
-/// with a fraction or an exponent equals those of the same exact value (`1.5` and `15e-1`; `1e2` and `100.0`), but `1` and
-/// `1.0` are two. It takes a few times the bytes of the text, and the same text stays the same from version to version.
+/// White space, the order of members and the escaping of characters do not matter. Of members with the same name the
+/// last one counts. Numbers keep all their digits: an integer equals the same integer, and a number with a fraction or
+/// an exponent equals those of the same exact value (`1.5` and `15e-1`; `1e2` and `100.0`), but `1` and `1.0` differ.
+/// Takes a few times the bytes of the text. The form of a text is the same in every version.
 pub fn canonical(text: &str) -> Result<String, JsonError> {
     let mut reader = Reader::new(text);
     let mut out = String::with_capacity(text.len());
-    // For each open array or object, whether it has anything yet, and the members of the object.
+    // For each open array or object, whether it has an item yet, and the members of the object.
     let mut open: Vec<Open> = Vec::new();
     while let Some(token) = reader.next()? {
         let is_value = !matches!(token, Token::Name(_) | Token::Close);
@@ -48,8 +48,8 @@ pub fn canonical(text: &str) -> Result<String, JsonError> {
     Ok(out)
 }
 
-/// Whether two JSON texts are the same value, as [`canonical`] compares them. Texts that are not JSON are compared as they
-/// are.
+/// Whether two JSON texts have the same value, as [`canonical`] compares them. Texts that are not valid JSON are
+/// compared as text.
 pub fn is_same(one: &str, other: &str) -> bool {
     one == other || matches!((canonical(one), canonical(other)), (Ok(one), Ok(other)) if one == other)
 }
@@ -58,7 +58,7 @@ enum Open<'a> {
     Array {
         has_items: bool,
     },
-    /// Until it is closed, only the values of its members are written, from here on.
+    /// Until the object is closed, only the values of its members are written, from here on.
     Object {
         from: usize,
         members: Vec<Member<'a>>,
@@ -67,17 +67,17 @@ enum Open<'a> {
 
 struct Member<'a> {
     name: Cow<'a, str>,
-    /// Where its value begins; it ends where the next one begins.
+    /// Start of the value; it ends where the next one starts.
     from: usize,
 }
 
-/// Writes an object in place of its members' values, in the order of their names.
+/// Replaces the values of an object's members by the object, with its members sorted by name.
 fn close_object(out: &mut String, from: usize, members: Vec<Member<'_>>) {
     let values = out.split_off(from);
     let ends: Vec<usize> = members.iter().skip(1).map(|member| member.from - from).chain([values.len()]).collect();
     let mut members: Vec<(Cow<'_, str>, Range<usize>)> =
         members.into_iter().zip(ends).map(|(member, end)| (member.name, member.from - from..end)).collect();
-    // Stable, so that the last one of a name is the last one still.
+    // A stable sort, so the last member of a name stays the last.
     members.sort_by(|(one, _), (other, _)| one.cmp(other));
     out.push('{');
     for (at, (name, value)) in members.iter().enumerate() {
@@ -94,7 +94,7 @@ fn close_object(out: &mut String, from: usize, members: Vec<Member<'_>>) {
     out.push('}');
 }
 
-/// What a string that was read with its quotes says.
+/// The content of a string that was read with its quotes.
 fn unescaped(quoted: &str) -> Cow<'_, str> {
     let text = &quoted[1..quoted.len() - 1];
     if !text.contains('\\') {
@@ -112,7 +112,7 @@ fn unescaped(quoted: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The character of the escape that `text` begins with, and the bytes of the escape. The reader has checked it.
+/// The character of the escape at the start of `text`, and the length of the escape. The reader has validated it.
 fn escaped(text: &str) -> (char, usize) {
     let unit = |at: usize| text.get(at + 2..at + 6).and_then(|digits| u16::from_str_radix(digits, 16).ok());
     match text.as_bytes()[1] {
@@ -143,7 +143,7 @@ fn write_string(out: &mut String, text: &str) {
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             byte => drop(write!(out, "\\u{byte:04x}")),
         }
         rest = &rest[at + 1..];
@@ -205,7 +205,7 @@ mod tests {
         ] {
             assert!(!is_same(one, other), "{one} {other}");
         }
-        assert!(is_same("[1", "[1"), "what is not JSON is compared as text");
+        assert!(is_same("[1", "[1"), "invalid JSON is compared as text");
     }
 
     #[test]

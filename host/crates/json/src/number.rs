@@ -1,16 +1,16 @@
-//! One spelling for each number.
+//! The canonical spelling of a number.
 
 use std::borrow::Cow;
 
-/// Digits of an exponent up to which it is computed with. Numbers with a longer one are equal only if they are written alike.
+/// Exponents with more digits are not computed with. Such numbers are equal only if they are spelled alike.
 const MAX_EXPONENT: usize = 15;
 
-/// The canonical form of a number of a JSON text.
+/// The canonical form of a number.
 ///
-/// A number without fraction and exponent is an integer, and any other one a decimal; these two are never equal, so `1` is
-/// not `1.0`: plugins in typed languages tell them apart. Decimals are equal if their exact values are: `1.5`, `1.50` and
-/// `15e-1` are one number. A zero has its sign. The form is that of a double's shortest decimal where a double has the exact
-/// digits, because fingerprints of such numbers were stored in it.
+/// A number without fraction and exponent is an integer, and any other number a decimal. They are never equal, so `1`
+/// is not `1.0`: plugins in typed languages distinguish them. Decimals are equal if their exact values are: `1.5`,
+/// `1.50` and `15e-1` are equal. A zero has a sign. The form is that of the shortest decimal of a double if the double
+/// has the exact digits, because fingerprints of such numbers were stored in that form.
 pub(crate) fn canonical(text: &str) -> Cow<'_, str> {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
     let (mantissa, exponent) = digits.split_once(['e', 'E']).map_or((digits, None), |(m, e)| (m, Some(e)));
@@ -31,7 +31,7 @@ pub(crate) fn canonical(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The exponent, unless it is too long to be computed with.
+/// The exponent, unless it is too long to compute with.
 fn small(exponent: &str) -> Option<i64> {
     let digits = exponent.trim_start_matches(['+', '-']).trim_start_matches('0');
     let value: i64 =
@@ -103,8 +103,8 @@ mod tests {
         assert_eq!(forms.len(), different.len(), "{forms:?}");
     }
 
-    /// Fingerprints of earlier versions hold doubles as serde_json writes them. It reads those exactly that have few digits and a
-    /// small exponent.
+    /// Fingerprints of earlier versions contain doubles as serde_json writes them, which reads numbers of few digits
+    /// and a small exponent exactly.
     #[test]
     fn a_number_that_a_double_holds_is_written_as_it_was_always_stored() {
         let mut random = fastrand::Rng::with_seed(7);

@@ -1,8 +1,8 @@
-//! Reads JSON text token by token (RFC 8259), with a stack of its own for what is open.
+//! Reads JSON text token by token (RFC 8259), with an explicit stack of open brackets.
 
 use std::fmt;
 
-/// How many arrays and objects may be inside each other.
+/// Maximum depth of arrays and objects.
 pub const MAX_DEPTH: usize = 128;
 
 /// Why a text is not one JSON value, and where.
@@ -21,14 +21,14 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
-/// Checks that `text` is one valid JSON value that nests at most [`MAX_DEPTH`] levels deep. A number may have any size.
+/// Checks that `text` is one valid JSON value of at most [`MAX_DEPTH`] levels. Numbers may have any size.
 pub fn check(text: &str) -> Result<(), JsonError> {
     let mut reader = Reader::new(text);
     while reader.next()?.is_some() {}
     Ok(())
 }
 
-/// The items of an array, each as it is written; an error if `text` is not a valid array.
+/// Splits an array into its items, each as written; an error if `text` is not a valid array.
 pub fn items(text: &str) -> Result<Vec<&str>, JsonError> {
     let mut reader = Reader::new(text);
     if !matches!(reader.next()?, Some(Token::Open(Bracket::Array))) {
@@ -37,7 +37,7 @@ pub fn items(text: &str) -> Result<Vec<&str>, JsonError> {
     let mut items = Vec::new();
     let mut from = None;
     while let Some(token) = reader.next()? {
-        // Of an item that is an array or object, the outermost brackets are at depth 1 before and after it.
+        // The outermost brackets of an item that is an array or object are at depth 1 before and after it.
         match token {
             Token::Open(_) if reader.depth() == 2 => from = Some(reader.at - 1),
             Token::Close if reader.depth() == 1 => items.extend(from.take().map(|from| &text[from..reader.at])),
@@ -54,7 +54,7 @@ pub(crate) enum Bracket {
     Object,
 }
 
-/// A piece of a text. Names and strings have their quotes.
+/// A token. Names and strings include their quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token<'a> {
     Open(Bracket),
@@ -75,7 +75,7 @@ enum Expect {
     Name,
     /// A name or `}`.
     FirstName,
-    /// A comma or the closing bracket of what is open.
+    /// A comma or the closing bracket.
     Next,
     End,
 }
@@ -93,12 +93,12 @@ impl<'a> Reader<'a> {
         Self { text, at: 0, open: Vec::new(), expect: Expect::Value }
     }
 
-    /// How many arrays and objects are open.
+    /// Number of open arrays and objects.
     pub(crate) fn depth(&self) -> usize {
         self.open.len()
     }
 
-    /// The next token; `None` after the one value of the text.
+    /// Returns the next token; `None` after the end of the value.
     pub(crate) fn next(&mut self) -> Result<Option<Token<'a>>, JsonError> {
         loop {
             let byte = self.skip_space();
@@ -175,12 +175,12 @@ impl<'a> Reader<'a> {
         Token::Close
     }
 
-    /// A value has ended here.
+    /// Handles the end of a value.
     fn has_ended(&mut self) {
         self.expect = if self.open.is_empty() { Expect::End } else { Expect::Next };
     }
 
-    /// A string from its quote on.
+    /// Reads a string from its opening quote.
     fn string(&mut self) -> Result<&'a str, JsonError> {
         let bytes = self.text.as_bytes();
         let from = self.at;
@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The UTF-16 unit of an escape `\uXXXX` at this place.
+    /// The UTF-16 unit of an escape `\uXXXX` at this position.
     fn unit(&self, at: usize) -> Result<u16, JsonError> {
         let digits = self.text.get(at..at + 6).and_then(|text| text.strip_prefix("\\u"));
         let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));

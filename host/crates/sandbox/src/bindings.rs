@@ -1,6 +1,6 @@
-//! The contract's imports and types as wasmtime's `bindgen!` makes them from `wit/`.
+//! The contract's imports and types, generated from `wit/` by wasmtime's `bindgen!`.
 //!
-//! The documentation stands in `wit/`. Exports are bound by hand in [`crate::instance`], since a plugin exports any subset of the roles.
+//! `wit/` documents them. [`crate::instance`] binds exports by hand, because a plugin exports any subset of the roles.
 
 mod generated {
     wasmtime::component::bindgen!({

@@ -1,6 +1,6 @@
-//! Compiled code on disk, so that a component is compiled once. Native code runs with all that the host may do, so nothing is
-//! trusted because of where it lies: each entry carries a MAC under a key of this user, over everything that it depends on.
-//! Whatever fails compiles the component again.
+//! Caches compiled code on disk, so a component is compiled once. Native code runs with all rights of the host, so the
+//! location of a file proves nothing: each entry carries a MAC under the user's key over everything that it depends on.
+//! If anything does not match, the component is compiled again.
 
 mod key;
 
@@ -20,32 +20,32 @@ use crate::compiler::compile::{LIMITS_VERSION, MAX_CODE};
 use crate::native::TrustedCode;
 use key::Key;
 
-/// Length of the MAC in front of the code.
+/// Length of the MAC before the code.
 const MAC_BYTES: usize = 32;
 
-/// The first input of every MAC, so that the key serves this purpose only.
+/// First input of every MAC, so the key serves this purpose only.
 const PURPOSE: &[u8] = b"saggar compiled component 1\0";
 
 /// The SHA-256 of a component.
 pub(crate) type PluginDigest = [u8; 32];
 
-/// A directory of compiled components for one configuration of one version of the engine.
+/// A directory of compiled components for one engine version and configuration.
 pub(crate) struct Cache {
     dir: PathBuf,
     key: Key,
-    /// What the compiled code depends on beside the component: version, settings and target of the compiler.
+    /// What the compiled code depends on, apart from the component: version, settings and target of the compiler.
     compatibility: [u8; 32],
-    /// What was checked before it was compiled.
+    /// Version of the checks that ran before compiling.
     limits: u32,
     written: AtomicU64,
 }
 
 impl Cache {
-    /// Opens the directory of entries and the key in `state_dir`; creates both if they do not exist.
+    /// Opens the cache directory, and the key in `state_dir`; creates both if they do not exist.
     pub(crate) fn open(dir: &Path, state_dir: Option<&Path>, engine: &wasmtime::Engine) -> Option<Self> {
         let opened = match state_dir {
             Some(state_dir) => Key::open(state_dir).map_err(|error| error.to_string()),
-            None => Err("there is no state directory for the key: set XDG_STATE_HOME or HOME".to_owned()),
+            None => Err("no state directory for the key: set XDG_STATE_HOME or HOME".to_owned()),
         };
         let opened = opened.and_then(|key| prepare(dir).map(|()| key).map_err(|error| error.to_string()));
         match opened {
@@ -63,10 +63,10 @@ impl Cache {
         }
     }
 
-    /// The compiled form of the component with this digest, if it is here and authentic.
+    /// Returns the compiled component with this digest, if the cache has an authentic one.
     pub(crate) fn get(&self, engine: &wasmtime::Engine, plugin: &PluginDigest) -> Option<Component> {
         let recompile =
-            |why: &str| tracing::warn!(plugin = hex(plugin), why, "a cached plugin is not used; it is compiled again");
+            |why: &str| tracing::warn!(plugin = hex(plugin), why, "a cached plugin cannot be used; compiling it again");
         let stored = match read(&self.path(plugin)) {
             Ok(stored) => stored,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -77,13 +77,13 @@ impl Cache {
         };
         let authentic = stored.split_at_checked(MAC_BYTES).and_then(|(mac, code)| self.authenticate(plugin, mac, code));
         let Some(code) = authentic else {
-            recompile("this host has not written it, or it has changed");
+            recompile("it was changed, or another host wrote it");
             return None;
         };
         code.deserialize(engine).inspect_err(|error| recompile(&format!("{error:#}"))).ok()
     }
 
-    /// Stores a compiled component. A failure costs a compilation at the next start.
+    /// Stores a compiled component. If that fails, the next start compiles it again.
     pub(crate) fn put(&self, plugin: &PluginDigest, code: &[u8]) {
         if let Err(error) = self.write(plugin, code) {
             tracing::warn!(dir = %self.dir.display(), %error, "a compiled plugin cannot be cached");
@@ -91,7 +91,7 @@ impl Cache {
     }
 
     fn write(&self, plugin: &PluginDigest, code: &[u8]) -> io::Result<()> {
-        // A name of its own for each writer, then a rename: readers see all of a file or none of it.
+        // Each writer has its own file name, then renames the file: readers see a complete file or none.
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let unfinished = self.dir.join(format!("{}.{}.{number}.tmp", hex(plugin), std::process::id()));
         let _ = fs::remove_file(&unfinished);
@@ -108,7 +108,7 @@ impl Cache {
         is_authentic.then(|| TrustedCode::authenticated(code))
     }
 
-    /// The key of one entry: derived from everything that its code depends on. Each input has a fixed length.
+    /// The MAC key of one entry, derived from everything that its code depends on. Each input has a fixed length.
     fn key_for(&self, plugin: &PluginDigest) -> hmac::Key {
         let mut entry_key = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.key.bytes()));
         entry_key.update(PURPOSE);
@@ -124,20 +124,20 @@ impl Cache {
     }
 }
 
-/// Creates the directory, for this user only. If it exists and is ours, it is tightened; entries of one that is not ours are
-/// authenticated all the same.
+/// Creates the directory for this user only, or restricts the mode of an existing one that this user owns. Entries in a
+/// directory of another user are authenticated as well.
 fn prepare(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let metadata = fs::metadata(dir)?;
     let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
     if is_ours && metadata.mode() & 0o077 != 0 {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
-        tracing::info!(dir = %dir.display(), "the directory of compiled plugins is now for its owner only");
+        tracing::info!(dir = %dir.display(), "changed the mode of the cache directory to 0700");
     }
     Ok(())
 }
 
-/// Reads an entry, of bounded length. Neither follows a link nor waits for the other end of a pipe.
+/// Reads an entry, up to the size limit. Does not follow a link or block on a pipe.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file: File = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -150,7 +150,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(stored)
 }
 
-/// A digest of something that can only be hashed.
+/// Digest of a value that only implements `Hash`.
 fn digest_of(hashed: &impl Hash) -> [u8; 32] {
     struct DigestHasher(Sha256);
     impl Hasher for DigestHasher {

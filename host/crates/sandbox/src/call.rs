@@ -1,4 +1,4 @@
-//! One call to a plugin: what goes in, and the closed set of ways in which it ends.
+//! One call to a plugin: its input, and the closed set of ways in which it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use saggar_job::{JobId, Outcome, Problem, Role};
 
 use crate::Services;
 
-/// What the contract's `context` tells a guest about its call.
+/// What the contract's `context` tells the guest about its call.
 #[derive(Debug, Clone)]
 pub struct JobContext {
-    /// The job; 0 where there is none yet.
+    /// The job; 0 if there is no job yet.
     pub id: JobId,
     /// The task's id.
     pub task: Arc<str>,
-    /// The number of the attempt, from 1; 0 before the first.
+    /// Number of the attempt, from 1; 0 before the first.
     pub attempt: u32,
     /// How many attempts the job may have.
     pub max_attempts: u32,
@@ -71,13 +71,13 @@ impl Input {
     }
 }
 
-/// A call to make.
+/// A call to a plugin.
 pub struct Call {
     /// What the guest can learn about the call.
     pub job: JobContext,
     /// The role and its arguments.
     pub input: Input,
-    /// How long the call may take, from now, with making the instance if there is none.
+    /// How long the call may take, from now, including instantiation.
     pub timeout: Duration,
     /// What the guest may ask of the host.
     pub services: Arc<dyn Services>,
@@ -88,44 +88,44 @@ pub struct Call {
 pub enum Answer {
     /// A processor's response: valid JSON text.
     Response(Arc<str>),
-    /// An id source's id; none to use the task's counter.
+    /// The id from an id source; `None` to use the task's counter.
     Id(Option<JobId>),
     /// A handler returned.
     Done,
 }
 
-/// How a guest said that it failed.
+/// How a guest reported a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Try again by the task's rule.
+    /// Retry after the task's `attempt_after`.
     Retry(Problem),
-    /// Try again after this many milliseconds.
+    /// Retry after this many milliseconds.
     RetryAfter(Problem, u64),
-    /// Never try again. Handlers and id sources fail like this.
+    /// Never retry. Handlers and id sources fail like this.
     Reject(Problem),
 }
 
 /// How a call ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {
-    /// The guest said so.
+    /// The guest reported a failure.
     Failed(Failure),
     /// The guest trapped, exited, or broke the contract.
     Trap(Problem),
     /// The call was stopped at its timeout.
     Timeout(Problem),
-    /// The guest trapped after memory had been refused to it.
+    /// The guest gave up after it was refused memory.
     OutOfMemory(Problem),
     /// The call was stopped because the job was cancelled.
     Cancelled,
-    /// The host panicked. Not the guest's fault, but what it made the host do may be.
+    /// The host panicked. This is not the guest's fault, though its input may have caused it.
     Panicked(Problem),
-    /// There was no room for one more sandbox. Not the guest's fault: the job has not been tried.
+    /// No sandbox was free in time. This is not the guest's fault, and the job was not attempted.
     NoCapacity(Problem),
 }
 
 impl CallError {
-    /// What went wrong, in a form to show.
+    /// The problem to report.
     pub fn problem(&self) -> Problem {
         match self {
             Self::Failed(Failure::Retry(p) | Failure::RetryAfter(p, _) | Failure::Reject(p))
@@ -138,7 +138,7 @@ impl CallError {
         }
     }
 
-    /// The outcome of the attempt that this call was; none where there was no attempt.
+    /// The outcome of the attempt; `None` if no attempt was made.
     pub fn into_outcome(self) -> Option<Outcome> {
         Some(match self {
             Self::Failed(Failure::Retry(problem)) => Outcome::Retry(problem),
@@ -153,23 +153,23 @@ impl CallError {
     }
 }
 
-/// What became of a call, and what it cost.
+/// The result of a call, and its resource usage.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The answer, or why there is none.
+    /// The answer, or why the call failed.
     pub result: Result<Answer, CallError>,
-    /// Time that the guest, and the host on its behalf, spent on a processor.
+    /// Processor time of the guest, and of the host on its behalf.
     pub cpu: Duration,
-    /// How long the call took, with making the instance, but without waiting for room for it.
+    /// Duration of the call, including instantiation, without waiting for capacity.
     pub took: Duration,
-    /// The most bytes of memories, tables and resources that the instance had during the call.
+    /// Peak bytes of memories, tables and resources during the call.
     pub peak_memory: u64,
-    /// Whether an instance had to be made for it.
+    /// Whether the call needed a new instance.
     pub fresh: bool,
 }
 
 impl Report {
-    /// Of a call that was not made.
+    /// The report of a call that was not made.
     pub(crate) fn nothing(error: CallError) -> Self {
         Self { result: Err(error), cpu: Duration::ZERO, took: Duration::ZERO, peak_memory: 0, fresh: true }
     }

@@ -1,5 +1,5 @@
-//! Who compiles: a process of its own with little memory, little time and no files, or, for embedders that trust their plugins,
-//! this one. Owns the process's life as its parent sees it; what happens inside is `child`'s.
+//! Compiles components in a child process with limited memory and time and without files, or in this process for
+//! embedders that trust their plugins. This module is the parent's side; `child` is the other side.
 
 pub(crate) mod child;
 pub(crate) mod compile;
@@ -21,32 +21,32 @@ use crate::text::escaped;
 use child::{COMMAND, CompilerReply};
 use compile::{NotCompiled, compile};
 
-/// Bytes of memory of its own that compiling one component may take. A Python component of 18 MiB takes half of that.
+/// Bytes of private memory that compiling one component may take. A Python component of 18 MiB takes half of it.
 pub(crate) const MAX_MEMORY: u64 = 1 << 30;
 
 /// How long compiling one component may take.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// Threads of one compilation; each needs memory of its own.
+/// Threads of one compilation; each needs its own memory.
 const THREADS: usize = 4;
 
-/// What to do about a component that is too much for the compiler.
+/// Advice for a component that exceeds the compiler's limits.
 const ADVICE: &str = "build it with optimisation for size, leave out what it does not need, or split it";
 
 /// Where components are parsed and compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compiler {
-    /// In this process, with no bound on memory and time: a component can be made so that it takes minutes and gigabytes, or
-    /// aborts the process. For embedders that trust their plugins.
+    /// In this process, without limits on memory and time: a crafted component can take minutes and gigabytes, or abort
+    /// the process. For embedders that trust their plugins.
     InProcess,
-    /// In a process of its own that this executable becomes when it is started with one argument, and that may do nothing but
-    /// compute. It calls [`compile_if_asked`](crate::compile_if_asked) before anything else; `saggar` does so. With
-    /// `/proc/self/exe` that is the program that is running.
+    /// In a child process that can only compute. The host starts this executable with one argument, and the executable
+    /// calls [`compile_if_asked`](crate::compile_if_asked) before anything else, as `saggar` does. Use `/proc/self/exe`
+    /// for the running program.
     Process(PathBuf),
 }
 
 impl Compiler {
-    /// Compiles a component. Dropping the future ends the process.
+    /// Compiles a component. Dropping the future kills the process.
     pub(crate) async fn run(&self, engine: &wasmtime::Engine, bytes: Vec<u8>) -> Result<Vec<u8>, NotCompiled> {
         match self {
             Self::InProcess => {
@@ -61,7 +61,7 @@ impl Compiler {
 async fn in_process(program: PathBuf, bytes: Vec<u8>) -> Result<Vec<u8>, NotCompiled> {
     let started = blocking(move || {
         Process::start(&program, &bytes)
-            .map_err(|error| NotCompiled::Failed(format!("its compiler {} cannot start: {error}", program.display())))
+            .map_err(|error| NotCompiled::Failed(format!("cannot start its compiler {}: {error}", program.display())))
     });
     let (process, answer) = started.await?;
     let reaped = process.0.clone();
@@ -74,7 +74,7 @@ async fn in_process(program: PathBuf, bytes: Vec<u8>) -> Result<Vec<u8>, NotComp
     }
 }
 
-/// Runs what blocks on a thread for that.
+/// Runs blocking work on a thread for it.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, NotCompiled> + Send + 'static,
 ) -> Result<T, NotCompiled> {
@@ -82,11 +82,11 @@ async fn blocking<T: Send + 'static>(
     joined.unwrap_or_else(|error| Err(NotCompiled::Failed(error.to_string())))
 }
 
-/// A compiler at work. Dropping it ends it.
+/// A running compiler. Dropping it kills the process.
 struct Process(Arc<Mutex<Child>>, File);
 
 impl Process {
-    /// Starts the compiler on a component; its answer comes from the pipe.
+    /// Starts the compiler on a component. Its reply comes through the pipe.
     fn start(program: &Path, bytes: &[u8]) -> io::Result<(Self, ChildStdout)> {
         let mut input = anonymous_file()?;
         input.write_all(bytes)?;
@@ -97,11 +97,11 @@ impl Process {
             .arg(COMMAND)
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
-            // In KiB, and none of it counts before it is used. A GiB at once, as is usual, would be all that it may have.
+            // In KiB; reserved memory counts only once it is used. The usual arena of 1 GiB would be the whole limit.
             .env("MIMALLOC_ARENA_RESERVE", "65536")
             .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .current_dir("/")
-            // Ctrl-C is for the host, which ends its compilers.
+            // Ctrl-C is for the host, which kills its compilers.
             .process_group(0)
             .stdin(input)
             .stdout(Stdio::piped())
@@ -112,29 +112,29 @@ impl Process {
         answer.map(|answer| (process, answer)).ok_or_else(|| io::Error::other("it has no standard output"))
     }
 
-    /// Why it ended without an answer.
+    /// Describes why the process exited without a reply.
     fn exit_reason(&self, status: io::Result<ExitStatus>) -> String {
         let mut stderr = [0; 1024];
         let length = self.1.read_at(&mut stderr, 0).unwrap_or(0);
         let stderr = String::from_utf8_lossy(stderr.get(..length).unwrap_or_default());
         let how = match status {
             Ok(status) => describe_exit(status, &stderr),
-            Err(error) => format!("its compiler cannot be waited for: {error}"),
+            Err(error) => format!("cannot wait for its compiler: {error}"),
         };
-        let first = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        let first = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("no output");
         format!("{how} ({})", escaped(first.trim()))
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Nothing happens to one that has ended. The thread that reads its answer reaps it.
+        // Has no effect on a process that has exited. The thread that reads the reply reaps it.
         let _ = self.0.lock().kill();
     }
 }
 
-/// Waits for the end of a compiler whose answer is complete or has broken off, and answers how it ended. One that closes its
-/// output and goes on is ended.
+/// Waits for the exit of a compiler whose reply is complete or was cut off, and returns the exit status. Kills a
+/// compiler that closed its output but does not exit.
 fn reap(child: &Mutex<Child>) -> io::Result<ExitStatus> {
     const STEP: Duration = Duration::from_millis(5);
     for _ in 0..200 {
@@ -153,17 +153,17 @@ fn describe_exit(status: ExitStatus, stderr: &str) -> String {
     if stderr.contains("memory allocation of") {
         format!("that takes more than {} MiB of memory: {ADVICE}", MAX_MEMORY >> 20)
     } else if stderr.contains("overflowed its stack") {
-        format!("its compiler ran out of stack, because something in it nests too deep: {ADVICE}")
+        format!("its compiler overflowed the stack, because the component is nested too deeply: {ADVICE}")
     } else if signal == libc::SIGXCPU {
         format!("that takes more than {} s of processor time: {ADVICE}", child::MAX_CPU.as_secs())
     } else if signal != 0 {
         format!("its compiler was killed by signal {signal}: give the machine more memory, or leave this plugin out")
     } else {
-        format!("its compiler ended with {status} and no answer: leave this plugin out")
+        format!("its compiler exited with {status} and no reply: leave this plugin out")
     }
 }
 
-/// A file without a name, in memory.
+/// An anonymous file in memory.
 fn anonymous_file() -> io::Result<File> {
     Ok(memfd_create("saggar-compiler", MemfdFlags::CLOEXEC)?.into())
 }

@@ -1,4 +1,4 @@
-//! What the contract says about a component's type: which imports the host has, and what each role must export.
+//! What the contract says about a component's type: which imports the host provides, and what each role must export.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use wasmtime::component::{Component, ComponentExportIndex};
 use crate::describe;
 use crate::text::{cut, escaped};
 
-/// The contract's package, with the versions that this host serves.
+/// The contract's package, and the versions that this host supports.
 const PACKAGE: &str = "saggar:task";
 const VERSION: &str = "0.1.0";
 const COMPATIBLE_PREFIX: &str = "0.1.";
 
 const INTERFACES: [&str; 5] = ["types", "context", "progress", "log", "tasks"];
 
-/// WASI as linked: everything of 0.2, so that ordinary guests load; what they may do is decided when they do it.
+/// WASI as linked: all of 0.2, so that ordinary guests load. Each call decides what is allowed.
 const WASI: [(&str, &[&str]); 7] = [
     ("wasi:io", &["error", "poll", "streams"]),
     ("wasi:clocks", &["monotonic-clock", "wall-clock"]),
@@ -45,14 +45,14 @@ const WASI: [(&str, &[&str]); 7] = [
     ("wasi:http", &["types", "outgoing-handler"]),
 ];
 
-/// Why an import cannot be satisfied.
+/// Why an import cannot be provided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ImportProblem {
     Unknown(String),
     Version { found: String, wanted: String },
 }
 
-/// All imports of a component that this host cannot satisfy.
+/// All imports of a component that this host cannot provide.
 pub(crate) fn import_problems(engine: &Engine, ty: &ComponentType) -> Vec<ImportProblem> {
     ty.imports(engine).filter_map(|(name, _)| import_problem(name)).collect()
 }
@@ -64,7 +64,7 @@ fn import_problem(name: &str) -> Option<ImportProblem> {
         INTERFACES.contains(&import.name).then_some((COMPATIBLE_PREFIX, VERSION))
     } else {
         let package = WASI.iter().find(|(package, _)| *package == import.package);
-        // Of a package that is ours, an interface that only another version has is a matter of versions, too.
+        // For a known package, an interface that exists only in another version is a version problem.
         let other_version = !import.version.starts_with("0.2.");
         package.filter(|(_, interfaces)| interfaces.contains(&import.name) || other_version).map(|_| ("0.2.", "0.2.x"))
     };
@@ -78,7 +78,7 @@ fn import_problem(name: &str) -> Option<ImportProblem> {
     }
 }
 
-/// A name such as `wasi:io/poll@0.2.3`, taken apart.
+/// A name such as `wasi:io/poll@0.2.3`, split into its parts.
 struct Interface<'a> {
     package: &'a str,
     name: &'a str,
@@ -93,7 +93,7 @@ impl<'a> Interface<'a> {
     }
 }
 
-/// Why a component cannot play a role.
+/// Why a component does not have a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RoleError {
     /// The role's interface is not exported.
@@ -106,16 +106,18 @@ pub enum RoleError {
         /// What is exported instead.
         found: Vec<String>,
     },
-    /// The role's interface is exported in a version that this host does not serve.
-    #[error("the component exports `{found}`, but this host serves `{wanted}`: build it against that version of wit/")]
+    /// The role's interface is exported in a version that this host does not support.
+    #[error(
+        "the component exports `{found}`, but this host supports `{wanted}`: build it against that version of wit/"
+    )]
     Version {
         /// What is exported.
         found: String,
-        /// What could be used.
+        /// What this host supports.
         wanted: String,
     },
-    /// The role's interface is exported, but its function is missing or another one.
-    #[error("`{interface}` is exported, but its function `{function}` is {found}; wanted: {wanted}")]
+    /// The role's interface is exported, but its function is missing or has another type.
+    #[error("`{interface}` is exported, but its function `{function}` is {found}; expected: {wanted}")]
     Signature {
         /// The interface.
         interface: String,
@@ -139,7 +141,7 @@ impl fmt::Display for List<'_> {
     }
 }
 
-/// Finds the function that plays `role`, or says why there is none.
+/// Finds the function of `role`, or returns why it is missing.
 pub(crate) fn find_role(engine: &Engine, component: &Component, role: Role) -> Result<ComponentExportIndex, RoleError> {
     let ty = component.component_type();
     let interface = role_interface(engine, &ty, role)?;
@@ -190,7 +192,7 @@ fn function_type(engine: &Engine, instance: &ComponentInstance, function: &str) 
     }
 }
 
-/// The name and the type of a role's function, as [`describe`] writes types. A test compares them with `wit/`.
+/// Name and type of a role's function, as [`describe`] writes types. A test compares them with `wit/`.
 pub(crate) fn signature(role: Role) -> (&'static str, String) {
     const PROBLEM: &str = "record { code: string, message: string, details: option<string> }";
     let handler = |params: &str| format!("func({params}) -> result<_, {PROBLEM}>");
@@ -208,7 +210,7 @@ pub(crate) fn signature(role: Role) -> (&'static str, String) {
     }
 }
 
-/// A name from a component in a form to show.
+/// A name from a component, escaped for display.
 pub(crate) fn display_name(name: &str) -> String {
     escaped(cut(name, 200)).into_owned()
 }

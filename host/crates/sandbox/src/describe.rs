@@ -1,13 +1,13 @@
-//! Component types as text, to compare what a component exports with what the contract wants and to show both.
+//! Component types as text, to compare and to show what a component exports and what the contract expects.
 
 use std::fmt::Write;
 
 use wasmtime::component::types::{ComponentFunc, Type};
 
-/// Types nest in a component as deep as its author likes; what the contract uses nests less.
+/// A component can nest types as deeply as its author likes; the contract nests less.
 const MAX_DEPTH: usize = 12;
 
-/// `func(id: u64, args: string) -> result<string, …>`, with all names of types resolved.
+/// `func(id: u64, args: string) -> result<string, …>`, with all type names resolved.
 pub(crate) fn function(func: &ComponentFunc) -> String {
     let mut text = String::from(if func.async_() { "async func(" } else { "func(" });
     for (at, (name, ty)) in func.params().enumerate() {
@@ -91,6 +91,6 @@ fn plain_name(ty: &Type) -> &'static str {
         Type::Borrow(_) => "a borrowed resource",
         Type::Future(_) => "a future",
         Type::Stream(_) => "a stream",
-        _ => "something newer",
+        _ => "an unknown type",
     }
 }

@@ -1,4 +1,4 @@
-//! What a call ended in, and what of a guest's answer is kept.
+//! Classifies how a call ended, and bounds what is kept of the guest's answer.
 
 mod trap;
 
@@ -9,22 +9,22 @@ use crate::output::OutputTail;
 use crate::text::{cut, escaped_lines};
 use crate::{Answer, CallError, Failure};
 
-/// Bytes of a problem that are kept, by the contract.
+/// Limits of a problem, by the contract.
 const MAX_CODE: usize = 64;
 const MAX_MESSAGE: usize = 4096;
 const MAX_DETAILS: usize = 64 << 10;
 
-/// What is known of a call that is over.
+/// A call that has ended.
 pub(crate) struct FinishedCall<'a> {
     /// The store's data.
     pub(crate) guest: &'a Guest,
-    /// What the guest wrote last.
+    /// The end of what the guest wrote.
     pub(crate) output_tail: &'a OutputTail,
     /// How many calls the instance had served before.
     pub(crate) served: u32,
 }
 
-/// What the call ended in, seen from the store after it.
+/// Classifies how the call ended, from the state of the store after it.
 pub(crate) fn classify(
     result: Result<wasmtime::Result<Result<Answer, Failure>>, Stop>,
     call: &FinishedCall<'_>,
@@ -36,7 +36,7 @@ pub(crate) fn classify(
             Ok(answer) => checked(answer),
             Err(failure) => Err(CallError::Failed(bounded(failure))),
         },
-        // The flag comes first: a stop looks like any other trap.
+        // The flag comes first, because a stop looks like any other trap.
         Ok(Err(error)) => Err(match stopped {
             Some(stop) => stopped_by(stop, call),
             None => trap::explain(&error, call),
@@ -61,7 +61,7 @@ fn checked(answer: Answer) -> Result<Answer, CallError> {
         Ok(()) => Ok(answer),
         Err(error) => {
             let error = error.to_string();
-            // What is too deep may well be JSON.
+            // Text that is too deep may still be valid JSON.
             let message = if error.starts_with("nested") {
                 format!("the response is {error}; flatten it")
             } else {

@@ -1,4 +1,4 @@
-//! The engine: wasmtime's configuration, the pool with its fallback, the linker, the ticker. One in a process.
+//! The engine: wasmtime's configuration, the pool with its fallback, the linker, the ticker. A process has one.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -18,31 +18,31 @@ use crate::ticker::Ticker;
 use crate::turn::Turns;
 use crate::{bindings, cache, http, load};
 
-/// Frames of the guest's stack that a problem shows.
+/// Maximum stack frames of a guest that a problem shows.
 pub(crate) const MAX_FRAMES: usize = 16;
 
-/// Components that are compiled side by side at most: each may take a GiB.
+/// Maximum parallel compilations: each may take a GiB.
 const MAX_COMPILATIONS: usize = 8;
 
-/// How an engine is set up.
+/// Options of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// How many sandboxes may exist at once.
     pub sandboxes: u32,
-    /// The most bytes that any one sandbox may be allowed.
+    /// The largest memory limit of any sandbox, in bytes.
     pub max_memory: u64,
     /// Where instances come from.
     pub allocator: Allocator,
-    /// Where compiled code is stored; `None` compiles at every start. The directory is created, for its owner only.
+    /// Where compiled code is stored; `None` compiles at every start. Created for its owner only.
     pub cache_dir: Option<PathBuf>,
-    /// Where the key is stored that authenticates compiled code; without it nothing is cached. The directory is created, for its
-    /// owner only.
+    /// Where the key that authenticates compiled code is stored; without it nothing is cached. Created for its owner
+    /// only.
     pub state_dir: Option<PathBuf>,
     /// Where components are parsed and compiled.
     pub compiler: Compiler,
-    /// The threads of the runtime that drives the sandboxes.
+    /// Threads of the runtime that drives the sandboxes.
     pub threads: usize,
-    /// How often guests that compute are interrupted to look at their deadline and to let others run.
+    /// How often computing guests are interrupted, to check their deadline and to let others run.
     pub tick: Duration,
 }
 
@@ -56,13 +56,13 @@ impl Default for EngineOptions {
             state_dir: None,
             compiler: Compiler::InProcess,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            // Stops come within a few ticks; shorter ones made none sooner on a busy machine and cost more.
+            // Guests stop within a few ticks; shorter ticks cost more and stopped none sooner on a busy machine.
             tick: Duration::from_millis(2),
         }
     }
 }
 
-/// Why there is no engine.
+/// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// wasmtime refused the configuration.
@@ -86,16 +86,16 @@ pub(crate) struct Inner {
     pub(crate) memory_total: MemoryTotal,
     pub(crate) cache: Option<cache::Cache>,
     pub(crate) compiler: Compiler,
-    /// Files that are read, and compiled code that is loaded, at a time.
+    /// Files that are read, and compiled code that is loaded, at the same time.
     pub(crate) reading: Semaphore,
-    /// Compilations at a time.
+    /// Compilations at the same time.
     pub(crate) compiling: Semaphore,
     allocator: Allocator,
     max_memory: u64,
 }
 
 impl Engine {
-    /// Starts an engine. Where the pool cannot be reserved, warns loudly and goes on without one.
+    /// Starts an engine. If the pool cannot be reserved, warns and continues without one.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
         let (wasmtime, allocator) = start_wasmtime(&options)?;
         let linker = link(&wasmtime).map_err(configuration)?;
@@ -119,33 +119,33 @@ impl Engine {
         })))
     }
 
-    /// Reads, checks and compiles the component in the file `path`. Takes seconds the first time. May be called any number of
-    /// times at once; dropping the future ends the compilation.
+    /// Reads, checks and compiles the component in the file `path`. The first time takes seconds. Can be called
+    /// concurrently; dropping the future stops the compilation.
     pub async fn load(&self, path: impl Into<PathBuf>) -> Result<Plugin, LoadError> {
         load::load(self, path.into()).await
     }
 
-    /// The same for a file that the caller has opened; `path` is what it is called.
+    /// Like [`load`](Self::load), for a file that the caller has opened; `path` is its name.
     pub async fn load_file(&self, path: impl Into<PathBuf>, file: File) -> Result<Plugin, LoadError> {
         load::load_file(self, path.into(), file).await
     }
 
-    /// Where instances really come from.
+    /// The allocator in use.
     pub fn allocator(&self) -> Allocator {
         self.0.allocator
     }
 
-    /// How many sandboxes, of plugins with one memory, may exist at once.
+    /// How many sandboxes of plugins with one memory can exist at once.
     pub fn capacity(&self) -> u32 {
         self.0.capacity.total()
     }
 
-    /// The most bytes that a sandbox can be allowed. It was fixed when the pool was reserved.
+    /// The largest memory limit of a sandbox, in bytes. Fixed when the pool was reserved.
     pub fn max_memory(&self) -> u64 {
         self.0.max_memory
     }
 
-    /// What is taken now.
+    /// Current usage.
     pub fn pool_usage(&self) -> PoolUsage {
         let (used_capacity, bytes) = (self.0.capacity.used(), self.0.memory_total.bytes());
         match self.0.wasmtime.pooling_allocator_metrics() {
@@ -162,7 +162,7 @@ impl Engine {
         }
     }
 
-    /// How often the ticker has ticked. Stands still while nothing runs.
+    /// Number of ticks so far. Does not change while no call runs.
     pub fn ticks(&self) -> u64 {
         self.0.ticker.ticks()
     }
@@ -185,8 +185,8 @@ fn start_wasmtime(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocato
                 sandboxes = options.sandboxes,
                 max_memory = options.max_memory,
                 error = format!("{error:#}"),
-                "NO POOL for sandboxes: every new instance will be slow. Allow more address space (ulimit -v), or ask \
-                 for fewer slots or less memory"
+                "NO POOL for sandboxes: every new instance will be slow. Allow more address space (ulimit -v), or configure \
+                 fewer slots or less memory"
             ),
         }
     }
@@ -194,7 +194,7 @@ fn start_wasmtime(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocato
     Ok((engine, Allocator::OnDemand))
 }
 
-/// What holds under both allocators. Every switch that is off is a proposal that no guest of ours needs.
+/// Settings of both allocators. Every proposal that no guest needs is switched off.
 pub(crate) fn base_config() -> Config {
     let mut config = Config::new();
     config

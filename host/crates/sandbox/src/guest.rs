@@ -1,4 +1,4 @@
-//! What a store holds: the WASI context, the limiter, and the call that runs.
+//! The data of a wasmtime store: the WASI context, the limiter, and the running call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,19 +15,19 @@ use crate::resources::{self, MAX_RESOURCES, Usage};
 use crate::turn::Turn;
 use crate::{JobContext, LogSource, Services};
 
-/// Bytes of randomness in one answer. The host allocates as much.
+/// Maximum random bytes in one answer. The host allocates as many.
 pub(crate) const MAX_RANDOM: u64 = 64 * 1024;
 
-/// The guest's resources take more than its memory has room for.
+/// The guest's resources need more than is left of its memory limit.
 #[derive(Debug, thiserror::Error)]
 #[error("the resources that the guest holds take more memory than it has left")]
 pub(crate) struct ResourcesTooLarge;
 
-/// A store's data.
+/// The data of a store.
 pub(crate) struct Guest {
     pub(crate) limiter: Limiter,
     pub(crate) output: Arc<Output>,
-    /// The permission of the slice that runs, if the guest has used up one slice already.
+    /// The permit of the running slice, if the guest has used up one slice already.
     pub(crate) turn: Arc<Mutex<Option<Turn>>>,
     pub(crate) current: Option<Current>,
     wasi: WasiCtx,
@@ -36,13 +36,13 @@ pub(crate) struct Guest {
     table: ResourceTable,
 }
 
-/// The call that runs in a store.
+/// The running call of a store.
 pub(crate) struct Current {
     pub(crate) job: JobContext,
     pub(crate) services: Arc<dyn Services>,
     pub(crate) deadline: Instant,
     pub(crate) timeout: Duration,
-    /// Set by whoever stops the guest, before it traps: afterwards a stop looks like any other trap.
+    /// Set before the guest is stopped by a trap, because a stop looks like any other trap.
     pub(crate) stopped: Option<Stop>,
     /// Calls of the `tasks` interface so far.
     pub(crate) task_calls: u32,
@@ -61,7 +61,7 @@ impl Guest {
         let stream = |source| Stream { output: output.clone(), source };
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        // Nothing is inherited: no directories, no environment, no arguments, no network, no name look-ups.
+        // Nothing is inherited: no directories, no environment, no arguments, no network, no name lookups.
         let wasi = WasiCtx::builder()
             .stdout(stream(LogSource::Stdout))
             .stderr(stream(LogSource::Stderr))

@@ -1,7 +1,8 @@
-//! Outgoing HTTP. Guests may import it, as JavaScript ones always do; nothing is granted yet, so every request is denied.
+//! Outgoing HTTP. Guests may import it, as JavaScript guests always do; nothing is granted yet, so every request is
+//! denied.
 //!
-//! A request that is never sent still holds what the guest wrote into it, so the functions that hand texts to the host
-//! are replaced by ones that bound them and count them.
+//! A request that is never sent still holds what the guest wrote into it. So the functions that pass text to the host
+//! are replaced by functions that limit and count it.
 
 use http::Request;
 use wasmtime::StoreContextMut;
@@ -16,28 +17,28 @@ use wasmtime_wasi_http::{
 
 use crate::guest::Guest;
 
-/// Bytes of a method that is none of the usual ones.
+/// Maximum bytes of a method that is not a standard one.
 const MAX_METHOD: usize = 256;
 
-/// Bytes of a scheme that is none of the usual ones.
+/// Maximum bytes of a scheme that is not a standard one.
 const MAX_SCHEME: usize = 64;
 
-/// Bytes of an authority: a DNS name has at most 255, a port 6.
+/// Maximum bytes of an authority: a DNS name has at most 255, a port 6.
 const MAX_AUTHORITY: usize = 1 << 10;
 
-/// Bytes of a path with its query, which most servers limit to as much.
+/// Maximum bytes of a path with its query, the limit of most servers.
 const MAX_PATH: usize = 8 << 10;
 
-/// Bytes of all names and values of one `fields`, as the library counts them.
+/// Maximum bytes of all names and values of one `fields`, as the library counts them.
 pub(crate) const MAX_FIELDS: usize = 16 << 10;
 
-/// Bytes of a body that wait to be sent. A guest writes more when these have been.
+/// Maximum bytes of a body that are buffered. A guest can write more when these were sent.
 pub(crate) const MAX_CHUNK: usize = 16 << 10;
 
 /// The interface whose functions are replaced, as the library links it.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
-/// The state of HTTP in a new store.
+/// The HTTP context of a new store.
 pub(crate) fn context() -> WasiHttpCtx {
     let mut context = WasiHttpCtx::new();
     context.set_field_size_limit(MAX_FIELDS);
@@ -125,7 +126,7 @@ fn link_bodies(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     )
 }
 
-/// Makes a call of the library, then counts what the guest's resources take. More than its memory allows is a trap.
+/// Calls the library, then counts the guest's resources. Exceeding the memory limit is a trap.
 fn counting<T>(
     store: &mut StoreContextMut<'_, Guest>,
     call: impl FnOnce(WasiHttpCtxView<'_>) -> wasmtime::Result<T>,
@@ -136,7 +137,7 @@ fn counting<T>(
     Ok((answer,))
 }
 
-/// Makes a call of the library that stores a text; refuses a text that does not fit, as the library refuses an invalid one.
+/// Calls the library to store a text, or refuses a text that is too long, as the library refuses an invalid one.
 fn set_text(
     store: &mut StoreContextMut<'_, Guest>,
     fits: bool,
@@ -160,7 +161,7 @@ pub(crate) fn text_bytes(request: &HostOutgoingRequest) -> usize {
     method + scheme + of(&request.authority) + of(&request.path_with_query)
 }
 
-/// Denies everything.
+/// Denies every request.
 pub(crate) struct DenyHttp;
 
 type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;

@@ -1,4 +1,4 @@
-//! The contract's imports, one file each. They translate and bound; what happens is the call's services' to say.
+//! The contract's imports, one file each. They translate and enforce limits; the call's services do the work.
 
 mod context;
 mod log;

@@ -1,5 +1,5 @@
-//! How much memory an instance of a component has from its beginning: all memories and tables of all core instances in it,
-//! before any code has run. Known before a component is compiled, and without reading its types or code.
+//! How much memory an instance of a component has initially: all memories and tables of all core instances in it,
+//! before any code has run. Computed before a component is compiled, without reading its types or code.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Encoding,
@@ -8,11 +8,11 @@ use wasmparser::{
 
 use crate::limiter::TABLE_ENTRY_BYTES;
 
-/// log2 of the bytes of an ordinary page.
+/// log2 of the bytes of a standard page.
 const PAGE_LOG2: u32 = 16;
 
-/// The bytes that an instance of the component `bytes` has at least from its beginning; `None` if it is malformed. Counts as
-/// [`Limits::memory`](crate::Limits::memory) does. What it instantiates from outside of it is not counted.
+/// Minimum bytes that an instance of the component `bytes` has initially; `None` if it is malformed. Counts as
+/// [`Limits::memory`](crate::Limits::memory) does. What it instantiates from imports is not counted.
 pub fn initial_memory(bytes: &[u8]) -> Option<u64> {
     let mut scan = InitialMemory::default();
     for payload in Parser::new(0).parse_all(bytes) {
@@ -21,12 +21,12 @@ pub fn initial_memory(bytes: &[u8]) -> Option<u64> {
     Some(u64::try_from(scan.whole).unwrap_or(u64::MAX))
 }
 
-/// A component or module whose end is still to come.
+/// A component or module whose end is not read yet.
 struct OpenItem {
     encoding: Encoding,
-    /// What one instance of it has.
+    /// Bytes of one instance of it.
     bytes: u128,
-    /// What an instance of each module and component has that is defined in it; 0 for those that come from outside.
+    /// Bytes of an instance of each module and component defined in it; 0 for imported ones.
     modules: Vec<u128>,
     components: Vec<u128>,
 }
@@ -77,7 +77,7 @@ impl InitialMemory {
         Some(())
     }
 
-    /// What gives a module or a component a further index.
+    /// Handles sections that give a module or a component another index.
     fn indices(&mut self, payload: Payload<'_>) -> Option<()> {
         match payload {
             Payload::ComponentAliasSection(section) => {

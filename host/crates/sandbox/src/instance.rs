@@ -1,4 +1,4 @@
-//! One instance in its store: making it, calling its roles.
+//! One instance in its store: creating it, and calling its roles.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::pool::CapacityPermit;
 use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
 use crate::{Answer, Failure, Input, Plugin};
 
-/// Bytes that a guest may hand to the host in one call or answer: the largest response.
+/// Maximum bytes that a guest can pass to the host in one call or answer: the largest response.
 pub(crate) const MAX_TRANSFER: usize = 4 << 20;
 
-/// A store with at most one instance: stores never free instances, so each instance gets its own.
+/// A store with at most one instance. A store never frees an instance, so each instance gets its own store.
 pub(crate) struct LiveInstance {
     pub(crate) store: Store<Guest>,
-    /// None until the first call has made it.
+    /// `None` until the first call.
     instance: Option<Instance>,
     roles: RoleFuncs,
-    /// Calls that ended well.
+    /// Calls that succeeded.
     pub(crate) served: u32,
     _permit: CapacityPermit,
 }
@@ -32,7 +32,7 @@ type Next = (Result<Option<u64>, types::Problem>,);
 type HandlerResult = (Result<(), types::Problem>,);
 type CachedFunc<Params, Answer> = Option<TypedFunc<Params, Answer>>;
 
-/// The functions of the roles that have been called so far. Looking one up costs more than calling it.
+/// The role functions that were called so far. Looking one up costs more than calling it.
 #[derive(Default)]
 struct RoleFuncs {
     process: CachedFunc<(u64, Arc<str>), ProcessResult>,
@@ -44,7 +44,7 @@ struct RoleFuncs {
 }
 
 impl LiveInstance {
-    /// An empty store for an instance of `plugin`.
+    /// Creates an empty store for an instance of `plugin`.
     pub(crate) fn new(plugin: &Loaded, max_memory: u64, permit: CapacityPermit) -> Self {
         let mut store = Store::new(&plugin.engine.wasmtime, Guest::new(max_memory, plugin.engine.memory_total.clone()));
         store.limiter(|guest| &mut guest.limiter);
@@ -61,30 +61,30 @@ impl LiveInstance {
         Self { store, instance: None, roles: RoleFuncs::default(), served: 0, _permit: permit }
     }
 
-    /// Whether the next call may use this instance too: it holds no data of this call outside of its own memory, and it is
-    /// not so full that the next call might run out of something which a fresh instance would have.
+    /// Whether the next call may use this instance: it holds no data of this call outside its own memory, and is not so
+    /// full that the next call might run out of something that a fresh instance would have.
     pub(crate) fn is_reusable(&mut self) -> bool {
         let guest = self.store.data_mut();
-        // No short circuit: the count is a part of what the call took.
+        // No short circuit, because the count is part of the resource usage of the call.
         let usage = guest.count_resources();
         let is_empty = usage.is_ok_and(|usage| !usage.holds_data && usage.count <= MAX_RESOURCES / 2);
         !guest.limiter.is_nearly_full() && is_empty
     }
 
-    /// Makes the instance if there is none, and makes the call. A caller that drops this, or gets an error that is not
-    /// the guest's own answer, must drop the instance too.
+    /// Creates the instance if necessary, and makes the call. If the caller drops the future, or gets an error that is
+    /// not the guest's own answer, it must drop the instance, too.
     pub(crate) async fn run(
         &mut self,
         plugin: &Plugin,
         id: JobId,
         input: Input,
     ) -> wasmtime::Result<Result<Answer, Failure>> {
-        // From here on guest code may run: start functions and constructors are guest code.
+        // Guest code can run from here on: start functions and constructors are guest code.
         self.store.set_epoch_deadline(1);
         let instance = match self.instance {
             Some(instance) => instance,
             None => {
-                // Apart from the call, which would be moved with room for it each time.
+                // In a box of its own; otherwise each call would be moved with space for it.
                 let instance = Box::pin(plugin.0.pre.instantiate_async(&mut self.store)).await?;
                 *self.instance.insert(instance)
             }

@@ -1,8 +1,8 @@
-//! Runs plugins in wasmtime. The only crate that knows wasmtime: nothing of it shows in the public interface.
+//! Runs plugins in wasmtime. This is the only crate that depends on wasmtime; its public interface does not show it.
 //!
 //! In reading order: an [`Engine`] loads component files into [`Plugin`]s; a [`Sandbox`] holds one instance of a plugin
-//! and makes [`Call`]s to it, one at a time; a call ends in an [`Answer`] or a [`CallError`]; what a guest asks of the
-//! host while it runs goes to the call's [`Services`]. Who is called when, and what follows, is others' business.
+//! and makes [`Call`]s to it, one at a time; a call ends in an [`Answer`] or a [`CallError`]; the call's [`Services`]
+//! serve what the guest asks of the host. The caller decides when to call, and what follows.
 
 mod call;
 mod services;

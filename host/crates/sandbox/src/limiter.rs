@@ -1,4 +1,4 @@
-//! Bounds what one instance may hold: all its memories, tables and resources together, not each alone.
+//! Limits what one instance may hold: all its memories, tables and resources together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,21 +6,21 @@ use std::time::Instant;
 
 use wasmtime::ResourceLimiter;
 
-/// Bytes that one table entry costs the host.
+/// Bytes of host memory per table entry.
 pub(crate) const TABLE_ENTRY_BYTES: usize = 8;
 
-/// Entries of all tables of one instance. Go components need 20,000; this leaves room for larger ones.
+/// Maximum entries of all tables of one instance. Go components need 20,000.
 pub(crate) const MAX_TABLE_ENTRIES: usize = 100_000;
 
-/// Core instances, memories and tables in one store. Interpreters linked from shared libraries have some dozens of
-/// core instances; nothing real has more than a few memories.
+/// Maximum core instances, memories and tables in one store. Interpreters linked from shared libraries have some dozens
+/// of core instances; real components have only a few memories.
 pub(crate) const MAX_CORE_INSTANCES: u32 = 100;
 /// See [`MAX_CORE_INSTANCES`].
 pub(crate) const MAX_MEMORIES: u32 = 4;
 /// See [`MAX_CORE_INSTANCES`].
 pub(crate) const MAX_TABLES: u32 = 16;
 
-/// Bytes of the memories, tables and resources of all instances of an engine. Cheap to clone; clones are the same sum.
+/// Bytes of memories, tables and resources of all instances of an engine. Cheap to clone; clones share the sum.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryTotal(Arc<AtomicU64>);
 
@@ -30,8 +30,8 @@ impl MemoryTotal {
     }
 }
 
-/// The one limiter of a store. Memories and tables never count down, because what a guest once had stays with its
-/// instance; resources do.
+/// The limiter of a store. Memories and tables never count down, because an instance does not give memory back;
+/// resources do.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     max_bytes: usize,
@@ -45,25 +45,25 @@ pub(crate) struct Limiter {
     memory_total: MemoryTotal,
 }
 
-/// The last growth that was refused.
+/// The last refused growth.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refusal {
-    /// When.
+    /// The time of the refusal.
     pub(crate) at: Instant,
-    /// Why.
+    /// The reason.
     pub(crate) why: Refused,
 }
 
 /// Why a growth was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// All together would have been so many bytes, more than the sandbox allows.
+    /// The new total in bytes exceeds the sandbox's limit.
     Memory(usize),
-    /// All tables would have had so many entries, more than [`MAX_TABLE_ENTRIES`].
+    /// The new total of table entries exceeds [`MAX_TABLE_ENTRIES`].
     TableEntries(usize),
-    /// The component itself declares this maximum, of bytes of a memory or of entries of a table.
+    /// The growth exceeds the maximum that the component declares for a memory (bytes) or a table (entries).
     OwnMaximum(usize),
-    /// The operating system had no memory.
+    /// The operating system refused the memory.
     System,
 }
 
@@ -90,37 +90,37 @@ impl Limiter {
         self.max_bytes as u64
     }
 
-    /// The most that [`bytes`](Self::bytes) has been since the last call began.
+    /// Maximum of [`bytes`](Self::bytes) since the current or last call began.
     pub(crate) fn peak_bytes(&self) -> u64 {
         self.peak_bytes
     }
 
-    /// What was refused last, unless the guest went on to something else.
+    /// The last refusal, unless the guest went on with something else.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.refusal
     }
 
-    /// A call begins.
+    /// Starts a call.
     pub(crate) fn begin(&mut self) {
         self.refusal = None;
         self.peak_bytes = self.bytes();
     }
 
-    /// The guest does something else than giving up, so it copes with what was refused.
+    /// Forgets the refusal, because the guest handles it: it does something other than giving up.
     pub(crate) fn forget_refusal(&mut self) {
         self.refusal = None;
     }
 
-    /// Sets what the guest's resources take; returns whether that is allowed.
+    /// Sets the bytes of the guest's resources; returns whether they are allowed.
     pub(crate) fn set_resource_bytes(&mut self, bytes: usize) -> bool {
         self.update(|limiter| limiter.resource_bytes = bytes);
         let total = self.memory_bytes.saturating_add(bytes);
         self.allow(total <= self.max_bytes, Refused::Memory(total))
     }
 
-    /// Whether the instance has grown so much since its first call that a call which fits into a fresh instance might not
-    /// fit into this one: half of what the first call left free, or an eighth of the whole. To replace an instance costs
-    /// less than such a growth did.
+    /// Whether the instance has grown so much since its first call that a call which fits into a fresh instance might
+    /// not fit into this one: half of what the first call left free, or an eighth of the limit. Replacing an instance
+    /// costs less than that growth did.
     pub(crate) fn is_nearly_full(&mut self) -> bool {
         let held = (self.memory_bytes.saturating_add(self.table_bytes())) as u64;
         let first = *self.first_bytes.get_or_insert(held);
@@ -135,13 +135,13 @@ impl Limiter {
         self.table_entries.saturating_mul(TABLE_ENTRY_BYTES)
     }
 
-    /// Changes what is held, in the engine's sum as well.
+    /// Changes a count, and the engine's total.
     fn update(&mut self, change: impl FnOnce(&mut Self)) {
         let before = self.bytes();
         change(self);
         let after = self.bytes();
         self.peak_bytes = self.peak_bytes.max(after);
-        // Wraps around where it became less.
+        // Wraps around if the count decreased.
         self.memory_total.0.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
     }
 
@@ -263,7 +263,7 @@ mod tests {
         assert!(limiter.set_resource_bytes(40));
         assert!(!limiter.memory_growing(60, 61, None).unwrap());
         assert!(!limiter.set_resource_bytes(41));
-        assert_eq!((limiter.bytes(), total.bytes()), (101, 101), "what is there counts, though it may not be");
+        assert_eq!((limiter.bytes(), total.bytes()), (101, 101), "what exists counts, even if it was refused");
         assert!(limiter.set_resource_bytes(0));
         assert_eq!((limiter.bytes(), limiter.peak_bytes(), total.bytes()), (60, 101, 60));
         limiter.begin();
@@ -280,11 +280,11 @@ mod tests {
         assert!(slow.memory_growing(200, 324, None).unwrap());
         assert!(!slow.is_nearly_full());
         assert!(slow.memory_growing(324, 325, None).unwrap());
-        assert!(slow.is_nearly_full(), "an eighth of the whole");
+        assert!(slow.is_nearly_full(), "an eighth of the limit");
 
         let mut large = limiter(1_000);
         assert!(large.memory_growing(0, 900, None).unwrap());
-        assert!(!large.is_nearly_full(), "what one call needs is no growth");
+        assert!(!large.is_nearly_full(), "what one call needs is not growth");
         assert!(large.memory_growing(900, 950, None).unwrap());
         assert!(large.is_nearly_full(), "half of what was free");
 

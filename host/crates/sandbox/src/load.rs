@@ -1,4 +1,5 @@
-//! From a file to a plugin: read, check, compile or take from the cache, link. Never on the path of a job.
+//! Turns a file into a plugin: reads, checks, compiles it or takes it from the cache, and links it. Never on the path
+//! of a job.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -22,41 +23,43 @@ use crate::native::TrustedCode;
 use crate::validate::{self, InvalidBytes};
 use crate::{Engine, engine};
 
-/// Why a component file is not a plugin. The file's path is the caller's to add.
+/// Why a component file is not a plugin. The caller adds the path.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("the component cannot be read")]
+    #[error("cannot read the component")]
     Unreadable(#[source] std::io::Error),
     /// Its bytes are not an acceptable component.
     #[error(transparent)]
     Invalid(#[from] InvalidBytes),
-    /// It wants something that no version of this host has.
-    #[error("the component imports what this host does not have: `{}`", .0.join("`, `"))]
+    /// It imports something that this host does not provide in any version.
+    #[error("the component imports what this host does not provide: `{}`", .0.join("`, `"))]
     UnknownImports(Vec<String>),
-    /// It wants another version of something that this host has.
-    #[error("the component imports `{found}`, but this host has `{wanted}`: build it for WASI 0.2 and saggar:task 0.1")]
+    /// It imports another version of something that this host provides.
+    #[error(
+        "the component imports `{found}`, but this host provides `{wanted}`: build it for WASI 0.2 and saggar:task 0.1"
+    )]
     ImportVersion {
         /// What it imports.
         found: String,
-        /// What it could import.
+        /// What this host provides.
         wanted: String,
     },
-    /// Its imports have the right names and other types.
+    /// Its imports have the right names but other types.
     #[error("the component does not fit this host: {0}")]
     Link(String),
-    /// It takes more of something than one sandbox may have.
+    /// It needs more of something than a sandbox may have.
     #[error("the component has {found} {what}; at most {most} fit in a sandbox")]
     TooLarge {
-        /// Of what.
+        /// What it needs.
         what: &'static str,
-        /// How many it has.
+        /// How many it needs.
         found: u32,
-        /// How many it may have.
+        /// The maximum.
         most: u32,
     },
     /// The compiler failed.
-    #[error("the component cannot be compiled: {0}")]
+    #[error("cannot compile the component: {0}")]
     Compile(String),
 }
 
@@ -76,7 +79,7 @@ pub struct Plugin(pub(crate) Arc<Loaded>);
 pub(crate) struct Loaded {
     pub(crate) engine: Arc<engine::Inner>,
     pub(crate) pre: InstancePre<Guest>,
-    /// Units of room that one instance takes.
+    /// Units of capacity that one instance takes.
     pub(crate) units: u32,
     path: PathBuf,
     digest: Arc<str>,
@@ -86,7 +89,7 @@ pub(crate) struct Loaded {
 }
 
 impl Plugin {
-    /// The file that it was loaded from.
+    /// The file of the plugin.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -96,27 +99,27 @@ impl Plugin {
         &self.0.digest
     }
 
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub fn size(&self) -> u64 {
         self.0.size
     }
 
-    /// The names of what it imports.
+    /// Names of its imports.
     pub fn imports(&self) -> &[String] {
         &self.0.imports
     }
 
-    /// Units of the engine's room that one sandbox of it takes: one for each memory it may have.
+    /// Units of the engine's capacity that one sandbox of it takes: one for each memory.
     pub fn units(&self) -> u32 {
         self.0.units
     }
 
-    /// The roles that it can play.
+    /// The roles that it has.
     pub fn roles(&self) -> impl Iterator<Item = Role> + '_ {
         self.0.roles.iter().filter(|(_, found)| found.is_ok()).map(|(role, _)| *role)
     }
 
-    /// Whether it can play `role`; if not, what is in the way.
+    /// Checks that it has `role`; the error says why not.
     pub fn check_role(&self, role: Role) -> Result<(), RoleError> {
         self.export(role).map(|_| ())
     }
@@ -142,8 +145,8 @@ pub(crate) async fn load(engine: &Engine, path: PathBuf) -> Result<Plugin, LoadE
     load_file(engine, path, file).await
 }
 
-/// Reads the file once to look for compiled code, and again when it is its turn to be compiled: files wait for their turn, not
-/// what is in them.
+/// Reads the file once to look for compiled code, and again when it can be compiled, so files wait for their turn and
+/// not their content.
 pub(crate) async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Result<Plugin, LoadError> {
     let file = Arc::new(file);
     if engine.0.cache.is_some() {
@@ -153,7 +156,7 @@ pub(crate) async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Res
         }
     }
     let _turn = engine.0.compiling.acquire().await;
-    // Another one with the same bytes may have been compiled meanwhile.
+    // Another load of the same bytes may have compiled them meanwhile.
     let Source { bytes, digest } = match cached_or_source(engine, &path, &file).await? {
         CachedOrSource::Plugin(plugin) => return Ok(plugin),
         CachedOrSource::Source(source) => source,
@@ -172,7 +175,7 @@ pub(crate) async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Res
     .await
 }
 
-/// A component that is still to be compiled.
+/// A component that is not compiled yet.
 struct Source {
     bytes: Vec<u8>,
     digest: PluginDigest,
@@ -200,7 +203,8 @@ async fn cached_or_source(engine: &Engine, path: &Path, file: &Arc<File>) -> Res
     .await
 }
 
-/// Runs what blocks on a thread for that. The code that it looks at there is our compiler's, but what that was made from is not.
+/// Runs blocking work on a thread for it. The compiled code comes from our compiler, but its source is not trusted, so
+/// a panic is caught.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
@@ -211,7 +215,7 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(caught).await.unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))
 }
 
-/// Links a compiled component and looks at what it imports and exports.
+/// Links a compiled component and inspects its imports and exports.
 fn finish(
     engine: &Engine,
     path: PathBuf,
@@ -225,7 +229,7 @@ fn finish(
     let wasmtime = &engine.0.wasmtime;
     let roles = Role::ALL.map(|role| (role, contract::find_role(wasmtime, component, role))).into();
     let imports = component.component_type().imports(wasmtime).map(|(name, _)| contract::display_name(name)).collect();
-    // The first call should not pay for making the image of the memory.
+    // So that the first call does not pay for creating the memory image.
     component.initialize_copy_on_write_image().map_err(compile_error)?;
     let units = component.resources_required().map_or(1, |needs| needs.num_memories).max(1);
     let digest = hex(digest).into();
@@ -237,16 +241,16 @@ fn compile_error(error: wasmtime::Error) -> LoadError {
 }
 
 fn open(path: &Path) -> Result<File, LoadError> {
-    // Without waiting for the other end of a pipe.
+    // Does not block on a pipe.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(LoadError::Unreadable)
 }
 
-/// Reads a whole file from its beginning, of bounded length.
+/// Reads a whole file, up to the size limit.
 fn read(mut file: &File) -> Result<Vec<u8>, LoadError> {
     let metadata = file.metadata().map_err(LoadError::Unreadable)?;
     if !metadata.is_file() {
-        // A pipe or a device could be read for ever.
+        // A pipe or a device might never end.
         return Err(LoadError::Unreadable(io::Error::other("it is not a regular file")));
     }
     if metadata.len() > validate::MAX_BYTES {

@@ -1,7 +1,7 @@
-//! A guest's standard output and error: cut into lines and handed to the call's services. Never breaks the guest.
+//! A guest's standard output and error, split into lines for the call's services. Never fails the guest.
 //!
-//! A line longer than [`MAX_LINE`] is cut into several. Bytes that are not UTF-8 are replaced. How many lines a job may
-//! write is the services' business.
+//! A line longer than [`MAX_LINE`] is split. Bytes that are not UTF-8 are replaced. The services limit how many lines a
+//! job may write.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -18,22 +18,22 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use crate::text::{cut, escaped};
 use crate::{LogSource, Services};
 
-/// Bytes of one line, and of one `log` entry.
+/// Maximum bytes of a line, and of one `log` entry.
 pub(crate) const MAX_LINE: usize = 8 * 1024;
 
-/// Bytes that a guest may write at once: wasmtime-wasi allocates as much for it.
+/// Maximum bytes of one write: wasmtime-wasi allocates as many.
 const MAX_WRITE: usize = 64 * 1024;
 
-/// Lines of standard error that are kept for the problem of a call which fails, and bytes of each of them.
+/// How many lines of standard error the problem of a failed call shows, and the bytes of each.
 const TAIL_LINES: usize = 10;
 const TAIL_LINE_BYTES: usize = 512;
 
-/// What a call wrote last, for the problem that it may end in.
+/// The end of the output of a call, for a problem.
 #[derive(Debug, Default)]
 pub(crate) struct OutputTail {
     /// The last lines of standard error, each with the time when it ended.
     pub(crate) stderr: VecDeque<(Instant, String)>,
-    /// When it last wrote to standard output.
+    /// The time of the last write to standard output.
     pub(crate) stdout_at: Option<Instant>,
 }
 
@@ -50,7 +50,7 @@ impl OutputTail {
     }
 }
 
-/// Both streams of an instance. Shared between the store and the streams in it; the call that runs is behind the lock.
+/// Both streams of an instance, shared by the store and its streams. The lock also guards the running call.
 #[derive(Default)]
 pub(crate) struct Output(Mutex<Lines>);
 
@@ -63,12 +63,12 @@ struct Lines {
 }
 
 impl Output {
-    /// From now on, lines go to `services`.
+    /// Sends lines to `services` from now on.
     pub(crate) fn begin(&self, services: Arc<dyn Services>) {
         self.0.lock().services = Some(services);
     }
 
-    /// The call is over: hands on what has no line end yet, forgets the services, and returns what was written last.
+    /// Ends a call: passes on unfinished lines, forgets the services, and returns the end of the output.
     pub(crate) fn end(&self) -> OutputTail {
         let mut lines = self.0.lock();
         let Lines { services, stdout, stderr, output_tail } = &mut *lines;

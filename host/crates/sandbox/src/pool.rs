@@ -1,4 +1,4 @@
-//! Room for sandboxes: how many fit, what one takes, and what is taken now.
+//! Capacity for sandboxes: how many exist at most, what one takes, and what is in use.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 /// Where instances come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allocator {
-    /// From a pool that is reserved when the host starts: an instance costs microseconds.
+    /// A pool that is reserved when the host starts: an instance costs microseconds.
     Pooling,
-    /// From the operating system, one at a time: slower, and needs no address space in advance.
+    /// The operating system, one instance at a time: slower, without reserving address space.
     OnDemand,
 }
 
-/// What the sandboxes of an engine hold at a moment.
+/// Current usage of an engine's sandboxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolUsage {
-    /// Units of room that sandboxes hold; one for each memory that their plugins may have.
+    /// Units of capacity in use; a sandbox takes one for each memory of its plugin.
     pub used_capacity: usize,
     /// Bytes of the memories, tables and resources of all sandboxes.
     pub bytes: u64,
@@ -35,25 +35,25 @@ pub struct PoolUsage {
     pub stacks: u64,
 }
 
-/// Entries of one table: Go components need 20,000.
+/// Entries of one table. Go components need 20,000.
 const TABLE_ENTRIES: usize = 100_000;
 
-/// Bytes of the host's own record of one component and of one core instance.
+/// Bytes of the host's own record of one component, and of one core instance.
 const INSTANCE_BYTES: usize = 10 << 20;
 
-/// Bytes of a memory that stay resident in a slot of the pool between two instances: zeroing them is cheaper than
-/// giving them back to the operating system and faulting them in again.
+/// Bytes of a memory that stay resident in the pool between two instances: zeroing them is cheaper than returning them
+/// to the operating system and faulting them in again.
 const KEEP_RESIDENT: usize = 64 << 10;
 
-/// The pool's configuration for `room` memories of at most `max_memory` bytes each.
-pub(crate) fn pooling_config(room: u32, max_memory: u64) -> PoolingAllocationConfig {
+/// The pool's configuration for `capacity` memories of at most `max_memory` bytes each.
+pub(crate) fn pooling_config(capacity: u32, max_memory: u64) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(room)
-        .total_core_instances(room.saturating_mul(MAX_CORE_INSTANCES))
-        .total_memories(room)
-        .total_tables(room.saturating_mul(MAX_TABLES))
-        .total_stacks(room)
-        // Without these, one component may take the whole pool.
+    pool.total_component_instances(capacity)
+        .total_core_instances(capacity.saturating_mul(MAX_CORE_INSTANCES))
+        .total_memories(capacity)
+        .total_tables(capacity.saturating_mul(MAX_TABLES))
+        .total_stacks(capacity)
+        // Without these, one component could take the whole pool.
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
@@ -64,19 +64,20 @@ pub(crate) fn pooling_config(room: u32, max_memory: u64) -> PoolingAllocationCon
         .table_elements(TABLE_ENTRIES)
         .max_memory_size(usize::try_from(max_memory).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(KEEP_RESIDENT)
-        // It would trade isolation between slots for speed. (So would memory protection keys, which are not compiled in.)
+        // It would trade isolation between instances for speed, as memory protection keys would, which are not compiled
+        // in.
         .pagemap_scan(Enabled::No);
     pool
 }
 
-/// The room of an engine. A full pool is an error in wasmtime; here it is a reason to wait.
+/// The capacity of an engine. wasmtime fails when the pool is full; this waits.
 #[derive(Debug, Clone)]
 pub(crate) struct Capacity {
     permits: Arc<Semaphore>,
     total: u32,
 }
 
-/// What one sandbox holds of it.
+/// The units that one sandbox holds.
 pub(crate) type CapacityPermit = OwnedSemaphorePermit;
 
 impl Capacity {
@@ -84,7 +85,7 @@ impl Capacity {
         Self { permits: Arc::new(Semaphore::new(total as usize)), total }
     }
 
-    /// Waits until `units` are free. Cancel safe. More than there are in all would never be free: `None`.
+    /// Waits until `units` are free. Cancel safe. Returns `None` for more than the total.
     pub(crate) async fn take(&self, units: u32) -> Option<CapacityPermit> {
         if units > self.total {
             return None;

@@ -1,7 +1,7 @@
-//! What a guest makes the host hold behind handles: how many resources there may be, and how many bytes they take.
+//! Host memory behind a guest's handles: how many resources there may be, and how many bytes they take.
 //!
-//! The sizes are counted by looking at the whole table, which has few entries, rather than by following each change.
-//! So nothing has to be subtracted when a resource is dropped, and no way to drop one can be forgotten.
+//! The sizes are counted by scanning the whole table, which has few entries, instead of tracking each change. So no
+//! path that drops a resource can be forgotten.
 
 use std::any::Any;
 
@@ -14,35 +14,35 @@ use wasmtime_wasi_http::{FieldMap, RequestOptions};
 
 use crate::http::{self, MAX_CHUNK, MAX_FIELDS};
 
-/// WASI resources that one sandbox may hold: streams, pollables, requests and the like. Ordinary guests hold fewer than
+/// Maximum WASI resources of one sandbox: streams, pollables, requests and the like. Ordinary guests hold fewer than
 /// ten.
 pub(crate) const MAX_RESOURCES: usize = 256;
 
-/// Component handles in one sandbox. More than [`MAX_RESOURCES`], because components that are linked together hand
-/// resources of their own to each other, and because the engine also counts what is lent during a call.
+/// Maximum component handles of one sandbox. More than [`MAX_RESOURCES`], because linked components pass resources of
+/// their own to each other, and because the engine also counts borrows during a call.
 pub(crate) const MAX_HANDLES: usize = 1024;
 
-/// Bytes of the table's record of one resource and of the resource itself, without what it points to.
+/// Bytes of the table's entry and of the resource itself, without what it points to.
 const RECORD_BYTES: usize = 256;
 
-/// Bytes that a header map allocates for one entry, besides the texts of its name and its value.
+/// Bytes that a header map allocates per entry, in addition to name and value.
 const FIELD_BYTES: usize = 128;
 
-/// Bytes of a body: one chunk that waits to be sent, and its trailers.
+/// Bytes of a body: one buffered chunk, and its trailers.
 const BODY_BYTES: usize = MAX_CHUNK + 2 * MAX_FIELDS;
 
-/// What the resources of one sandbox take.
+/// Usage of one sandbox's resources.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// How many there are.
+    /// Number of resources.
     pub(crate) count: usize,
     /// Bytes of all of them.
     pub(crate) bytes: usize,
-    /// Whether any of them holds what the guest handed over, or might hold what a peer sent.
+    /// Whether any of them holds data from the guest, or might hold data from a peer.
     pub(crate) holds_data: bool,
 }
 
-/// Counts what `table` holds.
+/// Scans `table`.
 pub(crate) fn usage(table: &mut ResourceTable) -> Usage {
     let mut usage = Usage::default();
     for resource in table.iter_mut() {
@@ -97,6 +97,6 @@ mod tests {
         let full = usage(&mut table);
         assert!(full.holds_data && full.bytes >= 2 * RECORD_BYTES + 1004, "{full:?}");
         table.delete(fields).unwrap();
-        assert_eq!(usage(&mut table).bytes, RECORD_BYTES, "what was dropped does not count");
+        assert_eq!(usage(&mut table).bytes, RECORD_BYTES, "a dropped resource does not count");
     }
 }

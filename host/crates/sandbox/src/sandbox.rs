@@ -1,5 +1,5 @@
-//! A sandbox: what a slot owns. Keeps an instance warm between calls, guards each call, and retires the instance when it
-//! has served enough or went wrong.
+//! A sandbox, which a slot owns. Keeps an instance warm between calls, guards each call, and drops the instance when it
+//! has served enough calls or failed.
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -17,16 +17,16 @@ use crate::instance::LiveInstance;
 use crate::ticker::CallDeadline;
 use crate::{Answer, Call, CallError, Plugin, Report, Services};
 
-/// What one sandbox may take.
+/// Limits of one sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of all memories, tables and resources of an instance together.
     pub memory: u64,
-    /// Calls that one instance may serve; 1 makes a fresh one for each.
+    /// Calls that one instance may serve; 1 makes a fresh instance for each call.
     pub reuse: u32,
 }
 
-/// A place where instances of one plugin live, one after the other.
+/// Runs instances of one plugin, one after the other.
 pub struct Sandbox {
     plugin: Plugin,
     limits: Limits,
@@ -35,24 +35,24 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// An empty sandbox for `plugin`. Its first call makes the instance.
+    /// Creates an empty sandbox for `plugin`. The first call creates the instance.
     pub fn new(plugin: Plugin, limits: Limits) -> Self {
         let call_deadline = plugin.0.engine.ticker.register();
         Self { plugin, limits, call_deadline, live: None }
     }
 
-    /// The plugin that lives here.
+    /// The plugin of this sandbox.
     pub fn plugin(&self) -> &Plugin {
         &self.plugin
     }
 
-    /// Drops the instance, if there is one, and with it all that it holds.
+    /// Drops the instance, if there is one, with everything it holds.
     pub fn retire(&mut self) {
         self.live = None;
     }
 
-    /// Makes a call. Dropping the future stops the guest and retires the instance. A panic of the host ends the call alone: the
-    /// instance goes with it, and the sandbox can be called again.
+    /// Makes a call. Dropping the future stops the guest and drops the instance. A panic of the host ends only this
+    /// call: the instance is dropped, and the sandbox can be called again.
     pub async fn call(&mut self, call: Call) -> Report {
         let (began, role) = (Instant::now(), call.input.role());
         let (id, task, trace_parent) = (call.job.id, Arc::clone(&call.job.task), call.job.trace_parent.clone());
@@ -78,7 +78,7 @@ impl Sandbox {
             },
         };
         let engine = &self.plugin.0.engine;
-        // The clock starts here: what it took to get room was not the guest's time.
+        // The clock starts here, because the guest does not pay for waiting for capacity.
         let called = Instant::now();
         let deadline = called + call.timeout;
         let active_call = engine.ticker.begin(&self.call_deadline, deadline);
@@ -97,7 +97,7 @@ impl Sandbox {
                 let poll = run.as_mut().poll(cx);
                 ended = Instant::now();
                 cpu += ended - began;
-                // The slice is over; the turn it needed, if any, is somebody else's now.
+                // The slice is over, so its turn is free for another guest.
                 turn.lock().take();
                 poll
             });
@@ -118,7 +118,7 @@ impl Sandbox {
         time: CallTime,
         fresh: bool,
     ) -> Report {
-        // Whatever did not end in the guest's own answer leaves the instance in an unknown state.
+        // Any end other than the guest's own answer leaves the instance in an unknown state.
         let answered = matches!(result, Ok(Ok(_)));
         let guest = live.store.data();
         let output_tail = guest.output.end();
@@ -134,26 +134,27 @@ impl Sandbox {
     }
 }
 
-/// The time that went into a call: on a processor, and on the clock.
+/// Processor time and duration of a call.
 struct CallTime {
     cpu: Duration,
     took: Duration,
 }
 
-/// An empty instance, when there is room for it. Not a method: a future must not share a sandbox with other threads.
+/// Creates an empty instance when there is capacity. Not a method, because a future must not share a sandbox with other
+/// threads.
 async fn new_instance(plugin: &Plugin, limits: Limits, timeout: Duration) -> Result<LiveInstance, CallError> {
     let permit = tokio::time::timeout(timeout, plugin.0.engine.capacity.take(plugin.0.units)).await;
     match permit {
         Ok(Some(permit)) => Ok(LiveInstance::new(&plugin.0, limits.memory, permit)),
         Ok(None) | Err(_) => {
-            let message = "no room for one more sandbox: allow more of them, or fewer slots";
+            let message = "no sandbox is free: allow more sandboxes, or configure fewer slots";
             Err(CallError::NoCapacity(Problem::new("no-capacity", message)))
         }
     }
 }
 
-/// Drives a call until it ends, is cancelled, or is due. Guests that compute are stopped by the epoch; this stops those
-/// that are parked in the host.
+/// Drives a call until it ends, is cancelled, or reaches its deadline. The epoch stops guests that compute; this stops
+/// those that are parked in the host.
 async fn guard<T>(call: impl Future<Output = T>, services: &dyn Services, deadline: Instant) -> Result<T, Stop> {
     let mut call = pin!(call);
     // Most calls end in their first slice and need no timer.

@@ -1,8 +1,8 @@
-//! Looks at the bytes of a component before anything that recurses, or that allocates what they claim, does so: how deep things
-//! nest, how often they are instantiated in the end, and how much work their sums and products are for the compiler.
+//! Checks the bytes of a component before any parser that recurses or allocates what a count claims: the depth of
+//! nesting, the number of instances in total, and sums and products that are expensive to compile.
 //!
-//! Iterative: its own stacks have bounded depth, and its memory grows with what was read, not with what a count claims. Whatever
-//! passes is validated next; whatever is a burden all the same meets the limits of the process that compiles.
+//! The scan is iterative: its stacks are bounded, and its memory grows with the bytes read. The validator checks next
+//! what passes; anything that is still expensive meets the limits of the compiling process.
 
 mod body;
 mod nesting;
@@ -16,10 +16,10 @@ use wasmparser::{
 use crate::validate::{InvalidBytes, refused};
 use totals::{Needs, Totals};
 
-/// Components and modules inside each other, and types inside each other. What tools make nests three or four deep.
+/// Maximum depth of components and modules in each other, and of types in each other. Tools nest three or four deep.
 pub(crate) const MAX_NESTING: usize = 100;
 
-/// Checks everything that can be known by counting.
+/// Checks all limits that can be checked by counting.
 pub(crate) fn scan(bytes: &[u8]) -> Result<(), InvalidBytes> {
     totals(bytes)?.check()
 }
@@ -36,34 +36,34 @@ fn malformed(error: wasmparser::Error) -> InvalidBytes {
     refused(&error.to_string())
 }
 
-/// A definition that can be instantiated: its place in [`Scan::known`], or `None` if it comes from outside of its component.
+/// A definition that can be instantiated: its index in [`Scan::known`], or `None` if it is imported.
 type Definition = Option<usize>;
 
-/// A component or module whose end is still to come.
+/// A component or module whose end is not read yet.
 struct OpenDefinition {
     encoding: Encoding,
-    /// What one instance of it takes.
+    /// What one instance of it needs.
     needs: Needs,
     components: Vec<Definition>,
     modules: Vec<Definition>,
     module: Module,
 }
 
-/// What is known of a core module that is being read.
+/// A core module that is being read.
 #[derive(Default)]
 struct Module {
-    /// How many parameters and results each of its function types has.
+    /// Number of parameters and results of each function type.
     arities: Vec<body::Arity>,
-    /// Where the data of each memory begins and ends.
+    /// Start and end of the initial data of each memory.
     images: Vec<(u64, u64)>,
-    /// How many entries of each table are filled from the beginning.
+    /// Number of initialized entries of each table.
     filled: Vec<u64>,
 }
 
 struct Scan<'a> {
     bytes: &'a [u8],
     levels: Vec<OpenDefinition>,
-    /// What an instance takes of each component and module that has ended.
+    /// What an instance of each finished component and module needs.
     known: Vec<Needs>,
     totals: Totals,
 }
@@ -173,7 +173,7 @@ impl Scan<'_> {
         self.levels.last_mut().ok_or_else(no_component)
     }
 
-    /// Counts what is defined, where it is defined and for each instance of that.
+    /// Counts definitions, once here and once per instance.
     fn item(&mut self, count: u64) -> Result<(), InvalidBytes> {
         self.totals.items = self.totals.items.saturating_add(count);
         let needs = &mut self.level()?.needs;
@@ -207,11 +207,11 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Counts an instance with everything that is in it.
+    /// Counts an instance with everything in it.
     fn instantiate(&mut self, definition: Definition, args: usize, itself: Needs) -> Result<(), InvalidBytes> {
         let Some(inner) = definition.and_then(|at| self.known.get(at)).copied() else {
             return Err(InvalidBytes::Malformed(
-                "it instantiates a component or module that is not defined in it, which no compiler makes".to_owned(),
+                "it instantiates a component or module that is not defined in it, which compilers never do".to_owned(),
             ));
         };
         let needs = &mut self.level()?.needs;
@@ -243,7 +243,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// A further index of what has one already, `out` levels further out.
+    /// Adds another index for an existing definition, `out` levels further out.
     fn add_alias(&mut self, kind: ComponentExternalKind, out: u32, index: u32) -> Result<(), InvalidBytes> {
         let from = self.levels.len().checked_sub(1 + out as usize).and_then(|at| self.levels.get(at));
         let (index, level) = (index as usize, from.ok_or_else(no_component)?);
@@ -311,7 +311,7 @@ impl Scan<'_> {
     }
 }
 
-/// The value of an expression that is one constant. Others are known when an instance is made.
+/// The value of an expression that is a single constant. Other values are known only at instantiation.
 fn constant(expression: &ConstExpr<'_>) -> Option<u64> {
     match expression.get_operators_reader().read() {
         Ok(Operator::I32Const { value }) => Some(value.cast_unsigned().into()),
@@ -319,7 +319,7 @@ fn constant(expression: &ConstExpr<'_>) -> Option<u64> {
     }
 }
 
-/// The entry of an index, with those before it; none for indices that no module has.
+/// The entry with this index, extending the list if necessary; `None` for indices that no module has.
 fn entry<T: Copy>(entries: &mut Vec<T>, index: u32, empty: T) -> Option<&mut T> {
     const MOST: usize = 1000;
     let index = index as usize;
@@ -337,7 +337,7 @@ fn too_deep(what: &str) -> InvalidBytes {
 }
 
 fn no_component() -> InvalidBytes {
-    InvalidBytes::Malformed("a section stands outside of every component".to_owned())
+    InvalidBytes::Malformed("a section is outside of every component".to_owned())
 }
 
 #[cfg(test)]

@@ -1,22 +1,22 @@
-//! What a running call may ask of the host. Whoever makes a call provides this; the imports only translate.
+//! What a running call may ask of the host. The caller implements it; the imports only translate.
 
 use async_trait::async_trait;
 use saggar_job::{JobId, Problem, Status};
 
-/// How much a log entry matters.
+/// Severity of a log entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// For the plugin's author.
+    /// Details for the plugin's author.
     Debug,
-    /// What happened.
+    /// Normal operation.
     Info,
-    /// Odd, but the work goes on.
+    /// Something unexpected; the work goes on.
     Warn,
-    /// Something failed.
+    /// A failure.
     Error,
 }
 
-/// Where a log entry comes from.
+/// The source of a log entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogSource {
     /// The guest's standard output.
@@ -32,40 +32,40 @@ pub enum LogSource {
 pub struct TaskJob {
     /// Its id.
     pub id: JobId,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// How much is done.
     pub current: u64,
-    /// Of how much.
+    /// The total amount of work.
     pub total: u64,
     /// The last progress message.
     pub message: String,
-    /// What the processor answered, as JSON text.
+    /// The processor's response, as JSON text.
     pub response: Option<String>,
 }
 
 /// The host's side of one call. Methods that are not async are called on the guest's stack and must not block.
 #[async_trait]
 pub trait Services: Send + Sync + 'static {
-    /// The guest says how far it is. `current` is at most `total`; `message` is at most 1 KiB before it was made harmless.
+    /// Reports progress. `current` is at most `total`; `message` is at most 1 KiB before escaping.
     fn progress(&self, current: u64, total: u64, message: &str);
 
-    /// The guest wrote one line: harmless text without a line end, at most 8 KiB.
+    /// Logs one line: escaped text without a line end, at most 8 KiB.
     fn log(&self, source: LogSource, text: &str);
 
     /// Whether the job has been cancelled.
     fn is_cancelled(&self) -> bool;
 
-    /// Resolves when the job is cancelled; never, if that cannot happen.
+    /// Resolves when the job is cancelled; never, if it cannot be.
     async fn cancelled(&self);
 
-    /// Adds a job to a task of the same tenant. `args` is any text: checking it is the callee's duty.
+    /// Adds a job to a task of the same tenant. `args` is any text; the implementation checks it.
     async fn add(&self, task: &str, args: String, delay_ms: u64) -> Result<JobId, Problem>;
 
-    /// Adds a job with options, a JSON object. Like `args`, they are any text.
+    /// Adds a job with options, a JSON object as text. The implementation checks both texts.
     async fn add_with(&self, task: &str, args: String, options: &str) -> Result<JobId, Problem>;
 
-    /// Looks a job of the same tenant up.
+    /// Looks up a job of the same tenant.
     async fn get(&self, task: &str, id: JobId) -> Result<TaskJob, Problem>;
 
     /// Cancels a job of the same tenant.

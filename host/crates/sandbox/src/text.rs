@@ -1,8 +1,9 @@
-//! Makes text from guests harmless: bounded, and without control characters that could fool a terminal or a log.
+//! Makes text from guests safe to show: limited in length, and without control characters that a terminal or a log
+//! would obey.
 
 use std::borrow::Cow;
 
-/// `text`, cut to at most `max` bytes on a character border.
+/// Truncates `text` to at most `max` bytes, at a character boundary.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;
@@ -11,13 +12,13 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
     &text[..end]
 }
 
-/// `text` with control characters, and characters that change the direction or vanish, written as `\u{1b}` and the
-/// like. Tabs stay.
+/// Escapes control characters, and characters that change the text direction or are invisible, as `\u{1b}` and the
+/// like. Keeps tabs.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     escape(text, needs_escape)
 }
 
-/// Like [`escaped`]; line ends stay too.
+/// Like [`escaped`], but keeps line ends.
 pub(crate) fn escaped_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c != '\n' && needs_escape(c))
 }
@@ -33,7 +34,7 @@ fn escape(text: &str, needs_escape: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Whether a terminal obeys this character, or hides it, instead of showing it. Tabs are harmless.
+/// Whether a terminal obeys or hides this character instead of showing it. Tabs are safe.
 pub fn needs_escape(c: char) -> bool {
     let is_direction =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

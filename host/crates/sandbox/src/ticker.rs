@@ -1,5 +1,5 @@
-//! The clock that interrupts guests: a thread that advances the engine's epoch while any call runs, and sleeps while none
-//! does. It also watches for calls that outlive their deadline, which would mean that the host itself is stuck.
+//! Interrupts guests: a thread that advances the engine's epoch while any call runs, and sleeps otherwise. It also
+//! detects calls that outlive their deadline, which means that the host itself is stuck.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use wasmtime::EngineWeak;
 
-/// Ticks without a running call after which the ticker goes to sleep. Waking it costs a system call, so a steady
+/// The ticker goes to sleep after this many ticks without a running call. Waking it costs a system call, so a steady
 /// trickle of short calls should find it awake.
 const IDLE_TICKS: u32 = 50;
 
-/// How long a call may outlive its deadline before the watchdog says so.
+/// The watchdog reports a call that outlives its deadline by this much.
 const OVERDUE: Duration = Duration::from_secs(1);
 
 /// No call runs.
@@ -33,8 +33,8 @@ struct Shared {
     calls: Mutex<Vec<Weak<CallDeadline>>>,
 }
 
-/// One sandbox, as the ticker sees it: when its call is due, in microseconds since the ticker's birth. Each sandbox has
-/// its own, so that calls on different threads touch no common memory.
+/// The deadline of one sandbox's call, in microseconds since the ticker started. Each sandbox has its own cache line,
+/// so calls on different threads share no memory.
 #[derive(Default)]
 #[repr(align(128))]
 pub(crate) struct CallDeadline {
@@ -42,11 +42,11 @@ pub(crate) struct CallDeadline {
     reported: AtomicBool,
 }
 
-/// Keeps the ticker awake; ends with the call.
+/// Keeps the ticker awake until the call ends.
 pub(crate) struct ActiveCall<'a>(&'a CallDeadline);
 
 impl Ticker {
-    /// Starts the thread. It ends when this handle is dropped.
+    /// Starts the thread, which ends when this handle is dropped.
     pub(crate) fn start(engine: EngineWeak, tick: Duration) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             started: Instant::now(),
@@ -61,7 +61,7 @@ impl Ticker {
         Ok(Self { thread: handle.thread().clone(), shared })
     }
 
-    /// A watch for a new sandbox.
+    /// Registers a new sandbox.
     pub(crate) fn register(&self) -> Arc<CallDeadline> {
         let call = Arc::new(CallDeadline::default());
         let mut calls = self.shared.calls.lock();
@@ -70,11 +70,11 @@ impl Ticker {
         call
     }
 
-    /// A call begins that is due at `deadline`.
+    /// Starts a call that is due at `deadline`.
     pub(crate) fn begin<'a>(&self, call: &'a CallDeadline, deadline: Instant) -> ActiveCall<'a> {
         let due = deadline.saturating_duration_since(self.shared.started).as_micros();
         call.reported.store(false, Ordering::Relaxed);
-        // Sequentially consistent, as is the ticker's "asleep, then look": one of the two sees the other.
+        // Sequentially consistent, as is the ticker's "set asleep, then check": one of the two sees the other.
         call.due_us.store(u64::try_from(due).unwrap_or(u64::MAX).max(1), Ordering::SeqCst);
         if self.shared.asleep.load(Ordering::SeqCst) {
             self.thread.unpark();
@@ -82,7 +82,7 @@ impl Ticker {
         ActiveCall(call)
     }
 
-    /// How often it has ticked so far. Stands still while the host is idle.
+    /// Number of ticks so far. Does not change while the host is idle.
     pub(crate) fn ticks(&self) -> u64 {
         self.shared.ticks.load(Ordering::Relaxed)
     }
@@ -122,7 +122,7 @@ impl Shared {
         }
     }
 
-    /// Sleeps until it is woken. The call that woke it may be over by then; the next one finds it awake all the same.
+    /// Sleeps until it is woken. The call that woke it may have ended by then; that is harmless.
     fn sleep(&self) {
         self.asleep.store(true, Ordering::SeqCst);
         if !self.any_running() && !self.closing.load(Ordering::SeqCst) {
@@ -143,7 +143,7 @@ impl Shared {
             let overdue = due_us != IDLE && now_us.saturating_sub(due_us) > grace_us;
             if overdue && !call.reported.swap(true, Ordering::Relaxed) {
                 let overdue_ms = (now_us - due_us) / 1000;
-                tracing::error!(overdue_ms, "a call outlives its deadline: the host is overloaded or stuck");
+                tracing::error!(overdue_ms, "a call has outlived its deadline: the host is overloaded or stuck");
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Names what a component needs and this host does not run, where the validator or the compiler only names a proposal.
+//! Names the unsupported feature that a component needs, where the validator or the compiler only names a proposal.
 
-/// Parts of the texts of the validator and the compiler, and what they are about.
+/// Fragments of error messages, the feature they are about, and what to do.
 const PROPOSALS: [(&[&str], &str, &str); 6] = [
     (
         &[
@@ -27,8 +27,8 @@ const PROPOSALS: [(&[&str], &str, &str); 6] = [
     (&["relaxed SIMD", "relaxed-simd"], "relaxed SIMD", "build it with plain SIMD, or without"),
 ];
 
-/// What `text`, an error about a component, is about if it is a proposal that this host does not run: what and what to do,
-/// with the text behind.
+/// Explains `text`, an error about a component, if it is about an unsupported proposal: the feature, what to do, and
+/// the text itself.
 pub(crate) fn explain(text: &str) -> Option<String> {
     let (_, what, instead) = PROPOSALS.iter().find(|(parts, ..)| parts.iter().any(|part| text.contains(part)))?;
     Some(format!("{what}; {instead} ({text})"))

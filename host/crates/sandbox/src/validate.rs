@@ -1,34 +1,32 @@
-//! Looks at the bytes of a component before the compiler does: kind, size, validity, and how much there is to compile.
+//! Checks the bytes of a component before the compiler: kind, size, validity, and how much there is to compile.
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{Parser, Validator, WasmFeatures};
 
 use crate::{scan, unsupported};
 
-/// Bytes of a component file. Python components, the largest ordinary ones, have 20 to 40 MiB.
+/// Maximum size of a component file. Python components, the largest common ones, have 20 to 40 MiB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
-/// What is wrong with a file's bytes.
+/// What is wrong with a component's bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum InvalidBytes {
-    /// Nothing in it.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
-    /// More than is ever read.
+    /// The file exceeds the size limit.
     #[error("the file has {found} bytes; at most {MAX_BYTES} are accepted")]
     TooLarge {
-        /// Its size.
+        /// Size of the file.
         found: u64,
     },
-    /// The text format.
+    /// WebAssembly in its text format.
     #[error(
         "this is WebAssembly in its text format; only binary components are accepted: build one with `wasm-tools parse`"
     )]
     Text,
     /// Native code.
-    #[error(
-        "this is precompiled native code, which is never accepted from outside: give the component it was made from"
-    )]
+    #[error("this is precompiled native code, which is never accepted: give the component it was made from")]
     Native,
     /// A core module.
     #[error(
@@ -36,35 +34,35 @@ pub enum InvalidBytes {
          `wasm-tools component new`"
     )]
     CoreModule,
-    /// Something else altogether.
+    /// Not WebAssembly at all.
     #[error("this is not WebAssembly: it does not start with the bytes \"\\0asm\"")]
     NotWasm,
-    /// Broken, cut off, or of a newer kind.
+    /// Damaged, truncated, or of an unknown version.
     #[error("this is not a valid component: {0}")]
     Malformed(String),
-    /// Valid elsewhere.
-    #[error("the component needs what this host does not run: {0}")]
+    /// Valid, but it needs an unsupported feature.
+    #[error("the component needs a feature that this host does not support: {0}")]
     Unsupported(String),
-    /// A burden for the compiler.
-    #[error("the component has more than {most} {what}, which is more than is compiled")]
+    /// Too much work for the compiler.
+    #[error("the component has more than {most} {what}, the maximum that is compiled")]
     TooMuch {
-        /// What there is too much of.
+        /// What exceeds the limit.
         what: String,
         /// The limit.
         most: u64,
     },
-    /// Something inside something else, too often for those who read it by recursion.
-    #[error("the component has more than {most} {what} inside each other")]
+    /// Nested too deeply for parsers that recurse.
+    #[error("the component has more than {most} nested {what}")]
     TooDeep {
         /// What nests.
         what: String,
         /// The limit.
         most: usize,
     },
-    /// More than fits in a sandbox, counting instances in instances.
+    /// More than a sandbox may have, including nested instances.
     #[error("the component has {found} {what}; at most {most} fit in a sandbox")]
     TooMany {
-        /// What there is too much of.
+        /// What exceeds the limit.
         what: String,
         /// How many one sandbox would have.
         found: u128,
@@ -73,7 +71,7 @@ pub enum InvalidBytes {
     },
 }
 
-/// Checks everything about `bytes` that can be known without compiling.
+/// Checks everything about `bytes` that can be checked without compiling.
 pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidBytes> {
     check_kind(bytes)?;
     scan::scan(bytes)?;
@@ -81,7 +79,7 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidBytes> {
     Ok(())
 }
 
-/// What the validator says, in words that its reader knows if it is about a proposal that this host does not run.
+/// Turns an error of the validator into one that names an unsupported feature, if it is about one.
 pub(crate) fn refused(text: &str) -> InvalidBytes {
     match unsupported::explain(text) {
         Some(what) => InvalidBytes::Unsupported(what),
@@ -93,7 +91,7 @@ pub(crate) fn refused(text: &str) -> InvalidBytes {
 fn features() -> WasmFeatures {
     let mut features = WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL;
     features |= WasmFeatures::EXTENDED_CONST | WasmFeatures::MULTI_MEMORY;
-    // wasmtime has no garbage collector here, and would refuse a table of `externref` less clearly.
+    // There is no garbage collector, and wasmtime's error about a table of `externref` would be less clear.
     features.remove(WasmFeatures::GC_TYPES);
     features
 }

@@ -1,11 +1,11 @@
-//! An event as a watcher reads it: what it knows of it, from a host that may be newer.
+//! An event as `watch` reads it, from a host that may be newer.
 
 use saggar_client::ServerEvent;
 use serde::Deserialize;
 
 use crate::commands::job_view;
 
-/// Something that happened to a job, or that events are missing.
+/// An event of a job, or a gap.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct WatchEvent {
     #[serde(skip)]
@@ -23,52 +23,52 @@ pub(crate) struct WatchEvent {
     pub(crate) message: String,
     run_at: Option<String>,
     reason: Option<String>,
-    /// Of a gap: how many events are missing at most.
+    /// Of a gap: the maximum number of missing events.
     events: Option<u64>,
 }
 
 impl WatchEvent {
-    /// Reads an event; none if it is one of those by which a host only says where the stream stands.
+    /// Parses an event; `None` if it only says how far the stream was read.
     pub(crate) fn parse(raw: &ServerEvent) -> Option<Self> {
         let event = match serde_json::from_str(&raw.data) {
             Ok(event) => event,
-            // Of a kind that is not known here; that it came is all that can be said.
+            // An unknown kind; only its arrival can be shown.
             Err(_) => Self { message: raw.data.clone(), ..Self::default() },
         };
         (raw.kind != "reached").then(|| Self { kind: raw.kind.clone(), ..event })
     }
 
-    /// How far the job is, if this tells of it.
+    /// The progress, if the event has any.
     pub(crate) fn progress(&self) -> Option<(u64, u64)> {
         Some((self.current?, self.total?))
     }
 
-    /// Whether events are missing before it.
+    /// Whether events are missing before this one.
     pub(super) fn is_gap(&self) -> bool {
         self.kind == "gap"
     }
 
-    /// Whether the job's attempt is over.
+    /// Whether it ends the job's attempt.
     pub(super) fn ends_attempt(&self) -> bool {
         matches!(self.kind.as_str(), "succeeded" | "failed" | "retrying" | "put-back" | "deleted")
     }
 
-    /// Whether the job will not go on by itself.
+    /// Whether it ends the job.
     pub(super) fn ends_job(&self) -> bool {
         matches!(self.kind.as_str(), "succeeded" | "failed" | "deleted")
     }
 
-    /// Whether somebody who sees bars should read it all the same.
+    /// Whether to print it above the live view.
     pub(super) fn is_notable(&self) -> bool {
         matches!(self.kind.as_str(), "failed" | "retrying" | "cancelling" | "put-back" | "gap")
     }
 
-    /// It as a line of text.
+    /// The event as a line of text.
     pub(super) fn line(&self) -> String {
         if self.is_gap() {
             return match self.events {
-                Some(events) => format!("(up to {events} events were missed; they are not kept any more)"),
-                None => "(events may have been missed; the host has begun anew)".to_owned(),
+                Some(events) => format!("(up to {events} events were missed; they have been evicted)"),
+                None => "(events may have been missed; the host was restarted)".to_owned(),
             };
         }
         let more = [
@@ -111,7 +111,7 @@ mod tests {
     fn a_gap_says_how_much_is_missing() {
         let known = of("gap", r#"{"events":12}"#).unwrap();
         assert!(known.is_gap() && known.line().contains("up to 12 events were missed"), "{}", known.line());
-        assert!(of("gap", r#"{"events":null}"#).unwrap().line().contains("begun anew"));
+        assert!(of("gap", r#"{"events":null}"#).unwrap().line().contains("restarted"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `saggar watch TASK ID`: one job until it has ended.
+//! `saggar watch TASK ID`: watches one job until it has ended.
 
 use indicatif::ProgressBar;
 use saggar_api::wire::{Job, Status};
@@ -9,7 +9,7 @@ use crate::commands::client::Connection;
 use crate::commands::output::{self, StdoutState, cell};
 use crate::commands::{job_view, show};
 
-/// How the job is shown.
+/// How to show the job.
 struct JobWatch {
     bar: ProgressBar,
     as_json: bool,
@@ -18,13 +18,13 @@ struct JobWatch {
 pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> anyhow::Result<u8> {
     let view = JobWatch { bar: show::progress_bar(), as_json };
     let mut connection = Connection::new();
-    // Before the job is looked at, so that nothing happens unseen in between.
+    // Subscribes before the job is looked up, so no event is missed.
     let mut events = client.job_events(task, id).await?;
     if let Some(code) = view.look(&client.get(task, id).await?)? {
         return Ok(code);
     }
     if !output::is_terminal() {
-        say!("watching {}#{id} at {}; Ctrl-C ends it", cell(task), client.url());
+        say!("watching {}#{id} at {}; press Ctrl-C to stop", cell(task), client.url());
     }
     loop {
         let said = match events.next().await? {
@@ -35,7 +35,7 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
                     return Ok(0);
                 }
                 if event.ends_job() || event.is_gap() {
-                    // What an event does not say: why it failed, and after a gap, whether it has ended.
+                    // Looks up what the event does not say: why the job failed, and after a gap, whether it has ended.
                     if let Some(code) = view.end(&client.get(task, id).await?)? {
                         return Ok(code);
                     }
@@ -53,7 +53,7 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
 }
 
 impl JobWatch {
-    /// Shows the job as it was found. If it has ended, nothing will happen.
+    /// Shows the job as it is. If it has ended, returns the exit code.
     fn look(&self, answer: &JsonBody<Job>) -> anyhow::Result<Option<u8>> {
         let job = answer.parse()?;
         if self.as_json {
@@ -83,7 +83,8 @@ impl JobWatch {
         })
     }
 
-    /// By what the command exits, if the job has ended. A program gets the whole job, of which events say so much only.
+    /// The exit code, if the job has ended. With --json also prints the whole job, because events do not have all of
+    /// it.
     fn end(&self, answer: &JsonBody<Job>) -> anyhow::Result<Option<u8>> {
         let job = answer.parse()?;
         if !has_ended(&job) {

@@ -1,4 +1,4 @@
-//! What a watcher knows at the moment: which jobs run and how far they are, and how many jobs stand where.
+//! The state behind the live view: running jobs with their progress, and job counts per task.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,20 +6,20 @@ use saggar_api::wire::{ListedJob, TaskSummary};
 
 use super::WatchEvent;
 
-/// A job of which an attempt runs.
+/// A job with a running attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RunningJob {
     pub(super) task: String,
     pub(super) id: u64,
     pub(super) attempt: u32,
-    /// When the attempt began.
+    /// Start of the attempt.
     pub(super) started_at: String,
     pub(super) current: u64,
     pub(super) total: u64,
     pub(super) message: String,
 }
 
-/// Jobs by the order in which they were seen to begin, so that a line on the screen stays where it is.
+/// Jobs in the order in which they started, so that a line on the screen keeps its position.
 #[derive(Debug, Default)]
 pub(super) struct LiveView {
     running: BTreeMap<u64, RunningJob>,
@@ -29,7 +29,7 @@ pub(super) struct LiveView {
 }
 
 impl LiveView {
-    /// A board on which these jobs run.
+    /// Creates a view with these running jobs.
     pub(super) fn new(running: Vec<ListedJob>) -> Self {
         let mut view = Self::default();
         for job in running {
@@ -40,12 +40,12 @@ impl LiveView {
         view
     }
 
-    /// Takes up how many jobs stand where.
+    /// Sets the job counts.
     pub(super) fn set_counts(&mut self, tasks: Vec<TaskSummary>) {
         self.tasks = tasks;
     }
 
-    /// Takes up what happened.
+    /// Applies an event.
     pub(super) fn apply(&mut self, event: &WatchEvent) {
         let key = (event.task.clone(), event.id);
         if event.ends_attempt() {
@@ -71,12 +71,12 @@ impl LiveView {
         self.running.insert(position, job);
     }
 
-    /// The tasks with their counts, in the order of their ids.
+    /// The tasks with their counts, sorted by id.
     pub(super) fn tasks(&self) -> &[TaskSummary] {
         &self.tasks
     }
 
-    /// The jobs that run, those first that began first.
+    /// The running jobs, oldest first.
     pub(super) fn running(&self) -> impl ExactSizeIterator<Item = (u64, &RunningJob)> {
         self.running.iter().map(|(position, job)| (*position, job))
     }
@@ -105,7 +105,7 @@ mod tests {
             note(&mut view, "started", id, r#","attempt":1"#);
         }
         note(&mut view, "progress", 3, r#","current":1,"total":4,"message":"going""#);
-        // Of a job that is not known to run, such as the last one of an attempt that has ended.
+        // An event of a job that is not in the view, such as the last progress of an ended attempt.
         note(&mut view, "progress", 7, r#","current":1,"total":4,"message":"late""#);
         assert_eq!(shown(&view), [(9, 0, ""), (3, 1, "going"), (5, 0, "")]);
         for (kind, id) in [("succeeded", 9), ("retrying", 3), ("put-back", 5), ("failed", 11)] {

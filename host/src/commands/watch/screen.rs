@@ -1,4 +1,4 @@
-//! The live view on a terminal: a line for each task, a bar for each running job, as many as there is room for.
+//! The live view on a terminal: a line per task, a bar per running job, as many as fit.
 
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,23 +11,23 @@ use super::live_view::{LiveView, RunningJob};
 use crate::commands::output::{self, cell};
 use crate::commands::{show, tasks};
 
-/// Lines of a terminal that does not say how many it has.
+/// Height of a terminal that does not report it.
 const DEFAULT_LINES: usize = 24;
 
-/// The view. What it showed last stays when it ends.
+/// The screen. Its last content stays on the terminal.
 pub(super) struct Screen {
     all: MultiProgress,
-    /// A line for each task that is shown.
+    /// A line per shown task.
     tasks: Vec<ProgressBar>,
-    /// How many tasks and jobs there is no room for.
+    /// How many tasks and jobs do not fit.
     rest: Option<ProgressBar>,
-    /// The bars of jobs, by their place on the board.
+    /// The bars of jobs, by their position in the view.
     jobs: HashMap<u64, Bar>,
 }
 
 struct Bar {
     bar: ProgressBar,
-    /// Whether it is known how much there is to do.
+    /// Whether the total amount of work is known.
     measured: bool,
 }
 
@@ -37,12 +37,12 @@ impl Screen {
         Self { all, tasks: Vec::new(), rest: None, jobs: HashMap::new() }
     }
 
-    /// Writes a line above the view.
+    /// Prints a line above the view.
     pub(super) fn line(&self, text: &str) -> std::io::Result<()> {
         self.all.println(cell(text))
     }
 
-    /// Brings the view up to date.
+    /// Redraws the view.
     pub(super) fn draw(&mut self, view: &LiveView) {
         let lines = output::terminal_size().1.map_or(DEFAULT_LINES, usize::from);
         let layout = Layout::split(lines, view.tasks().len(), view.running().len());
@@ -105,14 +105,14 @@ impl Screen {
 }
 
 impl Drop for Screen {
-    /// Leaves everything as it stands. By themselves the lines would go one by one; and where the terminal has written `^C`, to
-    /// draw any of them once more would draw it in another place.
+    /// Leaves the last content on the terminal. Otherwise indicatif would remove the lines one by one, and redrawing
+    /// after the terminal printed `^C` would put them in another place.
     fn drop(&mut self) {
         self.all.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 
-/// How many lines the tasks and the jobs get.
+/// How many lines tasks and jobs get.
 #[derive(Debug, PartialEq, Eq)]
 struct Layout {
     tasks: usize,
@@ -120,7 +120,8 @@ struct Layout {
 }
 
 impl Layout {
-    /// Half of the lines at most are the tasks', unless the jobs need fewer; one is for what does not fit, one for the cursor.
+    /// Tasks get at most half of the lines, unless the jobs need fewer; one line is for what does not fit, one for the
+    /// cursor.
     fn split(lines: usize, tasks: usize, jobs: usize) -> Self {
         let lines = lines.saturating_sub(2).max(2);
         let of_tasks = tasks.min((lines / 2).max(lines.saturating_sub(jobs)));
@@ -128,7 +129,7 @@ impl Layout {
     }
 }
 
-/// The tasks with the most to do, in the order of their ids.
+/// The tasks with the most jobs, sorted by id.
 fn busiest(tasks: &[TaskSummary], most: usize) -> Vec<&TaskSummary> {
     let mut found: Vec<&TaskSummary> = tasks.iter().collect();
     found.sort_by_key(|task| std::cmp::Reverse(task.counts.running.saturating_add(task.counts.waiting)));
@@ -169,7 +170,7 @@ fn new_bar(all: &MultiProgress, line: usize, job: &RunningJob) -> Bar {
     Bar { bar: bar.with_elapsed(elapsed(&job.started_at, SystemClock.now())), measured }
 }
 
-/// How long ago a moment of the host's was; its clock may be ahead of ours.
+/// Time since a timestamp of the host; its clock may be ahead of ours.
 fn elapsed(since: &str, now: Timestamp) -> Duration {
     let since = humantime::parse_rfc3339(since).ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     since.map_or(Duration::ZERO, |since| Duration::from_millis(now.0).saturating_sub(since))

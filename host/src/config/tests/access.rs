@@ -1,4 +1,4 @@
-//! Who may use the service: tokens, and the address that they guard.
+//! Tokens, and the addresses that require them.
 
 use super::*;
 
@@ -6,18 +6,18 @@ use super::*;
 fn an_address_that_others_reach_needs_a_token() {
     let open = "\nlisten = \"0.0.0.0:7717\"\n";
     let said = problem(open);
-    assert!(said.contains("0.0.0.0:7717 can be reached from other machines") && said.contains(":2:10"), "{said}");
+    assert!(said.contains("other machines can reach 0.0.0.0:7717") && said.contains(":2:10"), "{said}");
     let said = messages(&loaded("", &[("SAGGAR_LISTEN", "[::]:1")], &[]));
     assert!(said.contains("environment") && said.contains("no token is configured"), "{said}");
     let token = format!("read:{DIGEST}");
     assert_eq!(good(open, &[("SAGGAR_TOKENS", &token)], &[]).listen.to_string(), "0.0.0.0:7717");
-    // A stronger address counts, and so does a list of tokens that is empty.
+    // A stronger address wins, and so does an empty list of tokens.
     good(open, &[], &["--listen", "127.0.0.1:1"]);
     problem(&format!("token = []\n{open}"));
-    // What only follows from another mistake is not said.
+    // An error that only follows from another is not reported.
     let said = problem(&format!("{open}[[token]]\nrole = \"read\"\nsha256 = \"short\"\n"));
-    assert!(said.contains("no SHA-256"), "{said}");
-    // The address is the service's.
+    assert!(said.contains("invalid SHA-256"), "{said}");
+    // Only the service listens.
     assert!(loaded_by::<RunScope>(open, &[], &[]).problems.is_empty());
 }
 
@@ -69,7 +69,6 @@ fn tokens_that_clash_are_refused() {
     assert!(problem(&same_digest).contains("another token has the same digest"));
     let same_name = table("a", DIGEST) + &table("a", &DIGEST.replace('2', "3"));
     assert!(problem(&same_name).contains("another token has the same name"));
-    assert!(
-        problem(&(table("a", DIGEST) + "tenant = \"b\"")).contains("several tenants on one host are not there yet")
-    );
+    let other_tenant = table("a", DIGEST) + "tenant = \"b\"";
+    assert!(problem(&other_tenant).contains("unknown tenant; a host has only the tenant `default`"));
 }

@@ -1,4 +1,4 @@
-//! Amounts: counts, bytes, lengths of time, shares.
+//! Amounts: counts, bytes, durations, fractions.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ pub(crate) struct Bytes {
     pub(crate) default: usize,
 }
 
-/// A length of time.
+/// A duration.
 pub(crate) struct TimeSpan {
     pub(crate) min: Duration,
     pub(crate) max: Duration,
     pub(crate) default: Duration,
 }
 
-/// A share of a whole.
+/// A fraction.
 pub(crate) struct Fraction {
     pub(crate) default: f64,
 }
@@ -89,7 +89,7 @@ impl ValueType for TimeSpan {
     type Value = Duration;
 
     fn expected(&self) -> String {
-        format!("a length of time from {} to {}", time_text(self.min), time_text(self.max))
+        format!("a duration from {} to {}", time_text(self.min), time_text(self.max))
     }
 
     fn example(&self) -> &'static str {
@@ -135,7 +135,7 @@ impl ValueType for Fraction {
     }
 }
 
-/// A number of bytes from text such as `64KiB` or `65536`. `64KB` may mean two numbers, and is taken for neither.
+/// Parses a number of bytes such as `64KiB` or `65536`. Refuses `64KB` because it is ambiguous.
 fn bytes(text: &str) -> Option<usize> {
     let text = text.trim();
     let (count, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -149,7 +149,7 @@ fn bytes_text(bytes: usize) -> String {
     whole.map_or_else(|| bytes.to_string(), |(unit, factor)| format!("{}{unit}", bytes / factor))
 }
 
-/// A length of time from text such as `90s`, `1m 30s`, or `90` and `0.5`, which are seconds.
+/// Parses a duration such as `90s`, `1m 30s`, or `90` and `0.5`, which are seconds.
 pub(crate) fn time(text: &str) -> Option<Duration> {
     let text = text.trim();
     match text.parse::<f64>() {

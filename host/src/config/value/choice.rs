@@ -1,4 +1,4 @@
-//! Words: one of a few, and what the log lets through.
+//! Words: a choice from a few, and the filter of the log.
 
 use saggar_definition::nearest;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// One of a few words; the first is the default.
 pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
 
-/// What the log lets through.
+/// The filter of the log.
 pub(crate) struct LogFilter {
     pub(crate) default: &'static str,
 }
@@ -52,11 +52,7 @@ impl<T: Copy + PartialEq> ValueType for Choice<T> {
             Some(word) => reader.reject_with(self, field, format!("did you mean \"{word}\"?")),
             None => {
                 let default = self.default_text();
-                reader.reject_with(
-                    self,
-                    field,
-                    format!("leave `{}` out to have the default, \"{default}\"", field.name),
-                )
+                reader.reject_with(self, field, format!("remove `{}` to use the default, \"{default}\"", field.name))
             }
         }
     }
@@ -84,7 +80,7 @@ impl ValueType for LogFilter {
     fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<String> {
         let text = reader.text(self, field)?.trim();
         let is_word = !text.contains(['=', ',', '[', ':']);
-        // A word alone would be a module with everything that it logs, and the log would else be empty.
+        // A word alone would be taken for a module, and would silence all others.
         if is_word && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text)) {
             return match nearest(text, LEVELS) {
                 Some(level) => reader.reject_with(self, field, format!("did you mean \"{level}\"?")),

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use super::super::input::{Node, RawValue};
 use super::{Field, Reader, ValueType};
 
-/// Names with `*` in them: a list, or a text with commas between them.
+/// Names with `*` in them: a list, or comma-separated text.
 pub(crate) struct EnvNames;
 
 impl ValueType for EnvNames {
     type Value = EnvAllow;
 
     fn expected(&self) -> String {
-        "a list of names of letters, digits, `_` and `*`, or a text with commas between them".to_owned()
+        "a list or comma-separated text of names of letters, digits, `_` and `*`".to_owned()
     }
 
     fn example(&self) -> &'static str {
@@ -27,7 +27,7 @@ impl ValueType for EnvNames {
     fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<EnvAllow> {
         let pieces;
         let nodes: &[Node] = match &field.node.value {
-            // Nothing at all is no name: an operator who allows none.
+            // The empty text allows no variables.
             RawValue::Text(text) if text.trim().is_empty() => &[],
             RawValue::Text(_) => {
                 pieces = field.node.pieces(',', usize::MAX);

@@ -1,4 +1,4 @@
-//! What belongs to the network: addresses, here and elsewhere, and names that others are told.
+//! Network values: listening addresses, a collector's URL, and names to show.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 
 use super::{Field, Reader, ValueType};
 
-/// Where to listen.
+/// An address to listen on.
 pub(crate) struct ListenAddress {
     /// A port of 127.0.0.1.
     pub(crate) default_port: u16,
 }
 
-/// Where somebody takes what is sent over HTTP, or nowhere.
+/// The URL of a collector, or none.
 pub(crate) struct OtlpEndpoint;
 
-/// Where a receiver takes traces.
+/// Where a collector takes traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// As it was given.
+    /// As given.
     given: String,
-    /// The whole address.
+    /// The whole URL.
     pub(crate) address: String,
 }
 
-/// Where a receiver takes traces, below its address.
+/// The path of traces below a collector's base URL.
 const TRACES: &str = "/v1/traces";
 
 impl Endpoint {
@@ -36,10 +36,10 @@ impl Endpoint {
     }
 }
 
-/// A name that others are told.
+/// A name to show.
 pub(crate) struct ServiceName {
     pub(crate) default: &'static str,
-    /// Characters of the longest.
+    /// The longest, in characters.
     pub(crate) max_chars: usize,
 }
 
@@ -62,12 +62,13 @@ impl ValueType for ListenAddress {
         let text = reader.text(self, field)?;
         match (text.parse(), text.split_once(':')) {
             (Ok(address), _) => Some(address),
-            // A name may stand for several addresses.
+            // A host name can have several addresses.
             (_, Some(("localhost", port))) => {
                 reader.reject_with(self, field, format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""))
             }
             (_, Some(("" | "*", port))) => {
-                let help = format!("write \"127.0.0.1:{port}\" for this machine alone, \"0.0.0.0:{port}\" for all");
+                let help =
+                    format!("write \"127.0.0.1:{port}\" for this machine only, \"0.0.0.0:{port}\" for all machines");
                 reader.reject_with(self, field, help)
             }
             _ => reader.reject(self, field),
@@ -83,7 +84,7 @@ impl ValueType for OtlpEndpoint {
     type Value = Option<Endpoint>;
 
     fn expected(&self) -> String {
-        "the address of a receiver, with http:// or https://".to_owned()
+        "the URL of a collector, with http:// or https://".to_owned()
     }
 
     fn example(&self) -> &'static str {
@@ -99,9 +100,9 @@ impl ValueType for OtlpEndpoint {
         let Some(url) = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme())) else {
             return reader.reject(self, field);
         };
-        // They would stand in the log, and in what the configuration shows.
+        // They would appear in the log, and in the shown configuration.
         if !url.username().is_empty() || url.password().is_some() {
-            let help = "give what the receiver wants to see by the variable OTEL_EXPORTER_OTLP_HEADERS";
+            let help = "send credentials with the variable OTEL_EXPORTER_OTLP_HEADERS";
             return reader.reject_with(self, field, help);
         }
         Some(Some(Endpoint::new(text, reader.is_full_url())))

@@ -1,4 +1,4 @@
-//! Places on this machine: the store and the directory of compiled components.
+//! Paths: the store, and the directory of compiled components.
 
 use std::path::PathBuf;
 
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use super::{Field, Reader, ValueType};
 
-/// Where jobs live.
+/// The store of jobs.
 pub(crate) struct StoreLocation;
 
-/// A directory, or nothing said.
+/// A directory, or none.
 pub(crate) struct CacheDir;
 
 impl ValueType for StoreLocation {
     type Value = StoreChoice;
 
     fn expected(&self) -> String {
-        "\"memory\", \"sqlite\", or \"sqlite:\" and a path".to_owned()
+        "\"memory\", \"sqlite\" or \"sqlite:PATH\"".to_owned()
     }
 
     fn example(&self) -> &'static str {

@@ -1,5 +1,5 @@
-//! Tokens: who may use the HTTP service. None of the messages here repeats what was written, since it may be the token that
-//! should have been a digest.
+//! Tokens: who can use the HTTP service. No message here repeats the input because it may be the token given in place
+//! of its digest.
 
 use saggar::api::{Role, Token};
 use saggar_definition::{nearest, truncated};
@@ -15,32 +15,32 @@ const KEYS: [&str; 4] = ["name", "role", "sha256", "tenant"];
 /// The names of the roles.
 const ROLES: [&str; 3] = ["admin", "write", "read"];
 
-/// Tokens of a host; each request is compared with all of them.
+/// The most tokens of a host; each request is compared with all of them.
 const MAX_TOKENS: usize = 1000;
 
-/// Characters of a name, which stands in lines of the log.
+/// The longest name in characters; names appear in log lines.
 const MAX_NAME_CHARS: usize = 64;
 
-/// Digits of a digest that are shown, and name a token without a name.
+/// Digits of a digest that are shown, and that name a token without a name.
 const SHOWN_DIGITS: usize = 8;
 
 const DIGEST_HELP: &str = "give the 64 hexadecimal digits that `printf %s \"$TOKEN\" | sha256sum` prints; `saggar token` \
                              makes a token and its digest";
 
-const TOKEN_HELP: &str = "in the file, write `[[token]]` and below it `role = …` and `sha256 = …`; by flag or in the environment, \
-                           ROLE:SHA256 or ROLE:SHA256:NAME";
+const TOKEN_HELP: &str = "in the file, write `[[token]]` and below it `role = …` and `sha256 = …`; in a flag or the \
+                          environment, ROLE:SHA256 or ROLE:SHA256:NAME";
 
-/// A list of tokens, each a table or `ROLE:SHA256` with perhaps `:NAME` behind.
+/// A list of tokens, each a table or `ROLE:SHA256`, with an optional `:NAME`.
 pub(crate) struct TokenList;
 
-/// A token and its digest, which the token does not give away.
+/// A token and its digest, which does not reveal the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListedToken {
     pub(crate) token: Token,
     sha256: String,
 }
 
-/// The parts of a token as they were written.
+/// The parts of a token, unparsed.
 #[derive(Default)]
 struct TokenParts<'n> {
     name: Option<&'n Node>,
@@ -70,11 +70,7 @@ impl ValueType for TokenList {
             return None;
         };
         if items.len() > MAX_TOKENS {
-            reader.error(
-                field.node,
-                format!("there are more than {MAX_TOKENS} tokens"),
-                "remove those that nobody uses",
-            );
+            reader.error(field.node, format!("there are more than {MAX_TOKENS} tokens"), "remove unused ones");
             return None;
         }
         let mut tokens: Vec<ListedToken> = Vec::new();
@@ -98,12 +94,12 @@ impl ValueType for TokenList {
     }
 }
 
-/// One digest with two roles would have the one that is found last; one name for two would tell nobody who it was.
+/// Of two tokens with one digest, only one role would count; two tokens with one name could not be told apart.
 fn is_new(token: &ListedToken, others: &[ListedToken], node: &Node, reader: &mut Reader) -> bool {
     let (what, help) = if others.iter().any(|other| other.sha256 == token.sha256) {
         ("digest", "keep one of the two; a token has one role")
     } else if others.iter().any(|other| other.token.name == token.token.name) {
-        ("name", "give each token a name of its own; the log tells them apart by it")
+        ("name", "give each token a name of its own; the log identifies tokens by name")
     } else {
         return true;
     };
@@ -127,7 +123,7 @@ fn read_token(node: &Node, reader: &mut Reader) -> Option<ListedToken> {
     }
 }
 
-/// The parts in a table, which stands in the file. `None` if there are others.
+/// The parts of a table in the file. `None` if it has unknown keys.
 fn table<'n>(entries: &'n [Entry], reader: &mut Reader) -> Option<TokenParts<'n>> {
     let mut parts = TokenParts::default();
     let mut is_valid = true;
@@ -153,9 +149,9 @@ fn advice(unknown: &str) -> String {
     match nearest(unknown, KEYS) {
         Some(known) => format!("did you mean `{known}`?"),
         None if ["token", "secret", "digest"].contains(&unknown) => {
-            format!("write `sha256`: the token itself stays with who uses it; {DIGEST_HELP}")
+            format!("write `sha256`: only the client knows the token itself; {DIGEST_HELP}")
         }
-        None => format!("the keys here are {}", KEYS.map(|key| format!("`{key}`")).join(", ")),
+        None => format!("valid keys are {}", KEYS.map(|key| format!("`{key}`")).join(", ")),
     }
 }
 
@@ -177,7 +173,7 @@ impl TokenParts<'_> {
         Some(ListedToken { token, sha256 })
     }
 
-    /// The name, if there is one and it is one.
+    /// The valid name, if there is one.
     fn name(&self, reader: &mut Reader) -> Option<Option<String>> {
         let Some(node) = self.name else { return Some(None) };
         let is_valid = |name: &&str| {
@@ -187,7 +183,7 @@ impl TokenParts<'_> {
         let name = text(node).map(str::trim).filter(is_valid);
         if name.is_none() {
             let message = format!("a token's name must be one line of at most {MAX_NAME_CHARS} characters");
-            reader.error(node, message, "leave it out to have the first digits of the digest");
+            reader.error(node, message, "remove it to use the first digits of the digest");
         }
         name.map(|name| Some(name.to_owned()))
     }
@@ -195,8 +191,8 @@ impl TokenParts<'_> {
     fn tenant(&self, reader: &mut Reader) -> Option<&'static str> {
         let only = TaskKey::DEFAULT_TENANT;
         let Some(node) = self.tenant.filter(|node| text(node) != Some(only)) else { return Some(only) };
-        let message = format!("this host has the one tenant `{only}`; several tenants on one host are not there yet");
-        reader.error(node, message, "leave `tenant` out");
+        let message = format!("unknown tenant; a host has only the tenant `{only}`");
+        reader.error(node, message, "remove `tenant`");
         None
     }
 }
@@ -206,7 +202,7 @@ fn role(node: &Node, reader: &mut Reader) -> Option<Role> {
     if role.is_none() {
         let help = match text(node).and_then(|text| nearest(text, ROLES)) {
             Some(role) => format!("did you mean `{role}`?"),
-            None => "`read` looks, `write` also changes jobs, `admin` also pauses tasks".to_owned(),
+            None => "`read` can look, `write` can also change jobs, `admin` can also pause tasks".to_owned(),
         };
         reader.error(node, "the role of a token must be `admin`, `write` or `read`", help);
     }
@@ -217,7 +213,7 @@ fn digest(node: &Node, reader: &mut Reader) -> Option<String> {
     let is_digest = |text: &&str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let sha256 = text(node).filter(is_digest).map(str::to_ascii_lowercase);
     if sha256.is_none() {
-        reader.error(node, "this is no SHA-256 of a token", DIGEST_HELP);
+        reader.error(node, "invalid SHA-256 of a token", DIGEST_HELP);
     }
     sha256
 }

@@ -1,4 +1,4 @@
-//! Lists of what a task asks to reach outside of its sandbox. Owns their shape; the host decides what is granted.
+//! Lists of what a task requests outside its sandbox. The host decides what is granted.
 
 use schemars::{Schema, json_schema};
 
@@ -8,7 +8,7 @@ use crate::raw::RawObject;
 use crate::source::Located;
 use crate::task::DirRequest;
 
-/// Entries of one list. An operator has to read and grant every one of them.
+/// Maximum entries of a list. An operator has to read and grant each of them.
 const MAX_LIST_LEN: usize = 64;
 
 /// Origins, such as `https://api.example.com`.
@@ -23,7 +23,7 @@ pub(crate) struct EnvNames;
 #[derive(Clone, Copy)]
 pub(crate) struct Dirs;
 
-/// One of the entries.
+/// One entry of a list.
 struct Origin;
 struct EnvName;
 struct Dir;
@@ -218,7 +218,7 @@ fn is_origin(text: &str) -> bool {
     origin_of(text).as_deref() == Some(text)
 }
 
-/// The origin of a URL, if it is one of HTTP without user and password.
+/// The origin of an HTTP URL without user and password.
 fn origin_of(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let host = rest.split(['/', '?']).next()?;

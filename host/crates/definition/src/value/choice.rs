@@ -1,4 +1,4 @@
-//! Words: labels, choices from a list, true and false, and values nobody looks at.
+//! Words: text, choices, booleans, and ignored values.
 
 use saggar_job::Backoff;
 use schemars::{Schema, json_schema};
@@ -6,14 +6,14 @@ use schemars::{Schema, json_schema};
 use super::{Field, Reader, Scalar, ValueType, text_schema};
 use crate::suggest;
 
-/// The backoffs by the names that a task file gives them.
+/// The backoffs by their names in a task file.
 const BACKOFFS: [(&str, Backoff); 3] =
     [("fixed", Backoff::Fixed), ("linear", Backoff::Linear), ("exponential", Backoff::Exponential)];
 
 /// One line of text for people.
 #[derive(Clone, Copy)]
 pub(crate) struct Text {
-    /// Characters of the longest.
+    /// Maximum number of characters.
     pub(crate) max_chars: usize,
 }
 
@@ -25,11 +25,11 @@ pub(crate) struct BackoffName;
 #[derive(Clone, Copy)]
 pub(crate) struct Bool;
 
-/// A directory, not yet looked for.
+/// The path of a directory. Whether it exists is not checked.
 #[derive(Clone, Copy)]
 pub(crate) struct DirPath;
 
-/// Anything; it is not looked at.
+/// Any value; it is ignored.
 #[derive(Clone, Copy)]
 pub(crate) struct Ignored;
 

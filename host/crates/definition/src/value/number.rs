@@ -1,4 +1,4 @@
-//! Numbers, which may also be written as text: whole ones, seconds, and shares of a whole.
+//! Numbers, which may also be written as text: integers, seconds, and fractions.
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use schemars::{Schema, json_schema};
 
 use super::{Field, Reader, ValueType, quantity, text_schema};
 
-/// Text that is a number, as the JSON Schema says it.
+/// Pattern of a text that is a number, for the JSON Schema.
 const NUMBER_PATTERN: &str = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?";
 
-/// The largest whole number up to which an `f64` has every whole number.
+/// Up to this number, an `f64` represents every integer.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A whole number of something.
+/// A non-negative integer.
 #[derive(Clone, Copy)]
 pub(crate) struct Integer {
     pub(crate) min: u64,
     pub(crate) max: u64,
     pub(crate) default: u64,
-    /// What is counted, if the key's name does not say it.
+    /// The unit, if the key's name does not say it.
     pub(crate) unit: Option<&'static str>,
 }
 
-/// A length of time in seconds, with fractions.
+/// A duration in seconds, with fractions.
 #[derive(Clone, Copy)]
 pub(crate) struct Seconds {
     pub(crate) min: Duration,
     pub(crate) max: Duration,
     pub(crate) default: Duration,
-    /// Whether 0 is another way to write the default.
+    /// Whether 0 means the default.
     pub(crate) zero_is_default: bool,
 }
 
@@ -161,7 +161,7 @@ impl ValueType for Fraction {
     }
 }
 
-/// A finite number in JSON's notation; Rust's own parser would also take `inf`, `NaN` and `+1`.
+/// Parses a finite number in JSON's notation; Rust's own parser also accepts `inf`, `NaN` and `+1`.
 pub(super) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let is_json = text.strip_prefix('-').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit())
@@ -172,7 +172,7 @@ pub(super) fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// A whole number that is not negative, also if it is written as `1.0` or `1e3`.
+/// Parses a non-negative integer, which may be written as `1.0` or `1e3`.
 fn integer(text: &str) -> Option<u64> {
     let number = number(text)?;
     text.trim().parse().ok().or_else(|| {
@@ -181,7 +181,7 @@ fn integer(text: &str) -> Option<u64> {
     })
 }
 
-/// A number as people read it: `10,000,000`.
+/// Groups the digits of a number: `10,000,000`.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

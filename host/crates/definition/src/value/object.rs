@@ -1,4 +1,4 @@
-//! Keys as the table of them sees them, and the JSON Schema of an object that has them.
+//! Keys as trait objects, and the JSON Schema of an object with such keys.
 
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value};
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 /// The keys of one object.
 pub(crate) type Keys = &'static [&'static dyn KnownKey];
 
-/// A key, whatever its form is.
+/// A key of any value type.
 pub(crate) trait KnownKey {
-    /// The key as a file writes it.
+    /// The name of the key in a file.
     fn name(&self) -> &'static str;
 
-    /// Names by which people may look for it.
+    /// Other names that people may try.
     fn aliases(&self) -> &'static [&'static str];
 
     /// Whether an object must have it.
     fn is_required(&self) -> bool;
 
-    /// The keys of its value, if that can be an object.
+    /// The keys of its value, if it can be an object.
     fn keys(&self) -> Keys;
 
     /// The JSON Schema of its value, with description and default.

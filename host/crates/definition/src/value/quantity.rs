@@ -1,4 +1,4 @@
-//! Numbers with a unit: bytes such as `64MiB`, and lengths of time such as `7d`.
+//! Numbers with a unit: bytes such as `64MiB`, and durations such as `7d`.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use schemars::{Schema, json_schema};
 use super::number::number;
 use super::{Field, Reader, ValueType, text_schema};
 
-/// Units of bytes, from the largest.
+/// Units of bytes, largest first.
 const BYTE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-/// Units of time in seconds, from the largest.
+/// Units of time in seconds, largest first.
 const TIME_UNITS: [(&str, u64); 4] = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
 
 /// A number of bytes.
@@ -21,7 +21,7 @@ pub(crate) struct Bytes {
     pub(crate) default: u64,
 }
 
-/// A length of time of any size.
+/// A duration with a unit.
 #[derive(Clone, Copy)]
 pub(crate) struct Period {
     pub(crate) min: Duration,
@@ -67,7 +67,7 @@ impl ValueType for Bytes {
 }
 
 impl Bytes {
-    /// `64MB` may mean two numbers, and is taken for neither.
+    /// `64MB` is ambiguous, so it is refused.
     fn reject<T>(&self, text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
         let (count, unit) = split_unit(text);
         let binary = unit.chars().next().map(|prefix| format!("{count}{}iB", prefix.to_ascii_uppercase()));
@@ -83,7 +83,7 @@ impl ValueType for Period {
 
     fn expected(&self) -> String {
         format!(
-            "a length of time from {} to {}, such as \"90s\", \"15m\", \"24h\" or \"7d\"",
+            "a duration from {} to {}, such as \"90s\", \"15m\", \"24h\" or \"7d\"",
             period_text(self.min),
             period_text(self.max)
         )
@@ -119,14 +119,14 @@ impl ValueType for Period {
     }
 }
 
-/// A number of bytes from text such as `64MiB`, `1.5 GiB` or `1048576`.
+/// Parses a number of bytes such as `64MiB`, `1.5 GiB` or `1048576`.
 fn bytes(text: &str) -> Option<u64> {
     let bytes = scaled(text, &BYTE_UNITS)?;
-    // Up to the largest exact whole number an `f64` says truly whether it has a fraction.
+    // Below 2^53, an `f64` shows reliably whether it has a fraction.
     (bytes.fract() == 0.0).then_some(bytes as u64)
 }
 
-/// A length of time from text such as `90s`, `1.5h` or `3600`, which are seconds.
+/// Parses a duration such as `90s`, `1.5h` or `3600` (seconds).
 pub(super) fn period(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(scaled(text, &TIME_UNITS)?).ok()
 }
@@ -146,12 +146,12 @@ fn split_unit(text: &str) -> (&str, &str) {
     (count.trim(), unit)
 }
 
-/// A number of bytes in the largest unit that has it whole.
+/// A number of bytes in the largest unit without a fraction.
 fn bytes_text(bytes: u64) -> String {
     in_units(bytes, &BYTE_UNITS).map_or_else(|| bytes.to_string(), |(count, unit)| format!("{count}{unit}"))
 }
 
-/// A length of time in the largest unit that has it whole, or else in seconds with a fraction.
+/// A duration in the largest unit without a fraction, or in seconds with one.
 pub(super) fn period_text(age: Duration) -> String {
     let whole = Some(age).filter(|age| age.subsec_nanos() == 0);
     match whole.and_then(|age| in_units(age.as_secs(), &TIME_UNITS)) {

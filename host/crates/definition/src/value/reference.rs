@@ -1,5 +1,4 @@
-//! References to code. Owns what they may look like and the advice for those that do not; whether a plugin of that
-//! name exists is for the host to find out.
+//! References to plugin functions: their syntax, and help for invalid ones. The host checks whether the plugin exists.
 
 use saggar_job::Reference;
 use schemars::{Schema, json_schema};
@@ -8,32 +7,32 @@ use thiserror::Error;
 use super::{ENV_PATTERN, Field, Reader, ValueType, text_schema};
 use crate::source::Located;
 
-/// The JSON Schema's view of a reference.
+/// Pattern of a reference, for the JSON Schema.
 const PATTERN: &str = r"plugins(\.[A-Za-z0-9_-]+)+(#[A-Za-z0-9_-]+)?";
 
-/// Bytes of the longest reference: that of a path which every file system can hold.
+/// Maximum length of a reference, which every file system can hold as a path.
 const MAX_REFERENCE_BYTES: usize = 255;
 
 /// The reference of `process`.
 #[derive(Clone, Copy)]
 pub(crate) struct Processor;
 
-/// The reference of an event's handler, where `""` means none.
+/// The reference of an event handler, where `""` means none.
 #[derive(Clone, Copy)]
 pub(crate) struct Handler;
 
-/// Why a text is no reference.
+/// Why a text is not a valid reference.
 #[derive(Debug, PartialEq, Eq, Error)]
 enum ReferenceError {
-    #[error("scripts are not supported by this version yet")]
+    #[error("this version does not support scripts")]
     Script,
-    #[error("a plugin's name starts with `plugins.`")]
+    #[error("a plugin's name must start with `plugins.`")]
     Prefix,
-    #[error("there is nothing before, after or between two of its dots")]
+    #[error("it has an empty part before, after or between its dots")]
     EmptySegment,
-    #[error("there is nothing after its `#`")]
+    #[error("the name after `#` is empty")]
     EmptyHandler,
-    #[error("a name has no `{}` in it", .0.escape_debug())]
+    #[error("it has the invalid character `{}`", .0.escape_debug())]
     Character(char),
     #[error("it is longer than {MAX_REFERENCE_BYTES} characters")]
     TooLong,
@@ -93,7 +92,7 @@ fn read(text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Locate
     match parse(text) {
         Ok(value) => Some(Located { value, span: field.span() }),
         Err(error) if field.is_secret() => {
-            let cause = if error == ReferenceError::Script { "a script" } else { "no plugin" };
+            let cause = if error == ReferenceError::Script { "a script" } else { "an invalid plugin" };
             let message = format!("the environment variable for `{}` names {cause}", field.path);
             reader.problems.error(
                 field.span(),
@@ -147,7 +146,7 @@ fn advice(text: &str, error: &ReferenceError) -> String {
     }
 }
 
-/// The reference that somebody meant who wrote a path, forgot the `plugins.`, or left a space.
+/// Guesses the reference that the author meant with a path, without `plugins.`, or with a space.
 fn corrected(text: &str) -> Option<Reference> {
     let path = text.trim().trim_start_matches(['.', '/', '\\']).replace(['/', '\\'], ".");
     let path = path.strip_suffix(".wasm").unwrap_or(&path);

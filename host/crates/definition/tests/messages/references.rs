@@ -42,21 +42,21 @@ fn the_environment_is_not_shown() {
 fn variables_that_the_operator_does_not_allow_name_the_key_that_decides() {
     let shown = problems("{\"process\": \"plugins.x\", \"name\": \"$ENV.SECRET\",\n\"timeout\": \"$ENV.SECRET\"}");
     insta::assert_snapshot!(shown, @r##"
-    error: the environment variable `SECRET` for `name` is not one that task files may use
+    error: the environment variable `SECRET` for `name` is not allowed in task files
      --> tasks/t.yao:1:34
       |
     1 | {"process": "plugins.x", "name": "$ENV.SECRET",
       |                                  ^^^^^^^^^^^^^
       |
-      = help: task files may use the variables `SAGGAR_APP_*`: rename this one, write the value here, or let the operator add the name to the configuration key `env_allow`
+      = help: task files may use the variables `SAGGAR_APP_*`: rename this one, write the value here, or ask the operator to add the name to the configuration key `env_allow`
 
-    error: the environment variable `SECRET` for `timeout` is not one that task files may use
+    error: the environment variable `SECRET` for `timeout` is not allowed in task files
      --> tasks/t.yao:2:12
       |
     2 | "timeout": "$ENV.SECRET"}
       |            ^^^^^^^^^^^^^
       |
-      = help: task files may use the variables `SAGGAR_APP_*`: rename this one, write the value here, or let the operator add the name to the configuration key `env_allow`
+      = help: task files may use the variables `SAGGAR_APP_*`: rename this one, write the value here, or ask the operator to add the name to the configuration key `env_allow`
     "##);
 }
 

@@ -1,5 +1,5 @@
-//! The secret under which compiled code on disk is authenticated: 32 random bytes in a file of the user's state directory.
-//! Owns making that file once and refusing one that is not ours.
+//! The secret that authenticates compiled code on disk: 32 random bytes in a file of the user's state directory.
+//! Creates that file once, and refuses one of another user.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::fs::OFlags;
 
-/// As many as the digest has; more would add nothing.
+/// As many as the digest has; more would add no security.
 const LENGTH: usize = 32;
 
 const NAME: &str = "cache.key";
 
-/// Someone else may create or replace the file at the same time; after as many turns something else is wrong.
+/// Another process may create or replace the file at the same time; after this many tries something else is wrong.
 const MAX_TRIES: usize = 4;
 
-/// The secret. It has no `Debug`, so that it gets into no log.
+/// The secret. It has no `Debug`, so it cannot get into a log.
 pub(crate) struct Key([u8; LENGTH]);
 
-/// Why there is no key.
+/// Why the key is not available.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
-    #[error("{} cannot be created or read: {source}", .path.display())]
+    #[error("cannot create or read {}: {source}", .path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{} {what}: remove it, or name another state directory", .path.display())]
     NotOwned { path: PathBuf, what: &'static str },
@@ -32,12 +32,12 @@ pub(crate) enum KeyError {
 enum Stored {
     Key(Key),
     Absent,
-    /// Damaged, or readable by others and therefore perhaps known to them.
+    /// Damaged, or readable by other users and therefore perhaps known to them.
     Unusable(&'static str),
 }
 
 impl Key {
-    /// Reads the key in the directory `dir`, or creates both.
+    /// Reads the key in the directory `dir`; creates both if they do not exist.
     pub(crate) fn open(dir: &Path) -> Result<Self, KeyError> {
         let path = dir.join(NAME);
         let io_error = |source| KeyError::Io { path: path.clone(), source };
@@ -47,7 +47,7 @@ impl Key {
                 Stored::Key(key) => return Ok(key),
                 Stored::Absent => {}
                 Stored::Unusable(why) => {
-                    tracing::warn!(path = %path.display(), why, "the key of the compile cache is replaced; plugins are compiled again");
+                    tracing::warn!(path = %path.display(), why, "replacing the cache key; plugins are compiled again");
                     fs::remove_file(&path).map_err(io_error)?;
                 }
             }
@@ -92,13 +92,13 @@ fn read(path: &Path) -> Result<Stored, KeyError> {
     Ok(stored.try_into().map_or(Stored::Unusable("it is damaged"), |bytes| Stored::Key(Key(bytes))))
 }
 
-/// Neither follows a link nor waits for the other end of a pipe.
+/// Does not follow a link or block on a pipe.
 fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Writes a new key beside its place and links it there, which fails if another process was faster. Then the other key counts.
+/// Writes a new key to a temporary file and links it to the final path. If another process was faster, its key is used.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
     let (bytes, name) = (random::<LENGTH>()?, random::<8>()?);
     let unfinished = dir.join(format!("{NAME}.{:016x}", u64::from_ne_bytes(name)));
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!((mode(&state), mode(&state.join(NAME))), (0o700, 0o600));
         assert_eq!(Key::open(&state).unwrap().0, first.0);
         assert_ne!(Key::open(&dir.path().join("other")).unwrap().0, first.0);
-        assert_eq!(fs::read_dir(&state).unwrap().count(), 1, "something unfinished was left behind");
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 1, "a temporary file was left behind");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The process that compiles: what it does from its first moment to its answer. It reads a component from standard input and
-//! writes the answer to standard output; in between it may only compute.
+//! The child process that compiles. It reads a component from standard input and writes its reply to standard output;
+//! in between it can only compute.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -10,21 +10,21 @@ use super::confinement;
 use crate::engine::base_config;
 use crate::validate::MAX_BYTES;
 
-/// The argument that makes a program the compiler.
+/// The argument that turns the program into the compiler.
 pub(crate) const COMMAND: &str = "compile-plugin-from-stdin";
 
 /// Processor time of all its threads.
 pub(crate) const MAX_CPU: Duration = Duration::from_secs(120);
 
-/// What the first byte of an answer says that follows.
+/// First byte of a reply: what follows.
 const CODE: u8 = 0;
 const REFUSAL: u8 = 1;
 
-/// Bytes of the longest refusal.
+/// Maximum length of a refusal.
 const MAX_REFUSAL: u64 = 64 << 10;
 
-/// Becomes the compiler if this process was started as one ([`Compiler::Process`](crate::Compiler)), and then never returns. To be
-/// called first in `main`, with the arguments of the process, before there are other threads.
+/// Becomes the compiler if this process was started as one ([`Compiler::Process`](crate::Compiler)), and then returns
+/// its exit code. Call it first in `main`, with the arguments of the process, before there are other threads.
 pub fn compile_if_asked(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Option<ExitCode> {
     (arguments.into_iter().nth(1)? == COMMAND).then(|| match confinement::confine().and_then(|()| answer()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,7 +51,7 @@ fn answer() -> io::Result<()> {
     out.flush()
 }
 
-/// Ends this process when nobody can read its answer any more: the host has died, or has given the plugin up.
+/// Exits this process when the host has died or no longer waits for the reply.
 fn exit_with_the_host() -> io::Result<()> {
     let watch = || {
         let out = io::stdout();
@@ -62,14 +62,14 @@ fn exit_with_the_host() -> io::Result<()> {
     std::thread::Builder::new().name("host watch".to_owned()).spawn(watch).map(drop)
 }
 
-/// A whole answer.
+/// A complete reply.
 pub(crate) enum CompilerReply {
     Code(Vec<u8>),
     NotCompiled(NotCompiled),
 }
 
 impl CompilerReply {
-    /// Reads an answer to its end. `None` if it breaks off, is longer than it says, or is none.
+    /// Reads a reply to its end. Returns `None` if it is cut off, longer than announced, or invalid.
     pub(crate) fn read(mut from: impl Read) -> Option<Self> {
         let mut head = [0; 9];
         from.read_exact(&mut head).ok()?;

@@ -1,4 +1,5 @@
-//! From the bytes of a component to native code. Whatever parses them stands here, so that it can be done in a process of its own.
+//! Turns the bytes of a component into native code. Everything that parses the bytes is here, so it can run in a
+//! process of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,16 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::validate::{self, InvalidBytes};
 
-/// Raised whenever a check before the compiler changes, so that what was compiled under older ones is checked again.
+/// Increased whenever a check before the compiler changes, so components that were compiled under older checks are
+/// checked again.
 pub(crate) const LIMITS_VERSION: u32 = 1;
 
-/// Bytes of native code of one component. A Python component of 18 MiB has some 60 MiB.
+/// Limit of native code of one component. A Python component of 18 MiB has about 60 MiB.
 pub(crate) const MAX_CODE: u64 = 512 << 20;
 
-/// Why bytes were not compiled.
+/// Why a component was not compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum NotCompiled {
-    /// They are no component that is accepted.
+    /// The bytes are not an acceptable component.
     Invalid(InvalidBytes),
     /// The compiler failed.
     Failed(String),
@@ -23,7 +25,7 @@ pub(crate) enum NotCompiled {
 
 /// Checks and compiles a component.
 pub(crate) fn compile(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<Vec<u8>, NotCompiled> {
-    // The compiler meets code that nobody trusts; should it panic, that is one plugin's misfortune.
+    // The compiler handles untrusted input; a panic must only fail this plugin.
     catch_unwind(AssertUnwindSafe(|| {
         validate::validate(bytes).map_err(NotCompiled::Invalid)?;
         let code = engine.precompile_component(bytes).map_err(|error| NotCompiled::Failed(format!("{error:#}")))?;

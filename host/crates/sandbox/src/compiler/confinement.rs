@@ -1,6 +1,6 @@
-//! What the process that compiles may do: compute, in bounded memory and time, read its input and write its answer. A list of
-//! system calls is allowed, the others fail as if the kernel did not have them: no files, no network, no programs, no other
-//! processes.
+//! Confines the compiling process: it can compute with limited memory and time, read its input and write its reply. A
+//! list of system calls is allowed; all others fail as if the kernel did not have them: no files, no network, no
+//! programs, no other processes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,28 +14,28 @@ use seccompiler::{
 use super::MAX_MEMORY;
 use super::child::MAX_CPU;
 
-/// Bytes that it may write to files, of which it has one: for its last words.
+/// Bytes that it may write to its only file, standard error.
 const MAX_STDERR: u64 = 64 << 10;
 
-/// Bytes of addresses: for the program, and for what is reserved and not used. All memory that it writes to counts as its data,
-/// since it cannot share any.
+/// Limit of address space, for the program and for memory that is reserved but not used. All memory that the process
+/// writes counts as its data, because it cannot share any.
 const MAX_ADDRESSES: u64 = 4 << 30;
 
-/// Confines this process, for good.
+/// Confines this process permanently.
 pub(super) fn confine() -> io::Result<()> {
     limit(Resource::Data, MAX_MEMORY)?;
     limit(Resource::As, MAX_ADDRESSES)?;
     limit(Resource::Cpu, MAX_CPU.as_secs())?;
     limit(Resource::Fsize, MAX_STDERR)?;
     limit(Resource::Core, 0)?;
-    deny_system_calls().map_err(|error| io::Error::other(format!("the kernel does not confine it: {error}")))
+    deny_system_calls().map_err(|error| io::Error::other(format!("the kernel cannot confine it: {error}")))
 }
 
-/// Lowers a limit of the system's; what is lower already stays.
+/// Lowers a resource limit; keeps a limit that is lower already.
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
     let lower = |limit: Option<u64>| Some(limit.map_or(most, |limit| limit.min(most)));
     let Rlimit { current, maximum } = getrlimit(resource);
-    // The soft limit on processor time ends it with a signal that says so, the hard one without.
+    // Exceeding the soft limit on processor time sends a signal that says so; the hard limit kills without one.
     let slack = u64::from(resource == Resource::Cpu);
     setrlimit(
         resource,
@@ -47,7 +47,7 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets this thread and all that it starts make no other system calls than those of [`allowed`], nor gain privileges.
+/// Restricts this thread, and all threads that it starts, to the system calls of [`allowed`], without new privileges.
 fn deny_system_calls() -> seccompiler::Result<()> {
     let denied = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
     let arch = std::env::consts::ARCH.try_into()?;
@@ -62,13 +62,14 @@ fn allowed() -> seccompiler::Result<Rules> {
     let mut rules: Rules = WITHOUT_CONDITIONS.iter().map(|call| (*call, Vec::new())).collect();
     rules.insert(libc::SYS_read, vec![argument(0, SeccompCmpOp::Eq, 0)?]);
     rules.insert(libc::SYS_write, vec![argument(0, SeccompCmpOp::Eq, 1)?, argument(0, SeccompCmpOp::Eq, 2)?]);
-    // Threads and no processes. `clone3`, whose arguments cannot be seen from here, is not there, so the C library uses this.
+    // Threads, but no processes. `clone3` is not allowed, because its arguments cannot be inspected; the C library then
+    // uses `clone`.
     let thread = u64::from(libc::CLONE_THREAD.cast_unsigned());
     rules.insert(libc::SYS_clone, vec![argument(0, SeccompCmpOp::MaskedEq(thread), thread)?]);
-    // Signals to itself, for `abort`.
+    // Signals to itself only, for `abort`.
     let itself = u64::from(std::process::id());
     rules.insert(libc::SYS_tgkill, vec![argument(0, SeccompCmpOp::Eq, itself)?]);
-    // Memory, but none that can be executed or shared.
+    // Memory, but not executable and not shared.
     let private = || without(3, libc::MAP_SHARED);
     let no_code = || without(2, libc::PROT_EXEC);
     rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![no_code()?, private()?])?]);
@@ -82,13 +83,13 @@ fn argument(number: u8, operator: SeccompCmpOp, value: u64) -> seccompiler::Resu
     Ok(SeccompRule::new(vec![SeccompCondition::new(number, SeccompCmpArgLen::Qword, operator, value)?])?)
 }
 
-/// That an argument does not have this bit.
+/// The condition that an argument does not have this bit.
 fn without(number: u8, bit: i32) -> seccompiler::Result<SeccompCondition> {
     let bit = u64::from(bit.cast_unsigned());
     Ok(SeccompCondition::new(number, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(bit), 0)?)
 }
 
-/// What allocators, threads, panics and the end of a process need.
+/// System calls for allocators, threads, panics and exit.
 const WITHOUT_CONDITIONS: &[i64] = &[
     libc::SYS_brk,
     libc::SYS_clock_gettime,
@@ -128,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs something on a thread that is confined as the compiler is.
+    /// Runs `work` on a thread that is confined as the compiler is.
     fn confined<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
         let thread = thread::spawn(|| {
             deny_system_calls().unwrap();

@@ -1,5 +1,4 @@
-//! What an error that comes out of wasmtime means: which limit or which ending of the contract it was, with the number
-//! and what to do.
+//! Explains errors that wasmtime returns: which limit was hit, or how the guest ended, with the number and what to do.
 
 use std::collections::BTreeSet;
 
@@ -24,16 +23,16 @@ use crate::text::{cut, escaped_lines};
 /// Bytes of a guest's stack: wasmtime's default.
 const STACK_KIB: usize = 512;
 
-/// What to do where it is full.
-const RECURSION: &str = "recurse less deeply, or keep what is to be done in a list";
+/// Advice for a full stack.
+const RECURSION: &str = "recurse less deeply, or keep pending work in a list";
 
-/// Errors of the engine that have no type of their own, by a part of their text. Tests provoke each of them.
+/// Errors of the engine that have no type of their own, recognized by a part of their text. Tests provoke each of them.
 const FUEL_TEXT: &str = "fuel allocated for hostcalls has been exhausted";
 const HANDLES_TEXT: &str = "store handle limit exceeded";
 const RANDOM_TEXT: &str = "exceeds limit";
 const MINIMUM_TEXT: &str = "minimum size of";
 
-/// Says what `error` means.
+/// Explains `error`.
 pub(super) fn explain(error: &wasmtime::Error, call: &FinishedCall<'_>) -> CallError {
     if error.is::<PoolConcurrencyLimitError>() {
         return CallError::NoCapacity(Problem::new("no-capacity", format!("the pool of sandboxes is full: {error}")));
@@ -47,26 +46,26 @@ pub(super) fn explain(error: &wasmtime::Error, call: &FinishedCall<'_>) -> CallE
     CallError::Trap(with_details(Problem::new(code, message), backtrace, call))
 }
 
-/// Whether a refusal of memory is why the call ended: it was the last thing that happened, and the guest then gave up.
+/// Whether a refusal of memory ended the call: nothing happened after it, and then the guest gave up.
 fn ran_out_of_memory(error: &wasmtime::Error, call: &FinishedCall<'_>) -> bool {
     if error.is::<ResourcesTooLarge>() {
         return true;
     }
     let Some(refusal) = call.guest.limiter.refusal() else { return false };
     let gave_up = match error.downcast_ref::<Trap>() {
-        // Aborts, and pointers that were made of a refusal.
+        // Aborts, and pointers computed from a refusal.
         Some(trap) => matches!(trap, Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds | Trap::TableOutOfBounds),
         None => match error.downcast_ref() {
             Some(I32Exit(status)) => *status != 0,
-            // An instance could not be made, because of what it begins with.
+            // The instance could not be created because of its initial size.
             None => error.root_cause().to_string().contains(MINIMUM_TEXT),
         },
     };
     gave_up && !shows_another_cause(call.output_tail, refusal.at)
 }
 
-/// Whether the guest wrote something after the refusal that shows it to have failed for another reason. Runtimes that
-/// run out of memory say so on standard error; so do those that fail otherwise.
+/// Whether the guest wrote something after the refusal that shows another cause of the failure. Runtimes that run out
+/// of memory say so on standard error, and so do those that fail for another reason.
 fn shows_another_cause(output_tail: &OutputTail, refused_at: std::time::Instant) -> bool {
     let OutputTail { stderr, stdout_at } = output_tail;
     let mut later =
@@ -85,7 +84,7 @@ fn out_of_memory(call: &FinishedCall<'_>) -> String {
              use less"
         ),
         Some(Refused::TableEntries(total)) => {
-            format!("it asked for {total} table entries in all, and {MAX_TABLE_ENTRIES} is the most")
+            format!("it asked for {total} table entries in all; at most {MAX_TABLE_ENTRIES} are allowed")
         }
         Some(Refused::OwnMaximum(maximum)) => format!(
             "it asked for more than the maximum of {maximum} that its memory or table has; it holds {held} of the {most} bytes \
@@ -99,7 +98,7 @@ fn out_of_memory(call: &FinishedCall<'_>) -> String {
     format!("the guest ran out of memory: {limit}{}", used(call))
 }
 
-/// What to say of an instance that was not fresh.
+/// What to add for an instance that was not fresh.
 fn used(call: &FinishedCall<'_>) -> String {
     match call.served {
         0 => String::new(),
@@ -108,7 +107,7 @@ fn used(call: &FinishedCall<'_>) -> String {
     }
 }
 
-/// The code and the message of a trap that is not for want of memory.
+/// Code and message of a trap that was not caused by missing memory.
 fn name(error: &wasmtime::Error, backtrace: &[String], call: &FinishedCall<'_>) -> (&'static str, String) {
     if let Some(I32Exit(status)) = error.downcast_ref() {
         return ("exit", exit(*status));
@@ -121,16 +120,14 @@ fn name(error: &wasmtime::Error, backtrace: &[String], call: &FinishedCall<'_>) 
             }
             Trap::MemoryOutOfBounds if is_deep_recursion(backtrace) => (
                 "stack-overflow",
-                format!(
-                    "the guest used up the stack that it has in its own memory ({trap} in a deep recursion); {RECURSION}"
-                ),
+                format!("the guest used up the stack in its own memory ({trap} in a deep recursion); {RECURSION}"),
             ),
             trap => ("trap", format!("the guest failed: {trap}")),
         };
     }
     if is_out_of_resources(error) {
         let message = format!(
-            "the guest holds {MAX_RESOURCES} resources of WASI (streams, pollables, requests, …), which is the most; drop those \
+            "the guest holds {MAX_RESOURCES} resources of WASI (streams, pollables, requests, …), the maximum; drop those \
              that are no longer needed{}",
             used(call)
         );
@@ -139,13 +136,13 @@ fn name(error: &wasmtime::Error, backtrace: &[String], call: &FinishedCall<'_>) 
     let text = error.root_cause().to_string();
     if text.contains(HANDLES_TEXT) {
         let message = format!(
-            "the guest's components hold {MAX_HANDLES} handles, which is the most; drop those that are no longer needed{}",
+            "the guest's components hold {MAX_HANDLES} handles, the maximum; drop those that are no longer needed{}",
             used(call)
         );
         return ("handle-limit", message);
     }
     if text.contains(FUEL_TEXT) {
-        // Nothing of the guest is on the stack when its answer is read.
+        // No guest code is on the stack when its answer is read.
         return too_large(backtrace.is_empty());
     }
     if text.starts_with("requested len") && text.contains(RANDOM_TEXT) {
@@ -161,23 +158,23 @@ fn name(error: &wasmtime::Error, backtrace: &[String], call: &FinishedCall<'_>) 
 }
 
 fn too_large(guest_had_returned: bool) -> (&'static str, String) {
-    let most = format!("more than {MAX_TRANSFER} bytes (4 MiB), which is the most");
+    let most = format!("more than the maximum of {MAX_TRANSFER} bytes (4 MiB)");
     if guest_had_returned {
-        let message = format!("the response has {most}; keep it elsewhere and answer where it is");
+        let message = format!("the response has {most}; store it elsewhere and return its location");
         ("response-too-large", message)
     } else {
         ("argument-too-large", format!("the guest called an import with arguments of {most}; pass less at once"))
     }
 }
 
-/// Whether the stack is full of calls of a few functions. Compilers keep what needs an address on a stack of their own,
-/// which mostly ends where the memory does.
+/// Whether the stack is full of calls of a few functions. Compilers keep values that need an address on a stack in the
+/// guest's memory, which usually ends where that memory does.
 fn is_deep_recursion(backtrace: &[String]) -> bool {
     let functions: BTreeSet<&String> = backtrace.iter().collect();
     backtrace.len() >= MAX_FRAMES && functions.len() <= MAX_FRAMES / 4
 }
 
-/// WASI 0.2 tells the host whether the guest succeeded, and no more.
+/// WASI 0.2 tells the host only whether the guest succeeded.
 fn exit(status: i32) -> String {
     let how = if status == 0 { "exit(0)" } else { "exit with a failure (WASI 0.2 does not pass on its number)" };
     format!("the guest called {how} instead of returning; return a response or a failure instead")
@@ -192,7 +189,7 @@ fn is_out_of_resources(error: &wasmtime::Error) -> bool {
         || matches!(error.downcast_ref(), Some(ResourceTableError::Full))
 }
 
-/// The names of the guest's functions on the stack, innermost first. They are the guest's own words.
+/// Names of the guest's functions on the stack, innermost first. The guest chose these names.
 fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
@@ -202,7 +199,7 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     names.collect()
 }
 
-/// Adds the stack and the last lines of standard error, where there are any.
+/// Adds the stack and the last lines of standard error, if there are any.
 pub(super) fn with_details(mut problem: Problem, backtrace: Vec<String>, call: &FinishedCall<'_>) -> Problem {
     let stderr: Vec<String> = call.output_tail.stderr.iter().map(|(_, line)| line.clone()).collect();
     let details: Map<String, Value> = [("backtrace", backtrace), ("stderr", stderr)]

@@ -1,4 +1,4 @@
-//! `saggar:task/context`: what the running call is about.
+//! `saggar:task/context`: information about the running call.
 
 use std::time::Instant;
 

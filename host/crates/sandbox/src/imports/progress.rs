@@ -1,10 +1,10 @@
-//! `saggar:task/progress`: how far the job is.
+//! `saggar:task/progress`: the progress of the job.
 
 use crate::bindings::progress::Host;
 use crate::guest::Guest;
 use crate::text::{cut, escaped};
 
-/// Bytes of a progress message that are kept.
+/// Maximum bytes of a progress message.
 const MAX_MESSAGE: usize = 1024;
 
 impl Host for Guest {

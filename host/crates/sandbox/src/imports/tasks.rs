@@ -9,18 +9,18 @@ use crate::bindings::types;
 use crate::guest::Guest;
 use crate::{Services, TaskJob};
 
-/// The most that a delay can be: one year in milliseconds.
+/// Maximum delay: one year in milliseconds.
 const MAX_DELAY_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 
-/// Calls of this interface that one call of a guest may make. A guest that fans out over more work than this should add
-/// jobs that add jobs.
+/// Maximum calls of this interface in one call of a guest. A guest that fans out further should add jobs that add jobs.
 const MAX_CALLS: u32 = 100_000;
 
 impl Guest {
     fn services(&mut self) -> wasmtime::Result<Result<Arc<dyn Services>, types::Problem>> {
         let current = self.current()?;
         if current.task_calls >= MAX_CALLS {
-            let message = format!("one call may use `tasks` {MAX_CALLS} times; add jobs that go on instead");
+            let message =
+                format!("one call may use `tasks` at most {MAX_CALLS} times; add a job that continues instead");
             return Ok(Err(types::Problem { code: "budget-spent".into(), message, details: None }));
         }
         current.task_calls += 1;

@@ -1,11 +1,11 @@
-//! The weight of one function for the compiler. Each of these is cheap alone; it is their products that cost minutes.
+//! The cost of compiling one function. Each factor is cheap alone; their products cost minutes.
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
 use super::malformed;
 use crate::validate::InvalidBytes;
 
-/// Blocks inside each other. Go has one for each place at which a goroutine may be resumed: some thousands in large functions.
+/// Maximum depth of blocks. Go has one block per place where a goroutine may resume: some thousands in large functions.
 pub(super) const MAX_DEPTH: usize = 20_000;
 
 /// Parameters and results of a function type.
@@ -15,36 +15,36 @@ pub(super) struct Arity {
     pub(super) results: usize,
 }
 
-/// What a function's body has of what costs the compiler time or memory.
+/// What in a function's body costs the compiler time or memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct BodyCost {
     pub(crate) locals: u64,
     pub(crate) blocks: u64,
     pub(crate) loops: u64,
-    /// The most blocks inside each other.
+    /// Maximum depth of blocks.
     pub(crate) depth: u64,
-    /// The most loops inside each other.
+    /// Maximum depth of loops.
     pub(crate) loop_depth: u64,
-    /// The sum of how many loops each loop is in.
+    /// Sum over all loops of the number of loops around them.
     pub(crate) loops_in_loops: u64,
-    /// Values that branches and calls hand over, and one for each target of a branch.
+    /// Values passed by branches and calls, plus one for each branch target.
     pub(crate) edges: u64,
 }
 
 struct Frame {
     is_loop: bool,
-    /// Values that a branch to it hands over.
+    /// Values that a branch to this frame passes.
     values: u64,
 }
 
-/// Reads a body once.
+/// Reads a body in one pass.
 pub(super) fn measure(body: &FunctionBody<'_>, arities: &[Arity]) -> Result<BodyCost, InvalidBytes> {
     let mut cost = BodyCost::default();
     let mut locals = body.get_locals_reader().map_err(malformed)?;
     for _ in 0..locals.get_count() {
         cost.locals += u64::from(locals.read().map_err(malformed)?.0);
     }
-    // Which type a function has that is called or returned from is not looked up.
+    // The type of a called or returned function is not looked up; the largest number of results is assumed.
     let results = arities.iter().map(|arity| arity.results as u64).max().unwrap_or(0);
     let mut frames = vec![Frame { is_loop: false, values: results }];
     let mut loops = 0;
@@ -87,7 +87,7 @@ pub(super) fn measure(body: &FunctionBody<'_>, arities: &[Arity]) -> Result<Body
         }
         if frames.len() > MAX_DEPTH {
             return Err(InvalidBytes::TooMuch {
-                what: "blocks inside each other in one function".to_owned(),
+                what: "nested blocks in one function".to_owned(),
                 most: MAX_DEPTH as u64,
             });
         }

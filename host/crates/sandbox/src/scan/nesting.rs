@@ -1,5 +1,4 @@
-//! The types of a component, which can nest: counted with a stack of our own, because whoever reads them by recursion runs out of
-//! the thread's.
+//! Counts the types of a component, which can nest, with an explicit stack; recursion would exhaust the thread's stack.
 
 use wasmparser::{
     BinaryReader, ComponentAlias, ComponentExternName, ComponentImport, ComponentType, ComponentTypeRef, CoreType,
@@ -9,14 +8,15 @@ use wasmparser::{
 use super::{MAX_NESTING, malformed, too_deep};
 use crate::validate::InvalidBytes;
 
-/// How component types and instance types begin. All others hold no declarations, and reading one does not recurse.
+/// First byte of component types and instance types. All other types have no declarations, and reading them does not
+/// recurse.
 const COMPONENT: u8 = 0x41;
 const INSTANCE: u8 = 0x42;
 
-/// Counts the types of a section, those inside others too.
+/// Counts the types of a section, including nested ones.
 pub(super) fn count_types(mut reader: BinaryReader<'_>) -> Result<u64, InvalidBytes> {
     let mut found = 0;
-    // How many declarations are still to come at each level, the section's own first.
+    // Number of unread declarations at each level, starting with the section.
     let mut left = vec![reader.read_var_u32().map_err(malformed)?];
     while let Some(here) = left.last_mut() {
         if *here == 0 {
@@ -38,7 +38,7 @@ pub(super) fn count_types(mut reader: BinaryReader<'_>) -> Result<u64, InvalidBy
     Ok(found)
 }
 
-/// Reads a declaration, unless it is a type: of that, only what says so.
+/// Reads a declaration. Of a type, reads only the kind.
 fn is_type(reader: &mut BinaryReader<'_>) -> Result<bool, InvalidBytes> {
     match reader.read_u8().map_err(malformed)? {
         0x00 => skip::<CoreType<'_>>(reader)?,
@@ -58,7 +58,7 @@ fn skip<'a, T: FromReader<'a>>(reader: &mut BinaryReader<'a>) -> Result<(), Inva
     reader.read::<T>().map(drop).map_err(malformed)
 }
 
-/// Reads a type; of one that holds declarations, only how many.
+/// Reads a type. Of one with declarations, reads only their number.
 fn declarations(reader: &mut BinaryReader<'_>) -> wasmparser::Result<Option<u32>> {
     let mut ahead = reader.clone();
     if matches!(ahead.read_u8()?, COMPONENT | INSTANCE) {

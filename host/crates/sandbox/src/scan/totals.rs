@@ -1,44 +1,44 @@
-//! The sums and products over a whole component, and the most of each that is compiled.
+//! Sums and products over a whole component, and the limits for compiling.
 
 use super::body::BodyCost;
 use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 use crate::validate::InvalidBytes;
 
-/// Functions in all modules of a component. Interpreters have some 10,000; each costs time and memory to compile.
+/// Functions in all modules. Interpreters have about 10,000; each costs time and memory to compile.
 const MAX_FUNCTIONS: u64 = 40_000;
 
-/// Bytes of one function's body. The compiler's work grows faster than a body: 600 KB of small branches take it 8 s. The
-/// main loops of interpreters have some 200 KB.
+/// Bytes of one function body. Compile time grows faster than the body: 600 KB of small branches take 8 s. The main
+/// loops of interpreters have about 200 KB.
 const MAX_BODY: u64 = 512 << 10;
 
-/// Types in all modules and components inside.
+/// Types in all modules and components.
 const MAX_TYPES: u64 = 100_000;
 
-/// Core modules in a component, each with its own tables of code.
+/// Core modules of a component, each with its own code tables.
 const MAX_MODULES: u64 = 200;
 
-/// Each may have an image of its first content, whether or not it is ever instantiated.
+/// Each may have an image of its initial content, even if it is never instantiated.
 const MAX_DEFINED_MEMORIES: u64 = 16;
 /// See [`MAX_DEFINED_MEMORIES`].
 const MAX_DEFINED_TABLES: u64 = 64;
 
-/// Globals in all modules. Each costs some hundred bytes while it is compiled; a Python component has 800.
+/// Globals in all modules. Each costs some hundred bytes to compile; a Python component has 800.
 const MAX_GLOBALS: u64 = 500_000;
 
-/// Segments of data and elements. A JavaScript component has 10,000.
+/// Data and element segments. A JavaScript component has 10,000.
 const MAX_SEGMENTS: u64 = 100_000;
 
-/// Elements of all tables, and entries of their images: 4 bytes each. Interpreters have some 8,000.
+/// Elements of all tables, and entries of their images: 4 bytes each. Interpreters have about 8,000.
 const MAX_ELEMENTS: u64 = 1_000_000;
 
-/// Aliases, instances, types and the like, where they are defined. A Python component has 3,000.
+/// Definitions such as aliases, instances and types. A Python component has 3,000.
 const MAX_ITEMS: u64 = 100_000;
 
-/// Functions that pass from components to modules or back. A Python component has 100; between two components each costs a
+/// Functions between components and modules. A Python component has 100; each one between two components costs a
 /// function as large as its types.
 const MAX_ADAPTERS: u64 = 2_000;
 
-/// Bytes between the first and the last that is set in each memory. A Python component has 13 MiB.
+/// Bytes between the first and the last initialized byte of each memory. A Python component has 13 MiB.
 const MAX_IMAGE_BYTES: u64 = 128 << 20;
 
 /// Locals of all functions. Interpreters have 50,000.
@@ -47,39 +47,39 @@ const MAX_LOCALS: u64 = 4_000_000;
 /// Blocks of all functions. Interpreters have 190,000.
 const MAX_BLOCKS: u64 = 4_000_000;
 
-/// The compiler's time for loops inside each other grows with the square of their number. Real code has 6.
+/// Compile time of nested loops grows with the square of their depth. Real code has 6.
 const MAX_LOOP_DEPTH: u64 = 100;
 
-/// Values that branches and calls hand over, in one function and in all. Interpreters have 32,000 in one and 400,000 in all.
+/// Values passed by branches and calls, in one function and in all. Interpreters have 32,000 in one and 400,000 in all.
 const MAX_EDGES_OF_ONE: u64 = 1_000_000;
 /// See [`MAX_EDGES_OF_ONE`].
 const MAX_EDGES: u64 = 10_000_000;
 
-/// Locals times loops: how many values a compiler may have to carry around, in one function and in all. Interpreters have 46,000 in
-/// one and 270,000 in all.
+/// Locals times loops: how many values the compiler may have to track, in one function and in all. Interpreters have
+/// 46,000 in one and 270,000 in all.
 const MAX_LOCALS_BY_LOOPS_OF_ONE: u64 = 2_000_000;
 /// See [`MAX_LOCALS_BY_LOOPS_OF_ONE`].
 const MAX_LOCALS_BY_LOOPS: u64 = 20_000_000;
 
-/// Locals times blocks, the same for branches that meet. Interpreters have 200,000 in one and 3,000,000 in all.
+/// Locals times blocks: the same for branches that join. Interpreters have 200,000 in one and 3,000,000 in all.
 const MAX_LOCALS_BY_BLOCKS_OF_ONE: u64 = 20_000_000;
 /// See [`MAX_LOCALS_BY_BLOCKS_OF_ONE`].
 const MAX_LOCALS_BY_BLOCKS: u64 = 200_000_000;
 
-/// Instances of components in one sandbox, those in others included.
+/// Component instances in one sandbox, including nested ones.
 const MAX_COMPONENT_INSTANCES: u32 = 1_000;
 
-/// Definitions of all instances in one sandbox: each is looked at again for each instance.
+/// Definitions of all instances in one sandbox, counted once per instance.
 const MAX_INSTANTIATED_ITEMS: u32 = 200_000;
 
-/// What instances take, those inside others included. Ten of ten of ten are soon more than any number has digits for.
+/// What an instance needs, including nested instances. Ten of ten of ten soon exceed 64 bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     pub(crate) core_instances: u128,
     pub(crate) component_instances: u128,
     pub(crate) memories: u128,
     pub(crate) tables: u128,
-    /// Aliases, adapters, types and the like: each costs the compiler something for each instance.
+    /// Aliases, adapters, types and the like: each costs the compiler something per instance.
     pub(crate) items: u128,
 }
 
@@ -95,10 +95,10 @@ impl Needs {
     }
 }
 
-/// What was counted in a component.
+/// Counts of a whole component.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
-    /// What one sandbox would take.
+    /// What one sandbox needs.
     pub(super) needs: Needs,
     pub(super) modules: u64,
     pub(super) functions: u64,
@@ -110,9 +110,9 @@ pub(crate) struct Totals {
     pub(super) elements: u64,
     pub(super) items: u64,
     pub(super) adapters: u64,
-    /// Bytes between the first and the last that is set in each memory at the start.
+    /// Bytes between the first and the last initialized byte of each memory.
     pub(super) image_bytes: u64,
-    /// Entries of each table up to the last that is set at the start.
+    /// Entries of each table up to the last initialized one.
     pub(super) filled_entries: u64,
     pub(super) largest_body: u64,
     pub(super) locals: u64,
@@ -123,7 +123,7 @@ pub(crate) struct Totals {
     pub(super) depth: u64,
     pub(super) loop_depth: u64,
     pub(super) loops_in_loops: u64,
-    /// The sum over all functions of locals times loops, and the most of one.
+    /// Sum over all functions of locals times loops, and the maximum.
     pub(super) locals_by_loops: u64,
     pub(super) most_locals_by_loops: u64,
     pub(super) locals_by_blocks: u64,
@@ -149,7 +149,7 @@ impl Totals {
         self.most_locals_by_blocks = self.most_locals_by_blocks.max(by_blocks);
     }
 
-    /// Compares everything with what is compiled.
+    /// Checks all limits.
     pub(super) fn check(&self) -> Result<(), InvalidBytes> {
         self.check_instances()?;
         for (what, found, most) in [
@@ -159,26 +159,22 @@ impl Totals {
             ("memories in all modules", self.memories, MAX_DEFINED_MEMORIES),
             ("tables in all modules", self.tables, MAX_DEFINED_TABLES),
             ("globals", self.globals, MAX_GLOBALS),
-            ("segments of data and elements", self.segments, MAX_SEGMENTS),
-            ("elements of tables", self.elements, MAX_ELEMENTS),
+            ("data and element segments", self.segments, MAX_SEGMENTS),
+            ("table elements", self.elements, MAX_ELEMENTS),
             ("aliases, instances and other definitions", self.items, MAX_ITEMS),
             ("adapters", self.adapters, MAX_ADAPTERS),
-            ("bytes in images of memories", self.image_bytes, MAX_IMAGE_BYTES),
-            ("entries in images of tables", self.filled_entries, MAX_ELEMENTS),
+            ("bytes in memory images", self.image_bytes, MAX_IMAGE_BYTES),
+            ("entries in table images", self.filled_entries, MAX_ELEMENTS),
             ("bytes in one function", self.largest_body, MAX_BODY),
             ("locals", self.locals, MAX_LOCALS),
             ("blocks", self.blocks, MAX_BLOCKS),
-            ("loops inside each other in one function", self.loop_depth, MAX_LOOP_DEPTH),
-            ("values that branches and calls hand over in one function", self.most_edges, MAX_EDGES_OF_ONE),
-            ("values that branches and calls hand over", self.edges, MAX_EDGES),
-            ("locals in loops in one function (their product)", self.most_locals_by_loops, MAX_LOCALS_BY_LOOPS_OF_ONE),
-            ("locals in loops (the sum of their products)", self.locals_by_loops, MAX_LOCALS_BY_LOOPS),
-            (
-                "locals in blocks in one function (their product)",
-                self.most_locals_by_blocks,
-                MAX_LOCALS_BY_BLOCKS_OF_ONE,
-            ),
-            ("locals in blocks (the sum of their products)", self.locals_by_blocks, MAX_LOCALS_BY_BLOCKS),
+            ("nested loops in one function", self.loop_depth, MAX_LOOP_DEPTH),
+            ("values passed by branches and calls in one function", self.most_edges, MAX_EDGES_OF_ONE),
+            ("values passed by branches and calls", self.edges, MAX_EDGES),
+            ("locals times loops in one function", self.most_locals_by_loops, MAX_LOCALS_BY_LOOPS_OF_ONE),
+            ("locals times loops in all functions", self.locals_by_loops, MAX_LOCALS_BY_LOOPS),
+            ("locals times blocks in one function", self.most_locals_by_blocks, MAX_LOCALS_BY_BLOCKS_OF_ONE),
+            ("locals times blocks in all functions", self.locals_by_blocks, MAX_LOCALS_BY_BLOCKS),
         ] {
             if found > most {
                 return Err(InvalidBytes::TooMuch { what: what.to_owned(), most });
