@@ -111,8 +111,8 @@ async fn printing() {
 
 /// A guest finds nothing of the machine that it runs on.
 #[tokio::test]
-async fn surroundings() {
-    let found = answer(built::SURROUNDINGS, json!([])).await;
+async fn environment() {
+    let found = answer(built::ENVIRONMENT, json!([])).await;
     let expected = json!({
         "arguments": [], "environment": [], "directories": 0, "file": "entity not found", "input": "",
         "connect": "permission denied", "listen": "permission denied", "udp": "permission denied",

@@ -103,10 +103,10 @@ const ROWS: [Row; 50] = [
         ],
     ),
     row(16, "random numbers by the gigabyte", &["tests/tests/hostile/floods.rs::draw_a_gigabyte_at_once"]),
-    row(17, "http reaches what the host can reach", &["tests/tests/guests.rs::surroundings"]),
-    row(18, "files of the host", &["tests/tests/guests.rs::surroundings"]),
-    row(19, "sockets and name look-ups", &["tests/tests/guests.rs::surroundings"]),
-    row(20, "environment and arguments of the host leak", &["tests/tests/guests.rs::surroundings"]),
+    row(17, "http reaches what the host can reach", &["tests/tests/guests.rs::environment"]),
+    row(18, "files of the host", &["tests/tests/guests.rs::environment"]),
+    row(19, "sockets and name look-ups", &["tests/tests/guests.rs::environment"]),
+    row(20, "environment and arguments of the host leak", &["tests/tests/guests.rs::environment"]),
     row(21, "an instance is used after a trap", &["tests/tests/hostile/ends.rs::count_my_calls"]),
     row(
         22,
@@ -177,7 +177,7 @@ const ROWS: [Row; 50] = [
         "unknown imports become traps at run time",
         &["tests/tests/load_errors.rs::with_an_unknown_interface", "tests/tests/load_errors.rs::with_wasi_0_3"],
     ),
-    row(35, "ordinary guests that import all of WASI do not load", &["tests/tests/guests.rs::surroundings"]),
+    row(35, "ordinary guests that import all of WASI do not load", &["tests/tests/guests.rs::environment"]),
     row(
         36,
         "a guest exits before its result",

@@ -1,4 +1,5 @@
-//! From what the host has to what a function wants, and back: what `#[plugin]` puts around a function.
+//! Converts the host's values into a function's parameters, and its result back: the code that `#[plugin]` puts around
+//! a function.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{Failure, Problem};
 
-/// One parameter of a processor, as its author wrote it.
+/// One parameter of a processor, as in the source.
 #[derive(Debug)]
 pub struct Parameter {
     /// Its name.
@@ -26,10 +27,10 @@ pub struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// Reads a JSON array and compares its length with the parameters.
+    /// Reads a JSON array and checks its length against the parameters.
     pub fn parse(args: &'a str, parameters: &'static [Parameter]) -> Result<Self, Failure> {
         let values: Vec<&RawValue> = serde_json::from_str(args)
-            .map_err(|error| invalid(format!("the arguments are no list: {}", text(&error))))?;
+            .map_err(|error| invalid(format!("the arguments are not a list: {}", text(&error))))?;
         let least = parameters.iter().filter(|parameter| !parameter.optional).count();
         if values.len() < least || values.len() > parameters.len() {
             return Err(invalid(wrong_count(values.len(), parameters)));
@@ -37,7 +38,7 @@ impl<'a> Arguments<'a> {
         Ok(Self { parameters, values, next: 0 })
     }
 
-    /// The next argument. One that is missing counts as `null`.
+    /// Takes the next argument. A missing one counts as `null`.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
         let index = self.next;
         self.next += 1;
@@ -46,31 +47,31 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Writes a response.
+/// Serializes a response.
 pub fn to_json<T: Serialize>(response: T) -> Result<String, Failure> {
     serde_json::to_string(&response).map_err(|error| Failure::reject("invalid-response", error.to_string()))
 }
 
-/// Reads the response that a success handler is told of.
+/// Deserializes the response for a success handler.
 pub fn from_response<T: DeserializeOwned>(response: &str) -> Result<T, Problem> {
     serde_json::from_str(response).map_err(|error| Problem::new("invalid-response", error.to_string()))
 }
 
-/// What a function answered that may fail, with any error as a failure.
+/// Converts the result of a fallible function; any error becomes a failure.
 pub fn failable<T, E: Into<Failure>>(answer: Result<T, E>) -> Result<T, Failure> {
     answer.map_err(Into::into)
 }
 
-/// What `#[next]` answered.
+/// Converts the result of `#[next]`.
 pub fn next_id(id: impl NextId) -> Result<Option<u64>, Problem> {
     Ok(id.into_id())
 }
 
-/// An id, or none to use the task's own counter.
+/// An id, or `None` to use the task's own counter.
 #[diagnostic::on_unimplemented(
-    message = "`#[next]` answers `u64` or `Option<u64>`",
-    label = "`{Self}` is no job's id",
-    note = "or a `Result` of one, with an error that becomes a `Failure`"
+    message = "`#[next]` returns `u64` or `Option<u64>`",
+    label = "`{Self}` is not a job id",
+    note = "or a `Result` of one, with an error that converts into a `Failure`"
 )]
 pub trait NextId {
     /// The id, if there is one.
@@ -117,11 +118,11 @@ fn invalid(message: String) -> Failure {
     Failure::reject(INVALID_ARGS, message)
 }
 
-/// The error without its line and column, which mean nothing to somebody who sent a value and no text.
+/// The error without its line and column, which are meaningless to a client that sent a value and not a text.
 fn text(error: &serde_json::Error) -> String {
     const PLACE: &[u8] = b" at line ";
     let mut text = error.to_string().into_bytes();
-    // Not `str::rfind`: its searcher alone is 2 KB of a component.
+    // Not `str::rfind` because its searcher alone adds 2 KB to a component.
     if let Some(end) = text.windows(PLACE.len()).rposition(|window| window == PLACE) {
         text.truncate(end);
     }

@@ -1,7 +1,7 @@
-//! The call that runs: which role it plays, and which place in it the next job that it adds has.
+//! The running call: its role, and the position of the next job that it adds.
 //!
-//! The host makes a call again when an attempt is retried or when it does not know whether a handler was called. A place
-//! (job, role, number of the add) is the same each time, so it makes a key under which the job is added once.
+//! The host repeats a call when an attempt is retried, or when it does not know whether a handler was called. A
+//! position (job, role, number of the add) is the same each time, so it serves as the idempotency key of that job.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use crate::host;
 #[derive(Debug, Clone, Copy)]
 struct CurrentCall {
     role: &'static str,
-    /// Jobs that it has added so far.
+    /// Jobs added so far.
     adds: u64,
 }
 
@@ -18,7 +18,7 @@ thread_local! {
     static CURRENT: Cell<Option<CurrentCall>> = const { Cell::new(None) };
 }
 
-/// Runs a call of `role`; `None` for the roles whose calls are not repeated as they were.
+/// Runs a call of `role`; `None` for the roles whose calls are not repeated identically.
 pub(crate) fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T {
     let outer = CURRENT.replace(role.map(|role| CurrentCall { role, adds: 0 }));
     let answer = call();
@@ -26,8 +26,8 @@ pub(crate) fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T 
     answer
 }
 
-/// The key of the next place, and its number from 0. `None` where there is no job yet, or where calls are not repeated as
-/// they were.
+/// The key of the next position, and its number from 0. `None` if there is no job yet, or if calls are not repeated
+/// identically.
 pub(crate) fn next_key() -> Option<(String, u64)> {
     let call = CURRENT.get()?;
     CURRENT.set(Some(CurrentCall { adds: call.adds + 1, ..call }));

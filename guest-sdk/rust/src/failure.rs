@@ -1,4 +1,4 @@
-//! How an attempt failed, and so whether another one follows.
+//! How an attempt failed, which decides whether another one follows.
 
 use std::any::Any;
 use std::error::Error;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::Problem;
 
-/// The code of a failure that came from an ordinary error.
+/// The code of a failure that comes from an ordinary error.
 const FAILED: &str = "failed";
 
-/// How an attempt failed, and so whether another one follows.
+/// How an attempt failed, which decides whether another one follows.
 ///
-/// `?` on an ordinary error means [`Retry`](Self::Retry) with the code `failed` and the error's whole chain as the
-/// message; on a [`Problem`] it keeps the problem as it is.
+/// `?` converts an ordinary error into [`Retry`](Self::Retry) with the code `failed` and the error's whole chain as the
+/// message; it passes a [`Problem`] on unchanged.
 ///
 /// ```
 /// # use saggar_guest::prelude::*;
@@ -28,44 +28,44 @@ const FAILED: &str = "failed";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Try again after the task's `attempt_after`, while attempts are left.
+    /// Retry after the task's `attempt_after`, if attempts are left.
     Retry(Problem),
-    /// Try again after this time (at most 30 days, in milliseconds), while attempts are left.
+    /// Retry after this time (at most 30 days, in milliseconds), if attempts are left.
     RetryAfter(Problem, Duration),
-    /// Never try again: the job ends as FAILURE now.
+    /// Do not retry: the job ends as FAILURE now.
     Reject(Problem),
 }
 
 impl Failure {
-    /// The attempt failed and another one may do better.
+    /// The attempt failed, and another one may succeed.
     pub fn retry(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Retry(Problem::new(code, message))
     }
 
-    /// The attempt failed and another one may do better once `delay` has gone by.
+    /// The attempt failed, and another one may succeed after `delay`.
     pub fn retry_after(delay: Duration, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::RetryAfter(Problem::new(code, message), delay)
     }
 
-    /// No attempt will ever do better.
+    /// No attempt can succeed.
     pub fn reject(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Reject(Problem::new(code, message))
     }
 
-    /// A retry for errors that `?` cannot take because they are no [`Error`] themselves: `anyhow::Error`,
-    /// `Box<dyn Error>` and plain strings. Use it as `.map_err(Failure::from_boxed)?`.
+    /// A retry for errors that `?` cannot convert because they do not implement [`Error`]: `anyhow::Error`, `Box<dyn
+    /// Error>` and plain strings. Use it as `.map_err(Failure::from_boxed)?`.
     pub fn from_boxed(error: impl Into<Box<dyn Error>>) -> Self {
         Self::Retry(Problem::new(FAILED, chain(&*error.into())))
     }
 
-    /// What went wrong.
+    /// The problem.
     pub fn problem(&self) -> &Problem {
         match self {
             Self::Retry(problem) | Self::RetryAfter(problem, _) | Self::Reject(problem) => problem,
         }
     }
 
-    /// What went wrong, without what is to follow from it.
+    /// The problem, without the decision about retries.
     pub fn into_problem(self) -> Problem {
         match self {
             Self::Retry(problem) | Self::RetryAfter(problem, _) | Self::Reject(problem) => problem,
@@ -73,7 +73,7 @@ impl Failure {
     }
 }
 
-/// `Failure` is no [`Error`] itself: only so can every error become one.
+/// `Failure` does not implement [`Error`] because otherwise not every error could convert into it.
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let problem = (&error as &dyn Any).downcast_ref::<Problem>().cloned();
@@ -87,7 +87,7 @@ impl From<Failure> for Problem {
     }
 }
 
-/// Says what an error means for the job, where `?` alone would mean a retry.
+/// Decides what an error means for the job; `?` alone means a retry.
 ///
 /// ```
 /// # use saggar_guest::prelude::*;
@@ -97,13 +97,13 @@ impl From<Failure> for Problem {
 /// assert!(matches!(width("wide"), Err(Failure::Reject(problem)) if problem.code() == "bad-width"));
 /// ```
 pub trait OrFail<T> {
-    /// On an error: no attempt will ever do better.
+    /// On an error: no attempt can succeed.
     fn or_reject(self, code: &str) -> Result<T, Failure>;
 
-    /// On an error: another attempt may do better.
+    /// On an error: another attempt may succeed.
     fn or_retry(self, code: &str) -> Result<T, Failure>;
 
-    /// On an error: another attempt may do better once `delay` has gone by.
+    /// On an error: another attempt may succeed after `delay`.
     fn or_retry_after(self, delay: Duration, code: &str) -> Result<T, Failure>;
 }
 
@@ -121,7 +121,7 @@ impl<T, E: Error> OrFail<T> for Result<T, E> {
     }
 }
 
-/// The error and everything that it came from, in one sentence.
+/// The error and its chain of sources, in one sentence.
 fn chain(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();

@@ -1,6 +1,6 @@
 //! Write Saggar task processors and event handlers in Rust.
 //!
-//! A plugin is a module. Its marked functions are what the host calls, with typed arguments and a typed result:
+//! A plugin is a module. The host calls its marked functions, with typed arguments and a typed result:
 //!
 //! ```
 //! #[saggar_guest::plugin]
@@ -29,11 +29,11 @@
 //! # }
 //! ```
 //!
-//! A component exports just the roles that its plugin has functions for: [`processor`], [`next`], [`on_add`],
-//! [`on_progress`], [`on_success`], [`on_error`]. A role may have several functions; a task's reference tells them apart
-//! by what stands after `#`.
+//! A component exports only the roles that its plugin has functions for: [`processor`], [`next`], [`on_add`],
+//! [`on_progress`], [`on_success`], [`on_error`]. A role can have several functions; a task's reference selects one by
+//! the name after `#`.
 //!
-//! How a package for a plugin looks, how small a component gets and how to test one is in the README of this package.
+//! The README of this package shows how to set up, test and build a plugin.
 
 mod call;
 mod failure;
@@ -65,7 +65,7 @@ pub use self::failure::{Failure, OrFail};
 pub use self::job::{Job, Progress};
 pub use self::problem::Problem;
 
-/// What the code that `#[plugin]` writes needs; no part of the API.
+/// What the code that `#[plugin]` generates needs; not part of the API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::arguments::{Arguments, Parameter, failable, from_response, next_id, to_json};

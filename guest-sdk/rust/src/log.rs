@@ -1,4 +1,4 @@
-//! Lines in the job's own log, where standard output and standard error go too.
+//! The job's own log, which also receives standard output and standard error.
 //!
 //! ```
 //! # use saggar_guest::prelude::*;
@@ -17,25 +17,25 @@ use crate::host;
 #[doc(inline)]
 pub use crate::{__debug as debug, __error as error, __info as info, __warn as warn};
 
-/// How much a line matters.
+/// The severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// For the plugin's author.
     Debug,
-    /// What happened.
+    /// Normal operation.
     Info,
-    /// Odd, but the work goes on.
+    /// Unexpected, but the work continues.
     Warn,
     /// Something failed.
     Error,
 }
 
-/// Writes one entry. The host cuts a message beyond 8 KiB and counts what goes beyond the job's budget.
+/// Writes one entry. The host truncates a message beyond 8 KiB, and counts the entries beyond the job's budget.
 pub fn write(level: Level, message: &str) {
     host::write(level, message);
 }
 
-/// What the macros expand to: formats only what is not a plain text.
+/// What the macros expand to: formats only messages with arguments.
 #[doc(hidden)]
 pub fn format(level: Level, message: fmt::Arguments<'_>) {
     match message.as_str() {
@@ -44,28 +44,28 @@ pub fn format(level: Level, message: fmt::Arguments<'_>) {
     }
 }
 
-/// Writes a line for the plugin's author, formatted like `println!`.
+/// Logs a line for the plugin's author, formatted like `println!`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __debug {
     ($($message:tt)+) => { $crate::log::format($crate::log::Level::Debug, ::std::format_args!($($message)+)) };
 }
 
-/// Writes a line that says what happened, formatted like `println!`.
+/// Logs a line about normal operation, formatted like `println!`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __info {
     ($($message:tt)+) => { $crate::log::format($crate::log::Level::Info, ::std::format_args!($($message)+)) };
 }
 
-/// Writes a line about something odd, formatted like `println!`.
+/// Logs a line about something unexpected, formatted like `println!`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __warn {
     ($($message:tt)+) => { $crate::log::format($crate::log::Level::Warn, ::std::format_args!($($message)+)) };
 }
 
-/// Writes a line about something that failed, formatted like `println!`.
+/// Logs a line about a failure, formatted like `println!`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __error {

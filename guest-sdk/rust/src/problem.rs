@@ -1,4 +1,4 @@
-//! Why something did not work: the code for programs and the sentence for people.
+//! An error as a code for programs and a sentence for people.
 
 use std::error::Error;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Why something did not work.
+/// An error that the host or the plugin reports.
 ///
-/// Any error becomes one with `?` by way of [`Failure`](crate::Failure); what the host answers already is one.
+/// `?` converts any error into one by way of [`Failure`](crate::Failure); the host's errors already are problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     code: String,
@@ -22,16 +22,16 @@ impl Problem {
         Self { code: code.into(), message: message.into(), details: None }
     }
 
-    /// Adds anything else worth keeping; the host keeps at most 64 KiB of it as JSON.
+    /// Adds data; the host stores at most 64 KiB of it as JSON.
     ///
-    /// Details that cannot be written as JSON are left out: they only accompany what is reported anyway.
+    /// Details that cannot be serialized are dropped because they only accompany the message.
     #[must_use]
     pub fn with_details(mut self, details: impl Serialize) -> Self {
         self.details = serde_json::to_string(&details).ok();
         self
     }
 
-    /// The short, stable name for programs.
+    /// The short, stable identifier for programs.
     pub fn code(&self) -> &str {
         &self.code
     }
@@ -41,12 +41,12 @@ impl Problem {
         &self.message
     }
 
-    /// The details, if there are any and they have the shape of `T`.
+    /// The details, if there are any that deserialize into `T`.
     pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(self.details.as_deref()?).ok()
     }
 
-    /// A problem whose details are JSON text already.
+    /// A problem whose details are already JSON text.
     pub(crate) fn from_parts(code: String, message: String, details: Option<String>) -> Self {
         Self { code, message, details }
     }

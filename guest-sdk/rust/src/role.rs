@@ -1,12 +1,13 @@
-//! The roles that a plugin can play, and how the host finds the function for one.
+//! The roles of a plugin, and how the host's calls find their functions.
 //!
-//! [`#[plugin]`](crate::plugin) implements [`HasRole`] for the roles of a module; nothing here is written by hand.
+//! [`#[plugin]`](crate::plugin) implements [`HasRole`] for the roles of a module; do not implement these traits by
+//! hand.
 
 use crate::{Failure, Job, Problem};
 
-/// A role of the contract: which arguments its functions get from the host and what they answer.
+/// A role of the contract: the parameters and the result of its functions.
 pub trait Role {
-    /// A function that plays this role, with everything that it gets and answers as the host has it.
+    /// A function of this role, with parameters and result in the host's types.
     type Call: Copy + 'static;
 }
 
@@ -23,17 +24,17 @@ macro_rules! roles {
 }
 
 roles! {
-    /// Does the work: gets the arguments as a JSON array and answers the response as JSON.
+    /// Does the work: takes the arguments as a JSON array and returns the response as JSON.
     Processor: fn(&Job, &str) -> Result<String, Failure>;
-    /// Gives a new job its id, or none to use the task's own counter.
+    /// Gives a new job its id; `None` to use the task's own counter.
     IdSource: fn() -> Result<Option<u64>, Problem>;
-    /// Is told that a job was added.
+    /// Is notified that a job was added.
     AddHandler: fn(&Job) -> Result<(), Problem>;
-    /// Is told how far a job is.
+    /// Is notified of a job's progress.
     ProgressHandler: fn(&Job, crate::Progress) -> Result<(), Problem>;
-    /// Is told that a job ended well, with its response as JSON.
+    /// Is notified that a job succeeded, with its response as JSON.
     SuccessHandler: fn(&Job, &str) -> Result<(), Problem>;
-    /// Is told that a job ended otherwise.
+    /// Is notified that a job failed.
     ErrorHandler: fn(&Job, Problem) -> Result<(), Problem>;
 }
 
@@ -50,9 +51,9 @@ pub trait HasRole<R: Role> {
 /// One function of a plugin.
 #[derive(Debug)]
 pub struct Entry<C> {
-    /// What stands after `#` in a task's reference.
+    /// The name after `#` in a task's reference.
     pub name: &'static str,
-    /// Whether it is also meant by a reference without `#`.
+    /// Whether a reference without `#` means it.
     pub default: bool,
     /// The function.
     pub call: C,
@@ -70,11 +71,11 @@ pub(crate) fn pick<P: HasRole<R>, R: Role>(handler: Option<&str>) -> Result<R::C
 
 fn unknown<C>(entries: &[Entry<C>], handler: Option<&str>) -> Problem {
     let mut message = match handler {
-        Some(name) => format!("no function is named `{name}`"),
-        None => "no function is the default, so the reference has to name one".into(),
+        Some(name) => format!("unknown function `{name}`"),
+        None => "there is no default function, so the reference must name one".into(),
     };
     for (index, entry) in entries.iter().enumerate() {
-        let before = if index == 0 { "; there is" } else { "," };
+        let before = if index == 0 { "; known:" } else { "," };
         message += &format!("{before} `#{}`", entry.name);
     }
     Problem::new("unknown-handler", message)

@@ -11,15 +11,15 @@
 //! # assert_eq!(host.added()[0].args, json!(["ada@example.com", 3]));
 //! ```
 //!
-//! A call may be repeated: an attempt is retried, a handler is called again after a crash. Its jobs are added once all the
-//! same, because each gets a key made of the job, the role and the number of the add in the call. So a plugin should add
-//! the same jobs in the same order each time; a job with other arguments at the same place is refused with `key-reused`.
-//! Where that does not fit, [`add_with`] takes a key of the plugin's own, or none ([`Options::without_key`]). In `#[next]`
-//! and `#[on_progress]` there is no such key, since there is no job yet or the calls differ.
+//! A call can be repeated: an attempt is retried, or a handler is called again after a crash. Its jobs are added only once
+//! because each has an idempotency key made of the job, the role and the number of the add in the call. A plugin should
+//! therefore add the same jobs in the same order each time; a job with other arguments at the same position fails with
+//! `key-reused`. Where that does not fit, [`add_with`] takes the plugin's own key, or none ([`Options::without_key`]).
+//! Jobs added in `#[next]` and `#[on_progress]` have no such key because there is no job yet, or the calls differ.
 //!
-//! Every function may answer a [`Problem`] with one of the codes `unknown-task`, `unknown-job`, `queue-full`,
-//! `keep-bytes-exceeded`, `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`, `ended`, `too-deep`, `budget-spent`,
-//! `stopping`.
+//! Every function can return a [`Problem`] with one of the codes `unknown-task`, `unknown-job`, `queue-full`,
+//! `keep-bytes-exceeded`, `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`, `ended`,
+//! `too-deep`, `budget-spent`, `stopping`.
 
 mod options;
 
@@ -34,46 +34,46 @@ use crate::{Problem, call, host};
 
 pub use self::options::Options;
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// It waits for a slot, for its delay or for its next attempt.
+    /// Waits for a slot, for its delay or for its next attempt.
     Waiting,
-    /// An attempt runs.
+    /// An attempt is running.
     Running,
-    /// It ended well.
+    /// Ended with a response.
     Success,
-    /// It ended otherwise.
+    /// Ended with a failure.
     Failure,
 }
 
-/// A job as it is now; `T` is what its processor answers.
+/// The current state of a job; `T` is its processor's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView<T> {
     /// Its id.
     pub id: u64,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
-    /// The last progress: how much is done …
+    /// The last progress: the amount done …
     pub current: u64,
-    /// … of how much; 0 while nothing was reported.
+    /// … of this total; 0 until progress was reported.
     pub total: u64,
     /// The last progress message.
     pub message: String,
-    /// What the processor answered; none until SUCCESS.
+    /// The processor's result; `None` until SUCCESS.
     pub response: Option<T>,
 }
 
-/// Adds a job with one item of the tuple for each argument, and answers its id. Where the call is a repeated one, the job
-/// that was added at the same place before is answered (see the [module](self)).
+/// Adds a job with one item of the tuple for each argument, and returns its id. A repeated call returns the job that
+/// was added at the same position before (see the [module](self)).
 ///
-/// Refused with `queue-full`, `keep-bytes-exceeded`, `duplicate-id` or `next-failed` as for everybody else; with `too-deep`
-/// when jobs that add jobs while being added nest too far.
+/// Fails with `queue-full`, `keep-bytes-exceeded`, `duplicate-id` or `next-failed` as for any other client, and with
+/// `too-deep` if jobs that add jobs while they are being added nest too deeply.
 pub fn add(task: &str, args: impl Args) -> Result<u64, Problem> {
     add_with(task, args, Options::new())
 }
 
-/// Like [`add`]; the job is not started before `delay` has gone by (whole milliseconds).
+/// Like [`add`], but no attempt starts before `delay` has passed (whole milliseconds).
 pub fn add_later(task: &str, args: impl Args, delay: Duration) -> Result<u64, Problem> {
     add_with(task, args, Options::new().delay(delay))
 }
@@ -81,7 +81,7 @@ pub fn add_later(task: &str, args: impl Args, delay: Duration) -> Result<u64, Pr
 /// Like [`add`], with options.
 pub fn add_with(task: &str, args: impl Args, options: Options) -> Result<u64, Problem> {
     let args = to_array(&args)?;
-    // Each add has its place, whether it uses the key of it or not.
+    // Each add has its position, whether it uses the position's key or not.
     let derived = call::next_key();
     let (key, number) = match (&options.key, &derived) {
         (Key::Explicit(key), _) => (Some(&**key), None),
@@ -95,19 +95,19 @@ pub fn add_with(task: &str, args: impl Args, options: Options) -> Result<u64, Pr
     })
 }
 
-/// Says what a key that the plugin did not choose means.
+/// Explains a `key-reused` error for a key that the plugin did not choose.
 fn reused(problem: &Problem, number: u64) -> Problem {
     let message = format!(
-        "job number {number} (from 0) that this call adds is not the one that it added when it was made before: add the \
-         same jobs in the same order each time, or give the job a key of its own or none (`tasks::Options`); {}",
+        "job number {number} (from 0) that this call adds differs from the one that the same call added before: add the \
+         same jobs in the same order each time, or give the job its own key or none (`tasks::Options`); {}",
         problem.message()
     );
     Problem::new("key-reused", message)
 }
 
-/// Looks a job up: while it waits, while it runs, and after its end until retention removes it.
+/// Looks up a job: while it waits or runs, and after its end until retention removes it.
 ///
-/// A response that is no `T` is a problem with the code `invalid-response`.
+/// A response that does not deserialize into `T` is a problem with the code `invalid-response`.
 pub fn get<T: DeserializeOwned>(task: &str, id: u64) -> Result<JobView<T>, Problem> {
     let JobView { id, status, current, total, message, response } = host::get(task, id)?;
     let response = response.as_deref().map(serde_json::from_str).transpose();
@@ -115,19 +115,19 @@ pub fn get<T: DeserializeOwned>(task: &str, id: u64) -> Result<JobView<T>, Probl
     Ok(JobView { id, status, current, total, message, response })
 }
 
-/// Cancels a job: a waiting one ends at once, a running one is stopped. `ended` if it has ended already.
+/// Cancels a job: a waiting job ends at once, a running job is stopped. Fails with `ended` if it has already ended.
 pub fn cancel(task: &str, id: u64) -> Result<(), Problem> {
     host::cancel(task, id)
 }
 
-/// The arguments of a job: a tuple, or a list where their number is only known at run time.
+/// The arguments of a job: a tuple, or a list if their number is only known at run time.
 #[diagnostic::on_unimplemented(
-    message = "the arguments of a job are a tuple with one item for each argument",
+    message = "the arguments of a job must be a tuple with one item for each argument",
     label = "`{Self}` is not a tuple of up to 12 serializable items",
-    note = "a single argument is written as `(argument,)`, none as `()`"
+    note = "write `(argument,)` for a single argument, `()` for none"
 )]
 pub trait Args {
-    /// Writes the arguments as a JSON array.
+    /// Serializes the arguments as a JSON array.
     fn to_json(&self) -> Result<String, serde_json::Error>;
 }
 
@@ -156,7 +156,7 @@ impl<T: Serialize> Args for Vec<T> {
     }
 }
 
-/// Must be a JSON array: the host refuses anything else with `invalid-args`.
+/// Must be a JSON array: the host rejects anything else with `invalid-args`.
 impl Args for Value {
     fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)

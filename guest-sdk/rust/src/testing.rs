@@ -1,4 +1,4 @@
-//! A host that only pretends, so that a plugin's logic is tested like any other code, on the native target.
+//! A fake host, to test a plugin's logic like any other code, on the native target.
 //!
 //! ```
 //! #[saggar_guest::plugin]
@@ -28,9 +28,9 @@
 //! # }
 //! ```
 //!
-//! The host does not cut, coalesce or limit what the real one would; it does not run the jobs that are added, and tells no
-//! jobs apart by `unique`. Calling a plugin twice on one host is repeating the call: a job that is added at the same place
-//! is the one that is there, as with the real host; another job id ([`FakeHost::id`]) is another call.
+//! The fake host does not truncate, coalesce or limit anything, does not run added jobs, and ignores `unique`. Calling a
+//! plugin twice on one host repeats the call: adding a job at the same position returns the existing one, as with the real
+//! host; another job id ([`FakeHost::id`]) makes it another call.
 
 mod calls;
 
@@ -54,101 +54,101 @@ pub(crate) use self::calls::{
 /// A line that a plugin logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How much it matters.
+    /// Its severity.
     pub level: Level,
-    /// What it says.
+    /// Its text.
     pub message: String,
 }
 
 /// A job that a plugin added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedJob {
-    /// The id that the host gave it: 1, 2, 3, …
+    /// The id that the fake host gave it: 1, 2, 3, …
     pub id: u64,
     /// The task's id.
     pub task: String,
     /// The arguments, as a JSON array.
     pub args: Value,
-    /// How long it is not to be started.
+    /// Its delay.
     pub delay: Duration,
-    /// Its key: the plugin's own, or the one of its place in the call.
+    /// Its key: the plugin's own, or the key of its position in the call.
     pub key: Option<String>,
     /// Its priority.
     pub priority: i16,
-    /// By what it is unique, as in the contract: `{"by": "task"}`.
+    /// Its uniqueness, as in the contract: `{"by": "task"}`.
     pub unique: Option<Value>,
-    /// The time before which it is not to be started.
+    /// The earliest time of its first attempt.
     pub run_at: Option<String>,
 }
 
-/// A host that tells a plugin what the test says, and remembers what the plugin did.
+/// A fake host: gives a plugin the context that the test sets, and records what the plugin does.
 ///
-/// Without further words it is attempt 1 of 1 of job 1 of the task `test`.
+/// By default it runs attempt 1 of 1 of job 1 of the task `test`.
 #[derive(Debug, Clone, Default)]
 pub struct FakeHost(Rc<RefCell<State>>);
 
-/// What the plugin is to be told.
+/// The context of calls.
 impl FakeHost {
     /// A host with a first attempt.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The job's id.
+    /// Sets the job's id.
     #[must_use]
     pub fn id(self, id: u64) -> Self {
         self.with(|state| state.id = id)
     }
 
-    /// The task's id.
+    /// Sets the task's id.
     #[must_use]
     pub fn task(self, task: &str) -> Self {
         self.with(|state| state.task = task.into())
     }
 
-    /// The number of the attempt, from 1.
+    /// Sets the number of the attempt, from 1.
     #[must_use]
     pub fn attempt(self, attempt: u32) -> Self {
         self.with(|state| state.attempt = attempt)
     }
 
-    /// How many attempts the job may have in all.
+    /// Sets the most attempts that the job may have.
     #[must_use]
     pub fn max_attempts(self, max_attempts: u32) -> Self {
         self.with(|state| state.max_attempts = max_attempts)
     }
 
-    /// The function that the task's reference asks for: the part after `#`.
+    /// Sets the function that the task's reference names: the part after `#`.
     #[must_use]
     pub fn handler(self, handler: &str) -> Self {
         self.with(|state| state.handler = Some(handler.into()))
     }
 
-    /// The time until the call would be stopped.
+    /// Sets the time until the call would time out.
     #[must_use]
     pub fn remaining(self, remaining: Duration) -> Self {
         self.with(|state| state.remaining = Some(remaining))
     }
 
-    /// The trace context that the job was added with.
+    /// Sets the trace context that the job was added with.
     #[must_use]
     pub fn trace_parent(self, trace_parent: &str) -> Self {
         self.with(|state| state.trace_parent = Some(trace_parent.into()))
     }
 
-    /// The job is cancelled once the plugin has reported progress this often; 0 is from the start.
+    /// Cancels the job once the plugin has reported progress this often; 0 cancels it from the start.
     #[must_use]
     pub fn cancelled_after(self, reports: usize) -> Self {
         self.with(|state| state.cancelled_after = Some(reports))
     }
 
-    /// The queues are full once the plugin has added this many jobs; further ones are refused with `queue-full`.
+    /// Fills the queues once the plugin has added this many jobs; further ones fail with `queue-full`.
     #[must_use]
     pub fn queue_size(self, size: usize) -> Self {
         self.with(|state| state.queue_size = Some(size))
     }
 
-    /// What `tasks::get` answers for a job.
+    /// Sets what `tasks::get` returns for a job.
     #[must_use]
     pub fn job(self, task: &str, job: JobView<Value>) -> Self {
         let JobView { id, status, current, total, message, response } = job;
@@ -163,18 +163,18 @@ impl FakeHost {
     }
 }
 
-/// Calls, as the host makes them: by way of JSON, to the function that [`handler`](FakeHost::handler) names.
+/// Calls, as the host makes them: through JSON, to the function that [`handler`](FakeHost::handler) names.
 impl FakeHost {
-    /// Runs one attempt: `host.process::<thumbnail::Plugin>(("a.png", 64))`. A JSON array will do as well.
+    /// Runs one attempt: `host.process::<thumbnail::Plugin>(("a.png", 64))`. Also accepts a JSON array.
     ///
     /// # Panics
     ///
-    /// If the arguments cannot be written as JSON.
+    /// If the arguments cannot be serialized.
     pub fn process<P: HasRole<Processor>>(&self, args: impl Args) -> Result<Value, Failure> {
-        let args = args.to_json().expect("arguments that can be written as JSON");
+        let args = args.to_json().expect("the arguments serialize");
         let process = pick::<P, _>(self.handler_name().as_deref()).map_err(Failure::Reject)?;
         let response = self.run(Some("process"), |job| process(job, &args))?;
-        Ok(serde_json::from_str(&response).expect("a response that was just written as JSON"))
+        Ok(serde_json::from_str(&response).expect("the response was just serialized"))
     }
 
     /// Asks for a new job's id.
@@ -183,13 +183,13 @@ impl FakeHost {
         self.run(None, |_| next())
     }
 
-    /// Tells that the job was added.
+    /// Notifies the plugin that the job was added.
     pub fn on_add<P: HasRole<AddHandler>>(&self) -> Result<(), Problem> {
         let handler = pick::<P, _>(self.handler_name().as_deref())?;
         self.run(Some("add"), handler)
     }
 
-    /// Tells how far the job is.
+    /// Notifies the plugin of progress.
     pub fn on_progress<P: HasRole<ProgressHandler>>(
         &self,
         current: u64,
@@ -200,25 +200,25 @@ impl FakeHost {
         self.run(None, |job| handler(job, Progress { current, total, message: message.into() }))
     }
 
-    /// Tells that the job ended well.
+    /// Notifies the plugin that the job succeeded.
     ///
     /// # Panics
     ///
-    /// If the response cannot be written as JSON.
+    /// If the response cannot be serialized.
     pub fn on_success<P: HasRole<SuccessHandler>>(&self, response: impl Serialize) -> Result<(), Problem> {
-        let response = serde_json::to_string(&response).expect("a response that can be written as JSON");
+        let response = serde_json::to_string(&response).expect("the response serializes");
         let handler = pick::<P, _>(self.handler_name().as_deref())?;
         self.run(Some("success"), |job| handler(job, &response))
     }
 
-    /// Tells that the job ended otherwise.
+    /// Notifies the plugin that the job failed.
     pub fn on_error<P: HasRole<ErrorHandler>>(&self, problem: Problem) -> Result<(), Problem> {
         let handler = pick::<P, _>(self.handler_name().as_deref())?;
         self.run(Some("error"), |job| handler(job, problem))
     }
 
-    /// Runs any code that needs a host, such as one function of a plugin: `host.call(|job| resize(job, image))`. Jobs that
-    /// it adds get keys as in a processor.
+    /// Runs any code that needs a host, such as one function of a plugin: `host.call(|job| resize(job, image))`. Jobs
+    /// that it adds get keys as in a processor.
     pub fn call<T>(&self, code: impl FnOnce(&Job) -> T) -> T {
         self.run(Some("process"), code)
     }
@@ -236,22 +236,22 @@ impl FakeHost {
 
 /// What the plugin did.
 impl FakeHost {
-    /// Every report of progress, in order.
+    /// Every progress report, in order.
     pub fn progress(&self) -> Vec<Progress> {
         self.0.borrow().progress.clone()
     }
 
-    /// Every line that was logged, in order.
+    /// Every logged line, in order.
     pub fn log_lines(&self) -> Vec<LogLine> {
         self.0.borrow().log.clone()
     }
 
-    /// Every job that was added, in order.
+    /// Every added job, in order.
     pub fn added(&self) -> Vec<AddedJob> {
         self.0.borrow().added.clone()
     }
 
-    /// Where a job stands that was added, or that the test told of.
+    /// The status of a job that was added, or that the test set.
     pub fn status(&self, task: &str, id: u64) -> Option<Status> {
         self.0.borrow().find(task, id).map(|job| job.status)
     }

@@ -1,4 +1,4 @@
-//! What a plugin asks of its host, and what the fake one answers.
+//! What a plugin requests of its host, and what the fake host returns.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn jobs_are_added_looked_up_and_cancelled() {
     });
     let added = host.added();
     assert_eq!((&added[0].args, &added[1].args), (&json!([]), &json!([1, 2])));
-    assert_eq!(added[1].delay, Duration::from_millis(2), "a delay is never cut short");
+    assert_eq!(added[1].delay, Duration::from_millis(2), "a delay is never shortened");
     assert_eq!(host.status("b", 2), Some(Status::Failure));
 }
 
@@ -122,5 +122,9 @@ fn options_reach_the_host() {
     assert_eq!(added[0].unique, Some(json!({ "by": "args", "positions": [0] })));
     assert_eq!((added[1].key.as_deref(), &added[1].unique), (None, &Some(json!({ "by": "task" }))));
     assert_eq!(added[2].delay, Duration::from_secs(1));
-    assert_eq!(added[3].key.as_deref(), Some("test/1/process/3"), "each add has its place, whether it uses it or not");
+    assert_eq!(
+        added[3].key.as_deref(),
+        Some("test/1/process/3"),
+        "each add has its position, whether it uses it or not"
+    );
 }

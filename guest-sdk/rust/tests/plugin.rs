@@ -1,4 +1,4 @@
-//! A plugin as the host calls it: which function, with which arguments, and what becomes of its answer.
+//! A plugin as the host calls it: which function, with which arguments, and what its result becomes.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ mod media {
         number.parse().map_err(Broken)
     }
 
-    /// Its name is one that the expansion uses itself.
+    /// The expansion uses its name itself.
     #[processor(default)]
     fn job(job: &Job, arguments: Option<u32>) -> Result<u32, Failure> {
         match arguments {
@@ -103,7 +103,7 @@ fn a_wrong_number_of_arguments_names_them() {
     let problem = rejected(host("thumbnail").process::<Plugin>((1, 2, 3, 4, 5)));
     assert_eq!(problem.message(), format!("got 5 arguments for {wanted}"));
     let problem = rejected(host("thumbnail").process::<Plugin>(json!({ "url": "a.png" })));
-    assert_eq!(problem.message(), "the arguments are no list: invalid type: map, expected a sequence");
+    assert_eq!(problem.message(), "the arguments are not a list: invalid type: map, expected a sequence");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn the_host_picks_by_name_or_gets_the_default() {
     assert_eq!(host("take-photo").process::<Plugin>(("5",)).unwrap(), json!(5));
     let problem = rejected(host("video").process::<Plugin>(()));
     assert_eq!(problem.code(), "unknown-handler");
-    let known = "no function is named `video`; there is `#thumbnail`, `#take-photo`, `#job`";
+    let known = "unknown function `video`; known: `#thumbnail`, `#take-photo`, `#job`";
     assert_eq!(problem.message(), known);
 }
 
@@ -140,7 +140,7 @@ fn what_the_host_answers_keeps_its_code() {
     let host = FakeHost::new().queue_size(1);
     assert_eq!(host.process::<Plugin>((5,)).unwrap(), json!(5));
     assert_eq!(host.added()[0].args, json!([5]));
-    // Another job: the same one would be repeated, and its child is there.
+    // Another job's call: repeating the first would find its child.
     let failure = host.id(2).process::<Plugin>((6,)).unwrap_err();
     assert!(matches!(failure, Failure::Retry(problem) if problem.code() == "queue-full"));
 }

@@ -1,4 +1,4 @@
-//! What `#[plugin]` says about a function that the host could not call.
+//! The compile errors of `#[plugin]` for functions that the host could not call.
 
 #[test]
 fn errors_show_the_signature_that_is_wanted() {

@@ -1,5 +1,5 @@
-//! Adds jobs. Arguments: the task, how many, the arguments of each, and options if `add-with` is to be used. Answers their
-//! ids and the first refusal: its code, and its message if there were options.
+//! Adds jobs. Arguments: the task, the number of jobs, the arguments of each, and options to use `add-with`. Returns
+//! their ids and the first error: its code, and its message if there were options.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -15,7 +15,7 @@ impl Guest for Adder {
         let task: String = serde_json::from_str(args[0].get()).expect("a task");
         let count: u64 = serde_json::from_str(args[1].get()).expect("how many");
         let job = args[2].get();
-        // A text is passed on as it is, so that it can be no JSON.
+        // A text is passed on unchanged, so that it can be invalid JSON.
         let options = args.get(3).map(|options| {
             let text = serde_json::from_str::<String>(options.get());
             text.unwrap_or_else(|_| options.get().to_owned())

@@ -1,4 +1,4 @@
-//! Adds the next job of its own task until none is left, and answers its arguments: the task, how many are to follow, a text.
+//! Adds the next job of its own task until none is left, and returns its arguments: the task, how many follow, a text.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

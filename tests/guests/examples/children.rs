@@ -1,11 +1,11 @@
-//! Adds jobs with the SDK, and fails or is repeated, as its argument says: each child is to be added once.
+//! Adds jobs with the SDK, and fails or is repeated, depending on its argument: each child must be added once.
 
 #[saggar_guest::plugin]
 mod children {
     use saggar_guest::prelude::*;
     use saggar_guest::tasks::Options;
 
-    /// Adds two jobs to `journal` in each attempt and fails in the first one. Answers their ids.
+    /// Adds two jobs to `journal` in each attempt and fails in the first one. Returns their ids.
     #[processor]
     fn family(job: &Job, how: String) -> Result<Vec<u64>, Failure> {
         let attempt = job.attempt();
@@ -23,7 +23,7 @@ mod children {
         Ok(ids)
     }
 
-    /// Is called again, since it fails after it has added its job.
+    /// Is called again because it fails after it has added its job.
     #[on_success]
     fn succeeded(job: &Job, _ids: Value) -> Result<(), Problem> {
         tasks::add("journal", (format!("{} succeeded", job.id()),))?;

@@ -1,5 +1,5 @@
-//! Answers what its context tells. With `["until-cancelled"]` it computes until it hears that the job is cancelled, reports
-//! that as its progress, and computes on.
+//! Returns its context. With `["until-cancelled"]` it computes until the job is cancelled, reports that as its
+//! progress, and computes on.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

@@ -1,4 +1,4 @@
-//! Answers the arguments of the job.
+//! Returns the arguments of the job.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

@@ -70,19 +70,19 @@ impl Guest for Ending {
 
 export!(Ending);
 
-/// Asks for as many MiB and is refused.
+/// Requests this many MiB and is denied.
 fn refused(mib: usize) {
     assert_eq!(core::arch::wasm32::memory_grow::<0>(mib * MIB / 65_536), usize::MAX, "the host gave as much");
 }
 
-/// A conversion that the machine refuses, other than by aborting.
+/// A conversion that the machine traps on, other than by aborting.
 fn divide(left: usize, right: usize) -> String {
     let (left, right) = (black_box(left as f64), black_box(right as f64));
-    // SAFETY: there is none: infinity is no integer, and the trap of the machine is what is wanted.
+    // SAFETY: none: infinity is not an integer, and the test wants the machine's trap.
     unsafe { (left / right).to_int_unchecked::<u32>() }.to_string()
 }
 
-/// Uses the stack of the machine only.
+/// Uses only the stack of the machine.
 #[inline(never)]
 fn recurse_lightly(depth: u64) -> u64 {
     if depth == u64::MAX { 0 } else { recurse_lightly(depth + 1).rotate_left(1) ^ depth }

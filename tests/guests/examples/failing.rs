@@ -1,4 +1,4 @@
-//! Fails in the first attempts and then answers the attempt's number. Arguments: how to fail (`retry`, `retry-after`,
+//! Fails in the first attempts and then returns the attempt's number. Arguments: how to fail (`retry`, `retry-after`,
 //! `reject`, `trap`, `exit`, `spin`), in how many attempts, and the milliseconds of `retry-after`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });

@@ -1,4 +1,4 @@
-//! Ends as it should not, in the way that the first argument names, or tells whether it was started anew.
+//! Ends in a wrong way, chosen by the first argument, or reports whether its instance is new.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -41,7 +41,7 @@ fn exit_one() -> Answer {
     std::process::exit(1)
 }
 
-/// Answers how often this instance was asked.
+/// Returns how often this instance was called.
 fn count_my_calls() -> Answer {
     CALLS.set(CALLS.get() + 1);
     Ok(CALLS.get().to_string())

@@ -1,4 +1,4 @@
-//! Asks the host for a great many of something, in the way that the first argument names.
+//! Requests a great many of something from the host, chosen by the first argument.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -89,7 +89,7 @@ fn draw_a_gigabyte_in_pieces() -> Answer {
     Ok("null".into())
 }
 
-/// Goes on until it is refused, and answers how many it got and why no more.
+/// Continues until the host refuses, and returns how many it got and why no more.
 fn add_jobs_for_ever() -> Answer {
     for count in 0_u64.. {
         if let Err(problem) = tasks::add("journal", "[]") {

@@ -1,4 +1,4 @@
-//! Has the host hold data behind handles, in the way that the first argument names.
+//! Makes the host hold data behind handles, in the way that the first argument names.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -27,7 +27,7 @@ impl Guest for Handles {
 
 export!(Handles);
 
-/// Holds many requests with a long text in each, for ever; answers how many texts the host refused.
+/// Holds many requests with a long text in each, forever; returns how many texts the host refused.
 fn request_texts(set: impl Fn(&OutgoingRequest, &str) -> Result<(), ()>) -> Answer {
     let long = "m".repeat((4 << 20) - 1024);
     let requests: Vec<_> = (0..MANY).map(|_| OutgoingRequest::new(Fields::new())).collect();
@@ -70,7 +70,7 @@ fn fill_lists_of_fields() -> Answer {
     Ok(MANY.to_string())
 }
 
-/// Each clone shares the entries until it is changed.
+/// Clones share the entries until one is changed.
 fn fill_clones_of_fields() -> Answer {
     let fields = large_fields();
     let change = |clone: &Fields| clone.set("other", &[b"value".to_vec()]).expect("a little more");
@@ -86,7 +86,7 @@ fn overfill_fields() -> Answer {
     Ok("null".into())
 }
 
-/// Finished bodies with a chunk that nobody reads, and trailers.
+/// Finished bodies with an unread chunk, and trailers.
 fn fill_bodies() -> Answer {
     let requests = (0..MANY).map(|_| {
         let request = OutgoingRequest::new(Fields::new());

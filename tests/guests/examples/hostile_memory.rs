@@ -1,4 +1,4 @@
-//! Wants memory, its own or the host's, in the way that the first argument names.
+//! Requests memory, its own or the host's, in the way that the first argument names.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -26,12 +26,12 @@ impl Guest for Memory {
 
 export!(Memory);
 
-/// A text of zeros in pages that nobody has touched: it costs the guest nothing, so what a test sees grow is the host.
+/// A text of zeros in untouched pages: it costs the guest nothing, so what a test sees grow is the host.
 fn untouched_text(bytes: usize) -> String {
     let first_page = memory_grow::<0>(bytes / PAGE);
     assert_ne!(first_page, usize::MAX, "the task's memory is too small for this attack");
-    // SAFETY: the pages are new and nobody else's; zeros are UTF-8. The text must not be freed by the allocator, which
-    // does not know of it, and is not: the host refuses it, and the instance ends.
+    // SAFETY: the pages are new and unshared; zeros are UTF-8. The allocator does not own the text and never frees it,
+    // because the host refuses it and the instance ends.
     unsafe { String::from_raw_parts((first_page * PAGE) as *mut u8, bytes, bytes) }
 }
 
@@ -41,7 +41,7 @@ fn leak_for_ever() -> Answer {
     }
 }
 
-/// Takes a refusal as an answer and says how many MiB it got.
+/// Accepts a refusal and returns how many MiB it got.
 fn grow_until_refused() -> Answer {
     let got = (0_u64..).take_while(|_| memory_grow::<0>(MIB / PAGE) != usize::MAX).count();
     Ok(got.to_string())
@@ -55,7 +55,7 @@ fn answer_128_mib() -> Answer {
     Ok(untouched_text(128 * MIB))
 }
 
-/// Good JSON, but beyond the host's limit of 4 MiB.
+/// Valid JSON, but beyond the host's limit of 4 MiB.
 fn answer_5_mib() -> Answer {
     Ok(format!("\"{}\"", "a".repeat(5 * MIB)))
 }
@@ -70,11 +70,11 @@ fn log_128_mib() -> Answer {
     Ok("null".into())
 }
 
-/// New pages of the instance, as the host hands them over: nothing in them may come from another instance.
+/// New pages of the instance, as the host provides them: they must not contain data of another instance.
 fn new_pages(bytes: usize) -> &'static mut [u8] {
     let first_page = memory_grow::<0>(bytes / PAGE);
     assert_ne!(first_page, usize::MAX, "the task's memory is too small for this attack");
-    // SAFETY: the pages are new, so nothing else refers to them, and they live as long as the instance.
+    // SAFETY: the pages are new, so there are no other references to them, and they live as long as the instance.
     unsafe { std::slice::from_raw_parts_mut((first_page * PAGE) as *mut u8, bytes) }
 }
 
@@ -83,7 +83,7 @@ fn fill_memory() -> Answer {
     Ok("null".into())
 }
 
-/// Answers how many bytes of its new pages are not zero.
+/// Returns how many bytes of its new pages are not zero.
 fn search_memory() -> Answer {
     Ok(new_pages(8 * MIB).iter().filter(|byte| **byte != 0).count().to_string())
 }

@@ -1,4 +1,4 @@
-//! Never ends, in the way that the first argument names.
+//! Never returns, in the way that the first argument names.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -31,7 +31,7 @@ fn spin() -> Answer {
     }
 }
 
-/// Bulk memory instructions look at the epoch once, however much they copy.
+/// Bulk memory instructions check the epoch once, however much they copy.
 fn copy_memory_for_ever() -> Answer {
     let mut bytes = vec![1_u8; 32 << 20];
     let half = bytes.len() / 2;
@@ -71,7 +71,7 @@ fn recurse_for_ever() -> Answer {
     Ok(dive(0).to_string())
 }
 
-/// Calls the host from ever deeper in the stack, so that it is the host that has too little of it left.
+/// Calls the host from ever deeper in the stack, so that the host itself runs out of it.
 fn recurse_through_the_host() -> Answer {
     #[expect(unconditional_recursion, reason = "that is the attack")]
     #[inline(never)]

@@ -1,4 +1,4 @@
-//! Says what is no text, no JSON or no harmless text, in the way that the first argument names.
+//! Sends invalid text, invalid JSON or malicious text, in the way that the first argument names.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -24,7 +24,7 @@ export!(Words);
 const NO_UTF8: &[u8] = b"\"\xff\xfe\xc0\x80\"";
 const ESCAPES: &str = "\x1b[2J\x1b]0;owned\x07\rall is well\u{8}\u{9b}31m\u{202e}";
 
-/// The imports as they are below the bindings, which would only pass on good pointers and good texts.
+/// The raw imports, because the bindings only pass valid pointers and valid texts.
 mod raw {
     #[link(wasm_import_module = "saggar:task/progress@0.1.0")]
     unsafe extern "C" {
@@ -47,24 +47,24 @@ fn deep_json() -> String {
 }
 
 fn answer_invalid_utf8() -> Answer {
-    // SAFETY: it is not, and nobody here looks at the text; the host must.
+    // SAFETY: violated on purpose; this code does not read the text, and the host must validate it.
     Ok(unsafe { String::from_utf8_unchecked(NO_UTF8.to_vec()) })
 }
 
 fn report_invalid_utf8() -> Answer {
-    // SAFETY: the host takes any two numbers.
+    // SAFETY: the host accepts any two numbers.
     unsafe { raw::report(1, 1, NO_UTF8.as_ptr() as usize, NO_UTF8.len()) };
     Ok("null".into())
 }
 
 fn log_invalid_utf8() -> Answer {
-    // SAFETY: the host takes any two numbers.
+    // SAFETY: the host accepts any two numbers.
     unsafe { raw::write(0, NO_UTF8.as_ptr() as usize, NO_UTF8.len()) };
     Ok("null".into())
 }
 
 fn report_from_beyond_memory() -> Answer {
-    // SAFETY: the host takes any two numbers.
+    // SAFETY: the host accepts any two numbers.
     unsafe { raw::report(1, 1, 0xffff_fff0, 0xff) };
     Ok("null".into())
 }

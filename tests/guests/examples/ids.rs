@@ -1,4 +1,4 @@
-//! Gives ids. The handler's name says which: `plugins.ids#always-seven`.
+//! Returns ids. The handler's name selects which: `plugins.ids#always-seven`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/numbering", generate_all });
 
@@ -11,7 +11,7 @@ use saggar::task::types::Problem;
 struct Ids;
 
 thread_local! {
-    /// As in the original document's sample; an instance that starts anew starts from here again.
+    /// As in the original document's sample; a new instance starts from here again.
     static LAST: Cell<u64> = const { Cell::new(1024) };
 }
 

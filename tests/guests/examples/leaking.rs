@@ -1,5 +1,5 @@
-//! Loses something in each call. Arguments: what (`memory`, `handle`, `fields` or `nothing`), and for memory how many bytes.
-//! Answers how many calls this instance has served.
+//! Leaks something in each call. Arguments: what (`memory`, `handle`, `fields` or `nothing`), and for memory how many
+//! bytes. Returns how many calls this instance has served.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

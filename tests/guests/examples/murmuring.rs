@@ -1,4 +1,4 @@
-//! Says its arguments on standard output without ending the line, in every role that the SDK has. Fails if it is told to.
+//! Prints its arguments on standard output without ending the line, in every role that the SDK has. Fails on request.
 
 #[saggar_guest::plugin]
 mod murmuring {

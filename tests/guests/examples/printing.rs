@@ -1,4 +1,4 @@
-//! Says its first argument on standard output, on standard error and in the log at each level.
+//! Prints its first argument on standard output, on standard error and in the log at each level.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

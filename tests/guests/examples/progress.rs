@@ -1,4 +1,4 @@
-//! Reports progress. Arguments: how many steps, and a word that stands in every message and in the answer.
+//! Reports progress. Arguments: the number of steps, and a word for every message and for the result.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

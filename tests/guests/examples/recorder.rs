@@ -1,5 +1,5 @@
-//! Plays all six roles and notes every call with its arguments, in the job's log and as a job of the task `journal`,
-//! whose ids then tell the order of all calls. Fails for good if the job's first argument is `"fail"`.
+//! Implements all six roles and records every call with its arguments, in the job's log and as a job of the task
+//! `journal`, whose ids give the order of all calls. Fails for good if the job's first argument is `"fail"`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/recording", generate_all });
 

@@ -1,4 +1,4 @@
-//! Takes its time. Argument: milliseconds of sleep; then it answers them.
+//! Sleeps. Argument: the milliseconds, which it returns.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

@@ -1,4 +1,4 @@
-//! Handlers that fail when they are told of something, or take their time. The handler's name says how: `plugins.telling#trap`.
+//! Handlers that fail or are slow. The handler's name selects how: `plugins.telling#trap`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/telling", generate_all });
 

@@ -1,4 +1,4 @@
-//! Written as a user would write a plugin, with the SDK: typed arguments, several named processors, typed events.
+//! A plugin as a user would write it, with the SDK: typed arguments, several named processors, typed events.
 
 #[saggar_guest::plugin]
 mod typed {

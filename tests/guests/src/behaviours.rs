@@ -1,6 +1,6 @@
-//! What each hostile guest can do. The tests read this file too: a behaviour that has no test does not compile.
+//! The behaviours of each hostile guest. The tests include this file: a behaviour without a test does not compile.
 
-/// Calls `$then!` with the behaviours of `hostile_time`: guests that would never end.
+/// Calls `$then!` with the behaviours of `hostile_time`: guests that never return.
 #[macro_export]
 macro_rules! foreach_behaviour_of_time {
     ($then:ident) => {
@@ -16,7 +16,7 @@ macro_rules! foreach_behaviour_of_time {
     };
 }
 
-/// Calls `$then!` with the behaviours of `hostile_memory`: guests that want the host's memory.
+/// Calls `$then!` with the behaviours of `hostile_memory`: guests that use up the host's memory.
 #[macro_export]
 macro_rules! foreach_behaviour_of_memory {
     ($then:ident) => {
@@ -34,7 +34,7 @@ macro_rules! foreach_behaviour_of_memory {
     };
 }
 
-/// Calls `$then!` with the behaviours of `hostile_words`: guests whose texts are no texts, or worse.
+/// Calls `$then!` with the behaviours of `hostile_words`: guests that send invalid or malicious text.
 #[macro_export]
 macro_rules! foreach_behaviour_of_words {
     ($then:ident) => {
@@ -57,7 +57,7 @@ macro_rules! foreach_behaviour_of_words {
     };
 }
 
-/// Calls `$then!` with the behaviours of `hostile_floods`: guests that ask for a million of something.
+/// Calls `$then!` with the behaviours of `hostile_floods`: guests that request a million of something.
 #[macro_export]
 macro_rules! foreach_behaviour_of_floods {
     ($then:ident) => {
@@ -75,7 +75,7 @@ macro_rules! foreach_behaviour_of_floods {
     };
 }
 
-/// Calls `$then!` with the behaviours of `hostile_handles`: guests that have the host hold data behind handles.
+/// Calls `$then!` with the behaviours of `hostile_handles`: guests that make the host hold data behind handles.
 #[macro_export]
 macro_rules! foreach_behaviour_of_handles {
     ($then:ident) => {
@@ -95,7 +95,7 @@ macro_rules! foreach_behaviour_of_handles {
     };
 }
 
-/// Calls `$then!` with the behaviours of `hostile_ends`: guests that end as they should not, and one that remembers.
+/// Calls `$then!` with the behaviours of `hostile_ends`: guests that end in a wrong way, and one that remembers.
 #[macro_export]
 macro_rules! foreach_behaviour_of_ends {
     ($then:ident) => {

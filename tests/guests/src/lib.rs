@@ -1,10 +1,10 @@
-//! What the hostile guests share: the lists of their behaviours, and how one is chosen.
+//! Shared by the hostile guests: the lists of their behaviours, and how one is selected.
 
 #![no_std]
 
 mod behaviours;
 
-/// Writes `act(name, args)`, which calls the function `name` of the guest; `ok` answers the arguments.
+/// Defines `act(name, args)`, which calls the function `name` of the guest; `ok` returns the arguments.
 #[macro_export]
 macro_rules! act_by_name {
     ($($name:ident)*) => {

@@ -1,4 +1,4 @@
-//! Never ends by itself: the task's timeout stops it.
+//! Never returns: the task's timeout stops it.
 
 #[saggar_guest::plugin]
 mod endless {

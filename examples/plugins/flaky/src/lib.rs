@@ -1,4 +1,4 @@
-//! Fails the first attempts, as a service does that is just starting, and succeeds later.
+//! Fails the first attempts, like a service that is starting, and succeeds later.
 
 #[saggar_guest::plugin]
 mod flaky {

@@ -1,4 +1,4 @@
-//! Works for a few seconds, says how far it is, and ends early when the job is cancelled.
+//! Works for a few seconds, reports progress, and ends early if the job is cancelled.
 
 #[saggar_guest::plugin]
 mod slow {
@@ -12,8 +12,8 @@ mod slow {
         let seconds = seconds.unwrap_or(3);
         let steps = seconds * 10;
         for step in 0..steps {
-            // A host stops a cancelled job at once, also while it sleeps. Whoever computes between two looks can leave
-            // something better than a half-done step.
+            // The host stops a cancelled job soon, even while it sleeps. A guest that checks between two steps can
+            // return before its next step.
             if job.is_cancelled() {
                 return Err(Failure::reject("cancelled", format!("gave up at step {step} of {steps}")));
             }

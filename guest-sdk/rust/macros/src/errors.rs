@@ -1,4 +1,4 @@
-//! What is wrong with a plugin, all of it at once.
+//! Collects all errors of a plugin.
 
 use std::fmt::Display;
 
@@ -6,12 +6,12 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
-/// Everything that is wrong, each with its own span.
+/// All errors, each with its own span.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<Error>);
 
 impl Errors {
-    /// The error underlines all of `tokens`.
+    /// Adds an error that underlines all of `tokens`.
     pub(crate) fn push(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.0.push(Error::new_spanned(tokens, message));
     }

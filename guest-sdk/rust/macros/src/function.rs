@@ -1,4 +1,4 @@
-//! One marked function: its mark's options, and its entry in the table that the host's calls are looked up in.
+//! One marked function: its mark's options, and its entry in the dispatch table.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -13,12 +13,12 @@ use crate::signature::{Parameter, check_kind, is_option, last_segment, read_answ
 /// A function of the plugin.
 pub(crate) struct Function {
     pub(crate) role: Role,
-    /// What stands after `#` in a reference.
+    /// The name after `#` in a reference.
     pub(crate) name: LitStr,
-    /// Where it is marked as the default.
+    /// The span of its `default` option.
     pub(crate) default: Option<syn::Path>,
     ident: Ident,
-    /// `#[cfg]`s: they leave out the function, so they leave out its entry too.
+    /// `#[cfg]`s apply to the function and to its entry alike.
     pub(crate) cfgs: Vec<Attribute>,
     parameters: Vec<Parameter>,
     fallible: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Reads the function that `mark` stands on.
+    /// Reads the function that `mark` is on.
     pub(crate) fn read(role: Role, mark: &Attribute, item: &ItemFn, errors: &mut Errors) -> Self {
         let signature = &item.sig;
         let (name, default) = read_options(role, mark, errors);
@@ -48,7 +48,7 @@ impl Function {
         }
     }
 
-    /// The function's entry in the table that the host's call is looked up in.
+    /// The function's entry in the table in which the host's call is looked up.
     pub(crate) fn entry(&self) -> TokenStream {
         let Self { name, cfgs, .. } = self;
         let default = self.default.is_some();
@@ -106,14 +106,14 @@ impl Function {
         }
     }
 
-    /// The call, with `?` where it may fail. It has the place of the answer's type, so that errors about it point there.
+    /// The call, with `?` if it can fail. Its span is the return type's, so that errors about it point there.
     fn called(&self, arguments: &TokenStream) -> TokenStream {
         let (ident, span) = (&self.ident, self.answer.span());
         let call = quote_spanned!(span=> self::#ident(#arguments));
         if self.fallible { quote_spanned!(span=> ::saggar_guest::__private::failable(#call)?) } else { call }
     }
 
-    /// The call of a handler, which answers nothing.
+    /// The call of a handler, which returns nothing.
     fn handler_call(&self, arguments: &TokenStream) -> TokenStream {
         let call = self.called(arguments);
         quote!({ let () = #call; ::core::result::Result::Ok(()) })
@@ -121,7 +121,7 @@ impl Function {
 }
 
 /// What a task's reference accepts after `#`.
-const NAME: &str = "a name has letters of ASCII, digits, `-` and `_`, as it stands after `#` in a task's reference";
+const NAME: &str = "a name consists of ASCII letters, digits, `-` and `_`: it follows `#` in a task's reference";
 
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')
@@ -145,9 +145,9 @@ fn read_options(role: Role, mark: &Attribute, errors: &mut Errors) -> (Option<Li
             default = Some(option.path.clone());
         } else {
             let mark = role.mark();
-            return Err(
-                option.error(format!("unknown option; known are `#[{mark}(name = \"…\")]` and `#[{mark}(default)]`"))
-            );
+            return Err(option.error(format!(
+                "unknown option; valid options are `#[{mark}(name = \"…\")]` and `#[{mark}(default)]`"
+            )));
         }
         Ok(())
     });

@@ -1,7 +1,7 @@
 //! The attribute macros of `saggar-guest`, which re-exports them: `#[plugin]` and the marks inside its module.
 //!
-//! `role` knows what each role wants, `signature` compares a function with it, `function` reads one marked function and
-//! writes its entry, `plugin` reads the module and writes what the host calls, `errors` collects what is wrong.
+//! `role` defines what each role expects, `signature` checks a function against it, `function` reads one marked function
+//! and generates its entry, `plugin` reads the module and generates what the host calls, `errors` collects the errors.
 
 mod errors;
 mod function;
@@ -11,7 +11,7 @@ mod signature;
 
 use proc_macro::TokenStream;
 
-/// Makes a module a plugin: its marked functions become the roles that the component exports.
+/// Turns a module into a plugin: its marked functions become the roles that the component exports.
 ///
 /// ```
 /// #[saggar_guest::plugin]
@@ -26,9 +26,8 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// The module gets a type `Plugin`, which tests hand to [`FakeHost`](testing/struct.FakeHost.html). A role with several
-/// functions is told apart by name: a task's `plugins.greet#greet` means the function `greet`. A component has one
-/// plugin.
+/// The module gets a type `Plugin`, which tests pass to [`FakeHost`](testing/struct.FakeHost.html). If a role has several
+/// functions, a task's reference names one: `plugins.greet#greet` means the function `greet`. A component has one plugin.
 #[proc_macro_attribute]
 pub fn plugin(options: TokenStream, module: TokenStream) -> TokenStream {
     plugin::expand(options.into(), module.into()).into()
@@ -38,8 +37,8 @@ macro_rules! marks {
     ($($(#[$doc:meta])* $mark:ident)*) => {$(
         $(#[$doc])*
         ///
-        /// Options: `name = "…"` is the name after `#` in a task's reference instead of the function's own; `default`
-        /// makes the function the one that is meant without `#`, which a role's only function is anyway.
+        /// Options: `name = "…"` replaces the function's own name after `#` in a task's reference; `default` selects the
+        /// function for references without `#`, as a role's only function always is.
         #[proc_macro_attribute]
         pub fn $mark(_options: TokenStream, function: TokenStream) -> TokenStream {
             plugin::misplaced(stringify!($mark), function.into()).into()
@@ -50,20 +49,20 @@ macro_rules! marks {
 marks! {
     /// Marks a function that does a task's work.
     ///
-    /// It gets the job and then each argument by position, in any type that serde can read; `Option`s at the end may be
-    /// left out. A number or a type that does not fit rejects the job with `invalid-args` and names the argument.
+    /// It takes the job and then each argument by position, in any type that serde can deserialize; `Option`s at the end
+    /// are optional arguments. A wrong number or type of arguments rejects the job with `invalid-args`, naming the argument.
     ///
-    /// It answers anything that serde can write, or a `Result` of it whose error is a `Failure` or becomes one.
+    /// It returns anything that serde can serialize, or a `Result` of it with an error that converts into a `Failure`.
     processor
     /// Marks a function that gives a new job its id: `fn next() -> Option<u64>`, or a `Result` of it.
     next
-    /// Marks a function that is told that a job was added: `fn added(job: &Job)`.
+    /// Marks a function that is called when a job was added: `fn added(job: &Job)`.
     on_add
-    /// Marks a function that is told how far a job is: `fn moved(job: &Job, progress: Progress)`.
+    /// Marks a function that is called with a job's progress: `fn moved(job: &Job, progress: Progress)`.
     on_progress
-    /// Marks a function that is told a job's response, in any type that serde can read:
+    /// Marks a function that is called with a job's response, in any type that serde can deserialize:
     /// `fn done(job: &Job, response: Receipt)`.
     on_success
-    /// Marks a function that is told why a job failed in the end: `fn failed(job: &Job, problem: Problem)`.
+    /// Marks a function that is called when a job has finally failed: `fn failed(job: &Job, problem: Problem)`.
     on_error
 }

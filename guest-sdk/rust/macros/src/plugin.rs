@@ -1,4 +1,4 @@
-//! The module: finds the marked functions, compares them with each other, writes the type `Plugin`.
+//! The module: finds the marked functions, checks them against each other, generates the type `Plugin`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -17,35 +17,32 @@ pub(crate) fn expand(options: TokenStream, module: TokenStream) -> TokenStream {
     let mut module: ItemMod = match syn::parse2(module.clone()) {
         Ok(module) => module,
         Err(_) => {
-            errors.push(module, format!("`#[plugin]` stands on a module\n\n{SHAPE}"));
+            errors.push(module, format!("`#[plugin]` belongs on a module\n\n{SHAPE}"));
             return quote!(#errors);
         }
     };
     let Some((_, items)) = &mut module.content else {
-        errors.push(&module, format!("`#[plugin]` stands on a module with its content in braces\n\n{SHAPE}"));
+        errors.push(&module, format!("`#[plugin]` belongs on a module with its content in braces\n\n{SHAPE}"));
         return quote!(#errors);
     };
     let functions = take_functions(items, &mut errors);
     if functions.is_empty() && errors.is_empty() {
-        errors.push(
-            &module.ident,
-            format!("the plugin has no marked function, so it plays no role\n\n{MARKS}\n\n{SHAPE}"),
-        );
+        errors.push(&module.ident, format!("the plugin has no marked function\n\n{MARKS}\n\n{SHAPE}"));
     }
     compare(&functions, &mut errors);
     if errors.is_empty() {
         items.push(Item::Verbatim(plugin(&functions)));
         quote!(#module)
     } else {
-        // The module stays, so that editors go on knowing what is in it.
+        // The module stays, so that editors still analyse it.
         quote!(#errors #[allow(unused, reason = "nothing is exported while there are errors")] #module)
     }
 }
 
-/// The expansion of a mark that `#[plugin]` has not seen.
+/// The expansion of a mark outside of `#[plugin]`.
 pub(crate) fn misplaced(mark: &str, function: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    errors.push(&function, format!("`#[{mark}]` stands on a function inside a `#[plugin]` module\n\n{SHAPE}"));
+    errors.push(&function, format!("`#[{mark}]` belongs on a function inside a `#[plugin]` module\n\n{SHAPE}"));
     quote!(#errors #function)
 }
 
@@ -70,7 +67,7 @@ fn take_functions(items: &mut [Item], errors: &mut Errors) -> Vec<Function> {
     functions
 }
 
-/// Takes the mark from a function, so that its own macro never sees it, and reads both.
+/// Removes the mark from a function, so that its own macro does not see it, and reads both.
 fn take_function(item: &mut ItemFn, errors: &mut Errors) -> Option<Function> {
     let mut function = None;
     let mut marks = Vec::new();
@@ -83,7 +80,7 @@ fn take_function(item: &mut ItemFn, errors: &mut Errors) -> Option<Function> {
     });
     for (role, mark) in marks {
         if function.is_some() {
-            errors.push(mark, "a function plays one role: it has a mark already");
+            errors.push(mark, "a function has only one role, and this one already has a mark");
             continue;
         }
         function = Some(Function::read(role, &mark, item, errors));
@@ -91,7 +88,8 @@ fn take_function(item: &mut ItemFn, errors: &mut Errors) -> Option<Function> {
     function
 }
 
-/// What is only wrong between functions of one role. Of those with a `#[cfg]`, nobody knows here which will be there.
+/// Checks the functions of one role against each other. Skips those with a `#[cfg]` because the macro cannot tell which
+/// of them will exist.
 fn compare(functions: &[Function], errors: &mut Errors) {
     for role in Role::ALL {
         let (mut names, mut default) = (Vec::new(), false);
@@ -99,17 +97,15 @@ fn compare(functions: &[Function], errors: &mut Errors) {
             let mark = role.mark();
             if names.contains(&function.name.value()) {
                 let name = function.name.value();
-                errors.push(&function.name, format!(
-                    "another `#[{mark}]` is named `{name}` already\n\ngive one another name: #[{mark}(name = \"…\")]"
-                ));
+                errors.push(
+                    &function.name,
+                    format!("another `#[{mark}]` already has the name `{name}`\n\nrename one: #[{mark}(name = \"…\")]"),
+                );
             }
             names.push(function.name.value());
             if let Some(option) = &function.default {
                 if default {
-                    errors.push(
-                        option,
-                        format!("another `#[{mark}]` is the default already: only one can be meant without `#`"),
-                    );
+                    errors.push(option, format!("another `#[{mark}]` is already the default; a role has at most one"));
                 }
                 default = true;
             }
@@ -123,7 +119,7 @@ fn plugin(functions: &[Function]) -> TokenStream {
         (!entries.is_empty()).then(|| impl_role(role, &entries))
     });
     quote! {
-        /// The plugin as the host has it.
+        /// The plugin type that the host calls.
         #[derive(Debug)]
         #[allow(dead_code, reason = "on the native target only tests use it")]
         pub(super) enum Plugin {}

@@ -1,8 +1,8 @@
-//! What each role wants of a function, in words for its author and in code for the host.
+//! What each role expects of a function: as text for its author, and as code for the host.
 
 use proc_macro2::{Ident, Span};
 
-/// A role, as its attribute and the contract name it.
+/// A role, named as in its attribute and in the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Processor,
@@ -60,7 +60,7 @@ impl Role {
         Ident::new(name, Span::call_site())
     }
 
-    /// The role's module in the bindings, which is the snake case of its interface.
+    /// The role's module in the bindings: the snake case of its interface.
     pub(crate) fn module(self) -> Ident {
         let name = match self {
             Self::Processor => "processor",
@@ -78,7 +78,7 @@ impl Role {
         self != Self::IdSource
     }
 
-    /// How many parameters follow the job; none where the author decides.
+    /// The number of parameters after the job; `None` if the author decides.
     pub(crate) fn parameters(self) -> Option<usize> {
         match self {
             Self::Processor => None,
@@ -87,7 +87,7 @@ impl Role {
         }
     }
 
-    /// Whether the function has to answer something.
+    /// Whether the function must return a value.
     pub(crate) fn answers(self) -> bool {
         matches!(self, Self::Processor | Self::IdSource)
     }

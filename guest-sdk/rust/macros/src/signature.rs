@@ -1,4 +1,4 @@
-//! A marked function's signature, compared with what its role wants.
+//! Checks a marked function's signature against its role.
 
 use std::fmt::Display;
 
@@ -14,7 +14,7 @@ pub(crate) struct Parameter {
     pub(crate) kind: Type,
 }
 
-/// What no role allows: the host calls a plain function.
+/// Rejects what no role allows: the host calls a plain function.
 pub(crate) fn check_kind(role: Role, signature: &Signature, errors: &mut Errors) {
     let mut reject = |tokens: &dyn ToTokens, what| reject(role, tokens, what, errors);
     if let Some(keyword) = &signature.asyncness {
@@ -27,10 +27,7 @@ pub(crate) fn check_kind(role: Role, signature: &Signature, errors: &mut Errors)
         reject(abi, "the host calls a plain function: remove `extern`");
     }
     if !signature.generics.params.is_empty() {
-        reject(
-            &signature.generics.params,
-            "the host calls one function with one type for each argument: remove the generics",
-        );
+        reject(&signature.generics.params, "the host needs one concrete type for each argument: remove the generics");
     }
 }
 
@@ -39,11 +36,13 @@ pub(crate) fn read_parameters(role: Role, signature: &Signature, errors: &mut Er
     if role.takes_job() {
         match inputs.next() {
             Some(FnArg::Typed(first)) if is_job(&first.ty) => {}
-            Some(FnArg::Typed(first)) => reject(role, &first.ty, "the first parameter is the job: `job: &Job`", errors),
-            Some(FnArg::Receiver(receiver)) => {
-                reject(role, receiver, "a plugin's function stands alone: there is no `self`", errors)
+            Some(FnArg::Typed(first)) => {
+                reject(role, &first.ty, "the first parameter must be the job: `job: &Job`", errors)
             }
-            None => reject(role, &signature.ident, "the first parameter is the job: `job: &Job`", errors),
+            Some(FnArg::Receiver(receiver)) => {
+                reject(role, receiver, "a plugin's function has no receiver: remove `self`", errors)
+            }
+            None => reject(role, &signature.ident, "the first parameter must be the job: `job: &Job`", errors),
         }
     }
     let rest: Vec<_> = inputs.collect();
@@ -51,7 +50,7 @@ pub(crate) fn read_parameters(role: Role, signature: &Signature, errors: &mut Er
         && rest.len() != number
     {
         let given = if rest.is_empty() { signature.ident.to_token_stream() } else { quote!(#(#rest),*) };
-        reject(role, given, "the parameters are not those that the host has for this role", errors);
+        reject(role, given, "the parameters do not match those of this role", errors);
     }
     rest.into_iter().filter_map(|input| read_parameter(role, input, errors)).collect()
 }
@@ -60,15 +59,15 @@ fn read_parameter(role: Role, input: &FnArg, errors: &mut Errors) -> Option<Para
     let PatType { pat, ty, .. } = match input {
         FnArg::Typed(typed) => typed,
         FnArg::Receiver(receiver) => {
-            reject(role, receiver, "a plugin's function stands alone: there is no `self`", errors);
+            reject(role, receiver, "a plugin's function has no receiver: remove `self`", errors);
             return None;
         }
     };
     match &**ty {
-        // The job in another place; what is in the first one has been refused already.
+        // The job in the wrong position; the first parameter has already been rejected.
         kind if is_job(kind) => return None,
         Type::Reference(reference) => reject(role, reference, owned(&reference.elem), errors),
-        Type::ImplTrait(_) => reject(role, ty, "an argument has one type: `impl` stands for many", errors),
+        Type::ImplTrait(_) => reject(role, ty, "an argument needs a concrete type: replace `impl`", errors),
         _ => {}
     }
     match &**pat {
@@ -76,13 +75,13 @@ fn read_parameter(role: Role, input: &FnArg, errors: &mut Errors) -> Option<Para
             Some(Parameter { ident: name.ident.clone(), kind: (**ty).clone() })
         }
         _ => {
-            reject(role, pat, "an argument has a plain name, which the host's messages show", errors);
+            reject(role, pat, "an argument needs a plain name because the host's messages show it", errors);
             None
         }
     }
 }
 
-/// Why a reference is no argument, with the type to write instead where there is an obvious one.
+/// Explains why a reference cannot be an argument, with the owned type where it is obvious.
 fn owned(borrowed: &Type) -> String {
     let instead = match borrowed {
         Type::Slice(slice) => {
@@ -92,7 +91,7 @@ fn owned(borrowed: &Type) -> String {
         kind if last_segment(kind).is_some_and(|name| name == "str") => "String".into(),
         kind => kind.to_token_stream().to_string(),
     };
-    format!("an argument belongs to the function: write `{instead}`")
+    format!("an argument is an owned value: write `{instead}`")
 }
 
 pub(crate) fn read_answer(role: Role, signature: &Signature, errors: &mut Errors) -> Option<Type> {
@@ -100,8 +99,8 @@ pub(crate) fn read_answer(role: Role, signature: &Signature, errors: &mut Errors
         ReturnType::Type(_, kind) => Some((**kind).clone()),
         ReturnType::Default => {
             if role.answers() {
-                let hint = if role == Role::Processor { "; with nothing to say, `Result<(), Failure>`" } else { "" };
-                reject(role, &signature.ident, format!("the function has to answer something{hint}"), errors);
+                let hint = if role == Role::Processor { "; without a result, `Result<(), Failure>`" } else { "" };
+                reject(role, &signature.ident, format!("the function must return a value{hint}"), errors);
             }
             None
         }

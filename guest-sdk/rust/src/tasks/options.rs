@@ -1,4 +1,4 @@
-//! How a job is added: its key, what makes it unique, its priority, its time.
+//! Options of an added job: its idempotency key, uniqueness, priority and start time.
 
 use std::time::Duration;
 
@@ -29,45 +29,45 @@ pub struct Options {
     run_at: Option<String>,
 }
 
-/// What key a job gets.
+/// The idempotency key of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Key {
-    /// The one of its place in the call.
+    /// The key of its position in the call.
     #[default]
     Derived,
-    /// None.
+    /// No key.
     None,
-    /// This one.
+    /// This key.
     Explicit(String),
 }
 
 impl Options {
-    /// The options that [`add`](super::add) uses: the key of the job's place in the call, and nothing else.
+    /// The options that [`add`](super::add) uses: the key of the job's position in the call, and nothing else.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// While a job of the task that was added with the same key is stored, even after its end, its id is answered and no
-    /// job is added; if that job has other arguments, the call is refused with `key-reused`. A key has 1 to 255 printable
-    /// ASCII characters.
+    /// Sets the idempotency key, 1 to 255 printable ASCII characters. While a job of the task with the same key is
+    /// stored, even after its end, the call returns that job's id and adds nothing; if that job has other arguments,
+    /// the call fails with `key-reused`.
     #[must_use]
     pub fn key(self, key: impl Into<String>) -> Self {
         Self { key: Key::Explicit(key.into()), ..self }
     }
 
-    /// Adds a job each time, also when an attempt or a handler is repeated.
+    /// Adds a job each time, also if an attempt or a handler is repeated.
     #[must_use]
     pub fn without_key(self) -> Self {
         Self { key: Key::None, ..self }
     }
 
-    /// While another job of the task waits or runs, its id is answered and no job is added.
+    /// While another job of the task waits or runs, the call returns its id and adds nothing.
     #[must_use]
     pub fn unique(self) -> Self {
         Self { unique: Some(json!({ "by": "task" })), ..self }
     }
 
-    /// While a job of the task with the same arguments waits or runs, its id is answered and no job is added.
+    /// While a job of the task with the same arguments waits or runs, the call returns its id and adds nothing.
     #[must_use]
     pub fn unique_by_args(self) -> Self {
         Self { unique: Some(json!({ "by": "args" })), ..self }
@@ -79,19 +79,19 @@ impl Options {
         Self { unique: Some(json!({ "by": "args", "positions": positions })), ..self }
     }
 
-    /// Ready jobs of higher priority are claimed first; 0 is ordinary.
+    /// Ready jobs of higher priority are claimed first; the default is 0.
     #[must_use]
     pub fn priority(self, priority: i16) -> Self {
         Self { priority: Some(priority), ..self }
     }
 
-    /// No attempt begins before this time has gone by (whole milliseconds).
+    /// No attempt starts before this time has passed (whole milliseconds).
     #[must_use]
     pub fn delay(self, delay: Duration) -> Self {
         Self { delay_ms: Some(millis(delay)), ..self }
     }
 
-    /// No attempt begins before this time, written as RFC 3339 has it: `2026-11-24T10:00:00Z`.
+    /// No attempt starts before this time (RFC 3339): `2026-11-24T10:00:00Z`.
     #[must_use]
     pub fn run_at(self, run_at: impl Into<String>) -> Self {
         Self { run_at: Some(run_at.into()), ..self }

@@ -1,4 +1,4 @@
-//! What the fake host answers: the same functions as `wasm` has, for the native target.
+//! The fake host's functions: the same as in `wasm`, for the native target.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ thread_local! {
 
 type Shared = Rc<RefCell<State>>;
 
-/// All that a fake host says and remembers.
+/// Everything a fake host returns and records.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) id: u64,
@@ -69,7 +69,7 @@ impl State {
     fn add(&mut self, task: &str, args: &str, options: &str) -> Result<u64, Problem> {
         let args: Value =
             serde_json::from_str(args).map_err(|error| Problem::new("invalid-args", error.to_string()))?;
-        let options: Value = serde_json::from_str(options).expect("options that were just written as JSON");
+        let options: Value = serde_json::from_str(options).expect("the options were just serialized");
         let text = |name: &str| options[name].as_str().map(str::to_owned);
         let key = text("key");
         let same_key = |added: &&AddedJob| key.is_some() && added.key == key && added.task == task;
@@ -77,11 +77,11 @@ impl State {
             if before.args == args {
                 return Ok(before.id);
             }
-            let message = format!("the key of job {} of `{task}`, which has other arguments", before.id);
+            let message = format!("job {} of `{task}` has this key and other arguments", before.id);
             return Err(Problem::new("key-reused", message));
         }
         if self.queue_size.is_some_and(|size| self.added.len() >= size) {
-            return Err(Problem::new("queue-full", format!("`{task}` has no room for another job")));
+            return Err(Problem::new("queue-full", format!("the queue of `{task}` is full")));
         }
         let id = self.added.len() as u64 + 1;
         let delay = Duration::from_millis(options["delay_ms"].as_u64().unwrap_or(0));
@@ -94,7 +94,7 @@ impl State {
     }
 }
 
-/// Puts the former host back when the call has ended, however it ended.
+/// Restores the previous host when the call ends, even by a panic.
 pub(super) struct Installed(Option<Shared>);
 
 impl Drop for Installed {
@@ -161,7 +161,7 @@ pub(crate) fn cancel(task: &str, id: u64) -> Result<(), Problem> {
     with(|state| match state.jobs.get_mut(&(task.into(), id)) {
         None => Err(unknown_job(task, id)),
         Some(job) if matches!(job.status, Status::Success | Status::Failure) => {
-            Err(Problem::new("ended", format!("job {id} of `{task}` has ended already")))
+            Err(Problem::new("ended", format!("job {id} of `{task}` has already ended")))
         }
         Some(job) => {
             job.status = Status::Failure;
@@ -171,5 +171,5 @@ pub(crate) fn cancel(task: &str, id: u64) -> Result<(), Problem> {
 }
 
 fn unknown_job(task: &str, id: u64) -> Problem {
-    Problem::new("unknown-job", format!("`{task}` has no job {id}"))
+    Problem::new("unknown-job", format!("unknown job {id} of `{task}`"))
 }

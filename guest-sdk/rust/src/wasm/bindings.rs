@@ -1,4 +1,4 @@
-//! What wit-bindgen makes of the contract: the imports once, and each role's export on its own.
+//! The bindings that wit-bindgen generates from the contract: the imports once, and each role's export separately.
 
 #![allow(unsafe_code, reason = "wit-bindgen lowers and lifts values by the canonical ABI, which is pointers")]
 #![allow(missing_docs, unreachable_pub, reason = "generated code")]

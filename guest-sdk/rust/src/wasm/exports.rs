@@ -1,4 +1,4 @@
-//! What the host calls: each role's export, handed on to the plugin's function.
+//! What the host calls: each role's export, forwarded to the plugin's function.
 
 use std::io::Write;
 use std::marker::PhantomData;
@@ -10,15 +10,15 @@ use crate::role::{
 };
 use crate::{Failure, Job, Problem, Progress, call};
 
-/// A plugin as the bindings want it.
+/// A plugin with the functions that the bindings need.
 #[derive(Debug)]
 pub struct Export<P>(PhantomData<P>);
 
-/// Runs a call of a role (see [`call::run`]), then hands on what it printed: what stayed in the buffer would be taken for
-/// the next job's. Standard error has no buffer.
+/// Runs a call of a role (see [`call::run`]), then flushes standard output, because what stays in the buffer would
+/// appear in the next job's log. Standard error is not buffered.
 fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T {
     let answer = call::run(role, call);
-    // There is nowhere to say that it failed.
+    // There is no place to report a failed flush.
     drop(std::io::stdout().flush());
     answer
 }

@@ -1,4 +1,4 @@
-//! A name means one function of a role.
+//! A name identifies one function of a role.
 
 #[saggar_guest::plugin]
 mod plugin {

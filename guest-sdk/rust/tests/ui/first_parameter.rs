@@ -1,4 +1,4 @@
-//! The first parameter is the job, in every role that has one.
+//! The first parameter is the job, in every role with a job.
 
 #[saggar_guest::plugin]
 mod plugin {

@@ -1,4 +1,4 @@
-//! A processor and an id source answer something.
+//! A processor and an id source return a value.
 
 #[saggar_guest::plugin]
 mod plugin {

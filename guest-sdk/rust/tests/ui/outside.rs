@@ -1,4 +1,4 @@
-//! A mark means something in a `#[plugin]` module only, and `#[plugin]` something on such a module only.
+//! A mark is only valid in a `#[plugin]` module, and `#[plugin]` only on such a module.
 
 use saggar_guest::prelude::*;
 

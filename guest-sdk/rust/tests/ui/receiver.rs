@@ -1,4 +1,4 @@
-//! A function stands alone.
+//! A function has no receiver.
 
 #[saggar_guest::plugin]
 mod plugin {

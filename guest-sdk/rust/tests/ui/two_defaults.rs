@@ -1,4 +1,4 @@
-//! Only one function can be meant by a reference without `#`.
+//! A role has at most one default function.
 
 #[saggar_guest::plugin]
 mod plugin {

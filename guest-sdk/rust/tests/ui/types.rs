@@ -1,4 +1,4 @@
-//! What rustc says about types that fit no role points at the type.
+//! rustc's errors about types that fit no role point at the type.
 
 use saggar_guest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Options that there are not.
+//! Unknown options.
 
 #[saggar_guest::plugin(role = "processor")]
 mod plugin {

@@ -1,4 +1,4 @@
-//! Looks around: answers everything it can find out about the machine it runs on, and what it was refused.
+//! Inspects its environment: returns everything it can find out about the machine, and which requests were denied.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -10,14 +10,14 @@ use wasip2::http::types::{Fields, OutgoingRequest, Scheme};
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::ip_name_lookup::resolve_addresses;
 
-struct Surroundings;
+struct Environment;
 
-/// `granted`, or the kind of the refusal.
+/// `granted`, or the kind of the error.
 fn outcome<T>(result: std::io::Result<T>) -> String {
     result.map_or_else(|refusal| refusal.kind().to_string(), |_| "granted".into())
 }
 
-/// Asks the host itself: the standard library does not tell a refusal from a name that nobody knows.
+/// Calls the host directly because the standard library does not tell a denial from an unknown name.
 fn lookup() -> String {
     let stream = match resolve_addresses(&instance_network(), "localhost") {
         Err(refused) => return refused.name().into(),
@@ -45,7 +45,7 @@ fn http() -> String {
     format!("{refused:?}")
 }
 
-impl Guest for Surroundings {
+impl Guest for Environment {
     fn process(_id: u64, _args: String) -> Result<String, Failure> {
         let found = serde_json::json!({
             "arguments": std::env::args().collect::<Vec<_>>(),
@@ -63,4 +63,4 @@ impl Guest for Surroundings {
     }
 }
 
-export!(Surroundings);
+export!(Environment);
