@@ -1,4 +1,4 @@
-//! Builds the guests, and writes a constant for each with its component's path and a macro that names them all.
+//! Builds the guests, and generates a constant with the path of each component and a macro that lists them all.
 
 use std::env;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ fn main() -> Result<()> {
         println!("cargo::rerun-if-changed={input}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").context("run by cargo")?);
-    // The outer cargo has locked its own target directory, so the inner one gets a folder within it. `OUT_DIR` is
+    // The outer cargo has locked its own target directory, so the inner one gets a directory within it. `OUT_DIR` is
     // `<target>/<profile>/build/<package>/out`.
     let target = out.ancestors().nth(4).context("cargo's target directory")?.join("guests");
     let guests = xtask::guests::build(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests"), &target)?;

@@ -1,4 +1,4 @@
-//! Throw-away apps: a directory with task files and plugins that is gone when the test is over.
+//! Temporary apps: a directory with task files and plugins that is removed at the end of the test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub struct App(TempDir);
 
 impl App {
-    /// An app without tasks and plugins.
+    /// Creates an app without tasks and plugins.
     #[expect(clippy::new_without_default, reason = "it makes a directory, which nobody expects of a default")]
     pub fn new() -> Self {
         let app = Self(tempfile::tempdir().expect("a directory for a test"));
@@ -30,7 +30,7 @@ impl App {
         self
     }
 
-    /// Like [`file`](Self::file), for an app that is in use already.
+    /// Like [`file`](Self::file), for an app that is already in use.
     pub fn write(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("a directory for a file");
@@ -43,8 +43,8 @@ impl App {
         self.file(format!("tasks/{}.json", id.replace('.', "/")), definition.to_string())
     }
 
-    /// Adds a task that only names its processor, and the plugin with the component of `guest`, one of the constants
-    /// in [`guests`](crate::guests). Both are called `id`.
+    /// Adds a task that only names its processor, and the plugin with the component of `guest`, one of the constants in
+    /// [`guests`](crate::guests). Both are called `id`.
     #[must_use]
     pub fn simple_task(self, id: &str, guest: &str) -> Self {
         self.plugin(id, guest).task(id, &serde_json::json!({ "process": format!("plugins.{id}") }))
@@ -64,7 +64,7 @@ impl App {
     }
 }
 
-/// Where in an app the plugin `name` lies.
+/// The path of the plugin `name` in an app.
 pub fn plugin_file(name: &str) -> PathBuf {
     format!("plugins/{}.wasm", name.replace('.', "/")).into()
 }

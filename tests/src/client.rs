@@ -1,4 +1,4 @@
-//! A client of the HTTP service, as a test wants it: JSON in, status and JSON out, and no wait without an end.
+//! A client of the HTTP service for tests: JSON in, status and JSON out, and every wait has a time limit.
 
 use std::sync::Once;
 
@@ -13,19 +13,19 @@ pub fn client() -> Client {
     builder().build().expect("a client needs nothing")
 }
 
-/// One that closes its connections after each answer: for hosts that have few.
+/// A client that closes its connections after each answer: for hosts that allow few.
 pub fn client_of_few_connections() -> Client {
     builder().pool_max_idle_per_host(0).build().expect("a client needs nothing")
 }
 
 fn builder() -> ClientBuilder {
     static PROVIDER: Once = Once::new();
-    // Whoever came first has installed the same.
+    // The first caller has installed the same.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
     Client::builder().no_proxy()
 }
 
-/// What was answered.
+/// An HTTP response.
 #[derive(Debug)]
 pub struct Answered {
     /// The status.
@@ -48,7 +48,7 @@ impl Answered {
 impl Server {
     /// A request for a path, to be sent with [`send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        // Making a client takes long, and connections that nobody uses any more would count as idle ones.
+        // Creating a client takes long, and unused connections would count as idle ones.
         let make = || builder().pool_max_idle_per_host(0).build().expect("a client needs nothing");
         self.client.get_or_init(make).request(method, self.url(path))
     }
@@ -58,7 +58,7 @@ impl Server {
         send(self.request(Method::GET, path)).await
     }
 
-    /// GETs a path that answers text.
+    /// GETs a path that returns text.
     pub async fn text(&self, path: &str) -> String {
         within(path, async {
             let answer = self.request(Method::GET, path).send().await.expect("an answer");
@@ -85,21 +85,21 @@ impl Server {
         send(self.request(Method::POST, path)).await
     }
 
-    /// Adds a job, as the body says, and answers its id.
+    /// Adds a job with this body, and returns its id.
     pub async fn add(&self, task: &str, body: &Value) -> u64 {
         let added = self.post(&format!("/v1/tasks/{task}/jobs"), body).await;
         assert_eq!(added.status, 201, "{added:?}");
         added.body["id"].as_u64().unwrap_or_else(|| panic!("{added:?} has no id"))
     }
 
-    /// The job as it is now.
+    /// The current state of the job.
     pub async fn job(&self, task: &str, id: u64) -> Value {
         let job = self.get(&job_path(task, id)).await;
         assert_eq!(job.status, 200, "{job:?}");
         job.body
     }
 
-    /// The job as soon as `condition` holds of it; it is looked at again and again.
+    /// Polls the job until `condition` holds.
     pub async fn until(&self, task: &str, id: u64, condition: impl Fn(&Value) -> bool) -> Value {
         let what = format!("the moment that was waited for in the life of job {id} of {task}");
         within(&what, async {
@@ -113,22 +113,22 @@ impl Server {
         .await
     }
 
-    /// The job when it has ended.
+    /// Waits until the job has ended.
     pub async fn ended(&self, task: &str, id: u64) -> Value {
         let job = self.get(&format!("{}?wait=60s", job_path(task, id))).await;
         assert!(matches!(job.body["status"].as_str(), Some("SUCCESS" | "FAILURE")), "{job:?}");
         job.body
     }
 
-    /// Adds a job of [`guests::GATED`](crate::guests::GATED) that holds a slot of `task` until
-    /// [`open_gate`](Self::open_gate), and answers its id when it does. The app has a task `keys`.
+    /// Adds a job of [`guests::GATED`](crate::guests::GATED) that occupies a slot of `task` until
+    /// [`open_gate`](Self::open_gate), waits until it does, and returns its id. The app needs a task `keys`.
     pub async fn close_gate(&self, task: &str) -> u64 {
         let id = self.add(task, &serde_json::json!({ "args": ["keys", 1] })).await;
         self.until(task, id, |job| job["message"] == "at the gate").await;
         id
     }
 
-    /// Lets all jobs go on that wait at the gate, now and later.
+    /// Releases all jobs that wait at the gate, now and later.
     pub async fn open_gate(&self) {
         assert_eq!(self.add("keys", &serde_json::json!({})).await, 1);
     }
@@ -139,7 +139,7 @@ pub fn job_path(task: &str, id: u64) -> String {
     format!("/v1/tasks/{task}/jobs/{id}")
 }
 
-/// Sends a request and reads the whole answer.
+/// Sends a request and reads the whole response.
 pub async fn send(request: RequestBuilder) -> Answered {
     let what = format!("{request:?}");
     within(&what, async {

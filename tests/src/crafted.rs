@@ -1,4 +1,4 @@
-//! Components that no compiler would make: hand-written attacks, strangers to the contract, and files that are none.
+//! Components that no compiler would make: hand-written attacks, incompatible components, and malformed files.
 
 mod attacks;
 mod bombs;

@@ -1,4 +1,4 @@
-//! A client that follows server-sent events, as a test wants it: one event after the other, and no wait without an end.
+//! A client of server-sent events for tests: one event at a time, and every wait has a time limit.
 
 use std::pin::Pin;
 
@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use crate::timeout::within;
 
-/// Somebody who follows. Dropping it breaks the connection off, wherever in an event that may be.
+/// A subscriber. Dropping it closes the connection, even in the middle of an event.
 pub struct Follower {
     events: Pin<Box<dyn Stream<Item = Result<Event, EventStreamError<reqwest::Error>>> + Send>>,
     last_id: Option<String>,
 }
 
-/// An event that came.
+/// A received event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heard {
     /// Its id; empty if it has none.
@@ -35,7 +35,7 @@ impl Heard {
     }
 }
 
-/// Asks to follow, after an event if one is named.
+/// Requests the stream, after an event if one is named.
 pub async fn ask(client: &Client, url: &str, after: Option<&str>) -> Response {
     let mut request = client.get(url);
     if let Some(id) = after {
@@ -44,7 +44,7 @@ pub async fn ask(client: &Client, url: &str, after: Option<&str>) -> Response {
     within(url, request.send()).await.unwrap_or_else(|error| panic!("{url}: {error:?}"))
 }
 
-/// Follows, after an event if one is named.
+/// Subscribes, after an event if one is named.
 pub async fn follow(client: &Client, url: &str, after: Option<&str>) -> Follower {
     let answer = ask(client, url, after).await;
     assert_eq!(answer.status(), 200, "{url}");
@@ -53,7 +53,7 @@ pub async fn follow(client: &Client, url: &str, after: Option<&str>) -> Follower
 }
 
 impl Follower {
-    /// The next event; none if the answer ended well.
+    /// The next event; `None` at the end of the response.
     pub async fn next(&mut self) -> Option<Heard> {
         let next = within("the next event", self.events.next()).await?;
         let event = next.unwrap_or_else(|error| panic!("the answer broke off: {error}"));
@@ -75,7 +75,7 @@ impl Follower {
         }
     }
 
-    /// The names of all events until the answer ends.
+    /// The names of all events until the response ends.
     pub async fn rest(mut self) -> Vec<String> {
         let mut names = Vec::new();
         while let Some(heard) = self.next().await {
@@ -84,7 +84,7 @@ impl Follower {
         names
     }
 
-    /// What to hand back to go on.
+    /// The id to resume from.
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }

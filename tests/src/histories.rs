@@ -1,23 +1,23 @@
-//! The histories of all jobs of a host that was killed, or whose disk was full, held to what is promised: nothing that was
-//! answered is lost, no id is given twice, no two attempts run at once, attempts are counted, and every end is told.
+//! Checks the histories of all jobs of a host that was killed, or whose disk was full: no confirmed job is lost, no id
+//! is reused, no two attempts run at once, attempts are counted, and every end is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use saggar::{Host, ListOrder, ListQuery, ListedJob, Status};
 
-/// After so many lost attempts a job is given up.
+/// After this many lost attempts a job is given up.
 const LOST_AT_MOST: usize = 3;
 
 /// A task and what is known of its jobs.
 #[derive(Debug, Clone, Default)]
 pub struct Expected {
-    /// The ids that adding has answered, in that order.
+    /// The ids that adding returned, in that order.
     pub answered: Vec<u64>,
-    /// The events whose handlers note themselves in the job's log: `add`, `success`, `error`.
+    /// The events whose handlers write to the job's log: `add`, `success`, `error`.
     pub told: &'static [&'static str],
 }
 
-/// What was found of interest.
+/// The totals found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Found {
     /// Jobs.
@@ -26,11 +26,11 @@ pub struct Found {
     pub lost: usize,
 }
 
-/// Checks every job of the tasks, each of which has to have ended.
+/// Checks every job of the tasks; each must have ended.
 ///
 /// # Panics
 ///
-/// If a history breaks a promise.
+/// If a history breaks a guarantee.
 pub async fn check(host: &Host, tasks: &BTreeMap<&str, Expected>) -> Found {
     let mut found = Found::default();
     for (task, expected) in tasks {
@@ -67,7 +67,7 @@ async fn jobs(host: &Host, task: &str) -> Vec<ListedJob> {
     }
 }
 
-/// Checks the attempts of an ended job. Answers how many of them were lost.
+/// Checks the attempts of an ended job. Returns how many of them were lost.
 async fn attempts(host: &Host, task: &str, job: &ListedJob) -> usize {
     let (id, status) = (job.id.0, job.status);
     let attempts = host.attempts(task, id).await.expect("attempts");
@@ -94,7 +94,7 @@ async fn attempts(host: &Host, task: &str, job: &ListedJob) -> usize {
     lost
 }
 
-/// Checks that the handlers were told of an ended job.
+/// Checks that the handlers were called for an ended job.
 async fn told(host: &Host, task: &str, job: &ListedJob, events: &[&str]) {
     if events.is_empty() {
         return;

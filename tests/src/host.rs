@@ -1,4 +1,4 @@
-//! A host in this process, as a test wants it: arguments as values, refusals as codes, and no wait without an end.
+//! A host in this process for tests: arguments as values, errors as codes, and every wait has a time limit.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,35 +13,35 @@ use crate::guests;
 use crate::program;
 use crate::timeout::{TIMEOUT, within};
 
-/// A host on a throw-away app. Whoever started it shuts it down.
+/// A host on a temporary app. The test that starts it must shut it down.
 pub struct TestHost {
     host: Host,
     app: App,
 }
 
-/// Has a service listen in this process, for what cannot be said to the real binary.
+/// Starts a service in this process, for what cannot be tested with the real binary.
 pub async fn listen(service: Service, limits: Limits) -> Listener {
     let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), service.tokens()).await;
     bound.expect("a free port").listen(service, limits)
 }
 
-/// How a host is to be started.
+/// How to start a host.
 #[derive(Debug, Clone)]
 pub struct Start {
     /// Where instances come from.
     pub allocator: Allocator,
-    /// Where compiled code is kept.
+    /// The directory of compiled code.
     pub cache_dir: Option<PathBuf>,
-    /// Where the key of that is kept.
+    /// The directory of its key.
     pub state_dir: Option<PathBuf>,
-    /// Where plugins are compiled: in this process, for the guests of the tests are no strangers.
+    /// Where plugins are compiled: in this process, because the guests of the tests are trusted.
     pub compiler: Compiler,
-    /// Where jobs live.
+    /// Where jobs are stored.
     pub store: StoreChoice,
 }
 
 impl Default for Start {
-    /// The pool, and one cache of compiled guests for all tests of all runs: compiling is what takes time.
+    /// The pool, and one cache of compiled guests for all tests of all runs, because compiling dominates the time.
     fn default() -> Self {
         let (cache_dir, state_dir) = (Some(cache_dir()), Some(state_dir()));
         let (allocator, compiler, store) = (Allocator::Pooling, Compiler::InProcess, StoreChoice::Memory);
@@ -50,47 +50,47 @@ impl Default for Start {
 }
 
 impl Start {
-    /// Plugins are compiled as the real binary does it, and none of them is cached: for hostile ones.
+    /// Compiles plugins as the real binary does, without a cache: for hostile ones.
     pub fn confined() -> Self {
         let compiler = Compiler::Process(program::path().to_owned());
         Self { cache_dir: None, compiler, ..Self::default() }
     }
 }
 
-/// Where the tests keep compiled guests.
+/// The directory of the tests' compiled guests.
 fn cache_dir() -> PathBuf {
     Path::new(guests::TARGET_DIR).join("compiled")
 }
 
-/// Where the tests keep the key of the compiled guests.
+/// The directory of the key of the compiled guests.
 fn state_dir() -> PathBuf {
     Path::new(guests::TARGET_DIR).join("state")
 }
 
-/// A host that is to be built, with the compiled guests of the other tests.
+/// A host builder that shares the compiled guests with the other tests.
 pub fn builder(app: &App) -> HostBuilder {
     Host::builder(app.path()).cache_dir(Some(cache_dir())).state_dir(Some(state_dir()))
 }
 
 impl TestHost {
-    /// Starts a host on an app that has no mistakes.
+    /// Starts a host on an app without errors.
     pub async fn start(app: App) -> Self {
         Self::start_as(app, Start::default()).await
     }
 
-    /// Starts a host in a certain way.
+    /// Starts a host with these settings.
     pub async fn start_as(app: App, start: Start) -> Self {
         let refused = |why| panic!("the app does not load:\n{why}");
         Self::try_start(app, start).await.unwrap_or_else(refused)
     }
 
-    /// Starts a host whose jobs live in a SQLite file of the app.
+    /// Starts a host whose jobs are stored in a SQLite file of the app.
     pub async fn start_durable(app: App) -> Self {
         let store = "sqlite".parse().expect("a store");
         Self::start_as(app, Start { store, ..Start::default() }).await
     }
 
-    /// Stops the host at once and starts it again on the same app.
+    /// Stops the host at once and restarts it on the same app.
     pub async fn restart_durable(self) -> Self {
         self.shutdown_within(Duration::ZERO).await;
         let Self { host, app } = self;
@@ -98,13 +98,13 @@ impl TestHost {
         Self::start_durable(app).await
     }
 
-    /// Stops the host at once and answers its app.
+    /// Stops the host at once and returns its app.
     pub async fn into_app(self) -> App {
         self.shutdown_within(Duration::ZERO).await;
         self.app
     }
 
-    /// Starts a host; everything that is wrong with the app, as text, if anything is.
+    /// Starts a host, or returns all problems of the app as text.
     pub async fn try_start(app: App, start: Start) -> Result<Self, String> {
         let builder = Host::builder(app.path())
             .allocator(start.allocator)
@@ -132,45 +132,45 @@ impl TestHost {
         self.host.ticks()
     }
 
-    /// Adds a job and answers its id.
+    /// Adds a job and returns its id.
     pub async fn add(&self, task: &str, args: Value) -> u64 {
         self.try_add(task, args).await.unwrap_or_else(|code| panic!("{task} refused a job: {code}"))
     }
 
-    /// Adds a job; the code of the refusal if it is refused.
+    /// Adds a job; returns the error's code if it is rejected.
     pub async fn try_add(&self, task: &str, args: Value) -> Result<u64, String> {
         let added = within("adding a job", self.host.add(task, &args.to_string())).await;
         added.map_err(|error| error.code().to_owned())
     }
 
-    /// The job as it is now.
+    /// The current state of the job.
     pub async fn job(&self, task: &str, id: u64) -> JobView {
         self.try_job(task, id).await.unwrap_or_else(|code| panic!("job {id} of {task}: {code}"))
     }
 
-    /// The job as it is now; the code of the refusal if there is none.
+    /// The current state of the job; the error's code if it does not exist.
     pub async fn try_job(&self, task: &str, id: u64) -> Result<JobView, String> {
         within("looking a job up", self.host.get(task, id)).await.map_err(|error| error.code().to_owned())
     }
 
-    /// The job when it has ended.
+    /// Waits until the job has ended.
     pub async fn end(&self, task: &str, id: u64) -> JobView {
         let what = format!("the end of job {id} of {task}");
         within(&what, self.host.wait(task, id)).await.unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
-    /// Adds a job and answers it when it has ended.
+    /// Adds a job and waits until it has ended.
     pub async fn run(&self, task: &str, args: Value) -> JobView {
         let id = self.add(task, args).await;
         self.end(task, id).await
     }
 
-    /// Adds a job, which must succeed, and answers its response.
+    /// Adds a job, which must succeed, and returns its response.
     pub async fn response(&self, task: &str, args: Value) -> Value {
         response(&self.run(task, args).await)
     }
 
-    /// Cancels a job; the code of the refusal if it is refused.
+    /// Cancels a job; returns the error's code if that fails.
     pub async fn cancel(&self, task: &str, id: u64) -> Result<(), String> {
         within("cancelling", self.host.cancel(task, id)).await.map_err(|error| error.code().to_owned())
     }
@@ -182,7 +182,7 @@ impl TestHost {
         lines.into_iter().map(|line| line.text).collect()
     }
 
-    /// The job as soon as `condition` holds of it: looked at now and after every event.
+    /// Waits until `condition` holds of the job: checks it now and after every event.
     pub async fn until(&self, task: &str, id: u64, condition: impl Fn(&JobView) -> bool) -> JobView {
         let mut events = self.host.events();
         let what = format!("the moment that was waited for in the life of job {id} of {task}");
@@ -192,40 +192,40 @@ impl TestHost {
                 if condition(&job) {
                     return job;
                 }
-                // A listener that missed some looks at the job all the same.
+                // A subscriber that missed some events checks the job all the same.
                 let _ = events.next().await;
             }
         })
         .await
     }
 
-    /// The job as soon as an attempt of it runs.
+    /// Waits until an attempt of the job is running.
     pub async fn until_running(&self, task: &str, id: u64) -> JobView {
         self.until(task, id, |job| job.status == Status::Running).await
     }
 
-    /// Adds a job of [`guests::GATED`] that holds a slot of `task` until [`open_gate`](Self::open_gate), and answers its
-    /// id when it does. The app has a task `keys`.
+    /// Adds a job of [`guests::GATED`] that occupies a slot of `task` until [`open_gate`](Self::open_gate), waits until
+    /// it does, and returns its id. The app needs a task `keys`.
     pub async fn close_gate(&self, task: &str) -> u64 {
         let id = self.add(task, json!(["keys", 1])).await;
         self.until(task, id, |job| job.message == "at the gate").await;
         id
     }
 
-    /// Lets all jobs go on that wait at the gate, now and later.
+    /// Releases all jobs that wait at the gate, now and later.
     pub async fn open_gate(&self) {
         assert_eq!(self.add("keys", json!([])).await, 1);
     }
 
-    /// What the task `journal` was told so far, in this order, once nothing waits or runs any more. Each of its jobs has
-    /// one note as its argument, and answers it.
+    /// The notes of the task `journal` so far, in order, once no job waits or runs. Each of its jobs has one note as
+    /// its argument, and returns it.
     pub async fn journal(&self) -> Vec<String> {
         self.idle().await;
         let mut notes = Vec::new();
         for id in 1.. {
             match self.try_job("journal", id).await {
                 Err(_) => break,
-                // Jobs that were parked there and cancelled are no notes.
+                // Jobs that were parked there and cancelled are not notes.
                 Ok(job) if job.status == Status::Failure => {}
                 Ok(job) => notes.extend(response(&job)[0].as_str().map(str::to_owned)),
             }
@@ -233,12 +233,12 @@ impl TestHost {
         notes
     }
 
-    /// Waits until nothing waits or runs and every handler has been told.
+    /// Waits until no job waits or runs and every handler was called.
     pub async fn idle(&self) {
         within("the host's rest", self.host.idle()).await;
     }
 
-    /// Reads the app anew; everything that is wrong with it, as text, if anything is.
+    /// Reloads the app; returns all its problems as text, if there are any.
     pub async fn reload(&self) -> Result<(), String> {
         let app = within("reloading", self.host.reload()).await.map_err(|error| error.to_string())?;
         let problems = render(&app.problems);
@@ -250,13 +250,13 @@ impl TestHost {
         &self.host
     }
 
-    /// Stops the host when what runs has ended; nothing of it is left in the pool.
+    /// Shuts the host down when the running jobs have ended; none of its instances is left in the pool.
     pub async fn shutdown(&self) {
         assert_eq!(self.shutdown_within(TIMEOUT).await, Vec::<JobKey>::new(), "jobs were put back");
     }
 
-    /// Stops the host, and what still runs after `drain`. Answers the jobs that were put back; nothing of the host is left
-    /// in the pool.
+    /// Shuts the host down, and stops what still runs after `drain`. Returns the requeued jobs; none of its instances
+    /// is left in the pool.
     pub async fn shutdown_within(&self, drain: Duration) -> Vec<JobKey> {
         let put_back = within("the shutdown", self.host.shutdown(drain)).await;
         assert_eq!(self.host.pool_usage(), PoolUsage::default(), "something stays in the pool");

@@ -1,4 +1,4 @@
-//! What the tests need: guests, crafted components, throw-away apps, hosts and the real binary.
+//! The test harness: guests, crafted components, temporary apps, hosts and the real binary.
 
 #[path = "../guests/src/behaviours.rs"]
 mod behaviours;

@@ -1,8 +1,8 @@
-//! How much memory a process takes, as the kernel counts it.
+//! The memory of a process, as the kernel counts it.
 
 use std::fs;
 
-/// Resident memory of a process: how much there was, and how much more there was at the worst moment since.
+/// Resident memory of a process: the amount at the start, and the peak since.
 #[derive(Debug)]
 pub struct Growth {
     process: String,
@@ -10,18 +10,18 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// Begins to watch this process.
+    /// Starts to watch this process.
     pub fn watch() -> Self {
         Self::watch_process("self".to_owned())
     }
 
-    /// Begins to watch the process with this id, of the same user.
+    /// Starts to watch the process with this id, of the same user.
     pub fn watch_other(pid: u32) -> Self {
         Self::watch_process(pid.to_string())
     }
 
     fn watch_process(process: String) -> Self {
-        // 5 makes the kernel forget the highest value so far.
+        // 5 makes the kernel reset the peak.
         fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the kernel resets the peak of a process of ours");
         let before = status_bytes(&process, "VmRSS:");
         Self { process, before }
@@ -32,18 +32,18 @@ impl Growth {
         status_bytes(&self.process, "VmRSS:").saturating_sub(self.before)
     }
 
-    /// Bytes by which the process had grown at the worst moment.
+    /// Bytes by which the process had grown at its peak.
     pub fn peak_bytes(&self) -> u64 {
         status_bytes(&self.process, "VmHWM:").saturating_sub(self.before)
     }
 }
 
-/// Resident memory of a process at the worst moment since its start; none if it has ended.
+/// Peak resident memory of a process since its start; `None` if it has ended.
 pub fn peak_bytes(pid: u32) -> Option<u64> {
     status_field(&pid.to_string(), "VmHWM:")
 }
 
-/// Resident memory of a process now; none if it has ended.
+/// Current resident memory of a process; `None` if it has ended.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     status_field(&pid.to_string(), "VmRSS:")
 }
@@ -52,7 +52,7 @@ fn status_bytes(process: &str, field: &str) -> u64 {
     status_field(process, field).expect("the kernel tells about a process")
 }
 
-/// None of a process that has ended, which has no memory any more.
+/// `None` for a process that has ended and has no memory any more.
 fn status_field(process: &str, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;

@@ -11,13 +11,13 @@ use crate::app::App;
 use crate::guests;
 use crate::timeout::TIMEOUT;
 
-/// The binary, built once in a process with the profile of the tests.
+/// The binary, built once per process with the profile of the tests.
 static BINARY: LazyLock<PathBuf> = LazyLock::new(build);
 
-/// What a command has said and how it ended.
+/// The output of a command, and how it ended.
 #[derive(Debug)]
 pub struct Said {
-    /// The exit code; none if a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
     pub out: String,
@@ -25,11 +25,11 @@ pub struct Said {
     pub err: String,
 }
 
-/// A command that runs.
+/// A running command.
 #[derive(Debug)]
 pub struct Running(Child);
 
-/// Where the binary is.
+/// The path of the binary.
 pub fn path() -> &'static Path {
     &BINARY
 }
@@ -49,7 +49,7 @@ pub fn output(command: &mut Command) -> Said {
     output_within(command, TIMEOUT)
 }
 
-/// Runs a command to its end, which comes within this time.
+/// Runs a command to its end, within this time.
 pub fn output_within(command: &mut Command, time: Duration) -> Said {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     Running(child.expect("the binary starts")).end_within(time)
@@ -61,19 +61,19 @@ pub fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running 
     Running(child.expect("the binary starts"))
 }
 
-/// `saggar` without arguments, in an environment that is the same everywhere.
+/// `saggar` without arguments, in an environment that is the same on every machine.
 pub fn command() -> Command {
     let mut command = Command::new(&*BINARY);
     command.stdin(Stdio::null()).env("NO_COLOR", "1").env("COLUMNS", "100").env_remove("RUST_LOG");
-    // Tests run side by side, each service at a port of its own.
+    // Tests run in parallel, each service at its own port.
     command.env("SAGGAR_LISTEN", "127.0.0.1:0");
-    // The compiled guests are kept between tests, and away from the user's own.
+    // The compiled guests are shared by the tests, apart from the user's own.
     command.env("XDG_CACHE_HOME", Path::new(guests::TARGET_DIR).join("cache"));
     command.env("XDG_STATE_HOME", Path::new(guests::TARGET_DIR).join("state"));
     command
 }
 
-/// `saggar` without arguments, started by another program: `outer`, which runs what stands after its arguments.
+/// `saggar` without arguments, started by another program: `outer`, which runs what follows its arguments.
 pub fn command_within(mut outer: Command) -> Command {
     let inner = command();
     outer.arg(inner.get_program()).stdin(Stdio::null());
@@ -87,7 +87,7 @@ pub fn command_within(mut outer: Command) -> Command {
 }
 
 impl Said {
-    /// All of it, without what is different on every machine: for snapshots.
+    /// All output, without what differs between machines: for snapshots.
     pub fn shown(&self, app: &App) -> String {
         assert!(!self.err.contains("panicked"), "{}", self.err);
         let mut text = format!("exit code: {:?}\n", self.code);
@@ -113,7 +113,7 @@ impl Running {
         assert!(status.expect("kill starts").success(), "the process is gone before its signal");
     }
 
-    /// Waits until it catches Ctrl-C itself: it does so from when its work begins.
+    /// Waits until it handles Ctrl-C itself, which it does from the start of its work.
     pub fn wait_until_it_catches_ctrl_c(&self) {
         const SIGINT: u64 = 2;
         let gives_up = Instant::now() + TIMEOUT;
@@ -135,7 +135,7 @@ impl Running {
 
     fn end_within(mut self, time: Duration) -> Said {
         let gives_up = Instant::now() + time;
-        // Both pipes are read while it runs, or it would stop when one is full.
+        // Both pipes are read while it runs because it would block when one is full.
         let out = read_all(self.0.stdout.take());
         let err = read_all(self.0.stderr.take());
         while self.0.try_wait().expect("a child can be waited for").is_none() {
@@ -165,7 +165,7 @@ fn build() -> PathBuf {
         Some(name) => name,
     };
     let mut cargo = Command::new("cargo");
-    // The whole workspace is named because its packages share the features of their dependencies: for `saggar` alone,
+    // Names the whole workspace because its packages share the features of their dependencies: for `saggar` alone,
     // cargo would build the engine a second time.
     cargo.args(["build", "--quiet", "--workspace", "--bin", "saggar", "--profile", name, "--target-dir"]);
     let status = cargo.arg(target).current_dir(env!("CARGO_MANIFEST_DIR")).status();

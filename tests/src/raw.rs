@@ -1,4 +1,4 @@
-//! A client that sends any bytes it likes and reads what comes back, for what a library for HTTP would not send.
+//! A client that sends arbitrary bytes and reads the responses, for what an HTTP library would not send.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -13,11 +13,11 @@ use crate::timeout::TIMEOUT;
 #[derive(Debug)]
 pub struct Raw {
     stream: TcpStream,
-    /// What was read beyond the answers so far.
+    /// Bytes read beyond the responses so far.
     rest: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct RawAnswer {
     /// The status.
@@ -37,12 +37,12 @@ impl Server {
         Raw { stream, rest: Vec::new() }
     }
 
-    /// Sends these bytes on a connection of their own and reads the answer.
+    /// Sends these bytes on a connection of their own and reads the response.
     pub fn raw(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
         self.connect().exchange(bytes.as_ref(), false)
     }
 
-    /// Like [`raw`](Self::raw), and says that nothing follows.
+    /// Like [`raw`](Self::raw), then closes the sending half.
     pub fn raw_and_no_more(&self, bytes: impl AsRef<[u8]>) -> RawAnswer {
         self.connect().exchange(bytes.as_ref(), true)
     }
@@ -68,17 +68,17 @@ impl Raw {
         self.answer().unwrap_or_else(|| panic!("no answer to {:?}", shown()))
     }
 
-    /// Sends bytes. A server that has closed already is no mistake: what it answered tells.
+    /// Sends bytes. The server may already have closed the connection: its response tells the test.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.try_send(bytes);
     }
 
-    /// Sends bytes; whether the server took them.
+    /// Sends bytes; returns whether the server accepted them.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// Closes the half on which requests go.
+    /// Closes the sending half.
     pub fn say_that_nothing_follows(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
@@ -88,7 +88,7 @@ impl Raw {
         Self { stream: self.stream.try_clone().expect("a handle of a socket"), rest: Vec::new() }
     }
 
-    /// The next answer; none if the server has closed instead.
+    /// The next response; `None` if the server has closed instead.
     pub fn answer(&mut self) -> Option<RawAnswer> {
         let end = loop {
             match find(&self.rest, b"\r\n\r\n") {
@@ -115,7 +115,7 @@ impl Raw {
         Some(RawAnswer { status, headers, body: self.rest.drain(..length).collect() })
     }
 
-    /// The next answer if it begins within this time.
+    /// The next response if it begins within this time.
     pub fn answer_within(&mut self, time: Duration) -> Option<RawAnswer> {
         self.stream.set_read_timeout(Some(time)).expect("a socket has a timeout");
         let is_there = match self.stream.peek(&mut [0]) {
@@ -126,12 +126,12 @@ impl Raw {
         if is_there { self.answer() } else { None }
     }
 
-    /// Waits until an answer begins, of which nothing is taken; false if the server closes instead.
+    /// Waits until a response begins, without reading it; `false` if the server closes instead.
     pub fn answer_has_begun(&mut self) -> bool {
         self.stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0)
     }
 
-    /// Whether the server closes the connection, without another byte.
+    /// Whether the server closes the connection without sending another byte.
     pub fn is_closed(&mut self) -> bool {
         self.rest.is_empty() && !self.read_more()
     }

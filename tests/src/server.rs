@@ -1,4 +1,4 @@
-//! The real binary as a service: `saggar serve` on a port of its own, and its log.
+//! The real binary as a service: `saggar serve` at its own port, and its log.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub struct Server {
     pub(crate) client: OnceLock<reqwest::Client>,
 }
 
-/// What it has said so far.
+/// Its log so far.
 #[derive(Debug, Default)]
 struct Log {
     lines: Mutex<(Vec<String>, bool)>,
@@ -28,7 +28,7 @@ struct Log {
 }
 
 impl Server {
-    /// Serves the app, with these arguments beside it.
+    /// Serves the app, with these additional arguments.
     pub fn start(app: &App, arguments: &[&str]) -> Self {
         Self::start_as(app, |command| command.args(arguments))
     }
@@ -40,14 +40,14 @@ impl Server {
         Self::start_by(serve)
     }
 
-    /// Serves by this command, which comes to `saggar serve` in the end, and waits until all plugins are loaded.
+    /// Serves with this command, which runs `saggar serve` in the end, and waits until all plugins are loaded.
     pub fn start_by(serve: Command) -> Self {
         let server = Self::start_unprepared(serve);
         server.until_log("all plugins are loaded");
         server
     }
 
-    /// Serves by this command, and waits until it listens; its tasks may not run yet.
+    /// Serves with this command, and waits until it listens; its tasks may not run yet.
     pub fn start_unprepared(mut serve: Command) -> Self {
         let child = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the binary starts");
@@ -59,18 +59,18 @@ impl Server {
         });
         let said = log.until("listening");
         let (_, address) = said.rsplit_once("http://").unwrap_or_else(|| panic!("{said}: no address"));
-        // Whatever form the log has, nothing of an address looks like what follows it there.
+        // Finds the address in any log format: no address contains a character that follows it there.
         let address = address.split(|c: char| !(c.is_ascii_hexdigit() || "[].:".contains(c))).next();
         let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{said}: no address"));
         Self { child, address, log, reader: Some(reader), client: OnceLock::new() }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of a path of it, such as `/healthz`.
+    /// The URL of one of its paths, such as `/healthz`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -85,7 +85,7 @@ impl Server {
         self.log.lines.lock().expect("no test panicked with it").0.clone()
     }
 
-    /// Waits until a line of its log contains `text`, and answers the line.
+    /// Waits until a line of its log contains `text`, and returns the line.
     pub fn until_log(&self, text: &str) -> String {
         self.log.until(text)
     }
@@ -96,7 +96,7 @@ impl Server {
         assert!(status.expect("kill starts").success(), "the process is gone before its signal");
     }
 
-    /// Waits until it has ended; answers its exit code (none if a signal ended it) and all that it said.
+    /// Waits until it has ended; returns its exit code (`None` if a signal ended it) and its whole log.
     pub fn end(mut self) -> (Option<i32>, Vec<String>) {
         let reader = self.reader.take().expect("it ends once");
         self.log.until_end();
@@ -105,7 +105,7 @@ impl Server {
         (status.code(), self.log())
     }
 
-    /// Stops it as an operator does, which must end well; answers all that it said.
+    /// Stops it as an operator does, which must succeed; returns its whole log.
     pub fn stop(self) -> Vec<String> {
         self.signal("TERM");
         let (code, log) = self.end();
@@ -116,7 +116,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One that has ended already is killed no more.
+        // A process that has already ended is not killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

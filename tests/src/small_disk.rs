@@ -1,5 +1,6 @@
-//! A small file system that fills up, without being root: a tmpfs in a user and mount namespace of its own, which a process
-//! holds open. Programs enter the namespace; the test reaches its files from outside, and makes or takes room with a ballast.
+//! A small file system that fills up, without root: a tmpfs in its own user and mount namespace, which a process keeps
+//! open. Programs enter the namespace; the test reaches its files from outside, and takes or frees space with a ballast
+//! file.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,20 +9,19 @@ use std::process::{Child, Command, Stdio};
 
 use crate::program;
 
-/// Where it is mounted, as those in the namespace see it. Every machine has this directory, and nothing of these tests' lies in
-/// it.
+/// The mount point inside the namespace. Every machine has this directory, and the tests store nothing in it.
 pub const MOUNTED_AT: &str = "/mnt";
 
 const NEEDS: &str = "this test needs `unshare` and `nsenter` (util-linux) and user namespaces for unprivileged users: \
                      install util-linux; on Ubuntu, `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; on older Debian, \
                      `sysctl kernel.unprivileged_userns_clone=1`; in a container, a profile that allows `unshare` and `mount`";
 
-/// A file system of its own, as long as it lives.
+/// A file system that exists as long as this value.
 #[derive(Debug)]
 pub struct SmallDisk(Child);
 
 impl SmallDisk {
-    /// One of `kib` KiB.
+    /// Creates one of `kib` KiB.
     pub fn mount(kib: usize) -> Self {
         let script = format!("mount -t tmpfs -o size={kib}k tmpfs {MOUNTED_AT} && echo mounted && exec cat");
         let mut holder = Command::new("unshare")
@@ -31,7 +31,7 @@ impl SmallDisk {
             .spawn()
             .unwrap_or_else(|error| panic!("unshare: {error}; {NEEDS}"));
         let mut said = String::new();
-        // `cat` goes on, and holds the namespace open, until its input is closed.
+        // `cat` runs, and keeps the namespace open, until its input is closed.
         let out = holder.stdout.take().expect("a pipe was asked for");
         let read = BufReader::new(out).read_line(&mut said);
         let disk = Self(holder);
@@ -39,29 +39,29 @@ impl SmallDisk {
         disk
     }
 
-    /// A file of it, as it is reached from outside.
+    /// One of its files, as reached from outside.
     pub fn path(&self, name: &str) -> PathBuf {
         Path::new("/proc").join(self.0.id().to_string()).join("root").join(&MOUNTED_AT[1..]).join(name)
     }
 
-    /// The names of its files and how long they are, for messages.
+    /// The names and sizes of its files, for messages.
     pub fn files(&self) -> Vec<(String, u64)> {
         let entries = fs::read_dir(self.path("")).into_iter().flatten().filter_map(Result::ok);
         let length = |entry: &fs::DirEntry| entry.metadata().map_or(0, |metadata| metadata.len());
         entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), length(&entry))).collect()
     }
 
-    /// `saggar` without arguments, to be run where the file system is.
+    /// `saggar` without arguments, to run inside the namespace.
     pub fn saggar(&self) -> Command {
         let mut enter = Command::new("nsenter");
         enter.args(["--user", "--mount", "--preserve-credentials", "--target", &self.0.id().to_string(), "--"]);
         program::command_within(enter)
     }
 
-    /// Takes all room but `kib` KiB.
+    /// Takes all space but `kib` KiB.
     pub fn leave(&self, kib: usize) {
         let mut size = 0;
-        // Fills it, then gives back.
+        // Fills the file system, then shrinks the ballast.
         let mut file = fs::File::create(self.path("ballast")).expect("a file for the ballast");
         while let Ok(written) = std::io::Write::write(&mut file, &[0; 4096]) {
             size += written;
@@ -69,7 +69,7 @@ impl SmallDisk {
         file.set_len(size.saturating_sub(kib * 1024) as u64).expect("room is given back");
     }
 
-    /// Gives the room back.
+    /// Frees the space.
     pub fn make_room(&self) {
         fs::remove_file(self.path("ballast")).expect("the ballast can be removed");
     }

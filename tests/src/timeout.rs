@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-/// Everything that a test waits for happens within this time. Nothing that works comes near it.
+/// The limit of every wait in a test. Working code never comes close to it.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The outcome of `future`, which is about `what`; panics if there is none in time.
+/// Waits for `future`; panics with `what` if it takes too long.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(TIMEOUT, future).await {
         Ok(outcome) => outcome,

@@ -1,4 +1,4 @@
-//! Programs of others that tests run. A test that lacks one fails and says so; none is skipped in silence.
+//! External programs that tests run. A test whose program is missing fails and says so; none is skipped silently.
 
 use std::ffi::OsString;
 use std::path::Path;

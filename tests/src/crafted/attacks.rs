@@ -1,7 +1,7 @@
-//! Hand-written processors that attack the host from below the bindings.
+//! Hand-written processors that attack the host below the level of the bindings.
 //!
-//! Each answers its arguments while they are `["ok"]`, so that a test can show the slot's recovery, and attacks on
-//! anything longer. Those that attack while they are started cannot tell and always attack.
+//! Each returns its arguments while they are `["ok"]`, so that a test can show that the slot recovers, and attacks on
+//! anything longer. Those that attack while they are instantiated cannot tell and always attack.
 
 use anyhow::Result;
 
@@ -11,11 +11,11 @@ use super::encode::component_from_core_wat;
 struct Processor {
     /// Memories, tables, functions and whatever else the attack needs.
     fields: String,
-    /// The body of `cabi_realloc(old, old_bytes, align, bytes)`, which answers a pointer.
+    /// The body of `cabi_realloc(old, old_bytes, align, bytes)`, which returns a pointer.
     realloc: &'static str,
-    /// The body of `process(id, args, args_bytes)` where it does not answer; must leave a pointer to an answer.
+    /// The body of `process(id, args, args_bytes)` if it does not return normally; must leave a pointer to a result.
     attack: &'static str,
-    /// The body of what the host calls with the answer's pointer when it has read the answer.
+    /// The body of the function that the host calls with the result's pointer when it has read the result.
     post_return: &'static str,
 }
 
@@ -114,7 +114,7 @@ fn spin_in_realloc() -> Processor {
     Processor { realloc, ..Processor::default() }
 }
 
-/// Spins only if the answer was long: the arguments of an attack come back as the answer.
+/// Spins only if the result was long: the arguments of an attack come back as the result.
 fn spin_in_post_return() -> Processor {
     Processor {
         attack: "(call $answer (local.get $args) (local.get $args_bytes))",
@@ -131,7 +131,7 @@ fn trap_in_post_return() -> Processor {
     }
 }
 
-/// The host would write the arguments to where there is no memory.
+/// The host would write the arguments to an address without memory.
 fn allocate_beyond_memory() -> Processor {
     let realloc = "(if (i32.gt_u (local.get $bytes) (i32.const 6)) (then (return (i32.const 0xfffffff0))))
         (call $allocate (local.get $bytes))";
@@ -154,7 +154,7 @@ fn answer_an_unknown_case() -> Processor {
     Processor { attack: "(i32.store8 (i32.const 16) (i32.const 7)) (i32.const 16)", ..Processor::default() }
 }
 
-/// Recursion that uses the host's stack and no memory of the guest's.
+/// Recursion that uses the host's stack and none of the guest's memory.
 fn dive() -> Processor {
     Processor {
         fields: "(func $dive (result i32) (i32.add (call $dive) (i32.const 1)))".into(),
@@ -171,7 +171,7 @@ fn start_with_a_large_table() -> Processor {
     Processor { fields: "(table $large 9000000 funcref)".into(), ..Processor::default() }
 }
 
-/// Grows every memory by a MiB at a time, round and round, until each refuses, and then traps.
+/// Grows every memory by 1 MiB in turn until each refuses, and then traps.
 fn grow_memories(count: usize) -> Processor {
     let more: String = (1..count).map(|n| format!("(memory $m{n} 1)")).collect();
     let rest: String = (1..count).map(|n| grow_once(&format!("memory.grow $m{n}"), 16)).collect();
@@ -188,7 +188,7 @@ fn grow_sixteen_memories() -> Processor {
     grow_memories(16)
 }
 
-/// Grows every table by 100,000 entries at a time, round and round, until each refuses, and then traps.
+/// Grows every table by 100,000 entries in turn until each refuses, and then traps.
 fn grow_tables(count: usize) -> Processor {
     let tables: String = (0..count).map(|n| format!("(table $t{n} 1 funcref)")).collect();
     let grow: String = (0..count).map(|n| grow_once(&format!("table.grow $t{n} (ref.null func)"), 100_000)).collect();

@@ -1,4 +1,4 @@
-//! Small components that are a burden for those who parse or compile them: minutes, gigabytes, or more stack than there is.
+//! Small components that are expensive to parse or compile: minutes, gigabytes, or more stack than there is.
 
 use std::fmt::Write;
 
@@ -59,7 +59,7 @@ foreach_bomb!(bombs);
 fn component_of(module: &Module) -> Vec<u8> {
     let mut component = Component::new();
     component.section(&ModuleSection(module));
-    // One instance, so that it is not left out.
+    // One instance, so that the module is compiled.
     let mut instances = InstanceSection::new();
     instances.instantiate::<[(&str, ModuleArg); 0], &str>(0, []);
     component.section(&instances);
@@ -84,7 +84,7 @@ fn no_values() -> TypeSection {
     types
 }
 
-/// 20 memories with a byte at each end: images of what is in between.
+/// 20 memories with a byte at each end: the images include everything between them.
 fn sparse_memories() -> Result<Vec<u8>> {
     let (mut memories, mut data) = (MemorySection::new(), DataSection::new());
     for memory in 0..20 {
@@ -158,9 +158,9 @@ fn many_locals() -> Result<Vec<u8>> {
     Ok(component_of_functions(40_000, &no_values(), 0, &body))
 }
 
-/// Types that open 1,000 times and then end: `kind` is how one begins.
+/// Types that open 1,000 times and then end: `kind` is the opening of one.
 fn nested_types(kind: u8, depth: usize) -> Vec<u8> {
-    // The innermost has no declarations, each of the others one: a type.
+    // The innermost has no declarations, each of the others has one: a type.
     let mut types = vec![1];
     for _ in 0..depth {
         types.extend([kind, 1, 1]);
@@ -191,7 +191,7 @@ fn nested_instance_types() -> Result<Vec<u8>> {
     Ok(nested_types(0x42, 100_000))
 }
 
-/// Components inside each other, 350 KiB of them.
+/// Nested components, 350 KiB of them.
 fn nested_components() -> Result<Vec<u8>> {
     let mut component = Component::new();
     component.section(&ComponentTypeSection::new());
@@ -203,12 +203,12 @@ fn nested_components() -> Result<Vec<u8>> {
     Ok(component.finish())
 }
 
-/// Sections that say that four billion items follow, and end.
+/// Sections that announce four billion items, and end.
 fn modules_that_claim() -> Result<Vec<u8>> {
     Ok(section(7, &[0xff, 0xff, 0xff, 0xff, 0x0f, 0x41, 0xff, 0xff, 0xff, 0xff, 0x0f]))
 }
 
-/// A component that instantiates the one inside ten times, twenty levels deep: 10^20 instances.
+/// A component that instantiates the inner one ten times, twenty levels deep: 10^20 instances.
 fn instances_of_instances() -> Result<Vec<u8>> {
     let mut text = "(core module $m) (core instance (instantiate $m))".to_owned();
     for _ in 0..20 {
@@ -217,7 +217,7 @@ fn instances_of_instances() -> Result<Vec<u8>> {
     Ok(wat::parse_str(format!("(component {text})"))?)
 }
 
-/// The same, with each component taken from further out instead of defined again.
+/// The same, with each component aliased from further out instead of defined again.
 fn instances_by_alias() -> Result<Vec<u8>> {
     let mut text = "(component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
     for level in 1..=20 {
@@ -228,7 +228,7 @@ fn instances_by_alias() -> Result<Vec<u8>> {
     Ok(wat::parse_str(format!("(component $root {text} (instance (instantiate $c20)))"))?)
 }
 
-/// A component that instantiates one that it is given.
+/// A component that instantiates one that it imports.
 fn instances_of_an_argument() -> Result<Vec<u8>> {
     Ok(wat::parse_str(
         "(component
@@ -243,7 +243,7 @@ fn instances_of_a_module() -> Result<Vec<u8>> {
     Ok(wat::parse_str(format!("(component (core module $m (memory 1) (table 1 funcref)) {instances})"))?)
 }
 
-/// Each of 10,000 locals changes in each of 10,000 loops inside each other, as far as the compiler knows.
+/// Each of 10,000 locals changes in each of 10,000 nested loops, as far as the compiler knows.
 fn locals_by_loops() -> Result<Vec<u8>> {
     const COUNT: u32 = 10_000;
     let mut body = Function::new([(COUNT, ValType::I32)]);
@@ -257,7 +257,7 @@ fn locals_by_loops() -> Result<Vec<u8>> {
     Ok(component_of_functions(1, &no_values(), 0, &body))
 }
 
-/// Types with 1,000 results: blocks, branches and calls hand all of them over.
+/// Types with 1,000 results: blocks, branches and calls pass all of them on.
 fn thousand_results() -> TypeSection {
     let mut types = TypeSection::new();
     types.ty().function([], vec![ValType::I32; 1_000]);
@@ -328,7 +328,7 @@ fn fused_adapters() -> Result<Vec<u8>> {
     Ok(wat::parse_str(adapted(&types, "$t", 3_000)?)?)
 }
 
-/// Lists of lists of lists: nothing nests in the file, for each names the one before.
+/// Lists of lists of lists: the file has no nesting because each type refers to the one before.
 fn types_by_reference() -> Result<Vec<u8>> {
     let mut types = "(type $t0 (list u8))".to_owned();
     for level in 1..5_000 {
@@ -337,7 +337,7 @@ fn types_by_reference() -> Result<Vec<u8>> {
     Ok(wat::parse_str(format!("(component {types} (import \"f\" (func (param \"x\" $t4999))))"))?)
 }
 
-/// Each type has the one before twice: forty of them are 10^12 numbers.
+/// Each type contains the one before twice: forty of them are 10^12 numbers.
 fn types_that_double() -> Result<Vec<u8>> {
     let mut types = "(type $t0 (tuple u8 u8))".to_owned();
     for level in 1..40 {
@@ -346,7 +346,7 @@ fn types_that_double() -> Result<Vec<u8>> {
     Ok(wat::parse_str(adapted(&types, "$t39", 1)?)?)
 }
 
-/// A good component that exports nothing, with so much code that compiling it takes a while.
+/// A valid component that exports nothing, with so much code that compiling it takes a while.
 pub fn slow_to_compile() -> Result<Vec<u8>> {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32], [ValType::I32]);

@@ -1,4 +1,4 @@
-//! From WebAssembly text or from a WIT world to a component.
+//! Encodes WebAssembly text or a WIT world as a component.
 
 use std::path::Path;
 
@@ -19,10 +19,10 @@ pub fn contract() -> Result<(Resolve, PackageId)> {
     Ok((resolve, package))
 }
 
-/// Makes a component with a processor from the text of a core module.
+/// Encodes a component with a processor from the text of a core module.
 ///
-/// The module exports its `memory`, `cabi_realloc` and `saggar:task/processor@0.1.0#process`, and may import any
-/// function of the contract. What its code does with them is not looked at.
+/// The module exports its `memory`, `cabi_realloc` and `saggar:task/processor@0.1.0#process`, and can import any
+/// function of the contract. Its code is not checked.
 pub fn component_from_core_wat(text: &str) -> Result<Vec<u8>> {
     let (mut resolve, _) = contract()?;
     let package = resolve.push_str("crafted.wit", PROCESSING)?;
@@ -31,7 +31,7 @@ pub fn component_from_core_wat(text: &str) -> Result<Vec<u8>> {
     encode(module, &resolve, world)
 }
 
-/// Makes a component of the world `stranger` in a WIT text that stands alone. Its functions trap.
+/// Encodes a component of the world `stranger` in a self-contained WIT text. Its functions trap.
 pub fn component_from_wit(text: &str) -> Result<Vec<u8>> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("stranger.wit", text)?;

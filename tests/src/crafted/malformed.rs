@@ -1,4 +1,4 @@
-//! Files that are no components, or none that a host should take.
+//! Files that are not components, or that a host must not accept.
 
 use anyhow::Result;
 use wasm_encoder::{
@@ -8,7 +8,7 @@ use wasm_encoder::{ModuleSection, NestedComponentSection, TypeSection, ValType};
 
 macro_rules! malformed {
     ($($name:ident)*) => {
-        /// The bytes of a malformed file, by its name in `foreach_malformed!`; `good` is a component to spoil.
+        /// The bytes of a malformed file, by its name in `foreach_malformed!`; `good` is a component to damage.
         pub fn malformed(name: &str, good: &[u8]) -> Result<Vec<u8>> {
             match name {
                 $(stringify!($name) => $name(good),)*
@@ -42,7 +42,7 @@ macro_rules! foreach_malformed {
 
 foreach_malformed!(malformed);
 
-/// The beginnings of `good`, cut at every 4 KiB.
+/// The prefixes of `good`, cut at every 4 KiB.
 pub fn cut_every_4_kib(good: &[u8]) -> impl Iterator<Item = &[u8]> {
     (1..).map(|blocks| blocks * 4096).take_while(|end| *end < good.len()).map(|end| &good[..end])
 }
@@ -59,19 +59,19 @@ fn core_module(_good: &[u8]) -> Result<Vec<u8>> {
     Ok(wat::parse_str(r#"(module (func (export "process") (param i64 i32 i32) (result i32) (i32.const 0)))"#)?)
 }
 
-/// The text of a component that would be good in binary.
+/// The text of a component that would be valid in binary.
 fn text_format(good: &[u8]) -> Result<Vec<u8>> {
     Ok(wasmprinter::print_bytes(good)?.into_bytes())
 }
 
-/// As much of an object file as it takes to look like one of the engine's: the ELF head with the engine's ABI.
+/// Enough of an object file to look like one of the engine's: the ELF header with the engine's ABI.
 fn native_code(_good: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = b"\x7fELF\x02\x01\x01\xc8".to_vec();
     bytes.resize(4096, 0);
     Ok(bytes)
 }
 
-/// A component whose one function says that it answers a number, and does not.
+/// A component whose one function declares a number as its result, and does not return one.
 fn invalid_code(_good: &[u8]) -> Result<Vec<u8>> {
     Ok(wat::parse_str("(component (core module (func (result i32))))")?)
 }
@@ -80,14 +80,14 @@ fn trailing_bytes(good: &[u8]) -> Result<Vec<u8>> {
     Ok([good, b"and more"].concat())
 }
 
-/// Every 97th byte after the head has one bit flipped.
+/// Every 97th byte after the header has one bit flipped.
 fn flipped_bits(good: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = good.to_vec();
     bytes.iter_mut().skip(8).step_by(97).for_each(|byte| *byte ^= 0x10);
     Ok(bytes)
 }
 
-/// A good component with a custom section that nobody needs.
+/// A valid component with a useless custom section.
 fn hundred_megabytes(good: &[u8]) -> Result<Vec<u8>> {
     let ballast = vec![0; 100_000_000];
     let section = CustomSection { name: "ballast".into(), data: ballast.into() };
@@ -133,7 +133,7 @@ fn fifty_thousand_types(_good: &[u8]) -> Result<Vec<u8>> {
     let kinds = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
     let mut types = TypeSection::new();
     for number in 0..50_000_usize {
-        // Eight digits to the base of four: every type is another one.
+        // Eight digits to the base of four: every type is different.
         types.ty().function((0..8).map(|digit| kinds[(number >> (2 * digit)) % 4]), []);
     }
     let mut module = Module::new();
@@ -147,7 +147,7 @@ fn component_of(module: &Module) -> Vec<u8> {
     component.finish()
 }
 
-/// Components in components, deep enough for the stack of whoever reads them by recursion.
+/// Nested components, too deep for the stack of a recursive parser.
 fn nested_for_ever(_good: &[u8]) -> Result<Vec<u8>> {
     let mut component = Component::new();
     component.section(&ComponentTypeSection::new());

@@ -1,5 +1,5 @@
-//! Components that are well made and do not fit the contract: of another version, of another shape, or with wishes
-//! that the host cannot meet.
+//! Well-formed components that do not fit the contract: with another version, other types, or imports that the host
+//! does not have.
 
 use anyhow::Result;
 
@@ -40,7 +40,7 @@ macro_rules! foreach_stranger {
 
 foreach_stranger!(strangers);
 
-/// The package `saggar:task` as it would be at `version`, as far as a processor needs it, and a world that has it.
+/// The package `saggar:task` as it would be at `version`, as far as a processor needs it, and a world that uses it.
 fn processor_at(version: &str) -> String {
     format!("{} world stranger {{ export processor; }}", package_at(version))
 }
@@ -59,7 +59,7 @@ fn package_at(version: &str) -> String {
     )
 }
 
-/// A good processor that also imports `interface`, which the text of `package` declares.
+/// A valid processor that also imports `interface`, which the text of `package` declares.
 fn processor_with(package: &str, interface: &str) -> String {
     format!("{} world stranger {{ import {interface}; export processor; }} {package}", package_at("0.1.0"))
 }
@@ -79,7 +79,7 @@ fn with_another_signature() -> String {
         .into()
 }
 
-/// The function is the same by name and by the number of its parameters; only a type within a type differs.
+/// The function has the same name and number of parameters; only a type within a type differs.
 fn with_another_failure() -> String {
     processor_at("0.1.0").replace("tuple<problem, u64>", "tuple<problem, u32>")
 }
@@ -121,7 +121,7 @@ fn with_an_export_of_0_2() -> String {
         .into()
 }
 
-/// As a guest of another version really is: its imports give it away first.
+/// Like a real guest of another version: its imports reveal it first.
 fn of_0_2() -> String {
     processor_at("0.2.0")
 }
