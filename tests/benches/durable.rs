@@ -1,6 +1,7 @@
-//! What a whole durable job costs: added, claimed, run by an empty Rust processor in a warm sandbox, finished, each step
-//! kept by SQLite. Its floor stands beside it: SQLite alone doing the three writes of a job on the same disk in the same
-//! run. Then one job alone in fsyncs of the disk, and the same host with a million jobs waiting and a million ended.
+//! The cost of a whole durable job: added, claimed, run by an empty Rust processor in a warm sandbox, finished, with
+//! each step committed to SQLite. The floor beside it: SQLite alone doing the three writes of a job on the same disk in
+//! the same run. Then one job alone in fsyncs of the disk, and the same host with a million jobs waiting and a million
+//! ended.
 //!
 //! `cargo bench --workspace --bench durable`; the directory for temporary files should be on a real disk.
 
@@ -27,20 +28,21 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use floor::{ARGS, Probe, cpu_ms, floor, fsync, in_fsyncs, median, resident_mb};
 
-/// Slots of the task: enough that some run while others wait for their commit, few enough that their sandboxes stay in the
-/// caches.
+/// Slots of the task: enough that some run while others wait for their commit, few enough that their sandboxes stay in
+/// the caches.
 const SLOTS: u64 = 192;
-/// Tasks of the benchmark that add jobs.
+/// Tokio tasks that add jobs.
 const ADDERS: u64 = 512;
-/// How long each of them pauses when enough are in flight: short enough that slots never run out of jobs meanwhile.
+/// How long each of them pauses when enough jobs are in flight: short enough that slots never run out of jobs
+/// meanwhile.
 const PAUSE: Duration = Duration::from_millis(2);
 const BACKLOG: u64 = 1_000_000;
 /// Commits of the floor: some seconds' worth.
 const FLOOR_BATCHES: u64 = 300;
 const MEASURED: Duration = Duration::from_secs(6);
-/// How long one turn is measured.
+/// The duration of one round.
 const TURN: Duration = Duration::from_secs(2);
-/// How often the host with a backlog takes turns with the one without: the machine changes by more in a minute than they
+/// How many rounds the hosts with and without a backlog alternate: the machine changes more in a minute than they
 /// differ.
 const TURNS: usize = 11;
 
@@ -78,7 +80,7 @@ async fn start(app: &App) -> anyhow::Result<Host> {
     Ok(builder(app).store("sqlite".parse()?).build().await?)
 }
 
-/// One job at a time, added by a task of the runtime as every client of a host is, and the disk beside them.
+/// One job at a time, added by a task of the runtime as by every client of a host, and the disk beside them.
 async fn alone(host: &Host, probe: Probe) -> anyhow::Result<String> {
     let (host, mut measuring) = (host.clone(), JoinSet::new());
     measuring.spawn(async move {
@@ -96,7 +98,7 @@ async fn alone(host: &Host, probe: Probe) -> anyhow::Result<String> {
     measuring.join_next().await.context("nothing was measured")??
 }
 
-/// Jobs per second while `waiting` jobs are kept waiting or running: adders add one each whenever one has ended.
+/// Jobs per second while `waiting` jobs are kept waiting or running: adders add one whenever one has ended.
 async fn load(host: &Host, waiting: u64, measured: Duration) -> anyhow::Result<f64> {
     let over = Arc::new(AtomicBool::new(false));
     let mut adders = JoinSet::new();
@@ -113,13 +115,13 @@ async fn load(host: &Host, waiting: u64, measured: Duration) -> anyhow::Result<f
             anyhow::Ok(())
         });
     }
-    // The sandboxes become warm and the file's pages known.
+    // Warms up the sandboxes and the file's pages.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (began, before, cpu_before) = (Instant::now(), ended(host), cpu_ms());
     tokio::time::sleep(measured).await;
     let (jobs, cpu, time) = ((ended(host) - before) as f64, (cpu_ms() - cpu_before) as f64, began.elapsed());
     let rate = jobs / time.as_secs_f64();
-    // On a machine that others use too, a low share says that the rate is theirs.
+    // A low share on a shared machine means that other processes limit the rate.
     let share = cpu / time.as_millis() as f64;
     println!("       {rate:.0} jobs/s, {:.1} µs of processors a job, {share:.2} processors busy", cpu * 1_000.0 / jobs);
     over.store(true, Ordering::Relaxed);
@@ -166,14 +168,14 @@ async fn with_backlog(few: &Host, app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The real binary on that backlog: how long until it works, how much memory it holds while it does, and how long until what
-/// it ran is back in the queue when it was killed.
+/// The real binary on that backlog: how long until it is ready, its memory while it runs, and how long until the jobs
+/// that ran are back in the queue after a kill.
 fn serve_backlog(app: &App) {
-    // Built, and its components compiled, before anything is measured.
+    // Builds it and compiles its components before anything is measured.
     program::saggar_on("check", app, &[]);
     let began = Instant::now();
     let server = Server::start(app, &[]);
-    // In the head of SQLite's index of the WAL, the number that changes with every commit.
+    // In the header of SQLite's WAL index: the number that changes with every commit.
     let index = app.path().join(".saggar/saggar.db-shm");
     let commit =
         || std::fs::read(&index).ok().and_then(|index| index.get(8..12).map(<[u8]>::to_vec)).unwrap_or(vec![0; 4]);
@@ -190,7 +192,7 @@ fn serve_backlog(app: &App) {
     server.signal("KILL");
     assert_eq!(server.end().0, None, "a signal has ended it");
     let began = Instant::now();
-    // It listens when it has opened its tasks, and with them ended what the dead one left.
+    // It listens when it has opened its tasks, and thereby ended the jobs of its predecessor.
     let server = Server::start(app, &[]);
     println!("1 M waiting: what ran when it was killed is back in the queue after {:?}", began.elapsed());
     server.stop();

@@ -1,7 +1,7 @@
-//! What it costs the jobs that many follow them: a thousand clients that follow quiet jobs and a quiet task, and two hundred
-//! that read everything, but slowly, while durable jobs run at full speed. Rounds with them and without them alternate on
-//! one host; the clients are a process of their own, on the same processors. Fails if the jobs become slower than is promised, or
-//! a client is refused or disconnected.
+//! The cost of many subscribers for the jobs: a thousand clients that follow quiet jobs and a quiet task, and two
+//! hundred that read everything, but slowly, while durable jobs run at full speed. Rounds with and without them
+//! alternate on one host; the clients are a separate process on the same processors. Fails if the jobs become slower
+//! than promised, or if a client is refused or disconnected.
 //!
 //! `cargo bench --workspace --bench followers`; the directory for temporary files should be on a real disk.
 
@@ -38,16 +38,16 @@ use floor::{ARGS, resident_mb};
 const SLOTS: u64 = 64;
 const ADDERS: u64 = 512;
 const IN_FLIGHT: u64 = 4 * ADDERS;
-/// As many as `saggar serve` keeps.
+/// As many as `saggar serve` retains.
 const KEPT_EVENTS: usize = 65_536;
 /// Files that each of the two processes may need.
 const FILES: u64 = 8_192;
-/// Each with followers and without.
+/// Rounds with followers, and as many without.
 const ROUNDS: usize = 5;
-/// Until a change of followers has had its effect.
+/// Until a change of followers has taken effect.
 const SETTLED: Duration = Duration::from_secs(1);
 const MEASURED: Duration = Duration::from_secs(4);
-/// The share of its throughput that a host keeps while all of them follow.
+/// The share of its throughput that a host must retain while all of them follow.
 const PROMISED_SHARE: f64 = 0.9;
 
 fn main() -> anyhow::Result<()> {
@@ -168,7 +168,7 @@ impl Clients {
         Ok(Self { child, orders, answers })
     }
 
-    /// Gives an order, and answers what they say when they have followed it.
+    /// Sends a command, and returns the clients' reply when they have carried it out.
     fn say(&mut self, order: &str) -> anyhow::Result<String> {
         writeln!(self.orders, "{order}")?;
         let mut answer = String::new();

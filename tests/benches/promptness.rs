@@ -1,8 +1,8 @@
-//! How promptly a busy host stops what is due and serves what is short: 8 slots spin for ever, each attempt is stopped at
-//! its timeout, and meanwhile ordinary jobs of another task come one by one. Prints how late the stops were, counted from
-//! the moment the job was added, and how long the ordinary jobs took from adding to their end.
+//! How promptly a busy host stops overdue attempts and serves short jobs: 8 slots spin forever, each attempt is stopped
+//! at its timeout, and meanwhile ordinary jobs of another task run one by one. Prints how late the stops were, counted
+//! from the adding of the job, and how long the ordinary jobs took from adding to their end.
 //!
-//! The floor stands beside it: the same ordinary jobs on the same host while nothing else runs.
+//! The floor beside it: the same ordinary jobs on the same host while nothing else runs.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -60,8 +60,8 @@ async fn spin(host: Host) -> anyhow::Result<Vec<Duration>> {
     Ok(late)
 }
 
-/// Ordinary jobs, one by one, at instants that have nothing to do with the ticks. Runs on the thread that blocks on it, as
-/// a caller outside of the host's own threads would.
+/// Ordinary jobs, one by one, at instants unrelated to the ticks. Runs on the blocking thread, like a caller outside of
+/// the host's own threads.
 async fn short_jobs(host: Host) -> anyhow::Result<Vec<Duration>> {
     let mut took = Vec::new();
     for number in 0..ORDINARY {

@@ -1,5 +1,6 @@
-//! Components that are a burden for those who parse or compile them. Each is refused with its reason, within bounds of time and
-//! memory, and the tasks beside it work. Then the process that compiles: confined, and never outliving who waits for it.
+//! Components that are expensive to parse or compile. Each is refused with its reason, within limits of time and
+//! memory, and the tasks beside it run. Then the compiler process: confined, and never outliving the host that waits
+//! for it.
 
 #[path = "bombs/compiler.rs"]
 mod compiler;
@@ -17,10 +18,10 @@ use saggar_tests::program::{command, start};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-/// What a host may take at the worst moment of a start with all bombs: the files, of which two are read at a time, and itself.
+/// Peak memory of a start with all bombs: the files, of which two are read at a time, and the host itself.
 const HOST_MIB: u64 = 192;
 
-/// What the refusal of a bomb says.
+/// The expected error of a bomb.
 fn reason(name: &str) -> &'static str {
     match name {
         "sparse_memories" => "its memories and tables need",
@@ -43,7 +44,7 @@ fn reason(name: &str) -> &'static str {
     }
 }
 
-/// An app with a good task and one for each bomb.
+/// An app with a valid task and one for each bomb.
 fn app() -> App {
     let app = App::new().simple_task("good", guests::ECHO);
     BOMBS.iter().fold(app, |app, name| {
@@ -82,7 +83,7 @@ fn check_says_of_each_bomb_what_it_is_and_goes_on() {
 /// The host's memory while it loads all bombs, and after.
 fn serves_beside_bombs(allocator: &str) {
     let app = app();
-    // As cold as it can be: nothing is cached.
+    // A cold start: nothing is cached.
     let server = Server::start_as(&app, |serve| {
         serve.args(["--store", "memory", "--allocator", allocator]).arg("--cache-dir").arg(app.path().join("cache"))
     });
@@ -109,7 +110,7 @@ fn an_on_demand_host_works_beside_bombs() {
     serves_beside_bombs("on-demand");
 }
 
-/// An embedder that compiles in its own process has the scan at least.
+/// An embedder that compiles in its own process at least has the scan.
 #[tokio::test(flavor = "multi_thread")]
 async fn bombs_are_refused_in_the_hosts_own_process_too() {
     let why = TestHost::try_start(app(), Start { cache_dir: None, ..Start::default() }).await.err().expect("bombs");

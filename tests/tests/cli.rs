@@ -1,4 +1,4 @@
-//! The commands `check` and `run` of the real binary: what they print where, and how they exit.
+//! The commands `check` and `run` of the real binary: their output and exit codes.
 
 mod cli {
     mod bad_input;

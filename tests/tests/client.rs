@@ -1,4 +1,4 @@
-//! The command line as a client: the real binary asks the real binary, over real sockets.
+//! The command line as a client: the real binary talks to the real binary, over real sockets.
 
 mod client {
     mod adding;

@@ -1,5 +1,5 @@
-//! The machine's clock is set while the real binary works: ahead for a moment, behind for a moment, and back. A small library
-//! that is loaded before the system's own moves the time of day by what stands in a file, for this process alone.
+//! The machine's clock is set while the real binary runs: ahead for a moment, behind for a moment, and back. A small
+//! preloaded library shifts the time of day by the number in a file, for this process alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +44,7 @@ fn shifted_clock(directory: &Path) -> PathBuf {
     library
 }
 
-/// A time as text, whose order is that of time.
+/// A time as text that sorts like the time.
 fn time(job: &Value, name: &str) -> String {
     job[name].as_str().unwrap_or_else(|| panic!("no `{name}`: {job}")).to_owned()
 }
@@ -55,7 +55,7 @@ fn minute(at: &str) -> i64 {
     number(at.get(11..13)) * 60 + number(at.get(14..16))
 }
 
-/// Delays and retries last as long as they should whatever the clock shows meanwhile, and so do those that follow.
+/// Delays and retries last as long as they should whatever the clock shows meanwhile, and so do later ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_wrong_for_a_moment_changes_no_delay_no_retry_and_no_rate() {
     let app = App::new()
@@ -73,7 +73,7 @@ async fn a_clock_that_is_wrong_for_a_moment_changes_no_delay_no_retry_and_no_rat
     let (mut jobs, mut echoes) = (Vec::new(), 1);
     for seconds in [0, HOUR_S, 0, -HOUR_S, 0] {
         set(seconds);
-        // Both last longer than a second, after which the clock is looked at again.
+        // Both last longer than a second, after which the host reads the clock again.
         let delayed = server.add("echo", &json!({ "delay_ms": 1_200 })).await;
         let failing = server.add("failing", &json!({ "args": ["retry", 9, 0] })).await;
         jobs.push(server.ended("echo", delayed).await);

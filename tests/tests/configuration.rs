@@ -1,4 +1,4 @@
-//! The configuration as the real binary takes it: from the file, the environment and the flags, with every mistake told.
+//! The configuration of the real binary: from the file, the environment and the flags, with every error reported.
 
 #[path = "configuration/keys.rs"]
 mod keys;
@@ -26,19 +26,19 @@ fn app(configuration: &str) -> App {
     App::new().simple_task("echo", guests::ECHO).file("saggar.toml", configuration)
 }
 
-/// A directory with the configuration `host.toml`, which is the operator's and no app's.
+/// A directory with the configuration `host.toml`, which belongs to the operator and not to an app.
 fn named(configuration: &str) -> App {
     App::new().file("host.toml", configuration)
 }
 
-/// `saggar COMMAND APP` in an environment without variables of ours.
+/// `saggar COMMAND APP` in an environment without our variables.
 fn plain(name: &str, app: &App) -> Command {
     let mut plain = command();
     plain.arg(name).arg(app.path()).env_remove("SAGGAR_LISTEN").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
     plain
 }
 
-/// What `saggar config` says of a key: its value, and where that comes from.
+/// The row of a key in `saggar config`: its value, and its origin.
 fn setting(app: &App, key: &str, with: impl FnOnce(&mut Command) -> &mut Command) -> (Value, Value) {
     let said = output(with(plain("config", app).arg("--json")));
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{key}");
@@ -129,7 +129,7 @@ drain = 3
 level = "inof"
 "#;
 
-/// `serve` says the same as `config`, and serves nothing.
+/// `serve` reports the same as `config`, and does not start.
 #[test]
 fn all_mistakes_are_shown_at_once() {
     let app = app(MISTAKES);
@@ -176,7 +176,7 @@ fn a_file_that_cannot_be_read_is_a_mistake_and_none_is_none() {
     assert_eq!(output(&mut plain("config", &large)).code, Some(0), "1 MiB is not too large");
     large.write("saggar.toml", "#".repeat((1 << 20) + 1));
     insta::assert_snapshot!("too_large", refused(&large, &[]));
-    // A pipe that nobody writes into would be waited for without end; a device would never end.
+    // A pipe without a writer would block forever; a device would never end.
     for special in ["/dev/zero", "/proc/self/fd/0"] {
         let linked = App::new();
         symlink(special, linked.path().join("saggar.toml")).expect("a link");
@@ -222,19 +222,19 @@ fn an_open_address_needs_a_token_and_is_told_all_ways_to_give_one() {
     for said in [&served, &output(&mut plain("config", &app))] {
         assert_eq!((said.code, said.out.as_str(), &said.err), (Some(2), "", &served.err));
     }
-    // Together with the other mistake, and where it is.
+    // Together with the other error, and with its location.
     for part in ["saggar.toml:1:9", "saggar.toml:2:10"] {
         assert!(served.err.contains(part), "no `{part}` in: {}", served.err);
     }
     for way in ["--token ROLE:SHA256", "SAGGAR_TOKENS", "`[[token]]`", "`saggar token`", "127.0.0.1"] {
         assert!(served.err.contains(way), "no `{way}` in: {}", served.err);
     }
-    // What listens nowhere does not mind.
+    // Commands that do not listen do not need tokens.
     let run = saggar_on("run", &self::app("listen = \"0.0.0.0:0\""), &["echo", "x"]);
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
 }
 
-/// The status that a request is answered with.
+/// The status of a request.
 fn status(server: &Server, request: &str, token: Option<&str>, body: &str) -> u16 {
     let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
@@ -260,7 +260,7 @@ fn a_service_does_what_the_file_says() {
     );
     let app = app("this is not looked at");
     let named = elsewhere.path().join("host.toml");
-    // Where the command is started has nothing to do with where the file's paths begin.
+    // Relative paths of the file do not depend on the working directory.
     let server =
         Server::start_as(&app, |serve| serve.arg("--config").arg(&named).env_remove("RUST_LOG").current_dir("/"));
     assert!(elsewhere.path().join("jobs.db").is_file());
@@ -292,7 +292,7 @@ fn other_commands_heed_what_is_meant_for_them() {
     let backup = |_: &App| output(by_config("backup").arg(&copied));
     let said: Said = backup(&app);
     assert!(said.code == Some(1) && said.err.contains("served.db"), "{said:?}");
-    // A path that is typed begins where the command was started.
+    // A typed path is relative to the working directory.
     let run = output(plain("run", &app).args(["--store", "sqlite:served.db", "echo", "y"]).current_dir(app.path()));
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(backup(&app).code, Some(0));
@@ -316,7 +316,7 @@ fn a_mistake_in_the_file_is_one_for_every_command() {
     assert_eq!(document["tasks"].as_array().map(Vec::len), Some(1));
 }
 
-/// The flags of before are there and mean what they meant.
+/// The older flags exist and mean the same.
 #[test]
 fn help_lists_every_flag_with_its_variable() {
     let help = |name: &str| saggar([name, "--help"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -345,7 +345,7 @@ fn a_token_is_made_with_its_digest() {
     assert_ne!(saggar(["token"]).out, saggar(["token"]).out);
 }
 
-/// What a key is set to is shown, and not obeyed.
+/// A key's value is shown escaped.
 #[test]
 fn values_are_made_harmless() {
     let app = app("");

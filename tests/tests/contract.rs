@@ -1,6 +1,6 @@
-//! The contract does not change by accident: every change of `wit/` shows in a snapshot, and has to be accepted there.
+//! The contract does not change by accident: every change of `wit/` shows in a snapshot, and must be accepted there.
 //!
-//! Within 0.1 the exported interfaces, the records and the signatures stay as they are; imported interfaces may get
+//! Within 0.1 the exported interfaces, the records and the signatures stay as they are; imported interfaces can get
 //! further functions.
 
 use saggar_tests::crafted::contract;

@@ -1,4 +1,4 @@
-//! The crafted components are what they claim to be: an attack that is refused as malformed would show nothing.
+//! The crafted components are what they claim to be: an attack that is refused as malformed would prove nothing.
 
 use saggar_tests::crafted::{attack, component_from_core_wat, contract, cut_every_4_kib, malformed, stranger};
 use saggar_tests::{foreach_attack, foreach_malformed, foreach_stranger};

@@ -34,7 +34,7 @@ fn app() -> App {
         )
 }
 
-/// Adds jobs to `task` until `killed_after` of them were answered, then kills the host; answers the ids that it answered.
+/// Adds jobs to `task` until `killed_after` of them were confirmed, then kills the host; returns the confirmed ids.
 fn load_and_kill(app: &App, task: &str, killed_after: usize) -> Vec<u64> {
     let mut host = command()
         .args(["run", "--store", "sqlite", "--repeat", "1000000", "--ids"])
@@ -51,7 +51,7 @@ fn load_and_kill(app: &App, task: &str, killed_after: usize) -> Vec<u64> {
         ids.push(line.expect("text in UTF-8").parse().expect("an id"));
     }
     let _ = host.kill();
-    // What it had answered by then was answered, too. A line without its end was not.
+    // Complete lines received so far were confirmed, too. A line without its end was not.
     ids.extend(lines.map_while(Result::ok).filter_map(|line| line.parse::<u64>().ok()));
     let status = host.wait().expect("a child can be waited for");
     if ids.len() < killed_after {
@@ -59,7 +59,7 @@ fn load_and_kill(app: &App, task: &str, killed_after: usize) -> Vec<u64> {
         let _ = std::io::Read::read_to_string(&mut host.stderr.take().expect("a pipe"), &mut said);
         panic!("the host ended by itself ({status}) after {} of {killed_after} jobs: {said}", ids.len());
     }
-    // The last line may have been cut in the middle of a number, so it says nothing.
+    // The last line may end within a number, so it does not count.
     ids.pop();
     ids
 }
@@ -77,7 +77,7 @@ fn nothing_that_was_answered_is_lost_by_kill_9() {
         let ids = load_and_kill(&app, task, 1 + (random >> 33) as usize % 1_500);
         tasks.entry(task).or_default().answered.extend(ids);
     }
-    // One more host finishes what is left: `run` ends when nothing waits, runs or is to be told.
+    // One more host finishes the rest: `run` ends when no job waits or runs and no callback is pending.
     let said = saggar_on("run", &app, &["--store", "sqlite", "echo", "last"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

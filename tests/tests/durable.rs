@@ -1,4 +1,4 @@
-//! Jobs in a SQLite file: what a restart, a signal, a second host and a copy find.
+//! Jobs in a SQLite file: after a restart, a signal, for a second host and in a copy.
 
 mod durable {
     mod files;
@@ -70,7 +70,7 @@ async fn what_was_stopped_goes_on_without_a_burnt_attempt() {
     host.shutdown().await;
 }
 
-/// However the host ends, the job that ran is the first to go on, though others wait behind it.
+/// However the host ends, the interrupted job is the first to run again, though others wait behind it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ran_goes_on_before_what_waited_behind_it() {
     let app = leave_endless_job(app()).await;
@@ -121,7 +121,7 @@ fn signal(host: &Child, name: &str) {
     assert!(sent.expect("kill starts").success());
 }
 
-/// Leaves a job in the app's store that a host will begin at once and never end.
+/// Leaves a job in the app's store that a host starts at once and never ends.
 async fn leave_endless_job(app: App) -> App {
     let host = TestHost::start_durable(app).await;
     host.add("time", json!(["sleep_an_hour"])).await;
@@ -177,7 +177,7 @@ async fn a_host_that_is_to_outlive_its_terminal_does() {
 async fn a_host_whose_log_nobody_reads_any_more_works_and_drains_as_ever() {
     let app = leave_endless_job(app()).await;
     let (mut host, rest) = serve(&app, &["--drain", "100ms"], "an attempt begins");
-    // Every line from here on is an error to write.
+    // From here on, every write of a line fails.
     drop(rest);
     signal(&host, "TERM");
     assert!(host.wait().expect("it ends").success());
@@ -212,7 +212,7 @@ async fn what_ran_when_a_host_died_waits_though_its_task_is_gone() {
     let listed = host.inner().list(&ListQuery::of_tenant("default")).await.expect("a page").jobs;
     let standing: Vec<_> = listed.iter().map(|job| (&*job.task.task, job.status, job.attempt)).collect();
     assert_eq!(standing, [("time", Status::Waiting, 1)]);
-    // When its definition is back it goes on.
+    // When its definition is back, it runs.
     host.app().write("tasks/time.json", json!({ "process": "plugins.time" }).to_string());
     host.reload().await.expect("the app has no mistakes");
     assert_eq!(host.until_running("time", 1).await.attempt, 2, "the attempt that was lost counts");

@@ -1,5 +1,5 @@
-//! A full disk, with the real binary on a small file system: it is said clearly, nothing is lost, and the work goes on when there
-//! is room again.
+//! A full disk, with the real binary on a small file system: it is reported clearly, no job is lost, and the host
+//! continues when there is space again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,11 +16,11 @@ use saggar_tests::server::Server;
 use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
 use serde_json::json;
 
-/// Holds what all jobs of a test leave, many times over; but not at once what the ballast takes.
+/// Holds what all jobs of a test leave, many times over; but not at the same time as the ballast.
 const DISK_KIB: usize = 64 * 1024;
-/// What a full disk says.
+/// The report of a full disk.
 const FULL: &str = "the disk with the job store is full";
-/// Jobs that wait when a host is started on a disk that will not hold their ends.
+/// Jobs that wait when a host is started on a disk without space for their ends.
 const JOBS: usize = 600;
 /// A host that is told to stop does so within this time, whatever its disk does.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
@@ -43,13 +43,13 @@ fn saggar(disk: &SmallDisk, command: &str, app: &App, store: &str) -> Command {
     saggar
 }
 
-/// One more host, which does what is left: `run` ends when nothing waits, runs or is to be told.
+/// One more host, which does the rest: `run` ends when no job waits or runs and no callback is pending.
 fn finish_the_rest(disk: &SmallDisk, app: &App) {
     let said = output(saggar(disk, "run", app, &store("saggar")).args(["echo", "last"]));
     assert_eq!(said.code, Some(0), "{} on a disk with {:?}", said.err, disk.files());
 }
 
-/// Starts a host on the app, to which the store from the small disk is given.
+/// Starts a host on the app, with the store from the small disk.
 async fn start_with_store(disk: &SmallDisk, app: App) -> TestHost {
     for suffix in ["", "-wal"] {
         let (from, to) = (disk.path(&format!("saggar.db{suffix}")), format!(".saggar/saggar.db{suffix}"));
@@ -68,7 +68,7 @@ async fn check(host: &TestHost, answered: Vec<u64>) -> Found {
     histories::check(host.inner(), &BTreeMap::from([("recorded", recorded)])).await
 }
 
-/// Leaves jobs in a store on the small disk, with too little room there for their ends; answers their ids.
+/// Leaves jobs in a store on the small disk, with too little space there for their ends; returns their ids.
 async fn leave_jobs(disk: &SmallDisk, host: TestHost) -> (App, Vec<u64>) {
     host.inner().pause("recorded").await.expect("it can be paused");
     let job = || saggar::NewJob::new(json!([1, "x".repeat(4_000)]).to_string());
@@ -98,7 +98,7 @@ async fn what_has_ended_is_kept_until_there_is_room() {
         panic!("the host ended without saying `{what}`: {said:#?}");
     };
     until(FULL);
-    // It goes on saying so, and stays.
+    // It repeats the report, and keeps running.
     until(FULL);
     disk.make_room();
     until("can be written again");
@@ -113,7 +113,7 @@ async fn what_has_ended_is_kept_until_there_is_room() {
     host.shutdown().await;
 }
 
-/// The jobs of which a host has said this.
+/// The jobs that a host has reported this of.
 fn told_of(said: &[String], what: &str) -> BTreeSet<String> {
     let lines = said.iter().filter(|line| line.contains(what));
     lines.flat_map(|line| line.split(' ').filter_map(|word| word.strip_prefix("job="))).map(str::to_owned).collect()
@@ -130,7 +130,7 @@ async fn a_host_without_room_stops_and_says_of_no_job_what_is_not_so() {
     let server = Server::start_by(serve);
     server.until_log("an attempt begins task=default/time");
     server.until_log(FULL);
-    // What is too little for the ends of those jobs may be enough to put one back.
+    // Too little space for the ends of those jobs can be enough to requeue one.
     let mut refused = 0;
     while refused < 5 {
         let answer = server.post("/v1/tasks/echo/jobs", &json!({ "args": [] })).await;
@@ -157,11 +157,12 @@ async fn a_host_without_room_stops_and_says_of_no_job_what_is_not_so() {
     host.shutdown().await;
 }
 
-/// Under load either an add is refused, and `run` ends, or the ends of all that it waits for wait themselves, and it goes on.
+/// Under load either an add is rejected, and `run` ends, or the ends of all jobs it waits for are pending, and it
+/// continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_under_load_is_kept() {
     let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
-    // The first 512 jobs, which may come in one transaction, find room; what becomes of all does not.
+    // The first 512 jobs, which may come in one transaction, find space; the results of all do not.
     disk.leave(4 * 1024);
     let mut run = saggar(&disk, "run", &app, &store("saggar"));
     run.args(["--repeat", "2500", "--ids", "recorded", "1", &"x".repeat(1_000)]);
@@ -189,13 +190,13 @@ fn a_job_for_which_there_is_no_room_is_refused() {
     let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
     finish_the_rest(&disk, &app);
     disk.leave(1024);
-    // One argument of a program may not be longer than 128 KiB.
+    // One argument of a program cannot be longer than 128 KiB.
     let words = vec!["x".repeat(100_000); 15];
     let said = output(saggar(&disk, "run", &app, &store("saggar")).arg("echo").args(words));
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("the job was not added") && said.err.contains(FULL), "{}", said.err);
     assert!(said.err.contains("store-full"), "{}", said.err);
-    // The next id is the one that the refused job did not get.
+    // The next id is the one that the rejected job did not get.
     let said = output(saggar(&disk, "run", &app, &store("saggar")).args(["--json", "echo", "small"]));
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.contains(r#""id":2"#), "{}", said.out);

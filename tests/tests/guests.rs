@@ -1,4 +1,4 @@
-//! Every guest does what it says, so that a test that uses it fails for its own reasons only.
+//! Every guest does what it documents, so that a test that uses it fails for its own reasons only.
 
 use saggar::{JobId, NewJob};
 use saggar_tests::app::App;
@@ -7,7 +7,7 @@ use saggar_tests::guests as built;
 use saggar_tests::host::{TestHost, problem_code, response};
 use serde_json::{Value, json};
 
-/// Names every test that must be there: a guest without one does not compile.
+/// Names every test that must exist: a guest without one does not compile.
 macro_rules! assert_tests_exist {
     ($($name:ident)*) => { $(
         #[expect(unused_imports, reason = "only its existence matters")]
@@ -109,7 +109,7 @@ async fn printing() {
     host.shutdown().await;
 }
 
-/// A guest finds nothing of the machine that it runs on.
+/// A guest finds out nothing about its machine.
 #[tokio::test]
 async fn environment() {
     let found = answer(built::ENVIRONMENT, json!([])).await;
@@ -163,7 +163,8 @@ async fn reentrant() {
     host.shutdown().await;
 }
 
-/// What the SDK promises: typed arguments by position, named processors, `?` as a retry, refusals that name the argument.
+/// What the SDK guarantees: typed arguments by position, named processors, `?` as a retry, errors that name the
+/// argument.
 #[tokio::test]
 async fn typed() {
     let named = |name: &str| json!({ "process": format!("plugins.typed#{name}"), "attempts": 3, "attempt_after": 1 });

@@ -1,5 +1,6 @@
-//! The host panics while a guest calls it, in each role: the call fails, its instance goes, and the slot, the lane and `next` work
-//! on. The clock of the worker is one that panics on demand, and guests make the host read it with every line of a job's log.
+//! The host panics while a guest calls it, in each role: the call fails, its instance is dropped, and the slot, the
+//! lane and `next` keep running. The clock of the worker panics on demand, and guests make the host read it with every
+//! line of a job's log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use serde_json::json;
 /// Panics at one of its readings.
 #[derive(Default)]
 struct PanickingClock {
-    /// Readings until then; 0 for none.
+    /// Readings until then; 0 for never.
     left: AtomicUsize,
 }
 
@@ -43,7 +44,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// One slot and one worker in each lane, so that a lost one is missed.
+    /// One slot and one worker in each lane, so that a lost one shows.
     async fn new() -> Self {
         let all = "plugins.recorder";
         let event = json!({ "next": all, "add": all, "progress": all, "success": all, "error": all });
@@ -117,7 +118,8 @@ async fn a_panic_in_the_processor_ends_its_attempt() {
     stage.worker.shutdown(Duration::ZERO).await;
 }
 
-/// A handler's panic is a failure like others: the add, success and error handlers are called again, the progress handler is not.
+/// A handler's panic is an ordinary failure: the add, success and error handlers are called again, the progress handler
+/// is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_a_handler_keeps_its_lane_working() {
     let stage = Stage::new().await;

@@ -1,4 +1,4 @@
-//! The hostile guests, with instances from the pool. One allocator a process: each has a binary of its own.
+//! The hostile guests, with instances from the pool. A separate binary because a process has one allocator.
 
 mod hostile;
 

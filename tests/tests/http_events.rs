@@ -1,4 +1,4 @@
-//! Server-sent events of the real binary over real sockets, and what the listener does with clients that misbehave.
+//! Server-sent events of the real binary over real sockets, and how the listener treats misbehaving clients.
 
 #[path = "http_events/cut_off.rs"]
 mod cut_off;
@@ -17,7 +17,7 @@ use reqwest::Client;
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-/// Adds jobs, each with these arguments, and answers their ids.
+/// Adds jobs, each with these arguments, and returns their ids.
 async fn add(client: &Client, server: &Server, task: &str, args: &Value, jobs: usize) -> Vec<u64> {
     let batch = json!({"jobs": vec![json!({"args": args}); jobs]});
     let added = client.post(server.url(&format!("/v1/tasks/{task}/jobs/batch"))).json(&batch).send().await;

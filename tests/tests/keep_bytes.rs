@@ -1,4 +1,4 @@
-//! A host keeps no more bytes than it may, whatever its jobs do: the real binary, with its memory sampled.
+//! A host stores no more bytes than its limit, whatever its jobs do: the real binary, with its memory sampled.
 
 use saggar_tests::app::App;
 use saggar_tests::client::job_path;
@@ -33,7 +33,7 @@ async fn metric(server: &Server, line: &str) -> u64 {
     value.trim().parse().unwrap_or_else(|error| panic!("{error}: {value}"))
 }
 
-/// Runs the chain to its end, and looks at all that is said of the bytes.
+/// Runs the chain to its end, and checks all reports of the bytes.
 async fn run_chain(server: &Server) {
     let first = json!({ "args": ["chain", JOBS - 1, "x".repeat(TEXT)] });
     server.add("chain", &first).await;
@@ -47,7 +47,7 @@ async fn run_chain(server: &Server) {
     let last = server.ended("chain", JOBS).await;
     assert_eq!((&last["status"], last["response"][2].as_str().map(str::len)), (&json!("SUCCESS"), Some(TEXT)));
     let kept = bytes_of(server, "chain").await;
-    // What runs may go beyond the bound by its response.
+    // Running jobs may exceed the limit by their response.
     assert!(most.max(kept) <= BOUND + (5 << 20) && kept > BOUND / 2, "{most} {kept}");
     assert_eq!(server.get(&job_path("chain", 1)).await.status, 404);
     assert_eq!(metric(server, "saggar_jobs_kept_bytes{task=\"chain\"}").await, kept);
@@ -61,7 +61,7 @@ async fn a_job_of_4_mib_that_adds_itself_stays_within_the_memory_bound() {
     run_chain(&server).await;
     let (during, after) = (growth.peak_bytes(), growth.bytes());
     println!("memory store: {} MiB more at the worst moment, {} MiB afterwards", during >> 20, after >> 20);
-    // The bound, an instance with some copies of the text, and what an allocator keeps.
+    // The limit, an instance with some copies of the text, and the overhead of an allocator.
     assert!(during < BOUND + (192 << 20), "{during}");
     server.stop();
 }
@@ -90,10 +90,10 @@ async fn the_bound_of_the_host_holds_over_all_tasks() {
     let job = |n: u64| json!({ "args": [n, "x".repeat(1 << 20)] });
     for n in 0..8 {
         let task = if n % 2 == 0 { "chain" } else { "other" };
-        // `chain` fails on such arguments; what has failed makes room as well.
+        // `chain` fails on such arguments; failed jobs are removed as well.
         let id = server.add(task, &job(n)).await;
         server.ended(task, id).await;
-        // A response comes on top, until the next job is added.
+        // A response is added on top, until the next job is added.
         assert!(bytes_of(&server, "chain").await + bytes_of(&server, "other").await <= 10 << 20);
     }
     assert_eq!(server.get(&job_path("chain", 1)).await.status, 404, "it ended first");

@@ -1,4 +1,4 @@
-//! Whoever asks for something and leaves before the answer: it is done all the same, and everybody concerned hears of it.
+//! A client disconnects before the response: its request is carried out nevertheless, and every subscriber is notified.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 const ALL: &str = "[]";
 
-/// Asks, and leaves at once.
+/// Sends a request, and disconnects at once.
 async fn ask_and_leave<T>(asking: impl Future<Output = T>) {
     let mut asking = pin!(asking);
     assert!(poll!(asking.as_mut()).is_pending(), "it was answered before anybody could leave");

@@ -1,5 +1,5 @@
-//! Components that a host must not load: strangers to the contract, malformed files, native code. Each is refused with
-//! a message that says what was found and, where that helps, what was wanted; none does harm.
+//! Components that a host must refuse: incompatible with the contract, malformed, or native code. Each error says what
+//! was found and, if that helps, what was expected; none does harm.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -27,7 +27,7 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
     sha2::Sha256::digest(bytes).to_vec()
 }
 
-/// Why a host does not load an app whose one task plays `key` (`process` or an event) with this component.
+/// Why a host refuses an app whose one task uses this component for `key` (`process` or an event).
 async fn refusal_as(key: &str, component: &[u8]) -> String {
     let task = match key.strip_prefix("event.") {
         None => json!({ "process": "plugins.bad" }),
@@ -35,7 +35,7 @@ async fn refusal_as(key: &str, component: &[u8]) -> String {
     };
     let app = App::new().plugin_bytes("bad", component).plugin("good", guests::ECHO).task("it", &task);
     let why = TestHost::try_start(app, Start::confined()).await.err().expect("a host loaded it");
-    // The problem stands at the reference in the task's file, and names the component's file.
+    // The problem is at the reference in the task's file, and names the component's file.
     assert!(why.contains("tasks/it.json:1:") && why.contains("plugins/bad.wasm"), "{why}");
     why
 }
@@ -44,13 +44,13 @@ async fn refusal(component: &[u8]) -> String {
     refusal_as("process", component).await
 }
 
-/// The refusal of a stranger says all of this.
+/// The error of a stranger says all of this.
 async fn stranger_is_refused(name: &str, fragments: &[&str]) {
     let why = refusal(&stranger(name).expect("the stranger can be made")).await;
     fragments.iter().for_each(|fragment| assert!(why.contains(fragment), "no `{fragment}` in:\n{why}"));
 }
 
-/// The refusal of a malformed file says this.
+/// The error of a malformed file says this.
 async fn malformed_is_refused(name: &str, fragment: &str) {
     let good = fs::read(guests::ECHO).expect("the guests have been built");
     let why = refusal(&malformed(name, &good).expect("the file can be made")).await;
@@ -204,13 +204,13 @@ async fn one_huge_function() {
     malformed_is_refused("one_huge_function", "bytes in one function").await;
 }
 
-/// Few enough to be taken; then it lacks the export.
+/// Few enough to be accepted; then it lacks the export.
 #[tokio::test]
 async fn fifty_thousand_types() {
     malformed_is_refused("fifty_thousand_types", "does not export").await;
 }
 
-/// Nobody who reads it runs out of stack.
+/// No parser of it runs out of stack.
 #[tokio::test]
 async fn nested_for_ever() {
     malformed_is_refused("nested_for_ever", "more than 100 nested components and modules").await;
@@ -233,7 +233,7 @@ async fn a_file_cut_at_every_4_kib() {
     }
 }
 
-/// What the host itself has compiled is native code too, and as little accepted from outside.
+/// Native code from outside is refused, even if the host itself has compiled it.
 #[tokio::test]
 async fn the_hosts_own_native_code() {
     let cache = tempfile::tempdir().unwrap();
@@ -267,7 +267,7 @@ async fn a_damaged_cache() {
     }
 }
 
-/// Native code is used only if this user's host has made it of this very plugin, whoever has put it there.
+/// Native code is used only if this user's host has compiled it from this very plugin, whoever put it there.
 #[tokio::test]
 async fn a_forged_cache_entry_is_not_used() {
     let (cache, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -291,7 +291,7 @@ async fn a_forged_cache_entry_is_not_used() {
         echo(start.clone()).await;
         assert!(fs::read(entry()).unwrap() == good, "the forged entry has stayed");
     }
-    // Of another user, whose key is another one.
+    // Of another user, with another key.
     echo(Start { state_dir: Some(elsewhere.path().to_owned()), ..start.clone() }).await;
     let of_another_user = fs::read(entry()).unwrap();
     assert!(of_another_user != good && of_another_user[32..] == good[32..], "the same code under another key");
@@ -308,7 +308,7 @@ async fn without_a_key_nothing_is_cached() {
     assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
 }
 
-/// Each plugin runs in the engine that has loaded it, also when another one has compiled it.
+/// Each plugin runs in the engine that has loaded it, even if another one has compiled it.
 #[tokio::test]
 async fn two_hosts_of_one_process_do_not_mix_their_engines() {
     let cache = tempfile::tempdir().unwrap();
@@ -323,7 +323,7 @@ async fn two_hosts_of_one_process_do_not_mix_their_engines() {
     second.shutdown().await;
 }
 
-/// A directory that others could look into is tightened, and used again at the next start.
+/// A directory that others can read is tightened, and used again at the next start.
 #[tokio::test]
 async fn a_cache_directory_for_everybody_is_tightened_and_used() {
     let cache = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What others can see of a host: its metrics, its traces, its log. With the real binary, and real receivers.
+//! The telemetry of a host: its metrics, its traces, its log. With the real binary, and real collectors.
 
 mod observe {
     mod alarms;

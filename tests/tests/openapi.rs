@@ -1,4 +1,4 @@
-//! The OpenAPI document: what it says, that it is one, that nothing is missing in it, and that the running server keeps to it.
+//! The OpenAPI document: its content, its validity, its completeness, and that the running server keeps to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn the_document_is_valid() {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
 }
 
-/// A route is in the document because it is made by utoipa's router; so no route may be made by another one.
+/// utoipa's router adds its routes to the document; so no route may use another router.
 #[test]
 fn every_route_stands_in_the_document() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/crates/api/src");
@@ -55,7 +55,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Thousands of requests, good and bad ones, made of the document; each answer is one that the document tells of.
+/// Thousands of requests, valid and invalid ones, generated from the document; the document lists each response.
 #[test]
 fn the_server_keeps_to_the_document() {
     let task = json!({ "process": "plugins.echo", "size": 10_000_000 });
@@ -65,7 +65,7 @@ fn the_server_keeps_to_the_document() {
     let (folder, config) =
         (tempfile::tempdir().expect("a folder"), Path::new(env!("CARGO_MANIFEST_DIR")).join("schemathesis.toml"));
     let mut run = tool("schemathesis");
-    // What it leaves behind goes where it starts.
+    // It leaves its files in its working directory.
     run.current_dir(folder.path())
         .arg("--config-file")
         .arg(config)
@@ -83,7 +83,7 @@ fn the_server_keeps_to_the_document() {
     assert!(log.iter().all(|line| !line.contains("panicked") && !line.contains("ERROR")), "{log:#?}");
 }
 
-/// Adds a job now and then, so that whoever follows need not wait for an event, until the other end is dropped.
+/// Adds a job now and then, so that subscribers soon get an event, until the other end is dropped.
 fn add_until(server: &Server, ran: &Receiver<()>) {
     let head = server.post_head(
         "/v1/tasks/mail.send/jobs",

@@ -1,4 +1,5 @@
-//! Hundreds of clients that read one large job, or wait for it: the host's memory stays within its bound, and other jobs go on.
+//! Hundreds of clients that read one large job, or wait for it: the host's memory stays within its limit, and other
+//! jobs run.
 
 #![expect(clippy::print_stdout, reason = "the figures are what somebody may want to read")]
 
@@ -21,17 +22,17 @@ const CLIENTS: usize = 400;
 /// Almost 4 MiB of arguments, which are the response as well.
 const TEXT: usize = (4 << 20) - 100;
 
-/// What is documented for answers, and what 400 connections keep.
+/// The documented memory for responses, and the buffers of 400 connections.
 const BOUND: u64 = (256 << 20) + (64 << 20);
 
-/// Nothing that others do may take longer than this meanwhile, on a busy machine and unoptimised.
+/// No operation of others may take longer than this meanwhile, on a busy machine and unoptimised.
 const PROMPT: Duration = Duration::from_secs(5);
 
 fn app() -> App {
     App::new().simple_task("large", guests::ECHO).simple_task("other", guests::ECHO)
 }
 
-/// Sends a request and reads the whole answer, of which only the status and the length are kept.
+/// Sends a request and reads the whole response, of which only the status and the length are returned.
 async fn read(address: std::net::SocketAddr, path: String) -> (u16, usize) {
     let mut stream = TcpStream::connect(address).await.expect("the host takes connections");
     let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
@@ -53,7 +54,7 @@ async fn read(address: std::net::SocketAddr, path: String) -> (u16, usize) {
     (status, length)
 }
 
-/// All read at once; answers how many were served. Others' jobs are added and awaited meanwhile.
+/// All read at once; returns how many were served. Other jobs are added and awaited meanwhile.
 async fn all_read(server: &Arc<Server>, path: &str, meanwhile: impl Future<Output = ()>) -> (usize, Duration) {
     let is_over = Arc::new(AtomicBool::new(false));
     let mut others = JoinSet::new();

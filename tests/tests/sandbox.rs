@@ -1,5 +1,5 @@
-//! What a call leaves behind, and how it ends: instances that leak are replaced in time, what a guest writes belongs to its
-//! job, and every limit names itself.
+//! The traces of a call, and how it ends: leaking instances are replaced in time, output belongs to its job, and every
+//! limit is named in its error.
 
 mod sandbox {
     mod adding;

@@ -1,4 +1,4 @@
-//! The thread that interrupts guests: it ticks while guests run and sleeps while none does.
+//! The thread that interrupts guests: it ticks while guests run and sleeps otherwise.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use saggar_tests::host::TestHost;
 use saggar_tests::timeout::TIMEOUT;
 use serde_json::json;
 
-/// Many ticks long: a ticker that is awake is seen to tick in this time.
+/// Many ticks long: a ticking thread ticks at least once in this time.
 const WINDOW: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +28,7 @@ async fn an_idle_hosts_ticker_sleeps_and_wakes_for_the_next_guest() {
     host.shutdown().await;
 }
 
-/// What is measured here is that nothing happens in a stretch of time, which must therefore go by.
+/// The test asserts that nothing happens in a period of time, which must therefore pass.
 async fn ticks_in(host: &TestHost, window: Duration) -> u64 {
     let before = host.ticks();
     tokio::time::sleep(window).await;

@@ -1,13 +1,13 @@
-//! What a host of untrusted components must guard against, row by row, with the tests that hold it. Prints how many rows are
-//! closed and tested, by number, and fails if a test that a row names does not exist.
+//! The ways to attack a host of untrusted components, row by row, with the tests that cover each. Prints how many rows
+//! are closed and tested, by number, and fails if a test that a row names does not exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One way to hurt a host.
+/// One way to attack a host.
 struct Row {
     number: u32,
-    /// What goes wrong in a host that does nothing about it.
+    /// What goes wrong in an unprotected host.
     danger: &'static str,
     /// `FILE::TEST`, the file from the root of the repository; empty if the row is open.
     tests: &'static [&'static str],
@@ -279,7 +279,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository").to_owned()
 }
 
-/// What is wrong with a test that a row names; nothing if it exists and runs.
+/// Why a test that a row names is invalid; empty if it exists and runs.
 fn fault(name: &str) -> Option<String> {
     let (file, test) = name.split_once("::")?;
     let text = match fs::read_to_string(root().join(file)) {

@@ -1,4 +1,4 @@
-//! The clients, in a process of their own: they come and go when they are told to on standard input.
+//! The clients, in a separate process: they connect and disconnect on commands from standard input.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,30 +10,30 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// The argument that makes a process that of the clients.
+/// The argument that makes a process the clients' process.
 pub(crate) const ROLE: &str = "followers";
-/// A task of which nothing is to be heard.
+/// A task without events.
 pub(crate) const QUIET: &str = "quiet";
-/// Clients that follow a job of it each, from its first one on.
+/// Clients that each follow their own job, from its first event.
 pub(crate) const OF_A_JOB: usize = 500;
 const OF_THE_TASK: usize = 500;
 const SLOW: usize = 200;
-/// A slow client reads so much …
+/// A slow client reads this much …
 const SIP: usize = 4 * 1024;
 /// … this often.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Clients that connect at the same time.
 const AT_ONCE: usize = 64;
 
-/// What all of them have heard.
+/// What all of them have received.
 #[derive(Default)]
 struct Heard {
     slow_bytes: AtomicU64,
-    /// Clients whose answer has ended, which none should.
+    /// Clients whose response has ended, which must stay 0.
     gone: AtomicUsize,
 }
 
-/// Follows orders until there are none.
+/// Executes commands until standard input ends.
 pub(crate) async fn run(address: SocketAddr) -> anyhow::Result<()> {
     let (mut following, mut heard) = (JoinSet::new(), Arc::new(Heard::default()));
     for order in std::io::stdin().lines() {
@@ -55,7 +55,7 @@ pub(crate) async fn run(address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All clients, connected and answered.
+/// All clients, connected and served.
 async fn connect(address: SocketAddr, heard: &Arc<Heard>) -> anyhow::Result<JoinSet<()>> {
     let of_jobs = (1..=OF_A_JOB).map(|id| format!("/v1/tasks/{QUIET}/jobs/{id}/events"));
     let of_task = std::iter::repeat_n(format!("/v1/events?task={QUIET}"), OF_THE_TASK);

@@ -1,4 +1,4 @@
-//! The process that compiles, as the kernel shows it.
+//! The compiler process, as the kernel shows it.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// An app with a good task and one whose plugin takes long to compile.
+/// An app with a valid task and one whose plugin takes long to compile.
 fn app() -> App {
     let slow = slow_to_compile().expect("it can be made");
     App::new()
@@ -36,7 +36,7 @@ fn children(pid: u32) -> Vec<u32> {
     all.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// What `look` finds, as soon as it finds something.
+/// Polls `look` until it finds something.
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let gives_up = Instant::now() + TIMEOUT;
     loop {
@@ -48,7 +48,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The compiler of the slow plugin, once it is confined and at work: it has read more than the good one has.
+/// The compiler of the slow plugin, once it is confined and compiling: it has read more than the small one has.
 fn busy_compiler(host: u32) -> u32 {
     until("a compiler at work", || {
         children(host).into_iter().find(|pid| field(*pid, "Threads:") > Some(2) && seconds(*pid) > 0.2)
@@ -69,7 +69,7 @@ fn seconds(pid: u32) -> f64 {
     ticks / 100.0
 }
 
-/// Whether there is such a process that still runs: a zombie does not.
+/// Whether the process exists and runs: a zombie does not.
 fn runs(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X'])) && !stat.is_empty()
@@ -139,7 +139,7 @@ fn a_compiler_ends_with_its_host() {
     }
 }
 
-/// A load that nobody waits for any more ends its compiler, and leaves no zombie behind.
+/// A cancelled load ends its compiler, and leaves no zombie behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_that_is_given_up_ends_its_compiler() {
     let app = app();

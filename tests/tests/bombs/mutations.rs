@@ -1,5 +1,5 @@
-//! Real components with a few bytes changed: some hundred of them, the same in every run. Each is loaded or refused, in bounded
-//! time and memory, by a host that goes on.
+//! Real components with a few bytes changed: several hundred, the same in every run. Each is loaded or refused, within
+//! limits of time and memory, by a host that keeps running.
 
 use std::fs;
 
@@ -13,13 +13,13 @@ use serde_json::json;
 /// Mutants of each guest.
 const MUTANTS: usize = 70;
 
-/// Growth of the host: the plugins that load are kept, and each has its code.
+/// Growth of the host: loaded plugins stay loaded, each with its code.
 const GROWTH: u64 = 512 << 20;
 
-/// Changes some bytes, or takes some out, puts some in, or repeats some.
+/// Changes, removes, inserts or repeats some bytes.
 fn mutate(bytes: &mut Vec<u8>, dice: &mut Rng) {
     for _ in 0..dice.usize(1..6) {
-        // Most of a file is code; what describes the component stands at its ends.
+        // Most of a file is code; its ends describe the component.
         let near = dice.usize(..2000.min(bytes.len()));
         let at = match dice.u8(..3) {
             0 => near,

@@ -1,10 +1,10 @@
-//! Proposals that no guest of ours needs: a component that uses one is refused, so that nothing of them can be attacked.
+//! Proposals that none of our guests needs: a component that uses one is refused, so that they cannot be attacked.
 
 use saggar_tests::app::App;
 use saggar_tests::host::{Start, TestHost};
 use serde_json::json;
 
-/// What a module of a component with `fields` is refused for.
+/// Why a module of a component with `fields` is refused.
 async fn refusal(fields: &str) -> String {
     let bytes = wat::parse_str(format!("(component {fields})")).unwrap_or_else(|error| panic!("{fields}: {error}"));
     let app = App::new().plugin_bytes("bad", bytes).task("it", &json!({ "process": "plugins.bad" }));
@@ -41,7 +41,7 @@ async fn unused_proposals_are_refused() {
     }
 }
 
-/// What ordinary guests use is taken; then these lack the export.
+/// What ordinary guests use is accepted; these then lack the export.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_compilers_make_today_is_taken() {
     for fields in [

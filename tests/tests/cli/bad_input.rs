@@ -22,7 +22,7 @@ fn with_plugin(bytes: &[u8]) -> App {
     with_task(&json!({ "process": "plugins.bad" })).plugin_bytes("bad", bytes)
 }
 
-/// `check` says what is wrong with the app, and `run` says the same.
+/// `check` reports what is wrong with the app, and `run` reports the same.
 fn both_refuse(app: &App) -> String {
     let check = saggar_on("check", app, &[]);
     let run = saggar_on("run", app, &["it"]);
@@ -135,7 +135,7 @@ fn a_command_line_that_makes_no_sense() {
     }
 }
 
-/// An argument that is no JSON is a string.
+/// An argument that is not JSON is a string.
 #[test]
 fn arguments_that_are_no_json_are_strings() {
     let app = with_task(&json!({ "process": "plugins.echo" }));

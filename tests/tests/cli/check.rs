@@ -91,7 +91,7 @@ fn all_problems_of_all_files_are_shown_at_once() {
     );
 }
 
-/// Texts from files reach the terminal harmlessly.
+/// Texts from files are escaped before they reach the terminal.
 #[test]
 fn escapes_in_files_are_shown_not_obeyed() {
     let app = App::new().file("tasks/a.json", "{ \"process\": \"plugins.\u{1b}[2J\", \"\u{202e}k\u{7}\": 1 }");
@@ -100,7 +100,7 @@ fn escapes_in_files_are_shown_not_obeyed() {
     assert!(!said.err.contains(['\u{1b}', '\u{7}']), "{:?}", said.err);
 }
 
-/// Nothing runs in a check: a component that would spin when it is started is fine.
+/// A check runs nothing: a component that would spin on instantiation is fine.
 #[test]
 fn a_check_runs_nothing() {
     let spinning = saggar_tests::crafted::attack("spin_in_start").unwrap();

@@ -28,7 +28,7 @@ fn success_prints_the_response_and_nothing_else() {
 
 #[test]
 fn jobs_live_in_memory_unless_it_is_told_otherwise() {
-    // The file speaks to the service only.
+    // The file only applies to the service.
     for app in [app(), app().file("saggar.toml", "store = \"sqlite\"\n")] {
         let store = app.path().join(".saggar");
         let said = saggar_on("run", &app, &["echo"]);
@@ -56,7 +56,7 @@ fn json_prints_the_whole_job() {
     assert_eq!((&job["id"], &job["task"], &job["attempt"]), (&json!(1), &json!("failing"), &json!(1)));
 }
 
-/// The document is the one that the service answers of the same job.
+/// The document is the one that the service returns for the same job.
 #[test]
 fn json_prints_the_document_of_the_service() {
     let app = app();
@@ -73,7 +73,7 @@ fn json_prints_the_document_of_the_service() {
     }
 }
 
-/// Jobs that were there before are nobody's business: paused, delayed, backing off, or of another task.
+/// Jobs that were there before are ignored: paused, delayed, backing off, or of another task.
 #[test]
 fn unrelated_jobs_are_not_waited_for() {
     let app = app()
@@ -105,7 +105,7 @@ fn unrelated_jobs_are_not_waited_for() {
     assert!(said.code == Some(0) && said.err.contains("20 jobs of echo: SUCCESS"), "{said:?}");
 }
 
-/// What the job added is waited for, and what that added; which job it is that takes so long is said.
+/// `run` waits for the jobs that the job added, and for those that they added; it names the job that takes long.
 #[test]
 fn descendants_are_waited_for_and_named() {
     let app = app();
@@ -116,7 +116,7 @@ fn descendants_are_waited_for_and_named() {
     assert!(said.err.contains("1 job of slow: SUCCESS"), "{said:?}");
 }
 
-/// The response is there when the job has ended, not when everything has that came of it; a signal ends the wait.
+/// The response is printed when the job has ended, before the jobs that it added have; a signal ends the wait.
 #[test]
 fn the_response_does_not_wait_for_descendants() {
     let app = app();
@@ -139,7 +139,7 @@ fn the_response_does_not_wait_for_descendants() {
     }
 }
 
-/// A handler that fails is tried for a second or so, and then it is said who would go on.
+/// A failing handler is retried for about a second, then the output says who would retry it.
 #[test]
 fn a_failing_handler_does_not_keep_the_command() {
     let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
@@ -180,7 +180,7 @@ fn jobs_that_the_job_added_are_waited_for() {
     let said = saggar_on("run", &app, &["adder", "slow", "3", "[100]"]);
     assert_eq!((said.code, said.out.as_str()), (Some(0), "{\"ids\":[1,2,3],\"refused\":null}\n"));
     assert!(said.err.contains("3 jobs of slow: SUCCESS"), "{}", said.err);
-    // These end at the same moment as the job that added them, and are counted all the same.
+    // These end at the same moment as the job that added them, and are counted nevertheless.
     for _ in 0..20 {
         let said = saggar_on("run", &app, &["adder", "echo", "2", "[]"]);
         assert!(said.err.contains("2 jobs of echo: SUCCESS"), "{}", said.err);
@@ -208,7 +208,7 @@ fn repeat_of_failures_fails() {
     assert!(said.code == Some(1) && said.out.contains("7 jobs, 7 failed"), "{said:?}");
 }
 
-/// A reader that went away is no reason to fail or to panic.
+/// A closed reader is no reason to fail or to panic.
 #[test]
 fn a_closed_pipe_is_no_panic() {
     let app = app();
@@ -224,7 +224,7 @@ fn a_closed_pipe_is_no_panic() {
     assert!(output.status.success() && !err.contains("panicked"), "{:?}: {err}", output.status);
 }
 
-/// An answer that cannot be written is not thrown away in silence.
+/// A response that cannot be written is reported.
 #[test]
 fn a_response_that_cannot_be_written_is_a_failure() {
     let app = app();

@@ -16,7 +16,7 @@ fn a_job_is_added_and_its_id_printed() {
     assert_eq!(ask_json(&server, &["add", "Mail.Send"]), json!({ "id": 2, "new": true }));
     let job = ask_json(&server, &["get", "mail.send", "1", "--wait"]);
     assert_eq!((&job["status"], &job["args"]), (&json!("SUCCESS"), &json!([1, "two", { "a": 1.5 }, -4])));
-    // As it was written, not as somebody reads it.
+    // As written, not as parsed.
     assert!(ask_well(&server, &["get", "mail.send", "1"]).contains(r#"args       [1,"two",{"a": 1.50},-4]"#));
 }
 
@@ -67,7 +67,7 @@ fn a_job_can_be_put_off_ranked_and_named() {
     assert_eq!(keyed["key"], "once");
     assert_eq!(shown(&["--key", "once"])["id"], keyed["id"]);
     assert_eq!(ask_json(&server, &["add", "mail.send", "x", "--key", "once"]), json!({ "id": 3, "new": false }));
-    // Each has a key all the same, by which a host knows a job that is added again after a cut.
+    // Each has a key nevertheless, so that the host recognises a job that is added again after a lost connection.
     let keys = [shown(&[])["key"].clone(), shown(&[])["key"].clone()];
     assert!(keys[0].is_string() && keys[0] != keys[1], "{keys:?}");
 }
@@ -107,13 +107,13 @@ fn what_is_no_option_is_wrong_usage() {
     assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 0);
 }
 
-/// Takes up a connection and breaks it off when its request has begun.
+/// Accepts a connection and closes it when its request has begun.
 fn cut(listener: &TcpListener) {
     let (mut stream, _) = listener.accept().expect("a connection");
     stream.read_exact(&mut [0]).expect("a request");
 }
 
-/// Nothing else was asked before: that the connection was taken up says that there is a host, and that it comes back.
+/// There was no earlier request: the accepted connection alone shows that a host exists and may come back.
 #[test]
 fn a_job_is_added_once_over_a_restart() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -129,7 +129,7 @@ fn a_job_is_added_once_over_a_restart() {
     assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 1);
 }
 
-/// Without the key nobody could add it again and be sure that it is there once.
+/// Without the key, a client could not add it again without the risk of adding it twice.
 #[test]
 fn the_key_is_told_when_patience_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -143,7 +143,7 @@ fn the_key_is_told_when_patience_ends() {
     assert!(said.err.contains("the job may have been added (with --key "), "{}", said.err);
 }
 
-/// A host that stops and comes back between adding and the end is the same host.
+/// A host that stops and restarts between the adding and the end is the same host.
 #[test]
 fn waiting_goes_on_over_a_restart() {
     let app = app();
@@ -155,7 +155,7 @@ fn waiting_goes_on_over_a_restart() {
     watching.until("at the gate");
     let mut of_job = Talking::start(&mut client(&server, &["watch", "gated", "1"]));
     of_job.until_err("watching gated#1");
-    // The second signal stops the job, which is put back.
+    // The second signal stops the job, which is requeued.
     server.signal("TERM");
     server.until_log("draining");
     server.signal("TERM");

@@ -60,7 +60,7 @@ fn a_refusal_of_one_job_does_not_keep_the_others_from_it() {
     assert_eq!(said.code, Some(1));
     assert_eq!(said.out, "mail.send#1: FAILURE (cancelled)\nmail.send#2: FAILURE (cancelled)\n");
     insta::assert_snapshot!("one_of_three", said.err);
-    // A program gets a document for each of them, on one of the two streams.
+    // Programs get a document for each of them, on one of the two streams.
     let said = ask(&server, &["delete", "mail.send", "1", "99", "2", "--json"]);
     let documents = |text: &str| text.lines().map(parsed).collect::<Vec<_>>();
     let deleted = |id: u64| json!({ "task": "mail.send", "id": id, "deleted": true });

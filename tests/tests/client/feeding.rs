@@ -19,7 +19,7 @@ fn ten_thousand_jobs_from_standard_input() {
     let said = feed(&server, &["add", "mail.send", "--file", "-", "--key", "all"], lines.clone());
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     assert_eq!(ids(&said.out), (1..=10_000).collect::<Vec<_>>());
-    // Each line is its job, and no line is added twice.
+    // Each line is one job, and no line is added twice.
     for id in [1, 4_711, 10_000] {
         assert_eq!(ask_json(&server, &["get", "mail.send", &id.to_string()])["args"][0], id - 1);
     }
@@ -71,7 +71,7 @@ fn a_line_that_is_no_job_ends_it_and_those_before_are_added() {
     assert!(gone.code == Some(2) && gone.err.contains("cannot read /nowhere"), "{}", gone.err);
 }
 
-/// What the host refuses of a line that is JSON ends it as well, and says what was added.
+/// A line that the host rejects ends the command, which says what was added.
 #[test]
 fn a_job_that_is_refused_ends_it() {
     let server = serve();
@@ -85,14 +85,14 @@ fn a_job_that_is_refused_ends_it() {
     {
         let said = add(line);
         assert_eq!((said.code, ids(&said.out)), (Some(2), (1..=700).collect()), "{}", said.err);
-        // Blank lines are counted as an editor counts them; where the job stood in its request is nobody's business.
+        // Blank lines count as in an editor; the job's position in its request does not matter.
         let told = "700 jobs were added (with --key k, no line is added twice): line 1401: ";
         assert!(said.err.contains(told) && said.err.contains(why) && !said.err.contains("job 0"), "{}", said.err);
     }
     assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 700);
 }
 
-/// With an empty key, the lines of every file would have the same ones, and those of the second would be there already.
+/// With an empty key, the lines of every file would have the same ones, and those of the second would already exist.
 #[test]
 fn a_key_that_is_none_is_refused_before_anything_is_added() {
     let server = serve();
@@ -137,7 +137,7 @@ fn a_full_queue_is_waited_for() {
     ask_well(&server, &["resume", "small"]);
     let said = feeding.end();
     assert_eq!((said.code, ids(&said.out)), (Some(0), (1..=50).collect()), "{}", said.err);
-    // One job alone is refused at once.
+    // A single job is rejected at once.
     ask_well(&server, &["pause", "small"]);
     feed(&server, &["add", "small", "--file", "-"], "[]\n".repeat(5));
     let said = super::stage::ask(&server, &["add", "small"]);

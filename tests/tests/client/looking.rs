@@ -1,4 +1,4 @@
-//! `saggar get`, `list`, `tasks`, `stats` and `logs`, as text and as the host answers.
+//! `saggar get`, `list`, `tasks`, `stats` and `logs`, as text and as the host's JSON.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -161,7 +161,7 @@ fn a_log_is_printed() {
     let server = with_jobs();
     let text = ask_well(&server, &["logs", "printing", "1"]);
     insta::assert_snapshot!("log", steady(&text));
-    // Followed, it is the same, and ends with the job.
+    // With `-f` it is the same, and ends with the job.
     assert_eq!(ask_well(&server, &["logs", "-f", "printing", "1"]), text);
     let lines = ask_well(&server, &["logs", "-f", "printing", "1", "--json"]);
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
@@ -169,14 +169,14 @@ fn a_log_is_printed() {
     assert_eq!(ask_well(&server, &["logs", "mail.send", "1"]), "");
 }
 
-/// Whoever reads no further has not closed the pipe; Ctrl-C ends the command all the same.
+/// A reader that stops reading has not closed the pipe; Ctrl-C ends the command nevertheless.
 #[test]
 fn ctrl_c_ends_a_command_whose_output_is_not_read() {
     let server = serve();
     feed(&server, &["add", "mail.send", "--file", "-"], "[]\n".repeat(1_000));
     let mut list = client(&server, &["list", "--all", "--json"]);
     let mut list = list.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
-    // A page of jobs, which is more than a pipe holds, is written without a look at anything else.
+    // A page of jobs, which is more than a pipe holds, is written in one blocking write.
     let mut pipe = list.stdout.take().expect("a pipe was asked for");
     pipe.read_exact(&mut [0]).expect("it lists");
     let killed = Command::new("kill").args(["-s", "INT", &list.id().to_string()]).status();

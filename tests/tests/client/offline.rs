@@ -32,7 +32,7 @@ fn shells_get_their_scripts() {
     assert_eq!(alone(&["completions", "tcsh"]).code, Some(2));
 }
 
-/// The shell itself takes the script, and completes by it.
+/// The shell itself loads the script, and completes with it.
 #[test]
 fn bash_completes() {
     let script = alone(&["completions", "bash"]).out;
@@ -60,7 +60,7 @@ fn an_error_that_cannot_be_said_is_in_the_exit_code() {
     assert_eq!(asked.stderr(full).status().expect("the binary starts").code(), Some(3));
 }
 
-/// `RUST_LOG` may be there for another program, where a word alone is a module.
+/// `RUST_LOG` may be set for another program, where a word alone is a module.
 #[test]
 fn a_log_level_for_others_does_not_stop_a_command() {
     let mut completions = command();

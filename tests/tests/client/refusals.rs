@@ -1,4 +1,4 @@
-//! What goes wrong between a command and a host: each with its exit code, and with what to do next.
+//! Failures between a command and a host: each with its exit code, and with advice.
 
 use saggar_tests::program::{Said, command, output, saggar};
 use saggar_tests::server::Server;
@@ -17,7 +17,7 @@ fn shown(said: &Said) -> String {
 
 #[test]
 fn there_is_no_host() {
-    // The port of a service that is gone.
+    // The port of a service that has stopped.
     let server = serve();
     let url = server.url("");
     server.stop();
@@ -47,7 +47,7 @@ fn there_is_no_host() {
     }
 }
 
-/// As the host answered it, and with what was done before.
+/// The host's answer, and what was done before.
 #[test]
 fn a_refusal_is_a_document_for_programs() {
     let server = serve();
@@ -67,7 +67,7 @@ fn a_refusal_is_a_document_for_programs() {
     assert_eq!(document["code"], "invalid-task-id");
 }
 
-/// Somebody is there, so it is of no use to start a host.
+/// There is a server, so the advice must not be to start a host.
 #[test]
 fn a_host_that_cannot_be_trusted_is_there() {
     let server = serve();
@@ -80,7 +80,7 @@ fn a_host_that_cannot_be_trusted_is_there() {
         "{}",
         said.err
     );
-    // Without certificates to know hosts by, the reason is told.
+    // Without certificates to verify hosts, the reason is shown.
     let nowhere = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (name, "/nowhere"));
     let said = output(command().args(["stats", "--url", &url]).envs(nowhere));
     assert!(said.code == Some(3) && !said.err.contains("builder error"), "{}", said.err);
@@ -101,7 +101,7 @@ fn what_the_host_refuses_is_shown_with_its_code() {
     for (name, arguments) in refused {
         insta::assert_snapshot!(name, shown(&ask(&server, arguments)));
     }
-    // Names are names, whatever is in them.
+    // Names are names, whatever they contain.
     for task in ["a/../b", "mail.send/jobs/1", "%2e%2e", "mail.send?x", "é\u{1b}[2J"] {
         let said = ask(&server, &["get", task, "1"]);
         assert!(said.code == Some(2) && said.err.contains("unknown-task"), "{task:?}: {}", said.err);
@@ -119,11 +119,11 @@ fn a_token_is_wanted() {
     assert_eq!(with("read-token", &["stats"]).code, Some(0));
     assert_eq!(ask(&server, &["stats", "--token", "read-token"]).code, Some(0));
     assert_eq!(with("read-token", &["stats", "--token", "wrong-token"]).code, Some(1));
-    // One that is empty is none, and one that no header can hold is told.
+    // An empty token counts as none, and one that is invalid in a header is an error.
     assert!(with("", &["stats"]).err.contains("(unauthorized)"));
     let bad = with("a\nb", &["stats"]);
     assert!(bad.code == Some(2) && !bad.err.contains("a\nb"), "{}", bad.err);
-    // The help does not show what is in the environment.
+    // The help does not show values from the environment.
     assert!(!with("read-token", &["stats", "--help"]).out.contains("read-token"));
 }
 
@@ -136,7 +136,7 @@ fn an_address_that_is_none_is_wrong_usage() {
     }
 }
 
-/// A proxy in the environment is for hosts elsewhere.
+/// A proxy in the environment does not apply to this machine.
 #[test]
 fn a_host_on_this_machine_is_asked_without_a_proxy() {
     let server = serve();
@@ -156,11 +156,11 @@ fn the_help_says_how_commands_exit() {
     let help = |command: &[&str]| saggar(command.iter().chain(&["--help"])).out;
     let whole = help(&[]);
     let commands = whole.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // What is indented more goes on with the line before it.
+    // Lines with more indentation continue the line before.
     let commands = commands.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
     let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.len() > 20, "{whole}");
-    // The help about help is that of the crate.
+    // The help of `help` comes from clap.
     let commands = commands.into_iter().filter(|command| *command != "help");
     for help in commands.map(|command| help(&[command])).chain([whole.clone()]) {
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");

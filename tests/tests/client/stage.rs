@@ -1,4 +1,4 @@
-//! What all of them need: a service, commands that ask it, and what they say without what is different every time.
+//! Shared by these tests: a service, commands that talk to it, and their output without what differs between runs.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -27,7 +27,7 @@ pub(super) fn app() -> App {
         .simple_task("words", guests::HOSTILE_WORDS)
 }
 
-/// A service whose jobs live in memory.
+/// A service with the store in memory.
 pub(super) fn serve() -> Server {
     Server::start(&app(), &["--store", "memory"])
 }
@@ -39,30 +39,30 @@ pub(super) fn client(server: &Server, arguments: &[&str]) -> Command {
     client
 }
 
-/// Asks the service.
+/// Runs a client command.
 pub(super) fn ask(server: &Server, arguments: &[&str]) -> Said {
     output(&mut client(server, arguments))
 }
 
-/// Asks the service, which must answer well; what standard output has.
+/// Runs a client command, which must succeed; returns its standard output.
 pub(super) fn ask_well(server: &Server, arguments: &[&str]) -> String {
     let said = ask(server, arguments);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{arguments:?}: {}", said.out);
     said.out
 }
 
-/// Asks the service with `--json`; the document.
+/// Runs a client command with `--json`; returns the document.
 pub(super) fn ask_json(server: &Server, arguments: &[&str]) -> Value {
     let text = ask_well(server, &[arguments, &["--json"]].concat());
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
 }
 
-/// Asks the service with this on standard input.
+/// Runs a client command with this standard input.
 pub(super) fn feed(server: &Server, arguments: &[&str], input: impl Into<String>) -> Said {
     let mut feeding = Talking::start(client(server, arguments).stdin(Stdio::piped()));
     let mut pipe = feeding.child.stdin.take().expect("a pipe was asked for");
     let input = input.into();
-    // It may end before it has read all.
+    // It may end before it has read everything.
     let writing = std::thread::spawn(move || drop(pipe.write_all(input.as_bytes())));
     let said = feeding.end();
     writing.join().expect("a pipe that can be written");
@@ -74,20 +74,20 @@ pub(super) fn terminal(client: &Command) -> Command {
     let quoted = |text: &std::ffi::OsStr| format!("'{}'", text.to_str().expect("UTF-8").replace('\'', r"'\''"));
     let line = std::iter::once(client.get_program()).chain(client.get_args()).map(quoted).collect::<Vec<_>>().join(" ");
     let mut script = Command::new("script");
-    // The shell gives way to the command, so that signals reach it.
+    // The shell replaces itself with the command, so that signals reach it.
     script.args(["--quiet", "--return", "--command", &format!("exec {line}"), "/dev/null"]).stdin(Stdio::null());
     script.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
     script.env("COLUMNS", "80");
     script
 }
 
-/// What a terminal shows of an answer.
+/// What a terminal shows of the output.
 pub(super) fn on_terminal(server: &Server, arguments: &[&str]) -> Said {
     let said = output(&mut terminal(&client(server, arguments)));
     Said { out: said.out.replace("\r\n", "\n"), ..said }
 }
 
-/// A text with every moment in it the same.
+/// A text with every time in it replaced.
 pub(super) fn steady(text: &str) -> String {
     const MOMENT: &str = "2026-11-24T10:00:00.000Z";
     let is_moment = |part: &str| {
@@ -114,18 +114,18 @@ pub(super) fn steady(text: &str) -> String {
 /// Longer than it takes to draw a view, and shorter than the time between two.
 const STILL: Duration = Duration::from_millis(30);
 
-/// A command that is listened to while it runs.
+/// A running command whose output is read.
 pub(super) struct Talking {
     child: Child,
     out: Pipe,
     err: Pipe,
 }
 
-/// What comes out of a pipe, as it comes.
+/// The output of a pipe, as it arrives.
 struct Pipe {
     pieces: mpsc::Receiver<Vec<u8>>,
     heard: Vec<u8>,
-    /// What was listened for stands before this.
+    /// The position behind what was awaited last.
     after: usize,
 }
 
@@ -144,17 +144,17 @@ impl Talking {
         self.out.rest_of_line()
     }
 
-    /// Waits until standard error says `text`.
+    /// Waits until standard error contains `text`.
     pub(super) fn until_err(&mut self, text: &str) {
         self.err.until(text);
     }
 
-    /// Waits until standard output, which is a terminal's, has `text` in it.
+    /// Waits until standard output, which is a terminal's, contains `text`.
     pub(super) fn until_drawn(&mut self, text: &str) {
         self.out.until(text);
     }
 
-    /// Waits until a terminal has been drawn on and is left alone for a while, as it is most of the time.
+    /// Waits until the terminal was drawn on and then stays unchanged for a while, as it is most of the time.
     pub(super) fn until_still(&mut self) {
         while self.out.is_written_within(STILL) {}
     }
@@ -171,12 +171,12 @@ impl Talking {
         assert!(status.expect("kill starts").success(), "it is gone already");
     }
 
-    /// Lets its standard output be closed when the next piece of it has come.
+    /// Closes its standard output after the next piece of output.
     pub(super) fn stop_listening(&mut self) {
         self.out.pieces = mpsc::channel().1;
     }
 
-    /// Waits for its end; everything that it has said.
+    /// Waits for its end; returns its output.
     pub(super) fn end(mut self) -> Said {
         let (out, err) = (self.out.rest(), self.err.rest());
         let status = self.child.wait().expect("a child can be waited for");
@@ -191,7 +191,7 @@ impl Pipe {
         std::thread::spawn(move || {
             let mut piece = [0; 4096];
             while let Ok(bytes @ 1..) = pipe.read(&mut piece) {
-                // Nobody listens any more.
+                // The receiver is gone.
                 if sender.send(piece[..bytes].to_owned()).is_err() {
                     return;
                 }
@@ -200,7 +200,7 @@ impl Pipe {
         Self { pieces, heard: Vec::new(), after: 0 }
     }
 
-    /// Waits for `text` after what was waited for before.
+    /// Waits for `text` after what was awaited before.
     fn until(&mut self, text: &str) {
         loop {
             let found = self.heard[self.after..].windows(text.len()).position(|window| window == text.as_bytes());
@@ -211,14 +211,14 @@ impl Pipe {
         }
     }
 
-    /// The line in which that stands which was waited for.
+    /// The line that contains what was awaited.
     fn rest_of_line(&mut self) -> String {
         self.until("\n");
         let text = String::from_utf8_lossy(&self.heard[..self.after]).into_owned();
         text.lines().next_back().expect("there is a line").to_owned()
     }
 
-    /// All of it, when it has ended.
+    /// The whole output, once it has ended.
     fn rest(&mut self) -> String {
         loop {
             match self.more() {

@@ -1,4 +1,4 @@
-//! What a terminal shows: lines that fit, a live view, and nothing that a guest made up to be obeyed.
+//! What a terminal shows: lines that fit, a live view, and no escape sequences of a guest.
 
 use std::process::Stdio;
 
@@ -11,7 +11,7 @@ use super::stage::{Talking, ask, ask_well, client, feed, on_terminal, serve, ste
 
 const BEHAVIOURS: [&str; 4] = ["print_escapes", "log_escapes", "fail_with_escapes", "report_escapes"];
 
-/// What the key sends, of which the terminal makes a signal.
+/// The byte of the key, which the terminal turns into a signal.
 const CTRL_C: &str = "\u{3}";
 
 fn is_treacherous(c: char) -> bool {
@@ -58,7 +58,7 @@ fn what_a_guest_says_is_shown_and_not_obeyed() {
     assert!(said.out.contains(r"\u{1b}[2J") && !said.out.contains(is_treacherous), "{:?}", said.out);
 }
 
-/// What a client wrote is no better.
+/// Text from a client is escaped likewise.
 #[test]
 fn what_a_client_says_is_shown_and_not_obeyed() {
     let server = serve();
@@ -69,13 +69,13 @@ fn what_a_client_says_is_shown_and_not_obeyed() {
         let said = on_terminal(&server, command);
         assert!(said.code == Some(0) && !said.out.contains(is_treacherous), "{command:?}: {said:?}");
     }
-    // A program gets the document as it is.
+    // Programs get the document unchanged.
     let document: serde_json::Value =
         serde_json::from_str(&ask_well(&server, &["get", "mail.send", "1", "--json"])).unwrap();
     assert_eq!((&document["response"], &document["args"]), (&json!([evil]), &json!([evil])));
 }
 
-/// Nor is it in a host that lives for one job only.
+/// Escapes are also removed from the output of `saggar run`.
 #[test]
 fn what_a_job_of_run_answers_is_shown_and_not_obeyed() {
     let app = App::new().simple_task("echo", guests::ECHO);
@@ -89,7 +89,8 @@ fn what_a_job_of_run_answers_is_shown_and_not_obeyed() {
     }
 }
 
-/// The view has a line for each task with its counts, a bar for each job that runs, and a line of its own for what failed.
+/// The view has a line for each task with its counts, a bar for each running job, and a line of its own for each
+/// failure.
 #[test]
 fn a_watch_is_drawn() {
     let server = serve();
@@ -112,7 +113,7 @@ fn a_watch_is_drawn() {
     assert!(!said.out.contains("\u{1b}]0;owned"), "{:?}", said.out);
 }
 
-/// What a terminal of 80 columns shows when this was written to it: as much as a view makes use of.
+/// What a terminal of 80 columns shows after this output: as far as a view uses its features.
 fn shown(written: &str) -> Vec<String> {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
     let mut rest = written.chars();
@@ -148,7 +149,7 @@ fn shown(written: &str) -> Vec<String> {
     lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned()).collect()
 }
 
-/// What stood there when it was interrupted can still be read.
+/// What was there when it was interrupted stays readable.
 #[test]
 fn a_watch_leaves_its_last_view() {
     let server = serve();
@@ -171,7 +172,7 @@ fn a_watch_leaves_its_last_view() {
     assert!(bars.len() == 1 && bars[0].contains("0/1 at the gate"), "{shown:#?}");
 }
 
-/// What cannot be drawn on gets lines.
+/// Without a terminal that can be drawn on, it prints lines.
 #[test]
 fn a_watch_on_a_dumb_terminal_prints_lines() {
     let server = serve();
@@ -197,20 +198,20 @@ fn a_bar_is_drawn_while_a_job_is_waited_for() {
     assert!(said.out.contains("\"through\""), "{:?}", said.out);
 }
 
-/// A header is bold, unless somebody does not want it.
+/// A header is bold, unless colours are disabled.
 #[test]
 fn colours_are_left_out_where_they_are_not_wanted() {
     let server = serve();
     let tasks = client(&server, &["tasks"]);
     let plain = output(&mut terminal(&tasks));
     assert!(plain.code == Some(0) && !plain.out.contains('\u{1b}'), "{:?}", plain.out);
-    // A variable that is set to nothing is not set.
+    // An empty variable counts as unset.
     for bold in [terminal(&tasks).env_remove("NO_COLOR"), terminal(&tasks).env("NO_COLOR", "")].map(output) {
         assert!(bold.out.contains("\u{1b}[1m"), "{:?}", bold.out);
     }
 }
 
-/// Neither are diagnostics in colour where nobody wants it.
+/// Diagnostics have no colour either if colours are disabled.
 #[test]
 fn diagnostics_heed_no_color() {
     let app = App::new().task("bad", &json!({ "process": "plugins.nowhere" }));

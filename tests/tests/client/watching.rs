@@ -1,4 +1,4 @@
-//! `saggar watch` and `saggar logs -f`, where no terminal is: a line for each event, over cuts too.
+//! `saggar watch` and `saggar logs -f` without a terminal: a line for each event, also across lost connections.
 
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
@@ -27,10 +27,10 @@ fn every_event_is_a_line() {
     watching.until("failed");
     ask_well(&server, &["delete", "progress", "1"]);
     watching.until("deleted");
-    // Progress may be told of more often than at its end.
+    // Progress can be reported more often than at its end.
     let out = steady(&end(watching).out);
     let mut lines: Vec<&str> = out.lines().filter(|line| !line.contains("1/3 ") && !line.contains("2/3 ")).collect();
-    // A slot that finds the job in the line may be a moment ahead of whoever tells that it is there.
+    // A slot that finds the job in the queue can be a moment ahead of the event of its adding.
     lines[..2].sort_unstable();
     insta::assert_snapshot!("lines", lines.join("\n"));
 }
@@ -67,7 +67,7 @@ fn a_job_is_watched_until_its_end() {
         "{}",
         said.out
     );
-    // One that has ended is shown.
+    // A job that has ended is shown.
     assert_eq!(ask_well(&server, &["watch", "gated", "1"]), "gated#1: SUCCESS  1/1 through the gate\n");
     ask(&server, &["add", "failing", "reject", "9", "0", "--wait"]);
     let failed = ask(&server, &["watch", "failing", "1"]);
@@ -75,7 +75,7 @@ fn a_job_is_watched_until_its_end() {
     assert!(failed.err.contains("FAILURE (rejected, attempt 1 of 1): not-yet"), "{}", failed.err);
     let document: Value = serde_json::from_str(&ask(&server, &["watch", "failing", "1", "--json"]).out).unwrap();
     assert_eq!(document["status"], json!("FAILURE"));
-    // Programs get it before the events and behind them.
+    // Programs get the document before the events and after them.
     ask_well(&server, &["add", "gated", "keys", "2"]);
     let mut watching = Talking::start(&mut client(&server, &["watch", "gated", "2", "--json"]));
     watching.until_err("watching gated#2");
@@ -86,7 +86,7 @@ fn a_job_is_watched_until_its_end() {
     assert!(first["kind"].is_null() && first["status"] != "SUCCESS", "{}", said.out);
     assert_eq!((&last["status"], &last["response"]), (&json!("SUCCESS"), &json!("through")));
     assert_eq!(documents[documents.len() - 2]["kind"], "succeeded");
-    // One that is deleted while it is watched will say nothing more.
+    // A job that is deleted while it is watched sends no more events.
     ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
     let mut watching = Talking::start(&mut client(&server, &["watch", "mail.send", "1", "--json"]));
     watching.until_err("watching mail.send#1");
@@ -120,7 +120,7 @@ fn a_watch_that_is_cut_goes_on_and_says_that_events_may_be_missing() {
     assert!(json.out.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{}", json.out);
 }
 
-/// Whoever stops listening ends the command, and nothing is wrong.
+/// A closed output ends the command successfully.
 #[test]
 fn a_closed_pipe_ends_it() {
     let server = serve();

@@ -1,4 +1,4 @@
-//! Every key from each of the three places where one can be given.
+//! Every key from each of its three sources.
 
 use std::process::Command;
 
@@ -9,8 +9,8 @@ use super::{app, named, plain};
 
 const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
-/// Each key with a value as it is written in the file; and as it is shown, which is also how it can be given: the one of the file,
-/// one by variable, one by flag. None is a default.
+/// Each key with a value as it is written in the file; and as it is shown, which is also how it can be given: one for
+/// the file, one for the variable, one for the flag. None is a default.
 const KEYS: [(&str, &str, [&str; 3]); 22] = [
     ("listen", "\"127.0.0.2:1\"", ["127.0.0.2:1", "127.0.0.2:2", "127.0.0.2:3"]),
     ("token", "[{ role = \"read\", name = \"a\", sha256 = \"DIGEST\" }]", ["a", "b", "c"]),
@@ -44,7 +44,7 @@ fn settings(config: &mut Command) -> Vec<Value> {
     document["settings"].as_array().expect("a list").clone()
 }
 
-/// Each key has the value that it was given there, and comes from there.
+/// Each key has the value that this source gave it, and names the source.
 fn check(found: &[Value], at: usize, from: impl Fn(&str) -> Value) {
     let keys: Vec<_> = found.iter().map(|setting| setting["key"].as_str().expect("a key")).collect();
     assert_eq!(keys, KEYS.map(|(key, ..)| key));
@@ -74,7 +74,7 @@ fn flag(key: &str) -> String {
     format!("--{}", key.replace(['.', '_'], "-"))
 }
 
-/// The file with all of them; those of a table stand together in the list.
+/// The file with all of them; those of a table are adjacent in the list.
 fn file() -> String {
     let (mut file, mut table) = (String::new(), "");
     for (key, value, _) in KEYS {

@@ -1,4 +1,4 @@
-//! Limits of the HTTP service, and tokens of the environment: the real binary keeps to them.
+//! Limits of the HTTP service, and tokens from the environment: the real binary enforces them.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ const ADMIN: &str = "admin:10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c
 
 const FILE: &str = "events.keep = 1000\n[http]\nstreams = 1\nwrite_time = 1\nhead_bytes = \"8KiB\"\nheaders = 16\n";
 
-/// A client that shows the token with whatever it asks.
+/// A client that sends the token with every request.
 fn admin() -> Client {
-    // It sets up what all of them need.
+    // Sets up what all of them need.
     drop(client());
     let bearer = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer admin-token"))]);
     Client::builder().no_proxy().pool_max_idle_per_host(0).default_headers(bearer).build().expect("a client")
@@ -56,7 +56,7 @@ async fn add(server: &Server, admin: &Client, jobs: usize) {
     assert_eq!(added.status, 201, "{:?}", added.body);
 }
 
-/// Waits until nobody follows, so that somebody may.
+/// Waits until a stream seat is free.
 async fn until_nobody_follows(server: &Server, admin: &Client) {
     within("the end of all following", async {
         loop {
@@ -90,7 +90,7 @@ async fn one_may_follow_and_must_read(server: &Server, admin: &Client) {
     assert_eq!(refused.status(), 503, "a second one may follow");
     let problem: Value = refused.json().await.expect("JSON");
     assert_eq!(problem["code"], "overloaded");
-    // More than the system keeps for who takes nothing; then its time is over, and its seat is free.
+    // More than the system buffers for a client that reads nothing; then it times out, and its seat is free.
     within("a free seat", async {
         while ask(admin, &url, None).await.status() != 200 {
             add(server, admin, 1_000).await;

@@ -1,4 +1,4 @@
-//! What an app's own `saggar.toml` may not decide for the operator of a host, and what is said of the rest.
+//! What an app's own `saggar.toml` must not decide for the operator of a host, and the warning about the rest.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{app, named, plain};
 
-/// Compiled code is run as it is. An app that brings some, and says where it is, is not served.
+/// Compiled code is run without checks. An app that brings some, and sets its directory, is refused.
 #[test]
 fn an_app_cannot_bring_compiled_code() {
     for line in ["cache_dir = \"compiled\"", "cache_dir = \"/tmp\"", "'cache_dir' = 5"] {
@@ -27,7 +27,7 @@ fn an_app_cannot_bring_compiled_code() {
     }
 }
 
-/// The operator may name any file, also the app's own, and say in it whatever a host can do.
+/// The operator can name any file, also the app's own, and set every key in it.
 #[test]
 fn a_file_that_the_operator_names_may_set_everything() {
     let app = app("cache_dir = \"compiled\"\n");
@@ -37,7 +37,7 @@ fn a_file_that_the_operator_names_may_set_everything() {
     assert!(fs::read_dir(app.path().join("compiled")).expect("the cache").next().is_some());
 }
 
-/// Then the app's own file is not even read: neither what it sets counts nor what is wrong with it.
+/// Then the app's own file is not even read: neither its settings nor its errors count.
 #[test]
 fn with_a_named_file_only_that_counts() {
     let own = named("drain = 7\n");
@@ -77,13 +77,13 @@ fn what_an_app_decides_for_its_operator_is_said_at_the_start() {
     let log = Server::start(&app, &["--store", "memory"]).stop();
     let warning = log.iter().find(|line| line.contains("the app itself sets")).expect("a warning");
     assert!(warning.contains("sets `token`, `otlp.endpoint`"), "{warning}");
-    // Of the same file, when the operator names it, nothing is said.
+    // Without a warning when the operator names the same file.
     let config = app.path().join("saggar.toml");
     let log = Server::start_as(&app, |serve| serve.arg("--config").arg(&config)).stop();
     assert!(!log.iter().any(|line| line.contains("the app itself sets")), "{log:#?}");
 }
 
-/// Each command speaks of what it uses, and a file without any of these keys is no matter for a warning.
+/// Each command warns of the keys that it uses, and a file without any of these keys causes no warning.
 #[test]
 fn commands_warn_of_what_they_use() {
     let warning = "the app itself sets";

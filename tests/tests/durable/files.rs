@@ -1,4 +1,4 @@
-//! The files of a host's store, with the real binary: who may read them, what is not followed, and what happens when they go.
+//! The files of a host's store, with the real binary: their permissions, links, and what happens when they disappear.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -14,7 +14,7 @@ fn app() -> App {
     App::new().simple_task("echo", guests::ECHO)
 }
 
-/// Serves the app in a shell in which every file may be read by everybody.
+/// Serves the app in a shell whose umask makes every file world-readable.
 fn serve_openly(app: &App) -> Server {
     let mut shell = Command::new("sh");
     shell.args(["-c", "umask 022; exec \"$0\" \"$@\""]);

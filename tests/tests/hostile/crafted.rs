@@ -74,7 +74,7 @@ async fn start_with_a_large_table() {
     starts_too_large("start_with_a_large_table").await;
 }
 
-/// The pool knows when the component is loaded that no instance will ever fit. Without one it shows at the first job.
+/// The pool detects when the component is loaded that no instance will ever fit. Without a pool the first job fails.
 async fn starts_too_large(name: &str) {
     let attack = crafted(name).without_good_side();
     match (ALLOCATOR, attack.refused().await) {

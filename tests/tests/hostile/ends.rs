@@ -1,4 +1,4 @@
-//! Guests that end as they should not, and what their successors find.
+//! Guests that end in a wrong way, and what their successors find.
 
 use saggar::Reason;
 use saggar_tests::app::App;

@@ -1,4 +1,4 @@
-//! Guests that ask for a million of something.
+//! Guests that request a million of something.
 
 use saggar::Reason;
 use saggar_tests::{foreach_behaviour_of_floods, guests};
@@ -12,7 +12,7 @@ async fn flood(behaviour: &'static str) -> Ended {
     Attack::by_guest(guests::HOSTILE_FLOODS, behaviour).withstand().await
 }
 
-/// The log kept something, within reason, and says that it did not keep all.
+/// The log has a limited number of lines, and says that some were dropped.
 fn assert_log_is_bounded(log: &[String]) {
     let bytes: usize = log.iter().map(String::len).sum();
     assert!(!log.is_empty() && log.len() <= 20_000 && bytes <= 4 << 20, "{} lines, {bytes} bytes", log.len());
@@ -63,7 +63,7 @@ async fn draw_a_gigabyte_at_once() {
     flood("draw_a_gigabyte_at_once").await.by(Reason::Trap, "random-limit");
 }
 
-/// Allowed, as any other computing is: it takes the guest's own time, and the host 64 KiB.
+/// Allowed, like any other computation: it takes the guest's own time, and 64 KiB of the host.
 #[tokio::test(flavor = "multi_thread")]
 async fn draw_a_gigabyte_in_pieces() {
     flood("draw_a_gigabyte_in_pieces").await.well();

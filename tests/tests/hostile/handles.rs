@@ -1,4 +1,4 @@
-//! Guests that have the host hold data behind handles: requests that are never sent, fields, bodies, pollables.
+//! Guests that make the host hold data behind handles: requests that are never sent, fields, bodies, pollables.
 
 use saggar::Reason;
 use saggar_tests::app::App;
@@ -12,7 +12,7 @@ use super::withstand::{Attack, Ended, arena, start};
 
 foreach_behaviour_of_handles!(assert_tests_exist);
 
-/// Resources of the guest and data behind each of them.
+/// Resources of the guest and the data behind each of them.
 const MANY: u64 = 240;
 const FIELD_BYTES: u64 = 15 << 10;
 
@@ -20,7 +20,7 @@ fn handles(behaviour: &'static str) -> Attack {
     Attack::by_guest(guests::HOSTILE_HANDLES, behaviour)
 }
 
-/// All texts are refused, and none is kept: the host's memory, which is measured, has a small bound.
+/// All texts are refused, and none is stored: the host's memory, which is measured, has a small limit.
 async fn all_texts_are_refused(behaviour: &'static str) {
     assert_eq!(handles(behaviour).withstand().await.well(), MANY);
 }
@@ -86,7 +86,7 @@ async fn hold_pollables() {
     assert_eq!(handles("hold_pollables").withstand().await.well(), MANY / 2);
 }
 
-/// What the handles hold and what the guest holds are one sum.
+/// What the handles hold and what the guest holds count together.
 #[tokio::test(flavor = "multi_thread")]
 async fn data_behind_handles_is_limited_by_the_sandboxs_memory() {
     for behaviour in ["fill_fields", "fill_bodies", "fill_responses"] {
@@ -95,14 +95,14 @@ async fn data_behind_handles_is_limited_by_the_sandboxs_memory() {
     }
 }
 
-/// An instance that still holds data after its call is dropped with it, though the call went well.
+/// An instance that still holds data after its call is dropped with it, even if the call succeeded.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_behind_handles_outlives_its_call() {
     let _arena = arena().await;
     let task = json!({ "process": "plugins.handles", "worker_nums": 2, "sandbox": { "memory": "16MiB" } });
     let app = App::new().plugin("handles", guests::HOSTILE_HANDLES).task("handles", &task);
     let host = TestHost::start_as(app, start()).await;
-    // Everything that is made once is made before the measuring begins.
+    // One-time setup happens before the measurement.
     run_many(&host, "hold_pollables").await;
     let growth = Growth::watch();
     for behaviour in ["fill_fields", "fill_bodies", "fill_responses", "set_long_methods"] {

@@ -1,4 +1,4 @@
-//! Guests that want memory: their own, or the host's.
+//! Guests that use up memory: their own, or the host's.
 
 use saggar::Reason;
 use saggar_tests::app::App;
@@ -56,7 +56,7 @@ async fn fill_memory() {
     memory("fill_memory").withstand().await.well();
 }
 
-/// One instance after the other fills its memory; those that follow, of another task, find only zeros.
+/// One instance after the other fills its memory; their successors, of another task, only find zeros.
 #[tokio::test(flavor = "multi_thread")]
 async fn search_memory() {
     let _arena = arena().await;

@@ -1,5 +1,4 @@
-//! Hostile guests, and what every one of them must not achieve. See [`withstand`] for the four things that each test
-//! asserts.
+//! Hostile guests, and what none of them may achieve. [`withstand`] lists the four things that each test asserts.
 
 mod withstand;
 
@@ -13,7 +12,7 @@ mod words;
 mod crafted;
 mod together;
 
-/// Names every test that must be there; one that is not does not compile.
+/// Names every test that must exist; a missing one does not compile.
 macro_rules! assert_tests_exist {
     ($($name:ident)*) => { $(
         #[expect(unused_imports, reason = "only its existence matters")]

@@ -1,4 +1,4 @@
-//! Guests that would never end.
+//! Guests that never return.
 
 use saggar::Reason;
 use saggar_tests::{foreach_behaviour_of_time, guests};

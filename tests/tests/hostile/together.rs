@@ -1,4 +1,4 @@
-//! What no single call does: two components that fight for the pool, a reload during a run, cancels at any instant.
+//! What takes several calls: two components that compete for the pool, a reload during a run, cancels at any instant.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::withstand::{arena, start};
 
-/// Numbers that look like chance and are the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -20,7 +20,7 @@ impl Dice {
     }
 }
 
-/// Both want a fresh instance for every job and have more slots than there are processors; nobody starves, nobody fails.
+/// Both need a fresh instance for every job and have more slots than there are processors; neither starves or fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_components_fight_for_the_pool() {
     let _arena = arena().await;
@@ -43,7 +43,7 @@ async fn two_components_fight_for_the_pool() {
     host.shutdown().await;
 }
 
-/// A job that runs keeps the component that it began with; one that is added afterwards gets the new one.
+/// A running job keeps the component that it started with; one that is added afterwards gets the new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn reload_during_a_run() {
     let _arena = arena().await;
@@ -62,7 +62,7 @@ async fn reload_during_a_run() {
     host.shutdown().await;
 }
 
-/// A reload that finds mistakes changes nothing.
+/// A reload that finds errors changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn reload_of_a_broken_app() {
     let _arena = arena().await;
@@ -74,7 +74,7 @@ async fn reload_of_a_broken_app() {
     host.shutdown().await;
 }
 
-/// A reload that wants more than the pool was made for is refused as a whole, or granted as a whole.
+/// A reload that exceeds the size of the pool is refused as a whole, or granted as a whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn reload_of_a_greedier_app() {
     let _arena = arena().await;
@@ -97,8 +97,9 @@ async fn reload_of_a_greedier_app() {
     host.shutdown().await;
 }
 
-/// Jobs of every kind are cancelled while they wait, start, run, retry or end. Each ends as what it was or as cancelled,
-/// exactly once, and all slots go on. Their time is an hour, so that nothing but the cancelling ends those that never would.
+/// Jobs of every kind are cancelled while they wait, start, run, retry or end. Each ends with its own outcome or as
+/// cancelled, exactly once, and all slots continue. Their timeout is an hour, so that only the cancelling ends those
+/// that never return.
 #[tokio::test(flavor = "multi_thread")]
 async fn cancel_at_random_instants() {
     let _arena = arena().await;

@@ -1,8 +1,8 @@
 //! An attack and the host that withstands it.
 //!
-//! Each attack runs in a slot of its own while ordinary jobs of another task go on. Four things are asserted of each:
-//! how the attacking job ends, that the host's memory stays within a bound, that the ordinary jobs end well meanwhile,
-//! and that the attacked slot serves an ordinary job afterwards. When the host is shut down, the pool must be empty.
+//! Each attack runs in its own slot while ordinary jobs of another task run. Four things are asserted of each: how the
+//! attacking job ends, that the host's memory stays within a limit, that the ordinary jobs succeed meanwhile, and that
+//! the attacked slot serves an ordinary job afterwards. When the host is shut down, the pool must be empty.
 
 use std::fs;
 
@@ -16,10 +16,10 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::ALLOCATOR;
 
-/// One attack at a time: there is one engine in a process, and the memory that is measured is the process's.
+/// One attack at a time: a process has one engine, and the measured memory is the process's.
 static ARENA: Mutex<()> = Mutex::const_new(());
 
-/// What the host itself may take while a guest attacks: its own buffers, at most 4 MiB for a text from the guest,
+/// What the host itself may use while a guest attacks: its own buffers, at most 4 MiB for a text from the guest,
 /// threads' stacks, logs.
 const HOST_MIB: u64 = 32;
 
@@ -27,10 +27,10 @@ const HOST_MIB: u64 = 32;
 const LEAST_ROUNDS: u32 = 20;
 const MOST_ROUNDS: u32 = 1000;
 
-/// Seconds within which every attack ends that ends by itself.
+/// The time within which every attack ends that ends by itself.
 const LONG_SECONDS: f64 = 50.0;
 
-/// An attack that is to be withstood.
+/// An attack to withstand.
 pub(crate) struct Attack {
     plugin: Vec<u8>,
     behaviour: &'static str,
@@ -46,9 +46,9 @@ pub(crate) struct Ended {
     pub(crate) job: JobView,
     /// Its log.
     pub(crate) log: Vec<String>,
-    /// The most memory that its last attempt had.
+    /// The peak memory of its last attempt.
     pub(crate) peak_memory: u64,
-    /// Ordinary jobs that began and ended well while the attack ran.
+    /// Ordinary jobs that started and succeeded while the attack ran.
     meanwhile: u32,
 }
 
@@ -81,7 +81,7 @@ impl Attack {
         }
     }
 
-    /// The attack goes on for ever, so it gets little time.
+    /// The attack never ends, so it gets little time.
     pub(crate) fn for_ever(self) -> Self {
         Self { timeout_seconds: 1.0, ..self }
     }
@@ -91,17 +91,17 @@ impl Attack {
         Self { timeout_seconds: LONG_SECONDS, ..self }
     }
 
-    /// The task asks for so much memory, and the guest uses it.
+    /// The task requests this much memory, and the guest uses it.
     pub(crate) fn with_memory(self, mib: u64) -> Self {
         Self { memory_mib: mib, guest_mib: mib, ..self }
     }
 
-    /// The task asks for so much memory, but the guest only claims it and never touches it.
+    /// The task requests this much memory, but the guest only reserves it and never touches it.
     pub(crate) fn with_untouched_memory(self, mib: u64) -> Self {
         Self { memory_mib: mib, guest_mib: 0, ..self }
     }
 
-    /// The component attacks whatever it is asked, so that only another one can show that the slot recovers.
+    /// The component attacks on any arguments, so that only another one can show that the slot recovers.
     pub(crate) fn without_good_side(self) -> Self {
         Self { can_be_good: false, ..self }
     }
@@ -120,7 +120,7 @@ impl Attack {
             .task("journal", &json!({ "process": "plugins.journal", "size": 1000 }))
     }
 
-    /// Everything that is wrong with the attacker, where the host refuses to load it; none if it loads it.
+    /// The problems of the attacker, if the host refuses to load it; `None` if it loads it.
     pub(crate) async fn refused(&self) -> Option<String> {
         let _arena = arena().await;
         let host = match TestHost::try_start(self.app(), start()).await {
@@ -131,11 +131,11 @@ impl Attack {
         None
     }
 
-    /// Lets it attack, and asserts everything that is the same for all attacks.
+    /// Runs the attack, and asserts everything that is the same for all attacks.
     pub(crate) async fn withstand(self) -> Ended {
         let _arena = arena().await;
         let host = TestHost::start_as(self.app(), start()).await;
-        // Everything that is made once is made before the measuring begins.
+        // One-time setup happens before the measurement.
         assert_eq!(host.response("bystander", json!(["before"])).await, json!(["before"]));
         if self.can_be_good {
             assert_eq!(host.response("attacked", json!(["ok"])).await, json!(["ok"]));
@@ -172,7 +172,7 @@ async fn attack(host: &TestHost, behaviour: &str) -> Ended {
         let answer = host.response("bystander", json!([rounds])).await;
         assert_eq!(answer, json!([rounds]), "an ordinary job was disturbed");
         rounds += 1;
-        // Enough have gone by; more would only fill the store, which keeps every job.
+        // Enough have run; more would only fill the store, which retains every job.
         let job = if rounds < MOST_ROUNDS { host.job("attacked", id).await } else { host.end("attacked", id).await };
         meanwhile += u32::from(began_during && job.status == Status::Running);
         if rounds >= LEAST_ROUNDS && matches!(job.status, Status::Success | Status::Failure) {
@@ -188,7 +188,7 @@ async fn peak_memory(host: &TestHost, id: u64) -> u64 {
 }
 
 impl Ended {
-    /// It was stopped at its timeout, and did not keep the others from their work until then.
+    /// It was stopped at its timeout, and did not keep the others from running until then.
     pub(crate) fn by_timeout(&self) {
         self.by(Reason::Timeout, "timeout");
         assert!(self.meanwhile > 0, "no ordinary job ended while the attack ran");

@@ -1,4 +1,4 @@
-//! Guests whose texts are no texts, no JSON, or not harmless.
+//! Guests that send invalid text, invalid JSON or malicious text.
 
 use saggar::Reason;
 use saggar_tests::{foreach_behaviour_of_words, guests};
@@ -12,7 +12,7 @@ async fn words(behaviour: &'static str) -> Ended {
     Attack::by_guest(guests::HOSTILE_WORDS, behaviour).withstand().await
 }
 
-/// Nothing in a text can make a terminal or a reader of logs believe something else.
+/// No text can make a terminal or a reader of logs believe something else.
 fn assert_harmless(text: &str) {
     let treacherous = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
     assert!(!text.contains(treacherous), "{text:?} is not harmless");

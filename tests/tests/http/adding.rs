@@ -1,4 +1,4 @@
-//! Adding jobs: what a request says of a job, and that the same job is not added twice.
+//! Adding jobs: what a request can say of a job, and that the same job is not added twice.
 
 use reqwest::Method;
 use saggar_tests::client::{Answered, job_path, send};
@@ -25,7 +25,7 @@ async fn a_job_is_what_the_request_says() {
         (&job["priority"], &job["status"], &job["response"]),
         (&json!(-7), &json!("SUCCESS"), &json!([1, "two"]))
     );
-    // A task's id is taken without case; nothing at all is a job without arguments.
+    // A task's id is case-insensitive; an empty body is a job without arguments.
     let added = server.post("/v1/tasks/MAIL.SEND/jobs", &json!({})).await;
     assert_eq!((added.status, &added.body), (201, &json!({ "id": 2, "new": true })));
     assert_eq!(server.ended("mail.send", 2).await["args"], json!([]));
@@ -35,7 +35,7 @@ async fn a_job_is_what_the_request_says() {
     assert_eq!((answer.status, answer.json()), (201, json!({ "id": 1, "new": true })));
     let head = server.head(&format!("GET {}", job_path("keys", 1)), "");
     assert!(String::from_utf8(server.raw(head).body).is_ok_and(|job| job.contains(&body[8..body.len() - 1])));
-    // An editor's byte order mark is passed over.
+    // An editor's byte order mark is ignored.
     let marked = "\u{feff}{\"args\":[7]}";
     let answer = server.raw(server.post_head(JOBS, &format!("content-length: {}\r\n", marked.len())) + marked);
     assert_eq!((answer.status, answer.json()), (201, json!({ "id": 2, "new": true })));
@@ -47,7 +47,7 @@ async fn a_job_waits_for_its_time() {
     let server = serve();
     let later = server.add("keys", &json!({ "delay_ms": 3_600_000 })).await;
     let at = server.add("keys", &json!({ "run_at": "2099-12-31T23:59:59.5+01:00" })).await;
-    // The later of the two holds.
+    // The later of the two counts.
     let both = server.add("keys", &json!({ "run_at": "2099-12-31T23:59:59Z", "delay_ms": 1 })).await;
     let never = server.add("keys", &json!({ "delay_ms": u64::MAX })).await;
     let past = server.add("keys", &json!({ "run_at": "1268-01-23T17:31:53Z" })).await;
@@ -117,7 +117,7 @@ async fn jobs_of_higher_priority_go_first() {
         ended.push((attempts.1.body["attempts"][0]["started_at"].as_str().map(str::to_owned), *id));
     }
     added.sort_unstable();
-    // Two may begin within a millisecond; then their ids would tell nothing.
+    // Two may start within a millisecond; then their ids would show nothing.
     ended.sort_by_key(|(at, id)| (at.clone(), added.iter().position(|(_, added)| added == id)));
     assert_eq!(
         ended.iter().map(|(_, id)| *id).collect::<Vec<_>>(),
@@ -145,9 +145,9 @@ async fn a_unique_job_is_there_once_while_it_waits_or_runs() {
     assert_eq!(add(json!(["ada", 1]), first.clone()).await, (201, 4));
     assert_eq!(add(json!(["ada", 2]), first.clone()).await, (200, 4));
     assert_eq!(add(json!(["bob", 1]), first).await, (201, 5));
-    // Without the wish nobody asks.
+    // Jobs without `unique` are not compared.
     assert_eq!(add(json!([1]), Value::Null).await, (201, 6));
-    // An ended job stands in nobody's way.
+    // An ended job does not block another one.
     assert_eq!(server.act(&format!("{}/cancel", job_path("keys", 1))).await.status, 200);
     assert_eq!(add(json!([1]), task).await, (201, 7));
     server.stop();
@@ -167,17 +167,17 @@ async fn the_same_key_is_the_same_job() {
     assert_eq!(add("two words", json!([2])).await, (201, Some(2)));
     let job = server.ended("keys", 1).await;
     assert_eq!((&job["key"], &job["args"]), (&json!("one"), &json!([1])));
-    // As long as the job is kept, also when it has ended.
+    // As long as the job is stored, also when it has ended.
     assert_eq!(add("one", json!([1])).await, (200, Some(1)));
     assert_eq!(server.delete(&job_path("keys", 1)).await.status, 204);
     assert_eq!(add("one", json!([3])).await, (201, Some(3)));
-    // Keys are of a task.
+    // Keys are per task.
     let other = add_with(&server, "/v1/tasks/mail.send/jobs", ("idempotency-key", "one"), &json!({})).await;
     assert_eq!((other.status, &other.body), (201, &json!({ "id": 1, "new": true })));
     server.stop();
 }
 
-/// A key stands for one request: another one under it is refused, however the same one is written.
+/// A key belongs to one request: another request with it is rejected, however the same one is formatted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_not_reused_for_another_job() {
     let server = serve();
@@ -188,7 +188,7 @@ async fn a_key_is_not_reused_for_another_job() {
     };
     let kept = (200, json!({ "id": 1, "new": false }));
     assert_eq!(add(r#"{"args":[{"a":1,"b":"\u00e9"},2.50]}"#).await.0, 201);
-    // A client that writes the same JSON otherwise, or asks for another delay, sends the same request again.
+    // A client that formats the same JSON differently, or asks for another delay, sends the same request again.
     for same in [
         r#"{"args":[{"a":1,"b":"\u00e9"},2.50]}"#,
         r#"{"args": [ {"b":"é", "a":1}, 2.50 ], "delay_ms": 9, "priority": 0}"#,
@@ -207,7 +207,7 @@ async fn a_key_is_not_reused_for_another_job() {
         let detail = problem["detail"].as_str().unwrap_or_default();
         assert!(detail.contains("`one`") && detail.contains("job 1"), "{problem}");
     }
-    // Of a batch nothing is added; it says which job of it that is. A key stands for one job within it, too.
+    // Nothing of a batch is added; the error names its job. A key is also unique within a batch.
     let path = "/v1/tasks/keys/jobs/batch";
     let two = json!([{ "key": "new" }, { "key": "one" }]);
     let twice = json!([{ "key": "two", "args": [1] }, { "key": "two", "args": [2] }]);
@@ -242,7 +242,7 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     let added = server.post(&batch("mail.send"), &three).await;
     assert_eq!((added.status, &added.body), (201, &json!({ "ids": [1, 2, 3], "new": [true, true, true] })));
     assert_eq!(server.ended("mail.send", 2).await["args"], json!([2]));
-    // There is room for one of them, and for two there is none.
+    // There is room for one of them, but not for two.
     server.close_gate("narrow").await;
     let two = json!({ "jobs": [{ "args": ["keys", 9] }, { "args": ["keys", 9] }] });
     let full = server.post(&batch("narrow"), &two).await;
@@ -253,7 +253,7 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     server.stop();
 }
 
-/// Of a batch of 901 jobs, in which the one with the number 500 is wrong.
+/// Of a batch of 901 jobs, in which number 500 is invalid.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refusal_of_a_batch_names_the_job_and_the_place_in_it() {
     let server = serve();
@@ -298,7 +298,7 @@ async fn every_refusal_of_a_batch_names_the_job_and_the_place_in_it() {
         assert_eq!(refused.code(), code, "{detail}");
         assert!(detail.starts_with(wanted), "{detail}");
     }
-    // Ids that an id source gives: the first job gets one, the second the same.
+    // Ids from an id source: the first job gets one, the second the same.
     let two = json!({ "jobs": [{}, {}] });
     for (task, code, wanted) in [
         ("seven", "duplicate-id", "job 1: the id 7 is taken"),
@@ -331,7 +331,7 @@ async fn a_batch_with_a_key_can_be_sent_again() {
     assert_eq!(batch("night", three).await, (200, json!([1, 2, 3]), json!([no, no, no])));
     // It may have grown.
     assert_eq!(batch("night", json!([{}, {}, {}, {}])).await, (201, json!([1, 4, 3, 5]), json!([no, yes, no, yes])));
-    // One is the same as another of its batch.
+    // One equals another of its batch.
     let twins = json!([{ "key": "a" }, { "key": "a" }]);
     assert_eq!(batch("twins", twins).await, (201, json!([6, 6]), json!([yes, no])));
     server.stop();
@@ -346,7 +346,7 @@ async fn the_guest_sees_the_trace_that_the_request_belongs_to() {
     assert_eq!(add_with(&server, path, ("traceparent", &header), &json!({})).await.status, 201);
     let seen = server.ended("context", 1).await["response"]["trace_parent"].clone();
     assert_eq!(seen.as_str().and_then(|seen| seen.get(3..35)), Some(TRACE), "{seen}");
-    // Another one is taken as absent, as the specification has it.
+    // Other values are ignored, as the specification says.
     assert_eq!(add_with(&server, path, ("traceparent", "00-xyz"), &json!({})).await.status, 201);
     let seen = server.ended("context", 2).await["response"]["trace_parent"].clone();
     assert_ne!(seen.as_str().and_then(|seen| seen.get(3..35)), Some(TRACE), "{seen}");

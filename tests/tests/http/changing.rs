@@ -1,4 +1,4 @@
-//! Changing jobs, in each of the states that they can be in.
+//! Changing jobs, in each of their states.
 
 use saggar_tests::client::{Answered, job_path};
 use saggar_tests::server::Server;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::stage::serve;
 
-/// The jobs of the task `gated`: one that runs, one that waits, one that waits for a time, and one that has ended.
+/// The jobs of the task `gated`: one that runs, one that waits, one that is delayed, and one that has ended.
 struct Jobs {
     server: Server,
     running: u64,
@@ -51,7 +51,7 @@ async fn a_job_is_cancelled_until_it_has_ended() {
         );
         assert_eq!(answer.body["attempt"], 0);
     }
-    // One that runs is stopped, for which the answer does not wait.
+    // A running job is stopped; the response does not wait for that.
     assert_eq!(jobs.act(jobs.running, "cancel").await.status, 200);
     let job = jobs.server.ended("gated", jobs.running).await;
     assert_eq!((&job["status"], &job["reason"], &job["attempt"]), (&json!("FAILURE"), &json!("cancelled"), &json!(1)));
@@ -62,7 +62,7 @@ async fn a_job_is_cancelled_until_it_has_ended() {
     jobs.server.stop();
 }
 
-/// A job that ends by itself at the moment of its cancelling is not shown as one that was cancelled.
+/// A job that ends by itself at the moment of its cancelling is not shown as cancelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_is_answered_with_what_it_did() {
     let server = serve();
@@ -97,7 +97,7 @@ async fn an_ended_job_is_retried() {
     assert_eq!(refused(&jobs.act(jobs.ended, "retry").await), (409, "not-ended"));
     jobs.server.open_gate().await;
     assert_eq!(jobs.server.ended("gated", jobs.ended).await["status"], "SUCCESS");
-    // One that went well, too.
+    // One that succeeded, too.
     assert_eq!(jobs.act(jobs.ended, "retry").await.status, 200);
     assert_eq!(jobs.server.ended("gated", jobs.ended).await["status"], "SUCCESS");
     let attempts = jobs.server.get(&format!("{}/attempts", job_path("gated", jobs.ended))).await;
@@ -120,7 +120,7 @@ async fn a_job_that_does_not_run_is_deleted() {
         }
         assert_eq!(refused(&jobs.act(id, "cancel").await), (404, "unknown-job"));
     }
-    // Its number is not given again.
+    // Its number is not reused.
     let next = jobs.server.add("gated", &json!({ "args": ["keys", 1] })).await;
     assert_eq!(next, jobs.delayed + 1);
     jobs.server.stop();

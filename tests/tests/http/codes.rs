@@ -1,4 +1,4 @@
-//! Every error code, provoked over a real socket. There is no code without a way to it: a new one does not compile here.
+//! Every error code, provoked over a real socket. A new code without a test does not compile here.
 
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +20,7 @@ use super::stage::{app, drain, serve, serve_with};
 
 const JOBS: &str = "/v1/tasks/mail.send/jobs";
 
-/// What each code is provoked on, where it needs no host of its own.
+/// What provokes each code, if it needs no host of its own.
 struct Stage {
     open: Server,
     guarded: Server,
@@ -100,7 +100,7 @@ async fn every_code_is_answered_with_its_document() {
     }
 }
 
-/// A document says what the table says of its code, and the OpenAPI document says that its route may answer it.
+/// A document matches the table of its code, and the OpenAPI document lists the code for its route.
 fn check(code: Code, document: &Value) {
     assert_eq!(document["code"], code.name(), "{document}");
     assert_eq!(document["status"], code.status().as_u16(), "{document}");
@@ -114,7 +114,7 @@ fn check(code: Code, document: &Value) {
     assert_eq!(is_documented(code, path), has_route, "{document}");
 }
 
-/// Whether an operation on this path says so.
+/// Whether an operation on this path lists it.
 fn is_documented(code: Code, path: &str) -> bool {
     let openapi: Value = serde_json::from_str(saggar::api::openapi()).expect("JSON");
     let matches = |template: &str| {
@@ -162,12 +162,12 @@ fn add(server: &Server, body: Value) -> reqwest::RequestBuilder {
     server.request(Method::POST, JOBS).json(&body)
 }
 
-/// Provokes with bytes, on a thread that may wait.
+/// Provokes with bytes, on a thread that may block.
 async fn raw(stage: Arc<Stage>, provoke: impl FnOnce(&Server) -> RawAnswer + Send + 'static) -> Value {
     spawn_blocking(move || provoke(&stage.open)).await.expect("it does not panic").document()
 }
 
-/// Begins a head and does not go on.
+/// Starts a head and stops.
 fn head_timeout() -> Value {
     let server = serve_with(&["--http-head-time", "1s"]);
     let mut raw = server.connect();
@@ -187,7 +187,7 @@ fn incomplete_body(server: &Server) -> RawAnswer {
     server.raw_and_no_more(server.post_head(JOBS, "content-length: 100\r\n") + "{\"args\":")
 }
 
-/// Begins a body and does not go on.
+/// Starts a body and stops.
 fn body_timeout(server: &Server) -> RawAnswer {
     let mut raw = server.connect();
     raw.send(server.post_head(JOBS, "content-length: 100\r\n") + "{\"args\":");
@@ -255,7 +255,7 @@ async fn not_unique(server: &Server) -> Value {
     act_on(server, first, "retry").await
 }
 
-/// A host drains, because a job runs.
+/// A host drains because a job runs.
 async fn stopping() -> Value {
     let server = serve_with(&["--drain", "60s"]);
     server.close_gate("gated").await;
@@ -268,9 +268,9 @@ async fn stopping() -> Value {
 
 /// More bodies than a task may have are sent at once, all but their ends; one of them is refused.
 fn overloaded() -> Value {
-    /// The longest body; four of them fill the task's share of the room.
+    /// The longest body; four of them fill the task's share of the memory for bodies.
     const LENGTH: usize = 16 << 20;
-    /// What is sent byte by byte, for a body must not pause for long; less than the unit in which room is given out.
+    /// Sent slowly, because a body must not pause for long; less than the unit in which memory is granted.
     const REST: usize = 32 << 10;
     let server = serve();
     let body = vec![b' '; LENGTH - 1 - REST];
@@ -293,7 +293,7 @@ fn overloaded() -> Value {
     });
     let refused: RawAnswer = refused.into_inner().expect("one was refused");
     assert!(refused.headers.contains(&"retry-after: 1".to_owned()), "{refused:?}");
-    // All have gone, and there is room again.
+    // All have gone, and the memory is free again.
     while server.raw(posted(&server, b"{}")).status != 201 {}
     server.stop();
     refused.document()
@@ -320,7 +320,7 @@ async fn task_preparing() -> Value {
     document
 }
 
-/// A disk of a few MiB, and no room on it for this job.
+/// A disk of a few MiB, and no space on it for this job.
 async fn store_full() -> Value {
     let (disk, app) = (SmallDisk::mount(16 * 1024), app());
     let mut serve = disk.saggar();
@@ -342,7 +342,7 @@ async fn store_full() -> Value {
     document
 }
 
-/// Another program begins a transaction and does not end it.
+/// Another process begins a transaction and does not end it.
 async fn store_busy() -> Value {
     let app = app();
     let server = Server::start(&app, &[]);
@@ -353,14 +353,14 @@ async fn store_busy() -> Value {
     let ready = server.get("/readyz").await;
     assert_eq!((ready.status, ready.code()), (503, "store-busy"));
     other.execute_batch("ROLLBACK").expect("it was begun");
-    // It notices though nothing is added.
+    // The host notices without new jobs.
     while server.get("/readyz").await.status != 200 {}
     server.add("mail.send", &json!({})).await;
     server.stop();
     refused.document()
 }
 
-/// Nothing may be written to any file any more, which is neither a full disk nor a broken one.
+/// No file can be written any more, which is neither a full disk nor a broken one.
 async fn store_failed() -> Value {
     let mut shell = Command::new("sh");
     // The signal would end the process before its write failed.
@@ -369,7 +369,7 @@ async fn store_failed() -> Value {
     serve.arg("serve").arg(app.path());
     let server = Server::start_by(serve);
     server.add("mail.send", &json!({})).await;
-    // Two requests that are under way when the store fails.
+    // Two requests in flight when the store fails.
     let mut watchers = [server.connect(), server.connect()];
     watchers.iter_mut().for_each(|watcher| watcher.send("GET /readyz HTTP/1.1\r\n"));
     let limit = Command::new("prlimit").args(["--fsize=0", "--pid", &server.pid().to_string()]).status();
@@ -385,8 +385,8 @@ async fn store_failed() -> Value {
     document
 }
 
-/// A host with a mistake of its own: what renders its metrics panics. In this process, because no request to the binary provokes
-/// this: no route asks for what this code could answer, such as a step of a job that the store refuses.
+/// A host with a bug: the code that renders its metrics panics. In this process because no request to the binary
+/// provokes this error: no route runs the code that could return it, such as a step of a job that the store refuses.
 async fn internal() -> Value {
     let host = TestHost::start(app()).await;
     let service = saggar::service(host.inner(), Tokens::default()).with_metrics(|| panic!("provoked by a test"));

@@ -1,4 +1,4 @@
-//! The examples of docs/http.md, run as they stand there.
+//! Runs the examples of docs/http.md as they are.
 
 use saggar_tests::program::output;
 use saggar_tests::tools::tool;
@@ -20,14 +20,14 @@ async fn every_example_is_answered() {
     let server = serve();
     let commands = commands();
     assert!(commands.len() > 15, "{commands:?}");
-    // That there is one is said clearly if there is none.
+    // A missing host is reported clearly.
     drop(tool("curl"));
     for command in commands {
-        // Those who follow go on until they are told to stop.
+        // Streams continue until the client stops them.
         let curl = "curl -s -o /dev/null -w '%{http_code}' --max-time 2 ";
         let script = format!("host={} TOKEN=none; {}", server.url(""), command.replacen("curl ", curl, 1));
         let said = output(std::process::Command::new("sh").args(["-c", &script]));
-        // A job that has ended, or does again, is in no state for every change.
+        // A job that has ended, or ends again, does not allow every change.
         assert!(matches!(&*said.out, "200" | "201" | "204" | "409"), "{command}: {said:?}");
         assert!(said.out != "409" || command.contains("jobs/1"), "{command}: {said:?}");
     }

@@ -1,5 +1,5 @@
-//! What nobody well-meaning sends, as bytes over real sockets: the right 4xx with its document, no panic, memory bounded,
-//! and a server that answers afterwards as before.
+//! Malicious requests, as bytes over real sockets: the right 4xx with its document, no panic, limited memory, and a
+//! server that responds afterwards as before.
 
 mod bodies;
 mod heads;
@@ -14,7 +14,7 @@ use super::stage::serve_with;
 const JOBS: &str = "/v1/tasks/mail.send/jobs";
 const BATCH: &str = "/v1/tasks/mail.send/jobs/batch";
 
-/// A server that is watched.
+/// A server whose memory is watched.
 struct Victim {
     server: Server,
     growth: Growth,
@@ -27,25 +27,25 @@ impl Victim {
 
     fn start_with(arguments: &[&str]) -> Self {
         let server = serve_with(arguments);
-        // What it needs for requests at all is not of interest.
+        // Excludes what it needs for its first requests.
         assert_eq!(server.raw(server.head("GET /v1/tasks", "")).status, 200);
         let growth = Growth::watch_other(server.pid());
         Self { server, growth }
     }
 
-    /// POSTs a body, and answers the status and the code.
+    /// POSTs a body, and returns the status and the code.
     fn post(&self, path: &str, body: impl AsRef<[u8]>) -> (u16, String) {
         let body = body.as_ref();
         let head = self.server.post_head(path, &format!("content-length: {}\r\n", body.len()));
         refusal(&self.server.raw([head.as_bytes(), body].concat()))
     }
 
-    /// Sends a head, and answers the status and the code.
+    /// Sends a head, and returns the status and the code.
     fn ask(&self, line: &str, headers: &str) -> (u16, String) {
         refusal(&self.server.raw(self.server.head(line, headers)))
     }
 
-    /// It answers, nothing panicked, and it has not grown by more than this.
+    /// It responds, nothing panicked, and it has not grown by more than this.
     fn survives(self, mib: u64) {
         assert_eq!(self.server.raw(self.server.head("GET /healthz", "")).status, 200);
         let grown = self.growth.peak_bytes();

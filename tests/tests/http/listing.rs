@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::stage::{ids, serve};
 
-/// All ids that a list answers page by page, each page no longer than `limit`.
+/// All ids that a list returns page by page, each page no longer than `limit`.
 async fn walk(server: &Server, path: &str, limit: usize) -> Vec<u64> {
     let (mut all, mut after) = (Vec::new(), String::new());
     loop {
@@ -35,13 +35,13 @@ async fn pages_follow_each_other_whatever_happens_meanwhile() {
     }
     let first = server.get("/v1/tasks/KEYS/jobs?order=oldest&limit=10").await;
     let next = first.body["next"].as_str().expect("more follow").to_owned();
-    // The job at the cursor goes, others end, others come.
+    // The job at the cursor disappears, others end, others come.
     assert_eq!(server.delete("/v1/tasks/keys/jobs/10").await.status, 204);
     assert_eq!(server.act("/v1/tasks/keys/jobs/11/cancel").await.status, 200);
     server.add("keys", &json!({ "delay_ms": 3_600_000 })).await;
     let rest = server.get(&format!("{oldest}&after={next}")).await;
     assert_eq!(ids(&rest.body), (11..=26).collect::<Vec<_>>());
-    // A hundred unless said; the newest first unless said.
+    // A hundred by default; the newest first by default.
     let jobs: Vec<Value> = (0..100).map(|_| json!({ "delay_ms": 3_600_000 })).collect();
     assert_eq!(server.post("/v1/tasks/keys/jobs/batch", &json!({ "jobs": jobs })).await.status, 201);
     let page = server.get("/v1/jobs").await;
@@ -75,7 +75,8 @@ async fn a_list_is_of_what_was_asked_for() {
     assert_eq!(list("text=fails%20by%20reject&status=FAILURE").await, of(&all[..1]));
     assert_eq!(list("text=fails%20by%20reject&status=SUCCESS").await, of(&[]));
     assert_eq!(list("text=pears").await, of(&[]));
-    // What a running attempt says, the problem's code, code and message together, the reason, progress as it is counted.
+    // The message of a running attempt, the problem's code, code and message together, the reason, the progress as
+    // counted.
     assert_eq!(list("text=at%20the%20gate").await, of(&gated[..1]));
     assert_eq!(list("text=0/1%20at&status=RUNNING").await, of(&gated[..1]));
     assert_eq!(list("text=at%20the%20gate&status=WAITING").await, of(&[]));
@@ -90,7 +91,7 @@ async fn a_list_is_of_what_was_asked_for() {
     assert!(!list(&format!("added_before={added_at}")).await.contains(&("progress".to_owned(), done)));
     assert_eq!(list("added_from=1969-12-31T23:00:00-02:00&added_before=2999-01-01T00:00:00%2B01:00").await, everything);
     assert_eq!(list("added_before=1970-01-01T00:00:00Z").await, of(&[]));
-    // What a list shows is what the job shows, but for what may be large.
+    // A list shows the same as the job itself, except for what may be large.
     let listed = server.get("/v1/tasks/progress/jobs").await.body["jobs"][0].clone();
     for (name, value) in listed.as_object().expect("an object") {
         assert_eq!(value, &job[name], "{name}");
@@ -155,7 +156,7 @@ async fn a_query_that_makes_no_sense_is_refused() {
             assert_eq!((refused.status, refused.code()), (400, "invalid-query"), "{query}");
         }
     }
-    // What no route of these knows, and what says nothing.
+    // What no route of these accepts, and what is empty.
     for path in ["/v1/tasks?limit=1", "/v1/tasks/keys?x", "/v1/tasks/keys/jobs/1/attempts?limit=1"] {
         assert_eq!(server.get(path).await.code(), "invalid-query", "{path}");
     }

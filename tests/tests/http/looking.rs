@@ -1,4 +1,4 @@
-//! Looking at one job: as it stands, when it ends, its log and its attempts.
+//! Looking up one job: its current state, waiting for its end, its log and its attempts.
 
 use std::time::{Duration, Instant};
 
@@ -94,7 +94,7 @@ async fn what_watches_over_the_process_needs_no_job() {
     assert_eq!((&tasks["preparing"], &tasks["broken"]), (&json!(0), &json!(1)));
     assert!(tasks["ready"].as_u64().is_some_and(|ready| ready > 10), "{tasks}");
     assert_eq!((&not_ready[0]["task"], &not_ready[0]["state"]), (&json!("broken"), &json!("broken")));
-    // The head of an answer alone, without its body.
+    // Only the head of a response, without its body.
     let head = send(server.request(Method::HEAD, "/healthz")).await;
     assert_eq!((head.status, &head.headers["content-length"], &head.body), (200, &"4".parse().unwrap(), &Value::Null));
     let document = server.get("/openapi.json").await;

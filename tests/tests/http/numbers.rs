@@ -1,4 +1,4 @@
-//! Numbers in JSON keep every digit, on each way through the host.
+//! Numbers in JSON keep every digit, on each path through the host.
 
 use saggar_tests::client::job_path;
 use saggar_tests::server::Server;

@@ -1,4 +1,4 @@
-//! A task whose `next` is slow, and large batches to it: they wait for it, and nobody else does.
+//! A task whose `next` is slow, and large batches to it: they wait for it, and nothing else does.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,14 +36,14 @@ fn batches_to_a_slow_task_leave_room_for_the_additions_of_others() {
         let refused = || slow.iter().filter(|one| one.is_finished()).count();
         let began = Instant::now();
         while refused() < 12 && began.elapsed() < Duration::from_secs(20) {
-            // Meanwhile and afterwards the others add what they like.
+            // Meanwhile and afterwards other clients can add jobs.
             assert_eq!(post(&server, "/v1/tasks/keys/jobs", "{}").status, 201);
             assert_eq!(post(&server, "/v1/tasks/mail.send/jobs/batch", &large).status, 201);
         }
         eprintln!("16 batches of 12 MiB to a slow task: the host grew by {} MiB", growth.peak_bytes() >> 20);
         let answers: Vec<_> = slow.into_iter().map(|one| one.join().expect("an answer")).collect();
         let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
-        // Four of them have the task's share, and the ids of a dozen jobs in less than thirty seconds.
+        // Four of them use up the task's share, and a dozen jobs get their ids in less than thirty seconds.
         assert!(with(201) >= 4 && with(201) + with(503) == 16, "{} added, {} refused", with(201), with(503));
         for refusal in answers.iter().filter(|answer| answer.status == 503) {
             assert_eq!(refusal.code(), "overloaded");

@@ -1,4 +1,4 @@
-//! The app that these tests serve, and what they say of it more than once.
+//! The app that these tests serve, and assertions that several of them share.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -52,23 +52,23 @@ pub(super) fn app() -> App {
         )
 }
 
-/// Serves the app in memory, to whoever is on this machine.
+/// Serves the app in memory, without tokens.
 pub(super) fn serve() -> Server {
     serve_with(&[])
 }
 
-/// Serves the app in memory with these arguments beside.
+/// Serves the app in memory with these additional arguments.
 pub(super) fn serve_with(arguments: &[&str]) -> Server {
-    // A task that is there, but broken.
+    // A task that exists, but is broken.
     let app = app().file("tasks/broken.json", "{");
     Server::start_as(&app, |serve| serve.env("SAGGAR_DRAIN", "1s").args(["--store", "memory"]).args(arguments))
 }
 
-/// Tells a host to stop on which a job runs, and waits until it takes no more.
+/// Tells a host to stop while a job runs, and waits until it accepts no more jobs.
 pub(super) async fn drain(server: &Server) {
     server.signal("TERM");
     server.until_log("draining");
-    // It says so, and then it does so.
+    // It logs that before it does so.
     while server.post("/v1/tasks/mail.send/jobs", &json!({})).await.status == 201 {}
 }
 

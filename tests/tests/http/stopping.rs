@@ -1,4 +1,4 @@
-//! Stopping: what is answered while a host drains, and that no answer is lost that was owed.
+//! Stopping: the responses while a host drains, and that no response is lost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,7 +27,7 @@ async fn a_host_that_drains_looks_up_and_takes_nothing() {
             (503, "stopping", &"5".parse().unwrap())
         );
     }
-    // Looking goes on, and so does stopping what runs.
+    // Lookups continue, and running jobs can be stopped.
     assert_eq!(server.job("gated", id).await["status"], "RUNNING");
     assert_eq!(server.job("gated", waiting).await["status"], "WAITING");
     assert_eq!(ids(&server.get("/v1/tasks/gated/jobs?order=oldest").await.body), [id, waiting]);
@@ -41,7 +41,8 @@ async fn a_host_that_drains_looks_up_and_takes_nothing() {
     assert_eq!(server.end().0, Some(0));
 }
 
-/// Who waits for a job that ends within the drain hears of it; who waits for one that does not is told that the host stops.
+/// A client that waits for a job that ends within the drain gets it; a client that waits for another one is told that
+/// the host stops.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_is_answered_when_the_host_stops() {
     let server = serve_with(&["--drain", "3s"]);
@@ -51,7 +52,7 @@ async fn who_waits_is_answered_when_the_host_stops() {
     let (path_of_one, path_of_other) =
         (format!("{}?wait=60s", job_path("slow", ends)), format!("{}?wait=60s", job_path("gated", stays)));
     let (one, other, ()) = tokio::join!(server.get(&path_of_one), server.get(&path_of_other), async {
-        // Both have connected and are waiting, or will be told the same in a moment.
+        // Both have connected and are waiting, or will get the same in a moment.
         server.until("gated", stays, |job| job["status"] == "RUNNING").await;
         server.signal("TERM");
     });
@@ -68,8 +69,7 @@ async fn who_waits_is_answered_when_the_host_stops() {
     assert!(log.iter().any(|line| line.contains("had not ended are lost") && line.contains("lost=1")), "{log:#?}");
 }
 
-/// Clients add as fast as they can while the host stops: every job that was added was answered, and every job that was
-/// answered is there.
+/// Clients add as fast as they can while the host stops: every added job was confirmed, and every confirmed job exists.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_added_job_was_answered_and_every_answered_job_is_there() {
     let app = app();
@@ -95,7 +95,7 @@ async fn every_added_job_was_answered_and_every_answered_job_is_there() {
     server.stop();
 }
 
-/// Adds one job after the other until the host refuses or is gone; the ids that were answered.
+/// Adds one job after the other until the host refuses or has stopped; returns the confirmed ids.
 async fn add_until_closed(url: &str, stop: &AtomicBool) -> Vec<u64> {
     let (client, mut ids) = (client(), Vec::new());
     while !stop.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Tasks: what they are, how much they do, and pausing them.
+//! Tasks: their definition, their statistics, and pausing them.
 
 use saggar_tests::server::Server;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Who may ask for what: each route with no token, with tokens of each role, and with what is no token.
+//! Authorization: each route without a token, with tokens of each role, and with an invalid token.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::stage::{app, serve, serve_with};
 
-/// The tokens are called as their roles are, and `-token`.
+/// The tokens are named like their roles, with `-token`.
 const TOKENS: [&str; 6] = [
     "--token",
     "admin:10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c3e52712292a",
@@ -21,10 +21,10 @@ const TOKENS: [&str; 6] = [
     "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf",
 ];
 
-/// From the one that may do the least on.
+/// From the role that can do the least.
 const ROLES: [&str; 3] = ["read", "write", "admin"];
 
-/// What each route needs; nothing if it is for everybody.
+/// The role that each route needs; `None` if it is public.
 const NEEDS: &[(&str, &str, Option<&str>)] = &[
     ("get", "/healthz", None),
     ("get", "/readyz", None),
@@ -49,7 +49,7 @@ const NEEDS: &[(&str, &str, Option<&str>)] = &[
     ("post", "/v1/tasks/{task}/resume", Some("admin")),
 ];
 
-/// All operations of the OpenAPI document, and whether each may be asked for without a token.
+/// All operations of the OpenAPI document, and whether each is public.
 fn operations() -> Vec<(String, String, bool)> {
     let document: Value = serde_json::from_str(saggar::api::openapi()).expect("JSON");
     let paths = document["paths"].as_object().expect("paths").clone();
@@ -62,7 +62,7 @@ fn operations() -> Vec<(String, String, bool)> {
     all
 }
 
-/// The status that a route answers; what it says may have no end.
+/// The status of a route; its body may be endless.
 async fn status(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
     let path = path.replace("{task}", "mail.send").replace("{id}", "1");
     let method: Method = method.to_uppercase().parse().expect("a method");
@@ -99,7 +99,7 @@ async fn every_route_asks_for_its_role() {
         for (rank, role) in ROLES.iter().enumerate() {
             let token = format!("Bearer {role}-token");
             let status = ask(&[("authorization", &token)]).await;
-            // A job that has ended cannot be cancelled, and one that the role before has deleted cannot be deleted.
+            // A job that has ended cannot be cancelled, and one that the previous role has deleted cannot be deleted.
             let is_allowed = matches!(status, 200..=204 | 404 | 409);
             assert_eq!(is_allowed, rank >= least, "{method} {path} with {role}: {status}");
             assert!(is_allowed || status == 403, "{method} {path} with {role}: {status}");
@@ -127,7 +127,7 @@ async fn there_is_one_good_token_or_none() {
         &[("authorization", "Basic cmVhZC10b2tlbg==")],
         &[("authorization", "read-token")],
         &[("authorization", "Bearer Read-token")],
-        // The digest is no token.
+        // The digest is not a token.
         &[("authorization", "Bearer 0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf")],
         &[good, good],
         &[good, ("authorization", "Bearer wrong")],
@@ -138,10 +138,10 @@ async fn there_is_one_good_token_or_none() {
         assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"saggar\"");
     }
     assert_eq!(ask(&[("authorization", "bearer   read-token  ")]).await.status, 200);
-    // With tokens, names and origins say nothing: whoever has one may come from where he likes.
+    // With tokens, host names and origins do not matter: a client with a token can come from anywhere.
     assert_eq!(ask(&[good, ("origin", "https://elsewhere.example")]).await.status, 200);
     assert_eq!(ask(&[good, ("host", "jobs.example")]).await.status, 200);
-    // No token shows in the log.
+    // No token appears in the log.
     assert!(server.stop().iter().all(|line| !line.contains("-token")));
 }
 
@@ -172,13 +172,13 @@ async fn a_host_without_tokens_answers_its_own_machine_only() {
         let refused = ask(&headers);
         assert_eq!((refused.status, &*refused.code()), (403, "foreign-origin"), "{headers}");
     }
-    // Those who watch over the process ask as they like.
+    // Health checks need no token.
     assert_eq!(server.raw("GET /healthz HTTP/1.1\r\nhost: evil.example\r\n\r\n").status, 200);
     server.stop();
 }
 
-/// A token reaches the jobs of its tenant and no others, whatever its role. In this process, for the configuration knows only the
-/// tenant that a host has.
+/// A token reaches only the jobs of its tenant, whatever its role. In this process because the configuration only knows
+/// the host's one tenant.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_another_tenant_reaches_nothing() {
     let host = TestHost::start(app()).await;

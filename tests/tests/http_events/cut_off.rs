@@ -18,11 +18,11 @@ use tokio::task::JoinSet;
 use crate::add;
 
 const CUTS: usize = 100;
-/// A connection lasts no longer than this: often it is cut before its first event, and sometimes after some hundred.
+/// The longest connection: often it is cut before its first event, and sometimes after several hundred.
 const LONGEST_MS: u64 = 40;
 const ADDERS: usize = 4;
 const BATCH: usize = 5;
-/// Fewer than are kept if all their events are, so that there is never a gap.
+/// Fewer events than are retained, so that there is never a gap.
 const MOST_JOBS_OF_ADDER: usize = 3_000;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +47,7 @@ async fn who_is_cut_off_a_hundred_times_under_load_misses_nothing() {
     Arc::into_inner(server).expect("the load is over").stop();
 }
 
-/// Adds jobs until the test is over; answers how many.
+/// Adds jobs until the test is over; returns how many.
 async fn keep_adding(client: Client, server: Arc<Server>, over: Arc<AtomicBool>) -> usize {
     let mut added = 0;
     while !over.load(Ordering::Relaxed) && added < MOST_JOBS_OF_ADDER {

@@ -1,4 +1,4 @@
-//! What ends an answer of events: the job's end, the host's, and what is wrong with the request.
+//! What ends a stream of events: the job's end, the host's, and an invalid request.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::add;
 
-/// A host that stops gives requests this long that are at work.
+/// A host that stops gives requests in flight this long.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 fn app() -> App {
@@ -104,7 +104,7 @@ async fn a_stop_ends_all_answers_that_last() {
         followers.push(follower);
     }
     followers.push(follow(&client, &server.url(&format!("{job}/logs?follow=true")), None).await);
-    // One that reads nothing, of more than what the system keeps for it, must not keep the host from stopping.
+    // A client that reads nothing, of more than the system buffers for it, must not keep the host from stopping.
     let mut stuck = TcpStream::connect(server.address()).await.expect("a connection");
     stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
     let mut waiting = JoinSet::new();

@@ -1,4 +1,4 @@
-//! Events that are not kept are said to be missing.
+//! Evicted events are reported as missing.
 
 use saggar_tests::app::App;
 use saggar_tests::client::client;
@@ -25,7 +25,7 @@ async fn what_is_not_kept_is_counted_and_what_is_comes_then() {
     let start = follower.until("reached").await;
     drop(follower);
     let mut added = 0;
-    // As many as a host keeps, and then some.
+    // As many as a host retains, and some more.
     for _ in 0..8 {
         added += add(&client, &server, "echo", &json!([]), BATCH).await.len() as u64;
     }
@@ -39,7 +39,7 @@ async fn what_is_not_kept_is_counted_and_what_is_comes_then() {
         let heard = follower.next().await.expect("an event that is kept");
         assert_eq!((heard.name.as_str(), heard.number()), ("added", number));
     }
-    // Whoever follows another task is not woken by any of that, but comes back to a place that is gone.
+    // A subscriber of another task is not woken by any of that, but resumes at a position that was evicted.
     let quiet = format!("{url}?task=Quiet&after={}", start.id);
     let mut follower = follow(&client, &quiet, None).await;
     assert_eq!(follower.until("gap").await.data["events"], missing);
@@ -61,7 +61,7 @@ async fn an_id_of_an_earlier_process_is_known_as_such() {
     assert_eq!((gap.name.as_str(), &gap.data), ("gap", &json!({"events": null})));
     add(&client, &server, "echo", &json!([]), 1).await;
     assert_eq!(follower.until("succeeded").await.data["id"], 2);
-    // The job of the earlier process has ended, and of its events none is left.
+    // The job of the earlier process has ended, and none of its events is left.
     let of_job = server.url("/v1/tasks/echo/jobs/1/events");
     assert_eq!(follow(&client, &of_job, Some(&last)).await.rest().await, ["gap"]);
     server.stop();

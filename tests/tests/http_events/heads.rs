@@ -1,4 +1,4 @@
-//! Bytes that are no request are answered with a problem document, too.
+//! Bytes that are not a request are answered with a problem document, too.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// All that is answered to these bytes, which are sent whole before anything is read.
+/// The whole response to these bytes, which are sent before anything is read.
 async fn answered(server: &Server, bytes: &[u8]) -> String {
     within("an answer", async {
         let mut client = TcpStream::connect(server.address()).await.expect("a connection");

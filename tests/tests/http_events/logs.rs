@@ -22,7 +22,7 @@ async fn a_log_is_followed_while_the_guest_writes_it() {
     let id = add(&client, &server, "gated", &json!(["keys", 1]), 1).await[0];
     let url = server.url(&format!("/v1/tasks/gated/jobs/{id}/logs?follow=true"));
     let mut follower = follow(&client, &url, None).await;
-    // While the attempt runs, and goes on running.
+    // While the attempt runs, and keeps running.
     assert_eq!(line(&mut follower).await, ("1".to_owned(), "at the gate".to_owned()));
     add(&client, &server, "keys", &json!([]), 1).await;
     assert_eq!(line(&mut follower).await, ("2".to_owned(), "through the gate".to_owned()));

@@ -1,4 +1,4 @@
-//! Clients that read slowly or nothing, against a listener in this process whose limits a test can bear.
+//! Clients that read slowly or not at all, against a listener in this process with limits that suit a test.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn app() -> App {
     App::new().plugin("echo", guests::ECHO).task("echo", &json!({"process": "plugins.echo", "size": 1_000_000}))
 }
 
-/// Waits until there is a seat for one more.
+/// Waits until another client can subscribe.
 async fn until_free(client: &Client, url: &str) {
     within("a free seat", async {
         while ask(client, url, None).await.status() != 200 {
@@ -44,7 +44,7 @@ async fn who_takes_nothing_loses_its_seat() {
     stuck.readable().await.expect("an answer that begins");
     assert_eq!(ask(&client, &url, None).await.status(), 503, "the seat is taken");
     host.inner().pause("echo").await.expect("a task");
-    // More than the system keeps for it.
+    // More than the system buffers for it.
     let growing = async {
         loop {
             host.inner().add_jobs("echo", vec![NewJob::new("[]"); 1_000]).await.expect("room");
@@ -72,7 +72,7 @@ async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
     let problem: serde_json::Value = refused.json().await.expect("JSON");
     assert_eq!(problem["code"], "overloaded");
     assert_eq!(ask(&client, &format!("{base}/healthz"), None).await.status(), 200);
-    // Those who wait take seats as well, as long as there is something to wait for.
+    // Clients that wait for a job take seats as well, as long as the job runs.
     host.inner().pause("echo").await.expect("a task");
     let added = client.post(format!("{base}/v1/tasks/echo/jobs")).json(&json!({})).send().await.expect("an answer");
     assert_eq!(added.status(), 201);
@@ -90,7 +90,7 @@ async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
     host.shutdown().await;
 }
 
-/// Clients that ask for large answers and do not take them.
+/// Clients that request large responses and do not read them.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_answers_that_nobody_takes_have_so_much_room() {
     let host = TestHost::start(app()).await;
@@ -112,7 +112,7 @@ async fn large_answers_that_nobody_takes_have_so_much_room() {
     };
     assert!((45..=52).contains(&refused_at), "{refused_at}");
     let (client, base) = (client(), format!("http://{}/v1/tasks/echo", listener.address()));
-    // What is small is answered, and so is what was changed.
+    // Small responses are sent, and so are those of changes.
     assert_eq!(ask(&client, &base, None).await.status(), 200);
     let cancelled = client.post(format!("{base}/jobs/1/cancel")).send().await.expect("an answer");
     assert_eq!(cancelled.status(), 200);

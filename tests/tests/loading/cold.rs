@@ -1,4 +1,5 @@
-//! Plugins that are compiled beside the work: a host answers at once, and a task works as soon as its own plugins are there.
+//! Plugins that compile while the host runs: it serves at once, and a task starts as soon as its own plugins are
+//! loaded.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,11 @@ const PLUGINS: usize = 1000;
 /// Far more than a host without plugins needs on a busy machine, and far less than compiling takes.
 const FIRST_ANSWER: Duration = Duration::from_secs(20);
 
-/// A component like `echo`, but no other's: it has a section that says `name`.
+/// A unique component like `echo`: it has a custom section that contains `name`.
 fn distinct(echo: &[u8], name: &str) -> Vec<u8> {
     let mut bytes = echo.to_vec();
     let length = u8::try_from(name.len()).expect("a short name");
-    // A custom section: its length, the length of its name, the name, and nothing.
+    // A custom section: its length, the length of its name, the name, and no content.
     bytes.extend([0, length + 1, length]);
     bytes.extend(name.as_bytes());
     bytes

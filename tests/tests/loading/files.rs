@@ -1,4 +1,4 @@
-//! Files of an app that are none: links that lead out or back, pipes, devices. One rule for tasks and plugins.
+//! Special files in an app: links that lead out or back, pipes, devices. One rule for tasks and plugins.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -9,7 +9,7 @@ use saggar_tests::guests;
 use saggar_tests::program::{Said, saggar_on};
 use serde_json::json;
 
-/// An app whose task `it` has the plugin `dir.bad`, which `with` makes; it gets the path of that and a directory elsewhere.
+/// An app whose task `it` has the plugin `dir.bad`, which `with` creates from its path and an outside directory.
 fn checked(with: impl FnOnce(&Path, &Path)) -> Said {
     let elsewhere = tempfile::tempdir().expect("a directory");
     std::fs::copy(guests::ECHO, elsewhere.path().join("bad.wasm")).expect("the guests have been built");
@@ -51,7 +51,7 @@ fn plugins_that_are_links_out_of_the_app_are_refused() {
 #[test]
 fn links_that_lead_back_end_the_search() {
     assert_refused(&checked(|path, _| symlink(path, path).expect("a link")), "symbolic links");
-    // Many of them: who follows them goes ways whose number grows with every level.
+    // Many of them: the number of paths through them grows with every level.
     let loops = |path: &Path, _: &Path| {
         for name in 0..20 {
             symlink("..", path.with_file_name(format!("back{name}"))).expect("a link");

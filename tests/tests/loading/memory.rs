@@ -1,4 +1,4 @@
-//! Plugins whose first memory is more than their task allows: a problem of that task, before any job fails of it.
+//! Plugins whose initial memory exceeds their task's limit: a problem of that task, before any job fails because of it.
 
 use saggar::Allocator;
 use saggar_tests::app::App;
@@ -17,7 +17,7 @@ fn processor(fields: &str) -> Vec<u8> {
     component_from_core_wat(&format!("(module {fields} {EXPORTS})")).expect("a component")
 }
 
-/// A first memory of 250 MiB.
+/// An initial memory of 250 MiB.
 fn large() -> Vec<u8> {
     processor(r#"(memory (export "memory") 4000)"#)
 }
@@ -26,7 +26,7 @@ fn task(sandbox: Value) -> Value {
     json!({ "process": "plugins.it", "sandbox": sandbox })
 }
 
-/// What `check` says under both allocators.
+/// The output of `check` with both allocators.
 fn refusals(app: &App) -> Vec<String> {
     let check = |allocator| {
         let said = saggar_on("check", app, &[allocator]);

@@ -1,4 +1,4 @@
-//! Tasks whose file is gone or broken while jobs of them are kept.
+//! Tasks whose file is missing or broken while their jobs are stored.
 
 use saggar::Status;
 use saggar_tests::app::App;
@@ -27,7 +27,7 @@ fn orphan<'a>(tasks: &'a Value, id: &str) -> &'a Value {
     orphans.iter().find(|orphan| orphan["id"] == id).unwrap_or_else(|| panic!("{tasks}"))
 }
 
-/// What can be done with the jobs of a task that has no definition to go by.
+/// What can be done with the jobs of a task without a definition.
 async fn jobs_can_be_looked_at_cancelled_and_deleted(server: &Server) {
     let tasks = server.get("/v1/tasks").await.body;
     let counts = &orphan(&tasks, "old")["counts"];

@@ -1,4 +1,4 @@
-//! The alarms of the documentation: Prometheus takes them, and they go off for what they are for.
+//! The alarms of the documentation: Prometheus accepts them, and they fire when they should.
 
 use std::fs;
 use std::process::Command;
@@ -31,7 +31,7 @@ fn every_documented_alarm_is_an_expression_and_cancelled_jobs_do_not_set_off_the
         series("calm", "cancelled", 900),
         series("ill", "success", 90),
         series("ill", "timeout", 10),
-        // Cancelled jobs hide no failures either.
+        // Cancelled jobs do not hide failures either.
         series("hidden", "success", 9),
         series("hidden", "trap", 1),
         series("hidden", "cancelled", 1_000),

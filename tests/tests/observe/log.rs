@@ -1,4 +1,4 @@
-//! The log: what stands there without having been asked for, and how it looks as JSON.
+//! The log: its default content, and its JSON format.
 
 use saggar_tests::app::App;
 use saggar_tests::client::send;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// The first line that says `message`.
+/// The first line with this `message`.
 fn saying<'a>(log: &'a [Value], message: &str) -> &'a Value {
     log.iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("`{message}` is not in {log:#?}"))
 }
@@ -25,7 +25,7 @@ async fn add_traced(server: &Server, task: &str, args: Value) {
     assert_eq!(added.status, 201, "{added:?}");
 }
 
-/// Nobody has asked for anything: neither by a flag nor by a variable.
+/// Without any flag or variable.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_for_good_has_a_line_with_its_trace() {
     let failing = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1 });
@@ -41,7 +41,7 @@ async fn what_fails_for_good_has_a_line_with_its_trace() {
     add_traced(&server, "failing", json!(["retry", 1, 0])).await;
     add_traced(&server, "failing", json!(["retry", 9, 0])).await;
     assert_eq!(server.ended("failing", 2).await["status"], "FAILURE");
-    // Somebody wanted this one to end.
+    // A client requested this end.
     server.add("echo", &json!({ "delay_ms": 3_600_000 })).await;
     assert_eq!(server.act("/v1/tasks/echo/jobs/2/cancel").await.status, 200);
     add_traced(&server, "told", json!([])).await;
@@ -64,7 +64,7 @@ async fn what_a_host_leaves_behind_is_said_with_its_trace() {
     let server = Server::start(&app, &["--log-format", "json"]);
     add_traced(&server, "gated", json!(["keys", 1])).await;
     running(&server).await;
-    // As a crash does; the job is taken up again.
+    // Like a crash; the job is requeued.
     drop(server);
     let server = Server::start(&app, &["--log-format", "json", "--drain", "0"]);
     let lost = parsed(&server.until_log("attempts that ran when the host died are lost"));
@@ -131,7 +131,7 @@ fn mistakes_of_the_configuration_are_said_in_the_same_form() {
     assert!(line["problem"].as_str().is_some_and(|problem| problem.contains("soon")), "{line}");
 }
 
-/// A guest whose `next` fails in a loop: some lines a task, and then how many there were.
+/// A guest whose `next` fails in a loop: some lines per task, and then their number.
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_about_a_task_are_limited_and_counted() {
     let failing = |next: &str| json!({ "process": "plugins.echo", "event": { "next": next } });

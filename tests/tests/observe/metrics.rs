@@ -1,4 +1,4 @@
-//! Metrics of a host that has seen everything.
+//! Metrics of a host that has seen every outcome.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -29,7 +29,7 @@ fn app() -> App {
         .task("memory", &memory)
 }
 
-/// All metrics as they are now.
+/// All current metrics.
 pub(super) struct Metrics(String);
 
 impl Metrics {
@@ -40,7 +40,7 @@ impl Metrics {
         Self(answer.text().await.expect("text"))
     }
 
-    /// The value of the one series of `name` with these labels; none if there is none.
+    /// The value of the one series of `name` with these labels; `None` if it does not exist.
     fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let wanted: Vec<_> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
         let is_it = |line: &&str| {
@@ -95,13 +95,13 @@ async fn until(server: &Server, name: &str, labels: &[(&str, &str)], value: f64)
     .await
 }
 
-/// A host that has had jobs with every outcome there is, each known by its task.
+/// A host that has had jobs with every outcome, each identified by its task.
 async fn experienced(app: &App) -> Server {
     let mut server = Server::start(app, &[]);
     let lost = add(&server, "time", json!(["sleep_an_hour"])).await;
     for _ in 0..3 {
         running(&server, "time", lost).await;
-        // As a crash does; the job is taken up again, twice.
+        // Like a crash; the job is requeued, twice.
         drop(server);
         server = Server::start(app, &[]);
     }
@@ -150,7 +150,7 @@ async fn every_outcome_is_counted_and_promtool_is_content() {
     server.stop();
 }
 
-/// Each metric of the documentation is there, and each that is there is in the documentation.
+/// Each metric of the documentation exists, and each existing one is documented.
 fn check_documented(metrics: &Metrics) {
     let documentation = include_str!("../../../docs/observability.md");
     let rows = documentation.lines().filter(|line| line.starts_with("| `saggar_"));
@@ -273,7 +273,7 @@ async fn what_lasts_is_counted_while_it_lasts() {
     server.stop();
 }
 
-/// Clients can make up as many paths, tasks and methods as they like.
+/// Clients can invent as many paths, tasks and methods as they like.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_clients_make_up_is_in_no_label() {
     let server = Server::start(&App::new().simple_task("echo", guests::ECHO), &["--store", "memory"]);

@@ -1,4 +1,4 @@
-//! A receiver of OTLP over HTTP, which keeps all spans that it was sent.
+//! An OTLP collector over HTTP, which keeps all spans that it receives.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,21 +22,21 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// The receiver. It ends with the test that dropped it.
+/// The collector. It stops when it is dropped.
 pub(super) struct Receiver {
     address: SocketAddr,
     received: watch::Receiver<Vec<Received>>,
     _serving: JoinSet<()>,
 }
 
-/// A span with the name of the service that it is of.
+/// A span with the name of its service.
 #[derive(Debug, Clone)]
 pub(super) struct Received {
     pub(super) service: String,
     pub(super) span: Span,
-    /// All that is said of the service.
+    /// The attributes of the service.
     resource: Vec<KeyValue>,
-    /// Those of the request that it came with.
+    /// The headers of its request.
     pub(super) headers: HeaderMap,
 }
 
@@ -52,20 +52,19 @@ impl Receiver {
             while let Ok((stream, _)) = socket.accept().await {
                 let service = TowerToHyperService::new(router.clone());
                 let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                // A client that goes away is no error of the receiver.
+                // A client that disconnects is not an error of the collector.
                 connections.spawn(async move { drop(connection.await) });
             }
         });
         Self { address, received, _serving: serving }
     }
 
-    /// Its base address.
+    /// Its base URL.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The spans of a trace that are here by now, in the order of their beginnings: an attempt may end before the adding that it
-    /// began with has lasted.
+    /// The spans of a trace received so far, by start time: an attempt can end before the adding that started it.
     pub(super) fn of_trace(&self, trace: &str) -> Vec<Received> {
         let is_its = |received: &&Received| hex(&received.span.trace_id) == trace;
         let mut spans: Vec<_> = self.received.borrow().iter().filter(is_its).cloned().collect();
@@ -73,7 +72,7 @@ impl Receiver {
         spans
     }
 
-    /// The spans of a trace when `enough` of them are here.
+    /// Waits for `enough` spans of a trace.
     pub(super) async fn until(&self, trace: &str, enough: usize) -> Vec<Received> {
         let mut received = self.received.clone();
         let what = format!("{enough} spans of {trace}");

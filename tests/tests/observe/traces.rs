@@ -1,4 +1,4 @@
-//! Traces: from the request that adds a job to the guest that runs, over retries, children and restarts.
+//! Traces: from the request that adds a job to the guest that runs, across retries, children and restarts.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -45,14 +45,14 @@ async fn add(server: &Server, task: &str, args: Value, flags: &str) -> u64 {
     added.body["id"].as_u64().expect("an id")
 }
 
-/// The job's response when it has ended well.
+/// The job's response when it has succeeded.
 async fn response(server: &Server, task: &str, id: u64) -> Value {
     let job = server.get(&format!("/v1/tasks/{task}/jobs/{id}?wait=30s")).await;
     assert_eq!(job.body["status"], "SUCCESS", "{job:?}");
     job.body["response"].clone()
 }
 
-/// The context that the guest of a job of the task `context` was told.
+/// The context that the guest of a job of the task `context` sees.
 async fn told(server: &Server, id: u64) -> String {
     let response = response(server, "context", id).await;
     response["trace_parent"].as_str().unwrap_or_default().to_owned()
@@ -113,7 +113,7 @@ async fn all_attempts_of_a_job_are_in_one_trace_also_without_a_caller() {
     let status = first.span.status.clone().expect("an attempt that failed has a status");
     assert_eq!((status.code(), &*status.message), (StatusCode::Error, "attempt 1 fails by retry"));
     assert_eq!(first.attribute("error.type"), "not-yet");
-    // A job that nobody traces begins a trace.
+    // A job without a trace context starts a trace.
     let added = server.post("/v1/tasks/context/jobs", &json!({})).await;
     let told = told(&server, added.body["id"].as_u64().expect("an id")).await;
     let trace = told.split('-').nth(1).expect("a context").to_owned();
@@ -167,7 +167,7 @@ async fn a_caller_that_is_not_recorded_and_a_share_of_nothing_leave_no_spans() {
     assert_eq!(told(&server, id).await, caller("00"), "the guest is told what the caller said");
     server.post("/v1/tasks/context/jobs", &json!({})).await;
     assert_eq!(told(&server, 2).await, "");
-    // The caller's word holds against the share.
+    // The caller's decision overrides the share.
     let id = add(&server, "failing", json!(["retry", 0, 0]), "01").await;
     response(&server, "failing", id).await;
     server.stop();
@@ -243,7 +243,7 @@ async fn a_receiver_that_is_not_there_stops_no_job_and_is_spoken_of() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_never_answers_holds_the_end_up_for_a_bounded_time() {
     let app = app();
-    // Connections are taken by the system, and nobody reads them.
+    // The system accepts connections, and nothing reads them.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let server = start(&app, &format!("http://{}", silent.local_addr().expect("it has one")));
     let id = add(&server, "context", json!([]), "01").await;

@@ -16,7 +16,7 @@ async fn host(paused: bool) -> TestHost {
     host
 }
 
-/// Has a guest add `count` jobs with these options.
+/// Makes a guest add `count` jobs with these options.
 async fn add(host: &TestHost, count: u64, args: Value, options: Value) -> Value {
     host.response("adder", json!(["journal", count, args, options])).await
 }
@@ -120,7 +120,7 @@ async fn a_handler_that_is_called_again_adds_its_job_once() {
     host.shutdown().await;
 }
 
-/// An attempt that adds another job at the same place would otherwise be answered with the wrong one.
+/// An attempt that adds another job at the same position would otherwise get the wrong one.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_job_at_the_same_place_is_refused_and_the_sdk_says_why() {
     let host = family(json!({})).await;

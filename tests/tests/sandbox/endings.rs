@@ -99,7 +99,7 @@ async fn running_out_of_memory_says_how_much_was_asked_for_and_allowed() {
     .await;
 }
 
-/// The reason is the last thing that happened: a guest that copes with a refusal and fails later is not out of memory.
+/// The reason is the last event: a guest that handles a refusal and fails later is not out of memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_after_a_refusal_that_the_guest_coped_with_is_a_trap() {
     all_are_said(&[
@@ -111,7 +111,7 @@ async fn a_trap_after_a_refusal_that_the_guest_coped_with_is_a_trap() {
     .await;
 }
 
-/// The last lines of standard error, which are all that runtimes say of an exception.
+/// The last lines of standard error, which are all that runtimes report of an exception.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_words_on_standard_error_are_in_the_details() {
     let host = host().await;
@@ -132,7 +132,7 @@ async fn the_last_words_on_standard_error_are_in_the_details() {
     host.shutdown().await;
 }
 
-/// The words of one job are not the next one's.
+/// The output of one job is not the next one's.
 #[tokio::test(flavor = "multi_thread")]
 async fn last_words_are_of_one_call() {
     let host = host().await;

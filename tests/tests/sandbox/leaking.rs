@@ -1,4 +1,4 @@
-//! Guests that lose a little in each call: no job fails because of what the jobs before it lost.
+//! Guests that leak a little in each call: no job fails because of earlier leaks.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -14,7 +14,7 @@ async fn host(memory: &str) -> TestHost {
     TestHost::start(App::new().plugin("it", guests::LEAKING).task("it", &task)).await
 }
 
-/// All jobs succeed, and most of them in an instance that another one used before: how many instances there were.
+/// All jobs succeed, and most of them in a reused instance; returns the number of instances.
 async fn all_succeed(memory: &str, args: Value) -> u64 {
     let host = host(memory).await;
     for _ in 0..JOBS {
@@ -50,7 +50,7 @@ async fn handles_that_leak_fail_no_job() {
     assert!((JOBS / 130..JOBS / 100).contains(&instances), "{instances} instances");
 }
 
-/// What holds data on the host is not carried over at all.
+/// An instance that holds data on the host is not reused at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn data_behind_handles_that_leaks_costs_an_instance_each_time() {
     assert_eq!(all_succeed("16MiB", json!(["fields", 0])).await, JOBS);
@@ -61,7 +61,7 @@ async fn a_guest_that_loses_nothing_keeps_its_instance() {
     assert_eq!(all_succeed("4MiB", json!(["nothing", 0])).await, 1);
 }
 
-/// Where it happens all the same, the problem says that the instance was not fresh, and the next job's is.
+/// If it fails nevertheless, the problem says that the instance was not fresh, and the next job's is.
 #[tokio::test(flavor = "multi_thread")]
 async fn running_out_in_a_used_instance_says_how_many_calls_it_had_served() {
     let host = host("8MiB").await;

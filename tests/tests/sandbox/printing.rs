@@ -1,4 +1,4 @@
-//! What a guest writes belongs to the job that it is called for, though it does not end its lines.
+//! Output belongs to the job whose call wrote it, even without line ends.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -25,7 +25,7 @@ async fn what_a_failing_call_prints_is_in_its_own_log() {
     assert_eq!(host.log("it", failed.id).await[0], "process secret");
     let next = host.run("it", json!(["public", false])).await;
     assert_eq!(host.log("it", next.id).await, ["process public"]);
-    // Arguments that are refused before the plugin's own code runs.
+    // Arguments that are rejected before the plugin's own code runs.
     let refused = host.run("it", json!([1])).await;
     assert!(host.log("it", refused.id).await.iter().all(|line| !line.contains("public")));
     host.shutdown().await;
@@ -46,7 +46,7 @@ async fn what_handlers_print_is_in_the_log_of_their_job() {
         let said = |line: &str| log.iter().filter(|found| *found == line).count();
         assert_eq!((said("next"), said(&format!("add {id}")), said(&format!("process {word}"))), (1, 1, 1), "{log:?}");
         if fails {
-            // A handler that fails is told again.
+            // A failing handler is called again.
             assert!(said(&format!("error {id}")) >= 1, "{log:?}");
         } else {
             assert_eq!(said(&format!("success {word}")), 1, "{log:?}");

@@ -1,4 +1,4 @@
-//! Components that need a proposal which the host does not run are refused with its name and what to do instead.
+//! Components that need a proposal which the host does not support are refused with its name and what to do instead.
 
 use saggar_tests::app::App;
 use saggar_tests::host::{Start, TestHost};

@@ -1,4 +1,4 @@
-//! The sandbox by itself, without a host around it: when a call gives its thread away, and what a full pool does.
+//! The sandbox alone, without a host: when a call yields its thread, and what a full pool does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use saggar_sandbox::{
 use saggar_tests::guests;
 use saggar_tests::timeout::{TIMEOUT, within};
 
-/// The guest asks for nothing.
+/// The guest needs nothing.
 struct NoServices;
 
 #[async_trait]
@@ -66,7 +66,7 @@ fn sandbox(plugin: &Plugin) -> Sandbox {
     Sandbox::new(plugin.clone(), Limits { memory: 16 << 20, reuse: 100 })
 }
 
-/// No tick comes in time, so a call is over when it was polled once, and the first call in an instance is, too.
+/// No tick comes in time, so a call is over when it was polled once, and so is the first call in an instance.
 #[tokio::test]
 async fn a_call_that_no_tick_interrupts_does_not_give_its_thread_away() {
     for allocator in [Allocator::Pooling, Allocator::OnDemand] {
@@ -80,7 +80,7 @@ async fn a_call_that_no_tick_interrupts_does_not_give_its_thread_away() {
     }
 }
 
-/// A sandbox that finds the pool full waits for its room, within its time, and then it has not been tried.
+/// A sandbox that finds the pool full waits for capacity, within its timeout; its call then fails as not started.
 #[tokio::test]
 async fn a_full_pool_makes_calls_wait_and_costs_no_attempt() {
     for allocator in [Allocator::Pooling, Allocator::OnDemand] {

@@ -1,4 +1,4 @@
-//! Bodies that are too large, too deep, no text, cut off, or of a length that is said in two ways.
+//! Bodies that are too large, too deep, not text, cut off, or that have two lengths.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use saggar_tests::server::Server;
 use super::super::stage::serve_with;
 use super::{BATCH, JOBS, Victim, refusal, refused};
 
-/// A server that takes in a megabyte after another would need longer and grow by more.
+/// A server that reads one megabyte after another would need longer and grow by more.
 const QUICK: Duration = Duration::from_secs(10);
 
 #[test]
@@ -26,7 +26,7 @@ fn a_hundred_megabytes_are_refused_when_they_are_announced() {
     victim.survives(32);
 }
 
-/// Eight clients write all that they have, some without saying how much it is, before or while they read.
+/// Eight clients write everything, some without a length, before or while they read.
 #[test]
 fn a_hundred_megabytes_are_refused_when_they_come() {
     let victim = Victim::start();
@@ -53,7 +53,7 @@ fn a_hundred_megabytes_are_refused_when_they_come() {
         }
     });
     assert!(began.elapsed() < 3 * QUICK, "{:?}", began.elapsed());
-    // Four of them may fill what the largest body takes, and a vector that grows has twice what it holds.
+    // Four of them may fill what the largest body takes, and a growing vector has twice its contents.
     victim.survives(4 * 2 * 20);
 }
 
@@ -133,7 +133,7 @@ fn what_is_no_json_in_utf_8_is_refused() {
     victim.survives(64);
 }
 
-/// A job of two bytes takes a hundred and more once it was read.
+/// A job of two bytes takes more than a hundred once it is parsed.
 #[test]
 fn millions_of_jobs_are_refused_and_not_kept_until_they_are_counted() {
     let victim = Victim::start();
@@ -142,7 +142,7 @@ fn millions_of_jobs_are_refused_and_not_kept_until_they_are_counted() {
     victim.survives(96);
 }
 
-/// What makes a job unique is made of arguments that were read, and these take a multiple of their bytes.
+/// A job's fingerprint is made from parsed arguments, which take a multiple of their bytes.
 #[test]
 fn arguments_are_not_multiplied_to_make_a_job_unique() {
     let victim = Victim::start();
@@ -168,7 +168,7 @@ fn what_is_refused_is_not_sent_back_whole() {
     victim.survives(64);
 }
 
-/// A client that writes all before it reads learns why it is refused, though nobody wants what it writes.
+/// A client that writes everything before it reads gets the error, though the server discards the rest.
 #[test]
 fn what_is_refused_for_its_head_may_still_be_written() {
     const BODY: usize = 5_000_000;
@@ -253,7 +253,8 @@ fn a_body_has_one_length() {
     victim.survives(16);
 }
 
-/// Where two programs on the way disagree where a body ends, the rest of one request is another one for the second of them.
+/// If two programs on the way disagree about the end of a body, the rest of one request is another one for the second
+/// of them.
 #[test]
 fn the_rest_of_a_request_is_no_request() {
     let victim = Victim::start();
@@ -269,7 +270,7 @@ fn the_rest_of_a_request_is_no_request() {
         while let Some(answer) = raw.answer() {
             answers.push(answer.status);
         }
-        // Refused, or taken by the chunks and the connection closed.
+        // Refused, or read by the chunks and the connection closed.
         assert!(matches!(answers[..], [400 | 201]), "{headers}: {answers:?}");
     }
     let task = server.raw(server.head("GET /v1/tasks/mail.send", "")).json();
@@ -277,7 +278,7 @@ fn the_rest_of_a_request_is_no_request() {
     victim.survives(16);
 }
 
-/// Clients that go away in the middle of a request.
+/// Clients that disconnect in the middle of a request.
 #[test]
 fn half_requests_leave_nothing_behind() {
     let victim = Victim::start();

@@ -1,4 +1,4 @@
-//! Heads that are no HTTP, have too much in them, come too slowly, or come all at once.
+//! Heads that are not HTTP, are too large, too slow, or come all at once.
 
 use std::time::{Duration, Instant};
 
@@ -93,7 +93,7 @@ fn requests_in_one_go_are_answered_in_their_order() {
     victim.survives(16);
 }
 
-/// Clients that send a byte now and then, and clients that send nothing, for as long as they are let.
+/// Clients that send a byte now and then, and clients that send nothing, for as long as the server lets them.
 #[test]
 fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
     let victim = Victim::start_with(&["--http-head-time", "5s"]);
@@ -104,7 +104,7 @@ fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
     slow.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n");
     let mut twin = slow.twin();
     let drips = std::thread::spawn(move || {
-        // As long as somebody listens.
+        // As long as the server reads.
         while twin.try_send("x: y\r\n") && began.elapsed() < TIMEOUT {
             std::thread::sleep(Duration::from_secs(1));
         }
@@ -121,7 +121,7 @@ fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
     victim.survives(32);
 }
 
-/// Begins a request whose body is on its way, so that its connection is at work.
+/// Starts a request whose body is on its way, so that its connection is busy.
 fn begin(server: &Server, one: &mut Raw) {
     one.send(server.post_head(JOBS, "content-length: 12\r\nexpect: 100-continue\r\n"));
     assert_eq!(one.answer().expect("the body is waited for").status, 100);
@@ -132,7 +132,7 @@ fn finish(one: &mut Raw) -> u16 {
     one.answer().expect("an answer").status
 }
 
-/// Who comes when all connections are at work waits until one is free, and is answered then.
+/// A client that connects when all connections are busy waits until one is free, and is served then.
 #[test]
 fn a_connection_beyond_the_limit_waits_for_its_turn() {
     let victim = Victim::start_with(&["--http-connections", "2", "--http-head-time", "60s"]);
@@ -147,15 +147,15 @@ fn a_connection_beyond_the_limit_waits_for_its_turn() {
     let [one, mut other] = taken;
     drop(one);
     assert_eq!(first.answer().expect("its turn has come").status, 200);
-    // The first one idles now, and makes room.
+    // The first one is idle now, and makes room.
     assert_eq!(second.answer().expect("its turn has come").status, 200);
-    // Those at work keep their connections.
+    // Busy clients keep their connections.
     assert_eq!(finish(&mut other), 201);
     drop((other, waiting));
     victim.survives(16);
 }
 
-/// Heads without an end, from somebody without a token, take no connection from those who have a request.
+/// Endless heads, from a client without a token, take no connection from clients with a request.
 #[test]
 fn half_heads_make_room_for_requests() {
     let victim = Victim::start_with(&["--http-connections", "64"]);
@@ -177,7 +177,7 @@ fn half_heads_make_room_for_requests() {
     victim.survives(16);
 }
 
-/// So do connections that asked for something harmless once, and heads of 60 KiB that are not complete.
+/// So do connections with a harmless earlier request, and incomplete heads of 60 KiB.
 #[test]
 fn idle_connections_and_large_half_heads_make_room_too() {
     let victim = Victim::start_with(&["--http-connections", "64"]);
@@ -204,7 +204,8 @@ fn idle_connections_and_large_half_heads_make_room_too() {
     victim.survives(32);
 }
 
-/// One address has a share of the connections; another address still gets some when that is used up by requests at work.
+/// One address has a share of the connections; another address still gets some when that share is used up by busy
+/// requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_has_its_share_of_connections() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -228,7 +229,8 @@ async fn an_address_has_its_share_of_connections() {
     victim.survives(16);
 }
 
-/// A new connection has five seconds for its first head, whether it sends nothing, or a little; later heads have their time.
+/// A new connection has five seconds for its first head, whether it sends nothing, or a little; later heads have their
+/// time.
 #[test]
 fn the_first_head_of_a_connection_has_five_seconds() {
     let victim = Victim::start();
@@ -248,7 +250,7 @@ fn the_first_head_of_a_connection_has_five_seconds() {
     victim.survives(16);
 }
 
-/// Whoever has a connection and asks for nothing makes room in the end.
+/// A connection without a request finally makes room.
 #[test]
 fn idle_connections_make_room_for_those_that_wait() {
     let victim = Victim::start_with(&["--http-connections", "2", "--http-head-time", "1s"]);

@@ -103,14 +103,14 @@ fn paths_are_taken_as_they_are() {
     for task in ["%ff", "%c3%28", "a%80", "%ed%a0%80"] {
         assert_eq!(victim.ask(&format!("GET /v1/tasks/{task}"), ""), refused(400, "invalid-path"), "{task}");
     }
-    // These name a task that there is.
+    // These name an existing task.
     for task in ["%6dail%2Esend", "MAIL.send"] {
         assert_eq!(victim.server.raw(victim.server.head(&format!("GET /v1/tasks/{task}"), "")).status, 200, "{task}");
     }
     victim.survives(16);
 }
 
-/// The other forms in which a request may name what it is for.
+/// The other forms of a request target.
 #[test]
 fn forms_of_proxies_reach_nothing_else() {
     let victim = Victim::start();
@@ -124,7 +124,7 @@ fn forms_of_proxies_reach_nothing_else() {
     victim.survives(16);
 }
 
-/// Keys and values of a query that mean nothing, or too much.
+/// Keys and values of a query that are meaningless, or too much.
 #[test]
 fn queries_are_taken_as_they_are() {
     let victim = Victim::start();
