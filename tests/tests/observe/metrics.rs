@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 fn app() -> App {
     let again = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1, "timeout": 1 });
-    let telling = json!({ "process": "plugins.failing", "event": { "error": "plugins.telling#problem" } });
+    let deaf = "plugins.telling#problem";
+    let telling = json!({ "process": "plugins.failing", "event": { "add": deaf, "error": deaf } });
     let memory = json!({ "process": "plugins.memory", "sandbox": { "memory": "8MiB" } });
     App::new()
         .simple_task("echo", guests::ECHO)
@@ -137,7 +138,7 @@ async fn every_outcome_is_counted_and_promtool_is_content() {
     let app = app();
     let server = experienced(&app).await;
     let told = [("task", "told"), ("event", "error")];
-    let metrics = until(&server, "saggar_handler_given_up_total", &told, 1.0).await;
+    let metrics = until(&server, "saggar_handler_failures_total", &told, 3.0).await;
     check_with_promtool(&metrics.0);
     check_documented(&metrics);
     check_outcomes(&metrics);
@@ -200,7 +201,9 @@ fn check_outcomes(metrics: &Metrics) {
     }
     assert_eq!(metrics.value("saggar_timeouts_total", &[("task", "again"), ("role", "processor")]), 2.0);
     let failures = metrics.value("saggar_handler_failures_total", &[("task", "told"), ("event", "error")]);
-    assert_eq!(failures, 3.0, "a handler is told three times");
+    assert_eq!(failures, 3.0, "a handler of an end is deferred after three tries");
+    let given_up = |event| metrics.value("saggar_handler_given_up_total", &[("task", "told"), ("event", event)]);
+    assert_eq!((given_up("add"), given_up("error")), (1.0, 0.0));
 }
 
 fn check_levels(metrics: &Metrics) {
