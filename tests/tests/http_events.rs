@@ -22,7 +22,7 @@ async fn add(client: &Client, server: &Server, task: &str, args: &Value, jobs: u
     let batch = json!({"jobs": vec![json!({"args": args}); jobs]});
     let added = client.post(server.url(&format!("/v1/tasks/{task}/jobs/batch"))).json(&batch).send().await;
     let added = added.expect("an answer");
-    assert_eq!(added.status(), 201);
-    let added: Value = added.json().await.expect("JSON");
+    let (status, added) = (added.status(), added.json::<Value>().await.expect("JSON"));
+    assert_eq!(status, 201, "{added}");
     serde_json::from_value(added["ids"].clone()).expect("ids")
 }

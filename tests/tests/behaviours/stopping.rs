@@ -6,17 +6,22 @@ use saggar::JobEventKind;
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::TestHost;
-use saggar_tests::timeout::TIMEOUT;
+use saggar_tests::timeout::{TIMEOUT, within};
 use serde_json::json;
 
-/// What happened to a task's jobs until now, as far as anybody listened.
-async fn heard(events: &mut saggar::Events, task: &str) -> Vec<(u64, JobEventKind)> {
+/// The next `count` events of a task's jobs, and that no other follows which has happened by now.
+async fn heard(events: &mut saggar::Events, task: &str, count: usize) -> Vec<(u64, JobEventKind)> {
     let mut heard = Vec::new();
+    let of_task = |event: saggar::JobEvent| {
+        let counts = &*event.key.task.task == task && !matches!(event.kind, JobEventKind::Progress(_));
+        counts.then_some((event.key.id.0, event.kind))
+    };
+    while heard.len() < count {
+        let event = within("an event", events.next()).await.expect("a few jobs overrun no listener");
+        heard.extend(of_task(event));
+    }
     while let Ok(event) = tokio::time::timeout(Duration::ZERO, events.next()).await {
-        let event = event.expect("a few jobs overrun no listener");
-        if &*event.key.task.task == task && !matches!(event.kind, JobEventKind::Progress(_)) {
-            heard.push((event.key.id.0, event.kind));
-        }
+        heard.extend(of_task(event.expect("a few jobs overrun no listener")));
     }
     heard
 }
@@ -37,7 +42,7 @@ async fn what_runs_may_end_and_what_waits_stays() {
         (running, JobEventKind::Started { attempt: 1 }),
         (running, JobEventKind::Succeeded),
     ];
-    let mut heard = heard(&mut events, "slow").await;
+    let mut heard = heard(&mut events, "slow", expected.len()).await;
     heard.sort_by_key(|(_, kind)| *kind != JobEventKind::Added);
     assert_eq!(heard, expected);
     let counts = host.inner().counts("slow").expect("the queue outlives the work");
@@ -53,7 +58,7 @@ async fn what_still_runs_at_the_deadline_is_put_back_without_losing_an_attempt()
     let mut events = host.inner().events();
     let put_back = host.shutdown_within(Duration::from_millis(50)).await;
     assert_eq!(put_back.iter().map(|key| key.id.0).collect::<Vec<_>>(), [running]);
-    assert_eq!(heard(&mut events, "gated").await, [(running, JobEventKind::PutBack)]);
+    assert_eq!(heard(&mut events, "gated", 1).await, [(running, JobEventKind::PutBack)]);
     let counts = host.inner().counts("gated").expect("the queue outlives the work");
     assert_eq!((counts.waiting, counts.running, counts.failure), (2, 0, 0));
 }

@@ -29,7 +29,8 @@ fn app() -> App {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jobs_events_end_with_the_job() {
-    let (server, client) = (Server::start(&app(), &[]), client());
+    let app = app();
+    let (server, client) = (Server::start(&app, &[]), client());
     let mut all = follow(&client, &server.url("/v1/events?task=GATED"), None).await;
     let id = add(&client, &server, "gated", &json!(["keys", 1]), 1).await[0];
     let url = server.url(&format!("/v1/tasks/gated/jobs/{id}/events"));
@@ -64,7 +65,8 @@ async fn a_jobs_events_end_with_the_job() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_followed_is_refused() {
-    let server = Server::start(&app(), &[]);
+    let app = app();
+    let server = Server::start(&app, &[]);
     for (path, id, status, code) in [
         ("/v1/events?task=nobody", None, 404, "unknown-task"),
         ("/v1/events?tasks=keys", None, 400, "invalid-query"),
@@ -93,7 +95,8 @@ async fn what_cannot_be_followed_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_all_answers_that_last() {
-    let (server, client) = (Server::start(&app(), &[]), client());
+    let app = app();
+    let (server, client) = (Server::start(&app, &[]), client());
     let later = json!({"args": ["keys", 1], "delay_ms": 3_600_000});
     let id = server.post("/v1/tasks/gated/jobs", &later).await.body["id"].as_u64().expect("an id");
     let job = format!("/v1/tasks/gated/jobs/{id}");

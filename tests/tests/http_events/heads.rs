@@ -23,7 +23,8 @@ async fn answered(server: &Server, bytes: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_request_is_answered_with_a_document() {
-    let server = Server::start(&App::new().simple_task("echo", guests::ECHO), &[]);
+    let app = App::new().simple_task("echo", guests::ECHO);
+    let server = Server::start(&app, &[]);
     let large = "x".repeat(1 << 20);
     let many: String = (0..1_000).map(|number| format!("x-{number}: x\r\n")).collect();
     for (bytes, status, code) in [
