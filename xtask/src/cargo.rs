@@ -1,8 +1,12 @@
-//! A cargo inside a cargo: started from a build script or a test, yet with nothing of the outer one about it.
+//! A cargo inside a cargo: started from a build script or a test, yet with nothing of the outer one about it; and what cargo says of
+//! a workspace.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 
 /// Set by the outer cargo or by clippy, and wrong for an inner one: flags and wrappers that are not meant for guests,
 /// a toolchain that has been chosen already, a job server whose pipe may be closed.
@@ -53,4 +57,43 @@ pub(crate) fn clean(program: &str, directory: &Path) -> Command {
         }
     }
     command
+}
+
+/// What `cargo metadata` says of a workspace.
+#[derive(Deserialize)]
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
+    /// Where cargo builds it, whichever way the user has chosen that.
+    pub(crate) target_directory: PathBuf,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) license: Option<String>,
+    pub(crate) source: Option<String>,
+    /// The manifest's `[package.metadata]`.
+    #[serde(default)]
+    pub(crate) metadata: serde_json::Value,
+    #[serde(default)]
+    pub(crate) targets: Vec<Target>,
+}
+
+/// A library, binary, test and so on of a package.
+#[derive(Deserialize)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) kind: Vec<String>,
+    pub(crate) src_path: PathBuf,
+}
+
+/// Asks about the workspace that `directory` is in: with `--no-deps` about its own packages, without about all that it needs.
+pub(crate) fn metadata(directory: &Path, arguments: &[&str]) -> Result<Metadata> {
+    let mut command = Command::new("cargo");
+    command.args(["metadata", "--format-version", "1"]).args(arguments).current_dir(directory);
+    let output = command.output().context("cannot start cargo")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo metadata in {}: {said}", directory.display());
+    serde_json::from_slice(&output.stdout).context("cargo metadata is not what it was")
 }

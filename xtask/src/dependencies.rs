@@ -1,11 +1,9 @@
 //! Checks what the repository depends on: that each package comes from crates.io, under a licence that we may pass on,
 //! and not in a version that is known to be unsafe. Works without a network; the known advisories are the ones below.
 
-use std::path::Path;
+use anyhow::{Result, bail};
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
-
+use crate::cargo::Package;
 use crate::{cargo, examples};
 
 /// Licences that allow what ours allow. An expression is fine if one of its alternatives is made of these.
@@ -27,42 +25,18 @@ const LICENCES: [&str; 10] = [
 const SAFE_FROM: [(&str, &str); 3] =
     [("wasmtime", "48.0.8"), ("wasmtime-wasi", "48.0.8"), ("wasmtime-wasi-http", "48.0.8")];
 
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    version: String,
-    license: Option<String>,
-    source: Option<String>,
-}
-
 /// Checks all workspaces of the repository; the error lists everything that is wrong.
 pub fn check() -> Result<()> {
     let root = examples::root();
     let mut problems = Vec::new();
     for workspace in ["", "examples", "tests/guests"] {
-        for package in packages(&root.join(workspace))? {
+        for package in cargo::metadata(&root.join(workspace), &["--locked"])?.packages {
             problems.extend(package.problems().into_iter().map(|problem| format!("{}: {problem}", package.id())));
         }
     }
     problems.sort();
     problems.dedup();
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("\n")) }
-}
-
-fn packages(workspace: &Path) -> Result<Vec<Package>> {
-    let output = cargo::clean("cargo", workspace)
-        .args(["metadata", "--format-version", "1", "--locked"])
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("cargo metadata in {}: {}", workspace.display(), String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(serde_json::from_slice::<Metadata>(&output.stdout).context("cargo metadata is not what it was")?.packages)
 }
 
 impl Package {
@@ -125,6 +99,8 @@ mod tests {
             version: version.into(),
             license: Some("MIT".into()),
             source: Some("registry+https://github.com/rust-lang/crates.io-index".into()),
+            metadata: serde_json::Value::Null,
+            targets: Vec::new(),
         };
         assert_eq!(package("48.0.7").problems(), ["has known advisories; take at least 48.0.8"]);
         assert!(package("48.0.10").problems().is_empty());

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
 
+use crate::cargo::Package;
 use crate::{cargo, guests};
 
 /// The repository.
@@ -17,11 +17,11 @@ pub fn root() -> &'static Path {
 /// `[package.metadata.saggar]`. Answers where they are now.
 pub fn install() -> Result<Vec<PathBuf>> {
     let examples = root().join("examples").canonicalize().context("the examples are not there")?;
-    let packages = read_packages(&examples)?;
+    let packages = cargo::metadata(&examples, &["--no-deps"])?.packages;
     let mut installed = Vec::new();
     for guest in guests::build(&examples, &examples.join("target"))? {
         let package = packages.iter().find(|package| package.name == guest.name);
-        for app in package.into_iter().flat_map(|package| &package.metadata.saggar.apps) {
+        for app in package.into_iter().flat_map(apps) {
             let app = examples.join("apps").join(app);
             ensure!(app.is_dir(), "{} names an app that is not there: {}", guest.name, app.display());
             let component = app.join("plugins").join(&guest.name).with_extension("wasm");
@@ -52,41 +52,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::rename(&half, to).with_context(|| format!("cannot write {}", to.display()))
 }
 
-#[derive(Deserialize)]
-struct Workspace {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    #[serde(default, deserialize_with = "null_as_default")]
-    metadata: Metadata,
-}
-
-#[derive(Deserialize, Default)]
-struct Metadata {
-    #[serde(default)]
-    saggar: Saggar,
-}
-
-#[derive(Deserialize, Default)]
-struct Saggar {
-    #[serde(default)]
-    apps: Vec<String>,
-}
-
-/// Cargo writes `null` for a package without metadata.
-fn null_as_default<'de, D: serde::Deserializer<'de>>(metadata: D) -> Result<Metadata, D::Error> {
-    Ok(Option::deserialize(metadata)?.unwrap_or_default())
-}
-
-fn read_packages(examples: &Path) -> Result<Vec<Package>> {
-    let output = cargo::clean("cargo", examples)
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .output()
-        .context("cannot start cargo")?;
-    ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
-    let workspace: Workspace = serde_json::from_slice(&output.stdout).context("cannot read cargo's metadata")?;
-    Ok(workspace.packages)
+/// The apps that a package names under `[package.metadata.saggar]`.
+fn apps(package: &Package) -> impl Iterator<Item = &str> {
+    let apps = package.metadata["saggar"]["apps"].as_array();
+    apps.into_iter().flatten().filter_map(|app| app.as_str())
 }

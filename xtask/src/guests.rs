@@ -51,7 +51,7 @@ pub fn build(workspace_dir: &Path, target_dir: &Path) -> Result<Vec<Guest>> {
 }
 
 /// Makes sure that rustc can build components: looks, and installs the target if it is not there.
-fn ensure_target(directory: &Path) -> Result<()> {
+pub(crate) fn ensure_target(directory: &Path) -> Result<()> {
     if target_dir(directory)?.is_dir() {
         return Ok(());
     }
@@ -84,13 +84,13 @@ struct Message {
     reason: String,
     #[serde(default)]
     package_id: String,
-    target: Option<Target>,
+    target: Option<Artifact>,
     #[serde(default)]
     filenames: Vec<PathBuf>,
 }
 
 #[derive(Deserialize)]
-struct Target {
+struct Artifact {
     name: String,
     kind: Vec<String>,
     crate_types: Vec<String>,

@@ -1,8 +1,9 @@
 //! Chores of the repository, for its own tests and build scripts and for the commands in `main.rs`.
 //!
 //! `guests` builds components; `cargo` starts a cargo that the running one does not disturb; `examples` installs the
-//! examples' components into the apps; `demo` shows them at work; `dependencies` checks
-//! what the repository is built from.
+//! examples' components into the apps; `demo` shows them at work; `suite` runs all tests, after `tools` has installed what they
+//! run; `dependencies` checks what the repository is built from; `sources` reads it, and `structure` says in figures how it
+//! hangs together.
 
 #![expect(clippy::print_stderr, reason = "whoever runs it looks at it, or stops it")]
 
@@ -10,5 +11,7 @@ pub mod demo;
 pub mod dependencies;
 pub mod examples;
 pub mod guests;
+pub mod sources;
+pub mod structure;
 
 mod cargo;

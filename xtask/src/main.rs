@@ -2,34 +2,58 @@
 
 #![expect(clippy::print_stderr, reason = "whoever runs it looks at it, or stops it")]
 
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use xtask::structure::Structure;
 
 const USAGE: &str = "\
 usage: cargo demo             builds the examples and the host, and shows them at work
        cargo xtask examples   builds the examples' plugins and installs them into the apps
        cargo xtask dependencies
-                              checks the licences, sources and versions of what is depended on";
+                              checks the licences, sources and versions of what is depended on
+       cargo xtask structure [ROOT]
+                              prints the sizes of the crates, their import cycles, repeated and invented names";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["demo"] => xtask::demo::run(),
-        ["examples"] => xtask::examples::install().map(|installed| {
-            for component in installed {
-                eprintln!("{}", component.display());
-            }
-        }),
-        ["dependencies"] => xtask::dependencies::check(),
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.to_str(), rest),
+        None => (None, &[][..]),
+    };
+    let result = match (command, rest) {
+        (Some("demo"), []) => xtask::demo::run().map(|()| true),
+        (Some("examples"), []) => examples(),
+        (Some("dependencies"), []) => xtask::dependencies::check().map(|()| true),
+        (Some("structure"), []) => structure(xtask::examples::root()),
+        (Some("structure"), [root]) => structure(Path::new(root)),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn examples() -> Result<bool> {
+    for component in xtask::examples::install()? {
+        eprintln!("{}", component.display());
+    }
+    Ok(true)
+}
+
+fn structure(root: &Path) -> Result<bool> {
+    let structure = Structure::read(root)?;
+    write!(std::io::stdout().lock(), "{structure}").context("cannot write to standard output")?;
+    Ok(true)
 }

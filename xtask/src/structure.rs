@@ -1,0 +1,161 @@
+//! `cargo xtask structure`: how large the workspace is and how it hangs together, in figures that can be compared over time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::sources::{self, Crate, Source};
+
+mod imports;
+mod items;
+mod words;
+
+pub use words::Found;
+
+/// The folders that a file may be below its crate's `src`.
+pub const DEEPEST: usize = 3;
+
+/// What a crate is made of. Tests are left out.
+#[derive(Debug)]
+pub struct Shape {
+    /// The crate's name.
+    pub name: String,
+    /// Its files.
+    pub files: usize,
+    /// Their lines, without those of test modules that are in the same file.
+    pub lines: usize,
+    /// Functions and methods that have a body.
+    pub functions: usize,
+    /// Those of them whose body is a single call that passes on what they were given.
+    pub forwarding: usize,
+    /// The modules that the root declares.
+    pub top_modules: usize,
+    /// Type names that occur in more than one place, with their modules.
+    pub repeated_types: BTreeMap<String, Vec<String>>,
+    /// The groups of top modules that import each other.
+    pub cycles: Vec<BTreeSet<String>>,
+}
+
+/// A workspace in figures.
+#[derive(Debug)]
+pub struct Structure {
+    /// Its crates, by name.
+    pub shapes: Vec<Shape>,
+    /// Files that are further below a `src` than [`DEEPEST`].
+    pub deep_files: Vec<PathBuf>,
+    /// Invented words that are identifiers.
+    pub invented: Vec<Found>,
+}
+
+impl Structure {
+    /// Reads the workspace at `root`.
+    pub fn read(root: &Path) -> Result<Self> {
+        let files = sources::files(root)?;
+        Ok(Self {
+            shapes: sources::crates(root)?.iter().map(|of| Shape::of(of, &files)).collect(),
+            deep_files: files.iter().filter(|file| is_deep(&file.path)).map(|file| file.path.clone()).collect(),
+            invented: words::invented(&files)?,
+        })
+    }
+}
+
+impl Shape {
+    fn of(of: &Crate, files: &[Source]) -> Self {
+        let paths: BTreeSet<_> = of.modules.iter().map(|module| &module.file).collect();
+        let sources = files.iter().filter(|file| paths.contains(&file.path));
+        let items = || of.modules.iter().flat_map(|module| &module.items);
+        let functions: Vec<_> = items().flat_map(items::functions).collect();
+        Self {
+            name: of.name.clone(),
+            files: paths.len(),
+            lines: sources.map(|file| file.text.lines().take_while(|line| *line != "mod tests {").count()).sum(),
+            functions: functions.len(),
+            forwarding: functions.iter().filter(|function| function.forwards()).count(),
+            top_modules: of.modules.iter().filter(|module| module.path.len() == 1).count(),
+            repeated_types: repeated_types(of),
+            cycles: imports::cycles(&imports::graph(of)),
+        }
+    }
+}
+
+fn repeated_types(of: &Crate) -> BTreeMap<String, Vec<String>> {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for module in &of.modules {
+        for name in module.items.iter().filter_map(items::type_name) {
+            places.entry(name).or_default().push(format!("crate::{}", module.path.join("::")));
+        }
+    }
+    places.retain(|_, places| places.len() > 1);
+    places
+}
+
+fn is_deep(file: &Path) -> bool {
+    file.iter().skip_while(|part| *part != "src").skip(1).count() > DEEPEST + 1
+}
+
+impl fmt::Display for Structure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:24} {:>6} {:>7} {:>10} {:>11} {:>8} {:>10}",
+            "crate", "files", "lines", "functions", "forwarding", "modules", "in cycles"
+        )?;
+        let in_cycles = |shape: &Shape| shape.cycles.iter().map(BTreeSet::len).sum();
+        let mut totals = [0; 6];
+        for shape in &self.shapes {
+            let figures =
+                [shape.files, shape.lines, shape.functions, shape.forwarding, shape.top_modules, in_cycles(shape)];
+            row(f, &shape.name, figures)?;
+            totals.iter_mut().zip(figures).for_each(|(total, figure)| *total += figure);
+        }
+        row(f, "total", totals)?;
+        for shape in &self.shapes {
+            for cycle in &shape.cycles {
+                let modules: Vec<_> = cycle.iter().map(String::as_str).collect();
+                writeln!(f, "\nimport cycle in {}: {}", shape.name, modules.join(", "))?;
+            }
+        }
+        self.names(f)
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, figures: [usize; 6]) -> fmt::Result {
+    let [files, lines, functions, forwarding, modules, in_cycles] = figures;
+    writeln!(f, "{name:24} {files:>6} {lines:>7} {functions:>10} {forwarding:>11} {modules:>8} {in_cycles:>10}")
+}
+
+impl Structure {
+    fn names(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let repeated: usize = self.shapes.iter().map(|shape| shape.repeated_types.len()).sum();
+        writeln!(f, "\ntype names that occur more than once in a crate: {repeated}")?;
+        for shape in &self.shapes {
+            for (name, places) in &shape.repeated_types {
+                writeln!(f, "  {}: {name} in {}", shape.name, places.join(", "))?;
+            }
+        }
+        writeln!(f, "\nfiles more than {DEEPEST} folders below src: {}", self.deep_files.len())?;
+        for file in &self.deep_files {
+            writeln!(f, "  {}", file.display())?;
+        }
+        let uses: usize = self.invented.iter().map(|found| found.count).sum();
+        writeln!(f, "\ninvented words: {}, {uses} times", self.invented.len())?;
+        for Found { word, count, usual } in &self.invented {
+            writeln!(f, "  {word} {count} (usual: {usual})")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_the_folders_below_src() {
+        assert!(!is_deep(Path::new("host/crates/a/src/b/c/d/e.rs")));
+        assert!(is_deep(Path::new("host/crates/a/src/b/c/d/e/f.rs")));
+        assert!(!is_deep(Path::new("tests/tests/b/c/d/e/f/g.rs")));
+    }
+}
