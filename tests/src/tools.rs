@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 
 use crate::guests;
 
-/// A program that `tests/install-tools` installs: the one in the target directory, else the one on the `PATH`.
+/// A program that `cargo xtask test` installs: the one in the target directory, else the one on the `PATH`.
 pub fn tool(name: &str) -> Command {
     let ours = Path::new(guests::TARGET_DIR).with_file_name("python").join("bin").join(name);
     let program = if ours.exists() { ours.into_os_string() } else { OsString::from(name) };
     let version = Command::new(&program).arg("--version").stdin(Stdio::null()).output();
     let works = version.as_ref().is_ok_and(|version| version.status.success());
-    assert!(works, "`{name}` cannot be run ({version:?}); `tests/install-tools` installs it");
+    assert!(works, "`{name}` cannot be run ({version:?}); `cargo xtask test` installs it");
     let mut tool = Command::new(program);
     tool.stdin(Stdio::null());
     tool

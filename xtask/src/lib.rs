@@ -13,5 +13,7 @@ pub mod examples;
 pub mod guests;
 pub mod sources;
 pub mod structure;
+pub mod suite;
 
 mod cargo;
+mod tools;

@@ -12,6 +12,8 @@ use xtask::structure::Structure;
 
 const USAGE: &str = "\
 usage: cargo demo             builds the examples and the host, and shows them at work
+       cargo xtask test [ARG…]
+                              installs what the tests need and runs all of them; arguments go to `cargo test`
        cargo xtask examples   builds the examples' plugins and installs them into the apps
        cargo xtask dependencies
                               checks the licences, sources and versions of what is depended on
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     };
     let result = match (command, rest) {
         (Some("demo"), []) => xtask::demo::run().map(|()| true),
+        (Some("test"), arguments) => xtask::suite::run(arguments),
         (Some("examples"), []) => examples(),
         (Some("dependencies"), []) => xtask::dependencies::check().map(|()| true),
         (Some("structure"), []) => structure(xtask::examples::root()),
