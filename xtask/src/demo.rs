@@ -56,16 +56,21 @@ const STEPS: &[Step] = &[
     },
 ];
 
+const WHAT_TAKES_LONG: &str = "\
+The first time, this compiles wasmtime and its compiler, which takes minutes; afterwards it takes seconds. What cargo does is shown
+below. `cargo xtask test` goes on from what is built here.";
+
 /// Builds the examples and the host, then runs every step. Ends at the first one that ends unlike it should.
 ///
 /// What the demo itself says goes to standard error, so that standard output has just what the commands answer.
 pub fn run() -> Result<()> {
-    eprintln!("Building the examples' plugins for wasm32-wasip2 …");
+    eprintln!("{WHAT_TAKES_LONG}\n");
+    eprintln!("1. The examples' plugins, for wasm32-wasip2 …");
     for component in examples::install()? {
         let size = component.metadata().with_context(|| format!("cannot read {}", component.display()))?.len();
         eprintln!("  {} ({} KB)", shown(&component).display(), size.div_ceil(1000));
     }
-    eprintln!("Building the host; the first time, this takes some minutes …");
+    eprintln!("2. The host …");
     let saggar = build_host()?;
     eprintln!("`saggar` is {}\n", shown(&saggar).display());
     STEPS.iter().try_for_each(|step| step.run(&saggar))?;
@@ -106,21 +111,24 @@ fn shown(path: &Path) -> PathBuf {
 }
 
 #[derive(Deserialize)]
-struct Message {
+struct Built {
     executable: Option<PathBuf>,
 }
 
 /// Builds the host where cargo builds this repository, and answers where the binary is.
+///
+/// In the profile of the tests: it is the binary that they run, their first build finds it there, and it is built faster than
+/// what is shipped. The plugins' compiler is optimised in it all the same.
 fn build_host() -> Result<PathBuf> {
     let output = Command::new("cargo")
-        .args(["build", "--release", "--workspace", "--bin", "saggar", "--message-format", "json-render-diagnostics"])
+        .args(["build", "--workspace", "--bin", "saggar", "--message-format", "json-render-diagnostics"])
         .current_dir(examples::root())
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo")?;
     ensure!(output.status.success(), "the host does not build; see above");
     let messages = String::from_utf8(output.stdout).context("cargo wrote something that is no text")?;
-    let mut executables = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok()?.executable);
+    let mut executables = messages.lines().filter_map(|line| serde_json::from_str::<Built>(line).ok()?.executable);
     executables.next_back().context("the package saggar has no binary")
 }
 
