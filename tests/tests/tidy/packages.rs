@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use saggar_tests::crafted::contract;
 use toml::Table;
+
+use super::root;
 
 /// Which packages of the workspace each package of the host may use: the arrows of the design, spelt out.
 ///
@@ -35,11 +37,6 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 const KINDS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
-
-fn root() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().expect("the folder of this package");
-    tests.parent().expect("the tests are in a folder of the repository").to_owned()
-}
 
 fn manifest(folder: &Path) -> Table {
     let path = folder.join("Cargo.toml");

@@ -3,16 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::root;
+
 const LINES_OF_A_FILE: usize = 400;
 const LINES_OF_A_FUNCTION: usize = 70;
 
 /// Names that say nothing about what is in a file or a folder of modules.
 const BANNED_NAMES: [&str; 8] = ["utils", "util", "helpers", "helper", "common", "types", "manager", "misc"];
-
-fn root() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().expect("the folder of this package");
-    tests.parent().expect("the tests are in a folder of the repository").to_owned()
-}
 
 /// Every Rust source of the repository, its path within it and its text.
 fn sources() -> Vec<(PathBuf, String)> {

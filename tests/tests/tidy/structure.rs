@@ -1,0 +1,132 @@
+//! Rules for how a crate hangs together: its top modules import each other in no cycle, no type name occurs in it twice, and no
+//! file is deeper than three folders below its `src`.
+//!
+//! What does not keep a rule yet is excepted below. The lists may only become shorter: an exception that is not needed any more
+//! fails its test as well.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use xtask::structure::{DEEPEST, Structure};
+
+/// Groups of top modules that import each other, by crate.
+const CYCLES: &[(&str, &[&str])] = &[
+    ("saggar", &["host", "loading"]),
+    ("saggar (binary)", &["commands", "observe"]),
+    (
+        "saggar_api",
+        &[
+            "access",
+            "address",
+            "body",
+            "following",
+            "held",
+            "large",
+            "log_lines",
+            "metering",
+            "openapi",
+            "parameters",
+            "routes",
+            "service",
+        ],
+    ),
+    ("saggar_api", &["connection", "listener"]),
+    ("saggar_definition", &["form", "keys", "raw", "resolve"]),
+    ("saggar_guest", &["__private", "wasm"]),
+    (
+        "saggar_queue",
+        &[
+            "attempt",
+            "change",
+            "claim",
+            "doorbell",
+            "entry",
+            "event",
+            "hub",
+            "kept_bytes",
+            "list",
+            "meters",
+            "notice",
+            "rates",
+            "rules",
+            "running",
+            "store",
+            "task_queue",
+            "waiters",
+        ],
+    ),
+    ("saggar_sandbox", &["cache", "compiler", "engine", "load"]),
+    ("saggar_sandbox", &["guest", "http", "resources"]),
+    ("saggar_sandbox", &["scan", "validate"]),
+    ("saggar_worker", &["add", "crew", "services", "station", "stations", "trace", "worker"]),
+];
+
+/// Type names that occur more than once, by crate.
+const REPEATED_TYPES: &[(&str, &[&str])] = &[
+    ("saggar (binary)", &["Kind", "Raw", "Reader"]),
+    ("saggar_api", &["Jobs", "Pieces", "Read", "TaskState"]),
+    (
+        "saggar_queue",
+        &[
+            "Due", "Ended", "Entry", "First", "Hands", "Inner", "Line", "Live", "Look", "Mark", "Place", "Ready",
+            "Record", "Shared", "Shelf", "Source", "Spot", "Twin", "Waiting",
+        ],
+    ),
+    ("saggar_sandbox", &["Answer", "Level", "Scan"]),
+];
+
+/// Files that are too deep.
+const DEEP_FILES: &[&str] = &[
+    "host/crates/queue/src/store/sqlite/tests/simulated/disk.rs",
+    "host/crates/queue/src/store/sqlite/tests/simulated/vfs.rs",
+];
+
+static STRUCTURE: LazyLock<Structure> =
+    LazyLock::new(|| Structure::read(&super::root()).expect("the sources of the workspace"));
+
+#[test]
+fn top_modules_import_each_other_in_no_cycle() {
+    let cycles = STRUCTURE.shapes.iter().flat_map(|shape| shape.cycles.iter().map(|cycle| (&shape.name, cycle)));
+    let line = |crate_name: &str, modules: Vec<&str>| format!("{crate_name}: {}", modules.join(", "));
+    let found = cycles.map(|(name, cycle)| line(name, cycle.iter().map(String::as_str).collect())).collect();
+    let excepted = CYCLES.iter().map(|(name, cycle)| line(name, cycle.to_vec())).collect();
+    check("these modules import each other in a cycle; `cargo xtask structure` shows all", &found, &excepted);
+}
+
+#[test]
+fn no_type_name_occurs_twice_in_a_crate() {
+    let types = STRUCTURE.shapes.iter().flat_map(|shape| shape.repeated_types.keys().map(|name| (&shape.name, name)));
+    let found = types.map(|(crate_name, name)| format!("{crate_name}: {name}")).collect();
+    let excepted = REPEATED_TYPES
+        .iter()
+        .flat_map(|(crate_name, names)| names.iter().map(move |name| format!("{crate_name}: {name}")));
+    check("these names are of more than one type; `cargo xtask structure` says where", &found, &excepted.collect());
+}
+
+#[test]
+fn no_file_is_deeper_than_three_folders() {
+    let found = STRUCTURE.deep_files.iter().map(|file| file.display().to_string()).collect();
+    let excepted = DEEP_FILES.iter().map(|file| (*file).to_owned()).collect();
+    check(&format!("these files are more than {DEEPEST} folders below `src`"), &found, &excepted);
+}
+
+/// Panics if what was found is not what is excepted.
+fn check(rule: &str, found: &BTreeSet<String>, excepted: &BTreeSet<String>) {
+    let difference = difference(found, excepted);
+    assert!(difference.is_empty(), "{rule}:{difference}");
+}
+
+fn difference(found: &BTreeSet<String>, excepted: &BTreeSet<String>) -> String {
+    let new = found.difference(excepted).map(|offender| format!("\n    {offender}"));
+    let gone =
+        excepted.difference(found).map(|exception| format!("\n    (take this exception off the list) {exception}"));
+    new.chain(gone).collect()
+}
+
+#[test]
+fn an_exception_that_is_not_needed_is_a_mistake_too() {
+    let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    assert_eq!(difference(&set(&["a"]), &set(&["a"])), "");
+    assert_eq!(difference(&set(&["a", "b"]), &set(&["a"])), "\n    b");
+    assert_eq!(difference(&set(&[]), &set(&["a"])), "\n    (take this exception off the list) a");
+}
