@@ -12,7 +12,7 @@ use xtask::structure::{DEEPEST, Structure};
 /// Groups of top modules that import each other, by crate.
 const CYCLES: &[(&str, &[&str])] = &[
     ("saggar", &["host", "loading"]),
-    ("saggar (binary)", &["commands", "observe"]),
+    ("saggar (binary)", &["commands", "telemetry"]),
     (
         "saggar_api",
         &[
@@ -31,7 +31,7 @@ const CYCLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("saggar_api", &["connection", "listener"]),
-    ("saggar_definition", &["form", "keys", "raw", "resolve"]),
+    ("saggar_definition", &["keys", "raw", "resolve", "value"]),
     ("saggar_guest", &["__private", "wasm"]),
     (
         "saggar_queue",
@@ -63,7 +63,6 @@ const CYCLES: &[(&str, &[&str])] = &[
 
 /// Type names that occur more than once, by crate.
 const REPEATED_TYPES: &[(&str, &[&str])] = &[
-    ("saggar (binary)", &["Kind", "Raw", "Reader"]),
     ("saggar_api", &["Jobs", "Pieces", "Read", "TaskState"]),
     (
         "saggar_queue",
@@ -72,7 +71,6 @@ const REPEATED_TYPES: &[(&str, &[&str])] = &[
             "Record", "Shared", "Shelf", "Source", "Spot", "Twin", "Waiting",
         ],
     ),
-    ("saggar_sandbox", &["Answer", "Level", "Scan"]),
 ];
 
 /// Files that are too deep.
