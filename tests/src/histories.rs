@@ -75,13 +75,13 @@ async fn attempts(host: &Host, task: &str, job: &ListedJob) -> usize {
         let (one, next) = (&pair[0], &pair[1]);
         assert!(one.run < next.run, "{task} #{id}: a fence was given twice: {pair:?}");
         assert!(one.ended_at <= next.started_at, "{task} #{id}: two attempts at once: {pair:?}");
-        let counts = u32::from(one.ending.name() != "put-back");
+        let counts = u32::from(one.ending.name() != "requeued");
         assert_eq!(next.number, one.number + counts, "{task} #{id}: an attempt is not counted: {pair:?}");
     }
     let first = attempts.first().unwrap_or_else(|| panic!("{task} #{id} is {status:?} without an attempt"));
     let (last, before) = attempts.split_last().unwrap_or((first, &[]));
     assert_eq!((first.number, last.number), (1, job.attempt), "{task} #{id}: an attempt is missing: {attempts:?}");
-    let stopped = |ending: &str| matches!(ending, "lost" | "put-back");
+    let stopped = |ending: &str| matches!(ending, "lost" | "requeued");
     assert!(before.iter().all(|attempt| stopped(attempt.ending.name())), "{task} #{id}: {attempts:?}");
     let lost = attempts.iter().filter(|attempt| attempt.ending.name() == "lost").count();
     match status {

@@ -252,15 +252,15 @@ impl TestHost {
 
     /// Shuts the host down when the running jobs have ended; none of its instances is left in the pool.
     pub async fn shutdown(&self) {
-        assert_eq!(self.shutdown_within(TIMEOUT).await, Vec::<JobKey>::new(), "jobs were put back");
+        assert_eq!(self.shutdown_within(TIMEOUT).await, Vec::<JobKey>::new(), "jobs were requeued");
     }
 
     /// Shuts the host down, and stops what still runs after `drain`. Returns the requeued jobs; none of its instances
     /// is left in the pool.
     pub async fn shutdown_within(&self, drain: Duration) -> Vec<JobKey> {
-        let put_back = within("the shutdown", self.host.shutdown(drain)).await;
+        let requeued = within("the shutdown", self.host.shutdown(drain)).await;
         assert_eq!(self.host.pool_usage(), PoolUsage::default(), "something stays in the pool");
-        put_back
+        requeued
     }
 }
 

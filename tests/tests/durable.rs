@@ -135,7 +135,7 @@ async fn a_signal_drains_and_names_what_it_stopped() {
     signal(&host, "TERM");
     let said: Vec<String> = rest.collect();
     assert!(host.wait().expect("it ends").success());
-    assert!(said.iter().any(|line| line.contains("default/time#1") && line.contains("put back")), "{said:#?}");
+    assert!(said.iter().any(|line| line.contains("default/time#1") && line.contains("requeued")), "{said:#?}");
 }
 
 /// Closing a terminal (SIGHUP) and Ctrl-\ (SIGQUIT) lose no attempt either.
@@ -197,7 +197,7 @@ async fn a_second_signal_stops_at_once() {
     signal(&host, "TERM");
     let said: Vec<String> = rest.collect();
     assert!(host.wait().expect("it ends").success());
-    assert!(said.iter().any(|line| line.contains("put back")), "{said:#?}");
+    assert!(said.iter().any(|line| line.contains("requeued")), "{said:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

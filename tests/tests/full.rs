@@ -135,14 +135,14 @@ async fn a_host_without_room_stops_and_says_of_no_job_what_is_not_so() {
     let (code, said) = server.end();
     assert!(began.elapsed() < STOPS_WITHIN, "it took {:?}", began.elapsed());
     assert_eq!(code, Some(0), "{said:#?}");
-    let (put_back, not_kept) = (told_of(&said, "was stopped and put back"), told_of(&said, "could not be"));
-    assert!(put_back.is_disjoint(&not_kept), "{put_back:?} and {not_kept:?}");
+    let (requeued, not_kept) = (told_of(&said, "was stopped and requeued"), told_of(&said, "could not be"));
+    assert!(requeued.is_disjoint(&not_kept), "{requeued:?} and {not_kept:?}");
     let is_lost = not_kept.contains("default/time#1");
-    assert_ne!(put_back.contains("default/time#1"), is_lost, "one of both: {said:#?}");
+    assert_ne!(requeued.contains("default/time#1"), is_lost, "one of both: {said:#?}");
     disk.make_room();
     let host = start_with_store(&disk, app).await;
     let job = host.until_running("time", 1).await;
-    assert_eq!(job.attempt, 1 + u32::from(is_lost), "only an attempt that was put back does not count");
+    assert_eq!(job.attempt, 1 + u32::from(is_lost), "only an attempt that was requeued does not count");
     host.cancel("time", 1).await.expect("it runs");
     host.idle().await;
     let found = check(&host, added).await;

@@ -59,7 +59,7 @@ async fn slots_are_never_exceeded() {
             }
             JobEventKind::Added
             | JobEventKind::Progress(_)
-            | JobEventKind::PutBack
+            | JobEventKind::Requeued
             | JobEventKind::Retried
             | JobEventKind::Deleted
             | JobEventKind::Cancelling => {}

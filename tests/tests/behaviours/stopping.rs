@@ -1,4 +1,4 @@
-//! Behaviour 10: stopping. Running jobs end or are put back; waiting jobs stay.
+//! Behaviour 10: stopping. Running jobs end or are requeued; waiting jobs stay.
 
 use std::time::Duration;
 
@@ -50,15 +50,15 @@ async fn what_runs_may_end_and_what_waits_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_still_runs_at_the_deadline_is_put_back_without_losing_an_attempt() {
+async fn what_still_runs_at_the_deadline_is_requeued_without_losing_an_attempt() {
     let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
     let host = TestHost::start(app).await;
     let running = host.close_gate("gated").await;
     host.add("gated", json!(["keys", 1])).await;
     let mut events = host.inner().events();
-    let put_back = host.shutdown_within(Duration::from_millis(50)).await;
-    assert_eq!(put_back.iter().map(|key| key.id.0).collect::<Vec<_>>(), [running]);
-    assert_eq!(heard(&mut events, "gated", 1).await, [(running, JobEventKind::PutBack)]);
+    let requeued = host.shutdown_within(Duration::from_millis(50)).await;
+    assert_eq!(requeued.iter().map(|key| key.id.0).collect::<Vec<_>>(), [running]);
+    assert_eq!(heard(&mut events, "gated", 1).await, [(running, JobEventKind::Requeued)]);
     let counts = host.inner().counts("gated").expect("the queue outlives the work");
     assert_eq!((counts.waiting, counts.running, counts.failure), (2, 0, 0));
 }

@@ -72,7 +72,7 @@ async fn what_a_host_leaves_behind_is_said_with_its_trace() {
     assert_eq!((&lost["task"], &lost["attempts"], &lost["jobs_failed"]), (&task, &one, &none), "{lost}");
     running(&server).await;
     let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
-    let stopped = saying(&log, "was stopped and put back; the attempt does not count");
+    let stopped = saying(&log, "was stopped and requeued; the attempt does not count");
     assert_eq!((&stopped["job"], &stopped["trace_id"]), (&json!("default/gated#1"), &json!(TRACE)), "{stopped}");
 }
 

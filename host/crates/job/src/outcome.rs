@@ -65,8 +65,8 @@ pub enum Ending {
     Cancelled,
     /// [`Outcome::Lost`].
     Lost,
-    /// The attempt was undone ([`Step::PutBack`](crate::Step::PutBack)) and did not count.
-    PutBack,
+    /// The job was returned to the queue ([`Step::Requeue`](crate::Step::Requeue)); the attempt does not count.
+    Requeued,
 }
 
 impl Ending {
@@ -81,7 +81,7 @@ impl Ending {
         Self::OutOfMemory,
         Self::Cancelled,
         Self::Lost,
-        Self::PutBack,
+        Self::Requeued,
     ];
 
     /// Its stable name in kebab case, the same on every surface and in every store.
@@ -96,12 +96,15 @@ impl Ending {
             Self::OutOfMemory => "out-of-memory",
             Self::Cancelled => "cancelled",
             Self::Lost => "lost",
-            Self::PutBack => "put-back",
+            Self::Requeued => "requeued",
         }
     }
 
-    /// The one with this [`name`](Self::name).
+    /// The one with this [`name`](Self::name), or with the name that stores of earlier versions have for it.
     pub fn from_name(name: &str) -> Option<Self> {
+        if name == "requeued" {
+            return Some(Self::Requeued);
+        }
         Self::ALL.into_iter().find(|ending| ending.name() == name)
     }
 }

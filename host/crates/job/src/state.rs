@@ -122,7 +122,7 @@ pub enum Step {
     /// The attempt with this fence ended.
     Finish(Run, Outcome),
     /// The attempt with this fence is undone: it was stopped, or never began, for reasons of the host's own.
-    PutBack(Run),
+    Requeue(Run),
     /// Somebody wants it to end.
     Cancel,
     /// Somebody wants an ended job to run again, with all its attempts before it.
@@ -168,20 +168,20 @@ pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp,
             }
         }
         (State::Waiting { .. }, Step::Cancel) => Ok(ended_badly(life, Reason::Cancelled, outcome::cancelled(), now)),
-        (State::Waiting { .. }, Step::Finish(..) | Step::PutBack(_)) => Err(Refusal::NotRunning),
+        (State::Waiting { .. }, Step::Finish(..) | Step::Requeue(_)) => Err(Refusal::NotRunning),
         (State::Running { .. }, Step::Release | Step::Claim) => Err(Refusal::Running),
         (State::Running { run, started_at, .. }, Step::Cancel) => {
             let state = State::Running { run: *run, started_at: *started_at, cancelling: true };
             Ok(Life { state, ..*life })
         }
-        (State::Running { run, .. }, Step::Finish(of, _) | Step::PutBack(of)) if *run != of => Err(Refusal::Stale),
+        (State::Running { run, .. }, Step::Finish(of, _) | Step::Requeue(of)) if *run != of => Err(Refusal::Stale),
         (State::Running { cancelling, .. }, Step::Finish(_, outcome)) => {
             Ok(finished(life, *cancelling, outcome, policy, now, chance))
         }
-        (State::Running { cancelling: true, .. }, Step::PutBack(_)) => {
+        (State::Running { cancelling: true, .. }, Step::Requeue(_)) => {
             Ok(ended_badly(life, Reason::Cancelled, outcome::cancelled(), now))
         }
-        (State::Running { .. }, Step::PutBack(_)) => {
+        (State::Running { .. }, Step::Requeue(_)) => {
             let state = State::Waiting { run_at: now, held: false, problem: None };
             Ok(Life { state, attempt: life.attempt.saturating_sub(1), run: life.run })
         }

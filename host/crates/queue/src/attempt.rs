@@ -23,7 +23,7 @@ pub struct Cost {
 /// An attempt that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptRecord {
-    /// Its number, from 1. An attempt that was put back did not count, so the next one has the same number; a job that is
+    /// Its number, from 1. An attempt that was requeued did not count, so the next one has the same number; a job that is
     /// retried by hand counts from 1 again.
     pub number: u32,
     /// Its fence: unique among the job's attempts, and in their order.
@@ -48,7 +48,7 @@ impl AttemptRecord {
         let State::Running { run, started_at, .. } = life.state else { return None };
         let (ending, problem) = match end {
             End::Outcome(outcome) => (outcome.ending(), outcome.problem()),
-            End::PutBack => (Ending::PutBack, None),
+            End::Requeue => (Ending::Requeued, None),
         };
         let problem = problem.map(|problem| Box::new(Problem { details: None, ..problem.clone() }));
         Some(Self { number: life.attempt, run, started_at, ended_at: now, ending, problem, cost })
@@ -159,7 +159,7 @@ mod tests {
     fn record(run: u64) -> AttemptRecord {
         let state = State::Running { run: Run(run), started_at: Timestamp(1), cancelling: false };
         let life = Life { state, attempt: 1, run: Run(run) };
-        AttemptRecord::new(&life, &End::PutBack, None, Timestamp(2)).unwrap()
+        AttemptRecord::new(&life, &End::Requeue, None, Timestamp(2)).unwrap()
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
         let kept = AttemptRecord::new(&life, &End::Outcome(Outcome::Trap(problem)), None, Timestamp(9)).unwrap();
         assert_eq!((kept.number, kept.ending, kept.ended_at), (2, Ending::Trap, Timestamp(9)));
         assert_eq!(kept.problem, Some(Box::new(Problem::new("odd", "it is odd"))));
-        assert_eq!(AttemptRecord::new(&life, &End::PutBack, None, Timestamp(9)).unwrap().ending, Ending::PutBack);
-        assert_eq!(AttemptRecord::new(&Life::new(Timestamp(1), false), &End::PutBack, None, Timestamp(9)), None);
+        assert_eq!(AttemptRecord::new(&life, &End::Requeue, None, Timestamp(9)).unwrap().ending, Ending::Requeued);
+        assert_eq!(AttemptRecord::new(&Life::new(Timestamp(1), false), &End::Requeue, None, Timestamp(9)), None);
     }
 }

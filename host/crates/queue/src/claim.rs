@@ -7,7 +7,7 @@ use saggar_job::{JobId, JobKey, Run, TaskKey};
 use crate::{Cost, Origin, Running};
 
 /// The right to run one attempt of a job, and the duty to say how it ended: hand it to
-/// [`TaskQueue::finish`](crate::TaskQueue::finish) or [`put_back`](crate::TaskQueue::put_back).
+/// [`TaskQueue::finish`](crate::TaskQueue::finish) or [`requeue`](crate::TaskQueue::requeue).
 ///
 /// A claim that is dropped instead (a slot that panicked, or was torn down) does not lose its job: the attempt is ended as
 /// [`Outcome::Lost`](saggar_job::Outcome::Lost) by the next caller of [`claim`](crate::TaskQueue::claim), who is woken for

@@ -49,7 +49,7 @@ pub enum JobEventKind {
     /// The job was cancelled while an attempt runs, which is being stopped. Once for every such request.
     Cancelling,
     /// An attempt was undone; the job waits again.
-    PutBack,
+    Requeued,
     /// It had ended, and waits again, for somebody wants it to.
     Retried,
     /// It was deleted.

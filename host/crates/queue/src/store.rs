@@ -114,7 +114,7 @@ pub trait TaskStore: Send + Sync + 'static {
     /// jobs are held, and each leaves a notice [`Happened::Added`](crate::Happened::Added).
     ///
     /// Each job takes its place in the line when it becomes ready: when it is added, released, due or retried. One whose
-    /// attempt the host cut short (put back, or lost) keeps the place that it was claimed from. The line is ordered by priority, highest first, then by place. Among jobs that become due, the one that was due
+    /// attempt the host cut short (requeued, or lost) keeps the place that it was claimed from. The line is ordered by priority, highest first, then by place. Among jobs that become due, the one that was due
     /// first comes first, then the one that has waited for its time longest.
     ///
     /// # Errors

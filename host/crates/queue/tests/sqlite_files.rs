@@ -176,7 +176,7 @@ async fn claims_that_nobody_got_are_put_back() {
                     let finish = Finish {
                         id: job.id,
                         run: job.run,
-                        end: End::PutBack,
+                        end: End::Requeue,
                         progress: None,
                         cost: None,
                         shows: false,

@@ -57,7 +57,7 @@ pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Benc
             error.into_outcome()
         }
     };
-    let ending = outcome.as_ref().map_or(Ending::PutBack, Outcome::ending).name();
+    let ending = outcome.as_ref().map_or(Ending::Requeued, Outcome::ending).name();
     tracing::debug!(
         task = %claim.task(),
         id = %claim.id(),

@@ -70,7 +70,7 @@ pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, is_kept: bo
     // The host's log limits the other lines; of these there is one for each slot.
     let trace_id = trace_id(trace_parent);
     if is_kept {
-        tracing::warn!(target: STOPPED, %job, trace_id, "was stopped and put back; the attempt does not count");
+        tracing::warn!(target: STOPPED, %job, trace_id, "was stopped and requeued; the attempt does not count");
     } else {
         tracing::warn!(target: STOPPED, %job, trace_id, "was stopped and is lost, since jobs in memory end with the host");
     }

@@ -111,7 +111,7 @@ impl Meters {
         for role in roles {
             self.begun[role as usize].get_or_init(|| self.begin(role));
         }
-        let not_called = [Ending::Lost, Ending::PutBack];
+        let not_called = [Ending::Lost, Ending::Requeued];
         let called = Ending::ALL.into_iter().filter(|ending| !not_called.contains(ending));
         self.role(Role::Processor).calls.absolute(called.map(|ending| totals.attempts(ending)).sum());
         let peak = self.peak.get_or_init(|| gauge!(PEAK, "task" => self.name()));

@@ -84,7 +84,7 @@ async fn work(
         attempted = attempt::run(worker, station, bench, &claim) => attempted,
         () = worker.abort.cancelled() => {
             let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
-            if put_back(worker, station, claim).await {
+            if requeue(worker, station, claim).await {
                 failures::stopped(&key, trace_parent.as_ref(), worker.queue.outlives_process());
                 worker.abandoned.lock().push(key);
             }
@@ -93,7 +93,7 @@ async fn work(
     };
     claim.spent(cost);
     let Some(outcome) = outcome else {
-        put_back(worker, station, claim).await;
+        requeue(worker, station, claim).await;
         tokio::time::sleep(SETBACK).await;
         return None;
     };
@@ -136,18 +136,18 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
 }
 
 /// Answers whether the job waits again as if the attempt had never begun: that could not be kept, or it had been cancelled, and
-/// then nobody is to be told that it was put back.
-async fn put_back(worker: &Inner, station: &Arc<Station>, claim: Claim) -> bool {
+/// then nobody is to be told that it was requeued.
+async fn requeue(worker: &Inner, station: &Arc<Station>, claim: Claim) -> bool {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
-    let answer = unless_too_late(worker, station.queue.put_back(claim)).await;
+    let answer = unless_too_late(worker, station.queue.requeue(claim)).await;
     let trace_id = trace_id(trace_parent.as_ref());
     match answer {
         Some(Ok(status)) => return status == Status::Waiting,
-        Some(Err(error)) => tracing::error!(job = %key, trace_id, %error, "a job could not be put back"),
+        Some(Err(error)) => tracing::error!(job = %key, trace_id, %error, "a job could not be requeued"),
         None => tracing::error!(
             job = %key,
             trace_id,
-            "a job could not be put back before the host stopped; its attempt will be lost"
+            "a job could not be requeued before the host stopped; its attempt will be lost"
         ),
     }
     false

@@ -23,7 +23,7 @@ pub(crate) struct Traces(Option<BoxedTracer>);
 /// The spans of one adding: one for each job.
 pub(crate) struct Adding(Vec<BoxedSpan>);
 
-/// The span of an attempt. Dropped without an outcome, it says that the attempt was put back.
+/// The span of an attempt. Dropped without an outcome, it says that the attempt was requeued.
 pub(crate) struct AttemptSpan {
     span: BoxedSpan,
     trace_parent: Arc<str>,
@@ -66,7 +66,7 @@ impl Traces {
         let parent = Context::new().with_remote_span_context(parent);
         let span = builder.with_attributes(attributes).start_with_context(tracer, &parent);
         let trace_parent = trace_parent(span.span_context()).into();
-        Some(AttemptSpan { span, trace_parent, ending: Ending::PutBack })
+        Some(AttemptSpan { span, trace_parent, ending: Ending::Requeued })
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) lanes_stop: CancellationToken,
     /// Everything ends now.
     pub(crate) abort: CancellationToken,
-    /// Jobs whose attempts were stopped and put back.
+    /// Jobs whose attempts were stopped and requeued.
     pub(crate) abandoned: Mutex<Vec<JobKey>>,
 }
 
@@ -237,7 +237,7 @@ impl Worker {
         self.0.queue.idle().await;
     }
 
-    /// Ends a drain that is under way: what still runs is stopped and put back now.
+    /// Ends a drain that is under way: what still runs is stopped and requeued now.
     pub fn abort(&self) {
         self.0.abort.cancel();
     }
@@ -247,8 +247,8 @@ impl Worker {
         self.0.stop.is_cancelled()
     }
 
-    /// Stops: takes no more jobs and claims none, lets what runs end for at most `drain`, then stops it and puts it back
-    /// without using up an attempt. Answers the jobs that were put back.
+    /// Stops: takes no more jobs and claims none, lets what runs end for at most `drain`, then stops it and requeues it
+    /// without using up an attempt. Answers the jobs that were requeued.
     pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
         let worker = &self.0;
         worker.stop.cancel();

@@ -50,7 +50,7 @@ impl WatchEvent {
 
     /// Whether it ends the job's attempt.
     pub(super) fn ends_attempt(&self) -> bool {
-        matches!(self.kind.as_str(), "succeeded" | "failed" | "retrying" | "put-back" | "deleted")
+        matches!(self.kind.as_str(), "succeeded" | "failed" | "retrying" | "requeued" | "deleted")
     }
 
     /// Whether it ends the job.
@@ -60,7 +60,7 @@ impl WatchEvent {
 
     /// Whether to print it above the live view.
     pub(super) fn is_notable(&self) -> bool {
-        matches!(self.kind.as_str(), "failed" | "retrying" | "cancelling" | "put-back" | "gap")
+        matches!(self.kind.as_str(), "failed" | "retrying" | "cancelling" | "requeued" | "gap")
     }
 
     /// The event as a line of text.

@@ -108,7 +108,7 @@ mod tests {
         // An event of a job that is not in the view, such as the last progress of an ended attempt.
         note(&mut view, "progress", 7, r#","current":1,"total":4,"message":"late""#);
         assert_eq!(shown(&view), [(9, 0, ""), (3, 1, "going"), (5, 0, "")]);
-        for (kind, id) in [("succeeded", 9), ("retrying", 3), ("put-back", 5), ("failed", 11)] {
+        for (kind, id) in [("succeeded", 9), ("retrying", 3), ("requeued", 5), ("failed", 11)] {
             note(&mut view, kind, id, "");
         }
         assert_eq!(shown(&view), []);

@@ -42,7 +42,7 @@ pub(super) struct OneParameters {
 /// Follows what happens to all jobs, or to those of a task.
 ///
 /// The answer is server-sent events: from now on, or after the event whose id is handed back, without loss as long as the
-/// events are kept. An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `put-back`,
+/// events are kept. An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `requeued`,
 /// `retried`, `deleted`, `succeeded`, `failed`), and its data is a `JobEvent`. `gap` (data: `EventGap`) says that some
 /// events are not kept any more; the oldest that are follow it. `reached` (data: `{}`) comes first and then every 15 s in
 /// which nothing else does: hand its id back like any other. The answer ends when the host stops, and when the client takes

@@ -20,8 +20,8 @@ pub enum JobEventKind {
     Retrying,
     /// The job was cancelled while an attempt runs, which is being stopped. Once for every such request.
     Cancelling,
-    /// An attempt was undone; the job waits again.
-    PutBack,
+    /// The running attempt was stopped and does not count; the job waits again.
+    Requeued,
     /// It had ended, and waits again, for somebody wants it to.
     Retried,
     /// It was deleted.
@@ -41,7 +41,7 @@ impl JobEventKind {
             Self::Progress => "progress",
             Self::Retrying => "retrying",
             Self::Cancelling => "cancelling",
-            Self::PutBack => "put-back",
+            Self::Requeued => "requeued",
             Self::Retried => "retried",
             Self::Deleted => "deleted",
             Self::Succeeded => "succeeded",
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_kind_is_named_as_it_is_written() {
-        let all = "added started progress retrying cancelling put-back retried deleted succeeded failed";
+        let all = "added started progress retrying cancelling requeued retried deleted succeeded failed";
         for kind in all.split(' ') {
             let read: JobEventKind = serde_json::from_str(&format!("\"{kind}\"")).unwrap();
             assert_eq!(read.name(), kind);

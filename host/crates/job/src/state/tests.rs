@@ -70,14 +70,14 @@ fn every_step_from_every_state() {
         Step::Finish(RUN, Outcome::Retry(problem())),
         Step::Finish(Run(3), success()),
         Step::Finish(Run(5), success()),
-        Step::PutBack(RUN),
-        Step::PutBack(Run(3)),
+        Step::Requeue(RUN),
+        Step::Requeue(Run(3)),
         Step::Cancel,
         Step::Retry,
     ];
     #[rustfmt::skip]
     let expected = [
-        // release, claim, succeed, fail, succeed under an old and a future fence, put back, the same under an old one, cancel, retry
+        // release, claim, succeed, fail, succeed under an old and a future fence, requeue, the same under an old one, cancel, retry
         ("ready", ["waiting 1000 #2", "running /5 #3", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
         ("delayed", ["waiting 1001 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
         ("held", ["waiting 1000 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
@@ -202,4 +202,5 @@ fn names_are_those_that_every_surface_shows() {
     assert!(Reason::ALL.into_iter().all(|reason| Reason::from_name(reason.name()) == Some(reason)));
     assert!(Ending::ALL.into_iter().all(|ending| Ending::from_name(ending.name()) == Some(ending)));
     assert_eq!((Status::from_name("waiting"), Ending::from_name("gone")), (None, None));
+    assert_eq!(Ending::from_name("requeued"), Some(Ending::Requeued), "as stores of earlier versions have it");
 }

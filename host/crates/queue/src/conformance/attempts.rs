@@ -98,7 +98,7 @@ async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
     let job = bench.claim().await;
     let waiting = bench.add(NewJob::new("[]")).await;
     assert_refused(bench.end(id, stale.run, End::Outcome(success())).await, "finishing under an old fence");
-    assert_refused(bench.end(id, stale.run, End::PutBack).await, "putting back under an old fence");
+    assert_refused(bench.end(id, stale.run, End::Requeue).await, "requeueing under an old fence");
     let finish = Finish {
         id,
         run: stale.run,
@@ -113,7 +113,7 @@ async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
     assert_eq!((bench.status(id).await, bench.get(id).await.life.run), (Status::Running, job.run));
     bench.finish(&job, success()).await;
     assert_refused(bench.end(id, job.run, End::Outcome(Outcome::Lost)).await, "finishing twice");
-    assert_refused(bench.end(JobId(77), Run(1), End::PutBack).await, "finishing a job that never was");
+    assert_refused(bench.end(JobId(77), Run(1), End::Requeue).await, "finishing a job that never was");
     assert_eq!(bench.get(id).await.response(), Some("7"));
 }
 
@@ -121,7 +121,7 @@ async fn an_undone_attempt_does_not_count(places: &dyn Places) {
     let bench = Bench::new(places, retries(0, 0)).await;
     let id = bench.add(NewJob::new("[]")).await;
     let first = bench.claim().await;
-    let finished = works(bench.end(id, first.run, End::PutBack).await);
+    let finished = works(bench.end(id, first.run, End::Requeue).await);
     assert_eq!((finished.ended.status, finished.left), (Status::Waiting, Left::Ready));
     assert_eq!(bench.get(id).await.life.attempt, 0);
     let second = bench.claim().await;
@@ -234,7 +234,7 @@ async fn an_attempt_that_begins_clears_the_progress(places: &dyn Places) {
         assert_eq!(kept, listed[0].progress, "a list shows the same");
         kept
     };
-    for (current, end) in [(2, End::Outcome(Outcome::Retry(problem()))), (3, End::PutBack)] {
+    for (current, end) in [(2, End::Outcome(Outcome::Retry(problem()))), (3, End::Requeue)] {
         let run = bench.claim().await.run;
         assert_eq!(progress(&bench).await, none());
         let reported = Some(said(current));
@@ -302,7 +302,7 @@ async fn every_attempt_leaves_a_record(places: &dyn Places) {
     let undetailed = Problem { details: None, ..problem() };
     let ends = [
         (End::Outcome(Outcome::Retry(problem())), Ending::Retry, Some(&undetailed), 1),
-        (End::PutBack, Ending::PutBack, None, 2),
+        (End::Requeue, Ending::Requeued, None, 2),
         (End::Outcome(Outcome::RetryAfter(problem(), 0)), Ending::RetryAfter, Some(&undetailed), 2),
         (End::Outcome(Outcome::Timeout(problem())), Ending::Timeout, Some(&undetailed), 3),
         (End::Outcome(success()), Ending::Success, None, 4),
@@ -321,9 +321,9 @@ async fn every_attempt_leaves_a_record(places: &dyn Places) {
         assert_eq!(bench.history(id).await.attempts, expected);
         // With `claim_next`, the same job may have begun again.
         if let State::Running { run, .. } = bench.get(id).await.life.state {
-            works(bench.end(id, run, End::PutBack).await);
+            works(bench.end(id, run, End::Requeue).await);
             let record = some(bench.history(id).await.attempts.pop(), "a record");
-            assert_eq!((record.ending, record.started_at), (Ending::PutBack, bench.now));
+            assert_eq!((record.ending, record.started_at), (Ending::Requeued, bench.now));
             expected.push(record);
         }
     }

@@ -33,7 +33,7 @@ async fn a_running_job_gets_no_other_attempt(places: &dyn Places) {
         (End::Outcome(Outcome::Retry(problem())), Status::Failure),
         (End::Outcome(Outcome::Cancelled), Status::Failure),
         (End::Outcome(Outcome::Lost), Status::Failure),
-        (End::PutBack, Status::Failure),
+        (End::Requeue, Status::Failure),
         (End::Outcome(success()), Status::Success),
     ];
     let bench = Bench::new(places, retries(9, 0)).await;

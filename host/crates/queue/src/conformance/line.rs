@@ -71,14 +71,14 @@ async fn a_delayed_job_comes_when_it_is_due(places: &dyn Places) {
 async fn places_are_taken_when_a_job_becomes_ready(places: &dyn Places) {
     let mut bench = Bench::new(places, retries(1, 50)).await;
     bench.add_some(2).await;
-    let (retried, put_back) = (bench.claim().await, bench.claim().await);
+    let (retried, requeued) = (bench.claim().await, bench.claim().await);
     let delayed = bench.add(NewJob::new("[]").with_delay_ms(40)).await;
     let urgent = bench.add(NewJob::new("[]").with_delay_ms(60).with_priority(1)).await;
     bench.finish(&retried, Outcome::Retry(problem())).await;
     let plain = bench.add(NewJob::new("[]")).await;
-    works(bench.end(put_back.id, put_back.run, End::PutBack).await);
+    works(bench.end(requeued.id, requeued.run, End::Requeue).await);
     bench.later(60);
-    let due = [urgent, put_back.id, plain, delayed, retried.id];
+    let due = [urgent, requeued.id, plain, delayed, retried.id];
     assert_eq!(ids(&bench, 99).await, due);
 }
 
@@ -92,16 +92,16 @@ async fn an_attempt_that_the_host_cut_short_costs_no_position(places: &dyn Place
     assert_eq!((claimed[0].id, claimed[4].id), (urgent, JobId(4)));
     bench.later(3);
     // In no order, and one of them twice.
-    works(bench.end(JobId(3), claimed[3].run, End::PutBack).await);
-    works(bench.end(urgent, claimed[0].run, End::PutBack).await);
+    works(bench.end(JobId(3), claimed[3].run, End::Requeue).await);
+    works(bench.end(urgent, claimed[0].run, End::Requeue).await);
     bench.finish(&claimed[1], Outcome::Lost).await;
     let again = bench.claimed(2).await.jobs;
     assert_eq!([again[0].id, again[1].id], [urgent, JobId(1)]);
     assert_eq!(again[1].ready_at, bench.now, "it waits since the attempt was lost");
     bench.finish(&again[1], Outcome::Lost).await;
-    works(bench.end(urgent, again[0].run, End::PutBack).await);
+    works(bench.end(urgent, again[0].run, End::Requeue).await);
     bench.finish(&claimed[2], Outcome::Retry(problem())).await;
-    works(bench.end(JobId(4), claimed[4].run, End::PutBack).await);
+    works(bench.end(JobId(4), claimed[4].run, End::Requeue).await);
     let seen: Vec<u64> = ids(&bench, 99).await.iter().map(|id| id.0).collect();
     let expected: Vec<u64> = [urgent.0, 1].into_iter().chain(3..=20).chain([delayed.0, 2]).collect();
     assert_eq!(seen, expected, "a retry after a failure takes a new position");

@@ -139,8 +139,8 @@ async fn a_job_cancelled_while_held_is_told_in_order(places: &dyn Places) {
     let job = bench.add(NewJob::new("[]")).await;
     finish(&bench, &notice(&bench).await).await;
     let claim = bench.claim().await;
-    works(bench.end(job, claim.run, End::PutBack).await);
-    assert_eq!(bench.claim().await.id, job, "a job that is put back is not held again");
+    works(bench.end(job, claim.run, End::Requeue).await);
+    assert_eq!(bench.claim().await.id, job, "a job that is requeued is not held again");
 }
 
 async fn unknown_notices_do_nothing(places: &dyn Places) {

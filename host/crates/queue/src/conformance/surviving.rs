@@ -144,8 +144,8 @@ async fn the_line_keeps_its_order(places: &dyn Places) {
     for (priority, delay_ms) in [(0, 0), (5, 0), (0, 20), (0, 10), (5, 20), (0, 20)] {
         bench.add(NewJob::new("[]").with_priority(priority).with_delay_ms(delay_ms)).await;
     }
-    let put_back = bench.claim().await;
-    works(bench.end(put_back.id, put_back.run, End::PutBack).await);
+    let requeued = bench.claim().await;
+    works(bench.end(requeued.id, requeued.run, End::Requeue).await);
     bench = bench.die().await;
     bench.add(NewJob::new("[]")).await;
     bench.later(20);

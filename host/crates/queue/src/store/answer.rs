@@ -68,14 +68,14 @@ pub enum End {
     /// It ended.
     Outcome(Outcome),
     /// It is undone.
-    PutBack,
+    Requeue,
 }
 
 impl End {
     /// Whether the job, if it waits after this, keeps the position in its line that it had before the attempt: the attempt
     /// was cut short by the host, which is no reason to let others go first.
     pub(crate) fn keeps_position(&self) -> bool {
-        matches!(self, Self::PutBack | Self::Outcome(Outcome::Lost))
+        matches!(self, Self::Requeue | Self::Outcome(Outcome::Lost))
     }
 }
 

@@ -94,8 +94,8 @@ impl TaskQueue {
     /// cancelled meanwhile, it ends.
     ///
     /// Atomic. Errors and dropping as for [`finish`](Self::finish).
-    pub async fn put_back(self: &Arc<Self>, claim: Claim) -> Result<Status, StoreError> {
-        let (status, _) = self.end(claim, End::PutBack, false).await?;
+    pub async fn requeue(self: &Arc<Self>, claim: Claim) -> Result<Status, StoreError> {
+        let (status, _) = self.end(claim, End::Requeue, false).await?;
         Ok(status)
     }
 
@@ -109,7 +109,7 @@ impl TaskQueue {
         let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.hub().chance() };
         let ending = match &end {
             End::Outcome(outcome) => outcome.ending(),
-            End::PutBack => Ending::PutBack,
+            End::Requeue => Ending::Requeued,
         };
         let (progress, cost) = (claim.running().close(), claim.take_cost());
         let id = claim.id();
@@ -167,7 +167,7 @@ impl TaskQueue {
                 self.tally.count(Counted::Failed, 1, now);
                 self.tally.endings.count_job(ended.reason.unwrap_or(Reason::Failed));
             }
-            _ if ending == Ending::PutBack => {}
+            _ if ending == Ending::Requeued => {}
             _ => self.tally.count(Counted::Retried, 1, now),
         }
     }
@@ -224,7 +224,7 @@ fn kind_of(ended: &Ended, ending: Ending) -> JobEventKind {
     match (ended.status, ended.run_at) {
         (Status::Success, _) => JobEventKind::Succeeded,
         (Status::Failure, _) => JobEventKind::Failed { reason: ended.reason.unwrap_or(Reason::Failed) },
-        (_, Some(run_at)) if ending != Ending::PutBack => JobEventKind::Retrying { run_at },
-        _ => JobEventKind::PutBack,
+        (_, Some(run_at)) if ending != Ending::Requeued => JobEventKind::Retrying { run_at },
+        _ => JobEventKind::Requeued,
     }
 }

@@ -1,4 +1,4 @@
-//! Claims: finishing, putting back, dropping and cancelling them.
+//! Claims: finishing, requeueing, dropping and cancelling them.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -40,11 +40,11 @@ async fn finishing_and_claiming_goes_through_the_line() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_is_put_back_does_not_count() {
+async fn an_attempt_that_is_requeued_does_not_count() {
     let bench = Bench::new(Rules::default()).await;
     let id = bench.add().await;
     let claim = bench.claim().await;
-    assert_eq!(bench.task.put_back(claim).await.unwrap(), Status::Waiting);
+    assert_eq!(bench.task.requeue(claim).await.unwrap(), Status::Waiting);
     let claim = bench.claim().await;
     assert_eq!((claim.id(), claim.attempt()), (id, 1));
     bench.finish(claim, success()).await;

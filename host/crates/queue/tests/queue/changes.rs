@@ -154,7 +154,7 @@ async fn rates_count_what_happens() {
     }
     bench.task.cancel(JobId(4)).await.unwrap();
     let claim = bench.claim().await;
-    bench.task.put_back(claim).await.unwrap();
+    bench.task.requeue(claim).await.unwrap();
     bench.finish(bench.claim().await, retry()).await;
     tokio::time::advance(Duration::from_secs(2)).await;
     let (_, next) = bench.task.finish_and_claim(bench.claim().await, success()).await.unwrap();
@@ -166,7 +166,7 @@ async fn rates_count_what_happens() {
     let totals = bench.task.totals();
     assert_eq!((totals.added, totals.started, totals.succeeded()), (4, 4, 2));
     assert_eq!(Reason::ALL.map(|reason| totals.failed(reason)), [0, 0, 0, 0, 0, 1, 0], "a job was cancelled");
-    let attempts = [Ending::Success, Ending::Retry, Ending::PutBack, Ending::Cancelled, Ending::Lost];
+    let attempts = [Ending::Success, Ending::Retry, Ending::Requeued, Ending::Cancelled, Ending::Lost];
     assert_eq!(attempts.map(|ending| totals.attempts(ending)), [2, 1, 1, 0, 0], "which is no attempt's end");
 }
 

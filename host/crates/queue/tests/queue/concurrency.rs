@@ -97,7 +97,7 @@ async fn slot(task: Arc<TaskQueue>, observed: Arc<Observed>, mut chance: fastran
         running.fetch_sub(1, Ordering::SeqCst);
         match chance.u8(0..10) {
             0 => drop(claim),
-            1 => drop(task.put_back(claim).await.unwrap()),
+            1 => drop(task.requeue(claim).await.unwrap()),
             2 => drop(task.finish(claim, retry()).await.unwrap()),
             3 => drop(task.finish(claim, Outcome::Cancelled).await.unwrap()),
             _ => {

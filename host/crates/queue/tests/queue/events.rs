@@ -13,14 +13,14 @@ async fn a_listener_hears_a_jobs_life_in_order() {
     let id = bench.add().await;
     bench.finish(bench.claim().await, retry()).await;
     let claim = bench.claim().await;
-    bench.task.put_back(claim).await.unwrap();
+    bench.task.requeue(claim).await.unwrap();
     bench.finish(bench.claim().await, Outcome::Trap(saggar_job::Problem::new("trap", "it trapped"))).await;
     let expected = [
         JobEventKind::Added,
         JobEventKind::Started { attempt: 1 },
         JobEventKind::Retrying { run_at: Timestamp(1_000_050) },
         JobEventKind::Started { attempt: 2 },
-        JobEventKind::PutBack,
+        JobEventKind::Requeued,
         JobEventKind::Started { attempt: 2 },
         JobEventKind::Failed { reason: Reason::Trap },
     ];

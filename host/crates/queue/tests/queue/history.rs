@@ -148,7 +148,7 @@ impl History {
     /// Ends an attempt, running or not, under its own fence or the one before.
     async fn finish(&mut self) {
         let how =
-            [How::Succeed, How::Succeed, How::Retry, How::Reject, How::Lose, How::PutBack][self.chance.usize(0..6)];
+            [How::Succeed, How::Succeed, How::Retry, How::Reject, How::Lose, How::Requeue][self.chance.usize(0..6)];
         let Some(id) = self.any_job() else { return };
         let job = self.model.jobs[&id].clone();
         let run = job.run.saturating_sub(u64::from(self.chance.u8(0..5) == 0));

@@ -29,7 +29,7 @@ pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
         JobEventKind::Failed { reason: of } => shown.reason = Some(reason(*of)),
         JobEventKind::Added
         | JobEventKind::Cancelling
-        | JobEventKind::PutBack
+        | JobEventKind::Requeued
         | JobEventKind::Retried
         | JobEventKind::Deleted
         | JobEventKind::Succeeded => {}
@@ -44,7 +44,7 @@ pub(crate) fn event_kind(kind: &JobEventKind) -> wire::JobEventKind {
         JobEventKind::Progress(_) => wire::JobEventKind::Progress,
         JobEventKind::Retrying { .. } => wire::JobEventKind::Retrying,
         JobEventKind::Cancelling => wire::JobEventKind::Cancelling,
-        JobEventKind::PutBack => wire::JobEventKind::PutBack,
+        JobEventKind::Requeued => wire::JobEventKind::Requeued,
         JobEventKind::Retried => wire::JobEventKind::Retried,
         JobEventKind::Deleted => wire::JobEventKind::Deleted,
         JobEventKind::Succeeded => wire::JobEventKind::Succeeded,

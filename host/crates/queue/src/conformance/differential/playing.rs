@@ -151,7 +151,7 @@ impl History {
             10 => Outcome::Timeout(problem()),
             11 => Outcome::Lost,
             12 => Outcome::Cancelled,
-            _ => return End::PutBack,
+            _ => return End::Requeue,
         };
         End::Outcome(outcome)
     }

@@ -258,7 +258,7 @@ impl Shelf {
         let record = self.records.get_mut(&id).filter(|record| record.life.run == run)?;
         let State::Running { cancelling, .. } = record.life.state else { return None };
         if cancelling {
-            let (end, progress) = (End::PutBack, None);
+            let (end, progress) = (End::Requeue, None);
             let finish = Finish { id, run, end, progress, cost: None, shows: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
             return self.finish(finish, false, rules, now).ok().map(|finished| finished.ended);
@@ -290,7 +290,7 @@ impl Shelf {
         let keeps_position = end.keeps_position();
         let step = match end {
             End::Outcome(outcome) => Step::Finish(run, outcome),
-            End::PutBack => Step::PutBack(run),
+            End::Requeue => Step::Requeue(run),
         };
         let life = transition(&record.life, step, &rules.retry, now, chance);
         record.life = life.map_err(|refusal| StoreError::Refused { id, refusal })?;

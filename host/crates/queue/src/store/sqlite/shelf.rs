@@ -257,7 +257,7 @@ impl Shelf {
     }
 
     /// The number up to which no plain job waits: jobs that are added later have higher ones than any that was given, and one
-    /// that is put back or retried is not plain any more.
+    /// that is requeued or retried is not plain any more.
     fn plain_from(&self) -> u64 {
         self.line.plain_from(self.last_number)
     }

@@ -97,14 +97,14 @@ impl Model {
         let cancelling = job.stands == Stands::Runs { cancelling: true };
         let again = match how {
             How::Succeed => false,
-            How::PutBack => !cancelling,
+            How::Requeue => !cancelling,
             How::Retry => !cancelling && job.attempt < most,
             // The death of a host is not the job's doing, but three are.
             How::Lose => !cancelling && job.attempt < most.max(3),
             How::Reject => false,
         };
         if again {
-            job.attempt -= u32::from(how == How::PutBack);
+            job.attempt -= u32::from(how == How::Requeue);
             job.run_at = now;
             if how == How::Retry {
                 job.run_at += delay;
@@ -126,7 +126,7 @@ pub(super) enum How {
     Retry,
     Lose,
     Reject,
-    PutBack,
+    Requeue,
 }
 
 impl How {
@@ -137,7 +137,7 @@ impl How {
             Self::Retry => End::Outcome(Outcome::Retry(problem())),
             Self::Lose => End::Outcome(Outcome::Lost),
             Self::Reject => End::Outcome(Outcome::Reject(problem())),
-            Self::PutBack => End::PutBack,
+            Self::Requeue => End::Requeue,
         }
     }
 }

@@ -134,7 +134,7 @@ impl Desk<'_> {
         let position = end.keeps_position().then_some(attempt.place);
         let step = match end {
             End::Outcome(outcome) => Step::Finish(run, outcome),
-            End::PutBack => Step::PutBack(run),
+            End::Requeue => Step::Requeue(run),
         };
         let (number, started_at) = (before.attempt, kept.as_ref().map(|kept| kept.started_at));
         let life = match transition(before, step, &rules.retry, now, chance) {
@@ -210,7 +210,7 @@ impl Desk<'_> {
             let finish = Finish {
                 id,
                 run,
-                end: End::PutBack,
+                end: End::Requeue,
                 progress: None,
                 cost: None,
                 shows: false,

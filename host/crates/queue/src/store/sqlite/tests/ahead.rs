@@ -110,11 +110,11 @@ async fn what_is_reported_later_is_heard_of_as_ever() {
 async fn an_attempt_that_is_put_back_before_its_job_has_lasted_is_heard_of_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let Unsynced { task, pace, mut events, adding, claim, .. } = Unsynced::new(&directory).await;
-    let mut undoing = Box::pin(task.put_back(claim));
+    let mut undoing = Box::pin(task.requeue(claim));
     assert!(poll!(&mut undoing).is_pending());
     pace.speed_up();
     assert_eq!((adding.await.unwrap(), undoing.await.unwrap()), (JobId(1), Status::Waiting));
-    for heard in [JobEventKind::Added, JobEventKind::Started { attempt: 1 }, JobEventKind::PutBack] {
+    for heard in [JobEventKind::Added, JobEventKind::Started { attempt: 1 }, JobEventKind::Requeued] {
         assert_eq!(kind(events.next().await.unwrap()), heard);
     }
 }
