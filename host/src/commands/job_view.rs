@@ -43,7 +43,7 @@ pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
         ("task", Some(job.task.clone())),
         ("status", Some(status(job))),
         ("progress", Some(progress(job.current, job.total, &job.message)).filter(|text| !text.is_empty())),
-        ("attempt", Some(format!("{} of {}", job.attempt, job.attempts_max))),
+        ("attempt", Some(format!("{} of {}", job.attempt, job.max_attempts))),
         ("added", Some(job.added_at.clone())),
         ("runs from", job.run_at.clone()),
         ("started", job.started_at.clone()),
@@ -109,7 +109,7 @@ pub(crate) fn end(job: &Job) -> u8 {
     }
     let reason = job.reason.as_ref().map_or_else(|| "failed".to_owned(), name);
     let problem = job.problem.as_ref().map(|FailureProblem { code, message, .. }| (code.as_str(), message.as_str()));
-    say!("{}", cell(&show::failure(&reason, job.attempt, job.attempts_max, problem)));
+    say!("{}", cell(&show::failure(&reason, job.attempt, job.max_attempts, problem)));
     FAILURE
 }
 

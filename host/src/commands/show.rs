@@ -23,8 +23,8 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
 }
 
 /// Describes a failure: reason, attempt, and code and message of the problem.
-pub(crate) fn failure(reason: &str, attempt: u32, attempts_max: u32, problem: Option<(&str, &str)>) -> String {
-    let how = format!("FAILURE ({reason}, attempt {attempt} of {attempts_max})");
+pub(crate) fn failure(reason: &str, attempt: u32, max_attempts: u32, problem: Option<(&str, &str)>) -> String {
+    let how = format!("FAILURE ({reason}, attempt {attempt} of {max_attempts})");
     match problem {
         Some((code, message)) => format!("{how}: {code}: {message}"),
         None => how,

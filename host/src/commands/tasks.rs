@@ -79,7 +79,7 @@ fn print(task: &Task) -> anyhow::Result<()> {
     let counts = task.counts;
     let jobs = format!(
         "{} waiting ({} delayed, {} on hold), {} running, {} success, {} failure; {} added in total",
-        counts.waiting, counts.delayed, counts.held, counts.running, counts.success, counts.failure, counts.added
+        counts.waiting, counts.delayed, counts.on_hold, counts.running, counts.success, counts.failure, counts.added
     );
     let rows = [
         ("id", Some(task.id.clone())),

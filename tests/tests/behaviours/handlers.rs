@@ -151,7 +151,7 @@ async fn a_callback_can_be_redelivered_to_a_handler_that_was_mended() {
     let host = TestHost::start(app).await;
     host.run("it", json!(["late"])).await;
     let refused = host.inner().redeliver("it", 1).await.expect_err("it is being delivered");
-    assert_eq!(refused.code(), "untold");
+    assert_eq!(refused.code(), "callback-pending");
     host.idle().await;
     host.app().write("tasks/it.json", task("recorder").to_string());
     host.reload().await.expect("no mistakes");

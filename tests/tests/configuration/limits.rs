@@ -56,7 +56,7 @@ async fn add(server: &Server, admin: &Client, jobs: usize) {
     assert_eq!(added.status, 201, "{:?}", added.body);
 }
 
-/// Waits until a stream seat is free.
+/// Waits until a permit to follow is free.
 async fn until_nobody_follows(server: &Server, admin: &Client) {
     within("the end of all following", async {
         loop {
@@ -90,8 +90,8 @@ async fn one_may_follow_and_must_read(server: &Server, admin: &Client) {
     assert_eq!(refused.status(), 503, "a second one may follow");
     let problem: Value = refused.json().await.expect("JSON");
     assert_eq!(problem["code"], "overloaded");
-    // More than the system buffers for a client that reads nothing; then it times out, and its seat is free.
-    within("a free seat", async {
+    // More than the system buffers for a client that reads nothing; then it times out, and its permit is free.
+    within("a free permit", async {
         while ask(admin, &url, None).await.status() != 200 {
             add(server, admin, 1_000).await;
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -66,7 +66,7 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
         Code::Ended => act_on(open, cancelled(open).await, "cancel").await,
         Code::NotEnded => act_on(open, delayed(open).await, "retry").await,
         Code::Running => send(open.request(Method::DELETE, &running(open).await)).await.document(),
-        Code::Untold => untold(open).await,
+        Code::CallbackPending => callback_pending(open).await,
         Code::NotGivenUp => act_on(open, cancelled(open).await, "redeliver").await,
         Code::NotUnique => not_unique(open).await,
         Code::Stopping => stopping().await,
@@ -241,7 +241,7 @@ async fn act_on(server: &Server, job: String, what: &str) -> Value {
 }
 
 /// A job has ended, and its success handler spins.
-async fn untold(server: &Server) -> Value {
+async fn callback_pending(server: &Server) -> Value {
     let id = server.add("deaf", &json!({})).await;
     server.ended("deaf", id).await;
     act_on(server, job_path("deaf", id), "retry").await

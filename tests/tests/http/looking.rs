@@ -16,7 +16,7 @@ async fn a_job_shows_where_it_stands() {
     let job = server.job("gated", id).await;
     assert_eq!((&job["id"], &job["task"], &job["status"]), (&json!(id), &json!("gated"), &json!("RUNNING")));
     assert_eq!((&job["current"], &job["total"], &job["message"]), (&json!(0), &json!(1), &json!("at the gate")));
-    assert_eq!((&job["attempt"], &job["attempts_max"]), (&json!(1), &json!(1)));
+    assert_eq!((&job["attempt"], &job["max_attempts"]), (&json!(1), &json!(1)));
     assert!(job["started_at"].is_string() && job["ended_at"].is_null() && job["run_at"].is_null(), "{job}");
     let job = server.job("gated", waiting).await;
     assert_eq!((&job["status"], &job["attempt"]), (&json!("WAITING"), &json!(0)));

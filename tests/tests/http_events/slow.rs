@@ -25,7 +25,7 @@ fn app() -> App {
 
 /// Waits until another client can subscribe.
 async fn until_free(client: &Client, url: &str) {
-    within("a free seat", async {
+    within("a free permit", async {
         while ask(client, url, None).await.status() != 200 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -34,7 +34,7 @@ async fn until_free(client: &Client, url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_takes_nothing_loses_its_seat() {
+async fn a_client_that_reads_nothing_loses_its_permit() {
     let host = TestHost::start(app()).await;
     let listener =
         listen(&host, Limits { followers: 1, write_time: Duration::from_millis(300), ..Limits::default() }).await;
@@ -42,7 +42,7 @@ async fn who_takes_nothing_loses_its_seat() {
     let mut stuck = TcpStream::connect(listener.address()).await.expect("a connection");
     stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
     stuck.readable().await.expect("an answer that begins");
-    assert_eq!(ask(&client, &url, None).await.status(), 503, "the seat is taken");
+    assert_eq!(ask(&client, &url, None).await.status(), 503, "all permits are taken");
     host.inner().pause("echo").await.expect("a task");
     // More than the system buffers for it.
     let growing = async {
@@ -60,19 +60,19 @@ async fn who_takes_nothing_loses_its_seat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
+async fn followers_have_their_permits_and_ordinary_requests_a_connection() {
     let host = TestHost::start(app()).await;
     let listener = listen(&host, Limits { followers: 9, connections: 4, ..Limits::default() }).await;
     let (client, base) = (client_of_few_connections(), format!("http://{}", listener.address()));
     let url = format!("{base}/v1/events");
     // Half of the connections, though more were allowed.
-    let seated = [follow(&client, &url, None).await, follow(&client, &url, None).await];
+    let following = [follow(&client, &url, None).await, follow(&client, &url, None).await];
     let refused = ask(&client, &url, None).await;
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().expect("a header")));
     let problem: serde_json::Value = refused.json().await.expect("JSON");
     assert_eq!(problem["code"], "overloaded");
     assert_eq!(ask(&client, &format!("{base}/healthz"), None).await.status(), 200);
-    // Clients that wait for a job take seats as well, as long as the job runs.
+    // Clients that wait for a job take permits as well, as long as the job runs.
     host.inner().pause("echo").await.expect("a task");
     let added = client.post(format!("{base}/v1/tasks/echo/jobs")).json(&json!({})).send().await.expect("an answer");
     assert_eq!(added.status(), 201);
@@ -84,7 +84,7 @@ async fn followers_have_so_many_seats_and_ordinary_requests_a_connection() {
     let cancelled = client.post(format!("{job}/cancel")).send().await.expect("an answer");
     assert_eq!(cancelled.status(), 200);
     assert_eq!(ask(&client, &format!("{job}?wait=60s"), None).await.status(), 200);
-    drop(seated);
+    drop(following);
     until_free(&client, &url).await;
     listener.stop(Duration::ZERO).await;
     host.shutdown().await;

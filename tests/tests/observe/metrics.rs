@@ -208,7 +208,7 @@ fn check_outcomes(metrics: &Metrics) {
 
 fn check_levels(metrics: &Metrics) {
     let echo = [("task", "echo")];
-    for (state, jobs) in [("waiting", 1.0), ("delayed", 1.0), ("held", 0.0), ("running", 0.0)] {
+    for (state, jobs) in [("waiting", 1.0), ("delayed", 1.0), ("on-hold", 0.0), ("running", 0.0)] {
         assert_eq!(metrics.value("saggar_queue_jobs", &[("task", "echo"), ("state", state)]), jobs, "{state}");
     }
     assert!(metrics.value("saggar_queue_oldest_waiting_seconds", &echo) > 0.0);

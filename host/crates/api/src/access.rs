@@ -24,24 +24,24 @@ pub(crate) trait Right: Send + Sync {
     const LEAST: Role;
 }
 
-/// To look.
-pub(crate) struct Look;
+/// To look jobs and tasks up.
+pub(crate) struct Read;
 
 /// To change jobs.
-pub(crate) struct Change;
+pub(crate) struct Write;
 
 /// To change tasks.
-pub(crate) struct Govern;
+pub(crate) struct Admin;
 
-impl Right for Look {
+impl Right for Read {
     const LEAST: Role = Role::Read;
 }
 
-impl Right for Change {
+impl Right for Write {
     const LEAST: Role = Role::Write;
 }
 
-impl Right for Govern {
+impl Right for Admin {
     const LEAST: Role = Role::Admin;
 }
 

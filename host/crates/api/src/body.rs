@@ -44,7 +44,7 @@ pub(crate) trait Form: DeserializeOwned {
 }
 
 /// A body that was read as a `T`. Room for its bytes is held until it is dropped.
-pub(crate) struct Read<T> {
+pub(crate) struct JsonBody<T> {
     pub(crate) value: T,
     pub(crate) room: Room,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Room {
     share: Option<Share>,
 }
 
-impl<T: Form> FromRequest<Service> for Read<T> {
+impl<T: Form> FromRequest<Service> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {

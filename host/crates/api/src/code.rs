@@ -105,7 +105,7 @@ codes! {
         "Only an ended job can be retried, and only its callbacks can be redelivered.";
     Running 409 "running" "Job runs"
         "A job that runs cannot be deleted; cancel it and wait for its end first.";
-    Untold 409 "untold" "Callback pending"
+    CallbackPending 409 "callback-pending" "Callback pending"
         "A callback of the job is pending; try again in a moment.";
     NotGivenUp 409 "not-given-up" "Nothing to redeliver"
         "No callback of the job was given up or waits for its next try.";

@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::code::Code;
 use crate::door::Place;
-use crate::head;
 use crate::listener::Limits;
+use crate::malformed;
 use crate::socket::Socket;
 use crate::sse::Lasting;
 
@@ -120,7 +120,7 @@ impl Connections {
             () = too_slow => {
                 let http1::Parts { io, read_buf, .. } = connection.into_parts();
                 if !read_buf.is_empty() {
-                    head::refuse(io.into_inner().into_stream(), Code::HeadTimeout).await;
+                    malformed::refuse(io.into_inner().into_stream(), Code::HeadTimeout).await;
                 }
                 return;
             }
@@ -143,9 +143,9 @@ impl Connections {
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         let socket = io.into_inner();
         if let Some(code) = socket.refused().or_else(|| ended.err().and_then(|error| no_request(&error, &read_buf))) {
-            head::refuse(socket.into_stream(), code).await;
+            malformed::refuse(socket.into_stream(), code).await;
         } else if leaves_rest {
-            head::discard(socket.into_stream()).await;
+            malformed::discard(socket.into_stream()).await;
         }
     }
 }

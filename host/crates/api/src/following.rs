@@ -10,8 +10,8 @@ use saggar_queue::{Followed, Gap, KeptEvent};
 
 use crate::jobs::Jobs;
 use crate::routes::show;
-use crate::seat::{Seat, Waited};
 use crate::sse::{Piece, Pieces};
+use crate::stream_permit::{StreamPermit, Waited};
 use crate::wire;
 
 /// Events that are read at once: their time under the lock is short, and what they become is about one piece.
@@ -20,16 +20,16 @@ const BATCH: usize = 64;
 /// Far longer than the end of a job is seen before it is told.
 const SOON: Duration = Duration::from_millis(250);
 
-type Read = Result<Vec<KeptEvent>, Gap>;
+type ReadEvents = Result<Vec<KeptEvent>, Gap>;
 
 /// The events that a client follows.
 pub(crate) struct JobEvents {
-    seat: Seat,
+    permit: StreamPermit,
     followed: Followed,
     /// What is sent next.
     piece: Piece,
     /// What was read beforehand.
-    read: Option<Read>,
+    read: Option<ReadEvents>,
     /// What was read and is not written yet.
     batch: IntoIter<KeptEvent>,
     one: Option<OneJob>,
@@ -46,17 +46,23 @@ struct OneJob {
 
 impl JobEvents {
     /// Events without an end.
-    pub(crate) fn of_many(seat: Seat, followed: Followed) -> Self {
+    pub(crate) fn of_many(permit: StreamPermit, followed: Followed) -> Self {
         let mut piece = Piece::first();
         // Whoever is cut off before his first event comes back for what happened since now.
         reached(&followed, &mut piece);
-        Self { seat, followed, piece, read: None, batch: Vec::new().into_iter(), one: None }
+        Self { permit, followed, piece, read: None, batch: Vec::new().into_iter(), one: None }
     }
 
     /// Events of one job. They end when it has ended and everything was sent that is kept of it.
-    pub(crate) fn of_one(seat: Seat, followed: Followed, jobs: Arc<dyn Jobs>, task: String, id: JobId) -> Self {
+    pub(crate) fn of_one(
+        permit: StreamPermit,
+        followed: Followed,
+        jobs: Arc<dyn Jobs>,
+        task: String,
+        id: JobId,
+    ) -> Self {
         let one = OneJob { jobs, task, id, perhaps_over: false };
-        Self { one: Some(one), ..Self::of_many(seat, followed) }
+        Self { one: Some(one), ..Self::of_many(permit, followed) }
     }
 
     /// Whether there is something to be sent of the job, which has ended.
@@ -78,7 +84,7 @@ impl JobEvents {
     }
 
     /// Reads on; none if the answer ends.
-    async fn read(&mut self) -> Option<Waited<Read>> {
+    async fn read(&mut self) -> Option<Waited<ReadEvents>> {
         if let Some(read) = self.read.take() {
             return Some(Waited::Came(read));
         }
@@ -92,13 +98,13 @@ impl JobEvents {
                 return read.as_ref().map_or(true, |batch| !batch.is_empty()).then_some(Waited::Came(read));
             }
         }
-        match self.seat.wait_for(self.followed.next_batch(BATCH)).await {
+        match self.permit.wait_for(self.followed.next_batch(BATCH)).await {
             Waited::Stop => None,
             waited => Some(waited),
         }
     }
 
-    fn take(&mut self, read: Read) {
+    fn take(&mut self, read: ReadEvents) {
         let (batch, is_end) = match read {
             Ok(batch) => {
                 let is_end = batch.iter().any(|event| show::event_kind(&event.event.kind).is_end());

@@ -16,9 +16,9 @@ use hyper::body::{Frame, SizeHint};
 use saggar_job::{State, Timestamp};
 
 use crate::body::Room;
-use crate::held::IsHeld;
 use crate::jobs::KnownJob;
 use crate::problem::Refusal;
+use crate::response_budget::IsBudgeted;
 use crate::routes::show;
 
 /// The answer with this job as it is at `now`. `room` is for its texts.
@@ -35,13 +35,13 @@ pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Respons
     if let (Some(place), Some(response)) = (&job.response, response) {
         places.push((place.get().as_ptr(), Text::bytes(response, &room)));
     }
-    let mut pieces = Pieces { places, done: VecDeque::new(), rest: Vec::new() };
+    let mut pieces = PieceWriter { places, done: VecDeque::new(), rest: Vec::new() };
     if let Err(error) = serde_json::to_writer(&mut pieces, &job) {
         return Refusal::internal(&format!("the answer is no JSON: {error}")).into_response();
     }
     let mut response = Response::new(Body::new(pieces.into_body()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.extensions_mut().insert(IsHeld);
+    response.extensions_mut().insert(IsBudgeted);
     response
 }
 
@@ -64,13 +64,13 @@ impl AsRef<[u8]> for Text {
 }
 
 /// A document that is written in pieces: some texts are put in place of what stands for them.
-struct Pieces {
+struct PieceWriter {
     places: Vec<(*const u8, Bytes)>,
     done: VecDeque<Bytes>,
     rest: Vec<u8>,
 }
 
-impl Pieces {
+impl PieceWriter {
     fn end_piece(&mut self) {
         if !self.rest.is_empty() {
             self.done.push_back(std::mem::take(&mut self.rest).into());
@@ -84,7 +84,7 @@ impl Pieces {
     }
 }
 
-impl io::Write for Pieces {
+impl io::Write for PieceWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Raw JSON is written as a whole.
         match self.places.iter().position(|(place, _)| std::ptr::eq(*place, bytes.as_ptr())) {

@@ -12,24 +12,24 @@ mod service;
 
 mod connection;
 mod door;
-mod head;
 mod listener;
+mod malformed;
 mod socket;
 mod tokens;
 
 mod access;
 mod address;
 mod body;
-mod held;
 mod metering;
 mod parameters;
 mod place;
+mod response_budget;
 mod shares;
 
 mod following;
 mod log_lines;
-mod seat;
 mod sse;
+mod stream_permit;
 
 mod routes;
 pub mod wire;
@@ -37,9 +37,9 @@ pub mod wire;
 mod openapi;
 
 #[cfg(test)]
-mod bench;
+mod fixture;
 
-use saggar_queue::moment;
+use saggar_queue::moment as rfc3339;
 
 pub use code::Code;
 pub use jobs::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, TaskState};

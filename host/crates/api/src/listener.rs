@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::code::Code;
 use crate::connection::Connections;
 use crate::door::Door;
-use crate::head;
+use crate::malformed;
 use crate::service::Service;
 use crate::tokens::Tokens;
 
@@ -122,7 +122,7 @@ impl Bound {
     /// Begins to answer. Call it within a runtime.
     pub fn listen(self, service: Service, limits: Limits) -> Listener {
         let Self { socket, address } = self;
-        service.add_seats(limits.followers.min(limits.connections / 2));
+        service.add_stream_permits(limits.followers.min(limits.connections / 2));
         let listener = Listener { address, service, tasks: TaskTracker::new(), abort: CancellationToken::new() };
         let connections = Connections {
             router: listener.service.router(),
@@ -198,7 +198,7 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
             }
             Ok((None, stream)) => {
                 // Not waited for: whoever has all connections of an address may read nothing, too.
-                let _ = stream.try_write(&head::answer(Code::Overloaded));
+                let _ = stream.try_write(&malformed::answer(Code::Overloaded));
             }
             Err(error) => {
                 // A client that went away meanwhile, or no file descriptor is left: the latter takes time to mend.

@@ -9,8 +9,8 @@ use saggar_queue::{LogLine, LogTail};
 use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::routes::show;
-use crate::seat::{Seat, Waited};
 use crate::sse::{PIECE_BYTES, Piece, Pieces};
+use crate::stream_permit::{StreamPermit, Waited};
 use crate::wire;
 
 /// Bytes of lines that are taken from a log at once: two pieces or so. A client that reads nothing keeps no more of it.
@@ -18,7 +18,7 @@ const TAKEN_BYTES: usize = 2 * PIECE_BYTES;
 
 /// The log that a client follows.
 pub(crate) struct LogLines {
-    seat: Seat,
+    permit: StreamPermit,
     jobs: Arc<dyn Jobs>,
     task: String,
     id: JobId,
@@ -42,14 +42,14 @@ enum Stage {
 
 impl LogLines {
     /// The lines after the first `read` ones.
-    pub(crate) fn new(seat: Seat, jobs: Arc<dyn Jobs>, task: String, id: JobId, read: usize) -> Self {
+    pub(crate) fn new(permit: StreamPermit, jobs: Arc<dyn Jobs>, task: String, id: JobId, read: usize) -> Self {
         let lines = Vec::new().into_iter();
-        Self { seat, jobs, task, id, piece: Piece::first(), written: read, lines, stage: Stage::Growing }
+        Self { permit, jobs, task, id, piece: Piece::first(), written: read, lines, stage: Stage::Growing }
     }
 
     /// Reads on, when all was written; none if the answer ends without its end being known.
     async fn read(&mut self) -> Option<()> {
-        match self.seat.wait_for(self.jobs.log_after(&self.task, self.id, self.written)).await {
+        match self.permit.wait_for(self.jobs.log_after(&self.task, self.id, self.written)).await {
             Waited::Came(Ok(LogTail { mut lines, is_over })) => {
                 let has_more = cut(&mut lines);
                 self.lines = lines.into_iter();

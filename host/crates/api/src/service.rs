@@ -19,10 +19,10 @@ use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::metering::{self, Requests};
 use crate::problem::{Refusal, documented};
-use crate::seat::Seat;
 use crate::shares::{Share, Shares};
+use crate::stream_permit::StreamPermit;
 use crate::tokens::Tokens;
-use crate::{body, held, routes, wire};
+use crate::{body, response_budget, routes, wire};
 
 /// The longest that a reader waits for room. Whoever comes back later finds others gone.
 const MAX_WAIT_TO_READ: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ struct Inner {
     shares: Arc<Shares>,
     answers: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
-    seats: Arc<Semaphore>,
+    stream_permits: Arc<Semaphore>,
     large_fingerprints: Arc<Semaphore>,
     requests: Requests,
     metrics: OnceLock<Box<Render>>,
@@ -54,15 +54,15 @@ impl Service {
         let tenants = BTreeMap::from([(TaskKey::DEFAULT_TENANT.into(), jobs)]);
         let bodies = Arc::new(Semaphore::new(body::MAX_BLOCKS));
         // A listener brings them.
-        let seats = Arc::new(Semaphore::new(0));
+        let stream_permits = Arc::new(Semaphore::new(0));
         Self(Arc::new(Inner {
             tenants,
             tokens,
             bodies,
             shares: Arc::new(Shares::new(body::MAX_BLOCKS_OF_TASK)),
-            answers: Arc::new(Semaphore::new(held::MAX_BLOCKS)),
-            reserve: Arc::new(Semaphore::new(held::RESERVED_BLOCKS)),
-            seats,
+            answers: Arc::new(Semaphore::new(response_budget::MAX_BLOCKS)),
+            reserve: Arc::new(Semaphore::new(response_budget::RESERVED_BLOCKS)),
+            stream_permits,
             large_fingerprints: Arc::new(Semaphore::new(1)),
             requests: Requests::default(),
             metrics: OnceLock::new(),
@@ -148,18 +148,18 @@ impl Service {
         &self.0.large_fingerprints
     }
 
-    /// Lets so many more follow at a time.
-    pub(crate) fn add_seats(&self, more: usize) {
-        self.0.seats.add_permits(more);
+    /// Lets this many more clients follow or wait at a time.
+    pub(crate) fn add_stream_permits(&self, more: usize) {
+        self.0.stream_permits.add_permits(more);
     }
 
-    /// A seat for somebody who follows.
-    pub(crate) fn seat(&self) -> Result<Seat, Refusal> {
+    /// A permit for a client that follows or waits.
+    pub(crate) fn stream_permit(&self) -> Result<StreamPermit, Refusal> {
         if self.0.stop.is_cancelled() {
             return Err(Refusal::plain(Code::Stopping));
         }
-        let place = self.0.seats.clone().try_acquire_owned();
-        Ok(Seat::new(place.map_err(|_| Refusal::plain(Code::Overloaded))?, self.0.stop.clone()))
+        let permit = self.0.stream_permits.clone().try_acquire_owned();
+        Ok(StreamPermit::new(permit.map_err(|_| Refusal::plain(Code::Overloaded))?, self.0.stop.clone()))
     }
 
     /// Cancelled when the listener stops: whoever makes a client wait answers now.
@@ -173,7 +173,7 @@ impl Service {
         router
             .fallback(|| async { Refusal::plain(Code::UnknownRoute) })
             .with_state(self.clone())
-            .layer(middleware::from_fn_with_state(self.clone(), held::hold))
+            .layer(middleware::from_fn_with_state(self.clone(), response_budget::hold))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(middleware::from_fn(document))
             .layer(middleware::from_fn_with_state(self.clone(), metering::meter))

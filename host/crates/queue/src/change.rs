@@ -67,7 +67,7 @@ pub enum ChangeError {
     },
     /// A handler has still to be told of it, so it cannot be retried yet: handlers are told of every end.
     #[error("a callback of the job {id} is pending; try again in a moment")]
-    Untold {
+    CallbackPending {
         /// The id asked for.
         id: JobId,
     },
@@ -98,7 +98,7 @@ impl ChangeError {
             Self::Ended { .. } => "ended",
             Self::Running { .. } => "running",
             Self::NotEnded { .. } => "not-ended",
-            Self::Untold { .. } => "untold",
+            Self::CallbackPending { .. } => "callback-pending",
             Self::NotGivenUp { .. } => "not-given-up",
             Self::NotUnique { .. } => "not-unique",
             Self::Store(error) => error.code(),

@@ -37,7 +37,7 @@ pub fn describe_metrics() {
     describe_counter!(STARTED, "Attempts begun, by task");
     describe_gauge!(
         QUEUED,
-        "Jobs that are not over, by task and state: waiting for a slot, delayed, held for their add handler, running"
+        "Jobs that are not over, by task and state: waiting for a slot, delayed, on hold for their add handler, running"
     );
     describe_gauge!(OLDEST, Unit::Seconds, "How long the first job of the line has waited for a slot, by task");
     describe_gauge!(PAUSED, "1 while no attempt of the task may begin, else 0");
@@ -118,7 +118,7 @@ impl TaskSeries {
         let task = || task.task.to_string();
         let ended = |outcome: &'static str| counter!(JOBS, "task" => task(), "outcome" => outcome);
         Self {
-            queued: ["waiting", "delayed", "held", "running"]
+            queued: ["waiting", "delayed", "on-hold", "running"]
                 .map(|state| gauge!(QUEUED, "task" => task(), "state" => state)),
             kept: ["success", "failure"].map(|status| gauge!(KEPT, "task" => task(), "status" => status)),
             kept_bytes: gauge!(KEPT_BYTES, "task" => task()),

@@ -196,8 +196,8 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// [`ChangeError::UnknownJob`]; then what [`transition`](saggar_job::transition) refuses
     /// ([`ChangeError::refused`]), and [`ChangeError::Running`] for the deletion of a running job; then, for a retry,
-    /// [`ChangeError::Untold`] while a notice of the job is not settled, unless it is deferred and not taken, and last
-    /// [`ChangeError::NotUnique`]. For a redelivery: [`ChangeError::NotEnded`], [`ChangeError::Untold`] as for a retry, and
+    /// [`ChangeError::CallbackPending`] while a notice of the job is not settled, unless it is deferred and not taken, and last
+    /// [`ChangeError::NotUnique`]. For a redelivery: [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`] as for a retry, and
     /// [`ChangeError::NotGivenUp`] if there is nothing to redeliver.
     async fn change(
         &self,

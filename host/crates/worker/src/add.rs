@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::LookupError;
 use crate::services::CallServices;
-use crate::station::Station;
+use crate::shielded::Shielded;
+use crate::task_runner::TaskRunner;
 use crate::trace::trace_id;
-use crate::whole::Whole;
 use crate::worker::Inner;
 
 /// Bytes of a job's arguments.
@@ -151,18 +151,18 @@ fn check_args(args: &str) -> Result<(), String> {
     saggar_json::check(args).map_err(|error| error.to_string())
 }
 
-/// Adds `jobs` to the task of `station`, all or none, from inside `depth` calls of `next`.
+/// Adds `jobs` to the task of `runner`, all or none, from inside `depth` calls of `next`.
 pub(crate) async fn add(
     worker: &Arc<Inner>,
-    station: &Arc<Station>,
+    runner: &Arc<TaskRunner>,
     mut jobs: Vec<NewJob>,
     depth: u32,
 ) -> Result<Vec<Added>, AddError> {
     for (at, job) in jobs.iter().enumerate() {
         check_args(&job.args).map_err(|why| AddError::InvalidArgs { at, why })?;
     }
-    let adding = worker.traces.adding(station.queue.key(), &mut jobs);
-    let added = put(worker, station, jobs, depth).await;
+    let adding = worker.traces.adding(runner.queue.key(), &mut jobs);
+    let added = put(worker, runner, jobs, depth).await;
     adding.end(&added);
     added
 }
@@ -170,13 +170,13 @@ pub(crate) async fn add(
 /// Puts checked jobs into the queue, with the ids that the task's id source gives them if it has one.
 async fn put(
     worker: &Arc<Inner>,
-    station: &Arc<Station>,
+    runner: &Arc<TaskRunner>,
     mut jobs: Vec<NewJob>,
     depth: u32,
 ) -> Result<Vec<Added>, AddError> {
-    let setup = station.setup();
+    let setup = runner.setup();
     if setup.task.handlers.next.is_none() {
-        return Ok(add_whole(worker, station, jobs).await?);
+        return Ok(add_shielded(worker, runner, jobs).await?);
     }
     if depth >= MAX_DEPTH {
         return Err(AddError::TooDeep);
@@ -191,26 +191,26 @@ async fn put(
         }
         let services = Arc::new(CallServices::of_id_source(worker.clone(), job.trace_parent.clone(), depth + 1));
         // Apart from the adding, which would be moved with room for it each time.
-        let id = timeout_at(deadline, Box::pin(next(station, services.clone(), depth))).await;
+        let id = timeout_at(deadline, Box::pin(next(runner, services.clone(), depth))).await;
         let id = id.map_err(|_| AddError::NextTimeout { given: said.len(), jobs: all, time })?;
         job.id = id.map_err(|problem| AddError::NextFailed { at, problem })?;
-        said.push(services.transcript.finish(worker.clock()));
+        said.push(services.log.finish(worker.clock()));
     }
-    let added = add_whole(worker, station, jobs).await?;
+    let added = add_shielded(worker, runner, jobs).await?;
     let said = added.iter().zip(said).filter(|(added, lines)| added.is_new && !lines.is_empty());
-    keep_said(worker, station, said.map(|(added, lines)| (added.id, lines)).collect()).await;
+    append_logs(worker, runner, said.map(|(added, lines)| (added.id, lines)).collect()).await;
     Ok(added)
 }
 
-fn add_whole(
+fn add_shielded(
     worker: &Inner,
-    station: &Station,
+    runner: &TaskRunner,
     jobs: Vec<NewJob>,
-) -> Whole<Result<Vec<Added>, saggar_queue::AddError>> {
-    let queue = Arc::clone(&station.queue);
+) -> Shielded<Result<Vec<Added>, saggar_queue::AddError>> {
+    let queue = Arc::clone(&runner.queue);
     // The jobs of one call have one parent.
     let parent = jobs.first().and_then(|job| job.parent.clone()).map(|parent| (parent, Arc::clone(&worker.families)));
-    Whole::new(&worker.keeping, async move {
+    Shielded::new(&worker.keeping, async move {
         let added = queue.add_many(jobs).await?;
         if let Some((parent, families)) = parent {
             families.note(&parent, queue.key(), &added);
@@ -221,18 +221,18 @@ fn add_whole(
 
 /// Keeps what `next` wrote while there was no job yet. The jobs are added, and whoever added them is to hear of it: if there
 /// is no room for the lines, they are kept when there is.
-async fn keep_said(worker: &Arc<Inner>, station: &Arc<Station>, said: Vec<(JobId, Vec<LogLine>)>) {
+async fn append_logs(worker: &Arc<Inner>, runner: &Arc<TaskRunner>, said: Vec<(JobId, Vec<LogLine>)>) {
     if said.is_empty() {
         return;
     }
-    let (inner, station) = (Arc::clone(worker), Arc::clone(station));
+    let (inner, runner) = (Arc::clone(worker), Arc::clone(runner));
     let keeping = worker.keeping.spawn(async move {
         for (id, lines) in said {
             tokio::select! {
                 biased;
-                () = inner.append_log(&station, id, lines) => {}
+                () = inner.append_log(&runner, id, lines) => {}
                 () = inner.abort.cancelled() => {
-                    tracing::error!(task = %station.queue.key(), %id, "the lines of `next` were not kept before the host stopped");
+                    tracing::error!(task = %runner.queue.key(), %id, "the lines of `next` were not kept before the host stopped");
                 }
             }
         }
@@ -242,18 +242,18 @@ async fn keep_said(worker: &Arc<Inner>, station: &Arc<Station>, said: Vec<(JobId
 }
 
 /// What the task's id source answers.
-async fn next(station: &Station, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, Problem> {
-    match station.id_sources.next(station, services.clone(), depth).await {
+async fn next(runner: &TaskRunner, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, Problem> {
+    match runner.id_sources.next(runner, services.clone(), depth).await {
         Some(Ok(Answer::Id(id))) => Ok(id),
         Some(Ok(_)) => Ok(None),
         // A reload took the plugin away in this moment.
         None => Err(Problem::new("task-preparing", "the plugin of the id source is not loaded")),
         Some(Err(error)) => {
             let problem = error.problem();
-            station.meters.handler_failed(Role::IdSource);
+            runner.meters.handler_failed(Role::IdSource);
             let trace_id = trace_id(services.trace_parent.as_ref());
             tracing::warn!(
-                task = %station.queue.key(),
+                task = %runner.queue.key(),
                 trace_id,
                 code = problem.code,
                 problem = problem.message,

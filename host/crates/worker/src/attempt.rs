@@ -10,18 +10,18 @@ use saggar_queue::{Claim, Cost, LogSource};
 use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
 use tokio::sync::Notify;
 
-use crate::crew::Crew;
+use crate::handler_sandboxes::HandlerSandboxes;
 use crate::progress::Reporter;
 use crate::services::CallServices;
-use crate::station::{About, Station};
+use crate::task_runner::{About, TaskRunner};
 use crate::trace::trace_id;
 use crate::worker::Inner;
 
 /// What an attempt needs of its slot.
-pub(crate) struct Bench {
+pub(crate) struct SlotSandboxes {
     pub(crate) sandbox: Sandbox,
     /// For the progress handler.
-    pub(crate) crew: Crew,
+    pub(crate) handlers: HandlerSandboxes,
 }
 
 /// How an attempt went.
@@ -32,19 +32,24 @@ pub(crate) struct Attempted {
 }
 
 /// Runs one attempt.
-pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Bench, claim: &Claim) -> Attempted {
+pub(crate) async fn run(
+    worker: &Arc<Inner>,
+    runner: &TaskRunner,
+    sandboxes: &mut SlotSandboxes,
+    claim: &Claim,
+) -> Attempted {
     let span = worker.traces.attempt(claim);
     let trace_parent = span.as_ref().map_or(claim.trace_parent(), |span| Some(span.trace_parent())).cloned();
     let services = Arc::new(CallServices::of_attempt(worker.clone(), claim.running().clone(), trace_parent));
     let trace_id = trace_id(services.trace_parent.as_ref());
     tracing::debug!(task = %claim.task(), id = %claim.id(), attempt = claim.attempt(), trace_id, "an attempt begins");
-    let mut reporter = Reporter::new(worker, station, claim, &services);
-    let report = call(station, bench, claim, &services, &mut reporter).await;
+    let mut reporter = Reporter::new(worker, runner, claim, &services);
+    let report = call(runner, sandboxes, claim, &services, &mut reporter).await;
     // The last values come before the end event.
-    reporter.tell_latest(&mut bench.crew).await;
-    let mut lines = services.transcript.finish(worker.clock());
+    reporter.deliver_latest(&mut sandboxes.handlers).await;
+    let mut lines = services.log.finish(worker.clock());
     let cost = Cost {
-        digest: bench.sandbox.plugin().digest().clone(),
+        digest: sandboxes.sandbox.plugin().digest().clone(),
         cpu: report.cpu,
         peak_memory: report.peak_memory,
         fresh: report.fresh,
@@ -70,7 +75,7 @@ pub(crate) async fn run(worker: &Arc<Inner>, station: &Station, bench: &mut Benc
         span.end(outcome.as_ref());
     }
     if !lines.is_empty() {
-        worker.append_log(station, claim.id(), lines).await;
+        worker.append_log(runner, claim.id(), lines).await;
     }
     Attempted { outcome, cost }
 }
@@ -82,17 +87,17 @@ fn failure_line(worker: &Inner, claim: &Claim, problem: &Problem) -> saggar_queu
 
 /// Calls the processor, with the reporter beside it.
 async fn call(
-    station: &Station,
-    bench: &mut Bench,
+    runner: &TaskRunner,
+    sandboxes: &mut SlotSandboxes,
     claim: &Claim,
     services: &Arc<CallServices>,
     reporter: &mut Reporter<'_>,
 ) -> Report {
-    let Bench { sandbox, crew } = bench;
+    let SlotSandboxes { sandbox, handlers } = sandboxes;
     let about = About { id: claim.id(), attempt: claim.attempt(), trace_parent: services.trace_parent.as_ref() };
-    let setup = crew.setup();
+    let setup = handlers.setup();
     let call = Call {
-        job: station.context(about, Role::Processor, setup),
+        job: runner.context(about, Role::Processor, setup),
         input: Input::Process { args: claim.args().clone() },
         timeout: setup.task.timeout,
         services: services.clone(),
@@ -109,10 +114,10 @@ async fn call(
                 report
             };
             // Apart from the attempt, which would be moved with room for it each time.
-            let (report, ()) = tokio::join!(guest, Box::pin(reporter.attend(crew, &over)));
+            let (report, ()) = tokio::join!(guest, Box::pin(reporter.attend(handlers, &over)));
             report
         }
     };
-    station.meters.called(Role::Processor, &report);
+    runner.meters.called(Role::Processor, &report);
     report
 }

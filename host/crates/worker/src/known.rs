@@ -6,7 +6,7 @@ use std::sync::Arc;
 use saggar_definition::Task;
 use saggar_queue::{Counts, TaskQueue};
 
-use crate::station::Station;
+use crate::task_runner::TaskRunner;
 use crate::worker::Worker;
 use crate::{LookupError, Unready};
 
@@ -39,23 +39,23 @@ impl Orphan {
 }
 
 impl OpenTask {
-    fn of(station: &Station) -> Self {
-        let setup = station.setup();
-        Self { task: setup.task.clone(), queue: station.queue.clone(), unready: setup.why_unready().cloned() }
+    fn of(runner: &TaskRunner) -> Self {
+        let setup = runner.setup();
+        Self { task: setup.task.clone(), queue: runner.queue.clone(), unready: setup.why_unready().cloned() }
     }
 }
 
 impl Worker {
     /// The open tasks, in the order of their ids.
     pub fn tasks(&self) -> Vec<OpenTask> {
-        self.0.stations.load().open.values().map(|station| OpenTask::of(station)).collect()
+        self.0.runners.load().open.values().map(|runner| OpenTask::of(runner)).collect()
     }
 
     /// How many tasks are in which state.
     pub(crate) fn states(&self) -> [(&'static str, usize); 4] {
         let (mut ready, mut preparing, mut broken, mut orphaned) = (0, 0, 0, 0);
-        for station in self.0.stations.load().open.values() {
-            match station.setup().why_unready() {
+        for runner in self.0.runners.load().open.values() {
+            match runner.setup().why_unready() {
                 None => ready += 1,
                 Some(Unready::Preparing) => preparing += 1,
                 Some(Unready::Broken(_)) => broken += 1,
@@ -69,19 +69,19 @@ impl Worker {
 
     /// An open task.
     pub fn task(&self, task: &str) -> Result<OpenTask, LookupError> {
-        Ok(OpenTask::of(&*self.0.station(task)?))
+        Ok(OpenTask::of(&*self.0.runner(task)?))
     }
 
     /// Tasks whose definition is broken, and those without one of which jobs are kept, in the order of their ids.
     pub fn orphans(&self) -> Vec<Orphan> {
-        let stations = self.0.stations.load();
+        let runners = self.0.runners.load();
         let mut orphans = BTreeMap::new();
         for queue in self.0.queue.orphans(&self.0.tenant) {
             let id = queue.key().task.to_string();
             orphans.insert(id.clone(), Orphan { id, queue: Some(queue), problem: None });
         }
-        orphans.retain(|id, orphan| stations.broken.contains_key(id) || orphan.counts().is_some());
-        for (id, problem) in &stations.broken {
+        orphans.retain(|id, orphan| runners.broken.contains_key(id) || orphan.counts().is_some());
+        for (id, problem) in &runners.broken {
             let unknown = || Orphan { id: id.clone(), queue: None, problem: None };
             orphans.entry(id.clone()).or_insert_with(unknown).problem = Some(problem.clone());
         }

@@ -7,55 +7,60 @@ use saggar_job::{Problem, Role};
 use saggar_queue::{CallbackBackoff, Happened, Lane, LogSource, Notice, StoreError};
 use saggar_sandbox::Input;
 
-use crate::crew::Crew;
 use crate::failures;
-use crate::seats::Seat;
-use crate::station::{About, Station};
+use crate::handler_sandboxes::HandlerSandboxes;
+use crate::slot_set::SlotPermit;
+use crate::task_runner::{About, TaskRunner};
 use crate::worker::Inner;
 
 /// How long a lane waits after the store failed.
 const SETBACK: Duration = Duration::from_secs(1);
 
-/// Works until its seat is taken away, or the host stops, and nothing is left to tell at the moment.
-pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, lane: Lane, seat: Seat) {
-    let Some(_seated) = seat.sit_down().await else { return };
-    let mut crew = Crew::new(station.setup());
+/// Works until its place in the lane is removed, or the host stops, and no callback is due at the moment.
+pub(crate) async fn run(worker: Arc<Inner>, runner: Arc<TaskRunner>, lane: Lane, permit: SlotPermit) {
+    let Some(_working) = permit.acquire().await else { return };
+    let mut handlers = HandlerSandboxes::new(runner.setup());
     loop {
         tokio::select! {
             biased;
             () = worker.abort.cancelled() => return,
-            notice = station.queue.notice(lane) => match notice {
+            notice = runner.queue.notice(lane) => match notice {
                 Ok(notice) => {
-                    crew = crew.refreshed(&station);
+                    handlers = handlers.refreshed(&runner);
                     tokio::select! {
                         biased;
-                        told = tell(&worker, &station, &mut crew, notice) => report(&station, told),
+                        delivered = deliver(&worker, &runner, &mut handlers, notice) => report(&runner, delivered),
                         // The notice is dropped, and so will be told again.
                         () = worker.abort.cancelled() => return,
                     }
                 }
                 Err(error) => {
-                    report(&station, Err(error));
+                    report(&runner, Err(error));
                     tokio::time::sleep(SETBACK).await;
                 }
             },
             // Asked last: what is there to tell is told first.
-            () = seat.leave.cancelled() => return,
+            () = permit.leave.cancelled() => return,
         }
         tokio::task::coop::consume_budget().await;
     }
 }
 
-fn report(station: &Station, told: Result<(), StoreError>) {
+fn report(runner: &TaskRunner, delivered: Result<(), StoreError>) {
     // What passes the store says itself, once for everybody.
-    if let Err(error) = told
+    if let Err(error) = delivered
         && !error.is_passing()
     {
-        tracing::error!(task = %station.queue.key(), %error, "a notice could not be taken or settled; trying again");
+        tracing::error!(task = %runner.queue.key(), %error, "a notice could not be taken or settled; trying again");
     }
 }
 
-async fn tell(worker: &Arc<Inner>, station: &Arc<Station>, crew: &mut Crew, notice: Notice) -> Result<(), StoreError> {
+async fn deliver(
+    worker: &Arc<Inner>,
+    runner: &Arc<TaskRunner>,
+    handlers: &mut HandlerSandboxes,
+    notice: Notice,
+) -> Result<(), StoreError> {
     let input = match notice.happened() {
         Happened::Added => Input::OnAdd,
         Happened::Succeeded { response } => Input::OnSuccess { response: response.as_ref().into() },
@@ -63,16 +68,16 @@ async fn tell(worker: &Arc<Inner>, station: &Arc<Station>, crew: &mut Crew, noti
     };
     let role = input.role();
     let about = About { id: notice.id(), attempt: notice.attempt(), trace_parent: notice.trace_parent() };
-    let Some(problem) = crew.tell(worker, station, notice.key(), about, input).await else {
-        return station.queue.notice_done(notice).await;
+    let Some(problem) = handlers.deliver(worker, runner, notice.key(), about, input).await else {
+        return runner.queue.notice_done(notice).await;
     };
-    put_off(worker, station, role, notice, problem).await
+    put_off(worker, runner, role, notice, problem).await
 }
 
 /// Has a callback whose handler failed delivered again later, or gives it up.
 async fn put_off(
     worker: &Arc<Inner>,
-    station: &Arc<Station>,
+    runner: &Arc<TaskRunner>,
     role: Role,
     notice: Notice,
     problem: Problem,
@@ -88,7 +93,7 @@ async fn put_off(
             Some(format!("the {} handler failed {tries} times; it is tried again in {next_try_s} s", role.key()))
         }
         None => {
-            station.meters.given_up(role);
+            runner.meters.given_up(role);
             failed.given_up();
             let key = role.key();
             Some(format!(
@@ -98,6 +103,6 @@ async fn put_off(
     };
     // First, because whoever waits for the callback reads the log afterwards.
     let lines = said.map(|text| worker.line(LogSource::Host, text)).into_iter().collect();
-    worker.append_log(station, notice.id(), lines).await;
-    station.queue.notice_failed(notice, problem, delay_ms).await
+    worker.append_log(runner, notice.id(), lines).await;
+    runner.queue.notice_failed(notice, problem, delay_ms).await
 }

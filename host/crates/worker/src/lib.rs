@@ -1,25 +1,25 @@
-//! Makes jobs happen: slots that run attempts, lanes that tell handlers, and the way by which everybody adds jobs.
+//! Runs jobs: slots that run attempts, lanes that deliver callbacks to handlers, and the one way to add jobs.
 //!
-//! In reading order: a [`Setup`] is a task with its plugins; a station is an open task; its slots claim jobs and run
-//! attempts; its lanes tell its handlers; the [`Worker`] holds the stations of a tenant. Knows no wasm type and no file.
+//! In reading order: a [`Setup`] is a task with its plugins; a task runner is an open task; its slots claim jobs and run
+//! attempts; its lanes deliver callbacks; the [`Worker`] owns the task runners of a tenant. Knows no wasm type and no file.
 
-mod seats;
 mod setup;
-mod station;
-mod stations;
-mod whole;
+mod shielded;
+mod slot_set;
+mod task_runner;
+mod task_runners;
 
+mod log_buffer;
 mod meters;
 mod services;
 mod trace;
-mod transcript;
 
 mod attempt;
 mod progress;
 mod slot;
 
-mod crew;
 mod failures;
+mod handler_sandboxes;
 mod lane;
 
 mod add;

@@ -7,8 +7,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use saggar_job::TaskKey;
 use saggar_queue::{Counts, Lane, StoreError};
 
-use crate::station::Station;
-use crate::stations::Stations;
+use crate::task_runner::TaskRunner;
+use crate::task_runners::TaskRunners;
 use crate::worker::Worker;
 use crate::{Setup, failures, lane, maintenance, slot, unwanted};
 
@@ -18,8 +18,8 @@ const OPENED_AT_ONCE: usize = 64;
 /// Tasks that the log names at a start; the API lists all of them.
 const ORPHANS_REPORTED: usize = 50;
 
-/// A station, and the setup that it is to follow if it has another one now.
-type Opened = (Arc<Station>, Option<Setup>);
+/// A runner, and the setup that it is to follow if it has another one now.
+type Opened = (Arc<TaskRunner>, Option<Setup>);
 
 impl Worker {
     /// Opens exactly these tasks: new ones begin to work, those that are open follow their new definition from their next
@@ -27,7 +27,7 @@ impl Worker {
     /// definition cannot be used, by id. Nothing begins or changes before every task is open, so that no job or handler finds
     /// a task missing that is there. Call it from one place at a time.
     pub async fn open(&self, setups: Vec<Setup>, broken: BTreeMap<String, Arc<str>>) -> Result<(), StoreError> {
-        let old = self.0.stations.load_full();
+        let old = self.0.runners.load_full();
         let opened = self.open_queues(&old, setups).await?;
         self.0.queue.open_rest().await?;
         self.begin(&old, opened, broken);
@@ -38,11 +38,11 @@ impl Worker {
     /// Gives an open task another setup: its plugins are loaded, or turned out to be broken. Nothing happens if the task has
     /// another definition by now.
     pub fn update(&self, setup: Setup) {
-        let stations = self.0.stations.load();
-        let station = stations.open.get(setup.task.id.folded());
-        if let Some(station) = station.filter(|station| Arc::ptr_eq(&station.setup().task, &setup.task)) {
-            station.replace(setup);
-            self.staff(station);
+        let runners = self.0.runners.load();
+        let runner = runners.open.get(setup.task.id.folded());
+        if let Some(runner) = runner.filter(|runner| Arc::ptr_eq(&runner.setup().task, &setup.task)) {
+            runner.replace(setup);
+            self.staff(runner);
         }
     }
 
@@ -58,9 +58,9 @@ impl Worker {
         });
     }
 
-    /// The stations of `setups`, with the setup that those that are open already are to follow. With an error, nothing has
+    /// The runners of `setups`, with the setup that those that are open already are to follow. With an error, nothing has
     /// changed.
-    async fn open_queues(&self, old: &Stations, setups: Vec<Setup>) -> Result<Vec<Opened>, StoreError> {
+    async fn open_queues(&self, old: &TaskRunners, setups: Vec<Setup>) -> Result<Vec<Opened>, StoreError> {
         let keys: Vec<_> = setups.iter().map(|setup| TaskKey::new(&self.0.tenant, setup.task.id.folded())).collect();
         let opening = setups.into_iter().map(|setup| self.open_queue(old, setup));
         let opened = futures_util::stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await;
@@ -70,35 +70,35 @@ impl Worker {
         opened
     }
 
-    async fn open_queue(&self, old: &Stations, setup: Setup) -> Result<Opened, StoreError> {
+    async fn open_queue(&self, old: &TaskRunners, setup: Setup) -> Result<Opened, StoreError> {
         let id = setup.task.id.folded();
-        if let Some(station) = old.open.get(id) {
-            return Ok((station.clone(), Some(setup)));
+        if let Some(runner) = old.open.get(id) {
+            return Ok((runner.clone(), Some(setup)));
         }
         let queue = self.0.queue.open(TaskKey::new(&self.0.tenant, id), setup.rules()).await?;
         failures::lost_before(&queue);
-        Ok((Arc::new(Station::new(queue, setup, self.0.stop.child_token())), None))
+        Ok((Arc::new(TaskRunner::new(queue, setup, self.0.stop.child_token())), None))
     }
 
-    /// Lets work begin at all stations of `opened`, and end at the others.
-    fn begin(&self, old: &Stations, opened: Vec<Opened>, broken: BTreeMap<String, Arc<str>>) {
+    /// Lets work begin at all runners of `opened`, and end at the others.
+    fn begin(&self, old: &TaskRunners, opened: Vec<Opened>, broken: BTreeMap<String, Arc<str>>) {
         let mut open = BTreeMap::new();
-        for (station, setup) in opened {
+        for (runner, setup) in opened {
             if let Some(setup) = setup {
-                station.queue.set_rules(setup.rules());
-                station.replace(setup);
+                runner.queue.set_rules(setup.rules());
+                runner.replace(setup);
             }
-            open.insert(station.queue.key().task.to_string(), station);
+            open.insert(runner.queue.key().task.to_string(), runner);
         }
-        let stations = Arc::new(Stations { open, broken });
-        self.0.stations.store(stations.clone());
-        for station in stations.open.values() {
-            self.staff(station);
-            if station.queue.may_have_unwanted() {
-                self.0.slots.spawn(unwanted::settle(self.0.clone(), station.queue.clone()));
+        let runners = Arc::new(TaskRunners { open, broken });
+        self.0.runners.store(runners.clone());
+        for runner in runners.open.values() {
+            self.staff(runner);
+            if runner.queue.may_have_unwanted() {
+                self.0.slots.spawn(unwanted::settle(self.0.clone(), runner.queue.clone()));
             }
         }
-        for (_, gone) in old.open.iter().filter(|(id, _)| !stations.open.contains_key(*id)) {
+        for (_, gone) in old.open.iter().filter(|(id, _)| !runners.open.contains_key(*id)) {
             gone.stop.cancel();
             for lane in Lane::ALL {
                 gone.lanes(lane).resize(0, &gone.stop);
@@ -108,18 +108,18 @@ impl Worker {
         self.0.maintained.call_once(|| drop(self.0.slots.spawn(maintenance::run(self.0.clone()))));
     }
 
-    /// Gives a station as many slots and lanes as its setup says.
-    fn staff(&self, station: &Arc<Station>) {
-        let setup = station.setup();
-        for seat in station.slots.resize(setup.slots(), &station.stop) {
-            self.0.slots.spawn(slot::run(self.0.clone(), station.clone(), seat));
+    /// Gives a runner as many slots and lanes as its setup says.
+    fn staff(&self, runner: &Arc<TaskRunner>) {
+        let setup = runner.setup();
+        for permit in runner.slots.resize(setup.slots(), &runner.stop) {
+            self.0.slots.spawn(slot::run(self.0.clone(), runner.clone(), permit));
         }
         for lane in Lane::ALL {
             // One of the earlier definition may still put a callback off, so one stays for it.
-            let stays = setup.why_unready().is_none() && !station.lanes(lane).is_empty();
+            let stays = setup.why_unready().is_none() && !runner.lanes(lane).is_empty();
             let lanes = setup.lanes(lane).max(u32::from(stays));
-            for seat in station.lanes(lane).resize(lanes, &self.0.lanes_stop) {
-                self.0.lanes.spawn(lane::run(self.0.clone(), station.clone(), lane, seat));
+            for permit in runner.lanes(lane).resize(lanes, &self.0.lanes_stop) {
+                self.0.lanes.spawn(lane::run(self.0.clone(), runner.clone(), lane, permit));
             }
         }
     }

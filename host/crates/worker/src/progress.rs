@@ -1,5 +1,5 @@
-//! While an attempt runs: tells the progress handler of the latest values, and hands the log on, so that both can be
-//! followed while the guest works.
+//! While an attempt runs: delivers the latest progress to its handler and flushes the log, so that clients can follow both
+//! while the guest works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,75 +9,75 @@ use saggar_queue::Claim;
 use saggar_sandbox::Input;
 use tokio::sync::Notify;
 
-use crate::crew::Crew;
+use crate::handler_sandboxes::HandlerSandboxes;
 use crate::services::CallServices;
-use crate::station::{About, Station};
+use crate::task_runner::{About, TaskRunner};
 use crate::worker::Inner;
 
 /// The progress handler is called at most once in this time.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+const DELIVER_EVERY: Duration = Duration::from_millis(100);
 
-/// A running attempt's log is handed on this often.
+/// How often the log of a running attempt is flushed.
 const LOG_EVERY: Duration = Duration::from_millis(250);
 
-/// Tells the progress handler of one attempt.
+/// Calls the progress handler of one attempt.
 pub(crate) struct Reporter<'a> {
     pub(crate) worker: &'a Arc<Inner>,
-    pub(crate) station: &'a Station,
+    pub(crate) runner: &'a TaskRunner,
     pub(crate) claim: &'a Claim,
     pub(crate) services: &'a CallServices,
-    /// The generation of the values that were last told.
-    told: u64,
+    /// The generation of the values that were last delivered.
+    delivered: u64,
 }
 
 impl<'a> Reporter<'a> {
     pub(crate) fn new(
         worker: &'a Arc<Inner>,
-        station: &'a Station,
+        runner: &'a TaskRunner,
         claim: &'a Claim,
         services: &'a CallServices,
     ) -> Self {
-        Self { worker, station, claim, services, told: 0 }
+        Self { worker, runner, claim, services, delivered: 0 }
     }
 
     /// Works beside the guest until `over`.
-    pub(crate) async fn attend(&mut self, crew: &mut Crew, over: &Notify) {
-        let has_handler = crew.setup().role(Role::ProgressHandler).is_some();
+    pub(crate) async fn attend(&mut self, handlers: &mut HandlerSandboxes, over: &Notify) {
+        let has_handler = handlers.setup().role(Role::ProgressHandler).is_some();
         let mut log_due = tokio::time::interval(LOG_EVERY);
         let mut over = std::pin::pin!(over.notified());
         loop {
             tokio::select! {
                 biased;
                 () = &mut over => return,
-                _ = self.claim.running().changed(self.told), if has_handler => {
-                    self.tell_latest(crew).await;
+                _ = self.claim.running().changed(self.delivered), if has_handler => {
+                    self.deliver_latest(handlers).await;
                     tokio::select! {
                         biased;
                         () = &mut over => return,
-                        () = tokio::time::sleep(TELL_EVERY) => {}
+                        () = tokio::time::sleep(DELIVER_EVERY) => {}
                     }
                 }
                 _ = log_due.tick() => {
-                    let lines = self.services.transcript.take();
-                    self.worker.append_log(self.station, self.claim.id(), lines).await;
+                    let lines = self.services.log.take();
+                    self.worker.append_log(self.runner, self.claim.id(), lines).await;
                 }
             }
         }
     }
 
-    /// Tells the handler of the latest values, unless it knows them.
-    pub(crate) async fn tell_latest(&mut self, crew: &mut Crew) {
+    /// Delivers the latest values to the handler, unless it has them.
+    pub(crate) async fn deliver_latest(&mut self, handlers: &mut HandlerSandboxes) {
         let running = self.claim.running();
         let generation = running.generation();
-        if generation == self.told || crew.setup().role(Role::ProgressHandler).is_none() {
+        if generation == self.delivered || handlers.setup().role(Role::ProgressHandler).is_none() {
             return;
         }
-        self.told = generation;
+        self.delivered = generation;
         let latest = running.latest();
         let input = Input::OnProgress { current: latest.current, total: latest.total, message: latest.message.into() };
         let trace_parent = self.services.trace_parent.as_ref();
         let about = About { id: self.claim.id(), attempt: self.claim.attempt(), trace_parent };
         // Apart from the attempt, which would be moved with room for it each time.
-        Box::pin(crew.tell(self.worker, self.station, self.claim.key(), about, input)).await;
+        Box::pin(handlers.deliver(self.worker, self.runner, self.claim.key(), about, input)).await;
     }
 }

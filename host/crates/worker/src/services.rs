@@ -7,7 +7,7 @@ use saggar_job::{JobId, JobKey, Problem};
 use saggar_queue::{AddOptions, LogLevel, LogSource, NewJob, OptionsError, Running};
 use saggar_sandbox::{Level, Services, TaskJob};
 
-use crate::transcript::Transcript;
+use crate::log_buffer::LogBuffer;
 use crate::worker::Inner;
 
 /// The services of one call.
@@ -19,7 +19,7 @@ pub(crate) struct CallServices {
     pub(crate) about: Option<JobKey>,
     /// The trace context that the guest is told, which is its jobs' too.
     pub(crate) trace_parent: Option<Arc<str>>,
-    pub(crate) transcript: Transcript,
+    pub(crate) log: LogBuffer,
     /// How many calls of `next` this one stands inside of.
     pub(crate) depth: u32,
 }
@@ -28,17 +28,17 @@ impl CallServices {
     /// For an attempt of the job of `running`.
     pub(crate) fn of_attempt(worker: Arc<Inner>, running: Arc<Running>, trace_parent: Option<Arc<str>>) -> Self {
         let about = Some(running.key());
-        Self { worker, running: Some(running), about, trace_parent, transcript: Transcript::default(), depth: 0 }
+        Self { worker, running: Some(running), about, trace_parent, log: LogBuffer::default(), depth: 0 }
     }
 
     /// For a handler that is told of `about`.
     pub(crate) fn of_handler(worker: Arc<Inner>, about: JobKey, trace_parent: Option<Arc<str>>) -> Self {
-        Self { worker, running: None, about: Some(about), trace_parent, transcript: Transcript::default(), depth: 0 }
+        Self { worker, running: None, about: Some(about), trace_parent, log: LogBuffer::default(), depth: 0 }
     }
 
     /// For a call of `next`, inside of `depth` others.
     pub(crate) fn of_id_source(worker: Arc<Inner>, trace_parent: Option<Arc<str>>, depth: u32) -> Self {
-        Self { worker, running: None, about: None, trace_parent, transcript: Transcript::default(), depth }
+        Self { worker, running: None, about: None, trace_parent, log: LogBuffer::default(), depth }
     }
 
     /// Adds a job as a child of the one that the call is about.
@@ -62,7 +62,7 @@ impl Services for CallServices {
     }
 
     fn log(&self, source: saggar_sandbox::LogSource, text: &str) {
-        self.transcript.write(self.worker.clock(), log_source(source), text);
+        self.log.write(self.worker.clock(), log_source(source), text);
     }
 
     fn is_cancelled(&self) -> bool {

@@ -8,11 +8,11 @@ use saggar_queue::Claim;
 use saggar_sandbox::Sandbox;
 
 use crate::Setup;
-use crate::attempt::{self, Attempted, Bench};
-use crate::crew::Crew;
+use crate::attempt::{self, Attempted, SlotSandboxes};
 use crate::failures::{self, Failed};
-use crate::seats::Seat;
-use crate::station::Station;
+use crate::handler_sandboxes::HandlerSandboxes;
+use crate::slot_set::SlotPermit;
+use crate::task_runner::TaskRunner;
 use crate::trace::trace_id;
 use crate::worker::Inner;
 
@@ -23,42 +23,42 @@ const SETBACK: Duration = Duration::from_secs(1);
 /// left running in the store, and lost when the next host opens it.
 const LAST_WAIT: Duration = Duration::from_secs(3);
 
-/// Works until its seat is taken away, or the station stops.
-pub(crate) async fn run(worker: Arc<Inner>, station: Arc<Station>, seat: Seat) {
-    let Some(_seated) = seat.sit_down().await else { return };
+/// Works until its slot is removed, or the task stops.
+pub(crate) async fn run(worker: Arc<Inner>, runner: Arc<TaskRunner>, permit: SlotPermit) {
+    let Some(_working) = permit.acquire().await else { return };
     // A reload may have taken its plugins away again.
-    let Some(mut bench) = bench(station.setup()) else { return };
+    let Some(mut sandboxes) = slot_sandboxes(runner.setup()) else { return };
     let mut next = None;
     loop {
         let claim = match next.take() {
             Some(claim) => claim,
-            None => match wait_for_claim(&station, &seat).await {
+            None => match wait_for_claim(&runner, &permit).await {
                 Some(claim) => claim,
                 None => return,
             },
         };
-        if !station.is_current(bench.crew.setup())
-            && let Some(current) = self::bench(station.setup())
+        if !runner.is_current(sandboxes.handlers.setup())
+            && let Some(current) = slot_sandboxes(runner.setup())
         {
-            bench = current;
+            sandboxes = current;
         }
-        next = work(&worker, &station, &seat, &mut bench, claim).await;
+        next = work(&worker, &runner, &permit, &mut sandboxes, claim).await;
         // A slot with work enough would never give its thread away.
         tokio::task::coop::consume_budget().await;
     }
 }
 
 /// The next job. None when the slot is to leave.
-async fn wait_for_claim(station: &Arc<Station>, seat: &Seat) -> Option<Claim> {
+async fn wait_for_claim(runner: &Arc<TaskRunner>, permit: &SlotPermit) -> Option<Claim> {
     loop {
         tokio::select! {
             biased;
-            () = seat.leave.cancelled() => return None,
-            claim = station.queue.claim() => match claim {
+            () = permit.leave.cancelled() => return None,
+            claim = runner.queue.claim() => match claim {
                 Ok(claim) => return Some(claim),
                 // The store says it itself, once for everybody.
                 Err(error) if error.is_passing() => {}
-                Err(error) => tracing::error!(task = %station.queue.key(), %error, "no job can be claimed; trying again"),
+                Err(error) => tracing::error!(task = %runner.queue.key(), %error, "no job can be claimed; trying again"),
             },
         }
         tokio::time::sleep(SETBACK).await;
@@ -66,25 +66,28 @@ async fn wait_for_claim(station: &Arc<Station>, seat: &Seat) -> Option<Claim> {
 }
 
 /// None if the plugins of the setup are not loaded; what has begun then ends under the earlier one.
-fn bench(setup: Arc<Setup>) -> Option<Bench> {
+fn slot_sandboxes(setup: Arc<Setup>) -> Option<SlotSandboxes> {
     let played = setup.role(Role::Processor)?;
-    Some(Bench { sandbox: Sandbox::new(played.plugin.clone(), played.limits), crew: Crew::new(setup) })
+    Some(SlotSandboxes {
+        sandbox: Sandbox::new(played.plugin.clone(), played.limits),
+        handlers: HandlerSandboxes::new(setup),
+    })
 }
 
 /// One attempt and its end. Answers the next claim if there was one at once.
 async fn work(
     worker: &Arc<Inner>,
-    station: &Arc<Station>,
-    seat: &Seat,
-    bench: &mut Bench,
+    runner: &Arc<TaskRunner>,
+    permit: &SlotPermit,
+    sandboxes: &mut SlotSandboxes,
     mut claim: Claim,
 ) -> Option<Claim> {
     let Attempted { outcome, cost } = tokio::select! {
         biased;
-        attempted = attempt::run(worker, station, bench, &claim) => attempted,
+        attempted = attempt::run(worker, runner, sandboxes, &claim) => attempted,
         () = worker.abort.cancelled() => {
             let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
-            if requeue(worker, station, claim).await {
+            if requeue(worker, runner, claim).await {
                 failures::stopped(&key, trace_parent.as_ref(), worker.queue.outlives_process());
                 worker.abandoned.lock().push(key);
             }
@@ -93,22 +96,28 @@ async fn work(
     };
     claim.spent(cost);
     let Some(outcome) = outcome else {
-        requeue(worker, station, claim).await;
+        requeue(worker, runner, claim).await;
         tokio::time::sleep(SETBACK).await;
         return None;
     };
-    finish(worker, station, seat, claim, outcome).await
+    finish(worker, runner, permit, claim, outcome).await
 }
 
 /// Keeps the end of an attempt. Answers the next claim if there was one at once.
-async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Claim, outcome: Outcome) -> Option<Claim> {
+async fn finish(
+    worker: &Inner,
+    runner: &Arc<TaskRunner>,
+    permit: &SlotPermit,
+    claim: Claim,
+    outcome: Outcome,
+) -> Option<Claim> {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
     let failed = Failed::new(&claim, &outcome);
     let finished = async {
-        if seat.leave.is_cancelled() {
-            station.queue.finish(claim, outcome).await.map(|status| (status, None))
+        if permit.leave.is_cancelled() {
+            runner.queue.finish(claim, outcome).await.map(|status| (status, None))
         } else {
-            station.queue.finish_and_claim(claim, outcome).await
+            runner.queue.finish_and_claim(claim, outcome).await
         }
     };
     match unless_too_late(worker, finished).await {
@@ -137,9 +146,9 @@ async fn finish(worker: &Inner, station: &Arc<Station>, seat: &Seat, claim: Clai
 
 /// Answers whether the job waits again as if the attempt had never begun: that could not be kept, or it had been cancelled, and
 /// then nobody is to be told that it was requeued.
-async fn requeue(worker: &Inner, station: &Arc<Station>, claim: Claim) -> bool {
+async fn requeue(worker: &Inner, runner: &Arc<TaskRunner>, claim: Claim) -> bool {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
-    let answer = unless_too_late(worker, station.queue.requeue(claim)).await;
+    let answer = unless_too_late(worker, runner.queue.requeue(claim)).await;
     let trace_id = trace_id(trace_parent.as_ref());
     match answer {
         Some(Ok(status)) => return status == Status::Waiting,

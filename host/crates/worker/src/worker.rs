@@ -1,4 +1,4 @@
-//! The worker: a tenant's stations, and what can be done with their jobs.
+//! The worker: a tenant's runners, and what can be done with their jobs.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::family::{Families, Family};
-use crate::station::{NotAdding, Station};
-use crate::stations::Stations;
+use crate::shielded::Shielded;
+use crate::task_runner::{NotAdding, TaskRunner};
+use crate::task_runners::TaskRunners;
 use crate::trace::Traces;
-use crate::whole::Whole;
 use crate::{AddError, add, meters};
 
 /// How long an adding from outside waits for the task's id source to be loaded. Guests wait as long as their call may take.
@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     pub(crate) queue: Queue,
     pub(crate) traces: Traces,
     pub(crate) families: Arc<Families>,
-    pub(crate) stations: ArcSwap<Stations>,
+    pub(crate) runners: ArcSwap<TaskRunners>,
     /// Maintenance begins with the first tasks.
     pub(crate) maintained: Once,
     pub(crate) slots: TaskTracker,
@@ -122,7 +122,7 @@ impl Worker {
             queue,
             traces: Traces::new(tracer),
             families: Arc::default(),
-            stations: ArcSwap::default(),
+            runners: ArcSwap::default(),
             maintained: Once::new(),
             slots: TaskTracker::new(),
             lanes: TaskTracker::new(),
@@ -171,27 +171,27 @@ impl Worker {
 
     /// Lets an ended job run again, with all its attempts before it.
     pub async fn retry(&self, task: &str, id: JobId) -> Result<(), LookupError> {
-        Ok(self.0.whole(task, |queue| async move { queue.retry(id).await })?.await?)
+        Ok(self.0.shielded(task, |queue| async move { queue.retry(id).await })?.await?)
     }
 
     /// Delivers the callbacks of an ended job again that were given up or are deferred.
     pub async fn redeliver(&self, task: &str, id: JobId) -> Result<(), LookupError> {
-        Ok(self.0.whole(task, |queue| async move { queue.redeliver(id).await })?.await?)
+        Ok(self.0.shielded(task, |queue| async move { queue.redeliver(id).await })?.await?)
     }
 
     /// Forgets a job that does not run.
     pub async fn delete(&self, task: &str, id: JobId) -> Result<(), LookupError> {
-        Ok(self.0.whole(task, |queue| async move { queue.delete(id).await })?.await?)
+        Ok(self.0.shielded(task, |queue| async move { queue.delete(id).await })?.await?)
     }
 
     /// Lets no more attempts of a task begin, until [`resume`](Self::resume); a restart changes nothing about it.
     pub async fn pause(&self, task: &str) -> Result<(), LookupError> {
-        Ok(self.0.whole(task, |queue| async move { queue.pause().await })?.await?)
+        Ok(self.0.shielded(task, |queue| async move { queue.pause().await })?.await?)
     }
 
     /// Ends a [`pause`](Self::pause).
     pub async fn resume(&self, task: &str) -> Result<(), LookupError> {
-        Ok(self.0.whole(task, |queue| async move { queue.resume().await })?.await?)
+        Ok(self.0.shielded(task, |queue| async move { queue.resume().await })?.await?)
     }
 
     /// A job's log and its attempts.
@@ -206,8 +206,8 @@ impl Worker {
 
     /// Whether a task is open. Cheap.
     pub fn has_task(&self, task: &str) -> bool {
-        let stations = self.0.stations.load();
-        stations.open.contains_key(task) || stations.open.contains_key(&task.to_lowercase())
+        let runners = self.0.runners.load();
+        runners.open.contains_key(task) || runners.open.contains_key(&task.to_lowercase())
     }
 
     /// The queue of a task, for counts and rates.
@@ -218,15 +218,15 @@ impl Worker {
     /// Hands what is known at a moment only to the recorder of the `metrics` facade. Call it before the recorder is read.
     pub fn measure(&self) {
         meters::measure_states(self.states());
-        let stations = self.0.stations.load();
-        for station in stations.open.values() {
-            let setup = station.setup();
+        let runners = self.0.runners.load();
+        for runner in runners.open.values() {
+            let setup = runner.setup();
             let roles = Role::ALL.into_iter().filter(|role| setup.role(*role).is_some());
-            station.meters.measure(&station.queue.totals(), roles);
-            station.meters.measure_slots(setup.slots(), station.queue.counts().running);
+            runner.meters.measure(&runner.queue.totals(), roles);
+            runner.meters.measure_slots(setup.slots(), runner.queue.counts().running);
         }
         for queue in self.0.queue.known().iter().filter(|queue| queue.key().tenant == self.0.tenant) {
-            if !stations.open.contains_key(&*queue.key().task) {
+            if !runners.open.contains_key(&*queue.key().task) {
                 meters::measure_removed(queue);
             }
         }
@@ -268,7 +268,7 @@ impl Worker {
             worker.keeping.wait().await;
         }
         // Nothing runs any more; this frees the sandboxes that are kept warm for `next`.
-        worker.stations.store(Arc::default());
+        worker.runners.store(Arc::default());
         std::mem::take(&mut *worker.abandoned.lock())
     }
 }
@@ -283,12 +283,12 @@ impl Inner {
         LogLine { at: self.clock.now(), source, text }
     }
 
-    pub(crate) async fn append_log(&self, station: &Station, id: JobId, lines: Vec<LogLine>) {
+    pub(crate) async fn append_log(&self, runner: &TaskRunner, id: JobId, lines: Vec<LogLine>) {
         if lines.is_empty() {
             return;
         }
-        if let Err(error) = station.queue.log(id, lines).await {
-            tracing::error!(task = %station.queue.key(), %id, %error, "lines of a job's log are lost");
+        if let Err(error) = runner.queue.log(id, lines).await {
+            tracing::error!(task = %runner.queue.key(), %id, %error, "lines of a job's log are lost");
         }
     }
 
@@ -310,9 +310,9 @@ impl Inner {
         depth: u32,
         wait: Duration,
     ) -> Result<Vec<Added>, AddError> {
-        let station = self.adding_station(task, wait).await?;
+        let runner = self.runner_for_adding(task, wait).await?;
         // Boxed, for `next` may add jobs whose `next` may add jobs.
-        Box::pin(add::add(self, &station, jobs, depth)).await
+        Box::pin(add::add(self, &runner, jobs, depth)).await
     }
 
     pub(crate) async fn get(&self, task: &str, id: JobId) -> Result<Job, LookupError> {
@@ -320,52 +320,52 @@ impl Inner {
     }
 
     pub(crate) async fn cancel(&self, task: &str, id: JobId) -> Result<(), LookupError> {
-        Ok(self.whole(task, |queue| async move { queue.cancel(id).await })?.await?)
+        Ok(self.shielded(task, |queue| async move { queue.cancel(id).await })?.await?)
     }
 
     /// A change of a task or its jobs, that is made to its end.
-    fn whole<T, F>(&self, task: &str, change: impl FnOnce(Arc<TaskQueue>) -> F) -> Result<Whole<T>, LookupError>
+    fn shielded<T, F>(&self, task: &str, change: impl FnOnce(Arc<TaskQueue>) -> F) -> Result<Shielded<T>, LookupError>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
         let queue = self.queue_of(task)?;
-        Ok(Whole::new(&self.keeping, change(queue)))
+        Ok(Shielded::new(&self.keeping, change(queue)))
     }
 
-    /// The station to which jobs can be added. Waits for at most `wait` until it can be asked for ids, if it is to be asked.
-    async fn adding_station(&self, task: &str, wait: Duration) -> Result<Arc<Station>, AddError> {
-        let station = self.station(task)?;
-        if station.is_ready() {
-            return Ok(station);
+    /// The runner to which jobs can be added. Waits for at most `wait` until it can be asked for ids, if it is to be asked.
+    async fn runner_for_adding(&self, task: &str, wait: Duration) -> Result<Arc<TaskRunner>, AddError> {
+        let runner = self.runner(task)?;
+        if runner.is_ready() {
+            return Ok(runner);
         }
         // Apart from the adding, which would be moved with room for it each time.
-        match Box::pin(tokio::time::timeout(wait, station.id_source_loaded())).await {
-            Ok(Ok(())) => Ok(station),
+        match Box::pin(tokio::time::timeout(wait, runner.id_source_loaded())).await {
+            Ok(Ok(())) => Ok(runner),
             Ok(Err(why)) => Err(self.not_adding(task, why)),
-            Err(_) => Err(AddError::TaskPreparing { task: station.queue.key().task.to_string() }),
+            Err(_) => Err(AddError::TaskPreparing { task: runner.queue.key().task.to_string() }),
         }
     }
 
     fn not_adding(&self, task: &str, why: NotAdding) -> AddError {
         match why {
             NotAdding::Broken(problem) => AddError::TaskBroken { task: task.to_owned(), problem },
-            NotAdding::Stopped => self.station(task).err().map_or(AddError::Stopping, AddError::from),
+            NotAdding::Stopped => self.runner(task).err().map_or(AddError::Stopping, AddError::from),
         }
     }
 
-    pub(crate) fn station(&self, task: &str) -> Result<Arc<Station>, LookupError> {
-        let stations = self.stations.load();
-        if stations.open.is_empty() && self.stop.is_cancelled() {
+    pub(crate) fn runner(&self, task: &str) -> Result<Arc<TaskRunner>, LookupError> {
+        let runners = self.runners.load();
+        if runners.open.is_empty() && self.stop.is_cancelled() {
             return Err(LookupError::Stopping);
         }
-        stations.find(task).cloned()
+        runners.find(task).cloned()
     }
 
     /// The jobs of a task, whether anything works on it or not.
     fn queue_of(&self, task: &str) -> Result<Arc<TaskQueue>, LookupError> {
-        match self.station(task) {
-            Ok(station) => Ok(station.queue.clone()),
+        match self.runner(task) {
+            Ok(runner) => Ok(runner.queue.clone()),
             Err(LookupError::Stopping) => Err(LookupError::Stopping),
             Err(error) => self.queue.orphan(&TaskKey::new(&self.tenant, &task.to_lowercase())).ok_or(error),
         }

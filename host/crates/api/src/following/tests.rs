@@ -7,27 +7,27 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::bench::Bench;
+use crate::fixture::Fixture;
 use crate::jobs::EventScope;
 
 /// An event as a client reads it.
-type Read = (String, Option<EventId>, String);
+type ReadEvent = (String, Option<EventId>, String);
 
-fn seat(stop: &CancellationToken) -> Seat {
+fn permit(stop: &CancellationToken) -> StreamPermit {
     let places = Arc::new(Semaphore::new(1));
-    Seat::new(places.try_acquire_owned().unwrap(), stop.clone())
+    StreamPermit::new(places.try_acquire_owned().unwrap(), stop.clone())
 }
 
-fn all(bench: &Arc<Bench>, after: Option<EventId>) -> JobEvents {
-    JobEvents::of_many(seat(&CancellationToken::new()), bench.follow(EventScope::Tenant, after))
+fn all(fixture: &Arc<Fixture>, after: Option<EventId>) -> JobEvents {
+    JobEvents::of_many(permit(&CancellationToken::new()), fixture.follow(EventScope::Tenant, after))
 }
 
-fn one(bench: &Arc<Bench>, id: JobId, after: Option<EventId>) -> JobEvents {
-    let followed = bench.follow(EventScope::Job(Bench::TASK, id), after);
-    JobEvents::of_one(seat(&CancellationToken::new()), followed, bench.clone(), Bench::TASK.to_owned(), id)
+fn one(fixture: &Arc<Fixture>, id: JobId, after: Option<EventId>) -> JobEvents {
+    let followed = fixture.follow(EventScope::Job(Fixture::TASK, id), after);
+    JobEvents::of_one(permit(&CancellationToken::new()), followed, fixture.clone(), Fixture::TASK.to_owned(), id)
 }
 
-async fn piece(events: &mut JobEvents) -> Vec<Read> {
+async fn piece(events: &mut JobEvents) -> Vec<ReadEvent> {
     let piece = events.next().await.expect("another piece");
     let text = String::from_utf8(piece.into_bytes()).unwrap();
     let field = |event: &str, name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
@@ -38,7 +38,7 @@ async fn piece(events: &mut JobEvents) -> Vec<Read> {
     of_name.collect()
 }
 
-fn names(read: &[Read]) -> Vec<&str> {
+fn names(read: &[ReadEvent]) -> Vec<&str> {
     read.iter().map(|(name, _, _)| name.as_str()).collect()
 }
 
@@ -54,72 +54,72 @@ async fn rest(events: &mut JobEvents) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn events_have_ids_and_the_members_of_their_kind() {
-    let bench = Bench::new(100).await;
-    let mut events = all(&bench, None);
+    let fixture = Fixture::new(100).await;
+    let mut events = all(&fixture, None);
     let first = piece(&mut events).await;
     assert_eq!(names(&first), ["reached"]);
     let start = first[0].1.unwrap();
-    bench.add().await;
-    let claim = bench.claim().await;
+    fixture.add().await;
+    let claim = fixture.claim().await;
     claim.running().report(1, 2, "half");
-    bench.task.finish(claim, Outcome::Trap(saggar_job::Problem::new("trap", "it trapped"))).await.unwrap();
+    fixture.task.finish(claim, Outcome::Trap(saggar_job::Problem::new("trap", "it trapped"))).await.unwrap();
     let read = piece(&mut events).await;
     assert_eq!(names(&read), ["added", "started", "progress", "failed"]);
     let numbers: Vec<u64> = read.iter().map(|(_, id, _)| id.unwrap().number - start.number).collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
     let data = |at: usize| serde_json::from_str::<wire::JobEvent>(&read[at].2).unwrap();
-    assert_eq!((data(0).task.as_str(), data(0).id, data(1).attempt), (Bench::TASK, 1, Some(1)));
+    assert_eq!((data(0).task.as_str(), data(0).id, data(1).attempt), (Fixture::TASK, 1, Some(1)));
     let progress = data(2);
     let progress = (progress.current, progress.total, progress.message);
     assert_eq!(progress, (Some(1), Some(2), Some("half".to_owned())));
     assert_eq!(data(3).reason, Some(wire::Reason::Trap));
     // Whoever was cut off before any of them hears them all.
-    let mut again = all(&bench, Some(start));
+    let mut again = all(&fixture, Some(start));
     assert_eq!(piece(&mut again).await[0].1, Some(start));
     assert_eq!(piece(&mut again).await, read);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_follower_is_told_where_it_stands_and_comes_back_without_a_gap() {
-    let bench = Bench::new(10).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
-    let (mut quiet, began) = (one(&bench, id, None), Instant::now());
+    let fixture = Fixture::new(10).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
+    let (mut quiet, began) = (one(&fixture, id, None), Instant::now());
     piece(&mut quiet).await;
     // Others' events push out what was there when it began.
     for _ in 0..20 {
-        bench.add().await;
+        fixture.add().await;
     }
     let read = piece(&mut quiet).await;
     assert_eq!((names(&read), began.elapsed().as_secs()), (vec!["reached"], 15));
     let reached = read[0].1;
     drop(quiet);
-    bench.succeed(claim).await;
-    let mut again = one(&bench, id, reached);
+    fixture.succeed(claim).await;
+    let mut again = one(&fixture, id, reached);
     assert_eq!(rest(&mut again).await, ["reached", "succeeded"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_is_said_and_what_is_kept_comes_then() {
-    let bench = Bench::new(4).await;
-    let mut events = all(&bench, None);
+    let fixture = Fixture::new(4).await;
+    let mut events = all(&fixture, None);
     let start = piece(&mut events).await[0].1;
     for _ in 0..10 {
-        bench.add().await;
+        fixture.add().await;
     }
-    let mut late = all(&bench, start);
+    let mut late = all(&fixture, start);
     assert_eq!(names(&piece(&mut late).await), ["reached"]);
     let gap = piece(&mut late).await;
     assert_eq!((names(&gap), gap[0].2.as_str()), (vec!["gap"], "{\"events\":6}"));
     let kept = piece(&mut late).await;
     assert_eq!(kept.len(), 4);
     // The gap's own id is that of the last event that is missing, so it is said once only.
-    let mut again = all(&bench, gap[0].1);
+    let mut again = all(&fixture, gap[0].1);
     assert_eq!(names(&piece(&mut again).await), ["reached"]);
     assert_eq!(piece(&mut again).await, kept);
 
     let unknown = start.map(|start| EventId { epoch: start.epoch ^ 1, ..start });
-    let mut stranger = all(&bench, unknown);
+    let mut stranger = all(&fixture, unknown);
     assert!(piece(&mut stranger).await.is_empty(), "nothing is reached before the gap is said");
     assert_eq!(piece(&mut stranger).await[0].2, "{\"events\":null}");
     assert_eq!(piece(&mut stranger).await, kept);
@@ -127,54 +127,54 @@ async fn a_gap_is_said_and_what_is_kept_comes_then() {
 
 #[tokio::test(start_paused = true)]
 async fn a_jobs_events_end_with_it() {
-    let bench = Bench::new(100).await;
-    let (id, other) = (bench.add().await, bench.add().await);
-    let mut events = one(&bench, id, None);
-    bench.succeed(bench.claim().await).await;
+    let fixture = Fixture::new(100).await;
+    let (id, other) = (fixture.add().await, fixture.add().await);
+    let mut events = one(&fixture, id, None);
+    fixture.succeed(fixture.claim().await).await;
     assert_eq!(rest(&mut events).await, ["reached", "started", "succeeded"]);
-    let mut events = one(&bench, other, None);
-    bench.task.delete(other).await.unwrap();
+    let mut events = one(&fixture, other, None);
+    fixture.task.delete(other).await.unwrap();
     assert_eq!(rest(&mut events).await, ["reached", "deleted"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_retried_has_not_ended() {
-    let bench = Bench::new(100).await;
-    let start = piece(&mut all(&bench, None)).await[0].1;
-    let id = bench.add().await;
-    let mut events = one(&bench, id, None);
-    bench.task.cancel(id).await.unwrap();
-    bench.task.retry(id).await.unwrap();
+    let fixture = Fixture::new(100).await;
+    let start = piece(&mut all(&fixture, None)).await[0].1;
+    let id = fixture.add().await;
+    let mut events = one(&fixture, id, None);
+    fixture.task.cancel(id).await.unwrap();
+    fixture.task.retry(id).await.unwrap();
     piece(&mut events).await;
     assert_eq!(names(&piece(&mut events).await), ["failed", "retried"]);
-    bench.succeed(bench.claim().await).await;
+    fixture.succeed(fixture.claim().await).await;
     assert_eq!(rest(&mut events).await, ["started", "succeeded"]);
     // And all of it again, for somebody who comes back after all that.
-    let mut events = one(&bench, id, start);
+    let mut events = one(&fixture, id, start);
     assert!(events.has_more_of_ended());
     assert_eq!(rest(&mut events).await, ["reached", "added", "failed", "retried", "started", "succeeded"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_an_ended_job_only_what_is_kept_is_left() {
-    let bench = Bench::new(4).await;
-    let id = bench.add().await;
-    bench.succeed(bench.claim().await).await;
-    assert!(!one(&bench, id, None).has_more_of_ended());
-    let last = piece(&mut all(&bench, None)).await[0].1;
-    assert!(!one(&bench, id, last).has_more_of_ended());
+    let fixture = Fixture::new(4).await;
+    let id = fixture.add().await;
+    fixture.succeed(fixture.claim().await).await;
+    assert!(!one(&fixture, id, None).has_more_of_ended());
+    let last = piece(&mut all(&fixture, None)).await[0].1;
+    assert!(!one(&fixture, id, last).has_more_of_ended());
     for _ in 0..10 {
-        bench.add().await;
+        fixture.add().await;
     }
-    let mut late = one(&bench, id, last);
+    let mut late = one(&fixture, id, last);
     assert!(late.has_more_of_ended(), "there is a gap to be told");
     assert_eq!(rest(&mut late).await, ["reached", "gap"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_it_at_once() {
-    let (bench, stop) = (Bench::new(100).await, CancellationToken::new());
-    let mut events = JobEvents::of_many(seat(&stop), bench.follow(EventScope::Tenant, None));
+    let (fixture, stop) = (Fixture::new(100).await, CancellationToken::new());
+    let mut events = JobEvents::of_many(permit(&stop), fixture.follow(EventScope::Tenant, None));
     piece(&mut events).await;
     let began = Instant::now();
     let (next, ()) = tokio::join!(events.next(), async { stop.cancel() });
@@ -183,11 +183,11 @@ async fn a_stop_ends_it_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn pieces_have_their_size() {
-    let bench = Bench::new(1_000).await;
-    let mut events = all(&bench, None);
+    let fixture = Fixture::new(1_000).await;
+    let mut events = all(&fixture, None);
     piece(&mut events).await;
     for _ in 0..1_000 {
-        bench.add().await;
+        fixture.add().await;
     }
     let mut heard = 0;
     while heard < 1_000 {
@@ -199,12 +199,12 @@ async fn pieces_have_their_size() {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_that_is_told_a_moment_later_is_heard_and_silence_is_not() {
-    let bench = Bench::new(100).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
-    let mut events = one(&bench, id, None);
+    let fixture = Fixture::new(100).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
+    let mut events = one(&fixture, id, None);
     assert!(!events.hears_soon().await);
-    let (heard, ()) = tokio::join!(events.hears_soon(), bench.succeed(claim));
+    let (heard, ()) = tokio::join!(events.hears_soon(), fixture.succeed(claim));
     assert!(heard);
     assert_eq!(rest(&mut events).await, ["reached", "succeeded"]);
 }

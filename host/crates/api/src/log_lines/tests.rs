@@ -7,17 +7,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::bench::Bench;
+use crate::fixture::Fixture;
 
-fn follow(bench: &Arc<Bench>, id: JobId, read: usize) -> LogLines {
+fn follow(fixture: &Arc<Fixture>, id: JobId, read: usize) -> LogLines {
     let places = Arc::new(Semaphore::new(1));
-    let seat = Seat::new(places.try_acquire_owned().unwrap(), CancellationToken::new());
-    LogLines::new(seat, bench.clone(), Bench::TASK.to_owned(), id, read)
+    let permit = StreamPermit::new(places.try_acquire_owned().unwrap(), CancellationToken::new());
+    LogLines::new(permit, fixture.clone(), Fixture::TASK.to_owned(), id, read)
 }
 
-async fn write(bench: &Bench, id: JobId, texts: &[&str]) {
+async fn write(fixture: &Fixture, id: JobId, texts: &[&str]) {
     let line = |text: &&str| LogLine { at: Timestamp(1), source: LogSource::Stdout, text: (*text).to_owned() };
-    bench.task.log(id, texts.iter().map(line).collect()).await.unwrap();
+    fixture.task.log(id, texts.iter().map(line).collect()).await.unwrap();
 }
 
 /// The next piece: of each event its name, with its id and its text if it has them.
@@ -34,46 +34,46 @@ async fn piece(lines: &mut LogLines) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn lines_come_as_they_are_written_and_then_the_end() {
-    let bench = Bench::new(0).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
-    write(&bench, id, &["one", "two"]).await;
-    let mut lines = follow(&bench, id, 0);
+    let fixture = Fixture::new(0).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
+    write(&fixture, id, &["one", "two"]).await;
+    let mut lines = follow(&fixture, id, 0);
     assert!(piece(&mut lines).await.is_empty(), "the head of the answer does not wait for a line");
     assert_eq!(piece(&mut lines).await, ["log 1 one", "log 2 two"]);
     let began = Instant::now();
-    let (next, ()) = tokio::join!(piece(&mut lines), write(&bench, id, &["three"]));
+    let (next, ()) = tokio::join!(piece(&mut lines), write(&fixture, id, &["three"]));
     assert_eq!((next, began.elapsed().as_millis()), (vec!["log 3 three".to_owned()], 0));
     assert!(piece(&mut lines).await.is_empty() && began.elapsed().as_secs() == 15, "a sign of life");
-    write(&bench, id, &["four"]).await;
-    bench.succeed(claim).await;
+    write(&fixture, id, &["four"]).await;
+    fixture.succeed(claim).await;
     assert_eq!(piece(&mut lines).await, ["log 4 four", "end"]);
     assert!(lines.next().await.is_none());
 
-    let mut again = follow(&bench, id, 3);
+    let mut again = follow(&fixture, id, 3);
     piece(&mut again).await;
     assert_eq!(piece(&mut again).await, ["log 4 four", "end"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_log_ends_when_its_job_is_deleted() {
-    let bench = Bench::new(0).await;
-    let id = bench.add().await;
-    let mut lines = follow(&bench, id, 0);
+    let fixture = Fixture::new(0).await;
+    let id = fixture.add().await;
+    let mut lines = follow(&fixture, id, 0);
     piece(&mut lines).await;
-    let (next, deleted) = tokio::join!(piece(&mut lines), bench.task.delete(id));
+    let (next, deleted) = tokio::join!(piece(&mut lines), fixture.task.delete(id));
     deleted.unwrap();
     assert_eq!(next, ["end"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_large_log_comes_in_pieces_and_what_was_dropped_has_no_number() {
-    let bench = Bench::new(0).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
-    write(&bench, id, &["x"; JobLog::GUEST_LINES + 1]).await;
-    bench.succeed(claim).await;
-    let mut lines = follow(&bench, id, 0);
+    let fixture = Fixture::new(0).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
+    write(&fixture, id, &["x"; JobLog::GUEST_LINES + 1]).await;
+    fixture.succeed(claim).await;
+    let mut lines = follow(&fixture, id, 0);
     piece(&mut lines).await;
     let mut all = Vec::new();
     while all.last().is_none_or(|last| last != "end") {
@@ -88,13 +88,13 @@ async fn a_large_log_comes_in_pieces_and_what_was_dropped_has_no_number() {
 
 #[tokio::test(start_paused = true)]
 async fn little_is_held_of_a_large_log() {
-    let bench = Bench::new(0).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
+    let fixture = Fixture::new(0).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
     let text = "x".repeat(200);
-    write(&bench, id, &vec![&*text; JobLog::GUEST_LINES]).await;
-    bench.succeed(claim).await;
-    let mut lines = follow(&bench, id, 0);
+    write(&fixture, id, &vec![&*text; JobLog::GUEST_LINES]).await;
+    fixture.succeed(claim).await;
+    let mut lines = follow(&fixture, id, 0);
     let mut all = Vec::new();
     while all.last().is_none_or(|last| last != "end") {
         all.extend(piece(&mut lines).await);

@@ -13,9 +13,9 @@ use tokio::sync::Semaphore;
 use super::headers::AddHeaders;
 use super::refusals::AddJobs;
 use super::{Answer, Answered};
-use crate::access::{Allowed, Change};
+use crate::access::{Allowed, Write};
 use crate::address::TaskAddress;
-use crate::body::{Form, Read};
+use crate::body::{Form, JsonBody};
 use crate::code::Code;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::place;
@@ -46,13 +46,13 @@ impl Form for AddBatch {
 )]
 pub(super) async fn add_job(
     State(service): State<Service>,
-    access: Allowed<Change>,
+    access: Allowed<Write>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
     headers: HeaderMap,
-    body: Read<AddJob>,
+    body: JsonBody<AddJob>,
 ) -> Result<Response, Refusal> {
-    let Read { value, mut room } = body;
+    let JsonBody { value, mut room } = body;
     let AddJob { args, delay_ms, run_at, priority, unique } = value;
     let key = header_key(&headers)?.map(str::to_owned);
     let job = BatchJob { args, delay_ms, run_at, priority, unique, key };
@@ -80,13 +80,13 @@ pub(super) async fn add_job(
 )]
 pub(super) async fn add_batch(
     State(service): State<Service>,
-    access: Allowed<Change>,
+    access: Allowed<Write>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
     headers: HeaderMap,
-    body: Read<AddBatch>,
+    body: JsonBody<AddBatch>,
 ) -> Answered<AddedJobs> {
-    let Read { value: AddBatch { jobs }, mut room } = body;
+    let JsonBody { value: AddBatch { jobs }, mut room } = body;
     if jobs.is_empty() {
         return Err(Refusal::new(Code::InvalidBody, "a batch has at least one job"));
     }

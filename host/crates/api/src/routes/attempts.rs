@@ -4,7 +4,7 @@ use axum::extract::State;
 
 use super::refusals::LookAtJob;
 use super::{Answer, Answered, show};
-use crate::access::{Allowed, Look};
+use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::service::Service;
@@ -21,7 +21,7 @@ const MAX_ATTEMPTS: usize = 1 << 20;
 )]
 pub(super) async fn get_attempts(
     State(service): State<Service>,
-    access: Allowed<Look>,
+    access: Allowed<Read>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Attempts> {

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use super::headers::LastEvent;
 use super::refusals::{FollowJob, FollowJobs};
-use crate::access::{Allowed, Look};
+use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
 use crate::code::Code;
 use crate::following::JobEvents;
@@ -55,7 +55,7 @@ pub(super) struct OneParameters {
 )]
 pub(super) async fn follow_many(
     State(service): State<Service>,
-    access: Allowed<Look>,
+    access: Allowed<Read>,
     Parameters(ManyParameters { task, after }): Parameters<ManyParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -63,9 +63,9 @@ pub(super) async fn follow_many(
     if let Some(task) = &task {
         access.jobs.task(task)?;
     }
-    let seat = service.seat()?;
+    let permit = service.stream_permit()?;
     let scope = task.as_deref().map_or(EventScope::Tenant, EventScope::Task);
-    Ok(sse::answer(JobEvents::of_many(seat, access.jobs.follow(scope, after))))
+    Ok(sse::answer(JobEvents::of_many(permit, access.jobs.follow(scope, after))))
 }
 
 /// Follows what happens to one job.
@@ -81,17 +81,17 @@ pub(super) async fn follow_many(
 )]
 pub(super) async fn follow_one(
     State(service): State<Service>,
-    access: Allowed<Look>,
+    access: Allowed<Read>,
     JobAddress { task, id }: JobAddress,
     Parameters(OneParameters { after }): Parameters<OneParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let after = last_event_id::<EventId>(&headers, after.as_deref())?;
-    let seat = service.seat()?;
+    let permit = service.stream_permit()?;
     // Before the job is looked at, so that nothing happens unseen in between.
     let followed = access.jobs.follow(EventScope::Job(&task, id), after);
     let found = access.jobs.peek(&task, id, 0).await;
-    let mut events = JobEvents::of_one(seat, followed, access.jobs, task, id);
+    let mut events = JobEvents::of_one(permit, followed, access.jobs, task, id);
     match found {
         Ok(found) if !found.has_ended() => {}
         Ok(_) if events.has_more_of_ended() => {}

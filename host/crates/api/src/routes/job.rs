@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::refusals::{CancelJob, DeleteJob, LookAtJob, RedeliverJob, RetryJob};
 use super::{Answer, show};
-use crate::access::{Allowed, Change, Look};
+use crate::access::{Allowed, Read, Write};
 use crate::address::JobAddress;
 use crate::body::Room;
 use crate::code::Code;
@@ -21,13 +21,13 @@ use crate::large;
 use crate::parameters::{None as NoParameters, Parameters, invalid};
 use crate::problem::Refusal;
 use crate::service::Service;
-use crate::{held, wire};
+use crate::{response_budget, wire};
 
 /// The longest that a request waits for a job's end: what proxies on the way bear with.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Bytes of texts for which no room has to be taken.
-const SMALL: u64 = held::SMALL as u64;
+const SMALL: u64 = response_budget::SMALL as u64;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -48,7 +48,7 @@ pub(super) struct GetParameters {
 )]
 pub(super) async fn get_job(
     State(service): State<Service>,
-    access: Allowed<Look>,
+    access: Allowed<Read>,
     JobAddress { task, id }: JobAddress,
     Parameters(GetParameters { wait }): Parameters<GetParameters>,
 ) -> Result<Response, Refusal> {
@@ -57,7 +57,7 @@ pub(super) async fn get_job(
     let found = match wait {
         Some(wait) if !found.has_ended() => {
             // Whoever waits keeps a connection from others, as those do who follow.
-            let _seat = service.seat()?;
+            let _permit = service.stream_permit()?;
             tokio::select! {
                 biased;
                 // With the last job of a drain the host stops, too; its end is what was asked for.
@@ -135,7 +135,7 @@ fn duration(text: &str) -> Result<Duration, Refusal> {
     responses((status = 204, description = "The job is gone"), DeleteJob)
 )]
 pub(super) async fn delete_job(
-    access: Allowed<Change>,
+    access: Allowed<Write>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {
@@ -152,7 +152,7 @@ pub(super) async fn delete_job(
 )]
 pub(super) async fn cancel_job(
     State(service): State<Service>,
-    access: Allowed<Change>,
+    access: Allowed<Write>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
@@ -173,7 +173,7 @@ pub(super) async fn cancel_job(
 )]
 pub(super) async fn retry_job(
     State(service): State<Service>,
-    access: Allowed<Change>,
+    access: Allowed<Write>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
@@ -190,7 +190,7 @@ pub(super) async fn retry_job(
 )]
 pub(super) async fn redeliver_job(
     State(service): State<Service>,
-    access: Allowed<Change>,
+    access: Allowed<Write>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {

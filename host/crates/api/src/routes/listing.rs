@@ -8,12 +8,12 @@ use utoipa::IntoParams;
 
 use super::refusals::{ListJobs, ListJobsOfTask};
 use super::{Answer, Answered, show};
-use crate::access::{Allowed, Look};
+use crate::access::{Allowed, Read};
 use crate::address::TaskAddress;
 use crate::parameters::{Parameters, invalid};
 use crate::problem::Refusal;
 use crate::service::Service;
-use crate::{moment, wire};
+use crate::{rfc3339, wire};
 
 /// Bytes of the largest job of a list while an answer is made of it: messages of 4 KiB and 1 KiB, twice, and the rest.
 const LISTED_JOB: usize = 11 << 10;
@@ -24,10 +24,10 @@ const LISTED_JOB: usize = 11 << 10;
 pub(super) struct ListParameters {
     /// Only jobs that stand there.
     status: Option<wire::Status>,
-    /// Only jobs added at this moment (RFC 3339) or later.
+    /// Only jobs added at this time (RFC 3339) or later.
     #[param(format = DateTime)]
     added_from: Option<String>,
-    /// Only jobs added before this moment (RFC 3339).
+    /// Only jobs added before this time (RFC 3339).
     #[param(format = DateTime)]
     added_before: Option<String>,
     /// Only jobs whose progress (`3/10 half way`), problem (`code: message`) or reason contains this text.
@@ -50,7 +50,7 @@ pub(super) struct ListParameters {
 )]
 pub(super) async fn list_jobs_of_task(
     State(service): State<Service>,
-    access: Allowed<Look>,
+    access: Allowed<Read>,
     TaskAddress(task): TaskAddress,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answered<wire::Jobs> {
@@ -66,7 +66,7 @@ pub(super) async fn list_jobs_of_task(
 )]
 pub(super) async fn list_jobs(
     State(service): State<Service>,
-    access: Allowed<Look>,
+    access: Allowed<Read>,
     Parameters(parameters): Parameters<ListParameters>,
 ) -> Answered<wire::Jobs> {
     let query = parameters.query()?;
@@ -76,15 +76,15 @@ pub(super) async fn list_jobs(
 
 impl ListParameters {
     fn query(self) -> Result<ListQuery, Refusal> {
-        let moment = |name: &str, text: Option<String>| {
-            let read = text.as_deref().map(moment::read).transpose();
+        let time = |name: &str, text: Option<String>| {
+            let read = text.as_deref().map(rfc3339::read).transpose();
             read.map_err(|why| invalid(format!("`{name}`: {why}")))
         };
         let cursor = self.after.as_deref().map(str::parse::<Cursor>).transpose();
         let mut query = ListQuery {
             status: self.status.map(show::domain_status),
-            added_from: moment("added_from", self.added_from)?,
-            added_before: moment("added_before", self.added_before)?,
+            added_from: time("added_from", self.added_from)?,
+            added_before: time("added_before", self.added_before)?,
             text: self.text.map(Into::into),
             order: match self.order {
                 Some(wire::Order::Oldest) => ListOrder::OldestFirst,

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use super::headers::LastLine;
 use super::refusals::FollowJob;
 use super::{Answer, show};
-use crate::access::{Allowed, Look};
+use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
 use crate::log_lines::LogLines;
 use crate::parameters::{Parameters, invalid, last_event_id};
@@ -46,7 +46,7 @@ pub(super) struct LogParameters {
 )]
 pub(super) async fn get_logs(
     State(service): State<Service>,
-    access: Allowed<Look>,
+    access: Allowed<Read>,
     JobAddress { task, id }: JobAddress,
     Parameters(LogParameters { follow, after }): Parameters<LogParameters>,
     headers: HeaderMap,
@@ -62,12 +62,12 @@ pub(super) async fn get_logs(
         return Ok(Answer::ok(wire::Logs { lines }).into_response());
     }
     let found = access.jobs.peek(&task, id, 0).await?;
-    let seat = service.seat()?;
+    let permit = service.stream_permit()?;
     if let Some(read) = read
         && found.has_ended()
         && access.jobs.log_after(&task, id, read).await?.lines.is_empty()
     {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(sse::answer(LogLines::new(seat, access.jobs, task, id, read.unwrap_or(0))))
+    Ok(sse::answer(LogLines::new(permit, access.jobs, task, id, read.unwrap_or(0))))
 }

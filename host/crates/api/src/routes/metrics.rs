@@ -6,7 +6,7 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
 use super::refusals::LookAtMetrics;
-use crate::access::{Allowed, Look};
+use crate::access::{Allowed, Read};
 use crate::code::Code;
 use crate::problem::Refusal;
 use crate::service::Service;
@@ -20,7 +20,7 @@ const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0
     responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"),
         LookAtMetrics)
 )]
-pub(super) async fn metrics(_: Allowed<Look>, State(service): State<Service>) -> Result<Response, Refusal> {
+pub(super) async fn metrics(_: Allowed<Read>, State(service): State<Service>) -> Result<Response, Refusal> {
     // A host that was built without a recorder has nothing here.
     let render = service.metrics().ok_or_else(|| Refusal::plain(Code::UnknownRoute))?;
     Ok(([(CONTENT_TYPE, TEXT_FORMAT)], render()).into_response())

@@ -66,15 +66,15 @@ refusals! {
     LookAtMetrics [ACCESS, ANSWER, &[Code::UnknownRoute]];
     LookAtTasks [ACCESS, QUERY, ANSWER];
     LookAtTask [ACCESS, QUERY, TASK, ANSWER, &[Code::Stopping]];
-    GovernTask [ACCESS, QUERY, TASK, STORE, &[Code::StoreFull]];
+    AdminTask [ACCESS, QUERY, TASK, STORE, &[Code::StoreFull]];
     ListJobs [ACCESS, QUERY, STORE, ANSWER];
     ListJobsOfTask [ACCESS, QUERY, TASK, STORE, ANSWER];
     LookAtJob [ACCESS, QUERY, TASK, JOB, STORE, ANSWER];
     FollowJobs [ACCESS, QUERY, FOLLOW, &[Code::UnknownTask, Code::TaskBroken]];
     FollowJob [ACCESS, QUERY, TASK, JOB, STORE, FOLLOW];
     CancelJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Ended]];
-    RetryJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::NotEnded, Code::Untold, Code::NotUnique]];
-    RedeliverJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::NotEnded, Code::Untold, Code::NotGivenUp]];
+    RetryJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::NotEnded, Code::CallbackPending, Code::NotUnique]];
+    RedeliverJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::NotEnded, Code::CallbackPending, Code::NotGivenUp]];
     DeleteJob [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Running]];
     AddJobs [ACCESS, QUERY, TASK, STORE, BODY, ADD];
 }

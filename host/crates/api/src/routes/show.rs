@@ -8,7 +8,7 @@ use saggar_queue::{
 use serde_json::value::RawValue;
 
 use crate::jobs::{KnownJob, KnownOrphan, KnownTask, TaskState};
-use crate::{moment, wire};
+use crate::{rfc3339, wire};
 
 mod event;
 
@@ -31,11 +31,11 @@ pub fn job(known: KnownJob, now: Timestamp) -> wire::Job {
         problem: job.problem().map(problem),
         reason: job.reason().map(reason),
         attempt: job.life.attempt,
-        attempts_max: max_attempts,
-        added_at: moment::write(job.added_at),
-        run_at: job.run_at().map(moment::write),
-        started_at: job.started_at().map(moment::write),
-        ended_at: job.ended_at().map(moment::write),
+        max_attempts,
+        added_at: rfc3339::write(job.added_at),
+        run_at: job.run_at().map(rfc3339::write),
+        started_at: job.started_at().map(rfc3339::write),
+        ended_at: job.ended_at().map(rfc3339::write),
         priority: job.priority,
         key: job.key.as_deref().map(str::to_owned),
         parent: parent.map(|parent| wire::ParentJob { task: parent.task.task.to_string(), id: parent.id.0 }),
@@ -57,7 +57,7 @@ fn callback(callback: &JobCallback, of: Status) -> wire::Callback {
         },
         state: if callback.given_up { wire::CallbackState::GivenUp } else { wire::CallbackState::Pending },
         tries: callback.tries,
-        next_try_at: callback.next_try_at.map(moment::write),
+        next_try_at: callback.next_try_at.map(rfc3339::write),
         problem: callback.problem.as_ref().map(problem),
     }
 }
@@ -78,10 +78,10 @@ fn listed(job: ListedJob, now: Timestamp) -> wire::ListedJob {
         problem: job.problem.as_ref().map(problem),
         reason: job.reason.map(reason),
         attempt: job.attempt,
-        added_at: moment::write(job.added_at),
-        run_at: job.run_at.map(moment::write),
-        started_at: job.started_at.map(moment::write),
-        ended_at: job.ended_at.map(moment::write),
+        added_at: rfc3339::write(job.added_at),
+        run_at: job.run_at.map(rfc3339::write),
+        started_at: job.started_at.map(rfc3339::write),
+        ended_at: job.ended_at.map(rfc3339::write),
         priority: job.priority,
         current: job.progress.current,
         total: job.progress.total,
@@ -157,15 +157,15 @@ pub(crate) fn log_line(line: LogLine) -> wire::LogLine {
         LogLevel::Warn => wire::Level::Warn,
         LogLevel::Error => wire::Level::Error,
     });
-    wire::LogLine { at: moment::write(line.at), source, level, text: line.text }
+    wire::LogLine { at: rfc3339::write(line.at), source, level, text: line.text }
 }
 
 pub(super) fn attempt(record: AttemptRecord) -> wire::Attempt {
     wire::Attempt {
         number: record.number,
         run: record.run.0,
-        started_at: moment::write(record.started_at),
-        ended_at: moment::write(record.ended_at),
+        started_at: rfc3339::write(record.started_at),
+        ended_at: rfc3339::write(record.ended_at),
         ending: record.ending.name().to_owned(),
         problem: record.problem.as_deref().map(problem),
         cost: record.cost.map(|cost| wire::Cost {
@@ -188,7 +188,7 @@ pub(super) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
         paused: counts.paused,
         counts: shown_counts(counts),
         rates: shown_rates(rates),
-        first_ready_at: counts.first_ready_at.map(moment::write),
+        first_ready_at: counts.first_ready_at.map(rfc3339::write),
     }
 }
 
@@ -215,7 +215,7 @@ fn shown_counts(counts: &Counts) -> wire::Counts {
     wire::Counts {
         waiting: counts.waiting as u64,
         delayed: counts.delayed as u64,
-        held: counts.held as u64,
+        on_hold: counts.held as u64,
         running: counts.running as u64,
         success: counts.success as u64,
         failure: counts.failure as u64,

@@ -2,9 +2,9 @@
 
 use http::StatusCode;
 
-use super::refusals::{GovernTask, LookAtTask, LookAtTasks};
+use super::refusals::{AdminTask, LookAtTask, LookAtTasks};
 use super::{Answer, Answered, show};
-use crate::access::{Allowed, Govern, Look};
+use crate::access::{Admin, Allowed, Read};
 use crate::address::TaskAddress;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
@@ -15,7 +15,7 @@ use crate::wire;
     get, path = "/v1/tasks", tag = "tasks",
     responses((status = 200, description = "The tasks", body = wire::Tasks), LookAtTasks)
 )]
-pub(super) async fn list_tasks(access: Allowed<Look>, _: Parameters<NoParameters>) -> Answered<wire::Tasks> {
+pub(super) async fn list_tasks(access: Allowed<Read>, _: Parameters<NoParameters>) -> Answered<wire::Tasks> {
     Ok(Answer::ok(wire::Tasks {
         tasks: access.jobs.tasks().iter().map(show::task_summary).collect(),
         orphans: access.jobs.orphans().iter().map(show::orphan).collect(),
@@ -28,7 +28,7 @@ pub(super) async fn list_tasks(access: Allowed<Look>, _: Parameters<NoParameters
     responses((status = 200, description = "The task", body = wire::Task), LookAtTask)
 )]
 pub(super) async fn get_task(
-    access: Allowed<Look>,
+    access: Allowed<Read>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Task> {
@@ -38,10 +38,10 @@ pub(super) async fn get_task(
 /// Lets no more attempts of a task begin, over restarts too. What runs goes on, and jobs can be added.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/pause", tag = "tasks", params(TaskAddress),
-    responses((status = 204, description = "The task is paused"), GovernTask)
+    responses((status = 204, description = "The task is paused"), AdminTask)
 )]
 pub(super) async fn pause_task(
-    access: Allowed<Govern>,
+    access: Allowed<Admin>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {
@@ -52,10 +52,10 @@ pub(super) async fn pause_task(
 /// Ends a pause.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/resume", tag = "tasks", params(TaskAddress),
-    responses((status = 204, description = "The task is not paused"), GovernTask)
+    responses((status = 204, description = "The task is not paused"), AdminTask)
 )]
 pub(super) async fn resume_task(
-    access: Allowed<Govern>,
+    access: Allowed<Admin>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {

@@ -25,7 +25,7 @@ pub struct AddJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     pub delay_ms: Option<u64>,
-    /// No attempt begins before this moment (RFC 3339).
+    /// No attempt begins before this time (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub run_at: Option<String>,

@@ -80,7 +80,7 @@ pub struct JobEvent {
     /// Of `progress`: what the guest says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Of `retrying`: the moment before which no attempt begins.
+    /// Of `retrying`: the time before which no attempt begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub run_at: Option<String>,

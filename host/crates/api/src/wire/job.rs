@@ -151,11 +151,11 @@ pub struct Job {
     /// How many attempts have begun.
     pub attempt: u32,
     /// How many attempts it may have.
-    pub attempts_max: u32,
+    pub max_attempts: u32,
     /// When it was added.
     #[schema(format = DateTime)]
     pub added_at: String,
-    /// The moment before which no attempt begins; null unless WAITING.
+    /// The time before which no attempt begins; null unless WAITING.
     #[schema(format = DateTime)]
     pub run_at: Option<String>,
     /// When the running attempt began; null unless RUNNING.

@@ -6,12 +6,12 @@ use utoipa::ToSchema;
 /// How many jobs of a task stand where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
-    /// Jobs that wait, delayed and held ones included.
+    /// Jobs that wait, delayed ones and those on hold included.
     pub waiting: u64,
     /// Of these, those whose time has not come.
     pub delayed: u64,
-    /// Of the waiting ones, those held for their add handler.
-    pub held: u64,
+    /// Of the waiting ones, those on hold until their add handler ran.
+    pub on_hold: u64,
     /// Jobs of which an attempt runs.
     pub running: u64,
     /// Jobs kept that ended well.

@@ -212,7 +212,10 @@ async fn what_was_given_up_is_shown_until_it_is_redelivered(places: &dyn Places)
     assert!(matches!(bench.change(JobId(9), Change::Redeliver).await, Err(ChangeError::UnknownJob { .. })));
     assert!(matches!(bench.change(id, Change::Redeliver).await, Err(ChangeError::NotEnded { .. })));
     bench.finish(&bench.claim().await, success()).await;
-    assert!(matches!(bench.change(id, Change::Redeliver).await, Err(ChangeError::Untold { .. })), "it is on its way");
+    assert!(
+        matches!(bench.change(id, Change::Redeliver).await, Err(ChangeError::CallbackPending { .. })),
+        "it is on its way"
+    );
     fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
     let counts = bench.task.counts();
     assert_eq!((counts.notices, counts.given_up, counts.is_idle()), (0, 1, true));
@@ -248,7 +251,7 @@ async fn a_deferred_callback_holds_nothing_up(places: &dyn Places) {
     assert_eq!((counts.notices, counts.deferred, counts.is_idle()), (1, 1, true));
     works(bench.change(id, Change::Redeliver).await);
     assert_eq!((bench.task.counts().notices, bench.task.counts().deferred), (1, 0), "tried anew, at once");
-    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::Untold { .. })));
+    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::CallbackPending { .. })));
     defer(&mut bench).await;
     works(bench.change(id, Change::Retry).await);
     let counts = bench.task.counts();
@@ -272,7 +275,7 @@ async fn a_callback_that_is_being_delivered_is_not_removed(places: &dyn Places) 
     let taken = notice_of(&bench, Lane::Ends).await;
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 0);
     for change in [Change::Retry, Change::Redeliver] {
-        assert!(matches!(bench.change(id, change).await, Err(ChangeError::Untold { .. })));
+        assert!(matches!(bench.change(id, change).await, Err(ChangeError::CallbackPending { .. })));
     }
     fail(&bench, &taken, Some(0)).await;
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 1, "its retention is not forgotten");

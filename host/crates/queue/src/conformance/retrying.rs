@@ -59,7 +59,7 @@ async fn only_an_ended_job_of_which_all_is_told_is_retried(places: &dyn Places) 
     let job = bench.claim().await;
     assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::NotEnded { .. })));
     bench.finish(&job, Outcome::Trap(problem())).await;
-    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::Untold { .. })));
+    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::CallbackPending { .. })));
     assert_eq!(bench.status(id).await, Status::Failure, "a refused change changes nothing");
     assert!(bench.history(id).await.log.is_empty());
     told(Lane::Ends).await;

@@ -28,7 +28,7 @@ impl TaskQueue {
     ///
     /// # Errors
     ///
-    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::Untold`], [`ChangeError::NotUnique`].
+    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`], [`ChangeError::NotUnique`].
     pub async fn retry(&self, id: JobId) -> Result<(), ChangeError> {
         self.change(id, Change::Retry).await
     }
@@ -51,7 +51,7 @@ impl TaskQueue {
     ///
     /// # Errors
     ///
-    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::Untold`], [`ChangeError::NotGivenUp`].
+    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`], [`ChangeError::NotGivenUp`].
     pub async fn redeliver(&self, id: JobId) -> Result<(), ChangeError> {
         self.change(id, Change::Redeliver).await
     }

@@ -248,7 +248,7 @@ impl History {
         let (now, job) = (self.model.now, self.model.jobs.get_mut(&id).unwrap());
         match job.stands {
             Stands::Succeeded { .. } | Stands::Failed { .. } if job.added_notice || job.end_notice => {
-                assert!(matches!(answer, Err(ChangeError::Untold { .. })), "{answer:?}");
+                assert!(matches!(answer, Err(ChangeError::CallbackPending { .. })), "{answer:?}");
             }
             Stands::Succeeded { .. } | Stands::Failed { .. } => {
                 (job.attempt, job.run_at) = (0, now);

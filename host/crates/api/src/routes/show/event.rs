@@ -3,7 +3,7 @@
 use saggar_queue::{JobEventKind, KeptEvent};
 
 use super::reason;
-use crate::{moment, wire};
+use crate::{rfc3339, wire};
 
 pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
     let key = &kept.event.key;
@@ -11,7 +11,7 @@ pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
         kind: event_kind(&kept.event.kind),
         task: key.task.task.to_string(),
         id: key.id.0,
-        at: moment::write(kept.at),
+        at: rfc3339::write(kept.at),
         attempt: None,
         current: None,
         total: None,
@@ -25,7 +25,7 @@ pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
             (shown.current, shown.total) = (Some(progress.current), Some(progress.total));
             shown.message = Some(progress.message.clone());
         }
-        JobEventKind::Retrying { run_at } => shown.run_at = Some(moment::write(*run_at)),
+        JobEventKind::Retrying { run_at } => shown.run_at = Some(rfc3339::write(*run_at)),
         JobEventKind::Failed { reason: of } => shown.reason = Some(reason(*of)),
         JobEventKind::Added
         | JobEventKind::Cancelling

@@ -44,7 +44,7 @@ impl Shelf {
         let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
         let life = step(&record.life, Step::Retry, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
         if !(record.due == Due::Nothing || matches!(record.due, Due::End(number) if self.ends.outbox.can_go(number))) {
-            return Err(ChangeError::Untold { id });
+            return Err(ChangeError::CallbackPending { id });
         }
         if let Some(labels) = &record.labels {
             if let Some(other) = self.names.holder(labels) {

@@ -107,10 +107,10 @@ impl Shelf {
         let deferred = match record.due {
             Due::End(number) => self.ends.outbox.can_go(number),
             Due::Nothing => false,
-            Due::Added(_) | Due::AddedThenEnd(_) => return Err(ChangeError::Untold { id }),
+            Due::Added(_) | Due::AddedThenEnd(_) => return Err(ChangeError::CallbackPending { id }),
         };
         if record.due != Due::Nothing && !deferred {
-            return Err(ChangeError::Untold { id });
+            return Err(ChangeError::CallbackPending { id });
         }
         let gave_up = |lane| record.given_up.iter().any(|callback| callback.lane == lane);
         let (add, end) = (gave_up(Lane::Adds) && rules.add_handler, (deferred || gave_up(Lane::Ends)) && end_handler);

@@ -66,7 +66,7 @@ impl Desk<'_> {
             Err(refusal) => return Ok(Err(ChangeError::refused(id, refusal))),
         };
         if self.is_pending(&record)? {
-            return Ok(Err(ChangeError::Untold { id }));
+            return Ok(Err(ChangeError::CallbackPending { id }));
         }
         if let Some(unique) = record.unique()
             && let Some(other) = self.holder(FINGERPRINT, &unique)?

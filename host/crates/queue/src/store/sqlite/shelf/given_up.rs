@@ -62,7 +62,7 @@ impl Desk<'_> {
             Status::Waiting | Status::Running => return Ok(Err(ChangeError::NotEnded { id })),
         };
         if self.is_pending(&record)? {
-            return Ok(Err(ChangeError::Untold { id }));
+            return Ok(Err(ChangeError::CallbackPending { id }));
         }
         let gave_up: Vec<Lane> = callbacks(self.db, &record)?.iter().map(|callback| callback.lane).collect();
         let (add, end) = (gave_up.contains(&Lane::Adds), gave_up.contains(&Lane::Ends) && end_handler);

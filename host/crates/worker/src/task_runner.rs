@@ -1,4 +1,4 @@
-//! A station: one open task with its queue, its present setup, and its pool for `next`.
+//! A task runner: one open task with its queue, its current setup, its slots and lanes, and its pool for `next`.
 
 use std::sync::Arc;
 
@@ -9,36 +9,36 @@ use saggar_sandbox::JobContext;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::crew::CrewPool;
+use crate::handler_sandboxes::HandlerSandboxPool;
 use crate::meters::Meters;
-use crate::seats::Seats;
+use crate::slot_set::SlotSet;
 use crate::{Setup, Unready};
 
-pub(crate) struct Station {
+pub(crate) struct TaskRunner {
     pub(crate) queue: Arc<TaskQueue>,
-    pub(crate) id_sources: CrewPool,
-    pub(crate) slots: Seats,
-    adds: Seats,
-    ends: Seats,
+    pub(crate) id_sources: HandlerSandboxPool,
+    pub(crate) slots: SlotSet,
+    adds: SlotSet,
+    ends: SlotSet,
     pub(crate) meters: Meters,
-    /// Ends the slots and lanes of this station, when its task is gone or the host stops.
+    /// Ends the slots and lanes when the task is gone or the host stops.
     pub(crate) stop: CancellationToken,
     setup: ArcSwap<Setup>,
     replaced: Notify,
     task: Arc<str>,
 }
 
-impl Station {
+impl TaskRunner {
     pub(crate) fn new(queue: Arc<TaskQueue>, setup: Setup, stop: CancellationToken) -> Self {
         let task = setup.task.id.as_str().into();
-        let id_sources = CrewPool::new(setup.id_sources());
+        let id_sources = HandlerSandboxPool::new(setup.id_sources());
         let meters = Meters::new(queue.key().clone());
         Self {
             queue,
             id_sources,
-            slots: Seats::default(),
-            adds: Seats::default(),
-            ends: Seats::default(),
+            slots: SlotSet::default(),
+            adds: SlotSet::default(),
+            ends: SlotSet::default(),
             meters,
             stop,
             setup: ArcSwap::from_pointee(setup),
@@ -48,7 +48,7 @@ impl Station {
     }
 
     /// Who delivers the callbacks of a lane.
-    pub(crate) fn lanes(&self, lane: Lane) -> &Seats {
+    pub(crate) fn lanes(&self, lane: Lane) -> &SlotSet {
         match lane {
             Lane::Adds => &self.adds,
             Lane::Ends => &self.ends,
@@ -76,7 +76,7 @@ impl Station {
     }
 
     /// Waits until the task can be asked for ids, if it has an id source. Fails with the first problem of a broken task, and
-    /// if the station stops. Cancel safe.
+    /// if the runner stops. Cancel safe.
     pub(crate) async fn id_source_loaded(&self) -> Result<(), NotAdding> {
         loop {
             let mut replaced = std::pin::pin!(self.replaced.notified());

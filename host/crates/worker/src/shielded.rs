@@ -1,6 +1,6 @@
-//! Steps that are done to their end though whoever asked for them goes, such as a client that closes its connection or a guest
-//! that is stopped. The store does what it was once asked for in any case, so what follows must not be left out: the slots and
-//! handlers that have work now are to be woken, and who listens is to be told.
+//! Steps that run to their end even if their caller is dropped, such as a client that closes its connection or a guest that is
+//! stopped. The store completes what it was asked for in any case, so what follows must not be left out: waking the slots and
+//! lanes that have work now, and emitting the events.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,26 +8,26 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-/// A step. Dropped before it answered, it goes on without anybody who waits; dropped before it began, it is not done.
-pub(crate) struct Whole<T: Send + 'static> {
+/// A step. Dropped before it returned, it runs on in the background; dropped before its first poll, it does not run.
+pub(crate) struct Shielded<T: Send + 'static> {
     step: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     has_begun: bool,
-    /// Where it goes on.
+    /// Where it runs on.
     tracker: TaskTracker,
 }
 
-impl<T: Send + 'static> Whole<T> {
+impl<T: Send + 'static> Shielded<T> {
     pub(crate) fn new(tracker: &TaskTracker, step: impl Future<Output = T> + Send + 'static) -> Self {
         Self { step: Some(Box::pin(step)), has_begun: false, tracker: tracker.clone() }
     }
 }
 
-impl<T: Send + 'static> Future for Whole<T> {
+impl<T: Send + 'static> Future for Shielded<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         self.has_begun = true;
-        // Nobody polls what has answered.
+        // A future is not polled after it returned.
         let Some(step) = &mut self.step else { return Poll::Pending };
         let answer = ready!(step.as_mut().poll(context));
         self.step = None;
@@ -35,7 +35,7 @@ impl<T: Send + 'static> Future for Whole<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Whole<T> {
+impl<T: Send + 'static> Drop for Shielded<T> {
     fn drop(&mut self) {
         let Some(rest) = self.step.take().filter(|_| self.has_begun) else { return };
         // Without a runtime the whole host has gone.

@@ -1,4 +1,4 @@
-//! Seats of those who follow: how many there are, and what everybody who has one waits for beside his events.
+//! Permits for responses that last: how many clients may follow or wait at a time, and what ends the wait of each.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 /// The longest silence of an answer that lasts: less than what proxies on the way take for its end.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// The right to follow, until it is dropped ([`Service::seat`](crate::Service)).
+/// The right to follow or to wait, until it is dropped ([`Service::stream_permit`](crate::Service)).
 #[derive(Debug)]
-pub(crate) struct Seat {
-    _place: OwnedSemaphorePermit,
+pub(crate) struct StreamPermit {
+    _permit: OwnedSemaphorePermit,
     stop: CancellationToken,
     /// When the silence has lasted.
     break_at: Instant,
@@ -29,9 +29,9 @@ pub(crate) enum Waited<T> {
     Stop,
 }
 
-impl Seat {
-    pub(crate) fn new(place: OwnedSemaphorePermit, stop: CancellationToken) -> Self {
-        Self { _place: place, stop, break_at: Instant::now() + SILENCE }
+impl StreamPermit {
+    pub(crate) fn new(permit: OwnedSemaphorePermit, stop: CancellationToken) -> Self {
+        Self { _permit: permit, stop, break_at: Instant::now() + SILENCE }
     }
 
     /// Waits for `something`, which is dropped if anything else comes first.

@@ -1,4 +1,4 @@
-//! For tests: the jobs of a real queue in memory, without anybody who runs them.
+//! For tests: the jobs of a real queue in memory that no worker runs.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use saggar_queue::{
 
 use crate::{Code, EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal};
 
-/// A queue with the one task `bench`.
-pub(crate) struct Bench {
+/// A queue with the one task `fixture`.
+pub(crate) struct Fixture {
     pub(crate) queue: Queue,
     pub(crate) task: Arc<TaskQueue>,
 }
 
-impl Bench {
-    pub(crate) const TASK: &str = "bench";
+impl Fixture {
+    pub(crate) const TASK: &str = "fixture";
 
     /// One whose last `kept` events are kept.
     pub(crate) async fn new(kept: usize) -> Arc<Self> {
@@ -63,7 +63,7 @@ fn stored<T>(answer: Result<T, StoreError>) -> Result<T, Refusal> {
 }
 
 #[async_trait]
-impl Jobs for Bench {
+impl Jobs for Fixture {
     fn why_not_ready(&self) -> Option<Code> {
         None
     }

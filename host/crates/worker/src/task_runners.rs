@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::LookupError;
-use crate::station::Station;
+use crate::task_runner::TaskRunner;
 
 /// By id, in lower case.
 #[derive(Default)]
-pub(crate) struct Stations {
-    pub(crate) open: BTreeMap<String, Arc<Station>>,
+pub(crate) struct TaskRunners {
+    pub(crate) open: BTreeMap<String, Arc<TaskRunner>>,
     /// The first problem of the definition of each task that has none to go by.
     pub(crate) broken: BTreeMap<String, Arc<str>>,
 }
 
-impl Stations {
-    pub(crate) fn find(&self, task: &str) -> Result<&Arc<Station>, LookupError> {
+impl TaskRunners {
+    pub(crate) fn find(&self, task: &str) -> Result<&Arc<TaskRunner>, LookupError> {
         let found = self.open.get(task).or_else(|| self.open.get(&task.to_lowercase()));
         found.ok_or_else(|| self.why_not(task))
     }
@@ -26,7 +26,7 @@ impl Stations {
         }
         let ids = self.open.keys().map(String::as_str);
         let nearest = saggar_definition::nearest(task, ids).and_then(|id| self.open.get(id));
-        let nearest = nearest.map(|station| station.setup().task.id.as_str().to_owned());
+        let nearest = nearest.map(|runner| runner.setup().task.id.as_str().to_owned());
         LookupError::UnknownTask { task: task.chars().take(200).collect(), nearest }
     }
 }

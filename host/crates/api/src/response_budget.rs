@@ -1,4 +1,4 @@
-//! Large answers: those that are on their way to their clients are together not larger than the host can hold, however
+//! The budget of large answers: those that are on their way to their clients are together not larger than the host can hold, however
 //! slowly the clients take them.
 
 use axum::body::{Body, HttpBody as _};
@@ -21,12 +21,12 @@ pub(crate) const SMALL: usize = BLOCK;
 pub(crate) const MAX_BLOCKS: usize = 192 * 1024 * 1024 / BLOCK;
 
 /// The bytes of an answer with the room that they take, until they are written.
-struct Held {
+struct Budgeted {
     bytes: Bytes,
     _room: Room,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for Budgeted {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -34,7 +34,7 @@ impl AsRef<[u8]> for Held {
 
 /// Marks a response that holds its room already.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct IsHeld;
+pub(crate) struct IsBudgeted;
 
 /// Bytes of large answers that tell of a change when all other room is taken: two of the largest jobs.
 pub(crate) const RESERVED_BLOCKS: usize = 16 * 1024 * 1024 / BLOCK;
@@ -43,7 +43,7 @@ pub(crate) const RESERVED_BLOCKS: usize = 16 * 1024 * 1024 / BLOCK;
 pub(crate) async fn hold(State(service): State<Service>, request: Request, next: Next) -> Response {
     let looks = matches!(*request.method(), Method::GET | Method::HEAD);
     let response = next.run(request).await;
-    if response.extensions().get::<IsHeld>().is_some() {
+    if response.extensions().get::<IsBudgeted>().is_some() {
         return response;
     }
     let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
@@ -59,8 +59,8 @@ pub(crate) async fn hold(State(service): State<Service>, request: Request, next:
     match body.collect().await {
         Ok(bytes) => {
             // The body is dropped when it has been handed on to be written; its bytes are when they are written.
-            let held = Held { bytes: bytes.to_bytes(), _room: room };
-            Response::from_parts(parts, Body::from(Bytes::from_owner(held)))
+            let budgeted = Budgeted { bytes: bytes.to_bytes(), _room: room };
+            Response::from_parts(parts, Body::from(Bytes::from_owner(budgeted)))
         }
         Err(error) => Refusal::internal(&format!("an answer was not made: {error}")).into_response(),
     }

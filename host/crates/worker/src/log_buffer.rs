@@ -1,5 +1,5 @@
-//! What one call writes to its job's log, gathered until it is handed to the queue. Bounded: a guest that writes without
-//! end is counted, not kept.
+//! The lines that one call writes to its job's log, buffered until they are flushed to the queue. Bounded: lines beyond what a job
+//! may log are counted and dropped.
 
 use parking_lot::Mutex;
 use saggar_job::Clock;
@@ -7,10 +7,10 @@ use saggar_queue::{JobLog, LogLine, LogSource};
 
 /// The lines of one call.
 #[derive(Default)]
-pub(crate) struct Transcript(Mutex<Gathered>);
+pub(crate) struct LogBuffer(Mutex<Lines>);
 
 #[derive(Default)]
-struct Gathered {
+struct Lines {
     lines: Vec<LogLine>,
     /// Of all lines so far, those handed over too.
     written: usize,
@@ -19,18 +19,18 @@ struct Gathered {
     dropped_bytes: usize,
 }
 
-impl Transcript {
+impl LogBuffer {
     /// Keeps a line, or counts it if the call has written as much as a whole job may.
     pub(crate) fn write(&self, clock: &dyn Clock, source: LogSource, text: &str) {
-        let mut gathered = self.0.lock();
-        if gathered.written >= JobLog::GUEST_LINES || gathered.bytes + text.len() > JobLog::GUEST_BYTES {
-            gathered.dropped_lines += 1;
-            gathered.dropped_bytes += text.len();
+        let mut buffer = self.0.lock();
+        if buffer.written >= JobLog::GUEST_LINES || buffer.bytes + text.len() > JobLog::GUEST_BYTES {
+            buffer.dropped_lines += 1;
+            buffer.dropped_bytes += text.len();
             return;
         }
-        gathered.written += 1;
-        gathered.bytes += text.len();
-        gathered.lines.push(LogLine { at: clock.now(), source, text: text.to_owned() });
+        buffer.written += 1;
+        buffer.bytes += text.len();
+        buffer.lines.push(LogLine { at: clock.now(), source, text: text.to_owned() });
     }
 
     /// The lines since the last time.
@@ -40,10 +40,10 @@ impl Transcript {
 
     /// The last lines, and one that says what was dropped.
     pub(crate) fn finish(&self, clock: &dyn Clock) -> Vec<LogLine> {
-        let mut gathered = self.0.lock();
-        let mut lines = std::mem::take(&mut gathered.lines);
-        if gathered.dropped_lines > 0 {
-            let (dropped, bytes) = (gathered.dropped_lines, gathered.dropped_bytes);
+        let mut buffer = self.0.lock();
+        let mut lines = std::mem::take(&mut buffer.lines);
+        if buffer.dropped_lines > 0 {
+            let (dropped, bytes) = (buffer.dropped_lines, buffer.dropped_bytes);
             let text = format!("{dropped} more lines ({bytes} bytes) of this call were dropped: it wrote too much");
             lines.push(LogLine { at: clock.now(), source: LogSource::Host, text });
         }
@@ -60,12 +60,12 @@ mod tests {
     #[test]
     fn what_is_too_much_is_counted_and_said_at_the_end() {
         let clock = ManualClock::new(Timestamp(1));
-        let transcript = Transcript::default();
+        let log = LogBuffer::default();
         for _ in 0..JobLog::GUEST_LINES + 5 {
-            transcript.write(&clock, LogSource::Stdout, "ab");
+            log.write(&clock, LogSource::Stdout, "ab");
         }
-        assert_eq!(transcript.take().len(), JobLog::GUEST_LINES);
-        let rest = transcript.finish(&clock);
+        assert_eq!(log.take().len(), JobLog::GUEST_LINES);
+        let rest = log.finish(&clock);
         assert_eq!(rest.len(), 1);
         assert_eq!(rest[0].text, "5 more lines (10 bytes) of this call were dropped: it wrote too much");
     }

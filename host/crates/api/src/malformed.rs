@@ -1,4 +1,4 @@
-//! Heads that are none, too large or too slow: there is no request, but there is a problem document.
+//! Requests that cannot be parsed, whose head is too large, or comes too slowly: each is answered with a problem document.
 
 use std::time::{Duration, UNIX_EPOCH};
 
