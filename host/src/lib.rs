@@ -54,6 +54,7 @@ pub use saggar_queue::{
     Missed, NewJob, Page, Progress, Rates, SqliteError, StoreError, UniqueBy, fingerprint,
 };
 pub use saggar_sandbox::{Allocator, Compiler, Plugin, PoolUsage, compile_if_asked};
+pub use saggar_wire as wire;
 pub use saggar_worker::{AddError, Family, LookupError};
 pub use service::service;
 pub use store::{StoreChoice, UnknownStore, backup};

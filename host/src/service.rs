@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_api::{
-    Code, EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal, Service, TaskState, Tokens, wire,
-};
+use saggar_api::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal, Service, TaskState, Tokens};
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
 use saggar_queue::{
     Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Peek, StoreError, TaskQueue,
 };
+use saggar_wire::{self as wire, Code};
 use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
 
 use crate::host::Host;

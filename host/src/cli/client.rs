@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use saggar_api::wire;
+use saggar_wire as wire;
 
 use crate::config;
 

@@ -1,8 +1,8 @@
 //! `saggar add`: adds one job, or with --file one for each line.
 
 use anyhow::Context;
-use saggar_api::wire::AddJob;
 use saggar_client::{Client, ClientError, new_key};
+use saggar_wire::AddJob;
 
 use super::{arguments, bulk_add, client, job_view, output, wait};
 use crate::cli::client::Add;

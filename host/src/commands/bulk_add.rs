@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use saggar_api::wire::{AddedJob, BatchJob};
 use saggar_client::{BulkAdd, Client, ClientError, new_key};
+use saggar_wire::{AddedJob, BatchJob};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 

@@ -1,7 +1,7 @@
 //! `saggar cancel`, `retry`, `redeliver`, `delete`, `pause` and `resume`: one request per job or task.
 
-use saggar_api::wire::Job;
 use saggar_client::{Client, ClientError, JsonBody};
+use saggar_wire::Job;
 use serde_json::json;
 
 use super::{client, job_view, output};

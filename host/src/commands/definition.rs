@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saggar_api::wire::{Definition, Directory, Retry};
+use saggar_wire::{Definition, Directory, Retry};
 
 use super::output::name;
 

@@ -1,6 +1,6 @@
 //! A job as people read it: on one line, in detail, and its result.
 
-use saggar_api::wire::{Attempt, Callback, FailureProblem, Job, Reason, Status, Waiting};
+use saggar_wire::{Attempt, Callback, FailureProblem, Job, Reason, Status, Waiting};
 use serde_json::value::RawValue;
 
 use super::output::{self, Column, Table, cell, name};

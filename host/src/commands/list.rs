@@ -3,9 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use saggar::Timestamp;
-use saggar_api::wire::{Jobs, ListedJob, Status, Waiting};
-use saggar_client::{JsonBody, ListQuery};
+use saggar_client::JsonBody;
 use saggar_job::{Clock, SystemClock};
+use saggar_wire::{Jobs, ListQuery, ListedJob, Order, Status, Waiting};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -68,8 +68,8 @@ fn query(args: &List) -> ListQuery {
         added_before: args.until.as_deref().map(|text| moment(text, SystemClock.now())),
         text: args.text.clone(),
         order: Some(match args.order {
-            OrderArg::Newest => "newest",
-            OrderArg::Oldest => "oldest",
+            OrderArg::Newest => Order::Newest,
+            OrderArg::Oldest => Order::Oldest,
         }),
         after: args.after.clone(),
         limit: None,

@@ -1,7 +1,7 @@
 //! `saggar logs`: prints a job's log, or follows it.
 
-use saggar_api::wire::LogLine;
 use saggar_client::{Client, StreamItem};
+use saggar_wire::LogLine;
 
 use super::client::{self, Connection};
 use super::output::{self, StdoutState, name};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use saggar::api::wire::{Callback, CallbackState, Job};
 use saggar::{AddError, Events, Family, Host, JobEvent, JobEventKind, JobId, JobKey, LookupError, NewJob, StartError};
+use saggar_wire::{Callback, CallbackState, Job};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::signals::Signals;

@@ -1,6 +1,6 @@
 //! `saggar tasks`: lists the tasks of a host, or shows one with its effective definition.
 
-use saggar_api::wire::{Task, TaskState, Tasks};
+use saggar_wire::{Task, TaskState, Tasks};
 
 use super::output::{self, Column, Table, cell};
 use super::{client, definition};

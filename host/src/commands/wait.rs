@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal;
 
-use saggar_api::wire::Job;
 use saggar_client::{Client, ClientError, EventStream, JsonBody, StreamItem};
+use saggar_wire::Job;
 
 use super::show;
 use super::watch::WatchEvent;

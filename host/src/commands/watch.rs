@@ -8,8 +8,8 @@ mod screen;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use saggar_api::wire::{ListedJob, Status, Tasks};
-use saggar_client::{Client, ClientError, EventStream, JsonBody, ListQuery, ServerEvent, StreamItem};
+use saggar_client::{Client, ClientError, EventStream, JsonBody, ServerEvent, StreamItem};
+use saggar_wire::{ListQuery, ListedJob, Order, Status, Tasks};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -136,8 +136,12 @@ async fn draw(client: &Client, task: Option<&str>, mut events: EventStream) -> a
 
 /// Returns all running jobs.
 async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, ClientError> {
-    let mut query =
-        ListQuery { status: Some(Status::Running), order: Some("oldest"), limit: Some(PAGE), ..ListQuery::default() };
+    let mut query = ListQuery {
+        status: Some(Status::Running),
+        order: Some(Order::Oldest),
+        limit: Some(PAGE),
+        ..ListQuery::default()
+    };
     let mut all = Vec::new();
     loop {
         let page = client.list(task, &query).await?.parse()?;

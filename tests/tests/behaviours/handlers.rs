@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use saggar::Status;
-use saggar::api::wire::CallbackState;
+use saggar::wire::CallbackState;
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{Start, TestHost, problem_code, response};

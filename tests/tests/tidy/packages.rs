@@ -12,15 +12,16 @@ use super::root;
 /// Which packages of the workspace each package of the host may use: the arrows of the design, spelt out.
 ///
 /// The host wires everything, so it may use all; of the others, those that stand side by side never meet.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("saggar-job", &[]),
     ("saggar-json", &[]),
     ("saggar-definition", &["saggar-job"]),
     ("saggar-queue", &["saggar-job", "saggar-json"]),
     ("saggar-sandbox", &["saggar-job", "saggar-json"]),
     ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-json", "saggar-queue", "saggar-sandbox"]),
-    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue"]),
-    ("saggar-client", &["saggar-api"]),
+    ("saggar-wire", &[]),
+    ("saggar-api", &["saggar-definition", "saggar-job", "saggar-queue", "saggar-wire"]),
+    ("saggar-client", &["saggar-wire"]),
     (
         "saggar",
         &[
@@ -31,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "saggar-json",
             "saggar-queue",
             "saggar-sandbox",
+            "saggar-wire",
             "saggar-worker",
         ],
     ),

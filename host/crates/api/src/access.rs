@@ -11,8 +11,8 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use saggar_job::TaskKey;
+use saggar_wire::Code;
 
-use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::problem::Refusal;
 use crate::service::Service;

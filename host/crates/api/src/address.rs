@@ -3,9 +3,9 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use saggar_job::JobId;
+use saggar_wire::Code;
 use utoipa::IntoParams;
 
-use crate::code::Code;
 use crate::problem::Refusal;
 use crate::service::Service;
 

@@ -9,17 +9,16 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
+use saggar_wire::{Code, Object};
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::address::TaskAddress;
-use crate::code::Code;
 use crate::place;
 use crate::problem::Refusal;
 use crate::service::Service;
 use crate::shares::Share;
-use crate::wire::Object;
 
 /// The unit in which room for bodies, and for answers, is given out.
 pub(crate) const BLOCK: usize = 64 * 1024;

@@ -8,8 +8,9 @@ use saggar_queue::{
     Added, ChangeError, Claim, EventFilter, EventId, Followed, History, ListQuery, LogTail, MemoryStore, NewJob, Page,
     Queue, Rules, StoreError, TaskQueue, WaitError,
 };
+use saggar_wire::Code;
 
-use crate::{Code, EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal};
+use crate::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal};
 
 /// A queue with the one task `fixture`.
 pub(crate) struct Fixture {

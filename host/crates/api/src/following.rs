@@ -7,12 +7,12 @@ use std::vec::IntoIter;
 
 use saggar_job::JobId;
 use saggar_queue::{Followed, Gap, KeptEvent};
+use saggar_wire as wire;
 
 use crate::jobs::Jobs;
 use crate::routes::show;
 use crate::sse::{Piece, Pieces};
 use crate::stream_permit::{StreamPermit, Waited};
-use crate::wire;
 
 /// Events that are read at once: their time under the lock is short, and what they become is about one piece.
 const BATCH: usize = 64;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use saggar_definition::Task;
 use saggar_job::{JobId, Timestamp};
 use saggar_queue::{Added, Counts, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Rates};
+use saggar_wire::Code;
 
-use crate::code::Code;
 use crate::problem::Refusal;
 
 /// The tasks and jobs of one tenant. Task ids are taken without case. Every refusal carries the code that it is answered

@@ -3,7 +3,6 @@
 //!
 //! The modules in reading order follow a request on its way in: accepted, guarded, read, answered.
 
-mod code;
 mod problem;
 
 mod jobs;
@@ -32,7 +31,6 @@ mod sse;
 mod stream_permit;
 
 mod routes;
-pub mod wire;
 
 mod openapi;
 
@@ -41,7 +39,6 @@ mod fixture;
 
 use saggar_queue::moment as rfc3339;
 
-pub use code::Code;
 pub use jobs::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, TaskState};
 pub use listener::{Bound, Limits, ListenError, Listener};
 pub use metering::describe_metrics;

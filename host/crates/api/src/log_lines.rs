@@ -5,13 +5,12 @@ use std::vec::IntoIter;
 
 use saggar_job::JobId;
 use saggar_queue::{LogLine, LogTail};
+use saggar_wire::{self as wire, Code};
 
-use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::routes::show;
 use crate::sse::{PIECE_BYTES, Piece, Pieces};
 use crate::stream_permit::{StreamPermit, Waited};
-use crate::wire;
 
 /// Bytes of lines that are taken from a log at once: two pieces or so. A client that reads nothing keeps no more of it.
 const TAKEN_BYTES: usize = 2 * PIECE_BYTES;

@@ -3,11 +3,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use saggar_job::{Clock, SystemClock};
+use saggar_wire::Code;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::code::Code;
-use crate::problem::Refusal;
+use crate::problem::{Refusal, status};
 
 /// How long the client may take for the answer, and how long what it still sends is thrown away: one that writes all before
 /// it reads would else see its connection reset in place of the answer.
@@ -47,8 +47,8 @@ pub(crate) fn answer(code: Code) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\
          date: {}\r\n\r\n",
-        code.status().as_u16(),
-        code.status().canonical_reason().unwrap_or_default(),
+        code.status(),
+        status(code).canonical_reason().unwrap_or_default(),
         document.len(),
         httpdate::fmt_http_date(now),
     );

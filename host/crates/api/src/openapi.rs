@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
+use saggar_wire::{Order, Problem};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::routes;
-use crate::wire::{Order, Problem};
 
 #[derive(OpenApi)]
 #[openapi(

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Query};
 use http::HeaderMap;
 use http::request::Parts;
+use saggar_wire::Code;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::code::Code;
 use crate::problem::Refusal;
 use crate::service::Service;
 

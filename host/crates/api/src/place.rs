@@ -42,7 +42,7 @@ pub(crate) fn in_batch(number: usize, detail: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{AddBatch, AddJob, Object};
+    use saggar_wire::{AddBatch, AddJob, Object};
 
     fn why<T: DeserializeOwned>(text: &str) -> String {
         unreadable::<T>(text, &serde_json::from_str::<T>(text).err().expect("it is wrong"))

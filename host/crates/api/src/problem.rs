@@ -3,9 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-
-use crate::code::Code;
-use crate::wire;
+use saggar_wire::{self as wire, Code};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +52,7 @@ impl Refusal {
         wire::Problem {
             r#type: self.code.type_uri(),
             title: self.code.title().to_owned(),
-            status: self.code.status().as_u16(),
+            status: self.code.status(),
             detail: self.detail.clone(),
             code: self.code.name().to_owned(),
             instance: path.to_owned(),
@@ -73,6 +71,11 @@ impl Refusal {
     }
 }
 
+/// The status of an answer with this code.
+pub(crate) fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 fn clipped(mut detail: String) -> String {
     if detail.len() > MAX_DETAIL {
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
@@ -84,7 +87,7 @@ fn clipped(mut detail: String) -> String {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = self.code.status().into_response();
+        let mut response = status(self.code).into_response();
         response.headers_mut().extend(self.headers());
         response.extensions_mut().insert(Refused(self));
         response

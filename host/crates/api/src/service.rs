@@ -10,19 +10,19 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use saggar_job::TaskKey;
+use saggar_wire::{self as wire, Code};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::body::Room;
-use crate::code::Code;
 use crate::jobs::Jobs;
 use crate::metering::{self, Requests};
 use crate::problem::{Refusal, documented};
 use crate::shares::{Share, Shares};
 use crate::stream_permit::StreamPermit;
 use crate::tokens::Tokens;
-use crate::{body, response_budget, routes, wire};
+use crate::{body, response_budget, routes};
 
 /// The longest that a reader waits for room. Whoever comes back later finds others gone.
 const MAX_WAIT_TO_READ: Duration = Duration::from_secs(5);

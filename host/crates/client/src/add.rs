@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use reqwest::Method;
 use reqwest::header::HeaderValue;
-use saggar_api::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob};
+use saggar_wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob};
 
 use crate::client::Client;
 use crate::error::ClientError;

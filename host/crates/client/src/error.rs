@@ -1,6 +1,6 @@
 //! Errors between a client and a host.
 
-use saggar_api::wire::Problem;
+use saggar_wire::Problem;
 
 /// Codes that refuse one job; the other jobs of the request may be fine.
 const JOB_CODES: [&str; 6] =

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reqwest::{Method, Url};
-use saggar_api::wire::{Attempts, Job, Jobs, Logs, Status};
-use serde::{Deserialize, Serialize};
+use saggar_wire::{Attempts, Job, Jobs, ListQuery, Logs, Status};
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -16,32 +16,6 @@ const WAIT_PER_REQUEST: Duration = Duration::from_secs(30);
 
 /// Pause after a wait that returned early, as it does while a host stops.
 const SHORT_WAIT_PAUSE: Duration = Duration::from_millis(500);
-
-/// Which jobs to list.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct ListQuery {
-    /// Only jobs in this status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
-    /// Only jobs added at this time (RFC 3339) or later.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub added_from: Option<String>,
-    /// Only jobs added before this time (RFC 3339).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub added_before: Option<String>,
-    /// Only jobs whose message or problem contains this text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// `newest` or `oldest` first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<&'static str>,
-    /// The `next` of the page before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-    /// Maximum number of jobs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<usize>,
-}
 
 /// The status of a job; other members are ignored.
 #[derive(Deserialize)]

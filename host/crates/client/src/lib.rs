@@ -20,5 +20,4 @@ pub use add::{BulkAdd, new_key};
 pub use client::Client;
 pub use error::ClientError;
 pub use event_stream::{EventStream, ServerEvent, StreamItem};
-pub use jobs::ListQuery;
 pub use response::JsonBody;

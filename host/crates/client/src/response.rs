@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
-use saggar_api::wire::Problem;
+use saggar_wire::Problem;
 use serde::de::DeserializeOwned;
 
 use crate::error::ClientError;

@@ -1,7 +1,7 @@
 //! Requests about tasks: listing, pausing and resuming.
 
 use reqwest::Method;
-use saggar_api::wire::{Task, Tasks};
+use saggar_wire::{Task, Tasks};
 
 use crate::client::Client;
 use crate::error::ClientError;

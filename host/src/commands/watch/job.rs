@@ -1,8 +1,8 @@
 //! `saggar watch TASK ID`: watches one job until it has ended.
 
 use indicatif::ProgressBar;
-use saggar_api::wire::{Job, Status};
 use saggar_client::{Client, JsonBody, StreamItem};
+use saggar_wire::{Job, Status};
 
 use super::{WatchEvent, event_json};
 use crate::commands::client::Connection;

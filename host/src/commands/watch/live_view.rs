@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use saggar_api::wire::{ListedJob, TaskSummary};
+use saggar_wire::{ListedJob, TaskSummary};
 
 use super::WatchEvent;
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use saggar_api::wire::TaskSummary;
 use saggar_job::{Clock, SystemClock, Timestamp};
+use saggar_wire::TaskSummary;
 
 use super::live_view::{LiveView, RunningJob};
 use crate::commands::output::{self, cell};

@@ -3,12 +3,12 @@
 use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use saggar_wire::Problem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::wire::Problem;
 
 /// Bytes that a socket holds in each direction.
 const HELD: usize = 16 * 1024;

@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use saggar_queue::{AddOptions, KEY_RULE, MAX_KEY, NewJob, OptionsError, is_key};
+use saggar_queue::{AddOptions, KEY_RULE, MAX_KEY, NewJob, OptionsError, Unique, UniqueScope, is_key};
+use saggar_wire::{self as wire, AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, Code, MAX_BATCH};
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
@@ -16,12 +17,10 @@ use super::{Answer, Answered};
 use crate::access::{Allowed, Write};
 use crate::address::TaskAddress;
 use crate::body::{Form, JsonBody};
-use crate::code::Code;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::place;
 use crate::problem::Refusal;
 use crate::service::Service;
-use crate::wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob, MAX_BATCH};
 
 /// Bytes of a job's arguments.
 const MAX_ARGS: usize = 4 << 20;
@@ -141,12 +140,20 @@ async fn new_job(turns: &Arc<Semaphore>, job: BatchJob, trace_parent: Option<&Ar
     }
     let args = Arc::<str>::from(args);
     let BatchJob { delay_ms, run_at, priority, unique, key, .. } = job;
-    let options = AddOptions { key, unique: unique.map(Into::into), priority, delay_ms, run_at };
+    let options = AddOptions { key, unique: unique.map(domain_unique), priority, delay_ms, run_at };
     let job = options.job(args, turns).await.map_err(|error| match error {
         OptionsError::Invalid(why) => Refusal::new(Code::InvalidBody, why),
         OptionsError::Internal(_) => Refusal::internal(&error.to_string()),
     })?;
     Ok(NewJob { trace_parent: trace_parent.cloned(), ..job })
+}
+
+fn domain_unique(wire::Unique { by, positions }: wire::Unique) -> Unique {
+    let by = match by {
+        wire::UniqueScope::Task => UniqueScope::Task,
+        wire::UniqueScope::Args => UniqueScope::Args,
+    };
+    Unique { by, positions }
 }
 
 fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
@@ -227,7 +234,7 @@ mod tests {
 
     #[test]
     fn an_object_is_no_array() {
-        let of = |text| serde_json::from_str::<crate::wire::Object<AddBatch>>(text).map_err(|error| error.to_string());
+        let of = |text| serde_json::from_str::<saggar_wire::Object<AddBatch>>(text).map_err(|error| error.to_string());
         assert!(of(r#"{"jobs":[{"args":[1],"unique":{"by":"args","positions":[0]}},{"unique":null}]}"#).is_ok());
         for bad in [r#"[[{}]]"#, r#"{"jobs":[[]]}"#, r#"{"jobs":[{"unique":["task"]}]}"#] {
             assert!(of(bad).is_err_and(|error| error.contains("expected an object")), "{bad}");

@@ -1,6 +1,7 @@
 //! The attempts of a job.
 
 use axum::extract::State;
+use saggar_wire as wire;
 
 use super::refusals::LookAtJob;
 use super::{Answer, Answered, show};
@@ -8,7 +9,6 @@ use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::service::Service;
-use crate::wire;
 
 /// Bytes of the largest answer while it is made: a hundred records, each twice, most of it messages of 4 KiB.
 const MAX_ATTEMPTS: usize = 1 << 20;

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use saggar_queue::EventId;
+use saggar_wire::{self as wire, Code};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -11,13 +12,12 @@ use super::headers::LastEvent;
 use super::refusals::{FollowJob, FollowJobs};
 use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
-use crate::code::Code;
 use crate::following::JobEvents;
 use crate::jobs::EventScope;
 use crate::parameters::{Parameters, last_event_id};
 use crate::problem::Refusal;
 use crate::service::Service;
-use crate::{sse, wire};
+use crate::sse;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -1,12 +1,12 @@
 //! For those who watch over the process; they need no token.
 
 use axum::extract::State;
+use saggar_wire as wire;
 
 use super::refusals::{LookAtHost, LookAtReadiness};
 use super::{Answer, Answered};
 use crate::problem::Refusal;
 use crate::service::Service;
-use crate::wire;
 
 /// That the process answers.
 #[utoipa::path(

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use saggar_job::{JobId, Reason, Timestamp};
+use saggar_wire::{self as wire, Code};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -15,13 +16,12 @@ use super::{Answer, show};
 use crate::access::{Allowed, Read, Write};
 use crate::address::JobAddress;
 use crate::body::Room;
-use crate::code::Code;
 use crate::jobs::{Jobs, KnownJob, PeekedJob};
 use crate::large;
 use crate::parameters::{None as NoParameters, Parameters, invalid};
 use crate::problem::Refusal;
+use crate::response_budget;
 use crate::service::Service;
-use crate::{response_budget, wire};
 
 /// The longest that a request waits for a job's end: what proxies on the way bear with.
 const MAX_WAIT: Duration = Duration::from_secs(60);

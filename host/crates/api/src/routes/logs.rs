@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
+use saggar_wire as wire;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -15,7 +16,7 @@ use crate::log_lines::LogLines;
 use crate::parameters::{Parameters, invalid, last_event_id};
 use crate::problem::Refusal;
 use crate::service::Service;
-use crate::{sse, wire};
+use crate::sse;
 
 /// Bytes of the largest log while it is made an answer of: of 320 KiB of text, each line twice.
 const MAX_LOG: usize = 1 << 20;

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use saggar_wire::Code;
 
 use super::refusals::LookAtMetrics;
 use crate::access::{Allowed, Read};
-use crate::code::Code;
 use crate::problem::Refusal;
 use crate::service::Service;
 

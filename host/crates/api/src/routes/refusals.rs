@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use saggar_wire::Code;
 use utoipa::IntoResponses;
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
-
-use crate::code::Code;
 
 /// Codes that have one cause.
 type Codes = &'static [Code];
@@ -82,7 +81,7 @@ refusals! {
 fn responses(sets: &[Codes]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
     for &code in Code::ALL.iter().filter(|code| sets.iter().any(|set| set.contains(code))) {
-        by_status.entry(code.status().as_u16()).or_default().push(code);
+        by_status.entry(code.status()).or_default().push(code);
     }
     by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()
 }

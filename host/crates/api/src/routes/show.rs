@@ -5,10 +5,11 @@ use saggar_job::{Problem, Reason, Reference, Status, Timestamp, Waiting};
 use saggar_queue::{
     AttemptRecord, Counts, JobCallback, Lane, ListedJob, LogLevel, LogLine, LogSource, Page, Rate, Rates,
 };
+use saggar_wire as wire;
 use serde_json::value::RawValue;
 
 use crate::jobs::{KnownJob, KnownOrphan, KnownTask, TaskState};
-use crate::{rfc3339, wire};
+use crate::rfc3339;
 
 mod event;
 

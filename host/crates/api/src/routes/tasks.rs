@@ -1,6 +1,7 @@
 //! Tasks: what they are, how much they do, pausing and resuming them.
 
 use http::StatusCode;
+use saggar_wire as wire;
 
 use super::refusals::{AdminTask, LookAtTask, LookAtTasks};
 use super::{Answer, Answered, show};
@@ -8,7 +9,6 @@ use crate::access::{Admin, Allowed, Read};
 use crate::address::TaskAddress;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
-use crate::wire;
 
 /// All tasks, with counts and rates; those that do not run too.
 #[utoipa::path(

@@ -1,9 +1,10 @@
 //! How an event is shown.
 
 use saggar_queue::{JobEventKind, KeptEvent};
+use saggar_wire as wire;
 
 use super::reason;
-use crate::{rfc3339, wire};
+use crate::rfc3339;
 
 pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
     let key = &kept.event.key;

@@ -9,15 +9,17 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{EventGap, JobEvent, JobEventKind, LogEnd, LogLine, Reached};
+use crate::{EventGap, JobEvent, JobEventKind, LogEnd, LogLine, Reached};
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// An event of a stream of jobs' events.
-pub(crate) struct StreamedEvent;
+#[derive(Debug, Clone, Copy)]
+pub struct StreamedEvent;
 
 /// An event of a log that is followed.
-pub(crate) struct StreamedLine;
+#[derive(Debug, Clone, Copy)]
+pub struct StreamedLine;
 
 impl ToSchema for StreamedEvent {
     fn name() -> Cow<'static, str> {

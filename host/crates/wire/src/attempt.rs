@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::FailureProblem;
+use crate::FailureProblem;
 
 /// What an attempt cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

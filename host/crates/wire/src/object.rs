@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A `T` that is read from an object and from nothing else.
 #[derive(Debug)]
-pub(crate) struct Object<T>(pub(crate) T);
+pub struct Object<T>(pub T);
 
 struct Members<T>(PhantomData<T>);
 

@@ -8,10 +8,10 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::object;
+use crate::object;
 
 /// The most jobs of a batch: a commit of them takes a fraction of a second.
-pub(crate) const MAX_BATCH: usize = 10_000;
+pub const MAX_BATCH: usize = 10_000;
 
 /// A job to be added.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -76,16 +76,6 @@ pub struct Unique {
     /// With `args`: only the arguments at these positions, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positions: Option<Vec<u32>>,
-}
-
-impl From<Unique> for saggar_queue::Unique {
-    fn from(Unique { by, positions }: Unique) -> Self {
-        let by = match by {
-            UniqueScope::Task => saggar_queue::UniqueScope::Task,
-            UniqueScope::Args => saggar_queue::UniqueScope::Args,
-        };
-        Self { by, positions }
-    }
 }
 
 impl ToSchema for Unique {}

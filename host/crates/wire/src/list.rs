@@ -1,0 +1,38 @@
+//! Which jobs a list shows: the query of its routes.
+
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+use crate::{Order, Status};
+
+/// Which jobs a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Only jobs that stand there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// Only jobs added at this time (RFC 3339) or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(format = DateTime)]
+    pub added_from: Option<String>,
+    /// Only jobs added before this time (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(format = DateTime)]
+    pub added_before: Option<String>,
+    /// Only jobs whose progress (`3/10 half way`), problem (`code: message`) or reason contains this text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// In which order of their adding; the newest first unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    /// The `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(pattern = "^c(0|[1-9a-f][0-9a-f]{0,15})$")]
+    pub after: Option<String>,
+    /// No more than this many; 100 unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: Option<usize>,
+}
