@@ -264,7 +264,7 @@ impl Host {
 
     /// Resolves when no job waits or runs and every callback was delivered, given up or deferred.
     pub async fn idle(&self) {
-        self.worker.idle().await;
+        self.queue.idle().await;
     }
 
     /// Whether the store has failed for good, so that every request to it fails.

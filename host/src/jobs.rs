@@ -1,7 +1,9 @@
 //! What can be done with the jobs of a host: adding, looking up, waiting for and changing them.
 
 use saggar_job::JobId;
-use saggar_queue::{Added, AttemptRecord, ListQuery, LogLine, NewJob, Page, Rates, StoreError};
+use saggar_queue::{
+    Added, AttemptRecord, Change, History, Job, ListQuery, LogLine, NewJob, Page, Rates, StoreError, TaskQueue,
+};
 use saggar_worker::{AddError, LookupError};
 
 use crate::host::Host;
@@ -15,69 +17,73 @@ impl Host {
 
     /// Adds a job with all that can be said about it.
     pub async fn add_job(&self, task: &str, job: NewJob) -> Result<u64, AddError> {
-        Ok(self.worker.add(task, job).await?.0)
+        let added = self.worker.add(task, vec![job]).await?;
+        // One job was added, so one is returned.
+        Ok(added.first().map_or(0, |added| added.id.0))
     }
 
     /// Looks a job up.
     pub async fn get(&self, task: &str, id: u64) -> Result<JobView, LookupError> {
-        let job = self.worker.get(task, JobId(id)).await?;
-        Ok(self.view(task, job))
+        let (queue, id) = (self.worker.queue(task)?, JobId(id));
+        let job = queue.get(id).await?.ok_or(LookupError::UnknownJob { id })?;
+        Ok(view(task, &queue, job))
     }
 
     /// Waits until a job has ended. Cancel safe.
     pub async fn wait(&self, task: &str, id: u64) -> Result<JobView, LookupError> {
-        let job = self.worker.wait(task, JobId(id)).await?;
-        Ok(self.view(task, job))
+        let queue = self.worker.queue(task)?;
+        let job = queue.wait(JobId(id)).await?;
+        Ok(view(task, &queue, job))
     }
 
     /// Cancels a job: one that waits ends at once, one that runs is stopped.
     pub async fn cancel(&self, task: &str, id: u64) -> Result<(), LookupError> {
-        self.worker.cancel(task, JobId(id)).await
+        self.worker.change(task, JobId(id), Change::Cancel).await
     }
 
     /// Adds all `jobs` to a task, or none; answers which job each of them is.
     pub async fn add_jobs(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
-        self.worker.add_many(task, jobs).await
+        self.worker.add(task, jobs).await
     }
 
     /// Lets an ended job run again, with all its attempts before it.
     pub async fn retry(&self, task: &str, id: u64) -> Result<(), LookupError> {
-        self.worker.retry(task, JobId(id)).await
+        self.worker.change(task, JobId(id), Change::Retry).await
     }
 
     /// Delivers the callbacks of an ended job again that were given up, and at once those that wait for their next try.
     pub async fn redeliver(&self, task: &str, id: u64) -> Result<(), LookupError> {
-        self.worker.redeliver(task, JobId(id)).await
+        self.worker.change(task, JobId(id), Change::Redeliver).await
     }
 
     /// Forgets a job that does not run.
     pub async fn delete(&self, task: &str, id: u64) -> Result<(), LookupError> {
-        self.worker.delete(task, JobId(id)).await
+        self.worker.change(task, JobId(id), Change::Delete).await
     }
 
     /// Lets no more attempts of a task begin, until [`resume`](Self::resume), over restarts too.
     pub async fn pause(&self, task: &str) -> Result<(), LookupError> {
-        self.worker.pause(task).await
+        self.worker.set_paused(task, true).await
     }
 
     /// Ends a [`pause`](Self::pause).
     pub async fn resume(&self, task: &str) -> Result<(), LookupError> {
-        self.worker.resume(task).await
+        self.worker.set_paused(task, false).await
     }
 
     /// A job's log, oldest line first.
     pub async fn logs(&self, task: &str, id: u64) -> Result<Vec<LogLine>, LookupError> {
-        Ok(self.worker.history(task, JobId(id)).await?.log)
+        Ok(self.history(task, JobId(id)).await?.log)
     }
 
     /// The attempts of a job that are over, oldest first.
     pub async fn attempts(&self, task: &str, id: u64) -> Result<Vec<AttemptRecord>, LookupError> {
-        Ok(self.worker.history(task, JobId(id)).await?.attempts)
+        Ok(self.history(task, JobId(id)).await?.attempts)
     }
 
     /// A page of the jobs that `query` asks for.
     pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.worker.list(query).await
+        self.queue.list(query).await
     }
 
     /// How much a task does.
@@ -85,10 +91,12 @@ impl Host {
         Ok(self.worker.queue(task)?.rates())
     }
 
-    fn view(&self, task: &str, job: saggar_queue::Job) -> JobView {
-        let queue = self.worker.queue(task);
-        let attempt = job.life.attempt;
-        let max_attempts = queue.map_or(1, |queue| queue.rules().retry.max_attempts_at(attempt));
-        JobView::new(task, job, max_attempts)
+    async fn history(&self, task: &str, id: JobId) -> Result<History, LookupError> {
+        self.worker.queue(task)?.history(id).await?.ok_or(LookupError::UnknownJob { id })
     }
+}
+
+fn view(task: &str, queue: &TaskQueue, job: Job) -> JobView {
+    let max_attempts = queue.rules().retry.max_attempts_at(job.life.attempt);
+    JobView::new(task, job, max_attempts)
 }

@@ -39,6 +39,7 @@ impl Clock for PanickingClock {
 }
 
 struct Stage {
+    queue: Queue,
     worker: Worker,
     clock: Arc<PanickingClock>,
 }
@@ -56,10 +57,10 @@ impl Stage {
         let setups = loaded.catalog.iter().map(|task| Setup::new(task.clone(), |_| Some(plugin.clone())));
         let clock = Arc::new(PanickingClock::default());
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
-        let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue, clock.clone(), None);
+        let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock.clone(), None);
         let setups = setups.map(|setup| setup.unwrap_or_else(|role| panic!("{role:?} has no plugin"))).collect();
         worker.open(setups, BTreeMap::new()).await.expect("memory does not fail");
-        Self { worker, clock }
+        Self { queue, worker, clock }
     }
 
     /// The clock panics at its reading number `reading` from now on.
@@ -68,15 +69,16 @@ impl Stage {
     }
 
     async fn add(&self, args: &str) -> Result<JobId, String> {
-        let added = within("adding", self.worker.add("it", NewJob::new(args))).await;
-        added.map_err(|error| error.to_string())
+        let added = within("adding", self.worker.add("it", vec![NewJob::new(args)])).await;
+        added.map(|added| added[0].id).map_err(|error| error.to_string())
     }
 
     /// The job when it has ended and its handlers were called, and the texts of its log.
     async fn end(&self, id: JobId) -> (Job, Vec<String>) {
-        let job = within("the end", self.worker.wait("it", id)).await.expect("a job");
-        within("rest", self.worker.idle()).await;
-        let history = self.worker.history("it", id).await.expect("a job");
+        let task = self.worker.queue("it").expect("the task");
+        let job = within("the end", task.wait(id)).await.expect("a job");
+        within("rest", self.queue.idle()).await;
+        let history = task.history(id).await.expect("memory does not fail").expect("a job");
         (job, history.log.into_iter().map(|line| line.text).collect())
     }
 

@@ -1,4 +1,4 @@
-//! One attempt, from claim to outcome: a straight line.
+//! One attempt, from claim to outcome.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -12,42 +12,52 @@ use tokio::sync::Notify;
 
 use crate::handler_sandboxes::HandlerSandboxes;
 use crate::progress::Reporter;
+use crate::runtime::Runtime;
 use crate::services::CallServices;
-use crate::task_runner::{About, TaskRunner};
+use crate::setup::{About, Setup};
+use crate::task_runner::TaskRunner;
 use crate::trace::trace_id;
-use crate::worker::Inner;
 
-/// What an attempt needs of its slot.
+/// The sandboxes of a slot: that of the processor, and those of handlers that are called beside it.
 pub(crate) struct SlotSandboxes {
     pub(crate) sandbox: Sandbox,
     /// For the progress handler.
     pub(crate) handlers: HandlerSandboxes,
 }
 
+impl SlotSandboxes {
+    /// `None` if the plugins of the setup are not loaded; the slot then stays with its earlier setup.
+    pub(crate) fn new(setup: Arc<Setup>) -> Option<Self> {
+        let played = setup.role(Role::Processor)?;
+        let sandbox = Sandbox::new(played.plugin.clone(), played.limits);
+        Some(Self { sandbox, handlers: HandlerSandboxes::new(setup) })
+    }
+}
+
 /// How an attempt went.
 pub(crate) struct Attempted {
-    /// None if it could not begin, which is not the job's fault.
+    /// `None` if it could not begin, which is not the job's fault.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) cost: Cost,
 }
 
 /// Runs one attempt.
 pub(crate) async fn run(
-    worker: &Arc<Inner>,
+    runtime: &Arc<Runtime>,
     runner: &TaskRunner,
     sandboxes: &mut SlotSandboxes,
     claim: &Claim,
 ) -> Attempted {
-    let span = worker.traces.attempt(claim);
+    let span = runtime.traces.attempt(claim);
     let trace_parent = span.as_ref().map_or(claim.trace_parent(), |span| Some(span.trace_parent())).cloned();
-    let services = Arc::new(CallServices::of_attempt(worker.clone(), claim.running().clone(), trace_parent));
+    let services = Arc::new(CallServices::of_attempt(runtime.clone(), claim.running().clone(), trace_parent));
     let trace_id = trace_id(services.trace_parent.as_ref());
     tracing::debug!(task = %claim.task(), id = %claim.id(), attempt = claim.attempt(), trace_id, "an attempt begins");
-    let mut reporter = Reporter::new(worker, runner, claim, &services);
+    let mut reporter = Reporter::new(runtime, runner, claim, &services);
     let report = call(runner, sandboxes, claim, &services, &mut reporter).await;
     // The last values come before the end event.
     reporter.deliver_latest(&mut sandboxes.handlers).await;
-    let mut lines = services.log.finish(worker.clock());
+    let mut lines = services.log.finish(&*runtime.clock);
     let cost = Cost {
         digest: sandboxes.sandbox.plugin().digest().clone(),
         cpu: report.cpu,
@@ -58,7 +68,7 @@ pub(crate) async fn run(
         Ok(Answer::Response(response)) => Some(Outcome::Success(response)),
         Ok(other) => unreachable!("a processor answers a response, not {other:?}"),
         Err(error) => {
-            lines.push(failure_line(worker, claim, &error.problem()));
+            lines.push(failure_line(runtime, claim, &error.problem()));
             error.into_outcome()
         }
     };
@@ -75,17 +85,17 @@ pub(crate) async fn run(
         span.end(outcome.as_ref());
     }
     if !lines.is_empty() {
-        worker.append_log(runner, claim.id(), lines).await;
+        runtime.append_log(runner, claim.id(), lines).await;
     }
     Attempted { outcome, cost }
 }
 
-fn failure_line(worker: &Inner, claim: &Claim, problem: &Problem) -> saggar_queue::LogLine {
+fn failure_line(runtime: &Runtime, claim: &Claim, problem: &Problem) -> saggar_queue::LogLine {
     let text = format!("attempt {} failed: {}: {}", claim.attempt(), problem.code, problem.message);
-    worker.line(LogSource::Host, text)
+    runtime.line(LogSource::Host, text)
 }
 
-/// Calls the processor, with the reporter beside it.
+/// Calls the processor, and runs the reporter beside it.
 async fn call(
     runner: &TaskRunner,
     sandboxes: &mut SlotSandboxes,
@@ -97,13 +107,13 @@ async fn call(
     let about = About { id: claim.id(), attempt: claim.attempt(), trace_parent: services.trace_parent.as_ref() };
     let setup = handlers.setup();
     let call = Call {
-        job: runner.context(about, Role::Processor, setup),
+        job: setup.context(about, Role::Processor),
         input: Input::Process { args: claim.args().clone() },
         timeout: setup.task.timeout,
         services: services.clone(),
     };
     let mut call = pin!(sandbox.call(call));
-    // Most jobs end in their first slice; the others get company.
+    // Most jobs end in their first slice; the others are watched.
     let report = match poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
         Poll::Ready(report) => report,
         Poll::Pending => {
@@ -113,7 +123,7 @@ async fn call(
                 over.notify_one();
                 report
             };
-            // Apart from the attempt, which would be moved with room for it each time.
+            // Boxed, because it would enlarge the future of every attempt.
             let (report, ()) = tokio::join!(guest, Box::pin(reporter.attend(handlers, &over)));
             report
         }

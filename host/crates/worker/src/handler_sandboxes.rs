@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use saggar_job::{JobKey, Problem, Role};
-use saggar_queue::LogSource;
-use saggar_sandbox::{Answer, Call, CallError, Input, Sandbox};
+use saggar_job::Role;
+use saggar_sandbox::{Answer, Call, CallError, Input, Sandbox, Services};
 use tokio::sync::Semaphore;
 
-use crate::Setup;
-use crate::services::CallServices;
-use crate::task_runner::{About, TaskRunner};
-use crate::worker::Inner;
+use crate::meters::Meters;
+use crate::setup::{About, Setup};
 
 /// Sandboxes for roles of one setup.
 pub(crate) struct HandlerSandboxes {
@@ -24,9 +21,8 @@ impl HandlerSandboxes {
         Self { setup, sandboxes: Vec::new() }
     }
 
-    /// These sandboxes if their setup is still current, or the current one's plugins are not loaded; else new ones.
-    pub(crate) fn refreshed(self, runner: &TaskRunner) -> Self {
-        let current = runner.setup();
+    /// Follows the `current` setup; keeps the earlier one if that is the same, or its plugins are not loaded.
+    pub(crate) fn refreshed(self, current: Arc<Setup>) -> Self {
         if Arc::ptr_eq(&current, &self.setup) || current.why_unready().is_some() { self } else { Self::new(current) }
     }
 
@@ -34,17 +30,17 @@ impl HandlerSandboxes {
         &self.setup
     }
 
-    /// Calls a handler. None if the task has no such handler.
+    /// Calls a handler. `None` if the task has no such handler.
     pub(crate) async fn call(
         &mut self,
-        runner: &TaskRunner,
+        meters: &Meters,
         about: About<'_>,
         input: Input,
-        services: Arc<CallServices>,
+        services: Arc<dyn Services>,
     ) -> Option<Result<Answer, CallError>> {
         let role = input.role();
         let played = self.setup.role(role)?.clone();
-        let job = runner.context(about, role, &self.setup);
+        let job = self.setup.context(about, role);
         let at = match self.sandboxes.iter().position(|(of, _)| *of == role) {
             Some(at) => at,
             None => {
@@ -54,36 +50,8 @@ impl HandlerSandboxes {
         };
         let (_, sandbox) = self.sandboxes.get_mut(at)?;
         let report = sandbox.call(Call { job, input, timeout: played.timeout, services }).await;
-        runner.meters.called(role, &report);
+        meters.called(role, &report);
         Some(report.result)
-    }
-
-    /// Calls a handler about the job `key`. Appends what it logged, and its failure, to the job's log. Returns why it failed; `None`
-    /// if it succeeded or the task has no such handler.
-    pub(crate) async fn deliver(
-        &mut self,
-        worker: &Arc<Inner>,
-        runner: &TaskRunner,
-        key: JobKey,
-        about: About<'_>,
-        input: Input,
-    ) -> Option<Problem> {
-        let role = input.role();
-        let id = key.id;
-        let services = Arc::new(CallServices::of_handler(worker.clone(), key, about.trace_parent.cloned()));
-        let result = self.call(runner, about, input, services.clone()).await;
-        let mut lines = services.log.finish(worker.clock());
-        let failed = match result {
-            Some(Err(error)) => Some(error.problem()),
-            Some(Ok(_)) | None => None,
-        };
-        if let Some(problem) = &failed {
-            runner.meters.handler_failed(role);
-            let text = format!("the {} handler failed: {}: {}", role.key(), problem.code, problem.message);
-            lines.push(worker.line(LogSource::Host, text));
-        }
-        worker.append_log(runner, id, lines).await;
-        failed
     }
 }
 
@@ -98,25 +66,25 @@ impl HandlerSandboxPool {
         Self { permits: Semaphore::new(sandboxes.max(1) as usize), idle: Mutex::default() }
     }
 
-    /// Calls `next`. Inside of another call of `next` (`depth` above 0) it does not wait for a permit, which the outer
-    /// call may hold.
+    /// Calls `next` under the setup that is current when its turn comes. Inside another call of `next` (`depth` above 0) it does not
+    /// wait for a permit, because the outer call may hold it.
     pub(crate) async fn next(
         &self,
-        runner: &TaskRunner,
-        services: Arc<CallServices>,
+        setup: impl Fn() -> Arc<Setup>,
+        meters: &Meters,
+        services: Arc<dyn Services>,
+        trace_parent: Option<&Arc<str>>,
         depth: u32,
     ) -> Option<Result<Answer, CallError>> {
         let _permit = if depth == 0 { self.permits.acquire().await.ok() } else { None };
-        let handlers = self.idle.lock().pop();
-        let mut handlers = match handlers {
-            Some(handlers) => handlers.refreshed(runner),
-            None => HandlerSandboxes::new(runner.setup()),
+        let idle = self.idle.lock().pop();
+        let mut sandboxes = match idle {
+            Some(sandboxes) => sandboxes.refreshed(setup()),
+            None => HandlerSandboxes::new(setup()),
         };
-        let trace_parent = services.trace_parent.clone();
-        let about = About { trace_parent: trace_parent.as_ref(), ..About::NOTHING };
-        let answer = handlers.call(runner, about, Input::Next, services).await;
+        let answer = sandboxes.call(meters, About { trace_parent, ..About::NOTHING }, Input::Next, services).await;
         if depth == 0 {
-            self.idle.lock().push(handlers);
+            self.idle.lock().push(sandboxes);
         }
         answer
     }

@@ -1,14 +1,17 @@
-//! What a worker knows of its tasks at the moment, for those who show it.
+//! What a worker knows of its tasks at the moment: for the service, for tools, and for the recorder of metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use saggar_definition::Task;
+use saggar_job::Role;
 use saggar_queue::{Counts, TaskQueue};
 
+use crate::error::LookupError;
+use crate::meters;
+use crate::setup::Unready;
 use crate::task_runner::TaskRunner;
 use crate::worker::Worker;
-use crate::{LookupError, Unready};
 
 /// A task with a definition, and its queue.
 pub struct OpenTask {
@@ -51,8 +54,31 @@ impl Worker {
         self.0.runners.load().open.values().map(|runner| OpenTask::of(runner)).collect()
     }
 
-    /// How many tasks are in which state.
-    pub(crate) fn states(&self) -> [(&'static str, usize); 4] {
+    /// Whether a task is open. Cheap.
+    pub fn has_task(&self, task: &str) -> bool {
+        let runners = self.0.runners.load();
+        runners.open.contains_key(task) || runners.open.contains_key(&task.to_lowercase())
+    }
+
+    /// Updates gauges in the recorder of the `metrics` facade. Call it before the recorder is read.
+    pub fn measure(&self) {
+        meters::measure_states(self.states());
+        let runners = self.0.runners.load();
+        for runner in runners.open.values() {
+            let setup = runner.setup();
+            let roles = Role::ALL.into_iter().filter(|role| setup.role(*role).is_some());
+            runner.meters.measure(&runner.queue.totals(), roles);
+            runner.meters.measure_slots(setup.slots(), runner.queue.counts().running);
+        }
+        for queue in self.0.queue.known().iter().filter(|queue| queue.key().tenant == self.0.tenant) {
+            if !runners.open.contains_key(&*queue.key().task) {
+                meters::measure_removed(queue);
+            }
+        }
+    }
+
+    /// How many tasks are in each state.
+    fn states(&self) -> [(&'static str, usize); 4] {
         let (mut ready, mut preparing, mut broken, mut orphaned) = (0, 0, 0, 0);
         for runner in self.0.runners.load().open.values() {
             match runner.setup().why_unready() {

@@ -1,4 +1,4 @@
-//! A worker of a lane: takes notices of its task and lane, one at a time, and tells the handlers.
+//! A worker of a lane: takes pending callbacks of its task, one at a time, and calls their handlers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,31 +7,33 @@ use saggar_job::{Problem, Role};
 use saggar_queue::{CallbackBackoff, Happened, Lane, LogSource, Notice, StoreError};
 use saggar_sandbox::Input;
 
+use crate::delivery::deliver;
 use crate::failures;
 use crate::handler_sandboxes::HandlerSandboxes;
+use crate::runtime::Runtime;
+use crate::setup::About;
 use crate::slot_set::SlotPermit;
-use crate::task_runner::{About, TaskRunner};
-use crate::worker::Inner;
+use crate::task_runner::TaskRunner;
 
 /// How long a lane waits after the store failed.
 const SETBACK: Duration = Duration::from_secs(1);
 
 /// Works until its place in the lane is removed, or the host stops, and no callback is due at the moment.
-pub(crate) async fn run(worker: Arc<Inner>, runner: Arc<TaskRunner>, lane: Lane, permit: SlotPermit) {
+pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, lane: Lane, permit: SlotPermit) {
     let Some(_working) = permit.acquire().await else { return };
     let mut handlers = HandlerSandboxes::new(runner.setup());
     loop {
         tokio::select! {
             biased;
-            () = worker.abort.cancelled() => return,
+            () = runtime.abort.cancelled() => return,
             notice = runner.queue.notice(lane) => match notice {
                 Ok(notice) => {
-                    handlers = handlers.refreshed(&runner);
+                    handlers = handlers.refreshed(runner.setup());
                     tokio::select! {
                         biased;
-                        delivered = deliver(&worker, &runner, &mut handlers, notice) => report(&runner, delivered),
-                        // The notice is dropped, and so will be told again.
-                        () = worker.abort.cancelled() => return,
+                        settled = deliver_callback(&runtime, &runner, &mut handlers, notice) => report(&runner, settled),
+                        // The dropped notice is pending again, so its callback will be delivered again.
+                        () = runtime.abort.cancelled() => return,
                     }
                 }
                 Err(error) => {
@@ -39,24 +41,24 @@ pub(crate) async fn run(worker: Arc<Inner>, runner: Arc<TaskRunner>, lane: Lane,
                     tokio::time::sleep(SETBACK).await;
                 }
             },
-            // Asked last: what is there to tell is told first.
+            // Last, so that callbacks that are due are delivered first.
             () = permit.leave.cancelled() => return,
         }
         tokio::task::coop::consume_budget().await;
     }
 }
 
-fn report(runner: &TaskRunner, delivered: Result<(), StoreError>) {
-    // What passes the store says itself, once for everybody.
-    if let Err(error) = delivered
+fn report(runner: &TaskRunner, settled: Result<(), StoreError>) {
+    // The store reports passing errors itself, once for all tasks.
+    if let Err(error) = settled
         && !error.is_passing()
     {
-        tracing::error!(task = %runner.queue.key(), %error, "a notice could not be taken or settled; trying again");
+        tracing::error!(task = %runner.queue.key(), %error, "a callback could not be taken or settled; trying again");
     }
 }
 
-async fn deliver(
-    worker: &Arc<Inner>,
+async fn deliver_callback(
+    runtime: &Arc<Runtime>,
     runner: &Arc<TaskRunner>,
     handlers: &mut HandlerSandboxes,
     notice: Notice,
@@ -68,15 +70,15 @@ async fn deliver(
     };
     let role = input.role();
     let about = About { id: notice.id(), attempt: notice.attempt(), trace_parent: notice.trace_parent() };
-    let Some(problem) = handlers.deliver(worker, runner, notice.key(), about, input).await else {
+    let Some(problem) = deliver(runtime, runner, handlers, notice.key(), about, input).await else {
         return runner.queue.notice_done(notice).await;
     };
-    put_off(worker, runner, role, notice, problem).await
+    defer(runtime, runner, role, notice, problem).await
 }
 
-/// Has a callback whose handler failed delivered again later, or gives it up.
-async fn put_off(
-    worker: &Arc<Inner>,
+/// Defers a callback whose handler failed, or gives it up.
+async fn defer(
+    runtime: &Arc<Runtime>,
     runner: &Arc<TaskRunner>,
     role: Role,
     notice: Notice,
@@ -85,7 +87,7 @@ async fn put_off(
     let (job, trace_parent, delay_ms) = (notice.key(), notice.trace_parent().cloned(), notice.backoff());
     let (tries, code) = (notice.tries() + 1, &*problem.code);
     let failed = failures::FailedHandler { job, role, tries, code, trace_parent: trace_parent.as_ref() };
-    let said = match delay_ms {
+    let text = match delay_ms {
         Some(_) if tries < CallbackBackoff::QUICK_TRIES => None,
         Some(delay_ms) => {
             let next_try_s = delay_ms / 1_000;
@@ -101,8 +103,8 @@ async fn put_off(
             ))
         }
     };
-    // First, because whoever waits for the callback reads the log afterwards.
-    let lines = said.map(|text| worker.line(LogSource::Host, text)).into_iter().collect();
-    worker.append_log(runner, notice.id(), lines).await;
+    // First, because a client that waits for the callback reads the log afterwards.
+    let lines = text.map(|text| runtime.line(LogSource::Host, text)).into_iter().collect();
+    runtime.append_log(runner, notice.id(), lines).await;
     runner.queue.notice_failed(notice, problem, delay_ms).await
 }

@@ -3,36 +3,39 @@
 //! In reading order: a [`Setup`] is a task with its plugins; a task runner is an open task; its slots claim jobs and run
 //! attempts; its lanes deliver callbacks; the [`Worker`] owns the task runners of a tenant. Knows no wasm type and no file.
 
+mod error;
+mod log_buffer;
+mod meters;
 mod setup;
 mod shielded;
 mod slot_set;
+mod trace;
+
+mod family;
+mod handler_sandboxes;
+mod runtime;
 mod task_runner;
 mod task_runners;
 
-mod log_buffer;
-mod meters;
+mod delivery;
 mod services;
-mod trace;
 
 mod attempt;
+mod failures;
+mod lane;
 mod progress;
 mod slot;
 
-mod failures;
-mod handler_sandboxes;
-mod lane;
-
 mod add;
-mod family;
 mod known;
 mod maintenance;
 mod opening;
 mod unwanted;
 mod worker;
 
-pub use add::AddError;
+pub use error::{AddError, LookupError};
 pub use family::Family;
 pub use known::{OpenTask, Orphan};
 pub use meters::describe_metrics;
 pub use setup::{Need, Setup, Unready};
-pub use worker::{LookupError, Worker};
+pub use worker::Worker;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use saggar_queue::{Pruned, Queue};
 use tokio_util::sync::CancellationToken;
 
-use crate::worker::Inner;
+use crate::runtime::Runtime;
 
 /// How often it is looked for jobs to remove.
 const EVERY: Duration = Duration::from_secs(10);
@@ -15,12 +15,12 @@ const EVERY: Duration = Duration::from_secs(10);
 const STEP: usize = 500;
 
 /// Works until the host stops.
-pub(crate) async fn run(worker: Arc<Inner>) {
+pub(crate) async fn run(runtime: Arc<Runtime>) {
     loop {
         tokio::select! {
             biased;
-            () = worker.stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => prune(&worker.queue, &worker.stop).await,
+            () = runtime.stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => prune(&runtime.queue, &runtime.stop).await,
         }
     }
 }

@@ -7,10 +7,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use saggar_job::TaskKey;
 use saggar_queue::{Counts, Lane, StoreError};
 
+use crate::setup::Setup;
 use crate::task_runner::TaskRunner;
 use crate::task_runners::TaskRunners;
 use crate::worker::Worker;
-use crate::{Setup, failures, lane, maintenance, slot, unwanted};
+use crate::{failures, lane, maintenance, slot, unwanted};
 
 /// Tasks that are opened at once, so that a database opens them with few commits.
 const OPENED_AT_ONCE: usize = 64;

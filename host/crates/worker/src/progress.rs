@@ -9,10 +9,12 @@ use saggar_queue::Claim;
 use saggar_sandbox::Input;
 use tokio::sync::Notify;
 
+use crate::delivery::deliver;
 use crate::handler_sandboxes::HandlerSandboxes;
+use crate::runtime::Runtime;
 use crate::services::CallServices;
-use crate::task_runner::{About, TaskRunner};
-use crate::worker::Inner;
+use crate::setup::About;
+use crate::task_runner::TaskRunner;
 
 /// The progress handler is called at most once in this time.
 const DELIVER_EVERY: Duration = Duration::from_millis(100);
@@ -22,7 +24,7 @@ const LOG_EVERY: Duration = Duration::from_millis(250);
 
 /// Calls the progress handler of one attempt.
 pub(crate) struct Reporter<'a> {
-    pub(crate) worker: &'a Arc<Inner>,
+    pub(crate) runtime: &'a Arc<Runtime>,
     pub(crate) runner: &'a TaskRunner,
     pub(crate) claim: &'a Claim,
     pub(crate) services: &'a CallServices,
@@ -32,15 +34,15 @@ pub(crate) struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     pub(crate) fn new(
-        worker: &'a Arc<Inner>,
+        runtime: &'a Arc<Runtime>,
         runner: &'a TaskRunner,
         claim: &'a Claim,
         services: &'a CallServices,
     ) -> Self {
-        Self { worker, runner, claim, services, delivered: 0 }
+        Self { runtime, runner, claim, services, delivered: 0 }
     }
 
-    /// Works beside the guest until `over`.
+    /// Runs beside the guest until `over`.
     pub(crate) async fn attend(&mut self, handlers: &mut HandlerSandboxes, over: &Notify) {
         let has_handler = handlers.setup().role(Role::ProgressHandler).is_some();
         let mut log_due = tokio::time::interval(LOG_EVERY);
@@ -59,7 +61,7 @@ impl<'a> Reporter<'a> {
                 }
                 _ = log_due.tick() => {
                     let lines = self.services.log.take();
-                    self.worker.append_log(self.runner, self.claim.id(), lines).await;
+                    self.runtime.append_log(self.runner, self.claim.id(), lines).await;
                 }
             }
         }
@@ -77,7 +79,7 @@ impl<'a> Reporter<'a> {
         let input = Input::OnProgress { current: latest.current, total: latest.total, message: latest.message.into() };
         let trace_parent = self.services.trace_parent.as_ref();
         let about = About { id: self.claim.id(), attempt: self.claim.attempt(), trace_parent };
-        // Apart from the attempt, which would be moved with room for it each time.
-        Box::pin(handlers.deliver(self.worker, self.runner, self.claim.key(), about, input)).await;
+        // Boxed, because it would enlarge the future of every attempt.
+        Box::pin(deliver(self.runtime, self.runner, handlers, self.claim.key(), about, input)).await;
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_definition::Task;
-use saggar_job::Role;
+use saggar_job::{JobId, Role};
 use saggar_queue::{Lane, Retention, Rules};
-use saggar_sandbox::{Limits, Plugin};
+use saggar_sandbox::{JobContext, Limits, Plugin};
 
 /// The most workers in each lane of a task: handlers are short, and each worker may hold a sandbox of every handler of the lane.
 const MAX_LANES: u32 = 4;
@@ -17,6 +17,8 @@ const MAX_LANES: u32 = 4;
 pub struct Setup {
     /// Its definition.
     pub task: Arc<Task>,
+    /// The task's id, as guests see it.
+    id: Arc<str>,
     roles: BTreeMap<Role, Played>,
     unready: Option<Unready>,
 }
@@ -40,6 +42,19 @@ pub(crate) struct Played {
     pub(crate) timeout: Duration,
 }
 
+/// The job that a call is about.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) id: JobId,
+    pub(crate) attempt: u32,
+    pub(crate) trace_parent: Option<&'a Arc<str>>,
+}
+
+impl About<'_> {
+    /// A job that does not exist yet.
+    pub(crate) const NOTHING: Self = Self { id: JobId(0), attempt: 0, trace_parent: None };
+}
+
 /// How many sandboxes a task may hold at once, in units of the engine's room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need(pub u32);
@@ -59,12 +74,14 @@ impl Setup {
             roles.insert(role, Played { plugin, handler, limits, timeout });
         }
         let is_complete = roles.contains_key(&Role::Processor);
-        if is_complete { Ok(Self { task, roles, unready: None }) } else { Err(Role::Processor) }
+        let id = task.id.as_str().into();
+        if is_complete { Ok(Self { task, id, roles, unready: None }) } else { Err(Role::Processor) }
     }
 
     /// A task that is opened without plugins: its jobs wait, and can be looked at and changed.
     pub fn unready(task: Arc<Task>, why: Unready) -> Self {
-        Self { task, roles: BTreeMap::new(), unready: Some(why) }
+        let id = task.id.as_str().into();
+        Self { task, id, roles: BTreeMap::new(), unready: Some(why) }
     }
 
     /// Why no attempt begins, if that is so.
@@ -78,6 +95,18 @@ impl Setup {
 
     pub(crate) fn role(&self, role: Role) -> Option<&Played> {
         self.roles.get(&role)
+    }
+
+    /// What the guest learns of a call in `role`.
+    pub(crate) fn context(&self, about: About<'_>, role: Role) -> JobContext {
+        JobContext {
+            id: about.id,
+            task: self.id.clone(),
+            attempt: about.attempt,
+            max_attempts: self.task.retry.max_attempts_at(about.attempt),
+            handler: self.role(role).and_then(|played| played.handler.clone()),
+            trace_parent: about.trace_parent.cloned(),
+        }
     }
 
     /// How many callbacks of a lane may be delivered at once.

@@ -3,31 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Outcome, Role, Status};
+use saggar_job::{Outcome, Status};
 use saggar_queue::Claim;
-use saggar_sandbox::Sandbox;
 
-use crate::Setup;
 use crate::attempt::{self, Attempted, SlotSandboxes};
 use crate::failures::{self, Failed};
-use crate::handler_sandboxes::HandlerSandboxes;
+use crate::runtime::Runtime;
 use crate::slot_set::SlotPermit;
 use crate::task_runner::TaskRunner;
 use crate::trace::trace_id;
-use crate::worker::Inner;
 
 /// How long a slot waits after the store failed, or there was no room for its sandbox, before it tries again.
 const SETBACK: Duration = Duration::from_secs(1);
 
-/// How long the end of an attempt may take when the host stops at once. Only a full disk ever takes as long: then the attempt is
-/// left running in the store, and lost when the next host opens it.
+/// How long storing the end of an attempt may take when the host aborts. Only a full disk takes this long: then the attempt stays
+/// RUNNING in the store, and is lost when the next host opens it.
 const LAST_WAIT: Duration = Duration::from_secs(3);
 
 /// Works until its slot is removed, or the task stops.
-pub(crate) async fn run(worker: Arc<Inner>, runner: Arc<TaskRunner>, permit: SlotPermit) {
+pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, permit: SlotPermit) {
     let Some(_working) = permit.acquire().await else { return };
-    // A reload may have taken its plugins away again.
-    let Some(mut sandboxes) = slot_sandboxes(runner.setup()) else { return };
+    // A reload may have unloaded its plugins.
+    let Some(mut sandboxes) = SlotSandboxes::new(runner.setup()) else { return };
     let mut next = None;
     loop {
         let claim = match next.take() {
@@ -38,17 +35,17 @@ pub(crate) async fn run(worker: Arc<Inner>, runner: Arc<TaskRunner>, permit: Slo
             },
         };
         if !runner.is_current(sandboxes.handlers.setup())
-            && let Some(current) = slot_sandboxes(runner.setup())
+            && let Some(current) = SlotSandboxes::new(runner.setup())
         {
             sandboxes = current;
         }
-        next = work(&worker, &runner, &permit, &mut sandboxes, claim).await;
-        // A slot with work enough would never give its thread away.
+        next = work(&runtime, &runner, &permit, &mut sandboxes, claim).await;
+        // A slot with enough work would never yield its thread.
         tokio::task::coop::consume_budget().await;
     }
 }
 
-/// The next job. None when the slot is to leave.
+/// Waits for the next job; `None` when the slot is to leave.
 async fn wait_for_claim(runner: &Arc<TaskRunner>, permit: &SlotPermit) -> Option<Claim> {
     loop {
         tokio::select! {
@@ -56,7 +53,7 @@ async fn wait_for_claim(runner: &Arc<TaskRunner>, permit: &SlotPermit) -> Option
             () = permit.leave.cancelled() => return None,
             claim = runner.queue.claim() => match claim {
                 Ok(claim) => return Some(claim),
-                // The store says it itself, once for everybody.
+                // The store reports it itself, once for all tasks.
                 Err(error) if error.is_passing() => {}
                 Err(error) => tracing::error!(task = %runner.queue.key(), %error, "no job can be claimed; trying again"),
             },
@@ -65,18 +62,9 @@ async fn wait_for_claim(runner: &Arc<TaskRunner>, permit: &SlotPermit) -> Option
     }
 }
 
-/// None if the plugins of the setup are not loaded; what has begun then ends under the earlier one.
-fn slot_sandboxes(setup: Arc<Setup>) -> Option<SlotSandboxes> {
-    let played = setup.role(Role::Processor)?;
-    Some(SlotSandboxes {
-        sandbox: Sandbox::new(played.plugin.clone(), played.limits),
-        handlers: HandlerSandboxes::new(setup),
-    })
-}
-
-/// One attempt and its end. Answers the next claim if there was one at once.
+/// Runs one attempt and stores its end. Returns the next claim if a job was due.
 async fn work(
-    worker: &Arc<Inner>,
+    runtime: &Arc<Runtime>,
     runner: &Arc<TaskRunner>,
     permit: &SlotPermit,
     sandboxes: &mut SlotSandboxes,
@@ -84,28 +72,28 @@ async fn work(
 ) -> Option<Claim> {
     let Attempted { outcome, cost } = tokio::select! {
         biased;
-        attempted = attempt::run(worker, runner, sandboxes, &claim) => attempted,
-        () = worker.abort.cancelled() => {
+        attempted = attempt::run(runtime, runner, sandboxes, &claim) => attempted,
+        () = runtime.abort.cancelled() => {
             let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
-            if requeue(worker, runner, claim).await {
-                failures::stopped(&key, trace_parent.as_ref(), worker.queue.outlives_process());
-                worker.abandoned.lock().push(key);
+            if requeue(runtime, runner, claim).await {
+                failures::stopped(&key, trace_parent.as_ref(), runtime.queue.outlives_process());
+                runtime.abandoned.lock().push(key);
             }
             return None;
         }
     };
     claim.spent(cost);
     let Some(outcome) = outcome else {
-        requeue(worker, runner, claim).await;
+        requeue(runtime, runner, claim).await;
         tokio::time::sleep(SETBACK).await;
         return None;
     };
-    finish(worker, runner, permit, claim, outcome).await
+    finish(runtime, runner, permit, claim, outcome).await
 }
 
-/// Keeps the end of an attempt. Answers the next claim if there was one at once.
+/// Stores the end of an attempt. Returns the next claim if a job was due.
 async fn finish(
-    worker: &Inner,
+    runtime: &Runtime,
     runner: &Arc<TaskRunner>,
     permit: &SlotPermit,
     claim: Claim,
@@ -120,7 +108,7 @@ async fn finish(
             runner.queue.finish_and_claim(claim, outcome).await
         }
     };
-    match unless_too_late(worker, finished).await {
+    match unless_too_late(runtime, finished).await {
         Some(Ok((status, next))) => {
             if let Some(failed) = failed.filter(|_| status == Status::Failure) {
                 failed.for_good(trace_parent.as_ref());
@@ -144,11 +132,11 @@ async fn finish(
     }
 }
 
-/// Answers whether the job waits again as if the attempt had never begun: that could not be kept, or it had been cancelled, and
-/// then nobody is to be told that it was requeued.
-async fn requeue(worker: &Inner, runner: &Arc<TaskRunner>, claim: Claim) -> bool {
+/// Requeues a job without using an attempt. Returns whether it waits again: not if that could not be stored, or the job had been
+/// cancelled, and then it must not be reported as requeued.
+async fn requeue(runtime: &Runtime, runner: &Arc<TaskRunner>, claim: Claim) -> bool {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
-    let answer = unless_too_late(worker, runner.queue.requeue(claim)).await;
+    let answer = unless_too_late(runtime, runner.queue.requeue(claim)).await;
     let trace_id = trace_id(trace_parent.as_ref());
     match answer {
         Some(Ok(status)) => return status == Status::Waiting,
@@ -162,10 +150,10 @@ async fn requeue(worker: &Inner, runner: &Arc<TaskRunner>, claim: Claim) -> bool
     false
 }
 
-/// What a step answers; none if the host stops at once and the step cannot be done soon.
-async fn unless_too_late<T>(worker: &Inner, step: impl Future<Output = T>) -> Option<T> {
+/// Awaits a step; `None` if the host aborts and the step does not end soon after.
+async fn unless_too_late<T>(runtime: &Runtime, step: impl Future<Output = T>) -> Option<T> {
     let too_late = async {
-        worker.abort.cancelled().await;
+        runtime.abort.cancelled().await;
         tokio::time::sleep(LAST_WAIT).await;
     };
     tokio::select! {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::LookupError;
+use crate::error::LookupError;
 use crate::task_runner::TaskRunner;
 
 /// By id, in lower case.

@@ -15,7 +15,7 @@ use opentelemetry::{Context, KeyValue};
 use saggar_job::{Ending, Outcome, TaskKey};
 use saggar_queue::{Added, Claim, NewJob};
 
-use crate::AddError;
+use crate::error::AddError;
 
 /// Makes spans, if there is anybody to make them for.
 pub(crate) struct Traces(Option<BoxedTracer>);

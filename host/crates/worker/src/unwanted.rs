@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use saggar_queue::{SettledCallbacks, TaskQueue};
 
-use crate::worker::Inner;
+use crate::runtime::Runtime;
 
 /// How long to wait before another try while the store takes no steps.
 const SETBACK: Duration = Duration::from_secs(1);
 
 /// Settles all of them, unless the host stops before that.
-pub(crate) async fn settle(worker: Arc<Inner>, queue: Arc<TaskQueue>) {
+pub(crate) async fn settle(runtime: Arc<Runtime>, queue: Arc<TaskQueue>) {
     tokio::select! {
         biased;
-        () = worker.stop.cancelled() => {}
+        () = runtime.stop.cancelled() => {}
         () = settle_all(&queue) => {}
     }
 }

@@ -1,0 +1,108 @@
+//! The runtime: what all tasks of a worker share, from the queue to the signals of a stop. Everything that runs holds it; the
+//! [`Worker`](crate::Worker) is the roof above.
+
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use saggar_job::{Clock, JobId, JobKey, TaskKey};
+use saggar_queue::{Added, Change, LogLine, LogSource, NewJob, Queue, TaskQueue};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{AddError, LookupError};
+use crate::family::Families;
+use crate::shielded::Shielded;
+use crate::task_runner::TaskRunner;
+use crate::task_runners::TaskRunners;
+use crate::trace::Traces;
+
+/// Adds jobs to a task, from inside `depth` calls of `next`; waits for at most `wait` until the task's id source is loaded.
+///
+/// Adding calls `next`, and `next` is a guest that may add jobs: this recursion is the domain's own. Adding is above the
+/// runtime, so what guests call reaches it through this pointer.
+pub(crate) type Add = for<'a> fn(
+    runtime: &'a Arc<Runtime>,
+    task: &'a str,
+    jobs: Vec<NewJob>,
+    depth: u32,
+    wait: Duration,
+) -> BoxFuture<'a, Result<Vec<Added>, AddError>>;
+
+pub(crate) struct Runtime {
+    pub(crate) tenant: Arc<str>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) queue: Queue,
+    pub(crate) add: Add,
+    pub(crate) traces: Traces,
+    pub(crate) families: Arc<Families>,
+    pub(crate) runners: ArcSwap<TaskRunners>,
+    /// Maintenance begins with the first tasks.
+    pub(crate) maintained: Once,
+    pub(crate) slots: TaskTracker,
+    pub(crate) lanes: TaskTracker,
+    /// Steps whose callers are gone, and logs of jobs that were added.
+    pub(crate) background: TaskTracker,
+    /// Large arguments of unique jobs that guests add are fingerprinted one at a time.
+    pub(crate) large_fingerprints: Arc<Semaphore>,
+    /// No more claims, no more jobs from outside.
+    pub(crate) stop: CancellationToken,
+    /// Lanes end when no callback is due.
+    pub(crate) lanes_stop: CancellationToken,
+    /// Everything ends now.
+    pub(crate) abort: CancellationToken,
+    /// Jobs whose attempts were stopped and requeued.
+    pub(crate) abandoned: Mutex<Vec<JobKey>>,
+}
+
+impl Runtime {
+    /// A line of a job's log, written now.
+    pub(crate) fn line(&self, source: LogSource, text: String) -> LogLine {
+        LogLine { at: self.clock.now(), source, text }
+    }
+
+    /// Appends lines to the log of a job.
+    pub(crate) async fn append_log(&self, runner: &TaskRunner, id: JobId, lines: Vec<LogLine>) {
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(error) = runner.queue.log(id, lines).await {
+            tracing::error!(task = %runner.queue.key(), %id, %error, "lines of a job's log are lost");
+        }
+    }
+
+    /// Finds an open task.
+    pub(crate) fn runner(&self, task: &str) -> Result<Arc<TaskRunner>, LookupError> {
+        let runners = self.runners.load();
+        if runners.open.is_empty() && self.stop.is_cancelled() {
+            return Err(LookupError::Stopping);
+        }
+        runners.find(task).cloned()
+    }
+
+    /// Finds the jobs of a task, whether or not it can run.
+    pub(crate) fn queue_of(&self, task: &str) -> Result<Arc<TaskQueue>, LookupError> {
+        match self.runner(task) {
+            Ok(runner) => Ok(runner.queue.clone()),
+            Err(LookupError::Stopping) => Err(LookupError::Stopping),
+            Err(error) => self.queue.orphan(&TaskKey::new(&self.tenant, &task.to_lowercase())).ok_or(error),
+        }
+    }
+
+    /// Changes a job. The change runs to its end even if the caller is dropped.
+    pub(crate) async fn change(&self, task: &str, id: JobId, change: Change) -> Result<(), LookupError> {
+        let queue = self.queue_of(task)?;
+        let step = async move {
+            match change {
+                Change::Cancel => queue.cancel(id).await,
+                Change::Retry => queue.retry(id).await,
+                Change::Delete => queue.delete(id).await,
+                Change::Redeliver => queue.redeliver(id).await,
+            }
+        };
+        Ok(Shielded::new(&self.background, step).await?)
+    }
+}
