@@ -1,13 +1,11 @@
-//! The host behind the HTTP service: what the routes ask for, answered by the worker, and every error with its code.
+//! The host behind the HTTP service: implements its trait over the worker.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use saggar_api::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, Refusal, Service, TaskState, Tokens};
+use saggar_api::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, Refusal, Service, TaskState, Tokens};
 use saggar_job::{JobId, JobKey, TaskKey, Timestamp};
-use saggar_queue::{
-    Added, EventFilter, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Peek, StoreError, TaskQueue,
-};
+use saggar_queue::{Added, Change, EventFilter, EventId, Followed, ListQuery, NewJob, Page, StoreError, TaskQueue};
 use saggar_wire::{self as wire, Code};
 use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
 
@@ -20,21 +18,6 @@ pub fn service(host: &Host, tokens: Tokens) -> Service {
 
 /// The jobs of the host's one tenant.
 struct HostJobs(Host);
-
-impl HostJobs {
-    fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, Refusal> {
-        self.0.worker.queue(task).map_err(lookup_refused)
-    }
-}
-
-fn known_task(open: OpenTask) -> KnownTask {
-    let state = match open.unready {
-        None => TaskState::Ready,
-        Some(Unready::Preparing) => TaskState::Preparing,
-        Some(Unready::Broken(problem)) => TaskState::Broken(problem),
-    };
-    KnownTask { task: open.task, state, counts: open.queue.counts(), rates: open.queue.rates() }
-}
 
 #[async_trait]
 impl Jobs for HostJobs {
@@ -56,52 +39,23 @@ impl Jobs for HostJobs {
     }
 
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {
-        self.0.worker.add_many(task, jobs).await.map_err(add_refused)
+        self.0.worker.add(task, jobs).await.map_err(add_refused)
     }
 
-    async fn get(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal> {
-        let queue = self.queue(task)?;
-        let job = queue.get(id).await.map_err(|error| lookup_refused(error.into()))?;
-        Ok(known(&queue, job.ok_or_else(|| lookup_refused(LookupError::UnknownJob { id }))?))
+    fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, Refusal> {
+        self.0.worker.queue(task).map_err(lookup_refused)
     }
 
-    async fn peek(&self, task: &str, id: JobId, most: u64) -> Result<PeekedJob, Refusal> {
-        let queue = self.queue(task)?;
-        let found = queue.peek(id, most).await.map_err(|error| lookup_refused(error.into()))?;
-        Ok(peeked(&queue, found.ok_or_else(|| lookup_refused(LookupError::UnknownJob { id }))?))
+    async fn change(&self, task: &str, id: JobId, change: Change) -> Result<(), Refusal> {
+        self.0.worker.change(task, id, change).await.map_err(lookup_refused)
     }
 
-    async fn wait(&self, task: &str, id: JobId, most: u64) -> Result<PeekedJob, Refusal> {
-        // Looked up before the waiting: when the last job of a host that stops has ended, there are no tasks any more.
-        let queue = self.queue(task)?;
-        let found = queue.wait_and_peek(id, most).await.map_err(|error| lookup_refused(error.into()))?;
-        Ok(peeked(&queue, found))
+    async fn set_paused(&self, task: &str, paused: bool) -> Result<(), Refusal> {
+        self.0.worker.set_paused(task, paused).await.map_err(lookup_refused)
     }
 
-    async fn cancel(&self, task: &str, id: JobId) -> Result<(), Refusal> {
-        self.0.worker.cancel(task, id).await.map_err(lookup_refused)
-    }
-
-    async fn retry(&self, task: &str, id: JobId) -> Result<(), Refusal> {
-        self.0.worker.retry(task, id).await.map_err(lookup_refused)
-    }
-
-    async fn redeliver(&self, task: &str, id: JobId) -> Result<(), Refusal> {
-        self.0.worker.redeliver(task, id).await.map_err(lookup_refused)
-    }
-
-    async fn delete(&self, task: &str, id: JobId) -> Result<(), Refusal> {
-        self.0.worker.delete(task, id).await.map_err(lookup_refused)
-    }
-
-    async fn history(&self, task: &str, id: JobId) -> Result<History, Refusal> {
-        self.0.worker.history(task, id).await.map_err(lookup_refused)
-    }
-
-    async fn log_after(&self, task: &str, id: JobId, read: usize) -> Result<LogTail, Refusal> {
-        let queue = self.queue(task)?;
-        let tail = queue.log_after(id, read).await.map_err(|error| lookup_refused(error.into()))?;
-        tail.ok_or_else(|| lookup_refused(LookupError::UnknownJob { id }))
+    async fn list(&self, query: ListQuery) -> Result<Page, StoreError> {
+        self.0.queue.list(&ListQuery { tenant: TaskKey::DEFAULT_TENANT.into(), ..query }).await
     }
 
     fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed {
@@ -112,23 +66,6 @@ impl Jobs for HostJobs {
             EventScope::Job(task, id) => EventFilter::Job(JobKey { task: key(task), id }),
         };
         self.0.follow(filter, after)
-    }
-
-    async fn list(&self, mut query: ListQuery) -> Result<Page, Refusal> {
-        query.tenant = TaskKey::DEFAULT_TENANT.into();
-        if let Some(task) = &query.task {
-            let queue = self.queue(task)?;
-            query.task = Some(queue.key().task.clone());
-        }
-        self.0.worker.list(&query).await.map_err(|error| lookup_refused(error.into()))
-    }
-
-    async fn pause(&self, task: &str) -> Result<(), Refusal> {
-        self.0.worker.pause(task).await.map_err(lookup_refused)
-    }
-
-    async fn resume(&self, task: &str) -> Result<(), Refusal> {
-        self.0.worker.resume(task).await.map_err(lookup_refused)
     }
 
     fn tasks(&self) -> Vec<KnownTask> {
@@ -158,77 +95,49 @@ impl Host {
         JobKey { task: TaskKey::new(TaskKey::DEFAULT_TENANT, &task.to_lowercase()), id: JobId(id) }
     }
 
-    /// A family, to be told of each job that `Family::begin_with` names and of those that its guests add.
+    /// A family, which learns of each job that `Family::begin_with` names and of those that its guests add.
     pub fn family(&self) -> Family {
         self.worker.family()
     }
 
     /// Looks a job up; returns it as the HTTP service shows it.
     pub async fn document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
-        let queue = self.worker.queue(task)?;
-        let id = JobId(id);
+        let (queue, id) = (self.worker.queue(task)?, JobId(id));
         let job = queue.get(id).await?.ok_or(LookupError::UnknownJob { id })?;
-        Ok(saggar_api::shown_job(known(&queue, job), self.queue.now()))
+        Ok(saggar_api::shown_job(KnownJob::new(&queue, job), self.queue.now()))
     }
 
     /// Waits until a job has ended; returns it as the HTTP service shows it. Cancel safe.
     pub async fn ended_document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
         let queue = self.worker.queue(task)?;
         let job = queue.wait(JobId(id)).await?;
-        Ok(saggar_api::shown_job(known(&queue, job), self.queue.now()))
+        Ok(saggar_api::shown_job(KnownJob::new(&queue, job), self.queue.now()))
     }
 }
 
-fn known(queue: &TaskQueue, job: Job) -> KnownJob {
-    let max_attempts = queue.rules().retry.max_attempts_at(job.life.attempt);
-    KnownJob { task: queue.key().task.to_string(), max_attempts, job }
-}
-
-fn peeked(queue: &TaskQueue, found: Peek) -> PeekedJob {
-    match found {
-        Peek::Job(job) => PeekedJob::Job(known(queue, job)),
-        Peek::Large { bytes, has_ended } => PeekedJob::Large { bytes, has_ended },
-    }
+fn known_task(open: OpenTask) -> KnownTask {
+    let state = match open.unready {
+        None => TaskState::Ready,
+        Some(Unready::Preparing) => TaskState::Preparing,
+        Some(Unready::Broken(problem)) => TaskState::Broken(problem),
+    };
+    KnownTask { task: open.task, state, counts: open.queue.counts(), rates: open.queue.rates() }
 }
 
 fn add_refused(error: AddError) -> Refusal {
-    if let AddError::Queue(saggar_queue::AddError::Store(error)) = &error {
-        log_store_failure(error);
+    let (code, job) = (error.code(), error.job());
+    match error {
+        AddError::Queue(saggar_queue::AddError::Store(error)) => error.into(),
+        error => Refusal::named(code, error.to_string()).of_job(job),
     }
-    refusal(error.code(), error.to_string()).of_job(error.job())
 }
 
 fn lookup_refused(error: LookupError) -> Refusal {
-    match &error {
-        LookupError::Store(error) | LookupError::Change(saggar_queue::ChangeError::Store(error)) => {
-            log_store_failure(error);
-        }
-        _ => {}
+    match error {
+        LookupError::Store(error) => error.into(),
+        LookupError::Change(error) => error.into(),
+        error => Refusal::named(error.code(), error.to_string()),
     }
-    refusal(error.code(), error.to_string())
-}
-
-/// What made the store fail is for the operator, not for the client.
-fn log_store_failure(error: &StoreError) {
-    if let StoreError::Failed(source) = error {
-        let mut causes = source.to_string();
-        let mut next = source.source();
-        while let Some(cause) = next {
-            causes.push_str(": ");
-            causes.push_str(&cause.to_string());
-            next = cause.source();
-        }
-        tracing::error!(error = causes, "the job store failed a request");
-    }
-}
-
-/// The worker's codes are among those of the service, but for what only a guest or an attempt can hear: `too-deep`, `refused`.
-fn refusal(code: &str, detail: String) -> Refusal {
-    let code = Code::from_name(code).unwrap_or_else(|| {
-        tracing::error!(code, "is no code of the HTTP service");
-        Code::Internal
-    });
-    Refusal::new(code, detail)
 }
 
 #[cfg(test)]
@@ -236,14 +145,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_store_says_has_its_code() {
-        let why = || Box::new(std::io::Error::other("why"));
-        let of = |error: StoreError| lookup_refused(error.into());
-        assert_eq!(of(StoreError::Full(why())).code, Code::StoreFull);
-        assert_eq!(of(StoreError::Failed(why())).code, Code::StoreFailed);
-        assert_eq!(of(StoreError::Busy(why())).code, Code::StoreBusy);
-        let adding = AddError::Queue(saggar_queue::AddError::Store(StoreError::Full(why())));
+    fn what_the_worker_refuses_has_its_code() {
+        let full = || StoreError::Full(Box::new(std::io::Error::other("why")));
+        assert_eq!(lookup_refused(full().into()).code, Code::StoreFull);
+        let adding = AddError::Queue(saggar_queue::AddError::Store(full()));
         assert_eq!(add_refused(adding).code, Code::StoreFull);
         assert_eq!(lookup_refused(LookupError::UnknownJob { id: JobId(1) }).code, Code::UnknownJob);
+        let invalid = add_refused(AddError::InvalidArgs { at: 3, why: "why".to_owned() });
+        assert_eq!((invalid.code, invalid.job), (Code::InvalidArgs, Some(3)));
     }
 }

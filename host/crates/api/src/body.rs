@@ -11,24 +11,15 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use saggar_wire::{Code, Object};
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::address::TaskAddress;
 use crate::place;
 use crate::problem::Refusal;
+use crate::room::Room;
 use crate::service::Service;
 use crate::shares::Share;
-
-/// The unit in which room for bodies, and for answers, is given out.
-pub(crate) const BLOCK: usize = 64 * 1024;
-
-/// Bytes of all bodies that are being read, and of the jobs that are made of them until they are added: 256 MiB, so that sixteen
-/// of the largest fit.
-pub(crate) const MAX_BLOCKS: usize = 256 * 1024 * 1024 / BLOCK;
-
-/// Of these, what the bodies for one task may have: four of the largest.
-pub(crate) const MAX_BLOCKS_OF_TASK: usize = MAX_BLOCKS / 4;
 
 /// The longest pause between two pieces of a body.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
@@ -46,13 +37,6 @@ pub(crate) trait Form: DeserializeOwned {
 pub(crate) struct JsonBody<T> {
     pub(crate) value: T,
     pub(crate) room: Room,
-}
-
-/// Bytes that count against [`MAX_BLOCKS`] and [`MAX_BLOCKS_OF_TASK`], or against as much for answers.
-#[derive(Default)]
-pub(crate) struct Room {
-    blocks: Option<OwnedSemaphorePermit>,
-    share: Option<Share>,
 }
 
 impl<T: Form> FromRequest<Service> for JsonBody<T> {
@@ -104,7 +88,7 @@ fn too_large(max: usize) -> Refusal {
 async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>, share: Share) -> Result<(Vec<u8>, Room), Refusal> {
     let slow = || Refusal::plain(Code::BodyTimeout);
     let reading = async {
-        let (mut bytes, mut room) = (Vec::new(), Room { blocks: None, share: Some(share) });
+        let (mut bytes, mut room) = (Vec::new(), Room::of(share));
         while let Some(frame) = timeout(MAX_PAUSE, body.frame()).await.map_err(|_| slow())? {
             let frame = frame.map_err(|_| Refusal::plain(Code::IncompleteBody))?;
             // Trailers say nothing that we asked for.
@@ -120,52 +104,10 @@ async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>, share: Share
     timeout(MAX_TIME, reading).await.map_err(|_| slow())?
 }
 
-impl Room {
-    /// Takes room for `bytes`, and waits for it in turn with others who do; refused after `patience`.
-    pub(crate) async fn wait_for(bytes: usize, all: &Arc<Semaphore>, patience: Duration) -> Result<Self, Refusal> {
-        if bytes == 0 {
-            return Ok(Self::default());
-        }
-        let blocks = u32::try_from(bytes.div_ceil(BLOCK).min(MAX_BLOCKS)).unwrap_or(u32::MAX);
-        match timeout(patience, all.clone().acquire_many_owned(blocks)).await {
-            Ok(Ok(blocks)) => Ok(Self { blocks: Some(blocks), share: None }),
-            _ => Err(Refusal::plain(Code::Overloaded)),
-        }
-    }
-
-    /// Takes more room, up to `bytes` in all. Does not wait for it, for those who have it may wait for more themselves.
-    pub(crate) fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
-        let Some(more) = bytes.div_ceil(BLOCK).checked_sub(self.has()).filter(|more| *more > 0) else { return Ok(()) };
-        let full = || Refusal::plain(Code::Overloaded);
-        if self.share.as_mut().is_some_and(|share| !share.take(more)) {
-            return Err(full());
-        }
-        let more = u32::try_from(more).map_err(|_| Refusal::plain(Code::BodyTooLarge))?;
-        let taken = all.clone().try_acquire_many_owned(more).map_err(|_| full())?;
-        match &mut self.blocks {
-            Some(blocks) => blocks.merge(taken),
-            empty => *empty = Some(taken),
-        }
-        Ok(())
-    }
-
-    fn has(&self) -> usize {
-        self.blocks.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
-    }
-
-    /// Gives back what is beyond `bytes`, because no more is kept of the body.
-    pub(crate) fn shrink_to(&mut self, bytes: usize) {
-        let spare = self.has().saturating_sub(bytes.div_ceil(BLOCK));
-        drop(self.blocks.as_mut().and_then(|blocks| blocks.split(spare)));
-        if let Some(share) = &mut self.share {
-            share.give_back(spare);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::BLOCK;
     use crate::shares::Shares;
 
     #[test]

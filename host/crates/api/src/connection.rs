@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::door::Place;
-use crate::listener::Limits;
+use crate::limits::Limits;
 use crate::malformed;
 use crate::socket::Socket;
 use crate::sse::Lasting;

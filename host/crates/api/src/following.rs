@@ -6,11 +6,10 @@ use std::time::Duration;
 use std::vec::IntoIter;
 
 use saggar_job::JobId;
-use saggar_queue::{Followed, Gap, KeptEvent};
+use saggar_queue::{Followed, Gap, KeptEvent, TaskQueue};
 use saggar_wire as wire;
 
-use crate::jobs::Jobs;
-use crate::routes::show;
+use crate::show;
 use crate::sse::{Piece, Pieces};
 use crate::stream_permit::{StreamPermit, Waited};
 
@@ -37,10 +36,9 @@ pub(crate) struct JobEvents {
 
 /// The one job of which events are followed, until it has ended.
 struct OneJob {
-    jobs: Arc<dyn Jobs>,
-    task: String,
+    queue: Arc<TaskQueue>,
     id: JobId,
-    /// It is to be looked at whether it has ended, for something says so.
+    /// Something indicates that it has ended, so it has to be looked up.
     perhaps_over: bool,
 }
 
@@ -54,14 +52,8 @@ impl JobEvents {
     }
 
     /// Events of one job. They end when it has ended and everything was sent that is kept of it.
-    pub(crate) fn of_one(
-        permit: StreamPermit,
-        followed: Followed,
-        jobs: Arc<dyn Jobs>,
-        task: String,
-        id: JobId,
-    ) -> Self {
-        let one = OneJob { jobs, task, id, perhaps_over: false };
+    pub(crate) fn of_one(permit: StreamPermit, followed: Followed, queue: Arc<TaskQueue>, id: JobId) -> Self {
+        let one = OneJob { queue, id, perhaps_over: false };
         Self { one: Some(one), ..Self::of_many(permit, followed) }
     }
 
@@ -147,7 +139,7 @@ impl Pieces for JobEvents {
 impl OneJob {
     /// Whether the job has ended, or is gone, or cannot be looked at.
     async fn is_over(&self) -> bool {
-        self.jobs.peek(&self.task, self.id, 0).await.map_or(true, |found| found.has_ended())
+        self.queue.peek(self.id, 0).await.map_or(true, |found| found.is_none_or(|job| job.has_ended()))
     }
 }
 

@@ -1,67 +1,44 @@
-//! What the service needs of whoever runs jobs: one trait, implemented by the host for each of its tenants.
+//! What the service needs of the host: one trait, implemented for each tenant.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use saggar_definition::Task;
 use saggar_job::{JobId, Timestamp};
-use saggar_queue::{Added, Counts, EventId, Followed, History, Job, ListQuery, LogTail, NewJob, Page, Rates};
+use saggar_queue::{
+    Added, Change, Counts, EventId, Followed, Job, ListQuery, NewJob, Page, Rates, StoreError, TaskQueue,
+};
 use saggar_wire::Code;
 
 use crate::problem::Refusal;
 
-/// The tasks and jobs of one tenant. Task ids are taken without case. Every refusal carries the code that it is answered
-/// with.
+/// The tasks and jobs of one tenant. Task ids are compared without case. Every refusal carries the code of its answer.
 #[async_trait]
 pub trait Jobs: Send + Sync + 'static {
-    /// Why no job is taken at the moment, if that is so: the host stops, or the store has failed, is full, or is locked by
-    /// another program.
+    /// Why the host takes no jobs at the moment, if so: it is stopping, or the store has failed, is full, or is locked by another
+    /// program.
     fn why_not_ready(&self) -> Option<Code>;
 
     /// The time of day, by the clock of the jobs' own times.
     fn now(&self) -> Timestamp;
 
-    /// Adds all `jobs` or none; answers which job each of them is. They are kept when it answers.
+    /// Adds all `jobs` or none; returns which job each of them is. They are stored when it returns.
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal>;
 
-    /// Looks a job up.
-    async fn get(&self, task: &str, id: JobId) -> Result<KnownJob, Refusal>;
+    /// The jobs of a task, to look them up and to wait for them. Changes go through [`change`](Self::change).
+    fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, Refusal>;
 
-    /// Looks a job up, unless its texts have more than `most` bytes: these are not read then.
-    async fn peek(&self, task: &str, id: JobId, most: u64) -> Result<PeekedJob, Refusal>;
+    /// Changes a job. The change runs to its end even if the future is dropped.
+    async fn change(&self, task: &str, id: JobId, change: Change) -> Result<(), Refusal>;
 
-    /// Waits until a job has ended, and answers it as [`peek`](Self::peek) does. Cancel safe.
-    async fn wait(&self, task: &str, id: JobId, most: u64) -> Result<PeekedJob, Refusal>;
+    /// Pauses a task, so that no attempt begins, or resumes it. Runs to its end even if the future is dropped.
+    async fn set_paused(&self, task: &str, paused: bool) -> Result<(), Refusal>;
 
-    /// Cancels a job: one that waits ends at once, one that runs is stopped.
-    async fn cancel(&self, task: &str, id: JobId) -> Result<(), Refusal>;
+    /// A page of jobs. The implementation sets the query's tenant; its task, if any, is the id of a queue's key.
+    async fn list(&self, query: ListQuery) -> Result<Page, StoreError>;
 
-    /// Lets an ended job run again.
-    async fn retry(&self, task: &str, id: JobId) -> Result<(), Refusal>;
-
-    /// Delivers the callbacks of an ended job again that were given up, and at once those that wait for their next try.
-    async fn redeliver(&self, task: &str, id: JobId) -> Result<(), Refusal>;
-
-    /// Forgets a job that does not run.
-    async fn delete(&self, task: &str, id: JobId) -> Result<(), Refusal>;
-
-    /// A job's log and its attempts.
-    async fn history(&self, task: &str, id: JobId) -> Result<History, Refusal>;
-
-    /// The lines of a job's log after its first `read` ones, as soon as there are any or the job has ended. Cancel safe.
-    async fn log_after(&self, task: &str, id: JobId, read: usize) -> Result<LogTail, Refusal>;
-
-    /// Follows events, from now on or after one that was heard. Neither task nor job is looked up.
+    /// Follows events, from now on or after one that was read. Looks up neither task nor job.
     fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed;
-
-    /// A page of jobs. The implementation puts its tenant in place of `query.tenant`, and the task's id in lower case.
-    async fn list(&self, query: ListQuery) -> Result<Page, Refusal>;
-
-    /// Lets no more attempts of a task begin.
-    async fn pause(&self, task: &str) -> Result<(), Refusal>;
-
-    /// Ends a pause.
-    async fn resume(&self, task: &str) -> Result<(), Refusal>;
 
     /// All tasks with a definition, in the order of their ids.
     fn tasks(&self) -> Vec<KnownTask>;
@@ -69,21 +46,21 @@ pub trait Jobs: Send + Sync + 'static {
     /// Tasks without a usable definition, in the order of their ids.
     fn orphans(&self) -> Vec<KnownOrphan>;
 
-    /// Whether there is this task. Cheap.
+    /// Whether a task is open. Cheap.
     fn has_task(&self, task: &str) -> bool;
 
     /// One task.
     fn task(&self, task: &str) -> Result<KnownTask, Refusal>;
 }
 
-/// Of which jobs events are followed.
+/// Whose events are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventScope<'a> {
-    /// All of the tenant's.
+    /// All jobs of the tenant.
     Tenant,
-    /// Those of a task.
+    /// The jobs of a task.
     Task(&'a str),
-    /// The one of a task.
+    /// One job of a task.
     Job(&'a str, JobId),
 }
 
@@ -98,52 +75,35 @@ pub struct KnownJob {
     pub job: Job,
 }
 
-/// What a look at a job found.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "it is the job nearly always, and is moved on at once")]
-pub enum PeekedJob {
-    /// The job.
-    Job(KnownJob),
-    /// Its texts have more bytes than were asked for.
-    Large {
-        /// How many.
-        bytes: u64,
-        /// Whether it has ended.
-        has_ended: bool,
-    },
-}
-
-impl PeekedJob {
-    /// Whether the job has ended.
-    pub fn has_ended(&self) -> bool {
-        match self {
-            Self::Job(known) => known.job.life.state.is_ended(),
-            Self::Large { has_ended, .. } => *has_ended,
-        }
+impl KnownJob {
+    /// A job of the task of `queue`.
+    pub fn new(queue: &TaskQueue, job: Job) -> Self {
+        let max_attempts = queue.rules().retry.max_attempts_at(job.life.attempt);
+        Self { task: queue.key().task.to_string(), max_attempts, job }
     }
 }
 
-/// A task at work.
+/// An open task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownTask {
     /// Its definition.
     pub task: Arc<Task>,
     /// Whether attempts begin.
     pub state: TaskState,
-    /// How many of its jobs stand where.
+    /// How many of its jobs are in each state.
     pub counts: Counts,
     /// How much it does.
     pub rates: Rates,
 }
 
-/// Whether attempts of a task begin, if it is not paused.
+/// Whether attempts of a task begin, unless it is paused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskState {
     /// They do.
     Ready,
     /// Its plugins are still being loaded.
     Preparing,
-    /// Something has to be corrected first; this is its first problem.
+    /// Its file or a plugin has to be corrected first; this is the first problem.
     Broken(Arc<str>),
 }
 
@@ -154,6 +114,6 @@ pub struct KnownOrphan {
     pub id: String,
     /// The first problem of its file; `None` if there is no file.
     pub problem: Option<Arc<str>>,
-    /// How many of its jobs are kept.
+    /// How many of its jobs are stored.
     pub counts: Counts,
 }

@@ -15,11 +15,11 @@ use http::header::CONTENT_TYPE;
 use hyper::body::{Frame, SizeHint};
 use saggar_job::{State, Timestamp};
 
-use crate::body::Room;
 use crate::jobs::KnownJob;
 use crate::problem::Refusal;
 use crate::response_budget::IsBudgeted;
-use crate::routes::show;
+use crate::room::Room;
+use crate::show;
 
 /// The answer with this job as it is at `now`. `room` is for its texts.
 pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Response {
@@ -179,7 +179,7 @@ mod tests {
     async fn texts_are_not_copied_and_their_room_is_given_back_with_them() {
         let all = Arc::new(tokio::sync::Semaphore::new(10));
         let mut room = Room::default();
-        room.grow_to(3 * crate::body::BLOCK, &all).unwrap();
+        room.grow_to(3 * crate::room::BLOCK, &all).unwrap();
         let known = job(State::Success { response: "7".repeat(1_000).into(), ended_at: Timestamp(5) }, "[1]");
         let text = known.job.response().unwrap().as_ptr();
         let mut body = answer(known, room, Timestamp(7)).into_body();

@@ -1,49 +1,57 @@
-//! The HTTP service: what is on the wire, who may ask for what, and the listener. Knows jobs, tasks and lists as the queue
-//! and the definitions have them; who runs jobs it knows only through the trait [`Jobs`], which the host implements.
+//! The HTTP service: who may ask for what, the routes, and the listener. Knows jobs, tasks and lists as the queue and the
+//! definitions have them; the host, which runs the jobs, implements the trait [`Jobs`].
 //!
-//! The modules in reading order follow a request on its way in: accepted, guarded, read, answered.
+//! The modules in reading order, from the bottom: what a request is refused with, what the service shares, how a request is read
+//! and answered, the routes, and above them the router and the listener.
 
 mod problem;
+mod refusals;
 
 mod jobs;
-mod large;
+mod limits;
+mod metering;
+mod response_budget;
+mod room;
 mod service;
+mod shares;
+mod stream_permit;
+mod tokens;
+
+mod access;
+mod address;
+mod body;
+mod headers;
+mod parameters;
+mod place;
+
+mod answer;
+mod following;
+mod large;
+mod log_lines;
+mod show;
+mod sse;
+
+mod openapi;
+mod router;
+mod routes;
 
 mod connection;
 mod door;
 mod listener;
 mod malformed;
 mod socket;
-mod tokens;
-
-mod access;
-mod address;
-mod body;
-mod metering;
-mod parameters;
-mod place;
-mod response_budget;
-mod shares;
-
-mod following;
-mod log_lines;
-mod sse;
-mod stream_permit;
-
-mod routes;
-
-mod openapi;
 
 #[cfg(test)]
 mod fixture;
 
 use saggar_queue::moment as rfc3339;
 
-pub use jobs::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, PeekedJob, TaskState};
-pub use listener::{Bound, Limits, ListenError, Listener};
+pub use jobs::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, TaskState};
+pub use limits::Limits;
+pub use listener::{Bound, ListenError, Listener};
 pub use metering::describe_metrics;
 pub use openapi::openapi;
 pub use problem::Refusal;
-pub use routes::show::{definition, job as shown_job};
 pub use service::Service;
+pub use show::{definition, job as shown_job};
 pub use tokens::{BadToken, Role, Token, Tokens};

@@ -13,39 +13,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::Connections;
 use crate::door::Door;
+use crate::limits::Limits;
 use crate::malformed;
+use crate::router::router;
 use crate::service::Service;
 use crate::tokens::Tokens;
-
-/// What connections may cost.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Connections at a time. When there is no room for another, one without a request makes room; else it waits. More than the clients of a host, few enough for the file
-    /// descriptors that a process commonly has.
-    pub connections: usize,
-    /// Which share of them one client address may have. More than half, because a proxy has one address.
-    pub address_share: f64,
-    /// How long a request's head may take, and how long a connection may idle between two requests. The first head of a
-    /// connection has [`FIRST_HEAD_TIME`](Self::FIRST_HEAD_TIME) at most.
-    pub head_time: Duration,
-    /// Bytes of a head, and of what is read ahead.
-    pub head_bytes: usize,
-    /// Headers of a request.
-    pub headers: usize,
-    /// How long a client may take nothing of what it is sent.
-    pub write_time: Duration,
-    /// Answers to those who follow or wait for an end, at a time. No more than half of the connections, so that ordinary requests find one.
-    pub followers: usize,
-}
-
-impl Limits {
-    /// How long a new connection may take for its first head: a client connects because it has a request.
-    pub const FIRST_HEAD_TIME: Duration = Duration::from_secs(5);
-
-    pub(crate) fn first_head_time(&self) -> Duration {
-        self.head_time.min(Self::FIRST_HEAD_TIME)
-    }
-}
 
 /// Bytes that the system keeps for a client that does not take them: enough for 20 MB/s at 10 ms' distance, and little
 /// enough for some thousand clients. Left to itself, the system keeps up to 4 MiB for each.
@@ -53,20 +25,6 @@ const UNSENT_BYTES: u32 = 256 * 1024;
 
 /// Connections that the system keeps until they are taken, as tokio has it by itself.
 const BACKLOG: u32 = 1_024;
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 4_096,
-            address_share: 0.75,
-            head_time: Duration::from_secs(30),
-            head_bytes: 64 * 1024,
-            headers: 100,
-            write_time: Duration::from_secs(30),
-            followers: 2_048,
-        }
-    }
-}
 
 /// Why the service does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +83,7 @@ impl Bound {
         service.add_stream_permits(limits.followers.min(limits.connections / 2));
         let listener = Listener { address, service, tasks: TaskTracker::new(), abort: CancellationToken::new() };
         let connections = Connections {
-            router: listener.service.router(),
+            router: router(&listener.service),
             limits,
             stop: listener.service.stop().clone(),
             abort: listener.abort.clone(),

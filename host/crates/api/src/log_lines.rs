@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use saggar_job::JobId;
-use saggar_queue::{LogLine, LogTail};
-use saggar_wire::{self as wire, Code};
+use saggar_queue::{LogLine, LogTail, TaskQueue};
+use saggar_wire as wire;
 
-use crate::jobs::Jobs;
-use crate::routes::show;
+use crate::show;
 use crate::sse::{PIECE_BYTES, Piece, Pieces};
 use crate::stream_permit::{StreamPermit, Waited};
 
@@ -18,8 +17,7 @@ const TAKEN_BYTES: usize = 2 * PIECE_BYTES;
 /// The log that a client follows.
 pub(crate) struct LogLines {
     permit: StreamPermit,
-    jobs: Arc<dyn Jobs>,
-    task: String,
+    queue: Arc<TaskQueue>,
     id: JobId,
     piece: Piece,
     /// How many lines were written.
@@ -41,15 +39,15 @@ enum Stage {
 
 impl LogLines {
     /// The lines after the first `read` ones.
-    pub(crate) fn new(permit: StreamPermit, jobs: Arc<dyn Jobs>, task: String, id: JobId, read: usize) -> Self {
+    pub(crate) fn new(permit: StreamPermit, queue: Arc<TaskQueue>, id: JobId, read: usize) -> Self {
         let lines = Vec::new().into_iter();
-        Self { permit, jobs, task, id, piece: Piece::first(), written: read, lines, stage: Stage::Growing }
+        Self { permit, queue, id, piece: Piece::first(), written: read, lines, stage: Stage::Growing }
     }
 
     /// Reads on, when all was written; none if the answer ends without its end being known.
     async fn read(&mut self) -> Option<()> {
-        match self.permit.wait_for(self.jobs.log_after(&self.task, self.id, self.written)).await {
-            Waited::Came(Ok(LogTail { mut lines, is_over })) => {
+        match self.permit.wait_for(self.queue.log_after(self.id, self.written)).await {
+            Waited::Came(Ok(Some(LogTail { mut lines, is_over }))) => {
                 let has_more = cut(&mut lines);
                 self.lines = lines.into_iter();
                 if is_over && !has_more {
@@ -57,7 +55,7 @@ impl LogLines {
                 }
             }
             // It was deleted, and its log with it.
-            Waited::Came(Err(refusal)) if refusal.code == Code::UnknownJob => self.stage = Stage::Complete,
+            Waited::Came(Ok(None)) => self.stage = Stage::Complete,
             Waited::Came(Err(_)) | Waited::Stop => return None,
             Waited::Silence => self.piece.add_sign_of_life(),
         }

@@ -1,8 +1,8 @@
-//! Counting requests: how many, how they were answered, how long that took. Routes are counted as they are written in the
+//! Counts requests: how many, with which status, and how long they took. Routes are counted as they are written in the
 //! OpenAPI document and never as clients write them, so the labels stay few.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -11,15 +11,13 @@ use axum::response::Response;
 use http::Method;
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
-use crate::service::Service;
-
 const REQUESTS: &str = "saggar_http_requests_total";
 const SECONDS: &str = "saggar_http_request_duration_seconds";
 
-/// For requests that no route is for.
+/// For requests that match no route.
 const NO_ROUTE: &str = "none";
 
-/// Describes what the service measures to the recorder of the `metrics` facade. Call it once, after it was installed.
+/// Describes the service's metrics to the recorder of the `metrics` facade. Call it once, after it was installed.
 pub fn describe_metrics() {
     describe_counter!(REQUESTS, "Requests that were answered, by route, method and status");
     describe_histogram!(
@@ -29,9 +27,9 @@ pub fn describe_metrics() {
     );
 }
 
-/// The meters of a service, made when they are first needed: a look-up by labels would cost more than the counting.
-#[derive(Default)]
-pub(crate) struct Requests(RwLock<HashMap<String, Vec<Meters>>>);
+/// The meters of a service, made when they are first needed: a look-up by labels would cost more than the counting. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Requests(Arc<RwLock<HashMap<String, Vec<Meters>>>>);
 
 #[derive(Clone)]
 struct Meters {
@@ -52,7 +50,7 @@ impl Requests {
         let meters = Meters::new(route, method, status);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let of_route = known.entry(route.to_owned()).or_default();
-        // Somebody else may have made them meanwhile; they are handles of the same.
+        // Another request may have made them meanwhile; they are handles of the same.
         if !of_route.iter().any(|meters| is_it(&meters)) {
             of_route.push(meters.clone());
         }
@@ -69,12 +67,12 @@ impl Meters {
 }
 
 /// Counts a request.
-pub(crate) async fn meter(State(service): State<Service>, request: Request, next: Next) -> Response {
+pub(crate) async fn meter(State(requests): State<Requests>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let (route, method) = (request.extensions().get::<MatchedPath>().cloned(), name(request.method()));
     let response = next.run(request).await;
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-    let meters = service.requests().of(route, method, response.status().as_u16());
+    let meters = requests.of(route, method, response.status().as_u16());
     meters.requests.increment(1);
     meters.seconds.record(began.elapsed().as_secs_f64());
     response

@@ -1,12 +1,19 @@
-//! The OpenAPI document: made of the routes and the wire types, with what is true of all of them.
+//! The OpenAPI document: the routes with what is true of all of them. It needs no token.
 
 use std::sync::LazyLock;
 
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use saggar_wire::{Order, Problem};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::refusals::{ANSWER, refusals};
 use crate::routes;
+use crate::service::Service;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,20 +37,51 @@ use crate::routes;
 struct Frame;
 
 /// What the routes are put into.
-pub(crate) fn frame() -> utoipa::openapi::OpenApi {
+fn frame() -> utoipa::openapi::OpenApi {
     let mut frame = Frame::openapi();
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token of the host's")).build();
     frame.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
     frame
 }
 
+/// All routes, with the document that describes them.
+pub(crate) fn routes() -> OpenApiRouter<Service> {
+    routes::add_to(OpenApiRouter::with_openapi(frame())).routes(routes!(get_document))
+}
+
 static TEXT: LazyLock<String> = LazyLock::new(|| {
-    let document = routes::all().into_openapi();
     // A document of texts is always JSON.
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    serde_json::to_string_pretty(&routes().into_openapi()).unwrap_or_default()
 });
 
 /// The OpenAPI document of the service, as JSON.
 pub fn openapi() -> &'static str {
     &TEXT
+}
+
+refusals! {
+    DocumentRefusals [ANSWER];
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "health", security(()),
+    responses((status = 200, description = "The document", body = serde_json::Value, content_type = "application/json"), DocumentRefusals)
+)]
+async fn get_document() -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use saggar_wire::Code;
+
+    use super::*;
+
+    #[test]
+    fn every_code_but_that_of_a_method_is_a_refusal_of_a_route() {
+        let missing = |code: &&Code| !openapi().contains(&format!("\"{}\"", code.name()));
+        let missing: Vec<_> = Code::ALL.iter().filter(missing).collect();
+        assert_eq!(missing, [&Code::MethodNotAllowed]);
+    }
 }

@@ -3,6 +3,8 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use saggar_job::JobId;
+use saggar_queue::{ChangeError, StoreError, WaitError};
 use saggar_wire::{self as wire, Code};
 
 /// Why a request is refused.
@@ -41,7 +43,21 @@ impl Refusal {
         Self::new(code, code.meaning())
     }
 
-    /// A refusal for a mistake of ours, which stands in the log from here on.
+    /// A refusal with the code that the domain has for it. Codes that only a guest or an attempt can cause are internal errors.
+    pub fn named(code: &str, detail: impl Into<String>) -> Self {
+        let code = Code::from_name(code).unwrap_or_else(|| {
+            tracing::error!(code, "is no code of the HTTP service");
+            Code::Internal
+        });
+        Self::new(code, detail)
+    }
+
+    /// The task has no job with this id.
+    pub(crate) fn unknown_job(id: JobId) -> Self {
+        WaitError::UnknownJob { id }.into()
+    }
+
+    /// A refusal because of a mistake of the host's own, which is logged here.
     pub(crate) fn internal(why: &str) -> Self {
         tracing::error!(why, "a request failed because of a mistake of the host's own");
         Self::plain(Code::Internal)
@@ -68,6 +84,37 @@ impl Refusal {
         let leaves_rest = matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::IncompleteBody);
         let close = leaves_rest.then(|| (CONNECTION, HeaderValue::from_static("close")));
         again.into_iter().chain(scheme).chain(close)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        // What made the store fail is for the operator, not for the client.
+        if let StoreError::Failed(source) = &error {
+            let first: &(dyn std::error::Error + 'static) = &**source;
+            let causes = std::iter::successors(Some(first), |error| (*error).source());
+            let causes: Vec<String> = causes.map(ToString::to_string).collect();
+            tracing::error!(error = causes.join(": "), "the job store failed a request");
+        }
+        Self::named(error.code(), error.to_string())
+    }
+}
+
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Store(error) => error.into(),
+            error => Self::named(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<WaitError> for Refusal {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::Store(error) => error.into(),
+            error => Self::named(error.code(), error.to_string()),
+        }
     }
 }
 
@@ -114,6 +161,30 @@ pub(crate) fn documented(mut response: Response, path: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_errors_of_the_queue_have_their_codes() {
+        let why = || Box::new(std::io::Error::other("why"));
+        let of = |error: StoreError| Refusal::from(error).code;
+        assert_eq!(of(StoreError::Full(why())), Code::StoreFull);
+        assert_eq!(of(StoreError::Failed(why())), Code::StoreFailed);
+        assert_eq!(of(StoreError::Busy(why())), Code::StoreBusy);
+        let change = ChangeError::Store(StoreError::Full(why()));
+        assert_eq!(Refusal::from(change).code, Code::StoreFull);
+        let id = JobId(1);
+        for (error, code) in [
+            (ChangeError::UnknownJob { id }, Code::UnknownJob),
+            (ChangeError::Ended { id }, Code::Ended),
+            (ChangeError::NotEnded { id }, Code::NotEnded),
+            (ChangeError::Running { id }, Code::Running),
+            (ChangeError::CallbackPending { id }, Code::CallbackPending),
+            (ChangeError::NotGivenUp { id }, Code::NotGivenUp),
+            (ChangeError::NotUnique { id, other: id }, Code::NotUnique),
+        ] {
+            assert_eq!(Refusal::from(error).code, code);
+        }
+        assert_eq!(Refusal::unknown_job(id).code, Code::UnknownJob);
+    }
 
     #[test]
     fn a_long_detail_is_cut_between_two_characters() {

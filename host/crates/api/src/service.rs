@@ -1,31 +1,21 @@
-//! The service: the tenants' jobs, the tokens, and the router that answers requests with them.
+//! The service: what the routes share, from the tenants' jobs and the tokens to the budgets. Cheap to clone.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
 use saggar_job::TaskKey;
-use saggar_wire::{self as wire, Code};
+use saggar_wire::Code;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::body::Room;
 use crate::jobs::Jobs;
-use crate::metering::{self, Requests};
-use crate::problem::{Refusal, documented};
+use crate::metering::Requests;
+use crate::problem::Refusal;
+use crate::response_budget::ResponseBudget;
+use crate::room::{BODY_BLOCKS, BODY_BLOCKS_OF_TASK};
 use crate::shares::{Share, Shares};
 use crate::stream_permit::StreamPermit;
 use crate::tokens::Tokens;
-use crate::{body, response_budget, routes};
-
-/// The longest that a reader waits for room. Whoever comes back later finds others gone.
-const MAX_WAIT_TO_READ: Duration = Duration::from_secs(5);
 
 /// Renders the metrics of the process in the text format of Prometheus.
 type Render = dyn Fn() -> String + Send + Sync;
@@ -39,8 +29,7 @@ struct Inner {
     tokens: Tokens,
     bodies: Arc<Semaphore>,
     shares: Arc<Shares>,
-    answers: Arc<Semaphore>,
-    reserve: Arc<Semaphore>,
+    responses: ResponseBudget,
     stream_permits: Arc<Semaphore>,
     large_fingerprints: Arc<Semaphore>,
     requests: Requests,
@@ -51,18 +40,14 @@ struct Inner {
 impl Service {
     /// A service for a host with one tenant.
     pub fn new(jobs: Arc<dyn Jobs>, tokens: Tokens) -> Self {
-        let tenants = BTreeMap::from([(TaskKey::DEFAULT_TENANT.into(), jobs)]);
-        let bodies = Arc::new(Semaphore::new(body::MAX_BLOCKS));
-        // A listener brings them.
-        let stream_permits = Arc::new(Semaphore::new(0));
         Self(Arc::new(Inner {
-            tenants,
+            tenants: BTreeMap::from([(TaskKey::DEFAULT_TENANT.into(), jobs)]),
             tokens,
-            bodies,
-            shares: Arc::new(Shares::new(body::MAX_BLOCKS_OF_TASK)),
-            answers: Arc::new(Semaphore::new(response_budget::MAX_BLOCKS)),
-            reserve: Arc::new(Semaphore::new(response_budget::RESERVED_BLOCKS)),
-            stream_permits,
+            bodies: Arc::new(Semaphore::new(BODY_BLOCKS)),
+            shares: Arc::new(Shares::new(BODY_BLOCKS_OF_TASK)),
+            responses: ResponseBudget::default(),
+            // A listener adds them.
+            stream_permits: Arc::new(Semaphore::new(0)),
             large_fingerprints: Arc::new(Semaphore::new(1)),
             requests: Requests::default(),
             metrics: OnceLock::new(),
@@ -70,35 +55,26 @@ impl Service {
         }))
     }
 
-    /// The same service, with what `GET /metrics` answers; without, there is no such route. The first one stays.
+    /// The same service, with what `GET /metrics` answers; without it, there is no such route. The first one stays.
     #[must_use]
     pub fn with_metrics(self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let _ = self.0.metrics.set(Box::new(render));
         self
     }
 
-    /// Which tokens it accepts.
+    /// The tokens that it accepts.
     pub fn tokens(&self) -> &Tokens {
         &self.0.tokens
     }
 
-    /// Why no job is taken at the moment, if that is so for anybody.
+    /// Why the host takes no jobs at the moment, if so for any tenant.
     pub(crate) fn why_not_ready(&self) -> Option<Code> {
-        self.0.tenants.values().find_map(|jobs| jobs.why_not_ready())
+        self.tenants().find_map(|jobs| jobs.why_not_ready())
     }
 
-    /// All tasks of all tenants, with their states and first problems.
-    pub(crate) fn task_states(&self) -> Vec<(String, wire::TaskState, Option<String>)> {
-        let mut states = Vec::new();
-        for jobs in self.0.tenants.values() {
-            states.extend(jobs.tasks().into_iter().map(|known| {
-                let (state, problem) = routes::show::task_state(&known.state);
-                (known.task.id.to_string(), state, problem)
-            }));
-            let broken = jobs.orphans().into_iter().filter_map(|orphan| Some((orphan.id, orphan.problem?)));
-            states.extend(broken.map(|(id, problem)| (id, wire::TaskState::Broken, Some(problem.to_string()))));
-        }
-        states
+    /// The jobs of all tenants.
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = &Arc<dyn Jobs>> {
+        self.0.tenants.values()
     }
 
     /// The jobs of a tenant.
@@ -106,7 +82,7 @@ impl Service {
         self.0.tenants.get(tenant)
     }
 
-    /// What renders the metrics, if anything does.
+    /// Renders the metrics, if the host has a recorder.
     pub(crate) fn metrics(&self) -> Option<&Render> {
         self.0.metrics.get().map(|render| &**render)
     }
@@ -121,29 +97,18 @@ impl Service {
         &self.0.bodies
     }
 
-    /// What a body for `task` has of that room. All tasks that there are not have one share together.
+    /// A body's part of its task's share of that room. All unknown tasks have one share together.
     pub(crate) fn share_of(&self, task: &str) -> Share {
-        let is_known = self.0.tenants.values().any(|jobs| jobs.has_task(task));
+        let is_known = self.tenants().any(|jobs| jobs.has_task(task));
         self.0.shares.of(if is_known { task } else { "" })
     }
 
     /// Room for the bytes of large answers.
-    pub(crate) fn answers(&self) -> &Arc<Semaphore> {
-        &self.0.answers
+    pub(crate) fn responses(&self) -> &ResponseBudget {
+        &self.0.responses
     }
 
-    /// Room for the bytes of large answers that tell of a change, when there is no other.
-    pub(crate) fn reserve(&self) -> &Arc<Semaphore> {
-        &self.0.reserve
-    }
-
-    /// Room for so many bytes of an answer, before they are read. Those who want some at once wait in turn, so that many readers of
-    /// something large are served in small groups.
-    pub(crate) async fn room_to_read(&self, bytes: usize) -> Result<Room, Refusal> {
-        Room::wait_for(bytes, self.answers(), MAX_WAIT_TO_READ).await
-    }
-
-    /// The turns of those who make fingerprints of large arguments: one at a time.
+    /// Fingerprints of large arguments are made one at a time.
     pub(crate) fn large_fingerprints(&self) -> &Arc<Semaphore> {
         &self.0.large_fingerprints
     }
@@ -162,36 +127,10 @@ impl Service {
         Ok(StreamPermit::new(permit.map_err(|_| Refusal::plain(Code::Overloaded))?, self.0.stop.clone()))
     }
 
-    /// Cancelled when the listener stops: whoever makes a client wait answers now.
+    /// Cancelled when the listener stops: a route that makes a client wait answers now.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.0.stop
     }
-
-    /// All routes.
-    pub(crate) fn router(&self) -> Router {
-        let (router, _) = routes::all().split_for_parts();
-        router
-            .fallback(|| async { Refusal::plain(Code::UnknownRoute) })
-            .with_state(self.clone())
-            .layer(middleware::from_fn_with_state(self.clone(), response_budget::hold))
-            .layer(CatchPanicLayer::custom(panicked))
-            .layer(middleware::from_fn(document))
-            .layer(middleware::from_fn_with_state(self.clone(), metering::meter))
-    }
-}
-
-/// Gives every error its document.
-async fn document(request: Request, next: Next) -> Response {
-    // As the client wrote it, so that the document shows nothing that was decoded.
-    let path = request.uri().path().to_owned();
-    documented(next.run(request).await, &path)
-}
-
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let message = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-    tracing::error!(panic = message.as_deref().unwrap_or("no message"), "a request panicked");
-    Refusal::plain(Code::Internal).into_response()
 }
 
 impl std::fmt::Debug for Service {

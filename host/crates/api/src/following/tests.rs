@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::fixture::Fixture;
-use crate::jobs::EventScope;
 
 /// An event as a client reads it.
 type ReadEvent = (String, Option<EventId>, String);
@@ -19,12 +18,12 @@ fn permit(stop: &CancellationToken) -> StreamPermit {
 }
 
 fn all(fixture: &Arc<Fixture>, after: Option<EventId>) -> JobEvents {
-    JobEvents::of_many(permit(&CancellationToken::new()), fixture.follow(EventScope::Tenant, after))
+    JobEvents::of_many(permit(&CancellationToken::new()), fixture.follow(None, after))
 }
 
 fn one(fixture: &Arc<Fixture>, id: JobId, after: Option<EventId>) -> JobEvents {
-    let followed = fixture.follow(EventScope::Job(Fixture::TASK, id), after);
-    JobEvents::of_one(permit(&CancellationToken::new()), followed, fixture.clone(), Fixture::TASK.to_owned(), id)
+    let followed = fixture.follow(Some(id), after);
+    JobEvents::of_one(permit(&CancellationToken::new()), followed, fixture.task.clone(), id)
 }
 
 async fn piece(events: &mut JobEvents) -> Vec<ReadEvent> {
@@ -174,7 +173,7 @@ async fn of_an_ended_job_only_what_is_kept_is_left() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_it_at_once() {
     let (fixture, stop) = (Fixture::new(100).await, CancellationToken::new());
-    let mut events = JobEvents::of_many(permit(&stop), fixture.follow(EventScope::Tenant, None));
+    let mut events = JobEvents::of_many(permit(&stop), fixture.follow(None, None));
     piece(&mut events).await;
     let began = Instant::now();
     let (next, ()) = tokio::join!(events.next(), async { stop.cancel() });

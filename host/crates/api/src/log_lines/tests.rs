@@ -12,7 +12,7 @@ use crate::fixture::Fixture;
 fn follow(fixture: &Arc<Fixture>, id: JobId, read: usize) -> LogLines {
     let places = Arc::new(Semaphore::new(1));
     let permit = StreamPermit::new(places.try_acquire_owned().unwrap(), CancellationToken::new());
-    LogLines::new(permit, fixture.clone(), Fixture::TASK.to_owned(), id, read)
+    LogLines::new(permit, fixture.task.clone(), id, read)
 }
 
 async fn write(fixture: &Fixture, id: JobId, texts: &[&str]) {

@@ -11,15 +11,15 @@ use saggar_wire::{self as wire, AddBatch, AddJob, AddedJob, AddedJobs, BatchJob,
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
-use super::headers::AddHeaders;
-use super::refusals::AddJobs;
-use super::{Answer, Answered};
 use crate::access::{Allowed, Write};
 use crate::address::TaskAddress;
+use crate::answer::{Answer, Answered};
 use crate::body::{Form, JsonBody};
+use crate::headers::AddHeaders;
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::place;
 use crate::problem::Refusal;
+use crate::refusals::{ACCESS, ADD, BODY, QUERY, STORE, TASK, refusals};
 use crate::service::Service;
 
 /// Bytes of a job's arguments.
@@ -34,6 +34,10 @@ impl Form for AddBatch {
     const MAX_BYTES: usize = 16 << 20;
 }
 
+refusals! {
+    AddRefusals [ACCESS, QUERY, TASK, STORE, BODY, ADD];
+}
+
 /// Adds a job. It is kept when its id is answered. The answer is 201 for a new job, and 200 for one that was there already
 /// by its key or because it is unique.
 #[utoipa::path(
@@ -41,7 +45,7 @@ impl Form for AddBatch {
     params(TaskAddress, AddHeaders),
     request_body = AddJob,
     responses((status = 201, description = "The job was added", body = AddedJob, headers(("Location" = String, description = "The job's path"))),
-        (status = 200, description = "It was there already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddJobs)
+        (status = 200, description = "It was there already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddRefusals)
 )]
 pub(super) async fn add_job(
     State(service): State<Service>,
@@ -75,7 +79,7 @@ pub(super) async fn add_job(
     params(TaskAddress, AddHeaders),
     request_body = AddBatch,
     responses((status = 201, description = "The jobs were added", body = AddedJobs),
-        (status = 200, description = "All were there already", body = AddedJobs), AddJobs)
+        (status = 200, description = "All were there already", body = AddedJobs), AddRefusals)
 )]
 pub(super) async fn add_batch(
     State(service): State<Service>,

@@ -3,21 +3,27 @@
 use axum::extract::State;
 use saggar_wire as wire;
 
-use super::refusals::LookAtJob;
-use super::{Answer, Answered, show};
 use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
+use crate::answer::{Answer, Answered};
 use crate::parameters::{None as NoParameters, Parameters};
+use crate::problem::Refusal;
+use crate::refusals::{ACCESS, ANSWER, JOB, QUERY, STORE, TASK, refusals};
 use crate::service::Service;
+use crate::show;
 
 /// Bytes of the largest answer while it is made: a hundred records, each twice, most of it messages of 4 KiB.
 const MAX_ATTEMPTS: usize = 1 << 20;
+
+refusals! {
+    AttemptsRefusals [ACCESS, QUERY, TASK, JOB, STORE, ANSWER];
+}
 
 /// The attempts of a job that are over.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/attempts", tag = "jobs",
     params(JobAddress),
-    responses((status = 200, description = "The attempts", body = wire::Attempts), LookAtJob)
+    responses((status = 200, description = "The attempts", body = wire::Attempts), AttemptsRefusals)
 )]
 pub(super) async fn get_attempts(
     State(service): State<Service>,
@@ -25,7 +31,7 @@ pub(super) async fn get_attempts(
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Answered<wire::Attempts> {
-    let _room = service.room_to_read(MAX_ATTEMPTS).await?;
-    let history = access.jobs.history(&task, id).await?;
+    let _room = service.responses().room_to_read(MAX_ATTEMPTS).await?;
+    let history = access.jobs.queue(&task)?.history(id).await?.ok_or_else(|| Refusal::unknown_job(id))?;
     Ok(Answer::ok(wire::Attempts { attempts: history.attempts.into_iter().map(show::attempt).collect() }))
 }

@@ -8,16 +8,21 @@ use saggar_wire::{self as wire, Code};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::headers::LastEvent;
-use super::refusals::{FollowJob, FollowJobs};
 use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
 use crate::following::JobEvents;
+use crate::headers::LastEvent;
 use crate::jobs::EventScope;
 use crate::parameters::{Parameters, last_event_id};
 use crate::problem::Refusal;
+use crate::refusals::{ACCESS, FOLLOW, JOB, QUERY, STORE, TASK, refusals};
 use crate::service::Service;
 use crate::sse;
+
+refusals! {
+    FollowManyRefusals [ACCESS, QUERY, FOLLOW, &[Code::UnknownTask, Code::TaskBroken]];
+    FollowOneRefusals [ACCESS, QUERY, TASK, JOB, STORE, FOLLOW];
+}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +56,7 @@ pub(super) struct OneParameters {
     get, path = "/v1/events", tag = "events",
     params(ManyParameters, LastEvent),
     responses((status = 200, description = "Events, one after the other", body = wire::StreamedEvent, content_type = "text/event-stream"),
-        FollowJobs)
+        FollowManyRefusals)
 )]
 pub(super) async fn follow_many(
     State(service): State<Service>,
@@ -77,7 +82,7 @@ pub(super) async fn follow_many(
     get, path = "/v1/tasks/{task}/jobs/{id}/events", tag = "events",
     params(JobAddress, OneParameters, LastEvent),
     responses((status = 200, description = "Events, one after the other", body = wire::StreamedEvent, content_type = "text/event-stream"),
-        (status = 204, description = "The job has ended, and nothing is left to send"), FollowJob)
+        (status = 204, description = "The job has ended, and nothing is left to send"), FollowOneRefusals)
 )]
 pub(super) async fn follow_one(
     State(service): State<Service>,
@@ -90,17 +95,18 @@ pub(super) async fn follow_one(
     let permit = service.stream_permit()?;
     // Before the job is looked at, so that nothing happens unseen in between.
     let followed = access.jobs.follow(EventScope::Job(&task, id), after);
-    let found = access.jobs.peek(&task, id, 0).await;
-    let mut events = JobEvents::of_one(permit, followed, access.jobs, task, id);
+    let queue = access.jobs.queue(&task)?;
+    let found = queue.peek(id, 0).await?;
+    let mut events = JobEvents::of_one(permit, followed, queue, id);
     match found {
-        Ok(found) if !found.has_ended() => {}
-        Ok(_) if events.has_more_of_ended() => {}
-        // Whoever comes back right at the end would not come back for it.
-        Ok(_) if after.is_some() && events.hears_soon().await => {}
-        Ok(_) => return Ok(StatusCode::NO_CONTENT.into_response()),
-        // Whoever comes back hears that it was deleted.
-        Err(refusal) if refusal.code == Code::UnknownJob && after.is_some() && events.has_more_of_ended() => {}
-        Err(refusal) => return Err(refusal),
+        Some(found) if !found.has_ended() => {}
+        Some(_) if events.has_more_of_ended() => {}
+        // A client that comes back right at the end would not come back again for it.
+        Some(_) if after.is_some() && events.hears_soon().await => {}
+        Some(_) => return Ok(StatusCode::NO_CONTENT.into_response()),
+        // A client that comes back hears that the job was deleted.
+        None if after.is_some() && events.has_more_of_ended() => {}
+        None => return Err(Refusal::unknown_job(id)),
     }
     Ok(sse::answer(events))
 }

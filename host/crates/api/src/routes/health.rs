@@ -1,17 +1,23 @@
-//! For those who watch over the process; they need no token.
+//! Health of the process and of the host; these routes need no token.
 
 use axum::extract::State;
-use saggar_wire as wire;
+use saggar_wire::{self as wire, Code};
 
-use super::refusals::{LookAtHost, LookAtReadiness};
-use super::{Answer, Answered};
+use crate::answer::{Answer, Answered};
 use crate::problem::Refusal;
+use crate::refusals::{STORE, refusals};
 use crate::service::Service;
+use crate::show;
+
+refusals! {
+    HealthRefusals [];
+    ReadinessRefusals [STORE, &[Code::StoreFull]];
+}
 
 /// That the process answers.
 #[utoipa::path(
     get, path = "/healthz", tag = "health", security(()),
-    responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"), LookAtHost)
+    responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"), HealthRefusals)
 )]
 pub(super) async fn healthz() -> Answer<&'static str> {
     Answer::ok("ok")
@@ -24,7 +30,7 @@ const MOST_NAMED: usize = 100;
 /// takes them before all plugins are compiled; `tasks` says how many tasks do not run yet, or cannot.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", security(()),
-    responses((status = 200, description = "It does", body = wire::Readiness), LookAtReadiness)
+    responses((status = 200, description = "It does", body = wire::Readiness), ReadinessRefusals)
 )]
 pub(super) async fn readyz(State(service): State<Service>) -> Answered<wire::Readiness> {
     if let Some(code) = service.why_not_ready() {
@@ -32,7 +38,7 @@ pub(super) async fn readyz(State(service): State<Service>) -> Answered<wire::Rea
     }
     let mut readiness =
         wire::Readiness { status: "ready".to_owned(), tasks: wire::TaskStates::default(), not_ready: Vec::new() };
-    for (task, state, problem) in service.task_states() {
+    for (task, state, problem) in task_states(&service) {
         let count = match state {
             wire::TaskState::Ready => &mut readiness.tasks.ready,
             wire::TaskState::Preparing => &mut readiness.tasks.preparing,
@@ -45,4 +51,18 @@ pub(super) async fn readyz(State(service): State<Service>) -> Answered<wire::Rea
         }
     }
     Ok(Answer::ok(readiness))
+}
+
+/// All tasks of all tenants, with their states and first problems.
+fn task_states(service: &Service) -> Vec<(String, wire::TaskState, Option<String>)> {
+    let mut states = Vec::new();
+    for jobs in service.tenants() {
+        states.extend(jobs.tasks().into_iter().map(|known| {
+            let (state, problem) = show::task_state(&known.state);
+            (known.task.id.to_string(), state, problem)
+        }));
+        let broken = jobs.orphans().into_iter().filter_map(|orphan| Some((orphan.id, orphan.problem?)));
+        states.extend(broken.map(|(id, problem)| (id, wire::TaskState::Broken, Some(problem.to_string()))));
+    }
+    states
 }

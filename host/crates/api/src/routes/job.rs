@@ -7,27 +7,43 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use saggar_job::{JobId, Reason, Timestamp};
+use saggar_queue::{Change, Peek, TaskQueue};
 use saggar_wire::{self as wire, Code};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::refusals::{CancelJob, DeleteJob, LookAtJob, RedeliverJob, RetryJob};
-use super::{Answer, show};
 use crate::access::{Allowed, Read, Write};
 use crate::address::JobAddress;
-use crate::body::Room;
-use crate::jobs::{Jobs, KnownJob, PeekedJob};
+use crate::answer::Answer;
+use crate::jobs::{Jobs, KnownJob};
 use crate::large;
 use crate::parameters::{None as NoParameters, Parameters, invalid};
 use crate::problem::Refusal;
+use crate::refusals::{ACCESS, ANSWER, JOB, QUERY, STORE, TASK, refusals};
 use crate::response_budget;
+use crate::room::Room;
 use crate::service::Service;
+use crate::show;
 
 /// The longest that a request waits for a job's end: what proxies on the way bear with.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Bytes of texts for which no room has to be taken.
 const SMALL: u64 = response_budget::SMALL as u64;
+
+refusals! {
+    GetRefusals [ACCESS, QUERY, TASK, JOB, STORE, ANSWER];
+    CancelRefusals [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Ended]];
+    RetryRefusals [
+        ACCESS, QUERY, TASK, JOB, STORE,
+        &[Code::StoreFull, Code::NotEnded, Code::CallbackPending, Code::NotUnique]
+    ];
+    RedeliverRefusals [
+        ACCESS, QUERY, TASK, JOB, STORE,
+        &[Code::StoreFull, Code::NotEnded, Code::CallbackPending, Code::NotGivenUp]
+    ];
+    DeleteRefusals [ACCESS, QUERY, TASK, JOB, STORE, &[Code::StoreFull, Code::Running]];
+}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +60,7 @@ pub(super) struct GetParameters {
     get, path = "/v1/tasks/{task}/jobs/{id}", tag = "jobs",
     params(JobAddress,
         GetParameters),
-    responses((status = 200, description = "The job", body = wire::Job), LookAtJob)
+    responses((status = 200, description = "The job", body = wire::Job), GetRefusals)
 )]
 pub(super) async fn get_job(
     State(service): State<Service>,
@@ -53,40 +69,48 @@ pub(super) async fn get_job(
     Parameters(GetParameters { wait }): Parameters<GetParameters>,
 ) -> Result<Response, Refusal> {
     let wait = wait.as_deref().map(duration).transpose()?;
-    let found = access.jobs.peek(&task, id, SMALL).await?;
+    // Once, because a host that stops has no tasks any more when its last job has ended.
+    let queue = access.jobs.queue(&task)?;
+    let found = peek(&queue, id).await?;
     let found = match wait {
         Some(wait) if !found.has_ended() => {
-            // Whoever waits keeps a connection from others, as those do who follow.
+            // A client that waits keeps a connection from others, as one that follows does.
             let _permit = service.stream_permit()?;
             tokio::select! {
                 biased;
                 // With the last job of a drain the host stops, too; its end is what was asked for.
-                ended = access.jobs.wait(&task, id, SMALL) => ended?,
-                () = tokio::time::sleep(wait.min(MAX_WAIT)) => access.jobs.peek(&task, id, SMALL).await?,
+                ended = queue.wait_and_peek(id, SMALL) => ended?,
+                () = tokio::time::sleep(wait.min(MAX_WAIT)) => peek(&queue, id).await?,
                 () = service.stop().cancelled() => return Err(Refusal::plain(Code::Stopping)),
             }
         }
         _ => found,
     };
-    let room = service.room_to_read(large_bytes(&found)).await?;
-    Ok(answer(read(&access.jobs, (&task, id), found).await?, room, access.jobs.now()))
+    let room = service.responses().room_to_read(large_bytes(&found)).await?;
+    Ok(answer(read(&queue, id, found).await?, room, access.jobs.now()))
 }
 
-/// Bytes of the texts of a job for which room is to be taken; none if they are few.
-fn large_bytes(found: &PeekedJob) -> usize {
+/// Looks a job up, but not its texts if they are large.
+async fn peek(queue: &TaskQueue, id: JobId) -> Result<Peek, Refusal> {
+    queue.peek(id, SMALL).await?.ok_or_else(|| Refusal::unknown_job(id))
+}
+
+/// Bytes of the texts of a job for which room is needed; 0 if they are few.
+fn large_bytes(found: &Peek) -> usize {
     let bytes = match found {
-        PeekedJob::Job(known) => known.job.text_bytes(),
-        PeekedJob::Large { bytes, .. } => *bytes,
+        Peek::Job(job) => job.text_bytes(),
+        Peek::Large { bytes, .. } => *bytes,
     };
     if bytes > SMALL { usize::try_from(bytes).unwrap_or(usize::MAX) } else { 0 }
 }
 
 /// A job that was found. Large texts are read only now that there is room for them.
-async fn read(jobs: &Arc<dyn Jobs>, (task, id): (&str, JobId), found: PeekedJob) -> Result<KnownJob, Refusal> {
-    match found {
-        PeekedJob::Job(known) => Ok(known),
-        PeekedJob::Large { .. } => jobs.get(task, id).await,
-    }
+async fn read(queue: &TaskQueue, id: JobId, found: Peek) -> Result<KnownJob, Refusal> {
+    let job = match found {
+        Peek::Job(job) => job,
+        Peek::Large { .. } => queue.get(id).await?.ok_or_else(|| Refusal::unknown_job(id))?,
+    };
+    Ok(KnownJob::new(queue, job))
 }
 
 /// The answer with a job, and with the room for its texts.
@@ -97,19 +121,18 @@ fn answer(known: KnownJob, room: Room, now: Timestamp) -> Response {
     large::answer(known, room, now)
 }
 
-/// A job that was changed. That it was is told in any case, so there is a reserve for it, and no end of waiting.
-async fn changed(service: &Service, jobs: &Arc<dyn Jobs>, at: (&str, JobId)) -> Result<(KnownJob, Room), Refusal> {
-    let found = jobs.peek(at.0, at.1, SMALL).await?;
-    let bytes = large_bytes(&found);
-    let room = loop {
-        if let Ok(room) = service.room_to_read(bytes).await {
-            break room;
-        }
-        if let Ok(room) = Room::wait_for(bytes, service.reserve(), Duration::from_secs(1)).await {
-            break room;
-        }
-    };
-    Ok((read(jobs, at, found).await?, room))
+/// Changes a job, and looks it up for the answer. The client has to learn of the change, so there is room for that in any case.
+async fn change(
+    service: &Service,
+    jobs: &Arc<dyn Jobs>,
+    (task, id): (&str, JobId),
+    change: Change,
+) -> Result<(KnownJob, Room), Refusal> {
+    jobs.change(task, id, change).await?;
+    let queue = jobs.queue(task)?;
+    let found = peek(&queue, id).await?;
+    let room = service.responses().room_after_change(large_bytes(&found)).await;
+    Ok((read(&queue, id, found).await?, room))
 }
 
 /// A number of up to nine digits and its unit.
@@ -132,14 +155,14 @@ fn duration(text: &str) -> Result<Duration, Refusal> {
 #[utoipa::path(
     delete, path = "/v1/tasks/{task}/jobs/{id}", tag = "jobs",
     params(JobAddress),
-    responses((status = 204, description = "The job is gone"), DeleteJob)
+    responses((status = 204, description = "The job is gone"), DeleteRefusals)
 )]
 pub(super) async fn delete_job(
     access: Allowed<Write>,
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {
-    access.jobs.delete(&task, id).await?;
+    access.jobs.change(&task, id, Change::Delete).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,7 +171,7 @@ pub(super) async fn delete_job(
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/cancel", tag = "jobs",
     params(JobAddress),
-    responses((status = 200, description = "The job as it stands now", body = wire::Job), CancelJob)
+    responses((status = 200, description = "The job as it stands now", body = wire::Job), CancelRefusals)
 )]
 pub(super) async fn cancel_job(
     State(service): State<Service>,
@@ -156,8 +179,7 @@ pub(super) async fn cancel_job(
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
-    access.jobs.cancel(&task, id).await?;
-    let (known, room) = changed(&service, &access.jobs, (&task, id)).await?;
+    let (known, room) = change(&service, &access.jobs, (&task, id), Change::Cancel).await?;
     // Its attempt may have ended by itself before it could be stopped; then nothing was cancelled.
     if known.job.life.state.is_ended() && known.job.reason() != Some(Reason::Cancelled) {
         return Err(Refusal::new(Code::Ended, format!("the job {id} ended by itself before it could be stopped")));
@@ -169,7 +191,7 @@ pub(super) async fn cancel_job(
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/retry", tag = "jobs",
     params(JobAddress),
-    responses((status = 200, description = "The job as it stands now", body = wire::Job), RetryJob)
+    responses((status = 200, description = "The job as it stands now", body = wire::Job), RetryRefusals)
 )]
 pub(super) async fn retry_job(
     State(service): State<Service>,
@@ -177,8 +199,7 @@ pub(super) async fn retry_job(
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
-    access.jobs.retry(&task, id).await?;
-    let (known, room) = changed(&service, &access.jobs, (&task, id)).await?;
+    let (known, room) = change(&service, &access.jobs, (&task, id), Change::Retry).await?;
     Ok(answer(known, room, access.jobs.now()))
 }
 
@@ -186,7 +207,7 @@ pub(super) async fn retry_job(
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/redeliver", tag = "jobs",
     params(JobAddress),
-    responses((status = 200, description = "The job as it stands now", body = wire::Job), RedeliverJob)
+    responses((status = 200, description = "The job as it stands now", body = wire::Job), RedeliverRefusals)
 )]
 pub(super) async fn redeliver_job(
     State(service): State<Service>,
@@ -194,8 +215,7 @@ pub(super) async fn redeliver_job(
     JobAddress { task, id }: JobAddress,
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
-    access.jobs.redeliver(&task, id).await?;
-    let (known, room) = changed(&service, &access.jobs, (&task, id)).await?;
+    let (known, room) = change(&service, &access.jobs, (&task, id), Change::Redeliver).await?;
     Ok(answer(known, room, access.jobs.now()))
 }
 

@@ -5,23 +5,29 @@ use saggar_job::TaskKey;
 use saggar_queue::{Cursor, ListOrder, ListQuery};
 use saggar_wire as wire;
 
-use super::refusals::{ListJobs, ListJobsOfTask};
-use super::{Answer, Answered, show};
 use crate::access::{Allowed, Read};
 use crate::address::TaskAddress;
+use crate::answer::{Answer, Answered};
 use crate::parameters::{Parameters, invalid};
 use crate::problem::Refusal;
+use crate::refusals::{ACCESS, ANSWER, QUERY, STORE, TASK, refusals};
 use crate::rfc3339;
 use crate::service::Service;
+use crate::show;
 
 /// Bytes of the largest job of a list while an answer is made of it: messages of 4 KiB and 1 KiB, twice, and the rest.
 const LISTED_JOB: usize = 11 << 10;
+
+refusals! {
+    ListRefusals [ACCESS, QUERY, STORE, ANSWER];
+    ListOfTaskRefusals [ACCESS, QUERY, TASK, STORE, ANSWER];
+}
 
 /// Lists jobs of a task.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs", tag = "jobs",
     params(TaskAddress, wire::ListQuery),
-    responses((status = 200, description = "A page", body = wire::Jobs), ListJobsOfTask)
+    responses((status = 200, description = "A page", body = wire::Jobs), ListOfTaskRefusals)
 )]
 pub(super) async fn list_jobs_of_task(
     State(service): State<Service>,
@@ -29,15 +35,17 @@ pub(super) async fn list_jobs_of_task(
     TaskAddress(task): TaskAddress,
     Parameters(parameters): Parameters<wire::ListQuery>,
 ) -> Answered<wire::Jobs> {
-    let query = ListQuery { task: Some(task.into()), ..query(parameters)? };
-    let _room = service.room_to_read(query.limit * LISTED_JOB).await?;
+    let query = query(parameters)?;
+    let task = access.jobs.queue(&task)?.key().task.clone();
+    let query = ListQuery { task: Some(task), ..query };
+    let _room = service.responses().room_to_read(query.limit * LISTED_JOB).await?;
     Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 
 /// Lists jobs of all tasks.
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "jobs", params(wire::ListQuery),
-    responses((status = 200, description = "A page", body = wire::Jobs), ListJobs)
+    responses((status = 200, description = "A page", body = wire::Jobs), ListRefusals)
 )]
 pub(super) async fn list_jobs(
     State(service): State<Service>,
@@ -45,7 +53,7 @@ pub(super) async fn list_jobs(
     Parameters(parameters): Parameters<wire::ListQuery>,
 ) -> Answered<wire::Jobs> {
     let query = query(parameters)?;
-    let _room = service.room_to_read(query.limit * LISTED_JOB).await?;
+    let _room = service.responses().room_to_read(query.limit * LISTED_JOB).await?;
     Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 

@@ -7,19 +7,24 @@ use saggar_wire as wire;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::headers::LastLine;
-use super::refusals::FollowJob;
-use super::{Answer, show};
 use crate::access::{Allowed, Read};
 use crate::address::JobAddress;
+use crate::answer::Answer;
+use crate::headers::LastLine;
 use crate::log_lines::LogLines;
 use crate::parameters::{Parameters, invalid, last_event_id};
 use crate::problem::Refusal;
+use crate::refusals::{ACCESS, FOLLOW, JOB, QUERY, STORE, TASK, refusals};
 use crate::service::Service;
+use crate::show;
 use crate::sse;
 
 /// Bytes of the largest log while it is made an answer of: of 320 KiB of text, each line twice.
 const MAX_LOG: usize = 1 << 20;
+
+refusals! {
+    LogsRefusals [ACCESS, QUERY, TASK, JOB, STORE, FOLLOW];
+}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +48,7 @@ pub(super) struct LogParameters {
     get, path = "/v1/tasks/{task}/jobs/{id}/logs", tag = "jobs",
     params(JobAddress, LogParameters, LastLine),
     responses((status = 200, description = "The log", content((wire::Logs = "application/json"), (wire::StreamedLine = "text/event-stream"))),
-        (status = 204, description = "With `follow`: the job has ended, and no line is left"), FollowJob)
+        (status = 204, description = "With `follow`: the job has ended, and no line is left"), LogsRefusals)
 )]
 pub(super) async fn get_logs(
     State(service): State<Service>,
@@ -53,22 +58,23 @@ pub(super) async fn get_logs(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let read = last_event_id::<usize>(&headers, after.as_deref())?;
+    let (queue, unknown) = (access.jobs.queue(&task)?, || Refusal::unknown_job(id));
     if !follow {
         if after.is_some() {
             return Err(invalid("`after` goes with `follow=true`"));
         }
-        let _room = service.room_to_read(MAX_LOG).await?;
-        let history = access.jobs.history(&task, id).await?;
-        let lines = history.log.into_iter().map(show::log_line).collect();
+        let _room = service.responses().room_to_read(MAX_LOG).await?;
+        let log = queue.logs(id).await?.ok_or_else(unknown)?;
+        let lines = log.into_iter().map(show::log_line).collect();
         return Ok(Answer::ok(wire::Logs { lines }).into_response());
     }
-    let found = access.jobs.peek(&task, id, 0).await?;
+    let found = queue.peek(id, 0).await?.ok_or_else(unknown)?;
     let permit = service.stream_permit()?;
     if let Some(read) = read
         && found.has_ended()
-        && access.jobs.log_after(&task, id, read).await?.lines.is_empty()
+        && queue.log_after(id, read).await?.ok_or_else(unknown)?.lines.is_empty()
     {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(sse::answer(LogLines::new(permit, access.jobs, task, id, read.unwrap_or(0))))
+    Ok(sse::answer(LogLines::new(permit, queue, id, read.unwrap_or(0))))
 }

@@ -6,19 +6,23 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use saggar_wire::Code;
 
-use super::refusals::LookAtMetrics;
 use crate::access::{Allowed, Read};
 use crate::problem::Refusal;
+use crate::refusals::{ACCESS, ANSWER, refusals};
 use crate::service::Service;
 
 const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+refusals! {
+    MetricsRefusals [ACCESS, ANSWER, &[Code::UnknownRoute]];
+}
 
 /// The host's metrics in the text format of Prometheus; docs/observability.md lists them. They are the whole host's: with
 /// tokens, any that may look may look at them.
 #[utoipa::path(
     get, path = "/metrics", tag = "health",
     responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"),
-        LookAtMetrics)
+        MetricsRefusals)
 )]
 pub(super) async fn metrics(_: Allowed<Read>, State(service): State<Service>) -> Result<Response, Refusal> {
     // A host that was built without a recorder has nothing here.

@@ -1,19 +1,26 @@
 //! Tasks: what they are, how much they do, pausing and resuming them.
 
 use http::StatusCode;
-use saggar_wire as wire;
+use saggar_wire::{self as wire, Code};
 
-use super::refusals::{AdminTask, LookAtTask, LookAtTasks};
-use super::{Answer, Answered, show};
 use crate::access::{Admin, Allowed, Read};
 use crate::address::TaskAddress;
+use crate::answer::{Answer, Answered};
 use crate::parameters::{None as NoParameters, Parameters};
 use crate::problem::Refusal;
+use crate::refusals::{ACCESS, ANSWER, QUERY, STORE, TASK, refusals};
+use crate::show;
+
+refusals! {
+    TasksRefusals [ACCESS, QUERY, ANSWER];
+    TaskRefusals [ACCESS, QUERY, TASK, ANSWER, &[Code::Stopping]];
+    PauseRefusals [ACCESS, QUERY, TASK, STORE, &[Code::StoreFull]];
+}
 
 /// All tasks, with counts and rates; those that do not run too.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "tasks",
-    responses((status = 200, description = "The tasks", body = wire::Tasks), LookAtTasks)
+    responses((status = 200, description = "The tasks", body = wire::Tasks), TasksRefusals)
 )]
 pub(super) async fn list_tasks(access: Allowed<Read>, _: Parameters<NoParameters>) -> Answered<wire::Tasks> {
     Ok(Answer::ok(wire::Tasks {
@@ -25,7 +32,7 @@ pub(super) async fn list_tasks(access: Allowed<Read>, _: Parameters<NoParameters
 /// One task, with its definition as it holds, counts and rates.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}", tag = "tasks", params(TaskAddress),
-    responses((status = 200, description = "The task", body = wire::Task), LookAtTask)
+    responses((status = 200, description = "The task", body = wire::Task), TaskRefusals)
 )]
 pub(super) async fn get_task(
     access: Allowed<Read>,
@@ -38,27 +45,27 @@ pub(super) async fn get_task(
 /// Lets no more attempts of a task begin, over restarts too. What runs goes on, and jobs can be added.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/pause", tag = "tasks", params(TaskAddress),
-    responses((status = 204, description = "The task is paused"), AdminTask)
+    responses((status = 204, description = "The task is paused"), PauseRefusals)
 )]
 pub(super) async fn pause_task(
     access: Allowed<Admin>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {
-    access.jobs.pause(&task).await?;
+    access.jobs.set_paused(&task, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Ends a pause.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/resume", tag = "tasks", params(TaskAddress),
-    responses((status = 204, description = "The task is not paused"), AdminTask)
+    responses((status = 204, description = "The task is not paused"), PauseRefusals)
 )]
 pub(super) async fn resume_task(
     access: Allowed<Admin>,
     TaskAddress(task): TaskAddress,
     _: Parameters<NoParameters>,
 ) -> Result<StatusCode, Refusal> {
-    access.jobs.resume(&task).await?;
+    access.jobs.set_paused(&task, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes what is read of a `HeaderMap`")]
-pub(super) struct AddHeaders {
+pub(crate) struct AddHeaders {
     /// While a job of the task with this key is kept, it is answered instead of adding another one. Job number N of a batch,
     /// from 0, has the key `KEY/N` unless it has one of its own.
     #[param(required = false, rename = "Idempotency-Key", pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
@@ -21,7 +21,7 @@ pub(super) struct AddHeaders {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes what is read of a `HeaderMap`")]
-pub(super) struct LastEvent {
+pub(crate) struct LastEvent {
     /// The id of the last event that was read.
     #[param(
         required = false,
@@ -35,7 +35,7 @@ pub(super) struct LastEvent {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes what is read of a `HeaderMap`")]
-pub(super) struct LastLine {
+pub(crate) struct LastLine {
     /// With `follow`: the id of the last line that was read.
     #[param(required = false, rename = "Last-Event-ID", pattern = "^(0|[1-9][0-9]{0,17})$")]
     last_event_id: String,

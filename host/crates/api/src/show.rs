@@ -64,7 +64,7 @@ fn callback(callback: &JobCallback, of: Status) -> wire::Callback {
 }
 
 /// A page of jobs as they are at `now`.
-pub(super) fn page(page: Page, now: Timestamp) -> wire::Jobs {
+pub(crate) fn page(page: Page, now: Timestamp) -> wire::Jobs {
     let jobs = page.jobs.into_iter().map(|job| listed(job, now)).collect();
     wire::Jobs { jobs, next: page.next.map(|cursor| cursor.to_string()) }
 }
@@ -124,7 +124,7 @@ fn status(status: Status) -> wire::Status {
 }
 
 /// The status that somebody asks for.
-pub(super) fn domain_status(status: wire::Status) -> Status {
+pub(crate) fn domain_status(status: wire::Status) -> Status {
     match status {
         wire::Status::Waiting => Status::Waiting,
         wire::Status::Running => Status::Running,
@@ -161,7 +161,7 @@ pub(crate) fn log_line(line: LogLine) -> wire::LogLine {
     wire::LogLine { at: rfc3339::write(line.at), source, level, text: line.text }
 }
 
-pub(super) fn attempt(record: AttemptRecord) -> wire::Attempt {
+pub(crate) fn attempt(record: AttemptRecord) -> wire::Attempt {
     wire::Attempt {
         number: record.number,
         run: record.run.0,
@@ -178,7 +178,7 @@ pub(super) fn attempt(record: AttemptRecord) -> wire::Attempt {
     }
 }
 
-pub(super) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
+pub(crate) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
     let KnownTask { task, state, counts, rates } = known;
     let (state, problem) = task_state(state);
     wire::TaskSummary {
@@ -193,7 +193,7 @@ pub(super) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
     }
 }
 
-pub(super) fn task(known: &KnownTask) -> wire::Task {
+pub(crate) fn task(known: &KnownTask) -> wire::Task {
     let wire::TaskSummary { id, name, state, problem, paused, counts, rates, first_ready_at } = task_summary(known);
     let definition = definition(&known.task);
     wire::Task { id, name, state, problem, paused, counts, rates, first_ready_at, definition }
@@ -207,7 +207,7 @@ pub(crate) fn task_state(state: &TaskState) -> (wire::TaskState, Option<String>)
     }
 }
 
-pub(super) fn orphan(orphan: &KnownOrphan) -> wire::OrphanedTask {
+pub(crate) fn orphan(orphan: &KnownOrphan) -> wire::OrphanedTask {
     let problem = orphan.problem.as_deref().map(str::to_owned);
     wire::OrphanedTask { id: orphan.id.clone(), problem, counts: shown_counts(&orphan.counts) }
 }
