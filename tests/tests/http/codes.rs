@@ -5,8 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::Method;
-use saggar::api::{Limits, Tokens};
-use saggar::wire::Code;
+use saggar::{api::Limits, api::Tokens, wire::Code};
 use saggar_tests::client::{Answered, client, job_path, send};
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, listen};

@@ -102,7 +102,7 @@ impl Ending {
 
     /// The one with this [`name`](Self::name), or with the name that stores of earlier versions have for it.
     pub fn from_name(name: &str) -> Option<Self> {
-        if name == "requeued" {
+        if name == "put-back" {
             return Some(Self::Requeued);
         }
         Self::ALL.into_iter().find(|ending| ending.name() == name)

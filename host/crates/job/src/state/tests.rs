@@ -202,5 +202,5 @@ fn names_are_those_that_every_surface_shows() {
     assert!(Reason::ALL.into_iter().all(|reason| Reason::from_name(reason.name()) == Some(reason)));
     assert!(Ending::ALL.into_iter().all(|ending| Ending::from_name(ending.name()) == Some(ending)));
     assert_eq!((Status::from_name("waiting"), Ending::from_name("gone")), (None, None));
-    assert_eq!(Ending::from_name("requeued"), Some(Ending::Requeued), "as stores of earlier versions have it");
+    assert_eq!(Ending::from_name("put-back"), Some(Ending::Requeued), "as stores of earlier versions have it");
 }

@@ -9,18 +9,18 @@ use crate::store::sqlite::disk::Database;
 use crate::store::sqlite::{SqliteOptions, SqliteStore, connect};
 use crate::{NewJob, Rules, Store};
 
-/// A file as version 1 left it: one job that waits because its attempt was requeued, one that runs, one that has ended.
+/// A file as version 1 left it: one job that waits, one that was requeued and runs again, one that has ended.
 const OF_VERSION_1: &str = "
     INSERT INTO tasks (task, tenant, name, last_id, last_number, line_from, waiting, success, added)
         VALUES (1, 'default', 'bench', 3, 3, 2, 1, 1, 3);
     INSERT INTO jobs (job, id, standing, flags, priority, attempt, run, place, added_at, run_at, args)
-        VALUES ((1 << 43) | 2, 2, 0, 0, 0, 0, 0, 2, 5, 5, '[2]'), ((1 << 43) | 3, 3, 0, 0, 0, 0, 1, 3, 5, 5, '[3]');
+        VALUES ((1 << 43) | 2, 2, 0, 0, 0, 0, 1, 2, 5, 5, '[2]'), ((1 << 43) | 3, 3, 0, 0, 0, 0, 0, 3, 5, 5, '[3]');
     INSERT INTO jobs (job, id, standing, flags, priority, attempt, run, place, added_at, started_at, ended_at, args, response)
         VALUES ((1 << 43) | 1, 1, 4, 0, 0, 1, 1, 1, 5, 6, 7, '[1]', '7');
-    INSERT INTO attempts (job, run, number, started_at, ended_at, ending) VALUES ((1 << 43) | 3, 1, 1, 5, 5, 'requeued');
+    INSERT INTO attempts (job, run, number, started_at, ended_at, ending) VALUES ((1 << 43) | 2, 1, 1, 5, 5, 'put-back');
     INSERT INTO ids VALUES (1, 1, 1), (1, 2, 2), (1, 3, 3);
     INSERT INTO standings VALUES (1, 2, 1);
-    INSERT INTO claims VALUES (1, x'020000000008000001000000000000000800000000000000');";
+    INSERT INTO claims VALUES (1, x'020000000008000002000000000000000800000000000000');";
 
 #[tokio::test]
 async fn a_file_of_version_1_is_brought_up_to_date() {
@@ -40,8 +40,9 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     assert_eq!((job(1).await.status(), job(1).await.response()), (Status::Success, Some("7")));
     assert_eq!((job(2).await.status(), job(2).await.life.attempt), (Status::Waiting, 1), "it ran and was lost");
     assert_eq!((job(3).await.status(), &*job(3).await.args), (Status::Waiting, "[3]"));
-    let requeued = task.history(JobId(3)).await.unwrap().unwrap().attempts;
-    assert_eq!(requeued.iter().map(|attempt| attempt.ending).collect::<Vec<_>>(), [Ending::Requeued]);
+    let attempts = task.history(JobId(2)).await.unwrap().unwrap().attempts;
+    let endings: Vec<_> = attempts.iter().map(|attempt| attempt.ending).collect();
+    assert_eq!(endings, [Ending::Requeued, Ending::Lost], "it was requeued, ran again and was lost");
     let added = task.add(vec![NewJob::new("[]").with_key("k")], &rules, now).await.unwrap();
     assert_eq!(added[0].id, JobId(4));
     drop((task, store));
