@@ -99,7 +99,7 @@ async fn each_line_is_an_object_and_those_of_a_traced_job_name_its_trace() {
     assert!(problem["problem"].as_str().is_some_and(|text| text.contains("tasks/odd.json")), "{problem}");
     let listening = saying(&log, "listening");
     assert!(listening["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{listening}");
-    let over: Vec<_> = log.iter().filter(|line| line["message"] == "an attempt is over").collect();
+    let over: Vec<_> = log.iter().filter(|line| line["message"] == "an attempt has ended").collect();
     let told = over.iter().map(|line| (&line["task"], &line["id"], &line["outcome"], &line["trace_id"]));
     let (task, success, trace) = (json!("default/echo"), json!("success"), json!(TRACE));
     let expected = [(&task, &json!("1"), &success, &trace), (&task, &json!("2"), &success, &Value::Null)];

@@ -1,5 +1,5 @@
-//! Who may: a handler that takes an [`Allowed`] runs only for requests with the right that it names, and gets the jobs of
-//! their tenant and of nobody else.
+//! Authorization: a route that takes an [`Allowed`] runs only for requests with the right that it names, and gets the jobs of the
+//! request's tenant and no others.
 
 use std::marker::PhantomData;
 use std::net::IpAddr;
@@ -18,9 +18,9 @@ use crate::problem::Refusal;
 use crate::service::Service;
 use crate::tokens::Role;
 
-/// A right that a handler needs.
+/// A right that a route requires.
 pub(crate) trait Right: Send + Sync {
-    /// The least role that has it.
+    /// The lowest role that has it.
     const LEAST: Role;
 }
 
@@ -45,7 +45,7 @@ impl Right for Admin {
     const LEAST: Role = Role::Admin;
 }
 
-/// A request that has the right `R`, with the jobs that it reaches.
+/// A request that has the right `R`, with the jobs of its tenant.
 pub(crate) struct Allowed<R> {
     pub(crate) jobs: Arc<dyn Jobs>,
     right: PhantomData<R>,
@@ -75,7 +75,7 @@ impl<R: Right> FromRequestParts<Service> for Allowed<R> {
     }
 }
 
-/// What stands after `Bearer` in the one `Authorization` header.
+/// The token of the one `Authorization: Bearer` header.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (header, None) = (all.next()?.as_bytes(), all.next()) else { return None };
@@ -83,12 +83,12 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
 }
 
-/// A host without tokens is open to whoever reaches it from this machine, and that includes web pages in its user's browser.
-/// They are kept out: a page of another site says so in `Origin`, or, when it only shows an image, in `Sec-Fetch-Site`; and one
-/// that had its own name point to this machine says that name in `Host`.
+/// Refuses requests of web pages to a host without tokens. Such a host is open to every program of its machine, and that
+/// includes the user's browser. A page of another site is known by `Origin` or, if it only loads an image, by
+/// `Sec-Fetch-Site`; a page whose own name resolves to this machine is known by `Host`.
 fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let refuse = || Err(Refusal::plain(Code::ForeignOrigin));
-    // Of two that differ, one would be looked at here and the other one be meant.
+    // Two different values are refused, because another reader might use the other one.
     let text = |name: HeaderName| match headers.get_all(&name).iter().collect::<Vec<_>>()[..] {
         [] => None,
         [one] => Some(one.to_str().unwrap_or_default()),

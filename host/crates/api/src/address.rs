@@ -1,4 +1,4 @@
-//! The parts of a path that name things: a task, or a job of it.
+//! The segments of a path that name a task, or a job of it.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
@@ -53,7 +53,7 @@ async fn part(parts: &mut Parts, service: &Service, name: &str) -> Result<String
     found.ok_or_else(|| Refusal::internal(&format!("the path has no `{name}`")))
 }
 
-/// An id as it is written in one way only, so that a job has one address.
+/// Parses an id in its canonical form only, so that a job has one address.
 pub(crate) fn job_id(text: &str) -> Option<JobId> {
     let id: u64 = text.parse().ok()?;
     (id > 0 && id.to_string() == text).then_some(JobId(id))

@@ -23,7 +23,7 @@ impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.1) {
             Ok(text) => (self.0, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response(),
-            Err(error) => Refusal::internal(&format!("the answer is no JSON: {error}")).into_response(),
+            Err(error) => Refusal::internal(&format!("the answer is not JSON: {error}")).into_response(),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Reading bodies: JSON only, not larger than the route takes, not slower than a client has to be, and all of them together
-//! not larger than the host can hold.
+//! Reads bodies: JSON only, with a limit for size and for time, and a budget for all bodies together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +26,13 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// The longest time that a body may take: 16 MiB at 280 KiB/s.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// A form of a body: what it is called and how large it may be.
+/// A type of body, and how large it may be.
 pub(crate) trait Form: DeserializeOwned {
     /// The most bytes.
     const MAX_BYTES: usize;
 }
 
-/// A body that was read as a `T`. Room for its bytes is held until it is dropped.
+/// A body that was deserialized as a `T`, with the room for its bytes.
 pub(crate) struct JsonBody<T> {
     pub(crate) value: T,
     pub(crate) room: Room,
@@ -45,15 +44,15 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
         let (mut parts, mut body) = request.into_parts();
         let TaskAddress(task) = TaskAddress::from_request_parts(&mut parts, service).await?;
-        // Of a body that is refused nothing more is read here, or a client that asks first would be told to send it. The
-        // connection throws away what comes nevertheless.
+        // Refused before the body is read, or hyper would answer `Expect: 100-continue` and the client would send it. The
+        // connection discards what arrives nevertheless.
         check_head(&parts.headers, T::MAX_BYTES)?;
         let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies(), service.share_of(&task)).await?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let at = error.valid_up_to();
             Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON is"))
         })?;
-        // Some editors write a byte order mark before a text; RFC 8259 allows to pass over it.
+        // Some editors write a byte order mark before a text; RFC 8259 allows to ignore it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Object(value) = serde_json::from_str(text)
             .map_err(|error| Refusal::new(Code::InvalidBody, place::unreadable::<Object<T>>(text, &error)))?;
@@ -62,7 +61,7 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
 }
 
 fn check_head(headers: &HeaderMap, max: usize) -> Result<(), Refusal> {
-    // Of two types one would be looked at here and the other one be meant.
+    // Two types are refused, because another reader might use the other one.
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let is_typed = types.next().and_then(|value| value.to_str().ok()).is_some_and(is_json) && types.next().is_none();
     let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|value| value == "identity");
@@ -91,7 +90,7 @@ async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>, share: Share
         let (mut bytes, mut room) = (Vec::new(), Room::of(share));
         while let Some(frame) = timeout(MAX_PAUSE, body.frame()).await.map_err(|_| slow())? {
             let frame = frame.map_err(|_| Refusal::plain(Code::IncompleteBody))?;
-            // Trailers say nothing that we asked for.
+            // Trailers are ignored.
             let Ok(data) = frame.into_data() else { continue };
             if bytes.len() + data.len() > max {
                 return Err(too_large(max));
@@ -148,7 +147,7 @@ mod tests {
         assert_eq!(read("slow", 1).await.err(), Some(Refusal::plain(Code::Overloaded)));
         let other = read("other", 2 * BLOCK).await.unwrap();
         assert_eq!(all.available_permits(), 4, "what was refused gave back what it had");
-        // Of its jobs less is left than of the body.
+        // Its jobs take less than its body.
         slow.shrink_to(100);
         assert_eq!(all.available_permits(), 5);
         let another = read("slow", BLOCK).await.unwrap();

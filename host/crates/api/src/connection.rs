@@ -1,5 +1,5 @@
-//! One connection: bounds what it may cost, answers its requests until the listener stops, and says what is wrong with
-//! bytes that are no request.
+//! One connection: limits what it may cost, answers its requests until the listener stops, and reports what is wrong with
+//! bytes that are not a request.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use crate::door::Place;
 use crate::limits::Limits;
 use crate::malformed;
 use crate::socket::Socket;
-use crate::sse::Lasting;
+use crate::sse::Streaming;
 
-/// How long a listener that stops lets a client have the rest of an answer that lasts. Such answers end at once, and their
-/// clients come back for what they miss, so that one that reads slowly need not keep anybody waiting.
-const LASTING_REST: Duration = Duration::from_secs(1);
+/// How long a stopping listener lets a client read the rest of a streaming answer. Such answers end at once, and their
+/// clients come back for what they missed, so the stop does not wait for one that reads slowly.
+const STREAMING_REST: Duration = Duration::from_secs(1);
 
-/// What every connection needs.
+/// What all connections share.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
     pub(crate) router: Router,
@@ -43,34 +43,34 @@ pub(crate) struct Connections {
     pub(crate) abort: CancellationToken,
 }
 
-/// What the last answer on a connection means for its end.
+/// What the last answer of a connection means for its end.
 #[derive(Debug, Default)]
 struct LastAnswer {
-    /// It is one that lasts.
-    lasts: AtomicBool,
-    /// It refused a request that had a body, of which not all need have come.
+    /// It is a streaming answer.
+    streams: AtomicBool,
+    /// It refused a request with a body, which may not have arrived completely.
     may_leave_rest: AtomicBool,
 }
 
 impl LastAnswer {
-    fn set(&self, lasts: bool, may_leave_rest: bool) {
-        self.lasts.store(lasts, Ordering::Relaxed);
+    fn set(&self, streams: bool, may_leave_rest: bool) {
+        self.streams.store(streams, Ordering::Relaxed);
         self.may_leave_rest.store(may_leave_rest, Ordering::Relaxed);
     }
 
     fn note(&self, answer: &Response, has_body: bool) {
         let is_refusal = answer.status().is_client_error() || answer.status().is_server_error();
-        self.set(answer.extensions().get::<Lasting>().is_some(), has_body && is_refusal);
+        self.set(answer.extensions().get::<Streaming>().is_some(), has_body && is_refusal);
     }
 
-    /// To be called when the next one is under way: nothing is known of it.
+    /// Resets it when the next request begins.
     fn forget(&self) {
         self.set(false, false);
     }
 }
 
 impl Connections {
-    /// Waits for the first bytes, until `first_head_by`; answers whether any have come.
+    /// Waits for the first bytes, until `first_head_by`; returns whether any have arrived.
     pub(crate) async fn has_come(&self, stream: &TcpStream, place: &Place, first_head_by: Instant) -> bool {
         tokio::select! {
             readable = timeout_at(first_head_by, stream.readable()) => matches!(readable, Ok(Ok(()))),
@@ -79,7 +79,7 @@ impl Connections {
         }
     }
 
-    /// Serves one, to its end. Its first head has to be complete by `first_head_by`.
+    /// Serves a connection to its end. Its first head has to be complete by `first_head_by`.
     pub(crate) async fn serve(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
@@ -115,7 +115,7 @@ impl Connections {
         let mut ended = tokio::select! {
             ended = &mut connection => Some(ended),
             () = stop.cancelled() => None,
-            // Nothing is said to one that makes room: that would take time.
+            // A connection that makes room gets no answer, because that would take time.
             () = place.evicted() => return,
             () = too_slow => {
                 let http1::Parts { io, read_buf, .. } = connection.into_parts();
@@ -126,13 +126,13 @@ impl Connections {
             }
         };
         if ended.is_none() {
-            // What was refused before is done with, or hyper would have ended the connection.
+            // An earlier refusal is over, or hyper would have ended the connection.
             last.may_leave_rest.store(false, Ordering::Relaxed);
             Pin::new(&mut connection).graceful_shutdown();
             ended = tokio::select! {
                 ended = &mut connection => Some(ended),
                 () = abort.cancelled() => None,
-                () = tokio::time::sleep(LASTING_REST), if last.lasts.load(Ordering::Relaxed) => None,
+                () = tokio::time::sleep(STREAMING_REST), if last.streams.load(Ordering::Relaxed) => None,
             };
         }
         let Some(ended) = ended else { return };
@@ -150,7 +150,7 @@ impl Connections {
     }
 }
 
-/// An answer's body, of which the place is told when it was handed over.
+/// The body of an answer; sets the state of the connection's place when hyper has taken all of it.
 struct Watched {
     body: axum::body::Body,
     place: Arc<Place>,
@@ -182,10 +182,10 @@ impl Drop for Watched {
     }
 }
 
-/// What is wrong with the head that a connection broke off in, if it did. `rest` is what was read of the next head.
+/// What is wrong with the head that a connection ended in, if it did. `rest` is what was read of the next head.
 fn no_request(error: &hyper::Error, rest: &[u8]) -> Option<Code> {
     match rest.is_empty() {
-        // The client has only idled for too long, or is gone.
+        // The client only idled for too long, or is gone.
         true => None,
         false if error.is_timeout() => Some(Code::HeadTimeout),
         false if error.is_parse() || error.is_incomplete_message() => Some(Code::MalformedRequest),

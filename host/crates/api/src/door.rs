@@ -1,7 +1,7 @@
-//! The door: how many connections there are and from which addresses, and which one is closed when there is no room for another.
+//! Admission of connections: counts them, in all and by address, and chooses the one to close when there is no room for another.
 //!
 //! A connection without a request (its head is not complete, or it idles after an answer) costs its client nothing, so such
-//! connections make room: the oldest incomplete first head first, then the one that has been open longest.
+//! connections make room: the one with the oldest incomplete first head, then the idle one that has been open longest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -14,21 +14,21 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How often a full door looks for a connection that has become idle: that tells nobody, so that it costs requests nothing.
+/// How often a full door looks for a connection that has become idle. Becoming idle wakes nothing, so that requests pay nothing.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// How long a new connection keeps its place without a request: its head may be on its way.
+/// How long a new connection keeps its place without a request, because its head may be on its way.
 const FIRST_HEAD: Duration = Duration::from_millis(100);
 
-/// What a connection is at.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum State {
     /// Its first head is not complete.
     Fresh = 0,
-    /// A request is at work, or its body on its way.
+    /// A request is being answered, or its body is on its way.
     Busy = 1,
-    /// The answer's body was handed over and is to be flushed.
+    /// hyper has the whole answer, and has to flush it.
     Answered = 2,
     /// It idles between two requests.
     Idle = 3,
@@ -50,7 +50,7 @@ impl Default for Place {
 }
 
 impl Place {
-    /// Whether it makes room because it is at this.
+    /// Whether it makes room when it is in this state.
     fn makes_room_as(&self, state: State) -> bool {
         self.is(state) && (state != State::Fresh || self.since.elapsed() >= FIRST_HEAD)
     }
@@ -63,7 +63,7 @@ impl Place {
         self.state.store(state as u8, Ordering::Release);
     }
 
-    /// Whether no request has come on it yet.
+    /// Whether it has had no request yet.
     pub(crate) fn is_fresh(&self) -> bool {
         self.is(State::Fresh)
     }
@@ -73,12 +73,12 @@ impl Place {
         self.set(State::Busy);
     }
 
-    /// The answer's body was handed over.
+    /// hyper has the whole answer.
     pub(crate) fn answered(&self) {
         self.set(State::Answered);
     }
 
-    /// All that was handed over is with the system.
+    /// Everything written is with the operating system.
     pub(crate) fn flushed(&self) {
         if self.is(State::Answered) {
             self.set(State::Idle);
@@ -91,10 +91,10 @@ impl Place {
     }
 }
 
-/// Counts connections.
+/// Counts and admits connections.
 #[derive(Debug)]
 pub(crate) struct Door {
-    /// At a time.
+    /// Connections at a time.
     most: usize,
     /// Of these, from one address.
     most_of_address: usize,
@@ -104,13 +104,13 @@ pub(crate) struct Door {
 
 #[derive(Debug, Default)]
 struct Inside {
-    /// In the order of coming.
+    /// In the order of arrival.
     places: BTreeMap<u64, (Network, Arc<Place>)>,
     of_network: HashMap<Network, usize>,
     last: u64,
 }
 
-/// An address, or the network that a client has for itself: of an IPv6 address the first 64 bits.
+/// An IPv4 address, or the first 64 bits of an IPv6 address, because a client has that network for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Network(u128);
 
@@ -145,24 +145,24 @@ impl Drop for Admitted {
 }
 
 impl Door {
-    /// `share` of the connections may be of one address, and one in any case.
+    /// One address may have `share` of the connections, and one in any case.
     pub(crate) fn new(most: usize, share: f64) -> Self {
         let most_of_address = ((most as f64 * share).ceil() as usize).clamp(1, most.max(1));
         Self { most, most_of_address, inside: Mutex::default(), left: Notify::new() }
     }
 
-    /// Lets a connection from `address` in, when there is room. `None` if that address has all that it may have, and they are at
-    /// work. To be called by one at a time.
+    /// Admits a connection from `address`, when there is room. `None` if that address has as many as it may have, all
+    /// with requests. Call it from one task at a time.
     pub(crate) async fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Admitted> {
         let network = Network::of(address);
         loop {
             {
                 let mut inside = self.inside.lock();
                 let has = inside.of_network.get(&network).copied().unwrap_or(0);
-                // A share of everything is no share: then clients of one address wait for each other.
+                // With a share of all connections, clients of one address wait for each other.
                 let is_limited = self.most_of_address < self.most;
                 if is_limited && has >= self.most_of_address && !inside.evict(Some(network)) {
-                    // A new one has a request or makes room in a moment.
+                    // A new one will have a request or make room soon.
                     if !inside.has_fresh(network) {
                         return None;
                     }
@@ -185,7 +185,7 @@ impl Inside {
         (self.last, place)
     }
 
-    /// Takes the place of a connection without a request; answers whether there was one.
+    /// Evicts a connection without a request; returns whether there was one.
     fn evict(&mut self, of: Option<Network>) -> bool {
         let candidates = || self.places.iter().filter(|(_, (network, _))| of.is_none_or(|of| of == *network));
         let found = [State::Fresh, State::Idle].into_iter().find_map(|state| {
@@ -253,7 +253,7 @@ mod tests {
         let _next = busy(&door, B);
         assert_eq!(gone(), [true, true, true, false]);
         let mut waiting = Box::pin(door.enter(A));
-        assert!((&mut waiting).now_or_never().is_none(), "those at work are left alone");
+        assert!((&mut waiting).now_or_never().is_none(), "connections with requests stay");
         drop(at_work);
         assert!(waiting.now_or_never().is_some_and(|entered| entered.is_some()));
     }

@@ -1,5 +1,5 @@
-//! Events of jobs as an answer that lasts. Nothing is queued for its client: it has a place among the events that are
-//! kept, and is told if it is so slow that some are not kept any more.
+//! Job events as a streaming answer. Nothing is queued for the client: it has a position among the stored events, and
+//! gets a `gap` if it reads so slowly that some were evicted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::show;
 use crate::sse::{Piece, Pieces};
 use crate::stream_permit::{StreamPermit, Waited};
 
-/// Events that are read at once: their time under the lock is short, and what they become is about one piece.
+/// Events that are read at once: few enough for a short time under the lock, and about as many as fill a piece.
 const BATCH: usize = 64;
 
-/// Far longer than the end of a job is seen before it is told.
+/// Far longer than the time between the end of a job in the store and its event.
 const SOON: Duration = Duration::from_millis(250);
 
 type ReadEvents = Result<Vec<KeptEvent>, Gap>;
@@ -25,16 +25,16 @@ type ReadEvents = Result<Vec<KeptEvent>, Gap>;
 pub(crate) struct JobEvents {
     permit: StreamPermit,
     followed: Followed,
-    /// What is sent next.
+    /// The next piece to send.
     piece: Piece,
-    /// What was read beforehand.
+    /// A batch that was read in advance.
     read: Option<ReadEvents>,
     /// What was read and is not written yet.
     batch: IntoIter<KeptEvent>,
     one: Option<OneJob>,
 }
 
-/// The one job of which events are followed, until it has ended.
+/// The job whose events are followed, until it has ended.
 struct OneJob {
     queue: Arc<TaskQueue>,
     id: JobId,
@@ -43,21 +43,21 @@ struct OneJob {
 }
 
 impl JobEvents {
-    /// Events without an end.
+    /// Follows events without an end.
     pub(crate) fn of_many(permit: StreamPermit, followed: Followed) -> Self {
         let mut piece = Piece::first();
-        // Whoever is cut off before his first event comes back for what happened since now.
+        // A client that is disconnected before its first event comes back for what happened since now.
         reached(&followed, &mut piece);
         Self { permit, followed, piece, read: None, batch: Vec::new().into_iter(), one: None }
     }
 
-    /// Events of one job. They end when it has ended and everything was sent that is kept of it.
+    /// Follows the events of one job. The answer ends when the job has ended and all its stored events were sent.
     pub(crate) fn of_one(permit: StreamPermit, followed: Followed, queue: Arc<TaskQueue>, id: JobId) -> Self {
         let one = OneJob { queue, id, perhaps_over: false };
         Self { one: Some(one), ..Self::of_many(permit, followed) }
     }
 
-    /// Whether there is something to be sent of the job, which has ended.
+    /// Whether there are events to send of the job, which has ended.
     pub(crate) fn has_more_of_ended(&mut self) -> bool {
         let read = self.followed.read_kept(BATCH);
         let is_empty = read.as_ref().is_ok_and(Vec::is_empty);
@@ -68,14 +68,14 @@ impl JobEvents {
         !is_empty
     }
 
-    /// Whether the end of the job, which has ended, is told now: its row shows it a moment before whoever listens hears of it.
+    /// Whether the job, which has ended, emits its last event soon: the store has the end a moment before its event.
     pub(crate) async fn hears_soon(&mut self) -> bool {
         let Ok(read) = tokio::time::timeout(SOON, self.followed.next_batch(BATCH)).await else { return false };
         self.read = Some(read);
         true
     }
 
-    /// Reads on; none if the answer ends.
+    /// Reads the next events; `None` if the answer ends.
     async fn read(&mut self) -> Option<Waited<ReadEvents>> {
         if let Some(read) = self.read.take() {
             return Some(Waited::Came(read));
@@ -83,7 +83,7 @@ impl JobEvents {
         if let Some(one) = &mut self.one
             && one.perhaps_over
         {
-            // Looked at first, so that nothing is left out that happened before it ended.
+            // Looked up first, so that no event before the end is missed.
             one.perhaps_over = one.is_over().await;
             if one.perhaps_over {
                 let read = self.followed.read_kept(BATCH);
@@ -103,7 +103,7 @@ impl JobEvents {
                 (batch, is_end)
             }
             Err(gap) => {
-                // Its end may be among what was missed.
+                // The end may be among the evicted events.
                 self.piece.add(self.followed.reached(), "gap", &wire::EventGap { events: gap.events });
                 (Vec::new(), true)
             }
@@ -137,18 +137,18 @@ impl Pieces for JobEvents {
 }
 
 impl OneJob {
-    /// Whether the job has ended, or is gone, or cannot be looked at.
+    /// Whether the job has ended, is gone, or cannot be looked up.
     async fn is_over(&self) -> bool {
         self.queue.peek(self.id, 0).await.map_or(true, |found| found.is_none_or(|job| job.has_ended()))
     }
 }
 
-/// Says where the client stands, so that it comes back without a gap though nothing was for it.
+/// Reports the client's position, so that it comes back without a gap even if no event was for it.
 fn reached(followed: &Followed, piece: &mut Piece) {
     match followed.reached() {
         Some(id) => piece.add(Some(id), "reached", &wire::Reached {}),
-        // A gap is due, and told next.
-        None => piece.add_sign_of_life(),
+        // A gap is due, and comes next.
+        None => piece.add_comment(),
     }
 }
 

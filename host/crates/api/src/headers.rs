@@ -1,26 +1,26 @@
-//! The headers that routes look at, for the OpenAPI document. They are left out or have a value; of an `Option` utoipa would
-//! say that it may be null.
+//! The headers that routes use, for the OpenAPI document. They are absent or have a value; utoipa would describe an `Option` as
+//! nullable.
 
 use utoipa::IntoParams;
 
-/// Of routes that add.
+/// Headers of routes that add jobs.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what is read of a `HeaderMap`")]
+#[expect(dead_code, reason = "describes what is read from a `HeaderMap`")]
 pub(crate) struct AddHeaders {
-    /// While a job of the task with this key is kept, it is answered instead of adding another one. Job number N of a batch,
-    /// from 0, has the key `KEY/N` unless it has one of its own.
+    /// While the store has a job of the task with this key, that job is returned instead of adding another one. Job number N of a
+    /// batch, from 0, has the key `KEY/N` unless it has its own.
     #[param(required = false, rename = "Idempotency-Key", pattern = "^[!-~]([ -~]{0,253}[!-~])?$")]
     idempotency_key: String,
-    /// The W3C trace context that is added from; one that cannot be read counts as absent.
+    /// The W3C trace context of the caller; an invalid one counts as absent.
     #[param(required = false)]
     traceparent: String,
 }
 
-/// Of routes of events.
+/// Headers of routes that follow events.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what is read of a `HeaderMap`")]
+#[expect(dead_code, reason = "describes what is read from a `HeaderMap`")]
 pub(crate) struct LastEvent {
     /// The id of the last event that was read.
     #[param(
@@ -31,10 +31,10 @@ pub(crate) struct LastEvent {
     last_event_id: String,
 }
 
-/// Of logs.
+/// Headers of the route of logs.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what is read of a `HeaderMap`")]
+#[expect(dead_code, reason = "describes what is read from a `HeaderMap`")]
 pub(crate) struct LastLine {
     /// With `follow`: the id of the last line that was read.
     #[param(required = false, rename = "Last-Event-ID", pattern = "^(0|[1-9][0-9]{0,17})$")]

@@ -1,5 +1,5 @@
-//! The answer with a job whose texts are large: they are written to the client as they are kept, without being copied, and room is
-//! held for them until they are written.
+//! The answer with a job whose texts are large: they are written to the client as they are stored, without copies, and
+//! have room in the budget until they are written.
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,7 +29,7 @@ pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Respons
         State::Success { response, .. } => Some(std::mem::replace(response, "null".into())),
         _ => None,
     };
-    // What stands in their places is known by where it lies, so nothing that it says could be taken for it.
+    // The placeholders are recognized by their address, so that no text of the job can be taken for one.
     let job = show::job(known, now);
     let mut places = vec![(job.args.get().as_ptr(), Text::bytes(args, &room))];
     if let (Some(place), Some(response)) = (&job.response, response) {
@@ -37,7 +37,7 @@ pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Respons
     }
     let mut pieces = PieceWriter { places, done: VecDeque::new(), rest: Vec::new() };
     if let Err(error) = serde_json::to_writer(&mut pieces, &job) {
-        return Refusal::internal(&format!("the answer is no JSON: {error}")).into_response();
+        return Refusal::internal(&format!("the answer is not JSON: {error}")).into_response();
     }
     let mut response = Response::new(Body::new(pieces.into_body()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -45,7 +45,7 @@ pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Respons
     response
 }
 
-/// A text on its way, with the room that it takes.
+/// A text on its way to the client, with the room that it takes.
 struct Text {
     text: Arc<str>,
     _room: Arc<Room>,
@@ -63,7 +63,7 @@ impl AsRef<[u8]> for Text {
     }
 }
 
-/// A document that is written in pieces: some texts are put in place of what stands for them.
+/// Writes a document in pieces, and puts texts in the places of their placeholders.
 struct PieceWriter {
     places: Vec<(*const u8, Bytes)>,
     done: VecDeque<Bytes>,
@@ -86,7 +86,7 @@ impl PieceWriter {
 
 impl io::Write for PieceWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Raw JSON is written as a whole.
+        // Raw JSON is written in one call.
         match self.places.iter().position(|(place, _)| std::ptr::eq(*place, bytes.as_ptr())) {
             Some(at) => {
                 let (_, text) = self.places.swap_remove(at);
@@ -103,7 +103,7 @@ impl io::Write for PieceWriter {
     }
 }
 
-/// A body of pieces that are all there.
+/// A body of pieces that are all in memory.
 struct PiecesBody {
     pieces: VecDeque<Bytes>,
     left: u64,
@@ -138,7 +138,7 @@ mod tests {
 
     fn job(state: State, args: &str) -> KnownJob {
         let life = Life { state, attempt: 1, run: Run(1) };
-        // A message that is what stands for arguments.
+        // A message that is equal to the placeholder of the arguments.
         let progress = Progress { current: 1, total: 2, message: "[]".into() };
         let job = Job {
             id: JobId(7),

@@ -19,8 +19,8 @@ pub struct Limits {
     pub headers: usize,
     /// How long a client may read nothing of what it is sent.
     pub write_time: Duration,
-    /// Clients that follow events or wait for a job's end, at a time. At most half of the connections, so that ordinary requests find
-    /// one.
+    /// Clients that follow events or wait for a job's end, at a time. At most half of the connections, so that ordinary
+    /// requests find one.
     pub followers: usize,
 }
 

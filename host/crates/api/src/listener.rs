@@ -1,5 +1,5 @@
-//! The listener: takes connections, bounds what each may cost before there is a request, and stops without dropping a
-//! request that it has taken.
+//! The listener: accepts connections, limits what each may cost before there is a request, and stops without dropping an accepted
+//! request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,17 +19,17 @@ use crate::router::router;
 use crate::service::Service;
 use crate::tokens::Tokens;
 
-/// Bytes that the system keeps for a client that does not take them: enough for 20 MB/s at 10 ms' distance, and little
-/// enough for some thousand clients. Left to itself, the system keeps up to 4 MiB for each.
+/// The send buffer of a connection: enough for 20 MB/s at a round trip of 10 ms, and small enough for some thousand clients. By
+/// default the system buffers up to 4 MiB for each.
 const UNSENT_BYTES: u32 = 256 * 1024;
 
-/// Connections that the system keeps until they are taken, as tokio has it by itself.
+/// The backlog of connections to accept, as tokio has it by default.
 const BACKLOG: u32 = 1_024;
 
-/// Why the service does not listen.
+/// Why the service cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Whoever reaches the address could do everything.
+    /// Other machines could reach the address without a token.
     #[error(
         "{address} can be reached from other machines, and no token is configured: give one as `--token ROLE:SHA256`, as \
          SAGGAR_TOKENS, or as `[[token]]` in saggar.toml (`saggar token` makes one), or listen on 127.0.0.1"
@@ -38,8 +38,8 @@ pub enum ListenError {
         /// The address.
         address: SocketAddr,
     },
-    /// The system refuses.
-    #[error("{address} cannot be listened on; choose another address with `--listen`")]
+    /// The system refused.
+    #[error("cannot listen on {address}; choose another with `--listen`")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -49,14 +49,14 @@ pub enum ListenError {
     },
 }
 
-/// An address that is taken. Clients may connect already; they are answered once there is a [`Listener`].
+/// A bound address. Clients can connect already; they are answered when there is a [`Listener`].
 #[derive(Debug)]
 pub struct Bound {
     socket: TcpListener,
     address: SocketAddr,
 }
 
-/// A service that listens. [`stop`](Self::stop) ends it.
+/// A service that listens, until [`stop`](Self::stop).
 #[derive(Debug)]
 pub struct Listener {
     address: SocketAddr,
@@ -66,7 +66,7 @@ pub struct Listener {
 }
 
 impl Bound {
-    /// Takes `address`, where port 0 is any that is free, for a service with these tokens.
+    /// Binds `address`, where port 0 is any free port, for a service with these tokens.
     pub async fn new(address: SocketAddr, tokens: &Tokens) -> Result<Self, ListenError> {
         if !tokens.suffice_at(address) {
             return Err(ListenError::Open { address });
@@ -77,7 +77,7 @@ impl Bound {
         Ok(Self { socket, address })
     }
 
-    /// Begins to answer. Call it within a runtime.
+    /// Starts to answer. Call it within a runtime.
     pub fn listen(self, service: Service, limits: Limits) -> Listener {
         let Self { socket, address } = self;
         service.add_stream_permits(limits.followers.min(limits.connections / 2));
@@ -95,7 +95,7 @@ impl Bound {
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // The port of a host that has just stopped can be taken at once.
+    // The port of a host that has just stopped can be bound at once.
     socket.set_reuseaddr(true)?;
     // Connections inherit it.
     socket.set_send_buffer_size(UNSENT_BYTES)?;
@@ -104,25 +104,28 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 impl Listener {
-    /// Where it really listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes no more connections and no more requests, and waits until those at work are answered, for at most `time`. Who
-    /// waits for a job's end is refused at once, and answers to those who follow end at once.
+    /// Accepts no more connections and requests, and waits until the present ones are answered, for at most `time`.
+    /// Requests that wait for a job's end are refused at once, and streaming answers end at once.
     pub async fn stop(&self, time: Duration) {
         self.service.stop().cancel();
         self.tasks.close();
         if tokio::time::timeout(time, self.tasks.wait()).await.is_err() {
-            tracing::warn!(connections = self.tasks.len(), "are closed with requests that were not answered in time");
+            tracing::warn!(
+                connections = self.tasks.len(),
+                "connections are closed with requests that were not answered in time"
+            );
             self.abort.cancel();
             self.tasks.wait().await;
         }
     }
 
-    /// Closes all connections at once, also those whose requests are not answered. To be called beside [`stop`](Self::stop),
-    /// which then has nothing to wait for.
+    /// Closes all connections at once, including those whose requests are not answered. Call it beside
+    /// [`stop`](Self::stop), which then returns.
     pub fn abort(&self) {
         self.service.stop().cancel();
         self.abort.cancel();
@@ -143,24 +146,24 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
         };
         match accepted {
             Ok((Some(admitted), stream)) => {
-                // Answers are written at once and whole; waiting for more to send would only delay them.
+                // Answers are written at once and completely; Nagle's algorithm would only delay them.
                 let _ = stream.set_nodelay(true);
                 let serving = connections.clone();
                 tasks.spawn(async move {
                     let first_head_by = Instant::now() + limits.first_head_time();
-                    // Buffers are made when something has come.
+                    // Buffers are allocated when bytes have arrived.
                     if serving.has_come(&stream, &admitted.place(), first_head_by).await {
                         serving.serve(stream, admitted.place(), first_head_by).await;
                     }
                 });
             }
             Ok((None, stream)) => {
-                // Not waited for: whoever has all connections of an address may read nothing, too.
+                // Without waiting, because a client that has all connections of an address may not read.
                 let _ = stream.try_write(&malformed::answer(Code::Overloaded));
             }
             Err(error) => {
-                // A client that went away meanwhile, or no file descriptor is left: the latter takes time to mend.
-                tracing::debug!(%error, "a connection could not be taken");
+                // The client has gone, or there are no file descriptors left, which takes time to pass.
+                tracing::debug!(%error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }

@@ -1,4 +1,4 @@
-//! A job's log as an answer that lasts until the job has ended.
+//! A job's log as a streaming answer, until the job has ended.
 
 use std::sync::Arc;
 use std::vec::IntoIter;
@@ -11,7 +11,7 @@ use crate::show;
 use crate::sse::{PIECE_BYTES, Piece, Pieces};
 use crate::stream_permit::{StreamPermit, Waited};
 
-/// Bytes of lines that are taken from a log at once: two pieces or so. A client that reads nothing keeps no more of it.
+/// Bytes of lines that are read from a log at once: about two pieces. A client that reads nothing has no more in memory.
 const TAKEN_BYTES: usize = 2 * PIECE_BYTES;
 
 /// The log that a client follows.
@@ -33,18 +33,18 @@ enum Stage {
     Growing,
     /// All lines were read.
     Complete,
-    /// The end was told, or cannot be.
+    /// The end was written, or cannot be.
     Over,
 }
 
 impl LogLines {
-    /// The lines after the first `read` ones.
+    /// Follows the lines after the first `read` ones.
     pub(crate) fn new(permit: StreamPermit, queue: Arc<TaskQueue>, id: JobId, read: usize) -> Self {
         let lines = Vec::new().into_iter();
         Self { permit, queue, id, piece: Piece::first(), written: read, lines, stage: Stage::Growing }
     }
 
-    /// Reads on, when all was written; none if the answer ends without its end being known.
+    /// Reads the next lines, when all were written; `None` if the answer ends before the log does.
     async fn read(&mut self) -> Option<()> {
         match self.permit.wait_for(self.queue.log_after(self.id, self.written)).await {
             Waited::Came(Ok(Some(LogTail { mut lines, is_over }))) => {
@@ -54,10 +54,10 @@ impl LogLines {
                     self.stage = Stage::Complete;
                 }
             }
-            // It was deleted, and its log with it.
+            // The job was deleted, and its log with it.
             Waited::Came(Ok(None)) => self.stage = Stage::Complete,
             Waited::Came(Err(_)) | Waited::Stop => return None,
-            Waited::Silence => self.piece.add_sign_of_life(),
+            Waited::Silence => self.piece.add_comment(),
         }
         Some(())
     }
@@ -67,7 +67,7 @@ impl LogLines {
             && let Some(line) = self.lines.next()
         {
             self.written += 1;
-            // The one that says what was dropped does not keep its number: should the job be retried, others get it.
+            // The line that reports dropped lines has no id: if the job is retried, other lines get its number.
             let id = (!line.is_of_dropped()).then_some(self.written);
             self.piece.add(id, "log", &show::log_line(line));
         }
@@ -78,7 +78,7 @@ impl LogLines {
     }
 }
 
-/// Leaves the lines that are taken at once; whether there are others, which are read when these were written.
+/// Keeps the lines that are written first; returns whether there are others, which are read again later.
 fn cut(lines: &mut Vec<LogLine>) -> bool {
     let mut bytes = 0;
     let is_taken = |line: &&LogLine| {

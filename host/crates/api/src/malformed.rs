@@ -9,27 +9,27 @@ use tokio::time::timeout;
 
 use crate::problem::{Refusal, status};
 
-/// How long the client may take for the answer, and how long what it still sends is thrown away: one that writes all before
-/// it reads would else see its connection reset in place of the answer.
+/// How long the client may take to read the answer, and how long what it still sends is discarded: a client that writes
+/// everything before it reads would otherwise see a connection reset instead of the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Answers why there is no request, and closes.
+/// Answers what is wrong with the request, and closes the connection.
 pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, code: Code) {
     let answering = async {
         stream.write_all(&answer(code)).await?;
         stream.shutdown().await?;
         read_rest(stream).await
     };
-    // A client that is gone, or goes on for longer, has had its answer or wants none.
+    // A client that is gone or sends for longer has read its answer or does not want it.
     if let Ok(Err(error)) = timeout(LINGER, answering).await {
-        tracing::debug!(%error, code = code.name(), "a client did not wait for what its head is refused for");
+        tracing::debug!(%error, code = code.name(), "a client did not read why its request was refused");
     }
 }
 
-/// Throws away what comes of a request whose answer was written and that nobody reads on.
+/// Discards the rest of a request that has been answered.
 pub(crate) async fn discard(stream: impl AsyncRead + Unpin) {
     if let Ok(Err(error)) = timeout(LINGER, read_rest(stream)).await {
-        tracing::debug!(%error, "a client did not send the rest of a request that is refused");
+        tracing::debug!(%error, "a client did not send the rest of a refused request");
     }
 }
 
@@ -39,9 +39,9 @@ async fn read_rest(mut stream: impl AsyncRead + Unpin) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The whole answer.
+/// The complete answer.
 pub(crate) fn answer(code: Code) -> Vec<u8> {
-    // What was asked for is not known. A document of texts and a number is always JSON.
+    // The path is unknown. A document of texts and a number is always JSON.
     let document = serde_json::to_vec(&Refusal::plain(code).document("")).unwrap_or_default();
     let now = UNIX_EPOCH + Duration::from_millis(SystemClock.now().0);
     let head = format!(

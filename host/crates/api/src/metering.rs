@@ -19,15 +19,16 @@ const NO_ROUTE: &str = "none";
 
 /// Describes the service's metrics to the recorder of the `metrics` facade. Call it once, after it was installed.
 pub fn describe_metrics() {
-    describe_counter!(REQUESTS, "Requests that were answered, by route, method and status");
+    describe_counter!(REQUESTS, "Answered requests, by route, method and status");
     describe_histogram!(
         SECONDS,
         Unit::Seconds,
-        "From a request's head to its answer's, by route and method; a request that waits for a job's end waits here too"
+        "Time from the head of a request to the head of its answer, by route and method; includes the wait for a job's end"
     );
 }
 
-/// The meters of a service, made when they are first needed: a look-up by labels would cost more than the counting. Cheap to clone.
+/// The meters of a service, made when they are first needed: a look-up by labels would cost more than the counting. Cheap
+/// to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Requests(Arc<RwLock<HashMap<String, Vec<Meters>>>>);
 
@@ -78,7 +79,7 @@ pub(crate) async fn meter(State(requests): State<Requests>, request: Request, ne
     response
 }
 
-/// A client may make methods up; a label may not.
+/// Clients can send any method; labels have to be few.
 fn name(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

@@ -21,17 +21,17 @@ use crate::service::Service;
         title = "Saggar",
         description = "Background jobs as WebAssembly components: adding jobs, looking them up, changing them.\n\nEvery \
                        error is a problem document (RFC 9457) whose `code` never changes its meaning; docs/errors.md \
-                       lists all codes. A host without tokens answers its own machine only.",
+                       lists all codes. A host without tokens accepts requests from its own machine only.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
-        (name = "jobs", description = "Jobs: adding, looking up, changing"),
-        (name = "events", description = "What happens to jobs, followed as server-sent events"),
-        (name = "tasks", description = "Tasks: what they are and how much they do"),
+        (name = "jobs", description = "Adding, looking up and changing jobs"),
+        (name = "events", description = "Events of jobs as server-sent events"),
+        (name = "tasks", description = "Tasks, with counts and rates"),
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
     components(schemas(Order, Problem)),
-    // A token, or none where the host has none.
+    // A token, unless the host has none.
     security((), ("token" = []))
 )]
 struct Frame;
@@ -39,7 +39,7 @@ struct Frame;
 /// What the routes are put into.
 fn frame() -> utoipa::openapi::OpenApi {
     let mut frame = Frame::openapi();
-    let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token of the host's")).build();
+    let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token of the host")).build();
     frame.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
     frame
 }

@@ -1,4 +1,4 @@
-//! Query parameters: known keys only, each once; and the one that is a header as well.
+//! Query parameters: known ones only, each once; and the one that is a header as well.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -13,10 +13,10 @@ use serde::de::DeserializeOwned;
 use crate::problem::Refusal;
 use crate::service::Service;
 
-/// The query, read as a `T` that denies unknown keys.
+/// The query, deserialized as a `T` that denies unknown parameters.
 pub(crate) struct Parameters<T>(pub(crate) T);
 
-/// What a route takes that knows no parameter.
+/// The query of a route without parameters.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct None {}
@@ -40,22 +40,22 @@ pub(crate) fn invalid(detail: impl Into<String>) -> Refusal {
     Refusal::new(Code::InvalidQuery, detail)
 }
 
-/// After what to go on: the header `Last-Event-ID`, which a client sends that comes back by itself, else the parameter
-/// `after`. Both are looked at, and each is written in one way.
+/// The id to continue after: from the header `Last-Event-ID`, which a client sends when it reconnects by itself, or else from the
+/// parameter `after`. Both have to be in canonical form.
 pub(crate) fn last_event_id<T: FromStr<Err: Display> + Display>(
     headers: &HeaderMap,
     after: Option<&str>,
 ) -> Result<Option<T>, Refusal> {
     let read = |text: &str| match text.parse::<T>() {
         Ok(id) if id.to_string() == text => Ok(id),
-        Ok(id) => Err(format!("it is written `{id}`")),
+        Ok(id) => Err(format!("its canonical form is `{id}`")),
         Err(error) => Err(error.to_string()),
     };
     let after = after.map(read).transpose().map_err(|error| invalid(format!("`after`: {error}")))?;
     let header = match headers.get_all("last-event-id").iter().collect::<Vec<_>>()[..] {
         [] => None,
         [one] => Some(one.to_str().map_err(|error| error.to_string()).and_then(read)),
-        _ => Some(Err("it stands more than once".to_owned())),
+        _ => Some(Err("it is given more than once".to_owned())),
     };
     let wrong = |error| Refusal::new(Code::InvalidHeader, format!("`Last-Event-ID`: {error}"));
     Ok(header.transpose().map_err(wrong)?.or(after))

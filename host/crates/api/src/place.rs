@@ -1,16 +1,16 @@
-//! Where in a body something is wrong: the number of a job in its batch, and the member.
+//! The place of a mistake in a body: the number of the job in its batch, and the member.
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-/// Why a text is no `T`, and where in it. Reads it once more, since looking out for the place would cost every body something.
+/// Why a text is not a `T`, and where. Parses it once more, because tracking the place would slow every body down.
 pub(crate) fn unreadable<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> String {
     let mut text = serde_json::Deserializer::from_str(text);
     let found = serde_path_to_error::deserialize::<_, T>(&mut text).err();
-    // What stands behind an object that is fine is no part of it.
+    // Text after a valid object is not part of it.
     let Some(found) = found else { return format!("the body cannot be read: {error}") };
     let mut path: Vec<Segment> = found.path().iter().cloned().collect();
-    // Where the text itself breaks off or is no JSON, only line and column are known.
+    // If the text ends early or is not JSON, only line and column are known.
     path.retain(|segment| !matches!(segment, Segment::Unknown));
     match &path[..] {
         [Segment::Map { key }, Segment::Seq { index }, place @ ..] if key == "jobs" => {
@@ -20,7 +20,7 @@ pub(crate) fn unreadable<T: DeserializeOwned>(text: &str, error: &serde_json::Er
     }
 }
 
-/// A place in a document, as in `unique.positions[1]`, before what is said of it.
+/// A prefix for a message: the place in a document, such as `unique.positions[1]`.
 fn shown(place: &[Segment]) -> String {
     let mut text = String::new();
     for segment in place {
@@ -34,7 +34,7 @@ fn shown(place: &[Segment]) -> String {
     if text.is_empty() { text } else { format!("`{text}`: ") }
 }
 
-/// What is wrong with a job of a batch.
+/// A message about one job of a batch.
 pub(crate) fn in_batch(number: usize, detail: &str) -> String {
     format!("job {number}: {detail}")
 }

@@ -13,32 +13,32 @@ use saggar_wire::{self as wire, Code};
 pub struct Refusal {
     /// For programs.
     pub code: Code,
-    /// For people: what happened and what to do. What a guest or a client wrote in it is shown as it is, as JSON text.
+    /// For people: what happened and what to do. Text of a guest or a client is included as it is, as JSON text.
     pub detail: String,
-    /// Which of several jobs is refused, from 0, if it is one of them.
+    /// The position of the refused job in the batch, from 0, if it is one job.
     pub job: Option<usize>,
 }
 
-/// Bytes of a detail. Some repeat what a client sent, which may be as large as its body.
+/// Bytes of a detail. Some details repeat what the client sent, which may be as large as its body.
 const MAX_DETAIL: usize = 1024;
 
-/// What is refused for, for the layer that knows the request's path: it makes the document.
+/// The refusal of a response, for the layer that knows the request's path and makes the document.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused(pub(crate) Refusal);
 
 impl Refusal {
-    /// A refusal. A detail that is longer than anybody reads is cut.
+    /// A refusal. A longer detail is cut after 1 KiB.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: clipped(detail.into()), job: None }
     }
 
-    /// The same for one of several jobs.
+    /// The same refusal, of one job of a batch.
     #[must_use]
     pub fn of_job(self, job: Option<usize>) -> Self {
         Self { job, ..self }
     }
 
-    /// A refusal that says no more than the table does.
+    /// A refusal whose detail is the meaning of the code.
     pub(crate) fn plain(code: Code) -> Self {
         Self::new(code, code.meaning())
     }
@@ -46,7 +46,7 @@ impl Refusal {
     /// A refusal with the code that the domain has for it. Codes that only a guest or an attempt can cause are internal errors.
     pub fn named(code: &str, detail: impl Into<String>) -> Self {
         let code = Code::from_name(code).unwrap_or_else(|| {
-            tracing::error!(code, "is no code of the HTTP service");
+            tracing::error!(code, "not a code of the HTTP service");
             Code::Internal
         });
         Self::new(code, detail)
@@ -57,9 +57,9 @@ impl Refusal {
         WaitError::UnknownJob { id }.into()
     }
 
-    /// A refusal because of a mistake of the host's own, which is logged here.
+    /// A refusal because of a bug of the host, which is logged here.
     pub(crate) fn internal(why: &str) -> Self {
-        tracing::error!(why, "a request failed because of a mistake of the host's own");
+        tracing::error!(why, "a request failed because of a bug of the host");
         Self::plain(Code::Internal)
     }
 
@@ -75,12 +75,12 @@ impl Refusal {
         }
     }
 
-    /// Headers that tell more about it.
+    /// Its headers.
     fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let again = self.code.retry_after_s().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
         let scheme = (self.code == Code::Unauthorized)
             .then(|| (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"saggar\"")));
-        // What is left of the body would be taken for the next request.
+        // The rest of the body would be parsed as the next request.
         let leaves_rest = matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::IncompleteBody);
         let close = leaves_rest.then(|| (CONNECTION, HeaderValue::from_static("close")));
         again.into_iter().chain(scheme).chain(close)
@@ -141,14 +141,14 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Gives a response that says that it is refused its document. Any other error of a layer below gets one, too.
+/// Gives a refused response its document; also other errors of the layers below.
 pub(crate) fn documented(mut response: Response, path: &str) -> Response {
     let refusal = match response.extensions_mut().remove::<Refused>() {
         Some(Refused(refusal)) => refusal,
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => Refusal::plain(Code::MethodNotAllowed),
         None => return response,
     };
-    // What went wrong stands in the log already, from where it did, with its causes.
+    // The cause has been logged where it occurred.
     tracing::debug!(code = refusal.code.name(), detail = refusal.detail, path, "a request is refused");
     // A document of texts and a number is always JSON.
     let text = serde_json::to_vec(&refusal.document(path)).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Refusals of routes in the OpenAPI document: a response for each status, with the codes that it may have. Each route declares its
-//! own with the macro [`refusals!`].
+//! Refusals of routes in the OpenAPI document: a response for each status, with the codes that it may have. Each route
+//! declares its own with the macro [`refusals!`].
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, Respo
 /// Codes with one cause.
 type Codes = &'static [Code];
 
-/// Of any request at all.
+/// Of any request.
 const ANY: Codes = &[Code::MalformedRequest, Code::HeadTimeout, Code::HeadTooLarge, Code::Internal];
 pub(crate) const ACCESS: Codes = &[Code::Unauthorized, Code::Forbidden, Code::ForeignOrigin];
 pub(crate) const QUERY: Codes = &[Code::InvalidQuery];
@@ -81,7 +81,7 @@ fn response(codes: &[Code]) -> Response {
         ResponseBuilder::new().description(meanings.join("\n\n")).content("application/problem+json", content);
     if codes.iter().any(|code| code.retry_after_s().is_some()) {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
-        let header = HeaderBuilder::new().schema(seconds).description(Some("Seconds after which to try again"));
+        let header = HeaderBuilder::new().schema(seconds).description(Some("Seconds to wait before trying again"));
         response = response.header("Retry-After", header.build());
     }
     response.build()

@@ -44,14 +44,14 @@ impl Default for ResponseBudget {
 }
 
 impl ResponseBudget {
-    /// Room for so many bytes of an answer, before they are read. Callers wait in turn, so that many readers of something large are
-    /// served in small groups.
+    /// Room for so many bytes of an answer, before they are read. Callers wait in turn, so that many readers of something
+    /// large are served in small groups.
     pub(crate) async fn room_to_read(&self, bytes: usize) -> Result<Room, Refusal> {
         Room::wait_for(bytes, &self.answers, MAX_WAIT_TO_READ).await
     }
 
-    /// Room for an answer that reports a change. The client has to learn of the change, so there is a reserve for it, and the wait has
-    /// no end.
+    /// Room for an answer that reports a change. The client has to learn of the change, so there is a reserve for it, and
+    /// the wait has no end.
     pub(crate) async fn room_after_change(&self, bytes: usize) -> Room {
         loop {
             if let Ok(room) = self.room_to_read(bytes).await {

@@ -1,11 +1,11 @@
-//! Shares of a room: how much of it each task may have, so that one whose additions are slow leaves room for the others.
+//! Shares of the room for bodies: limits what each task may have, so that a task with slow additions leaves room for the others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// What each task has of a room.
+/// What each task has of the room.
 #[derive(Debug)]
 pub(crate) struct Shares {
     /// Blocks that one task may have.
@@ -26,14 +26,14 @@ impl Shares {
         Self { most, taken: Mutex::default() }
     }
 
-    /// Nothing yet of the share of `task`.
+    /// An empty part of the share of `task`.
     pub(crate) fn of(self: &Arc<Self>, task: &str) -> Share {
         Share { shares: Arc::clone(self), task: task.to_lowercase().into(), blocks: 0 }
     }
 }
 
 impl Share {
-    /// Takes more; answers whether there is as much.
+    /// Takes more blocks; returns whether there were enough.
     pub(crate) fn take(&mut self, blocks: usize) -> bool {
         let mut taken = self.shares.taken.lock();
         let has = taken.get(&self.task).copied().unwrap_or(0);
@@ -48,7 +48,7 @@ impl Share {
         true
     }
 
-    /// Gives some of it back.
+    /// Gives blocks back.
     pub(crate) fn give_back(&mut self, blocks: usize) {
         let mut taken = self.shares.taken.lock();
         let blocks = blocks.min(self.blocks);
@@ -82,6 +82,6 @@ mod tests {
         drop(first);
         assert!(second.take(1) && !second.take(1));
         drop((second, other));
-        assert!(shares.taken.lock().is_empty(), "what nobody has takes no room");
+        assert!(shares.taken.lock().is_empty(), "tasks without bodies take no memory");
     }
 }

@@ -1,4 +1,4 @@
-//! How jobs, logs, attempts and tasks are shown: from what is thought to what is on the wire.
+//! Converts jobs, logs, attempts and tasks from the domain's types to those on the wire.
 
 use saggar_definition::Located;
 use saggar_job::{Problem, Reason, Reference, Status, Timestamp, Waiting};
@@ -15,7 +15,7 @@ mod event;
 
 pub(crate) use event::{event, event_kind};
 
-/// A job as every route shows it, at `now`.
+/// A job as every route returns it, at `now`.
 pub fn job(known: KnownJob, now: Timestamp) -> wire::Job {
     let KnownJob { task, max_attempts, job } = known;
     let callbacks = job.callbacks.iter().map(|pending| callback(pending, job.status())).collect();
@@ -98,7 +98,7 @@ fn problem(problem: &Problem) -> wire::FailureProblem {
     }
 }
 
-/// JSON text as it is. It was checked when it came; should it be none, it is shown as a string.
+/// JSON text as it is. It was validated when it was added; if it is not JSON after all, it becomes a string.
 fn raw(text: &str) -> Box<RawValue> {
     RawValue::from_string(text.to_owned())
         .or_else(|_| serde_json::value::to_raw_value(text))
@@ -123,7 +123,7 @@ fn status(status: Status) -> wire::Status {
     }
 }
 
-/// The status that somebody asks for.
+/// The status that a client filters by.
 pub(crate) fn domain_status(status: wire::Status) -> Status {
     match status {
         wire::Status::Waiting => Status::Waiting,
@@ -236,7 +236,7 @@ fn shown_rates(rates: &Rates) -> wire::Rates {
     }
 }
 
-/// A task's definition as it is shown: by the service, and by whoever checks its file.
+/// A task's definition on the wire: for the service, and for `saggar check`.
 pub fn definition(task: &saggar_definition::Task) -> wire::Definition {
     let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let name = |reference: &Option<Located<Reference>>| reference.as_ref().map(|found| found.value.to_string());

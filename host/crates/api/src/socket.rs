@@ -1,5 +1,5 @@
-//! A client's socket as hyper sees it: nobody may take nothing for long, and what hyper would answer by itself is held
-//! back, for it is no problem document.
+//! A client's socket as hyper sees it: ends a connection whose client reads nothing for too long, and holds back the answers that
+//! hyper makes by itself, because they are not problem documents.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -17,33 +17,33 @@ use crate::door::Place;
 #[derive(Debug)]
 pub(crate) struct Socket<S> {
     stream: S,
-    patience: Patience,
+    timeout: WriteTimeout,
     refused: Option<Code>,
-    /// Is told when everything was written.
+    /// Its state is set when everything was written.
     place: Option<Arc<Place>>,
 }
 
-/// How long a client may take nothing.
+/// Ends writes that make no progress.
 #[derive(Debug)]
-struct Patience {
+struct WriteTimeout {
     limit: Duration,
-    /// Made when it is first needed, which is seldom.
+    /// Made when it is first needed, which is rare.
     timer: Option<Pin<Box<Sleep>>>,
     is_running: bool,
 }
 
 impl<S> Socket<S> {
-    /// A socket of a client that may take nothing for as long as `limit`.
+    /// A socket of a client that may read nothing for at most `limit`.
     pub(crate) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, patience: Patience { limit, timer: None, is_running: false }, refused: None, place: None }
+        Self { stream, timeout: WriteTimeout { limit, timer: None, is_running: false }, refused: None, place: None }
     }
 
-    /// The same socket, of a connection at `place`.
+    /// The same socket, with the place of its connection.
     pub(crate) fn at(self, place: &Arc<Place>) -> Self {
         Self { place: Some(Arc::clone(place)), ..self }
     }
 
-    /// What hyper would have refused the last request for, by itself; the client knows nothing of it.
+    /// Why hyper refused the last request by itself; the client has not been answered.
     pub(crate) fn refused(&self) -> Option<Code> {
         self.refused
     }
@@ -52,15 +52,15 @@ impl<S> Socket<S> {
         self.stream
     }
 
-    /// Keeps hyper's own answer to itself. It is always written alone and whole: before it everything was flushed, and
-    /// after it hyper closes.
+    /// Holds back an answer of hyper's own. hyper writes it alone and in one piece: everything before it was flushed, and
+    /// hyper closes after it.
     fn hold_back(&mut self, bytes: &[u8]) -> bool {
         self.refused = self.refused.or_else(|| bare_answer(bytes));
         self.refused.is_some()
     }
 }
 
-/// What hyper says by an answer that is its own. Every answer of ours to an error says of what type it is.
+/// The code of an answer of hyper's own. It is known by having no content type, which all our error answers have.
 fn bare_answer(bytes: &[u8]) -> Option<Code> {
     let code = match bytes.strip_prefix(b"HTTP/1.")?.get(1..5)? {
         b" 400" => Code::MalformedRequest,
@@ -72,7 +72,7 @@ fn bare_answer(bytes: &[u8]) -> Option<Code> {
     (!has_type).then_some(code)
 }
 
-impl Patience {
+impl WriteTimeout {
     fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.is_running = false;
@@ -84,7 +84,7 @@ impl Patience {
             timer.as_mut().reset(gives_up);
             self.is_running = true;
         }
-        let too_long = || io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing");
+        let too_long = || io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing");
         timer.as_mut().poll(cx).map(|()| Err(too_long()))
     }
 }
@@ -101,7 +101,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.patience.watch(cx, written)
+        self.timeout.watch(cx, written)
     }
 
     fn poll_write_vectored(
@@ -115,7 +115,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.patience.watch(cx, written)
+        self.timeout.watch(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -124,7 +124,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        // It is asked for when all that there is was written.
+        // hyper flushes when everything was written.
         if let (Poll::Ready(Ok(())), Some(place)) = (&flushed, &self.place) {
             place.flushed();
         }
@@ -132,7 +132,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Something is still to be said on it.
+        // The refusal has still to be written.
         if self.refused.is_some() {
             return Poll::Ready(Ok(()));
         }

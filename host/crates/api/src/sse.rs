@@ -1,4 +1,4 @@
-//! Server-sent events on the wire: how one is written, and what an answer is that consists of them.
+//! Server-sent events: how an event is written, and streaming answers.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -13,36 +13,36 @@ use serde::Serialize;
 /// The media type.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
-/// What is written is sent when it has grown to this, though more is there: no more than this, and what the listener
-/// buffers, waits for a slow client.
+/// A piece is sent when it has grown to this, even if more events are there: only this, and what the socket buffers, is
+/// in memory for a slow client.
 pub(crate) const PIECE_BYTES: usize = 16 * 1024;
 
-/// After how many milliseconds a client that was cut off comes back. A host that restarts takes some seconds.
+/// After how many milliseconds a disconnected client reconnects. A host that restarts takes some seconds.
 const RETRY_MS: u32 = 1_000;
 
 /// Events that are sent together.
 #[derive(Debug, Default)]
 pub(crate) struct Piece(Vec<u8>);
 
-/// Where the pieces of an answer come from.
+/// The source of the pieces of an answer.
 pub(crate) trait Pieces: Send + 'static {
-    /// The next one, made when the one before is on its way to the client; none ends the answer.
+    /// The next piece, made when the previous one is on its way to the client; `None` ends the answer.
     fn next(&mut self) -> impl Future<Output = Option<Piece>> + Send;
 }
 
-/// Marks an answer that lasts for as long as its client likes.
+/// Marks a streaming answer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lasting;
+pub(crate) struct Streaming;
 
 impl Piece {
-    /// The first one of an answer.
+    /// The first piece of an answer.
     pub(crate) fn first() -> Self {
         Self(format!("retry: {RETRY_MS}\n\n").into_bytes())
     }
 
-    /// Adds an event, with an id if one is to be handed back for it.
+    /// Adds an event, with an id if a client can continue after it.
     pub(crate) fn add(&mut self, id: Option<impl Display>, name: &str, data: &impl Serialize) {
-        // Writing to memory does not fail, and wire types are always JSON, which has no line breaks of its own.
+        // Writing to memory does not fail, and wire types are always JSON without line breaks.
         if let Some(id) = id {
             let _ = writeln!(self.0, "id: {id}");
         }
@@ -51,8 +51,8 @@ impl Piece {
         self.0.extend_from_slice(b"\n\n");
     }
 
-    /// Adds what says no more than that the connection lives.
-    pub(crate) fn add_sign_of_life(&mut self) {
+    /// Adds a comment, which only shows that the connection is alive.
+    pub(crate) fn add_comment(&mut self) {
         self.0.extend_from_slice(b":\n\n");
     }
 
@@ -64,7 +64,7 @@ impl Piece {
         self.0.is_empty()
     }
 
-    /// Whether it is to be sent before anything is added.
+    /// Whether it has to be sent before more is added.
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= PIECE_BYTES
     }
@@ -76,14 +76,14 @@ pub(crate) fn answer(pieces: impl Pieces) -> Response {
         let piece = pieces.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(piece.into_bytes())), pieces))
     });
-    // Proxies are asked to hand on each piece as it comes.
+    // Asks proxies not to buffer.
     let headers = [
         (CONTENT_TYPE, EVENT_STREAM),
         (CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     let mut response = (headers, Body::from_stream(body)).into_response();
-    response.extensions_mut().insert(Lasting);
+    response.extensions_mut().insert(Streaming);
     response
 }
 
@@ -92,11 +92,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_stands_in_lines_whatever_is_in_it() {
+    fn an_event_has_its_lines_whatever_its_data() {
         let mut piece = Piece::default();
         piece.add(Some(7), "log", &"one\r\ntwo\n\ndata: three");
         piece.add(None::<u8>, "end", &());
-        piece.add_sign_of_life();
+        piece.add_comment();
         let wanted = "id: 7\nevent: log\ndata: \"one\\r\\ntwo\\n\\ndata: three\"\n\nevent: end\ndata: null\n\n:\n\n";
         assert_eq!(String::from_utf8(piece.into_bytes()).unwrap(), wanted);
     }

@@ -1,4 +1,4 @@
-//! Permits for responses that last: how many clients may follow or wait at a time, and what ends the wait of each.
+//! Permits of streaming answers: how many clients may follow or wait at a time, and what ends the wait of each.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The longest silence of an answer that lasts: less than what proxies on the way take for its end.
+/// The longest silence of a streaming answer: shorter than the idle timeout of common proxies.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// The right to follow or to wait, until it is dropped ([`Service::stream_permit`](crate::Service)).
@@ -14,16 +14,16 @@ const SILENCE: Duration = Duration::from_secs(15);
 pub(crate) struct StreamPermit {
     _permit: OwnedSemaphorePermit,
     stop: CancellationToken,
-    /// When the silence has lasted.
+    /// When the silence becomes too long.
     break_at: Instant,
 }
 
 /// What ended a wait.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Waited<T> {
-    /// What was waited for.
+    /// The awaited value.
     Came(T),
-    /// The silence has lasted.
+    /// It has been silent for too long.
     Silence,
     /// The listener stops.
     Stop,
@@ -34,7 +34,7 @@ impl StreamPermit {
         Self { _permit: permit, stop, break_at: Instant::now() + SILENCE }
     }
 
-    /// Waits for `something`, which is dropped if anything else comes first.
+    /// Waits for `something`, which is dropped if another end of the wait comes first.
     pub(crate) async fn wait_for<T>(&mut self, something: impl Future<Output = T>) -> Waited<T> {
         let waited = tokio::select! {
             biased;

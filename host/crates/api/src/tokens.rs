@@ -1,4 +1,4 @@
-//! Bearer tokens: who may do what. Only digests are kept, and compared in constant time.
+//! Bearer tokens: what each allows. Only digests are stored, and they are compared in constant time.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -7,23 +7,23 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What a token allows. Each role may do what those before it may.
+/// What a token allows. Each role includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Looks.
+    /// May look up.
     Read,
-    /// Also adds, cancels, retries and deletes jobs.
+    /// May also add, cancel, retry and delete jobs.
     Write,
-    /// Also pauses and resumes tasks.
+    /// May also pause and resume tasks.
     Admin,
 }
 
 /// A token that the service accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// What the log calls it.
+    /// Its name in the log.
     pub name: Arc<str>,
-    /// Whose tasks it reaches.
+    /// The tenant whose tasks it reaches.
     pub tenant: Arc<str>,
     /// What it allows there.
     pub role: Role,
@@ -31,17 +31,17 @@ pub struct Token {
     digest: [u8; 32],
 }
 
-/// All tokens that the service accepts. None means that everybody may do everything.
+/// All tokens that the service accepts. Without any, every request may do everything.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens(Vec<Token>);
 
-/// A text is no token as the command line takes it.
+/// Why a text is not a token as the command line takes it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
-    /// There is no role in front.
+    /// The role is missing.
     #[error("a token is given as ROLE:SHA256 with one of the roles admin, write and read")]
     Role,
-    /// What follows the role is no digest.
+    /// The text after the role is not a digest.
     #[error(
         "after the role comes the SHA-256 of the token: 64 hexadecimal digits, as `printf %s \"$TOKEN\" | sha256sum` \
          prints them"
@@ -104,18 +104,17 @@ impl Tokens {
         Self(tokens)
     }
 
-    /// Whether there is none, so that everybody may do everything.
+    /// Whether there are none, so that every request may do everything.
     pub fn is_open(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a service with these tokens may listen there: whoever reaches one without any can do everything.
+    /// Whether a service with these tokens may listen on this address: without tokens, only on loopback addresses.
     pub fn suffice_at(&self, address: SocketAddr) -> bool {
         !self.is_open() || address.ip().is_loopback()
     }
 
-    /// The token that is `given`. Looks at all of them whatever is found, and compares digests, so that the time it takes
-    /// says nothing.
+    /// Finds the `given` token. Compares the digests of all of them, whatever it finds, so that the time reveals nothing.
     pub(crate) fn find(&self, given: &[u8]) -> Option<&Token> {
         let given: [u8; 32] = Sha256::digest(given).into();
         let mut found = None;

@@ -1,4 +1,4 @@
-//! Adding jobs: what is asked and what is answered.
+//! Adding jobs: the requests and their answers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -10,18 +10,18 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::object;
 
-/// The most jobs of a batch: a commit of them takes a fraction of a second.
+/// Jobs in a batch: committing this many takes a fraction of a second.
 pub const MAX_BATCH: usize = 10_000;
 
-/// A job to be added.
+/// A job to add.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddJob {
-    /// The arguments: a JSON array, each item one argument; at most 4 MiB. Kept as they are written.
+    /// The arguments: a JSON array, each item one argument; at most 4 MiB. Stored as they are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<serde_json::Value>>)]
     pub args: Option<Box<RawValue>>,
-    /// No attempt begins before this many milliseconds have gone by.
+    /// No attempt begins before this many milliseconds have passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     pub delay_ms: Option<u64>,
@@ -33,7 +33,7 @@ pub struct AddJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -32_768, maximum = 32_767)]
     pub priority: Option<i16>,
-    /// While a job of the task that is the same by this waits or runs, it is answered instead of adding another one.
+    /// While another job of the task that is equal in this respect waits or runs, that job is returned and none is added.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::maybe")]
     pub unique: Option<Unique>,
 }
@@ -42,23 +42,23 @@ pub struct AddJob {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchJob {
-    /// As of one job.
+    /// As for one job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<serde_json::Value>>)]
     pub args: Option<Box<RawValue>>,
-    /// As of one job.
+    /// As for one job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 18_446_744_073_709_551_615_u64)]
     pub delay_ms: Option<u64>,
-    /// As of one job.
+    /// As for one job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub run_at: Option<String>,
-    /// As of one job.
+    /// As for one job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -32_768, maximum = 32_767)]
     pub priority: Option<i16>,
-    /// As of one job.
+    /// As for one job.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::maybe")]
     pub unique: Option<Unique>,
     /// What `Idempotency-Key` is for one job.
@@ -67,11 +67,11 @@ pub struct BatchJob {
     pub key: Option<String>,
 }
 
-/// By what a job is unique within its task: by all of it, by its arguments, or by the arguments at some positions.
+/// What makes a job unique within its task: the task itself, its arguments, or the arguments at some positions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unique {
-    /// By what.
+    /// What makes it unique.
     pub by: UniqueScope,
     /// With `args`: only the arguments at these positions, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ pub struct Unique {
 
 impl ToSchema for Unique {}
 
-/// Positions go with `args` alone, which no derived schema says.
+/// `positions` goes with `args` alone, which a derived schema cannot express.
 impl PartialSchema for Unique {
     fn schema() -> RefOr<Schema> {
         let by = |scope: &str, what: &str| {
@@ -93,7 +93,7 @@ impl PartialSchema for Unique {
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::UInt32)))
             .minimum(Some(0))
             .maximum(Some(u32::MAX));
-        // Left out or null, as every optional member of a body.
+        // Absent or null, like every optional member of a body.
         let positions = ArrayBuilder::new()
             .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
             .items(position)
@@ -104,12 +104,12 @@ impl PartialSchema for Unique {
         OneOfBuilder::new()
             .item(by("task", "One job of the task at a time"))
             .item(by("args", "One job with the same arguments at a time").property("positions", positions))
-            .description(Some("By what a job is unique within its task"))
+            .description(Some("What makes a job unique within its task"))
             .into()
     }
 }
 
-/// How far a unique job is unique.
+/// The scope of a unique job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UniqueScope {
@@ -119,7 +119,7 @@ pub enum UniqueScope {
     Args,
 }
 
-/// Jobs to be added, all or none.
+/// Jobs to add, all or none.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddBatch {
@@ -129,13 +129,13 @@ pub struct AddBatch {
     pub jobs: Vec<BatchJob>,
 }
 
-/// The job that was added, or the one that is answered instead.
+/// The job that was added, or the existing one that is returned instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AddedJob {
     /// Its id.
     #[schema(minimum = 1)]
     pub id: u64,
-    /// Whether it was added now; else it was there already, by its key or because it is unique.
+    /// Whether it was added now; otherwise it existed, with the same key or as the unique job.
     pub new: bool,
 }
 
@@ -144,6 +144,6 @@ pub struct AddedJob {
 pub struct AddedJobs {
     /// Their ids.
     pub ids: Vec<u64>,
-    /// Of each of them, whether it was added now; else it was there already, by its key or because it is unique.
+    /// For each of them, whether it was added now; otherwise it existed, with the same key or as the unique job.
     pub new: Vec<bool>,
 }

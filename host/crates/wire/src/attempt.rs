@@ -1,27 +1,27 @@
-//! The attempts of a job that are over.
+//! The attempts of a job that have ended.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::FailureProblem;
 
-/// What an attempt cost.
+/// Resource usage of an attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Cost {
-    /// The digest of the component that ran, in hexadecimal.
+    /// The SHA-256 of the component that ran, in hexadecimal.
     pub digest: String,
-    /// Milliseconds that the guest, and the host on its behalf, spent on a processor.
+    /// CPU time of the guest, and of the host on its behalf, in milliseconds.
     pub cpu_ms: f64,
-    /// The most bytes of memories and tables that the instance had had by then.
+    /// Peak bytes of memories and tables of the instance so far.
     pub peak_memory: u64,
-    /// Whether an instance had to be made for the attempt.
+    /// Whether the attempt ran in a new instance.
     pub fresh: bool,
 }
 
-/// An attempt that is over.
+/// An attempt that has ended.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Attempt {
-    /// Its number, from 1; counts from 1 again after a retry by hand.
+    /// Its number, from 1; starts at 1 again after a retry by hand.
     pub number: u32,
     /// Grows with every attempt of the job.
     pub run: u64,
@@ -33,13 +33,13 @@ pub struct Attempt {
     pub ended_at: String,
     /// How it ended: `success`, `retry`, `timeout` and the like.
     pub ending: String,
-    /// What it said of its failing, without details.
+    /// Why it failed, without details.
     pub problem: Option<FailureProblem>,
-    /// What it cost; null if that is not known.
+    /// Resource usage; null if unknown, for example after a crash.
     pub cost: Option<Cost>,
 }
 
-/// The attempts of a job that are over: the first ten and the latest ninety.
+/// The attempts of a job that have ended: the first ten and the latest ninety.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Attempts {
     /// Oldest first.

@@ -1,6 +1,6 @@
 //! The table of all errors: code, status, title, meaning. `docs/errors.md` repeats it, and a test keeps the two alike.
 
-/// Makes the enum and what can be asked of it from one table, so that no code is without its row.
+/// Makes the enum and its methods from one table, so that every code has its row.
 macro_rules! codes {
     ($($variant:ident $status:literal $name:literal $title:literal $meaning:literal;)*) => {
         /// What went wrong, for programs. A code never changes its meaning.
@@ -38,89 +38,89 @@ macro_rules! codes {
 
 codes! {
     MalformedRequest 400 "malformed-request" "Malformed request"
-        "The bytes are no request of HTTP/1.1.";
+        "The bytes are not an HTTP/1.1 request.";
     HeadTimeout 408 "head-timeout" "Head too slow"
-        "The request's head did not come in time.";
+        "The request's head did not arrive in time.";
     HeadTooLarge 431 "head-too-large" "Head too large"
-        "The request's head has more bytes or more headers than the host takes: 64 KiB (some of up to twice that are taken) and 100 headers unless it is configured otherwise.";
-    UnknownRoute 404 "unknown-route" "No such route"
-        "The path names nothing; `/openapi.json` lists all routes.";
+        "The request's head has more bytes or headers than the host accepts: 64 KiB (some of up to twice that are accepted) and 100 headers by default.";
+    UnknownRoute 404 "unknown-route" "Unknown route"
+        "No route has this path; `/openapi.json` lists all routes.";
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed"
-        "The path does not take this method; the header `Allow` lists those it takes.";
+        "The route does not support this method; the header `Allow` lists those that it supports.";
     InvalidPath 400 "invalid-path" "Invalid path"
-        "A part of the path is not UTF-8 when its percent signs are decoded.";
+        "A segment of the path is not UTF-8 after percent-decoding.";
     InvalidId 400 "invalid-id" "Invalid id"
         "A job's id is a number from 1 to 18446744073709551615, without sign and leading zeros.";
     InvalidQuery 400 "invalid-query" "Invalid query"
-        "A query key is unknown, stands twice, or has a value that cannot be read.";
+        "A query parameter is unknown, given twice, or has an invalid value.";
     InvalidHeader 400 "invalid-header" "Invalid header"
-        "A header that the route looks at cannot be read, such as an `Idempotency-Key` of more than 255 bytes.";
+        "A header that the route uses is invalid, such as an `Idempotency-Key` of more than 255 bytes.";
     InvalidUtf8 400 "invalid-utf8" "Invalid UTF-8"
-        "The body is not text in UTF-8.";
+        "The body is not UTF-8 text.";
     InvalidBody 400 "invalid-body" "Invalid body"
-        "The body is not JSON, or has a key that is missing, unknown or of the wrong form; the detail says where.";
+        "The body is not JSON, or a member is missing, unknown or of the wrong type; the detail says where.";
     IncompleteBody 400 "incomplete-body" "Incomplete body"
-        "The body broke off before the end that its headers announced.";
+        "The body ended before the length that its headers announced.";
     BodyTimeout 408 "body-timeout" "Body too slow"
-        "The body did not come in time.";
+        "The body did not arrive in time.";
     BodyTooLarge 413 "body-too-large" "Body too large"
-        "The body is longer than the route takes, or has more jobs than a batch takes.";
+        "The body is larger than the route accepts, or has more jobs than a batch may have.";
     UnsupportedMediaType 415 "unsupported-media-type" "Unsupported media type"
-        "The route takes a body with one `Content-Type: application/json` and without `Content-Encoding`.";
+        "The route accepts a body with one `Content-Type: application/json` and without `Content-Encoding`.";
     Unauthorized 401 "unauthorized" "Unauthorized"
-        "The request has no bearer token, or one that the host does not know.";
+        "The request has no bearer token, or an unknown one.";
     Forbidden 403 "forbidden" "Forbidden"
-        "The token's role does not allow this; `read` looks, `write` also changes jobs, `admin` also pauses tasks.";
+        "The token's role does not allow this; `read` may look up, `write` may also add and change jobs, `admin` may also pause tasks.";
     ForeignOrigin 403 "foreign-origin" "Foreign origin"
-        "A host without tokens answers only requests that name it by a loopback address and that no web page of another site sends.";
+        "A host without tokens answers only requests to a loopback address that do not come from a web page of another site.";
     InvalidArgs 400 "invalid-args" "Invalid arguments"
         "`args` is one JSON array of at most 4 MiB, nested at most 128 levels deep.";
-    UnknownTask 404 "unknown-task" "No such task"
-        "The host has no task with this id; the detail names one that is like it.";
+    UnknownTask 404 "unknown-task" "Unknown task"
+        "The host has no task with this id; the detail names a similar one.";
     TaskBroken 503 "task-broken" "Task is broken"
-        "The task cannot run until its file or a plugin is corrected, so nothing was added; the detail has its first problem.";
+        "The task cannot run until its file or a plugin is corrected; nothing was added. The detail has its first problem.";
     TaskPreparing 503 "task-preparing" "Task is not ready yet"
-        "The plugin that gives the task's jobs their ids is still being compiled; nothing was added. Try again after `Retry-After` seconds.";
-    UnknownJob 404 "unknown-job" "No such job"
-        "The task has no job with this id: it never was, was deleted, or its retention is over.";
+        "The plugin that provides the ids of the task's jobs is still being compiled; nothing was added. Try again after `Retry-After` seconds.";
+    UnknownJob 404 "unknown-job" "Unknown job"
+        "The task has no job with this id: it never existed, was deleted, or its retention is over.";
     QueueFull 429 "queue-full" "Queue full"
-        "As many jobs are ready as the task's `size` allows, or delayed as its `delayed_size` allows; nothing was added. Try again after `Retry-After` seconds.";
-    KeepBytesExceeded 429 "keep-bytes-exceeded" "Too many bytes kept"
-        "The jobs kept take as many bytes as `keep_bytes` of the task or of the host allows, and no ended one is left to remove; nothing was added. Try again after `Retry-After` seconds.";
-    KeyReused 409 "key-reused" "Key is another job's"
-        "The `Idempotency-Key` or `key` is that of a job with other arguments, another priority or another `unique`; nothing was added.";
+        "The task has as many ready jobs as its `size` allows, or as many delayed ones as its `delayed_size` allows; nothing was added. Try again after `Retry-After` seconds.";
+    KeepBytesExceeded 429 "keep-bytes-exceeded" "Too many bytes stored"
+        "The stored jobs take as many bytes as `keep_bytes` of the task or of the host allows, and there is no ended job to evict; nothing was added. Try again after `Retry-After` seconds.";
+    KeyReused 409 "key-reused" "Key of another job"
+        "A job with this `Idempotency-Key` or `key` has other arguments, another priority or another `unique`; nothing was added.";
     DuplicateId 409 "duplicate-id" "Id taken"
-        "The task's `event.next` handler gave an id that is taken or is no id; nothing was added.";
-    IdsExhausted 409 "ids-exhausted" "No id left"
-        "The task's counter stands at the highest id there is; nothing was added.";
+        "The task's `event.next` handler returned an id that is taken or invalid; nothing was added.";
+    IdsExhausted 409 "ids-exhausted" "No ids left"
+        "The task's counter has reached the highest id; nothing was added.";
     NextFailed 502 "next-failed" "Id source failed"
         "The task's `event.next` handler failed, so the job has no id; nothing was added.";
     NextTimeout 503 "next-timeout" "Id source too slow"
-        "The task's `event.next` handler did not give all ids within 30 seconds (or one `event_timeout`, if that is longer); nothing was added. Add fewer jobs at a time, or try again after `Retry-After` seconds.";
+        "The task's `event.next` handler did not return all ids within 30 seconds (or one `event_timeout`, if that is longer); nothing was added. Add fewer jobs at a time, or try again after `Retry-After` seconds.";
     Ended 409 "ended" "Job has ended"
-        "An ended job cannot be cancelled, nor one that ends by itself before it is stopped.";
+        "A job that has ended cannot be cancelled, nor one that ends by itself before it is stopped.";
     NotEnded 409 "not-ended" "Job has not ended"
         "Only an ended job can be retried, and only its callbacks can be redelivered.";
-    Running 409 "running" "Job runs"
-        "A job that runs cannot be deleted; cancel it and wait for its end first.";
+    Running 409 "running" "Job is running"
+        "A running job cannot be deleted; cancel it and wait for its end first.";
     CallbackPending 409 "callback-pending" "Callback pending"
         "A callback of the job is pending; try again in a moment.";
     NotGivenUp 409 "not-given-up" "Nothing to redeliver"
-        "No callback of the job was given up or waits for its next try.";
+        "The job has no callback that was given up or is deferred.";
     NotUnique 409 "not-unique" "Not unique"
-        "The job is unique and another one of its kind waits or runs, so it cannot be retried.";
+        "The job is unique, and another job of its kind waits or runs, so it cannot be retried.";
     Stopping 503 "stopping" "Host is stopping"
-        "The host takes no more jobs and lets nobody wait; try again after `Retry-After` seconds.";
+        "The host takes no more jobs, and requests do not wait; try again after `Retry-After` seconds.";
     Overloaded 503 "overloaded" "Host is overloaded"
-        "The host holds as many bytes of bodies (of this task, or of all) or of answers, answers as many who follow or wait, or has as many connections from this address as it may; try again after `Retry-After` seconds.";
+        "A limit of the host is reached: the bytes of bodies (of this task, or of all) or of answers, the clients that follow or wait, or the connections from this address; try again after `Retry-After` seconds.";
     StoreFull 503 "store-full" "Store full"
-        "The disk with the job store is full; nothing was changed. Make room, or try again after `Retry-After` seconds.";
+        "The disk with the job store is full; nothing was changed. Free some space, or try again after `Retry-After` seconds.";
     StoreBusy 503 "store-busy" "Store locked"
         "Another program keeps the job store locked; nothing was changed. End its transaction, or try again after `Retry-After` seconds.";
     StoreFailed 503 "store-failed" "Store failed"
-        "The job store failed; whether a change was made is not known. The host's log says why.";
+        "The job store failed; it is unknown whether a change was made. The host's log says why.";
     Internal 500 "internal" "Internal error"
-        "A mistake of the host's own; its log says more.";
+        "A bug of the host; its log says more.";
 }
 
 impl Code {
@@ -129,16 +129,16 @@ impl Code {
         Self::ALL.iter().copied().find(|code| code.name() == name)
     }
 
-    /// What identifies the kind of problem.
+    /// The URI of this kind of problem.
     pub fn type_uri(self) -> String {
         format!("urn:saggar:problem:{}", self.name())
     }
 
-    /// After how many seconds it makes sense to try again, where time alone mends it.
+    /// After how many seconds to try again, if waiting alone can help.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
             Self::QueueFull | Self::KeepBytesExceeded | Self::Overloaded => Some(1),
-            // A host that restarts is back within seconds; room is made, and other programs are stopped, by people.
+            // A host that restarts is back within seconds; people free space and stop other programs.
             Self::Stopping | Self::StoreFull | Self::StoreBusy | Self::TaskPreparing | Self::NextTimeout => Some(5),
             _ => None,
         }

@@ -1,34 +1,34 @@
-//! Server-sent events: what the data of each kind of event is.
+//! Server-sent events: the data of each kind of event.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Reason;
 
-/// What happened to a job. It is also the name of the event.
+/// What happened to a job; also the name of the server-sent event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobEventKind {
-    /// It was added. May come after `started`, as `retrying` and `retried` may: a slot that finds the job in the line may be a
-    /// moment ahead of whoever tells that it is there.
+    /// It was added. May come after `started`, as `retrying` and `retried` may, because a slot can claim the job before the
+    /// event is emitted.
     Added,
     /// An attempt began.
     Started,
-    /// Its guest reported progress; at most once in 100 ms, and the last values before an attempt's end.
+    /// Its guest reported progress; at most once per 100 ms, and with the last values before an attempt ends.
     Progress,
-    /// An attempt failed, and another one follows.
+    /// An attempt failed, and another attempt follows.
     Retrying,
-    /// The job was cancelled while an attempt runs, which is being stopped. Once for every such request.
+    /// Cancellation was requested while an attempt runs, which is being stopped. Once for each request.
     Cancelling,
     /// The running attempt was stopped and does not count; the job waits again.
     Requeued,
-    /// It had ended, and waits again, for somebody wants it to.
+    /// It had ended and was retried by hand; it waits again.
     Retried,
     /// It was deleted.
     Deleted,
-    /// It ended well.
+    /// It ended with SUCCESS.
     Succeeded,
-    /// It ended otherwise.
+    /// It ended with FAILURE.
     Failed,
 }
 
@@ -49,13 +49,13 @@ impl JobEventKind {
         }
     }
 
-    /// Whether nothing follows unless somebody retries the job.
+    /// Whether it is the last event of a job, unless the job is retried by hand.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Deleted | Self::Succeeded | Self::Failed)
     }
 }
 
-/// Something that happened to a job.
+/// An event of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobEvent {
     /// What happened.
@@ -68,38 +68,37 @@ pub struct JobEvent {
     /// When it happened.
     #[schema(format = DateTime)]
     pub at: String,
-    /// Of `started`: the attempt's number, from 1.
+    /// With `started`: the attempt's number, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// Of `progress`: how much is done …
+    /// With `progress`: how much is done …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<u64>,
     /// … of how much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
-    /// Of `progress`: what the guest says.
+    /// With `progress`: the guest's message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Of `retrying`: the time before which no attempt begins.
+    /// With `retrying`: the time before which no attempt begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub run_at: Option<String>,
-    /// Of `failed`: in which way.
+    /// With `failed`: the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
 }
 
-/// The data of the event `gap`: some events are not kept any more. Look at the jobs themselves to know where they stand;
-/// what follows are the oldest events that are kept.
+/// The data of the event `gap`: some events have been evicted. Look the jobs up to learn their states; the oldest events that are
+/// still stored follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventGap {
-    /// How many events of all the tenant's jobs that is; no more than these would have been sent. Null if the id that was
-    /// handed back is of an earlier process.
+    /// How many events of the tenant have been evicted, an upper bound of those that are missing here. Null if the given
+    /// id is of an earlier process.
     pub events: Option<u64>,
 }
 
-/// The data of the event `reached`, whose id stands for everything that was sent or was not for this client. It has no
-/// members.
+/// The data of the event `reached`, whose id covers everything that was sent or was not for this client. It has no members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reached {}
 

@@ -1,20 +1,20 @@
-//! A job as it is looked up, and as a list shows it.
+//! Jobs: as a look-up returns them, and as a list does.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
-    /// It waits.
+    /// It waits for an attempt.
     Waiting,
     /// An attempt runs.
     Running,
-    /// It ended well.
+    /// Its processor succeeded.
     Success,
-    /// It ended otherwise.
+    /// It failed for good.
     Failure,
 }
 
@@ -22,43 +22,43 @@ pub enum Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waiting {
-    /// A free slot: its time has come.
+    /// A free slot.
     Ready,
-    /// Its time, before the first attempt.
+    /// The time of its first attempt.
     Delayed,
     /// The time of its next attempt.
     Retrying,
-    /// Its add handler.
+    /// The end of its add handler.
     OnHold,
 }
 
-/// In which way a job failed.
+/// Why a job is FAILURE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The processor failed, and no attempt is left.
+    /// The processor failed on the last attempt.
     Failed,
-    /// The processor failed for good.
+    /// The processor rejected the job, so it is not retried.
     Rejected,
-    /// The processor trapped.
+    /// The last attempt trapped.
     Trap,
-    /// The attempt took longer than it may.
+    /// The last attempt exceeded its timeout.
     Timeout,
-    /// The instance wanted more memory than it may have.
+    /// The last attempt exceeded its memory limit.
     OutOfMemory,
-    /// Somebody cancelled it.
+    /// It was cancelled.
     Cancelled,
-    /// The host died while it ran, too often.
+    /// The host died during the last attempt.
     Lost,
 }
 
-/// In which order of their adding jobs are listed.
+/// The order of a list of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// What was added last comes first.
+    /// The newest job first.
     Newest,
-    /// What was added first comes first.
+    /// The oldest job first.
     Oldest,
 }
 
@@ -69,7 +69,7 @@ pub struct FailureProblem {
     pub code: String,
     /// For people.
     pub message: String,
-    /// Anything else, as the guest gave it. Lists leave it out.
+    /// Anything else, as the guest gave it. Absent in lists.
     #[schema(value_type = Option<serde_json::Value>)]
     pub details: Option<Box<RawValue>>,
 }
@@ -95,26 +95,26 @@ pub enum CallbackEvent {
     Error,
 }
 
-/// What becomes of a callback.
+/// The state of a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallbackState {
-    /// The host calls the handler, or calls it again.
+    /// The host will call the handler, perhaps again.
     Pending,
     /// The handler failed too often; only a redelivery calls it again.
     GivenUp,
 }
 
-/// A callback of a job that was not delivered.
+/// A callback of a job that has not been delivered.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Callback {
     /// Which handler it is for.
     pub event: CallbackEvent,
-    /// Whether the host goes on trying.
+    /// Whether the host still tries to deliver it.
     pub state: CallbackState,
     /// How often the handler was called.
     pub tries: u32,
-    /// When it is called again; null if it was never called, and if it was given up.
+    /// When it is called again; null if it was never called or was given up.
     #[schema(format = DateTime)]
     pub next_try_at: Option<String>,
     /// Why the last call failed.
@@ -129,24 +129,24 @@ pub struct Job {
     pub id: u64,
     /// Its task, in lower case.
     pub task: String,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
-    /// What it is waiting for; null unless WAITING.
+    /// What it waits for; null unless WAITING.
     pub waiting: Option<Waiting>,
     /// Whether it was cancelled while an attempt runs, which is being stopped.
     pub cancelling: bool,
-    /// How much is done …
+    /// Progress: how much is done …
     pub current: u64,
     /// … of how much; 0 while nothing was reported.
     pub total: u64,
     /// The last progress message.
     pub message: String,
-    /// What the processor answered; null until SUCCESS.
+    /// The processor's response; null until SUCCESS.
     #[schema(value_type = serde_json::Value)]
     pub response: Option<Box<RawValue>>,
-    /// Why it failed, or why its last attempt did while it waits for the next one.
+    /// Why it failed, or why its last attempt did while it waits for the next.
     pub problem: Option<FailureProblem>,
-    /// In which way it failed; null unless FAILURE.
+    /// Why it is FAILURE; null otherwise.
     pub reason: Option<Reason>,
     /// How many attempts have begun.
     pub attempt: u32,
@@ -170,63 +170,63 @@ pub struct Job {
     pub key: Option<String>,
     /// The job whose guest added it.
     pub parent: Option<ParentJob>,
-    /// The W3C trace context that it belongs to: the caller's or, where the job is traced, that of its adding.
+    /// The W3C trace context that it belongs to: the caller's or, if the job is traced, that of its addition.
     pub trace_parent: Option<String>,
     /// Its arguments, as they were written.
     #[schema(value_type = Vec<serde_json::Value>)]
     pub args: Box<RawValue>,
-    /// Its callbacks that were not delivered, in the order of their events.
+    /// Its callbacks that have not been delivered, in the order of their events.
     #[serde(default)]
     pub callbacks: Vec<Callback>,
 }
 
-/// A job as a list shows it: without arguments, response and details, which may be large.
+/// A job in a list: without arguments, response and details, which may be large.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ListedJob {
-    /// As of a job.
+    /// As for a job.
     #[schema(minimum = 1)]
     pub id: u64,
-    /// As of a job.
+    /// As for a job.
     pub task: String,
-    /// As of a job.
+    /// As for a job.
     pub status: Status,
-    /// As of a job.
+    /// As for a job.
     pub waiting: Option<Waiting>,
-    /// As of a job.
+    /// As for a job.
     pub cancelling: bool,
-    /// As of a job.
+    /// As for a job.
     pub current: u64,
-    /// As of a job.
+    /// As for a job.
     pub total: u64,
-    /// As of a job.
+    /// As for a job.
     pub message: String,
-    /// As of a job, without details.
+    /// As for a job, without details.
     pub problem: Option<FailureProblem>,
-    /// As of a job.
+    /// As for a job.
     pub reason: Option<Reason>,
-    /// As of a job.
+    /// As for a job.
     pub attempt: u32,
-    /// As of a job.
+    /// As for a job.
     #[schema(format = DateTime)]
     pub added_at: String,
-    /// As of a job.
+    /// As for a job.
     #[schema(format = DateTime)]
     pub run_at: Option<String>,
-    /// As of a job.
+    /// As for a job.
     #[schema(format = DateTime)]
     pub started_at: Option<String>,
-    /// As of a job.
+    /// As for a job.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
-    /// As of a job.
+    /// As for a job.
     pub priority: i16,
 }
 
 /// A page of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Jobs {
-    /// The jobs. May be fewer than asked for, even none, though others follow.
+    /// The jobs. May be fewer than the limit, even none, although others follow.
     pub jobs: Vec<ListedJob>,
-    /// What to give as `after` to go on; null if nothing follows.
+    /// The `after` of the next page; null if there are no more.
     pub next: Option<String>,
 }

@@ -10,7 +10,7 @@ use crate::{Order, Status};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// Only jobs that stand there.
+    /// Only jobs with this status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
     /// Only jobs added at this time (RFC 3339) or later.
@@ -24,14 +24,14 @@ pub struct ListQuery {
     /// Only jobs whose progress (`3/10 half way`), problem (`code: message`) or reason contains this text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// In which order of their adding; the newest first unless said.
+    /// The order by the time of addition; newest first by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(pattern = "^c(0|[1-9a-f][0-9a-f]{0,15})$")]
     pub after: Option<String>,
-    /// No more than this many; 100 unless said.
+    /// At most this many jobs; 100 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<usize>,

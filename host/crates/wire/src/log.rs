@@ -17,15 +17,15 @@ pub enum Source {
     Host,
 }
 
-/// How much a line of the contract's `log` matters.
+/// The level of a line of the contract's `log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// For the plugin's author.
+    /// For the author of the plugin.
     Debug,
-    /// What happened.
+    /// Normal operation.
     Info,
-    /// Odd, but the work goes on.
+    /// Unexpected, but the work goes on.
     Warn,
     /// Something failed.
     Error,
@@ -39,7 +39,7 @@ pub struct LogLine {
     pub at: String,
     /// Who wrote it.
     pub source: Source,
-    /// How much it matters; null unless the source is `log`.
+    /// Its level; null unless the source is `log`.
     pub level: Option<Level>,
     /// The line, without its end.
     pub text: String,

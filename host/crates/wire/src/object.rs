@@ -1,4 +1,4 @@
-//! Reading objects: in place of one, serde would also take an array of its members, which nobody documents.
+//! Deserializing objects from JSON objects only: serde would also accept an array of the members, which is not documented.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A `T` that is read from an object and from nothing else.
+/// A `T` that is deserialized from an object and from nothing else.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -31,7 +31,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
     }
 }
 
-/// An array of objects, of which more than `MOST` are not to be kept.
+/// An array of objects, of which at most `MOST` and one more are stored.
 struct Items<const MOST: usize, T>(PhantomData<T>);
 
 impl<'de, const MOST: usize, T: Deserialize<'de>> Visitor<'de> for Items<MOST, T> {
@@ -54,8 +54,8 @@ impl<'de, const MOST: usize, T: Deserialize<'de>> Visitor<'de> for Items<MOST, T
     }
 }
 
-/// For a member that is an array of at most `MOST` objects. Of one that has more, one too many is read, so that it is known;
-/// the others become nothing, for an object of two bytes is a hundred when it was read.
+/// For a member that is an array of at most `MOST` objects. If it has more, one too many is stored, so that the caller
+/// notices; the rest is skipped, because an object of two bytes takes a hundred in memory.
 pub(crate) fn many<'de, const MOST: usize, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Vec<T>, D::Error> {

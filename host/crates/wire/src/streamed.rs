@@ -1,5 +1,5 @@
-//! Streams of server-sent events in the document: each event is an object of the fields that it has on the wire, and its data
-//! is a text of JSON with a schema of its own. OpenAPI 3.2 lays that down; before, it was what tools agreed on.
+//! Streams of server-sent events in the OpenAPI document: each event is an object of its fields on the wire, and its data is JSON
+//! text with a schema of its own. OpenAPI 3.2 specifies this form; tools agreed on it before.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ impl PartialSchema for StreamedEvent {
         let of_job = event::<JobEvent>(Ref::from_schema_name(<JobEventKind as ToSchema>::name()).into()).required("id");
         let gap = event::<EventGap>(named("gap"));
         let reached = event::<Reached>(named("reached")).required("id");
-        let described = "An event of a stream of jobs' events. Hand the last `id` back to go on after it.";
+        let described = "An event of a stream of job events. Send the last `id` back to continue after it.";
         OneOfBuilder::new().item(of_job).item(gap).item(reached).description(Some(described)).into()
     }
 }
@@ -57,9 +57,9 @@ impl ToSchema for StreamedLine {
 
 impl PartialSchema for StreamedLine {
     fn schema() -> RefOr<Schema> {
-        // The line that says what was dropped has no id.
+        // The line that reports dropped lines has no id.
         let (line, end) = (event::<LogLine>(named("log")), event::<LogEnd>(named("end")));
-        let described = "An event of a log that is followed. Hand the last `id` back to go on after its line.";
+        let described = "An event of a followed log. Send the last `id` back to continue after its line.";
         OneOfBuilder::new().item(line).item(end).description(Some(described)).into()
     }
 }

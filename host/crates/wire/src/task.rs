@@ -1,54 +1,54 @@
-//! Tasks: their definitions as they hold, how many jobs stand where, and how much they do.
+//! Tasks: their definitions, the counts of their jobs, and their rates.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How many jobs of a task stand where.
+/// Job counts of a task, by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
-    /// Jobs that wait, delayed ones and those on hold included.
+    /// Jobs that wait, including delayed ones and those on hold.
     pub waiting: u64,
-    /// Of these, those whose time has not come.
+    /// Of these, jobs whose time has not come.
     pub delayed: u64,
-    /// Of the waiting ones, those on hold until their add handler ran.
+    /// Of the waiting ones, jobs on hold until their add handler ran.
     pub on_hold: u64,
-    /// Jobs of which an attempt runs.
+    /// Jobs with a running attempt.
     pub running: u64,
-    /// Jobs kept that ended well.
+    /// Retained jobs with SUCCESS.
     pub success: u64,
-    /// Jobs kept that ended otherwise.
+    /// Retained jobs with FAILURE.
     pub failure: u64,
     /// Jobs ever added.
     pub added: u64,
-    /// Bytes that the jobs kept take: arguments, responses, problems, logs, records, and a fixed part for each job.
+    /// Bytes of the stored jobs: arguments, responses, problems, logs, records, and a fixed part for each job.
     pub bytes: u64,
 }
 
-/// How often something happened.
+/// A count and a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Rate {
     /// Since the host started.
     pub total: u64,
-    /// In a second, over the last minute.
+    /// Per second, over the last minute.
     pub per_second: f64,
 }
 
-/// How much a task does.
+/// The rates of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Rates {
     /// Jobs added.
     pub added: Rate,
-    /// Attempts begun.
+    /// Attempts that began.
     pub started: Rate,
-    /// Jobs that ended well.
+    /// Jobs that ended with SUCCESS.
     pub succeeded: Rate,
-    /// Jobs that ended otherwise.
+    /// Jobs that ended with FAILURE.
     pub failed: Rate,
-    /// Failed attempts that are followed by another one.
+    /// Failed attempts that are followed by another.
     pub retried: Rate,
 }
 
-/// Whether attempts of a task begin, if it is not paused.
+/// Whether attempts of a task begin, unless it is paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskState {
@@ -56,7 +56,7 @@ pub enum TaskState {
     Ready,
     /// Its plugins are still being compiled: jobs can be added, and wait.
     Preparing,
-    /// Something has to be corrected first: jobs are refused with `task-broken`.
+    /// Its file or a plugin has to be corrected first: jobs are refused with `task-broken`.
     Broken,
 }
 
@@ -67,17 +67,17 @@ pub struct TaskSummary {
     pub id: String,
     /// Its label for people.
     pub name: String,
-    /// Whether attempts begin, if it is not paused.
+    /// Whether attempts begin, unless the task is paused.
     pub state: TaskState,
     /// The first problem of a broken task.
     pub problem: Option<String>,
-    /// Whether no attempt may begin.
+    /// Whether it is paused, so that no attempt begins.
     pub paused: bool,
-    /// How many jobs stand where.
+    /// Its job counts.
     pub counts: Counts,
-    /// How much it does.
+    /// Its rates.
     pub rates: Rates,
-    /// Since when the first job of the line has been ready.
+    /// Since when the first job in the ready queue has been ready.
     #[schema(format = DateTime)]
     pub first_ready_at: Option<String>,
 }
@@ -87,7 +87,7 @@ pub struct TaskSummary {
 pub struct Tasks {
     /// Those with a definition, in the order of their ids.
     pub tasks: Vec<TaskSummary>,
-    /// Those without a usable one: their file is gone while jobs are kept, or has errors. In the order of their ids.
+    /// Those without a usable one: their file is gone while the store has jobs of them, or has errors. In the order of their ids.
     pub orphans: Vec<OrphanedTask>,
 }
 
@@ -96,31 +96,31 @@ pub struct Tasks {
 pub struct OrphanedTask {
     /// Its id, in lower case.
     pub id: String,
-    /// The first problem of its file; null if there is no file.
+    /// The first problem of its file; null without a file.
     pub problem: Option<String>,
-    /// How many of its jobs are kept.
+    /// Its job counts.
     pub counts: Counts,
 }
 
-/// That a host takes jobs, and how many of its tasks run them.
+/// A host that takes jobs, and how many of its tasks run them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
     /// Always `ready`; a host that takes no jobs answers a problem.
     pub status: String,
-    /// How many tasks are in which state.
+    /// Task counts, by state.
     pub tasks: TaskStates,
     /// The first 100 tasks that are not ready. Empty on a host with tokens, where `/v1/tasks` shows them.
     pub not_ready: Vec<NotReady>,
 }
 
-/// How many tasks are in which state.
+/// Task counts, by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct TaskStates {
     /// Tasks whose attempts begin, unless they are paused.
     pub ready: u64,
     /// Tasks whose plugins are still being compiled.
     pub preparing: u64,
-    /// Tasks that cannot run until something is corrected, those without a usable definition included.
+    /// Tasks that cannot run until a file or a plugin is corrected, including those without a usable definition.
     pub broken: u64,
 }
 
@@ -129,7 +129,7 @@ pub struct TaskStates {
 pub struct NotReady {
     /// Its id.
     pub task: String,
-    /// Why it is not.
+    /// Its state.
     pub state: TaskState,
     /// The first problem of a broken task.
     pub problem: Option<String>,
@@ -142,20 +142,20 @@ pub struct Task {
     pub id: String,
     /// Its label for people.
     pub name: String,
-    /// Whether attempts begin, if it is not paused.
+    /// Whether attempts begin, unless the task is paused.
     pub state: TaskState,
     /// The first problem of a broken task.
     pub problem: Option<String>,
-    /// Whether no attempt may begin.
+    /// Whether it is paused, so that no attempt begins.
     pub paused: bool,
-    /// How many jobs stand where.
+    /// Its job counts.
     pub counts: Counts,
-    /// How much it does.
+    /// Its rates.
     pub rates: Rates,
-    /// Since when the first job of the line has been ready.
+    /// Since when the first job in the ready queue has been ready.
     #[schema(format = DateTime)]
     pub first_ready_at: Option<String>,
-    /// Its definition as it holds, defaults filled in.
+    /// Its current definition, with defaults filled in.
     pub definition: Definition,
 }
 
@@ -170,34 +170,34 @@ pub struct Definition {
     pub worker_nums: u32,
     /// How many jobs may be ready or on hold.
     pub size: u32,
-    /// How many jobs may wait for their time, retries included.
+    /// How many delayed jobs and retries may wait.
     pub delayed_size: u32,
-    /// Milliseconds that one attempt may take.
+    /// The timeout of one attempt, in milliseconds.
     pub timeout_ms: u64,
-    /// When a failed attempt is tried again.
+    /// How failed attempts are retried.
     pub retry: Retry,
     /// The handlers of events.
     pub event: Events,
-    /// What the task asks of its sandbox.
+    /// The limits and capabilities of its sandboxes.
     pub sandbox: Sandbox,
-    /// How long an ended job can be looked up.
+    /// How long an ended job is retained.
     pub retention: Retention,
-    /// How many bytes its jobs may take, ended ones included.
+    /// How many bytes its jobs may take, including ended ones.
     pub keep_bytes: u64,
 }
 
-/// When a failed attempt is tried again.
+/// How failed attempts are retried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Retry {
     /// Retries after the first failed attempt.
     pub attempts: u32,
     /// Milliseconds before the first retry.
     pub delay_ms: u64,
-    /// How the delay grows.
+    /// How the delay grows with each retry.
     pub backoff: Backoff,
-    /// No delay is longer.
+    /// The longest delay.
     pub max_delay_ms: u64,
-    /// The share of the delay by which chance moves it.
+    /// The share of the delay that is random.
     pub jitter: f64,
 }
 
@@ -205,57 +205,57 @@ pub struct Retry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Backoff {
-    /// Not at all.
+    /// It stays the same.
     Fixed,
-    /// By itself.
+    /// It grows by the first delay.
     Linear,
     /// It doubles.
     Exponential,
 }
 
-/// The handlers of a task's events; null where there is none.
+/// The handlers of a task's events; null for those without one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = TaskEvents)]
 pub struct Events {
-    /// Gives a new job its id.
+    /// Called for the id of a new job.
     pub next: Option<String>,
-    /// Is told that a job was added.
+    /// Called when a job was added.
     pub add: Option<String>,
-    /// Is told how far a job is.
+    /// Called with the progress of a job.
     pub progress: Option<String>,
-    /// Is told that a job ended well.
+    /// Called when a job ended with SUCCESS.
     pub success: Option<String>,
-    /// Is told that a job ended otherwise.
+    /// Called when a job ended with FAILURE.
     pub error: Option<String>,
 }
 
-/// What a task asks of its sandbox.
+/// The limits and capabilities of a task's sandboxes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sandbox {
-    /// Bytes of all memories and tables together.
+    /// The limit of all memories and tables together, in bytes.
     pub memory_bytes: u64,
     /// How many jobs one instance may serve.
     pub reuse: u32,
-    /// Milliseconds that one call of a handler may take.
+    /// The timeout of one call of a handler, in milliseconds.
     pub event_timeout_ms: u64,
-    /// Origins that it wants to reach over HTTP.
+    /// Origins that it requests HTTP access to.
     pub http: Vec<String>,
-    /// Environment variables that it wants to see.
+    /// Environment variables that it requests.
     pub env: Vec<String>,
-    /// Directories that it wants to use.
+    /// Directories that it requests.
     pub dirs: Vec<Directory>,
 }
 
-/// A directory that a task wants to use.
+/// A directory that a task requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Directory {
     /// As the task file names it.
     pub path: String,
-    /// Whether the task wants to change what is in it.
+    /// Whether it requests write access.
     pub write: bool,
 }
 
-/// How long an ended job can be looked up.
+/// How long an ended job is retained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Retention {
     /// Milliseconds after SUCCESS.

@@ -29,10 +29,10 @@ const LOG_WAIT: Duration = Duration::from_secs(1);
 /// Checks that `args` is a JSON array, small and flat enough.
 fn check_args(args: &str) -> Result<(), String> {
     if args.len() > MAX_ARGS {
-        return Err(format!("{} bytes are too many; the most are {MAX_ARGS}", args.len()));
+        return Err(format!("they have {} bytes; the limit is {MAX_ARGS}", args.len()));
     }
     if !args.trim_ascii_start().starts_with('[') {
-        return Err("this does not start with `[`".into());
+        return Err("it does not start with `[`".into());
     }
     saggar_json::check(args).map_err(|error| error.to_string())
 }
@@ -134,8 +134,8 @@ fn add_shielded(
     })
 }
 
-/// Appends what `next` wrote before the jobs existed. The jobs are added, and the caller has to learn that: if the disk has no room
-/// for the lines, they are appended in the background.
+/// Appends what `next` wrote before the jobs existed. The jobs are added, and the caller has to learn that: if the disk
+/// has no room for the lines, they are appended in the background.
 async fn append_logs(runtime: &Arc<Runtime>, runner: &Arc<TaskRunner>, logs: Vec<(JobId, Vec<LogLine>)>) {
     if logs.is_empty() {
         return;
@@ -147,7 +147,7 @@ async fn append_logs(runtime: &Arc<Runtime>, runner: &Arc<TaskRunner>, logs: Vec
                 biased;
                 () = inner.append_log(&runner, id, lines) => {}
                 () = inner.abort.cancelled() => {
-                    tracing::error!(task = %runner.queue.key(), %id, "the lines of `next` were not kept before the host stopped");
+                    tracing::error!(task = %runner.queue.key(), %id, "the lines of `next` were not stored before the host stopped");
                 }
             }
         }

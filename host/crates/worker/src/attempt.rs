@@ -55,7 +55,7 @@ pub(crate) async fn run(
     tracing::debug!(task = %claim.task(), id = %claim.id(), attempt = claim.attempt(), trace_id, "an attempt begins");
     let mut reporter = Reporter::new(runtime, runner, claim, &services);
     let report = call(runner, sandboxes, claim, &services, &mut reporter).await;
-    // The last values come before the end event.
+    // The last values are delivered before the end.
     reporter.deliver_latest(&mut sandboxes.handlers).await;
     let mut lines = services.log.finish(&*runtime.clock);
     let cost = Cost {
@@ -66,7 +66,7 @@ pub(crate) async fn run(
     };
     let outcome = match report.result {
         Ok(Answer::Response(response)) => Some(Outcome::Success(response)),
-        Ok(other) => unreachable!("a processor answers a response, not {other:?}"),
+        Ok(other) => unreachable!("a processor returns a response, not {other:?}"),
         Err(error) => {
             lines.push(failure_line(runtime, claim, &error.problem()));
             error.into_outcome()
@@ -79,7 +79,7 @@ pub(crate) async fn run(
         attempt = claim.attempt(),
         trace_id,
         outcome = ending,
-        "an attempt is over"
+        "an attempt has ended"
     );
     if let Some(span) = span {
         span.end(outcome.as_ref());

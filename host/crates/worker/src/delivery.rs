@@ -1,4 +1,4 @@
-//! Calling a handler about a job, and what is kept of the call: its log lines, and its failure.
+//! Calls a handler about a job, and stores its log lines and its failure in the job's log.
 
 use std::sync::Arc;
 

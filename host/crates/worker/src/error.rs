@@ -146,7 +146,7 @@ pub enum LookupError {
         /// The id asked for.
         id: JobId,
     },
-    /// The host has stopped, and looks nothing up any more.
+    /// The host has stopped, so nothing can be looked up.
     #[error("the host has stopped; ask again when it is back")]
     Stopping,
     /// The job does not allow the change.

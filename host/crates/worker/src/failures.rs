@@ -1,6 +1,5 @@
-//! What the host's log says of jobs and handlers that came to nothing: a line for each, with the trace that it belongs to, which
-//! is there without having been asked for. What goes well leaves none. Whoever shows all this otherwise, such as a command that
-//! runs one job, lets nothing of this module through.
+//! Failures in the host's log: a warning for each job and handler that failed, with its trace. Success is not logged.
+//! Commands that show failures in another way, such as one that runs a single job, filter this module out.
 
 use std::sync::Arc;
 
@@ -9,10 +8,10 @@ use saggar_queue::{Claim, Running, TaskQueue};
 
 use crate::trace::trace_id;
 
-/// Where attempts are told that a drain stopped.
+/// The log target of attempts that a drain stopped.
 const STOPPED: &str = "saggar_worker::failures::stopped";
 
-/// An attempt that failed, and is perhaps its job's last one.
+/// A failed attempt, which may be the last one of its job.
 pub(crate) struct Failed {
     running: Arc<Running>,
     reason: Reason,
@@ -20,14 +19,14 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
-    /// None if the outcome is success.
+    /// `None` if the outcome is success.
     pub(crate) fn new(claim: &Claim, outcome: &Outcome) -> Option<Self> {
         let reason = outcome.reason()?;
         let code = outcome.problem().map_or_else(|| reason.name(), |problem| problem.code.as_str()).to_owned();
         Some(Self { running: Arc::clone(claim.running()), reason, code })
     }
 
-    /// The job has ended with it. If somebody wanted it to end, that is nothing to look into.
+    /// Logs that the job has ended with this attempt. Not for cancelled jobs, which are no failure to look into.
     pub(crate) fn for_good(&self, trace_parent: Option<&Arc<str>>) {
         if self.running.cancel_signal().is_cancelled() {
             return;
@@ -38,7 +37,7 @@ impl Failed {
     }
 }
 
-/// A handler that failed too often to be tried again at once.
+/// A handler that failed too often to be called again at once.
 pub(crate) struct FailedHandler<'a> {
     pub(crate) job: JobKey,
     pub(crate) role: Role,
@@ -50,14 +49,14 @@ pub(crate) struct FailedHandler<'a> {
 }
 
 impl FailedHandler<'_> {
-    /// It is tried again in `next_try_s` seconds.
+    /// Logs that it is called again in `next_try_s` seconds.
     pub(crate) fn deferred(&self, next_try_s: u64) {
         let Self { job: JobKey { task, id }, role, tries, code, trace_parent } = self;
         let (handler, trace_id) = (role.key(), trace_id(*trace_parent));
         tracing::warn!(%task, %id, handler, tries, code, next_try_s, trace_id, "a handler has failed and is tried again later");
     }
 
-    /// It is not tried again.
+    /// Logs that it is not called again.
     pub(crate) fn given_up(&self) {
         let Self { job: JobKey { task, id }, role, tries, code, trace_parent } = self;
         let (handler, trace_id) = (role.key(), trace_id(*trace_parent));
@@ -65,9 +64,9 @@ impl FailedHandler<'_> {
     }
 }
 
-/// An attempt was stopped because the host stops.
+/// Logs that an attempt was stopped because the host stops.
 pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, is_kept: bool) {
-    // The host's log limits the other lines; of these there is one for each slot.
+    // The host's log limits other lines; these are at most one for each slot, and exempt.
     let trace_id = trace_id(trace_parent);
     if is_kept {
         tracing::warn!(target: STOPPED, %job, trace_id, "was stopped and requeued; the attempt does not count");
@@ -76,11 +75,11 @@ pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, is_kept: bo
     }
 }
 
-/// A task was opened: what ran when the last host of it died is lost by now.
+/// Logs which attempts were lost because the last host of a task died. Call it when the task was opened.
 pub(crate) fn lost_before(queue: &TaskQueue) {
     let totals = queue.totals();
     let (attempts, jobs_failed) = (totals.attempts(Ending::Lost), totals.failed(Reason::Lost));
-    // Later on, one is spoken of when it is lost.
+    // Later ones are logged when they are lost.
     if totals.started == 0 && attempts > 0 {
         tracing::warn!(task = %queue.key(), attempts, jobs_failed, "attempts that ran when the host died are lost");
     }

@@ -1,4 +1,4 @@
-//! Families: the jobs that came of some jobs, because their guests or handlers added them, and theirs in turn.
+//! Families: the jobs that descend from some jobs, because their guests or handlers added them, and so on.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Weak};
@@ -7,20 +7,20 @@ use parking_lot::Mutex;
 use saggar_job::{JobKey, TaskKey};
 use saggar_queue::Added;
 
-/// Additions whose parent is not known that a family remembers: its first job can begin before the family is told of it, and so
-/// can every other.
+/// Additions with unknown parents that a family remembers, because every job can begin, and add others, before the family
+/// learns of it.
 const UNKNOWN_PARENTS: usize = 16_384;
 
-/// The jobs that came of those it began with. Dropped, it costs nothing more.
+/// The descendants of some jobs. Costs nothing any more when it is dropped.
 #[derive(Clone, Default)]
 pub struct Family(Arc<Mutex<Members>>);
 
 #[derive(Default)]
 struct Members {
     jobs: HashSet<JobKey>,
-    /// Members that were added by others and that nobody has asked for yet.
+    /// Members that were added by others and have not been returned yet.
     added: VecDeque<JobKey>,
-    /// The last additions by jobs that are no members, as child and parent.
+    /// The last additions by jobs that are not members, as child and parent.
     unknown: VecDeque<(JobKey, JobKey)>,
 }
 
@@ -56,35 +56,35 @@ impl Members {
 }
 
 impl Family {
-    /// Makes a job that was added from outside a member.
+    /// Makes a job a member that was added from outside.
     pub fn begin_with(&self, key: JobKey) {
         self.0.lock().enter(key);
     }
 
-    /// The next job that a member added, in the order of adding.
+    /// The next job that a member added, in the order of additions.
     pub fn next_added(&self) -> Option<JobKey> {
         self.0.lock().added.pop_front()
     }
 
-    /// Forgets a member that adds nothing any more.
+    /// Removes a member that will add no more jobs.
     pub fn forget(&self, key: &JobKey) {
         self.0.lock().jobs.remove(key);
     }
 }
 
-/// The families that somebody holds.
+/// All families that are in use.
 #[derive(Default)]
 pub(crate) struct Families(Mutex<Vec<Weak<Mutex<Members>>>>);
 
 impl Families {
-    /// A new one.
+    /// Creates a family.
     pub(crate) fn begin(&self) -> Family {
         let family = Family::default();
         self.0.lock().push(Arc::downgrade(&family.0));
         family
     }
 
-    /// The guest of `parent` added jobs.
+    /// Records that the guest of `parent` added jobs.
     pub(crate) fn note(&self, parent: &JobKey, task: &TaskKey, added: &[Added]) {
         self.0.lock().retain(|family| {
             let Some(family) = family.upgrade() else { return false };
@@ -126,7 +126,7 @@ mod tests {
         add(&families, 3, &[4]);
         assert_eq!(added(&family), [2, 3, 4]);
         families.note(&key(1), &key(0).task, &[Added { id: JobId(9), is_new: false }]);
-        assert_eq!(added(&family), [0; 0], "it was there already, so another job added it");
+        assert_eq!(added(&family), [0; 0], "it existed already, so another job added it");
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_that_nobody_holds_is_forgotten() {
+    fn a_family_that_is_dropped_is_forgotten() {
         let families = Families::default();
         drop(families.begin());
         for id in 0..2 * UNKNOWN_PARENTS as u64 {

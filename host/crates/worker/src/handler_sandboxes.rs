@@ -66,8 +66,8 @@ impl HandlerSandboxPool {
         Self { permits: Semaphore::new(sandboxes.max(1) as usize), idle: Mutex::default() }
     }
 
-    /// Calls `next` under the setup that is current when its turn comes. Inside another call of `next` (`depth` above 0) it does not
-    /// wait for a permit, because the outer call may hold it.
+    /// Calls `next` under the setup that is current when its turn comes. Inside another call of `next` (`depth` above 0)
+    /// it does not wait for a permit, because the outer call may hold it.
     pub(crate) async fn next(
         &self,
         setup: impl Fn() -> Arc<Setup>,

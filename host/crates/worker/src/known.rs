@@ -19,22 +19,22 @@ pub struct OpenTask {
     pub task: Arc<Task>,
     /// Its jobs.
     pub queue: Arc<TaskQueue>,
-    /// Why no attempt begins, if that is so.
+    /// Why no attempt begins; `None` if they do.
     pub unready: Option<Unready>,
 }
 
-/// A task without a definition to go by: its file is gone or cannot be used.
+/// A task without a usable definition: its file is gone or has errors.
 pub struct Orphan {
     /// Its id, in lower case.
     pub id: String,
-    /// Its jobs, if the store has ever had some.
+    /// Its jobs, if the store ever had any.
     pub queue: Option<Arc<TaskQueue>>,
-    /// The first problem of its file; `None` if there is no file.
+    /// The first problem of its file; `None` without a file.
     pub problem: Option<Arc<str>>,
 }
 
 impl Orphan {
-    /// How many of its jobs are kept; `None` if there are none.
+    /// Its job counts; `None` if the store has none of its jobs.
     pub fn counts(&self) -> Option<Counts> {
         let counts = self.queue.as_ref()?.counts();
         (counts.waiting + counts.running + counts.success + counts.failure > 0).then_some(counts)
@@ -98,7 +98,7 @@ impl Worker {
         Ok(OpenTask::of(&*self.0.runner(task)?))
     }
 
-    /// Tasks whose definition is broken, and those without one of which jobs are kept, in the order of their ids.
+    /// Tasks whose definition is broken, and tasks without one that have jobs in the store, in the order of their ids.
     pub fn orphans(&self) -> Vec<Orphan> {
         let runners = self.0.runners.load();
         let mut orphans = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! The lines that one call writes to its job's log, buffered until they are flushed to the queue. Bounded: lines beyond what a job
-//! may log are counted and dropped.
+//! The lines that one call writes to its job's log, buffered until they are flushed to the queue. Bounded: lines beyond
+//! what a job may log are counted and dropped.
 
 use parking_lot::Mutex;
 use saggar_job::Clock;
@@ -12,7 +12,7 @@ pub(crate) struct LogBuffer(Mutex<Lines>);
 #[derive(Default)]
 struct Lines {
     lines: Vec<LogLine>,
-    /// Of all lines so far, those handed over too.
+    /// All lines so far, including flushed ones.
     written: usize,
     bytes: usize,
     dropped_lines: usize,
@@ -20,7 +20,7 @@ struct Lines {
 }
 
 impl LogBuffer {
-    /// Keeps a line, or counts it if the call has written as much as a whole job may.
+    /// Buffers a line, or drops and counts it if the call has written as much as a whole job may.
     pub(crate) fn write(&self, clock: &dyn Clock, source: LogSource, text: &str) {
         let mut buffer = self.0.lock();
         if buffer.written >= JobLog::GUEST_LINES || buffer.bytes + text.len() > JobLog::GUEST_BYTES {
@@ -33,12 +33,12 @@ impl LogBuffer {
         buffer.lines.push(LogLine { at: clock.now(), source, text: text.to_owned() });
     }
 
-    /// The lines since the last time.
+    /// Takes the lines since the last time.
     pub(crate) fn take(&self) -> Vec<LogLine> {
         std::mem::take(&mut self.0.lock().lines)
     }
 
-    /// The last lines, and one that says what was dropped.
+    /// Takes the last lines, and one that reports how many were dropped.
     pub(crate) fn finish(&self, clock: &dyn Clock) -> Vec<LogLine> {
         let mut buffer = self.0.lock();
         let mut lines = std::mem::take(&mut buffer.lines);

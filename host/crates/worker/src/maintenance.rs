@@ -1,4 +1,4 @@
-//! What must be done now and then: removing ended jobs whose retention is over, in small steps.
+//! Periodic maintenance: removes ended jobs whose retention is over, in small steps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::runtime::Runtime;
 
-/// How often it is looked for jobs to remove.
+/// How often jobs are removed.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// The work of one step, in jobs, so that no step holds a store for long.
+/// Jobs of one step, so that no step blocks the store for long.
 const STEP: usize = 500;
 
-/// Works until the host stops.
+/// Runs until the host stops.
 pub(crate) async fn run(runtime: Arc<Runtime>) {
     loop {
         tokio::select! {
@@ -26,8 +26,8 @@ pub(crate) async fn run(runtime: Arc<Runtime>) {
 }
 
 async fn prune(queue: &Queue, stop: &CancellationToken) {
-    // Those whose definition is gone as well, by the rules that it last gave them. Of a task that had none since the host started
-    // nobody knows for how long its jobs are to be kept, so they are.
+    // Also tasks whose definition is gone, by its last rules. The retention of tasks without one since the host started
+    // is unknown, so their jobs stay.
     for queue in queue.known() {
         loop {
             let pruned = queue.prune(STEP).await;
@@ -37,7 +37,7 @@ async fn prune(queue: &Queue, stop: &CancellationToken) {
             match pruned {
                 Ok(pruned) if pruned.more && !stop.is_cancelled() => tokio::task::yield_now().await,
                 Ok(_) => break,
-                // The store says it itself, once for everybody.
+                // The store reports it itself, once for all tasks.
                 Err(error) if error.is_passing() => break,
                 Err(error) => {
                     tracing::error!(task = %queue.key(), %error, "ended jobs could not be removed; trying again later");

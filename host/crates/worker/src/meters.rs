@@ -1,6 +1,5 @@
-//! What the worker tells the recorder of the `metrics` facade about the calls that it makes: how long they took, whether an
-//! instance had to be made, how they were stopped. Handles are made once for each task and role; without a recorder they do
-//! nothing.
+//! Metrics of the calls of guests, for the recorder of the `metrics` facade: durations, new instances, timeouts. Handles
+//! are made once for each task and role; without a recorder they do nothing.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,29 +24,26 @@ const SLOTS: &str = "saggar_slots";
 const BUSY: &str = "saggar_slots_busy";
 const TASKS: &str = "saggar_tasks";
 
-/// Describes what the worker measures to the recorder. Call it once, after the recorder was installed.
+/// Describes the worker's metrics to the recorder. Call it once, after the recorder was installed.
 pub fn describe_metrics() {
-    describe_histogram!(ATTEMPT, Unit::Seconds, "How long an attempt's call took, with making the instance, by task");
+    describe_histogram!(ATTEMPT, Unit::Seconds, "Duration of an attempt's call, including a new instance, by task");
     describe_histogram!(
         HANDLER,
         Unit::Seconds,
-        "How long a handler's call took, with making the instance, by task and event"
+        "Duration of a handler's call, including a new instance, by task and event"
     );
-    describe_counter!(HANDLER_FAILURES, "Calls of handlers that failed, by task and event");
-    describe_counter!(
-        GIVEN_UP,
-        "Callbacks that were given up because their handler failed every time, by task and event"
-    );
-    describe_counter!(CALLS, "Calls of plugins that are over, by task and role");
-    describe_counter!(INSTANTIATIONS, "Calls for which an instance had to be made, by task and role");
-    describe_counter!(NO_CAPACITY, "Calls that could not be made for want of room for a sandbox, by task and role");
-    describe_counter!(TIMEOUTS, "Calls that were stopped at their timeout, by task and role");
-    describe_gauge!(PEAK, Unit::Bytes, "The most memory that an instance of the task's processor has had");
-    describe_gauge!(SLOTS, "Attempts of the task that may run at once");
-    describe_gauge!(BUSY, "Attempts of the task that run");
+    describe_counter!(HANDLER_FAILURES, "Failed calls of handlers, by task and event");
+    describe_counter!(GIVEN_UP, "Callbacks given up because their handler failed every time, by task and event");
+    describe_counter!(CALLS, "Ended calls of plugins, by task and role");
+    describe_counter!(INSTANTIATIONS, "Calls that ran in a new instance, by task and role");
+    describe_counter!(NO_CAPACITY, "Calls that failed because there was no capacity for a sandbox, by task and role");
+    describe_counter!(TIMEOUTS, "Calls stopped at their timeout, by task and role");
+    describe_gauge!(PEAK, Unit::Bytes, "Peak memory of an instance of the task's processor");
+    describe_gauge!(SLOTS, "Slots of the task");
+    describe_gauge!(BUSY, "Slots of the task that run an attempt");
     describe_gauge!(
         TASKS,
-        "Tasks by state: ready, preparing, broken, orphaned (no file defines it, and jobs are kept)"
+        "Tasks by state: ready, preparing, broken, orphaned (without a file, but with jobs in the store)"
     );
 }
 
@@ -55,7 +51,7 @@ pub fn describe_metrics() {
 pub(crate) struct Meters {
     task: TaskKey,
     roles: [OnceLock<RoleMeters>; Role::ALL.len()],
-    /// Whether what may be counted of a role is shown already.
+    /// Whether the counters of a role exist already.
     begun: [OnceLock<()>; Role::ALL.len()],
     /// Bytes.
     peak_memory: AtomicU64,
@@ -63,7 +59,7 @@ pub(crate) struct Meters {
     slots: OnceLock<[Gauge; 2]>,
 }
 
-/// Those of its calls in one role, made with the first call.
+/// The meters of its calls in one role, made with the first call.
 struct RoleMeters {
     seconds: Histogram,
     calls: Counter,
@@ -76,7 +72,7 @@ impl Meters {
         Self { task, roles, begun, peak_memory: AtomicU64::new(0), peak: OnceLock::new(), slots: OnceLock::new() }
     }
 
-    /// A call of the task's plugin in `role` is over.
+    /// Records a call of the task's plugin in `role`.
     pub(crate) fn called(&self, role: Role, report: &Report) {
         match &report.result {
             Err(CallError::NoCapacity(_)) => return self.count(NO_CAPACITY, role),
@@ -95,18 +91,17 @@ impl Meters {
         }
     }
 
-    /// A handler's call failed.
+    /// Counts a failed call of a handler.
     pub(crate) fn handler_failed(&self, role: Role) {
         counter!(HANDLER_FAILURES, "task" => self.name(), "event" => event(role)).increment(1);
     }
 
-    /// A handler is told no more of something that it has failed on.
+    /// Counts a callback that was given up.
     pub(crate) fn given_up(&self, role: Role) {
         counter!(GIVEN_UP, "task" => self.name(), "event" => event(role)).increment(1);
     }
 
-    /// Hands over what is known at a moment only, for a task that has these `roles`. Every attempt that ended here was one
-    /// call, so those need no counter.
+    /// Updates gauges, for a task that has these `roles`. The calls of the processor are counted by the ended attempts.
     pub(crate) fn measure(&self, totals: &Totals, roles: impl Iterator<Item = Role>) {
         for role in roles {
             self.begun[role as usize].get_or_init(|| self.begin(role));
@@ -118,15 +113,14 @@ impl Meters {
         peak.set(self.peak_memory.load(Ordering::Relaxed) as f64);
     }
 
-    /// Hands over how many slots the task has, and how many of them are at work.
+    /// Updates the gauges of slots.
     pub(crate) fn measure_slots(&self, slots: u32, running: usize) {
         let [all, busy] = self.slots.get_or_init(|| slot_gauges(&self.task));
         all.set(f64::from(slots));
         busy.set(running as f64);
     }
 
-    /// Shows what may be counted of a role before it is: a counter that appears with its first count is no rise from 0 to those
-    /// who look for one.
+    /// Creates the counters of a role at 0, because alerts do not see a counter that appears with its first count as a rise.
     fn begin(&self, role: Role) {
         for what in [NO_CAPACITY, TIMEOUTS] {
             counter!(what, "task" => self.name(), "role" => role.interface()).increment(0);
@@ -159,7 +153,7 @@ impl Meters {
     }
 }
 
-/// Hands over that a task has no slots any more, and how many attempts of it still run.
+/// Updates the gauges of a task without slots, whose last attempts may still run.
 pub(crate) fn measure_removed(queue: &TaskQueue) {
     let [slots, busy] = slot_gauges(queue.key());
     slots.set(0.0);
@@ -170,14 +164,14 @@ fn slot_gauges(task: &TaskKey) -> [Gauge; 2] {
     [SLOTS, BUSY].map(|what| gauge!(what, "task" => task.task.to_string()))
 }
 
-/// Hands over how many tasks are in which state.
+/// Updates the gauges of tasks by state.
 pub(crate) fn measure_states(states: [(&'static str, usize); 4]) {
     for (state, tasks) in states {
         gauge!(TASKS, "state" => state).set(tasks as f64);
     }
 }
 
-/// The event that a handler is told of, as a task file names it.
+/// The event of a handler, as a task file names it.
 fn event(role: Role) -> &'static str {
     let key = role.key();
     key.strip_prefix("event.").unwrap_or(key)

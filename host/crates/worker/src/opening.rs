@@ -1,4 +1,4 @@
-//! Opening tasks, at the start and when the app is loaded again: first all of them, then their slots and lanes.
+//! Opens tasks, at the start and after a reload of the app: first all of them, then their slots and lanes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::{failures, lane, maintenance, slot, unwanted};
 /// Tasks that are opened at once, so that a database opens them with few commits.
 const OPENED_AT_ONCE: usize = 64;
 
-/// Tasks that the log names at a start; the API lists all of them.
+/// Orphans that the log names; the API lists all of them.
 const ORPHANS_REPORTED: usize = 50;
 
-/// A runner, and the setup that it is to follow if it has another one now.
+/// A task runner, and its new setup if it was open already.
 type Opened = (Arc<TaskRunner>, Option<Setup>);
 
 impl Worker {
-    /// Opens exactly these tasks: new ones begin to work, those that are open follow their new definition from their next
-    /// job on, those that are not named end after the jobs that run. `broken` has the first problem of each task whose
-    /// definition cannot be used, by id. Nothing begins or changes before every task is open, so that no job or handler finds
-    /// a task missing that is there. Call it from one place at a time.
+    /// Opens exactly these tasks: new ones start, open ones follow their new definition from their next job on, others
+    /// stop after their running jobs. `broken` has the first problem of each task whose definition cannot be used, by id.
+    /// Nothing starts or changes before all tasks are open, so that no job or handler misses a task. Call it from one
+    /// task at a time.
     pub async fn open(&self, setups: Vec<Setup>, broken: BTreeMap<String, Arc<str>>) -> Result<(), StoreError> {
         let old = self.0.runners.load_full();
         let opened = self.open_queues(&old, setups).await?;
@@ -36,8 +36,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Gives an open task another setup: its plugins are loaded, or turned out to be broken. Nothing happens if the task has
-    /// another definition by now.
+    /// Replaces the setup of an open task, because its plugins were loaded, or are broken. Does nothing if the task has another
+    /// definition by now.
     pub fn update(&self, setup: Setup) {
         let runners = self.0.runners.load();
         let runner = runners.open.get(setup.task.id.folded());
@@ -47,7 +47,7 @@ impl Worker {
         }
     }
 
-    /// Does this beside the work until it is done or the worker stops.
+    /// Runs `work` in the background, until it ends or the worker stops.
     pub fn spawn_until_stop(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.0.stop.clone();
         self.0.slots.spawn(async move {
@@ -59,8 +59,7 @@ impl Worker {
         });
     }
 
-    /// The runners of `setups`, with the setup that those that are open already are to follow. With an error, nothing has
-    /// changed.
+    /// Opens the queues of `setups`. After an error, nothing has changed.
     async fn open_queues(&self, old: &TaskRunners, setups: Vec<Setup>) -> Result<Vec<Opened>, StoreError> {
         let keys: Vec<_> = setups.iter().map(|setup| TaskKey::new(&self.0.tenant, setup.task.id.folded())).collect();
         let opening = setups.into_iter().map(|setup| self.open_queue(old, setup));
@@ -81,7 +80,7 @@ impl Worker {
         Ok((Arc::new(TaskRunner::new(queue, setup, self.0.stop.child_token())), None))
     }
 
-    /// Lets work begin at all runners of `opened`, and end at the others.
+    /// Starts all tasks of `opened`, and stops the others.
     fn begin(&self, old: &TaskRunners, opened: Vec<Opened>, broken: BTreeMap<String, Arc<str>>) {
         let mut open = BTreeMap::new();
         for (runner, setup) in opened {
@@ -109,14 +108,14 @@ impl Worker {
         self.0.maintained.call_once(|| drop(self.0.slots.spawn(maintenance::run(self.0.clone()))));
     }
 
-    /// Gives a runner as many slots and lanes as its setup says.
+    /// Starts and stops slots and lanes of a task according to its setup.
     fn staff(&self, runner: &Arc<TaskRunner>) {
         let setup = runner.setup();
         for permit in runner.slots.resize(setup.slots(), &runner.stop) {
             self.0.slots.spawn(slot::run(self.0.clone(), runner.clone(), permit));
         }
         for lane in Lane::ALL {
-            // One of the earlier definition may still put a callback off, so one stays for it.
+            // A callback of the earlier definition may still be deferred, so one worker stays.
             let stays = setup.why_unready().is_none() && !runner.lanes(lane).is_empty();
             let lanes = setup.lanes(lane).max(u32::from(stays));
             for permit in runner.lanes(lane).resize(lanes, &self.0.lanes_stop) {
@@ -125,7 +124,7 @@ impl Worker {
         }
     }
 
-    /// Says of which tasks jobs are kept that nothing works on.
+    /// Logs the tasks that have jobs in the store and cannot run.
     fn report_orphans(&self) {
         for orphan in self.orphans().iter().filter(|orphan| orphan.counts().is_some()).take(ORPHANS_REPORTED) {
             let Counts { waiting, success, failure, .. } = orphan.counts().unwrap_or_default();
@@ -135,7 +134,7 @@ impl Worker {
                 waiting,
                 ended = success + failure,
                 why,
-                "jobs are kept of a task that cannot run: bring its definition back, or cancel and delete them"
+                "the store has jobs of a task that cannot run: bring its definition back, or cancel and delete them"
             );
         }
     }

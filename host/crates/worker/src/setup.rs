@@ -1,5 +1,4 @@
-//! A task with the plugins of its roles: what a reload swaps as one, so that no job sees half of an old and half of a new
-//! definition.
+//! A task with the plugins of its roles. A reload replaces all of it at once, so that no job sees parts of two definitions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +9,10 @@ use saggar_job::{JobId, Role};
 use saggar_queue::{Lane, Retention, Rules};
 use saggar_sandbox::{JobContext, Limits, Plugin};
 
-/// The most workers in each lane of a task: handlers are short, and each worker may hold a sandbox of every handler of the lane.
+/// The most workers in each lane of a task: handlers are short, and each worker may own a sandbox of every handler of the lane.
 const MAX_LANES: u32 = 4;
 
-/// A task as it is to be worked on: with the plugins of its roles, or with the reason why there are none.
+/// A task with the plugins of its roles, or with the reason why it has none.
 pub struct Setup {
     /// Its definition.
     pub task: Arc<Task>,
@@ -28,11 +27,11 @@ pub struct Setup {
 pub enum Unready {
     /// Its plugins are being loaded. Jobs can be added, and wait.
     Preparing,
-    /// Something has to be corrected first; this is its first problem. Jobs are refused.
+    /// Its file or a plugin has to be corrected first; this is the first problem. Jobs are refused.
     Broken(Arc<str>),
 }
 
-/// How one role is played.
+/// The plugin of one role, with its limits.
 #[derive(Clone)]
 pub(crate) struct Played {
     pub(crate) plugin: Plugin,
@@ -55,12 +54,12 @@ impl About<'_> {
     pub(crate) const NOTHING: Self = Self { id: JobId(0), attempt: 0, trace_parent: None };
 }
 
-/// How many sandboxes a task may hold at once, in units of the engine's room.
+/// How many sandboxes a task may have at once, in units of the engine's room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need(pub u32);
 
 impl Setup {
-    /// `plugin` finds the loaded plugin for a reference's name. The error is the role that has none.
+    /// `plugin` finds the loaded plugin by the name of a reference. The error is the role without one.
     pub fn new(task: Arc<Task>, plugin: impl Fn(&str) -> Option<Plugin>) -> Result<Self, Role> {
         let mut roles = BTreeMap::new();
         for (role, reference) in task.references() {
@@ -78,13 +77,13 @@ impl Setup {
         if is_complete { Ok(Self { task, id, roles, unready: None }) } else { Err(Role::Processor) }
     }
 
-    /// A task that is opened without plugins: its jobs wait, and can be looked at and changed.
+    /// A task without plugins: its jobs wait, and can be looked up and changed.
     pub fn unready(task: Arc<Task>, why: Unready) -> Self {
         let id = task.id.as_str().into();
         Self { task, id, roles: BTreeMap::new(), unready: Some(why) }
     }
 
-    /// Why no attempt begins, if that is so.
+    /// Why no attempt begins; `None` if they do.
     pub fn why_unready(&self) -> Option<&Unready> {
         self.unready.as_ref()
     }
@@ -124,25 +123,25 @@ impl Setup {
         if self.task.handlers.next.is_some() { self.task.worker_nums.min(MAX_LANES) } else { 0 }
     }
 
-    /// What the task may take of the engine's room when all its sandboxes are filled.
+    /// The engine's room that the task takes when all its sandboxes have instances.
     pub fn need(&self) -> Need {
         self.need_if(|role| self.roles.get(&role).map_or(0, |played| played.plugin.units()))
     }
 
-    /// What it takes at least: if each of its plugins has one memory.
+    /// The least room that it takes: if each of its plugins has one memory.
     pub fn least_need(&self) -> Need {
         self.need_if(|role| u32::from(self.task.reference(role).is_some()))
     }
 
-    /// What it takes if a sandbox of a role takes as many `units`.
+    /// The room that it takes if a sandbox of a role takes this many `units`.
     fn need_if(&self, units: impl Fn(Role) -> u32) -> Need {
-        let told = units(Role::AddHandler) + units(Role::SuccessHandler) + units(Role::ErrorHandler);
-        let lanes = if told > 0 { self.task.worker_nums.min(MAX_LANES) } else { 0 };
+        let handlers = units(Role::AddHandler) + units(Role::SuccessHandler) + units(Role::ErrorHandler);
+        let lanes = if handlers > 0 { self.task.worker_nums.min(MAX_LANES) } else { 0 };
         let slot = units(Role::Processor) + units(Role::ProgressHandler);
-        Need(self.task.worker_nums * slot + lanes * told + self.id_sources() * units(Role::IdSource))
+        Need(self.task.worker_nums * slot + lanes * handlers + self.id_sources() * units(Role::IdSource))
     }
 
-    /// What the queue goes by: the definition alone, so that it is the same before the plugins are there.
+    /// The rules of the queue. They depend on the definition alone, so they are the same before the plugins are loaded.
     pub(crate) fn rules(&self) -> Rules {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Rules {

@@ -117,7 +117,7 @@ async fn finish(
         }
         Some(Err(error)) => {
             let trace_id = trace_id(trace_parent.as_ref());
-            tracing::error!(job = %key, trace_id, %error, "the end of an attempt could not be kept");
+            tracing::error!(job = %key, trace_id, %error, "the end of an attempt could not be stored");
             None
         }
         None => {
@@ -125,7 +125,7 @@ async fn finish(
             tracing::error!(
                 job = %key,
                 trace_id,
-                "the end of an attempt could not be kept before the host stopped; it will be lost"
+                "the end of an attempt could not be stored before the host stopped; it will be lost"
             );
             None
         }

@@ -1,4 +1,4 @@
-//! The tasks that a worker knows: those that are open, and those whose definition cannot be used.
+//! The tasks of a worker: those that are open, and those whose definition cannot be used.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::task_runner::TaskRunner;
 #[derive(Default)]
 pub(crate) struct TaskRunners {
     pub(crate) open: BTreeMap<String, Arc<TaskRunner>>,
-    /// The first problem of the definition of each task that has none to go by.
+    /// The first problem of each task whose definition cannot be used.
     pub(crate) broken: BTreeMap<String, Arc<str>>,
 }
 

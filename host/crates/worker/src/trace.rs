@@ -1,9 +1,9 @@
-//! Traces: a span for each job, of its adding, and for each attempt, in the W3C trace context that the job was added with. The
-//! span of the adding is what a job remembers, so all its attempts hang below it, also after a restart; the guest is told
-//! of its attempt's span, so what it asks of others hangs below that.
+//! Traces: a span for the addition of each job and for each attempt, in the W3C trace context that the job was added
+//! with. A job stores the span of its addition, so all its attempts are children of it, also after a restart; the guest
+//! gets the context of its attempt's span, so what it calls is below that.
 //!
-//! Whether a trace is recorded is decided once, when a job is added: by who asked for it or, in a trace of our own, by the
-//! tracer's sampler. Without a tracer, and for jobs that are not recorded, nothing is made and nothing allocated.
+//! Whether a trace is recorded is decided once, when a job is added: by the caller or, in a trace that begins here, by
+//! the tracer's sampler. Without a tracer, and for jobs that are not recorded, nothing is created or allocated.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use saggar_queue::{Added, Claim, NewJob};
 
 use crate::error::AddError;
 
-/// Makes spans, if there is anybody to make them for.
+/// Makes spans, if there is a tracer.
 pub(crate) struct Traces(Option<BoxedTracer>);
 
-/// The spans of one adding: one for each job.
+/// The spans of one addition: one for each job.
 pub(crate) struct Adding(Vec<BoxedSpan>);
 
-/// The span of an attempt. Dropped without an outcome, it says that the attempt was requeued.
+/// The span of an attempt. Dropped without an outcome, it records that the job was requeued.
 pub(crate) struct AttemptSpan {
     span: BoxedSpan,
     trace_parent: Arc<str>,
@@ -35,8 +35,7 @@ impl Traces {
         Self(tracer)
     }
 
-    /// Begins the span of each job that is added, and puts it in the place of the context that the job came with, where it is
-    /// recorded.
+    /// Begins the span of each job to add. If it is recorded, it replaces the context that the job came with.
     pub(crate) fn adding(&self, task: &TaskKey, jobs: &mut [NewJob]) -> Adding {
         let Some(tracer) = &self.0 else { return Adding(Vec::new()) };
         let begin = |job: &mut NewJob| {
@@ -71,7 +70,7 @@ impl Traces {
 }
 
 impl Adding {
-    /// Ends the spans with what came of the adding.
+    /// Ends the spans with the result of the addition.
     pub(crate) fn end(self, added: &Result<Vec<Added>, AddError>) {
         for (at, mut span) in self.0.into_iter().enumerate() {
             match added.as_ref().map(|added| added.get(at)) {
@@ -117,7 +116,7 @@ fn fail(span: &mut BoxedSpan, code: &str, message: String) {
     span.set_status(Status::error(message));
 }
 
-/// The trace that a job belongs to, for the host's log.
+/// The trace id of a job, for the host's log.
 pub(crate) fn trace_id(trace_parent: Option<&Arc<str>>) -> Option<&str> {
     trace_parent?.split('-').nth(1)
 }
@@ -129,7 +128,7 @@ fn context(trace_parent: Option<&str>) -> Context {
     }
 }
 
-/// Reads the form of the header `traceparent`, of whatever version: later ones begin like this one.
+/// Parses the header `traceparent` of any version, because later ones begin like this one.
 fn parse(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-').skip(1);
     let (trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?);

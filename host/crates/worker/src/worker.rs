@@ -1,5 +1,5 @@
-//! The worker: runs the jobs of a tenant. The roof of the crate: it starts and stops what the other modules are, and is how the host
-//! reaches them.
+//! The worker: runs the jobs of a tenant. The roof of the crate: it starts and stops what the other modules are, and is
+//! how the host reaches them.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -55,8 +55,8 @@ impl Worker {
         self.0.families.begin()
     }
 
-    /// Adds all `jobs` or none; returns which job each of them is: a new one, or the one that has its key or fingerprint. They are
-    /// durable, as far as the store is, when it returns.
+    /// Adds all `jobs` or none; returns which job each of them is: a new one, or the one that has its key or fingerprint.
+    /// They are durable, as far as the store is, when it returns.
     pub async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         if self.is_stopping() {
             return Err(AddError::Stopping);

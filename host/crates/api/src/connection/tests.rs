@@ -41,7 +41,7 @@ fn flood() -> Router {
         let pieces =
             futures_util::stream::repeat(Ok::<_, std::convert::Infallible>(Bytes::from_static(&[b'x'; 1_000])));
         let mut response = Body::from_stream(pieces).into_response();
-        response.extensions_mut().insert(Lasting);
+        response.extensions_mut().insert(Streaming);
         response
     };
     Router::new().route("/", get(answer))
@@ -150,13 +150,13 @@ async fn an_answer_under_way_is_waited_for_though_the_one_before_it_lasted() {
     let begun = Arc::new(std::sync::Mutex::new(Some(begun)));
     let slow = async move || {
         begun.lock().unwrap().take().unwrap().send(()).unwrap();
-        tokio::time::sleep(LASTING_REST * 3).await;
+        tokio::time::sleep(STREAMING_REST * 3).await;
         "kept"
     };
-    let lasting = async || (axum::Extension(Lasting), "over");
-    let router = Router::new().route("/", get(slow)).route("/lasting", get(lasting));
+    let streaming = async || (axum::Extension(Streaming), "over");
+    let router = Router::new().route("/", get(slow)).route("/streaming", get(streaming));
     let Server { mut client, stop, serving } = serve(router);
-    client.write_all(GET.replace("/ ", "/lasting ").as_bytes()).await.unwrap();
+    client.write_all(GET.replace("/ ", "/streaming ").as_bytes()).await.unwrap();
     read_until(&mut client, "over").await;
     client.write_all(GET.as_bytes()).await.unwrap();
     begins.await.unwrap();
@@ -177,7 +177,7 @@ async fn a_stop_does_not_wait_for_who_was_refused_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_does_not_wait_for_who_takes_nothing_of_a_lasting_answer() {
+async fn a_stop_does_not_wait_for_a_client_that_reads_nothing_of_a_streaming_answer() {
     let Server { mut client, stop, serving } = serve(flood());
     client.write_all(GET.as_bytes()).await.unwrap();
     let mut first = [0; 1];
@@ -185,5 +185,5 @@ async fn a_stop_does_not_wait_for_who_takes_nothing_of_a_lasting_answer() {
     let began = Instant::now();
     stop.cancel();
     serving.await.unwrap();
-    assert_eq!(began.elapsed(), LASTING_REST);
+    assert_eq!(began.elapsed(), STREAMING_REST);
 }

@@ -1,4 +1,4 @@
-//! Adding jobs, one or many.
+//! Adding one job or many.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::service::Service;
 const MAX_ARGS: usize = 4 << 20;
 
 impl Form for AddJob {
-    /// The largest arguments, and what stands around them.
+    /// The largest arguments, and the rest of the object.
     const MAX_BYTES: usize = MAX_ARGS + (64 << 10);
 }
 
@@ -38,14 +38,14 @@ refusals! {
     AddRefusals [ACCESS, QUERY, TASK, STORE, BODY, ADD];
 }
 
-/// Adds a job. It is kept when its id is answered. The answer is 201 for a new job, and 200 for one that was there already
-/// by its key or because it is unique.
+/// Adds a job. It is stored when its id is returned. The answer is 201 for a new job, and 200 for an existing one with
+/// the same key or the same unique scope.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs", tag = "jobs",
     params(TaskAddress, AddHeaders),
     request_body = AddJob,
     responses((status = 201, description = "The job was added", body = AddedJob, headers(("Location" = String, description = "The job's path"))),
-        (status = 200, description = "It was there already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddRefusals)
+        (status = 200, description = "It existed already", body = AddedJob, headers(("Location" = String, description = "The job's path"))), AddRefusals)
 )]
 pub(super) async fn add_job(
     State(service): State<Service>,
@@ -65,21 +65,21 @@ pub(super) async fn add_job(
     drop(room);
     let added = added.first().ok_or_else(|| Refusal::internal("no id was answered"))?;
     let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0, new: added.is_new }).into_response();
-    // The task stands in the path as ids do, or there would be no such job.
+    // The task's id is part of a path already, so it is valid here.
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/tasks/{task}/jobs/{}", added.id)) {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
 }
 
-/// Adds many jobs, all or none. The answer is 201 if any of them is new, and else 200. With an `Idempotency-Key`, job
-/// number N (from 0) without a key of its own gets the key `KEY/N`.
+/// Adds many jobs, all or none. The answer is 201 if any of them is new, and 200 otherwise. With an `Idempotency-Key`,
+/// job number N (from 0) without its own key gets the key `KEY/N`.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/batch", tag = "jobs",
     params(TaskAddress, AddHeaders),
     request_body = AddBatch,
     responses((status = 201, description = "The jobs were added", body = AddedJobs),
-        (status = 200, description = "All were there already", body = AddedJobs), AddRefusals)
+        (status = 200, description = "All existed already", body = AddedJobs), AddRefusals)
 )]
 pub(super) async fn add_batch(
     State(service): State<Service>,
@@ -125,7 +125,7 @@ pub(super) async fn add_batch(
     Ok(Answer(status(new.contains(&true)), AddedJobs { ids, new }))
 }
 
-/// A refusal without the number that the job has in its batch, for it is the only one.
+/// A refusal without the number of the job in its batch, because it is the only one.
 fn of_the_only(refusal: Refusal) -> Refusal {
     let detail = refusal.detail.strip_prefix("job 0: ").map(str::to_owned);
     Refusal { detail: detail.unwrap_or(refusal.detail), ..refusal }
@@ -137,7 +137,7 @@ fn status(is_new: bool) -> StatusCode {
 
 async fn new_job(turns: &Arc<Semaphore>, job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Refusal> {
     let args = job.args.as_deref().map_or("[]", RawValue::get);
-    // Looked at once more when it is added; but before that, what makes it unique takes a multiple of them.
+    // Checked again when the job is added; but computing what makes it unique takes a multiple of these bytes before that.
     if args.len() > MAX_ARGS {
         let detail = format!("`args`: the arguments of a job have at most {MAX_ARGS} bytes; these have {}", args.len());
         return Err(Refusal::new(Code::InvalidArgs, detail));
@@ -168,7 +168,7 @@ fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     key.map(Some).ok_or_else(wrong)
 }
 
-/// The key of a job of a batch that has none of its own. It can be given as a key, too.
+/// The key of a job of a batch without its own key. A client can also give it as a key.
 fn numbered(key: &str, number: usize) -> Result<String, Refusal> {
     let numbered = format!("{key}/{number}");
     if is_key(&numbered) {
@@ -179,8 +179,8 @@ fn numbered(key: &str, number: usize) -> Result<String, Refusal> {
     Err(Refusal::new(Code::InvalidHeader, detail))
 }
 
-/// The header `traceparent` if it is one. The specification wants others to be taken as absent, and later versions to be
-/// taken for what this one knows of them.
+/// The header `traceparent` if it is valid. The specification requires to ignore invalid ones, and to use the known part of later
+/// versions.
 fn trace_parent(headers: &HeaderMap) -> Option<Arc<str>> {
     let mut all = headers.get_all("traceparent").iter();
     let (text, None) = (all.next()?.to_str().ok()?, all.next()) else { return None };

@@ -12,14 +12,14 @@ use crate::refusals::{ACCESS, ANSWER, JOB, QUERY, STORE, TASK, refusals};
 use crate::service::Service;
 use crate::show;
 
-/// Bytes of the largest answer while it is made: a hundred records, each twice, most of it messages of 4 KiB.
+/// Bytes of the largest answer while it is built: a hundred records, each twice, mostly messages of 4 KiB.
 const MAX_ATTEMPTS: usize = 1 << 20;
 
 refusals! {
     AttemptsRefusals [ACCESS, QUERY, TASK, JOB, STORE, ANSWER];
 }
 
-/// The attempts of a job that are over.
+/// The attempts of a job that have ended.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/attempts", tag = "jobs",
     params(JobAddress),

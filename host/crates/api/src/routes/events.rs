@@ -1,4 +1,4 @@
-//! What happens to jobs, followed.
+//! Following the events of jobs.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -30,7 +30,7 @@ refusals! {
 pub(super) struct ManyParameters {
     /// Only events of jobs of this task.
     task: Option<String>,
-    /// Stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    /// Like `Last-Event-ID`, for clients that cannot set headers; the header takes precedence.
     #[param(pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$")]
     after: Option<String>,
 }
@@ -39,23 +39,23 @@ pub(super) struct ManyParameters {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct OneParameters {
-    /// Stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    /// Like `Last-Event-ID`, for clients that cannot set headers; the header takes precedence.
     #[param(pattern = "^e(0|[1-9a-f][0-9a-f]{0,15})-(0|[1-9a-f][0-9a-f]{0,15})$")]
     after: Option<String>,
 }
 
-/// Follows what happens to all jobs, or to those of a task.
+/// Follows the events of all jobs, or of those of a task.
 ///
-/// The answer is server-sent events: from now on, or after the event whose id is handed back, without loss as long as the
-/// events are kept. An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `requeued`,
+/// The answer is server-sent events: from now on, or after the event with the given id, without loss as long as the
+/// events are stored. An event of a job is named by its kind (`added`, `started`, `progress`, `retrying`, `requeued`,
 /// `retried`, `deleted`, `succeeded`, `failed`), and its data is a `JobEvent`. `gap` (data: `EventGap`) says that some
-/// events are not kept any more; the oldest that are follow it. `reached` (data: `{}`) comes first and then every 15 s in
-/// which nothing else does: hand its id back like any other. The answer ends when the host stops, and when the client takes
-/// nothing for 30 s.
+/// events have been evicted; the oldest stored ones follow it. `reached` (data: `{}`) comes first, and then after every
+/// 15 s without another event: its id can be given back like any other. The answer ends when the host stops, and when the
+/// client reads nothing for 30 s.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
     params(ManyParameters, LastEvent),
-    responses((status = 200, description = "Events, one after the other", body = wire::StreamedEvent, content_type = "text/event-stream"),
+    responses((status = 200, description = "A stream of events", body = wire::StreamedEvent, content_type = "text/event-stream"),
         FollowManyRefusals)
 )]
 pub(super) async fn follow_many(
@@ -73,16 +73,16 @@ pub(super) async fn follow_many(
     Ok(sse::answer(JobEvents::of_many(permit, access.jobs.follow(scope, after))))
 }
 
-/// Follows what happens to one job.
+/// Follows the events of one job.
 ///
-/// The answer is server-sent events like those of `/v1/events`. It ends when the job has ended and its last event was sent.
-/// If it has ended already and nothing is left to send, the answer is 204, on which a browser's `EventSource` does not come
-/// back. Begin to follow, then look the job up: so nothing is missed in between.
+/// The answer is server-sent events like those of `/v1/events`. It ends when the job has ended and its last event was
+/// sent. If the job has ended already and there are no events to send, the answer is 204, after which a browser's
+/// `EventSource` does not reconnect. Follow first, then look the job up, so that nothing is missed in between.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/events", tag = "events",
     params(JobAddress, OneParameters, LastEvent),
-    responses((status = 200, description = "Events, one after the other", body = wire::StreamedEvent, content_type = "text/event-stream"),
-        (status = 204, description = "The job has ended, and nothing is left to send"), FollowOneRefusals)
+    responses((status = 200, description = "A stream of events", body = wire::StreamedEvent, content_type = "text/event-stream"),
+        (status = 204, description = "The job has ended, and there are no events to send"), FollowOneRefusals)
 )]
 pub(super) async fn follow_one(
     State(service): State<Service>,
@@ -93,7 +93,7 @@ pub(super) async fn follow_one(
 ) -> Result<Response, Refusal> {
     let after = last_event_id::<EventId>(&headers, after.as_deref())?;
     let permit = service.stream_permit()?;
-    // Before the job is looked at, so that nothing happens unseen in between.
+    // Before the job is looked up, so that no event is missed in between.
     let followed = access.jobs.follow(EventScope::Job(&task, id), after);
     let queue = access.jobs.queue(&task)?;
     let found = queue.peek(id, 0).await?;
@@ -101,10 +101,10 @@ pub(super) async fn follow_one(
     match found {
         Some(found) if !found.has_ended() => {}
         Some(_) if events.has_more_of_ended() => {}
-        // A client that comes back right at the end would not come back again for it.
+        // A client that reconnects right at the end would not reconnect again for it.
         Some(_) if after.is_some() && events.hears_soon().await => {}
         Some(_) => return Ok(StatusCode::NO_CONTENT.into_response()),
-        // A client that comes back hears that the job was deleted.
+        // A client that reconnects gets the event that the job was deleted.
         None if after.is_some() && events.has_more_of_ended() => {}
         None => return Err(Refusal::unknown_job(id)),
     }

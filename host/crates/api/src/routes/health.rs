@@ -14,7 +14,7 @@ refusals! {
     ReadinessRefusals [STORE, &[Code::StoreFull]];
 }
 
-/// That the process answers.
+/// Whether the process answers.
 #[utoipa::path(
     get, path = "/healthz", tag = "health", security(()),
     responses((status = 200, description = "It does", body = &'static str, content_type = "application/json"), HealthRefusals)
@@ -23,10 +23,10 @@ pub(super) async fn healthz() -> Answer<&'static str> {
     Answer::ok("ok")
 }
 
-/// Tasks that an answer names.
+/// The most tasks that an answer names.
 const MOST_NAMED: usize = 100;
 
-/// Whether the host takes jobs: not while it drains or the disk with its store is full, and not after its store failed. It
+/// Whether the host takes jobs: not while it drains, while the disk with its store is full, or after its store failed. It
 /// takes them before all plugins are compiled; `tasks` says how many tasks do not run yet, or cannot.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", security(()),
@@ -45,7 +45,7 @@ pub(super) async fn readyz(State(service): State<Service>) -> Answered<wire::Rea
             wire::TaskState::Broken => &mut readiness.tasks.broken,
         };
         *count += 1;
-        // Where requests need a token, names are not for those who have none.
+        // On a host with tokens, requests without one must not see names.
         if state != wire::TaskState::Ready && service.tokens().is_open() && readiness.not_ready.len() < MOST_NAMED {
             readiness.not_ready.push(wire::NotReady { task, state, problem });
         }

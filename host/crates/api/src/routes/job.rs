@@ -1,4 +1,4 @@
-//! One job: looking it up, waiting for its end, changing it.
+//! One job: look-ups, waiting for its end, changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::room::Room;
 use crate::service::Service;
 use crate::show;
 
-/// The longest that a request waits for a job's end: what proxies on the way bear with.
+/// The longest that a request waits for a job's end: shorter than the timeout of common proxies.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// Bytes of texts for which no room has to be taken.
+/// Bytes of texts that need no room.
 const SMALL: u64 = response_budget::SMALL as u64;
 
 refusals! {
@@ -49,8 +49,8 @@ refusals! {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GetParameters {
-    /// How long to wait for the job's end, in `ms`, `s` or `m`, such as `30s`; more than 60 s is taken as 60 s. When the time
-    /// is over the job is answered as it stands.
+    /// How long to wait for the job's end, in `ms`, `s` or `m`, such as `30s`; at most 60 s. After that the job is
+    /// returned as it is.
     #[param(pattern = "^[0-9]{1,9}(ms|s|m)$")]
     wait: Option<String>,
 }
@@ -78,7 +78,7 @@ pub(super) async fn get_job(
             let _permit = service.stream_permit()?;
             tokio::select! {
                 biased;
-                // With the last job of a drain the host stops, too; its end is what was asked for.
+                // The host stops with the last job of a drain; the client waits for that end.
                 ended = queue.wait_and_peek(id, SMALL) => ended?,
                 () = tokio::time::sleep(wait.min(MAX_WAIT)) => peek(&queue, id).await?,
                 () = service.stop().cancelled() => return Err(Refusal::plain(Code::Stopping)),
@@ -104,7 +104,7 @@ fn large_bytes(found: &Peek) -> usize {
     if bytes > SMALL { usize::try_from(bytes).unwrap_or(usize::MAX) } else { 0 }
 }
 
-/// A job that was found. Large texts are read only now that there is room for them.
+/// The job that was found. Large texts are read only now that there is room for them.
 async fn read(queue: &TaskQueue, id: JobId, found: Peek) -> Result<KnownJob, Refusal> {
     let job = match found {
         Peek::Job(job) => job,
@@ -135,7 +135,7 @@ async fn change(
     Ok((read(&queue, id, found).await?, room))
 }
 
-/// A number of up to nine digits and its unit.
+/// Parses a number of up to nine digits with its unit.
 fn duration(text: &str) -> Result<Duration, Refusal> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -151,11 +151,11 @@ fn duration(text: &str) -> Result<Duration, Refusal> {
         .ok_or_else(|| invalid("`wait` is a whole number with its unit `ms`, `s` or `m`, such as 30s"))
 }
 
-/// Forgets a job that waits or has ended, with all that is kept of it.
+/// Deletes a job that waits or has ended, with its log and attempts.
 #[utoipa::path(
     delete, path = "/v1/tasks/{task}/jobs/{id}", tag = "jobs",
     params(JobAddress),
-    responses((status = 204, description = "The job is gone"), DeleteRefusals)
+    responses((status = 204, description = "The job was deleted"), DeleteRefusals)
 )]
 pub(super) async fn delete_job(
     access: Allowed<Write>,
@@ -166,12 +166,12 @@ pub(super) async fn delete_job(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Cancels a job: one that waits ends at once, one that runs is told to stop, and is `cancelling` until it has. Does not wait
-/// for that. A job that ends by itself before it is stopped is 409 `ended`.
+/// Cancels a job: a waiting job ends at once; a running one is being stopped, and is `cancelling` until it has ended.
+/// Does not wait for that. If the job ends by itself before it is stopped, the answer is 409 `ended`.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/cancel", tag = "jobs",
     params(JobAddress),
-    responses((status = 200, description = "The job as it stands now", body = wire::Job), CancelRefusals)
+    responses((status = 200, description = "The job as it is now", body = wire::Job), CancelRefusals)
 )]
 pub(super) async fn cancel_job(
     State(service): State<Service>,
@@ -180,18 +180,18 @@ pub(super) async fn cancel_job(
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
     let (known, room) = change(&service, &access.jobs, (&task, id), Change::Cancel).await?;
-    // Its attempt may have ended by itself before it could be stopped; then nothing was cancelled.
+    // Its attempt may have ended by itself before it was stopped; then it was not cancelled.
     if known.job.life.state.is_ended() && known.job.reason() != Some(Reason::Cancelled) {
         return Err(Refusal::new(Code::Ended, format!("the job {id} ended by itself before it could be stopped")));
     }
     Ok(answer(known, room, access.jobs.now()))
 }
 
-/// Lets an ended job run again, with all its attempts before it.
+/// Retries an ended job, with all its attempts available again.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/retry", tag = "jobs",
     params(JobAddress),
-    responses((status = 200, description = "The job as it stands now", body = wire::Job), RetryRefusals)
+    responses((status = 200, description = "The job as it is now", body = wire::Job), RetryRefusals)
 )]
 pub(super) async fn retry_job(
     State(service): State<Service>,
@@ -203,11 +203,11 @@ pub(super) async fn retry_job(
     Ok(answer(known, room, access.jobs.now()))
 }
 
-/// Delivers the callbacks of an ended job again that were given up, and at once those that wait for their next try.
+/// Delivers the callbacks of an ended job again that were given up, and deferred ones at once.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/jobs/{id}/redeliver", tag = "jobs",
     params(JobAddress),
-    responses((status = 200, description = "The job as it stands now", body = wire::Job), RedeliverRefusals)
+    responses((status = 200, description = "The job as it is now", body = wire::Job), RedeliverRefusals)
 )]
 pub(super) async fn redeliver_job(
     State(service): State<Service>,

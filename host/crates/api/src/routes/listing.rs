@@ -15,7 +15,7 @@ use crate::rfc3339;
 use crate::service::Service;
 use crate::show;
 
-/// Bytes of the largest job of a list while an answer is made of it: messages of 4 KiB and 1 KiB, twice, and the rest.
+/// Bytes of the largest job of a list while the answer is built: messages of 4 KiB and 1 KiB, twice, and the rest.
 const LISTED_JOB: usize = 11 << 10;
 
 refusals! {
@@ -57,7 +57,7 @@ pub(super) async fn list_jobs(
     Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 
-/// The domain's query. Its tenant and its task are those of the request.
+/// Converts the query. Its tenant is set by the host, and its task by the route.
 fn query(asked: wire::ListQuery) -> Result<ListQuery, Refusal> {
     let time = |name: &str, text: Option<String>| {
         let read = text.as_deref().map(rfc3339::read).transpose();

@@ -1,4 +1,4 @@
-//! A job's log, as it is or while it grows.
+//! A job's log, as it is or as a stream.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,7 @@ use crate::service::Service;
 use crate::show;
 use crate::sse;
 
-/// Bytes of the largest log while it is made an answer of: of 320 KiB of text, each line twice.
+/// Bytes of the largest log while the answer is built: 320 KiB of text, each line twice.
 const MAX_LOG: usize = 1 << 20;
 
 refusals! {
@@ -30,25 +30,25 @@ refusals! {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogParameters {
-    /// Whether to go on with the lines that are written from now on, as server-sent events.
+    /// Whether to continue with new lines, as server-sent events.
     #[serde(default)]
     follow: bool,
-    /// With `follow`: stands for `Last-Event-ID` where a client cannot set headers; the header goes before it.
+    /// With `follow`: like `Last-Event-ID`, for clients that cannot set headers; the header takes precedence.
     #[param(pattern = "^(0|[1-9][0-9]{0,17})$")]
     after: Option<String>,
 }
 
 /// A job's log.
 ///
-/// With `follow=true` it is answered as server-sent events: `log` for each line (data: `LogLine`), those that are there and
-/// those that are written until the job has ended, up to a quarter of a second after the guest wrote them; then `end`
-/// (data: `{}`), on which the client should not come back. A client that was cut off and hands back the id of its last line
-/// goes on after it; if the job has ended and no line is left, it is answered 204.
+/// With `follow=true` the answer is server-sent events: `log` for each line (data: `LogLine`), those that exist and those
+/// that are written until the job has ended, up to a quarter of a second after the guest wrote them; then `end` (data:
+/// `{}`), after which the client should not reconnect. A client that was disconnected and sends the id of its last line
+/// continues after it; if the job has ended and there are no more lines, the answer is 204.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}/jobs/{id}/logs", tag = "jobs",
     params(JobAddress, LogParameters, LastLine),
     responses((status = 200, description = "The log", content((wire::Logs = "application/json"), (wire::StreamedLine = "text/event-stream"))),
-        (status = 204, description = "With `follow`: the job has ended, and no line is left"), LogsRefusals)
+        (status = 204, description = "With `follow`: the job has ended, and there are no more lines"), LogsRefusals)
 )]
 pub(super) async fn get_logs(
     State(service): State<Service>,

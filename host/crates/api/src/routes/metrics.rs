@@ -17,15 +17,15 @@ refusals! {
     MetricsRefusals [ACCESS, ANSWER, &[Code::UnknownRoute]];
 }
 
-/// The host's metrics in the text format of Prometheus; docs/observability.md lists them. They are the whole host's: with
-/// tokens, any that may look may look at them.
+/// The host's metrics in the text format of Prometheus; docs/observability.md lists them. They cover the whole host;
+/// every token may read them.
 #[utoipa::path(
     get, path = "/metrics", tag = "health",
     responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"),
         MetricsRefusals)
 )]
 pub(super) async fn metrics(_: Allowed<Read>, State(service): State<Service>) -> Result<Response, Refusal> {
-    // A host that was built without a recorder has nothing here.
+    // A host without a recorder has no such route.
     let render = service.metrics().ok_or_else(|| Refusal::plain(Code::UnknownRoute))?;
     Ok(([(CONTENT_TYPE, TEXT_FORMAT)], render()).into_response())
 }

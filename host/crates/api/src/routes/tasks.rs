@@ -1,4 +1,4 @@
-//! Tasks: what they are, how much they do, pausing and resuming them.
+//! Tasks: their definitions, counts and rates; pausing and resuming.
 
 use http::StatusCode;
 use saggar_wire::{self as wire, Code};
@@ -17,7 +17,7 @@ refusals! {
     PauseRefusals [ACCESS, QUERY, TASK, STORE, &[Code::StoreFull]];
 }
 
-/// All tasks, with counts and rates; those that do not run too.
+/// All tasks, with counts and rates, including those that do not run.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "tasks",
     responses((status = 200, description = "The tasks", body = wire::Tasks), TasksRefusals)
@@ -29,7 +29,7 @@ pub(super) async fn list_tasks(access: Allowed<Read>, _: Parameters<NoParameters
     }))
 }
 
-/// One task, with its definition as it holds, counts and rates.
+/// One task, with its current definition, counts and rates.
 #[utoipa::path(
     get, path = "/v1/tasks/{task}", tag = "tasks", params(TaskAddress),
     responses((status = 200, description = "The task", body = wire::Task), TaskRefusals)
@@ -42,7 +42,7 @@ pub(super) async fn get_task(
     Ok(Answer::ok(show::task(&access.jobs.task(&task)?)))
 }
 
-/// Lets no more attempts of a task begin, over restarts too. What runs goes on, and jobs can be added.
+/// Pauses a task: no more attempts begin; survives restarts. Running attempts go on, and jobs can be added.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/pause", tag = "tasks", params(TaskAddress),
     responses((status = 204, description = "The task is paused"), PauseRefusals)
@@ -56,10 +56,10 @@ pub(super) async fn pause_task(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ends a pause.
+/// Resumes a paused task.
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/resume", tag = "tasks", params(TaskAddress),
-    responses((status = 204, description = "The task is not paused"), PauseRefusals)
+    responses((status = 204, description = "The task is resumed"), PauseRefusals)
 )]
 pub(super) async fn resume_task(
     access: Allowed<Admin>,

@@ -1,4 +1,4 @@
-//! How an event is shown.
+//! Converts events.
 
 use saggar_queue::{JobEventKind, KeptEvent};
 use saggar_wire as wire;
