@@ -129,9 +129,14 @@ fn install_python(root: &Path, python: &Path) -> Result<()> {
     fs::write(&installed, wanted).with_context(|| format!("cannot write {}", installed.display()))
 }
 
+/// Runs a command whose errors are shown, and nothing else of what it says.
 fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start {program}"))?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot start {program}"))?;
     if !status.success() {
         let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         bail!("`{program} {}` ended with {status}", arguments.join(" "));
