@@ -32,7 +32,6 @@ const CYCLES: &[(&str, &[&str])] = &[
     ),
     ("saggar_api", &["connection", "listener"]),
     ("saggar_definition", &["keys", "raw", "resolve", "value"]),
-    ("saggar_guest", &["__private", "wasm"]),
     (
         "saggar_queue",
         &[

@@ -104,7 +104,7 @@ fn scan(module: &[String], code: TokenStream, found: &mut Vec<Vec<String>>) {
     while at < tokens.len() {
         match &tokens[at] {
             TokenTree::Group(group) => scan(module, group.stream(), found),
-            TokenTree::Ident(word) if !follows_colons(&tokens, at) && is_separator(&tokens, at + 1) => {
+            TokenTree::Ident(word) if begins_a_path(&tokens, at) && is_separator(&tokens, at + 1) => {
                 if let Some(base) = base(module, &word.to_string()) {
                     at = follow(&tokens, at + 1, base, found);
                     continue;
@@ -167,8 +167,12 @@ fn is_separator(tokens: &[TokenTree], at: usize) -> bool {
     colon(at) == Some(Spacing::Joint) && colon(at + 1).is_some()
 }
 
-fn follows_colons(tokens: &[TokenTree], at: usize) -> bool {
-    at >= 2 && is_separator(tokens, at - 2)
+/// Not so within a path, and not after the `$` of a macro's body: `$crate` is named where the macro is used.
+fn begins_a_path(tokens: &[TokenTree], at: usize) -> bool {
+    let is_within = at >= 2 && is_separator(tokens, at - 2);
+    let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+    let is_in_macro = matches!(before, Some(TokenTree::Punct(mark)) if mark.as_char() == '$');
+    !is_within && !is_in_macro
 }
 
 #[cfg(test)]
@@ -205,6 +209,7 @@ mod tests {
     fn what_is_no_path_into_the_crate_names_nothing() {
         assert_eq!(named("a", "use std::fmt; pub(crate) fn f(&self) -> Self { self.x(); Self::new(b::c) }"), [""; 0]);
         assert_eq!(named("a", "use other::crate_::b;"), [""; 0]);
+        assert_eq!(named("a", "macro_rules! m { () => { $crate::b::C } }"), [""; 0]);
     }
 
     #[test]
