@@ -24,9 +24,9 @@ const HOST_MIB: u64 = 192;
 /// The expected error of a bomb.
 fn reason(name: &str) -> &'static str {
     match name {
-        "sparse_memories" | "sparse_tables" => "its memories and tables take",
-        "nested_loops" | "locals_by_loops" => "inside each other in one function",
-        "nested_blocks" => "blocks inside each other in one function",
+        "sparse_memories" | "sparse_tables" => "its memories and tables need",
+        "nested_loops" | "locals_by_loops" => "in one function",
+        "nested_blocks" => "nested blocks in one function",
         "many_locals" => "more than 4000000 locals",
         "nested_component_types" | "nested_instance_types" => "more than 100 nested types",
         "nested_components" => "more than 100 nested components and modules",

@@ -43,7 +43,7 @@ fn a_first_memory_beyond_the_limit_is_a_problem_that_names_the_key_and_the_size(
         let says = |part: &str| assert!(said.contains(part), "no `{part}` in:\n{said}");
         says("tasks/it.json:1:");
         says("plugins/it.wasm");
-        says("262144000 bytes from the beginning");
+        says("262144000 bytes at the start");
         says("`sandbox.memory` is 67108864 bytes");
         says("at least \"250MiB\"");
     }
