@@ -36,9 +36,6 @@ const CYCLES: &[(&str, &[&str])] = &[
             "waiters",
         ],
     ),
-    ("saggar_sandbox", &["cache", "compiler", "engine", "load"]),
-    ("saggar_sandbox", &["guest", "http", "resources"]),
-    ("saggar_sandbox", &["scan", "validate"]),
 ];
 
 /// Type names that occur more than once, by crate.

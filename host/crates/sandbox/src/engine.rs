@@ -1,25 +1,21 @@
-//! The engine: wasmtime's configuration, the pool with its fallback, the linker, the ticker. A process has one.
+//! The engine: the pool with its fallback, the linker, the ticker, the cache. A process has one.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use wasmtime::InstanceAllocationStrategy;
 use wasmtime::component::Linker;
-use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, WasmBacktraceDetails};
 
 use crate::compiler::Compiler;
+use crate::config::base_config;
 use crate::guest::{Guest, HasGuest};
 use crate::limiter::MemoryTotal;
-use crate::load::{LoadError, Plugin};
 use crate::pool::{Allocator, Capacity, PoolUsage, pooling_config};
 use crate::ticker::Ticker;
 use crate::turn::Turns;
-use crate::{bindings, cache, http, load};
-
-/// Maximum stack frames of a guest that a problem shows.
-pub(crate) const MAX_FRAMES: usize = 16;
+use crate::{bindings, cache, http};
 
 /// Maximum parallel compilations: each may take a GiB.
 const MAX_COMPILATIONS: usize = 8;
@@ -119,17 +115,6 @@ impl Engine {
         })))
     }
 
-    /// Reads, checks and compiles the component in the file `path`. The first time takes seconds. Can be called
-    /// concurrently; dropping the future stops the compilation.
-    pub async fn load(&self, path: impl Into<PathBuf>) -> Result<Plugin, LoadError> {
-        load::load(self, path.into()).await
-    }
-
-    /// Like [`load`](Self::load), for a file that the caller has opened; `path` is its name.
-    pub async fn load_file(&self, path: impl Into<PathBuf>, file: File) -> Result<Plugin, LoadError> {
-        load::load_file(self, path.into(), file).await
-    }
-
     /// The allocator in use.
     pub fn allocator(&self) -> Allocator {
         self.0.allocator
@@ -192,24 +177,6 @@ fn start_wasmtime(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocato
     }
     let engine = wasmtime::Engine::new(&base_config()).map_err(configuration)?;
     Ok((engine, Allocator::OnDemand))
-}
-
-/// Settings of both allocators. Every proposal that no guest needs is switched off.
-pub(crate) fn base_config() -> Config {
-    let mut config = Config::new();
-    config
-        .epoch_interruption(true)
-        .concurrency_support(false)
-        .cranelift_opt_level(OptLevel::Speed)
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES))
-        .wasm_memory64(false)
-        .wasm_relaxed_simd(false)
-        .wasm_tail_call(true)
-        .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false)
-        .memory_init_cow(true);
-    config
 }
 
 fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {

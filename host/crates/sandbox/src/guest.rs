@@ -8,7 +8,7 @@ use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::http::{self, DenyHttp};
+use crate::http_context::{self, DenyHttp};
 use crate::limiter::{Limiter, MemoryTotal};
 use crate::output::{Output, Stream};
 use crate::resources::{self, MAX_RESOURCES, Usage};
@@ -76,7 +76,7 @@ impl Guest {
             turn: Arc::default(),
             current: None,
             wasi,
-            http: http::context(),
+            http: http_context::context(),
             deny_http: DenyHttp,
             table,
         }

@@ -4,16 +4,13 @@
 //! A request that is never sent still holds what the guest wrote into it. So the functions that pass text to the host
 //! are replaced by functions that limit and count it.
 
-use http::Request;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance, Resource};
 use wasmtime_wasi_http::p2::HeaderError;
 use wasmtime_wasi_http::p2::bindings::http::types::{self, HostFields as _, HostOutgoingRequest as _, Method, Scheme};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::p2::types::{HostOutgoingRequest, HostOutgoingResponse};
-use wasmtime_wasi_http::{
-    Error, FieldMap, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-};
+use wasmtime_wasi_http::{FieldMap, WasiHttpCtxView, WasiHttpView};
 
 use crate::guest::Guest;
 
@@ -29,21 +26,8 @@ const MAX_AUTHORITY: usize = 1 << 10;
 /// Maximum bytes of a path with its query, the limit of most servers.
 const MAX_PATH: usize = 8 << 10;
 
-/// Maximum bytes of all names and values of one `fields`, as the library counts them.
-pub(crate) const MAX_FIELDS: usize = 16 << 10;
-
-/// Maximum bytes of a body that are buffered. A guest can write more when these were sent.
-pub(crate) const MAX_CHUNK: usize = 16 << 10;
-
 /// The interface whose functions are replaced, as the library links it.
 const TYPES: &str = "wasi:http/types@0.2.12";
-
-/// The HTTP context of a new store.
-pub(crate) fn context() -> WasiHttpCtx {
-    let mut context = WasiHttpCtx::new();
-    context.set_field_size_limit(MAX_FIELDS);
-    context
-}
 
 /// Links `wasi:http`.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -150,37 +134,5 @@ fn header_result<T>(result: Result<T, HeaderError>) -> wasmtime::Result<Result<T
     match result {
         Ok(answer) => Ok(Ok(answer)),
         Err(error) => error.downcast().map(Err),
-    }
-}
-
-/// Bytes of the texts of a request, without its fields.
-pub(crate) fn text_bytes(request: &HostOutgoingRequest) -> usize {
-    let method = if let Method::Other(name) = &request.method { name.len() } else { 0 };
-    let scheme = if let Some(Scheme::Other(name)) = &request.scheme { name.len() } else { 0 };
-    let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    method + scheme + of(&request.authority) + of(&request.path_with_query)
-}
-
-/// Denies every request.
-pub(crate) struct DenyHttp;
-
-type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
-
-impl WasiHttpHooks for DenyHttp {
-    fn send_request(
-        &mut self,
-        _request: Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(async { Err(Error::HttpRequestDenied) })
-    }
-
-    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
-        1
-    }
-
-    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        MAX_CHUNK
     }
 }

@@ -7,6 +7,7 @@
 mod call;
 mod services;
 
+mod config;
 mod engine;
 mod pool;
 mod ticker;
@@ -17,6 +18,7 @@ mod compiler;
 mod contract;
 mod describe;
 mod initial_memory;
+mod invalid_bytes;
 mod load;
 mod native;
 mod scan;
@@ -27,6 +29,7 @@ mod bindings;
 mod ending;
 mod guest;
 mod http;
+mod http_context;
 mod imports;
 mod instance;
 mod limiter;

@@ -18,9 +18,9 @@ use crate::cache::{PluginDigest, hex};
 use crate::compiler::compile::NotCompiled;
 use crate::contract::{self, ImportProblem, RoleError};
 use crate::guest::Guest;
+use crate::invalid_bytes::{InvalidBytes, MAX_BYTES};
 use crate::limiter::{MAX_MEMORIES, MAX_TABLES};
 use crate::native::TrustedCode;
-use crate::validate::{self, InvalidBytes};
 use crate::{Engine, engine};
 
 /// Why a component file is not a plugin. The caller adds the path.
@@ -139,15 +139,25 @@ impl fmt::Debug for Plugin {
     }
 }
 
-pub(crate) async fn load(engine: &Engine, path: PathBuf) -> Result<Plugin, LoadError> {
-    let opened = path.clone();
-    let file = blocking(move || open(&opened)).await?;
-    load_file(engine, path, file).await
+impl Engine {
+    /// Reads, checks and compiles the component in the file `path`. The first time takes seconds. Can be called
+    /// concurrently; dropping the future stops the compilation.
+    pub async fn load(&self, path: impl Into<PathBuf>) -> Result<Plugin, LoadError> {
+        let path = path.into();
+        let opened = path.clone();
+        let file = blocking(move || open(&opened)).await?;
+        load_file(self, path, file).await
+    }
+
+    /// Like [`load`](Self::load), for a file that the caller has opened; `path` is its name.
+    pub async fn load_file(&self, path: impl Into<PathBuf>, file: File) -> Result<Plugin, LoadError> {
+        load_file(self, path.into(), file).await
+    }
 }
 
 /// Reads the file once to look for compiled code, and again when it can be compiled, so files wait for their turn and
 /// not their content.
-pub(crate) async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Result<Plugin, LoadError> {
+async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Result<Plugin, LoadError> {
     let file = Arc::new(file);
     if engine.0.cache.is_some() {
         let _turn = engine.0.reading.acquire().await;
@@ -253,13 +263,13 @@ fn read(mut file: &File) -> Result<Vec<u8>, LoadError> {
         // A pipe or a device might never end.
         return Err(LoadError::Unreadable(io::Error::other("it is not a regular file")));
     }
-    if metadata.len() > validate::MAX_BYTES {
+    if metadata.len() > MAX_BYTES {
         return Err(InvalidBytes::TooLarge { found: metadata.len() }.into());
     }
     file.rewind().map_err(LoadError::Unreadable)?;
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    file.take(validate::MAX_BYTES + 1).read_to_end(&mut bytes).map_err(LoadError::Unreadable)?;
-    if bytes.len() as u64 > validate::MAX_BYTES {
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(LoadError::Unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(InvalidBytes::TooLarge { found: bytes.len() as u64 }.into());
     }
     Ok(bytes)

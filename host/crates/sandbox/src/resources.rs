@@ -12,7 +12,7 @@ use wasmtime_wasi_http::p2::types::{
 };
 use wasmtime_wasi_http::{FieldMap, RequestOptions};
 
-use crate::http::{self, MAX_CHUNK, MAX_FIELDS};
+use crate::http_context::{self, MAX_CHUNK, MAX_FIELDS};
 
 /// Maximum WASI resources of one sandbox: streams, pollables, requests and the like. Ordinary guests hold fewer than
 /// ten.
@@ -60,7 +60,7 @@ fn data_bytes(resource: &(dyn Any + Send)) -> Option<usize> {
         Some(field_bytes(fields))
     } else if let Some(request) = resource.downcast_ref::<HostOutgoingRequest>() {
         let body = request.body.as_ref().map_or(0, |_| BODY_BYTES);
-        Some(http::text_bytes(request) + field_bytes(&request.headers) + body)
+        Some(http_context::text_bytes(request) + field_bytes(&request.headers) + body)
     } else if let Some(response) = resource.downcast_ref::<HostOutgoingResponse>() {
         let body = response.body.as_ref().map_or(0, |_| BODY_BYTES);
         Some(field_bytes(&response.headers) + body)

@@ -13,7 +13,7 @@ use wasmparser::{
     ConstExpr, DataKind, Encoding, FuncType, Instance, Operator, Parser, Payload, SectionLimited, TypeSectionReader,
 };
 
-use crate::validate::{InvalidBytes, refused};
+use crate::invalid_bytes::{InvalidBytes, refused};
 use totals::{Needs, Totals};
 
 /// Maximum depth of components and modules in each other, and of types in each other. Tools nest three or four deep.

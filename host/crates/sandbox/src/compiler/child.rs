@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::compile::{MAX_CODE, NotCompiled, compile};
 use super::confinement;
-use crate::engine::base_config;
-use crate::validate::MAX_BYTES;
+use crate::config::base_config;
+use crate::invalid_bytes::MAX_BYTES;
 
 /// The argument that turns the program into the compiler.
 pub(crate) const COMMAND: &str = "compile-plugin-from-stdin";

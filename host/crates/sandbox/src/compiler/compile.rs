@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
-use crate::validate::{self, InvalidBytes};
+use crate::invalid_bytes::InvalidBytes;
+use crate::validate;
 
 /// Increased whenever a check before the compiler changes, so components that were compiled under older checks are
 /// checked again.

@@ -11,9 +11,9 @@ use wasmtime_wasi_http::FieldMapError;
 
 use super::{FinishedCall, MAX_MESSAGE};
 use crate::CallError;
-use crate::engine::MAX_FRAMES;
+use crate::config::MAX_FRAMES;
 use crate::guest::{MAX_RANDOM, ResourcesTooLarge};
-use crate::http::MAX_FIELDS;
+use crate::http_context::MAX_FIELDS;
 use crate::instance::MAX_TRANSFER;
 use crate::limiter::{MAX_TABLE_ENTRIES, Refused};
 use crate::output::OutputTail;

@@ -3,7 +3,7 @@
 use wasmparser::{BlockType, FunctionBody, Operator};
 
 use super::malformed;
-use crate::validate::InvalidBytes;
+use crate::invalid_bytes::InvalidBytes;
 
 /// Maximum depth of blocks. Go has one block per place where a goroutine may resume: some thousands in large functions.
 pub(super) const MAX_DEPTH: usize = 20_000;

@@ -6,7 +6,7 @@ use wasmparser::{
 };
 
 use super::{MAX_NESTING, malformed, too_deep};
-use crate::validate::InvalidBytes;
+use crate::invalid_bytes::InvalidBytes;
 
 /// First byte of component types and instance types. All other types have no declarations, and reading them does not
 /// recurse.

@@ -1,8 +1,8 @@
 //! Sums and products over a whole component, and the limits for compiling.
 
 use super::body::BodyCost;
+use crate::invalid_bytes::InvalidBytes;
 use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
-use crate::validate::InvalidBytes;
 
 /// Functions in all modules. Interpreters have about 10,000; each costs time and memory to compile.
 const MAX_FUNCTIONS: u64 = 40_000;

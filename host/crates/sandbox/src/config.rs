@@ -1,0 +1,24 @@
+//! The configuration of wasmtime.
+
+use wasmtime::{Config, OptLevel, WasmBacktraceDetails};
+
+/// Maximum stack frames of a guest that a problem shows.
+pub(crate) const MAX_FRAMES: usize = 16;
+
+/// Settings of both allocators. Every proposal that no guest needs is switched off.
+pub(crate) fn base_config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(MAX_FRAMES))
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(true)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .memory_init_cow(true);
+    config
+}
