@@ -13,7 +13,6 @@ use xtask::structure::{DEEPEST, Structure};
 const CYCLES: &[(&str, &[&str])] = &[
     ("saggar", &["host", "loading"]),
     ("saggar (binary)", &["commands", "telemetry"]),
-    ("saggar_definition", &["keys", "raw", "resolve", "value"]),
     (
         "saggar_queue",
         &[

@@ -22,13 +22,17 @@ mod syntax;
 
 mod suggest;
 
-mod raw;
-
 mod value;
 
-mod keys;
+mod key;
+
+mod raw;
 
 mod task;
+
+mod objects;
+
+mod keys;
 
 mod resolve;
 

@@ -10,11 +10,11 @@ use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::files::{self, FoundFile};
 use crate::id::TaskId;
 use crate::problems::Problems;
-use crate::resolve;
 use crate::source::Source;
 use crate::syntax::{self, Dialect};
 use crate::task::Task;
 use crate::value::{Environment, Reader};
+use crate::{keys, resolve};
 
 /// The content of an app's task files.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +83,7 @@ fn parse(source: Source, id: Option<TaskId>, env: Environment<'_>, found: &mut V
     let source = Arc::new(source);
     let mut problems = Problems::new(Arc::clone(&source));
     let tree = syntax::parse(&source.text, Dialect::of_file(&source.file), &mut problems);
-    let mut reader = Reader::new(problems, env);
+    let mut reader = Reader::new(problems, keys::TASK, env);
     let task = tree.and_then(|tree| resolve::file(id, &tree, &mut reader));
     found.extend(reader.problems.finish());
     task

@@ -7,7 +7,7 @@ use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 
 use crate::diagnostic::Diagnostic;
-use crate::keys::{self, Key};
+use crate::key::Key;
 use crate::source::Span;
 use crate::suggest;
 use crate::value::{Field, Keys, Reader, ValueType, truncated};
@@ -35,7 +35,7 @@ impl<'a> RawObject<'a> {
 
     /// Opens the object of a whole file.
     pub(crate) fn root(object: &'a Object<'a>, reader: &mut Reader<'_>) -> Self {
-        Self::of(object, String::new(), keys::TASK, reader)
+        Self::of(object, String::new(), reader.task_keys, reader)
     }
 
     fn of(object: &'a Object<'a>, path: String, known: Keys, reader: &mut Reader<'_>) -> Self {
@@ -99,19 +99,20 @@ impl<'a> RawObject<'a> {
             "" => format!("unknown key `{}`", truncated(name)),
             path => format!("unknown key `{}` in `{path}`", truncated(name)),
         };
-        reader.problems.error(span, message, advice(name, known));
+        let help = advice(name, known, reader.task_keys);
+        reader.problems.error(span, message, help);
     }
 }
 
-/// What the author may have meant with `name`, where only the keys `known` are valid.
-fn advice(name: &str, known: Keys) -> String {
+/// What the author may have meant with `name`, where only the keys `known` are valid; `task` has the keys of a task.
+fn advice(name: &str, known: Keys, task: Keys) -> String {
     if let Some(key) = known.iter().find(|key| key.aliases().contains(&name)) {
         return format!("write `{}`", key.name());
     }
-    if let Some(parent) = keys::TASK.iter().find(|key| key.keys().iter().any(|inner| inner.name() == name)) {
+    if let Some(parent) = task.iter().find(|key| key.keys().iter().any(|inner| inner.name() == name)) {
         return format!("write it in `{0}`: `\"{0}\": {{\"{name}\": …}}`", parent.name());
     }
-    if keys::TASK.iter().any(|key| key.name() == name) {
+    if task.iter().any(|key| key.name() == name) {
         return format!("write `{name}` in the task itself, outside these braces");
     }
     match suggest::nearest(name, known.iter().map(|key| key.name())) {

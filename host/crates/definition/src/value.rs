@@ -1,6 +1,6 @@
 //! The types of values in a task file. A [`ValueType`] parses a value, from the file or the environment, into a valid
-//! Rust value or a diagnostic, and describes it for the JSON Schema, so the two cannot differ. `keys` assigns a type to
-//! each key.
+//! Rust value or a diagnostic, and describes it for the JSON Schema, so the two cannot differ. `keys` and
+//! `objects` assign a type to each key.
 
 mod capability;
 mod choice;
@@ -13,7 +13,7 @@ use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
 use schemars::{Schema, json_schema};
 
-pub(crate) use capability::{Dirs, EnvNames, Origins};
+pub(crate) use capability::{EnvNames, MAX_LIST_LEN, Origins, list_schema, read_list};
 pub(crate) use choice::{BackoffName, Bool, DirPath, Ignored, Text};
 pub(crate) use number::{Fraction, Integer, Seconds};
 pub(crate) use object::{Keys, KnownKey, object_schema};
@@ -126,12 +126,14 @@ impl<'a> Field<'a> {
 /// Parses the values of one file.
 pub(crate) struct Reader<'e> {
     pub(crate) problems: Problems,
+    /// The keys of a task, to suggest them for unknown keys.
+    pub(crate) task_keys: Keys,
     env: Environment<'e>,
 }
 
 impl<'e> Reader<'e> {
-    pub(crate) fn new(problems: Problems, env: Environment<'e>) -> Self {
-        Self { problems, env }
+    pub(crate) fn new(problems: Problems, task_keys: Keys, env: Environment<'e>) -> Self {
+        Self { problems, task_keys, env }
     }
 
     /// Returns the value as a scalar, from the environment if it names a variable; `None` if it is invalid.

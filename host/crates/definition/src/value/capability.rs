@@ -1,15 +1,12 @@
-//! Lists of what a task requests outside its sandbox. The host decides what is granted.
+//! Lists of origins and environment variables that a task requests. The operator decides what is granted.
 
 use schemars::{Schema, json_schema};
 
-use super::{Field, Keys, Reader, ValueType, is_variable_name, object_schema};
-use crate::keys;
-use crate::raw::RawObject;
+use super::{Field, Reader, ValueType, is_variable_name};
 use crate::source::Located;
-use crate::task::DirRequest;
 
 /// Maximum entries of a list. An operator has to read and grant each of them.
-const MAX_LIST_LEN: usize = 64;
+pub(crate) const MAX_LIST_LEN: usize = 64;
 
 /// Origins, such as `https://api.example.com`.
 #[derive(Clone, Copy)]
@@ -19,14 +16,9 @@ pub(crate) struct Origins;
 #[derive(Clone, Copy)]
 pub(crate) struct EnvNames;
 
-/// Directories, each a path or an object.
-#[derive(Clone, Copy)]
-pub(crate) struct Dirs;
-
 /// One entry of a list.
 struct Origin;
 struct EnvName;
-struct Dir;
 
 impl ValueType for Origins {
     type Value = Vec<Located<String>>;
@@ -73,34 +65,6 @@ impl ValueType for EnvNames {
 
     fn schema(&self) -> Schema {
         list_schema(&EnvName)
-    }
-}
-
-impl ValueType for Dirs {
-    type Value = Vec<Located<DirRequest>>;
-
-    fn expected(&self) -> String {
-        format!("a list of at most {MAX_LIST_LEN} directories")
-    }
-
-    fn example(&self) -> String {
-        r#"["data", {"path": "out", "write": true}]"#.to_owned()
-    }
-
-    fn default(&self) -> Self::Value {
-        Vec::new()
-    }
-
-    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
-        read_list(self, &Dir, field, reader)
-    }
-
-    fn schema(&self) -> Schema {
-        list_schema(&Dir)
-    }
-
-    fn keys(&self) -> Keys {
-        keys::DIR
     }
 }
 
@@ -164,42 +128,13 @@ impl ValueType for EnvName {
     }
 }
 
-impl ValueType for Dir {
-    type Value = Option<DirRequest>;
-
-    fn expected(&self) -> String {
-        "a path, or an object with `path` and `write`".to_owned()
-    }
-
-    fn example(&self) -> String {
-        r#"{"path": "data", "write": true}"#.to_owned()
-    }
-
-    fn default(&self) -> Option<DirRequest> {
-        None
-    }
-
-    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Option<DirRequest>> {
-        if field.value.as_string_lit().is_some() {
-            let path = keys::DIR_PATH.ty.parse(field, reader)?;
-            return Some(path.map(|path| DirRequest { path, write: false }));
-        }
-        let raw = RawObject::open(self, field, reader)?;
-        let path = raw.read(&keys::DIR_PATH, reader);
-        let write = raw.read(&keys::DIR_WRITE, reader);
-        Some(path.map(|path| DirRequest { path, write }))
-    }
-
-    fn schema(&self) -> Schema {
-        json_schema!({ "anyOf": [keys::DIR_PATH.ty.schema(), object_schema(keys::DIR)] })
-    }
-
-    fn keys(&self) -> Keys {
-        keys::DIR
-    }
-}
-
-fn read_list<T, I>(ty: &impl ValueType, item: &I, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Vec<Located<T>>>
+/// Parses the items of a list; drops invalid ones, which are reported.
+pub(crate) fn read_list<T, I>(
+    ty: &impl ValueType,
+    item: &I,
+    field: &Field<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Vec<Located<T>>>
 where
     I: ValueType<Value = Option<T>>,
 {
@@ -210,7 +145,8 @@ where
     Some(fields.iter().filter_map(read).collect())
 }
 
-fn list_schema(item: &impl ValueType) -> Schema {
+/// The JSON Schema of a list of such items.
+pub(crate) fn list_schema(item: &impl ValueType) -> Schema {
     json_schema!({ "type": "array", "items": item.schema(), "maxItems": MAX_LIST_LEN })
 }
 

@@ -1,0 +1,99 @@
+//! `sandbox`: what a task requests from its sandbox.
+
+use std::time::Duration;
+
+use schemars::Schema;
+
+use super::dirs::Dirs;
+use crate::key::Key;
+use crate::raw::RawObject;
+use crate::task::SandboxRequest;
+use crate::value::{Bytes, EnvNames, Field, Integer, Keys, Origins, Reader, Seconds, ValueType, object_schema};
+
+/// The value of `sandbox`.
+#[derive(Clone, Copy)]
+pub(crate) struct Sandbox;
+
+/// The keys of `sandbox`.
+const KEYS: Keys = &[&MEMORY, &REUSE, &EVENT_TIMEOUT, &HTTP, &ENV, &DIRS];
+
+// No language's runtime starts with less than a mebibyte; a 32-bit guest can address four gibibytes.
+const MEMORY: Key<Bytes> = Key::new(
+    "memory",
+    Bytes { min: 1 << 20, max: 4 << 30, default: 64 << 20 },
+    "Limit of all memories and tables of an instance together, as a number of bytes or with a unit: \"64MiB\".",
+)
+.or(&["mem", "memory_limit", "max_memory"]);
+
+// 1 is the strictest. A million jobs are practically unlimited, but a guest that leaks a little is still replaced.
+const REUSE: Key<Integer> = Key::new(
+    "reuse",
+    Integer { min: 1, max: 1_000_000, default: 10_000, unit: Some("jobs") },
+    "How many jobs one instance may serve. 1 makes a fresh instance for each job.",
+);
+
+// Handlers report what happened; work of more than an hour is a job.
+const EVENT_TIMEOUT: Key<Seconds> = Key::new(
+    "event_timeout",
+    Seconds {
+        min: Duration::from_millis(1),
+        max: Duration::from_secs(60 * 60),
+        default: Duration::from_secs(10),
+        zero_is_default: false,
+    },
+    "Seconds of one call of an event handler.",
+);
+
+const HTTP: Key<Origins> = Key::new("http", Origins, "Requested HTTP origins.").or(&["net"]);
+const ENV: Key<EnvNames> = Key::new("env", EnvNames, "Requested environment variables.");
+const DIRS: Key<Dirs> =
+    Key::new("dirs", Dirs, "Requested directories, read-only unless `write` is true.").or(&["fs", "files", "volumes"]);
+
+impl ValueType for Sandbox {
+    type Value = SandboxRequest;
+
+    fn expected(&self) -> String {
+        "an object".to_owned()
+    }
+
+    fn example(&self) -> String {
+        r#"{"memory": "64MiB"}"#.to_owned()
+    }
+
+    fn default(&self) -> SandboxRequest {
+        SandboxRequest::default()
+    }
+
+    fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<SandboxRequest> {
+        let raw = RawObject::open(self, field, reader)?;
+        Some(SandboxRequest {
+            memory_bytes: raw.read(&MEMORY, reader),
+            reuse: u32::try_from(raw.read(&REUSE, reader)).ok()?,
+            event_timeout: raw.read(&EVENT_TIMEOUT, reader),
+            http: raw.read(&HTTP, reader),
+            env: raw.read(&ENV, reader),
+            dirs: raw.read(&DIRS, reader),
+        })
+    }
+
+    fn schema(&self) -> Schema {
+        object_schema(KEYS)
+    }
+
+    fn keys(&self) -> Keys {
+        KEYS
+    }
+}
+
+impl Default for SandboxRequest {
+    fn default() -> Self {
+        Self {
+            memory_bytes: MEMORY.ty.default,
+            reuse: u32::try_from(REUSE.ty.default).unwrap_or(1),
+            event_timeout: EVENT_TIMEOUT.ty.default,
+            http: Vec::new(),
+            env: Vec::new(),
+            dirs: Vec::new(),
+        }
+    }
+}
