@@ -56,7 +56,7 @@ pub(crate) enum Command {
     /// Copies an app's jobs to a file, also while a host runs; the copy can be served
     Backup(Backup),
     /// Prints every key of the configuration, its value and where the value comes from, or every error in it
-    Config(Config),
+    Config(ConfigArgs),
     /// Makes a token for the HTTP API, and its digest for the configuration
     Token(Token),
     #[command(flatten)]
@@ -154,7 +154,7 @@ pub(crate) struct Backup {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Config {
+pub(crate) struct ConfigArgs {
     /// The app whose `saggar.toml` is read
     app: PathBuf,
 

@@ -41,8 +41,6 @@ use crate::cli::Command;
 use crate::config::{Config, Loaded, Variables};
 use crate::telemetry::Telemetry;
 
-pub(crate) use show::problems as show_problems;
-
 /// The job failed, the app has problems, or anything else failed.
 const FAILURE: u8 = 1;
 

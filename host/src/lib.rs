@@ -36,6 +36,7 @@ mod jobs;
 mod loading;
 mod meters;
 mod plugins;
+mod reload;
 mod service;
 mod store;
 

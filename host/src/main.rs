@@ -8,6 +8,7 @@ macro_rules! say {
 mod cli;
 mod commands;
 mod config;
+mod problems;
 mod telemetry;
 
 use std::io::Write;

@@ -17,8 +17,8 @@ use opentelemetry::global::BoxedTracer;
 use saggar::{Diagnostic, Severity};
 
 use crate::cli::Command;
-use crate::commands::show_problems;
 use crate::config::{Config, Endpoint, Loaded, LogFormat, Variables};
+use crate::problems;
 pub(crate) use colors::apply_no_color;
 use rate_limit::RateLimit;
 use recorder::Recorder;
@@ -36,7 +36,7 @@ pub(crate) fn report_config_problems(configuration: &Loaded, variables: &Variabl
 
 fn log_problems(format: LogFormat, problems: &[Diagnostic]) {
     if matches!(format, LogFormat::Text) {
-        return show_problems(problems);
+        return problems::print(problems);
     }
     for problem in problems {
         let text = problem.render(false);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{CommandEnv, FAILURE, definition, output, show};
 use crate::cli::Check;
+use crate::problems;
 
 pub(crate) async fn run(args: Check, env: &CommandEnv) -> anyhow::Result<u8> {
     let mut app = env.builder(args.app).load().await?;
@@ -19,7 +20,7 @@ pub(crate) async fn run(args: Check, env: &CommandEnv) -> anyhow::Result<u8> {
             print_task(task)?;
         }
         print_components(&app)?;
-        show::problems(&app.problems);
+        problems::print(&app.problems);
         summary(&app)?;
     }
     Ok(if app.has_errors() { FAILURE } else { 0 })

@@ -2,17 +2,18 @@
 
 use super::output::{self, cell};
 use super::{USAGE, show};
-use crate::cli::Config;
+use crate::cli::ConfigArgs;
 use crate::config::Loaded;
+use crate::problems;
 
-pub(crate) fn run(args: &Config, loaded: &Loaded) -> anyhow::Result<u8> {
+pub(crate) fn run(args: &ConfigArgs, loaded: &Loaded) -> anyhow::Result<u8> {
     if args.json {
         output::json(&serde_json::to_string_pretty(&loaded.document())?)?;
     } else {
         if !loaded.has_errors() {
             print(&loaded.rows().into_iter().map(escaped).collect::<Vec<_>>())?;
         }
-        show::problems(&loaded.problems);
+        problems::print(&loaded.problems);
     }
     Ok(if loaded.has_errors() { USAGE } else { 0 })
 }

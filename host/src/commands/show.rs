@@ -1,19 +1,11 @@
-//! How problems, jobs and logs look on a terminal.
+//! How jobs and logs look on a terminal.
 
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use saggar::{Diagnostic, LogLevel, LogLine, LogSource};
+use saggar::{LogLevel, LogLine, LogSource};
 
 use super::output;
-
-/// Prints problems to standard error, in color on a terminal unless colors are off.
-pub(crate) fn problems(problems: &[Diagnostic]) {
-    let color = std::io::stderr().is_terminal() && console::colors_enabled_stderr();
-    for problem in problems {
-        say!("{}\n", problem.render(color));
-    }
-}
 
 /// Prints escaped text and a line end to standard output. A closed pipe is not an error; a full disk is.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {

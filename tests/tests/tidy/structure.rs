@@ -10,32 +10,28 @@ use std::sync::LazyLock;
 use xtask::structure::{DEEPEST, Structure};
 
 /// Groups of top modules that import each other, by crate.
-const CYCLES: &[(&str, &[&str])] = &[
-    ("saggar", &["host", "loading"]),
-    ("saggar (binary)", &["commands", "telemetry"]),
-    (
-        "saggar_queue",
-        &[
-            "attempt",
-            "change",
-            "claim",
-            "doorbell",
-            "entry",
-            "event",
-            "hub",
-            "kept_bytes",
-            "list",
-            "meters",
-            "notice",
-            "rates",
-            "rules",
-            "running",
-            "store",
-            "task_queue",
-            "waiters",
-        ],
-    ),
-];
+const CYCLES: &[(&str, &[&str])] = &[(
+    "saggar_queue",
+    &[
+        "attempt",
+        "change",
+        "claim",
+        "doorbell",
+        "entry",
+        "event",
+        "hub",
+        "kept_bytes",
+        "list",
+        "meters",
+        "notice",
+        "rates",
+        "rules",
+        "running",
+        "store",
+        "task_queue",
+        "waiters",
+    ],
+)];
 
 /// Type names that occur more than once, by crate.
 const REPEATED_TYPES: &[(&str, &[&str])] = &[(
