@@ -73,6 +73,19 @@ pub mod __private {
     pub use crate::wasm::{bindings, exports::Export};
 }
 
+/// Exports one role of a plugin from the component.
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($role:ident, $plugin:ident) => {
+        const _: () = {
+            type Exported = $crate::__private::Export<$plugin>;
+    $crate::__private::bindings::$role::export!(Exported with_types_in $crate::__private::bindings::$role);
+        };
+    };
+}
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -42,7 +42,8 @@ impl<P: HasRole<IdSource>> bindings::id_source::exports::saggar::task::id_source
 
 impl<P: HasRole<AddHandler>> bindings::add_handler::exports::saggar::task::add_handler::Guest for Export<P> {
     fn on_add(id: u64) -> Result<(), types::Problem> {
-        run(Some("add"), || find::<P, AddHandler>().and_then(|tell| tell(&Job::new(id)))).map_err(Problem::into_host)
+        run(Some("add"), || find::<P, AddHandler>().and_then(|handler| handler(&Job::new(id))))
+            .map_err(Problem::into_host)
     }
 }
 
@@ -51,7 +52,7 @@ impl<P: HasRole<ProgressHandler>> bindings::progress_handler::exports::saggar::t
 {
     fn on_progress(id: u64, current: u64, total: u64, message: String) -> Result<(), types::Problem> {
         let progress = Progress { current, total, message };
-        run(None, || find::<P, ProgressHandler>().and_then(|tell| tell(&Job::new(id), progress)))
+        run(None, || find::<P, ProgressHandler>().and_then(|handler| handler(&Job::new(id), progress)))
             .map_err(Problem::into_host)
     }
 }
@@ -60,7 +61,7 @@ impl<P: HasRole<SuccessHandler>> bindings::success_handler::exports::saggar::tas
     for Export<P>
 {
     fn on_success(id: u64, response: String) -> Result<(), types::Problem> {
-        run(Some("success"), || find::<P, SuccessHandler>().and_then(|tell| tell(&Job::new(id), &response)))
+        run(Some("success"), || find::<P, SuccessHandler>().and_then(|handler| handler(&Job::new(id), &response)))
             .map_err(Problem::into_host)
     }
 }
@@ -68,19 +69,7 @@ impl<P: HasRole<SuccessHandler>> bindings::success_handler::exports::saggar::tas
 impl<P: HasRole<ErrorHandler>> bindings::error_handler::exports::saggar::task::error_handler::Guest for Export<P> {
     fn on_error(id: u64, error: types::Problem) -> Result<(), types::Problem> {
         let problem = Problem::from_host(error);
-        run(Some("error"), || find::<P, ErrorHandler>().and_then(|tell| tell(&Job::new(id), problem)))
+        run(Some("error"), || find::<P, ErrorHandler>().and_then(|handler| handler(&Job::new(id), problem)))
             .map_err(Problem::into_host)
     }
-}
-
-/// Exports one role of a plugin from the component.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __export {
-    ($role:ident, $plugin:ident) => {
-        const _: () = {
-            type Exported = $crate::__private::Export<$plugin>;
-    $crate::__private::bindings::$role::export!(Exported with_types_in $crate::__private::bindings::$role);
-        };
-    };
 }
