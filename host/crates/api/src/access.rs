@@ -68,7 +68,7 @@ impl<R: Right> FromRequestParts<Service> for Allowed<R> {
             }
             &token.tenant
         };
-        let jobs = service.jobs(tenant).ok_or_else(|| {
+        let jobs = service.tenants().get(tenant).ok_or_else(|| {
             Refusal::new(Code::Forbidden, format!("this host does not run the tenant `{tenant}` of the token"))
         })?;
         Ok(Self { jobs: jobs.clone(), right: PhantomData })

@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::door::Place;
+use crate::door::ConnectionState;
 use crate::limits::Limits;
 use crate::malformed;
 use crate::socket::Socket;
@@ -71,10 +71,10 @@ impl LastAnswer {
 
 impl Connections {
     /// Waits for the first bytes, until `first_head_by`; returns whether any have arrived.
-    pub(crate) async fn has_come(&self, stream: &TcpStream, place: &Place, first_head_by: Instant) -> bool {
+    pub(crate) async fn has_come(&self, stream: &TcpStream, place: &ConnectionState, first_head_by: Instant) -> bool {
         tokio::select! {
             readable = timeout_at(first_head_by, stream.readable()) => matches!(readable, Ok(Ok(()))),
-            () = place.evicted() => false,
+            () = place.evicted.cancelled() => false,
             () = self.stop.cancelled() => false,
         }
     }
@@ -83,7 +83,7 @@ impl Connections {
     pub(crate) async fn serve(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
-        place: Arc<Place>,
+        place: Arc<ConnectionState>,
         first_head_by: Instant,
     ) {
         let Self { router, limits, stop, abort } = self;
@@ -116,7 +116,7 @@ impl Connections {
             ended = &mut connection => Some(ended),
             () = stop.cancelled() => None,
             // A connection that makes room gets no answer, because that would take time.
-            () = place.evicted() => return,
+            () = place.evicted.cancelled() => return,
             () = too_slow => {
                 let http1::Parts { io, read_buf, .. } = connection.into_parts();
                 if !read_buf.is_empty() {
@@ -153,7 +153,7 @@ impl Connections {
 /// The body of an answer; sets the state of the connection's place when hyper has taken all of it.
 struct Watched {
     body: axum::body::Body,
-    place: Arc<Place>,
+    place: Arc<ConnectionState>,
 }
 
 impl HttpBody for Watched {

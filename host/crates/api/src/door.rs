@@ -34,22 +34,22 @@ enum State {
     Idle = 3,
 }
 
-/// One connection's place.
+/// The state of one connection, as the door sees it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionState {
     state: AtomicU8,
     since: Instant,
     /// Cancelled when it has to make room.
-    evicted: CancellationToken,
+    pub(crate) evicted: CancellationToken,
 }
 
-impl Default for Place {
+impl Default for ConnectionState {
     fn default() -> Self {
         Self { state: AtomicU8::new(State::Fresh as u8), since: Instant::now(), evicted: CancellationToken::new() }
     }
 }
 
-impl Place {
+impl ConnectionState {
     /// Whether it makes room when it is in this state.
     fn makes_room_as(&self, state: State) -> bool {
         self.is(state) && (state != State::Fresh || self.since.elapsed() >= FIRST_HEAD)
@@ -84,11 +84,6 @@ impl Place {
             self.set(State::Idle);
         }
     }
-
-    /// Resolves when the connection has to make room.
-    pub(crate) async fn evicted(&self) {
-        self.evicted.cancelled().await;
-    }
 }
 
 /// Counts and admits connections.
@@ -105,7 +100,7 @@ pub(crate) struct Door {
 #[derive(Debug, Default)]
 struct Inside {
     /// In the order of arrival.
-    places: BTreeMap<u64, (Network, Arc<Place>)>,
+    places: BTreeMap<u64, (Network, Arc<ConnectionState>)>,
     of_network: HashMap<Network, usize>,
     last: u64,
 }
@@ -128,13 +123,7 @@ impl Network {
 pub(crate) struct Admitted {
     door: Arc<Door>,
     number: u64,
-    place: Arc<Place>,
-}
-
-impl Admitted {
-    pub(crate) fn place(&self) -> Arc<Place> {
-        Arc::clone(&self.place)
-    }
+    pub(crate) place: Arc<ConnectionState>,
 }
 
 impl Drop for Admitted {
@@ -177,9 +166,9 @@ impl Door {
 }
 
 impl Inside {
-    fn enter(&mut self, network: Network) -> (u64, Arc<Place>) {
+    fn enter(&mut self, network: Network) -> (u64, Arc<ConnectionState>) {
         self.last += 1;
-        let place = Arc::<Place>::default();
+        let place = Arc::<ConnectionState>::default();
         self.places.insert(self.last, (network, Arc::clone(&place)));
         *self.of_network.entry(network).or_default() += 1;
         (self.last, place)
@@ -202,7 +191,7 @@ impl Inside {
         self.places.values().any(|(of, place)| *of == network && place.is_fresh())
     }
 
-    fn remove(&mut self, number: u64) -> Option<Arc<Place>> {
+    fn remove(&mut self, number: u64) -> Option<Arc<ConnectionState>> {
         let (network, place) = self.places.remove(&number)?;
         if let Some(count) = self.of_network.get_mut(&network) {
             *count -= 1;

@@ -80,7 +80,7 @@ impl Bound {
     /// Starts to answer. Call it within a runtime.
     pub fn listen(self, service: Service, limits: Limits) -> Listener {
         let Self { socket, address } = self;
-        service.add_stream_permits(limits.followers.min(limits.connections / 2));
+        service.stream_permits().add_permits(limits.followers.min(limits.connections / 2));
         let listener = Listener { address, service, tasks: TaskTracker::new(), abort: CancellationToken::new() };
         let connections = Connections {
             router: router(&listener.service),
@@ -152,8 +152,8 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
                 tasks.spawn(async move {
                     let first_head_by = Instant::now() + limits.first_head_time();
                     // Buffers are allocated when bytes have arrived.
-                    if serving.has_come(&stream, &admitted.place(), first_head_by).await {
-                        serving.serve(stream, admitted.place(), first_head_by).await;
+                    if serving.has_come(&stream, &admitted.place, first_head_by).await {
+                        serving.serve(stream, Arc::clone(&admitted.place), first_head_by).await;
                     }
                 });
             }

@@ -69,17 +69,12 @@ impl Service {
 
     /// Why the host takes no jobs at the moment, if so for any tenant.
     pub(crate) fn why_not_ready(&self) -> Option<Code> {
-        self.tenants().find_map(|jobs| jobs.why_not_ready())
+        self.tenants().values().find_map(|jobs| jobs.why_not_ready())
     }
 
-    /// The jobs of all tenants.
-    pub(crate) fn tenants(&self) -> impl Iterator<Item = &Arc<dyn Jobs>> {
-        self.0.tenants.values()
-    }
-
-    /// The jobs of a tenant.
-    pub(crate) fn jobs(&self, tenant: &str) -> Option<&Arc<dyn Jobs>> {
-        self.0.tenants.get(tenant)
+    /// The jobs of all tenants, by tenant.
+    pub(crate) fn tenants(&self) -> &BTreeMap<Arc<str>, Arc<dyn Jobs>> {
+        &self.0.tenants
     }
 
     /// Renders the metrics, if the host has a recorder.
@@ -99,7 +94,7 @@ impl Service {
 
     /// A body's part of its task's share of that room. All unknown tasks have one share together.
     pub(crate) fn share_of(&self, task: &str) -> Share {
-        let is_known = self.tenants().any(|jobs| jobs.has_task(task));
+        let is_known = self.tenants().values().any(|jobs| jobs.has_task(task));
         self.0.shares.of(if is_known { task } else { "" })
     }
 
@@ -113,9 +108,9 @@ impl Service {
         &self.0.large_fingerprints
     }
 
-    /// Lets this many more clients follow or wait at a time.
-    pub(crate) fn add_stream_permits(&self, more: usize) {
-        self.0.stream_permits.add_permits(more);
+    /// How many more clients may follow or wait at a time.
+    pub(crate) fn stream_permits(&self) -> &Semaphore {
+        &self.0.stream_permits
     }
 
     /// A permit for a client that follows or waits.

@@ -11,7 +11,7 @@ use saggar_wire::Code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use crate::door::Place;
+use crate::door::ConnectionState;
 
 /// A socket.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Socket<S> {
     timeout: WriteTimeout,
     refused: Option<Code>,
     /// Its state is set when everything was written.
-    place: Option<Arc<Place>>,
+    place: Option<Arc<ConnectionState>>,
 }
 
 /// Ends writes that make no progress.
@@ -39,7 +39,7 @@ impl<S> Socket<S> {
     }
 
     /// The same socket, with the place of its connection.
-    pub(crate) fn at(self, place: &Arc<Place>) -> Self {
+    pub(crate) fn at(self, place: &Arc<ConnectionState>) -> Self {
         Self { place: Some(Arc::clone(place)), ..self }
     }
 

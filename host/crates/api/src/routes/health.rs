@@ -56,7 +56,7 @@ pub(super) async fn readyz(State(service): State<Service>) -> Answered<wire::Rea
 /// All tasks of all tenants, with their states and first problems.
 fn task_states(service: &Service) -> Vec<(String, wire::TaskState, Option<String>)> {
     let mut states = Vec::new();
-    for jobs in service.tenants() {
+    for jobs in service.tenants().values() {
         states.extend(jobs.tasks().into_iter().map(|known| {
             let (state, problem) = show::task_state(&known.state);
             (known.task.id.to_string(), state, problem)
