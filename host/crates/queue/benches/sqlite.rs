@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use saggar_job::{Clock, JobId, Outcome, Status, SystemClock, TaskKey, Timestamp};
 use saggar_queue::{
-    ClaimedJob, Durability, End, Finish, ListQuery, NewJob, Queue, Retention, Rules, SqliteOptions, SqliteStore, Store,
-    TaskStore,
+    ClaimedJob, Durability, End, Finish, Hint, ListQuery, NewJob, Observer, Queue, Retention, Rules, SqliteOptions,
+    SqliteStore, Store, StoreEvent, TaskStore,
 };
 
 mod floor;
@@ -80,18 +80,20 @@ fn open(path: &Path, durability: Durability) -> SqliteStore {
 
 fn finish(job: &ClaimedJob) -> Finish {
     let end = End::Outcome(Outcome::Success(RESPONSE.into()));
-    Finish { id: job.id, run: job.run, end, progress: None, cost: None, shows: false, chance: 0.5 }
+    Finish { id: job.id, run: job.run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 }
 }
 
 /// Jobs per second: each of `in_flight` tasks adds a job and, in one step, finishes the one it has and claims the next; a
 /// pruner removes what has ended.
 async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64 {
     let rules = rules();
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now()).await.unwrap();
-    let (done, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (ends, over) = (Arc::new(Ends::default()), Arc::new(AtomicBool::new(false)));
+    let observer = Arc::clone(&ends) as Arc<dyn Observer>;
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now(), observer).await.unwrap();
+    let done = &ends.0;
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..in_flight {
-        let (task, rules, done, over) = (Arc::clone(&task), Arc::clone(&rules), Arc::clone(&done), Arc::clone(&over));
+        let (task, rules, over) = (Arc::clone(&task), Arc::clone(&rules), Arc::clone(&over));
         workers.spawn(async move {
             let args: Arc<str> = ARGS.into();
             let mut held: Option<ClaimedJob> = None;
@@ -99,18 +101,12 @@ async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64
                 task.add(vec![NewJob::new(Arc::clone(&args))], &rules, now()).await.unwrap();
                 held = match held {
                     None => task.claim(1, now()).await.unwrap().jobs.pop(),
-                    Some(job) => {
-                        let done = Arc::clone(&done);
-                        let lasted = Arc::new(move |_| {
-                            done.fetch_add(1, Ordering::Relaxed);
-                        });
-                        task.finish(finish(&job), true, &rules, now(), lasted).await.unwrap().next
-                    }
+                    Some(job) => task.finish(finish(&job), true, &rules, now()).await.unwrap().next,
                 };
             }
         });
     }
-    let before = warmed_up(&done).await;
+    let before = warmed_up(done).await;
     let (start, cpu_before) = (Instant::now(), cpu_ms());
     while start.elapsed() < time {
         if !task.prune(1_024, &rules, now()).await.unwrap().more {
@@ -128,6 +124,20 @@ async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64
     over.store(true, Ordering::Relaxed);
     workers.join_all().await;
     rate
+}
+
+/// Counts the ends that are durable.
+#[derive(Default)]
+struct Ends(AtomicU64);
+
+impl Observer for Ends {
+    fn observe(&self, event: StoreEvent) {
+        if matches!(event, StoreEvent::Ended { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn hint(&self, _hint: Hint) {}
 }
 
 async fn warmed_up(done: &AtomicU64) -> u64 {
@@ -174,7 +184,7 @@ async fn queued_alone(store: SqliteStore, probe: &Probe) -> String {
 
 async fn alone(store: &SqliteStore, probe: &Probe) -> String {
     let rules = rules();
-    let task = store.open(&TaskKey::new("default", "alone"), &rules, now()).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "alone"), &rules, now(), Arc::new(())).await.unwrap();
     let (mut added, mut claimed, mut all, mut fsyncs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for at in 0..300 {
         fsyncs.push(probe.fsync(at));
@@ -183,7 +193,9 @@ async fn alone(store: &SqliteStore, probe: &Probe) -> String {
         added.push(start.elapsed());
         let job = task.claim(1, now()).await.unwrap().jobs.pop().unwrap();
         claimed.push(start.elapsed());
-        task.finish(finish(&job), false, &rules, now(), Arc::new(|_| ())).await.unwrap();
+        task.finish(finish(&job), false, &rules, now()).await.unwrap();
+        // Shown when it is durable.
+        assert!(task.get(job.id).await.unwrap().is_some());
         all.push(start.elapsed());
     }
     println!("one job alone: added after {:?}, claimed after {:?} (p50)", median(added), median(claimed));
@@ -197,7 +209,7 @@ async fn backlog(path: &Path) {
     let store = Arc::new(open(path, Durability::Full));
     let none = load(&store, 2_048, Duration::from_secs(5)).await;
     println!("backlog of   few: {none:>9.0} jobs/s  2048 in flight");
-    let task = store.open(&key, &rules, now()).await.unwrap();
+    let task = store.open(&key, &rules, now(), Arc::new(())).await.unwrap();
     let start = Instant::now();
     for _ in 0..1_000 {
         task.add(vec![NewJob::new(ARGS); 1_000], &rules, now()).await.unwrap();
@@ -213,7 +225,7 @@ async fn backlog(path: &Path) {
     drop((task, store));
     let start = Instant::now();
     let store = Arc::new(open(path, Durability::Full));
-    let task = store.open(&key, &rules, now()).await.unwrap();
+    let task = store.open(&key, &rules, now(), Arc::new(())).await.unwrap();
     println!("start with 1 M waiting: {:?}", start.elapsed());
     loop {
         let claimed = task.claim(2_048, now()).await.unwrap().jobs;
@@ -223,9 +235,7 @@ async fn backlog(path: &Path) {
         let mut finishing = tokio::task::JoinSet::new();
         for job in claimed {
             let (task, rules) = (Arc::clone(&task), Arc::clone(&rules));
-            finishing.spawn(async move {
-                task.finish(finish(&job), false, &rules, now(), Arc::new(|_| ())).await.map(drop)
-            });
+            finishing.spawn(async move { task.finish(finish(&job), false, &rules, now()).await.map(drop) });
         }
         finishing.join_all().await.into_iter().for_each(|finished| finished.unwrap());
     }

@@ -1,8 +1,8 @@
 //! Changes of a job from outside its attempts: cancel, retry, delete.
 
-use saggar_job::{JobId, Refusal, Run};
+use saggar_job::{JobId, Refusal};
 
-use crate::{Left, StoreError};
+use crate::StoreError;
 
 /// What somebody wants of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,27 +15,6 @@ pub enum Change {
     Delete,
     /// That its callbacks that were given up or are deferred are delivered now.
     Redeliver,
-}
-
-/// What came of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
-    /// It was cancelled while it waited, and has ended.
-    Cancelled {
-        /// Whether it left a notice that can be taken now.
-        noticed: bool,
-    },
-    /// It was cancelled while the attempt with this fence runs, which is to be stopped.
-    Stopping(Run),
-    /// It waits again.
-    Retried {
-        /// What waits in the line of jobs now.
-        left: Left,
-    },
-    /// It is gone.
-    Deleted,
-    /// Its callbacks are pending again.
-    Redelivered,
 }
 
 /// Why a job was not changed; it is as it was.

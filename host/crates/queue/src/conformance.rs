@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Status, TaskKey, Timestamp};
 
 use crate::{
-    AddError, Added, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedJob, End, Finish, Finished, History,
-    Job, MemoryStore, NewJob, Rules, Store, StoreError, TaskStore,
+    Added, Claimed, ClaimedJob, Counts, End, Finish, History, Job, MemoryStore, NewJob, Rules, Store, StoreError,
+    TaskStore,
 };
 
 mod adding;
@@ -17,15 +17,21 @@ mod attempts;
 mod bounding;
 mod cancelling;
 pub mod differential;
+mod heard;
 mod keeping;
 mod line;
 mod listing;
 mod naming;
 mod notices;
+mod observing;
 mod pausing;
 mod retrying;
+mod shared;
 mod surviving;
 mod unwanted;
+
+use heard::{Ended, Heard};
+pub use shared::{Shared, SharedPlace};
 
 /// Where stores can be: memory, directories, databases.
 #[async_trait]
@@ -78,6 +84,7 @@ pub async fn hold_to_contract(places: &dyn Places) {
     naming::all(places).await;
     line::all(places).await;
     attempts::all(places).await;
+    observing::all(places).await;
     cancelling::all(places).await;
     retrying::all(places).await;
     pausing::all(places).await;
@@ -96,6 +103,7 @@ struct Bench {
     task: Arc<dyn TaskStore>,
     rules: Arc<Rules>,
     now: Timestamp,
+    heard: Heard,
 }
 
 /// The answer of a store that has no reason to fail.
@@ -119,17 +127,19 @@ impl Bench {
     async fn new(places: &dyn Places, rules: Rules) -> Self {
         let mut place = places.fresh().await;
         let (store, rules, now) = (place.open().await, Arc::new(rules), Timestamp(1_000_000));
-        let task = works(store.open(&bench_key(), &rules, now).await);
-        Self { place, store, task, rules, now }
+        let (observer, heard) = Heard::new();
+        let task = works(store.open(&bench_key(), &rules, now, observer).await);
+        Self { place, store, task, rules, now, heard }
     }
 
     /// Lets the process die and another one open the store and the task.
     async fn die(self) -> Self {
-        let Self { mut place, store, task, rules, now } = self;
+        let Self { mut place, store, task, rules, now, heard: _ } = self;
         drop((store, task));
         let store = place.open().await;
-        let task = works(store.open(&bench_key(), &rules, now).await);
-        Self { place, store, task, rules, now }
+        let (observer, heard) = Heard::new();
+        let task = works(store.open(&bench_key(), &rules, now, observer).await);
+        Self { place, store, task, rules, now, heard }
     }
 
     fn later(&mut self, ms: u64) {
@@ -145,10 +155,6 @@ impl Bench {
         ids_of(works(self.task.add(vec![NewJob::new("[]"); count], &self.rules, self.now).await))
     }
 
-    async fn change(&self, id: JobId, change: Change) -> Result<Changed, ChangeError> {
-        self.task.change(id, change, &self.rules, self.now).await
-    }
-
     async fn history(&self, id: JobId) -> History {
         some(works(self.task.history(id).await), "a history")
     }
@@ -161,21 +167,21 @@ impl Bench {
         some(self.claimed(1).await.jobs.pop(), "a ready job")
     }
 
-    async fn end(&self, id: JobId, run: Run, end: End) -> Result<Finished, StoreError> {
-        let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
+    async fn end(&self, id: JobId, run: Run, end: End) -> Result<Ended, StoreError> {
+        let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
         self.finish_step(finish, false).await
     }
 
-    async fn finish_step(&self, finish: Finish, claim_next: bool) -> Result<Finished, StoreError> {
-        finish_and_last(&*self.task, finish, claim_next, &self.rules, self.now).await
-    }
-
-    async fn finish(&self, job: &ClaimedJob, outcome: Outcome) -> Finished {
+    async fn finish(&self, job: &ClaimedJob, outcome: Outcome) -> Ended {
         works(self.end(job.id, job.run, End::Outcome(outcome)).await)
     }
 
     async fn get(&self, id: JobId) -> Job {
         some(works(self.task.get(id).await), "a job")
+    }
+
+    async fn counts(&self) -> Counts {
+        works(self.task.counts_now().await)
     }
 
     async fn status(&self, id: JobId) -> Status {
@@ -211,41 +217,4 @@ fn assert_refused<T>(result: Result<T, StoreError>, what: &str) {
 
 fn is_cancelling(job: &Job) -> bool {
     matches!(job.life.state, State::Running { cancelling: true, .. })
-}
-
-/// Adds and claims, and waits until the adding has lasted, which a store may say later than it answers.
-async fn add_and_last(
-    task: &dyn TaskStore,
-    jobs: Vec<NewJob>,
-    most: usize,
-    rules: &Arc<Rules>,
-    now: Timestamp,
-) -> Result<(Vec<Added>, Claimed), AddError> {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    // Nobody listens any more if the step was refused.
-    let lasted: AddingLasted = Box::new(move |added| drop(tell.send(added)));
-    let claimed = task.add_and_claim(jobs, most, rules, now, lasted).await?;
-    Ok((works(told.await), claimed))
-}
-
-/// Finishes, and waits until that has lasted, which a store may say later than it answers.
-async fn finish_and_last(
-    task: &dyn TaskStore,
-    finish: Finish,
-    claim_next: bool,
-    rules: &Arc<Rules>,
-    now: Timestamp,
-) -> Result<Finished, StoreError> {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let lasted = Arc::new(move |ended| {
-        // Nobody listens any more if the step was refused.
-        let _ = tell.send(ended);
-    });
-    let (id, shows) = (finish.id, finish.shows);
-    let finished = task.finish(finish, claim_next, rules, now, lasted).await?;
-    assert_eq!(told.recv().await.as_ref(), Some(&finished.ended), "what lasted is what was answered");
-    let has_ended = matches!(finished.ended.status, Status::Success | Status::Failure);
-    let seen = if shows && has_ended { works(task.get(id).await) } else { None };
-    assert_eq!(finished.ended.job.as_deref(), seen.as_ref(), "the job that is shown is the one that is kept");
-    Ok(finished)
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use saggar_job::{JobId, Refusal};
-use tokio::sync::oneshot::error::RecvError;
 
 /// Why a job was not added.
 #[derive(Debug, thiserror::Error)]
@@ -180,11 +179,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The store was to tell when a step had lasted, and never will.
-    pub(crate) fn not_lasted(_untold: RecvError) -> Self {
-        Self::Failed("it failed before what had been written was on the disk".into())
-    }
-
     /// Whether nothing was done and the same may be done later. A store says such a thing itself, once for everybody.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Busy(_))

@@ -18,9 +18,7 @@ pub use id::{BadEventId, EventId};
 pub use listener::{Events, Missed};
 pub(crate) use ring::Ring;
 
-/// Something that happened to a job. It has lasted by the time it is heard of. What one attempt does is heard in order; but a
-/// slot that finds a job in the line may be a moment ahead of whoever tells that it is there, so the attempt may be heard of
-/// before the `Added`, `Retrying` or `Retried` that it follows.
+/// Something that happened to a job. It is durable by the time it is heard of, and the events of a job are heard in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
     /// The job.

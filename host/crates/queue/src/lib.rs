@@ -32,7 +32,7 @@ mod waiters;
 pub mod conformance;
 
 pub use attempt::{AttemptRecord, Attempts, Cost};
-pub use change::{Change, ChangeError, Changed};
+pub use change::{Change, ChangeError};
 pub use claim::Claim;
 pub use entry::{Job, NewJob, Origin, Peek, Progress};
 pub use error::{AddError, KeyOwner, KeyReuse, StoreError, WaitError};
@@ -48,9 +48,9 @@ pub use rates::{Rate, Rates};
 pub use rules::{Retention, Rules};
 pub use running::{CancelSignal, Running};
 pub use store::{
-    Added, AddingLasted, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, Ended, Finish,
-    Finished, History, Lane, Lasted, Left, LostAtOpen, MemoryStore, NoticeNumber, NoticePosition, OnTakenBack, Pruned,
-    SettledUnwanted, SqliteError, SqliteOptions, SqliteStore, Store, TaskStore, Telling, Told,
+    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, Durability, End, EndResult, Finish, Finished,
+    Hint, History, Lane, Left, MemoryStore, NoticeNumber, NoticePosition, Observer, Pruned, SettledUnwanted,
+    SqliteError, SqliteOptions, SqliteStore, Store, StoreEvent, TaskStore, Telling,
 };
 pub use task_queue::{LogTail, SettledCallbacks, TaskQueue};
 pub use totals::Totals;

@@ -8,7 +8,14 @@ use saggar_job::{Clock, JobId, RetryPolicy, TaskKey, Timestamp};
 
 use crate::hub::Hub;
 use crate::meters;
-use crate::{EventFilter, EventId, Events, Followed, ListQuery, Page, Retention, Rules, Store, StoreError, TaskQueue};
+use crate::task_queue::TaskObserver;
+use crate::{
+    EventFilter, EventId, Events, Followed, ListQuery, Page, Retention, Rules, Store, StoreError, TaskQueue, TaskStore,
+};
+
+#[cfg(test)]
+mod across_hosts;
+mod polling;
 
 /// The jobs of all tasks of a host. Cheap to clone; clones are the same queue.
 #[derive(Clone)]
@@ -36,7 +43,12 @@ impl Queue {
 
     fn with_chance(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: fastrand::Rng) -> Self {
         let hub = Arc::new(Hub::new(clock, chance));
-        Self { shared: Arc::new(Shared { store, hub, tasks: RwLock::default() }) }
+        let is_shared = store.is_shared();
+        let shared = Arc::new(Shared { store, hub, tasks: RwLock::default() });
+        if is_shared {
+            polling::start(&shared);
+        }
+        Self { shared }
     }
 
     /// Opens the queue of the task `key`. If it is open, or was and is closed, the same one is answered, and follows
@@ -48,15 +60,13 @@ impl Queue {
         if let Some(task) = known {
             return Ok(reopened(&task, rules));
         }
-        let hub = &self.shared.hub;
-        let store = self.shared.store.open(&key, &rules, hub.now()).await?;
+        let (observer, store) = self.shared.open(&key, &rules).await?;
         let mut tasks = self.shared.tasks.write();
         // Somebody else may have opened it meanwhile.
         if let Some(task) = tasks.get(&key) {
             return Ok(reopened(task, rules));
         }
-        let task = Arc::new(TaskQueue::new(key.clone(), store, rules, Arc::clone(hub)));
-        task.hear_of_taken_back();
+        let task = Arc::new(TaskQueue::new(store, rules, observer));
         tasks.insert(key, Arc::clone(&task));
         Ok(task)
     }
@@ -74,10 +84,9 @@ impl Queue {
             if self.shared.tasks.read().contains_key(&key) {
                 continue;
             }
-            let store = self.shared.store.open(&key, &at_opening, self.shared.hub.now()).await?;
-            let task = Arc::new(TaskQueue::new(key.clone(), store, Arc::clone(&rules), Arc::clone(&self.shared.hub)));
-            task.set_closed(true);
-            task.hear_of_taken_back();
+            let (observer, store) = self.shared.open(&key, &at_opening).await?;
+            observer.set_closed(true);
+            let task = Arc::new(TaskQueue::new(store, Arc::clone(&rules), observer));
             self.shared.tasks.write().entry(key).or_insert(task);
         }
         Ok(())
@@ -88,8 +97,8 @@ impl Queue {
     /// again. Nothing happens if it is not open.
     pub fn close(&self, key: &TaskKey) {
         if let Some(task) = self.task(key) {
-            task.set_closed(true);
-            task.perhaps_quiet();
+            task.observer().set_closed(true);
+            task.observer().quiet_perhaps();
         }
     }
 
@@ -100,24 +109,24 @@ impl Queue {
 
     /// The queue of the task `key`, if it is open.
     pub fn task(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
-        self.shared.tasks.read().get(key).filter(|task| !task.is_closed()).cloned()
+        self.shared.tasks.read().get(key).filter(|task| !task.observer().is_closed()).cloned()
     }
 
     /// The queue of the task `key` if it is not open, but the store has it.
     pub fn orphan(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
-        self.shared.tasks.read().get(key).filter(|task| task.is_closed()).cloned()
+        self.shared.tasks.read().get(key).filter(|task| task.observer().is_closed()).cloned()
     }
 
     /// The queues of all of a tenant's tasks that are not open, but in the store, in no order.
     pub fn orphans(&self, tenant: &str) -> Vec<Arc<TaskQueue>> {
         let tasks = self.shared.tasks.read();
-        let orphans = tasks.values().filter(|task| task.is_closed() && &*task.key().tenant == tenant);
+        let orphans = tasks.values().filter(|task| task.observer().is_closed() && &*task.key().tenant == tenant);
         orphans.cloned().collect()
     }
 
     /// The queues of all tasks that are open, in no order.
     pub fn tasks(&self) -> Vec<Arc<TaskQueue>> {
-        self.shared.tasks.read().values().filter(|task| !task.is_closed()).cloned().collect()
+        self.shared.tasks.read().values().filter(|task| !task.observer().is_closed()).cloned().collect()
     }
 
     /// The queues of all tasks that are open or were, in no order.
@@ -199,17 +208,18 @@ impl Queue {
     /// Lets everybody who sleeps until a job is due look at the clock again. For clocks that were set.
     pub fn clock_changed(&self) {
         for task in self.shared.tasks.read().values() {
-            task.look_again();
+            task.observer().look_again();
         }
     }
 
-    /// Waits until no job waits (for whatever), no attempt runs and no notice is pending, in any open task. Cancel-safe.
+    /// Waits until no job waits (for whatever), no attempt runs and no notice is pending, in any open task. Cancel-safe. Waits for
+    /// ever if the store has failed.
     pub async fn idle(&self) {
         let wanted = self.shared.hub.want_quiet();
         loop {
             let mut quiet = std::pin::pin!(wanted.quiet().notified());
             quiet.as_mut().enable();
-            if self.is_idle() {
+            if self.is_idle().await {
                 return;
             }
             quiet.await;
@@ -217,26 +227,41 @@ impl Queue {
     }
 
     /// Whether all tasks were idle at one and the same moment during this call.
-    fn is_idle(&self) -> bool {
+    async fn is_idle(&self) -> bool {
         // Tasks are looked at one after the other, and a job that ends may have added one to a task that was looked at
         // before. But if two rounds find every task idle and nothing was added in between, all were idle between them.
-        match self.added_if_idle() {
-            Some(added) => self.added_if_idle() == Some(added),
+        match self.added_if_idle().await {
+            Some(added) => self.added_if_idle().await == Some(added),
             None => false,
         }
     }
 
     /// How many jobs were ever added, if each task is idle when it is looked at.
-    fn added_if_idle(&self) -> Option<u64> {
-        let tasks = self.shared.tasks.read();
-        tasks.values().try_fold(0, |sum: u64, task| task.is_idle().then(|| sum.wrapping_add(task.counts().added)))
+    async fn added_if_idle(&self) -> Option<u64> {
+        let mut added: u64 = 0;
+        for task in self.known() {
+            added = added.wrapping_add(task.added_if_idle().await?);
+        }
+        Some(added)
+    }
+}
+
+impl Shared {
+    async fn open(
+        &self,
+        key: &TaskKey,
+        rules: &Arc<Rules>,
+    ) -> Result<(Arc<TaskObserver>, Arc<dyn TaskStore>), StoreError> {
+        let observer = Arc::new(TaskObserver::new(key.clone(), Arc::clone(&self.hub)));
+        let store = self.store.open(key, rules, self.hub.now(), Arc::clone(&observer) as _).await?;
+        Ok((observer, store))
     }
 }
 
 /// The queue of a task that somebody opens again.
 fn reopened(task: &Arc<TaskQueue>, rules: Arc<Rules>) -> Arc<TaskQueue> {
     task.set_rules(rules);
-    task.set_closed(false);
+    task.observer().set_closed(false);
     Arc::clone(task)
 }
 

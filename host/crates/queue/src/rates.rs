@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use saggar_job::{Clock, Ending, Reason, Timestamp};
+use saggar_job::{Clock, Timestamp};
 
+use crate::Totals;
 use crate::totals::Endings;
-use crate::{LostAtOpen, Totals};
 
 /// How many seconds a rate looks back.
 const WINDOW_SECONDS: u64 = 60;
@@ -81,13 +81,6 @@ impl Tally {
             self.note(self.clock.elapsed().as_secs());
         }
         self.totals[what as usize].fetch_add(number, Ordering::Relaxed);
-    }
-
-    /// Counts what a dead process left running.
-    pub(crate) fn count_lost(&self, LostAtOpen { attempts, jobs }: LostAtOpen, now: Timestamp) {
-        self.count(Counted::Failed, jobs, now);
-        self.count(Counted::Retried, attempts.saturating_sub(jobs), now);
-        self.endings.count(Ending::Lost, attempts, Reason::Lost, jobs);
     }
 
     pub(crate) fn totals(&self) -> Totals {

@@ -31,10 +31,6 @@ struct Live {
     told_at: Option<Timestamp>,
     /// Listeners have not been told of `latest`.
     untold: bool,
-    /// Listeners are told nothing for now.
-    hushed: bool,
-    /// When `latest` was reported, if they would have been told of it then.
-    hushed_at: Option<Timestamp>,
 }
 
 impl Running {
@@ -139,35 +135,7 @@ impl Running {
         &self.cancel
     }
 
-    /// Tells listeners nothing of the attempt until it [speaks](Self::speak).
-    pub(crate) fn hush(&self) {
-        self.progress.lock().hushed = true;
-    }
-
-    /// Whether listeners know nothing of the attempt yet.
-    pub(crate) fn is_hushed(&self) -> bool {
-        self.progress.lock().hushed
-    }
-
-    /// Tells listeners that the attempt began, at `began_at`, and what it has reported since if that was hushed up.
-    pub(crate) fn speak(&self, began_at: Timestamp) {
-        if self.task.tells() {
-            self.task.tell(self.id, JobEventKind::Started { attempt: self.attempt }, began_at);
-        }
-        let mut live = self.progress.lock();
-        live.hushed = false;
-        let event = live.hushed_at.take().map(|at| {
-            (live.told_at, live.untold) = (Some(at), false);
-            (live.latest.clone(), at)
-        });
-        drop(live);
-        if let Some((progress, at)) = event {
-            self.tell(progress, at);
-        }
-    }
-
-    /// Ends the reporting. Answers the last values if there were any, after telling listeners of them; if it is hushed, they are
-    /// told when it [speaks](Self::speak).
+    /// Ends the reporting. Answers the last values if there were any, after telling listeners of them.
     pub(crate) fn close(&self) -> Option<Progress> {
         let mut live = self.progress.lock();
         live.over = true;
@@ -175,7 +143,7 @@ impl Running {
             return None;
         }
         let progress = live.latest.clone();
-        let untold = !live.hushed && std::mem::take(&mut live.untold);
+        let untold = std::mem::take(&mut live.untold);
         drop(live);
         if untold && self.task.tells() {
             self.tell(progress.clone(), self.task.hub().now());
@@ -189,10 +157,6 @@ impl Running {
             return None;
         }
         let now = self.task.hub().now();
-        if live.hushed {
-            live.hushed_at = Some(now);
-            return None;
-        }
         if live.told_at.is_some_and(|at| now >= at && now < at.plus_ms(Self::EVENT_EVERY_MS)) {
             return None;
         }

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
-use tokio::sync::oneshot;
 
-use crate::{AddError, Change, ChangeError, Changed, Job, ListQuery, LogLine, NewJob, Page, Peek, Rules, StoreError};
+use crate::{AddError, Change, ChangeError, Job, ListQuery, LogLine, NewJob, Page, Peek, Rules, StoreError};
 
 mod answer;
 mod memory;
+mod observer;
 mod sqlite;
 
 pub use answer::{
-    Added, AddingLasted, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, Ended, Finish, Finished,
-    History, Lane, Lasted, Left, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Pruned, SettledUnwanted,
-    Telling, Told,
+    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, EndResult, Finish, Finished, History, Lane,
+    Left, NoticeNumber, NoticePosition, Pruned, SettledUnwanted, Telling,
 };
 pub use memory::MemoryStore;
+#[cfg(any(test, feature = "conformance"))]
+pub(crate) use observer::Notification;
+pub use observer::{Hint, Observer, StoreEvent};
 pub use sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
 
 /// Delayed jobs that take their places in one go, so that a thousand due at once do not hold up everybody. In tests so few that
@@ -31,13 +33,28 @@ pub trait Store: Send + Sync + 'static {
     /// The part of the store that holds `task`'s jobs; made if it was not there. The same part however often it is
     /// opened. The handle lets a database look the task's row up once and not for every job.
     ///
-    /// Whoever claims through it lives in this process. So when a task is opened for the first time since the store was,
-    /// what is RUNNING in it was left by a dead process: before this answers, and in one step, each such attempt ends as
-    /// [`Outcome::Lost`](saggar_job::Outcome::Lost), exactly as [`finish`](TaskStore::finish) would end it under `rules` at
-    /// `now` with a `chance` of 0.5, in the order in which the jobs were added: with its record, its log line, and the
-    /// notice of an end. Notices that the dead process had taken can be taken again, their tries as they were. Later
-    /// openings in the same process change nothing.
-    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError>;
+    /// From now on `observer` hears of every change of the task, instead of the one of an earlier opening. It hears of what
+    /// this opening itself changes, too.
+    ///
+    /// When a task is opened for the first time since the store was, attempts that a dead process left RUNNING end as
+    /// [`Outcome::Lost`](saggar_job::Outcome::Lost) before this answers, and in one step. In a [shared](Self::is_shared) store
+    /// these are the attempts of hosts that are known to be dead. Each ends exactly as [`finish`](TaskStore::finish) would end it
+    /// under `rules` at `now` with a `chance` of 0.5, in the order in which the jobs were added: with its record, its log line,
+    /// and the notice of an end. Notices that the dead process had taken can be taken again, their tries as they were. Later
+    /// openings in the same process change nothing else.
+    async fn open(
+        &self,
+        task: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<dyn TaskStore>, StoreError>;
+
+    /// Whether other processes work on the same jobs. What they do arrives as [`Hint`]s, which may be missed, so whatever waits
+    /// for something in a shared store has to look again by itself within a second.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// Whether jobs are there in the next process, too.
     fn outlives_process(&self) -> bool;
@@ -69,13 +86,15 @@ pub trait Store: Send + Sync + 'static {
 /// same for everybody. A store may do the steps of many callers in one transaction, and should: a slot that finishes a job
 /// does not wait for others to gather them.
 ///
-/// Durability: in a store that outlives its process, a step has lasted (a power cut included) before it answers, or before it
-/// calls back if it says so of itself. Steps last in their order, those of other tasks included, and whoever is to be called
-/// back is called in that order: what has lasted makes every earlier step of the store have lasted. A claim
-/// ([`claim`](Self::claim), and those in other steps) has to outlive the process only, as long as what it
-/// follows lasts with it or before it: after a power cut the attempt may never have been. That a notice was taken is not
-/// kept at all. With an error the step may have lasted or not; it never lasts in part. With [`StoreError::Full`] or
+/// Durability: in a store that outlives its process, a step is durable (a power cut included) before it answers, except for
+/// [`finish`](Self::finish), which answers when it is committed. Steps become durable in their order, those of other tasks
+/// included. A claim ([`claim`](Self::claim), and the one in [`finish`](Self::finish)) has to outlive the process only, and its
+/// job is durable before it is handed out: after a power cut the attempt may never have been. That a notice was taken is not
+/// stored at all. With an error the step may be durable or not; it never is in part. With [`StoreError::Full`] or
 /// [`StoreError::Busy`] it was not done, and can be tried again.
+///
+/// Observing: each change is told to the task's [`Observer`], once it is durable: the [`StoreEvent`]s of this process exactly once,
+/// in the order of their steps, and before the step answers, unless that is a [`finish`](Self::finish).
 ///
 /// No room: when a store's disk is full, its steps answer [`StoreError::Full`] and have not happened, and when another program
 /// keeps its file locked, [`StoreError::Busy`]. But what has happened already cannot be refused: [`finish`](Self::finish),
@@ -88,22 +107,7 @@ pub trait Store: Send + Sync + 'static {
 /// `now` comes from the caller's clock, which may go back: a store compares it with kept moments and nothing more.
 #[async_trait]
 pub trait TaskStore: Send + Sync + 'static {
-    /// Adds all `jobs`, or none, as [`add_and_claim`](Self::add_and_claim) does; answers when that has lasted, for each, in order,
-    /// which job it is now.
-    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        let (tell, told) = oneshot::channel();
-        // Whoever adds may have gone.
-        let lasted: AddingLasted = Box::new(move |added| drop(tell.send(added)));
-        self.add_and_claim(jobs, 0, rules, now, lasted).await?;
-        Ok(told.await.map_err(StoreError::not_lasted)?)
-    }
-
-    /// Adds all `jobs`, or none. Then, in the same step, begins attempts of the first `most` jobs of the line, as
-    /// [`claim`](Self::claim) does.
-    ///
-    /// Calls `lasted` once the adding has lasted, with which job each is now, in order. If attempts begin with it, this may answer
-    /// before that, so that they run while the disk is waited for; else it answers after that. Until then nobody outside may
-    /// hear of what was begun: a power cut may undo it, and give the jobs' ids to others.
+    /// Adds all `jobs`, or none; answers for each, in order, which job it is now.
     ///
     /// A job with a [`key`](NewJob::key) that a kept job of the task was added with (however that one stands) is not added,
     /// but answered with that one; else, a job with a [`unique`](NewJob::unique) fingerprint that a waiting or running job
@@ -126,14 +130,7 @@ pub trait TaskStore: Send + Sync + 'static {
     /// included; [`AddError::KeepBytesExceeded`] if some are new and all kept jobs would then take more bytes than
     /// `rules.keep_bytes`, or than [`Store::set_keep_bytes`] allows; then for the first new job of which it is true [`AddError::InvalidId`], [`AddError::DuplicateId`] or
     /// [`AddError::IdsExhausted`].
-    async fn add_and_claim(
-        &self,
-        jobs: Vec<NewJob>,
-        most: usize,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-        lasted: AddingLasted,
-    ) -> Result<Claimed, AddError>;
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError>;
 
     /// Begins an attempt of each of the first `most` jobs of the line, after delayed jobs that are due at `now` have
     /// taken their places there. Answers none if none is ready, or the task is paused. What was once due stays due when
@@ -145,24 +142,25 @@ pub trait TaskStore: Send + Sync + 'static {
     /// none and [`Left::Ready`]; whoever asks again has it look on from there.
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
-    /// Takes back a claim that nobody got: before any step that is asked for after this call, the job stands in the line where
-    /// it stood, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends, of which
-    /// [`on_taken_back`](Self::on_taken_back) tells. Nothing happens if the attempt is not the job's running one.
-    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp);
+    /// Whether a [`claim`](Self::claim) may find a job, or the time of one. If not, the observer hears of it when that changes.
+    /// Cheap enough to be asked after every job.
+    fn may_claim(&self) -> bool;
 
-    /// Has `told` called, from now on and once that has lasted, of each job that ends because a claim of it was taken back
-    /// after it had been cancelled: by [`unclaim`](Self::unclaim), or by the store itself because whoever had asked for the
-    /// claim was gone. Nobody else hears of such an end. Replaces what was to be told before, for all handles of the task.
-    fn on_taken_back(&self, told: OnTakenBack);
+    /// Whether callbacks may be pending. Cheap.
+    fn may_have_callbacks(&self) -> bool;
+
+    /// Returns a claim that nobody received: before any step that is asked for after this call, the job is in the queue where
+    /// it was, as if the attempt had never begun; only its fence has grown. If it was cancelled meanwhile, it ends
+    /// ([`StoreEvent::Cancelled`]). Nothing happens if the attempt is not the job's running one.
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp);
 
     /// Ends an attempt and keeps its record ([`AttemptRecord::new`](crate::AttemptRecord::new),
     /// [`Attempts`](crate::Attempts)); an attempt that is lost leaves the line [`LogLine::lost`] in the job's log. If the
     /// job ended with it and `rules` name a handler for that end, leaves a notice of it. With `claim_next`, begins an attempt
-    /// of the first job of the line in the same step, as [`claim`](Self::claim) does. With [`Finish::shows`], shows the job if
-    /// it ended with it.
+    /// of the first job of the line in the same step, as [`claim`](Self::claim) does.
     ///
-    /// Calls `lasted` once the end has lasted. If there is a next attempt, this may answer before that, so that a slot does
-    /// not stand still while the disk is waited for; else it answers after that.
+    /// Answers when the end is committed, so that a slot goes on while the disk is waited for. The observer hears of it
+    /// ([`StoreEvent::Ended`]) when it is durable, with a snapshot of the job if [`Finish::with_snapshot`] asks for one.
     ///
     /// # Errors
     ///
@@ -174,7 +172,6 @@ pub trait TaskStore: Send + Sync + 'static {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
-        lasted: Lasted,
     ) -> Result<Finished, StoreError>;
 
     /// Cancels, retries or deletes a job.
@@ -199,19 +196,13 @@ pub trait TaskStore: Send + Sync + 'static {
     /// [`ChangeError::CallbackPending`] while a notice of the job is not settled, unless it is deferred and not taken, and last
     /// [`ChangeError::NotUnique`]. For a redelivery: [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`] as for a retry, and
     /// [`ChangeError::NotGivenUp`] if there is nothing to redeliver.
-    async fn change(
-        &self,
-        id: JobId,
-        change: Change,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-    ) -> Result<Changed, ChangeError>;
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError>;
 
     /// Stops the claiming, or lets it go on; running attempts go on either way, and so does everything else. Lasts until it
-    /// is said otherwise, over restarts too. Answers what can be claimed now.
+    /// is said otherwise, over restarts too.
     ///
-    /// While a task is paused, whatever tells what is left of its line of jobs says [`Left::Nothing`].
-    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError>;
+    /// While a task is paused, [`Claimed::left`] is [`Left::Nothing`].
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError>;
 
     /// Looks a job up. Sees every step that was answered before the call.
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
@@ -235,7 +226,7 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// A notice of an end that failed [`CallbackBackoff::QUICK_TRIES`](crate::CallbackBackoff::QUICK_TRIES) times is *deferred*:
     /// its job can be retried and is removed when its retention is over, unless the notice is taken at the moment.
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError>;
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError>;
 
     /// Settles, as [`Telling::Done`] does, notices for which `rules` name no handler: it was removed from the task's definition
     /// after they were written. Leaves those alone that are taken; an end that had to wait for the notice of its job's adding
@@ -272,10 +263,13 @@ pub trait TaskStore: Send + Sync + 'static {
     /// [`Pruned::more`] tells whether it stopped for that.
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError>;
 
-    /// What the first opening ended as lost; the same for as long as the store is open.
-    fn lost_at_open(&self) -> LostAtOpen;
-
-    /// How many jobs stand where, after some step that was not earlier than the last one answered. Kept, never counted;
-    /// cheap enough to be asked after every job.
+    /// How many jobs stand where: for people and metrics. In a store that is not shared, after some step that was not earlier
+    /// than the last one answered; in a shared one it may be seconds old. Stored, never counted; cheap enough to be asked after
+    /// every job. Nothing is to be decided by it.
     fn counts(&self) -> Counts;
+
+    /// How many jobs stand where, in one snapshot that has every step that was answered to anybody before the call.
+    async fn counts_now(&self) -> Result<Counts, StoreError> {
+        Ok(self.counts())
+    }
 }

@@ -1,99 +1,61 @@
 //! One task's queue: what its slots, its handlers and those who look at its jobs hold.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use metrics::Histogram;
-use saggar_job::{JobId, JobKey, State, TaskKey, Timestamp};
+use saggar_job::{JobId, State, TaskKey, Timestamp};
 
-use crate::doorbell::Doorbell;
-use crate::event::Ring;
 use crate::hub::Hub;
 use crate::meters::{self, Measured};
-use crate::rates::Tally;
-use crate::waiters::{Waiter, Waiters};
+use crate::waiters::Waiter;
 use crate::{
-    Counts, History, Job, JobEvent, JobEventKind, Lane, ListedJob, LogLine, NoticeNumber, Peek, Pruned, Rates, Rules,
-    StoreError, TaskStore, Totals, WaitError,
+    Counts, History, Job, JobEventKind, Lane, ListedJob, LogLine, NoticeNumber, Peek, Pruned, Rates, Rules, StoreError,
+    TaskStore, Totals, WaitError,
 };
 
 mod abandoned;
 mod adding;
 mod attempts;
 mod changes;
-mod handing;
-mod hush;
 mod notices;
+mod observer;
 mod reading;
 mod roster;
 
 use abandoned::{Abandoned, AbandonedAttempt};
-use handing::{Handed, Hands, Unanswered};
 pub use notices::SettledCallbacks;
+pub(crate) use observer::TaskObserver;
 pub use reading::LogTail;
-use roster::Roster;
 
 /// The queue of one task. Shared by everybody who works on it; every method may be called by any number at once.
 pub struct TaskQueue {
-    key: TaskKey,
     store: Arc<dyn TaskStore>,
     rules: ArcSwap<Rules>,
-    hub: Arc<Hub>,
-    /// Those of the whole tenant.
-    events: Arc<Ring>,
-    /// For those who wait for a job to run.
-    slots: Doorbell,
-    /// Of those of them who have looked.
-    hands: Hands,
-    /// For those who wait for a notice of an addition.
-    adds: Doorbell,
-    /// For those who wait for a notice of an end.
-    ends: Doorbell,
-    roster: Roster,
+    observer: Arc<TaskObserver>,
     abandoned_attempts: Abandoned<AbandonedAttempt>,
     abandoned_notices: Abandoned<(Lane, NoticeNumber)>,
-    /// Those who wait for a job to end.
-    waiters: Waiters,
-    /// Those who wait for a job's log to grow.
-    readers: Waiters,
-    tally: Tally,
     start_delay: Histogram,
     measured: Measured,
-    /// Nobody works on it any more.
-    closed: AtomicBool,
 }
 
 impl TaskQueue {
-    pub(crate) fn new(key: TaskKey, store: Arc<dyn TaskStore>, rules: Arc<Rules>, hub: Arc<Hub>) -> Self {
-        let (tally, events) = (Tally::new(hub.clock()), hub.events(&key.tenant));
-        let start_delay = meters::start_delay(&key);
-        tally.count_lost(store.lost_at_open(), hub.now());
+    pub(crate) fn new(store: Arc<dyn TaskStore>, rules: Arc<Rules>, observer: Arc<TaskObserver>) -> Self {
+        observer.set_store(&store);
         Self {
-            key,
             store,
             rules: ArcSwap::new(rules),
-            hub,
-            events,
-            slots: Doorbell::new(),
-            hands: Hands::default(),
-            adds: Doorbell::new(),
-            ends: Doorbell::new(),
-            roster: Roster::default(),
+            start_delay: meters::start_delay(observer.key()),
+            observer,
             abandoned_attempts: Abandoned::default(),
             abandoned_notices: Abandoned::default(),
-            waiters: Waiters::default(),
-            readers: Waiters::default(),
-            tally,
-            start_delay,
             measured: Measured::default(),
-            closed: AtomicBool::new(false),
         }
     }
 
     /// Which task's queue it is.
     pub fn key(&self) -> &TaskKey {
-        &self.key
+        self.observer.key()
     }
 
     /// The rules that hold now.
@@ -119,7 +81,7 @@ impl TaskQueue {
 
     fn show_progress(&self, job: &mut Job) {
         if let State::Running { run, .. } = job.life.state
-            && let Some(running) = self.roster.find(job.id, run)
+            && let Some(running) = self.observer.roster.find(job.id, run)
         {
             job.progress = running.latest();
         }
@@ -137,7 +99,7 @@ impl TaskQueue {
     /// Waits until a job has ended, and answers it; if its texts have more than `most` bytes and are not at hand, they are not
     /// read. Those that are at hand are shared by all who wait. Cancel-safe.
     pub async fn wait_and_peek(&self, id: JobId, most: u64) -> Result<Peek, WaitError> {
-        let waiter = self.waiters.register(id);
+        let waiter = self.observer.waiters.register(id);
         tokio::select! {
             biased;
             // The end brings the job along, whatever a look at it would still take.
@@ -150,8 +112,8 @@ impl TaskQueue {
         loop {
             let mut woken = std::pin::pin!(waiter.woken());
             woken.as_mut().enable();
-            // Of one that runs here, or is about to, it has not been told yet that it has ended.
-            if !self.roster.has(id) && !self.hands.has(id) {
+            // One that runs here has not ended, as far as the observer knows, and wakes its waiters when it does.
+            if !self.observer.roster.has(id) {
                 let peek = self.peek(id, most).await?.ok_or(WaitError::UnknownJob { id })?;
                 if peek.has_ended() {
                     return Ok(peek);
@@ -166,9 +128,7 @@ impl TaskQueue {
         if lines.is_empty() {
             return Ok(());
         }
-        self.store.append_log(id, lines).await?;
-        self.readers.wake(id, None);
-        Ok(())
+        self.store.append_log(id, lines).await
     }
 
     /// A job's log and the records of its attempts that are over. None if it never was or is kept no more.
@@ -184,7 +144,7 @@ impl TaskQueue {
     /// Removes ended jobs whose retention is over, with as much work as `most` of them are ([`TaskStore::prune`]). Call it now
     /// and then, and again at once while it answers that there may be [`more`](Pruned::more).
     pub async fn prune(&self, most: usize) -> Result<Pruned, StoreError> {
-        self.store.prune(most, &self.rules.load_full(), self.hub.now()).await
+        self.store.prune(most, &self.rules.load_full(), self.hub().now()).await
     }
 
     /// How many jobs stand where. Cheap.
@@ -194,39 +154,37 @@ impl TaskQueue {
 
     /// How much the task does, since the process began and over the last minute. Cheap.
     pub fn rates(&self) -> Rates {
-        self.tally.rates()
+        self.observer.tally.rates()
     }
 
     /// How often what happened since the process began. Cheap.
     pub fn totals(&self) -> Totals {
-        self.tally.totals()
+        self.observer.tally.totals()
     }
 
     /// The running jobs whose live progress shows `text`.
     pub(crate) fn showing(&self, text: &str) -> std::collections::HashSet<JobId> {
-        self.roster.showing(text)
+        self.observer.roster.showing(text)
     }
 
     /// Puts the live progress of a running attempt in the place of the kept one.
     pub(crate) fn show_live(&self, job: &mut ListedJob) {
         if job.started_at.is_some()
-            && let Some(running) = self.roster.find(job.id, job.run)
+            && let Some(running) = self.observer.roster.find(job.id, job.run)
         {
             job.progress = running.latest();
         }
     }
 
-    pub(crate) fn set_closed(&self, closed: bool) {
-        self.closed.store(closed, Ordering::SeqCst);
+    pub(crate) fn observer(&self) -> &Arc<TaskObserver> {
+        &self.observer
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
-    }
-
-    /// Whether nothing is left to do; of a task that nobody works on any more, whether nothing runs here.
-    pub(crate) fn is_idle(&self) -> bool {
-        if self.is_closed() { !self.roster.has_running() } else { self.store.counts().is_idle() }
+    /// How many jobs were ever added, if nothing is left to do; of a task that nobody works on any more, if nothing runs here.
+    pub(crate) async fn added_if_idle(&self) -> Option<u64> {
+        let counts = self.store.counts_now().await.ok()?;
+        let is_idle = if self.observer.is_closed() { !self.observer.roster.has_running() } else { counts.is_idle() };
+        is_idle.then_some(counts.added)
     }
 
     /// Follows these rules from now on.
@@ -239,48 +197,21 @@ impl TaskQueue {
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
-        &self.hub
-    }
-
-    /// Wakes all who sleep until something is due.
-    pub(crate) fn look_again(&self) {
-        self.slots.ring_all();
-        self.adds.ring_all();
-        self.ends.ring_all();
-    }
-
-    fn lane(&self, lane: Lane) -> &Doorbell {
-        match lane {
-            Lane::Adds => &self.adds,
-            Lane::Ends => &self.ends,
-        }
+        self.observer.hub()
     }
 
     /// Whether anybody wants events. Ask before you make one.
     pub(crate) fn tells(&self) -> bool {
-        self.events.is_on()
+        self.observer.has_subscribers()
     }
 
     pub(crate) fn tell(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
-        self.events.push(JobEvent { key: JobKey { task: self.key.clone(), id }, kind }, at);
-    }
-
-    /// To be called after a job has ended, with what it is then if that is at hand.
-    fn ended(&self, id: JobId, job: Option<Arc<Job>>) {
-        self.waiters.wake(id, job);
-        self.perhaps_quiet();
-    }
-
-    /// To be called after something that may have been the last thing to do.
-    pub(crate) fn perhaps_quiet(&self) {
-        if self.hub.is_quiet_wanted() && self.is_idle() {
-            self.hub.tell_quiet();
-        }
+        self.observer.emit(id, kind, at);
     }
 }
 
 impl std::fmt::Debug for TaskQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TaskQueue").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("TaskQueue").field("key", self.key()).finish_non_exhaustive()
     }
 }

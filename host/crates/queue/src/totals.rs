@@ -51,12 +51,6 @@ impl Endings {
         self.attempts[ending as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts many at once.
-    pub(crate) fn count(&self, ending: Ending, attempts: u64, reason: Reason, jobs: u64) {
-        self.attempts[ending as usize].fetch_add(attempts, Ordering::Relaxed);
-        self.failed[reason as usize].fetch_add(jobs, Ordering::Relaxed);
-    }
-
     pub(crate) fn add_to(&self, totals: &mut Totals) {
         totals.failed = self.failed.each_ref().map(|counter| counter.load(Ordering::Relaxed));
         totals.attempts = self.attempts.each_ref().map(|counter| counter.load(Ordering::Relaxed));

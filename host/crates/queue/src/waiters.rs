@@ -50,6 +50,11 @@ impl Waiters {
             waiting.woken.notify_waiters();
         }
     }
+
+    /// Wakes all, to look again.
+    pub(crate) fn wake_all(&self) {
+        self.by_job.lock().values().flatten().for_each(|waiting| waiting.woken.notify_waiters());
+    }
 }
 
 pub(crate) struct Waiter<'a> {

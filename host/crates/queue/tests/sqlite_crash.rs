@@ -94,7 +94,7 @@ async fn check(path: &Path, said: &Said, round: usize) {
     let store = SqliteStore::open(&SqliteOptions::new(path)).unwrap();
     let mut tasks = Vec::new();
     for number in 0..TASKS {
-        tasks.push(store.open(&key(number), &rules(), NOW).await.unwrap());
+        tasks.push(store.open(&key(number), &rules(), NOW, Arc::new(())).await.unwrap());
     }
     for (task, id) in &said.added {
         let job = tasks[*task].get(JobId(*id)).await.unwrap();
@@ -129,7 +129,7 @@ async fn work(path: PathBuf) {
     let store = SqliteStore::open(&SqliteOptions::new(path).with_durability(durability)).unwrap();
     let mut workers = tokio::task::JoinSet::new();
     for number in 0..TASKS {
-        let task = store.open(&key(number), &rules(), NOW).await.unwrap();
+        let task = store.open(&key(number), &rules(), NOW, Arc::new(())).await.unwrap();
         for _ in 0..40 {
             workers.spawn(turn(number, Arc::clone(&task)));
         }
@@ -152,8 +152,8 @@ async fn turn(number: usize, task: Arc<dyn TaskStore>) {
             });
             let is_success = matches!(end, End::Outcome(Outcome::Success(_)));
             let finish =
-                Finish { id: job.id, run: job.run, end, progress: None, cost: None, shows: false, chance: 0.5 };
-            task.finish(finish, false, &rules(), NOW, Arc::new(|_| ())).await.unwrap();
+                Finish { id: job.id, run: job.run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
+            task.finish(finish, false, &rules(), NOW).await.unwrap();
             if is_success {
                 say(&format!("finished {number} {} .", job.id));
             }

@@ -26,7 +26,7 @@ fn rules() -> Arc<Rules> {
 }
 
 async fn task(store: &SqliteStore) -> Arc<dyn TaskStore> {
-    store.open(&TaskKey::new("default", "bench"), &rules(), NOW).await.unwrap()
+    store.open(&TaskKey::new("default", "bench"), &rules(), NOW, Arc::new(())).await.unwrap()
 }
 
 async fn add(task: &dyn TaskStore, args: &str) -> Result<JobId, AddError> {
@@ -130,8 +130,8 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     for id in &added {
         let run = task.get(*id).await.unwrap().unwrap().life.run;
         let end = End::Outcome(Outcome::Success("1".into()));
-        let finish = Finish { id: *id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
-        task.finish(finish, false, &rules(), NOW, Arc::new(|_| ())).await.unwrap();
+        let finish = Finish { id: *id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
+        task.finish(finish, false, &rules(), NOW).await.unwrap();
     }
     let later = NOW.plus_ms(rules().retention.success_ms);
     assert_eq!(task.prune(10_000, &rules(), later).await.unwrap().jobs, added.len());
@@ -179,10 +179,10 @@ async fn claims_that_nobody_got_are_put_back() {
                         end: End::Requeue,
                         progress: None,
                         cost: None,
-                        shows: false,
+                        with_snapshot: false,
                         chance: 0.5,
                     };
-                    task.finish(finish, false, &rules(), NOW, Arc::new(|_| ())).await.unwrap();
+                    task.finish(finish, false, &rules(), NOW).await.unwrap();
                 }
                 break;
             }

@@ -35,7 +35,7 @@ fn refusal(path: &Path) -> String {
 
 async fn add(store: &SqliteStore) {
     let rules = Arc::new(Rules::default());
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
 }
 

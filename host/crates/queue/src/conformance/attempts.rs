@@ -1,13 +1,13 @@
 //! Attempts: their fence, their ends, and what is kept of them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status, TaskKey};
+use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
 
-use super::{Bench, Places, add_and_last, assert_refused, problem, retries, some, success, works};
+use super::{Bench, Places, assert_refused, problem, retries, some, success, works};
 use crate::{
     AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, ListQuery, LogLine, NewJob, Progress, Rules,
+    StoreEvent,
 };
 
 pub(super) async fn all(places: &dyn Places) {
@@ -16,8 +16,6 @@ pub(super) async fn all(places: &dyn Places) {
     every_outcome_ends_as_it_should(places).await;
     a_stale_claim_can_do_nothing(places).await;
     an_undone_attempt_does_not_count(places).await;
-    jobs_can_be_begun_as_they_are_added(places).await;
-    what_has_lasted_is_said_in_order(places).await;
     a_claim_that_nobody_got_never_was(places).await;
     an_attempt_that_begins_clears_the_progress(places).await;
     the_next_job_is_begun_in_the_same_step(places).await;
@@ -35,14 +33,14 @@ async fn a_job_runs_and_succeeds(places: &dyn Places) {
     let running = bench.get(id).await;
     let state = State::Running { run: job.run, started_at: bench.now, cancelling: false };
     assert_eq!((&running.life.state, running.life.run), (&state, job.run));
-    assert_eq!((bench.task.counts().waiting, bench.task.counts().running), (0, 1));
+    assert_eq!((bench.counts().await.waiting, bench.counts().await.running), (0, 1));
     bench.later(4);
     let finished = bench.finish(&job, success()).await;
     assert_eq!((finished.ended.status, finished.ended.run_at, finished.ended.reason), (Status::Success, None, None));
-    assert!(!finished.ended.noticed && finished.next.is_none() && finished.left == Left::Nothing);
+    assert!(!finished.ended.callback && finished.next.is_none() && finished.left == Left::Nothing);
     let ended = bench.get(id).await;
     assert_eq!((ended.response(), ended.ended_at(), ended.life.attempt), (Some("7"), Some(bench.now), 1));
-    assert_eq!((bench.task.counts().running, bench.task.counts().success), (0, 1));
+    assert_eq!((bench.counts().await.running, bench.counts().await.success), (0, 1));
 }
 
 async fn a_failed_attempt_is_tried_again_until_none_is_left(places: &dyn Places) {
@@ -67,7 +65,7 @@ async fn a_failed_attempt_is_tried_again_until_none_is_left(places: &dyn Places)
     }
     let ended = bench.get(id).await;
     assert_eq!((ended.problem(), ended.reason()), (Some(&problem()), Some(Reason::Failed)));
-    assert_eq!((ended.ended_at(), bench.task.counts().failure), (Some(bench.now), 1));
+    assert_eq!((ended.ended_at(), bench.counts().await.failure), (Some(bench.now), 1));
 }
 
 async fn every_outcome_ends_as_it_should(places: &dyn Places) {
@@ -105,7 +103,7 @@ async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
         end: End::Outcome(success()),
         progress: None,
         cost: None,
-        shows: false,
+        with_snapshot: false,
         chance: 0.5,
     };
     assert_refused(bench.finish_step(finish, true).await, "finishing and claiming");
@@ -130,94 +128,37 @@ async fn an_undone_attempt_does_not_count(places: &dyn Places) {
     bench.finish(&second, success()).await;
 }
 
-async fn jobs_can_be_begun_as_they_are_added(places: &dyn Places) {
-    let bench = Bench::new(places, Rules { size: 3, ..retries(0, 0) }).await;
-    let add = |count: usize, most: usize| {
-        add_and_last(&*bench.task, vec![NewJob::new("[1]"); count], most, &bench.rules, bench.now)
-    };
-    let (added, claimed) = works(add(1, 1).await);
-    let job = &claimed.jobs[0];
-    assert_eq!((job.id, job.attempt, &*job.args, claimed.left), (added[0].id, 1, "[1]", Left::Nothing));
-    assert_eq!(bench.status(job.id).await, Status::Running);
-    bench.finish(job, success()).await;
-    let first = bench.add(NewJob::new("[2]")).await;
-    let (added, claimed) = works(add(2, 2).await);
-    let ids: Vec<_> = claimed.jobs.iter().map(|job| job.id).collect();
-    assert_eq!((ids, claimed.left), (vec![first, added[0].id], Left::Ready), "the line is kept");
-    assert!(add(3, 1).await.is_err(), "more than fit");
-    assert_eq!(bench.task.counts().running, 2, "a refused step claims nothing");
-    let held = Rules { add_handler: true, ..(*bench.rules).clone() };
-    let (_, claimed) = works(add_and_last(&*bench.task, vec![NewJob::new("[]")], 2, &held.into(), bench.now).await);
-    let ids: Vec<_> = claimed.jobs.iter().map(|job| job.id).collect();
-    assert_eq!((ids, claimed.left), (vec![added[1].id], Left::Nothing), "one that is held is not in the line");
-}
-
-async fn what_has_lasted_is_said_in_order(places: &dyn Places) {
-    let bench = Bench::new(places, retries(0, 0)).await;
-    let other = works(bench.store.open(&TaskKey::new("default", "other"), &bench.rules, bench.now).await);
-    let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
-    // Nobody listens any more when the history is over.
-    let says = |what: &'static str| {
-        let say = say.clone();
-        move || {
-            let _ = say.send(what);
-        }
-    };
-    for _ in 0..20 {
-        let (added, ended, added_later) = (says("added"), says("ended"), says("added later"));
-        let jobs = || vec![NewJob::new("[]")];
-        let adding = bench.task.add_and_claim(jobs(), 1, &bench.rules, bench.now, Box::new(move |_| added()));
-        let job = some(works(adding.await).jobs.pop(), "a job that was begun");
-        let end = End::Outcome(success());
-        let finish = Finish { id: job.id, run: job.run, end, progress: None, cost: None, shows: false, chance: 0.5 };
-        // Asked for in this order.
-        let (finished, later) = tokio::join!(
-            bench.task.finish(finish, false, &bench.rules, bench.now, Arc::new(move |_| ended())),
-            other.add_and_claim(jobs(), 0, &bench.rules, bench.now, Box::new(move |_| added_later()))
-        );
-        works(finished);
-        works(later);
-        for expected in ["added", "ended", "added later"] {
-            assert_eq!(said.recv().await, Some(expected), "steps last in their order, and are said to");
-        }
-    }
-}
-
 async fn a_claim_that_nobody_got_never_was(places: &dyn Places) {
     let mut bench = Bench::new(places, retries(1, 0)).await;
     let id = bench.add(NewJob::new("[]")).await;
     bench.finish(&bench.claim().await, Outcome::Retry(problem())).await;
     let urgent = bench.add(NewJob::new("[]").with_priority(1)).await;
     let plain = bench.add_some(2).await;
-    let (before, counts) = (bench.get(id).await, bench.task.counts());
+    let (before, counts) = (bench.get(id).await, bench.counts().await);
     bench.later(5);
     let claimed = bench.claimed(4).await.jobs;
     let order: Vec<_> = claimed.iter().map(|job| job.id).collect();
     assert!(order[0] == urgent && order.contains(&id) && order.contains(&plain[1]));
     for job in &claimed {
-        bench.task.unclaim(job.id, job.run, &bench.rules, bench.now);
-        bench.task.unclaim(job.id, job.run, &bench.rules, bench.now);
+        bench.task.release(job.id, job.run, &bench.rules, bench.now);
+        bench.task.release(job.id, job.run, &bench.rules, bench.now);
     }
     assert_eq!(works(bench.task.claim(0, bench.now).await).left, Left::Ready);
     let after = bench.get(id).await;
     assert_eq!((after.life.attempt, &after.life.state), (before.life.attempt, &before.life.state));
-    assert!(after.life.run > before.life.run && bench.task.counts() == counts);
+    assert!(after.life.run > before.life.run && bench.counts().await == counts);
     assert_eq!(bench.history(id).await.attempts.len(), 1, "it leaves no record");
     let again = bench.claimed(4).await.jobs;
     assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), order, "each stands where it stood");
-    bench.task.unclaim(claimed[0].id, claimed[0].run, &bench.rules, bench.now);
+    bench.task.release(claimed[0].id, claimed[0].run, &bench.rules, bench.now);
     assert_eq!(bench.status(claimed[0].id).await, Status::Running, "an old fence takes nothing back");
     works(bench.change(urgent, Change::Cancel).await);
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    bench.task.on_taken_back(Arc::new(move |id, run, ended| {
-        // Nobody listens any more when the history is over.
-        let _ = tell.send((id, run, ended.reason));
-    }));
-    bench.task.unclaim(urgent, again[0].run, &bench.rules, bench.now);
+    bench.heard.all().await;
+    bench.task.release(urgent, again[0].run, &bench.rules, bench.now);
     assert_eq!(works(bench.task.claim(1, bench.now).await).jobs, [], "one that was cancelled ends");
-    let ended = (urgent, again[0].run, Some(Reason::Cancelled));
-    assert_eq!(told.recv().await, Some(ended), "and that is told");
-    assert!(told.try_recv().is_err(), "of the others there is nothing to tell");
+    let cancelled = StoreEvent::Cancelled { id: urgent, callback: false, at: bench.now };
+    assert_eq!(bench.heard.event().await, cancelled, "and that is observed");
+    assert_eq!(bench.heard.events().await, [], "of the others there is nothing to observe");
     assert_eq!(bench.get(urgent).await.reason(), Some(Reason::Cancelled));
 }
 
@@ -240,20 +181,23 @@ async fn an_attempt_that_begins_clears_the_progress(places: &dyn Places) {
         let reported = Some(said(current));
         works(
             bench
-                .finish_step(Finish { id, run, end, progress: reported, cost: None, shows: false, chance: 0.5 }, false)
+                .finish_step(
+                    Finish { id, run, end, progress: reported, cost: None, with_snapshot: false, chance: 0.5 },
+                    false,
+                )
                 .await,
         );
         assert_eq!(progress(&bench).await, said(current));
     }
     let job = bench.claim().await;
-    bench.task.unclaim(id, job.run, &bench.rules, bench.now);
+    bench.task.release(id, job.run, &bench.rules, bench.now);
     works(bench.task.claim(0, bench.now).await);
     assert_eq!(progress(&bench).await, said(3), "a claim that nobody got never was");
     bench.finish(&bench.claim().await, Outcome::Retry(problem())).await;
     assert_eq!(progress(&bench).await, none(), "that of the attempt that ended, which reported none");
     let run = bench.claim().await.run;
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id, run, end, progress: Some(said(5)), cost: None, shows: false, chance: 0.5 };
+    let finish = Finish { id, run, end, progress: Some(said(5)), cost: None, with_snapshot: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     bench = bench.die().await;
     assert_eq!(progress(&bench).await, said(5));
@@ -275,7 +219,7 @@ async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
         end: End::Outcome(outcome),
         progress: None,
         cost: None,
-        shows: true,
+        with_snapshot: true,
         chance: 0.5,
     };
     let next = |finish| bench.finish_step(finish, true);
@@ -313,7 +257,8 @@ async fn every_attempt_leaves_a_record(places: &dyn Places) {
         assert_eq!(bench.history(id).await.attempts, expected, "an attempt that runs has no record yet");
         bench.later(5);
         let cost = (number != 2).then(cost);
-        let finish = Finish { id, run: job.run, end, progress: None, cost: cost.clone(), shows: false, chance: 0.5 };
+        let finish =
+            Finish { id, run: job.run, end, progress: None, cost: cost.clone(), with_snapshot: false, chance: 0.5 };
         works(bench.finish_step(finish, true).await);
         let problem = problem.map(|problem| Box::new(problem.clone()));
         let (run, ended_at) = (job.run, bench.now);

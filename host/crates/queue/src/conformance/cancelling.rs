@@ -2,8 +2,9 @@
 
 use saggar_job::{JobId, Outcome, Reason, Status};
 
+use super::heard::Changed;
 use super::{Bench, Places, is_cancelling, problem, retries, success, works};
-use crate::{Change, ChangeError, Changed, End, Left, NewJob, Rules};
+use crate::{Change, ChangeError, End, Left, NewJob, Rules};
 
 pub(super) async fn all(places: &dyn Places) {
     a_waiting_job_ends_at_once(places).await;
@@ -18,11 +19,11 @@ async fn a_waiting_job_ends_at_once(places: &dyn Places) {
     let other = bench.add(NewJob::new("[]")).await;
     for id in [ready, delayed] {
         let cancelled = works(bench.change(id, Change::Cancel).await);
-        assert_eq!(cancelled, Changed::Cancelled { noticed: false });
+        assert_eq!(cancelled, Changed::Cancelled { callback: false });
         let job = bench.get(id).await;
         assert_eq!((job.reason(), job.ended_at(), job.life.attempt), (Some(Reason::Cancelled), Some(bench.now), 0));
     }
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.waiting, counts.delayed, counts.failure), (1, 0, 2));
     let claimed = bench.claimed(9).await;
     assert_eq!((claimed.jobs.len(), claimed.jobs[0].id, claimed.left), (1, other, Left::Nothing));
@@ -49,7 +50,7 @@ async fn a_running_job_gets_no_other_attempt(places: &dyn Places) {
         assert_eq!(finished.ended.status, status);
         assert_eq!(finished.ended.reason, (status == Status::Failure).then_some(Reason::Cancelled));
     }
-    assert_eq!(bench.task.counts().waiting, 0);
+    assert_eq!(bench.counts().await.waiting, 0);
 }
 
 async fn an_ended_job_stays_as_it_is(places: &dyn Places) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, TaskKey, Timestamp};
 
+use super::heard::Heard;
 use super::{Place, Places, works};
 use crate::{ListOrder, ListQuery, MemoryStore, NoticeNumber, Rules, Store, TaskStore};
 
@@ -87,15 +88,19 @@ const TASKS: [(&str, &str); 3] = [("default", "one"), ("default", "two"), ("else
 struct Side {
     store: Arc<dyn Store>,
     tasks: Vec<Arc<dyn TaskStore>>,
+    /// What the observer of each task has heard.
+    heard: Vec<Heard>,
 }
 
 impl Side {
     async fn open(store: Arc<dyn Store>, rules: &[Arc<Rules>], now: Timestamp) -> Self {
-        let mut tasks = Vec::new();
+        let (mut tasks, mut heard) = (Vec::new(), Vec::new());
         for ((tenant, task), rules) in TASKS.into_iter().zip(rules) {
-            tasks.push(works(store.open(&TaskKey::new(tenant, task), rules, now).await));
+            let (observer, hears) = Heard::new();
+            tasks.push(works(store.open(&TaskKey::new(tenant, task), rules, now, observer).await));
+            heard.push(hears);
         }
-        Self { store, tasks }
+        Self { store, tasks, heard }
     }
 }
 

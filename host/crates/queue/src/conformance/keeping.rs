@@ -72,7 +72,7 @@ async fn ended_jobs_are_kept_as_long_as_the_rules_say(places: &dyn Places) {
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 0);
     assert_eq!(bench.status(ids[2]).await, Status::Running, "what runs or waits is never removed");
     assert_eq!(bench.status(ids[3]).await, Status::Waiting);
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.success, counts.failure, counts.added), (0, 0, 4));
     assert_eq!(bench.add(NewJob::new("[]").with_id(ids[0])).await, ids[0], "the id of a removed job is free");
 }

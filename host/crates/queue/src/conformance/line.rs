@@ -29,14 +29,14 @@ async fn ready_jobs_come_in_order(places: &dyn Places) {
     bench.add(NewJob::new("[]").with_id(JobId(4))).await;
     bench.later(5);
     bench.add_some(3).await;
-    assert_eq!(bench.task.counts().first_ready_at, Some(Timestamp(bench.now.0 - 5)));
+    assert_eq!(bench.counts().await.first_ready_at, Some(Timestamp(bench.now.0 - 5)));
     let claimed = bench.claimed(2).await;
     assert_eq!(claimed.jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(), [9, 4]);
     assert_eq!(claimed.left, Left::Ready);
     assert_eq!(ids(&bench, 0).await, [], "none are claimed when none are wanted");
     assert_eq!(ids(&bench, 99).await, [JobId(10), JobId(11), JobId(12)]);
     assert_eq!(bench.claimed(1).await.left, Left::Nothing);
-    assert_eq!(bench.task.counts().first_ready_at, None);
+    assert_eq!(bench.counts().await.first_ready_at, None);
 }
 
 async fn priority_goes_before_age(places: &dyn Places) {
@@ -52,7 +52,7 @@ async fn a_delayed_job_comes_when_it_is_due(places: &dyn Places) {
     let late = bench.add(NewJob::new("[]").with_delay_ms(200)).await;
     let early = bench.add(NewJob::new("[]").with_delay_ms(100)).await;
     assert_eq!(bench.claimed(9).await.left, Left::From(bench.now.plus_ms(100)));
-    assert_eq!((bench.task.counts().waiting, bench.task.counts().delayed), (2, 2));
+    assert_eq!((bench.counts().await.waiting, bench.counts().await.delayed), (2, 2));
     bench.later(99);
     assert_eq!(ids(&bench, 9).await, []);
     bench.later(1);
@@ -175,7 +175,7 @@ async fn a_long_line_keeps_its_order(places: &dyn Places) {
         bench.finish(job, success()).await;
     }
     bench = bench.die().await;
-    while bench.task.counts().waiting > 0 {
+    while bench.counts().await.waiting > 0 {
         let claimed = bench.claimed(300).await.jobs;
         assert!(!claimed.is_empty(), "what waits can be claimed");
         seen.extend(claimed);

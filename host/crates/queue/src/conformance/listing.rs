@@ -1,5 +1,7 @@
 //! Lists: what they show, in which order, and page by page.
 
+use std::sync::Arc;
+
 use saggar_job::{JobId, Outcome, Problem, Status, TaskKey, Timestamp};
 
 use super::{Bench, Places, problem, retries, success, works};
@@ -53,7 +55,8 @@ async fn a_list_shows_where_jobs_stand(places: &dyn Places) {
     let failing = bench.claim().await;
     let progress = Some(Progress { current: 1, total: 2, message: "half".to_owned() });
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id: failing.id, run: failing.run, end, progress, cost: None, shows: false, chance: 0.5 };
+    let finish =
+        Finish { id: failing.id, run: failing.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     bench.claim().await;
     let listed = pages(&*bench.store, query(|query| query.order = ListOrder::OldestFirst)).await;
@@ -108,7 +111,7 @@ async fn a_list_can_be_narrowed(places: &dyn Places) {
             end: End::Outcome(outcome),
             progress,
             cost: None,
-            shows: false,
+            with_snapshot: false,
             chance: 0.5,
         };
         works(bench.finish_step(finish, false).await);
@@ -150,7 +153,7 @@ async fn a_running_job_is_found_by_what_its_attempt_says(places: &dyn Places) {
     let job = bench.claim().await;
     let progress = Some(Progress { current: 3, total: 10, message: "half way".to_owned() });
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id: job.id, run: job.run, end, progress, cost: None, shows: false, chance: 0.5 };
+    let finish = Finish { id: job.id, run: job.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     let text = |text: &str| query(|query| query.text = Some(text.into()));
     assert_eq!(ids(&bench, text("3/10 half")).await, [1]);
@@ -206,7 +209,7 @@ async fn a_tenant_sees_all_its_tasks_and_no_others(places: &dyn Places) {
     let mut tasks = Vec::new();
     for (tenant, task) in keys.into_iter().flatten() {
         let key = TaskKey::new(tenant, task);
-        tasks.push((key.clone(), works(bench.store.open(&key, &bench.rules, bench.now).await)));
+        tasks.push((key.clone(), works(bench.store.open(&key, &bench.rules, bench.now, Arc::new(())).await)));
     }
     for round in 0..20 {
         for (key, task) in &tasks {

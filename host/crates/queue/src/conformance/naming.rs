@@ -1,5 +1,7 @@
 //! Keys and fingerprints: which job is answered instead of adding one.
 
+use std::sync::Arc;
+
 use saggar_job::{JobId, Outcome, Run, Status};
 
 use super::{Bench, Places, problem, retries, success, works};
@@ -41,7 +43,8 @@ async fn a_key_answers_the_same_job_while_it_is_kept(places: &dyn Places) {
     assert_eq!(add(&bench, keyed("[4]")).await, new(3), "until the job is gone");
     works(bench.change(JobId(3), Change::Delete).await);
     assert_eq!(add(&bench, keyed("[5]")).await, new(4));
-    let other = bench.store.open(&saggar_job::TaskKey::new("default", "other"), &bench.rules, bench.now).await;
+    let other =
+        bench.store.open(&saggar_job::TaskKey::new("default", "other"), &bench.rules, bench.now, Arc::new(())).await;
     assert_eq!(works(works(other).add(vec![keyed("[]")], &bench.rules, bench.now).await), [new(1)], "per task");
 }
 
@@ -87,7 +90,7 @@ async fn names_hold_within_a_batch(places: &dyn Places) {
     let added = works(bench.task.add(batch.clone(), &bench.rules, bench.now).await);
     let (one, nine) = (JobId(1), JobId(9));
     assert_eq!(added, [new(1), new(9), old(one), old(nine), old(nine), new(10)]);
-    assert_eq!((bench.task.counts().waiting, bench.task.counts().added), (3, 3));
+    assert_eq!((bench.counts().await.waiting, bench.counts().await.added), (3, 3));
     let refused = bench.task.add(batch, &bench.rules, bench.now).await;
     assert!(matches!(refused, Err(AddError::QueueFull { size: 3 })), "the last one of it would be new");
 }
@@ -114,7 +117,7 @@ async fn a_key_means_one_job(places: &dyn Places) {
             _ => bench = bench.die().await,
         }
     }
-    assert_eq!(bench.task.counts().added, 1, "nothing of a refused batch is added");
+    assert_eq!(bench.counts().await.added, 1, "nothing of a refused batch is added");
     let twice = vec![NewJob::new("[1]").with_key("new"), NewJob::new("[2]").with_key("new"), others[3].clone()];
     let refused = bench.task.add(twice, &bench.rules, bench.now).await;
     let Err(AddError::KeyReused(reused)) = &refused else { panic!("{refused:?}") };

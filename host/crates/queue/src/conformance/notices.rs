@@ -2,10 +2,11 @@
 
 use saggar_job::{JobId, Outcome, Reason, Status};
 
+use super::heard::{Changed, Told};
 use super::{Bench, Places, problem, retries, some, success, works};
 use crate::{
-    CallbackBackoff, Change, ChangeError, Changed, ClaimedNotice, End, Happened, JobCallback, Lane, Left, NewJob,
-    NoticeNumber, Retention, Rules, Telling, Told,
+    CallbackBackoff, Change, ChangeError, ClaimedNotice, End, Happened, JobCallback, Lane, Left, NewJob, NoticeNumber,
+    Retention, Rules, Telling,
 };
 
 pub(super) async fn all(places: &dyn Places) {
@@ -37,27 +38,27 @@ async fn notice_of(bench: &Bench, lane: Lane) -> ClaimedNotice {
 }
 
 async fn finish(bench: &Bench, notice: &ClaimedNotice) -> Told {
-    works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await)
+    bench.settle(notice.number, Telling::Done).await
 }
 
 async fn a_held_job_is_released_by_its_notice(places: &dyn Places) {
     let mut bench = Bench::new(places, with_handlers()).await;
     let id = bench.add(NewJob::new("[]")).await;
     let delayed = bench.add(NewJob::new("[]").with_delay_ms(30)).await;
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.waiting, counts.held, counts.delayed, counts.notices), (2, 2, 0, 2));
     let claimed = bench.claimed(9).await;
     assert!(claimed.jobs.is_empty() && claimed.left == Left::Nothing, "held jobs are in no line");
     let added = notice(&bench).await;
     assert_eq!((added.id, &added.happened, added.attempt, added.tries), (id, &Happened::Added, 0, 0));
     assert!(bench.claimed(9).await.jobs.is_empty(), "until the handler was told");
-    assert_eq!(finish(&bench, &added).await, Told { line: Left::Ready, noticed: false });
+    assert_eq!(finish(&bench, &added).await, Told { line: Left::Ready, end_is_due: false });
     assert_eq!(bench.claim().await.id, id);
     let told = finish(&bench, &notice(&bench).await).await;
     assert_eq!(told.line, Left::From(bench.now.plus_ms(30)), "a released job still waits for its time");
     bench.later(30);
     assert_eq!(bench.claim().await.id, delayed);
-    assert_eq!((bench.task.counts().held, bench.task.counts().notices), (0, 0));
+    assert_eq!((bench.counts().await.held, bench.counts().await.notices), (0, 0));
 }
 
 async fn ends_leave_the_notices_that_are_wanted(places: &dyn Places) {
@@ -66,12 +67,12 @@ async fn ends_leave_the_notices_that_are_wanted(places: &dyn Places) {
         let bench = Bench::new(places, rules).await;
         bench.add_some(3).await;
         let finished = bench.finish(&bench.claim().await, success()).await;
-        assert_eq!(finished.ended.noticed, success_handler);
+        assert_eq!(finished.ended.callback, success_handler);
         let failed = bench.claim().await;
-        assert!(!bench.finish(&failed, Outcome::Retry(problem())).await.ended.noticed, "a retry is no end");
-        assert_eq!(works(bench.change(JobId(3), Change::Cancel).await), Changed::Cancelled { noticed: error_handler });
+        assert!(!bench.finish(&failed, Outcome::Retry(problem())).await.ended.callback, "a retry is no end");
+        assert_eq!(works(bench.change(JobId(3), Change::Cancel).await), Changed::Cancelled { callback: error_handler });
         let failed = bench.claim().await;
-        assert_eq!(bench.finish(&failed, Outcome::Trap(problem())).await.ended.noticed, error_handler);
+        assert_eq!(bench.finish(&failed, Outcome::Trap(problem())).await.ended.callback, error_handler);
         let claimed = works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await);
         let told = claimed.notices.iter().map(|notice| (notice.id.0, notice.attempt, notice.happened.clone()));
         let mut expected = Vec::new();
@@ -96,7 +97,7 @@ async fn notices_come_in_order_and_once(places: &dyn Places) {
     let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await);
     assert_eq!(claimed.notices.iter().map(|notice| notice.id.0).collect::<Vec<_>>(), [3, 4]);
     assert_eq!(claimed.left, Left::Nothing, "what is taken does not wait");
-    assert_eq!(bench.task.counts().notices, 4, "but is pending until it is finished");
+    assert_eq!(bench.counts().await.notices, 4, "but is pending until it is finished");
 }
 
 async fn a_notice_can_be_put_off(places: &dyn Places) {
@@ -124,18 +125,18 @@ async fn a_job_cancelled_while_held_is_told_in_order(places: &dyn Places) {
     let id = bench.add(NewJob::new("[]")).await;
     let added = notice(&bench).await;
     let cancelled = works(bench.change(id, Change::Cancel).await);
-    assert_eq!(cancelled, Changed::Cancelled { noticed: false });
-    assert_eq!((bench.task.counts().held, bench.task.counts().notices), (0, 2));
+    assert_eq!(cancelled, Changed::Cancelled { callback: false });
+    assert_eq!((bench.counts().await.held, bench.counts().await.notices), (0, 2));
     let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await);
     assert!(claimed.notices.is_empty(), "the end is told after the adding");
     let claimed = works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await);
     assert!(claimed.notices.is_empty(), "in whatever lane");
-    assert_eq!(finish(&bench, &added).await, Told { line: Left::Nothing, noticed: true });
+    assert_eq!(finish(&bench, &added).await, Told { line: Left::Nothing, end_is_due: true });
     assert_eq!(bench.status(id).await, Status::Failure, "a job that has ended is not released");
     let end = notice_of(&bench, Lane::Ends).await;
     assert!(matches!(end.happened, Happened::Failed { reason: Reason::Cancelled, .. }));
     finish(&bench, &end).await;
-    assert!(bench.task.counts().is_idle());
+    assert!(bench.counts().await.is_idle());
     let job = bench.add(NewJob::new("[]")).await;
     finish(&bench, &notice(&bench).await).await;
     let claim = bench.claim().await;
@@ -145,10 +146,10 @@ async fn a_job_cancelled_while_held_is_told_in_order(places: &dyn Places) {
 
 async fn unknown_notices_do_nothing(places: &dyn Places) {
     let bench = Bench::new(places, with_handlers()).await;
-    let told = works(bench.task.settle_notice(NoticeNumber(7), Telling::Done, bench.now).await);
-    assert_eq!(told, Told { line: Left::Nothing, noticed: false });
+    let told = bench.settle(NoticeNumber(7), Telling::Done).await;
+    assert_eq!(told, Told { line: Left::Nothing, end_is_due: false });
     works(bench.task.settle_notice(NoticeNumber(7), Telling::PutOff(bench.now), bench.now).await);
-    assert_eq!(bench.task.counts().notices, 0);
+    assert_eq!(bench.counts().await.notices, 0);
 }
 
 async fn additions_do_not_wait_behind_ends(places: &dyn Places) {
@@ -170,7 +171,7 @@ async fn additions_do_not_wait_behind_ends(places: &dyn Places) {
 /// Settles a notice as failed; `in_ms` says when it is tried again.
 async fn fail(bench: &Bench, notice: &ClaimedNotice, in_ms: Option<u64>) -> Told {
     let next_try_at = in_ms.map(|ms| bench.now.plus_ms(ms));
-    works(bench.task.settle_notice(notice.number, Telling::Failed { problem: problem(), next_try_at }, bench.now).await)
+    bench.settle(notice.number, Telling::Failed { problem: problem(), next_try_at }).await
 }
 
 /// Uses up the quick tries of the end of the only job.
@@ -195,8 +196,8 @@ async fn an_add_handler_that_is_given_up_releases_its_job(places: &dyn Places) {
     let pending = JobCallback { next_try_at: Some(bench.now.plus_ms(5)), ..callback(Lane::Adds, 1, false) };
     assert_eq!(bench.get(id).await.callbacks, [pending]);
     bench.later(5);
-    assert_eq!(fail(&bench, &notice(&bench).await, None).await, Told { line: Left::Ready, noticed: false });
-    let counts = bench.task.counts();
+    assert_eq!(fail(&bench, &notice(&bench).await, None).await, Told { line: Left::Ready, end_is_due: false });
+    let counts = bench.counts().await;
     assert_eq!((counts.held, counts.notices, counts.given_up), (0, 0, 1));
     assert_eq!(bench.get(id).await.callbacks, [callback(Lane::Adds, 2, true)]);
     let running = bench.claim().await;
@@ -217,14 +218,14 @@ async fn what_was_given_up_is_shown_until_it_is_redelivered(places: &dyn Places)
         "it is on its way"
     );
     fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.notices, counts.given_up, counts.is_idle()), (0, 1, true));
     assert_eq!(bench.get(id).await.callbacks, [callback(Lane::Ends, 1, true)]);
     let without = Rules { success_handler: false, ..with_handlers() };
     let refused = bench.task.change(id, Change::Redeliver, &without.into(), bench.now).await;
     assert!(matches!(refused, Err(ChangeError::NotGivenUp { .. })), "no handler is there any more");
     assert_eq!(works(bench.change(id, Change::Redeliver).await), Changed::Redelivered);
-    assert_eq!((bench.task.counts().notices, bench.task.counts().given_up), (1, 0));
+    assert_eq!((bench.counts().await.notices, bench.counts().await.given_up), (1, 0));
     let again = notice_of(&bench, Lane::Ends).await;
     assert_eq!((again.id, again.tries, &again.happened), (id, 0, &Happened::Succeeded { response: "7".into() }));
     finish(&bench, &again).await;
@@ -234,11 +235,11 @@ async fn what_was_given_up_is_shown_until_it_is_redelivered(places: &dyn Places)
     bench.finish(&bench.claim().await, success()).await;
     fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
     works(bench.change(id, Change::Retry).await);
-    assert_eq!((bench.task.counts().given_up, bench.get(id).await.callbacks), (0, vec![]), "a retry forgets it");
+    assert_eq!((bench.counts().await.given_up, bench.get(id).await.callbacks), (0, vec![]), "a retry forgets it");
     bench.finish(&bench.claim().await, success()).await;
     fail(&bench, &notice_of(&bench, Lane::Ends).await, None).await;
     works(bench.change(id, Change::Delete).await);
-    assert_eq!(bench.task.counts().given_up, 0);
+    assert_eq!(bench.counts().await.given_up, 0);
 }
 
 async fn a_deferred_callback_holds_nothing_up(places: &dyn Places) {
@@ -247,14 +248,14 @@ async fn a_deferred_callback_holds_nothing_up(places: &dyn Places) {
     let id = bench.add(NewJob::new("[]")).await;
     bench.finish(&bench.claim().await, success()).await;
     defer(&mut bench).await;
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.notices, counts.deferred, counts.is_idle()), (1, 1, true));
     works(bench.change(id, Change::Redeliver).await);
-    assert_eq!((bench.task.counts().notices, bench.task.counts().deferred), (1, 0), "tried anew, at once");
-    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::CallbackPending { .. })));
+    assert_eq!((bench.counts().await.notices, bench.counts().await.deferred), (1, 0), "tried anew, at once");
+    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::Untold { .. })));
     defer(&mut bench).await;
     works(bench.change(id, Change::Retry).await);
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.notices, counts.deferred, bench.get(id).await.callbacks), (0, 0, vec![]));
     assert!(works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices.is_empty());
     bench.finish(&bench.claim().await, success()).await;
@@ -263,7 +264,7 @@ async fn a_deferred_callback_holds_nothing_up(places: &dyn Places) {
     let pruned = works(bench.task.prune(9, &bench.rules, bench.now).await);
     assert_eq!((pruned.jobs, pruned.undelivered), (1, 1), "retention does not wait for hours");
     assert!(works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices.is_empty());
-    assert!(bench.task.counts().is_idle() && bench.task.counts().deferred == 0);
+    assert!(bench.counts().await.is_idle() && bench.counts().await.deferred == 0);
 }
 
 async fn a_callback_that_is_being_delivered_is_not_removed(places: &dyn Places) {
@@ -290,12 +291,12 @@ async fn redelivery_keeps_the_order_of_a_jobs_callbacks(places: &dyn Places) {
     let shown = [callback(Lane::Adds, 1, true), callback(Lane::Ends, 1, true)];
     assert_eq!(bench.get(id).await.callbacks, shown);
     works(bench.change(id, Change::Redeliver).await);
-    assert_eq!((bench.task.counts().notices, bench.task.counts().given_up), (2, 0));
+    assert_eq!((bench.counts().await.notices, bench.counts().await.given_up), (2, 0));
     assert_eq!(bench.get(id).await.callbacks, Lane::ALL.map(JobCallback::fresh));
     assert!(works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices.is_empty(), "the addition first");
-    assert_eq!(finish(&bench, &notice(&bench).await).await, Told { line: Left::Nothing, noticed: true });
+    assert_eq!(finish(&bench, &notice(&bench).await).await, Told { line: Left::Nothing, end_is_due: true });
     finish(&bench, &notice_of(&bench, Lane::Ends).await).await;
-    assert!(bench.task.counts().is_idle() && bench.get(id).await.callbacks.is_empty());
+    assert!(bench.counts().await.is_idle() && bench.get(id).await.callbacks.is_empty());
 }
 
 async fn given_up_and_deferred_callbacks_survive(places: &dyn Places) {
@@ -306,7 +307,7 @@ async fn given_up_and_deferred_callbacks_survive(places: &dyn Places) {
     bench.finish(&bench.claim().await, success()).await;
     defer(&mut bench).await;
     bench = bench.die().await;
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.notices, counts.deferred, counts.given_up), (1, 1, 1));
     assert_eq!(bench.get(ids[0]).await.callbacks, [callback(Lane::Ends, 1, true)]);
     works(bench.change(ids[0], Change::Redeliver).await);

@@ -2,8 +2,9 @@
 
 use saggar_job::{JobId, Outcome, Run, Status};
 
+use super::heard::Changed;
 use super::{Bench, Places, problem, retries, some, success, works};
-use crate::{Change, ChangeError, Changed, Lane, Left, LogLine, NewJob, Progress, Retention, Rules, Telling};
+use crate::{Change, ChangeError, Lane, Left, LogLine, NewJob, Progress, Retention, Rules, Telling};
 
 pub(super) async fn all(places: &dyn Places) {
     an_ended_job_runs_again(places).await;
@@ -28,7 +29,7 @@ async fn an_ended_job_runs_again(places: &dyn Places) {
     let job = bench.get(id).await;
     assert_eq!((job.status(), job.run_at(), job.life.attempt), (Status::Waiting, Some(bench.now), 0));
     assert_eq!((job.problem(), job.life.run), (None, Run(2)));
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.waiting, counts.failure, counts.added), (2, 0, 2), "though the queue is full");
     assert_eq!(bench.history(id).await.log, [LogLine::retried(bench.now)]);
     for attempt in 1..=2 {
@@ -39,7 +40,7 @@ async fn an_ended_job_runs_again(places: &dyn Places) {
     works(bench.change(id, Change::Retry).await);
     bench.finish(&bench.claim().await, success()).await;
     works(bench.change(id, Change::Retry).await);
-    assert_eq!((bench.status(id).await, bench.task.counts().success), (Status::Waiting, 0), "a success as well");
+    assert_eq!((bench.status(id).await, bench.counts().await.success), (Status::Waiting, 0), "a success as well");
     let attempts = bench.history(id).await.attempts;
     let numbers: Vec<_> = attempts.iter().map(|record| (record.run.0, record.number)).collect();
     assert_eq!(numbers, [(1, 1), (2, 2), (3, 1), (4, 2), (5, 1)], "records stay");
@@ -105,7 +106,8 @@ async fn a_deleted_job_leaves_nothing(places: &dyn Places) {
     let job = bench.claim().await;
     let progress = Some(Progress { current: 1, total: 2, message: "half".to_owned() });
     let end = crate::End::Outcome(success());
-    let finish = crate::Finish { id: ended, run: job.run, end, progress, cost: None, shows: false, chance: 0.5 };
+    let finish =
+        crate::Finish { id: ended, run: job.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     works(bench.task.append_log(ended, vec![LogLine::retried(bench.now)]).await);
     let (ready, delayed) = (bench.add(NewJob::new("[]")).await, bench.add(NewJob::new("[]").with_delay_ms(9)).await);
@@ -114,7 +116,7 @@ async fn a_deleted_job_leaves_nothing(places: &dyn Places) {
         assert!(works(bench.task.get(id).await).is_none() && works(bench.task.history(id).await).is_none());
         assert!(matches!(bench.change(id, Change::Delete).await, Err(ChangeError::UnknownJob { .. })));
     }
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.waiting, counts.delayed, counts.success, counts.added), (0, 0, 0, 3));
     assert!(counts.is_idle());
     bench.later(50);
@@ -144,13 +146,13 @@ async fn the_notices_of_a_deleted_job_go_with_it(places: &dyn Places) {
     let ids = bench.add_some(3).await;
     let taken = some(works(bench.task.claim_notices(Lane::Adds, 1, bench.now).await).notices.pop(), "a notice");
     works(bench.change(ids[1], Change::Cancel).await);
-    assert_eq!((bench.task.counts().notices, bench.task.counts().held), (4, 2));
+    assert_eq!((bench.counts().await.notices, bench.counts().await.held), (4, 2));
     for id in &ids[..2] {
         works(bench.change(*id, Change::Delete).await);
     }
-    assert_eq!((bench.task.counts().notices, bench.task.counts().held), (1, 1));
-    let told = works(bench.task.settle_notice(taken.number, Telling::Done, bench.now).await);
-    assert_eq!((told.line, told.noticed), (Left::Nothing, false));
+    assert_eq!((bench.counts().await.notices, bench.counts().await.held), (1, 1));
+    let told = bench.settle(taken.number, Telling::Done).await;
+    assert_eq!((told.line, told.end_is_due), (Left::Nothing, false));
     works(bench.task.settle_notice(taken.number, Telling::PutOff(bench.now), bench.now).await);
     let notices = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await).notices;
     assert_eq!(notices.iter().map(|notice| notice.id).collect::<Vec<_>>(), [ids[2]]);

@@ -1,11 +1,12 @@
 //! Dying: what another process finds when the one before it died.
 
+use std::sync::Arc;
+
 use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status, TaskKey};
 
 use super::{Bench, Places, is_cancelling, problem, retries, some, success, works};
 use crate::{
-    Added, Change, End, Happened, Lane, Left, ListQuery, LogLine, LostAtOpen, NewJob, Progress, Retention, Rules,
-    Telling,
+    Added, Change, End, Happened, Lane, Left, ListQuery, LogLine, NewJob, Progress, Retention, Rules, Telling,
 };
 
 pub(super) async fn all(places: &dyn Places) {
@@ -32,7 +33,8 @@ async fn what_was_answered_is_there(places: &dyn Places) {
     let progress = Some(Progress { current: 1, total: 3, message: "a third".to_owned() });
     let cost = super::attempts::cost();
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = crate::Finish { id: job.id, run: job.run, end, progress, cost: Some(cost), shows: false, chance: 0.5 };
+    let finish =
+        crate::Finish { id: job.id, run: job.run, end, progress, cost: Some(cost), with_snapshot: false, chance: 0.5 };
     works(bench.finish_step(finish, false).await);
     works(bench.task.append_log(JobId(4), vec![LogLine::retried(bench.now)]).await);
     let mut before = Vec::new();
@@ -40,13 +42,13 @@ async fn what_was_answered_is_there(places: &dyn Places) {
         before.push((bench.get(JobId(id)).await, bench.history(JobId(id)).await));
     }
     let listed = super::listing::pages(&*bench.store, ListQuery::of_tenant("default")).await;
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     bench = bench.die().await;
     for (job, history) in before {
         assert_eq!((bench.get(job.id).await, bench.history(job.id).await), (job, history));
     }
     assert_eq!(super::listing::pages(&*bench.store, ListQuery::of_tenant("default")).await, listed);
-    let after = bench.task.counts();
+    let after = bench.counts().await;
     assert_eq!((after.waiting, after.delayed, after.success, after.failure), (2, 1, 1, 1));
     assert_eq!((after.added, counts.added), (4, 4));
     assert_eq!(bench.add(NewJob::new("[]")).await, JobId(5), "the counter goes on");
@@ -62,9 +64,9 @@ async fn what_ran_goes_on_at_once_with_its_attempt_counted(places: &dyn Places) 
     let claimed = bench.claimed(2).await.jobs;
     bench.later(20);
     bench = bench.die().await;
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.running, counts.waiting, counts.delayed), (0, 3, 0));
-    assert_eq!(bench.task.lost_at_open(), LostAtOpen { attempts: 2, jobs: 0 });
+    assert_eq!(bench.lost().await, (2, 0));
     for id in &ids[..2] {
         let job = bench.get(*id).await;
         assert_eq!((job.status(), job.life.attempt, job.life.run), (Status::Waiting, 1, Run(1)));
@@ -90,7 +92,7 @@ async fn what_kills_every_process_ends(places: &dyn Places) {
             assert_eq!(bench.claim().await.attempt, attempt);
             bench = bench.die().await;
         }
-        assert_eq!(bench.task.lost_at_open(), LostAtOpen { attempts: 1, jobs: 1 });
+        assert_eq!(bench.lost().await, (1, 1));
         let job = bench.get(id).await;
         assert_eq!((job.reason(), job.life.attempt, job.ended_at()), (Some(Reason::Lost), deaths, Some(bench.now)));
         let notice =
@@ -119,7 +121,7 @@ async fn notices_are_told_again(places: &dyn Places) {
     works(bench.task.settle_notice(taken[1].number, Telling::PutOff(until), bench.now).await);
     works(bench.change(ids[0], Change::Cancel).await);
     bench = bench.die().await;
-    assert_eq!((bench.task.counts().notices, bench.task.counts().held), (4, 2));
+    assert_eq!((bench.counts().await.notices, bench.counts().await.held), (4, 2));
     let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await);
     let told: Vec<_> = claimed.notices.iter().map(|notice| (notice.id, notice.tries)).collect();
     assert_eq!(told, [(ids[0], 0), (ids[2], 0)], "what was taken is there again, what was put off is not yet");
@@ -164,27 +166,30 @@ async fn names_and_the_pause_hold(places: &dyn Places) {
     let mut bench = Bench::new(places, Rules::default()).await;
     let named = || NewJob::new("[]").with_key("k").with_unique("f");
     let id = bench.add(named()).await;
-    works(bench.task.set_paused(true).await);
+    bench.set_paused(true).await;
     bench = bench.die().await;
-    assert!(bench.task.counts().paused && bench.claimed(1).await.jobs.is_empty());
+    assert!(bench.counts().await.paused && bench.claimed(1).await.jobs.is_empty());
     for job in [named(), NewJob::new("[]").with_unique("f")] {
         let added = works(bench.task.add(vec![job], &bench.rules, bench.now).await);
         assert_eq!(added, [Added { id, is_new: false }]);
     }
     works(bench.change(id, Change::Cancel).await);
-    works(bench.task.set_paused(false).await);
+    bench.set_paused(false).await;
     bench = bench.die().await;
-    assert!(!bench.task.counts().paused);
+    assert!(!bench.counts().await.paused);
     let other = bench.add(NewJob::new("[]").with_unique("f")).await;
     assert_eq!((bench.add(named()).await, bench.claim().await.id), (id, other));
 }
 
 async fn opening_again_in_the_same_process_changes_nothing(places: &dyn Places) {
-    let bench = Bench::new(places, Rules::default()).await;
+    let mut bench = Bench::new(places, Rules::default()).await;
     let id = bench.add(NewJob::new("[]")).await;
     let job = bench.claim().await;
-    let same = works(bench.store.open(&super::bench_key(), &bench.rules, bench.now).await);
-    assert_eq!((same.counts().running, same.lost_at_open()), (1, LostAtOpen::default()));
+    let (observer, heard) = super::Heard::new();
+    let same = works(bench.store.open(&super::bench_key(), &bench.rules, bench.now, observer).await);
+    // From now on this one hears of everything.
+    bench.heard = heard;
+    assert_eq!(works(same.counts_now().await).running, 1);
     assert_eq!(bench.status(id).await, Status::Running);
     bench.finish(&job, success()).await;
 }
@@ -192,7 +197,7 @@ async fn opening_again_in_the_same_process_changes_nothing(places: &dyn Places) 
 async fn the_tasks_of_earlier_processes_are_known(places: &dyn Places) {
     let bench = Bench::new(places, Rules::default()).await;
     let other = TaskKey::new("else", "other");
-    works(bench.store.open(&other, &bench.rules, bench.now).await);
+    works(bench.store.open(&other, &bench.rules, bench.now, Arc::new(())).await);
     let Bench { mut place, store, task, .. } = bench;
     drop((store, task));
     let mut known = works(place.open().await.tasks().await);

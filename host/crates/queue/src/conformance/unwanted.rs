@@ -50,7 +50,7 @@ async fn jobs_on_hold_are_released_when_the_add_handler_is_gone(places: &dyn Pla
     bench.add(NewJob::new("[]").with_delay_ms(1000)).await;
     let bench = reopened(bench, handlers(false, true, true)).await;
     assert_eq!(settle(&bench).await, (6, 0));
-    let counts = bench.task.counts();
+    let counts = bench.counts().await;
     assert_eq!((counts.held, counts.delayed, counts.notices), (0, 1, 0));
     let claimed = bench.claimed(9).await.jobs;
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "in the order of their adding");
@@ -91,9 +91,9 @@ async fn a_cancelled_job_on_hold_is_let_go_in_two_looks(places: &dyn Places) {
     works(bench.change(id, Change::Cancel).await);
     let bench = reopened(bench, handlers(false, false, false)).await;
     let first = look(&bench, Lane::Adds, NoticePosition::START, 9).await;
-    assert_eq!((first.added, first.ended, first.noticed), (1, 0, true));
+    assert_eq!((first.added, first.ended, bench.end_is_due().await), (1, 0, true));
     assert_eq!(settle(&bench).await, (0, 1));
-    assert_eq!(bench.task.counts().notices, 0);
+    assert_eq!(bench.counts().await.notices, 0);
     assert_eq!(bench.status(id).await, Status::Failure);
 }
 
@@ -106,10 +106,10 @@ async fn what_was_put_off_is_settled_and_what_is_taken_is_not(places: &dyn Place
     bench.rules = Arc::new(handlers(false, true, true));
     assert_eq!(settle(&bench).await, (2, 0));
     assert_eq!(bench.claimed(9).await.jobs.len(), 2);
-    assert_eq!(bench.task.counts().held, 1, "the handler is being called for this one");
-    let told = works(bench.task.settle_notice(taken[1].number, Telling::Done, bench.now).await);
+    assert_eq!(bench.counts().await.held, 1, "the handler is being called for this one");
+    let told = bench.settle(taken[1].number, Telling::Done).await;
     assert_eq!(told.line, crate::Left::Ready);
-    assert!(bench.task.counts().notices == 0 && some(bench.claimed(9).await.jobs.pop(), "the last one").id.0 == 2);
+    assert!(bench.counts().await.notices == 0 && some(bench.claimed(9).await.jobs.pop(), "the last one").id.0 == 2);
 }
 
 async fn each_step_looks_at_a_few(places: &dyn Places) {
@@ -117,9 +117,9 @@ async fn each_step_looks_at_a_few(places: &dyn Places) {
     bench.add_some(5).await;
     let bench = reopened(bench, handlers(false, true, true)).await;
     let first = look(&bench, Lane::Adds, NoticePosition::START, 2).await;
-    assert_eq!((first.added, bench.task.counts().held), (2, 3));
+    assert_eq!((first.added, bench.counts().await.held), (2, 3));
     let next = look(&bench, Lane::Adds, some(first.next, "more"), 2).await;
-    assert_eq!((next.added, bench.task.counts().held), (2, 1));
+    assert_eq!((next.added, bench.counts().await.held), (2, 1));
     let last = look(&bench, Lane::Adds, some(next.next, "more"), 2).await;
     assert_eq!((last.added, last.next), (1, None));
 }

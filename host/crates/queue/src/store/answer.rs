@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, Problem, Reason, Run, Status, Timestamp};
+use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, Status, Timestamp};
 
 use crate::{AttemptRecord, Cost, Happened, Job, LogLine, Origin, Progress};
 
@@ -22,6 +22,15 @@ impl Left {
     pub(crate) fn due_at(due_at: Timestamp, now: Timestamp) -> Self {
         if due_at <= now { Self::Ready } else { Self::From(due_at) }
     }
+
+    /// What is left when something more can be claimed from `due_at` on.
+    pub(crate) fn or_earlier(self, due_at: Timestamp, now: Timestamp) -> Self {
+        match self {
+            Self::Ready => Self::Ready,
+            Self::From(at) => Self::due_at(at.min(due_at), now),
+            Self::Nothing => Self::due_at(due_at, now),
+        }
+    }
 }
 
 /// Which job an added one is.
@@ -32,9 +41,6 @@ pub struct Added {
     /// Whether it was added now; else it was there already, under the same key or fingerprint.
     pub is_new: bool,
 }
-
-/// Is told which job each of those is that were to be added, when that has lasted. Called as [`Lasted`] is.
-pub type AddingLasted = Box<dyn FnOnce(Vec<Added>) + Send>;
 
 /// The attempts that a claim began.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +78,14 @@ pub enum End {
 }
 
 impl End {
+    /// How the attempt ended.
+    pub(crate) fn ending(&self) -> Ending {
+        match self {
+            Self::Outcome(outcome) => outcome.ending(),
+            Self::PutBack => Ending::PutBack,
+        }
+    }
+
     /// Whether the job, if it waits after this, keeps the position in its line that it had before the attempt: the attempt
     /// was cut short by the host, which is no reason to let others go first.
     pub(crate) fn keeps_position(&self) -> bool {
@@ -92,60 +106,34 @@ pub struct Finish {
     pub progress: Option<Progress>,
     /// What it cost, if that is known.
     pub cost: Option<Cost>,
-    /// Whether somebody waits to see the job as it is when it has ended, or will in a moment.
-    pub shows: bool,
+    /// Whether the event of the job's end is to have a snapshot of the job, because a caller waits for it.
+    pub with_snapshot: bool,
     /// A random number from 0 up to 1, for the jitter of a retry.
     pub chance: f64,
 }
 
-/// Is told what came of the end of an attempt when that has lasted. Called once, from whatever thread finds it out, so it
-/// must be quick; dropped without being called if the step was not done, or the store failed before it lasted.
-pub type Lasted = Arc<dyn Fn(Ended) + Send + Sync>;
-
-/// Is told of a job that ended because a claim was taken back: the job, the attempt that never was, and what came of it. Called
-/// as [`Lasted`] is.
-pub type OnTakenBack = Arc<dyn Fn(JobId, Run, Ended) + Send + Sync>;
-
-/// What came of the end of an attempt.
+/// What became of a job when an attempt of it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// Where the job stands now.
+pub struct EndResult {
+    /// The job's status now.
     pub status: Status,
     /// When it goes on, if it waits.
     pub run_at: Option<Timestamp>,
     /// In which way it failed, if it did.
     pub reason: Option<Reason>,
-    /// Whether a notice was left that can be taken now.
-    pub noticed: bool,
-    /// The job, as looking it up shows it now; if that was [asked for](Finish::shows) and it has ended.
-    pub job: Option<Arc<Job>>,
+    /// Whether a callback was left that can be claimed now.
+    pub callback: bool,
+    /// The job, as looking it up shows it now; if that was [asked for](Finish::with_snapshot) and it has ended.
+    pub snapshot: Option<Arc<Job>>,
 }
 
-/// What came of the end of an attempt, and the attempt that begins with it.
+/// What a [`TaskStore::finish`](crate::TaskStore::finish) did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// What came of the end.
-    pub ended: Ended,
+    /// The job's status now.
+    pub status: Status,
     /// The attempt that was begun in the same step.
     pub next: Option<ClaimedJob>,
-    /// What waits behind that one.
-    pub left: Left,
-}
-
-/// What the first opening of a task found running, left by a dead process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LostAtOpen {
-    /// Attempts that it ended as lost.
-    pub attempts: u64,
-    /// Jobs that ended with them.
-    pub jobs: u64,
-}
-
-impl LostAtOpen {
-    pub(crate) fn count(&mut self, ended: &Ended) {
-        self.attempts += 1;
-        self.jobs += u64::from(ended.status == Status::Failure);
-    }
 }
 
 /// What is kept of what a job did.
@@ -218,15 +206,6 @@ pub enum Telling {
     },
 }
 
-/// What came of a notice's settling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
-    /// What waits in the line of jobs now.
-    pub line: Left,
-    /// Whether a notice of the same job had to wait for this one, and can be taken now.
-    pub noticed: bool,
-}
-
 /// A position among a task's pending notices, which are ordered by the time from which they can be taken (0 unless they were
 /// put off), then by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -251,10 +230,6 @@ pub struct SettledUnwanted {
     pub ended: usize,
     /// Where the next step continues; `None` if this one has reached the last notice.
     pub next: Option<NoticePosition>,
-    /// What waits in the line of jobs now.
-    pub line: Left,
-    /// Whether notices of the same jobs had to wait for these, and can be taken now.
-    pub noticed: bool,
 }
 
 /// What a step of retention did.

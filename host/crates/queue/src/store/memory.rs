@@ -8,14 +8,13 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
+use super::observer::Notification;
 use super::{
-    AddingLasted, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Lane, Left, LostAtOpen, NoticeNumber,
-    NoticePosition, OnTakenBack, Pruned, SettledUnwanted, Store, TaskStore, Telling, Told,
+    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Lane, NoticeNumber, NoticePosition, Observer,
+    Pruned, SettledUnwanted, Store, TaskStore, Telling,
 };
 use crate::kept_bytes::KeptBytes;
-use crate::{
-    AddError, Change, ChangeError, Changed, Job, Lasted, ListQuery, LogLine, NewJob, Page, Peek, Rules, StoreError,
-};
+use crate::{AddError, Change, ChangeError, Job, ListQuery, LogLine, NewJob, Page, Peek, Rules, StoreError};
 
 mod ended;
 mod line;
@@ -58,10 +57,19 @@ impl MemoryStore {
         next
     }
 
+    /// Lets notices of a task be taken again, their tries as they were: whoever had taken them is dead.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(crate) fn give_back(&self, task: &TaskKey, notices: impl Iterator<Item = NoticeNumber>) {
+        let task = self.tasks.lock().get(task).cloned();
+        if let Some(task) = task {
+            notices.for_each(|notice| task.shelf.lock().give_back(notice));
+        }
+    }
+
     fn task(&self, mut shelf: Shelf) -> Arc<MemoryTask> {
         shelf.kept.of_all = Arc::clone(&self.kept);
         let (shelf, numbers, others) = (Mutex::new(shelf), Arc::clone(&self.numbers), Arc::downgrade(&self.tasks));
-        Arc::new(MemoryTask { shelf, numbers, others, taken_back: Mutex::default() })
+        Arc::new(MemoryTask { shelf, numbers, others, turn: Mutex::default() })
     }
 }
 
@@ -73,9 +81,16 @@ impl std::fmt::Debug for MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
+    async fn open(
+        &self,
+        task: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<dyn TaskStore>, StoreError> {
         let opened = Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(Shelf::default())));
-        opened.shelf.lock().open(rules, now);
+        opened.turn.lock().observer = Some(observer);
+        opened.step(|shelf| shelf.open(rules, now));
         Ok(opened)
     }
 
@@ -112,47 +127,57 @@ impl Store for MemoryStore {
 /// One task's shelf behind its lock, with the numbers of all tasks.
 struct MemoryTask {
     shelf: Mutex<Shelf>,
+    /// Held by a step until its notifications are sent, so that they come in the order of the steps.
+    turn: Mutex<Turn>,
     numbers: Arc<AtomicU64>,
     /// All tasks of the store, this one among them; gone with the store.
     others: Weak<Tasks>,
-    taken_back: Mutex<Option<OnTakenBack>>,
+}
+
+#[derive(Default)]
+struct Turn {
+    observer: Option<Arc<dyn Observer>>,
+    /// Swapped with the shelf's, so that no step allocates one.
+    notifications: Vec<Notification>,
+}
+
+impl MemoryTask {
+    /// Does a step of which the observer has to hear.
+    fn step<T>(&self, step: impl FnOnce(&mut Shelf) -> T) -> T {
+        let mut turn = self.turn.lock();
+        let Turn { observer, notifications } = &mut *turn;
+        let mut shelf = self.shelf.lock();
+        let answer = step(&mut shelf);
+        std::mem::swap(&mut shelf.notifications, notifications);
+        drop(shelf);
+        let notifications = notifications.drain(..);
+        if let Some(observer) = observer {
+            notifications.for_each(|notification| notification.send(&**observer));
+        }
+        answer
+    }
 }
 
 #[async_trait]
 impl TaskStore for MemoryTask {
-    async fn add_and_claim(
-        &self,
-        jobs: Vec<NewJob>,
-        most: usize,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-        lasted: AddingLasted,
-    ) -> Result<Claimed, AddError> {
-        let mut shelf = self.shelf.lock();
-        let mut promoted = 0;
-        let added = shelf.add(jobs, rules, now, &self.numbers, &mut promoted)?;
-        let claimed = shelf.claim(most, &mut promoted, now)?;
-        // Called without a lock: whoever is told may ask for something.
-        drop(shelf);
-        lasted(added);
-        Ok(claimed)
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        self.step(|shelf| shelf.add(jobs, rules, now, &self.numbers))
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.shelf.lock().claim(most, &mut 0, now)
+        self.shelf.lock().claim(most, now)
     }
 
-    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        let ended = self.shelf.lock().unclaim(id, run, rules, now);
-        // Called without a lock: whoever is told may ask for something.
-        let told = self.taken_back.lock().clone();
-        if let (Some(ended), Some(told)) = (ended, told) {
-            told(id, run, ended);
-        }
+    fn may_claim(&self) -> bool {
+        self.shelf.lock().may_claim()
     }
 
-    fn on_taken_back(&self, told: OnTakenBack) {
-        *self.taken_back.lock() = Some(told);
+    fn may_have_callbacks(&self) -> bool {
+        self.shelf.lock().counts().notices > 0
+    }
+
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.step(|shelf| shelf.release(id, run, rules, now));
     }
 
     async fn finish(
@@ -161,25 +186,17 @@ impl TaskStore for MemoryTask {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
-        lasted: Lasted,
     ) -> Result<Finished, StoreError> {
-        let finished = self.shelf.lock().finish(finish, claim_next, rules, now)?;
-        lasted(finished.ended.clone());
-        Ok(finished)
+        self.step(|shelf| shelf.finish(finish, claim_next, rules, now))
     }
 
-    async fn change(
-        &self,
-        id: JobId,
-        change: Change,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-    ) -> Result<Changed, ChangeError> {
-        self.shelf.lock().change(id, change, rules, now)
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
+        self.step(|shelf| shelf.change(id, change, rules, now))
     }
 
-    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
-        Ok(self.shelf.lock().set_paused(paused))
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
+        self.step(|shelf| shelf.set_paused(paused));
+        Ok(())
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -203,8 +220,9 @@ impl TaskStore for MemoryTask {
         Ok(self.shelf.lock().claim_notices(lane, most, now))
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
-        Ok(self.shelf.lock().settle_notice(number, telling, now))
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
+        self.step(|shelf| shelf.settle_notice(number, telling, now));
+        Ok(())
     }
 
     async fn settle_unwanted(
@@ -215,11 +233,11 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
-        Ok(self.shelf.lock().settle_unwanted(lane, after, most, rules, now))
+        Ok(self.step(|shelf| shelf.settle_unwanted(lane, after, most, rules, now)))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        self.shelf.lock().append_log(id, lines);
+        self.step(|shelf| shelf.append_log(id, lines));
         Ok(())
     }
 
@@ -235,10 +253,6 @@ impl TaskStore for MemoryTask {
         let pruned = self.shelf.lock().make_room(more, most, rules);
         let others = self.others.upgrade().filter(|_| !pruned.more);
         Ok(others.map_or(pruned, |others| room::make(&others, &self.shelf, more, most, pruned)))
-    }
-
-    fn lost_at_open(&self) -> LostAtOpen {
-        self.shelf.lock().lost
     }
 
     fn counts(&self) -> Counts {

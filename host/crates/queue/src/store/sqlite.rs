@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use saggar_job::{TaskKey, Timestamp};
 
-use super::{Store, TaskStore};
+use super::{Observer, Store, TaskStore};
 use crate::meters::Commits;
 use crate::{ListQuery, Page, Rules, StoreError};
 
@@ -39,7 +39,6 @@ mod lock;
 mod number;
 mod open;
 mod options;
-mod owed;
 mod prepare;
 mod probe;
 mod reader;
@@ -66,7 +65,6 @@ use headroom::Headroom;
 use identity::StoreFiles;
 use inbox::Inbox;
 use lock::{HostLock, beside};
-use owed::Patience;
 use probe::Probe;
 use reader::Readers;
 use shared::Registry;
@@ -229,19 +227,7 @@ fn write(
             }
             Ok(workshop) => {
                 drop(loaded.send(Ok(())));
-                let (owed, patience) = (None, Patience::default());
-                let mut desktop = Desktop {
-                    workshop,
-                    headroom,
-                    checkpoints,
-                    failure,
-                    syncer,
-                    files,
-                    is_busy,
-                    commits,
-                    owed,
-                    patience,
-                };
+                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, files, is_busy, commits };
                 let mut inbox = inbox;
                 failing.guard("wrote", || desktop.run(&mut inbox));
             }
@@ -338,9 +324,16 @@ impl Drop for Inner {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
+    async fn open(
+        &self,
+        task: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<dyn TaskStore>, StoreError> {
         let (task, rules) = (task.clone(), Arc::clone(rules));
-        let step = move |workshop: &mut Workshop<'_>| workshop.open(&task, &rules, now).map(Ok::<_, StoreError>);
+        let step =
+            move |workshop: &mut Workshop<'_>| workshop.open(&task, &rules, now, observer).map(Ok::<_, StoreError>);
         let shared = self.inner.writer()?.ask(step).await?;
         Ok(Arc::new(SqliteTask { shared, store: Arc::clone(&self.inner) }))
     }

@@ -1,18 +1,12 @@
-//! Adding jobs, and handing them to slots that wait for them.
+//! Adding jobs.
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Timestamp};
-use tokio::sync::{Semaphore, oneshot};
+use saggar_job::JobId;
+use tokio::sync::Semaphore;
 
 use super::TaskQueue;
-use super::handing::{Handed, Unanswered};
-use super::hush::Hush;
-use crate::rates::Counted;
-use crate::{
-    AddError, Added, AddingLasted, JobEventKind, KeyOwner, KeyReuse, Left, NewJob, Rules, StoreError, UniqueBy,
-    fingerprint, kept_bytes,
-};
+use crate::{AddError, Added, KeyOwner, KeyReuse, NewJob, Rules, StoreError, UniqueBy, fingerprint, kept_bytes};
 
 /// Jobs removed in one step to make room, so that no step holds a store for long.
 const REMOVED_AT_ONCE: usize = 500;
@@ -52,7 +46,7 @@ impl TaskQueue {
     /// # Errors
     ///
     /// As [`TaskStore::add`](crate::TaskStore::add); then nothing was added.
-    pub async fn add(self: &Arc<Self>, job: NewJob) -> Result<JobId, AddError> {
+    pub async fn add(&self, job: NewJob) -> Result<JobId, AddError> {
         let added = self.add_many(vec![job]).await?;
         // A store answers one id for each job; 0 is no job's.
         Ok(added.first().map_or(JobId(0), |added| added.id))
@@ -66,7 +60,7 @@ impl TaskQueue {
     /// # Errors
     ///
     /// As [`TaskStore::add`](crate::TaskStore::add); then nothing was added.
-    pub async fn add_many(self: &Arc<Self>, mut jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
+    pub async fn add_many(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         if jobs.iter().all(|job| job.key.is_none()) {
             return self.add_step(jobs).await;
         }
@@ -102,48 +96,10 @@ impl TaskQueue {
         Ok(None)
     }
 
-    async fn add_step(self: &Arc<Self>, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
+    async fn add_step(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         let rules = self.rules.load_full();
         self.make_room(jobs.iter().map(kept_bytes::of_new).sum(), &rules).await?;
-        let now = self.hub.now();
-        let first_due = jobs.iter().map(|job| job.due_at(now)).min();
-        // A job that is held cannot be begun.
-        let are_held = rules.add_handler;
-        let mut hands = self.hands.take(if are_held { 0 } else { jobs.len() });
-        let asked = hands.len();
-        let (tell, told) = oneshot::channel();
-        let hush = (asked > 0).then(|| Arc::new(Hush::new()));
-        let (task, lifted) = (Arc::clone(self), hush.clone());
-        let lasted: AddingLasted = Box::new(move |added| {
-            task.after_add(&added, are_held, now);
-            if let Some(hush) = lifted {
-                hush.lift();
-            }
-            // Whoever added may have gone.
-            drop(tell.send(added));
-        });
-        let unanswered = Unanswered::step(self);
-        let answer = self.store.add_and_claim(jobs, asked, &rules, now, lasted).await;
-        unanswered.answered();
-        let claimed = answer?;
-        for job in claimed.jobs {
-            let mut handed = Handed::new(self, job, now, hush.clone());
-            // A slot that has gone takes nothing; if all have, the claim goes back.
-            while let Some(hand) = hands.pop_front() {
-                match hand.send(handed) {
-                    Ok(()) => break,
-                    Err(back) => handed = back,
-                }
-            }
-        }
-        self.hands.give_back(hands);
-        // Whoever is woken wakes the next one if there is more.
-        if asked > 0 {
-            self.slots.ring_for(claimed.left);
-        } else if let Some(due_at) = first_due.filter(|_| !are_held) {
-            self.slots.ring_for(Left::due_at(due_at, now));
-        }
-        Ok(told.await.map_err(StoreError::not_lasted)?)
+        self.store.add(jobs, &rules, self.hub().now()).await
     }
 
     /// Lets the jobs that ended first make room for `more` bytes, if that is needed. What cannot be added all the same is refused
@@ -156,17 +112,5 @@ impl TaskQueue {
             }
         }
         Ok(())
-    }
-
-    /// Tells everybody concerned that jobs were added, once that has lasted.
-    fn after_add(&self, added: &[Added], are_held: bool, now: Timestamp) {
-        if are_held {
-            self.adds.ring();
-        }
-        let new = added.iter().filter(|added| added.is_new);
-        self.tally.count(Counted::Added, new.clone().count() as u64, now);
-        if self.tells() {
-            new.for_each(|added| self.tell(added.id, JobEventKind::Added, now));
-        }
     }
 }

@@ -1,12 +1,9 @@
 //! Changes from outside: cancelling, retrying and deleting jobs, pausing and resuming the task.
 
-use std::sync::Arc;
-
-use saggar_job::{JobId, Reason, Run, State, Timestamp};
+use saggar_job::JobId;
 
 use super::TaskQueue;
-use crate::rates::Counted;
-use crate::{Change, ChangeError, Changed, JobEventKind, StoreError};
+use crate::{Change, ChangeError, StoreError};
 
 impl TaskQueue {
     /// Ends a job that waits, at once; tells the running attempt of one that runs to stop, after which no other follows.
@@ -59,77 +56,15 @@ impl TaskQueue {
     /// Lets no attempt begin until the task is resumed, in later processes neither; running ones go on, and jobs can be
     /// added. [`Counts::paused`](crate::Counts::paused) tells.
     pub async fn pause(&self) -> Result<(), StoreError> {
-        self.store.set_paused(true).await.map(drop)
+        self.store.set_paused(true).await
     }
 
     /// Lets attempts begin again.
     pub async fn resume(&self) -> Result<(), StoreError> {
-        let left = self.store.set_paused(false).await?;
-        // Whoever is woken wakes the next one if there is more.
-        self.slots.ring_for(left);
-        Ok(())
+        self.store.set_paused(false).await
     }
 
     async fn change(&self, id: JobId, change: Change) -> Result<(), ChangeError> {
-        let (rules, now) = (self.rules.load_full(), self.hub.now());
-        match self.store.change(id, change, &rules, now).await? {
-            Changed::Stopping(run) => {
-                // Before it is stopped, so that its end is heard of after this.
-                self.tell_listeners(id, JobEventKind::Cancelling, now);
-                if !self.roster.cancel(id, run) && !self.runs(id, run).await? {
-                    self.roster.forget_cancel(id, run);
-                }
-            }
-            Changed::Cancelled { noticed } => self.after_cancel(id, noticed, now),
-            Changed::Retried { left } => {
-                self.slots.ring_for(left);
-                self.tell_listeners(id, JobEventKind::Retried, now);
-            }
-            Changed::Deleted => {
-                self.tell_listeners(id, JobEventKind::Deleted, now);
-                self.ended(id, None);
-            }
-            Changed::Redelivered => {
-                self.adds.ring();
-                self.ends.ring();
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells everybody concerned that a job has ended that was cancelled while no attempt of it ran.
-    fn after_cancel(&self, id: JobId, noticed: bool, now: Timestamp) {
-        if noticed {
-            self.ends.ring();
-        }
-        self.tally.count(Counted::Failed, 1, now);
-        self.tally.endings.count_job(Reason::Cancelled);
-        self.tell_listeners(id, JobEventKind::Failed { reason: Reason::Cancelled }, now);
-        self.ended(id, None);
-    }
-
-    /// Hears of jobs that were cancelled while a claim of them was on its way to somebody who had gone: they ended when it was
-    /// taken back, and no attempt is there to tell of it.
-    pub(crate) fn hear_of_taken_back(self: &Arc<Self>) {
-        // The store lives as long as the queue, not the other way round.
-        let queue = Arc::downgrade(self);
-        self.store.on_taken_back(Arc::new(move |id, run, ended| {
-            if let Some(queue) = queue.upgrade() {
-                queue.roster.forget_cancel(id, run);
-                queue.after_cancel(id, ended.noticed, queue.hub.now());
-            }
-        }));
-    }
-
-    /// Whether the attempt `run` of the job runs, as far as the store knows.
-    async fn runs(&self, id: JobId, of: Run) -> Result<bool, StoreError> {
-        let job = self.store.get(id).await?;
-        Ok(job.is_some_and(|job| matches!(job.life.state, State::Running { run, .. } if run == of)))
-    }
-
-    fn tell_listeners(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
-        if self.tells() {
-            self.tell(id, kind, at);
-        }
+        self.store.change(id, change, &self.rules.load_full(), self.hub().now()).await
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saggar_job::Problem;
 
 use super::TaskQueue;
-use crate::{Lane, Left, Notice, NoticeNumber, NoticePosition, StoreError, Telling};
+use crate::{Lane, Notice, NoticeNumber, NoticePosition, StoreError, Telling};
 
 /// Notices that one step of [`TaskQueue::settle_unwanted`] looks at: a few milliseconds of a database's writer.
 const SETTLED_AT_ONCE: usize = 200;
@@ -27,7 +27,7 @@ impl TaskQueue {
     ///
     /// If the store fails. Nothing was taken.
     pub async fn notice(self: &Arc<Self>, lane: Lane) -> Result<Notice, StoreError> {
-        let attendant = self.lane(lane).attend();
+        let attendant = self.observer.lane(lane).attend();
         loop {
             let mut ring = std::pin::pin!(attendant.next_ring());
             ring.as_mut().enable();
@@ -36,7 +36,7 @@ impl TaskQueue {
             let mut claimed = self.store.claim_notices(lane, 1, now).await?;
             if let Some(notice) = claimed.notices.pop() {
                 drop(attendant);
-                self.lane(lane).ring_for(claimed.left);
+                self.observer.lane(lane).ring_for(claimed.left);
                 return Ok(Notice::new(Arc::clone(self), notice));
             }
             attendant.sleep(ring, claimed.left, now).await;
@@ -61,23 +61,15 @@ impl TaskQueue {
         problem: Problem,
         delay_ms: Option<u64>,
     ) -> Result<(), StoreError> {
-        let (lane, now) = (notice.lane(), self.hub().now());
+        let now = self.hub().now();
         let next_try_at = delay_ms.map(|delay_ms| now.plus_ms(delay_ms));
-        self.settle(notice, Telling::Failed { problem, next_try_at }).await?;
-        if let Some(at) = next_try_at {
-            self.lane(lane).ring_for(Left::due_at(at, now));
-        }
-        Ok(())
+        self.settle(notice, Telling::Failed { problem, next_try_at }).await
     }
 
     async fn settle(self: &Arc<Self>, notice: Notice, telling: Telling) -> Result<(), StoreError> {
-        let told = self.store.settle_notice(notice.number(), telling, self.hub().now()).await?;
+        self.store.settle_notice(notice.number(), telling, self.hub().now()).await?;
         notice.settle();
-        self.slots.ring_for(told.line);
-        if told.noticed {
-            self.ends.ring();
-        }
-        self.perhaps_quiet();
+        self.observer.quiet_perhaps();
         Ok(())
     }
 
@@ -96,11 +88,7 @@ impl TaskQueue {
                     settled.added += step.added;
                     settled.ended += step.ended;
                     after = step.next;
-                    self.slots.ring_for(step.line);
-                    if step.noticed {
-                        self.ends.ring();
-                    }
-                    self.perhaps_quiet();
+                    self.observer.quiet_perhaps();
                 }
             }
             // An end that had to wait for an adding may be a new notice.
@@ -114,13 +102,13 @@ impl TaskQueue {
     pub fn may_have_unwanted(&self) -> bool {
         let rules = self.rules.load();
         let all_wanted = rules.add_handler && rules.success_handler && rules.error_handler;
-        !all_wanted && self.store.counts().notices > 0
+        !all_wanted && self.store.may_have_callbacks()
     }
 
     /// Takes note of a notice that was dropped.
     pub(crate) fn abandon_notice(&self, lane: Lane, number: NoticeNumber) {
         self.abandoned_notices.put((lane, number));
-        self.lane(lane).ring();
+        self.observer.lane(lane).ring();
     }
 
     async fn pick_up_notices(&self) -> Result<(), StoreError> {
@@ -128,7 +116,7 @@ impl TaskQueue {
             let now = self.hub().now();
             self.store.settle_notice(number, Telling::PutOff(now), now).await?;
             self.abandoned_notices.remove(&(lane, number));
-            self.lane(lane).ring();
+            self.observer.lane(lane).ring();
         }
         Ok(())
     }

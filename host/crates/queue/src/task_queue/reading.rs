@@ -21,7 +21,7 @@ impl TaskQueue {
     /// with as many more. What was dropped is said once the job has ended only, for until then that line changes. None if
     /// there is no such job (any more). Cancel-safe.
     pub async fn log_after(&self, id: JobId, read: usize) -> Result<Option<LogTail>, StoreError> {
-        let (reader, waiter) = (self.readers.register(id), self.waiters.register(id));
+        let (reader, waiter) = (self.observer.readers.register(id), self.observer.waiters.register(id));
         loop {
             let (mut grown, mut ended) = (pin!(reader.woken()), pin!(waiter.woken()));
             grown.as_mut().enable();

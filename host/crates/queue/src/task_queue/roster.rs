@@ -25,11 +25,10 @@ impl Roster {
         }
     }
 
-    pub(crate) fn leave(&self, running: &Running) {
+    pub(crate) fn leave(&self, id: JobId, run: Run) {
         let mut entries = self.0.lock();
-        let is_its = |entry: &Entry| matches!(entry, Entry::Running(other) if other.run() == running.run());
-        if entries.get(&running.id()).is_some_and(is_its) {
-            entries.remove(&running.id());
+        if entries.get(&id).is_some_and(|entry| entry.run() == run) {
+            entries.remove(&id);
         }
     }
 
@@ -59,28 +58,43 @@ impl Roster {
         self.0.lock().values().any(|entry| matches!(entry, Entry::Running(_)))
     }
 
-    /// Gives the attempt its cancel signal. False if it is not here: then it gets the signal when it is entered; if it
-    /// never will be, [`forget_cancel`](Self::forget_cancel).
-    pub(crate) fn cancel(&self, id: JobId, run: Run) -> bool {
+    /// Gives the attempt its cancel signal. If it is not here yet, it gets the signal when it is entered.
+    pub(crate) fn cancel(&self, id: JobId, run: Run) {
         let mut entries = self.0.lock();
         match entries.get(&id) {
             Some(Entry::Running(running)) if running.run() >= run => {
                 if running.run() == run {
                     running.cancel_signal().give();
                 }
-                true
             }
-            _ => {
-                entries.insert(id, Entry::CancelledEarly(run));
-                false
-            }
+            _ => drop(entries.insert(id, Entry::CancelledEarly(run))),
         }
     }
 
-    pub(crate) fn forget_cancel(&self, id: JobId, run: Run) {
+    /// Forgets an attempt that was cancelled before it was entered, and never will be.
+    pub(crate) fn forget_cancel(&self, id: JobId) {
         let mut entries = self.0.lock();
-        if matches!(entries.get(&id), Some(Entry::CancelledEarly(early)) if *early == run) {
+        if matches!(entries.get(&id), Some(Entry::CancelledEarly(_))) {
             entries.remove(&id);
+        }
+    }
+
+    /// The attempts that run here.
+    pub(crate) fn running(&self) -> Vec<Arc<Running>> {
+        let entries = self.0.lock();
+        let running = entries.values().filter_map(|entry| match entry {
+            Entry::Running(running) => Some(Arc::clone(running)),
+            Entry::CancelledEarly(_) => None,
+        });
+        running.collect()
+    }
+}
+
+impl Entry {
+    fn run(&self) -> Run {
+        match self {
+            Self::Running(running) => running.run(),
+            Self::CancelledEarly(run) => *run,
         }
     }
 }
@@ -101,7 +115,7 @@ mod tests {
     #[tokio::test]
     async fn an_attempt_that_is_cancelled_before_it_is_entered_gets_its_signal() {
         let (roster, attempt) = (Roster::default(), running(3).await);
-        assert!(!roster.cancel(JobId(1), Run(3)));
+        roster.cancel(JobId(1), Run(3));
         roster.enter(&attempt);
         assert!(attempt.cancel_signal().is_cancelled());
         assert!(roster.find(JobId(1), Run(3)).is_some());
@@ -110,20 +124,20 @@ mod tests {
     #[tokio::test]
     async fn a_cancel_never_stops_another_attempt() {
         let (roster, earlier, later) = (Roster::default(), running(3).await, running(4).await);
-        assert!(!roster.cancel(JobId(1), Run(3)));
+        roster.cancel(JobId(1), Run(3));
         roster.enter(&later);
         assert!(!later.cancel_signal().is_cancelled(), "it is not the one that was meant");
-        assert!(roster.cancel(JobId(1), Run(3)), "the one that was meant is over");
-        assert!(!later.cancel_signal().is_cancelled());
-        roster.leave(&earlier);
+        roster.cancel(JobId(1), Run(3));
+        assert!(!later.cancel_signal().is_cancelled(), "the one that was meant is over");
+        roster.leave(JobId(1), earlier.run());
         assert!(roster.find(JobId(1), Run(4)).is_some(), "only its own entry leaves with an attempt");
     }
 
     #[tokio::test]
     async fn a_cancel_that_came_too_late_is_forgotten() {
         let (roster, attempt) = (Roster::default(), running(3).await);
-        assert!(!roster.cancel(JobId(1), Run(3)));
-        roster.forget_cancel(JobId(1), Run(3));
+        roster.cancel(JobId(1), Run(3));
+        roster.forget_cancel(JobId(1));
         roster.enter(&attempt);
         assert!(!attempt.cancel_signal().is_cancelled());
     }

@@ -31,28 +31,6 @@ async fn a_retried_job_wakes_a_claimer_and_runs_again() {
 }
 
 #[tokio::test]
-async fn everybody_hears_of_the_end_of_a_job_cancelled_on_its_way_to_a_slot_that_goes() {
-    let bench = Bench::new(Rules { error_handler: true, ..Rules::default() }).await;
-    let mut events = bench.queue.subscribe("default");
-    let mut slot = Box::pin(bench.task.claim());
-    assert!(poll!(&mut slot).is_pending());
-    let id = bench.add().await;
-    let (mut wait, mut notice) = (pin!(bench.task.wait(id)), pin!(bench.task.notice(Lane::Ends)));
-    assert!(poll!(&mut wait).is_pending() && poll!(&mut notice).is_pending());
-    bench.task.cancel(id).await.unwrap();
-    drop(slot);
-    assert_eq!(wait.await.unwrap().reason(), Some(Reason::Cancelled));
-    let mut idle = pin!(bench.queue.idle());
-    assert!(poll!(&mut idle).is_pending());
-    bench.task.notice_done(notice.await.unwrap()).await.unwrap();
-    idle.await;
-    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Added);
-    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Cancelling);
-    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Failed { reason: Reason::Cancelled });
-    assert_eq!(bench.task.rates().failed.total, 1);
-}
-
-#[tokio::test]
 async fn whoever_waits_for_a_deleted_job_learns_that_it_is_gone() {
     let bench = Bench::new(Rules::default()).await;
     let id = bench.add_delayed(60_000).await;

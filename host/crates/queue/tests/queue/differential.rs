@@ -10,9 +10,9 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
-    AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lane, Lasted, Left, ListQuery, LogLine, LostAtOpen, MemoryStore, NewJob, NoticeNumber, NoticePosition,
-    OnTakenBack, Page, Peek, Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore, Telling, Told,
+    AddError, Added, Change, ChangeError, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job, Lane,
+    ListQuery, LogLine, MemoryStore, NewJob, NoticeNumber, NoticePosition, Observer, Page, Peek, Pruned, Rules,
+    SettledUnwanted, Store, StoreError, TaskStore, Telling,
 };
 
 #[tokio::test]
@@ -68,8 +68,14 @@ impl Place for BrokenPlace {
 
 #[async_trait]
 impl Store for BrokenStore {
-    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
-        let task = self.0.open(task, rules, now).await?;
+    async fn open(
+        &self,
+        task: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let task = self.0.open(task, rules, now, observer).await?;
         if self.1 == Defect::ForgetsThePause {
             task.set_paused(false).await?;
         }
@@ -99,25 +105,22 @@ impl Store for BrokenStore {
 
 #[async_trait]
 impl TaskStore for BrokenTask {
-    async fn add_and_claim(
-        &self,
-        jobs: Vec<NewJob>,
-        most: usize,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-        lasted: AddingLasted,
-    ) -> Result<Claimed, AddError> {
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
         let more = usize::from(self.1 == Defect::TakesOneTooMany);
         let rules = Arc::new(Rules { size: rules.size + more, ..(**rules).clone() });
-        self.0.add_and_claim(jobs, most, &rules, now, lasted).await
+        self.0.add(jobs, &rules, now).await
     }
 
-    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        self.0.unclaim(id, run, rules, now);
+    fn may_claim(&self) -> bool {
+        self.0.may_claim()
     }
 
-    fn on_taken_back(&self, told: OnTakenBack) {
-        self.0.on_taken_back(told);
+    fn may_have_callbacks(&self) -> bool {
+        self.0.may_have_callbacks()
+    }
+
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.0.release(id, run, rules, now);
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -130,25 +133,18 @@ impl TaskStore for BrokenTask {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
-        lasted: Lasted,
     ) -> Result<Finished, StoreError> {
         if self.1 == Defect::ForgetsProgress {
             finish.progress = None;
         }
-        self.0.finish(finish, claim_next, rules, now, lasted).await
+        self.0.finish(finish, claim_next, rules, now).await
     }
 
-    async fn change(
-        &self,
-        id: JobId,
-        change: Change,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-    ) -> Result<Changed, ChangeError> {
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
         self.0.change(id, change, rules, now).await
     }
 
-    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
         self.0.set_paused(paused).await
     }
 
@@ -168,7 +164,7 @@ impl TaskStore for BrokenTask {
         self.0.claim_notices(lane, most, now).await
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
         self.0.settle_notice(number, telling, now).await
     }
 
@@ -197,10 +193,6 @@ impl TaskStore for BrokenTask {
 
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
         self.0.make_room(more, most, rules).await
-    }
-
-    fn lost_at_open(&self) -> LostAtOpen {
-        self.0.lost_at_open()
     }
 
     fn counts(&self) -> Counts {

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use saggar_job::{JobId, Run, State, TaskKey, Timestamp};
 use saggar_queue::{
-    AddError, Added, Change, ChangeError, Changed, Finish, Happened, Lane, Left, MemoryStore, NewJob, NoticeNumber,
-    Retention, Rules, Store, StoreError, TaskStore, Telling, Told,
+    AddError, Added, Change, ChangeError, Finish, Happened, Hint, Lane, MemoryStore, NewJob, NoticeNumber, Observer,
+    Retention, Rules, Store, StoreError, StoreEvent, TaskStore, Telling,
 };
 
 use crate::retries;
@@ -23,6 +24,7 @@ struct History {
     chance: fastrand::Rng,
     model: Model,
     store: Arc<dyn TaskStore>,
+    heard: Arc<Heard>,
     taken: Vec<(NoticeNumber, u64, bool)>,
 }
 
@@ -45,6 +47,44 @@ impl Drop for Named {
     }
 }
 
+/// What the observer heard last.
+#[derive(Default)]
+struct Heard(Mutex<Option<Notification>>);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Notification {
+    Event(StoreEvent),
+    Hint(Hint),
+}
+
+impl From<StoreEvent> for Notification {
+    fn from(event: StoreEvent) -> Self {
+        Self::Event(event)
+    }
+}
+
+impl From<Hint> for Notification {
+    fn from(hint: Hint) -> Self {
+        Self::Hint(hint)
+    }
+}
+
+impl Heard {
+    fn last(&self) -> Option<Notification> {
+        self.0.lock().take()
+    }
+}
+
+impl Observer for Heard {
+    fn observe(&self, event: StoreEvent) {
+        *self.0.lock() = Some(event.into());
+    }
+
+    fn hint(&self, hint: Hint) {
+        *self.0.lock() = Some(hint.into());
+    }
+}
+
 async fn play(seed: u64) {
     let _named = Named(seed);
     let mut chance = fastrand::Rng::with_seed(seed);
@@ -58,9 +98,10 @@ async fn play(seed: u64) {
         ..retries(chance.u32(0..3), chance.u64(0..20))
     };
     let key = TaskKey::new("default", "history");
-    let store = MemoryStore::new().open(&key, &Arc::new(rules.clone()), Timestamp(1_000)).await.unwrap();
+    let (store, heard) = (MemoryStore::new(), Arc::new(Heard::default()));
+    let store = store.open(&key, &Arc::new(rules.clone()), Timestamp(1_000), Arc::clone(&heard) as _).await.unwrap();
     let model = Model { jobs: BTreeMap::new(), highest: 0, places: 0, now: 1_000, rules, paused: false };
-    let mut history = History { chance, model, store, taken: Vec::new() };
+    let mut history = History { chance, model, store, heard, taken: Vec::new() };
     for number in 0..STEPS {
         history.step().await;
         history.compare(&format!("seed {seed}, step {number}")).await;
@@ -158,12 +199,12 @@ impl History {
             end: how.end(),
             progress: None,
             cost: None,
-            shows: false,
+            with_snapshot: false,
             chance: 0.5,
         };
-        let answer = self.store.finish(finish, false, &self.rules(), self.now(), Arc::new(|_| ())).await;
+        let answer = self.store.finish(finish, false, &self.rules(), self.now()).await;
         if matches!(job.stands, Stands::Runs { .. }) && run == job.run {
-            assert_eq!(answer.unwrap().ended.status, self.model.finish(id, how));
+            assert_eq!(answer.unwrap().status, self.model.finish(id, how));
         } else {
             assert!(matches!(answer, Err(StoreError::Refused { .. })), "{answer:?}");
         }
@@ -177,12 +218,15 @@ impl History {
             Stands::Held | Stands::Waits => {
                 let told_first = job.added_notice;
                 self.model.end(id, false);
-                let noticed = self.model.rules.error_handler && !told_first;
-                assert_eq!(answer.unwrap(), Changed::Cancelled { noticed });
+                let callback = self.model.rules.error_handler && !told_first;
+                answer.unwrap();
+                let cancelled = StoreEvent::Cancelled { id: JobId(id), callback, at: self.now() };
+                assert_eq!(self.heard.last(), Some(cancelled.into()));
             }
             Stands::Runs { .. } => {
                 job.stands = Stands::Runs { cancelling: true };
-                assert_eq!(answer.unwrap(), Changed::Stopping(Run(job.run)));
+                answer.unwrap();
+                assert_eq!(self.heard.last(), Some(Hint::Cancel(JobId(id), Run(job.run)).into()));
             }
             _ => assert!(matches!(answer, Err(ChangeError::Ended { .. })), "{answer:?}"),
         }
@@ -238,8 +282,8 @@ impl History {
         assert_eq!(pruned, before - self.model.jobs.len());
     }
 
-    async fn settle(&self, number: NoticeNumber, telling: Telling) -> Told {
-        self.store.settle_notice(number, telling, self.now()).await.unwrap()
+    async fn settle(&self, number: NoticeNumber, telling: Telling) {
+        self.store.settle_notice(number, telling, self.now()).await.unwrap();
     }
 
     async fn retry(&mut self) {
@@ -253,8 +297,8 @@ impl History {
             Stands::Succeeded { .. } | Stands::Failed { .. } => {
                 (job.attempt, job.run_at) = (0, now);
                 self.model.stand_in_line(id);
-                let left = if self.model.paused { Left::Nothing } else { Left::Ready };
-                assert_eq!(answer.unwrap(), Changed::Retried { left });
+                answer.unwrap();
+                assert_eq!(self.heard.last(), Some(StoreEvent::Retried { id: JobId(id), at: self.now() }.into()));
             }
             _ => assert!(matches!(answer, Err(ChangeError::NotEnded { .. })), "{answer:?}"),
         }
@@ -266,7 +310,8 @@ impl History {
         if matches!(self.model.jobs[&id].stands, Stands::Runs { .. }) {
             assert!(matches!(answer, Err(ChangeError::Running { .. })), "{answer:?}");
         } else {
-            assert_eq!(answer.unwrap(), Changed::Deleted);
+            answer.unwrap();
+            assert_eq!(self.heard.last(), Some(StoreEvent::Deleted { id: JobId(id), at: self.now() }.into()));
             self.model.jobs.remove(&id);
             self.taken.retain(|(_, of, _)| *of != id);
             assert!(self.store.get(JobId(id)).await.unwrap().is_none());

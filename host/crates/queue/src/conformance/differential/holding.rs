@@ -3,16 +3,22 @@
 use saggar_job::{Outcome, Status, TaskKey};
 
 use super::super::listing::pages;
-use super::super::{finish_and_last, problem};
+use super::super::problem;
 use super::{History, TASKS, works};
 use crate::{Change, End, Finish, ListQuery, ListedJob};
 
 impl History {
-    /// Compares all that can be looked up.
+    /// Compares all that was observed and all that can be looked up.
     pub(super) async fn hold(&mut self) {
         for task in 0..TASKS.len() {
+            for expected in self.expected.heard[task].events().await {
+                // It comes when it is durable.
+                self.same(&expected, &self.actual.heard[task].event().await, "an event");
+            }
+        }
+        for task in 0..TASKS.len() {
             let (expected, actual) = (&self.expected.tasks[task], &self.actual.tasks[task]);
-            self.same(&expected.counts(), &actual.counts(), "the counts");
+            self.same(&works(expected.counts_now().await), &works(actual.counts_now().await), "the counts");
         }
         let query = self.any_query();
         let expected = pages(&*self.expected.store, query.clone()).await;
@@ -48,8 +54,8 @@ impl History {
             if job.status == Status::Running {
                 let end = End::Outcome(Outcome::Reject(problem()));
                 let (id, run) = (job.id, job.run);
-                let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
-                works(finish_and_last(&*side.tasks[task], finish, false, rules, now).await);
+                let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
+                works(side.tasks[task].finish(finish, false, rules, now).await);
             }
             works(side.tasks[task].change(job.id, Change::Delete, rules, now).await);
         }

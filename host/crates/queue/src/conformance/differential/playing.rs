@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Timestamp};
 
-use super::super::add_and_last;
 use super::{History, Taken};
 use crate::{
     Change, Cost, End, Finish, Lane, LogLevel, LogLine, LogSource, NewJob, NoticeNumber, NoticePosition, Progress,
@@ -70,7 +69,7 @@ impl History {
             24..26 => self.settle_notice(task).await,
             26 => {
                 self.log(task).await;
-                self.unclaim(task).await;
+                self.release(task).await;
             }
             27 => self.pause(task).await,
             28 => {
@@ -113,20 +112,19 @@ impl History {
     async fn add(&mut self, task: usize) {
         let most = if self.chance.u8(0..4) == 0 { 5 } else { 2 };
         let jobs: Vec<_> = (0..self.chance.usize(0..most)).map(|_| self.any_job()).collect();
-        let most = self.chance.usize(0..3);
         let (rules, now) = (&self.rules[task], self.now);
-        let expected = said(add_and_last(&*self.expected.tasks[task], jobs.clone(), most, rules, now).await);
-        let actual = said(add_and_last(&*self.actual.tasks[task], jobs.clone(), most, rules, now).await);
-        self.same(&expected, &actual, &format!("add {jobs:?}, claiming {most}"));
+        let expected = said(self.expected.tasks[task].add(jobs.clone(), rules, now).await);
+        let actual = said(self.actual.tasks[task].add(jobs.clone(), rules, now).await);
+        self.same(&expected, &actual, &format!("add {jobs:?}"));
     }
 
-    /// Takes back a claim, of an attempt that runs, or ran, or never did.
-    async fn unclaim(&mut self, task: usize) {
+    /// Returns a claim, of an attempt that runs, or ran, or never did.
+    async fn release(&mut self, task: usize) {
         let id = self.any_id(task);
         let run = super::works(self.expected.tasks[task].get(id).await).map_or(Run(1), |job| job.life.run);
         let (rules, now) = (&self.rules[task], self.now);
-        self.expected.tasks[task].unclaim(id, run, rules, now);
-        self.actual.tasks[task].unclaim(id, run, rules, now);
+        self.expected.tasks[task].release(id, run, rules, now);
+        self.actual.tasks[task].release(id, run, rules, now);
         // What is asked for after it finds it done.
         self.claim(task).await;
     }
@@ -183,14 +181,12 @@ impl History {
             end: self.any_end(),
             progress: self.chance.bool().then_some(progress),
             cost: self.chance.bool().then_some(cost),
-            shows: self.chance.bool(),
+            with_snapshot: self.chance.bool(),
             chance: self.chance.f64(),
         };
         let (rules, now, next) = (&self.rules[task], self.now, self.chance.bool());
-        let expected =
-            said(super::super::finish_and_last(&*self.expected.tasks[task], finish.clone(), next, rules, now).await);
-        let actual =
-            said(super::super::finish_and_last(&*self.actual.tasks[task], finish.clone(), next, rules, now).await);
+        let expected = said(self.expected.tasks[task].finish(finish.clone(), next, rules, now).await);
+        let actual = said(self.actual.tasks[task].finish(finish.clone(), next, rules, now).await);
         self.same(&expected, &actual, &format!("{finish:?}, claiming the next: {next}"));
     }
 

@@ -63,13 +63,13 @@ impl Outbox {
         Some((first.1, entry.clone()))
     }
 
-    /// Gives back a notice that was taken. Returns its job if the notice is deferred.
+    /// Gives back a notice that was taken. Returns its lane, and its job if the notice is deferred.
     pub(super) fn put_off(
         &mut self,
         number: NoticeNumber,
         until: Timestamp,
         problem: Option<Box<Problem>>,
-    ) -> Option<JobId> {
+    ) -> Option<(Lane, Option<JobId>)> {
         let entry = self.entries.get_mut(&number).filter(|entry| entry.taken)?;
         let was_deferred = entry.is_deferred();
         entry.tries = entry.tries.saturating_add(1);
@@ -78,7 +78,7 @@ impl Outbox {
         let (id, lane, is_deferred) = (entry.id, entry.lane, entry.is_deferred());
         self.deferred += usize::from(is_deferred && !was_deferred);
         self.pending(lane).insert((until, number));
-        is_deferred.then_some(id)
+        Some((lane, is_deferred.then_some(id)))
     }
 
     /// Whether a notice is deferred and its handler is not called at the moment.
@@ -107,6 +107,15 @@ impl Outbox {
             let pending = if entry.lane == Lane::Adds { &mut self.adds } else { &mut self.ends };
             pending.insert((entry.from, *number));
         }
+    }
+
+    /// Gives back one that was taken, as the death of whoever had taken it does.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(super) fn give_back(&mut self, number: NoticeNumber) {
+        let Some(entry) = self.entries.get_mut(&number).filter(|entry| entry.taken) else { return };
+        entry.taken = false;
+        let (lane, from) = (entry.lane, entry.from);
+        self.pending(lane).insert((from, number));
     }
 
     /// The first `most` notices of a lane after `after` that are not taken.

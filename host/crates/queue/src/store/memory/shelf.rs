@@ -11,13 +11,14 @@ use foldhash::fast::RandomState;
 use saggar_job::{JobId, Life, Outcome, Refusal, RetryPolicy, Run, State, Status, Step, Timestamp, transition};
 
 use super::super::PROMOTED_AT_ONCE;
+use super::super::observer::Notification;
 use super::line::{Line, Spot};
 use super::names::{Names, Twin};
 use super::record::{Before, Due, Labels, Record};
 use super::register::{Register, Walk};
 use crate::{
-    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, Ended, Finish, Finished, KeyOwner, KeyReuse,
-    Lane, Left, LogLine, LostAtOpen, NewJob, Rules, StoreError,
+    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, KeyOwner,
+    KeyReuse, Lane, Left, LogLine, NewJob, Rules, StoreError, StoreEvent,
 };
 
 mod bytes;
@@ -49,7 +50,8 @@ pub(super) struct Shelf {
     pub(super) kept: Kept,
     paused: bool,
     opened: bool,
-    pub(super) lost: LostAtOpen,
+    /// What the observer is to hear of the step of the moment.
+    pub(super) notifications: Vec<Notification>,
 }
 
 impl Shelf {
@@ -67,11 +69,9 @@ impl Shelf {
         });
         for (id, run) in left_running {
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: NO_CHANCE };
+            let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
-            if let Ok(finished) = self.finish(finish, false, rules, now) {
-                self.lost.count(&finished.ended);
-            }
+            let _ = self.finish(finish, false, rules, now);
         }
     }
 
@@ -79,7 +79,7 @@ impl Shelf {
     #[cfg(any(test, feature = "conformance"))]
     pub(super) fn die(&mut self) -> Self {
         self.ends.outbox.give_back_all();
-        Self { opened: false, lost: LostAtOpen::default(), ..std::mem::take(self) }
+        Self { opened: false, ..std::mem::take(self) }
     }
 
     pub(super) fn add(
@@ -88,12 +88,11 @@ impl Shelf {
         rules: &Rules,
         now: Timestamp,
         numbers: &AtomicU64,
-        promoted: &mut usize,
     ) -> Result<Vec<Added>, AddError> {
         let twins = self.names.twins(&jobs);
         self.check_keys(&jobs, &twins)?;
         // What is late is ready.
-        self.promote(promoted, now);
+        self.promote(&mut 0, now);
         let is_new = |at: usize| twins.get(at).is_none_or(|twin| *twin == Twin::None);
         let new = || jobs.iter().enumerate().filter(|(at, _)| is_new(*at)).map(|(_, job)| job);
         rules.admit(&self.counts(), new(), now)?;
@@ -102,13 +101,23 @@ impl Shelf {
         let added = self.ids_for(&jobs, &twins)?;
         // Under the lock, so that the numbers of a task are in its order.
         let mut number = numbers.fetch_add(new as u64, Ordering::Relaxed);
+        let (mut ids, mut due) = (Vec::with_capacity(new), Left::Nothing);
         for (added, job) in added.iter().zip(jobs) {
             if added.is_new {
                 number += 1;
+                ids.push(added.id);
+                due = due.or_earlier(job.due_at(now), now);
                 self.insert(number, added.id, job, rules.add_handler, now);
             }
         }
+        if !ids.is_empty() {
+            self.tell(StoreEvent::Added { ids, on_hold: rules.add_handler, due, at: now });
+        }
         Ok(added)
+    }
+
+    fn tell(&mut self, notification: impl Into<Notification>) {
+        self.notifications.push(notification.into());
     }
 
     /// Refuses keys that are in use for other jobs.
@@ -205,17 +214,21 @@ impl Shelf {
         self.added += 1;
     }
 
-    /// `promoted`: how many delayed jobs have taken their places in this step.
-    pub(super) fn claim(&mut self, most: usize, promoted: &mut usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        let mut jobs = Vec::new();
+    pub(super) fn may_claim(&self) -> bool {
+        !self.paused && self.standing[Status::Waiting as usize] > 0
+    }
+
+    pub(super) fn claim(&mut self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        let (mut jobs, mut promoted) = (Vec::new(), 0);
         while jobs.len() < most
-            && let Some(job) = self.claim_first(promoted, now)?
+            && let Some(job) = self.claim_first(&mut promoted, now)?
         {
             jobs.push(job);
         }
         Ok(Claimed { jobs, left: self.left() })
     }
 
+    /// `promoted`: how many delayed jobs have taken their places in this step.
     fn promote(&mut self, promoted: &mut usize, now: Timestamp) {
         let records = &mut self.records;
         // At least the one that may be claimed next.
@@ -253,17 +266,19 @@ impl Shelf {
         Ok(Some(claimed))
     }
 
-    /// Answers what came of it if the job has ended.
-    pub(super) fn unclaim(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) -> Option<Ended> {
-        let record = self.records.get_mut(&id).filter(|record| record.life.run == run)?;
-        let State::Running { cancelling, .. } = record.life.state else { return None };
+    pub(super) fn release(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) {
+        let Some(record) = self.records.get_mut(&id).filter(|record| record.life.run == run) else { return };
+        let State::Running { cancelling, .. } = record.life.state else { return };
         if cancelling {
-            let (end, progress) = (End::Requeue, None);
-            let finish = Finish { id, run, end, progress, cost: None, shows: false, chance: NO_CHANCE };
+            let (end, progress) = (End::PutBack, None);
+            let finish = Finish { id, run, end, progress, cost: None, with_snapshot: false, chance: NO_CHANCE };
             // What runs can be finished under its own fence.
-            return self.finish(finish, false, rules, now).ok().map(|finished| finished.ended);
+            if let Ok(EndResult { callback, .. }) = self.end(finish, rules, now) {
+                self.tell(StoreEvent::Cancelled { id, callback, at: now });
+            }
+            return;
         }
-        let (stood, run_at) = record.stood.take()?;
+        let Some((stood, run_at)) = record.stood.take() else { return };
         let before = record.stood_with.take().map(|before| *before);
         let (problem, progress) = before.map_or((None, None), |before| (before.problem, before.progress));
         record.progress = progress;
@@ -271,7 +286,7 @@ impl Shelf {
         record.life.attempt = record.life.attempt.saturating_sub(1);
         record.spot = self.line.push_back(id, record.priority, stood);
         go(&mut self.standing, &mut self.register, record, Status::Running);
-        None
+        self.tell(Hint::Ready(Left::Ready));
     }
 
     pub(super) fn finish(
@@ -281,7 +296,16 @@ impl Shelf {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        let Finish { id, run, end, progress, cost, shows, chance } = finish;
+        let (id, run, ending) = (finish.id, finish.run, finish.end.ending());
+        let result = self.end(finish, rules, now)?;
+        let status = result.status;
+        self.tell(StoreEvent::Ended { id, run, ending, result, at: now });
+        let next = if claim_next { self.claim_first(&mut 0, now)? } else { None };
+        Ok(Finished { status, next })
+    }
+
+    fn end(&mut self, finish: Finish, rules: &Rules, now: Timestamp) -> Result<EndResult, StoreError> {
+        let Finish { id, run, end, progress, cost, with_snapshot, chance } = finish;
         let gone = StoreError::Refused { id, refusal: Refusal::Ended };
         let record = self.records.get_mut(&id).ok_or(gone)?;
         let bytes = record.bytes();
@@ -317,11 +341,10 @@ impl Shelf {
             State::Success { .. } | State::Running { .. } => {}
         }
         self.kept.recount(bytes, record);
-        let noticed = self.ends.keep(id, record, &mut self.names, rules);
-        let job = (shows && record.life.state.is_ended()).then(|| Arc::new(record.job(id, &self.ends.outbox)));
-        let ended = Ended { status, run_at, reason, noticed, job };
-        let next = if claim_next { self.claim_first(&mut 0, now)? } else { None };
-        Ok(Finished { ended, next, left: self.left() })
+        let callback = self.ends.keep(id, record, &mut self.names, rules);
+        let has_snapshot = with_snapshot && record.life.state.is_ended();
+        let snapshot = has_snapshot.then(|| Arc::new(record.job(id, &self.ends.outbox)));
+        Ok(EndResult { status, run_at, reason, callback, snapshot })
     }
 
     /// What waits in the line for claimers.

@@ -1,7 +1,7 @@
 //! The memory store under the suite of all stores. As the oracle of the random histories it is compared with itself here,
 //! which shows that the histories can be played; `tests/queue/history.rs` holds it to a model of its own.
 
-use crate::conformance::{self, InMemory, differential};
+use crate::conformance::{self, InMemory, Shared, differential};
 
 #[tokio::test]
 async fn keeps_the_contract_of_a_store() {
@@ -13,4 +13,16 @@ async fn plays_random_histories() {
     let plan = differential::Plan::histories(300);
     differential::compare(&InMemory, &plan).await;
     differential::compare(&InMemory, &plan.with_deaths()).await;
+}
+
+#[tokio::test]
+async fn a_shared_store_keeps_the_contract_of_a_store() {
+    conformance::hold_to_contract(&Shared).await;
+}
+
+#[tokio::test]
+async fn a_shared_store_plays_random_histories() {
+    let plan = differential::Plan::histories(100);
+    differential::compare(&Shared, &plan).await;
+    differential::compare(&Shared, &plan.with_deaths()).await;
 }

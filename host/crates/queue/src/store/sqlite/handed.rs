@@ -9,7 +9,7 @@ use saggar_job::{JobId, Run, Timestamp};
 use super::inbox::Undone;
 use super::shelf::{Desk, Stepped};
 use super::workshop::Undo;
-use crate::{Added, Claimed, ClaimedJob, ClaimedNotices, Finished, NoticeNumber};
+use crate::{Claimed, ClaimedJob, ClaimedNotices, Finished, NoticeNumber};
 
 /// What can be taken back.
 pub(super) trait Handout {
@@ -25,12 +25,6 @@ pub(super) trait Handout {
 impl Handout for Claimed {
     fn claims(&self) -> Vec<(JobId, Run)> {
         self.jobs.iter().map(fence).collect()
-    }
-}
-
-impl Handout for (Vec<Added>, Claimed) {
-    fn claims(&self) -> Vec<(JobId, Run)> {
-        self.1.claims()
     }
 }
 

@@ -7,22 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, OptionalExtension, params};
 use saggar_job::{Run, Timestamp};
 
+use super::super::observer::Notification;
 use super::number::{JobNumber, TaskNumber, from_i64, moment, to_i64};
+use super::shared::Shared;
 use super::shelf::Orphan;
+use super::sync::Answer;
+use crate::Observer;
 
 const CLAIM_BYTES: usize = 24;
 /// Claims that are in the table for nothing, besides three for each one that stands for a running attempt, before they are
 /// cleared away: so that it is done seldom, and the table fits into a few pages.
 const STALE_CLAIMS: usize = if cfg!(test) { 4 } else { 4_096 };
-
-/// The commits that a step's answers have to wait for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Waits {
-    /// For what it hands out.
-    pub(super) ahead: u64,
-    /// For the promise that it has lasted.
-    pub(super) lasting: u64,
-}
 
 /// That a notice was taken or let go of, which stands in memory only.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +45,21 @@ impl Batch {
     }
 }
 
+/// Sends notifications, to each observer in order.
+fn send(notifications: Vec<(Arc<Shared>, Notification)>) {
+    let mut last: Option<(Arc<Shared>, Option<Arc<dyn Observer>>)> = None;
+    for (task, notification) in notifications {
+        let is_last = last.as_ref().is_some_and(|(other, _)| Arc::ptr_eq(other, &task));
+        if !is_last {
+            let observer = task.observer();
+            last = Some((task, observer));
+        }
+        if let Some((_, Some(observer))) = &last {
+            notification.send(&**observer);
+        }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The number of the commit that is being made; counted since the start.
@@ -71,6 +81,8 @@ pub(super) struct Ledger {
     pub(super) promoted: usize,
     /// What this batch took and let go of.
     marks: Vec<Mark>,
+    /// What observers are to hear of this batch.
+    notifications: Vec<(Arc<Shared>, Notification)>,
     must_last: bool,
     wait_for: u64,
 }
@@ -132,6 +144,24 @@ impl Ledger {
         self.marks.push(mark);
     }
 
+    /// Has the task's observer told when the batch is durable.
+    pub(super) fn tell(&mut self, task: &Arc<Shared>, notification: Notification) {
+        self.notifications.push((Arc::clone(task), notification));
+    }
+
+    /// What sends the notifications of the batch, in the order of its steps; `None` if there are none.
+    pub(super) fn take_notifications(&mut self) -> Option<Answer> {
+        if self.notifications.is_empty() {
+            return None;
+        }
+        let notifications = std::mem::take(&mut self.notifications);
+        Some(Box::new(move |fate| {
+            if fate.is_ok() {
+                send(notifications);
+            }
+        }))
+    }
+
     /// The batch is committed, and another one begins.
     pub(super) fn committed(&mut self) {
         self.marks.clear();
@@ -143,6 +173,7 @@ impl Ledger {
     /// The batch was undone; answers what it did to notices in memory, the last first.
     pub(super) fn undone(&mut self) -> impl Iterator<Item = Mark> + use<> {
         self.batch.undo();
+        self.notifications.clear();
         std::mem::take(&mut self.marks).into_iter().rev()
     }
 
@@ -157,15 +188,10 @@ impl Ledger {
         self.wait_for = self.wait_for.max(seq);
     }
 
-    /// What the step hands out need not wait for anything: nobody is to hear of it before the step has lasted.
-    pub(super) fn wait_for_nothing(&mut self) {
-        self.wait_for = 0;
-    }
-
-    /// What the answers of the step just made have to wait for.
-    pub(super) fn end_step(&mut self) -> Waits {
-        let ahead = std::mem::take(&mut self.wait_for);
-        Waits { ahead, lasting: if std::mem::take(&mut self.must_last) { self.seq } else { ahead } }
+    /// The commit that the answer to the step just made has to wait for.
+    pub(super) fn end_step(&mut self) -> u64 {
+        let handed_out = std::mem::take(&mut self.wait_for);
+        if std::mem::take(&mut self.must_last) { self.seq } else { handed_out }
     }
 
     /// Writes the claims of the batch: one row for all of them. `running` tells of every attempt that runs, to be written

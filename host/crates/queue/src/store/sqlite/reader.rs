@@ -55,12 +55,6 @@ impl Readers {
         Ok((Self { lookups, syncer }, threads))
     }
 
-    /// Whether what others let see (`Shared`) is all there is, and on the disk. Not known without a syncer: then a commit may be
-    /// there already that they have not heard of.
-    pub(super) fn have_nothing_to_wait_for(&self) -> bool {
-        self.syncer.as_ref().is_some_and(|syncer| syncer.has_kept_all())
-    }
-
     /// Has something looked up.
     pub(super) async fn look<T: Send + 'static>(
         &self,

@@ -1,23 +1,21 @@
 //! What the writer lets others see of a task without a look into the file: how many jobs stand where, which attempts run
-//! (a claim does not touch its job's row), and the job that has just ended. Changed after a commit and before its answers are sent.
+//! (a claim does not touch its job's row), and who observes it. Changed after a commit and before its answers are sent.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use saggar_job::{JobId, Run, TaskKey, Timestamp};
+use saggar_job::{Run, TaskKey, Timestamp};
 
 use super::number::TaskNumber;
-use super::sync::Answer;
 use crate::kept_bytes::KeptBytes;
-use crate::{Counts, Ended, Job, LostAtOpen, OnTakenBack};
+use crate::{Counts, Observer};
 
 pub(super) struct Shared {
     pub(super) task: TaskNumber,
     pub(super) key: TaskKey,
     seen: Mutex<Seen>,
-    pub(super) lost: Mutex<LostAtOpen>,
-    pub(super) on_taken_back: Mutex<Option<OnTakenBack>>,
+    observer: Mutex<Option<Arc<dyn Observer>>>,
 }
 
 #[derive(Default)]
@@ -25,7 +23,6 @@ struct Seen {
     counts: Counts,
     plain_from: u64,
     live: HashMap<u64, Live>,
-    shown: Option<Arc<Job>>,
 }
 
 /// An attempt that runs.
@@ -39,33 +36,22 @@ pub(super) struct Live {
 
 impl Shared {
     pub(super) fn new(task: TaskNumber, key: TaskKey) -> Self {
-        Self { task, key, seen: Mutex::default(), lost: Mutex::default(), on_taken_back: Mutex::default() }
+        Self { task, key, seen: Mutex::default(), observer: Mutex::default() }
     }
 
-    /// Tells of a job that ended because a claim of it was taken back. If that was undone with its batch, it is tried again, and
-    /// told of then.
-    pub(super) fn taken_back(self: &Arc<Self>, id: JobId, run: Run, ended: Ended) -> Answer {
-        let shared = Arc::clone(self);
-        Box::new(move |fate| {
-            // Called without a lock: whoever is told may ask for something.
-            let told = shared.on_taken_back.lock().clone();
-            if let (Ok(()), Some(told)) = (fate, told) {
-                told(id, run, ended);
-            }
-        })
+    /// From now on `observer` hears of what changes, instead of the one before.
+    pub(super) fn set_observer(&self, observer: Arc<dyn Observer>) {
+        *self.observer.lock() = Some(observer);
     }
 
-    pub(super) fn publish(
-        &self,
-        counts: Counts,
-        plain_from: u64,
-        live: impl Iterator<Item = (u64, Option<Live>)>,
-        shown: Option<&Arc<Job>>,
-    ) {
+    pub(super) fn observer(&self) -> Option<Arc<dyn Observer>> {
+        self.observer.lock().clone()
+    }
+
+    pub(super) fn publish(&self, counts: Counts, plain_from: u64, live: impl Iterator<Item = (u64, Option<Live>)>) {
         let mut seen = self.seen.lock();
         seen.counts = counts;
         seen.plain_from = plain_from;
-        seen.shown = shown.cloned();
         for (number, live) in live {
             match live {
                 Some(live) => drop(seen.live.insert(number, live)),
@@ -77,11 +63,6 @@ impl Shared {
     /// Forgets all attempts, to be told of them anew.
     pub(super) fn clear(&self) {
         self.seen.lock().live.clear();
-    }
-
-    /// The job, if it is the one that was last shown as it ended and is like that in the last commit.
-    pub(super) fn shown(&self, id: JobId) -> Option<Arc<Job>> {
-        self.seen.lock().shown.clone().filter(|job| job.id == id)
     }
 
     pub(super) fn counts(&self) -> Counts {

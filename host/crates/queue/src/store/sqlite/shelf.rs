@@ -12,6 +12,7 @@ use saggar_job::{
     JobId, Life, Problem, Refusal, RetryPolicy, Run, State, Status, Step, TaskKey, Timestamp, transition,
 };
 
+use super::super::observer::Notification;
 use super::ended::Ended;
 use super::ledger::{Ledger, Mark};
 use super::line::Line;
@@ -19,7 +20,7 @@ use super::number::{JobNumber, TaskNumber, from_i64, to_i64};
 use super::record::{CANCELLING, Record, Spot};
 use super::shared::{Live, Shared};
 use super::statements::{DoUsual, Usual};
-use crate::{Counts, Job, Left, Progress, Rules, StoreError};
+use crate::{Counts, Left, Progress, Rules, StoreError};
 
 mod adding;
 mod bytes;
@@ -68,8 +69,6 @@ pub(super) struct Shelf {
     dirty: bool,
     /// What readers are to know of running attempts once the batch is committed.
     live: Vec<(u64, Option<Live>)>,
-    /// The last job that was shown as it ended, if it is still like that.
-    shown: Option<Arc<Job>>,
 }
 
 /// An attempt that runs, and what it takes to undo its claim.
@@ -143,7 +142,6 @@ impl Shelf {
             rules: Arc::default(),
             dirty: false,
             live: Vec::new(),
-            shown: None,
         })
     }
 
@@ -252,7 +250,7 @@ impl Shelf {
     pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
         self.ended_in_batch.clear();
         self.counts.first_ready_at = self.line.first_ready_at(db, seq)?;
-        self.shared.publish(self.counts, self.plain_from(), self.live.drain(..), self.shown.as_ref());
+        self.shared.publish(self.counts, self.plain_from(), self.live.drain(..));
         Ok(())
     }
 
@@ -267,13 +265,6 @@ impl Shelf {
         let attempt = self.running.remove(&id)?;
         self.ended_in_batch.push((id, attempt.record.life.run, attempt.ready_at));
         Some(attempt)
-    }
-
-    /// Forgets how the job was shown, for it changes.
-    fn forget_shown(&mut self, id: JobId) {
-        if self.shown.as_ref().is_some_and(|job| job.id == id) {
-            self.shown = None;
-        }
     }
 
     fn count_mut(&mut self, status: Status) -> &mut usize {
@@ -302,6 +293,11 @@ pub(super) fn revive(record: &mut Record, orphan: Orphan) {
 }
 
 impl Desk<'_> {
+    /// Has the task's observer told when the batch is durable.
+    fn tell(&mut self, notification: impl Into<Notification>) {
+        self.ledger.tell(&self.shelf.shared, notification.into());
+    }
+
     fn left(&mut self) -> rusqlite::Result<Left> {
         if self.shelf.counts.paused {
             return Ok(Left::Nothing);
@@ -333,7 +329,6 @@ impl Desk<'_> {
     /// Writes the job's row as it now stands.
     fn put(&mut self, record: &mut Record, is_new: bool) -> rusqlite::Result<()> {
         self.shelf.dirty = true;
-        self.shelf.forget_shown(record.id);
         self.count_bytes(record.counted, record.bytes());
         record.counted = record.bytes();
         let digest = record.last.as_ref().and_then(|last| last.cost.as_ref()).map(|cost| &cost.digest);

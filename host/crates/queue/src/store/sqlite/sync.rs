@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use metrics::Histogram;
 use parking_lot::{Condvar, Mutex};
@@ -36,8 +36,6 @@ pub(super) struct Syncer {
     promised: AtomicU64,
     failure: Arc<Failure>,
     seconds: Histogram,
-    /// Nanoseconds that the last sync took.
-    last_took: AtomicU64,
     /// Held during a sync: the kernel tells of a page that it could not write once, to whoever syncs then.
     syncing: Mutex<()>,
 }
@@ -56,8 +54,7 @@ impl Syncer {
     pub(super) fn new(wal: Arc<dyn Disk>, files: Arc<StoreFiles>, failure: Arc<Failure>) -> Self {
         let (durable, promised) = (AtomicU64::new(0), AtomicU64::new(0));
         let (waiting, woken, seconds) = (Mutex::default(), Condvar::new(), meters::sync_seconds());
-        let (last_took, syncing) = (AtomicU64::new(0), Mutex::new(()));
-        Self { wal, files, waiting, woken, durable, promised, failure, seconds, last_took, syncing }
+        Self { wal, files, waiting, woken, durable, promised, failure, seconds, syncing: Mutex::new(()) }
     }
 
     /// The last commit that is on the disk.
@@ -71,7 +68,7 @@ impl Syncer {
     }
 
     /// Whether everything that has to last is on the disk, and so all that was seen before this was asked.
-    pub(super) fn has_kept_all(&self) -> bool {
+    fn has_kept_all(&self) -> bool {
         self.promised.load(Ordering::Acquire) <= self.durable()
     }
 
@@ -106,11 +103,6 @@ impl Syncer {
         waiting.answers.is_empty() && !waiting.busy
     }
 
-    /// How long the last sync took.
-    pub(super) fn last_took(&self) -> Duration {
-        Duration::from_nanos(self.last_took.load(Ordering::Relaxed))
-    }
-
     /// Lets the thread end when all answers are sent.
     pub(super) fn close(&self) {
         self.waiting.lock().closed = true;
@@ -142,9 +134,7 @@ impl Syncer {
         let fate = self.failure.check().and_then(|()| {
             let began = Instant::now();
             let synced = self.wal.sync();
-            let took = began.elapsed();
-            self.seconds.record(took.as_secs_f64());
-            self.last_took.store(took.as_nanos() as u64, Ordering::Relaxed);
+            self.seconds.record(began.elapsed().as_secs_f64());
             synced.map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))?;
             // What was synced to a file without a name is lost all the same.
             self.files.check(&self.failure)

@@ -13,9 +13,9 @@ use super::shelf::{Desk, Stepped};
 use super::workshop::Undo;
 use super::{Inner, reader};
 use crate::{
-    AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lane, Lasted, Left, LogLine, LostAtOpen, NewJob, NoticeNumber, NoticePosition, OnTakenBack, Peek, Pruned,
-    Rules, SettledUnwanted, StoreError, TaskStore, Telling, Told, kept_bytes,
+    AddError, Added, Change, ChangeError, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job, Lane,
+    LogLine, NewJob, NoticeNumber, NoticePosition, Peek, Pruned, Rules, SettledUnwanted, StoreError, TaskStore,
+    Telling, kept_bytes,
 };
 
 pub(super) struct SqliteTask {
@@ -61,27 +61,10 @@ where
 
 #[async_trait]
 impl TaskStore for SqliteTask {
-    async fn add_and_claim(
-        &self,
-        jobs: Vec<NewJob>,
-        most: usize,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-        lasted: AddingLasted,
-    ) -> Result<Claimed, AddError> {
-        let (task, rules) = (self.shared.task, Arc::clone(rules));
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        let rules = Arc::clone(rules);
         let writer = self.store.writer().map_err(StoreError::from)?;
-        if most == 0 {
-            // Nothing that would have to be put back.
-            return writer.add(task, lasted, move |desk| desk.add_and_claim(jobs, 0, &rules, now)).await;
-        }
-        let (asking, giving) = Asking::new(writer.undone());
-        let step = move |desk: &mut Desk<'_>| {
-            giving.give(desk, now, |desk, is_wanted| {
-                desk.add_and_claim(jobs, if is_wanted { most } else { 0 }, &rules, now)
-            })
-        };
-        asking.answered_by(writer.add(task, lasted, step)).await
+        writer.on(self.shared.task, move |desk| desk.add(jobs, &rules, now)).await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -91,18 +74,23 @@ impl TaskStore for SqliteTask {
         .await
     }
 
-    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+    fn may_claim(&self) -> bool {
+        let counts = self.shared.counts();
+        counts.waiting > 0 && !counts.paused
+    }
+
+    fn may_have_callbacks(&self) -> bool {
+        self.shared.counts().notices > 0
+    }
+
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
         // Nobody is left to whom a closed store could give it.
         if let Ok(writer) = self.store.writer() {
             let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
-            // Who takes back has had the answer, so the batch is committed.
+            // Who releases has had the answer, so the batch is committed.
             let batch = Batch::default();
             writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now, batch });
         }
-    }
-
-    fn on_taken_back(&self, told: OnTakenBack) {
-        *self.shared.on_taken_back.lock() = Some(told);
     }
 
     async fn finish(
@@ -111,11 +99,10 @@ impl TaskStore for SqliteTask {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
-        lasted: Lasted,
     ) -> Result<Finished, StoreError> {
         let (task, writer) = (self.shared.task, self.store.writer()?);
         until_kept(|is_first| {
-            let (finish, rules, lasted) = (finish.clone(), Arc::clone(rules), Arc::clone(&lasted));
+            let (finish, rules) = (finish.clone(), Arc::clone(rules));
             // A later try claims nothing: the attempt would have begun at the moment of the first one.
             let claim_next = claim_next && is_first;
             let (asking, giving) = Asking::new(writer.undone());
@@ -126,18 +113,12 @@ impl TaskStore for SqliteTask {
                     finished
                 })
             };
-            asking.answered_by(writer.finish(task, lasted, step))
+            asking.answered_by(writer.on(task, step))
         })
         .await
     }
 
-    async fn change(
-        &self,
-        id: JobId,
-        change: Change,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-    ) -> Result<Changed, ChangeError> {
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
         let rules = Arc::clone(rules);
         let writer = self.store.writer().map_err(StoreError::from)?;
         let step = move |desk: &mut Desk<'_>| {
@@ -148,31 +129,18 @@ impl TaskStore for SqliteTask {
         writer.on(self.shared.task, step).await
     }
 
-    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
         self.store.writer()?.on(self.shared.task, move |desk| desk.set_paused(paused).map(Ok)).await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        let readers = self.store.readers()?;
-        if let Some(shown) = self.shared.shown(id)
-            && readers.have_nothing_to_wait_for()
-        {
-            return Ok(Some(Arc::unwrap_or_clone(shown)));
-        }
         let shared = Arc::clone(&self.shared);
-        Ok(readers.look(move |db| reader::job(db, &shared, id)).await?)
+        Ok(self.store.readers()?.look(move |db| reader::job(db, &shared, id)).await?)
     }
 
     async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
-        let readers = self.store.readers()?;
-        if let Some(shown) = self.shared.shown(id)
-            && shown.text_bytes() <= most
-            && readers.have_nothing_to_wait_for()
-        {
-            return Ok(Some(Peek::Job(Arc::unwrap_or_clone(shown))));
-        }
         let shared = Arc::clone(&self.shared);
-        Ok(readers.look(move |db| reader::peek(db, &shared, id, most)).await?)
+        Ok(self.store.readers()?.look(move |db| reader::peek(db, &shared, id, most)).await?)
     }
 
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
@@ -189,7 +157,7 @@ impl TaskStore for SqliteTask {
         .await
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
         let writer = self.store.writer()?;
         until_kept(|_| {
             let telling = telling.clone();
@@ -234,10 +202,6 @@ impl TaskStore for SqliteTask {
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
         let (task, rules) = (self.shared.task, Arc::clone(rules));
         self.store.writer()?.ask(move |workshop| workshop.make_room(task, more, most, &rules).map(Ok)).await
-    }
-
-    fn lost_at_open(&self) -> LostAtOpen {
-        *self.shared.lost.lock()
     }
 
     fn counts(&self) -> Counts {

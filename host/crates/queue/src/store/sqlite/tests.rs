@@ -1,20 +1,23 @@
 //! The SQLite store under the suite of all stores, and side by side with the memory store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use saggar_job::{JobId, Outcome, Run, Status, TaskKey, Timestamp};
+use saggar_job::{Ending, JobId, Outcome, Run, Status, TaskKey, Timestamp};
 use tempfile::TempDir;
 
 use super::failure::Failure;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
-use crate::{Change, End, Finish, Left, ListQuery, NewJob, Rules, Store, StoreError, TaskStore};
+use crate::{
+    Change, End, Finish, Hint, Left, ListQuery, NewJob, Observer, Rules, Store, StoreError, StoreEvent, TaskStore,
+};
 
-mod ahead;
 mod busy;
 mod disks;
+mod durable;
 mod gone;
 mod load;
 mod power;
@@ -85,11 +88,31 @@ const TABLES_OF_JOBS: [&str; 13] = [
     "names",
 ];
 
+/// Counts the attempts that ended as lost.
+#[derive(Default)]
+struct Losses(AtomicUsize);
+
+impl Losses {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Observer for Losses {
+    fn observe(&self, event: StoreEvent) {
+        if matches!(event, StoreEvent::Ended { ending: Ending::Lost, .. }) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn hint(&self, _hint: Hint) {}
+}
+
 /// Ends a running attempt well.
 async fn finish(task: &dyn TaskStore, id: JobId, run: Run, response: &str) {
     let end = End::Outcome(Outcome::Success(response.into()));
-    let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
-    task.finish(finish, false, &Arc::default(), Timestamp(1), Arc::new(|_| ())).await.unwrap();
+    let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
+    task.finish(finish, false, &Arc::default(), Timestamp(1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -142,7 +165,7 @@ async fn a_store_that_failed_does_nothing_more_and_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
     store.inner.failure.fail("the WAL could not be put on the disk", &std::io::Error::other("no medium"));
     assert!(store.failed().await.to_string().contains("no medium"));
@@ -167,7 +190,7 @@ async fn nobody_looks_for_plain_jobs_among_others() {
         .unwrap()
     };
     let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
-    let task = store.open(&key, &rules, now).await.unwrap();
+    let task = store.open(&key, &rules, now, Arc::new(())).await.unwrap();
     for _ in 0..3 {
         task.add(vec![NewJob::new("[]").with_delay_ms(1_000), NewJob::new("[]").with_priority(1)], &rules, now)
             .await
@@ -183,7 +206,7 @@ async fn nobody_looks_for_plain_jobs_among_others() {
     assert!(store.list(&waiting).await.unwrap().jobs.iter().any(|job| job.id == plain));
     drop((task, store));
     let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
-    let task = store.open(&key, &rules, now).await.unwrap();
+    let task = store.open(&key, &rules, now, Arc::new(())).await.unwrap();
     let claimed = task.claim(9, now).await.unwrap().jobs;
     assert_eq!(claimed.last().map(|job| job.id), Some(plain));
 }
@@ -194,7 +217,7 @@ async fn a_plain_job_far_behind_others_holds_nobody_up() {
     let files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules { size: usize::MAX, ..Rules::default() }), Timestamp(1));
     let store = files.store();
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]"); 5], &rules, now).await.unwrap();
     task.add(vec![NewJob::new("[]").with_priority(-1); OTHERS as usize], &rules, now).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
@@ -214,7 +237,7 @@ async fn a_step_lets_few_of_many_that_are_due_take_their_places() {
     let files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let store = files.store();
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]").with_delay_ms(5); 20], &rules, now).await.unwrap();
     let due = now.plus_ms(5);
     assert_eq!(task.claim(3, due).await.unwrap().jobs.len(), 3);
@@ -227,7 +250,7 @@ async fn a_job_that_is_retried_leaves_no_response_behind() {
     let mut files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let store = files.store();
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
     let run = task.claim(1, now).await.unwrap().jobs[0].run;
     finish(&*task, id, run, "\"a long response\"").await;
@@ -245,7 +268,7 @@ async fn who_finds_nothing_to_remove_writes_nothing() {
     let files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let store = files.store();
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
     let run = task.claim(1, now).await.unwrap().jobs[0].run;
     finish(&*task, id, run, "1").await;
@@ -280,7 +303,7 @@ async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     let writer = store.inner.writer().unwrap();
     let step =
         |_: &mut super::workshop::Workshop<'_>| -> super::shelf::Stepped<(), StoreError> { panic!("on purpose") };
@@ -316,7 +339,7 @@ async fn a_store_whose_last_handle_goes_on_its_own_thread_is_closed() {
     for durability in [Durability::Full, Durability::Normal] {
         let files = Directory { directory: tempfile::tempdir().unwrap(), durability };
         let (store, rules, now) = (files.store(), Arc::new(Rules::default()), Timestamp(1));
-        let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+        let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
         task.add(vec![NewJob::new("[]"); 2], &rules, now).await.unwrap();
         let failure = Arc::clone(&store.inner.failure);
         let lock = Arc::downgrade(&store.inner.lock);

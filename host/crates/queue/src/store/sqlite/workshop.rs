@@ -13,8 +13,7 @@ use super::record::{CANCELLING, Record};
 use super::shared::{Registry, Shared};
 use super::shelf::{Desk, Orphan, Shelf};
 use super::statements::Statements;
-use super::sync::Answer;
-use crate::{NoticeNumber, Pruned, Rules, kept_bytes};
+use crate::{NoticeNumber, Observer, Pruned, Rules, kept_bytes};
 
 pub(super) struct Workshop<'c> {
     pub(super) db: &'c Connection,
@@ -151,13 +150,20 @@ impl<'c> Workshop<'c> {
     }
 
     /// Opens a task, and makes it if it is not there.
-    pub(super) fn open(&mut self, key: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> rusqlite::Result<Arc<Shared>> {
+    pub(super) fn open(
+        &mut self,
+        key: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> rusqlite::Result<Arc<Shared>> {
         let task = match self.by_key.get(key) {
             Some(task) => *task,
             None => self.make(key)?,
         };
         let Some(mut desk) = self.desk(task) else { return Err(rusqlite::Error::QueryReturnedNoRows) };
         desk.shelf.rules = Arc::clone(rules);
+        desk.shelf.shared.set_observer(observer);
         desk.open(rules, now)?;
         Ok(Arc::clone(&desk.shelf.shared))
     }
@@ -178,23 +184,19 @@ impl<'c> Workshop<'c> {
         Ok(task)
     }
 
-    /// Lets what was handed out to nobody be taken again. Answers what is to be told of jobs that ended with it.
-    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<Vec<Answer>> {
-        let mut answers = Vec::new();
+    /// Lets what was handed out to nobody be taken again.
+    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
         if undo.batch.is_undone() {
-            return Ok(answers);
+            return Ok(());
         }
-        let Some(mut desk) = self.desk(undo.task) else { return Ok(answers) };
+        let Some(mut desk) = self.desk(undo.task) else { return Ok(()) };
         if let Some(rules) = &undo.rules {
             desk.shelf.rules = Arc::clone(rules);
         }
         for (id, run) in &undo.claims {
-            if let Some(ended) = desk.undo_claim(*id, *run, undo.now)? {
-                answers.push(desk.shelf.shared.taken_back(*id, *run, ended));
-            }
+            desk.undo_claim(*id, *run, undo.now)?;
         }
-        desk.undo_notices(&undo.notices)?;
-        Ok(answers)
+        desk.undo_notices(&undo.notices)
     }
 
     /// Writes what the steps of the batch left to be written once.

@@ -9,30 +9,11 @@ use super::number::TaskNumber;
 use super::shelf::{Desk, Stepped};
 use super::sync::Answer;
 use super::workshop::Workshop;
-use crate::{AddError, Added, AddingLasted, Claimed, Finished, Lasted, StoreError};
+use crate::StoreError;
 
-/// A step, to be done or to be told why it is not.
+/// A step, to be done or to be told why it is not; answers what sends its answer.
 pub(super) type Work =
-    Box<dyn FnOnce(Result<&mut Workshop<'_>, SqliteError>) -> (rusqlite::Result<()>, Answers) + Send>;
-
-/// What is to be sent when a step is done.
-#[derive(Default)]
-pub(super) struct Answers {
-    /// As soon as what the step hands out may be used.
-    pub(super) ahead: Option<Answer>,
-    /// When the step has lasted.
-    pub(super) lasting: Option<Answer>,
-    /// Whether an attempt begins as its job is added, and so may end soon.
-    pub(super) begins: bool,
-    /// Whether one ends.
-    pub(super) ends: bool,
-}
-
-impl Answers {
-    fn lasting(answer: Answer) -> Self {
-        Self { lasting: Some(answer), ..Self::default() }
-    }
-}
+    Box<dyn FnOnce(Result<&mut Workshop<'_>, SqliteError>) -> (rusqlite::Result<()>, Option<Answer>) + Send>;
 
 /// Whoever waits for what came of a step.
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
@@ -49,7 +30,7 @@ impl Writer {
         (Self { steps, undone }, inbox)
     }
 
-    /// Has `step` done on a task, and waits until it has lasted. This and the like are no `async fn`s so that their futures
+    /// Has `step` done on a task, and waits for the answer. This and the like are no `async fn`s so that their futures
     /// have no room for the step, which is on its way in a box by then: they are moved about more than once for each job.
     pub(super) fn on<T, E>(
         &self,
@@ -63,7 +44,7 @@ impl Writer {
         self.ask(on(task, step))
     }
 
-    /// Has `step` done, and waits until it has lasted.
+    /// Has `step` done, and waits for the answer.
     pub(super) fn ask<T, E>(
         &self,
         step: impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static,
@@ -72,73 +53,14 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.ask_in_parts(step, |reply, outcome| Answers::lasting(whole(reply, outcome)))
-    }
-
-    /// Has jobs added, and calls `lasted` when that has lasted. If attempts begin with it, answers as soon as it is written; else
-    /// when it has lasted.
-    pub(super) fn add(
-        &self,
-        task: TaskNumber,
-        lasted: AddingLasted,
-        step: impl FnOnce(&mut Desk<'_>) -> Stepped<(Vec<Added>, Claimed), AddError> + Send + 'static,
-    ) -> impl Future<Output = Result<Claimed, AddError>> + Send {
-        self.ask_in_parts(on(task, step), move |reply, outcome| {
-            let (added, claimed) = match outcome {
-                Ok(Ok(done)) => done,
-                Ok(Err(error)) => return Answers::lasting(whole(reply, Ok(Err(error)))),
-                Err(error) => return Answers::lasting(whole(reply, Err(error))),
-            };
-            let is_ahead = !claimed.jobs.is_empty();
-            let answer = whole(reply, Ok(Ok(claimed)));
-            let tell = move |fate: &Result<(), SqliteError>| {
-                if fate.is_ok() {
-                    lasted(added);
-                }
-            };
-            Answers { begins: is_ahead, ..in_parts(is_ahead, tell, answer) }
-        })
-    }
-
-    /// Has the end of an attempt written. If the next one begins with it, answers as soon as that may run, and calls
-    /// `lasted` when the end has lasted; else calls it and answers then.
-    pub(super) fn finish(
-        &self,
-        task: TaskNumber,
-        lasted: Lasted,
-        step: impl FnOnce(&mut Desk<'_>) -> Stepped<Finished, StoreError> + Send + 'static,
-    ) -> impl Future<Output = Result<Finished, StoreError>> + Send {
-        self.ask_in_parts(on(task, step), move |reply, outcome| {
-            let Ok(Ok(finished)) = &outcome else { return Answers::lasting(whole(reply, outcome)) };
-            let (ended, is_ahead) = (finished.ended.clone(), finished.next.is_some());
-            let answer = whole(reply, outcome);
-            let tell = move |fate: &Result<(), SqliteError>| {
-                if fate.is_ok() {
-                    lasted(ended);
-                }
-            };
-            Answers { ends: true, ..in_parts(is_ahead, tell, answer) }
-        })
-    }
-
-    /// Has `step` done. `answers` makes of what came of it what is to be sent, and when.
-    fn ask_in_parts<T, A, E>(
-        &self,
-        step: impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static,
-        answers: impl FnOnce(Reply<A, E>, Result<Result<T, E>, SqliteError>) -> Answers + Send + 'static,
-    ) -> impl Future<Output = Result<A, E>> + Send
-    where
-        A: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        let (reply, replied) = oneshot::channel::<Result<A, E>>();
+        let (reply, replied) = oneshot::channel::<Result<T, E>>();
         let work: Work = Box::new(move |workshop| {
             let (result, outcome) = match workshop.map(step) {
                 Ok(Ok(result)) => (Ok(()), Ok(result)),
                 Ok(Err(error)) => (Err(error), Err(SqliteError::Closed)),
                 Err(error) => (Ok(()), Err(error)),
             };
-            (result, answers(reply, outcome))
+            (result, Some(answer(reply, outcome)))
         });
         async move {
             if self.steps.send(work).await.is_err() {
@@ -151,7 +73,7 @@ impl Writer {
     /// Has the writer try to write, without waiting for it.
     pub(super) fn try_nothing(&self) {
         // If its queue is full it tries anyway.
-        drop(self.steps.try_send(Box::new(|_| (Ok(()), Answers::default()))));
+        drop(self.steps.try_send(Box::new(|_| (Ok(()), None))));
     }
 
     /// Where to put what nobody got.
@@ -171,20 +93,8 @@ fn on<T, E>(
     }
 }
 
-/// Tells when the step has lasted, and answers before that or then.
-fn in_parts(is_ahead: bool, tell: impl FnOnce(&Result<(), SqliteError>) + Send + 'static, answer: Answer) -> Answers {
-    if is_ahead {
-        let lasting: Answer = Box::new(move |fate| tell(&fate));
-        return Answers { ahead: Some(answer), ..Answers::lasting(lasting) };
-    }
-    Answers::lasting(Box::new(move |fate| {
-        tell(&fate);
-        answer(fate);
-    }))
-}
-
 /// The answer that says all that came of a step, to whoever asked for it.
-fn whole<T, E>(reply: Reply<T, E>, outcome: Result<Result<T, E>, SqliteError>) -> Answer
+fn answer<T, E>(reply: Reply<T, E>, outcome: Result<Result<T, E>, SqliteError>) -> Answer
 where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,

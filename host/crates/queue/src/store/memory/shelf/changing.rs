@@ -7,7 +7,7 @@ use saggar_job::{JobId, State, Status, Step, Timestamp};
 use super::super::line::Spot;
 use super::super::record::{Due, Record};
 use super::{Shelf, go, step};
-use crate::{Change, ChangeError, Changed, Left, LogLine, Pruned, Retention, Rules};
+use crate::{Change, ChangeError, Hint, LogLine, Pruned, Retention, Rules, StoreEvent};
 
 impl Shelf {
     pub(in super::super) fn change(
@@ -16,31 +16,35 @@ impl Shelf {
         change: Change,
         rules: &Rules,
         now: Timestamp,
-    ) -> Result<Changed, ChangeError> {
+    ) -> Result<(), ChangeError> {
         match change {
             Change::Cancel => self.cancel(id, rules, now),
             Change::Retry => self.retry(id, now),
-            Change::Delete => self.delete(id),
+            Change::Delete => self.delete(id, now),
             Change::Redeliver => self.redeliver(id, rules),
         }
     }
 
-    fn cancel(&mut self, id: JobId, rules: &Rules, now: Timestamp) -> Result<Changed, ChangeError> {
+    fn cancel(&mut self, id: JobId, rules: &Rules, now: Timestamp) -> Result<(), ChangeError> {
         let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
         let held = matches!(record.life.state, State::Waiting { held: true, .. });
         record.life = step(&record.life, Step::Cancel, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
         if let State::Running { run, .. } = record.life.state {
-            return Ok(Changed::Stopping(run));
+            self.tell(StoreEvent::Cancelling { id, at: now });
+            self.tell(Hint::Cancel(id, run));
+            return Ok(());
         }
         self.line.leave(record.spot, record.priority);
         record.spot = Spot::Nowhere;
         self.kept.recount(record.bytes(), record);
         self.held -= usize::from(held);
         go(&mut self.standing, &mut self.register, record, Status::Waiting);
-        Ok(Changed::Cancelled { noticed: self.ends.keep(id, record, &mut self.names, rules) })
+        let callback = self.ends.keep(id, record, &mut self.names, rules);
+        self.tell(StoreEvent::Cancelled { id, callback, at: now });
+        Ok(())
     }
 
-    fn retry(&mut self, id: JobId, now: Timestamp) -> Result<Changed, ChangeError> {
+    fn retry(&mut self, id: JobId, now: Timestamp) -> Result<(), ChangeError> {
         let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
         let life = step(&record.life, Step::Retry, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
         if !(record.due == Due::Nothing || matches!(record.due, Due::End(number) if self.ends.outbox.can_go(number))) {
@@ -60,10 +64,11 @@ impl Shelf {
         self.kept.recount(bytes, record);
         record.spot = self.line.enter(id, record.priority, now, now);
         go(&mut self.standing, &mut self.register, record, before.state.status());
-        Ok(Changed::Retried { left: self.left() })
+        self.tell(StoreEvent::Retried { id, at: now });
+        Ok(())
     }
 
-    fn delete(&mut self, id: JobId) -> Result<Changed, ChangeError> {
+    fn delete(&mut self, id: JobId, now: Timestamp) -> Result<(), ChangeError> {
         let record = self.records.get(&id).ok_or(ChangeError::UnknownJob { id })?;
         match record.life.state {
             State::Running { .. } => return Err(ChangeError::Running { id }),
@@ -82,12 +87,14 @@ impl Shelf {
         if let Some(mut record) = self.records.remove(&id) {
             self.forget(id, &mut record);
         }
-        Ok(Changed::Deleted)
+        self.tell(StoreEvent::Deleted { id, at: now });
+        Ok(())
     }
 
-    pub(in super::super) fn set_paused(&mut self, paused: bool) -> Left {
+    pub(in super::super) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
-        self.left()
+        let left = self.left();
+        self.tell(Hint::Ready(left));
     }
 
     pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> Pruned {

@@ -6,7 +6,7 @@ use saggar_job::{JobId, Status, TaskKey, Timestamp};
 
 use super::super::register::Walk;
 use super::Shelf;
-use crate::{Counts, History, Job, ListOrder, ListQuery, ListedJob, LogLine};
+use crate::{Counts, Hint, History, Job, ListOrder, ListQuery, ListedJob, LogLine};
 
 /// A job that was looked at for a list.
 pub(in super::super) struct Look {
@@ -30,6 +30,7 @@ impl Shelf {
             let bytes = record.bytes();
             record.log.get_or_insert_default().append(lines);
             self.kept.change(bytes, record.bytes());
+            self.tell(Hint::LogGrown(id));
         }
     }
 

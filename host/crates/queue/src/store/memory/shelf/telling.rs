@@ -8,8 +8,7 @@ use super::super::outbox::{Entry, Outbox};
 use super::super::record::{Due, Record};
 use super::{Shelf, step};
 use crate::{
-    ChangeError, Changed, ClaimedNotice, ClaimedNotices, Happened, JobCallback, Lane, NoticeNumber, Rules, Telling,
-    Told,
+    ChangeError, ClaimedNotice, ClaimedNotices, Happened, Hint, JobCallback, Lane, Left, NoticeNumber, Rules, Telling,
 };
 
 /// What is to be told, and the ended jobs of which all is told.
@@ -97,7 +96,7 @@ impl Ends {
 }
 
 impl Shelf {
-    pub(super) fn redeliver(&mut self, id: JobId, rules: &Rules) -> Result<Changed, ChangeError> {
+    pub(super) fn redeliver(&mut self, id: JobId, rules: &Rules) -> Result<(), ChangeError> {
         let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
         let end_handler = match record.life.state.status() {
             Status::Success => rules.success_handler,
@@ -129,7 +128,8 @@ impl Shelf {
             (true, false) => Due::Added(self.ends.outbox.put(id, Lane::Adds)),
             (false, _) => Due::End(self.ends.outbox.put(id, Lane::Ends)),
         };
-        Ok(Changed::Redelivered)
+        Lane::ALL.into_iter().for_each(|lane| self.tell(Hint::Callback(lane, Left::Ready)));
+        Ok(())
     }
 
     pub(in super::super) fn claim_notices(&mut self, lane: Lane, most: usize, now: Timestamp) -> ClaimedNotices {
@@ -153,52 +153,59 @@ impl Shelf {
         ClaimedNotices { notices, left: self.ends.outbox.left(lane, now) }
     }
 
-    pub(in super::super) fn settle_notice(&mut self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Told {
-        let noticed = match telling {
+    pub(in super::super) fn settle_notice(&mut self, number: NoticeNumber, telling: Telling, now: Timestamp) {
+        match telling {
             Telling::Done => self.finish_notice(number, None, now),
-            Telling::PutOff(until) => self.put_off(number, until, None),
+            Telling::PutOff(until) => self.put_off(number, until, None, now),
             Telling::Failed { problem, next_try_at } => {
                 let problem = Problem { details: None, ..problem };
                 match next_try_at {
-                    Some(until) => self.put_off(number, until, Some(problem.into())),
+                    Some(until) => self.put_off(number, until, Some(problem.into()), now),
                     None => self.finish_notice(number, Some(problem), now),
                 }
             }
-        };
-        Told { line: self.left(), noticed }
+        }
     }
 
-    fn put_off(&mut self, number: NoticeNumber, until: Timestamp, problem: Option<Box<Problem>>) -> bool {
+    #[cfg(any(test, feature = "conformance"))]
+    pub(in super::super) fn give_back(&mut self, number: NoticeNumber) {
+        self.ends.outbox.give_back(number);
+    }
+
+    fn put_off(&mut self, number: NoticeNumber, until: Timestamp, problem: Option<Box<Problem>>, now: Timestamp) {
+        let Some((lane, deferred)) = self.ends.outbox.put_off(number, until, problem) else { return };
         // From now on the job's retention may end before the callback is delivered.
-        if let Some(id) = self.ends.outbox.put_off(number, until, problem)
+        if let Some(id) = deferred
             && let Some(record) = self.records.get(&id)
         {
             self.ends.retain(id, record);
         }
-        false
+        self.tell(Hint::Callback(lane, Left::due_at(until, now)));
     }
 
-    /// Removes a notice; with a problem it was given up. Returns whether another notice of the same job can be taken now.
-    pub(super) fn finish_notice(&mut self, number: NoticeNumber, given_up: Option<Problem>, now: Timestamp) -> bool {
-        let Some(entry) = self.ends.outbox.remove(number) else { return false };
-        let Some(record) = self.records.get_mut(&entry.id) else { return false };
+    /// Removes a notice; with a problem it was given up.
+    pub(super) fn finish_notice(&mut self, number: NoticeNumber, given_up: Option<Problem>, now: Timestamp) {
+        let Some(entry) = self.ends.outbox.remove(number) else { return };
+        let Some(record) = self.records.get_mut(&entry.id) else { return };
         if let Some(problem) = given_up {
             self.ends.give_up(record, &entry, problem);
         }
         if let Due::AddedThenEnd(_) = record.due {
             record.due = Due::End(self.ends.outbox.put(entry.id, Lane::Ends));
             self.ends.parked -= 1;
-            return true;
+            return self.tell(Hint::Callback(Lane::Ends, Left::Ready));
         }
         record.due = Due::Nothing;
+        let mut released = Left::Nothing;
         if let Ok(life) = step(&record.life, Step::Release, now) {
             record.life = life;
             if let State::Waiting { run_at, .. } = record.life.state {
                 record.spot = self.line.enter(entry.id, record.priority, run_at, now);
                 self.held -= 1;
+                released = Left::due_at(run_at, now);
             }
         }
         self.ends.let_go(entry.id, record);
-        false
+        self.tell(Hint::Ready(released));
     }
 }

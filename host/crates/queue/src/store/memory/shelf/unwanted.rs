@@ -17,18 +17,18 @@ impl Shelf {
     ) -> SettledUnwanted {
         let pending = self.ends.outbox.pending_after(lane, after, most);
         let next = if pending.len() < most { None } else { pending.last().map(|(position, _)| *position) };
-        let (mut added, mut ended, mut noticed) = (0, 0, false);
+        let (mut added, mut ended) = (0, 0);
         for (position, entry) in pending {
             if self.is_wanted(&entry, rules) {
                 continue;
             }
-            noticed |= self.finish_notice(position.number, None, now);
+            self.finish_notice(position.number, None, now);
             match lane {
                 Lane::Adds => added += 1,
                 Lane::Ends => ended += 1,
             }
         }
-        SettledUnwanted { added, ended, next, line: self.left(), noticed }
+        SettledUnwanted { added, ended, next }
     }
 
     fn is_wanted(&self, entry: &Entry, rules: &Rules) -> bool {

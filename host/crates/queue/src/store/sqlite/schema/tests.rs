@@ -32,7 +32,7 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     drop(old);
     let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1_000));
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, now).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     let job = |id| {
         let task = Arc::clone(&task);
         async move { task.get(JobId(id)).await.unwrap().unwrap() }

@@ -11,7 +11,7 @@ use super::super::number::{from_i64, to_i64};
 use super::super::record::{Due, HAS_NAMES, Record, Spot};
 use super::super::statements::Usual;
 use super::{Desk, Stepped};
-use crate::{AddError, Added, Claimed, KeyOwner, KeyReuse, NewJob, Rules, kept_bytes};
+use crate::{AddError, Added, KeyOwner, KeyReuse, Left, NewJob, Rules, StoreEvent, kept_bytes};
 
 /// Kinds of names.
 pub(super) const KEY: i64 = 0;
@@ -29,26 +29,12 @@ enum Twin {
 }
 
 impl Desk<'_> {
-    pub(in super::super) fn add_and_claim(
+    pub(in super::super) fn add(
         &mut self,
         jobs: Vec<NewJob>,
-        most: usize,
-        rules: &Arc<Rules>,
+        rules: &Rules,
         now: Timestamp,
-    ) -> Stepped<(Vec<Added>, Claimed), AddError> {
-        let added = match self.add(jobs, rules, now)? {
-            Ok(added) => added,
-            Err(error) => return Ok(Err(error)),
-        };
-        if most > 0 {
-            self.shelf.rules = Arc::clone(rules);
-        }
-        let claimed = self.claim(most, now)?;
-        self.ledger.wait_for_nothing();
-        Ok(Ok((added, claimed)))
-    }
-
-    fn add(&mut self, jobs: Vec<NewJob>, rules: &Rules, now: Timestamp) -> Stepped<Vec<Added>, AddError> {
+    ) -> Stepped<Vec<Added>, AddError> {
         let twins = self.twins(&jobs)?;
         let reused = self.reused_keys(&jobs, &twins)?;
         if !reused.is_empty() {
@@ -69,8 +55,14 @@ impl Desk<'_> {
             Ok(added) => added,
             Err(error) => return Ok(Err(error)),
         };
+        let (mut ids, mut due) = (Vec::with_capacity(added.len()), Left::Nothing);
         for (added, job) in added.iter().zip(jobs).filter(|(added, _)| added.is_new) {
+            ids.push(added.id);
+            due = due.or_earlier(job.due_at(now), now);
             self.insert(added.id, job, rules.add_handler, now)?;
+        }
+        if !ids.is_empty() {
+            self.tell(StoreEvent::Added { ids, on_hold: rules.add_handler, due, at: now });
         }
         self.ledger.must_last();
         Ok(Ok(added))

@@ -8,7 +8,7 @@ use super::super::record::{Due, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, HAS_NAMES, R
 use super::super::statements::Usual;
 use super::adding::{FINGERPRINT, KEY};
 use super::{Desk, Stepped, step};
-use crate::{Change, ChangeError, Changed, Left, LogLine, Pruned, Retention, Rules};
+use crate::{Change, ChangeError, Hint, LogLine, Pruned, Retention, Rules, StoreEvent};
 
 impl Desk<'_> {
     pub(in super::super) fn change(
@@ -17,11 +17,11 @@ impl Desk<'_> {
         change: Change,
         rules: &Rules,
         now: Timestamp,
-    ) -> Stepped<Changed, ChangeError> {
+    ) -> Stepped<(), ChangeError> {
         self.ledger.must_last();
         if self.shelf.running.contains_key(&id) {
             return match change {
-                Change::Cancel => Ok(self.stop(id, now)?.map(Changed::Stopping).ok_or(ChangeError::UnknownJob { id })),
+                Change::Cancel => self.stop(id, now).map(Ok),
                 Change::Retry | Change::Redeliver => Ok(Err(ChangeError::NotEnded { id })),
                 Change::Delete => Ok(Err(ChangeError::Running { id })),
             };
@@ -30,12 +30,12 @@ impl Desk<'_> {
         match change {
             Change::Cancel => self.cancel(record, rules, now),
             Change::Retry => self.retry(record, now),
-            Change::Delete => self.delete(record),
+            Change::Delete => self.delete(record, now),
             Change::Redeliver => self.redeliver(record, rules),
         }
     }
 
-    fn cancel(&mut self, mut record: Record, rules: &Rules, now: Timestamp) -> Stepped<Changed, ChangeError> {
+    fn cancel(&mut self, mut record: Record, rules: &Rules, now: Timestamp) -> Stepped<(), ChangeError> {
         let life = match step(&record.life, Step::Cancel, now) {
             Ok(life) => life,
             Err(refusal) => return Ok(Err(ChangeError::refused(record.id, refusal))),
@@ -44,7 +44,9 @@ impl Desk<'_> {
         record.spot = Spot::Nowhere;
         record.life = life;
         self.shelf.go(Status::Waiting, Status::Failure);
-        Ok(Ok(Changed::Cancelled { noticed: self.keep_ended(&mut record, rules)? }))
+        let callback = self.keep_ended(&mut record, rules)?;
+        self.tell(StoreEvent::Cancelled { id: record.id, callback, at: now });
+        Ok(Ok(()))
     }
 
     /// Takes a job that waits out of the line, and out of what is counted of it.
@@ -59,7 +61,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn retry(&mut self, mut record: Record, now: Timestamp) -> Stepped<Changed, ChangeError> {
+    fn retry(&mut self, mut record: Record, now: Timestamp) -> Stepped<(), ChangeError> {
         let id = record.id;
         let life = match step(&record.life, Step::Retry, now) {
             Ok(life) => life,
@@ -84,7 +86,8 @@ impl Desk<'_> {
         self.append_to_log(&mut record, vec![LogLine::retried(now)])?;
         self.shelf.go(status, Status::Waiting);
         self.enter_line(&mut record, None, now)?;
-        Ok(Ok(Changed::Retried { left: self.left()? }))
+        self.tell(StoreEvent::Retried { id, at: now });
+        Ok(Ok(()))
     }
 
     fn remove_response(&self, record: &Record) -> rusqlite::Result<()> {
@@ -94,17 +97,21 @@ impl Desk<'_> {
         self.db.prepare_cached("DELETE FROM long_responses WHERE job = ?1")?.execute([record.job.0]).map(drop)
     }
 
-    fn delete(&mut self, record: Record) -> Stepped<Changed, ChangeError> {
+    fn delete(&mut self, record: Record, now: Timestamp) -> Stepped<(), ChangeError> {
+        let id = record.id;
         self.leave_line(&record)?;
         self.remove(record)?;
-        Ok(Ok(Changed::Deleted))
+        self.tell(StoreEvent::Deleted { id, at: now });
+        Ok(Ok(()))
     }
 
-    pub(in super::super) fn set_paused(&mut self, paused: bool) -> rusqlite::Result<Left> {
+    pub(in super::super) fn set_paused(&mut self, paused: bool) -> rusqlite::Result<()> {
         self.shelf.counts.paused = paused;
         self.shelf.dirty = true;
         self.ledger.must_last();
-        self.left()
+        let left = self.left()?;
+        self.tell(Hint::Ready(left));
+        Ok(())
     }
 
     pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> rusqlite::Result<Pruned> {
@@ -156,7 +163,6 @@ impl Desk<'_> {
         self.count_bytes(self.bytes_of(record)?, 0);
         *self.shelf.count_mut(status) -= 1;
         self.shelf.dirty = true;
-        self.shelf.forget_shown(record.id);
         if status != Status::Waiting {
             self.unlist(record, status)?;
         }

@@ -7,7 +7,7 @@ use super::super::number::{from_moment, to_i64};
 use super::super::record::{Due, GIVEN_UP, Record};
 use super::telling::Entry;
 use super::{Desk, Stepped};
-use crate::{ChangeError, Changed, JobCallback, Lane, Rules};
+use crate::{ChangeError, Hint, JobCallback, Lane, Left, Rules};
 
 /// The lane of what was given up.
 const GIVEN_UP_LANE: i64 = 2;
@@ -54,7 +54,7 @@ impl Desk<'_> {
         Ok(gone > 0)
     }
 
-    pub(super) fn redeliver(&mut self, mut record: Record, rules: &Rules) -> Stepped<Changed, ChangeError> {
+    pub(super) fn redeliver(&mut self, mut record: Record, rules: &Rules) -> Stepped<(), ChangeError> {
         let id = record.id;
         let end_handler = match record.life.state.status() {
             Status::Success => rules.success_handler,
@@ -88,7 +88,8 @@ impl Desk<'_> {
             (false, _) => Due::End,
         };
         self.put(&mut record, false)?;
-        Ok(Ok(Changed::Redelivered))
+        Lane::ALL.into_iter().for_each(|lane| self.tell(Hint::Callback(lane, Left::Ready)));
+        Ok(Ok(()))
     }
 }
 

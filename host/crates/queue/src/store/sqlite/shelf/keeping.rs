@@ -6,7 +6,7 @@ use saggar_job::{JobId, Outcome, State, Timestamp};
 use super::super::number::{JobNumber, from_i64, from_moment, moment, to_i64};
 use super::super::record::{HAS_ATTEMPTS, HAS_LOG, Record};
 use super::Desk;
-use crate::{AttemptRecord, Attempts, End, LogBudget, LogLevel, LogLine, LogSource, kept_bytes};
+use crate::{AttemptRecord, Attempts, End, Hint, LogBudget, LogLevel, LogLine, LogSource, kept_bytes};
 
 /// Records of one job that are kept.
 pub(in super::super) const MOST_ATTEMPTS: u64 = (Attempts::FIRST + Attempts::LATEST) as u64;
@@ -27,6 +27,7 @@ impl Desk<'_> {
             let mut statement = self.db.prepare_cached("UPDATE jobs SET flags = flags | ?2 WHERE job = ?1")?;
             statement.execute(params![job.0, HAS_LOG])?;
         }
+        self.tell(Hint::LogGrown(id));
         Ok(())
     }
 

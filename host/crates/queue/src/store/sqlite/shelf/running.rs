@@ -11,11 +11,9 @@ use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
 use super::super::shared::Live;
 use super::{Attempt, Desk, Orphan, Stepped, refused, step};
 use crate::{
-    AttemptRecord, Claimed, ClaimedJob, End, Ended, Finish, Finished, Job, LogLine, LostAtOpen, Rules, StoreError,
+    AttemptRecord, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Left, LogLine, Rules, StoreError,
+    StoreEvent,
 };
-
-/// Bytes of the texts of a job that stays at hand as it was shown. In tests so few that the random histories have both.
-const SHOWN_BYTES: usize = if cfg!(test) { 4 } else { 4_096 };
 
 impl Desk<'_> {
     /// Ends what a dead process left running, if this is the first opening.
@@ -25,7 +23,6 @@ impl Desk<'_> {
             return Ok(());
         }
         self.shelf.opened_in = Some(self.ledger.seq);
-        let mut lost = LostAtOpen::default();
         let mut orphans = std::mem::take(&mut self.shelf.orphans);
         orphans.sort_by_key(|orphan| orphan.job);
         for orphan in orphans {
@@ -33,13 +30,11 @@ impl Desk<'_> {
             let (id, run) = (record.id, orphan.run);
             self.shelf.resume(orphan, record, None, self.ledger.seq);
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: super::NO_CHANCE };
+            let chance = super::NO_CHANCE;
+            let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance };
             // What runs can be finished under its own fence.
-            if let Ok(finished) = self.finish(finish, false, rules, now)? {
-                lost.count(&finished.ended);
-            }
+            let _ = self.finish(finish, false, rules, now)?;
         }
-        *self.shelf.shared.lost.lock() = lost;
         Ok(())
     }
 
@@ -124,7 +119,19 @@ impl Desk<'_> {
         rules: &Rules,
         now: Timestamp,
     ) -> Stepped<Finished, StoreError> {
-        let Finish { id, run, end, progress, cost, shows, chance } = finish;
+        let (id, run, ending) = (finish.id, finish.run, finish.end.ending());
+        let result = match self.end(finish, rules, now)? {
+            Ok(result) => result,
+            Err(error) => return Ok(Err(error)),
+        };
+        let status = result.status;
+        self.tell(StoreEvent::Ended { id, run, ending, result, at: now });
+        let next = if claim_next { self.claim_first(now)? } else { None };
+        Ok(Ok(Finished { status, next }))
+    }
+
+    fn end(&mut self, finish: Finish, rules: &Rules, now: Timestamp) -> Stepped<EndResult, StoreError> {
+        let Finish { id, run, end, progress, cost, with_snapshot, chance } = finish;
         let Some(attempt) = self.shelf.running.get(&id) else {
             return Ok(Err(refused(id, self.why_not_running(id)?)));
         };
@@ -170,19 +177,15 @@ impl Desk<'_> {
             State::Failure { reason: why, .. } => reason = Some(*why),
             State::Success { .. } | State::Running { .. } => {}
         }
-        let noticed = self.keep_ended(&mut record, rules)?;
-        self.ledger.must_last();
-        let job = match shows && record.life.state.is_ended() {
+        let callback = self.keep_ended(&mut record, rules)?;
+        let snapshot = match with_snapshot && record.life.state.is_ended() {
             true => {
                 let callbacks = super::given_up::callbacks(self.db, &record)?;
                 Some(Arc::new(record.into_job(callbacks)))
             }
             false => None,
         };
-        self.shelf.shown = job.clone().filter(|job| is_short(job)).or(self.shelf.shown.take());
-        let ended = Ended { status, run_at, reason, noticed, job };
-        let next = if claim_next { self.claim_first(now)? } else { None };
-        Ok(Ok(Finished { ended, next, left: self.left()? }))
+        Ok(Ok(EndResult { status, run_at, reason, callback, snapshot }))
     }
 
     fn why_not_running(&self, id: JobId) -> rusqlite::Result<Refusal> {
@@ -190,19 +193,14 @@ impl Desk<'_> {
         Ok(if self.find(id)?.as_ref().is_some_and(is_waiting) { Refusal::NotRunning } else { Refusal::Ended })
     }
 
-    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts. Answers what came of
-    /// it if it was cancelled meanwhile, so that it has to end.
-    pub(in super::super) fn undo_claim(
-        &mut self,
-        id: JobId,
-        run: Run,
-        now: Timestamp,
-    ) -> rusqlite::Result<Option<Ended>> {
+    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts. If it was cancelled
+    /// meanwhile, it ends.
+    pub(in super::super) fn undo_claim(&mut self, id: JobId, run: Run, now: Timestamp) -> rusqlite::Result<()> {
         let is_it = |attempt: &Attempt| attempt.record.life.run == run;
         if !self.shelf.running.get(&id).is_some_and(|attempt| is_it(attempt)) {
-            return Ok(None);
+            return Ok(());
         }
-        let Some(attempt) = self.shelf.remove_running(id) else { return Ok(None) };
+        let Some(attempt) = self.shelf.remove_running(id) else { return Ok(()) };
         let Attempt { mut record, place, ready_at, run_at, problem, progress } = *attempt;
         if matches!(record.life.state, State::Running { cancelling: true, .. }) {
             let attempt = Attempt { record, place, ready_at, run_at, problem, progress };
@@ -213,12 +211,15 @@ impl Desk<'_> {
                 end: End::Requeue,
                 progress: None,
                 cost: None,
-                shows: false,
+                with_snapshot: false,
                 chance: super::NO_CHANCE,
             };
             let rules = Arc::clone(&self.shelf.rules);
             // What runs can be finished under its own fence.
-            return Ok(self.finish(finish, false, &rules, now)?.ok().map(|finished| finished.ended));
+            if let Ok(EndResult { callback, .. }) = self.end(finish, &rules, now)? {
+                self.tell(StoreEvent::Cancelled { id, callback, at: now });
+            }
+            return Ok(());
         }
         record.life.state = State::Waiting { run_at, held: false, problem };
         record.life.attempt = record.life.attempt.saturating_sub(1);
@@ -234,29 +235,26 @@ impl Desk<'_> {
         self.list(&record, Status::Waiting)?;
         // With the fence that the claim gave: the claim stands in the table of claims.
         self.put(&mut record, false)?;
-        Ok(None)
+        self.tell(Hint::Ready(Left::Ready));
+        Ok(())
     }
 
     /// Marks a running job, so that no other attempt follows.
-    pub(super) fn stop(&mut self, id: JobId, now: Timestamp) -> rusqlite::Result<Option<Run>> {
-        let Some(attempt) = self.shelf.running.get_mut(&id) else { return Ok(None) };
+    pub(super) fn stop(&mut self, id: JobId, now: Timestamp) -> rusqlite::Result<()> {
+        let Some(attempt) = self.shelf.running.get_mut(&id) else { return Ok(()) };
         let record = &mut attempt.record;
         if let Ok(life) = step(&record.life, Step::Cancel, now) {
             record.life = life;
         }
-        let State::Running { run, started_at, .. } = record.life.state else { return Ok(None) };
+        let State::Running { run, started_at, .. } = record.life.state else { return Ok(()) };
         record.flags |= CANCELLING;
         let live = Live { run, started_at, attempt: record.life.attempt, cancelling: true };
         self.shelf.live.push((record.job.number(), Some(live)));
         self.shelf.dirty = true;
         let mut statement = self.db.prepare_cached("UPDATE jobs SET flags = flags | ?2 WHERE job = ?1")?;
         statement.execute(params![record.job.0, CANCELLING])?;
-        Ok(Some(run))
+        self.tell(StoreEvent::Cancelling { id, at: now });
+        self.tell(Hint::Cancel(id, run));
+        Ok(())
     }
-}
-
-fn is_short(job: &Job) -> bool {
-    let problem =
-        job.problem().map_or(0, |problem| problem.message.len() + problem.details.as_ref().map_or(0, String::len));
-    job.args.len() + job.response().map_or(0, str::len) + problem <= SHOWN_BYTES
 }

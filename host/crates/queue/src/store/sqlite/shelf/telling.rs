@@ -1,14 +1,14 @@
 //! Notices: leaving them, taking them, settling them, and what follows for their jobs.
 
 use rusqlite::{OptionalExtension, Row, params};
-use saggar_job::{Problem, Status, Step, Timestamp};
+use saggar_job::{Problem, State, Status, Step, Timestamp};
 
 use super::super::ledger::Mark;
 use super::super::number::{from_i64, from_moment, moment, to_i64};
 use super::super::record::{Due, Record};
 use super::adding::FINGERPRINT;
 use super::{Desk, step};
-use crate::{CallbackBackoff, ClaimedNotice, ClaimedNotices, Happened, Lane, Left, NoticeNumber, Rules, Telling, Told};
+use crate::{CallbackBackoff, ClaimedNotice, ClaimedNotices, Happened, Hint, Lane, Left, NoticeNumber, Rules, Telling};
 
 /// A notice as it is in its table, in one of the two lanes.
 pub(super) struct Entry {
@@ -211,11 +211,14 @@ impl Desk<'_> {
     /// Lets notices be taken again that nobody got.
     pub(in super::super) fn undo_notices(&mut self, notices: &[NoticeNumber]) -> rusqlite::Result<()> {
         for NoticeNumber(notice) in notices {
-            if self.release(*notice)
-                && let Some(entry) = self.notice(*notice)?.filter(|entry| entry.from == Timestamp(0))
-            {
+            if !self.release(*notice) {
+                continue;
+            }
+            let Some(entry) = self.notice(*notice)? else { continue };
+            if entry.from == Timestamp(0) {
                 self.shelf.given_back[entry.lane as usize].insert(*notice);
             }
+            self.tell(Hint::Callback(entry.lane, Left::Ready));
         }
         Ok(())
     }
@@ -225,28 +228,28 @@ impl Desk<'_> {
         NoticeNumber(notice): NoticeNumber,
         telling: &Telling,
         now: Timestamp,
-    ) -> rusqlite::Result<Told> {
+    ) -> rusqlite::Result<()> {
         self.ledger.must_last();
-        let mut noticed = false;
-        if let Some(entry) = self.notice(notice)? {
-            match telling {
-                Telling::Done => noticed = self.finish_notice(&entry, None, now)?,
-                Telling::PutOff(until) => self.put_off(&entry, *until, None)?,
-                Telling::Failed { problem, next_try_at: Some(until) } => {
-                    self.put_off(&entry, *until, Some(problem))?;
-                }
-                Telling::Failed { problem, next_try_at: None } => {
-                    noticed = self.finish_notice(&entry, Some(problem), now)?;
-                }
-            }
+        let Some(entry) = self.notice(notice)? else { return Ok(()) };
+        match telling {
+            Telling::Done => self.finish_notice(&entry, None, now),
+            Telling::PutOff(until) => self.put_off(&entry, *until, None, now),
+            Telling::Failed { problem, next_try_at: Some(until) } => self.put_off(&entry, *until, Some(problem), now),
+            Telling::Failed { problem, next_try_at: None } => self.finish_notice(&entry, Some(problem), now),
         }
-        Ok(Told { line: self.left()?, noticed })
     }
 
-    fn put_off(&mut self, entry: &Entry, until: Timestamp, problem: Option<&Problem>) -> rusqlite::Result<()> {
+    fn put_off(
+        &mut self,
+        entry: &Entry,
+        until: Timestamp,
+        problem: Option<&Problem>,
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
         if !self.release(entry.notice) {
             return Ok(());
         }
+        self.tell(Hint::Callback(entry.lane, Left::due_at(until, now)));
         self.shelf.dirty = true;
         let tries = entry.tries.saturating_add(1);
         let sql = "UPDATE notices SET tries = ?4, put_off_to = ?5, code = ifnull(?6, code), message = ifnull(?7, message) \
@@ -261,7 +264,6 @@ impl Desk<'_> {
             problem.map(|problem| &*problem.message),
         ])?;
         let Some(record) = self.job_of(entry)? else { return Ok(()) };
-        self.shelf.forget_shown(record.id);
         if !is_deferred(entry.lane, tries) {
             return Ok(());
         }
@@ -270,17 +272,14 @@ impl Desk<'_> {
         self.retain(&record)
     }
 
-    /// Removes a notice; with a problem it was given up. Returns whether another notice of the same job can be taken now.
+    /// Removes a notice; with a problem it was given up.
     pub(super) fn finish_notice(
         &mut self,
         entry: &Entry,
         given_up: Option<&Problem>,
         now: Timestamp,
-    ) -> rusqlite::Result<bool> {
-        let Some(mut record) = self.job_of(entry)? else {
-            self.forget(entry)?;
-            return Ok(false);
-        };
+    ) -> rusqlite::Result<()> {
+        let Some(mut record) = self.job_of(entry)? else { return self.forget(entry) };
         match given_up {
             Some(problem) => self.give_up(entry, &mut record, problem)?,
             None => self.forget(entry)?,
@@ -290,7 +289,8 @@ impl Desk<'_> {
             self.shelf.counts.notices -= 1;
             self.leave_notice(&record, Lane::Ends)?;
             self.put(&mut record, false)?;
-            return Ok(true);
+            self.tell(Hint::Callback(Lane::Ends, Left::Ready));
+            return Ok(());
         }
         record.due = Due::Nothing;
         match step(&record.life, Step::Release, now) {
@@ -299,13 +299,16 @@ impl Desk<'_> {
                 record.life = life;
                 self.shelf.counts.held -= 1;
                 self.enter_line(&mut record, None, now)?;
+                if let State::Waiting { run_at, .. } = record.life.state {
+                    self.tell(Hint::Ready(Left::due_at(run_at, now)));
+                }
             }
             Err(_) => {
                 self.let_go(&record)?;
                 self.put(&mut record, false)?;
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Removes a pending notice.

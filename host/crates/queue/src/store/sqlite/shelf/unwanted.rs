@@ -25,18 +25,18 @@ impl Desk<'_> {
     ) -> rusqlite::Result<SettledUnwanted> {
         self.ledger.must_last();
         let (found, next) = self.notices_after(lane, after, most)?;
-        let (mut added, mut ended, mut noticed) = (0, 0, false);
+        let (mut added, mut ended) = (0, 0);
         for entry in found {
             if self.shelf.taken.contains(&entry.notice) || self.is_wanted(&entry, rules)? {
                 continue;
             }
-            noticed |= self.finish_notice(&entry, None, now)?;
+            self.finish_notice(&entry, None, now)?;
             match lane {
                 Lane::Adds => added += 1,
                 Lane::Ends => ended += 1,
             }
         }
-        Ok(SettledUnwanted { added, ended, next, line: self.left()?, noticed })
+        Ok(SettledUnwanted { added, ended, next })
     }
 
     /// The first `most` notices after `after`, and the position of the last one if there may be more.

@@ -21,7 +21,7 @@ async fn hurry(store: &SqliteStore) {
 async fn a_lock_that_another_program_holds_ends_nothing() {
     let files = Directory::fresh();
     let (store, rules) = (files.store(), Arc::new(Rules::default()));
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();
     let id = task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap()[0].id;
     let run = task.claim(1, NOW).await.unwrap().jobs[0].run;
     hurry(&store).await;

@@ -12,7 +12,7 @@ const NOW: Timestamp = Timestamp(1);
 async fn add_after(durability: Durability, harm: &dyn Fn(&Path)) -> (SqliteStore, Result<JobId, AddError>) {
     let files = Directory { directory: tempfile::tempdir().unwrap(), durability };
     let (store, rules) = (files.store(), Arc::new(Rules::default()));
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
     assert!(!store.has_failed());
     harm(files.directory.path());
@@ -76,7 +76,7 @@ async fn a_store_without_work_notices_that_its_files_are_gone() {
 async fn a_store_goes_on_without_its_lock_file() {
     let (files, rules) = (Directory::fresh(), Arc::new(Rules::default()));
     let store = files.store();
-    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();
     fs::remove_file(files.directory.path().join("saggar.db.lock")).unwrap();
     task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
     assert!(!store.has_failed());

@@ -6,7 +6,7 @@ use std::path::Path;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::{AddError, Added, ClaimedJob, Ended};
+use crate::{AddError, ClaimedJob, Hint, Observer, StoreEvent};
 
 const NOW: Timestamp = Timestamp(1);
 /// How many do it at once.
@@ -17,13 +17,42 @@ pub(super) fn rules() -> Arc<Rules> {
     Arc::new(Rules { size: usize::MAX, retry, ..Rules::default() })
 }
 
-/// What was answered: jobs that were added, and jobs whose end is durable.
+/// What is durable, as the observer heard it: jobs that were added, and jobs that ended.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said {
     pub(super) added: HashSet<u64>,
     pub(super) ended: HashSet<u64>,
     /// Ids that two jobs were given. Not asserted where it is noticed, on a thread of the store.
     twice: HashSet<u64>,
+}
+
+/// Notes what it hears.
+struct Notes(Arc<Mutex<Said>>);
+
+impl Observer for Notes {
+    fn observe(&self, event: StoreEvent) {
+        let mut said = self.0.lock();
+        match event {
+            StoreEvent::Added { ids, .. } => {
+                for id in ids {
+                    if !said.added.insert(id.0) {
+                        said.twice.insert(id.0);
+                    }
+                }
+            }
+            StoreEvent::Ended { id, result, .. } if result.status == Status::Success => drop(said.ended.insert(id.0)),
+            _ => {}
+        }
+    }
+
+    fn hint(&self, _hint: Hint) {}
+}
+
+impl Said {
+    /// An observer that notes what it hears.
+    pub(super) fn observer(said: &Arc<Mutex<Self>>) -> Arc<dyn Observer> {
+        Arc::new(Notes(Arc::clone(said)))
+    }
 }
 
 pub(super) struct Load {
@@ -53,38 +82,29 @@ impl Load {
 
     async fn step(&self, chance: &mut fastrand::Rng) -> Result<(), AddError> {
         let jobs = vec![NewJob::new("[\"some words\"]"); chance.usize(1..4)];
-        let said = Arc::clone(&self.said);
-        let lasted = Box::new(move |jobs: Vec<Added>| {
-            let mut said = said.lock();
-            for Added { id, .. } in jobs {
-                if !said.added.insert(id.0) {
-                    said.twice.insert(id.0);
-                }
-            }
-        });
-        // What is claimed with the adding runs and may end before that is durable.
-        let most = chance.usize(0..3);
-        let mut claimed = self.task.add_and_claim(jobs, most, &rules(), NOW, lasted).await?.jobs;
-        claimed.extend(self.task.claim(chance.usize(0..4), NOW).await?.jobs);
+        let added = self.task.add(jobs, &rules(), NOW).await?;
+        assert!(
+            added.iter().all(|added| self.said.lock().added.contains(&added.id.0)),
+            "observed before it is answered"
+        );
+        let mut claimed = self.task.claim(chance.usize(0..4), NOW).await?.jobs;
         while let Some(job) = claimed.pop() {
-            // With a next one the answer comes before the end is durable.
             claimed.extend(self.finish(&job, chance.u8(0..4) == 0).await?);
         }
         Ok(())
     }
 
     async fn finish(&self, job: &ClaimedJob, claim_next: bool) -> Result<Option<ClaimedJob>, StoreError> {
-        let (said, id, run) = (Arc::clone(&self.said), job.id, job.run);
-        let lasted = Arc::new(move |_: Ended| said.lock().ended.extend([id.0]));
+        let (id, run) = (job.id, job.run);
         let end = End::Outcome(Outcome::Success("1".into()));
-        let finish = Finish { id, run, end, progress: None, cost: None, shows: false, chance: 0.5 };
-        Ok(self.task.finish(finish, claim_next, &rules(), NOW, lasted).await?.next)
+        let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
+        Ok(self.task.finish(finish, claim_next, &rules(), NOW).await?.next)
     }
 }
 
 /// Looks at what the next process finds; returns the highest id there.
 pub(super) async fn check(store: &SqliteStore, file: &Path, said: &Said) -> u64 {
-    let task = store.open(&TaskKey::new("default", "bench"), &rules(), NOW).await.unwrap();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules(), NOW, Arc::new(())).await.unwrap();
     let db = rusqlite::Connection::open(file).unwrap();
     assert_eq!(db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
     let mut statement = db.prepare("SELECT id, standing = 4 FROM jobs").unwrap();

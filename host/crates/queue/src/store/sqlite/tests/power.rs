@@ -17,7 +17,7 @@ async fn nothing_is_answered_before_its_sync_is_over() {
     let directory = tempfile::tempdir().unwrap();
     let (store, pace) = disks::slow_store(&directory);
     let rules = rules();
-    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
     pace.slow_down();
     // One that comes alone is synced by the writer itself, many are by the thread.
     for count in [1, 9] {

@@ -129,7 +129,7 @@ async fn play(seed: u64) -> usize {
         machine.disk.plan(Plan::default());
         machine.check(&store, &said).await;
         machine.disk.plan(planned(&mut chance));
-        let task = store.open(&key(), &super::load::rules(), NOW).await;
+        let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await;
         if let Ok(task) = task {
             Load { task, said: Arc::clone(&said), steps: 40 }.run(seed * 1_000 + process as u64).await;
         }
@@ -163,21 +163,23 @@ async fn what_an_opening_answered_is_durable() {
     for seed in 0..HISTORIES {
         let (machine, rules) = (Machine::new(seed), super::load::rules());
         let store = machine.start(Plan::default()).unwrap();
-        let task = store.open(&key(), &rules, NOW).await.unwrap();
+        let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
         task.add(vec![NewJob::new("[]"); 3], &rules, NOW).await.unwrap();
         assert_eq!(task.claim(2, NOW).await.unwrap().jobs.len(), 2);
         machine.disk.kill();
         drop((store, task));
         let store = machine.start(Plan::default()).unwrap();
-        let task = store.open(&key(), &rules, NOW).await.unwrap();
-        let lost = task.lost_at_open().attempts;
-        let other = store.open(&TaskKey::new("default", "new"), &rules, NOW).await.unwrap();
+        let losses = Arc::new(Losses::default());
+        let task = store.open(&key(), &rules, NOW, Arc::clone(&losses) as _).await.unwrap();
+        let lost = losses.count();
+        let other = store.open(&TaskKey::new("default", "new"), &rules, NOW, Arc::new(())).await.unwrap();
         machine.disk.cut();
         drop((store, task, other));
         let store = machine.start(Plan::default()).unwrap();
         assert_eq!(store.tasks().await.unwrap().len(), 2, "history {seed}: a task that was opened is there");
-        let task = store.open(&key(), &rules, NOW).await.unwrap();
-        assert!(lost <= 2 && task.lost_at_open().attempts == 0, "history {seed}: what was lost is lost once");
+        let losses = Arc::new(Losses::default());
+        let task = store.open(&key(), &rules, NOW, Arc::clone(&losses) as _).await.unwrap();
+        assert!(lost <= 2 && losses.count() == 0, "history {seed}: what was lost is lost once");
         assert_eq!(task.counts().waiting, 3);
     }
 }
@@ -189,7 +191,7 @@ async fn play_failed_sync(seed: u64) -> usize {
     machine.checkpoint_pages = i32::MAX;
     for (sync, steps) in [(Some(("-wal", 9)), 30), (None, 3)] {
         let store = machine.start(Plan::default()).unwrap();
-        let task = store.open(&key(), &super::load::rules(), NOW).await.unwrap();
+        let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await.unwrap();
         machine.disk.plan(Plan { sync, ..Plan::default() });
         Load { task, said: Arc::clone(&said), steps }.run(seed).await;
         assert_eq!(store.has_failed(), sync.is_some());
@@ -213,7 +215,7 @@ async fn play_failed_stop(seed: u64) -> usize {
     let (mut machine, said) = (Machine::new(seed), Arc::<Mutex<Said>>::default());
     machine.checkpoint_pages = i32::MAX;
     let store = machine.start(Plan::default()).unwrap();
-    let task = store.open(&key(), &super::load::rules(), NOW).await.unwrap();
+    let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await.unwrap();
     machine.disk.plan(Plan { sync: Some(("-wal", 9)), ..Plan::default() });
     Load { task, said: Arc::clone(&said), steps: 30 }.run(seed).await;
     assert!(store.has_failed());
@@ -235,7 +237,7 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     for seed in 0..HISTORIES {
         let (machine, rules) = (Machine::new(seed), super::load::rules());
         let store = machine.start(Plan::default()).unwrap();
-        let task = store.open(&key(), &rules, NOW).await.unwrap();
+        let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
         machine.disk.plan(Plan { full: Some(seed as u32 * 9), ..Plan::default() });
         let mut added = 0;
         let refused = loop {
@@ -250,7 +252,7 @@ async fn a_full_disk_refuses_and_loses_nothing() {
         machine.disk.cut();
         drop((store, task));
         let store = machine.start(Plan::default()).unwrap();
-        let task = store.open(&key(), &rules, NOW).await.unwrap();
+        let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
         assert_eq!(task.counts().waiting, added + 1, "history {seed}");
     }
 }

@@ -1,13 +1,10 @@
 //! The store in histories in which nearly every step is done twice: in a batch that is undone, and then for good.
 
-use parking_lot::Mutex;
-
 use super::undone::undone;
 use super::*;
 use crate::{
-    AddError, AddingLasted, Change, ChangeError, Changed, Claimed, ClaimedNotices, Counts, Finish, Finished, History,
-    Job, Lane, Lasted, Left, LogLine, LostAtOpen, NoticeNumber, NoticePosition, OnTakenBack, Page, Peek, Pruned,
-    SettledUnwanted, TaskStore, Telling, Told,
+    AddError, Added, Change, ChangeError, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job, Lane,
+    LogLine, NoticeNumber, NoticePosition, Observer, Page, Peek, Pruned, SettledUnwanted, TaskStore, Telling,
 };
 
 /// Directories of their own, with a store that undoes.
@@ -81,8 +78,14 @@ async fn twice<T, E: IsFull, F: Future<Output = Result<T, E>> + Send>(
 
 #[async_trait]
 impl Store for UndoingStore {
-    async fn open(&self, task: &TaskKey, rules: &Arc<Rules>, now: Timestamp) -> Result<Arc<dyn TaskStore>, StoreError> {
-        let task = twice(&self.0, || self.0.open(task, rules, now)).await?;
+    async fn open(
+        &self,
+        task: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let task = twice(&self.0, || self.0.open(task, rules, now, Arc::clone(&observer))).await?;
         Ok(Arc::new(UndoingTask { store: Arc::clone(&self.0), task }))
     }
 
@@ -109,38 +112,24 @@ impl Store for UndoingStore {
 
 #[async_trait]
 impl TaskStore for UndoingTask {
-    async fn add_and_claim(
-        &self,
-        jobs: Vec<NewJob>,
-        most: usize,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-        lasted: AddingLasted,
-    ) -> Result<Claimed, AddError> {
-        let lasted = Arc::new(Mutex::new(Some(lasted)));
-        twice(&self.store, || {
-            let lasted = Arc::clone(&lasted);
-            // The first try drops it uncalled.
-            let once: AddingLasted = Box::new(move |added| {
-                if let Some(lasted) = lasted.lock().take() {
-                    lasted(added);
-                }
-            });
-            self.task.add_and_claim(jobs.clone(), most, rules, now, once)
-        })
-        .await
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        twice(&self.store, || self.task.add(jobs.clone(), rules, now)).await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
         twice(&self.store, || self.task.claim(most, now)).await
     }
 
-    fn unclaim(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        self.task.unclaim(id, run, rules, now);
+    fn may_claim(&self) -> bool {
+        self.task.may_claim()
     }
 
-    fn on_taken_back(&self, told: OnTakenBack) {
-        self.task.on_taken_back(told);
+    fn may_have_callbacks(&self) -> bool {
+        self.task.may_have_callbacks()
+    }
+
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.task.release(id, run, rules, now);
     }
 
     async fn finish(
@@ -149,26 +138,19 @@ impl TaskStore for UndoingTask {
         claim_next: bool,
         rules: &Arc<Rules>,
         now: Timestamp,
-        lasted: Lasted,
     ) -> Result<Finished, StoreError> {
         if claim_next {
             // One that had to wait claims nothing, unlike the oracle's.
-            return self.task.finish(finish, true, rules, now, lasted).await;
+            return self.task.finish(finish, true, rules, now).await;
         }
-        twice(&self.store, || self.task.finish(finish.clone(), false, rules, now, Arc::clone(&lasted))).await
+        twice(&self.store, || self.task.finish(finish.clone(), false, rules, now)).await
     }
 
-    async fn change(
-        &self,
-        id: JobId,
-        change: Change,
-        rules: &Arc<Rules>,
-        now: Timestamp,
-    ) -> Result<Changed, ChangeError> {
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
         twice(&self.store, || self.task.change(id, change, rules, now)).await
     }
 
-    async fn set_paused(&self, paused: bool) -> Result<Left, StoreError> {
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
         twice(&self.store, || self.task.set_paused(paused)).await
     }
 
@@ -188,7 +170,7 @@ impl TaskStore for UndoingTask {
         twice(&self.store, || self.task.claim_notices(lane, most, now)).await
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<Told, StoreError> {
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
         twice(&self.store, || self.task.settle_notice(number, telling.clone(), now)).await
     }
 
@@ -217,10 +199,6 @@ impl TaskStore for UndoingTask {
 
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
         twice(&self.store, || self.task.make_room(more, most, rules)).await
-    }
-
-    fn lost_at_open(&self) -> LostAtOpen {
-        self.task.lost_at_open()
     }
 
     fn counts(&self) -> Counts {

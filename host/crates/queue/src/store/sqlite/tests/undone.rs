@@ -84,7 +84,7 @@ fn key() -> TaskKey {
 async fn a_claim_that_was_undone_is_not_taken_back_from_whoever_has_it_now() {
     let directory = tempfile::tempdir().unwrap();
     let (store, rules) = (store(&directory), Arc::new(Rules::default()));
-    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
     let gone = undone(&store, task.claim(1, NOW)).await;
     let claimed = task.claim(1, NOW).await.unwrap().jobs;
@@ -98,12 +98,12 @@ async fn a_claim_that_was_undone_is_not_taken_back_from_whoever_has_it_now() {
 async fn a_job_has_been_ready_as_long_after_its_batch_was_undone() {
     let directory = tempfile::tempdir().unwrap();
     let (store, rules) = (store(&directory), Arc::new(Rules::default()));
-    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]").with_delay_ms(100)], &rules, NOW).await.unwrap();
     let ready_at = NOW.plus_ms(1_000);
     let job = task.claim(1, ready_at).await.unwrap().jobs.remove(0);
     let given_back = undone(&store, async {
-        task.unclaim(job.id, job.run, &rules, ready_at);
+        task.release(job.id, job.run, &rules, ready_at);
         task.claim(0, ready_at).await
     });
     assert!(matches!(given_back.await.await, Err(StoreError::Full(_))));
@@ -115,7 +115,7 @@ async fn a_job_has_been_ready_as_long_after_its_batch_was_undone() {
 async fn notices_whose_taking_was_undone_are_not_given_back_by_whoever_asked() {
     let directory = tempfile::tempdir().unwrap();
     let (store, rules) = (store(&directory), Arc::new(Rules { add_handler: true, ..Rules::default() }));
-    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
     let gone = undone(&store, task.claim_notices(Lane::Adds, 1, NOW)).await;
     assert_eq!(task.claim_notices(Lane::Adds, 1, NOW).await.unwrap().notices.len(), 1);
@@ -127,7 +127,7 @@ async fn notices_whose_taking_was_undone_are_not_given_back_by_whoever_asked() {
 async fn a_notice_whose_settling_was_undone_stays_taken_until_it_is_settled() {
     let directory = tempfile::tempdir().unwrap();
     let (store, rules) = (store(&directory), Arc::new(Rules { add_handler: true, ..Rules::default() }));
-    let task = store.open(&key(), &rules, NOW).await.unwrap();
+    let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]"); 2], &rules, NOW).await.unwrap();
     let taken = task.claim_notices(Lane::Adds, 2, NOW).await.unwrap().notices;
     let until = NOW.plus_ms(50);
@@ -151,14 +151,15 @@ async fn a_first_opening_that_was_undone_is_still_to_be_done() {
     let rules = Arc::new(Rules::default());
     {
         let store = store(&directory);
-        let task = store.open(&key(), &rules, NOW).await.unwrap();
+        let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
         task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
         assert_eq!(task.claim(1, NOW).await.unwrap().jobs.len(), 1);
     }
     let (store, key) = (store(&directory), key());
-    let refused = undone(&store, store.open(&key, &rules, NOW)).await;
+    let losses = Arc::new(Losses::default());
+    let refused = undone(&store, store.open(&key, &rules, NOW, Arc::clone(&losses) as _)).await;
     assert!(matches!(refused.await, Err(StoreError::Full(_))));
-    let task = store.open(&key, &rules, NOW).await.unwrap();
+    let task = store.open(&key, &rules, NOW, Arc::clone(&losses) as _).await.unwrap();
     assert_eq!((task.counts().running, task.counts().waiting), (0, 1), "the dead process's attempt is over");
-    assert_eq!(task.lost_at_open().attempts, 1, "and is counted once");
+    assert_eq!(losses.count(), 1, "and is observed once");
 }

@@ -1,5 +1,5 @@
-//! The queue on the SQLite store with slots and adders that are dropped at any moment: whatever was on its way to them, claims
-//! and jobs, is found again by those who stay, and no attempt is counted that nobody began.
+//! The queue on the SQLite store with slots and callers that are dropped at any moment: jobs and claims that were on their way to
+//! them are found again by those who stay, and no attempt is counted that nobody began.
 
 #![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
 

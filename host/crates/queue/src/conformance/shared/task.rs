@@ -1,0 +1,158 @@
+//! A task of the shared place, as one host has it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use saggar_job::{JobId, Run, TaskKey, Timestamp};
+
+use super::{Everything, Host};
+use crate::{
+    AddError, Added, Change, ChangeError, Claimed, ClaimedJob, ClaimedNotices, Counts, Finish, Finished, History, Job,
+    Lane, LogLine, NewJob, NoticeNumber, NoticePosition, Peek, Pruned, Rules, SettledUnwanted, StoreError, TaskStore,
+    Telling,
+};
+
+/// How often counts are asked for before they are up to date again.
+const STALE_FOR: u32 = 7;
+
+pub(super) struct SharedTask {
+    key: TaskKey,
+    host: Host,
+    task: Arc<dyn TaskStore>,
+    everything: Arc<Everything>,
+    /// What is known of the counts, and how often it was asked for.
+    counts: Mutex<(Counts, u32)>,
+}
+
+impl SharedTask {
+    pub(super) fn new(key: TaskKey, host: Host, task: Arc<dyn TaskStore>, everything: Arc<Everything>) -> Self {
+        Self { key, host, task, everything, counts: Mutex::default() }
+    }
+
+    fn note_claims<'a>(&self, jobs: impl IntoIterator<Item = &'a ClaimedJob>) {
+        let mut hosts = self.everything.hosts.lock();
+        hosts.running.extend(jobs.into_iter().map(|job| ((self.key.clone(), job.id), (self.host, job.run))));
+    }
+}
+
+#[async_trait]
+impl TaskStore for SharedTask {
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        self.task.add(jobs, rules, now).await
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        let claimed = self.task.claim(most, now).await?;
+        self.note_claims(&claimed.jobs);
+        Ok(claimed)
+    }
+
+    fn may_claim(&self) -> bool {
+        true
+    }
+
+    fn may_have_callbacks(&self) -> bool {
+        true
+    }
+
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        // Nothing of this store waits within a turn, so there is one at the moment.
+        let Ok(_turn) = self.everything.turn.try_lock() else { return };
+        self.everything.hosts.lock().acting = self.host;
+        self.task.release(id, run, rules, now);
+    }
+
+    async fn finish(
+        &self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        let finished = self.task.finish(finish, claim_next, rules, now).await?;
+        self.note_claims(&finished.next);
+        Ok(finished)
+    }
+
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        self.task.change(id, change, rules, now).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        self.task.set_paused(paused).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.task.get(id).await
+    }
+
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        self.task.peek(id, most).await
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        self.task.history(id).await
+    }
+
+    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        let claimed = self.task.claim_notices(lane, most, now).await?;
+        let taken = claimed.notices.iter().map(|notice| ((self.key.clone(), notice.number), self.host));
+        self.everything.hosts.lock().taken.extend(taken);
+        Ok(claimed)
+    }
+
+    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        self.everything.hosts.lock().taken.remove(&(self.key.clone(), number));
+        self.task.settle_notice(number, telling, now).await
+    }
+
+    async fn settle_unwanted(
+        &self,
+        lane: Lane,
+        after: NoticePosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        self.task.settle_unwanted(lane, after, most, rules, now).await
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        let _turn = self.everything.turn_of(self.host).await;
+        self.task.append_log(id, lines).await
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
+        self.task.prune(most, rules, now).await
+    }
+
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        self.task.has_room_for(more, rules)
+    }
+
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
+        self.task.make_room(more, most, rules).await
+    }
+
+    fn counts(&self) -> Counts {
+        let mut counts = self.counts.lock();
+        if counts.1 % STALE_FOR == STALE_FOR - 1 {
+            counts.0 = self.task.counts();
+        }
+        counts.1 += 1;
+        counts.0
+    }
+
+    async fn counts_now(&self) -> Result<Counts, StoreError> {
+        Ok(self.task.counts())
+    }
+}

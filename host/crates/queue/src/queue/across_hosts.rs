@@ -1,0 +1,173 @@
+//! Two queues on one shared store, which know of each other only what the store tells: hints, of which some are lost and some come
+//! twice. Whatever waits finds out by itself within a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use saggar_job::{JobId, Outcome, Problem, Status, SystemClock, TaskKey};
+use tokio::time::{Instant, timeout};
+
+use crate::conformance::SharedPlace;
+use crate::{Lane, LogLine, LogSource, NewJob, Queue, Rules, TaskQueue};
+
+/// Two hosts with the same task. The time of the test runs when everybody waits for it.
+struct Hosts {
+    queues: [Queue; 2],
+    tasks: [Arc<TaskQueue>; 2],
+}
+
+impl Hosts {
+    async fn new(seed: u64, rules: Rules) -> Self {
+        let place = SharedPlace::new(seed);
+        let queues = [place.join(), place.join()].map(|store| Queue::new(store, Arc::new(SystemClock)));
+        let key = TaskKey::new("default", "shared");
+        let one = queues[0].open(key.clone(), rules.clone()).await.unwrap();
+        let two = queues[1].open(key, rules).await.unwrap();
+        Self { queues, tasks: [one, two] }
+    }
+}
+
+/// What the future answers, which is within a second, and a moment for what follows.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let answer = timeout(Duration::from_secs(60), future).await;
+    let answer = answer.unwrap_or_else(|_| panic!("{what}: never"));
+    assert!(began.elapsed() <= Duration::from_secs(1), "{what}: after {:?}", began.elapsed());
+    answer
+}
+
+fn success() -> Outcome {
+    Outcome::Success("7".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_one_host_adds_is_run_by_another_and_waited_for_by_both() {
+    for seed in 0..20 {
+        let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, Rules::default()).await;
+        let slot = tokio::spawn({
+            let two = Arc::clone(&two);
+            async move { two.claim().await.unwrap() }
+        });
+        tokio::task::yield_now().await;
+        let id = one.add(NewJob::new("[]")).await.unwrap();
+        let claim = soon("the claim", slot).await.unwrap();
+        assert_eq!(claim.id(), id);
+        let waiting = [&one, &two].map(|task| {
+            let task = Arc::clone(task);
+            tokio::spawn(async move { task.wait(id).await.unwrap().status() })
+        });
+        tokio::task::yield_now().await;
+        two.finish(claim, success()).await.unwrap();
+        for waiting in waiting {
+            assert_eq!(soon("the end", waiting).await.unwrap(), Status::Success);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_runs_elsewhere_is_cancelled() {
+    for seed in 0..20 {
+        let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, Rules::default()).await;
+        let id = one.add(NewJob::new("[]")).await.unwrap();
+        let claim = soon("the claim", one.claim()).await.unwrap();
+        two.cancel(id).await.unwrap();
+        let running = Arc::clone(claim.running());
+        soon("the signal", running.cancel_signal().cancelled()).await;
+        one.finish(claim, Outcome::Cancelled).await.unwrap();
+        assert_eq!(two.get(id).await.unwrap().unwrap().status(), Status::Failure);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_paused_and_resumed_on_every_host() {
+    for seed in 0..20 {
+        let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, Rules::default()).await;
+        two.pause().await.unwrap();
+        one.add(NewJob::new("[]")).await.unwrap();
+        let slot = Arc::clone(&one);
+        let mut claim = Box::pin(async move { slot.claim().await.unwrap() });
+        assert!(timeout(Duration::from_secs(5), &mut claim).await.is_err(), "it is paused");
+        two.resume().await.unwrap();
+        assert_eq!(soon("the claim", claim).await.attempt(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_one_host_leaves_is_delivered_by_another() {
+    let rules = Rules { add_handler: true, success_handler: true, ..Rules::default() };
+    for seed in 0..20 {
+        let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, rules.clone()).await;
+        for lane in Lane::ALL {
+            let lanes = Arc::clone(&two);
+            let handler = tokio::spawn(async move { lanes.notice(lane).await.unwrap() });
+            tokio::task::yield_now().await;
+            if lane == Lane::Adds {
+                one.add(NewJob::new("[]")).await.unwrap();
+            } else {
+                let claim = soon("a job that was released elsewhere", one.claim()).await.unwrap();
+                one.finish(claim, success()).await.unwrap();
+            }
+            let notice = soon("the callback", handler).await.unwrap();
+            if lane == Lane::Adds {
+                let problem = Problem::new("odd", "it is odd");
+                two.notice_failed(notice, problem, Some(300)).await.unwrap();
+                let again = one.notice(lane).await.unwrap();
+                assert_eq!(again.tries(), 1, "what one host puts off another may try again");
+                one.notice_done(again).await.unwrap();
+            } else {
+                two.notice_done(notice).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_grows_elsewhere_is_followed() {
+    for seed in 0..20 {
+        let Hosts { tasks: [one, two], queues } = Hosts::new(seed, Rules::default()).await;
+        let id = one.add(NewJob::new("[]")).await.unwrap();
+        let reader = Arc::clone(&two);
+        let reading = tokio::spawn(async move { reader.log_after(id, 0).await.unwrap().unwrap() });
+        tokio::task::yield_now().await;
+        let line = LogLine { at: queues[0].now(), source: LogSource::Stdout, text: "a line".to_owned() };
+        one.log(id, vec![line.clone()]).await.unwrap();
+        assert_eq!(soon("the line", reading).await.unwrap().lines, [line]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_is_idle_when_no_host_has_anything_to_do() {
+    for seed in 0..20 {
+        let Hosts { tasks: [one, _two], queues: [_one, second] } = Hosts::new(seed, Rules::default()).await;
+        one.add(NewJob::new("[]")).await.unwrap();
+        let claim = soon("the claim", one.claim()).await.unwrap();
+        let mut idle = Box::pin(async move { second.idle().await });
+        assert!(timeout(Duration::from_secs(5), &mut idle).await.is_err(), "a job runs");
+        one.finish(claim, success()).await.unwrap();
+        soon("that it is idle", idle).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_job_is_claimed_twice() {
+    let Hosts { tasks, queues: _queues } = Hosts::new(7, Rules { size: 500, ..Rules::default() }).await;
+    let mut slots = tokio::task::JoinSet::new();
+    for slot in 0..8 {
+        let task = Arc::clone(&tasks[slot % 2]);
+        slots.spawn(async move {
+            let mut run = Vec::new();
+            while let Ok(Ok(claim)) = timeout(Duration::from_secs(5), task.claim()).await {
+                run.push(claim.id());
+                task.finish(claim, success()).await.unwrap();
+            }
+            run
+        });
+    }
+    for number in 0..200 {
+        tasks[number % 2].add(NewJob::new("[]")).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let mut run: Vec<JobId> = slots.join_all().await.concat();
+    run.sort_unstable();
+    assert_eq!(run, (1..=200).map(JobId).collect::<Vec<_>>());
+}

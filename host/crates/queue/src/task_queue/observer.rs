@@ -1,0 +1,225 @@
+//! What the queue of a task does when its store tells that something has changed: it emits the event, counts it, and wakes
+//! those who wait for it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use saggar_job::{Ending, JobId, JobKey, Reason, Run, Status, TaskKey, Timestamp};
+
+use super::roster::Roster;
+use crate::doorbell::Doorbell;
+use crate::event::Ring;
+use crate::hub::Hub;
+use crate::rates::{Counted, Tally};
+use crate::waiters::Waiters;
+use crate::{EndResult, Hint, Job, JobEvent, JobEventKind, Lane, Left, Observer, StoreEvent, TaskStore};
+
+/// The part of a task's queue that hears of changes. It does not hold the store, which holds it.
+pub(crate) struct TaskObserver {
+    key: TaskKey,
+    hub: Arc<Hub>,
+    /// Those of the whole tenant.
+    events: Arc<Ring>,
+    /// For slots that wait for a job.
+    pub(crate) slots: Doorbell,
+    /// For those who wait for a notice of an addition.
+    adds: Doorbell,
+    /// For those who wait for a notice of an end.
+    ends: Doorbell,
+    pub(crate) roster: Roster,
+    /// Those who wait for a job to end.
+    pub(crate) waiters: Waiters,
+    /// Those who wait for a job's log to grow.
+    pub(crate) readers: Waiters,
+    pub(crate) tally: Tally,
+    /// Nobody works on the task any more.
+    closed: AtomicBool,
+    /// Set once the task is open.
+    store: OnceLock<Weak<dyn TaskStore>>,
+}
+
+impl TaskObserver {
+    pub(crate) fn new(key: TaskKey, hub: Arc<Hub>) -> Self {
+        let (tally, events) = (Tally::new(hub.clock()), hub.events(&key.tenant));
+        Self {
+            key,
+            hub,
+            events,
+            slots: Doorbell::new(),
+            adds: Doorbell::new(),
+            ends: Doorbell::new(),
+            roster: Roster::default(),
+            waiters: Waiters::default(),
+            readers: Waiters::default(),
+            tally,
+            closed: AtomicBool::new(false),
+            store: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn set_store(&self, store: &Arc<dyn TaskStore>) {
+        // There is one store for as long as the queue lives.
+        let _ = self.store.set(Arc::downgrade(store));
+    }
+
+    pub(crate) fn key(&self) -> &TaskKey {
+        &self.key
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    pub(crate) fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn lane(&self, lane: Lane) -> &Doorbell {
+        match lane {
+            Lane::Adds => &self.adds,
+            Lane::Ends => &self.ends,
+        }
+    }
+
+    /// Wakes all who wait for something, to look again.
+    pub(crate) fn look_again(&self) {
+        self.slots.ring_all();
+        self.adds.ring_all();
+        self.ends.ring_all();
+        self.waiters.wake_all();
+        self.readers.wake_all();
+        self.quiet_perhaps();
+    }
+
+    /// Whether anybody wants events. Ask before you make one.
+    pub(crate) fn has_subscribers(&self) -> bool {
+        self.events.is_on()
+    }
+
+    /// Emits an event if anybody wants it.
+    pub(crate) fn emit(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
+        if self.has_subscribers() {
+            self.events.push(JobEvent { key: JobKey { task: self.key.clone(), id }, kind }, at);
+        }
+    }
+
+    /// Whether the task may have nothing left to do: a first look, which costs little.
+    fn may_be_idle(&self) -> bool {
+        if self.is_closed() {
+            return !self.roster.has_running();
+        }
+        self.store.get().and_then(Weak::upgrade).is_none_or(|store| store.counts().is_idle())
+    }
+
+    /// To be called after something that may have been the last thing to do.
+    pub(crate) fn quiet_perhaps(&self) {
+        if self.hub.is_quiet_wanted() && self.may_be_idle() {
+            self.hub.tell_quiet();
+        }
+    }
+
+    fn added(&self, ids: &[JobId], on_hold: bool, due: Left, at: Timestamp) {
+        self.tally.count(Counted::Added, ids.len() as u64, at);
+        ids.iter().for_each(|id| self.emit(*id, JobEventKind::Added, at));
+        if on_hold {
+            self.adds.ring();
+        } else {
+            self.slots.ring_for(due);
+        }
+    }
+
+    fn attempt_ended(&self, id: JobId, run: Run, ending: Ending, result: EndResult, at: Timestamp) {
+        self.roster.leave(id, run);
+        if result.callback {
+            self.ends.ring();
+        }
+        self.count_end(ending, &result, at);
+        self.emit(id, kind_of(&result, ending), at);
+        if matches!(result.status, Status::Success | Status::Failure) {
+            return self.job_ended(id, result.snapshot);
+        }
+        // An attempt that was lost leaves a line in the log.
+        self.readers.wake(id, None);
+        if let Some(run_at) = result.run_at {
+            self.slots.ring_for(Left::due_at(run_at, at));
+        }
+        if self.is_closed() {
+            self.quiet_perhaps();
+        }
+    }
+
+    fn count_end(&self, ending: Ending, result: &EndResult, at: Timestamp) {
+        if ending != Ending::Success {
+            self.tally.endings.count_attempt(ending);
+        }
+        match result.status {
+            Status::Success => self.tally.count(Counted::Succeeded, 1, at),
+            Status::Failure => {
+                self.tally.count(Counted::Failed, 1, at);
+                self.tally.endings.count_job(result.reason.unwrap_or(Reason::Failed));
+            }
+            _ if ending == Ending::PutBack => {}
+            _ => self.tally.count(Counted::Retried, 1, at),
+        }
+    }
+
+    fn cancelled(&self, id: JobId, callback: bool, at: Timestamp) {
+        // An attempt that was released may have been cancelled before it was entered.
+        self.roster.forget_cancel(id);
+        if callback {
+            self.ends.ring();
+        }
+        self.tally.count(Counted::Failed, 1, at);
+        self.tally.endings.count_job(Reason::Cancelled);
+        self.emit(id, JobEventKind::Failed { reason: Reason::Cancelled }, at);
+        self.job_ended(id, None);
+    }
+
+    fn job_ended(&self, id: JobId, snapshot: Option<Arc<Job>>) {
+        self.waiters.wake(id, snapshot);
+        self.quiet_perhaps();
+    }
+}
+
+impl Observer for TaskObserver {
+    fn observe(&self, event: StoreEvent) {
+        match event {
+            StoreEvent::Added { ids, on_hold, due, at } => self.added(&ids, on_hold, due, at),
+            StoreEvent::Ended { id, run, ending, result, at } => self.attempt_ended(id, run, ending, result, at),
+            StoreEvent::Cancelled { id, callback, at } => self.cancelled(id, callback, at),
+            StoreEvent::Cancelling { id, at } => self.emit(id, JobEventKind::Cancelling, at),
+            StoreEvent::Retried { id, at } => {
+                self.slots.ring();
+                self.emit(id, JobEventKind::Retried, at);
+            }
+            StoreEvent::Deleted { id, at } => {
+                self.emit(id, JobEventKind::Deleted, at);
+                self.job_ended(id, None);
+            }
+        }
+    }
+
+    fn hint(&self, hint: Hint) {
+        match hint {
+            Hint::Ready(due) => self.slots.ring_for(due),
+            Hint::Callback(lane, due) => self.lane(lane).ring_for(due),
+            Hint::Cancel(id, run) => self.roster.cancel(id, run),
+            Hint::Over(id) => self.waiters.wake(id, None),
+            Hint::LogGrown(id) => self.readers.wake(id, None),
+            Hint::Missed => self.look_again(),
+        }
+    }
+}
+
+fn kind_of(result: &EndResult, ending: Ending) -> JobEventKind {
+    match (result.status, result.run_at) {
+        (Status::Success, _) => JobEventKind::Succeeded,
+        (Status::Failure, _) => JobEventKind::Failed { reason: result.reason.unwrap_or(Reason::Failed) },
+        (_, Some(run_at)) if ending != Ending::PutBack => JobEventKind::Retrying { run_at },
+        _ => JobEventKind::PutBack,
+    }
+}
