@@ -11,7 +11,9 @@ use crate::{AddError, Change, ChangeError, Job, ListQuery, LogLine, NewJob, Page
 mod answer;
 mod memory;
 mod observer;
+mod plan;
 mod sqlite;
+mod step;
 
 pub use answer::{
     Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, EndResult, Finish, Finished, History, Lane,

@@ -86,6 +86,11 @@ impl End {
         }
     }
 
+    /// Whether the attempt was lost with its process or its slot.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Outcome(Outcome::Lost))
+    }
+
     /// Whether the job, if it waits after this, keeps the position in its line that it had before the attempt: the attempt
     /// was cut short by the host, which is no reason to let others go first.
     pub(crate) fn keeps_position(&self) -> bool {

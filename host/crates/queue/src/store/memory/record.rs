@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, Life, Problem, State, TaskKey, Timestamp};
 
+use super::super::step::PendingCallbacks;
 use super::line::{Spot, Stood};
 use super::outbox::{Entry, Outbox};
 use super::register::Slot;
@@ -59,6 +60,17 @@ pub(super) enum Due {
     End(NoticeNumber),
     /// The end's comes after the adding's: the job was cancelled while it was held.
     AddedThenEnd(NoticeNumber),
+}
+
+impl Due {
+    pub(super) fn pending(self) -> PendingCallbacks {
+        match self {
+            Self::Nothing => PendingCallbacks::None,
+            Self::Added(_) => PendingCallbacks::Add,
+            Self::End(_) => PendingCallbacks::End,
+            Self::AddedThenEnd(_) => PendingCallbacks::AddThenEnd,
+        }
+    }
 }
 
 impl Record {

@@ -3,22 +3,25 @@
 //!
 //! Adding, claiming and finishing stand here; `changing`, `telling` and `looking` have the other steps.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
-use saggar_job::{JobId, Life, Outcome, Refusal, RetryPolicy, Run, State, Status, Step, Timestamp, transition};
+use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
 
 use super::super::PROMOTED_AT_ONCE;
 use super::super::observer::Notification;
+use super::super::plan::{Bounds, Lookup, added_event, plan_add};
+use super::super::step::{self, Effects, QueueChange};
 use super::line::{Line, Spot};
-use super::names::{Names, Twin};
+use super::names::Names;
 use super::record::{Before, Due, Labels, Record};
 use super::register::{Register, Walk};
 use crate::{
-    AddError, Added, AttemptRecord, Attempts, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, KeyOwner,
-    KeyReuse, Lane, Left, LogLine, NewJob, Rules, StoreError, StoreEvent,
+    AddError, Added, Attempts, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Lane, Left, NewJob, Rules,
+    StoreError, StoreEvent,
 };
 
 mod bytes;
@@ -30,9 +33,6 @@ mod unwanted;
 pub(super) use bytes::Kept;
 pub(super) use looking::Look;
 use telling::Ends;
-
-/// Decides nothing in a step that is no finish, and is no chance in the finish of a lost attempt.
-const NO_CHANCE: f64 = 0.5;
 
 #[derive(Default)]
 pub(super) struct Shelf {
@@ -69,7 +69,8 @@ impl Shelf {
         });
         for (id, run) in left_running {
             let end = End::Outcome(Outcome::Lost);
-            let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: NO_CHANCE };
+            let finish =
+                Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
             // What runs can be finished under its own fence.
             let _ = self.finish(finish, false, rules, now);
         }
@@ -89,89 +90,28 @@ impl Shelf {
         now: Timestamp,
         numbers: &AtomicU64,
     ) -> Result<Vec<Added>, AddError> {
-        let twins = self.names.twins(&jobs);
-        self.check_keys(&jobs, &twins)?;
         // What is late is ready.
         self.promote(&mut 0, now);
-        let is_new = |at: usize| twins.get(at).is_none_or(|twin| *twin == Twin::None);
-        let new = || jobs.iter().enumerate().filter(|(at, _)| is_new(*at)).map(|(_, job)| job);
-        rules.admit(&self.counts(), new(), now)?;
-        let new = new().count();
-        self.check_bytes(&jobs, &twins, rules)?;
-        let added = self.ids_for(&jobs, &twins)?;
+        let all_bytes = self.kept.of_all();
+        let bounds = Bounds { rules, counts: self.counts(), all_bytes, last_id: self.last_id, now };
+        let added = match plan_add(&jobs, self, &bounds) {
+            Ok(planned) => planned?,
+            Err(never) => match never {},
+        };
+        let event = added_event(&jobs, &added, rules, now);
+        let new = added.iter().filter(|added| added.is_new).count();
         // Under the lock, so that the numbers of a task are in its order.
         let mut number = numbers.fetch_add(new as u64, Ordering::Relaxed);
-        let (mut ids, mut due) = (Vec::with_capacity(new), Left::Nothing);
-        for (added, job) in added.iter().zip(jobs) {
-            if added.is_new {
-                number += 1;
-                ids.push(added.id);
-                due = due.or_earlier(job.due_at(now), now);
-                self.insert(number, added.id, job, rules.add_handler, now);
-            }
+        for (added, job) in added.iter().zip(jobs).filter(|(added, _)| added.is_new) {
+            number += 1;
+            self.insert(number, added.id, job, rules.add_handler, now);
         }
-        if !ids.is_empty() {
-            self.tell(StoreEvent::Added { ids, on_hold: rules.add_handler, due, at: now });
-        }
+        event.into_iter().for_each(|event| self.tell(event));
         Ok(added)
     }
 
     fn tell(&mut self, notification: impl Into<Notification>) {
         self.notifications.push(notification.into());
-    }
-
-    /// Refuses keys that are in use for other jobs.
-    fn check_keys(&self, jobs: &[NewJob], twins: &[Twin]) -> Result<(), AddError> {
-        let reused = jobs.iter().zip(twins).enumerate().filter_map(|(at, (job, twin))| {
-            let key = job.key.as_ref()?;
-            let (is_other, of) = match twin {
-                Twin::None => return None,
-                Twin::Kept(id) => {
-                    let record = self.records.get(id)?;
-                    let labels = record.labels.as_ref().filter(|labels| labels.key.as_ref() == Some(key))?;
-                    (job.is_other(&record.args, record.priority, labels.unique.as_deref()), KeyOwner::Kept(*id))
-                }
-                Twin::Earlier(earlier) => {
-                    let other = jobs.get(*earlier).filter(|other| other.key.as_ref() == Some(key))?;
-                    let is_other = job.is_other(&other.args, other.priority, other.unique.as_deref());
-                    (is_other, KeyOwner::Earlier(*earlier))
-                }
-            };
-            is_other.then(|| KeyReuse { at, key: Arc::clone(key), of })
-        });
-        let reused: Vec<_> = reused.collect();
-        if reused.is_empty() { Ok(()) } else { Err(AddError::KeyReused(reused)) }
-    }
-
-    /// Which jobs they are, if they are added.
-    fn ids_for(&self, jobs: &[NewJob], twins: &[Twin]) -> Result<Vec<Added>, AddError> {
-        let mut last = self.last_id;
-        let mut added: Vec<Added> = Vec::with_capacity(jobs.len());
-        let mut given: HashSet<JobId, RandomState> = HashSet::default();
-        for (at, job) in jobs.iter().enumerate() {
-            let id = match (twins.get(at), job.id) {
-                (Some(Twin::Kept(id)), _) => {
-                    added.push(Added { id: *id, is_new: false });
-                    continue;
-                }
-                (Some(Twin::Earlier(at)), _) => {
-                    added.push(Added { is_new: false, ..added[*at] });
-                    continue;
-                }
-                (_, Some(JobId(0))) => return Err(AddError::InvalidId { at }),
-                (_, Some(id)) if self.records.contains_key(&id) || given.contains(&id) => {
-                    return Err(AddError::DuplicateId { id, at });
-                }
-                (_, Some(id)) => id,
-                (_, None) => JobId(last.checked_add(1).ok_or(AddError::IdsExhausted { at })?),
-            };
-            last = last.max(id.0);
-            added.push(Added { id, is_new: true });
-            if jobs.len() > 1 {
-                given.insert(id);
-            }
-        }
-        Ok(added)
     }
 
     fn insert(&mut self, number: u64, id: JobId, mut job: NewJob, held: bool, now: Timestamp) {
@@ -258,7 +198,7 @@ impl Shelf {
         record.stood_with = has_left.then(|| Box::new(Before { problem, progress }));
         // It was due when it took its place; the clock may have gone back since.
         let now = now.max(run_at);
-        record.life = step(&record.life, Step::Claim, now).map_err(|refusal| StoreError::Refused { id, refusal })?;
+        record.life = step::claim(&record.life, now).map_err(|refusal| StoreError::Refused { id, refusal })?;
         let Life { attempt, run, .. } = record.life;
         let (args, origin) = (record.args.clone(), record.origin.clone());
         let claimed = ClaimedJob { id, run, attempt, args, origin, ready_at: stood.since };
@@ -271,7 +211,7 @@ impl Shelf {
         let State::Running { cancelling, .. } = record.life.state else { return };
         if cancelling {
             let (end, progress) = (End::PutBack, None);
-            let finish = Finish { id, run, end, progress, cost: None, with_snapshot: false, chance: NO_CHANCE };
+            let finish = Finish { id, run, end, progress, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
             // What runs can be finished under its own fence.
             if let Ok(EndResult { callback, .. }) = self.end(finish, rules, now) {
                 self.tell(StoreEvent::Cancelled { id, callback, at: now });
@@ -282,8 +222,7 @@ impl Shelf {
         let before = record.stood_with.take().map(|before| *before);
         let (problem, progress) = before.map_or((None, None), |before| (before.problem, before.progress));
         record.progress = progress;
-        record.life.state = State::Waiting { run_at, held: false, problem };
-        record.life.attempt = record.life.attempt.saturating_sub(1);
+        step::release(&mut record.life, run_at, problem);
         record.spot = self.line.push_back(id, record.priority, stood);
         go(&mut self.standing, &mut self.register, record, Status::Running);
         self.tell(Hint::Ready(Left::Ready));
@@ -305,46 +244,48 @@ impl Shelf {
     }
 
     fn end(&mut self, finish: Finish, rules: &Rules, now: Timestamp) -> Result<EndResult, StoreError> {
-        let Finish { id, run, end, progress, cost, with_snapshot, chance } = finish;
+        let id = finish.id;
         let gone = StoreError::Refused { id, refusal: Refusal::Ended };
         let record = self.records.get_mut(&id).ok_or(gone)?;
-        let bytes = record.bytes();
-        let kept = AttemptRecord::new(&record.life, &end, cost, now);
-        let lost = matches!(end, End::Outcome(Outcome::Lost)).then_some(record.life.attempt);
-        let keeps_position = end.keeps_position();
-        let step = match end {
-            End::Outcome(outcome) => Step::Finish(run, outcome),
-            End::Requeue => Step::Requeue(run),
-        };
-        let life = transition(&record.life, step, &rules.retry, now, chance);
-        record.life = life.map_err(|refusal| StoreError::Refused { id, refusal })?;
-        if let Some(kept) = kept {
-            record.attempts.push(kept);
-        }
-        if let Some(attempt) = lost {
-            record.log(LogLine::lost(now, attempt));
-        }
-        if let Some(progress) = progress {
+        let effects = step::finish(&record.life, record.due.pending(), &finish, rules, now);
+        let effects = effects.map_err(|refusal| StoreError::Refused { id, refusal })?;
+        if let Some(progress) = finish.progress {
             record.progress = Some(Box::new(progress));
         }
-        go(&mut self.standing, &mut self.register, record, Status::Running);
-        let (status, mut run_at, mut reason) = (record.life.state.status(), None, None);
-        match &record.life.state {
-            State::Waiting { run_at: at, .. } => {
-                run_at = Some(*at);
-                record.spot = match &record.stood {
-                    Some((stood, _)) if keeps_position => self.line.enter_at(id, record.priority, *stood, now),
-                    _ => self.line.enter(id, record.priority, *at, now),
-                };
-            }
-            State::Failure { reason: why, .. } => reason = Some(*why),
-            State::Success { .. } | State::Running { .. } => {}
+        let mut result = effects.result(None);
+        self.apply(id, effects, now);
+        if finish.with_snapshot && matches!(result.status, Status::Success | Status::Failure) {
+            result.snapshot = self.get(id).map(Arc::new);
         }
-        self.kept.recount(bytes, record);
-        let callback = self.ends.keep(id, record, &mut self.names, rules);
-        let has_snapshot = with_snapshot && record.life.state.is_ended();
-        let snapshot = has_snapshot.then(|| Arc::new(record.job(id, &self.ends.outbox)));
-        Ok(EndResult { status, run_at, reason, callback, snapshot })
+        Ok(result)
+    }
+
+    /// Writes what a step does to a job.
+    fn apply(&mut self, id: JobId, effects: Effects, now: Timestamp) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        let Effects { life, queue, pending, new_callback, attempt, log, releases_unique, expires } = effects;
+        let bytes = record.bytes();
+        let before = std::mem::replace(&mut record.life, life);
+        attempt.into_iter().for_each(|attempt| record.attempts.push(attempt));
+        log.into_iter().for_each(|line| record.log(line));
+        if let (State::Waiting { held: true, .. }, false) = (&before.state, is_held(&record.life)) {
+            self.held -= 1;
+        }
+        move_in_line(&mut self.line, id, record, queue, now);
+        if before.state.status() != record.life.state.status() {
+            go(&mut self.standing, &mut self.register, record, before.state.status());
+        }
+        if let (true, Some(labels)) = (releases_unique, &record.labels) {
+            self.names.end(id, labels);
+        }
+        self.ends.set_pending(id, record, pending, new_callback);
+        // An attempt that runs changes nothing of what is counted; its end does.
+        if !matches!(record.life.state, State::Running { .. }) {
+            self.kept.recount(bytes, record);
+        }
+        if expires {
+            self.ends.retain(id, record);
+        }
     }
 
     /// What waits in the line for claimers.
@@ -361,7 +302,44 @@ fn go(standing: &mut [usize; 4], register: &mut Register, record: &Record, from:
     register.go(record.slot, from, to);
 }
 
-/// A step in which no attempt ends, so that neither the retry policy nor chance has a say.
-fn step(life: &Life, step: Step, now: Timestamp) -> Result<Life, Refusal> {
-    transition(life, step, &RetryPolicy::default(), now, NO_CHANCE)
+fn is_held(life: &Life) -> bool {
+    matches!(life.state, State::Waiting { held: true, .. })
+}
+
+/// Lets a job leave the line, or take a place in it.
+fn move_in_line(line: &mut Line, id: JobId, record: &mut Record, queue: QueueChange, now: Timestamp) {
+    let State::Waiting { run_at, .. } = record.life.state else {
+        if queue == QueueChange::Leave {
+            line.leave(record.spot, record.priority);
+            record.spot = Spot::Nowhere;
+        }
+        return;
+    };
+    record.spot = match (queue, record.stood) {
+        (QueueChange::Return, Some((stood, _))) => line.enter_at(id, record.priority, stood, now),
+        (QueueChange::Return | QueueChange::Enter, _) => line.enter(id, record.priority, run_at, now),
+        (QueueChange::Stay | QueueChange::Leave, _) => record.spot,
+    };
+}
+
+impl Lookup for Shelf {
+    type Error = Infallible;
+
+    fn by_key(&self, key: &str) -> Result<Option<JobId>, Infallible> {
+        Ok(self.names.by_key(key))
+    }
+
+    fn by_fingerprint(&self, fingerprint: &str) -> Result<Option<JobId>, Infallible> {
+        Ok(self.names.by_fingerprint(fingerprint))
+    }
+
+    fn is_taken(&self, id: JobId) -> Result<bool, Infallible> {
+        Ok(self.records.contains_key(&id))
+    }
+
+    fn is_other(&self, id: JobId, job: &NewJob) -> Result<bool, Infallible> {
+        let unique = |record: &Record| record.labels.as_ref().and_then(|labels| labels.unique.clone());
+        let is_other = |record: &Box<Record>| job.is_other(&record.args, record.priority, unique(record).as_deref());
+        Ok(self.records.get(&id).is_some_and(is_other))
+    }
 }

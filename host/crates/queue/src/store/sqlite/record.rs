@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use saggar_job::{JobId, Life, Problem, Reason, Run, State, Timestamp};
 
+use super::super::step::PendingCallbacks;
 use super::details::{self, Details};
 use super::number::{JobNumber, from_i64, from_moment, moment, to_i64};
 use super::statements::{DoUsual, Usual};
@@ -37,7 +38,7 @@ pub(super) struct Record {
     pub(super) id: JobId,
     pub(super) life: Life,
     pub(super) spot: Spot,
-    pub(super) due: Due,
+    pub(super) pending: PendingCallbacks,
     pub(super) priority: i16,
     pub(super) added_at: Timestamp,
     pub(super) args: Arc<str>,
@@ -66,16 +67,6 @@ pub(super) enum Spot {
     Plain,
     Line(u64),
     Delayed(Timestamp, u64),
-}
-
-/// Which of a job's notices are not settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Due {
-    Nothing = 0,
-    Added = 1,
-    End = 2,
-    /// The end's comes after the adding's: the job was cancelled while it was held.
-    AddedThenEnd = 3,
 }
 
 impl Record {
@@ -196,7 +187,7 @@ impl Record {
                 .execute(params![self.job.0, text])?;
         }
         self.flags &= !(DUE_MASK | LONG_ARGS | LONG_RESPONSE | CANCELLING | FRESH);
-        self.flags |= self.due as i64;
+        self.flags |= self.pending as i64;
         self.flags |= if long_args { LONG_ARGS } else { 0 } | if long_response.is_some() { LONG_RESPONSE } else { 0 };
         let last = self.last.as_ref();
         let cost = last.and_then(|last| last.cost.as_ref());
@@ -275,7 +266,7 @@ impl Record {
                 2 => Spot::Delayed(run_at, place),
                 _ => Spot::Nowhere,
             },
-            due: due_of(flags),
+            pending: pending_of(flags),
             priority: row.get(4)?,
             added_at: from_moment(row.get(8)?),
             args,
@@ -321,12 +312,12 @@ fn text(db: &Connection, sql: &str, job: JobNumber) -> rusqlite::Result<Arc<str>
     db.prepare_cached(sql)?.query_row([job.0], |row| row.get(0))
 }
 
-fn due_of(flags: i64) -> Due {
+fn pending_of(flags: i64) -> PendingCallbacks {
     match flags & DUE_MASK {
-        0 => Due::Nothing,
-        1 => Due::Added,
-        2 => Due::End,
-        _ => Due::AddedThenEnd,
+        0 => PendingCallbacks::None,
+        1 => PendingCallbacks::Add,
+        2 => PendingCallbacks::End,
+        _ => PendingCallbacks::AddThenEnd,
     }
 }
 

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
-use saggar_job::{
-    JobId, Life, Problem, Refusal, RetryPolicy, Run, State, Status, Step, TaskKey, Timestamp, transition,
-};
+use saggar_job::{JobId, Problem, Refusal, Run, State, Status, TaskKey, Timestamp};
 
 use super::super::observer::Notification;
 use super::ended::Ended;
@@ -23,6 +21,7 @@ use super::statements::{DoUsual, Usual};
 use crate::{Counts, Left, Progress, Rules, StoreError};
 
 mod adding;
+mod applying;
 mod bytes;
 mod changing;
 pub(super) mod given_up;
@@ -30,9 +29,6 @@ pub(super) mod keeping;
 mod running;
 mod telling;
 mod unwanted;
-
-/// Decides nothing in a step that is no finish, and is no chance in the finish of a lost attempt.
-const NO_CHANCE: f64 = 0.5;
 
 /// What a step answers: the database may fail, the step may be refused.
 pub(super) type Stepped<T, E> = rusqlite::Result<Result<T, E>>;
@@ -357,11 +353,6 @@ impl Desk<'_> {
         self.list(record, Status::Waiting)?;
         self.put(record, false)
     }
-}
-
-/// A step in which no attempt ends, so that neither the retry policy nor chance has a say.
-fn step(life: &Life, step: Step, now: Timestamp) -> Result<Life, Refusal> {
-    transition(life, step, &RetryPolicy::default(), now, NO_CHANCE)
 }
 
 fn refused(id: JobId, refusal: Refusal) -> StoreError {

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use saggar_job::{Status, Timestamp};
 
-use super::super::names::Twin;
 use super::super::record::Record;
 use super::Shelf;
 use crate::kept_bytes::{self, KeptBytes};
-use crate::{AddError, NewJob, Pruned, Rules};
+use crate::{Pruned, Rules};
 
 /// The bytes of a task's jobs, and those of all tasks.
 #[derive(Default)]
@@ -20,6 +19,11 @@ pub(in super::super) struct Kept {
 impl Kept {
     pub(in super::super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The bytes of all tasks, and how many they may be.
+    pub(super) fn of_all(&self) -> (u64, u64) {
+        (self.of_all.bytes(), self.of_all.most())
     }
 
     /// What was counted as `before` is `after` now.
@@ -36,15 +40,6 @@ impl Kept {
 }
 
 impl Shelf {
-    /// Refuses jobs for which there is no room.
-    pub(super) fn check_bytes(&self, jobs: &[NewJob], twins: &[Twin], rules: &Rules) -> Result<(), AddError> {
-        let is_new = |at: usize| twins.get(at).is_none_or(|twin| *twin == Twin::None);
-        let new = jobs.iter().enumerate().filter(|(at, _)| is_new(*at));
-        let more: u64 = new.map(|(_, job)| kept_bytes::of_new(job)).sum();
-        let all = &self.kept.of_all;
-        kept_bytes::check(self.kept.bytes, (all.bytes(), all.most()), more, rules)
-    }
-
     pub(in super::super) fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
         let all = &self.kept.of_all;
         kept_bytes::has_room(self.kept.bytes, more, rules.keep_bytes)

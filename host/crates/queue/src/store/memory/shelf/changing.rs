@@ -2,12 +2,12 @@
 
 use std::collections::hash_map::Entry;
 
-use saggar_job::{JobId, State, Status, Step, Timestamp};
+use saggar_job::{JobId, State, Status, Timestamp};
 
-use super::super::line::Spot;
+use super::super::super::step;
 use super::super::record::{Due, Record};
-use super::{Shelf, go, step};
-use crate::{Change, ChangeError, Hint, LogLine, Pruned, Retention, Rules, StoreEvent};
+use super::Shelf;
+use crate::{Change, ChangeError, Hint, Pruned, Retention, Rules, StoreEvent};
 
 impl Shelf {
     pub(in super::super) fn change(
@@ -27,43 +27,31 @@ impl Shelf {
 
     fn cancel(&mut self, id: JobId, rules: &Rules, now: Timestamp) -> Result<(), ChangeError> {
         let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
-        let held = matches!(record.life.state, State::Waiting { held: true, .. });
-        record.life = step(&record.life, Step::Cancel, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
-        if let State::Running { run, .. } = record.life.state {
+        let effects = step::cancel(&record.life, record.due.pending(), rules, now);
+        let effects = effects.map_err(|refusal| ChangeError::refused(id, refusal))?;
+        let (state, callback) = (effects.life.state.clone(), effects.result(None).callback);
+        self.apply(id, effects, now);
+        if let State::Running { run, .. } = state {
             self.tell(StoreEvent::Cancelling { id, at: now });
             self.tell(Hint::Cancel(id, run));
-            return Ok(());
+        } else {
+            self.tell(StoreEvent::Cancelled { id, callback, at: now });
         }
-        self.line.leave(record.spot, record.priority);
-        record.spot = Spot::Nowhere;
-        self.kept.recount(record.bytes(), record);
-        self.held -= usize::from(held);
-        go(&mut self.standing, &mut self.register, record, Status::Waiting);
-        let callback = self.ends.keep(id, record, &mut self.names, rules);
-        self.tell(StoreEvent::Cancelled { id, callback, at: now });
         Ok(())
     }
 
     fn retry(&mut self, id: JobId, now: Timestamp) -> Result<(), ChangeError> {
         let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
-        let life = step(&record.life, Step::Retry, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
-        if !(record.due == Due::Nothing || matches!(record.due, Due::End(number) if self.ends.outbox.can_go(number))) {
-            return Err(ChangeError::CallbackPending { id });
-        }
+        let is_pending = !self.ends.is_droppable(record);
+        let unique = record.labels.as_ref().and_then(|labels| labels.unique.as_deref());
+        let holder = unique.and_then(|unique| self.names.by_fingerprint(unique));
+        let effects = step::retry(id, &record.life, is_pending, holder, now)?;
         if let Some(labels) = &record.labels {
-            if let Some(other) = self.names.holder(labels) {
-                return Err(ChangeError::NotUnique { id, other });
-            }
             self.names.enter(id, labels);
         }
         self.ends.drop_deferred(record);
         self.ends.drop_given_up(record);
-        let bytes = record.bytes();
-        let before = std::mem::replace(&mut record.life, life);
-        record.log(LogLine::retried(now));
-        self.kept.recount(bytes, record);
-        record.spot = self.line.enter(id, record.priority, now, now);
-        go(&mut self.standing, &mut self.register, record, before.state.status());
+        self.apply(id, effects, now);
         self.tell(StoreEvent::Retried { id, at: now });
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! Notices: leaving them, taking them, settling them, and what follows for their jobs.
 
-use saggar_job::{JobId, Problem, State, Status, Step, Timestamp};
+use saggar_job::{JobId, Problem, State, Timestamp};
 
+use super::super::super::step::{self, PendingCallbacks, QueueChange};
 use super::super::ended::Ended;
-use super::super::names::Names;
 use super::super::outbox::{Entry, Outbox};
 use super::super::record::{Due, Record};
-use super::{Shelf, step};
+use super::Shelf;
 use crate::{
     ChangeError, ClaimedNotice, ClaimedNotices, Happened, Hint, JobCallback, Lane, Left, NoticeNumber, Rules, Telling,
 };
@@ -24,43 +24,35 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// Lets go of what a job that has just ended held, and leaves the notice that `rules` want. Answers whether that can
-    /// be taken now. Does nothing for a job that has not ended.
-    pub(super) fn keep(&mut self, id: JobId, record: &mut Record, names: &mut Names, rules: &Rules) -> bool {
-        let wanted = match record.life.state.status() {
-            Status::Success => rules.success_handler,
-            Status::Failure => rules.error_handler,
-            Status::Waiting | Status::Running => return false,
+    /// Remembers which callbacks of a job are pending, and enters the one in `new` into its lane. What is settled or dropped was
+    /// removed from the outbox before.
+    pub(super) fn set_pending(&mut self, id: JobId, record: &mut Record, pending: PendingCallbacks, new: Option<Lane>) {
+        self.parked -= usize::from(matches!(record.due, Due::AddedThenEnd(_)));
+        self.parked += usize::from(pending == PendingCallbacks::AddThenEnd);
+        let entered = new.map(|lane| self.outbox.put(id, lane));
+        let number = || match record.due {
+            Due::Nothing => None,
+            Due::Added(number) | Due::End(number) | Due::AddedThenEnd(number) => Some(number),
         };
-        if let Some(labels) = &record.labels {
-            names.end(id, labels);
-        }
-        match (wanted, record.due) {
-            (true, Due::Added(number)) => {
-                record.due = Due::AddedThenEnd(number);
-                self.parked += 1;
-                false
-            }
-            (true, _) => {
-                record.due = Due::End(self.outbox.put(id, Lane::Ends));
-                true
-            }
-            (false, _) => {
-                self.let_go(id, record);
-                false
-            }
-        }
+        record.due = match (pending, entered.or_else(number)) {
+            (PendingCallbacks::None, _) | (_, None) => Due::Nothing,
+            (PendingCallbacks::Add, Some(number)) => Due::Added(number),
+            (PendingCallbacks::End, Some(number)) => Due::End(number),
+            (PendingCallbacks::AddThenEnd, Some(number)) => Due::AddedThenEnd(number),
+        };
     }
 
-    /// Lets the retention of a job that has ended come to its end, once nothing of it is to be told any more.
-    fn let_go(&mut self, id: JobId, record: &Record) {
-        if record.due == Due::Nothing {
-            self.retain(id, record);
+    /// Whether nothing of the job is pending but a callback that is deferred and not taken.
+    pub(super) fn is_droppable(&self, record: &Record) -> bool {
+        match record.due {
+            Due::Nothing => true,
+            Due::End(number) => self.outbox.can_go(number),
+            Due::Added(_) | Due::AddedThenEnd(_) => false,
         }
     }
 
     /// Lets the retention of a job that has ended come to its end.
-    fn retain(&mut self, id: JobId, record: &Record) {
+    pub(super) fn retain(&mut self, id: JobId, record: &Record) {
         match record.life.state {
             State::Success { ended_at, .. } => self.kept_success.put(id, ended_at),
             State::Failure { ended_at, .. } => self.kept_failure.put(id, ended_at),
@@ -98,36 +90,17 @@ impl Ends {
 impl Shelf {
     pub(super) fn redeliver(&mut self, id: JobId, rules: &Rules) -> Result<(), ChangeError> {
         let record = self.records.get_mut(&id).ok_or(ChangeError::UnknownJob { id })?;
-        let end_handler = match record.life.state.status() {
-            Status::Success => rules.success_handler,
-            Status::Failure => rules.error_handler,
-            Status::Waiting | Status::Running => return Err(ChangeError::NotEnded { id }),
-        };
-        let deferred = match record.due {
-            Due::End(number) => self.ends.outbox.can_go(number),
-            Due::Nothing => false,
-            Due::Added(_) | Due::AddedThenEnd(_) => return Err(ChangeError::CallbackPending { id }),
-        };
-        if record.due != Due::Nothing && !deferred {
-            return Err(ChangeError::CallbackPending { id });
-        }
+        let is_pending = !self.ends.is_droppable(record);
+        let is_deferred = record.due != Due::Nothing;
         let gave_up = |lane| record.given_up.iter().any(|callback| callback.lane == lane);
-        let (add, end) = (gave_up(Lane::Adds) && rules.add_handler, (deferred || gave_up(Lane::Ends)) && end_handler);
-        if !add && !end {
-            return Err(ChangeError::NotGivenUp { id });
-        }
+        let can_be = |lane| gave_up(lane) || (lane == Lane::Ends && is_deferred);
+        let redelivery = step::redeliver(id, &record.life, is_pending, can_be, rules)?;
         self.ends.drop_deferred(record);
         let before = record.given_up.len();
-        record.given_up.retain(|callback| if callback.lane == Lane::Adds { !add } else { !end });
+        record.given_up.retain(|callback| !redelivery.has(callback.lane));
         self.ends.given_up -= before - record.given_up.len();
-        record.due = match (add, end) {
-            (true, true) => {
-                self.ends.parked += 1;
-                Due::AddedThenEnd(self.ends.outbox.put(id, Lane::Adds))
-            }
-            (true, false) => Due::Added(self.ends.outbox.put(id, Lane::Adds)),
-            (false, _) => Due::End(self.ends.outbox.put(id, Lane::Ends)),
-        };
+        let (pending, lane) = redelivery.pending();
+        self.ends.set_pending(id, record, pending, Some(lane));
         Lane::ALL.into_iter().for_each(|lane| self.tell(Hint::Callback(lane, Left::Ready)));
         Ok(())
     }
@@ -190,22 +163,16 @@ impl Shelf {
         if let Some(problem) = given_up {
             self.ends.give_up(record, &entry, problem);
         }
-        if let Due::AddedThenEnd(_) = record.due {
-            record.due = Due::End(self.ends.outbox.put(entry.id, Lane::Ends));
-            self.ends.parked -= 1;
-            return self.tell(Hint::Callback(Lane::Ends, Left::Ready));
+        let effects = step::settle(&record.life, record.due.pending(), now);
+        let released = match effects.life.state {
+            State::Waiting { run_at, .. } if effects.queue == QueueChange::Enter => Left::due_at(run_at, now),
+            _ => Left::Nothing,
+        };
+        let new_callback = effects.new_callback;
+        self.apply(entry.id, effects, now);
+        match new_callback {
+            Some(lane) => self.tell(Hint::Callback(lane, Left::Ready)),
+            None => self.tell(Hint::Ready(released)),
         }
-        record.due = Due::Nothing;
-        let mut released = Left::Nothing;
-        if let Ok(life) = step(&record.life, Step::Release, now) {
-            record.life = life;
-            if let State::Waiting { run_at, .. } = record.life.state {
-                record.spot = self.line.enter(entry.id, record.priority, run_at, now);
-                self.held -= 1;
-                released = Left::due_at(run_at, now);
-            }
-        }
-        self.ends.let_go(entry.id, record);
-        self.tell(Hint::Ready(released));
     }
 }

@@ -1,32 +1,20 @@
 //! Adding jobs: which they are, and their rows.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
 use rusqlite::{OptionalExtension, params};
 use saggar_job::{JobId, Life, Status, Timestamp};
 
+use super::super::super::plan::{Bounds, added_event, plan_add};
+use super::super::super::step::PendingCallbacks;
 use super::super::details::Details;
 use super::super::number::{from_i64, to_i64};
-use super::super::record::{Due, HAS_NAMES, Record, Spot};
+use super::super::record::{HAS_NAMES, Record, Spot};
 use super::super::statements::Usual;
 use super::{Desk, Stepped};
-use crate::{AddError, Added, KeyOwner, KeyReuse, Left, NewJob, Rules, StoreEvent, kept_bytes};
+use crate::{AddError, Added, NewJob, Rules};
 
 /// Kinds of names.
 pub(super) const KEY: i64 = 0;
 pub(super) const FINGERPRINT: i64 = 1;
-
-/// The job that is answered instead of adding one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Twin {
-    /// None: it is added.
-    None,
-    /// One that is there.
-    Kept(JobId),
-    /// The one at this position of the same batch.
-    Earlier(usize),
-}
 
 impl Desk<'_> {
     pub(in super::super) fn add(
@@ -35,73 +23,21 @@ impl Desk<'_> {
         rules: &Rules,
         now: Timestamp,
     ) -> Stepped<Vec<Added>, AddError> {
-        let twins = self.twins(&jobs)?;
-        let reused = self.reused_keys(&jobs, &twins)?;
-        if !reused.is_empty() {
-            return Ok(Err(AddError::KeyReused(reused)));
-        }
         // What is late is ready.
         self.promote(now)?;
-        let is_new = |at: usize| twins.get(at).is_none_or(|twin| *twin == Twin::None);
-        let new = jobs.iter().enumerate().filter(|(at, _)| is_new(*at)).map(|(_, job)| job);
-        if let Err(error) = rules.admit(&self.shelf.counts, new, now) {
-            return Ok(Err(error));
-        }
-        let more = jobs.iter().enumerate().filter(|(at, _)| is_new(*at)).map(|(_, job)| kept_bytes::of_new(job)).sum();
-        if let Err(error) = self.check_bytes(more, rules) {
-            return Ok(Err(error));
-        }
-        let added = match self.ids_for(&jobs, &twins)? {
+        let all_bytes = (self.ledger.kept_bytes, self.ledger.keep_bytes);
+        let bounds = Bounds { rules, counts: self.shelf.counts, all_bytes, last_id: self.shelf.last_id, now };
+        let added = match plan_add(&jobs, self, &bounds)? {
             Ok(added) => added,
             Err(error) => return Ok(Err(error)),
         };
-        let (mut ids, mut due) = (Vec::with_capacity(added.len()), Left::Nothing);
+        if let Some(event) = added_event(&jobs, &added, rules, now) {
+            self.tell(event);
+        }
         for (added, job) in added.iter().zip(jobs).filter(|(added, _)| added.is_new) {
-            ids.push(added.id);
-            due = due.or_earlier(job.due_at(now), now);
             self.insert(added.id, job, rules.add_handler, now)?;
         }
-        if !ids.is_empty() {
-            self.tell(StoreEvent::Added { ids, on_hold: rules.add_handler, due, at: now });
-        }
         self.ledger.must_last();
-        Ok(Ok(added))
-    }
-
-    /// Which jobs they are, if they are added.
-    fn ids_for(&self, jobs: &[NewJob], twins: &[Twin]) -> Stepped<Vec<Added>, AddError> {
-        let mut last = self.shelf.last_id;
-        let mut added: Vec<Added> = Vec::with_capacity(jobs.len());
-        let mut given: HashSet<JobId> = HashSet::new();
-        for (at, job) in jobs.iter().enumerate() {
-            let id = match (twins.get(at), job.id) {
-                (Some(Twin::Kept(id)), _) => {
-                    added.push(Added { id: *id, is_new: false });
-                    continue;
-                }
-                (Some(Twin::Earlier(at)), _) => {
-                    added.push(Added { is_new: false, ..added[*at] });
-                    continue;
-                }
-                (_, Some(JobId(0))) => return Ok(Err(AddError::InvalidId { at })),
-                // One above the counter is free without looking.
-                (_, Some(id))
-                    if given.contains(&id) || (id.0 <= self.shelf.last_id && self.find_number(id)?.is_some()) =>
-                {
-                    return Ok(Err(AddError::DuplicateId { id, at }));
-                }
-                (_, Some(id)) => id,
-                (_, None) => match last.checked_add(1) {
-                    Some(id) => JobId(id),
-                    None => return Ok(Err(AddError::IdsExhausted { at })),
-                },
-            };
-            last = last.max(id.0);
-            added.push(Added { id, is_new: true });
-            if jobs.len() > 1 {
-                given.insert(id);
-            }
-        }
         Ok(Ok(added))
     }
 
@@ -117,7 +53,7 @@ impl Desk<'_> {
             id,
             life: Life::new(run_at, held),
             spot: Spot::Nowhere,
-            due: if held { Due::Added } else { Due::Nothing },
+            pending: if held { PendingCallbacks::Add } else { PendingCallbacks::None },
             priority: job.priority,
             added_at: now,
             args: job.args,
@@ -152,63 +88,6 @@ impl Desk<'_> {
         self.shelf.counts.waiting += 1;
         self.shelf.counts.added += 1;
         Ok(())
-    }
-
-    /// The twin of each of the jobs; nothing if none of them has a name, which is the rule.
-    fn twins(&self, jobs: &[NewJob]) -> rusqlite::Result<Vec<Twin>> {
-        if jobs.iter().all(|job| job.key.is_none() && job.unique.is_none()) {
-            return Ok(Vec::new());
-        }
-        let (mut keys, mut unique) = (HashMap::new(), HashMap::new());
-        let mut twins = Vec::with_capacity(jobs.len());
-        for (at, job) in jobs.iter().enumerate() {
-            let by_key = self.twin(KEY, job.key.as_ref(), &keys)?;
-            let twin = match by_key {
-                Twin::None => self.twin(FINGERPRINT, job.unique.as_ref(), &unique)?,
-                found => found,
-            };
-            if twin == Twin::None {
-                keys.extend(job.key.as_deref().map(|key| (key, at)));
-                unique.extend(job.unique.as_deref().map(|fingerprint| (fingerprint, at)));
-            }
-            twins.push(twin);
-        }
-        Ok(twins)
-    }
-
-    /// The jobs whose keys are in use for other ones.
-    fn reused_keys(&self, jobs: &[NewJob], twins: &[Twin]) -> rusqlite::Result<Vec<KeyReuse>> {
-        let mut reused = Vec::new();
-        for (at, (job, twin)) in jobs.iter().zip(twins).enumerate() {
-            let Some(key) = &job.key else { continue };
-            let (is_other, of) = match twin {
-                Twin::None => continue,
-                Twin::Kept(id) => {
-                    let kept = self.find(*id)?.filter(|kept| kept.key().as_ref() == Some(key));
-                    let is_other =
-                        kept.is_some_and(|kept| job.is_other(&kept.args, kept.priority, kept.unique().as_deref()));
-                    (is_other, KeyOwner::Kept(*id))
-                }
-                Twin::Earlier(earlier) => {
-                    let other = jobs.get(*earlier).filter(|other| other.key.as_ref() == Some(key));
-                    let is_other =
-                        other.is_some_and(|other| job.is_other(&other.args, other.priority, other.unique.as_deref()));
-                    (is_other, KeyOwner::Earlier(*earlier))
-                }
-            };
-            if is_other {
-                reused.push(KeyReuse { at, key: Arc::clone(key), of });
-            }
-        }
-        Ok(reused)
-    }
-
-    fn twin(&self, kind: i64, name: Option<&Arc<str>>, earlier: &HashMap<&str, usize>) -> rusqlite::Result<Twin> {
-        let Some(name) = name else { return Ok(Twin::None) };
-        if let Some(id) = self.holder(kind, name)? {
-            return Ok(Twin::Kept(id));
-        }
-        Ok(earlier.get(&**name).map_or(Twin::None, |at| Twin::Earlier(*at)))
     }
 
     /// The job that has the name.

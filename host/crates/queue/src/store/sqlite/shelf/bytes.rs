@@ -6,7 +6,7 @@ use saggar_job::{Status, Timestamp};
 use super::super::number::from_i64;
 use super::super::record::{HAS_ATTEMPTS, HAS_LOG, Record};
 use super::{Desk, Shelf, keeping};
-use crate::{AddError, Pruned, Rules, kept_bytes};
+use crate::{Pruned, Rules, kept_bytes};
 
 impl Shelf {
     /// When the job ended that [`Desk::remove_first_ended`] removes, and how.
@@ -26,12 +26,6 @@ impl Desk<'_> {
         let change = |bytes: &mut u64| *bytes = bytes.wrapping_add(after.wrapping_sub(before));
         change(&mut self.shelf.counts.bytes);
         change(&mut self.ledger.kept_bytes);
-    }
-
-    /// Refuses `more` bytes for which there is no room.
-    pub(super) fn check_bytes(&self, more: u64, rules: &Rules) -> Result<(), AddError> {
-        let all = (self.ledger.kept_bytes, self.ledger.keep_bytes);
-        kept_bytes::check(self.shelf.counts.bytes, all, more, rules)
     }
 
     /// The bytes of the records of a job's attempts.

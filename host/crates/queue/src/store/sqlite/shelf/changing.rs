@@ -1,14 +1,15 @@
 //! Changing jobs from outside their attempts, pausing, and removing jobs: by hand and when their retention is over.
 
 use rusqlite::params;
-use saggar_job::{JobId, State, Status, Step, Timestamp};
+use saggar_job::{JobId, State, Status, Timestamp};
 
+use super::super::super::step::{self, PendingCallbacks};
 use super::super::number::to_i64;
-use super::super::record::{Due, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, HAS_NAMES, Record, Spot};
+use super::super::record::{HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, HAS_NAMES, Record, Spot};
 use super::super::statements::Usual;
 use super::adding::{FINGERPRINT, KEY};
-use super::{Desk, Stepped, step};
-use crate::{Change, ChangeError, Hint, LogLine, Pruned, Retention, Rules, StoreEvent};
+use super::{Desk, Stepped};
+use crate::{Change, ChangeError, Hint, Pruned, Retention, Rules, StoreEvent};
 
 impl Desk<'_> {
     pub(in super::super) fn change(
@@ -21,7 +22,7 @@ impl Desk<'_> {
         self.ledger.must_last();
         if self.shelf.running.contains_key(&id) {
             return match change {
-                Change::Cancel => self.stop(id, now).map(Ok),
+                Change::Cancel => self.stop(id, rules, now).map(Ok),
                 Change::Retry | Change::Redeliver => Ok(Err(ChangeError::NotEnded { id })),
                 Change::Delete => Ok(Err(ChangeError::Running { id })),
             };
@@ -36,21 +37,17 @@ impl Desk<'_> {
     }
 
     fn cancel(&mut self, mut record: Record, rules: &Rules, now: Timestamp) -> Stepped<(), ChangeError> {
-        let life = match step(&record.life, Step::Cancel, now) {
-            Ok(life) => life,
-            Err(refusal) => return Ok(Err(ChangeError::refused(record.id, refusal))),
+        let id = record.id;
+        let effects = match step::cancel(&record.life, record.pending, rules, now) {
+            Ok(effects) => effects,
+            Err(refusal) => return Ok(Err(ChangeError::refused(id, refusal))),
         };
-        self.leave_line(&record)?;
-        record.spot = Spot::Nowhere;
-        record.life = life;
-        self.shelf.go(Status::Waiting, Status::Failure);
-        let callback = self.keep_ended(&mut record, rules)?;
-        self.tell(StoreEvent::Cancelled { id: record.id, callback, at: now });
-        Ok(Ok(()))
+        self.tell(StoreEvent::Cancelled { id, callback: effects.result(None).callback, at: now });
+        self.apply(&mut record, effects, None, now).map(Ok)
     }
 
     /// Takes a job that waits out of the line, and out of what is counted of it.
-    fn leave_line(&mut self, record: &Record) -> rusqlite::Result<()> {
+    pub(super) fn leave_line(&mut self, record: &Record) -> rusqlite::Result<()> {
         let State::Waiting { held, .. } = record.life.state else { return Ok(()) };
         self.shelf.line.leave(self.db, record)?;
         self.shelf.counts.held -= usize::from(held);
@@ -63,31 +60,19 @@ impl Desk<'_> {
 
     fn retry(&mut self, mut record: Record, now: Timestamp) -> Stepped<(), ChangeError> {
         let id = record.id;
-        let life = match step(&record.life, Step::Retry, now) {
-            Ok(life) => life,
-            Err(refusal) => return Ok(Err(ChangeError::refused(id, refusal))),
+        let is_pending = self.is_pending(&record)?;
+        let holder = record.unique().map(|unique| self.holder(FINGERPRINT, &unique)).transpose()?.flatten();
+        let effects = match step::retry(id, &record.life, is_pending, holder, now) {
+            Ok(effects) => effects,
+            Err(error) => return Ok(Err(error)),
         };
-        if self.is_pending(&record)? {
-            return Ok(Err(ChangeError::CallbackPending { id }));
-        }
-        if let Some(unique) = record.unique()
-            && let Some(other) = self.holder(FINGERPRINT, &unique)?
-        {
-            return Ok(Err(ChangeError::NotUnique { id, other }));
-        }
         self.remove_notices(&mut record)?;
-        let status = record.life.state.status();
-        self.unlist(&record, status)?;
         self.keep_last(&mut record)?;
         // The row's flag tells of a response that stands apart, and is about to tell of none.
         self.remove_response(&record)?;
-        record.life = life;
         self.enter_names(&record)?;
-        self.append_to_log(&mut record, vec![LogLine::retried(now)])?;
-        self.shelf.go(status, Status::Waiting);
-        self.enter_line(&mut record, None, now)?;
         self.tell(StoreEvent::Retried { id, at: now });
-        Ok(Ok(()))
+        self.apply(&mut record, effects, None, now).map(Ok)
     }
 
     fn remove_response(&self, record: &Record) -> rusqlite::Result<()> {
@@ -151,7 +136,7 @@ impl Desk<'_> {
         if !is_same || self.is_pending(&record)? {
             return Ok(None);
         }
-        let was_pending = record.due != Due::Nothing;
+        let was_pending = record.pending != PendingCallbacks::None;
         Ok(Some((self.remove(record)?, was_pending)))
     }
 

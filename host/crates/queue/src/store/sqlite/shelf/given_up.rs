@@ -1,10 +1,11 @@
 //! Callbacks that were given up: they stay with their job until they are redelivered or the job goes.
 
 use rusqlite::{Connection, params};
-use saggar_job::{Problem, Status};
+use saggar_job::Problem;
 
+use super::super::super::step::{self, PendingCallbacks};
 use super::super::number::{from_moment, to_i64};
-use super::super::record::{Due, GIVEN_UP, Record};
+use super::super::record::{GIVEN_UP, Record};
 use super::telling::Entry;
 use super::{Desk, Stepped};
 use crate::{ChangeError, Hint, JobCallback, Lane, Left, Rules};
@@ -56,37 +57,20 @@ impl Desk<'_> {
 
     pub(super) fn redeliver(&mut self, mut record: Record, rules: &Rules) -> Stepped<(), ChangeError> {
         let id = record.id;
-        let end_handler = match record.life.state.status() {
-            Status::Success => rules.success_handler,
-            Status::Failure => rules.error_handler,
-            Status::Waiting | Status::Running => return Ok(Err(ChangeError::NotEnded { id })),
+        let is_pending = self.is_pending(&record)?;
+        let lanes: Vec<Lane> = callbacks(self.db, &record)?.iter().map(|callback| callback.lane).collect();
+        let redelivery = match step::redeliver(id, &record.life, is_pending, |lane| lanes.contains(&lane), rules) {
+            Ok(redelivery) => redelivery,
+            Err(error) => return Ok(Err(error)),
         };
-        if self.is_pending(&record)? {
-            return Ok(Err(ChangeError::CallbackPending { id }));
-        }
-        let gave_up: Vec<Lane> = callbacks(self.db, &record)?.iter().map(|callback| callback.lane).collect();
-        let (add, end) = (gave_up.contains(&Lane::Adds), gave_up.contains(&Lane::Ends) && end_handler);
-        let add = add && rules.add_handler;
-        if !add && !end {
-            return Ok(Err(ChangeError::NotGivenUp { id }));
-        }
         for entry in self.notices_of(&record)? {
             self.forget(&entry)?;
         }
-        for lane in Lane::ALL.into_iter().filter(|lane| if *lane == Lane::Adds { add } else { end }) {
+        for lane in Lane::ALL.into_iter().filter(|lane| redelivery.has(*lane)) {
             self.take_given_up(&record, lane)?;
         }
-        if add {
-            self.leave_notice(&record, Lane::Adds)?;
-            self.shelf.counts.notices += usize::from(end);
-        } else {
-            self.leave_notice(&record, Lane::Ends)?;
-        }
-        record.due = match (add, end) {
-            (true, true) => Due::AddedThenEnd,
-            (true, false) => Due::Added,
-            (false, _) => Due::End,
-        };
+        let (pending, lane) = redelivery.pending();
+        self.set_pending(&mut record, pending, Some(lane))?;
         self.put(&mut record, false)?;
         Lane::ALL.into_iter().for_each(|lane| self.tell(Hint::Callback(lane, Left::Ready)));
         Ok(Ok(()))
@@ -95,7 +79,7 @@ impl Desk<'_> {
 
 /// The callbacks of a job that are pending or were given up.
 pub(in super::super) fn callbacks(db: &Connection, record: &Record) -> rusqlite::Result<Vec<JobCallback>> {
-    if record.due == Due::Nothing && record.flags & GIVEN_UP == 0 {
+    if record.pending == PendingCallbacks::None && record.flags & GIVEN_UP == 0 {
         return Ok(Vec::new());
     }
     let sql = "SELECT lane, about, tries, put_off_to, code, message FROM notices WHERE task = ?1 AND number = ?2 \
@@ -114,7 +98,7 @@ pub(in super::super) fn callbacks(db: &Connection, record: &Record) -> rusqlite:
         })
     })?;
     let mut callbacks = callbacks.collect::<rusqlite::Result<Vec<_>>>()?;
-    if record.due == Due::AddedThenEnd {
+    if record.pending == PendingCallbacks::AddThenEnd {
         callbacks.push(JobCallback::fresh(Lane::Ends));
     }
     Ok(callbacks)

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use rusqlite::params;
-use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Step, Timestamp, transition};
+use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
 
 use super::super::super::PROMOTED_AT_ONCE;
+use super::super::super::step;
 use super::super::line::Next;
-use super::super::record::{CANCELLING, LastAttempt, Record, Spot};
+use super::super::record::{CANCELLING, Record, Spot};
 use super::super::shared::Live;
-use super::{Attempt, Desk, Orphan, Stepped, refused, step};
-use crate::{
-    AttemptRecord, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Left, LogLine, Rules, StoreError,
-    StoreEvent,
-};
+use super::{Attempt, Desk, Orphan, Stepped, refused};
+use crate::{Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Left, Rules, StoreError, StoreEvent};
 
 impl Desk<'_> {
     /// Ends what a dead process left running, if this is the first opening.
@@ -30,7 +28,7 @@ impl Desk<'_> {
             let (id, run) = (record.id, orphan.run);
             self.shelf.resume(orphan, record, None, self.ledger.seq);
             let end = End::Outcome(Outcome::Lost);
-            let chance = super::NO_CHANCE;
+            let chance = step::NO_CHANCE;
             let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance };
             // What runs can be finished under its own fence.
             let _ = self.finish(finish, false, rules, now)?;
@@ -95,7 +93,7 @@ impl Desk<'_> {
         let place = if let Spot::Line(place) = record.spot { place } else { record.job.number() };
         // It was due when it took its place; the clock may have gone back since. A job in the line can be claimed.
         let now = now.max(run_at);
-        if let Ok(life) = step(&record.life, Step::Claim, now) {
+        if let Ok(life) = step::claim(&record.life, now) {
             record.life = life;
         }
         record.spot = Spot::Nowhere;
@@ -131,61 +129,30 @@ impl Desk<'_> {
     }
 
     fn end(&mut self, finish: Finish, rules: &Rules, now: Timestamp) -> Stepped<EndResult, StoreError> {
-        let Finish { id, run, end, progress, cost, with_snapshot, chance } = finish;
+        let id = finish.id;
         let Some(attempt) = self.shelf.running.get(&id) else {
             return Ok(Err(refused(id, self.why_not_running(id)?)));
         };
-        let before = &attempt.record.life;
-        let kept = AttemptRecord::new(before, &end, cost.clone(), now);
-        let is_lost = end == End::Outcome(Outcome::Lost);
-        let position = end.keeps_position().then_some(attempt.place);
-        let step = match end {
-            End::Outcome(outcome) => Step::Finish(run, outcome),
-            End::Requeue => Step::Requeue(run),
-        };
-        let (number, started_at) = (before.attempt, kept.as_ref().map(|kept| kept.started_at));
-        let life = match transition(before, step, &rules.retry, now, chance) {
-            Ok(life) => life,
+        let effects = match step::finish(&attempt.record.life, attempt.record.pending, &finish, rules, now) {
+            Ok(effects) => effects,
             Err(refusal) => return Ok(Err(refused(id, refusal))),
         };
-        let Some(mut record) = self.shelf.remove_running(id).map(|attempt| attempt.record) else {
+        let Some(attempt) = self.shelf.remove_running(id) else {
             return Ok(Err(refused(id, Refusal::NotRunning)));
         };
-        record.life = life;
-        if let Some(progress) = progress {
+        let Attempt { mut record, place, .. } = *attempt;
+        if let Some(progress) = finish.progress {
             record.details_mut().progress = Some(progress);
-        }
-        let status = record.life.state.status();
-        if status == Status::Success {
-            record.last = started_at.map(|started_at| LastAttempt { started_at, cost });
-            self.make_room_for_last(&record)?;
-        } else if let Some(kept) = kept {
-            self.keep_attempt(&mut record, &kept)?;
-        }
-        if is_lost {
-            self.append_to_log(&mut record, vec![LogLine::lost(now, number)])?;
         }
         self.ledger.running -= 1;
         self.shelf.live.push((record.job.number(), None));
-        self.shelf.go(Status::Running, status);
-        let (mut run_at, mut reason) = (None, None);
-        match &record.life.state {
-            State::Waiting { run_at: at, .. } => {
-                run_at = Some(*at);
-                self.enter_line(&mut record, position, now)?;
-            }
-            State::Failure { reason: why, .. } => reason = Some(*why),
-            State::Success { .. } | State::Running { .. } => {}
+        let mut result = effects.result(None);
+        self.apply(&mut record, effects, Some(place), now)?;
+        if finish.with_snapshot && record.life.state.is_ended() {
+            let callbacks = super::given_up::callbacks(self.db, &record)?;
+            result.snapshot = Some(Arc::new(record.into_job(callbacks)));
         }
-        let callback = self.keep_ended(&mut record, rules)?;
-        let snapshot = match with_snapshot && record.life.state.is_ended() {
-            true => {
-                let callbacks = super::given_up::callbacks(self.db, &record)?;
-                Some(Arc::new(record.into_job(callbacks)))
-            }
-            false => None,
-        };
-        Ok(Ok(EndResult { status, run_at, reason, callback, snapshot }))
+        Ok(Ok(result))
     }
 
     fn why_not_running(&self, id: JobId) -> rusqlite::Result<Refusal> {
@@ -212,7 +179,7 @@ impl Desk<'_> {
                 progress: None,
                 cost: None,
                 with_snapshot: false,
-                chance: super::NO_CHANCE,
+                chance: step::NO_CHANCE,
             };
             let rules = Arc::clone(&self.shelf.rules);
             // What runs can be finished under its own fence.
@@ -221,8 +188,7 @@ impl Desk<'_> {
             }
             return Ok(());
         }
-        record.life.state = State::Waiting { run_at, held: false, problem };
-        record.life.attempt = record.life.attempt.saturating_sub(1);
+        step::release(&mut record.life, run_at, problem);
         if progress.is_some() {
             record.details_mut().progress = progress;
         }
@@ -240,11 +206,11 @@ impl Desk<'_> {
     }
 
     /// Marks a running job, so that no other attempt follows.
-    pub(super) fn stop(&mut self, id: JobId, now: Timestamp) -> rusqlite::Result<()> {
+    pub(super) fn stop(&mut self, id: JobId, rules: &Rules, now: Timestamp) -> rusqlite::Result<()> {
         let Some(attempt) = self.shelf.running.get_mut(&id) else { return Ok(()) };
         let record = &mut attempt.record;
-        if let Ok(life) = step(&record.life, Step::Cancel, now) {
-            record.life = life;
+        if let Ok(effects) = step::cancel(&record.life, record.pending, rules, now) {
+            record.life = effects.life;
         }
         let State::Running { run, started_at, .. } = record.life.state else { return Ok(()) };
         record.flags |= CANCELLING;

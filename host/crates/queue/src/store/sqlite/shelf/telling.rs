@@ -1,14 +1,14 @@
 //! Notices: leaving them, taking them, settling them, and what follows for their jobs.
 
 use rusqlite::{OptionalExtension, Row, params};
-use saggar_job::{Problem, State, Status, Step, Timestamp};
+use saggar_job::{Problem, State, Timestamp};
 
+use super::super::super::step::{self, PendingCallbacks};
 use super::super::ledger::Mark;
 use super::super::number::{from_i64, from_moment, moment, to_i64};
-use super::super::record::{Due, Record};
-use super::adding::FINGERPRINT;
-use super::{Desk, step};
-use crate::{CallbackBackoff, ClaimedNotice, ClaimedNotices, Happened, Hint, Lane, Left, NoticeNumber, Rules, Telling};
+use super::super::record::Record;
+use super::Desk;
+use crate::{CallbackBackoff, ClaimedNotice, ClaimedNotices, Happened, Hint, Lane, Left, NoticeNumber, Telling};
 
 /// A notice as it is in its table, in one of the two lanes.
 pub(super) struct Entry {
@@ -57,44 +57,8 @@ impl Desk<'_> {
         self.db.prepare_cached(sql)?.execute(params![self.shelf.task.0, notice, number, lane as i64]).map(drop)
     }
 
-    /// Writes a job that has just ended, lets go of what it held, and leaves the notice that `rules` want. Answers whether
-    /// that can be taken now. Does nothing for a job that has not ended.
-    pub(super) fn keep_ended(&mut self, record: &mut Record, rules: &Rules) -> rusqlite::Result<bool> {
-        let status = record.life.state.status();
-        let wanted = match status {
-            Status::Success => rules.success_handler,
-            Status::Failure => rules.error_handler,
-            Status::Waiting | Status::Running => return Ok(false),
-        };
-        self.leave_name(record, FINGERPRINT)?;
-        self.list(record, status)?;
-        let noticed = match (wanted, record.due) {
-            (true, Due::Added) => {
-                record.due = Due::AddedThenEnd;
-                self.shelf.counts.notices += 1;
-                false
-            }
-            (true, _) => {
-                record.due = Due::End;
-                self.leave_notice(record, Lane::Ends)?;
-                true
-            }
-            (false, _) => {
-                self.let_go(record)?;
-                false
-            }
-        };
-        self.put(record, false)?;
-        Ok(noticed)
-    }
-
-    /// Lets the retention of a job that has ended come to its end, once nothing of it is to be told any more.
-    fn let_go(&mut self, record: &Record) -> rusqlite::Result<()> {
-        if record.due == Due::Nothing { self.retain(record) } else { Ok(()) }
-    }
-
     /// Lets the retention of a job that has ended come to its end.
-    fn retain(&mut self, record: &Record) -> rusqlite::Result<()> {
+    pub(super) fn retain(&mut self, record: &Record) -> rusqlite::Result<()> {
         let Some(ended_at) = record.ended_at() else { return Ok(()) };
         let status = record.life.state.status();
         self.shelf.ended.put(self.db, self.shelf.task, status, ended_at, record.job.number())
@@ -284,31 +248,13 @@ impl Desk<'_> {
             Some(problem) => self.give_up(entry, &mut record, problem)?,
             None => self.forget(entry)?,
         }
-        if record.due == Due::AddedThenEnd {
-            record.due = Due::End;
-            self.shelf.counts.notices -= 1;
-            self.leave_notice(&record, Lane::Ends)?;
-            self.put(&mut record, false)?;
-            self.tell(Hint::Callback(Lane::Ends, Left::Ready));
-            return Ok(());
+        let effects = step::settle(&record.life, record.pending, now);
+        match (effects.new_callback, &effects.life.state) {
+            (Some(lane), _) => self.tell(Hint::Callback(lane, Left::Ready)),
+            (None, State::Waiting { run_at, .. }) => self.tell(Hint::Ready(Left::due_at(*run_at, now))),
+            _ => {}
         }
-        record.due = Due::Nothing;
-        match step(&record.life, Step::Release, now) {
-            Ok(life) => {
-                self.unlist(&record, Status::Waiting)?;
-                record.life = life;
-                self.shelf.counts.held -= 1;
-                self.enter_line(&mut record, None, now)?;
-                if let State::Waiting { run_at, .. } = record.life.state {
-                    self.tell(Hint::Ready(Left::due_at(run_at, now)));
-                }
-            }
-            Err(_) => {
-                self.let_go(&record)?;
-                self.put(&mut record, false)?;
-            }
-        }
-        Ok(())
+        self.apply(&mut record, effects, None, now)
     }
 
     /// Removes a pending notice.
@@ -330,7 +276,7 @@ impl Desk<'_> {
 
     /// The pending notices of a job that are in a lane.
     pub(super) fn notices_of(&self, record: &Record) -> rusqlite::Result<Vec<Entry>> {
-        if record.due == Due::Nothing {
+        if record.pending == PendingCallbacks::None {
             return Ok(Vec::new());
         }
         let sql = "SELECT notice, number, lane, tries, put_off_to FROM notices \
@@ -343,10 +289,10 @@ impl Desk<'_> {
     /// Whether a callback of the job is pending that is not deferred, or whose handler is called at the moment.
     pub(super) fn is_pending(&self, record: &Record) -> rusqlite::Result<bool> {
         let is_deferred = |entry: &Entry| entry.is_deferred() && !self.shelf.taken.contains(&entry.notice);
-        Ok(match record.due {
-            Due::Nothing => false,
-            Due::Added | Due::AddedThenEnd => true,
-            Due::End => !self.notices_of(record)?.iter().all(is_deferred),
+        Ok(match record.pending {
+            PendingCallbacks::None => false,
+            PendingCallbacks::Add | PendingCallbacks::AddThenEnd => true,
+            PendingCallbacks::End => !self.notices_of(record)?.iter().all(is_deferred),
         })
     }
 
@@ -355,8 +301,8 @@ impl Desk<'_> {
         for entry in self.notices_of(record)? {
             self.forget(&entry)?;
         }
-        self.shelf.counts.notices -= usize::from(record.due == Due::AddedThenEnd);
-        record.due = Due::Nothing;
+        self.shelf.counts.notices -= usize::from(record.pending == PendingCallbacks::AddThenEnd);
+        record.pending = PendingCallbacks::None;
         self.forget_given_up(record)
     }
 }
