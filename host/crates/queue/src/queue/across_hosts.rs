@@ -27,6 +27,12 @@ impl Hosts {
     }
 }
 
+/// Lets a future run beside the test, which ends with it.
+#[expect(clippy::disallowed_methods, reason = "the test waits for each of them")]
+fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+    tokio::spawn(future)
+}
+
 /// What the future answers, which is within a second, and a moment for what follows.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let began = Instant::now();
@@ -44,7 +50,7 @@ fn success() -> Outcome {
 async fn a_job_that_one_host_adds_is_run_by_another_and_waited_for_by_both() {
     for seed in 0..20 {
         let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, Rules::default()).await;
-        let slot = tokio::spawn({
+        let slot = spawn({
             let two = Arc::clone(&two);
             async move { two.claim().await.unwrap() }
         });
@@ -54,7 +60,7 @@ async fn a_job_that_one_host_adds_is_run_by_another_and_waited_for_by_both() {
         assert_eq!(claim.id(), id);
         let waiting = [&one, &two].map(|task| {
             let task = Arc::clone(task);
-            tokio::spawn(async move { task.wait(id).await.unwrap().status() })
+            spawn(async move { task.wait(id).await.unwrap().status() })
         });
         tokio::task::yield_now().await;
         two.finish(claim, success()).await.unwrap();
@@ -99,7 +105,7 @@ async fn a_callback_that_one_host_leaves_is_delivered_by_another() {
         let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, rules.clone()).await;
         for lane in Lane::ALL {
             let lanes = Arc::clone(&two);
-            let handler = tokio::spawn(async move { lanes.notice(lane).await.unwrap() });
+            let handler = spawn(async move { lanes.notice(lane).await.unwrap() });
             tokio::task::yield_now().await;
             if lane == Lane::Adds {
                 one.add(NewJob::new("[]")).await.unwrap();
@@ -127,7 +133,7 @@ async fn a_log_that_grows_elsewhere_is_followed() {
         let Hosts { tasks: [one, two], queues } = Hosts::new(seed, Rules::default()).await;
         let id = one.add(NewJob::new("[]")).await.unwrap();
         let reader = Arc::clone(&two);
-        let reading = tokio::spawn(async move { reader.log_after(id, 0).await.unwrap().unwrap() });
+        let reading = spawn(async move { reader.log_after(id, 0).await.unwrap().unwrap() });
         tokio::task::yield_now().await;
         let line = LogLine { at: queues[0].now(), source: LogSource::Stdout, text: "a line".to_owned() };
         one.log(id, vec![line.clone()]).await.unwrap();

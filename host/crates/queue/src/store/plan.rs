@@ -9,7 +9,7 @@ use saggar_job::{JobId, Timestamp};
 use crate::{AddError, Added, Counts, KeyOwner, KeyReuse, Left, NewJob, Rules, StoreEvent, kept_bytes};
 
 /// What an adding asks a store.
-pub(crate) trait Lookup {
+pub(crate) trait ExistingJobs {
     /// Why the store could not be read.
     type Error;
 
@@ -49,13 +49,13 @@ enum Duplicate {
 }
 
 /// Says for each job which one it is now, or why none is added: see [`TaskStore::add`](crate::TaskStore::add).
-pub(crate) fn plan_add<L: Lookup>(
+pub(crate) fn plan_add<E: ExistingJobs>(
     jobs: &[NewJob],
-    lookup: &L,
+    existing: &E,
     bounds: &Bounds<'_>,
-) -> Result<Result<Vec<Added>, AddError>, L::Error> {
-    let duplicates = duplicates(jobs, lookup)?;
-    let reused = reused_keys(jobs, &duplicates, lookup)?;
+) -> Result<Result<Vec<Added>, AddError>, E::Error> {
+    let duplicates = duplicates(jobs, existing)?;
+    let reused = reused_keys(jobs, &duplicates, existing)?;
     if !reused.is_empty() {
         return Ok(Err(AddError::KeyReused(reused)));
     }
@@ -66,7 +66,7 @@ pub(crate) fn plan_add<L: Lookup>(
         kept_bytes::check(counts.bytes, *all_bytes, more, rules)
     });
     match admitted {
-        Ok(()) => ids(jobs, &duplicates, lookup, bounds.last_id),
+        Ok(()) => ids(jobs, &duplicates, existing, bounds.last_id),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -84,16 +84,16 @@ fn is_new(duplicates: &[Duplicate], at: usize) -> bool {
 }
 
 /// The duplicate of each of the jobs; nothing if none of them has a name, which is the rule.
-fn duplicates<L: Lookup>(jobs: &[NewJob], lookup: &L) -> Result<Vec<Duplicate>, L::Error> {
+fn duplicates<E: ExistingJobs>(jobs: &[NewJob], existing: &E) -> Result<Vec<Duplicate>, E::Error> {
     if jobs.iter().all(|job| job.key.is_none() && job.unique.is_none()) {
         return Ok(Vec::new());
     }
     let (mut keys, mut unique) = (HashMap::new(), HashMap::new());
     let mut duplicates = Vec::with_capacity(jobs.len());
     for (at, job) in jobs.iter().enumerate() {
-        let mut duplicate = find(job.key.as_ref(), |key| lookup.by_key(key), &keys)?;
+        let mut duplicate = find(job.key.as_ref(), |key| existing.by_key(key), &keys)?;
         if duplicate == Duplicate::None {
-            duplicate = find(job.unique.as_ref(), |fingerprint| lookup.by_fingerprint(fingerprint), &unique)?;
+            duplicate = find(job.unique.as_ref(), |fingerprint| existing.by_fingerprint(fingerprint), &unique)?;
         }
         if duplicate == Duplicate::None {
             keys.extend(job.key.as_deref().map(|key| (key, at)));
@@ -117,7 +117,11 @@ fn find<E>(
 }
 
 /// The jobs whose keys are in use for other ones.
-fn reused_keys<L: Lookup>(jobs: &[NewJob], duplicates: &[Duplicate], lookup: &L) -> Result<Vec<KeyReuse>, L::Error> {
+fn reused_keys<E: ExistingJobs>(
+    jobs: &[NewJob],
+    duplicates: &[Duplicate],
+    existing: &E,
+) -> Result<Vec<KeyReuse>, E::Error> {
     let mut reused = Vec::new();
     for (at, (job, duplicate)) in jobs.iter().zip(duplicates).enumerate() {
         let Some(key) = &job.key else { continue };
@@ -125,8 +129,8 @@ fn reused_keys<L: Lookup>(jobs: &[NewJob], duplicates: &[Duplicate], lookup: &L)
             Duplicate::None => continue,
             Duplicate::Kept(id) => {
                 // It may have been found by the fingerprint.
-                let has_key = lookup.by_key(key)? == Some(*id);
-                (has_key && lookup.is_other(*id, job)?, KeyOwner::Kept(*id))
+                let has_key = existing.by_key(key)? == Some(*id);
+                (has_key && existing.is_other(*id, job)?, KeyOwner::Kept(*id))
             }
             Duplicate::Earlier(earlier) => {
                 let other = jobs.get(*earlier).filter(|other| other.key.as_ref() == Some(key));
@@ -142,12 +146,12 @@ fn reused_keys<L: Lookup>(jobs: &[NewJob], duplicates: &[Duplicate], lookup: &L)
 }
 
 /// The ids of the jobs, if they are added.
-fn ids<L: Lookup>(
+fn ids<E: ExistingJobs>(
     jobs: &[NewJob],
     duplicates: &[Duplicate],
-    lookup: &L,
+    existing: &E,
     last_id: u64,
-) -> Result<Result<Vec<Added>, AddError>, L::Error> {
+) -> Result<Result<Vec<Added>, AddError>, E::Error> {
     let mut last = last_id;
     let mut added: Vec<Added> = Vec::with_capacity(jobs.len());
     let mut given: HashSet<JobId, RandomState> = HashSet::default();
@@ -163,7 +167,7 @@ fn ids<L: Lookup>(
             }
             (_, Some(JobId(0))) => return Ok(Err(AddError::InvalidId { at })),
             // One above the counter is free without looking.
-            (_, Some(id)) if given.contains(&id) || (id.0 <= last_id && lookup.is_taken(id)?) => {
+            (_, Some(id)) if given.contains(&id) || (id.0 <= last_id && existing.is_taken(id)?) => {
                 return Ok(Err(AddError::DuplicateId { id, at }));
             }
             (_, Some(id)) => id,

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::poll;
 use saggar_job::{Ending, JobId, Reason, Status, Timestamp};
-use saggar_queue::{AddError, Cost, JobEventKind, KeyOwner, Lane, ListQuery, NewJob, Rates, Rules};
+use saggar_queue::{AddError, Cost, JobEventKind, KeyOwner, ListQuery, NewJob, Rates, Rules};
 use tokio::time::Duration;
 
 use crate::{Bench, retries, retry, success};

@@ -13,7 +13,7 @@ use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
 
 use super::super::PROMOTED_AT_ONCE;
 use super::super::observer::Notification;
-use super::super::plan::{Bounds, Lookup, added_event, plan_add};
+use super::super::plan::{Bounds, ExistingJobs, added_event, plan_add};
 use super::super::step::{self, Effects, QueueChange};
 use super::line::{Line, Spot};
 use super::names::Names;
@@ -322,7 +322,7 @@ fn move_in_line(line: &mut Line, id: JobId, record: &mut Record, queue: QueueCha
     };
 }
 
-impl Lookup for Shelf {
+impl ExistingJobs for Shelf {
     type Error = Infallible;
 
     fn by_key(&self, key: &str) -> Result<Option<JobId>, Infallible> {
@@ -339,7 +339,7 @@ impl Lookup for Shelf {
 
     fn is_other(&self, id: JobId, job: &NewJob) -> Result<bool, Infallible> {
         let unique = |record: &Record| record.labels.as_ref().and_then(|labels| labels.unique.clone());
-        let is_other = |record: &Box<Record>| job.is_other(&record.args, record.priority, unique(record).as_deref());
-        Ok(self.records.get(&id).is_some_and(is_other))
+        let is_other = |record: &Record| job.is_other(&record.args, record.priority, unique(record).as_deref());
+        Ok(self.records.get(&id).is_some_and(|record| is_other(record)))
     }
 }

@@ -47,14 +47,14 @@ impl Batch {
 
 /// Sends notifications, to each observer in order.
 fn send(notifications: Vec<(Arc<Shared>, Notification)>) {
-    let mut last: Option<(Arc<Shared>, Option<Arc<dyn Observer>>)> = None;
+    // Most of a batch are of one task.
+    let (mut last, mut observer): (Option<Arc<Shared>>, Option<Arc<dyn Observer>>) = (None, None);
     for (task, notification) in notifications {
-        let is_last = last.as_ref().is_some_and(|(other, _)| Arc::ptr_eq(other, &task));
-        if !is_last {
-            let observer = task.observer();
-            last = Some((task, observer));
+        if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &task)) {
+            observer = task.observer();
+            last = Some(task);
         }
-        if let Some((_, Some(observer))) = &last {
+        if let Some(observer) = &observer {
             notification.send(&**observer);
         }
     }

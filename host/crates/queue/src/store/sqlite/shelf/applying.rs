@@ -2,7 +2,7 @@
 
 use saggar_job::{JobId, State, Status, Timestamp};
 
-use super::super::super::plan::Lookup;
+use super::super::super::plan::ExistingJobs;
 use super::super::super::step::{Effects, PendingCallbacks, QueueChange};
 use super::super::record::{LastAttempt, Record, Spot};
 use super::Desk;
@@ -81,7 +81,7 @@ impl Desk<'_> {
     }
 }
 
-impl Lookup for Desk<'_> {
+impl ExistingJobs for Desk<'_> {
     type Error = rusqlite::Error;
 
     fn by_key(&self, key: &str) -> rusqlite::Result<Option<JobId>> {
