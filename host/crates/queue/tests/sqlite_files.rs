@@ -160,7 +160,7 @@ async fn a_copy_starts_while_the_host_goes_on() {
 }
 
 #[tokio::test]
-async fn claims_that_nobody_got_are_put_back() {
+async fn claims_that_nobody_got_are_requeued() {
     let directory = directory();
     let store = open(&directory.path().join("saggar.db")).unwrap();
     let task = task(&store).await;

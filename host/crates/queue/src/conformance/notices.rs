@@ -252,7 +252,7 @@ async fn a_deferred_callback_holds_nothing_up(places: &dyn Places) {
     assert_eq!((counts.notices, counts.deferred, counts.is_idle()), (1, 1, true));
     works(bench.change(id, Change::Redeliver).await);
     assert_eq!((bench.counts().await.notices, bench.counts().await.deferred), (1, 0), "tried anew, at once");
-    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::Untold { .. })));
+    assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::CallbackPending { .. })));
     defer(&mut bench).await;
     works(bench.change(id, Change::Retry).await);
     let counts = bench.counts().await;

@@ -82,7 +82,7 @@ impl End {
     pub(crate) fn ending(&self) -> Ending {
         match self {
             Self::Outcome(outcome) => outcome.ending(),
-            Self::PutBack => Ending::PutBack,
+            Self::Requeue => Ending::Requeued,
         }
     }
 

@@ -112,7 +112,7 @@ pub(crate) fn finish(
     let log = end.is_lost().then(|| LogLine::lost(now, life.attempt));
     let step = match end {
         End::Outcome(outcome) => Step::Finish(*run, outcome.clone()),
-        End::PutBack => Step::PutBack(*run),
+        End::Requeue => Step::Requeue(*run),
     };
     let life = transition(life, step, &rules.retry, now, *chance)?;
     let queue = match life.state {
@@ -146,7 +146,7 @@ pub(crate) fn retry(
 ) -> Result<Effects, ChangeError> {
     let life = plain(life, Step::Retry, now).map_err(|refusal| ChangeError::refused(id, refusal))?;
     if is_pending {
-        return Err(ChangeError::Untold { id });
+        return Err(ChangeError::CallbackPending { id });
     }
     if let Some(other) = holder {
         return Err(ChangeError::NotUnique { id, other });
@@ -207,7 +207,7 @@ pub(crate) fn redeliver(
         Status::Waiting | Status::Running => return Err(ChangeError::NotEnded { id }),
     };
     if is_pending {
-        return Err(ChangeError::Untold { id });
+        return Err(ChangeError::CallbackPending { id });
     }
     let redelivery =
         Redelivery { add: can_be(Lane::Adds) && rules.add_handler, end: can_be(Lane::Ends) && end_handler };

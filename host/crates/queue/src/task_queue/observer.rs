@@ -162,7 +162,7 @@ impl TaskObserver {
                 self.tally.count(Counted::Failed, 1, at);
                 self.tally.endings.count_job(result.reason.unwrap_or(Reason::Failed));
             }
-            _ if ending == Ending::PutBack => {}
+            _ if ending == Ending::Requeued => {}
             _ => self.tally.count(Counted::Retried, 1, at),
         }
     }
@@ -219,7 +219,7 @@ fn kind_of(result: &EndResult, ending: Ending) -> JobEventKind {
     match (result.status, result.run_at) {
         (Status::Success, _) => JobEventKind::Succeeded,
         (Status::Failure, _) => JobEventKind::Failed { reason: result.reason.unwrap_or(Reason::Failed) },
-        (_, Some(run_at)) if ending != Ending::PutBack => JobEventKind::Retrying { run_at },
-        _ => JobEventKind::PutBack,
+        (_, Some(run_at)) if ending != Ending::Requeued => JobEventKind::Retrying { run_at },
+        _ => JobEventKind::Requeued,
     }
 }

@@ -210,7 +210,7 @@ impl Shelf {
         let Some(record) = self.records.get_mut(&id).filter(|record| record.life.run == run) else { return };
         let State::Running { cancelling, .. } = record.life.state else { return };
         if cancelling {
-            let (end, progress) = (End::PutBack, None);
+            let (end, progress) = (End::Requeue, None);
             let finish = Finish { id, run, end, progress, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
             // What runs can be finished under its own fence.
             if let Ok(EndResult { callback, .. }) = self.end(finish, rules, now) {
