@@ -1,7 +1,8 @@
-//! Loading an app: plugins that are compiled beside the work, tasks that lost their definition, and files that are none.
+//! Loading an app: task files, plugins that compile while the host runs, tasks without a definition, special files.
 
 mod loading {
     mod cold;
+    mod definitions;
     mod env;
     mod files;
     mod memory;

@@ -40,7 +40,7 @@ const ROWS: [Row; 50] = [
     row(
         5,
         "time in the queue counts as the guest's",
-        &["tests/tests/behaviours/limits.rs::the_timeout_counts_from_the_start_of_the_attempt"],
+        &["tests/tests/jobs/attempts.rs::the_timeout_counts_from_the_start_of_the_attempt"],
     ),
     row(
         6,
@@ -159,8 +159,8 @@ const ROWS: [Row; 50] = [
         31,
         "handlers multiply a guest's work",
         &[
-            "tests/tests/behaviours/handlers.rs::handlers_that_never_end_do_no_harm",
-            "tests/tests/behaviours/handlers.rs::handlers_that_trap_do_no_harm",
+            "tests/tests/jobs/failing_handlers.rs::handlers_that_never_end_do_no_harm",
+            "tests/tests/jobs/failing_handlers.rs::handlers_that_trap_do_no_harm",
         ],
     ),
     row(32, "fine clocks tell what other tenants do", &[]),

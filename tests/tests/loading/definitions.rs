@@ -1,4 +1,4 @@
-//! Behaviour 12: loading. Sub-folders, dots, comments, `$ENV`, a bad file beside good ones, equal ids, `test.yao`.
+//! Task files: ids from paths, comments, `$ENV`, and invalid files beside valid ones.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -6,7 +6,7 @@ use saggar_tests::host::{Start, TestHost, builder};
 use serde_json::json;
 
 const WITH_COMMENTS: &str = r#"{
-    // The seed's sample, with a comma too many.
+    // The original's sample, with a trailing comma.
     "name": "测试task", /* a label */
     "worker_nums": "10",
     "process": "plugins.echo",
@@ -16,7 +16,7 @@ fn app() -> App {
     App::new().plugin("echo", guests::ECHO)
 }
 
-async fn answers(host: &TestHost, task: &str) {
+async fn assert_runs(host: &TestHost, task: &str) {
     assert_eq!(host.response(task, json!([task])).await, json!([task]), "{task}");
 }
 
@@ -29,26 +29,26 @@ async fn ids_come_from_paths() {
         .file("tasks/mail/send.later.tsk.jsonc", WITH_COMMENTS)
         .file("tasks/deep/er/still.json", simple)
         .file("tasks/Upper.json", simple)
-        .file("tasks/notes.txt", "this is no task");
+        .file("tasks/notes.txt", "not a task");
     let host = TestHost::start(app).await;
     for task in ["test", "mail.send", "mail.send.later", "deep.er.still", "Upper", "upper", "MAIL.Send"] {
-        answers(&host, task).await;
+        assert_runs(&host, task).await;
     }
     assert_eq!(host.try_add("notes", json!([])).await, Err("unknown-task".into()));
     host.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_file_does_not_hide_good_ones() {
+async fn an_invalid_file_does_not_hide_valid_ones() {
     let app = app()
         .file("tasks/a.json", r#"{ "process": "plugins.echo" }"#)
         .file("tasks/b.json", r#"{ "process": "plugins.echo", "timeuot": 3, "size": -1 }"#)
-        .file("tasks/c.json", "no json")
+        .file("tasks/c.json", "not JSON")
         .file("tasks/d.json", r#"{ "process": "plugins.gone" }"#)
         .file("tasks/e.json", r#"{ "process": "plugins.echo" }"#);
-    let host = builder(&app).build().await.expect("two tasks are good");
+    let host = builder(&app).build().await.expect("two tasks are valid");
     for task in ["a", "e"] {
-        let id = host.add(task, "[]").await.expect("a good task takes jobs");
+        let id = host.add(task, "[]").await.expect("a valid task accepts jobs");
         assert_eq!(host.wait(task, id).await.unwrap().response.as_deref(), Some("[]"));
     }
     let loaded = host.app();

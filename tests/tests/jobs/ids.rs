@@ -1,4 +1,4 @@
-//! Behaviour 2: unique and increasing ids without `next`; a `next` that answers a duplicate, no id, or fails.
+//! Ids of jobs: from the counter, and from the id source `event.next`.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 /// A host with the task `it`, whose ids come from this source.
 async fn with_next(next: &str) -> TestHost {
-    // A source that never answers is not waited for as long as one that may be slow.
+    // A source that never returns gets less time than one that may be slow.
     let event_timeout = if next == "#spin" { 0.3 } else { 30.0 };
     let task = json!({
         "process": "plugins.echo",
@@ -18,19 +18,19 @@ async fn with_next(next: &str) -> TestHost {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_counter_gives_each_id_once() {
+async fn the_counter_returns_each_id_once() {
     let task = json!({ "process": "plugins.echo", "worker_nums": 4 });
     let host = TestHost::start(App::new().plugin("echo", guests::ECHO).task("it", &task)).await;
     for expected in 1..=100 {
         assert_eq!(host.add("it", json!([])).await, expected);
     }
     host.idle().await;
-    assert_eq!(host.add("it", json!([])).await, 101, "an id was given again after its job had ended");
+    assert_eq!(host.add("it", json!([])).await, 101, "an id was reused after its job had ended");
     host.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_task_has_a_counter_of_its_own() {
+async fn each_task_has_its_own_counter() {
     let host = TestHost::start(App::new().simple_task("a", guests::ECHO).simple_task("b", guests::ECHO)).await;
     let ids = [host.add("a", json!([])).await, host.add("b", json!([])).await, host.add("a", json!([])).await];
     assert_eq!(ids, [1, 1, 2]);
@@ -38,7 +38,7 @@ async fn every_task_has_a_counter_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_next_that_answers_a_duplicate_is_refused() {
+async fn a_next_that_returns_a_duplicate_rejects_the_job() {
     let host = with_next("#always-seven").await;
     assert_eq!(host.add("it", json!(["first"])).await, 7);
     assert_eq!(host.try_add("it", json!(["second"])).await, Err("duplicate-id".into()));
@@ -49,21 +49,21 @@ async fn a_next_that_answers_a_duplicate_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_next_that_answers_none_falls_back_to_the_counter() {
+async fn a_next_that_returns_none_falls_back_to_the_counter() {
     let host = with_next("").await;
     assert_eq!([host.add("it", json!([])).await, host.add("it", json!([])).await], [1, 2]);
     host.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_next_that_answers_zero_is_refused() {
+async fn a_next_that_returns_zero_rejects_the_job() {
     let host = with_next("#zero").await;
     assert_eq!(host.try_add("it", json!([])).await, Err("duplicate-id".into()));
     host.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_next_that_fails_refuses_the_job() {
+async fn a_next_that_fails_rejects_the_job() {
     for how in ["#problem", "#trap", "#spin", "#there-is-no-such-source"] {
         let host = with_next(how).await;
         assert_eq!(host.try_add("it", json!([])).await, Err("next-failed".into()), "{how}");
@@ -72,17 +72,17 @@ async fn a_next_that_fails_refuses_the_job() {
     }
 }
 
-/// As the original's sample means it: the source counts by itself, in an instance that stays.
+/// The source keeps its own counter, in an instance that stays.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_next_may_count_by_itself() {
+async fn a_next_can_count_by_itself() {
     let host = with_next("#from-1024").await;
     assert_eq!([host.add("it", json!([])).await, host.add("it", json!([])).await], [1025, 1026]);
     host.shutdown().await;
 }
 
-/// Ids of its own that jump ahead do not make the counter give one of them again.
+/// Ids from the source that are ahead of the counter are not returned again by the counter.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_counter_goes_around_ids_that_were_given() {
+async fn the_counter_skips_existing_ids() {
     let host = with_next("#three-then-none").await;
     let mut ids = Vec::new();
     for _ in 0..5 {
@@ -98,5 +98,17 @@ async fn the_largest_id_breaks_nothing() {
     let host = with_next("#largest").await;
     assert_eq!(host.add("it", json!([])).await, u64::MAX);
     assert_eq!(host.try_add("it", json!([])).await, Err("duplicate-id".into()));
+    host.shutdown().await;
+}
+
+/// A `next` that adds to its own task would recurse forever: it is refused at some depth, and nothing was added.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_next_that_adds_to_its_own_task_is_stopped() {
+    let task = json!({
+        "process": "plugins.reentrant", "event": { "next": "plugins.reentrant#adds-to-its-own-task" },
+    });
+    let host = TestHost::start(App::new().plugin("reentrant", guests::REENTRANT).task("it", &task)).await;
+    assert_eq!(host.try_add("it", json!([])).await, Err("next-failed".into()));
+    assert_eq!(host.try_job("it", 1).await.unwrap_err(), "unknown-job");
     host.shutdown().await;
 }

@@ -1,4 +1,4 @@
-//! The start and a reload: no job or handler runs before every task of the app can be added to.
+//! The start and a reload: no job or handler runs before jobs can be added to every task of the app.
 
 use saggar::{NewJob, Status};
 use saggar_tests::app::App;
@@ -15,7 +15,7 @@ fn others(app: App) -> App {
     (0..200).fold(app.plugin("echo", guests::ECHO), |app, n| app.task(&format!("between{n}"), &definition))
 }
 
-/// The only slot of `a` is taken, so that jobs wait behind it.
+/// The only slot of `a` is occupied, so that jobs wait behind it.
 async fn start_with_waiting_jobs() -> (TestHost, u64) {
     let app = App::new().simple_task("a", guests::GATED).simple_task("keys", guests::ECHO);
     let host = TestHost::start_durable(app).await;
@@ -54,7 +54,7 @@ async fn no_job_runs_at_the_start_before_all_tasks_are_open() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_job_runs_in_a_reload_before_all_tasks_are_open() {
     let (host, holder) = start_with_waiting_jobs().await;
-    // The app's directory is a temporary one, so it is changed in place.
+    // The app's directory is temporary, so it is changed in place.
     let change = |path: &str, content: Vec<u8>| host.app().write(path, content);
     change("plugins/a.wasm", std::fs::read(guests::ADDER).unwrap());
     change("plugins/zeta.wasm", std::fs::read(guests::ECHO).unwrap());
@@ -66,7 +66,7 @@ async fn no_job_runs_in_a_reload_before_all_tasks_are_open() {
     host.reload().await.unwrap();
     host.open_gate().await;
     assert_all_added(&host, holder).await;
-    assert_eq!(host.end("a", holder).await.status, Status::Success, "it ended as it had begun");
+    assert_eq!(host.end("a", holder).await.status, Status::Success, "it ended under its old definition");
     host.shutdown().await;
 }
 
@@ -89,7 +89,7 @@ async fn start_with_pending_callbacks() -> TestHost {
     host
 }
 
-/// Handlers that add jobs: some are called about jobs on hold, some about ended ones.
+/// Handlers that add jobs: some are called for jobs on hold, some for ended ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_handler_is_called_at_the_start_before_all_tasks_are_open() {
     let host = start_with_pending_callbacks().await;
@@ -105,7 +105,7 @@ async fn no_handler_is_called_at_the_start_before_all_tasks_are_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_that_waited_for_a_handler_go_on_when_the_definition_has_lost_it() {
+async fn jobs_on_hold_continue_when_the_definition_loses_their_handler() {
     let without = json!({ "process": "plugins.echo" });
     let app = start_with_pending_callbacks().await.into_app().await;
     let host = TestHost::start_durable(app.task("a.held", &without).task("a.ended", &without)).await;
@@ -119,12 +119,12 @@ async fn jobs_that_waited_for_a_handler_go_on_when_the_definition_has_lost_it() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reload_that_removes_handlers_releases_what_waited_for_them() {
+async fn a_reload_that_removes_handlers_releases_the_jobs_on_hold() {
     let host = start_with_pending_callbacks().await;
     host.app().write("tasks/a/held.json", br#"{ "process": "plugins.echo" }"#);
     host.app().write("tasks/a/ended.json", br#"{ "process": "plugins.echo" }"#);
     host.reload().await.unwrap();
-    // The first one is with the handler of the earlier definition, which never returns.
+    // The handler of the earlier definition is processing the first one, and never returns.
     for id in 2..=20 {
         assert_eq!(host.end("a.held", id).await.status, Status::Success);
     }

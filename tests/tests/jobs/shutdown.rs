@@ -1,4 +1,4 @@
-//! Behaviour 10: stopping. Running jobs end or are requeued; waiting jobs stay.
+//! Shutdown: running jobs end or are requeued; waiting jobs stay.
 
 use std::time::Duration;
 
@@ -9,29 +9,28 @@ use saggar_tests::host::TestHost;
 use saggar_tests::timeout::{TIMEOUT, within};
 use serde_json::json;
 
-/// The next `count` events of a task's jobs, and that no other follows which has happened by now.
-async fn heard(events: &mut saggar::Events, task: &str, count: usize) -> Vec<(u64, JobEventKind)> {
-    let mut heard = Vec::new();
+/// The next `count` events of a task's jobs, and all others so far.
+async fn received(events: &mut saggar::Events, task: &str, count: usize) -> Vec<(u64, JobEventKind)> {
+    let mut received = Vec::new();
     let of_task = |event: saggar::JobEvent| {
         let counts = &*event.key.task.task == task && !matches!(event.kind, JobEventKind::Progress(_));
         counts.then_some((event.key.id.0, event.kind))
     };
-    while heard.len() < count {
-        let event = within("an event", events.next()).await.expect("a few jobs overrun no listener");
-        heard.extend(of_task(event));
+    while received.len() < count {
+        let event = within("an event", events.next()).await.expect("a few jobs overrun no subscriber");
+        received.extend(of_task(event));
     }
     while let Ok(event) = tokio::time::timeout(Duration::ZERO, events.next()).await {
-        heard.extend(of_task(event.expect("a few jobs overrun no listener")));
+        received.extend(of_task(event.expect("a few jobs overrun no subscriber")));
     }
-    heard
+    received
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_may_end_and_what_waits_stays() {
+async fn running_jobs_end_and_waiting_jobs_stay() {
     let host = TestHost::start(App::new().simple_task("slow", guests::SLOW)).await;
     let mut events = host.inner().events();
-    // Long enough for the host to be stopped meanwhile, even on a busy machine; and a host that stops takes no job that could
-    // end it.
+    // Long enough for the host to be stopped meanwhile, even on a busy machine; a stopping host accepts no job that could end it.
     let running = host.add("slow", json!([2_000])).await;
     let waiting = host.add("slow", json!([2_000])).await;
     host.until_running("slow", running).await;
@@ -42,15 +41,15 @@ async fn what_runs_may_end_and_what_waits_stays() {
         (running, JobEventKind::Started { attempt: 1 }),
         (running, JobEventKind::Succeeded),
     ];
-    let mut heard = heard(&mut events, "slow", expected.len()).await;
-    heard.sort_by_key(|(_, kind)| *kind != JobEventKind::Added);
-    assert_eq!(heard, expected);
+    let mut received = received(&mut events, "slow", expected.len()).await;
+    received.sort_by_key(|(_, kind)| *kind != JobEventKind::Added);
+    assert_eq!(received, expected);
     let counts = host.inner().counts("slow").expect("the queue outlives the work");
     assert_eq!((counts.waiting, counts.running, counts.success), (1, 0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_still_runs_at_the_deadline_is_requeued_without_losing_an_attempt() {
+async fn jobs_that_run_at_the_deadline_are_requeued_without_losing_an_attempt() {
     let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
     let host = TestHost::start(app).await;
     let running = host.close_gate("gated").await;
@@ -58,13 +57,13 @@ async fn what_still_runs_at_the_deadline_is_requeued_without_losing_an_attempt()
     let mut events = host.inner().events();
     let requeued = host.shutdown_within(Duration::from_millis(50)).await;
     assert_eq!(requeued.iter().map(|key| key.id.0).collect::<Vec<_>>(), [running]);
-    assert_eq!(heard(&mut events, "gated", 1).await, [(running, JobEventKind::Requeued)]);
+    assert_eq!(received(&mut events, "gated", 1).await, [(running, JobEventKind::Requeued)]);
     let counts = host.inner().counts("gated").expect("the queue outlives the work");
     assert_eq!((counts.waiting, counts.running, counts.failure), (2, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_stops_takes_no_more_jobs() {
+async fn a_stopped_host_rejects_jobs() {
     let host = TestHost::start(App::new().simple_task("echo", guests::ECHO)).await;
     assert_eq!(host.response("echo", json!([1])).await, json!([1]));
     host.shutdown().await;
