@@ -69,6 +69,13 @@ impl SmallDisk {
         file.set_len(size.saturating_sub(kib * 1024) as u64).expect("room is given back");
     }
 
+    /// Fills the rest, while others write.
+    pub fn fill(&self) {
+        let ballast = fs::File::options().append(true).open(self.path("ballast"));
+        let mut ballast = ballast.expect("there is ballast");
+        while std::io::Write::write(&mut ballast, &[0; 4096]).is_ok_and(|written| written > 0) {}
+    }
+
     /// Frees the space.
     pub fn make_room(&self) {
         fs::remove_file(self.path("ballast")).expect("the ballast can be removed");
