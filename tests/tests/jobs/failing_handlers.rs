@@ -95,7 +95,7 @@ async fn additions_do_not_wait_behind_handlers_of_ends() {
             host.run("it", args.clone()).await;
         }
         let last = host.run("it", args).await;
-        let pending = host.inner().counts("it").expect("a task").notices;
+        let pending = host.inner().counts("it").expect("a task").callbacks;
         // Half a minute of handlers; some of them have run by now even on the slowest machine.
         assert!(pending >= 20, "{end} {how}: job {} ended when only {pending} callbacks were left", last.id);
         let log = host.log("it", last.id).await;
@@ -145,6 +145,6 @@ async fn a_failing_handler_does_not_block_its_job() {
     assert_eq!(host.end("it", 1).await.status, Status::Success);
     host.idle().await;
     host.inner().delete("it", 1).await.expect("nothing of it runs");
-    assert_eq!(host.inner().counts("it").expect("a task").notices, 0);
+    assert_eq!(host.inner().counts("it").expect("a task").callbacks, 0);
     host.shutdown().await;
 }

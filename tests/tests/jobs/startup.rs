@@ -129,7 +129,7 @@ async fn a_reload_that_removes_handlers_releases_the_jobs_on_hold() {
         assert_eq!(host.end("a.held", id).await.status, Status::Success);
     }
     let is_settled = async {
-        while host.inner().counts("a.ended").expect("an open task").notices > 1 {
+        while host.inner().counts("a.ended").expect("an open task").callbacks > 1 {
             tokio::task::yield_now().await;
         }
     };

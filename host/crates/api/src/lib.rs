@@ -44,7 +44,7 @@ mod socket;
 #[cfg(test)]
 mod fixture;
 
-use saggar_queue::moment as rfc3339;
+use saggar_queue::rfc3339;
 
 pub use jobs::{EventScope, Jobs, KnownJob, KnownOrphan, KnownTask, TaskState};
 pub use limits::Limits;

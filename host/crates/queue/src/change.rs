@@ -11,7 +11,7 @@ pub enum Change {
     Cancel,
     /// That it runs again although it has ended, with all its attempts before it.
     Retry,
-    /// That it is forgotten, with its payload, log, attempts and notices. Not while it runs.
+    /// That it is forgotten, with its payload, log, attempts and callbacks. Not while it runs.
     Delete,
     /// That its callbacks that were given up or are deferred are delivered now.
     Redeliver,

@@ -15,6 +15,7 @@ use crate::{
 mod adding;
 mod attempts;
 mod bounding;
+mod callbacks;
 mod cancelling;
 pub mod differential;
 mod heard;
@@ -22,7 +23,6 @@ mod keeping;
 mod line;
 mod listing;
 mod naming;
-mod notices;
 mod observing;
 mod pausing;
 mod retrying;
@@ -44,7 +44,7 @@ pub trait Places: Send + Sync {
 #[async_trait]
 pub trait Place: Send {
     /// Opens the store as a new process does. When there was an earlier one, all its handles have been dropped, and it is
-    /// as if its process had died there and then: everything that was answered has lasted.
+    /// as if its process had died there and then: everything that was answered is durable.
     async fn open(&mut self) -> Arc<dyn Store>;
 
     /// What the store still keeps of jobs when all are deleted, in words. Nothing where nobody can look into a store.
@@ -88,7 +88,7 @@ pub async fn hold_to_contract(places: &dyn Places) {
     cancelling::all(places).await;
     retrying::all(places).await;
     pausing::all(places).await;
-    notices::all(places).await;
+    callbacks::all(places).await;
     keeping::all(places).await;
     bounding::all(places).await;
     listing::all(places).await;

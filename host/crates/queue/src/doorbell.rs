@@ -13,7 +13,7 @@ use saggar_job::Timestamp;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::Left;
+use crate::NextDue;
 
 /// The longest sleep before an alarm is compared with the clock again, because somebody may have set the clock.
 const LONGEST_NAP: Duration = Duration::from_secs(30);
@@ -48,12 +48,12 @@ impl Doorbell {
     }
 
     /// Wakes one idle claimer if there is one and `left` needs it.
-    pub(crate) fn ring_for(&self, left: Left) {
-        match left {
-            Left::Nothing => {}
-            Left::Ready => self.ring(),
-            Left::From(at) if at.0 < self.alarm_at.load(Ordering::SeqCst) => self.ring(),
-            Left::From(_) => {}
+    pub(crate) fn ring_for(&self, next_due: NextDue) {
+        match next_due {
+            NextDue::Nothing => {}
+            NextDue::Now => self.ring(),
+            NextDue::At(at) if at.0 < self.alarm_at.load(Ordering::SeqCst) => self.ring(),
+            NextDue::At(_) => {}
         }
     }
 
@@ -74,11 +74,11 @@ impl<'a> Attendant<'a> {
 
     /// Sleeps until `ring`, or until the moment that `left` names if nobody else holds an alarm for it. Cancel-safe: an
     /// alarm that is dropped goes to another idle claimer.
-    pub(crate) async fn sleep(&self, ring: Pin<&mut Notified<'_>>, left: Left, now: Timestamp) {
-        match left {
-            Left::Ready => {}
-            Left::Nothing => ring.await,
-            Left::From(at) => match self.set_alarm(at) {
+    pub(crate) async fn sleep(&self, ring: Pin<&mut Notified<'_>>, next_due: NextDue, now: Timestamp) {
+        match next_due {
+            NextDue::Now => {}
+            NextDue::Nothing => ring.await,
+            NextDue::At(at) => match self.set_alarm(at) {
                 None => ring.await,
                 Some(alarm) => {
                     tokio::select! {

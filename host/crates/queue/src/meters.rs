@@ -21,7 +21,7 @@ const PAUSED: &str = "saggar_queue_paused";
 const KEPT: &str = "saggar_jobs_kept";
 const KEPT_BYTES: &str = "saggar_jobs_kept_bytes";
 const ALL_KEPT_BYTES: &str = "saggar_store_kept_bytes";
-const NOTICES: &str = "saggar_handler_notices";
+const PENDING: &str = "saggar_callbacks_pending";
 const GIVEN_UP: &str = "saggar_callbacks_given_up";
 const START_DELAY: &str = "saggar_job_start_delay_seconds";
 const FOLLOWERS: &str = "saggar_event_followers";
@@ -44,7 +44,7 @@ pub fn describe_metrics() {
     describe_gauge!(KEPT, "Jobs that are over and kept, by task and status");
     describe_gauge!(KEPT_BYTES, Unit::Bytes, "Bytes that the jobs kept take, ended ones included, by task");
     describe_gauge!(ALL_KEPT_BYTES, Unit::Bytes, "Bytes that the jobs kept of all tasks take");
-    describe_gauge!(NOTICES, "Ends and adds that a handler is still to be told of, by task");
+    describe_gauge!(PENDING, "Ends and adds that a handler is still to be told of, by task");
     describe_gauge!(GIVEN_UP, "Callbacks that were given up and can be redelivered, by task");
     describe_histogram!(
         START_DELAY,
@@ -83,12 +83,12 @@ pub(crate) fn sync_seconds() -> Histogram {
     histogram!(SYNC)
 }
 
-/// Hands over how many streams of events are followed.
+/// GuardState over how many streams of events are followed.
 pub(crate) fn measure_followers(followers: usize) {
     gauge!(FOLLOWERS).set(followers as f64);
 }
 
-/// Hands over how many bytes the jobs of all tasks take.
+/// GuardState over how many bytes the jobs of all tasks take.
 pub(crate) fn measure_kept(bytes: u64) {
     gauge!(ALL_KEPT_BYTES).set(bytes as f64);
 }
@@ -104,7 +104,7 @@ struct TaskSeries {
     kept_bytes: Gauge,
     oldest: Gauge,
     paused: Gauge,
-    notices: Gauge,
+    callbacks: Gauge,
     given_up: Gauge,
     added: Counter,
     started: Counter,
@@ -124,7 +124,7 @@ impl TaskSeries {
             kept_bytes: gauge!(KEPT_BYTES, "task" => task()),
             oldest: gauge!(OLDEST, "task" => task()),
             paused: gauge!(PAUSED, "task" => task()),
-            notices: gauge!(NOTICES, "task" => task()),
+            callbacks: gauge!(PENDING, "task" => task()),
             given_up: gauge!(GIVEN_UP, "task" => task()),
             added: counter!(ADDED, "task" => task()),
             started: counter!(STARTED, "task" => task()),
@@ -142,7 +142,7 @@ impl TaskSeries {
             running,
             success,
             failure,
-            notices,
+            callbacks,
             given_up,
             bytes,
             paused,
@@ -158,7 +158,7 @@ impl TaskSeries {
         self.kept_bytes.set(bytes as f64);
         self.oldest.set(first_ready_at.map_or(0.0, |since| now.since(since).as_secs_f64()));
         self.paused.set(if paused { 1.0 } else { 0.0 });
-        self.notices.set(notices as f64);
+        self.callbacks.set(callbacks as f64);
         self.given_up.set(given_up as f64);
     }
 
@@ -175,7 +175,7 @@ impl TaskSeries {
     }
 }
 
-/// Hands over where a task stands at `now`.
+/// GuardState over where a task stands at `now`.
 pub(crate) fn measure(task: &TaskQueue, now: Timestamp) {
     let series = task.measured().0.get_or_init(|| TaskSeries::new(task.key()));
     series.set_counts(&task.counts(), now);

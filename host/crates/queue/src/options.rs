@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::{NewJob, UniqueBy, fingerprint, moment};
+use crate::{NewJob, UniqueBy, fingerprint, rfc3339};
 
 /// Characters of the longest key; a UUID or two.
 pub const MAX_KEY: usize = 255;
@@ -85,7 +85,7 @@ impl AddOptions {
         if key.as_deref().is_some_and(|key| !is_key(key)) {
             return Err(OptionsError::Invalid(format!("`key`: {KEY_RULE}")));
         }
-        let run_at = run_at.as_deref().map(moment::read).transpose();
+        let run_at = run_at.as_deref().map(rfc3339::read).transpose();
         let run_at = run_at.map_err(|why| OptionsError::Invalid(format!("`run_at`: {why}")))?;
         let unique = match unique {
             Some(unique) => Some(fingerprint_in_turn(unique, &args, turns).await?),

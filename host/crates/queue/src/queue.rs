@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use saggar_job::{Clock, JobId, RetryPolicy, TaskKey, Timestamp};
 
-use crate::hub::Hub;
+use crate::context::QueueContext;
 use crate::meters;
 use crate::task_queue::TaskObserver;
 use crate::{
@@ -25,7 +25,7 @@ pub struct Queue {
 
 struct Shared {
     store: Arc<dyn Store>,
-    hub: Arc<Hub>,
+    context: Arc<QueueContext>,
     tasks: RwLock<HashMap<TaskKey, Arc<TaskQueue>>>,
 }
 
@@ -42,9 +42,9 @@ impl Queue {
     }
 
     fn with_chance(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: fastrand::Rng) -> Self {
-        let hub = Arc::new(Hub::new(clock, chance));
+        let context = Arc::new(QueueContext::new(clock, chance));
         let is_shared = store.is_shared();
-        let shared = Arc::new(Shared { store, hub, tasks: RwLock::default() });
+        let shared = Arc::new(Shared { store, context, tasks: RwLock::default() });
         if is_shared {
             polling::start(&shared);
         }
@@ -134,12 +134,12 @@ impl Queue {
         self.shared.tasks.read().values().cloned().collect()
     }
 
-    /// Hands what is known at a moment only (depths, ages, totals) to the recorder of the `metrics` facade, for every task that
+    /// GuardState what is known at a moment only (depths, ages, totals) to the recorder of the `metrics` facade, for every task that
     /// was ever open here: what a closed one holds still waits in the store. Call it before the recorder is read.
     pub fn measure(&self) {
-        let now = self.shared.hub.now();
+        let now = self.shared.context.now();
         self.known().iter().for_each(|task| meters::measure(task, now));
-        meters::measure_followers(self.shared.hub.followers());
+        meters::measure_followers(self.shared.context.followers());
         meters::measure_kept(self.shared.store.kept_bytes());
     }
 
@@ -176,7 +176,7 @@ impl Queue {
 
     /// The time of day by the queue's clock.
     pub fn now(&self) -> Timestamp {
-        self.shared.hub.now()
+        self.shared.context.now()
     }
 
     /// Listens to the events of all of a tenant's tasks from now on.
@@ -189,7 +189,7 @@ impl Queue {
     /// beginning, none are kept for long: a few thousand while somebody listens, and it costs jobs nothing while nobody
     /// does.
     pub fn keep_events(&self, most: usize) {
-        self.shared.hub.keep_events(most);
+        self.shared.context.keep_events(most);
     }
 
     /// Bounds the bytes that the jobs of all tasks of the store may take; without it only each task's
@@ -202,7 +202,7 @@ impl Queue {
     /// are not kept, that is told first, and then those that are. The task need not be open, nor need there be such a
     /// job; the tenant must be one that the operator knows, for it is remembered.
     pub fn follow(&self, filter: EventFilter, after: Option<EventId>) -> Followed {
-        Followed::new(self.shared.hub.events(filter.tenant()), filter, after)
+        Followed::new(self.shared.context.events(filter.tenant()), filter, after)
     }
 
     /// Lets everybody who sleeps until a job is due look at the clock again. For clocks that were set.
@@ -212,10 +212,10 @@ impl Queue {
         }
     }
 
-    /// Waits until no job waits (for whatever), no attempt runs and no notice is pending, in any open task. Cancel-safe. Waits for
+    /// Waits until no job waits (for whatever), no attempt runs and no callback is pending, in any open task. Cancel-safe. Waits for
     /// ever if the store has failed.
     pub async fn idle(&self) {
-        let wanted = self.shared.hub.want_quiet();
+        let wanted = self.shared.context.want_quiet();
         loop {
             let mut quiet = std::pin::pin!(wanted.quiet().notified());
             quiet.as_mut().enable();
@@ -252,8 +252,8 @@ impl Shared {
         key: &TaskKey,
         rules: &Arc<Rules>,
     ) -> Result<(Arc<TaskObserver>, Arc<dyn TaskStore>), StoreError> {
-        let observer = Arc::new(TaskObserver::new(key.clone(), Arc::clone(&self.hub)));
-        let store = self.store.open(key, rules, self.hub.now(), Arc::clone(&observer) as _).await?;
+        let observer = Arc::new(TaskObserver::new(key.clone(), Arc::clone(&self.context)));
+        let store = self.store.open(key, rules, self.context.now(), Arc::clone(&observer) as _).await?;
         Ok((observer, store))
     }
 }

@@ -52,7 +52,7 @@ pub struct Rates {
 }
 
 /// The counters of one task.
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     clock: Arc<dyn Clock>,
     totals: [AtomicU64; 5],
     /// What did not end well, in detail.
@@ -63,7 +63,7 @@ pub(crate) struct Tally {
     notes: Mutex<VecDeque<(u64, Noted)>>,
 }
 
-impl Tally {
+impl Counters {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             totals: Default::default(),
@@ -134,9 +134,9 @@ fn second_of(now: Timestamp) -> u64 {
     now.0 / 1_000
 }
 
-impl std::fmt::Debug for Tally {
+impl std::fmt::Debug for Counters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tally").field("totals", &self.totals).finish_non_exhaustive()
+        f.debug_struct("Counters").field("totals", &self.totals).finish_non_exhaustive()
     }
 }
 
@@ -146,67 +146,67 @@ mod tests {
 
     use super::*;
 
-    fn tally() -> (Arc<ManualClock>, Tally) {
+    fn counters() -> (Arc<ManualClock>, Counters) {
         let clock = Arc::new(ManualClock::new(Timestamp(1_000_000)));
-        (clock.clone(), Tally::new(clock))
+        (clock.clone(), Counters::new(clock))
     }
 
     /// Counts `number` in each of so many seconds.
-    fn count(clock: &ManualClock, tally: &Tally, number: u64, seconds: u64) {
+    fn count(clock: &ManualClock, counters: &Counters, number: u64, seconds: u64) {
         for _ in 0..seconds {
-            tally.count(Counted::Added, number, clock.now());
+            counters.count(Counted::Added, number, clock.now());
             clock.advance_ms(1_000);
         }
     }
 
     #[test]
     fn a_rate_looks_back_a_minute_and_a_total_for_ever() {
-        let (clock, tally) = tally();
-        count(&clock, &tally, 3, 99);
-        tally.count(Counted::Failed, 6, clock.now());
-        count(&clock, &tally, 3, 1);
-        let Rates { added, failed, retried, .. } = tally.rates();
+        let (clock, counters) = counters();
+        count(&clock, &counters, 3, 99);
+        counters.count(Counted::Failed, 6, clock.now());
+        count(&clock, &counters, 3, 1);
+        let Rates { added, failed, retried, .. } = counters.rates();
         assert_eq!(added, Rate { total: 300, per_second: 3.0 });
         assert_eq!(failed, Rate { total: 6, per_second: 0.1 });
         assert_eq!(retried, Rate::default());
         clock.advance_ms(29_000);
-        assert_eq!(tally.rates().added, Rate { total: 300, per_second: 93.0 / 60.0 });
+        assert_eq!(counters.rates().added, Rate { total: 300, per_second: 93.0 / 60.0 });
         clock.advance_ms(900_000);
-        assert_eq!(tally.rates().added, Rate { total: 300, per_second: 0.0 });
+        assert_eq!(counters.rates().added, Rate { total: 300, per_second: 0.0 });
     }
 
     #[test]
     fn a_young_task_is_not_taken_for_a_slow_one() {
-        let (clock, tally) = tally();
-        assert_eq!(tally.rates(), Rates::default());
-        tally.count(Counted::Started, 8, clock.now());
-        assert_eq!(tally.rates().started.per_second, 8.0);
+        let (clock, counters) = counters();
+        assert_eq!(counters.rates(), Rates::default());
+        counters.count(Counted::Started, 8, clock.now());
+        assert_eq!(counters.rates().started.per_second, 8.0);
         clock.advance_ms(4_000);
-        assert_eq!(tally.rates().started.per_second, 2.0);
+        assert_eq!(counters.rates().started.per_second, 2.0);
     }
 
     #[test]
     fn a_clock_that_is_set_changes_no_rate() {
         for set_to in [0, 1_000_000, 4_600_000, u64::MAX / 2] {
-            let (clock, tally) = tally();
-            count(&clock, &tally, 2, 100);
+            let (clock, counters) = counters();
+            count(&clock, &counters, 2, 100);
             let right = clock.now();
             clock.set(Timestamp(set_to));
-            count(&clock, &tally, 2, 5);
-            assert_eq!(tally.rates().added, Rate { total: 210, per_second: 2.0 }, "while it is wrong");
+            count(&clock, &counters, 2, 5);
+            assert_eq!(counters.rates().added, Rate { total: 210, per_second: 2.0 }, "while it is wrong");
             clock.set(right.plus_ms(5_000));
             for second in 1..=90 {
-                count(&clock, &tally, 2, 1);
-                assert_eq!(tally.rates().added, Rate { total: 210 + 2 * second, per_second: 2.0 }, "afterwards");
+                count(&clock, &counters, 2, 1);
+                assert_eq!(counters.rates().added, Rate { total: 210 + 2 * second, per_second: 2.0 }, "afterwards");
             }
         }
     }
 
     #[test]
     fn notes_are_bounded() {
-        let (clock, tally) = tally();
-        count(&clock, &tally, 1, 1_000);
-        assert!(tally.notes.lock().len() <= 62);
-        assert_eq!(tally.rates().added, Rate { total: 1_000, per_second: 1.0 });
+        let (clock, counters) = counters();
+        count(&clock, &counters, 1, 1_000);
+        assert!(counters.notes.lock().len() <= 62);
+        assert_eq!(counters.rates().added, Rate { total: 1_000, per_second: 1.0 });
     }
 }

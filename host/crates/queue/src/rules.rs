@@ -19,9 +19,9 @@ pub struct Rules {
     pub retry: RetryPolicy,
     /// The task has an add handler: a new job is held until that was told.
     pub add_handler: bool,
-    /// The task has a success handler: a job that ends well leaves a notice.
+    /// The task has a success handler: a job that ends well leaves a callback.
     pub success_handler: bool,
-    /// The task has an error handler: a job that ends otherwise leaves a notice.
+    /// The task has an error handler: a job that ends otherwise leaves a callback.
     pub error_handler: bool,
     /// How long ended jobs are kept.
     pub retention: Retention,

@@ -135,7 +135,7 @@ impl Running {
         &self.cancel
     }
 
-    /// Ends the reporting. Answers the last values if there were any, after telling listeners of them.
+    /// Ends the reporting. Answers the last values if there were any, after delivery listeners of them.
     pub(crate) fn close(&self) -> Option<Progress> {
         let mut live = self.progress.lock();
         live.over = true;
@@ -146,7 +146,7 @@ impl Running {
         let untold = std::mem::take(&mut live.untold);
         drop(live);
         if untold && self.task.tells() {
-            self.tell(progress.clone(), self.task.hub().now());
+            self.tell(progress.clone(), self.task.context().now());
         }
         Some(progress)
     }
@@ -156,7 +156,7 @@ impl Running {
         if !self.task.tells() {
             return None;
         }
-        let now = self.task.hub().now();
+        let now = self.task.context().now();
         if live.told_at.is_some_and(|at| now >= at && now < at.plus_ms(Self::EVENT_EVERY_MS)) {
             return None;
         }

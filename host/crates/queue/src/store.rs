@@ -1,4 +1,4 @@
-//! The store: a place where a task's jobs, notices and logs are kept. It persists and decides nothing: every change of
+//! The store: a place where a task's jobs, callbacks and logs are kept. It persists and decides nothing: every change of
 //! a job is [`saggar_job::transition`]'s, called inside the store's atomic step.
 
 use std::sync::Arc;
@@ -16,8 +16,8 @@ mod sqlite;
 mod step;
 
 pub use answer::{
-    Added, Claimed, ClaimedJob, ClaimedNotice, ClaimedNotices, Counts, End, EndResult, Finish, Finished, History, Lane,
-    Left, NoticeNumber, NoticePosition, Pruned, SettledUnwanted, Telling,
+    Added, CallbackNumber, CallbackPosition, Claimed, ClaimedCallback, ClaimedCallbacks, ClaimedJob, Counts, Delivery,
+    End, EndResult, Finish, Finished, History, Lane, NextDue, Pruned, SettledUnwanted,
 };
 pub use memory::MemoryStore;
 #[cfg(any(test, feature = "conformance"))]
@@ -42,7 +42,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`Outcome::Lost`](saggar_job::Outcome::Lost) before this answers, and in one step. In a [shared](Self::is_shared) store
     /// these are the attempts of hosts that are known to be dead. Each ends exactly as [`finish`](TaskStore::finish) would end it
     /// under `rules` at `now` with a `chance` of 0.5, in the order in which the jobs were added: with its record, its log line,
-    /// and the notice of an end. Notices that the dead process had taken can be taken again, their tries as they were. Later
+    /// and the callback of an end. Callbacks that the dead process had taken can be taken again, their tries as they were. Later
     /// openings in the same process change nothing else.
     async fn open(
         &self,
@@ -91,7 +91,7 @@ pub trait Store: Send + Sync + 'static {
 /// Durability: in a store that outlives its process, a step is durable (a power cut included) before it answers, except for
 /// [`finish`](Self::finish), which answers when it is committed. Steps become durable in their order, those of other tasks
 /// included. A claim ([`claim`](Self::claim), and the one in [`finish`](Self::finish)) has to outlive the process only, and its
-/// job is durable before it is handed out: after a power cut the attempt may never have been. That a notice was taken is not
+/// job is durable before it is handed out: after a power cut the attempt may never have been. That a callback was taken is not
 /// stored at all. With an error the step may be durable or not; it never is in part. With [`StoreError::Full`] or
 /// [`StoreError::Busy`] it was not done, and can be tried again.
 ///
@@ -100,11 +100,11 @@ pub trait Store: Send + Sync + 'static {
 ///
 /// No room: when a store's disk is full, its steps answer [`StoreError::Full`] and have not happened, and when another program
 /// keeps its file locked, [`StoreError::Busy`]. But what has happened already cannot be refused: [`finish`](Self::finish),
-/// [`settle_notice`](Self::settle_notice) and [`append_log`](Self::append_log) wait until it can be kept, for however long that
+/// [`settle_callback`](Self::settle_callback) and [`append_log`](Self::append_log) wait until it can be kept, for however long that
 /// takes, and are dropped by who cannot wait. One that had to wait claims nothing.
 ///
 /// Cancel safety: when the future is dropped before it answered, the step may still happen, but what it would have
-/// handed out (claims, notices) is put back first, as if it had never been taken.
+/// handed out (claims, callbacks) is put back first, as if it had never been taken.
 ///
 /// `now` comes from the caller's clock, which may go back: a store compares it with kept moments and nothing more.
 #[async_trait]
@@ -117,7 +117,7 @@ pub trait TaskStore: Send + Sync + 'static {
     /// it is; the other key or fingerprint of the one that was not added is forgotten.
     ///
     /// A job without an id gets one more than the highest id that was ever given in this task. With `rules.add_handler` the
-    /// jobs are held, and each leaves a notice [`Happened::Added`](crate::Happened::Added).
+    /// jobs are held, and each leaves a callback [`CallbackKind::Added`](crate::CallbackKind::Added).
     ///
     /// Each job takes its place in the line when it becomes ready: when it is added, released, due or retried. One whose
     /// attempt the host cut short (requeued, or lost) keeps the place that it was claimed from. The line is ordered by priority, highest first, then by place. Among jobs that become due, the one that was due
@@ -141,7 +141,7 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// Holds others up for a moment at most: of very many jobs that are due at once some hundreds take their places, and at least
     /// as many as are claimed, and the others do with later steps. A store that would have to look long for the next job answers
-    /// none and [`Left::Ready`]; whoever asks again has it look on from there.
+    /// none and [`NextDue::Now`]; whoever asks again has it look on from there.
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Whether a [`claim`](Self::claim) may find a job, or the time of one. If not, the observer hears of it when that changes.
@@ -158,7 +158,7 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// Ends an attempt and keeps its record ([`AttemptRecord::new`](crate::AttemptRecord::new),
     /// [`Attempts`](crate::Attempts)); an attempt that is lost leaves the line [`LogLine::lost`] in the job's log. If the
-    /// job ended with it and `rules` name a handler for that end, leaves a notice of it. With `claim_next`, begins an attempt
+    /// job ended with it and `rules` name a handler for that end, leaves a callback of it. With `claim_next`, begins an attempt
     /// of the first job of the line in the same step, as [`claim`](Self::claim) does.
     ///
     /// Answers when the end is committed, so that a slot goes on while the disk is waited for. The observer hears of it
@@ -178,7 +178,7 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// Cancels, retries or deletes a job.
     ///
-    /// *Cancel* ends a waiting job, leaving a notice as [`finish`](Self::finish) does; marks a running one, so that no other
+    /// *Cancel* ends a waiting job, leaving a callback as [`finish`](Self::finish) does; marks a running one, so that no other
     /// attempt follows.
     ///
     /// *Retry* lets an ended job wait again, ready at once, not held, its last progress, log and records kept; its log gets
@@ -188,14 +188,14 @@ pub trait TaskStore: Send + Sync + 'static {
     /// *Redeliver* makes the callbacks of an ended job that were given up pending again, and a deferred one ready at once, as if
     /// they had never been tried. Those whose handler `rules` does not name stay as they are.
     ///
-    /// *Delete* removes a waiting or ended job with its payload, log, records, key, fingerprint and notices; settling such a
-    /// notice does nothing later. Its id is free, though the counter does not go back.
+    /// *Delete* removes a waiting or ended job with its payload, log, records, key, fingerprint and callbacks; settling such a
+    /// callback does nothing later. Its id is free, though the counter does not go back.
     ///
     /// # Errors
     ///
     /// [`ChangeError::UnknownJob`]; then what [`transition`](saggar_job::transition) refuses
     /// ([`ChangeError::refused`]), and [`ChangeError::Running`] for the deletion of a running job; then, for a retry,
-    /// [`ChangeError::CallbackPending`] while a notice of the job is not settled, unless it is deferred and not taken, and last
+    /// [`ChangeError::CallbackPending`] while a callback of the job is not settled, unless it is deferred and not taken, and last
     /// [`ChangeError::NotUnique`]. For a redelivery: [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`] as for a retry, and
     /// [`ChangeError::NotGivenUp`] if there is nothing to redeliver.
     async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError>;
@@ -203,7 +203,7 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Stops the claiming, or lets it go on; running attempts go on either way, and so does everything else. Lasts until it
     /// is said otherwise, over restarts too.
     ///
-    /// While a task is paused, [`Claimed::left`] is [`Left::Nothing`].
+    /// While a task is paused, [`Claimed::left`] is [`NextDue::Nothing`].
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError>;
 
     /// Looks a job up. Sees every step that was answered before the call.
@@ -216,29 +216,34 @@ pub trait TaskStore: Send + Sync + 'static {
     /// that was answered before the call.
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError>;
 
-    /// Takes up to `most` notices of `lane` to be told, oldest first, those that were put off by their time. A notice that was
-    /// taken is not taken again until it was put off or the process died; and none is taken while an earlier notice of the same
+    /// Takes up to `most` callbacks of `lane` to be told, oldest first, those that were put off by their time. A callback that was
+    /// taken is not taken again until it was put off or the process died; and none is taken while an earlier callback of the same
     /// job, in either lane, is not finished.
-    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError>;
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError>;
 
-    /// Settles a notice. [`Telling::Done`] removes it; if it was of a job's adding, the job is released in the same step,
-    /// unless it has ended. [`Telling::PutOff`] and [`Telling::Failed`] let one that was taken be taken again from a moment on,
-    /// with one more try counted. A [`Telling::Failed`] without such a moment removes it as `Done` does, but stores with the job
-    /// that it was given up and why. Nothing happens if there is no such notice.
+    /// Settles a callback. [`Delivery::Done`] removes it; if it was of a job's adding, the job is released in the same step,
+    /// unless it has ended. [`Delivery::Postponed`] and [`Delivery::Failed`] let one that was taken be taken again from a moment on,
+    /// with one more try counted. A [`Delivery::Failed`] without such a moment removes it as `Done` does, but stores with the job
+    /// that it was given up and why. Nothing happens if there is no such callback.
     ///
-    /// A notice of an end that failed [`CallbackBackoff::QUICK_TRIES`](crate::CallbackBackoff::QUICK_TRIES) times is *deferred*:
-    /// its job can be retried and is removed when its retention is over, unless the notice is taken at the moment.
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError>;
+    /// A callback of an end that failed [`CallbackBackoff::QUICK_TRIES`](crate::CallbackBackoff::QUICK_TRIES) times is *deferred*:
+    /// its job can be retried and is removed when its retention is over, unless the callback is taken at the moment.
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
-    /// Settles, as [`Telling::Done`] does, notices for which `rules` name no handler: it was removed from the task's definition
-    /// after they were written. Leaves those alone that are taken; an end that had to wait for the notice of its job's adding
-    /// becomes a notice of its own, which a later step settles.
+    /// Settles, as [`Delivery::Done`] does, callbacks for which `rules` name no handler: it was removed from the task's definition
+    /// after they were written. Leaves those alone that are taken; an end that had to wait for the callback of its job's adding
+    /// becomes a callback of its own, which a later step settles.
     ///
-    /// Looks at `most` notices of `lane` after the position `after`, so that no step holds up others for long.
+    /// Looks at `most` callbacks of `lane` after the position `after`, so that no step holds up others for long.
     async fn settle_unwanted(
         &self,
         lane: Lane,
-        after: NoticePosition,
+        after: CallbackPosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
@@ -247,7 +252,7 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Appends to a job's log as far as its budget ([`JobLog`](crate::JobLog)) allows; nothing if there is no such job.
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError>;
 
-    /// Removes jobs, with all that is kept of them, whose retention is over at `now`. A job whose notices are not finished
+    /// Removes jobs, with all that is kept of them, whose retention is over at `now`. A job whose callbacks are not finished
     /// stays, unless they are deferred and not taken.
     ///
     /// Stops when it has done as much work as `most` jobs are, or a little more, so that no step holds up others for long: each

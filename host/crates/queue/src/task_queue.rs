@@ -6,25 +6,25 @@ use arc_swap::ArcSwap;
 use metrics::Histogram;
 use saggar_job::{JobId, State, TaskKey, Timestamp};
 
-use crate::hub::Hub;
+use crate::context::QueueContext;
 use crate::meters::{self, Measured};
 use crate::waiters::Waiter;
 use crate::{
-    Counts, History, Job, JobEventKind, Lane, ListedJob, LogLine, NoticeNumber, Peek, Pruned, Rates, Rules, StoreError,
-    TaskStore, Totals, WaitError,
+    CallbackNumber, Counts, History, Job, JobEventKind, Lane, ListedJob, LogLine, Peek, Pruned, Rates, Rules,
+    StoreError, TaskStore, Totals, WaitError,
 };
 
 mod abandoned;
 mod adding;
 mod attempts;
+mod callbacks;
 mod changes;
-mod notices;
 mod observer;
 mod reading;
-mod roster;
+mod running_jobs;
 
 use abandoned::{Abandoned, AbandonedAttempt};
-pub use notices::SettledCallbacks;
+pub use callbacks::SettledCallbacks;
 pub(crate) use observer::TaskObserver;
 pub use reading::LogTail;
 
@@ -34,7 +34,7 @@ pub struct TaskQueue {
     rules: ArcSwap<Rules>,
     observer: Arc<TaskObserver>,
     abandoned_attempts: Abandoned<AbandonedAttempt>,
-    abandoned_notices: Abandoned<(Lane, NoticeNumber)>,
+    abandoned_callbacks: Abandoned<(Lane, CallbackNumber)>,
     start_delay: Histogram,
     measured: Measured,
 }
@@ -48,7 +48,7 @@ impl TaskQueue {
             start_delay: meters::start_delay(observer.key()),
             observer,
             abandoned_attempts: Abandoned::default(),
-            abandoned_notices: Abandoned::default(),
+            abandoned_callbacks: Abandoned::default(),
             measured: Measured::default(),
         }
     }
@@ -81,7 +81,7 @@ impl TaskQueue {
 
     fn show_progress(&self, job: &mut Job) {
         if let State::Running { run, .. } = job.life.state
-            && let Some(running) = self.observer.roster.find(job.id, run)
+            && let Some(running) = self.observer.running_jobs.find(job.id, run)
         {
             job.progress = running.latest();
         }
@@ -113,7 +113,7 @@ impl TaskQueue {
             let mut woken = std::pin::pin!(waiter.woken());
             woken.as_mut().enable();
             // One that runs here has not ended, as far as the observer knows, and wakes its waiters when it does.
-            if !self.observer.roster.has(id) {
+            if !self.observer.running_jobs.has(id) {
                 let peek = self.peek(id, most).await?.ok_or(WaitError::UnknownJob { id })?;
                 if peek.has_ended() {
                     return Ok(peek);
@@ -144,7 +144,7 @@ impl TaskQueue {
     /// Removes ended jobs whose retention is over, with as much work as `most` of them are ([`TaskStore::prune`]). Call it now
     /// and then, and again at once while it answers that there may be [`more`](Pruned::more).
     pub async fn prune(&self, most: usize) -> Result<Pruned, StoreError> {
-        self.store.prune(most, &self.rules.load_full(), self.hub().now()).await
+        self.store.prune(most, &self.rules.load_full(), self.context().now()).await
     }
 
     /// How many jobs stand where. Cheap.
@@ -154,23 +154,23 @@ impl TaskQueue {
 
     /// How much the task does, since the process began and over the last minute. Cheap.
     pub fn rates(&self) -> Rates {
-        self.observer.tally.rates()
+        self.observer.counters.rates()
     }
 
     /// How often what happened since the process began. Cheap.
     pub fn totals(&self) -> Totals {
-        self.observer.tally.totals()
+        self.observer.counters.totals()
     }
 
     /// The running jobs whose live progress shows `text`.
     pub(crate) fn showing(&self, text: &str) -> std::collections::HashSet<JobId> {
-        self.observer.roster.showing(text)
+        self.observer.running_jobs.showing(text)
     }
 
     /// Puts the live progress of a running attempt in the place of the kept one.
     pub(crate) fn show_live(&self, job: &mut ListedJob) {
         if job.started_at.is_some()
-            && let Some(running) = self.observer.roster.find(job.id, job.run)
+            && let Some(running) = self.observer.running_jobs.find(job.id, job.run)
         {
             job.progress = running.latest();
         }
@@ -183,7 +183,8 @@ impl TaskQueue {
     /// How many jobs were ever added, if nothing is left to do; of a task that nobody works on any more, if nothing runs here.
     pub(crate) async fn added_if_idle(&self) -> Option<u64> {
         let counts = self.store.counts_now().await.ok()?;
-        let is_idle = if self.observer.is_closed() { !self.observer.roster.has_running() } else { counts.is_idle() };
+        let is_idle =
+            if self.observer.is_closed() { !self.observer.running_jobs.has_running() } else { counts.is_idle() };
         is_idle.then_some(counts.added)
     }
 
@@ -196,8 +197,8 @@ impl TaskQueue {
         &self.measured
     }
 
-    pub(crate) fn hub(&self) -> &Arc<Hub> {
-        self.observer.hub()
+    pub(crate) fn context(&self) -> &Arc<QueueContext> {
+        self.observer.context()
     }
 
     /// Whether anybody wants events. Ask before you make one.

@@ -110,7 +110,7 @@ async fn check(path: &Path, said: &Said, round: usize) {
         let counts = task.counts();
         assert_eq!(counts.running, 0);
         assert_eq!((counts.waiting + counts.success) as u64, counts.added, "round {round}: the counts of {number}");
-        assert_eq!(counts.success, counts.notices, "round {round}: one notice for every end");
+        assert_eq!(counts.success, counts.callbacks, "round {round}: one callback for every end");
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_job::{Problem, Role};
-use saggar_queue::{CallbackBackoff, Happened, Lane, LogSource, Notice, StoreError};
+use saggar_queue::{Callback, CallbackBackoff, CallbackKind, Lane, LogSource, StoreError};
 use saggar_sandbox::Input;
 
 use crate::delivery::deliver;
@@ -26,13 +26,13 @@ pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, lane: La
         tokio::select! {
             biased;
             () = runtime.abort.cancelled() => return,
-            notice = runner.queue.notice(lane) => match notice {
-                Ok(notice) => {
+            callback = runner.queue.next_callback(lane) => match callback {
+                Ok(callback) => {
                     handlers = handlers.refreshed(runner.setup());
                     tokio::select! {
                         biased;
-                        settled = deliver_callback(&runtime, &runner, &mut handlers, notice) => report(&runner, settled),
-                        // The dropped notice is pending again, so its callback will be delivered again.
+                        settled = deliver_callback(&runtime, &runner, &mut handlers, callback) => report(&runner, settled),
+                        // The dropped callback is pending again, so its callback will be delivered again.
                         () = runtime.abort.cancelled() => return,
                     }
                 }
@@ -61,19 +61,19 @@ async fn deliver_callback(
     runtime: &Arc<Runtime>,
     runner: &Arc<TaskRunner>,
     handlers: &mut HandlerSandboxes,
-    notice: Notice,
+    callback: Callback,
 ) -> Result<(), StoreError> {
-    let input = match notice.happened() {
-        Happened::Added => Input::OnAdd,
-        Happened::Succeeded { response } => Input::OnSuccess { response: response.as_ref().into() },
-        Happened::Failed { problem, .. } => Input::OnError { problem: problem.clone() },
+    let input = match callback.kind() {
+        CallbackKind::Added => Input::OnAdd,
+        CallbackKind::Succeeded { response } => Input::OnSuccess { response: response.as_ref().into() },
+        CallbackKind::Failed { problem, .. } => Input::OnError { problem: problem.clone() },
     };
     let role = input.role();
-    let about = About { id: notice.id(), attempt: notice.attempt(), trace_parent: notice.trace_parent() };
-    let Some(problem) = deliver(runtime, runner, handlers, notice.key(), about, input).await else {
-        return runner.queue.notice_done(notice).await;
+    let about = About { id: callback.id(), attempt: callback.attempt(), trace_parent: callback.trace_parent() };
+    let Some(problem) = deliver(runtime, runner, handlers, callback.key(), about, input).await else {
+        return runner.queue.callback_done(callback).await;
     };
-    defer(runtime, runner, role, notice, problem).await
+    defer(runtime, runner, role, callback, problem).await
 }
 
 /// Defers a callback whose handler failed, or gives it up.
@@ -81,11 +81,11 @@ async fn defer(
     runtime: &Arc<Runtime>,
     runner: &Arc<TaskRunner>,
     role: Role,
-    notice: Notice,
+    callback: Callback,
     problem: Problem,
 ) -> Result<(), StoreError> {
-    let (job, trace_parent, delay_ms) = (notice.key(), notice.trace_parent().cloned(), notice.backoff());
-    let (tries, code) = (notice.tries() + 1, &*problem.code);
+    let (job, trace_parent, delay_ms) = (callback.key(), callback.trace_parent().cloned(), callback.backoff());
+    let (tries, code) = (callback.tries() + 1, &*problem.code);
     let failed = failures::FailedHandler { job, role, tries, code, trace_parent: trace_parent.as_ref() };
     let text = match delay_ms {
         Some(_) if tries < CallbackBackoff::QUICK_TRIES => None,
@@ -105,6 +105,6 @@ async fn defer(
     };
     // First, because a client that waits for the callback reads the log afterwards.
     let lines = text.map(|text| runtime.line(LogSource::Host, text)).into_iter().collect();
-    runtime.append_log(runner, notice.id(), lines).await;
-    runner.queue.notice_failed(notice, problem, delay_ms).await
+    runtime.append_log(runner, callback.id(), lines).await;
+    runner.queue.callback_failed(callback, problem, delay_ms).await
 }

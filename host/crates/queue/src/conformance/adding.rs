@@ -165,9 +165,11 @@ async fn what_is_on_hold_counts_as_ready(places: &dyn Places) {
     bench.add(plain().with_delay_ms(5)).await;
     let full = add(&bench, vec![plain().with_delay_ms(5)]).await;
     assert!(matches!(full, Err(AddError::QueueFull { size: 1 })), "{full:?}");
-    let notice =
-        super::some(works(bench.task.claim_notices(crate::Lane::Adds, 1, bench.now).await).notices.pop(), "a notice");
-    works(bench.task.settle_notice(notice.number, crate::Telling::Done, bench.now).await);
+    let callback = super::some(
+        works(bench.task.claim_callbacks(crate::Lane::Adds, 1, bench.now).await).callbacks.pop(),
+        "a callback",
+    );
+    works(bench.task.settle_callback(callback.number, crate::Delivery::Done, bench.now).await);
     assert_eq!(bench.counts().await.delayed, 1, "one that is released is not refused");
     bench.add(plain()).await;
 }

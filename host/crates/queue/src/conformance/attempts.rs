@@ -6,7 +6,7 @@ use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
 
 use super::{Bench, Places, assert_refused, problem, retries, some, success, works};
 use crate::{
-    AttemptRecord, Attempts, Change, Cost, End, Finish, History, Left, ListQuery, LogLine, NewJob, Progress, Rules,
+    AttemptRecord, Attempts, Change, Cost, End, Finish, History, ListQuery, LogLine, NewJob, NextDue, Progress, Rules,
     StoreEvent,
 };
 
@@ -37,7 +37,7 @@ async fn a_job_runs_and_succeeds(places: &dyn Places) {
     bench.later(4);
     let finished = bench.finish(&job, success()).await;
     assert_eq!((finished.ended.status, finished.ended.run_at, finished.ended.reason), (Status::Success, None, None));
-    assert!(!finished.ended.callback && finished.next.is_none() && finished.left == Left::Nothing);
+    assert!(!finished.ended.callback && finished.next.is_none() && finished.next_due == NextDue::Nothing);
     let ended = bench.get(id).await;
     assert_eq!((ended.response(), ended.ended_at(), ended.life.attempt), (Some("7"), Some(bench.now), 1));
     assert_eq!((bench.counts().await.running, bench.counts().await.success), (0, 1));
@@ -56,7 +56,7 @@ async fn a_failed_attempt_is_tried_again_until_none_is_left(places: &dyn Places)
         if attempt < 3 {
             let run_at = bench.now.plus_ms(100);
             assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(run_at)));
-            assert_eq!(finished.left, Left::From(run_at));
+            assert_eq!(finished.next_due, NextDue::At(run_at));
             assert_eq!(bench.get(id).await.problem(), Some(&problem()), "why the last attempt failed is seen");
             bench.later(100);
         } else {
@@ -120,7 +120,7 @@ async fn an_undone_attempt_does_not_count(places: &dyn Places) {
     let id = bench.add(NewJob::new("[]")).await;
     let first = bench.claim().await;
     let finished = works(bench.end(id, first.run, End::Requeue).await);
-    assert_eq!((finished.ended.status, finished.left), (Status::Waiting, Left::Ready));
+    assert_eq!((finished.ended.status, finished.next_due), (Status::Waiting, NextDue::Now));
     assert_eq!(bench.get(id).await.life.attempt, 0);
     let second = bench.claim().await;
     assert_eq!(second.attempt, 1);
@@ -143,7 +143,7 @@ async fn a_claim_that_nobody_got_never_was(places: &dyn Places) {
         bench.task.release(job.id, job.run, &bench.rules, bench.now);
         bench.task.release(job.id, job.run, &bench.rules, bench.now);
     }
-    assert_eq!(works(bench.task.claim(0, bench.now).await).left, Left::Ready);
+    assert_eq!(works(bench.task.claim(0, bench.now).await).next_due, NextDue::Now);
     let after = bench.get(id).await;
     assert_eq!((after.life.attempt, &after.life.state), (before.life.attempt, &before.life.state));
     assert!(after.life.run > before.life.run && bench.counts().await == counts);
@@ -225,13 +225,13 @@ async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
     let next = |finish| bench.finish_step(finish, true);
     let finished = works(next(finish(first.id, first.run, success())).await);
     let second = some(finished.next, "a ready job");
-    assert_eq!((second.id, finished.left), (ids[1], Left::Ready));
+    assert_eq!((second.id, finished.next_due), (ids[1], NextDue::Now));
     let finished = works(next(finish(second.id, second.run, Outcome::Retry(problem()))).await);
     let third = some(finished.next, "a ready job");
-    assert_eq!((third.id, finished.ended.status, finished.left), (ids[2], Status::Waiting, Left::Ready));
+    assert_eq!((third.id, finished.ended.status, finished.next_due), (ids[2], Status::Waiting, NextDue::Now));
     let finished = works(next(finish(third.id, third.run, success())).await);
     assert_eq!(some(finished.next, "a retry that is due").id, ids[1]);
-    assert_eq!(finished.left, Left::Nothing);
+    assert_eq!(finished.next_due, NextDue::Nothing);
 }
 
 /// What an attempt may have cost.

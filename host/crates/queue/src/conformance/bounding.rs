@@ -6,7 +6,7 @@ use saggar_job::{JobId, JobKey, Outcome, Status, TaskKey, Timestamp};
 
 use super::{Bench, Places, problem, retries, success, works};
 use crate::{
-    AddError, Change, End, Finish, ListQuery, LogLine, LogSource, NewJob, Progress, Pruned, Rules, TaskStore, Telling,
+    AddError, Change, Delivery, End, Finish, ListQuery, LogLine, LogSource, NewJob, Progress, Pruned, Rules, TaskStore,
 };
 
 pub(super) async fn all(places: &dyn Places) {
@@ -151,8 +151,8 @@ async fn what_is_not_over_makes_no_room(places: &dyn Places) {
     let tight = Arc::new(Rules { keep_bytes: bytes(&bench).await, ..(*bench.rules).clone() });
     let made = works(bench.task.make_room(1_000, 100, &tight).await);
     assert_eq!((made.jobs, kept_ids(&bench).await), (0, vec![1, 2, 3]), "told of, running and waiting");
-    let notice = works(bench.task.claim_notices(crate::Lane::Ends, 1, bench.now).await).notices.remove(0);
-    works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
+    let callback = works(bench.task.claim_callbacks(crate::Lane::Ends, 1, bench.now).await).callbacks.remove(0);
+    works(bench.task.settle_callback(callback.number, Delivery::Done, bench.now).await);
     let made = works(bench.task.make_room(1_000, 100, &tight).await);
     assert_eq!((made.jobs, kept_ids(&bench).await), (1, vec![2, 3]));
 }

@@ -4,7 +4,7 @@ use saggar_job::{JobId, Outcome, Reason, Status};
 
 use super::heard::Changed;
 use super::{Bench, Places, is_cancelling, problem, retries, success, works};
-use crate::{Change, ChangeError, End, Left, NewJob, Rules};
+use crate::{Change, ChangeError, End, NewJob, NextDue, Rules};
 
 pub(super) async fn all(places: &dyn Places) {
     a_waiting_job_ends_at_once(places).await;
@@ -26,7 +26,7 @@ async fn a_waiting_job_ends_at_once(places: &dyn Places) {
     let counts = bench.counts().await;
     assert_eq!((counts.waiting, counts.delayed, counts.failure), (1, 0, 2));
     let claimed = bench.claimed(9).await;
-    assert_eq!((claimed.jobs.len(), claimed.jobs[0].id, claimed.left), (1, other, Left::Nothing));
+    assert_eq!((claimed.jobs.len(), claimed.jobs[0].id, claimed.next_due), (1, other, NextDue::Nothing));
 }
 
 async fn a_running_job_gets_no_other_attempt(places: &dyn Places) {

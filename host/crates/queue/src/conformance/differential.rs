@@ -9,7 +9,7 @@ use saggar_job::{JobId, TaskKey, Timestamp};
 
 use super::heard::Heard;
 use super::{Place, Places, works};
-use crate::{ListOrder, ListQuery, MemoryStore, NoticeNumber, Rules, Store, TaskStore};
+use crate::{CallbackNumber, ListOrder, ListQuery, MemoryStore, Rules, Store, TaskStore};
 
 mod holding;
 mod playing;
@@ -104,11 +104,11 @@ impl Side {
     }
 }
 
-/// A notice that was taken, by its numbers on both sides: they need not be the same.
+/// A callback that was taken, by its numbers on both sides: they need not be the same.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     task: usize,
-    numbers: (NoticeNumber, NoticeNumber),
+    numbers: (CallbackNumber, CallbackNumber),
 }
 
 /// One history.

@@ -9,8 +9,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Bench, works};
 use crate::store::Notification;
 use crate::{
-    Change, ChangeError, EndResult, Finish, Finished, Hint, Lane, Left, NoticeNumber, Observer, StoreError, StoreEvent,
-    Telling,
+    CallbackNumber, Change, ChangeError, Delivery, EndResult, Finish, Finished, Hint, Lane, NextDue, Observer,
+    StoreError, StoreEvent,
 };
 
 /// Passes everything on.
@@ -81,7 +81,7 @@ impl Heard {
 pub(super) enum Changed {
     Cancelled { callback: bool },
     Stopping(Run),
-    Retried { left: Left },
+    Retried { next_due: NextDue },
     Deleted,
     Redelivered,
 }
@@ -91,13 +91,13 @@ pub(super) enum Changed {
 pub(super) struct Ended {
     pub(super) ended: EndResult,
     pub(super) next: Option<crate::ClaimedJob>,
-    pub(super) left: Left,
+    pub(super) next_due: NextDue,
 }
 
-/// What settling a notice did: what can be claimed, and whether a callback of an end became due.
+/// What settling a callback did: what can be claimed, and whether a callback of an end became due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Told {
-    pub(super) line: Left,
+    pub(super) line: NextDue,
     pub(super) end_is_due: bool,
 }
 
@@ -120,12 +120,12 @@ impl Bench {
                 Changed::Stopping(*run)
             }
             (Change::Retry, [Notification::Event(StoreEvent::Retried { id: of, .. }), ..]) if *of == id => {
-                Changed::Retried { left: self.left().await }
+                Changed::Retried { next_due: self.next_due().await }
             }
             (Change::Delete, [Notification::Event(StoreEvent::Deleted { id: of, .. }), ..]) if *of == id => {
                 Changed::Deleted
             }
-            (Change::Redeliver, hints) if hints.contains(&Hint::Callback(Lane::Ends, Left::Ready).into()) => {
+            (Change::Redeliver, hints) if hints.contains(&Hint::Callback(Lane::Ends, NextDue::Now).into()) => {
                 Changed::Redelivered
             }
             _ => panic!("{change:?} of the job {id} was not observed, but {heard:?}"),
@@ -142,30 +142,30 @@ impl Bench {
         let is_same = next.as_ref().is_none_or(|next| next.id != id);
         let seen = if with_snapshot && has_ended && is_same { works(self.task.get(id).await) } else { None };
         assert_eq!(ended.snapshot.as_deref(), seen.as_ref(), "the snapshot is the job as it is stored");
-        Ok(Ended { ended, next, left: self.left().await })
+        Ok(Ended { ended, next, next_due: self.next_due().await })
     }
 
-    pub(super) async fn settle(&self, number: NoticeNumber, telling: Telling) -> Told {
+    pub(super) async fn settle(&self, number: CallbackNumber, delivery: Delivery) -> Told {
         self.heard.all().await;
-        works(self.task.settle_notice(number, telling, self.now).await);
+        works(self.task.settle_callback(number, delivery, self.now).await);
         let end_is_due = self.end_is_due().await;
-        Told { line: self.left().await, end_is_due }
+        Told { line: self.next_due().await, end_is_due }
     }
 
     /// Whether a callback of an end was said to be due by now.
     pub(super) async fn end_is_due(&self) -> bool {
-        self.heard.all().await.contains(&Hint::Callback(Lane::Ends, Left::Ready).into())
+        self.heard.all().await.contains(&Hint::Callback(Lane::Ends, NextDue::Now).into())
     }
 
     /// Pauses or resumes the task; what can be claimed then.
-    pub(super) async fn set_paused(&self, paused: bool) -> Left {
+    pub(super) async fn set_paused(&self, paused: bool) -> NextDue {
         works(self.task.set_paused(paused).await);
-        self.left().await
+        self.next_due().await
     }
 
     /// What can be claimed.
-    pub(super) async fn left(&self) -> Left {
-        self.claimed(0).await.left
+    pub(super) async fn next_due(&self) -> NextDue {
+        self.claimed(0).await.next_due
     }
 
     /// How many attempts, and jobs with them, the last opening ended as lost.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saggar_job::{JobId, Outcome, Status};
 
 use super::{Bench, Places, problem, some, success, works};
-use crate::{Change, JobLog, Lane, LogLevel, LogLine, LogSource, NewJob, Pruned, Retention, Rules, Telling};
+use crate::{Change, Delivery, JobLog, Lane, LogLevel, LogLine, LogSource, NewJob, Pruned, Retention, Rules};
 
 pub(super) async fn all(places: &dyn Places) {
     a_log_keeps_its_lines_in_order(places).await;
@@ -91,10 +91,11 @@ async fn pruning_is_bounded_and_spares_what_is_to_be_told(places: &dyn Places) {
     for _ in 0..4 {
         pruned.push(works(bench.task.prune(2, &bench.rules, bench.now).await).jobs);
     }
-    assert_eq!(pruned, [2, 2, 1, 0], "no more than asked for, and the job with a notice stays");
-    let notice = some(works(bench.task.claim_notices(Lane::Ends, 1, bench.now).await).notices.pop(), "a notice");
-    assert_eq!(bench.status(notice.id).await, Status::Success);
-    works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
+    assert_eq!(pruned, [2, 2, 1, 0], "no more than asked for, and the job with a callback stays");
+    let callback =
+        some(works(bench.task.claim_callbacks(Lane::Ends, 1, bench.now).await).callbacks.pop(), "a callback");
+    assert_eq!(bench.status(callback.id).await, Status::Success);
+    works(bench.task.settle_callback(callback.number, Delivery::Done, bench.now).await);
     assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 1);
 }
 

@@ -3,7 +3,7 @@
 use saggar_job::{JobId, Outcome, Timestamp};
 
 use super::{Bench, Places, problem, retries, success, works};
-use crate::{Change, End, Left, NewJob, Rules};
+use crate::{Change, End, NewJob, NextDue, Rules};
 
 pub(super) async fn all(places: &dyn Places) {
     ready_jobs_come_in_order(places).await;
@@ -24,7 +24,7 @@ async fn ids(bench: &Bench, most: usize) -> Vec<JobId> {
 
 async fn ready_jobs_come_in_order(places: &dyn Places) {
     let mut bench = Bench::new(places, Rules::default()).await;
-    assert_eq!(bench.claimed(5).await.left, Left::Nothing);
+    assert_eq!(bench.claimed(5).await.next_due, NextDue::Nothing);
     bench.add(NewJob::new("[]").with_id(JobId(9))).await;
     bench.add(NewJob::new("[]").with_id(JobId(4))).await;
     bench.later(5);
@@ -32,10 +32,10 @@ async fn ready_jobs_come_in_order(places: &dyn Places) {
     assert_eq!(bench.counts().await.first_ready_at, Some(Timestamp(bench.now.0 - 5)));
     let claimed = bench.claimed(2).await;
     assert_eq!(claimed.jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(), [9, 4]);
-    assert_eq!(claimed.left, Left::Ready);
+    assert_eq!(claimed.next_due, NextDue::Now);
     assert_eq!(ids(&bench, 0).await, [], "none are claimed when none are wanted");
     assert_eq!(ids(&bench, 99).await, [JobId(10), JobId(11), JobId(12)]);
-    assert_eq!(bench.claimed(1).await.left, Left::Nothing);
+    assert_eq!(bench.claimed(1).await.next_due, NextDue::Nothing);
     assert_eq!(bench.counts().await.first_ready_at, None);
 }
 
@@ -51,7 +51,7 @@ async fn a_delayed_job_comes_when_it_is_due(places: &dyn Places) {
     let mut bench = Bench::new(places, Rules::default()).await;
     let late = bench.add(NewJob::new("[]").with_delay_ms(200)).await;
     let early = bench.add(NewJob::new("[]").with_delay_ms(100)).await;
-    assert_eq!(bench.claimed(9).await.left, Left::From(bench.now.plus_ms(100)));
+    assert_eq!(bench.claimed(9).await.next_due, NextDue::At(bench.now.plus_ms(100)));
     assert_eq!((bench.counts().await.waiting, bench.counts().await.delayed), (2, 2));
     bench.later(99);
     assert_eq!(ids(&bench, 9).await, []);
@@ -59,7 +59,7 @@ async fn a_delayed_job_comes_when_it_is_due(places: &dyn Places) {
     let claimed = bench.claimed(9).await;
     assert_eq!((claimed.jobs[0].id, claimed.jobs.len()), (early, 1));
     assert_eq!(claimed.jobs[0].ready_at, bench.now, "it could not begin when it was added");
-    assert_eq!(claimed.left, Left::From(bench.now.plus_ms(100)));
+    assert_eq!(claimed.next_due, NextDue::At(bench.now.plus_ms(100)));
     bench.later(100);
     assert_eq!(ids(&bench, 9).await, [late]);
     let plain = (bench.add(NewJob::new("[]")).await, bench.now);
@@ -139,7 +139,7 @@ async fn the_longest_delay_does_not_overflow(places: &dyn Places) {
     let id = bench.add(NewJob::new("[]").with_delay_ms(u64::MAX)).await;
     assert_eq!(ids(&bench, 9).await, []);
     works(bench.change(id, Change::Cancel).await);
-    assert_eq!(bench.claimed(1).await.left, Left::Nothing);
+    assert_eq!(bench.claimed(1).await.next_due, NextDue::Nothing);
 }
 
 async fn many_due_at_once_all_come(places: &dyn Places) {
@@ -150,7 +150,7 @@ async fn many_due_at_once_all_come(places: &dyn Places) {
     loop {
         let claimed = bench.claimed(1_000).await;
         seen.extend(claimed.jobs.iter().map(|job| job.id.0));
-        if claimed.left == Left::Nothing {
+        if claimed.next_due == NextDue::Nothing {
             break;
         }
         assert!(!claimed.jobs.is_empty(), "whoever says that more is due hands some of it out");

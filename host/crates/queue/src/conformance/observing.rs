@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status, TaskKey, Timestamp};
 
 use super::{Bench, Heard, Places, problem, retries, success, works};
-use crate::{Change, End, EndResult, Finish, Hint, Lane, Left, LogLine, NewJob, Rules, StoreEvent, Telling};
+use crate::{Change, Delivery, End, EndResult, Finish, Hint, Lane, LogLine, NewJob, NextDue, Rules, StoreEvent};
 
 pub(super) async fn all(places: &dyn Places) {
     each_change_is_observed_once_and_in_order(places).await;
@@ -50,8 +50,8 @@ async fn each_change_is_observed_once_and_in_order(places: &dyn Places) {
     let run_at = Some(at.plus_ms(100));
     let cancelled = EndResult { reason: Some(Reason::Cancelled), callback: true, ..result(Status::Failure) };
     let expected = [
-        StoreEvent::Added { ids: vec![JobId(1), JobId(2)], on_hold: false, due: Left::Ready, at },
-        StoreEvent::Added { ids: vec![JobId(3), JobId(4)], on_hold: false, due: Left::From(later), at },
+        StoreEvent::Added { ids: vec![JobId(1), JobId(2)], on_hold: false, due: NextDue::Now, at },
+        StoreEvent::Added { ids: vec![JobId(3), JobId(4)], on_hold: false, due: NextDue::At(later), at },
         ended(1, 1, Ending::Success, result(Status::Success), at),
         ended(2, 1, Ending::Retry, EndResult { run_at, ..result(Status::Waiting) }, at),
         StoreEvent::Cancelled { id: JobId(2), callback: true, at },
@@ -94,7 +94,7 @@ async fn the_order_is_that_of_all_tasks(places: &dyn Places) {
         );
         works(finished);
         works(added);
-        let (due, at) = (Left::Ready, bench.now);
+        let (due, at) = (NextDue::Now, bench.now);
         let expected = [
             StoreEvent::Added { ids: vec![JobId(round)], on_hold: false, due, at },
             ended(round, 1, Ending::Success, result(Status::Success), at),
@@ -110,22 +110,22 @@ async fn hints_say_what_can_be_claimed_and_when(places: &dyn Places) {
     let rules = Rules { add_handler: true, success_handler: true, ..retries(0, 0) };
     let bench = Bench::new(places, rules).await;
     let id = bench.add(NewJob::new("[]").with_delay_ms(40)).await;
-    let notice = works(bench.task.claim_notices(Lane::Adds, 1, bench.now).await).notices.remove(0);
+    let callback = works(bench.task.claim_callbacks(Lane::Adds, 1, bench.now).await).callbacks.remove(0);
     let hints = async |hint: Hint| {
         let heard = bench.heard.all().await;
         assert!(heard.contains(&hint.into()), "{hint:?} is missing in {heard:?}");
     };
     let until = bench.now.plus_ms(9);
-    works(bench.task.settle_notice(notice.number, Telling::PutOff(until), bench.now).await);
-    hints(Hint::Callback(Lane::Adds, Left::From(until))).await;
-    let again = works(bench.task.claim_notices(Lane::Adds, 1, until).await).notices.remove(0);
-    works(bench.task.settle_notice(again.number, Telling::Done, bench.now).await);
-    hints(Hint::Ready(Left::From(bench.now.plus_ms(40)))).await;
+    works(bench.task.settle_callback(callback.number, Delivery::Postponed(until), bench.now).await);
+    hints(Hint::Callback(Lane::Adds, NextDue::At(until))).await;
+    let again = works(bench.task.claim_callbacks(Lane::Adds, 1, until).await).callbacks.remove(0);
+    works(bench.task.settle_callback(again.number, Delivery::Done, bench.now).await);
+    hints(Hint::Ready(NextDue::At(bench.now.plus_ms(40)))).await;
     works(bench.task.append_log(id, vec![LogLine::retried(bench.now)]).await);
     hints(Hint::LogGrown(id)).await;
     works(bench.task.set_paused(true).await);
     works(bench.task.set_paused(false).await);
-    hints(Hint::Ready(Left::From(bench.now.plus_ms(40)))).await;
+    hints(Hint::Ready(NextDue::At(bench.now.plus_ms(40)))).await;
     let due = bench.now.plus_ms(40);
     let job = works(bench.task.claim(1, due).await).jobs.remove(0);
     works(bench.task.change(id, Change::Cancel, &bench.rules, due).await);

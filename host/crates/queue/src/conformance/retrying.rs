@@ -4,7 +4,7 @@ use saggar_job::{JobId, Outcome, Run, Status};
 
 use super::heard::Changed;
 use super::{Bench, Places, problem, retries, some, success, works};
-use crate::{Change, ChangeError, Lane, Left, LogLine, NewJob, Progress, Retention, Rules, Telling};
+use crate::{Change, ChangeError, Delivery, Lane, LogLine, NewJob, NextDue, Progress, Retention, Rules};
 
 pub(super) async fn all(places: &dyn Places) {
     an_ended_job_runs_again(places).await;
@@ -25,7 +25,7 @@ async fn an_ended_job_runs_again(places: &dyn Places) {
     assert_eq!(bench.status(id).await, Status::Failure);
     bench.add(NewJob::new("[]").with_delay_ms(50)).await;
     bench.later(7);
-    assert_eq!(works(bench.change(id, Change::Retry).await), Changed::Retried { left: Left::Ready });
+    assert_eq!(works(bench.change(id, Change::Retry).await), Changed::Retried { next_due: NextDue::Now });
     let job = bench.get(id).await;
     assert_eq!((job.status(), job.run_at(), job.life.attempt), (Status::Waiting, Some(bench.now), 0));
     assert_eq!((job.problem(), job.life.run), (None, Run(2)));
@@ -52,9 +52,9 @@ async fn only_an_ended_job_of_which_all_is_told_is_retried(places: &dyn Places) 
     let id = bench.add(NewJob::new("[]")).await;
     assert!(matches!(bench.change(id, Change::Retry).await, Err(ChangeError::NotEnded { .. })));
     let told = async |lane| {
-        let notice = some(works(bench.task.claim_notices(lane, 1, bench.now).await).notices.pop(), "a notice");
+        let callback = some(works(bench.task.claim_callbacks(lane, 1, bench.now).await).callbacks.pop(), "a callback");
         assert!(bench.change(id, Change::Retry).await.is_err());
-        works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
+        works(bench.task.settle_callback(callback.number, Delivery::Done, bench.now).await);
     };
     told(Lane::Adds).await;
     let job = bench.claim().await;
@@ -64,7 +64,7 @@ async fn only_an_ended_job_of_which_all_is_told_is_retried(places: &dyn Places) 
     assert_eq!(bench.status(id).await, Status::Failure, "a refused change changes nothing");
     assert!(bench.history(id).await.log.is_empty());
     told(Lane::Ends).await;
-    assert_eq!(works(bench.change(id, Change::Retry).await), Changed::Retried { left: Left::Ready });
+    assert_eq!(works(bench.change(id, Change::Retry).await), Changed::Retried { next_due: NextDue::Now });
     assert_eq!(bench.claim().await.attempt, 1, "the add handler was told of it before");
 }
 
@@ -127,7 +127,7 @@ async fn a_deleted_job_leaves_nothing(places: &dyn Places) {
     assert_eq!(bench.history(ended).await, crate::History::default());
     assert_eq!(bench.add(NewJob::new("[]")).await, JobId(4), "but the counter does not go back");
     bench.later(u64::from(u32::MAX));
-    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 0, "nothing is left to prune");
+    assert_eq!(works(bench.task.prune(9, &bench.rules, bench.now).await).jobs, 0, "nothing is next_due to prune");
 }
 
 async fn a_running_job_is_not_deleted(places: &dyn Places) {
@@ -144,18 +144,18 @@ async fn the_notices_of_a_deleted_job_go_with_it(places: &dyn Places) {
     let rules = Rules { add_handler: true, error_handler: true, ..retries(0, 0) };
     let bench = Bench::new(places, rules).await;
     let ids = bench.add_some(3).await;
-    let taken = some(works(bench.task.claim_notices(Lane::Adds, 1, bench.now).await).notices.pop(), "a notice");
+    let taken = some(works(bench.task.claim_callbacks(Lane::Adds, 1, bench.now).await).callbacks.pop(), "a callback");
     works(bench.change(ids[1], Change::Cancel).await);
-    assert_eq!((bench.counts().await.notices, bench.counts().await.held), (4, 2));
+    assert_eq!((bench.counts().await.callbacks, bench.counts().await.held), (4, 2));
     for id in &ids[..2] {
         works(bench.change(*id, Change::Delete).await);
     }
-    assert_eq!((bench.counts().await.notices, bench.counts().await.held), (1, 1));
-    let told = bench.settle(taken.number, Telling::Done).await;
-    assert_eq!((told.line, told.end_is_due), (Left::Nothing, false));
-    works(bench.task.settle_notice(taken.number, Telling::PutOff(bench.now), bench.now).await);
-    let notices = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await).notices;
-    assert_eq!(notices.iter().map(|notice| notice.id).collect::<Vec<_>>(), [ids[2]]);
-    works(bench.task.settle_notice(notices[0].number, Telling::Done, bench.now).await);
+    assert_eq!((bench.counts().await.callbacks, bench.counts().await.held), (1, 1));
+    let told = bench.settle(taken.number, Delivery::Done).await;
+    assert_eq!((told.line, told.end_is_due), (NextDue::Nothing, false));
+    works(bench.task.settle_callback(taken.number, Delivery::Postponed(bench.now), bench.now).await);
+    let callbacks = works(bench.task.claim_callbacks(Lane::Adds, 9, bench.now).await).callbacks;
+    assert_eq!(callbacks.iter().map(|callback| callback.id).collect::<Vec<_>>(), [ids[2]]);
+    works(bench.task.settle_callback(callbacks[0].number, Delivery::Done, bench.now).await);
     assert_eq!(bench.claim().await.id, ids[2]);
 }

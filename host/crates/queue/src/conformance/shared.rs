@@ -13,7 +13,7 @@ use tokio::sync::MutexGuard;
 use super::{Place, Places};
 use crate::store::Notification;
 use crate::{
-    End, Finish, Hint, Lane, Left, ListOrder, ListQuery, MemoryStore, NoticeNumber, Observer, Page, Rules, Store,
+    CallbackNumber, End, Finish, Hint, Lane, ListOrder, ListQuery, MemoryStore, NextDue, Observer, Page, Rules, Store,
     StoreError, StoreEvent, TaskStore,
 };
 
@@ -83,9 +83,9 @@ struct Hosts {
     /// The host whose turn it is.
     acting: Host,
     observers: HashMap<TaskKey, HashMap<Host, Arc<dyn Observer>>>,
-    /// Who runs which attempt, and who has taken which notice.
+    /// Who runs which attempt, and who has taken which callback.
     running: HashMap<(TaskKey, JobId), (Host, Run)>,
-    taken: HashMap<(TaskKey, NoticeNumber), Host>,
+    taken: HashMap<(TaskKey, CallbackNumber), Host>,
     chance: fastrand::Rng,
 }
 
@@ -123,7 +123,7 @@ impl Everything {
         let mut hosts = self.hosts.lock();
         let Hosts { dead, taken, .. } = &mut *hosts;
         let given_back =
-            taken.extract_if(|(of, _), host| of == key && dead.contains(host)).map(|((_, notice), _)| notice);
+            taken.extract_if(|(of, _), host| of == key && dead.contains(host)).map(|((_, callback), _)| callback);
         self.store.give_back(key, given_back);
     }
 }
@@ -161,19 +161,19 @@ impl Spread {
 
 /// What other hosts may hear of an event.
 fn hints_of(event: &StoreEvent) -> Vec<Hint> {
-    let callback = |lane, is_due: bool| is_due.then_some(Hint::Callback(lane, Left::Ready));
+    let callback = |lane, is_due: bool| is_due.then_some(Hint::Callback(lane, NextDue::Now));
     match event {
-        StoreEvent::Added { on_hold: true, .. } => vec![Hint::Callback(Lane::Adds, Left::Ready)],
+        StoreEvent::Added { on_hold: true, .. } => vec![Hint::Callback(Lane::Adds, NextDue::Now)],
         StoreEvent::Added { due, .. } => vec![Hint::Ready(*due)],
         StoreEvent::Ended { id, result, .. } => match result.run_at {
-            Some(run_at) => vec![Hint::Ready(Left::From(run_at)), Hint::LogGrown(*id)],
+            Some(run_at) => vec![Hint::Ready(NextDue::At(run_at)), Hint::LogGrown(*id)],
             None => [Some(Hint::Over(*id)), callback(Lane::Ends, result.callback)].into_iter().flatten().collect(),
         },
         StoreEvent::Cancelled { id, callback: is_due, .. } => {
             [Some(Hint::Over(*id)), callback(Lane::Ends, *is_due)].into_iter().flatten().collect()
         }
         StoreEvent::Cancelling { .. } => Vec::new(),
-        StoreEvent::Retried { .. } => vec![Hint::Ready(Left::Ready)],
+        StoreEvent::Retried { .. } => vec![Hint::Ready(NextDue::Now)],
         StoreEvent::Deleted { id, .. } => vec![Hint::Over(*id)],
     }
 }

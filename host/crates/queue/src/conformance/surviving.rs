@@ -6,7 +6,7 @@ use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status, TaskKey};
 
 use super::{Bench, Places, is_cancelling, problem, retries, some, success, works};
 use crate::{
-    Added, Change, End, Happened, Lane, Left, ListQuery, LogLine, NewJob, Progress, Retention, Rules, Telling,
+    Added, CallbackKind, Change, Delivery, End, Lane, ListQuery, LogLine, NewJob, NextDue, Progress, Retention, Rules,
 };
 
 pub(super) async fn all(places: &dyn Places) {
@@ -95,9 +95,11 @@ async fn what_kills_every_process_ends(places: &dyn Places) {
         assert_eq!(bench.lost().await, (1, 1));
         let job = bench.get(id).await;
         assert_eq!((job.reason(), job.life.attempt, job.ended_at()), (Some(Reason::Lost), deaths, Some(bench.now)));
-        let notice =
-            some(works(bench.task.claim_notices(Lane::Ends, 1, bench.now).await).notices.pop(), "a notice of the end");
-        assert!(matches!(notice.happened, Happened::Failed { reason: Reason::Lost, .. }));
+        let callback = some(
+            works(bench.task.claim_callbacks(Lane::Ends, 1, bench.now).await).callbacks.pop(),
+            "a callback of the end",
+        );
+        assert!(matches!(callback.kind, CallbackKind::Failed { reason: Reason::Lost, .. }));
         assert_eq!(bench.history(id).await.attempts.len() as u32, deaths);
     }
 }
@@ -116,27 +118,30 @@ async fn notices_are_told_again(places: &dyn Places) {
     let rules = Rules { add_handler: true, error_handler: true, ..retries(0, 0) };
     let mut bench = Bench::new(places, rules).await;
     let ids = bench.add_some(3).await;
-    let taken = works(bench.task.claim_notices(Lane::Adds, 2, bench.now).await).notices;
+    let taken = works(bench.task.claim_callbacks(Lane::Adds, 2, bench.now).await).callbacks;
     let until = bench.now.plus_ms(50);
-    works(bench.task.settle_notice(taken[1].number, Telling::PutOff(until), bench.now).await);
+    works(bench.task.settle_callback(taken[1].number, Delivery::Postponed(until), bench.now).await);
     works(bench.change(ids[0], Change::Cancel).await);
     bench = bench.die().await;
-    assert_eq!((bench.counts().await.notices, bench.counts().await.held), (4, 2));
-    let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await);
-    let told: Vec<_> = claimed.notices.iter().map(|notice| (notice.id, notice.tries)).collect();
+    assert_eq!((bench.counts().await.callbacks, bench.counts().await.held), (4, 2));
+    let claimed = works(bench.task.claim_callbacks(Lane::Adds, 9, bench.now).await);
+    let told: Vec<_> = claimed.callbacks.iter().map(|callback| (callback.id, callback.tries)).collect();
     assert_eq!(told, [(ids[0], 0), (ids[2], 0)], "what was taken is there again, what was put off is not yet");
-    assert_eq!(claimed.left, Left::From(until));
-    works(bench.task.settle_notice(claimed.notices[0].number, Telling::Done, bench.now).await);
+    assert_eq!(claimed.next_due, NextDue::At(until));
+    works(bench.task.settle_callback(claimed.callbacks[0].number, Delivery::Done, bench.now).await);
     bench = bench.die().await;
     bench.later(50);
-    let claimed = works(bench.task.claim_notices(Lane::Adds, 9, bench.now).await).notices;
-    let told: Vec<_> = claimed.iter().map(|notice| (notice.id, notice.tries, &notice.happened)).collect();
-    assert_eq!(told, [(ids[2], 0, &Happened::Added), (ids[1], 1, &Happened::Added)]);
-    let ends = works(bench.task.claim_notices(Lane::Ends, 9, bench.now).await).notices;
-    let told: Vec<_> = ends.iter().map(|notice| (notice.id, notice.tries, &notice.happened)).collect();
-    assert!(matches!(told[..], [(id, 0, Happened::Failed { .. })] if id == ids[0]), "the end comes after the adding");
-    for notice in claimed.iter().chain(&ends) {
-        works(bench.task.settle_notice(notice.number, Telling::Done, bench.now).await);
+    let claimed = works(bench.task.claim_callbacks(Lane::Adds, 9, bench.now).await).callbacks;
+    let told: Vec<_> = claimed.iter().map(|callback| (callback.id, callback.tries, &callback.kind)).collect();
+    assert_eq!(told, [(ids[2], 0, &CallbackKind::Added), (ids[1], 1, &CallbackKind::Added)]);
+    let ends = works(bench.task.claim_callbacks(Lane::Ends, 9, bench.now).await).callbacks;
+    let told: Vec<_> = ends.iter().map(|callback| (callback.id, callback.tries, &callback.kind)).collect();
+    assert!(
+        matches!(told[..], [(id, 0, CallbackKind::Failed { .. })] if id == ids[0]),
+        "the end comes after the adding"
+    );
+    for callback in claimed.iter().chain(&ends) {
+        works(bench.task.settle_callback(callback.number, Delivery::Done, bench.now).await);
     }
     assert_eq!(bench.claimed(9).await.jobs.len(), 2);
 }
@@ -159,7 +164,7 @@ async fn the_line_keeps_its_order(places: &dyn Places) {
         works(bench.end(job.id, job.life.run, End::Outcome(success())).await);
     }
     assert_eq!(ids, [2, 5, 1, 7, 4, 3, 6]);
-    assert_eq!(bench.claimed(1).await.left, Left::Nothing);
+    assert_eq!(bench.claimed(1).await.next_due, NextDue::Nothing);
 }
 
 async fn names_and_the_pause_hold(places: &dyn Places) {

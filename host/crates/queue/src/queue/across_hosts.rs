@@ -105,7 +105,7 @@ async fn a_callback_that_one_host_leaves_is_delivered_by_another() {
         let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, rules.clone()).await;
         for lane in Lane::ALL {
             let lanes = Arc::clone(&two);
-            let handler = spawn(async move { lanes.notice(lane).await.unwrap() });
+            let handler = spawn(async move { lanes.next_callback(lane).await.unwrap() });
             tokio::task::yield_now().await;
             if lane == Lane::Adds {
                 one.add(NewJob::new("[]")).await.unwrap();
@@ -113,15 +113,15 @@ async fn a_callback_that_one_host_leaves_is_delivered_by_another() {
                 let claim = soon("a job that was released elsewhere", one.claim()).await.unwrap();
                 one.finish(claim, success()).await.unwrap();
             }
-            let notice = soon("the callback", handler).await.unwrap();
+            let callback = soon("the callback", handler).await.unwrap();
             if lane == Lane::Adds {
                 let problem = Problem::new("odd", "it is odd");
-                two.notice_failed(notice, problem, Some(300)).await.unwrap();
-                let again = one.notice(lane).await.unwrap();
+                two.callback_failed(callback, problem, Some(300)).await.unwrap();
+                let again = one.next_callback(lane).await.unwrap();
                 assert_eq!(again.tries(), 1, "what one host puts off another may try again");
-                one.notice_done(again).await.unwrap();
+                one.callback_done(again).await.unwrap();
             } else {
-                two.notice_done(notice).await.unwrap();
+                two.callback_done(callback).await.unwrap();
             }
         }
     }

@@ -27,7 +27,7 @@ async fn poll(queue: Weak<Shared>) {
         let Some(queue) = queue.upgrade() else { return };
         let tasks: Vec<_> = queue.tasks.read().values().cloned().collect();
         // What the counts say may be old.
-        queue.hub.tell_quiet();
+        queue.context.tell_quiet();
         drop(queue);
         for task in tasks {
             task.look_again().await;
@@ -38,7 +38,7 @@ async fn poll(queue: Weak<Shared>) {
 impl TaskQueue {
     async fn look_again(&self) {
         self.observer().look_again();
-        for running in self.observer().roster.running() {
+        for running in self.observer().running_jobs.running() {
             // If the store cannot be read now, the next look is soon.
             let Ok(Some(job)) = self.get(running.id()).await else { continue };
             if matches!(job.life.state, State::Running { run, cancelling: true, .. } if run == running.run()) {

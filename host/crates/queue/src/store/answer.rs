@@ -4,30 +4,30 @@ use std::sync::Arc;
 
 use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, Status, Timestamp};
 
-use crate::{AttemptRecord, Cost, Happened, Job, LogLine, Origin, Progress};
+use crate::{AttemptRecord, CallbackKind, Cost, Job, LogLine, Origin, Progress};
 
 /// What waits in a line that nobody has claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum NextDue {
     /// Nothing that could be claimed, ever, without another step before it.
     Nothing,
     /// Something that can be claimed now.
-    Ready,
+    Now,
     /// Nothing now; something from this moment on.
-    From(Timestamp),
+    At(Timestamp),
 }
 
-impl Left {
+impl NextDue {
     /// What is left at `now` when something can be claimed from `due_at` on.
     pub(crate) fn due_at(due_at: Timestamp, now: Timestamp) -> Self {
-        if due_at <= now { Self::Ready } else { Self::From(due_at) }
+        if due_at <= now { Self::Now } else { Self::At(due_at) }
     }
 
     /// What is left when something more can be claimed from `due_at` on.
     pub(crate) fn or_earlier(self, due_at: Timestamp, now: Timestamp) -> Self {
         match self {
-            Self::Ready => Self::Ready,
-            Self::From(at) => Self::due_at(at.min(due_at), now),
+            Self::Now => Self::Now,
+            Self::At(at) => Self::due_at(at.min(due_at), now),
             Self::Nothing => Self::due_at(due_at, now),
         }
     }
@@ -48,7 +48,7 @@ pub struct Claimed {
     /// Theirs.
     pub jobs: Vec<ClaimedJob>,
     /// What waits behind them.
-    pub left: Left,
+    pub next_due: NextDue,
 }
 
 /// An attempt that was begun.
@@ -165,43 +165,43 @@ impl Lane {
     pub const ALL: [Self; 2] = [Self::Adds, Self::Ends];
 }
 
-/// A notice's number within its task; grows.
+/// A callback's number within its task; grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NoticeNumber(pub u64);
+pub struct CallbackNumber(pub u64);
 
-/// The notices that were taken.
+/// The callbacks that were taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedNotices {
+pub struct ClaimedCallbacks {
     /// They.
-    pub notices: Vec<ClaimedNotice>,
+    pub callbacks: Vec<ClaimedCallback>,
     /// What waits behind them.
-    pub left: Left,
+    pub next_due: NextDue,
 }
 
-/// A notice that was taken.
+/// A callback that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedNotice {
+pub struct ClaimedCallback {
     /// Its number.
-    pub number: NoticeNumber,
+    pub number: CallbackNumber,
     /// The job that it is about.
     pub id: JobId,
     /// What happened to the job.
-    pub happened: Happened,
+    pub kind: CallbackKind,
     /// How many attempts of the job have begun.
     pub attempt: u32,
-    /// How often the notice was put off.
+    /// How often the callback was put off.
     pub tries: u32,
     /// Where the job comes from.
     pub origin: Option<Arc<Origin>>,
 }
 
-/// How the telling of a notice went.
+/// How the delivery of a callback went.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Telling {
+pub enum Delivery {
     /// Its handler was told, or never will be.
     Done,
     /// It is to be told again, not before this moment.
-    PutOff(Timestamp),
+    Postponed(Timestamp),
     /// Its handler failed.
     Failed {
         /// Why. The details are not stored.
@@ -211,30 +211,30 @@ pub enum Telling {
     },
 }
 
-/// A position among a task's pending notices, which are ordered by the time from which they can be taken (0 unless they were
+/// A position among a task's pending callbacks, which are ordered by the time from which they can be taken (0 unless they were
 /// put off), then by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NoticePosition {
+pub struct CallbackPosition {
     /// From when it can be taken.
     pub from: Timestamp,
     /// Its number.
-    pub number: NoticeNumber,
+    pub number: CallbackNumber,
 }
 
-impl NoticePosition {
-    /// Before all notices.
-    pub const START: Self = Self { from: Timestamp(0), number: NoticeNumber(0) };
+impl CallbackPosition {
+    /// Before all callbacks.
+    pub const START: Self = Self { from: Timestamp(0), number: CallbackNumber(0) };
 }
 
 /// What a step settled because the task has no handler for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettledUnwanted {
-    /// Notices of addings; their jobs are on hold no longer.
+    /// Callbacks of addings; their jobs are on hold no longer.
     pub added: usize,
-    /// Notices of ends; the retention of their jobs has begun.
+    /// Callbacks of ends; the retention of their jobs has begun.
     pub ended: usize,
-    /// Where the next step continues; `None` if this one has reached the last notice.
-    pub next: Option<NoticePosition>,
+    /// Where the next step continues; `None` if this one has reached the last callback.
+    pub next: Option<CallbackPosition>,
 }
 
 /// What a step of retention did.
@@ -268,8 +268,8 @@ pub struct Counts {
     pub success: usize,
     /// Jobs kept that ended otherwise.
     pub failure: usize,
-    /// Notices that are not finished.
-    pub notices: usize,
+    /// Callbacks that are not finished.
+    pub callbacks: usize,
     /// Of these, those of ends whose handler failed [`CallbackBackoff::QUICK_TRIES`](crate::CallbackBackoff::QUICK_TRIES) times or
     /// more.
     pub deferred: usize,
@@ -288,6 +288,6 @@ pub struct Counts {
 impl Counts {
     /// Whether no job waits or runs and every callback was settled or deferred.
     pub fn is_idle(&self) -> bool {
-        self.waiting == 0 && self.running == 0 && self.notices <= self.deferred
+        self.waiting == 0 && self.running == 0 && self.callbacks <= self.deferred
     }
 }

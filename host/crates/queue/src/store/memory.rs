@@ -10,23 +10,23 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::observer::Notification;
 use super::{
-    Added, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Lane, NoticeNumber, NoticePosition, Observer,
-    Pruned, SettledUnwanted, Store, TaskStore, Telling,
+    Added, CallbackNumber, CallbackPosition, Claimed, ClaimedCallbacks, Counts, Delivery, Finish, Finished, History,
+    Lane, Observer, Pruned, SettledUnwanted, Store, TaskStore,
 };
 use crate::kept_bytes::KeptBytes;
 use crate::{AddError, Change, ChangeError, Job, ListQuery, LogLine, NewJob, Page, Peek, Rules, StoreError};
 
-mod ended;
-mod line;
+mod expiry_queue;
 mod listing;
 mod names;
 mod outbox;
+mod ready_queue;
 mod record;
-mod register;
 mod room;
-mod shelf;
+mod status_index;
+mod task_state;
 
-use shelf::Shelf;
+use task_state::TaskState;
 
 /// A store in memory. Each task has a lock of its own; no step waits for anything else, so every future is ready when it
 /// is first polled, and dropping one before that means that nothing happened.
@@ -52,24 +52,24 @@ impl MemoryStore {
     #[must_use]
     pub fn die(&self) -> Self {
         let next = Self { tasks: Arc::default(), numbers: Arc::clone(&self.numbers), kept: Arc::clone(&self.kept) };
-        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, next.task(task.shelf.lock().die()))).collect();
+        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, next.task(task.state.lock().die()))).collect();
         *next.tasks.lock() = tasks;
         next
     }
 
-    /// Lets notices of a task be taken again, their tries as they were: whoever had taken them is dead.
+    /// Lets callbacks of a task be taken again, their tries as they were: whoever had taken them is dead.
     #[cfg(any(test, feature = "conformance"))]
-    pub(crate) fn give_back(&self, task: &TaskKey, notices: impl Iterator<Item = NoticeNumber>) {
+    pub(crate) fn give_back(&self, task: &TaskKey, callbacks: impl Iterator<Item = CallbackNumber>) {
         let task = self.tasks.lock().get(task).cloned();
         if let Some(task) = task {
-            notices.for_each(|notice| task.shelf.lock().give_back(notice));
+            callbacks.for_each(|callback| task.state.lock().give_back(callback));
         }
     }
 
-    fn task(&self, mut shelf: Shelf) -> Arc<MemoryTask> {
-        shelf.kept.of_all = Arc::clone(&self.kept);
-        let (shelf, numbers, others) = (Mutex::new(shelf), Arc::clone(&self.numbers), Arc::downgrade(&self.tasks));
-        Arc::new(MemoryTask { shelf, numbers, others, turn: Mutex::default() })
+    fn task(&self, mut state: TaskState) -> Arc<MemoryTask> {
+        state.kept.of_all = Arc::clone(&self.kept);
+        let (state, numbers, others) = (Mutex::new(state), Arc::clone(&self.numbers), Arc::downgrade(&self.tasks));
+        Arc::new(MemoryTask { state, numbers, others, turn: Mutex::default() })
     }
 }
 
@@ -88,9 +88,10 @@ impl Store for MemoryStore {
         now: Timestamp,
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<dyn TaskStore>, StoreError> {
-        let opened = Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(Shelf::default())));
+        let opened =
+            Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(TaskState::default())));
         opened.turn.lock().observer = Some(observer);
-        opened.step(|shelf| shelf.open(rules, now));
+        opened.step(|state| state.open(rules, now));
         Ok(opened)
     }
 
@@ -126,7 +127,7 @@ impl Store for MemoryStore {
 
 /// One task's shelf behind its lock, with the numbers of all tasks.
 struct MemoryTask {
-    shelf: Mutex<Shelf>,
+    state: Mutex<TaskState>,
     /// Held by a step until its notifications are sent, so that they come in the order of the steps.
     turn: Mutex<Turn>,
     numbers: Arc<AtomicU64>,
@@ -143,13 +144,13 @@ struct Turn {
 
 impl MemoryTask {
     /// Does a step of which the observer has to hear.
-    fn step<T>(&self, step: impl FnOnce(&mut Shelf) -> T) -> T {
+    fn step<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
         let mut turn = self.turn.lock();
         let Turn { observer, notifications } = &mut *turn;
-        let mut shelf = self.shelf.lock();
-        let answer = step(&mut shelf);
-        std::mem::swap(&mut shelf.notifications, notifications);
-        drop(shelf);
+        let mut state = self.state.lock();
+        let answer = step(&mut state);
+        std::mem::swap(&mut state.notifications, notifications);
+        drop(state);
         let notifications = notifications.drain(..);
         if let Some(observer) = observer {
             notifications.for_each(|notification| notification.send(&**observer));
@@ -161,23 +162,23 @@ impl MemoryTask {
 #[async_trait]
 impl TaskStore for MemoryTask {
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        self.step(|shelf| shelf.add(jobs, rules, now, &self.numbers))
+        self.step(|state| state.add(jobs, rules, now, &self.numbers))
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.shelf.lock().claim(most, now)
+        self.state.lock().claim(most, now)
     }
 
     fn may_claim(&self) -> bool {
-        self.shelf.lock().may_claim()
+        self.state.lock().may_claim()
     }
 
     fn may_have_callbacks(&self) -> bool {
-        self.shelf.lock().counts().notices > 0
+        self.state.lock().counts().callbacks > 0
     }
 
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        self.step(|shelf| shelf.release(id, run, rules, now));
+        self.step(|state| state.release(id, run, rules, now));
     }
 
     async fn finish(
@@ -187,25 +188,25 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        self.step(|shelf| shelf.finish(finish, claim_next, rules, now))
+        self.step(|state| state.finish(finish, claim_next, rules, now))
     }
 
     async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
-        self.step(|shelf| shelf.change(id, change, rules, now))
+        self.step(|state| state.change(id, change, rules, now))
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
-        self.step(|shelf| shelf.set_paused(paused));
+        self.step(|state| state.set_paused(paused));
         Ok(())
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        Ok(self.shelf.lock().get(id))
+        Ok(self.state.lock().get(id))
     }
 
     async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
         // Its texts are shared and not copied.
-        let job = self.shelf.lock().get(id);
+        let job = self.state.lock().get(id);
         Ok(job.map(|job| match job.text_bytes() {
             bytes if bytes > most => Peek::Large { bytes, has_ended: job.life.state.is_ended() },
             _ => Peek::Job(job),
@@ -213,50 +214,55 @@ impl TaskStore for MemoryTask {
     }
 
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
-        Ok(self.shelf.lock().history(id))
+        Ok(self.state.lock().history(id))
     }
 
-    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        Ok(self.shelf.lock().claim_notices(lane, most, now))
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
+        Ok(self.state.lock().claim_callbacks(lane, most, now))
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
-        self.step(|shelf| shelf.settle_notice(number, telling, now));
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.step(|state| state.settle_callback(number, delivery, now));
         Ok(())
     }
 
     async fn settle_unwanted(
         &self,
         lane: Lane,
-        after: NoticePosition,
+        after: CallbackPosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
-        Ok(self.step(|shelf| shelf.settle_unwanted(lane, after, most, rules, now)))
+        Ok(self.step(|state| state.settle_unwanted(lane, after, most, rules, now)))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        self.step(|shelf| shelf.append_log(id, lines));
+        self.step(|state| state.append_log(id, lines));
         Ok(())
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
-        Ok(self.shelf.lock().prune(most, rules, now))
+        Ok(self.state.lock().prune(most, rules, now))
     }
 
     fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
-        self.shelf.lock().has_room_for(more, rules)
+        self.state.lock().has_room_for(more, rules)
     }
 
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
-        let pruned = self.shelf.lock().make_room(more, most, rules);
+        let pruned = self.state.lock().make_room(more, most, rules);
         let others = self.others.upgrade().filter(|_| !pruned.more);
-        Ok(others.map_or(pruned, |others| room::make(&others, &self.shelf, more, most, pruned)))
+        Ok(others.map_or(pruned, |others| room::make(&others, &self.state, more, most, pruned)))
     }
 
     fn counts(&self) -> Counts {
-        self.shelf.lock().counts()
+        self.state.lock().counts()
     }
 }
 

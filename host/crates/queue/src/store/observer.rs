@@ -2,7 +2,7 @@
 
 use saggar_job::{Ending, JobId, Run, Timestamp};
 
-use crate::{EndResult, Lane, Left};
+use crate::{EndResult, Lane, NextDue};
 
 /// Hears of the changes of one task, once they are durable.
 ///
@@ -34,7 +34,7 @@ pub enum StoreEvent {
         /// Whether they are on hold for the add handler; it can be called now.
         on_hold: bool,
         /// When the first of them can be claimed, if they are not on hold.
-        due: Left,
+        due: NextDue,
         /// The moment of the step.
         at: Timestamp,
     },
@@ -115,9 +115,9 @@ impl From<Hint> for Notification {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
     /// Jobs can be claimed, now or from a moment on.
-    Ready(Left),
+    Ready(NextDue),
     /// Callbacks of a lane can be claimed, now or from a moment on.
-    Callback(Lane, Left),
+    Callback(Lane, NextDue),
     /// The attempt runs in this process and is to stop. Where it comes of a step of this process, the attempt's
     /// [`StoreEvent::Ended`] follows.
     Cancel(JobId, Run),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use saggar_job::{JobId, Timestamp};
 
-use crate::{AddError, Added, Counts, KeyOwner, KeyReuse, Left, NewJob, Rules, StoreEvent, kept_bytes};
+use crate::{AddError, Added, Counts, KeyOwner, KeyReuse, NewJob, NextDue, Rules, StoreEvent, kept_bytes};
 
 /// What an adding asks a store.
 pub(crate) trait ExistingJobs {
@@ -75,7 +75,7 @@ pub(crate) fn plan_add<E: ExistingJobs>(
 pub(crate) fn added_event(jobs: &[NewJob], added: &[Added], rules: &Rules, now: Timestamp) -> Option<StoreEvent> {
     let new = || added.iter().zip(jobs).filter(|(added, _)| added.is_new);
     let ids: Vec<JobId> = new().map(|(added, _)| added.id).collect();
-    let due = new().fold(Left::Nothing, |due, (_, job)| due.or_earlier(job.due_at(now), now));
+    let due = new().fold(NextDue::Nothing, |due, (_, job)| due.or_earlier(job.due_at(now), now));
     (!ids.is_empty()).then_some(StoreEvent::Added { ids, on_hold: rules.add_handler, due, at: now })
 }
 

@@ -1,7 +1,7 @@
 //! The store in a SQLite file: the durable default of a host.
 //!
-//! One thread writes (`writer`, `desktop`), many steps to a commit; another waits for the disk (`sync`), a third keeps the WAL short
-//! (`checkpoint`), a few read (`reader`, `listing`). What the writer has in its hands of a task is its `shelf`, with the first
+//! One thread writes (`writer`, `commit_loop`), many steps to a commit; another waits for the disk (`sync`), a third keeps the WAL short
+//! (`checkpoint`), a few read (`reader`, `listing`). What the writer has in its hands of a task is its `task_state`, with the first
 //! jobs of its `line`; all else is in the file, whose tables `schema/*.sql` explain. Since one host has the file to itself
 //! (`lock`), what the writer remembers is true.
 
@@ -20,20 +20,18 @@ use crate::meters::Commits;
 use crate::{ListQuery, Page, Rules, StoreError};
 
 mod backup;
+mod batch_context;
 mod checkpoint;
+mod commit_loop;
 mod connect;
-mod desktop;
 mod details;
 mod disk;
-mod ended;
 mod error;
+mod expiry_queue;
 mod failure;
-mod handed;
 mod headroom;
 mod identity;
 mod inbox;
-mod ledger;
-mod line;
 mod listing;
 mod lock;
 mod number;
@@ -42,23 +40,25 @@ mod options;
 mod prepare;
 mod probe;
 mod reader;
+mod ready_queue;
 mod record;
+mod reply_guard;
 mod rewrite;
 mod schema;
 mod shared;
-mod shelf;
 mod statements;
 mod sync;
 mod task;
+mod task_state;
 mod threads;
-mod workshop;
 mod writer;
+mod writer_state;
 
 pub use error::SqliteError;
 pub use options::{Durability, SqliteOptions};
 
 use checkpoint::{Checkpoints, Room};
-use desktop::Desktop;
+use commit_loop::CommitLoop;
 use disk::{Database, Disk, Medium};
 use failure::Failure;
 use headroom::Headroom;
@@ -71,8 +71,8 @@ use shared::Registry;
 use sync::Syncer;
 use task::SqliteTask;
 use threads::{is_this, join, spawn};
-use workshop::Workshop;
 use writer::Writer;
+use writer_state::WriterState;
 
 /// A store in a SQLite file. When it and all that was opened from it are dropped, the file is closed; that waits for steps
 /// under way.
@@ -219,17 +219,18 @@ fn write(
     let Writing { failure, syncer, files, headroom, checkpoints, checkpointing, is_busy, lock } = writing;
     let (commits, failing, closing) = (Commits::new(), Arc::clone(&failure), syncer.clone());
     let thread = spawn(path, "saggar-write", move || {
-        match Workshop::load(&db, registry) {
+        match WriterState::load(&db, registry) {
             Err(error) => {
                 // Lets the other thread end.
                 drop(checkpoints);
                 drop(loaded.send(Err(error)));
             }
-            Ok(workshop) => {
+            Ok(writer_state) => {
                 drop(loaded.send(Ok(())));
-                let mut desktop = Desktop { workshop, headroom, checkpoints, failure, syncer, files, is_busy, commits };
+                let mut commit_loop =
+                    CommitLoop { writer_state, headroom, checkpoints, failure, syncer, files, is_busy, commits };
                 let mut inbox = inbox;
-                failing.guard("wrote", || desktop.run(&mut inbox));
+                failing.guard("wrote", || commit_loop.run(&mut inbox));
             }
         }
         if let Some(syncer) = closing {
@@ -332,8 +333,9 @@ impl Store for SqliteStore {
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<dyn TaskStore>, StoreError> {
         let (task, rules) = (task.clone(), Arc::clone(rules));
-        let step =
-            move |workshop: &mut Workshop<'_>| workshop.open(&task, &rules, now, observer).map(Ok::<_, StoreError>);
+        let step = move |writer_state: &mut WriterState<'_>| {
+            writer_state.open(&task, &rules, now, observer).map(Ok::<_, StoreError>)
+        };
         let shared = self.inner.writer()?.ask(step).await?;
         Ok(Arc::new(SqliteTask { shared, store: Arc::clone(&self.inner) }))
     }

@@ -38,7 +38,7 @@ async fn same_args(one: &Arc<str>, other: &Arc<str>) -> Result<bool, StoreError>
 }
 
 impl TaskQueue {
-    /// Adds a job, or finds the one that is answered instead of it ([`NewJob::key`], [`NewJob::unique`]); it has lasted
+    /// Adds a job, or finds the one that is answered instead of it ([`NewJob::key`], [`NewJob::unique`]); it is durable
     /// when its id is answered. [`add_many`](Self::add_many) tells which of the two it was.
     ///
     /// Atomic. When the future is dropped the job may have been added.
@@ -99,7 +99,7 @@ impl TaskQueue {
     async fn add_step(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         let rules = self.rules.load_full();
         self.make_room(jobs.iter().map(kept_bytes::of_new).sum(), &rules).await?;
-        self.store.add(jobs, &rules, self.hub().now()).await
+        self.store.add(jobs, &rules, self.context().now()).await
     }
 
     /// Lets the jobs that ended first make room for `more` bytes, if that is needed. What cannot be added all the same is refused

@@ -6,7 +6,7 @@ use saggar_job::{Outcome, Status, Timestamp};
 
 use super::{AbandonedAttempt, TaskQueue};
 use crate::rates::Counted;
-use crate::{Claim, ClaimedJob, End, Finish, JobEventKind, Left, Running, StoreError};
+use crate::{Claim, ClaimedJob, End, Finish, JobEventKind, NextDue, Running, StoreError};
 
 /// Stands for a random number where it decides nothing, because there is no retry.
 const NO_CHANCE: f64 = 0.5;
@@ -24,19 +24,19 @@ impl TaskQueue {
             let mut ring = std::pin::pin!(attendant.next_ring());
             ring.as_mut().enable();
             self.pick_up_attempts().await?;
-            let now = self.hub().now();
-            let mut left = Left::Nothing;
+            let now = self.context().now();
+            let mut next_due = NextDue::Nothing;
             if self.store.may_claim() {
                 let mut claimed = self.store.claim(1, now).await?;
-                left = claimed.left;
+                next_due = claimed.next_due;
                 // From here to the claim's making nothing waits, so there is no moment to drop it unmade.
                 if let Some(job) = claimed.jobs.pop() {
                     drop(attendant);
-                    self.observer.slots.ring_for(left);
+                    self.observer.slots.ring_for(next_due);
                     return Ok(self.begin(job, now));
                 }
             }
-            attendant.sleep(ring, left, now).await;
+            attendant.sleep(ring, next_due, now).await;
         }
     }
 
@@ -89,9 +89,9 @@ impl TaskQueue {
         claim_next: bool,
     ) -> Result<(Status, Option<Claim>), StoreError> {
         debug_assert!(Arc::ptr_eq(self, claim.running().task()), "a claim is finished in its own queue");
-        let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.hub().chance() };
+        let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.context().chance() };
         let (progress, cost) = (claim.running().close(), claim.take_cost());
-        let (id, run, now) = (claim.id(), claim.run(), self.hub().now());
+        let (id, run, now) = (claim.id(), claim.run(), self.context().now());
         let with_snapshot = self.observer.waiters.has(id);
         let finish = Finish { id, run, end, progress, cost, with_snapshot, chance };
         match self.store.finish(finish, claim_next, &self.rules.load(), now).await {
@@ -101,7 +101,7 @@ impl TaskQueue {
             }
             Err(error) => {
                 if matches!(error, StoreError::Refused { .. }) {
-                    self.observer.roster.leave(id, run);
+                    self.observer.running_jobs.leave(id, run);
                     claim.settle();
                 }
                 Err(error)
@@ -113,8 +113,8 @@ impl TaskQueue {
     pub(super) fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp) -> Claim {
         let ClaimedJob { id, run, attempt, args, origin, ready_at } = job;
         let running = Arc::new(Running::new(Arc::clone(self), id, run, attempt));
-        self.observer.roster.enter(&running);
-        self.observer.tally.count(Counted::Started, 1, now);
+        self.observer.running_jobs.enter(&running);
+        self.observer.counters.count(Counted::Started, 1, now);
         self.start_delay.record(now.since(ready_at).as_secs_f64());
         self.tell(id, JobEventKind::Started { attempt }, now);
         Claim::new(running, args, origin)
@@ -122,7 +122,7 @@ impl TaskQueue {
 
     /// Takes note of a claim that was dropped.
     pub(crate) fn abandon(&self, running: &Running) {
-        self.observer.roster.leave(running.id(), running.run());
+        self.observer.running_jobs.leave(running.id(), running.run());
         let attempt = AbandonedAttempt { id: running.id(), run: running.run(), progress: running.close() };
         self.abandoned_attempts.put(attempt);
         self.observer.slots.ring();
@@ -136,9 +136,9 @@ impl TaskQueue {
         while let Some(attempt) = self.abandoned_attempts.look() {
             let AbandonedAttempt { id, run, progress } = attempt.clone();
             let end = End::Outcome(Outcome::Lost);
-            let (with_snapshot, chance) = (self.observer.waiters.has(id), self.hub().chance());
+            let (with_snapshot, chance) = (self.observer.waiters.has(id), self.context().chance());
             let finish = Finish { id, run, end, progress, cost: None, with_snapshot, chance };
-            match self.store.finish(finish, false, &self.rules.load_full(), self.hub().now()).await {
+            match self.store.finish(finish, false, &self.rules.load_full(), self.context().now()).await {
                 Ok(_) => {
                     tracing::warn!(task = %self.key(), job = %id, "a claim was dropped; its attempt is ended as lost");
                 }

@@ -65,6 +65,6 @@ impl TaskQueue {
     }
 
     async fn change(&self, id: JobId, change: Change) -> Result<(), ChangeError> {
-        self.store.change(id, change, &self.rules.load_full(), self.hub().now()).await
+        self.store.change(id, change, &self.rules.load_full(), self.context().now()).await
     }
 }

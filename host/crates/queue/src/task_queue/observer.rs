@@ -6,32 +6,32 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use saggar_job::{Ending, JobId, JobKey, Reason, Run, Status, TaskKey, Timestamp};
 
-use super::roster::Roster;
+use super::running_jobs::RunningJobs;
+use crate::context::QueueContext;
 use crate::doorbell::Doorbell;
 use crate::event::Ring;
-use crate::hub::Hub;
-use crate::rates::{Counted, Tally};
+use crate::rates::{Counted, Counters};
 use crate::waiters::Waiters;
-use crate::{EndResult, Hint, Job, JobEvent, JobEventKind, Lane, Left, Observer, StoreEvent, TaskStore};
+use crate::{EndResult, Hint, Job, JobEvent, JobEventKind, Lane, NextDue, Observer, StoreEvent, TaskStore};
 
 /// The part of a task's queue that hears of changes. It does not hold the store, which holds it.
 pub(crate) struct TaskObserver {
     key: TaskKey,
-    hub: Arc<Hub>,
+    context: Arc<QueueContext>,
     /// Those of the whole tenant.
     events: Arc<Ring>,
     /// For slots that wait for a job.
     pub(crate) slots: Doorbell,
-    /// For those who wait for a notice of an addition.
+    /// For those who wait for a callback of an addition.
     adds: Doorbell,
-    /// For those who wait for a notice of an end.
+    /// For those who wait for a callback of an end.
     ends: Doorbell,
-    pub(crate) roster: Roster,
+    pub(crate) running_jobs: RunningJobs,
     /// Those who wait for a job to end.
     pub(crate) waiters: Waiters,
     /// Those who wait for a job's log to grow.
     pub(crate) readers: Waiters,
-    pub(crate) tally: Tally,
+    pub(crate) counters: Counters,
     /// Nobody works on the task any more.
     closed: AtomicBool,
     /// Set once the task is open.
@@ -39,19 +39,19 @@ pub(crate) struct TaskObserver {
 }
 
 impl TaskObserver {
-    pub(crate) fn new(key: TaskKey, hub: Arc<Hub>) -> Self {
-        let (tally, events) = (Tally::new(hub.clock()), hub.events(&key.tenant));
+    pub(crate) fn new(key: TaskKey, context: Arc<QueueContext>) -> Self {
+        let (counters, events) = (Counters::new(context.clock()), context.events(&key.tenant));
         Self {
             key,
-            hub,
+            context,
             events,
             slots: Doorbell::new(),
             adds: Doorbell::new(),
             ends: Doorbell::new(),
-            roster: Roster::default(),
+            running_jobs: RunningJobs::default(),
             waiters: Waiters::default(),
             readers: Waiters::default(),
-            tally,
+            counters,
             closed: AtomicBool::new(false),
             store: OnceLock::new(),
         }
@@ -66,8 +66,8 @@ impl TaskObserver {
         &self.key
     }
 
-    pub(crate) fn hub(&self) -> &Arc<Hub> {
-        &self.hub
+    pub(crate) fn context(&self) -> &Arc<QueueContext> {
+        &self.context
     }
 
     pub(crate) fn set_closed(&self, closed: bool) {
@@ -110,20 +110,20 @@ impl TaskObserver {
     /// Whether the task may have nothing left to do: a first look, which costs little.
     fn may_be_idle(&self) -> bool {
         if self.is_closed() {
-            return !self.roster.has_running();
+            return !self.running_jobs.has_running();
         }
         self.store.get().and_then(Weak::upgrade).is_none_or(|store| store.counts().is_idle())
     }
 
     /// To be called after something that may have been the last thing to do.
     pub(crate) fn quiet_perhaps(&self) {
-        if self.hub.is_quiet_wanted() && self.may_be_idle() {
-            self.hub.tell_quiet();
+        if self.context.is_quiet_wanted() && self.may_be_idle() {
+            self.context.tell_quiet();
         }
     }
 
-    fn added(&self, ids: &[JobId], on_hold: bool, due: Left, at: Timestamp) {
-        self.tally.count(Counted::Added, ids.len() as u64, at);
+    fn added(&self, ids: &[JobId], on_hold: bool, due: NextDue, at: Timestamp) {
+        self.counters.count(Counted::Added, ids.len() as u64, at);
         ids.iter().for_each(|id| self.emit(*id, JobEventKind::Added, at));
         if on_hold {
             self.adds.ring();
@@ -133,7 +133,7 @@ impl TaskObserver {
     }
 
     fn attempt_ended(&self, id: JobId, run: Run, ending: Ending, result: EndResult, at: Timestamp) {
-        self.roster.leave(id, run);
+        self.running_jobs.leave(id, run);
         if result.callback {
             self.ends.ring();
         }
@@ -145,7 +145,7 @@ impl TaskObserver {
         // An attempt that was lost leaves a line in the log.
         self.readers.wake(id, None);
         if let Some(run_at) = result.run_at {
-            self.slots.ring_for(Left::due_at(run_at, at));
+            self.slots.ring_for(NextDue::due_at(run_at, at));
         }
         if self.is_closed() {
             self.quiet_perhaps();
@@ -154,27 +154,27 @@ impl TaskObserver {
 
     fn count_end(&self, ending: Ending, result: &EndResult, at: Timestamp) {
         if ending != Ending::Success {
-            self.tally.endings.count_attempt(ending);
+            self.counters.endings.count_attempt(ending);
         }
         match result.status {
-            Status::Success => self.tally.count(Counted::Succeeded, 1, at),
+            Status::Success => self.counters.count(Counted::Succeeded, 1, at),
             Status::Failure => {
-                self.tally.count(Counted::Failed, 1, at);
-                self.tally.endings.count_job(result.reason.unwrap_or(Reason::Failed));
+                self.counters.count(Counted::Failed, 1, at);
+                self.counters.endings.count_job(result.reason.unwrap_or(Reason::Failed));
             }
             _ if ending == Ending::Requeued => {}
-            _ => self.tally.count(Counted::Retried, 1, at),
+            _ => self.counters.count(Counted::Retried, 1, at),
         }
     }
 
     fn cancelled(&self, id: JobId, callback: bool, at: Timestamp) {
         // An attempt that was released may have been cancelled before it was entered.
-        self.roster.forget_cancel(id);
+        self.running_jobs.forget_cancel(id);
         if callback {
             self.ends.ring();
         }
-        self.tally.count(Counted::Failed, 1, at);
-        self.tally.endings.count_job(Reason::Cancelled);
+        self.counters.count(Counted::Failed, 1, at);
+        self.counters.endings.count_job(Reason::Cancelled);
         self.emit(id, JobEventKind::Failed { reason: Reason::Cancelled }, at);
         self.job_ended(id, None);
     }
@@ -207,7 +207,7 @@ impl Observer for TaskObserver {
         match hint {
             Hint::Ready(due) => self.slots.ring_for(due),
             Hint::Callback(lane, due) => self.lane(lane).ring_for(due),
-            Hint::Cancel(id, run) => self.roster.cancel(id, run),
+            Hint::Cancel(id, run) => self.running_jobs.cancel(id, run),
             Hint::Over(id) => self.waiters.wake(id, None),
             Hint::LogGrown(id) => self.readers.wake(id, None),
             Hint::Missed => self.look_again(),

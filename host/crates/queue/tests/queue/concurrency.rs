@@ -111,10 +111,10 @@ async fn slot(task: Arc<TaskQueue>, observed: Arc<Observed>, mut chance: fastran
 
 async fn lane(task: Arc<TaskQueue>, lane: Lane, mut chance: fastrand::Rng) {
     loop {
-        let notice = task.notice(lane).await.unwrap();
+        let callback = task.next_callback(lane).await.unwrap();
         match chance.u8(0..10) {
-            0 | 1 => drop(notice),
-            _ => task.notice_done(notice).await.unwrap(),
+            0 | 1 => drop(callback),
+            _ => task.callback_done(callback).await.unwrap(),
         }
     }
 }

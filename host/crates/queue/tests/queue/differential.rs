@@ -10,9 +10,9 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use saggar_queue::conformance::differential::{Plan, compare};
 use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
-    AddError, Added, Change, ChangeError, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job, Lane,
-    ListQuery, LogLine, MemoryStore, NewJob, NoticeNumber, NoticePosition, Observer, Page, Peek, Pruned, Rules,
-    SettledUnwanted, Store, StoreError, TaskStore, Telling,
+    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
+    Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, MemoryStore, NewJob, Observer, Page, Peek,
+    Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
 };
 
 #[tokio::test]
@@ -160,18 +160,23 @@ impl TaskStore for BrokenTask {
         self.0.history(id).await
     }
 
-    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        self.0.claim_notices(lane, most, now).await
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
+        self.0.claim_callbacks(lane, most, now).await
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
-        self.0.settle_notice(number, telling, now).await
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.0.settle_callback(number, delivery, now).await
     }
 
     async fn settle_unwanted(
         &self,
         lane: Lane,
-        after: NoticePosition,
+        after: CallbackPosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,

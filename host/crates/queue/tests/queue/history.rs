@@ -7,8 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use saggar_job::{JobId, Run, State, TaskKey, Timestamp};
 use saggar_queue::{
-    AddError, Added, Change, ChangeError, Finish, Happened, Hint, Lane, MemoryStore, NewJob, NoticeNumber, Observer,
-    Retention, Rules, Store, StoreError, StoreEvent, TaskStore, Telling,
+    AddError, Added, CallbackKind, CallbackNumber, Change, ChangeError, Delivery, Finish, Hint, Lane, MemoryStore,
+    NewJob, Observer, Retention, Rules, Store, StoreError, StoreEvent, TaskStore,
 };
 
 use crate::retries;
@@ -25,7 +25,7 @@ struct History {
     model: Model,
     store: Arc<dyn TaskStore>,
     heard: Arc<Heard>,
-    taken: Vec<(NoticeNumber, u64, bool)>,
+    taken: Vec<(CallbackNumber, u64, bool)>,
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ impl History {
             7..10 => self.finish().await,
             10 => self.cancel().await,
             11 | 12 => self.take_notice().await,
-            13 => self.finish_notice().await,
+            13 => self.finish_callback().await,
             14 | 15 => self.retry().await,
             16 => self.delete().await,
             17 => self.pause().await,
@@ -234,27 +234,27 @@ impl History {
 
     async fn take_notice(&mut self) {
         let lane = Lane::ALL[self.chance.usize(0..2)];
-        for notice in self.store.claim_notices(lane, 1, self.now()).await.unwrap().notices {
-            let job = &self.model.jobs[&notice.id.0];
-            let added = notice.happened == Happened::Added;
+        for callback in self.store.claim_callbacks(lane, 1, self.now()).await.unwrap().callbacks {
+            let job = &self.model.jobs[&callback.id.0];
+            let added = callback.kind == CallbackKind::Added;
             assert_eq!(added, lane == Lane::Adds);
-            assert!(if added { job.added_notice } else { job.end_notice && !job.added_notice }, "{notice:?}");
-            assert!(self.taken.iter().all(|(_, id, _)| *id != notice.id.0), "two notices of one job are out");
-            self.taken.push((notice.number, notice.id.0, added));
+            assert!(if added { job.added_notice } else { job.end_notice && !job.added_notice }, "{callback:?}");
+            assert!(self.taken.iter().all(|(_, id, _)| *id != callback.id.0), "two callbacks of one job are out");
+            self.taken.push((callback.number, callback.id.0, added));
         }
     }
 
-    async fn finish_notice(&mut self) {
+    async fn finish_callback(&mut self) {
         if self.taken.is_empty() {
             return;
         }
         let (number, id, added) = self.taken.swap_remove(self.chance.usize(0..self.taken.len()));
         // One of an end that is put off often is deferred, of which the model knows nothing.
         if added && self.chance.u8(0..4) == 0 {
-            self.settle(number, Telling::PutOff(self.now())).await;
+            self.settle(number, Delivery::Postponed(self.now())).await;
             return;
         }
-        self.settle(number, Telling::Done).await;
+        self.settle(number, Delivery::Done).await;
         let job = self.model.jobs.get_mut(&id).unwrap();
         if added {
             job.added_notice = false;
@@ -282,8 +282,8 @@ impl History {
         assert_eq!(pruned, before - self.model.jobs.len());
     }
 
-    async fn settle(&self, number: NoticeNumber, telling: Telling) {
-        self.store.settle_notice(number, telling, self.now()).await.unwrap();
+    async fn settle(&self, number: CallbackNumber, delivery: Delivery) {
+        self.store.settle_callback(number, delivery, self.now()).await.unwrap();
     }
 
     async fn retry(&mut self) {
@@ -349,7 +349,7 @@ impl History {
         assert_eq!(counts.running, count(|stands| matches!(stands, Stands::Runs { .. })), "{at}");
         assert_eq!(counts.success, count(|stands| matches!(stands, Stands::Succeeded { .. })), "{at}");
         assert_eq!(counts.failure, count(|stands| matches!(stands, Stands::Failed { .. })), "{at}");
-        let notices = |job: &Expected| usize::from(job.added_notice) + usize::from(job.end_notice);
-        assert_eq!(counts.notices, self.model.jobs.values().map(notices).sum::<usize>(), "{at}");
+        let callbacks = |job: &Expected| usize::from(job.added_notice) + usize::from(job.end_notice);
+        assert_eq!(counts.callbacks, self.model.jobs.values().map(callbacks).sum::<usize>(), "{at}");
     }
 }

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod bounding;
+mod callbacks;
 mod changes;
 mod concurrency;
 #[cfg(feature = "conformance")]
@@ -12,7 +13,6 @@ mod events;
 mod following;
 mod history;
 mod looking;
-mod notices;
 mod waking;
 
 use std::sync::Arc;

@@ -8,8 +8,8 @@ use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Time
 
 use super::{History, Taken};
 use crate::{
-    Change, Cost, End, Finish, Lane, LogLevel, LogLine, LogSource, NewJob, NoticeNumber, NoticePosition, Progress,
-    Retention, Rules, TaskStore, Telling,
+    CallbackNumber, CallbackPosition, Change, Cost, Delivery, End, Finish, Lane, LogLevel, LogLine, LogSource, NewJob,
+    Progress, Retention, Rules, TaskStore,
 };
 
 /// The rules of a small, busy task.
@@ -46,7 +46,7 @@ async fn all_unwanted(
 ) -> Result<(usize, usize), String> {
     let mut sum = (0, 0);
     for lane in Lane::ALL {
-        let mut after = Some(NoticePosition::START);
+        let mut after = Some(CallbackPosition::START);
         while let Some(from) = after {
             let step = said(task.settle_unwanted(lane, from, most, rules, now).await)?;
             sum = (sum.0 + step.added, sum.1 + step.ended);
@@ -65,8 +65,8 @@ impl History {
             8..13 => self.claim(task).await,
             13..19 => self.finish(task).await,
             19..22 => self.change(task).await,
-            22..24 => self.claim_notices(task).await,
-            24..26 => self.settle_notice(task).await,
+            22..24 => self.claim_callbacks(task).await,
+            24..26 => self.settle_callback(task).await,
             26 => {
                 self.log(task).await;
                 self.release(task).await;
@@ -200,35 +200,35 @@ impl History {
         self.same(&expected, &actual, &format!("{change:?} {id}"));
     }
 
-    async fn claim_notices(&mut self, task: usize) {
+    async fn claim_callbacks(&mut self, task: usize) {
         let most = self.chance.usize(0..3);
         let lane = Lane::ALL[self.chance.usize(0..2)];
-        let mut expected = super::works(self.expected.tasks[task].claim_notices(lane, most, self.now).await);
-        let mut actual = super::works(self.actual.tasks[task].claim_notices(lane, most, self.now).await);
-        for (expected, actual) in expected.notices.iter().zip(&mut actual.notices) {
+        let mut expected = super::works(self.expected.tasks[task].claim_callbacks(lane, most, self.now).await);
+        let mut actual = super::works(self.actual.tasks[task].claim_callbacks(lane, most, self.now).await);
+        for (expected, actual) in expected.callbacks.iter().zip(&mut actual.callbacks) {
             self.taken.push(Taken { task, numbers: (expected.number, actual.number) });
             actual.number = expected.number;
         }
-        expected.notices.shrink_to_fit();
-        self.same(&expected, &actual, &format!("take {most} notices"));
+        expected.callbacks.shrink_to_fit();
+        self.same(&expected, &actual, &format!("take {most} callbacks"));
     }
 
-    /// Settles a notice that was taken, now or once, or never was.
-    async fn settle_notice(&mut self, task: usize) {
-        let unknown = Taken { task, numbers: (NoticeNumber(u64::MAX >> 1), NoticeNumber(u64::MAX >> 1)) };
+    /// Settles a callback that was taken, now or once, or never was.
+    async fn settle_callback(&mut self, task: usize) {
+        let unknown = Taken { task, numbers: (CallbackNumber(u64::MAX >> 1), CallbackNumber(u64::MAX >> 1)) };
         let taken = self.chance.choice(&self.taken).copied().unwrap_or(unknown);
         let until = Timestamp(self.now.0.saturating_sub(3) + self.chance.u64(0..20));
-        let failed = |next_try_at| Telling::Failed { problem: super::super::problem(), next_try_at };
-        let telling = match self.chance.u8(0..9) {
-            0 => Telling::PutOff(until),
+        let failed = |next_try_at| Delivery::Failed { problem: super::super::problem(), next_try_at };
+        let delivery = match self.chance.u8(0..9) {
+            0 => Delivery::Postponed(until),
             1..5 => failed(Some(until)),
             5 => failed(None),
-            _ => Telling::Done,
+            _ => Delivery::Done,
         };
         let Taken { task, numbers } = taken;
-        let expected = said(self.expected.tasks[task].settle_notice(numbers.0, telling.clone(), self.now).await);
-        let actual = said(self.actual.tasks[task].settle_notice(numbers.1, telling.clone(), self.now).await);
-        self.same(&expected, &actual, &format!("settle {numbers:?} as {telling:?}"));
+        let expected = said(self.expected.tasks[task].settle_callback(numbers.0, delivery.clone(), self.now).await);
+        let actual = said(self.actual.tasks[task].settle_callback(numbers.1, delivery.clone(), self.now).await);
+        self.same(&expected, &actual, &format!("settle {numbers:?} as {delivery:?}"));
     }
 
     /// Settles what the rules want no more, in steps of any size; only the sum has to be the same.

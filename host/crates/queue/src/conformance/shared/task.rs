@@ -8,9 +8,9 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
 use super::{Everything, Host};
 use crate::{
-    AddError, Added, Change, ChangeError, Claimed, ClaimedJob, ClaimedNotices, Counts, Finish, Finished, History, Job,
-    Lane, LogLine, NewJob, NoticeNumber, NoticePosition, Peek, Pruned, Rules, SettledUnwanted, StoreError, TaskStore,
-    Telling,
+    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, ClaimedJob,
+    Counts, Delivery, Finish, Finished, History, Job, Lane, LogLine, NewJob, Peek, Pruned, Rules, SettledUnwanted,
+    StoreError, TaskStore,
 };
 
 /// How often counts are asked for before they are up to date again.
@@ -100,24 +100,29 @@ impl TaskStore for SharedTask {
         self.task.history(id).await
     }
 
-    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
         let _turn = self.everything.turn_of(self.host).await;
-        let claimed = self.task.claim_notices(lane, most, now).await?;
-        let taken = claimed.notices.iter().map(|notice| ((self.key.clone(), notice.number), self.host));
+        let claimed = self.task.claim_callbacks(lane, most, now).await?;
+        let taken = claimed.callbacks.iter().map(|callback| ((self.key.clone(), callback.number), self.host));
         self.everything.hosts.lock().taken.extend(taken);
         Ok(claimed)
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let _turn = self.everything.turn_of(self.host).await;
         self.everything.hosts.lock().taken.remove(&(self.key.clone(), number));
-        self.task.settle_notice(number, telling, now).await
+        self.task.settle_callback(number, delivery, now).await
     }
 
     async fn settle_unwanted(
         &self,
         lane: Lane,
-        after: NoticePosition,
+        after: CallbackPosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,

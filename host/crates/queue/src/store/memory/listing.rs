@@ -7,7 +7,7 @@ use std::sync::Arc;
 use saggar_job::TaskKey;
 
 use super::MemoryTask;
-use super::shelf::Look;
+use super::task_state::Look;
 use crate::{Cursor, ListOrder, ListQuery, Page};
 
 /// Jobs looked at under one lock, if the list is of one task: some ten microseconds, or a hundred with texts.
@@ -18,7 +18,7 @@ const LOOKS_OF_MANY: usize = 32;
 /// One task's share of a list.
 struct Source {
     task: TaskKey,
-    shelf: Arc<MemoryTask>,
+    state: Arc<MemoryTask>,
     looks: VecDeque<Look>,
     /// The numbers not looked at yet; none if nothing is left.
     ahead: Option<RangeInclusive<u64>>,
@@ -29,7 +29,7 @@ pub(super) fn page(tasks: Vec<(TaskKey, Arc<MemoryTask>)>, query: &ListQuery) ->
     let most = if tasks.len() == 1 { LOOKS } else { LOOKS_OF_MANY };
     let mut sources: Vec<Source> = tasks
         .into_iter()
-        .map(|(task, shelf)| Source { task, shelf, looks: VecDeque::new(), ahead: behind(query.order, query.after) })
+        .map(|(task, state)| Source { task, state, looks: VecDeque::new(), ahead: behind(query.order, query.after) })
         .collect();
     let (mut jobs, limit) = (Vec::new(), query.bounded_limit());
     let mut last = None;
@@ -70,7 +70,7 @@ impl Source {
             return;
         }
         let Some(ahead) = self.ahead.take() else { return };
-        self.looks = self.shelf.shelf.lock().look(&self.task, query, ahead, most).into();
+        self.looks = self.state.state.lock().look(&self.task, query, ahead, most).into();
         if self.looks.len() >= most {
             self.ahead = behind(query.order, self.looks.back().map(|look| Cursor(look.number)));
         }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use saggar_job::{JobId, Life, Problem, State, TaskKey, Timestamp};
 
 use super::super::step::PendingCallbacks;
-use super::line::{Spot, Stood};
 use super::outbox::{Entry, Outbox};
-use super::register::Slot;
+use super::ready_queue::{ClaimedFrom, Position};
+use super::status_index::Slot;
 use crate::{
-    Attempts, Happened, History, Job, JobCallback, JobLog, Lane, ListedJob, LogLine, NoticeNumber, Origin, Progress,
-    kept_bytes,
+    Attempts, CallbackKind, CallbackNumber, History, Job, JobCallback, JobLog, Lane, ListedJob, LogLine, Origin,
+    Progress, kept_bytes,
 };
 
 pub(super) struct Record {
@@ -19,14 +19,14 @@ pub(super) struct Record {
     pub(super) priority: i16,
     pub(super) added_at: Timestamp,
     /// Where it stands in the line.
-    pub(super) spot: Spot,
+    pub(super) position: Position,
     /// What it takes to undo the beginning of its last attempt: its position and since when it was due …
-    pub(super) stood: Option<(Stood, Timestamp)>,
+    pub(super) stood: Option<(ClaimedFrom, Timestamp)>,
     /// … and what the attempt before had left.
     pub(super) stood_with: Option<Box<Before>>,
     /// Where it stands in the register.
     pub(super) slot: Slot,
-    /// Its notices that are not finished.
+    /// Its callbacks that are not finished.
     pub(super) due: Due,
     pub(super) attempts: Attempts,
     /// The bytes that it is counted as, without its log and the records of its attempts.
@@ -52,14 +52,14 @@ pub(super) struct Labels {
     pub(super) unique: Option<Arc<str>>,
 }
 
-/// Which of a job's notices are not finished. One of them is in the outbox.
+/// Which of a job's callbacks are not finished. One of them is in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
-    Added(NoticeNumber),
-    End(NoticeNumber),
+    Added(CallbackNumber),
+    End(CallbackNumber),
     /// The end's comes after the adding's: the job was cancelled while it was held.
-    AddedThenEnd(NoticeNumber),
+    AddedThenEnd(CallbackNumber),
 }
 
 impl Due {
@@ -149,11 +149,11 @@ impl Record {
     }
 
     /// How it ended, if it has.
-    pub(super) fn end(&self) -> Option<Happened> {
+    pub(super) fn end(&self) -> Option<CallbackKind> {
         match &self.life.state {
-            State::Success { response, .. } => Some(Happened::Succeeded { response: response.clone() }),
+            State::Success { response, .. } => Some(CallbackKind::Succeeded { response: response.clone() }),
             State::Failure { reason, problem, .. } => {
-                Some(Happened::Failed { reason: *reason, problem: problem.clone() })
+                Some(CallbackKind::Failed { reason: *reason, problem: problem.clone() })
             }
             State::Waiting { .. } | State::Running { .. } => None,
         }

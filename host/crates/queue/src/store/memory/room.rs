@@ -5,29 +5,29 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use saggar_job::Timestamp;
 
-use super::shelf::Shelf;
+use super::task_state::TaskState;
 use super::{MemoryTask, Tasks};
 use crate::Pruned;
 
 /// Goes on with what was `pruned` until there is room for `more` bytes beside all that is kept, or `most` were removed. `own` is
 /// any shelf of the store.
-pub(super) fn make(tasks: &Tasks, own: &Mutex<Shelf>, more: u64, most: usize, mut pruned: Pruned) -> Pruned {
+pub(super) fn make(tasks: &Tasks, own: &Mutex<TaskState>, more: u64, most: usize, mut pruned: Pruned) -> Pruned {
     let lacks = || own.lock().lacks_room_in_all(more);
     let mut work = pruned.jobs;
     // One task is locked at a time, as everywhere.
     let tasks: Vec<Arc<MemoryTask>> = tasks.lock().values().cloned().collect();
     while lacks() {
         let mut ends: Vec<(Timestamp, &Arc<MemoryTask>)> =
-            tasks.iter().filter_map(|task| Some((task.shelf.lock().first_ended_at()?, task))).collect();
+            tasks.iter().filter_map(|task| Some((task.state.lock().first_ended_at()?, task))).collect();
         ends.sort_by_key(|(ended_at, _)| *ended_at);
         let Some((_, first)) = ends.first() else { break };
         let next = ends.get(1).map_or(Timestamp(u64::MAX), |(ended_at, _)| *ended_at);
-        let is_first = || first.shelf.lock().first_ended_at().is_some_and(|ended_at| ended_at <= next);
+        let is_first = || first.state.lock().first_ended_at().is_some_and(|ended_at| ended_at <= next);
         while is_first() && lacks() {
             if work >= most {
                 return Pruned { more: true, ..pruned };
             }
-            let Some((jobs, effort)) = first.shelf.lock().remove_first_ended() else { break };
+            let Some((jobs, effort)) = first.state.lock().remove_first_ended() else { break };
             (pruned.jobs, work) = (pruned.jobs + jobs, work + effort);
         }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::workshop::Undo;
 use super::writer::Work;
+use super::writer_state::Undo;
 
 /// Steps that may wait for the writer; whoever has one more waits to hand it over.
 const QUEUE: usize = 4_096;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 use saggar_job::{JobId, Life, Problem, Reason, Run, State, Status};
 
 use super::details;
-use super::number::{HIGHEST_NUMBER, JobNumber, from_i64, from_moment, to_i64};
+use super::number::{HIGHEST_NUMBER, JobNumber, from_i64, from_millis, to_i64};
 use super::record::HAS_DETAILS;
 use super::shared::{Live, Shared};
 use crate::{Cursor, ListOrder, ListQuery, ListedJob, Page};
@@ -151,7 +151,7 @@ impl<'a> Source<'a> {
         if row.get::<_, i64>(3)? & HAS_DETAILS != 0 {
             (details, problem, reason) = details::get(db, job)?;
         }
-        let at = |column: usize| Ok::<_, rusqlite::Error>(from_moment(row.get::<_, Option<i64>>(column)?.unwrap_or(0)));
+        let at = |column: usize| Ok::<_, rusqlite::Error>(from_millis(row.get::<_, Option<i64>>(column)?.unwrap_or(0)));
         let standing: i64 = row.get(2)?;
         let state = match standing {
             4 => State::Success { response: "".into(), ended_at: at(9)? },

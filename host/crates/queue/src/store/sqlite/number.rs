@@ -43,10 +43,10 @@ pub(super) fn from_i64(number: i64) -> u64 {
 }
 
 /// A moment, so that SQLite's order is that of time. Those beyond its range are one: never.
-pub(super) fn moment(at: Timestamp) -> i64 {
+pub(super) fn millis(at: Timestamp) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }
 
-pub(super) fn from_moment(at: i64) -> Timestamp {
+pub(super) fn from_millis(at: i64) -> Timestamp {
     if at == i64::MAX { Timestamp(u64::MAX) } else { Timestamp(from_i64(at)) }
 }

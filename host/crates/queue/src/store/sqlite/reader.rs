@@ -13,12 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::connect;
 use super::disk::Database;
 use super::error::SqliteError;
-use super::number::{JobNumber, from_i64, from_moment, to_i64};
+use super::number::{JobNumber, from_i64, from_millis, to_i64};
 use super::record::{CANCELLING, ENDED, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, LONG_ARGS, LONG_RESPONSE, Record, digest};
 use super::shared::{Live, Shared};
-use super::shelf::given_up::callbacks;
-use super::shelf::keeping::{MOST_ATTEMPTS, budget, line};
 use super::sync::{Answer, Syncer};
+use super::task_state::given_up::callbacks;
+use super::task_state::keeping::{MOST_ATTEMPTS, budget, line};
 use crate::{AttemptRecord, Attempts, Cost, End, History, Job, Peek};
 
 /// Threads: lookups take microseconds when they are in memory, and a disk serves a few at a time well.
@@ -194,8 +194,8 @@ fn attempts(db: &Connection, job: JobNumber) -> rusqlite::Result<Vec<AttemptReco
         Ok(AttemptRecord {
             number: row.get("number")?,
             run: saggar_job::Run(from_i64(row.get("run")?)),
-            started_at: from_moment(row.get("started_at")?),
-            ended_at: from_moment(row.get("ended_at")?),
+            started_at: from_millis(row.get("started_at")?),
+            ended_at: from_millis(row.get("ended_at")?),
             ending: saggar_job::Ending::from_name(ending).unwrap_or(saggar_job::Ending::Lost),
             problem,
             cost,

@@ -8,9 +8,9 @@ use saggar_job::{JobId, Life, Problem, Reason, Run, State, Timestamp};
 
 use super::super::step::PendingCallbacks;
 use super::details::{self, Details};
-use super::number::{JobNumber, from_i64, from_moment, moment, to_i64};
-use super::statements::{DoUsual, Usual};
-use crate::{Cost, Happened, Job, JobCallback, Origin, Progress, kept_bytes};
+use super::number::{JobNumber, from_i64, from_millis, millis, to_i64};
+use super::statements::{HotStatement, HotStatements};
+use crate::{CallbackKind, Cost, Job, JobCallback, Origin, Progress, kept_bytes};
 
 /// Arguments and responses up to this many bytes stand in the job's row. A page holds some ten of such rows; what is longer
 /// is read once or twice in a job's life and would make every other look at the job slower. In tests so few that the random
@@ -37,7 +37,7 @@ pub(super) struct Record {
     pub(super) job: JobNumber,
     pub(super) id: JobId,
     pub(super) life: Life,
-    pub(super) spot: Spot,
+    pub(super) position: Position,
     pub(super) pending: PendingCallbacks,
     pub(super) priority: i16,
     pub(super) added_at: Timestamp,
@@ -61,11 +61,11 @@ pub(super) struct LastAttempt {
 
 /// Where a job stands in the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spot {
+pub(super) enum Position {
     Nowhere,
     /// In the plain line, in the order of adding.
     Plain,
-    Line(u64),
+    Queued(u64),
     Delayed(Timestamp, u64),
 }
 
@@ -143,11 +143,11 @@ impl Record {
     }
 
     /// How it ended, if it has.
-    pub(super) fn end(&self) -> Option<Happened> {
+    pub(super) fn end(&self) -> Option<CallbackKind> {
         match &self.life.state {
-            State::Success { response, .. } => Some(Happened::Succeeded { response: response.clone() }),
+            State::Success { response, .. } => Some(CallbackKind::Succeeded { response: response.clone() }),
             State::Failure { reason, problem, .. } => {
-                Some(Happened::Failed { reason: *reason, problem: problem.clone() })
+                Some(CallbackKind::Failed { reason: *reason, problem: problem.clone() })
             }
             State::Waiting { .. } | State::Running { .. } => None,
         }
@@ -158,7 +158,7 @@ impl Record {
     pub(super) fn put(
         &mut self,
         db: &Connection,
-        usual: &mut dyn DoUsual,
+        usual: &mut dyn HotStatements,
         component: Option<i64>,
         is_new: bool,
     ) -> rusqlite::Result<()> {
@@ -201,27 +201,27 @@ impl Record {
             self.life.attempt,
             to_i64(self.life.run.0),
             to_i64(place),
-            moment(self.added_at),
-            run_at.map(moment),
-            last.map(|last| moment(last.started_at)),
-            ended_at.map(moment),
+            millis(self.added_at),
+            run_at.map(millis),
+            last.map(|last| millis(last.started_at)),
+            ended_at.map(millis),
             (!long_args).then_some(&*self.args),
             response.filter(|_| long_response.is_none()),
             component,
             cost.map(|cost| i64::try_from(cost.cpu.as_nanos()).unwrap_or(i64::MAX)),
             cost.map(|cost| to_i64(cost.peak_memory)),
         ];
-        usual.usual(Usual::PutJob, values)
+        usual.usual(HotStatement::PutJob, values)
     }
 
     fn standing(&self) -> (i64, u64) {
-        match (&self.life.state, self.spot) {
+        match (&self.life.state, self.position) {
             (State::Success { .. }, _) => (4, 0),
             (State::Failure { .. }, _) => (5, 0),
-            (_, Spot::Plain) => (0, 0),
-            (_, Spot::Line(place)) => (1, place),
-            (_, Spot::Delayed(_, place)) => (2, place),
-            (_, Spot::Nowhere) => (3, 0),
+            (_, Position::Plain) => (0, 0),
+            (_, Position::Queued(place)) => (1, place),
+            (_, Position::Delayed(_, place)) => (2, place),
+            (_, Position::Nowhere) => (3, 0),
         }
     }
 
@@ -239,8 +239,8 @@ impl Record {
         };
         let standing: i64 = row.get(2)?;
         let place = from_i64(row.get(7)?);
-        let run_at = from_moment(row.get::<_, Option<i64>>(9)?.unwrap_or(0));
-        let ended_at = from_moment(row.get::<_, Option<i64>>(11)?.unwrap_or(0));
+        let run_at = from_millis(row.get::<_, Option<i64>>(9)?.unwrap_or(0));
+        let ended_at = from_millis(row.get::<_, Option<i64>>(11)?.unwrap_or(0));
         let state = match standing {
             4 => {
                 let response = match row.get::<_, Option<Arc<str>>>(13)? {
@@ -260,15 +260,15 @@ impl Record {
             job,
             id: JobId(from_i64(row.get(1)?)),
             life,
-            spot: match standing {
-                0 => Spot::Plain,
-                1 => Spot::Line(place),
-                2 => Spot::Delayed(run_at, place),
-                _ => Spot::Nowhere,
+            position: match standing {
+                0 => Position::Plain,
+                1 => Position::Queued(place),
+                2 => Position::Delayed(run_at, place),
+                _ => Position::Nowhere,
             },
             pending: pending_of(flags),
             priority: row.get(4)?,
-            added_at: from_moment(row.get(8)?),
+            added_at: from_millis(row.get(8)?),
             args,
             details,
             last: last_attempt(db, row, flags)?,
@@ -300,7 +300,7 @@ fn last_attempt(db: &Connection, row: &Row<'_>, flags: i64) -> rusqlite::Result<
             fresh: flags & FRESH != 0,
         }),
     };
-    Ok(Some(LastAttempt { started_at: from_moment(started_at), cost }))
+    Ok(Some(LastAttempt { started_at: from_millis(started_at), cost }))
 }
 
 pub(super) fn digest(db: &Connection, component: i64) -> rusqlite::Result<Arc<str>> {

@@ -12,11 +12,12 @@ use super::error::SqliteError;
 const APPLICATION_ID: i32 = 0x5341_4747;
 
 /// What makes a file of version n one of version n + 1. A step that was released never changes.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 
 /// Brings the file up to date; makes the tables of a new one.

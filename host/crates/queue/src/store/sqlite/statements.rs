@@ -5,7 +5,7 @@ use rusqlite::{Connection, Statement, ToSql};
 
 /// What every job needs.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Usual {
+pub(super) enum HotStatement {
     /// Its row: 17 columns.
     PutJob,
     /// Its id: task, id, number.
@@ -28,8 +28,8 @@ const ALL: [&str; 6] = [
 ];
 
 /// Does the usual.
-pub(super) trait DoUsual {
-    fn usual(&mut self, what: Usual, values: &[&dyn ToSql]) -> rusqlite::Result<()>;
+pub(super) trait HotStatements {
+    fn usual(&mut self, what: HotStatement, values: &[&dyn ToSql]) -> rusqlite::Result<()>;
 }
 
 pub(super) struct Statements<'c>([Statement<'c>; 6]);
@@ -41,8 +41,8 @@ impl<'c> Statements<'c> {
     }
 }
 
-impl DoUsual for Statements<'_> {
-    fn usual(&mut self, what: Usual, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+impl HotStatements for Statements<'_> {
+    fn usual(&mut self, what: HotStatement, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
         self.0[what as usize].execute(values).map(drop)
     }
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use saggar_job::{JobId, Run, Timestamp};
 
-use super::handed::{Asking, Giving, Handout};
-use super::ledger::Batch;
+use super::batch_context::Batch;
+use super::reply_guard::{Claims, ReplyGuard, StepGuard};
 use super::shared::Shared;
-use super::shelf::{Desk, Stepped};
-use super::workshop::Undo;
+use super::task_state::{Stepped, TaskTx};
+use super::writer_state::Undo;
 use super::{Inner, reader};
 use crate::{
-    AddError, Added, Change, ChangeError, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job, Lane,
-    LogLine, NewJob, NoticeNumber, NoticePosition, Peek, Pruned, Rules, SettledUnwanted, StoreError, TaskStore,
-    Telling, kept_bytes,
+    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
+    Delivery, Finish, Finished, History, Job, Lane, LogLine, NewJob, Peek, Pruned, Rules, SettledUnwanted, StoreError,
+    TaskStore, kept_bytes,
 };
 
 pub(super) struct SqliteTask {
@@ -27,15 +27,15 @@ impl SqliteTask {
     /// Has a step done that hands something out.
     async fn hand_out<T, E>(
         &self,
-        step: impl FnOnce(&mut Desk<'_>, Giving) -> Stepped<T, E> + Send + 'static,
+        step: impl FnOnce(&mut TaskTx<'_>, StepGuard) -> Stepped<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
-        T: Handout + Send + 'static,
+        T: Claims + Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let writer = self.store.writer().map_err(StoreError::from)?;
-        let (asking, giving) = Asking::new(writer.undone());
-        asking.answered_by(writer.on(self.shared.task, move |desk| step(desk, giving))).await
+        let (asking, giving) = ReplyGuard::new(writer.undone());
+        asking.answered_by(writer.on(self.shared.task, move |tx| step(tx, giving))).await
     }
 }
 
@@ -64,12 +64,12 @@ impl TaskStore for SqliteTask {
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
         let rules = Arc::clone(rules);
         let writer = self.store.writer().map_err(StoreError::from)?;
-        writer.on(self.shared.task, move |desk| desk.add(jobs, &rules, now)).await
+        writer.on(self.shared.task, move |tx| tx.add(jobs, &rules, now)).await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.hand_out(move |desk, giving| {
-            giving.give(desk, now, |desk, is_wanted| desk.claim(if is_wanted { most } else { 0 }, now).map(Ok))
+        self.hand_out(move |tx, giving| {
+            giving.give(tx, now, |tx, is_wanted| tx.claim(if is_wanted { most } else { 0 }, now).map(Ok))
         })
         .await
     }
@@ -80,7 +80,7 @@ impl TaskStore for SqliteTask {
     }
 
     fn may_have_callbacks(&self) -> bool {
-        self.shared.counts().notices > 0
+        self.shared.counts().callbacks > 0
     }
 
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
@@ -89,7 +89,7 @@ impl TaskStore for SqliteTask {
             let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
             // Who releases has had the answer, so the batch is committed.
             let batch = Batch::default();
-            writer.undone().put(Undo { task, claims, notices: Vec::new(), rules, now, batch });
+            writer.undone().put(Undo { task, claims, callbacks: Vec::new(), rules, now, batch });
         }
     }
 
@@ -105,11 +105,11 @@ impl TaskStore for SqliteTask {
             let (finish, rules) = (finish.clone(), Arc::clone(rules));
             // A later try claims nothing: the attempt would have begun at the moment of the first one.
             let claim_next = claim_next && is_first;
-            let (asking, giving) = Asking::new(writer.undone());
-            let step = move |desk: &mut Desk<'_>| {
-                giving.give(desk, now, |desk, is_wanted| {
-                    let finished = desk.finish(finish, claim_next && is_wanted, &rules, now);
-                    desk.shelf.rules = rules;
+            let (asking, giving) = ReplyGuard::new(writer.undone());
+            let step = move |tx: &mut TaskTx<'_>| {
+                giving.give(tx, now, |tx, is_wanted| {
+                    let finished = tx.finish(finish, claim_next && is_wanted, &rules, now);
+                    tx.state.rules = rules;
                     finished
                 })
             };
@@ -121,16 +121,16 @@ impl TaskStore for SqliteTask {
     async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
         let rules = Arc::clone(rules);
         let writer = self.store.writer().map_err(StoreError::from)?;
-        let step = move |desk: &mut Desk<'_>| {
-            let changed = desk.change(id, change, &rules, now);
-            desk.shelf.rules = rules;
+        let step = move |tx: &mut TaskTx<'_>| {
+            let changed = tx.change(id, change, &rules, now);
+            tx.state.rules = rules;
             changed
         };
         writer.on(self.shared.task, step).await
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
-        self.store.writer()?.on(self.shared.task, move |desk| desk.set_paused(paused).map(Ok)).await
+        self.store.writer()?.on(self.shared.task, move |tx| tx.set_paused(paused).map(Ok)).await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
@@ -148,20 +148,24 @@ impl TaskStore for SqliteTask {
         Ok(self.store.readers()?.look(move |db| reader::history(db, &shared, id)).await?)
     }
 
-    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        self.hand_out(move |desk, giving| {
-            giving.give(desk, now, |desk, is_wanted| {
-                desk.claim_notices(lane, if is_wanted { most } else { 0 }, now).map(Ok)
-            })
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
+        self.hand_out(move |tx, giving| {
+            giving
+                .give(tx, now, |tx, is_wanted| tx.claim_callbacks(lane, if is_wanted { most } else { 0 }, now).map(Ok))
         })
         .await
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let writer = self.store.writer()?;
         until_kept(|_| {
-            let telling = telling.clone();
-            writer.on(self.shared.task, move |desk| desk.settle_notice(number, &telling, now).map(Ok))
+            let delivery = delivery.clone();
+            writer.on(self.shared.task, move |tx| tx.settle_callback(number, &delivery, now).map(Ok))
         })
         .await
     }
@@ -169,13 +173,13 @@ impl TaskStore for SqliteTask {
     async fn settle_unwanted(
         &self,
         lane: Lane,
-        after: NoticePosition,
+        after: CallbackPosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
         let rules = Arc::clone(rules);
-        let step = move |desk: &mut Desk<'_>| desk.settle_unwanted(lane, after, most, &rules, now).map(Ok);
+        let step = move |tx: &mut TaskTx<'_>| tx.settle_unwanted(lane, after, most, &rules, now).map(Ok);
         self.store.writer()?.on(self.shared.task, step).await
     }
 
@@ -183,14 +187,14 @@ impl TaskStore for SqliteTask {
         let writer = self.store.writer()?;
         until_kept(|_| {
             let lines = lines.clone();
-            writer.on(self.shared.task, move |desk| desk.append_log(id, lines).map(Ok))
+            writer.on(self.shared.task, move |tx| tx.append_log(id, lines).map(Ok))
         })
         .await
     }
 
     async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
         let rules = Arc::clone(rules);
-        self.store.writer()?.on(self.shared.task, move |desk| desk.prune(most, &rules, now).map(Ok)).await
+        self.store.writer()?.on(self.shared.task, move |tx| tx.prune(most, &rules, now).map(Ok)).await
     }
 
     fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
@@ -201,7 +205,7 @@ impl TaskStore for SqliteTask {
 
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
         let (task, rules) = (self.shared.task, Arc::clone(rules));
-        self.store.writer()?.ask(move |workshop| workshop.make_room(task, more, most, &rules).map(Ok)).await
+        self.store.writer()?.ask(move |writer_state| writer_state.make_room(task, more, most, &rules).map(Ok)).await
     }
 
     fn counts(&self) -> Counts {

@@ -12,7 +12,7 @@ use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
 use crate::conformance::{self, Place, Places, differential};
 use crate::{
-    Change, End, Finish, Hint, Left, ListQuery, NewJob, Observer, Rules, Store, StoreError, StoreEvent, TaskStore,
+    Change, End, Finish, Hint, ListQuery, NewJob, NextDue, Observer, Rules, Store, StoreError, StoreEvent, TaskStore,
 };
 
 mod busy;
@@ -84,7 +84,7 @@ const TABLES_OF_JOBS: [&str; 13] = [
     "attempts",
     "logs",
     "log_lines",
-    "notices",
+    "callbacks",
     "names",
 ];
 
@@ -224,7 +224,7 @@ async fn a_plain_job_far_behind_others_holds_nobody_up() {
     let (mut claimed, mut in_vain) = (Vec::new(), 0);
     while claimed.len() < 7 {
         let found = task.claim(1, now).await.unwrap();
-        assert_eq!(found.left, Left::Ready);
+        assert_eq!(found.next_due, NextDue::Now);
         in_vain += usize::from(found.jobs.is_empty());
         claimed.extend(found.jobs.iter().map(|job| job.id.0));
     }
@@ -305,8 +305,9 @@ async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     let writer = store.inner.writer().unwrap();
-    let step =
-        |_: &mut super::workshop::Workshop<'_>| -> super::shelf::Stepped<(), StoreError> { panic!("on purpose") };
+    let step = |_: &mut super::writer_state::WriterState<'_>| -> super::task_state::Stepped<(), StoreError> {
+        panic!("on purpose")
+    };
     assert!(writer.ask(step).await.is_err());
     assert!(store.failed().await.to_string().contains("panicked"));
     assert!(task.add(vec![NewJob::new("[]")], &rules, now).await.is_err());

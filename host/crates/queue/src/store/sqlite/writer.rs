@@ -1,19 +1,19 @@
 //! The writer: the one thread that changes the file, as those see it who have steps to be done. What it does itself is its
-//! `desktop`'s.
+//! `commit_loop`'s.
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::SqliteError;
 use super::inbox::{Inbox, Undone};
 use super::number::TaskNumber;
-use super::shelf::{Desk, Stepped};
 use super::sync::Answer;
-use super::workshop::Workshop;
+use super::task_state::{Stepped, TaskTx};
+use super::writer_state::WriterState;
 use crate::StoreError;
 
 /// A step, to be done or to be told why it is not; answers what sends its answer.
 pub(super) type Work =
-    Box<dyn FnOnce(Result<&mut Workshop<'_>, SqliteError>) -> (rusqlite::Result<()>, Option<Answer>) + Send>;
+    Box<dyn FnOnce(Result<&mut WriterState<'_>, SqliteError>) -> (rusqlite::Result<()>, Option<Answer>) + Send>;
 
 /// Whoever waits for what came of a step.
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
@@ -35,7 +35,7 @@ impl Writer {
     pub(super) fn on<T, E>(
         &self,
         task: TaskNumber,
-        step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E> + Send + 'static,
+        step: impl FnOnce(&mut TaskTx<'_>) -> Stepped<T, E> + Send + 'static,
     ) -> impl Future<Output = Result<T, E>> + Send
     where
         T: Send + 'static,
@@ -47,15 +47,15 @@ impl Writer {
     /// Has `step` done, and waits for the answer.
     pub(super) fn ask<T, E>(
         &self,
-        step: impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> + Send + 'static,
+        step: impl FnOnce(&mut WriterState<'_>) -> Stepped<T, E> + Send + 'static,
     ) -> impl Future<Output = Result<T, E>> + Send
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let (reply, replied) = oneshot::channel::<Result<T, E>>();
-        let work: Work = Box::new(move |workshop| {
-            let (result, outcome) = match workshop.map(step) {
+        let work: Work = Box::new(move |writer_state| {
+            let (result, outcome) = match writer_state.map(step) {
                 Ok(Ok(result)) => (Ok(()), Ok(result)),
                 Ok(Err(error)) => (Err(error), Err(SqliteError::Closed)),
                 Err(error) => (Ok(()), Err(error)),
@@ -85,10 +85,10 @@ impl Writer {
 /// A step on a task.
 fn on<T, E>(
     task: TaskNumber,
-    step: impl FnOnce(&mut Desk<'_>) -> Stepped<T, E>,
-) -> impl FnOnce(&mut Workshop<'_>) -> Stepped<T, E> {
-    move |workshop| match workshop.desk(task) {
-        Some(mut desk) => step(&mut desk),
+    step: impl FnOnce(&mut TaskTx<'_>) -> Stepped<T, E>,
+) -> impl FnOnce(&mut WriterState<'_>) -> Stepped<T, E> {
+    move |writer_state| match writer_state.tx(task) {
+        Some(mut tx) => step(&mut tx),
         None => Err(rusqlite::Error::QueryReturnedNoRows),
     }
 }

@@ -9,8 +9,8 @@ use super::super::lock::beside;
 use super::*;
 
 /// The store's files as a dead process left them.
-fn left(database: &Path, directory: &TempDir) -> PathBuf {
-    let copy = directory.path().join("left.db");
+fn next_due(database: &Path, directory: &TempDir) -> PathBuf {
+    let copy = directory.path().join("next_due.db");
     for suffix in ["", "-wal"] {
         std::fs::copy(beside(database, suffix), beside(&copy, suffix)).unwrap();
     }
@@ -49,7 +49,7 @@ fn a_wal_with_zeros_behind_its_end_is_read_to_its_end() {
     let before = length(&path);
     put(&db, 4);
     assert_eq!(length(&path), before, "and are written over");
-    let copy = left(&path, &directory);
+    let copy = next_due(&path, &directory);
     let again = Connection::open(&copy).unwrap();
     assert_eq!(sum(&again), 7);
     put(&again, 8);
@@ -73,10 +73,10 @@ fn a_wal_of_nothing_but_zeros_is_empty() {
         (db, headroom)
     };
     headroom.tend(0);
-    let copy = left(&path, &directory);
+    let copy = next_due(&path, &directory);
     assert_eq!(sum(&Connection::open(&copy).unwrap()), 1);
     put(&db, 2);
-    let copy = left(&path, &directory);
+    let copy = next_due(&path, &directory);
     let again = Connection::open(&copy).unwrap();
     assert_eq!(sum(&again), 3);
     drop(again);
@@ -94,7 +94,7 @@ fn a_torn_commit_before_the_zeros_ends_what_is_read() {
     let before = wal(&path);
     put(&db, 2);
     let after = wal(&path);
-    let copy = left(&path, &directory);
+    let copy = next_due(&path, &directory);
     let changed: Vec<usize> = (0..after.len()).filter(|at| before[*at] != after[*at]).collect();
     // Of what the commit wrote, a power cut may leave any part.
     for keep in [1, changed.len() / 2, changed.len() - 1] {

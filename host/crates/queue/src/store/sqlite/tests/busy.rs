@@ -11,8 +11,8 @@ const NOW: Timestamp = Timestamp(1);
 
 /// Lets the writer wait for a lock no longer than a test likes to.
 async fn hurry(store: &SqliteStore) {
-    let step = |workshop: &mut super::super::workshop::Workshop<'_>| {
-        workshop.db.busy_timeout(Duration::from_millis(20)).map(Ok::<_, StoreError>)
+    let step = |writer_state: &mut super::super::writer_state::WriterState<'_>| {
+        writer_state.db.busy_timeout(Duration::from_millis(20)).map(Ok::<_, StoreError>)
     };
     store.inner.writer().unwrap().ask(step).await.unwrap();
 }

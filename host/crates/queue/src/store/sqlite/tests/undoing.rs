@@ -3,8 +3,8 @@
 use super::undone::undone;
 use super::*;
 use crate::{
-    AddError, Added, Change, ChangeError, Claimed, ClaimedNotices, Counts, Finish, Finished, History, Job, Lane,
-    LogLine, NoticeNumber, NoticePosition, Observer, Page, Peek, Pruned, SettledUnwanted, TaskStore, Telling,
+    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
+    Delivery, Finish, Finished, History, Job, Lane, LogLine, Observer, Page, Peek, Pruned, SettledUnwanted, TaskStore,
 };
 
 /// Directories of their own, with a store that undoes.
@@ -166,18 +166,23 @@ impl TaskStore for UndoingTask {
         self.task.history(id).await
     }
 
-    async fn claim_notices(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedNotices, StoreError> {
-        twice(&self.store, || self.task.claim_notices(lane, most, now)).await
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
+        twice(&self.store, || self.task.claim_callbacks(lane, most, now)).await
     }
 
-    async fn settle_notice(&self, number: NoticeNumber, telling: Telling, now: Timestamp) -> Result<(), StoreError> {
-        twice(&self.store, || self.task.settle_notice(number, telling.clone(), now)).await
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        twice(&self.store, || self.task.settle_callback(number, delivery.clone(), now)).await
     }
 
     async fn settle_unwanted(
         &self,
         lane: Lane,
-        after: NoticePosition,
+        after: CallbackPosition,
         most: usize,
         rules: &Arc<Rules>,
         now: Timestamp,

@@ -8,7 +8,7 @@ use futures_util::poll;
 
 use super::super::writer::Writer;
 use super::*;
-use crate::{Happened, Lane, Left, Telling};
+use crate::{CallbackKind, Delivery, Lane, NextDue};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -107,7 +107,7 @@ async fn a_job_has_been_ready_as_long_after_its_batch_was_undone() {
         task.claim(0, ready_at).await
     });
     assert!(matches!(given_back.await.await, Err(StoreError::Full(_))));
-    assert_eq!(task.claim(0, ready_at).await.unwrap().left, Left::Ready, "it was given back with the next batch");
+    assert_eq!(task.claim(0, ready_at).await.unwrap().next_due, NextDue::Now, "it was given back with the next batch");
     assert_eq!(task.counts().first_ready_at, Some(ready_at), "not since it was due: it was looked for later");
 }
 
@@ -117,10 +117,10 @@ async fn notices_whose_taking_was_undone_are_not_given_back_by_whoever_asked() {
     let (store, rules) = (store(&directory), Arc::new(Rules { add_handler: true, ..Rules::default() }));
     let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
-    let gone = undone(&store, task.claim_notices(Lane::Adds, 1, NOW)).await;
-    assert_eq!(task.claim_notices(Lane::Adds, 1, NOW).await.unwrap().notices.len(), 1);
+    let gone = undone(&store, task.claim_callbacks(Lane::Adds, 1, NOW)).await;
+    assert_eq!(task.claim_callbacks(Lane::Adds, 1, NOW).await.unwrap().callbacks.len(), 1);
     drop(gone);
-    assert_eq!(task.claim_notices(Lane::Adds, 1, NOW).await.unwrap().notices, [], "it is being told");
+    assert_eq!(task.claim_callbacks(Lane::Adds, 1, NOW).await.unwrap().callbacks, [], "it is being told");
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,20 +129,20 @@ async fn a_notice_whose_settling_was_undone_stays_taken_until_it_is_settled() {
     let (store, rules) = (store(&directory), Arc::new(Rules { add_handler: true, ..Rules::default() }));
     let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]"); 2], &rules, NOW).await.unwrap();
-    let taken = task.claim_notices(Lane::Adds, 2, NOW).await.unwrap().notices;
+    let taken = task.claim_callbacks(Lane::Adds, 2, NOW).await.unwrap().callbacks;
     let until = NOW.plus_ms(50);
-    let put_off = undone(&store, task.settle_notice(taken[0].number, Telling::PutOff(until), NOW)).await;
-    let done = undone(&store, task.settle_notice(taken[1].number, Telling::Done, NOW)).await;
-    let others = task.claim_notices(Lane::Adds, 9, NOW).await.unwrap();
-    assert_eq!((others.notices, others.left), (vec![], Left::Nothing), "nobody else is to tell them");
+    let postpone = undone(&store, task.settle_callback(taken[0].number, Delivery::Postponed(until), NOW)).await;
+    let done = undone(&store, task.settle_callback(taken[1].number, Delivery::Done, NOW)).await;
+    let others = task.claim_callbacks(Lane::Adds, 9, NOW).await.unwrap();
+    assert_eq!((others.callbacks, others.next_due), (vec![], NextDue::Nothing), "nobody else is to tell them");
     // Both try again.
-    put_off.await.unwrap();
+    postpone.await.unwrap();
     done.await.unwrap();
-    let early = task.claim_notices(Lane::Adds, 9, NOW).await.unwrap();
-    assert_eq!((early.notices, early.left), (vec![], Left::From(until)));
-    let again = task.claim_notices(Lane::Adds, 9, until).await.unwrap().notices;
+    let early = task.claim_callbacks(Lane::Adds, 9, NOW).await.unwrap();
+    assert_eq!((early.callbacks, early.next_due), (vec![], NextDue::At(until)));
+    let again = task.claim_callbacks(Lane::Adds, 9, until).await.unwrap().callbacks;
     assert_eq!(again.len(), 1);
-    assert_eq!((&again[0].happened, again[0].tries), (&Happened::Added, 1), "the try was counted");
+    assert_eq!((&again[0].kind, again[0].tries), (&CallbackKind::Added, 1), "the try was counted");
 }
 
 #[tokio::test]

@@ -1,0 +1,194 @@
+//! Callbacks: what a task's handlers are still to be told. They are written in the step that they tell of, and removed
+//! when their handler was told, so each is told at least once.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, JobKey, Problem, Reason, Timestamp};
+
+use crate::{ClaimedCallback, Lane, TaskQueue};
+
+/// What happened to a job that a handler is to be told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallbackKind {
+    /// It was added, and is held until this callback is finished.
+    Added,
+    /// It ended well.
+    Succeeded {
+        /// What the processor answered, as JSON text.
+        response: Arc<str>,
+    },
+    /// It ended otherwise.
+    Failed {
+        /// In which way.
+        reason: Reason,
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// When a failed callback is tried again: twice within 1.2 s, because most failures pass at once; then, for ends, after 15 s, 1, 4,
+/// 16 and 64 minutes and twice after 2 hours, each moved by chance by up to a quarter. A callback of an addition is given up
+/// after the quick tries, because its job is on hold for it.
+#[derive(Debug, Clone, Copy)]
+pub struct CallbackBackoff;
+
+impl CallbackBackoff {
+    /// Tries within 1.2 s. Once they are used up, a callback is *deferred*: nothing waits for it.
+    pub const QUICK_TRIES: u32 = 3;
+    /// Tries before a callback of an end is given up, some five hours after the first.
+    pub const MOST_TRIES: u32 = 10;
+
+    const QUICK_MS: [u64; 2] = [200, 1_000];
+    const FIRST_SLOW_MS: u64 = 15_000;
+    const LONGEST_MS: u64 = 2 * 60 * 60 * 1_000;
+
+    /// Milliseconds before the next try after `tries` have failed; `None` gives up. `chance` is a random number from 0 up to 1.
+    pub fn delay_ms_after(lane: Lane, tries: u32, chance: f64) -> Option<u64> {
+        if let Some(quick) = Self::QUICK_MS.get(tries.saturating_sub(1) as usize) {
+            return Some(*quick);
+        }
+        if lane == Lane::Adds || tries >= Self::MOST_TRIES {
+            return None;
+        }
+        let slow = tries.saturating_sub(Self::QUICK_TRIES).min(16);
+        let delay_ms = (Self::FIRST_SLOW_MS << (2 * slow)).min(Self::LONGEST_MS);
+        Some((delay_ms as f64 * (0.75 + 0.5 * chance)) as u64)
+    }
+}
+
+/// A callback of a job that has not been delivered, as the job shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobCallback {
+    /// Which handler it is for.
+    pub lane: Lane,
+    /// How often the handler was called.
+    pub tries: u32,
+    /// When it is tried again; `None` if it was never tried, and if it was given up.
+    pub next_try_at: Option<Timestamp>,
+    /// Whether it was given up, so that only a redelivery tries it again.
+    pub given_up: bool,
+    /// Why the last try failed.
+    pub problem: Option<Problem>,
+}
+
+impl JobCallback {
+    /// One that was not tried yet.
+    pub(crate) fn fresh(lane: Lane) -> Self {
+        Self { lane, tries: 0, next_try_at: None, given_up: false, problem: None }
+    }
+}
+
+/// The duty to tell a handler of something: hand it to [`TaskQueue::callback_done`] when the handler was told, has failed
+/// for good, or does not exist (any more), or to [`TaskQueue::callback_failed`] to try again.
+///
+/// A callback that is dropped instead is there again for the next caller of [`TaskQueue::next_callback`], with one more try
+/// counted.
+#[derive(Debug)]
+#[must_use = "a callback that is dropped is told again"]
+pub struct Callback {
+    task: Arc<TaskQueue>,
+    callback: ClaimedCallback,
+    settled: bool,
+}
+
+impl Callback {
+    pub(crate) fn new(task: Arc<TaskQueue>, callback: ClaimedCallback) -> Self {
+        Self { task, callback, settled: false }
+    }
+
+    /// The number of the job that it is about.
+    pub fn id(&self) -> JobId {
+        self.callback.id
+    }
+
+    /// That job's full address.
+    pub fn key(&self) -> JobKey {
+        JobKey { task: self.task.key().clone(), id: self.callback.id }
+    }
+
+    /// What happened to it.
+    pub fn kind(&self) -> &CallbackKind {
+        &self.callback.kind
+    }
+
+    /// How many attempts of the job have begun; 0 before the first.
+    pub fn attempt(&self) -> u32 {
+        self.callback.attempt
+    }
+
+    /// How many attempts the job may have in all, as the task's rules say now; never fewer than it has had.
+    pub fn max_attempts(&self) -> u32 {
+        self.task.rules().retry.max_attempts_at(self.attempt())
+    }
+
+    /// Which handler it is for.
+    pub fn lane(&self) -> Lane {
+        match self.callback.kind {
+            CallbackKind::Added => Lane::Adds,
+            CallbackKind::Succeeded { .. } | CallbackKind::Failed { .. } => Lane::Ends,
+        }
+    }
+
+    /// How often it was put off or dropped before.
+    pub fn tries(&self) -> u32 {
+        self.callback.tries
+    }
+
+    /// Milliseconds before the next try if this one fails; `None` if there is none.
+    pub fn backoff(&self) -> Option<u64> {
+        let tries = self.callback.tries.saturating_add(1);
+        CallbackBackoff::delay_ms_after(self.lane(), tries, self.task.context().chance())
+    }
+
+    /// The W3C trace context that the job was added with.
+    pub fn trace_parent(&self) -> Option<&Arc<str>> {
+        self.callback.origin.as_ref().and_then(|origin| origin.trace_parent.as_ref())
+    }
+
+    /// The job whose guest added this one.
+    pub fn parent(&self) -> Option<&JobKey> {
+        self.callback.origin.as_ref().and_then(|origin| origin.parent.as_ref())
+    }
+
+    pub(crate) fn number(&self) -> crate::CallbackNumber {
+        self.callback.number
+    }
+
+    /// The duty is done.
+    pub(crate) fn settle(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Drop for Callback {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.task.abandon_callback(self.lane(), self.callback.number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delays(lane: Lane, chance: f64) -> Vec<Option<u64>> {
+        (1..=CallbackBackoff::MOST_TRIES).map(|tries| CallbackBackoff::delay_ms_after(lane, tries, chance)).collect()
+    }
+
+    #[test]
+    fn callbacks_of_ends_back_off_over_hours() {
+        let seconds = [15, 60, 240, 960, 3_840, 7_200, 7_200].map(|seconds| Some(seconds * 1_000));
+        assert_eq!(delays(Lane::Ends, 0.5), [&[Some(200), Some(1_000)][..], &seconds, &[None]].concat());
+        let spread = [0.0, 1.0].map(|chance| CallbackBackoff::delay_ms_after(Lane::Ends, 4, chance));
+        assert_eq!(spread, [Some(45_000), Some(75_000)]);
+        assert_eq!(CallbackBackoff::delay_ms_after(Lane::Ends, u32::MAX, 0.5), None);
+    }
+
+    #[test]
+    fn a_job_is_not_on_hold_for_a_failing_add_handler_for_long() {
+        let given_up = CallbackBackoff::QUICK_TRIES as usize - 1;
+        assert_eq!(delays(Lane::Adds, 0.5)[..given_up], [Some(200), Some(1_000)]);
+        assert!(delays(Lane::Adds, 0.5)[given_up..].iter().all(Option::is_none));
+    }
+}
