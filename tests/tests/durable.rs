@@ -237,7 +237,7 @@ fn a_job_whose_store_fails_is_not_waited_for() {
 #[test]
 fn a_second_host_is_refused_and_told_of_the_first() {
     let app = app();
-    let (mut first, rest) = serve(&app, &[], "working");
+    let (mut first, rest) = serve(&app, &[], "running; SIGTERM");
     let second = saggar_on("run", &app, &["--store", "sqlite", "echo", "x"]);
     assert_eq!(second.code, Some(1), "{}", second.err);
     assert!(second.err.contains(&first.id().to_string()), "it does not name the first: {}", second.err);
@@ -250,7 +250,7 @@ fn a_second_host_is_refused_and_told_of_the_first() {
 fn a_copy_made_while_a_host_works_can_be_served() {
     let app = app();
     assert_eq!(saggar_on("run", &app, &["--store", "sqlite", "echo", "x"]).code, Some(0));
-    let (mut host, rest) = serve(&app, &[], "working");
+    let (mut host, rest) = serve(&app, &[], "running; SIGTERM");
     let copy = app.path().join("copy.db");
     let (from, to) = (app.path().to_str().expect("a path in UTF-8"), copy.to_str().expect("a path in UTF-8"));
     let said = saggar(["backup", from, to, "--json"]);
