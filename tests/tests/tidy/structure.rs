@@ -32,16 +32,13 @@ const CYCLES: &[(&str, &[&str])] = &[(
 )];
 
 /// Type names that occur more than once, by crate.
-const REPEATED_TYPES: &[(&str, &[&str])] = &[
-    ("saggar_api", &["Jobs", "Pieces", "Read", "TaskState"]),
-    (
-        "saggar_queue",
-        &[
-            "Ended", "Entry", "First", "Inner", "Line", "Live", "Look", "Mark", "Place", "Ready", "Record", "Shared",
-            "Shelf", "Source", "Spot", "Waiting",
-        ],
-    ),
-];
+const REPEATED_TYPES: &[(&str, &[&str])] = &[(
+    "saggar_queue",
+    &[
+        "Ended", "Entry", "First", "Inner", "Line", "Live", "Look", "Mark", "Place", "Ready", "Record", "Shared",
+        "Shelf", "Source", "Spot", "Waiting",
+    ],
+)];
 
 /// Files that are too deep.
 const DEEP_FILES: &[&str] = &[
