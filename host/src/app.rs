@@ -50,7 +50,7 @@ pub enum StartError {
     Engine(#[from] saggar_sandbox::EngineError),
     /// The store's file cannot be opened.
     #[error(transparent)]
-    Sqlite(#[from] saggar_queue::SqliteError),
+    Sqlite(#[from] saggar_store_sqlite::SqliteError),
     /// The store's directory cannot be created.
     #[error("cannot create the directory {} of the job store", .dir.display())]
     StoreDir {

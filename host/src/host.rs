@@ -7,8 +7,9 @@ use std::time::Duration;
 use opentelemetry::global::BoxedTracer;
 use saggar_definition::{Diagnostic, Variable};
 use saggar_job::{Clock, JobKey, SystemClock, TaskKey};
-use saggar_queue::{Counts, EventFilter, EventId, Events, Followed, Queue, SqliteError};
+use saggar_queue::{Counts, EventFilter, EventId, Events, Followed, Queue};
 use saggar_sandbox::{Allocator, Compiler, Engine, EngineOptions, PoolUsage};
+use saggar_store_sqlite::SqliteError;
 use saggar_worker::Worker;
 
 use crate::app::{App, Definitions, StartError};

@@ -50,11 +50,12 @@ pub use saggar_api as api;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
 pub use saggar_job::{Backoff, JobId, JobKey, Problem, Reason, Reference, Role, Status, Timestamp};
 pub use saggar_queue::{
-    Added, AttemptRecord, CallbackBackoff, ChangeError, Cost, Counts, Cursor, Durability, EventFilter, EventId, Events,
-    Followed, Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLevel, LogLine, LogSource,
-    Missed, NewJob, Page, Progress, Rates, SqliteError, StoreError, UniqueBy, fingerprint,
+    Added, AttemptRecord, CallbackBackoff, ChangeError, Cost, Counts, Cursor, EventFilter, EventId, Events, Followed,
+    Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLevel, LogLine, LogSource, Missed,
+    NewJob, Page, Progress, Rates, StoreError, UniqueBy, fingerprint,
 };
 pub use saggar_sandbox::{Allocator, Compiler, Plugin, PoolUsage, compile_if_asked};
+pub use saggar_store_sqlite::{Durability, SqliteError};
 pub use saggar_wire as wire;
 pub use saggar_worker::{AddError, Family, LookupError};
 pub use service::service;

@@ -10,6 +10,7 @@ const USED_CAPACITY: &str = "saggar_sandbox_capacity_used";
 /// Describes all metrics of a host to the recorder. Call it once, after the recorder was installed.
 pub fn describe_metrics() {
     saggar_queue::describe_metrics();
+    saggar_store_sqlite::describe_metrics();
     saggar_worker::describe_metrics();
     describe_gauge!(MEMORY, Unit::Bytes, "Bytes of the memories and tables of all instances");
     describe_gauge!(CAPACITY, "Sandboxes that the host has; an instance with several memories uses several");

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use saggar_queue::{Durability, MemoryStore, SqliteError, SqliteOptions, SqliteStore, Store};
+use saggar_queue::{MemoryStore, Store};
+use saggar_store_sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
 
 use crate::app::StartError;
 

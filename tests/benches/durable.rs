@@ -20,7 +20,7 @@ use saggar_tests::{guests, program};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-#[path = "../../host/crates/queue/benches/floor/mod.rs"]
+#[path = "../../host/crates/store-sqlite/benches/floor/mod.rs"]
 mod floor;
 
 #[global_allocator]

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 #[path = "followers/clients.rs"]
 mod clients;
-#[path = "../../host/crates/queue/benches/floor/mod.rs"]
+#[path = "../../host/crates/store-sqlite/benches/floor/mod.rs"]
 #[expect(dead_code, reason = "the floor itself is measured by another benchmark")]
 mod floor;
 

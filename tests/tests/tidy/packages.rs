@@ -12,11 +12,13 @@ use super::root;
 /// Which packages of the workspace each package of the host may use: the arrows of the design, spelt out.
 ///
 /// The host wires everything, so it may use all; of the others, those that stand side by side never meet.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("saggar-job", &[]),
     ("saggar-json", &[]),
     ("saggar-definition", &["saggar-job"]),
-    ("saggar-queue", &["saggar-job", "saggar-json"]),
+    ("saggar-store", &["saggar-job"]),
+    ("saggar-store-sqlite", &["saggar-job", "saggar-store"]),
+    ("saggar-queue", &["saggar-job", "saggar-json", "saggar-store"]),
     ("saggar-sandbox", &["saggar-job", "saggar-json"]),
     ("saggar-worker", &["saggar-definition", "saggar-job", "saggar-json", "saggar-queue", "saggar-sandbox"]),
     ("saggar-wire", &[]),
@@ -32,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "saggar-json",
             "saggar-queue",
             "saggar-sandbox",
+            "saggar-store-sqlite",
             "saggar-wire",
             "saggar-worker",
         ],

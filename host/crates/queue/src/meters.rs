@@ -9,7 +9,7 @@ use metrics::{
 };
 use saggar_job::{Ending, Reason, TaskKey, Timestamp};
 
-use crate::{Counts, TaskQueue, Totals};
+use crate::{Counts, Totals};
 
 const JOBS: &str = "saggar_jobs_total";
 const ATTEMPTS: &str = "saggar_attempts_total";
@@ -25,9 +25,6 @@ const PENDING: &str = "saggar_callbacks_pending";
 const GIVEN_UP: &str = "saggar_callbacks_given_up";
 const START_DELAY: &str = "saggar_job_start_delay_seconds";
 const FOLLOWERS: &str = "saggar_event_followers";
-const COMMIT_STEPS: &str = "saggar_store_commit_steps";
-const COMMIT: &str = "saggar_store_commit_seconds";
-const SYNC: &str = "saggar_store_sync_seconds";
 
 /// Describes what the queue measures to the recorder. Call it once, after the recorder was installed.
 pub fn describe_metrics() {
@@ -52,13 +49,6 @@ pub fn describe_metrics() {
         "From the moment a job could begin to the begin of its attempt, by task"
     );
     describe_gauge!(FOLLOWERS, "Streams of events that are followed at the moment");
-    describe_histogram!(COMMIT_STEPS, "Steps that the store wrote in one commit");
-    describe_histogram!(
-        COMMIT,
-        Unit::Seconds,
-        "How long the store's writer took for one commit, without waiting for the disk"
-    );
-    describe_histogram!(SYNC, Unit::Seconds, "How long the disk took to make commits last");
 }
 
 /// The histogram of the time that the jobs of `task` wait to begin.
@@ -66,29 +56,12 @@ pub(crate) fn start_delay(task: &TaskKey) -> Histogram {
     histogram!(START_DELAY, "task" => task.task.to_string())
 }
 
-/// What the store's writer measures of each commit.
-pub(crate) struct Commits {
-    pub(crate) steps: Histogram,
-    pub(crate) seconds: Histogram,
-}
-
-impl Commits {
-    pub(crate) fn new() -> Self {
-        Self { steps: histogram!(COMMIT_STEPS), seconds: histogram!(COMMIT) }
-    }
-}
-
-/// The histogram of the waits for the disk.
-pub(crate) fn sync_seconds() -> Histogram {
-    histogram!(SYNC)
-}
-
-/// GuardState over how many streams of events are followed.
+/// Hands over how many streams of events are followed.
 pub(crate) fn measure_followers(followers: usize) {
     gauge!(FOLLOWERS).set(followers as f64);
 }
 
-/// GuardState over how many bytes the jobs of all tasks take.
+/// Hands over how many bytes the jobs of all tasks take.
 pub(crate) fn measure_kept(bytes: u64) {
     gauge!(ALL_KEPT_BYTES).set(bytes as f64);
 }
@@ -175,9 +148,9 @@ impl TaskSeries {
     }
 }
 
-/// GuardState over where a task stands at `now`.
-pub(crate) fn measure(task: &TaskQueue, now: Timestamp) {
-    let series = task.measured().0.get_or_init(|| TaskSeries::new(task.key()));
-    series.set_counts(&task.counts(), now);
-    series.set_totals(&task.totals());
+/// Hands over where a task stands at `now`.
+pub(crate) fn measure(task: &TaskKey, measured: &Measured, counts: &Counts, totals: &Totals, now: Timestamp) {
+    let series = measured.0.get_or_init(|| TaskSeries::new(task));
+    series.set_counts(counts, now);
+    series.set_totals(totals);
 }

@@ -138,7 +138,7 @@ impl Queue {
     /// was ever open here: what a closed one holds still waits in the store. Call it before the recorder is read.
     pub fn measure(&self) {
         let now = self.shared.context.now();
-        self.known().iter().for_each(|task| meters::measure(task, now));
+        self.known().iter().for_each(|task| task.measure(now));
         meters::measure_followers(self.shared.context.followers());
         meters::measure_kept(self.shared.store.kept_bytes());
     }

@@ -17,16 +17,22 @@ use crate::{
 mod abandoned;
 mod adding;
 mod attempts;
+mod callback;
 mod callbacks;
 mod changes;
+mod claim;
 mod observer;
 mod reading;
+mod running;
 mod running_jobs;
 
 use abandoned::{Abandoned, AbandonedAttempt};
+pub use callback::Callback;
 pub use callbacks::SettledCallbacks;
+pub use claim::Claim;
 pub(crate) use observer::TaskObserver;
 pub use reading::LogTail;
+pub use running::{CancelSignal, Running};
 
 /// The queue of one task. Shared by everybody who works on it; every method may be called by any number at once.
 pub struct TaskQueue {
@@ -41,7 +47,6 @@ pub struct TaskQueue {
 
 impl TaskQueue {
     pub(crate) fn new(store: Arc<dyn TaskStore>, rules: Arc<Rules>, observer: Arc<TaskObserver>) -> Self {
-        observer.set_store(&store);
         Self {
             store,
             rules: ArcSwap::new(rules),
@@ -193,17 +198,13 @@ impl TaskQueue {
         self.rules.store(rules.into());
     }
 
-    pub(crate) fn measured(&self) -> &Measured {
-        &self.measured
+    /// Hands over where the task stands at `now`.
+    pub(crate) fn measure(&self, now: Timestamp) {
+        meters::measure(self.key(), &self.measured, &self.counts(), &self.totals(), now);
     }
 
     pub(crate) fn context(&self) -> &Arc<QueueContext> {
         self.observer.context()
-    }
-
-    /// Whether anybody wants events. Ask before you make one.
-    pub(crate) fn tells(&self) -> bool {
-        self.observer.has_subscribers()
     }
 
     pub(crate) fn tell(&self, id: JobId, kind: JobEventKind, at: Timestamp) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use saggar_job::{JobId, Outcome, Problem, Status, SystemClock, TaskKey};
 use tokio::time::{Instant, timeout};
 
-use crate::conformance::SharedPlace;
 use crate::{Lane, LogLine, LogSource, NewJob, Queue, Rules, TaskQueue};
+use saggar_store::conformance::SharedPlace;
 
 /// Two hosts with the same task. The time of the test runs when everybody waits for it.
 struct Hosts {

@@ -6,7 +6,8 @@ use saggar_job::JobId;
 use tokio::sync::Semaphore;
 
 use super::TaskQueue;
-use crate::{AddError, Added, KeyOwner, KeyReuse, NewJob, Rules, StoreError, UniqueBy, fingerprint, kept_bytes};
+use crate::{AddError, Added, KeyOwner, KeyReuse, NewJob, Rules, StoreError, UniqueBy, fingerprint};
+use saggar_store::kept_bytes;
 
 /// Jobs removed in one step to make room, so that no step holds a store for long.
 const REMOVED_AT_ONCE: usize = 500;

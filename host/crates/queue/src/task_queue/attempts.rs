@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use saggar_job::{Outcome, Status, Timestamp};
 
-use super::{AbandonedAttempt, TaskQueue};
+use super::{AbandonedAttempt, Claim, Running, TaskQueue};
 use crate::rates::Counted;
-use crate::{Claim, ClaimedJob, End, Finish, JobEventKind, NextDue, Running, StoreError};
+use crate::{ClaimedJob, End, Finish, JobEventKind, NextDue, StoreError};
 
 /// Stands for a random number where it decides nothing, because there is no retry.
 const NO_CHANCE: f64 = 0.5;
@@ -88,7 +88,7 @@ impl TaskQueue {
         end: End,
         claim_next: bool,
     ) -> Result<(Status, Option<Claim>), StoreError> {
-        debug_assert!(Arc::ptr_eq(self, claim.running().task()), "a claim is finished in its own queue");
+        debug_assert!(Arc::ptr_eq(self, claim.queue()), "a claim is finished in its own queue");
         let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.context().chance() };
         let (progress, cost) = (claim.running().close(), claim.take_cost());
         let (id, run, now) = (claim.id(), claim.run(), self.context().now());
@@ -112,12 +112,12 @@ impl TaskQueue {
     /// Makes the claim of an attempt that the store has begun.
     pub(super) fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp) -> Claim {
         let ClaimedJob { id, run, attempt, args, origin, ready_at } = job;
-        let running = Arc::new(Running::new(Arc::clone(self), id, run, attempt));
+        let running = Arc::new(Running::new(Arc::clone(&self.observer), id, run, attempt));
         self.observer.running_jobs.enter(&running);
         self.observer.counters.count(Counted::Started, 1, now);
         self.start_delay.record(now.since(ready_at).as_secs_f64());
         self.tell(id, JobEventKind::Started { attempt }, now);
-        Claim::new(running, args, origin)
+        Claim::new(Arc::clone(self), running, args, origin)
     }
 
     /// Takes note of a claim that was dropped.

@@ -1,8 +1,8 @@
 //! What the queue of a task does when its store tells that something has changed: it emits the event, counts it, and wakes
 //! those who wait for it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
 
 use saggar_job::{Ending, JobId, JobKey, Reason, Run, Status, TaskKey, Timestamp};
 
@@ -12,9 +12,10 @@ use crate::doorbell::Doorbell;
 use crate::event::Ring;
 use crate::rates::{Counted, Counters};
 use crate::waiters::Waiters;
-use crate::{EndResult, Hint, Job, JobEvent, JobEventKind, Lane, NextDue, Observer, StoreEvent, TaskStore};
+use crate::{EndResult, Hint, Job, JobEvent, JobEventKind, Lane, NextDue, Observer, StoreEvent};
 
-/// The part of a task's queue that hears of changes. It does not hold the store, which holds it.
+/// The part of a task's queue that hears of changes. Neither this nor anything that it holds has the store, which holds it: the
+/// last handle of a store is never dropped by a thread of the store that tells something.
 pub(crate) struct TaskObserver {
     key: TaskKey,
     context: Arc<QueueContext>,
@@ -34,8 +35,6 @@ pub(crate) struct TaskObserver {
     pub(crate) counters: Counters,
     /// Nobody works on the task any more.
     closed: AtomicBool,
-    /// Set once the task is open.
-    store: OnceLock<Weak<dyn TaskStore>>,
 }
 
 impl TaskObserver {
@@ -53,13 +52,7 @@ impl TaskObserver {
             readers: Waiters::default(),
             counters,
             closed: AtomicBool::new(false),
-            store: OnceLock::new(),
         }
-    }
-
-    pub(crate) fn set_store(&self, store: &Arc<dyn TaskStore>) {
-        // There is one store for as long as the queue lives.
-        let _ = self.store.set(Arc::downgrade(store));
     }
 
     pub(crate) fn key(&self) -> &TaskKey {
@@ -107,17 +100,9 @@ impl TaskObserver {
         }
     }
 
-    /// Whether the task may have nothing left to do: a first look, which costs little.
-    fn may_be_idle(&self) -> bool {
-        if self.is_closed() {
-            return !self.running_jobs.has_running();
-        }
-        self.store.get().and_then(Weak::upgrade).is_none_or(|store| store.counts().is_idle())
-    }
-
-    /// To be called after something that may have been the last thing to do.
+    /// To be called after something that may have been the last thing to do. Who waits for that looks at the store.
     pub(crate) fn quiet_perhaps(&self) {
-        if self.context.is_quiet_wanted() && self.may_be_idle() {
+        if self.context.is_quiet_wanted() {
             self.context.tell_quiet();
         }
     }

@@ -109,7 +109,7 @@ mod tests {
     async fn running(run: u64) -> Arc<Running> {
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
         let task = queue.open(TaskKey::new("default", "running_jobs"), Rules::default()).await.unwrap();
-        Arc::new(Running::new(task, JobId(1), Run(run), 1))
+        Arc::new(Running::new(Arc::clone(task.observer()), JobId(1), Run(run), 1))
     }
 
     #[tokio::test]

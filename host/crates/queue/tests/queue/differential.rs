@@ -7,13 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
-use saggar_queue::conformance::differential::{Plan, compare};
-use saggar_queue::conformance::{InMemory, Place, Places};
 use saggar_queue::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
     Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, MemoryStore, NewJob, Observer, Page, Peek,
     Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
 };
+use saggar_store::conformance::differential::{Plan, compare};
+use saggar_store::conformance::{InMemory, Place, Places};
 
 #[tokio::test]
 async fn thousands_of_histories_can_be_played() {

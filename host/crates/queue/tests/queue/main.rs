@@ -7,7 +7,6 @@ mod bounding;
 mod callbacks;
 mod changes;
 mod concurrency;
-#[cfg(feature = "conformance")]
 mod differential;
 mod events;
 mod following;

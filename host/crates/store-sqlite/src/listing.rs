@@ -1,0 +1,216 @@
+//! Lists: the jobs of one task or several, merged in the order of their adding. A few rows are read at a time, and no more
+//! than a page may look at.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row, params};
+use saggar_job::{JobId, Life, Problem, Reason, Run, State, Status};
+
+use super::details;
+use super::number::{HIGHEST_NUMBER, JobNumber, from_i64, from_millis, to_i64};
+use super::record::HAS_DETAILS;
+use super::shared::{Live, Shared};
+use saggar_store::{Cursor, ListOrder, ListQuery, ListedJob, Page};
+
+/// Rows read at a time, of one task and of each of several. In tests so few that the random histories read several times.
+const ROWS: usize = if cfg!(test) { 3 } else { 256 };
+const ROWS_OF_MANY: usize = if cfg!(test) { 2 } else { 32 };
+
+/// A job that was looked at; what the list shows of it, if it matches.
+struct Look {
+    number: u64,
+    job: Option<ListedJob>,
+}
+
+/// One task's share of a list.
+struct Source<'a> {
+    shared: Arc<Shared>,
+    query: &'a ListQuery,
+    live: HashMap<u64, Live>,
+    plain_from: u64,
+    looks: VecDeque<Look>,
+    /// The numbers not looked at yet, both included; none if nothing is left.
+    ahead: Option<(u64, u64)>,
+}
+
+/// Makes a page of the jobs of `tasks`.
+pub(super) fn page(db: &Connection, tasks: Vec<Arc<Shared>>, query: &ListQuery) -> rusqlite::Result<Page> {
+    let most = if tasks.len() == 1 { ROWS } else { ROWS_OF_MANY };
+    let mut sources: Vec<Source<'_>> = tasks.into_iter().map(|shared| Source::new(shared, query)).collect();
+    let (mut jobs, limit) = (Vec::new(), query.bounded_limit());
+    let mut last = None;
+    for _ in 0..ListQuery::LOOKED_AT {
+        let Some(Look { number, job }) = next(db, &mut sources, most)? else {
+            return Ok(Page { jobs, next: None });
+        };
+        last = Some(Cursor(number));
+        jobs.extend(job);
+        if jobs.len() >= limit {
+            break;
+        }
+    }
+    let next = next(db, &mut sources, most)?.and(last);
+    Ok(Page { jobs, next })
+}
+
+/// The first job in the order of the list that was not looked at.
+fn next(db: &Connection, sources: &mut [Source<'_>], most: usize) -> rusqlite::Result<Option<Look>> {
+    let mut first: Option<(u64, &mut Source<'_>)> = None;
+    for source in sources {
+        source.look_ahead(db, most)?;
+        let Some(Look { number, .. }) = source.looks.front() else { continue };
+        if first.as_ref().is_none_or(|(other, _)| source.is_before(*number, *other)) {
+            first = Some((*number, source));
+        }
+    }
+    Ok(first.and_then(|(_, source)| source.looks.pop_front()))
+}
+
+impl<'a> Source<'a> {
+    fn new(shared: Arc<Shared>, query: &'a ListQuery) -> Self {
+        let (live, plain_from) = shared.all_live();
+        let ahead = behind(query.order, query.after);
+        Self { shared, query, live, plain_from, looks: VecDeque::new(), ahead }
+    }
+
+    fn is_before(&self, number: u64, other: u64) -> bool {
+        if self.is_newest_first() { number > other } else { number < other }
+    }
+
+    fn is_newest_first(&self) -> bool {
+        self.query.order == ListOrder::NewestFirst
+    }
+
+    fn look_ahead(&mut self, db: &Connection, most: usize) -> rusqlite::Result<()> {
+        while self.looks.is_empty() {
+            let Some((from, to)) = self.ahead.take() else { return Ok(()) };
+            let (looks, last) = self.look(db, from, to, most)?;
+            self.looks = looks.into();
+            self.ahead = last.and_then(|last| match self.query.order {
+                ListOrder::NewestFirst => Some((from, last.checked_sub(1).filter(|last| *last >= from)?)),
+                ListOrder::OldestFirst => Some((last + 1, to)).filter(|(from, to)| from <= to),
+            });
+        }
+        Ok(())
+    }
+
+    /// Looks at up to `most` jobs; answers them, and the last number looked at if there may be more behind it.
+    fn look(&self, db: &Connection, from: u64, to: u64, most: usize) -> rusqlite::Result<(Vec<Look>, Option<u64>)> {
+        // What is read for one look is of one moment.
+        let transaction = db.unchecked_transaction()?;
+        let mut numbers = match self.query.status {
+            None => self.numbers(db, ALL, from, to, most)?,
+            Some(Status::Waiting) => {
+                let mut numbers = self.numbers(db, STANDING[0], from, to, most)?;
+                numbers.extend(self.numbers(db, PLAIN, from.max(self.plain_from + 1), to, most)?);
+                numbers
+            }
+            Some(Status::Running) => self.live.keys().copied().filter(|number| (from..=to).contains(number)).collect(),
+            Some(Status::Success) => self.numbers(db, STANDING[1], from, to, most)?,
+            Some(Status::Failure) => self.numbers(db, STANDING[2], from, to, most)?,
+        };
+        numbers.sort_unstable_by(|a, b| if self.is_newest_first() { b.cmp(a) } else { a.cmp(b) });
+        numbers.truncate(most);
+        let last = numbers.last().copied().filter(|_| numbers.len() >= most);
+        let looks = numbers.into_iter().filter_map(|number| self.look_at(db, number).transpose());
+        let looks = looks.collect::<Result<Vec<_>, _>>()?;
+        transaction.finish()?;
+        Ok((looks, last))
+    }
+
+    fn numbers(&self, db: &Connection, sql: [&str; 2], from: u64, to: u64, most: usize) -> rusqlite::Result<Vec<u64>> {
+        let mut statement = db.prepare_cached(sql[usize::from(self.is_newest_first())])?;
+        let task = self.shared.task;
+        let by_job = std::ptr::eq(sql[0], ALL[0]) || std::ptr::eq(sql[0], PLAIN[0]);
+        let bound = |number: u64| if by_job { task.job(number).0 } else { to_i64(number.min(HIGHEST_NUMBER)) };
+        let numbers = statement.query_map(params![task.0, bound(from), bound(to), most as i64], |row| {
+            let number: i64 = row.get(0)?;
+            Ok(if by_job { JobNumber(number).number() } else { from_i64(number) })
+        })?;
+        numbers.collect()
+    }
+
+    /// Looks at a job; none if it does not stand where the query asks.
+    fn look_at(&self, db: &Connection, number: u64) -> rusqlite::Result<Option<Look>> {
+        let live = self.live.get(&number);
+        let mut statement = db.prepare_cached(ROW)?;
+        let mut rows = statement.query([self.shared.task.job(number).0])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let (life, job) = self.read(db, row, live)?;
+        if self.query.status.is_some_and(|status| status != job.status) {
+            return Ok(None);
+        }
+        let matches = self.query.matches(&job.task, job.id, job.added_at, &life, Some(&job.progress));
+        Ok(Some(Look { number, job: matches.then_some(job) }))
+    }
+
+    fn read(&self, db: &Connection, row: &Row<'_>, live: Option<&Live>) -> rusqlite::Result<(Life, ListedJob)> {
+        let job = JobNumber(row.get(0)?);
+        let (mut details, mut problem, mut reason) = (None, None, None);
+        if row.get::<_, i64>(3)? & HAS_DETAILS != 0 {
+            (details, problem, reason) = details::get(db, job)?;
+        }
+        let at = |column: usize| Ok::<_, rusqlite::Error>(from_millis(row.get::<_, Option<i64>>(column)?.unwrap_or(0)));
+        let standing: i64 = row.get(2)?;
+        let state = match standing {
+            4 => State::Success { response: "".into(), ended_at: at(9)? },
+            5 => State::Failure {
+                reason: reason.unwrap_or(Reason::Failed),
+                problem: problem.unwrap_or_else(|| Problem::new("unknown", "")),
+                ended_at: at(9)?,
+            },
+            _ => State::Waiting { run_at: at(8)?, held: standing == 3, problem },
+        };
+        let mut life = Life { state, attempt: row.get(5)?, run: Run(from_i64(row.get(6)?)) };
+        if let Some(live) = live.filter(|live| live.run > life.run) {
+            let state = State::Running { run: live.run, started_at: live.started_at, cancelling: live.cancelling };
+            life = Life { state, attempt: live.attempt, run: live.run };
+            // That of the attempt before.
+            if let Some(details) = &mut details {
+                details.progress = None;
+            }
+        }
+        let progress = details.and_then(|details| details.progress).unwrap_or_default();
+        let (id, priority) = (JobId(from_i64(row.get(1)?)), row.get(4)?);
+        let listed = ListedJob::new(self.shared.key.clone(), id, &life, priority, at(7)?, progress);
+        Ok((life, listed))
+    }
+}
+
+const ROW: &str =
+    "SELECT job, id, standing, flags, priority, attempt, run, added_at, run_at, ended_at FROM jobs WHERE job = ?1";
+
+/// In and against the order of adding.
+const ALL: [&str; 2] = [
+    "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 ORDER BY job LIMIT ?4",
+    "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 ORDER BY job DESC LIMIT ?4",
+];
+const PLAIN: [&str; 2] = [
+    "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 AND standing = 0 ORDER BY job LIMIT ?4",
+    "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 AND standing = 0 ORDER BY job DESC LIMIT ?4",
+];
+/// Waiting elsewhere than in the plain line, success, failure.
+const STANDING: [[&str; 2]; 3] = [
+    [
+        "SELECT number FROM standings WHERE task = ?1 AND status = 0 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
+        "SELECT number FROM standings WHERE task = ?1 AND status = 0 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
+    ],
+    [
+        "SELECT number FROM standings WHERE task = ?1 AND status = 2 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
+        "SELECT number FROM standings WHERE task = ?1 AND status = 2 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
+    ],
+    [
+        "SELECT number FROM standings WHERE task = ?1 AND status = 3 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
+        "SELECT number FROM standings WHERE task = ?1 AND status = 3 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
+    ],
+];
+
+/// The numbers that follow `after` in the order of a list; none if there are none.
+fn behind(order: ListOrder, after: Option<Cursor>) -> Option<(u64, u64)> {
+    match (order, after) {
+        (_, None) => Some((0, HIGHEST_NUMBER)),
+        (ListOrder::NewestFirst, Some(Cursor(number))) => Some((0, number.min(HIGHEST_NUMBER + 1).checked_sub(1)?)),
+        (ListOrder::OldestFirst, Some(Cursor(number))) => Some((number.checked_add(1)?, HIGHEST_NUMBER)),
+    }
+}

@@ -1,0 +1,136 @@
+//! One host per database, held as long as the store is open: by a lock file beside it, which says who holds it, and by a lock on the
+//! database itself, which any other name of that file leads to (a link, a bind mount). The operating system lets go of both when the
+//! process dies, however it dies.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use saggar_job::{Clock, SystemClock};
+
+use super::error::SqliteError;
+use super::identity::FileId;
+use super::open::{self, beside};
+use super::probe::is_no_room;
+
+/// What a lock file begins with.
+const SIGNATURE: &str = "process ";
+
+/// The databases that this process has open. Another file descriptor of one of them must not be closed: with it, the process
+/// would lose all locks that SQLite has on the file.
+static HELD: Mutex<Vec<FileId>> = Mutex::new(Vec::new());
+
+/// The right to be the one host that works on a database.
+#[derive(Debug)]
+pub(super) struct HostLock {
+    id: FileId,
+    /// Closing it lets go of the lock. The file itself stays: removing it could take it from under another host that has
+    /// just locked it.
+    _file: File,
+    /// The database. SQLite's own locks are of another kind (`fcntl`) and do not meet this one (`flock`).
+    _database: File,
+}
+
+impl HostLock {
+    /// Takes both locks; makes the database, empty, if it is not there.
+    pub(super) fn take(database: &Path) -> Result<Self, SqliteError> {
+        let path = beside(database, ".lock");
+        let broken = |source| SqliteError::of_path(&path, source);
+        let mut file = open::open(&path).map_err(broken)?;
+        if !try_lock(&file).map_err(broken)? {
+            return Err(SqliteError::InUse { path: database.to_owned(), holder: holder(&mut file) });
+        }
+        if !is_signed_or_empty(&mut file).map_err(broken)? {
+            return Err(broken(std::io::Error::other("it is not a lock file of a host; move it away")));
+        }
+        open::check_beside(database).map_err(|(path, source)| SqliteError::of_path(&path, source))?;
+        let (database, id) = lock_database(database)?;
+        // From here on, whatever fails takes it back.
+        let lock = Self { id, _file: file, _database: database };
+        match sign(&lock._file) {
+            // What stands there is a courtesy. Whether a full disk is in the way, the database knows better.
+            Err(error) if is_no_room(error.kind()) => {}
+            signed => signed.map_err(broken)?,
+        }
+        Ok(lock)
+    }
+}
+
+impl Drop for HostLock {
+    fn drop(&mut self) {
+        HELD.lock().retain(|id| *id != self.id);
+    }
+}
+
+fn try_lock(file: &File) -> std::io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn lock_database(path: &Path) -> Result<(File, FileId), SqliteError> {
+    let broken = |source| SqliteError::of_path(path, source);
+    let in_use = |holder| SqliteError::InUse { path: path.to_owned(), holder };
+    // Held to the end, so that two openings in one process do not meet in between.
+    let mut held = HELD.lock();
+    if let Ok(metadata) = path.symlink_metadata()
+        && held.contains(&FileId::of(&metadata))
+    {
+        return Err(in_use(format!("{SIGNATURE}{}, under another name", std::process::id())));
+    }
+    let file = open::open(path).map_err(broken)?;
+    if !try_lock(&file).map_err(broken)? {
+        return Err(in_use(holder_by_inode(&file)));
+    }
+    let id = FileId::of(&file.metadata().map_err(broken)?);
+    held.push(id);
+    Ok((file, id))
+}
+
+/// Whether a host may write to it: it is new, or another host has signed it, perhaps on a full disk.
+fn is_signed_or_empty(file: &mut File) -> std::io::Result<bool> {
+    let mut begin = Vec::new();
+    file.take(SIGNATURE.len() as u64).read_to_end(&mut begin)?;
+    Ok(SIGNATURE.as_bytes().starts_with(&begin))
+}
+
+fn sign(mut file: &File) -> std::io::Result<()> {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = if machine.trim().is_empty() { "this machine" } else { machine.trim() };
+    let since = UNIX_EPOCH + Duration::from_millis(SystemClock.now().0);
+    let since = humantime::format_rfc3339_seconds(since);
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    write!(file, "{SIGNATURE}{} on {machine}, since {since}", std::process::id())
+}
+
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    // The name of the other one is a courtesy; that there is one is what counts.
+    match file.take(256).read_to_string(&mut text) {
+        Ok(1..) => text,
+        _ => UNKNOWN.to_owned(),
+    }
+}
+
+const UNKNOWN: &str = "it does not say which";
+
+/// The holder of a lock on a file whose lock file is elsewhere, as the kernel lists it.
+fn holder_by_inode(file: &File) -> String {
+    let Ok(metadata) = file.metadata() else { return UNKNOWN.to_owned() };
+    let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
+    let file = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
+    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    // `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`
+    let mut lines = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let holder = lines.find_map(|words| match words.as_slice() {
+        [_, "FLOCK", _, _, process, inode, ..] if *inode == file => process.parse::<u32>().ok(),
+        _ => None,
+    });
+    holder.map_or_else(|| UNKNOWN.to_owned(), |process| format!("{SIGNATURE}{process}, under another name of the file"))
+}

@@ -1,0 +1,205 @@
+//! Readers: a few threads with a connection each, which cannot write. A lookup is a query or a few short ones; none holds a
+//! snapshot for longer, so the WAL can always begin anew.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension, params};
+use saggar_job::{JobId, State};
+use tokio::sync::{mpsc, oneshot};
+
+use super::connect;
+use super::disk::Database;
+use super::error::SqliteError;
+use super::number::{JobNumber, from_i64, from_millis, to_i64};
+use super::record::{CANCELLING, ENDED, HAS_ATTEMPTS, HAS_DETAILS, HAS_LOG, LONG_ARGS, LONG_RESPONSE, Record, digest};
+use super::shared::{Live, Shared};
+use super::sync::{Answer, Syncer};
+use super::task_state::given_up::callbacks;
+use super::task_state::keeping::{MOST_ATTEMPTS, budget, line};
+use saggar_store::{AttemptRecord, Attempts, Cost, End, History, Job, Peek};
+
+/// Threads: lookups take microseconds when they are in memory, and a disk serves a few at a time well.
+const THREADS: usize = 3;
+/// Lookups that may wait; whoever has one more waits to hand it over.
+const QUEUE: usize = 1_024;
+
+type Lookup = Box<dyn FnOnce(&Connection) + Send>;
+
+pub(super) struct Readers {
+    lookups: mpsc::Sender<Lookup>,
+    syncer: Option<Arc<Syncer>>,
+}
+
+impl Readers {
+    pub(super) fn start(
+        database: &Database,
+        syncer: Option<Arc<Syncer>>,
+    ) -> Result<(Self, Vec<JoinHandle<()>>), SqliteError> {
+        let (lookups, waiting) = mpsc::channel::<Lookup>(QUEUE);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let mut threads = Vec::new();
+        for number in 1..=THREADS {
+            let (db, waiting) = (connect::for_reading(database)?, Arc::clone(&waiting));
+            let life = move || {
+                loop {
+                    let next = waiting.lock().blocking_recv();
+                    let Some(lookup) = next else { return };
+                    lookup(&db);
+                }
+            };
+            threads.push(super::threads::spawn(&database.path, &format!("saggar-read-{number}"), life)?);
+        }
+        Ok((Self { lookups, syncer }, threads))
+    }
+
+    /// Has something looked up.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        lookup: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, SqliteError> {
+        let (reply, replied) = oneshot::channel();
+        let syncer = self.syncer.clone();
+        let lookup: Lookup = Box::new(move |db| {
+            // It changes nothing and gives its snapshot back, so the thread goes on: without the last of them whoever looks
+            // something up would wait for ever.
+            let found = match catch_unwind(AssertUnwindSafe(|| lookup(db))) {
+                Ok(found) => found.map_err(|source| SqliteError::Read { source: Arc::new(source) }),
+                Err(_) => Err(SqliteError::Panicked),
+            };
+            let answer: Answer = Box::new(move |fate: Result<(), SqliteError>| drop(reply.send(fate.and(found))));
+            match syncer {
+                Some(syncer) => syncer.send_read(answer),
+                None => answer(Ok(())),
+            }
+        });
+        self.lookups.send(lookup).await.map_err(|_| SqliteError::Closed)?;
+        replied.await.unwrap_or(Err(SqliteError::Closed))
+    }
+}
+
+/// A job, as it stands.
+pub(super) fn job(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<Job>> {
+    let Some((record, _)) = record(db, shared, id)? else { return Ok(None) };
+    let callbacks = callbacks(db, &record)?;
+    Ok(Some(record.into_job(callbacks)))
+}
+
+/// A job, as it stands, if its texts have no more than `most` bytes.
+pub(super) fn peek(db: &Connection, shared: &Shared, id: JobId, most: u64) -> rusqlite::Result<Option<Peek>> {
+    let Some(number) = number(db, shared, id)? else { return Ok(None) };
+    let (bytes, has_ended) = text_bytes(db, shared.task.job(number))?;
+    if bytes > most {
+        return Ok(Some(Peek::Large { bytes, has_ended }));
+    }
+    Ok(job(db, shared, id)?.map(Peek::Job))
+}
+
+/// The bytes of a job's texts that may be large, which are not read, and whether it has ended.
+fn text_bytes(db: &Connection, job: JobNumber) -> rusqlite::Result<(u64, bool)> {
+    let sql = "SELECT flags, standing, coalesce(octet_length(args), 0) + coalesce(octet_length(response), 0) \
+         FROM jobs WHERE job = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_row([job.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let Some((flags, standing, short)): Option<(i64, i64, i64)> = found else { return Ok((0, false)) };
+    let mut bytes = from_i64(short);
+    for (flag, sql) in [
+        (LONG_ARGS, "SELECT octet_length(text) FROM long_args WHERE job = ?1"),
+        (LONG_RESPONSE, "SELECT octet_length(text) FROM long_responses WHERE job = ?1"),
+        (HAS_DETAILS, "SELECT coalesce(octet_length(details), 0) FROM details WHERE job = ?1"),
+    ] {
+        if flags & flag != 0 {
+            let more: Option<i64> = db.prepare_cached(sql)?.query_row([job.0], |row| row.get(0)).optional()?;
+            bytes += more.map_or(0, from_i64);
+        }
+    }
+    Ok((bytes, standing >= ENDED))
+}
+
+fn number(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<u64>> {
+    let mut statement = db.prepare_cached("SELECT number FROM ids WHERE task = ?1 AND id = ?2")?;
+    let number: Option<i64> = statement.query_row(params![shared.task.0, to_i64(id.0)], |row| row.get(0)).optional()?;
+    Ok(number.map(from_i64))
+}
+
+fn record(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<(Record, bool)>> {
+    let Some(number) = number(db, shared, id)? else { return Ok(None) };
+    // First who runs, then the row: if the attempt has ended in between, the row has its fence and knows better. The other
+    // way round a job could seem to wait although its claim was answered long ago.
+    let live = shared.live(number);
+    let Some(mut record) = Record::find(db, shared.task.job(number))? else { return Ok(None) };
+    let runs = live.is_some_and(|live| live.run > record.life.run);
+    if let Some(live) = live.filter(|_| runs) {
+        run(&mut record, live);
+    }
+    Ok(Some((record, runs)))
+}
+
+fn run(record: &mut Record, live: Live) {
+    let cancelling = live.cancelling || record.flags & CANCELLING != 0;
+    record.life.state = State::Running { run: live.run, started_at: live.started_at, cancelling };
+    record.life.attempt = live.attempt;
+    record.life.run = live.run;
+    record.take_progress();
+}
+
+/// What is kept of what a job did.
+pub(super) fn history(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<History>> {
+    // One snapshot for all of it.
+    let transaction = db.unchecked_transaction()?;
+    let Some((record, _)) = record(db, shared, id)? else { return Ok(None) };
+    let mut log = Vec::new();
+    if record.flags & HAS_LOG != 0 {
+        let mut statement = db.prepare_cached("SELECT at, source, text FROM log_lines WHERE job = ?1 ORDER BY line")?;
+        log = statement.query_map([record.job.0], line)?.collect::<Result<_, _>>()?;
+        log.extend(budget(db, record.job)?.and_then(|budget| budget.dropped_line()));
+    }
+    let mut attempts = if record.flags & HAS_ATTEMPTS != 0 { attempts(db, record.job)? } else { Vec::new() };
+    attempts.extend(last(&record));
+    if attempts.len() as u64 > MOST_ATTEMPTS {
+        attempts.remove(Attempts::FIRST);
+    }
+    transaction.finish()?;
+    Ok(Some(History { log, attempts }))
+}
+
+/// The attempt that ended a job well, which stands in its row.
+fn last(record: &Record) -> Option<AttemptRecord> {
+    let (State::Success { response, ended_at }, Some(last)) = (&record.life.state, &record.last) else { return None };
+    let mut life = record.life.clone();
+    life.state = State::Running { run: life.run, started_at: last.started_at, cancelling: false };
+    let end = End::Outcome(saggar_job::Outcome::Success(response.clone()));
+    AttemptRecord::new(&life, &end, last.cost.clone(), *ended_at)
+}
+
+fn attempts(db: &Connection, job: JobNumber) -> rusqlite::Result<Vec<AttemptRecord>> {
+    let mut statement = db.prepare_cached("SELECT * FROM attempts WHERE job = ?1 ORDER BY run")?;
+    let records = statement.query_map([job.0], |row| {
+        let problem = match row.get::<_, Option<String>>("code")? {
+            Some(code) => Some(Box::new(saggar_job::Problem::new(code, row.get::<_, String>("message")?))),
+            None => None,
+        };
+        let cost = match row.get::<_, Option<i64>>("component")? {
+            Some(component) => Some(Cost {
+                digest: digest(db, component)?,
+                cpu: std::time::Duration::from_nanos(from_i64(row.get("cpu_ns")?)),
+                peak_memory: from_i64(row.get("peak_memory")?),
+                fresh: row.get("fresh")?,
+            }),
+            None => None,
+        };
+        let ending = row.get_ref("ending")?.as_str()?;
+        Ok(AttemptRecord {
+            number: row.get("number")?,
+            run: saggar_job::Run(from_i64(row.get("run")?)),
+            started_at: from_millis(row.get("started_at")?),
+            ended_at: from_millis(row.get("ended_at")?),
+            ending: saggar_job::Ending::from_name(ending).unwrap_or(saggar_job::Ending::Lost),
+            problem,
+            cost,
+        })
+    })?;
+    records.collect()
+}

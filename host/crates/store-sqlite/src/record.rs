@@ -1,0 +1,334 @@
+//! A job as the writer has it in its hands, and its way into its row and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use saggar_job::{JobId, Life, Problem, Reason, Run, State, Timestamp};
+
+use super::details::{self, Details};
+use super::number::{JobNumber, from_i64, from_millis, millis, to_i64};
+use super::statements::{HotStatement, HotStatements};
+use saggar_store::step::PendingCallbacks;
+use saggar_store::{CallbackKind, Cost, Job, JobCallback, Origin, Progress, kept_bytes};
+
+/// Arguments and responses up to this many bytes stand in the job's row. A page holds some ten of such rows; what is longer
+/// is read once or twice in a job's life and would make every other look at the job slower. In tests so few that the random
+/// histories have both.
+const SHORT_BYTES: usize = if cfg!(test) { 4 } else { 256 };
+
+pub(super) const DUE_MASK: i64 = 0b11;
+pub(super) const HAS_DETAILS: i64 = 1 << 2;
+pub(super) const LONG_ARGS: i64 = 1 << 3;
+pub(super) const LONG_RESPONSE: i64 = 1 << 4;
+pub(super) const HAS_LOG: i64 = 1 << 5;
+pub(super) const HAS_ATTEMPTS: i64 = 1 << 6;
+pub(super) const CANCELLING: i64 = 1 << 7;
+pub(super) const HAS_NAMES: i64 = 1 << 8;
+const FRESH: i64 = 1 << 9;
+/// Callbacks of the job were given up.
+pub(super) const GIVEN_UP: i64 = 1 << 10;
+
+/// From this standing on a job has ended.
+pub(super) const ENDED: i64 = 4;
+
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) job: JobNumber,
+    pub(super) id: JobId,
+    pub(super) life: Life,
+    pub(super) position: Position,
+    pub(super) pending: PendingCallbacks,
+    pub(super) priority: i16,
+    pub(super) added_at: Timestamp,
+    pub(super) args: Arc<str>,
+    pub(super) details: Option<Box<Details>>,
+    /// What is known of the attempt that ended the job well.
+    pub(super) last: Option<LastAttempt>,
+    /// The bytes that it is counted as, without its log and the records of its attempts.
+    pub(super) counted: u64,
+    /// What else is kept of the job, elsewhere.
+    pub(super) flags: i64,
+    /// The commit before which it was not ready.
+    pub(super) since: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct LastAttempt {
+    pub(super) started_at: Timestamp,
+    pub(super) cost: Option<Cost>,
+}
+
+/// Where a job stands in the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Position {
+    Nowhere,
+    /// In the plain line, in the order of adding.
+    Plain,
+    Queued(u64),
+    Delayed(Timestamp, u64),
+}
+
+/// An attempt that a dead process left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Orphan {
+    pub(super) job: JobNumber,
+    pub(super) run: Run,
+    pub(super) started_at: Timestamp,
+}
+
+impl Record {
+    pub(super) fn progress(&self) -> Progress {
+        self.details.as_ref().and_then(|details| details.progress.clone()).unwrap_or_default()
+    }
+
+    /// Clears the progress, for an attempt begins; answers what it was.
+    pub(super) fn take_progress(&mut self) -> Option<Progress> {
+        self.details.as_mut().and_then(|details| details.progress.take())
+    }
+
+    pub(super) fn origin(&self) -> Option<Arc<Origin>> {
+        self.details.as_ref().and_then(|details| details.origin.clone())
+    }
+
+    pub(super) fn details_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
+    pub(super) fn key(&self) -> Option<Arc<str>> {
+        self.details.as_ref().and_then(|details| details.key.clone())
+    }
+
+    pub(super) fn unique(&self) -> Option<Arc<str>> {
+        self.details.as_ref().and_then(|details| details.unique.clone())
+    }
+
+    /// The bytes of its texts as they are now.
+    pub(super) fn bytes(&self) -> u64 {
+        let details = self.details.as_deref();
+        let message = details.and_then(|details| details.progress.as_ref()).map_or("", |progress| &progress.message);
+        let names = [details.and_then(|details| details.key.as_deref()), details.and_then(|d| d.unique.as_deref())];
+        kept_bytes::of_job(
+            &self.args,
+            &self.life,
+            message,
+            names,
+            details.and_then(|details| details.origin.as_deref()),
+        )
+    }
+
+    /// When it ended, if it has.
+    pub(super) fn ended_at(&self) -> Option<Timestamp> {
+        match &self.life.state {
+            State::Success { ended_at, .. } | State::Failure { ended_at, .. } => Some(*ended_at),
+            State::Waiting { .. } | State::Running { .. } => None,
+        }
+    }
+
+    pub(super) fn has_long_args(&self) -> bool {
+        self.args.len() > SHORT_BYTES
+    }
+
+    /// Whether its row, as it was last written, has a response that stands apart.
+    pub(super) fn has_long_response(&self) -> bool {
+        self.flags & LONG_RESPONSE != 0
+    }
+
+    /// The job with its `callbacks`, which stand apart.
+    pub(super) fn into_job(self, callbacks: Vec<JobCallback>) -> Job {
+        Job {
+            callbacks,
+            id: self.id,
+            progress: self.progress(),
+            origin: self.origin(),
+            key: self.key(),
+            unique: self.unique(),
+            args: self.args,
+            priority: self.priority,
+            added_at: self.added_at,
+            life: self.life,
+        }
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn end(&self) -> Option<CallbackKind> {
+        match &self.life.state {
+            State::Success { response, .. } => Some(CallbackKind::Succeeded { response: response.clone() }),
+            State::Failure { reason, problem, .. } => {
+                Some(CallbackKind::Failed { reason: *reason, problem: problem.clone() })
+            }
+            State::Waiting { .. } | State::Running { .. } => None,
+        }
+    }
+
+    /// Writes the row, and what belongs to it elsewhere, as the job now stands. Not for a running one: its row stays as it
+    /// was before the claim.
+    pub(super) fn put(
+        &mut self,
+        db: &Connection,
+        usual: &mut dyn HotStatements,
+        component: Option<i64>,
+        is_new: bool,
+    ) -> rusqlite::Result<()> {
+        let (standing, place) = self.standing();
+        let (mut run_at, mut ended_at, mut response, mut problem, mut reason) = (None, None, None, None, None);
+        match &self.life.state {
+            State::Waiting { run_at: at, problem: why, .. } => (run_at, problem) = (Some(*at), why.as_ref()),
+            State::Success { response: text, ended_at: at } => (response, ended_at) = (Some(&**text), Some(*at)),
+            State::Failure { reason: way, problem: why, ended_at: at } => {
+                (reason, problem, ended_at) = (Some(*way), Some(why), Some(*at));
+            }
+            State::Running { .. } => {}
+        }
+        let needs_details = self.details.is_some() || problem.is_some() || reason.is_some();
+        if needs_details || self.flags & HAS_DETAILS != 0 {
+            self.flags |= HAS_DETAILS;
+            details::put(db, self.job, self.details.as_deref(), problem, reason)?;
+        }
+        let long_args = self.args.len() > SHORT_BYTES;
+        if long_args && is_new {
+            db.prepare_cached("INSERT INTO long_args VALUES (?1, ?2)")?.execute(params![self.job.0, &*self.args])?;
+        }
+        let long_response = response.filter(|text| text.len() > SHORT_BYTES);
+        if let Some(text) = long_response {
+            db.prepare_cached("INSERT OR REPLACE INTO long_responses VALUES (?1, ?2)")?
+                .execute(params![self.job.0, text])?;
+        }
+        self.flags &= !(DUE_MASK | LONG_ARGS | LONG_RESPONSE | CANCELLING | FRESH);
+        self.flags |= self.pending as i64;
+        self.flags |= if long_args { LONG_ARGS } else { 0 } | if long_response.is_some() { LONG_RESPONSE } else { 0 };
+        let last = self.last.as_ref();
+        let cost = last.and_then(|last| last.cost.as_ref());
+        self.flags |= if cost.is_some_and(|cost| cost.fresh) { FRESH } else { 0 };
+        let values = params![
+            self.job.0,
+            to_i64(self.id.0),
+            standing,
+            self.flags,
+            self.priority,
+            self.life.attempt,
+            to_i64(self.life.run.0),
+            to_i64(place),
+            millis(self.added_at),
+            run_at.map(millis),
+            last.map(|last| millis(last.started_at)),
+            ended_at.map(millis),
+            (!long_args).then_some(&*self.args),
+            response.filter(|_| long_response.is_none()),
+            component,
+            cost.map(|cost| i64::try_from(cost.cpu.as_nanos()).unwrap_or(i64::MAX)),
+            cost.map(|cost| to_i64(cost.peak_memory)),
+        ];
+        usual.usual(HotStatement::PutJob, values)
+    }
+
+    fn standing(&self) -> (i64, u64) {
+        match (&self.life.state, self.position) {
+            (State::Success { .. }, _) => (4, 0),
+            (State::Failure { .. }, _) => (5, 0),
+            (_, Position::Plain) => (0, 0),
+            (_, Position::Queued(place)) => (1, place),
+            (_, Position::Delayed(_, place)) => (2, place),
+            (_, Position::Nowhere) => (3, 0),
+        }
+    }
+
+    /// Reads a row with all columns of `jobs`, and what belongs to it elsewhere.
+    pub(super) fn read(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Self> {
+        let job = JobNumber(row.get(0)?);
+        let flags: i64 = row.get(3)?;
+        let (mut details, mut problem, mut reason) = (None, None, None);
+        if flags & HAS_DETAILS != 0 {
+            (details, problem, reason) = details::get(db, job)?;
+        }
+        let args = match row.get::<_, Option<Arc<str>>>(12)? {
+            Some(args) => args,
+            None => text(db, "SELECT text FROM long_args WHERE job = ?1", job)?,
+        };
+        let standing: i64 = row.get(2)?;
+        let place = from_i64(row.get(7)?);
+        let run_at = from_millis(row.get::<_, Option<i64>>(9)?.unwrap_or(0));
+        let ended_at = from_millis(row.get::<_, Option<i64>>(11)?.unwrap_or(0));
+        let state = match standing {
+            4 => {
+                let response = match row.get::<_, Option<Arc<str>>>(13)? {
+                    Some(response) => response,
+                    None => text(db, "SELECT text FROM long_responses WHERE job = ?1", job)?,
+                };
+                State::Success { response, ended_at }
+            }
+            5 => {
+                let (reason, problem) = (reason.unwrap_or(Reason::Failed), problem.unwrap_or_else(nothing_known));
+                State::Failure { reason, problem, ended_at }
+            }
+            _ => State::Waiting { run_at, held: standing == 3, problem },
+        };
+        let life = Life { state, attempt: row.get(5)?, run: Run(from_i64(row.get(6)?)) };
+        let mut record = Self {
+            job,
+            id: JobId(from_i64(row.get(1)?)),
+            life,
+            position: match standing {
+                0 => Position::Plain,
+                1 => Position::Queued(place),
+                2 => Position::Delayed(run_at, place),
+                _ => Position::Nowhere,
+            },
+            pending: pending_of(flags),
+            priority: row.get(4)?,
+            added_at: from_millis(row.get(8)?),
+            args,
+            details,
+            last: last_attempt(db, row, flags)?,
+            counted: 0,
+            flags,
+            since: 0,
+        };
+        record.counted = record.bytes();
+        Ok(record)
+    }
+
+    pub(super) fn find(db: &Connection, job: JobNumber) -> rusqlite::Result<Option<Self>> {
+        let mut statement = db.prepare_cached(FIND)?;
+        statement.query_row([job.0], |row| Self::read(db, row)).optional()
+    }
+}
+
+const FIND: &str = "SELECT job, id, standing, flags, priority, attempt, run, place, added_at, run_at, started_at, \
+     ended_at, args, response, component, cpu_ns, peak_memory FROM jobs WHERE job = ?1";
+
+fn last_attempt(db: &Connection, row: &Row<'_>, flags: i64) -> rusqlite::Result<Option<LastAttempt>> {
+    let Some(started_at) = row.get::<_, Option<i64>>(10)? else { return Ok(None) };
+    let cost = match row.get::<_, Option<i64>>(14)? {
+        None => None,
+        Some(component) => Some(Cost {
+            digest: digest(db, component)?,
+            cpu: Duration::from_nanos(from_i64(row.get::<_, Option<i64>>(15)?.unwrap_or(0))),
+            peak_memory: from_i64(row.get::<_, Option<i64>>(16)?.unwrap_or(0)),
+            fresh: flags & FRESH != 0,
+        }),
+    };
+    Ok(Some(LastAttempt { started_at: from_millis(started_at), cost }))
+}
+
+pub(super) fn digest(db: &Connection, component: i64) -> rusqlite::Result<Arc<str>> {
+    let mut statement = db.prepare_cached("SELECT digest FROM components WHERE component = ?1")?;
+    Ok(statement.query_row([component], |row| row.get(0)).optional()?.unwrap_or_else(|| "".into()))
+}
+
+fn text(db: &Connection, sql: &str, job: JobNumber) -> rusqlite::Result<Arc<str>> {
+    db.prepare_cached(sql)?.query_row([job.0], |row| row.get(0))
+}
+
+fn pending_of(flags: i64) -> PendingCallbacks {
+    match flags & DUE_MASK {
+        0 => PendingCallbacks::None,
+        1 => PendingCallbacks::Add,
+        2 => PendingCallbacks::End,
+        _ => PendingCallbacks::AddThenEnd,
+    }
+}
+
+fn nothing_known() -> Problem {
+    Problem::new("unknown", "the store does not say why")
+}

@@ -1,0 +1,214 @@
+//! One task of the file: each of its steps, on its way to the writer or to a reader.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use saggar_job::{JobId, Run, Timestamp};
+
+use super::batch_context::Batch;
+use super::reply_guard::{Claims, ReplyGuard, StepGuard};
+use super::shared::Shared;
+use super::task_state::{Stepped, TaskTx};
+use super::writer_state::Undo;
+use super::{Inner, reader};
+use saggar_store::{
+    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
+    Delivery, Finish, Finished, History, Job, Lane, LogLine, NewJob, Peek, Pruned, Rules, SettledUnwanted, StoreError,
+    TaskStore, kept_bytes,
+};
+
+pub(super) struct SqliteTask {
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Arc<Inner>,
+}
+
+impl SqliteTask {
+    /// Has a step done that hands something out.
+    async fn hand_out<T, E>(
+        &self,
+        step: impl FnOnce(&mut TaskTx<'_>, StepGuard) -> Stepped<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Claims + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let writer = self.store.writer().map_err(StoreError::from)?;
+        let (asking, giving) = ReplyGuard::new(writer.undone());
+        asking.answered_by(writer.on(self.shared.task, move |tx| step(tx, giving))).await
+    }
+}
+
+/// The first and the longest pause between two tries of a step for which there was no room, or no lock.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Has a step done that tells of what has happened already, and so cannot be refused for want of room, or because another
+/// program has the file's lock: it waits for that and tries again. `step` is told whether it is the first try. Cancel-safe as the step is.
+async fn until_kept<T, F>(mut step: impl FnMut(bool) -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut answer = step(true).await;
+    let mut pause = PAUSE;
+    while answer.as_ref().is_err_and(StoreError::is_passing) {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        answer = step(false).await;
+    }
+    answer
+}
+
+#[async_trait]
+impl TaskStore for SqliteTask {
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        let rules = Arc::clone(rules);
+        let writer = self.store.writer().map_err(StoreError::from)?;
+        writer.on(self.shared.task, move |tx| tx.add(jobs, &rules, now)).await
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.hand_out(move |tx, giving| {
+            giving.give(tx, now, |tx, is_wanted| tx.claim(if is_wanted { most } else { 0 }, now).map(Ok))
+        })
+        .await
+    }
+
+    fn may_claim(&self) -> bool {
+        let counts = self.shared.counts();
+        counts.waiting > 0 && !counts.paused
+    }
+
+    fn may_have_callbacks(&self) -> bool {
+        self.shared.counts().callbacks > 0
+    }
+
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        // Nobody is left to whom a closed store could give it.
+        if let Ok(writer) = self.store.writer() {
+            let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
+            // Who releases has had the answer, so the batch is committed.
+            let batch = Batch::default();
+            writer.undone().put(Undo { task, claims, callbacks: Vec::new(), rules, now, batch });
+        }
+    }
+
+    async fn finish(
+        &self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        let (task, writer) = (self.shared.task, self.store.writer()?);
+        until_kept(|is_first| {
+            let (finish, rules) = (finish.clone(), Arc::clone(rules));
+            // A later try claims nothing: the attempt would have begun at the moment of the first one.
+            let claim_next = claim_next && is_first;
+            let (asking, giving) = ReplyGuard::new(writer.undone());
+            let step = move |tx: &mut TaskTx<'_>| {
+                giving.give(tx, now, |tx, is_wanted| {
+                    let finished = tx.finish(finish, claim_next && is_wanted, &rules, now);
+                    tx.state.rules = rules;
+                    finished
+                })
+            };
+            asking.answered_by(writer.on(task, step))
+        })
+        .await
+    }
+
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
+        let rules = Arc::clone(rules);
+        let writer = self.store.writer().map_err(StoreError::from)?;
+        let step = move |tx: &mut TaskTx<'_>| {
+            let changed = tx.change(id, change, &rules, now);
+            tx.state.rules = rules;
+            changed
+        };
+        writer.on(self.shared.task, step).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
+        self.store.writer()?.on(self.shared.task, move |tx| tx.set_paused(paused).map(Ok)).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        Ok(self.store.readers()?.look(move |db| reader::job(db, &shared, id)).await?)
+    }
+
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        Ok(self.store.readers()?.look(move |db| reader::peek(db, &shared, id, most)).await?)
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        Ok(self.store.readers()?.look(move |db| reader::history(db, &shared, id)).await?)
+    }
+
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
+        self.hand_out(move |tx, giving| {
+            giving
+                .give(tx, now, |tx, is_wanted| tx.claim_callbacks(lane, if is_wanted { most } else { 0 }, now).map(Ok))
+        })
+        .await
+    }
+
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let writer = self.store.writer()?;
+        until_kept(|_| {
+            let delivery = delivery.clone();
+            writer.on(self.shared.task, move |tx| tx.settle_callback(number, &delivery, now).map(Ok))
+        })
+        .await
+    }
+
+    async fn settle_unwanted(
+        &self,
+        lane: Lane,
+        after: CallbackPosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError> {
+        let rules = Arc::clone(rules);
+        let step = move |tx: &mut TaskTx<'_>| tx.settle_unwanted(lane, after, most, &rules, now).map(Ok);
+        self.store.writer()?.on(self.shared.task, step).await
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        let writer = self.store.writer()?;
+        until_kept(|_| {
+            let lines = lines.clone();
+            writer.on(self.shared.task, move |tx| tx.append_log(id, lines).map(Ok))
+        })
+        .await
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
+        let rules = Arc::clone(rules);
+        self.store.writer()?.on(self.shared.task, move |tx| tx.prune(most, &rules, now).map(Ok)).await
+    }
+
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        let all = &self.store.registry.kept;
+        kept_bytes::has_room(self.shared.counts().bytes, more, rules.keep_bytes)
+            && kept_bytes::has_room(all.bytes(), more, all.most())
+    }
+
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
+        let (task, rules) = (self.shared.task, Arc::clone(rules));
+        self.store.writer()?.ask(move |writer_state| writer_state.make_room(task, more, most, &rules).map(Ok)).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.shared.counts()
+    }
+}

@@ -1,0 +1,368 @@
+//! The SQLite store under the suite of all stores, and side by side with the memory store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use saggar_job::{Ending, JobId, Outcome, Run, Status, TaskKey, Timestamp};
+use tempfile::TempDir;
+
+use super::failure::Failure;
+use super::sync::Syncer;
+use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
+use saggar_store::conformance::{self, Place, Places, differential};
+use saggar_store::{
+    Change, End, Finish, Hint, ListQuery, NewJob, NextDue, Observer, Rules, Store, StoreError, StoreEvent, TaskStore,
+};
+
+mod busy;
+mod disks;
+mod durable;
+mod gone;
+mod load;
+mod power;
+mod simulated;
+mod undoing;
+mod undone;
+
+/// Directories of their own, which go with the place.
+struct Files(Durability);
+
+struct Directory {
+    directory: TempDir,
+    durability: Durability,
+}
+
+#[async_trait]
+impl Places for Files {
+    async fn fresh(&self) -> Box<dyn Place> {
+        Box::new(Directory { directory: tempfile::tempdir().unwrap(), durability: self.0 })
+    }
+}
+
+impl Directory {
+    fn fresh() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), durability: Durability::Full }
+    }
+
+    fn store(&self) -> SqliteStore {
+        let options = SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability);
+        SqliteStore::open(&options).unwrap()
+    }
+
+    /// The file, as another program sees it.
+    fn look(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.directory.path().join("saggar.db")).unwrap()
+    }
+}
+
+#[async_trait]
+impl Place for Directory {
+    async fn open(&mut self) -> Arc<dyn Store> {
+        Arc::new(self.store())
+    }
+
+    async fn left_over(&mut self) -> Vec<String> {
+        let db = self.look();
+        let rows =
+            |table: &&str| db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+        let of_jobs = TABLES_OF_JOBS.iter().map(|table| (table, rows(table).unwrap()));
+        of_jobs.filter(|(_, rows)| *rows > 0).map(|(table, rows)| format!("{rows} in {table}")).collect()
+    }
+}
+
+/// Where something stands of each job or of some. In `ended` and `claims` entries of jobs that are gone mean nothing.
+const TABLES_OF_JOBS: [&str; 13] = [
+    "jobs",
+    "ids",
+    "standings",
+    "line",
+    "delayed",
+    "details",
+    "long_args",
+    "long_responses",
+    "attempts",
+    "logs",
+    "log_lines",
+    "callbacks",
+    "names",
+];
+
+/// Counts the attempts that ended as lost.
+#[derive(Default)]
+struct Losses(AtomicUsize);
+
+impl Losses {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Observer for Losses {
+    fn observe(&self, event: StoreEvent) {
+        if matches!(event, StoreEvent::Ended { ending: Ending::Lost, .. }) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn hint(&self, _hint: Hint) {}
+}
+
+/// Ends a running attempt well.
+async fn finish(task: &dyn TaskStore, id: JobId, run: Run, response: &str) {
+    let end = End::Outcome(Outcome::Success(response.into()));
+    let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
+    task.finish(finish, false, &Arc::default(), Timestamp(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn keeps_the_contract_of_a_store() {
+    conformance::hold_to_contract(&Files(Durability::Full)).await;
+}
+
+#[tokio::test]
+async fn plays_random_histories() {
+    differential::compare(&Files(Durability::Normal), &differential::Plan::histories(100)).await;
+}
+
+#[tokio::test]
+async fn plays_random_histories_with_deaths() {
+    differential::compare(&Files(Durability::Normal), &differential::Plan::histories(60).with_deaths()).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes; for changes of the store: TMPDIR=/dev/shm cargo test --release -- --ignored many_random"]
+async fn plays_many_random_histories() {
+    let plan = differential::Plan { steps: 120, ..differential::Plan::histories(4_000) };
+    differential::compare(&Files(Durability::Normal), &plan).await;
+    differential::compare(&Files(Durability::Full), &plan.with_deaths()).await;
+}
+
+#[test]
+fn a_failed_sync_is_no_success_for_anybody_ever() {
+    let failure = Arc::new(Failure::default());
+    let directory = Directory::fresh();
+    let store = directory.store();
+    let files = Arc::clone(&store.inner.files);
+    let syncer = Syncer::new(Arc::new(std::fs::File::open("/dev/null").unwrap()), files, Arc::clone(&failure));
+    let (send, answers) = std::sync::mpsc::channel();
+    for seq in 1..=3 {
+        let send = send.clone();
+        syncer.send_when_durable(seq, vec![Box::new(move |fate| send.send(fate).unwrap())]);
+    }
+    syncer.close();
+    // A device that cannot be synced.
+    syncer.run();
+    for _ in 1..=3 {
+        assert!(matches!(answers.recv().unwrap(), Err(SqliteError::Failed { .. })));
+    }
+    assert_eq!(syncer.durable(), 0);
+    assert!(failure.check().is_err());
+}
+
+#[tokio::test]
+async fn a_store_that_failed_does_nothing_more_and_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
+    store.inner.failure.fail("the WAL could not be put on the disk", &std::io::Error::other("no medium"));
+    assert!(store.failed().await.to_string().contains("no medium"));
+    let why = |error: &dyn std::error::Error| error.source().map(ToString::to_string).unwrap_or_default();
+    let refused = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap_err();
+    assert!(why(&refused).contains("no medium"), "{refused:?}");
+    assert!(why(&task.claim(1, now).await.unwrap_err()).contains("no medium"));
+    assert!(why(&task.get(JobId(1)).await.unwrap_err()).contains("start the host again"));
+    assert_eq!(task.counts().running, 0);
+}
+
+#[tokio::test]
+async fn nobody_looks_for_plain_jobs_among_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("saggar.db");
+    let (rules, now, key) = (Arc::new(Rules::default()), Timestamp(1), TaskKey::new("default", "bench"));
+    let looked_from = |at: &std::path::Path| {
+        let row = rusqlite::Connection::open(at).unwrap();
+        row.query_row("SELECT line_from, (SELECT max(number) FROM ids) FROM tasks", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })
+        .unwrap()
+    };
+    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let task = store.open(&key, &rules, now, Arc::new(())).await.unwrap();
+    for _ in 0..3 {
+        task.add(vec![NewJob::new("[]").with_delay_ms(1_000), NewJob::new("[]").with_priority(1)], &rules, now)
+            .await
+            .unwrap();
+    }
+    let (from, last) = looked_from(&path);
+    assert!(from >= last, "up to the last job, which is {last}, none is plain; looked from {from}");
+    // One that is plain is found by all who look for it, now and later.
+    let plain = task.add(vec![NewJob::new("[]"), NewJob::new("[]").with_delay_ms(5)], &rules, now).await.unwrap()[0].id;
+    let (from, last) = looked_from(&path);
+    assert_eq!(from, last - 2);
+    let waiting = ListQuery { status: Some(Status::Waiting), ..ListQuery::of_task(&key) };
+    assert!(store.list(&waiting).await.unwrap().jobs.iter().any(|job| job.id == plain));
+    drop((task, store));
+    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let task = store.open(&key, &rules, now, Arc::new(())).await.unwrap();
+    let claimed = task.claim(9, now).await.unwrap().jobs;
+    assert_eq!(claimed.last().map(|job| job.id), Some(plain));
+}
+
+#[tokio::test]
+async fn a_plain_job_far_behind_others_holds_nobody_up() {
+    const OTHERS: u64 = 2_000;
+    let files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules { size: usize::MAX, ..Rules::default() }), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
+    task.add(vec![NewJob::new("[]"); 5], &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]").with_priority(-1); OTHERS as usize], &rules, now).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
+    let (mut claimed, mut in_vain) = (Vec::new(), 0);
+    while claimed.len() < 7 {
+        let found = task.claim(1, now).await.unwrap();
+        assert_eq!(found.next_due, NextDue::Now);
+        in_vain += usize::from(found.jobs.is_empty());
+        claimed.extend(found.jobs.iter().map(|job| job.id.0));
+    }
+    assert_eq!(claimed, [1, 2, 3, 4, 5, OTHERS + 6, 6]);
+    assert!((1..9).contains(&in_vain), "it is looked for in pieces, and not again: {in_vain}");
+}
+
+#[tokio::test]
+async fn a_step_lets_few_of_many_that_are_due_take_their_places() {
+    let files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
+    task.add(vec![NewJob::new("[]").with_delay_ms(5); 20], &rules, now).await.unwrap();
+    let due = now.plus_ms(5);
+    assert_eq!(task.claim(3, due).await.unwrap().jobs.len(), 3);
+    // The portion, and then one for each job that is claimed besides.
+    assert_eq!(task.counts().delayed, 20 - crate::PROMOTED_AT_ONCE - 2);
+}
+
+#[tokio::test]
+async fn a_job_that_is_retried_leaves_no_response_behind() {
+    let mut files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
+    let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
+    let run = task.claim(1, now).await.unwrap().jobs[0].run;
+    finish(&*task, id, run, "\"a long response\"").await;
+    let responses =
+        || files.look().query_row("SELECT count(*) FROM long_responses", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(responses(), 1);
+    task.change(id, Change::Retry, &rules, now).await.unwrap();
+    assert_eq!(responses(), 0);
+    task.change(id, Change::Delete, &rules, now).await.unwrap();
+    assert_eq!(files.left_over().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_finds_nothing_to_remove_writes_nothing() {
+    let files = Directory::fresh();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
+    let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
+    let run = task.claim(1, now).await.unwrap().jobs[0].run;
+    finish(&*task, id, run, "1").await;
+    let other = files.look();
+    // Changes with every commit of somebody else's that wrote something.
+    let version = || other.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
+    let before = version();
+    assert_eq!(task.prune(9, &rules, now).await.unwrap().jobs, 0);
+    assert_eq!(version(), before);
+    let later = now.plus_ms(rules.retention.success_ms);
+    assert_eq!(task.prune(9, &rules, later).await.unwrap().jobs, 1);
+    assert_ne!(version(), before);
+}
+
+#[tokio::test]
+async fn a_look_that_panics_is_its_own_affair() {
+    let files = Directory::fresh();
+    let store = files.store();
+    let readers = store.inner.readers().unwrap();
+    // More often than there are threads.
+    for _ in 0..9 {
+        let looked = readers.look(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
+        assert!(matches!(looked, Err(SqliteError::Panicked)), "{looked:?}");
+    }
+    let tables = readers.look(|db| db.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0))).await;
+    assert_eq!(tables.unwrap(), 0);
+    assert!(!store.has_failed());
+}
+
+#[tokio::test]
+async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
+    let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
+    let writer = store.inner.writer().unwrap();
+    let step = |_: &mut super::writer_state::WriterState<'_>| -> super::task_state::Stepped<(), StoreError> {
+        panic!("on purpose")
+    };
+    assert!(writer.ask(step).await.is_err());
+    assert!(store.failed().await.to_string().contains("panicked"));
+    assert!(task.add(vec![NewJob::new("[]")], &rules, now).await.is_err());
+}
+
+#[test]
+fn a_syncer_that_panics_answers_all_others() {
+    let failure = Arc::new(Failure::default());
+    let directory = Directory::fresh();
+    let store = directory.store();
+    let files = Arc::clone(&store.inner.files);
+    let syncer = Syncer::new(Arc::new(tempfile::tempfile().unwrap()), files, Arc::clone(&failure));
+    let (send, answers) = std::sync::mpsc::channel();
+    let mut later = Some(move |fate| send.send(fate).unwrap());
+    syncer.send_when_durable(1, vec![Box::new(|_| panic!("on purpose"))]);
+    syncer.close();
+    failure.guard("waited for the disk", || {
+        if failure.check().is_err()
+            && let Some(later) = later.take()
+        {
+            syncer.send_when_durable(2, vec![Box::new(later)]);
+        }
+        syncer.run();
+    });
+    assert!(matches!(answers.recv().unwrap(), Err(SqliteError::Failed { .. })));
+}
+
+#[tokio::test]
+async fn a_store_whose_last_handle_goes_on_its_own_thread_is_closed() {
+    for durability in [Durability::Full, Durability::Normal] {
+        let files = Directory { directory: tempfile::tempdir().unwrap(), durability };
+        let (store, rules, now) = (files.store(), Arc::new(Rules::default()), Timestamp(1));
+        let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
+        task.add(vec![NewJob::new("[]"); 2], &rules, now).await.unwrap();
+        let failure = Arc::clone(&store.inner.failure);
+        let lock = Arc::downgrade(&store.inner.lock);
+        let writer = store.inner.writer().unwrap();
+        let (enter, entered) = std::sync::mpsc::channel();
+        let (open, opened) = std::sync::mpsc::channel::<()>();
+        let held = Arc::clone(&store.inner);
+        // Its answer is sent when nobody else holds the store any more.
+        let mut last = Box::pin(writer.ask(move |_| {
+            enter.send(()).unwrap();
+            let _ = opened.recv();
+            drop(held);
+            Ok(Ok::<_, StoreError>(()))
+        }));
+        assert!(futures_util::poll!(&mut last).is_pending());
+        entered.recv().unwrap();
+        drop(last);
+        drop((store, task, open));
+        while lock.strong_count() > 0 {
+            std::thread::yield_now();
+        }
+        assert!(failure.check().is_ok(), "{:?}", failure.check());
+        files.store();
+    }
+}

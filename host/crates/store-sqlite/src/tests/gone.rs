@@ -1,0 +1,83 @@
+//! Files of the store that are deleted, replaced or moved while it is open.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use saggar_store::AddError;
+
+const NOW: Timestamp = Timestamp(1);
+
+/// Adds a job after `harm` was done to the files in a directory.
+async fn add_after(durability: Durability, harm: &dyn Fn(&Path)) -> (SqliteStore, Result<JobId, AddError>) {
+    let files = Directory { directory: tempfile::tempdir().unwrap(), durability };
+    let (store, rules) = (files.store(), Arc::new(Rules::default()));
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
+    assert!(!store.has_failed());
+    harm(files.directory.path());
+    let added = task.add(vec![NewJob::new("[]")], &rules, NOW).await;
+    (store, added.map(|added| added[0].id))
+}
+
+/// What is done to the files in a directory.
+type Harm = Box<dyn Fn(&Path)>;
+
+/// What a program may do to the files, and what is said of it.
+fn harms() -> [(&'static str, Harm); 6] {
+    let copy = |directory: &Path, name: &str| {
+        fs::copy(directory.join(name), directory.join("copy")).unwrap();
+        fs::rename(directory.join("copy"), directory.join(name)).unwrap();
+    };
+    [
+        ("saggar.db was deleted", Box::new(|directory| fs::remove_file(directory.join("saggar.db")).unwrap())),
+        ("saggar.db-wal was deleted", Box::new(|directory| fs::remove_file(directory.join("saggar.db-wal")).unwrap())),
+        ("saggar.db was replaced", Box::new(move |directory| copy(directory, "saggar.db"))),
+        ("saggar.db-wal was replaced", Box::new(move |directory| copy(directory, "saggar.db-wal"))),
+        (
+            "saggar.db was deleted or moved",
+            Box::new(|directory| fs::rename(directory.join("saggar.db"), directory.join("other.db")).unwrap()),
+        ),
+        (
+            "saggar.db was replaced",
+            Box::new(|directory| {
+                fs::rename(directory.join("saggar.db"), directory.join("other.db")).unwrap();
+                std::os::unix::fs::symlink("other.db", directory.join("saggar.db")).unwrap();
+            }),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn nothing_is_answered_that_was_written_to_a_file_that_is_gone() {
+    for durability in [Durability::Full, Durability::Normal] {
+        for (what, harm) in harms() {
+            let (store, added) = add_after(durability, &*harm).await;
+            assert!(matches!(added, Err(AddError::Store(StoreError::Failed(_)))), "{what}: {added:?}");
+            let why = store.failed().await.to_string();
+            assert!(why.contains(what), "{why}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_work_notices_that_its_files_are_gone() {
+    for (what, harm) in harms() {
+        let files = Directory::fresh();
+        let store = files.store();
+        assert!(!store.has_failed());
+        harm(files.directory.path());
+        assert!(store.has_failed(), "{what}");
+        assert!(store.failed().await.to_string().contains(what));
+    }
+}
+
+#[tokio::test]
+async fn a_store_goes_on_without_its_lock_file() {
+    let (files, rules) = (Directory::fresh(), Arc::new(Rules::default()));
+    let store = files.store();
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();
+    fs::remove_file(files.directory.path().join("saggar.db.lock")).unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
+    assert!(!store.has_failed());
+}

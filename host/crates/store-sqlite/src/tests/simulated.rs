@@ -1,0 +1,258 @@
+//! Histories of a store on a simulated disk: syncs and writes that fail, processes that die, power cuts, one after the other.
+//! Whatever was answered is there afterwards, and the file is whole.
+
+use std::collections::HashMap;
+use std::fs;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+
+use super::super::disk::Medium;
+use super::load::{Load, Said, check};
+use super::*;
+use saggar_store::AddError;
+
+mod disk;
+#[expect(unsafe_code, reason = "SQLite's VFS is an interface of C")]
+mod vfs;
+
+use disk::{Plan, SimulatedDisk};
+use vfs::SimulatedWal;
+
+const NOW: Timestamp = Timestamp(1);
+/// Histories in each run of the tests, and processes in each of them.
+const HISTORIES: u64 = 24;
+const PROCESSES: usize = 10;
+/// Pages of the WAL from which on a checkpoint is made: often, now and then, never.
+const CHECKPOINTS: [i32; 3] = [40, 300, 8_192];
+const DATABASE: &str = "saggar.db";
+
+/// A machine whose store is on a simulated disk.
+struct Machine {
+    directory: TempDir,
+    disk: SimulatedDisk,
+    checkpoint_pages: i32,
+}
+
+impl Machine {
+    fn new(seed: u64) -> Self {
+        let (directory, disk) = (tempfile::tempdir().unwrap(), SimulatedDisk::new(seed));
+        vfs::mount(&directory.path().canonicalize().unwrap(), &disk);
+        Self { directory, disk, checkpoint_pages: CHECKPOINTS[seed as usize % CHECKPOINTS.len()] }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join(DATABASE)
+    }
+
+    /// A process begins and opens the store. No other one is there any more.
+    fn start(&self, plan: Plan) -> Result<SqliteStore, SqliteError> {
+        let shown: HashMap<String, Vec<u8>> = self.disk.begin(plan).into_iter().collect();
+        for name in [DATABASE, "saggar.db-wal", "saggar.db-journal"] {
+            let path = self.directory.path().join(name);
+            match shown.get(name) {
+                Some(bytes) if fs::read(&path).ok().as_ref() == Some(bytes) => {}
+                Some(bytes) => fs::write(path, bytes).unwrap(),
+                None => drop(fs::remove_file(path)),
+            }
+        }
+        let disk = self.disk.clone();
+        let disk = move |file| Arc::new(SimulatedWal::new(file, &disk, "saggar.db-wal")) as Arc<dyn super::super::Disk>;
+        let medium = Medium { vfs: Some(vfs::NAME), disk, checkpoint_pages: self.checkpoint_pages };
+        let store = SqliteStore::open_on(&SqliteOptions::new(self.path()), medium)?;
+        // One that died in the last moment of its opening.
+        if self.disk.is_alive() { Ok(store) } else { Err(SqliteError::Closed) }
+    }
+
+    /// Looks whether all that was answered is there.
+    async fn check(&self, store: &SqliteStore, said: &Mutex<Said>) {
+        let said = said.lock().clone();
+        check(store, &self.path(), &said).await;
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        vfs::unmount(&self.directory.path().canonicalize().unwrap());
+    }
+}
+
+fn key() -> TaskKey {
+    TaskKey::new("default", "bench")
+}
+
+/// What goes wrong in a process.
+fn planned(chance: &mut fastrand::Rng) -> Plan {
+    let mut plan = Plan::default();
+    match chance.u8(0..6) {
+        0 | 1 => plan.sync = Some(("-wal", chance.u32(0..60))),
+        2 => plan.sync = Some((".db", chance.u32(0..4))),
+        3 => plan.write = Some(("", chance.u32(0..1_500))),
+        4 => plan.death = Some(chance.u32(0..1_500)),
+        _ => plan.cut = Some(chance.u32(0..1_500)),
+    }
+    plan
+}
+
+/// What goes wrong in an opening, if anything.
+fn planned_at_opening(chance: &mut fastrand::Rng) -> Plan {
+    let mut plan = Plan::default();
+    match chance.u8(0..6) {
+        0 => plan.sync = Some(("", chance.u32(0..3))),
+        1 => plan.cut = Some(chance.u32(0..40)),
+        2 => plan.death = Some(chance.u32(0..20)),
+        _ => {}
+    }
+    plan
+}
+
+/// Plays histories, one after the other, and says which of them fail. Returns what they have in all.
+async fn play_all<F: Future<Output = usize>>(seeds: std::ops::Range<u64>, play: impl Fn(u64) -> F) -> usize {
+    let (mut sum, mut failed) = (0, Vec::new());
+    for seed in seeds.clone() {
+        match AssertUnwindSafe(play(seed)).catch_unwind().await {
+            Ok(played) => sum += played,
+            Err(_) => failed.push(seed),
+        }
+    }
+    assert!(failed.is_empty(), "{} of {} histories fail: {failed:?}", failed.len(), seeds.count());
+    sum
+}
+
+/// Plays a history; returns how many pages it had that the kernel showed and had not written.
+async fn play(seed: u64) -> usize {
+    let (machine, mut chance) = (Machine::new(seed), fastrand::Rng::with_seed(seed));
+    let said = Arc::<Mutex<Said>>::default();
+    for process in 0..PROCESSES {
+        let Ok(store) = machine.start(planned_at_opening(&mut chance)) else { continue };
+        machine.disk.plan(Plan::default());
+        machine.check(&store, &said).await;
+        machine.disk.plan(planned(&mut chance));
+        let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await;
+        if let Ok(task) = task {
+            Load { task, said: Arc::clone(&said), steps: 40 }.run(seed * 1_000 + process as u64).await;
+        }
+        match chance.u8(0..4) {
+            0 => machine.disk.kill(),
+            1 | 2 => machine.disk.cut(),
+            // It is stopped.
+            _ => {}
+        }
+        drop(store);
+    }
+    machine.disk.cut();
+    let store = machine.start(Plan::default()).unwrap();
+    machine.check(&store, &said).await;
+    machine.disk.phantoms()
+}
+
+#[tokio::test]
+async fn nothing_answered_is_lost_on_a_disk_that_fails() {
+    assert!(play_all(0..HISTORIES, play).await > 0, "no sync failed with anything to be written");
+}
+
+#[tokio::test]
+#[ignore = "takes minutes; for changes of the store: cargo test --release -- --ignored on_a_disk_that_fails"]
+async fn nothing_answered_is_lost_on_a_disk_that_fails_in_many_histories() {
+    play_all(1_000..4_000, play).await;
+}
+
+#[tokio::test]
+async fn what_an_opening_answered_is_durable() {
+    for seed in 0..HISTORIES {
+        let (machine, rules) = (Machine::new(seed), super::load::rules());
+        let store = machine.start(Plan::default()).unwrap();
+        let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
+        task.add(vec![NewJob::new("[]"); 3], &rules, NOW).await.unwrap();
+        assert_eq!(task.claim(2, NOW).await.unwrap().jobs.len(), 2);
+        machine.disk.kill();
+        drop((store, task));
+        let store = machine.start(Plan::default()).unwrap();
+        let losses = Arc::new(Losses::default());
+        let task = store.open(&key(), &rules, NOW, Arc::clone(&losses) as _).await.unwrap();
+        let lost = losses.count();
+        let other = store.open(&TaskKey::new("default", "new"), &rules, NOW, Arc::new(())).await.unwrap();
+        machine.disk.cut();
+        drop((store, task, other));
+        let store = machine.start(Plan::default()).unwrap();
+        assert_eq!(store.tasks().await.unwrap().len(), 2, "history {seed}: a task that was opened is there");
+        let losses = Arc::new(Losses::default());
+        let task = store.open(&key(), &rules, NOW, Arc::clone(&losses) as _).await.unwrap();
+        assert!(lost <= 2 && losses.count() == 0, "history {seed}: what was lost is lost once");
+        assert_eq!(task.counts().waiting, 3);
+    }
+}
+
+/// A process that could not sync is followed by one that can, and that by a power cut.
+async fn play_failed_sync(seed: u64) -> usize {
+    let (mut machine, said) = (Machine::new(seed), Arc::<Mutex<Said>>::default());
+    // A checkpoint would bring the pages into the database.
+    machine.checkpoint_pages = i32::MAX;
+    for (sync, steps) in [(Some(("-wal", 9)), 30), (None, 3)] {
+        let store = machine.start(Plan::default()).unwrap();
+        let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await.unwrap();
+        machine.disk.plan(Plan { sync, ..Plan::default() });
+        Load { task, said: Arc::clone(&said), steps }.run(seed).await;
+        assert_eq!(store.has_failed(), sync.is_some());
+        machine.disk.kill();
+        drop(store);
+    }
+    machine.disk.cut();
+    let store = machine.start(Plan::default()).unwrap();
+    machine.check(&store, &said).await;
+    machine.disk.phantoms()
+}
+
+#[tokio::test]
+async fn what_a_failed_sync_left_in_the_cache_is_written_before_it_is_trusted() {
+    let phantoms = play_all(0..HISTORIES, play_failed_sync).await;
+    assert!(phantoms > HISTORIES as usize, "syncs failed with next to nothing to be written: {phantoms} pages");
+}
+
+/// A process that could not sync stops as it should, and the power is cut meanwhile.
+async fn play_failed_stop(seed: u64) -> usize {
+    let (mut machine, said) = (Machine::new(seed), Arc::<Mutex<Said>>::default());
+    machine.checkpoint_pages = i32::MAX;
+    let store = machine.start(Plan::default()).unwrap();
+    let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await.unwrap();
+    machine.disk.plan(Plan { sync: Some(("-wal", 9)), ..Plan::default() });
+    Load { task, said: Arc::clone(&said), steps: 30 }.run(seed).await;
+    assert!(store.has_failed());
+    machine.disk.plan(Plan { cut: Some(seed as u32), ..Plan::default() });
+    drop(store);
+    machine.disk.cut();
+    let store = machine.start(Plan::default()).unwrap();
+    machine.check(&store, &said).await;
+    machine.disk.phantoms()
+}
+
+#[tokio::test]
+async fn a_store_that_failed_brings_nothing_into_the_database_when_it_is_closed() {
+    assert!(play_all(0..HISTORIES, play_failed_stop).await > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_refuses_and_loses_nothing() {
+    for seed in 0..HISTORIES {
+        let (machine, rules) = (Machine::new(seed), super::load::rules());
+        let store = machine.start(Plan::default()).unwrap();
+        let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
+        machine.disk.plan(Plan { full: Some(seed as u32 * 9), ..Plan::default() });
+        let mut added = 0;
+        let refused = loop {
+            match task.add(vec![NewJob::new(&*format!("[\"{}\"]", "x".repeat(9_000)))], &rules, NOW).await {
+                Ok(_) => added += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, AddError::Store(StoreError::Full(_))), "history {seed}: {refused:?}");
+        machine.disk.plan(Plan::default());
+        task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
+        machine.disk.cut();
+        drop((store, task));
+        let store = machine.start(Plan::default()).unwrap();
+        let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
+        assert_eq!(task.counts().waiting, added + 1, "history {seed}");
+    }
+}

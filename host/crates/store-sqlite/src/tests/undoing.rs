@@ -1,0 +1,212 @@
+//! The store in histories in which nearly every step is done twice: in a batch that is undone, and then for good.
+
+use super::undone::undone;
+use super::*;
+use saggar_store::{
+    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
+    Delivery, Finish, Finished, History, Job, Lane, LogLine, Observer, Page, Peek, Pruned, SettledUnwanted, TaskStore,
+};
+
+/// Directories of their own, with a store that undoes.
+struct Undoings;
+
+struct Undoing(Directory);
+
+struct UndoingStore(Arc<SqliteStore>);
+
+struct UndoingTask {
+    store: Arc<SqliteStore>,
+    task: Arc<dyn TaskStore>,
+}
+
+#[tokio::test(start_paused = true)]
+async fn plays_random_histories_with_steps_undone() {
+    differential::compare(&Undoings, &differential::Plan::histories(20).with_deaths()).await;
+}
+
+#[async_trait]
+impl Places for Undoings {
+    async fn fresh(&self) -> Box<dyn Place> {
+        Box::new(Undoing(Directory { directory: tempfile::tempdir().unwrap(), durability: Durability::Normal }))
+    }
+}
+
+#[async_trait]
+impl Place for Undoing {
+    async fn open(&mut self) -> Arc<dyn Store> {
+        Arc::new(UndoingStore(Arc::new(self.0.store())))
+    }
+
+    async fn left_over(&mut self) -> Vec<String> {
+        self.0.left_over().await
+    }
+}
+
+/// Whether a step was refused for want of room.
+trait IsFull {
+    fn is_full(&self) -> bool;
+}
+
+impl IsFull for StoreError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+}
+
+impl IsFull for AddError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+}
+
+impl IsFull for ChangeError {
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_full())
+    }
+}
+
+/// Has a step done in a batch that is undone, and again. One that waits for room does so by itself.
+async fn twice<T, E: IsFull, F: Future<Output = Result<T, E>> + Send>(
+    store: &SqliteStore,
+    step: impl Fn() -> F,
+) -> Result<T, E> {
+    match undone(store, step()).await.await {
+        Err(error) if error.is_full() => step().await,
+        answer => answer,
+    }
+}
+
+#[async_trait]
+impl Store for UndoingStore {
+    async fn open(
+        &self,
+        task: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let task = twice(&self.0, || self.0.open(task, rules, now, Arc::clone(&observer))).await?;
+        Ok(Arc::new(UndoingTask { store: Arc::clone(&self.0), task }))
+    }
+
+    fn outlives_process(&self) -> bool {
+        self.0.outlives_process()
+    }
+
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
+        self.0.tasks().await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        self.0.list(query).await
+    }
+
+    fn set_keep_bytes(&self, most: u64) {
+        self.0.set_keep_bytes(most);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.0.kept_bytes()
+    }
+}
+
+#[async_trait]
+impl TaskStore for UndoingTask {
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        twice(&self.store, || self.task.add(jobs.clone(), rules, now)).await
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        twice(&self.store, || self.task.claim(most, now)).await
+    }
+
+    fn may_claim(&self) -> bool {
+        self.task.may_claim()
+    }
+
+    fn may_have_callbacks(&self) -> bool {
+        self.task.may_have_callbacks()
+    }
+
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.task.release(id, run, rules, now);
+    }
+
+    async fn finish(
+        &self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        if claim_next {
+            // One that had to wait claims nothing, unlike the oracle's.
+            return self.task.finish(finish, true, rules, now).await;
+        }
+        twice(&self.store, || self.task.finish(finish.clone(), false, rules, now)).await
+    }
+
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
+        twice(&self.store, || self.task.change(id, change, rules, now)).await
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
+        twice(&self.store, || self.task.set_paused(paused)).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.task.get(id).await
+    }
+
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        self.task.peek(id, most).await
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        self.task.history(id).await
+    }
+
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
+        twice(&self.store, || self.task.claim_callbacks(lane, most, now)).await
+    }
+
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        twice(&self.store, || self.task.settle_callback(number, delivery.clone(), now)).await
+    }
+
+    async fn settle_unwanted(
+        &self,
+        lane: Lane,
+        after: CallbackPosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError> {
+        twice(&self.store, || self.task.settle_unwanted(lane, after, most, rules, now)).await
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        twice(&self.store, || self.task.append_log(id, lines.clone())).await
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
+        twice(&self.store, || self.task.prune(most, rules, now)).await
+    }
+
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        self.task.has_room_for(more, rules)
+    }
+
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
+        twice(&self.store, || self.task.make_room(more, most, rules)).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.task.counts()
+    }
+}

@@ -1,0 +1,261 @@
+//! All tasks as the writer has them in its hands, from the file and back to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use rusqlite::{Connection, params};
+use saggar_job::{TaskKey, Timestamp};
+
+use super::batch_context::{Batch, BatchContext};
+use super::number::{MOST_TASKS, TaskNumber};
+use super::record::{CANCELLING, Orphan, Record};
+use super::shared::{Registry, Shared};
+use super::statements::Statements;
+use super::task_state::{TaskState, TaskTx};
+use saggar_store::{CallbackNumber, Observer, Pruned, Rules, kept_bytes};
+
+pub(super) struct WriterState<'c> {
+    pub(super) db: &'c Connection,
+    statements: Statements<'c>,
+    tasks: HashMap<TaskNumber, TaskState, RandomState>,
+    by_key: HashMap<TaskKey, TaskNumber>,
+    pub(super) batch_context: BatchContext,
+    /// The tasks that the batch of the moment has touched.
+    touched: Vec<TaskNumber>,
+    registry: Arc<Registry>,
+}
+
+impl<'c> WriterState<'c> {
+    pub(super) fn load(db: &'c Connection, registry: Arc<Registry>) -> rusqlite::Result<Self> {
+        let mut writer_state = Self::read(db, registry, 1)?;
+        let numbers: Vec<TaskNumber> = writer_state.tasks.keys().copied().collect();
+        for task in numbers {
+            if let Some(state) = writer_state.tasks.get_mut(&task) {
+                state.publish(db, 0)?;
+                writer_state.registry.enter(Arc::clone(&state.shared));
+            }
+        }
+        writer_state.registry.kept.set(writer_state.batch_context.kept_bytes);
+        Ok(writer_state)
+    }
+
+    fn read(db: &'c Connection, registry: Arc<Registry>, seq: u64) -> rusqlite::Result<Self> {
+        let mut tasks: HashMap<TaskNumber, TaskState, RandomState> = HashMap::default();
+        let mut statement = db.prepare("SELECT * FROM tasks")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let state = TaskState::load(db, row)?;
+            tasks.insert(state.task, state);
+        }
+        let claims = BatchContext::read_claims(db)?;
+        let count = claims.len();
+        for orphan in claims.into_values() {
+            let sql = "SELECT run, attempt, flags FROM jobs WHERE job = ?1 AND standing < 4";
+            let mut statement = db.prepare_cached(sql)?;
+            let mut rows = statement.query([orphan.job.0])?;
+            let Some(row) = rows.next()? else { continue };
+            // A row with this run or a later one was written when the attempt had ended.
+            if row.get::<_, i64>(0)? as u64 >= orphan.run.0 {
+                continue;
+            }
+            let cancelling = row.get::<_, i64>(2)? & CANCELLING != 0;
+            if let Some(state) = tasks.get_mut(&orphan.job.task()) {
+                state.count_running(orphan, cancelling, row.get::<_, u32>(1)?.saturating_add(1));
+                state.orphans.push(orphan);
+            }
+        }
+        let last_number = tasks.values().map(TaskState::last_number).max().unwrap_or(0);
+        let mut batch_context = BatchContext::load(db, seq, last_number, count)?;
+        batch_context.kept_bytes = tasks.values().map(TaskState::kept_bytes).sum();
+        batch_context.running = tasks.values().map(|state| state.orphans.len()).sum();
+        let by_key = tasks.values().map(|state| (state.key.clone(), state.task)).collect();
+        Ok(Self {
+            db,
+            statements: Statements::prepare(db)?,
+            tasks,
+            by_key,
+            batch_context,
+            touched: Vec::new(),
+            registry,
+        })
+    }
+
+    /// Takes everything from the file again after a batch was undone. What this process holds (running attempts, taken
+    /// callbacks) it goes on holding, save for what the batch itself would have handed out.
+    pub(super) fn reload(&mut self) -> rusqlite::Result<()> {
+        let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.batch_context.seq)?;
+        for mark in self.batch_context.undone() {
+            if let Some(state) = self.tasks.get_mut(&mark.task) {
+                state.undo_mark(mark);
+            }
+        }
+        for (task, state) in &mut fresh.tasks {
+            let Some(before) = self.tasks.get_mut(task) else { continue };
+            state.inherit(before, self.batch_context.seq);
+            if state.is_opened() {
+                for orphan in std::mem::take(&mut state.orphans) {
+                    if let Some(record) = Record::find(self.db, orphan.job)? {
+                        let ready_at = before.ready_at(record.id, orphan.run);
+                        state.resume(orphan, record, ready_at, fresh.batch_context.seq);
+                    }
+                }
+            }
+            state.shared.clear();
+            state.publish(self.db, fresh.batch_context.seq)?;
+        }
+        *self = fresh;
+        Ok(())
+    }
+
+    /// A step on a task; none if there is no such task.
+    pub(super) fn tx(&mut self, task: TaskNumber) -> Option<TaskTx<'_>> {
+        let state = self.tasks.get_mut(&task)?;
+        self.batch_context.keep_bytes = self.registry.kept.most();
+        if self.touched.last() != Some(&task) {
+            self.touched.push(task);
+        }
+        Some(TaskTx { db: self.db, usual: &mut self.statements, state, batch_context: &mut self.batch_context })
+    }
+
+    /// Removes ended jobs so that `more` bytes fit into the task, and into the store.
+    pub(super) fn make_room(
+        &mut self,
+        task: TaskNumber,
+        more: u64,
+        most: usize,
+        rules: &Rules,
+    ) -> rusqlite::Result<Pruned> {
+        let Some(mut tx) = self.tx(task) else { return Ok(Pruned::default()) };
+        let pruned = tx.make_room(more, most, rules)?;
+        if pruned.more { Ok(pruned) } else { self.make_room_in_all(more, most, pruned) }
+    }
+
+    /// Goes on with what was `pruned` until there is room for `more` bytes beside all that is kept, or `most` were removed: the
+    /// jobs that ended first leave, whatever their task.
+    fn make_room_in_all(&mut self, more: u64, most: usize, mut pruned: Pruned) -> rusqlite::Result<Pruned> {
+        let mut work = pruned.jobs;
+        while kept_bytes::lacks_room(self.batch_context.kept_bytes, more, self.registry.kept.most()) {
+            let mut ends = Vec::new();
+            for (task, state) in &mut self.tasks {
+                ends.extend(state.first_ended(self.db)?.map(|(ended_at, _)| (ended_at, *task)));
+            }
+            ends.sort_unstable();
+            let Some((_, first)) = ends.first() else { break };
+            let next = ends.get(1).map_or(Timestamp(u64::MAX), |(ended_at, _)| *ended_at);
+            let Some(mut tx) = self.tx(*first) else { break };
+            while tx.state.first_ended(tx.db)?.is_some_and(|(ended_at, _)| ended_at <= next)
+                && kept_bytes::lacks_room(tx.batch_context.kept_bytes, more, tx.batch_context.keep_bytes)
+            {
+                if work >= most {
+                    return Ok(Pruned { more: true, ..pruned });
+                }
+                let Some((jobs, effort)) = tx.remove_first_ended()? else { break };
+                (pruned.jobs, work) = (pruned.jobs + jobs, work + effort);
+            }
+        }
+        Ok(pruned)
+    }
+
+    /// Opens a task, and makes it if it is not there.
+    pub(super) fn open(
+        &mut self,
+        key: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> rusqlite::Result<Arc<Shared>> {
+        let task = match self.by_key.get(key) {
+            Some(task) => *task,
+            None => self.make(key)?,
+        };
+        let Some(mut tx) = self.tx(task) else { return Err(rusqlite::Error::QueryReturnedNoRows) };
+        tx.state.rules = Arc::clone(rules);
+        tx.state.shared.set_observer(observer);
+        tx.open(rules, now)?;
+        Ok(Arc::clone(&tx.state.shared))
+    }
+
+    fn make(&mut self, key: &TaskKey) -> rusqlite::Result<TaskNumber> {
+        if self.tasks.len() as i64 >= MOST_TASKS {
+            return Err(rusqlite::Error::IntegralValueOutOfRange(0, MOST_TASKS));
+        }
+        let sql = "INSERT INTO tasks (tenant, name) VALUES (?1, ?2)";
+        self.db.prepare_cached(sql)?.execute(params![&*key.tenant, &*key.task])?;
+        let number = self.db.last_insert_rowid();
+        let mut statement = self.db.prepare_cached("SELECT * FROM tasks WHERE task = ?1")?;
+        let mut state = statement.query_row([number], |row| TaskState::load(self.db, row))?;
+        state.is_entered = false;
+        let task = state.task;
+        self.tasks.insert(task, state);
+        self.by_key.insert(key.clone(), task);
+        Ok(task)
+    }
+
+    /// Lets what was handed out to nobody be taken again.
+    pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
+        if undo.batch.is_undone() {
+            return Ok(());
+        }
+        let Some(mut tx) = self.tx(undo.task) else { return Ok(()) };
+        if let Some(rules) = &undo.rules {
+            tx.state.rules = Arc::clone(rules);
+        }
+        for (id, run) in &undo.claims {
+            tx.undo_claim(*id, *run, undo.now)?;
+        }
+        tx.undo_callbacks(&undo.callbacks)
+    }
+
+    /// Writes what the steps of the batch left to be written once.
+    pub(super) fn flush(&mut self) -> rusqlite::Result<()> {
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        for task in &self.touched {
+            if let Some(state) = self.tasks.get_mut(task) {
+                state.flush(self.db)?;
+            }
+        }
+        let tasks = &self.tasks;
+        self.batch_context.flush_claims(self.db, || tasks.values().flat_map(TaskState::all_running).collect())
+    }
+
+    /// The batch is committed: lets others see it.
+    pub(super) fn publish(&mut self) -> rusqlite::Result<()> {
+        let seq = self.batch_context.seq;
+        for task in self.touched.drain(..) {
+            let Some(state) = self.tasks.get_mut(&task) else { continue };
+            state.publish(self.db, seq)?;
+            if !std::mem::replace(&mut state.is_entered, true) {
+                self.registry.enter(Arc::clone(&state.shared));
+            }
+        }
+        self.registry.kept.set(self.batch_context.kept_bytes);
+        self.batch_context.committed();
+        Ok(())
+    }
+}
+
+/// What was handed out to somebody who was gone by then.
+#[derive(Debug)]
+pub(super) struct Undo {
+    pub(super) task: TaskNumber,
+    pub(super) claims: Vec<(saggar_job::JobId, saggar_job::Run)>,
+    pub(super) callbacks: Vec<CallbackNumber>,
+    /// Those of the moment, if they are known: for claims whose jobs were cancelled.
+    pub(super) rules: Option<Arc<Rules>>,
+    pub(super) now: Timestamp,
+    /// The batch that handed it out.
+    pub(super) batch: Batch,
+}
+
+impl TaskState {
+    /// The claims of all attempts that run.
+    fn all_running(&self) -> Vec<Orphan> {
+        let running = self.running.values().filter_map(|attempt| {
+            let saggar_job::State::Running { run, started_at, .. } = attempt.record.life.state else { return None };
+            Some(Orphan { job: attempt.record.job, run, started_at })
+        });
+        running.chain(self.orphans.iter().copied()).collect()
+    }
+}

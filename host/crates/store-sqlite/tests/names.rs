@@ -1,0 +1,272 @@
+//! The names of the SQLite store's files: what else may be found under them is neither followed nor written to, one host has a
+//! database whatever its names are, and other users have no part in it.
+
+#![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use saggar_job::{TaskKey, Timestamp};
+use saggar_queue::{NewJob, Rules, Store};
+use saggar_store_sqlite::{SqliteError, SqliteOptions, SqliteStore};
+use tempfile::TempDir;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+const DATABASE: &str = "SAGGAR_TEST_DATABASE";
+const WORDS: &str = "somebody else's words";
+
+fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn open(path: &Path) -> Result<SqliteStore, SqliteError> {
+    SqliteStore::open(&SqliteOptions::new(path))
+}
+
+/// What a refusal and its cause say.
+fn refusal(path: &Path) -> String {
+    let error = open(path).map(drop).expect_err("it has to be refused");
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    format!("{error}: {}", cause.unwrap_or_default())
+}
+
+async fn add(store: &SqliteStore) {
+    let rules = Arc::new(Rules::default());
+    let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();
+    task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap();
+}
+
+fn mode(path: impl AsRef<Path>) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// Puts something under a name.
+type Put = fn(&Path, victim: &Path);
+
+const LINKS: [(&str, Put, &str); 3] = [
+    ("a link", |path, victim| symlink(victim, path).unwrap(), "symbolic link"),
+    ("a link that leads nowhere", |path, victim| symlink(victim.with_extension("new"), path).unwrap(), "symbolic link"),
+    ("a hard link", |path, victim| fs::hard_link(victim, path).unwrap(), "hard link"),
+];
+const OTHERS: [(&str, Put, &str); 2] = [
+    ("a directory", |path, _| fs::create_dir(path).unwrap(), "directory"),
+    ("a pipe", |path, _| assert!(Command::new("mkfifo").arg(path).status().unwrap().success()), "not a regular file"),
+];
+
+/// A directory with a file of somebody else's, and a store to be.
+struct Scene {
+    directory: TempDir,
+    victim: PathBuf,
+    database: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let directory = directory();
+        let (victim, database) = (directory.path().join("victim"), directory.path().join("saggar.db"));
+        fs::write(&victim, WORDS).unwrap();
+        Self { directory, victim, database }
+    }
+
+    fn at(&self, suffix: &str) -> PathBuf {
+        self.directory.path().join(format!("saggar.db{suffix}"))
+    }
+
+    #[track_caller]
+    fn check(&self, what: &str) {
+        assert_eq!(fs::read_to_string(&self.victim).unwrap(), WORDS, "{what}");
+        assert!(!self.victim.with_extension("new").exists(), "{what}");
+    }
+}
+
+#[test]
+fn what_is_not_the_stores_own_is_neither_followed_nor_written_to() {
+    for suffix in ["", ".lock", "-wal", "-shm", "-journal"] {
+        for (what, put, why) in LINKS.into_iter().chain(OTHERS) {
+            let scene = Scene::new();
+            put(&scene.at(suffix), &scene.victim);
+            let (said, what) = (refusal(&scene.database), format!("{what} at `{suffix}`"));
+            let is_told = said.contains(why) || said.contains("not a regular file") || said.contains("Is a directory");
+            assert!(is_told && said.contains(&format!("saggar.db{suffix}")), "{what}: {said}");
+            scene.check(&what);
+        }
+    }
+}
+
+#[test]
+fn a_file_of_somebody_elses_is_no_lock_file() {
+    let scene = Scene::new();
+    fs::rename(&scene.victim, scene.at(".lock")).unwrap();
+    assert!(refusal(&scene.database).contains("not a lock file"));
+    assert_eq!(fs::read_to_string(scene.at(".lock")).unwrap(), WORDS);
+    // Nor is an earlier host's, of which a full disk left a part, in the way.
+    fs::write(scene.at(".lock"), "proc").unwrap();
+    open(&scene.database).unwrap();
+}
+
+#[tokio::test]
+async fn a_link_under_the_name_of_a_file_that_is_gone_at_once_is_only_removed() {
+    for (what, put, _) in LINKS {
+        let scene = Scene::new();
+        put(&scene.at(".probe"), &scene.victim);
+        let store = open(&scene.database).unwrap();
+        add(&store).await;
+        let copy = scene.directory.path().join("copy.db");
+        put(&scene.directory.path().join("copy.db.part"), &scene.victim);
+        store.backup(&copy).await.unwrap();
+        scene.check(what);
+        assert_eq!(mode(&copy), 0o600);
+        put(&scene.directory.path().join("other.db"), &scene.victim);
+        let refused = store.backup(&scene.directory.path().join("other.db")).await;
+        assert!(matches!(refused, Err(SqliteError::BackupExists { .. })), "{what}: {refused:?}");
+        scene.check(what);
+        open(&copy).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn other_users_have_no_part_in_a_store() {
+    let scene = Scene::new();
+    let store = open(&scene.database).unwrap();
+    add(&store).await;
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        assert_eq!(mode(scene.at(suffix)), 0o600, "{suffix}");
+    }
+    let copy = scene.directory.path().join("copy.db");
+    SqliteStore::copy(&scene.database, &copy).unwrap();
+    assert_eq!(mode(copy), 0o600);
+}
+
+#[tokio::test]
+async fn a_process_opens_a_database_once_whatever_its_name() {
+    let scene = Scene::new();
+    let store = open(&scene.database).unwrap();
+    let linked = scene.directory.path().join("linked");
+    symlink(scene.directory.path(), &linked).unwrap();
+    assert!(refusal(&linked.join("saggar.db")).contains("another host"), "a directory with another name");
+    fs::hard_link(&scene.database, scene.directory.path().join("second.db")).unwrap();
+    assert!(refusal(&scene.directory.path().join("second.db")).contains("hard link"));
+    add(&store).await;
+    fs::remove_file(scene.directory.path().join("second.db")).unwrap();
+    let moved = scene.directory.path().join("moved.db");
+    fs::rename(&scene.database, &moved).unwrap();
+    let said = refusal(&moved);
+    assert!(said.contains("another host") && said.contains(&std::process::id().to_string()), "{said}");
+    // Its own locks are as they were: nobody else can have the file to itself.
+    let other = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "locker", "--ignored"])
+        .env(DATABASE, &moved)
+        .output()
+        .unwrap();
+    assert!(other.status.success(), "{other:?}");
+    drop(store);
+    open(&moved).unwrap();
+}
+
+/// Another program cannot lock out those who have the file open.
+#[test]
+#[ignore = "is another test's child"]
+fn locker() {
+    let db = rusqlite::Connection::open(std::env::var_os(DATABASE).unwrap()).unwrap();
+    let mode = db.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0));
+    assert!(!mode.is_ok_and(|mode| mode == "delete"), "it had the file to itself");
+}
+
+/// A host of its own process.
+struct Holder(Child);
+
+impl Holder {
+    fn start(database: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "holder", "--ignored", "--nocapture", "--test-threads=1"])
+            .env(DATABASE, database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().ends_with("holds it")));
+        Self(child)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "is another test's child"]
+async fn holder() {
+    let store = open(Path::new(&std::env::var_os(DATABASE).unwrap())).unwrap();
+    add(&store).await;
+    writeln!(std::io::stdout(), "\nit holds it").unwrap();
+    std::io::read_to_string(std::io::stdin()).unwrap();
+}
+
+#[test]
+fn one_host_has_a_database_whatever_its_name() {
+    let scene = Scene::new();
+    let holder = Holder::start(&scene.database);
+    let by_name = format!("process {}", holder.0.id());
+    let said = refusal(&scene.database);
+    assert!(said.contains(&by_name) && said.contains("since 20"), "{said}");
+    fs::remove_file(scene.at(".lock")).unwrap();
+    let said = refusal(&scene.database);
+    assert!(said.contains("another host") && said.contains(&by_name), "without a lock file: {said}");
+    let moved = scene.directory.path().join("moved.db");
+    fs::rename(&scene.database, &moved).unwrap();
+    let said = refusal(&moved);
+    assert!(said.contains("another host") && said.contains(&by_name), "under another name: {said}");
+    drop(holder);
+}
+
+/// Mounts the database a second time, in a namespace of its own, which needs no root.
+#[test]
+fn one_host_has_a_database_that_is_mounted_twice() {
+    let scene = Scene::new();
+    let second = scene.directory.path().join("second.db");
+    fs::write(&scene.database, "").unwrap();
+    fs::write(&second, "").unwrap();
+    let run = "mount --bind \"$SAGGAR_TEST_DATABASE\" \"$1\" && exec \"$0\" --exact mounted --ignored --nocapture";
+    let said = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", run])
+        .arg(std::env::current_exe().unwrap())
+        .arg(&second)
+        .env(DATABASE, &scene.database)
+        .output()
+        .expect("this test needs `unshare`: install util-linux");
+    assert!(said.status.success() && String::from_utf8_lossy(&said.stdout).contains("1 passed"), "{said:#?}");
+}
+
+#[tokio::test]
+#[ignore = "is another test's child"]
+async fn mounted() {
+    let path = PathBuf::from(std::env::var_os(DATABASE).unwrap());
+    let holder = Holder::start(&path);
+    let said = refusal(&path.with_file_name("second.db"));
+    assert!(said.contains("another host") && said.contains(&holder.0.id().to_string()), "{said}");
+}
+
+/// A program that holds a transaction open keeps a host from starting, and is named as the reason.
+#[tokio::test]
+async fn a_store_that_another_program_keeps_locked_is_said_to_be_when_it_is_opened() {
+    let scene = Scene::new();
+    let mut child = Holder::start(&scene.database);
+    // Killed, so that a WAL is left.
+    child.0.kill().unwrap();
+    drop(child);
+    let other = rusqlite::Connection::open(&scene.database).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = open(&scene.database).map(drop).unwrap_err();
+    assert!(matches!(&refused, SqliteError::Busy { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("another program"), "{refused}");
+    other.execute_batch("ROLLBACK").unwrap();
+    open(&scene.database).unwrap();
+}

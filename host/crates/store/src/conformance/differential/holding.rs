@@ -1,0 +1,63 @@
+//! What both sides must hold alike after every step, and what the store may hold no more when all jobs are deleted.
+
+use saggar_job::{Outcome, Status, TaskKey};
+
+use super::super::listing::pages;
+use super::super::problem;
+use super::{History, TASKS, works};
+use crate::{Change, End, Finish, ListQuery, ListedJob};
+
+impl History {
+    /// Compares all that was observed and all that can be looked up.
+    pub(super) async fn hold(&mut self) {
+        for task in 0..TASKS.len() {
+            for expected in self.expected.heard[task].events().await {
+                // It comes when it is durable.
+                self.same(&Some(expected), &self.actual.heard[task].event_soon().await, "an event");
+            }
+        }
+        for task in 0..TASKS.len() {
+            let (expected, actual) = (&self.expected.tasks[task], &self.actual.tasks[task]);
+            self.same(&works(expected.counts_now().await), &works(actual.counts_now().await), "the counts");
+        }
+        let query = self.any_query();
+        let expected = pages(&*self.expected.store, query.clone()).await;
+        let actual = pages(&*self.actual.store, query.clone()).await;
+        self.same(&expected, &actual, &format!("the list of {query:?}"));
+        // All jobs of one task, and one job that may not be there.
+        let task = self.chance.usize(0..TASKS.len());
+        let (tenant, name) = TASKS[task];
+        let all = ListQuery::of_task(&TaskKey::new(tenant, name));
+        let mut ids: Vec<_> = pages(&*self.expected.store, all).await.iter().map(|job| job.id).collect();
+        ids.push(self.any_id(task));
+        for id in ids {
+            let (expected, actual) = (&self.expected.tasks[task], &self.actual.tasks[task]);
+            self.same(&works(expected.get(id).await), &works(actual.get(id).await), "a job");
+            self.same(&works(expected.history(id).await), &works(actual.history(id).await), "a job's history");
+        }
+    }
+
+    /// Ends what runs and deletes all jobs.
+    pub(super) async fn clear(&mut self) {
+        for (task, (tenant, name)) in TASKS.into_iter().enumerate() {
+            for job in pages(&*self.expected.store, ListQuery::of_task(&TaskKey::new(tenant, name))).await {
+                self.remove(task, &job).await;
+            }
+        }
+        self.hold().await;
+        assert_eq!(self.place.left_over().await, Vec::<String>::new(), "something of the deleted jobs stays");
+    }
+
+    async fn remove(&self, task: usize, job: &ListedJob) {
+        let (rules, now) = (&self.rules[task], self.now);
+        for side in [&self.expected, &self.actual] {
+            if job.status == Status::Running {
+                let end = End::Outcome(Outcome::Reject(problem()));
+                let (id, run) = (job.id, job.run);
+                let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
+                works(side.tasks[task].finish(finish, false, rules, now).await);
+            }
+            works(side.tasks[task].change(job.id, Change::Delete, rules, now).await);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What a job store is: the records that it keeps, the contract that it holds ([`Store`], [`TaskStore`]), the steps of a job as
+//! values ([`step`]), the store in memory, and the suite that every store must pass (feature `conformance`).
+//!
+//! A store only persists: what becomes of a job is said by [`saggar_job::transition`] and decided in [`step`].
+
+mod contract;
+mod memory;
+mod record;
+pub mod step;
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+
+pub use contract::{Hint, Notification, Observer, Store, StoreEvent, TaskStore};
+pub use memory::MemoryStore;
+pub use record::{
+    AddError, Added, AttemptRecord, Attempts, BadCursor, CallbackBackoff, CallbackKind, CallbackNumber,
+    CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback, ClaimedCallbacks, ClaimedJob, Cost, Counts,
+    Cursor, Delivery, End, EndResult, Finish, Finished, History, Job, JobCallback, JobLog, KeyOwner, KeyReuse, Lane,
+    ListOrder, ListQuery, ListedJob, LogBudget, LogLevel, LogLine, LogSource, NewJob, NextDue, Origin, Page, Peek,
+    Progress, Pruned, Retention, Rules, SettledUnwanted, StoreError, kept_bytes,
+};

@@ -1,0 +1,288 @@
+//! The store in memory: as fast as the queue gets, and gone with the process. The oracle of the other stores' tests.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use saggar_job::{JobId, Run, TaskKey, Timestamp};
+
+use crate::kept_bytes::KeptBytes;
+use crate::{
+    AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
+    Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, NewJob, Notification, Observer, Page, Peek,
+    Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
+};
+
+mod expiry_queue;
+mod listing;
+mod names;
+mod outbox;
+mod ready_queue;
+mod record;
+mod room;
+mod status_index;
+mod task_state;
+
+use task_state::TaskState;
+
+/// A store in memory. Each task has a lock of its own; no step waits for anything else, so every future is ready when it
+/// is first polled, and dropping one before that means that nothing happened.
+pub struct MemoryStore {
+    tasks: Arc<Tasks>,
+    /// The number of the last job added, over all tasks.
+    numbers: Arc<AtomicU64>,
+    kept: Arc<KeptBytes>,
+    /// Delayed jobs that take their places in one step, so that a thousand due at once do not hold up everybody.
+    promoted_at_once: usize,
+}
+
+type Tasks = Mutex<HashMap<TaskKey, Arc<MemoryTask>>>;
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::promoting(256)
+    }
+
+    /// An empty store in which so few delayed jobs take their places in one step that random histories go beyond.
+    #[cfg(any(test, feature = "conformance"))]
+    pub fn for_tests() -> Self {
+        Self::promoting(4)
+    }
+
+    fn promoting(promoted_at_once: usize) -> Self {
+        Self { tasks: Arc::default(), numbers: Arc::default(), kept: Arc::default(), promoted_at_once }
+    }
+
+    /// What a store that outlives its process would hold if the process died now: this one's jobs, in another store. This
+    /// one is empty afterwards. For the tests of stores that do outlive it.
+    #[cfg(any(test, feature = "conformance"))]
+    #[must_use]
+    pub fn die(&self) -> Self {
+        let (numbers, kept) = (Arc::clone(&self.numbers), Arc::clone(&self.kept));
+        let next = Self { tasks: Arc::default(), numbers, kept, promoted_at_once: self.promoted_at_once };
+        let tasks = self.tasks.lock().drain().map(|(key, task)| (key, next.task(task.state.lock().die()))).collect();
+        *next.tasks.lock() = tasks;
+        next
+    }
+
+    /// Lets callbacks of a task be taken again, their tries as they were: whoever had taken them is dead.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(crate) fn give_back(&self, task: &TaskKey, callbacks: impl Iterator<Item = CallbackNumber>) {
+        let task = self.tasks.lock().get(task).cloned();
+        if let Some(task) = task {
+            callbacks.for_each(|callback| task.state.lock().give_back(callback));
+        }
+    }
+
+    fn task(&self, mut state: TaskState) -> Arc<MemoryTask> {
+        state.promoted_at_once = self.promoted_at_once;
+        state.kept.of_all = Arc::clone(&self.kept);
+        let (state, numbers, others) = (Mutex::new(state), Arc::clone(&self.numbers), Arc::downgrade(&self.tasks));
+        Arc::new(MemoryTask { state, numbers, others, turn: Mutex::default() })
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn open(
+        &self,
+        task: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<dyn TaskStore>, StoreError> {
+        let opened =
+            Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(TaskState::default())));
+        opened.turn.lock().observer = Some(observer);
+        opened.step(|state| state.open(rules, now));
+        Ok(opened)
+    }
+
+    fn outlives_process(&self) -> bool {
+        false
+    }
+
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
+        Ok(self.tasks.lock().keys().cloned().collect())
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let is_asked_for =
+            |key: &TaskKey| key.tenant == query.tenant && query.task.as_ref().is_none_or(|task| *task == key.task);
+        let tasks = self
+            .tasks
+            .lock()
+            .iter()
+            .filter(|(key, _)| is_asked_for(key))
+            .map(|(key, task)| (key.clone(), Arc::clone(task)))
+            .collect();
+        Ok(listing::page(tasks, query))
+    }
+
+    fn set_keep_bytes(&self, most: u64) {
+        self.kept.set_most(most);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.kept.bytes()
+    }
+}
+
+/// One task's shelf behind its lock, with the numbers of all tasks.
+struct MemoryTask {
+    state: Mutex<TaskState>,
+    /// Held by a step until its notifications are sent, so that they come in the order of the steps.
+    turn: Mutex<Turn>,
+    numbers: Arc<AtomicU64>,
+    /// All tasks of the store, this one among them; gone with the store.
+    others: Weak<Tasks>,
+}
+
+#[derive(Default)]
+struct Turn {
+    observer: Option<Arc<dyn Observer>>,
+    /// Swapped with the shelf's, so that no step allocates one.
+    notifications: Vec<Notification>,
+}
+
+impl MemoryTask {
+    /// Does a step of which the observer has to hear.
+    fn step<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
+        let mut turn = self.turn.lock();
+        let Turn { observer, notifications } = &mut *turn;
+        let mut state = self.state.lock();
+        let answer = step(&mut state);
+        std::mem::swap(&mut state.notifications, notifications);
+        drop(state);
+        let notifications = notifications.drain(..);
+        if let Some(observer) = observer {
+            notifications.for_each(|notification| notification.send(&**observer));
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl TaskStore for MemoryTask {
+    async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
+        self.step(|state| state.add(jobs, rules, now, &self.numbers))
+    }
+
+    async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.state.lock().claim(most, now)
+    }
+
+    fn may_claim(&self) -> bool {
+        self.state.lock().may_claim()
+    }
+
+    fn may_have_callbacks(&self) -> bool {
+        self.state.lock().counts().callbacks > 0
+    }
+
+    fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
+        self.step(|state| state.release(id, run, rules, now));
+    }
+
+    async fn finish(
+        &self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        self.step(|state| state.finish(finish, claim_next, rules, now))
+    }
+
+    async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
+        self.step(|state| state.change(id, change, rules, now))
+    }
+
+    async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
+        self.step(|state| state.set_paused(paused));
+        Ok(())
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.state.lock().get(id))
+    }
+
+    async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
+        // Its texts are shared and not copied.
+        let job = self.state.lock().get(id);
+        Ok(job.map(|job| match job.text_bytes() {
+            bytes if bytes > most => Peek::Large { bytes, has_ended: job.life.state.is_ended() },
+            _ => Peek::Job(job),
+        }))
+    }
+
+    async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
+        Ok(self.state.lock().history(id))
+    }
+
+    async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
+        Ok(self.state.lock().claim_callbacks(lane, most, now))
+    }
+
+    async fn settle_callback(
+        &self,
+        number: CallbackNumber,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.step(|state| state.settle_callback(number, delivery, now));
+        Ok(())
+    }
+
+    async fn settle_unwanted(
+        &self,
+        lane: Lane,
+        after: CallbackPosition,
+        most: usize,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+    ) -> Result<SettledUnwanted, StoreError> {
+        Ok(self.step(|state| state.settle_unwanted(lane, after, most, rules, now)))
+    }
+
+    async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
+        self.step(|state| state.append_log(id, lines));
+        Ok(())
+    }
+
+    async fn prune(&self, most: usize, rules: &Arc<Rules>, now: Timestamp) -> Result<Pruned, StoreError> {
+        Ok(self.state.lock().prune(most, rules, now))
+    }
+
+    fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        self.state.lock().has_room_for(more, rules)
+    }
+
+    async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {
+        let pruned = self.state.lock().make_room(more, most, rules);
+        let others = self.others.upgrade().filter(|_| !pruned.more);
+        Ok(others.map_or(pruned, |others| room::make(&others, &self.state, more, most, pruned)))
+    }
+
+    fn counts(&self) -> Counts {
+        self.state.lock().counts()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! A job as the memory store keeps it.
+
+use std::sync::Arc;
+
+use saggar_job::{JobId, Life, Problem, State, TaskKey, Timestamp};
+
+use super::outbox::{Entry, Outbox};
+use super::ready_queue::{ClaimedFrom, Position};
+use super::status_index::Slot;
+use crate::step::PendingCallbacks;
+use crate::{
+    Attempts, CallbackKind, CallbackNumber, History, Job, JobCallback, JobLog, Lane, ListedJob, LogLine, Origin,
+    Progress, kept_bytes,
+};
+
+pub(super) struct Record {
+    pub(super) life: Life,
+    pub(super) args: Arc<str>,
+    pub(super) priority: i16,
+    pub(super) added_at: Timestamp,
+    /// Where it stands in the line.
+    pub(super) position: Position,
+    /// What it takes to undo the beginning of its last attempt: its position and since when it was due …
+    pub(super) stood: Option<(ClaimedFrom, Timestamp)>,
+    /// … and what the attempt before had left.
+    pub(super) stood_with: Option<Box<Before>>,
+    /// Where it stands in the register.
+    pub(super) slot: Slot,
+    /// Its callbacks that are not finished.
+    pub(super) due: Due,
+    pub(super) attempts: Attempts,
+    /// The bytes that it is counted as, without its log and the records of its attempts.
+    pub(super) counted: u64,
+    // Most jobs have none of these.
+    pub(super) origin: Option<Arc<Origin>>,
+    pub(super) labels: Option<Box<Labels>>,
+    pub(super) progress: Option<Box<Progress>>,
+    pub(super) log: Option<Box<JobLog>>,
+    pub(super) given_up: Vec<JobCallback>,
+}
+
+/// What a job shows while it waits of the attempt before.
+pub(super) struct Before {
+    pub(super) problem: Option<Problem>,
+    pub(super) progress: Option<Box<Progress>>,
+}
+
+/// What a job is known by besides its id.
+#[derive(Debug, Clone)]
+pub(super) struct Labels {
+    pub(super) key: Option<Arc<str>>,
+    pub(super) unique: Option<Arc<str>>,
+}
+
+/// Which of a job's callbacks are not finished. One of them is in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    Added(CallbackNumber),
+    End(CallbackNumber),
+    /// The end's comes after the adding's: the job was cancelled while it was held.
+    AddedThenEnd(CallbackNumber),
+}
+
+impl Due {
+    pub(super) fn pending(self) -> PendingCallbacks {
+        match self {
+            Self::Nothing => PendingCallbacks::None,
+            Self::Added(_) => PendingCallbacks::Add,
+            Self::End(_) => PendingCallbacks::End,
+            Self::AddedThenEnd(_) => PendingCallbacks::AddThenEnd,
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn job(&self, id: JobId, outbox: &Outbox) -> Job {
+        let labels = self.labels.as_deref();
+        Job {
+            id,
+            args: Arc::clone(&self.args),
+            priority: self.priority,
+            added_at: self.added_at,
+            life: self.life.clone(),
+            progress: self.progress.as_deref().cloned().unwrap_or_default(),
+            key: labels.and_then(|labels| labels.key.clone()),
+            unique: labels.and_then(|labels| labels.unique.clone()),
+            origin: self.origin.clone(),
+            callbacks: self.callbacks(outbox),
+        }
+    }
+
+    fn callbacks(&self, outbox: &Outbox) -> Vec<JobCallback> {
+        let pending = |number| {
+            outbox.get(number).map(|entry: &Entry| JobCallback {
+                lane: entry.lane,
+                tries: entry.tries,
+                next_try_at: (entry.from > Timestamp(0)).then_some(entry.from),
+                given_up: false,
+                problem: entry.problem.as_deref().cloned(),
+            })
+        };
+        let mut callbacks = self.given_up.clone();
+        match self.due {
+            Due::Nothing => {}
+            Due::Added(number) | Due::End(number) => callbacks.extend(pending(number)),
+            Due::AddedThenEnd(number) => {
+                callbacks.extend(pending(number).into_iter().chain([JobCallback::fresh(Lane::Ends)]));
+            }
+        }
+        callbacks.sort_by_key(|callback| callback.lane);
+        callbacks
+    }
+
+    pub(super) fn listed(&self, task: &TaskKey, id: JobId) -> ListedJob {
+        let progress = self.progress.as_deref().cloned().unwrap_or_default();
+        ListedJob::new(task.clone(), id, &self.life, self.priority, self.added_at, progress)
+    }
+
+    pub(super) fn history(&self) -> History {
+        let log = self.log.as_ref().map(|log| log.lines()).unwrap_or_default();
+        History { log, attempts: self.attempts.records() }
+    }
+
+    pub(super) fn log(&mut self, line: LogLine) {
+        self.log.get_or_insert_default().append([line]);
+    }
+
+    /// The bytes that it is counted as.
+    pub(super) fn bytes(&self) -> u64 {
+        self.counted + self.attempts.bytes() + self.log.as_ref().map_or(0, |log| kept_bytes::of_log(log.budget()))
+    }
+
+    /// Counts its texts as they are now. An attempt that runs changes nothing; its end does.
+    pub(super) fn recount(&mut self) {
+        let message = self.progress.as_ref().map_or("", |progress| &progress.message);
+        let labels = self.labels.as_deref();
+        let names =
+            [labels.and_then(|labels| labels.key.as_deref()), labels.and_then(|labels| labels.unique.as_deref())];
+        self.counted = kept_bytes::of_job(&self.args, &self.life, message, names, self.origin.as_deref());
+    }
+
+    /// When it ended, if it has.
+    pub(super) fn ended_at(&self) -> Option<Timestamp> {
+        match &self.life.state {
+            State::Success { ended_at, .. } | State::Failure { ended_at, .. } => Some(*ended_at),
+            State::Waiting { .. } | State::Running { .. } => None,
+        }
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn end(&self) -> Option<CallbackKind> {
+        match &self.life.state {
+            State::Success { response, .. } => Some(CallbackKind::Succeeded { response: response.clone() }),
+            State::Failure { reason, problem, .. } => {
+                Some(CallbackKind::Failed { reason: *reason, problem: problem.clone() })
+            }
+            State::Waiting { .. } | State::Running { .. } => None,
+        }
+    }
+}

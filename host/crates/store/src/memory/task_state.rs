@@ -1,0 +1,345 @@
+//! One task's jobs and the steps on them. Everything here happens under the task's lock: no step is longer than the
+//! number of things it was asked for.
+//!
+//! Adding, claiming and finishing stand here; `changing`, `delivery` and `looking` have the other steps.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::fast::RandomState;
+use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
+
+use super::names::Names;
+use super::ready_queue::{Position, ReadyQueue};
+use super::record::{Before, Due, Labels, Record};
+use super::status_index::{StatusIndex, Walk};
+use crate::Notification;
+use crate::step::plan::{Bounds, ExistingJobs, added_event, plan_add};
+use crate::step::{self, Effects, QueueChange};
+use crate::{
+    AddError, Added, Attempts, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Lane, NewJob, NextDue,
+    Rules, StoreError, StoreEvent,
+};
+
+mod bytes;
+mod changing;
+mod delivery;
+mod looking;
+mod unwanted;
+
+pub(super) use bytes::Kept;
+use delivery::Ends;
+pub(super) use looking::Look;
+
+#[derive(Default)]
+pub(super) struct TaskState {
+    /// Boxed, so that a map that grows moves pointers and not a million records while the lock is held.
+    records: HashMap<JobId, Box<Record>, RandomState>,
+    ready_queue: ReadyQueue,
+    status_index: StatusIndex,
+    names: Names,
+    ends: Ends,
+    last_id: u64,
+    /// How many jobs stand where.
+    standing: [usize; 4],
+    held: usize,
+    added: u64,
+    pub(super) kept: Kept,
+    paused: bool,
+    pub(super) promoted_at_once: usize,
+    opened: bool,
+    /// What the observer is to hear of the step of the moment.
+    pub(super) notifications: Vec<Notification>,
+}
+
+impl TaskState {
+    /// Ends what a dead process left running, if this is the first opening.
+    pub(super) fn open(&mut self, rules: &Rules, now: Timestamp) {
+        if std::mem::replace(&mut self.opened, true) {
+            return;
+        }
+        let mut left_running = Vec::new();
+        let added = Timestamp(0)..=Timestamp(u64::MAX);
+        let walk = Walk { statuses: &[Status::Running], numbers: 0..=u64::MAX, added, newest_first: false };
+        self.status_index.walk(&walk, |entry| {
+            left_running.extend(self.records.get(&entry.id).map(|record| (entry.id, record.life.run)));
+            true
+        });
+        for (id, run) in left_running {
+            let end = End::Outcome(Outcome::Lost);
+            let finish =
+                Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
+            // What runs can be finished under its own fence.
+            let _ = self.finish(finish, false, rules, now);
+        }
+    }
+
+    /// The shelf as the next process finds it, if this one dies now.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(super) fn die(&mut self) -> Self {
+        self.ends.outbox.give_back_all();
+        Self { opened: false, ..std::mem::take(self) }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        jobs: Vec<NewJob>,
+        rules: &Rules,
+        now: Timestamp,
+        numbers: &AtomicU64,
+    ) -> Result<Vec<Added>, AddError> {
+        // What is late is ready.
+        self.promote(&mut 0, now);
+        let all_bytes = self.kept.of_all();
+        let bounds = Bounds { rules, counts: self.counts(), all_bytes, last_id: self.last_id, now };
+        let added = match plan_add(&jobs, self, &bounds) {
+            Ok(planned) => planned?,
+            Err(never) => match never {},
+        };
+        let event = added_event(&jobs, &added, rules, now);
+        let new = added.iter().filter(|added| added.is_new).count();
+        // Under the lock, so that the numbers of a task are in its order.
+        let mut number = numbers.fetch_add(new as u64, Ordering::Relaxed);
+        for (added, job) in added.iter().zip(jobs).filter(|(added, _)| added.is_new) {
+            number += 1;
+            self.insert(number, added.id, job, rules.add_handler, now);
+        }
+        event.into_iter().for_each(|event| self.tell(event));
+        Ok(added)
+    }
+
+    fn tell(&mut self, notification: impl Into<Notification>) {
+        self.notifications.push(notification.into());
+    }
+
+    fn insert(&mut self, number: u64, id: JobId, mut job: NewJob, held: bool, now: Timestamp) {
+        let run_at = job.due_at(now);
+        let (position, due) = if held {
+            self.held += 1;
+            (Position::Nowhere, Due::Added(self.ends.outbox.put(id, Lane::Adds)))
+        } else {
+            (self.ready_queue.enter(id, job.priority, run_at, now), Due::Nothing)
+        };
+        let origin = job.take_origin();
+        let NewJob { args, priority, key, unique, .. } = job;
+        let labels = (key.is_some() || unique.is_some()).then(|| Box::new(Labels { key, unique }));
+        if let Some(labels) = &labels {
+            self.names.enter(id, labels);
+        }
+        let mut record = Box::new(Record {
+            life: Life::new(run_at, held),
+            origin,
+            args,
+            priority,
+            added_at: now,
+            position,
+            stood: None,
+            stood_with: None,
+            slot: self.status_index.enter(number, id, now, Status::Waiting),
+            due,
+            attempts: Attempts::default(),
+            counted: 0,
+            labels,
+            progress: None,
+            log: None,
+            given_up: Vec::new(),
+        });
+        record.recount();
+        self.kept.change(0, record.counted);
+        self.records.insert(id, record);
+        self.last_id = self.last_id.max(id.0);
+        self.standing[Status::Waiting as usize] += 1;
+        self.added += 1;
+    }
+
+    pub(super) fn may_claim(&self) -> bool {
+        !self.paused && self.standing[Status::Waiting as usize] > 0
+    }
+
+    pub(super) fn claim(&mut self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
+        let (mut jobs, mut promoted) = (Vec::new(), 0);
+        while jobs.len() < most
+            && let Some(job) = self.claim_first(&mut promoted, now)?
+        {
+            jobs.push(job);
+        }
+        Ok(Claimed { jobs, next_due: self.next_due() })
+    }
+
+    /// `promoted`: how many delayed jobs have taken their places in this step.
+    fn promote(&mut self, promoted: &mut usize, now: Timestamp) {
+        let records = &mut self.records;
+        // At least the one that may be claimed next.
+        let most = self.promoted_at_once.saturating_sub(*promoted).max(1);
+        *promoted += self.ready_queue.promote(most, now, |id, position| {
+            if let Some(record) = records.get_mut(&id) {
+                record.position = position;
+            }
+        });
+    }
+
+    fn claim_first(&mut self, promoted: &mut usize, now: Timestamp) -> Result<Option<ClaimedJob>, StoreError> {
+        if self.paused {
+            return Ok(None);
+        }
+        self.promote(promoted, now);
+        let Some((id, stood)) = self.ready_queue.pop() else { return Ok(None) };
+        let Some(record) = self.records.get_mut(&id) else { return Ok(None) };
+        record.position = Position::Nowhere;
+        let (run_at, problem) = match &mut record.life.state {
+            State::Waiting { run_at, problem, .. } => (*run_at, problem.take()),
+            _ => (now, None),
+        };
+        record.stood = Some((stood, run_at));
+        let progress = record.progress.take();
+        let has_left = problem.is_some() || progress.is_some();
+        record.stood_with = has_left.then(|| Box::new(Before { problem, progress }));
+        // It was due when it took its place; the clock may have gone back since.
+        let now = now.max(run_at);
+        record.life = step::claim(&record.life, now).map_err(|refusal| StoreError::Refused { id, refusal })?;
+        let Life { attempt, run, .. } = record.life;
+        let (args, origin) = (record.args.clone(), record.origin.clone());
+        let claimed = ClaimedJob { id, run, attempt, args, origin, ready_at: stood.since };
+        go(&mut self.standing, &mut self.status_index, record, Status::Waiting);
+        Ok(Some(claimed))
+    }
+
+    pub(super) fn release(&mut self, id: JobId, run: Run, rules: &Rules, now: Timestamp) {
+        let Some(record) = self.records.get_mut(&id).filter(|record| record.life.run == run) else { return };
+        let State::Running { cancelling, .. } = record.life.state else { return };
+        if cancelling {
+            let (end, progress) = (End::Requeue, None);
+            let finish = Finish { id, run, end, progress, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
+            // What runs can be finished under its own fence.
+            if let Ok(EndResult { callback, .. }) = self.end(finish, rules, now) {
+                self.tell(StoreEvent::Cancelled { id, callback, at: now });
+            }
+            return;
+        }
+        let Some((stood, run_at)) = record.stood.take() else { return };
+        let before = record.stood_with.take().map(|before| *before);
+        let (problem, progress) = before.map_or((None, None), |before| (before.problem, before.progress));
+        record.progress = progress;
+        step::release(&mut record.life, run_at, problem);
+        record.position = self.ready_queue.push_back(id, record.priority, stood);
+        go(&mut self.standing, &mut self.status_index, record, Status::Running);
+        self.tell(Hint::Ready(NextDue::Now));
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        finish: Finish,
+        claim_next: bool,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Finished, StoreError> {
+        let (id, run, ending) = (finish.id, finish.run, finish.end.ending());
+        let result = self.end(finish, rules, now)?;
+        let status = result.status;
+        self.tell(StoreEvent::Ended { id, run, ending, result, at: now });
+        let next = if claim_next { self.claim_first(&mut 0, now)? } else { None };
+        Ok(Finished { status, next })
+    }
+
+    fn end(&mut self, finish: Finish, rules: &Rules, now: Timestamp) -> Result<EndResult, StoreError> {
+        let id = finish.id;
+        let gone = StoreError::Refused { id, refusal: Refusal::Ended };
+        let record = self.records.get_mut(&id).ok_or(gone)?;
+        let effects = step::finish(&record.life, record.due.pending(), &finish, rules, now);
+        let effects = effects.map_err(|refusal| StoreError::Refused { id, refusal })?;
+        if let Some(progress) = finish.progress {
+            record.progress = Some(Box::new(progress));
+        }
+        let mut result = effects.result(None);
+        self.apply(id, effects, now);
+        if finish.with_snapshot && matches!(result.status, Status::Success | Status::Failure) {
+            result.snapshot = self.get(id).map(Arc::new);
+        }
+        Ok(result)
+    }
+
+    /// Writes what a step does to a job.
+    fn apply(&mut self, id: JobId, effects: Effects, now: Timestamp) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        let Effects { life, queue, pending, new_callback, attempt, log, releases_unique, expires } = effects;
+        let bytes = record.bytes();
+        let before = std::mem::replace(&mut record.life, life);
+        attempt.into_iter().for_each(|attempt| record.attempts.push(attempt));
+        log.into_iter().for_each(|line| record.log(line));
+        if let (State::Waiting { held: true, .. }, false) = (&before.state, is_held(&record.life)) {
+            self.held -= 1;
+        }
+        move_in_line(&mut self.ready_queue, id, record, queue, now);
+        if before.state.status() != record.life.state.status() {
+            go(&mut self.standing, &mut self.status_index, record, before.state.status());
+        }
+        if let (true, Some(labels)) = (releases_unique, &record.labels) {
+            self.names.end(id, labels);
+        }
+        self.ends.set_pending(id, record, pending, new_callback);
+        // An attempt that runs changes nothing of what is counted; its end does.
+        if !matches!(record.life.state, State::Running { .. }) {
+            self.kept.recount(bytes, record);
+        }
+        if expires {
+            self.ends.retain(id, record);
+        }
+    }
+
+    /// What waits in the line for claimers.
+    fn next_due(&self) -> NextDue {
+        if self.paused { NextDue::Nothing } else { self.ready_queue.next_due() }
+    }
+}
+
+/// Counts and registers that the job of `record`, which stood at `from`, stands elsewhere now.
+fn go(standing: &mut [usize; 4], status_index: &mut StatusIndex, record: &Record, from: Status) {
+    let to = record.life.state.status();
+    standing[from as usize] -= 1;
+    standing[to as usize] += 1;
+    status_index.go(record.slot, from, to);
+}
+
+fn is_held(life: &Life) -> bool {
+    matches!(life.state, State::Waiting { held: true, .. })
+}
+
+/// Lets a job leave the line, or take a place in it.
+fn move_in_line(line: &mut ReadyQueue, id: JobId, record: &mut Record, queue: QueueChange, now: Timestamp) {
+    let State::Waiting { run_at, .. } = record.life.state else {
+        if queue == QueueChange::Leave {
+            line.leave(record.position, record.priority);
+            record.position = Position::Nowhere;
+        }
+        return;
+    };
+    record.position = match (queue, record.stood) {
+        (QueueChange::Return, Some((stood, _))) => line.enter_at(id, record.priority, stood, now),
+        (QueueChange::Return | QueueChange::Enter, _) => line.enter(id, record.priority, run_at, now),
+        (QueueChange::Stay | QueueChange::Leave, _) => record.position,
+    };
+}
+
+impl ExistingJobs for TaskState {
+    type Error = Infallible;
+
+    fn by_key(&self, key: &str) -> Result<Option<JobId>, Infallible> {
+        Ok(self.names.by_key(key))
+    }
+
+    fn by_fingerprint(&self, fingerprint: &str) -> Result<Option<JobId>, Infallible> {
+        Ok(self.names.by_fingerprint(fingerprint))
+    }
+
+    fn is_taken(&self, id: JobId) -> Result<bool, Infallible> {
+        Ok(self.records.contains_key(&id))
+    }
+
+    fn is_other(&self, id: JobId, job: &NewJob) -> Result<bool, Infallible> {
+        let unique = |record: &Record| record.labels.as_ref().and_then(|labels| labels.unique.clone());
+        let is_other = |record: &Record| job.is_other(&record.args, record.priority, unique(record).as_deref());
+        Ok(self.records.get(&id).is_some_and(|record| is_other(record)))
+    }
+}

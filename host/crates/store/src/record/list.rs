@@ -1,0 +1,274 @@
+//! Lists of jobs: what can be asked, and the pages that are answered. Jobs are listed in the order of their adding, which
+//! never changes, so a cursor stays good while jobs come, go on and go.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use saggar_job::{JobId, Life, Problem, Reason, Run, State, Status, TaskKey, Timestamp, Waiting};
+
+use super::Progress;
+
+/// Which jobs to list. A job is listed if it meets all that is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Whose jobs.
+    pub tenant: Arc<str>,
+    /// Of which task, in lower case; none for all of the tenant's.
+    pub task: Option<Arc<str>>,
+    /// Where they stand; none for wherever.
+    pub status: Option<Status>,
+    /// Added at this moment or later.
+    pub added_from: Option<Timestamp>,
+    /// Added before this moment.
+    pub added_before: Option<Timestamp>,
+    /// What the list shows of the job in words contains this text exactly: the progress (`3/10 half way`), the problem
+    /// (`code: message`) or the reason.
+    pub text: Option<Arc<str>>,
+    /// The running jobs whose live progress contains that text, for stores, which know nothing of it;
+    /// [`Queue::list`](crate::Queue::list) fills it in.
+    pub live: Arc<HashMap<TaskKey, HashSet<JobId>>>,
+    /// In which order.
+    pub order: ListOrder,
+    /// Only jobs that follow this one in that order.
+    pub after: Option<Cursor>,
+    /// No more than this many in a page; taken as 1 if it is 0, and as [`PAGE`](Self::PAGE) if it is more.
+    pub limit: usize,
+}
+
+/// Orders of a list. The order of adding is that of the store's steps; clocks have no say in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListOrder {
+    /// What was added last comes first.
+    #[default]
+    NewestFirst,
+    /// What was added first comes first.
+    OldestFirst,
+}
+
+impl ListQuery {
+    /// The most jobs of a page: a megabyte or so of what is shown of them.
+    pub const PAGE: usize = 1_000;
+    /// The most jobs that a store looks at for a page: what is read in a few milliseconds. Jobs that an index (of the
+    /// task, of the status) leaves out are not looked at.
+    pub const LOOKED_AT: usize = 10_000;
+
+    /// The newest jobs of a task.
+    pub fn of_task(task: &TaskKey) -> Self {
+        Self { task: Some(task.task.clone()), ..Self::of_tenant(task.tenant.clone()) }
+    }
+
+    /// The newest jobs of all of a tenant's tasks.
+    pub fn of_tenant(tenant: impl Into<Arc<str>>) -> Self {
+        Self {
+            tenant: tenant.into(),
+            task: None,
+            status: None,
+            added_from: None,
+            added_before: None,
+            text: None,
+            live: Arc::default(),
+            order: ListOrder::default(),
+            after: None,
+            limit: 100,
+        }
+    }
+
+    /// The [`limit`](Self::limit) within its bounds.
+    pub fn bounded_limit(&self) -> usize {
+        self.limit.clamp(1, Self::PAGE)
+    }
+
+    /// Whether a job of `task` is asked for, as far as its times and texts go. `progress` is the kept one.
+    pub fn matches(
+        &self,
+        task: &TaskKey,
+        id: JobId,
+        added_at: Timestamp,
+        life: &Life,
+        progress: Option<&Progress>,
+    ) -> bool {
+        let holds = |text: &str| {
+            if text.is_empty() {
+                return true;
+            }
+            let (problem, reason) = match &life.state {
+                State::Running { .. } => return self.live.get(task).is_some_and(|ids| ids.contains(&id)),
+                State::Waiting { problem, .. } => (problem.as_ref(), None),
+                State::Failure { problem, reason, .. } => (Some(problem), Some(reason.name())),
+                State::Success { .. } => (None, None),
+            };
+            progress.is_some_and(|progress| progress.shows(text))
+                || problem.is_some_and(|problem| format!("{}: {}", problem.code, problem.message).contains(text))
+                || reason.is_some_and(|reason| reason.contains(text))
+        };
+        self.added_from.is_none_or(|from| added_at >= from)
+            && self.added_before.is_none_or(|before| added_at < before)
+            && self.text.as_deref().is_none_or(holds)
+    }
+}
+
+/// A place in a list: just behind one job. To be handed back as it is; it means the same in a later process on the same
+/// store, whatever happened to that job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cursor(
+    /// The number of the job's adding: for stores. Grows with every job added to the store, and is never given twice.
+    pub u64,
+);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A letter in front keeps people from taking it for a job's id.
+        write!(f, "c{:x}", self.0)
+    }
+}
+
+/// A text is no cursor that a page answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is no cursor; hand back the `next` of a page as it is, or leave the cursor out to start at the beginning"
+)]
+pub struct BadCursor;
+
+impl FromStr for Cursor {
+    type Err = BadCursor;
+
+    fn from_str(text: &str) -> Result<Self, BadCursor> {
+        let cursor = text.strip_prefix('c').and_then(|number| u64::from_str_radix(number, 16).ok()).map(Self);
+        // There is one way to write each.
+        cursor.filter(|cursor| cursor.to_string() == text).ok_or(BadCursor)
+    }
+}
+
+/// Some jobs of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The jobs. May be fewer than asked for, even none, though others follow: the store looked at as many as it may.
+    pub jobs: Vec<ListedJob>,
+    /// Where to go on; none if nothing follows.
+    pub next: Option<Cursor>,
+}
+
+/// A job as a list shows it: without arguments and response, which may be large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedJob {
+    /// Its task.
+    pub task: TaskKey,
+    /// Its number there.
+    pub id: JobId,
+    /// Where it stands.
+    pub status: Status,
+    /// Its priority.
+    pub priority: i16,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// The moment before which no attempt begins; none unless WAITING.
+    pub run_at: Option<Timestamp>,
+    /// Whether it waits for its add handler.
+    pub held: bool,
+    /// Whether it was cancelled while an attempt runs, which is being stopped.
+    pub cancelling: bool,
+    /// When the running attempt began; none unless RUNNING.
+    pub started_at: Option<Timestamp>,
+    /// When it ended; none until then.
+    pub ended_at: Option<Timestamp>,
+    /// How many attempts have begun.
+    pub attempt: u32,
+    /// The fence of the last attempt.
+    pub run: Run,
+    /// The last progress.
+    pub progress: Progress,
+    /// In which way it failed; none unless FAILURE.
+    pub reason: Option<Reason>,
+    /// Why it failed, or why its last attempt did while it waits for the next one; without details.
+    pub problem: Option<Problem>,
+}
+
+impl ListedJob {
+    /// What it waits for at `now`; none unless WAITING.
+    pub fn waiting(&self, now: Timestamp) -> Option<Waiting> {
+        self.run_at.map(|run_at| Waiting::at(now, run_at, self.held, self.attempt))
+    }
+
+    /// What a list shows of a job of `task` with this life.
+    pub fn new(task: TaskKey, id: JobId, life: &Life, priority: i16, added_at: Timestamp, progress: Progress) -> Self {
+        let mut job = Self {
+            task,
+            id,
+            status: life.state.status(),
+            priority,
+            added_at,
+            run_at: None,
+            held: false,
+            cancelling: life.is_cancelling(),
+            started_at: None,
+            ended_at: None,
+            attempt: life.attempt,
+            run: life.run,
+            progress,
+            reason: None,
+            problem: None,
+        };
+        let brief = |problem: &Problem| Some(Problem::new(&*problem.code, &*problem.message));
+        match &life.state {
+            State::Waiting { run_at, held, problem } => {
+                (job.run_at, job.held, job.problem) = (Some(*run_at), *held, problem.as_ref().and_then(brief));
+            }
+            State::Running { started_at, .. } => job.started_at = Some(*started_at),
+            State::Success { ended_at, .. } => job.ended_at = Some(*ended_at),
+            State::Failure { reason, problem, ended_at } => {
+                (job.reason, job.problem, job.ended_at) = (Some(*reason), brief(problem), Some(*ended_at));
+            }
+        }
+        job
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        for number in [0, 1, 0xabc, u64::MAX] {
+            assert_eq!(Cursor(number).to_string().parse(), Ok(Cursor(number)));
+        }
+        for text in ["", "c", "7", "cg", "c+7", "c07", "cA", "c1ffffffffffffffff", "é"] {
+            assert_eq!(text.parse::<Cursor>(), Err(BadCursor), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_bounds_its_limit_and_matches_times_and_texts() {
+        let query = ListQuery::of_tenant("default");
+        let limit = |limit| ListQuery { limit, ..query.clone() }.bounded_limit();
+        assert_eq!((limit(0), limit(7), limit(9_999)), (1, 7, 1_000));
+        let (task, id) = (TaskKey::new("default", "mail"), JobId(1));
+        let waiting = Life::new(Timestamp(0), false);
+        let matches = |query: &ListQuery, life: &Life, progress: Option<&Progress>, at: u64| {
+            query.matches(&task, id, Timestamp(at), life, progress)
+        };
+        assert!(matches(&query, &waiting, None, 5));
+        let timed = ListQuery { added_from: Some(Timestamp(5)), added_before: Some(Timestamp(7)), ..query.clone() };
+        let found: Vec<u64> = (3..9).filter(|at| matches(&timed, &waiting, None, *at)).collect();
+        assert_eq!(found, [5, 6]);
+        let text = |text: &str| ListQuery { text: Some(text.into()), ..query.clone() };
+        let progress = Progress { current: 3, total: 10, message: "one half".to_owned() };
+        for (shown, is_found) in [("half", true), ("3/10 one", true), ("", true), ("3/1 ", false), ("Half", false)] {
+            assert_eq!(matches(&text(shown), &waiting, Some(&progress), 0), is_found, "{shown}");
+        }
+        assert!(matches(&text(""), &waiting, None, 0));
+        let (reason, problem) = (Reason::OutOfMemory, Problem::new("too-big", "it is odd"));
+        let failed = State::Failure { reason, problem, ended_at: Timestamp(0) };
+        let failed = Life { state: failed, ..waiting.clone() };
+        for shown in ["odd", "too-big", "big: it", "out-of-memory"] {
+            assert!(matches(&text(shown), &failed, None, 0), "{shown}");
+        }
+        let state = State::Running { run: Run(1), started_at: Timestamp(0), cancelling: false };
+        let running = Life { state, ..waiting };
+        assert!(!matches(&text("half"), &running, Some(&progress), 0), "that is an earlier attempt's");
+        let live = Arc::new(HashMap::from([(task.clone(), HashSet::from([id]))]));
+        assert!(matches(&ListQuery { live, ..text("half") }, &running, None, 0));
+    }
+}

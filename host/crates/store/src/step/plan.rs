@@ -1,0 +1,188 @@
+//! Which jobs an adding adds: decided here, once for all stores, which only look up what is there.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use saggar_job::{JobId, Timestamp};
+
+use crate::{AddError, Added, Counts, KeyOwner, KeyReuse, NewJob, NextDue, Rules, StoreEvent, kept_bytes};
+
+/// What an adding asks a store.
+pub trait ExistingJobs {
+    /// Why the store could not be read.
+    type Error;
+
+    /// The job that has the key.
+    fn by_key(&self, key: &str) -> Result<Option<JobId>, Self::Error>;
+
+    /// The waiting or running job that has the fingerprint.
+    fn by_fingerprint(&self, fingerprint: &str) -> Result<Option<JobId>, Self::Error>;
+
+    /// Whether there is a job with the id, which is one that was asked for.
+    fn is_taken(&self, id: JobId) -> Result<bool, Self::Error>;
+
+    /// Whether `job` [is another one](NewJob::is_other) than the kept job `id`.
+    fn is_other(&self, id: JobId, job: &NewJob) -> Result<bool, Self::Error>;
+}
+
+/// What bounds an adding.
+pub struct Bounds<'a> {
+    /// The task's rules.
+    pub rules: &'a Rules,
+    /// Those of the task, after delayed jobs that are due have taken their places.
+    pub counts: Counts,
+    /// The bytes that the jobs of all tasks take, and how many they may take.
+    pub all_bytes: (u64, u64),
+    /// The highest id that was ever given in the task.
+    pub last_id: u64,
+    /// The moment of the step.
+    pub now: Timestamp,
+}
+
+/// The job that is answered instead of adding one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duplicate {
+    None,
+    /// One that is there.
+    Kept(JobId),
+    /// The one at this position of the same batch.
+    Earlier(usize),
+}
+
+/// Says for each job which one it is now, or why none is added: see [`TaskStore::add`](crate::TaskStore::add).
+pub fn plan_add<E: ExistingJobs>(
+    jobs: &[NewJob],
+    existing: &E,
+    bounds: &Bounds<'_>,
+) -> Result<Result<Vec<Added>, AddError>, E::Error> {
+    let duplicates = duplicates(jobs, existing)?;
+    let reused = reused_keys(jobs, &duplicates, existing)?;
+    if !reused.is_empty() {
+        return Ok(Err(AddError::KeyReused(reused)));
+    }
+    let new = || jobs.iter().enumerate().filter(|(at, _)| is_new(&duplicates, *at)).map(|(_, job)| job);
+    let Bounds { rules, counts, all_bytes, now, .. } = bounds;
+    let admitted = rules.admit(counts, new(), *now).and_then(|()| {
+        let more = new().map(kept_bytes::of_new).sum();
+        kept_bytes::check(counts.bytes, *all_bytes, more, rules)
+    });
+    match admitted {
+        Ok(()) => ids(jobs, &duplicates, existing, bounds.last_id),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// What the observer hears of jobs that were added, if any is new.
+pub fn added_event(jobs: &[NewJob], added: &[Added], rules: &Rules, now: Timestamp) -> Option<StoreEvent> {
+    let new = || added.iter().zip(jobs).filter(|(added, _)| added.is_new);
+    let ids: Vec<JobId> = new().map(|(added, _)| added.id).collect();
+    let due = new().fold(NextDue::Nothing, |due, (_, job)| due.or_earlier(job.due_at(now), now));
+    (!ids.is_empty()).then_some(StoreEvent::Added { ids, on_hold: rules.add_handler, due, at: now })
+}
+
+fn is_new(duplicates: &[Duplicate], at: usize) -> bool {
+    duplicates.get(at).is_none_or(|duplicate| *duplicate == Duplicate::None)
+}
+
+/// The duplicate of each of the jobs; nothing if none of them has a name, which is the rule.
+fn duplicates<E: ExistingJobs>(jobs: &[NewJob], existing: &E) -> Result<Vec<Duplicate>, E::Error> {
+    if jobs.iter().all(|job| job.key.is_none() && job.unique.is_none()) {
+        return Ok(Vec::new());
+    }
+    let (mut keys, mut unique) = (HashMap::new(), HashMap::new());
+    let mut duplicates = Vec::with_capacity(jobs.len());
+    for (at, job) in jobs.iter().enumerate() {
+        let mut duplicate = find(job.key.as_ref(), |key| existing.by_key(key), &keys)?;
+        if duplicate == Duplicate::None {
+            duplicate = find(job.unique.as_ref(), |fingerprint| existing.by_fingerprint(fingerprint), &unique)?;
+        }
+        if duplicate == Duplicate::None {
+            keys.extend(job.key.as_deref().map(|key| (key, at)));
+            unique.extend(job.unique.as_deref().map(|fingerprint| (fingerprint, at)));
+        }
+        duplicates.push(duplicate);
+    }
+    Ok(duplicates)
+}
+
+fn find<E>(
+    name: Option<&Arc<str>>,
+    kept: impl FnOnce(&str) -> Result<Option<JobId>, E>,
+    earlier: &HashMap<&str, usize>,
+) -> Result<Duplicate, E> {
+    let Some(name) = name else { return Ok(Duplicate::None) };
+    if let Some(id) = kept(name)? {
+        return Ok(Duplicate::Kept(id));
+    }
+    Ok(earlier.get(&**name).map_or(Duplicate::None, |at| Duplicate::Earlier(*at)))
+}
+
+/// The jobs whose keys are in use for other ones.
+fn reused_keys<E: ExistingJobs>(
+    jobs: &[NewJob],
+    duplicates: &[Duplicate],
+    existing: &E,
+) -> Result<Vec<KeyReuse>, E::Error> {
+    let mut reused = Vec::new();
+    for (at, (job, duplicate)) in jobs.iter().zip(duplicates).enumerate() {
+        let Some(key) = &job.key else { continue };
+        let (is_other, of) = match duplicate {
+            Duplicate::None => continue,
+            Duplicate::Kept(id) => {
+                // It may have been found by the fingerprint.
+                let has_key = existing.by_key(key)? == Some(*id);
+                (has_key && existing.is_other(*id, job)?, KeyOwner::Kept(*id))
+            }
+            Duplicate::Earlier(earlier) => {
+                let other = jobs.get(*earlier).filter(|other| other.key.as_ref() == Some(key));
+                let is_other = |other: &NewJob| job.is_other(&other.args, other.priority, other.unique.as_deref());
+                (other.is_some_and(is_other), KeyOwner::Earlier(*earlier))
+            }
+        };
+        if is_other {
+            reused.push(KeyReuse { at, key: Arc::clone(key), of });
+        }
+    }
+    Ok(reused)
+}
+
+/// The ids of the jobs, if they are added.
+fn ids<E: ExistingJobs>(
+    jobs: &[NewJob],
+    duplicates: &[Duplicate],
+    existing: &E,
+    last_id: u64,
+) -> Result<Result<Vec<Added>, AddError>, E::Error> {
+    let mut last = last_id;
+    let mut added: Vec<Added> = Vec::with_capacity(jobs.len());
+    let mut given: HashSet<JobId, RandomState> = HashSet::default();
+    for (at, job) in jobs.iter().enumerate() {
+        let id = match (duplicates.get(at), job.id) {
+            (Some(Duplicate::Kept(id)), _) => {
+                added.push(Added { id: *id, is_new: false });
+                continue;
+            }
+            (Some(Duplicate::Earlier(earlier)), _) => {
+                added.push(Added { is_new: false, ..added[*earlier] });
+                continue;
+            }
+            (_, Some(JobId(0))) => return Ok(Err(AddError::InvalidId { at })),
+            // One above the counter is free without looking.
+            (_, Some(id)) if given.contains(&id) || (id.0 <= last_id && existing.is_taken(id)?) => {
+                return Ok(Err(AddError::DuplicateId { id, at }));
+            }
+            (_, Some(id)) => id,
+            (_, None) => match last.checked_add(1) {
+                Some(id) => JobId(id),
+                None => return Ok(Err(AddError::IdsExhausted { at })),
+            },
+        };
+        last = last.max(id.0);
+        added.push(Added { id, is_new: true });
+        if jobs.len() > 1 {
+            given.insert(id);
+        }
+    }
+    Ok(Ok(added))
+}
