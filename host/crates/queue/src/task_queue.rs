@@ -207,7 +207,7 @@ impl TaskQueue {
         self.observer.context()
     }
 
-    pub(crate) fn tell(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
+    pub(crate) fn notify(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
         self.observer.emit(id, kind, at);
     }
 }

@@ -145,7 +145,7 @@ impl BatchContext {
     }
 
     /// Has the task's observer told when the batch is durable.
-    pub(super) fn tell(&mut self, task: &Arc<Shared>, notification: Notification) {
+    pub(super) fn notify(&mut self, task: &Arc<Shared>, notification: Notification) {
         self.notifications.push((Arc::clone(task), notification));
     }
 

@@ -293,8 +293,8 @@ pub(super) fn revive(record: &mut Record, orphan: Orphan) {
 
 impl TaskTx<'_> {
     /// Has the task's observer told when the batch is durable.
-    fn tell(&mut self, notification: impl Into<Notification>) {
-        self.batch_context.tell(&self.state.shared, notification.into());
+    fn notify(&mut self, notification: impl Into<Notification>) {
+        self.batch_context.notify(&self.state.shared, notification.into());
     }
 
     fn next_due(&mut self) -> rusqlite::Result<NextDue> {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::failure::Failure;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
-use saggar_store::conformance::{self, Place, Places, differential};
+use saggar_store::conformance::{self, Location, Locations, differential};
 use saggar_store::{
     Change, End, Finish, Hint, ListQuery, NewJob, NextDue, Observer, Rules, Store, StoreError, StoreEvent, TaskStore,
 };
@@ -34,8 +34,8 @@ struct Directory {
 }
 
 #[async_trait]
-impl Places for Files {
-    async fn fresh(&self) -> Box<dyn Place> {
+impl Locations for Files {
+    async fn fresh(&self) -> Box<dyn Location> {
         Box::new(Directory { directory: tempfile::tempdir().unwrap(), durability: self.0 })
     }
 }
@@ -57,7 +57,7 @@ impl Directory {
 }
 
 #[async_trait]
-impl Place for Directory {
+impl Location for Directory {
     async fn open(&mut self) -> Arc<dyn Store> {
         Arc::new(self.store())
     }

@@ -35,14 +35,14 @@ pub use shared::{Shared, SharedPlace};
 
 /// Where stores can be: memory, directories, databases.
 #[async_trait]
-pub trait Places: Send + Sync {
+pub trait Locations: Send + Sync {
     /// A place where nothing is yet.
-    async fn fresh(&self) -> Box<dyn Place>;
+    async fn fresh(&self) -> Box<dyn Location>;
 }
 
 /// Where one store is, over the deaths of its processes.
 #[async_trait]
-pub trait Place: Send {
+pub trait Location: Send {
     /// Opens the store as a new process does. When there was an earlier one, all its handles have been dropped, and it is
     /// as if its process had died there and then: everything that was answered is durable.
     async fn open(&mut self) -> Arc<dyn Store>;
@@ -58,8 +58,8 @@ pub trait Place: Send {
 pub struct InMemory;
 
 #[async_trait]
-impl Places for InMemory {
-    async fn fresh(&self) -> Box<dyn Place> {
+impl Locations for InMemory {
+    async fn fresh(&self) -> Box<dyn Location> {
         Box::new(Memory(Arc::new(MemoryStore::for_tests())))
     }
 }
@@ -67,7 +67,7 @@ impl Places for InMemory {
 struct Memory(Arc<MemoryStore>);
 
 #[async_trait]
-impl Place for Memory {
+impl Location for Memory {
     async fn open(&mut self) -> Arc<dyn Store> {
         self.0 = Arc::new(self.0.die());
         Arc::clone(&self.0) as Arc<dyn Store>
@@ -79,26 +79,26 @@ impl Place for Memory {
 /// # Panics
 ///
 /// If a store breaks a promise; the message says which.
-pub async fn hold_to_contract(places: &dyn Places) {
-    adding::all(places).await;
-    naming::all(places).await;
-    line::all(places).await;
-    attempts::all(places).await;
-    observing::all(places).await;
-    cancelling::all(places).await;
-    retrying::all(places).await;
-    pausing::all(places).await;
-    callbacks::all(places).await;
-    keeping::all(places).await;
-    bounding::all(places).await;
-    listing::all(places).await;
-    surviving::all(places).await;
-    unwanted::all(places).await;
+pub async fn hold_to_contract(locations: &dyn Locations) {
+    adding::all(locations).await;
+    naming::all(locations).await;
+    line::all(locations).await;
+    attempts::all(locations).await;
+    observing::all(locations).await;
+    cancelling::all(locations).await;
+    retrying::all(locations).await;
+    pausing::all(locations).await;
+    callbacks::all(locations).await;
+    keeping::all(locations).await;
+    bounding::all(locations).await;
+    listing::all(locations).await;
+    surviving::all(locations).await;
+    unwanted::all(locations).await;
 }
 
 /// One task of a fresh store, with rules and a time of its own.
-struct Bench {
-    place: Box<dyn Place>,
+struct Fixture {
+    place: Box<dyn Location>,
     store: Arc<dyn Store>,
     task: Arc<dyn TaskStore>,
     rules: Arc<Rules>,
@@ -123,9 +123,9 @@ fn some<T>(value: Option<T>, what: &str) -> T {
     }
 }
 
-impl Bench {
-    async fn new(places: &dyn Places, rules: Rules) -> Self {
-        let mut place = places.fresh().await;
+impl Fixture {
+    async fn new(locations: &dyn Locations, rules: Rules) -> Self {
+        let mut place = locations.fresh().await;
         let (store, rules, now) = (place.open().await, Arc::new(rules), Timestamp(1_000_000));
         let (observer, heard) = Heard::new();
         let task = works(store.open(&bench_key(), &rules, now, observer).await);

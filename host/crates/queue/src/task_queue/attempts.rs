@@ -116,7 +116,7 @@ impl TaskQueue {
         self.observer.running_jobs.enter(&running);
         self.observer.counters.count(Counted::Started, 1, now);
         self.start_delay.record(now.since(ready_at).as_secs_f64());
-        self.tell(id, JobEventKind::Started { attempt }, now);
+        self.notify(id, JobEventKind::Started { attempt }, now);
         Claim::new(Arc::clone(self), running, args, origin)
     }
 

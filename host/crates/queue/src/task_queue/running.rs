@@ -93,7 +93,7 @@ impl Running {
         };
         self.changed.notify_waiters();
         if let Some((progress, at)) = event {
-            self.tell(progress, at);
+            self.notify(progress, at);
         }
     }
 
@@ -142,7 +142,7 @@ impl Running {
         let untold = std::mem::take(&mut live.untold);
         drop(live);
         if untold && self.observer.has_subscribers() {
-            self.tell(progress.clone(), self.observer.context().now());
+            self.notify(progress.clone(), self.observer.context().now());
         }
         Some(progress)
     }
@@ -161,7 +161,7 @@ impl Running {
         Some((live.latest.clone(), now))
     }
 
-    fn tell(&self, progress: Progress, at: Timestamp) {
+    fn notify(&self, progress: Progress, at: Timestamp) {
         self.observer.emit(self.id, JobEventKind::Progress(progress), at);
     }
 }

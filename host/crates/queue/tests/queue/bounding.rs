@@ -2,7 +2,7 @@
 
 use saggar_queue::{AddError, NewJob, Rules};
 
-use super::{Bench, success};
+use super::{Fixture, success};
 
 fn large() -> NewJob {
     NewJob::new(format!("[\"{}\"]", "x".repeat(10_000)))
@@ -10,45 +10,45 @@ fn large() -> NewJob {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_adds_the_next_one_goes_on_for_ever_within_the_bound() {
-    let bench = Bench::new(Rules { keep_bytes: 100_000, ..Rules::default() }).await;
-    bench.task.add(large()).await.unwrap();
+    let fixture = Fixture::new(Rules { keep_bytes: 100_000, ..Rules::default() }).await;
+    fixture.task.add(large()).await.unwrap();
     for _ in 0..1_000 {
-        let claim = bench.claim().await;
-        bench.task.add(large()).await.unwrap();
-        bench.finish(claim, success()).await;
-        assert!(bench.task.counts().bytes <= 100_000);
+        let claim = fixture.claim().await;
+        fixture.task.add(large()).await.unwrap();
+        fixture.finish(claim, success()).await;
+        assert!(fixture.task.counts().bytes <= 100_000);
     }
     // What is kept are the last ones.
-    let kept = bench.task.counts();
+    let kept = fixture.task.counts();
     assert!(kept.success >= 7, "{kept:?}");
-    assert!(bench.task.get(saggar_job::JobId(1_000)).await.unwrap().is_some());
+    assert!(fixture.task.get(saggar_job::JobId(1_000)).await.unwrap().is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_small_jobs_leave_for_a_large_one() {
-    let bench = Bench::new(Rules { keep_bytes: 4 << 20, size: 100_000, ..Rules::default() }).await;
+    let fixture = Fixture::new(Rules { keep_bytes: 4 << 20, size: 100_000, ..Rules::default() }).await;
     for _ in 0..5_000 {
-        bench.add().await;
-        bench.finish(bench.claim().await, success()).await;
+        fixture.add().await;
+        fixture.finish(fixture.claim().await, success()).await;
     }
     let huge = NewJob::new(format!("[\"{}\"]", "x".repeat(4 << 20).split_at((4 << 20) - 200_000).0));
-    bench.task.add(huge).await.unwrap();
-    assert!(bench.task.counts().success < 1_000);
+    fixture.task.add(huge).await.unwrap();
+    assert!(fixture.task.counts().success < 1_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiting_jobs_fill_the_bound_and_no_more() {
-    let bench = Bench::new(Rules { keep_bytes: 100_000, size: 1_000, ..Rules::default() }).await;
+    let fixture = Fixture::new(Rules { keep_bytes: 100_000, size: 1_000, ..Rules::default() }).await;
     let mut added = 0;
     let error = loop {
-        match bench.task.add(large()).await {
+        match fixture.task.add(large()).await {
             Ok(_) => added += 1,
             Err(error) => break error,
         }
     };
     assert!(matches!(error, AddError::KeepBytesExceeded { of_task: true, .. }), "{error}");
     assert_eq!((added, error.code()), (9, "keep-bytes-exceeded"));
-    bench.finish(bench.claim().await, success()).await;
-    bench.task.add(large()).await.unwrap();
-    assert_eq!(bench.task.counts().success, 0, "the one that ended made room");
+    fixture.finish(fixture.claim().await, success()).await;
+    fixture.task.add(large()).await.unwrap();
+    assert_eq!(fixture.task.counts().success, 0, "the one that ended made room");
 }

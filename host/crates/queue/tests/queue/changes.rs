@@ -7,22 +7,22 @@ use saggar_job::{Ending, JobId, Reason, Status, Timestamp};
 use saggar_queue::{AddError, Cost, JobEventKind, KeyOwner, ListQuery, NewJob, Rates, Rules};
 use tokio::time::Duration;
 
-use crate::{Bench, retries, retry, success};
+use crate::{Fixture, retries, retry, success};
 
 #[tokio::test]
 async fn a_retried_job_wakes_a_claimer_and_runs_again() {
-    let bench = Bench::new(retries(0, 0)).await;
-    let mut events = bench.queue.subscribe("default");
-    let id = bench.add().await;
-    bench.finish(bench.claim().await, retry()).await;
-    let mut claim = pin!(bench.task.claim());
+    let fixture = Fixture::new(retries(0, 0)).await;
+    let mut events = fixture.queue.subscribe("default");
+    let id = fixture.add().await;
+    fixture.finish(fixture.claim().await, retry()).await;
+    let mut claim = pin!(fixture.task.claim());
     assert!(poll!(&mut claim).is_pending());
-    bench.task.retry(id).await.unwrap();
-    assert_eq!(bench.task.retry(id).await.unwrap_err().code(), "not-ended");
+    fixture.task.retry(id).await.unwrap();
+    assert_eq!(fixture.task.retry(id).await.unwrap_err().code(), "not-ended");
     let claim = claim.await.unwrap();
     assert_eq!((claim.id(), claim.attempt()), (id, 1));
-    bench.finish(claim, success()).await;
-    assert_eq!(bench.task.retry(JobId(9)).await.unwrap_err().code(), "unknown-job");
+    fixture.finish(claim, success()).await;
+    assert_eq!(fixture.task.retry(JobId(9)).await.unwrap_err().code(), "unknown-job");
     let mut kinds = Vec::new();
     while kinds.last() != Some(&JobEventKind::Succeeded) {
         kinds.push(events.next().await.unwrap().kind);
@@ -32,116 +32,116 @@ async fn a_retried_job_wakes_a_claimer_and_runs_again() {
 
 #[tokio::test]
 async fn whoever_waits_for_a_deleted_job_learns_that_it_is_gone() {
-    let bench = Bench::new(Rules::default()).await;
-    let id = bench.add_delayed(60_000).await;
-    let (mut wait, mut idle) = (pin!(bench.task.wait(id)), pin!(bench.queue.idle()));
+    let fixture = Fixture::new(Rules::default()).await;
+    let id = fixture.add_delayed(60_000).await;
+    let (mut wait, mut idle) = (pin!(fixture.task.wait(id)), pin!(fixture.queue.idle()));
     assert!(poll!(&mut wait).is_pending() && poll!(&mut idle).is_pending());
-    bench.task.delete(id).await.unwrap();
+    fixture.task.delete(id).await.unwrap();
     assert_eq!(wait.await.unwrap_err().code(), "unknown-job");
     idle.await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
-    assert_eq!(bench.task.delete(id).await.unwrap_err().code(), "running");
-    bench.finish(claim, success()).await;
-    bench.task.delete(id).await.unwrap();
-    assert_eq!(bench.task.history(id).await.unwrap(), None);
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
+    assert_eq!(fixture.task.delete(id).await.unwrap_err().code(), "running");
+    fixture.finish(claim, success()).await;
+    fixture.task.delete(id).await.unwrap();
+    assert_eq!(fixture.task.history(id).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_paused_task_lets_claimers_wait_until_it_is_resumed() {
-    let bench = Bench::new(retries(1, 0)).await;
-    bench.add().await;
-    let running = bench.claim().await;
-    bench.task.pause().await.unwrap();
+    let fixture = Fixture::new(retries(1, 0)).await;
+    fixture.add().await;
+    let running = fixture.claim().await;
+    fixture.task.pause().await.unwrap();
     for _ in 0..3 {
-        bench.add().await;
+        fixture.add().await;
     }
-    let mut claims: Vec<_> = (0..3).map(|_| Box::pin(bench.task.claim())).collect();
+    let mut claims: Vec<_> = (0..3).map(|_| Box::pin(fixture.task.claim())).collect();
     for claim in &mut claims {
         assert!(poll!(claim).is_pending());
     }
-    let (status, next) = bench.task.finish_and_claim(running, retry()).await.unwrap();
+    let (status, next) = fixture.task.finish_and_claim(running, retry()).await.unwrap();
     assert!(status == Status::Waiting && next.is_none(), "what runs goes on, and nothing follows it");
-    bench.task.resume().await.unwrap();
+    fixture.task.resume().await.unwrap();
     for claim in claims {
-        bench.finish(claim.await.unwrap(), success()).await;
+        fixture.finish(claim.await.unwrap(), success()).await;
     }
-    assert_eq!(bench.claim().await.attempt(), 2);
+    assert_eq!(fixture.claim().await.attempt(), 2);
 }
 
 #[tokio::test]
 async fn a_closed_task_keeps_nobody_waiting_but_what_runs() {
-    let bench = Bench::new(retries(1, 0)).await;
-    let key = bench.task.key().clone();
-    bench.add().await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
-    let mut idle = pin!(bench.queue.idle());
+    let fixture = Fixture::new(retries(1, 0)).await;
+    let key = fixture.task.key().clone();
+    fixture.add().await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
+    let mut idle = pin!(fixture.queue.idle());
     assert!(poll!(&mut idle).is_pending());
-    bench.queue.close(&key);
-    assert!(bench.queue.task(&key).is_none() && bench.queue.tasks().is_empty());
+    fixture.queue.close(&key);
+    assert!(fixture.queue.task(&key).is_none() && fixture.queue.tasks().is_empty());
     assert!(poll!(&mut idle).is_pending(), "an attempt runs");
-    bench.finish(claim, retry()).await;
+    fixture.finish(claim, retry()).await;
     idle.await;
-    assert_eq!(bench.task.get(id).await.unwrap().unwrap().status(), Status::Waiting, "jobs stay");
-    let again = bench.queue.open(key.clone(), Rules::default()).await.unwrap();
-    let mut idle = pin!(bench.queue.idle());
+    assert_eq!(fixture.task.get(id).await.unwrap().unwrap().status(), Status::Waiting, "jobs stay");
+    let again = fixture.queue.open(key.clone(), Rules::default()).await.unwrap();
+    let mut idle = pin!(fixture.queue.idle());
     assert!(poll!(&mut idle).is_pending());
     let claim = again.claim().await.unwrap();
-    bench.queue.close(&key);
+    fixture.queue.close(&key);
     assert!(poll!(&mut idle).is_pending());
     drop(claim);
     idle.await;
-    bench.queue.close(&key);
+    fixture.queue.close(&key);
 }
 
 #[tokio::test]
 async fn a_key_answers_the_same_job_and_says_so() {
-    let bench = Bench::new(Rules::default()).await;
+    let fixture = Fixture::new(Rules::default()).await;
     let keyed = || NewJob::new("[]").with_key("k").with_run_at(Timestamp(5));
-    let id = bench.task.add(keyed()).await.unwrap();
-    let mut events = bench.queue.subscribe("default");
-    let added = bench.task.add_many(vec![keyed(), NewJob::new("[]")]).await.unwrap();
+    let id = fixture.task.add(keyed()).await.unwrap();
+    let mut events = fixture.queue.subscribe("default");
+    let added = fixture.task.add_many(vec![keyed(), NewJob::new("[]")]).await.unwrap();
     assert_eq!(added.iter().map(|added| (added.id, added.is_new)).collect::<Vec<_>>(), [(id, false), (JobId(2), true)]);
     assert_eq!(events.next().await.unwrap().key.id, JobId(2), "what is not new is not told");
-    assert_eq!(bench.task.rates().added.total, 2);
+    assert_eq!(fixture.task.rates().added.total, 2);
 }
 
 #[tokio::test]
 async fn a_list_shows_live_progress_and_a_record_its_cost() {
-    let bench = Bench::new(Rules::default()).await;
-    bench.add().await;
-    let id = bench.add().await;
-    let mut claim = bench.claim().await;
+    let fixture = Fixture::new(Rules::default()).await;
+    fixture.add().await;
+    let id = fixture.add().await;
+    let mut claim = fixture.claim().await;
     claim.running().report(1, 2, "half");
-    let page = bench.queue.list(&ListQuery::of_task(bench.task.key())).await.unwrap();
+    let page = fixture.queue.list(&ListQuery::of_task(fixture.task.key())).await.unwrap();
     assert_eq!(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id, claim.id()]);
     assert_eq!(page.jobs[1].progress.message, "half");
     let cost = Cost { digest: "aa".into(), cpu: Duration::from_micros(3), peak_memory: 9, fresh: true };
     claim.spent(cost.clone());
     let id = claim.id();
-    bench.finish(claim, success()).await;
-    assert_eq!(bench.task.history(id).await.unwrap().unwrap().attempts[0].cost, Some(cost));
+    fixture.finish(claim, success()).await;
+    assert_eq!(fixture.task.history(id).await.unwrap().unwrap().attempts[0].cost, Some(cost));
 }
 
 #[tokio::test(start_paused = true)]
 async fn rates_count_what_happens() {
-    let bench = Bench::new(retries(1, 0)).await;
+    let fixture = Fixture::new(retries(1, 0)).await;
     for _ in 0..4 {
-        bench.add().await;
+        fixture.add().await;
     }
-    bench.task.cancel(JobId(4)).await.unwrap();
-    let claim = bench.claim().await;
-    bench.task.requeue(claim).await.unwrap();
-    bench.finish(bench.claim().await, retry()).await;
+    fixture.task.cancel(JobId(4)).await.unwrap();
+    let claim = fixture.claim().await;
+    fixture.task.requeue(claim).await.unwrap();
+    fixture.finish(fixture.claim().await, retry()).await;
     tokio::time::advance(Duration::from_secs(2)).await;
-    let (_, next) = bench.task.finish_and_claim(bench.claim().await, success()).await.unwrap();
-    bench.finish(next.unwrap(), success()).await;
-    let Rates { added, started, succeeded, failed, retried } = bench.task.rates();
+    let (_, next) = fixture.task.finish_and_claim(fixture.claim().await, success()).await.unwrap();
+    fixture.finish(next.unwrap(), success()).await;
+    let Rates { added, started, succeeded, failed, retried } = fixture.task.rates();
     let totals = [added, started, succeeded, failed, retried].map(|rate| rate.total);
     assert_eq!(totals, [4, 4, 2, 1, 1]);
     assert_eq!((added.per_second, succeeded.per_second), (2.0, 1.0));
-    let totals = bench.task.totals();
+    let totals = fixture.task.totals();
     assert_eq!((totals.added, totals.started, totals.succeeded()), (4, 4, 2));
     assert_eq!(Reason::ALL.map(|reason| totals.failed(reason)), [0, 0, 0, 0, 0, 1, 0], "a job was cancelled");
     let attempts = [Ending::Success, Ending::Retry, Ending::Requeued, Ending::Cancelled, Ending::Lost];
@@ -150,32 +150,32 @@ async fn rates_count_what_happens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_being_stopped_says_so() {
-    let bench = Bench::new(retries(3, 0)).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
-    let mut events = bench.queue.subscribe("default");
+    let fixture = Fixture::new(retries(3, 0)).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
+    let mut events = fixture.queue.subscribe("default");
     let cancelling = async || {
-        let listed = bench.queue.list(&ListQuery::of_tenant("default")).await.unwrap().jobs;
-        (bench.task.get(id).await.unwrap().unwrap().life.is_cancelling(), listed[0].cancelling)
+        let listed = fixture.queue.list(&ListQuery::of_tenant("default")).await.unwrap().jobs;
+        (fixture.task.get(id).await.unwrap().unwrap().life.is_cancelling(), listed[0].cancelling)
     };
     assert_eq!(cancelling().await, (false, false));
     for _ in 0..2 {
-        bench.task.cancel(id).await.unwrap();
+        fixture.task.cancel(id).await.unwrap();
         assert_eq!(cancelling().await, (true, true));
         assert_eq!(events.next().await.unwrap().kind, JobEventKind::Cancelling);
     }
-    bench.finish(claim, retry()).await;
+    fixture.finish(claim, retry()).await;
     assert_eq!(cancelling().await, (false, false));
     assert_eq!(events.next().await.unwrap().kind, JobEventKind::Failed { reason: Reason::Cancelled });
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_takes_the_same_arguments_however_they_are_written() {
-    let bench = Bench::new(retries(0, 0)).await;
+    let fixture = Fixture::new(retries(0, 0)).await;
     let large = |space: &str| format!("[{space}\"{}\"]", "x".repeat(200_000));
     let keyed = |args: &str, key: &str| NewJob::new(args).with_key(key);
     let first = vec![keyed(r#"[{"a":1,"b":2}]"#, "small"), keyed(&large(""), "large")];
-    let ids: Vec<JobId> = bench.task.add_many(first).await.unwrap().iter().map(|added| added.id).collect();
+    let ids: Vec<JobId> = fixture.task.add_many(first).await.unwrap().iter().map(|added| added.id).collect();
     // Both in another form, a new one, and one that is the same as that but for a space.
     let again = vec![
         keyed(r#"[ {"b":2, "a":1} ]"#, "small"),
@@ -183,12 +183,12 @@ async fn a_key_takes_the_same_arguments_however_they_are_written() {
         keyed("[1]", "new"),
         keyed("[ 1]", "new"),
     ];
-    let added = bench.task.add_many(again).await.unwrap();
+    let added = fixture.task.add_many(again).await.unwrap();
     let seen: Vec<_> = added.iter().map(|added| (added.id, added.is_new)).collect();
     assert_eq!(seen, [(ids[0], false), (ids[1], false), (JobId(3), true), (JobId(3), false)]);
-    let other = bench.task.add_many(vec![keyed("[2]", "fresh"), keyed(r#"[{"a":1,"b":3}]"#, "small")]).await;
+    let other = fixture.task.add_many(vec![keyed("[2]", "fresh"), keyed(r#"[{"a":1,"b":3}]"#, "small")]).await;
     let Err(AddError::KeyReused(reused)) = other else { panic!("{other:?}") };
     assert_eq!((reused.len(), reused[0].at, reused[0].of), (1, 1, KeyOwner::Kept(ids[0])));
-    assert_eq!(bench.task.counts().added, 3, "nothing was added");
-    assert_eq!(&*bench.task.get(ids[0]).await.unwrap().unwrap().args, r#"[{"a":1,"b":2}]"#, "it stays as it was");
+    assert_eq!(fixture.task.counts().added, 3, "nothing was added");
+    assert_eq!(&*fixture.task.get(ids[0]).await.unwrap().unwrap().args, r#"[{"a":1,"b":2}]"#, "it stays as it was");
 }

@@ -13,7 +13,7 @@ use saggar_queue::{
     Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
 };
 use saggar_store::conformance::differential::{Plan, compare};
-use saggar_store::conformance::{InMemory, Place, Places};
+use saggar_store::conformance::{InMemory, Location, Locations};
 
 #[tokio::test]
 async fn thousands_of_histories_can_be_played() {
@@ -48,8 +48,8 @@ struct BrokenStore(Arc<MemoryStore>, Defect);
 struct BrokenTask(Arc<dyn TaskStore>, Defect);
 
 #[async_trait]
-impl Places for Broken {
-    async fn fresh(&self) -> Box<dyn Place> {
+impl Locations for Broken {
+    async fn fresh(&self) -> Box<dyn Location> {
         Box::new(BrokenPlace(Arc::new(MemoryStore::new()), self.0))
     }
 }
@@ -57,7 +57,7 @@ impl Places for Broken {
 struct BrokenPlace(Arc<MemoryStore>, Defect);
 
 #[async_trait]
-impl Place for BrokenPlace {
+impl Location for BrokenPlace {
     async fn open(&mut self) -> Arc<dyn Store> {
         if self.1 != Defect::SparesLost {
             self.0 = Arc::new(self.0.die());

@@ -4,17 +4,17 @@ use saggar_job::{JobId, Outcome, Reason, Timestamp};
 use saggar_queue::{JobEventKind, Progress, Rules};
 use tokio::time::Duration;
 
-use crate::{Bench, retries, retry, success};
+use crate::{Fixture, retries, retry, success};
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_hears_a_jobs_life_in_order() {
-    let bench = Bench::new(retries(1, 50)).await;
-    let mut events = bench.queue.subscribe("default");
-    let id = bench.add().await;
-    bench.finish(bench.claim().await, retry()).await;
-    let claim = bench.claim().await;
-    bench.task.requeue(claim).await.unwrap();
-    bench.finish(bench.claim().await, Outcome::Trap(saggar_job::Problem::new("trap", "it trapped"))).await;
+    let fixture = Fixture::new(retries(1, 50)).await;
+    let mut events = fixture.queue.subscribe("default");
+    let id = fixture.add().await;
+    fixture.finish(fixture.claim().await, retry()).await;
+    let claim = fixture.claim().await;
+    fixture.task.requeue(claim).await.unwrap();
+    fixture.finish(fixture.claim().await, Outcome::Trap(saggar_job::Problem::new("trap", "it trapped"))).await;
     let expected = [
         JobEventKind::Added,
         JobEventKind::Started { attempt: 1 },
@@ -26,23 +26,23 @@ async fn a_listener_hears_a_jobs_life_in_order() {
     ];
     for kind in expected {
         let event = events.next().await.unwrap();
-        assert_eq!((event.key.id, &event.key.task, event.kind), (id, bench.task.key(), kind));
+        assert_eq!((event.key.id, &event.key.task, event.kind), (id, fixture.task.key(), kind));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn progress_is_thinned_out_but_its_last_values_arrive() {
-    let bench = Bench::new(Rules::default()).await;
-    bench.add().await;
-    let claim = bench.claim().await;
-    let mut events = bench.queue.subscribe("default");
+    let fixture = Fixture::new(Rules::default()).await;
+    fixture.add().await;
+    let claim = fixture.claim().await;
+    let mut events = fixture.queue.subscribe("default");
     for current in 0..50 {
         claim.running().report(current, 100, "");
     }
     tokio::time::advance(Duration::from_millis(100)).await;
     claim.running().report(98, 100, "");
     claim.running().report(99, 100, "last");
-    bench.finish(claim, success()).await;
+    fixture.finish(claim, success()).await;
     let mut heard = Vec::new();
     loop {
         match events.next().await.unwrap().kind {
@@ -56,13 +56,13 @@ async fn progress_is_thinned_out_but_its_last_values_arrive() {
 
 #[tokio::test]
 async fn a_slow_listener_is_told_how_much_it_missed() {
-    let bench = Bench::new(Rules { size: 10_000, ..Rules::default() }).await;
-    let mut events = bench.queue.subscribe("default");
+    let fixture = Fixture::new(Rules { size: 10_000, ..Rules::default() }).await;
+    let mut events = fixture.queue.subscribe("default");
     for _ in 0..5_000 {
-        bench.add().await;
+        fixture.add().await;
     }
     let missed = events.next().await.unwrap_err().0;
     assert_eq!(events.next().await.unwrap().key.id, JobId(missed + 1));
     drop(events);
-    bench.add().await;
+    fixture.add().await;
 }

@@ -100,7 +100,7 @@ async fn play(seed: u64) {
     let key = TaskKey::new("default", "history");
     let (store, heard) = (MemoryStore::new(), Arc::new(Heard::default()));
     let store = store.open(&key, &Arc::new(rules.clone()), Timestamp(1_000), Arc::clone(&heard) as _).await.unwrap();
-    let model = Model { jobs: BTreeMap::new(), highest: 0, places: 0, now: 1_000, rules, paused: false };
+    let model = Model { jobs: BTreeMap::new(), highest: 0, locations: 0, now: 1_000, rules, paused: false };
     let mut history = History { chance, model, store, heard, taken: Vec::new() };
     for number in 0..STEPS {
         history.step().await;

@@ -7,30 +7,30 @@ use futures_util::poll;
 use saggar_job::{JobId, Status, Timestamp};
 use saggar_queue::{JobLog, LogLine, LogSource, LogTail, Progress, Retention, Rules, Running};
 
-use crate::{Bench, retries, retry, success};
+use crate::{Fixture, retries, retry, success};
 
 #[tokio::test]
 async fn progress_is_seen_at_once_and_kept_after_the_end() {
-    let bench = Bench::new(Rules::default()).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
+    let fixture = Fixture::new(Rules::default()).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
     let running = Arc::clone(claim.running());
-    let seen = async || bench.task.get(id).await.unwrap().unwrap().progress;
+    let seen = async || fixture.task.get(id).await.unwrap().unwrap().progress;
     assert_eq!(seen().await, Progress::default());
     running.report(1, 4, "first");
     running.report(2, 4, "second");
     let second = Progress { current: 2, total: 4, message: "second".to_owned() };
     assert_eq!((seen().await, running.latest()), (second.clone(), second.clone()));
-    bench.finish(claim, success()).await;
+    fixture.finish(claim, success()).await;
     running.report(3, 4, "too late");
     assert_eq!(seen().await, second);
 }
 
 #[tokio::test]
 async fn progress_is_brought_into_its_bounds() {
-    let bench = Bench::new(Rules::default()).await;
-    bench.add().await;
-    let claim = bench.claim().await;
+    let fixture = Fixture::new(Rules::default()).await;
+    fixture.add().await;
+    let claim = fixture.claim().await;
     let running = claim.running();
     running.report(5, 4, &format!("x{}", "é".repeat(1_000)));
     let latest = running.latest();
@@ -41,9 +41,9 @@ async fn progress_is_brought_into_its_bounds() {
 
 #[tokio::test]
 async fn whoever_waits_for_progress_is_woken_by_it() {
-    let bench = Bench::new(Rules::default()).await;
-    bench.add().await;
-    let claim = bench.claim().await;
+    let fixture = Fixture::new(Rules::default()).await;
+    fixture.add().await;
+    let claim = fixture.claim().await;
     let running = claim.running();
     let mut changed = pin!(running.changed(0));
     assert!(poll!(&mut changed).is_pending());
@@ -56,35 +56,35 @@ async fn whoever_waits_for_progress_is_woken_by_it() {
 
 #[tokio::test]
 async fn a_job_can_be_waited_for_by_many() {
-    let bench = Bench::new(retries(1, 0)).await;
-    let (id, other) = (bench.add().await, bench.add().await);
-    let mut waits: Vec<_> = (0..3).map(|_| Box::pin(bench.task.wait(id))).collect();
+    let fixture = Fixture::new(retries(1, 0)).await;
+    let (id, other) = (fixture.add().await, fixture.add().await);
+    let mut waits: Vec<_> = (0..3).map(|_| Box::pin(fixture.task.wait(id))).collect();
     for wait in &mut waits {
         assert!(poll!(wait).is_pending());
     }
     drop(waits.pop());
-    let (_, claim) = bench.task.finish_and_claim(bench.claim().await, retry()).await.unwrap();
-    bench.finish(claim.unwrap(), success()).await;
+    let (_, claim) = fixture.task.finish_and_claim(fixture.claim().await, retry()).await.unwrap();
+    fixture.finish(claim.unwrap(), success()).await;
     for wait in &mut waits {
         assert!(poll!(wait).is_pending(), "a retry and another job's end are no end");
     }
-    bench.finish(bench.claim().await, success()).await;
+    fixture.finish(fixture.claim().await, success()).await;
     for wait in waits {
         assert_eq!(wait.await.unwrap().response(), Some("7"));
     }
-    assert_eq!(bench.task.wait(other).await.unwrap().status(), Status::Success, "at once, for it has ended");
-    assert_eq!(bench.task.wait(JobId(99)).await.unwrap_err().code(), "unknown-job");
+    assert_eq!(fixture.task.wait(other).await.unwrap().status(), Status::Success, "at once, for it has ended");
+    assert_eq!(fixture.task.wait(JobId(99)).await.unwrap_err().code(), "unknown-job");
 }
 
 #[tokio::test]
 async fn a_job_has_a_log() {
-    let bench = Bench::new(Rules::default()).await;
-    let id = bench.add().await;
+    let fixture = Fixture::new(Rules::default()).await;
+    let id = fixture.add().await;
     let line = LogLine { at: Timestamp(1), source: LogSource::Host, text: "the add handler failed".to_owned() };
-    bench.task.log(id, vec![line.clone()]).await.unwrap();
-    bench.task.log(id, Vec::new()).await.unwrap();
-    assert_eq!(bench.task.logs(id).await.unwrap(), Some(vec![line]));
-    assert_eq!(bench.task.logs(JobId(9)).await.unwrap(), None);
+    fixture.task.log(id, vec![line.clone()]).await.unwrap();
+    fixture.task.log(id, Vec::new()).await.unwrap();
+    assert_eq!(fixture.task.logs(id).await.unwrap(), Some(vec![line]));
+    assert_eq!(fixture.task.logs(JobId(9)).await.unwrap(), None);
 }
 
 fn said(text: &str) -> LogLine {
@@ -93,52 +93,52 @@ fn said(text: &str) -> LogLine {
 
 #[tokio::test]
 async fn a_log_is_read_while_it_grows() {
-    let bench = Bench::new(retries(1, 0)).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
-    bench.task.log(id, vec![said("one"), said("two")]).await.unwrap();
-    let tail = async |read| bench.task.log_after(id, read).await.unwrap().unwrap();
+    let fixture = Fixture::new(retries(1, 0)).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
+    fixture.task.log(id, vec![said("one"), said("two")]).await.unwrap();
+    let tail = async |read| fixture.task.log_after(id, read).await.unwrap().unwrap();
     assert_eq!(tail(1).await, LogTail { lines: vec![said("two")], is_over: false });
     let mut next = Box::pin(tail(2));
     assert!(poll!(&mut next).is_pending());
-    bench.finish(claim, retry()).await;
+    fixture.finish(claim, retry()).await;
     assert!(poll!(&mut next).is_pending(), "an attempt's end is no line");
-    let claim = bench.claim().await;
-    bench.task.log(id, vec![said("three")]).await.unwrap();
+    let claim = fixture.claim().await;
+    fixture.task.log(id, vec![said("three")]).await.unwrap();
     assert_eq!(next.await, LogTail { lines: vec![said("three")], is_over: false });
     let mut next = Box::pin(tail(3));
     assert!(poll!(&mut next).is_pending());
-    bench.finish(claim, success()).await;
+    fixture.finish(claim, success()).await;
     assert_eq!(next.await, LogTail { lines: Vec::new(), is_over: true });
     assert_eq!(tail(99).await, LogTail { lines: Vec::new(), is_over: true });
-    assert_eq!(bench.task.log_after(JobId(9), 0).await.unwrap(), None);
+    assert_eq!(fixture.task.log_after(JobId(9), 0).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_log_that_is_read_ends_when_its_job_is_gone() {
-    let bench = Bench::new(Rules::default()).await;
-    let id = bench.add().await;
-    let mut next = Box::pin(bench.task.log_after(id, 0));
+    let fixture = Fixture::new(Rules::default()).await;
+    let id = fixture.add().await;
+    let mut next = Box::pin(fixture.task.log_after(id, 0));
     assert!(poll!(&mut next).is_pending());
-    bench.task.delete(id).await.unwrap();
+    fixture.task.delete(id).await.unwrap();
     assert_eq!(next.await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn what_was_dropped_of_a_log_is_read_once_and_last() {
-    let bench = Bench::new(Rules::default()).await;
-    let id = bench.add().await;
-    let claim = bench.claim().await;
+    let fixture = Fixture::new(Rules::default()).await;
+    let id = fixture.add().await;
+    let claim = fixture.claim().await;
     let full = JobLog::GUEST_LINES;
-    bench.task.log(id, (0..full + 3).map(|_| said("x")).collect()).await.unwrap();
-    let tail = async |read| bench.task.log_after(id, read).await.unwrap().unwrap();
+    fixture.task.log(id, (0..full + 3).map(|_| said("x")).collect()).await.unwrap();
+    let tail = async |read| fixture.task.log_after(id, read).await.unwrap().unwrap();
     assert_eq!(tail(0).await.lines.len(), full);
     let mut next = Box::pin(tail(full));
     assert!(poll!(&mut next).is_pending());
     let failed = LogLine::host(Timestamp(2), "attempt 1 failed");
-    bench.task.log(id, vec![said("x"), failed.clone()]).await.unwrap();
+    fixture.task.log(id, vec![said("x"), failed.clone()]).await.unwrap();
     assert_eq!(next.await.lines, [failed]);
-    bench.finish(claim, success()).await;
+    fixture.finish(claim, success()).await;
     let LogTail { lines, is_over } = tail(full + 1).await;
     assert!(is_over && lines.len() == 1 && lines[0].is_of_dropped(), "{lines:?}");
 }
@@ -146,13 +146,13 @@ async fn what_was_dropped_of_a_log_is_read_once_and_last() {
 #[tokio::test(start_paused = true)]
 async fn an_ended_job_can_be_looked_up_until_its_retention_is_over() {
     let retention = Retention { success_ms: 1_000, failure_ms: 0 };
-    let bench = Bench::new(Rules { retention, ..Rules::default() }).await;
-    let id = bench.add().await;
-    bench.finish(bench.claim().await, success()).await;
+    let fixture = Fixture::new(Rules { retention, ..Rules::default() }).await;
+    let id = fixture.add().await;
+    fixture.finish(fixture.claim().await, success()).await;
     tokio::time::advance(tokio::time::Duration::from_millis(999)).await;
-    assert_eq!(bench.task.prune(100).await.unwrap().jobs, 0);
-    assert!(bench.task.get(id).await.unwrap().is_some());
+    assert_eq!(fixture.task.prune(100).await.unwrap().jobs, 0);
+    assert!(fixture.task.get(id).await.unwrap().is_some());
     tokio::time::advance(tokio::time::Duration::from_millis(1)).await;
-    assert_eq!(bench.task.prune(100).await.unwrap().jobs, 1);
-    assert!(bench.task.get(id).await.unwrap().is_none());
+    assert_eq!(fixture.task.prune(100).await.unwrap().jobs, 1);
+    assert!(fixture.task.get(id).await.unwrap().is_none());
 }

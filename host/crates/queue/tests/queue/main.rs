@@ -34,12 +34,12 @@ impl Clock for TokioClock {
     }
 }
 
-struct Bench {
+struct Fixture {
     queue: Queue,
     task: Arc<TaskQueue>,
 }
 
-impl Bench {
+impl Fixture {
     async fn new(rules: Rules) -> Self {
         let queue = Queue::seeded(Arc::new(MemoryStore::new()), Arc::new(TokioClock(Instant::now())), 7);
         let task = queue.open(TaskKey::new("default", "bench"), rules).await.unwrap();

@@ -32,7 +32,7 @@ impl TaskTx<'_> {
             Err(error) => return Ok(Err(error)),
         };
         if let Some(event) = added_event(&jobs, &added, rules, now) {
-            self.tell(event);
+            self.notify(event);
         }
         for (added, job) in added.iter().zip(jobs).filter(|(added, _)| added.is_new) {
             self.insert(added.id, job, rules.add_handler, now)?;

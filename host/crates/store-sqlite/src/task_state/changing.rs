@@ -42,7 +42,7 @@ impl TaskTx<'_> {
             Ok(effects) => effects,
             Err(refusal) => return Ok(Err(ChangeError::refused(id, refusal))),
         };
-        self.tell(StoreEvent::Cancelled { id, callback: effects.result(None).callback, at: now });
+        self.notify(StoreEvent::Cancelled { id, callback: effects.result(None).callback, at: now });
         self.apply(&mut record, effects, None, now).map(Ok)
     }
 
@@ -71,7 +71,7 @@ impl TaskTx<'_> {
         // The row's flag tells of a response that stands apart, and is about to tell of none.
         self.remove_response(&record)?;
         self.enter_names(&record)?;
-        self.tell(StoreEvent::Retried { id, at: now });
+        self.notify(StoreEvent::Retried { id, at: now });
         self.apply(&mut record, effects, None, now).map(Ok)
     }
 
@@ -86,7 +86,7 @@ impl TaskTx<'_> {
         let id = record.id;
         self.leave_line(&record)?;
         self.remove(record)?;
-        self.tell(StoreEvent::Deleted { id, at: now });
+        self.notify(StoreEvent::Deleted { id, at: now });
         Ok(Ok(()))
     }
 
@@ -95,7 +95,7 @@ impl TaskTx<'_> {
         self.state.dirty = true;
         self.batch_context.must_sync();
         let next_due = self.next_due()?;
-        self.tell(Hint::Ready(next_due));
+        self.notify(Hint::Ready(next_due));
         Ok(())
     }
 

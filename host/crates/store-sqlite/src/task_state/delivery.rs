@@ -183,7 +183,7 @@ impl TaskTx<'_> {
             if entry.from == Timestamp(0) {
                 self.state.given_back[entry.lane as usize].insert(*callback);
             }
-            self.tell(Hint::Callback(entry.lane, NextDue::Now));
+            self.notify(Hint::Callback(entry.lane, NextDue::Now));
         }
         Ok(())
     }
@@ -214,7 +214,7 @@ impl TaskTx<'_> {
         if !self.release(entry.callback) {
             return Ok(());
         }
-        self.tell(Hint::Callback(entry.lane, NextDue::due_at(until, now)));
+        self.notify(Hint::Callback(entry.lane, NextDue::due_at(until, now)));
         self.state.dirty = true;
         let tries = entry.tries.saturating_add(1);
         let sql = "UPDATE callbacks SET tries = ?4, put_off_to = ?5, code = ifnull(?6, code), message = ifnull(?7, message) \
@@ -251,8 +251,8 @@ impl TaskTx<'_> {
         }
         let effects = step::settle(&record.life, record.pending, now);
         match (effects.new_callback, &effects.life.state) {
-            (Some(lane), _) => self.tell(Hint::Callback(lane, NextDue::Now)),
-            (None, State::Waiting { run_at, .. }) => self.tell(Hint::Ready(NextDue::due_at(*run_at, now))),
+            (Some(lane), _) => self.notify(Hint::Callback(lane, NextDue::Now)),
+            (None, State::Waiting { run_at, .. }) => self.notify(Hint::Ready(NextDue::due_at(*run_at, now))),
             _ => {}
         }
         self.apply(&mut record, effects, None, now)

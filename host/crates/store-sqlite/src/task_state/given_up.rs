@@ -72,7 +72,7 @@ impl TaskTx<'_> {
         let (pending, lane) = redelivery.pending();
         self.set_pending(&mut record, pending, Some(lane))?;
         self.put(&mut record, false)?;
-        Lane::ALL.into_iter().for_each(|lane| self.tell(Hint::Callback(lane, NextDue::Now)));
+        Lane::ALL.into_iter().for_each(|lane| self.notify(Hint::Callback(lane, NextDue::Now)));
         Ok(Ok(()))
     }
 }

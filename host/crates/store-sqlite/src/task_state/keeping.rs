@@ -27,7 +27,7 @@ impl TaskTx<'_> {
             let mut statement = self.db.prepare_cached("UPDATE jobs SET flags = flags | ?2 WHERE job = ?1")?;
             statement.execute(params![job.0, HAS_LOG])?;
         }
-        self.tell(Hint::LogGrown(id));
+        self.notify(Hint::LogGrown(id));
         Ok(())
     }
 

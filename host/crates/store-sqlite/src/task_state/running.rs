@@ -125,7 +125,7 @@ impl TaskTx<'_> {
             Err(error) => return Ok(Err(error)),
         };
         let status = result.status;
-        self.tell(StoreEvent::Ended { id, run, ending, result, at: now });
+        self.notify(StoreEvent::Ended { id, run, ending, result, at: now });
         let next = if claim_next { self.claim_first(now)? } else { None };
         Ok(Ok(Finished { status, next }))
     }
@@ -186,7 +186,7 @@ impl TaskTx<'_> {
             let rules = Arc::clone(&self.state.rules);
             // What runs can be finished under its own fence.
             if let Ok(EndResult { callback, .. }) = self.end(finish, &rules, now)? {
-                self.tell(StoreEvent::Cancelled { id, callback, at: now });
+                self.notify(StoreEvent::Cancelled { id, callback, at: now });
             }
             return Ok(());
         }
@@ -203,7 +203,7 @@ impl TaskTx<'_> {
         self.list(&record, Status::Waiting)?;
         // With the fence that the claim gave: the claim stands in the table of claims.
         self.put(&mut record, false)?;
-        self.tell(Hint::Ready(NextDue::Now));
+        self.notify(Hint::Ready(NextDue::Now));
         Ok(())
     }
 
@@ -221,8 +221,8 @@ impl TaskTx<'_> {
         self.state.dirty = true;
         let mut statement = self.db.prepare_cached("UPDATE jobs SET flags = flags | ?2 WHERE job = ?1")?;
         statement.execute(params![record.job.0, CANCELLING])?;
-        self.tell(StoreEvent::Cancelling { id, at: now });
-        self.tell(Hint::Cancel(id, run));
+        self.notify(StoreEvent::Cancelling { id, at: now });
+        self.notify(Hint::Cancel(id, run));
         Ok(())
     }
 }

@@ -25,14 +25,14 @@ async fn plays_random_histories_with_steps_undone() {
 }
 
 #[async_trait]
-impl Places for Undoings {
-    async fn fresh(&self) -> Box<dyn Place> {
+impl Locations for Undoings {
+    async fn fresh(&self) -> Box<dyn Location> {
         Box::new(Undoing(Directory { directory: tempfile::tempdir().unwrap(), durability: Durability::Normal }))
     }
 }
 
 #[async_trait]
-impl Place for Undoing {
+impl Location for Undoing {
     async fn open(&mut self) -> Arc<dyn Store> {
         Arc::new(UndoingStore(Arc::new(self.0.store())))
     }

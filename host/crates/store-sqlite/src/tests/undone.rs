@@ -134,7 +134,7 @@ async fn a_notice_whose_settling_was_undone_stays_taken_until_it_is_settled() {
     let postpone = undone(&store, task.settle_callback(taken[0].number, Delivery::Postponed(until), NOW)).await;
     let done = undone(&store, task.settle_callback(taken[1].number, Delivery::Done, NOW)).await;
     let others = task.claim_callbacks(Lane::Adds, 9, NOW).await.unwrap();
-    assert_eq!((others.callbacks, others.next_due), (vec![], NextDue::Nothing), "nobody else is to tell them");
+    assert_eq!((others.callbacks, others.next_due), (vec![], NextDue::Nothing), "nobody else is to notify them");
     // Both try again.
     postpone.await.unwrap();
     done.await.unwrap();

@@ -4,79 +4,79 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, JobKey, Status, TaskKey};
 
-use super::{Bench, Places, ids_of, success, works};
+use super::{Fixture, Locations, ids_of, success, works};
 use crate::{AddError, NewJob, Rules};
 
-pub(super) async fn all(places: &dyn Places) {
-    what_was_added_is_kept(places).await;
-    ids_count_on_from_the_highest(places).await;
-    bad_ids_are_refused(places).await;
-    the_counter_can_be_exhausted(places).await;
-    a_batch_is_added_whole_or_not_at_all(places).await;
-    a_full_queue_refuses(places).await;
-    what_waits_for_its_time_has_a_bound_of_its_own(places).await;
-    what_is_on_hold_counts_as_ready(places).await;
-    tasks_do_not_mix(places).await;
+pub(super) async fn all(locations: &dyn Locations) {
+    what_was_added_is_kept(locations).await;
+    ids_count_on_from_the_highest(locations).await;
+    bad_ids_are_refused(locations).await;
+    the_counter_can_be_exhausted(locations).await;
+    a_batch_is_added_whole_or_not_at_all(locations).await;
+    a_full_queue_refuses(locations).await;
+    what_waits_for_its_time_has_a_bound_of_its_own(locations).await;
+    what_is_on_hold_counts_as_ready(locations).await;
+    tasks_do_not_mix(locations).await;
 }
 
-async fn what_was_added_is_kept(places: &dyn Places) {
-    let bench = Bench::new(places, Rules::default()).await;
+async fn what_was_added_is_kept(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
     let parent = JobKey { task: TaskKey::new("default", "other"), id: JobId(3) };
     let trace: Arc<str> = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into();
     let mut job = NewJob::new("[1,\"é\"]").with_priority(-4).with_delay_ms(50);
     (job.parent, job.trace_parent) = (Some(parent.clone()), Some(Arc::clone(&trace)));
-    let id = bench.add(job).await;
-    let job = bench.get(id).await;
-    assert_eq!((job.id, &*job.args, job.priority, job.added_at), (id, "[1,\"é\"]", -4, bench.now));
-    assert_eq!((job.status(), job.run_at(), job.life.attempt), (Status::Waiting, Some(bench.now.plus_ms(50)), 0));
+    let id = fixture.add(job).await;
+    let job = fixture.get(id).await;
+    assert_eq!((job.id, &*job.args, job.priority, job.added_at), (id, "[1,\"é\"]", -4, fixture.now));
+    assert_eq!((job.status(), job.run_at(), job.life.attempt), (Status::Waiting, Some(fixture.now.plus_ms(50)), 0));
     let origin = super::some(job.origin, "an origin");
     assert_eq!((origin.parent.as_ref(), origin.trace_parent.as_ref()), (Some(&parent), Some(&trace)));
-    assert!(works(bench.task.get(JobId(99)).await).is_none(), "a job that never was is not found");
+    assert!(works(fixture.task.get(JobId(99)).await).is_none(), "a job that never was is not found");
 }
 
-async fn ids_count_on_from_the_highest(places: &dyn Places) {
-    let mut bench = Bench::new(places, Rules::default()).await;
-    assert_eq!(bench.add_some(2).await, [JobId(1), JobId(2)]);
-    assert_eq!(bench.add(NewJob::new("[]").with_id(JobId(1024))).await, JobId(1024));
-    assert_eq!(bench.add_some(1).await, [JobId(1025)]);
-    assert_eq!(bench.add(NewJob::new("[]").with_id(JobId(7))).await, JobId(7), "a free id below the counter is free");
-    assert_eq!(bench.add_some(1).await, [JobId(1026)]);
+async fn ids_count_on_from_the_highest(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules::default()).await;
+    assert_eq!(fixture.add_some(2).await, [JobId(1), JobId(2)]);
+    assert_eq!(fixture.add(NewJob::new("[]").with_id(JobId(1024))).await, JobId(1024));
+    assert_eq!(fixture.add_some(1).await, [JobId(1025)]);
+    assert_eq!(fixture.add(NewJob::new("[]").with_id(JobId(7))).await, JobId(7), "a free id below the counter is free");
+    assert_eq!(fixture.add_some(1).await, [JobId(1026)]);
     // Not even when the highest one is gone.
     for _ in 0..6 {
-        bench.finish(&bench.claim().await, success()).await;
+        fixture.finish(&fixture.claim().await, success()).await;
     }
-    bench.later(bench.rules.retention.success_ms);
-    assert_eq!(works(bench.task.prune(100, &bench.rules, bench.now).await).jobs, 6);
-    assert_eq!(bench.add_some(1).await, [JobId(1027)]);
+    fixture.later(fixture.rules.retention.success_ms);
+    assert_eq!(works(fixture.task.prune(100, &fixture.rules, fixture.now).await).jobs, 6);
+    assert_eq!(fixture.add_some(1).await, [JobId(1027)]);
 }
 
-async fn bad_ids_are_refused(places: &dyn Places) {
-    let bench = Bench::new(places, Rules::default()).await;
-    let zero = bench.task.add(vec![NewJob::new("[]").with_id(JobId(0))], &bench.rules, bench.now).await;
+async fn bad_ids_are_refused(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
+    let zero = fixture.task.add(vec![NewJob::new("[]").with_id(JobId(0))], &fixture.rules, fixture.now).await;
     assert!(matches!(zero, Err(AddError::InvalidId { at: 0 })), "the id 0 must be refused");
-    let id = bench.add(NewJob::new("[1]")).await;
-    let again = || bench.task.add(vec![NewJob::new("[2]").with_id(id)], &bench.rules, bench.now);
+    let id = fixture.add(NewJob::new("[1]")).await;
+    let again = || fixture.task.add(vec![NewJob::new("[2]").with_id(id)], &fixture.rules, fixture.now);
     assert!(matches!(again().await, Err(AddError::DuplicateId { id: of, .. }) if of == id), "while the job waits");
-    bench.finish(&bench.claim().await, success()).await;
+    fixture.finish(&fixture.claim().await, success()).await;
     assert!(matches!(again().await, Err(AddError::DuplicateId { .. })), "and while the ended job is kept");
-    assert_eq!(&*bench.get(id).await.args, "[1]", "the job that was there stays as it was");
-    assert_eq!(bench.counts().await.waiting, 0);
+    assert_eq!(&*fixture.get(id).await.args, "[1]", "the job that was there stays as it was");
+    assert_eq!(fixture.counts().await.waiting, 0);
 }
 
-async fn the_counter_can_be_exhausted(places: &dyn Places) {
-    let bench = Bench::new(places, Rules::default()).await;
+async fn the_counter_can_be_exhausted(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
     let last = JobId(u64::MAX);
-    assert_eq!(bench.add(NewJob::new("[]").with_id(last)).await, last);
-    let next = bench.task.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await;
+    assert_eq!(fixture.add(NewJob::new("[]").with_id(last)).await, last);
+    let next = fixture.task.add(vec![NewJob::new("[]")], &fixture.rules, fixture.now).await;
     assert!(matches!(next, Err(AddError::IdsExhausted { at: 0 })), "there is no id after the highest");
-    assert_eq!(bench.add(NewJob::new("[]").with_id(JobId(5))).await, JobId(5), "but ids that are named are free");
-    assert_eq!(bench.claim().await.id, last);
+    assert_eq!(fixture.add(NewJob::new("[]").with_id(JobId(5))).await, JobId(5), "but ids that are named are free");
+    assert_eq!(fixture.claim().await.id, last);
 }
 
-async fn a_batch_is_added_whole_or_not_at_all(places: &dyn Places) {
-    let bench = Bench::new(places, Rules { size: 5, ..Rules::default() }).await;
+async fn a_batch_is_added_whole_or_not_at_all(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules { size: 5, ..Rules::default() }).await;
     let plain = || NewJob::new("[]");
-    let add = |jobs| bench.task.add(jobs, &bench.rules, bench.now);
+    let add = |jobs| fixture.task.add(jobs, &fixture.rules, fixture.now);
     let ids = ids_of(works(add(vec![plain(), plain().with_id(JobId(10)), plain()]).await));
     assert_eq!(ids, [JobId(1), JobId(10), JobId(11)]);
     let taken = add(vec![plain(), plain().with_id(JobId(10))]).await;
@@ -90,7 +90,7 @@ async fn a_batch_is_added_whole_or_not_at_all(places: &dyn Places) {
     );
     let full = add(vec![plain(), plain(), plain().with_id(JobId(0))]).await;
     assert!(matches!(full, Err(AddError::QueueFull { size: 5 })), "a full queue is said first");
-    assert_eq!((bench.counts().await.waiting, bench.counts().await.added), (3, 3));
+    assert_eq!((fixture.counts().await.waiting, fixture.counts().await.added), (3, 3));
     assert_eq!(ids_of(works(add(Vec::new()).await)), []);
     assert_eq!(
         ids_of(works(add(vec![plain(), plain()]).await)),
@@ -99,90 +99,93 @@ async fn a_batch_is_added_whole_or_not_at_all(places: &dyn Places) {
     );
 }
 
-async fn add(bench: &Bench, jobs: Vec<NewJob>) -> Result<Vec<JobId>, AddError> {
-    bench.task.add(jobs, &bench.rules, bench.now).await.map(ids_of)
+async fn add(fixture: &Fixture, jobs: Vec<NewJob>) -> Result<Vec<JobId>, AddError> {
+    fixture.task.add(jobs, &fixture.rules, fixture.now).await.map(ids_of)
 }
 
 fn plain() -> NewJob {
     NewJob::new("[]")
 }
 
-async fn a_full_queue_refuses(places: &dyn Places) {
-    let mut bench = Bench::new(places, Rules { size: 2, ..super::retries(1, 10) }).await;
-    let full = async |bench: &Bench| matches!(add(bench, vec![plain()]).await, Err(AddError::QueueFull { size: 2 }));
-    bench.add_some(2).await;
-    assert!(full(&bench).await);
-    let job = bench.claim().await;
-    bench.add(plain()).await;
-    bench.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
-    assert_eq!(bench.counts().await.waiting, 3, "a retry is not refused");
-    assert!(full(&bench).await);
-    bench.claim().await;
-    bench.add(plain()).await;
-    bench.later(10);
-    assert!(full(&bench).await, "a retry that is late counts");
-    bench.claimed(2).await;
-    bench.add(plain()).await;
-    bench.rules = Arc::new(Rules { size: 0, ..Rules::default() });
-    let none = add(&bench, vec![plain()]).await;
+async fn a_full_queue_refuses(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules { size: 2, ..super::retries(1, 10) }).await;
+    let full =
+        async |fixture: &Fixture| matches!(add(fixture, vec![plain()]).await, Err(AddError::QueueFull { size: 2 }));
+    fixture.add_some(2).await;
+    assert!(full(&fixture).await);
+    let job = fixture.claim().await;
+    fixture.add(plain()).await;
+    fixture.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
+    assert_eq!(fixture.counts().await.waiting, 3, "a retry is not refused");
+    assert!(full(&fixture).await);
+    fixture.claim().await;
+    fixture.add(plain()).await;
+    fixture.later(10);
+    assert!(full(&fixture).await, "a retry that is late counts");
+    fixture.claimed(2).await;
+    fixture.add(plain()).await;
+    fixture.rules = Arc::new(Rules { size: 0, ..Rules::default() });
+    let none = add(&fixture, vec![plain()]).await;
     assert!(matches!(none, Err(AddError::QueueFull { size: 0 })), "the rules of the moment count");
 }
 
-async fn what_waits_for_its_time_has_a_bound_of_its_own(places: &dyn Places) {
-    let mut bench = Bench::new(places, Rules { size: 2, delayed_size: 3, ..super::retries(1, 50) }).await;
+async fn what_waits_for_its_time_has_a_bound_of_its_own(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules { size: 2, delayed_size: 3, ..super::retries(1, 50) }).await;
     let later = |ms| plain().with_delay_ms(ms);
-    let at = plain().with_run_at(bench.now.plus_ms(10));
-    assert_eq!(works(add(&bench, vec![later(10), later(90), at]).await).len(), 3, "more than `size`");
-    let full = async |bench: &Bench| matches!(add(bench, vec![later(1)]).await, Err(AddError::DelayedFull { .. }));
-    assert!(full(&bench).await);
-    assert_eq!(works(add(&bench, vec![plain(), plain()]).await).len(), 2, "they leave room for what is ready");
-    let both = add(&bench, vec![later(1), plain()]).await;
+    let at = plain().with_run_at(fixture.now.plus_ms(10));
+    assert_eq!(works(add(&fixture, vec![later(10), later(90), at]).await).len(), 3, "more than `size`");
+    let full =
+        async |fixture: &Fixture| matches!(add(fixture, vec![later(1)]).await, Err(AddError::DelayedFull { .. }));
+    assert!(full(&fixture).await);
+    assert_eq!(works(add(&fixture, vec![plain(), plain()]).await).len(), 2, "they leave room for what is ready");
+    let both = add(&fixture, vec![later(1), plain()]).await;
     assert!(matches!(both, Err(AddError::QueueFull { size: 2 })), "what is ready is said first");
-    assert!(matches!(&add(&bench, vec![later(1)]).await, Err(error) if error.code() == "queue-full"));
-    let job = bench.claim().await;
-    bench.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
-    assert_eq!(bench.counts().await.delayed, 4, "a retry is not refused");
-    bench.later(10);
+    assert!(matches!(&add(&fixture, vec![later(1)]).await, Err(error) if error.code() == "queue-full"));
+    let job = fixture.claim().await;
+    fixture.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
+    assert_eq!(fixture.counts().await.delayed, 4, "a retry is not refused");
+    fixture.later(10);
     // Two are late now: they count as ready, though nobody has claimed anything, and the task is paused.
-    bench.set_paused(true).await;
-    let late = add(&bench, vec![plain()]).await;
+    fixture.set_paused(true).await;
+    let late = add(&fixture, vec![plain()]).await;
     assert!(matches!(late, Err(AddError::QueueFull { .. })), "{late:?}");
-    assert_eq!((bench.counts().await.waiting, bench.counts().await.delayed), (5, 2));
-    works(add(&bench, vec![later(1)]).await);
-    assert!(full(&bench).await, "a retry counts");
-    bench = bench.die().await;
-    assert!(full(&bench).await, "over restarts too");
-    bench.set_paused(false).await;
-    assert_eq!(bench.claimed(9).await.jobs.len(), 3);
-    works(add(&bench, vec![plain(), plain()]).await);
-    bench.rules = Arc::new(Rules { delayed_size: 0, ..Rules::default() });
-    assert!(full(&bench).await, "the rules of the moment count");
+    assert_eq!((fixture.counts().await.waiting, fixture.counts().await.delayed), (5, 2));
+    works(add(&fixture, vec![later(1)]).await);
+    assert!(full(&fixture).await, "a retry counts");
+    fixture = fixture.die().await;
+    assert!(full(&fixture).await, "over restarts too");
+    fixture.set_paused(false).await;
+    assert_eq!(fixture.claimed(9).await.jobs.len(), 3);
+    works(add(&fixture, vec![plain(), plain()]).await);
+    fixture.rules = Arc::new(Rules { delayed_size: 0, ..Rules::default() });
+    assert!(full(&fixture).await, "the rules of the moment count");
 }
 
-async fn what_is_on_hold_counts_as_ready(places: &dyn Places) {
+async fn what_is_on_hold_counts_as_ready(locations: &dyn Locations) {
     let rules = Rules { size: 1, delayed_size: 0, add_handler: true, ..Rules::default() };
-    let bench = Bench::new(places, rules).await;
-    bench.add(plain().with_delay_ms(5)).await;
-    let full = add(&bench, vec![plain().with_delay_ms(5)]).await;
+    let fixture = Fixture::new(locations, rules).await;
+    fixture.add(plain().with_delay_ms(5)).await;
+    let full = add(&fixture, vec![plain().with_delay_ms(5)]).await;
     assert!(matches!(full, Err(AddError::QueueFull { size: 1 })), "{full:?}");
     let callback = super::some(
-        works(bench.task.claim_callbacks(crate::Lane::Adds, 1, bench.now).await).callbacks.pop(),
+        works(fixture.task.claim_callbacks(crate::Lane::Adds, 1, fixture.now).await).callbacks.pop(),
         "a callback",
     );
-    works(bench.task.settle_callback(callback.number, crate::Delivery::Done, bench.now).await);
-    assert_eq!(bench.counts().await.delayed, 1, "one that is released is not refused");
-    bench.add(plain()).await;
+    works(fixture.task.settle_callback(callback.number, crate::Delivery::Done, fixture.now).await);
+    assert_eq!(fixture.counts().await.delayed, 1, "one that is released is not refused");
+    fixture.add(plain()).await;
 }
 
-async fn tasks_do_not_mix(places: &dyn Places) {
-    let bench = Bench::new(places, Rules::default()).await;
-    bench.add_some(3).await;
+async fn tasks_do_not_mix(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
+    fixture.add_some(3).await;
     for key in [TaskKey::new("default", "other"), TaskKey::new("else", "bench")] {
-        let other = works(bench.store.open(&key, &bench.rules, bench.now, Arc::new(())).await);
-        assert_eq!(ids_of(works(other.add(vec![NewJob::new("[]")], &bench.rules, bench.now).await)), [JobId(1)]);
+        let other = works(fixture.store.open(&key, &fixture.rules, fixture.now, Arc::new(())).await);
+        assert_eq!(ids_of(works(other.add(vec![NewJob::new("[]")], &fixture.rules, fixture.now).await)), [JobId(1)]);
         assert_eq!(works(other.counts_now().await).waiting, 1);
         assert!(works(other.get(JobId(2)).await).is_none());
     }
-    let same = works(bench.store.open(&TaskKey::new("default", "BENCH"), &bench.rules, bench.now, Arc::new(())).await);
+    let same =
+        works(fixture.store.open(&TaskKey::new("default", "BENCH"), &fixture.rules, fixture.now, Arc::new(())).await);
     assert_eq!(works(same.counts_now().await).waiting, 3, "a task that is opened again is the same");
 }

@@ -4,72 +4,72 @@ use std::time::Duration;
 
 use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
 
-use super::{Bench, Places, assert_refused, problem, retries, some, success, works};
+use super::{Fixture, Locations, assert_refused, problem, retries, some, success, works};
 use crate::{
     AttemptRecord, Attempts, Change, Cost, End, Finish, History, ListQuery, LogLine, NewJob, NextDue, Progress, Rules,
     StoreEvent,
 };
 
-pub(super) async fn all(places: &dyn Places) {
-    a_job_runs_and_succeeds(places).await;
-    a_failed_attempt_is_tried_again_until_none_is_left(places).await;
-    every_outcome_ends_as_it_should(places).await;
-    a_stale_claim_can_do_nothing(places).await;
-    an_undone_attempt_does_not_count(places).await;
-    a_claim_that_nobody_got_never_was(places).await;
-    an_attempt_that_begins_clears_the_progress(places).await;
-    the_next_job_is_begun_in_the_same_step(places).await;
-    every_attempt_leaves_a_record(places).await;
-    a_lost_attempt_is_tried_again_even_without_retries(places).await;
-    the_first_and_the_latest_records_stay(places).await;
+pub(super) async fn all(locations: &dyn Locations) {
+    a_job_runs_and_succeeds(locations).await;
+    a_failed_attempt_is_tried_again_until_none_is_left(locations).await;
+    every_outcome_ends_as_it_should(locations).await;
+    a_stale_claim_can_do_nothing(locations).await;
+    an_undone_attempt_does_not_count(locations).await;
+    a_claim_that_nobody_got_never_was(locations).await;
+    an_attempt_that_begins_clears_the_progress(locations).await;
+    the_next_job_is_begun_in_the_same_step(locations).await;
+    every_attempt_leaves_a_record(locations).await;
+    a_lost_attempt_is_tried_again_even_without_retries(locations).await;
+    the_first_and_the_latest_records_stay(locations).await;
 }
 
-async fn a_job_runs_and_succeeds(places: &dyn Places) {
-    let mut bench = Bench::new(places, Rules::default()).await;
-    let id = bench.add(NewJob::new("[1]")).await;
-    bench.later(3);
-    let job = bench.claim().await;
+async fn a_job_runs_and_succeeds(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules::default()).await;
+    let id = fixture.add(NewJob::new("[1]")).await;
+    fixture.later(3);
+    let job = fixture.claim().await;
     assert_eq!((job.id, job.attempt, &*job.args), (id, 1, "[1]"));
-    let running = bench.get(id).await;
-    let state = State::Running { run: job.run, started_at: bench.now, cancelling: false };
+    let running = fixture.get(id).await;
+    let state = State::Running { run: job.run, started_at: fixture.now, cancelling: false };
     assert_eq!((&running.life.state, running.life.run), (&state, job.run));
-    assert_eq!((bench.counts().await.waiting, bench.counts().await.running), (0, 1));
-    bench.later(4);
-    let finished = bench.finish(&job, success()).await;
+    assert_eq!((fixture.counts().await.waiting, fixture.counts().await.running), (0, 1));
+    fixture.later(4);
+    let finished = fixture.finish(&job, success()).await;
     assert_eq!((finished.ended.status, finished.ended.run_at, finished.ended.reason), (Status::Success, None, None));
     assert!(!finished.ended.callback && finished.next.is_none() && finished.next_due == NextDue::Nothing);
-    let ended = bench.get(id).await;
-    assert_eq!((ended.response(), ended.ended_at(), ended.life.attempt), (Some("7"), Some(bench.now), 1));
-    assert_eq!((bench.counts().await.running, bench.counts().await.success), (0, 1));
+    let ended = fixture.get(id).await;
+    assert_eq!((ended.response(), ended.ended_at(), ended.life.attempt), (Some("7"), Some(fixture.now), 1));
+    assert_eq!((fixture.counts().await.running, fixture.counts().await.success), (0, 1));
 }
 
-async fn a_failed_attempt_is_tried_again_until_none_is_left(places: &dyn Places) {
-    let mut bench = Bench::new(places, retries(2, 100)).await;
-    let id = bench.add(NewJob::new("[]")).await;
+async fn a_failed_attempt_is_tried_again_until_none_is_left(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, retries(2, 100)).await;
+    let id = fixture.add(NewJob::new("[]")).await;
     let mut last = Run(0);
     for attempt in 1..=3 {
-        let job = bench.claim().await;
+        let job = fixture.claim().await;
         assert_eq!((job.id, job.attempt), (id, attempt));
         assert!(job.run > last, "the fence grows");
         last = job.run;
-        let finished = bench.finish(&job, Outcome::Retry(problem())).await;
+        let finished = fixture.finish(&job, Outcome::Retry(problem())).await;
         if attempt < 3 {
-            let run_at = bench.now.plus_ms(100);
+            let run_at = fixture.now.plus_ms(100);
             assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(run_at)));
             assert_eq!(finished.next_due, NextDue::At(run_at));
-            assert_eq!(bench.get(id).await.problem(), Some(&problem()), "why the last attempt failed is seen");
-            bench.later(100);
+            assert_eq!(fixture.get(id).await.problem(), Some(&problem()), "why the last attempt failed is seen");
+            fixture.later(100);
         } else {
             assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(Reason::Failed)));
         }
     }
-    let ended = bench.get(id).await;
+    let ended = fixture.get(id).await;
     assert_eq!((ended.problem(), ended.reason()), (Some(&problem()), Some(Reason::Failed)));
-    assert_eq!((ended.ended_at(), bench.counts().await.failure), (Some(bench.now), 1));
+    assert_eq!((ended.ended_at(), fixture.counts().await.failure), (Some(fixture.now), 1));
 }
 
-async fn every_outcome_ends_as_it_should(places: &dyn Places) {
-    let bench = Bench::new(places, retries(0, 0)).await;
+async fn every_outcome_ends_as_it_should(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(0, 0)).await;
     let ends = [
         (Outcome::Retry(problem()), Reason::Failed),
         (Outcome::RetryAfter(problem(), 9), Reason::Failed),
@@ -80,23 +80,23 @@ async fn every_outcome_ends_as_it_should(places: &dyn Places) {
         (Outcome::Cancelled, Reason::Cancelled),
     ];
     for (outcome, reason) in ends {
-        let id = bench.add(NewJob::new("[]")).await;
-        let finished = bench.finish(&bench.claim().await, outcome).await;
+        let id = fixture.add(NewJob::new("[]")).await;
+        let finished = fixture.finish(&fixture.claim().await, outcome).await;
         assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(reason)));
-        assert_eq!(bench.get(id).await.reason(), Some(reason));
+        assert_eq!(fixture.get(id).await.reason(), Some(reason));
     }
 }
 
-async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
-    let bench = Bench::new(places, retries(5, 0)).await;
-    let id = bench.add(NewJob::new("[]")).await;
-    let stale = bench.claim().await;
-    bench.finish(&stale, Outcome::Lost).await;
-    assert_refused(bench.end(id, stale.run, End::Outcome(success())).await, "finishing what waits");
-    let job = bench.claim().await;
-    let waiting = bench.add(NewJob::new("[]")).await;
-    assert_refused(bench.end(id, stale.run, End::Outcome(success())).await, "finishing under an old fence");
-    assert_refused(bench.end(id, stale.run, End::Requeue).await, "requeueing under an old fence");
+async fn a_stale_claim_can_do_nothing(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(5, 0)).await;
+    let id = fixture.add(NewJob::new("[]")).await;
+    let stale = fixture.claim().await;
+    fixture.finish(&stale, Outcome::Lost).await;
+    assert_refused(fixture.end(id, stale.run, End::Outcome(success())).await, "finishing what waits");
+    let job = fixture.claim().await;
+    let waiting = fixture.add(NewJob::new("[]")).await;
+    assert_refused(fixture.end(id, stale.run, End::Outcome(success())).await, "finishing under an old fence");
+    assert_refused(fixture.end(id, stale.run, End::Requeue).await, "requeueing under an old fence");
     let finish = Finish {
         id,
         run: stale.run,
@@ -106,113 +106,113 @@ async fn a_stale_claim_can_do_nothing(places: &dyn Places) {
         with_snapshot: false,
         chance: 0.5,
     };
-    assert_refused(bench.finish_step(finish, true).await, "finishing and claiming");
-    assert_eq!(bench.status(waiting).await, Status::Waiting, "a refused finish claims nothing");
-    assert_eq!((bench.status(id).await, bench.get(id).await.life.run), (Status::Running, job.run));
-    bench.finish(&job, success()).await;
-    assert_refused(bench.end(id, job.run, End::Outcome(Outcome::Lost)).await, "finishing twice");
-    assert_refused(bench.end(JobId(77), Run(1), End::Requeue).await, "finishing a job that never was");
-    assert_eq!(bench.get(id).await.response(), Some("7"));
+    assert_refused(fixture.finish_step(finish, true).await, "finishing and claiming");
+    assert_eq!(fixture.status(waiting).await, Status::Waiting, "a refused finish claims nothing");
+    assert_eq!((fixture.status(id).await, fixture.get(id).await.life.run), (Status::Running, job.run));
+    fixture.finish(&job, success()).await;
+    assert_refused(fixture.end(id, job.run, End::Outcome(Outcome::Lost)).await, "finishing twice");
+    assert_refused(fixture.end(JobId(77), Run(1), End::Requeue).await, "finishing a job that never was");
+    assert_eq!(fixture.get(id).await.response(), Some("7"));
 }
 
-async fn an_undone_attempt_does_not_count(places: &dyn Places) {
-    let bench = Bench::new(places, retries(0, 0)).await;
-    let id = bench.add(NewJob::new("[]")).await;
-    let first = bench.claim().await;
-    let finished = works(bench.end(id, first.run, End::Requeue).await);
+async fn an_undone_attempt_does_not_count(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(0, 0)).await;
+    let id = fixture.add(NewJob::new("[]")).await;
+    let first = fixture.claim().await;
+    let finished = works(fixture.end(id, first.run, End::Requeue).await);
     assert_eq!((finished.ended.status, finished.next_due), (Status::Waiting, NextDue::Now));
-    assert_eq!(bench.get(id).await.life.attempt, 0);
-    let second = bench.claim().await;
+    assert_eq!(fixture.get(id).await.life.attempt, 0);
+    let second = fixture.claim().await;
     assert_eq!(second.attempt, 1);
     assert!(second.run > first.run, "but its fence has grown");
-    bench.finish(&second, success()).await;
+    fixture.finish(&second, success()).await;
 }
 
-async fn a_claim_that_nobody_got_never_was(places: &dyn Places) {
-    let mut bench = Bench::new(places, retries(1, 0)).await;
-    let id = bench.add(NewJob::new("[]")).await;
-    bench.finish(&bench.claim().await, Outcome::Retry(problem())).await;
-    let urgent = bench.add(NewJob::new("[]").with_priority(1)).await;
-    let plain = bench.add_some(2).await;
-    let (before, counts) = (bench.get(id).await, bench.counts().await);
-    bench.later(5);
-    let claimed = bench.claimed(4).await.jobs;
+async fn a_claim_that_nobody_got_never_was(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, retries(1, 0)).await;
+    let id = fixture.add(NewJob::new("[]")).await;
+    fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
+    let urgent = fixture.add(NewJob::new("[]").with_priority(1)).await;
+    let plain = fixture.add_some(2).await;
+    let (before, counts) = (fixture.get(id).await, fixture.counts().await);
+    fixture.later(5);
+    let claimed = fixture.claimed(4).await.jobs;
     let order: Vec<_> = claimed.iter().map(|job| job.id).collect();
     assert!(order[0] == urgent && order.contains(&id) && order.contains(&plain[1]));
     for job in &claimed {
-        bench.task.release(job.id, job.run, &bench.rules, bench.now);
-        bench.task.release(job.id, job.run, &bench.rules, bench.now);
+        fixture.task.release(job.id, job.run, &fixture.rules, fixture.now);
+        fixture.task.release(job.id, job.run, &fixture.rules, fixture.now);
     }
-    assert_eq!(works(bench.task.claim(0, bench.now).await).next_due, NextDue::Now);
-    let after = bench.get(id).await;
+    assert_eq!(works(fixture.task.claim(0, fixture.now).await).next_due, NextDue::Now);
+    let after = fixture.get(id).await;
     assert_eq!((after.life.attempt, &after.life.state), (before.life.attempt, &before.life.state));
-    assert!(after.life.run > before.life.run && bench.counts().await == counts);
-    assert_eq!(bench.history(id).await.attempts.len(), 1, "it leaves no record");
-    let again = bench.claimed(4).await.jobs;
+    assert!(after.life.run > before.life.run && fixture.counts().await == counts);
+    assert_eq!(fixture.history(id).await.attempts.len(), 1, "it leaves no record");
+    let again = fixture.claimed(4).await.jobs;
     assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), order, "each stands where it stood");
-    bench.task.release(claimed[0].id, claimed[0].run, &bench.rules, bench.now);
-    assert_eq!(bench.status(claimed[0].id).await, Status::Running, "an old fence takes nothing back");
-    works(bench.change(urgent, Change::Cancel).await);
-    bench.heard.all().await;
-    bench.task.release(urgent, again[0].run, &bench.rules, bench.now);
-    assert_eq!(works(bench.task.claim(1, bench.now).await).jobs, [], "one that was cancelled ends");
-    let cancelled = StoreEvent::Cancelled { id: urgent, callback: false, at: bench.now };
-    assert_eq!(bench.heard.event().await, cancelled, "and that is observed");
-    assert_eq!(bench.heard.events().await, [], "of the others there is nothing to observe");
-    assert_eq!(bench.get(urgent).await.reason(), Some(Reason::Cancelled));
+    fixture.task.release(claimed[0].id, claimed[0].run, &fixture.rules, fixture.now);
+    assert_eq!(fixture.status(claimed[0].id).await, Status::Running, "an old fence takes nothing back");
+    works(fixture.change(urgent, Change::Cancel).await);
+    fixture.heard.all().await;
+    fixture.task.release(urgent, again[0].run, &fixture.rules, fixture.now);
+    assert_eq!(works(fixture.task.claim(1, fixture.now).await).jobs, [], "one that was cancelled ends");
+    let cancelled = StoreEvent::Cancelled { id: urgent, callback: false, at: fixture.now };
+    assert_eq!(fixture.heard.event().await, cancelled, "and that is observed");
+    assert_eq!(fixture.heard.events().await, [], "of the others there is nothing to observe");
+    assert_eq!(fixture.get(urgent).await.reason(), Some(Reason::Cancelled));
 }
 
 /// Also in what is shown of it while it runs, in lists too; until then, and if the attempt never was, the job shows the last
 /// one's.
-async fn an_attempt_that_begins_clears_the_progress(places: &dyn Places) {
-    let mut bench = Bench::new(places, retries(9, 0)).await;
-    let id = bench.add(NewJob::new("[]").with_key("k")).await;
+async fn an_attempt_that_begins_clears_the_progress(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, retries(9, 0)).await;
+    let id = fixture.add(NewJob::new("[]").with_key("k")).await;
     let none = Progress::default;
     let said = |current| Progress { current, total: u64::MAX, message: "half".to_owned() };
-    let progress = async |bench: &Bench| {
-        let listed = super::listing::pages(&*bench.store, ListQuery::of_tenant("default")).await;
-        let kept = bench.get(id).await.progress;
+    let progress = async |fixture: &Fixture| {
+        let listed = super::listing::pages(&*fixture.store, ListQuery::of_tenant("default")).await;
+        let kept = fixture.get(id).await.progress;
         assert_eq!(kept, listed[0].progress, "a list shows the same");
         kept
     };
     for (current, end) in [(2, End::Outcome(Outcome::Retry(problem()))), (3, End::Requeue)] {
-        let run = bench.claim().await.run;
-        assert_eq!(progress(&bench).await, none());
+        let run = fixture.claim().await.run;
+        assert_eq!(progress(&fixture).await, none());
         let reported = Some(said(current));
         works(
-            bench
+            fixture
                 .finish_step(
                     Finish { id, run, end, progress: reported, cost: None, with_snapshot: false, chance: 0.5 },
                     false,
                 )
                 .await,
         );
-        assert_eq!(progress(&bench).await, said(current));
+        assert_eq!(progress(&fixture).await, said(current));
     }
-    let job = bench.claim().await;
-    bench.task.release(id, job.run, &bench.rules, bench.now);
-    works(bench.task.claim(0, bench.now).await);
-    assert_eq!(progress(&bench).await, said(3), "a claim that nobody got never was");
-    bench.finish(&bench.claim().await, Outcome::Retry(problem())).await;
-    assert_eq!(progress(&bench).await, none(), "that of the attempt that ended, which reported none");
-    let run = bench.claim().await.run;
+    let job = fixture.claim().await;
+    fixture.task.release(id, job.run, &fixture.rules, fixture.now);
+    works(fixture.task.claim(0, fixture.now).await);
+    assert_eq!(progress(&fixture).await, said(3), "a claim that nobody got never was");
+    fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
+    assert_eq!(progress(&fixture).await, none(), "that of the attempt that ended, which reported none");
+    let run = fixture.claim().await.run;
     let end = End::Outcome(Outcome::Retry(problem()));
     let finish = Finish { id, run, end, progress: Some(said(5)), cost: None, with_snapshot: false, chance: 0.5 };
-    works(bench.finish_step(finish, false).await);
-    bench = bench.die().await;
-    assert_eq!(progress(&bench).await, said(5));
-    bench.claim().await;
-    bench = bench.die().await;
-    assert_eq!(progress(&bench).await, none(), "the lost attempt had begun");
-    bench.finish(&bench.claim().await, success()).await;
-    assert_eq!(progress(&bench).await, none());
-    assert_eq!(bench.get(id).await.key.as_deref(), Some("k"), "what else is kept stays");
+    works(fixture.finish_step(finish, false).await);
+    fixture = fixture.die().await;
+    assert_eq!(progress(&fixture).await, said(5));
+    fixture.claim().await;
+    fixture = fixture.die().await;
+    assert_eq!(progress(&fixture).await, none(), "the lost attempt had begun");
+    fixture.finish(&fixture.claim().await, success()).await;
+    assert_eq!(progress(&fixture).await, none());
+    assert_eq!(fixture.get(id).await.key.as_deref(), Some("k"), "what else is kept stays");
 }
 
-async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
-    let bench = Bench::new(places, retries(1, 0)).await;
-    let ids = bench.add_some(3).await;
-    let first = bench.claim().await;
+async fn the_next_job_is_begun_in_the_same_step(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(1, 0)).await;
+    let ids = fixture.add_some(3).await;
+    let first = fixture.claim().await;
     let finish = |id, run, outcome| Finish {
         id,
         run,
@@ -222,7 +222,7 @@ async fn the_next_job_is_begun_in_the_same_step(places: &dyn Places) {
         with_snapshot: true,
         chance: 0.5,
     };
-    let next = |finish| bench.finish_step(finish, true);
+    let next = |finish| fixture.finish_step(finish, true);
     let finished = works(next(finish(first.id, first.run, success())).await);
     let second = some(finished.next, "a ready job");
     assert_eq!((second.id, finished.next_due), (ids[1], NextDue::Now));
@@ -239,10 +239,10 @@ pub(super) fn cost() -> Cost {
     Cost { digest: "5e884898da28".into(), cpu: Duration::from_nanos(1_234_567), peak_memory: 1 << 33, fresh: true }
 }
 
-async fn every_attempt_leaves_a_record(places: &dyn Places) {
-    let mut bench = Bench::new(places, retries(9, 0)).await;
-    let id = bench.add(NewJob::new("[]")).await;
-    assert_eq!(bench.history(id).await, History::default());
+async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, retries(9, 0)).await;
+    let id = fixture.add(NewJob::new("[]")).await;
+    assert_eq!(fixture.history(id).await, History::default());
     let undetailed = Problem { details: None, ..problem() };
     let ends = [
         (End::Outcome(Outcome::Retry(problem())), Ending::Retry, Some(&undetailed), 1),
@@ -253,54 +253,54 @@ async fn every_attempt_leaves_a_record(places: &dyn Places) {
     ];
     let mut expected = Vec::new();
     for (end, ending, problem, number) in ends {
-        let (job, started_at) = (bench.claim().await, bench.now);
-        assert_eq!(bench.history(id).await.attempts, expected, "an attempt that runs has no record yet");
-        bench.later(5);
+        let (job, started_at) = (fixture.claim().await, fixture.now);
+        assert_eq!(fixture.history(id).await.attempts, expected, "an attempt that runs has no record yet");
+        fixture.later(5);
         let cost = (number != 2).then(cost);
         let finish =
             Finish { id, run: job.run, end, progress: None, cost: cost.clone(), with_snapshot: false, chance: 0.5 };
-        works(bench.finish_step(finish, true).await);
+        works(fixture.finish_step(finish, true).await);
         let problem = problem.map(|problem| Box::new(problem.clone()));
-        let (run, ended_at) = (job.run, bench.now);
+        let (run, ended_at) = (job.run, fixture.now);
         expected.push(AttemptRecord { number, run, started_at, ended_at, ending, problem, cost });
-        assert_eq!(bench.history(id).await.attempts, expected);
+        assert_eq!(fixture.history(id).await.attempts, expected);
         // With `claim_next`, the same job may have begun again.
-        if let State::Running { run, .. } = bench.get(id).await.life.state {
-            works(bench.end(id, run, End::Requeue).await);
-            let record = some(bench.history(id).await.attempts.pop(), "a record");
-            assert_eq!((record.ending, record.started_at), (Ending::Requeued, bench.now));
+        if let State::Running { run, .. } = fixture.get(id).await.life.state {
+            works(fixture.end(id, run, End::Requeue).await);
+            let record = some(fixture.history(id).await.attempts.pop(), "a record");
+            assert_eq!((record.ending, record.started_at), (Ending::Requeued, fixture.now));
             expected.push(record);
         }
     }
-    let other = bench.add(NewJob::new("[]")).await;
-    let job = bench.claim().await;
-    works(bench.change(other, Change::Cancel).await);
-    works(bench.end(other, job.run, End::Outcome(Outcome::Trap(problem()))).await);
-    assert_eq!(bench.get(other).await.reason(), Some(Reason::Cancelled));
-    assert_eq!(bench.history(other).await.attempts[0].ending, Ending::Trap, "what the attempt itself came to");
+    let other = fixture.add(NewJob::new("[]")).await;
+    let job = fixture.claim().await;
+    works(fixture.change(other, Change::Cancel).await);
+    works(fixture.end(other, job.run, End::Outcome(Outcome::Trap(problem()))).await);
+    assert_eq!(fixture.get(other).await.reason(), Some(Reason::Cancelled));
+    assert_eq!(fixture.history(other).await.attempts[0].ending, Ending::Trap, "what the attempt itself came to");
 }
 
-async fn a_lost_attempt_is_tried_again_even_without_retries(places: &dyn Places) {
-    let mut bench = Bench::new(places, retries(0, 60_000)).await;
-    let id = bench.add(NewJob::new("[]")).await;
+async fn a_lost_attempt_is_tried_again_even_without_retries(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, retries(0, 60_000)).await;
+    let id = fixture.add(NewJob::new("[]")).await;
     for attempt in 1..=2 {
-        let finished = bench.finish(&bench.claim().await, Outcome::Lost).await;
-        assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(bench.now)), "at once");
-        assert_eq!(bench.history(id).await.log.len(), attempt);
-        bench.later(1_000);
+        let finished = fixture.finish(&fixture.claim().await, Outcome::Lost).await;
+        assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(fixture.now)), "at once");
+        assert_eq!(fixture.history(id).await.log.len(), attempt);
+        fixture.later(1_000);
     }
-    let finished = bench.finish(&bench.claim().await, Outcome::Lost).await;
+    let finished = fixture.finish(&fixture.claim().await, Outcome::Lost).await;
     assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(Reason::Lost)));
-    assert_eq!(some(bench.history(id).await.log.pop(), "a line"), LogLine::lost(bench.now, 3));
+    assert_eq!(some(fixture.history(id).await.log.pop(), "a line"), LogLine::lost(fixture.now, 3));
 }
 
-async fn the_first_and_the_latest_records_stay(places: &dyn Places) {
-    let bench = Bench::new(places, retries(u32::MAX, 0)).await;
-    let id = bench.add(NewJob::new("[]")).await;
+async fn the_first_and_the_latest_records_stay(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(u32::MAX, 0)).await;
+    let id = fixture.add(NewJob::new("[]")).await;
     for _ in 0..130 {
-        bench.finish(&bench.claim().await, Outcome::Retry(problem())).await;
+        fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
     }
-    let runs: Vec<u64> = bench.history(id).await.attempts.iter().map(|record| record.run.0).collect();
+    let runs: Vec<u64> = fixture.history(id).await.attempts.iter().map(|record| record.run.0).collect();
     let latest = 130 - Attempts::LATEST as u64 + 1..=130;
     assert_eq!(runs, (1..=Attempts::FIRST as u64).chain(latest).collect::<Vec<_>>());
 }

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, JobKey, Outcome, Status, TaskKey, Timestamp};
 
-use super::{Bench, Places, problem, retries, success, works};
+use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{
     AddError, Change, Delivery, End, Finish, ListQuery, LogLine, LogSource, NewJob, Progress, Pruned, Rules, TaskStore,
 };
 
-pub(super) async fn all(places: &dyn Places) {
-    bytes_are_counted_and_given_back(places).await;
-    bytes_outlive_the_process(places).await;
-    adding_is_refused_when_no_byte_is_left(places).await;
-    those_that_ended_first_make_room(places).await;
-    what_is_not_over_makes_no_room(places).await;
-    the_store_has_a_bound_over_all_tasks(places).await;
+pub(super) async fn all(locations: &dyn Locations) {
+    bytes_are_counted_and_given_back(locations).await;
+    bytes_outlive_the_process(locations).await;
+    adding_is_refused_when_no_byte_is_left(locations).await;
+    those_that_ended_first_make_room(locations).await;
+    what_is_not_over_makes_no_room(locations).await;
+    the_store_has_a_bound_over_all_tasks(locations).await;
 }
 
 /// A job with everything that can be counted.
@@ -32,129 +32,129 @@ fn large(bytes: usize) -> NewJob {
     NewJob::new(format!("[\"{}\"]", "x".repeat(bytes)))
 }
 
-async fn bytes(bench: &Bench) -> u64 {
-    assert_eq!(bench.store.kept_bytes(), bench.counts().await.bytes, "there is one task only");
-    bench.counts().await.bytes
+async fn bytes(fixture: &Fixture) -> u64 {
+    assert_eq!(fixture.store.kept_bytes(), fixture.counts().await.bytes, "there is one task only");
+    fixture.counts().await.bytes
 }
 
-async fn bytes_are_counted_and_given_back(places: &dyn Places) {
-    let mut bench = Bench::new(places, retries(2, 0)).await;
-    assert_eq!(bytes(&bench).await, 0);
-    let id = bench.add(full_job()).await;
-    let waiting = bytes(&bench).await;
+async fn bytes_are_counted_and_given_back(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, retries(2, 0)).await;
+    assert_eq!(bytes(&fixture).await, 0);
+    let id = fixture.add(full_job()).await;
+    let waiting = bytes(&fixture).await;
     assert!((600..1_500).contains(&waiting), "{waiting}: its texts, and something for the job itself");
-    let line = |text: &str| LogLine { at: bench.now, source: LogSource::Stdout, text: text.to_owned() };
-    works(bench.task.append_log(id, vec![line(&"y".repeat(100)), line("")]).await);
-    let logged = bytes(&bench).await;
+    let line = |text: &str| LogLine { at: fixture.now, source: LogSource::Stdout, text: text.to_owned() };
+    works(fixture.task.append_log(id, vec![line(&"y".repeat(100)), line("")]).await);
+    let logged = bytes(&fixture).await;
     assert!((waiting + 100..waiting + 500).contains(&logged), "{logged}: an empty line costs something too");
     for attempt in 1..=3_u64 {
-        let job = bench.claim().await;
+        let job = fixture.claim().await;
         let end = End::Outcome(if attempt < 3 { Outcome::Retry(problem()) } else { success() });
         let progress = Some(Progress { current: 1, total: 2, message: "half".repeat(10) });
         let finish = Finish { id, run: job.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
-        works(bench.finish_step(finish, false).await);
-        assert!(bytes(&bench).await > logged, "attempt {attempt}: its problem and its record");
-        bench.later(1);
+        works(fixture.finish_step(finish, false).await);
+        assert!(bytes(&fixture).await > logged, "attempt {attempt}: its problem and its record");
+        fixture.later(1);
     }
-    works(bench.change(id, Change::Retry).await);
-    works(bench.change(id, Change::Cancel).await);
-    let plain = bench.add(NewJob::new("[]")).await;
-    works(bench.change(plain, Change::Cancel).await);
-    works(bench.change(plain, Change::Delete).await);
-    assert!(bytes(&bench).await > waiting);
-    works(bench.change(id, Change::Delete).await);
-    assert_eq!(bytes(&bench).await, 0);
+    works(fixture.change(id, Change::Retry).await);
+    works(fixture.change(id, Change::Cancel).await);
+    let plain = fixture.add(NewJob::new("[]")).await;
+    works(fixture.change(plain, Change::Cancel).await);
+    works(fixture.change(plain, Change::Delete).await);
+    assert!(bytes(&fixture).await > waiting);
+    works(fixture.change(id, Change::Delete).await);
+    assert_eq!(bytes(&fixture).await, 0);
 }
 
-async fn bytes_outlive_the_process(places: &dyn Places) {
-    let bench = Bench::new(places, retries(1, 0)).await;
-    let id = bench.add(full_job()).await;
-    bench.add_some(3).await;
-    let job = bench.claim().await;
-    works(bench.end(job.id, job.run, End::Outcome(Outcome::Retry(problem()))).await);
-    let line = LogLine { at: bench.now, source: LogSource::Host, text: "z".repeat(50) };
-    works(bench.task.append_log(id, vec![line]).await);
-    let before = bytes(&bench).await;
-    let bench = bench.die().await;
-    assert_eq!(bytes(&bench).await, before);
+async fn bytes_outlive_the_process(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(1, 0)).await;
+    let id = fixture.add(full_job()).await;
+    fixture.add_some(3).await;
+    let job = fixture.claim().await;
+    works(fixture.end(job.id, job.run, End::Outcome(Outcome::Retry(problem()))).await);
+    let line = LogLine { at: fixture.now, source: LogSource::Host, text: "z".repeat(50) };
+    works(fixture.task.append_log(id, vec![line]).await);
+    let before = bytes(&fixture).await;
+    let fixture = fixture.die().await;
+    assert_eq!(bytes(&fixture).await, before);
     for id in 1..=4 {
-        works(bench.change(JobId(id), Change::Delete).await);
+        works(fixture.change(JobId(id), Change::Delete).await);
     }
-    assert_eq!(bytes(&bench).await, 0);
+    assert_eq!(bytes(&fixture).await, 0);
 }
 
-async fn adding_is_refused_when_no_byte_is_left(places: &dyn Places) {
-    let bench = Bench::new(places, Rules { keep_bytes: 10_000, size: 3, ..Rules::default() }).await;
-    let add = |jobs: Vec<NewJob>| bench.task.add(jobs, &bench.rules, bench.now);
+async fn adding_is_refused_when_no_byte_is_left(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules { keep_bytes: 10_000, size: 3, ..Rules::default() }).await;
+    let add = |jobs: Vec<NewJob>| fixture.task.add(jobs, &fixture.rules, fixture.now);
     works(add(vec![large(4_000).with_key("k"), large(4_000)]).await);
-    let kept = bytes(&bench).await;
+    let kept = bytes(&fixture).await;
     let Err(AddError::KeepBytesExceeded { kept: said, most, of_task }) = add(vec![large(1_500)]).await else {
         panic!("more bytes than may be kept were added");
     };
     assert_eq!((said, most, of_task), (kept, 10_000, true));
     let over = add(vec![large(10), large(1_500)]).await;
     assert!(matches!(over, Err(AddError::QueueFull { .. })), "a full queue is said first: {over:?}");
-    assert_eq!((bytes(&bench).await, bench.counts().await.waiting), (kept, 2));
+    assert_eq!((bytes(&fixture).await, fixture.counts().await.waiting), (kept, 2));
     let twin = works(add(vec![large(4_000).with_key("k")]).await);
     assert_eq!((twin[0].id, twin[0].is_new), (JobId(1), false), "what is there already takes no more room");
     works(add(vec![large(1_000)]).await);
 }
 
-async fn end_one(bench: &mut Bench, outcome: Outcome) {
-    let job = bench.claim().await;
-    bench.finish(&job, outcome).await;
-    bench.later(10);
+async fn end_one(fixture: &mut Fixture, outcome: Outcome) {
+    let job = fixture.claim().await;
+    fixture.finish(&job, outcome).await;
+    fixture.later(10);
 }
 
-async fn kept_ids(bench: &Bench) -> Vec<u64> {
+async fn kept_ids(fixture: &Fixture) -> Vec<u64> {
     let query = ListQuery { order: crate::ListOrder::OldestFirst, ..ListQuery::of_task(&super::bench_key()) };
-    works(bench.store.list(&query).await).jobs.into_iter().map(|job| job.id.0).collect()
+    works(fixture.store.list(&query).await).jobs.into_iter().map(|job| job.id.0).collect()
 }
 
-async fn those_that_ended_first_make_room(places: &dyn Places) {
+async fn those_that_ended_first_make_room(locations: &dyn Locations) {
     let rules = Rules { keep_bytes: 1 << 20, size: 10, ..Rules::default() };
-    let mut bench = Bench::new(places, rules).await;
+    let mut fixture = Fixture::new(locations, rules).await;
     for _ in 0..6 {
-        bench.add(large(1_000)).await;
+        fixture.add(large(1_000)).await;
     }
     for at in 0..5 {
         let rejected = Outcome::Reject(problem());
-        end_one(&mut bench, if at % 2 == 0 { success() } else { rejected }).await;
+        end_one(&mut fixture, if at % 2 == 0 { success() } else { rejected }).await;
     }
     // One that lives again is passed over.
-    works(bench.change(JobId(1), Change::Retry).await);
-    let each = bytes(&bench).await / 6;
-    let tight = Arc::new(Rules { keep_bytes: bytes(&bench).await + each / 2, ..(*bench.rules).clone() });
-    assert!(!bench.task.has_room_for(each, &tight) && bench.task.has_room_for(0, &bench.rules));
-    assert_eq!(works(bench.task.make_room(0, 0, &bench.rules).await), Pruned { jobs: 0, ..Pruned::default() });
-    let made = works(bench.task.make_room(each, 1, &tight).await);
+    works(fixture.change(JobId(1), Change::Retry).await);
+    let each = bytes(&fixture).await / 6;
+    let tight = Arc::new(Rules { keep_bytes: bytes(&fixture).await + each / 2, ..(*fixture.rules).clone() });
+    assert!(!fixture.task.has_room_for(each, &tight) && fixture.task.has_room_for(0, &fixture.rules));
+    assert_eq!(works(fixture.task.make_room(0, 0, &fixture.rules).await), Pruned { jobs: 0, ..Pruned::default() });
+    let made = works(fixture.task.make_room(each, 1, &tight).await);
     assert!(made.more, "it stops when it has done its work: {made:?}");
-    let made = works(bench.task.make_room(each, 100, &tight).await);
-    assert_eq!((made, kept_ids(&bench).await), (Pruned { jobs: 1, ..Pruned::default() }, vec![1, 3, 4, 5, 6]));
-    let made = works(bench.task.make_room(3 * each, 100, &tight).await);
-    assert_eq!((made.jobs, kept_ids(&bench).await), (2, vec![1, 5, 6]));
-    let never = works(bench.task.make_room(2 << 20, 100, &tight).await);
-    assert_eq!((never, kept_ids(&bench).await), (Pruned::default(), vec![1, 5, 6]), "so much will never fit");
-    assert!(works(bench.task.get(JobId(2)).await).is_none());
-    assert_eq!((bench.counts().await.success, bench.counts().await.failure), (1, 0));
-    assert_eq!(bench.status(JobId(5)).await, Status::Success);
+    let made = works(fixture.task.make_room(each, 100, &tight).await);
+    assert_eq!((made, kept_ids(&fixture).await), (Pruned { jobs: 1, ..Pruned::default() }, vec![1, 3, 4, 5, 6]));
+    let made = works(fixture.task.make_room(3 * each, 100, &tight).await);
+    assert_eq!((made.jobs, kept_ids(&fixture).await), (2, vec![1, 5, 6]));
+    let never = works(fixture.task.make_room(2 << 20, 100, &tight).await);
+    assert_eq!((never, kept_ids(&fixture).await), (Pruned::default(), vec![1, 5, 6]), "so much will never fit");
+    assert!(works(fixture.task.get(JobId(2)).await).is_none());
+    assert_eq!((fixture.counts().await.success, fixture.counts().await.failure), (1, 0));
+    assert_eq!(fixture.status(JobId(5)).await, Status::Success);
 }
 
-async fn what_is_not_over_makes_no_room(places: &dyn Places) {
+async fn what_is_not_over_makes_no_room(locations: &dyn Locations) {
     let rules = Rules { success_handler: true, ..Rules::default() };
-    let mut bench = Bench::new(places, rules).await;
+    let mut fixture = Fixture::new(locations, rules).await;
     for _ in 0..3 {
-        bench.add(large(1_000)).await;
+        fixture.add(large(1_000)).await;
     }
-    end_one(&mut bench, success()).await;
-    bench.claim().await;
-    let tight = Arc::new(Rules { keep_bytes: bytes(&bench).await, ..(*bench.rules).clone() });
-    let made = works(bench.task.make_room(1_000, 100, &tight).await);
-    assert_eq!((made.jobs, kept_ids(&bench).await), (0, vec![1, 2, 3]), "told of, running and waiting");
-    let callback = works(bench.task.claim_callbacks(crate::Lane::Ends, 1, bench.now).await).callbacks.remove(0);
-    works(bench.task.settle_callback(callback.number, Delivery::Done, bench.now).await);
-    let made = works(bench.task.make_room(1_000, 100, &tight).await);
-    assert_eq!((made.jobs, kept_ids(&bench).await), (1, vec![2, 3]));
+    end_one(&mut fixture, success()).await;
+    fixture.claim().await;
+    let tight = Arc::new(Rules { keep_bytes: bytes(&fixture).await, ..(*fixture.rules).clone() });
+    let made = works(fixture.task.make_room(1_000, 100, &tight).await);
+    assert_eq!((made.jobs, kept_ids(&fixture).await), (0, vec![1, 2, 3]), "told of, running and waiting");
+    let callback = works(fixture.task.claim_callbacks(crate::Lane::Ends, 1, fixture.now).await).callbacks.remove(0);
+    works(fixture.task.settle_callback(callback.number, Delivery::Done, fixture.now).await);
+    let made = works(fixture.task.make_room(1_000, 100, &tight).await);
+    assert_eq!((made.jobs, kept_ids(&fixture).await), (1, vec![2, 3]));
 }
 
 async fn end_in(task: &dyn TaskStore, rules: &Arc<Rules>, now: Timestamp) {
@@ -166,38 +166,38 @@ async fn end_in(task: &dyn TaskStore, rules: &Arc<Rules>, now: Timestamp) {
     works(task.finish(finish, false, rules, now).await);
 }
 
-async fn the_store_has_a_bound_over_all_tasks(places: &dyn Places) {
-    let mut bench = Bench::new(places, Rules::default()).await;
+async fn the_store_has_a_bound_over_all_tasks(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules::default()).await;
     let key = |name: &str| TaskKey::new("default", name);
-    let one = works(bench.store.open(&key("one"), &bench.rules, bench.now, Arc::new(())).await);
-    let two = works(bench.store.open(&key("two"), &bench.rules, bench.now, Arc::new(())).await);
+    let one = works(fixture.store.open(&key("one"), &fixture.rules, fixture.now, Arc::new(())).await);
+    let two = works(fixture.store.open(&key("two"), &fixture.rules, fixture.now, Arc::new(())).await);
     // In turns, so that the first ones are of both.
     for _ in 0..3 {
         for task in [&one, &two] {
-            end_in(&**task, &bench.rules, bench.now).await;
-            bench.later(10);
+            end_in(&**task, &fixture.rules, fixture.now).await;
+            fixture.later(10);
         }
     }
-    let (all, each) = (bench.store.kept_bytes(), works(one.counts_now().await).bytes / 3);
+    let (all, each) = (fixture.store.kept_bytes(), works(one.counts_now().await).bytes / 3);
     assert_eq!(
-        (all, bench.counts().await.bytes),
+        (all, fixture.counts().await.bytes),
         (works(one.counts_now().await).bytes + works(two.counts_now().await).bytes, 0)
     );
-    bench.store.set_keep_bytes(all + each / 2);
-    assert!(!bench.task.has_room_for(each, &bench.rules) && bench.task.has_room_for(1, &bench.rules));
-    let refused = bench.task.add(vec![large(1_000)], &bench.rules, bench.now).await;
+    fixture.store.set_keep_bytes(all + each / 2);
+    assert!(!fixture.task.has_room_for(each, &fixture.rules) && fixture.task.has_room_for(1, &fixture.rules));
+    let refused = fixture.task.add(vec![large(1_000)], &fixture.rules, fixture.now).await;
     assert!(matches!(refused, Err(AddError::KeepBytesExceeded { of_task: false, .. })), "{refused:?}");
-    let made = works(bench.task.make_room(3 * each - each / 4, 100, &bench.rules).await);
+    let made = works(fixture.task.make_room(3 * each - each / 4, 100, &fixture.rules).await);
     assert_eq!(made, Pruned { jobs: 3, ..Pruned::default() });
     assert_eq!(
         (works(one.counts_now().await).success, works(two.counts_now().await).success),
         (1, 2),
         "those that ended first, whatever their task"
     );
-    assert_eq!(bench.store.kept_bytes(), works(one.counts_now().await).bytes + works(two.counts_now().await).bytes);
-    works(bench.task.add(vec![large(1_000); 2], &bench.rules, bench.now).await);
+    assert_eq!(fixture.store.kept_bytes(), works(one.counts_now().await).bytes + works(two.counts_now().await).bytes);
+    works(fixture.task.add(vec![large(1_000); 2], &fixture.rules, fixture.now).await);
     drop((one, two));
-    let before = bench.store.kept_bytes();
-    let bench = bench.die().await;
-    assert_eq!(bench.store.kept_bytes(), before, "also of tasks that are not open");
+    let before = fixture.store.kept_bytes();
+    let fixture = fixture.die().await;
+    assert_eq!(fixture.store.kept_bytes(), before, "also of tasks that are not open");
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use saggar_job::{JobId, TaskKey, Timestamp};
 
 use super::heard::Heard;
-use super::{Place, Places, works};
+use super::{Location, Locations, works};
 use crate::{CallbackNumber, ListOrder, ListQuery, MemoryStore, Rules, Store, TaskStore};
 
 mod holding;
@@ -49,10 +49,10 @@ impl Plan {
 /// # Panics
 ///
 /// When the two differ; the message says in which step of which history, and how to play it again.
-pub async fn compare(places: &dyn Places, plan: &Plan) {
+pub async fn compare(locations: &dyn Locations, plan: &Plan) {
     for seed in plan.seeds.clone() {
         let named = Named { plan: plan.clone().only(seed) };
-        let mut history = History::new(places, seed).await;
+        let mut history = History::new(locations, seed).await;
         for number in 0..plan.steps {
             history.number = number;
             if history.chance.u32(0..1_000) < plan.deaths_per_mille {
@@ -76,7 +76,7 @@ struct Named {
 impl Drop for Named {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("play it again with differential::compare(&places, &{:?})", self.plan);
+            eprintln!("play it again with differential::compare(&locations, &{:?})", self.plan);
         }
     }
 }
@@ -117,7 +117,7 @@ struct History {
     number: usize,
     now: Timestamp,
     rules: Vec<Arc<Rules>>,
-    place: Box<dyn Place>,
+    place: Box<dyn Location>,
     oracle: Arc<MemoryStore>,
     /// The memory store, and the store that is compared with it.
     expected: Side,
@@ -126,10 +126,10 @@ struct History {
 }
 
 impl History {
-    async fn new(places: &dyn Places, seed: u64) -> Self {
+    async fn new(locations: &dyn Locations, seed: u64) -> Self {
         let mut chance = fastrand::Rng::with_seed(seed);
         let rules: Vec<_> = TASKS.iter().map(|_| Arc::new(playing::any_rules(&mut chance))).collect();
-        let (now, mut place) = (Timestamp(10_000), places.fresh().await);
+        let (now, mut place) = (Timestamp(10_000), locations.fresh().await);
         let oracle = Arc::new(MemoryStore::for_tests());
         let expected = Side::open(Arc::clone(&oracle) as _, &rules, now).await;
         let actual = Side::open(place.open().await, &rules, now).await;

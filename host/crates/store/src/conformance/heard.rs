@@ -7,7 +7,7 @@ use saggar_job::{Ending, JobId, Run, Status};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Bench, works};
+use super::{Fixture, works};
 use crate::Notification;
 use crate::{
     CallbackNumber, Change, ChangeError, Delivery, EndResult, Finish, Finished, Hint, Lane, NextDue, Observer,
@@ -116,12 +116,12 @@ pub(super) struct Ended {
 
 /// What settling a callback did: what can be claimed, and whether a callback of an end became due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct SettleOutcome {
     pub(super) line: NextDue,
     pub(super) end_is_due: bool,
 }
 
-impl Bench {
+impl Fixture {
     pub(super) async fn change(&self, id: JobId, change: Change) -> Result<Changed, ChangeError> {
         self.heard.all().await;
         self.task.change(id, change, &self.rules, self.now).await?;
@@ -165,11 +165,11 @@ impl Bench {
         Ok(Ended { ended, next, next_due: self.next_due().await })
     }
 
-    pub(super) async fn settle(&self, number: CallbackNumber, delivery: Delivery) -> Told {
+    pub(super) async fn settle(&self, number: CallbackNumber, delivery: Delivery) -> SettleOutcome {
         self.heard.all().await;
         works(self.task.settle_callback(number, delivery, self.now).await);
         let end_is_due = self.end_is_due().await;
-        Told { line: self.next_due().await, end_is_due }
+        SettleOutcome { line: self.next_due().await, end_is_due }
     }
 
     /// Whether a callback of an end was said to be due by now.

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use saggar_job::{JobId, Outcome, Problem, Status, TaskKey, Timestamp};
 
-use super::{Bench, Places, problem, retries, success, works};
+use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{Change, Cursor, End, Finish, ListOrder, ListQuery, ListedJob, NewJob, Page, Progress, Rules};
 
-pub(super) async fn all(places: &dyn Places) {
-    a_list_shows_where_jobs_stand(places).await;
-    a_list_is_in_the_order_of_adding(places).await;
-    a_list_can_be_narrowed(places).await;
-    a_running_job_is_found_by_what_its_attempt_says(places).await;
-    pages_follow_each_other_whatever_happens_between_them(places).await;
-    a_tenant_sees_all_its_tasks_and_no_others(places).await;
-    a_page_is_bounded(places).await;
+pub(super) async fn all(locations: &dyn Locations) {
+    a_list_shows_where_jobs_stand(locations).await;
+    a_list_is_in_the_order_of_adding(locations).await;
+    a_list_can_be_narrowed(locations).await;
+    a_running_job_is_found_by_what_its_attempt_says(locations).await;
+    pages_follow_each_other_whatever_happens_between_them(locations).await;
+    a_tenant_sees_all_its_tasks_and_no_others(locations).await;
+    a_page_is_bounded(locations).await;
 }
 
 fn query(change: impl FnOnce(&mut ListQuery)) -> ListQuery {
@@ -23,8 +23,8 @@ fn query(change: impl FnOnce(&mut ListQuery)) -> ListQuery {
     query
 }
 
-async fn page(bench: &Bench, query: &ListQuery) -> Page {
-    works(bench.store.list(query).await)
+async fn page(fixture: &Fixture, query: &ListQuery) -> Page {
+    works(fixture.store.list(query).await)
 }
 
 /// All pages of a list.
@@ -42,27 +42,27 @@ pub(super) async fn pages(store: &dyn crate::Store, mut query: ListQuery) -> Vec
     }
 }
 
-async fn ids(bench: &Bench, query: ListQuery) -> Vec<u64> {
-    pages(&*bench.store, query).await.iter().map(|job| job.id.0).collect()
+async fn ids(fixture: &Fixture, query: ListQuery) -> Vec<u64> {
+    pages(&*fixture.store, query).await.iter().map(|job| job.id.0).collect()
 }
 
-async fn a_list_shows_where_jobs_stand(places: &dyn Places) {
-    let mut bench = Bench::new(places, retries(1, 30)).await;
-    bench.add_some(3).await;
-    bench.add(NewJob::new("[]").with_priority(-3).with_delay_ms(500)).await;
-    bench.later(2);
-    bench.finish(&bench.claim().await, success()).await;
-    let failing = bench.claim().await;
+async fn a_list_shows_where_jobs_stand(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, retries(1, 30)).await;
+    fixture.add_some(3).await;
+    fixture.add(NewJob::new("[]").with_priority(-3).with_delay_ms(500)).await;
+    fixture.later(2);
+    fixture.finish(&fixture.claim().await, success()).await;
+    let failing = fixture.claim().await;
     let progress = Some(Progress { current: 1, total: 2, message: "half".to_owned() });
     let end = End::Outcome(Outcome::Retry(problem()));
     let finish =
         Finish { id: failing.id, run: failing.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
-    works(bench.finish_step(finish, false).await);
-    bench.claim().await;
-    let listed = pages(&*bench.store, query(|query| query.order = ListOrder::OldestFirst)).await;
+    works(fixture.finish_step(finish, false).await);
+    fixture.claim().await;
+    let listed = pages(&*fixture.store, query(|query| query.order = ListOrder::OldestFirst)).await;
     assert_eq!(listed.len(), 4);
     for job in &listed {
-        let whole = bench.get(job.id).await;
+        let whole = fixture.get(job.id).await;
         let mut expected =
             ListedJob::new(super::bench_key(), job.id, &whole.life, whole.priority, whole.added_at, whole.progress);
         expected.problem = expected.problem.map(|problem| Problem { details: None, ..problem });
@@ -73,37 +73,37 @@ async fn a_list_shows_where_jobs_stand(places: &dyn Places) {
     assert_eq!(listed[1].problem, Some(Problem { details: None, ..problem() }), "what may be large is next_due out");
 }
 
-async fn a_list_is_in_the_order_of_adding(places: &dyn Places) {
-    let mut bench = Bench::new(places, Rules::default()).await;
-    assert_eq!(page(&bench, &query(|_| ())).await, Page { jobs: Vec::new(), next: None });
+async fn a_list_is_in_the_order_of_adding(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules::default()).await;
+    assert_eq!(page(&fixture, &query(|_| ())).await, Page { jobs: Vec::new(), next: None });
     for id in [9, 4, 7] {
-        bench.add(NewJob::new("[]").with_id(JobId(id))).await;
+        fixture.add(NewJob::new("[]").with_id(JobId(id))).await;
         // A clock that goes back changes no order.
-        bench.now = Timestamp(bench.now.0 - 10);
+        fixture.now = Timestamp(fixture.now.0 - 10);
     }
-    assert_eq!(ids(&bench, query(|_| ())).await, [7, 4, 9]);
-    assert_eq!(ids(&bench, query(|query| query.order = ListOrder::OldestFirst)).await, [9, 4, 7]);
-    works(bench.change(JobId(4), Change::Cancel).await);
-    works(bench.change(JobId(4), Change::Retry).await);
-    assert_eq!(ids(&bench, query(|_| ())).await, [7, 4, 9], "nor does a retry");
-    works(bench.change(JobId(9), Change::Delete).await);
-    bench.add(NewJob::new("[]").with_id(JobId(9))).await;
-    assert_eq!(ids(&bench, query(|_| ())).await, [9, 7, 4], "an id that is used again is another job");
+    assert_eq!(ids(&fixture, query(|_| ())).await, [7, 4, 9]);
+    assert_eq!(ids(&fixture, query(|query| query.order = ListOrder::OldestFirst)).await, [9, 4, 7]);
+    works(fixture.change(JobId(4), Change::Cancel).await);
+    works(fixture.change(JobId(4), Change::Retry).await);
+    assert_eq!(ids(&fixture, query(|_| ())).await, [7, 4, 9], "nor does a retry");
+    works(fixture.change(JobId(9), Change::Delete).await);
+    fixture.add(NewJob::new("[]").with_id(JobId(9))).await;
+    assert_eq!(ids(&fixture, query(|_| ())).await, [9, 7, 4], "an id that is used again is another job");
 }
 
-async fn a_list_can_be_narrowed(places: &dyn Places) {
-    let mut bench = Bench::new(places, Rules::default()).await;
-    let start = bench.now;
+async fn a_list_can_be_narrowed(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules::default()).await;
+    let start = fixture.now;
     for _ in 0..6 {
-        bench.add_some(1).await;
-        bench.later(10);
+        fixture.add_some(1).await;
+        fixture.later(10);
     }
     for (outcome, message) in [
         (success(), "all of it, 100% é"),
         (Outcome::Reject(Problem::new("odd", "ALL_wrong")), ""),
         (Outcome::Reject(Problem::new("all", "it is odd")), "some of it"),
     ] {
-        let job = bench.claim().await;
+        let job = fixture.claim().await;
         let progress = Some(Progress { current: 0, total: 0, message: message.to_owned() });
         let finish = Finish {
             id: job.id,
@@ -114,65 +114,65 @@ async fn a_list_can_be_narrowed(places: &dyn Places) {
             with_snapshot: false,
             chance: 0.5,
         };
-        works(bench.finish_step(finish, false).await);
+        works(fixture.finish_step(finish, false).await);
     }
-    bench.claim().await;
+    fixture.claim().await;
     let of = |status| query(|query| query.status = Some(status));
-    assert_eq!(ids(&bench, of(Status::Waiting)).await, [6, 5]);
-    assert_eq!(ids(&bench, of(Status::Running)).await, [4]);
-    assert_eq!(ids(&bench, of(Status::Success)).await, [1]);
-    assert_eq!(ids(&bench, of(Status::Failure)).await, [3, 2]);
+    assert_eq!(ids(&fixture, of(Status::Waiting)).await, [6, 5]);
+    assert_eq!(ids(&fixture, of(Status::Running)).await, [4]);
+    assert_eq!(ids(&fixture, of(Status::Success)).await, [1]);
+    assert_eq!(ids(&fixture, of(Status::Failure)).await, [3, 2]);
     let text = |text: &str| query(|query| query.text = Some(text.into()));
-    assert_eq!(ids(&bench, text("it is odd")).await, [3], "of the problem");
-    assert_eq!(ids(&bench, text("of it")).await, [3, 1], "of the progress");
-    assert_eq!(ids(&bench, text("all")).await, [3, 1], "of the problem's code too, letters as they are written");
-    assert_eq!(ids(&bench, text("all: it is")).await, [3], "as a list shows them together");
-    assert_eq!(ids(&bench, text("rejected")).await, [3, 2], "of the reason");
-    assert_eq!(ids(&bench, text("0% é")).await, [1]);
-    assert_eq!(ids(&bench, text("%")).await, [1], "no letter is special");
-    assert_eq!(ids(&bench, text("_")).await, [2]);
-    assert_eq!(ids(&bench, text("")).await, [6, 5, 4, 3, 2, 1]);
+    assert_eq!(ids(&fixture, text("it is odd")).await, [3], "of the problem");
+    assert_eq!(ids(&fixture, text("of it")).await, [3, 1], "of the progress");
+    assert_eq!(ids(&fixture, text("all")).await, [3, 1], "of the problem's code too, letters as they are written");
+    assert_eq!(ids(&fixture, text("all: it is")).await, [3], "as a list shows them together");
+    assert_eq!(ids(&fixture, text("rejected")).await, [3, 2], "of the reason");
+    assert_eq!(ids(&fixture, text("0% é")).await, [1]);
+    assert_eq!(ids(&fixture, text("%")).await, [1], "no letter is special");
+    assert_eq!(ids(&fixture, text("_")).await, [2]);
+    assert_eq!(ids(&fixture, text("")).await, [6, 5, 4, 3, 2, 1]);
     let added = |from: Option<u64>, before: Option<u64>| {
         query(|query| {
             query.added_from = from.map(|ms| start.plus_ms(ms));
             query.added_before = before.map(|ms| start.plus_ms(ms));
         })
     };
-    assert_eq!(ids(&bench, added(Some(10), Some(30))).await, [3, 2]);
-    assert_eq!(ids(&bench, added(Some(11), None)).await, [6, 5, 4, 3]);
-    assert_eq!(ids(&bench, added(None, Some(1))).await, [1]);
-    assert_eq!(ids(&bench, added(None, Some(0))).await, [0; 0]);
+    assert_eq!(ids(&fixture, added(Some(10), Some(30))).await, [3, 2]);
+    assert_eq!(ids(&fixture, added(Some(11), None)).await, [6, 5, 4, 3]);
+    assert_eq!(ids(&fixture, added(None, Some(1))).await, [1]);
+    assert_eq!(ids(&fixture, added(None, Some(0))).await, [0; 0]);
     let all = ListQuery { status: Some(Status::Failure), text: Some("odd".into()), ..added(Some(20), Some(60)) };
-    assert_eq!(ids(&bench, all).await, [3], "all at once");
+    assert_eq!(ids(&fixture, all).await, [3], "all at once");
 }
 
 /// What a running attempt has reported is not in a store; whoever knows it tells the store which jobs match.
-async fn a_running_job_is_found_by_what_its_attempt_says(places: &dyn Places) {
-    let bench = Bench::new(places, retries(1, 0)).await;
-    bench.add_some(3).await;
-    let job = bench.claim().await;
+async fn a_running_job_is_found_by_what_its_attempt_says(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(1, 0)).await;
+    fixture.add_some(3).await;
+    let job = fixture.claim().await;
     let progress = Some(Progress { current: 3, total: 10, message: "half way".to_owned() });
     let end = End::Outcome(Outcome::Retry(problem()));
     let finish = Finish { id: job.id, run: job.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
-    works(bench.finish_step(finish, false).await);
+    works(fixture.finish_step(finish, false).await);
     let text = |text: &str| query(|query| query.text = Some(text.into()));
-    assert_eq!(ids(&bench, text("3/10 half")).await, [1]);
-    assert_eq!(ids(&bench, text("odd: it")).await, [1], "why the last attempt failed");
-    bench.claimed(3).await;
-    assert_eq!(ids(&bench, text("half")).await, [0; 0], "an earlier attempt said that");
+    assert_eq!(ids(&fixture, text("3/10 half")).await, [1]);
+    assert_eq!(ids(&fixture, text("odd: it")).await, [1], "why the last attempt failed");
+    fixture.claimed(3).await;
+    assert_eq!(ids(&fixture, text("half")).await, [0; 0], "an earlier attempt said that");
     let live = std::collections::HashMap::from([(super::bench_key(), [JobId(2), JobId(9)].into())]);
     let live = query(|query| (query.text, query.live) = (Some("half".into()), live.into()));
-    assert_eq!(ids(&bench, live.clone()).await, [2]);
+    assert_eq!(ids(&fixture, live.clone()).await, [2]);
     let of = |status| ListQuery { status: Some(status), ..live.clone() };
-    assert_eq!((ids(&bench, of(Status::Running)).await, ids(&bench, of(Status::Waiting)).await), (vec![2], vec![]));
+    assert_eq!((ids(&fixture, of(Status::Running)).await, ids(&fixture, of(Status::Waiting)).await), (vec![2], vec![]));
 }
 
-async fn pages_follow_each_other_whatever_happens_between_them(places: &dyn Places) {
-    let bench = Bench::new(places, Rules::default()).await;
-    bench.add_some(10).await;
+async fn pages_follow_each_other_whatever_happens_between_them(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
+    fixture.add_some(10).await;
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst] {
         for limit in [0, 1, 3, 10, 99] {
-            let found = pages(&*bench.store, query(|query| (query.order, query.limit) = (order, limit))).await;
+            let found = pages(&*fixture.store, query(|query| (query.order, query.limit) = (order, limit))).await;
             let mut found: Vec<u64> = found.iter().map(|job| job.id.0).collect();
             assert_eq!(found.len(), 10);
             found.sort_unstable();
@@ -181,39 +181,39 @@ async fn pages_follow_each_other_whatever_happens_between_them(places: &dyn Plac
         }
     }
     let mut query = query(|query| query.limit = 4);
-    let first = page(&bench, &query).await;
+    let first = page(&fixture, &query).await;
     assert_eq!(first.jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(), [10, 9, 8, 7]);
     // The cursor's own job and the next one go, and others come.
     for id in [7, 6] {
-        works(bench.change(JobId(id), Change::Delete).await);
+        works(fixture.change(JobId(id), Change::Delete).await);
     }
-    bench.add_some(2).await;
+    fixture.add_some(2).await;
     query.after = first.next;
-    let second = page(&bench, &query).await;
+    let second = page(&fixture, &query).await;
     assert_eq!(second.jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(), [5, 4, 3, 2]);
     query.after = second.next;
-    let last = page(&bench, &query).await;
+    let last = page(&fixture, &query).await;
     assert_eq!((last.jobs.len(), last.next), (1, None));
     query.after = Some(Cursor(0));
-    assert_eq!(page(&bench, &query).await, Page { jobs: Vec::new(), next: None });
+    assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None });
     query.order = ListOrder::OldestFirst;
-    assert_eq!(page(&bench, &query).await.jobs[0].id, JobId(1));
+    assert_eq!(page(&fixture, &query).await.jobs[0].id, JobId(1));
     query.after = Some(Cursor(u64::MAX));
-    assert_eq!(page(&bench, &query).await, Page { jobs: Vec::new(), next: None }, "a cursor that nobody gave");
+    assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None }, "a cursor that nobody gave");
 }
 
-async fn a_tenant_sees_all_its_tasks_and_no_others(places: &dyn Places) {
-    let bench = Bench::new(places, Rules::default()).await;
+async fn a_tenant_sees_all_its_tasks_and_no_others(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules::default()).await;
     let mut expected = Vec::new();
     let keys = ["default/b", "else/a", "default/bench", "default/a"].map(|key| key.split_once('/'));
     let mut tasks = Vec::new();
     for (tenant, task) in keys.into_iter().flatten() {
         let key = TaskKey::new(tenant, task);
-        tasks.push((key.clone(), works(bench.store.open(&key, &bench.rules, bench.now, Arc::new(())).await)));
+        tasks.push((key.clone(), works(fixture.store.open(&key, &fixture.rules, fixture.now, Arc::new(())).await)));
     }
     for round in 0..20 {
         for (key, task) in &tasks {
-            let added = works(task.add(vec![NewJob::new("[]"); round % 3], &bench.rules, bench.now).await);
+            let added = works(task.add(vec![NewJob::new("[]"); round % 3], &fixture.rules, fixture.now).await);
             if &*key.tenant == "default" {
                 expected.extend(added.iter().map(|added| (key.clone(), added.id)));
             }
@@ -221,33 +221,33 @@ async fn a_tenant_sees_all_its_tasks_and_no_others(places: &dyn Places) {
     }
     for limit in [1, 7, 1_000] {
         let mut query = ListQuery { limit, order: ListOrder::OldestFirst, ..ListQuery::of_tenant("default") };
-        let listed = pages(&*bench.store, query.clone()).await;
+        let listed = pages(&*fixture.store, query.clone()).await;
         assert_eq!(listed.into_iter().map(|job| (job.task, job.id)).collect::<Vec<_>>(), expected);
         query.order = ListOrder::NewestFirst;
-        let listed = pages(&*bench.store, query).await;
+        let listed = pages(&*fixture.store, query).await;
         assert!(listed.into_iter().rev().map(|job| (job.task, job.id)).eq(expected.iter().cloned()));
     }
-    let other = pages(&*bench.store, ListQuery::of_task(&TaskKey::new("else", "A"))).await;
+    let other = pages(&*fixture.store, ListQuery::of_task(&TaskKey::new("else", "A"))).await;
     assert_eq!(other.len(), 19);
-    assert!(pages(&*bench.store, ListQuery::of_tenant("nobody")).await.is_empty());
-    assert!(pages(&*bench.store, ListQuery::of_task(&TaskKey::new("default", "none"))).await.is_empty());
+    assert!(pages(&*fixture.store, ListQuery::of_tenant("nobody")).await.is_empty());
+    assert!(pages(&*fixture.store, ListQuery::of_task(&TaskKey::new("default", "none"))).await.is_empty());
 }
 
-async fn a_page_is_bounded(places: &dyn Places) {
-    let bench = Bench::new(places, Rules { size: usize::MAX, ..Rules::default() }).await;
+async fn a_page_is_bounded(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules { size: usize::MAX, ..Rules::default() }).await;
     let count = ListQuery::LOOKED_AT + 2_000;
     let batch = vec![NewJob::new("[]"); 1_000];
     for _ in 0..count / batch.len() {
-        works(bench.task.add(batch.clone(), &bench.rules, bench.now).await);
+        works(fixture.task.add(batch.clone(), &fixture.rules, fixture.now).await);
     }
-    let most = page(&bench, &query(|query| query.limit = usize::MAX)).await;
+    let most = page(&fixture, &query(|query| query.limit = usize::MAX)).await;
     assert_eq!(most.jobs.len(), ListQuery::PAGE);
     let searching = query(|query| query.text = Some("nowhere".into()));
-    let nothing = page(&bench, &searching).await;
+    let nothing = page(&fixture, &searching).await;
     assert!(nothing.jobs.is_empty() && nothing.next.is_some(), "a search gives way before it has seen all");
-    assert!(pages(&*bench.store, searching).await.is_empty());
-    let job = bench.claim().await;
-    bench.finish(&job, success()).await;
-    let ended = page(&bench, &query(|query| query.status = Some(Status::Success))).await;
+    assert!(pages(&*fixture.store, searching).await.is_empty());
+    let job = fixture.claim().await;
+    fixture.finish(&job, success()).await;
+    let ended = page(&fixture, &query(|query| query.status = Some(Status::Success))).await;
     assert_eq!((ended.jobs.len(), ended.next), (1, None), "what stands elsewhere is not looked at");
 }

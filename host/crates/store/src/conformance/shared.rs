@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use saggar_job::{JobId, Outcome, Run, Status, TaskKey, Timestamp};
 use tokio::sync::MutexGuard;
 
-use super::{Place, Places};
+use super::{Location, Locations};
 use crate::Notification;
 use crate::{
     CallbackNumber, End, Finish, Hint, Lane, ListOrder, ListQuery, MemoryStore, NextDue, Observer, Page, Rules, Store,
@@ -26,8 +26,8 @@ use task::SharedTask;
 pub struct Shared;
 
 #[async_trait]
-impl Places for Shared {
-    async fn fresh(&self) -> Box<dyn Place> {
+impl Locations for Shared {
+    async fn fresh(&self) -> Box<dyn Location> {
         Box::new(SharedPlace::new(0))
     }
 }
@@ -55,7 +55,7 @@ impl SharedPlace {
 }
 
 #[async_trait]
-impl Place for SharedPlace {
+impl Location for SharedPlace {
     async fn open(&mut self) -> Arc<dyn Store> {
         let mut hosts = self.everything.hosts.lock();
         let last = hosts.last;

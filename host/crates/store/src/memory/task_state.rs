@@ -106,11 +106,11 @@ impl TaskState {
             number += 1;
             self.insert(number, added.id, job, rules.add_handler, now);
         }
-        event.into_iter().for_each(|event| self.tell(event));
+        event.into_iter().for_each(|event| self.notify(event));
         Ok(added)
     }
 
-    fn tell(&mut self, notification: impl Into<Notification>) {
+    fn notify(&mut self, notification: impl Into<Notification>) {
         self.notifications.push(notification.into());
     }
 
@@ -214,7 +214,7 @@ impl TaskState {
             let finish = Finish { id, run, end, progress, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
             // What runs can be finished under its own fence.
             if let Ok(EndResult { callback, .. }) = self.end(finish, rules, now) {
-                self.tell(StoreEvent::Cancelled { id, callback, at: now });
+                self.notify(StoreEvent::Cancelled { id, callback, at: now });
             }
             return;
         }
@@ -225,7 +225,7 @@ impl TaskState {
         step::release(&mut record.life, run_at, problem);
         record.position = self.ready_queue.push_back(id, record.priority, stood);
         go(&mut self.standing, &mut self.status_index, record, Status::Running);
-        self.tell(Hint::Ready(NextDue::Now));
+        self.notify(Hint::Ready(NextDue::Now));
     }
 
     pub(super) fn finish(
@@ -238,7 +238,7 @@ impl TaskState {
         let (id, run, ending) = (finish.id, finish.run, finish.end.ending());
         let result = self.end(finish, rules, now)?;
         let status = result.status;
-        self.tell(StoreEvent::Ended { id, run, ending, result, at: now });
+        self.notify(StoreEvent::Ended { id, run, ending, result, at: now });
         let next = if claim_next { self.claim_first(&mut 0, now)? } else { None };
         Ok(Finished { status, next })
     }

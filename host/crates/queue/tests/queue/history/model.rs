@@ -33,7 +33,7 @@ pub(super) enum Stands {
 pub(super) struct Model {
     pub(super) jobs: BTreeMap<u64, Expected>,
     pub(super) highest: u64,
-    pub(super) places: u64,
+    pub(super) locations: u64,
     pub(super) now: u64,
     pub(super) rules: Rules,
     pub(super) paused: bool,
@@ -67,14 +67,14 @@ impl Model {
         due.retain(|(_, job)| job.place.is_none() && job.run_at <= self.now);
         due.sort_by_key(|(_, job)| (job.run_at, job.entered));
         for (_, job) in due {
-            self.places += 1;
-            job.place = Some(self.places);
+            self.locations += 1;
+            job.place = Some(self.locations);
         }
     }
 
     pub(super) fn stand_in_line(&mut self, id: u64) {
-        self.places += 1;
-        let (place, now) = (self.places, self.now);
+        self.locations += 1;
+        let (place, now) = (self.locations, self.now);
         let job = self.jobs.get_mut(&id).unwrap();
         job.stands = Stands::Waits;
         job.entered = place;

@@ -32,10 +32,10 @@ impl TaskState {
         let (state, callback) = (effects.life.state.clone(), effects.result(None).callback);
         self.apply(id, effects, now);
         if let State::Running { run, .. } = state {
-            self.tell(StoreEvent::Cancelling { id, at: now });
-            self.tell(Hint::Cancel(id, run));
+            self.notify(StoreEvent::Cancelling { id, at: now });
+            self.notify(Hint::Cancel(id, run));
         } else {
-            self.tell(StoreEvent::Cancelled { id, callback, at: now });
+            self.notify(StoreEvent::Cancelled { id, callback, at: now });
         }
         Ok(())
     }
@@ -52,7 +52,7 @@ impl TaskState {
         self.ends.drop_deferred(record);
         self.ends.drop_given_up(record);
         self.apply(id, effects, now);
-        self.tell(StoreEvent::Retried { id, at: now });
+        self.notify(StoreEvent::Retried { id, at: now });
         Ok(())
     }
 
@@ -75,14 +75,14 @@ impl TaskState {
         if let Some(mut record) = self.records.remove(&id) {
             self.forget(id, &mut record);
         }
-        self.tell(StoreEvent::Deleted { id, at: now });
+        self.notify(StoreEvent::Deleted { id, at: now });
         Ok(())
     }
 
     pub(in super::super) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
         let next_due = self.next_due();
-        self.tell(Hint::Ready(next_due));
+        self.notify(Hint::Ready(next_due));
     }
 
     pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> Pruned {

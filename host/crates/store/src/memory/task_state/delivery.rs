@@ -102,7 +102,7 @@ impl TaskState {
         self.ends.given_up -= before - record.given_up.len();
         let (pending, lane) = redelivery.pending();
         self.ends.set_pending(id, record, pending, Some(lane));
-        Lane::ALL.into_iter().for_each(|lane| self.tell(Hint::Callback(lane, NextDue::Now)));
+        Lane::ALL.into_iter().for_each(|lane| self.notify(Hint::Callback(lane, NextDue::Now)));
         Ok(())
     }
 
@@ -154,7 +154,7 @@ impl TaskState {
         {
             self.ends.retain(id, record);
         }
-        self.tell(Hint::Callback(lane, NextDue::due_at(until, now)));
+        self.notify(Hint::Callback(lane, NextDue::due_at(until, now)));
     }
 
     /// Removes a callback; with a problem it was given up.
@@ -172,8 +172,8 @@ impl TaskState {
         let new_callback = effects.new_callback;
         self.apply(entry.id, effects, now);
         match new_callback {
-            Some(lane) => self.tell(Hint::Callback(lane, NextDue::Now)),
-            None => self.tell(Hint::Ready(released)),
+            Some(lane) => self.notify(Hint::Callback(lane, NextDue::Now)),
+            None => self.notify(Hint::Ready(released)),
         }
     }
 }
