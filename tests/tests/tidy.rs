@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+#[path = "tidy/architecture.rs"]
+mod architecture;
 #[path = "tidy/packages.rs"]
 mod packages;
 #[path = "tidy/sources.rs"]

@@ -1,0 +1,30 @@
+//! ARCHITECTURE.md says where to change what: each place has to exist.
+
+use std::fs;
+
+use super::root;
+
+/// The rows of the table: a path and a symbol.
+fn places(text: &str) -> Vec<(&str, &str)> {
+    let (_, section) = text.split_once("## Where to change what").expect("the section");
+    let rows = section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| "));
+    rows.skip(1)
+        .filter_map(|row| {
+            let mut quoted = row.split('`').skip(1).step_by(2);
+            Some((quoted.next()?, quoted.next()?))
+        })
+        .collect()
+}
+
+#[test]
+fn every_place_to_change_something_exists() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let places = places(&text);
+    assert!(places.len() >= 40, "only {} places are named", places.len());
+    for (path, symbol) in places {
+        let source = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let is_word = |word: &str| word == symbol;
+        let mut words = source.split(|character: char| !character.is_alphanumeric() && character != '_');
+        assert!(words.any(is_word), "{path} has no `{symbol}`");
+    }
+}
