@@ -12,7 +12,7 @@ use saggar_store::{NewJob, Rules, Store};
 /// A file as version 1 left it: one job that waits, one that was requeued and runs again, one that has ended.
 const OF_VERSION_1: &str = "
     INSERT INTO tasks (task, tenant, name, last_id, last_number, line_from, waiting, success, added)
-        VALUES (1, 'default', 'fixture', 3, 3, 2, 1, 1, 3);
+        VALUES (1, 'default', 'bench', 3, 3, 2, 1, 1, 3);
     INSERT INTO jobs (job, id, standing, flags, priority, attempt, run, place, added_at, run_at, args)
         VALUES ((1 << 43) | 2, 2, 0, 0, 0, 0, 1, 2, 5, 5, '[2]'), ((1 << 43) | 3, 3, 0, 0, 0, 0, 0, 3, 5, 5, '[3]');
     INSERT INTO jobs (job, id, standing, flags, priority, attempt, run, place, added_at, started_at, ended_at, args, response)
