@@ -1,4 +1,4 @@
-//! `saggar cancel`, `retry`, `delete`, `pause` and `resume`.
+//! `saggar cancel`, `retry`, `redeliver`, `delete`, `pause` and `resume`.
 
 use serde_json::{Value, json};
 
@@ -34,6 +34,24 @@ fn jobs_run_again() {
     ask_well(&server, &["resume", "mail.send"]);
     assert_eq!(ask_json(&server, &["get", "mail.send", "1", "--wait"])["status"], "SUCCESS");
     assert_eq!(ask_json(&server, &["retry", "mail.send", "1"])["task"], "mail.send");
+}
+
+/// Callbacks that wait for their next try start again with all their tries; where none is left, the command says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn callbacks_are_redelivered() {
+    let server = serve();
+    ask_well(&server, &["add", "telling", "--wait"]);
+    // The fourth try is due in 15 seconds.
+    server.until("telling", 1, |job| job["callbacks"][0]["tries"] == 3).await;
+    let redelivered = ask_json(&server, &["redeliver", "telling", "1"]);
+    let callback = &redelivered["callbacks"][0];
+    assert!(callback["state"] == "pending" && callback["tries"].as_u64() < Some(3), "{redelivered}");
+    server.until("telling", 1, |job| job["callbacks"][0]["tries"] == 3).await;
+    assert_eq!(ask_well(&server, &["redeliver", "telling", "1"]), "telling#1: SUCCESS\n");
+    ask_well(&server, &["add", "mail.send", "x", "--wait"]);
+    let said = ask(&server, &["redeliver", "mail.send", "1", "--json"]);
+    let code = &parsed(&said.err)["code"];
+    assert_eq!((said.code, said.out.as_str(), code), (Some(1), "", &json!("not-given-up")), "{}", said.err);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) fn app() -> App {
         .simple_task("failing", guests::FAILING)
         .simple_task("gated", guests::GATED)
         .simple_task("keys", guests::ECHO)
+        .plugin("telling", guests::TELLING)
+        .task("telling", &json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } }))
         .simple_task("printing", guests::PRINTING)
         .simple_task("progress", guests::PROGRESS)
         .simple_task("words", guests::HOSTILE_WORDS)

@@ -27,6 +27,19 @@ fn an_app_cannot_bring_compiled_code() {
     }
 }
 
+/// Else task files could show any variable of the host through the API.
+#[test]
+fn an_app_cannot_allow_itself_variables_of_the_host() {
+    let app = app("env_allow = [\"PATH\"]");
+    for (command, code) in [("serve", 2), ("config", 2), ("check", 1)] {
+        let said = output(&mut plain(command, &app));
+        assert_eq!(said.code, Some(code), "{command}: {said:?}");
+        for part in ["saggar.toml:1:1", "cannot set `env_allow`", "SAGGAR_ENV_ALLOW", "--config"] {
+            assert!(said.err.contains(part), "{command}: no `{part}` in {}", said.err);
+        }
+    }
+}
+
 /// The operator can name any file, also the app's own, and set every key in it.
 #[test]
 fn a_file_that_the_operator_names_may_set_everything() {

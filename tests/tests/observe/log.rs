@@ -3,6 +3,7 @@
 use saggar_tests::app::App;
 use saggar_tests::client::send;
 use saggar_tests::guests;
+use saggar_tests::memory::Growth;
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
@@ -131,9 +132,18 @@ fn mistakes_of_the_configuration_are_said_in_the_same_form() {
     assert!(line["problem"].as_str().is_some_and(|problem| problem.contains("soon")), "{line}");
 }
 
-/// A guest whose `next` fails in a loop: some lines per task, and then their number.
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_about_a_task_are_limited_and_counted() {
+    flood("pooling").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_about_a_task_are_limited_and_counted_on_demand() {
+    flood("on-demand").await;
+}
+
+/// A guest whose `next` fails in a loop: some lines per task, and then their number, in bounded memory.
+async fn flood(allocator: &str) {
     let failing = |next: &str| json!({ "process": "plugins.echo", "event": { "next": next } });
     let app = App::new()
         .plugin("echo", guests::ECHO)
@@ -142,13 +152,21 @@ async fn lines_about_a_task_are_limited_and_counted() {
         .task("noisy", &failing("plugins.telling#problem"))
         .task("quiet", &failing("plugins.telling#problem"))
         .task("failing", &json!({ "process": "plugins.failing" }));
-    let server = Server::start(&app, &["--log-format", "json", "--store", "memory"]);
-    for _ in 0..500 {
+    let server = Server::start(&app, &["--log-format", "json", "--store", "memory", "--allocator", allocator]);
+    let mut growth = None;
+    for number in 0..500 {
         assert_eq!(server.post("/v1/tasks/noisy/jobs", &json!({})).await.status, 502);
         server.add("failing", &json!({ "args": ["reject", 9, 0] })).await;
+        if number == 50 {
+            // All sandboxes are there, and the limit is reached.
+            growth = Some(Growth::watch_other(server.pid()));
+        }
     }
+    let growth = growth.expect("it is watched");
     assert_eq!(server.post("/v1/tasks/quiet/jobs", &json!({})).await.status, 502);
     server.ended("failing", 500).await;
+    let (peak, after) = (growth.peak_bytes() >> 10, growth.bytes() >> 10);
+    assert!(peak < 16 * 1024, "{allocator}: by {peak} KiB, {after} KiB afterwards");
     let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
     let lines = |message: &str, task: &str| {
         let of_kind = |line: &&Value| line["message"] == message && line["task"] == format!("default/{task}");
