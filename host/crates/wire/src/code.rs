@@ -86,7 +86,7 @@ codes! {
     QueueFull 429 "queue-full" "Queue full"
         "The task has as many ready jobs as its `size` allows, or as many delayed ones as its `delayed_size` allows; nothing was added. Try again after `Retry-After` seconds.";
     KeepBytesExceeded 429 "keep-bytes-exceeded" "Too many bytes stored"
-        "The stored jobs take as many bytes as `keep_bytes` of the task or of the host allows, and there is no ended job to evict; nothing was added. Try again after `Retry-After` seconds.";
+        "`keep_bytes` of the task or of the host is reached, and there is no ended job to evict; nothing was added. Try again after `Retry-After` seconds.";
     KeyReused 409 "key-reused" "Key of another job"
         "A job with this `Idempotency-Key` or `key` has other arguments, another priority or another `unique`; nothing was added.";
     DuplicateId 409 "duplicate-id" "Id taken"
