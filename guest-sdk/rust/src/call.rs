@@ -26,8 +26,8 @@ pub(crate) fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T 
     answer
 }
 
-/// The key of the next position, and its number from 0. `None` if there is no job yet, or if calls are not repeated
-/// identically.
+/// Returns the idempotency key of the next added job, and the index of that job among those that the call adds.
+/// `None` where the job has no id yet, or where the host does not repeat the call identically.
 pub(crate) fn next_key() -> Option<(String, u64)> {
     let call = CURRENT.get()?;
     CURRENT.set(Some(CurrentCall { adds: call.adds + 1, ..call }));

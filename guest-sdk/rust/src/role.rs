@@ -72,7 +72,7 @@ pub(crate) fn pick<P: HasRole<R>, R: Role>(handler: Option<&str>) -> Result<R::C
 fn unknown<C>(entries: &[Entry<C>], handler: Option<&str>) -> Problem {
     let mut message = match handler {
         Some(name) => format!("unknown function `{name}`"),
-        None => "there is no default function, so the reference must name one".into(),
+        None => "no default function; name one in the reference, as in `plugins.NAME#FUNCTION`".into(),
     };
     for (index, entry) in entries.iter().enumerate() {
         let before = if index == 0 { "; known:" } else { "," };

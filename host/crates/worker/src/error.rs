@@ -13,7 +13,7 @@ pub(crate) const MAX_DEPTH: u32 = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
     /// Unknown task.
-    #[error("there is no task `{task}`{}", nearest.as_ref().map(|n| format!("; is `{n}` meant?")).unwrap_or_default())]
+    #[error("{}", unknown_task(task, nearest.as_deref()))]
     UnknownTask {
         /// The id asked for.
         task: String,
@@ -125,7 +125,7 @@ impl From<LookupError> for AddError {
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
     /// Unknown task.
-    #[error("there is no task `{task}`{}", nearest.as_ref().map(|n| format!("; is `{n}` meant?")).unwrap_or_default())]
+    #[error("{}", unknown_task(task, nearest.as_deref()))]
     UnknownTask {
         /// The id asked for.
         task: String,
@@ -178,6 +178,11 @@ impl From<WaitError> for LookupError {
             WaitError::Store(error) => Self::Store(error),
         }
     }
+}
+
+fn unknown_task(task: &str, nearest: Option<&str>) -> String {
+    let suggestion = nearest.map(|id| format!("; did you mean `{id}`?")).unwrap_or_default();
+    format!("there is no task `{task}`{suggestion}")
 }
 
 fn broken(task: &str, problem: &str) -> String {
