@@ -158,7 +158,7 @@ impl CommitLoop<'_> {
         // Some errors have undone the transaction already.
         let rolled_back = if db.is_autocommit() { Ok(()) } else { db.execute_batch("ROLLBACK") };
         if let Err(error) = rolled_back.and_then(|()| self.writer_state.reload()) {
-            return self.failure.fail("what a failed write next_due could not be read", &error);
+            return self.failure.fail("what a failed write left behind could not be read", &error);
         }
         match severity {
             Severity::Full => {

@@ -57,7 +57,7 @@ fn rewrite(wal: &dyn Disk, end: u64) -> std::io::Result<()> {
     let mut bytes = vec![0; CHUNK];
     let mut at = 0;
     while at < end {
-        let most = usize::try_from(end - at).map_or(CHUNK, |next_due| next_due.min(CHUNK));
+        let most = usize::try_from(end - at).map_or(CHUNK, |rest| rest.min(CHUNK));
         let read = wal.file().read_at(&mut bytes[..most], at)?;
         if read == 0 {
             // Another program has made it shorter, by a checkpoint that it synced.

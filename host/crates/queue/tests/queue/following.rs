@@ -208,7 +208,7 @@ async fn a_slow_follower_is_overtaken_and_keeps_nothing_alive() {
     add(&task, 1).await;
     let first = Arc::downgrade(&next(&mut slow).await[0].event);
     add(&task, 3).await;
-    assert_eq!(ids(&slow.next_batch(2).await.unwrap()), [2, 3], "one is next_due to read");
+    assert_eq!(ids(&slow.next_batch(2).await.unwrap()), [2, 3], "one event is left to read");
     add(&task, 10_000).await;
     assert_eq!(first.strong_count(), 0);
     assert_eq!(slow.next_batch(2).await, Err(Gap { events: Some(10_004 - 8 - 3) }));

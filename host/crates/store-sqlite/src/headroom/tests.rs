@@ -10,7 +10,7 @@ use super::*;
 
 /// The store's files as a dead process left them.
 fn next_due(database: &Path, directory: &TempDir) -> PathBuf {
-    let copy = directory.path().join("next_due.db");
+    let copy = directory.path().join("left.db");
     for suffix in ["", "-wal"] {
         std::fs::copy(beside(database, suffix), beside(&copy, suffix)).unwrap();
     }

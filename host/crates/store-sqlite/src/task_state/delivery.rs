@@ -86,7 +86,7 @@ impl TaskTx<'_> {
             };
             // A job of whose end is to be told is not retried before, so it has ended. The add handler is not told instead.
             let Some(kind) = kind else {
-                tracing::error!(job = %record.id, "a callback tells of the end of a job that has not ended; it is next_due out");
+                tracing::error!(job = %record.id, "skipped a callback for the end of a job that has not ended");
                 continue;
             };
             callbacks.push(ClaimedCallback {

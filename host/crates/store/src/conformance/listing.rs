@@ -70,7 +70,7 @@ async fn a_list_shows_where_jobs_stand(locations: &dyn Locations) {
     }
     let states: Vec<_> = listed.iter().map(|job| (job.status, job.attempt)).collect();
     assert_eq!(states, [(Status::Success, 1), (Status::Waiting, 1), (Status::Running, 1), (Status::Waiting, 0)]);
-    assert_eq!(listed[1].problem, Some(Problem { details: None, ..problem() }), "what may be large is next_due out");
+    assert_eq!(listed[1].problem, Some(Problem { details: None, ..problem() }), "large details are left out");
 }
 
 async fn a_list_is_in_the_order_of_adding(locations: &dyn Locations) {

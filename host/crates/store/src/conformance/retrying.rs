@@ -129,7 +129,7 @@ async fn a_deleted_job_leaves_nothing(locations: &dyn Locations) {
     assert_eq!(fixture.history(ended).await, crate::History::default());
     assert_eq!(fixture.add(NewJob::new("[]")).await, JobId(4), "but the counter does not go back");
     fixture.later(u64::from(u32::MAX));
-    assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0, "nothing is next_due to prune");
+    assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0, "nothing is left to prune");
 }
 
 async fn a_running_job_is_not_deleted(locations: &dyn Locations) {

@@ -81,8 +81,8 @@ async fn what_a_handler_is_there_for_stays(locations: &dyn Locations) {
     }
     let fixture = reopened(fixture, handlers(false, true, false)).await;
     assert_eq!(settle(&fixture).await, (0, 2));
-    let next_due = works(fixture.task.claim_callbacks(Lane::Ends, 9, fixture.now).await).callbacks;
-    assert_eq!(next_due.iter().map(|callback| callback.id.0).collect::<Vec<_>>(), [1, 3]);
+    let remaining = works(fixture.task.claim_callbacks(Lane::Ends, 9, fixture.now).await).callbacks;
+    assert_eq!(remaining.iter().map(|callback| callback.id.0).collect::<Vec<_>>(), [1, 3]);
 }
 
 async fn a_cancelled_job_on_hold_is_let_go_in_two_looks(locations: &dyn Locations) {

@@ -30,7 +30,7 @@ pub enum AddError {
     },
     /// The jobs that are kept take as many bytes as they may, and none of them can be removed.
     #[error(
-        "the jobs kept take {kept} of {most} bytes, and no ended one is next_due to remove; add it again later, or raise \
+        "the jobs kept take {kept} of {most} bytes, and no ended one is left to remove; add it again later, or raise \
          `keep_bytes` of {}", if *of_task { "the task" } else { "the host" }
     )]
     KeepBytesExceeded {
@@ -56,7 +56,7 @@ pub enum AddError {
         at: usize,
     },
     /// The counter stands at the highest id there is.
-    #[error("the task's counter has no id next_due, because a job was given the highest one there is; name a free id")]
+    #[error("the task's counter has no id left, because a job was given the highest one there is; name a free id")]
     IdsExhausted {
         /// The position of the job among those that were to be added.
         at: usize,

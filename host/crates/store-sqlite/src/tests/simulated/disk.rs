@@ -327,8 +327,8 @@ fn is_due(countdown: &mut Option<u32>) -> bool {
     match countdown {
         None => false,
         Some(0) => countdown.take().is_some(),
-        Some(next_due) => {
-            *next_due -= 1;
+        Some(left) => {
+            *left -= 1;
             false
         }
     }
@@ -339,8 +339,8 @@ fn is_due_for_good(countdown: &mut Option<u32>) -> bool {
     match countdown {
         None => false,
         Some(0) => true,
-        Some(next_due) => {
-            *next_due -= 1;
+        Some(left) => {
+            *left -= 1;
             false
         }
     }
@@ -348,13 +348,13 @@ fn is_due_for_good(countdown: &mut Option<u32>) -> bool {
 
 /// The same for what happens to a file of that name.
 fn is_planned(planned: &mut Option<(&'static str, u32)>, name: &str) -> bool {
-    let Some((suffix, next_due)) = planned.take() else { return false };
+    let Some((suffix, left)) = planned.take() else { return false };
     if !name.ends_with(suffix) {
-        *planned = Some((suffix, next_due));
+        *planned = Some((suffix, left));
         return false;
     }
-    let mut next_due = Some(next_due);
-    let is_now = is_due(&mut next_due);
-    *planned = next_due.map(|next_due| (suffix, next_due));
+    let mut left = Some(left);
+    let is_now = is_due(&mut left);
+    *planned = left.map(|left| (suffix, left));
     is_now
 }
