@@ -28,8 +28,8 @@ pub struct Shape {
     pub lines: usize,
     /// Functions and methods that have a body.
     pub functions: usize,
-    /// Those of them whose body is a single call that passes on what they were given.
-    pub forwarding: usize,
+    /// Those of them whose body is a single call that passes on its arguments: module and name.
+    pub forwarding: Vec<String>,
     /// The modules that the root declares.
     pub top_modules: usize,
     /// Type names that occur in more than one place, with their modules.
@@ -65,14 +65,21 @@ impl Shape {
     fn of(of: &Crate, files: &[Source]) -> Self {
         let paths: BTreeSet<_> = of.modules.iter().map(|module| &module.file).collect();
         let sources = files.iter().filter(|file| paths.contains(&file.path));
-        let items = || of.modules.iter().flat_map(|module| &module.items);
-        let functions: Vec<_> = items().flat_map(items::functions).collect();
+        let functions: Vec<_> = of
+            .modules
+            .iter()
+            .flat_map(|module| module.items.iter().flat_map(items::functions).map(move |function| (module, function)))
+            .collect();
         Self {
             name: of.name.clone(),
             files: paths.len(),
             lines: sources.map(|file| file.text.lines().take_while(|line| *line != "mod tests {").count()).sum(),
             functions: functions.len(),
-            forwarding: functions.iter().filter(|function| function.forwards()).count(),
+            forwarding: functions
+                .iter()
+                .filter(|(_, function)| function.forwards())
+                .map(|(module, function)| format!("{}::{}", module.path.join("::"), function.name()))
+                .collect(),
             top_modules: of.modules.iter().filter(|module| module.path.len() == 1).count(),
             repeated_types: repeated_types(of),
             cycles: imports::cycles(&imports::graph(of)),
@@ -105,8 +112,14 @@ impl fmt::Display for Structure {
         let in_cycles = |shape: &Shape| shape.cycles.iter().map(BTreeSet::len).sum();
         let mut totals = [0; 6];
         for shape in &self.shapes {
-            let figures =
-                [shape.files, shape.lines, shape.functions, shape.forwarding, shape.top_modules, in_cycles(shape)];
+            let figures = [
+                shape.files,
+                shape.lines,
+                shape.functions,
+                shape.forwarding.len(),
+                shape.top_modules,
+                in_cycles(shape),
+            ];
             row(f, &shape.name, figures)?;
             totals.iter_mut().zip(figures).for_each(|(total, figure)| *total += figure);
         }
@@ -138,6 +151,12 @@ impl Structure {
         writeln!(f, "\nfiles more than {DEEPEST} folders below src: {}", self.deep_files.len())?;
         for file in &self.deep_files {
             writeln!(f, "  {}", file.display())?;
+        }
+        writeln!(f, "\nforwarding functions:")?;
+        for shape in &self.shapes {
+            for function in &shape.forwarding {
+                writeln!(f, "  {}: {function}", shape.name)?;
+            }
         }
         let uses: usize = self.invented.iter().map(|found| found.count).sum();
         writeln!(f, "\ninvented words: {}, {uses} times", self.invented.len())?;

@@ -62,6 +62,10 @@ pub(super) fn without_tests(item: &Item) -> TokenStream {
 }
 
 impl Function<'_> {
+    pub(super) fn name(&self) -> String {
+        self.signature.ident.to_string()
+    }
+
     /// Whether the body is a single call that passes on what the function was given: its arguments, or a part of `self`.
     pub(super) fn forwards(&self) -> bool {
         let [Stmt::Expr(body, _)] = &self.body.stmts[..] else { return false };
