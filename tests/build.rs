@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     let guests = xtask::guests::build(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guests"), &target)?;
 
     let mut code = String::new();
-    writeln!(code, "/// Where the guests were built; others may put what they derive from them here.")?;
+    writeln!(code, "/// The build directory of the guests, and of files derived from them.")?;
     writeln!(code, "pub const TARGET_DIR: &str = {target:?};")?;
     for guest in &guests {
         let (name, path) = (&guest.name, &guest.path);

@@ -1,4 +1,4 @@
-//! Loads an app: from a directory to tasks that can run, and diagnostics for everything wrong with it.
+//! Loads an app: turns a directory into runnable tasks, and into diagnostics for everything that is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,12 +12,12 @@ use saggar_worker::{Setup, Unready};
 
 use crate::plugins::{self, PluginFiles, Plugins};
 
-/// A loaded app: its valid tasks with their plugins, and the problems of the others.
+/// A loaded app: its valid tasks with their plugins, and the problems of the other tasks.
 #[derive(Default)]
 pub struct App {
-    /// The tasks that can run, by id.
+    /// The tasks that can run, sorted by id.
     pub tasks: Vec<Arc<Task>>,
-    /// The tasks whose plugins are still loading, by id.
+    /// The tasks whose plugins are still loading, sorted by id.
     pub preparing: Vec<Arc<Task>>,
     /// All problems.
     pub problems: Vec<Diagnostic>,
@@ -54,7 +54,7 @@ pub enum StartError {
     /// The store's directory cannot be created.
     #[error("cannot create the directory {} of the job store", .dir.display())]
     StoreDir {
-        /// That directory.
+        /// The directory.
         dir: std::path::PathBuf,
         /// The cause.
         #[source]
@@ -69,7 +69,7 @@ fn render(problems: &[Diagnostic]) -> String {
     problems.iter().map(|problem| problem.render(false)).collect::<Vec<_>>().join("\n\n")
 }
 
-/// What the definitions alone say, before any plugin is loaded.
+/// The result of loading the definitions alone, before any plugin is loaded.
 pub(crate) struct Definitions {
     catalog: Catalog,
     problems: Vec<Diagnostic>,
@@ -83,24 +83,25 @@ impl Definitions {
         Self { catalog, problems: diagnostics, broken }
     }
 
-    /// The largest memory limit of any task's sandbox, in bytes.
+    /// Returns the largest memory limit of any task's sandbox, in bytes.
     pub(crate) fn max_memory(&self) -> u64 {
         self.catalog.iter().map(|task| task.sandbox.memory_bytes).max().unwrap_or(0)
     }
 
-    /// Sandboxes that the tasks can use at once if each plugin has one memory. Plugins with several memories are known
-    /// only once they are loaded.
+    /// Returns how many sandboxes the tasks can use at once if each plugin has one memory. Plugins with several
+    /// memories are known only after loading.
     pub(crate) fn sandboxes(&self) -> u64 {
-        // Each slot has one for the processor and one for the progress handler; lanes and `next` need fewer than slots.
+        // Each slot has one for the processor and one for the progress handler. Lanes and `next` need fewer than the
+        // slots.
         self.catalog.iter().map(|task| u64::from(task.worker_nums) * task.references().count() as u64).sum()
     }
 
-    /// The capacity that the tasks need if each plugin has one memory.
+    /// Returns the capacity that the tasks need if each plugin has one memory.
     pub(crate) fn min_capacity(&self) -> u64 {
         min_capacity(&self.catalog)
     }
 
-    /// The app while its plugins are loading.
+    /// Returns the app in the state before its plugins are loaded.
     pub(crate) fn unresolved(&self) -> App {
         App {
             preparing: self.catalog.iter().cloned().collect(),
@@ -137,36 +138,36 @@ impl Definitions {
     }
 }
 
-/// Tasks that wait for plugins.
+/// Tasks whose plugins are not all loaded.
 struct PendingTasks {
     /// By the plugin's name.
-    of: BTreeMap<String, Vec<Arc<Task>>>,
+    by_plugin: BTreeMap<String, Vec<Arc<Task>>>,
     /// The number of plugins that a task still waits for, by the task's id.
-    left: BTreeMap<String, usize>,
+    missing: BTreeMap<String, usize>,
 }
 
 impl PendingTasks {
     fn new(catalog: &Catalog) -> Self {
-        let (mut of, mut left) = (BTreeMap::<String, Vec<Arc<Task>>>::new(), BTreeMap::new());
+        let (mut by_plugin, mut missing) = (BTreeMap::<String, Vec<Arc<Task>>>::new(), BTreeMap::new());
         for task in catalog.iter() {
             let names: BTreeSet<_> = task.references().map(|(_, at)| at.value.plugin.clone()).collect();
-            left.insert(task.id.folded().to_owned(), names.len());
-            names.into_iter().for_each(|name| of.entry(name).or_default().push(task.clone()));
+            missing.insert(task.id.folded().to_owned(), names.len());
+            names.into_iter().for_each(|name| by_plugin.entry(name).or_default().push(task.clone()));
         }
-        Self { of, left }
+        Self { by_plugin, missing }
     }
 
     fn plugins(&self) -> Vec<String> {
-        self.of.keys().cloned().collect()
+        self.by_plugin.keys().cloned().collect()
     }
 
-    /// Removes and returns the tasks that wait only for the plugin `name`.
+    /// Removes and returns the tasks for which the plugin `name` was the last missing one.
     fn completed_by(&mut self, name: &str) -> Vec<Arc<Task>> {
-        let mut complete = self.of.remove(name).unwrap_or_default();
-        complete.retain(|task| match self.left.get_mut(task.id.folded()) {
-            Some(left) => {
-                *left -= 1;
-                *left == 0
+        let mut complete = self.by_plugin.remove(name).unwrap_or_default();
+        complete.retain(|task| match self.missing.get_mut(task.id.folded()) {
+            Some(missing) => {
+                *missing -= 1;
+                *missing == 0
             }
             None => false,
         });
@@ -174,8 +175,8 @@ impl PendingTasks {
     }
 }
 
-/// How the engine's capacity is divided among the tasks. Each task has its minimum; plugins with several memories take
-/// more while capacity is left.
+/// The engine's capacity as it is divided among the tasks. Each task gets its minimum. Plugins with several memories
+/// get more while capacity is left.
 struct CapacityBudget {
     spare: u64,
 }
@@ -185,7 +186,8 @@ impl CapacityBudget {
         Self { spare: u64::from(engine.capacity()).saturating_sub(min_capacity(catalog)) }
     }
 
-    fn take(&mut self, task: &Task, setup: &Setup) -> Option<Diagnostic> {
+    /// Reserves the capacity of a task; returns the problem if too little is left.
+    fn reserve(&mut self, task: &Task, setup: &Setup) -> Option<Diagnostic> {
         let (need, least) = (setup.need().0, setup.least_need().0);
         let more = u64::from(need.saturating_sub(least));
         if more <= self.spare {
@@ -200,20 +202,22 @@ impl CapacityBudget {
     }
 }
 
-/// The capacity that the tasks need if each plugin has one memory.
+/// Returns the capacity that the tasks need if each plugin has one memory.
 fn min_capacity(catalog: &Catalog) -> u64 {
     let least = |task: &Arc<Task>| u64::from(Setup::unready(task.clone(), Unready::Preparing).least_need().0);
     catalog.iter().map(least).sum()
 }
 
-/// A reload cannot make the pool's memories larger than they were when the host started.
+/// Returns the problem of a task that requests more memory than the pool's memories have. Their size is fixed when the
+/// host starts; a reload cannot change it.
 fn too_much_memory(task: &Task, engine: &Engine) -> Option<Diagnostic> {
     let (asked, most) = (task.sandbox.memory_bytes, engine.max_memory());
     let message = format!("the task requests {asked} bytes of memory; this host was started with at most {most}");
     (asked > most).then(|| task.diagnose(Role::Processor, message, "restart the host, or lower `sandbox.memory`"))
 }
 
-/// What a task requests that is not granted. Only the operator can grant; a host cannot grant anything yet.
+/// Returns a problem for each request of a task that is not granted. Only the operator can grant; a host cannot grant
+/// anything yet.
 fn denied_requests(task: &Task) -> Vec<Diagnostic> {
     let help = "this host does not grant HTTP, environment variables or directories: remove the request";
     let refuse =
@@ -226,17 +230,17 @@ fn denied_requests(task: &Task) -> Vec<Diagnostic> {
 }
 
 impl App {
-    /// Whether any problem is an error.
+    /// Returns whether any problem is an error.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// The plugin of this name, if a task names it and it can be used.
+    /// Returns the plugin of this name, if a task refers to it and it can be used.
     pub fn plugin(&self, name: &str) -> Option<saggar_sandbox::Plugin> {
         self.plugins.get(name)
     }
 
-    /// Decides whether a task can run once each of its plugins is loaded or has failed; returns the problem if it
+    /// Decides whether a task can run, after each of its plugins was loaded or has failed; returns the problems if it
     /// cannot.
     fn resolve_task(
         &mut self,
@@ -249,7 +253,7 @@ impl App {
         problems.extend(denied_requests(task));
         problems.extend(too_much_memory(task, engine));
         let setup = Setup::new(task.clone(), |name| self.plugins.get(name)).ok().filter(|_| problems.is_empty());
-        problems.extend(setup.as_ref().and_then(|setup| budget.take(task, setup)));
+        problems.extend(setup.as_ref().and_then(|setup| budget.reserve(task, setup)));
         if let (Some(setup), true) = (setup, problems.is_empty()) {
             self.tasks.push(task.clone());
             return (setup, problems);
@@ -259,7 +263,7 @@ impl App {
         (Setup::unready(task.clone(), Unready::Broken(first)), problems)
     }
 
-    /// Plugins become ready in any order.
+    /// Sorts tasks and problems, because plugins become ready in any order.
     fn sort(&mut self) {
         self.tasks.sort_by(|a, b| a.id.cmp(&b.id));
         self.unusable.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
@@ -267,7 +271,7 @@ impl App {
         self.problems.sort_by(|a, b| a.location.file.cmp(&b.location.file));
     }
 
-    /// What the worker opens.
+    /// Returns what the worker opens: each task with its plugins, or with the reason why it cannot run.
     pub(crate) fn setups(&self) -> Vec<Setup> {
         let ready = |task: &Arc<Task>| Setup::new(task.clone(), |name| self.plugins.get(name)).ok();
         let preparing = |task: &Arc<Task>| Setup::unready(task.clone(), Unready::Preparing);
@@ -277,7 +281,7 @@ impl App {
         ready.chain(self.preparing.iter().map(preparing)).chain(self.unusable.iter().map(unusable)).collect()
     }
 
-    /// The first problem of each definition that cannot be used, by the task's id in lower case.
+    /// Returns the first problem of each definition that cannot be used, by the task's id in lower case.
     pub(crate) fn broken(&self) -> BTreeMap<String, Arc<str>> {
         self.broken.clone()
     }

@@ -9,7 +9,7 @@ use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{self, EngineScope, Flags, Loaded, RunScope, ServiceScope, StoreScope, Variables};
 
-/// The end of every command's help.
+/// The last paragraph of every command's help.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything \
                           else failed; 2 wrong usage, an unknown task, or an error in the configuration; 3 the host \
                           cannot be reached, or the connection was lost; 130 interrupted.";
@@ -32,8 +32,8 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// Parses the command line of this process; an error in it ends the process. A variable with an empty value counts
-    /// as not set, as in the configuration.
+    /// Parses the command line of this process; an error in it ends the process. An empty variable counts as unset, as
+    /// in the configuration.
     pub(crate) fn read(variables: &Variables) -> Self {
         let without_empty = |arg: Arg| match arg.get_env().and_then(OsStr::to_str) {
             Some(name) if variables.is_empty(name) => arg.env(None),
@@ -49,22 +49,22 @@ impl Cli {
 pub(crate) enum Command {
     /// Loads an app and prints every task with its limits and components, or every problem
     Check(Check),
-    /// Adds a job, shows its progress, prints its response as JSON, and exits by its result
+    /// Adds a job, shows its progress, prints its response as JSON, and sets the exit code by its result
     Run(Run),
     /// Loads an app, runs its jobs and answers over HTTP until SIGTERM or Ctrl-C, then drains
     Serve(Serve),
-    /// Copies an app's jobs to a file, also while a host runs; the copy can be served
+    /// Copies an app's jobs to a file, even while a host runs; the copy can be served
     Backup(Backup),
     /// Prints every key of the configuration, its value and where the value comes from, or every error in it
     Config(ConfigArgs),
-    /// Makes a token for the HTTP API, and its digest for the configuration
+    /// Generates a token for the HTTP API, and its digest for the configuration
     Token(Token),
     #[command(flatten)]
     Client(client::ClientCommand),
 }
 
 impl Command {
-    /// Loads the configuration of this command. Blocks on reading the file; `verbose` counts `-v`.
+    /// Loads the configuration of this command. Blocks while it reads the file; `verbose` counts `-v`.
     pub(crate) fn configuration(&self, verbose: u8, variables: &Variables) -> Loaded {
         match self {
             Self::Check(args) => config::load(&args.app, &args.settings, verbose, variables),
@@ -76,12 +76,12 @@ impl Command {
         }
     }
 
-    /// Whether the command runs as a service until it is stopped.
+    /// Returns whether the command runs as a service until it is stopped.
     pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Serve(_))
     }
 
-    /// Whether the command itself reports errors in the configuration.
+    /// Returns whether the command itself reports errors in the configuration.
     pub(crate) fn reports_problems(&self) -> bool {
         matches!(self, Self::Check(_) | Self::Config(_))
     }
@@ -181,8 +181,8 @@ pub(crate) struct Token {
     pub(crate) json: bool,
 }
 
-/// The width of the terminal, if the environment sets it.
-#[expect(clippy::disallowed_methods, reason = "a table reads it where it is printed")]
+/// Returns the width of the terminal, if the environment sets it.
+#[expect(clippy::disallowed_methods, reason = "read when a table is printed, not with the configuration")]
 pub(crate) fn columns() -> Option<u16> {
     std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
 }

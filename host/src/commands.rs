@@ -1,4 +1,4 @@
-//! One file per command, and what they share: exit codes, and how problems are shown.
+//! The commands, one file each, and what they share: exit codes and the environment.
 
 mod arguments;
 mod backup;
@@ -50,7 +50,7 @@ pub(crate) const USAGE: u8 = 2;
 /// Interrupted by a signal; the exit code that shells use for Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
-/// What every command gets: the configuration, the environment, and the log, metrics and traces.
+/// The environment of a command: configuration, environment variables, and telemetry (log, metrics and traces).
 pub(crate) struct CommandEnv {
     pub(crate) configuration: Loaded,
     pub(crate) variables: Arc<Variables>,
@@ -67,7 +67,7 @@ impl CommandEnv {
             .cache_dir(cache_dir.clone())
             .keep_bytes(*keep_bytes as u64)
             .state_dir(self.variables.user_state_dir())
-            // This program, even if its file was replaced meanwhile.
+            // The running program, even if its file was replaced meanwhile.
             .compiler(Compiler::Process("/proc/self/exe".into()))
             .tracer(self.telemetry.tracer())
             .env_filtered(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))

@@ -1,8 +1,8 @@
 //! The configuration: turns `saggar.toml`, the environment and the flags into one set of valid values, and reports all
 //! their errors at once. Owns the precedence: flag, environment, file, default. Other modules use the values.
 //!
-//! The modules in reading order follow a value: the keys, the inputs for them, and the parsing of an input by the key's
-//! value type.
+//! The modules in reading order follow the path of a value: the keys, their inputs, and the parsing of an input by the
+//! key's value type.
 
 mod keys;
 
@@ -34,7 +34,7 @@ use input::{Input, Inputs, Origin};
 use keys::Key;
 use value::{Reader, Setting};
 
-/// Variables with our prefix that are not keys: the configuration file's, and those of the client commands.
+/// Variables with our prefix that are not keys: the path of the configuration file, and those of the client commands.
 const OTHER_VARIABLES: [&str; 4] = [flags::FILE_VARIABLE, "SAGGAR_URL", "SAGGAR_TOKEN", "SAGGAR_RETRY_FOR"];
 
 /// The prefix of variables for task files, which are not keys either.
@@ -43,6 +43,7 @@ const APP_PREFIX: &str = "SAGGAR_APP_";
 /// The prefix of our variables.
 const PREFIX: &str = "SAGGAR_";
 
+/// Advice for an address that other machines can reach, without tokens.
 const OPEN_ADDRESS_HELP: &str = "give a token as `--token ROLE:SHA256`, as SAGGAR_TOKENS, or as `[[token]]` in saggar.toml \
                             (`saggar token` makes one), or listen on 127.0.0.1";
 
@@ -70,34 +71,34 @@ pub(crate) struct Loaded {
 }
 
 impl FromIterator<(OsString, OsString)> for Variables {
-    /// Names that are not UTF-8 are never ours.
+    /// Skips names that are not UTF-8, because none of ours is.
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
         Self(variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
     }
 }
 
 impl Variables {
-    /// The value of a variable, if it is UTF-8.
+    /// Returns the value of a variable, if it is set and UTF-8.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.to_str()
     }
 
-    /// Whether a variable is set to the empty string.
+    /// Returns whether a variable is set to the empty string.
     pub(crate) fn is_empty(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|value| value.is_empty())
     }
 
-    /// Whether the user asked for no colours.
+    /// Returns whether the user has turned colors off.
     pub(crate) fn wants_no_color(&self) -> bool {
         self.0.get("NO_COLOR").is_some_and(|value| !value.is_empty())
     }
 
-    /// `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; `None` without a home directory.
+    /// Returns `$XDG_CACHE_HOME/saggar`, else `~/.cache/saggar`; `None` without a home directory.
     fn user_cache_dir(&self) -> Option<PathBuf> {
         self.user_dir("XDG_CACHE_HOME", ".cache")
     }
 
-    /// `$XDG_STATE_HOME/saggar`, else `~/.local/state/saggar`; `None` without a home directory.
+    /// Returns `$XDG_STATE_HOME/saggar`, else `~/.local/state/saggar`; `None` without a home directory.
     pub(crate) fn user_state_dir(&self) -> Option<PathBuf> {
         self.user_dir("XDG_STATE_HOME", ".local/state")
     }
@@ -121,7 +122,8 @@ pub(crate) fn load<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variable
     }
 }
 
-/// Like `load`, for a command that reads nothing else of the app, so that this function must report a missing app.
+/// Like `load`, for a command that reads nothing else of the app. Reports a missing app itself, because no other code
+/// would.
 pub(crate) fn load_for_show<S: Scope>(app: &Path, flags: &Flags<S>, verbose: u8, variables: &Variables) -> Loaded {
     let mut loaded = load(app, flags, verbose, variables);
     if !app.is_dir() {
@@ -165,7 +167,7 @@ fn resolve<S: Scope>(file: &ConfigFile, flags: &Flags<S>, verbose: u8, variables
     Loaded { config, settings, problems }
 }
 
-/// Applies what depends on several keys or on the machine: defaults, and limits of what was given.
+/// Applies the rules that depend on several keys or on the machine: defaults, and limits of given values.
 fn apply_derived_defaults(config: &mut Config, variables: &Variables, reader: &mut Reader) {
     if config.cache_dir.is_none() {
         config.cache_dir = variables.user_cache_dir();
@@ -187,9 +189,9 @@ fn apply_derived_defaults(config: &mut Config, variables: &Variables, reader: &m
     }
 }
 
-/// A service that other machines can reach needs tokens.
+/// Reports an address that other machines can reach if no token is configured.
 fn check_open_address(config: &Config, reader: &mut Reader) {
-    // Refused tokens have been reported already.
+    // Invalid tokens have been reported already.
     if !reader.is_read("token") || tokens(config).suffice_at(config.listen) {
         return;
     }
@@ -219,7 +221,7 @@ fn from_flags(given: &[(&'static Key, Vec<String>)]) -> BTreeMap<&'static str, I
     given.collect()
 }
 
-/// The inputs of the used keys from variables. An empty variable counts as unset.
+/// Returns the inputs from variables for the keys in scope. An empty variable counts as unset.
 fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTreeMap<&'static str, Input> {
     let mut given = BTreeMap::new();
     for key in keys::ALL.iter().filter(|key| S::uses(key)) {
@@ -239,15 +241,15 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
             }
         }
     }
-    // Reported once, where a host is configured, and not by every command.
+    // Only the command that uses all keys reports these, so that not every command does.
     if keys::ALL.iter().all(S::uses) {
         misspelt(variables).for_each(|problem| reader.add_external(problem));
     }
     given
 }
 
-/// Warns of variables that look like ours but are unknown. Others can have our prefix: Kubernetes sets such variables
-/// for a service called saggar.
+/// Returns a warning for each unknown variable whose name is similar to one of ours. Other variables may have our
+/// prefix too: Kubernetes sets such variables for a service called saggar.
 fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
     let known = || keys::ALL.iter().map(|key| key.variable).chain(OTHER_VARIABLES);
     variables.0.keys().filter_map(move |name| {
@@ -261,22 +263,22 @@ fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
 }
 
 impl Loaded {
-    /// Whether an error makes the configuration unusable.
+    /// Returns whether an error makes the configuration unusable.
     pub(crate) fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// The store with its durability.
+    /// Returns the store with its durability.
     pub(crate) fn store(&self) -> StoreChoice {
         self.config.store.clone().with_durability(self.config.durability)
     }
 
-    /// The tokens of the HTTP service.
+    /// Returns the tokens of the HTTP service.
     pub(crate) fn tokens(&self) -> Tokens {
         tokens(&self.config)
     }
 
-    /// The limits of HTTP connections.
+    /// Returns the limits of HTTP connections.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             connections: self.config.http_connections,
@@ -289,14 +291,14 @@ impl Loaded {
         }
     }
 
-    /// Each key with its value and origin, for people.
+    /// Returns each key with its value and origin, for people.
     pub(crate) fn rows(&self) -> Vec<[String; 3]> {
         let row = |setting: &Setting| [setting.key.to_owned(), value_text(&setting.value), setting.origin_text()];
         self.settings.iter().map(row).collect()
     }
 
-    /// Each key with its value and origin, and all problems, for programs. With errors there are no settings because
-    /// they would be guesses.
+    /// Returns each key with its value and origin, and all problems, for programs. Omits the settings if there are
+    /// errors, because they would be guesses.
     pub(crate) fn document(&self) -> Value {
         let settings = self.settings.iter().filter(|_| !self.has_errors());
         let settings: Vec<Value> = settings.map(Setting::document).collect();
@@ -311,24 +313,24 @@ impl Setting {
             Origin::Variable(name) => format!("environment {name}"),
             Origin::Flag(name) => format!("flag {name}"),
             Origin::File => {
-                let place = self.node.as_ref().map(input::Node::location);
-                place.map_or_else(String::new, |place| {
-                    let line = place.position.map_or(1, |position| position.line);
-                    format!("{}:{line}", place.file)
+                let location = self.node.as_ref().map(input::Node::location);
+                location.map_or_else(String::new, |location| {
+                    let line = location.position.map_or(1, |position| position.line);
+                    format!("{}:{line}", location.file)
                 })
             }
         }
     }
 
     fn document(&self) -> Value {
-        let place = self.node.as_ref().map(input::Node::location);
-        let from = match (self.origin, place) {
+        let location = self.node.as_ref().map(input::Node::location);
+        let from = match (self.origin, location) {
             (Origin::Variable(name), _) => json!({ "kind": "environment", "name": name }),
             (Origin::Flag(name), _) => json!({ "kind": "flag", "name": name }),
-            (Origin::File, Some(place)) => {
-                let position = place.position;
+            (Origin::File, Some(location)) => {
+                let position = location.position;
                 let (line, column) = (position.map(|at| at.line), position.map(|at| at.column));
-                json!({ "kind": "file", "file": place.file, "line": line, "column": column })
+                json!({ "kind": "file", "file": location.file, "line": line, "column": column })
             }
             (Origin::Default | Origin::File, _) => json!({ "kind": "default" }),
         };

@@ -1,8 +1,8 @@
-//! Which environment variables task files may use.
+//! The environment variables that task files may use.
 
 use std::fmt;
 
-/// Patterns of names, in which `*` matches any number of characters.
+/// Patterns of names of environment variables, in which `*` matches any number of characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvAllow(Vec<String>);
 
@@ -10,24 +10,24 @@ impl EnvAllow {
     /// The default of the binary's configuration.
     pub const DEFAULT: &str = "SAGGAR_APP_*";
 
-    /// Parses these patterns. `None` if one cannot match any name: names consist of letters, digits and `_`.
+    /// Parses patterns; `None` if one of them cannot match any name. Names consist of letters, digits and `_`.
     pub fn new(patterns: impl IntoIterator<Item = String>) -> Option<Self> {
         let patterns: Vec<_> = patterns.into_iter().collect();
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '*';
         patterns.iter().all(|pattern| !pattern.is_empty() && pattern.chars().all(is_allowed)).then_some(Self(patterns))
     }
 
-    /// Allows all names.
+    /// Returns the pattern that allows all names.
     pub fn all() -> Self {
         Self(vec!["*".to_owned()])
     }
 
-    /// Whether task files may use the variable `name`.
+    /// Returns whether task files may use the variable `name`.
     pub fn allows(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| matches(pattern, name))
     }
 
-    /// The patterns.
+    /// Returns the patterns.
     pub fn patterns(&self) -> &[String] {
         &self.0
     }
@@ -42,8 +42,8 @@ impl fmt::Display for EnvAllow {
     }
 }
 
-/// Matches the parts between the stars from left to right, each at its first position, which leaves the most text for
-/// the others.
+/// Returns whether `name` matches. Matches the parts between the stars from left to right, each at its first position,
+/// because that leaves the most text for the following parts.
 fn matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut name) = name.strip_prefix(start) else { return false };
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_stand_for_any_number_of_characters() {
+    fn stars_match_any_number_of_characters() {
         let allows = |pattern: &str, name| EnvAllow::new([pattern.to_owned()]).unwrap().allows(name);
         for (pattern, name) in [
             ("*", "A"),

@@ -1,4 +1,4 @@
-//! The host: a running app. Wires definitions, engine, queue and worker together.
+//! The host: a running app. Connects definitions, engine, queue and worker.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,18 +18,20 @@ use crate::loading::Loading;
 use crate::meters;
 use crate::store::{OpenStore, StoreChoice};
 
-/// The most sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has 128 TiB.
+/// Maximum number of sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has
+/// 128 TiB.
 const MAX_SANDBOXES: u32 = 10_000;
 
-/// Spare capacity beyond what the tasks need at the start, so that a reload can add slots.
+/// Capacity beyond what the tasks need at the start, so that a reload can add slots.
 const SPARE_SANDBOXES: u32 = 64;
 
-/// The least size of the pool's memories, so that a reload can request more than the tasks did at the start.
+/// Minimum size of the pool's memories, so that tasks can request more after a reload than at the start.
 const MIN_POOL_MEMORY: u64 = 64 << 20;
 
-/// The default limit of all jobs in bytes: with the store in memory, most machines have that much.
+/// The default limit of all jobs in bytes. Most machines have that much memory, in case the store is in memory.
 pub const DEFAULT_KEEP_BYTES: u64 = 4 << 30;
 
+/// Looks up an environment variable for task files.
 pub(crate) type EnvLookup = Arc<dyn Fn(&str) -> Variable + Send + Sync>;
 
 /// Called with problems as they are found.
@@ -51,7 +53,7 @@ pub struct HostBuilder {
     report: ProblemReporter,
 }
 
-/// A running app. Cheap to clone; [`shutdown`](Host::shutdown) ends it.
+/// A running app. Cheap to clone. Ended by [`shutdown`](Host::shutdown).
 #[derive(Clone)]
 pub struct Host {
     pub(crate) engine: Engine,
@@ -65,64 +67,67 @@ pub struct Host {
 }
 
 impl HostBuilder {
-    /// Where instances come from. The default is [`Allocator::Pooling`].
+    /// Sets where wasm instances are allocated. The default is [`Allocator::Pooling`].
     #[must_use]
     pub fn allocator(self, allocator: Allocator) -> Self {
         Self { allocator, ..self }
     }
 
-    /// Where compiled plugins are stored. By default they are not, nor without a [`state_dir`](Self::state_dir).
+    /// Sets the directory where compiled plugins are cached. They are not cached if it is `None`, which is the default,
+    /// or without a [`state_dir`](Self::state_dir).
     #[must_use]
     pub fn cache_dir(self, cache_dir: Option<PathBuf>) -> Self {
         Self { cache_dir, ..self }
     }
 
-    /// Where the key that authenticates compiled plugins is stored: a directory that only this user can write to, such
-    /// as `~/.local/state/saggar`, and never one inside an app.
+    /// Sets the directory of the key that authenticates cached plugins. Only this user must be able to write to it, as
+    /// in `~/.local/state/saggar`, and it must not be inside an app.
     #[must_use]
     pub fn state_dir(self, state_dir: Option<PathBuf>) -> Self {
         Self { state_dir, ..self }
     }
 
-    /// Where plugins are parsed and compiled. The default is [`Compiler::InProcess`], which is for trusted plugins.
+    /// Sets where plugins are parsed and compiled. The default is [`Compiler::InProcess`], which is for trusted
+    /// plugins.
     #[must_use]
     pub fn compiler(self, compiler: Compiler) -> Self {
         Self { compiler, ..self }
     }
 
-    /// Where jobs are stored. The default is memory.
+    /// Sets where jobs are stored. The default is memory.
     #[must_use]
     pub fn store(self, store: StoreChoice) -> Self {
         Self { store, ..self }
     }
 
-    /// How many of the latest events are retained for subscribers that reconnect ([`Host::follow`]). The default is
-    /// none.
+    /// Sets how many of the latest events are retained for subscribers that reconnect ([`Host::follow`]). The default
+    /// is 0.
     #[must_use]
     pub fn keep_events(self, keep_events: usize) -> Self {
         Self { keep_events, ..self }
     }
 
-    /// The most bytes that the jobs of all tasks take together, ended ones included; 4 GiB by default. Each task has
-    /// its own limit besides.
+    /// Sets how many bytes the jobs of all tasks may take together, including ended ones. The default is 4 GiB. Each
+    /// task also has a limit of its own.
     #[must_use]
     pub fn keep_bytes(self, keep_bytes: u64) -> Self {
         Self { keep_bytes, ..self }
     }
 
-    /// The tracer that makes the spans of jobs. By default there are no spans.
+    /// Sets the tracer that creates the spans of jobs. By default, no spans are created.
     #[must_use]
     pub fn tracer(self, tracer: Option<BoxedTracer>) -> Self {
         Self { tracer, ..self }
     }
 
-    /// Where the values of `$ENV.NAME` come from. By default no variable is set.
+    /// Sets the lookup for the values of `$ENV.NAME`. By default, no variable is set.
     #[must_use]
     pub fn env(self, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.env_filtered(EnvAllow::all(), lookup)
     }
 
-    /// Like `env`, but only for the variables that `allow` matches. A task that names another one has a problem.
+    /// Like [`env`](Self::env), but only for the variables that `allow` matches. A task that uses another one is
+    /// invalid.
     #[must_use]
     pub fn env_filtered(
         self,
@@ -136,14 +141,15 @@ impl HostBuilder {
         Self { env: Arc::new(variable), ..self }
     }
 
-    /// Whether [`build`](Self::build) waits until all plugins are loaded; the default is `true`. If it does not, a task
-    /// starts as soon as its own plugins are loaded; until then its jobs wait.
+    /// Sets whether [`build`](Self::build) waits until all plugins are loaded; the default is `true`. Otherwise a task
+    /// starts as soon as its own plugins are loaded, and its jobs wait until then.
     #[must_use]
     pub fn wait_for_plugins(self, waits_for_plugins: bool) -> Self {
         Self { waits_for_plugins, ..self }
     }
 
-    /// Called with the problems of plugins as they are found, if [`build`](Self::build) does not wait for them.
+    /// Sets a function that is called with the problems of plugins as they are found, if [`build`](Self::build) does
+    /// not wait for plugins.
     #[must_use]
     pub fn report_problems(self, report: impl Fn(&[Diagnostic]) + Send + Sync + 'static) -> Self {
         Self { report: Arc::new(report), ..self }
@@ -174,8 +180,8 @@ impl HostBuilder {
         Ok(Engine::new(options)?)
     }
 
-    /// Loads the app and starts it. Tasks that cannot run are in [`Host::app`] with their problems; if no task can run,
-    /// that is an error.
+    /// Loads the app and starts it. The problems of tasks that cannot run are in [`Host::app`]. Fails if no task can
+    /// run.
     pub async fn build(self) -> Result<Host, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
         let engine = self.engine(&definitions)?;
@@ -219,7 +225,7 @@ impl HostBuilder {
 }
 
 impl Host {
-    /// Starts to build a host for the app in the directory `app_dir`.
+    /// Creates a builder of a host for the app in the directory `app_dir`.
     pub fn builder(app_dir: impl Into<PathBuf>) -> HostBuilder {
         HostBuilder {
             app_dir: app_dir.into(),
@@ -237,12 +243,12 @@ impl Host {
         }
     }
 
-    /// The app as it was last loaded.
+    /// Returns the app as it was last loaded.
     pub fn app(&self) -> Arc<App> {
         self.app.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// The app's directory.
+    /// Returns the app's directory.
     pub fn app_dir(&self) -> &Path {
         &self.app_dir
     }
@@ -252,78 +258,78 @@ impl Host {
         self.queue.subscribe(TaskKey::DEFAULT_TENANT)
     }
 
-    /// Subscribes to the events of jobs: from now on, or after an earlier event as long as it is retained
+    /// Subscribes to the events of jobs, from now on, or after an earlier event if that is still retained
     /// ([`HostBuilder::keep_events`]).
     pub fn follow(&self, filter: EventFilter, after: Option<EventId>) -> Followed {
         self.queue.follow(filter, after)
     }
 
-    /// Counts the jobs of a task per status; all are 0 if the task does not exist.
+    /// Counts the jobs of a task per status; `None` if the task is not open.
     pub fn counts(&self, task: &str) -> Option<Counts> {
         Some(self.queue.task(&TaskKey::new(TaskKey::DEFAULT_TENANT, task))?.counts())
     }
 
-    /// Resolves when no job waits or runs and every callback was delivered, given up or deferred.
+    /// Resolves when no job is waiting or running, and every callback was delivered, given up or deferred.
     pub async fn idle(&self) {
         self.queue.idle().await;
     }
 
-    /// Whether the store has failed for good, so that every request to it fails.
+    /// Returns whether the store has failed permanently, so that every request to it fails.
     pub fn store_has_failed(&self) -> bool {
         self.store.has_failed()
     }
 
-    /// Whether the store's disk is full, so that jobs are refused until space is free.
+    /// Returns whether the store's disk is full, so that jobs are refused until space is freed.
     pub fn store_is_full(&self) -> bool {
         self.store.is_full()
     }
 
-    /// Whether another process has locked the store, so that jobs are refused until it releases the lock.
+    /// Returns whether another process has locked the store, so that jobs are refused until it releases the lock.
     pub fn store_is_busy(&self) -> bool {
         self.store.is_busy()
     }
 
-    /// Whether the host is shutting down and no longer accepts jobs.
+    /// Returns whether the host is shutting down and no longer accepts jobs.
     pub fn is_stopping(&self) -> bool {
         self.worker.is_stopping()
     }
 
-    /// Resolves with the reason when the store has failed for good; the host should stop then. Never resolves with the
-    /// store in memory.
+    /// Resolves with the reason when the store has failed permanently; the host should stop then. Never resolves if the
+    /// store is in memory.
     pub async fn store_failed(&self) -> SqliteError {
         self.store.failed().await
     }
 
-    /// Hands the gauges (depths, ages, totals, memory) to the recorder of the `metrics` facade. Call it before the
-    /// recorder is read. The names do not tell two hosts in one process with one recorder apart.
+    /// Sets the gauges (depths, ages, totals, memory) in the recorder of the `metrics` facade. Call it before the
+    /// recorder is read. The names do not distinguish two hosts that share a process and a recorder.
     pub fn measure(&self) {
         self.queue.measure();
         self.worker.measure();
         meters::measure(&self.engine);
     }
 
-    /// What the sandboxes use now.
+    /// Returns the current usage of the sandbox pool.
     pub fn pool_usage(&self) -> PoolUsage {
         self.engine.pool_usage()
     }
 
-    /// Where instances actually come from.
+    /// Returns where wasm instances are actually allocated.
     pub fn allocator(&self) -> Allocator {
         self.engine.allocator()
     }
 
-    /// How often the thread that interrupts guests has ticked. It does not tick while the host is idle.
+    /// Returns how often the thread that interrupts guests has ticked. It does not tick while the host is idle.
     pub fn ticks(&self) -> u64 {
         self.engine.ticks()
     }
 
     /// Shuts down: waits up to `drain` for running attempts, then stops them and requeues their jobs. Returns the
-    /// requeued jobs; they are lost if the store does not outlive the host ([`lost_jobs`](Self::lost_jobs)).
+    /// requeued jobs. They are lost if the store does not outlive the host ([`lost_jobs`](Self::lost_jobs)).
     pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
         self.worker.shutdown(drain).await
     }
 
-    /// The number of unfinished jobs that are lost with the host; 0 if its store outlives it.
+    /// Returns the number of unfinished jobs that are lost with the host; 0 if its store outlives it.
     pub fn lost_jobs(&self) -> usize {
         if self.queue.outlives_process() {
             return 0;
@@ -332,7 +338,7 @@ impl Host {
         self.queue.known().iter().map(unfinished).sum()
     }
 
-    /// Ends a shutdown in progress at once, as if its drain time were over.
+    /// Ends a shutdown in progress at once, as if its drain time had elapsed.
     pub fn abort(&self) {
         self.worker.abort();
     }

@@ -1,38 +1,38 @@
-//! A job as the library returns it.
+//! Jobs as the library returns them.
 
 use saggar_job::{JobId, Problem, Reason, Status, Timestamp};
 use saggar_queue::Job;
 
-/// A job at the time of the lookup.
+/// A snapshot of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView {
-    /// Its number within its task.
+    /// Its id within its task.
     pub id: u64,
     /// Its task.
     pub task: String,
     /// Its status.
     pub status: Status,
-    /// The last progress: the amount done …
+    /// The amount of work done, as last reported.
     pub current: u64,
-    /// … of this total; 0 until progress was reported.
+    /// The total amount of work, as last reported; 0 until then.
     pub total: u64,
-    /// The last progress message.
+    /// The last reported progress message.
     pub message: String,
-    /// The processor's result, as JSON text; `None` until SUCCESS.
+    /// The processor's result as JSON text; `None` unless the status is SUCCESS.
     pub response: Option<String>,
-    /// Why it failed, or why its last attempt failed while it waits for the next one.
+    /// Why the job failed; while it waits for its next attempt, why the last one failed.
     pub problem: Option<Problem>,
-    /// How it failed; `None` unless FAILURE.
+    /// How the job failed; `None` unless the status is FAILURE.
     pub reason: Option<Reason>,
     /// The number of attempts that have started.
     pub attempt: u32,
-    /// The most attempts it may have.
+    /// The maximum number of attempts.
     pub max_attempts: u32,
-    /// When it was added.
+    /// When the job was added.
     pub added_at: Timestamp,
-    /// No attempt starts before this time; `None` unless WAITING.
+    /// No attempt starts before this time; `None` unless the status is WAITING.
     pub run_at: Option<Timestamp>,
-    /// When it ended; `None` until then.
+    /// When the job ended; `None` until then.
     pub ended_at: Option<Timestamp>,
 }
 

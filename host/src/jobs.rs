@@ -1,4 +1,4 @@
-//! What can be done with the jobs of a host: adding, looking up, waiting for and changing them.
+//! Operations on the jobs of a host: adding, looking up, waiting for and changing them.
 
 use saggar_job::JobId;
 use saggar_queue::{
@@ -10,83 +10,83 @@ use crate::host::Host;
 use crate::job_view::JobView;
 
 impl Host {
-    /// Adds a job. `args` is a JSON array, each item one argument.
+    /// Adds a job; returns its id. `args` is a JSON array with one item per argument.
     pub async fn add(&self, task: &str, args: &str) -> Result<u64, AddError> {
         self.add_job(task, NewJob::new(args)).await
     }
 
-    /// Adds a job with all that can be said about it.
+    /// Adds a job with options; returns its id.
     pub async fn add_job(&self, task: &str, job: NewJob) -> Result<u64, AddError> {
         let added = self.worker.add(task, vec![job]).await?;
-        // One job was added, so one is returned.
+        // Adding one job returns one.
         Ok(added.first().map_or(0, |added| added.id.0))
     }
 
-    /// Looks a job up.
+    /// Looks up a job.
     pub async fn get(&self, task: &str, id: u64) -> Result<JobView, LookupError> {
         let (queue, id) = (self.worker.queue(task)?, JobId(id));
         let job = queue.get(id).await?.ok_or(LookupError::UnknownJob { id })?;
         Ok(view(task, &queue, job))
     }
 
-    /// Waits until a job has ended. Cancel safe.
+    /// Waits until a job has ended; returns it. Cancel safe.
     pub async fn wait(&self, task: &str, id: u64) -> Result<JobView, LookupError> {
         let queue = self.worker.queue(task)?;
         let job = queue.wait(JobId(id)).await?;
         Ok(view(task, &queue, job))
     }
 
-    /// Cancels a job: one that waits ends at once, one that runs is stopped.
+    /// Cancels a job: a waiting one ends at once, a running one is stopped.
     pub async fn cancel(&self, task: &str, id: u64) -> Result<(), LookupError> {
         self.worker.change(task, JobId(id), Change::Cancel).await
     }
 
-    /// Adds all `jobs` to a task, or none; answers which job each of them is.
+    /// Adds all `jobs` to a task, or none; returns the id of each, and whether it is new.
     pub async fn add_jobs(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         self.worker.add(task, jobs).await
     }
 
-    /// Lets an ended job run again, with all its attempts before it.
+    /// Runs an ended job again, with its full number of attempts.
     pub async fn retry(&self, task: &str, id: u64) -> Result<(), LookupError> {
         self.worker.change(task, JobId(id), Change::Retry).await
     }
 
-    /// Delivers the callbacks of an ended job again that were given up, and at once those that wait for their next try.
+    /// Retries the callbacks of an ended job at once: those that were given up, and those that wait for their next try.
     pub async fn redeliver(&self, task: &str, id: u64) -> Result<(), LookupError> {
         self.worker.change(task, JobId(id), Change::Redeliver).await
     }
 
-    /// Forgets a job that does not run.
+    /// Deletes a job that is not running.
     pub async fn delete(&self, task: &str, id: u64) -> Result<(), LookupError> {
         self.worker.change(task, JobId(id), Change::Delete).await
     }
 
-    /// Lets no more attempts of a task begin, until [`resume`](Self::resume), over restarts too.
+    /// Pauses a task: no attempt starts until [`resume`](Self::resume). Survives restarts.
     pub async fn pause(&self, task: &str) -> Result<(), LookupError> {
         self.worker.set_paused(task, true).await
     }
 
-    /// Ends a [`pause`](Self::pause).
+    /// Resumes a task after [`pause`](Self::pause).
     pub async fn resume(&self, task: &str) -> Result<(), LookupError> {
         self.worker.set_paused(task, false).await
     }
 
-    /// A job's log, oldest line first.
+    /// Returns a job's log, oldest line first.
     pub async fn logs(&self, task: &str, id: u64) -> Result<Vec<LogLine>, LookupError> {
         Ok(self.history(task, JobId(id)).await?.log)
     }
 
-    /// The attempts of a job that are over, oldest first.
+    /// Returns the ended attempts of a job, oldest first.
     pub async fn attempts(&self, task: &str, id: u64) -> Result<Vec<AttemptRecord>, LookupError> {
         Ok(self.history(task, JobId(id)).await?.attempts)
     }
 
-    /// A page of the jobs that `query` asks for.
+    /// Returns a page of the jobs that match `query`.
     pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         self.queue.list(query).await
     }
 
-    /// How much a task does.
+    /// Returns how often a task's jobs were added, retried and ended.
     pub fn rates(&self, task: &str) -> Result<Rates, LookupError> {
         Ok(self.worker.queue(task)?.rates())
     }

@@ -13,8 +13,8 @@
 //! # }
 //! ```
 //!
-//! To compile untrusted plugins in a separate process, with limits of memory and time, the host starts the embedding
-//! program again as a compiler. Without this, plugins are compiled in the host's own process, without limits:
+//! By default, plugins are compiled in the host's own process, without limits. To compile untrusted plugins in a
+//! separate process, with limits of memory and time, the host starts the embedding program again as a compiler:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {

@@ -1,10 +1,10 @@
-//! Whether the plugins of a host are still loading.
+//! The state of loading a host's plugins.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Whether plugins are still loading; one for each host. Cheap to clone.
+/// Whether the plugins of a host have been loaded. Clones share the state.
 #[derive(Clone)]
 pub(crate) struct Loading(Arc<watch::Sender<bool>>);
 
@@ -15,13 +15,14 @@ impl Default for Loading {
 }
 
 impl Loading {
+    /// Marks the plugins as loaded.
     pub(crate) fn finish(&self) {
         self.0.send_replace(true);
     }
 
-    /// Resolves when they are loaded. Cancel safe.
-    pub(crate) async fn over(&self) {
-        // This value owns the sender, so the channel is open.
-        let _ = self.0.subscribe().wait_for(|over| *over).await;
+    /// Resolves when the plugins have been loaded. Cancel safe.
+    pub(crate) async fn finished(&self) {
+        // Cannot fail: `self` owns the sender, so the channel is open.
+        let _ = self.0.subscribe().wait_for(|finished| *finished).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The binary `saggar`: reads the command line and the environment, and runs one command.
 
-/// Writes a line to standard error. Ignores errors, because they are no reason to stop the command.
+/// Writes a line to standard error. Ignores errors, because a failed write must not stop the command.
 macro_rules! say {
     ($($words:tt)*) => { $crate::say(format_args!($($words)*)) };
 }
@@ -20,18 +20,18 @@ use config::Variables;
 use rustix::fs::Mode;
 use telemetry::Telemetry;
 
-/// One thread allocates the parts of a job and another one frees them, all the time; this allocator handles that well.
+/// mimalloc, because it handles well that one thread allocates the parts of a job and another thread frees them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Files that the host writes (jobs, backups, compiled plugins) are for its user alone.
+    // Only the host's user may access the files that it writes: jobs, backups, compiled plugins.
     rustix::process::umask(Mode::from_raw_mode(0o077));
-    // A host starts this program again to compile plugins; then it does nothing else.
+    // A host starts this program again as a compiler of plugins.
     if let Some(code) = saggar::compile_if_asked(std::env::args_os()) {
         return code;
     }
-    // The only place that reads the environment.
+    // The only place that reads the whole environment.
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
     telemetry::apply_no_color(&variables);
     let cli = cli::Cli::read(&variables);
@@ -59,13 +59,13 @@ fn main() -> ExitCode {
     };
     let env = CommandEnv { configuration, variables, telemetry };
     let code = runtime.block_on(commands::run(cli.command, &env));
-    // A blocking task may still be compiling a component; its result is not needed any more.
+    // A blocking task may still be compiling a component, and its result is no longer needed.
     runtime.shutdown_background();
     env.telemetry.end();
     code
 }
 
-/// The function behind `say!`.
+/// Implements `say!`.
 fn say(words: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stderr().lock(), "{words}"));
 }

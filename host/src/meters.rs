@@ -7,7 +7,7 @@ const MEMORY: &str = "saggar_sandbox_memory_bytes";
 const CAPACITY: &str = "saggar_sandbox_capacity";
 const USED_CAPACITY: &str = "saggar_sandbox_capacity_used";
 
-/// Describes all metrics of a host to the recorder. Call it once, after the recorder was installed.
+/// Describes all metrics of a host to the recorder. Call it once, after installing the recorder.
 pub fn describe_metrics() {
     saggar_queue::describe_metrics();
     saggar_store_sqlite::describe_metrics();
@@ -17,7 +17,7 @@ pub fn describe_metrics() {
     describe_gauge!(USED_CAPACITY, "Sandboxes in use; an instance with several memories uses several");
 }
 
-/// Hands the engine's current usage to the recorder.
+/// Sets the gauges to the engine's current usage.
 pub(crate) fn measure(engine: &Engine) {
     let usage = engine.pool_usage();
     gauge!(MEMORY).set(usage.bytes as f64);

@@ -8,34 +8,34 @@ use saggar_definition::{Diagnostic, Task};
 use saggar_job::Role;
 use saggar_sandbox::{Engine, LoadError, Plugin};
 
-/// Plugins that load at once. The engine limits how many compile at once.
-const LOADED_AT_ONCE: usize = 32;
+/// How many plugins load at once. The engine limits how many of them compile at once.
+const CONCURRENT_LOADS: usize = 32;
 
-/// Files that the search for a similar name looks at.
+/// Maximum number of directory entries that the search for a similar name reads.
 const MAX_SEARCHED_FILES: usize = 10_000;
 
-/// The largest file that is inspected, in bytes; the engine refuses larger ones.
+/// Maximum size of an inspected file in bytes; the engine refuses larger ones.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The loaded plugins of an app, by name, and why the others failed.
+/// The plugins of an app, by name: loaded ones, and the errors of the others.
 #[derive(Default)]
 pub(crate) struct Plugins(BTreeMap<String, Loaded>);
 
-/// A plugin whose file was loaded.
+/// The result of loading a plugin.
 pub(crate) struct Loaded {
     /// Initial memory of each instance in bytes; 0 if unknown.
     initial_memory: u64,
-    /// `None` if it was not loaded because no sandbox of this engine can hold its initial memory.
+    /// `None` if it was not loaded, because its initial memory exceeds the memory of every sandbox of this engine.
     plugin: Option<Result<Plugin, LoadError>>,
 }
 
-/// Where the plugins of an app are.
+/// The files of an app's plugins.
 pub(crate) struct PluginFiles {
-    /// The app's directory, without links.
+    /// The app's directory, with symbolic links resolved.
     root: PathBuf,
 }
 
-/// The file of a plugin's name: `mail.send` is `plugins/mail/send.wasm`.
+/// Returns the file of a plugin: `mail.send` is `plugins/mail/send.wasm`.
 fn file(name: &str) -> PathBuf {
     Path::new("plugins").join(name.replace('.', "/")).with_extension("wasm")
 }
@@ -45,12 +45,12 @@ impl PluginFiles {
         Self { root: app_dir.canonicalize().unwrap_or_else(|_| app_dir.to_owned()) }
     }
 
-    /// The file of a plugin, if the app may use it.
+    /// Finds the file of a plugin; fails if it is outside of the app's directory.
     fn find(&self, name: &str) -> Result<PathBuf, LoadError> {
         saggar_definition::resolve_inside(&self.root, &file(name)).map_err(LoadError::Unreadable)
     }
 
-    /// The most similar name among the existing components.
+    /// Returns the most similar name among the existing components.
     fn nearest(&self, name: &str) -> Option<String> {
         let mut names = Vec::new();
         let mut directories = vec![(self.root.join("plugins"), String::new())];
@@ -61,7 +61,7 @@ impl PluginFiles {
                 left -= 1;
                 let path = entry.path();
                 let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
-                // Links to directories are not followed, so the search cannot loop.
+                // Symbolic links to directories are not followed, so the search cannot loop.
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     directories.push((path.clone(), format!("{prefix}{stem}.")));
                 } else if path.extension().is_some_and(|extension| extension == "wasm") {
@@ -73,7 +73,7 @@ impl PluginFiles {
     }
 }
 
-/// Loads plugins, each once, and yields them as they become ready. Dropping the stream stops the loading.
+/// Loads each plugin once; yields the plugins as they become ready. Dropping the stream stops the loading.
 pub(crate) fn load_all<'a>(
     engine: &'a Engine,
     files: &'a PluginFiles,
@@ -86,7 +86,7 @@ pub(crate) fn load_all<'a>(
         }
         .boxed()
     };
-    futures_util::stream::iter(names.into_iter().map(load)).buffer_unordered(LOADED_AT_ONCE)
+    futures_util::stream::iter(names.into_iter().map(load)).buffer_unordered(CONCURRENT_LOADS)
 }
 
 async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
@@ -95,11 +95,12 @@ async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
         Err(error) => return Loaded { initial_memory: 0, plugin: Some(Err(error)) },
     };
     let file = path.clone();
-    let look = move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MAX_BYTES).ok()?);
-    // The engine itself reports what it cannot read or parse.
-    let initial_memory = tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or(0);
-    // The pool's memories are as large as the engine's limit: a pooling engine reports a larger component as an error,
-    // an on-demand engine accepts it.
+    let read_initial_memory =
+        move || saggar_sandbox::initial_memory(&saggar_definition::read_regular_file(&file, MAX_BYTES).ok()?);
+    // 0 if the file cannot be read or parsed; the engine reports that.
+    let initial_memory = tokio::task::spawn_blocking(read_initial_memory).await.ok().flatten().unwrap_or(0);
+    // The pool's memories are as large as the engine's limit. A pooling engine refuses a component that needs more, an
+    // on-demand engine accepts it.
     let fits = initial_memory <= engine.max_memory();
     Loaded { initial_memory, plugin: if fits { Some(engine.load(path).await) } else { None } }
 }
@@ -113,7 +114,8 @@ impl Plugins {
         self.0.get(name)?.plugin.as_ref()?.as_ref().ok().cloned()
     }
 
-    /// Why the plugins of `task` cannot play the roles it gives them, each problem at its place in the task's file.
+    /// Returns the reasons why plugins of `task` cannot be used in their roles, each with its location in the task's
+    /// file.
     pub(crate) fn problems(&self, files: &PluginFiles, task: &Task) -> Vec<Diagnostic> {
         let problem = |(role, reference): (Role, &saggar_definition::Located<saggar_job::Reference>)| {
             let name = &reference.value.plugin;

@@ -8,9 +8,9 @@ use crate::app::{App, Definitions, StartError};
 use crate::host::{Host, ProblemReporter};
 
 impl Host {
-    /// Resolves when no plugin is loading. The error means that no task can run.
+    /// Resolves when all plugins have been loaded. Fails if no task can run.
     pub async fn plugins_loaded(&self) -> Result<(), StartError> {
-        self.loading.over().await;
+        self.loading.finished().await;
         let app = self.app();
         if app.tasks.is_empty() { Err(StartError::NoTask(app.problems.clone())) } else { Ok(()) }
     }
@@ -28,13 +28,14 @@ impl Host {
             let loaded = definitions.resolve(&host.engine, &host.app_dir, resolved);
             tokio::select! {
                 biased;
-                // The app was reloaded meanwhile.
-                () = host.loading.over() => {}
+                // A reload has replaced the app meanwhile.
+                () = host.loading.finished() => {}
                 app = loaded => host.replace_app(&unresolved, app),
             }
         });
     }
 
+    /// Replaces the app, unless a reload has done so meanwhile.
     fn replace_app(&self, unresolved: &Arc<App>, app: App) {
         let mut current = self.app.write().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&current, unresolved) {
@@ -44,8 +45,8 @@ impl Host {
         self.loading.finish();
     }
 
-    /// Reloads the app's directory, and waits until its plugins are loaded. Running jobs end under their old definition
-    /// and plugin. If no task can run, nothing changes and the error says why.
+    /// Reloads the app's directory, and waits until its plugins are loaded. Running jobs end with their old definition
+    /// and plugin. Fails if no task can run; nothing changes then.
     pub async fn reload(&self) -> Result<Arc<App>, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
         let (need, capacity) = (definitions.min_capacity(), self.engine.capacity());

@@ -1,4 +1,4 @@
-//! The host behind the HTTP service: implements its trait over the worker.
+//! The host as the backend of the HTTP service: implements the trait [`Jobs`] over the worker.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
 
 use crate::host::Host;
 
-/// The HTTP service of `host`, for a [`Listener`](saggar_api::Listener).
+/// Creates the HTTP service of `host`, for a [`Listener`](saggar_api::Listener).
 pub fn service(host: &Host, tokens: Tokens) -> Service {
     Service::new(Arc::new(HostJobs(host.clone())), tokens)
 }
@@ -90,24 +90,25 @@ impl Jobs for HostJobs {
 }
 
 impl Host {
-    /// The address of a job.
+    /// Returns the key of a job.
     pub fn key(&self, task: &str, id: u64) -> JobKey {
         JobKey { task: TaskKey::new(TaskKey::DEFAULT_TENANT, &task.to_lowercase()), id: JobId(id) }
     }
 
-    /// A family, which learns of each job that `Family::begin_with` names and of those that its guests add.
+    /// Creates an empty family. It tracks the jobs that are added with [`Family::begin_with`], and their descendants:
+    /// the jobs that their guests add.
     pub fn family(&self) -> Family {
         self.worker.family()
     }
 
-    /// Looks a job up; returns it as the HTTP service shows it.
+    /// Looks up a job; returns it as the HTTP service does.
     pub async fn document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
         let (queue, id) = (self.worker.queue(task)?, JobId(id));
         let job = queue.get(id).await?.ok_or(LookupError::UnknownJob { id })?;
         Ok(saggar_api::shown_job(KnownJob::new(&queue, job), self.queue.now()))
     }
 
-    /// Waits until a job has ended; returns it as the HTTP service shows it. Cancel safe.
+    /// Waits until a job has ended; returns it as the HTTP service does. Cancel safe.
     pub async fn ended_document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
         let queue = self.worker.queue(task)?;
         let job = queue.wait(JobId(id)).await?;
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_worker_refuses_has_its_code() {
+    fn errors_of_the_worker_have_their_codes() {
         let full = || StoreError::Full(Box::new(std::io::Error::other("why")));
         assert_eq!(lookup_refused(full().into()).code, Code::StoreFull);
         let adding = AddError::Queue(saggar_queue::AddError::Store(full()));

@@ -1,4 +1,4 @@
-//! Where jobs are stored: which store a host uses, and opening it.
+//! The store of a host: its choice, and opening it.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -11,22 +11,22 @@ use saggar_store_sqlite::{Durability, SqliteError, SqliteOptions, SqliteStore};
 
 use crate::app::StartError;
 
-/// Which store a host uses.
+/// The choice of a host's store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum StoreChoice {
-    /// Memory: jobs end with the process.
+    /// Memory: jobs are lost when the process ends.
     #[default]
     Memory,
     /// A SQLite file.
     Sqlite {
         /// The file; by default `.saggar/saggar.db` in the app's directory.
         path: Option<PathBuf>,
-        /// What a confirmed write survives.
+        /// What a committed write survives.
         durability: Durability,
     },
 }
 
-/// The text does not name a store.
+/// The error for a text that is not a valid store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown store; expected `memory`, `sqlite` or `sqlite:PATH`")]
 pub struct UnknownStore;
@@ -46,7 +46,7 @@ impl FromStr for StoreChoice {
 }
 
 impl StoreChoice {
-    /// The same store with another durability; memory has none.
+    /// Returns the same store with another durability. Has no effect on memory.
     #[must_use]
     pub fn with_durability(self, durability: Durability) -> Self {
         match self {
@@ -55,7 +55,7 @@ impl StoreChoice {
         }
     }
 
-    /// The file of the store for the app in `app_dir`; `None` for memory.
+    /// Returns the file of the store for the app in `app_dir`; `None` for memory.
     pub fn file(&self, app_dir: &Path) -> Option<PathBuf> {
         match self {
             Self::Memory => None,
@@ -73,7 +73,7 @@ impl StoreChoice {
             make_private_dir(dir, is_default).map_err(|source| StartError::StoreDir { dir: dir.to_owned(), source })?;
         }
         let options = SqliteOptions::new(path).with_durability(*durability);
-        // Opening checks the file and recovers the jobs of a dead process, which can take seconds.
+        // Opening checks the file and recovers the jobs of a crashed process, which can take seconds.
         match tokio::task::spawn_blocking(move || SqliteStore::open(&options)).await {
             Ok(store) => Ok(OpenStore::Sqlite(Arc::new(store?))),
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
@@ -81,8 +81,8 @@ impl StoreChoice {
     }
 }
 
-/// Creates the directory of a store, for this user only. `is_own`: the directory holds nothing else, so it must not be
-/// a link, which could lead out of the app, and other users must not have access to it.
+/// Creates the directory of a store, with access for this user only. If `is_own`, the directory is for the store alone.
+/// Then a symbolic link is an error, because it could lead out of the app, and access for other users is a warning.
 fn make_private_dir(dir: &Path, is_own: bool) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     if !is_own {
@@ -103,7 +103,7 @@ fn make_private_dir(dir: &Path, is_own: bool) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Copies the SQLite store `from` to the new file `to`; a host may use the store meanwhile. The copy is a consistent
+/// Copies the SQLite store `from` to the new file `to`, even while a host uses the store. The copy is a consistent
 /// snapshot.
 pub async fn backup(from: &Path, to: &Path) -> Result<(), SqliteError> {
     let (from, to) = (from.to_owned(), to.to_owned());
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stores_are_read_from_text() {
+    fn store_choices_are_parsed() {
         let sqlite =
             |path: Option<&str>| StoreChoice::Sqlite { path: path.map(PathBuf::from), durability: Durability::Full };
         assert_eq!("memory".parse(), Ok(StoreChoice::Memory));

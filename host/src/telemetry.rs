@@ -1,5 +1,5 @@
-//! What this process reports to the outside: its log, its metrics and its traces. The binary sets them up once; the
-//! library writes to the facades `tracing`, `metrics` and `opentelemetry` and does not depend on where they send data.
+//! Telemetry of this process: its log, metrics and traces. The binary sets them up once. The library uses the facades
+//! `tracing`, `metrics` and `opentelemetry`, and does not depend on where they send data.
 
 mod colors;
 mod histogram;
@@ -27,7 +27,7 @@ use traces::TraceExporter;
 /// The log target of problems with an app or its configuration.
 const PROBLEMS: &str = "saggar::problems";
 
-/// Reports the errors of an invalid configuration, in the log format it requests if that was readable.
+/// Reports the errors of an invalid configuration, in its own log format if that is valid.
 pub(crate) fn report_config_problems(configuration: &Loaded, variables: &Variables) {
     let Config { log_level, log_format, .. } = &configuration.config;
     log::start(log_level, *log_format, variables);
@@ -47,7 +47,7 @@ fn log_problems(format: LogFormat, problems: &[Diagnostic]) {
     }
 }
 
-/// The telemetry that was set up.
+/// The running telemetry.
 pub(crate) struct Telemetry {
     log_format: LogFormat,
     limit: RateLimit,
@@ -59,7 +59,7 @@ impl Telemetry {
     /// Starts the log, and the metrics and traces that the command needs. Call it once, before other threads start.
     pub(crate) fn start(command: &Command, config: &Config, variables: &Variables) -> anyhow::Result<Self> {
         let limit = log::start(&config.log_level, config.log_format, variables);
-        // Later TLS connections use this provider. Only a second call would fail, and there is none.
+        // Later TLS connections use this provider. Only a second call can fail, and this is the only one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let recorder = if command.is_service() { Some(recorder::install()?) } else { None };
         let traces = match &config.otlp_endpoint {
@@ -77,7 +77,7 @@ impl Telemetry {
         log_problems(self.log_format, problems);
     }
 
-    /// Reports problems that are found later, from any thread.
+    /// Returns a function that reports later problems, from any thread.
     pub(crate) fn problem_report(&self) -> impl Fn(&[Diagnostic]) + Send + Sync + 'static {
         let format = self.log_format;
         move |problems| log_problems(format, problems)
@@ -91,13 +91,13 @@ impl Telemetry {
         }
     }
 
-    /// The tracer, if traces are exported.
+    /// Returns the tracer, if traces are exported.
     pub(crate) fn tracer(&self) -> Option<BoxedTracer> {
         self.traces.as_ref().map(TraceExporter::tracer)
     }
 
-    /// Renders the metrics in the Prometheus text format; `None` for commands that do not serve metrics. Calls
-    /// `measure` before each rendering.
+    /// Returns a function that renders the metrics in the Prometheus text format; `None` for commands that do not serve
+    /// metrics. The function calls `measure` first.
     pub(crate) fn metrics<M: Fn() + Send + Sync + 'static>(
         &self,
         measure: M,
@@ -110,7 +110,7 @@ impl Telemetry {
         })
     }
 
-    /// Reports suppressed log lines, and flushes the pending spans within a time limit. Call it outside of any runtime.
+    /// Reports suppressed log lines, and flushes pending spans within a time limit. Call it outside of any runtime.
     pub(crate) fn end(self) {
         self.limit.flush();
         if let Some(traces) = self.traces {

@@ -1,7 +1,7 @@
-//! The cost of a whole durable job: added, claimed, run by an empty Rust processor in a warm sandbox, finished, with
-//! each step committed to SQLite. The floor beside it: SQLite alone doing the three writes of a job on the same disk in
-//! the same run. Then one job alone in fsyncs of the disk, and the same host with a million jobs waiting and a million
-//! ended.
+//! The cost of a whole durable job: added, claimed, run by an empty Rust processor in a warm sandbox, and finished,
+//! with each step committed to SQLite. It is compared with the floor: the three writes of a job by SQLite alone, on the
+//! same disk in the same run. Then the latency of a single job in fsyncs of the disk, and the same host with a million
+//! waiting and a million ended jobs.
 //!
 //! `cargo bench --workspace --bench durable`; the directory for temporary files should be on a real disk.
 
@@ -33,19 +33,18 @@ use floor::{ARGS, Probe, cpu_ms, floor, fsync, in_fsyncs, median, resident_mb};
 const SLOTS: u64 = 192;
 /// Tokio tasks that add jobs.
 const ADDERS: u64 = 512;
-/// How long each of them pauses when enough jobs are in flight: short enough that slots never run out of jobs
-/// meanwhile.
+/// The pause of an adder when enough jobs are in flight: short enough that slots never run out of jobs meanwhile.
 const PAUSE: Duration = Duration::from_millis(2);
 const BACKLOG: u64 = 1_000_000;
-/// Enough for all jobs that end: nothing is evicted.
+/// Enough for all jobs that end, so that none is evicted.
 const KEEP_BYTES: u64 = 16 << 30;
-/// Commits of the floor: some seconds' worth.
+/// Commits of the floor: a few seconds.
 const FLOOR_BATCHES: u64 = 300;
 const MEASURED: Duration = Duration::from_secs(6);
 /// The duration of one round.
 const TURN: Duration = Duration::from_secs(2);
-/// How many rounds the hosts with and without a backlog alternate: the machine changes more in a minute than they
-/// differ.
+/// Rounds in which the hosts with and without a backlog alternate: the speed of the machine varies more within a
+/// minute than the hosts differ.
 const TURNS: usize = 11;
 
 fn main() -> anyhow::Result<()> {
@@ -85,7 +84,7 @@ async fn start(app: &App) -> anyhow::Result<Host> {
     Ok(builder(app).store("sqlite".parse()?).keep_bytes(KEEP_BYTES).build().await?)
 }
 
-/// One job at a time, added by a task of the runtime as by every client of a host, and the disk beside them.
+/// Measures one job at a time, added by a task of the runtime as by every client of a host, and fsyncs of the disk.
 async fn alone(host: &Host, probe: Probe) -> anyhow::Result<String> {
     let (host, mut measuring) = (host.clone(), JoinSet::new());
     measuring.spawn(async move {
@@ -103,7 +102,7 @@ async fn alone(host: &Host, probe: Probe) -> anyhow::Result<String> {
     measuring.join_next().await.context("nothing was measured")??
 }
 
-/// Jobs per second while `waiting` jobs are kept waiting or running: adders add one whenever one has ended.
+/// Returns jobs per second while `waiting` jobs wait or run: adders add one whenever one has ended.
 async fn load(host: &Host, waiting: u64, measured: Duration) -> anyhow::Result<f64> {
     let over = Arc::new(AtomicBool::new(false));
     let mut adders = JoinSet::new();
@@ -126,7 +125,7 @@ async fn load(host: &Host, waiting: u64, measured: Duration) -> anyhow::Result<f
     tokio::time::sleep(measured).await;
     let (jobs, cpu, time) = ((ended(host) - before) as f64, (cpu_ms() - cpu_before) as f64, began.elapsed());
     let rate = jobs / time.as_secs_f64();
-    // A low share on a shared machine means that other processes limit the rate.
+    // On a shared machine, a low share means that other processes limit the rate.
     let share = cpu / time.as_millis() as f64;
     println!("       {rate:.0} jobs/s, {:.1} µs of processors a job, {share:.2} processors busy", cpu * 1_000.0 / jobs);
     over.store(true, Ordering::Relaxed);
@@ -142,12 +141,12 @@ fn in_flight(host: &Host) -> u64 {
     host.counts("bulk").map_or(0, |counts| (counts.waiting + counts.running) as u64)
 }
 
-/// How many jobs have ended since the host started: not how many are kept.
+/// Returns how many jobs have ended since the host started, whether they are still retained or not.
 fn ended(host: &Host) -> u64 {
     host.rates("bulk").map_or(0, |rates| rates.succeeded.total)
 }
 
-/// Throughput of a host with a million jobs waiting and of one with few, in turns.
+/// Compares the throughput of a host with a million waiting jobs and of one with few, in turns.
 async fn with_backlog(few: &Host, app: &App) -> anyhow::Result<()> {
     let many = start(app).await?;
     many.pause("bulk").await?;
@@ -168,20 +167,20 @@ async fn with_backlog(few: &Host, app: &App) -> anyhow::Result<()> {
     ratios.sort_by(f64::total_cmp);
     println!("1 M waiting: {:.2} of the throughput with {} (p50 of {TURNS} turns)", ratios[TURNS / 2], 4 * ADDERS);
     many.resume("bulk").await?;
-    looks(&many, "1 M waiting").await?;
-    anyhow::ensure!(in_flight(&many) > BACKLOG * 9 / 10, "the backlog did not last");
+    lookups(&many, "1 M waiting").await?;
+    anyhow::ensure!(in_flight(&many) > BACKLOG * 9 / 10, "the backlog was used up");
     many.shutdown(Duration::from_secs(30)).await;
     Ok(())
 }
 
-/// The real binary on that backlog: how long until it is ready, its memory while it runs, and how long until the jobs
-/// that ran are back in the queue after a kill.
+/// Measures the real binary on that backlog: the time until it is ready, its memory while it runs, and the time until
+/// the jobs that ran are requeued after a kill.
 fn serve_backlog(app: &App) {
     // Builds it and compiles its components before anything is measured.
     program::saggar_on("check", app, &[]);
     let began = Instant::now();
     let server = Server::start(app, &["--keep-bytes", &KEEP_BYTES.to_string()]);
-    // In the header of SQLite's WAL index: the number that changes with every commit.
+    // The header of SQLite's WAL index contains a number that changes with every commit.
     let index = app.path().join(".saggar/saggar.db-shm");
     let commit =
         || std::fs::read(&index).ok().and_then(|index| index.get(8..12).map(<[u8]>::to_vec)).unwrap_or(vec![0; 4]);
@@ -194,27 +193,27 @@ fn serve_backlog(app: &App) {
         std::thread::sleep(Duration::from_millis(100));
         resident_mb(server.pid())
     });
-    println!("1 M waiting: `saggar serve` holds {} MB at most while it works", highest.max().unwrap_or(0));
+    println!("1 M waiting: `saggar serve` uses {} MB at most while it works", highest.max().unwrap_or(0));
     server.signal("KILL");
-    assert_eq!(server.end().0, None, "a signal has ended it");
+    assert_eq!(server.end().0, None, "a signal ended it");
     let began = Instant::now();
-    // It listens when it has opened its tasks, and thereby ended the jobs of its predecessor.
+    // It listens when it has opened its tasks, which ends the interrupted attempts of the killed host.
     let server = Server::start(app, &["--keep-bytes", &KEEP_BYTES.to_string()]);
-    println!("1 M waiting: what ran when it was killed is back in the queue after {:?}", began.elapsed());
+    println!("1 M waiting: the jobs that ran when it was killed are requeued after {:?}", began.elapsed());
     server.stop();
 }
 
 async fn with_ended(app: &App) -> anyhow::Result<()> {
     let host = start(app).await?;
     host.idle().await;
-    let kept = host.counts("bulk").map_or(0, |counts| counts.success);
-    println!("{kept} jobs have ended");
-    looks(&host, "1 M ended").await?;
+    let retained = host.counts("bulk").map_or(0, |counts| counts.success);
+    println!("{retained} jobs have ended");
+    lookups(&host, "1 M ended").await?;
     host.shutdown(Duration::from_secs(30)).await;
     Ok(())
 }
 
-async fn looks(host: &Host, what: &str) -> anyhow::Result<()> {
+async fn lookups(host: &Host, what: &str) -> anyhow::Result<()> {
     for status in [None, Some(Status::Waiting), Some(Status::Running), Some(Status::Success), Some(Status::Failure)] {
         let mut times = Vec::new();
         let mut found = 0;

@@ -1,7 +1,7 @@
-//! The cost of many subscribers for the jobs: a thousand clients that follow quiet jobs and a quiet task, and two
-//! hundred that read everything, but slowly, while durable jobs run at full speed. Rounds with and without them
-//! alternate on one host; the clients are a separate process on the same processors. Fails if the jobs become slower
-//! than promised, or if a client is refused or disconnected.
+//! The cost of many subscribers: a thousand clients that follow idle jobs and an idle task, and two hundred that read
+//! all events, but slowly, while durable jobs run at full speed. Rounds with and without them alternate on one host;
+//! the clients are a separate process on the same processors. Fails if the throughput of jobs falls below the promised
+//! share, or if a client is refused or disconnected.
 //!
 //! `cargo bench --workspace --bench followers`; the directory for temporary files should be on a real disk.
 
@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 #[path = "followers/clients.rs"]
 mod clients;
 #[path = "../../host/crates/store-sqlite/benches/floor/mod.rs"]
-#[expect(dead_code, reason = "the floor itself is measured by another benchmark")]
+#[expect(dead_code, reason = "another benchmark measures the floor itself")]
 mod floor;
 
 #[global_allocator]
@@ -34,20 +34,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use floor::{ARGS, resident_mb};
 
-/// As in the benchmark of whole durable jobs.
+/// Slots of the task.
 const SLOTS: u64 = 64;
 const ADDERS: u64 = 512;
 const IN_FLIGHT: u64 = 4 * ADDERS;
-/// As many as `saggar serve` retains.
-const KEPT_EVENTS: usize = 65_536;
+/// As many events as `saggar serve` retains.
+const RETAINED_EVENTS: usize = 65_536;
 /// Files that each of the two processes may need.
 const FILES: u64 = 8_192;
 /// Rounds with followers, and as many without.
 const ROUNDS: usize = 5;
-/// Until a change of followers has taken effect.
+/// The time until a change of followers has taken effect.
 const SETTLED: Duration = Duration::from_secs(1);
 const MEASURED: Duration = Duration::from_secs(4);
-/// The share of its throughput that a host must retain while all of them follow.
+/// The promised share of the throughput while all clients follow.
 const PROMISED_SHARE: f64 = 0.9;
 
 fn main() -> anyhow::Result<()> {
@@ -75,7 +75,7 @@ async fn measure() -> anyhow::Result<()> {
         .plugin("empty", guests::EMPTY)
         .task("bulk", &json!({"process": "plugins.empty", "worker_nums": SLOTS, "size": 100_000}))
         .task(clients::QUIET, &json!({"process": "plugins.empty"}));
-    let host = builder(&app).store("sqlite".parse()?).keep_events(KEPT_EVENTS);
+    let host = builder(&app).store("sqlite".parse()?).keep_events(RETAINED_EVENTS);
     let host = host.build().await?;
     let later = NewJob::new("[]").with_delay_ms(3_600_000);
     host.add_jobs(clients::QUIET, vec![later; clients::OF_A_JOB]).await?;
@@ -86,9 +86,9 @@ async fn measure() -> anyhow::Result<()> {
     let (mut without, mut with) = (Vec::new(), Vec::new());
     rate(&host).await;
     for _ in 0..ROUNDS {
-        without.push(round(&host, "nobody follows").await);
+        without.push(round(&host, "no followers").await);
         clients.say("connect")?;
-        with.push(round(&host, "1,200 follow").await);
+        with.push(round(&host, "1,200 followers").await);
         println!("  {}", clients.say("disconnect")?);
     }
     over.store(true, Ordering::Relaxed);
@@ -99,7 +99,7 @@ async fn measure() -> anyhow::Result<()> {
     listener.stop(Duration::from_secs(5)).await;
     host.shutdown(Duration::from_secs(30)).await;
     let (without, with) = (median(without), median(with));
-    println!("medians: {without:.0} jobs/s while nobody follows, {with:.0} while 1,200 do");
+    println!("medians: {without:.0} jobs/s without followers, {with:.0} with 1,200");
     let share = with / without;
     println!("ratio: {share:.3}; promised: at least {PROMISED_SHARE}");
     anyhow::ensure!(share >= PROMISED_SHARE, "the promise is not kept");
@@ -111,7 +111,7 @@ async fn listen(host: &Host) -> anyhow::Result<Listener> {
     Ok(bound.listen(saggar::service(host, Tokens::default()), Limits::default()))
 }
 
-/// Keeps as many jobs waiting or running as make the host busy.
+/// Keeps enough jobs waiting or running that the host is busy.
 fn load(host: &Host, over: &Arc<AtomicBool>) -> JoinSet<anyhow::Result<()>> {
     let mut adders = JoinSet::new();
     for _ in 0..ADDERS {
@@ -133,11 +133,11 @@ fn load(host: &Host, over: &Arc<AtomicBool>) -> JoinSet<anyhow::Result<()>> {
 
 async fn round(host: &Host, what: &str) -> f64 {
     let rate = rate(host).await;
-    println!("{what:>15}: {rate:>8.0} jobs/s, the host's process holds {} MB", resident_mb(std::process::id()));
+    println!("{what:>15}: {rate:>8.0} jobs/s, the host's process uses {} MB", resident_mb(std::process::id()));
     rate
 }
 
-/// Jobs per second.
+/// Measures jobs per second.
 async fn rate(host: &Host) -> f64 {
     let ended = || host.rates("bulk").map_or(0, |rates| rates.succeeded.total);
     tokio::time::sleep(SETTLED).await;
@@ -168,7 +168,7 @@ impl Clients {
         Ok(Self { child, orders, answers })
     }
 
-    /// Sends a command, and returns the clients' reply when they have carried it out.
+    /// Sends a command; returns the clients' reply when they have carried it out.
     fn say(&mut self, order: &str) -> anyhow::Result<String> {
         writeln!(self.orders, "{order}")?;
         let mut answer = String::new();

@@ -1,8 +1,8 @@
 //! How promptly a busy host stops overdue attempts and serves short jobs: 8 slots spin forever, each attempt is stopped
-//! at its timeout, and meanwhile ordinary jobs of another task run one by one. Prints how late the stops were, counted
-//! from the adding of the job, and how long the ordinary jobs took from adding to their end.
+//! at its timeout, and meanwhile ordinary jobs of another task run one by one. Prints how late the stops were, relative
+//! to the adding of the job plus the timeout, and how long the ordinary jobs took from adding to their end.
 //!
-//! The floor beside it: the same ordinary jobs on the same host while nothing else runs.
+//! For comparison, the same ordinary jobs run on the same host while it is otherwise idle.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -39,29 +39,29 @@ fn main() -> anyhow::Result<()> {
             late.extend(of_slot??);
         }
         println!("{SLOTS} slots spin, {} threads", std::thread::available_parallelism()?);
-        print("a stop comes after its deadline", &mut late);
-        print("an ordinary job takes beside them", &mut busy);
+        print("delay of a stop after its deadline", &mut late);
+        print("an ordinary job takes meanwhile", &mut busy);
         print("an ordinary job takes alone", &mut alone);
         host.shutdown(Duration::ZERO).await;
         Ok(())
     })
 }
 
-/// One slot's worth of endless jobs; how late each was stopped.
+/// Runs the endless jobs of one slot; returns how late each was stopped.
 async fn spin(host: Host) -> anyhow::Result<Vec<Duration>> {
     let mut late = Vec::new();
     for _ in 0..ROUNDS {
         let began = Instant::now();
         let id = host.add("spin", r#"["spin"]"#).await?;
         let job = host.wait("spin", id).await?;
-        anyhow::ensure!(job.reason == Some(saggar::Reason::Timeout), "the spinning job ended otherwise: {job:?}");
+        anyhow::ensure!(job.reason == Some(saggar::Reason::Timeout), "the spinning job did not time out: {job:?}");
         late.push(began.elapsed().saturating_sub(TIMEOUT));
     }
     Ok(late)
 }
 
-/// Ordinary jobs, one by one, at instants unrelated to the ticks. Runs on the blocking thread, like a caller outside of
-/// the host's own threads.
+/// Runs ordinary jobs, one by one, at times unrelated to the ticks; returns how long each took. Must run on the
+/// blocking thread, like a caller outside of the host's own threads.
 async fn short_jobs(host: Host) -> anyhow::Result<Vec<Duration>> {
     let mut took = Vec::new();
     for number in 0..ORDINARY {

@@ -1,5 +1,5 @@
--- Adds jobs, so many with a request as the first argument says: `wrk … -s jobs.lua URL -- 100`. One goes to the route of one
--- job, more go to that of a batch.
+-- Adds jobs. The first argument is the number of jobs per request: `wrk … -s jobs.lua URL -- 100`. A single job is sent
+-- to the route for one job, several are sent as a batch.
 
 local threads = {}
 
@@ -28,7 +28,7 @@ function request()
   return request_text
 end
 
--- One line that people and `run` can read.
+-- Prints one line that people and `run` can read.
 function done(summary, latency)
   local jobs = threads[1]:get("jobs")
   local errors = summary.errors

@@ -12,13 +12,13 @@ pub struct App(TempDir);
 
 impl App {
     /// Creates an app without tasks and plugins.
-    #[expect(clippy::new_without_default, reason = "it makes a directory, which nobody expects of a default")]
+    #[expect(clippy::new_without_default, reason = "it creates a directory, which is unexpected of a default")]
     pub fn new() -> Self {
         let app = Self(tempfile::tempdir().expect("a directory for a test"));
         app.file("tasks/.keep", "").file("plugins/.keep", "")
     }
 
-    /// Its directory.
+    /// Returns the app's directory.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -43,7 +43,7 @@ impl App {
         self.file(format!("tasks/{}.json", id.replace('.', "/")), definition.to_string())
     }
 
-    /// Adds a task that only names its processor, and the plugin with the component of `guest`, one of the constants in
+    /// Adds a task with only a processor, and the plugin with the component of `guest`, one of the constants in
     /// [`guests`](crate::guests). Both are called `id`.
     #[must_use]
     pub fn simple_task(self, id: &str, guest: &str) -> Self {
@@ -64,7 +64,7 @@ impl App {
     }
 }
 
-/// The path of the plugin `name` in an app.
+/// Returns the path of the plugin `name` in an app.
 pub fn plugin_file(name: &str) -> PathBuf {
     format!("plugins/{}.wasm", name.replace('.', "/")).into()
 }

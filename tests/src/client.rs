@@ -8,26 +8,26 @@ use serde_json::Value;
 use crate::server::Server;
 use crate::timeout::within;
 
-/// A client without a proxy.
+/// Returns a client without a proxy.
 pub fn client() -> Client {
     builder().build().expect("a client needs nothing")
 }
 
-/// A client that closes its connections after each answer: for hosts that allow few.
+/// Returns a client that closes its connections after each response, for hosts that allow few.
 pub fn client_of_few_connections() -> Client {
     builder().pool_max_idle_per_host(0).build().expect("a client needs nothing")
 }
 
 fn builder() -> ClientBuilder {
     static PROVIDER: Once = Once::new();
-    // The first caller has installed the same.
+    // An error means that the same provider is installed already.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
     Client::builder().no_proxy()
 }
 
 /// An HTTP response.
 #[derive(Debug)]
-pub struct Answered {
+pub struct ApiResponse {
     /// The status.
     pub status: u16,
     /// The headers.
@@ -36,8 +36,8 @@ pub struct Answered {
     pub body: Value,
 }
 
-impl Answered {
-    /// The code of a problem document, which this must be.
+impl ApiResponse {
+    /// Returns the code of the problem document that this must be.
     pub fn code(&self) -> &str {
         assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
         assert_eq!(self.body["status"], self.status, "{self:?}");
@@ -46,15 +46,15 @@ impl Answered {
 }
 
 impl Server {
-    /// A request for a path, to be sent with [`send`].
+    /// Returns a request for a path, to be sent with [`send`].
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        // Creating a client takes long, and unused connections would count as idle ones.
+        // One client is reused because creating one is slow. Unused connections would count as idle ones.
         let make = || builder().pool_max_idle_per_host(0).build().expect("a client needs nothing");
         self.client.get_or_init(make).request(method, self.url(path))
     }
 
     /// GETs a path.
-    pub async fn get(&self, path: &str) -> Answered {
+    pub async fn get(&self, path: &str) -> ApiResponse {
         send(self.request(Method::GET, path)).await
     }
 
@@ -69,19 +69,19 @@ impl Server {
     }
 
     /// POSTs JSON to a path.
-    pub async fn post(&self, path: &str, body: &Value) -> Answered {
+    pub async fn post(&self, path: &str, body: &Value) -> ApiResponse {
         send(self.request(Method::POST, path).json(body)).await
     }
 
     /// DELETEs a path.
-    pub async fn delete(&self, path: &str) -> Answered {
+    pub async fn delete(&self, path: &str) -> ApiResponse {
         send(self.request(Method::DELETE, path)).await
     }
 }
 
 impl Server {
     /// POSTs to a path without a body.
-    pub async fn act(&self, path: &str) -> Answered {
+    pub async fn act(&self, path: &str) -> ApiResponse {
         send(self.request(Method::POST, path)).await
     }
 
@@ -92,16 +92,16 @@ impl Server {
         added.body["id"].as_u64().unwrap_or_else(|| panic!("{added:?} has no id"))
     }
 
-    /// The current state of the job.
+    /// Returns the current state of the job.
     pub async fn job(&self, task: &str, id: u64) -> Value {
         let job = self.get(&job_path(task, id)).await;
         assert_eq!(job.status, 200, "{job:?}");
         job.body
     }
 
-    /// Polls the job until `condition` holds.
+    /// Polls the job until `condition` is true.
     pub async fn until(&self, task: &str, id: u64, condition: impl Fn(&Value) -> bool) -> Value {
-        let what = format!("the moment that was waited for in the life of job {id} of {task}");
+        let what = format!("the awaited state of job {id} of {task}");
         within(&what, async {
             loop {
                 let job = self.job(task, id).await;
@@ -113,7 +113,7 @@ impl Server {
         .await
     }
 
-    /// Waits until the job has ended.
+    /// Waits until the job has ended, and returns it.
     pub async fn ended(&self, task: &str, id: u64) -> Value {
         let job = self.get(&format!("{}?wait=60s", job_path(task, id))).await;
         assert!(matches!(job.body["status"].as_str(), Some("SUCCESS" | "FAILURE")), "{job:?}");
@@ -134,20 +134,20 @@ impl Server {
     }
 }
 
-/// The path of a job.
+/// Returns the path of a job.
 pub fn job_path(task: &str, id: u64) -> String {
     format!("/v1/tasks/{task}/jobs/{id}")
 }
 
 /// Sends a request and reads the whole response.
-pub async fn send(request: RequestBuilder) -> Answered {
+pub async fn send(request: RequestBuilder) -> ApiResponse {
     let what = format!("{request:?}");
     within(&what, async {
         let answer = request.send().await.unwrap_or_else(|error| panic!("{what}: {error:?}"));
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = answer.bytes().await.unwrap_or_else(|error| panic!("{what}: {error:?}"));
         let json = || serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{what}: {error}: {body:?}"));
-        Answered { status, headers, body: if body.is_empty() { Value::Null } else { json() } }
+        ApiResponse { status, headers, body: if body.is_empty() { Value::Null } else { json() } }
     })
     .await
 }

@@ -1,4 +1,4 @@
-//! A client of server-sent events for tests: one event at a time, and every wait has a time limit.
+//! A client of server-sent events for tests: it returns one event at a time, and every wait has a time limit.
 
 use std::pin::Pin;
 
@@ -18,24 +18,24 @@ pub struct Follower {
 
 /// A received event.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Heard {
-    /// Its id; empty if it has none.
+pub struct ReceivedEvent {
+    /// The id; empty if the event has none.
     pub id: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its data.
+    /// The data.
     pub data: Value,
 }
 
-impl Heard {
-    /// The number of an event of the host's.
+impl ReceivedEvent {
+    /// Returns the number in the event's id, which must be an id of a host.
     pub fn number(&self) -> u64 {
         let number = self.id.rsplit_once('-').and_then(|(_, number)| u64::from_str_radix(number, 16).ok());
         number.unwrap_or_else(|| panic!("no id of an event: {self:?}"))
     }
 }
 
-/// Requests the stream, after an event if one is named.
+/// Requests the stream, optionally from after the event with this id.
 pub async fn ask(client: &Client, url: &str, after: Option<&str>) -> Response {
     let mut request = client.get(url);
     if let Some(id) = after {
@@ -44,7 +44,7 @@ pub async fn ask(client: &Client, url: &str, after: Option<&str>) -> Response {
     within(url, request.send()).await.unwrap_or_else(|error| panic!("{url}: {error:?}"))
 }
 
-/// Subscribes, after an event if one is named.
+/// Subscribes, optionally from after the event with this id.
 pub async fn follow(client: &Client, url: &str, after: Option<&str>) -> Follower {
     let answer = ask(client, url, after).await;
     assert_eq!(answer.status(), 200, "{url}");
@@ -53,38 +53,38 @@ pub async fn follow(client: &Client, url: &str, after: Option<&str>) -> Follower
 }
 
 impl Follower {
-    /// The next event; `None` at the end of the response.
-    pub async fn next(&mut self) -> Option<Heard> {
+    /// Waits for the next event; returns `None` at the end of the response.
+    pub async fn next(&mut self) -> Option<ReceivedEvent> {
         let next = within("the next event", self.events.next()).await?;
-        let event = next.unwrap_or_else(|error| panic!("the answer broke off: {error}"));
+        let event = next.unwrap_or_else(|error| panic!("the response was cut off: {error}"));
         let data = serde_json::from_str(&event.data).unwrap_or_else(|error| panic!("{event:?}: {error}"));
-        let heard = Heard { id: event.id, name: event.event, data };
-        if !heard.id.is_empty() {
-            self.last_id = Some(heard.id.clone());
+        let received = ReceivedEvent { id: event.id, name: event.event, data };
+        if !received.id.is_empty() {
+            self.last_id = Some(received.id.clone());
         }
-        Some(heard)
+        Some(received)
     }
 
-    /// The next event with this name.
-    pub async fn until(&mut self, name: &str) -> Heard {
+    /// Waits for the next event with this name, skipping others.
+    pub async fn until(&mut self, name: &str) -> ReceivedEvent {
         loop {
-            let heard = self.next().await.unwrap_or_else(|| panic!("the answer ended without `{name}`"));
-            if heard.name == name {
-                return heard;
+            let received = self.next().await.unwrap_or_else(|| panic!("the answer ended without `{name}`"));
+            if received.name == name {
+                return received;
             }
         }
     }
 
-    /// The names of all events until the response ends.
+    /// Returns the names of all events until the response ends.
     pub async fn rest(mut self) -> Vec<String> {
         let mut names = Vec::new();
-        while let Some(heard) = self.next().await {
-            names.push(heard.name);
+        while let Some(received) = self.next().await {
+            names.push(received.name);
         }
         names
     }
 
-    /// The id to resume from.
+    /// Returns the id to resume from.
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use saggar::{Host, ListOrder, ListQuery, ListedJob, Status};
 
-/// After this many lost attempts a job is given up.
+/// A job is given up after this many lost attempts.
 const LOST_AT_MOST: usize = 3;
 
-/// A task and what is known of its jobs.
+/// The expectations for the jobs of a task.
 #[derive(Debug, Clone, Default)]
 pub struct Expected {
-    /// The ids that adding returned, in that order.
+    /// The ids that `add` returned, in that order.
     pub answered: Vec<u64>,
     /// The events whose handlers write to the job's log: `add`, `success`, `error`.
-    pub told: &'static [&'static str],
+    pub delivered: &'static [&'static str],
 }
 
-/// The totals found.
+/// Totals over all jobs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Found {
     /// Jobs.
@@ -26,24 +26,24 @@ pub struct Found {
     pub lost: usize,
 }
 
-/// Checks every job of the tasks; each must have ended.
+/// Checks every job of the tasks, all of which must have ended.
 ///
 /// # Panics
 ///
-/// If a history breaks a guarantee.
+/// Panics if a history violates a guarantee.
 pub async fn check(host: &Host, tasks: &BTreeMap<&str, Expected>) -> Found {
     let mut found = Found::default();
     for (task, expected) in tasks {
         let answered: BTreeSet<u64> = expected.answered.iter().copied().collect();
         assert_eq!(answered.len(), expected.answered.len(), "an id of {task} was answered twice");
-        let mut there = BTreeSet::new();
+        let mut stored = BTreeSet::new();
         for job in jobs(host, task).await {
-            assert!(there.insert(job.id.0), "{task} #{} is there twice", job.id);
+            assert!(stored.insert(job.id.0), "{task} #{} is stored twice", job.id);
             found.jobs += 1;
             found.lost += attempts(host, task, &job).await;
-            told(host, task, &job, expected.told).await;
+            delivered(host, task, &job, expected.delivered).await;
         }
-        let missing: Vec<_> = answered.difference(&there).collect();
+        let missing: Vec<_> = answered.difference(&stored).collect();
         assert!(missing.is_empty(), "{task}: answered and lost: {missing:?}");
     }
     found
@@ -67,13 +67,13 @@ async fn jobs(host: &Host, task: &str) -> Vec<ListedJob> {
     }
 }
 
-/// Checks the attempts of an ended job. Returns how many of them were lost.
+/// Checks the attempts of an ended job; returns how many of them were lost.
 async fn attempts(host: &Host, task: &str, job: &ListedJob) -> usize {
     let (id, status) = (job.id.0, job.status);
     let attempts = host.attempts(task, id).await.expect("attempts");
     for pair in attempts.windows(2) {
         let (one, next) = (&pair[0], &pair[1]);
-        assert!(one.run < next.run, "{task} #{id}: a fence was given twice: {pair:?}");
+        assert!(one.run < next.run, "{task} #{id}: a fence was assigned twice: {pair:?}");
         assert!(one.ended_at <= next.started_at, "{task} #{id}: two attempts at once: {pair:?}");
         let counts = u32::from(one.ending.name() != "requeued");
         assert_eq!(next.number, one.number + counts, "{task} #{id}: an attempt is not counted: {pair:?}");
@@ -87,7 +87,7 @@ async fn attempts(host: &Host, task: &str, job: &ListedJob) -> usize {
     match status {
         Status::Success => assert_eq!(last.ending.name(), "success", "{task} #{id}"),
         Status::Failure => {
-            assert_eq!(lost, LOST_AT_MOST, "{task} #{id} failed and was not lost each time: {attempts:?}")
+            assert_eq!(lost, LOST_AT_MOST, "{task} #{id} failed, but not all of its attempts were lost: {attempts:?}")
         }
         Status::Waiting | Status::Running => panic!("{task} #{id} is {status:?}"),
     }
@@ -95,7 +95,7 @@ async fn attempts(host: &Host, task: &str, job: &ListedJob) -> usize {
 }
 
 /// Checks that the handlers were called for an ended job.
-async fn told(host: &Host, task: &str, job: &ListedJob, events: &[&str]) {
+async fn delivered(host: &Host, task: &str, job: &ListedJob, events: &[&str]) {
     if events.is_empty() {
         return;
     }
@@ -104,6 +104,9 @@ async fn told(host: &Host, task: &str, job: &ListedJob, events: &[&str]) {
     let end = if job.status == Status::Success { "success" } else { "error" };
     for event in events.iter().filter(|event| matches!(**event, "add") || **event == end) {
         let line = format!("{event} {id}");
-        assert!(log.iter().any(|said| said.text.contains(&line)), "{task} #{id}: `{line}` was not told: {log:?}");
+        assert!(
+            log.iter().any(|entry| entry.text.contains(&line)),
+            "{task} #{id}: `{line}` was not delivered: {log:?}"
+        );
     }
 }

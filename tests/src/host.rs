@@ -19,20 +19,20 @@ pub struct TestHost {
     app: App,
 }
 
-/// Starts a service in this process, for what cannot be tested with the real binary.
+/// Starts a service in this process, for behaviour that cannot be tested with the real binary.
 pub async fn listen(service: Service, limits: Limits) -> Listener {
     let bound = Bound::new("127.0.0.1:0".parse().expect("an address"), service.tokens()).await;
     bound.expect("a free port").listen(service, limits)
 }
 
-/// How to start a host.
+/// The settings of a host.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// Where instances come from.
+    /// The allocator of instances.
     pub allocator: Allocator,
     /// The directory of compiled code.
     pub cache_dir: Option<PathBuf>,
-    /// The directory of its key.
+    /// The directory of the key that authenticates the cache.
     pub state_dir: Option<PathBuf>,
     /// Where plugins are compiled: in this process, because the guests of the tests are trusted.
     pub compiler: Compiler,
@@ -41,7 +41,8 @@ pub struct Start {
 }
 
 impl Default for Start {
-    /// The pool, and one cache of compiled guests for all tests of all runs, because compiling dominates the time.
+    /// Uses the pooling allocator, and one cache of compiled guests for all tests of all runs, because compiling
+    /// dominates the time.
     fn default() -> Self {
         let (cache_dir, state_dir) = (Some(cache_dir()), Some(state_dir()));
         let (allocator, compiler, store) = (Allocator::Pooling, Compiler::InProcess, StoreChoice::Memory);
@@ -50,24 +51,24 @@ impl Default for Start {
 }
 
 impl Start {
-    /// Compiles plugins as the real binary does, without a cache: for hostile ones.
+    /// Compiles plugins as the real binary does, without a cache: for hostile plugins.
     pub fn confined() -> Self {
         let compiler = Compiler::Process(program::path().to_owned());
         Self { cache_dir: None, compiler, ..Self::default() }
     }
 }
 
-/// The directory of the tests' compiled guests.
+/// Returns the directory of the tests' compiled guests.
 fn cache_dir() -> PathBuf {
     Path::new(guests::TARGET_DIR).join("compiled")
 }
 
-/// The directory of the key of the compiled guests.
+/// Returns the directory of the key of the compiled guests.
 fn state_dir() -> PathBuf {
     Path::new(guests::TARGET_DIR).join("state")
 }
 
-/// A host builder that shares the compiled guests with the other tests.
+/// Returns a host builder that shares the compiled guests with the other tests.
 pub fn builder(app: &App) -> HostBuilder {
     Host::builder(app.path()).cache_dir(Some(cache_dir())).state_dir(Some(state_dir()))
 }
@@ -122,12 +123,12 @@ impl TestHost {
         Err(problems)
     }
 
-    /// The app, to change it.
+    /// Returns the app, to change it.
     pub fn app(&self) -> &App {
         &self.app
     }
 
-    /// How often the thread that interrupts guests has ticked.
+    /// Returns how often the thread that interrupts guests has ticked.
     pub fn ticks(&self) -> u64 {
         self.host.ticks()
     }
@@ -143,12 +144,12 @@ impl TestHost {
         added.map_err(|error| error.code().to_owned())
     }
 
-    /// The current state of the job.
+    /// Returns the current state of the job.
     pub async fn job(&self, task: &str, id: u64) -> JobView {
         self.try_job(task, id).await.unwrap_or_else(|code| panic!("job {id} of {task}: {code}"))
     }
 
-    /// The current state of the job; the error's code if it does not exist.
+    /// Returns the current state of the job, or the error's code if it does not exist.
     pub async fn try_job(&self, task: &str, id: u64) -> Result<JobView, String> {
         within("looking a job up", self.host.get(task, id)).await.map_err(|error| error.code().to_owned())
     }
@@ -175,24 +176,24 @@ impl TestHost {
         within("cancelling", self.host.cancel(task, id)).await.map_err(|error| error.code().to_owned())
     }
 
-    /// The texts of the job's log.
+    /// Returns the texts of the job's log.
     pub async fn log(&self, task: &str, id: u64) -> Vec<String> {
         let lines = within("reading a log", self.host.logs(task, id)).await;
         let lines = lines.unwrap_or_else(|error| panic!("the log of job {id} of {task}: {error}"));
         lines.into_iter().map(|line| line.text).collect()
     }
 
-    /// Waits until `condition` holds of the job: checks it now and after every event.
+    /// Waits until `condition` is true for the job: checks it now and after every event.
     pub async fn until(&self, task: &str, id: u64, condition: impl Fn(&JobView) -> bool) -> JobView {
         let mut events = self.host.events();
-        let what = format!("the moment that was waited for in the life of job {id} of {task}");
+        let what = format!("the awaited state of job {id} of {task}");
         within(&what, async {
             loop {
                 let job = self.job(task, id).await;
                 if condition(&job) {
                     return job;
                 }
-                // A subscriber that missed some events checks the job all the same.
+                // A subscriber that missed some events checks the job as well.
                 let _ = events.next().await;
             }
         })
@@ -217,8 +218,8 @@ impl TestHost {
         assert_eq!(self.add("keys", json!([])).await, 1);
     }
 
-    /// The notes of the task `journal` so far, in order, once no job waits or runs. Each of its jobs has one note as
-    /// its argument, and returns it.
+    /// Waits until no job waits or runs; returns the notes of the task `journal` so far, in order. Each of its jobs has
+    /// one note as its argument, and returns it.
     pub async fn journal(&self) -> Vec<String> {
         self.idle().await;
         let mut notes = Vec::new();
@@ -235,7 +236,7 @@ impl TestHost {
 
     /// Waits until no job waits or runs and every handler was called.
     pub async fn idle(&self) {
-        within("the host's rest", self.host.idle()).await;
+        within("the host to become idle", self.host.idle()).await;
     }
 
     /// Reloads the app; returns all its problems as text, if there are any.
@@ -245,21 +246,21 @@ impl TestHost {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    /// The host itself.
+    /// Returns the host itself.
     pub fn inner(&self) -> &Host {
         &self.host
     }
 
-    /// Shuts the host down when the running jobs have ended; none of its instances is left in the pool.
+    /// Shuts the host down when the running jobs have ended; asserts that none of its instances is left in the pool.
     pub async fn shutdown(&self) {
         assert_eq!(self.shutdown_within(TIMEOUT).await, Vec::<JobKey>::new(), "jobs were requeued");
     }
 
-    /// Shuts the host down, and stops what still runs after `drain`. Returns the requeued jobs; none of its instances
-    /// is left in the pool.
+    /// Shuts the host down, and stops the jobs that still run after `drain`. Returns the requeued jobs; asserts that
+    /// none of the host's instances is left in the pool.
     pub async fn shutdown_within(&self, drain: Duration) -> Vec<JobKey> {
         let requeued = within("the shutdown", self.host.shutdown(drain)).await;
-        assert_eq!(self.host.pool_usage(), PoolUsage::default(), "something stays in the pool");
+        assert_eq!(self.host.pool_usage(), PoolUsage::default(), "instances are left in the pool");
         requeued
     }
 }
@@ -268,20 +269,20 @@ fn render(problems: &[Diagnostic]) -> String {
     problems.iter().map(|problem| problem.render(false)).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The response of a job that succeeded.
+/// Returns the response of a job that succeeded.
 pub fn response(job: &JobView) -> Value {
     assert_eq!(job.status, Status::Success, "{job:?}");
     let text = job.response.as_deref().expect("a job that succeeded has a response");
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// The code of the problem of a job that failed.
+/// Returns the code of the problem of a job that failed.
 pub fn problem_code(job: &JobView) -> &str {
     assert_eq!(job.status, Status::Failure, "{job:?}");
     &job.problem.as_ref().expect("a job that failed has a problem").code
 }
 
-/// Whether these are all different.
+/// Returns whether all ids differ.
 pub fn all_differ(ids: &[u64]) -> bool {
     ids.iter().collect::<BTreeSet<_>>().len() == ids.len()
 }

@@ -1,8 +1,8 @@
-//! The memory of a process, as the kernel counts it.
+//! The memory of a process, as reported by the kernel.
 
 use std::fs;
 
-/// Resident memory of a process: the amount at the start, and the peak since.
+/// Measures by how much the resident memory of a process grows.
 #[derive(Debug)]
 pub struct Growth {
     process: String,
@@ -10,49 +10,49 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// Starts to watch this process.
+    /// Starts measuring this process.
     pub fn watch() -> Self {
         Self::watch_process("self".to_owned())
     }
 
-    /// Starts to watch the process with this id, of the same user.
+    /// Starts measuring the process with this id, which must belong to the same user.
     pub fn watch_other(pid: u32) -> Self {
         Self::watch_process(pid.to_string())
     }
 
     fn watch_process(process: String) -> Self {
-        // 5 makes the kernel reset the peak.
-        fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the kernel resets the peak of a process of ours");
+        // Writing 5 resets the peak.
+        fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the kernel resets the peak of our own processes");
         let before = status_bytes(&process, "VmRSS:");
         Self { process, before }
     }
 
-    /// Bytes by which the process is larger now.
+    /// Returns the bytes by which the process has grown.
     pub fn bytes(&self) -> u64 {
         status_bytes(&self.process, "VmRSS:").saturating_sub(self.before)
     }
 
-    /// Bytes by which the process had grown at its peak.
+    /// Returns the bytes by which the process had grown at its peak.
     pub fn peak_bytes(&self) -> u64 {
         status_bytes(&self.process, "VmHWM:").saturating_sub(self.before)
     }
 }
 
-/// Peak resident memory of a process since its start; `None` if it has ended.
+/// Returns the peak resident memory of a process since its start, or `None` if it has ended.
 pub fn peak_bytes(pid: u32) -> Option<u64> {
     status_field(&pid.to_string(), "VmHWM:")
 }
 
-/// Current resident memory of a process; `None` if it has ended.
+/// Returns the current resident memory of a process, or `None` if it has ended.
 pub fn resident_bytes(pid: u32) -> Option<u64> {
     status_field(&pid.to_string(), "VmRSS:")
 }
 
 fn status_bytes(process: &str, field: &str) -> u64 {
-    status_field(process, field).expect("the kernel tells about a process")
+    status_field(process, field).expect("the process exists")
 }
 
-/// `None` for a process that has ended and has no memory any more.
+/// Returns `None` if the process has ended, even if it is still a zombie.
 fn status_field(process: &str, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_given_back_counts_too() {
+    fn freed_memory_counts_towards_the_peak() {
         let growth = Growth::watch();
         let bytes = std::hint::black_box(vec![1_u8; 64 << 20]);
         drop(bytes);

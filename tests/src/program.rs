@@ -14,9 +14,9 @@ use crate::timeout::TIMEOUT;
 /// The binary, built once per process with the profile of the tests.
 static BINARY: LazyLock<PathBuf> = LazyLock::new(build);
 
-/// The output of a command, and how it ended.
+/// The output of a command, and its exit code.
 #[derive(Debug)]
-pub struct Said {
+pub struct CommandOutput {
     /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
@@ -29,28 +29,28 @@ pub struct Said {
 #[derive(Debug)]
 pub struct Running(Child);
 
-/// The path of the binary.
+/// Returns the path of the binary.
 pub fn path() -> &'static Path {
     &BINARY
 }
 
 /// Runs `saggar` to its end.
-pub fn saggar(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Said {
+pub fn saggar(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> CommandOutput {
     start(arguments).end()
 }
 
 /// Runs `saggar COMMAND APP ARGUMENTS…` to its end.
-pub fn saggar_on(command: &str, app: &App, arguments: &[&str]) -> Said {
+pub fn saggar_on(command: &str, app: &App, arguments: &[&str]) -> CommandOutput {
     saggar([OsStr::new(command), app.path().as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)))
 }
 
 /// Runs a command to its end.
-pub fn output(command: &mut Command) -> Said {
+pub fn output(command: &mut Command) -> CommandOutput {
     output_within(command, TIMEOUT)
 }
 
 /// Runs a command to its end, within this time.
-pub fn output_within(command: &mut Command, time: Duration) -> Said {
+pub fn output_within(command: &mut Command, time: Duration) -> CommandOutput {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     Running(child.expect("the binary starts")).end_within(time)
 }
@@ -61,19 +61,19 @@ pub fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running 
     Running(child.expect("the binary starts"))
 }
 
-/// `saggar` without arguments, in an environment that is the same on every machine.
+/// Returns `saggar` without arguments, in an environment that is the same on every machine.
 pub fn command() -> Command {
     let mut command = Command::new(&*BINARY);
     command.stdin(Stdio::null()).env("NO_COLOR", "1").env("COLUMNS", "100").env_remove("RUST_LOG");
-    // Tests run in parallel, each service at its own port.
+    // Tests run in parallel, each service on its own port.
     command.env("SAGGAR_LISTEN", "127.0.0.1:0");
-    // The compiled guests are shared by the tests, apart from the user's own.
+    // All tests share the compiled guests, separate from the user's own cache.
     command.env("XDG_CACHE_HOME", Path::new(guests::TARGET_DIR).join("cache"));
     command.env("XDG_STATE_HOME", Path::new(guests::TARGET_DIR).join("state"));
     command
 }
 
-/// `saggar` without arguments, started by another program: `outer`, which runs what follows its arguments.
+/// Returns `saggar` without arguments, started by `outer`, a program that runs the command after its own arguments.
 pub fn command_within(mut outer: Command) -> Command {
     let inner = command();
     outer.arg(inner.get_program()).stdin(Stdio::null());
@@ -86,8 +86,8 @@ pub fn command_within(mut outer: Command) -> Command {
     outer
 }
 
-impl Said {
-    /// All output, without what differs between machines: for snapshots.
+impl CommandOutput {
+    /// Returns all output without machine-specific paths, for snapshots.
     pub fn shown(&self, app: &App) -> String {
         assert!(!self.err.contains("panicked"), "{}", self.err);
         let mut text = format!("exit code: {:?}\n", self.code);
@@ -102,44 +102,44 @@ impl Said {
 }
 
 impl Running {
-    /// Its process.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
 
-    /// Sends it a signal, as `kill` does.
+    /// Sends a signal, as `kill` does.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
-        assert!(status.expect("kill starts").success(), "the process is gone before its signal");
+        assert!(status.expect("kill starts").success(), "the process ended before the signal");
     }
 
-    /// Waits until it handles Ctrl-C itself, which it does from the start of its work.
+    /// Waits until the process handles Ctrl-C itself, which it does from the start of its work.
     pub fn wait_until_it_catches_ctrl_c(&self) {
         const SIGINT: u64 = 2;
-        let gives_up = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + TIMEOUT;
         let caught = || {
             let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
             let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
             u64::from_str_radix(mask.trim(), 16).ok().map(|mask| mask >> (SIGINT - 1) & 1 == 1)
         };
         while caught() != Some(true) {
-            assert!(Instant::now() < gives_up, "it does not catch Ctrl-C within {TIMEOUT:?}");
+            assert!(Instant::now() < deadline, "it does not catch Ctrl-C within {TIMEOUT:?}");
             std::thread::yield_now();
         }
     }
 
     /// Waits until it has ended.
-    pub fn end(self) -> Said {
+    pub fn end(self) -> CommandOutput {
         self.end_within(TIMEOUT)
     }
 
-    fn end_within(mut self, time: Duration) -> Said {
-        let gives_up = Instant::now() + time;
-        // Both pipes are read while it runs because it would block when one is full.
+    fn end_within(mut self, time: Duration) -> CommandOutput {
+        let deadline = Instant::now() + time;
+        // Both pipes are read while the command runs because it would block when one is full.
         let out = read_all(self.0.stdout.take());
         let err = read_all(self.0.stderr.take());
         while self.0.try_wait().expect("a child can be waited for").is_none() {
-            if Instant::now() > gives_up {
+            if Instant::now() > deadline {
                 let _ = self.0.kill();
                 panic!("the command did not end within {time:?}");
             }
@@ -147,7 +147,7 @@ impl Running {
         }
         let Output { status, .. } = self.0.wait_with_output().expect("it has ended");
         let text = |pipe: std::thread::JoinHandle<String>| pipe.join().expect("a pipe that can be read");
-        Said { code: status.code(), out: text(out), err: text(err) }
+        CommandOutput { code: status.code(), out: text(out), err: text(err) }
     }
 }
 

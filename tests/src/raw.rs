@@ -1,4 +1,4 @@
-//! A client that sends arbitrary bytes and reads the responses, for what an HTTP library would not send.
+//! A client that sends arbitrary bytes and reads the responses, for requests that an HTTP library would not send.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -29,9 +29,9 @@ pub struct RawAnswer {
 }
 
 impl Server {
-    /// Connects.
+    /// Opens a connection.
     pub fn connect(&self) -> Raw {
-        let stream = TcpStream::connect(self.address()).expect("the server takes a connection");
+        let stream = TcpStream::connect(self.address()).expect("the server accepts a connection");
         stream.set_read_timeout(Some(TIMEOUT)).expect("a socket has a timeout");
         stream.set_write_timeout(Some(TIMEOUT)).expect("a socket has a timeout");
         Raw { stream, rest: Vec::new() }
@@ -47,12 +47,12 @@ impl Server {
         self.connect().exchange(bytes.as_ref(), true)
     }
 
-    /// The head of a request with these headers beside the `Host`, each line with its end.
+    /// Returns the head of a request with `Host` and these headers, each of which ends with a line break.
     pub fn head(&self, line: &str, headers: &str) -> String {
         format!("{line} HTTP/1.1\r\nhost: {}\r\n{headers}\r\n", self.address())
     }
 
-    /// The head of a POST of JSON.
+    /// Returns the head of a POST of JSON.
     pub fn post_head(&self, path: &str, headers: &str) -> String {
         self.head(&format!("POST {path}"), &format!("content-type: application/json\r\n{headers}"))
     }
@@ -62,13 +62,13 @@ impl Raw {
     fn exchange(&mut self, bytes: &[u8], no_more: bool) -> RawAnswer {
         self.send(bytes);
         if no_more {
-            self.say_that_nothing_follows();
+            self.close_sending();
         }
         let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
         self.answer().unwrap_or_else(|| panic!("no answer to {:?}", shown()))
     }
 
-    /// Sends bytes. The server may already have closed the connection: its response tells the test.
+    /// Sends bytes. Ignores errors because the server may already have closed the connection; tests check its response.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.try_send(bytes);
     }
@@ -79,16 +79,16 @@ impl Raw {
     }
 
     /// Closes the sending half.
-    pub fn say_that_nothing_follows(&mut self) {
+    pub fn close_sending(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// A second handle, to send while the first one reads.
-    pub fn twin(&self) -> Self {
+    /// Returns a second handle, to send while the first one reads.
+    pub fn second_handle(&self) -> Self {
         Self { stream: self.stream.try_clone().expect("a handle of a socket"), rest: Vec::new() }
     }
 
-    /// The next response; `None` if the server has closed instead.
+    /// Reads the next response; returns `None` if the server closes the connection instead.
     pub fn answer(&mut self) -> Option<RawAnswer> {
         let end = loop {
             match find(&self.rest, b"\r\n\r\n") {
@@ -110,12 +110,12 @@ impl Raw {
         let length = headers.iter().find_map(|line| line.strip_prefix("content-length: "));
         let length = length.map_or(0, |length| length.parse().expect("a length"));
         while self.rest.len() < length {
-            assert!(self.read_more(), "the answer broke off: {first}");
+            assert!(self.read_more(), "the response is incomplete: {first}");
         }
         Some(RawAnswer { status, headers, body: self.rest.drain(..length).collect() })
     }
 
-    /// The next response if it begins within this time.
+    /// Reads the next response if it begins within this time.
     pub fn answer_within(&mut self, time: Duration) -> Option<RawAnswer> {
         self.stream.set_read_timeout(Some(time)).expect("a socket has a timeout");
         let is_there = match self.stream.peek(&mut [0]) {
@@ -126,12 +126,12 @@ impl Raw {
         if is_there { self.answer() } else { None }
     }
 
-    /// Waits until a response begins, without reading it; `false` if the server closes instead.
+    /// Waits until a response begins, without reading it; returns `false` if the server closes the connection instead.
     pub fn answer_has_begun(&mut self) -> bool {
         self.stream.peek(&mut [0]).is_ok_and(|bytes| bytes > 0)
     }
 
-    /// Whether the server closes the connection without sending another byte.
+    /// Returns whether the server closes the connection without sending another byte.
     pub fn is_closed(&mut self) -> bool {
         self.rest.is_empty() && !self.read_more()
     }
@@ -145,18 +145,18 @@ impl Raw {
                 true
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
-            Err(error) => panic!("nothing to read: {error}"),
+            Err(error) => panic!("cannot read: {error}"),
         }
     }
 }
 
 impl RawAnswer {
-    /// The body, which must be JSON.
+    /// Returns the body, which must be JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The code of a problem document, which this must be.
+    /// Returns the code of the problem document that this must be.
     pub fn code(&self) -> String {
         assert!(self.headers.contains(&"content-type: application/problem+json".to_owned()), "{self:?}");
         let document = self.json();

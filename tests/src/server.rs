@@ -1,4 +1,4 @@
-//! The real binary as a service: `saggar serve` at its own port, and its log.
+//! The real binary as a service: `saggar serve` on its own port, and its log.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub struct Server {
     pub(crate) client: OnceLock<reqwest::Client>,
 }
 
-/// Its log so far.
+/// The log of a service so far, and whether it is complete.
 #[derive(Debug, Default)]
 struct Log {
     lines: Mutex<(Vec<String>, bool)>,
@@ -28,19 +28,19 @@ struct Log {
 }
 
 impl Server {
-    /// Serves the app, with these additional arguments.
+    /// Serves the app with these additional arguments.
     pub fn start(app: &App, arguments: &[&str]) -> Self {
         Self::start_as(app, |command| command.args(arguments))
     }
 
-    /// Serves the app with a command that `with` has changed.
+    /// Serves the app with a command that `with` changes.
     pub fn start_as(app: &App, with: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let mut serve = command();
         with(serve.arg("serve").arg(app.path()));
         Self::start_by(serve)
     }
 
-    /// Serves with this command, which runs `saggar serve` in the end, and waits until all plugins are loaded.
+    /// Serves with this command, which eventually runs `saggar serve`, and waits until all plugins are loaded.
     pub fn start_by(serve: Command) -> Self {
         let server = Self::start_unprepared(serve);
         server.until_log("all plugins are loaded");
@@ -59,44 +59,44 @@ impl Server {
         });
         let said = log.until("listening");
         let (_, address) = said.rsplit_once("http://").unwrap_or_else(|| panic!("{said}: no address"));
-        // Finds the address in any log format: no address contains a character that follows it there.
+        // Finds the address in any log format: the character that follows it never occurs in an address.
         let address = address.split(|c: char| !(c.is_ascii_hexdigit() || "[].:".contains(c))).next();
         let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{said}: no address"));
         Self { child, address, log, reader: Some(reader), client: OnceLock::new() }
     }
 
-    /// The address it listens on.
+    /// Returns the address that the service listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of one of its paths, such as `/healthz`.
+    /// Returns the URL of a path, such as `/healthz`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Its process.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The lines of its log so far.
+    /// Returns the lines of the log so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lines.lock().expect("no test panicked with it").0.clone()
     }
 
-    /// Waits until a line of its log contains `text`, and returns the line.
+    /// Waits until a line of the log contains `text`; returns the line.
     pub fn until_log(&self, text: &str) -> String {
         self.log.until(text)
     }
 
-    /// Sends it a signal, as `kill` does.
+    /// Sends a signal, as `kill` does.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
-        assert!(status.expect("kill starts").success(), "the process is gone before its signal");
+        assert!(status.expect("kill starts").success(), "the process ended before the signal");
     }
 
-    /// Waits until it has ended; returns its exit code (`None` if a signal ended it) and its whole log.
+    /// Waits until the service has ended; returns its exit code (`None` if a signal ended it) and its whole log.
     pub fn end(mut self) -> (Option<i32>, Vec<String>) {
         let reader = self.reader.take().expect("it ends once");
         self.log.until_end();
@@ -105,7 +105,7 @@ impl Server {
         (status.code(), self.log())
     }
 
-    /// Stops it as an operator does, which must succeed; returns its whole log.
+    /// Stops the service as an operator does, which must succeed; returns its whole log.
     pub fn stop(self) -> Vec<String> {
         self.signal("TERM");
         let (code, log) = self.end();
@@ -136,10 +136,10 @@ impl Log {
     fn until(&self, text: &str) -> String {
         let found = self.wait(|lines, ended| {
             let found = lines.iter().find(|line| line.contains(text)).cloned();
-            assert!(found.is_some() || !ended, "the service ended without saying `{text}`: {lines:#?}");
+            assert!(found.is_some() || !ended, "the service ended without logging `{text}`: {lines:#?}");
             found
         });
-        found.unwrap_or_else(|| panic!("`{text}` was not said within {TIMEOUT:?}: {:#?}", self.lines.lock()))
+        found.unwrap_or_else(|| panic!("`{text}` was not logged within {TIMEOUT:?}: {:#?}", self.lines.lock()))
     }
 
     fn until_end(&self) {
@@ -147,14 +147,14 @@ impl Log {
         assert!(ended.is_some(), "the service did not end within {TIMEOUT:?}: {:#?}", self.lines.lock());
     }
 
-    fn wait<T>(&self, look: impl Fn(&[String], bool) -> Option<T>) -> Option<T> {
+    fn wait<T>(&self, find: impl Fn(&[String], bool) -> Option<T>) -> Option<T> {
         let mut lines = self.lines.lock().expect("no test panicked with it");
-        let gives_up = std::time::Instant::now() + TIMEOUT;
+        let deadline = std::time::Instant::now() + TIMEOUT;
         loop {
-            if let Some(found) = look(&lines.0, lines.1) {
+            if let Some(found) = find(&lines.0, lines.1) {
                 return Some(found);
             }
-            let left = gives_up.checked_duration_since(std::time::Instant::now())?;
+            let left = deadline.checked_duration_since(std::time::Instant::now())?;
             lines = self.changed.wait_timeout(lines, left).expect("no test panicked with it").0;
         }
     }

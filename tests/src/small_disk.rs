@@ -1,5 +1,5 @@
 //! A small file system that fills up, without root: a tmpfs in its own user and mount namespace, which a process keeps
-//! open. Programs enter the namespace; the test reaches its files from outside, and takes or frees space with a ballast
+//! open. Programs enter the namespace; the test accesses its files from outside, and uses or frees space with a ballast
 //! file.
 
 use std::fs;
@@ -21,7 +21,7 @@ const NEEDS: &str = "this test needs `unshare` and `nsenter` (util-linux) and us
 pub struct SmallDisk(Child);
 
 impl SmallDisk {
-    /// Creates one of `kib` KiB.
+    /// Creates a file system of `kib` KiB.
     pub fn mount(kib: usize) -> Self {
         let script = format!("mount -t tmpfs -o size={kib}k tmpfs {MOUNTED_AT} && echo mounted && exec cat");
         let mut holder = Command::new("unshare")
@@ -39,45 +39,45 @@ impl SmallDisk {
         disk
     }
 
-    /// One of its files, as reached from outside.
+    /// Returns the path of a file from outside the namespace.
     pub fn path(&self, name: &str) -> PathBuf {
         Path::new("/proc").join(self.0.id().to_string()).join("root").join(&MOUNTED_AT[1..]).join(name)
     }
 
-    /// The names and sizes of its files, for messages.
+    /// Returns the names and sizes of the files, for messages.
     pub fn files(&self) -> Vec<(String, u64)> {
         let entries = fs::read_dir(self.path("")).into_iter().flatten().filter_map(Result::ok);
         let length = |entry: &fs::DirEntry| entry.metadata().map_or(0, |metadata| metadata.len());
         entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), length(&entry))).collect()
     }
 
-    /// `saggar` without arguments, to run inside the namespace.
+    /// Returns `saggar` without arguments, to run inside the namespace.
     pub fn saggar(&self) -> Command {
         let mut enter = Command::new("nsenter");
         enter.args(["--user", "--mount", "--preserve-credentials", "--target", &self.0.id().to_string(), "--"]);
         program::command_within(enter)
     }
 
-    /// Takes all space but `kib` KiB.
-    pub fn leave(&self, kib: usize) {
+    /// Uses up all space except `kib` KiB.
+    pub fn leave_free(&self, kib: usize) {
         let mut size = 0;
         // Fills the file system, then shrinks the ballast.
         let mut file = fs::File::create(self.path("ballast")).expect("a file for the ballast");
         while let Ok(written) = std::io::Write::write(&mut file, &[0; 4096]) {
             size += written;
         }
-        file.set_len(size.saturating_sub(kib * 1024) as u64).expect("room is given back");
+        file.set_len(size.saturating_sub(kib * 1024) as u64).expect("space is freed");
     }
 
-    /// Fills the rest, while others write.
+    /// Fills the remaining space, even while other processes write.
     pub fn fill(&self) {
         let ballast = fs::File::options().append(true).open(self.path("ballast"));
         let mut ballast = ballast.expect("there is ballast");
         while std::io::Write::write(&mut ballast, &[0; 4096]).is_ok_and(|written| written > 0) {}
     }
 
-    /// Frees the space.
-    pub fn make_room(&self) {
+    /// Frees the space of the ballast.
+    pub fn free_space(&self) {
         fs::remove_file(self.path("ballast")).expect("the ballast can be removed");
     }
 }

@@ -1,4 +1,4 @@
-//! External programs that tests run. A test whose program is missing fails and says so; none is skipped silently.
+//! External programs that tests run. A test whose program is missing fails with a clear message; it is never skipped.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::guests;
 
-/// A program that `cargo xtask test` installs: the one in the target directory, else the one on the `PATH`.
+/// Returns a program that `cargo xtask test` installs: from the target directory, or else from the `PATH`.
 pub fn tool(name: &str) -> Command {
     let ours = Path::new(guests::TARGET_DIR).with_file_name("python").join("bin").join(name);
     let program = if ours.exists() { ours.into_os_string() } else { OsString::from(name) };

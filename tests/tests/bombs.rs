@@ -1,6 +1,5 @@
 //! Components that are expensive to parse or compile. Each is refused with its reason, within limits of time and
-//! memory, and the tasks beside it run. Then the compiler process: confined, and never outliving the host that waits
-//! for it.
+//! memory, while the other tasks run. Then the compiler process, which is confined and never outlives its host.
 
 #[path = "bombs/compiler.rs"]
 mod compiler;
@@ -18,10 +17,10 @@ use saggar_tests::program::{command, start};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-/// Peak memory of a start with all bombs: the files, of which two are read at a time, and the host itself.
+/// The limit of peak memory of a start with all bombs: the files, of which two are read at a time, and the host itself.
 const HOST_MIB: u64 = 192;
 
-/// The expected error of a bomb.
+/// Returns the expected error of a bomb.
 fn reason(name: &str) -> &'static str {
     match name {
         "sparse_memories" | "sparse_tables" => "its memories and tables need",
@@ -43,7 +42,7 @@ fn reason(name: &str) -> &'static str {
     }
 }
 
-/// An app with a valid task and one for each bomb.
+/// Returns an app with a valid task and a task for each bomb.
 fn app() -> App {
     let app = App::new().simple_task("good", guests::ECHO);
     BOMBS.iter().fold(app, |app, name| {
@@ -53,7 +52,7 @@ fn app() -> App {
 }
 
 #[test]
-fn check_says_of_each_bomb_what_it_is_and_goes_on() {
+fn check_reports_each_bomb_with_its_reason_and_continues() {
     let app = app();
     let running = start(["check".as_ref(), app.path().as_os_str(), "--json".as_ref()]);
     let pid = running.pid();
@@ -66,23 +65,23 @@ fn check_says_of_each_bomb_what_it_is_and_goes_on() {
         peak
     });
     let said = running.end();
-    let peak_mib = watch.join().expect("it watches") >> 20;
+    let peak_mib = watch.join().expect("the thread does not panic") >> 20;
     let document: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
     assert_eq!(document["tasks"].as_array().map(Vec::len), Some(1), "the good task");
     let problems = document["problems"].as_array().expect("a list");
     for name in BOMBS {
         let of_it = problems.iter().find(|problem| problem["location"]["file"] == format!("tasks/{name}.json"));
         let message =
-            of_it.and_then(|problem| problem["message"].as_str()).unwrap_or_else(|| panic!("{name} is no problem"));
+            of_it.and_then(|problem| problem["message"].as_str()).unwrap_or_else(|| panic!("{name} is not reported"));
         assert!(message.contains(reason(name)), "{name}: {message}");
     }
-    assert!(peak_mib <= HOST_MIB, "the host took {peak_mib} MiB");
+    assert!(peak_mib <= HOST_MIB, "the host used {peak_mib} MiB");
 }
 
-/// The host's memory while it loads all bombs, and after.
+/// Asserts that a host with all bombs serves the valid task, and the limit of its memory during and after loading.
 fn serves_beside_bombs(allocator: &str) {
     let app = app();
-    // A cold start: nothing is cached.
+    // A cold start, with an empty cache.
     let server = Server::start_as(&app, |serve| {
         serve.args(["--store", "memory", "--allocator", allocator]).arg("--cache-dir").arg(app.path().join("cache"))
     });
@@ -96,7 +95,7 @@ fn serves_beside_bombs(allocator: &str) {
     for name in BOMBS {
         assert!(log.iter().any(|line| line.contains(&format!("plugins/{name}.wasm"))), "{name} is not reported");
     }
-    assert!(after_mib <= peak_mib && peak_mib <= HOST_MIB, "{peak_mib} MiB at the worst moment, {after_mib} MiB after");
+    assert!(after_mib <= peak_mib && peak_mib <= HOST_MIB, "{peak_mib} MiB at the peak, {after_mib} MiB afterwards");
 }
 
 #[test]
@@ -109,9 +108,9 @@ fn an_on_demand_host_works_beside_bombs() {
     serves_beside_bombs("on-demand");
 }
 
-/// An embedder that compiles in its own process at least has the scan.
+/// The scan also protects an embedder that compiles in its own process.
 #[tokio::test(flavor = "multi_thread")]
-async fn bombs_are_refused_in_the_hosts_own_process_too() {
+async fn bombs_are_refused_by_an_in_process_compiler_too() {
     let why = TestHost::try_start(app(), Start { cache_dir: None, ..Start::default() }).await.err().expect("bombs");
     for name in BOMBS {
         assert!(why.contains(&format!("plugins/{name}.wasm")), "{name} is not reported");

@@ -1,5 +1,5 @@
-//! The machine's clock is set while the real binary runs: ahead for a moment, behind for a moment, and back. A small
-//! preloaded library shifts the time of day by the number in a file, for this process alone.
+//! The machine's clock is set while the real binary runs: ahead for a short time, behind for a short time, and back. A
+//! small preloaded library shifts the time of day by the number in a file, for this process alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,20 +44,20 @@ fn shifted_clock(directory: &Path) -> PathBuf {
     library
 }
 
-/// A time as text that sorts like the time.
+/// Returns a time as text that sorts like the time.
 fn time(job: &Value, name: &str) -> String {
     job[name].as_str().unwrap_or_else(|| panic!("no `{name}`: {job}")).to_owned()
 }
 
-/// The minute of the day.
+/// Returns the minute of the day.
 fn minute(at: &str) -> i64 {
     let number = |at: Option<&str>| at.and_then(|digits| digits.parse::<i64>().ok()).expect("digits");
     number(at.get(11..13)) * 60 + number(at.get(14..16))
 }
 
-/// Delays and retries last as long as they should whatever the clock shows meanwhile, and so do later ones.
+/// Delays and retries take the configured time whatever the clock shows meanwhile, and so do later ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_wrong_for_a_moment_changes_no_delay_no_retry_and_no_rate() {
+async fn a_temporarily_wrong_clock_does_not_change_delays_retries_or_rates() {
     let app = App::new()
         .simple_task("echo", guests::ECHO)
         .plugin("failing", guests::FAILING)
@@ -73,12 +73,12 @@ async fn a_clock_that_is_wrong_for_a_moment_changes_no_delay_no_retry_and_no_rat
     let (mut jobs, mut echoes) = (Vec::new(), 1);
     for seconds in [0, HOUR_S, 0, -HOUR_S, 0] {
         set(seconds);
-        // Both last longer than a second, after which the host reads the clock again.
+        // Both take longer than a second, after which the host reads the clock again.
         let delayed = server.add("echo", &json!({ "delay_ms": 1_200 })).await;
         let failing = server.add("failing", &json!({ "args": ["retry", 9, 0] })).await;
         jobs.push(server.ended("echo", delayed).await);
         jobs.push(server.ended("failing", failing).await);
-        // One that is delayed while the clock is wrong, and due when it is right.
+        // A job that is added while the clock is wrong, and due when it is right.
         let later = server.add("echo", &json!({ "delay_ms": 1_200 })).await;
         set(0);
         jobs.push(server.ended("echo", later).await);
@@ -88,7 +88,7 @@ async fn a_clock_that_is_wrong_for_a_moment_changes_no_delay_no_retry_and_no_rat
     assert!((minute(&now) - minute(&began)).rem_euclid(24 * 60) < 30, "from {began} to {now}");
     for job in &jobs {
         for at in [time(job, "added_at"), time(job, "ended_at")] {
-            assert!((&began..=&now).contains(&&at), "it happened between {began} and {now}: {job}");
+            assert!((&began..=&now).contains(&&at), "not between {began} and {now}: {job}");
         }
     }
     let rate = server.get("/v1/tasks/echo").await.body["rates"]["succeeded"].clone();

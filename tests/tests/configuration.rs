@@ -1,4 +1,4 @@
-//! The configuration of the real binary: from the file, the environment and the flags, with every error reported.
+//! The configuration of the real binary, from the file, the environment and the flags; all errors are reported.
 
 #[path = "configuration/keys.rs"]
 mod keys;
@@ -17,7 +17,7 @@ use std::process::Command;
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::program::{Said, command, output, saggar, saggar_on};
+use saggar_tests::program::{CommandOutput, command, output, saggar, saggar_on};
 use saggar_tests::server::Server;
 use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
@@ -26,19 +26,19 @@ fn app(configuration: &str) -> App {
     App::new().simple_task("echo", guests::ECHO).file("saggar.toml", configuration)
 }
 
-/// A directory with the configuration `host.toml`, which belongs to the operator and not to an app.
+/// Creates a directory with the configuration `host.toml`, which belongs to the operator and not to an app.
 fn named(configuration: &str) -> App {
     App::new().file("host.toml", configuration)
 }
 
-/// `saggar COMMAND APP` in an environment without our variables.
+/// Returns `saggar COMMAND APP` in an environment without our variables.
 fn plain(name: &str, app: &App) -> Command {
     let mut plain = command();
     plain.arg(name).arg(app.path()).env_remove("SAGGAR_LISTEN").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
     plain
 }
 
-/// The row of a key in `saggar config`: its value, and its origin.
+/// Returns the row of a key in `saggar config`: its value, and its origin.
 fn setting(app: &App, key: &str, with: impl FnOnce(&mut Command) -> &mut Command) -> (Value, Value) {
     let said = output(with(plain("config", app).arg("--json")));
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{key}");
@@ -61,15 +61,15 @@ fn a_flag_beats_the_environment_the_file_and_the_default() {
     ] {
         let values = values
             .map(|value| if line == 5 { value.parse::<u64>().map_or(json!(value), Into::into) } else { json!(value) });
-        let [default, in_file, in_variable, in_flag] = &values;
+        let [default, of_file, of_variable, of_flag] = &values;
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         assert_eq!(setting(&without, key, |it| it), (default.clone(), json!({ "kind": "default" })));
         let (value, from) = setting(&with, key, |it| it);
-        assert_eq!((&value, &from["kind"], &from["line"]), (in_file, &json!("file"), &json!(line)));
-        let (value, from) = setting(&with, key, |it| it.env(variable, text(in_variable)));
-        assert_eq!((&value, &from), (in_variable, &json!({ "kind": "environment", "name": variable })));
-        let (value, from) = setting(&with, key, |it| it.env(variable, text(in_variable)).args([flag, &text(in_flag)]));
-        assert_eq!((&value, &from), (in_flag, &json!({ "kind": "flag", "name": flag })));
+        assert_eq!((&value, &from["kind"], &from["line"]), (of_file, &json!("file"), &json!(line)));
+        let (value, from) = setting(&with, key, |it| it.env(variable, text(of_variable)));
+        assert_eq!((&value, &from), (of_variable, &json!({ "kind": "environment", "name": variable })));
+        let (value, from) = setting(&with, key, |it| it.env(variable, text(of_variable)).args([flag, &text(of_flag)]));
+        assert_eq!((&value, &from), (of_flag, &json!({ "kind": "flag", "name": flag })));
     }
 }
 
@@ -92,7 +92,7 @@ format = "json"
 "#;
 
 #[test]
-fn the_result_is_shown_with_where_each_value_comes_from() {
+fn the_configuration_is_shown_with_the_origin_of_each_value() {
     let app = app(SHOWN);
     let shown = |json: &[&str]| {
         let mut config = plain("config", &app);
@@ -129,9 +129,9 @@ drain = 3
 level = "inof"
 "#;
 
-/// `serve` reports the same as `config`, and does not start.
+/// `serve` reports the same errors as `config`, and does not start.
 #[test]
-fn all_mistakes_are_shown_at_once() {
+fn all_errors_are_shown_at_once() {
     let app = app(MISTAKES);
     let said = |name: &str| {
         let mut command = plain(name, &app);
@@ -145,7 +145,7 @@ fn all_mistakes_are_shown_at_once() {
 }
 
 #[test]
-fn mistakes_are_data_for_programs() {
+fn errors_are_json_for_programs() {
     let said = output(plain("config", &app("\n drian = 5\n")).arg("--json"));
     let document: Value = serde_json::from_str(&said.out).expect("one JSON document");
     let problem = &document["problems"][0];
@@ -156,7 +156,7 @@ fn mistakes_are_data_for_programs() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_a_mistake_and_none_is_none() {
+fn an_unreadable_file_is_an_error_and_a_missing_one_is_not() {
     let none = App::new().simple_task("echo", guests::ECHO);
     assert_eq!(output(&mut plain("config", &none)).code, Some(0));
     let refused = |app: &App, arguments: &[&str]| {
@@ -171,7 +171,7 @@ fn a_file_that_cannot_be_read_is_a_mistake_and_none_is_none() {
     insta::assert_snapshot!("utf16", refused(&app("").file("saggar.toml", b"\xff\xfed\0"), &[]));
     let marked = app("\u{feff}drain = 5\n");
     let from = json!({ "kind": "file", "file": marked.path().join("saggar.toml"), "line": 1, "column": 9 });
-    assert_eq!(setting(&marked, "drain", |it| it), (json!("5s"), from), "an editor's byte order mark is passed over");
+    assert_eq!(setting(&marked, "drain", |it| it), (json!("5s"), from), "a byte order mark from an editor is skipped");
     let large = app(&"#\n".repeat(1 << 19));
     assert_eq!(output(&mut plain("config", &large)).code, Some(0), "1 MiB is not too large");
     large.write("saggar.toml", "#".repeat((1 << 20) + 1));
@@ -186,7 +186,7 @@ fn a_file_that_cannot_be_read_is_a_mistake_and_none_is_none() {
 }
 
 #[test]
-fn an_app_that_is_not_there_has_no_configuration() {
+fn a_missing_app_has_no_configuration() {
     let app = app("");
     let config = |path: &std::path::Path| output(command().arg("config").arg(path)).shown(&app);
     insta::assert_snapshot!("missing_app", config(&app.path().join("nowhere")));
@@ -194,7 +194,7 @@ fn an_app_that_is_not_there_has_no_configuration() {
 }
 
 #[test]
-fn a_variable_names_the_file_if_no_flag_does() {
+fn the_variable_names_the_file_unless_a_flag_does() {
     let (app, elsewhere) = (app("drain = 1"), App::new().file("a.toml", "drain = 2").file("b.toml", "drain = 3"));
     let path = |name: &str| elsewhere.path().join(name);
     let drain = |variable: &OsStr, flags: &[PathBuf]| {
@@ -209,14 +209,14 @@ fn a_variable_names_the_file_if_no_flag_does() {
 }
 
 #[test]
-fn a_secret_of_the_file_is_not_shown_where_bytes_are_no_text() {
+fn a_secret_is_not_shown_in_an_error_about_invalid_utf8() {
     let app = app("").file("saggar.toml", b"[[token]]\nsha256 = \"geh\xe9im\"\n");
     let said = output(&mut plain("config", &app));
     assert!(said.err.contains("invalid UTF-8") && !said.err.contains("geh"), "{}", said.err);
 }
 
 #[test]
-fn an_open_address_needs_a_token_and_is_told_all_ways_to_give_one() {
+fn a_public_address_needs_a_token_and_the_error_names_all_ways_to_set_one() {
     let app = app("drain = \"soon\"\nlisten = \"0.0.0.0:0\"\n");
     let served = output(&mut plain("serve", &app));
     for said in [&served, &output(&mut plain("config", &app))] {
@@ -234,22 +234,22 @@ fn an_open_address_needs_a_token_and_is_told_all_ways_to_give_one() {
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
 }
 
-/// The status of a request.
+/// Sends a request; returns the status of the response.
 fn status(server: &Server, request: &str, token: Option<&str>, body: &str) -> u16 {
     let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
     let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{authorization}");
     let content = format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}");
     let mut stream = TcpStream::connect(server.address()).expect("it listens");
-    stream.set_read_timeout(Some(TIMEOUT)).expect("a time to wait");
-    stream.write_all((head + &content).as_bytes()).expect("it takes requests");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a read timeout");
+    stream.write_all((head + &content).as_bytes()).expect("it accepts requests");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer in time");
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no status: {answer}"))
 }
 
 #[test]
-fn a_service_does_what_the_file_says() {
+fn a_service_uses_the_configuration_file() {
     let made: Value = serde_json::from_str(&saggar(["token", "--json"]).out).expect("one JSON document");
     let (token, sha256) = (made["token"].as_str().expect("a token"), made["sha256"].as_str().expect("a digest"));
     let elsewhere = App::new().file(
@@ -258,9 +258,9 @@ fn a_service_does_what_the_file_says() {
             "store = \"sqlite:jobs.db\"\n[[token]]\nrole = \"read\"\nsha256 = \"{sha256}\"\n[log]\nlevel = \"debug\"\n"
         ),
     );
-    let app = app("this is not looked at");
+    let app = app("this is not read");
     let named = elsewhere.path().join("host.toml");
-    // Relative paths of the file do not depend on the working directory.
+    // Relative paths in the file do not depend on the working directory.
     let server =
         Server::start_as(&app, |serve| serve.arg("--config").arg(&named).env_remove("RUST_LOG").current_dir("/"));
     assert!(elsewhere.path().join("jobs.db").is_file());
@@ -272,7 +272,7 @@ fn a_service_does_what_the_file_says() {
 }
 
 #[test]
-fn other_commands_heed_what_is_meant_for_them() {
+fn other_commands_use_the_keys_that_apply_to_them() {
     let app = app("");
     app.write(
         "host.toml",
@@ -290,9 +290,9 @@ fn other_commands_heed_what_is_meant_for_them() {
     assert!(fs::read_dir(app.path().join("compiled")).expect("the cache").next().is_some());
     let copied = app.path().join("copy.db");
     let backup = |_: &App| output(by_config("backup").arg(&copied));
-    let said: Said = backup(&app);
+    let said: CommandOutput = backup(&app);
     assert!(said.code == Some(1) && said.err.contains("served.db"), "{said:?}");
-    // A typed path is relative to the working directory.
+    // A path on the command line is relative to the working directory.
     let run = output(plain("run", &app).args(["--store", "sqlite:served.db", "echo", "y"]).current_dir(app.path()));
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(backup(&app).code, Some(0));
@@ -300,23 +300,23 @@ fn other_commands_heed_what_is_meant_for_them() {
 }
 
 #[test]
-fn a_mistake_in_the_file_is_one_for_every_command() {
+fn an_error_in_the_file_is_reported_by_every_command() {
     let app = app("drian = 5");
-    let told = |said: Said, code| {
+    let assert_reported = |said: CommandOutput, code| {
         assert_eq!(said.code, Some(code), "{said:?}");
         assert!(said.err.contains("did you mean `drain`?"), "{}", said.err);
     };
-    told(saggar_on("run", &app, &["echo"]), 2);
-    told(saggar_on("backup", &app, &["copy.db"]), 2);
-    told(saggar_on("serve", &app, &[]), 2);
-    told(saggar_on("check", &app, &[]), 1);
+    assert_reported(saggar_on("run", &app, &["echo"]), 2);
+    assert_reported(saggar_on("backup", &app, &["copy.db"]), 2);
+    assert_reported(saggar_on("serve", &app, &[]), 2);
+    assert_reported(saggar_on("check", &app, &[]), 1);
     let checked = saggar_on("check", &app, &["--json"]);
     let document: Value = serde_json::from_str(&checked.out).expect("one JSON document");
     assert_eq!((checked.code, document["problems"].as_array().map(Vec::len)), (Some(1), Some(1)));
     assert_eq!(document["tasks"].as_array().map(Vec::len), Some(1));
 }
 
-/// The older flags exist and mean the same.
+/// The older flags still exist and mean the same.
 #[test]
 fn help_lists_every_flag_with_its_variable() {
     let help = |name: &str| saggar([name, "--help"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -330,7 +330,7 @@ fn help_lists_every_flag_with_its_variable() {
 }
 
 #[test]
-fn a_token_is_made_with_its_digest() {
+fn a_token_is_generated_with_its_digest() {
     let said = saggar(["token", "--name", "ci \"1\"", "--role", "admin"]);
     assert_eq!(said.code, Some(0));
     let of =
@@ -347,7 +347,7 @@ fn a_token_is_made_with_its_digest() {
 
 /// A key's value is shown escaped.
 #[test]
-fn values_are_made_harmless() {
+fn values_are_escaped() {
     let app = app("");
     let named = named("cache_dir = \"/a\\u001b[2Jb\\u202ec\"\n");
     let config = named.path().join("host.toml");

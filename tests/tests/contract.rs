@@ -1,6 +1,6 @@
-//! The contract does not change by accident: every change of `wit/` shows in a snapshot, and must be accepted there.
+//! The contract does not change by accident: every change of `wit/` changes a snapshot, and must be accepted there.
 //!
-//! Within 0.1 the exported interfaces, the records and the signatures stay as they are; imported interfaces can get
+//! Within 0.1, the exported interfaces, the records and the signatures do not change; imported interfaces can get
 //! further functions.
 
 use saggar_tests::crafted::contract;
@@ -19,27 +19,27 @@ fn the_contract_is_as_published() {
 fn everything_in_the_contract_is_documented() {
     let (resolve, package) = contract().unwrap();
     let package = &resolve.packages[package];
-    let mut bare = Vec::new();
-    let mut look = |name: String, docs: &wit_parser::Docs| {
+    let mut undocumented = Vec::new();
+    let mut check = |name: String, docs: &wit_parser::Docs| {
         if docs.is_empty() {
-            bare.push(name);
+            undocumented.push(name);
         }
     };
     for (name, id) in &package.interfaces {
         let interface = &resolve.interfaces[*id];
-        look(name.clone(), &interface.docs);
+        check(name.clone(), &interface.docs);
         for (function, item) in &interface.functions {
-            look(format!("{name}.{function}"), &item.docs);
+            check(format!("{name}.{function}"), &item.docs);
         }
-        // What an interface takes over from another one is documented there.
+        // Types that an interface uses from another one are documented there.
         let own = |id: &&wit_parser::TypeId| !matches!(resolve.types[**id].kind, wit_parser::TypeDefKind::Type(_));
         for id in interface.types.values().filter(own) {
             let item = &resolve.types[*id];
-            look(format!("{name}.{}", item.name.as_deref().unwrap_or("?")), &item.docs);
+            check(format!("{name}.{}", item.name.as_deref().unwrap_or("?")), &item.docs);
         }
     }
     for (name, id) in &package.worlds {
-        look(name.clone(), &resolve.worlds[*id].docs);
+        check(name.clone(), &resolve.worlds[*id].docs);
     }
-    assert_eq!(bare, Vec::<String>::new());
+    assert_eq!(undocumented, Vec::<String>::new());
 }

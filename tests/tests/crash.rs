@@ -1,4 +1,4 @@
-//! `kill -9` at random instants under load, with the real binary and four plugins; then a check of every job's history.
+//! `kill -9` at random times under load, with the real binary and four plugins; then a check of every job's history.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -34,7 +34,7 @@ fn app() -> App {
         )
 }
 
-/// Adds jobs to `task` until `killed_after` of them were confirmed, then kills the host; returns the confirmed ids.
+/// Adds jobs to `task` until `killed_after` of them are confirmed, then kills the host; returns the confirmed ids.
 fn load_and_kill(app: &App, task: &str, killed_after: usize) -> Vec<u64> {
     let mut host = command()
         .args(["run", "--store", "sqlite", "--repeat", "1000000", "--ids"])
@@ -51,7 +51,7 @@ fn load_and_kill(app: &App, task: &str, killed_after: usize) -> Vec<u64> {
         ids.push(line.expect("text in UTF-8").parse().expect("an id"));
     }
     let _ = host.kill();
-    // Complete lines received so far were confirmed, too. A line without its end was not.
+    // Complete lines received by now are confirmed, too. A line without its end is not.
     ids.extend(lines.map_while(Result::ok).filter_map(|line| line.parse::<u64>().ok()));
     let status = host.wait().expect("a child can be waited for");
     if ids.len() < killed_after {
@@ -65,11 +65,11 @@ fn load_and_kill(app: &App, task: &str, killed_after: usize) -> Vec<u64> {
 }
 
 #[test]
-fn nothing_that_was_answered_is_lost_by_kill_9() {
+fn confirmed_jobs_survive_kill_9() {
     let app = app();
     let mut tasks: BTreeMap<&str, Expected> = TASKS.map(|task| (task, Expected::default())).into();
-    tasks.insert("recorded", Expected { told: &["add", "success", "error"], ..Expected::default() });
-    // The instants differ from round to round, and are the same in every run.
+    tasks.insert("recorded", Expected { delivered: &["add", "success", "error"], ..Expected::default() });
+    // The times of the kills differ from round to round, and are the same in every run.
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for round in 0..ROUNDS {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -77,7 +77,7 @@ fn nothing_that_was_answered_is_lost_by_kill_9() {
         let ids = load_and_kill(&app, task, 1 + (random >> 33) as usize % 1_500);
         tasks.entry(task).or_default().answered.extend(ids);
     }
-    // One more host finishes the rest: `run` ends when no job waits or runs and no callback is pending.
+    // Another host finishes the remaining jobs: `run` ends when no job waits or runs and no callback is pending.
     let said = saggar_on("run", &app, &["--store", "sqlite", "echo", "last"]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

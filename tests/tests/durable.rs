@@ -1,4 +1,4 @@
-//! Jobs in a SQLite file: after a restart, a signal, for a second host and in a copy.
+//! Jobs in a SQLite file: after a restart or a signal, for a second host, and in a copy.
 
 mod durable {
     mod files;
@@ -42,7 +42,7 @@ async fn jobs_their_logs_and_pauses_outlive_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_is_never_given_twice_and_keys_are_kept() {
+async fn ids_are_never_reused_and_keys_are_durable() {
     let host = TestHost::start_durable(app()).await;
     let keyed = NewJob { key: Some("once".into()), ..NewJob::new("[1]") };
     let first = host.inner().add_jobs("echo", vec![keyed.clone()]).await.unwrap()[0].id;
@@ -57,7 +57,7 @@ async fn an_id_is_never_given_twice_and_keys_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_stopped_goes_on_without_a_burnt_attempt() {
+async fn a_stopped_job_runs_again_without_using_an_attempt() {
     let host = TestHost::start_durable(app()).await;
     let mut events = host.inner().events();
     let id = host.add("time", json!(["sleep_an_hour"])).await;
@@ -70,10 +70,10 @@ async fn what_was_stopped_goes_on_without_a_burnt_attempt() {
     host.shutdown().await;
 }
 
-/// However the host ends, the interrupted job is the first to run again, though others wait behind it.
+/// However the host ends, the interrupted job is the first to run again, before the jobs that waited behind it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ran_goes_on_before_what_waited_behind_it() {
-    let app = leave_endless_job(app()).await;
+async fn an_interrupted_job_runs_before_the_jobs_that_waited_behind_it() {
+    let app = with_endless_job(app()).await;
     let host = TestHost::start_durable(app).await;
     host.until_running("time", 1).await;
     let jobs = vec![NewJob::new(r#"["sleep_an_hour"]"#); 500];
@@ -111,7 +111,7 @@ fn serve(app: &App, arguments: &[&str], until: &str) -> (Child, impl Iterator<It
         match lines.next() {
             Some(line) if line.contains(until) => return (host, lines),
             Some(line) => before.push(line),
-            None => panic!("the host ended without saying `{until}`: {before:#?}"),
+            None => panic!("the host ended without logging `{until}`: {before:#?}"),
         }
     }
 }
@@ -121,16 +121,16 @@ fn signal(host: &Child, name: &str) {
     assert!(sent.expect("kill starts").success());
 }
 
-/// Leaves a job in the app's store that a host starts at once and never ends.
-async fn leave_endless_job(app: App) -> App {
+/// Adds a job to the app's store that a host starts at once and that never ends.
+async fn with_endless_job(app: App) -> App {
     let host = TestHost::start_durable(app).await;
     host.add("time", json!(["sleep_an_hour"])).await;
     host.into_app().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_drains_and_names_what_it_stopped() {
-    let app = leave_endless_job(app()).await;
+async fn a_signal_drains_and_names_the_stopped_jobs() {
+    let app = with_endless_job(app()).await;
     let (mut host, rest) = serve(&app, &["--drain", "100ms"], "an attempt begins");
     signal(&host, "TERM");
     let said: Vec<String> = rest.collect();
@@ -138,11 +138,11 @@ async fn a_signal_drains_and_names_what_it_stopped() {
     assert!(said.iter().any(|line| line.contains("default/time#1") && line.contains("requeued")), "{said:#?}");
 }
 
-/// Closing a terminal (SIGHUP) and Ctrl-\ (SIGQUIT) lose no attempt either.
+/// Closing a terminal (SIGHUP) and Ctrl-\ (SIGQUIT) do not use up an attempt either.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_signal_that_asks_for_an_end_drains() {
+async fn every_termination_signal_drains() {
     for name in ["TERM", "INT", "HUP", "QUIT"] {
-        let app = leave_endless_job(app()).await;
+        let app = with_endless_job(app()).await;
         let (mut host, rest) = serve(&app, &["--drain", "100ms"], "an attempt begins");
         signal(&host, name);
         let said: Vec<String> = rest.collect();
@@ -159,7 +159,7 @@ async fn every_signal_that_asks_for_an_end_drains() {
 
 /// `nohup` starts a host with SIGHUP ignored, so that it outlives its terminal.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_is_to_outlive_its_terminal_does() {
+async fn a_host_under_nohup_outlives_its_terminal() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
     let mut serve = command_within(shell);
@@ -174,8 +174,8 @@ async fn a_host_that_is_to_outlive_its_terminal_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_whose_log_nobody_reads_any_more_works_and_drains_as_ever() {
-    let app = leave_endless_job(app()).await;
+async fn a_host_with_a_closed_log_works_and_drains() {
+    let app = with_endless_job(app()).await;
     let (mut host, rest) = serve(&app, &["--drain", "100ms"], "an attempt begins");
     // From here on, every write of a line fails.
     drop(rest);
@@ -190,10 +190,10 @@ async fn a_host_whose_log_nobody_reads_any_more_works_and_drains_as_ever() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_stops_at_once() {
-    let app = leave_endless_job(app()).await;
+    let app = with_endless_job(app()).await;
     let (mut host, mut rest) = serve(&app, &["--drain", "1h"], "an attempt begins");
     signal(&host, "INT");
-    assert!(rest.any(|line| line.contains("draining")), "it did not say that it drains");
+    assert!(rest.any(|line| line.contains("draining")), "it did not log that it drains");
     signal(&host, "TERM");
     let said: Vec<String> = rest.collect();
     assert!(host.wait().expect("it ends").success());
@@ -201,8 +201,8 @@ async fn a_second_signal_stops_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ran_when_a_host_died_waits_though_its_task_is_gone() {
-    let app = leave_endless_job(app()).await;
+async fn an_interrupted_job_of_a_removed_task_waits() {
+    let app = with_endless_job(app()).await;
     let (mut host, rest) = serve(&app, &[], "an attempt begins");
     signal(&host, "KILL");
     assert!(!host.wait().expect("it ends").success());
@@ -210,8 +210,8 @@ async fn what_ran_when_a_host_died_waits_though_its_task_is_gone() {
     std::fs::remove_file(app.path().join("tasks/time.json")).expect("its definition is there");
     let host = TestHost::start_durable(app).await;
     let listed = host.inner().list(&ListQuery::of_tenant("default")).await.expect("a page").jobs;
-    let standing: Vec<_> = listed.iter().map(|job| (&*job.task.task, job.status, job.attempt)).collect();
-    assert_eq!(standing, [("time", Status::Waiting, 1)]);
+    let states: Vec<_> = listed.iter().map(|job| (&*job.task.task, job.status, job.attempt)).collect();
+    assert_eq!(states, [("time", Status::Waiting, 1)]);
     // When its definition is back, it runs.
     host.app().write("tasks/time.json", json!({ "process": "plugins.time" }).to_string());
     host.reload().await.expect("the app has no mistakes");
@@ -222,7 +222,7 @@ async fn what_ran_when_a_host_died_waits_though_its_task_is_gone() {
 }
 
 #[test]
-fn a_job_whose_store_fails_is_not_waited_for() {
+fn run_ends_when_the_store_fails() {
     let app = app();
     let mut shell = Command::new("sh");
     // The signal would end the process before its write failed.
@@ -235,7 +235,7 @@ fn a_job_whose_store_fails_is_not_waited_for() {
 }
 
 #[test]
-fn a_second_host_is_refused_and_told_of_the_first() {
+fn a_second_host_is_refused_with_the_process_id_of_the_first() {
     let app = app();
     let (mut first, rest) = serve(&app, &[], "running; SIGTERM");
     let second = saggar_on("run", &app, &["--store", "sqlite", "echo", "x"]);
@@ -247,7 +247,7 @@ fn a_second_host_is_refused_and_told_of_the_first() {
 }
 
 #[test]
-fn a_copy_made_while_a_host_works_can_be_served() {
+fn a_backup_of_a_running_host_can_be_served() {
     let app = app();
     assert_eq!(saggar_on("run", &app, &["--store", "sqlite", "echo", "x"]).code, Some(0));
     let (mut host, rest) = serve(&app, &[], "running; SIGTERM");
@@ -262,7 +262,7 @@ fn a_copy_made_while_a_host_works_can_be_served() {
     assert_eq!(again.code, Some(1), "an existing file was overwritten");
     let served = saggar_on("run", &app, &["--store", &format!("sqlite:{to}"), "--json", "echo", "y"]);
     assert_eq!(served.code, Some(0), "{}", served.err);
-    assert!(served.out.contains(r#""id":2"#), "the copy does not go on where the original stood: {}", served.out);
+    assert!(served.out.contains(r#""id":2"#), "the copy does not continue the ids of the original: {}", served.out);
     signal(&host, "TERM");
     assert!(host.wait().expect("it ends").success());
     drop(rest);

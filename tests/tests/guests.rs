@@ -7,7 +7,7 @@ use saggar_tests::guests as built;
 use saggar_tests::host::{TestHost, problem_code, response};
 use serde_json::{Value, json};
 
-/// Names every test that must exist: a guest without one does not compile.
+/// Imports every test that must exist: this file does not compile if a guest has no test.
 macro_rules! assert_tests_exist {
     ($($name:ident)*) => { $(
         #[expect(unused_imports, reason = "only its existence matters")]
@@ -17,7 +17,7 @@ macro_rules! assert_tests_exist {
 
 foreach_guest!(assert_tests_exist);
 
-/// Runs one job of a task that has `guest` as its processor.
+/// Runs one job of a task that has `guest` as its processor; returns its response.
 async fn answer(guest: &str, args: Value) -> Value {
     let host = TestHost::start(App::new().simple_task("it", guest)).await;
     let answer = host.response("it", args).await;
@@ -88,14 +88,14 @@ async fn adder() {
 async fn context() {
     let task = json!({ "process": "plugins.it#whole", "attempts": 4, "timeout": 30 });
     let host = TestHost::start(App::new().plugin("it", built::CONTEXT).task("a.b", &task)).await;
-    let mut told = host.response("A.B", json!([])).await;
-    let remaining_ms = told["remaining_ms"].take().as_u64();
+    let mut reported = host.response("A.B", json!([])).await;
+    let remaining_ms = reported["remaining_ms"].take().as_u64();
     assert!(remaining_ms.is_some_and(|ms| ms > 20_000 && ms <= 30_000), "{remaining_ms:?}");
     let expected = json!({
         "argument": 1, "id": 1, "task": "a.b", "attempt": 1, "max_attempts": 5, "handler": "whole",
         "is_cancelled": false, "trace_parent": null, "remaining_ms": null,
     });
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     host.shutdown().await;
 }
 
@@ -109,7 +109,7 @@ async fn printing() {
     host.shutdown().await;
 }
 
-/// A guest finds out nothing about its machine.
+/// A guest cannot observe anything of its machine.
 #[tokio::test]
 async fn environment() {
     let found = answer(built::ENVIRONMENT, json!([])).await;
@@ -140,7 +140,7 @@ async fn telling() {
 }
 
 #[tokio::test]
-async fn what_next_writes_stands_in_the_log_of_the_job_that_it_numbered() {
+async fn output_of_next_is_in_the_log_of_the_job_that_got_its_id() {
     let task = json!({ "process": "plugins.echo", "event": { "next": "plugins.telling#problem-once" } });
     let app = App::new().plugin("echo", built::ECHO).plugin("telling", built::TELLING).task("it", &task);
     let host = TestHost::start(app).await;
@@ -148,9 +148,9 @@ async fn what_next_writes_stands_in_the_log_of_the_job_that_it_numbered() {
     let numbered = NewJob { id: Some(JobId(7)), ..NewJob::new("[]") };
     let added = host.inner().add_jobs("it", vec![numbered, NewJob::new("[]")]).await.expect("there is room");
     let [numbered, other] = added[..] else { panic!("two jobs were added: {added:?}") };
-    let said = |log: Vec<String>| log.iter().filter(|line| line.contains("heard this time")).count();
-    assert_eq!(said(host.log("it", numbered.id.0).await), 0);
-    assert_eq!(said(host.log("it", other.id.0).await), 1);
+    let count = |log: Vec<String>| log.iter().filter(|line| line.contains("heard this time")).count();
+    assert_eq!(count(host.log("it", numbered.id.0).await), 0);
+    assert_eq!(count(host.log("it", other.id.0).await), 1);
     host.shutdown().await;
 }
 
@@ -163,7 +163,7 @@ async fn reentrant() {
     host.shutdown().await;
 }
 
-/// What the SDK guarantees: typed arguments by position, named processors, `?` as a retry, errors that name the
+/// The guarantees of the SDK: typed arguments by position, named processors, `?` as a retry, errors that name the
 /// argument.
 #[tokio::test]
 async fn typed() {

@@ -1,6 +1,6 @@
 //! The host panics while a guest calls it, in each role: the call fails, its instance is dropped, and the slot, the
-//! lane and `next` keep running. The clock of the worker panics on demand, and guests make the host read it with every
-//! line of a job's log.
+//! lane and `next` keep running. The worker's clock panics on demand; the host reads it for every line that a guest
+//! writes to a job's log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use saggar_tests::timeout::within;
 use saggar_worker::{Setup, Worker};
 use serde_json::json;
 
-/// Panics at one of its readings.
+/// A clock that panics at one of its readings.
 #[derive(Default)]
 struct PanickingClock {
-    /// Readings until then; 0 for never.
+    /// Readings until the panic; 0 for never.
     left: AtomicUsize,
 }
 
@@ -28,7 +28,7 @@ impl Clock for PanickingClock {
     fn now(&self) -> Timestamp {
         let counted = |left: usize| left.checked_sub(1);
         if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted) == Ok(1) {
-            panic!("the clock panics, as it was told to");
+            panic!("the clock panics on demand");
         }
         SystemClock.now()
     }
@@ -45,7 +45,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// One slot and one worker in each lane, so that a lost one shows.
+    /// Opens a task with one slot and one worker in each lane, so that the loss of one is noticed.
     async fn new() -> Self {
         let all = "plugins.recorder";
         let event = json!({ "next": all, "add": all, "progress": all, "success": all, "error": all });
@@ -59,11 +59,11 @@ impl Stage {
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
         let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock.clone(), None);
         let setups = setups.map(|setup| setup.unwrap_or_else(|role| panic!("{role:?} has no plugin"))).collect();
-        worker.open(setups, BTreeMap::new()).await.expect("memory does not fail");
+        worker.open(setups, BTreeMap::new()).await.expect("the memory store does not fail");
         Self { queue, worker, clock }
     }
 
-    /// The clock panics at its reading number `reading` from now on.
+    /// Makes the clock panic at its reading number `reading` from now on.
     fn arm(&self, reading: usize) {
         self.clock.left.store(reading, Ordering::SeqCst);
     }
@@ -73,18 +73,18 @@ impl Stage {
         added.map(|added| added[0].id).map_err(|error| error.to_string())
     }
 
-    /// The job when it has ended and its handlers were called, and the texts of its log.
+    /// Waits until the job has ended and its handlers were called; returns it and the texts of its log.
     async fn end(&self, id: JobId) -> (Job, Vec<String>) {
         let task = self.worker.queue("it").expect("the task");
         let job = within("the end", task.wait(id)).await.expect("a job");
-        within("rest", self.queue.idle()).await;
+        within("an idle queue", self.queue.idle()).await;
         let history = task.history(id).await.expect("memory does not fail").expect("a job");
         (job, history.log.into_iter().map(|line| line.text).collect())
     }
 
-    /// Everything works as if nothing had happened.
-    async fn goes_on(&self) {
-        let id = self.add("[]").await.expect("`next` goes on");
+    /// Asserts that everything works as before the panic.
+    async fn assert_works(&self) {
+        let id = self.add("[]").await.expect("`next` works");
         let (job, log) = self.end(id).await;
         assert_eq!(job.status(), Status::Success, "{job:?}");
         for role in ["next", "add", "process", "progress", "success"] {
@@ -98,12 +98,12 @@ fn panicked(line: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_in_next_refuses_the_job() {
+async fn a_panic_in_next_rejects_the_job() {
     let stage = Stage::new().await;
     stage.arm(1);
     let refused = stage.add("[]").await.expect_err("`next` panics");
     assert!(panicked(&refused), "{refused}");
-    stage.goes_on().await;
+    stage.assert_works().await;
     stage.worker.shutdown(Duration::ZERO).await;
 }
 
@@ -116,7 +116,7 @@ async fn a_panic_in_the_processor_ends_its_attempt() {
     let code = job.problem().map(|problem: &Problem| problem.code.as_str());
     assert_eq!((job.reason(), code), (Some(Reason::Trap), Some("host-panic")));
     assert!(log.iter().any(|line| line.starts_with("error 1")), "the error handler is called: {log:?}");
-    stage.goes_on().await;
+    stage.assert_works().await;
     stage.worker.shutdown(Duration::ZERO).await;
 }
 
@@ -141,7 +141,7 @@ async fn a_panic_in_a_handler_keeps_its_lane_working() {
         assert_eq!(log.iter().filter(failed).count(), 1, "{handler}: {log:?}");
         let calls = log.iter().filter(|line| line.starts_with(handler)).count();
         assert_eq!(calls, usize::from(again), "{handler}: {log:?}");
-        stage.goes_on().await;
+        stage.assert_works().await;
     }
     stage.worker.shutdown(Duration::ZERO).await;
 }

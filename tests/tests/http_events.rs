@@ -17,7 +17,7 @@ use reqwest::Client;
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-/// Adds jobs, each with these arguments, and returns their ids.
+/// Adds jobs, each with these arguments; returns their ids.
 async fn add(client: &Client, server: &Server, task: &str, args: &Value, jobs: usize) -> Vec<u64> {
     let batch = json!({"jobs": vec![json!({"args": args}); jobs]});
     let added = client.post(server.url(&format!("/v1/tasks/{task}/jobs/batch"))).json(&batch).send().await;

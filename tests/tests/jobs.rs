@@ -1,5 +1,5 @@
-//! What a job does, from adding it to its removal, on a host in this process. The tests of `durable` do the same across
-//! restarts.
+//! The life of a job, from its adding to its removal, on a host in this process. The tests of `durable` do the same
+//! across restarts.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -18,7 +18,7 @@ mod jobs {
     mod startup;
 }
 
-/// An app with a task for each of the most used guests.
+/// Returns an app with a task for each of the most used guests.
 fn app() -> App {
     App::new()
         .simple_task("echo", guests::ECHO)

@@ -1,14 +1,14 @@
 //! Components that a host must refuse: incompatible with the contract, malformed, or native code. Each error says what
-//! was found and, if that helps, what was expected; none does harm.
+//! was found and, if useful, what was expected. Loading such a component does no harm.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use saggar_tests::app::{App, plugin_file};
-use saggar_tests::crafted::{cut_every_4_kib, malformed, stranger};
+use saggar_tests::crafted::{cut_every_4_kib, incompatible, malformed};
 use saggar_tests::host::{Start, TestHost};
 use saggar_tests::memory::Growth;
-use saggar_tests::{foreach_malformed, foreach_stranger, guests};
+use saggar_tests::{foreach_incompatible, foreach_malformed, guests};
 use serde_json::json;
 
 macro_rules! assert_tests_exist {
@@ -18,16 +18,17 @@ macro_rules! assert_tests_exist {
     )* };
 }
 
-foreach_stranger!(assert_tests_exist);
+foreach_incompatible!(assert_tests_exist);
 foreach_malformed!(assert_tests_exist);
 
-/// A SHA-256.
+/// Returns the SHA-256 digest.
 fn sha256(bytes: &[u8]) -> Vec<u8> {
     use sha2::Digest;
     sha2::Sha256::digest(bytes).to_vec()
 }
 
-/// Why a host refuses an app whose one task uses this component for `key` (`process` or an event).
+/// Returns the error of a host that refuses an app whose only task uses this component for `key` (`process` or an
+/// event).
 async fn refusal_as(key: &str, component: &[u8]) -> String {
     let task = match key.strip_prefix("event.") {
         None => json!({ "process": "plugins.bad" }),
@@ -44,16 +45,16 @@ async fn refusal(component: &[u8]) -> String {
     refusal_as("process", component).await
 }
 
-/// The error of a stranger says all of this.
-async fn stranger_is_refused(name: &str, fragments: &[&str]) {
-    let why = refusal(&stranger(name).expect("the stranger can be made")).await;
+/// Asserts that the error for an incompatible component contains all fragments.
+async fn incompatible_is_refused(name: &str, fragments: &[&str]) {
+    let why = refusal(&incompatible(name).expect("the component can be built")).await;
     fragments.iter().for_each(|fragment| assert!(why.contains(fragment), "no `{fragment}` in:\n{why}"));
 }
 
-/// The error of a malformed file says this.
+/// Asserts that the error for a malformed file contains the fragment.
 async fn malformed_is_refused(name: &str, fragment: &str) {
     let good = fs::read(guests::ECHO).expect("the guests have been built");
-    let why = refusal(&malformed(name, &good).expect("the file can be made")).await;
+    let why = refusal(&malformed(name, &good).expect("the file can be built")).await;
     assert!(why.contains(fragment), "no `{fragment}` in:\n{why}");
 }
 
@@ -62,12 +63,12 @@ const PROCESSOR: &str = "saggar:task/processor@0.1.0";
 /// First kind: a missing interface.
 #[tokio::test]
 async fn without_any_export() {
-    stranger_is_refused("without_any_export", &[PROCESSOR, "does not export", "nothing"]).await;
+    incompatible_is_refused("without_any_export", &[PROCESSOR, "does not export", "nothing"]).await;
 }
 
 #[tokio::test]
 async fn with_process_at_world_level() {
-    stranger_is_refused("with_process_at_world_level", &[PROCESSOR, "does not export", "`process`"]).await;
+    incompatible_is_refused("with_process_at_world_level", &[PROCESSOR, "does not export", "`process`"]).await;
 }
 
 #[tokio::test]
@@ -92,54 +93,54 @@ async fn a_component_of_another_role() {
 #[tokio::test]
 async fn with_another_signature() {
     let wanted = "func(id: u64, args: string) -> result<string, ";
-    stranger_is_refused("with_another_signature", &["process", "func(args: string) -> string", wanted]).await;
+    incompatible_is_refused("with_another_signature", &["process", "func(args: string) -> string", wanted]).await;
 }
 
 #[tokio::test]
 async fn with_another_failure() {
-    stranger_is_refused("with_another_failure", &["process", "u32>", "u64>"]).await;
+    incompatible_is_refused("with_another_failure", &["process", "u32>", "u64>"]).await;
 }
 
 #[tokio::test]
 async fn with_another_imported_signature() {
-    stranger_is_refused("with_another_imported_signature", &["saggar:task/log@0.1.0", "write"]).await;
+    incompatible_is_refused("with_another_imported_signature", &["saggar:task/log@0.1.0", "write"]).await;
 }
 
 /// Third kind: an import that the host does not have.
 #[tokio::test]
 async fn with_an_unknown_interface() {
-    stranger_is_refused("with_an_unknown_interface", &["acme:secrets/vault@1.0.0", "imports"]).await;
+    incompatible_is_refused("with_an_unknown_interface", &["acme:secrets/vault@1.0.0", "imports"]).await;
 }
 
 #[tokio::test]
 async fn with_an_unknown_function() {
-    stranger_is_refused("with_an_unknown_function", &["saggar:task/context@0.1.0", "tenant-secret"]).await;
+    incompatible_is_refused("with_an_unknown_function", &["saggar:task/context@0.1.0", "tenant-secret"]).await;
 }
 
 /// Fourth kind: a wrong version.
 #[tokio::test]
 async fn with_wasi_0_3() {
-    stranger_is_refused("with_wasi_0_3", &["wasi:clocks/monotonic-clock@0.3.0", "@0.2"]).await;
+    incompatible_is_refused("with_wasi_0_3", &["wasi:clocks/monotonic-clock@0.3.0", "@0.2"]).await;
 }
 
 #[tokio::test]
 async fn with_imports_of_0_2() {
-    stranger_is_refused("with_imports_of_0_2", &["saggar:task/progress@0.2.0", "saggar:task/progress@0.1.0"]).await;
+    incompatible_is_refused("with_imports_of_0_2", &["saggar:task/progress@0.2.0", "saggar:task/progress@0.1.0"]).await;
 }
 
 #[tokio::test]
 async fn with_an_export_of_0_2() {
-    stranger_is_refused("with_an_export_of_0_2", &["saggar:task/processor@0.2.0", PROCESSOR]).await;
+    incompatible_is_refused("with_an_export_of_0_2", &["saggar:task/processor@0.2.0", PROCESSOR]).await;
 }
 
 #[tokio::test]
 async fn of_0_2() {
-    stranger_is_refused("of_0_2", &["saggar:task/types@0.2.0", "saggar:task/types@0.1.0"]).await;
+    incompatible_is_refused("of_0_2", &["saggar:task/types@0.2.0", "saggar:task/types@0.1.0"]).await;
 }
 
 #[tokio::test]
 async fn of_0_3() {
-    stranger_is_refused("of_0_3", &["saggar:task/types@0.3.0", "saggar:task/types@0.1.0"]).await;
+    incompatible_is_refused("of_0_3", &["saggar:task/types@0.3.0", "saggar:task/types@0.1.0"]).await;
 }
 
 #[tokio::test]
@@ -148,8 +149,8 @@ async fn empty_file() {
 }
 
 #[tokio::test]
-async fn no_wasm() {
-    malformed_is_refused("no_wasm", "not WebAssembly").await;
+async fn not_wasm() {
+    malformed_is_refused("not_wasm", "not WebAssembly").await;
 }
 
 #[tokio::test]
@@ -182,7 +183,7 @@ async fn flipped_bits() {
     malformed_is_refused("flipped_bits", "not a valid component").await;
 }
 
-/// Its size alone is reason enough: it is not even read.
+/// A file of this size is refused without being read.
 #[tokio::test]
 async fn hundred_megabytes() {
     let bytes = malformed("hundred_megabytes", &fs::read(guests::ECHO).unwrap()).unwrap();
@@ -191,7 +192,7 @@ async fn hundred_megabytes() {
     let growth = Growth::watch();
     let why = TestHost::try_start(app, Start::confined()).await.err().expect("a host loaded it");
     assert!(why.contains("bytes; at most"), "{why}");
-    // The other tests of this process take some, too.
+    // The other tests of this process allocate memory, too.
     assert!(growth.peak_bytes() < 90 << 20, "it was read: {} bytes more", growth.peak_bytes());
 }
 
@@ -205,16 +206,16 @@ async fn one_huge_function() {
     malformed_is_refused("one_huge_function", "bytes in one function").await;
 }
 
-/// Few enough to be accepted; then it lacks the export.
+/// The number of types is within the limit, so the error is the missing export.
 #[tokio::test]
 async fn fifty_thousand_types() {
     malformed_is_refused("fifty_thousand_types", "does not export").await;
 }
 
-/// No parser of it runs out of stack.
+/// Parsing it does not overflow the stack.
 #[tokio::test]
-async fn nested_for_ever() {
-    malformed_is_refused("nested_for_ever", "more than 100 nested components and modules").await;
+async fn deeply_nested() {
+    malformed_is_refused("deeply_nested", "more than 100 nested components and modules").await;
 }
 
 #[tokio::test]
@@ -251,7 +252,7 @@ async fn the_hosts_own_native_code() {
     refusal(&stored).await;
 }
 
-/// Damage in the cache costs a compilation and nothing else.
+/// A damaged cache entry is compiled again, without an error.
 #[tokio::test]
 async fn a_damaged_cache() {
     let cache = tempfile::tempdir().unwrap();
@@ -268,7 +269,7 @@ async fn a_damaged_cache() {
     }
 }
 
-/// Native code is used only if this user's host has compiled it from this very plugin, whoever put it there.
+/// Cached native code is used only if this user's host compiled it from this very plugin.
 #[tokio::test]
 async fn a_forged_cache_entry_is_not_used() {
     let (cache, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -276,7 +277,7 @@ async fn a_forged_cache_entry_is_not_used() {
     let entry = || fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
     let host = TestHost::start_as(App::new().simple_task("ids", guests::EMPTY), start.clone()).await;
     host.shutdown().await;
-    // Authentic, but of another plugin; and the same code with the checksum that once was enough.
+    // An authentic entry of another plugin, and the same code with the plain checksum that once was sufficient.
     let of_another = fs::read(entry()).unwrap();
     fs::remove_file(entry()).unwrap();
     let checksum = [&sha256(&of_another[32..])[..], &of_another[32..]].concat();
@@ -290,9 +291,9 @@ async fn a_forged_cache_entry_is_not_used() {
     for forged in [&of_another, &checksum] {
         fs::write(entry(), forged).unwrap();
         echo(start.clone()).await;
-        assert!(fs::read(entry()).unwrap() == good, "the forged entry has stayed");
+        assert!(fs::read(entry()).unwrap() == good, "the forged entry was not replaced");
     }
-    // Of another user, with another key.
+    // An entry of another user, with another key.
     echo(Start { state_dir: Some(elsewhere.path().to_owned()), ..start.clone() }).await;
     let of_another_user = fs::read(entry()).unwrap();
     assert!(of_another_user != good && of_another_user[32..] == good[32..], "the same code under another key");
@@ -309,7 +310,7 @@ async fn without_a_key_nothing_is_cached() {
     assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
 }
 
-/// Each plugin runs in the engine that has loaded it, even if another one has compiled it.
+/// Each plugin runs in the engine that loaded it, even if another engine compiled it.
 #[tokio::test]
 async fn two_hosts_of_one_process_do_not_mix_their_engines() {
     let cache = tempfile::tempdir().unwrap();
@@ -324,9 +325,9 @@ async fn two_hosts_of_one_process_do_not_mix_their_engines() {
     second.shutdown().await;
 }
 
-/// A directory that others can read is tightened, and used again at the next start.
+/// A directory that other users can read is restricted to its owner, and used again at the next start.
 #[tokio::test]
-async fn a_cache_directory_for_everybody_is_tightened_and_used() {
+async fn a_world_readable_cache_directory_is_restricted_and_used() {
     let cache = tempfile::tempdir().unwrap();
     let start = Start { cache_dir: Some(cache.path().to_owned()), ..Start::default() };
     let mode = || fs::metadata(cache.path()).unwrap().permissions().mode() & 0o777;
@@ -337,12 +338,12 @@ async fn a_cache_directory_for_everybody_is_tightened_and_used() {
         fs::set_permissions(cache.path(), fs::Permissions::from_mode(lax)).unwrap();
         TestHost::start_as(App::new().simple_task("echo", guests::ECHO), start.clone()).await.shutdown().await;
         assert_eq!(mode(), 0o700);
-        assert_eq!(*first.get_or_insert_with(written), written(), "it was compiled anew");
+        assert_eq!(*first.get_or_insert_with(written), written(), "it was recompiled");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_file() {
+async fn missing_and_special_plugin_files_are_refused() {
     let app = || App::new().task("it", &json!({ "process": "plugins.bad" }));
     let refused = async |app: App| TestHost::try_start(app, Start::confined()).await.err().expect("a host loaded it");
     let missing = refused(app()).await;

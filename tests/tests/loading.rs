@@ -1,4 +1,5 @@
-//! Loading an app: task files, plugins that compile while the host runs, tasks without a definition, special files.
+//! Loading an app: task files, plugins that are compiled while the host runs, tasks without a definition, special
+//! files.
 
 mod loading {
     mod cold;

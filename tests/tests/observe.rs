@@ -1,4 +1,4 @@
-//! The telemetry of a host: its metrics, its traces, its log. With the real binary, and real collectors.
+//! The telemetry of a host: its metrics, traces and log, with the real binary and real collectors.
 
 mod observe {
     mod alarms;

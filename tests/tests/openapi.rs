@@ -1,4 +1,4 @@
-//! The OpenAPI document: its content, its validity, its completeness, and that the running server keeps to it.
+//! The OpenAPI document: its content, its validity, its completeness, and that the running server conforms to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use saggar_tests::server::Server;
 use saggar_tests::tools::tool;
 use serde_json::json;
 
-/// Schemathesis needs two minutes on two idle cores.
+/// Schemathesis takes two minutes on two idle cores.
 const LONG: Duration = Duration::from_secs(15 * 60);
 
 #[test]
@@ -29,17 +29,21 @@ fn the_document_is_valid() {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
 }
 
-/// utoipa's router adds its routes to the document; so no route may use another router.
+/// utoipa's router adds its routes to the document, so all routes must use it.
 #[test]
-fn every_route_stands_in_the_document() {
+fn every_route_is_in_the_document() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/crates/api/src");
     let mut files = Vec::new();
     collect(&sources, &mut files);
-    assert!(files.len() > 30, "the sources are not where they were: {files:?}");
+    assert!(files.len() > 30, "the sources have moved: {files:?}");
     for file in files {
         let text = fs::read_to_string(&file).expect("a source");
         for other in ["Router::new()", ".route(", ".route_service(", ".nest("] {
-            assert!(!text.contains(other), "{}: `{other}…)` makes a route that no document tells of", file.display());
+            assert!(
+                !text.contains(other),
+                "{}: `{other}…)` adds a route that is missing from the document",
+                file.display()
+            );
         }
     }
 }
@@ -55,9 +59,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Thousands of requests, valid and invalid ones, generated from the document; the document lists each response.
+/// Thousands of valid and invalid requests are generated from the document, which must describe each response.
 #[test]
-fn the_server_keeps_to_the_document() {
+fn the_server_conforms_to_the_document() {
     let task = json!({ "process": "plugins.echo", "size": 10_000_000 });
     let app = App::new().plugin("echo", guests::ECHO).task("mail.send", &task);
     let token = "admin:10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c3e52712292a";
@@ -65,7 +69,7 @@ fn the_server_keeps_to_the_document() {
     let (folder, config) =
         (tempfile::tempdir().expect("a folder"), Path::new(env!("CARGO_MANIFEST_DIR")).join("schemathesis.toml"));
     let mut run = tool("schemathesis");
-    // It leaves its files in its working directory.
+    // Schemathesis writes files to its working directory.
     run.current_dir(folder.path())
         .arg("--config-file")
         .arg(config)
@@ -83,7 +87,7 @@ fn the_server_keeps_to_the_document() {
     assert!(log.iter().all(|line| !line.contains("panicked") && !line.contains("ERROR")), "{log:#?}");
 }
 
-/// Adds a job now and then, so that subscribers soon get an event, until the other end is dropped.
+/// Adds a job every 20 ms, so that subscribers soon get an event, until the channel's sender is dropped.
 fn add_until(server: &Server, ran: &Receiver<()>) {
     let head = server.post_head(
         "/v1/tasks/mail.send/jobs",

@@ -1,4 +1,4 @@
-//! The traces of a call, and how it ends: leaking instances are replaced in time, output belongs to its job, and every
+//! The effects and the end of a call: leaking instances are replaced in time, output is logged for its job, and each
 //! limit is named in its error.
 
 mod sandbox {

@@ -8,7 +8,7 @@ use saggar_tests::host::TestHost;
 use saggar_tests::timeout::TIMEOUT;
 use serde_json::json;
 
-/// Many ticks long: a ticking thread ticks at least once in this time.
+/// Many ticks long, so that a running ticker ticks at least once in this time.
 const WINDOW: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,16 +19,16 @@ async fn an_idle_hosts_ticker_sleeps_and_wakes_for_the_next_guest() {
         let before = host.ticks();
         host.run("spin", json!(["spin"])).await;
         assert!(host.ticks() > before, "a guest that computes for 100 ms is interrupted many times");
-        let gives_up = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + TIMEOUT;
         while ticks_in(&host, WINDOW).await > 0 {
-            assert!(Instant::now() < gives_up, "the ticker never went to sleep");
+            assert!(Instant::now() < deadline, "the ticker never went to sleep");
         }
-        assert_eq!(ticks_in(&host, 3 * WINDOW).await, 0, "it woke up by itself");
+        assert_eq!(ticks_in(&host, 3 * WINDOW).await, 0, "the ticker woke up by itself");
     }
     host.shutdown().await;
 }
 
-/// The test asserts that nothing happens in a period of time, which must therefore pass.
+/// Counts the ticks in a period of time. Sleeps because the test asserts the absence of ticks.
 async fn ticks_in(host: &TestHost, window: Duration) -> u64 {
     let before = host.ticks();
     tokio::time::sleep(window).await;

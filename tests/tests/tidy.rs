@@ -1,5 +1,4 @@
-//! Keeps the repository's rules that a machine can keep: how sources look, how crates hang together, and what a package may
-//! depend on.
+//! Checks the repository's rules: the form of sources, the structure of crates, and the dependencies of packages.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +11,7 @@ mod sources;
 #[path = "tidy/structure.rs"]
 mod structure;
 
-/// The repository.
+/// Returns the root of the repository.
 fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().expect("the folder of this package");
     tests.parent().expect("the tests are in a folder of the repository").to_owned()

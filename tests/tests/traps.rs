@@ -1,15 +1,15 @@
-//! The ways to attack a host of untrusted components, row by row, with the tests that cover each. Prints how many rows
-//! are closed and tested, by number, and fails if a test that a row names does not exist.
+//! The ways to attack a host of untrusted components, one per row, with the tests that cover each. Prints how many rows
+//! are closed and tested, with their numbers, and fails if a test that a row names does not exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One way to attack a host.
+/// A way to attack a host.
 struct Row {
     number: u32,
-    /// What goes wrong in an unprotected host.
+    /// The harm in an unprotected host.
     danger: &'static str,
-    /// `FILE::TEST`, the file from the root of the repository; empty if the row is open.
+    /// `FILE::TEST`, where `FILE` is a path from the root of the repository; empty if the row is open.
     tests: &'static [&'static str],
 }
 
@@ -17,37 +17,37 @@ const fn row(number: u32, danger: &'static str, tests: &'static [&'static str]) 
     Row { number, danger, tests }
 }
 
-/// The rows without a test. They are about tenants that attack each other, and a host has one tenant.
+/// The rows without a test. They are about tenants that attack each other, and a host has only one tenant.
 const OPEN: [u32; 3] = [32, 46, 48];
 
 const ROWS: [Row; 50] = [
     row(
         1,
-        "a guest spins and takes its thread for good",
+        "a guest spins and blocks its thread forever",
         &[
             "tests/tests/hostile/time.rs::spin",
             "tests/tests/hostile/crafted.rs::spin_in_realloc",
             "tests/tests/hostile/crafted.rs::spin_in_post_return",
         ],
     ),
-    row(2, "a call cannot be cancelled", &["tests/tests/hostile/together.rs::cancel_at_random_instants"]),
+    row(2, "a call cannot be cancelled", &["tests/tests/hostile/together.rs::cancel_at_random_times"]),
     row(
         3,
-        "a guest is parked in the host, where no epoch reaches it",
+        "a guest waits in the host, where the epoch does not interrupt it",
         &["tests/tests/hostile/time.rs::sleep_an_hour", "tests/tests/hostile/time.rs::poll_without_waiting"],
     ),
     row(4, "start functions run before the deadline is armed", &["tests/tests/hostile/crafted.rs::spin_in_start"]),
     row(
         5,
-        "time in the queue counts as the guest's",
+        "time in the queue counts towards the timeout",
         &["tests/tests/jobs/attempts.rs::the_timeout_counts_from_the_start_of_the_attempt"],
     ),
     row(
         6,
-        "the first function of every instance gives its thread away",
-        &["tests/tests/sandbox/room.rs::a_call_that_no_tick_interrupts_does_not_give_its_thread_away"],
+        "the first call of every instance yields its thread",
+        &["tests/tests/sandbox/room.rs::a_call_without_a_tick_does_not_yield_its_thread"],
     ),
-    row(7, "bulk operations on memory look at the epoch once", &["tests/tests/hostile/time.rs::copy_memory_for_ever"]),
+    row(7, "bulk operations on memory check the epoch once", &["tests/tests/hostile/time.rs::copy_memory_forever"]),
     row(
         8,
         "a timeout looks like any other trap",
@@ -55,7 +55,7 @@ const ROWS: [Row; 50] = [
     ),
     row(
         9,
-        "each memory and table is bounded, and their number is not",
+        "each memory and table is limited, but not their number",
         &[
             "tests/tests/hostile/crafted.rs::grow_two_memories",
             "tests/tests/hostile/crafted.rs::grow_sixteen_memories",
@@ -65,13 +65,13 @@ const ROWS: [Row; 50] = [
     ),
     row(
         10,
-        "one component takes the whole pool",
-        &["tests/tests/hostile/together.rs::two_components_fight_for_the_pool"],
+        "one component uses up the whole pool",
+        &["tests/tests/hostile/together.rs::two_components_compete_for_the_pool"],
     ),
     row(
         11,
         "a full pool fails jobs",
-        &["tests/tests/sandbox/room.rs::a_full_pool_makes_calls_wait_and_costs_no_attempt"],
+        &["tests/tests/sandbox/room.rs::calls_wait_for_a_full_pool_without_using_an_attempt"],
     ),
     row(
         12,
@@ -90,7 +90,7 @@ const ROWS: [Row; 50] = [
     ),
     row(
         14,
-        "the table of resources takes a million entries",
+        "the table of resources accepts a million entries",
         &["tests/tests/hostile/floods.rs::open_a_million_streams"],
     ),
     row(
@@ -98,24 +98,24 @@ const ROWS: [Row; 50] = [
         "standard output floods the log or controls a terminal",
         &[
             "tests/tests/hostile/floods.rs::print_a_million_lines",
-            "tests/tests/hostile/floods.rs::print_one_line_without_end",
+            "tests/tests/hostile/floods.rs::print_an_endless_line",
             "tests/tests/hostile/words.rs::print_escapes",
         ],
     ),
-    row(16, "random numbers by the gigabyte", &["tests/tests/hostile/floods.rs::draw_a_gigabyte_at_once"]),
-    row(17, "http reaches what the host can reach", &["tests/tests/guests.rs::environment"]),
-    row(18, "files of the host", &["tests/tests/guests.rs::environment"]),
-    row(19, "sockets and name look-ups", &["tests/tests/guests.rs::environment"]),
-    row(20, "environment and arguments of the host leak", &["tests/tests/guests.rs::environment"]),
-    row(21, "an instance is used after a trap", &["tests/tests/hostile/ends.rs::count_my_calls"]),
+    row(16, "a guest draws gigabytes of random numbers", &["tests/tests/hostile/floods.rs::draw_a_gigabyte_at_once"]),
+    row(17, "a guest reaches over HTTP what the host can reach", &["tests/tests/guests.rs::environment"]),
+    row(18, "a guest reads files of the host", &["tests/tests/guests.rs::environment"]),
+    row(19, "a guest opens sockets or looks up names", &["tests/tests/guests.rs::environment"]),
+    row(20, "the host's environment and arguments leak", &["tests/tests/guests.rs::environment"]),
+    row(21, "an instance is reused after a trap", &["tests/tests/hostile/ends.rs::count_my_calls"]),
     row(
         22,
-        "a store collects instances",
-        &["tests/tests/hostile/ends.rs::an_instance_serves_as_many_jobs_as_the_task_says"],
+        "instances accumulate in a store",
+        &["tests/tests/hostile/ends.rs::an_instance_serves_as_many_jobs_as_configured"],
     ),
     row(
         23,
-        "native code comes from outside",
+        "an attacker provides native code",
         &[
             "tests/tests/load_errors.rs::native_code",
             "tests/tests/load_errors.rs::the_hosts_own_native_code",
@@ -130,30 +130,30 @@ const ROWS: [Row; 50] = [
             "tests/tests/load_errors.rs::a_file_cut_at_every_4_kib",
             "tests/tests/load_errors.rs::hundred_megabytes",
             "tests/tests/load_errors.rs::fifty_thousand_functions",
-            "tests/tests/bombs/compiler.rs::a_compiler_may_do_nothing_but_compute",
+            "tests/tests/bombs/compiler.rs::the_compiler_is_confined",
         ],
     ),
-    row(25, "text format is taken for a component", &["tests/tests/load_errors.rs::text_format"]),
+    row(25, "the text format is accepted as a component", &["tests/tests/load_errors.rs::text_format"]),
     row(
         26,
         "deep JSON overflows the stack",
         &[
             "tests/tests/hostile/words.rs::answer_deep_json",
             "tests/tests/hostile/words.rs::add_deep_json",
-            "host/crates/json/src/reader.rs::takes_128_levels_and_refuses_more_without_using_up_the_stack",
+            "host/crates/json/src/reader.rs::accepts_128_levels_and_refuses_more_without_stack_overflow",
         ],
     ),
-    row(27, "an instance finds what another one left in its memory", &["tests/tests/hostile/memory.rs::search_memory"]),
+    row(27, "an instance finds data of another one in its memory", &["tests/tests/hostile/memory.rs::search_memory"]),
     row(
         28,
-        "a guest's names reach logs as they are",
+        "a guest's names reach logs unescaped",
         &["tests/tests/hostile/words.rs::fail_with_escapes", "tests/tests/hostile/words.rs::log_escapes"],
     ),
     row(29, "a host function panics", &["tests/tests/host_panics.rs::a_panic_in_the_processor_ends_its_attempt"]),
     row(
         30,
-        "progress by the million, with huge messages",
-        &["tests/tests/hostile/floods.rs::report_a_million_times", "tests/tests/hostile/time.rs::report_for_ever"],
+        "a guest reports progress a million times, with huge messages",
+        &["tests/tests/hostile/floods.rs::report_a_million_times", "tests/tests/hostile/time.rs::report_forever"],
     ),
     row(
         31,
@@ -163,13 +163,13 @@ const ROWS: [Row; 50] = [
             "tests/tests/jobs/failing_handlers.rs::handlers_that_trap_do_no_harm",
         ],
     ),
-    row(32, "fine clocks tell what other tenants do", &[]),
+    row(32, "precise clocks reveal the activity of other tenants", &[]),
     row(
         33,
-        "proposals that nobody needs widen the attack surface",
+        "unused proposals widen the attack surface",
         &[
             "tests/tests/bombs/proposals.rs::unused_proposals_are_refused",
-            "tests/tests/sandbox/proposals.rs::tables_of_externref_exceptions_and_threads_are_named",
+            "tests/tests/sandbox/proposals.rs::unsupported_proposals_are_named",
         ],
     ),
     row(
@@ -188,22 +188,22 @@ const ROWS: [Row; 50] = [
         "components of two engines are mixed",
         &["tests/tests/load_errors.rs::two_hosts_of_one_process_do_not_mix_their_engines"],
     ),
-    row(38, "a reload while jobs run", &["tests/tests/hostile/together.rs::reload_during_a_run"]),
+    row(38, "a reload disturbs running jobs", &["tests/tests/hostile/together.rs::reload_during_a_run"]),
     row(
         39,
         "memory behind handles is not counted",
         &[
             "tests/tests/hostile/handles.rs::set_long_methods",
             "tests/tests/hostile/handles.rs::fill_fields",
-            "tests/tests/hostile/handles.rs::nothing_behind_handles_outlives_its_call",
+            "tests/tests/hostile/handles.rs::data_behind_handles_is_released_after_the_call",
         ],
     ),
     row(
         40,
-        "types inside each other overflow the parser's stack",
+        "nested types overflow the parser's stack",
         &[
-            "tests/tests/bombs.rs::check_says_of_each_bomb_what_it_is_and_goes_on",
-            "tests/tests/bombs.rs::bombs_are_refused_in_the_hosts_own_process_too",
+            "tests/tests/bombs.rs::check_reports_each_bomb_with_its_reason_and_continues",
+            "tests/tests/bombs.rs::bombs_are_refused_by_an_in_process_compiler_too",
         ],
     ),
     row(
@@ -216,27 +216,27 @@ const ROWS: [Row; 50] = [
     ),
     row(
         42,
-        "products of counts, each of them small, explode in the compiler",
+        "the products of small counts explode in the compiler",
         &[
-            "tests/tests/bombs.rs::check_says_of_each_bomb_what_it_is_and_goes_on",
-            "tests/tests/bombs/compiler.rs::a_compiler_that_is_killed_is_that_plugins_load_error",
+            "tests/tests/bombs.rs::check_reports_each_bomb_with_its_reason_and_continues",
+            "tests/tests/bombs/compiler.rs::a_killed_compiler_is_a_load_error_of_its_plugin",
             "tests/tests/bombs/mutations.rs::mutants_of_real_components_do_no_harm",
         ],
     ),
     row(
         43,
-        "an app brings a cache of native code",
+        "an app contains a cache of native code",
         &[
-            "tests/tests/configuration/operator.rs::an_app_cannot_bring_compiled_code",
+            "tests/tests/configuration/operator.rs::an_app_cannot_provide_compiled_code",
             "tests/tests/load_errors.rs::a_forged_cache_entry_is_not_used",
         ],
     ),
     row(
         44,
-        "many readers of one large job",
+        "many readers of one large job use up the host's memory",
         &[
-            "tests/tests/readers.rs::four_hundred_readers_of_a_job_of_8_mib_on_disk",
-            "tests/tests/readers.rs::four_hundred_who_wait_for_a_job_of_8_mib_on_disk",
+            "tests/tests/large_jobs.rs::four_hundred_readers_of_a_job_of_8_mib_on_disk",
+            "tests/tests/large_jobs.rs::four_hundred_waiters_for_a_job_of_8_mib_on_disk",
         ],
     ),
     row(
@@ -244,33 +244,33 @@ const ROWS: [Row; 50] = [
         "guests fill the operator's log and disk",
         &[
             "tests/tests/observe/log.rs::lines_about_a_task_are_limited_and_counted",
-            "tests/tests/keep_bytes.rs::a_job_of_4_mib_that_adds_itself_stays_within_the_bound_on_disk_over_a_restart",
+            "tests/tests/keep_bytes.rs::a_chain_of_jobs_of_4_mib_stays_within_the_disk_limit_across_a_restart",
         ],
     ),
     row(46, "every plugin may read and cancel every job of its app", &[]),
     row(
         47,
-        "a panic beside an attempt ends a lane or slot",
+        "a panic outside of an attempt ends a lane or slot",
         &[
             "tests/tests/host_panics.rs::a_panic_in_a_handler_keeps_its_lane_working",
-            "tests/tests/host_panics.rs::a_panic_in_next_refuses_the_job",
+            "tests/tests/host_panics.rs::a_panic_in_next_rejects_the_job",
         ],
     ),
-    row(48, "one line for all that compute", &[]),
+    row(48, "all tenants share one queue for processors", &[]),
     row(
         49,
-        "output of one job shows in the log of the next",
+        "output of one job appears in the log of the next",
         &[
-            "tests/tests/sandbox/printing.rs::what_a_call_prints_without_a_line_end_is_in_its_own_log",
-            "tests/tests/sandbox/printing.rs::the_host_ends_a_line_where_the_call_ends",
+            "tests/tests/sandbox/printing.rs::output_without_a_line_break_is_in_the_log_of_its_job",
+            "tests/tests/sandbox/printing.rs::an_open_line_ends_with_its_call",
         ],
     ),
     row(
         50,
         "an instance that is nearly full fails the next job",
         &[
-            "tests/tests/sandbox/leaking.rs::memory_that_leaks_fails_no_job",
-            "tests/tests/sandbox/leaking.rs::handles_that_leak_fail_no_job",
+            "tests/tests/sandbox/leaking.rs::leaked_memory_does_not_fail_jobs",
+            "tests/tests/sandbox/leaking.rs::leaked_handles_do_not_fail_jobs",
         ],
     ),
 ];
@@ -279,8 +279,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in a folder of the repository").to_owned()
 }
 
-/// Why a test that a row names is invalid; empty if it exists and runs.
-fn fault(name: &str) -> Option<String> {
+/// Returns why a test that a row names is invalid, or `None` if it exists and runs.
+fn problem(name: &str) -> Option<String> {
     let (file, test) = name.split_once("::")?;
     let text = match fs::read_to_string(root().join(file)) {
         Ok(text) => text,
@@ -297,11 +297,11 @@ fn fault(name: &str) -> Option<String> {
 }
 
 #[test]
-fn every_row_is_held_by_tests_that_exist() {
+fn every_row_names_existing_tests() {
     let numbers: Vec<_> = ROWS.iter().map(|row| row.number).collect();
     assert_eq!(numbers, (1..=50).collect::<Vec<_>>());
-    let faults: Vec<_> = ROWS.iter().flat_map(|row| row.tests).filter_map(|test| fault(test)).collect();
-    assert!(faults.is_empty(), "{faults:#?}");
+    let problems: Vec<_> = ROWS.iter().flat_map(|row| row.tests).filter_map(|test| problem(test)).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
 
     let (closed, open): (Vec<_>, Vec<_>) = ROWS.iter().partition(|row| !row.tests.is_empty());
     let list = |rows: &[&Row]| rows.iter().map(|row| row.number.to_string()).collect::<Vec<_>>().join(" ");
@@ -311,9 +311,9 @@ fn every_row_is_held_by_tests_that_exist() {
 }
 
 #[test]
-fn a_row_that_names_no_test_is_noticed() {
-    for wrong in ["tests/tests/traps.rs::nothing", "tests/tests/nowhere.rs::spin", "tests/tests/traps.rs::fault"] {
-        assert!(fault(wrong).is_some(), "{wrong}");
+fn a_row_with_an_unknown_test_is_reported() {
+    for wrong in ["tests/tests/traps.rs::nothing", "tests/tests/nowhere.rs::spin", "tests/tests/traps.rs::problem"] {
+        assert!(problem(wrong).is_some(), "{wrong}");
     }
-    assert_eq!(fault("tests/tests/traps.rs::a_row_that_names_no_test_is_noticed"), None);
+    assert_eq!(problem("tests/tests/traps.rs::a_row_with_an_unknown_test_is_reported"), None);
 }

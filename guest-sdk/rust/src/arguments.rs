@@ -1,5 +1,5 @@
-//! Converts the host's values into a function's parameters, and its result back: the code that `#[plugin]` puts around
-//! a function.
+//! Converts the host's values into a function's parameters, and the function's result back. The code that `#[plugin]`
+//! generates uses it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,14 +7,14 @@ use serde_json::value::RawValue;
 
 use crate::{Failure, Problem};
 
-/// One parameter of a processor, as in the source.
+/// One parameter of a processor, as in the source code.
 #[derive(Debug)]
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
     /// Its type.
     pub kind: &'static str,
-    /// Whether it is an `Option` that only `Option`s follow.
+    /// Whether it is an `Option` and all later parameters are `Option`s, too.
     pub optional: bool,
 }
 
@@ -31,8 +31,8 @@ impl<'a> Arguments<'a> {
     pub fn parse(args: &'a str, parameters: &'static [Parameter]) -> Result<Self, Failure> {
         let values: Vec<&RawValue> = serde_json::from_str(args)
             .map_err(|error| invalid(format!("the arguments are not a list: {}", text(&error))))?;
-        let least = parameters.iter().filter(|parameter| !parameter.optional).count();
-        if values.len() < least || values.len() > parameters.len() {
+        let min = parameters.iter().filter(|parameter| !parameter.optional).count();
+        if values.len() < min || values.len() > parameters.len() {
             return Err(invalid(wrong_count(values.len(), parameters)));
         }
         Ok(Self { parameters, values, next: 0 })
@@ -58,8 +58,8 @@ pub fn from_response<T: DeserializeOwned>(response: &str) -> Result<T, Problem> 
 }
 
 /// Converts the result of a fallible function; any error becomes a failure.
-pub fn failable<T, E: Into<Failure>>(answer: Result<T, E>) -> Result<T, Failure> {
-    answer.map_err(Into::into)
+pub fn failable<T, E: Into<Failure>>(result: Result<T, E>) -> Result<T, Failure> {
+    result.map_err(Into::into)
 }
 
 /// Converts the result of `#[next]`.
@@ -74,7 +74,7 @@ pub fn next_id(id: impl NextId) -> Result<Option<u64>, Problem> {
     note = "or a `Result` of one, with an error that converts into a `Failure`"
 )]
 pub trait NextId {
-    /// The id, if there is one.
+    /// Returns the id, if there is one.
     fn into_id(self) -> Option<u64>;
 }
 
@@ -118,12 +118,12 @@ fn invalid(message: String) -> Failure {
     Failure::reject(INVALID_ARGS, message)
 }
 
-/// The error without its line and column, which are meaningless to a client that sent a value and not a text.
+/// Formats the error without its line and column, which are meaningless to a client that sent a value and not a text.
 fn text(error: &serde_json::Error) -> String {
-    const PLACE: &[u8] = b" at line ";
+    const POSITION: &[u8] = b" at line ";
     let mut text = error.to_string().into_bytes();
     // Not `str::rfind` because its searcher alone adds 2 KB to a component.
-    if let Some(end) = text.windows(PLACE.len()).rposition(|window| window == PLACE) {
+    if let Some(end) = text.windows(POSITION.len()).rposition(|window| window == POSITION) {
         text.truncate(end);
     }
     String::from_utf8(text).unwrap_or_default()
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn raw_values_keep_every_digit() {
+    fn raw_values_preserve_every_digit() {
         const PARAMETERS: &[Parameter] = &[Parameter { name: "value", kind: "Box<RawValue>", optional: false }];
         let mut arguments = Arguments::parse("[ {\"a\":[18446744073709551617,1e400]} ]", PARAMETERS).unwrap();
         let value: Box<RawValue> = arguments.take().unwrap();

@@ -37,35 +37,35 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The attempt failed, and another one may succeed.
+    /// Creates a failure that is retried: another attempt may succeed.
     pub fn retry(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Retry(Problem::new(code, message))
     }
 
-    /// The attempt failed, and another one may succeed after `delay`.
+    /// Creates a failure that is retried after `delay`: another attempt may succeed then.
     pub fn retry_after(delay: Duration, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::RetryAfter(Problem::new(code, message), delay)
     }
 
-    /// No attempt can succeed.
+    /// Creates a failure that is not retried: no attempt can succeed.
     pub fn reject(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Reject(Problem::new(code, message))
     }
 
-    /// A retry for errors that `?` cannot convert because they do not implement [`Error`]: `anyhow::Error`, `Box<dyn
-    /// Error>` and plain strings. Use it as `.map_err(Failure::from_boxed)?`.
+    /// Converts errors that `?` cannot convert, because they do not implement [`Error`], into a retry: `anyhow::Error`,
+    /// `Box<dyn Error>` and plain strings. Use it as `.map_err(Failure::from_boxed)?`.
     pub fn from_boxed(error: impl Into<Box<dyn Error>>) -> Self {
         Self::Retry(Problem::new(FAILED, chain(&*error.into())))
     }
 
-    /// The problem.
+    /// Returns the problem.
     pub fn problem(&self) -> &Problem {
         match self {
             Self::Retry(problem) | Self::RetryAfter(problem, _) | Self::Reject(problem) => problem,
         }
     }
 
-    /// The problem, without the decision about retries.
+    /// Returns the problem, without the decision about retries.
     pub fn into_problem(self) -> Problem {
         match self {
             Self::Retry(problem) | Self::RetryAfter(problem, _) | Self::Reject(problem) => problem,
@@ -73,7 +73,8 @@ impl Failure {
     }
 }
 
-/// `Failure` does not implement [`Error`] because otherwise not every error could convert into it.
+/// `Failure` does not implement [`Error`] because otherwise this conversion from every error would conflict with
+/// `From<T> for T`.
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let problem = (&error as &dyn Any).downcast_ref::<Problem>().cloned();
@@ -97,13 +98,13 @@ impl From<Failure> for Problem {
 /// assert!(matches!(width("wide"), Err(Failure::Reject(problem)) if problem.code() == "bad-width"));
 /// ```
 pub trait OrFail<T> {
-    /// On an error: no attempt can succeed.
+    /// Rejects the job on an error: no attempt can succeed.
     fn or_reject(self, code: &str) -> Result<T, Failure>;
 
-    /// On an error: another attempt may succeed.
+    /// Retries on an error: another attempt may succeed.
     fn or_retry(self, code: &str) -> Result<T, Failure>;
 
-    /// On an error: another attempt may succeed after `delay`.
+    /// Retries on an error after `delay`: another attempt may succeed then.
     fn or_retry_after(self, delay: Duration, code: &str) -> Result<T, Failure>;
 }
 
@@ -121,7 +122,7 @@ impl<T, E: Error> OrFail<T> for Result<T, E> {
     }
 }
 
-/// The error and its chain of sources, in one sentence.
+/// Formats the error and its chain of sources as one sentence.
 fn chain(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();

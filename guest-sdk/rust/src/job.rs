@@ -1,4 +1,4 @@
-//! What a running call knows about its job.
+//! The job of the running call, and its progress.
 
 use std::time::Duration;
 
@@ -15,38 +15,38 @@ impl Job {
         Self { id }
     }
 
-    /// The job's number, unique within its task.
+    /// Returns the job's number, unique within its task.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The id of the task, such as `mail.send`.
+    /// Returns the id of the task, such as `mail.send`.
     pub fn task(&self) -> String {
         host::task()
     }
 
-    /// The number of this attempt, from 1; in a handler, of the last attempt that started, 0 before the first.
+    /// Returns the number of this attempt, from 1; in a handler, of the last attempt that started, 0 before the first.
     pub fn attempt(&self) -> u32 {
         host::attempt()
     }
 
-    /// The most attempts the job may have: the first one plus the task's `attempts`.
+    /// Returns the maximum number of attempts of the job: the first one plus the task's `attempts`.
     pub fn max_attempts(&self) -> u32 {
         host::max_attempts()
     }
 
-    /// The time until this call times out; zero if that is due now, `None` without a timeout.
+    /// Returns the time until this call times out; zero if the timeout is due, `None` without a timeout.
     pub fn remaining(&self) -> Option<Duration> {
         host::remaining_ms().map(Duration::from_millis)
     }
 
-    /// Whether the job was cancelled. The host stops the call soon after this becomes true.
+    /// Returns whether the job was cancelled. The host stops the call soon after this becomes true.
     pub fn is_cancelled(&self) -> bool {
         host::is_cancelled()
     }
 
-    /// The W3C trace context of the call, in the format of the `traceparent` header: the context that the job was added
-    /// with, or, in the same trace, the host's span of this attempt.
+    /// Returns the W3C trace context of the call, in the format of the `traceparent` header: the context that the job
+    /// was added with, or, in the same trace, the host's span of this attempt.
     pub fn trace_parent(&self) -> Option<String> {
         host::trace_parent()
     }

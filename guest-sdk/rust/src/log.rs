@@ -30,12 +30,13 @@ pub enum Level {
     Error,
 }
 
-/// Writes one entry. The host truncates a message beyond 8 KiB, and counts the entries beyond the job's budget.
+/// Writes one entry. The host truncates a message longer than 8 KiB, and drops and counts entries that exceed the job's
+/// budget.
 pub fn write(level: Level, message: &str) {
     host::write(level, message);
 }
 
-/// What the macros expand to: formats only messages with arguments.
+/// Writes an entry for the macros; formats only messages with arguments.
 #[doc(hidden)]
 pub fn format(level: Level, message: fmt::Arguments<'_>) {
     match message.as_str() {

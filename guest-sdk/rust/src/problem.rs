@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 /// An error that the host or the plugin reports.
 ///
-/// `?` converts any error into one by way of [`Failure`](crate::Failure); the host's errors already are problems.
+/// `?` converts any error into a problem by way of [`Failure`](crate::Failure); the host's errors already are problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     code: String,
@@ -17,36 +17,36 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with a short, stable code in kebab case, such as `not-found`, and one sentence for people.
+    /// Creates a problem with a short, stable code in kebab case, such as `not-found`, and one sentence for people.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), details: None }
     }
 
     /// Adds data; the host stores at most 64 KiB of it as JSON.
     ///
-    /// Details that cannot be serialized are dropped because they only accompany the message.
+    /// Drops details that cannot be serialized because they only supplement the message.
     #[must_use]
     pub fn with_details(mut self, details: impl Serialize) -> Self {
         self.details = serde_json::to_string(&details).ok();
         self
     }
 
-    /// The short, stable identifier for programs.
+    /// Returns the short, stable identifier for programs.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// The sentence for people.
+    /// Returns the sentence for people.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The details, if there are any that deserialize into `T`.
+    /// Returns the details, if there are any and they deserialize into `T`.
     pub fn details<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(self.details.as_deref()?).ok()
     }
 
-    /// A problem whose details are already JSON text.
+    /// Creates a problem from details that are already JSON text.
     pub(crate) fn from_parts(code: String, message: String, details: Option<String>) -> Self {
         Self { code, message, details }
     }

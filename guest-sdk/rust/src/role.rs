@@ -1,4 +1,4 @@
-//! The roles of a plugin, and how the host's calls find their functions.
+//! The roles of a plugin, and the lookup of the function for a host's call.
 //!
 //! [`#[plugin]`](crate::plugin) implements [`HasRole`] for the roles of a module; do not implement these traits by
 //! hand.
@@ -24,17 +24,17 @@ macro_rules! roles {
 }
 
 roles! {
-    /// Does the work: takes the arguments as a JSON array and returns the response as JSON.
+    /// The role that does the work: takes the arguments as a JSON array and returns the response as JSON.
     Processor: fn(&Job, &str) -> Result<String, Failure>;
-    /// Gives a new job its id; `None` to use the task's own counter.
+    /// The role that returns the id for a new job; `None` to use the task's own counter.
     IdSource: fn() -> Result<Option<u64>, Problem>;
-    /// Is notified that a job was added.
+    /// The handler for an added job.
     AddHandler: fn(&Job) -> Result<(), Problem>;
-    /// Is notified of a job's progress.
+    /// The handler for a job's progress.
     ProgressHandler: fn(&Job, crate::Progress) -> Result<(), Problem>;
-    /// Is notified that a job succeeded, with its response as JSON.
+    /// The handler for a job that succeeded; takes the response as JSON.
     SuccessHandler: fn(&Job, &str) -> Result<(), Problem>;
-    /// Is notified that a job failed.
+    /// The handler for a job that failed.
     ErrorHandler: fn(&Job, Problem) -> Result<(), Problem>;
 }
 
@@ -53,13 +53,13 @@ pub trait HasRole<R: Role> {
 pub struct Entry<C> {
     /// The name after `#` in a task's reference.
     pub name: &'static str,
-    /// Whether a reference without `#` means it.
+    /// Whether a reference without `#` selects it.
     pub default: bool,
     /// The function.
     pub call: C,
 }
 
-/// The function that the host asks for: by its name, or the only one, or the default.
+/// Returns the function that the host calls: the one with this name, or without a name the only one or the default.
 pub(crate) fn pick<P: HasRole<R>, R: Role>(handler: Option<&str>) -> Result<R::Call, Problem> {
     let found = match (P::ENTRIES, handler) {
         ([only], None) => Some(only),

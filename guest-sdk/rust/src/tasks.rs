@@ -14,8 +14,9 @@
 //! A call can be repeated: an attempt is retried, or a handler is called again after a crash. Its jobs are added only once
 //! because each has an idempotency key made of the job, the role and the number of the add in the call. A plugin should
 //! therefore add the same jobs in the same order each time; a job with other arguments at the same position fails with
-//! `key-reused`. Where that does not fit, [`add_with`] takes the plugin's own key, or none ([`Options::without_key`]).
-//! Jobs added in `#[next]` and `#[on_progress]` have no such key because there is no job yet, or the calls differ.
+//! `key-reused`. If a plugin cannot do that, [`add_with`] takes its own key, or no key ([`Options::without_key`]).
+//! Jobs added in `#[next]` and `#[on_progress]` have no such key because `#[next]` runs before the job has an id, and
+//! calls of `#[on_progress]` are not repeated identically.
 //!
 //! Every function can return a [`Problem`] with one of the codes `unknown-task`, `unknown-job`, `queue-full`,
 //! `keep-bytes-exceeded`, `duplicate-id`, `next-failed`, `invalid-args`, `invalid-options`, `key-reused`, `ended`,
@@ -73,15 +74,15 @@ pub fn add(task: &str, args: impl Args) -> Result<u64, Problem> {
     add_with(task, args, Options::new())
 }
 
-/// Like [`add`], but no attempt starts before `delay` has passed (whole milliseconds).
+/// Adds a job like [`add`], but no attempt starts before `delay` has passed (whole milliseconds).
 pub fn add_later(task: &str, args: impl Args, delay: Duration) -> Result<u64, Problem> {
     add_with(task, args, Options::new().delay(delay))
 }
 
-/// Like [`add`], with options.
+/// Adds a job like [`add`], with options.
 pub fn add_with(task: &str, args: impl Args, options: Options) -> Result<u64, Problem> {
     let args = to_array(&args)?;
-    // Each add has its position, whether it uses the position's key or not.
+    // Each add counts as a position, even if it does not use the position's key.
     let derived = call::next_key();
     let (key, number) = match (&options.key, &derived) {
         (Key::Explicit(key), _) => (Some(&**key), None),
@@ -167,7 +168,7 @@ fn to_array(args: &impl Args) -> Result<String, Problem> {
     args.to_json().map_err(|error| Problem::new("invalid-args", error.to_string()))
 }
 
-/// Whole milliseconds, rounded up so that nothing starts too early.
+/// Converts a delay to whole milliseconds, rounded up so that no attempt starts too early.
 pub(crate) fn millis(delay: Duration) -> u64 {
     let below_a_second = u64::from(delay.subsec_nanos().div_ceil(1_000_000));
     delay.as_secs().saturating_mul(1000).saturating_add(below_a_second)

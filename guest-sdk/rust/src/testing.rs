@@ -1,4 +1,4 @@
-//! A fake host, to test a plugin's logic like any other code, on the native target.
+//! A fake host to test a plugin's logic on the native target, like any other code.
 //!
 //! ```
 //! #[saggar_guest::plugin]
@@ -63,7 +63,7 @@ pub struct LogLine {
 /// A job that a plugin added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedJob {
-    /// The id that the fake host gave it: 1, 2, 3, …
+    /// The id that the fake host assigned: 1, 2, 3, …
     pub id: u64,
     /// The task's id.
     pub task: String,
@@ -81,7 +81,7 @@ pub struct AddedJob {
     pub run_at: Option<String>,
 }
 
-/// A fake host: gives a plugin the context that the test sets, and records what the plugin does.
+/// A fake host: provides the context that the test sets, and records the plugin's progress reports, log lines and jobs.
 ///
 /// By default it runs attempt 1 of 1 of job 1 of the task `test`.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +89,7 @@ pub struct FakeHost(Rc<RefCell<State>>);
 
 /// The context of calls.
 impl FakeHost {
-    /// A host with a first attempt.
+    /// Creates a host that runs a first attempt.
     pub fn new() -> Self {
         Self::default()
     }
@@ -112,7 +112,7 @@ impl FakeHost {
         self.with(|state| state.attempt = attempt)
     }
 
-    /// Sets the most attempts that the job may have.
+    /// Sets the maximum number of attempts of the job.
     #[must_use]
     pub fn max_attempts(self, max_attempts: u32) -> Self {
         self.with(|state| state.max_attempts = max_attempts)
@@ -136,19 +136,19 @@ impl FakeHost {
         self.with(|state| state.trace_parent = Some(trace_parent.into()))
     }
 
-    /// Cancels the job once the plugin has reported progress this often; 0 cancels it from the start.
+    /// Cancels the job after this many progress reports of the plugin; 0 cancels it from the start.
     #[must_use]
     pub fn cancelled_after(self, reports: usize) -> Self {
         self.with(|state| state.cancelled_after = Some(reports))
     }
 
-    /// Fills the queues once the plugin has added this many jobs; further ones fail with `queue-full`.
+    /// Limits the number of jobs that the plugin can add; further adds fail with `queue-full`.
     #[must_use]
     pub fn queue_size(self, size: usize) -> Self {
         self.with(|state| state.queue_size = Some(size))
     }
 
-    /// Sets what `tasks::get` returns for a job.
+    /// Sets the job that `tasks::get` returns.
     #[must_use]
     pub fn job(self, task: &str, job: JobView<Value>) -> Self {
         let JobView { id, status, current, total, message, response } = job;
@@ -163,7 +163,7 @@ impl FakeHost {
     }
 }
 
-/// Calls, as the host makes them: through JSON, to the function that [`handler`](FakeHost::handler) names.
+/// Calls as a real host makes them: through JSON, to the function that [`handler`](FakeHost::handler) names.
 impl FakeHost {
     /// Runs one attempt: `host.process::<thumbnail::Plugin>(("a.png", 64))`. Also accepts a JSON array.
     ///
@@ -177,19 +177,19 @@ impl FakeHost {
         Ok(serde_json::from_str(&response).expect("the response was just serialized"))
     }
 
-    /// Asks for a new job's id.
+    /// Calls the id source and returns the id for a new job.
     pub fn next<P: HasRole<IdSource>>(&self) -> Result<Option<u64>, Problem> {
         let next = pick::<P, _>(self.handler_name().as_deref())?;
         self.run(None, |_| next())
     }
 
-    /// Notifies the plugin that the job was added.
+    /// Calls the handler for an added job.
     pub fn on_add<P: HasRole<AddHandler>>(&self) -> Result<(), Problem> {
         let handler = pick::<P, _>(self.handler_name().as_deref())?;
         self.run(Some("add"), handler)
     }
 
-    /// Notifies the plugin of progress.
+    /// Calls the handler for progress.
     pub fn on_progress<P: HasRole<ProgressHandler>>(
         &self,
         current: u64,
@@ -200,7 +200,7 @@ impl FakeHost {
         self.run(None, |job| handler(job, Progress { current, total, message: message.into() }))
     }
 
-    /// Notifies the plugin that the job succeeded.
+    /// Calls the handler for a job that succeeded.
     ///
     /// # Panics
     ///
@@ -211,7 +211,7 @@ impl FakeHost {
         self.run(Some("success"), |job| handler(job, &response))
     }
 
-    /// Notifies the plugin that the job failed.
+    /// Calls the handler for a job that failed.
     pub fn on_error<P: HasRole<ErrorHandler>>(&self, problem: Problem) -> Result<(), Problem> {
         let handler = pick::<P, _>(self.handler_name().as_deref())?;
         self.run(Some("error"), |job| handler(job, problem))
@@ -234,24 +234,24 @@ impl FakeHost {
     }
 }
 
-/// What the plugin did.
+/// The recorded actions of the plugin.
 impl FakeHost {
-    /// Every progress report, in order.
+    /// Returns every progress report, in order.
     pub fn progress(&self) -> Vec<Progress> {
         self.0.borrow().progress.clone()
     }
 
-    /// Every logged line, in order.
+    /// Returns every logged line, in order.
     pub fn log_lines(&self) -> Vec<LogLine> {
         self.0.borrow().log.clone()
     }
 
-    /// Every added job, in order.
+    /// Returns every added job, in order.
     pub fn added(&self) -> Vec<AddedJob> {
         self.0.borrow().added.clone()
     }
 
-    /// The status of a job that was added, or that the test set.
+    /// Returns the status of a job that the plugin added or the test set.
     pub fn status(&self, task: &str, id: u64) -> Option<Status> {
         self.0.borrow().find(task, id).map(|job| job.status)
     }

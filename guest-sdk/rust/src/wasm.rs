@@ -1,4 +1,4 @@
-//! The real host: the bindings of the contract in `wit/`, and the conversions between their types and ours.
+//! The real host: the bindings of the contract in `wit/`, and the conversions between their types and this crate's.
 //!
 //! Only compiled for wasm; `testing` has the same functions for the native target.
 

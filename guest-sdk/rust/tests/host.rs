@@ -1,4 +1,4 @@
-//! What a plugin requests of its host, and what the fake host returns.
+//! A plugin's calls to its host, and the results of the fake host.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use saggar_guest::tasks::{JobView, Status};
 use saggar_guest::testing::FakeHost;
 
 #[test]
-fn a_job_tells_what_the_test_said() {
+fn a_job_returns_the_context_that_the_test_set() {
     let host = FakeHost::new().id(8).task("mail.send").attempt(2).max_attempts(4);
     let host = host.remaining(Duration::from_millis(250)).trace_parent("00-a-b-01");
     host.call(|job| {
@@ -30,7 +30,7 @@ fn a_job_is_cancelled_after_some_reports() {
 }
 
 #[test]
-fn lines_have_levels() {
+fn log_lines_have_levels() {
     let host = FakeHost::new();
     let name = "Ada";
     host.call(|_| {
@@ -62,7 +62,7 @@ fn jobs_are_added_looked_up_and_cancelled() {
 }
 
 #[test]
-fn a_response_has_a_type() {
+fn a_response_deserializes_into_its_type() {
     let job = JobView {
         id: 4,
         status: Status::Success,
@@ -79,16 +79,16 @@ fn a_response_has_a_type() {
 
 #[test]
 #[should_panic(expected = "FakeHost")]
-fn without_a_host_the_panic_says_where_to_get_one() {
-    log::info!("nobody listens");
+fn calls_without_a_host_panic_and_name_the_fake_host() {
+    log::info!("no host");
 }
 
 #[test]
 fn a_repeated_call_adds_its_jobs_once() {
     let host = FakeHost::new().task("mail.send").id(7);
     let twice = |job: &Job| (tasks::add("a", (job.id(),)), tasks::add("a", (job.id(),)));
-    assert_eq!(host.call(twice), (Ok(1), Ok(2)), "two places, two jobs");
-    assert_eq!(host.call(twice), (Ok(1), Ok(2)), "the same places, the same jobs");
+    assert_eq!(host.call(twice), (Ok(1), Ok(2)), "two positions, two jobs");
+    assert_eq!(host.call(twice), (Ok(1), Ok(2)), "the same positions, the same jobs");
     let keys: Vec<_> = host.added().into_iter().map(|added| added.key).collect();
     assert_eq!(keys, [Some("mail.send/7/process/0".to_owned()), Some("mail.send/7/process/1".to_owned())]);
     let other = host.clone().id(8);
@@ -96,7 +96,7 @@ fn a_repeated_call_adds_its_jobs_once() {
 }
 
 #[test]
-fn another_job_at_the_same_place_is_refused() {
+fn another_job_at_the_same_position_is_refused() {
     let host = FakeHost::new();
     assert_eq!(host.call(|_| tasks::add("a", (1,))), Ok(1));
     let refused = host.call(|_| tasks::add("a", (2,))).unwrap_err();
@@ -125,6 +125,6 @@ fn options_reach_the_host() {
     assert_eq!(
         added[3].key.as_deref(),
         Some("test/1/process/3"),
-        "each add has its position, whether it uses it or not"
+        "each add counts as a position, even if it does not use the position's key"
     );
 }

@@ -1,4 +1,4 @@
-//! A plugin as the host calls it: which function, with which arguments, and what its result becomes.
+//! A plugin as the host calls it: the selection of the function, its arguments, and the conversion of its result.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ mod media {
         number.parse().map_err(Broken)
     }
 
-    /// The expansion uses its name itself.
+    /// The generated code uses the same names, `job` and `arguments`.
     #[processor(default)]
     fn job(job: &Job, arguments: Option<u32>) -> Result<u32, Failure> {
         match arguments {
@@ -78,7 +78,7 @@ fn rejected(result: Result<saggar_guest::Value, Failure>) -> Problem {
 }
 
 #[test]
-fn arguments_come_by_position() {
+fn arguments_are_passed_by_position() {
     let response = host("thumbnail").id(9).process::<Plugin>(("a.png", 64)).unwrap();
     assert_eq!(response, json!({ "job": 9, "url": "a.png", "width": 64, "title": null, "tags": null }));
     let response = host("thumbnail").process::<Plugin>(("a.png", 64, "A", ["x"])).unwrap();
@@ -107,7 +107,7 @@ fn a_wrong_number_of_arguments_names_them() {
 }
 
 #[test]
-fn the_host_picks_by_name_or_gets_the_default() {
+fn functions_are_selected_by_name_or_by_default() {
     assert_eq!(FakeHost::new().attempt(3).process::<Plugin>(()).unwrap(), json!(3));
     assert_eq!(host("take-photo").process::<Plugin>(("5",)).unwrap(), json!(5));
     let problem = rejected(host("video").process::<Plugin>(()));
@@ -130,23 +130,23 @@ fn an_ordinary_error_is_a_retry_with_its_whole_chain() {
 }
 
 #[test]
-fn a_failure_says_what_follows() {
+fn a_retry_after_failure_is_returned_unchanged() {
     let later = Failure::retry_after(Duration::from_millis(1500), "busy", "come back later");
     assert_eq!(FakeHost::new().process::<Plugin>((0,)), Err(later));
 }
 
 #[test]
-fn what_the_host_answers_keeps_its_code() {
+fn problems_of_the_host_keep_their_code() {
     let host = FakeHost::new().queue_size(1);
     assert_eq!(host.process::<Plugin>((5,)).unwrap(), json!(5));
     assert_eq!(host.added()[0].args, json!([5]));
-    // Another job's call: repeating the first would find its child.
+    // The call of another job, because a repeated call would return the job that the first one added.
     let failure = host.id(2).process::<Plugin>((6,)).unwrap_err();
     assert!(matches!(failure, Failure::Retry(problem) if problem.code() == "queue-full"));
 }
 
 #[test]
-fn handlers_get_typed_values() {
+fn handlers_receive_typed_values() {
     let host = FakeHost::new().task("media.thumbnail");
     host.on_success::<Plugin>(5).unwrap();
     assert_eq!(host.log_lines()[0].message, "media.thumbnail 5");

@@ -1,4 +1,4 @@
-//! The arguments of the commands that talk to a host over HTTP, and of the two that need neither host nor app.
+//! The arguments of the commands that talk to a host over HTTP, and of the two commands that need neither host nor app.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) enum ClientCommand {
     Cancel(JobsArgs),
     /// Runs ended jobs again
     Retry(JobsArgs),
-    /// Delivers callbacks of ended jobs that were given up, and retries pending ones at once
+    /// Retries callbacks of ended jobs at once: pending ones, and those that were given up
     Redeliver(JobsArgs),
     /// Deletes jobs that wait or have ended
     Delete(JobsArgs),
@@ -44,7 +44,7 @@ pub(crate) enum ClientCommand {
 }
 
 impl ClientCommand {
-    /// Whether the host's answers, including refusals, are printed as JSON.
+    /// Returns whether the host's responses, including refusals, are printed as JSON.
     pub(crate) fn wants_json(&self) -> bool {
         let host = match self {
             Self::Add(args) => &args.host,
@@ -63,7 +63,7 @@ impl ClientCommand {
     }
 }
 
-/// How to reach the host, and how to print its answers.
+/// How to reach the host, and how to print its responses.
 #[derive(Debug, Args)]
 pub(crate) struct HostArgs {
     /// The host's URL
@@ -74,11 +74,11 @@ pub(crate) struct HostArgs {
     #[arg(long, env = "SAGGAR_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
-    /// How long to retry after the connection to a host was lost
+    /// How long to retry after the connection to the host was lost
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, env = "SAGGAR_RETRY_FOR")]
     pub(crate) retry_for: Duration,
 
-    /// Prints what the host answers as JSON; refusals go to standard error as JSON, too
+    /// Prints the host's response as JSON; refusals go to standard error, as JSON too
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -92,12 +92,12 @@ pub(crate) struct Add {
     #[arg(allow_negative_numbers = true, conflicts_with = "file")]
     pub(crate) args: Vec<String>,
 
-    /// Adds a job for each line of a file (`-`: standard input). A line is a JSON array, the job's arguments, or an object
-    /// such as {"args":["ada"],"delay_ms":500,"key":"ada"}
+    /// Adds a job for each line of a file (`-`: standard input). A line is a JSON array, the job's arguments, or an
+    /// object such as {"args":["ada"],"delay_ms":500,"key":"ada"}
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
 
-    /// Waits for the end, prints the response, and exits by the result, as `saggar run` does
+    /// Waits for the end, prints the response, and sets the exit code by the result, as `saggar run` does
     #[arg(long)]
     pub(crate) wait: bool,
 
@@ -136,7 +136,7 @@ pub(crate) struct Get {
     #[arg(value_parser = job_id())]
     pub(crate) id: u64,
 
-    /// Waits for its end, and exits by its result
+    /// Waits for its end, and sets the exit code by its result
     #[arg(long)]
     pub(crate) wait: bool,
 
@@ -170,15 +170,15 @@ pub(crate) struct List {
     #[arg(long)]
     pub(crate) text: Option<String>,
 
-    /// The order
+    /// Sort order
     #[arg(long, default_value = "newest")]
     pub(crate) order: OrderArg,
 
-    /// The most jobs
+    /// Maximum number of jobs
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
 
-    /// Continues after the page whose `next` this is
+    /// Continues after a page; pass the `next` value of that page
     #[arg(long, value_name = "NEXT")]
     pub(crate) after: Option<String>,
 
@@ -209,7 +209,7 @@ pub(crate) struct Watch {
     /// Only this task
     pub(crate) task: Option<String>,
 
-    /// Only this job of the task, until it has ended; exits by its result
+    /// Only this job of the task, until it has ended; sets the exit code by its result
     #[arg(value_parser = job_id())]
     pub(crate) id: Option<u64>,
 
@@ -316,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_makes_a_job_unique_is_read() {
+    fn unique_scopes_are_parsed() {
         let by = |text| unique(text).map(|unique| (unique.by, unique.positions));
         assert_eq!(by("task"), Ok((wire::UniqueScope::Task, None)));
         assert_eq!(by("args"), Ok((wire::UniqueScope::Args, None)));

@@ -1,4 +1,4 @@
-//! `saggar add`: adds one job, or with --file one for each line.
+//! `saggar add`: adds one job, or with --file one job per line.
 
 use anyhow::Context;
 use saggar_client::{Client, ClientError, new_key};
@@ -23,10 +23,10 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
         priority: args.priority,
         unique: args.unique.clone(),
     };
-    // With a key, the job can be sent again after a lost connection and is added once.
+    // With a key, a retry after a lost connection does not add the job twice.
     let key = args.key.clone().unwrap_or_else(new_key);
     let added = match client.add(&args.task, &job, &key).await {
-        // Without the key, the user could only add the job a second time.
+        // Names the key, because without it another attempt of the user could add the job twice.
         Err(error) if may_have_added(client, &error) => {
             return Err(error)
                 .with_context(|| format!("the job may have been added (with --key {key}, it is not added twice)"));
@@ -44,7 +44,7 @@ async fn add_one(client: &Client, args: &Add) -> anyhow::Result<u8> {
     }
 }
 
-/// Whether the job may have been added: the connection was lost after the host was reached.
+/// Returns whether the job may have been added: the connection was lost after the host was reached.
 fn may_have_added(client: &Client, error: &ClientError) -> bool {
     error.code().is_none() && error.is_network() && client.was_reached()
 }

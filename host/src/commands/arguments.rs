@@ -3,22 +3,23 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Returns the arguments as one JSON array: each is kept as written if it is valid JSON, and is a string otherwise.
+/// Returns the arguments as one JSON array. Keeps an argument as written if it is valid JSON; otherwise makes it a
+/// string.
 pub(crate) fn array(args: &[String]) -> Box<RawValue> {
-    // An argument from a file may start with a byte order mark, which some editors write.
+    // Some editors write a byte order mark at the start of a file, and an argument may come from one.
     let item = |text: &String| match serde_json::from_str::<&RawValue>(text.trim_start_matches('\u{feff}')) {
         Ok(json) => json.get().to_owned(),
         Err(_) => Value::from(text.as_str()).to_string(),
     };
     let text = format!("[{}]", args.iter().map(item).collect::<Vec<_>>().join(","));
-    // An array of JSON values is JSON.
+    // Cannot fail, because an array of JSON values is valid JSON.
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn json_stays_as_it_is_written_and_all_else_is_a_string() {
+    fn json_arguments_are_kept_verbatim_and_others_become_strings() {
         let array =
             |args: &[&str]| super::array(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>()).to_string();
         assert_eq!(array(&[]), "[]");

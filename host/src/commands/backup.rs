@@ -1,4 +1,4 @@
-//! `saggar backup`: copies an app's jobs, also while a host runs.
+//! `saggar backup`: copies an app's jobs, even while a host runs.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `saggar add --file`: adds a job for each line, as fast as the lines come and the queue has room.
+//! `saggar add --file`: adds one job per line, as fast as lines arrive and the queue has room.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -14,29 +14,31 @@ use tokio::sync::mpsc;
 use super::{USAGE, add, job_view, output};
 use crate::cli::client::Add;
 
-/// Maximum length of a line: the largest arguments, and what surrounds them.
+/// Maximum length of a line in bytes: the largest arguments (4 MiB), and the rest of the object.
 const MAX_LINE: u64 = (4 << 20) + (64 << 10);
 
-/// Maximum jobs of a batch between reader and sender, and bytes of their lines.
+/// Maximum number of jobs in a batch that the reader passes to the sender.
 const MAX_JOBS: usize = 1_000;
+
+/// A batch is passed on once its lines have this many bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Batches between reader and sender: reading continues during a request, and memory stays bounded.
-const AHEAD: usize = 2;
+/// Capacity of the channel in batches: reading continues during a request, and memory stays bounded.
+const CHANNEL_BATCHES: usize = 2;
 
 /// The byte order mark, which some editors write at the start of a file.
-const MARK: &str = "\u{feff}";
+const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// Pause before a full queue is tried again; the host suggests a second.
+/// Delay before a retry if the queue is full: one second, as the host suggests.
 const FULL_PAUSE: Duration = Duration::from_secs(1);
 
-/// Jobs and their line numbers, from 1, or why there is no next one.
+/// A batch of jobs with their line numbers (from 1), or the error that ends the reading.
 type Lines = anyhow::Result<Vec<(u64, BatchJob)>>;
 
 pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Result<u8> {
     let key = args.key.clone().unwrap_or_else(new_key);
     let mut bulk = BulkAdd::new(client, &args.task, key.clone())?;
-    let (sender, mut lines) = mpsc::channel(AHEAD);
+    let (sender, mut lines) = mpsc::channel(CHANNEL_BATCHES);
     let source: Box<dyn Read + Send> = match file.to_str() {
         Some("-") => Box::new(std::io::stdin()),
         _ => match File::open(file) {
@@ -47,31 +49,31 @@ pub(crate) async fn run(client: &Client, args: &Add, file: &Path) -> anyhow::Res
             }
         },
     };
-    // Reading standard input can block until someone types, so nothing waits for this task.
+    // Not awaited, because reading standard input can block until the user types.
     tokio::task::spawn_blocking(move || read(source, &sender));
-    let (mut ids, mut mistake) = (Vec::new(), None);
-    while mistake.is_none()
+    let (mut ids, mut failure) = (Vec::new(), None);
+    while failure.is_none()
         && let Some(read) = lines.recv().await
     {
-        take(read, &mut bulk, args, &mut mistake);
-        while mistake.is_none()
+        take(read, &mut bulk, args, &mut failure);
+        while failure.is_none()
             && !bulk.is_full()
             && let Ok(read) = lines.try_recv()
         {
-            take(read, &mut bulk, args, &mut mistake);
+            take(read, &mut bulk, args, &mut failure);
         }
-        // Jobs read before an error are added.
-        let stopped = |ids: &[u64]| format!("{} jobs were added (with --key {key}, no line is added twice)", ids.len());
-        add_all(&mut bulk, args, &mut ids).await.with_context(|| stopped(&ids))?;
+        // The jobs that were read before an error are added.
+        let context = |ids: &[u64]| format!("{} jobs were added (with --key {key}, no line is added twice)", ids.len());
+        add_all(&mut bulk, args, &mut ids).await.with_context(|| context(&ids))?;
     }
-    if let Some(mistake) = mistake {
-        say!("saggar: {mistake:#}; jobs added from the lines before it: {}", ids.len());
+    if let Some(failure) = failure {
+        say!("saggar: {failure:#}; jobs added from the lines before it: {}", ids.len());
         return Ok(USAGE);
     }
     if args.wait { wait_for(client, args, &ids).await } else { Ok(0) }
 }
 
-fn take(read: Lines, bulk: &mut BulkAdd<'_>, args: &Add, mistake: &mut Option<anyhow::Error>) {
+fn take(read: Lines, bulk: &mut BulkAdd<'_>, args: &Add, failure: &mut Option<anyhow::Error>) {
     match read {
         Ok(jobs) => jobs.into_iter().for_each(|(line, job)| {
             let job = BatchJob {
@@ -83,15 +85,15 @@ fn take(read: Lines, bulk: &mut BulkAdd<'_>, args: &Add, mistake: &mut Option<an
             };
             bulk.push(line, job);
         }),
-        Err(error) => *mistake = Some(error),
+        Err(error) => *failure = Some(error),
     }
 }
 
 async fn add_all(bulk: &mut BulkAdd<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow::Result<()> {
-    let mut has_said = false;
+    let mut has_reported = false;
     while bulk.pending() > 0 {
         let Some(added) = bulk.add_next().await.map_err(|error| at_line(bulk, error))? else {
-            if !std::mem::replace(&mut has_said, true) {
+            if !std::mem::replace(&mut has_reported, true) {
                 say!("saggar: the queue of {} is full; waiting for room", args.task);
             }
             tokio::time::sleep(FULL_PAUSE).await;
@@ -105,12 +107,12 @@ async fn add_all(bulk: &mut BulkAdd<'_>, args: &Add, ids: &mut Vec<u64>) -> anyh
     Ok(())
 }
 
-/// The output line for an added job.
+/// Formats the output line of an added job.
 fn shown(AddedJob { id, new }: AddedJob, as_json: bool) -> String {
     if as_json { format!("{{\"id\":{id},\"new\":{new}}}\n") } else { format!("{id}\n") }
 }
 
-/// Adds the line number to an error that concerns one job.
+/// Adds the line number to an error about one job.
 fn at_line(bulk: &BulkAdd<'_>, error: ClientError) -> anyhow::Error {
     match bulk.next_line().filter(|_| error.concerns_job()) {
         Some(line) => anyhow::Error::new(error).context(format!("line {line}")),
@@ -118,7 +120,7 @@ fn at_line(bulk: &BulkAdd<'_>, error: ClientError) -> anyhow::Error {
     }
 }
 
-/// Waits for the jobs in their order, and prints the result of each.
+/// Waits for the jobs in order, and prints the result of each; returns the largest exit code.
 async fn wait_for(client: &Client, args: &Add, ids: &[u64]) -> anyhow::Result<u8> {
     let mut worst = 0;
     for &id in ids {
@@ -128,38 +130,37 @@ async fn wait_for(client: &Client, args: &Add, ids: &[u64]) -> anyhow::Result<u8
     Ok(worst)
 }
 
-/// Reads lines and sends them on: in batches if many are buffered, and at once if they come one by one.
+/// Reads lines and sends their jobs: in batches if many lines are buffered, and at once if they arrive one by one.
 fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
     let mut source = BufReader::with_capacity(MAX_BYTES, source);
     let (mut number, mut jobs, mut bytes) = (0_u64, Vec::new(), 0);
     loop {
         number += 1;
-        let (mut line, mistake) = match next(&mut source) {
+        let (mut line, end) = match next(&mut source) {
             Ok(Some(line)) => (line, None),
             Ok(None) => (Vec::new(), Some(None)),
             Err(error) => (Vec::new(), Some(Some(error))),
         };
-        if number == 1 && line.starts_with(MARK.as_bytes()) {
-            line.drain(..MARK.len());
+        if number == 1 && line.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+            line.drain(..BYTE_ORDER_MARK.len());
         }
         bytes += line.len();
-        let mistake = mistake.or_else(|| match job(&line) {
+        let end = end.or_else(|| match job(&line) {
             Ok(job) => {
                 jobs.extend(job.map(|job| (number, job)));
                 None
             }
             Err(error) => Some(Some(error)),
         });
-        let is_due =
-            mistake.is_some() || jobs.len() >= MAX_JOBS || bytes >= MAX_BYTES || !source.buffer().contains(&b'\n');
-        // Fails when the command is over.
+        let is_due = end.is_some() || jobs.len() >= MAX_JOBS || bytes >= MAX_BYTES || !source.buffer().contains(&b'\n');
+        // Sending fails when the command is over.
         if is_due && !jobs.is_empty() && to.blocking_send(Ok(std::mem::take(&mut jobs))).is_err() {
             return;
         }
         if is_due {
             bytes = 0;
         }
-        match mistake {
+        match end {
             None => {}
             Some(None) => return,
             Some(Some(error)) => {
@@ -170,6 +171,7 @@ fn read(source: impl Read, to: &mpsc::Sender<Lines>) {
     }
 }
 
+/// Reads the next line; `None` at the end.
 fn next(source: &mut impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     source.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).context("cannot read it")?;

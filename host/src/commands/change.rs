@@ -33,7 +33,7 @@ pub(crate) async fn resume(args: TaskArgs) -> anyhow::Result<u8> {
     print_paused(&args, false, "is not paused")
 }
 
-/// The host answers with success and no content, so the document is made here.
+/// Prints the new state of a task. Creates the JSON document itself, because the host responds without content.
 fn print_paused(args: &TaskArgs, paused: bool, what: &str) -> anyhow::Result<u8> {
     if args.host.json {
         output::json(&json!({ "task": args.task, "paused": paused }).to_string())?;
@@ -43,7 +43,7 @@ fn print_paused(args: &TaskArgs, paused: bool, what: &str) -> anyhow::Result<u8>
     Ok(0)
 }
 
-/// Changes one job after the other. A refusal does not stop the others; the last refusal decides the exit code.
+/// Changes the jobs one after the other. A refusal does not stop the others; the last refusal decides the exit code.
 async fn for_each_job(
     args: &JobsArgs,
     change: impl AsyncFn(&Client, u64) -> Result<Option<JsonBody<Job>>, ClientError>,

@@ -1,4 +1,4 @@
-//! `saggar check`: shows an app's tasks, or everything that is wrong with them.
+//! `saggar check`: shows an app's tasks, and everything that is wrong with them.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::problems;
 
 pub(crate) async fn run(args: Check, env: &CommandEnv) -> anyhow::Result<u8> {
     let mut app = env.builder(args.app).load().await?;
-    // A problem that prevents a host from starting is a problem of the app, whichever file it is in.
+    // A problem that prevents a host from starting counts as a problem of the app, whichever file it is in.
     app.problems.splice(..0, env.configuration.problems.iter().cloned());
     if args.json {
         output::json(&serde_json::to_string_pretty(&document(&app))?)?;
@@ -36,7 +36,7 @@ fn summary(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The plugins of the valid tasks, by name.
+/// Returns the plugins of the valid tasks, by name.
 fn components(app: &App) -> BTreeMap<String, Plugin> {
     let names = app.tasks.iter().flat_map(|task| task.references().map(|(_, at)| at.value.plugin.clone()));
     names.filter_map(|name| Some((name.clone(), app.plugin(&name)?))).collect()
@@ -91,7 +91,7 @@ fn document(app: &App) -> Value {
     })
 }
 
-/// The members that the HTTP API shows of a task, too.
+/// Returns a task as JSON, with the same member names as the HTTP API.
 fn describe(task: &Task) -> Value {
     json!({ "id": task.id.as_str(), "name": task.name, "definition": saggar::api::definition(task) })
 }

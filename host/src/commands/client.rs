@@ -1,4 +1,4 @@
-//! Shared by the commands that talk to a host: connecting, errors with advice, exit codes.
+//! Code shared by the commands that talk to a host: connecting, errors with advice, exit codes.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use super::{FAILURE, INTERRUPTED, USAGE, output};
 use super::{add, change, completions, get, list, logs, openapi, stats, tasks, watch};
 use crate::cli::client::{ClientCommand, HostArgs};
 
-/// The host cannot be reached, or the connection was lost.
+/// Exit code: the host cannot be reached, or the connection was lost.
 const NETWORK: u8 = 3;
 
-/// Refusals that mean a wrong command line.
+/// Error codes of refusals that indicate a wrong command line.
 const USAGE_CODES: [&str; 6] =
     ["unknown-task", "invalid-args", "invalid-query", "invalid-body", "invalid-header", "invalid-path"];
 
-/// After Ctrl-C, a command has this long to exit.
+/// How long a command may take to exit after Ctrl-C.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
@@ -46,7 +46,7 @@ pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<u8> {
     }
 }
 
-/// The context that wraps a client's error.
+/// Returns the context that wraps a client's error.
 fn outer_context(error: &anyhow::Error, of_client: &ClientError) -> String {
     let innermost = of_client.to_string();
     let outer = error.chain().map(ToString::to_string).take_while(|text| *text != innermost);
@@ -54,7 +54,7 @@ fn outer_context(error: &anyhow::Error, of_client: &ClientError) -> String {
 }
 
 /// Formats an error on one line for programs: the host's problem document if it refused, otherwise `code` and `detail`.
-/// `context` says what was done until then.
+/// `context` describes what was done before the error.
 pub(crate) fn error_document(error: &ClientError, context: &str) -> String {
     let refused = match error {
         ClientError::Refused(problem) => serde_json::to_value(problem).ok(),
@@ -67,10 +67,10 @@ pub(crate) fn error_document(error: &ClientError, context: &str) -> String {
     output::escaped_json(&document.to_string()).into_owned()
 }
 
-/// Exits the process after Ctrl-C if the command does not. A blocked write to a slow reader of its output would prevent
-/// that.
+/// Exits the process after Ctrl-C if the command does not exit by itself, for example because a write to a slow reader
+/// of its output blocks.
 async fn exit_on_interrupt() {
-    // If Ctrl-C cannot be caught, the command itself reports that.
+    // If the handler cannot be installed, the command itself reports that.
     if tokio::signal::ctrl_c().await.is_ok() {
         tokio::time::sleep(EXIT_GRACE).await;
         std::process::exit(INTERRUPTED.into());
@@ -97,7 +97,7 @@ async fn run_one(command: ClientCommand) -> anyhow::Result<u8> {
     }
 }
 
-/// Creates a client of the host that the command line names.
+/// Creates a client of the host that is given on the command line.
 pub(crate) fn connect(args: &HostArgs) -> Result<Client, ClientError> {
     let token = args.token.as_deref().filter(|token| !token.is_empty());
     Ok(Client::new(&args.url, token)?.with_retry_for(args.retry_for))
@@ -118,7 +118,7 @@ pub(crate) fn exit_code(error: &ClientError) -> u8 {
     }
 }
 
-/// What to do about the error, if the error itself does not say.
+/// Returns what to do about the error, if the error itself does not say so.
 pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
     Some(match (error, error.code()) {
         (ClientError::Unreachable { .. }, _) => {
@@ -129,7 +129,7 @@ pub(crate) fn advice(error: &ClientError) -> Option<&'static str> {
         }
         (ClientError::NotSaggar { .. }, _) => "Set the host's own URL with --url or SAGGAR_URL.",
         (ClientError::ConnectionLost { .. }, _) => {
-            "It is unknown whether the host did what it was asked; check with `saggar get` or `saggar list`."
+            "It is unknown whether the host processed the request; check with `saggar get` or `saggar list`."
         }
         (_, Some("unauthorized")) => "Set a token of the host with SAGGAR_TOKEN or --token.",
         (_, Some("forbidden")) => "Set a token with that role with SAGGAR_TOKEN or --token.",
@@ -148,14 +148,14 @@ impl Connection {
         Self { lost_at: None }
     }
 
-    /// The message for a lost connection, once until it is restored.
+    /// Returns the message for a lost connection; `None` if it was reported and has not been restored since.
     pub(crate) fn lost(&mut self, why: &str) -> Option<String> {
         let is_first = self.lost_at.is_none();
         self.lost_at.get_or_insert_with(Instant::now);
         is_first.then(|| format!("saggar: lost the connection ({}); retrying", escaped(why)))
     }
 
-    /// The message for a restored connection.
+    /// Returns the message for a restored connection; `None` if it was not lost.
     pub(crate) fn restored(&mut self) -> Option<String> {
         let lost_at = self.lost_at.take()?;
         Some(format!("saggar: reconnected after {:.1} s", lost_at.elapsed().as_secs_f64()))

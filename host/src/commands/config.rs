@@ -18,12 +18,12 @@ pub(crate) fn run(args: &ConfigArgs, loaded: &Loaded) -> anyhow::Result<u8> {
     Ok(if loaded.has_errors() { USAGE } else { 0 })
 }
 
-/// Escapes a row, because a value may contain anything. Keeps line breaks.
+/// Escapes a row, because a value may contain any characters. Keeps line breaks.
 fn escaped(row: [String; 3]) -> [String; 3] {
     row.map(|text| text.lines().map(cell).collect::<Vec<_>>().join("\n"))
 }
 
-/// Prints three columns; further lines of a value are below the first.
+/// Prints three columns. A value of several lines continues below its first line.
 fn print(rows: &[[String; 3]]) -> anyhow::Result<()> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

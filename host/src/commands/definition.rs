@@ -1,4 +1,4 @@
-//! A task's effective definition for people, in the same words for `check` and `tasks`.
+//! A task's effective definition as text, the same for `check` and `tasks`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use saggar_wire::{Definition, Directory, Retry};
 
 use super::output::name;
 
-/// Each key of the task file with its value, in the order of the documentation. Keys without a value are left out.
+/// Returns each key of the task file with its value, in the order of the documentation. Omits keys without a value.
 pub(super) fn rows(definition: &Definition) -> Vec<(&'static str, String)> {
     let Definition { event, sandbox, retention, .. } = definition;
     let list = |texts: &[String]| Some(texts.join(", ")).filter(|text| !text.is_empty());
@@ -49,7 +49,7 @@ fn time(ms: u64) -> String {
     humantime::format_duration(Duration::from_millis(ms)).to_string()
 }
 
-/// Formats bytes in the largest unit without a fraction.
+/// Formats a number of bytes in the largest unit that needs no fraction.
 fn bytes(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let whole = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));

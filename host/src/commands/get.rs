@@ -1,4 +1,4 @@
-//! `saggar get`: shows a job, now or when it has ended.
+//! `saggar get`: shows a job, at once or after it has ended.
 
 use super::{client, job_view, output, wait};
 use crate::cli::client::Get;

@@ -1,4 +1,4 @@
-//! A job as people read it: on one line, in detail, and its result.
+//! Formats a job for people: on one line, in detail, and its result.
 
 use saggar_wire::{Attempt, Callback, FailureProblem, Job, Reason, Status, Waiting};
 use serde_json::value::RawValue;
@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 use super::output::{self, Column, Table, cell, name};
 use super::{FAILURE, show};
 
-/// A longer JSON document is truncated.
+/// Longer JSON documents are truncated to this many bytes.
 const SHOWN_BYTES: usize = 2_000;
 
-/// `mail.send#7: FAILURE (timeout)`.
+/// Formats a job as `mail.send#7: FAILURE (timeout)`.
 pub(crate) fn one_line(job: &Job) -> String {
     format!("{}#{}: {}", job.task, job.id, status(job))
 }
@@ -21,21 +21,21 @@ fn status(job: &Job) -> String {
     }
 }
 
-/// Details of the status: the reason of the failure, what the job waits for if not for a slot, or that it is being
-/// cancelled.
+/// Returns details of the status: the reason of the failure, what the job waits for (unless for a slot), or that it is
+/// being cancelled.
 pub(crate) fn why(reason: Option<Reason>, waiting: Option<Waiting>, cancelling: bool) -> Option<String> {
     let waiting = waiting.filter(|waiting| *waiting != Waiting::Ready);
     let cancelling = cancelling.then(|| "cancelling".to_owned());
     reason.as_ref().map(name).or(waiting.as_ref().map(name)).or(cancelling)
 }
 
-/// The progress and its message, such as `3/10 half way`; empty if the job never reported any.
+/// Formats the progress and its message, such as `3/10 half way`; empty if the job never reported any.
 pub(crate) fn progress(current: u64, total: u64, message: &str) -> String {
     let done = if total == 0 && current == 0 { String::new() } else { format!("{current}/{total} ") };
     (done + message).trim_end().to_owned()
 }
 
-/// Prints all details, one per row; missing ones are left out.
+/// Prints all details, one per row. Omits missing ones.
 pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
     let is_success = matches!(job.status, Status::Success);
     let rows = [
@@ -62,7 +62,7 @@ pub(crate) fn print(job: &Job) -> anyhow::Result<()> {
     output::write(&rows.into_iter().chain(callbacks).filter_map(line).collect::<String>()).map(drop)
 }
 
-/// `success given-up after 10 tries: no-answer: the other side did not answer`.
+/// Formats a callback as `success given-up after 10 tries: no-answer: the other side did not answer`.
 fn callback_line(callback: &Callback) -> String {
     let Callback { event, state, tries, next_try_at, problem } = callback;
     let mut line = format!("{} {}", name(event), name(state));
@@ -78,7 +78,7 @@ fn callback_line(callback: &Callback) -> String {
     line
 }
 
-/// The response. Only the status distinguishes a null response from none.
+/// Returns the response, or null. Only the status distinguishes a null response from a missing one.
 fn response(job: &Job) -> &RawValue {
     job.response.as_deref().unwrap_or(RawValue::NULL)
 }
@@ -102,7 +102,7 @@ pub(crate) fn print_end(job: &Job, text: &str, as_json: bool) -> anyhow::Result<
     Ok(end(job))
 }
 
-/// The exit code for an ended job; reports on standard error why it failed.
+/// Returns the exit code for an ended job; reports on standard error why it failed.
 pub(crate) fn end(job: &Job) -> u8 {
     if matches!(job.status, Status::Success) {
         return 0;

@@ -13,7 +13,7 @@ use super::output::{self, Column, StdoutState, Table, name};
 use super::{client, job_view};
 use crate::cli::client::{List, OrderArg, StatusArg};
 
-/// Page size for --all: the most that a host returns.
+/// Page size for --all: the most jobs that a host returns at once.
 const PAGE: usize = 1_000;
 
 const COLUMNS: &[Column] = &[
@@ -29,7 +29,7 @@ const COLUMNS: &[Column] = &[
 pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
     let client = client::connect(&args.host)?;
     let mut query = query(&args);
-    let (mut left, mut headed) = (if args.all { usize::MAX } else { usize::from(args.limit) }, false);
+    let (mut left, mut has_header) = (if args.all { usize::MAX } else { usize::from(args.limit) }, false);
     loop {
         query.limit = Some(left.min(PAGE));
         let page = client.list(args.task.as_deref(), &query).await?;
@@ -39,12 +39,12 @@ pub(crate) async fn run(args: List) -> anyhow::Result<u8> {
             (false, _) => {
                 let jobs = page.parse()?.jobs;
                 left = left.saturating_sub(jobs.len());
-                print(&jobs, &mut headed)?
+                print(&jobs, &mut has_header)?
             }
         };
         query.after = page.parse()?.next;
         if query.after.is_none() || stdout == StdoutState::Closed {
-            if !args.host.json && !headed {
+            if !args.host.json && !has_header {
                 say!("(no matching jobs)");
             }
             return Ok(0);
@@ -64,8 +64,8 @@ fn query(args: &List) -> ListQuery {
             StatusArg::Success => Status::Success,
             StatusArg::Failure => Status::Failure,
         }),
-        added_from: args.since.as_deref().map(|text| moment(text, SystemClock.now())),
-        added_before: args.until.as_deref().map(|text| moment(text, SystemClock.now())),
+        added_from: args.since.as_deref().map(|text| absolute_time(text, SystemClock.now())),
+        added_before: args.until.as_deref().map(|text| absolute_time(text, SystemClock.now())),
         text: args.text.clone(),
         order: Some(match args.order {
             OrderArg::Newest => Order::Newest,
@@ -76,20 +76,20 @@ fn query(args: &List) -> ListQuery {
     }
 }
 
-/// Parses `2h` as two hours ago; passes anything else to the host.
-fn moment(text: &str, now: Timestamp) -> String {
+/// Converts a duration such as `2h` to the time that long ago; returns any other text unchanged, for the host to parse.
+fn absolute_time(text: &str, now: Timestamp) -> String {
     let Ok(ago) = humantime::parse_duration(text) else { return text.to_owned() };
     let ago_ms = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now.0.saturating_sub(ago_ms))).to_string()
 }
 
-fn print(jobs: &[ListedJob], headed: &mut bool) -> anyhow::Result<StdoutState> {
+fn print(jobs: &[ListedJob], has_header: &mut bool) -> anyhow::Result<StdoutState> {
     if jobs.is_empty() {
         return Ok(StdoutState::Open);
     }
     let mut table = Table::new(COLUMNS);
-    if std::mem::replace(headed, true) {
-        table = table.unheaded();
+    if std::mem::replace(has_header, true) {
+        table = table.without_header();
     }
     for job in jobs {
         let progress = Some(job_view::progress(job.current, job.total, &job.message)).filter(|text| !text.is_empty());
@@ -107,13 +107,13 @@ fn print(jobs: &[ListedJob], headed: &mut bool) -> anyhow::Result<StdoutState> {
     table.print()
 }
 
-/// The earliest start, if the job waits for it.
+/// Returns the earliest start, if the job waits for it.
 fn runs_from(job: &ListedJob) -> Option<String> {
     let is_timed = matches!(job.waiting, Some(Waiting::Delayed | Waiting::Retrying));
     job.run_at.as_ref().filter(|_| is_timed).map(|at| format!("runs from {at}"))
 }
 
-/// A page whose jobs stay as the host wrote them.
+/// A page with its jobs as the host wrote them.
 #[derive(Deserialize)]
 struct Raw {
     jobs: Vec<Box<RawValue>>,
@@ -134,11 +134,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_so_long_ago() {
+    fn durations_are_converted_to_past_times() {
         let now = Timestamp(1_795_514_400_000);
-        assert_eq!(moment("1h 30m", now), "2026-11-24T08:30:00.000Z");
-        assert_eq!(moment("1000y", now), "1970-01-01T00:00:00.000Z");
-        assert_eq!(moment("2026-11-24T08:30:00Z", now), "2026-11-24T08:30:00Z");
-        assert_eq!(moment("yesterday", now), "yesterday");
+        assert_eq!(absolute_time("1h 30m", now), "2026-11-24T08:30:00.000Z");
+        assert_eq!(absolute_time("1000y", now), "1970-01-01T00:00:00.000Z");
+        assert_eq!(absolute_time("2026-11-24T08:30:00Z", now), "2026-11-24T08:30:00Z");
+        assert_eq!(absolute_time("yesterday", now), "yesterday");
     }
 }

@@ -25,14 +25,14 @@ async fn follow(client: &Client, args: &Logs) -> anyhow::Result<u8> {
     let mut lines = client.follow_logs(&args.task, args.id).await?;
     let mut connection = Connection::new();
     loop {
-        let (event, said) = match lines.next().await? {
+        let (event, message) = match lines.next().await? {
             StreamItem::Event(event) => (Some(event), None),
             StreamItem::Disconnected(why) => (None, connection.lost(&why)),
             StreamItem::Reconnected => (None, connection.restored()),
             StreamItem::End => return Ok(0),
         };
-        if let Some(said) = said {
-            say!("{said}");
+        if let Some(message) = message {
+            say!("{message}");
         }
         let Some(event) = event else { continue };
         let stdout = match event.kind.as_str() {
@@ -47,7 +47,7 @@ async fn follow(client: &Client, args: &Logs) -> anyhow::Result<u8> {
     }
 }
 
-/// `2026-11-24T10:00:00.000Z stdout | all is well`.
+/// Formats a line as `2026-11-24T10:00:00.000Z stdout | all is well`.
 fn shown(line: &LogLine) -> String {
     let source = line.level.as_ref().map_or_else(|| name(&line.source), name);
     format!("{} {source:<6} | {}\n", line.at, saggar_sandbox::escaped(&line.text))

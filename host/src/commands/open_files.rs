@@ -1,16 +1,16 @@
-//! Limit of open files: raises it as far as connections need, or reduces the connections.
+//! The limit of open files: raises it to what the connections need, or reduces the connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use saggar::api::Limits;
 
-/// Open files for other purposes: the store, plugins while they are loaded, the log, and some spare ones.
-const OTHERS: u64 = 512;
+/// Files reserved for other purposes: the store, plugins while they are loaded, the log, and some spare ones.
+const RESERVED_FILES: u64 = 512;
 
 /// Raises the process's limit of open files for the listener's connections, or reduces the connections to what the
-/// system allows. A thousand idle clients would use up the common limit of 1,024 files, and the store and plugins need
-/// some.
+/// system allows. Otherwise a thousand idle clients would use up the common limit of 1,024 files, and leave none for
+/// the store and plugins.
 pub(crate) fn within(limits: Limits) -> Limits {
-    let wanted = limits.connections as u64 + OTHERS;
+    let wanted = limits.connections as u64 + RESERVED_FILES;
     let allowed = raise_to(wanted);
     if allowed >= wanted {
         return limits;
@@ -43,9 +43,10 @@ fn raise_to(wanted: u64) -> u64 {
     }
 }
 
-/// Half of the limit if it is low, so that there are some in any case.
+/// Returns how many connections fit into a limit of `files`: all but the reserved ones, but at least half of the limit
+/// and at least 2.
 fn connections_within(files: u64) -> usize {
-    let connections = files.saturating_sub(OTHERS).max(files / 2).max(2);
+    let connections = files.saturating_sub(RESERVED_FILES).max(files / 2).max(2);
     usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_files_for_others() {
+    fn connections_leave_files_for_other_purposes() {
         assert_eq!(connections_within(4_000), 3_488);
         assert_eq!(connections_within(1_024), 512);
         assert_eq!(connections_within(100), 50);

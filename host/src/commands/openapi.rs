@@ -1,4 +1,4 @@
-//! `saggar openapi`: prints the OpenAPI document of the HTTP API. Needs no host.
+//! `saggar openapi`: prints the OpenAPI document of the HTTP API. Does not need a host.
 
 use super::output;
 

@@ -1,5 +1,5 @@
-//! Standard output: tables on a terminal, aligned text for pipes, JSON on request. Escapes everything that a terminal
-//! would obey.
+//! Standard output: tables on a terminal, aligned text for pipes, JSON on request. Escapes all characters that control
+//! a terminal.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
@@ -12,29 +12,29 @@ use serde::Serialize;
 
 use crate::cli;
 
-/// Width of a terminal that does not report it.
+/// Width of a terminal that does not report its size.
 const COLUMNS: u16 = 80;
 
 /// Whether standard output is still open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StdoutState {
-    /// It is open.
+    /// The reader may read more.
     Open,
-    /// The reader has closed the pipe: the command is done, which is not an error.
+    /// The reader has closed the pipe. The command ends, without an error.
     Closed,
 }
 
-/// Whether standard output is a terminal.
+/// Returns whether standard output is a terminal.
 pub(crate) fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Whether standard output is a terminal that can redraw lines; a dumb one cannot.
+/// Returns whether standard output is a terminal that can redraw lines; a dumb one cannot.
 pub(crate) fn supports_redraw() -> bool {
     is_terminal() && !console::is_dumb()
 }
 
-/// Writes text to standard output at once. A full disk is an error.
+/// Writes text to standard output and flushes it. A full disk is an error.
 pub(crate) fn write(text: &str) -> anyhow::Result<StdoutState> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -44,18 +44,18 @@ pub(crate) fn write(text: &str) -> anyhow::Result<StdoutState> {
     }
 }
 
-/// Writes an escaped line.
+/// Escapes and writes a line.
 pub(crate) fn line(text: &str) -> anyhow::Result<StdoutState> {
     write(&format!("{}\n", escaped(text)))
 }
 
-/// Writes a JSON document and a line end; on a terminal, the same document with escapes.
+/// Writes a JSON document and a line end. On a terminal, writes the same document with escapes.
 pub(crate) fn json(text: &str) -> anyhow::Result<StdoutState> {
     let text = if is_terminal() { escaped_json(text) } else { Cow::Borrowed(text) };
     write(&format!("{text}\n"))
 }
 
-/// Returns the same JSON with escapes for all characters that a terminal would obey. They occur only in strings, except
+/// Returns the same JSON with escapes for all characters that control a terminal. They occur only in strings, except
 /// for the carriage return, which may be white space.
 pub(crate) fn escaped_json(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c != '\n' && needs_escape(c)) {
@@ -66,7 +66,7 @@ pub(crate) fn escaped_json(text: &str) -> Cow<'_, str> {
         match c {
             '\r' => escaped.push(' '),
             c if c != '\n' && needs_escape(c) => {
-                // Two units for characters beyond U+FFFF.
+                // Characters beyond U+FFFF have two units.
                 escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
             }
             c => escaped.push(c),
@@ -75,12 +75,12 @@ pub(crate) fn escaped_json(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Escapes text for one line, without tabs.
+/// Escapes text for one line; replaces tabs with spaces.
 pub(crate) fn cell(text: &str) -> String {
     escaped(text).replace('\t', " ")
 }
 
-/// The name of a status, a reason and the like, as on the wire.
+/// Returns the name of a status, a reason or the like, as on the wire.
 pub(crate) fn name(of: &impl Serialize) -> String {
     match serde_json::to_value(of) {
         Ok(serde_json::Value::String(name)) => name,
@@ -89,17 +89,17 @@ pub(crate) fn name(of: &impl Serialize) -> String {
     }
 }
 
-/// The terminal's columns, and its lines if it reports them.
+/// Returns the terminal's columns, and its lines if it reports them.
 pub(crate) fn terminal_size() -> (u16, Option<u16>) {
     let size = console::Term::stdout().size_checked();
     (cli::columns().or(size.map(|(_, columns)| columns)).unwrap_or(COLUMNS), size.map(|(lines, _)| lines))
 }
 
-/// A table with a header and aligned columns. Cut to the width of a terminal; complete for a pipe.
+/// A table with a header and aligned columns. Truncated to the width of a terminal; complete for a pipe.
 pub(crate) struct Table {
     columns: &'static [Column],
     rows: Vec<Vec<String>>,
-    headed: bool,
+    has_header: bool,
 }
 
 /// A column of a table: its title and alignment.
@@ -113,15 +113,15 @@ pub(crate) enum Column {
 
 impl Table {
     pub(crate) fn new(columns: &'static [Column]) -> Self {
-        Self { columns, rows: Vec::new(), headed: true }
+        Self { columns, rows: Vec::new(), has_header: true }
     }
 
-    /// The same table without its header, to continue one that was printed.
-    pub(crate) fn unheaded(self) -> Self {
-        Self { headed: false, ..self }
+    /// Returns the same table without its header, to continue a printed table.
+    pub(crate) fn without_header(self) -> Self {
+        Self { has_header: false, ..self }
     }
 
-    /// Adds a row of texts, which are escaped.
+    /// Escapes the cells and adds them as a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().map(|text| cell(&text)).collect());
     }
@@ -135,7 +135,7 @@ impl Table {
     fn draw(self, width: Option<u16>) -> String {
         let mut drawn = Drawn::new();
         drawn.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        if self.headed {
+        if self.has_header {
             drawn.set_header(self.columns.iter().map(|(Column::Left(title) | Column::Right(title))| *title));
         }
         drawn.add_rows(self.rows);
@@ -146,12 +146,12 @@ impl Table {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let cut = |line: &str| match width {
+        let truncate = |line: &str| match width {
             Some(width) => truncate_str(line, usize::from(width), "…").into_owned(),
             None => line.to_owned(),
         };
-        let lines = drawn.lines().enumerate().map(|(at, line)| match (cut(line.trim_end()), width) {
-            (header, Some(_)) if at == 0 && self.headed => style(header).bold().to_string(),
+        let lines = drawn.lines().enumerate().map(|(at, line)| match (truncate(line.trim_end()), width) {
+            (header, Some(_)) if at == 0 && self.has_header => style(header).bold().to_string(),
             (line, _) => line,
         });
         lines.fold(String::new(), |text, line| text + &line + "\n")
@@ -172,24 +172,24 @@ mod tests {
     }
 
     #[test]
-    fn a_program_gets_all_of_it_aligned() {
+    fn piped_tables_are_complete_and_aligned() {
         let long = "日本".repeat(30);
         let wanted = format!(
             "TASK              JOBS  SAYS\nmail                 7  all is well with\\u{{1b}}[2J it\nmärchen.erzählen  1200  {long}\n"
         );
         assert_eq!(table().draw(None), wanted);
-        assert!(!table().unheaded().draw(None).contains("TASK"));
+        assert!(!table().without_header().draw(None).contains("TASK"));
     }
 
     #[test]
-    fn a_terminal_gets_lines_of_its_width() {
+    fn tables_are_truncated_to_the_terminal_width() {
         let drawn = table().draw(Some(50));
         assert!(drawn.lines().all(|line| console::measure_text_width(line) <= 50), "{drawn}");
         assert!(drawn.contains("märchen.erzählen  1200  日本") && drawn.ends_with("…\n"), "{drawn}");
     }
 
     #[test]
-    fn json_stays_the_same_document() {
+    fn escaped_json_is_the_same_document() {
         let unsafe_json = "{\r\n\t\"a\": \"\u{202e}b\u{9b}31m\u{7f}\u{e0041}\"}";
         let escaped = escaped_json(unsafe_json);
         assert!(!escaped.chars().any(|c| c != '\n' && needs_escape(c)), "{escaped}");

@@ -1,4 +1,4 @@
-//! `saggar run --repeat`: adds the same job many times, and measures.
+//! `saggar run --repeat`: adds the same job many times, and measures throughput and latency.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,11 +12,11 @@ use super::run::{added_jobs, callbacks, not_added};
 use super::{FAILURE, USAGE, arguments, output, show};
 use crate::cli::Run;
 
-/// Jobs in flight: enough to keep all slots busy, fewer than a default queue holds.
+/// Jobs in flight: enough to keep all slots busy, fewer than the default size of a queue.
 const IN_FLIGHT: u64 = 512;
 
-/// Pause when the queue is full.
-const QUEUE_FULL: Duration = Duration::from_millis(1);
+/// Delay before a retry if the queue is full.
+const RETRY_DELAY: Duration = Duration::from_millis(1);
 
 /// Measurements of one adder.
 #[derive(Default)]
@@ -27,7 +27,7 @@ struct Measurements {
 
 pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u8> {
     let Some(task) = host.app().tasks.iter().find(|task| task.id.folded() == args.task.to_lowercase()).cloned() else {
-        // The host's own error is the best message.
+        // Adding fails, and the host's own error is the best message.
         return Ok(host.add(&args.task, "[]").await.map_or_else(|error| not_added(&error), |_| USAGE));
     };
     let has_handlers = task.references().any(|(role, _)| role != Role::Processor);
@@ -58,13 +58,13 @@ pub(crate) async fn run(host: &Host, args: &Run, times: u64) -> anyhow::Result<u
         }
     }
     let took = began.elapsed();
-    // Waits for the jobs that these added, and for no others.
+    // Waits only for the jobs that these jobs added.
     added_jobs(host, &family).await?;
     print(args, &mut all, took)?;
     Ok(if all.failed > 0 { FAILURE } else { 0 })
 }
 
-/// Adds jobs, one after the other.
+/// Adds jobs one after the other, and waits for each.
 struct Adder {
     host: Host,
     family: Family,
@@ -89,7 +89,7 @@ impl Adder {
                 match host.add_job(&task, saggar::NewJob::new(args.clone())).await {
                     Ok(id) => break id,
                     Err(error) if ["queue-full", "keep-bytes-exceeded"].contains(&error.code()) => {
-                        tokio::time::sleep(QUEUE_FULL).await
+                        tokio::time::sleep(RETRY_DELAY).await
                     }
                     Err(error) => return Ok(Err(error)),
                 }

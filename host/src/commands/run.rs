@@ -12,13 +12,13 @@ use super::signals::Signals;
 use super::{CommandEnv, FAILURE, INTERRUPTED, USAGE, arguments, job_view, output, repeat, show};
 use crate::cli::Run;
 
-/// After this time, the command says which added job it waits for.
-const NOTICE_AFTER: Duration = Duration::from_secs(1);
+/// After this time, the command reports which added job it waits for.
+const REPORT_AFTER: Duration = Duration::from_secs(1);
 
-/// Poll interval for pending callbacks, because delivery wakes nothing.
+/// Poll interval for pending callbacks, because no waiter is notified of a delivery.
 const CALLBACK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The command waits for this many tries of a callback; later tries are minutes apart.
+/// How many tries of a callback the command waits for; later tries are minutes apart.
 const QUICK_TRIES: u32 = saggar::CallbackBackoff::QUICK_TRIES;
 
 pub(crate) async fn run(args: Run, env: &CommandEnv) -> anyhow::Result<u8> {
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: Run, env: &CommandEnv) -> anyhow::Result<u8> {
     };
     let done = tokio::select! {
         done = work => done,
-        // After that no job ends.
+        // After a failure of the store, no job ends any more.
         error = host.store_failed() => Err(anyhow::Error::new(error).context("the job store has failed")),
         _ = signals.next() => Ok(INTERRUPTED),
     };
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Run, env: &CommandEnv) -> anyhow::Result<u8> {
     done
 }
 
-/// Reports that a job was not added, usually because of wrong usage.
+/// Reports that a job was not added, and why; returns the exit code.
 pub(crate) fn not_added(error: &AddError) -> u8 {
     say!("saggar: the job was not added: {error} ({})", error.code());
     match error {
@@ -63,7 +63,7 @@ pub(crate) fn not_added(error: &AddError) -> u8 {
 }
 
 async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
-    // Subscribes before the job is added, so no event is missed.
+    // Subscribe before the job is added, so that no event is missed.
     let (events, family) = (host.events(), host.family());
     let id = match host.add_job(&args.task, NewJob::new(arguments::array(&args.args).get())).await {
         Ok(id) => id,
@@ -76,28 +76,28 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
     show::log(&log);
     let code = job_view::print_end(&job, &serde_json::to_string(&job)?, args.json)?;
     callbacks(host, &key).await?;
-    // Output of the handlers.
+    // The handlers' output.
     let written = host.logs(&args.task, id).await?;
     show::log(written.get(log.len()..).unwrap_or_default());
     added_jobs(host, &family).await?;
     Ok(code)
 }
 
-/// Waits until the job has ended, with its progress on the terminal.
+/// Waits until the job has ended; shows its progress on the terminal.
 async fn end(host: &Host, key: &JobKey, mut events: Events) -> anyhow::Result<Job> {
     let bar = show::progress_bar();
     let mut ended = std::pin::pin!(host.ended_document(&key.task.task, key.id.0));
     let job = loop {
         tokio::select! {
             job = &mut ended => break job?,
-            event = events.next() => note(&bar, key, event.ok()),
+            event = events.next() => show_progress(&bar, key, event.ok()),
         }
     };
     bar.finish_and_clear();
     Ok(job)
 }
 
-fn note(bar: &ProgressBar, own: &JobKey, event: Option<JobEvent>) {
+fn show_progress(bar: &ProgressBar, own: &JobKey, event: Option<JobEvent>) {
     if let Some(JobEvent { key, kind: JobEventKind::Progress(progress) }) = event
         && key == *own
     {
@@ -105,11 +105,11 @@ fn note(bar: &ProgressBar, own: &JobKey, event: Option<JobEvent>) {
     }
 }
 
-/// Waits for the jobs that members of the family added, and prints how many ended how.
+/// Waits for the jobs that members of the family added; prints how many jobs of each task ended in which status.
 pub(crate) async fn added_jobs(host: &Host, family: &Family) -> anyhow::Result<()> {
     let mut ended = BTreeMap::<(String, &'static str), u64>::new();
     while let Some(key) = family.next_added() {
-        // It was deleted, or its retention is over.
+        // `None`: the job was deleted, or its retention is over.
         let Some(status) = added_job(host, &key).await? else { continue };
         family.forget(&key);
         *ended.entry((key.task.task.to_string(), status)).or_default() += 1;
@@ -120,11 +120,11 @@ pub(crate) async fn added_jobs(host: &Host, family: &Family) -> anyhow::Result<(
     Ok(())
 }
 
-/// Waits for one job and its callbacks; returns the name of its status.
+/// Waits for one job and its callbacks; returns the name of its status, or `None` if the job is gone.
 async fn added_job(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<Option<&'static str>> {
     let (task, JobId(id)) = (&*task.task, *id);
     let mut ended = std::pin::pin!(host.wait(task, id));
-    let job = match timeout_at(Instant::now() + NOTICE_AFTER, &mut ended).await {
+    let job = match timeout_at(Instant::now() + REPORT_AFTER, &mut ended).await {
         Ok(job) => job,
         Err(_) => {
             if let Some(job) = known(host.document(task, id).await)? {
@@ -139,7 +139,7 @@ async fn added_job(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<
     Ok(Some(job.status.name()))
 }
 
-/// `None` if the job is gone.
+/// Maps an unknown job to `None`: the job is gone.
 fn known<T>(job: Result<T, LookupError>) -> anyhow::Result<Option<T>> {
     match job {
         Ok(job) => Ok(Some(job)),
@@ -148,7 +148,7 @@ fn known<T>(job: Result<T, LookupError>) -> anyhow::Result<Option<T>> {
     }
 }
 
-/// Waits until the callbacks of an ended job were delivered or have failed often; reports the latter.
+/// Waits until each callback of an ended job was delivered, or has failed `QUICK_TRIES` times; reports the latter.
 pub(crate) async fn callbacks(host: &Host, JobKey { task, id }: &JobKey) -> anyhow::Result<()> {
     let is_soon = |callback: &Callback| callback.state == CallbackState::Pending && callback.tries < QUICK_TRIES;
     loop {

@@ -1,4 +1,4 @@
-//! `saggar serve`: runs jobs and answers over HTTP until a signal, then drains.
+//! `saggar serve`: runs jobs and serves HTTP until a signal, then drains.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use super::signals::Signals;
 use super::{CommandEnv, FAILURE, open_files};
 use crate::cli::Serve;
 
-/// How long requests in progress may take after the host has stopped.
+/// How long requests in progress may continue after the host has stopped.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
-    // Before anything runs, so that no signal is missed.
+    // Listen before anything else runs, so that no signal is missed.
     let mut signals = Signals::listen()?;
     let configuration = &env.configuration;
     let config = &configuration.config;
     let tokens = configuration.tokens();
-    // Before files are opened, because they count.
+    // Set the limit before files are opened, because they count.
     let limits = open_files::within(configuration.limits());
-    // Before the app is loaded, which takes longer and is useless if the address is taken.
+    // Bind before the app is loaded: loading takes longer, and is useless if the address is in use.
     let bound = Bound::new(config.listen, &tokens).await?;
     let builder = env
         .builder(args.app.clone())
         .store(configuration.store())
         .keep_events(config.events_keep)
-        // Because compiling takes seconds for each plugin that is not cached.
+        // Compiling a plugin that is not cached takes seconds.
         .wait_for_plugins(false)
         .report_problems(env.telemetry.problem_report());
     let built = tokio::select! {
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
             return Ok(FAILURE);
         }
         StopCause::StoreFailed(error) => {
-            // Results cannot be stored any more, so running jobs are useless.
+            // Results can no longer be stored, so running jobs are useless.
             host.shutdown(Duration::ZERO).await;
             listener.stop(REQUEST_GRACE).await;
             return Err(store_failed(error));
@@ -72,10 +72,10 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// Why the service ends.
+/// The reason why the service ends.
 enum StopCause {
     Signal(&'static str),
-    /// All plugins are loaded, and no task can run. The problems were reported.
+    /// No task can run although all plugins are loaded. The problems have been reported.
     NoTask,
     StoreFailed(SqliteError),
 }
@@ -102,7 +102,7 @@ fn store_failed(error: SqliteError) -> anyhow::Error {
     anyhow::Error::new(error).context("the job store has failed; the host stops")
 }
 
-/// Lets running jobs end and keeps answering, so that clients hear of the end of their jobs.
+/// Waits for running jobs while the service still answers, so that clients receive the end of their jobs.
 async fn drain(host: &Host, listener: &Listener, time: Duration, signals: &mut Signals) -> anyhow::Result<()> {
     let mut shutdown = std::pin::pin!(async {
         let requeued = host.shutdown(time).await;

@@ -1,4 +1,4 @@
-//! How jobs and logs look on a terminal.
+//! Shows jobs and logs on a terminal.
 
 use std::io::IsTerminal;
 
@@ -7,7 +7,7 @@ use saggar::{LogLevel, LogLine, LogSource};
 
 use super::output;
 
-/// Prints escaped text and a line end to standard output. A closed pipe is not an error; a full disk is.
+/// Prints escaped text and a line end to standard output. A full disk is an error; a closed pipe is not.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     let lines = text.split('\n').map(saggar_sandbox::escaped);
     let text = lines.collect::<Vec<_>>().join("\n");
@@ -23,7 +23,7 @@ pub(crate) fn failure(reason: &str, attempt: u32, max_attempts: u32, problem: Op
     }
 }
 
-/// A progress bar for one job, drawn only on a terminal.
+/// Creates a progress bar for one job, which is drawn only on a terminal.
 pub(crate) fn progress_bar() -> ProgressBar {
     let target =
         if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

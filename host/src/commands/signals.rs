@@ -2,12 +2,12 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Receives these signals. From then on, none of them ends the process by itself.
+/// The receiver of these signals. Once it exists, none of them ends the process by itself.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
-    /// `None` if the parent ignored it, as `nohup` does, so that the command outlives its terminal.
+    /// `None` if the parent process ignored it, as `nohup` does, so that the command outlives its terminal.
     hangup: Option<Signal>,
 }
 
@@ -38,12 +38,12 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP was ignored when this process started; false if the system does not say.
+/// Returns whether SIGHUP was ignored when this process started; false if the system does not report it.
 fn is_hangup_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
 }
 
-/// Parses the mask of ignored signals. SIGHUP is number 1, the lowest bit.
+/// Parses the mask of ignored signals from `/proc/self/status`. SIGHUP is number 1, the lowest bit.
 fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let last = mask.and_then(|mask| mask.trim().chars().last()).and_then(|digit| digit.to_digit(16));
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mask_of_ignored_signals_is_read() {
+    fn the_mask_of_ignored_signals_is_parsed() {
         assert!(ignores_hangup("Name:\tsaggar\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n"));
         assert!(!ignores_hangup("SigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"));
         assert!(!ignores_hangup(""));

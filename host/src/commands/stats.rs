@@ -1,4 +1,4 @@
-//! `saggar stats`: job counts per task and status, and rates.
+//! `saggar stats`: prints job counts per task and status, and rates.
 
 use super::output::{self, Column, Table};
 use super::{client, tasks};

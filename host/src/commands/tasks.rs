@@ -65,7 +65,7 @@ pub(crate) async fn run(args: TasksArgs) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// Whether attempts start, and if not, why.
+/// Returns the name of a task's state: whether attempts start, and if not, why.
 pub(crate) fn state(state: TaskState, paused: bool) -> &'static str {
     match state {
         TaskState::Broken => "broken",

@@ -1,4 +1,4 @@
-//! `saggar token`: makes a token and its digest.
+//! `saggar token`: generates a token and its digest.
 
 use anyhow::Context;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{output, show};
 use crate::cli::Token;
 
-/// Random bytes of a token: impossible to guess, and as many as its digest has.
+/// Random bytes of a token: impossible to guess, and as many as the digest has.
 const BYTES: usize = 32;
 
 /// Prefix of tokens, so that secret scanners recognize them.
@@ -14,9 +14,9 @@ const PREFIX: &str = "saggar_";
 
 pub(crate) fn run(args: &Token) -> anyhow::Result<u8> {
     let mut bytes = [0; BYTES];
-    let chance = rustls::crypto::ring::default_provider().secure_random;
-    // Its error has no details.
-    chance.fill(&mut bytes).ok().context("the system gives no random bytes")?;
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    // The error has no details.
+    random.fill(&mut bytes).ok().context("the system gives no random bytes")?;
     let token = format!("{PREFIX}{}", hex(&bytes));
     let (role, sha256) = (&args.role, saggar::api::Token::digest_of(&token));
     if args.json {
@@ -26,9 +26,7 @@ pub(crate) fn run(args: &Token) -> anyhow::Result<u8> {
     }
     show::line(&format!("token   {token}"))?;
     show::line(&format!("sha256  {sha256}"))?;
-    say!(
-        "\nGive the token to the client, as SAGGAR_TOKEN; it is stored nowhere. Configure the host with its digest:\n"
-    );
+    say!("\nGive the token to the client, as SAGGAR_TOKEN; it is not stored. Configure the host with its digest:\n");
     say!("  [[token]]");
     if let Some(name) = &args.name {
         say!("  name = {}", toml::Value::from(name.as_str()));

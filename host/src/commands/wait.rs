@@ -1,4 +1,4 @@
-//! Waits for a job's end, with its progress on the terminal.
+//! Waits for a job's end, and shows its progress on the terminal.
 
 use std::io::IsTerminal;
 
@@ -8,12 +8,12 @@ use saggar_wire::Job;
 use super::show;
 use super::watch::WatchEvent;
 
-/// Returns the job when it has ended.
+/// Waits until a job has ended; returns the job.
 pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
     if !std::io::stderr().is_terminal() {
         return client.wait(task, id).await;
     }
-    // If events are unavailable, waiting reports the reason itself.
+    // If the event stream cannot be opened, `wait` reports the reason.
     let Ok(mut events) = client.job_events(task, id).await else { return client.wait(task, id).await };
     let bar = show::progress_bar();
     let job = client.get(task, id).await?.parse()?;
@@ -26,7 +26,7 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody
                 Ok(event) => if let Some((current, total)) = event.progress() {
                     show::progress(&bar, current, total, &event.message);
                 },
-                // Without events there is no bar; waiting returns the end or the error.
+                // The stream has failed, so progress is no longer shown. `wait` returns the job or the error.
                 Err(_) => break waiting.await,
             },
         }
@@ -35,7 +35,7 @@ pub(crate) async fn end(client: &Client, task: &str, id: u64) -> Result<JsonBody
     ended
 }
 
-/// Returns the next event of the job; pends when there are no more.
+/// Returns the next event of the job; never resolves after the last one.
 async fn next(events: &mut EventStream) -> Result<WatchEvent, ClientError> {
     loop {
         match events.next().await? {

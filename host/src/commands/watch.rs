@@ -1,4 +1,4 @@
-//! `saggar watch`: shows events as they happen: a live view on a terminal, one line per event elsewhere.
+//! `saggar watch`: shows events as they happen, in a live view on a terminal, and one per line elsewhere.
 
 mod event;
 mod job;
@@ -21,16 +21,16 @@ pub(crate) use event::WatchEvent;
 use live_view::LiveView;
 use screen::Screen;
 
-/// Redraw interval: frequent enough to look alive, rare enough to cost nothing.
+/// Redraw interval: short enough to look live, long enough to cost little.
 const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Maximum age of the counts of a busy host …
+/// Maximum age of the counts while events arrive.
 const BUSY_REFRESH: Duration = Duration::from_secs(1);
 
-/// … and of an idle one, where only time changes them: a delay or a retention ends.
+/// Maximum age of the counts without events. Then only time changes them: a delay or a retention ends.
 const IDLE_REFRESH: Duration = Duration::from_secs(10);
 
-/// Page size for running jobs: the most that a host returns.
+/// Page size for running jobs: the most jobs that a host returns at once.
 const PAGE: usize = 1_000;
 
 pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
@@ -38,7 +38,7 @@ pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
     if let (Some(task), Some(id)) = (&args.task, args.id) {
         return job::run(&client, task, id, args.host.json).await;
     }
-    // Subscribes before anything is looked up, so no event is missed.
+    // Subscribe before anything is looked up, so that no event is missed.
     let events = client.events(args.task.as_deref()).await?;
     if output::supports_redraw() && !args.host.json {
         draw(&client, args.task.as_deref(), events).await
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: Watch) -> anyhow::Result<u8> {
 async fn print(mut events: EventStream, as_json: bool) -> anyhow::Result<u8> {
     let mut connection = Connection::new();
     loop {
-        let said = match events.next().await? {
+        let message = match events.next().await? {
             StreamItem::Event(raw) => {
                 let Some(event) = WatchEvent::parse(&raw) else { continue };
                 let stdout = if as_json { output::json(&event_json(&raw))? } else { output::line(&event.line())? };
@@ -65,13 +65,13 @@ async fn print(mut events: EventStream, as_json: bool) -> anyhow::Result<u8> {
             StreamItem::Reconnected => connection.restored(),
             StreamItem::End => return Ok(0),
         };
-        if let Some(said) = said {
-            say!("{said}");
+        if let Some(message) = message {
+            say!("{message}");
         }
     }
 }
 
-/// An event's data including its kind. Values stay as the host wrote them.
+/// Returns an event's data including its kind. Keeps values as the host wrote them.
 fn event_json(event: &ServerEvent) -> String {
     let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(&event.data) else {
         return event.data.clone();
@@ -97,7 +97,7 @@ struct WatchState<'a> {
     connection: Connection,
     pending_counts: Option<PendingCounts>,
     counts_at: Option<Instant>,
-    /// Whether any event came since then.
+    /// Whether any event has arrived since `counts_at`.
     changed: bool,
 }
 
@@ -154,14 +154,14 @@ async fn running(client: &Client, task: Option<&str>) -> Result<Vec<ListedJob>, 
 }
 
 impl WatchState<'_> {
-    /// Handles an item of the stream; returns whether more may come.
+    /// Handles an item of the stream; returns whether more may follow.
     async fn handle(&mut self, item: StreamItem) -> anyhow::Result<bool> {
-        let said = match item {
+        let message = match item {
             StreamItem::Event(raw) => {
                 let Some(event) = WatchEvent::parse(&raw) else { return Ok(true) };
                 self.changed = true;
                 if event.is_gap() {
-                    // Otherwise a job that ended unseen would stay in the view.
+                    // Otherwise a job whose end was missed would stay in the view.
                     self.view = LiveView::new(running(self.client, self.task).await?);
                 }
                 self.view.apply(&event);
@@ -171,8 +171,8 @@ impl WatchState<'_> {
             StreamItem::Reconnected => self.connection.restored(),
             StreamItem::End => return Ok(false),
         };
-        if let Some(said) = said {
-            self.screen.line(&saggar_sandbox::escaped(&said))?;
+        if let Some(message) = message {
+            self.screen.line(&saggar_sandbox::escaped(&message))?;
         }
         Ok(true)
     }
@@ -186,7 +186,7 @@ impl WatchState<'_> {
                 self.view.set_counts(tasks.into_iter().filter(|task| is_wanted(&task.id)).collect());
                 Ok(())
             }
-            // Keeps the old counts. The event stream reports that the host is unreachable.
+            // Keep the old counts. The event stream reports that the host is unreachable.
             Err(error) if error.is_transient() => Ok(()),
             Err(error) => Err(error),
         }
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_keeps_its_digits() {
+    fn numbers_in_events_are_printed_verbatim() {
         let of = |data: &str| event_json(&ServerEvent { kind: "moved".into(), id: String::new(), data: data.into() });
         assert_eq!(
             of(r#"{"to":[1e400,1.50], "id":18446744073709551617}"#),

@@ -1,5 +1,5 @@
-//! The configuration file: finds it, reads it, and assigns its entries to keys. Owns unknown keys and the suggestions
-//! for them.
+//! The configuration file: finds it, reads it, and assigns its entries to keys. Owns the errors about unknown keys and
+//! their suggestions.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,25 +17,25 @@ use super::{operator, secret, syntax};
 /// The file's name in an app.
 const NAME: &str = "saggar.toml";
 
-/// The largest file in bytes: a thousand tokens need an eighth. A larger one was named by mistake.
+/// Maximum size in bytes. A thousand tokens need an eighth of it; a larger file was named by mistake.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Keys that are reserved.
+/// Reserved keys.
 const RESERVED: [&str; 2] = ["tenant", "tenants"];
 
 /// The configuration file after parsing.
 pub(crate) struct ConfigFile {
-    /// The text to show, with secrets masked.
+    /// The text that messages show, with secrets masked.
     pub(crate) source: Arc<Source>,
-    /// The base directory of its relative paths.
+    /// The base directory of relative paths in the file.
     pub(crate) dir: PathBuf,
-    /// Whether it is the app's own file rather than one that the operator named.
+    /// Whether it is the app's own file, and not one that the operator named.
     pub(crate) is_of_app: bool,
     text: String,
 }
 
 impl ConfigFile {
-    /// Opens the file that is `named`, or else the app's; without either, an empty one.
+    /// Opens the file `named`, or else the app's own file. Returns an empty one if neither exists.
     pub(crate) fn find(app: &Path, named: Option<&Path>) -> Result<Self, Diagnostic> {
         let path = named.map_or_else(|| app.join(NAME), Path::to_owned);
         let shown = path.to_string_lossy().into_owned();
@@ -56,18 +56,18 @@ impl ConfigFile {
         Ok(Self { is_of_app: named.is_none(), ..file })
     }
 
-    /// A file with this text, located in `dir`.
+    /// Returns a file with this text, located in `dir`.
     pub(crate) fn of(shown: String, dir: PathBuf, text: String) -> Self {
         let source = Arc::new(Source { file: shown, text: secret::masked_text(&text) });
         Self { source, dir, is_of_app: false, text }
     }
 
-    /// No file.
+    /// Returns an empty file.
     pub(crate) fn none() -> Self {
         Self::of(String::new(), PathBuf::new(), String::new())
     }
 
-    /// The file's inputs, by the names of keys.
+    /// Returns the file's inputs, by the names of keys.
     pub(crate) fn given(&self, reader: &mut Reader) -> BTreeMap<&'static str, Input> {
         let mut given = BTreeMap::new();
         for entry in syntax::parse(&self.text, &self.source, reader.in_file()) {
@@ -110,7 +110,7 @@ impl ConfigFile {
 
 fn unknown(entry: &Entry, section: Option<&str>, reader: &mut Reader) {
     let problems = reader.in_file();
-    // A name that fills a file would be compared with every key.
+    // Otherwise a file full of names would have each of them compared with every key.
     if problems.is_full() {
         return problems.suppress();
     }
@@ -127,7 +127,7 @@ fn unknown(entry: &Entry, section: Option<&str>, reader: &mut Reader) {
     problems.error(entry.name_span, message, help);
 }
 
-/// What the author of the unknown key `name` may have meant.
+/// Returns advice for the unknown key `name`: the key that its author may have meant.
 fn advice(name: &str, section: Option<&str>) -> String {
     let full = section.map_or_else(|| name.to_owned(), |section| format!("{section}.{name}"));
     let is_meant = |key: &&Key| key.aliases.contains(&name) || key.aliases.contains(&full.as_str());
@@ -151,8 +151,8 @@ fn advice(name: &str, section: Option<&str>) -> String {
     format!("valid keys are {}", names.join(", "))
 }
 
-/// Reads at most one byte more than is allowed. A file that the operator names may be a pipe; the app's own may not,
-/// because a pipe without a writer would block forever.
+/// Reads at most one byte more than the limit. A file that the operator names may be a pipe. The app's own file may
+/// not, because reading from a pipe without a writer would block forever.
 fn read(path: &Path, is_named: bool) -> io::Result<Vec<u8>> {
     if !is_named && !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -162,7 +162,7 @@ fn read(path: &Path, is_named: bool) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether the file does not exist; an app that is not a directory is reported by the code that loads it.
+/// Returns whether the file does not exist. The code that loads the app reports an app that is not a directory.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -180,7 +180,7 @@ fn unreadable(shown: &str, path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error(Location::file(shown), message).with_help(help)
 }
 
-/// The problem with secrets masked. If its position is inside a secret, its line is not shown.
+/// Masks secrets in a problem of the encoding. Omits the line if the position is inside a secret.
 fn undecodable(shown: &str, bytes: &[u8], problem: Diagnostic) -> Diagnostic {
     match utf8_text(shown, &secret::masked(bytes)) {
         Err(masked) => masked,

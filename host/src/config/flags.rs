@@ -1,5 +1,5 @@
-//! The keys as flags: generated from the table of keys, so that each has one. Owns which command takes which flag;
-//! values stay text here, so that their errors are reported together with those of the file and the environment.
+//! The keys as flags: generated from the table of keys, so that each key has a flag. Owns which command has which flag.
+//! Values remain text here, so that their errors are reported together with those of the file and the environment.
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
 use super::input::{Node, RawValue};
 use super::keys::{self, Key};
 
-/// The name of the argument that names the file.
+/// The argument with the path of the configuration file.
 const FILE: &str = "config";
 
-/// The variable that names it if the argument does not.
+/// The variable with that path, if the argument is not given.
 pub(super) const FILE_VARIABLE: &str = "SAGGAR_CONFIG";
 
 /// The key whose flag can be repeated.
@@ -21,11 +21,12 @@ const REPEATED: &str = "token";
 
 /// The keys that a command uses.
 pub(crate) trait Scope {
-    /// Whether it uses this key, and so has its flag and reads its variables.
+    /// Returns whether the command uses this key, and therefore has its flag and reads its variables.
     fn uses(key: &Key) -> bool;
 
-    /// The command's own default. The file's value of such a key is meant for the service and not for this command: at
-    /// a terminal, a command logs less than a service, and in the same format whatever the service's log is.
+    /// Returns the command's own default, if it has one. The file's value of such a key applies to the service and not
+    /// to this command: at a terminal, a command logs less than a service, and as text, whatever the format of the
+    /// service's log.
     fn default_of(key: &Key) -> Option<&'static str> {
         match key.name {
             "log.level" => Some("warn"),
@@ -39,7 +40,7 @@ pub(crate) trait Scope {
 #[derive(Debug)]
 pub(crate) struct ServiceScope;
 
-/// Commands that run jobs themselves.
+/// Commands that run jobs in their own process.
 #[derive(Debug)]
 pub(crate) struct RunScope;
 
@@ -70,8 +71,8 @@ impl Scope for RunScope {
         EngineScope::uses(key) || StoreScope::uses(key) || key.name == "durability" || key.section() == Some("otlp")
     }
 
-    /// These are the service's, which has the store to itself. The command itself reports its failures, and only counts
-    /// when there are many jobs.
+    /// The file's store belongs to the service, which is its only user. The worker's log lines about failures are off,
+    /// because the command itself reports failures, or counts them if there are many jobs.
     fn default_of(key: &Key) -> Option<&'static str> {
         match key.name {
             "store" => Some("memory"),
@@ -99,18 +100,18 @@ impl Scope for ClientScope {
     }
 }
 
-/// The flags of a command for its keys, as raw text, and the configuration file it reads.
+/// The flags of a command for its keys, as raw text, and the configuration file that the command reads.
 #[derive(Debug)]
 pub(crate) struct Flags<S> {
     /// The value of `--config` or its variable.
     pub(crate) file: Option<PathBuf>,
-    /// The texts of each flag that was given.
+    /// The values of each given flag.
     pub(crate) given: Vec<(&'static Key, Vec<String>)>,
     scope: PhantomData<S>,
 }
 
 impl<S: Scope> Flags<S> {
-    /// Flags of a command that has none.
+    /// Returns the flags of a command that has none.
     pub(crate) fn none() -> Self {
         Self { file: None, given: Vec::new(), scope: PhantomData }
     }
@@ -127,7 +128,7 @@ impl<S: Scope> clap::Args for Flags<S> {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .env(FILE_VARIABLE)
-            // Like the keys' help: without the current value.
+            // As in the help of the keys, the current value is not shown.
             .hide_env(true)
             .help(format!("Configuration file [default: APP/saggar.toml, if it exists] [env: {FILE_VARIABLE}]"));
         Self::keys().fold(command.arg(file), |command, key| command.arg(flag::<S>(key)))
@@ -166,7 +167,7 @@ impl<S: Scope> FromArgMatches for Flags<S> {
     }
 }
 
-/// The inputs of a key from its flag, each text with its location on the command line.
+/// Returns the input of a key from its flag, each value with its location on the command line.
 pub(super) fn node(key: &Key, texts: &[String]) -> Option<Node> {
     let mut items = texts.iter().map(|text| Node::external("command line", &format!("{} ", key.flag), text));
     match key.name {
@@ -179,7 +180,7 @@ pub(super) fn node(key: &Key, texts: &[String]) -> Option<Node> {
     }
 }
 
-/// The log level that `-v` and `-vv` ask for.
+/// Returns the log level that `-v` or `-vv` sets.
 pub(super) fn verbose_node(count: u8) -> Option<Node> {
     let level = match count {
         0 => return None,
@@ -190,7 +191,7 @@ pub(super) fn verbose_node(count: u8) -> Option<Node> {
     Some(Node { value: RawValue::Text(level.to_owned()), ..node })
 }
 
-/// The input of a key from a variable.
+/// Returns the input of a key from a variable.
 pub(super) fn variable_node(key: &Key, variable: &str, text: &str) -> Node {
     let node = Node::external("environment", &format!("{variable}="), text);
     match key.name {

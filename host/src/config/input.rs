@@ -1,5 +1,5 @@
 //! The raw inputs for a key: from the file, the environment and the command line. Owns the unparsed half of the
-//! configuration; `value` gives them meaning.
+//! configuration; `value` parses it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use super::secret;
 /// A raw value with its location.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    /// The text that contains it, with secrets masked because it is shown.
+    /// The text that contains the value, with secrets masked because messages show it.
     pub(crate) source: Arc<Source>,
     pub(crate) span: Span,
     pub(crate) value: RawValue,
 }
 
-/// The raw value.
+/// A value before it is parsed by its type.
 #[derive(Debug, Clone)]
 pub(crate) enum RawValue {
-    /// A text. Flags and variables always give one.
+    /// A text. Flags and variables always have one.
     Text(String),
-    /// A number, in decimal.
+    /// A number in decimal notation.
     Number(String),
     Boolean(bool),
     /// A date or a time of day, which no key accepts.
@@ -56,11 +56,11 @@ pub(crate) enum Origin {
 pub(crate) struct Input {
     pub(crate) origin: Origin,
     pub(crate) node: Node,
-    /// Whether the running command uses it; otherwise it is only checked.
+    /// Whether the running command uses the value; otherwise it only validates it.
     pub(crate) applies: bool,
 }
 
-/// All inputs, by the names of keys. The fields are in the order of precedence, the strongest last.
+/// All inputs, by the names of keys. The fields are in order of precedence, the strongest last.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
     /// Defaults of the command itself.
@@ -71,14 +71,14 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// The inputs of a key, the strongest last.
+    /// Returns the inputs of a key, the strongest last.
     pub(crate) fn of(&self, key: &str) -> impl Iterator<Item = &Input> {
         [&self.defaults, &self.file, &self.variables, &self.flags].into_iter().filter_map(move |level| level.get(key))
     }
 }
 
 impl Node {
-    /// A text that is not from the file: `text` behind `before`, in a source called `file`.
+    /// Creates a text from outside of the file: `text` after `before`, in a source called `file`.
     pub(crate) fn external(file: &str, before: &str, text: &str) -> Self {
         let whole = format!("{before}{text}");
         let source = Arc::new(Source { file: file.to_owned(), text: secret::masked_text(&whole) });
@@ -86,8 +86,8 @@ impl Node {
         Self { source, span, value: RawValue::Text(text.to_owned()) }
     }
 
-    /// The parts of the text between `separator`, at most `max`, each with its own location. `None` if it is not a
-    /// text.
+    /// Splits the text at `separator` into at most `max` parts, each with its own location. Returns no parts if it is
+    /// not a text.
     pub(crate) fn pieces(&self, separator: char, max: usize) -> Vec<Self> {
         let RawValue::Text(text) = &self.value else { return Vec::new() };
         let mut start = self.span.start;
@@ -106,7 +106,7 @@ impl Node {
 }
 
 impl RawValue {
-    /// A description that follows "not".
+    /// Describes the value, for use after "not".
     pub(crate) fn found(&self) -> String {
         match self {
             Self::Text(text) => format!("the text {:?}", truncated(&secret::masked_text(text))),

@@ -1,6 +1,6 @@
 //! Every key of the configuration: its name, flag, variable, value type, limits, default and meaning. The file, the
-//! flags, the environment, `saggar config` and `docs/configuration.md` are generated from this table or compared with
-//! it, and no other module knows a limit.
+//! flags, the environment, `saggar config` and `docs/configuration.md` are generated from this table or tested against
+//! it. No other module defines a limit.
 
 use std::time::Duration;
 
@@ -16,41 +16,41 @@ use super::value::{
 /// A key and its properties.
 #[derive(Debug)]
 pub(crate) struct Key {
-    /// The name in the file, with its table: `http.connections`.
+    /// The name in the file, including its table: `http.connections`.
     pub(crate) name: &'static str,
     /// The flag, with its dashes.
     pub(crate) flag: &'static str,
     /// The environment variable.
     pub(crate) variable: &'static str,
-    /// Environment variables that are read if that one is not set.
+    /// Environment variables that are read if `variable` is not set.
     pub(crate) other_variables: &'static [&'static str],
     /// The value's placeholder in help.
     pub(crate) placeholder: &'static str,
-    /// Names under which people may look for it.
+    /// Wrong names that people may write instead.
     pub(crate) aliases: &'static [&'static str],
-    /// Its meaning.
+    /// Its meaning, as in the help and the documentation.
     pub(crate) meaning: &'static str,
-    /// Its default as text; empty without a default.
+    /// Its default as text; empty if it has none.
     pub(crate) default: fn() -> String,
 }
 
 impl Key {
-    /// Its table in the file; `None` for keys at the top.
+    /// Returns the key's table in the file; `None` for keys above all tables.
     pub(crate) fn section(&self) -> Option<&'static str> {
         self.name.split_once('.').map(|(section, _)| section)
     }
 
-    /// The name within its table.
+    /// Returns the key's name within its table.
     pub(crate) fn leaf(&self) -> &'static str {
         self.name.rsplit_once('.').map_or(self.name, |(_, leaf)| leaf)
     }
 
-    /// The key and where it is written.
+    /// Returns the key and where it belongs in the file.
     pub(crate) fn with_section(&self) -> String {
         format!("`{}` {}", self.leaf(), self.section_text())
     }
 
-    /// Where it is written.
+    /// Returns where the key belongs in the file.
     pub(crate) fn section_text(&self) -> String {
         match self.section() {
             Some(section) => format!("below `[{section}]`"),
@@ -58,18 +58,18 @@ impl Key {
         }
     }
 
-    /// The variables that can set it, the strongest first.
+    /// Returns the variables that can set the key, the strongest first.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &'static str> {
         [self.variable].into_iter().chain(self.other_variables.iter().copied())
     }
 }
 
-/// The key of this name.
+/// Returns the key of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {
     ALL.iter().find(|key| key.name == name)
 }
 
-/// The tables of the file, each once.
+/// Returns the tables of the file, each once.
 pub(crate) fn sections() -> impl Iterator<Item = &'static str> + Clone {
     let is_first = |(at, key): (usize, &'static Key)| {
         let section = key.section()?;
@@ -105,7 +105,7 @@ macro_rules! keys {
         },)*];
 
         impl Config {
-            /// Reads all inputs; `reader` collects the problems and the settings.
+            /// Parses all inputs; `reader` collects the problems and the settings.
             pub(crate) fn read(raw: &Inputs, reader: &mut Reader) -> Self {
                 Self { $($field: reader.value::<$ty>($name, &$value, raw),)* }
             }
@@ -133,7 +133,7 @@ keys! {
     "What an answered request survives in a SQLite store: full, a power cut; normal, the death of the process, \
      but perhaps not a power cut.";
 
-    // A day: nobody waits longer for a host to stop.
+    // One day: no operator waits longer for a host to stop.
     drain: TimeSpan = TimeSpan { min: Duration::ZERO, max: Duration::from_secs(86_400), default: Duration::from_secs(30) };
     "drain" "--drain" "SAGGAR_DRAIN" [], "DURATION" ["shutdown", "grace", "drain_time", "timeout"],
     "How long running jobs may continue after SIGTERM or Ctrl-C; then they are stopped and requeued.";
@@ -147,7 +147,7 @@ keys! {
     "cache_dir" "--cache-dir" "SAGGAR_CACHE_DIR" [], "DIR" ["cache", "cache_path"],
     "Where compiled components are stored.";
 
-    // Below 1 MiB a single large job does not fit; no machine has 1 PiB.
+    // Below 1 MiB, a single large job would not fit; no machine has 1 PiB.
     keep_bytes: Bytes = Bytes { min: 1 << 20, max: 1 << 50, default: DEFAULT_KEEP_BYTES as usize };
     "keep_bytes" "--keep-bytes" "SAGGAR_KEEP_BYTES" [], "BYTES" ["max_bytes", "store_bytes", "store.bytes", "max_store"],
     "How many bytes the jobs of all tasks may take, ended ones included. The jobs that ended first are removed to \
@@ -163,10 +163,10 @@ keys! {
     "events.keep" "--events-keep" "SAGGAR_EVENTS_KEEP" [], "N" ["events.kept", "events.size", "keep_events"],
     "How many of the latest events are stored for clients that reconnect.";
 
-    // As many as the largest limits of file descriptors allow.
+    // The largest limits of file descriptors allow this many.
     http_connections: Count = Count { min: 1, max: 1_000_000, default: 4096 };
     "http.connections" "--http-connections" "SAGGAR_HTTP_CONNECTIONS" [], "N" ["http.max_connections"],
-    "The most HTTP connections at a time. Beyond it, a connection without a request is closed; if all have one, \
+    "Maximum number of HTTP connections. Beyond it, a connection without a request is closed; if all have one, \
      new connections wait.";
 
     // More than half because a proxy has one address.
@@ -175,13 +175,13 @@ keys! {
     ["http.per_address", "http.connections_per_ip", "http.max_per_ip"],
     "The fraction of these that one client address may have; further connections from it are refused.";
 
-    // 0 for a host that serves no event streams, up to half of the connections.
+    // 0 for a host that serves no event streams; the maximum is half of the largest number of connections.
     http_streams: Count = Count { min: 0, max: 500_000, default: 2048 };
     "http.streams" "--http-streams" "SAGGAR_HTTP_STREAMS" [], "N" ["http.followers", "http.event_streams"],
     "How many of these may follow events or a log, or wait for a job; at most half, so that ordinary requests get \
      one.";
 
-    // Less than a second cuts off honest clients far away; after ten minutes the client is gone.
+    // A limit below one second would cut off legitimate clients far away; after ten minutes a client is gone.
     http_head_time: TimeSpan
         = TimeSpan { min: Duration::from_secs(1), max: Duration::from_secs(600), default: Duration::from_secs(30) };
     "http.head_time" "--http-head-time" "SAGGAR_HTTP_HEAD_TIME" [], "DURATION"
@@ -189,21 +189,21 @@ keys! {
     "How long the head of a request may take, and how long a connection may be idle between requests; the first \
      head of a connection has at most 5s.";
 
-    // Like the head's.
+    // The limits of `http.head_time`, for the same reasons.
     http_write_time: TimeSpan
         = TimeSpan { min: Duration::from_secs(1), max: Duration::from_secs(600), default: Duration::from_secs(30) };
     "http.write_time" "--http-write-time" "SAGGAR_HTTP_WRITE_TIME" [], "DURATION" ["http.send_time", "http.slow"],
-    "How long a client may read nothing of what it is sent; then its connection is closed.";
+    "How long a client may stop reading a response before its connection is closed.";
 
-    // The HTTP library needs 8 KiB; a megabyte of headers is an attack.
+    // The HTTP library needs at least 8 KiB; a megabyte of headers is an attack.
     http_head_bytes: Bytes = Bytes { min: 8192, max: 1 << 20, default: 64 * 1024 };
     "http.head_bytes" "--http-head-bytes" "SAGGAR_HTTP_HEAD_BYTES" [], "BYTES" ["http.max_head", "http.header_bytes"],
-    "The largest head of a request.";
+    "Maximum size of a request's head.";
 
     // Browsers need at least 16.
     http_headers: Count = Count { min: 16, max: 1000, default: 100 };
     "http.headers" "--http-headers" "SAGGAR_HTTP_HEADERS" [], "N" ["http.max_headers"],
-    "The most headers of a request.";
+    "Maximum number of headers of a request.";
 
     log_level: LogFilter = LogFilter { default: "info" };
     "log.level" "--log-level" "SAGGAR_LOG_LEVEL" ["RUST_LOG"], "LEVEL" ["log_level", "verbosity", "log.filter"],
@@ -224,7 +224,7 @@ keys! {
     "otlp.sample" "--otlp-sample" "SAGGAR_OTLP_SAMPLE" [], "SHARE" ["otlp.ratio", "otlp.sampling", "otlp.rate"],
     "Fraction of the jobs that is traced. A job that is added with a trace context follows that context.";
 
-    // What tools show in a column.
+    // Tracing tools show the name in a column.
     otlp_service_name: ServiceName = ServiceName { default: "saggar", max_chars: 100 };
     "otlp.service_name" "--otlp-service-name" "SAGGAR_OTLP_SERVICE_NAME" ["OTEL_SERVICE_NAME"], "NAME"
     ["otlp.service", "otlp.name", "otel.service_name"],

@@ -1,5 +1,5 @@
-//! What an app's own `saggar.toml` must not decide, and what it decides in place of the operator. A file that the
-//! operator names with `--config` or `SAGGAR_CONFIG` is trusted fully; the app's is not read then.
+//! Keys that an app's own `saggar.toml` must not set, and keys that it sets in place of the operator. A file that the
+//! operator names with `--config` or `SAGGAR_CONFIG` is fully trusted; the app's own file is not read then.
 
 use saggar_definition::{Diagnostic, Location};
 
@@ -7,18 +7,18 @@ use super::input::{Entry, Node, Origin};
 use super::keys::Key;
 use super::value::{Reader, Setting};
 
-/// Keys that an app cannot set: with them it could run code outside of its sandboxes, or read data of others.
+/// Keys that an app cannot set: with them, it could run code outside of its sandboxes, or read data of other apps.
 const OPERATOR_ONLY: [&str; 2] = ["cache_dir", "env_allow"];
 
-/// Keys with effects beyond the app: who can connect and from where, which files are written, where data is sent.
+/// Keys with effects beyond the app: which clients can connect, which files are written, where data is sent.
 const WARNED_ABOUT: [&str; 4] = ["listen", "token", "store", "otlp.endpoint"];
 
-/// Whether an app's own file must not set this key.
+/// Returns whether an app's own file must not set this key.
 pub(super) fn is_operator_only(key: &Key) -> bool {
     OPERATOR_ONLY.contains(&key.name)
 }
 
-/// Reports that an app's own file sets such a key.
+/// Reports that an app's own file sets an operator's key.
 pub(super) fn reject(key: &Key, entry: &Entry, reader: &mut Reader) {
     let message = format!("an app's own saggar.toml cannot set `{}`: only the operator can", key.name);
     let help = format!(
@@ -28,7 +28,7 @@ pub(super) fn reject(key: &Key, entry: &Entry, reader: &mut Reader) {
     reader.in_file().error(entry.name_span, message, help);
 }
 
-/// Warns of settings with effects beyond the app that the app's own file decides.
+/// Returns a warning if the app's own file decides settings with effects beyond the app.
 pub(super) fn warning<'a>(settings: impl Iterator<Item = &'a Setting>) -> Option<Diagnostic> {
     let decided = |setting: &&Setting| setting.origin == Origin::File && WARNED_ABOUT.contains(&setting.key);
     let decided: Vec<&Setting> = settings.filter(decided).collect();

@@ -1,18 +1,21 @@
-//! Masks secrets in shown text. A digest is not secret, but a token given in its place must not appear in the log of a
-//! service: the source lines of problems come from a copy of the text in which such values are stars.
+//! Masks secrets in text that is shown. A digest is not secret, but a token may be given in its place by mistake, and
+//! must not appear in the log of a service. Messages therefore show a copy of the source text with stars for such
+//! values.
 
 /// Words in a key's name that mark its value as secret.
 const WORDS: [&str; 5] = ["token", "sha256", "secret", "passw", "digest"];
 
-/// The least run of hexadecimal digits that may be a digest, and how many of its digits stay readable.
-const DIGEST: usize = 32;
-const KEPT_DIGITS: usize = 8;
+/// Runs of at least this many hexadecimal digits may be a digest.
+const MIN_DIGEST: usize = 32;
 
-/// What precedes the authority of a URL, which may begin with a user and a password.
+/// How many digits of a digest remain readable.
+const READABLE_DIGITS: usize = 8;
+
+/// The separator before the authority of a URL, which may begin with a user and a password.
 const SCHEME_END: &[u8] = b"://";
 
-/// The same text, of the same length, with stars for the values of keys that may be secret, and for most of each
-/// possible digest. Bytes need not be UTF-8; valid UTF-8 stays valid.
+/// Returns the text with stars for the values of keys that may be secret, and for most of each possible digest. The
+/// length remains the same. The text need not be UTF-8; valid UTF-8 remains valid.
 pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
     let mut masked = text.to_vec();
     let mut at = 0;
@@ -31,8 +34,8 @@ pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
             continue;
         }
         let name = String::from_utf8_lossy(text.get(at..at + word).unwrap_or_default()).to_ascii_lowercase();
-        if word >= DIGEST && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            mask(&mut masked, at + KEPT_DIGITS, at + word);
+        if word >= MIN_DIGEST && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            mask(&mut masked, at + READABLE_DIGITS, at + word);
         }
         at += word;
         if WORDS.iter().any(|secret| name.contains(secret)) {
@@ -49,7 +52,7 @@ pub(crate) fn masked_text(text: &str) -> String {
     String::from_utf8_lossy(&masked(text.as_bytes())).into_owned()
 }
 
-/// The start and end of the value behind a name that ends at `at`; equal if there is no value, or it is a table.
+/// Returns start and end of the value after a name that ends at `at`; both are equal without a value, and for a table.
 fn value_after(text: &[u8], at: usize, is_flag: bool) -> (usize, usize) {
     let at = at + run(text, at, |byte| byte == b'"' || byte == b'\'');
     let at = at + run(text, at, is_blank);
@@ -61,7 +64,7 @@ fn value_after(text: &[u8], at: usize, is_flag: bool) -> (usize, usize) {
     match text.get(at) {
         Some(b'[') => {
             let first = at + 1 + run(text, at + 1, |byte| byte.is_ascii_whitespace());
-            // Tables contain names, texts do not.
+            // A list of texts is a value; a list of tables contains names of its own.
             match text.get(first) {
                 Some(b'"' | b'\'') => (first, first + run(text, first, |byte| byte != b']')),
                 _ => (at, at),
@@ -81,7 +84,7 @@ fn value_after(text: &[u8], at: usize, is_flag: bool) -> (usize, usize) {
     }
 }
 
-/// The number of bytes from `at` on that match.
+/// Returns the number of matching bytes from `at` on.
 fn run(text: &[u8], at: usize, is_like: impl Fn(u8) -> bool) -> usize {
     text.get(at..).unwrap_or_default().iter().take_while(|byte| is_like(**byte)).count()
 }
@@ -94,13 +97,13 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Replaces it with stars, except for the beginning of a digest.
+/// Replaces a range with stars, except for the beginning of a digest.
 fn mask(masked: &mut [u8], start: usize, end: usize) {
-    let is_digest = |value: &[u8]| value.len() == 2 * DIGEST && value.iter().all(u8::is_ascii_hexdigit);
+    let is_digest = |value: &[u8]| value.len() == 2 * MIN_DIGEST && value.iter().all(u8::is_ascii_hexdigit);
     let Some(value) = masked.get_mut(start..end) else { return };
-    let shown = if is_digest(value) { KEPT_DIGITS } else { 0 };
-    let covered = value.iter_mut().skip(shown).filter(|byte| **byte != b'\n');
-    covered.for_each(|byte| *byte = b'*');
+    let shown = if is_digest(value) { READABLE_DIGITS } else { 0 };
+    let hidden = value.iter_mut().skip(shown).filter(|byte| **byte != b'\n');
+    hidden.for_each(|byte| *byte = b'*');
 }
 
 #[cfg(test)]
@@ -108,13 +111,13 @@ mod tests {
     use super::masked;
 
     fn text(text: &str) -> String {
-        let masked = String::from_utf8(masked(text.as_bytes())).expect("text stays text");
+        let masked = String::from_utf8(masked(text.as_bytes())).expect("masked text is UTF-8");
         assert_eq!(masked.len(), text.len());
         masked
     }
 
     #[test]
-    fn secrets_are_covered_and_all_else_is_left() {
+    fn secrets_are_masked_and_other_text_is_unchanged() {
         let digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
         let stars = "*".repeat(56);
         for (given, shown) in [

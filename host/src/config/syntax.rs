@@ -1,4 +1,4 @@
-//! Parses the file's text into values with locations. Owns the wording of TOML errors; does not know the keys.
+//! Parses the file's text into values with locations. Owns the messages of TOML errors; does not know the keys.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::input::{Entry, Node, RawValue};
 
-/// Parses `text`, whose locations are those of `source`. Reports every error, one per line; skips what an error has
-/// made doubtful, so that no error is reported that only follows from another.
+/// Parses `text`, whose locations are those of `source`. Reports all errors, at most one syntax error per line. Skips
+/// entries that an error has made unreliable, so that no consequential errors are reported.
 pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -> Vec<Entry> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut entries = Tree { source }.entries(table.get_ref());
@@ -19,34 +19,34 @@ pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -
         errors.iter().map(|error| (error.span().map(span_of), error.message().to_owned())).collect();
     errors.sort_by_key(|(span, _)| span.map_or(0, |span| span.start));
     for (span, message) in errors {
-        let (place, is_duplicate) = (span.unwrap_or(Span { start: 0, end: 0 }), message.starts_with("duplicate key"));
-        if is_duplicate && place.start >= regions.from {
+        let (at, is_duplicate) = (span.unwrap_or(Span { start: 0, end: 0 }), message.starts_with("duplicate key"));
+        if is_duplicate && at.start >= regions.from {
             continue;
         }
         if problems.is_full() {
             problems.suppress();
         } else if is_duplicate {
-            problems.add(duplicate(text, place, &entries, problems));
+            problems.add(duplicate(text, at, &entries, problems));
         } else if regions.is_new(span) {
             let (message, help) = explain(&message, span);
-            problems.error(place, message, help);
+            problems.error(at, message, help);
         }
     }
     regions.remove_from(&mut entries);
     entries
 }
 
-/// What is unreliable because of errors.
+/// The parts of the text that are unreliable because of errors.
 struct ErrorRegions<'t> {
     text: &'t str,
-    /// The lines with errors, from their first character to past their last.
+    /// The lines with errors, each from its first character to after its last.
     lines: Vec<Range<usize>>,
-    /// The start of the first header with an error: the entries after it may belong to any table.
+    /// The start of the first header with an error. The entries after it may belong to any table.
     from: usize,
 }
 
 impl ErrorRegions<'_> {
-    /// Whether the error is the first of its line. Call it in the order of the text.
+    /// Returns whether the error is the first of its line. Must be called in the order of the text.
     fn is_new(&mut self, span: Option<Span>) -> bool {
         let at = self.text.floor_char_boundary(span.map_or(0, |span| span.start));
         if self.lines.last().is_some_and(|line| at < line.end) {
@@ -76,7 +76,7 @@ impl ErrorRegions<'_> {
 
     fn remove_from_list(&self, items: &mut Vec<Node>) {
         let is_whole = |entries: &Vec<Entry>| entries.iter().all(|entry| self.is_reliable(entry.node.span));
-        // Half a token would otherwise be reported as incomplete.
+        // Otherwise a token that lost some of its keys would be reported as incomplete.
         items.retain(|item| match &item.value {
             RawValue::Table(inner) => self.is_reliable(item.span) && is_whole(inner),
             _ => self.is_reliable(item.span),
@@ -136,7 +136,7 @@ fn duplicate(text: &str, span: Span, entries: &[Entry], problems: &Problems) -> 
     }
 }
 
-/// The last key of this name before `start`: a table's keys are adjacent, so it belongs to the same table.
+/// Returns the last key of this name before `start`. It belongs to the same table, because a table's keys are adjacent.
 fn last_before(start: usize, name: &str, entries: &[Entry]) -> Option<Span> {
     let of = |entry: &Entry| {
         let own = Some(entry.name_span).filter(|span| entry.name == name && span.start < start);
@@ -155,7 +155,7 @@ fn within(start: usize, name: &str, node: &Node) -> Option<Span> {
     }
 }
 
-/// Explains an error of the parser to people who do not know the grammar, and how to fix it.
+/// Explains an error of the parser to users who do not know the grammar; returns message and advice.
 fn explain(message: &str, span: Option<Span>) -> (String, &'static str) {
     let is_empty = span.is_none_or(|span| span.start == span.end);
     let explained = match message {

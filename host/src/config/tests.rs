@@ -1,4 +1,4 @@
-//! Where values come from, which of them wins, and how invalid ones are reported.
+//! Tests of the origins of values, their precedence, and the errors about invalid ones.
 
 mod access;
 
@@ -41,7 +41,7 @@ fn messages(loaded: &Loaded) -> String {
     loaded.problems.iter().map(|problem| problem.render(false)).collect::<Vec<_>>().join("\n")
 }
 
-/// The only problem of a file, as it is shown.
+/// Returns the only problem of a file, as it is shown.
 fn problem(file: &str) -> String {
     let loaded = loaded(file, &[], &[]);
     assert_eq!(loaded.problems.len(), 1, "{}", messages(&loaded));
@@ -49,11 +49,11 @@ fn problem(file: &str) -> String {
 }
 
 fn row(loaded: &Loaded, key: &str) -> (String, String) {
-    let [_, value, origin] = loaded.rows().into_iter().find(|[name, ..]| name == key).expect("the key is there");
+    let [_, value, origin] = loaded.rows().into_iter().find(|[name, ..]| name == key).expect("the key is listed");
     (value, origin)
 }
 
-/// For every key a value by file, variable and flag, all different, and how each is shown.
+/// Returns for every key a value for file, variable and flag, and how each is shown.
 fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
     let sample = |key: &'static Key| {
         let samples = match key.name {
@@ -87,7 +87,7 @@ fn samples() -> Vec<(&'static Key, [(&'static str, &'static str); 3])> {
 }
 
 #[test]
-fn every_key_is_a_flag_and_a_variable_and_the_strongest_counts() {
+fn every_key_has_a_flag_and_a_variable_in_order_of_precedence() {
     for (key, [file, variable, flag]) in samples() {
         let in_file = match key.section() {
             Some(section) => format!("\n[{section}]\n{} = {}\n", key.leaf(), file.0),
@@ -106,19 +106,19 @@ fn every_key_is_a_flag_and_a_variable_and_the_strongest_counts() {
         assert_eq!(shown("", &[], &flags).0, flag.1);
         for other in key.other_variables {
             let both = [(*other, flag.0), (key.variable, variable.0)];
-            assert_eq!(shown(&in_file, &both, &[]).0, variable.1, "{other} is weaker");
+            assert_eq!(shown(&in_file, &both, &[]).0, variable.1, "{other} has lower precedence");
             assert_eq!(shown(&in_file, &[(*other, flag.0)], &[]), (flag.1.into(), format!("environment {other}")));
-            assert_eq!(shown(&in_file, &[(*other, "")], &[]).0, file.1, "{other} is as good as not set");
+            assert_eq!(shown(&in_file, &[(*other, "")], &[]).0, file.1, "an empty {other} counts as unset");
         }
     }
 }
 
 #[test]
-fn names_follow_one_rule() {
+fn names_of_flags_and_variables_derive_from_the_key() {
     for key in keys::ALL {
         let (flag, variable) = (key.name.replace(['.', '_'], "-"), key.name.replace('.', "_").to_uppercase());
         assert_eq!(key.flag, format!("--{flag}"));
-        // The plain token variable belongs to the client commands, so the key's has an S.
+        // `SAGGAR_TOKEN` belongs to the client commands, so the key's variable has an S.
         let plural = if key.name == "token" { "S" } else { "" };
         assert_eq!(key.variable, format!("SAGGAR_{variable}{plural}"));
         assert!(!OTHER_VARIABLES.contains(&key.variable));
@@ -142,7 +142,7 @@ fn the_documentation_lists_every_key() {
 }
 
 #[test]
-fn defaults_are_what_they_say() {
+fn defaults_are_as_documented() {
     let config = good("", &[("HOME", "/home/ada")], &[]);
     assert_eq!(config.listen.to_string(), "127.0.0.1:7717");
     assert_eq!((config.durability, config.allocator), (Durability::Full, Allocator::Pooling));
@@ -155,7 +155,7 @@ fn defaults_are_what_they_say() {
 }
 
 #[test]
-fn paths_of_the_file_begin_where_it_lies() {
+fn paths_in_the_file_are_relative_to_its_directory() {
     let file = "store = \"sqlite:jobs/a.db\"\ncache_dir = \"../cache\"\n";
     let config = good(file, &[], &[]);
     let sqlite = |path: &str| StoreChoice::Sqlite { path: Some(path.into()), durability: Durability::Full };
@@ -167,18 +167,18 @@ fn paths_of_the_file_begin_where_it_lies() {
 }
 
 #[test]
-fn what_the_file_says_for_the_service_is_not_for_a_run() {
+fn settings_for_the_service_do_not_apply_to_run() {
     let file = "store = \"sqlite:a.db\"\ndurability = \"normal\"\ncache_dir = \"/c\"\n[log]\nlevel = \"trace\"";
     let run = |variables, flags| loaded_by::<RunScope>(file, variables, flags);
-    let plain = run(&[("SAGGAR_LISTEN", "not looked at")], &[]);
+    let plain = run(&[("SAGGAR_LISTEN", "ignored")], &[]);
     assert!(plain.problems.is_empty(), "{}", messages(&plain));
     let quiet = "warn,saggar_worker::failures=off";
     assert_eq!((plain.store(), plain.config.log_level.as_str()), (StoreChoice::Memory, quiet));
     assert_eq!(plain.config.cache_dir.as_deref(), Some(Path::new("/c")));
-    let told = StoreChoice::Sqlite { path: None, durability: Durability::Normal };
-    assert_eq!(run(&[("SAGGAR_STORE", "sqlite")], &[]).store(), told);
-    assert_eq!(run(&[], &["--store", "sqlite"]).store(), told);
-    // But an error fails every command.
+    let sqlite = StoreChoice::Sqlite { path: None, durability: Durability::Normal };
+    assert_eq!(run(&[("SAGGAR_STORE", "sqlite")], &[]).store(), sqlite);
+    assert_eq!(run(&[], &["--store", "sqlite"]).store(), sqlite);
+    // An error fails every command.
     let wrong = loaded_by::<RunScope>("listen = 5\nstore = 6", &[], &[]);
     assert_eq!(wrong.problems.len(), 2, "{}", messages(&wrong));
     let copied = loaded_by::<StoreScope>(file, &[], &[]).config.store;
@@ -186,18 +186,18 @@ fn what_the_file_says_for_the_service_is_not_for_a_run() {
 }
 
 #[test]
-fn half_of_the_connections_are_left_to_ordinary_requests() {
+fn streams_get_at_most_half_of_the_connections() {
     let shown = loaded("[http]\nconnections = 100", &[], &[]);
     assert_eq!((shown.limits().followers, row(&shown, "http.streams")), (50, ("50".into(), "default".into())));
     assert_eq!(good("[http]\nconnections = 100\nstreams = 20", &[], &[]).http_streams, 20);
-    let said = problem("[http]\nconnections = 100\nstreams = 51");
-    assert!(said.contains("at most half of `http.connections`, which is 100") && said.contains(":3:11"), "{said}");
-    let said = messages(&loaded("[http]\nstreams = 2000", &[], &["--http-connections", "10"]));
-    assert!(said.contains("lower it to 5, or raise `http.connections`"), "{said}");
+    let text = problem("[http]\nconnections = 100\nstreams = 51");
+    assert!(text.contains("at most half of `http.connections`, which is 100") && text.contains(":3:11"), "{text}");
+    let text = messages(&loaded("[http]\nstreams = 2000", &[], &["--http-connections", "10"]));
+    assert!(text.contains("lower it to 5, or raise `http.connections`"), "{text}");
 }
 
 #[test]
-fn v_is_a_flag_for_the_level_of_the_log() {
+fn v_flags_set_the_log_level() {
     let level = |variables: &[(&str, &str)], flags: &[&str]| {
         let loaded = loaded("[log]\nlevel = \"error\"", variables, flags);
         row(&loaded, "log.level")
@@ -208,7 +208,7 @@ fn v_is_a_flag_for_the_level_of_the_log() {
 }
 
 #[test]
-fn a_variable_that_is_meant_for_others_stops_nothing() {
+fn an_invalid_rust_log_is_only_a_warning() {
     let of_others = [("RUST_LOG", "my_app")];
     let loaded = loaded("[log]\nlevel = \"error\"", &of_others, &[]);
     assert!(!loaded.has_errors() && messages(&loaded).contains("not the text \"my_app\""), "{}", messages(&loaded));
@@ -221,7 +221,7 @@ fn a_variable_that_is_meant_for_others_stops_nothing() {
 }
 
 #[test]
-fn unknown_keys_are_told_what_they_were_meant_to_be() {
+fn unknown_keys_get_a_suggestion() {
     for (file, help) in [
         ("drian = 3", "did you mean `drain`?"),
         ("Listen = 3", "did you mean `listen`?"),
@@ -236,14 +236,14 @@ fn unknown_keys_are_told_what_they_were_meant_to_be() {
         ("\"http.connections\" = 5", "write it below `[http]`"),
         ("[[tenant]]\nname = \"a\"", "`tenant` is reserved"),
     ] {
-        let said = problem(file);
-        assert!(said.contains(help), "{file}: {said}");
+        let text = problem(file);
+        assert!(text.contains(help), "{file}: {text}");
     }
 }
 
 #[test]
-fn what_is_no_toml_is_told_in_words() {
-    for (file, message, place) in [
+fn syntax_errors_are_explained() {
+    for (file, message, position) in [
         ("drain = 5s", "a text needs double quotes", ":1:9"),
         ("drain = ", "missing value", ":1:9"),
         ("drain = \"5s\nlisten = 3", "missing closing quote", ":1:12"),
@@ -257,17 +257,17 @@ fn what_is_no_toml_is_told_in_words() {
         (&format!("a = {}", "[".repeat(1000)), "nested too deeply", ":1:"),
     ] {
         let loaded = loaded(file, &[], &[]);
-        let first = loaded.problems.first().expect("there is a problem").render(false);
-        assert!(first.contains(message) && first.contains(&format!("saggar.toml{place}")), "{file}: {first}");
+        let first = loaded.problems.first().expect("a problem is reported").render(false);
+        assert!(first.contains(message) && first.contains(&format!("saggar.toml{position}")), "{file}: {first}");
     }
-    // Errors that only follow from another are not reported, and all others are.
-    let said = messages(&loaded("drain = \"5s\nlisten = 3\n[http\nheaders = 5\ndrain = 7", &[], &[]));
-    assert_eq!(said.matches("error:").count(), 3, "{said}");
-    assert!(said.contains("`listen` must be"), "{said}");
+    // Consequential errors are not reported; all others are.
+    let text = messages(&loaded("drain = \"5s\nlisten = 3\n[http\nheaders = 5\ndrain = 7", &[], &[]));
+    assert_eq!(text.matches("error:").count(), 3, "{text}");
+    assert!(text.contains("`listen` must be"), "{text}");
 }
 
 #[test]
-fn values_out_of_range_say_what_would_do() {
+fn invalid_values_report_what_is_expected() {
     for (file, expected) in [
         ("[http]\nconnections = 0", "a whole number from 1 to 1000000, not the number 0"),
         ("[http]\nconnections = -5", "not the number -5"),
@@ -287,32 +287,32 @@ fn values_out_of_range_say_what_would_do() {
         ("[log]\nlevel = \"verbose\"", "a level (error, warn, info, debug, trace or off)"),
         ("[log]\nlevel = \"a=loud\"", "or levels by module, not the text \"a=loud\""),
     ] {
-        let said = problem(file);
-        assert!(said.contains(expected), "{file}: {said}");
+        let text = problem(file);
+        assert!(text.contains(expected), "{file}: {text}");
     }
 }
 
 #[test]
-fn a_mistake_counts_even_if_a_stronger_value_is_there() {
+fn errors_in_overridden_values_are_reported() {
     let loaded = loaded("drain = \"x\"", &[("SAGGAR_DRAIN", "y")], &["--drain", "5s"]);
     assert_eq!(loaded.problems.len(), 2, "{}", messages(&loaded));
     assert!(loaded.has_errors() && loaded.config.drain == Duration::from_secs(5));
 }
 
 #[test]
-fn variables_that_are_nearly_ours_are_warned_of() {
+fn misspelt_variables_are_warned_about() {
     let variables =
         [("SAGGAR_DRIAN", "5s"), ("SAGGAR_URL", "x"), ("SAGGAR_TOKEN", "x"), ("SAGGAR_PORT", "tcp://10.0.0.1:80")];
     let loaded = loaded("", &variables, &[]);
-    let said = messages(&loaded);
+    let text = messages(&loaded);
     assert!(
-        !loaded.has_errors() && loaded.problems.len() == 1 && said.contains("did you mean `SAGGAR_DRAIN`?"),
-        "{said}"
+        !loaded.has_errors() && loaded.problems.len() == 1 && text.contains("did you mean `SAGGAR_DRAIN`?"),
+        "{text}"
     );
 }
 
 #[test]
-fn a_file_full_of_mistakes_is_told_of_within_bounds() {
+fn the_number_of_reported_errors_is_bounded() {
     let mut many = String::new();
     for number in 0..20_000 {
         many += &format!("key{number} = 1\n");
@@ -328,7 +328,7 @@ fn a_file_full_of_mistakes_is_told_of_within_bounds() {
 }
 
 #[test]
-fn a_variable_for_traces_alone_has_the_whole_address() {
+fn the_variable_for_traces_contains_the_full_url() {
     let address = |variables: &[(&str, &str)]| good("", variables, &[]).otlp_endpoint.expect("one was given").address;
     let (traces, general) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT");
     assert_eq!(address(&[(general, "http://a:1/x/")]), "http://a:1/x/v1/traces");
@@ -338,7 +338,7 @@ fn a_variable_for_traces_alone_has_the_whole_address() {
 }
 
 #[test]
-fn what_traces_need_is_checked() {
+fn settings_of_traces_are_validated() {
     let wrong = problem("[otlp]\nendpoint = \"127.0.0.1:4318\"\n");
     assert!(wrong.contains("the URL of a collector") && wrong.contains("http://127.0.0.1:4318"), "{wrong}");
     let secret = problem("[otlp]\nendpoint = \"https://me:swordfish@traces.example\"\n");

@@ -1,5 +1,5 @@
-//! The value types of the configuration. Each reads a raw value into a valid Rust value or a diagnostic, and shows it
-//! again. `keys` says which key has which type.
+//! The value types of the configuration. Each parses a raw value into a valid Rust value or a diagnostic, and formats
+//! the value. `keys` defines which key has which type.
 
 mod amount;
 mod choice;
@@ -23,41 +23,41 @@ pub(crate) use token::TokenList;
 
 use super::input::{Input, Inputs, Node, Origin, RawValue};
 
-/// A variable that many programs read, each with its own meaning: values that are invalid here are ignored.
+/// A variable that other programs read too, each with its own meaning: a value that is invalid here is ignored.
 const SHARED_VARIABLE: &str = "RUST_LOG";
 
-/// A variable with the whole URL of a collector's trace endpoint; others have the base URL.
+/// A variable with the full URL of a collector's trace endpoint. The other variables contain the base URL.
 const FULL_URL_VARIABLE: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
-/// A type of values.
+/// The type of a key's value.
 pub(crate) trait ValueType {
     /// The parsed value.
     type Value;
 
-    /// What a valid value is, following "must be".
+    /// Describes a valid value, for use after "must be".
     fn expected(&self) -> String;
 
-    /// An example for the file.
+    /// Returns an example for the file.
     fn example(&self) -> &'static str;
 
-    /// The value of a key without input. Also replaces a refused value.
+    /// Returns the value of a key without input. Also replaces a refused value.
     fn default(&self) -> Self::Value;
 
-    /// Parses a raw value. `None` means that it was refused and reported to `reader`.
+    /// Parses a raw value; `None` if it was refused and reported to `reader`.
     fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<Self::Value>;
 
-    /// The value for people and programs, with secrets shortened; null without a value.
+    /// Converts a value to JSON, with secrets shortened; null without a value.
     fn to_json(&self, value: &Self::Value) -> Value;
 
-    /// The fallback as text; empty without a default.
+    /// Returns the default as text; empty without a default.
     fn default_text(&self) -> String {
         value_text(&self.to_json(&self.default()))
     }
 }
 
-/// A raw value and the key it is for.
+/// A raw value and its key.
 pub(crate) struct Field<'a> {
-    /// Such as `http.connections`.
+    /// The key's name, such as `http.connections`.
     pub(crate) name: &'a str,
     pub(crate) node: &'a Node,
 }
@@ -66,21 +66,21 @@ pub(crate) struct Field<'a> {
 #[derive(Debug)]
 pub(crate) struct Setting {
     pub(crate) key: &'static str,
-    /// With secrets shortened.
+    /// The value as JSON, with secrets shortened.
     pub(crate) value: Value,
     pub(crate) origin: Origin,
-    /// Where it was given.
+    /// The input that has the value; `None` for a default.
     pub(crate) node: Option<Node>,
 }
 
-/// Reads values; collects their problems and the settings.
+/// Parses values; collects their problems and the settings.
 pub(crate) struct Reader {
     file: Arc<Source>,
     in_file: Problems,
     external: Vec<Diagnostic>,
     settings: Vec<Setting>,
     file_dir: PathBuf,
-    /// The variable that has the current value; `None` if it comes from elsewhere.
+    /// The variable that has the current value; `None` if the value is not from a variable.
     variable: Option<&'static str>,
     /// The command's own default for the current key.
     scope_default: Option<String>,
@@ -89,7 +89,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// For values of which some come from `file`, located in `file_dir`.
+    /// Creates a reader of the inputs from `file`, located in `file_dir`, and from elsewhere.
     pub(crate) fn new(file: Arc<Source>, file_dir: PathBuf) -> Self {
         let in_file = Problems::new(file.clone());
         let (external, settings) = (Vec::new(), Vec::new());
@@ -97,13 +97,13 @@ impl Reader {
         Self { file, in_file, external, settings, file_dir, variable, scope_default, base }
     }
 
-    /// The problems of the file, for the code that parses it.
+    /// Returns the problems of the file, for the code that parses it.
     pub(crate) fn in_file(&mut self) -> &mut Problems {
         &mut self.in_file
     }
 
-    /// The value of a key: the strongest input, or its fallback. Reads overridden inputs too because an error should be
-    /// found before its input takes effect.
+    /// Returns the value of a key: the strongest input, or its default. Parses overridden inputs too, so that an error
+    /// is found before its input takes effect.
     pub(crate) fn value<F: ValueType>(&mut self, key: &'static str, ty: &F, raw: &Inputs) -> F::Value {
         let mut used = (ty.default(), Origin::Default, None);
         let mut is_refused = false;
@@ -132,34 +132,34 @@ impl Reader {
         value
     }
 
-    /// Whether the current value may be meant for other programs.
+    /// Returns whether the current value may be meant for other programs.
     fn is_shared(&self) -> bool {
         self.variable == Some(SHARED_VARIABLE)
     }
 
-    /// Whether the current value is the whole URL of a collector's endpoint, whatever it looks like.
+    /// Returns whether the current value is the full URL of a collector's endpoint, whatever its path.
     pub(crate) fn is_full_url(&self) -> bool {
         self.variable == Some(FULL_URL_VARIABLE)
     }
 
-    /// Where the value of a key was given; `None` for a default.
+    /// Returns the input that has the value of a key; `None` for a default.
     pub(crate) fn node(&self, key: &str) -> Option<Node> {
         self.settings.iter().find(|setting| setting.key == key)?.node.clone()
     }
 
-    /// Whether the key was read and none of its inputs was refused.
+    /// Returns whether the key was read without refused inputs.
     pub(crate) fn is_read(&self, key: &str) -> bool {
         self.settings.iter().any(|setting| setting.key == key)
     }
 
-    /// Sets what is shown of a key whose default depends on others.
+    /// Sets the shown value of a key whose default depends on other keys.
     pub(crate) fn show(&mut self, key: &str, value: Value) {
         if let Some(setting) = self.settings.iter_mut().find(|setting| setting.key == key) {
             setting.value = value;
         }
     }
 
-    /// A text, for types that do not accept numbers.
+    /// Returns the text; refuses numbers and all other values.
     pub(crate) fn text<'n>(&mut self, ty: &impl ValueType, field: &Field<'n>) -> Option<&'n str> {
         match &field.node.value {
             RawValue::Text(text) => Some(text),
@@ -167,7 +167,7 @@ impl Reader {
         }
     }
 
-    /// A text or a number, as it was written.
+    /// Returns a text or number as written; refuses all other values.
     pub(crate) fn scalar<'n>(&mut self, ty: &impl ValueType, field: &Field<'n>) -> Option<&'n str> {
         match &field.node.value {
             RawValue::Text(text) | RawValue::Number(text) => Some(text),
@@ -175,7 +175,7 @@ impl Reader {
         }
     }
 
-    /// Refuses the value: says what the type expects and what was found.
+    /// Refuses the value: reports what the type expects and what was found.
     pub(crate) fn reject<T>(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<T> {
         let default = self.scope_default.clone().unwrap_or_else(|| ty.default_text());
         let help = match default.as_str() {
@@ -201,7 +201,7 @@ impl Reader {
         None
     }
 
-    /// Records an error at `node`; a warning if the value may be meant for other programs.
+    /// Records an error at `node`, or a warning if the value may be meant for other programs.
     pub(crate) fn error(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
         if self.is_shared() {
             self.external.push(Diagnostic::warning(node.location(), message).with_help(help));
@@ -217,8 +217,8 @@ impl Reader {
         self.external.push(problem);
     }
 
-    /// All settings in the order of reading, and all problems: those of the command line and the environment, then
-    /// those of the file.
+    /// Returns all settings in the order of reading, and all problems: those of the command line and the environment,
+    /// then those of the file.
     pub(crate) fn finish(self) -> (Vec<Setting>, Vec<Diagnostic>) {
         let mut problems = self.external;
         problems.extend(self.in_file.finish());
@@ -226,7 +226,7 @@ impl Reader {
     }
 }
 
-/// A value for people: texts without quotes, one line for each item of a list, empty for null.
+/// Formats a value for people: texts without quotes, each item of a list on its own line, empty for null.
 pub(crate) fn value_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,5 +1,5 @@
-//! Histograms with fixed buckets. An observation costs two additions to memory that few other threads touch, without
-//! sorting or growth, also at several hundred thousand jobs per second.
+//! Histograms with fixed buckets. An observation costs two atomic additions to memory that few threads share. Nothing
+//! is sorted or grows, even at several hundred thousand jobs per second.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,11 +11,12 @@ use parking_lot::Mutex;
 
 use super::series::escaped;
 
-/// Upper bounds in seconds, from a warm call into a small plugin to a batch job.
+/// Upper bounds of durations in seconds, from a warm call of a small plugin to a batch job.
 const SECONDS: [f64; BOUNDS] = [
     0.000_01, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
     600.0,
 ];
+
 /// Upper bounds of counts.
 const NUMBERS: [f64; BOUNDS] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 2_048.0, 4_096.0, 8_192.0, 16_384.0, 32_768.0,
@@ -23,7 +24,7 @@ const NUMBERS: [f64; BOUNDS] = [
 ];
 const BOUNDS: usize = 18;
 
-/// Shards of each histogram, so that recording threads seldom share one: more than the threads of most hosts.
+/// Shards of each histogram, so that threads seldom record into the same one: more than the threads of most hosts.
 const SHARDS: usize = 8;
 
 /// All histograms of a process.
@@ -41,11 +42,11 @@ struct Histogram {
     shards: [Shard; SHARDS],
 }
 
-/// Aligned to cache lines.
+/// The counts of some threads. Aligned so that shards do not share cache lines.
 #[derive(Default)]
 #[repr(align(128))]
 struct Shard {
-    /// One for each bound, and one for values above all bounds.
+    /// One bucket for each bound, and one for values above all bounds.
     buckets: [AtomicU64; BOUNDS + 1],
     /// The bits of a float.
     sum: AtomicU64,
@@ -66,7 +67,7 @@ impl HistogramFn for Histogram {
         let shard = &self.shards[SHARD.with(|shard| *shard)];
         shard.buckets[self.bounds.partition_point(|bound| value > *bound)].fetch_add(1, Ordering::Relaxed);
         let add = |sum| Some((f64::from_bits(sum) + value).to_bits());
-        // Never fails because a shard always exists.
+        // Cannot fail, because `add` always returns a value.
         let _ = shard.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
@@ -102,7 +103,7 @@ impl Histograms {
         self.0.lock().descriptions.insert(name.to_owned(), description);
     }
 
-    /// The histogram of `key`; created on first use.
+    /// Returns the histogram of `key`; creates it on first use.
     pub(super) fn get_or_insert(&self, key: &Key) -> metrics::Histogram {
         let mut registry = self.0.lock();
         let histogram =
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_falls_into_the_first_bucket_that_is_not_below_it() {
+    fn a_value_is_counted_in_the_first_bucket_whose_bound_it_does_not_exceed() {
         let histograms = Histograms::default();
         histograms.describe("wait_seconds", "Waits".into());
         let key = Key::from_parts("wait_seconds", vec![metrics::Label::new("task", "a\"b")]);

@@ -16,7 +16,7 @@ pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) -> Ra
         .with_env_filter(EnvFilter::new(level))
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        // Reporting a failed write would write to the same standard error, which panics.
+        // Reporting a failed write would itself write to standard error, and panic.
         .log_internal_errors(false);
     match format {
         LogFormat::Text => {
@@ -25,7 +25,7 @@ pub(super) fn start(level: &str, format: LogFormat, variables: &Variables) -> Ra
         }
         LogFormat::Json => log.json().flatten_event(true).finish().with(limit.clone()).init(),
     }
-    // A guest that makes the host panic must not fill the log either.
+    // Panics pass through the rate limit too, because a guest may be able to cause them.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread panicked")));
     limit
 }

@@ -1,5 +1,5 @@
-//! Metrics of this process from the operating system, under the names that every Prometheus client uses. Linux only:
-//! they are absent where `/proc` is.
+//! Metrics of this process from the operating system, with the usual names of Prometheus clients. Absent on systems
+//! without `/proc`.
 
 use std::fs;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const FILES: &str = "process_open_fds";
 const STARTED: &str = "process_start_time_seconds";
 const BUILD: &str = "saggar_build_info";
 
-/// Describes them, and records the constant ones: the start time and the version.
+/// Describes the metrics, and records the constant ones: the start time and the version.
 pub(super) fn begin() {
     describe_gauge!(RESIDENT, Unit::Bytes, "Resident memory of the process");
     describe_gauge!(PEAK, Unit::Bytes, "Peak resident memory of the process");
@@ -44,12 +44,12 @@ pub(super) fn measure() {
         }
     }
     if let Ok(files) = fs::read_dir("/proc/self/fd") {
-        // Without the descriptor that lists them.
+        // Except the descriptor of this listing itself.
         gauge!(FILES).set(files.count().saturating_sub(1) as f64);
     }
 }
 
-/// The number behind `key` in the text of `/proc/self/status`.
+/// Returns the number after `key` in the text of `/proc/self/status`.
 fn number(status: &str, key: &str) -> Option<f64> {
     status.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found_by_their_keys() {
+    fn numbers_are_found_by_key() {
         let status = "Name:\tsaggar\nVmSize:\t  123456 kB\nVmRSS:\t    7890 kB\nThreads:\t12\n";
         assert_eq!(number(status, "VmRSS:"), Some(7890.0));
         assert_eq!(number(status, "Threads:"), Some(12.0));

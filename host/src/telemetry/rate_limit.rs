@@ -1,5 +1,5 @@
-//! Rate-limits the host's own log: lines of one kind about one task are written up to a limit per ten seconds and then
-//! only counted, so that a guest or a client cannot fill the operator's disk.
+//! Rate limit of the host's own log. In each window of ten seconds, lines of one kind about one task are written up to
+//! a limit, and then only counted, so that a guest or a client cannot fill the operator's disk.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -13,33 +13,33 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// Lines of one kind about one task per window.
+/// Maximum number of written lines of one kind about one task per window.
 const LINES_PER_WINDOW: u64 = 20;
 
-/// How long lines are counted before the number of suppressed ones is reported.
+/// The length of a window, after which the number of suppressed lines is reported.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Pairs of kind and task that are counted apart; beyond this number they share a count per kind.
+/// How many pairs of kind and task have counts of their own. Beyond this number, tasks share one count per kind.
 const MAX_KINDS: usize = 4_096;
 
-/// Lines that the operator's own actions bound: one for each problem of an app, and one for each slot that a drain
-/// stopped.
+/// Log targets without a limit, because the operator's own actions bound their lines: one line for each problem of an
+/// app, one for each slot that a drain stopped, and the summaries.
 const UNLIMITED: [&str; 3] = [super::PROBLEMS, "saggar_worker::failures::stopped", SUMMARY];
 
-/// The log target of the reports of suppressed lines.
+/// The log target of the summaries of suppressed lines.
 const SUMMARY: &str = "saggar::log_limit";
 
-/// What a line is counted as: its call site, and its task.
+/// The kind of a line, by which lines are counted: its call site and its task.
 type LineKind = (Identifier, String);
 
-/// The layer. Clones share their counts.
+/// The layer that limits the lines. Clones share their counts.
 #[derive(Clone)]
 pub(super) struct RateLimit(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     windows: Mutex<HashMap<LineKind, Window>>,
-    /// Signalled when a line is suppressed.
+    /// Notified when a line is suppressed.
     suppressed: Condvar,
 }
 
@@ -48,11 +48,11 @@ struct Window {
     lines: u64,
     suppressed: u64,
     level: Level,
-    /// The lines' message.
+    /// The message of the first line, for the summary.
     message: String,
 }
 
-/// Suppressed lines.
+/// The suppressed lines of a window.
 struct Suppressed {
     level: Level,
     task: String,
@@ -61,7 +61,7 @@ struct Suppressed {
 }
 
 impl RateLimit {
-    /// Starts the thread that reports suppressed lines.
+    /// Creates the layer, and starts the thread that reports suppressed lines.
     pub(super) fn start() -> Self {
         let limit = Self(Arc::default());
         let shared = Arc::clone(&limit.0);
@@ -71,19 +71,19 @@ impl RateLimit {
                 log_suppressed(shared.take(Instant::now() - WINDOW));
             }
         };
-        // Without it, lines are suppressed and not counted; the host can start nevertheless.
+        // Without the thread, suppressed lines are reported only by `flush`. The host can start nevertheless.
         drop(std::thread::Builder::new().name("saggar-log".into()).spawn(run));
         limit
     }
 
-    /// Reports the lines suppressed so far, before the process ends.
+    /// Reports the lines that were suppressed until now. Called before the process ends.
     pub(super) fn flush(&self) {
         log_suppressed(self.0.take(Instant::now()));
     }
 }
 
 impl Shared {
-    /// Waits until a line was suppressed, and for the end of its window.
+    /// Waits until a line is suppressed, and then until its window has ended.
     fn wait(&self) {
         let mut windows = self.windows.lock();
         while windows.values().all(|window| window.suppressed == 0) {
@@ -93,7 +93,7 @@ impl Shared {
         std::thread::sleep(WINDOW);
     }
 
-    /// Whether to write a line of `kind`; counts it.
+    /// Counts a line of `kind`; returns whether to write it.
     fn admit(&self, kind: LineKind, level: Level, message: String, now: Instant) -> bool {
         let mut windows = self.windows.lock();
         let is_over = |window: &Window| window.suppressed == 0 && now.duration_since(window.began) >= WINDOW;
@@ -118,7 +118,7 @@ impl Shared {
         false
     }
 
-    /// Takes the counts of windows that started up to `until`; those windows restart.
+    /// Removes the windows that began at `until` or before; returns their suppressed lines.
     fn take(&self, until: Instant) -> Vec<Suppressed> {
         let mut windows = self.windows.lock();
         let mut taken = Vec::new();
@@ -148,7 +148,7 @@ fn log_suppressed(suppressed: Vec<Suppressed>) {
     }
 }
 
-/// `1,234,567`.
+/// Formats a number as `1,234,567`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;
@@ -164,7 +164,7 @@ fn grouped(number: u64) -> String {
 impl<S: Subscriber> Layer<S> for RateLimit {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        // The operator asked for all debug lines.
+        // Debug lines are never limited: the operator has enabled them.
         if *metadata.level() > Level::INFO || UNLIMITED.contains(&metadata.target()) {
             return true;
         }
@@ -174,7 +174,7 @@ impl<S: Subscriber> Layer<S> for RateLimit {
     }
 }
 
-/// The fields of a line that are read.
+/// The fields of a line that the limit uses.
 #[derive(Default)]
 struct EventFields {
     task: String,
@@ -186,7 +186,7 @@ impl Visit for EventFields {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
             "task" => self.task = format!("{value:?}"),
-            // `tenant/task#id`; some lines have a job number beside the task.
+            // `tenant/task#id`. Some lines have both the task and a job id; then the task counts.
             "job" if self.task.is_empty() => {
                 let job = format!("{value:?}");
                 self.task = job.split_once('#').map_or(String::new(), |(task, _)| task.to_owned());
@@ -203,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts the lines that pass.
+    /// Collects the written lines.
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<String>>>);
 
@@ -224,7 +224,7 @@ mod tests {
                 tracing::warn!(task = %"default/noisy", "next failed");
             }
             for id in 0..30 {
-                tracing::error!(job = %format!("default/other#{id}"), "the end could not be kept");
+                tracing::error!(job = %format!("default/other#{id}"), "the result was not stored");
             }
             tracing::warn!(task = %"default/quiet", "next failed");
             for number in 0..30 {
@@ -236,15 +236,15 @@ mod tests {
         let written = written.0.lock();
         let count = |line: &str| written.iter().filter(|written| *written == line).count();
         assert_eq!(count("default/noisy: next failed"), 20);
-        assert_eq!(count("default/quiet: next failed"), 1, "another task is not silenced");
-        assert_eq!(count("default/other: the end could not be kept"), 20, "a job is of its task");
+        assert_eq!(count("default/quiet: next failed"), 1, "another task is not limited");
+        assert_eq!(count("default/other: the result was not stored"), 20, "the lines of jobs count for their task");
         assert_eq!((count(": problem found"), count("default/noisy: an attempt begins")), (30, 30));
         assert_eq!(count("\"default/noisy\": next failed (… and 1,234 more in the last 10 s)"), 1, "{written:#?}");
-        assert_eq!(count("\"default/other\": the end could not be kept (… and 10 more in the last 10 s)"), 1);
+        assert_eq!(count("\"default/other\": the result was not stored (… and 10 more in the last 10 s)"), 1);
     }
 
     #[test]
-    fn a_window_that_is_over_begins_anew() {
+    fn a_window_restarts_after_its_end() {
         let shared = Shared::default();
         let kind = || {
             let event = tracing::callsite::Identifier(tracing_callsite());
@@ -253,13 +253,13 @@ mod tests {
         let now = Instant::now();
         let admitted = |at: Instant| (0..50).filter(|_| shared.admit(kind(), Level::WARN, "x".into(), at)).count();
         assert_eq!(admitted(now), 20);
-        assert_eq!(shared.take(now - WINDOW).len(), 0, "its window is not over");
+        assert_eq!(shared.take(now - WINDOW).len(), 0, "the window has not ended");
         assert_eq!(shared.take(now)[0].lines, 30);
         assert_eq!(admitted(now + Duration::from_secs(1)), 20);
     }
 
     #[test]
-    fn very_many_tasks_take_no_room_of_their_own() {
+    fn the_number_of_windows_is_bounded() {
         let shared = Shared::default();
         let now = Instant::now();
         for task in 0..2 * MAX_KINDS {

@@ -9,7 +9,7 @@ use super::histogram::Histograms;
 use super::series::{AllSeries, Kind};
 use super::{process, traces};
 
-/// Receives all metrics of the process.
+/// The recorder of all metrics of the process.
 #[derive(Default)]
 pub(super) struct Recorder {
     series: AllSeries,
@@ -28,10 +28,10 @@ pub(super) fn install() -> anyhow::Result<Arc<Recorder>> {
 }
 
 impl Recorder {
-    /// All current metrics in the Prometheus text format.
+    /// Renders all current metrics in the Prometheus text format.
     pub(super) fn render(&self) -> String {
         let mut text = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = self.series.render(&mut text);
         let _ = self.histograms.render(&mut text);
         text

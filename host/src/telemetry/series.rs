@@ -1,5 +1,5 @@
-//! Counters and gauges, and their text. A series is one number, its labels are formatted once, and the whole text is
-//! made without copying them: a host with thousands of tasks has a hundred thousand series.
+//! Counters and gauges, and their text format. A series is one number. Its labels are formatted once, and rendering
+//! appends them to the text without other copies, because a host with thousands of tasks has a hundred thousand series.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -17,14 +17,14 @@ pub(super) struct AllSeries(Mutex<BTreeMap<String, Family>>);
 struct Family {
     kind: Kind,
     description: Option<SharedString>,
-    /// By their labels in the text format, with braces.
+    /// The values by their labels, which are in the text format, with braces.
     values: BTreeMap<Box<str>, Arc<AtomicU64>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Counter,
-    /// The bits of a float.
+    /// Its value is stored as the bits of a float.
     Gauge,
 }
 
@@ -43,7 +43,7 @@ impl AllSeries {
         Gauge::from_arc(self.value(key, Kind::Gauge))
     }
 
-    /// The value of `key`; created on first use.
+    /// Returns the value of `key`; creates it on first use.
     fn value(&self, key: &Key, kind: Kind) -> Arc<AtomicU64> {
         let labels = labels(key);
         let mut families = self.0.lock();
@@ -87,13 +87,13 @@ impl Family {
     }
 }
 
-/// The labels of `key` in the text format, with braces; empty without labels.
+/// Formats the labels of `key`, with braces; empty without labels.
 fn labels(key: &Key) -> String {
     let labels: Vec<_> = key.labels().map(|label| format!("{}=\"{}\"", label.key(), escaped(label.value()))).collect();
     if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) }
 }
 
-/// Escapes a text for use within quotes.
+/// Escapes text for use within quotes.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -1,5 +1,5 @@
-//! Exports spans to an OTLP collector over HTTP. A thread of its own sends them in batches; if it falls behind or the
-//! collector is down, spans are dropped and jobs are not affected.
+//! Exports spans to an OTLP collector over HTTP. A separate thread sends them in batches. If it falls behind or the
+//! collector is down, spans are dropped, and jobs are not affected.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 /// Time limit of the last flush.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A failing collector is logged once in this time.
+/// Failures of the collector are logged at most once in this time.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 const SPANS_LOST: &str = "saggar_spans_lost_total";
@@ -32,7 +32,8 @@ pub(super) fn describe_metrics() {
 pub(super) struct TraceExporter(SdkTracerProvider);
 
 impl TraceExporter {
-    /// Exports traces to the collector at `address`; samples this share of the traces that start here.
+    /// Starts to export traces to the collector at `address`. Samples the fraction `share` of the traces that start
+    /// here.
     pub(super) fn start(address: &str, share: f64, service_name: &str) -> Result<Self, ExporterBuildError> {
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
@@ -59,7 +60,7 @@ impl TraceExporter {
         BoxedTracer::new(Box::new(self.0.tracer("saggar")))
     }
 
-    /// Sends the pending spans.
+    /// Flushes the pending spans, and stops.
     pub(super) fn end(self) {
         if let Err(error) = self.0.shutdown_with_timeout(SHUTDOWN_TIMEOUT) {
             tracing::warn!(%error, "cannot export the last spans");
@@ -67,7 +68,7 @@ impl TraceExporter {
     }
 }
 
-/// An exporter that logs its failures, but not every one.
+/// An exporter that logs its failures, at a limited rate.
 struct ReportingExporter<E> {
     exporter: E,
     address: String,

@@ -10,24 +10,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// The argument that makes a process the clients' process.
+/// The argument that starts the clients' process.
 pub(crate) const ROLE: &str = "followers";
 /// A task without events.
 pub(crate) const QUIET: &str = "quiet";
-/// Clients that each follow their own job, from its first event.
+/// Clients that each follow one job, from its first event.
 pub(crate) const OF_A_JOB: usize = 500;
 const OF_THE_TASK: usize = 500;
 const SLOW: usize = 200;
 /// A slow client reads this much …
-const SIP: usize = 4 * 1024;
+const PIECE: usize = 4 * 1024;
 /// … this often.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Clients that connect at the same time.
 const AT_ONCE: usize = 64;
 
-/// What all of them have received.
+/// Totals over all clients.
 #[derive(Default)]
-struct Heard {
+struct Received {
     slow_bytes: AtomicU64,
     /// Clients whose response has ended, which must stay 0.
     gone: AtomicUsize,
@@ -35,28 +35,28 @@ struct Heard {
 
 /// Executes commands until standard input ends.
 pub(crate) async fn run(address: SocketAddr) -> anyhow::Result<()> {
-    let (mut following, mut heard) = (JoinSet::new(), Arc::new(Heard::default()));
+    let (mut following, mut received) = (JoinSet::new(), Arc::new(Received::default()));
     for order in std::io::stdin().lines() {
         match order?.as_str() {
             "connect" => {
-                heard = Arc::default();
-                following = connect(address, &heard).await?;
+                received = Arc::default();
+                following = connect(address, &received).await?;
                 println!("connected");
             }
             _ => {
-                let gone = heard.gone.load(Ordering::Relaxed);
+                let gone = received.gone.load(Ordering::Relaxed);
                 ensure!(gone == 0, "{gone} clients were disconnected");
                 following.shutdown().await;
-                let mb = heard.slow_bytes.load(Ordering::Relaxed) / 1_000_000;
-                println!("{} quiet clients stayed; {SLOW} slow ones read {mb} MB", OF_A_JOB + OF_THE_TASK);
+                let mb = received.slow_bytes.load(Ordering::Relaxed) / 1_000_000;
+                println!("{} quiet clients stayed connected; {SLOW} slow ones read {mb} MB", OF_A_JOB + OF_THE_TASK);
             }
         }
     }
     Ok(())
 }
 
-/// All clients, connected and served.
-async fn connect(address: SocketAddr, heard: &Arc<Heard>) -> anyhow::Result<JoinSet<()>> {
+/// Connects all clients; returns when each has a response.
+async fn connect(address: SocketAddr, received: &Arc<Received>) -> anyhow::Result<JoinSet<()>> {
     let of_jobs = (1..=OF_A_JOB).map(|id| format!("/v1/tasks/{QUIET}/jobs/{id}/events"));
     let of_task = std::iter::repeat_n(format!("/v1/events?task={QUIET}"), OF_THE_TASK);
     let slow = std::iter::repeat_n("/v1/events".to_owned(), SLOW);
@@ -70,7 +70,7 @@ async fn connect(address: SocketAddr, heard: &Arc<Heard>) -> anyhow::Result<Join
         }
         for connected in connecting.join_all().await {
             let (stream, is_slow) = connected?;
-            following.spawn(read(stream, is_slow, Arc::clone(heard)));
+            following.spawn(read(stream, is_slow, Arc::clone(received)));
         }
     }
     Ok(following)
@@ -85,15 +85,15 @@ async fn follow(address: SocketAddr, path: &str) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn read(mut stream: TcpStream, is_slow: bool, heard: Arc<Heard>) {
-    let mut sip = [0; SIP];
-    while let Ok(read) = stream.read(&mut sip).await
+async fn read(mut stream: TcpStream, is_slow: bool, received: Arc<Received>) {
+    let mut piece = [0; PIECE];
+    while let Ok(read) = stream.read(&mut piece).await
         && read > 0
     {
         if is_slow {
-            heard.slow_bytes.fetch_add(read as u64, Ordering::Relaxed);
+            received.slow_bytes.fetch_add(read as u64, Ordering::Relaxed);
             tokio::time::sleep(PAUSE).await;
         }
     }
-    heard.gone.fetch_add(1, Ordering::Relaxed);
+    received.gone.fetch_add(1, Ordering::Relaxed);
 }

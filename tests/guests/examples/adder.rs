@@ -1,5 +1,5 @@
-//! Adds jobs. Arguments: the task, the number of jobs, the arguments of each, and options to use `add-with`. Returns
-//! their ids and the first error: its code, and its message if there were options.
+//! Adds jobs. Arguments: the task, the number of jobs, the arguments of each, and optionally options for `add-with`.
+//! Returns their ids and the first error: its code, and also its message if there were options.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

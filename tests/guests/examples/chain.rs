@@ -1,4 +1,5 @@
-//! Adds the next job of its own task until none is left, and returns its arguments: the task, how many follow, a text.
+//! Adds the next job of its own task until no more are to follow. Arguments, which it returns: the task, the number of
+//! jobs that follow, a text.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -10,9 +11,9 @@ struct Chain;
 impl Guest for Chain {
     fn process(_id: u64, args: String) -> Result<String, Failure> {
         let (task, left, text): (String, u64, &str) =
-            serde_json::from_str(&args).expect("arguments: the task, how many are to follow, a text");
+            serde_json::from_str(&args).expect("arguments: the task, how many jobs follow, a text");
         if left > 0 {
-            let next = serde_json::to_string(&(&task, left - 1, text)).expect("arguments that can be written");
+            let next = serde_json::to_string(&(&task, left - 1, text)).expect("serializable arguments");
             tasks::add(&task, &next).map_err(Failure::Reject)?;
         }
         Ok(args)

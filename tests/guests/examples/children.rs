@@ -1,11 +1,11 @@
-//! Adds jobs with the SDK, and fails or is repeated, depending on its argument: each child must be added once.
+//! Adds jobs with the SDK, and fails or is repeated, depending on its argument: each child must be added only once.
 
 #[saggar_guest::plugin]
 mod children {
     use saggar_guest::prelude::*;
     use saggar_guest::tasks::Options;
 
-    /// Adds two jobs to `journal` in each attempt and fails in the first one. Returns their ids.
+    /// Adds two jobs to `journal` in each attempt and fails in the first one; returns their ids.
     #[processor]
     fn family(job: &Job, how: String) -> Result<Vec<u64>, Failure> {
         let attempt = job.attempt();
@@ -18,16 +18,16 @@ mod children {
         let ids =
             if how == "own" { vec![add("once".into())?; 2] } else { vec![add("first".into())?, add("second".into())?] };
         if attempt == 1 && how != "at-once" {
-            return Err(Failure::retry("as-told", "the first attempt fails after it has added its jobs"));
+            return Err(Failure::retry("as-asked", "the first attempt fails after it has added its jobs"));
         }
         Ok(ids)
     }
 
-    /// Is called again because it fails after it has added its job.
+    /// Adds a job and then fails, so that it is called again.
     #[on_success]
     fn succeeded(job: &Job, _ids: Value) -> Result<(), Problem> {
         tasks::add("journal", (format!("{} succeeded", job.id()),))?;
-        Err(Problem::new("as-told", "the handler fails after it has added its job"))
+        Err(Problem::new("as-asked", "the handler fails after it has added its job"))
     }
 
     #[on_add]

@@ -1,5 +1,5 @@
-//! Returns its context. With `["until-cancelled"]` it computes until the job is cancelled, reports that as its
-//! progress, and computes on.
+//! Returns its context. With `["until-cancelled"]`, it computes until the job is cancelled, reports that as its
+//! progress, and continues to compute.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -18,7 +18,7 @@ impl Guest for Context {
                 std::hint::spin_loop();
             }
         }
-        let told = serde_json::json!({
+        let found = serde_json::json!({
             "argument": id,
             "id": context::id(),
             "task": context::task(),
@@ -29,7 +29,7 @@ impl Guest for Context {
             "is_cancelled": context::is_cancelled(),
             "trace_parent": context::trace_parent(),
         });
-        Ok(told.to_string())
+        Ok(found.to_string())
     }
 }
 

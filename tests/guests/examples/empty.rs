@@ -1,4 +1,4 @@
-//! Returns `null` in every role: the cost of such a job is the host's own work.
+//! Returns `null`: the cost of such a job is the host's own work.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

@@ -1,4 +1,4 @@
-//! Ends as its first argument says, mostly at a limit of the host.
+//! Ends in the way that its first argument names, mostly at a limit of the host.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -63,26 +63,26 @@ impl Guest for Ending {
             "spin" => loop {
                 black_box(number);
             },
-            other => panic!("there is no ending {other}"),
+            other => panic!("unknown ending {other}"),
         })
     }
 }
 
 export!(Ending);
 
-/// Requests this many MiB and is denied.
+/// Requests this many MiB; asserts that the host refuses them.
 fn refused(mib: usize) {
-    assert_eq!(core::arch::wasm32::memory_grow::<0>(mib * MIB / 65_536), usize::MAX, "the host gave as much");
+    assert_eq!(core::arch::wasm32::memory_grow::<0>(mib * MIB / 65_536), usize::MAX, "the host granted the memory");
 }
 
-/// A conversion that the machine traps on, other than by aborting.
+/// Converts infinity to an integer, which traps without aborting.
 fn divide(left: usize, right: usize) -> String {
     let (left, right) = (black_box(left as f64), black_box(right as f64));
-    // SAFETY: none: infinity is not an integer, and the test wants the machine's trap.
+    // SAFETY: violated intentionally: infinity is not an integer, and the test needs the machine's trap.
     unsafe { (left / right).to_int_unchecked::<u32>() }.to_string()
 }
 
-/// Uses only the stack of the machine.
+/// Recurses with the stack of the machine only, without memory of the guest.
 #[inline(never)]
 fn recurse_lightly(depth: u64) -> u64 {
     if depth == u64::MAX { 0 } else { recurse_lightly(depth + 1).rotate_left(1) ^ depth }

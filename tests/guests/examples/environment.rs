@@ -1,4 +1,4 @@
-//! Inspects its environment: returns everything it can find out about the machine, and which requests were denied.
+//! Inspects its environment: returns everything that it can observe of the machine, and which requests were denied.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -12,12 +12,12 @@ use wasip2::sockets::ip_name_lookup::resolve_addresses;
 
 struct Environment;
 
-/// `granted`, or the kind of the error.
+/// Returns `granted`, or the kind of the error.
 fn outcome<T>(result: std::io::Result<T>) -> String {
     result.map_or_else(|refusal| refusal.kind().to_string(), |_| "granted".into())
 }
 
-/// Calls the host directly because the standard library does not tell a denial from an unknown name.
+/// Calls the host directly because the standard library does not distinguish a denial from an unknown name.
 fn lookup() -> String {
     let stream = match resolve_addresses(&instance_network(), "localhost") {
         Err(refused) => return refused.name().into(),

@@ -1,5 +1,6 @@
-//! Fails in the first attempts and then returns the attempt's number. Arguments: how to fail (`retry`, `retry-after`,
-//! `reject`, `trap`, `exit`, `spin`), in how many attempts, and the milliseconds of `retry-after`.
+//! Fails in the first attempts and then returns the attempt's number. Arguments: the way to fail (`retry`,
+//! `retry-after`, `reject`, `trap`, `exit`, `spin`), the number of failing attempts, and the milliseconds of
+//! `retry-after`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -30,7 +31,7 @@ impl Guest for Failing {
             "spin" => loop {
                 core::hint::spin_loop();
             },
-            other => panic!("there is no way to fail by {other}"),
+            other => panic!("unknown way to fail: {other}"),
         })
     }
 }

@@ -1,5 +1,5 @@
 //! Waits at a gate: prints and reports that it waits, then waits until a job exists. Arguments: that job's task and id.
-//! A test can thus occupy a slot for exactly as long as it needs, and knows when the slot is occupied.
+//! With it, a test can occupy a slot for exactly as long as necessary, and knows when the slot is occupied.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

@@ -1,4 +1,4 @@
-//! Ends in a wrong way, chosen by the first argument, or reports whether its instance is new.
+//! Ends incorrectly, in the way that the first argument names, or reports whether its instance is new.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 

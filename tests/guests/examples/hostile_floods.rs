@@ -1,4 +1,4 @@
-//! Requests a great many of something from the host, chosen by the first argument.
+//! Requests a million of something from the host, in the way that the first argument names.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -54,11 +54,11 @@ fn print_a_million_lines() -> Answer {
     Ok("null".into())
 }
 
-fn print_one_line_without_end() -> Answer {
+fn print_an_endless_line() -> Answer {
     let piece = [b'x'; 4096];
     let mut out = std::io::stdout().lock();
     for _ in 0..GIGABYTE / 16 / 4096 {
-        out.write_all(&piece).expect("standard output takes everything, even what is dropped");
+        out.write_all(&piece).expect("standard output accepts everything and drops the excess");
     }
     Ok("null".into())
 }
@@ -89,12 +89,12 @@ fn draw_a_gigabyte_in_pieces() -> Answer {
     Ok("null".into())
 }
 
-/// Continues until the host refuses, and returns how many it got and why no more.
-fn add_jobs_for_ever() -> Answer {
+/// Adds jobs until the host refuses one; returns their number and the refusal's code.
+fn add_jobs_forever() -> Answer {
     for count in 0_u64.. {
         if let Err(problem) = tasks::add("journal", "[]") {
             return Ok(serde_json::json!({ "count": count, "refused": problem.code }).to_string());
         }
     }
-    unreachable!("a u64 is not counted through")
+    unreachable!("counting to the end of u64 takes too long")
 }

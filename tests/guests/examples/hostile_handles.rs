@@ -1,4 +1,4 @@
-//! Makes the host hold data behind handles, in the way that the first argument names.
+//! Makes the host store data behind handles, in the way that the first argument names.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -9,7 +9,7 @@ use saggar_test_guests::{act_by_name, first_argument};
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, OutgoingResponse, Scheme};
 
-/// Handles that are held at once; the host allows a few more.
+/// The number of open handles; the host allows a few more.
 const MANY: usize = 240;
 const HOUR_NS: u64 = 3_600_000_000_000;
 
@@ -27,7 +27,7 @@ impl Guest for Handles {
 
 export!(Handles);
 
-/// Holds many requests with a long text in each, forever; returns how many texts the host refused.
+/// Creates many requests with a long text in each, and leaks them; returns how many texts the host refused.
 fn request_texts(set: impl Fn(&OutgoingRequest, &str) -> Result<(), ()>) -> Answer {
     let long = "m".repeat((4 << 20) - 1024);
     let requests: Vec<_> = (0..MANY).map(|_| OutgoingRequest::new(Fields::new())).collect();
@@ -52,7 +52,7 @@ fn set_long_paths() -> Answer {
     request_texts(|request, text| request.set_path_with_query(Some(&format!("/{text}"))))
 }
 
-/// Fields that are nearly as large as the host allows.
+/// Returns fields that are nearly as large as the host allows.
 fn large_fields() -> Fields {
     let fields = Fields::new();
     fields.append("name", &[b'v'; 15 << 10]).expect("fields of 15 KiB");
@@ -70,7 +70,7 @@ fn fill_lists_of_fields() -> Answer {
     Ok(MANY.to_string())
 }
 
-/// Clones share the entries until one is changed.
+/// Changes each clone, because clones share their entries until then.
 fn fill_clones_of_fields() -> Answer {
     let fields = large_fields();
     let change = |clone: &Fields| clone.set("other", &[b"value".to_vec()]).expect("a little more");
@@ -86,7 +86,7 @@ fn overfill_fields() -> Answer {
     Ok("null".into())
 }
 
-/// Finished bodies with an unread chunk, and trailers.
+/// Creates finished bodies with an unread chunk and trailers.
 fn fill_bodies() -> Answer {
     let requests = (0..MANY).map(|_| {
         let request = OutgoingRequest::new(Fields::new());
@@ -107,7 +107,7 @@ fn fill_responses() -> Answer {
     Ok(MANY.to_string())
 }
 
-/// Each costs the host two resources.
+/// Creates pollables. Each uses two resources of the host.
 fn hold_pollables() -> Answer {
     forget((0..MANY / 2).map(|_| subscribe_duration(HOUR_NS)).collect::<Vec<_>>());
     Ok((MANY / 2).to_string())

@@ -1,4 +1,4 @@
-//! Requests memory, its own or the host's, in the way that the first argument names.
+//! Uses up its own memory or the host's, in the way that the first argument names.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -26,22 +26,23 @@ impl Guest for Memory {
 
 export!(Memory);
 
-/// A text of zeros in untouched pages: it costs the guest nothing, so what a test sees grow is the host.
+/// Returns a text of zeros in untouched pages. They do not use memory in the guest, so a test measures the host's
+/// growth.
 fn untouched_text(bytes: usize) -> String {
     let first_page = memory_grow::<0>(bytes / PAGE);
     assert_ne!(first_page, usize::MAX, "the task's memory is too small for this attack");
-    // SAFETY: the pages are new and unshared; zeros are UTF-8. The allocator does not own the text and never frees it,
-    // because the host refuses it and the instance ends.
+    // SAFETY: the pages are new and unshared; zeros are valid UTF-8. The allocator does not own the text and never
+    // frees it, because the host refuses the text and the instance ends.
     unsafe { String::from_raw_parts((first_page * PAGE) as *mut u8, bytes, bytes) }
 }
 
-fn leak_for_ever() -> Answer {
+fn leak_forever() -> Answer {
     loop {
         black_box(vec![1_u8; MIB].leak());
     }
 }
 
-/// Accepts a refusal and returns how many MiB it got.
+/// Grows until it is refused; returns how many MiB it got.
 fn grow_until_refused() -> Answer {
     let got = (0_u64..).take_while(|_| memory_grow::<0>(MIB / PAGE) != usize::MAX).count();
     Ok(got.to_string())
@@ -55,7 +56,7 @@ fn answer_128_mib() -> Answer {
     Ok(untouched_text(128 * MIB))
 }
 
-/// Valid JSON, but beyond the host's limit of 4 MiB.
+/// Returns valid JSON that exceeds the host's limit of 4 MiB.
 fn answer_5_mib() -> Answer {
     Ok(format!("\"{}\"", "a".repeat(5 * MIB)))
 }
@@ -70,11 +71,11 @@ fn log_128_mib() -> Answer {
     Ok("null".into())
 }
 
-/// New pages of the instance, as the host provides them: they must not contain data of another instance.
+/// Returns new pages as the host provides them; they must not contain data of another instance.
 fn new_pages(bytes: usize) -> &'static mut [u8] {
     let first_page = memory_grow::<0>(bytes / PAGE);
     assert_ne!(first_page, usize::MAX, "the task's memory is too small for this attack");
-    // SAFETY: the pages are new, so there are no other references to them, and they live as long as the instance.
+    // SAFETY: the pages are new, so no other references to them exist, and they live as long as the instance.
     unsafe { std::slice::from_raw_parts_mut((first_page * PAGE) as *mut u8, bytes) }
 }
 

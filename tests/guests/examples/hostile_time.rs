@@ -1,4 +1,4 @@
-//! Never returns, in the way that the first argument names.
+//! Does not return, in the way that the first argument names.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -31,8 +31,8 @@ fn spin() -> Answer {
     }
 }
 
-/// Bulk memory instructions check the epoch once, however much they copy.
-fn copy_memory_for_ever() -> Answer {
+/// Copies memory. Bulk memory instructions check the epoch once, however much they copy.
+fn copy_memory_forever() -> Answer {
     let mut bytes = vec![1_u8; 32 << 20];
     let half = bytes.len() / 2;
     loop {
@@ -40,12 +40,12 @@ fn copy_memory_for_ever() -> Answer {
     }
 }
 
-/// Spends its time in a function of the host.
-fn report_for_ever() -> Answer {
+/// Calls a function of the host in a loop.
+fn report_forever() -> Answer {
     for step in 0.. {
         progress::report(step, u64::MAX, "for ever");
     }
-    unreachable!("a u64 is not counted through")
+    unreachable!("counting to the end of u64 takes too long")
 }
 
 fn sleep_an_hour() -> Answer {
@@ -53,7 +53,7 @@ fn sleep_an_hour() -> Answer {
     Ok("null".into())
 }
 
-/// Every poll is ready at once, so that the host has nothing to wait for.
+/// Polls in a loop. Every poll is ready at once, so that the host never waits.
 fn poll_without_waiting() -> Answer {
     loop {
         let now = subscribe_duration(0);
@@ -61,7 +61,7 @@ fn poll_without_waiting() -> Answer {
     }
 }
 
-fn recurse_for_ever() -> Answer {
+fn recurse_forever() -> Answer {
     #[expect(unconditional_recursion, reason = "that is the attack")]
     #[inline(never)]
     fn dive(depth: u64) -> u64 {
@@ -71,7 +71,7 @@ fn recurse_for_ever() -> Answer {
     Ok(dive(0).to_string())
 }
 
-/// Calls the host from ever deeper in the stack, so that the host itself runs out of it.
+/// Calls the host from an ever deeper stack, so that the host itself runs out of stack.
 fn recurse_through_the_host() -> Answer {
     #[expect(unconditional_recursion, reason = "that is the attack")]
     #[inline(never)]

@@ -21,10 +21,10 @@ impl Guest for Words {
 
 export!(Words);
 
-const NO_UTF8: &[u8] = b"\"\xff\xfe\xc0\x80\"";
+const INVALID_UTF8: &[u8] = b"\"\xff\xfe\xc0\x80\"";
 const ESCAPES: &str = "\x1b[2J\x1b]0;owned\x07\rall is well\u{8}\u{9b}31m\u{202e}";
 
-/// The raw imports, because the bindings only pass valid pointers and valid texts.
+/// The raw imports. The bindings only pass valid pointers and valid texts.
 mod raw {
     #[link(wasm_import_module = "saggar:task/progress@0.1.0")]
     unsafe extern "C" {
@@ -47,19 +47,19 @@ fn deep_json() -> String {
 }
 
 fn answer_invalid_utf8() -> Answer {
-    // SAFETY: violated on purpose; this code does not read the text, and the host must validate it.
-    Ok(unsafe { String::from_utf8_unchecked(NO_UTF8.to_vec()) })
+    // SAFETY: violated intentionally; this code does not read the text, and the host must validate it.
+    Ok(unsafe { String::from_utf8_unchecked(INVALID_UTF8.to_vec()) })
 }
 
 fn report_invalid_utf8() -> Answer {
     // SAFETY: the host accepts any two numbers.
-    unsafe { raw::report(1, 1, NO_UTF8.as_ptr() as usize, NO_UTF8.len()) };
+    unsafe { raw::report(1, 1, INVALID_UTF8.as_ptr() as usize, INVALID_UTF8.len()) };
     Ok("null".into())
 }
 
 fn log_invalid_utf8() -> Answer {
     // SAFETY: the host accepts any two numbers.
-    unsafe { raw::write(0, NO_UTF8.as_ptr() as usize, NO_UTF8.len()) };
+    unsafe { raw::write(0, INVALID_UTF8.as_ptr() as usize, INVALID_UTF8.len()) };
     Ok("null".into())
 }
 
@@ -80,7 +80,7 @@ fn add_deep_json() -> Answer {
     }
 }
 
-fn answer_no_json() -> Answer {
+fn answer_invalid_json() -> Answer {
     Ok("{\"a\": NaN, ".into())
 }
 
@@ -88,8 +88,8 @@ fn answer_nothing() -> Answer {
     Ok(String::new())
 }
 
-fn fail_with_no_json() -> Answer {
-    Err(Failure::Reject(problem("odd", "the details are no JSON", Some("{oops"))))
+fn fail_with_invalid_json() -> Answer {
+    Err(Failure::Reject(problem("odd", "the details are not JSON", Some("{oops"))))
 }
 
 fn fail_with_megabytes() -> Answer {

@@ -1,4 +1,4 @@
-//! Returns ids. The handler's name selects which: `plugins.ids#always-seven`.
+//! Returns ids. The handler's name selects which, for example `plugins.ids#always-seven`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/numbering", generate_all });
 
@@ -11,7 +11,7 @@ use saggar::task::types::Problem;
 struct Ids;
 
 thread_local! {
-    /// As in the original document's sample; a new instance starts from here again.
+    /// The last id, as in the sample of the original document. A new instance starts with this value again.
     static LAST: Cell<u64> = const { Cell::new(1024) };
 }
 
@@ -35,7 +35,7 @@ impl Guest for Ids {
             Some("spin") => loop {
                 core::hint::spin_loop();
             },
-            Some(other) => panic!("there is no source of ids {other}"),
+            Some(other) => panic!("unknown id source {other}"),
         }
     }
 }

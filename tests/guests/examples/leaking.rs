@@ -1,5 +1,5 @@
-//! Leaks something in each call. Arguments: what (`memory`, `handle`, `fields` or `nothing`), and for memory how many
-//! bytes. Returns how many calls this instance has served.
+//! Leaks something in each call. Arguments: what to leak (`memory`, `handle`, `fields` or `nothing`), and the number of
+//! bytes for `memory`. Returns how many calls this instance has served.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
@@ -24,7 +24,7 @@ impl Guest for Leaking {
             "memory" => drop(black_box(vec![1_u8; bytes].leak())),
             "handle" => forget(get_stdout()),
             "fields" => forget(Fields::new()),
-            _ => println!("nothing is lost"),
+            _ => println!("nothing is leaked"),
         }
         CALLS.set(CALLS.get() + 1);
         Ok(CALLS.get().to_string())

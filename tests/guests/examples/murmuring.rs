@@ -7,7 +7,7 @@ mod murmuring {
     #[processor]
     fn murmur(_job: &Job, word: String, fails: bool) -> Result<String, Failure> {
         print!("process {word}");
-        if fails { Err(Failure::reject("as-told", "it was told to fail")) } else { Ok(word) }
+        if fails { Err(Failure::reject("as-asked", "it was asked to fail")) } else { Ok(word) }
     }
 
     #[next]

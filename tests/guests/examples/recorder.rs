@@ -1,5 +1,5 @@
 //! Implements all six roles and records every call with its arguments, in the job's log and as a job of the task
-//! `journal`, whose ids give the order of all calls. Fails for good if the job's first argument is `"fail"`.
+//! `journal`, whose ids give the order of all calls. Fails in every attempt if the job's first argument is `"fail"`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/recording", generate_all });
 
@@ -12,7 +12,7 @@ struct Recorder;
 
 fn note(call: &str) {
     log::write(log::Level::Info, call);
-    // An app without a journal is fine: then the job's log is the only record.
+    // Without the task `journal`, the job's log is the only record.
     let _ = tasks::add("journal", &serde_json::json!([call]).to_string());
 }
 

@@ -1,5 +1,5 @@
-//! Implements all six roles, and in each of them adds, gets and cancels jobs and reports progress. Reports the results
-//! to the task `journal`. Fails for good if the job's first argument is `"fail"`.
+//! Implements all six roles, and in each of them adds, gets and cancels jobs and reports progress. Adds the results as
+//! jobs of the task `journal`. Fails without a retry if the job's first argument is `"fail"`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/recording", generate_all });
 

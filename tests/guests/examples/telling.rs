@@ -1,4 +1,4 @@
-//! Handlers that fail or are slow. The handler's name selects how: `plugins.telling#trap`.
+//! Handlers that fail or are slow. The handler's name selects how, for example `plugins.telling#trap`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/telling", generate_all });
 
@@ -36,7 +36,7 @@ fn fail() -> Result<(), Problem> {
         Some("spin") => loop {
             core::hint::spin_loop();
         },
-        other => panic!("there is no way to fail by {other:?}"),
+        other => panic!("unknown way to fail: {other:?}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A plugin as a user would write it, with the SDK: typed arguments, several named processors, typed events.
+//! A plugin as users write it with the SDK: typed arguments, several named processors, typed events.
 
 #[saggar_guest::plugin]
 mod typed {
@@ -19,7 +19,7 @@ mod typed {
         Ok(text.repeat(times as usize))
     }
 
-    /// `?` on an ordinary error means another attempt.
+    /// Fails with `?` on an ordinary error, which means a retry.
     #[processor]
     fn width(job: &Job, text: String) -> Result<u32, Failure> {
         let text = if job.attempt() < 3 { text } else { "640".into() };
@@ -27,7 +27,7 @@ mod typed {
     }
 
     #[on_success]
-    fn told(job: &Job, response: Value) {
+    fn succeeded(job: &Job, response: Value) {
         log::info!("job {} answered {response}", job.id());
     }
 }

@@ -1,4 +1,4 @@
-//! The behaviours of each hostile guest. The tests include this file: a behaviour without a test does not compile.
+//! The behaviours of each hostile guest. The tests include this file: they do not compile if a behaviour has no test.
 
 /// Calls `$then!` with the behaviours of `hostile_time`: guests that never return.
 #[macro_export]
@@ -6,11 +6,11 @@ macro_rules! foreach_behaviour_of_time {
     ($then:ident) => {
         $then! {
             spin
-            copy_memory_for_ever
-            report_for_ever
+            copy_memory_forever
+            report_forever
             sleep_an_hour
             poll_without_waiting
-            recurse_for_ever
+            recurse_forever
             recurse_through_the_host
         }
     };
@@ -21,7 +21,7 @@ macro_rules! foreach_behaviour_of_time {
 macro_rules! foreach_behaviour_of_memory {
     ($then:ident) => {
         $then! {
-            leak_for_ever
+            leak_forever
             grow_until_refused
             allocate_a_gigabyte
             answer_128_mib
@@ -44,9 +44,9 @@ macro_rules! foreach_behaviour_of_words {
             log_invalid_utf8
             answer_deep_json
             add_deep_json
-            answer_no_json
+            answer_invalid_json
             answer_nothing
-            fail_with_no_json
+            fail_with_invalid_json
             fail_with_megabytes
             fail_with_escapes
             log_escapes
@@ -65,17 +65,17 @@ macro_rules! foreach_behaviour_of_floods {
             report_a_million_times
             log_a_million_lines
             print_a_million_lines
-            print_one_line_without_end
+            print_an_endless_line
             open_a_million_pollables
             open_a_million_streams
             draw_a_gigabyte_at_once
             draw_a_gigabyte_in_pieces
-            add_jobs_for_ever
+            add_jobs_forever
         }
     };
 }
 
-/// Calls `$then!` with the behaviours of `hostile_handles`: guests that make the host hold data behind handles.
+/// Calls `$then!` with the behaviours of `hostile_handles`: guests that make the host store data behind handles.
 #[macro_export]
 macro_rules! foreach_behaviour_of_handles {
     ($then:ident) => {
@@ -95,7 +95,7 @@ macro_rules! foreach_behaviour_of_handles {
     };
 }
 
-/// Calls `$then!` with the behaviours of `hostile_ends`: guests that end in a wrong way, and one that remembers.
+/// Calls `$then!` with the behaviours of `hostile_ends`: guests that end incorrectly, and one that has state.
 #[macro_export]
 macro_rules! foreach_behaviour_of_ends {
     ($then:ident) => {

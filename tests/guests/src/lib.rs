@@ -1,4 +1,4 @@
-//! Shared by the hostile guests: the lists of their behaviours, and how one is selected.
+//! Shared by the hostile guests: the lists of their behaviours, and the selection of one.
 
 #![no_std]
 
@@ -12,13 +12,13 @@ macro_rules! act_by_name {
             match name {
                 "ok" => Ok(args.into()),
                 $(stringify!($name) => $name(),)*
-                other => panic!("there is no behaviour {other}"),
+                other => panic!("unknown behaviour {other}"),
             }
         }
     };
 }
 
-/// The first argument of a job, which must be a string without escapes.
+/// Returns the first argument of a job, which must be a string without escapes.
 pub fn first_argument(args: &str) -> &str {
     args.split('"').nth(1).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Hand-written processors that attack the host below the level of the bindings.
 //!
-//! Each returns its arguments while they are `["ok"]`, so that a test can show that the slot recovers, and attacks on
-//! anything longer. Those that attack while they are instantiated cannot tell and always attack.
+//! Each returns its arguments if they are `["ok"]`, so that a test can show that the slot recovers, and attacks on
+//! anything longer. Processors that attack during instantiation do not see arguments and always attack.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use super::encode::component_from_core_wat;
 
 /// The parts of a core module in which attacks differ.
 struct Processor {
-    /// Memories, tables, functions and whatever else the attack needs.
+    /// Memories, tables, functions and other items that the attack needs.
     fields: String,
     /// The body of `cabi_realloc(old, old_bytes, align, bytes)`, which returns a pointer.
     realloc: &'static str,
@@ -65,7 +65,7 @@ impl Processor {
 
 macro_rules! attacks {
     ($($name:ident)*) => {
-        /// The component of an attack, by its name in `foreach_attack!`.
+        /// Returns the component of an attack, by its name in `foreach_attack!`.
         pub fn attack(name: &str) -> Result<Vec<u8>> {
             match name {
                 $(stringify!($name) => $name().component(),)*
@@ -87,7 +87,7 @@ macro_rules! foreach_attack {
             allocate_beyond_memory
             answer_from_beyond_memory
             answer_area_beyond_memory
-            answer_area_at_an_odd_place
+            answer_area_at_an_odd_address
             answer_an_unknown_case
             dive
             start_with_a_gigabyte
@@ -114,7 +114,7 @@ fn spin_in_realloc() -> Processor {
     Processor { realloc, ..Processor::default() }
 }
 
-/// Spins only if the result was long: the arguments of an attack come back as the result.
+/// Spins only if the result is long: the arguments of an attack are returned as the result.
 fn spin_in_post_return() -> Processor {
     Processor {
         attack: "(call $answer (local.get $args) (local.get $args_bytes))",
@@ -131,7 +131,7 @@ fn trap_in_post_return() -> Processor {
     }
 }
 
-/// The host would write the arguments to an address without memory.
+/// Returns an address beyond memory for the arguments that the host writes.
 fn allocate_beyond_memory() -> Processor {
     let realloc = "(if (i32.gt_u (local.get $bytes) (i32.const 6)) (then (return (i32.const 0xfffffff0))))
         (call $allocate (local.get $bytes))";
@@ -146,7 +146,7 @@ fn answer_area_beyond_memory() -> Processor {
     Processor { attack: "(i32.const 0xfffffff8)", ..Processor::default() }
 }
 
-fn answer_area_at_an_odd_place() -> Processor {
+fn answer_area_at_an_odd_address() -> Processor {
     Processor { attack: "(i32.const 17)", ..Processor::default() }
 }
 
@@ -154,7 +154,7 @@ fn answer_an_unknown_case() -> Processor {
     Processor { attack: "(i32.store8 (i32.const 16) (i32.const 7)) (i32.const 16)", ..Processor::default() }
 }
 
-/// Recursion that uses the host's stack and none of the guest's memory.
+/// Recurses, which uses the host's stack and none of the guest's memory.
 fn dive() -> Processor {
     Processor {
         fields: "(func $dive (result i32) (i32.add (call $dive) (i32.const 1)))".into(),

@@ -1,4 +1,4 @@
-//! Small components that are expensive to parse or compile: minutes, gigabytes, or more stack than there is.
+//! Small components that are expensive to parse or compile: minutes, gigabytes, or more stack than available.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use wasm_encoder::{
 
 macro_rules! bombs {
     ($($name:ident)*) => {
-        /// The bytes of a bomb, by its name in `foreach_bomb!`.
+        /// Returns the bytes of a bomb, by its name in `foreach_bomb!`.
         pub fn bomb(name: &str) -> Result<Vec<u8>> {
             match name {
                 $(stringify!($name) => $name(),)*
@@ -55,7 +55,7 @@ macro_rules! foreach_bomb {
 
 foreach_bomb!(bombs);
 
-/// A component of one module.
+/// Builds a component of one module.
 fn component_of(module: &Module) -> Vec<u8> {
     let mut component = Component::new();
     component.section(&ModuleSection(module));
@@ -66,7 +66,7 @@ fn component_of(module: &Module) -> Vec<u8> {
     component.finish()
 }
 
-/// A component of a module with `count` functions of this body.
+/// Builds a component of a module with `count` functions of this body.
 fn component_of_functions(count: u32, types: &TypeSection, ty: u32, body: &Function) -> Vec<u8> {
     let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
     for _ in 0..count {
@@ -158,9 +158,9 @@ fn many_locals() -> Result<Vec<u8>> {
     Ok(component_of_functions(40_000, &no_values(), 0, &body))
 }
 
-/// Types that open 1,000 times and then end: `kind` is the opening of one.
+/// Builds types that are nested `depth` levels deep; `kind` is the byte that opens one.
 fn nested_types(kind: u8, depth: usize) -> Vec<u8> {
-    // The innermost has no declarations, each of the others has one: a type.
+    // The innermost type has no declarations; each of the others declares one type.
     let mut types = vec![1];
     for _ in 0..depth {
         types.extend([kind, 1, 1]);
@@ -169,7 +169,7 @@ fn nested_types(kind: u8, depth: usize) -> Vec<u8> {
     section(7, &types)
 }
 
-/// A component of one section.
+/// Builds a component of one section.
 fn section(id: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
     bytes.push(id);
@@ -191,7 +191,7 @@ fn nested_instance_types() -> Result<Vec<u8>> {
     Ok(nested_types(0x42, 100_000))
 }
 
-/// Nested components, 350 KiB of them.
+/// 350 KiB of nested components.
 fn nested_components() -> Result<Vec<u8>> {
     let mut component = Component::new();
     component.section(&ComponentTypeSection::new());
@@ -203,12 +203,12 @@ fn nested_components() -> Result<Vec<u8>> {
     Ok(component.finish())
 }
 
-/// Sections that announce four billion items, and end.
+/// Sections that declare four billion items, and end.
 fn modules_that_claim() -> Result<Vec<u8>> {
     Ok(section(7, &[0xff, 0xff, 0xff, 0xff, 0x0f, 0x41, 0xff, 0xff, 0xff, 0xff, 0x0f]))
 }
 
-/// A component that instantiates the inner one ten times, twenty levels deep: 10^20 instances.
+/// Components that instantiate the inner one ten times each, twenty levels deep: 10^20 instances.
 fn instances_of_instances() -> Result<Vec<u8>> {
     let mut text = "(core module $m) (core instance (instantiate $m))".to_owned();
     for _ in 0..20 {
@@ -217,7 +217,7 @@ fn instances_of_instances() -> Result<Vec<u8>> {
     Ok(wat::parse_str(format!("(component {text})"))?)
 }
 
-/// The same, with each component aliased from further out instead of defined again.
+/// The same, with each component aliased from the outermost one instead of nested.
 fn instances_by_alias() -> Result<Vec<u8>> {
     let mut text = "(component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
     for level in 1..=20 {
@@ -228,7 +228,7 @@ fn instances_by_alias() -> Result<Vec<u8>> {
     Ok(wat::parse_str(format!("(component $root {text} (instance (instantiate $c20)))"))?)
 }
 
-/// A component that instantiates one that it imports.
+/// A component that instantiates another one that it imports.
 fn instances_of_an_argument() -> Result<Vec<u8>> {
     Ok(wat::parse_str(
         "(component
@@ -257,7 +257,7 @@ fn locals_by_loops() -> Result<Vec<u8>> {
     Ok(component_of_functions(1, &no_values(), 0, &body))
 }
 
-/// Types with 1,000 results: blocks, branches and calls pass all of them on.
+/// Builds types with 1,000 results: blocks, branches and calls pass all of them on.
 fn thousand_results() -> TypeSection {
     let mut types = TypeSection::new();
     types.ty().function([], vec![ValType::I32; 1_000]);
@@ -298,7 +298,7 @@ fn calls_with_results() -> Result<Vec<u8>> {
     Ok(component_of_functions(1, &thousand_results(), 0, &body))
 }
 
-/// The text of a component in which one component calls another through as many adapters, of this type.
+/// Returns the text of a component in which one component calls another through `count` adapters of this type.
 fn adapted(types: &str, ty: &str, count: usize) -> Result<String> {
     let (mut lowered, mut imports, mut given) = (String::new(), String::new(), String::new());
     for number in 0..count {
@@ -328,7 +328,7 @@ fn fused_adapters() -> Result<Vec<u8>> {
     Ok(wat::parse_str(adapted(&types, "$t", 3_000)?)?)
 }
 
-/// Lists of lists of lists: the file has no nesting because each type refers to the one before.
+/// Nested lists whose file has no nesting, because each type refers to the one before.
 fn types_by_reference() -> Result<Vec<u8>> {
     let mut types = "(type $t0 (list u8))".to_owned();
     for level in 1..5_000 {

@@ -6,13 +6,13 @@ use anyhow::{Context, Result};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, PackageId, Resolve, WorldId};
 
-/// A world with the one export that every processor has.
+/// A world with the export that every processor has.
 const PROCESSING: &str = "
     package saggar-tests:crafted;
     world crafted { include saggar:task/imports@0.1.0; export saggar:task/processor@0.1.0; }
 ";
 
-/// The contract of the repository, `wit/`, and its package.
+/// Returns the contract of the repository, `wit/`, and its package.
 pub fn contract() -> Result<(Resolve, PackageId)> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit"))?;
@@ -31,11 +31,11 @@ pub fn component_from_core_wat(text: &str) -> Result<Vec<u8>> {
     encode(module, &resolve, world)
 }
 
-/// Encodes a component of the world `stranger` in a self-contained WIT text. Its functions trap.
+/// Encodes a component of the world `incompatible` in a self-contained WIT text. Its functions trap.
 pub fn component_from_wit(text: &str) -> Result<Vec<u8>> {
     let mut resolve = Resolve::default();
-    let package = resolve.push_str("stranger.wit", text)?;
-    let world = resolve.select_world(&[package], Some("stranger"))?;
+    let package = resolve.push_str("incompatible.wit", text)?;
+    let world = resolve.select_world(&[package], Some("incompatible"))?;
     let module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
     encode(module, &resolve, world)
 }

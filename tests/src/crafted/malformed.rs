@@ -8,7 +8,7 @@ use wasm_encoder::{ModuleSection, NestedComponentSection, TypeSection, ValType};
 
 macro_rules! malformed {
     ($($name:ident)*) => {
-        /// The bytes of a malformed file, by its name in `foreach_malformed!`; `good` is a component to damage.
+        /// Returns the bytes of a malformed file, by its name in `foreach_malformed!`; `good` is a component to damage.
         pub fn malformed(name: &str, good: &[u8]) -> Result<Vec<u8>> {
             match name {
                 $(stringify!($name) => $name(good),)*
@@ -24,7 +24,7 @@ macro_rules! foreach_malformed {
     ($then:ident) => {
         $then! {
             empty_file
-            no_wasm
+            not_wasm
             core_module
             text_format
             native_code
@@ -35,14 +35,14 @@ macro_rules! foreach_malformed {
             fifty_thousand_functions
             fifty_thousand_types
             one_huge_function
-            nested_for_ever
+            deeply_nested
         }
     };
 }
 
 foreach_malformed!(malformed);
 
-/// The prefixes of `good`, cut at every 4 KiB.
+/// Returns the prefixes of `good` whose lengths are multiples of 4 KiB.
 pub fn cut_every_4_kib(good: &[u8]) -> impl Iterator<Item = &[u8]> {
     (1..).map(|blocks| blocks * 4096).take_while(|end| *end < good.len()).map(|end| &good[..end])
 }
@@ -51,7 +51,7 @@ fn empty_file(_good: &[u8]) -> Result<Vec<u8>> {
     Ok(Vec::new())
 }
 
-fn no_wasm(_good: &[u8]) -> Result<Vec<u8>> {
+fn not_wasm(_good: &[u8]) -> Result<Vec<u8>> {
     Ok(b"#!/bin/sh\necho this is no component\n".to_vec())
 }
 
@@ -59,19 +59,19 @@ fn core_module(_good: &[u8]) -> Result<Vec<u8>> {
     Ok(wat::parse_str(r#"(module (func (export "process") (param i64 i32 i32) (result i32) (i32.const 0)))"#)?)
 }
 
-/// The text of a component that would be valid in binary.
+/// The text format of a valid component.
 fn text_format(good: &[u8]) -> Result<Vec<u8>> {
     Ok(wasmprinter::print_bytes(good)?.into_bytes())
 }
 
-/// Enough of an object file to look like one of the engine's: the ELF header with the engine's ABI.
+/// Enough of an object file to look like native code of the engine: an ELF header with the engine's ABI.
 fn native_code(_good: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = b"\x7fELF\x02\x01\x01\xc8".to_vec();
     bytes.resize(4096, 0);
     Ok(bytes)
 }
 
-/// A component whose one function declares a number as its result, and does not return one.
+/// A component whose only function declares a number as its result, and does not return one.
 fn invalid_code(_good: &[u8]) -> Result<Vec<u8>> {
     Ok(wat::parse_str("(component (core module (func (result i32))))")?)
 }
@@ -112,7 +112,7 @@ fn fifty_thousand_functions(_good: &[u8]) -> Result<Vec<u8>> {
     Ok(component_of(&module))
 }
 
-/// Branches upon branches in one body: small for a file, and minutes of work for an optimising compiler.
+/// Many branches in one body: a small file, and minutes of work for an optimising compiler.
 fn one_huge_function(_good: &[u8]) -> Result<Vec<u8>> {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32], []);
@@ -133,7 +133,7 @@ fn fifty_thousand_types(_good: &[u8]) -> Result<Vec<u8>> {
     let kinds = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
     let mut types = TypeSection::new();
     for number in 0..50_000_usize {
-        // Eight digits to the base of four: every type is different.
+        // Eight digits in base four, so that all types differ.
         types.ty().function((0..8).map(|digit| kinds[(number >> (2 * digit)) % 4]), []);
     }
     let mut module = Module::new();
@@ -147,8 +147,8 @@ fn component_of(module: &Module) -> Vec<u8> {
     component.finish()
 }
 
-/// Nested components, too deep for the stack of a recursive parser.
-fn nested_for_ever(_good: &[u8]) -> Result<Vec<u8>> {
+/// Components nested too deep for the stack of a recursive parser.
+fn deeply_nested(_good: &[u8]) -> Result<Vec<u8>> {
     let mut component = Component::new();
     component.section(&ComponentTypeSection::new());
     for _ in 0..8_000 {

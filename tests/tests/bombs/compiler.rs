@@ -1,4 +1,4 @@
-//! The compiler process, as the kernel shows it.
+//! The compiler process, as seen in `/proc`.
 
 use std::fs;
 use std::path::Path;
@@ -14,9 +14,9 @@ use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// An app with a valid task and one whose plugin takes long to compile.
+/// Returns an app with a valid task and a task whose plugin takes long to compile.
 fn app() -> App {
-    let slow = slow_to_compile().expect("it can be made");
+    let slow = slow_to_compile().expect("the component can be built");
     App::new()
         .simple_task("good", guests::ECHO)
         .plugin_bytes("slow", slow)
@@ -28,7 +28,7 @@ fn check(app: &App) -> Running {
     start(["check".as_ref(), app.path().as_os_str(), "--json".as_ref(), "--cache-dir".as_ref(), cache.as_os_str()])
 }
 
-/// The children of a process.
+/// Returns the children of a process.
 fn children(pid: u32) -> Vec<u32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     let of = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).unwrap_or_default();
@@ -36,32 +36,33 @@ fn children(pid: u32) -> Vec<u32> {
     all.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// Polls `look` until it finds something.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let gives_up = Instant::now() + TIMEOUT;
+/// Polls `find` until it returns a value.
+fn until<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = find() {
             return found;
         }
-        assert!(Instant::now() < gives_up, "{what}: nothing after {TIMEOUT:?}");
+        assert!(Instant::now() < deadline, "{what}: timed out after {TIMEOUT:?}");
         std::thread::yield_now();
     }
 }
 
-/// The compiler of the slow plugin, once it is confined and compiling: it has read more than the small one has.
+/// Waits until the compiler of the slow plugin is confined and busy; returns its process. It uses more processor time
+/// than the compiler of the small plugin.
 fn busy_compiler(host: u32) -> u32 {
     until("a compiler at work", || {
         children(host).into_iter().find(|pid| field(*pid, "Threads:") > Some(2) && seconds(*pid) > 0.2)
     })
 }
 
-/// A number of a process's status.
+/// Returns a number of a process's status.
 fn field(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
 }
 
-/// Processor time of a process.
+/// Returns the processor time of a process, in seconds.
 fn seconds(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -69,7 +70,7 @@ fn seconds(pid: u32) -> f64 {
     ticks / 100.0
 }
 
-/// Whether the process exists and runs: a zombie does not.
+/// Returns whether the process exists and is not a zombie.
 fn runs(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with(['Z', 'X'])) && !stat.is_empty()
@@ -77,18 +78,18 @@ fn runs(pid: u32) -> bool {
 
 fn kill(name: &str, pid: u32) {
     let killed = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
-    assert!(killed.expect("kill starts").success(), "the process is gone before its signal");
+    assert!(killed.expect("kill starts").success(), "the process ended before the signal");
 }
 
-fn problem_of(said: &saggar_tests::program::Said, task: &str) -> String {
+fn problem_of(said: &saggar_tests::program::CommandOutput, task: &str) -> String {
     let document: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
     let problems = document["problems"].as_array().cloned().unwrap_or_default();
     let of_it = problems.iter().find(|problem| problem["location"]["file"] == format!("tasks/{task}.json"));
-    of_it.and_then(|problem| problem["message"].as_str()).unwrap_or_else(|| panic!("{task} is no problem")).to_owned()
+    of_it.and_then(|problem| problem["message"].as_str()).unwrap_or_else(|| panic!("{task} is not reported")).to_owned()
 }
 
 #[test]
-fn a_compiler_may_do_nothing_but_compute() {
+fn the_compiler_is_confined() {
     let app = app();
     let check = check(&app);
     let compiler = busy_compiler(check.pid());
@@ -116,7 +117,7 @@ fn a_compiler_may_do_nothing_but_compute() {
 }
 
 #[test]
-fn a_compiler_that_is_killed_is_that_plugins_load_error() {
+fn a_killed_compiler_is_a_load_error_of_its_plugin() {
     let app = app();
     let check = check(&app);
     kill("KILL", busy_compiler(check.pid()));
@@ -139,9 +140,9 @@ fn a_compiler_ends_with_its_host() {
     }
 }
 
-/// A cancelled load ends its compiler, and leaves no zombie behind.
+/// A cancelled load ends its compiler, without leaving a zombie.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_is_given_up_ends_its_compiler() {
+async fn a_cancelled_load_ends_its_compiler() {
     let app = app();
     let compiler = Compiler::Process(saggar_tests::program::path().to_owned());
     let host = Host::builder(app.path()).compiler(compiler);
@@ -154,18 +155,19 @@ async fn a_load_that_is_given_up_ends_its_compiler() {
     };
     let mut loading = JoinSet::new();
     loading.spawn(async move { host.load().await.is_ok() });
-    let compiler = tokio::task::spawn_blocking(move || until("a compiler at work", of_mine)).await.expect("it looks");
+    let compiler =
+        tokio::task::spawn_blocking(move || until("a compiler at work", of_mine)).await.expect("it does not panic");
     loading.abort_all();
-    assert!(loading.join_next().await.is_some_and(|done| done.is_err()), "it was done before it was given up");
+    assert!(loading.join_next().await.is_some_and(|done| done.is_err()), "the load ended before it was cancelled");
     tokio::task::spawn_blocking(move || {
         until("the end of the compiler", || (!Path::new(&format!("/proc/{compiler}")).exists()).then_some(()));
     })
     .await
-    .expect("it looks");
+    .expect("it does not panic");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_program_that_is_no_compiler_is_a_load_error() {
+async fn an_invalid_compiler_program_is_a_load_error() {
     let app = App::new().simple_task("good", guests::ECHO);
     for (program, words) in [
         ("/nowhere/saggar", "cannot start its compiler /nowhere/saggar"),

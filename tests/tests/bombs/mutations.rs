@@ -1,5 +1,5 @@
-//! Real components with a few bytes changed: several hundred, the same in every run. Each is loaded or refused, within
-//! limits of time and memory, by a host that keeps running.
+//! Several hundred real components with a few bytes changed, the same in every run. A host loads or refuses each within
+//! limits of time and memory, and keeps running.
 
 use std::fs;
 
@@ -13,13 +13,13 @@ use serde_json::json;
 /// Mutants of each guest.
 const MUTANTS: usize = 70;
 
-/// Growth of the host: loaded plugins stay loaded, each with its code.
+/// The limit of the host's growth. All plugins stay loaded, each with its code.
 const GROWTH: u64 = 512 << 20;
 
 /// Changes, removes, inserts or repeats some bytes.
 fn mutate(bytes: &mut Vec<u8>, dice: &mut Rng) {
     for _ in 0..dice.usize(1..6) {
-        // Most of a file is code; its ends describe the component.
+        // Most of a file is code. Its beginning and its end describe the component.
         let near = dice.usize(..2000.min(bytes.len()));
         let at = match dice.u8(..3) {
             0 => near,
@@ -55,7 +55,7 @@ async fn mutants_of_real_components_do_no_harm() {
     let growth = Growth::watch();
     let builder = saggar::Host::builder(app.path()).compiler(Start::confined().compiler);
     let loaded = builder.load().await.expect("the engine starts");
-    assert!(loaded.tasks.iter().any(|task| task.id.as_str() == "good"), "the good task is gone");
+    assert!(loaded.tasks.iter().any(|task| task.id.as_str() == "good"), "the good task is not loaded");
     let refused = loaded.problems.len();
     eprintln!("{} loaded, {refused} refused, {} MiB", loaded.tasks.len(), growth.peak_bytes() >> 20);
     assert!(refused > MUTANTS, "only {refused} mutants are refused");

@@ -1,10 +1,10 @@
-//! Proposals that none of our guests needs: a component that uses one is refused, so that they cannot be attacked.
+//! Proposals that guests do not need: a component that uses one is refused, which reduces the attack surface.
 
 use saggar_tests::app::App;
 use saggar_tests::host::{Start, TestHost};
 use serde_json::json;
 
-/// Why a module of a component with `fields` is refused.
+/// Returns the error for a component with `fields`.
 async fn refusal(fields: &str) -> String {
     let bytes = wat::parse_str(format!("(component {fields})")).unwrap_or_else(|error| panic!("{fields}: {error}"));
     let app = App::new().plugin_bytes("bad", bytes).task("it", &json!({ "process": "plugins.bad" }));
@@ -41,9 +41,9 @@ async fn unused_proposals_are_refused() {
     }
 }
 
-/// What ordinary guests use is accepted; these then lack the export.
+/// Proposals that ordinary guests use are accepted; the error is the missing export.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_compilers_make_today_is_taken() {
+async fn proposals_that_compilers_use_are_accepted() {
     for fields in [
         "(core module (func (param i32) (result i32) (i32.extend8_s (local.get 0))))",
         "(core module (func (param f32) (result i32) (i32.trunc_sat_f32_s (local.get 0))))",

@@ -1,10 +1,10 @@
-//! Bad input, each with a clear message and no panic.
+//! Bad input: each causes a clear message and no panic.
 
 use std::ffi::OsStr;
 use std::fs;
 
 use saggar_tests::app::App;
-use saggar_tests::crafted::{malformed, stranger};
+use saggar_tests::crafted::{incompatible, malformed};
 use saggar_tests::guests;
 use saggar_tests::program::{saggar, saggar_on};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn app() -> App {
     App::new().plugin("echo", guests::ECHO)
 }
 
-/// An app with the one task `it`.
+/// Creates an app with the only task `it`.
 fn with_task(definition: &Value) -> App {
     app().task("it", definition)
 }
@@ -22,7 +22,7 @@ fn with_plugin(bytes: &[u8]) -> App {
     with_task(&json!({ "process": "plugins.bad" })).plugin_bytes("bad", bytes)
 }
 
-/// `check` reports what is wrong with the app, and `run` reports the same.
+/// Asserts that `check` and `run` report the same problems; returns the output of `check`.
 fn both_refuse(app: &App) -> String {
     let check = saggar_on("check", app, &[]);
     let run = saggar_on("run", app, &["it"]);
@@ -34,7 +34,7 @@ fn both_refuse(app: &App) -> String {
 }
 
 #[test]
-fn an_app_that_is_none() {
+fn missing_and_empty_apps() {
     let app = App::new();
     let nowhere = app.path().join("nowhere");
     let gone = saggar([OsStr::new("check"), nowhere.as_os_str()]);
@@ -50,7 +50,7 @@ fn an_app_that_is_none() {
 }
 
 #[test]
-fn a_file_that_is_no_task() {
+fn invalid_task_files() {
     insta::assert_snapshot!("no_json", both_refuse(&app().file("tasks/it.json", "process = plugins.echo\n")));
     insta::assert_snapshot!("empty_file", both_refuse(&app().file("tasks/it.json", "")));
     insta::assert_snapshot!("no_object", both_refuse(&with_task(&json!(["plugins.echo"]))));
@@ -63,7 +63,7 @@ fn a_file_that_is_no_task() {
 }
 
 #[test]
-fn a_key_or_a_value_that_cannot_be() {
+fn invalid_keys_and_values() {
     let misspelt = "{\n  \"process\": \"plugins.echo\",\n  \"worker_num\": 3\n}\n";
     insta::assert_snapshot!("key_misspelt", both_refuse(&app().file("tasks/it.json", misspelt)));
     for (name, key, value) in [
@@ -95,16 +95,16 @@ fn more_slots_than_a_host_has() {
 }
 
 #[test]
-fn a_component_that_does_not_fit() {
+fn missing_and_incompatible_components() {
     let missing = with_task(&json!({ "process": "plugins.eco" }));
     insta::assert_snapshot!("missing_component", both_refuse(&missing));
     let good = fs::read(guests::ECHO).unwrap();
     insta::assert_snapshot!("core_module", both_refuse(&with_plugin(&malformed("core_module", &good).unwrap())));
     insta::assert_snapshot!("text_format", both_refuse(&with_plugin(&malformed("text_format", &good).unwrap())));
     for name in ["without_any_export", "of_0_2", "with_an_unknown_interface", "with_wasi_0_3"] {
-        insta::assert_snapshot!(name, both_refuse(&with_plugin(&stranger(name).unwrap())));
+        insta::assert_snapshot!(name, both_refuse(&with_plugin(&incompatible(name).unwrap())));
     }
-    let signature = both_refuse(&with_plugin(&stranger("with_another_signature").unwrap()));
+    let signature = both_refuse(&with_plugin(&incompatible("with_another_signature").unwrap()));
     for part in ["func(args: string) -> string", "expected: func(id: u64, args: string) -> result<string, "] {
         assert!(signature.contains(part), "no `{part}` in:\n{signature}");
     }
@@ -112,7 +112,7 @@ fn a_component_that_does_not_fit() {
 }
 
 #[test]
-fn a_command_line_that_makes_no_sense() {
+fn invalid_command_lines() {
     let app = app().task("mail.send", &json!({ "process": "plugins.echo" }));
     let unknown = saggar_on("run", &app, &["mail.sned"]);
     assert_eq!(unknown.code, Some(2));
@@ -137,7 +137,7 @@ fn a_command_line_that_makes_no_sense() {
 
 /// An argument that is not JSON is a string.
 #[test]
-fn arguments_that_are_no_json_are_strings() {
+fn arguments_that_are_not_json_are_strings() {
     let app = with_task(&json!({ "process": "plugins.echo" }));
     let said = saggar_on("run", &app, &["it", "{", "1.", "nul", "\"a", "[1,]", "", "NaN"]);
     assert_eq!((said.code, said.out.as_str()), (Some(0), "[\"{\",\"1.\",\"nul\",\"\\\"a\",\"[1,]\",\"\",\"NaN\"]\n"));

@@ -23,7 +23,7 @@ fn app() -> App {
 }
 
 #[test]
-fn a_good_app_is_shown_with_all_its_limits() {
+fn a_valid_app_is_shown_with_all_its_limits() {
     let said = saggar_on("check", &app(), &[]);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     let shown = [
@@ -91,18 +91,18 @@ fn all_problems_of_all_files_are_shown_at_once() {
     );
 }
 
-/// Texts from files are escaped before they reach the terminal.
+/// Text from files is escaped before it reaches the terminal.
 #[test]
-fn escapes_in_files_are_shown_not_obeyed() {
+fn control_characters_in_files_are_escaped() {
     let app = App::new().file("tasks/a.json", "{ \"process\": \"plugins.\u{1b}[2J\", \"\u{202e}k\u{7}\": 1 }");
     let said = saggar_on("check", &app, &[]);
     assert_eq!(said.code, Some(1));
     assert!(!said.err.contains(['\u{1b}', '\u{7}']), "{:?}", said.err);
 }
 
-/// A check runs nothing: a component that would spin on instantiation is fine.
+/// A component that would spin on instantiation is accepted because it is not run.
 #[test]
-fn a_check_runs_nothing() {
+fn check_does_not_run_components() {
     let spinning = saggar_tests::crafted::attack("spin_in_start").unwrap();
     let app = App::new().plugin_bytes("spin", spinning).task("spin", &json!({ "process": "plugins.spin" }));
     assert_eq!(saggar_on("check", &app, &[]).code, Some(0));

@@ -1,4 +1,4 @@
-//! Ctrl-C: at once and cleanly, whatever the guest does.
+//! Ctrl-C stops `run` at once and cleanly, whatever the guest does.
 
 use std::ffi::OsStr;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::program::{Running, start};
 
-/// Far less than any job here takes, far more than a stop does.
+/// Far shorter than the jobs of these tests, and far longer than a stop takes.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 fn app() -> App {

@@ -27,7 +27,7 @@ fn success_prints_the_response_and_nothing_else() {
 }
 
 #[test]
-fn jobs_live_in_memory_unless_it_is_told_otherwise() {
+fn jobs_are_stored_in_memory_by_default() {
     // The file only applies to the service.
     for app in [app(), app().file("saggar.toml", "store = \"sqlite\"\n")] {
         let store = app.path().join(".saggar");
@@ -73,9 +73,9 @@ fn json_prints_the_document_of_the_service() {
     }
 }
 
-/// Jobs that were there before are ignored: paused, delayed, backing off, or of another task.
+/// Jobs that were added before are ignored: paused, delayed, backing off, or of another task.
 #[test]
-fn unrelated_jobs_are_not_waited_for() {
+fn unrelated_jobs_are_not_awaited() {
     let app = app()
         .task("paused", &json!({ "process": "plugins.echo" }))
         .task("backing-off", &json!({ "process": "plugins.failing", "attempts": 9, "attempt_after": 3_600_000 }));
@@ -105,9 +105,9 @@ fn unrelated_jobs_are_not_waited_for() {
     assert!(said.code == Some(0) && said.err.contains("20 jobs of echo: SUCCESS"), "{said:?}");
 }
 
-/// `run` waits for the jobs that the job added, and for those that they added; it names the job that takes long.
+/// `run` waits for the jobs that the job added, and for their descendants; it names the job that takes long.
 #[test]
-fn descendants_are_waited_for_and_named() {
+fn descendants_are_awaited_and_named() {
     let app = app();
     let said = saggar_on("run", &app, &["adder", "adder", "2", r#"["echo", 3, []]"#]);
     assert!(said.err.contains("2 jobs of adder: SUCCESS") && said.err.contains("6 jobs of echo: SUCCESS"), "{said:?}");
@@ -139,20 +139,20 @@ fn the_response_does_not_wait_for_descendants() {
     }
 }
 
-/// A failing handler is retried for about a second, then the output says who would retry it.
+/// A failing handler is retried for about a second, then the output says which command would retry it.
 #[test]
-fn a_failing_handler_does_not_keep_the_command() {
+fn a_failing_handler_does_not_block_the_command() {
     let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
-    let app = app().plugin("telling", guests::TELLING).task("told", &task);
-    for arguments in [&["told", "x"][..], &["--repeat", "2", "told", "x"]] {
+    let app = app().plugin("telling", guests::TELLING).task("deaf", &task);
+    for arguments in [&["deaf", "x"][..], &["--repeat", "2", "deaf", "x"]] {
         let said = saggar_on("run", &app, arguments);
         assert_eq!(said.code, Some(0), "{said:?}");
-        assert!(said.err.contains("the success handler of told#1 failed 3 times"), "{said:?}");
+        assert!(said.err.contains("the success handler of deaf#1 failed 3 times"), "{said:?}");
     }
 }
 
 #[test]
-fn what_the_guest_says_goes_to_standard_error() {
+fn guest_output_goes_to_standard_error() {
     let said = saggar_on("run", &app(), &["printing", "ünï"]);
     assert_eq!((said.code, said.out.as_str()), (Some(0), "null\n"));
     for line in ["out ünï", "err ünï", "Level::Debug ünï", "Level::Error ünï"] {
@@ -173,14 +173,14 @@ fn terminal_escapes_do_not_reach_the_terminal() {
     }
 }
 
-/// Jobs that the job added are waited for, and counted.
+/// Jobs that the job added are awaited and counted.
 #[test]
-fn jobs_that_the_job_added_are_waited_for() {
+fn jobs_that_the_job_added_are_awaited_and_counted() {
     let app = app();
     let said = saggar_on("run", &app, &["adder", "slow", "3", "[100]"]);
     assert_eq!((said.code, said.out.as_str()), (Some(0), "{\"ids\":[1,2,3],\"refused\":null}\n"));
     assert!(said.err.contains("3 jobs of slow: SUCCESS"), "{}", said.err);
-    // These end at the same moment as the job that added them, and are counted nevertheless.
+    // These jobs end at the same time as the job that added them, and are counted nevertheless.
     for _ in 0..20 {
         let said = saggar_on("run", &app, &["adder", "echo", "2", "[]"]);
         assert!(said.err.contains("2 jobs of echo: SUCCESS"), "{}", said.err);
@@ -208,9 +208,9 @@ fn repeat_of_failures_fails() {
     assert!(said.code == Some(1) && said.out.contains("7 jobs, 7 failed"), "{said:?}");
 }
 
-/// A closed reader is no reason to fail or to panic.
+/// A closed reader causes neither a failure nor a panic.
 #[test]
-fn a_closed_pipe_is_no_panic() {
+fn a_closed_pipe_does_not_cause_a_panic() {
     let app = app();
     let mut child = saggar_tests::program::command()
         .args(["run".as_ref(), app.path().as_os_str(), "echo".as_ref()])

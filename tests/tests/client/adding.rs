@@ -1,4 +1,4 @@
-//! `saggar add`, one job.
+//! `saggar add` of one job.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use saggar_tests::program::command;
 use saggar_tests::server::Server;
 use serde_json::json;
 
-use super::stage::{Talking, app, ask, ask_json, ask_well, client, feed, serve};
+use super::stage::{RunningCommand, app, ask, ask_json, ask_well, client, feed, serve};
 
 #[test]
 fn a_job_is_added_and_its_id_printed() {
@@ -16,12 +16,12 @@ fn a_job_is_added_and_its_id_printed() {
     assert_eq!(ask_json(&server, &["add", "Mail.Send"]), json!({ "id": 2, "new": true }));
     let job = ask_json(&server, &["get", "mail.send", "1", "--wait"]);
     assert_eq!((&job["status"], &job["args"]), (&json!("SUCCESS"), &json!([1, "two", { "a": 1.5 }, -4])));
-    // As written, not as parsed.
+    // Arguments are shown as they were written.
     assert!(ask_well(&server, &["get", "mail.send", "1"]).contains(r#"args       [1,"two",{"a": 1.50},-4]"#));
 }
 
 #[test]
-fn numbers_keep_every_digit_on_the_command_line() {
+fn every_digit_of_a_number_is_preserved() {
     const NUMBERS: [&str; 4] = ["18446744073709551617", "1e400", "0.1000000000000000055", "-0"];
     let (server, shown) = (serve(), format!("[{}]", NUMBERS.join(",")));
     let added = ask_well(&server, &[&["add", "keys", "--wait", "--"], &NUMBERS[..]].concat());
@@ -52,7 +52,7 @@ fn waiting_prints_the_response_and_exits_by_the_result() {
 }
 
 #[test]
-fn a_job_can_be_put_off_ranked_and_named() {
+fn a_job_can_have_a_delay_a_priority_and_a_key() {
     let server = serve();
     let shown = |options: &[&str]| {
         let added = ask_json(&server, &[&["add", "mail.send", "x"], options].concat());
@@ -67,13 +67,13 @@ fn a_job_can_be_put_off_ranked_and_named() {
     assert_eq!(keyed["key"], "once");
     assert_eq!(shown(&["--key", "once"])["id"], keyed["id"]);
     assert_eq!(ask_json(&server, &["add", "mail.send", "x", "--key", "once"]), json!({ "id": 3, "new": false }));
-    // Each has a key nevertheless, so that the host recognises a job that is added again after a lost connection.
+    // Every job has a key nevertheless, so that a retry after a lost connection does not add it twice.
     let keys = [shown(&[])["key"].clone(), shown(&[])["key"].clone()];
     assert!(keys[0].is_string() && keys[0] != keys[1], "{keys:?}");
 }
 
 #[test]
-fn a_unique_job_is_answered_while_it_waits() {
+fn a_unique_job_is_returned_while_it_waits() {
     let server = serve();
     ask_well(&server, &["pause", "mail.send"]);
     let add = |args: &[&str], unique: &str| {
@@ -86,7 +86,7 @@ fn a_unique_job_is_answered_while_it_waits() {
 }
 
 #[test]
-fn what_is_no_option_is_wrong_usage() {
+fn invalid_options_are_wrong_usage() {
     let server = serve();
     let wrong: [&[&str]; 9] = [
         &["add"],
@@ -113,14 +113,14 @@ fn cut(listener: &TcpListener) {
     stream.read_exact(&mut [0]).expect("a request");
 }
 
-/// There was no earlier request: the accepted connection alone shows that a host exists and may come back.
+/// Without an earlier request, the accepted connection alone shows that a host exists and may come back.
 #[test]
-fn a_job_is_added_once_over_a_restart() {
+fn a_job_is_added_once_across_a_restart() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it is bound").to_string();
     let mut add = command();
     add.args(["add", "mail.send", "x", "--wait", "--retry-for", "30s", "--url", &format!("http://{address}")]);
-    let adding = Talking::start(&mut add);
+    let adding = RunningCommand::start(&mut add);
     cut(&listener);
     drop(listener);
     let server = Server::start(&app(), &["--store", "memory", "--listen", &address]);
@@ -129,31 +129,31 @@ fn a_job_is_added_once_over_a_restart() {
     assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 1);
 }
 
-/// Without the key, a client could not add it again without the risk of adding it twice.
+/// With the key, the job can be added again without the risk of adding it twice.
 #[test]
-fn the_key_is_told_when_patience_ends() {
+fn the_key_is_shown_when_retrying_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let mut add = command();
     add.args(["add", "mail.send", "--retry-for", "0s", "--url", &url]);
-    let adding = Talking::start(&mut add);
+    let adding = RunningCommand::start(&mut add);
     cut(&listener);
     let said = adding.end();
     assert_eq!((said.code, said.out.as_str()), (Some(3), ""), "{}", said.err);
     assert!(said.err.contains("the job may have been added (with --key "), "{}", said.err);
 }
 
-/// A host that stops and restarts between the adding and the end is the same host.
+/// The client reconnects to a host that restarts between the adding and the end.
 #[test]
-fn waiting_goes_on_over_a_restart() {
+fn waiting_continues_across_a_restart() {
     let app = app();
     let server = Server::start(&app, &[]);
     let address = server.address().to_string();
-    let mut watching = Talking::start(&mut client(&server, &["watch", "gated"]));
+    let mut watching = RunningCommand::start(&mut client(&server, &["watch", "gated"]));
     watching.until_err("watching");
-    let adding = Talking::start(&mut client(&server, &["add", "gated", "keys", "1", "--wait", "--json"]));
+    let adding = RunningCommand::start(&mut client(&server, &["add", "gated", "keys", "1", "--wait", "--json"]));
     watching.until("at the gate");
-    let mut of_job = Talking::start(&mut client(&server, &["watch", "gated", "1"]));
+    let mut of_job = RunningCommand::start(&mut client(&server, &["watch", "gated", "1"]));
     of_job.until_err("watching gated#1");
     // The second signal stops the job, which is requeued.
     server.signal("TERM");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Talking, ask, ask_json, ask_well, client, serve};
+use super::stage::{RunningCommand, ask, ask_json, ask_well, client, serve};
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -13,7 +13,7 @@ fn jobs_are_cancelled() {
     let server = serve();
     ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
     assert_eq!(ask_well(&server, &["cancel", "mail.send", "1"]), "mail.send#1: FAILURE (cancelled)\n");
-    let mut watching = Talking::start(&mut client(&server, &["watch", "gated"]));
+    let mut watching = RunningCommand::start(&mut client(&server, &["watch", "gated"]));
     watching.until_err("watching");
     ask_well(&server, &["add", "gated", "keys", "1"]);
     watching.until("at the gate");
@@ -26,7 +26,7 @@ fn jobs_are_cancelled() {
 }
 
 #[test]
-fn jobs_run_again() {
+fn ended_jobs_are_retried() {
     let server = serve();
     ask_well(&server, &["add", "mail.send", "x", "--wait"]);
     ask_well(&server, &["pause", "mail.send"]);
@@ -36,7 +36,7 @@ fn jobs_run_again() {
     assert_eq!(ask_json(&server, &["retry", "mail.send", "1"])["task"], "mail.send");
 }
 
-/// Callbacks that wait for their next try start again with all their tries; where none is left, the command says so.
+/// Callbacks that wait for their next try start again with all their tries; if a job has none, the command is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn callbacks_are_redelivered() {
     let server = serve();
@@ -55,7 +55,7 @@ async fn callbacks_are_redelivered() {
 }
 
 #[test]
-fn jobs_are_forgotten() {
+fn jobs_are_deleted() {
     let server = serve();
     for _ in 0..3 {
         ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
@@ -70,7 +70,7 @@ fn jobs_are_forgotten() {
 }
 
 #[test]
-fn a_refusal_of_one_job_does_not_keep_the_others_from_it() {
+fn a_refusal_of_one_job_does_not_affect_the_others() {
     let server = serve();
     ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
     ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
@@ -78,14 +78,14 @@ fn a_refusal_of_one_job_does_not_keep_the_others_from_it() {
     assert_eq!(said.code, Some(1));
     assert_eq!(said.out, "mail.send#1: FAILURE (cancelled)\nmail.send#2: FAILURE (cancelled)\n");
     insta::assert_snapshot!("one_of_three", said.err);
-    // Programs get a document for each of them, on one of the two streams.
+    // Programs get a document for each job, on one of the two streams.
     let said = ask(&server, &["delete", "mail.send", "1", "99", "2", "--json"]);
     let documents = |text: &str| text.lines().map(parsed).collect::<Vec<_>>();
     let deleted = |id: u64| json!({ "task": "mail.send", "id": id, "deleted": true });
     assert_eq!((said.code, documents(&said.out)), (Some(1), vec![deleted(1), deleted(2)]));
     let [refused] = &documents(&said.err)[..] else { panic!("{}", said.err) };
-    let told = (&refused["code"], &refused["instance"]);
-    assert_eq!(told, (&json!("unknown-job"), &json!("/v1/tasks/mail.send/jobs/99")));
+    let found = (&refused["code"], &refused["instance"]);
+    assert_eq!(found, (&json!("unknown-job"), &json!("/v1/tasks/mail.send/jobs/99")));
 }
 
 #[test]

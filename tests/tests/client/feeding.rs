@@ -1,11 +1,11 @@
-//! `saggar add --file`, many jobs.
+//! `saggar add --file` of many jobs.
 
 use std::fmt::Write;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::stage::{Talking, app, ask_json, ask_well, client, feed, serve};
+use super::stage::{RunningCommand, app, ask_json, ask_well, client, feed, serve};
 
 fn ids(text: &str) -> Vec<u64> {
     text.lines().map(|line| line.parse().unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
@@ -33,7 +33,7 @@ fn ten_thousand_jobs_from_standard_input() {
 #[test]
 fn a_file_has_arrays_and_objects() {
     let (server, app) = (serve(), app());
-    // With the byte order mark of an editor.
+    // With a byte order mark, as from an editor.
     let lines = "\u{feff}[1]\n\n  {\"args\":[2],\"priority\":3,\"key\":\"own\"}  \r\n{}\n[4]";
     app.write("jobs.jsonl", lines);
     let file = app.path().join("jobs.jsonl").to_str().expect("UTF-8").to_owned();
@@ -52,7 +52,7 @@ fn a_file_has_arrays_and_objects() {
 }
 
 #[test]
-fn a_line_that_is_no_job_ends_it_and_those_before_are_added() {
+fn an_invalid_line_ends_the_command_after_the_jobs_before_it() {
     let server = serve();
     let add = |lines: &str| {
         let said = feed(&server, &["add", "mail.send", "--file", "-"], lines);
@@ -71,9 +71,9 @@ fn a_line_that_is_no_job_ends_it_and_those_before_are_added() {
     assert!(gone.code == Some(2) && gone.err.contains("cannot read /nowhere"), "{}", gone.err);
 }
 
-/// A line that the host rejects ends the command, which says what was added.
+/// A line that the host rejects ends the command, which reports how many jobs were added.
 #[test]
-fn a_job_that_is_refused_ends_it() {
+fn a_rejected_job_ends_the_command() {
     let server = serve();
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     let add = |line: &str| {
@@ -86,15 +86,16 @@ fn a_job_that_is_refused_ends_it() {
         let said = add(line);
         assert_eq!((said.code, ids(&said.out)), (Some(2), (1..=700).collect()), "{}", said.err);
         // Blank lines count as in an editor; the job's position in its request does not matter.
-        let told = "700 jobs were added (with --key k, no line is added twice): line 1401: ";
-        assert!(said.err.contains(told) && said.err.contains(why) && !said.err.contains("job 0"), "{}", said.err);
+        let summary = "700 jobs were added (with --key k, no line is added twice): line 1401: ";
+        assert!(said.err.contains(summary) && said.err.contains(why) && !said.err.contains("job 0"), "{}", said.err);
     }
     assert_eq!(ask_json(&server, &["tasks", "mail.send"])["counts"]["added"], 700);
 }
 
-/// With an empty key, the lines of every file would have the same ones, and those of the second would already exist.
+/// With an empty key, the lines of every file would have the same keys, and the jobs of a second file would already
+/// exist.
 #[test]
-fn a_key_that_is_none_is_refused_before_anything_is_added() {
+fn an_invalid_key_is_refused_before_any_job_is_added() {
     let server = serve();
     for key in ["", " a", "ü", &"k".repeat(250)] {
         let said = feed(&server, &["add", "mail.send", "--file", "-", "--key", key], "[]\n");
@@ -105,7 +106,7 @@ fn a_key_that_is_none_is_refused_before_anything_is_added() {
 }
 
 #[test]
-fn jobs_are_added_as_they_come() {
+fn jobs_are_added_while_the_input_is_read() {
     use std::io::Write as _;
 
     let server = serve();
@@ -127,17 +128,17 @@ fn jobs_are_added_as_they_come() {
 }
 
 #[test]
-fn a_full_queue_is_waited_for() {
+fn the_command_waits_while_the_queue_is_full() {
     let server = serve();
     ask_well(&server, &["pause", "small"]);
-    let mut feeding = Talking::start(client(&server, &["add", "small", "--file", "-"]).stdin(Stdio::piped()));
+    let mut feeding = RunningCommand::start(client(&server, &["add", "small", "--file", "-"]).stdin(Stdio::piped()));
     feeding.write(&"[]\n".repeat(50));
     feeding.until_err("the queue of small is full; waiting for room");
     assert_eq!(ask_json(&server, &["tasks", "small"])["counts"]["waiting"], 5);
     ask_well(&server, &["resume", "small"]);
     let said = feeding.end();
     assert_eq!((said.code, ids(&said.out)), (Some(0), (1..=50).collect()), "{}", said.err);
-    // A single job is rejected at once.
+    // A single job is rejected at once if the queue is full.
     ask_well(&server, &["pause", "small"]);
     feed(&server, &["add", "small", "--file", "-"], "[]\n".repeat(5));
     let said = super::stage::ask(&server, &["add", "small"]);
@@ -146,7 +147,7 @@ fn a_full_queue_is_waited_for() {
 }
 
 #[test]
-fn waiting_prints_what_came_of_each() {
+fn waiting_prints_the_result_of_each_job() {
     let server = serve();
     let lines = "[1]\n[\"zwei\"]\n";
     let said = feed(&server, &["add", "mail.send", "--file", "-", "--wait"], lines);

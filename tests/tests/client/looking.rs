@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::stage::{ask, ask_json, ask_well, client, feed, serve, steady};
 
-/// A service with a job of each kind of end.
+/// Starts a service and adds a job of each kind.
 fn with_jobs() -> Server {
     let server = serve();
     ask_well(&server, &["add", "mail.send", "ada", "--key", "k1", "--wait"]);
@@ -27,7 +27,7 @@ async fn answered(server: &Server, path: &str) -> Value {
 }
 
 #[test]
-fn a_job_is_shown_as_a_sheet() {
+fn a_job_is_shown_in_detail() {
     let server = with_jobs();
     for (name, task, id) in [
         ("success", "mail.send", "1"),
@@ -109,7 +109,7 @@ fn all_pages_are_one_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn json_is_what_the_host_answers() {
+async fn json_is_the_document_of_the_host() {
     let server = with_jobs();
     let answers: [(&[&str], &str); 6] = [
         (&["get", "mail.send", "1"], "/v1/tasks/mail.send/jobs/1"),
@@ -121,7 +121,7 @@ async fn json_is_what_the_host_answers() {
     ];
     for (arguments, path) in answers {
         let (mut said, mut wanted) = (ask_json(&server, arguments), answered(&server, path).await);
-        // They change with time.
+        // Rates change with time.
         for document in [&mut said, &mut wanted] {
             document.as_object_mut().expect("an object").remove("rates");
         }
@@ -142,7 +142,7 @@ fn a_task_is_shown_with_its_definition() {
 }
 
 #[test]
-fn stats_count_where_jobs_stand() {
+fn stats_count_jobs_by_status() {
     let server = with_jobs();
     let text = ask_well(&server, &["stats"]);
     let mut rows = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -161,7 +161,7 @@ fn a_log_is_printed() {
     let server = with_jobs();
     let text = ask_well(&server, &["logs", "printing", "1"]);
     insta::assert_snapshot!("log", steady(&text));
-    // With `-f` it is the same, and ends with the job.
+    // With `-f`, the output is the same, and ends with the job.
     assert_eq!(ask_well(&server, &["logs", "-f", "printing", "1"]), text);
     let lines = ask_well(&server, &["logs", "-f", "printing", "1", "--json"]);
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
@@ -169,22 +169,22 @@ fn a_log_is_printed() {
     assert_eq!(ask_well(&server, &["logs", "mail.send", "1"]), "");
 }
 
-/// A reader that stops reading has not closed the pipe; Ctrl-C ends the command nevertheless.
+/// Ctrl-C ends the command even if its reader has stopped reading without closing the pipe.
 #[test]
 fn ctrl_c_ends_a_command_whose_output_is_not_read() {
     let server = serve();
     feed(&server, &["add", "mail.send", "--file", "-"], "[]\n".repeat(1_000));
     let mut list = client(&server, &["list", "--all", "--json"]);
     let mut list = list.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
-    // A page of jobs, which is more than a pipe holds, is written in one blocking write.
+    // A page of jobs is larger than a pipe's buffer and is written in one blocking write.
     let mut pipe = list.stdout.take().expect("a pipe was asked for");
     pipe.read_exact(&mut [0]).expect("it lists");
     let killed = Command::new("kill").args(["-s", "INT", &list.id().to_string()]).status();
-    assert!(killed.expect("kill starts").success(), "it is gone already");
+    assert!(killed.expect("kill starts").success(), "the command has ended already");
     let (sender, ended) = mpsc::channel();
     let waiting = std::thread::spawn(move || sender.send(list.wait().expect("a child can be waited for")));
     let status = ended.recv_timeout(TIMEOUT).expect("it ends");
     assert_eq!(status.code(), Some(130));
-    waiting.join().expect("nothing panics there").expect("somebody listens");
+    waiting.join().expect("the thread does not panic").expect("the receiver exists");
     drop(pipe);
 }

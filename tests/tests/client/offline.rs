@@ -1,15 +1,15 @@
-//! `saggar openapi` and `saggar completions`, which need no host.
+//! `saggar openapi` and `saggar completions`, which work without a host.
 
-use saggar_tests::program::{Said, command, output};
+use saggar_tests::program::{CommandOutput, command, output};
 use serde_json::Value;
 
-/// In an environment in which no host can be reached.
-fn alone(arguments: &[&str]) -> Said {
+/// Runs a command in an environment in which no host can be reached.
+fn alone(arguments: &[&str]) -> CommandOutput {
     output(command().args(arguments).env("SAGGAR_URL", "http://127.0.0.1:1").env("PATH", ""))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_openapi_document_is_the_one_that_a_host_answers() {
+async fn the_openapi_document_is_the_one_of_a_host() {
     let said = alone(&["openapi"]);
     assert_eq!(alone(&["openapi", "--json"]).out, said.out);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
@@ -19,7 +19,7 @@ async fn the_openapi_document_is_the_one_that_a_host_answers() {
 }
 
 #[test]
-fn shells_get_their_scripts() {
+fn completions_exist_for_each_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let said = alone(&["completions", shell]);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{shell}");
@@ -32,7 +32,7 @@ fn shells_get_their_scripts() {
     assert_eq!(alone(&["completions", "tcsh"]).code, Some(2));
 }
 
-/// The shell itself loads the script, and completes with it.
+/// Bash loads the script, and completes with it.
 #[test]
 fn bash_completes() {
     let script = alone(&["completions", "bash"]).out;
@@ -43,7 +43,7 @@ fn bash_completes() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     for arguments in [&["openapi"][..], &["completions", "bash"]] {
         let mut child = command();
         let mut child = child.args(arguments).stdout(std::process::Stdio::piped()).spawn().expect("the binary starts");
@@ -53,16 +53,16 @@ fn a_closed_pipe_is_no_failure() {
 }
 
 #[test]
-fn an_error_that_cannot_be_said_is_in_the_exit_code() {
+fn an_error_that_cannot_be_printed_is_in_the_exit_code() {
     let mut asked = command();
     asked.args(["get", "echo", "1", "--retry-for", "0s"]).env("SAGGAR_URL", "http://127.0.0.1:1");
     let full = std::fs::File::create("/dev/full").expect("a device that is full");
     assert_eq!(asked.stderr(full).status().expect("the binary starts").code(), Some(3));
 }
 
-/// `RUST_LOG` may be set for another program, where a word alone is a module.
+/// `RUST_LOG` may be set for another program, for which a single word is a module.
 #[test]
-fn a_log_level_for_others_does_not_stop_a_command() {
+fn an_invalid_log_level_does_not_stop_a_command() {
     let mut completions = command();
     let said = output(completions.args(["completions", "bash"]).env("RUST_LOG", "my_app"));
     assert!(said.code == Some(0) && said.out.contains("saggar"), "{}", said.err);

@@ -1,22 +1,22 @@
-//! Failures between a command and a host: each with its exit code, and with advice.
+//! Failures between a command and a host, each with its exit code and with advice.
 
-use saggar_tests::program::{Said, command, output, saggar};
+use saggar_tests::program::{CommandOutput, command, output, saggar};
 use saggar_tests::server::Server;
 
 use serde_json::{Value, json};
 
 use super::stage::{app, ask, ask_json, ask_well, client, feed, serve};
 
-/// Of the token `read-token`.
+/// The role and digest of the token `read-token`.
 const READ: &str = "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf";
 
-fn shown(said: &Said) -> String {
+fn shown(said: &CommandOutput) -> String {
     assert!(!said.err.contains("panicked"), "{}", said.err);
     format!("exit code {}\n{}{}", said.code.expect("no signal ended it"), said.out, said.err)
 }
 
 #[test]
-fn there_is_no_host() {
+fn a_missing_host_is_reported() {
     // The port of a service that has stopped.
     let server = serve();
     let url = server.url("");
@@ -47,11 +47,11 @@ fn there_is_no_host() {
     }
 }
 
-/// The host's answer, and what was done before.
+/// The document is the host's answer, with a context that names what was added before.
 #[test]
-fn a_refusal_is_a_document_for_programs() {
+fn a_refusal_is_a_json_document_for_programs() {
     let server = serve();
-    let said = |said: &Said| {
+    let said = |said: &CommandOutput| {
         assert_eq!((said.out.as_str(), said.err.lines().count()), ("", 1), "{}", said.err);
         serde_json::from_str::<Value>(&said.err).unwrap_or_else(|error| panic!("{error}: {}", said.err))
     };
@@ -67,9 +67,9 @@ fn a_refusal_is_a_document_for_programs() {
     assert_eq!(document["code"], "invalid-task-id");
 }
 
-/// There is a server, so the advice must not be to start a host.
+/// A server is running, so the advice must not be to start a host.
 #[test]
-fn a_host_that_cannot_be_trusted_is_there() {
+fn an_untrusted_host_is_not_reported_as_missing() {
     let server = serve();
     let url = server.url("").replace("http://", "https://");
     let said = output(command().args(["add", "mail.send", "--url", &url]));
@@ -80,14 +80,14 @@ fn a_host_that_cannot_be_trusted_is_there() {
         "{}",
         said.err
     );
-    // Without certificates to verify hosts, the reason is shown.
+    // Without certificates to verify hosts, the error shows the reason.
     let nowhere = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (name, "/nowhere"));
     let said = output(command().args(["stats", "--url", &url]).envs(nowhere));
     assert!(said.code == Some(3) && !said.err.contains("builder error"), "{}", said.err);
 }
 
 #[test]
-fn what_the_host_refuses_is_shown_with_its_code() {
+fn a_refusal_is_shown_with_its_code() {
     let server = serve();
     ask_well(&server, &["add", "mail.send", "--wait"]);
     let refused: [(&str, &[&str]); 6] = [
@@ -101,7 +101,7 @@ fn what_the_host_refuses_is_shown_with_its_code() {
     for (name, arguments) in refused {
         insta::assert_snapshot!(name, shown(&ask(&server, arguments)));
     }
-    // Names are names, whatever they contain.
+    // Any text is a name, and never changes the path of the request.
     for task in ["a/../b", "mail.send/jobs/1", "%2e%2e", "mail.send?x", "é\u{1b}[2J"] {
         let said = ask(&server, &["get", task, "1"]);
         assert!(said.code == Some(2) && said.err.contains("unknown-task"), "{task:?}: {}", said.err);
@@ -110,7 +110,7 @@ fn what_the_host_refuses_is_shown_with_its_code() {
 }
 
 #[test]
-fn a_token_is_wanted() {
+fn a_token_is_required() {
     let server = Server::start(&app(), &["--store", "memory", "--token", READ]);
     insta::assert_snapshot!("no_token", shown(&ask(&server, &["stats"])));
     let with = |token: &str, arguments: &[&str]| output(client(&server, arguments).env("SAGGAR_TOKEN", token));
@@ -119,7 +119,7 @@ fn a_token_is_wanted() {
     assert_eq!(with("read-token", &["stats"]).code, Some(0));
     assert_eq!(ask(&server, &["stats", "--token", "read-token"]).code, Some(0));
     assert_eq!(with("read-token", &["stats", "--token", "wrong-token"]).code, Some(1));
-    // An empty token counts as none, and one that is invalid in a header is an error.
+    // An empty token counts as unset, and a token that is invalid in a header is an error.
     assert!(with("", &["stats"]).err.contains("(unauthorized)"));
     let bad = with("a\nb", &["stats"]);
     assert!(bad.code == Some(2) && !bad.err.contains("a\nb"), "{}", bad.err);
@@ -128,7 +128,7 @@ fn a_token_is_wanted() {
 }
 
 #[test]
-fn an_address_that_is_none_is_wrong_usage() {
+fn an_invalid_url_is_wrong_usage() {
     for url in ["", "localhost:7717", "ftp://host", "http://user:secret@host", "http://"] {
         let said = saggar(["stats", "--url", url]);
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{url}: {}", said.err);
@@ -138,7 +138,7 @@ fn an_address_that_is_none_is_wrong_usage() {
 
 /// A proxy in the environment does not apply to this machine.
 #[test]
-fn a_host_on_this_machine_is_asked_without_a_proxy() {
+fn a_host_on_this_machine_is_reached_without_a_proxy() {
     let server = serve();
     let mut stats = client(&server, &["stats"]);
     for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
@@ -149,14 +149,14 @@ fn a_host_on_this_machine_is_asked_without_a_proxy() {
 }
 
 #[test]
-fn the_help_says_how_commands_exit() {
+fn the_help_lists_the_exit_codes() {
     const CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything else \
                          failed; 2 wrong usage, an unknown task, or an error in the configuration; 3 the host cannot be \
                          reached, or the connection was lost; 130 interrupted.";
     let help = |command: &[&str]| saggar(command.iter().chain(&["--help"])).out;
     let whole = help(&[]);
     let commands = whole.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // Lines with more indentation continue the line before.
+    // Lines with more indentation continue the previous line.
     let commands = commands.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
     let commands: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.len() > 20, "{whole}");
@@ -169,7 +169,7 @@ fn the_help_says_how_commands_exit() {
 }
 
 #[test]
-fn a_variable_that_is_set_to_nothing_is_not_set() {
+fn an_empty_variable_counts_as_unset() {
     let server = serve();
     let (url, names) = (server.url(""), ["SAGGAR_URL", "SAGGAR_RETRY_FOR", "SAGGAR_TOKEN"]);
     let said = output(command().args(["stats", "--url", &url]).envs(names.map(|name| (name, ""))));
@@ -178,9 +178,9 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
     assert!(said.out.contains("[default: http://127.0.0.1:7717]"), "{}", said.out);
 }
 
-/// As in the configuration.
+/// Durations are parsed as in the configuration.
 #[test]
-fn lengths_of_time_are_seconds_unless_they_say_otherwise() {
+fn durations_without_a_unit_are_seconds() {
     let server = serve();
     let added = ask_json(&server, &["add", "mail.send", "--delay", "3600", "--retry-for", "0.5"]);
     let job = ask_json(&server, &["get", "mail.send", &added["id"].to_string(), "--retry-for", "1m 30s"]);

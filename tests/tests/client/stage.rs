@@ -1,4 +1,5 @@
-//! Shared by these tests: a service, commands that talk to it, and their output without what differs between runs.
+//! The fixture of these tests: a service, commands that talk to it, and their output without values that differ between
+//! runs.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -7,12 +8,12 @@ use std::time::Duration;
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::program::{Said, command, output};
+use saggar_tests::program::{CommandOutput, command, output};
 use saggar_tests::server::Server;
 use saggar_tests::timeout::TIMEOUT;
 use serde_json::{Value, json};
 
-/// An app with a task of each kind.
+/// Returns an app with a task of each kind.
 pub(super) fn app() -> App {
     let echo = json!({ "process": "plugins.echo", "size": 20_000, "name": "Letters" });
     App::new()
@@ -29,12 +30,12 @@ pub(super) fn app() -> App {
         .simple_task("words", guests::HOSTILE_WORDS)
 }
 
-/// A service with the store in memory.
+/// Starts a service with the store in memory.
 pub(super) fn serve() -> Server {
     Server::start(&app(), &["--store", "memory"])
 }
 
-/// `saggar ARGUMENTS…` as a client of the service.
+/// Returns `saggar ARGUMENTS…` as a client of the service.
 pub(super) fn client(server: &Server, arguments: &[&str]) -> Command {
     let mut client = command();
     client.args(arguments).env("SAGGAR_URL", server.url("")).env("SAGGAR_RETRY_FOR", "30s");
@@ -42,7 +43,7 @@ pub(super) fn client(server: &Server, arguments: &[&str]) -> Command {
 }
 
 /// Runs a client command.
-pub(super) fn ask(server: &Server, arguments: &[&str]) -> Said {
+pub(super) fn ask(server: &Server, arguments: &[&str]) -> CommandOutput {
     output(&mut client(server, arguments))
 }
 
@@ -60,18 +61,18 @@ pub(super) fn ask_json(server: &Server, arguments: &[&str]) -> Value {
 }
 
 /// Runs a client command with this standard input.
-pub(super) fn feed(server: &Server, arguments: &[&str], input: impl Into<String>) -> Said {
-    let mut feeding = Talking::start(client(server, arguments).stdin(Stdio::piped()));
+pub(super) fn feed(server: &Server, arguments: &[&str], input: impl Into<String>) -> CommandOutput {
+    let mut feeding = RunningCommand::start(client(server, arguments).stdin(Stdio::piped()));
     let mut pipe = feeding.child.stdin.take().expect("a pipe was asked for");
     let input = input.into();
-    // It may end before it has read everything.
+    // The command may end before it has read everything.
     let writing = std::thread::spawn(move || drop(pipe.write_all(input.as_bytes())));
     let said = feeding.end();
     writing.join().expect("a pipe that can be written");
     said
 }
 
-/// The command on a terminal of 80 columns.
+/// Wraps the command so that it runs on a terminal of 80 columns.
 pub(super) fn terminal(client: &Command) -> Command {
     let quoted = |text: &std::ffi::OsStr| format!("'{}'", text.to_str().expect("UTF-8").replace('\'', r"'\''"));
     let line = std::iter::once(client.get_program()).chain(client.get_args()).map(quoted).collect::<Vec<_>>().join(" ");
@@ -83,26 +84,26 @@ pub(super) fn terminal(client: &Command) -> Command {
     script
 }
 
-/// What a terminal shows of the output.
-pub(super) fn on_terminal(server: &Server, arguments: &[&str]) -> Said {
+/// Runs a client command on a terminal; returns its output.
+pub(super) fn on_terminal(server: &Server, arguments: &[&str]) -> CommandOutput {
     let said = output(&mut terminal(&client(server, arguments)));
-    Said { out: said.out.replace("\r\n", "\n"), ..said }
+    CommandOutput { out: said.out.replace("\r\n", "\n"), ..said }
 }
 
-/// A text with every time in it replaced.
+/// Replaces every time in the text.
 pub(super) fn steady(text: &str) -> String {
-    const MOMENT: &str = "2026-11-24T10:00:00.000Z";
-    let is_moment = |part: &str| {
+    const TIMESTAMP: &str = "2026-11-24T10:00:00.000Z";
+    let is_timestamp = |part: &str| {
         let fits = |(form, found): (u8, u8)| if form.is_ascii_digit() { found.is_ascii_digit() } else { form == found };
-        part.len() == MOMENT.len() && MOMENT.bytes().zip(part.bytes()).all(fits)
+        part.len() == TIMESTAMP.len() && TIMESTAMP.bytes().zip(part.bytes()).all(fits)
     };
     let mut steady = String::new();
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
-        match rest.get(..MOMENT.len()) {
-            Some(part) if is_moment(part) => {
-                steady.push_str(MOMENT);
-                rest = &rest[MOMENT.len()..];
+        match rest.get(..TIMESTAMP.len()) {
+            Some(part) if is_timestamp(part) => {
+                steady.push_str(TIMESTAMP);
+                rest = &rest[TIMESTAMP.len()..];
             }
             _ => {
                 steady.push(next);
@@ -113,11 +114,11 @@ pub(super) fn steady(text: &str) -> String {
     steady
 }
 
-/// Longer than it takes to draw a view, and shorter than the time between two.
+/// Longer than drawing a view takes, and shorter than the time between two views.
 const STILL: Duration = Duration::from_millis(30);
 
 /// A running command whose output is read.
-pub(super) struct Talking {
+pub(super) struct RunningCommand {
     child: Child,
     out: Pipe,
     err: Pipe,
@@ -126,12 +127,12 @@ pub(super) struct Talking {
 /// The output of a pipe, as it arrives.
 struct Pipe {
     pieces: mpsc::Receiver<Vec<u8>>,
-    heard: Vec<u8>,
-    /// The position behind what was awaited last.
+    received: Vec<u8>,
+    /// The position after the text that was awaited last.
     after: usize,
 }
 
-impl Talking {
+impl RunningCommand {
     pub(super) fn start(command: &mut Command) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the command starts");
@@ -140,7 +141,7 @@ impl Talking {
         Self { child, out, err }
     }
 
-    /// The next line of standard output that contains `text`.
+    /// Waits for the next line of standard output that contains `text`; returns it.
     pub(super) fn until(&mut self, text: &str) -> String {
         self.out.until(text);
         self.out.rest_of_line()
@@ -151,39 +152,39 @@ impl Talking {
         self.err.until(text);
     }
 
-    /// Waits until standard output, which is a terminal's, contains `text`.
+    /// Waits until standard output, which is a terminal, contains `text`.
     pub(super) fn until_drawn(&mut self, text: &str) {
         self.out.until(text);
     }
 
-    /// Waits until the terminal was drawn on and then stays unchanged for a while, as it is most of the time.
+    /// Waits until the output pauses, as between two views.
     pub(super) fn until_still(&mut self) {
         while self.out.is_written_within(STILL) {}
     }
 
-    /// Writes this to its standard input and closes it.
+    /// Writes the text to the command's standard input and closes it.
     pub(super) fn write(&mut self, text: &str) {
         let mut pipe = self.child.stdin.take().expect("a pipe was asked for");
-        pipe.write_all(text.as_bytes()).expect("it reads");
+        pipe.write_all(text.as_bytes()).expect("the command reads its input");
     }
 
     /// Presses Ctrl-C.
     pub(super) fn interrupt(&self) {
         let status = Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status();
-        assert!(status.expect("kill starts").success(), "it is gone already");
+        assert!(status.expect("kill starts").success(), "the command has ended already");
     }
 
-    /// Closes its standard output after the next piece of output.
-    pub(super) fn stop_listening(&mut self) {
+    /// Closes the reading end of standard output after the next piece of output.
+    pub(super) fn close_output(&mut self) {
         self.out.pieces = mpsc::channel().1;
     }
 
-    /// Waits for its end; returns its output.
-    pub(super) fn end(mut self) -> Said {
+    /// Waits until the command ends; returns its output.
+    pub(super) fn end(mut self) -> CommandOutput {
         let (out, err) = (self.out.rest(), self.err.rest());
         let status = self.child.wait().expect("a child can be waited for");
         assert!(!err.contains("panicked"), "{err}");
-        Said { code: status.code(), out, err }
+        CommandOutput { code: status.code(), out, err }
     }
 }
 
@@ -199,28 +200,28 @@ impl Pipe {
                 }
             }
         });
-        Self { pieces, heard: Vec::new(), after: 0 }
+        Self { pieces, received: Vec::new(), after: 0 }
     }
 
-    /// Waits for `text` after what was awaited before.
+    /// Waits for `text` after the text that was awaited last.
     fn until(&mut self, text: &str) {
         loop {
-            let found = self.heard[self.after..].windows(text.len()).position(|window| window == text.as_bytes());
+            let found = self.received[self.after..].windows(text.len()).position(|window| window == text.as_bytes());
             match found {
                 Some(at) => return self.after += at + text.len(),
-                None => self.more().unwrap_or_else(|why| panic!("`{text}` was not said: {why}: {}", self.text())),
+                None => self.more().unwrap_or_else(|why| panic!("`{text}` was not printed: {why}: {}", self.text())),
             }
         }
     }
 
-    /// The line that contains what was awaited.
+    /// Returns the line that contains the awaited text.
     fn rest_of_line(&mut self) -> String {
         self.until("\n");
-        let text = String::from_utf8_lossy(&self.heard[..self.after]).into_owned();
+        let text = String::from_utf8_lossy(&self.received[..self.after]).into_owned();
         text.lines().next_back().expect("there is a line").to_owned()
     }
 
-    /// The whole output, once it has ended.
+    /// Waits until the output ends; returns all of it.
     fn rest(&mut self) -> String {
         loop {
             match self.more() {
@@ -233,16 +234,16 @@ impl Pipe {
 
     fn is_written_within(&mut self, time: Duration) -> bool {
         let piece = self.pieces.recv_timeout(time);
-        self.heard.extend(piece.iter().flatten());
+        self.received.extend(piece.iter().flatten());
         piece.is_ok()
     }
 
     fn more(&mut self) -> Result<(), mpsc::RecvTimeoutError> {
-        self.heard.extend(self.pieces.recv_timeout(TIMEOUT)?);
+        self.received.extend(self.pieces.recv_timeout(TIMEOUT)?);
         Ok(())
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.heard).into_owned()
+        String::from_utf8_lossy(&self.received).into_owned()
     }
 }

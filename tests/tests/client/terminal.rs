@@ -1,4 +1,4 @@
-//! What a terminal shows: lines that fit, a live view, and no escape sequences of a guest.
+//! Output on a terminal: lines that fit, a live view, and no escape sequences of a guest.
 
 use std::process::Stdio;
 
@@ -7,11 +7,11 @@ use saggar_tests::guests;
 use saggar_tests::program::{command, output};
 use serde_json::json;
 
-use super::stage::{Talking, ask, ask_well, client, feed, on_terminal, serve, steady, terminal};
+use super::stage::{RunningCommand, ask, ask_well, client, feed, on_terminal, serve, steady, terminal};
 
 const BEHAVIOURS: [&str; 4] = ["print_escapes", "log_escapes", "fail_with_escapes", "report_escapes"];
 
-/// The byte of the key, which the terminal turns into a signal.
+/// The byte of Ctrl-C, which the terminal turns into a signal.
 const CTRL_C: &str = "\u{3}";
 
 fn is_treacherous(c: char) -> bool {
@@ -35,7 +35,7 @@ fn tables_fit() {
 }
 
 #[test]
-fn what_a_guest_says_is_shown_and_not_obeyed() {
+fn guest_output_is_escaped() {
     let server = serve();
     for (at, behaviour) in BEHAVIOURS.iter().enumerate() {
         let said = ask(&server, &["add", "words", behaviour, "--wait"]);
@@ -58,9 +58,9 @@ fn what_a_guest_says_is_shown_and_not_obeyed() {
     assert!(said.out.contains(r"\u{1b}[2J") && !said.out.contains(is_treacherous), "{:?}", said.out);
 }
 
-/// Text from a client is escaped likewise.
+/// Text from a client is escaped, too.
 #[test]
-fn what_a_client_says_is_shown_and_not_obeyed() {
+fn text_from_a_client_is_escaped() {
     let server = serve();
     let evil = "\u{1b}]0;owned\u{7}\u{202e}\u{9b}31m\u{7f}\u{61c}\u{e0041}";
     let added = feed(&server, &["add", "mail.send", "--file", "-", "--wait"], format!("{}\n", json!([evil])));
@@ -77,7 +77,7 @@ fn what_a_client_says_is_shown_and_not_obeyed() {
 
 /// Escapes are also removed from the output of `saggar run`.
 #[test]
-fn what_a_job_of_run_answers_is_shown_and_not_obeyed() {
+fn responses_are_escaped_by_run() {
     let app = App::new().simple_task("echo", guests::ECHO);
     for json in [&[][..], &["--json"]] {
         let mut run = command();
@@ -96,7 +96,8 @@ fn a_watch_is_drawn() {
     let server = serve();
     ask_well(&server, &["add", "gated", "keys", "2"]);
     ask_well(&server, &["add", "keys"]);
-    let mut watching = Talking::start(&mut terminal(client(&server, &["watch"]).env("SAGGAR_RETRY_FOR", "300ms")));
+    let mut watching =
+        RunningCommand::start(&mut terminal(client(&server, &["watch"]).env("SAGGAR_RETRY_FOR", "300ms")));
     watching.until_drawn("gated#1");
     watching.until_drawn("0/1 at the gate");
     ask(&server, &["add", "failing", "reject", "9", "0", "--wait"]);
@@ -113,7 +114,7 @@ fn a_watch_is_drawn() {
     assert!(!said.out.contains("\u{1b}]0;owned"), "{:?}", said.out);
 }
 
-/// What a terminal of 80 columns shows after this output: as far as a view uses its features.
+/// Returns the lines that a terminal of 80 columns shows after this output; supports the features that views use.
 fn shown(written: &str) -> Vec<String> {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
     let mut rest = written.chars();
@@ -149,16 +150,16 @@ fn shown(written: &str) -> Vec<String> {
     lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned()).collect()
 }
 
-/// What was there when it was interrupted stays readable.
+/// The view at the time of the interrupt stays readable.
 #[test]
-fn a_watch_leaves_its_last_view() {
+fn an_interrupted_watch_leaves_its_last_view() {
     let server = serve();
     ask_well(&server, &["add", "gated", "keys", "1"]);
-    let mut watching = Talking::start(terminal(&client(&server, &["watch"])).stdin(Stdio::piped()));
+    let mut watching = RunningCommand::start(terminal(&client(&server, &["watch"])).stdin(Stdio::piped()));
     watching.until_drawn("gated#1");
     watching.until_drawn("0/1 at the gate");
     watching.until_drawn("1 running");
-    // In the middle of a view, the `^C` of the terminal would push the rest of it down.
+    // In the middle of a view, the `^C` that the terminal prints would shift the rest of it down.
     watching.until_still();
     watching.write(CTRL_C);
     let said = watching.end();
@@ -172,12 +173,12 @@ fn a_watch_leaves_its_last_view() {
     assert!(bars.len() == 1 && bars[0].contains("0/1 at the gate"), "{shown:#?}");
 }
 
-/// Without a terminal that can be drawn on, it prints lines.
+/// On a terminal without cursor movement, `watch` prints lines.
 #[test]
 fn a_watch_on_a_dumb_terminal_prints_lines() {
     let server = serve();
     let mut watch = terminal(&client(&server, &["watch"]));
-    let mut watching = Talking::start(watch.env("TERM", "dumb").stdin(Stdio::piped()));
+    let mut watching = RunningCommand::start(watch.env("TERM", "dumb").stdin(Stdio::piped()));
     watching.until_drawn("watching");
     ask_well(&server, &["add", "mail.send", "x", "--wait"]);
     watching.until("added");
@@ -188,9 +189,9 @@ fn a_watch_on_a_dumb_terminal_prints_lines() {
 }
 
 #[test]
-fn a_bar_is_drawn_while_a_job_is_waited_for() {
+fn a_progress_bar_is_drawn_while_a_job_is_awaited() {
     let server = serve();
-    let mut adding = Talking::start(&mut terminal(&client(&server, &["add", "gated", "keys", "1", "--wait"])));
+    let mut adding = RunningCommand::start(&mut terminal(&client(&server, &["add", "gated", "keys", "1", "--wait"])));
     adding.until_drawn("at the gate");
     ask_well(&server, &["add", "keys"]);
     let said = adding.end();
@@ -200,7 +201,7 @@ fn a_bar_is_drawn_while_a_job_is_waited_for() {
 
 /// A header is bold, unless colours are disabled.
 #[test]
-fn colours_are_left_out_where_they_are_not_wanted() {
+fn colours_are_disabled_by_no_color() {
     let server = serve();
     let tasks = client(&server, &["tasks"]);
     let plain = output(&mut terminal(&tasks));
@@ -211,9 +212,9 @@ fn colours_are_left_out_where_they_are_not_wanted() {
     }
 }
 
-/// Diagnostics have no colour either if colours are disabled.
+/// Diagnostics are not coloured either if colours are disabled.
 #[test]
-fn diagnostics_heed_no_color() {
+fn diagnostics_respect_no_color() {
     let app = App::new().task("bad", &json!({ "process": "plugins.nowhere" }));
     let mut check = command();
     check.arg("check").arg(app.path());

@@ -1,17 +1,17 @@
-//! `saggar watch` and `saggar logs -f` without a terminal: a line for each event, also across lost connections.
+//! `saggar watch` and `saggar logs -f` without a terminal: a line for each event, even across lost connections.
 
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-use super::stage::{Talking, app, ask, ask_well, client, serve, steady};
+use super::stage::{RunningCommand, app, ask, ask_well, client, serve, steady};
 
-fn watch(server: &Server, arguments: &[&str]) -> Talking {
-    let mut watching = Talking::start(&mut client(server, &[&["watch"], arguments].concat()));
+fn watch(server: &Server, arguments: &[&str]) -> RunningCommand {
+    let mut watching = RunningCommand::start(&mut client(server, &[&["watch"], arguments].concat()));
     watching.until_err("watching");
     watching
 }
 
-fn end(watching: Talking) -> saggar_tests::program::Said {
+fn end(watching: RunningCommand) -> saggar_tests::program::CommandOutput {
     watching.interrupt();
     let said = watching.end();
     assert_eq!(said.code, Some(130), "{}", said.err);
@@ -27,19 +27,19 @@ fn every_event_is_a_line() {
     watching.until("failed");
     ask_well(&server, &["delete", "progress", "1"]);
     watching.until("deleted");
-    // Progress can be reported more often than at its end.
+    // Intermediate progress may or may not be reported.
     let out = steady(&end(watching).out);
     let mut lines: Vec<&str> = out.lines().filter(|line| !line.contains("1/3 ") && !line.contains("2/3 ")).collect();
-    // A slot that finds the job in the queue can be a moment ahead of the event of its adding.
+    // The event of the start can precede the event of the adding.
     lines[..2].sort_unstable();
     insta::assert_snapshot!("lines", lines.join("\n"));
 }
 
 #[test]
-fn json_is_a_document_for_each_event() {
+fn json_prints_a_document_for_each_event() {
     let server = serve();
     let mut watching = watch(&server, &["Mail.Send", "--json"]);
-    // Of another task, which is not watched.
+    // A job of another task, which is not watched.
     ask_well(&server, &["add", "progress", "3", "\"step\"", "--wait"]);
     ask_well(&server, &["add", "mail.send", "x", "--wait"]);
     watching.until("succeeded");
@@ -47,7 +47,7 @@ fn json_is_a_document_for_each_event() {
     let events: Vec<Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("a document")).collect();
     assert!(events.iter().all(|event| event["task"] == "mail.send" && event["id"] == 1), "{events:?}");
     let mut kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().expect("a kind")).collect();
-    // As above.
+    // The first two events may come in either order, as above.
     kinds.sort_unstable();
     assert_eq!(kinds, ["added", "started", "succeeded"]);
 }
@@ -56,7 +56,7 @@ fn json_is_a_document_for_each_event() {
 fn a_job_is_watched_until_its_end() {
     let server = serve();
     ask_well(&server, &["add", "gated", "keys", "1"]);
-    let mut watching = Talking::start(&mut client(&server, &["watch", "gated", "1"]));
+    let mut watching = RunningCommand::start(&mut client(&server, &["watch", "gated", "1"]));
     watching.until("gated#1: ");
     watching.until_err("watching gated#1");
     ask_well(&server, &["add", "keys"]);
@@ -77,7 +77,7 @@ fn a_job_is_watched_until_its_end() {
     assert_eq!(document["status"], json!("FAILURE"));
     // Programs get the document before the events and after them.
     ask_well(&server, &["add", "gated", "keys", "2"]);
-    let mut watching = Talking::start(&mut client(&server, &["watch", "gated", "2", "--json"]));
+    let mut watching = RunningCommand::start(&mut client(&server, &["watch", "gated", "2", "--json"]));
     watching.until_err("watching gated#2");
     ask_well(&server, &["add", "keys"]);
     let said = watching.end();
@@ -88,7 +88,7 @@ fn a_job_is_watched_until_its_end() {
     assert_eq!(documents[documents.len() - 2]["kind"], "succeeded");
     // A job that is deleted while it is watched sends no more events.
     ask_well(&server, &["add", "mail.send", "--delay", "1h"]);
-    let mut watching = Talking::start(&mut client(&server, &["watch", "mail.send", "1", "--json"]));
+    let mut watching = RunningCommand::start(&mut client(&server, &["watch", "mail.send", "1", "--json"]));
     watching.until_err("watching mail.send#1");
     ask_well(&server, &["delete", "mail.send", "1"]);
     let said = watching.end();
@@ -96,7 +96,7 @@ fn a_job_is_watched_until_its_end() {
 }
 
 #[test]
-fn a_watch_that_is_cut_goes_on_and_says_that_events_may_be_missing() {
+fn an_interrupted_watch_reconnects_and_reports_the_gap() {
     let app = app();
     let server = Server::start(&app, &[]);
     let address = server.address().to_string();
@@ -122,10 +122,10 @@ fn a_watch_that_is_cut_goes_on_and_says_that_events_may_be_missing() {
 
 /// A closed output ends the command successfully.
 #[test]
-fn a_closed_pipe_ends_it() {
+fn a_closed_pipe_ends_the_watch() {
     let server = serve();
     let mut watching = watch(&server, &["mail.send"]);
-    watching.stop_listening();
+    watching.close_output();
     for _ in 0..3 {
         ask_well(&server, &["add", "mail.send", "--wait"]);
     }
@@ -135,9 +135,9 @@ fn a_closed_pipe_ends_it() {
 
 /// A host that does not come back is given up.
 #[test]
-fn patience_has_an_end() {
+fn a_watch_ends_when_the_host_does_not_come_back() {
     let server = serve();
-    let mut watching = Talking::start(client(&server, &["watch"]).env("SAGGAR_RETRY_FOR", "300ms"));
+    let mut watching = RunningCommand::start(client(&server, &["watch"]).env("SAGGAR_RETRY_FOR", "300ms"));
     watching.until_err("watching");
     server.stop();
     let said = watching.end();
@@ -149,7 +149,7 @@ fn patience_has_an_end() {
 fn a_log_is_followed_while_it_grows() {
     let server = serve();
     ask_well(&server, &["add", "gated", "keys", "1"]);
-    let mut following = Talking::start(&mut client(&server, &["logs", "--follow", "gated", "1"]));
+    let mut following = RunningCommand::start(&mut client(&server, &["logs", "--follow", "gated", "1"]));
     following.until("stdout | at the gate");
     ask_well(&server, &["add", "keys"]);
     following.until("stdout | through the gate");

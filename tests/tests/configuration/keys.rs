@@ -9,8 +9,8 @@ use super::{app, named, plain};
 
 const DIGEST: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
-/// Each key with a value as it is written in the file; and as it is shown, which is also how it can be given: one for
-/// the file, one for the variable, one for the flag. None is a default.
+/// Each key with a value as written in the file, and with three values as shown, which is also how a variable or a flag
+/// is written: one for the file, one for the variable, one for the flag. None of them is a default.
 const KEYS: [(&str, &str, [&str; 3]); 22] = [
     ("listen", "\"127.0.0.2:1\"", ["127.0.0.2:1", "127.0.0.2:2", "127.0.0.2:3"]),
     ("token", "[{ role = \"read\", name = \"a\", sha256 = \"DIGEST\" }]", ["a", "b", "c"]),
@@ -36,7 +36,7 @@ const KEYS: [(&str, &str, [&str; 3]); 22] = [
     ("otlp.service_name", "\"a\"", ["a", "b", "c"]),
 ];
 
-/// All settings of a run.
+/// Returns all settings of a run.
 fn settings(config: &mut Command) -> Vec<Value> {
     let said = output(config.arg("--json"));
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
@@ -44,7 +44,7 @@ fn settings(config: &mut Command) -> Vec<Value> {
     document["settings"].as_array().expect("a list").clone()
 }
 
-/// Each key has the value that this source gave it, and names the source.
+/// Asserts that each key has the value from this source, and names the source.
 fn check(found: &[Value], at: usize, from: impl Fn(&str) -> Value) {
     let keys: Vec<_> = found.iter().map(|setting| setting["key"].as_str().expect("a key")).collect();
     assert_eq!(keys, KEYS.map(|(key, ..)| key));
@@ -60,7 +60,7 @@ fn check(found: &[Value], at: usize, from: impl Fn(&str) -> Value) {
     }
 }
 
-/// A value as a variable or a flag has it.
+/// Returns a value as written in a variable or a flag.
 fn given(key: &str, shown: &str) -> String {
     if key == "token" { format!("read:{DIGEST}:{shown}") } else { shown.to_owned() }
 }
@@ -74,7 +74,7 @@ fn flag(key: &str) -> String {
     format!("--{}", key.replace(['.', '_'], "-"))
 }
 
-/// The file with all of them; those of a table are adjacent in the list.
+/// Returns a file with all keys; the keys of a table are adjacent in [`KEYS`].
 fn file() -> String {
     let (mut file, mut table) = (String::new(), "");
     for (key, value, _) in KEYS {
@@ -89,14 +89,14 @@ fn file() -> String {
 }
 
 #[test]
-fn every_key_is_taken_from_the_file() {
+fn every_key_can_be_set_in_the_file() {
     let (app, operators) = (app(""), named(&file()));
     let found = settings(plain("config", &app).arg("--config").arg(operators.path().join("host.toml")));
     check(&found, 0, |_| json!({ "kind": "file" }));
 }
 
 #[test]
-fn every_key_is_taken_from_the_environment() {
+fn every_key_can_be_set_in_the_environment() {
     let variables = KEYS.map(|(key, _, shown)| (variable(key), given(key, shown[1])));
     let (app, operators) = (app(""), named(&file()));
     let config = operators.path().join("host.toml");
@@ -105,7 +105,7 @@ fn every_key_is_taken_from_the_environment() {
 }
 
 #[test]
-fn every_key_is_taken_from_its_flag() {
+fn every_key_can_be_set_by_its_flag() {
     let variables = KEYS.map(|(key, _, shown)| (variable(key), given(key, shown[1])));
     let flags = KEYS.map(|(key, _, shown)| [flag(key), given(key, shown[2])]);
     let (app, operators) = (app(""), named(&file()));

@@ -1,4 +1,5 @@
-//! What an app's own `saggar.toml` must not decide for the operator of a host, and the warning about the rest.
+//! Keys that an app's own `saggar.toml` must not set for the operator of a host, and the warning about the keys that it
+//! may set.
 
 use std::fs;
 
@@ -8,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::{app, named, plain};
 
-/// Compiled code is run without checks. An app that brings some, and sets its directory, is refused.
+/// Compiled code runs without checks. An app that contains compiled code and sets its directory is refused.
 #[test]
-fn an_app_cannot_bring_compiled_code() {
+fn an_app_cannot_provide_compiled_code() {
     for line in ["cache_dir = \"compiled\"", "cache_dir = \"/tmp\"", "'cache_dir' = 5"] {
         let app = app(line).file("compiled/forged.cwasm", "native code");
         for (command, code) in [("serve", 2), ("config", 2), ("check", 1)] {
@@ -27,7 +28,7 @@ fn an_app_cannot_bring_compiled_code() {
     }
 }
 
-/// Else task files could show any variable of the host through the API.
+/// Otherwise task files could expose any variable of the host through the API.
 #[test]
 fn an_app_cannot_allow_itself_variables_of_the_host() {
     let app = app("env_allow = [\"PATH\"]");
@@ -40,9 +41,9 @@ fn an_app_cannot_allow_itself_variables_of_the_host() {
     }
 }
 
-/// The operator can name any file, also the app's own, and set every key in it.
+/// The operator can name any file, even the app's own, and set every key in it.
 #[test]
-fn a_file_that_the_operator_names_may_set_everything() {
+fn a_file_named_by_the_operator_may_set_every_key() {
     let app = app("cache_dir = \"compiled\"\n");
     let config = app.path().join("saggar.toml");
     let said = output(plain("run", &app).arg("--config").arg(&config).args(["echo", "x"]));
@@ -50,9 +51,9 @@ fn a_file_that_the_operator_names_may_set_everything() {
     assert!(fs::read_dir(app.path().join("compiled")).expect("the cache").next().is_some());
 }
 
-/// Then the app's own file is not even read: neither its settings nor its errors count.
+/// The app's own file is not read then, so neither its settings nor its errors count.
 #[test]
-fn with_a_named_file_only_that_counts() {
+fn a_named_file_replaces_the_apps_own() {
     let own = named("drain = 7\n");
     let config = own.path().join("host.toml");
     for bad in
@@ -80,25 +81,25 @@ const DECIDES: &str = "listen = \"127.0.0.1:0\"\nstore = \"memory\"\ndrain = 5\n
                        [otlp]\nendpoint = \"http://127.0.0.1:1\"\n";
 
 #[test]
-fn what_an_app_decides_for_its_operator_is_said_at_the_start() {
+fn keys_that_an_app_sets_for_its_operator_are_reported_at_the_start() {
     let app = app(DECIDES);
     let log = Server::start_as(&app, |serve| serve.env_remove("SAGGAR_LISTEN")).stop();
     let warnings: Vec<&String> = log.iter().filter(|line| line.contains("the app itself sets")).collect();
     let all = "`listen`, `token`, `store`, `otlp.endpoint`";
     assert!(warnings.len() == 1 && warnings[0].contains(all), "{log:#?}");
-    // What a flag or a variable decides, the app does not.
+    // The warning omits keys that a flag or a variable overrides.
     let log = Server::start(&app, &["--store", "memory"]).stop();
     let warning = log.iter().find(|line| line.contains("the app itself sets")).expect("a warning");
     assert!(warning.contains("sets `token`, `otlp.endpoint`"), "{warning}");
-    // Without a warning when the operator names the same file.
+    // There is no warning if the operator names the same file.
     let config = app.path().join("saggar.toml");
     let log = Server::start_as(&app, |serve| serve.arg("--config").arg(&config)).stop();
     assert!(!log.iter().any(|line| line.contains("the app itself sets")), "{log:#?}");
 }
 
-/// Each command warns of the keys that it uses, and a file without any of these keys causes no warning.
+/// Each command warns about the keys that it uses; a file without any of these keys does not cause a warning.
 #[test]
-fn commands_warn_of_what_they_use() {
+fn commands_warn_about_the_keys_that_they_use() {
     let warning = "the app itself sets";
     let run = output(plain("run", &app(DECIDES)).args(["echo", "x"]));
     assert!(run.code == Some(0) && run.err.contains(&format!("{warning} `otlp.endpoint`")), "{run:?}");

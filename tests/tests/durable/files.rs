@@ -1,4 +1,4 @@
-//! The files of a host's store, with the real binary: their permissions, links, and what happens when they disappear.
+//! The files of a host's store, with the real binary: their permissions, links, and the behaviour when they disappear.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -29,7 +29,7 @@ fn mode(app: &App, path: &str) -> u32 {
 }
 
 #[tokio::test]
-async fn what_a_host_writes_is_for_its_user_alone() {
+async fn files_of_a_host_are_private_to_its_user() {
     let app = app();
     let server = serve_openly(&app);
     server.add("echo", &json!({})).await;
@@ -45,7 +45,7 @@ async fn what_a_host_writes_is_for_its_user_alone() {
 }
 
 #[tokio::test]
-async fn a_host_warns_of_a_store_that_others_may_read() {
+async fn a_host_warns_about_a_store_that_other_users_may_read() {
     let app = app();
     serve_openly(&app).stop();
     let open = |path: &str, mode| {
@@ -56,11 +56,11 @@ async fn a_host_warns_of_a_store_that_others_may_read() {
     let log = serve_openly(&app).stop();
     let warns = |of: &str| log.iter().any(|line| line.contains("WARN") && line.contains("chmod") && line.contains(of));
     assert!(warns("chmod 700") && warns("saggar.db"), "{log:#?}");
-    assert_eq!(mode(&app, ".saggar/saggar.db"), 0o644, "what an operator has set stays");
+    assert_eq!(mode(&app, ".saggar/saggar.db"), 0o644, "permissions that an operator has set are kept");
 }
 
 #[tokio::test]
-async fn a_host_whose_store_is_deleted_adds_nothing_more_and_stops() {
+async fn a_host_whose_store_is_deleted_rejects_jobs_and_stops() {
     let app = app();
     let server = Server::start(&app, &[]);
     let id = server.add("echo", &json!({})).await;
@@ -74,7 +74,7 @@ async fn a_host_whose_store_is_deleted_adds_nothing_more_and_stops() {
 }
 
 #[tokio::test]
-async fn a_host_without_work_notices_that_its_store_was_replaced_when_it_is_asked() {
+async fn an_idle_host_detects_a_replaced_store_on_a_readiness_check() {
     let app = app();
     let server = Server::start(&app, &[]);
     let database = app.path().join(".saggar/saggar.db");
@@ -88,9 +88,9 @@ async fn a_host_without_work_notices_that_its_store_was_replaced_when_it_is_aske
 }
 
 #[test]
-fn a_link_in_the_place_of_the_store_is_not_followed() {
+fn a_symbolic_link_instead_of_the_store_is_refused() {
     let victim = app();
-    victim.write("victim", "somebody else's words");
+    victim.write("victim", "another user's words");
     let (directory, lock, database) = (app(), app(), app());
     symlink(victim.path(), directory.path().join(".saggar")).expect("a link");
     for (app, name) in [(&lock, "saggar.db.lock"), (&database, "saggar.db")] {
@@ -102,6 +102,6 @@ fn a_link_in_the_place_of_the_store_is_not_followed() {
         assert_eq!(said.code, Some(1), "{}", said.err);
         assert!(said.err.contains("symbolic link"), "{}", said.err);
     }
-    assert_eq!(fs::read_to_string(victim.path().join("victim")).expect("it is there"), "somebody else's words");
+    assert_eq!(fs::read_to_string(victim.path().join("victim")).expect("it is there"), "another user's words");
     assert!(!victim.path().join("saggar.db").exists());
 }

@@ -1,4 +1,4 @@
-//! Attacks from below the bindings.
+//! Attacks below the level of the bindings.
 
 use saggar::Reason;
 use saggar_tests::crafted::attack;
@@ -10,22 +10,22 @@ use super::withstand::Attack;
 foreach_attack!(assert_tests_exist);
 
 fn crafted(name: &str) -> Attack {
-    Attack::by_component(attack(name).expect("the attack can be made"))
+    Attack::by_component(attack(name).expect("the attack can be built"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spin_in_start() {
-    crafted("spin_in_start").for_ever().without_good_side().withstand().await.by_timeout();
+    crafted("spin_in_start").forever().without_benign_mode().withstand().await.by_timeout();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spin_in_realloc() {
-    crafted("spin_in_realloc").for_ever().withstand().await.by_timeout();
+    crafted("spin_in_realloc").forever().withstand().await.by_timeout();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spin_in_post_return() {
-    crafted("spin_in_post_return").for_ever().withstand().await.by_timeout();
+    crafted("spin_in_post_return").forever().withstand().await.by_timeout();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,8 +49,8 @@ async fn answer_area_beyond_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answer_area_at_an_odd_place() {
-    crafted("answer_area_at_an_odd_place").withstand().await.by(Reason::Trap, "trap");
+async fn answer_area_at_an_odd_address() {
+    crafted("answer_area_at_an_odd_address").withstand().await.by(Reason::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,9 +73,9 @@ async fn start_with_a_large_table() {
     starts_too_large("start_with_a_large_table").await;
 }
 
-/// No instance will ever fit, which is said when the component is loaded.
+/// Asserts that a component whose instances can never fit is refused when it is loaded.
 async fn starts_too_large(name: &str) {
-    let why = crafted(name).without_good_side().refused().await.expect("no sandbox has that much memory");
+    let why = crafted(name).without_benign_mode().refused().await.expect("no sandbox has that much memory");
     assert!(why.contains("attacker") && why.contains("set `sandbox.memory` to at least"), "{why}");
 }
 

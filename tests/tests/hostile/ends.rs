@@ -1,4 +1,4 @@
-//! Guests that end in a wrong way, and what their successors find.
+//! Guests that end incorrectly, and the state of the instances after them.
 
 use saggar::Reason;
 use saggar_tests::app::App;
@@ -37,7 +37,7 @@ async fn exit_one() {
     end("exit_one").await.by(Reason::Trap, "exit");
 }
 
-/// An instance stays warm while all goes well, and nothing of it is left after a trap.
+/// An instance is reused while its calls succeed, and is replaced after a trap.
 #[tokio::test(flavor = "multi_thread")]
 async fn count_my_calls() {
     let _arena = arena().await;
@@ -52,7 +52,7 @@ async fn count_my_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_serves_as_many_jobs_as_the_task_says() {
+async fn an_instance_serves_as_many_jobs_as_configured() {
     let _arena = arena().await;
     let task = |reuse: u32| json!({ "process": "plugins.counting", "sandbox": { "reuse": reuse } });
     let app = App::new().plugin("counting", guests::HOSTILE_ENDS).task("once", &task(1)).task("thrice", &task(3));

@@ -12,7 +12,7 @@ async fn flood(behaviour: &'static str) -> Ended {
     Attack::by_guest(guests::HOSTILE_FLOODS, behaviour).withstand().await
 }
 
-/// The log has a limited number of lines, and says that some were dropped.
+/// Asserts that the log has a limited number of lines, and reports that some were dropped.
 fn assert_log_is_bounded(log: &[String]) {
     let bytes: usize = log.iter().map(String::len).sum();
     assert!(!log.is_empty() && log.len() <= 20_000 && bytes <= 4 << 20, "{} lines, {bytes} bytes", log.len());
@@ -42,8 +42,8 @@ async fn print_a_million_lines() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn print_one_line_without_end() {
-    let ended = flood("print_one_line_without_end").await;
+async fn print_an_endless_line() {
+    let ended = flood("print_an_endless_line").await;
     ended.well();
     assert_log_is_bounded(&ended.log);
 }
@@ -63,15 +63,15 @@ async fn draw_a_gigabyte_at_once() {
     flood("draw_a_gigabyte_at_once").await.by(Reason::Trap, "random-limit");
 }
 
-/// Allowed, like any other computation: it takes the guest's own time, and 64 KiB of the host.
+/// Allowed, like any other computation: it uses the guest's own time, and 64 KiB of the host's memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn draw_a_gigabyte_in_pieces() {
     flood("draw_a_gigabyte_in_pieces").await.well();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn add_jobs_for_ever() {
-    let answer = flood("add_jobs_for_ever").await.well();
+async fn add_jobs_forever() {
+    let answer = flood("add_jobs_forever").await.well();
     let refused = answer["refused"].as_str().unwrap();
     assert!(["queue-full", "budget-spent"].contains(&refused), "{answer}");
     assert!(answer["count"].as_u64().unwrap() <= 100_000, "{answer}");

@@ -1,4 +1,4 @@
-//! Guests that make the host hold data behind handles: requests that are never sent, fields, bodies, pollables.
+//! Guests that make the host store data behind handles: requests that are never sent, fields, bodies, pollables.
 
 use saggar::Reason;
 use saggar_tests::app::App;
@@ -12,7 +12,7 @@ use super::withstand::{Attack, Ended, arena, start};
 
 foreach_behaviour_of_handles!(assert_tests_exist);
 
-/// Resources of the guest and the data behind each of them.
+/// The number of resources of the guest, and the bytes behind each of them.
 const MANY: u64 = 240;
 const FIELD_BYTES: u64 = 15 << 10;
 
@@ -20,12 +20,12 @@ fn handles(behaviour: &'static str) -> Attack {
     Attack::by_guest(guests::HOSTILE_HANDLES, behaviour)
 }
 
-/// All texts are refused, and none is stored: the host's memory, which is measured, has a small limit.
+/// Asserts that all texts are refused. That none is stored follows from the limit of the host's memory.
 async fn all_texts_are_refused(behaviour: &'static str) {
     assert_eq!(handles(behaviour).withstand().await.well(), MANY);
 }
 
-/// The data is held, and counts as the guest's own memory.
+/// Asserts that the data is stored, and counts as the guest's own memory.
 fn assert_counted(ended: &Ended) {
     assert_eq!(ended.well(), MANY);
     assert!(ended.peak_memory > MANY * FIELD_BYTES, "{} bytes", ended.peak_memory);
@@ -86,7 +86,7 @@ async fn hold_pollables() {
     assert_eq!(handles("hold_pollables").withstand().await.well(), MANY / 2);
 }
 
-/// What the handles hold and what the guest holds count together.
+/// The data behind handles and the guest's own memory count together.
 #[tokio::test(flavor = "multi_thread")]
 async fn data_behind_handles_is_limited_by_the_sandboxs_memory() {
     for behaviour in ["fill_fields", "fill_bodies", "fill_responses"] {
@@ -95,9 +95,9 @@ async fn data_behind_handles_is_limited_by_the_sandboxs_memory() {
     }
 }
 
-/// An instance that still holds data after its call is dropped with it, even if the call succeeded.
+/// An instance with data behind handles after its call is dropped with it, even if the call succeeded.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_behind_handles_outlives_its_call() {
+async fn data_behind_handles_is_released_after_the_call() {
     let _arena = arena().await;
     let task = json!({ "process": "plugins.handles", "worker_nums": 2, "sandbox": { "memory": "16MiB" } });
     let app = App::new().plugin("handles", guests::HOSTILE_HANDLES).task("handles", &task);
@@ -108,7 +108,7 @@ async fn nothing_behind_handles_outlives_its_call() {
     for behaviour in ["fill_fields", "fill_bodies", "fill_responses", "set_long_methods"] {
         run_many(&host, behaviour).await;
         assert_eq!(host.inner().pool_usage().bytes, 0, "after {behaviour}");
-        // All jobs of a behaviour together held ten times as much.
+        // All jobs of a behaviour together used ten times as much.
         assert!(growth.bytes() < 48 << 20, "{} bytes are left after {behaviour}", growth.bytes());
     }
     host.shutdown().await;
@@ -125,7 +125,7 @@ async fn run_many(host: &TestHost, behaviour: &str) {
     host.idle().await;
 }
 
-/// Ordinary guests keep their standard streams between calls; they stay warm.
+/// Ordinary guests keep the handles of their standard streams between calls, and their instances stay warm.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_prints_stays_warm() {
     let _arena = arena().await;

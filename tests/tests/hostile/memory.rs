@@ -1,4 +1,4 @@
-//! Guests that use up memory: their own, or the host's.
+//! Guests that use up their own memory or the host's.
 
 use saggar::Reason;
 use saggar_tests::app::App;
@@ -16,8 +16,8 @@ fn memory(behaviour: &'static str) -> Attack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn leak_for_ever() {
-    memory("leak_for_ever").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+async fn leak_forever() {
+    memory("leak_forever").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn fill_memory() {
     memory("fill_memory").withstand().await.well();
 }
 
-/// One instance after the other fills its memory; their successors, of another task, only find zeros.
+/// One instance after the other fills its memory; the following instances, of another task, only find zeros.
 #[tokio::test(flavor = "multi_thread")]
 async fn search_memory() {
     let _arena = arena().await;

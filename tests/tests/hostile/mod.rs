@@ -1,4 +1,4 @@
-//! Hostile guests, and what none of them may achieve. [`withstand`] lists the four things that each test asserts.
+//! Hostile guests, and the harm that none of them may do. [`withstand`] lists the assertions of each test.
 
 mod withstand;
 
@@ -12,7 +12,7 @@ mod words;
 mod crafted;
 mod together;
 
-/// Names every test that must exist; a missing one does not compile.
+/// Imports every test that must exist, so that a missing one is a compile error.
 macro_rules! assert_tests_exist {
     ($($name:ident)*) => { $(
         #[expect(unused_imports, reason = "only its existence matters")]

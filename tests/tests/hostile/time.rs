@@ -9,7 +9,7 @@ use super::withstand::Attack;
 foreach_behaviour_of_time!(assert_tests_exist);
 
 fn time(behaviour: &'static str) -> Attack {
-    Attack::by_guest(guests::HOSTILE_TIME, behaviour).for_ever()
+    Attack::by_guest(guests::HOSTILE_TIME, behaviour).forever()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,13 +18,13 @@ async fn spin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copy_memory_for_ever() {
-    time("copy_memory_for_ever").with_memory(64).withstand().await.by_timeout();
+async fn copy_memory_forever() {
+    time("copy_memory_forever").with_memory(64).withstand().await.by_timeout();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn report_for_ever() {
-    time("report_for_ever").withstand().await.by_timeout();
+async fn report_forever() {
+    time("report_forever").withstand().await.by_timeout();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,11 +38,11 @@ async fn poll_without_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recurse_for_ever() {
-    time("recurse_for_ever").withstand().await.by(Reason::Trap, "stack-overflow");
+async fn recurse_forever() {
+    time("recurse_forever").withstand().await.by(Reason::Trap, "stack-overflow");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recurse_through_the_host() {
-    time("recurse_through_the_host").for_as_long_as_it_takes().withstand().await.by(Reason::Trap, "stack-overflow");
+    time("recurse_through_the_host").until_it_ends().withstand().await.by(Reason::Trap, "stack-overflow");
 }

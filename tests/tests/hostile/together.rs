@@ -1,4 +1,4 @@
-//! What takes several calls: two components that compete for the pool, a reload during a run, cancels at any instant.
+//! Attacks of several calls: two components that compete for the pool, reloads during a run, cancellation at any time.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::withstand::{arena, start};
 
-/// Pseudo-random numbers, the same in every run.
+/// Pseudo-random numbers that are the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -20,9 +20,9 @@ impl Dice {
     }
 }
 
-/// Both need a fresh instance for every job and have more slots than there are processors; neither starves or fails.
+/// Both components need a fresh instance for every job and have more slots than processors; neither starves or fails.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_components_fight_for_the_pool() {
+async fn two_components_compete_for_the_pool() {
     let _arena = arena().await;
     let task =
         |plugin: &str| json!({ "process": format!("plugins.{plugin}"), "worker_nums": 32, "sandbox": { "reuse": 1 } });
@@ -43,7 +43,7 @@ async fn two_components_fight_for_the_pool() {
     host.shutdown().await;
 }
 
-/// A running job keeps the component that it started with; one that is added afterwards gets the new one.
+/// A running job continues with the component that it started with; a job that is added afterwards gets the new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn reload_during_a_run() {
     let _arena = arena().await;
@@ -54,7 +54,7 @@ async fn reload_during_a_run() {
 
     host.app().write(plugin_file("changing"), fs::read(guests::ECHO).unwrap());
     host.reload().await.expect("the changed app loads");
-    assert_eq!(host.job("changing", before).await.status, Status::Running, "a reload stops nobody");
+    assert_eq!(host.job("changing", before).await.status, Status::Running, "a reload does not stop running jobs");
 
     assert_eq!(host.add("keys", json!([])).await, 1);
     assert_eq!(response(&host.end("changing", before).await), json!("through"));
@@ -74,9 +74,9 @@ async fn reload_of_a_broken_app() {
     host.shutdown().await;
 }
 
-/// A reload that exceeds the size of the pool is refused as a whole, or granted as a whole.
+/// A reload that exceeds the size of the pool is either refused or granted as a whole.
 #[tokio::test(flavor = "multi_thread")]
-async fn reload_of_a_greedier_app() {
+async fn reload_of_an_app_that_exceeds_the_pool() {
     let _arena = arena().await;
     let task = |slots: u32, mib: u32| {
         let sandbox = json!({ "memory": format!("{mib}MiB"), "reuse": 1 });
@@ -97,11 +97,11 @@ async fn reload_of_a_greedier_app() {
     host.shutdown().await;
 }
 
-/// Jobs of every kind are cancelled while they wait, start, run, retry or end. Each ends with its own outcome or as
-/// cancelled, exactly once, and all slots continue. Their timeout is an hour, so that only the cancelling ends those
+/// Jobs of every kind are cancelled while they wait, start, run, retry or end. Each ends exactly once, with its own
+/// outcome or as cancelled, and all slots continue. The timeout is an hour, so that only the cancellation ends jobs
 /// that never return.
 #[tokio::test(flavor = "multi_thread")]
-async fn cancel_at_random_instants() {
+async fn cancel_at_random_times() {
     let _arena = arena().await;
     let task = json!({
         "process": "plugins.cancelled", "worker_nums": 4, "timeout": 3_600, "attempts": 1, "attempt_after": 1,
@@ -111,9 +111,9 @@ async fn cancel_at_random_instants() {
     let mut dice = Dice(48);
     let mut cancelled = 0;
     for _ in 0..200 {
-        let behaviour = ["ok", "spin", "sleep_an_hour", "recurse_for_ever"][dice.below(4) as usize];
+        let behaviour = ["ok", "spin", "sleep_an_hour", "recurse_forever"][dice.below(4) as usize];
         let id = host.add("cancelled", json!([behaviour])).await;
-        // An instant that the scheduler chooses: some turns of the runtime later.
+        // Cancels after a random number of yields to the scheduler.
         for _ in 0..dice.below(200) {
             tokio::task::yield_now().await;
         }
@@ -125,8 +125,8 @@ async fn cancel_at_random_instants() {
                 assert_eq!((problem_code(&job), refused), ("cancelled", None));
                 cancelled += 1;
             }
-            Status::Failure => assert_eq!((behaviour, problem_code(&job)), ("recurse_for_ever", "stack-overflow")),
-            Status::Waiting | Status::Running => panic!("the end is no end: {job:?}"),
+            Status::Failure => assert_eq!((behaviour, problem_code(&job)), ("recurse_forever", "stack-overflow")),
+            Status::Waiting | Status::Running => panic!("the job has not ended: {job:?}"),
         }
     }
     assert!(cancelled >= 50, "only {cancelled} jobs were cancelled in time");

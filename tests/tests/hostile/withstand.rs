@@ -1,8 +1,8 @@
 //! An attack and the host that withstands it.
 //!
-//! Each attack runs in its own slot while ordinary jobs of another task run. Four things are asserted of each: how the
-//! attacking job ends, that the host's memory stays within a limit, that the ordinary jobs succeed meanwhile, and that
-//! the attacked slot serves an ordinary job afterwards. When the host is shut down, the pool must be empty.
+//! Each attack runs in its own slot while ordinary jobs of another task run. Each test asserts how the attacking job
+//! ends, that the host's memory stays within a limit, that the ordinary jobs succeed meanwhile, and that the attacked
+//! slot serves an ordinary job afterwards. When the host is shut down, the pool must be empty.
 
 use std::fs;
 
@@ -19,15 +19,15 @@ use crate::ALLOCATOR;
 /// One attack at a time: a process has one engine, and the measured memory is the process's.
 static ARENA: Mutex<()> = Mutex::const_new(());
 
-/// What the host itself may use while a guest attacks: its own buffers, at most 4 MiB for a text from the guest,
-/// threads' stacks, logs.
+/// Memory that the host itself may use while a guest attacks: its buffers (at most 4 MiB for a text from the guest),
+/// thread stacks and logs.
 const HOST_MIB: u64 = 32;
 
 /// Ordinary jobs that run one after the other beside an attack.
 const LEAST_ROUNDS: u32 = 20;
 const MOST_ROUNDS: u32 = 1000;
 
-/// The time within which every attack ends that ends by itself.
+/// The time limit for attacks that end by themselves.
 const LONG_SECONDS: f64 = 50.0;
 
 /// An attack to withstand.
@@ -37,10 +37,10 @@ pub(crate) struct Attack {
     timeout_seconds: f64,
     memory_mib: u64,
     guest_mib: u64,
-    can_be_good: bool,
+    has_benign_mode: bool,
 }
 
-/// How an attack ended.
+/// The result of an attack.
 pub(crate) struct Ended {
     /// The attacking job.
     pub(crate) job: JobView,
@@ -57,19 +57,19 @@ pub(crate) async fn arena() -> MutexGuard<'static, ()> {
     ARENA.lock().await
 }
 
-/// How the hosts of these tests are started.
+/// Returns the settings of the hosts of these tests.
 pub(crate) fn start() -> Start {
     Start { allocator: ALLOCATOR, ..Start::default() }
 }
 
 impl Attack {
-    /// The behaviour of one of the hostile guests.
+    /// Attacks with a behaviour of one of the hostile guests.
     pub(crate) fn by_guest(guest: &str, behaviour: &'static str) -> Self {
         let plugin = fs::read(guest).expect("the guests have been built");
         Self { behaviour, ..Self::by_component(plugin) }
     }
 
-    /// A component that attacks on long arguments.
+    /// Attacks with a component that attacks on long arguments.
     pub(crate) fn by_component(plugin: Vec<u8>) -> Self {
         Self {
             plugin,
@@ -77,33 +77,34 @@ impl Attack {
             timeout_seconds: LONG_SECONDS,
             memory_mib: 16,
             guest_mib: 16,
-            can_be_good: true,
+            has_benign_mode: true,
         }
     }
 
-    /// The attack never ends, so it gets little time.
-    pub(crate) fn for_ever(self) -> Self {
+    /// Sets a short timeout, for an attack that never ends.
+    pub(crate) fn forever(self) -> Self {
         Self { timeout_seconds: 1.0, ..self }
     }
 
-    /// The attack ends by itself.
-    pub(crate) fn for_as_long_as_it_takes(self) -> Self {
+    /// Sets a long timeout, for an attack that ends by itself.
+    pub(crate) fn until_it_ends(self) -> Self {
         Self { timeout_seconds: LONG_SECONDS, ..self }
     }
 
-    /// The task requests this much memory, and the guest uses it.
+    /// Requests this much memory for the task; the guest uses it.
     pub(crate) fn with_memory(self, mib: u64) -> Self {
         Self { memory_mib: mib, guest_mib: mib, ..self }
     }
 
-    /// The task requests this much memory, but the guest only reserves it and never touches it.
+    /// Requests this much memory for the task; the guest only reserves it and never touches it.
     pub(crate) fn with_untouched_memory(self, mib: u64) -> Self {
         Self { memory_mib: mib, guest_mib: 0, ..self }
     }
 
-    /// The component attacks on any arguments, so that only another one can show that the slot recovers.
-    pub(crate) fn without_good_side(self) -> Self {
-        Self { can_be_good: false, ..self }
+    /// Declares that the component attacks on any arguments, so that only another component can show that the slot
+    /// recovers.
+    pub(crate) fn without_benign_mode(self) -> Self {
+        Self { has_benign_mode: false, ..self }
     }
 
     fn app(&self) -> App {
@@ -120,7 +121,7 @@ impl Attack {
             .task("journal", &json!({ "process": "plugins.journal", "size": 1000 }))
     }
 
-    /// The problems of the attacker, if the host refuses to load it; `None` if it loads it.
+    /// Returns the problems of the attacker if the host refuses to load it, or `None` if the host loads it.
     pub(crate) async fn refused(&self) -> Option<String> {
         let _arena = arena().await;
         let host = match TestHost::try_start(self.app(), start()).await {
@@ -131,13 +132,13 @@ impl Attack {
         None
     }
 
-    /// Runs the attack, and asserts everything that is the same for all attacks.
+    /// Runs the attack, and asserts what must be true after every attack.
     pub(crate) async fn withstand(self) -> Ended {
         let _arena = arena().await;
         let host = TestHost::start_as(self.app(), start()).await;
         // One-time setup happens before the measurement.
         assert_eq!(host.response("bystander", json!(["before"])).await, json!(["before"]));
-        if self.can_be_good {
+        if self.has_benign_mode {
             assert_eq!(host.response("attacked", json!(["ok"])).await, json!(["ok"]));
         }
         let growth = Growth::watch();
@@ -153,16 +154,16 @@ impl Attack {
     }
 
     async fn recover(&self, host: &TestHost) {
-        if !self.can_be_good {
+        if !self.has_benign_mode {
             host.app().write(plugin_file("attacker"), fs::read(guests::ECHO).expect("the guests have been built"));
-            host.reload().await.expect("the mended app loads");
+            host.reload().await.expect("the repaired app loads");
         }
         assert_eq!(host.response("attacked", json!(["ok"])).await, json!(["ok"]), "the slot does not recover");
         assert_eq!(host.response("bystander", json!(["after"])).await, json!(["after"]));
     }
 }
 
-/// Runs the attack, and ordinary jobs of another task for as long as it runs and a little longer.
+/// Runs the attack, and ordinary jobs of another task until shortly after the attack's end.
 async fn attack(host: &TestHost, behaviour: &str) -> Ended {
     let id = host.add("attacked", json!([behaviour])).await;
     let mut meanwhile = 0;
@@ -172,7 +173,7 @@ async fn attack(host: &TestHost, behaviour: &str) -> Ended {
         let answer = host.response("bystander", json!([rounds])).await;
         assert_eq!(answer, json!([rounds]), "an ordinary job was disturbed");
         rounds += 1;
-        // Enough have run; more would only fill the store, which retains every job.
+        // Enough jobs have run; more would only fill the store, which retains every job.
         let job = if rounds < MOST_ROUNDS { host.job("attacked", id).await } else { host.end("attacked", id).await };
         meanwhile += u32::from(began_during && job.status == Status::Running);
         if rounds >= LEAST_ROUNDS && matches!(job.status, Status::Success | Status::Failure) {
@@ -188,20 +189,20 @@ async fn peak_memory(host: &TestHost, id: u64) -> u64 {
 }
 
 impl Ended {
-    /// It was stopped at its timeout, and did not keep the others from running until then.
+    /// Asserts that the attack was stopped at its timeout, and that ordinary jobs ran until then.
     pub(crate) fn by_timeout(&self) {
         self.by(Reason::Timeout, "timeout");
         assert!(self.meanwhile > 0, "no ordinary job ended while the attack ran");
     }
 
-    /// It failed for this reason, with this code.
+    /// Asserts that the attack failed for this reason, with this code.
     pub(crate) fn by(&self, reason: Reason, code: &str) {
         let Self { job, .. } = self;
         let found = job.problem.as_ref().map(|problem| problem.code.as_str());
         assert_eq!((job.status, job.reason, found), (Status::Failure, Some(reason), Some(code)), "{job:?}");
     }
 
-    /// It succeeded, harmlessly; its response.
+    /// Asserts that the attack succeeded, harmlessly; returns its response.
     pub(crate) fn well(&self) -> Value {
         response(&self.job)
     }

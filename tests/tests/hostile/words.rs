@@ -12,7 +12,7 @@ async fn words(behaviour: &'static str) -> Ended {
     Attack::by_guest(guests::HOSTILE_WORDS, behaviour).withstand().await
 }
 
-/// No text can make a terminal or a reader of logs believe something else.
+/// Asserts that the text cannot deceive a terminal or a reader of logs.
 fn assert_harmless(text: &str) {
     let treacherous = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
     assert!(!text.contains(treacherous), "{text:?} is not harmless");
@@ -50,8 +50,8 @@ async fn add_deep_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answer_no_json() {
-    words("answer_no_json").await.by(Reason::Trap, "invalid-response");
+async fn answer_invalid_json() {
+    words("answer_invalid_json").await.by(Reason::Trap, "invalid-response");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,8 +60,8 @@ async fn answer_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fail_with_no_json() {
-    let ended = words("fail_with_no_json").await;
+async fn fail_with_invalid_json() {
+    let ended = words("fail_with_invalid_json").await;
     ended.by(Reason::Rejected, "odd");
     assert_eq!(ended.job.problem.unwrap().details, None);
 }

@@ -1,7 +1,7 @@
-//! Adding jobs: what a request can say of a job, and that the same job is not added twice.
+//! Adding jobs: the properties of a job that a request sets, and that the same job is not added twice.
 
 use reqwest::Method;
-use saggar_tests::client::{Answered, job_path, send};
+use saggar_tests::client::{ApiResponse, job_path, send};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
@@ -9,12 +9,12 @@ use super::stage::{ids, serve};
 
 const JOBS: &str = "/v1/tasks/keys/jobs";
 
-async fn add_with(server: &Server, path: &str, header: (&str, &str), body: &Value) -> Answered {
+async fn add_with(server: &Server, path: &str, header: (&str, &str), body: &Value) -> ApiResponse {
     send(server.request(Method::POST, path).header(header.0, header.1).json(body)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_is_what_the_request_says() {
+async fn a_job_has_the_requested_properties() {
     let server = serve();
     let added = server.post("/v1/tasks/mail.send/jobs", &json!({ "args": [1, "two"], "priority": -7 })).await;
     assert_eq!((added.status, &added.body), (201, &json!({ "id": 1, "new": true })));
@@ -47,7 +47,7 @@ async fn a_job_waits_for_its_time() {
     let server = serve();
     let later = server.add("keys", &json!({ "delay_ms": 3_600_000 })).await;
     let at = server.add("keys", &json!({ "run_at": "2099-12-31T23:59:59.5+01:00" })).await;
-    // The later of the two counts.
+    // The later of the two times applies.
     let both = server.add("keys", &json!({ "run_at": "2099-12-31T23:59:59Z", "delay_ms": 1 })).await;
     let never = server.add("keys", &json!({ "delay_ms": u64::MAX })).await;
     let past = server.add("keys", &json!({ "run_at": "1268-01-23T17:31:53Z" })).await;
@@ -66,7 +66,7 @@ async fn a_job_waits_for_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn times_are_read_in_the_whole_grammar_and_nothing_else() {
+async fn times_are_parsed_in_the_whole_grammar_of_rfc_3339_only() {
     let server = serve();
     for (text, wanted) in [
         ("2099-12-31t22:59:59z", "2099-12-31T22:59:59.000Z"),
@@ -117,7 +117,7 @@ async fn jobs_of_higher_priority_go_first() {
         ended.push((attempts.1.body["attempts"][0]["started_at"].as_str().map(str::to_owned), *id));
     }
     added.sort_unstable();
-    // Two may start within a millisecond; then their ids would show nothing.
+    // Two may start within the same millisecond; then the times do not show their order.
     ended.sort_by_key(|(at, id)| (at.clone(), added.iter().position(|(_, added)| added == id)));
     assert_eq!(
         ended.iter().map(|(_, id)| *id).collect::<Vec<_>>(),
@@ -127,7 +127,7 @@ async fn jobs_of_higher_priority_go_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unique_job_is_there_once_while_it_waits_or_runs() {
+async fn a_unique_job_exists_once_while_it_waits_or_runs() {
     let server = serve();
     let add = async |args: Value, unique: Value| {
         let body = json!({ "args": args, "unique": unique, "delay_ms": 3_600_000 });
@@ -167,7 +167,7 @@ async fn the_same_key_is_the_same_job() {
     assert_eq!(add("two words", json!([2])).await, (201, Some(2)));
     let job = server.ended("keys", 1).await;
     assert_eq!((&job["key"], &job["args"]), (&json!("one"), &json!([1])));
-    // As long as the job is stored, also when it has ended.
+    // The key is known as long as the job is stored, even after its end.
     assert_eq!(add("one", json!([1])).await, (200, Some(1)));
     assert_eq!(server.delete(&job_path("keys", 1)).await.status, 204);
     assert_eq!(add("one", json!([3])).await, (201, Some(3)));
@@ -186,14 +186,14 @@ async fn a_key_is_not_reused_for_another_job() {
         let answer = server.raw(server.post_head(JOBS, &head) + body);
         (answer.status, answer.json())
     };
-    let kept = (200, json!({ "id": 1, "new": false }));
+    let existing = (200, json!({ "id": 1, "new": false }));
     assert_eq!(add(r#"{"args":[{"a":1,"b":"\u00e9"},2.50]}"#).await.0, 201);
     // A client that formats the same JSON differently, or asks for another delay, sends the same request again.
     for same in [
         r#"{"args":[{"a":1,"b":"\u00e9"},2.50]}"#,
         r#"{"args": [ {"b":"é", "a":1}, 2.50 ], "delay_ms": 9, "priority": 0}"#,
     ] {
-        assert_eq!(add(same).await, kept, "{same}");
+        assert_eq!(add(same).await, existing, "{same}");
     }
     for other in [
         r#"{}"#,
@@ -222,9 +222,9 @@ async fn a_key_is_not_reused_for_another_job() {
     server.stop();
 }
 
-/// Many at once with one key are one job, and one of them is told that it is new.
+/// Of many concurrent requests with one key, exactly one adds the job and gets `new: true`.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_holds_under_haste() {
+async fn concurrent_requests_with_one_key_add_one_job() {
     let server = serve();
     let body = json!({});
     let adding = (0..32).map(|_| Box::pin(add_with(&server, JOBS, ("idempotency-key", "hasty"), &body)));
@@ -242,7 +242,7 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     let added = server.post(&batch("mail.send"), &three).await;
     assert_eq!((added.status, &added.body), (201, &json!({ "ids": [1, 2, 3], "new": [true, true, true] })));
     assert_eq!(server.ended("mail.send", 2).await["args"], json!([2]));
-    // There is room for one of them, but not for two.
+    // There is space for one of them, but not for two.
     server.close_gate("narrow").await;
     let two = json!({ "jobs": [{ "args": ["keys", 9] }, { "args": ["keys", 9] }] });
     let full = server.post(&batch("narrow"), &two).await;
@@ -253,9 +253,9 @@ async fn a_batch_is_added_as_a_whole_or_not_at_all() {
     server.stop();
 }
 
-/// Of a batch of 901 jobs, in which number 500 is invalid.
+/// The batch has 901 jobs, of which number 500 is invalid.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_refusal_of_a_batch_names_the_job_and_the_place_in_it() {
+async fn every_refusal_of_a_batch_names_the_job_and_the_field() {
     let server = serve();
     for (task, wrong, code, wanted) in [
         (
@@ -329,11 +329,11 @@ async fn a_batch_with_a_key_can_be_sent_again() {
         assert_eq!(server.job("keys", id).await["key"], key);
     }
     assert_eq!(batch("night", three).await, (200, json!([1, 2, 3]), json!([no, no, no])));
-    // It may have grown.
+    // The batch may have grown.
     assert_eq!(batch("night", json!([{}, {}, {}, {}])).await, (201, json!([1, 4, 3, 5]), json!([no, yes, no, yes])));
-    // One equals another of its batch.
-    let twins = json!([{ "key": "a" }, { "key": "a" }]);
-    assert_eq!(batch("twins", twins).await, (201, json!([6, 6]), json!([yes, no])));
+    // Two jobs of the batch have the same key.
+    let duplicates = json!([{ "key": "a" }, { "key": "a" }]);
+    assert_eq!(batch("duplicates", duplicates).await, (201, json!([6, 6]), json!([yes, no])));
     server.stop();
 }
 
@@ -346,7 +346,7 @@ async fn the_guest_sees_the_trace_that_the_request_belongs_to() {
     assert_eq!(add_with(&server, path, ("traceparent", &header), &json!({})).await.status, 201);
     let seen = server.ended("context", 1).await["response"]["trace_parent"].clone();
     assert_eq!(seen.as_str().and_then(|seen| seen.get(3..35)), Some(TRACE), "{seen}");
-    // Other values are ignored, as the specification says.
+    // Invalid values are ignored, as the specification says.
     assert_eq!(add_with(&server, path, ("traceparent", "00-xyz"), &json!({})).await.status, 201);
     let seen = server.ended("context", 2).await["response"]["trace_parent"].clone();
     assert_ne!(seen.as_str().and_then(|seen| seen.get(3..35)), Some(TRACE), "{seen}");

@@ -1,12 +1,12 @@
-//! Changing jobs, in each of their states.
+//! Changing jobs in each of their states.
 
-use saggar_tests::client::{Answered, job_path};
+use saggar_tests::client::{ApiResponse, job_path};
 use saggar_tests::server::Server;
 use serde_json::json;
 
 use super::stage::serve;
 
-/// The jobs of the task `gated`: one that runs, one that waits, one that is delayed, and one that has ended.
+/// Jobs of the task `gated`: a running, a waiting, a delayed and an ended one.
 struct Jobs {
     server: Server,
     running: u64,
@@ -27,16 +27,16 @@ impl Jobs {
         Self { server, running, waiting, delayed, ended }
     }
 
-    async fn act(&self, id: u64, what: &str) -> Answered {
+    async fn act(&self, id: u64, what: &str) -> ApiResponse {
         self.server.act(&format!("{}/{what}", job_path("gated", id))).await
     }
 
-    async fn delete(&self, id: u64) -> Answered {
+    async fn delete(&self, id: u64) -> ApiResponse {
         self.server.delete(&job_path("gated", id)).await
     }
 }
 
-fn refused(answer: &Answered) -> (u16, &str) {
+fn refused(answer: &ApiResponse) -> (u16, &str) {
     (answer.status, answer.code())
 }
 
@@ -51,7 +51,7 @@ async fn a_job_is_cancelled_until_it_has_ended() {
         );
         assert_eq!(answer.body["attempt"], 0);
     }
-    // A running job is stopped; the response does not wait for that.
+    // A running job is stopped; the response does not wait until it has ended.
     assert_eq!(jobs.act(jobs.running, "cancel").await.status, 200);
     let job = jobs.server.ended("gated", jobs.running).await;
     assert_eq!((&job["status"], &job["reason"], &job["attempt"]), (&json!("FAILURE"), &json!("cancelled"), &json!(1)));
@@ -62,9 +62,9 @@ async fn a_job_is_cancelled_until_it_has_ended() {
     jobs.server.stop();
 }
 
-/// A job that ends by itself at the moment of its cancelling is not shown as cancelled.
+/// A job that ends by itself while its cancellation is requested is not shown as cancelled.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_is_answered_with_what_it_did() {
+async fn the_response_to_a_cancel_shows_its_effect() {
     let server = serve();
     for number in 1..=60 {
         let running = server.add("gated", &json!({ "args": ["keys", number] })).await;
@@ -97,7 +97,7 @@ async fn an_ended_job_is_retried() {
     assert_eq!(refused(&jobs.act(jobs.ended, "retry").await), (409, "not-ended"));
     jobs.server.open_gate().await;
     assert_eq!(jobs.server.ended("gated", jobs.ended).await["status"], "SUCCESS");
-    // One that succeeded, too.
+    // A job that succeeded can be retried, too.
     assert_eq!(jobs.act(jobs.ended, "retry").await.status, 200);
     assert_eq!(jobs.server.ended("gated", jobs.ended).await["status"], "SUCCESS");
     let attempts = jobs.server.get(&format!("{}/attempts", job_path("gated", jobs.ended))).await;
@@ -120,7 +120,7 @@ async fn a_job_that_does_not_run_is_deleted() {
         }
         assert_eq!(refused(&jobs.act(id, "cancel").await), (404, "unknown-job"));
     }
-    // Its number is not reused.
+    // The id is not reused.
     let next = jobs.server.add("gated", &json!({ "args": ["keys", 1] })).await;
     assert_eq!(next, jobs.delayed + 1);
     jobs.server.stop();

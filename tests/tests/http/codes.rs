@@ -1,4 +1,4 @@
-//! Every error code, provoked over a real socket. A new code without a test does not compile here.
+//! Every error code, provoked over a real socket. This file does not compile if a code has no test.
 
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use saggar::{api::Limits, api::Tokens, wire::Code};
-use saggar_tests::client::{Answered, client, job_path, send};
+use saggar_tests::client::{ApiResponse, client, job_path, send};
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, listen};
 use saggar_tests::program::{command, command_within};
@@ -20,7 +20,7 @@ use super::stage::{app, drain, serve, serve_with};
 
 const JOBS: &str = "/v1/tasks/mail.send/jobs";
 
-/// What provokes each code, if it needs no host of its own.
+/// The servers that answer with all codes that do not need a host of their own.
 struct Stage {
     open: Server,
     guarded: Server,
@@ -79,7 +79,7 @@ async fn provoke(stage: Arc<Stage>, code: Code) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_code_is_answered_with_its_document() {
+async fn every_code_has_its_problem_document() {
     let stage = Arc::new(Stage {
         open: serve(),
         guarded: serve_with(&["--token", "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf"]),
@@ -100,7 +100,7 @@ async fn every_code_is_answered_with_its_document() {
     }
 }
 
-/// A document matches the table of its code, and the OpenAPI document lists the code for its route.
+/// Asserts that a document matches the table of its code, and that the OpenAPI document lists the code for its route.
 fn check(code: Code, document: &Value) {
     assert_eq!(document["code"], code.name(), "{document}");
     assert_eq!(document["status"], code.status(), "{document}");
@@ -114,7 +114,7 @@ fn check(code: Code, document: &Value) {
     assert_eq!(is_documented(code, path), has_route, "{document}");
 }
 
-/// Whether an operation on this path lists it.
+/// Returns whether an operation on this path lists the code.
 fn is_documented(code: Code, path: &str) -> bool {
     let openapi: Value = serde_json::from_str(saggar::api::openapi()).expect("JSON");
     let matches = |template: &str| {
@@ -140,11 +140,11 @@ async fn key_reused(server: &Server) -> Value {
 }
 
 trait Document {
-    /// The problem document that this must be.
+    /// Returns the problem document that this must be.
     fn document(&self) -> Value;
 }
 
-impl Document for Answered {
+impl Document for ApiResponse {
     fn document(&self) -> Value {
         self.code();
         self.body.clone()
@@ -162,12 +162,12 @@ fn add(server: &Server, body: Value) -> reqwest::RequestBuilder {
     server.request(Method::POST, JOBS).json(&body)
 }
 
-/// Provokes with bytes, on a thread that may block.
+/// Provokes a code with raw bytes, on a thread that may block.
 async fn raw(stage: Arc<Stage>, provoke: impl FnOnce(&Server) -> RawAnswer + Send + 'static) -> Value {
     spawn_blocking(move || provoke(&stage.open)).await.expect("it does not panic").document()
 }
 
-/// Starts a head and stops.
+/// Sends a part of a head and then nothing.
 fn head_timeout() -> Value {
     let server = serve_with(&["--http-head-time", "1s"]);
     let mut raw = server.connect();
@@ -177,7 +177,7 @@ fn head_timeout() -> Value {
     answer.document()
 }
 
-/// A request with this body.
+/// Returns a request with this body.
 fn posted(server: &Server, body: &[u8]) -> Vec<u8> {
     let head = server.post_head(JOBS, &format!("content-length: {}\r\n", body.len()));
     [head.as_bytes(), body].concat()
@@ -187,7 +187,7 @@ fn incomplete_body(server: &Server) -> RawAnswer {
     server.raw_and_no_more(server.post_head(JOBS, "content-length: 100\r\n") + "{\"args\":")
 }
 
-/// Starts a body and stops.
+/// Sends a part of a body and then nothing.
 fn body_timeout(server: &Server) -> RawAnswer {
     let mut raw = server.connect();
     raw.send(server.post_head(JOBS, "content-length: 100\r\n") + "{\"args\":");
@@ -213,25 +213,25 @@ async fn keep_bytes_exceeded(server: &Server) -> Value {
     refused.document()
 }
 
-/// The second addition to a task whose first one is fine.
+/// Returns the response to the second job of a task that accepts the first one.
 async fn second(server: &Server, task: &str) -> Value {
     server.add(task, &json!({})).await;
     server.post(&format!("/v1/tasks/{task}/jobs"), &json!({})).await.document()
 }
 
-/// The path of a job that waits.
+/// Returns the path of a job that waits.
 async fn delayed(server: &Server) -> String {
     job_path("mail.send", server.add("mail.send", &json!({ "delay_ms": 3_600_000 })).await)
 }
 
-/// The path of a job that was cancelled.
+/// Returns the path of a job that was cancelled.
 async fn cancelled(server: &Server) -> String {
     let job = delayed(server).await;
     assert_eq!(server.act(&format!("{job}/cancel")).await.status, 200);
     job
 }
 
-/// The path of a job that runs.
+/// Returns the path of a job that runs.
 async fn running(server: &Server) -> String {
     job_path("gated", server.close_gate("gated").await)
 }
@@ -240,7 +240,7 @@ async fn act_on(server: &Server, job: String, what: &str) -> Value {
     server.act(&format!("{job}/{what}")).await.document()
 }
 
-/// A job has ended, and its success handler spins.
+/// Acts on a job that has ended and whose success handler spins.
 async fn callback_pending(server: &Server) -> Value {
     let id = server.add("deaf", &json!({})).await;
     server.ended("deaf", id).await;
@@ -255,7 +255,7 @@ async fn not_unique(server: &Server) -> Value {
     act_on(server, first, "retry").await
 }
 
-/// A host drains because a job runs.
+/// Adds a job to a host that drains because a job runs.
 async fn stopping() -> Value {
     let server = serve_with(&["--drain", "60s"]);
     server.close_gate("gated").await;
@@ -266,9 +266,9 @@ async fn stopping() -> Value {
     document
 }
 
-/// More bodies than a task may have are sent at once, all but their ends; one of them is refused.
+/// Sends more bodies at once than a task may have, all but their ends; one of them is refused.
 fn overloaded() -> Value {
-    /// The longest body; four of them fill the task's share of the memory for bodies.
+    /// The length of the largest body; four of them fill the task's share of the memory for bodies.
     const LENGTH: usize = 16 << 20;
     /// Sent slowly, because a body must not pause for long; less than the unit in which memory is granted.
     const REST: usize = 32 << 10;
@@ -293,18 +293,18 @@ fn overloaded() -> Value {
     });
     let refused: RawAnswer = refused.into_inner().expect("one was refused");
     assert!(refused.headers.contains(&"retry-after: 1".to_owned()), "{refused:?}");
-    // All have gone, and the memory is free again.
+    // All clients have disconnected, and the memory is released.
     while server.raw(posted(&server, b"{}")).status != 201 {}
     server.stop();
     refused.document()
 }
 
-/// A host whose plugins are still being compiled: there are many, and the ids come from the last one.
+/// Adds a job to a host that still compiles its many plugins; the ids of the task come from the last one.
 async fn task_preparing() -> Value {
     let echo = std::fs::read(guests::ECHO).expect("the guests have been built");
     let app = (0..300_u16).fold(app(), |app, n| {
         let (name, mut bytes) = (format!("cold{n:03}"), echo.clone());
-        // A custom section, so that no two plugins are the same.
+        // A custom section, so that all plugins differ.
         bytes.extend([0, 3, 2, n.to_le_bytes()[0] & 127, n.to_le_bytes()[1]]);
         bytes.extend([0, 3, 2, (n >> 7) as u8 & 127, 0]);
         app.plugin_bytes(&name, bytes).task(&name, &json!({ "process": format!("plugins.{name}") }))
@@ -320,21 +320,21 @@ async fn task_preparing() -> Value {
     document
 }
 
-/// A disk of a few MiB, and no space on it for this job.
+/// Adds a job that does not fit on a disk of a few MiB.
 async fn store_full() -> Value {
     let (disk, app) = (SmallDisk::mount(16 * 1024), app());
     let mut serve = disk.saggar();
     serve.arg("serve").arg(app.path()).args(["--store", &format!("sqlite:{MOUNTED_AT}/saggar.db")]);
     let server = Server::start_by(serve);
-    disk.leave(16);
-    assert_eq!(server.get("/readyz").await.status, 200, "nobody has missed any room yet");
+    disk.leave_free(16);
+    assert_eq!(server.get("/readyz").await.status, 200, "no write has failed yet");
     let large = || add(&server, json!({ "args": ["x".repeat(2 << 20)] }));
     let document = send(large()).await.document();
     let ready = server.get("/readyz").await;
     assert_eq!((ready.status, ready.code()), (503, "store-full"));
     assert_eq!(ready.headers["retry-after"], "5");
-    disk.make_room();
-    // Though nothing has been written since.
+    disk.free_space();
+    // Although nothing has been written since.
     assert_eq!(server.get("/readyz").await.status, 200);
     assert_eq!(send(large()).await.status, 201);
     assert_eq!(server.get("/readyz").await.status, 200);
@@ -342,12 +342,12 @@ async fn store_full() -> Value {
     document
 }
 
-/// Another process begins a transaction and does not end it.
+/// Adds a job while another process has an open write transaction.
 async fn store_busy() -> Value {
     let app = app();
     let server = Server::start(&app, &[]);
     let other = rusqlite::Connection::open(app.path().join(".saggar/saggar.db")).expect("a database");
-    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    other.execute_batch("BEGIN IMMEDIATE").expect("no other process writes");
     let refused = send(add(&server, json!({}))).await;
     assert_eq!(refused.headers["retry-after"], "5");
     let ready = server.get("/readyz").await;
@@ -360,7 +360,7 @@ async fn store_busy() -> Value {
     refused.document()
 }
 
-/// No file can be written any more, which is neither a full disk nor a broken one.
+/// Adds a job to a host that cannot write any file; the disk is neither full nor broken.
 async fn store_failed() -> Value {
     let mut shell = Command::new("sh");
     // The signal would end the process before its write failed.
@@ -377,7 +377,7 @@ async fn store_failed() -> Value {
     let document = send(add(&server, json!({}))).await.document();
     for watcher in &mut watchers {
         watcher.send("host: localhost\r\n\r\n");
-        let ready = watcher.answer().expect("a request under way is answered");
+        let ready = watcher.answer().expect("a request in flight is answered");
         assert_eq!((ready.status, ready.code()), (503, "store-failed".to_owned()));
     }
     let (code, log) = server.end();
@@ -385,15 +385,15 @@ async fn store_failed() -> Value {
     document
 }
 
-/// A host with a bug: the code that renders its metrics panics. In this process because no request to the binary
-/// provokes this error: no route runs the code that could return it, such as a step of a job that the store refuses.
+/// Asks a host with a bug: the code that renders its metrics panics. It runs in this process because no request to the
+/// binary provokes this error: no route runs code that could return it, such as a job's step that the store refuses.
 async fn internal() -> Value {
     let host = TestHost::start(app()).await;
     let service = saggar::service(host.inner(), Tokens::default()).with_metrics(|| panic!("provoked by a test"));
     let listener = listen(service, Limits::default()).await;
     let ask = |path| send(client().get(format!("http://{}{path}", listener.address())));
     let document = ask("/metrics").await.document();
-    assert_eq!(ask("/readyz").await.status, 200, "it goes on");
+    assert_eq!(ask("/readyz").await.status, 200, "the host keeps serving");
     listener.stop(Duration::ZERO).await;
     host.shutdown().await;
     document

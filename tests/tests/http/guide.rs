@@ -1,4 +1,4 @@
-//! Runs the examples of docs/http.md as they are.
+//! Runs the examples of docs/http.md unchanged.
 
 use saggar_tests::program::output;
 use saggar_tests::tools::tool;
@@ -7,7 +7,7 @@ use super::stage::serve;
 
 const GUIDE: &str = include_str!("../../../docs/http.md");
 
-/// Its commands, each on one line.
+/// Returns the guide's commands, each on one line.
 fn commands() -> Vec<String> {
     let blocks = GUIDE.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
     let lines: Vec<String> =
@@ -16,18 +16,18 @@ fn commands() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_example_is_answered() {
+async fn every_example_works() {
     let server = serve();
     let commands = commands();
     assert!(commands.len() > 15, "{commands:?}");
-    // A missing host is reported clearly.
+    // Fails with a clear message if curl is missing.
     drop(tool("curl"));
     for command in commands {
-        // Streams continue until the client stops them.
+        // Limits the time of streams, which do not end by themselves.
         let curl = "curl -s -o /dev/null -w '%{http_code}' --max-time 2 ";
         let script = format!("host={} TOKEN=none; {}", server.url(""), command.replacen("curl ", curl, 1));
         let said = output(std::process::Command::new("sh").args(["-c", &script]));
-        // A job that has ended, or ends again, does not allow every change.
+        // Some changes are refused, depending on whether the job has ended.
         assert!(matches!(&*said.out, "200" | "201" | "204" | "409"), "{command}: {said:?}");
         assert!(said.out != "409" || command.contains("jobs/1"), "{command}: {said:?}");
     }

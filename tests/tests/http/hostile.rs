@@ -1,5 +1,5 @@
-//! Malicious requests, as bytes over real sockets: the right 4xx with its document, no panic, limited memory, and a
-//! server that responds afterwards as before.
+//! Malicious requests, as bytes over real sockets. Each gets the right 4xx with its document, without a panic and
+//! within limited memory, and the server responds afterwards as before.
 
 mod bodies;
 mod heads;
@@ -14,7 +14,7 @@ use super::stage::serve_with;
 const JOBS: &str = "/v1/tasks/mail.send/jobs";
 const BATCH: &str = "/v1/tasks/mail.send/jobs/batch";
 
-/// A server whose memory is watched.
+/// A server whose memory is measured.
 struct Victim {
     server: Server,
     growth: Growth,
@@ -27,25 +27,25 @@ impl Victim {
 
     fn start_with(arguments: &[&str]) -> Self {
         let server = serve_with(arguments);
-        // Excludes what it needs for its first requests.
+        // Excludes the memory for the first requests.
         assert_eq!(server.raw(server.head("GET /v1/tasks", "")).status, 200);
         let growth = Growth::watch_other(server.pid());
         Self { server, growth }
     }
 
-    /// POSTs a body, and returns the status and the code.
+    /// POSTs a body; returns the status and the code.
     fn post(&self, path: &str, body: impl AsRef<[u8]>) -> (u16, String) {
         let body = body.as_ref();
         let head = self.server.post_head(path, &format!("content-length: {}\r\n", body.len()));
         refusal(&self.server.raw([head.as_bytes(), body].concat()))
     }
 
-    /// Sends a head, and returns the status and the code.
+    /// Sends a head; returns the status and the code.
     fn ask(&self, line: &str, headers: &str) -> (u16, String) {
         refusal(&self.server.raw(self.server.head(line, headers)))
     }
 
-    /// It responds, nothing panicked, and it has not grown by more than this.
+    /// Asserts that the server responds, did not panic, and has not grown by more than `mib` MiB.
     fn survives(self, mib: u64) {
         assert_eq!(self.server.raw(self.server.head("GET /healthz", "")).status, 200);
         let grown = self.growth.peak_bytes();
@@ -55,7 +55,7 @@ impl Victim {
     }
 }
 
-/// The status and the code of a problem document, which this must be.
+/// Returns the status and the code of the problem document that this must be.
 fn refusal(answer: &RawAnswer) -> (u16, String) {
     (answer.status, answer.code())
 }

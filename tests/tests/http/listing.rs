@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::stage::{ids, serve};
 
-/// All ids that a list returns page by page, each page no longer than `limit`.
+/// Returns all ids of a list, read page by page with at most `limit` jobs each.
 async fn walk(server: &Server, path: &str, limit: usize) -> Vec<u64> {
     let (mut all, mut after) = (Vec::new(), String::new());
     loop {
@@ -24,7 +24,7 @@ async fn walk(server: &Server, path: &str, limit: usize) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_follow_each_other_whatever_happens_meanwhile() {
+async fn pages_are_complete_despite_concurrent_changes() {
     let server = serve();
     let jobs: Vec<Value> = (0..25).map(|number| json!({ "args": [number], "delay_ms": 3_600_000 })).collect();
     assert_eq!(server.post("/v1/tasks/keys/jobs/batch", &json!({ "jobs": jobs })).await.status, 201);
@@ -34,14 +34,14 @@ async fn pages_follow_each_other_whatever_happens_meanwhile() {
         assert_eq!(walk(&server, "/v1/jobs?order=newest", limit).await, (1..=25).rev().collect::<Vec<_>>());
     }
     let first = server.get("/v1/tasks/KEYS/jobs?order=oldest&limit=10").await;
-    let next = first.body["next"].as_str().expect("more follow").to_owned();
-    // The job at the cursor disappears, others end, others come.
+    let next = first.body["next"].as_str().expect("more jobs follow").to_owned();
+    // The job at the cursor is deleted, another one ends, and a new one is added.
     assert_eq!(server.delete("/v1/tasks/keys/jobs/10").await.status, 204);
     assert_eq!(server.act("/v1/tasks/keys/jobs/11/cancel").await.status, 200);
     server.add("keys", &json!({ "delay_ms": 3_600_000 })).await;
     let rest = server.get(&format!("{oldest}&after={next}")).await;
     assert_eq!(ids(&rest.body), (11..=26).collect::<Vec<_>>());
-    // A hundred by default; the newest first by default.
+    // By default, a page has a hundred jobs, newest first.
     let jobs: Vec<Value> = (0..100).map(|_| json!({ "delay_ms": 3_600_000 })).collect();
     assert_eq!(server.post("/v1/tasks/keys/jobs/batch", &json!({ "jobs": jobs })).await.status, 201);
     let page = server.get("/v1/jobs").await;
@@ -50,7 +50,7 @@ async fn pages_follow_each_other_whatever_happens_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_is_of_what_was_asked_for() {
+async fn lists_are_filtered() {
     let server = serve();
     let running = server.close_gate("gated").await;
     let waiting = server.add("gated", &json!({ "args": ["keys", 1] })).await;
@@ -70,13 +70,13 @@ async fn a_list_is_of_what_was_asked_for() {
     assert_eq!(list("status=WAITING").await, of(&gated[1..]));
     assert_eq!(list("status=FAILURE").await, of(&all[..1]));
     assert_eq!(list("status=SUCCESS").await, of(&all[1..]));
-    // Messages of progress and of problems.
+    // The text matches messages of progress and of problems.
     assert_eq!(list("text=plums").await, of(&all[1..]));
     assert_eq!(list("text=fails%20by%20reject&status=FAILURE").await, of(&all[..1]));
     assert_eq!(list("text=fails%20by%20reject&status=SUCCESS").await, of(&[]));
     assert_eq!(list("text=pears").await, of(&[]));
-    // The message of a running attempt, the problem's code, code and message together, the reason, the progress as
-    // counted.
+    // It also matches the message of a running attempt, the problem's code, code and message together, the reason, and
+    // the progress as numbers.
     assert_eq!(list("text=at%20the%20gate").await, of(&gated[..1]));
     assert_eq!(list("text=0/1%20at&status=RUNNING").await, of(&gated[..1]));
     assert_eq!(list("text=at%20the%20gate&status=WAITING").await, of(&[]));
@@ -86,12 +86,12 @@ async fn a_list_is_of_what_was_asked_for() {
     assert_eq!(list("text=3/3").await, of(&all[1..]));
     let everything = of(&[gated, all].concat());
     assert_eq!(list("").await, everything);
-    let added_at = job["added_at"].as_str().expect("a moment");
+    let added_at = job["added_at"].as_str().expect("a timestamp");
     assert!(list(&format!("added_from={added_at}")).await.contains(&("progress".to_owned(), done)));
     assert!(!list(&format!("added_before={added_at}")).await.contains(&("progress".to_owned(), done)));
     assert_eq!(list("added_from=1969-12-31T23:00:00-02:00&added_before=2999-01-01T00:00:00%2B01:00").await, everything);
     assert_eq!(list("added_before=1970-01-01T00:00:00Z").await, of(&[]));
-    // A list shows the same as the job itself, except for what may be large.
+    // A list shows the same fields as the job itself, except for those that may be large.
     let listed = server.get("/v1/tasks/progress/jobs").await.body["jobs"][0].clone();
     for (name, value) in listed.as_object().expect("an object") {
         assert_eq!(value, &job[name], "{name}");
@@ -101,7 +101,7 @@ async fn a_list_is_of_what_was_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_says_what_a_job_is_waiting_for() {
+async fn a_list_shows_why_a_job_waits() {
     let server = serve();
     server.close_gate("gated").await;
     let ready = ("gated", server.add("gated", &json!({ "args": ["keys", 1] })).await);
@@ -110,9 +110,9 @@ async fn a_list_says_what_a_job_is_waiting_for() {
     let args = json!(["retry-after", 9, 3_600_000]);
     let retrying = ("failing", server.add("failing", &json!({ "args": args })).await);
     server.until("failing", retrying.1, |job| job["waiting"] == "retrying").await;
-    let held = ("held", server.add("held", &json!({ "args": [] })).await);
+    let on_hold = ("on-hold", server.add("on-hold", &json!({ "args": [] })).await);
     for ((task, id), waiting) in
-        [(ready, "ready"), (late, "ready"), (delayed, "delayed"), (retrying, "retrying"), (held, "on-hold")]
+        [(ready, "ready"), (late, "ready"), (delayed, "delayed"), (retrying, "retrying"), (on_hold, "on-hold")]
     {
         let job = server.job(task, id).await;
         assert_eq!((&job["status"], &job["waiting"]), (&json!("WAITING"), &json!(waiting)), "{job}");
@@ -130,7 +130,7 @@ async fn a_list_says_what_a_job_is_waiting_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_that_makes_no_sense_is_refused() {
+async fn invalid_queries_are_refused() {
     let server = serve();
     for query in [
         "limit=0",
@@ -156,7 +156,7 @@ async fn a_query_that_makes_no_sense_is_refused() {
             assert_eq!((refused.status, refused.code()), (400, "invalid-query"), "{query}");
         }
     }
-    // What no route of these accepts, and what is empty.
+    // These routes do not accept parameters; an empty query is valid.
     for path in ["/v1/tasks?limit=1", "/v1/tasks/keys?x", "/v1/tasks/keys/jobs/1/attempts?limit=1"] {
         assert_eq!(server.get(path).await.code(), "invalid-query", "{path}");
     }

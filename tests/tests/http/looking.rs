@@ -1,4 +1,4 @@
-//! Looking up one job: its current state, waiting for its end, its log and its attempts.
+//! Lookups of one job: its current state, waiting for its end, its log and its attempts.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::stage::serve;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_shows_where_it_stands() {
+async fn a_job_shows_its_current_state() {
     let server = serve();
     let id = server.close_gate("gated").await;
     let waiting = server.add("gated", &json!({ "args": ["keys", 1] })).await;
@@ -32,7 +32,7 @@ async fn a_job_shows_where_it_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_says_why() {
+async fn a_failure_shows_its_reason() {
     let server = serve();
     let failed = server.add("failing", &json!({ "args": ["retry", 9, 0] })).await;
     let job = server.ended("failing", failed).await;
@@ -47,10 +47,10 @@ async fn a_failure_says_why() {
     assert_eq!(server.ended("failing", again).await["response"], 2);
     let attempts = server.get(&format!("{}/attempts", job_path("failing", again))).await;
     let attempts = attempts.body["attempts"].as_array().expect("attempts");
-    let told = |name: &str| attempts.iter().map(|attempt| attempt[name].clone()).collect::<Vec<_>>();
-    assert_eq!(told("number"), [1, 2]);
-    assert_eq!(told("ending"), ["retry", "success"]);
-    assert_eq!(told("problem")[0]["code"], "not-yet");
+    let fields = |name: &str| attempts.iter().map(|attempt| attempt[name].clone()).collect::<Vec<_>>();
+    assert_eq!(fields("number"), [1, 2]);
+    assert_eq!(fields("ending"), ["retry", "success"]);
+    assert_eq!(fields("problem")[0]["code"], "not-yet");
     let cost = &attempts[1]["cost"];
     assert_eq!(cost["digest"].as_str().map(str::len), Some(64), "{cost}");
     assert!(cost["cpu_ms"].as_f64() > Some(0.0) && cost["peak_memory"].as_u64() > Some(0), "{cost}");
@@ -64,7 +64,7 @@ async fn a_failure_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_hears_of_the_end_or_of_the_time() {
+async fn waiting_ends_with_the_job_or_the_given_time() {
     let server = serve();
     let id = server.close_gate("gated").await;
     let wait = |time: &str| format!("{}?wait={time}", job_path("gated", id));
@@ -83,7 +83,7 @@ async fn who_waits_hears_of_the_end_or_of_the_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_watches_over_the_process_needs_no_job() {
+async fn health_readiness_and_openapi_are_served() {
     let server = serve();
     let healthy = server.get("/healthz").await;
     assert_eq!((healthy.status, &healthy.body), (200, &json!("ok")));
@@ -94,7 +94,7 @@ async fn what_watches_over_the_process_needs_no_job() {
     assert_eq!((&tasks["preparing"], &tasks["broken"]), (&json!(0), &json!(1)));
     assert!(tasks["ready"].as_u64().is_some_and(|ready| ready > 10), "{tasks}");
     assert_eq!((&not_ready[0]["task"], &not_ready[0]["state"]), (&json!("broken"), &json!("broken")));
-    // Only the head of a response, without its body.
+    // HEAD returns the head of the response without its body.
     let head = send(server.request(Method::HEAD, "/healthz")).await;
     assert_eq!((head.status, &head.headers["content-length"], &head.body), (200, &"4".parse().unwrap(), &Value::Null));
     let document = server.get("/openapi.json").await;

@@ -1,11 +1,12 @@
-//! Numbers in JSON keep every digit, on each path through the host.
+//! Every digit of a number in JSON is preserved, on each path through the host.
 
 use saggar_tests::client::job_path;
 use saggar_tests::server::Server;
 
 use super::stage::serve;
 
-/// Beyond 64 bits, beyond a double's precision, beyond a double's range on both sides, and with spare zeros.
+/// Numbers beyond 64 bits, beyond a double's precision, beyond a double's range on both sides, and with redundant
+/// zeros.
 const NUMBERS: &str = "18446744073709551617,-9223372036854775809,0.1000000000000000055,1e400,-1E-400,1.50,-0";
 
 fn add(server: &Server, task: &str, body: &str) -> String {
@@ -14,14 +15,14 @@ fn add(server: &Server, task: &str, body: &str) -> String {
     String::from_utf8(answer.body).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The job as text when it has ended.
+/// Waits until the job has ended; returns it as text.
 fn ended(server: &Server, task: &str, id: u64) -> String {
     let answer = server.raw(server.head(&format!("GET {}?wait=30s", job_path(task, id)), ""));
     String::from_utf8(answer.body).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn arguments_and_responses_keep_every_digit() {
+async fn every_digit_of_arguments_and_responses_is_preserved() {
     let server = serve();
     for (task, args) in [
         ("keys", format!("[{NUMBERS}]")),
@@ -37,7 +38,7 @@ async fn arguments_and_responses_keep_every_digit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_that_a_guest_adds_keep_every_digit() {
+async fn every_digit_of_jobs_added_by_a_guest_is_preserved() {
     let server = serve();
     add(&server, "adder", &format!(r#"{{"args":["keys",1,[{NUMBERS}]]}}"#));
     assert!(ended(&server, "adder", 1).contains(r#""response":{"ids":[1],"refused":null}"#));
@@ -46,7 +47,7 @@ async fn jobs_that_a_guest_adds_keep_every_digit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unique_jobs_are_told_apart_by_every_digit() {
+async fn unique_jobs_differ_by_every_digit() {
     let server = serve();
     let id = |args: &str, unique: &str| {
         let body = format!(r#"{{"args":{args},"unique":{unique},"delay_ms":3600000}}"#);

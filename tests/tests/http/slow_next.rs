@@ -1,4 +1,4 @@
-//! A task whose `next` is slow, and large batches to it: they wait for it, and nothing else does.
+//! A task whose `next` is slow, and large batches for it: only these batches wait.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::stage::serve;
 
 const MIB: usize = 1 << 20;
 
-/// A batch of 15 MiB in three jobs.
+/// Returns a batch of 12 MiB in three jobs.
 fn batch() -> String {
     let args = "x".repeat(5 * MIB - 1_000);
     let job = format!("{{\"args\":[\"{}\"]}}", &args[..4 * MIB - 10]);
@@ -24,7 +24,7 @@ fn post(server: &Server, path: &str, body: &str) -> RawAnswer {
 }
 
 #[test]
-fn batches_to_a_slow_task_leave_room_for_the_additions_of_others() {
+fn batches_for_a_slow_task_do_not_block_other_tasks() {
     let server = serve();
     let large = batch();
     assert_eq!(post(&server, "/v1/tasks/keys/jobs/batch", &large).status, 201);
@@ -32,24 +32,24 @@ fn batches_to_a_slow_task_leave_room_for_the_additions_of_others() {
     thread::scope(|scope| {
         let slow: Vec<_> =
             (0..16).map(|_| scope.spawn(|| post(&server, "/v1/tasks/unhurried/jobs/batch", &large))).collect();
-        // Until all of them have been read and wait for their ids, or have been refused.
+        // Waits until all batches have been read and wait for their ids, or have been refused.
         let refused = || slow.iter().filter(|one| one.is_finished()).count();
         let began = Instant::now();
         while refused() < 12 && began.elapsed() < Duration::from_secs(20) {
-            // Meanwhile and afterwards other clients can add jobs.
+            // Other clients can add jobs meanwhile.
             assert_eq!(post(&server, "/v1/tasks/keys/jobs", "{}").status, 201);
             assert_eq!(post(&server, "/v1/tasks/mail.send/jobs/batch", &large).status, 201);
         }
         eprintln!("16 batches of 12 MiB to a slow task: the host grew by {} MiB", growth.peak_bytes() >> 20);
         let answers: Vec<_> = slow.into_iter().map(|one| one.join().expect("an answer")).collect();
         let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
-        // Four of them use up the task's share, and a dozen jobs get their ids in less than thirty seconds.
+        // Four batches use up the task's share, and a dozen jobs get their ids in less than thirty seconds.
         assert!(with(201) >= 4 && with(201) + with(503) == 16, "{} added, {} refused", with(201), with(503));
         for refusal in answers.iter().filter(|answer| answer.status == 503) {
             assert_eq!(refusal.code(), "overloaded");
             assert!(refusal.headers.contains(&"retry-after: 1".to_owned()), "{refusal:?}");
         }
     });
-    assert_eq!(post(&server, "/v1/tasks/keys/jobs/batch", &large).status, 201, "the room was given back");
+    assert_eq!(post(&server, "/v1/tasks/keys/jobs/batch", &large).status, 201, "the memory was released");
     server.stop();
 }

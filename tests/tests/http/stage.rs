@@ -1,11 +1,11 @@
-//! The app that these tests serve, and assertions that several of them share.
+//! The app that these tests serve, and helpers that several of them share.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-/// An app with a task for everything that can happen to a job.
+/// Returns an app with a task for every kind of job.
 pub(super) fn app() -> App {
     let gated = |size: u32| json!({ "process": "plugins.gated", "size": size });
     let numbered =
@@ -35,7 +35,7 @@ pub(super) fn app() -> App {
         .task("numberless", &numbered("problem"))
         .task("unhurried", &json!({ "process": "plugins.echo", "event": { "next": "plugins.telling#slow" } }))
         .task(
-            "held",
+            "on-hold",
             &json!({
                 "process": "plugins.echo",
                 "event": { "add": "plugins.telling#spin" },
@@ -59,20 +59,20 @@ pub(super) fn serve() -> Server {
 
 /// Serves the app in memory with these additional arguments.
 pub(super) fn serve_with(arguments: &[&str]) -> Server {
-    // A task that exists, but is broken.
+    // Adds a task that exists, but is broken.
     let app = app().file("tasks/broken.json", "{");
     Server::start_as(&app, |serve| serve.env("SAGGAR_DRAIN", "1s").args(["--store", "memory"]).args(arguments))
 }
 
-/// Tells a host to stop while a job runs, and waits until it accepts no more jobs.
+/// Stops a host while a job runs, and waits until it rejects jobs.
 pub(super) async fn drain(server: &Server) {
     server.signal("TERM");
     server.until_log("draining");
-    // It logs that before it does so.
+    // The host logs the message before it rejects jobs.
     while server.post("/v1/tasks/mail.send/jobs", &json!({})).await.status == 201 {}
 }
 
-/// The ids of a page of jobs.
+/// Returns the ids of a page of jobs.
 pub(super) fn ids(page: &Value) -> Vec<u64> {
     let jobs = page["jobs"].as_array().unwrap_or_else(|| panic!("no page: {page}"));
     jobs.iter().map(|job| job["id"].as_u64().unwrap_or_else(|| panic!("no id: {job}"))).collect()

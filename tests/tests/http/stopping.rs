@@ -1,4 +1,4 @@
-//! Stopping: the responses while a host drains, and that no response is lost.
+//! Stopping: the responses of a host that drains, and that no response is lost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::stage::{app, drain, ids, serve_with};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_drains_looks_up_and_takes_nothing() {
+async fn a_draining_host_answers_lookups_and_rejects_jobs() {
     let server = serve_with(&["--drain", "60s"]);
     let id = server.close_gate("gated").await;
     let waiting = server.add("gated", &json!({ "args": ["keys", 1] })).await;
-    // It keeps the host from stopping.
+    // This job prevents the host from stopping.
     server.close_gate("narrow").await;
     drain(&server).await;
     let ready = server.get("/readyz").await;
@@ -41,10 +41,10 @@ async fn a_host_that_drains_looks_up_and_takes_nothing() {
     assert_eq!(server.end().0, Some(0));
 }
 
-/// A client that waits for a job that ends within the drain gets it; a client that waits for another one is told that
-/// the host stops.
+/// A client that waits for a job that ends within the drain gets it; a client that waits for another job gets the error
+/// `stopping`.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_is_answered_when_the_host_stops() {
+async fn waiting_clients_are_answered_when_the_host_stops() {
     let server = serve_with(&["--drain", "3s"]);
     let ends = server.add("slow", &json!({ "args": [1_000] })).await;
     let stays = server.close_gate("gated").await;
@@ -52,7 +52,7 @@ async fn who_waits_is_answered_when_the_host_stops() {
     let (path_of_one, path_of_other) =
         (format!("{}?wait=60s", job_path("slow", ends)), format!("{}?wait=60s", job_path("gated", stays)));
     let (one, other, ()) = tokio::join!(server.get(&path_of_one), server.get(&path_of_other), async {
-        // Both have connected and are waiting, or will get the same in a moment.
+        // Both requests wait by now, or get the same response a little later.
         server.until("gated", stays, |job| job["status"] == "RUNNING").await;
         server.signal("TERM");
     });
@@ -62,13 +62,14 @@ async fn who_waits_is_answered_when_the_host_stops() {
     assert_eq!(code, Some(0));
     let stopped = format!("gated#{stays}");
     assert!(log.iter().any(|line| line.contains("is lost") && line.contains(&stopped)), "{log:#?}");
-    assert!(!log.iter().any(|line| line.contains("requeued")), "what is gone is not: {log:#?}");
+    assert!(!log.iter().any(|line| line.contains("requeued")), "a lost job is not requeued: {log:#?}");
     assert!(log.iter().any(|line| line.contains("had not ended are lost") && line.contains("lost=1")), "{log:#?}");
 }
 
-/// Clients add as fast as they can while the host stops: every added job was confirmed, and every confirmed job exists.
+/// Clients add jobs as fast as possible while the host stops: every stored job was confirmed, and every confirmed job
+/// is stored.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_added_job_was_answered_and_every_answered_job_is_there() {
+async fn every_stored_job_was_confirmed_and_every_confirmed_job_is_stored() {
     let app = app();
     let server = Server::start(&app, &[]);
     assert_eq!(server.act("/v1/tasks/mail.send/pause").await.status, 204);
@@ -85,20 +86,20 @@ async fn every_added_job_was_answered_and_every_answered_job_is_there() {
     assert!(answered.len() >= 100, "{}", answered.len());
     let server = Server::start(&app, &[]);
     let counts = server.get("/v1/tasks/mail.send").await.body["counts"].clone();
-    assert_eq!(counts["added"], answered.len(), "an addition was not answered");
+    assert_eq!(counts["added"], answered.len(), "a stored job was not confirmed");
     assert_eq!(answered, (1..=answered.len() as u64).collect::<Vec<_>>());
     let last = server.job("mail.send", *answered.last().expect("one")).await;
     assert_eq!(last["status"], "WAITING");
     server.stop();
 }
 
-/// Adds one job after the other until the host refuses or has stopped; returns the confirmed ids.
+/// Adds one job after the other until the host rejects one or has stopped; returns the confirmed ids.
 async fn add_until_closed(url: &str, stop: &AtomicBool) -> Vec<u64> {
     let (client, mut ids) = (client(), Vec::new());
     while !stop.load(Ordering::Relaxed) {
         let Ok(answer) = client.post(url).json(&json!({})).send().await else { break };
         let status = answer.status().as_u16();
-        let body = answer.bytes().await.expect("an answer that has begun comes to its end");
+        let body = answer.bytes().await.expect("a response that has begun is complete");
         let body: Value = serde_json::from_slice(&body).expect("JSON");
         match status {
             201 => ids.push(body["id"].as_u64().expect("an id")),

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::stage::{app, serve};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_shows_what_it_is_and_does() {
+async fn a_task_shows_its_definition_and_statistics() {
     let server = serve();
     for number in 0..3 {
         let id = server.add("mail.send", &json!({ "args": [number] })).await;
@@ -31,7 +31,7 @@ async fn a_task_shows_what_it_is_and_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_task_takes_jobs_and_begins_none_over_restarts_too() {
+async fn a_paused_task_accepts_jobs_and_starts_none_even_after_a_restart() {
     let app = app();
     let server = Server::start(&app, &[]);
     for _ in 0..2 {

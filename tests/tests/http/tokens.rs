@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use reqwest::Method;
 use saggar::api::{Limits, Role, Token, Tokens};
-use saggar_tests::client::{Answered, client, send};
+use saggar_tests::client::{ApiResponse, client, send};
 use saggar_tests::host::{TestHost, listen};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
 use super::stage::{app, serve, serve_with};
 
-/// The tokens are named like their roles, with `-token`.
+/// Each token is its role with `-token` appended.
 const TOKENS: [&str; 6] = [
     "--token",
     "admin:10a4c7c9fc5206d6f36dc6944a81bb6f4a3cb0e25014ae3b12e6c3e52712292a",
@@ -21,7 +21,7 @@ const TOKENS: [&str; 6] = [
     "read:0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf",
 ];
 
-/// From the role that can do the least.
+/// In order of increasing permissions.
 const ROLES: [&str; 3] = ["read", "write", "admin"];
 
 /// The role that each route needs; `None` if it is public.
@@ -49,7 +49,7 @@ const NEEDS: &[(&str, &str, Option<&str>)] = &[
     ("post", "/v1/tasks/{task}/resume", Some("admin")),
 ];
 
-/// All operations of the OpenAPI document, and whether each is public.
+/// Returns all operations of the OpenAPI document, and whether each is public.
 fn operations() -> Vec<(String, String, bool)> {
     let document: Value = serde_json::from_str(saggar::api::openapi()).expect("JSON");
     let paths = document["paths"].as_object().expect("paths").clone();
@@ -62,7 +62,7 @@ fn operations() -> Vec<(String, String, bool)> {
     all
 }
 
-/// The status of a route; its body may be endless.
+/// Returns the status of a route, without reading the body, which may be endless.
 async fn status(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
     let path = path.replace("{task}", "mail.send").replace("{id}", "1");
     let method: Method = method.to_uppercase().parse().expect("a method");
@@ -79,7 +79,7 @@ async fn status(server: &Server, method: &str, path: &str, headers: &[(&str, &st
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_asks_for_its_role() {
+async fn every_route_requires_its_role() {
     let server = serve_with(&TOKENS);
     let admin = server.request(Method::POST, "/v1/tasks/mail.send/jobs").bearer_auth("admin-token");
     assert_eq!(send(admin.json(&json!({}))).await.status, 201);
@@ -87,7 +87,7 @@ async fn every_route_asks_for_its_role() {
     assert_eq!(send(ended).await.body["status"], "SUCCESS");
     for (method, path, is_open) in operations() {
         let needs = NEEDS.iter().find(|(m, p, _)| (*m, *p) == (method.as_str(), path.as_str()));
-        let (_, _, needs) = needs.unwrap_or_else(|| panic!("{method} {path} is new; who may ask for it?"));
+        let (_, _, needs) = needs.unwrap_or_else(|| panic!("{method} {path} is new; add the role that it needs"));
         assert_eq!(is_open, needs.is_none(), "{method} {path}");
         let ask = async |headers: &[(&str, &str)]| status(&server, &method, &path, headers).await;
         let Some(needs) = needs else {
@@ -99,20 +99,20 @@ async fn every_route_asks_for_its_role() {
         for (rank, role) in ROLES.iter().enumerate() {
             let token = format!("Bearer {role}-token");
             let status = ask(&[("authorization", &token)]).await;
-            // A job that has ended cannot be cancelled, and one that the previous role has deleted cannot be deleted.
+            // A job that has ended cannot be cancelled, and a job that the previous role deleted cannot be deleted.
             let is_allowed = matches!(status, 200..=204 | 404 | 409);
             assert_eq!(is_allowed, rank >= least, "{method} {path} with {role}: {status}");
             assert!(is_allowed || status == 403, "{method} {path} with {role}: {status}");
         }
     }
-    assert_eq!(operations().len(), NEEDS.len(), "a route is gone");
+    assert_eq!(operations().len(), NEEDS.len(), "a route was removed");
     server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_is_one_good_token_or_none() {
+async fn only_one_valid_token_is_accepted() {
     let server = serve_with(&TOKENS);
-    let ask = async |headers: &[(&str, &str)]| -> Answered {
+    let ask = async |headers: &[(&str, &str)]| -> ApiResponse {
         let mut request = server.request(Method::GET, "/v1/jobs");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -138,7 +138,7 @@ async fn there_is_one_good_token_or_none() {
         assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"saggar\"");
     }
     assert_eq!(ask(&[("authorization", "bearer   read-token  ")]).await.status, 200);
-    // With tokens, host names and origins do not matter: a client with a token can come from anywhere.
+    // With tokens, host names and origins are not checked.
     assert_eq!(ask(&[good, ("origin", "https://elsewhere.example")]).await.status, 200);
     assert_eq!(ask(&[good, ("host", "jobs.example")]).await.status, 200);
     // No token appears in the log.
@@ -172,15 +172,15 @@ async fn a_host_without_tokens_answers_its_own_machine_only() {
         let refused = ask(&headers);
         assert_eq!((refused.status, &*refused.code()), (403, "foreign-origin"), "{headers}");
     }
-    // Health checks need no token.
+    // Health checks are public.
     assert_eq!(server.raw("GET /healthz HTTP/1.1\r\nhost: evil.example\r\n\r\n").status, 200);
     server.stop();
 }
 
-/// A token reaches only the jobs of its tenant, whatever its role. In this process because the configuration only knows
-/// the host's one tenant.
+/// A token only grants access to the jobs of its tenant, whatever its role. The host runs in this process because the
+/// configuration only supports the host's one tenant.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_another_tenant_reaches_nothing() {
+async fn a_token_of_another_tenant_is_forbidden_everywhere() {
     let host = TestHost::start(app()).await;
     let token = |tenant: &str| {
         let digest = Token::digest_of(&format!("{tenant}-token"));

@@ -1,4 +1,4 @@
-//! A client that is cut off again and again while jobs run misses nothing.
+//! A client that is disconnected again and again while jobs run does not miss any event.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::Client;
 use saggar_tests::app::App;
 use saggar_tests::client::client;
-use saggar_tests::follower::{Heard, follow};
+use saggar_tests::follower::{ReceivedEvent, follow};
 use saggar_tests::guests;
 use saggar_tests::server::Server;
 use saggar_tests::timeout::within;
@@ -18,15 +18,15 @@ use tokio::task::JoinSet;
 use crate::add;
 
 const CUTS: usize = 100;
-/// The longest connection: often it is cut before its first event, and sometimes after several hundred.
+/// The longest duration of a connection: some are cut before their first event, some after several hundred.
 const LONGEST_MS: u64 = 40;
 const ADDERS: usize = 4;
 const BATCH: usize = 5;
-/// Fewer events than are retained, so that there is never a gap.
+/// Few enough that all events are retained, so that there is never a gap.
 const MOST_JOBS_OF_ADDER: usize = 3_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_cut_off_a_hundred_times_under_load_misses_nothing() {
+async fn a_client_disconnected_a_hundred_times_under_load_misses_no_event() {
     let task = json!({"process": "plugins.progress", "worker_nums": 4, "size": 100_000});
     let app = App::new().plugin("progress", guests::PROGRESS).task("busy", &task);
     let server = Arc::new(Server::start(&app, &[]));
@@ -37,13 +37,13 @@ async fn who_is_cut_off_a_hundred_times_under_load_misses_nothing() {
     for _ in 0..ADDERS {
         load.spawn(keep_adding(client.clone(), Arc::clone(&server), Arc::clone(&over)));
     }
-    let mut heard = heard_across_cuts(&client, &url, start.clone()).await;
+    let mut received = received_across_cuts(&client, &url, start.clone()).await;
     over.store(true, Ordering::Relaxed);
     let jobs: usize = load.join_all().await.into_iter().sum();
-    assert!(jobs > CUTS, "{jobs} jobs are no load");
-    let after = heard.last().map_or(start, |last| last.id.clone());
-    heard.extend(until_all_ended(&client, &url, &after, jobs - ended(&heard)).await);
-    check(&heard, jobs);
+    assert!(jobs > CUTS, "{jobs} jobs are not enough load");
+    let after = received.last().map_or(start, |last| last.id.clone());
+    received.extend(until_all_ended(&client, &url, &after, jobs - ended(&received)).await);
+    check(&received, jobs);
     Arc::into_inner(server).expect("the load is over").stop();
 }
 
@@ -56,47 +56,47 @@ async fn keep_adding(client: Client, server: Arc<Server>, over: Arc<AtomicBool>)
     added
 }
 
-async fn heard_across_cuts(client: &Client, url: &str, start: String) -> Vec<Heard> {
-    let mut heard: Vec<Heard> = Vec::new();
+async fn received_across_cuts(client: &Client, url: &str, start: String) -> Vec<ReceivedEvent> {
+    let mut received: Vec<ReceivedEvent> = Vec::new();
     let mut last = start;
     for _ in 0..CUTS {
-        let lasts = Duration::from_millis(fastrand::u64(0..LONGEST_MS));
-        let cut = tokio::time::timeout(lasts, async {
+        let duration = Duration::from_millis(fastrand::u64(0..LONGEST_MS));
+        let cut = tokio::time::timeout(duration, async {
             let mut follower = follow(client, url, Some(&last)).await;
             while let Some(event) = follower.next().await {
-                heard.push(event);
+                received.push(event);
             }
         });
-        assert!(cut.await.is_err(), "the answer ended by itself");
-        heard.retain(|event| event.name != "reached");
-        last = heard.last().map_or(last, |event| event.id.clone());
+        assert!(cut.await.is_err(), "the response ended by itself");
+        received.retain(|event| event.name != "reached");
+        last = received.last().map_or(last, |event| event.id.clone());
     }
-    heard
+    received
 }
 
-async fn until_all_ended(client: &Client, url: &str, after: &str, missing: usize) -> Vec<Heard> {
-    let (mut follower, mut heard) = (follow(client, url, Some(after)).await, Vec::new());
+async fn until_all_ended(client: &Client, url: &str, after: &str, missing: usize) -> Vec<ReceivedEvent> {
+    let (mut follower, mut received) = (follow(client, url, Some(after)).await, Vec::new());
     within("the end of all jobs", async {
-        while ended(&heard) < missing {
-            heard.push(follower.next().await.expect("another event"));
+        while ended(&received) < missing {
+            received.push(follower.next().await.expect("another event"));
         }
     })
     .await;
-    heard.retain(|event| event.name != "reached");
-    heard
+    received.retain(|event| event.name != "reached");
+    received
 }
 
-fn ended(heard: &[Heard]) -> usize {
-    heard.iter().filter(|event| event.name == "succeeded").count()
+fn ended(received: &[ReceivedEvent]) -> usize {
+    received.iter().filter(|event| event.name == "succeeded").count()
 }
 
-/// Every event in order and once, and each job's life in it.
-fn check(heard: &[Heard], jobs: usize) {
-    for pair in heard.windows(2) {
+/// Asserts that every event was received once and in order, and that each job has all of its events.
+fn check(received: &[ReceivedEvent], jobs: usize) {
+    for pair in received.windows(2) {
         assert_eq!(pair[1].number(), pair[0].number() + 1, "{pair:?}");
     }
     let mut lives: HashMap<u64, Vec<&str>> = HashMap::new();
-    for event in heard {
+    for event in received {
         assert_eq!(event.data["kind"], event.name, "{event:?}");
         lives.entry(event.data["id"].as_u64().expect("an id")).or_default().push(&event.name);
     }

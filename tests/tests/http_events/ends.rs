@@ -1,4 +1,4 @@
-//! What ends a stream of events: the job's end, the host's, and an invalid request.
+//! The end of an event stream: at the job's end, at the host's end, and for an invalid request.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::add;
 
-/// A host that stops gives requests in flight this long.
+/// The time that a stopping host grants to requests in flight.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 fn app() -> App {
@@ -28,7 +28,7 @@ fn app() -> App {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_jobs_events_end_with_the_job() {
+async fn the_events_of_a_job_end_with_the_job() {
     let app = app();
     let (server, client) = (Server::start(&app, &[]), client());
     let mut all = follow(&client, &server.url("/v1/events?task=GATED"), None).await;
@@ -47,8 +47,8 @@ async fn a_jobs_events_end_with_the_job() {
     assert_eq!(follower.rest().await, ["progress", "succeeded"]);
     let last = all.until("succeeded").await;
 
-    assert_eq!(ask(&client, &url, None).await.status(), 204, "it has ended");
-    assert_eq!(ask(&client, &url, Some(&last.id)).await.status(), 204, "and nothing is left");
+    assert_eq!(ask(&client, &url, None).await.status(), 204, "the job has ended");
+    assert_eq!(ask(&client, &url, Some(&last.id)).await.status(), 204, "the job has no further events");
     let again = follow(&client, &url, Some(&first.id)).await;
     assert_eq!(again.rest().await, ["reached", "started", "progress", "progress", "succeeded"]);
 
@@ -64,17 +64,17 @@ async fn a_jobs_events_end_with_the_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_followed_is_refused() {
+async fn invalid_subscriptions_are_refused() {
     let app = app();
     let server = Server::start(&app, &[]);
     for (path, id, status, code) in [
-        ("/v1/events?task=nobody", None, 404, "unknown-task"),
+        ("/v1/events?task=nowhere", None, 404, "unknown-task"),
         ("/v1/events?tasks=keys", None, 400, "invalid-query"),
         ("/v1/events?after=7", None, 400, "invalid-query"),
         ("/v1/events", Some("7"), 400, "invalid-header"),
         ("/v1/tasks/keys/jobs/1/events", None, 404, "unknown-job"),
         ("/v1/tasks/keys/jobs/x/events", None, 400, "invalid-id"),
-        ("/v1/tasks/nobody/jobs/1/events", None, 404, "unknown-task"),
+        ("/v1/tasks/nowhere/jobs/1/events", None, 404, "unknown-task"),
         ("/v1/tasks/keys/jobs/1/logs?follow=true", None, 404, "unknown-job"),
         ("/v1/tasks/keys/jobs/1/logs?follow=perhaps", None, 400, "invalid-query"),
         ("/v1/tasks/keys/jobs/1/logs?after=1", None, 400, "invalid-query"),
@@ -94,7 +94,7 @@ async fn what_cannot_be_followed_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_ends_all_answers_that_last() {
+async fn a_stop_ends_all_open_responses() {
     let app = app();
     let (server, client) = (Server::start(&app, &[]), client());
     let later = json!({"args": ["keys", 1], "delay_ms": 3_600_000});
@@ -107,7 +107,7 @@ async fn a_stop_ends_all_answers_that_last() {
         followers.push(follower);
     }
     followers.push(follow(&client, &server.url(&format!("{job}/logs?follow=true")), None).await);
-    // A client that reads nothing, of more than the system buffers for it, must not keep the host from stopping.
+    // A client that does not read, with more events than the system buffers, must not prevent the host from stopping.
     let mut stuck = TcpStream::connect(server.address()).await.expect("a connection");
     stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
     let mut waiting = JoinSet::new();
@@ -122,7 +122,7 @@ async fn a_stop_ends_all_answers_that_last() {
     for follower in followers {
         within("the end of an answer", follower.rest()).await;
     }
-    let waited = waiting.join_next().await.expect("it was asked").expect("an answer");
+    let waited = waiting.join_next().await.expect("the request was sent").expect("an answer");
     assert_eq!((waited.status, waited.code()), (503, "stopping"));
     assert_eq!(waited.headers["retry-after"], "5");
 }

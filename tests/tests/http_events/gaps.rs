@@ -9,11 +9,11 @@ use serde_json::json;
 
 use crate::add;
 
-/// Jobs of a batch.
+/// Jobs per batch.
 const BATCH: usize = 10_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_kept_is_counted_and_what_is_comes_then() {
+async fn evicted_events_are_counted_and_retained_ones_follow() {
     let app = App::new()
         .plugin("echo", guests::ECHO)
         .task("echo", &json!({"process": "plugins.echo", "size": 1_000_000}))
@@ -25,7 +25,7 @@ async fn what_is_not_kept_is_counted_and_what_is_comes_then() {
     let start = follower.until("reached").await;
     drop(follower);
     let mut added = 0;
-    // As many as a host retains, and some more.
+    // Adds more events than a host retains.
     for _ in 0..8 {
         added += add(&client, &server, "echo", &json!([]), BATCH).await.len() as u64;
     }
@@ -36,10 +36,10 @@ async fn what_is_not_kept_is_counted_and_what_is_comes_then() {
     assert!((1..added).contains(&missing), "{gap:?}");
     assert_eq!((gap.name.as_str(), gap.number()), ("gap", start.number() + missing));
     for number in gap.number() + 1..=start.number() + added {
-        let heard = follower.next().await.expect("an event that is kept");
-        assert_eq!((heard.name.as_str(), heard.number()), ("added", number));
+        let event = follower.next().await.expect("a retained event");
+        assert_eq!((event.name.as_str(), event.number()), ("added", number));
     }
-    // A subscriber of another task is not woken by any of that, but resumes at a position that was evicted.
+    // A subscriber of another task is not woken by these events, but resumes at a position that was evicted.
     let quiet = format!("{url}?task=Quiet&after={}", start.id);
     let mut follower = follow(&client, &quiet, None).await;
     assert_eq!(follower.until("gap").await.data["events"], missing);
@@ -47,7 +47,7 @@ async fn what_is_not_kept_is_counted_and_what_is_comes_then() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_of_an_earlier_process_is_known_as_such() {
+async fn an_event_id_of_an_earlier_process_causes_a_gap() {
     let app = App::new().simple_task("echo", guests::ECHO);
     let client = client();
     let server = Server::start(&app, &[]);
@@ -61,7 +61,7 @@ async fn an_id_of_an_earlier_process_is_known_as_such() {
     assert_eq!((gap.name.as_str(), &gap.data), ("gap", &json!({"events": null})));
     add(&client, &server, "echo", &json!([]), 1).await;
     assert_eq!(follower.until("succeeded").await.data["id"], 2);
-    // The job of the earlier process has ended, and none of its events is left.
+    // The job of the earlier process has ended, and its events are evicted.
     let of_job = server.url("/v1/tasks/echo/jobs/1/events");
     assert_eq!(follow(&client, &of_job, Some(&last)).await.rest().await, ["gap"]);
     server.stop();

@@ -8,12 +8,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The whole response to these bytes, which are sent before anything is read.
+/// Sends all bytes before it reads; returns the whole response.
 async fn answered(server: &Server, bytes: &[u8]) -> String {
     within("an answer", async {
         let mut client = TcpStream::connect(server.address()).await.expect("a connection");
-        client.write_all(bytes).await.expect("the host reads on for a while");
-        client.shutdown().await.expect("a connection that is there still");
+        client.write_all(bytes).await.expect("the host continues to read");
+        client.shutdown().await.expect("the connection is still open");
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("an answer in UTF-8");
         answer
@@ -22,7 +22,7 @@ async fn answered(server: &Server, bytes: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_request_is_answered_with_a_document() {
+async fn malformed_requests_are_answered_with_a_problem_document() {
     let app = App::new().simple_task("echo", guests::ECHO);
     let server = Server::start(&app, &[]);
     let large = "x".repeat(1 << 20);

@@ -1,4 +1,4 @@
-//! A job's log, followed.
+//! Following a job's log.
 
 use saggar_tests::app::App;
 use saggar_tests::client::client;
@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::add;
 
 async fn line(follower: &mut Follower) -> (String, String) {
-    let heard = follower.until("log").await;
-    assert_eq!(heard.data["source"], "stdout", "{heard:?}");
-    (heard.id, heard.data["text"].as_str().expect("a text").to_owned())
+    let event = follower.until("log").await;
+    assert_eq!(event.data["source"], "stdout", "{event:?}");
+    (event.id, event.data["text"].as_str().expect("a text").to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ async fn a_log_is_followed_while_the_guest_writes_it() {
     let id = add(&client, &server, "gated", &json!(["keys", 1]), 1).await[0];
     let url = server.url(&format!("/v1/tasks/gated/jobs/{id}/logs?follow=true"));
     let mut follower = follow(&client, &url, None).await;
-    // While the attempt runs, and keeps running.
+    // The line is received while the attempt is still running.
     assert_eq!(line(&mut follower).await, ("1".to_owned(), "at the gate".to_owned()));
     add(&client, &server, "keys", &json!([]), 1).await;
     assert_eq!(line(&mut follower).await, ("2".to_owned(), "through the gate".to_owned()));

@@ -1,4 +1,4 @@
-//! Clients that read slowly or not at all, against a listener in this process with limits that suit a test.
+//! Clients that read slowly or not at all, with a listener in this process whose limits suit a test.
 
 use std::time::Duration;
 
@@ -34,17 +34,17 @@ async fn until_free(client: &Client, url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_reads_nothing_loses_its_permit() {
+async fn a_client_that_does_not_read_loses_its_permit() {
     let host = TestHost::start(app()).await;
     let listener =
         listen(&host, Limits { followers: 1, write_time: Duration::from_millis(300), ..Limits::default() }).await;
     let (client, url) = (client(), format!("http://{}/v1/events", listener.address()));
     let mut stuck = TcpStream::connect(listener.address()).await.expect("a connection");
     stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
-    stuck.readable().await.expect("an answer that begins");
+    stuck.readable().await.expect("a response that begins");
     assert_eq!(ask(&client, &url, None).await.status(), 503, "all permits are taken");
     host.inner().pause("echo").await.expect("a task");
-    // More than the system buffers for it.
+    // Adds jobs until their events exceed the buffers of the system.
     let growing = async {
         loop {
             host.inner().add_jobs("echo", vec![NewJob::new("[]"); 1_000]).await.expect("room");
@@ -60,19 +60,19 @@ async fn a_client_that_reads_nothing_loses_its_permit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn followers_have_their_permits_and_ordinary_requests_a_connection() {
+async fn followers_are_limited_and_leave_connections_for_requests() {
     let host = TestHost::start(app()).await;
     let listener = listen(&host, Limits { followers: 9, connections: 4, ..Limits::default() }).await;
     let (client, base) = (client_of_few_connections(), format!("http://{}", listener.address()));
     let url = format!("{base}/v1/events");
-    // Half of the connections, though more were allowed.
+    // Followers get at most half of the connections, although the limit of followers is higher.
     let following = [follow(&client, &url, None).await, follow(&client, &url, None).await];
     let refused = ask(&client, &url, None).await;
     assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().expect("a header")));
     let problem: serde_json::Value = refused.json().await.expect("JSON");
     assert_eq!(problem["code"], "overloaded");
     assert_eq!(ask(&client, &format!("{base}/healthz"), None).await.status(), 200);
-    // Clients that wait for a job take permits as well, as long as the job runs.
+    // Clients that wait for a job take permits as well, until the job has ended.
     host.inner().pause("echo").await.expect("a task");
     let added = client.post(format!("{base}/v1/tasks/echo/jobs")).json(&json!({})).send().await.expect("an answer");
     assert_eq!(added.status(), 201);
@@ -92,7 +92,7 @@ async fn followers_have_their_permits_and_ordinary_requests_a_connection() {
 
 /// Clients that request large responses and do not read them.
 #[tokio::test(flavor = "multi_thread")]
-async fn large_answers_that_nobody_takes_have_so_much_room() {
+async fn unread_large_responses_are_limited() {
     let host = TestHost::start(app()).await;
     let listener = listen(&host, Limits::default()).await;
     host.inner().pause("echo").await.expect("a task");
@@ -103,7 +103,7 @@ async fn large_answers_that_nobody_takes_have_so_much_room() {
         let mut client = TcpStream::connect(listener.address()).await.expect("a connection");
         client.write_all(b"GET /v1/tasks/echo/jobs/1 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("a request");
         let mut line = [0; "HTTP/1.1 200".len()];
-        within("an answer", client.read_exact(&mut line)).await.expect("an answer that begins");
+        within("an answer", client.read_exact(&mut line)).await.expect("a response that begins");
         match &line {
             b"HTTP/1.1 200" => stuck.push(client),
             b"HTTP/1.1 503" => break stuck.len(),
@@ -112,7 +112,7 @@ async fn large_answers_that_nobody_takes_have_so_much_room() {
     };
     assert!((45..=52).contains(&refused_at), "{refused_at}");
     let (client, base) = (client(), format!("http://{}/v1/tasks/echo", listener.address()));
-    // Small responses are sent, and so are those of changes.
+    // Small responses are sent, and so are responses to changes.
     assert_eq!(ask(&client, &base, None).await.status(), 200);
     let cancelled = client.post(format!("{base}/jobs/1/cancel")).send().await.expect("an answer");
     assert_eq!(cancelled.status(), 200);

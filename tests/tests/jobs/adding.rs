@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::app;
 
-/// `add` returns an id, or an error with its code; a rejected job leaves nothing behind.
+/// `add` returns an id, or an error with its code; a rejected job has no effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn adding_returns_an_id_or_an_error() {
     let full = json!({ "process": "plugins.gated", "size": 1 });
@@ -81,11 +81,11 @@ async fn a_unique_job_exists_once_while_it_waits_or_runs() {
     host.inner().resume("echo").await.unwrap();
     host.end("echo", added[0].id.0).await;
     let later = host.inner().add_jobs("echo", vec![job(r#"["ada", 3]"#)]).await.unwrap();
-    assert!(later[0].is_new, "the earlier one has ended");
+    assert!(later[0].is_new, "the earlier job has ended");
     host.shutdown().await;
 }
 
-/// A full queue rejects jobs at once, while lookups and progress work and the queue drains.
+/// A full queue rejects jobs at once, while lookups and progress work and its jobs run.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_rejects_jobs_and_drains() {
     let task = json!({ "process": "plugins.gated", "size": 3 });
@@ -105,7 +105,7 @@ async fn a_full_queue_rejects_jobs_and_drains() {
     for id in 1..=4 {
         assert_eq!(response(&host.end("gated", id).await), "through");
     }
-    assert_eq!(host.response("gated", json!(["keys", 1])).await, "through", "the queue has room again");
+    assert_eq!(host.response("gated", json!(["keys", 1])).await, "through", "the queue has space again");
     assert_eq!(host.inner().counts("gated").unwrap().success, 5);
     host.shutdown().await;
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::app;
 
-/// Exactly these four names, in every interface.
+/// These are the only names, in every interface.
 #[test]
 fn a_job_has_one_of_four_statuses() {
     let names = [Status::Waiting, Status::Running, Status::Success, Status::Failure].map(Status::name);
@@ -43,7 +43,7 @@ async fn a_job_waits_then_runs_with_visible_progress() {
     host.shutdown().await;
 }
 
-/// Every way in which an attempt can fail has its reason and its code, and is retried if it may be.
+/// Every way in which an attempt can fail has its reason and its code, and is retried if allowed.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_outcome_has_its_reason() {
     let task = |plugin: &str| {
@@ -66,7 +66,7 @@ async fn every_outcome_has_its_reason() {
         ("failing", json!(["exit", 9, 0]), Reason::Trap, "exit", 2),
         ("failing", json!(["spin", 9, 0]), Reason::Timeout, "timeout", 2),
         ("memory", json!(["allocate_a_gigabyte"]), Reason::OutOfMemory, "out-of-memory", 2),
-        ("words", json!(["answer_no_json"]), Reason::Trap, "invalid-response", 2),
+        ("words", json!(["answer_invalid_json"]), Reason::Trap, "invalid-response", 2),
     ];
     for (task, args, reason, code, attempts) in cases {
         let job = host.run(task, args.clone()).await;
@@ -80,7 +80,7 @@ async fn every_outcome_has_its_reason() {
     host.shutdown().await;
 }
 
-/// `attempts` and `attempt_after` apply; so does the delay that the guest requests.
+/// `attempts` and `attempt_after` apply, and so does a delay that the guest requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_have_the_configured_number_and_delay() {
     let task = |attempts: u32, after: u32| json!({ "process": "plugins.failing", "attempts": attempts, "attempt_after": after });
@@ -121,7 +121,7 @@ async fn a_retry_waits_for_its_time() {
     host.shutdown().await;
 }
 
-/// The timeout counts from an attempt's start: jobs can wait for longer.
+/// The timeout counts from an attempt's start, so jobs can wait longer than it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_timeout_counts_from_the_start_of_the_attempt() {
     let task = json!({ "process": "plugins.slow", "timeout": 1.2 });
@@ -138,12 +138,12 @@ async fn the_timeout_counts_from_the_start_of_the_attempt() {
     host.shutdown().await;
 }
 
-/// The guest really stops, its slot is free at once, and its earlier progress stays.
+/// The guest really stops, its slot is free at once, and its earlier progress is retained.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_is_stopped_at_its_timeout() {
     let task = json!({ "process": "plugins.time", "timeout": 1 });
     let host = TestHost::start(App::new().plugin("time", guests::HOSTILE_TIME).task("time", &task)).await;
-    let stopped = host.run("time", json!(["report_for_ever"])).await;
+    let stopped = host.run("time", json!(["report_forever"])).await;
     assert_eq!((problem_code(&stopped), stopped.reason), ("timeout", Some(Reason::Timeout)));
     assert!(stopped.ended_at.unwrap().0 >= stopped.added_at.0 + 1000, "{stopped:?}");
     assert_eq!(host.response("time", json!(["ok"])).await, json!(["ok"]));

@@ -26,8 +26,7 @@ async fn a_cancelled_job_ends_as_cancelled() {
     host.shutdown().await;
 }
 
-/// A computing guest can see that its job is cancelled, in the rest of its time slice, and is stopped whatever it does
-/// then.
+/// A computing guest can observe in the rest of its time slice that its job is cancelled, and is stopped in any case.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_sees_that_its_job_is_cancelled() {
     let app = App::new().plugin("context", guests::CONTEXT);
@@ -44,6 +43,6 @@ async fn a_guest_sees_that_its_job_is_cancelled() {
             break;
         }
     }
-    assert!(seen, "the guest was stopped fifty times before it could look");
+    assert!(seen, "the guest was stopped fifty times before it could observe the cancellation");
     host.shutdown().await;
 }

@@ -1,4 +1,4 @@
-//! Event handlers that fail or are slow: retries, redelivery, and that jobs do not suffer.
+//! Event handlers that fail or are slow: retries, redelivery, and no effect on jobs.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code, response};
 use serde_json::json;
 
-/// At-least-once delivery: a failing handler of an end is called again, which does not change the job.
+/// Callbacks are delivered at least once: a failing end handler is called again, which does not change the job.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_handler_is_called_again() {
     let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem-once" } });
@@ -25,7 +25,8 @@ async fn a_failing_handler_is_called_again() {
     host.shutdown().await;
 }
 
-/// However a handler fails, the job stays as it is, its log says so, and the host keeps running.
+/// Asserts that a failing handler does not change its job, that the job's log reports the failure, and that the host
+/// keeps running.
 async fn fails_without_harm(how: &str) {
     let telling = format!("plugins.telling#{how}");
     let event = json!({ "add": telling, "progress": telling, "success": telling, "error": telling });
@@ -45,11 +46,11 @@ async fn fails_without_harm(how: &str) {
             let failed = |line: &String| line.contains(handler) && line.contains("failed");
             assert!(log.iter().any(failed), "{how}: nothing about {handler} in {log:?}");
         }
-        // The add handler was tried three times while the job was on hold; the end handler is retried over hours.
-        let said: Vec<&String> = log.iter().filter(|line| line.contains("failed 3 times")).collect();
+        // The add handler is tried three times while the job is on hold; the end handler is retried over hours.
+        let reported: Vec<&String> = log.iter().filter(|line| line.contains("failed 3 times")).collect();
         let given_up = |line: &String| line.contains("event.add") && line.contains("is given up");
         let deferred = |line: &String| line.contains(end) && line.contains("is tried again in");
-        assert!(matches!(said[..], [add, end] if given_up(add) && deferred(end)), "{how}: {log:?}");
+        assert!(matches!(reported[..], [add, end] if given_up(add) && deferred(end)), "{how}: {log:?}");
         let job = host.inner().document("it", id).await.expect("a job");
         let callbacks: Vec<_> =
             job.callbacks.iter().map(|one| (one.state, one.tries, one.next_try_at.is_some())).collect();
@@ -79,10 +80,10 @@ async fn handlers_that_never_end_do_no_harm() {
     fails_without_harm("spin").await;
 }
 
-/// Only other ends wait behind slow or failing handlers of ends: added jobs start at once, and so do `next` and
-/// progress handlers.
+/// Slow or failing end handlers delay only other end handlers: added jobs start at once, and so do `next` and progress
+/// handlers.
 #[tokio::test(flavor = "multi_thread")]
-async fn additions_do_not_wait_behind_handlers_of_ends() {
+async fn added_jobs_do_not_wait_behind_end_handlers() {
     for (end, how) in [("success", "slow"), ("error", "slow"), ("success", "slow-problem"), ("error", "slow-problem")] {
         let event = json!({
             "next": "plugins.recorder", "add": "plugins.recorder", "progress": "plugins.recorder",
@@ -96,8 +97,8 @@ async fn additions_do_not_wait_behind_handlers_of_ends() {
         }
         let last = host.run("it", args).await;
         let pending = host.inner().counts("it").expect("a task").callbacks;
-        // Half a minute of handlers; some of them have run by now even on the slowest machine.
-        assert!(pending >= 20, "{end} {how}: job {} ended when only {pending} callbacks were left", last.id);
+        // The handlers take half a minute in total; some have run by now, even on the slowest machine.
+        assert!(pending >= 20, "{end} {how}: job {} ended when only {pending} callbacks were pending", last.id);
         let log = host.log("it", last.id).await;
         for handler in ["next", "add", "progress"] {
             assert!(log.iter().any(|line| line.starts_with(handler)), "{end} {how}: {handler} is not in {log:?}");
@@ -106,7 +107,7 @@ async fn additions_do_not_wait_behind_handlers_of_ends() {
     }
 }
 
-/// A deferred callback is delivered again on request: here, after its handler was fixed.
+/// A deferred callback is delivered again on request, here after its handler was fixed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_can_be_redelivered_to_a_fixed_handler() {
     let task =
@@ -128,12 +129,12 @@ async fn a_callback_can_be_redelivered_to_a_fixed_handler() {
     let log = host.log("it", 1).await;
     assert_eq!(log.last().map(String::as_str), Some(r#"success 1 ["late"]"#), "{log:?}");
     assert_eq!(host.inner().document("it", 1).await.expect("a job").callbacks.len(), 0);
-    let refused = host.inner().redeliver("it", 1).await.expect_err("nothing is left");
+    let refused = host.inner().redeliver("it", 1).await.expect_err("no callback is pending");
     assert_eq!(refused.code(), "not-given-up");
     host.shutdown().await;
 }
 
-/// A handler that fails for hours does not keep its job from being retried or deleted.
+/// A job can be retried or deleted while its handler fails for hours.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_handler_does_not_block_its_job() {
     let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
@@ -144,7 +145,7 @@ async fn a_failing_handler_does_not_block_its_job() {
     host.inner().retry("it", 1).await.expect("its callback is deferred");
     assert_eq!(host.end("it", 1).await.status, Status::Success);
     host.idle().await;
-    host.inner().delete("it", 1).await.expect("nothing of it runs");
+    host.inner().delete("it", 1).await.expect("the job and its handlers do not run");
     assert_eq!(host.inner().counts("it").expect("a task").callbacks, 0);
     host.shutdown().await;
 }

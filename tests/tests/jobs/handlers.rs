@@ -19,10 +19,10 @@ async fn the_add_handler_ends_before_the_first_attempt() {
     let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING).task("it", &task);
     let host = TestHost::start(app).await;
     let mut events = host.inner().events();
-    let id = host.add("it", json!(["held"])).await;
+    let id = host.add("it", json!(["on hold"])).await;
     assert_eq!(host.job("it", id).await.status, Status::Waiting);
     let job = host.end("it", id).await;
-    assert_eq!(response(&job), json!(["held"]));
+    assert_eq!(response(&job), json!(["on hold"]));
     assert!(job.ended_at.unwrap().0 >= job.added_at.0 + 400, "it started while its add handler ran: {job:?}");
     let mut kinds = Vec::new();
     while kinds.last() != Some(&JobEventKind::Succeeded) {
@@ -39,7 +39,7 @@ fn recorded() -> App {
     App::new().plugin("recorder", guests::RECORDER).task("recorded", &task).simple_task("journal", guests::ECHO)
 }
 
-/// Order: next, add, processor, progress, exactly one end event; with the right arguments.
+/// Calls are in the order next, add, processor, progress, exactly one end handler, with the right arguments.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_come_in_order_with_their_arguments() {
     let host = TestHost::start(recorded()).await;
@@ -88,7 +88,7 @@ async fn each_end_calls_one_handler() {
     let host = TestHost::start(app).await;
     for how in ["retry", "reject", "trap", "exit", "spin"] {
         host.run("failing", json!([how, 1, 0])).await;
-        // In this order, because the handlers of different jobs may run in any.
+        // Waits because the handlers of different jobs may run in any order.
         host.idle().await;
     }
     host.run("failing", json!(["retry", 0, 0])).await;
@@ -122,7 +122,7 @@ async fn handlers_can_use_all_imports() {
     let host = TestHost::start(app).await;
     let good = host.run("it", json!([])).await;
     assert_eq!((response(&good), good.message.as_str()), (Value::Null, "process"));
-    // The success handler is called after the job's end, and would otherwise race with the next job.
+    // The success handler is called after the job's end. It would otherwise race with the next job.
     host.idle().await;
     let bad = host.run("it", json!(["fail"])).await;
     assert_eq!((bad.status, bad.message.as_str()), (Status::Failure, "process"), "progress of a handler is ignored");
@@ -142,7 +142,7 @@ async fn handlers_can_use_all_imports() {
     host.shutdown().await;
 }
 
-/// A handler that is missing, misspelt or of another role keeps its task from loading; others load.
+/// A task does not load if a handler is missing, misspelt or of another role; other tasks load.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_handler_is_a_load_error() {
     for (reference, fragment) in [

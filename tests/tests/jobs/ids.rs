@@ -5,9 +5,9 @@ use saggar_tests::guests;
 use saggar_tests::host::{TestHost, all_differ};
 use serde_json::json;
 
-/// A host with the task `it`, whose ids come from this source.
+/// Starts a host with the task `it`, whose ids come from this source.
 async fn with_next(next: &str) -> TestHost {
-    // A source that never returns gets less time than one that may be slow.
+    // A source that never returns gets a short timeout; the others may be slow.
     let event_timeout = if next == "#spin" { 0.3 } else { 30.0 };
     let task = json!({
         "process": "plugins.echo",
@@ -72,7 +72,7 @@ async fn a_next_that_fails_rejects_the_job() {
     }
 }
 
-/// The source keeps its own counter, in an instance that stays.
+/// The source has its own counter, in an instance that is reused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_next_can_count_by_itself() {
     let host = with_next("#from-1024").await;
@@ -94,14 +94,14 @@ async fn the_counter_skips_existing_ids() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_largest_id_breaks_nothing() {
+async fn the_largest_id_is_accepted() {
     let host = with_next("#largest").await;
     assert_eq!(host.add("it", json!([])).await, u64::MAX);
     assert_eq!(host.try_add("it", json!([])).await, Err("duplicate-id".into()));
     host.shutdown().await;
 }
 
-/// A `next` that adds to its own task would recurse forever: it is refused at some depth, and nothing was added.
+/// A `next` that adds to its own task would recurse forever: it is refused at a limited depth, and nothing is added.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_next_that_adds_to_its_own_task_is_stopped() {
     let task = json!({

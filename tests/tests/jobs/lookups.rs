@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::app;
 
-/// After the end a lookup returns SUCCESS with the response, or FAILURE with the problem.
+/// After the end of a job, a lookup returns SUCCESS with the response, or FAILURE with the problem.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ended_job_can_be_looked_up() {
     let host = TestHost::start(App::new().simple_task("failing", guests::FAILING)).await;
@@ -53,7 +53,7 @@ async fn jobs_are_listed_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rates_and_counts_show_what_a_task_does() {
+async fn rates_and_counts_of_a_task_are_shown() {
     let host = TestHost::start(app()).await;
     for _ in 0..3 {
         host.run("echo", json!([])).await;
@@ -79,22 +79,22 @@ async fn a_job_that_does_not_run_can_be_deleted() {
     host.shutdown().await;
 }
 
-/// An ended job is retained as long as its task says, and its id is not reused.
+/// An ended job is retained for the time that its task defines, and its id is not reused.
 #[tokio::test(flavor = "multi_thread")]
 async fn retention_removes_ended_jobs() {
     let task = json!({ "process": "plugins.failing", "retention": { "success": "1s", "failure": "1h" } });
     let host = TestHost::start(App::new().plugin("failing", guests::FAILING).task("failing", &task)).await;
     host.run("failing", json!(["reject", 1, 0])).await;
     let good = host.run("failing", json!(["reject", 0, 0])).await;
-    assert_eq!(host.job("failing", good.id).await, good, "it is retained at first");
-    within("the removal", async {
-        let mut now_and_then = tokio::time::interval(Duration::from_millis(100));
+    assert_eq!(host.job("failing", good.id).await, good, "the job is retained at first");
+    within("the removal of the job", async {
+        let mut interval = tokio::time::interval(Duration::from_millis(100));
         while host.try_job("failing", good.id).await != Err("unknown-job".into()) {
-            now_and_then.tick().await;
+            interval.tick().await;
         }
     })
     .await;
-    assert_eq!(host.job("failing", 1).await.status, Status::Failure, "its retention is longer");
+    assert_eq!(host.job("failing", 1).await.status, Status::Failure, "failed jobs are retained longer");
     assert_eq!(host.cancel("failing", good.id).await, Err("unknown-job".into()));
     assert_eq!(host.add("failing", json!(["reject", 0, 0])).await, 3);
     host.idle().await;

@@ -1,4 +1,4 @@
-//! Which job starts next, and how many run at once.
+//! The order in which jobs start, and how many run at once.
 
 use saggar::{Events, JobEventKind, NewJob, Status};
 use saggar_tests::app::App;
@@ -9,11 +9,11 @@ use serde_json::json;
 
 use crate::app;
 
-/// The ids of the next `count` jobs of the task `gated` that start.
+/// Waits until `count` jobs of the task `gated` have started; returns their ids in that order.
 async fn started(events: &mut Events, count: usize) -> Vec<u64> {
     let mut started = Vec::new();
     while started.len() < count {
-        let event = within("an event", events.next()).await.expect("a few jobs overrun no subscriber");
+        let event = within("an event", events.next()).await.expect("the subscriber does not lag behind a few jobs");
         if &*event.key.task.task == "gated" && matches!(event.kind, JobEventKind::Started { .. }) {
             started.push(event.key.id.0);
         }
@@ -37,7 +37,7 @@ async fn the_oldest_ready_job_starts_first() {
     host.shutdown().await;
 }
 
-/// Priority goes before age.
+/// Priority takes precedence over age.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_higher_priority_starts_first() {
     let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
@@ -54,7 +54,7 @@ async fn a_higher_priority_starts_first() {
     host.shutdown().await;
 }
 
-/// A delayed job is WAITING, with the time of its earliest start; others start before it.
+/// A delayed job is WAITING, with the time of its earliest start; other jobs start before it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delayed_job_waits_for_its_time() {
     let host = TestHost::start(App::new().simple_task("context", guests::CONTEXT)).await;
@@ -76,13 +76,13 @@ async fn each_task_has_its_own_slots() {
     let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
     let host = TestHost::start(app.simple_task("echo", guests::ECHO)).await;
     host.close_gate("gated").await;
-    assert_eq!(host.response("echo", json!(["not held up"])).await, json!(["not held up"]));
+    assert_eq!(host.response("echo", json!(["not blocked"])).await, json!(["not blocked"]));
     host.open_gate().await;
     host.idle().await;
     host.shutdown().await;
 }
 
-/// However attempts end, no more run at once than the task has slots.
+/// However attempts end, never more run at once than the task has slots.
 #[tokio::test(flavor = "multi_thread")]
 async fn slots_are_never_exceeded() {
     let task = json!({
@@ -90,12 +90,12 @@ async fn slots_are_never_exceeded() {
     });
     let host = TestHost::start(App::new().plugin("time", guests::HOSTILE_TIME).task("time", &task)).await;
     let mut events = host.inner().events();
-    for behaviour in ["spin", "sleep_an_hour", "ok", "recurse_for_ever"].iter().cycle().take(20) {
+    for behaviour in ["spin", "sleep_an_hour", "ok", "recurse_forever"].iter().cycle().take(20) {
         host.add("time", json!([behaviour])).await;
     }
     let (mut running, mut most, mut ended) = (0, 0, 0);
     while ended < 20 {
-        match within("an event", events.next()).await.expect("twenty jobs overrun no subscriber").kind {
+        match within("an event", events.next()).await.expect("the subscriber does not lag behind twenty jobs").kind {
             JobEventKind::Started { .. } => running += 1,
             JobEventKind::Retrying { .. } => running -= 1,
             JobEventKind::Succeeded | JobEventKind::Failed { .. } => {
@@ -116,7 +116,7 @@ async fn slots_are_never_exceeded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_task_starts_nothing_until_it_is_resumed() {
+async fn a_paused_task_starts_no_job_until_it_is_resumed() {
     let host = TestHost::start(app()).await;
     host.inner().pause("echo").await.unwrap();
     let id = host.add("echo", json!(["x"])).await;

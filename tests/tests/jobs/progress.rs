@@ -1,4 +1,4 @@
-//! Progress of jobs, and its handler.
+//! Progress of jobs, and the progress handler.
 
 use saggar::Reason;
 use saggar_tests::app::App;
@@ -20,18 +20,18 @@ async fn progress_is_coalesced_and_its_last_values_arrive_before_the_end() {
     assert_eq!((job.current, job.total, job.message.as_str()), (200_000, 200_000, "step of job 1: 200000/200000"));
 
     let journal = host.journal().await;
-    let (end, told) = journal.split_last().expect("both handlers were called");
+    let (end, reports) = journal.split_last().expect("both handlers were called");
     assert_eq!(end, r#"success 1 {"id":1,"word":"step"}"#);
-    assert_eq!(told.last().unwrap(), "progress 1 200000/200000 step of job 1: 200000/200000");
+    assert_eq!(reports.last().unwrap(), "progress 1 200000/200000 step of job 1: 200000/200000");
     let milliseconds = job.ended_at.unwrap().0 - job.added_at.0;
     let most = milliseconds / 100 + 2;
-    assert!(told.len() as u64 <= most, "{} calls in {milliseconds} ms", told.len());
+    assert!(reports.len() as u64 <= most, "{} calls in {milliseconds} ms", reports.len());
     let current = |note: &String| note.split([' ', '/']).nth(2).unwrap().parse::<u64>().unwrap();
-    assert!(told.is_sorted_by_key(current), "{told:?}");
+    assert!(reports.is_sorted_by_key(current), "{reports:?}");
     host.shutdown().await;
 }
 
-/// A failed attempt's last values arrive too, before the next attempt's.
+/// The last values of a failed attempt arrive, too, before those of the next attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attempt_reports_its_last_values() {
     let all = "plugins.recorder";
@@ -52,9 +52,9 @@ async fn every_attempt_reports_its_last_values() {
     host.shutdown().await;
 }
 
-/// The progress of many running jobs does not mix.
+/// The progress of many running jobs is not mixed up.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_jobs_with_progress_do_not_mix() {
+async fn progress_of_many_jobs_is_not_mixed_up() {
     let task = json!({ "process": "plugins.progress", "worker_nums": 10, "size": 1000 });
     let host = TestHost::start(App::new().plugin("progress", guests::PROGRESS).task("many", &task)).await;
     let mut added = Vec::new();

@@ -1,4 +1,4 @@
-//! The start and a reload: no job or handler runs before jobs can be added to every task of the app.
+//! Starts and reloads: no job or handler runs before jobs can be added to every task of the app.
 
 use saggar::{NewJob, Status};
 use saggar_tests::app::App;
@@ -9,30 +9,30 @@ use serde_json::{Value, json};
 
 const JOBS: usize = 400;
 
-/// Tasks between `a` and `zeta`, which a host opens in this order.
+/// Adds tasks between `a` and `zeta`; a host opens tasks in alphabetical order.
 fn others(app: App) -> App {
     let definition = json!({ "process": "plugins.echo" });
     (0..200).fold(app.plugin("echo", guests::ECHO), |app, n| app.task(&format!("between{n}"), &definition))
 }
 
-/// The only slot of `a` is occupied, so that jobs wait behind it.
+/// Starts a host with waiting jobs of `a`, whose only slot is occupied; returns the id of the job that occupies it.
 async fn start_with_waiting_jobs() -> (TestHost, u64) {
     let app = App::new().simple_task("a", guests::GATED).simple_task("keys", guests::ECHO);
     let host = TestHost::start_durable(app).await;
-    let holder = host.close_gate("a").await;
+    let blocker = host.close_gate("a").await;
     let jobs = vec![NewJob::new(r#"["zeta", 1, ["from a"]]"#); JOBS];
-    host.inner().add_jobs("a", jobs).await.expect("room for them");
-    (host, holder)
+    host.inner().add_jobs("a", jobs).await.expect("the queue has space");
+    (host, blocker)
 }
 
-/// The app in which the jobs of `a` add jobs to `zeta`.
+/// Extends the app so that the jobs of `a` add jobs to `zeta`.
 fn adding(app: App, slots: u32) -> App {
     let definition = json!({ "process": "plugins.a", "worker_nums": slots });
     others(app).plugin("a", guests::ADDER).task("a", &definition).simple_task("zeta", guests::ECHO)
 }
 
-async fn assert_all_added(host: &TestHost, holder: u64) {
-    for id in holder + 1..=holder + JOBS as u64 {
+async fn assert_all_added(host: &TestHost, blocker: u64) {
+    for id in blocker + 1..=blocker + JOBS as u64 {
         let added = response(&host.end("a", id).await);
         assert_eq!(added["refused"], Value::Null, "job {id}");
     }
@@ -43,17 +43,17 @@ async fn assert_all_added(host: &TestHost, holder: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_job_runs_at_the_start_before_all_tasks_are_open() {
-    let (host, holder) = start_with_waiting_jobs().await;
-    host.inner().cancel("a", holder).await.unwrap();
+    let (host, blocker) = start_with_waiting_jobs().await;
+    host.inner().cancel("a", blocker).await.unwrap();
     let app = host.into_app().await;
     let host = TestHost::start_durable(adding(app, 1)).await;
-    assert_all_added(&host, holder).await;
+    assert_all_added(&host, blocker).await;
     host.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_job_runs_in_a_reload_before_all_tasks_are_open() {
-    let (host, holder) = start_with_waiting_jobs().await;
+    let (host, blocker) = start_with_waiting_jobs().await;
     // The app's directory is temporary, so it is changed in place.
     let change = |path: &str, content: Vec<u8>| host.app().write(path, content);
     change("plugins/a.wasm", std::fs::read(guests::ADDER).unwrap());
@@ -65,8 +65,8 @@ async fn no_job_runs_in_a_reload_before_all_tasks_are_open() {
     change("tasks/a.json", br#"{ "process": "plugins.a", "worker_nums": 8 }"#.into());
     host.reload().await.unwrap();
     host.open_gate().await;
-    assert_all_added(&host, holder).await;
-    assert_eq!(host.end("a", holder).await.status, Status::Success, "it ended under its old definition");
+    assert_all_added(&host, blocker).await;
+    assert_eq!(host.end("a", blocker).await.status, Status::Success, "it ended under its old definition");
     host.shutdown().await;
 }
 
@@ -74,14 +74,15 @@ fn with(event: &str, handler: &str) -> Value {
     json!({ "process": "plugins.echo", "event": { event: handler }, "sandbox": { "event_timeout": 3600 } })
 }
 
-/// 20 jobs on hold for the add handler of `a.held`, and 20 ended ones of `a.ended`, whose success handler is pending.
+/// Starts a host with 20 jobs of `a.held` on hold until their add handler has run, and 20 ended jobs of `a.ended` whose
+/// success callbacks are pending.
 async fn start_with_pending_callbacks() -> TestHost {
     let stuck = "plugins.telling#spin";
     let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
     let app = app.task("a.held", &with("add", stuck)).task("a.ended", &with("success", stuck));
     let host = TestHost::start_durable(app).await;
     for task in ["a.held", "a.ended"] {
-        host.inner().add_jobs(task, vec![NewJob::new("[]"); 20]).await.expect("room for them");
+        host.inner().add_jobs(task, vec![NewJob::new("[]"); 20]).await.expect("the queue has space");
     }
     for id in 1..=20 {
         host.end("a.ended", id).await;
@@ -89,7 +90,7 @@ async fn start_with_pending_callbacks() -> TestHost {
     host
 }
 
-/// Handlers that add jobs: some are called for jobs on hold, some for ended ones.
+/// The handlers add jobs; some are called for jobs on hold, some for ended jobs.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_handler_is_called_at_the_start_before_all_tasks_are_open() {
     let host = start_with_pending_callbacks().await;
@@ -105,7 +106,7 @@ async fn no_handler_is_called_at_the_start_before_all_tasks_are_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_on_hold_continue_when_the_definition_loses_their_handler() {
+async fn jobs_on_hold_run_when_the_definition_loses_their_handler() {
     let without = json!({ "process": "plugins.echo" });
     let app = start_with_pending_callbacks().await.into_app().await;
     let host = TestHost::start_durable(app.task("a.held", &without).task("a.ended", &without)).await;
@@ -124,7 +125,7 @@ async fn a_reload_that_removes_handlers_releases_the_jobs_on_hold() {
     host.app().write("tasks/a/held.json", br#"{ "process": "plugins.echo" }"#);
     host.app().write("tasks/a/ended.json", br#"{ "process": "plugins.echo" }"#);
     host.reload().await.unwrap();
-    // The handler of the earlier definition is processing the first one, and never returns.
+    // The handler of the earlier definition is running for the first job, and never returns.
     for id in 2..=20 {
         assert_eq!(host.end("a.held", id).await.status, Status::Success);
     }

@@ -1,4 +1,4 @@
-//! Plugins that compile while the host runs: it serves at once, and a task starts as soon as its own plugins are
+//! Plugins that are compiled while the host runs: it serves at once, and a task starts as soon as its own plugins are
 //! loaded.
 
 use std::time::{Duration, Instant};
@@ -11,20 +11,21 @@ use serde_json::{Value, json};
 
 const PLUGINS: usize = 1000;
 
-/// Far more than a host without plugins needs on a busy machine, and far less than compiling takes.
+/// Far longer than a host without plugins needs on a busy machine, and far shorter than compiling takes.
 const FIRST_ANSWER: Duration = Duration::from_secs(20);
 
-/// A unique component like `echo`: it has a custom section that contains `name`.
+/// Makes `echo` unique by adding a custom section that contains `name`.
 fn distinct(echo: &[u8], name: &str) -> Vec<u8> {
     let mut bytes = echo.to_vec();
     let length = u8::try_from(name.len()).expect("a short name");
-    // A custom section: its length, the length of its name, the name, and no content.
+    // A custom section: id 0, its length, the length of its name, the name, and no content.
     bytes.extend([0, length + 1, length]);
     bytes.extend(name.as_bytes());
     bytes
 }
 
-/// Tasks `t0000` and so on with a plugin each, and one whose ids come from the plugin that is compiled last.
+/// Creates an app with tasks `t0000` and so on with one plugin each, and a task whose ids come from the plugin that is
+/// compiled last.
 fn cold_app() -> App {
     let echo = std::fs::read(guests::ECHO).expect("the guests have been built");
     let app = (0..PLUGINS).fold(App::new(), |app, n| {
@@ -41,7 +42,7 @@ async fn state(server: &Server, task: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_cold_plugins_keep_no_host_from_answering() {
+async fn a_host_answers_while_a_thousand_plugins_are_compiled() {
     let (app, cache) = (cold_app(), tempfile::tempdir().expect("a directory"));
     let mut serve = command();
     serve.arg("serve").arg(app.path()).args(["--store", "memory", "--cache-dir"]).arg(cache.path());
@@ -69,7 +70,11 @@ async fn a_thousand_cold_plugins_keep_no_host_from_answering() {
     let id = server.add("t0000", &json!({ "args": ["works"] })).await;
     assert_eq!(server.ended("t0000", id).await["status"], "SUCCESS");
     assert_eq!(state(&server, "t0000").await, "ready");
-    assert_eq!(state(&server, &last).await, "preparing", "the test is too slow to show anything");
+    assert_eq!(
+        state(&server, &last).await,
+        "preparing",
+        "all plugins are compiled already: the test needs more of them"
+    );
 
     let stopping = Instant::now();
     server.stop();
@@ -89,18 +94,18 @@ async fn jobs_that_wait_for_a_plugin_run_when_it_is_compiled() {
     let server = Server::start_unprepared(serve);
     let id = server.add("cold", &json!({ "args": [1] })).await;
     assert_eq!(server.ended("cold", id).await["status"], "SUCCESS");
-    // It may have to wait for the plugin that gives it its id.
+    // Adding may have to wait for the plugin that provides the id.
     assert_eq!(server.add("numbered", &json!({ "args": [2] })).await, 7);
     assert_eq!(server.ended("numbered", 7).await["status"], "SUCCESS");
     server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_plugin_breaks_its_own_task_and_says_what_is_wrong() {
+async fn a_broken_plugin_breaks_only_its_own_task() {
     let app = App::new().simple_task("good", guests::ECHO).plugin_bytes("bad", "no component");
     let app = app
         .task("bad", &json!({ "process": "plugins.bad" }))
-        .task("badly-told", &json!({ "process": "plugins.good", "event": { "error": "plugins.bad" } }))
+        .task("bad-handler", &json!({ "process": "plugins.good", "event": { "error": "plugins.bad" } }))
         .task("missing", &json!({ "process": "plugins.nowhere" }))
         .task("wrong-role", &json!({ "process": "plugins.good", "event": { "add": "plugins.good" } }));
     let server = Server::start(&app, &["--store", "memory"]);
@@ -108,7 +113,7 @@ async fn a_broken_plugin_breaks_its_own_task_and_says_what_is_wrong() {
     assert_eq!(server.ended("good", id).await["status"], "SUCCESS");
     for (task, problem) in [
         ("bad", "plugins/bad.wasm"),
-        ("badly-told", "plugins/bad.wasm"),
+        ("bad-handler", "plugins/bad.wasm"),
         ("missing", "plugins/nowhere.wasm does not exist"),
         ("wrong-role", "saggar:task/add-handler"),
     ] {
@@ -129,7 +134,7 @@ async fn a_broken_plugin_breaks_its_own_task_and_says_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_without_a_task_that_can_run_ends_with_all_problems() {
+async fn a_host_without_a_runnable_task_ends_with_all_problems() {
     let app = App::new().plugin_bytes("bad", "no component").task("bad", &json!({ "process": "plugins.bad" }));
     let app = app.task("missing", &json!({ "process": "plugins.nowhere" }));
     let said = saggar_on("serve", &app, &["--store", "memory"]);

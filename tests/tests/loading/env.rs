@@ -2,7 +2,7 @@
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::program::{Said, command, output};
+use saggar_tests::program::{CommandOutput, command, output};
 use serde_json::json;
 
 fn app(variable: &str) -> App {
@@ -10,7 +10,7 @@ fn app(variable: &str) -> App {
     App::new().plugin("echo", guests::ECHO).task("it", &definition)
 }
 
-fn check(app: &App, allow: Option<&str>) -> Said {
+fn check(app: &App, allow: Option<&str>) -> CommandOutput {
     let mut check = command();
     check.arg("check").arg(app.path());
     check.env("SAGGAR_APP_NAME", "of the app").env("REGION", "north").env("DATABASE_PASSWORD", "hunter2");
@@ -18,7 +18,7 @@ fn check(app: &App, allow: Option<&str>) -> Said {
 }
 
 #[test]
-fn variables_of_apps_are_allowed_and_no_others() {
+fn only_variables_of_apps_are_allowed_by_default() {
     let said = check(&app("SAGGAR_APP_NAME"), None);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     assert!(said.out.contains("of the app"), "{}", said.out);
@@ -31,7 +31,7 @@ fn variables_of_apps_are_allowed_and_no_others() {
 }
 
 #[test]
-fn the_operator_decides_which_are_allowed() {
+fn the_operator_can_allow_other_variables() {
     let region = app("REGION");
     for (allow, code) in
         [("REGION", 0), ("SAGGAR_APP_*,REG*", 0), ("*", 0), ("region", 1), ("SAGGAR_APP_*", 1), ("", 1)]

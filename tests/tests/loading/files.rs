@@ -1,4 +1,4 @@
-//! Special files in an app: links that lead out or back, pipes, devices. One rule for tasks and plugins.
+//! Special files in an app: links out of it or in a cycle, pipes, devices. The same rule applies to tasks and plugins.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::process::Command;
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
-use saggar_tests::program::{Said, saggar_on};
+use saggar_tests::program::{CommandOutput, saggar_on};
 use serde_json::json;
 
-/// An app whose task `it` has the plugin `dir.bad`, which `with` creates from its path and an outside directory.
-fn checked(with: impl FnOnce(&Path, &Path)) -> Said {
+/// Runs `check` on an app whose task `it` has the plugin `dir.bad`. `with` creates the plugin's file from its path and
+/// the path of an outside directory.
+fn checked(with: impl FnOnce(&Path, &Path)) -> CommandOutput {
     let elsewhere = tempfile::tempdir().expect("a directory");
     std::fs::copy(guests::ECHO, elsewhere.path().join("bad.wasm")).expect("the guests have been built");
     let app = App::new().simple_task("good", guests::ECHO).task("it", &json!({ "process": "plugins.dir.bad" }));
@@ -20,7 +21,7 @@ fn checked(with: impl FnOnce(&Path, &Path)) -> Said {
     saggar_on("check", &app, &[])
 }
 
-fn assert_refused(said: &Said, why: &str) {
+fn assert_refused(said: &CommandOutput, why: &str) {
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("tasks/it.json:1:") && said.err.contains(why), "{}", said.err);
     assert!(said.out.contains("task good"), "the other task is not affected: {}", said.out);
@@ -49,9 +50,9 @@ fn plugins_that_are_links_out_of_the_app_are_refused() {
 }
 
 #[test]
-fn links_that_lead_back_end_the_search() {
+fn links_in_a_cycle_are_refused() {
     assert_refused(&checked(|path, _| symlink(path, path).expect("a link")), "symbolic links");
-    // Many of them: the number of paths through them grows with every level.
+    // With many links, the number of paths through them grows with every level.
     let loops = |path: &Path, _: &Path| {
         for name in 0..20 {
             symlink("..", path.with_file_name(format!("back{name}"))).expect("a link");
@@ -61,7 +62,7 @@ fn links_that_lead_back_end_the_search() {
 }
 
 #[test]
-fn pipes_and_directories_in_the_place_of_plugins_are_refused_at_once() {
+fn pipes_directories_and_sockets_are_refused_at_once() {
     let fifo = |path: &Path, _: &Path| {
         assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo starts").success());
     };
@@ -86,7 +87,7 @@ fn task_files_follow_the_same_rule() {
     let said = saggar_on("check", &app, &[]);
     assert_eq!(said.code, Some(1), "{}", said.err);
     for file in ["tasks/out.json", "tasks/dir", "tasks/loop", "tasks/self.json", "tasks/fifo.json"] {
-        assert!(said.err.contains(file), "nothing is said of {file}: {}", said.err);
+        assert!(said.err.contains(file), "{file} is not reported: {}", said.err);
     }
     assert!(said.out.contains("task good") && said.out.contains("task same"), "{}", said.out);
 }

@@ -1,4 +1,5 @@
-//! Plugins whose initial memory exceeds their task's limit: a problem of that task, before any job fails because of it.
+//! Plugins whose initial memory exceeds their task's limit: this is reported as a problem of the task, before any job
+//! fails because of it.
 
 use saggar::Allocator;
 use saggar_tests::app::App;
@@ -12,12 +13,12 @@ const EXPORTS: &str = r#"
     (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
     (func (export "saggar:task/processor@0.1.0#process") (param i64 i32 i32) (result i32) unreachable)"#;
 
-/// A processor with these memories and tables.
+/// Builds a processor with these memories and tables.
 fn processor(fields: &str) -> Vec<u8> {
     component_from_core_wat(&format!("(module {fields} {EXPORTS})")).expect("a component")
 }
 
-/// An initial memory of 250 MiB.
+/// Builds a processor with an initial memory of 250 MiB.
 fn large() -> Vec<u8> {
     processor(r#"(memory (export "memory") 4000)"#)
 }
@@ -26,7 +27,7 @@ fn task(sandbox: Value) -> Value {
     json!({ "process": "plugins.it", "sandbox": sandbox })
 }
 
-/// The output of `check` with both allocators.
+/// Returns the errors of `check` with each allocator.
 fn refusals(app: &App) -> Vec<String> {
     let check = |allocator| {
         let said = saggar_on("check", app, &[allocator]);
@@ -37,7 +38,7 @@ fn refusals(app: &App) -> Vec<String> {
 }
 
 #[test]
-fn a_first_memory_beyond_the_limit_is_a_problem_that_names_the_key_and_the_size() {
+fn initial_memory_beyond_the_limit_is_a_problem_with_key_and_size() {
     let app = App::new().plugin_bytes("it", large()).task("it", &task(json!({})));
     for said in refusals(&app) {
         let says = |part: &str| assert!(said.contains(part), "no `{part}` in:\n{said}");
@@ -50,7 +51,7 @@ fn a_first_memory_beyond_the_limit_is_a_problem_that_names_the_key_and_the_size(
 }
 
 #[test]
-fn it_is_a_problem_also_where_a_neighbour_has_larger_memories() {
+fn initial_memory_is_checked_against_the_limit_of_its_own_task() {
     let app = App::new().plugin_bytes("it", large()).task("it", &task(json!({})));
     let app = app.task("neighbour", &task(json!({ "memory": "256MiB" })));
     for said in refusals(&app) {
@@ -72,24 +73,24 @@ fn all_memories_and_tables_count() {
 #[test]
 fn handlers_have_the_same_limit() {
     let recorder = std::fs::read(guests::RECORDER).expect("the guests have been built");
-    let told = json!({
+    let with_handler = json!({
         "process": "plugins.echo",
         "event": { "success": "plugins.recorder" },
         "sandbox": { "memory": "1MiB" },
     });
-    let app = App::new().plugin("echo", guests::ECHO).plugin_bytes("recorder", recorder).task("it", &told);
+    let app = App::new().plugin("echo", guests::ECHO).plugin_bytes("recorder", recorder).task("it", &with_handler);
     for said in refusals(&app) {
         assert!(said.contains("plugins/recorder.wasm: its memories"), "{said}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fits_exactly_is_loaded_under_both_allocators() {
+async fn initial_memory_at_the_limit_is_loaded_with_both_allocators() {
     for allocator in [Allocator::Pooling, Allocator::OnDemand] {
         let app = App::new().plugin_bytes("it", large()).task("it", &task(json!({ "memory": "250MiB" })));
         let host = TestHost::start_as(app, Start { allocator, ..Start::default() }).await;
         let job = host.run("it", json!([])).await;
-        assert_eq!(job.reason, Some(saggar::Reason::Trap), "it began: {job:?}");
+        assert_eq!(job.reason, Some(saggar::Reason::Trap), "the processor did not start: {job:?}");
         host.shutdown().await;
     }
 }

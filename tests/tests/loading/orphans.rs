@@ -8,7 +8,7 @@ use saggar_tests::host::{TestHost, response};
 use saggar_tests::server::Server;
 use serde_json::{Value, json};
 
-/// A host with three waiting jobs of `old` and an ended one, stopped. Its store is in the app.
+/// Runs a host, adds three waiting jobs and an ended one of `old`, and stops it. The app contains the store.
 async fn app_with_jobs() -> App {
     let app = App::new().simple_task("old", guests::ECHO).simple_task("other", guests::ECHO);
     let server = Server::start(&app, &[]);
@@ -27,8 +27,8 @@ fn orphan<'a>(tasks: &'a Value, id: &str) -> &'a Value {
     orphans.iter().find(|orphan| orphan["id"] == id).unwrap_or_else(|| panic!("{tasks}"))
 }
 
-/// What can be done with the jobs of a task without a definition.
-async fn jobs_can_be_looked_at_cancelled_and_deleted(server: &Server) {
+/// Asserts which operations work on the jobs of a task without a valid definition.
+async fn assert_jobs_can_be_read_cancelled_and_deleted(server: &Server) {
     let tasks = server.get("/v1/tasks").await.body;
     let counts = &orphan(&tasks, "old")["counts"];
     assert_eq!((&counts["waiting"], &counts["success"]), (&json!(3), &json!(1)), "{tasks}");
@@ -53,8 +53,8 @@ async fn jobs_can_be_looked_at_cancelled_and_deleted(server: &Server) {
     assert!(log.contains("old") && log.contains("waiting=3") && log.contains("ended=1"), "{log}");
 }
 
-/// Its last waiting job runs when the definition is back.
-async fn goes_on(app: App) {
+/// Asserts that the last waiting job runs when the definition is restored.
+async fn assert_runs_again(app: App) {
     let app = app.simple_task("old", guests::ECHO);
     let server = Server::start(&app, &[]);
     assert_eq!(server.get("/v1/tasks").await.body["orphans"], json!([]));
@@ -64,22 +64,22 @@ async fn goes_on(app: App) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_of_a_task_whose_file_is_gone_can_be_handled() {
+async fn jobs_of_a_task_without_a_file_can_be_managed() {
     let app = app_with_jobs().await;
     std::fs::remove_file(app.path().join("tasks/old.json")).expect("the task's file");
     let server = Server::start(&app, &[]);
-    jobs_can_be_looked_at_cancelled_and_deleted(&server).await;
+    assert_jobs_can_be_read_cancelled_and_deleted(&server).await;
     assert_eq!(orphan(&server.get("/v1/tasks").await.body, "old")["problem"], Value::Null);
     assert_eq!(server.post("/v1/tasks/old/jobs", &json!({})).await.code(), "unknown-task");
     server.stop();
-    goes_on(app).await;
+    assert_runs_again(app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_of_a_task_whose_file_is_broken_can_be_handled_and_adding_says_what_is_wrong() {
+async fn jobs_of_a_task_with_a_broken_file_can_be_managed() {
     let app = app_with_jobs().await.file("tasks/old.json", "{\n  \"process\": 7\n}");
     let server = Server::start(&app, &[]);
-    jobs_can_be_looked_at_cancelled_and_deleted(&server).await;
+    assert_jobs_can_be_read_cancelled_and_deleted(&server).await;
     let refused = server.post("/v1/tasks/old/jobs", &json!({})).await;
     assert_eq!((refused.status, refused.code()), (503, "task-broken"));
     let detail = refused.body["detail"].as_str().expect("a text");
@@ -87,11 +87,11 @@ async fn jobs_of_a_task_whose_file_is_broken_can_be_handled_and_adding_says_what
     let problem = orphan(&server.get("/v1/tasks").await.body, "old")["problem"].clone();
     assert!(problem.as_str().is_some_and(|problem| problem.starts_with("tasks/old.json:2:14: ")), "{problem}");
     server.stop();
-    goes_on(app).await;
+    assert_runs_again(app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_way_in_which_a_file_is_broken_is_said_where_a_job_is_added() {
+async fn adding_a_job_reports_why_the_file_is_broken() {
     let app = App::new().simple_task("good", guests::ECHO);
     let app = app
         .file("tasks/syntax.json", "{")
@@ -120,7 +120,7 @@ async fn every_way_in_which_a_file_is_broken_is_said_where_a_job_is_added() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reload_that_breaks_a_plugin_keeps_the_jobs_until_it_is_corrected() {
+async fn jobs_wait_while_a_reload_has_broken_their_plugin() {
     let gated = std::fs::read(guests::GATED).expect("the guests have been built");
     let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
     let host = TestHost::start_durable(app).await;
@@ -134,17 +134,17 @@ async fn a_reload_that_breaks_a_plugin_keeps_the_jobs_until_it_is_corrected() {
     assert_eq!(
         response(&host.end("gated", running).await),
         json!("through"),
-        "it ends under the plugin that it began with"
+        "the job ends with the plugin that it began with"
     );
     assert_eq!(host.job("gated", waiting).await.status, Status::Waiting);
     host.app().write("plugins/gated.wasm", &gated);
-    host.reload().await.expect("all is well again");
+    host.reload().await.expect("the repaired app loads");
     assert_eq!(response(&host.end("gated", waiting).await), json!("through"));
     host.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reload_that_loses_a_file_keeps_its_jobs_within_reach() {
+async fn jobs_can_be_managed_after_a_reload_without_their_file() {
     let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
     let host = TestHost::start(app).await;
     let running = host.close_gate("gated").await;
@@ -152,7 +152,7 @@ async fn a_reload_that_loses_a_file_keeps_its_jobs_within_reach() {
     std::fs::remove_file(host.app().path().join("tasks/gated.json")).expect("the task's file");
     host.reload().await.expect("an app without that task");
     assert_eq!(host.job("gated", waiting).await.status, Status::Waiting);
-    host.cancel("gated", waiting).await.expect("it is still there");
+    host.cancel("gated", waiting).await.expect("the job can still be cancelled");
     host.open_gate().await;
     assert_eq!(response(&host.end("gated", running).await), json!("through"));
     assert_eq!(host.try_add("gated", json!([])).await, Err("unknown-task".to_owned()));

@@ -1,11 +1,11 @@
-//! The alarms of the documentation: Prometheus accepts them, and they fire when they should.
+//! The alarms of the documentation: Prometheus accepts them, and they fire as intended.
 
 use std::fs;
 use std::process::Command;
 
 use serde_json::json;
 
-/// The expressions below "Worth an alarm", without their comments.
+/// Returns the expressions below "Worth an alarm", without their comments.
 fn documented() -> Vec<String> {
     let documentation = include_str!("../../../docs/observability.md");
     let (_, rest) = documentation.split_once("Worth an alarm").expect("a section of alarms");
@@ -15,7 +15,7 @@ fn documented() -> Vec<String> {
 }
 
 #[test]
-fn every_documented_alarm_is_an_expression_and_cancelled_jobs_do_not_set_off_the_one_for_failures() {
+fn documented_alarms_are_valid_and_cancelled_jobs_are_not_failures() {
     let alarms = documented();
     assert!(alarms.len() >= 6, "{alarms:?}");
     let failures = alarms.iter().position(|alarm| alarm.contains("saggar_jobs_total")).expect("one for failures");
@@ -31,7 +31,7 @@ fn every_documented_alarm_is_an_expression_and_cancelled_jobs_do_not_set_off_the
         series("calm", "cancelled", 900),
         series("ill", "success", 90),
         series("ill", "timeout", 10),
-        // Cancelled jobs do not hide failures either.
+        // Cancelled jobs must not hide failures.
         series("hidden", "success", 9),
         series("hidden", "trap", 1),
         series("hidden", "cancelled", 1_000),

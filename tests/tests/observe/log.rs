@@ -9,63 +9,63 @@ use serde_json::{Value, json};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// The first line with this `message`.
-fn saying<'a>(log: &'a [Value], message: &str) -> &'a Value {
+/// Returns the first line with this `message`.
+fn line_with<'a>(log: &'a [Value], message: &str) -> &'a Value {
     log.iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("`{message}` is not in {log:#?}"))
 }
 
-/// The line as an object.
+/// Parses the line as JSON.
 fn parsed(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 
-/// Adds a job in the trace.
+/// Adds a job in the trace [`TRACE`].
 async fn add_traced(server: &Server, task: &str, args: Value) {
     let add = server.request(reqwest::Method::POST, &format!("/v1/tasks/{task}/jobs")).json(&json!({ "args": args }));
     let added = send(add.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))).await;
     assert_eq!(added.status, 201, "{added:?}");
 }
 
-/// Without any flag or variable.
+/// These lines are logged at the default level.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_for_good_has_a_line_with_its_trace() {
+async fn final_failures_are_logged_with_their_trace() {
     let failing = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1 });
-    let told = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
+    let deaf = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
     let app = App::new()
         .simple_task("echo", guests::ECHO)
         .plugin("failing", guests::FAILING)
         .plugin("telling", guests::TELLING)
         .task("failing", &failing)
-        .task("told", &told);
+        .task("deaf", &deaf);
     let server = Server::start(&app, &["--log-format", "json", "--store", "memory"]);
     add_traced(&server, "echo", json!([1])).await;
     add_traced(&server, "failing", json!(["retry", 1, 0])).await;
     add_traced(&server, "failing", json!(["retry", 9, 0])).await;
     assert_eq!(server.ended("failing", 2).await["status"], "FAILURE");
-    // A client requested this end.
+    // A cancelled job is not logged because a client requested its end.
     server.add("echo", &json!({ "delay_ms": 3_600_000 })).await;
     assert_eq!(server.act("/v1/tasks/echo/jobs/2/cancel").await.status, 200);
-    add_traced(&server, "told", json!([])).await;
+    add_traced(&server, "deaf", json!([])).await;
     server.until_log("a handler has failed");
     let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
     let of_failures = log.iter().filter(|line| line["target"] == "saggar_worker::failures");
     assert_eq!(of_failures.map(|line| &line["level"]).collect::<Vec<_>>(), ["WARN", "WARN"], "{log:#?}");
-    let said = |line: &Value, keys: &[&str]| keys.iter().map(|key| line[key].clone()).collect::<Vec<_>>();
-    let job = said(saying(&log, "a job has failed"), &["task", "id", "attempt", "reason", "code", "trace_id"]);
+    let fields = |line: &Value, keys: &[&str]| keys.iter().map(|key| line[key].clone()).collect::<Vec<_>>();
+    let job = fields(line_with(&log, "a job has failed"), &["task", "id", "attempt", "reason", "code", "trace_id"]);
     assert_eq!(Value::from(job), json!(["default/failing", "2", 2, "failed", "not-yet", TRACE]));
-    let line = saying(&log, "a handler has failed and is tried again later");
-    let handler = said(line, &["task", "id", "handler", "tries", "code", "trace_id"]);
-    assert_eq!(Value::from(handler), json!(["default/told", "1", "event.success", 3, "deaf", TRACE]));
+    let line = line_with(&log, "a handler has failed and is tried again later");
+    let handler = fields(line, &["task", "id", "handler", "tries", "code", "trace_id"]);
+    assert_eq!(Value::from(handler), json!(["default/deaf", "1", "event.success", 3, "deaf", TRACE]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_host_leaves_behind_is_said_with_its_trace() {
+async fn lost_attempts_and_stopped_jobs_are_logged() {
     let app = App::new().simple_task("gated", guests::GATED).simple_task("keys", guests::ECHO);
     let running = async |server: &Server| server.until("gated", 1, |job| job["message"] == "at the gate").await;
     let server = Server::start(&app, &["--log-format", "json"]);
     add_traced(&server, "gated", json!(["keys", 1])).await;
     running(&server).await;
-    // Like a crash; the job is requeued.
+    // Kills the host, like a crash; the job is requeued.
     drop(server);
     let server = Server::start(&app, &["--log-format", "json", "--drain", "0"]);
     let lost = parsed(&server.until_log("attempts that ran when the host died are lost"));
@@ -73,12 +73,12 @@ async fn what_a_host_leaves_behind_is_said_with_its_trace() {
     assert_eq!((&lost["task"], &lost["attempts"], &lost["jobs_failed"]), (&task, &one, &none), "{lost}");
     running(&server).await;
     let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
-    let stopped = saying(&log, "was stopped and requeued; the attempt does not count");
+    let stopped = line_with(&log, "was stopped and requeued; the attempt does not count");
     assert_eq!((&stopped["job"], &stopped["trace_id"]), (&json!("default/gated#1"), &json!(TRACE)), "{stopped}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_line_is_an_object_and_those_of_a_traced_job_name_its_trace() {
+async fn each_line_is_a_json_object_with_the_trace_of_its_job() {
     let app = App::new().simple_task("echo", guests::ECHO).file("tasks/odd.json", "{");
     let server = Server::start_as(&app, |command| {
         command.args(["--log-format", "json"]).env("RUST_LOG", "info,saggar_worker=debug")
@@ -95,20 +95,20 @@ async fn each_line_is_an_object_and_those_of_a_traced_job_name_its_trace() {
             assert!(line[key].is_string(), "no {key}: {line}");
         }
     }
-    let problem = saying(&log, "problem found");
+    let problem = line_with(&log, "problem found");
     assert_eq!(problem["level"], "ERROR");
     assert!(problem["problem"].as_str().is_some_and(|text| text.contains("tasks/odd.json")), "{problem}");
-    let listening = saying(&log, "listening");
+    let listening = line_with(&log, "listening");
     assert!(listening["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{listening}");
     let over: Vec<_> = log.iter().filter(|line| line["message"] == "an attempt has ended").collect();
-    let told = over.iter().map(|line| (&line["task"], &line["id"], &line["outcome"], &line["trace_id"]));
+    let found = over.iter().map(|line| (&line["task"], &line["id"], &line["outcome"], &line["trace_id"]));
     let (task, success, trace) = (json!("default/echo"), json!("success"), json!(TRACE));
     let expected = [(&task, &json!("1"), &success, &trace), (&task, &json!("2"), &success, &Value::Null)];
-    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(found.collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn a_service_that_cannot_start_says_so_in_the_same_form() {
+fn a_failed_start_is_logged_in_the_same_format() {
     let app = App::new().file("tasks/odd.json", "{");
     let mut command = saggar_tests::program::command();
     command.arg("serve").arg(app.path()).args(["--listen", "192.0.2.1:7717", "--log-format", "json"]);
@@ -121,7 +121,7 @@ fn a_service_that_cannot_start_says_so_in_the_same_form() {
 }
 
 #[test]
-fn mistakes_of_the_configuration_are_said_in_the_same_form() {
+fn errors_in_the_configuration_are_logged_in_the_same_format() {
     let app = App::new();
     let mut command = saggar_tests::program::command();
     command.arg("serve").arg(app.path()).args(["--log-format", "json", "--drain", "soon"]);
@@ -142,7 +142,8 @@ async fn lines_about_a_task_are_limited_and_counted_on_demand() {
     flood("on-demand").await;
 }
 
-/// A guest whose `next` fails in a loop: some lines per task, and then their number, in bounded memory.
+/// Asserts that a `next` that fails in a loop causes a limited number of lines per task, then only their count, in
+/// bounded memory.
 async fn flood(allocator: &str) {
     let failing = |next: &str| json!({ "process": "plugins.echo", "event": { "next": next } });
     let app = App::new()
@@ -158,7 +159,7 @@ async fn flood(allocator: &str) {
         assert_eq!(server.post("/v1/tasks/noisy/jobs", &json!({})).await.status, 502);
         server.add("failing", &json!({ "args": ["reject", 9, 0] })).await;
         if number == 50 {
-            // All sandboxes are there, and the limit is reached.
+            // All sandboxes exist, and the limit of lines is reached.
             growth = Some(Growth::watch_other(server.pid()));
         }
     }
@@ -172,7 +173,7 @@ async fn flood(allocator: &str) {
         let of_kind = |line: &&Value| line["message"] == message && line["task"] == format!("default/{task}");
         log.iter().filter(of_kind).count() as u64
     };
-    let left_out = |message: &str, task: &str| -> u64 {
+    let suppressed = |message: &str, task: &str| -> u64 {
         let says = |line: &&Value| {
             line["target"] == "saggar::log_limit"
                 && line["task"].as_str().is_some_and(|of| of.ends_with(&format!("default/{task}")))
@@ -183,9 +184,9 @@ async fn flood(allocator: &str) {
         log.iter().filter(says).map(|line| line["lines"].as_u64().expect("a number")).sum()
     };
     for (message, task) in [("next failed", "noisy"), ("a job has failed", "failing")] {
-        let (written, counted) = (lines(message, task), left_out(message, task));
+        let (written, counted) = (lines(message, task), suppressed(message, task));
         assert!(written <= 100, "{message}: {written} lines");
         assert_eq!(written + counted, 500, "{message}");
     }
-    assert_eq!(lines("next failed", "quiet"), 1, "another task's lines are not left out");
+    assert_eq!(lines("next failed", "quiet"), 1, "another task's lines are not suppressed");
 }

@@ -1,4 +1,4 @@
-//! Metrics of a host that has seen every outcome.
+//! Metrics of a host that has run jobs with every outcome.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 fn app() -> App {
     let again = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1, "timeout": 1 });
     let deaf = "plugins.telling#problem";
-    let telling = json!({ "process": "plugins.failing", "event": { "add": deaf, "error": deaf } });
+    let with_handlers = json!({ "process": "plugins.failing", "event": { "add": deaf, "error": deaf } });
     let memory = json!({ "process": "plugins.memory", "sandbox": { "memory": "8MiB" } });
     App::new()
         .simple_task("echo", guests::ECHO)
@@ -26,11 +26,11 @@ fn app() -> App {
         .plugin("telling", guests::TELLING)
         .plugin("memory", guests::HOSTILE_MEMORY)
         .task("again", &again)
-        .task("told", &telling)
+        .task("deaf", &with_handlers)
         .task("memory", &memory)
 }
 
-/// All current metrics.
+/// The metrics of a host, in text format.
 pub(super) struct Metrics(String);
 
 impl Metrics {
@@ -41,7 +41,7 @@ impl Metrics {
         Self(answer.text().await.expect("text"))
     }
 
-    /// The value of the one series of `name` with these labels; `None` if it does not exist.
+    /// Returns the value of the only series of `name` with these labels, or `None` if it does not exist.
     fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let wanted: Vec<_> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
         let is_it = |line: &&str| {
@@ -96,13 +96,13 @@ async fn until(server: &Server, name: &str, labels: &[(&str, &str)], value: f64)
     .await
 }
 
-/// A host that has had jobs with every outcome, each identified by its task.
+/// Starts a host and runs jobs with every outcome.
 async fn experienced(app: &App) -> Server {
     let mut server = Server::start(app, &[]);
     let lost = add(&server, "time", json!(["sleep_an_hour"])).await;
     for _ in 0..3 {
         running(&server, "time", lost).await;
-        // Like a crash; the job is requeued, twice.
+        // Kills the host, like a crash. The job is requeued after the first two crashes.
         drop(server);
         server = Server::start(app, &[]);
     }
@@ -120,8 +120,8 @@ async fn experienced(app: &App) -> Server {
         ("again", json!(["trap", 9, 0]), json!("trap")),
         ("again", json!(["spin", 9, 0]), json!("timeout")),
         ("again", json!(["retry-after", 9, 1]), json!("failed")),
-        ("memory", json!(["leak_for_ever"]), json!("out-of-memory")),
-        ("told", json!(["reject", 9, 0]), json!("rejected")),
+        ("memory", json!(["leak_forever"]), json!("out-of-memory")),
+        ("deaf", json!(["reject", 9, 0]), json!("rejected")),
     ] {
         let id = add(&server, task, args).await;
         assert_eq!(ended(&server, task, id).await["reason"], reason, "{task} {id}");
@@ -134,11 +134,11 @@ async fn experienced(app: &App) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_outcome_is_counted_and_promtool_is_content() {
+async fn every_outcome_is_counted_and_promtool_accepts_the_metrics() {
     let app = app();
     let server = experienced(&app).await;
-    let told = [("task", "told"), ("event", "error")];
-    let metrics = until(&server, "saggar_handler_failures_total", &told, 3.0).await;
+    let failures = [("task", "deaf"), ("event", "error")];
+    let metrics = until(&server, "saggar_handler_failures_total", &failures, 3.0).await;
     check_with_promtool(&metrics.0);
     check_documented(&metrics);
     check_outcomes(&metrics);
@@ -146,12 +146,12 @@ async fn every_outcome_is_counted_and_promtool_is_content() {
     for route in ["/v1/tasks/{task}/jobs", "/metrics"] {
         assert!(metrics.0.contains(&format!("route=\"{route}\"")), "no requests of {route}:\n{}", metrics.0);
     }
-    let of_one_job = ["again/jobs/3", "leak_for_ever", "nothing was heard"];
+    let of_one_job = ["again/jobs/3", "leak_forever", "nothing was heard"];
     assert!(!of_one_job.iter().any(|text| metrics.0.contains(text)), "labels are not bounded");
     server.stop();
 }
 
-/// Each metric of the documentation exists, and each existing one is documented.
+/// Asserts that each documented metric exists, and that each existing metric is documented.
 fn check_documented(metrics: &Metrics) {
     let documentation = include_str!("../../../docs/observability.md");
     let rows = documentation.lines().filter(|line| line.starts_with("| `saggar_"));
@@ -200,9 +200,9 @@ fn check_outcomes(metrics: &Metrics) {
         assert_eq!(found, count, "{task} {outcome}");
     }
     assert_eq!(metrics.value("saggar_timeouts_total", &[("task", "again"), ("role", "processor")]), 2.0);
-    let failures = metrics.value("saggar_handler_failures_total", &[("task", "told"), ("event", "error")]);
-    assert_eq!(failures, 3.0, "a handler of an end is deferred after three tries");
-    let given_up = |event| metrics.value("saggar_handler_given_up_total", &[("task", "told"), ("event", event)]);
+    let failures = metrics.value("saggar_handler_failures_total", &[("task", "deaf"), ("event", "error")]);
+    assert_eq!(failures, 3.0, "an end handler is deferred after three tries");
+    let given_up = |event| metrics.value("saggar_handler_given_up_total", &[("task", "deaf"), ("event", event)]);
     assert_eq!((given_up("add"), given_up("error")), (1.0, 0.0));
 }
 
@@ -250,7 +250,7 @@ fn check_with_promtool(text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lasts_is_counted_while_it_lasts() {
+async fn gauges_count_running_jobs_and_open_streams() {
     let two = json!({ "process": "plugins.gated", "worker_nums": 2 });
     let app = App::new().plugin("gated", guests::GATED).task("gated", &two).simple_task("keys", guests::ECHO);
     let server = Server::start(&app, &["--store", "memory"]);
@@ -276,9 +276,9 @@ async fn what_lasts_is_counted_while_it_lasts() {
     server.stop();
 }
 
-/// Clients can invent as many paths, tasks and methods as they like.
+/// Clients can invent any number of paths, tasks and methods.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_clients_make_up_is_in_no_label() {
+async fn names_invented_by_clients_do_not_become_labels() {
     let server = Server::start(&App::new().simple_task("echo", guests::ECHO), &["--store", "memory"]);
     let long = format!("{} /healthz", "M".repeat(1_000));
     let asked = [
@@ -302,7 +302,7 @@ async fn what_clients_make_up_is_in_no_label() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_tokens_whoever_may_look_may_look_at_the_metrics() {
+async fn metrics_need_a_read_token_if_tokens_are_configured() {
     let digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
     let app = App::new().simple_task("echo", guests::ECHO);
     let server = Server::start(&app, &["--token", &format!("read:{digest}")]);
@@ -316,7 +316,7 @@ async fn with_tokens_whoever_may_look_may_look_at_the_metrics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thousands_of_tasks_are_measured_in_a_moment() {
+async fn metrics_of_thousands_of_tasks_are_fast() {
     let task = json!({ "process": "plugins.echo", "event": { "success": "plugins.telling#problem" } });
     let mut app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
     for number in 0..3_000 {
@@ -331,7 +331,7 @@ async fn thousands_of_tasks_are_measured_in_a_moment() {
         assert_eq!(metrics.value("saggar_slots", &[("task", "many2999")]), 1.0);
     }
     println!("/metrics of 3,000 tasks: {took:?}");
-    // Unoptimised; a release build takes a fraction.
+    // The limit applies to an unoptimised build; a release build takes a fraction.
     assert!(took < Duration::from_secs(1), "{took:?}");
     server.stop();
 }

@@ -1,4 +1,4 @@
-//! An OTLP collector over HTTP, which keeps all spans that it receives.
+//! An OTLP collector over HTTP that stores all spans that it receives.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,14 +29,14 @@ pub(super) struct Receiver {
     _serving: JoinSet<()>,
 }
 
-/// A span with the name of its service.
+/// A received span with the name of its service.
 #[derive(Debug, Clone)]
 pub(super) struct Received {
     pub(super) service: String,
     pub(super) span: Span,
-    /// The attributes of the service.
+    /// The attributes of the service's resource.
     resource: Vec<KeyValue>,
-    /// The headers of its request.
+    /// The headers of the request with the span.
     pub(super) headers: HeaderMap,
 }
 
@@ -59,12 +59,13 @@ impl Receiver {
         Self { address, received, _serving: serving }
     }
 
-    /// Its base URL.
+    /// Returns the base URL.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The spans of a trace received so far, by start time: an attempt can end before the adding that started it.
+    /// Returns the spans of a trace received so far, in order of start time, because an attempt can end before the span
+    /// of its adding.
     pub(super) fn of_trace(&self, trace: &str) -> Vec<Received> {
         let is_its = |received: &&Received| hex(&received.span.trace_id) == trace;
         let mut spans: Vec<_> = self.received.borrow().iter().filter(is_its).cloned().collect();
@@ -72,7 +73,7 @@ impl Receiver {
         spans
     }
 
-    /// Waits for `enough` spans of a trace.
+    /// Waits for `enough` spans of a trace; returns all received ones.
     pub(super) async fn until(&self, trace: &str, enough: usize) -> Vec<Received> {
         let mut received = self.received.clone();
         let what = format!("{enough} spans of {trace}");
@@ -82,7 +83,7 @@ impl Receiver {
                 if found.len() >= enough {
                     return found;
                 }
-                received.changed().await.expect("the receiver lives");
+                received.changed().await.expect("the collector is running");
             }
         })
         .await
@@ -112,22 +113,22 @@ async fn take(
 }
 
 impl Received {
-    /// Its id.
+    /// Returns the span's id.
     pub(super) fn id(&self) -> String {
         hex(&self.span.span_id)
     }
 
-    /// Its parent's id.
+    /// Returns the id of the span's parent.
     pub(super) fn parent(&self) -> String {
         hex(&self.span.parent_span_id)
     }
 
-    /// An attribute as text; empty if there is none.
+    /// Returns an attribute as text; empty if it does not exist.
     pub(super) fn attribute(&self, key: &str) -> String {
         attribute(&self.span.attributes, key)
     }
 
-    /// An attribute of the service as text; empty if there is none.
+    /// Returns an attribute of the service as text; empty if it does not exist.
     pub(super) fn of_service(&self, key: &str) -> String {
         attribute(&self.resource, key)
     }
@@ -144,11 +145,11 @@ fn text(value: Option<&Value>) -> String {
         Some(Value::IntValue(number)) => number.to_string(),
         Some(Value::BoolValue(flag)) => flag.to_string(),
         None => String::new(),
-        other => panic!("{other:?} is not what an attribute of ours is"),
+        other => panic!("unexpected attribute value {other:?}"),
     }
 }
 
-/// Bytes as hexadecimal text.
+/// Formats bytes as hexadecimal text.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Traces: from the request that adds a job to the guest that runs, across retries, children and restarts.
+//! Traces: from the request that adds a job to the guest that runs it, across retries, children and restarts.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ fn app() -> App {
         .task("failing", &failing)
 }
 
-/// Serves with traces, which are sent at once.
+/// Starts a service that exports its spans at once.
 fn start(app: &App, receiver: &str) -> Server {
     Server::start_as(app, |command| command.args(["--otlp-endpoint", receiver]).env("OTEL_BSP_SCHEDULE_DELAY", "20"))
 }
@@ -45,26 +45,26 @@ async fn add(server: &Server, task: &str, args: Value, flags: &str) -> u64 {
     added.body["id"].as_u64().expect("an id")
 }
 
-/// The job's response when it has succeeded.
+/// Waits until the job has succeeded; returns its response.
 async fn response(server: &Server, task: &str, id: u64) -> Value {
     let job = server.get(&format!("/v1/tasks/{task}/jobs/{id}?wait=30s")).await;
     assert_eq!(job.body["status"], "SUCCESS", "{job:?}");
     job.body["response"].clone()
 }
 
-/// The context that the guest of a job of the task `context` sees.
-async fn told(server: &Server, id: u64) -> String {
+/// Returns the trace context that the guest of a job of the task `context` sees.
+async fn guest_context(server: &Server, id: u64) -> String {
     let response = response(server, "context", id).await;
     response["trace_parent"].as_str().unwrap_or_default().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_hangs_below_its_adding_and_that_below_the_caller() {
+async fn an_attempt_is_a_child_of_its_adding_and_that_of_the_caller() {
     let receiver = Receiver::start().await;
     let app = app();
     let server = start(&app, &receiver.url());
     let id = add(&server, "context", json!([]), "01").await;
-    let told = told(&server, id).await;
+    let seen = guest_context(&server, id).await;
     let spans = receiver.until(TRACE, 2).await;
     let [adding, attempt] = &spans[..] else { panic!("{spans:#?}") };
     assert_eq!((&*adding.span.name, &*adding.service), ("add context", "saggar"));
@@ -74,9 +74,9 @@ async fn an_attempt_hangs_below_its_adding_and_that_below_the_caller() {
     assert_eq!(attempt.parent(), adding.id());
     let attributes = ["task", "job.id", "attempt", "outcome"].map(|key| attempt.attribute(&format!("saggar.{key}")));
     assert_eq!(attributes, ["context", "1", "1", "success"]);
-    assert_eq!(told, format!("00-{TRACE}-{}-01", attempt.id()), "the guest's own spans hang below its attempt's");
+    assert_eq!(seen, format!("00-{TRACE}-{}-01", attempt.id()), "the parent of the guest's own spans is its attempt");
     let shown = server.job("context", id).await["trace_parent"].clone();
-    assert_eq!(shown, format!("00-{TRACE}-{}-01", adding.id()), "all attempts hang below the adding");
+    assert_eq!(shown, format!("00-{TRACE}-{}-01", adding.id()), "the parent of all attempts is the adding");
     server.stop();
 }
 
@@ -99,7 +99,7 @@ async fn each_job_of_a_batch_has_spans_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_attempts_of_a_job_are_in_one_trace_also_without_a_caller() {
+async fn all_attempts_of_a_job_are_in_one_trace_even_without_a_caller() {
     let receiver = Receiver::start().await;
     let app = app();
     let server = start(&app, &receiver.url());
@@ -115,58 +115,58 @@ async fn all_attempts_of_a_job_are_in_one_trace_also_without_a_caller() {
     assert_eq!(first.attribute("error.type"), "not-yet");
     // A job without a trace context starts a trace.
     let added = server.post("/v1/tasks/context/jobs", &json!({})).await;
-    let told = told(&server, added.body["id"].as_u64().expect("an id")).await;
-    let trace = told.split('-').nth(1).expect("a context").to_owned();
+    let seen = guest_context(&server, added.body["id"].as_u64().expect("an id")).await;
+    let trace = seen.split('-').nth(1).expect("a context").to_owned();
     let spans = receiver.until(&trace, 2).await;
     assert_eq!((spans[0].parent(), spans[1].parent()), (String::new(), spans[0].id()));
     server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_guest_adds_hangs_below_its_attempt() {
+async fn a_job_added_by_a_guest_is_a_child_of_its_attempt() {
     let receiver = Receiver::start().await;
     let app = app();
     let server = start(&app, &receiver.url());
     let id = add(&server, "adder", json!(["context", 1, []]), "01").await;
     let child = response(&server, "adder", id).await["ids"][0].as_u64().expect("the child's id");
-    let told = told(&server, child).await;
+    let seen = guest_context(&server, child).await;
     let spans = receiver.until(TRACE, 4).await;
     let named = |name: &str| spans.iter().find(|span| span.span.name == name).expect("a span for each").clone();
     assert_eq!(named("add context").parent(), named("attempt adder").id());
     assert_eq!(named("attempt context").parent(), named("add context").id());
-    assert!(told.contains(&named("attempt context").id()), "{told}");
+    assert!(seen.contains(&named("attempt context").id()), "{seen}");
     server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trace_goes_on_after_a_restart_and_ends_with_what_was_not_sent_yet() {
+async fn a_trace_continues_after_a_restart_and_pending_spans_are_sent() {
     let receiver = Receiver::start().await;
     let app = app();
     let server = start(&app, &receiver.url());
     assert_eq!(server.post("/v1/tasks/context/pause", &json!({})).await.status, 204);
     let id = add(&server, "context", json!([]), "01").await;
     server.stop();
-    assert_eq!(receiver.of_trace(TRACE).len(), 1, "the span of the adding is sent before the host ends");
-    // This one would send its spans only after the test.
+    assert_eq!(receiver.of_trace(TRACE).len(), 1, "the span of the adding is exported before the host ends");
+    // This host would export its spans only after the test.
     let late = ["--otlp-endpoint", &receiver.url()];
     let server = Server::start_as(&app, |command| command.args(late).env("OTEL_BSP_SCHEDULE_DELAY", "3600000"));
     assert_eq!(server.post("/v1/tasks/context/resume", &json!({})).await.status, 204);
-    told(&server, id).await;
+    guest_context(&server, id).await;
     server.stop();
     let spans = receiver.until(TRACE, 2).await;
     assert_eq!(spans[1].parent(), spans[0].id());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_is_not_recorded_and_a_share_of_nothing_leave_no_spans() {
+async fn an_unsampled_caller_and_a_sample_of_0_leave_no_spans() {
     let receiver = Receiver::start().await;
     let app = app();
     let none = ["--otlp-endpoint", &receiver.url(), "--otlp-sample", "0"];
     let server = Server::start(&app, &none);
     let id = add(&server, "context", json!([]), "00").await;
-    assert_eq!(told(&server, id).await, caller("00"), "the guest is told what the caller said");
+    assert_eq!(guest_context(&server, id).await, caller("00"), "the guest sees the context of the caller");
     server.post("/v1/tasks/context/jobs", &json!({})).await;
-    assert_eq!(told(&server, 2).await, "");
+    assert_eq!(guest_context(&server, 2).await, "");
     // The caller's decision overrides the share.
     let id = add(&server, "failing", json!(["retry", 0, 0]), "01").await;
     response(&server, "failing", id).await;
@@ -176,24 +176,24 @@ async fn a_caller_that_is_not_recorded_and_a_share_of_nothing_leave_no_spans() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_receiver_guests_are_told_the_context_that_the_job_was_added_with() {
+async fn without_a_receiver_guests_see_the_context_of_the_adding() {
     let app = app();
     let server = Server::start(&app, &[]);
     let id = add(&server, "context", json!([]), "01").await;
-    assert_eq!(told(&server, id).await, caller("01"));
+    assert_eq!(guest_context(&server, id).await, caller("01"));
     assert_eq!(server.job("context", id).await["trace_parent"], caller("01"));
     let sheet = output(command().args(["get", "context", &id.to_string(), "--url", &server.url("")]));
     assert!(sheet.out.contains(&format!("trace      {}\n", caller("01"))), "{sheet:?}");
     let parent = add(&server, "adder", json!(["context", 1, []]), "01").await;
     let child = response(&server, "adder", parent).await["ids"][0].as_u64().expect("the child's id");
-    assert_eq!(told(&server, child).await, caller("01"), "a child inherits it");
+    assert_eq!(guest_context(&server, child).await, caller("01"), "a child inherits it");
     assert_eq!(server.post("/v1/tasks/context/pause", &json!({})).await.status, 204);
     let id = add(&server, "context", json!([]), "01").await;
     server.stop();
     let server = Server::start(&app, &[]);
     assert_eq!(server.post("/v1/tasks/context/resume", &json!({})).await.status, 204);
-    assert_eq!(told(&server, id).await, caller("01"), "the store keeps it");
-    // A job without a context has none.
+    assert_eq!(guest_context(&server, id).await, caller("01"), "the store retains it");
+    // A job that was added without a trace context does not get one.
     let id = server.add("context", &json!({})).await;
     assert_eq!(server.job("context", id).await["trace_parent"], Value::Null);
     server.stop();
@@ -201,7 +201,7 @@ async fn without_a_receiver_guests_are_told_the_context_that_the_job_was_added_w
 
 /// The variables are those of the specification.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_receiver_is_told_what_is_configured() {
+async fn the_receiver_gets_the_configured_attributes() {
     let receiver = Receiver::start().await;
     let app = app().file("saggar.toml", "otlp.service_name = \"mail host\"\n");
     let server = Server::start_as(&app, |command| {
@@ -213,7 +213,7 @@ async fn the_receiver_is_told_what_is_configured() {
             .env("OTEL_BSP_SCHEDULE_DELAY", "20")
     });
     let id = add(&server, "context", json!([]), "01").await;
-    told(&server, id).await;
+    guest_context(&server, id).await;
     for span in receiver.until(TRACE, 2).await {
         assert_eq!((&*span.service, &*span.of_service("deployment.environment.name")), ("mail host", "staging"));
         assert_eq!(span.of_service("service.version"), env!("CARGO_PKG_VERSION"));
@@ -226,13 +226,13 @@ async fn the_receiver_is_told_what_is_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_not_there_stops_no_job_and_is_spoken_of() {
+async fn a_missing_receiver_is_reported_and_does_not_stop_jobs() {
     let app = app();
     let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it has one").port();
     let server = start(&app, &format!("http://127.0.0.1:{port}"));
     for _ in 0..3 {
         let id = add(&server, "context", json!([]), "01").await;
-        told(&server, id).await;
+        guest_context(&server, id).await;
     }
     server.until_log("cannot export spans");
     assert!(Metrics::of(&server).await.value("saggar_spans_lost_total", &[]) > 0.0);
@@ -241,13 +241,13 @@ async fn a_receiver_that_is_not_there_stops_no_job_and_is_spoken_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_never_answers_holds_the_end_up_for_a_bounded_time() {
+async fn an_unresponsive_receiver_delays_the_end_by_a_bounded_time() {
     let app = app();
-    // The system accepts connections, and nothing reads them.
+    // The system accepts connections, and no process reads them.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let server = start(&app, &format!("http://{}", silent.local_addr().expect("it has one")));
     let id = add(&server, "context", json!([]), "01").await;
-    told(&server, id).await;
+    guest_context(&server, id).await;
     let began = Instant::now();
     let log = server.stop();
     assert!(began.elapsed() < Duration::from_secs(9), "it took {:?}", began.elapsed());

@@ -1,4 +1,4 @@
-//! Jobs that guests add: the options of `add-with`, and keys by which a repeated call adds its jobs once.
+//! Jobs that guests add: the options of `add-with`, and keys with which a repeated call adds its jobs only once.
 
 use saggar::{ListQuery, Status};
 use saggar_tests::app::App;
@@ -6,7 +6,7 @@ use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code, response};
 use serde_json::{Value, json};
 
-/// A host with a task that adds jobs, and with `journal`, which is paused so that its jobs wait.
+/// Starts a host with a task that adds jobs to `journal`, which is optionally paused so that its jobs wait.
 async fn host(paused: bool) -> TestHost {
     let app = App::new().simple_task("adder", guests::ADDER).simple_task("journal", guests::ECHO);
     let host = TestHost::start(app).await;
@@ -53,7 +53,7 @@ async fn options_mean_the_same_as_over_http() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_options_is_named() {
+async fn invalid_options_are_named() {
     let host = host(false).await;
     for (options, code, says) in [
         (json!({ "priorty": 1 }), "invalid-options", "`priorty`"),
@@ -73,7 +73,7 @@ async fn what_is_wrong_with_options_is_named() {
         assert_eq!((&answer["ids"], answer["refused"][0].as_str()), (&json!([]), Some(code)), "{options}: {answer}");
         assert!(answer["refused"][1].as_str().is_some_and(|why| why.contains(says)), "{options}: {answer}");
     }
-    let answer = host.response("adder", json!(["nobody", 1, [], {}])).await;
+    let answer = host.response("adder", json!(["nowhere", 1, [], {}])).await;
     assert_eq!(answer["refused"][0], "unknown-task");
     let answer = add(&host, 1, json!("no array"), json!({})).await;
     assert_eq!(answer["refused"][0], "invalid-args");
@@ -81,7 +81,7 @@ async fn what_is_wrong_with_options_is_named() {
     host.shutdown().await;
 }
 
-/// A host with a task whose attempts add jobs to `journal`; the first attempt fails.
+/// Starts a host with a task whose attempts add jobs to `journal`; the first attempt fails.
 async fn family(event: Value) -> TestHost {
     let task = json!({ "process": "plugins.family", "attempts": 2, "attempt_after": 1, "event": event });
     let app = App::new().plugin("family", guests::CHILDREN).task("family", &task).simple_task("journal", guests::ECHO);
@@ -100,12 +100,12 @@ async fn a_retried_attempt_adds_its_jobs_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plugin_can_do_without_keys_or_choose_its_own() {
+async fn a_plugin_can_disable_keys_or_choose_its_own() {
     let host = family(json!({})).await;
     assert_eq!(host.response("family", json!(["without"])).await, json!([3, 4]));
     assert_eq!(host.journal().await, ["first", "second", "first", "second"]);
     assert_eq!(host.response("family", json!(["own"])).await, json!([5, 5]));
-    assert_eq!(host.response("family", json!(["own"])).await, json!([5, 5]), "of all jobs together");
+    assert_eq!(host.response("family", json!(["own"])).await, json!([5, 5]), "an own key is shared by all jobs");
     host.shutdown().await;
 }
 
@@ -120,9 +120,9 @@ async fn a_handler_that_is_called_again_adds_its_job_once() {
     host.shutdown().await;
 }
 
-/// An attempt that adds another job at the same position would otherwise get the wrong one.
+/// Otherwise, an attempt that adds another job at the same position would get the wrong one.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_job_at_the_same_place_is_refused_and_the_sdk_says_why() {
+async fn a_different_job_at_the_same_position_is_rejected() {
     let host = family(json!({})).await;
     let job = host.run("family", json!(["changed"])).await;
     assert_eq!(problem_code(&job), "key-reused");

@@ -1,4 +1,4 @@
-//! Each limit and each ending in the words of the contract: what happened, the number, and what to do.
+//! The problem of each exceeded limit and each kind of ending: what happened, the number, and what to do.
 
 use saggar::{Reason, Status};
 use saggar_tests::app::App;
@@ -6,7 +6,7 @@ use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code};
 use serde_json::{Value, json};
 
-/// How a guest ends, and what the problem must say.
+/// How a guest ends, and what its problem must contain.
 struct Case {
     how: &'static str,
     number: u64,
@@ -30,7 +30,7 @@ async fn host() -> TestHost {
     TestHost::start(App::new().plugin("it", guests::ENDING).task("it", &task)).await
 }
 
-async fn all_are_said(cases: &[Case]) {
+async fn assert_problems(cases: &[Case]) {
     let host = host().await;
     for Case { how, number, reason, code, says } in cases {
         let job = host.run("it", json!([how, number])).await;
@@ -42,8 +42,8 @@ async fn all_are_said(cases: &[Case]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_response_that_is_too_deep_too_large_or_no_json_says_which() {
-    all_are_said(&[
+async fn invalid_responses_name_their_fault() {
+    assert_problems(&[
         case("answer-levels", 129, Reason::Trap, "invalid-response", &["more than 128 levels deep"]),
         case("answer-levels", 100_000, Reason::Trap, "invalid-response", &["more than 128 levels deep"]),
         case("answer-text", 0, Reason::Trap, "invalid-response", &["not JSON", "line 1"]),
@@ -60,7 +60,7 @@ async fn a_response_that_is_too_deep_too_large_or_no_json_says_which() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_at_a_limit_is_accepted() {
+async fn values_at_a_limit_are_accepted() {
     let host = host().await;
     for (how, number) in [("answer-levels", 128), ("answer-bytes", 4 << 20), ("log-bytes", 4 << 20), ("random", 65_536)]
     {
@@ -71,8 +71,8 @@ async fn what_is_at_a_limit_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_exit_is_no_answer_and_its_number_is_not_made_up() {
-    all_are_said(&[
+async fn an_exit_is_a_trap_and_its_code_is_not_invented() {
+    assert_problems(&[
         case("exit", 0, Reason::Trap, "exit", &["exit(0)", "instead of returning"]),
         case("exit", 3, Reason::Trap, "exit", &["exit with a failure", "does not pass on its number"]),
     ])
@@ -80,8 +80,8 @@ async fn an_exit_is_no_answer_and_its_number_is_not_made_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_of_a_call_name_their_number_and_what_to_do() {
-    all_are_said(&[
+async fn exceeded_limits_name_their_number_and_what_to_do() {
+    assert_problems(&[
         case("recurse", 0, Reason::Trap, "stack-overflow", &["stack", "deep recursion", "recurse less"]),
         case("recurse-lightly", 0, Reason::Trap, "stack-overflow", &["512 KiB", "recurse less"]),
         case("handles", 1_000, Reason::Trap, "handle-limit", &["256 resources", "drop"]),
@@ -91,18 +91,18 @@ async fn limits_of_a_call_name_their_number_and_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn running_out_of_memory_says_how_much_was_asked_for_and_allowed() {
-    all_are_said(&[
+async fn out_of_memory_names_the_requested_and_the_allowed_bytes() {
+    assert_problems(&[
         case("use-up-memory", 64 << 20, Reason::OutOfMemory, "out-of-memory", &["33554432", "raise `sandbox.memory`"]),
         case("abort-when-refused", 64, Reason::OutOfMemory, "out-of-memory", &["bytes in all", "33554432"]),
     ])
     .await;
 }
 
-/// The reason is the last event: a guest that handles a refusal and fails later is not out of memory.
+/// The last event is the reason: a guest that handles a refusal and fails later is not out of memory.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trap_after_a_refusal_that_the_guest_coped_with_is_a_trap() {
-    all_are_said(&[
+async fn a_trap_after_a_handled_refusal_is_not_out_of_memory() {
+    assert_problems(&[
         case("cope-then-panic", 64, Reason::Trap, "trap", &["aborted", "unreachable"]),
         case("cope-then-divide", 64, Reason::Trap, "trap", &["integer overflow"]),
         case("cope-then-log-then-abort", 64, Reason::Trap, "trap", &["aborted"]),
@@ -111,9 +111,9 @@ async fn a_trap_after_a_refusal_that_the_guest_coped_with_is_a_trap() {
     .await;
 }
 
-/// The last lines of standard error, which are all that runtimes report of an exception.
+/// Many runtimes report an exception only in the last lines of standard error.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_words_on_standard_error_are_in_the_details() {
+async fn the_last_lines_of_standard_error_are_in_the_details() {
     let host = host().await;
     let details = async |how: &str, number: u64| {
         let job = host.run("it", json!([how, number])).await;
@@ -132,9 +132,9 @@ async fn the_last_words_on_standard_error_are_in_the_details() {
     host.shutdown().await;
 }
 
-/// The output of one job is not the next one's.
+/// The details of a problem do not contain output of an earlier job.
 #[tokio::test(flavor = "multi_thread")]
-async fn last_words_are_of_one_call() {
+async fn details_contain_output_of_one_call_only() {
     let host = host().await;
     assert_eq!(problem_code(&host.run("it", json!(["panic", 1])).await), "trap");
     let job = host.run("it", json!(["exit", 0])).await;

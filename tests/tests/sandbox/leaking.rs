@@ -1,4 +1,4 @@
-//! Guests that leak a little in each call: no job fails because of earlier leaks.
+//! Guests that leak a little in each call: jobs do not fail because of earlier leaks.
 
 use saggar_tests::app::App;
 use saggar_tests::guests;
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 const JOBS: u64 = 9_000;
 
-/// A host whose task `it` leaks in an instance that may serve all of the jobs, and has no second attempt.
+/// Starts a host whose task `it` leaks in an instance that may serve all of the jobs, without retries.
 async fn host(memory: &str) -> TestHost {
     let sandbox = json!({ "reuse": 10_000, "memory": memory });
     let task = json!({ "process": "plugins.it", "size": JOBS, "attempts": 0, "sandbox": sandbox });
     TestHost::start(App::new().plugin("it", guests::LEAKING).task("it", &task)).await
 }
 
-/// All jobs succeed, and most of them in a reused instance; returns the number of instances.
+/// Asserts that all jobs succeed; returns the number of instances.
 async fn all_succeed(memory: &str, args: Value) -> u64 {
     let host = host(memory).await;
     for _ in 0..JOBS {
@@ -32,38 +32,38 @@ async fn all_succeed(memory: &str, args: Value) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_that_leaks_fails_no_job() {
+async fn leaked_memory_does_not_fail_jobs() {
     let instances = all_succeed("4MiB", json!(["memory", 20_000])).await;
-    // An eighth of 4 MiB takes 26 leaks of 20 kB.
+    // An eighth of 4 MiB has space for 26 leaks of 20 kB.
     assert!((200..1_000).contains(&instances), "{instances} instances");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_that_leaks_in_large_pieces_fails_no_job() {
+async fn memory_leaked_in_large_pieces_does_not_fail_jobs() {
     let instances = all_succeed("16MiB", json!(["memory", 500_000])).await;
     assert!((1_000..6_000).contains(&instances), "{instances} instances");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn handles_that_leak_fail_no_job() {
+async fn leaked_handles_do_not_fail_jobs() {
     let instances = all_succeed("16MiB", json!(["handle", 0])).await;
     assert!((JOBS / 130..JOBS / 100).contains(&instances), "{instances} instances");
 }
 
-/// An instance that holds data on the host is not reused at all.
+/// An instance with data behind handles on the host is not reused at all.
 #[tokio::test(flavor = "multi_thread")]
-async fn data_behind_handles_that_leaks_costs_an_instance_each_time() {
+async fn leaked_data_behind_handles_costs_an_instance_each_time() {
     assert_eq!(all_succeed("16MiB", json!(["fields", 0])).await, JOBS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_that_loses_nothing_keeps_its_instance() {
+async fn a_guest_without_leaks_keeps_its_instance() {
     assert_eq!(all_succeed("4MiB", json!(["nothing", 0])).await, 1);
 }
 
-/// If it fails nevertheless, the problem says that the instance was not fresh, and the next job's is.
+/// If a job fails nevertheless, the problem says that the instance was not fresh, and the next job gets a fresh one.
 #[tokio::test(flavor = "multi_thread")]
-async fn running_out_in_a_used_instance_says_how_many_calls_it_had_served() {
+async fn out_of_memory_in_a_used_instance_names_its_earlier_calls() {
     let host = host("8MiB").await;
     for served in 1..=3 {
         assert_eq!(host.response("it", json!(["memory", 1_000])).await, served);
@@ -74,6 +74,6 @@ async fn running_out_in_a_used_instance_says_how_many_calls_it_had_served() {
     assert!(message.contains("had served 3 calls before") && message.contains("fresh"), "{message}");
     let failed = host.run("it", json!(["memory", 100 << 20])).await;
     let message = &failed.problem.as_ref().unwrap().message;
-    assert!(!message.contains("had served"), "this one was fresh: {message}");
+    assert!(!message.contains("had served"), "this instance was fresh: {message}");
     host.shutdown().await;
 }

@@ -1,4 +1,4 @@
-//! Components that need a proposal which the host does not support are refused with its name and what to do instead.
+//! Components that need an unsupported proposal are refused with its name and advice.
 
 use saggar_tests::app::App;
 use saggar_tests::host::{Start, TestHost};
@@ -10,7 +10,7 @@ async fn refusal(wat: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_component_of_wasi_0_3_is_told_to_be_built_without_async() {
+async fn a_component_of_wasi_0_3_is_refused_with_advice() {
     for canonical in ["task.cancel", "backpressure.inc", "waitable-set.new", "subtask.drop"] {
         let why = refusal(&format!("(component (core func (canon {canonical})))")).await;
         assert!(why.contains("asynchronous component model") && why.contains("WASI 0.2"), "{canonical}: {why}");
@@ -19,7 +19,7 @@ async fn a_component_of_wasi_0_3_is_told_to_be_built_without_async() {
 }
 
 #[tokio::test]
-async fn tables_of_externref_exceptions_and_threads_are_named() {
+async fn unsupported_proposals_are_named() {
     for (fields, says) in [
         ("(table 1 externref)", "`externref`"),
         ("(func (param externref))", "`externref`"),

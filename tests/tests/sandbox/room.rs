@@ -1,4 +1,4 @@
-//! The sandbox alone, without a host: when a call yields its thread, and what a full pool does.
+//! The sandbox alone, without a host: when a call yields its thread, and how calls behave while the pool is full.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use saggar_sandbox::{
 use saggar_tests::guests;
 use saggar_tests::timeout::{TIMEOUT, within};
 
-/// The guest needs nothing.
+/// Services for a guest that does not use any.
 struct NoServices;
 
 #[async_trait]
@@ -66,36 +66,38 @@ fn sandbox(plugin: &Plugin) -> Sandbox {
     Sandbox::new(plugin.clone(), Limits { memory: 16 << 20, reuse: 100 })
 }
 
-/// No tick comes in time, so a call is over when it was polled once, and so is the first call in an instance.
+/// Without a tick in time, a call ends when it is polled once, and so does the first call in an instance.
 #[tokio::test]
-async fn a_call_that_no_tick_interrupts_does_not_give_its_thread_away() {
+async fn a_call_without_a_tick_does_not_yield_its_thread() {
     for allocator in [Allocator::Pooling, Allocator::OnDemand] {
         let plugin = load(2, allocator, Duration::from_secs(3600)).await;
         let mut sandbox = sandbox(&plugin);
         for _ in 0..3 {
             let report = poll_immediate(sandbox.call(call(TIMEOUT))).await;
-            let report = report.expect("the call yielded, though nothing had interrupted it");
+            let report = report.expect("the call yielded, although no tick interrupted it");
             assert!(matches!(report.result, Ok(Answer::Response(_))), "{report:?}");
         }
     }
 }
 
-/// A sandbox that finds the pool full waits for capacity, within its timeout; its call then fails as not started.
+/// A call waits for capacity while the pool is full. If its timeout passes meanwhile, it fails as not started.
 #[tokio::test]
-async fn a_full_pool_makes_calls_wait_and_costs_no_attempt() {
+async fn calls_wait_for_a_full_pool_without_using_an_attempt() {
     for allocator in [Allocator::Pooling, Allocator::OnDemand] {
         let plugin = load(1, allocator, Duration::from_millis(2)).await;
         let (mut first, mut second) = (sandbox(&plugin), sandbox(&plugin));
         assert!(first.call(call(TIMEOUT)).await.result.is_ok());
-        // The first one keeps its instance.
-        let Err(refused) = second.call(call(Duration::from_millis(20))).await.result else { panic!("there was room") };
+        // The first sandbox keeps its instance.
+        let Err(refused) = second.call(call(Duration::from_millis(20))).await.result else {
+            panic!("the pool was not full")
+        };
         assert!(matches!(refused, CallError::NoCapacity(_)), "{refused:?}");
-        assert!(refused.into_outcome().is_none(), "the attempt counts, though it never began");
+        assert!(refused.into_outcome().is_none(), "the attempt counts, although it never started");
 
         let mut waiting = std::pin::pin!(second.call(call(TIMEOUT)));
         assert!(futures_util::poll!(waiting.as_mut()).is_pending());
         first.retire();
-        let report = within("the room", waiting).await;
+        let report = within("capacity", waiting).await;
         assert!(report.result.is_ok(), "{report:?}");
     }
 }

@@ -1,10 +1,10 @@
-//! ARCHITECTURE.md says where to change what: each place has to exist.
+//! Every place in the table "Where to change what" of ARCHITECTURE.md exists.
 
 use std::fs;
 
 use super::root;
 
-/// The rows of the table: a path and a symbol.
+/// Returns the rows of the table: a path and a symbol.
 fn places(text: &str) -> Vec<(&str, &str)> {
     let (_, section) = text.split_once("## Where to change what").expect("the section");
     let rows = section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| "));
@@ -17,7 +17,7 @@ fn places(text: &str) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn every_place_to_change_something_exists() {
+fn every_row_of_the_architecture_table_exists() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let places = places(&text);
     assert!(places.len() >= 40, "only {} places are named", places.len());

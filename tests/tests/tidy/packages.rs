@@ -1,4 +1,5 @@
-//! Rules for packages: who may depend on whom, who may know wasmtime, and that the workspace's lints hold everywhere.
+//! Rules for packages: which may depend on which, that only one depends on wasmtime, and that all use the workspace's
+//! lints.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,9 +10,10 @@ use toml::Table;
 
 use super::root;
 
-/// Which packages of the workspace each package of the host may use: the arrows of the design, spelt out.
+/// The packages of the workspace that each package of the host may depend on: the arrows of the design.
 ///
-/// The host wires everything, so it may use all; of the others, those that stand side by side never meet.
+/// The package `saggar` wires the others together and may use all; packages on the same level do not depend on each
+/// other.
 const ARROWS: [(&str, &[&str]); 12] = [
     ("saggar-job", &[]),
     ("saggar-json", &[]),
@@ -49,7 +51,7 @@ fn manifest(folder: &Path) -> Table {
     text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The manifests of the workspace's packages by their names.
+/// Returns the manifests of the workspace's packages by their names.
 fn packages() -> BTreeMap<String, Table> {
     let members = manifest(&root())["workspace"]["members"].as_array().expect("members").clone();
     let mut found = BTreeMap::new();
@@ -97,22 +99,23 @@ fn packages_depend_on_each_other_as_designed() {
 }
 
 #[test]
-fn the_domain_depends_on_nothing() {
+fn the_domain_has_no_dependencies() {
     assert_eq!(depends_on(&packages()["saggar-job"], "dependencies"), Vec::<String>::new());
 }
 
 #[test]
-fn only_the_sandbox_knows_wasmtime() {
-    let knows = |package: &Table| {
+fn only_the_sandbox_depends_on_wasmtime() {
+    let uses_wasmtime = |package: &Table| {
         let all = KINDS.into_iter().flat_map(|kind| depends_on(package, kind));
         all.into_iter().any(|name| name.starts_with("wasmtime"))
     };
-    let knowing: Vec<_> = packages().into_iter().filter(|(_, package)| knows(package)).map(|(name, _)| name).collect();
-    assert_eq!(knowing, ["saggar-sandbox"]);
+    let found: Vec<_> =
+        packages().into_iter().filter(|(_, package)| uses_wasmtime(package)).map(|(name, _)| name).collect();
+    assert_eq!(found, ["saggar-sandbox"]);
 }
 
 #[test]
-fn every_package_keeps_the_lints_of_the_workspace() {
+fn every_package_uses_the_lints_of_the_workspace() {
     let lax = |package: &Table| {
         let lints = package.get("lints").and_then(|lints| lints.get("workspace"));
         lints.and_then(|workspace| workspace.as_bool()) != Some(true)

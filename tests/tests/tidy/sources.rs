@@ -1,4 +1,4 @@
-//! Rules for source files: their heads, names and sizes, and those of their functions.
+//! Rules for source files: their first line, name and size, and the size of their functions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use super::root;
 const LINES_OF_A_FILE: usize = 400;
 const LINES_OF_A_FUNCTION: usize = 70;
 
-/// Names that say nothing about what is in a file or a folder of modules.
+/// Names that do not describe the content of a file or a folder of modules.
 const BANNED_NAMES: [&str; 8] = ["utils", "util", "helpers", "helper", "common", "types", "manager", "misc"];
 
-/// Every Rust source of the repository, its path within it and its text.
+/// Returns every Rust source of the repository: its path in the repository, and its text.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for folder in ["host", "guest-sdk", "examples", "tests", "xtask"] {
         collect(&root().join(folder), &mut found);
     }
-    assert!(found.len() > 50, "the sources are not where they were: {} found", found.len());
+    assert!(found.len() > 50, "the sources have moved: {} found", found.len());
     found
 }
 
@@ -25,7 +25,7 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("an entry of a folder").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8");
-        // `ui` holds programs that are wrong on purpose, for the macros' errors.
+        // `ui` contains intentionally invalid programs, for the errors of the macros.
         if path.is_dir() && !["target", "ui", "node_modules"].contains(&name) && !name.starts_with('.') {
             collect(&path, found);
         } else if name.ends_with(".rs") {
@@ -35,14 +35,14 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// A rule's offenders, one a line; nothing if it is kept.
+/// Returns the files that violate the rule, one per line; empty if there are none.
 fn offenders(mut rule: impl FnMut(&Path, &str) -> Option<String>) -> String {
     let one = |(path, text): &(PathBuf, String)| rule(path, text).map(|why| format!("\n{}: {why}", path.display()));
     sources().iter().filter_map(one).collect()
 }
 
 #[test]
-fn every_file_says_first_what_it_is_for() {
+fn every_file_begins_with_its_purpose() {
     let bad = offenders(|_, text| (!text.starts_with("//! ")).then(|| "does not begin with `//!`".into()));
     assert!(bad.is_empty(), "{bad}");
 }
@@ -70,18 +70,18 @@ fn functions_are_short() {
 }
 
 #[test]
-fn names_say_what_is_inside() {
+fn names_describe_their_content() {
     let bad = offenders(|path, _| {
         let named =
             |part: &std::ffi::OsStr| BANNED_NAMES.contains(&part.to_str()?.trim_end_matches(".rs")).then_some(());
-        path.iter().find_map(named).map(|()| "has a name that says nothing".into())
+        path.iter().find_map(named).map(|()| "has a name that does not describe its content".into())
     });
     assert!(bad.is_empty(), "{bad}");
 }
 
-/// The head of each function and the lines of its body that are neither blank nor comments.
+/// Returns the head of each function and the number of lines of its body that are neither blank nor comments.
 ///
-/// rustfmt puts the end of a function at the indentation of its beginning, so this needs no parser.
+/// rustfmt indents the end of a function like its beginning, so this works without a parser.
 fn functions(text: &str) -> Vec<(&str, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
@@ -111,7 +111,7 @@ fn counts(line: &str) -> bool {
 }
 
 #[test]
-fn the_measure_of_functions_measures() {
+fn function_lines_are_counted() {
     let text = "pub(crate) async fn two() {\n    // why\n    one();\n\n    one();\n}\n\nfn none() {}\n";
     assert_eq!(functions(text), [("pub(crate) async fn two() {", 2)]);
 }

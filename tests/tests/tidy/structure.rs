@@ -1,8 +1,8 @@
-//! Rules for how a crate hangs together: its top modules import each other in no cycle, no type name occurs in it twice, and no
-//! file is deeper than three folders below its `src`.
+//! Rules for the structure of a crate: its top modules do not import each other in a cycle, type names are unique, and
+//! no file is more than three folders below its `src`.
 //!
-//! What does not keep a rule yet is excepted below. The lists may only become shorter: an exception that is not needed any more
-//! fails its test as well.
+//! The exceptions to the rules are listed below. The lists may only become shorter: an obsolete exception fails its
+//! test as well.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ static STRUCTURE: LazyLock<Structure> =
     LazyLock::new(|| Structure::read(&super::root()).expect("the sources of the workspace"));
 
 #[test]
-fn top_modules_import_each_other_in_no_cycle() {
+fn top_modules_do_not_import_each_other_in_a_cycle() {
     let cycles = STRUCTURE.shapes.iter().flat_map(|shape| shape.cycles.iter().map(|cycle| (&shape.name, cycle)));
     let line = |crate_name: &str, modules: Vec<&str>| format!("{crate_name}: {}", modules.join(", "));
     let found = cycles.map(|(name, cycle)| line(name, cycle.iter().map(String::as_str).collect())).collect();
@@ -37,7 +37,7 @@ fn no_type_name_occurs_twice_in_a_crate() {
     let excepted = REPEATED_TYPES
         .iter()
         .flat_map(|(crate_name, names)| names.iter().map(move |name| format!("{crate_name}: {name}")));
-    check("these names are of more than one type; `cargo xtask structure` says where", &found, &excepted.collect());
+    check("these names belong to more than one type; `cargo xtask structure` shows where", &found, &excepted.collect());
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn no_file_is_deeper_than_three_folders() {
     check(&format!("these files are more than {DEEPEST} folders below `src`"), &found, &excepted);
 }
 
-/// Panics if what was found is not what is excepted.
+/// Asserts that the violations are exactly the exceptions.
 fn check(rule: &str, found: &BTreeSet<String>, excepted: &BTreeSet<String>) {
     let difference = difference(found, excepted);
     assert!(difference.is_empty(), "{rule}:{difference}");
@@ -56,14 +56,14 @@ fn check(rule: &str, found: &BTreeSet<String>, excepted: &BTreeSet<String>) {
 fn difference(found: &BTreeSet<String>, excepted: &BTreeSet<String>) -> String {
     let new = found.difference(excepted).map(|offender| format!("\n    {offender}"));
     let gone =
-        excepted.difference(found).map(|exception| format!("\n    (take this exception off the list) {exception}"));
+        excepted.difference(found).map(|exception| format!("\n    (remove this exception from the list) {exception}"));
     new.chain(gone).collect()
 }
 
 #[test]
-fn an_exception_that_is_not_needed_is_a_mistake_too() {
+fn obsolete_exceptions_are_violations_too() {
     let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     assert_eq!(difference(&set(&["a"]), &set(&["a"])), "");
     assert_eq!(difference(&set(&["a", "b"]), &set(&["a"])), "\n    b");
-    assert_eq!(difference(&set(&[]), &set(&["a"])), "\n    (take this exception off the list) a");
+    assert_eq!(difference(&set(&[]), &set(&["a"])), "\n    (remove this exception from the list) a");
 }

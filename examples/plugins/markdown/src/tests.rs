@@ -6,7 +6,7 @@ use saggar_guest::testing::FakeHost;
 use crate::markdown::Plugin;
 
 #[test]
-fn each_document_becomes_a_page_and_a_step() {
+fn each_document_becomes_a_page_and_a_progress_report() {
     let host = FakeHost::new();
     let documents = json!([{ "name": "kiln.md", "text": "# The `kiln`\n\nHot & __big__.\n\n## Firing it" }]);
     let pages = host.process::<Plugin>((documents,)).unwrap();

@@ -12,8 +12,8 @@ mod slow {
         let seconds = seconds.unwrap_or(3);
         let steps = seconds * 10;
         for step in 0..steps {
-            // The host stops a cancelled job soon, even while it sleeps. A guest that checks between two steps can
-            // return before its next step.
+            // The host stops a cancelled job soon, even while it sleeps. A guest that checks between steps can return
+            // before that.
             if job.is_cancelled() {
                 return Err(Failure::reject("cancelled", format!("gave up at step {step} of {steps}")));
             }

@@ -4,7 +4,7 @@
 mod task {
     use saggar_guest::prelude::*;
 
-    /// The original counts in a variable and can return an id twice; the task's own counter never does.
+    /// Uses the task's own counter. The original counts in a variable, which can return an id twice.
     #[next(name = "NextID")]
     fn next_id() -> Option<u64> {
         log::info!("NextID: the task's own counter");
@@ -40,7 +40,7 @@ mod task {
         log::info!("OnError: #{} {problem}", job.id());
     }
 
-    /// The document's last sample: adds 99 jobs and counts the rejected ones.
+    /// Adds 99 jobs and counts the refused ones, like the document's last sample.
     #[processor(name = "Loop")]
     fn add_many(job: &Job) -> Value {
         let mut refused = 0;

@@ -7,7 +7,7 @@ use saggar_guest::testing::FakeHost;
 use crate::task::Plugin;
 
 #[test]
-fn a_job_is_processed_and_its_handlers_are_told() {
+fn a_job_is_processed_and_its_handlers_are_called() {
     let host = FakeHost::new().handler("Send").id(7);
     assert_eq!(host.process::<Plugin>(("entering task 1",)).unwrap(), json!({ "message": "ok" }));
     assert_eq!(host.progress()[0].message, "Progress 1/100");
@@ -21,7 +21,7 @@ fn a_job_is_processed_and_its_handlers_are_told() {
 }
 
 #[test]
-fn the_loop_counts_what_is_refused() {
+fn the_loop_counts_refused_jobs() {
     let host = FakeHost::new().handler("Loop").queue_size(60);
     assert_eq!(host.process::<Plugin>(()).unwrap(), json!({ "added": 60, "refused": 39 }));
     assert_eq!(host.added()[0].args, json!(["entering task 1"]));

@@ -16,7 +16,7 @@ impl Errors {
         self.0.push(Error::new_spanned(tokens, message));
     }
 
-    pub(crate) fn extend(&mut self, error: Error) {
+    pub(crate) fn push_error(&mut self, error: Error) {
         self.0.push(error);
     }
 

@@ -8,21 +8,21 @@ use syn::{Attribute, Ident, ItemFn, LitStr, Type};
 
 use crate::errors::Errors;
 use crate::role::Role;
-use crate::signature::{Parameter, check_kind, is_option, last_segment, read_answer, read_parameters};
+use crate::signature::{Parameter, check_kind, is_option, last_segment, read_parameters, read_return_type};
 
 /// A function of the plugin.
 pub(crate) struct Function {
     pub(crate) role: Role,
     /// The name after `#` in a reference.
     pub(crate) name: LitStr,
-    /// The span of its `default` option.
+    /// Its `default` option, for the span of errors.
     pub(crate) default: Option<syn::Path>,
     ident: Ident,
-    /// `#[cfg]`s apply to the function and to its entry alike.
+    /// Its `#[cfg]` attributes, which also apply to its entry.
     pub(crate) cfgs: Vec<Attribute>,
     parameters: Vec<Parameter>,
     fallible: bool,
-    answer: Option<Type>,
+    return_type: Option<Type>,
 }
 
 impl Function {
@@ -31,7 +31,7 @@ impl Function {
         let signature = &item.sig;
         let (name, default) = read_options(role, mark, errors);
         check_kind(role, signature, errors);
-        let answer = read_answer(role, signature, errors);
+        let return_type = read_return_type(role, signature, errors);
         let name = name.unwrap_or_else(|| LitStr::new(&plain(&signature.ident), signature.ident.span()));
         if !is_name(&name.value()) {
             errors.push(&name, format!("{NAME}\n\ngive it one: #[{}(name = \"send-2\")]", role.mark()));
@@ -43,21 +43,21 @@ impl Function {
             ident: signature.ident.clone(),
             cfgs: item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
             parameters: read_parameters(role, signature, errors),
-            fallible: answer.as_ref().is_some_and(|answer| last_segment(answer).is_some_and(|name| name == "Result")),
-            answer,
+            fallible: return_type.as_ref().and_then(last_segment).is_some_and(|name| name == "Result"),
+            return_type,
         }
     }
 
-    /// The function's entry in the table in which the host's call is looked up.
+    /// Generates the function's entry in the dispatch table.
     pub(crate) fn entry(&self) -> TokenStream {
         let Self { name, cfgs, .. } = self;
         let default = self.default.is_some();
         let call = match self.role {
             Role::Processor => self.processor(),
             Role::IdSource => {
-                let next = self.called(&quote!());
-                let answer = quote_spanned!(self.answer.span()=> ::saggar_guest::__private::next_id(#next));
-                quote!(|| #answer)
+                let call = self.fallible_call(&quote!());
+                let result = quote_spanned!(self.return_type.span()=> ::saggar_guest::__private::next_id(#call));
+                quote!(|| #result)
             }
             Role::AddHandler => {
                 let handler_call = self.handler_call(&quote!(job));
@@ -93,41 +93,41 @@ impl Function {
             .map(|Parameter { kind, .. }| quote_spanned!(kind.span()=> arguments.take::<#kind>()?));
         let bindings: Vec<_> = (0..self.parameters.len()).map(|index| format_ident!("argument{index}")).collect();
         let mutability = (!bindings.is_empty()).then(|| quote!(mut));
-        let answer = self.called(&quote!(job, #(#bindings),*));
-        let answer = quote_spanned!(self.answer.span()=> ::saggar_guest::__private::to_json(#answer));
+        let call = self.fallible_call(&quote!(job, #(#bindings),*));
+        let result = quote_spanned!(self.return_type.span()=> ::saggar_guest::__private::to_json(#call));
         quote! {
             |job, arguments| {
                 const PARAMETERS: &[::saggar_guest::__private::Parameter] = &[#(#described),*];
-                #[allow(unused_variables, reason = "without parameters only their number is looked at")]
+                #[allow(unused_variables, reason = "without parameters only the number of arguments is checked")]
                 let #mutability arguments = ::saggar_guest::__private::Arguments::parse(arguments, PARAMETERS)?;
                 #(let #bindings = #values;)*
-                #answer
+                #result
             }
         }
     }
 
-    /// The call, with `?` if it can fail. Its span is the return type's, so that errors about it point there.
-    fn called(&self, arguments: &TokenStream) -> TokenStream {
-        let (ident, span) = (&self.ident, self.answer.span());
+    /// Generates the call, with `?` if it can fail. Its span is the return type's, so that errors about it point there.
+    fn fallible_call(&self, arguments: &TokenStream) -> TokenStream {
+        let (ident, span) = (&self.ident, self.return_type.span());
         let call = quote_spanned!(span=> self::#ident(#arguments));
         if self.fallible { quote_spanned!(span=> ::saggar_guest::__private::failable(#call)?) } else { call }
     }
 
-    /// The call of a handler, which returns nothing.
+    /// Generates the call of a handler, which must return `()`.
     fn handler_call(&self, arguments: &TokenStream) -> TokenStream {
-        let call = self.called(arguments);
+        let call = self.fallible_call(arguments);
         quote!({ let () = #call; ::core::result::Result::Ok(()) })
     }
 }
 
-/// What a task's reference accepts after `#`.
+/// The error for a name that a task's reference does not accept after `#`.
 const NAME: &str = "a name consists of ASCII letters, digits, `-` and `_`: it follows `#` in a task's reference";
 
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')
 }
 
-/// An identifier's text without the `r#` of a raw one.
+/// Returns an identifier's text, without the `r#` of a raw identifier.
 fn plain(ident: &Ident) -> String {
     ident.unraw().to_string()
 }
@@ -152,7 +152,7 @@ fn read_options(role: Role, mark: &Attribute, errors: &mut Errors) -> (Option<Li
         Ok(())
     });
     if let Err(error) = read {
-        errors.extend(error);
+        errors.push_error(error);
     }
     (name, default)
 }

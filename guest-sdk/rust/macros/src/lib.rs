@@ -1,7 +1,7 @@
 //! The attribute macros of `saggar-guest`, which re-exports them: `#[plugin]` and the marks inside its module.
 //!
-//! `role` defines what each role expects, `signature` checks a function against it, `function` reads one marked function
-//! and generates its entry, `plugin` reads the module and generates what the host calls, `errors` collects the errors.
+//! `role` defines the signature of each role, `signature` checks a function against it, `function` reads one marked
+//! function and generates its entry, `plugin` reads the module and generates the exports, `errors` collects the errors.
 
 mod errors;
 mod function;
@@ -11,7 +11,7 @@ mod signature;
 
 use proc_macro::TokenStream;
 
-/// Turns a module into a plugin: its marked functions become the roles that the component exports.
+/// Converts a module into a plugin: its marked functions become the roles that the component exports.
 ///
 /// ```
 /// #[saggar_guest::plugin]
@@ -38,7 +38,7 @@ macro_rules! marks {
         $(#[$doc])*
         ///
         /// Options: `name = "…"` replaces the function's own name after `#` in a task's reference; `default` selects the
-        /// function for references without `#`, as a role's only function always is.
+        /// function for references without `#`; a role's only function is selected without it.
         #[proc_macro_attribute]
         pub fn $mark(_options: TokenStream, function: TokenStream) -> TokenStream {
             plugin::misplaced(stringify!($mark), function.into()).into()
@@ -54,7 +54,7 @@ marks! {
     ///
     /// It returns anything that serde can serialize, or a `Result` of it with an error that converts into a `Failure`.
     processor
-    /// Marks a function that gives a new job its id: `fn next() -> Option<u64>`, or a `Result` of it.
+    /// Marks a function that returns the id for a new job: `fn next() -> Option<u64>`, or a `Result` of it.
     next
     /// Marks a function that is called when a job was added: `fn added(job: &Job)`.
     on_add

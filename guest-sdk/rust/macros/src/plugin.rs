@@ -8,7 +8,7 @@ use crate::errors::Errors;
 use crate::function::Function;
 use crate::role::Role;
 
-/// The expansion of `#[plugin]`.
+/// Expands `#[plugin]`.
 pub(crate) fn expand(options: TokenStream, module: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     if !options.is_empty() {
@@ -34,12 +34,12 @@ pub(crate) fn expand(options: TokenStream, module: TokenStream) -> TokenStream {
         items.push(Item::Verbatim(plugin(&functions)));
         quote!(#module)
     } else {
-        // The module stays, so that editors still analyse it.
+        // The expansion keeps the module so that editors still analyze it.
         quote!(#errors #[allow(unused, reason = "nothing is exported while there are errors")] #module)
     }
 }
 
-/// The expansion of a mark outside of `#[plugin]`.
+/// Expands a mark outside of `#[plugin]`, which is an error.
 pub(crate) fn misplaced(mark: &str, function: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     errors.push(&function, format!("`#[{mark}]` belongs on a function inside a `#[plugin]` module\n\n{SHAPE}"));
@@ -67,7 +67,7 @@ fn take_functions(items: &mut [Item], errors: &mut Errors) -> Vec<Function> {
     functions
 }
 
-/// Removes the mark from a function, so that its own macro does not see it, and reads both.
+/// Removes the mark from a function, so that the mark's own macro is not expanded, and reads both.
 fn take_function(item: &mut ItemFn, errors: &mut Errors) -> Option<Function> {
     let mut function = None;
     let mut marks = Vec::new();
@@ -88,8 +88,8 @@ fn take_function(item: &mut ItemFn, errors: &mut Errors) -> Option<Function> {
     function
 }
 
-/// Checks the functions of one role against each other. Skips those with a `#[cfg]` because the macro cannot tell which
-/// of them will exist.
+/// Checks the functions of one role against each other. Skips functions with a `#[cfg]` because the macro cannot know
+/// which of them are compiled.
 fn compare(functions: &[Function], errors: &mut Errors) {
     for role in Role::ALL {
         let (mut names, mut default) = (Vec::new(), false);
@@ -140,7 +140,7 @@ fn impl_role(role: Role, entries: &[TokenStream]) -> TokenStream {
         #[cfg(target_arch = "wasm32")]
         ::saggar_guest::__export!(#module, Plugin);
 
-        // Code that only the host calls is not dead.
+        // Prevents warnings about dead code in functions that only the host calls.
         #[cfg(not(target_arch = "wasm32"))]
         const _: usize = <Plugin as ::saggar_guest::role::HasRole<::saggar_guest::role::#marker>>::ENTRIES.len();
     }

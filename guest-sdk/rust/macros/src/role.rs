@@ -1,4 +1,4 @@
-//! What each role expects of a function: as text for its author, and as code for the host.
+//! The signature that each role expects of a function: as text for its author, and as code for the host.
 
 use proc_macro2::{Ident, Span};
 
@@ -23,7 +23,7 @@ impl Role {
         Self::ErrorHandler,
     ];
 
-    /// The attribute that marks a function of this role.
+    /// Returns the attribute that marks a function of this role.
     pub(crate) fn mark(self) -> &'static str {
         match self {
             Self::Processor => "processor",
@@ -35,7 +35,7 @@ impl Role {
         }
     }
 
-    /// The signature that an error shows.
+    /// Returns the signature that errors show.
     pub(crate) fn expected(self) -> &'static str {
         match self {
             Self::Processor => "fn name(job: &Job, url: String, width: u32) -> Result<Thumbnail, Failure>",
@@ -47,7 +47,7 @@ impl Role {
         }
     }
 
-    /// The role's type in `saggar_guest::role`.
+    /// Returns the role's type in `saggar_guest::role`.
     pub(crate) fn marker(self) -> Ident {
         let name = match self {
             Self::Processor => "Processor",
@@ -60,7 +60,7 @@ impl Role {
         Ident::new(name, Span::call_site())
     }
 
-    /// The role's module in the bindings: the snake case of its interface.
+    /// Returns the role's module in the bindings: the snake case of its interface.
     pub(crate) fn module(self) -> Ident {
         let name = match self {
             Self::Processor => "processor",
@@ -73,12 +73,12 @@ impl Role {
         Ident::new(name, Span::call_site())
     }
 
-    /// Whether the function's first parameter is the job.
+    /// Returns whether the function's first parameter is the job.
     pub(crate) fn takes_job(self) -> bool {
         self != Self::IdSource
     }
 
-    /// The number of parameters after the job; `None` if the author decides.
+    /// Returns the number of parameters after the job; `None` if the author chooses it.
     pub(crate) fn parameters(self) -> Option<usize> {
         match self {
             Self::Processor => None,
@@ -87,8 +87,8 @@ impl Role {
         }
     }
 
-    /// Whether the function must return a value.
-    pub(crate) fn answers(self) -> bool {
+    /// Returns whether the function must return a value.
+    pub(crate) fn returns_value(self) -> bool {
         matches!(self, Self::Processor | Self::IdSource)
     }
 }

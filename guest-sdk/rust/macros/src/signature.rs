@@ -14,7 +14,7 @@ pub(crate) struct Parameter {
     pub(crate) kind: Type,
 }
 
-/// Rejects what no role allows: the host calls a plain function.
+/// Rejects kinds of functions that the host cannot call: `async`, `unsafe`, `extern` and generic ones.
 pub(crate) fn check_kind(role: Role, signature: &Signature, errors: &mut Errors) {
     let mut reject = |tokens: &dyn ToTokens, what| reject(role, tokens, what, errors);
     if let Some(keyword) = &signature.asyncness {
@@ -94,11 +94,11 @@ fn owned(borrowed: &Type) -> String {
     format!("an argument is an owned value: write `{instead}`")
 }
 
-pub(crate) fn read_answer(role: Role, signature: &Signature, errors: &mut Errors) -> Option<Type> {
+pub(crate) fn read_return_type(role: Role, signature: &Signature, errors: &mut Errors) -> Option<Type> {
     match &signature.output {
         ReturnType::Type(_, kind) => Some((**kind).clone()),
         ReturnType::Default => {
-            if role.answers() {
+            if role.returns_value() {
                 let hint = if role == Role::Processor { "; without a result, `Result<(), Failure>`" } else { "" };
                 reject(role, &signature.ident, format!("the function must return a value{hint}"), errors);
             }

@@ -42,7 +42,7 @@ pub(super) enum Key {
 }
 
 impl Options {
-    /// The options that [`add`](super::add) uses: the key of the job's position in the call, and nothing else.
+    /// Creates the options that [`add`](super::add) uses: only the key of the job's position in the call.
     pub fn new() -> Self {
         Self::default()
     }
@@ -55,49 +55,51 @@ impl Options {
         Self { key: Key::Explicit(key.into()), ..self }
     }
 
-    /// Adds a job each time, also if an attempt or a handler is repeated.
+    /// Adds a job each time, even if an attempt or a handler is repeated.
     #[must_use]
     pub fn without_key(self) -> Self {
         Self { key: Key::None, ..self }
     }
 
-    /// While another job of the task waits or runs, the call returns its id and adds nothing.
+    /// Makes the job unique in its task: while another job of the task waits or runs, the call returns that job's id
+    /// and adds nothing.
     #[must_use]
     pub fn unique(self) -> Self {
         Self { unique: Some(json!({ "by": "task" })), ..self }
     }
 
-    /// While a job of the task with the same arguments waits or runs, the call returns its id and adds nothing.
+    /// Makes the job unique by its arguments: while a job of the task with the same arguments waits or runs, the call
+    /// returns that job's id and adds nothing.
     #[must_use]
     pub fn unique_by_args(self) -> Self {
         Self { unique: Some(json!({ "by": "args" })), ..self }
     }
 
-    /// Like [`unique_by_args`](Self::unique_by_args), by the arguments at these positions, from 0.
+    /// Makes the job unique like [`unique_by_args`](Self::unique_by_args), by the arguments at these positions, from 0.
     #[must_use]
     pub fn unique_by_positions(self, positions: &[u32]) -> Self {
         Self { unique: Some(json!({ "by": "args", "positions": positions })), ..self }
     }
 
-    /// Ready jobs of higher priority are claimed first; the default is 0.
+    /// Sets the priority. Ready jobs of higher priority are claimed first; the default is 0.
     #[must_use]
     pub fn priority(self, priority: i16) -> Self {
         Self { priority: Some(priority), ..self }
     }
 
-    /// No attempt starts before this time has passed (whole milliseconds).
+    /// Sets a delay. No attempt starts before it has passed (whole milliseconds).
     #[must_use]
     pub fn delay(self, delay: Duration) -> Self {
         Self { delay_ms: Some(millis(delay)), ..self }
     }
 
-    /// No attempt starts before this time (RFC 3339): `2026-11-24T10:00:00Z`.
+    /// Sets the earliest time of the first attempt (RFC 3339): `2026-11-24T10:00:00Z`.
     #[must_use]
     pub fn run_at(self, run_at: impl Into<String>) -> Self {
         Self { run_at: Some(run_at.into()), ..self }
     }
 
-    /// The JSON object of the contract, with this key.
+    /// Serializes the options as the JSON object of the contract, with this key.
     pub(super) fn to_json(&self, key: Option<&str>) -> String {
         let Self { unique, priority, delay_ms, run_at, .. } = self;
         let members = [

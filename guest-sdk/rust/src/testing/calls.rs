@@ -1,4 +1,4 @@
-//! The fake host's functions: the same as in `wasm`, for the native target.
+//! The fake host's functions for the native target; `wasm` has the same functions.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ thread_local! {
 
 type Shared = Rc<RefCell<State>>;
 
-/// Everything a fake host returns and records.
+/// The values that a fake host returns and records.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) id: u64,
@@ -94,7 +94,7 @@ impl State {
     }
 }
 
-/// Restores the previous host when the call ends, even by a panic.
+/// A guard that restores the previous host when the call ends, even by a panic.
 pub(super) struct Installed(Option<Shared>);
 
 impl Drop for Installed {
@@ -107,10 +107,10 @@ pub(super) fn install(state: Shared) -> Installed {
     Installed(CURRENT.replace(Some(state)))
 }
 
-fn with<T>(answer: impl FnOnce(&mut State) -> T) -> T {
+fn with<T>(function: impl FnOnce(&mut State) -> T) -> T {
     let state = CURRENT.with_borrow(Option::clone);
     let state = state.expect("no host: outside of wasm a plugin runs in `saggar_guest::testing::FakeHost`");
-    answer(&mut state.borrow_mut())
+    function(&mut state.borrow_mut())
 }
 
 pub(crate) fn task() -> String {

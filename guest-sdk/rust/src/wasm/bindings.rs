@@ -1,6 +1,6 @@
 //! The bindings that wit-bindgen generates from the contract: the imports once, and each role's export separately.
 
-#![allow(unsafe_code, reason = "wit-bindgen lowers and lifts values by the canonical ABI, which is pointers")]
+#![allow(unsafe_code, reason = "the code of wit-bindgen passes pointers, as the canonical ABI requires")]
 #![allow(missing_docs, unreachable_pub, reason = "generated code")]
 #![allow(clippy::allow_attributes_without_reason, reason = "generated code")]
 

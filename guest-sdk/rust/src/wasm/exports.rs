@@ -1,4 +1,4 @@
-//! What the host calls: each role's export, forwarded to the plugin's function.
+//! The exports that the host calls: each role's export forwards to the plugin's function.
 
 use std::io::Write;
 use std::marker::PhantomData;
@@ -14,13 +14,13 @@ use crate::{Failure, Job, Problem, Progress, call};
 #[derive(Debug)]
 pub struct Export<P>(PhantomData<P>);
 
-/// Runs a call of a role (see [`call::run`]), then flushes standard output, because what stays in the buffer would
-/// appear in the next job's log. Standard error is not buffered.
+/// Runs a call of a role (see [`call::run`]), then flushes standard output, because buffered text would appear in the
+/// next job's log. Standard error is not buffered.
 fn run<T>(role: Option<&'static str>, call: impl FnOnce() -> T) -> T {
-    let answer = call::run(role, call);
-    // There is no place to report a failed flush.
+    let result = call::run(role, call);
+    // A failed flush cannot be reported.
     drop(std::io::stdout().flush());
-    answer
+    result
 }
 
 fn find<P: HasRole<R>, R: Role>() -> Result<R::Call, Problem> {

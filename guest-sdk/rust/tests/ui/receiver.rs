@@ -1,4 +1,4 @@
-//! A function has no receiver.
+//! A function must not have a receiver.
 
 #[saggar_guest::plugin]
 mod plugin {

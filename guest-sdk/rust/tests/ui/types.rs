@@ -1,4 +1,4 @@
-//! rustc's errors about types that fit no role point at the type.
+//! rustc's errors about a type that does not fit the role point at the type.
 
 use saggar_guest::prelude::*;
 

@@ -1,5 +1,5 @@
-//! Authorization: a route that takes an [`Allowed`] runs only for requests with the right that it names, and gets the jobs of the
-//! request's tenant and no others.
+//! Authorization: a route that takes an [`Allowed`] runs only for requests with the named right, and gets only the jobs
+//! of the request's tenant.
 
 use std::marker::PhantomData;
 use std::net::IpAddr;
@@ -20,29 +20,29 @@ use crate::tokens::Role;
 
 /// A right that a route requires.
 pub(crate) trait Right: Send + Sync {
-    /// The lowest role that has it.
-    const LEAST: Role;
+    /// The lowest role that includes it.
+    const MIN_ROLE: Role;
 }
 
-/// To look jobs and tasks up.
+/// The right to look up jobs and tasks.
 pub(crate) struct Read;
 
-/// To change jobs.
+/// The right to add and change jobs.
 pub(crate) struct Write;
 
-/// To change tasks.
+/// The right to change tasks.
 pub(crate) struct Admin;
 
 impl Right for Read {
-    const LEAST: Role = Role::Read;
+    const MIN_ROLE: Role = Role::Read;
 }
 
 impl Right for Write {
-    const LEAST: Role = Role::Write;
+    const MIN_ROLE: Role = Role::Write;
 }
 
 impl Right for Admin {
-    const LEAST: Role = Role::Admin;
+    const MIN_ROLE: Role = Role::Admin;
 }
 
 /// A request that has the right `R`, with the jobs of its tenant.
@@ -61,8 +61,8 @@ impl<R: Right> FromRequestParts<Service> for Allowed<R> {
         } else {
             let token = bearer(&parts.headers).and_then(|given| service.tokens().find(given));
             let token = token.ok_or_else(|| Refusal::plain(Code::Unauthorized))?;
-            if token.role < R::LEAST {
-                let (has, needs) = (token.role.name(), R::LEAST.name());
+            if token.role < R::MIN_ROLE {
+                let (has, needs) = (token.role.name(), R::MIN_ROLE.name());
                 let detail = format!("the token's role is `{has}`, but this needs `{needs}`");
                 return Err(Refusal::new(Code::Forbidden, detail));
             }
@@ -75,7 +75,7 @@ impl<R: Right> FromRequestParts<Service> for Allowed<R> {
     }
 }
 
-/// The token of the one `Authorization: Bearer` header.
+/// Returns the token of the `Authorization: Bearer` header, if there is exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (header, None) = (all.next()?.as_bytes(), all.next()) else { return None };
@@ -83,12 +83,12 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
 }
 
-/// Refuses requests of web pages to a host without tokens. Such a host is open to every program of its machine, and that
-/// includes the user's browser. A page of another site is known by `Origin` or, if it only loads an image, by
-/// `Sec-Fetch-Site`; a page whose own name resolves to this machine is known by `Host`.
+/// Refuses requests of web pages to a host without tokens. Such a host is open to every program on its machine,
+/// including the user's browser. `Origin` identifies a page of another site, or `Sec-Fetch-Site` if the page only loads
+/// an image. `Host` identifies a page whose own name resolves to this machine.
 fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let refuse = || Err(Refusal::plain(Code::ForeignOrigin));
-    // Two different values are refused, because another reader might use the other one.
+    // Repeated headers are refused, because another parser might use the other value.
     let text = |name: HeaderName| match headers.get_all(&name).iter().collect::<Vec<_>>()[..] {
         [] => None,
         [one] => Some(one.to_str().unwrap_or_default()),
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_and_its_own_pages_may_ask_an_open_host() {
+    fn a_host_without_tokens_accepts_only_local_requests_of_the_same_origin() {
         let ask = |host: &'static str, origin: Option<&'static str>| {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, http::HeaderValue::from_static(host));
@@ -138,15 +138,16 @@ mod tests {
         for origin in ["http://localhost:8000", "https://evil.example", "null"] {
             assert!(!ask("localhost:7717", Some(origin)), "{origin}");
         }
-        for (site, is_taken) in [("none", true), ("same-origin", true), ("same-site", false), ("cross-site", false)] {
+        for (site, is_accepted) in [("none", true), ("same-origin", true), ("same-site", false), ("cross-site", false)]
+        {
             let headers = [(HOST, "localhost:7717"), (HeaderName::from_static("sec-fetch-site"), site)];
             let headers = headers.map(|(name, value)| (name, http::HeaderValue::from_static(value)));
-            assert_eq!(check_origin(&HeaderMap::from_iter(headers)).is_ok(), is_taken, "{site}");
+            assert_eq!(check_origin(&HeaderMap::from_iter(headers)).is_ok(), is_accepted, "{site}");
         }
     }
 
     #[test]
-    fn there_is_one_bearer_or_none() {
+    fn a_bearer_token_is_given_in_one_header() {
         let of = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();
             values.iter().for_each(|value| {

@@ -1,4 +1,4 @@
-//! The segments of a path that name a task, or a job of it.
+//! The path segments that address a task or one of its jobs.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use crate::problem::Refusal;
 use crate::service::Service;
 
-/// `{task}` of a path, decoded.
+/// The decoded `{task}` of a path.
 #[derive(IntoParams)]
 #[into_params(names("task"), parameter_in = Path)]
 pub(crate) struct TaskAddress(
@@ -17,7 +17,7 @@ pub(crate) struct TaskAddress(
     pub(crate) String,
 );
 
-/// `{task}` and `{id}` of a path.
+/// The decoded `{task}` and `{id}` of a path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(crate) struct JobAddress {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_written_in_one_way() {
+    fn only_canonical_ids_are_accepted() {
         assert_eq!(job_id("7"), Some(JobId(7)));
         assert_eq!(job_id("18446744073709551615"), Some(JobId(u64::MAX)));
         for bad in ["", "0", "+7", "-7", "07", "7 ", "7.0", "18446744073709551616", "x"] {

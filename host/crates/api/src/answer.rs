@@ -1,4 +1,4 @@
-//! An answer of a route that is a JSON document.
+//! JSON answers of routes.
 
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::problem::Refusal;
 
-/// What a route answers.
+/// The result of a route with a JSON answer.
 pub(crate) type Answered<T> = Result<Answer<T>, Refusal>;
 
 /// A JSON document with its status.
@@ -23,7 +23,7 @@ impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.1) {
             Ok(text) => (self.0, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response(),
-            Err(error) => Refusal::internal(&format!("the answer is not JSON: {error}")).into_response(),
+            Err(error) => Refusal::internal(&format!("the answer cannot be serialized: {error}")).into_response(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads bodies: JSON only, with a limit for size and for time, and a budget for all bodies together.
+//! Reads bodies: JSON only, with limits for size and time, and a budget for all bodies together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,19 +20,19 @@ use crate::room::Room;
 use crate::service::Service;
 use crate::shares::Share;
 
-/// The longest pause between two pieces of a body.
+/// Maximum pause between two frames of a body.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-/// The longest time that a body may take: 16 MiB at 280 KiB/s.
+/// Maximum time to read a body: 16 MiB at 280 KiB/s.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// A type of body, and how large it may be.
+/// A type of body with its maximum size.
 pub(crate) trait Form: DeserializeOwned {
-    /// The most bytes.
+    /// Maximum bytes.
     const MAX_BYTES: usize;
 }
 
-/// A body that was deserialized as a `T`, with the room for its bytes.
+/// A body deserialized as a `T`, with the room for its bytes.
 pub(crate) struct JsonBody<T> {
     pub(crate) value: T,
     pub(crate) room: Room,
@@ -44,15 +44,15 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
     async fn from_request(request: Request, service: &Service) -> Result<Self, Refusal> {
         let (mut parts, mut body) = request.into_parts();
         let TaskAddress(task) = TaskAddress::from_request_parts(&mut parts, service).await?;
-        // Refused before the body is read, or hyper would answer `Expect: 100-continue` and the client would send it. The
-        // connection discards what arrives nevertheless.
+        // Refused before the body is read: otherwise hyper would answer `Expect: 100-continue`, and the client would
+        // send the body. The connection discards a body that is sent anyway.
         check_head(&parts.headers, T::MAX_BYTES)?;
         let (bytes, room) = collect(&mut body, T::MAX_BYTES, service.bodies(), service.share_of(&task)).await?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let at = error.valid_up_to();
-            Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON is"))
+            Refusal::new(Code::InvalidUtf8, format!("the body is not UTF-8 from byte {at} on; JSON has to be UTF-8"))
         })?;
-        // Some editors write a byte order mark before a text; RFC 8259 allows to ignore it.
+        // Some editors write a byte order mark; RFC 8259 allows a parser to ignore it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Object(value) = serde_json::from_str(text)
             .map_err(|error| Refusal::new(Code::InvalidBody, place::unreadable::<Object<T>>(text, &error)))?;
@@ -61,7 +61,7 @@ impl<T: Form> FromRequest<Service> for JsonBody<T> {
 }
 
 fn check_head(headers: &HeaderMap, max: usize) -> Result<(), Refusal> {
-    // Two types are refused, because another reader might use the other one.
+    // Repeated headers are refused, because another parser might use the other value.
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let is_typed = types.next().and_then(|value| value.to_str().ok()).is_some_and(is_json) && types.next().is_none();
     let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|value| value == "identity");
@@ -81,7 +81,7 @@ fn is_json(media_type: &str) -> bool {
 }
 
 fn too_large(max: usize) -> Refusal {
-    Refusal::new(Code::BodyTooLarge, format!("the body is larger than the {max} bytes that this route takes"))
+    Refusal::new(Code::BodyTooLarge, format!("the body is larger than the {max} bytes that this route accepts"))
 }
 
 async fn collect(body: &mut Body, max: usize, all: &Arc<Semaphore>, share: Share) -> Result<(Vec<u8>, Room), Refusal> {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bodies_share_the_room_and_give_it_back() {
+    async fn bodies_share_the_budget_and_release_their_room() {
         let (all, shares) = (Arc::new(Semaphore::new(3)), Arc::new(Shares::new(3)));
         let read = |bytes: usize| {
             let (all, share) = (all.clone(), shares.of("a"));
@@ -146,8 +146,8 @@ mod tests {
         let mut slow = read("slow", 2 * BLOCK).await.unwrap();
         assert_eq!(read("slow", 1).await.err(), Some(Refusal::plain(Code::Overloaded)));
         let other = read("other", 2 * BLOCK).await.unwrap();
-        assert_eq!(all.available_permits(), 4, "what was refused gave back what it had");
-        // Its jobs take less than its body.
+        assert_eq!(all.available_permits(), 4, "a refused body did not release its room");
+        // The jobs take less room than the body.
         slow.shrink_to(100);
         assert_eq!(all.available_permits(), 5);
         let another = read("slow", BLOCK).await.unwrap();

@@ -1,5 +1,5 @@
-//! One connection: limits what it may cost, answers its requests until the listener stops, and reports what is wrong with
-//! bytes that are not a request.
+//! One connection: limits its cost, answers its requests until the listener stops, and refuses bytes that are not a
+//! request.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,82 +22,87 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::door::ConnectionState;
+use crate::admission::ConnectionState;
 use crate::limits::Limits;
 use crate::malformed;
 use crate::socket::Socket;
 use crate::sse::Streaming;
 
 /// How long a stopping listener lets a client read the rest of a streaming answer. Such answers end at once, and their
-/// clients come back for what they missed, so the stop does not wait for one that reads slowly.
-const STREAMING_REST: Duration = Duration::from_secs(1);
+/// clients reconnect for the events that they missed, so the stop does not wait for slow readers.
+const STREAMING_GRACE: Duration = Duration::from_secs(1);
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
-    /// No more requests are taken.
+    /// Cancelled when no more requests are accepted.
     pub(crate) stop: CancellationToken,
-    /// All are closed.
+    /// Cancelled when all connections are closed.
     pub(crate) abort: CancellationToken,
 }
 
-/// What the last answer of a connection means for its end.
+/// The properties of a connection's last answer that decide how the connection ends.
 #[derive(Debug, Default)]
 struct LastAnswer {
     /// It is a streaming answer.
-    streams: AtomicBool,
-    /// It refused a request with a body, which may not have arrived completely.
-    may_leave_rest: AtomicBool,
+    is_streaming: AtomicBool,
+    /// It refused a request whose body may not have arrived completely.
+    may_have_unread_body: AtomicBool,
 }
 
 impl LastAnswer {
-    fn set(&self, streams: bool, may_leave_rest: bool) {
-        self.streams.store(streams, Ordering::Relaxed);
-        self.may_leave_rest.store(may_leave_rest, Ordering::Relaxed);
+    fn set(&self, is_streaming: bool, may_have_unread_body: bool) {
+        self.is_streaming.store(is_streaming, Ordering::Relaxed);
+        self.may_have_unread_body.store(may_have_unread_body, Ordering::Relaxed);
     }
 
-    fn note(&self, answer: &Response, has_body: bool) {
+    fn record(&self, answer: &Response, has_body: bool) {
         let is_refusal = answer.status().is_client_error() || answer.status().is_server_error();
         self.set(answer.extensions().get::<Streaming>().is_some(), has_body && is_refusal);
     }
 
-    /// Resets it when the next request begins.
-    fn forget(&self) {
+    /// Resets the state at the start of the next request.
+    fn reset(&self) {
         self.set(false, false);
     }
 }
 
 impl Connections {
-    /// Waits for the first bytes, until `first_head_by`; returns whether any have arrived.
-    pub(crate) async fn has_come(&self, stream: &TcpStream, place: &ConnectionState, first_head_by: Instant) -> bool {
+    /// Waits for the first bytes until `first_head_by`; returns whether any have arrived.
+    pub(crate) async fn wait_for_bytes(
+        &self,
+        stream: &TcpStream,
+        state: &ConnectionState,
+        first_head_by: Instant,
+    ) -> bool {
         tokio::select! {
             readable = timeout_at(first_head_by, stream.readable()) => matches!(readable, Ok(Ok(()))),
-            () = place.evicted.cancelled() => false,
+            () = state.evicted.cancelled() => false,
             () = self.stop.cancelled() => false,
         }
     }
 
-    /// Serves a connection to its end. Its first head has to be complete by `first_head_by`.
+    /// Serves a connection until it ends. Its first head has to be complete by `first_head_by`.
     pub(crate) async fn serve(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
-        place: Arc<ConnectionState>,
+        state: Arc<ConnectionState>,
         first_head_by: Instant,
     ) {
         let Self { router, limits, stop, abort } = self;
         let last = Arc::new(LastAnswer::default());
         let router = TowerToHyperService::new(router);
         let service = service_fn(|request: Request<Incoming>| {
-            last.forget();
-            place.begin();
+            last.reset();
+            state.begin();
             let has_body = !request.body().is_end_stream();
-            let (answering, last, place) = (router.call(request), Arc::clone(&last), Arc::clone(&place));
+            let (answering, last, state) = (router.call(request), Arc::clone(&last), Arc::clone(&state));
             async move {
                 let answered = answering.await;
-                answered.iter().for_each(|answer| last.note(answer, has_body));
-                answered.map(|answer| answer.map(|body| Watched { body, place }))
+                answered.iter().for_each(|answer| last.record(answer, has_body));
+                answered.map(|answer| answer.map(|body| TrackedBody { body, state }))
             }
         });
         let mut connection = http1::Builder::new()
@@ -105,18 +110,18 @@ impl Connections {
             .header_read_timeout(limits.head_time)
             .max_buf_size(limits.head_bytes)
             .max_headers(limits.headers)
-            .serve_connection(TokioIo::new(Socket::new(stream, limits.write_time).at(&place)), service);
+            .serve_connection(TokioIo::new(Socket::new(stream, limits.write_time).with_state(&state)), service);
         let too_slow = async {
             tokio::time::sleep_until(first_head_by).await;
-            if !place.is_fresh() {
+            if !state.is_fresh() {
                 std::future::pending().await
             }
         };
         let mut ended = tokio::select! {
             ended = &mut connection => Some(ended),
             () = stop.cancelled() => None,
-            // A connection that makes room gets no answer, because that would take time.
-            () = place.evicted.cancelled() => return,
+            // An evicted connection gets no answer, because that would take time.
+            () = state.evicted.cancelled() => return,
             () = too_slow => {
                 let http1::Parts { io, read_buf, .. } = connection.into_parts();
                 if !read_buf.is_empty() {
@@ -126,37 +131,38 @@ impl Connections {
             }
         };
         if ended.is_none() {
-            // An earlier refusal is over, or hyper would have ended the connection.
-            last.may_leave_rest.store(false, Ordering::Relaxed);
+            // The body of an earlier refusal was read completely; otherwise hyper would have ended the connection.
+            last.may_have_unread_body.store(false, Ordering::Relaxed);
             Pin::new(&mut connection).graceful_shutdown();
             ended = tokio::select! {
                 ended = &mut connection => Some(ended),
                 () = abort.cancelled() => None,
-                () = tokio::time::sleep(STREAMING_REST), if last.streams.load(Ordering::Relaxed) => None,
+                () = tokio::time::sleep(STREAMING_GRACE), if last.is_streaming.load(Ordering::Relaxed) => None,
             };
         }
         let Some(ended) = ended else { return };
         if let Err(error) = &ended {
-            tracing::debug!(%error, "a connection broke off");
+            tracing::debug!(%error, "a connection failed");
         }
-        let leaves_rest = ended.is_ok() && last.may_leave_rest.load(Ordering::Relaxed);
+        let has_unread_body = ended.is_ok() && last.may_have_unread_body.load(Ordering::Relaxed);
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         let socket = io.into_inner();
-        if let Some(code) = socket.refused().or_else(|| ended.err().and_then(|error| no_request(&error, &read_buf))) {
+        if let Some(code) = socket.refused().or_else(|| ended.err().and_then(|error| malformed_head(&error, &read_buf)))
+        {
             malformed::refuse(socket.into_stream(), code).await;
-        } else if leaves_rest {
+        } else if has_unread_body {
             malformed::discard(socket.into_stream()).await;
         }
     }
 }
 
-/// The body of an answer; sets the state of the connection's place when hyper has taken all of it.
-struct Watched {
+/// The body of an answer; updates the connection's state when hyper drops the body.
+struct TrackedBody {
     body: axum::body::Body,
-    place: Arc<ConnectionState>,
+    state: Arc<ConnectionState>,
 }
 
-impl HttpBody for Watched {
+impl HttpBody for TrackedBody {
     type Data = bytes::Bytes;
     type Error = axum::Error;
 
@@ -176,16 +182,17 @@ impl HttpBody for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.place.answered();
+        self.state.answered();
     }
 }
 
-/// What is wrong with the head that a connection ended in, if it did. `rest` is what was read of the next head.
-fn no_request(error: &hyper::Error, rest: &[u8]) -> Option<Code> {
+/// Returns the code for the incomplete or invalid head at the end of a connection, if any. `rest` is the part of that
+/// head that was read.
+fn malformed_head(error: &hyper::Error, rest: &[u8]) -> Option<Code> {
     match rest.is_empty() {
-        // The client only idled for too long, or is gone.
+        // The client was only idle for too long, or has disconnected.
         true => None,
         false if error.is_timeout() => Some(Code::HeadTimeout),
         false if error.is_parse() || error.is_incomplete_message() => Some(Code::MalformedRequest),

@@ -1,4 +1,4 @@
-//! For tests: a real queue in memory, with one task that no worker runs.
+//! A test fixture: a real in-memory queue with one task that no worker runs.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ pub(crate) struct Fixture {
 impl Fixture {
     pub(crate) const TASK: &str = "fixture";
 
-    /// A queue that keeps its last `kept` events.
-    pub(crate) async fn new(kept: usize) -> Arc<Self> {
+    /// Creates a queue that retains its last `retained` events.
+    pub(crate) async fn new(retained: usize) -> Arc<Self> {
         let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock));
-        queue.keep_events(kept);
+        queue.keep_events(retained);
         let task = queue.open(TaskKey::new("default", Self::TASK), Rules::default()).await.unwrap();
         Arc::new(Self { queue, task })
     }

@@ -1,4 +1,4 @@
-//! Job events as a streaming answer. Nothing is queued for the client: it has a position among the stored events, and
+//! Job events as a streaming answer. No events are queued for a client: it has a position among the stored events, and
 //! gets a `gap` if it reads so slowly that some were evicted.
 
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::show;
 use crate::sse::{Piece, Pieces};
 use crate::stream_permit::{StreamPermit, Waited};
 
-/// Events that are read at once: few enough for a short time under the lock, and about as many as fill a piece.
+/// Events that are read at once: few enough for a short time under the lock, and about enough to fill a piece.
 const BATCH: usize = 64;
 
-/// Far longer than the time between the end of a job in the store and its event.
-const SOON: Duration = Duration::from_millis(250);
+/// How long to wait for the last event of an ended job: far longer than the time between the commit and the event.
+const LAST_EVENT_WAIT: Duration = Duration::from_millis(250);
 
 type ReadEvents = Result<Vec<KeptEvent>, Gap>;
 
@@ -27,9 +27,9 @@ pub(crate) struct JobEvents {
     followed: Followed,
     /// The next piece to send.
     piece: Piece,
-    /// A batch that was read in advance.
+    /// A batch that was read ahead.
     read: Option<ReadEvents>,
-    /// What was read and is not written yet.
+    /// Events that were read but not written yet.
     batch: IntoIter<KeptEvent>,
     one: Option<OneJob>,
 }
@@ -38,56 +38,59 @@ pub(crate) struct JobEvents {
 struct OneJob {
     queue: Arc<TaskQueue>,
     id: JobId,
-    /// Something indicates that it has ended, so it has to be looked up.
-    perhaps_over: bool,
+    /// Whether it may have ended, so it has to be looked up.
+    may_have_ended: bool,
 }
 
 impl JobEvents {
     /// Follows events without an end.
     pub(crate) fn of_many(permit: StreamPermit, followed: Followed) -> Self {
         let mut piece = Piece::first();
-        // A client that is disconnected before its first event comes back for what happened since now.
+        // A client that is disconnected before its first event can continue from here.
         reached(&followed, &mut piece);
         Self { permit, followed, piece, read: None, batch: Vec::new().into_iter(), one: None }
     }
 
     /// Follows the events of one job. The answer ends when the job has ended and all its stored events were sent.
     pub(crate) fn of_one(permit: StreamPermit, followed: Followed, queue: Arc<TaskQueue>, id: JobId) -> Self {
-        let one = OneJob { queue, id, perhaps_over: false };
+        let one = OneJob { queue, id, may_have_ended: false };
         Self { one: Some(one), ..Self::of_many(permit, followed) }
     }
 
-    /// Whether there are events to send of the job, which has ended.
+    /// Returns whether there are events of the ended job to send.
     pub(crate) fn has_more_of_ended(&mut self) -> bool {
         let read = self.followed.read_kept(BATCH);
         let is_empty = read.as_ref().is_ok_and(Vec::is_empty);
         self.read = Some(read);
         if let Some(one) = &mut self.one {
-            one.perhaps_over = true;
+            one.may_have_ended = true;
         }
         !is_empty
     }
 
-    /// Whether the job, which has ended, emits its last event soon: the store has the end a moment before its event.
-    pub(crate) async fn hears_soon(&mut self) -> bool {
-        let Ok(read) = tokio::time::timeout(SOON, self.followed.next_batch(BATCH)).await else { return false };
+    /// Waits briefly for events of the ended job; returns whether any were emitted. The end is committed shortly before
+    /// its event is emitted.
+    pub(crate) async fn has_event_soon(&mut self) -> bool {
+        let Ok(read) = tokio::time::timeout(LAST_EVENT_WAIT, self.followed.next_batch(BATCH)).await else {
+            return false;
+        };
         self.read = Some(read);
         true
     }
 
-    /// Reads the next events; `None` if the answer ends.
+    /// Reads the next events; returns `None` if the answer ends.
     async fn read(&mut self) -> Option<Waited<ReadEvents>> {
         if let Some(read) = self.read.take() {
-            return Some(Waited::Came(read));
+            return Some(Waited::Ready(read));
         }
         if let Some(one) = &mut self.one
-            && one.perhaps_over
+            && one.may_have_ended
         {
-            // Looked up first, so that no event before the end is missed.
-            one.perhaps_over = one.is_over().await;
-            if one.perhaps_over {
+            // Looked up before reading, so that no event before the end is missed.
+            one.may_have_ended = one.has_ended().await;
+            if one.may_have_ended {
                 let read = self.followed.read_kept(BATCH);
-                return read.as_ref().map_or(true, |batch| !batch.is_empty()).then_some(Waited::Came(read));
+                return read.as_ref().map_or(true, |batch| !batch.is_empty()).then_some(Waited::Ready(read));
             }
         }
         match self.permit.wait_for(self.followed.next_batch(BATCH)).await {
@@ -110,7 +113,7 @@ impl JobEvents {
         };
         self.batch = batch.into_iter();
         if let Some(one) = &mut self.one {
-            one.perhaps_over |= is_end;
+            one.may_have_ended |= is_end;
         }
     }
 }
@@ -128,7 +131,7 @@ impl Pieces for JobEvents {
                 return Some(std::mem::take(&mut self.piece));
             }
             match self.read().await? {
-                Waited::Came(read) => self.take(read),
+                Waited::Ready(read) => self.take(read),
                 Waited::Silence => reached(&self.followed, &mut self.piece),
                 Waited::Stop => return None,
             }
@@ -137,17 +140,17 @@ impl Pieces for JobEvents {
 }
 
 impl OneJob {
-    /// Whether the job has ended, is gone, or cannot be looked up.
-    async fn is_over(&self) -> bool {
+    /// Returns whether the job has ended, was deleted, or cannot be looked up.
+    async fn has_ended(&self) -> bool {
         self.queue.peek(self.id, 0).await.map_or(true, |found| found.is_none_or(|job| job.has_ended()))
     }
 }
 
-/// Reports the client's position, so that it comes back without a gap even if no event was for it.
+/// Reports the client's position, so that it can reconnect without a gap even if no event matched its filter.
 fn reached(followed: &Followed, piece: &mut Piece) {
     match followed.reached() {
         Some(id) => piece.add(Some(id), "reached", &wire::Reached {}),
-        // A gap is due, and comes next.
+        // A gap comes next.
         None => piece.add_comment(),
     }
 }

@@ -1,12 +1,12 @@
-//! The headers that routes use, for the OpenAPI document. They are absent or have a value; utoipa would describe an `Option` as
-//! nullable.
+//! The headers that routes use, for the OpenAPI document. They are `String` and not `Option`, because utoipa would
+//! describe an `Option` as nullable.
 
 use utoipa::IntoParams;
 
 /// Headers of routes that add jobs.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what is read from a `HeaderMap`")]
+#[expect(dead_code, reason = "only describes headers; the routes read them from a `HeaderMap`")]
 pub(crate) struct AddHeaders {
     /// While the store has a job of the task with this key, that job is returned instead of adding another one. Job number N of a
     /// batch, from 0, has the key `KEY/N` unless it has its own.
@@ -20,7 +20,7 @@ pub(crate) struct AddHeaders {
 /// Headers of routes that follow events.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what is read from a `HeaderMap`")]
+#[expect(dead_code, reason = "only describes headers; the routes read them from a `HeaderMap`")]
 pub(crate) struct LastEvent {
     /// The id of the last event that was read.
     #[param(
@@ -31,10 +31,10 @@ pub(crate) struct LastEvent {
     last_event_id: String,
 }
 
-/// Headers of the route of logs.
+/// Headers of the route that returns logs.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes what is read from a `HeaderMap`")]
+#[expect(dead_code, reason = "only describes headers; the routes read them from a `HeaderMap`")]
 pub(crate) struct LastLine {
     /// With `follow`: the id of the last line that was read.
     #[param(required = false, rename = "Last-Event-ID", pattern = "^(0|[1-9][0-9]{0,17})$")]

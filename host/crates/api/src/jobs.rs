@@ -1,4 +1,4 @@
-//! What the service needs of the host: one trait, implemented for each tenant.
+//! The interface between the service and the host: one trait, implemented for each tenant.
 
 use std::sync::Arc;
 
@@ -15,45 +15,46 @@ use crate::problem::Refusal;
 /// The tasks and jobs of one tenant. Task ids are compared without case. Every refusal carries the code of its answer.
 #[async_trait]
 pub trait Jobs: Send + Sync + 'static {
-    /// Why the host takes no jobs at the moment, if so: it is stopping, or the store has failed, is full, or is locked by another
-    /// program.
+    /// Returns why the host does not accept jobs now; `None` if it does. Reasons are that it is stopping, and that the
+    /// store has failed, is full, or is locked by another program.
     fn why_not_ready(&self) -> Option<Code>;
 
-    /// The time of day, by the clock of the jobs' own times.
+    /// Returns the current time, by the clock that the times of jobs are from.
     fn now(&self) -> Timestamp;
 
     /// Adds all `jobs` or none; returns which job each of them is. They are stored when it returns.
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal>;
 
-    /// The jobs of a task, to look them up and to wait for them. Changes go through [`change`](Self::change).
+    /// Returns the queue of a task, for look-ups and waits. Changes go through [`change`](Self::change).
     fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, Refusal>;
 
-    /// Changes a job. The change runs to its end even if the future is dropped.
+    /// Changes a job. The change completes even if the future is dropped.
     async fn change(&self, task: &str, id: JobId, change: Change) -> Result<(), Refusal>;
 
-    /// Pauses a task, so that no attempt begins, or resumes it. Runs to its end even if the future is dropped.
+    /// Pauses a task, so that no attempt begins, or resumes it. Completes even if the future is dropped.
     async fn set_paused(&self, task: &str, paused: bool) -> Result<(), Refusal>;
 
-    /// A page of jobs. The implementation sets the query's tenant; its task, if any, is the id of a queue's key.
+    /// Returns a page of jobs. The implementation sets the query's tenant; its task, if any, is the id of a queue's
+    /// key.
     async fn list(&self, query: ListQuery) -> Result<Page, StoreError>;
 
-    /// Follows events, from now on or after one that was read. Looks up neither task nor job.
+    /// Follows events from now on, or after the event with the id `after`. Looks up neither the task nor the job.
     fn follow(&self, scope: EventScope<'_>, after: Option<EventId>) -> Followed;
 
-    /// All tasks with a definition, in the order of their ids.
+    /// Returns all tasks with a definition, in the order of their ids.
     fn tasks(&self) -> Vec<KnownTask>;
 
-    /// Tasks without a usable definition, in the order of their ids.
+    /// Returns the tasks without a usable definition, in the order of their ids.
     fn orphans(&self) -> Vec<KnownOrphan>;
 
-    /// Whether a task is open. Cheap.
+    /// Returns whether a task is open. Cheap.
     fn has_task(&self, task: &str) -> bool;
 
-    /// One task.
+    /// Returns one task.
     fn task(&self, task: &str) -> Result<KnownTask, Refusal>;
 }
 
-/// Whose events are followed.
+/// The jobs whose events are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventScope<'a> {
     /// All jobs of the tenant.
@@ -64,7 +65,7 @@ pub enum EventScope<'a> {
     Job(&'a str, JobId),
 }
 
-/// A job, with what its task says of it.
+/// A job, with facts about its task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownJob {
     /// The id of its task, in lower case.
@@ -76,7 +77,7 @@ pub struct KnownJob {
 }
 
 impl KnownJob {
-    /// A job of the task of `queue`.
+    /// Creates a job of the task of `queue`.
     pub fn new(queue: &TaskQueue, job: Job) -> Self {
         let max_attempts = queue.rules().retry.max_attempts_at(job.life.attempt);
         Self { task: queue.key().task.to_string(), max_attempts, job }
@@ -90,20 +91,20 @@ pub struct KnownTask {
     pub task: Arc<Task>,
     /// Whether attempts begin.
     pub state: TaskState,
-    /// How many of its jobs are in each state.
+    /// Its job counts, by state.
     pub counts: Counts,
-    /// How much it does.
+    /// Its rates.
     pub rates: Rates,
 }
 
 /// Whether attempts of a task begin, unless it is paused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskState {
-    /// They do.
+    /// Attempts begin.
     Ready,
     /// Its plugins are still being loaded.
     Preparing,
-    /// Its file or a plugin has to be corrected first; this is the first problem.
+    /// Its file or a plugin has to be corrected first; contains the first problem.
     Broken(Arc<str>),
 }
 
@@ -114,6 +115,6 @@ pub struct KnownOrphan {
     pub id: String,
     /// The first problem of its file; `None` if there is no file.
     pub problem: Option<Arc<str>>,
-    /// How many of its jobs are stored.
+    /// Its job counts, by state.
     pub counts: Counts,
 }

@@ -1,5 +1,5 @@
-//! The answer with a job whose texts are large: they are written to the client as they are stored, without copies, and
-//! have room in the budget until they are written.
+//! The answer with a job whose texts are large: the stored texts are written to the client without copies, and count
+//! against the budget until they are written.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,7 +21,7 @@ use crate::response_budget::IsBudgeted;
 use crate::room::Room;
 use crate::show;
 
-/// The answer with this job as it is at `now`. `room` is for its texts.
+/// Returns the answer with this job as it is at `now`. `room` is the room of its texts.
 pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Response {
     let room = Arc::new(room);
     let args = std::mem::replace(&mut known.job.args, "[]".into());
@@ -29,15 +29,15 @@ pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Respons
         State::Success { response, .. } => Some(std::mem::replace(response, "null".into())),
         _ => None,
     };
-    // The placeholders are recognized by their address, so that no text of the job can be taken for one.
+    // The placeholders are recognized by their address, so no text of the job can be mistaken for one.
     let job = show::job(known, now);
-    let mut places = vec![(job.args.get().as_ptr(), Text::bytes(args, &room))];
-    if let (Some(place), Some(response)) = (&job.response, response) {
-        places.push((place.get().as_ptr(), Text::bytes(response, &room)));
+    let mut placeholders = vec![(job.args.get().as_ptr(), Text::bytes(args, &room))];
+    if let (Some(placeholder), Some(response)) = (&job.response, response) {
+        placeholders.push((placeholder.get().as_ptr(), Text::bytes(response, &room)));
     }
-    let mut pieces = PieceWriter { places, done: VecDeque::new(), rest: Vec::new() };
+    let mut pieces = PieceWriter { placeholders, done: VecDeque::new(), buffer: Vec::new() };
     if let Err(error) = serde_json::to_writer(&mut pieces, &job) {
-        return Refusal::internal(&format!("the answer is not JSON: {error}")).into_response();
+        return Refusal::internal(&format!("the answer cannot be serialized: {error}")).into_response();
     }
     let mut response = Response::new(Body::new(pieces.into_body()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -45,7 +45,7 @@ pub(crate) fn answer(mut known: KnownJob, room: Room, now: Timestamp) -> Respons
     response
 }
 
-/// A text on its way to the client, with the room that it takes.
+/// A text in transit to the client, with its room.
 struct Text {
     text: Arc<str>,
     _room: Arc<Room>,
@@ -63,37 +63,37 @@ impl AsRef<[u8]> for Text {
     }
 }
 
-/// Writes a document in pieces, and puts texts in the places of their placeholders.
+/// A writer of a document in pieces that replaces placeholders with their texts.
 struct PieceWriter {
-    places: Vec<(*const u8, Bytes)>,
+    placeholders: Vec<(*const u8, Bytes)>,
     done: VecDeque<Bytes>,
-    rest: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl PieceWriter {
     fn end_piece(&mut self) {
-        if !self.rest.is_empty() {
-            self.done.push_back(std::mem::take(&mut self.rest).into());
+        if !self.buffer.is_empty() {
+            self.done.push_back(std::mem::take(&mut self.buffer).into());
         }
     }
 
     fn into_body(mut self) -> PiecesBody {
         self.end_piece();
-        let left = self.done.iter().map(|piece| piece.len() as u64).sum();
-        PiecesBody { pieces: self.done, left }
+        let remaining = self.done.iter().map(|piece| piece.len() as u64).sum();
+        PiecesBody { pieces: self.done, remaining }
     }
 }
 
 impl io::Write for PieceWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Raw JSON is written in one call.
-        match self.places.iter().position(|(place, _)| std::ptr::eq(*place, bytes.as_ptr())) {
+        // serde_json writes raw JSON in one call.
+        match self.placeholders.iter().position(|(placeholder, _)| std::ptr::eq(*placeholder, bytes.as_ptr())) {
             Some(at) => {
-                let (_, text) = self.places.swap_remove(at);
+                let (_, text) = self.placeholders.swap_remove(at);
                 self.end_piece();
                 self.done.push_back(text);
             }
-            None => self.rest.extend_from_slice(bytes),
+            None => self.buffer.extend_from_slice(bytes),
         }
         Ok(bytes.len())
     }
@@ -103,10 +103,10 @@ impl io::Write for PieceWriter {
     }
 }
 
-/// A body of pieces that are all in memory.
+/// A body whose pieces are all in memory.
 struct PiecesBody {
     pieces: VecDeque<Bytes>,
-    left: u64,
+    remaining: u64,
 }
 
 impl HttpBody for PiecesBody {
@@ -115,7 +115,7 @@ impl HttpBody for PiecesBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let piece = self.pieces.pop_front();
-        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        self.remaining -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
@@ -124,7 +124,7 @@ impl HttpBody for PiecesBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.remaining)
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
 
     fn job(state: State, args: &str) -> KnownJob {
         let life = Life { state, attempt: 1, run: Run(1) };
-        // A message that is equal to the placeholder of the arguments.
+        // The message equals the placeholder of the arguments.
         let progress = Progress { current: 1, total: 2, message: "[]".into() };
         let job = Job {
             id: JobId(7),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_document_is_that_of_a_small_job() {
+    async fn the_document_equals_that_of_a_small_job() {
         let ended_at = Timestamp(5);
         let problem = Problem { details: Some("[1e400]".into()), ..Problem::new("odd", "null") };
         for state in [
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn texts_are_not_copied_and_their_room_is_given_back_with_them() {
+    async fn texts_are_not_copied_and_release_their_room_when_written() {
         let all = Arc::new(tokio::sync::Semaphore::new(10));
         let mut room = Room::default();
         room.grow_to(3 * crate::room::BLOCK, &all).unwrap();
@@ -189,7 +189,7 @@ mod tests {
         }
         drop(body);
         assert!(pieces.iter().any(|piece| std::ptr::eq(piece.as_ptr(), text)));
-        assert_eq!(all.available_permits(), 7, "it is not written yet");
+        assert_eq!(all.available_permits(), 7, "the room was released before the text was written");
         drop(pieces);
         assert_eq!(all.available_permits(), 10);
     }

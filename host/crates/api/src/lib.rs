@@ -1,8 +1,8 @@
-//! The HTTP service: who may ask for what, the routes, and the listener. Knows jobs, tasks and lists as the queue and the
-//! definitions have them; the host, which runs the jobs, implements the trait [`Jobs`].
+//! The HTTP service: authorization, the routes, and the listener. Uses the jobs, tasks and lists of the queue and the
+//! definitions. The host, which runs the jobs, implements the trait [`Jobs`].
 //!
-//! The modules in reading order, from the bottom: what a request is refused with, what the service shares, how a request is read
-//! and answered, the routes, and above them the router and the listener.
+//! The modules in reading order, from the bottom: refusals, the state that routes share, how requests are read, how
+//! they are answered, the routes, and above them the router and the listener.
 
 mod problem;
 mod refusals;
@@ -35,8 +35,8 @@ mod openapi;
 mod router;
 mod routes;
 
+mod admission;
 mod connection;
-mod door;
 mod listener;
 mod malformed;
 mod socket;

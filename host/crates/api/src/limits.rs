@@ -1,31 +1,31 @@
-//! What connections may cost.
+//! The limits of connections.
 
 use std::time::Duration;
 
-/// What connections may cost.
+/// The limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time. A new one beyond them closes one without a request, or waits. More than the clients of a host, few
-    /// enough for the file descriptors that a process commonly has.
+    /// Maximum open connections. Beyond it, a new connection evicts one without a request, or waits. The default is
+    /// more than the clients of a host, and few enough for the file descriptors that a process commonly has.
     pub connections: usize,
-    /// Which share of them one client address may have. More than half, because a proxy has one address.
+    /// The share of them that one client address may have. More than half, because a proxy has one address.
     pub address_share: f64,
-    /// How long a request's head may take, and how long a connection may idle between two requests. The first head of a
-    /// connection has [`FIRST_HEAD_TIME`](Self::FIRST_HEAD_TIME) at most.
+    /// Timeout of a request's head, and of an idle connection between two requests. The first head of a connection has
+    /// at most [`FIRST_HEAD_TIME`](Self::FIRST_HEAD_TIME).
     pub head_time: Duration,
-    /// Bytes of a head, and of what is read ahead.
+    /// Maximum bytes of a head, and of the read buffer.
     pub head_bytes: usize,
-    /// Headers of a request.
+    /// Maximum headers of a request.
     pub headers: usize,
-    /// How long a client may read nothing of what it is sent.
+    /// How long a client may read nothing of its answer.
     pub write_time: Duration,
-    /// Clients that follow events or wait for a job's end, at a time. At most half of the connections, so that ordinary
+    /// Maximum clients that follow events or wait for a job's end. Limited to half of the connections, so that other
     /// requests find one.
     pub followers: usize,
 }
 
 impl Limits {
-    /// How long a new connection may take for its first head: a client connects because it has a request.
+    /// Timeout of the first head of a connection. It is short because a client connects when it has a request.
     pub const FIRST_HEAD_TIME: Duration = Duration::from_secs(5);
 
     pub(crate) fn first_head_time(&self) -> Duration {

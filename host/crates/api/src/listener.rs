@@ -1,5 +1,5 @@
-//! The listener: accepts connections, limits what each may cost before there is a request, and stops without dropping an accepted
-//! request.
+//! The listener: accepts connections, limits the cost of each before it has a request, and stops without dropping an
+//! accepted request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::connection::Connections;
-use crate::door::Door;
 use crate::limits::Limits;
 use crate::malformed;
 use crate::router::router;
 use crate::service::Service;
 use crate::tokens::Tokens;
 
-/// The send buffer of a connection: enough for 20 MB/s at a round trip of 10 ms, and small enough for some thousand clients. By
-/// default the system buffers up to 4 MiB for each.
+/// The send buffer of a connection: enough for 20 MB/s at a round trip of 10 ms, and small enough for a few thousand
+/// clients. By default the system buffers up to 4 MiB for each.
 const UNSENT_BYTES: u32 = 256 * 1024;
 
-/// The backlog of connections to accept, as tokio has it by default.
+/// The backlog of the listening socket; tokio's default.
 const BACKLOG: u32 = 1_024;
 
-/// Why the service cannot listen.
+/// The reason why the service cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Other machines could reach the address without a token.
@@ -38,25 +38,25 @@ pub enum ListenError {
         /// The address.
         address: SocketAddr,
     },
-    /// The system refused.
+    /// The operating system refused.
     #[error("cannot listen on {address}; choose another with `--listen`")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// Its error.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// A bound address. Clients can connect already; they are answered when there is a [`Listener`].
+/// A bound address. Clients can connect already; they are answered once there is a [`Listener`].
 #[derive(Debug)]
 pub struct Bound {
     socket: TcpListener,
     address: SocketAddr,
 }
 
-/// A service that listens, until [`stop`](Self::stop).
+/// A listening service, until [`stop`](Self::stop).
 #[derive(Debug)]
 pub struct Listener {
     address: SocketAddr,
@@ -66,7 +66,7 @@ pub struct Listener {
 }
 
 impl Bound {
-    /// Binds `address`, where port 0 is any free port, for a service with these tokens.
+    /// Binds `address` for a service with these tokens. Port 0 is any free port.
     pub async fn new(address: SocketAddr, tokens: &Tokens) -> Result<Self, ListenError> {
         if !tokens.suffice_at(address) {
             return Err(ListenError::Open { address });
@@ -77,7 +77,7 @@ impl Bound {
         Ok(Self { socket, address })
     }
 
-    /// Starts to answer. Call it within a runtime.
+    /// Starts answering requests. Must be called within a runtime.
     pub fn listen(self, service: Service, limits: Limits) -> Listener {
         let Self { socket, address } = self;
         service.stream_permits().add_permits(limits.followers.min(limits.connections / 2));
@@ -95,21 +95,21 @@ impl Bound {
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // The port of a host that has just stopped can be bound at once.
+    // So that the port of a host that has just stopped can be bound at once.
     socket.set_reuseaddr(true)?;
-    // Connections inherit it.
+    // Accepted connections inherit it.
     socket.set_send_buffer_size(UNSENT_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
 impl Listener {
-    /// The address that it listens on.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Accepts no more connections and requests, and waits until the present ones are answered, for at most `time`.
+    /// Stops accepting connections and requests, and waits for at most `time` until the present requests are answered.
     /// Requests that wait for a job's end are refused at once, and streaming answers end at once.
     pub async fn stop(&self, time: Duration) {
         self.service.stop().cancel();
@@ -117,15 +117,15 @@ impl Listener {
         if tokio::time::timeout(time, self.tasks.wait()).await.is_err() {
             tracing::warn!(
                 connections = self.tasks.len(),
-                "connections are closed with requests that were not answered in time"
+                "closing connections whose requests were not answered in time"
             );
             self.abort.cancel();
             self.tasks.wait().await;
         }
     }
 
-    /// Closes all connections at once, including those whose requests are not answered. Call it beside
-    /// [`stop`](Self::stop), which then returns.
+    /// Closes all connections at once, including those with unanswered requests. A concurrent call of
+    /// [`stop`](Self::stop) then returns.
     pub fn abort(&self) {
         self.service.stop().cancel();
         self.abort.cancel();
@@ -134,11 +134,11 @@ impl Listener {
 
 async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracker) {
     let limits = connections.limits;
-    let door = Arc::new(Door::new(limits.connections, limits.address_share));
+    let admission = Arc::new(Admission::new(limits.connections, limits.address_share));
     loop {
         let next = async {
             let (stream, address) = socket.accept().await?;
-            Ok::<_, std::io::Error>((door.enter(address.ip()).await, stream))
+            Ok::<_, std::io::Error>((admission.admit(address.ip()).await, stream))
         };
         let accepted = tokio::select! {
             next = next => next,
@@ -146,24 +146,24 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
         };
         match accepted {
             Ok((Some(admitted), stream)) => {
-                // Answers are written at once and completely; Nagle's algorithm would only delay them.
+                // Answers are written completely in one go, so Nagle's algorithm would only delay them.
                 let _ = stream.set_nodelay(true);
                 let serving = connections.clone();
                 tasks.spawn(async move {
                     let first_head_by = Instant::now() + limits.first_head_time();
-                    // Buffers are allocated when bytes have arrived.
-                    if serving.has_come(&stream, &admitted.place, first_head_by).await {
-                        serving.serve(stream, Arc::clone(&admitted.place), first_head_by).await;
+                    // Allocates buffers only after the first bytes have arrived.
+                    if serving.wait_for_bytes(&stream, &admitted.connection, first_head_by).await {
+                        serving.serve(stream, Arc::clone(&admitted.connection), first_head_by).await;
                     }
                 });
             }
             Ok((None, stream)) => {
-                // Without waiting, because a client that has all connections of an address may not read.
+                // Does not wait, because a client with all connections of an address may not read.
                 let _ = stream.try_write(&malformed::answer(Code::Overloaded));
             }
             Err(error) => {
-                // The client has gone, or there are no file descriptors left, which takes time to pass.
-                tracing::debug!(%error, "a connection could not be accepted");
+                // The client has disconnected, or there are no file descriptors; back off for the latter.
+                tracing::debug!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }

@@ -11,8 +11,9 @@ use crate::show;
 use crate::sse::{PIECE_BYTES, Piece, Pieces};
 use crate::stream_permit::{StreamPermit, Waited};
 
-/// Bytes of lines that are read from a log at once: about two pieces. A client that reads nothing has no more in memory.
-const TAKEN_BYTES: usize = 2 * PIECE_BYTES;
+/// Maximum bytes of lines that are read from a log at once: about two pieces. A client that reads nothing has no more
+/// than this in memory.
+const BATCH_BYTES: usize = 2 * PIECE_BYTES;
 
 /// The log that a client follows.
 pub(crate) struct LogLines {
@@ -20,9 +21,9 @@ pub(crate) struct LogLines {
     queue: Arc<TaskQueue>,
     id: JobId,
     piece: Piece,
-    /// How many lines were written.
+    /// Number of lines that were written.
     written: usize,
-    /// What was read and is not written yet.
+    /// Lines that were read but not written yet.
     lines: IntoIter<LogLine>,
     stage: Stage,
 }
@@ -34,7 +35,7 @@ enum Stage {
     /// All lines were read.
     Complete,
     /// The end was written, or cannot be.
-    Over,
+    Ended,
 }
 
 impl LogLines {
@@ -44,19 +45,19 @@ impl LogLines {
         Self { permit, queue, id, piece: Piece::first(), written: read, lines, stage: Stage::Growing }
     }
 
-    /// Reads the next lines, when all were written; `None` if the answer ends before the log does.
+    /// Reads the next lines after all were written; returns `None` if the answer ends before the log does.
     async fn read(&mut self) -> Option<()> {
         match self.permit.wait_for(self.queue.log_after(self.id, self.written)).await {
-            Waited::Came(Ok(Some(LogTail { mut lines, is_over }))) => {
-                let has_more = cut(&mut lines);
+            Waited::Ready(Ok(Some(LogTail { mut lines, is_over }))) => {
+                let has_more = truncate_batch(&mut lines);
                 self.lines = lines.into_iter();
                 if is_over && !has_more {
                     self.stage = Stage::Complete;
                 }
             }
-            // The job was deleted, and its log with it.
-            Waited::Came(Ok(None)) => self.stage = Stage::Complete,
-            Waited::Came(Err(_)) | Waited::Stop => return None,
+            // The job was deleted with its log.
+            Waited::Ready(Ok(None)) => self.stage = Stage::Complete,
+            Waited::Ready(Err(_)) | Waited::Stop => return None,
             Waited::Silence => self.piece.add_comment(),
         }
         Some(())
@@ -73,23 +74,23 @@ impl LogLines {
         }
         if self.stage == Stage::Complete && self.lines.len() == 0 && !self.piece.is_full() {
             self.piece.add(None::<usize>, "end", &wire::LogEnd {});
-            self.stage = Stage::Over;
+            self.stage = Stage::Ended;
         }
     }
 }
 
-/// Keeps the lines that are written first; returns whether there are others, which are read again later.
-fn cut(lines: &mut Vec<LogLine>) -> bool {
+/// Truncates `lines` to the first [`BATCH_BYTES`]; returns whether lines were removed, which are read again later.
+fn truncate_batch(lines: &mut Vec<LogLine>) -> bool {
     let mut bytes = 0;
-    let is_taken = |line: &&LogLine| {
-        let has_room = bytes < TAKEN_BYTES;
+    let fits = |line: &&LogLine| {
+        let has_room = bytes < BATCH_BYTES;
         bytes += size_of::<LogLine>() + line.text.len();
         has_room
     };
-    let (all, taken) = (lines.len(), lines.iter().take_while(is_taken).count());
-    lines.truncate(taken);
+    let (all, fitting) = (lines.len(), lines.iter().take_while(fits).count());
+    lines.truncate(fitting);
     lines.shrink_to_fit();
-    taken < all
+    fitting < all
 }
 
 impl Pieces for LogLines {
@@ -99,7 +100,7 @@ impl Pieces for LogLines {
             if !self.piece.is_empty() {
                 return Some(std::mem::take(&mut self.piece));
             }
-            if self.stage == Stage::Over {
+            if self.stage == Stage::Ended {
                 return None;
             }
             self.read().await?;

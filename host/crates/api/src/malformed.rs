@@ -1,4 +1,4 @@
-//! Requests that cannot be parsed, whose head is too large, or comes too slowly: each is answered with a problem document.
+//! Requests that cannot be parsed, or whose head is too large or too slow: each is answered with a problem document.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,18 +9,18 @@ use tokio::time::timeout;
 
 use crate::problem::{Refusal, status};
 
-/// How long the client may take to read the answer, and how long what it still sends is discarded: a client that writes
-/// everything before it reads would otherwise see a connection reset instead of the answer.
+/// How long the client may take to read the answer, while the rest of its request is discarded: a client that writes
+/// everything before it reads would otherwise get a connection reset instead of the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Answers what is wrong with the request, and closes the connection.
+/// Refuses the request with this code and closes the connection.
 pub(crate) async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, code: Code) {
     let answering = async {
         stream.write_all(&answer(code)).await?;
         stream.shutdown().await?;
         read_rest(stream).await
     };
-    // A client that is gone or sends for longer has read its answer or does not want it.
+    // On a timeout, the client has read the answer or does not want it.
     if let Ok(Err(error)) = timeout(LINGER, answering).await {
         tracing::debug!(%error, code = code.name(), "a client did not read why its request was refused");
     }
@@ -39,9 +39,9 @@ async fn read_rest(mut stream: impl AsyncRead + Unpin) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The complete answer.
+/// Returns the complete answer with this code: head and body.
 pub(crate) fn answer(code: Code) -> Vec<u8> {
-    // The path is unknown. A document of texts and a number is always JSON.
+    // The path is unknown. A document of texts and a number can always be serialized.
     let document = serde_json::to_vec(&Refusal::plain(code).document("")).unwrap_or_default();
     let now = UNIX_EPOCH + Duration::from_millis(SystemClock.now().0);
     let head = format!(

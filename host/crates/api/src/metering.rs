@@ -1,5 +1,5 @@
-//! Counts requests: how many, with which status, and how long they took. Routes are counted as they are written in the
-//! OpenAPI document and never as clients write them, so the labels stay few.
+//! Metrics of requests: their number, status and duration. The route label is the path of the OpenAPI document and
+//! never the client's path, which limits the number of labels.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,10 +14,11 @@ use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_hist
 const REQUESTS: &str = "saggar_http_requests_total";
 const SECONDS: &str = "saggar_http_request_duration_seconds";
 
-/// For requests that match no route.
+/// The label of requests that match no route.
 const NO_ROUTE: &str = "none";
 
-/// Describes the service's metrics to the recorder of the `metrics` facade. Call it once, after it was installed.
+/// Describes the service's metrics to the recorder of the `metrics` facade. Must be called once, after the recorder was
+/// installed.
 pub fn describe_metrics() {
     describe_counter!(REQUESTS, "Answered requests, by route, method and status");
     describe_histogram!(
@@ -27,8 +28,8 @@ pub fn describe_metrics() {
     );
 }
 
-/// The meters of a service, made when they are first needed: a look-up by labels would cost more than the counting. Cheap
-/// to clone.
+/// The meters of a service, cached because a look-up by labels would cost more than the update. Created on first use.
+/// Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Requests(Arc<RwLock<HashMap<String, Vec<Meters>>>>);
 
@@ -51,7 +52,7 @@ impl Requests {
         let meters = Meters::new(route, method, status);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let of_route = known.entry(route.to_owned()).or_default();
-        // Another request may have made them meanwhile; they are handles of the same.
+        // Another request may have created them meanwhile; both are handles of the same metrics.
         if !of_route.iter().any(|meters| is_it(&meters)) {
             of_route.push(meters.clone());
         }
@@ -67,7 +68,7 @@ impl Meters {
     }
 }
 
-/// Counts a request.
+/// Counts and times a request.
 pub(crate) async fn meter(State(requests): State<Requests>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let (route, method) = (request.extensions().get::<MatchedPath>().cloned(), name(request.method()));
@@ -79,7 +80,7 @@ pub(crate) async fn meter(State(requests): State<Requests>, request: Request, ne
     response
 }
 
-/// Clients can send any method; labels have to be few.
+/// Returns the label of a method. Clients can send any method, but the labels have to be few.
 fn name(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

@@ -1,4 +1,4 @@
-//! The OpenAPI document: the routes with what is true of all of them. It needs no token.
+//! The OpenAPI document: all routes, and what they have in common. Reading it requires no token.
 
 use std::sync::LazyLock;
 
@@ -31,30 +31,30 @@ use crate::service::Service;
         (name = "health", description = "Whether the process answers and the host takes jobs")
     ),
     components(schemas(Order, Problem)),
-    // A token, unless the host has none.
+    // A token is required, unless the host has none.
     security((), ("token" = []))
 )]
-struct Frame;
+struct BaseDocument;
 
-/// What the routes are put into.
-fn frame() -> utoipa::openapi::OpenApi {
-    let mut frame = Frame::openapi();
+/// Returns the document without routes.
+fn base_document() -> utoipa::openapi::OpenApi {
+    let mut document = BaseDocument::openapi();
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token of the host")).build();
-    frame.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
-    frame
+    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    document
 }
 
-/// All routes, with the document that describes them.
+/// Returns all routes, with the document that describes them.
 pub(crate) fn routes() -> OpenApiRouter<Service> {
-    routes::add_to(OpenApiRouter::with_openapi(frame())).routes(routes!(get_document))
+    routes::add_to(OpenApiRouter::with_openapi(base_document())).routes(routes!(get_document))
 }
 
 static TEXT: LazyLock<String> = LazyLock::new(|| {
-    // A document of texts is always JSON.
+    // A document of texts can always be serialized.
     serde_json::to_string_pretty(&routes().into_openapi()).unwrap_or_default()
 });
 
-/// The OpenAPI document of the service, as JSON.
+/// Returns the OpenAPI document of the service as JSON.
 pub fn openapi() -> &'static str {
     &TEXT
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_but_that_of_a_method_is_a_refusal_of_a_route() {
+    fn all_codes_except_method_not_allowed_are_refusals_of_a_route() {
         let missing = |code: &&Code| !openapi().contains(&format!("\"{}\"", code.name()));
         let missing: Vec<_> = Code::ALL.iter().filter(missing).collect();
         assert_eq!(missing, [&Code::MethodNotAllowed]);

@@ -1,4 +1,4 @@
-//! Query parameters: known ones only, each once; and the one that is a header as well.
+//! Query parameters: only known ones, each at most once. Also the id to continue after, which can be a header.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -35,13 +35,13 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Service> for Parameters<T> {
     }
 }
 
-/// A refusal of a query.
+/// Returns the refusal of an invalid query.
 pub(crate) fn invalid(detail: impl Into<String>) -> Refusal {
     Refusal::new(Code::InvalidQuery, detail)
 }
 
-/// The id to continue after: from the header `Last-Event-ID`, which a client sends when it reconnects by itself, or else from the
-/// parameter `after`. Both have to be in canonical form.
+/// Returns the id to continue after: from the header `Last-Event-ID`, which a client sends when it reconnects
+/// automatically, or else from the parameter `after`. Both have to be in canonical form.
 pub(crate) fn last_event_id<T: FromStr<Err: Display> + Display>(
     headers: &HeaderMap,
     after: Option<&str>,
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_goes_before_the_parameter() {
+    fn the_header_takes_precedence_over_the_parameter() {
         let headers = |id: &'static str| {
             HeaderMap::from_iter([(http::HeaderName::from_static("last-event-id"), HeaderValue::from_static(id))])
         };

@@ -1,29 +1,30 @@
-//! The place of a mistake in a body: the number of the job in its batch, and the member.
+//! The location of an error in a body: the number of the job in its batch, and the member.
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-/// Why a text is not a `T`, and where. Parses it once more, because tracking the place would slow every body down.
+/// Returns why a text is not a `T`, and where. Parses the text again, because tracking the location would slow down all
+/// bodies.
 pub(crate) fn unreadable<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> String {
     let mut text = serde_json::Deserializer::from_str(text);
     let found = serde_path_to_error::deserialize::<_, T>(&mut text).err();
-    // Text after a valid object is not part of it.
+    // The object is valid; the error is about text after it.
     let Some(found) = found else { return format!("the body cannot be read: {error}") };
     let mut path: Vec<Segment> = found.path().iter().cloned().collect();
-    // If the text ends early or is not JSON, only line and column are known.
+    // If the text ends early or is not JSON, only the line and column are known.
     path.retain(|segment| !matches!(segment, Segment::Unknown));
     match &path[..] {
-        [Segment::Map { key }, Segment::Seq { index }, place @ ..] if key == "jobs" => {
-            in_batch(*index, &format!("{}{error}", shown(place)))
+        [Segment::Map { key }, Segment::Seq { index }, rest @ ..] if key == "jobs" => {
+            in_batch(*index, &format!("{}{error}", location(rest)))
         }
-        place => format!("the body cannot be read: {}{error}", shown(place)),
+        rest => format!("the body cannot be read: {}{error}", location(rest)),
     }
 }
 
-/// A prefix for a message: the place in a document, such as `unique.positions[1]`.
-fn shown(place: &[Segment]) -> String {
+/// Returns a prefix for a message: the location in a document, such as `unique.positions[1]`.
+fn location(path: &[Segment]) -> String {
     let mut text = String::new();
-    for segment in place {
+    for segment in path {
         match segment {
             Segment::Seq { index } => text.push_str(&format!("[{index}]")),
             Segment::Map { key } | Segment::Enum { variant: key } if text.is_empty() => text.push_str(key),
@@ -34,7 +35,7 @@ fn shown(place: &[Segment]) -> String {
     if text.is_empty() { text } else { format!("`{text}`: ") }
 }
 
-/// A message about one job of a batch.
+/// Returns a message about one job of a batch.
 pub(crate) fn in_batch(number: usize, detail: &str) -> String {
     format!("job {number}: {detail}")
 }
@@ -45,13 +46,13 @@ mod tests {
     use saggar_wire::{AddBatch, AddJob, Object};
 
     fn why<T: DeserializeOwned>(text: &str) -> String {
-        unreadable::<T>(text, &serde_json::from_str::<T>(text).err().expect("it is wrong"))
+        unreadable::<T>(text, &serde_json::from_str::<T>(text).err().expect("an invalid text"))
     }
 
     #[test]
-    fn a_job_of_a_batch_is_named_with_the_place_in_it() {
+    fn an_invalid_member_in_a_batch_is_located_by_job_and_path() {
         let batch = |job: &str| why::<Object<AddBatch>>(&format!(r#"{{"jobs":[{{"args":[1e400]}},{{}},{job},{{}}]}}"#));
-        for (job, wanted) in [
+        for (job, expected) in [
             (r#"{"priority":"high"}"#, "job 2: `priority`: invalid type"),
             (r#"{"priority":40000}"#, "job 2: `priority`: invalid value"),
             (r#"{"unique":{"by":"args","positions":[0,-1]}}"#, "job 2: `unique.positions[1]`: invalid value"),
@@ -63,12 +64,12 @@ mod tests {
             ("7", "job 2: invalid type: integer `7`, expected an object"),
         ] {
             let why = batch(job);
-            assert!(why.starts_with(wanted) && why.contains(" at line 1 column "), "{why}");
+            assert!(why.starts_with(expected) && why.contains(" at line 1 column "), "{why}");
         }
     }
 
     #[test]
-    fn a_body_of_one_job_names_the_place() {
+    fn an_invalid_member_of_one_job_is_located_by_path() {
         let job = |text: &str| why::<Object<AddJob>>(text);
         assert!(job(r#"{"delay_ms":-1}"#).starts_with("the body cannot be read: `delay_ms`: invalid value"));
         assert!(job(r#"{"args":[]} x"#).starts_with("the body cannot be read: trailing characters"));

@@ -1,4 +1,4 @@
-//! Errors on their way out: every one is a problem document (RFC 9457) with a code of the table.
+//! Error responses: each is a problem document (RFC 9457) with a code of the table.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -7,43 +7,44 @@ use saggar_job::JobId;
 use saggar_queue::{ChangeError, StoreError, WaitError};
 use saggar_wire::{self as wire, Code};
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Refusal {
     /// For programs.
     pub code: Code,
-    /// For people: what happened and what to do. Text of a guest or a client is included as it is, as JSON text.
+    /// For people: what happened and what to do. Includes text of a guest or a client verbatim, as JSON text.
     pub detail: String,
-    /// The position of the refused job in the batch, from 0, if it is one job.
+    /// The position of the refused job in the batch, from 0, if the refusal is about one job.
     pub job: Option<usize>,
 }
 
-/// Bytes of a detail. Some details repeat what the client sent, which may be as large as its body.
+/// Maximum bytes of a detail. Some details repeat text of the client, which may be as large as its body.
 const MAX_DETAIL: usize = 1024;
 
-/// The refusal of a response, for the layer that knows the request's path and makes the document.
+/// The refusal of a response, for the layer that knows the request's path and builds the document.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused(pub(crate) Refusal);
 
 impl Refusal {
-    /// A refusal. A longer detail is cut after 1 KiB.
+    /// Creates a refusal. Truncates the detail to 1 KiB.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: clipped(detail.into()), job: None }
+        Self { code, detail: truncated(detail.into()), job: None }
     }
 
-    /// The same refusal, of one job of a batch.
+    /// Sets the job of the batch that is refused.
     #[must_use]
     pub fn of_job(self, job: Option<usize>) -> Self {
         Self { job, ..self }
     }
 
-    /// A refusal whose detail is the meaning of the code.
+    /// Creates a refusal whose detail is the meaning of the code.
     pub(crate) fn plain(code: Code) -> Self {
         Self::new(code, code.meaning())
     }
 
-    /// A refusal with the code that the domain has for it. Codes that only a guest or an attempt can cause are internal errors.
+    /// Creates a refusal with a code of the domain. Codes that only a guest or an attempt can cause become internal
+    /// errors.
     pub fn named(code: &str, detail: impl Into<String>) -> Self {
         let code = Code::from_name(code).unwrap_or_else(|| {
             tracing::error!(code, "not a code of the HTTP service");
@@ -52,18 +53,18 @@ impl Refusal {
         Self::new(code, detail)
     }
 
-    /// The task has no job with this id.
+    /// Creates the refusal of an unknown job.
     pub(crate) fn unknown_job(id: JobId) -> Self {
         WaitError::UnknownJob { id }.into()
     }
 
-    /// A refusal because of a bug of the host, which is logged here.
+    /// Creates a refusal because of a bug of the host, and logs the bug.
     pub(crate) fn internal(why: &str) -> Self {
         tracing::error!(why, "a request failed because of a bug of the host");
         Self::plain(Code::Internal)
     }
 
-    /// The document, of a request for `path`.
+    /// Returns the document of a request for `path`.
     pub(crate) fn document(&self, path: &str) -> wire::Problem {
         wire::Problem {
             r#type: self.code.type_uri(),
@@ -75,21 +76,21 @@ impl Refusal {
         }
     }
 
-    /// Its headers.
+    /// Returns its headers.
     fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let again = self.code.retry_after_s().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
         let scheme = (self.code == Code::Unauthorized)
             .then(|| (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"saggar\"")));
-        // The rest of the body would be parsed as the next request.
-        let leaves_rest = matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::IncompleteBody);
-        let close = leaves_rest.then(|| (CONNECTION, HeaderValue::from_static("close")));
+        // Otherwise the rest of the body would be parsed as the next request.
+        let has_unread_body = matches!(self.code, Code::BodyTooLarge | Code::BodyTimeout | Code::IncompleteBody);
+        let close = has_unread_body.then(|| (CONNECTION, HeaderValue::from_static("close")));
         again.into_iter().chain(scheme).chain(close)
     }
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        // What made the store fail is for the operator, not for the client.
+        // The cause of the store's failure is for the operator, not for the client.
         if let StoreError::Failed(source) = &error {
             let first: &(dyn std::error::Error + 'static) = &**source;
             let causes = std::iter::successors(Some(first), |error| (*error).source());
@@ -118,12 +119,12 @@ impl From<WaitError> for Refusal {
     }
 }
 
-/// The status of an answer with this code.
+/// Returns the status of an answer with this code.
 pub(crate) fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn clipped(mut detail: String) -> String {
+fn truncated(mut detail: String) -> String {
     if detail.len() > MAX_DETAIL {
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
         detail.push('…');
@@ -141,16 +142,16 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Gives a refused response its document; also other errors of the layers below.
+/// Adds the document to a refused response, and to other errors of the layers below.
 pub(crate) fn documented(mut response: Response, path: &str) -> Response {
     let refusal = match response.extensions_mut().remove::<Refused>() {
         Some(Refused(refusal)) => refusal,
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => Refusal::plain(Code::MethodNotAllowed),
         None => return response,
     };
-    // The cause has been logged where it occurred.
+    // The cause was already logged where it occurred.
     tracing::debug!(code = refusal.code.name(), detail = refusal.detail, path, "a request is refused");
-    // A document of texts and a number is always JSON.
+    // A document of texts and a number can always be serialized.
     let text = serde_json::to_vec(&refusal.document(path)).unwrap_or_default();
     let (mut parts, _) = response.into_parts();
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_errors_of_the_queue_have_their_codes() {
+    fn errors_of_the_queue_have_matching_codes() {
         let why = || Box::new(std::io::Error::other("why"));
         let of = |error: StoreError| Refusal::from(error).code;
         assert_eq!(of(StoreError::Full(why())), Code::StoreFull);
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_detail_is_cut_between_two_characters() {
+    fn a_long_detail_is_truncated_between_two_characters() {
         let of = |detail: String| Refusal::new(Code::InvalidBody, detail).detail;
         assert_eq!(of("x".repeat(MAX_DETAIL)), "x".repeat(MAX_DETAIL));
         assert_eq!(of("x".repeat(MAX_DETAIL + 1)), "x".repeat(MAX_DETAIL) + "…");

@@ -1,5 +1,5 @@
-//! Refusals of routes in the OpenAPI document: a response for each status, with the codes that it may have. Each route
-//! declares its own with the macro [`refusals!`].
+//! Refusals of routes in the OpenAPI document: a response for each status, with its possible codes. Each route declares
+//! its refusals with the macro [`refusals!`].
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use saggar_wire::Code;
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
 
-/// Codes with one cause.
+/// A set of codes with a common cause.
 type Codes = &'static [Code];
 
-/// Of any request.
+/// Refusals of any request.
 const ANY: Codes = &[Code::MalformedRequest, Code::HeadTimeout, Code::HeadTooLarge, Code::Internal];
 pub(crate) const ACCESS: Codes = &[Code::Unauthorized, Code::Forbidden, Code::ForeignOrigin];
 pub(crate) const QUERY: Codes = &[Code::InvalidQuery];
 pub(crate) const TASK: Codes = &[Code::InvalidPath, Code::UnknownTask, Code::TaskBroken];
 pub(crate) const JOB: Codes = &[Code::InvalidId, Code::UnknownJob];
 pub(crate) const STORE: Codes = &[Code::Stopping, Code::StoreBusy, Code::StoreFailed];
-/// Of answers that may be large.
+/// Refusals of answers that may be large.
 pub(crate) const ANSWER: Codes = &[Code::Overloaded];
 pub(crate) const FOLLOW: Codes = &[Code::InvalidHeader, Code::Stopping, Code::Overloaded];
 pub(crate) const BODY: Codes = &[
@@ -43,7 +43,7 @@ pub(crate) const ADD: Codes = &[
     Code::StoreFull,
 ];
 
-/// Makes a type for the `responses` of a route, beside the route: the sets of codes that it may be refused with.
+/// Declares a type for the `responses` of a route: the sets of codes that the route may refuse with.
 macro_rules! refusals {
     ($($name:ident [$($codes:expr),*];)*) => {
         $(
@@ -60,7 +60,7 @@ macro_rules! refusals {
 
 pub(crate) use refusals;
 
-/// One response for each status of these codes, and of those that any request may be refused with.
+/// Returns one response for each status of these codes and of the codes that may refuse any request.
 pub(crate) fn responses(sets: &[Codes]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
     let may_be = |code: &&Code| ANY.contains(code) || sets.iter().any(|set| set.contains(code));

@@ -1,4 +1,4 @@
-//! The budget of large answers: those that are on their way to their clients are together not larger than the host can hold,
+//! The budget of large answers: limits the total size of all answers in transit to what the host can hold in memory,
 //! however slowly the clients read them.
 
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use tokio::sync::Semaphore;
 use crate::problem::Refusal;
 use crate::room::{BLOCK, Room};
 
-/// An answer that is not larger than this is not counted; the system buffers more for each connection.
+/// Answers up to this size are not counted; the system buffers more for each connection.
 pub(crate) const SMALL: usize = BLOCK;
 
-/// Bytes of all large answers: 192 MiB, or 24 of the largest jobs. With what a store needs to read them they stay below the
-/// 256 MiB that are documented.
+/// Blocks of all large answers: 192 MiB, or 24 of the largest jobs. Including the memory that a store needs to read
+/// them, this stays below the documented 256 MiB.
 const MAX_BLOCKS: usize = 192 * 1024 * 1024 / BLOCK;
 
-/// Bytes of large answers that report a change when all other room is taken: two of the largest jobs.
+/// Blocks reserved for large answers that report a change when the other room is full: two of the largest jobs.
 const RESERVED_BLOCKS: usize = 16 * 1024 * 1024 / BLOCK;
 
-/// The longest that a reader waits for room. A client that comes back later finds others gone.
+/// Maximum wait of a reader for room. A client that retries later finds room, because other answers have been written.
 const MAX_WAIT_TO_READ: Duration = Duration::from_secs(5);
 
 /// Room for the bytes of large answers. Cheap to clone.
@@ -44,14 +44,14 @@ impl Default for ResponseBudget {
 }
 
 impl ResponseBudget {
-    /// Room for so many bytes of an answer, before they are read. Callers wait in turn, so that many readers of something
-    /// large are served in small groups.
+    /// Reserves room for an answer before it is read from the store. Callers wait in order, so that many readers of
+    /// large jobs are served in small groups.
     pub(crate) async fn room_to_read(&self, bytes: usize) -> Result<Room, Refusal> {
         Room::wait_for(bytes, &self.answers, MAX_WAIT_TO_READ).await
     }
 
-    /// Room for an answer that reports a change. The client has to learn of the change, so there is a reserve for it, and
-    /// the wait has no end.
+    /// Reserves room for an answer that reports a change. The client has to learn of the change, so there is a reserve,
+    /// and the wait has no timeout.
     pub(crate) async fn room_after_change(&self, bytes: usize) -> Room {
         loop {
             if let Ok(room) = self.room_to_read(bytes).await {
@@ -64,7 +64,7 @@ impl ResponseBudget {
     }
 }
 
-/// The bytes of an answer with the room that they take, until they are written.
+/// The bytes of an answer, with their room until they are written.
 struct Budgeted {
     bytes: Bytes,
     _room: Room,
@@ -76,11 +76,11 @@ impl AsRef<[u8]> for Budgeted {
     }
 }
 
-/// Marks a response that has its room already.
+/// Marks a response that already has room.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IsBudgeted;
 
-/// Takes room for an answer until it is written, or refuses it. Answers that last have no size; they come in pieces.
+/// Reserves room for an answer until it is written, or refuses it. Streaming answers have no size and are not counted.
 pub(crate) async fn limit_responses(State(budget): State<ResponseBudget>, request: Request, next: Next) -> Response {
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let response = next.run(request).await;
@@ -90,7 +90,7 @@ pub(crate) async fn limit_responses(State(budget): State<ResponseBudget>, reques
     let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
     let Some(size) = size.filter(|size| *size > SMALL) else { return response };
     let mut room = Room::default();
-    // A change is reported in any case: to say that it was refused would be wrong.
+    // A change is reported even without room, because a refusal would be wrong.
     if let Err(refusal) = room.grow_to(size, &budget.answers)
         && only_reads
     {
@@ -99,10 +99,10 @@ pub(crate) async fn limit_responses(State(budget): State<ResponseBudget>, reques
     let (parts, body) = response.into_parts();
     match body.collect().await {
         Ok(bytes) => {
-            // The body is dropped when hyper has taken it; its bytes are when they are written.
+            // hyper drops the body when it has the bytes, and the bytes when they are written.
             let budgeted = Budgeted { bytes: bytes.to_bytes(), _room: room };
             Response::from_parts(parts, Body::from(Bytes::from_owner(budgeted)))
         }
-        Err(error) => Refusal::internal(&format!("an answer was not made: {error}")).into_response(),
+        Err(error) => Refusal::internal(&format!("cannot collect an answer: {error}")).into_response(),
     }
 }

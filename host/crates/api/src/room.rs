@@ -1,4 +1,4 @@
-//! Room for bytes: what bodies, and what answers, may take together, handed out in blocks.
+//! Room for bytes: the memory budgets of bodies and of answers, reserved in blocks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::shares::Share;
 /// The unit of room, in bytes.
 pub(crate) const BLOCK: usize = 64 * 1024;
 
-/// Bytes of all bodies that are being read, and of the jobs that are made of them until they are added: 256 MiB, so that sixteen
-/// of the largest fit.
+/// Blocks for all bodies that are being read and for their jobs until they are added: 256 MiB, which is sixteen of the
+/// largest bodies.
 pub(crate) const BODY_BLOCKS: usize = 256 * 1024 * 1024 / BLOCK;
 
-/// Of these, what the bodies for one task may have: four of the largest.
+/// Maximum blocks for the bodies of one task: four of the largest bodies.
 pub(crate) const BODY_BLOCKS_OF_TASK: usize = BODY_BLOCKS / 4;
 
-/// Bytes that count against [`BODY_BLOCKS`] and [`BODY_BLOCKS_OF_TASK`], or against the budget of responses. Dropped, they are
-/// free again.
+/// A reservation of bytes, which count against [`BODY_BLOCKS`] and [`BODY_BLOCKS_OF_TASK`], or against the budget of
+/// responses. Released on drop.
 #[derive(Default)]
 pub(crate) struct Room {
     blocks: Option<OwnedSemaphorePermit>,
@@ -29,12 +29,12 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// No bytes yet, of the share of a task.
+    /// Creates an empty reservation from the share of a task.
     pub(crate) fn of(share: Share) -> Self {
         Self { blocks: None, share: Some(share) }
     }
 
-    /// Takes room for `bytes`; waits for it in turn with other callers, for at most `time`.
+    /// Reserves room for `bytes`. Waits for at most `time`, in order with other callers.
     pub(crate) async fn wait_for(bytes: usize, all: &Arc<Semaphore>, time: Duration) -> Result<Self, Refusal> {
         if bytes == 0 {
             return Ok(Self::default());
@@ -46,7 +46,8 @@ impl Room {
         }
     }
 
-    /// Takes more room, up to `bytes` in all. Does not wait for it, because those who have it may want more themselves.
+    /// Grows the reservation to `bytes` in total. Does not wait, because callers that wait for each other's room would
+    /// deadlock.
     pub(crate) fn grow_to(&mut self, bytes: usize, all: &Arc<Semaphore>) -> Result<(), Refusal> {
         let Some(more) = bytes.div_ceil(BLOCK).checked_sub(self.has()).filter(|more| *more > 0) else { return Ok(()) };
         let full = || Refusal::plain(Code::Overloaded);
@@ -66,12 +67,12 @@ impl Room {
         self.blocks.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
     }
 
-    /// Frees what is beyond `bytes`, because no more of the body is in memory.
+    /// Shrinks the reservation to `bytes`, when no more of the body is in memory.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let spare = self.has().saturating_sub(bytes.div_ceil(BLOCK));
         drop(self.blocks.as_mut().and_then(|blocks| blocks.split(spare)));
         if let Some(share) = &mut self.share {
-            share.give_back(spare);
+            share.release(spare);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The router: all routes, and the layers around them. It is above the routes, which know the service alone.
+//! The router: all routes, and the layers around them. It depends on the routes, which depend only on the service.
 
 use std::any::Any;
 
@@ -15,7 +15,7 @@ use crate::problem::{Refusal, documented};
 use crate::response_budget::limit_responses;
 use crate::service::Service;
 
-/// Answers requests with `service`.
+/// Creates a router that answers requests with `service`.
 pub(crate) fn router(service: &Service) -> Router {
     let (router, _) = openapi::routes().split_for_parts();
     router
@@ -27,9 +27,9 @@ pub(crate) fn router(service: &Service) -> Router {
         .layer(middleware::from_fn_with_state(service.requests().clone(), meter))
 }
 
-/// Gives every error its document.
+/// Adds the problem document to every error.
 async fn document(request: Request, next: Next) -> Response {
-    // As the client wrote it, so that the document shows nothing decoded.
+    // As the client wrote it, so that the document contains nothing decoded.
     let path = request.uri().path().to_owned();
     documented(next.run(request).await, &path)
 }

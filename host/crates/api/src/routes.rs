@@ -1,4 +1,4 @@
-//! The routes, one file for each thing that is asked for. What they answer is made of wire types by `show`.
+//! The routes, one file for each kind of request. Module `show` converts their answers to wire types.
 
 mod adding;
 mod attempts;

@@ -1,4 +1,4 @@
-//! The service: what the routes share, from the tenants' jobs and the tokens to the budgets. Cheap to clone.
+//! The service: the state that the routes share, such as the tenants' jobs, the tokens and the budgets.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +20,7 @@ use crate::tokens::Tokens;
 /// Renders the metrics of the process in the text format of Prometheus.
 type Render = dyn Fn() -> String + Send + Sync;
 
-/// What the routes work with. Cheap to clone.
+/// The state that the routes share. Cheap to clone.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 
@@ -38,7 +38,7 @@ struct Inner {
 }
 
 impl Service {
-    /// A service for a host with one tenant.
+    /// Creates a service for a host with one tenant.
     pub fn new(jobs: Arc<dyn Jobs>, tokens: Tokens) -> Self {
         Self(Arc::new(Inner {
             tenants: BTreeMap::from([(TaskKey::DEFAULT_TENANT.into(), jobs)]),
@@ -46,7 +46,7 @@ impl Service {
             bodies: Arc::new(Semaphore::new(BODY_BLOCKS)),
             shares: Arc::new(Shares::new(BODY_BLOCKS_OF_TASK)),
             responses: ResponseBudget::default(),
-            // A listener adds them.
+            // A listener adds the permits.
             stream_permits: Arc::new(Semaphore::new(0)),
             large_fingerprints: Arc::new(Semaphore::new(1)),
             requests: Requests::default(),
@@ -55,65 +55,65 @@ impl Service {
         }))
     }
 
-    /// The same service, with what `GET /metrics` answers; without it, there is no such route. The first one stays.
+    /// Sets the renderer of `GET /metrics`; without it, that route is unknown. Later calls have no effect.
     #[must_use]
     pub fn with_metrics(self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let _ = self.0.metrics.set(Box::new(render));
         self
     }
 
-    /// The tokens that it accepts.
+    /// Returns the tokens that it accepts.
     pub fn tokens(&self) -> &Tokens {
         &self.0.tokens
     }
 
-    /// Why the host takes no jobs at the moment, if so for any tenant.
+    /// Returns why the host does not accept jobs now, if it is so for any tenant.
     pub(crate) fn why_not_ready(&self) -> Option<Code> {
         self.tenants().values().find_map(|jobs| jobs.why_not_ready())
     }
 
-    /// The jobs of all tenants, by tenant.
+    /// Returns the jobs of all tenants, by tenant.
     pub(crate) fn tenants(&self) -> &BTreeMap<Arc<str>, Arc<dyn Jobs>> {
         &self.0.tenants
     }
 
-    /// Renders the metrics, if the host has a recorder.
+    /// Returns the renderer of the metrics, if the host has a recorder.
     pub(crate) fn metrics(&self) -> Option<&Render> {
         self.0.metrics.get().map(|render| &**render)
     }
 
-    /// The meters of requests.
+    /// Returns the meters of requests.
     pub(crate) fn requests(&self) -> &Requests {
         &self.0.requests
     }
 
-    /// Room for the bytes of bodies.
+    /// Returns the budget of all bodies, in blocks.
     pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
         &self.0.bodies
     }
 
-    /// A body's part of its task's share of that room. All unknown tasks have one share together.
+    /// Creates an empty part of a task's share of that budget, for one body. All unknown tasks have one share together.
     pub(crate) fn share_of(&self, task: &str) -> Share {
         let is_known = self.tenants().values().any(|jobs| jobs.has_task(task));
         self.0.shares.of(if is_known { task } else { "" })
     }
 
-    /// Room for the bytes of large answers.
+    /// Returns the budget of large answers.
     pub(crate) fn responses(&self) -> &ResponseBudget {
         &self.0.responses
     }
 
-    /// Fingerprints of large arguments are made one at a time.
+    /// Returns the semaphore by which fingerprints of large arguments are computed one at a time.
     pub(crate) fn large_fingerprints(&self) -> &Arc<Semaphore> {
         &self.0.large_fingerprints
     }
 
-    /// How many more clients may follow or wait at a time.
+    /// Returns the permits for clients that follow or wait.
     pub(crate) fn stream_permits(&self) -> &Semaphore {
         &self.0.stream_permits
     }
 
-    /// A permit for a client that follows or waits.
+    /// Acquires a permit for a client that follows or waits.
     pub(crate) fn stream_permit(&self) -> Result<StreamPermit, Refusal> {
         if self.0.stop.is_cancelled() {
             return Err(Refusal::plain(Code::Stopping));
@@ -122,7 +122,8 @@ impl Service {
         Ok(StreamPermit::new(permit.map_err(|_| Refusal::plain(Code::Overloaded))?, self.0.stop.clone()))
     }
 
-    /// Cancelled when the listener stops: a route that makes a client wait answers now.
+    /// Returns a token that is cancelled when the listener stops. A route that makes a client wait then answers at
+    /// once.
     pub(crate) fn stop(&self) -> &CancellationToken {
         &self.0.stop
     }

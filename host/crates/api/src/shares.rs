@@ -1,19 +1,20 @@
-//! Shares of the room for bodies: limits what each task may have, so that a task with slow additions leaves room for the others.
+//! Shares of the room for bodies: limits the room of each task, so that a task with slow additions leaves room for
+//! others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// What each task has of the room.
+/// The blocks that each task has of the room.
 #[derive(Debug)]
 pub(crate) struct Shares {
-    /// Blocks that one task may have.
-    most: usize,
+    /// Maximum blocks of one task.
+    max: usize,
     taken: Mutex<HashMap<Box<str>, usize>>,
 }
 
-/// What one body has of its task's share, until it is dropped.
+/// The blocks that one body has of its task's share. Released on drop.
 #[derive(Debug)]
 pub(crate) struct Share {
     shares: Arc<Shares>,
@@ -22,11 +23,11 @@ pub(crate) struct Share {
 }
 
 impl Shares {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, taken: Mutex::default() }
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max, taken: Mutex::default() }
     }
 
-    /// An empty part of the share of `task`.
+    /// Creates an empty part of the share of `task`.
     pub(crate) fn of(self: &Arc<Self>, task: &str) -> Share {
         Share { shares: Arc::clone(self), task: task.to_lowercase().into(), blocks: 0 }
     }
@@ -37,7 +38,7 @@ impl Share {
     pub(crate) fn take(&mut self, blocks: usize) -> bool {
         let mut taken = self.shares.taken.lock();
         let has = taken.get(&self.task).copied().unwrap_or(0);
-        if has + blocks > self.shares.most {
+        if has + blocks > self.shares.max {
             return false;
         }
         self.blocks += blocks;
@@ -48,8 +49,8 @@ impl Share {
         true
     }
 
-    /// Gives blocks back.
-    pub(crate) fn give_back(&mut self, blocks: usize) {
+    /// Releases blocks.
+    pub(crate) fn release(&mut self, blocks: usize) {
         let mut taken = self.shares.taken.lock();
         let blocks = blocks.min(self.blocks);
         self.blocks -= blocks;
@@ -64,7 +65,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.give_back(self.blocks);
+        self.release(self.blocks);
     }
 }
 
@@ -73,15 +74,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_has_its_share_and_no_more() {
+    fn a_task_is_limited_to_its_share() {
         let shares = Arc::new(Shares::new(3));
         let (mut first, mut second, mut other) = (shares.of("a"), shares.of("A"), shares.of("b"));
         assert!(first.take(2) && second.take(1) && !second.take(1) && other.take(3));
-        first.give_back(1);
+        first.release(1);
         assert!(second.take(1) && !first.take(1));
         drop(first);
         assert!(second.take(1) && !second.take(1));
         drop((second, other));
-        assert!(shares.taken.lock().is_empty(), "tasks without bodies take no memory");
+        assert!(shares.taken.lock().is_empty(), "a task without bodies still has an entry");
     }
 }

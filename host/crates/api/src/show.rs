@@ -15,7 +15,7 @@ mod event;
 
 pub(crate) use event::{event, event_kind};
 
-/// A job as every route returns it, at `now`.
+/// Converts a job as it is at `now`.
 pub fn job(known: KnownJob, now: Timestamp) -> wire::Job {
     let KnownJob { task, max_attempts, job } = known;
     let callbacks = job.callbacks.iter().map(|pending| callback(pending, job.status())).collect();
@@ -63,7 +63,7 @@ fn callback(callback: &JobCallback, of: Status) -> wire::Callback {
     }
 }
 
-/// A page of jobs as they are at `now`.
+/// Converts a page of jobs as they are at `now`.
 pub(crate) fn page(page: Page, now: Timestamp) -> wire::Jobs {
     let jobs = page.jobs.into_iter().map(|job| listed(job, now)).collect();
     wire::Jobs { jobs, next: page.next.map(|cursor| cursor.to_string()) }
@@ -98,7 +98,7 @@ fn problem(problem: &Problem) -> wire::FailureProblem {
     }
 }
 
-/// JSON text as it is. It was validated when it was added; if it is not JSON after all, it becomes a string.
+/// Returns JSON text unchanged. It was validated when it was added; if it is not JSON after all, it becomes a string.
 fn raw(text: &str) -> Box<RawValue> {
     RawValue::from_string(text.to_owned())
         .or_else(|_| serde_json::value::to_raw_value(text))
@@ -123,7 +123,7 @@ fn status(status: Status) -> wire::Status {
     }
 }
 
-/// The status that a client filters by.
+/// Converts the status that a client filters by.
 pub(crate) fn domain_status(status: wire::Status) -> Status {
     match status {
         wire::Status::Waiting => Status::Waiting,
@@ -187,8 +187,8 @@ pub(crate) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
         state,
         problem,
         paused: counts.paused,
-        counts: shown_counts(counts),
-        rates: shown_rates(rates),
+        counts: wire_counts(counts),
+        rates: wire_rates(rates),
         first_ready_at: counts.first_ready_at.map(rfc3339::write),
     }
 }
@@ -209,10 +209,10 @@ pub(crate) fn task_state(state: &TaskState) -> (wire::TaskState, Option<String>)
 
 pub(crate) fn orphan(orphan: &KnownOrphan) -> wire::OrphanedTask {
     let problem = orphan.problem.as_deref().map(str::to_owned);
-    wire::OrphanedTask { id: orphan.id.clone(), problem, counts: shown_counts(&orphan.counts) }
+    wire::OrphanedTask { id: orphan.id.clone(), problem, counts: wire_counts(&orphan.counts) }
 }
 
-fn shown_counts(counts: &Counts) -> wire::Counts {
+fn wire_counts(counts: &Counts) -> wire::Counts {
     wire::Counts {
         waiting: counts.waiting as u64,
         delayed: counts.delayed as u64,
@@ -225,7 +225,7 @@ fn shown_counts(counts: &Counts) -> wire::Counts {
     }
 }
 
-fn shown_rates(rates: &Rates) -> wire::Rates {
+fn wire_rates(rates: &Rates) -> wire::Rates {
     let rate = |rate: Rate| wire::Rate { total: rate.total, per_second: rate.per_second };
     wire::Rates {
         added: rate(rates.added),
@@ -236,7 +236,7 @@ fn shown_rates(rates: &Rates) -> wire::Rates {
     }
 }
 
-/// A task's definition on the wire: for the service, and for `saggar check`.
+/// Converts a task's definition, for the service and for `saggar check`.
 pub fn definition(task: &saggar_definition::Task) -> wire::Definition {
     let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let name = |reference: &Option<Located<Reference>>| reference.as_ref().map(|found| found.value.to_string());

@@ -1,5 +1,5 @@
-//! A client's socket as hyper sees it: ends a connection whose client reads nothing for too long, and holds back the answers that
-//! hyper makes by itself, because they are not problem documents.
+//! A client's socket as hyper sees it: ends a connection whose client reads nothing for too long, and suppresses
+//! hyper's own error answers, because they are not problem documents.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,39 +11,39 @@ use saggar_wire::Code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use crate::door::ConnectionState;
+use crate::admission::ConnectionState;
 
-/// A socket.
+/// A client's socket.
 #[derive(Debug)]
 pub(crate) struct Socket<S> {
     stream: S,
     timeout: WriteTimeout,
     refused: Option<Code>,
-    /// Its state is set when everything was written.
-    place: Option<Arc<ConnectionState>>,
+    /// Updated when everything written was flushed.
+    state: Option<Arc<ConnectionState>>,
 }
 
-/// Ends writes that make no progress.
+/// A timeout of writes that make no progress.
 #[derive(Debug)]
 struct WriteTimeout {
     limit: Duration,
-    /// Made when it is first needed, which is rare.
+    /// Created when first needed, which is rare.
     timer: Option<Pin<Box<Sleep>>>,
     is_running: bool,
 }
 
 impl<S> Socket<S> {
-    /// A socket of a client that may read nothing for at most `limit`.
+    /// Creates a socket whose client may read nothing for at most `limit`.
     pub(crate) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, timeout: WriteTimeout { limit, timer: None, is_running: false }, refused: None, place: None }
+        Self { stream, timeout: WriteTimeout { limit, timer: None, is_running: false }, refused: None, state: None }
     }
 
-    /// The same socket, with the place of its connection.
-    pub(crate) fn at(self, place: &Arc<ConnectionState>) -> Self {
-        Self { place: Some(Arc::clone(place)), ..self }
+    /// Sets the state of the connection, which is updated on flush.
+    pub(crate) fn with_state(self, state: &Arc<ConnectionState>) -> Self {
+        Self { state: Some(Arc::clone(state)), ..self }
     }
 
-    /// Why hyper refused the last request by itself; the client has not been answered.
+    /// Returns the code if hyper itself refused the last request; the client has not been answered.
     pub(crate) fn refused(&self) -> Option<Code> {
         self.refused
     }
@@ -52,16 +52,16 @@ impl<S> Socket<S> {
         self.stream
     }
 
-    /// Holds back an answer of hyper's own. hyper writes it alone and in one piece: everything before it was flushed, and
-    /// hyper closes after it.
-    fn hold_back(&mut self, bytes: &[u8]) -> bool {
-        self.refused = self.refused.or_else(|| bare_answer(bytes));
+    /// Suppresses an error answer of hyper's own; returns whether it did. hyper writes it alone and in one piece:
+    /// everything before it was flushed, and hyper closes after it.
+    fn intercept(&mut self, bytes: &[u8]) -> bool {
+        self.refused = self.refused.or_else(|| hyper_error(bytes));
         self.refused.is_some()
     }
 }
 
-/// The code of an answer of hyper's own. It is known by having no content type, which all our error answers have.
-fn bare_answer(bytes: &[u8]) -> Option<Code> {
+/// Returns the code of an error answer of hyper's own. Unlike all error answers of the service, it has no content type.
+fn hyper_error(bytes: &[u8]) -> Option<Code> {
     let code = match bytes.strip_prefix(b"HTTP/1.")?.get(1..5)? {
         b" 400" => Code::MalformedRequest,
         b" 414" | b" 431" => Code::HeadTooLarge,
@@ -78,14 +78,14 @@ impl WriteTimeout {
             self.is_running = false;
             return written;
         }
-        let gives_up = Instant::now() + self.limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(gives_up)));
+        let deadline = Instant::now() + self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if !self.is_running {
-            timer.as_mut().reset(gives_up);
+            timer.as_mut().reset(deadline);
             self.is_running = true;
         }
-        let too_long = || io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing");
-        timer.as_mut().poll(cx).map(|()| Err(too_long()))
+        let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing");
+        timer.as_mut().poll(cx).map(|()| Err(timed_out()))
     }
 }
 
@@ -97,7 +97,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.hold_back(bytes) {
+        if self.intercept(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
@@ -110,7 +110,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if let [bytes] = parts
-            && self.hold_back(bytes)
+            && self.intercept(bytes)
         {
             return Poll::Ready(Ok(bytes.len()));
         }
@@ -124,15 +124,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        // hyper flushes when everything was written.
-        if let (Poll::Ready(Ok(())), Some(place)) = (&flushed, &self.place) {
-            place.flushed();
+        // hyper flushes after it has written everything.
+        if let (Poll::Ready(Ok(())), Some(state)) = (&flushed, &self.state) {
+            state.flushed();
         }
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The refusal has still to be written.
+        // The refusal must still be written.
         if self.refused.is_some() {
             return Poll::Ready(Ok(()));
         }
@@ -147,21 +147,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_errors_without_a_type_are_hypers_own() {
-        let bare = |text: &str| bare_answer(text.as_bytes());
+    fn only_errors_without_a_content_type_are_hypers_own() {
+        let code_of = |text: &str| hyper_error(text.as_bytes());
         let rest = "connection: close\r\ncontent-length: 0\r\ndate: Tue, 24 Nov 2026 10:00:00 GMT\r\n\r\n";
-        let of = |line: &str| bare(&format!("{line}\r\n{rest}"));
+        let of = |line: &str| code_of(&format!("{line}\r\n{rest}"));
         assert_eq!(of("HTTP/1.1 400 Bad Request"), Some(Code::MalformedRequest));
         assert_eq!(of("HTTP/1.0 414 URI Too Long"), Some(Code::HeadTooLarge));
         assert_eq!(of("HTTP/1.1 431 Request Header Fields Too Large"), Some(Code::HeadTooLarge));
         assert_eq!(of("HTTP/1.1 404 Not Found"), None);
         assert_eq!(of("HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json"), None);
-        assert_eq!(bare("HTTP/1.1 400 Bad Request\r\n"), None);
-        assert_eq!(bare(""), None);
+        assert_eq!(code_of("HTTP/1.1 400 Bad Request\r\n"), None);
+        assert_eq!(code_of(""), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_may_be_slow_but_not_take_nothing() {
+    async fn a_slow_client_does_not_time_out_but_one_that_reads_nothing_does() {
         let limit = Duration::from_secs(30);
         let (mut client, stream) = duplex(100);
         let mut socket = Socket::new(stream, limit);

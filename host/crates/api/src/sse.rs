@@ -1,4 +1,4 @@
-//! Server-sent events: how an event is written, and streaming answers.
+//! Server-sent events: writing events, and streaming answers.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -10,14 +10,14 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use serde::Serialize;
 
-/// The media type.
+/// The media type of server-sent events.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
-/// A piece is sent when it has grown to this, even if more events are there: only this, and what the socket buffers, is
-/// in memory for a slow client.
+/// A piece is sent when it reaches this size, even if more events are ready. A slow client has only this, and the
+/// socket's buffer, in memory.
 pub(crate) const PIECE_BYTES: usize = 16 * 1024;
 
-/// After how many milliseconds a disconnected client reconnects. A host that restarts takes some seconds.
+/// Milliseconds after which a disconnected client reconnects. A restart of a host takes some seconds.
 const RETRY_MS: u32 = 1_000;
 
 /// Events that are sent together.
@@ -26,7 +26,7 @@ pub(crate) struct Piece(Vec<u8>);
 
 /// The source of the pieces of an answer.
 pub(crate) trait Pieces: Send + 'static {
-    /// The next piece, made when the previous one is on its way to the client; `None` ends the answer.
+    /// Returns the next piece, built after the previous one was passed on to the client; `None` ends the answer.
     fn next(&mut self) -> impl Future<Output = Option<Piece>> + Send;
 }
 
@@ -35,14 +35,14 @@ pub(crate) trait Pieces: Send + 'static {
 pub(crate) struct Streaming;
 
 impl Piece {
-    /// The first piece of an answer.
+    /// Creates the first piece of an answer.
     pub(crate) fn first() -> Self {
         Self(format!("retry: {RETRY_MS}\n\n").into_bytes())
     }
 
     /// Adds an event, with an id if a client can continue after it.
     pub(crate) fn add(&mut self, id: Option<impl Display>, name: &str, data: &impl Serialize) {
-        // Writing to memory does not fail, and wire types are always JSON without line breaks.
+        // Writing to memory does not fail, and wire types always serialize to JSON without line breaks.
         if let Some(id) = id {
             let _ = writeln!(self.0, "id: {id}");
         }
@@ -64,13 +64,13 @@ impl Piece {
         self.0.is_empty()
     }
 
-    /// Whether it has to be sent before more is added.
+    /// Returns whether it has to be sent before more is added.
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= PIECE_BYTES
     }
 }
 
-/// The answer that consists of these pieces.
+/// Returns the answer that consists of these pieces.
 pub(crate) fn answer(pieces: impl Pieces) -> Response {
     let body = futures_util::stream::unfold(pieces, async |mut pieces| {
         let piece = pieces.next().await?;
@@ -92,12 +92,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_has_its_lines_whatever_its_data() {
+    fn line_breaks_in_data_do_not_break_an_event() {
         let mut piece = Piece::default();
         piece.add(Some(7), "log", &"one\r\ntwo\n\ndata: three");
         piece.add(None::<u8>, "end", &());
         piece.add_comment();
-        let wanted = "id: 7\nevent: log\ndata: \"one\\r\\ntwo\\n\\ndata: three\"\n\nevent: end\ndata: null\n\n:\n\n";
-        assert_eq!(String::from_utf8(piece.into_bytes()).unwrap(), wanted);
+        let expected = "id: 7\nevent: log\ndata: \"one\\r\\ntwo\\n\\ndata: three\"\n\nevent: end\ndata: null\n\n:\n\n";
+        assert_eq!(String::from_utf8(piece.into_bytes()).unwrap(), expected);
     }
 }

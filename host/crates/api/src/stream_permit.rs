@@ -1,4 +1,4 @@
-//! Permits of streaming answers: how many clients may follow or wait at a time, and what ends the wait of each.
+//! Permits of streaming answers: limit how many clients follow or wait at a time, and end their waits.
 
 use std::time::Duration;
 
@@ -6,43 +6,43 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The longest silence of a streaming answer: shorter than the idle timeout of common proxies.
-const SILENCE: Duration = Duration::from_secs(15);
+/// Maximum silence of a streaming answer: shorter than the idle timeout of common proxies.
+const MAX_SILENCE: Duration = Duration::from_secs(15);
 
-/// The right to follow or to wait, until it is dropped ([`Service::stream_permit`](crate::Service)).
+/// The right to follow or wait, until it is dropped ([`Service::stream_permit`](crate::Service)).
 #[derive(Debug)]
 pub(crate) struct StreamPermit {
     _permit: OwnedSemaphorePermit,
     stop: CancellationToken,
-    /// When the silence becomes too long.
-    break_at: Instant,
+    /// When the current silence reaches its maximum.
+    keep_alive_at: Instant,
 }
 
-/// What ended a wait.
+/// The outcome of a wait.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Waited<T> {
-    /// The awaited value.
-    Came(T),
-    /// It has been silent for too long.
+    /// The future completed with this value.
+    Ready(T),
+    /// The answer has been silent for too long.
     Silence,
-    /// The listener stops.
+    /// The listener is stopping.
     Stop,
 }
 
 impl StreamPermit {
     pub(crate) fn new(permit: OwnedSemaphorePermit, stop: CancellationToken) -> Self {
-        Self { _permit: permit, stop, break_at: Instant::now() + SILENCE }
+        Self { _permit: permit, stop, keep_alive_at: Instant::now() + MAX_SILENCE }
     }
 
-    /// Waits for `something`, which is dropped if another end of the wait comes first.
-    pub(crate) async fn wait_for<T>(&mut self, something: impl Future<Output = T>) -> Waited<T> {
+    /// Waits for `future`. Drops it if the wait ends for another reason.
+    pub(crate) async fn wait_for<T>(&mut self, future: impl Future<Output = T>) -> Waited<T> {
         let waited = tokio::select! {
             biased;
             () = self.stop.cancelled() => Waited::Stop,
-            came = something => Waited::Came(came),
-            () = tokio::time::sleep_until(self.break_at) => Waited::Silence,
+            value = future => Waited::Ready(value),
+            () = tokio::time::sleep_until(self.keep_alive_at) => Waited::Silence,
         };
-        self.break_at = Instant::now() + SILENCE;
+        self.keep_alive_at = Instant::now() + MAX_SILENCE;
         waited
     }
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens: what each allows. Only digests are stored, and they are compared in constant time.
+//! Bearer tokens and their roles. Only digests are stored, and they are compared in constant time.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What a token allows. Each role includes those before it.
+/// The rights of a token. Each role includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// May look up.
@@ -21,36 +21,36 @@ pub enum Role {
 /// A token that the service accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Its name in the log.
+    /// Its name in logs.
     pub name: Arc<str>,
-    /// The tenant whose tasks it reaches.
+    /// The tenant that it has access to.
     pub tenant: Arc<str>,
-    /// What it allows there.
+    /// Its rights there.
     pub role: Role,
     /// The SHA-256 of the token.
     digest: [u8; 32],
 }
 
-/// All tokens that the service accepts. Without any, every request may do everything.
+/// All tokens that the service accepts. If it is empty, every request has all rights.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens(Vec<Token>);
 
-/// Why a text is not a token as the command line takes it.
+/// The reason why a text is not a token argument of the command line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
     /// The role is missing.
-    #[error("a token is given as ROLE:SHA256 with one of the roles admin, write and read")]
+    #[error("expected ROLE:SHA256, where ROLE is admin, write or read")]
     Role,
     /// The text after the role is not a digest.
     #[error(
-        "after the role comes the SHA-256 of the token: 64 hexadecimal digits, as `printf %s \"$TOKEN\" | sha256sum` \
+        "expected the SHA-256 of the token after the role: 64 hexadecimal digits, as `printf %s \"$TOKEN\" | sha256sum` \
          prints them"
     )]
     Digest,
 }
 
 impl Role {
-    /// Its name.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -69,7 +69,7 @@ impl FromStr for Role {
 }
 
 impl Token {
-    /// The token with this SHA-256 in hexadecimal.
+    /// Creates a token from its SHA-256 in hexadecimal.
     pub fn new(
         name: impl Into<Arc<str>>,
         tenant: impl Into<Arc<str>>,
@@ -80,7 +80,7 @@ impl Token {
         Ok(Self { name: name.into(), tenant: tenant.into(), role, digest })
     }
 
-    /// The SHA-256 of the text of a token in hexadecimal, as [`new`](Self::new) takes it.
+    /// Returns the SHA-256 of a token's text in hexadecimal, for [`new`](Self::new).
     pub fn digest_of(text: &str) -> String {
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -99,22 +99,23 @@ fn digest(hex: &str) -> Option<[u8; 32]> {
 }
 
 impl Tokens {
-    /// These tokens.
+    /// Creates the set of these tokens.
     pub fn new(tokens: Vec<Token>) -> Self {
         Self(tokens)
     }
 
-    /// Whether there are none, so that every request may do everything.
+    /// Returns whether there are no tokens, so that every request has all rights.
     pub fn is_open(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a service with these tokens may listen on this address: without tokens, only on loopback addresses.
+    /// Returns whether a service with these tokens may listen on this address. Without tokens, only loopback addresses
+    /// are allowed.
     pub fn suffice_at(&self, address: SocketAddr) -> bool {
         !self.is_open() || address.ip().is_loopback()
     }
 
-    /// Finds the `given` token. Compares the digests of all of them, whatever it finds, so that the time reveals nothing.
+    /// Finds the `given` token. Always compares the digests of all tokens, so that the duration reveals nothing.
     pub(crate) fn find(&self, given: &[u8]) -> Option<&Token> {
         let given: [u8; 32] = Sha256::digest(given).into();
         let mut found = None;
@@ -135,7 +136,7 @@ mod tests {
     const SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
     #[test]
-    fn a_token_is_found_by_its_text_alone() {
+    fn a_token_is_found_only_by_its_text() {
         assert_eq!(Token::digest_of("secret"), SECRET);
         let token = Token::new("ci", "default", Role::Write, SECRET).unwrap();
         let tokens = Tokens::new(vec![token.clone()]);
@@ -144,15 +145,15 @@ mod tests {
             assert_eq!(tokens.find(other.as_bytes()), None, "{other:?}");
         }
         assert!(!tokens.is_open() && Tokens::default().is_open());
-        for (address, is_of_this_machine) in [("127.0.0.9:1", true), ("[::1]:1", true), ("0.0.0.0:1", false)] {
+        for (address, is_loopback) in [("127.0.0.9:1", true), ("[::1]:1", true), ("0.0.0.0:1", false)] {
             let address = address.parse().unwrap();
             assert!(tokens.suffice_at(address));
-            assert_eq!(Tokens::default().suffice_at(address), is_of_this_machine, "{address}");
+            assert_eq!(Tokens::default().suffice_at(address), is_loopback, "{address}");
         }
     }
 
     #[test]
-    fn roles_grow_and_digests_have_their_length() {
+    fn roles_are_ordered_and_invalid_roles_and_digests_are_refused() {
         assert!(Role::Read < Role::Write && Role::Write < Role::Admin);
         assert_eq!("write".parse(), Ok(Role::Write));
         assert_eq!("root".parse::<Role>(), Err(BadToken::Role));

@@ -13,7 +13,7 @@ use crate::response::JsonBody;
 /// Maximum jobs of a request. A host accepts ten times as many, but smaller steps show progress.
 const MAX_JOBS: usize = 1_000;
 
-/// A request takes no more jobs beyond this many bytes of arguments: a quarter of what a host accepts.
+/// Maximum bytes of arguments of a request with several jobs: a quarter of what a host accepts.
 const MAX_BYTES: usize = 4 << 20;
 
 /// Maximum length of a key.
@@ -71,14 +71,14 @@ pub struct BulkAdd<'a> {
 }
 
 impl<'a> BulkAdd<'a> {
-    /// Job number N (from 0) gets the key `KEY/N` unless it has one of its own.
+    /// Creates a bulk add. Job number N (from 0) gets the key `KEY/N` unless it has its own key.
     pub fn new(client: &'a Client, task: &'a str, key: String) -> Result<Self, ClientError> {
-        // An empty key would make the same keys for every file.
+        // With an empty key, the jobs of all files would get the same keys.
         check_key(&key, MAX_KEY - MAX_NUMBER)?;
         Ok(Self { client, task, key, pending: VecDeque::new(), bytes: 0, pushed: 0, batch_size: MAX_JOBS })
     }
 
-    /// Appends a job, which is on this line.
+    /// Appends the job that is on this line.
     pub fn push(&mut self, line: u64, job: BatchJob) {
         self.bytes += bytes(&job);
         let key = job.key.or_else(|| Some(format!("{}/{}", self.key, self.pushed)));
@@ -86,17 +86,17 @@ impl<'a> BulkAdd<'a> {
         self.pushed += 1;
     }
 
-    /// Number of jobs that are not added yet.
+    /// Returns the number of jobs that are not added yet.
     pub fn pending(&self) -> usize {
         self.pending.len()
     }
 
-    /// The line of the next job to be added.
+    /// Returns the line of the next job to add; `None` if no job is pending.
     pub fn next_line(&self) -> Option<u64> {
         self.pending.front().map(|(line, _)| *line)
     }
 
-    /// Whether a request should be sent before more jobs are pushed.
+    /// Returns whether a request should be sent before more jobs are pushed.
     pub fn is_full(&self) -> bool {
         self.pending.len() >= MAX_JOBS || self.bytes >= MAX_BYTES
     }
@@ -131,12 +131,12 @@ impl<'a> BulkAdd<'a> {
     }
 }
 
-/// Whether fewer jobs might be accepted.
+/// Returns whether fewer jobs might be accepted.
 fn fewer_may_fit(error: &ClientError) -> bool {
     is_full(error) || error.concerns_job()
 }
 
-/// Whether the queue has no room now, for jobs or for their bytes.
+/// Returns whether the queue has no room now, for jobs or for their bytes.
 fn is_full(error: &ClientError) -> bool {
     matches!(error.code(), Some("queue-full" | "keep-bytes-exceeded"))
 }
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_feed_numbers_its_jobs_and_bounds_what_it_sends_at_once() {
+    fn a_bulk_add_numbers_its_jobs_and_limits_the_bytes_of_a_request() {
         let client = Client::new("http://127.0.0.1:1", None).unwrap();
         let mut bulk = BulkAdd::new(&client, "mail.send", "k".to_owned()).unwrap();
         let large = serde_json::value::to_raw_value(&"x".repeat(MAX_BYTES / 2)).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_leaves_room_for_what_stands_behind_it() {
+    fn a_bulk_key_leaves_room_for_its_suffix() {
         let client = Client::new("http://127.0.0.1:1", None).unwrap();
         let bulk = |key: &str| BulkAdd::new(&client, "mail.send", key.to_owned());
         let longest = MAX_KEY - format!("/{}", u64::MAX).len();

@@ -15,8 +15,8 @@ use crate::response::{JsonBody, expect};
 /// A listening host accepts a connection within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A host answers within this time: a waiting request after 30 s, and an event stream says every 15 s that nothing
-/// happened.
+/// A host sends something within this time: it answers a waiting request after 30 s, and an event stream is never
+/// silent for longer than 15 s.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How long to retry by default, see [`Client::with_retry_for`].
@@ -37,7 +37,7 @@ impl Client {
     /// request.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, ClientError> {
         let host_url = HostUrl::parse(url)?;
-        // If another provider is installed in this process, it is used.
+        // A provider that is already installed in this process takes precedence.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -49,7 +49,7 @@ impl Client {
             builder = builder.no_proxy();
         }
         if host_url.is_plaintext() {
-            // Otherwise the system's certificates would be loaded, and required, for nothing.
+            // Otherwise the system's certificates would be loaded, and required, without need.
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build().map_err(|error| ClientError::SetupFailed(root_cause(&error)))?;
@@ -62,7 +62,7 @@ impl Client {
         Self { retry_for, ..self }
     }
 
-    /// The URL of the host.
+    /// Returns the URL of the host.
     pub fn url(&self) -> &str {
         self.host_url.as_str()
     }
@@ -71,12 +71,12 @@ impl Client {
         self.retry_for
     }
 
-    /// Whether the host has ever answered, or at least accepted a connection.
+    /// Returns whether the host has ever answered, or at least accepted a connection.
     pub fn was_reached(&self) -> bool {
         self.was_reached.load(Ordering::Relaxed)
     }
 
-    /// The URL of a route.
+    /// Returns the URL of a route.
     pub(crate) fn route(&self, parts: &[&str]) -> Result<Url, ClientError> {
         self.host_url.join(parts)
     }
@@ -89,7 +89,7 @@ impl Client {
     pub(crate) async fn send(&self, request: RequestBuilder, media_type: &str) -> Result<Response, ClientError> {
         let request = request.header(ACCEPT, media_type);
         let sent = request.send().await.map_err(|error| ClientError::from_request(self.url(), &error));
-        // Whatever closed the connection had accepted it before.
+        // A connection that was closed had been accepted before.
         if matches!(sent, Ok(_) | Err(ClientError::ConnectionLost { .. })) {
             self.was_reached.store(true, Ordering::Relaxed);
         }

@@ -6,7 +6,7 @@ use saggar_wire::Problem;
 const JOB_CODES: [&str; 6] =
     ["invalid-args", "invalid-body", "body-too-large", "duplicate-id", "key-reused", "next-failed"];
 
-/// Why a request failed.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The text is not a URL of a host.
@@ -18,7 +18,7 @@ pub enum ClientError {
         why: String,
     },
     /// The token cannot be sent in a header.
-    #[error("invalid token: it has characters that no token has")]
+    #[error("invalid token: it contains characters that a header cannot have")]
     InvalidToken,
     /// A host would not accept the key.
     #[error("invalid key: a key has 1 to {most} printable ASCII characters, without a space at the start or the end")]
@@ -26,7 +26,7 @@ pub enum ClientError {
         /// The maximum length here.
         most: usize,
     },
-    /// No task can have this id.
+    /// The text is not a valid task id.
     #[error("invalid task id `{0}`")]
     InvalidTaskId(String),
     /// The client cannot be set up, most likely because there are no certificates.
@@ -37,23 +37,24 @@ pub enum ClientError {
     Unreachable {
         /// The URL of the host.
         url: String,
-        /// The error of the network.
+        /// The network error.
         why: String,
     },
-    /// A connection was made, but cannot be secured: the other side speaks no TLS, or its certificate is not trusted.
+    /// A connection was made, but cannot be secured: the other side does not speak TLS, or its certificate is not
+    /// trusted.
     #[error("cannot secure the connection to {url} ({why})")]
     TlsFailed {
         /// The URL of the host.
         url: String,
-        /// The error of TLS.
+        /// The TLS error.
         why: String,
     },
-    /// The connection broke before the response was complete. It is unknown whether the host did what it was asked.
+    /// The connection broke before the response was complete. It is unknown whether the host processed the request.
     #[error("lost the connection to {url} ({why})")]
     ConnectionLost {
         /// The URL of the host.
         url: String,
-        /// The error of the network.
+        /// The network error.
         why: String,
     },
     /// The host refused the request.
@@ -75,7 +76,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// The code of the problem document, if the host refused.
+    /// Returns the code of the problem document, if the host refused.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(problem) => Some(&problem.code),
@@ -83,7 +84,7 @@ impl ClientError {
         }
     }
 
-    /// A stable code in kebab case: the host's code if it refused.
+    /// Returns a stable code in kebab case: the host's code if it refused.
     pub fn name(&self) -> &str {
         match self {
             Self::Refused(problem) => &problem.code,
@@ -100,12 +101,12 @@ impl ClientError {
         }
     }
 
-    /// Whether the host refused because of one job, so it might accept others.
+    /// Returns whether the host refused because of one job, so it might accept others.
     pub fn concerns_job(&self) -> bool {
         self.code().is_some_and(|code| JOB_CODES.contains(&code))
     }
 
-    /// Whether the network is the cause, and not the host or the client.
+    /// Returns whether the network is the cause, and not the host or the client.
     pub fn is_network(&self) -> bool {
         matches!(
             self,
@@ -117,11 +118,11 @@ impl ClientError {
         )
     }
 
-    /// Whether the same request may succeed later.
+    /// Returns whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::ConnectionLost { .. } => true,
-            // A proxy without its host.
+            // From a proxy that cannot reach the host.
             Self::NotSaggar { status, .. } => matches!(status, Some(502..=504)),
             Self::Refused(problem) => matches!(problem.code.as_str(), "stopping" | "overloaded"),
             _ => false,
@@ -143,15 +144,15 @@ impl ClientError {
     }
 }
 
-/// An error and its sources.
+/// Iterates over an error and its sources.
 fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| source_of(*error))
 }
 
-/// The source of an error. `std::io::Error` reports the source of the error that it wraps; this returns the wrapped
-/// error.
+/// Returns the source of an error. `std::io::Error` reports the source of the error that it wraps; this returns the
+/// wrapped error.
 fn source_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
     match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
@@ -159,12 +160,12 @@ fn source_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dy
     }
 }
 
-/// Whether TLS failed.
+/// Returns whether TLS failed.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<rustls::Error>())
 }
 
-/// The innermost source. The outer errors only say that sending failed.
+/// Returns the innermost source. The outer errors only say that sending failed.
 pub(crate) fn root_cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "timed out".to_owned();
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tls_says_is_found_within_errors_of_input_and_output() {
+    fn tls_errors_are_found_within_io_errors() {
         let untrusted = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         assert!(is_tls(&io::Error::new(io::ErrorKind::InvalidData, untrusted())));
         assert!(is_tls(&io::Error::other(io::Error::other(untrusted()))));

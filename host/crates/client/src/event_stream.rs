@@ -14,7 +14,7 @@ use crate::retry::backoff;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// After a connection that lasted this long, the next one is tried at once.
+/// After a connection that was open for this long, the client reconnects at once.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
 type Events = Pin<Box<dyn Stream<Item = Result<Event, EventStreamError<reqwest::Error>>> + Send>>;
@@ -37,9 +37,9 @@ pub enum StreamItem {
     Event(ServerEvent),
     /// The connection was lost, with the error of the network. The stream reconnects.
     Disconnected(String),
-    /// The stream has reconnected. What happened meanwhile comes next, as far as the host has stored it.
+    /// The stream has reconnected. The events of the meantime come next, as far as the host has stored them.
     Reconnected,
-    /// The stream has ended, because what it follows has.
+    /// The stream has ended, because the job that it follows has.
     End,
 }
 
@@ -90,7 +90,7 @@ impl EventStream {
     /// Connects for the first time. An unreachable host is an error and is not retried.
     async fn connect(client: Client, url: Url) -> Result<Self, ClientError> {
         let now = Instant::now();
-        let mut follow = Self {
+        let mut stream = Self {
             client,
             url,
             state: State::Disconnected,
@@ -99,8 +99,8 @@ impl EventStream {
             failures: 0,
             retry_at: now,
         };
-        follow.open().await?;
-        Ok(follow)
+        stream.open().await?;
+        Ok(stream)
     }
 
     /// Returns the next item. An error ends the stream: the host refused, or was unreachable for longer than the client

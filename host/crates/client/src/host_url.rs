@@ -1,4 +1,4 @@
-//! The URL of a host and of its routes. A name becomes exactly one segment of the path, whatever it contains.
+//! The URLs of a host and of its routes. A name becomes exactly one segment of the path, whatever it contains.
 
 use reqwest::Url;
 
@@ -10,38 +10,38 @@ pub(crate) struct HostUrl(Url);
 
 impl HostUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, ClientError> {
-        let wrong = |why: String| ClientError::InvalidUrl { url: text.to_owned(), why };
-        let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
+        let invalid = |why: String| ClientError::InvalidUrl { url: text.to_owned(), why };
+        let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong(format!("the scheme `{}` is not http or https", url.scheme())));
+            return Err(invalid(format!("the scheme `{}` is not http or https", url.scheme())));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("a host takes a token, not a user and a password".to_owned()));
+            return Err(invalid("a host takes a token, not a user and a password".to_owned()));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("it must not have `?` or `#`".to_owned()));
+            return Err(invalid("it must not have `?` or `#`".to_owned()));
         }
         Ok(Self(url))
     }
 
-    /// The URL for display.
+    /// Returns the URL for display.
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// Whether the connection is not encrypted.
+    /// Returns whether the connection is not encrypted.
     pub(crate) fn is_plaintext(&self) -> bool {
         self.0.scheme() == "http"
     }
 
-    /// Whether the host is on this machine, so no proxy is used.
+    /// Returns whether the host is on this machine, so no proxy is used.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
         let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
         host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
     }
 
-    /// The URL of a route with the path segments `parts`.
+    /// Returns the URL of the route with the path segments `parts`.
     pub(crate) fn join(&self, parts: &[&str]) -> Result<Url, ClientError> {
         // These mean something else in a path, even percent-encoded.
         if let Some(part) = parts.iter().find(|part| matches!(**part, "" | "." | "..")) {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_one_part_of_the_path_each() {
+    fn each_name_is_one_path_segment() {
         assert_eq!(of("http://h:1", &["v1", "tasks", "mail.send"]), "http://h:1/v1/tasks/mail.send");
         assert_eq!(of("http://h/x/", &["v1"]), "http://h/x/v1");
         assert_eq!(of("http://h/x", &["v1"]), "http://h/x/v1");
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_urls_are_refused() {
         for bad in
             ["", "127.0.0.1:7717", "localhost:7717", "ftp://h", "http://", "http://a:b@h", "http://h?x", "http://h#x"]
         {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_known() {
+    fn loopback_hosts_are_recognized() {
         for (text, is) in
             [("http://127.0.0.9", true), ("http://[::1]:1", true), ("http://LOCALHOST", true), ("http://h", false)]
         {

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::error::ClientError;
 use crate::response::JsonBody;
 
-/// How long one request waits for a job's end; proxies tolerate this.
+/// How long one request waits for a job's end; common proxies allow this.
 const WAIT_PER_REQUEST: Duration = Duration::from_secs(30);
 
 /// Pause after a wait that returned early, as it does while a host stops.
@@ -90,11 +90,11 @@ impl Client {
         self.send_empty(self.request(Method::DELETE, self.job(task, id, None)?)).await
     }
 
-    /// The URL of a job, or of something below it.
-    pub(crate) fn job(&self, task: &str, id: u64, of_it: Option<&str>) -> Result<Url, ClientError> {
+    /// Returns the URL of a job, or of a path below it.
+    pub(crate) fn job(&self, task: &str, id: u64, below: Option<&str>) -> Result<Url, ClientError> {
         let id = id.to_string();
         let mut parts = vec!["v1", "tasks", task, "jobs", &id];
-        parts.extend(of_it);
+        parts.extend(below);
         self.route(&parts)
     }
 }

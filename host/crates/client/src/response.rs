@@ -1,4 +1,4 @@
-//! Responses of a host: kept as text, and parsed on demand.
+//! Responses of a host: stored as text and parsed on demand.
 
 use std::marker::PhantomData;
 
@@ -9,19 +9,19 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ClientError;
 
-/// A JSON document of type `T`, as the host wrote it. Unknown members stay in the text.
+/// A JSON document of type `T`, as the host wrote it. The text retains unknown members.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T> {
     text: String,
-    form: PhantomData<T>,
+    document: PhantomData<T>,
 }
 
 impl<T: DeserializeOwned> JsonBody<T> {
     pub(crate) fn new(text: String) -> Self {
-        Self { text, form: PhantomData }
+        Self { text, document: PhantomData }
     }
 
-    /// The text of the document.
+    /// Returns the text of the document.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned> JsonBody<T> {
     }
 }
 
-/// Returns the response if it is a success of this media type; otherwise the problem that the host reports.
+/// Returns the response if it is a success of this media type, otherwise the problem that the host reports.
 pub(crate) async fn expect(response: Response, url: &str, media_type: &str) -> Result<Response, ClientError> {
     let status = response.status();
     let given = media_type_of(&response);
@@ -45,12 +45,12 @@ pub(crate) async fn expect(response: Response, url: &str, media_type: &str) -> R
         }
         _ => format!("it answers {status} with {}", if given.is_empty() { "nothing" } else { &given }),
     };
-    let stranger = ClientError::NotSaggar { url: url.to_owned(), status: Some(status.as_u16()), what };
+    let not_saggar = ClientError::NotSaggar { url: url.to_owned(), status: Some(status.as_u16()), what };
     if given != "application/problem+json" {
-        return Err(stranger);
+        return Err(not_saggar);
     }
     let text = response.text().await.map_err(|error| ClientError::from_request(url, &error))?;
-    Err(serde_json::from_str::<Problem>(&text).map_or(stranger, |problem| ClientError::Refused(Box::new(problem))))
+    Err(serde_json::from_str::<Problem>(&text).map_or(not_saggar, |problem| ClientError::Refused(Box::new(problem))))
 }
 
 fn media_type_of(response: &Response) -> String {

@@ -10,10 +10,10 @@ use crate::error::ClientError;
 /// The backoff after the first failure; it doubles after each further one …
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 
-/// … up to this, so that a returning host is noticed soon.
+/// … up to this, so that a client reconnects soon after the host returns.
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// The backoff after `failures` in a row, with jitter, because all clients of a host retry when it returns.
+/// Returns the backoff after `failures` in a row, with jitter, because all clients of a host retry when it returns.
 pub(crate) fn backoff(failures: u32) -> Duration {
     let longest = MIN_BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MAX_BACKOFF);
     longest.mul_f64(0.5 + fastrand::f64() / 2.0)
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_and_are_bounded() {
+    fn backoffs_grow_and_are_bounded() {
         for failures in 1..100 {
             let wait = backoff(failures);
             assert!(wait >= MIN_BACKOFF / 2 && wait <= MAX_BACKOFF, "{failures}: {wait:?}");

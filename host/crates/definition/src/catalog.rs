@@ -24,17 +24,17 @@ impl Catalog {
         self.tasks.get(&fold(id))
     }
 
-    /// All tasks in the order of their ids.
+    /// Returns all tasks in the order of their ids.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Task>> {
         self.tasks.values()
     }
 
-    /// How many tasks there are.
+    /// Returns the number of tasks.
     pub fn len(&self) -> usize {
         self.tasks.len()
     }
 
-    /// Whether there is no task.
+    /// Returns whether the catalog is empty.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
@@ -45,7 +45,7 @@ impl Catalog {
         self.get(nearest).map(|task| &task.id)
     }
 
-    /// Keeps the tasks for which `keep` returns true. A host drops those whose plugins do not fit.
+    /// Returns a catalog of the tasks for which `keep` returns true. A host drops the tasks whose plugins do not fit.
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&Task) -> bool) -> Self {
         self.iter().filter(|task| keep(task)).cloned().collect()

@@ -1,4 +1,4 @@
-//! Which files of an app are read: regular files inside the app's directory. The rule for task files and plugins.
+//! Restricts reads to regular files inside the app's directory. The rule applies to task files and plugins.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// Resolves `relative` below `root`, which contains no links. Follows a link to a file inside `root`. A link to a
-/// directory is an error, so there are no loops, and so is a link that leads out of `root`.
+/// Resolves `relative` below `root`, a path without links. Follows a link to a file inside `root`. Rejects a link to a
+/// directory, which could be a loop, and a link that leads out of `root`.
 pub fn resolve_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
     let mut directory = root.to_owned();
     let below = relative.parent().unwrap_or(Path::new("")).components().enumerate();
@@ -27,17 +27,17 @@ pub fn resolve_inside(root: &Path, relative: &Path) -> io::Result<PathBuf> {
     Ok(target)
 }
 
-/// Reads at most `most` bytes of a regular file, and one more byte if the file is longer. Does not block on a pipe or a
-/// device, and follows no link.
-pub fn read_regular_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    // So a pipe opens at once, a terminal does not become this process's, and a link is refused.
+/// Reads at most `max` bytes of a regular file, and one more byte if the file is longer. Does not block on a pipe or a
+/// device, and does not follow links.
+pub fn read_regular_file(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    // NONBLOCK opens a pipe at once, NOCTTY does not make a terminal the controlling one, NOFOLLOW rejects a link.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
     let file: File = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_links_to_files_inside_are_found_and_nothing_else_is() {
+    fn only_files_and_links_to_files_inside_the_app_are_resolved() {
         let (app, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = app.path().canonicalize().unwrap();
         std::fs::create_dir_all(root.join("plugins/deep")).unwrap();
@@ -87,8 +87,8 @@ mod tests {
     fn pipes_devices_and_directories_are_refused_at_once_and_reads_are_bounded() {
         let dir = tempfile::tempdir().unwrap();
         let fifo = dir.path().join("fifo");
-        let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
-        assert!(made.success());
+        let status = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+        assert!(status.success());
         for path in [fifo.as_path(), Path::new("/dev/zero"), Path::new("/dev/tty"), dir.path()] {
             assert!(read_regular_file(path, 10).is_err(), "{}", path.display());
         }

@@ -32,12 +32,12 @@ pub struct Location {
 }
 
 impl Location {
-    /// The location of a whole file.
+    /// Returns the location of a whole file.
     pub fn file(file: impl Into<Box<str>>) -> Self {
         Self { file: file.into(), position: None, source: None }
     }
 
-    /// The location of a part of a text.
+    /// Returns the location of a part of a text.
     pub fn of(source: &Arc<Source>, span: Span) -> Self {
         let position = Some(source.position(span));
         Self { file: source.file.as_str().into(), position, source: Some(Arc::clone(source)) }
@@ -83,21 +83,21 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(location, message) }
     }
 
-    /// Adds how to fix it.
+    /// Adds a text that says how to fix the problem.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Adds a second location and what is there.
+    /// Adds a second location and a text that says what is there.
     #[must_use]
     pub fn with_related(mut self, location: Location, message: impl Into<String>) -> Self {
         self.related = Some(Box::new(Related { location, message: message.into() }));
         self
     }
 
-    /// The problem in one line: location and message.
+    /// Returns the problem in one line: location and message.
     pub fn brief(&self) -> String {
         let Location { file, position, .. } = &self.location;
         let location = match position {
@@ -134,7 +134,7 @@ impl Diagnostic {
     }
 }
 
-/// The lines of a file that a diagnostic points at. The renderer gets only these, because it looks at every byte of its
+/// The lines of a file that a diagnostic points at. The renderer gets only these because it reads every byte of its
 /// input.
 struct Excerpt<'a> {
     source: &'a Arc<Source>,
@@ -181,13 +181,13 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// Replaces characters that a terminal would obey, or that change the text direction.
+/// Replaces characters that a terminal interprets, or that change the text direction.
 fn escaped(text: &str) -> String {
     let must_escape = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if must_escape(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// The same for source lines. The renderer shows ASCII control characters as symbols, but passes U+0080 to U+009F
+/// Replaces U+0080 to U+009F in source lines. The renderer shows ASCII control characters as symbols but passes these
 /// through. The replacement has two bytes, as they have, so spans stay valid.
 fn mask_c1_controls(text: &str) -> String {
     text.chars().map(|c| if ('\u{80}'..='\u{9f}').contains(&c) { '·' } else { c }).collect()

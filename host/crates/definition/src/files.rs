@@ -20,13 +20,13 @@ const EXTENSIONS: [&str; 3] = ["yao", "json", "jsonc"];
 /// Extensions of files that people may mistake for task files.
 const LOOKALIKES: [&str; 4] = ["yaml", "yml", "json5", "toml"];
 
-/// Maximum size of a task file. A long one has two thousand bytes; a megabyte is there by mistake.
+/// Maximum size of a task file. A long task file has two thousand bytes; one of a megabyte is there by mistake.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Maximum task files of an app. Each task needs slots, and no host has as many.
+/// Maximum number of task files of an app. Each task needs slots, and no host has that many.
 const MAX_FILES: usize = 10_000;
 
-/// What some editors write before the text.
+/// The mark that some editors write before the text.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A task file.
@@ -38,8 +38,8 @@ pub(crate) struct FoundFile {
 }
 
 /// Returns all task files of an app sorted by name, and the problems of the others. Follows links to files inside the
-/// app. Does not follow links to directories or out of the app, so there are no loops and no message shows a file of
-/// another user.
+/// app. Does not follow links to directories or out of the app, so the search cannot loop and messages cannot show
+/// files of another user.
 pub(crate) fn find(app_dir: &Path) -> (Vec<FoundFile>, Vec<Diagnostic>) {
     match roots(app_dir) {
         Ok((app_dir, tasks_dir)) => Search::new(app_dir).run(tasks_dir),
@@ -111,7 +111,7 @@ impl Search {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            // Editors and version control use such names for their own files.
+            // Editors and version control systems use such names for their own files.
             if name.starts_with('.') {
                 continue;
             }
@@ -159,7 +159,7 @@ impl FoundFile {
     }
 }
 
-/// Whether a file with this path is a task file.
+/// Returns whether a file with this path is a task file.
 pub(crate) fn is_task_file(file: &str) -> bool {
     EXTENSIONS.contains(&extension(file).as_str())
 }
@@ -199,9 +199,9 @@ pub fn utf8_text(file: &str, bytes: &[u8]) -> Result<String, Diagnostic> {
     }
 }
 
-/// A problem at byte `start`; the text before it is valid UTF-8.
+/// Returns a problem at byte `start`; the text before it must be valid UTF-8.
 fn undecodable(file: &str, bytes: &[u8], start: usize, message: &str, help: &str) -> Diagnostic {
-    // Invalid bytes are shown as U+FFFD, which has as many bytes as the mark.
+    // Invalid bytes are shown as U+FFFD, which has as many bytes as the byte order mark.
     let source = Source { file: file.to_owned(), text: String::from_utf8_lossy(bytes).into_owned() };
     let span = Span { start, end: start + BYTE_ORDER_MARK.len() };
     Diagnostic::error(Location::of(&Arc::new(source), span), message).with_help(help)

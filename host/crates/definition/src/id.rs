@@ -1,4 +1,4 @@
-//! A task's id: its syntax, how two are compared, and how a file's path becomes one.
+//! A task's id: its syntax, its comparison, and its derivation from a file's path.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -8,14 +8,14 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-/// Maximum length of an id. Ids become keys in stores, labels of metrics and parts of URLs.
+/// Maximum length of an id. Ids are used as keys in stores, labels of metrics and parts of URLs.
 const MAX_ID_BYTES: usize = 128;
 
 /// Suffixes of a task file's name before its extension.
 const SUFFIXES: [&str; 2] = [".task", ".tsk"];
 
 /// A task's id: segments of letters, digits, `_` and `-`, separated by dots. Ids that differ only in case are equal and
-/// have the same order and hash; the spelling is kept for people.
+/// have the same order and hash; the spelling is preserved for display.
 #[derive(Debug, Clone)]
 pub struct TaskId {
     spelling: Arc<str>,
@@ -70,18 +70,18 @@ impl TaskId {
         Self::parse(&stem.replace('/', "."))
     }
 
-    /// The id as its file spells it.
+    /// Returns the id as its file spells it.
     pub fn as_str(&self) -> &str {
         &self.spelling
     }
 
-    /// The id in lower case: the same text for all spellings, for use as a key.
+    /// Returns the id in lower case: the same text for all spellings, for use as a key.
     pub fn folded(&self) -> &str {
         &self.folded
     }
 }
 
-/// The form in which ids are compared.
+/// Converts an id into the form in which ids are compared.
 pub(crate) fn fold(text: &str) -> String {
     text.to_ascii_lowercase()
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_the_path_with_dots_and_without_its_endings() {
+    fn an_id_is_the_path_with_dots_and_without_its_extensions() {
         assert_eq!(of("test.yao"), "test");
         assert_eq!(of("mail/send.task.yao"), "mail.send");
         assert_eq!(of("mail/send.TSK.jsonc"), "mail.send");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_no_url_or_store_would_like_are_refused() {
+    fn invalid_ids_are_rejected() {
         assert_eq!(TaskId::parse(""), Err(TaskIdError::Empty));
         assert_eq!(TaskId::of_file("a..b.yao"), Err(TaskIdError::EmptySegment));
         assert_eq!(TaskId::of_file("a b.yao"), Err(TaskIdError::Character(' ')));

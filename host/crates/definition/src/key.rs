@@ -20,15 +20,15 @@ pub(crate) struct Key<F> {
 }
 
 impl<F> Key<F> {
-    /// A key that an object need not have.
+    /// Creates an optional key.
     pub(crate) const fn new(name: &'static str, ty: F, meaning: &'static str) -> Self {
         Self { name, ty, meaning, is_required: false, aliases: &[] }
     }
 
-    /// Every object must have it.
+    /// Makes the key required.
     pub(crate) const fn required(self) -> Self
     where
-        F: Copy, // a const function cannot drop the key that it was given
+        F: Copy, // a const function cannot drop its argument
     {
         Self { is_required: true, ..self }
     }

@@ -43,7 +43,7 @@ pub(crate) const NAME: Key<Text> =
     Key::new("name", Text { max_chars: 200 }, "A label for people. Without it they see the task's id.")
         .or(&["label", "title"]);
 
-// Each slot may hold a sandbox with its own memory, and no machine runs a thousand at once for one task.
+// Each slot may own a sandbox with its own memory, and no machine runs a thousand at once for one task.
 pub(crate) const WORKER_NUMS: Key<Integer> = Key::new(
     "worker_nums",
     Integer { min: 1, max: 1024, default: 1, unit: None },
@@ -51,7 +51,7 @@ pub(crate) const WORKER_NUMS: Key<Integer> = Key::new(
 )
 .or(&["worker", "workers", "worker_number", "concurrency", "slots"]);
 
-// Ten million waiting jobs take some gigabytes in a store. More is a database, not a queue.
+// Ten million waiting jobs take some gigabytes in a store. More jobs need a database, not a queue.
 pub(crate) const SIZE: Key<Integer> = Key::new(
     "size",
     Integer { min: 1, max: 10_000_000, default: 1024, unit: None },
@@ -59,8 +59,8 @@ pub(crate) const SIZE: Key<Integer> = Key::new(
 )
 .or(&["queue_size", "capacity", "queue", "length"]);
 
-// Reminders for next month must not block today's work, so delayed jobs have a limit of their own; it exists because
-// every job takes memory or disk.
+// Delayed jobs have their own limit so that reminders for next month do not block today's work. They need a limit
+// because every job takes memory or disk space.
 pub(crate) const DELAYED_SIZE: Key<Integer> = Key::new(
     "delayed_size",
     Integer { min: 0, max: 10_000_000, default: 100_000, unit: None },
@@ -68,7 +68,7 @@ pub(crate) const DELAYED_SIZE: Key<Integer> = Key::new(
 )
 .or(&["max_delayed", "delayed", "scheduled_size", "max_scheduled"]);
 
-// A shorter timeout is below the resolution of the clock; after a month the result is no longer of use.
+// A shorter timeout is below the resolution of the clock; after a month the result is no longer useful.
 pub(crate) const TIMEOUT: Key<Seconds> = Key::new(
     "timeout",
     Seconds {
@@ -107,7 +107,7 @@ pub(crate) const SANDBOX: Key<Sandbox> =
 pub(crate) const RETENTION: Key<RetentionPeriods> =
     Key::new("retention", RetentionPeriods, "How long an ended job can be looked up.").or(&["keep", "ttl"]);
 
-// Less than a mebibyte does not hold one large job; a tebibyte is too much for a queue on one disk.
+// One large job does not fit in less than a mebibyte; more than a tebibyte is too much for a queue on one disk.
 pub(crate) const KEEP_BYTES: Key<Bytes> = Key::new(
     "keep_bytes",
     Bytes { min: 1 << 20, max: 1 << 40, default: 1 << 30 },

@@ -28,14 +28,14 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether any problem is an error.
+    /// Returns whether any problem is an error.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 }
 
-/// Loads the task files of the app in `app_dir`. Valid tasks are in the catalog regardless of errors in others; of two
-/// files with one id, neither is. Skips hidden files. Blocks on reading files; calls `env` for the values of
+/// Loads the task files of the app in `app_dir`. Valid tasks are in the catalog regardless of errors in others; if two
+/// files have the same id, neither is. Skips hidden files. Blocks on reading files; calls `env` for the values of
 /// `$ENV.NAME`.
 pub fn load(app_dir: &Path, env: Environment<'_>) -> Loaded {
     let (found, mut diagnostics) = files::find(app_dir);
@@ -55,7 +55,7 @@ pub fn load(app_dir: &Path, env: Environment<'_>) -> Loaded {
     Loaded { catalog, diagnostics, broken }
 }
 
-/// The tasks that are missing from the catalog because of errors in `diagnostics`.
+/// Returns the tasks that are missing from the catalog because of errors in `diagnostics`.
 fn broken(catalog: &Catalog, diagnostics: &[Diagnostic]) -> BTreeMap<TaskId, String> {
     let mut broken = BTreeMap::new();
     for problem in diagnostics.iter().filter(|problem| problem.severity == Severity::Error) {
@@ -89,7 +89,7 @@ fn parse(source: Source, id: Option<TaskId>, env: Environment<'_>, found: &mut V
     task
 }
 
-/// The ids of more than one file.
+/// Returns the ids that more than one file has, and reports them.
 fn clashes(found: &[FoundFile], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<TaskId> {
     let mut first: BTreeMap<TaskId, &str> = BTreeMap::new();
     let mut clashing = BTreeSet::new();

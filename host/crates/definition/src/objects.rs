@@ -1,5 +1,5 @@
-//! The objects inside a task: for each its keys, with their types, limits and meanings, and its conversion into a valid
-//! value. Value types own single values.
+//! The objects inside a task. Each module owns the keys of one object, with their types, limits and meanings, and the
+//! conversion into a valid value. Value types own single values.
 
 mod dirs;
 mod event;

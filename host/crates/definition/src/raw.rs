@@ -1,5 +1,5 @@
 //! An object as it is in the file: its known keys with their locations. Owns duplicate, missing and unknown keys, and
-//! suggestions for unknown ones; value types own the values.
+//! suggestions for unknown keys; value types own the values.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::source::Span;
 use crate::suggest;
 use crate::value::{Field, Keys, Reader, ValueType, truncated};
 
-/// An object with known keys, whose values are not parsed yet.
+/// An object with known keys and unparsed values.
 pub(crate) struct RawObject<'a> {
     path: String,
     span: Span,
@@ -67,7 +67,7 @@ impl<'a> RawObject<'a> {
         key.ty.parse(&field, reader).unwrap_or_else(|| key.ty.default())
     }
 
-    /// The span of a key's value, if the key is present.
+    /// Returns the span of a key's value, if the key is present.
     pub(crate) fn span_of<F: ValueType>(&self, key: &Key<F>) -> Option<Span> {
         self.entries.get(key.name).map(|entry| entry.value.range().into())
     }
@@ -91,7 +91,7 @@ impl<'a> RawObject<'a> {
     }
 
     fn report_unknown(&self, name: &str, span: Span, known: Keys, reader: &mut Reader<'_>) {
-        // A name that fills the file would be compared as often as the file has keys.
+        // Looking for similar names is expensive, and a file can have very many unknown keys.
         if reader.problems.is_full() {
             return reader.problems.suppress();
         }
@@ -104,7 +104,8 @@ impl<'a> RawObject<'a> {
     }
 }
 
-/// What the author may have meant with `name`, where only the keys `known` are valid; `task` has the keys of a task.
+/// Suggests what the author may have meant by `name`, where only the keys `known` are valid; `task` has the keys of a
+/// task.
 fn advice(name: &str, known: Keys, task: Keys) -> String {
     if let Some(key) = known.iter().find(|key| key.aliases().contains(&name)) {
         return format!("write `{}`", key.name());

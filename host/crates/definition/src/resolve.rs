@@ -1,4 +1,4 @@
-//! Turns the object of a file into a valid task.
+//! Converts the object of a file into a valid task.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::raw::RawObject;
 use crate::task::Task;
 use crate::value::Reader;
 
-/// Resolves the task in the syntax tree of a file. Returns `None` without an id, or if anything in the file is wrong,
-/// which `reader` has then.
+/// Resolves the task in the syntax tree of a file. Returns `None` without an id, or if anything in the file is wrong;
+/// `reader` then has the problems.
 pub(crate) fn file(id: Option<TaskId>, tree: &Value<'_>, reader: &mut Reader<'_>) -> Option<Task> {
     let Some(object) = tree.as_object() else {
         let help = "a minimal task is `{\"process\": \"plugins.mail.send\"}`";

@@ -25,7 +25,7 @@ impl JsonSchema for TaskFile {
     }
 }
 
-/// The JSON Schema (draft 07, which editors support best) of a task file.
+/// Returns the JSON Schema (draft 07, which editors support best) of a task file.
 pub fn schema() -> serde_json::Value {
     SchemaSettings::draft07().into_generator().into_root_schema_for::<TaskFile>().to_value()
 }

@@ -1,4 +1,4 @@
-//! Positions in a text: spans, lines and columns. `diagnostic` owns what is said about a position.
+//! Positions in a text: spans, lines and columns. `diagnostic` owns the messages about a position.
 
 use serde::Serialize;
 
@@ -27,11 +27,11 @@ pub struct Position {
     pub line: u32,
     /// The column, from 1, in characters.
     pub column: u32,
-    /// The same in bytes.
+    /// The position in bytes.
     pub span: Span,
 }
 
-/// A file and its text, kept as long as a message may show a line of it.
+/// A file and its text, retained while a message may show a line of it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
     /// The path relative to the app's directory, with `/` on every system.
@@ -41,9 +41,9 @@ pub struct Source {
 }
 
 impl Source {
-    /// Line and column of `span`. A span outside the text is moved to the nearest position in it.
+    /// Returns the line and column of `span`. A span outside the text is clamped to the nearest position in it.
     pub fn position(&self, span: Span) -> Position {
-        let span = self.fit(span);
+        let span = self.clamp(span);
         let before = self.text.get(..span.start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.matches('\n').count();
@@ -51,15 +51,15 @@ impl Source {
         Position { line: one_based(line), column: one_based(column), span }
     }
 
-    /// The part of `span` on its first line, to underline a value of many lines.
+    /// Returns the part of `span` on its first line, to underline a value of many lines.
     pub(crate) fn first_line(&self, span: Span) -> Span {
-        let span = self.fit(span);
+        let span = self.clamp(span);
         let text = self.text.get(span.start..span.end).unwrap_or_default();
         let length = text.find(['\n', '\r']).unwrap_or(text.len());
         Span { start: span.start, end: span.start + length }
     }
 
-    fn fit(&self, span: Span) -> Span {
+    fn clamp(&self, span: Span) -> Span {
         let start = self.text.floor_char_boundary(span.start);
         Span { start, end: self.text.floor_char_boundary(span.end).max(start) }
     }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_outside_of_the_text_is_moved_into_it() {
+    fn a_span_outside_of_the_text_is_clamped_to_it() {
         assert_eq!(at("ab", 99), (1, 3));
         assert_eq!(at("测", 1), (1, 1));
     }

@@ -1,6 +1,7 @@
 //! Suggestions: the known name that is most similar to a wrong one.
 
-/// Names longer than this get no suggestion. No known name is nearly as long, and comparing costs the length.
+/// Names longer than this get no suggestion. Known names are shorter, and the cost of a comparison grows with the
+/// length.
 const MAX_NAME_BYTES: usize = 160;
 
 /// Returns the candidate that is most similar to `name`, if at most a third of its letters differ. Ignores case, and
@@ -28,7 +29,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn typing_errors_find_their_name_and_other_words_find_none() {
+    fn typing_errors_get_a_suggestion_and_other_words_do_not() {
         let known = ["process", "timeout", "worker_nums"];
         assert_eq!(nearest("proces", known), Some("process"));
         assert_eq!(nearest("Worker-Num", known), Some("worker_nums"));

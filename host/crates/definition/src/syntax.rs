@@ -1,4 +1,4 @@
-//! Turns text into a syntax tree. Owns the dialects of `.json` and `.yao` files and the wording of syntax errors; keys
+//! Parses text into a syntax tree. Owns the dialects of `.json` and `.yao` files and the wording of syntax errors; keys
 //! and values are validated later.
 
 use jsonc_parser::ast::Value;
@@ -10,7 +10,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, Scanner, 
 use crate::problems::Problems;
 use crate::source::Span;
 
-/// Maximum depth of objects and lists. A task needs three; the parser recurses for each.
+/// Maximum depth of objects and lists. A task needs three levels; the parser recurses for each level.
 const MAX_DEPTH: usize = 32;
 
 /// How far the text may differ from JSON.
@@ -36,8 +36,8 @@ impl From<Range> for Span {
     }
 }
 
-/// Parses `text`. Reports errors that the parser can tolerate and goes on, so that the rest is checked, too. Returns
-/// `None` after an error that it cannot tolerate.
+/// Parses `text`. Reports an error that the parser can tolerate and continues, so that the rest is checked, too.
+/// Returns `None` after an error that the parser cannot tolerate.
 pub(crate) fn parse<'a>(text: &'a str, dialect: Dialect, problems: &mut Problems) -> Option<Value<'a>> {
     check_tokens(text, problems)?;
     let mut options = options(dialect);
@@ -69,7 +69,7 @@ fn options(dialect: Dialect) -> ParseOptions {
     }
 }
 
-/// Allows what an error of this kind was about. Returns `None` if that is not possible.
+/// Allows the syntax that caused an error of this kind. Returns `None` if that is not possible.
 fn tolerate(kind: &ParseErrorKind, options: &mut ParseOptions) -> Option<()> {
     let option = match kind {
         ParseErrorKind::CommentsNotAllowed => &mut options.allow_comments,
@@ -82,16 +82,16 @@ fn tolerate(kind: &ParseErrorKind, options: &mut ParseOptions) -> Option<()> {
         ParseErrorKind::BareDecimalPointNumbersNotAllowed => &mut options.allow_bare_decimal_point_numbers,
         _ => return None,
     };
-    // If it is allowed already, the parser would report the same error forever.
+    // If the syntax was already allowed, the parser would report the same error forever.
     (!std::mem::replace(option, true)).then_some(())
 }
 
-/// Checks what the parser accepts but a task file may not have: line breaks in text, and depth. Returns `None` if
-/// parsing is pointless.
+/// Checks for what the parser accepts but a task file must not have: line breaks and other control characters in text,
+/// and excessive depth. Returns `None` if parsing is pointless.
 fn check_tokens(text: &str, problems: &mut Problems) -> Option<()> {
     let mut scanner = Scanner::new(text, &ScannerOptions::default());
     let mut depth = 0_usize;
-    // The parser reports what the scanner refuses.
+    // The parser reports the errors of the scanner.
     while let Ok(Some(token)) = scanner.scan() {
         let span = Span { start: scanner.token_start(), end: scanner.token_end() };
         match token {
@@ -113,7 +113,7 @@ fn check_string(text: &str, span: Span, problems: &mut Problems) -> Option<()> {
     let literal = text.get(span.start..span.end).unwrap_or_default();
     let Some((offset, control)) = literal.char_indices().find(|(_, c)| *c < ' ') else { return Some(()) };
     if matches!(control, '\n' | '\r') {
-        // It is unknown where the text really ends, so everything after it would be misread.
+        // The real end of the text is unknown, so everything after it would be misread.
         let help = "add a closing `\"`; for a line break in the text, write `\\n`";
         problems.error(span, "this text has no closing quote on its line", help);
         return None;

@@ -1,4 +1,4 @@
-//! A valid task: what the rest of the host may rely on.
+//! A valid task, on which the rest of the host relies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Task {
     pub worker_nums: u32,
     /// How many jobs may be ready or on hold; another one that could start now is refused.
     pub size: u32,
-    /// How many jobs may wait for their time, retries included; another delayed job is refused.
+    /// How many delayed jobs may wait, retries included; another delayed job is refused.
     pub delayed_size: u32,
     /// The timeout of one attempt, from its start.
     pub timeout: Duration,
@@ -37,7 +37,7 @@ pub struct Task {
     pub retention: Retention,
     /// How many bytes its jobs may take, ended ones included.
     pub keep_bytes: u64,
-    /// The file's path relative to the app's directory, and its text, to which all spans refer.
+    /// The file's path relative to the app's directory, and its text. All spans refer to this text.
     pub source: Arc<Source>,
 }
 
@@ -92,12 +92,12 @@ pub struct Retention {
 }
 
 impl Task {
-    /// The task file's path relative to the app's directory, with `/` on every system.
+    /// Returns the task file's path relative to the app's directory, with `/` on every system.
     pub fn file(&self) -> &str {
         &self.source.file
     }
 
-    /// The plugin function of `role`, if the task names one.
+    /// Returns the plugin function of `role`, if the task names one.
     pub fn reference(&self, role: Role) -> Option<&Located<Reference>> {
         let handlers = &self.handlers;
         match role {
@@ -110,22 +110,22 @@ impl Task {
         }
     }
 
-    /// All plugin functions that the task names, in the order of a job's life.
+    /// Returns all plugin functions that the task names, in the order of a job's life.
     pub fn references(&self) -> impl Iterator<Item = (Role, &Located<Reference>)> {
         Role::ALL.into_iter().filter_map(|role| Some((role, self.reference(role)?)))
     }
 
-    /// An error at the reference of `role`, or at the file if the task does not name one. `message` is a sentence
-    /// without a full stop; `help` says how to fix it.
+    /// Creates an error at the reference of `role`, or at the file if the task does not name one. `message` is a
+    /// sentence without a full stop; `help` says how to fix it.
     pub fn diagnose(&self, role: Role, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
-        let place = match self.reference(role) {
+        let location = match self.reference(role) {
             Some(reference) => Location::of(&self.source, reference.span),
             None => Location::file(self.file()),
         };
-        Diagnostic::error(place, message).with_help(help)
+        Diagnostic::error(location, message).with_help(help)
     }
 
-    /// An error at the span of any [`Located`] value of this task, such as a capability that is not granted.
+    /// Creates an error at the span of any [`Located`] value of this task, such as a capability that is not granted.
     pub fn diagnose_at(&self, span: Span, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
         Diagnostic::error(Location::of(&self.source, span), message).with_help(help)
     }

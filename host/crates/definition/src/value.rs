@@ -30,7 +30,7 @@ pub enum Variable {
     Set(String),
     /// It is not set.
     Unset,
-    /// The operator does not allow this variable in task files, only those whose names match these patterns.
+    /// The operator does not allow this variable in task files; it has the patterns of the allowed names.
     NotAllowed(String),
 }
 
@@ -40,8 +40,8 @@ impl From<Option<String>> for Variable {
     }
 }
 
-/// Looks up an environment variable. It must answer only for variables that task authors may see, because an author can
-/// make any value visible.
+/// Looks up an environment variable. It must return only values that task authors may see because an author can make
+/// any value visible.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Variable;
 
 /// Prefix of a text that names an environment variable.
@@ -55,27 +55,27 @@ pub(crate) trait ValueType {
     /// The parsed value.
     type Value;
 
-    /// What a valid value is, as it follows "must be".
+    /// Describes a valid value, in words that follow "must be".
     fn expected(&self) -> String;
 
-    /// The value of a key that is left out. Also used in place of an invalid value, in a task that is dropped later.
+    /// Returns the value of an omitted key. Also used in place of an invalid value, in a task that is dropped later.
     fn default(&self) -> Self::Value;
 
-    /// The default as an author would write it, in JSON; `None` if there is no default value.
+    /// Returns the default as an author would write it, in JSON; `None` without a default value.
     fn default_text(&self) -> Option<String> {
         None
     }
 
-    /// An example of a value, in JSON.
+    /// Returns an example of a value, in JSON.
     fn example(&self) -> String;
 
     /// Parses the value in `field`. Returns `None` if it is invalid, and reports that to `reader`.
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value>;
 
-    /// The JSON Schema of a value, without description and default.
+    /// Returns the JSON Schema of a value, without description and default.
     fn schema(&self) -> Schema;
 
-    /// The keys of the value, if it can be an object.
+    /// Returns the keys of the value, if it can be an object.
     fn keys(&self) -> Keys {
         &[]
     }
@@ -97,7 +97,7 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
-    /// The text of a number or a text.
+    /// Returns the text of either kind.
     pub(crate) fn into_text(self) -> String {
         match self {
             Self::Number(text) | Self::Text(text) => text,
@@ -110,12 +110,12 @@ impl<'a> Field<'a> {
         self.value.range().into()
     }
 
-    /// Whether the value comes from the environment, so that no message may show it.
+    /// Returns whether the value comes from the environment; messages must not show such a value.
     pub(crate) fn is_secret(&self) -> bool {
         self.value.as_string_lit().is_some_and(|text| text.value.starts_with(ENV_PREFIX))
     }
 
-    /// The items of a list.
+    /// Returns the items of a list; `None` if the value is not a list.
     pub(crate) fn items(&self) -> Option<Vec<Field<'a>>> {
         let elements = &self.value.as_array()?.elements;
         let field = |(index, value)| Field { path: format!("{}[{index}]", self.path), value };
@@ -179,7 +179,7 @@ impl<'e> Reader<'e> {
         None
     }
 
-    /// Reports that the value is invalid, and what it is instead.
+    /// Reports that the value is invalid, with the expected and the actual value.
     pub(crate) fn reject<T>(&mut self, ty: &impl ValueType, field: &Field<'_>) -> Option<T> {
         let help = match ty.default_text() {
             Some(default) => format!("remove `{}` to use the default, {default}", field.path),
@@ -188,7 +188,7 @@ impl<'e> Reader<'e> {
         self.reject_with(ty, field, help)
     }
 
-    /// The same with other help.
+    /// Reports that the value is invalid, like [`Self::reject`], with other help.
     pub(crate) fn reject_with<T>(
         &mut self,
         ty: &impl ValueType,
@@ -201,7 +201,7 @@ impl<'e> Reader<'e> {
     }
 }
 
-/// What a value is, as it follows "not".
+/// Describes a value, in words that follow "not".
 fn found(value: &Value<'_>) -> String {
     match value {
         Value::StringLit(text) => match text.value.strip_prefix(ENV_PREFIX) {
@@ -216,7 +216,7 @@ fn found(value: &Value<'_>) -> String {
     }
 }
 
-/// The start of a text of any length, for a message.
+/// Returns the start of a text of any length, for a message.
 pub fn truncated(text: &str) -> String {
     const MAX_CHARS: usize = 60;
     match text.char_indices().nth(MAX_CHARS) {
@@ -225,14 +225,14 @@ pub fn truncated(text: &str) -> String {
     }
 }
 
-/// Whether this is a valid name of an environment variable, which every shell can set.
+/// Returns whether this is a valid name of an environment variable, one that every shell can set.
 pub(crate) fn is_variable_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The schema of text that matches `pattern` or names an environment variable.
+/// Returns the schema of text that matches `pattern` or names an environment variable.
 fn text_schema(pattern: &str) -> Schema {
     json_schema!({ "type": "string", "pattern": format!("^({pattern}|{ENV_PATTERN})$") })
 }

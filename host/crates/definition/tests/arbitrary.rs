@@ -1,4 +1,4 @@
-//! Whatever a task file holds, reading it ends, and its problems can be drawn.
+//! Reading a task file with arbitrary content terminates, and its problems can be rendered.
 
 use proptest::prelude::*;
 use saggar_definition::read_task;
@@ -7,13 +7,13 @@ fn read(file: &str, bytes: &[u8]) {
     if let Err(diagnostics) = read_task(file, bytes, &|name| (name == "SET").then(|| "17".to_owned()).into()) {
         assert!(!diagnostics.is_empty());
         for diagnostic in diagnostics {
-            let drawn = diagnostic.render(false);
-            assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
+            let rendered = diagnostic.render(false);
+            assert!(rendered.chars().all(|c| c == '\n' || !c.is_control()), "{rendered:?}");
         }
     }
 }
 
-/// Text that is nearly JSON: the parser's own tokens and the keys in any order.
+/// Generates text that is nearly JSON: the parser's own tokens and the keys in any order.
 fn tokens() -> impl Strategy<Value = String> {
     let token = prop_oneof![
         Just("{".to_owned()),
@@ -42,7 +42,7 @@ fn tokens() -> impl Strategy<Value = String> {
     prop::collection::vec(token, 0..40).prop_map(|tokens| tokens.concat())
 }
 
-/// Valid JSON of any shape, under the keys that tasks have.
+/// Generates valid JSON of any shape, under the keys of tasks.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -87,7 +87,7 @@ proptest! {
 }
 
 #[test]
-fn depth_and_length_do_not_matter() {
+fn deeply_nested_and_long_files_are_read() {
     for text in ["[".repeat(1 << 20), "{\"a\":".repeat(200_000), "\"".repeat(1 << 20), "{\"a\":1,".repeat(1000)] {
         read("tasks/a.json", text.as_bytes());
     }

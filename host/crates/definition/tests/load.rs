@@ -1,4 +1,4 @@
-//! Loading an app: which files are tasks, what their ids are, and that no bad file hides a good one.
+//! Loading an app: which files are tasks, what their ids are, and that an invalid file never hides a valid one.
 
 use std::fs;
 use std::path::Path;
@@ -29,9 +29,9 @@ fn rendered(loaded: &Loaded) -> String {
     loaded.diagnostics.iter().map(|d| d.render(false)).collect::<Vec<_>>().join("\n\n")
 }
 
-const LEAST: &str = r#"{"process": "plugins.x"}"#;
+const MINIMAL: &str = r#"{"process": "plugins.x"}"#;
 
-/// The task of the document that the format comes from, with plugins for its scripts.
+/// The task of the original document of this format, with plugins instead of its scripts.
 const SEED: &str = r#"{
   "name": "测试task",
   "worker_nums": 10,
@@ -66,10 +66,10 @@ fn the_task_of_the_original_document_loads() {
 #[test]
 fn ids_come_from_paths_and_are_found_in_any_case() {
     let dir = app(&[
-        ("tasks/test.yao", LEAST),
-        ("tasks/mail/Send.task.yao", LEAST),
-        ("tasks/mail/sort.tsk.json", LEAST),
-        ("tasks/a.b.JSONC", LEAST),
+        ("tasks/test.yao", MINIMAL),
+        ("tasks/mail/Send.task.yao", MINIMAL),
+        ("tasks/mail/sort.tsk.json", MINIMAL),
+        ("tasks/a.b.JSONC", MINIMAL),
         ("tasks/README.md", "no task"),
         ("tasks/.git/x.json", "no task"),
     ]);
@@ -82,22 +82,22 @@ fn ids_come_from_paths_and_are_found_in_any_case() {
 }
 
 #[test]
-fn all_problems_of_all_files_are_reported_and_good_tasks_stay() {
+fn all_problems_of_all_files_are_reported_and_valid_tasks_are_loaded() {
     let dir = app(&[
         ("tasks/a.yao", "{"),
         ("tasks/b.yao", r#"{"proces": "plugins.x", "timeout": -1}"#),
-        ("tasks/good.yao", LEAST),
+        ("tasks/good.yao", MINIMAL),
         ("tasks/z.yao", r#"{"process": "scripts.a.B"}"#),
     ]);
     let loaded = loaded(dir.path());
     assert_eq!(ids(&loaded), ["good"]);
-    let places: Vec<_> = loaded
+    let positions: Vec<_> = loaded
         .diagnostics
         .iter()
         .map(|d| (&*d.location.file, d.location.position.map(|position| position.column)))
         .collect();
     assert_eq!(
-        places,
+        positions,
         [
             ("tasks/a.yao", Some(1)),
             ("tasks/b.yao", Some(1)),
@@ -110,22 +110,23 @@ fn all_problems_of_all_files_are_reported_and_good_tasks_stay() {
 
 #[test]
 fn two_files_with_one_id_are_an_error_that_names_both() {
-    let dir = app(&[("tasks/mail/send.yao", LEAST), ("tasks/Mail.Send.task.json", LEAST), ("tasks/other.yao", LEAST)]);
+    let dir =
+        app(&[("tasks/mail/send.yao", MINIMAL), ("tasks/Mail.Send.task.json", MINIMAL), ("tasks/other.yao", MINIMAL)]);
     let loaded = loaded(dir.path());
     assert_eq!(ids(&loaded), ["other"]);
     insta::assert_snapshot!(rendered(&loaded));
 }
 
 #[test]
-fn names_that_make_no_id_are_errors() {
-    let dir = app(&[("tasks/任务.yao", LEAST), ("tasks/a b.yao", r#"{"process": 1}"#), ("tasks/c..d.yao", LEAST)]);
+fn invalid_file_names_are_errors() {
+    let dir = app(&[("tasks/任务.yao", MINIMAL), ("tasks/a b.yao", r#"{"process": 1}"#), ("tasks/c..d.yao", MINIMAL)]);
     let loaded = loaded(dir.path());
     assert!(loaded.catalog.is_empty());
     insta::assert_snapshot!(rendered(&loaded));
 }
 
 #[test]
-fn an_app_without_tasks_is_told_what_to_do() {
+fn errors_of_an_app_without_tasks_say_what_to_do() {
     let nowhere = rendered(&load(Path::new("no/such/app"), &|_| Variable::Unset));
     let empty = [app(&[("plugins/x.wasm", "")]), app(&[("tasks/README.md", "")]), app(&[("tasks", "")])];
     let shown = empty.map(|dir| rendered(&loaded(dir.path())).replace(&*dir.path().to_string_lossy(), "APP"));
@@ -133,7 +134,7 @@ fn an_app_without_tasks_is_told_what_to_do() {
 }
 
 #[test]
-fn files_that_are_no_text_are_errors() {
+fn undecodable_large_and_lookalike_files_are_reported() {
     let dir = app(&[("tasks/task.yaml", "process: plugins.x")]);
     fs::write(dir.path().join("tasks/latin1.yao"), b"{\"process\": \"plugins.x\",\n \"name\": \"caf\xe9\"}").unwrap();
     fs::write(dir.path().join("tasks/utf16.yao"), b"\xff\xfe{\0}\0").unwrap();
@@ -142,27 +143,27 @@ fn files_that_are_no_text_are_errors() {
 }
 
 #[test]
-fn a_byte_order_mark_is_passed_over() {
+fn a_byte_order_mark_is_skipped() {
     let marked = |text: &str| format!("\u{feff}{text}");
     let dir = app(&[
-        ("tasks/mark.yao", &marked(LEAST)),
-        ("tasks/strict.json", &marked(LEAST)),
+        ("tasks/mark.yao", &marked(MINIMAL)),
+        ("tasks/strict.json", &marked(MINIMAL)),
         ("tasks/wrong.yao", &marked("{\"proces\": \"plugins.x\"}")),
     ]);
     let loaded = loaded(dir.path());
     assert_eq!(ids(&loaded), ["mark", "strict"]);
-    // Places are those of the text behind it.
-    let places = loaded.diagnostics.iter().map(|problem| (&*problem.location.file, problem.location.position));
-    let columns: Vec<_> = places.map(|(file, position)| (file, position.map(|position| position.column))).collect();
+    // Positions count from the text after the mark.
+    let positions = loaded.diagnostics.iter().map(|problem| (&*problem.location.file, problem.location.position));
+    let columns: Vec<_> = positions.map(|(file, position)| (file, position.map(|position| position.column))).collect();
     assert!(columns.contains(&("tasks/wrong.yao", Some(2))), "{columns:?}");
 }
 
-#[cfg(target_os = "linux")] // other systems say it in other words
+#[cfg(target_os = "linux")] // other systems word these errors differently
 #[test]
-fn links_and_special_files_cannot_loop_hang_or_lead_out() {
+fn links_and_special_files_cannot_loop_block_or_leave_the_app() {
     use std::os::unix::fs::symlink;
     let outside = app(&[("secret.json", r#"{"password": "hunter2"}"#)]);
-    let dir = app(&[("tasks/real.yao", LEAST), ("shared/inside.yao", LEAST)]);
+    let dir = app(&[("tasks/real.yao", MINIMAL), ("shared/inside.yao", MINIMAL)]);
     let tasks = dir.path().join("tasks");
     symlink(dir.path().join("shared/inside.yao"), tasks.join("inside.yao")).unwrap();
     symlink(&tasks, tasks.join("again")).unwrap();
@@ -176,8 +177,8 @@ fn links_and_special_files_cannot_loop_hang_or_lead_out() {
 }
 
 #[test]
-fn a_reload_swaps_all_tasks_at_once_and_readers_keep_theirs() {
-    let (old, new) = (app(&[("tasks/old.yao", LEAST)]), app(&[("tasks/new.yao", LEAST)]));
+fn a_reload_replaces_all_tasks_at_once_and_readers_keep_their_catalog() {
+    let (old, new) = (app(&[("tasks/old.yao", MINIMAL)]), app(&[("tasks/new.yao", MINIMAL)]));
     let live = LiveCatalog::new(loaded(old.path()).catalog);
     let before = live.current();
     let replaced = live.replace(loaded(new.path()).catalog);

@@ -1,4 +1,4 @@
-//! The JSON Schema in the repository is the one that the code gives.
+//! The JSON Schema in the repository is up to date with the code.
 
 use std::path::Path;
 

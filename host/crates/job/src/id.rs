@@ -1,9 +1,9 @@
-//! The names of things: tenants, tasks, jobs, runs.
+//! Identifiers of tasks, jobs and runs.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A job's number: from 1, unique within its task, never given twice.
+/// A job's id: from 1, unique within its task, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
 
@@ -18,7 +18,7 @@ impl fmt::Display for JobId {
 pub struct TaskKey {
     /// The tenant's name; `default` in a host of a single app.
     pub tenant: Arc<str>,
-    /// The task's id in lower case, for ids compare without case.
+    /// The task's id in lower case, because ids are case-insensitive.
     pub task: Arc<str>,
 }
 
@@ -26,7 +26,7 @@ impl TaskKey {
     /// The tenant of a host that runs a single app.
     pub const DEFAULT_TENANT: &'static str = "default";
 
-    /// The task `task` of the tenant `tenant`; the task's id is taken without case.
+    /// Creates the key of the task `task` of the tenant `tenant`. Converts the task's id to lower case.
     pub fn new(tenant: &str, task: &str) -> Self {
         Self { tenant: tenant.into(), task: task.to_lowercase().into() }
     }
@@ -38,12 +38,12 @@ impl fmt::Display for TaskKey {
     }
 }
 
-/// One job of one task of one tenant: its full address.
+/// The full address of a job: tenant, task and id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobKey {
-    /// Whose it is.
+    /// Its task.
     pub task: TaskKey,
-    /// Its number there.
+    /// Its id within the task.
     pub id: JobId,
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for JobKey {
     }
 }
 
-/// The fence of an attempt: grows with every claim of a job, so that what an earlier claim still has to say is known to
-/// be stale.
+/// The fence of an attempt: increases with every claim of a job, so that a late step of an earlier claim is recognized
+/// as stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Run(pub u64);

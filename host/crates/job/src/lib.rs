@@ -1,4 +1,4 @@
-//! What a job is and how it changes. Pure values and functions: no input or output, no threads, no serialisation.
+//! What a job is and how it changes. Pure values and functions: no I/O, no threads, no serialization.
 
 mod clock;
 mod id;

@@ -1,20 +1,20 @@
-//! How an attempt can end: a closed set. What follows from it is [`transition`](crate::transition)'s to say.
+//! The closed set of ways in which an attempt ends. [`transition`](crate::transition) decides what follows.
 
 use std::sync::Arc;
 
-/// Why something did not work, for programs (`code`) and for people (`message`).
+/// Why something failed, for programs (`code`) and for people (`message`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// A short, stable name in kebab case.
     pub code: String,
     /// One sentence.
     pub message: String,
-    /// Anything else worth keeping, as JSON text.
+    /// More information, as JSON text.
     pub details: Option<String>,
 }
 
 impl Problem {
-    /// A problem without details.
+    /// Creates a problem without details.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), details: None }
     }
@@ -23,13 +23,13 @@ impl Problem {
 /// How one attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The processor answered this JSON text.
+    /// The processor returned this JSON text.
     Success(Arc<str>),
-    /// The processor failed and may be tried again.
+    /// The processor failed and may be retried.
     Retry(Problem),
-    /// The processor failed and may be tried again after this many milliseconds.
+    /// The processor failed and may be retried after this many milliseconds.
     RetryAfter(Problem, u64),
-    /// The processor failed for good.
+    /// The processor failed permanently and is not retried.
     Reject(Problem),
     /// The guest trapped, exited, or broke the contract.
     Trap(Problem),
@@ -43,8 +43,7 @@ pub enum Outcome {
     Lost,
 }
 
-/// An outcome without what came with it, and the one way for an attempt to be over that is none: what is kept of every
-/// attempt.
+/// How an attempt ended, as stored for every attempt: the kind of its outcome, or that it was requeued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Ending {
     /// [`Outcome::Success`].
@@ -70,7 +69,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// All of them.
+    /// All endings.
     pub const ALL: [Self; 10] = [
         Self::Success,
         Self::Retry,
@@ -84,7 +83,7 @@ impl Ending {
         Self::Requeued,
     ];
 
-    /// Its stable name in kebab case, the same on every surface and in every store.
+    /// Returns the stable name in kebab case, the same on every surface and in every store.
     pub fn name(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -100,7 +99,7 @@ impl Ending {
         }
     }
 
-    /// The one with this [`name`](Self::name), or with the name that stores of earlier versions have for it.
+    /// Parses a [`name`](Self::name), or a name that stores of earlier versions contain.
     pub fn from_name(name: &str) -> Option<Self> {
         if name == "put-back" {
             return Some(Self::Requeued);
@@ -109,12 +108,12 @@ impl Ending {
     }
 }
 
-/// Why a job is FAILURE.
+/// Why a job ended in FAILURE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// The processor failed on every attempt.
     Failed,
-    /// The processor said that there is no use in trying again.
+    /// The processor reported a failure that must not be retried.
     Rejected,
     /// The last attempt trapped, exited or broke the contract.
     Trap,
@@ -122,23 +121,23 @@ pub enum Reason {
     Timeout,
     /// The last attempt ran out of memory.
     OutOfMemory,
-    /// Somebody cancelled the job.
+    /// The job was cancelled.
     Cancelled,
     /// The process died during the last attempt.
     Lost,
 }
 
 impl Reason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 7] =
         [Self::Failed, Self::Rejected, Self::Trap, Self::Timeout, Self::OutOfMemory, Self::Cancelled, Self::Lost];
 
-    /// The one with this [`name`](Self::name).
+    /// Parses a [`name`](Self::name).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
-    /// Its stable name in kebab case, the same on every surface.
+    /// Returns the stable name in kebab case, the same on every surface.
     pub fn name(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -153,12 +152,12 @@ impl Reason {
 }
 
 impl Outcome {
-    /// Its stable name in kebab case, for logs and metrics.
+    /// Returns the stable name in kebab case, for logs and metrics.
     pub fn name(&self) -> &'static str {
         self.ending().name()
     }
 
-    /// The outcome without what came with it.
+    /// Returns the kind of the outcome, without its data.
     pub fn ending(&self) -> Ending {
         match self {
             Self::Success(_) => Ending::Success,
@@ -173,7 +172,8 @@ impl Outcome {
         }
     }
 
-    /// What the attempt itself said of its failing; none for success, and where the outcome's name says it all.
+    /// Returns the problem of a failed attempt; `None` for success, and for cancelled and lost attempts, whose outcome
+    /// is the whole explanation.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Retry(problem)
@@ -186,7 +186,7 @@ impl Outcome {
         }
     }
 
-    /// In which way a job has failed that ends with this; none for success.
+    /// Returns the reason of a job that ends with this outcome; `None` for success.
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Self::Success(_) => None,
@@ -200,7 +200,7 @@ impl Outcome {
         }
     }
 
-    /// The response, or why there is none: the reason and problem that end the job unless it is tried again.
+    /// Returns the response, or the failure: the reason and problem that end the job unless it is retried.
     pub(crate) fn split(self) -> Result<Arc<str>, Failed> {
         let failed = |reason, problem, retry| Err(Failed { reason, problem, retry });
         match self {
@@ -217,23 +217,23 @@ impl Outcome {
     }
 }
 
-/// A failed attempt, taken apart.
+/// The parts of a failed outcome.
 pub(crate) struct Failed {
     pub(crate) reason: Reason,
     pub(crate) problem: Problem,
     pub(crate) retry: RetryWish,
 }
 
-/// When a failed attempt would like to be tried again, attempts permitting.
+/// When a failed attempt is to be retried, if it has attempts left.
 pub(crate) enum RetryWish {
     ByPolicy,
     AfterMs(u64),
-    /// The attempt was lost, which was not the job's doing: the job goes on where it was.
+    /// The attempt was lost, which is not the job's fault, so the job need not wait.
     AtOnce,
     Never,
 }
 
-/// The problem of a job that was cancelled.
+/// Returns the problem of a cancelled job.
 pub(crate) fn cancelled() -> Problem {
     Problem::new("cancelled", "the job was cancelled")
 }

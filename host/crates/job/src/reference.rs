@@ -1,26 +1,26 @@
-//! References: how a task names the code of its processor and of its handlers, and the roles that such code plays.
+//! References: how a task names the code of its processor and handlers, and the roles of that code.
 
 use std::fmt;
 
-/// A part that a plugin can play for a task. Each role is one exported interface of the contract.
+/// A role of a plugin for a task. Each role is one exported interface of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// `process`: does the work.
     Processor,
-    /// `event.next`: gives a new job its id.
+    /// `event.next`: chooses the id of a new job.
     IdSource,
-    /// `event.add`: is told that a job was added.
+    /// `event.add`: called after a job was added.
     AddHandler,
-    /// `event.progress`: is told how far a job is.
+    /// `event.progress`: called with the progress of a job.
     ProgressHandler,
-    /// `event.success`: is told that a job ended well.
+    /// `event.success`: called after a job ended in SUCCESS.
     SuccessHandler,
-    /// `event.error`: is told that a job ended otherwise.
+    /// `event.error`: called after a job ended in FAILURE.
     ErrorHandler,
 }
 
 impl Role {
-    /// Every role, in the order of a job's life.
+    /// All roles, in the order of a job's life cycle.
     pub const ALL: [Self; 6] = [
         Self::IdSource,
         Self::AddHandler,
@@ -30,7 +30,7 @@ impl Role {
         Self::ErrorHandler,
     ];
 
-    /// The name of the role's interface in the contract, without package and version: `success-handler`.
+    /// Returns the name of the role's interface in the contract, without package and version: `success-handler`.
     pub fn interface(self) -> &'static str {
         match self {
             Self::Processor => "processor",
@@ -42,7 +42,7 @@ impl Role {
         }
     }
 
-    /// The key of a task definition that names code for this role: `event.success`.
+    /// Returns the key of a task definition that names the code of this role: `event.success`.
     pub fn key(self) -> &'static str {
         match self {
             Self::Processor => "process",
@@ -55,12 +55,12 @@ impl Role {
     }
 }
 
-/// A named piece of code: `plugins.mail.send`, or `plugins.media#thumbnail` for one of several in a component.
+/// A reference to code: `plugins.mail.send`, or `plugins.media#thumbnail` for one of several handlers in a component.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference {
-    /// The component's name below `plugins/`, with dots for slashes: `mail.send` is `plugins/mail/send.wasm`.
+    /// The component's name below `plugins/`, with dots instead of slashes: `mail.send` is `plugins/mail/send.wasm`.
     pub plugin: String,
-    /// What stands after `#`: which of the component's named handlers is meant.
+    /// The part after `#`: the name of one of the component's handlers.
     pub handler: Option<String>,
 }
 

@@ -1,6 +1,6 @@
-//! When a failed attempt is tried again. Owns the arithmetic of delays; who calls it decides whether there is a retry.
+//! When a failed attempt is retried. Computes delays; the caller decides whether to retry.
 
-/// How the delay grows from one retry to the next.
+/// How the delay grows from retry to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backoff {
     /// The same delay every time.
@@ -8,11 +8,11 @@ pub enum Backoff {
     Fixed,
     /// The delay times the number of the failed attempt.
     Linear,
-    /// The delay, doubled with every failed attempt.
+    /// The delay doubles with every failed attempt.
     Exponential,
 }
 
-/// A task's rule for retries: its keys `attempts` and `attempt_after`.
+/// A task's retry policy: its keys `attempts` and `attempt_after`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
     /// Retries after the first failed attempt: 3 means up to 4 attempts.
@@ -21,10 +21,10 @@ pub struct RetryPolicy {
     pub delay_ms: u64,
     /// How the delay grows.
     pub backoff: Backoff,
-    /// No delay is longer than this many milliseconds, jitter included.
+    /// Maximum delay in milliseconds, including jitter.
     pub max_delay_ms: u64,
-    /// The share of the delay, from 0 to 1, by which chance moves it either way, so that jobs that failed together do
-    /// not come back together.
+    /// The share of a delay, from 0 to 1, by which it varies randomly up and down, so that jobs that failed together
+    /// are not retried together.
     pub jitter: f64,
 }
 
@@ -35,28 +35,29 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The longest delay there is: 30 days. A guest that asks for more gets this, and so does a task file.
+    /// Maximum delay: 30 days. A longer delay from a guest is reduced to it; a task file cannot have a longer one.
     pub const LONGEST_DELAY_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-    /// An attempt that was lost is followed by another one while fewer than this many have begun, whatever
-    /// [`retries`](Self::retries) says: that the host died is seldom the job's doing, so one power cut must not end a job
-    /// of a task without retries. But a job that kills the host on every attempt has to end, and three deaths are enough
-    /// to tell.
+    /// A lost attempt is followed by another one if fewer than this many have begun, whatever
+    /// [`retries`](Self::retries) is. A job rarely causes the death of the host, so one power cut must not end a job of
+    /// a task without retries. But a job that kills the host on every attempt must end, and three deaths are enough
+    /// evidence.
     pub const LOST_ATTEMPTS: u32 = 3;
 
-    /// How many attempts a job may have in all, save for those that were lost
+    /// Returns how many attempts a job may have in total. Lost attempts may be followed by more
     /// ([`LOST_ATTEMPTS`](Self::LOST_ATTEMPTS)).
     pub fn max_attempts(&self) -> u32 {
         self.retries.saturating_add(1)
     }
 
-    /// How many attempts a job may have whose last attempt is number `attempt`: more than
-    /// [`max_attempts`](Self::max_attempts) if it got further because attempts were lost, or the policy allowed more before.
+    /// Returns how many attempts a job may have whose last attempt is number `attempt`. This exceeds
+    /// [`max_attempts`](Self::max_attempts) if attempts were lost, or if an earlier policy allowed more.
     pub fn max_attempts_at(&self, attempt: u32) -> u32 {
         self.max_attempts().max(attempt)
     }
 
-    /// Milliseconds to wait after attempt number `failed` (from 1) failed. `chance` is a random number from 0 up to 1.
+    /// Returns the milliseconds to wait after attempt number `failed` (from 1) failed. `chance` is a random number from
+    /// 0 up to 1.
     pub fn delay_ms_after(&self, failed: u32, chance: f64) -> u64 {
         let doublings = failed.saturating_sub(1).min(63);
         let grown = match self.backoff {
@@ -65,8 +66,8 @@ impl RetryPolicy {
             Backoff::Exponential => self.delay_ms.saturating_mul(1 << doublings),
         };
         let capped = grown.min(self.max_delay_ms).min(Self::LONGEST_DELAY_MS);
-        let moved = capped as f64 * (1.0 + self.jitter * (2.0 * chance - 1.0));
-        (moved as u64).min(self.max_delay_ms).min(Self::LONGEST_DELAY_MS)
+        let jittered = capped as f64 * (1.0 + self.jitter * (2.0 * chance - 1.0));
+        (jittered as u64).min(self.max_delay_ms).min(Self::LONGEST_DELAY_MS)
     }
 }
 
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_grow_as_the_backoff_says_up_to_the_cap() {
+    fn delays_grow_by_backoff_up_to_the_maximum() {
         let delays = |backoff| (1..=5).map(|n| policy(backoff, 0.0).delay_ms_after(n, 0.5)).collect::<Vec<_>>();
         assert_eq!(delays(Backoff::Fixed), [100, 100, 100, 100, 100]);
         assert_eq!(delays(Backoff::Linear), [100, 200, 300, 400, 500]);
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_moves_a_delay_by_the_share_that_jitter_allows() {
+    fn jitter_varies_a_delay_by_its_share() {
         let policy = policy(Backoff::Fixed, 0.5);
         assert_eq!(policy.delay_ms_after(1, 0.0), 50);
         assert_eq!(policy.delay_ms_after(1, 0.5), 100);
@@ -95,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn no_number_of_attempts_and_no_delay_overflows() {
+    fn attempts_and_delays_do_not_overflow() {
         let huge = RetryPolicy { delay_ms: u64::MAX, max_delay_ms: u64::MAX, ..policy(Backoff::Exponential, 1.0) };
         assert_eq!(huge.delay_ms_after(u32::MAX, 1.0), RetryPolicy::LONGEST_DELAY_MS);
         assert_eq!(RetryPolicy { retries: u32::MAX, ..huge }.max_attempts(), u32::MAX);
     }
 
     #[test]
-    fn no_attempt_has_a_higher_number_than_the_most_that_a_job_may_have() {
+    fn max_attempts_is_at_least_the_number_of_the_last_attempt() {
         let policy = RetryPolicy { retries: 1, ..RetryPolicy::default() };
         assert_eq!([0, 1, 2, 3].map(|attempt| policy.max_attempts_at(attempt)), [2, 2, 2, 3]);
     }

@@ -1,33 +1,33 @@
-//! Where a job stands, and the one function that changes it.
+//! The state of a job, and the one function that changes it.
 
 use std::sync::Arc;
 
 use crate::outcome::{self, Failed, RetryWish};
 use crate::{Outcome, Problem, Reason, RetryPolicy, Run, Timestamp};
 
-/// What people see of a state: exactly these four.
+/// The public status of a job: exactly these four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
-    /// It waits: for a slot, for its delay, for its next attempt, or for its add handler.
+    /// Waits for a slot, its delay, its next attempt, or its add handler.
     Waiting,
     /// An attempt runs.
     Running,
-    /// It ended well.
+    /// Ended successfully.
     Success,
-    /// It ended otherwise.
+    /// Ended without success.
     Failure,
 }
 
 impl Status {
-    /// All four, in the order of a life.
+    /// All four, in the order of a job's life cycle.
     pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Success, Self::Failure];
 
-    /// The one with this [`name`](Self::name).
+    /// Parses a [`name`](Self::name).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// The name that every surface shows.
+    /// Returns the name that every surface shows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Waiting => "WAITING",
@@ -38,47 +38,47 @@ impl Status {
     }
 }
 
-/// Where a job stands, with what belongs to that.
+/// The state of a job, with its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Waits for its turn.
+    /// Waits to be claimed.
     Waiting {
-        /// Not before this moment.
+        /// Earliest time of the next attempt.
         run_at: Timestamp,
-        /// Not before its add handler has been told.
+        /// Whether the job is on hold until its add handler ran.
         held: bool,
-        /// Why the last attempt failed, if there was one.
+        /// Why the last attempt failed, if one did.
         problem: Option<Problem>,
     },
     /// An attempt runs.
     Running {
         /// The fence of that attempt.
         run: Run,
-        /// When it began.
+        /// Start of the attempt.
         started_at: Timestamp,
-        /// Somebody cancelled the job; whatever else comes of the attempt, there is no other one.
+        /// Whether cancellation was requested: this is the last attempt, whatever its outcome.
         cancelling: bool,
     },
-    /// Ended well.
+    /// Ended successfully.
     Success {
-        /// What the processor answered, as JSON text.
+        /// The processor's response, as JSON text.
         response: Arc<str>,
-        /// When.
+        /// When the job ended.
         ended_at: Timestamp,
     },
-    /// Ended otherwise.
+    /// Ended without success.
     Failure {
-        /// In which way.
+        /// The kind of failure.
         reason: Reason,
-        /// Why.
+        /// The problem to report.
         problem: Problem,
-        /// When.
+        /// When the job ended.
         ended_at: Timestamp,
     },
 }
 
 impl State {
-    /// What people see of it.
+    /// Returns the public status.
     pub fn status(&self) -> Status {
         match self {
             Self::Waiting { .. } => Status::Waiting,
@@ -88,70 +88,72 @@ impl State {
         }
     }
 
-    /// Whether the job's life is over.
+    /// Returns whether the job has ended.
     pub fn is_ended(&self) -> bool {
         matches!(self, Self::Success { .. } | Self::Failure { .. })
     }
 }
 
-/// A job's place in its life: its state, and what counts across states.
+/// A job's position in its life cycle: its state, and the counters that span states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// How many attempts have begun since it was added, or since it was last retried by hand.
+    /// How many attempts have begun since the job was added, or since its last manual retry. Requeued attempts do not
+    /// count.
     pub attempt: u32,
     /// The fence of the last claim.
     pub run: Run,
 }
 
 impl Life {
-    /// A job that was just added. `held`: its task has an add handler, which comes first.
+    /// Creates a job that was just added. `held`: whether its task has an add handler, which must run first.
     pub fn new(run_at: Timestamp, held: bool) -> Self {
         Self { state: State::Waiting { run_at, held, problem: None }, attempt: 0, run: Run(0) }
     }
 }
 
-/// What happens to a job.
+/// A step in a job's life cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Its add handler has been told.
+    /// Its add handler ran.
     Release,
-    /// A slot takes it for an attempt.
+    /// A slot claims it for an attempt.
     Claim,
     /// The attempt with this fence ended.
     Finish(Run, Outcome),
-    /// The attempt with this fence is undone: it was stopped, or never began, for reasons of the host's own.
+    /// The attempt with this fence is undone: the host stopped it or did not start it, for its own reasons.
     Requeue(Run),
-    /// Somebody wants it to end.
+    /// Cancellation is requested.
     Cancel,
-    /// Somebody wants an ended job to run again, with all its attempts before it.
+    /// An ended job is retried manually, with its full number of attempts.
     Retry,
 }
 
-/// Why a step cannot be taken. The job stays as it was.
+/// Why a step is refused. The job does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The job is held for its add handler, or its time has not come.
+    /// The job is on hold for its add handler, or its `run_at` is in the future.
     NotReady,
-    /// An attempt of it runs already.
+    /// An attempt is already running.
     Running,
-    /// It does not run, so there is nothing to finish.
+    /// No attempt is running, so there is nothing to finish or requeue.
     NotRunning,
-    /// It runs, but under a later fence.
+    /// The running attempt has another fence.
     Stale,
-    /// Its life is over.
+    /// The job has ended.
     Ended,
-    /// Its life is not over, so there is nothing to retry.
+    /// The job has not ended, so there is nothing to retry.
     NotEnded,
 }
 
-/// The life cycle: what becomes of `life` when `step` happens at `now`. `chance`, from 0 up to 1, is for jitter.
+/// Applies `step` to `life` at `now`. This is the whole life cycle. `chance`, a random number from 0 up to 1, is for
+/// jitter.
 pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp, chance: f64) -> Result<Life, Refusal> {
     match (&life.state, step) {
         (State::Success { .. } | State::Failure { .. }, Step::Retry) => {
             let state = State::Waiting { run_at: now, held: false, problem: None };
-            // The fence goes on growing: what an attempt of the earlier life still has to say stays stale.
+            // The fence is kept and grows, so late steps of attempts before the retry stay stale.
             Ok(Life { state, attempt: 0, run: life.run })
         }
         (State::Waiting { .. } | State::Running { .. }, Step::Retry) => Err(Refusal::NotEnded),
@@ -167,7 +169,7 @@ pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp,
                 Ok(claimed(life, now))
             }
         }
-        (State::Waiting { .. }, Step::Cancel) => Ok(ended_badly(life, Reason::Cancelled, outcome::cancelled(), now)),
+        (State::Waiting { .. }, Step::Cancel) => Ok(failed(life, Reason::Cancelled, outcome::cancelled(), now)),
         (State::Waiting { .. }, Step::Finish(..) | Step::Requeue(_)) => Err(Refusal::NotRunning),
         (State::Running { .. }, Step::Release | Step::Claim) => Err(Refusal::Running),
         (State::Running { run, started_at, .. }, Step::Cancel) => {
@@ -179,7 +181,7 @@ pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp,
             Ok(finished(life, *cancelling, outcome, policy, now, chance))
         }
         (State::Running { cancelling: true, .. }, Step::Requeue(_)) => {
-            Ok(ended_badly(life, Reason::Cancelled, outcome::cancelled(), now))
+            Ok(failed(life, Reason::Cancelled, outcome::cancelled(), now))
         }
         (State::Running { .. }, Step::Requeue(_)) => {
             let state = State::Waiting { run_at: now, held: false, problem: None };
@@ -194,7 +196,7 @@ fn claimed(life: &Life, now: Timestamp) -> Life {
     Life { state, attempt: life.attempt.saturating_add(1), run }
 }
 
-fn ended_badly(life: &Life, reason: Reason, problem: Problem, ended_at: Timestamp) -> Life {
+fn failed(life: &Life, reason: Reason, problem: Problem, ended_at: Timestamp) -> Life {
     Life { state: State::Failure { reason, problem, ended_at }, ..*life }
 }
 
@@ -207,17 +209,17 @@ fn finished(
     chance: f64,
 ) -> Life {
     let Failed { reason, problem, retry } = match outcome.split() {
-        // An answer that was there before the stop took hold is an answer.
+        // A success that came before the stop took effect counts.
         Ok(response) => return Life { state: State::Success { response, ended_at: now }, ..*life },
         Err(failed) => failed,
     };
     if cancelling {
-        return ended_badly(life, Reason::Cancelled, outcome::cancelled(), now);
+        return failed(life, Reason::Cancelled, outcome::cancelled(), now);
     }
     let delay_ms = match retry {
-        RetryWish::Never => return ended_badly(life, reason, problem, now),
+        RetryWish::Never => return failed(life, reason, problem, now),
         RetryWish::AtOnce if life.attempt < policy.max_attempts().max(RetryPolicy::LOST_ATTEMPTS) => 0,
-        _ if life.attempt >= policy.max_attempts() => return ended_badly(life, reason, problem, now),
+        _ if life.attempt >= policy.max_attempts() => return failed(life, reason, problem, now),
         RetryWish::AfterMs(ms) => ms.min(RetryPolicy::LONGEST_DELAY_MS),
         RetryWish::ByPolicy | RetryWish::AtOnce => policy.delay_ms_after(life.attempt, chance),
     };

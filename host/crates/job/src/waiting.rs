@@ -1,13 +1,13 @@
-//! What a job that waits is waiting for.
+//! What a WAITING job waits for.
 
 use crate::{Life, State, Timestamp};
 
-/// What a WAITING job is waiting for.
+/// What a WAITING job waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Waiting {
-    /// A free slot: its time has come.
+    /// A free slot: its `run_at` has passed.
     Ready,
-    /// Its time, before the first attempt.
+    /// Its `run_at`, before the first attempt.
     Delayed,
     /// The time of its next attempt.
     Retrying,
@@ -16,10 +16,10 @@ pub enum Waiting {
 }
 
 impl Waiting {
-    /// All four.
+    /// All four variants.
     pub const ALL: [Self; 4] = [Self::Ready, Self::Delayed, Self::Retrying, Self::OnHold];
 
-    /// Its stable name in kebab case, the same on every surface.
+    /// Returns the stable name in kebab case, the same on every surface.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -29,7 +29,8 @@ impl Waiting {
         }
     }
 
-    /// What a job waits for at `now` that is on hold or not, may run from `run_at` on, and of which `attempt` attempts have begun.
+    /// Returns what a job waits for at `now`. `held`: whether it is on hold; `run_at`: when it may run at the earliest;
+    /// `attempt`: how many of its attempts have begun.
     pub fn at(now: Timestamp, run_at: Timestamp, held: bool, attempt: u32) -> Self {
         match (held, run_at > now, attempt) {
             (true, ..) => Self::OnHold,
@@ -41,7 +42,7 @@ impl Waiting {
 }
 
 impl Life {
-    /// What the job waits for at `now`; none unless WAITING.
+    /// Returns what the job waits for at `now`; `None` unless it is WAITING.
     pub fn waiting(&self, now: Timestamp) -> Option<Waiting> {
         match self.state {
             State::Waiting { run_at, held, .. } => Some(Waiting::at(now, run_at, held, self.attempt)),
@@ -49,7 +50,7 @@ impl Life {
         }
     }
 
-    /// Whether the job was cancelled while an attempt runs, which is being stopped.
+    /// Returns whether the job was cancelled and its running attempt is being stopped.
     pub fn is_cancelling(&self) -> bool {
         matches!(self.state, State::Running { cancelling: true, .. })
     }
@@ -63,7 +64,7 @@ mod tests {
     #[test]
     fn a_waiting_job_is_ready_delayed_retrying_or_on_hold() {
         let (now, later) = (Timestamp(1_000), Timestamp(1_050));
-        assert_eq!(Life::new(later, true).waiting(now), Some(Waiting::OnHold), "whatever its time");
+        assert_eq!(Life::new(later, true).waiting(now), Some(Waiting::OnHold), "even before its `run_at`");
         let delayed = Life::new(later, false);
         assert_eq!((delayed.waiting(now), delayed.waiting(later)), (Some(Waiting::Delayed), Some(Waiting::Ready)));
         let policy = RetryPolicy { retries: 1, delay_ms: 50, ..RetryPolicy::default() };

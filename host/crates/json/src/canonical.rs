@@ -7,16 +7,16 @@ use std::ops::Range;
 use crate::number;
 use crate::reader::{Bracket, JsonError, Reader, Token};
 
-/// The canonical form of a JSON text: two texts have the same form if and only if their values are equal.
+/// Returns the canonical form of a JSON text: two texts have the same form if and only if their values are equal.
 ///
-/// White space, the order of members and the escaping of characters do not matter. Of members with the same name the
-/// last one counts. Numbers keep all their digits: an integer equals the same integer, and a number with a fraction or
-/// an exponent equals those of the same exact value (`1.5` and `15e-1`; `1e2` and `100.0`), but `1` and `1.0` differ.
-/// Takes a few times the bytes of the text. The form of a text is the same in every version.
+/// White space, the order of members and the escaping of characters do not matter. Of several members with the same
+/// name, the last one counts. Numbers keep all their digits: an integer equals the same integer, and a number with a
+/// fraction or an exponent equals those of the same exact value (`1.5` and `15e-1`; `1e2` and `100.0`), but `1` and
+/// `1.0` differ. Uses memory of a few times the length of the text. The form of a text is the same in every version.
 pub fn canonical(text: &str) -> Result<String, JsonError> {
     let mut reader = Reader::new(text);
     let mut out = String::with_capacity(text.len());
-    // For each open array or object, whether it has an item yet, and the members of the object.
+    // For each open array, whether it has an item yet; for each open object, its members.
     let mut open: Vec<Open> = Vec::new();
     while let Some(token) = reader.next()? {
         let is_value = !matches!(token, Token::Name(_) | Token::Close);
@@ -48,8 +48,8 @@ pub fn canonical(text: &str) -> Result<String, JsonError> {
     Ok(out)
 }
 
-/// Whether two JSON texts have the same value, as [`canonical`] compares them. Texts that are not valid JSON are
-/// compared as text.
+/// Returns whether two JSON texts have the same value, as [`canonical`] compares them. Texts that are not valid JSON
+/// are compared as text.
 pub fn is_same(one: &str, other: &str) -> bool {
     one == other || matches!((canonical(one), canonical(other)), (Ok(one), Ok(other)) if one == other)
 }
@@ -58,7 +58,7 @@ enum Open<'a> {
     Array {
         has_items: bool,
     },
-    /// Until the object is closed, only the values of its members are written, from here on.
+    /// Until the object is closed, only the values of its members are in the output, starting at `from`.
     Object {
         from: usize,
         members: Vec<Member<'a>>,
@@ -77,7 +77,7 @@ fn close_object(out: &mut String, from: usize, members: Vec<Member<'_>>) {
     let ends: Vec<usize> = members.iter().skip(1).map(|member| member.from - from).chain([values.len()]).collect();
     let mut members: Vec<(Cow<'_, str>, Range<usize>)> =
         members.into_iter().zip(ends).map(|(member, end)| (member.name, member.from - from..end)).collect();
-    // A stable sort, so the last member of a name stays the last.
+    // The sort is stable, so the last member of a name stays the last.
     members.sort_by(|(one, _), (other, _)| one.cmp(other));
     out.push('{');
     for (at, (name, value)) in members.iter().enumerate() {
@@ -94,7 +94,7 @@ fn close_object(out: &mut String, from: usize, members: Vec<Member<'_>>) {
     out.push('}');
 }
 
-/// The content of a string that was read with its quotes.
+/// Returns the content of a string that was read with its quotes.
 fn unescaped(quoted: &str) -> Cow<'_, str> {
     let text = &quoted[1..quoted.len() - 1];
     if !text.contains('\\') {
@@ -112,7 +112,8 @@ fn unescaped(quoted: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The character of the escape at the start of `text`, and the length of the escape. The reader has validated it.
+/// Returns the character of the escape at the start of `text`, and the length of the escape. The reader has validated
+/// it.
 fn escaped(text: &str) -> (char, usize) {
     let unit = |at: usize| text.get(at + 2..at + 6).and_then(|digits| u16::from_str_radix(digits, 16).ok());
     match text.as_bytes()[1] {
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_written_as_serde_json_writes_it_sorted() {
+    fn the_form_equals_sorted_text_of_serde_json() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..20_000 {
             let mut value = random_value(&mut random, 4);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_are_one_however_they_are_written() {
+    fn texts_are_same_if_their_values_are_equal() {
         for (one, other) in [
             ("{\"a\":1,\"b\":{\"x\":null,\"y\":\"\u{e9}\"}}", r#" { "b":{"\u0079":"\u00e9","x":null} ,"a":1} "#),
             (r#"{"a":1,"a":[2],"":0}"#, r#"{"":0,"a":[2]}"#),
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_and_wide_texts_are_written_whole() {
+    fn deep_and_wide_texts_have_a_canonical_form() {
         let deep = format!("{}0{}", r#"{"b":[0],"a":"#.repeat(127), "}".repeat(127));
         let sorted = format!("{}0{}", r#"{"a":"#.repeat(127), r#","b":[0]}"#.repeat(127));
         assert_eq!(canonical(&deep).unwrap(), sorted);

@@ -1,8 +1,8 @@
-//! JSON text: validated, compared and split without building values.
+//! JSON text: validation, comparison and splitting without building values.
 //!
 //! Arguments, responses and details of problems are stored as text. The host inspects them only here, because a general
-//! JSON library holds numbers as doubles: `18446744073709551616` and `…617` would be equal, and `1e400` an error.
-//! Nothing here recurses, so no text can overflow the stack.
+//! JSON library stores numbers as doubles: `18446744073709551616` and `…617` would be equal, and `1e400` an error.
+//! No function recurses, so no text can overflow the stack.
 
 mod canonical;
 mod number;

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-/// Exponents with more digits are not computed with. Such numbers are equal only if they are spelled alike.
-const MAX_EXPONENT: usize = 15;
+/// Maximum digits of an exponent in computations. Numbers with longer exponents are equal only if they are spelled
+/// alike.
+const MAX_EXPONENT_DIGITS: usize = 15;
 
-/// The canonical form of a number.
+/// Returns the canonical form of a number.
 ///
 /// A number without fraction and exponent is an integer, and any other number a decimal. They are never equal, so `1`
 /// is not `1.0`: plugins in typed languages distinguish them. Decimals are equal if their exact values are: `1.5`,
-/// `1.50` and `15e-1` are equal. A zero has a sign. The form is that of the shortest decimal of a double if the double
-/// has the exact digits, because fingerprints of such numbers were stored in that form.
+/// `1.50` and `15e-1` are equal. A zero keeps its sign. The form is that of the shortest decimal of a double if the
+/// double has the exact digits, because fingerprints of such numbers were stored in that form.
 pub(crate) fn canonical(text: &str) -> Cow<'_, str> {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
     let (mantissa, exponent) = digits.split_once(['e', 'E']).map_or((digits, None), |(m, e)| (m, Some(e)));
@@ -31,11 +32,11 @@ pub(crate) fn canonical(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The exponent, unless it is too long to compute with.
+/// Parses the exponent; `None` if it is too long to compute with.
 fn small(exponent: &str) -> Option<i64> {
     let digits = exponent.trim_start_matches(['+', '-']).trim_start_matches('0');
     let value: i64 =
-        if digits.is_empty() { 0 } else { (digits.len() <= MAX_EXPONENT).then(|| digits.parse().ok())?? };
+        if digits.is_empty() { 0 } else { (digits.len() <= MAX_EXPONENT_DIGITS).then(|| digits.parse().ok())?? };
     Some(if exponent.starts_with('-') { -value } else { value })
 }
 
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_of_one_value_are_one() {
+    fn decimals_of_equal_value_have_one_form() {
         for (form, all) in [
             ("1.5", &["1.50", "15e-1", "0.15E1", "1500e-3", "1.5e0", "1.5e-0", "0.00015e+0004"][..]),
             ("100.0", &["1e2", "100.00", "1E+2", "0.1e3", "10000e-2"]),
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn no_digit_is_lost() {
+    fn different_numbers_have_different_forms() {
         let different = [
             "18446744073709551616",
             "18446744073709551617",
@@ -103,10 +104,10 @@ mod tests {
         assert_eq!(forms.len(), different.len(), "{forms:?}");
     }
 
-    /// Fingerprints of earlier versions contain doubles as serde_json writes them, which reads numbers of few digits
-    /// and a small exponent exactly.
+    /// Fingerprints of earlier versions contain doubles as serde_json writes them. It reads numbers of few digits and a
+    /// small exponent exactly.
     #[test]
-    fn a_number_that_a_double_holds_is_written_as_it_was_always_stored() {
+    fn exact_doubles_keep_the_form_in_stored_fingerprints() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..200_000 {
             let length = random.u32(1..15);

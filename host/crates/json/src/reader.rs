@@ -1,4 +1,4 @@
-//! Reads JSON text token by token (RFC 8259), with an explicit stack of open brackets.
+//! A reader of JSON text (RFC 8259), token by token, with an explicit stack of open brackets.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub fn check(text: &str) -> Result<(), JsonError> {
     Ok(())
 }
 
-/// Splits an array into its items, each as written; an error if `text` is not a valid array.
+/// Splits an array into its items, each as written. Fails if `text` is not a valid array.
 pub fn items(text: &str) -> Result<Vec<&str>, JsonError> {
     let mut reader = Reader::new(text);
     if !matches!(reader.next()?, Some(Token::Open(Bracket::Array))) {
@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
                 let second = if (0xd800..0xdc00).contains(&unit) { self.unit(self.at + 6).ok() } else { None };
                 let pair = char::decode_utf16([unit].into_iter().chain(second)).next();
                 if !matches!(pair, Some(Ok(_))) {
-                    return Err(self.error("half of a surrogate pair in a string"));
+                    return Err(self.error("unpaired surrogate in a string"));
                 }
                 self.at += if second.is_some() { 12 } else { 6 };
             }
@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The UTF-16 unit of an escape `\uXXXX` at this position.
+    /// Returns the UTF-16 unit of the escape `\uXXXX` at this position.
     fn unit(&self, at: usize) -> Result<u16, JsonError> {
         let digits = self.text.get(at..at + 6).and_then(|text| text.strip_prefix("\\u"));
         let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
@@ -251,7 +251,7 @@ impl<'a> Reader<'a> {
         Ok(&self.text[from..end])
     }
 
-    /// The first byte that is not white space.
+    /// Skips white space; returns the next byte.
     fn skip_space(&mut self) -> Option<u8> {
         let rest = &self.text.as_bytes()[self.at..];
         self.at += rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_json_and_nothing_else() {
+    fn accepts_json_and_nothing_else() {
         let good = [
             "null",
             "[1,2.5e3,\"x\\u00e9\"]",
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_good_is_what_serde_json_takes_but_for_large_numbers() {
+    fn agrees_with_serde_json_except_about_large_numbers() {
         let parts = [
             "[",
             "]",
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_128_levels_and_refuses_more_without_using_up_the_stack() {
+    fn accepts_128_levels_and_refuses_more_without_stack_overflow() {
         let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
         assert_eq!(check(&deep(128)), Ok(()));
         assert_eq!(check(&deep(129)).unwrap_err().to_string(), "nested more than 128 levels deep at line 1 column 129");
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_its_place() {
+    fn errors_have_line_and_column() {
         let of = |text| check(text).unwrap_err().to_string();
         assert_eq!(of("[1,\n é]"), "expected a value at line 2 column 2");
         assert_eq!(of("[\"é\" 1]"), "expected `,` or the closing bracket at line 1 column 6");
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn items_are_as_they_are_written() {
+    fn items_are_returned_as_written() {
         let text = r#" [ 1.50 , [2,[3]] ,{"a": [ ]}, "]", null ,[]] "#;
         assert_eq!(items(text).unwrap(), ["1.50", "[2,[3]]", r#"{"a": [ ]}"#, "\"]\"", "null", "[]"]);
         assert_eq!(items("[]").unwrap(), [""; 0]);

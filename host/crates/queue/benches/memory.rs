@@ -11,7 +11,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use saggar_job::{Outcome, SystemClock, TaskKey};
 use saggar_queue::{MemoryStore, NewJob, Queue, Retention, Rules, TaskQueue};
 
-/// No step of the memory store waits, so one poll is enough and no runtime stands between us and the cost.
+/// Polls once, because no step of the memory store waits; so no runtime adds to the measured cost.
 fn now<T, E: Debug>(future: impl Future<Output = Result<T, E>>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(output)) => output,
@@ -72,7 +72,7 @@ fn whole_jobs(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What maintenance does, so that ended jobs do not pile up while the bench runs.
+/// Prunes as maintenance does, so that ended jobs do not accumulate while the benchmark runs.
 fn prune(task: &TaskQueue) {
     if task.counts().success >= 4096 {
         now(task.prune(4096));

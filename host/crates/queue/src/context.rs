@@ -1,4 +1,5 @@
-//! What all tasks of a queue share: the clock, chance, the events of each tenant, and who waits for quiet.
+//! What all tasks of a queue share: the clock, the random numbers, the events of each tenant, and the callers that wait
+//! for idleness.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,16 +15,16 @@ pub(crate) struct QueueContext {
     clock: Arc<dyn Clock>,
     chance: Mutex<fastrand::Rng>,
     events: RwLock<Rings>,
-    /// Told when a task has become idle while somebody waits for that.
-    quiet: Notify,
-    quiet_wanted: AtomicUsize,
+    /// Notified when a task may have become idle while a caller waits for that.
+    idle: Notify,
+    idle_waiters: AtomicUsize,
 }
 
-/// The events of each tenant. Tenants are the operator's to name, so there are not more than he wants.
+/// The events of each tenant. The operator names the tenants, so their number is bounded.
 #[derive(Default)]
 struct Rings {
     by_tenant: HashMap<Arc<str>, Arc<Ring>>,
-    /// How many of each tenant's are kept though nobody listens.
+    /// How many events of each tenant are retained even without followers.
     kept: usize,
 }
 
@@ -33,8 +34,8 @@ impl QueueContext {
             clock,
             chance: Mutex::new(chance),
             events: RwLock::default(),
-            quiet: Notify::new(),
-            quiet_wanted: AtomicUsize::new(0),
+            idle: Notify::new(),
+            idle_waiters: AtomicUsize::new(0),
         }
     }
 
@@ -46,12 +47,12 @@ impl QueueContext {
         self.clock.now()
     }
 
-    /// A random number from 0 up to 1.
+    /// Returns a random number from 0 up to 1.
     pub(crate) fn chance(&self) -> f64 {
         self.chance.lock().f64()
     }
 
-    /// The events of a tenant. For those who hold on to it: every job asks.
+    /// Returns the events of a tenant. Takes a lock, so callers that need them for each job store the result.
     pub(crate) fn events(&self, tenant: &Arc<str>) -> Arc<Ring> {
         let known = self.events.read().by_tenant.get(tenant).cloned();
         known.unwrap_or_else(|| {
@@ -61,7 +62,7 @@ impl QueueContext {
         })
     }
 
-    /// How many follow events, of whatever tenant.
+    /// Returns the number of followers, of all tenants together.
     pub(crate) fn followers(&self) -> usize {
         self.events.read().by_tenant.values().map(|ring| ring.followers()).sum()
     }
@@ -72,18 +73,18 @@ impl QueueContext {
         rings.by_tenant.values().for_each(|ring| ring.keep(most));
     }
 
-    /// Registers somebody who waits for quiet, until the guard is dropped.
-    pub(crate) fn want_quiet(&self) -> QuietWanted<'_> {
-        self.quiet_wanted.fetch_add(1, Ordering::SeqCst);
-        QuietWanted(self)
+    /// Registers a caller that waits for idleness, until the guard is dropped.
+    pub(crate) fn register_idle_waiter(&self) -> IdleWaiter<'_> {
+        self.idle_waiters.fetch_add(1, Ordering::SeqCst);
+        IdleWaiter(self)
     }
 
-    pub(crate) fn is_quiet_wanted(&self) -> bool {
-        self.quiet_wanted.load(Ordering::SeqCst) > 0
+    pub(crate) fn has_idle_waiters(&self) -> bool {
+        self.idle_waiters.load(Ordering::SeqCst) > 0
     }
 
-    pub(crate) fn tell_quiet(&self) {
-        self.quiet.notify_waiters();
+    pub(crate) fn notify_idle_waiters(&self) {
+        self.idle.notify_waiters();
     }
 }
 
@@ -93,17 +94,17 @@ impl std::fmt::Debug for QueueContext {
     }
 }
 
-/// While this lives, tasks that become idle say so.
-pub(crate) struct QuietWanted<'a>(&'a QueueContext);
+/// A caller that waits for idleness. While it exists, tasks that may have become idle notify it.
+pub(crate) struct IdleWaiter<'a>(&'a QueueContext);
 
-impl QuietWanted<'_> {
-    pub(crate) fn quiet(&self) -> &Notify {
-        &self.0.quiet
+impl IdleWaiter<'_> {
+    pub(crate) fn idle(&self) -> &Notify {
+        &self.0.idle
     }
 }
 
-impl Drop for QuietWanted<'_> {
+impl Drop for IdleWaiter<'_> {
     fn drop(&mut self) {
-        self.0.quiet_wanted.fetch_sub(1, Ordering::SeqCst);
+        self.0.idle_waiters.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -1,9 +1,9 @@
-//! How those who wait for work learn that there is some, without a wake-up lost and without waking everybody.
+//! Wakes idle claimers when there is work, without lost wake-ups and without waking all of them.
 //!
-//! An idle claimer registers, then looks, then sleeps; whoever leaves work behind looks for idle claimers afterwards and
-//! rings for one. Both looks are on either side of the store's atomic step, so one of the two sees the other. For work
-//! whose time has not come, one of the idle holds an alarm; whoever takes work and leaves other work behind rings for
-//! another one, who then holds it.
+//! An idle claimer registers, then looks for work, then sleeps. A caller that leaves work behind checks for idle
+//! claimers afterwards and rings for one. The two checks are on either side of the store's atomic step, so one of the
+//! two sees the other. For work that is not due yet, one of the idle claimers sets an alarm. A claimer that takes work
+//! and leaves other work behind rings for another claimer, which then sets the alarm.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,8 +15,8 @@ use tokio::sync::futures::Notified;
 
 use crate::NextDue;
 
-/// The longest sleep before an alarm is compared with the clock again, because somebody may have set the clock.
-const LONGEST_NAP: Duration = Duration::from_secs(30);
+/// The longest sleep before an alarm is compared with the clock again, because the clock may have been set.
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 /// No alarm is set.
 const NEVER: u64 = u64::MAX;
@@ -25,7 +25,7 @@ const NEVER: u64 = u64::MAX;
 pub(crate) struct Doorbell {
     bell: Notify,
     idle: AtomicUsize,
-    /// The earliest moment for which an idle claimer holds an alarm.
+    /// The earliest time for which an idle claimer has set an alarm.
     alarm_at: AtomicU64,
 }
 
@@ -34,20 +34,20 @@ impl Doorbell {
         Self { bell: Notify::new(), idle: AtomicUsize::new(0), alarm_at: AtomicU64::new(NEVER) }
     }
 
-    /// Registers an idle claimer, until the guard is dropped. Do this before you look for work.
-    pub(crate) fn attend(&self) -> Attendant<'_> {
+    /// Registers an idle claimer, until the guard is dropped. Call it before looking for work.
+    pub(crate) fn register_idle(&self) -> IdleClaimer<'_> {
         self.idle.fetch_add(1, Ordering::SeqCst);
-        Attendant(self)
+        IdleClaimer(self)
     }
 
-    /// Wakes one idle claimer if there is one, after work was left that can be taken now.
+    /// Wakes one idle claimer, if any. Call it after leaving work that can be claimed now.
     pub(crate) fn ring(&self) {
         if self.idle.load(Ordering::SeqCst) > 0 {
             self.bell.notify_one();
         }
     }
 
-    /// Wakes one idle claimer if there is one and `left` needs it.
+    /// Wakes one idle claimer, if any, if work is due now or before the alarm.
     pub(crate) fn ring_for(&self, next_due: NextDue) {
         match next_due {
             NextDue::Nothing => {}
@@ -57,23 +57,23 @@ impl Doorbell {
         }
     }
 
-    /// Wakes every idle claimer, to look again.
+    /// Wakes all idle claimers, which look for work again.
     pub(crate) fn ring_all(&self) {
         self.bell.notify_waiters();
     }
 }
 
 /// An idle claimer.
-pub(crate) struct Attendant<'a>(&'a Doorbell);
+pub(crate) struct IdleClaimer<'a>(&'a Doorbell);
 
-impl<'a> Attendant<'a> {
-    /// The next ring. Enable it before you look for work.
+impl<'a> IdleClaimer<'a> {
+    /// Returns the next ring. Enable it before looking for work.
     pub(crate) fn next_ring(&self) -> Notified<'a> {
         self.0.bell.notified()
     }
 
-    /// Sleeps until `ring`, or until the moment that `left` names if nobody else holds an alarm for it. Cancel-safe: an
-    /// alarm that is dropped goes to another idle claimer.
+    /// Sleeps until `ring`, or until the time in `next_due` unless another claimer has set an alarm for it.
+    /// Cancel-safe: when an alarm is dropped, another idle claimer is woken and sets it.
     pub(crate) async fn sleep(&self, ring: Pin<&mut Notified<'_>>, next_due: NextDue, now: Timestamp) {
         match next_due {
             NextDue::Now => {}
@@ -83,9 +83,9 @@ impl<'a> Attendant<'a> {
                 Some(alarm) => {
                     tokio::select! {
                         () = ring => {}
-                        () = tokio::time::sleep(at.since(now).min(LONGEST_NAP)) => {}
+                        () = tokio::time::sleep(at.since(now).min(MAX_SLEEP)) => {}
                     }
-                    alarm.switch_off();
+                    alarm.disarm();
                 }
             },
         }
@@ -93,39 +93,40 @@ impl<'a> Attendant<'a> {
 
     fn set_alarm(&self, at: Timestamp) -> Option<Alarm<'a>> {
         let earlier = self.0.alarm_at.fetch_min(at.0, Ordering::SeqCst);
-        // Made only if it is one: an alarm that is dropped rings.
-        (at.0 < earlier).then(|| Alarm { door: self.0, at: at.0 })
+        // Created only if it was set, because an alarm that is dropped rings.
+        (at.0 < earlier).then(|| Alarm { doorbell: self.0, at: at.0 })
     }
 }
 
-impl Drop for Attendant<'_> {
+impl Drop for IdleClaimer<'_> {
     fn drop(&mut self) {
         self.0.idle.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// The duty to look again at a moment.
+/// The duty to look for work again at a given time.
 struct Alarm<'a> {
-    door: &'a Doorbell,
+    doorbell: &'a Doorbell,
     at: u64,
 }
 
 impl Alarm<'_> {
-    /// For one who looks for work at once, and sets the alarm again or rings for another.
-    fn switch_off(self) {
+    /// Disarms the alarm without ringing, for a claimer that looks for work at once, and then sets the alarm again or
+    /// rings for another claimer.
+    fn disarm(self) {
         self.clear();
         std::mem::forget(self);
     }
 
     fn clear(&self) {
-        // An earlier alarm that was set since is another's.
-        let _ = self.door.alarm_at.compare_exchange(self.at, NEVER, Ordering::SeqCst, Ordering::SeqCst);
+        // An earlier alarm that was set meanwhile is another claimer's.
+        let _ = self.doorbell.alarm_at.compare_exchange(self.at, NEVER, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         self.clear();
-        self.door.ring();
+        self.doorbell.ring();
     }
 }

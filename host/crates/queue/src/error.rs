@@ -1,4 +1,4 @@
-//! What can go wrong in the queue itself. `code` is for programs and never changes; the message is for people.
+//! Errors of the queue itself. `code` is for programs and never changes; the message is for people.
 
 use saggar_job::JobId;
 
@@ -7,7 +7,7 @@ use crate::StoreError;
 /// Why a job's end cannot be waited for.
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
-    /// There is no such job: it never was, or retention removed it.
+    /// Unknown job: it never existed, or retention removed it.
     #[error("there is no job {id}; perhaps its retention is over")]
     UnknownJob {
         /// The id asked for.

@@ -1,5 +1,5 @@
-//! Events: what happened to jobs, for whoever listens. Not durable and not complete: the last ones of each tenant are
-//! kept, and who is slower misses some and is told; the store has the truth.
+//! Events: what happened to jobs, for followers. Events are neither durable nor complete: the last ones of each tenant
+//! are retained, and a slower follower misses some and gets a [`Gap`]. The store has the truth.
 
 use std::sync::Arc;
 
@@ -18,7 +18,9 @@ pub use id::{BadEventId, EventId};
 pub use listener::{Events, Missed};
 pub(crate) use ring::Ring;
 
-/// Something that happened to a job. It is durable by the time it is heard of, and the events of a job are heard in order.
+/// Something that happened to a job. Except for [`Started`](JobEventKind::Started) and
+/// [`Progress`](JobEventKind::Progress), it is durable when the event is emitted. The events of a job are emitted in
+/// order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobEvent {
     /// The job.
@@ -37,26 +39,27 @@ pub enum JobEventKind {
         /// Its number, from 1.
         attempt: u32,
     },
-    /// Its guest reported progress. At most once in 100 ms for a job, and the last values before an attempt's end.
+    /// Its guest reported progress. Emitted at most once in 100 ms per job, and the last values before the attempt's
+    /// end.
     Progress(Progress),
     /// An attempt failed, and another one follows.
     Retrying {
-        /// Not before this moment.
+        /// The earliest start of the next attempt.
         run_at: Timestamp,
     },
-    /// The job was cancelled while an attempt runs, which is being stopped. Once for every such request.
+    /// Its cancellation was requested while an attempt runs, which is being stopped. Emitted for every such request.
     Cancelling,
     /// An attempt was undone; the job waits again.
     Requeued,
-    /// It had ended, and waits again, for somebody wants it to.
+    /// It had ended, was retried on request, and waits again.
     Retried,
     /// It was deleted.
     Deleted,
-    /// It ended well.
+    /// It succeeded.
     Succeeded,
-    /// It ended otherwise.
+    /// It failed.
     Failed {
-        /// In which way.
+        /// Why.
         reason: Reason,
     },
 }
@@ -64,9 +67,9 @@ pub enum JobEventKind {
 /// An event with its number. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptEvent {
-    /// Its place among the tenant's events.
+    /// Its position among the tenant's events.
     pub id: EventId,
-    /// When it happened, as the job's own times say. Clocks may be set: the order is that of the ids.
+    /// When it happened, by the same clock as the job's own times. The clock may be set, so events are ordered by id.
     pub at: Timestamp,
     /// What happened.
     pub event: Arc<JobEvent>,

@@ -1,4 +1,4 @@
-//! What makes a job unique: a fingerprint of its arguments, or of some of them.
+//! Fingerprints, which make jobs unique by their arguments or by some of them.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -7,29 +7,30 @@ use std::sync::Arc;
 use saggar_json::JsonError;
 use sha2::{Digest, Sha256};
 
-/// By what a job is unique within its task.
+/// What makes a job unique within its task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UniqueBy<'a> {
-    /// By nothing else: one job of the task at a time.
+    /// The task alone: one job of the task at a time.
     Task,
-    /// By all its arguments.
+    /// All its arguments.
     Args,
-    /// By the arguments at these positions, from 0; one that is not there counts as `null`.
+    /// The arguments at these positions, from 0; a missing one counts as `null`.
     Positions(&'a [usize]),
 }
 
-/// The fingerprint, for [`NewJob::unique`](crate::NewJob::unique), of a job with the arguments `args`, a JSON array.
+/// Returns the fingerprint, for [`NewJob::unique`](crate::NewJob::unique), of a job with the arguments `args`, a JSON
+/// array.
 ///
-/// A pure function that stays as it is from version to version, for its answers are stored. Arguments are compared as JSON
-/// values in their canonical form ([`saggar_json::canonical`]): all digits of a number count, `1.5` and `1.50` are one number,
-/// and `1` and `1.0` are two. What cannot be read as a JSON array is compared as text.
+/// A pure function whose results do not change between versions, because they are stored. Arguments are compared as
+/// JSON values in their canonical form ([`saggar_json::canonical`]): all digits of a number count, `1.5` and `1.50` are
+/// the same number, and `1` and `1.0` are different ones. Text that is not a JSON array is compared as text.
 pub fn fingerprint(by: UniqueBy<'_>, args: &str) -> Arc<str> {
     let text = match by {
         UniqueBy::Task => return "task".into(),
         UniqueBy::Args => canonical(args, None),
         UniqueBy::Positions(positions) => canonical(args, Some(positions)),
     };
-    // Half of the digest is enough to tell jobs apart, and half as much to keep for each.
+    // Half of the digest is enough to distinguish jobs, and takes half the space.
     let mut hex = String::with_capacity(32);
     for byte in &Sha256::digest(text.as_bytes())[..16] {
         // Writing to a string does not fail.
@@ -38,7 +39,7 @@ pub fn fingerprint(by: UniqueBy<'_>, args: &str) -> Arc<str> {
     hex.into()
 }
 
-/// Whether `one` and `other` are the same arguments, compared as [`fingerprint`] compares all of them.
+/// Returns whether `one` and `other` are the same arguments, compared as [`fingerprint`] compares all of them.
 pub fn are_same_args(one: &str, other: &str) -> bool {
     one == other || canonical(one, None) == canonical(other, None)
 }
@@ -54,7 +55,8 @@ fn canonical<'a>(args: &'a str, positions: Option<&[usize]>) -> Cow<'a, str> {
     canonical.map_or(Cow::Borrowed(args), Cow::Owned)
 }
 
-/// The arguments at these positions. The positions belong to it: argument 0 of one job is not argument 1 of another.
+/// Returns the arguments at these positions, each with its position: argument 0 of one job is not argument 1 of
+/// another.
 fn chosen(args: &str, positions: &[usize]) -> Result<String, JsonError> {
     let args = saggar_json::items(args)?;
     let pair = |at: &usize| Ok(format!("[{at},{}]", saggar_json::canonical(args.get(*at).unwrap_or(&"null"))?));
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_are_equal_however_they_are_written() {
+    fn equal_json_values_have_equal_fingerprints() {
         assert_eq!(
             all(r#"[1,{"a":2,"b":{"x":null,"y":"é"}}]"#),
             all(r#" [ 1, {"b":{"y":"\u00e9","x":null},"a":2} ] "#)
@@ -91,7 +93,7 @@ mod tests {
         assert_eq!(at(&[0], "[1,2]"), at(&[0], "[1,3]"));
         assert_ne!(at(&[0], "[1,2]"), at(&[1], "[2,1]"));
         assert_ne!(at(&[0, 1], "[1,2]"), at(&[0, 1], "[1,3]"));
-        assert_eq!(at(&[7], "[1]"), at(&[7], "[2]"), "what is not there is null");
+        assert_eq!(at(&[7], "[1]"), at(&[7], "[2]"), "a missing argument is null");
     }
 
     #[test]
@@ -113,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_array_is_compared_as_text() {
+    fn text_that_is_not_an_array_is_compared_as_text() {
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
         assert_eq!(all(&deep), all(&deep));
         assert_ne!(all("not json"), all("not  json"));
     }
 
     #[test]
-    fn fingerprints_stay_as_they_are_for_they_are_stored() {
+    fn fingerprints_do_not_change_between_versions() {
         // The SHA-256 of `[1,"two"]` and of `[[1,"two"]]`.
         assert_eq!(&*all(r#"[1,"two"]"#), "2b62e26ccd8788747af18b7fd253ff29");
         assert_eq!(&*at(&[1], r#"[1,"two"]"#), "bfbcee93eb061cd37080be3c8d43d1be");

@@ -1,7 +1,7 @@
 //! The live queue: adding, claims, callbacks and events, on a store that persists jobs (`saggar-store`).
 //!
-//! A [`Store`] only persists; what becomes of a job is said by [`saggar_job::transition`] alone. [`TaskQueue`] adds what
-//! need not survive: who waits for what, live progress, cancel signals and events.
+//! A [`Store`] only persists; [`saggar_job::transition`] alone decides what becomes of a job. [`TaskQueue`] adds what
+//! is not stored: waiters, live progress, cancel signals and events.
 
 mod context;
 mod doorbell;

@@ -1,6 +1,6 @@
-//! What the queue tells the recorder of the `metrics` facade. Depths and totals are known to stores and tallies anyway and
-//! are handed over when somebody looks ([`Queue::measure`](crate::Queue::measure)); what is measured job by job or commit by
-//! commit goes to handles that are made once. Without a recorder the handles do nothing.
+//! Metrics of the queue, for the recorder of the `metrics` facade. Stores and counters know depths and totals anyway,
+//! so these are updated on request ([`Queue::measure`](crate::Queue::measure)). What is measured per job or per commit
+//! goes to handles that are created once. Without a recorder the handles do nothing.
 
 use std::sync::OnceLock;
 
@@ -26,48 +26,48 @@ const GIVEN_UP: &str = "saggar_callbacks_given_up";
 const START_DELAY: &str = "saggar_job_start_delay_seconds";
 const FOLLOWERS: &str = "saggar_event_followers";
 
-/// Describes what the queue measures to the recorder. Call it once, after the recorder was installed.
+/// Describes the queue's metrics to the recorder. Call it once, after the recorder was installed.
 pub fn describe_metrics() {
-    describe_counter!(JOBS, "Jobs that ended, by task and outcome");
-    describe_counter!(ATTEMPTS, "Attempts that ended, those that are tried again included, by task and outcome");
+    describe_counter!(JOBS, "Ended jobs, by task and outcome");
+    describe_counter!(ATTEMPTS, "Ended attempts, including those that are followed by a retry, by task and outcome");
     describe_counter!(ADDED, "Jobs added, by task");
-    describe_counter!(STARTED, "Attempts begun, by task");
+    describe_counter!(STARTED, "Started attempts, by task");
     describe_gauge!(
         QUEUED,
-        "Jobs that are not over, by task and state: waiting for a slot, delayed, on hold for their add handler, running"
+        "Unfinished jobs, by task and state: waiting for a slot, delayed, on hold for their add handler, running"
     );
-    describe_gauge!(OLDEST, Unit::Seconds, "How long the first job of the line has waited for a slot, by task");
-    describe_gauge!(PAUSED, "1 while no attempt of the task may begin, else 0");
-    describe_gauge!(KEPT, "Jobs that are over and kept, by task and status");
-    describe_gauge!(KEPT_BYTES, Unit::Bytes, "Bytes that the jobs kept take, ended ones included, by task");
-    describe_gauge!(ALL_KEPT_BYTES, Unit::Bytes, "Bytes that the jobs kept of all tasks take");
-    describe_gauge!(PENDING, "Ends and adds that a handler is still to be told of, by task");
+    describe_gauge!(OLDEST, Unit::Seconds, "How long the first job of the ready queue has waited for a slot, by task");
+    describe_gauge!(PAUSED, "1 while the task is paused, else 0");
+    describe_gauge!(KEPT, "Ended jobs that are stored, by task and status");
+    describe_gauge!(KEPT_BYTES, Unit::Bytes, "Bytes of the stored jobs, ended ones included, by task");
+    describe_gauge!(ALL_KEPT_BYTES, Unit::Bytes, "Bytes of the stored jobs of all tasks");
+    describe_gauge!(PENDING, "Pending callbacks, by task");
     describe_gauge!(GIVEN_UP, "Callbacks that were given up and can be redelivered, by task");
     describe_histogram!(
         START_DELAY,
         Unit::Seconds,
-        "From the moment a job could begin to the begin of its attempt, by task"
+        "From the time when a job could start to the start of its attempt, by task"
     );
-    describe_gauge!(FOLLOWERS, "Streams of events that are followed at the moment");
+    describe_gauge!(FOLLOWERS, "Open event streams");
 }
 
-/// The histogram of the time that the jobs of `task` wait to begin.
+/// Returns the histogram of the time that the jobs of `task` wait to start.
 pub(crate) fn start_delay(task: &TaskKey) -> Histogram {
     histogram!(START_DELAY, "task" => task.task.to_string())
 }
 
-/// Hands over how many streams of events are followed.
+/// Updates the gauge of event streams.
 pub(crate) fn measure_followers(followers: usize) {
     gauge!(FOLLOWERS).set(followers as f64);
 }
 
-/// Hands over how many bytes the jobs of all tasks take.
+/// Updates the gauge of the bytes that the jobs of all tasks take.
 pub(crate) fn measure_kept(bytes: u64) {
     gauge!(ALL_KEPT_BYTES).set(bytes as f64);
 }
 
-/// The series of one task whose values are handed over when somebody asks. Made the first time, and found without a look into
-/// the recorder from then on: a host may have thousands of tasks.
+/// The series of one task that are updated on request. They are created once and then used without a lookup in the
+/// recorder, because a host may have thousands of tasks.
 #[derive(Default)]
 pub(crate) struct Measured(OnceLock<TaskSeries>);
 
@@ -148,7 +148,7 @@ impl TaskSeries {
     }
 }
 
-/// Hands over where a task stands at `now`.
+/// Updates the series of a task at `now`.
 pub(crate) fn measure(task: &TaskKey, measured: &Measured, counts: &Counts, totals: &Totals, now: Timestamp) {
     let series = measured.0.get_or_init(|| TaskSeries::new(task));
     series.set_counts(counts, now);

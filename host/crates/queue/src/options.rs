@@ -1,5 +1,5 @@
-//! The options of a job that is added: what clients of the HTTP service and guests may say besides the arguments, and what
-//! of it is valid. Both read it here, so that an option means the same for both.
+//! The options of a job to add: what HTTP clients and guests may specify besides the arguments, and which of it is
+//! valid. Both use this module, so that an option means the same for both.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use tokio::sync::Semaphore;
 
 use crate::{NewJob, UniqueBy, fingerprint, rfc3339};
 
-/// Characters of the longest key; a UUID or two.
+/// The most characters of a key: room for a UUID or two.
 pub const MAX_KEY: usize = 255;
 
-/// What a key is, for those who gave something else.
-pub const KEY_RULE: &str = "a key has 1 to 255 printable ASCII characters, the first and the last of them no space";
+/// The rule for keys, for error messages.
+pub const KEY_RULE: &str = "a key has 1 to 255 printable ASCII characters and neither begins nor ends with a space";
 
-/// Positions of arguments by which a job is unique.
+/// The most positions of arguments by which a job is unique.
 const MAX_POSITIONS: usize = 100;
 
-/// Bytes of arguments whose fingerprint is made at once: a fraction of a millisecond.
+/// Arguments of up to this many bytes are fingerprinted at once, in a fraction of a millisecond.
 const SMALL: usize = 64 << 10;
 
-/// Bytes of the options that a guest gives: a key, some positions and some numbers.
+/// The most bytes of a guest's options: a key, some positions and some numbers.
 const MAX_TEXT: usize = 16 << 10;
 
-/// The options as they are given. All may be left out.
+/// The options as given. All are optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddOptions {
@@ -41,17 +41,17 @@ pub struct AddOptions {
     pub run_at: Option<String>,
 }
 
-/// By what a job is unique within its task.
+/// What makes a job unique within its task.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unique {
-    /// By what.
+    /// The scope of the uniqueness.
     pub by: UniqueScope,
     /// With `args`: only the arguments at these positions, from 0.
     pub positions: Option<Vec<u32>>,
 }
 
-/// How far a unique job is unique.
+/// The scope in which a job is unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UniqueScope {
@@ -62,23 +62,23 @@ pub enum UniqueScope {
 }
 
 impl AddOptions {
-    /// Reads the options of a guest: a JSON object. The error says what is wrong.
+    /// Parses the options of a guest, a JSON object. The error says what is wrong.
     pub fn read(text: &str) -> Result<Self, String> {
         if text.len() > MAX_TEXT {
-            return Err(format!("the options have {} bytes; the most are {MAX_TEXT}", text.len()));
+            return Err(format!("the options have {} bytes; the limit is {MAX_TEXT}", text.len()));
         }
-        // An array would be taken for the fields in their order.
+        // Serde would accept an array as the fields in their order.
         let is_object = |text: &str| text.trim_ascii_start().starts_with('{');
         let unique_is_object = |value: &Value| value.get("unique").is_none_or(|of| of.is_object() || of.is_null());
         if !is_object(text) || !serde_json::from_str(text).is_ok_and(|value| unique_is_object(&value)) {
             return Err(
-                "the options are a JSON object, such as {\"priority\":5,\"unique\":{\"by\":\"args\"}}".to_owned()
+                "the options must be a JSON object, such as {\"priority\":5,\"unique\":{\"by\":\"args\"}}".to_owned()
             );
         }
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
-    /// The job with these options and arguments. Making the fingerprint of large arguments waits for its turn, because it
+    /// Returns the job with these options and arguments. Fingerprinting large arguments waits for its turn, because it
     /// takes a multiple of their bytes.
     pub async fn job(self, args: Arc<str>, turns: &Arc<Semaphore>) -> Result<NewJob, OptionsError> {
         let Self { key, unique, priority, delay_ms, run_at } = self;
@@ -102,18 +102,18 @@ impl AddOptions {
     }
 }
 
-/// Why options make no job.
+/// Why options are rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
     /// They are invalid.
     #[error("{0}")]
     Invalid(String),
     /// The host failed.
-    #[error("a fingerprint was not made: {0}")]
+    #[error("the fingerprint could not be computed: {0}")]
     Internal(String),
 }
 
-/// Whether a text can be a job's key.
+/// Returns whether a text is a valid key.
 pub fn is_key(text: &str) -> bool {
     let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(is_printable) && text.trim() == text
@@ -137,23 +137,23 @@ async fn fingerprint_in_turn(
     let turn = turns.clone().acquire_owned().await.map_err(|error| OptionsError::Internal(error.to_string()))?;
     let args = args.clone();
     let making = tokio::task::spawn_blocking(move || {
-        // It goes on though its caller goes away, and its turn lasts as long.
+        // The work continues if its caller is dropped, and so does its turn.
         let _turn = turn;
         of(&args)
     });
     making.await.map_err(|error| OptionsError::Internal(error.to_string()))
 }
 
-/// The positions, if there are any.
+/// Returns the positions, if any.
 fn positions(unique: &Unique) -> Result<Option<Vec<usize>>, String> {
     let Some(positions) = &unique.positions else { return Ok(None) };
     if unique.by == UniqueScope::Task {
-        return Err("`unique.positions` goes with `\"by\": \"args\"`".to_owned());
+        return Err("`unique.positions` requires `\"by\": \"args\"`".to_owned());
     }
     if !(1..=MAX_POSITIONS).contains(&positions.len()) {
-        return Err(format!("`unique.positions` has from 1 to {MAX_POSITIONS} positions"));
+        return Err(format!("`unique.positions` must have 1 to {MAX_POSITIONS} positions"));
     }
-    // Each of them costs as much as its argument does.
+    // Each position costs as much as its argument.
     let mut seen = HashSet::with_capacity(positions.len());
     if !positions.iter().all(|at| seen.insert(at)) {
         return Err("`unique.positions` names a position twice".to_owned());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_read_and_wrong_ones_are_named() {
+    fn options_are_parsed_and_invalid_ones_are_named() {
         let all = r#" {"key":"k","unique":{"by":"args","positions":[0]},"priority":-3,"delay_ms":5,"run_at":"2026-11-24T10:00:00Z"}"#;
         let read = AddOptions::read(all).unwrap();
         assert_eq!((read.key.as_deref(), read.priority, read.delay_ms), (Some("k"), Some(-3), Some(5)));
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn options_make_a_job_or_say_why_not() {
+    async fn options_make_a_job_or_an_error() {
         let turns = Arc::new(Semaphore::new(1));
         let of = async |text: &str| AddOptions::read(text).unwrap().job("[1]".into(), &turns).await;
         let job = of(r#"{"key":"k","unique":{"by":"args"},"priority":7,"delay_ms":9,"run_at":"1970-01-01T00:00:01Z"}"#);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_its_length() {
+    fn a_key_has_1_to_255_printable_characters() {
         for good in ["a", "\"a b\"", &"~".repeat(255)] {
             assert!(is_key(good), "{good}");
         }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn large_arguments_have_the_fingerprint_that_they_always_had() {
+    async fn large_arguments_are_fingerprinted_like_small_ones() {
         let turns = Arc::new(Semaphore::new(1));
         let args: Arc<str> = format!("[1,\"{}\"]", "x".repeat(SMALL)).into();
         let of = async |positions| fingerprint_in_turn(by_args(positions), &args, &turns).await;
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_are_few_and_differ() {
+    fn positions_are_bounded_and_distinct() {
         let of = |by, at: &[u32]| positions(&Unique { by, positions: Some(at.to_vec()) });
         assert_eq!(of(UniqueScope::Args, &[1, 0]), Ok(Some(vec![1, 0])));
         let many: Vec<u32> = (0..=100).collect();

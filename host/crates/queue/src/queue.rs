@@ -1,4 +1,4 @@
-//! The queue of all tasks: opens tasks, finds them, tells events, and knows when there is nothing left to do.
+//! The queue of all tasks: opens and finds tasks, emits events, and knows when nothing is left to do.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::{
 mod across_hosts;
 mod polling;
 
-/// The jobs of all tasks of a host. Cheap to clone; clones are the same queue.
+/// The jobs of all tasks of a host. Cheap to clone; clones share one queue.
 #[derive(Clone)]
 pub struct Queue {
     shared: Arc<Shared>,
@@ -30,13 +30,13 @@ struct Shared {
 }
 
 impl Queue {
-    /// A queue on `store` that goes by `clock`.
+    /// Creates a queue on `store` that uses `clock`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         Self::with_chance(store, clock, fastrand::Rng::new())
     }
 
-    /// Like [`new`](Self::new), with the chance (which moves retries by their jitter) that follows from `seed`, so that a
-    /// history can be played again.
+    /// Like [`new`](Self::new), with the random numbers (the jitter of retries) seeded with `seed`, so that a history
+    /// can be replayed.
     pub fn seeded(store: Arc<dyn Store>, clock: Arc<dyn Clock>, seed: u64) -> Self {
         Self::with_chance(store, clock, fastrand::Rng::with_seed(seed))
     }
@@ -51,9 +51,8 @@ impl Queue {
         Self { shared }
     }
 
-    /// Opens the queue of the task `key`. If it is open, or was and is closed, the same one is answered, and follows
-    /// `rules` from now on. What a dead process left running in it is back in line before this answers
-    /// ([`Store::open`]).
+    /// Opens the queue of the task `key`. If it is open, or was closed, returns the same one, which follows `rules`
+    /// from now on. Attempts that a dead process left running are ended as lost before this returns ([`Store::open`]).
     pub async fn open(&self, key: TaskKey, rules: Rules) -> Result<Arc<TaskQueue>, StoreError> {
         let rules = Arc::new(rules);
         let known = self.shared.tasks.read().get(&key).cloned();
@@ -62,7 +61,7 @@ impl Queue {
         }
         let (observer, store) = self.shared.open(&key, &rules).await?;
         let mut tasks = self.shared.tasks.write();
-        // Somebody else may have opened it meanwhile.
+        // Another caller may have opened it meanwhile.
         if let Some(task) = tasks.get(&key) {
             return Ok(reopened(task, rules));
         }
@@ -71,10 +70,10 @@ impl Queue {
         Ok(task)
     }
 
-    /// Opens the rest of the store's tasks, those whose definition is gone or broken, so that their jobs can be looked at, changed
-    /// and counted ([`orphans`](Self::orphans)). What a dead process left running there waits again. None of it ends for want
-    /// of attempts, and none is removed when its retention is over, since both are what the definition says. Call it when the
-    /// tasks that have one are open.
+    /// Opens the rest of the store's tasks, whose definition is gone or broken, so that their jobs can be read, changed
+    /// and counted ([`orphans`](Self::orphans)). Jobs that a dead process left running there wait again. None of them
+    /// ends because its attempts are used up, and none is removed when its retention is over, because the definition
+    /// decides both. Call it after the tasks with a definition were opened.
     pub async fn open_rest(&self) -> Result<(), StoreError> {
         let unlimited = RetryPolicy { retries: u32::MAX, ..RetryPolicy::default() };
         let at_opening = Arc::new(Rules { retry: unlimited, ..Rules::default() });
@@ -92,50 +91,51 @@ impl Queue {
         Ok(())
     }
 
-    /// Closes the queue of a task that nobody works on any more: it is not found here, and of its jobs only those that
-    /// still run keep the queue from being [`idle`](Self::idle). They stay in the store, to go on when the task is opened
-    /// again. Nothing happens if it is not open.
+    /// Closes the queue of a task that has no workers any more. It is no longer found here, and of its jobs only the
+    /// running ones keep the queue from being [`idle`](Self::idle). Its jobs stay in the store and continue when the
+    /// task is opened again. Does nothing if it is not open.
     pub fn close(&self, key: &TaskKey) {
         if let Some(task) = self.task(key) {
             task.observer().set_closed(true);
-            task.observer().quiet_perhaps();
+            task.observer().recheck_idle();
         }
     }
 
-    /// Whether the next process goes on with the jobs of this one.
+    /// Returns whether the next process continues with the jobs of this one.
     pub fn outlives_process(&self) -> bool {
         self.shared.store.outlives_process()
     }
 
-    /// The queue of the task `key`, if it is open.
+    /// Returns the queue of the task `key`, if it is open.
     pub fn task(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
         self.shared.tasks.read().get(key).filter(|task| !task.observer().is_closed()).cloned()
     }
 
-    /// The queue of the task `key` if it is not open, but the store has it.
+    /// Returns the queue of the task `key` if it is not open, but in the store.
     pub fn orphan(&self, key: &TaskKey) -> Option<Arc<TaskQueue>> {
         self.shared.tasks.read().get(key).filter(|task| task.observer().is_closed()).cloned()
     }
 
-    /// The queues of all of a tenant's tasks that are not open, but in the store, in no order.
+    /// Returns the queues of a tenant's tasks that are not open, but in the store, in no order.
     pub fn orphans(&self, tenant: &str) -> Vec<Arc<TaskQueue>> {
         let tasks = self.shared.tasks.read();
         let orphans = tasks.values().filter(|task| task.observer().is_closed() && &*task.key().tenant == tenant);
         orphans.cloned().collect()
     }
 
-    /// The queues of all tasks that are open, in no order.
+    /// Returns the queues of all open tasks, in no order.
     pub fn tasks(&self) -> Vec<Arc<TaskQueue>> {
         self.shared.tasks.read().values().filter(|task| !task.observer().is_closed()).cloned().collect()
     }
 
-    /// The queues of all tasks that are open or were, in no order.
+    /// Returns the queues of all tasks that are open or were, in no order.
     pub fn known(&self) -> Vec<Arc<TaskQueue>> {
         self.shared.tasks.read().values().cloned().collect()
     }
 
-    /// GuardState what is known at a moment only (depths, ages, totals) to the recorder of the `metrics` facade, for every task that
-    /// was ever open here: what a closed one holds still waits in the store. Call it before the recorder is read.
+    /// Updates the metrics that are not recorded as they happen (depths, ages, totals) in the recorder of the `metrics`
+    /// facade, for every task that was ever open here: the jobs of a closed one still wait in the store. Call it before
+    /// the recorder is read.
     pub fn measure(&self) {
         let now = self.shared.context.now();
         self.known().iter().for_each(|task| task.measure(now));
@@ -143,15 +143,15 @@ impl Queue {
         meters::measure_kept(self.shared.store.kept_bytes());
     }
 
-    /// Some jobs of a task or of all of a tenant's tasks, open or not, with the live progress of running attempts. What
-    /// they are, in which order and how many: [`Store::list`].
+    /// Lists jobs of a task or of all of a tenant's tasks, open or not, with the live progress of running attempts.
+    /// [`Store::list`] defines which jobs, in which order and how many.
     pub async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let searching;
         let query = match &query.text {
             None => query,
-            // Before the store looks: what an attempt has reported is kept when it ends.
+            // Before the store searches: the progress of an attempt that ends meanwhile is in the store.
             Some(text) => {
-                searching = ListQuery { live: self.showing(query, text).into(), ..query.clone() };
+                searching = ListQuery { live: self.matching_progress(query, text).into(), ..query.clone() };
                 &searching
             }
         };
@@ -165,70 +165,75 @@ impl Queue {
         Ok(page)
     }
 
-    /// The running jobs of the tasks of `query` whose live progress shows `text`.
-    fn showing(&self, query: &ListQuery, text: &str) -> HashMap<TaskKey, HashSet<JobId>> {
-        let is_asked_for =
+    /// Returns the running jobs of the tasks of `query` whose live progress contains `text`.
+    fn matching_progress(&self, query: &ListQuery, text: &str) -> HashMap<TaskKey, HashSet<JobId>> {
+        let is_selected =
             |key: &TaskKey| key.tenant == query.tenant && query.task.as_ref().is_none_or(|task| *task == key.task);
         let tasks = self.shared.tasks.read();
-        let tasks = tasks.iter().filter(|(key, _)| is_asked_for(key));
-        tasks.map(|(key, task)| (key.clone(), task.showing(text))).filter(|(_, ids)| !ids.is_empty()).collect()
+        let tasks = tasks.iter().filter(|(key, _)| is_selected(key));
+        tasks
+            .map(|(key, task)| (key.clone(), task.matching_progress(text)))
+            .filter(|(_, ids)| !ids.is_empty())
+            .collect()
     }
 
-    /// The time of day by the queue's clock.
+    /// Returns the time of day by the queue's clock.
     pub fn now(&self) -> Timestamp {
         self.shared.context.now()
     }
 
-    /// Listens to the events of all of a tenant's tasks from now on.
+    /// Subscribes to the events of all of a tenant's tasks from now on.
     pub fn subscribe(&self, tenant: impl Into<Arc<str>>) -> Events {
         Events::new(self.follow(EventFilter::Tenant(tenant.into()), None))
     }
 
-    /// From now on the last `most` events of each tenant are kept, also while nobody listens, for whoever comes back
-    /// ([`follow`](Self::follow)). Each takes some 150 bytes, and its progress message of 1 KiB at most. With 0, as in the
-    /// beginning, none are kept for long: a few thousand while somebody listens, and it costs jobs nothing while nobody
-    /// does.
+    /// Retains the last `most` events of each tenant from now on, even without followers, so that a follower can resume
+    /// ([`follow`](Self::follow)). An event takes about 150 bytes, and its progress message at most 1 KiB. With 0, the
+    /// default, a few thousand are retained while the tenant has followers, and events cost jobs nothing without
+    /// followers.
     pub fn keep_events(&self, most: usize) {
         self.shared.context.keep_events(most);
     }
 
-    /// Bounds the bytes that the jobs of all tasks of the store may take; without it only each task's
-    /// [`Rules::keep_bytes`] does.
+    /// Bounds the bytes that the jobs of all tasks of the store may take. Without it, only each task's
+    /// [`Rules::keep_bytes`] bounds them.
     pub fn keep_bytes(&self, most: u64) {
         self.shared.store.set_keep_bytes(most);
     }
 
-    /// Follows events: those that happen after this call, or, with `after`, all that have a later number. If some of them
-    /// are not kept, that is told first, and then those that are. The task need not be open, nor need there be such a
-    /// job; the tenant must be one that the operator knows, for it is remembered.
+    /// Follows events: those that happen after this call or, with `after`, all that have a greater number. If some of
+    /// them have been evicted, the follower gets a [`Gap`](crate::Gap) first, and then the retained ones. The task need
+    /// not be open, and the job need not exist. The tenant must be one that the operator knows, because the queue
+    /// stores it.
     pub fn follow(&self, filter: EventFilter, after: Option<EventId>) -> Followed {
         Followed::new(self.shared.context.events(filter.tenant()), filter, after)
     }
 
-    /// Lets everybody who sleeps until a job is due look at the clock again. For clocks that were set.
+    /// Wakes all waiters, so that those that sleep until a job is due check the clock again. Call it after the clock
+    /// was set.
     pub fn clock_changed(&self) {
         for task in self.shared.tasks.read().values() {
-            task.observer().look_again();
+            task.observer().wake_all();
         }
     }
 
-    /// Waits until no job waits (for whatever), no attempt runs and no callback is pending, in any open task. Cancel-safe. Waits for
-    /// ever if the store has failed.
+    /// Waits until no job waits (for any reason), no attempt runs and no callback is pending, in any open task.
+    /// Cancel-safe. Never returns if the store has failed.
     pub async fn idle(&self) {
-        let wanted = self.shared.context.want_quiet();
+        let waiter = self.shared.context.register_idle_waiter();
         loop {
-            let mut quiet = std::pin::pin!(wanted.quiet().notified());
-            quiet.as_mut().enable();
+            let mut idle = std::pin::pin!(waiter.idle().notified());
+            idle.as_mut().enable();
             if self.is_idle().await {
                 return;
             }
-            quiet.await;
+            idle.await;
         }
     }
 
-    /// Whether all tasks were idle at one and the same moment during this call.
+    /// Returns whether all tasks were idle at one point in time during this call.
     async fn is_idle(&self) -> bool {
-        // Tasks are looked at one after the other, and a job that ends may have added one to a task that was looked at
+        // Tasks are checked one after the other, and a job that ends may have added one to a task that was checked
         // before. But if two rounds find every task idle and nothing was added in between, all were idle between them.
         match self.added_if_idle().await {
             Some(added) => self.added_if_idle().await == Some(added),
@@ -236,7 +241,7 @@ impl Queue {
         }
     }
 
-    /// How many jobs were ever added, if each task is idle when it is looked at.
+    /// Returns how many jobs were ever added, if each task is idle when it is checked.
     async fn added_if_idle(&self) -> Option<u64> {
         let mut added: u64 = 0;
         for task in self.known() {
@@ -258,7 +263,7 @@ impl Shared {
     }
 }
 
-/// The queue of a task that somebody opens again.
+/// Returns the queue of a task that is opened again.
 fn reopened(task: &Arc<TaskQueue>, rules: Arc<Rules>) -> Arc<TaskQueue> {
     task.set_rules(rules);
     task.observer().set_closed(false);
@@ -279,7 +284,7 @@ mod tests {
     use crate::{MemoryStore, NewJob};
 
     #[tokio::test]
-    async fn no_job_ends_for_want_of_attempts_while_nobody_knows_how_many_it_may_have() {
+    async fn no_job_of_an_orphan_ends_because_its_attempts_are_used_up() {
         let (clock, key) = (Arc::new(ManualClock::new(Timestamp(1_000))), TaskKey::new("default", "gone"));
         let mut store = Arc::new(MemoryStore::new());
         let opened = Queue::new(store.clone(), clock.clone()).open(key.clone(), Rules::default()).await.unwrap();
@@ -292,12 +297,12 @@ mod tests {
         let queue = Queue::new(Arc::new(store.die()), clock);
         queue.open_rest().await.unwrap();
         let listed = queue.list(&ListQuery::of_task(&key)).await.unwrap().jobs;
-        let standing: Vec<_> = listed.iter().map(|job| (job.status, job.attempt)).collect();
-        assert_eq!(standing, [(Status::Waiting, RetryPolicy::LOST_ATTEMPTS)]);
+        let jobs: Vec<_> = listed.iter().map(|job| (job.status, job.attempt)).collect();
+        assert_eq!(jobs, [(Status::Waiting, RetryPolicy::LOST_ATTEMPTS)]);
     }
 
     #[tokio::test]
-    async fn jobs_of_a_task_without_a_definition_can_be_looked_at_and_changed_and_are_never_pruned() {
+    async fn jobs_of_an_orphan_can_be_read_and_changed_and_are_never_pruned() {
         let (clock, key) = (Arc::new(ManualClock::new(Timestamp(1_000))), TaskKey::new("default", "gone"));
         let store = MemoryStore::new();
         let opened = Queue::new(Arc::new(store.die()), clock.clone());
@@ -306,7 +311,7 @@ mod tests {
         let store = opened.shared.store.clone();
         let queue = Queue::new(store, clock.clone());
         queue.open_rest().await.unwrap();
-        assert!(queue.task(&key).is_none(), "nobody works on it");
+        assert!(queue.task(&key).is_none(), "it is not open");
         let orphan = queue.orphan(&key).unwrap();
         assert_eq!(orphan.counts().waiting, 3);
         assert_eq!(queue.orphans("default").len(), 1);

@@ -1,5 +1,5 @@
-//! How much a task does: totals since the start, and rates over the last minute. Costs a job a few relaxed additions;
-//! once a second somebody also notes the totals. Seconds are those that have elapsed, whatever the time of day is set to.
+//! How much a task does: totals since the start, and rates over the last minute. Costs a job a few relaxed additions,
+//! and once a second a sample of the totals. Seconds are elapsed ones, whatever the time of day is set to.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use saggar_job::{Clock, Timestamp};
 use crate::Totals;
 use crate::totals::Endings;
 
-/// How many seconds a rate looks back.
+/// Seconds that a rate covers.
 const WINDOW_SECONDS: u64 = 60;
 
 /// What is counted.
@@ -24,28 +24,28 @@ pub(crate) enum Counted {
     Retried,
 }
 
-/// How often each was counted.
-type Noted = [u64; 5];
+/// The totals, by [`Counted`].
+type Sample = [u64; 5];
 
-/// How often something happened.
+/// How often something happened: a total and a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rate {
     /// Since the process began.
     pub total: u64,
-    /// How often in a second, over the last minute, or since the process began if that is later.
+    /// Per second, over the last minute, or since the task was opened if that is later.
     pub per_second: f64,
 }
 
-/// How much a task does.
+/// Totals and rates of one task.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rates {
     /// Jobs added.
     pub added: Rate,
-    /// Attempts begun.
+    /// Attempts started.
     pub started: Rate,
-    /// Jobs that ended well.
+    /// Jobs that succeeded.
     pub succeeded: Rate,
-    /// Jobs that ended otherwise.
+    /// Jobs that failed.
     pub failed: Rate,
     /// Failed attempts that are followed by another one.
     pub retried: Rate,
@@ -55,12 +55,12 @@ pub struct Rates {
 pub(crate) struct Counters {
     clock: Arc<dyn Clock>,
     totals: [AtomicU64; 5],
-    /// What did not end well, in detail.
+    /// The jobs and attempts that did not succeed, by reason and ending.
     pub(crate) endings: Endings,
-    /// The second of the time of day in which something was last counted: when it changes, it may be time for a note.
-    seen: AtomicU64,
-    /// The totals at the beginnings of the seconds in which something happened, oldest first. Never empty.
-    notes: Mutex<VecDeque<(u64, Noted)>>,
+    /// The second of the time of day in which something was last counted. When it changes, a sample may be due.
+    last_second: AtomicU64,
+    /// The totals at the start of each second in which something was counted, oldest first. Never empty.
+    samples: Mutex<VecDeque<(u64, Sample)>>,
 }
 
 impl Counters {
@@ -68,23 +68,23 @@ impl Counters {
         Self {
             totals: Default::default(),
             endings: Endings::default(),
-            seen: AtomicU64::new(second_of(clock.now())),
-            notes: Mutex::new(VecDeque::from([(clock.elapsed().as_secs(), Noted::default())])),
+            last_second: AtomicU64::new(second_of(clock.now())),
+            samples: Mutex::new(VecDeque::from([(clock.elapsed().as_secs(), Sample::default())])),
             clock,
         }
     }
 
     pub(crate) fn count(&self, what: Counted, number: u64, now: Timestamp) {
         let second = second_of(now);
-        if second != self.seen.load(Ordering::Relaxed) {
-            self.seen.store(second, Ordering::Relaxed);
-            self.note(self.clock.elapsed().as_secs());
+        if second != self.last_second.load(Ordering::Relaxed) {
+            self.last_second.store(second, Ordering::Relaxed);
+            self.sample(self.clock.elapsed().as_secs());
         }
         self.totals[what as usize].fetch_add(number, Ordering::Relaxed);
     }
 
     pub(crate) fn totals(&self) -> Totals {
-        let [added, started, succeeded, ..] = self.noted();
+        let [added, started, succeeded, ..] = self.load();
         let mut totals = Totals { added, started, succeeded, ..Totals::default() };
         self.endings.add_to(&mut totals);
         totals
@@ -92,11 +92,11 @@ impl Counters {
 
     pub(crate) fn rates(&self) -> Rates {
         let second = self.clock.elapsed().as_secs();
-        let (totals, since) = (self.noted(), second.saturating_sub(WINDOW_SECONDS));
-        let notes = self.notes.lock();
-        // The totals at a moment are those of the first note from then on, for nothing happened between the two.
-        let before = notes.iter().find(|(second, _)| *second >= since).map_or(totals, |(_, totals)| *totals);
-        let began = notes.front().map_or(since, |(second, _)| *second).max(since);
+        let (totals, since) = (self.load(), second.saturating_sub(WINDOW_SECONDS));
+        let samples = self.samples.lock();
+        // The totals at `since` are those of the first sample from then on, because nothing was counted in between.
+        let before = samples.iter().find(|(second, _)| *second >= since).map_or(totals, |(_, totals)| *totals);
+        let began = samples.front().map_or(since, |(second, _)| *second).max(since);
         let seconds = second.saturating_sub(began).clamp(1, WINDOW_SECONDS);
         let rate = |what: Counted| {
             let (total, before) = (totals[what as usize], before[what as usize]);
@@ -111,21 +111,21 @@ impl Counters {
         }
     }
 
-    /// Notes the totals at the beginning of `second`. What others count at this very moment may fall to either side.
+    /// Samples the totals at the start of `second`. What other threads count at the same time may fall on either side.
     #[cold]
-    fn note(&self, second: u64) {
-        let mut notes = self.notes.lock();
-        if notes.back().is_some_and(|(latest, _)| second <= *latest) {
+    fn sample(&self, second: u64) {
+        let mut samples = self.samples.lock();
+        if samples.back().is_some_and(|(latest, _)| second <= *latest) {
             return;
         }
-        notes.push_back((second, self.noted()));
-        // One older note stays: it says when the window's first second began.
-        while notes.get(1).is_some_and(|(old, _)| old + WINDOW_SECONDS < second) {
-            notes.pop_front();
+        samples.push_back((second, self.load()));
+        // One older sample stays: it says when the window's first second began.
+        while samples.get(1).is_some_and(|(old, _)| old + WINDOW_SECONDS < second) {
+            samples.pop_front();
         }
     }
 
-    fn noted(&self) -> Noted {
+    fn load(&self) -> Sample {
         self.totals.each_ref().map(|total| total.load(Ordering::Relaxed))
     }
 }
@@ -151,7 +151,7 @@ mod tests {
         (clock.clone(), Counters::new(clock))
     }
 
-    /// Counts `number` in each of so many seconds.
+    /// Counts `number` in each of `seconds` seconds.
     fn count(clock: &ManualClock, counters: &Counters, number: u64, seconds: u64) {
         for _ in 0..seconds {
             counters.count(Counted::Added, number, clock.now());
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_looks_back_a_minute_and_a_total_for_ever() {
+    fn a_rate_covers_a_minute_and_a_total_everything() {
         let (clock, counters) = counters();
         count(&clock, &counters, 3, 99);
         counters.count(Counted::Failed, 6, clock.now());
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_young_task_is_not_taken_for_a_slow_one() {
+    fn the_rate_of_a_new_task_covers_only_its_lifetime() {
         let (clock, counters) = counters();
         assert_eq!(counters.rates(), Rates::default());
         counters.count(Counted::Started, 8, clock.now());
@@ -186,27 +186,31 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_changes_no_rate() {
+    fn setting_the_clock_changes_no_rate() {
         for set_to in [0, 1_000_000, 4_600_000, u64::MAX / 2] {
             let (clock, counters) = counters();
             count(&clock, &counters, 2, 100);
             let right = clock.now();
             clock.set(Timestamp(set_to));
             count(&clock, &counters, 2, 5);
-            assert_eq!(counters.rates().added, Rate { total: 210, per_second: 2.0 }, "while it is wrong");
+            assert_eq!(counters.rates().added, Rate { total: 210, per_second: 2.0 }, "while the clock is wrong");
             clock.set(right.plus_ms(5_000));
             for second in 1..=90 {
                 count(&clock, &counters, 2, 1);
-                assert_eq!(counters.rates().added, Rate { total: 210 + 2 * second, per_second: 2.0 }, "afterwards");
+                assert_eq!(
+                    counters.rates().added,
+                    Rate { total: 210 + 2 * second, per_second: 2.0 },
+                    "after the clock was corrected"
+                );
             }
         }
     }
 
     #[test]
-    fn notes_are_bounded() {
+    fn samples_are_bounded() {
         let (clock, counters) = counters();
         count(&clock, &counters, 1, 1_000);
-        assert!(counters.notes.lock().len() <= 62);
+        assert!(counters.samples.lock().len() <= 62);
         assert_eq!(counters.rates().added, Rate { total: 1_000, per_second: 1.0 });
     }
 }

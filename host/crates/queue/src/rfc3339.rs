@@ -1,27 +1,27 @@
-//! Moments as they are on the wire: RFC 3339 text. Written in UTC with milliseconds; read in the whole grammar.
+//! Times as RFC 3339 text, as they are on the wire. Written in UTC with milliseconds; the whole grammar is parsed.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use saggar_job::Timestamp;
 
-/// The last moment that has a year of four digits, in milliseconds.
+/// The last time that has a year of four digits, in milliseconds.
 const LAST_MS: u64 = 253_402_300_799_999;
 
-/// How a moment is written.
+/// Formats a time. Later times than the year 9999 are formatted as its last one.
 pub fn write(at: Timestamp) -> String {
     let at = UNIX_EPOCH + Duration::from_millis(at.0.min(LAST_MS));
     humantime::format_rfc3339_millis(at).to_string()
 }
 
-/// Reads a time in the grammar of RFC 3339 and nothing else: `T` and `Z` in either case, a space in place of the `T`, a fraction
-/// of any length, any offset (`-00:00` too), a leap second where one may be, years 0000 to 9999.
+/// Parses a time in the grammar of RFC 3339 and nothing else: `T` and `Z` in either case, a space instead of the `T`, a
+/// fraction of any length, any offset (`-00:00` too), a leap second where one is possible, years 0000 to 9999.
 ///
-/// Parts of a millisecond count as a whole one, so that nothing happens before the time that was asked for. What is before 1970
-/// is taken as the first moment of that year, since nothing of a job is older.
+/// Fractions of a millisecond are rounded up, so that nothing happens before the requested time. A time before 1970 is
+/// taken as the start of 1970, because nothing about a job is older.
 ///
 /// # Errors
 ///
-/// A sentence that says whether the form is wrong, or which part of the date or the time there is not.
+/// A sentence that says whether the format is wrong, or which part of the date or the time does not exist.
 pub fn read(text: &str) -> Result<Timestamp, String> {
     let Parts { date, time, fraction_ms, east_min } = parts(text.as_bytes()).ok_or_else(|| {
         "expected a time as in RFC 3339, such as 2026-11-24T10:00:00Z or 2026-11-24T10:00:00+01:00 (in a query `+` is \
@@ -44,14 +44,14 @@ pub fn read(text: &str) -> Result<Timestamp, String> {
     Ok(Timestamp(ms.max(0).unsigned_abs()))
 }
 
-/// What a text of the right form says.
+/// The parts of a text in the right format.
 struct Parts {
     /// Year, month and day.
     date: [u32; 3],
     /// Hour, minute and second.
     time: [u32; 3],
     fraction_ms: i64,
-    /// Minutes east of UTC, or why there is no such offset.
+    /// Minutes east of UTC, or why the offset is invalid.
     east_min: Result<i64, String>,
 }
 
@@ -91,7 +91,7 @@ fn offset(text: &[u8]) -> Option<Result<i64, String>> {
     Some(Ok(sign * (hours * 60 + minutes)))
 }
 
-/// The number that these digits are.
+/// Parses decimal digits.
 fn number(digits: &[u8]) -> Option<u32> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     is_number.then(|| digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
@@ -118,17 +118,17 @@ fn days_of_month(year: u32, month: u32) -> Option<u32> {
     }
 }
 
-/// The days from 1970 to a date of the Gregorian calendar, which goes back to the year 0.
+/// Returns the days from 1970 to a date of the Gregorian calendar, extended back to the year 0.
 fn days_since_1970([year, month, day]: [u32; 3]) -> i64 {
-    // Days before a year, if the year 0 was the first one.
+    // Days before a year, counted from the start of the year 0.
     let before = |year: i64| year * 365 + (year + 3) / 4 - (year + 99) / 100 + (year + 399) / 400;
     let of_months: u32 = (1..month).filter_map(|month| days_of_month(year, month)).sum();
     before(i64::from(year)) - before(1970) + i64::from(of_months + day) - 1
 }
 
-/// Whether this minute, counted from 1970 in UTC, is the last one of a month.
+/// Returns whether this minute, counted from 1970 in UTC, is the last one of a month.
 fn ends_month(minutes: i64) -> bool {
-    // Leap seconds are of the time that this calendar is for.
+    // There were no leap seconds before 1970.
     let Ok(ms) = u64::try_from((minutes + 1) * 60_000) else { return false };
     write(Timestamp(ms)).contains("-01T00:00:00")
 }
@@ -138,16 +138,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_read_as_it_was_written_and_with_any_offset() {
+    fn a_time_is_parsed_as_it_was_written_and_with_any_offset() {
         let at = Timestamp(1_795_514_400_250);
         assert_eq!(read(&write(at)), Ok(at));
         assert_eq!(read("2026-11-24T10:00:00.25+01:00"), read("2026-11-24T09:00:00.25Z"));
         assert_eq!(read("2026-11-24T10:00:00-02:30"), read("2026-11-24T12:30:00Z"));
     }
 
-    /// Every day of ten thousand years, against the calendar of another hand.
+    /// Random times up to the year 9999, and some days, against another implementation of the calendar.
     #[test]
-    fn every_day_is_where_it_belongs() {
+    fn dates_agree_with_another_calendar() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..20_000 {
             let at = Timestamp(random.u64(..=LAST_MS));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_grammar_is_read() {
+    fn the_whole_grammar_is_parsed() {
         let at = read("2026-11-24T10:00:00Z").unwrap();
         for (text, later_ms) in [
             ("2026-11-24t10:00:00z", 0),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_second_is_where_one_may_be() {
+    fn a_leap_second_is_valid_only_at_the_end_of_a_month() {
         for (leap, next) in [
             ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
             ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00Z"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_1970_is_taken_as_its_beginning() {
+    fn times_before_1970_are_taken_as_its_start() {
         for old in
             ["1969-12-31T23:59:59Z", "1970-01-01T00:00:00+01:00", "0000-02-29T23:59:59.9Z", "0000-01-01T00:00:00+23:59"]
         {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_form_is_told_from_an_impossible_date_and_an_impossible_time() {
+    fn a_wrong_format_and_an_impossible_date_or_time_have_different_errors() {
         for bad in [
             "",
             "Z",
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_beyond_all_calendars_is_shown_as_the_last_one() {
+    fn a_time_after_the_year_9999_is_written_as_its_last_one() {
         assert_eq!(write(Timestamp(u64::MAX)), "9999-12-31T23:59:59.999Z");
     }
 }

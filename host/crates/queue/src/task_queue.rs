@@ -1,4 +1,4 @@
-//! One task's queue: what its slots, its handlers and those who look at its jobs hold.
+//! One task's queue: what its slots, its handlers and the readers of its jobs use.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(crate) use observer::TaskObserver;
 pub use reading::LogTail;
 pub use running::{CancelSignal, Running};
 
-/// The queue of one task. Shared by everybody who works on it; every method may be called by any number at once.
+/// The queue of one task. Shared by all its users; every method may be called concurrently.
 pub struct TaskQueue {
     store: Arc<dyn TaskStore>,
     rules: ArcSwap<Rules>,
@@ -58,24 +58,25 @@ impl TaskQueue {
         }
     }
 
-    /// Which task's queue it is.
+    /// Returns the task's key.
     pub fn key(&self) -> &TaskKey {
         self.observer.key()
     }
 
-    /// The rules that hold now.
+    /// Returns the current rules.
     pub fn rules(&self) -> Arc<Rules> {
         self.rules.load_full()
     }
 
-    /// Looks a job up, with the live progress of its running attempt. None if it never was or retention removed it.
+    /// Looks a job up, with the live progress of its running attempt. `None` if it never existed or retention removed
+    /// it.
     pub async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let mut job = self.store.get(id).await?;
         job.iter_mut().for_each(|job| self.show_progress(job));
         Ok(job)
     }
 
-    /// Looks a job up as [`get`](Self::get) does, unless its texts have more than `most` bytes: these are not read then.
+    /// Looks a job up as [`get`](Self::get) does, but does not read its texts if they have more than `most` bytes.
     pub async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
         let mut peek = self.store.peek(id, most).await?;
         if let Some(Peek::Job(job)) = &mut peek {
@@ -92,7 +93,7 @@ impl TaskQueue {
         }
     }
 
-    /// Waits until a job has ended, and answers it. Cancel-safe.
+    /// Waits until a job has ended, and returns it. Cancel-safe.
     pub async fn wait(&self, id: JobId) -> Result<Job, WaitError> {
         loop {
             if let Peek::Job(job) = self.wait_and_peek(id, u64::MAX).await? {
@@ -101,23 +102,23 @@ impl TaskQueue {
         }
     }
 
-    /// Waits until a job has ended, and answers it; if its texts have more than `most` bytes and are not at hand, they are not
-    /// read. Those that are at hand are shared by all who wait. Cancel-safe.
+    /// Waits until a job has ended, and returns it. If its texts have more than `most` bytes and are not in memory,
+    /// they are not read. Texts in memory are shared by all waiters. Cancel-safe.
     pub async fn wait_and_peek(&self, id: JobId, most: u64) -> Result<Peek, WaitError> {
         let waiter = self.observer.waiters.register(id);
         tokio::select! {
             biased;
-            // The end brings the job along, whatever a look at it would still take.
-            job = waiter.shown() => Ok(Peek::Job(job)),
-            job = self.look_until_ended(id, most, &waiter) => job,
+            // The end brings a snapshot of the job, so a lookup that is in progress need not complete.
+            job = waiter.snapshot() => Ok(Peek::Job(job)),
+            job = self.peek_until_ended(id, most, &waiter) => job,
         }
     }
 
-    async fn look_until_ended(&self, id: JobId, most: u64, waiter: &Waiter<'_>) -> Result<Peek, WaitError> {
+    async fn peek_until_ended(&self, id: JobId, most: u64, waiter: &Waiter<'_>) -> Result<Peek, WaitError> {
         loop {
             let mut woken = std::pin::pin!(waiter.woken());
             woken.as_mut().enable();
-            // One that runs here has not ended, as far as the observer knows, and wakes its waiters when it does.
+            // A job that runs here has not ended as far as the observer knows, and wakes its waiters when it does.
             if !self.observer.running_jobs.has(id) {
                 let peek = self.peek(id, most).await?.ok_or(WaitError::UnknownJob { id })?;
                 if peek.has_ended() {
@@ -128,7 +129,7 @@ impl TaskQueue {
         }
     }
 
-    /// Appends to a job's log as far as its budget ([`JobLog`](crate::JobLog)) allows; nothing if there is no such job.
+    /// Appends to a job's log as far as its budget ([`JobLog`](crate::JobLog)) allows. Does nothing for an unknown job.
     pub async fn log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
         if lines.is_empty() {
             return Ok(());
@@ -136,43 +137,44 @@ impl TaskQueue {
         self.store.append_log(id, lines).await
     }
 
-    /// A job's log and the records of its attempts that are over. None if it never was or is kept no more.
+    /// Returns a job's log and the records of its ended attempts. `None` if the job never existed or is not stored any
+    /// more.
     pub async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
         self.store.history(id).await
     }
 
-    /// A job's log, oldest line first; its last line says what was dropped. None if there is no such job.
+    /// Returns a job's log, oldest line first; its last line says what was dropped. `None` for an unknown job.
     pub async fn logs(&self, id: JobId) -> Result<Option<Vec<LogLine>>, StoreError> {
         Ok(self.history(id).await?.map(|history| history.log))
     }
 
-    /// Removes ended jobs whose retention is over, with as much work as `most` of them are ([`TaskStore::prune`]). Call it now
-    /// and then, and again at once while it answers that there may be [`more`](Pruned::more).
+    /// Removes ended jobs whose retention is over, with as much work as `most` of them take ([`TaskStore::prune`]).
+    /// Call it periodically, and again at once while it returns that there may be [`more`](Pruned::more).
     pub async fn prune(&self, most: usize) -> Result<Pruned, StoreError> {
         self.store.prune(most, &self.rules.load_full(), self.context().now()).await
     }
 
-    /// How many jobs stand where. Cheap.
+    /// Returns the number of jobs in each state. Cheap.
     pub fn counts(&self) -> Counts {
         self.store.counts()
     }
 
-    /// How much the task does, since the process began and over the last minute. Cheap.
+    /// Returns how much the task does, since the process began and over the last minute. Cheap.
     pub fn rates(&self) -> Rates {
         self.observer.counters.rates()
     }
 
-    /// How often what happened since the process began. Cheap.
+    /// Returns how often jobs and attempts ended in which way, since the process began. Cheap.
     pub fn totals(&self) -> Totals {
         self.observer.counters.totals()
     }
 
-    /// The running jobs whose live progress shows `text`.
-    pub(crate) fn showing(&self, text: &str) -> std::collections::HashSet<JobId> {
-        self.observer.running_jobs.showing(text)
+    /// Returns the running jobs whose live progress contains `text`.
+    pub(crate) fn matching_progress(&self, text: &str) -> std::collections::HashSet<JobId> {
+        self.observer.running_jobs.matching_progress(text)
     }
 
-    /// Puts the live progress of a running attempt in the place of the kept one.
+    /// Replaces the stored progress of a running job by the live one.
     pub(crate) fn show_live(&self, job: &mut ListedJob) {
         if job.started_at.is_some()
             && let Some(running) = self.observer.running_jobs.find(job.id, job.run)
@@ -185,7 +187,7 @@ impl TaskQueue {
         &self.observer
     }
 
-    /// How many jobs were ever added, if nothing is left to do; of a task that nobody works on any more, if nothing runs here.
+    /// Returns how many jobs were ever added, if nothing is left to do. For a closed task: if nothing runs here.
     pub(crate) async fn added_if_idle(&self) -> Option<u64> {
         let counts = self.store.counts_now().await.ok()?;
         let is_idle =
@@ -193,12 +195,12 @@ impl TaskQueue {
         is_idle.then_some(counts.added)
     }
 
-    /// Follows these rules from now on.
+    /// Replaces the rules from now on.
     pub fn set_rules(&self, rules: impl Into<Arc<Rules>>) {
         self.rules.store(rules.into());
     }
 
-    /// Hands over where the task stands at `now`.
+    /// Updates the task's metrics at `now`.
     pub(crate) fn measure(&self, now: Timestamp) {
         meters::measure(self.key(), &self.measured, &self.counts(), &self.totals(), now);
     }
@@ -207,7 +209,7 @@ impl TaskQueue {
         self.observer.context()
     }
 
-    pub(crate) fn notify(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
+    pub(crate) fn emit(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
         self.observer.emit(id, kind, at);
     }
 }

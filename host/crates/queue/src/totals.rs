@@ -1,16 +1,16 @@
-//! How often jobs and attempts ended in which way, since the process began. What ends well is counted with the rates; a
-//! counter here is touched only when something went wrong, so that counting them costs most jobs nothing.
+//! How often jobs and attempts ended in which way, since the process began. Successes are counted with the rates. A
+//! counter here is touched only when something failed, so that most jobs pay nothing for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use saggar_job::{Ending, Reason};
 
-/// How often what happened in a task since the process began.
+/// Counts of a task since the process began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Jobs added.
     pub added: u64,
-    /// Attempts begun.
+    /// Attempts started.
     pub started: u64,
     pub(crate) succeeded: u64,
     pub(crate) failed: [u64; Reason::ALL.len()],
@@ -18,24 +18,24 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Jobs that ended well.
+    /// Returns the number of jobs that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.succeeded
     }
 
-    /// Jobs that ended otherwise, in this way.
+    /// Returns the number of jobs that failed for this reason.
     pub fn failed(&self, reason: Reason) -> u64 {
         self.failed[reason as usize]
     }
 
-    /// Attempts that ended like this.
+    /// Returns the number of attempts that ended like this.
     pub fn attempts(&self, ending: Ending) -> u64 {
-        // A job ends well exactly when an attempt of it does.
+        // A job succeeds exactly when an attempt of it does.
         if ending == Ending::Success { self.succeeded } else { self.attempts[ending as usize] }
     }
 }
 
-/// The counters of what did not end well.
+/// The counters of jobs and attempts that did not succeed.
 #[derive(Debug, Default)]
 pub(crate) struct Endings {
     failed: [AtomicU64; Reason::ALL.len()],
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_has_a_counter_of_its_own() {
+    fn every_reason_and_ending_has_its_own_counter() {
         for (at, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, at);
         }

@@ -1,4 +1,4 @@
-//! Who waits for something to happen to which job, such as its end. Costs one load each time while nobody waits.
+//! Waiters for something to happen to a job, such as its end. Costs one load each time while there are no waiters.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) struct Waiters {
     by_job: Mutex<HashMap<JobId, Vec<Arc<Waiting>>>>,
 }
 
-/// Somebody who waits.
+/// The state of one waiter.
 #[derive(Debug, Default)]
 struct Waiting {
     woken: Notify,
@@ -25,7 +25,7 @@ struct Waiting {
 }
 
 impl Waiters {
-    /// Registers somebody who waits for `id`, until the guard is dropped. Do this before you look at the job.
+    /// Registers a waiter for `id`, until the guard is dropped. Call it before reading the job.
     pub(crate) fn register(&self, id: JobId) -> Waiter<'_> {
         self.count.fetch_add(1, Ordering::SeqCst);
         let waiting = Arc::new(Waiting::default());
@@ -33,12 +33,12 @@ impl Waiters {
         Waiter { waiters: self, id, waiting }
     }
 
-    /// Whether anybody waits for `id`.
+    /// Returns whether `id` has waiters.
     pub(crate) fn has(&self, id: JobId) -> bool {
         self.count.load(Ordering::SeqCst) > 0 && self.by_job.lock().contains_key(&id)
     }
 
-    /// Wakes all who wait for `id`, after it has ended. Without the `job` they look for it themselves.
+    /// Wakes all waiters for `id`. Without the `job` they look it up themselves.
     pub(crate) fn wake(&self, id: JobId, job: Option<Arc<Job>>) {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
@@ -51,7 +51,7 @@ impl Waiters {
         }
     }
 
-    /// Wakes all, to look again.
+    /// Wakes all waiters, which check their jobs again.
     pub(crate) fn wake_all(&self) {
         self.by_job.lock().values().flatten().for_each(|waiting| waiting.woken.notify_waiters());
     }
@@ -64,13 +64,13 @@ pub(crate) struct Waiter<'a> {
 }
 
 impl Waiter<'_> {
-    /// The next waking. Enable it before you look at the job.
+    /// Returns the next wake-up. Enable it before reading the job.
     pub(crate) fn woken(&self) -> Notified<'_> {
         self.waiting.woken.notified()
     }
 
-    /// The job as it was shown when it ended. Never, if it ends without that. Cancel-safe.
-    pub(crate) async fn shown(&self) -> Job {
+    /// Waits for the snapshot that comes with the job's end. Never returns if the job ends without one. Cancel-safe.
+    pub(crate) async fn snapshot(&self) -> Job {
         loop {
             let mut woken = std::pin::pin!(self.woken());
             woken.as_mut().enable();

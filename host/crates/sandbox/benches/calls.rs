@@ -1,10 +1,10 @@
-//! What a call costs: the bare wasmtime calls, and ours, in one run. Prints the ratios at the end.
+//! Compares the cost of a call with bare wasmtime and with Saggar in one run. Prints the ratios at the end.
 //!
-//! Bare is what anybody would write with wasmtime: the same engine configuration where it matters (epoch interruption,
-//! pooling allocator, WASI linked), a store, an instance, a typed function, `call_async`. Ours is `Sandbox::call`, with
-//! deadline, limits, cancellation, services, measurement and the check of the answer.
+//! The bare variant is a straightforward use of wasmtime: the same engine configuration where it matters (epoch
+//! interruption, pooling allocator, WASI linked), a store, an instance, a typed function, `call_async`. Saggar's
+//! variant is `Sandbox::call`, with deadline, limits, cancellation, services, measurement and validation of the answer.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
     measure(&mut criterion, &runtime, "fresh/bare", |calls| bare.fresh(calls));
     measure(&mut criterion, &runtime, "fresh/saggar", |calls| ours.calls(calls, 1));
     criterion.final_summary();
-    // The machine may be shared, so a ratio of two long runs says less than many short pairs.
+    // On a shared machine, many short pairs of runs give a more reliable ratio than two long runs.
     for (kind, reuse, calls) in [("warm", u32::MAX, 20_000), ("fresh", 1, 1_000)] {
         let mut ratios: Vec<f64> = (0..31)
             .map(|_| {
@@ -69,19 +69,20 @@ impl WasiView for Wasi {
     }
 }
 
-/// What the contract calls a failure, as a shape.
+/// The contract's `problem`.
 #[derive(wasmtime::component::ComponentType, wasmtime::component::Lift)]
 #[component(record)]
-#[expect(dead_code, reason = "the shape matters to the call, the values to nobody")]
+#[expect(dead_code, reason = "only the type matters; the values are never read")]
 struct BareProblem {
     code: String,
     message: String,
     details: Option<String>,
 }
 
+/// The contract's `failure`.
 #[derive(wasmtime::component::ComponentType, wasmtime::component::Lift)]
 #[component(variant)]
-#[expect(dead_code, reason = "the shape matters to the call, the values to nobody")]
+#[expect(dead_code, reason = "only the type matters; the values are never read")]
 enum BareFailure {
     #[component(name = "retry")]
     Retry(BareProblem),
@@ -93,7 +94,7 @@ enum BareFailure {
 
 type Process = TypedFunc<(u64, &'static str), (Result<String, BareFailure>,)>;
 
-/// wasmtime and nothing else.
+/// Bare wasmtime.
 struct Bare {
     engine: wasmtime::Engine,
     pre: InstancePre<Wasi>,
@@ -123,7 +124,7 @@ impl Bare {
         let mut store = Store::new(&self.engine, wasi);
         store.set_epoch_deadline(u64::MAX / 2);
         let instance = self.pre.instantiate_async(&mut store).await.expect("the guest instantiates");
-        let process = instance.get_typed_func(&mut store, self.process).expect("the types are the contract's");
+        let process = instance.get_typed_func(&mut store, self.process).expect("the types match the contract");
         (store, process)
     }
 
@@ -187,7 +188,7 @@ impl Ours {
     }
 }
 
-/// The guest asks for nothing.
+/// Services for a guest that calls no imports.
 struct NoServices;
 
 #[async_trait::async_trait]
@@ -205,18 +206,18 @@ impl Services for NoServices {
     }
 
     async fn add(&self, _: &str, _: String, _: u64) -> Result<JobId, Problem> {
-        Err(Problem::new("none", "no tasks here"))
+        Err(Problem::new("none", "the benchmark has no tasks"))
     }
 
     async fn add_with(&self, _: &str, _: String, _: &str) -> Result<JobId, Problem> {
-        Err(Problem::new("none", "no tasks here"))
+        Err(Problem::new("none", "the benchmark has no tasks"))
     }
 
     async fn get(&self, _: &str, _: JobId) -> Result<TaskJob, Problem> {
-        Err(Problem::new("none", "no tasks here"))
+        Err(Problem::new("none", "the benchmark has no tasks"))
     }
 
     async fn cancel(&self, _: &str, _: JobId) -> Result<(), Problem> {
-        Err(Problem::new("none", "no tasks here"))
+        Err(Problem::new("none", "the benchmark has no tasks"))
     }
 }

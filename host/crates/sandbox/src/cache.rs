@@ -1,6 +1,6 @@
-//! Caches compiled code on disk, so a component is compiled once. Native code runs with all rights of the host, so the
-//! location of a file proves nothing: each entry carries a MAC under the user's key over everything that it depends on.
-//! If anything does not match, the component is compiled again.
+//! A cache of compiled code on disk, so a component is compiled once. Native code runs with all rights of the host, so
+//! its location is not trusted: each entry has a MAC with the user's key over everything that it depends on. If the MAC
+//! does not match, the component is compiled again.
 
 mod key;
 
@@ -23,7 +23,7 @@ use key::Key;
 /// Length of the MAC before the code.
 const MAC_BYTES: usize = 32;
 
-/// First input of every MAC, so the key serves this purpose only.
+/// First input of every MAC: separates this use of the key from any other.
 const PURPOSE: &[u8] = b"saggar compiled component 1\0";
 
 /// The SHA-256 of a component.
@@ -108,7 +108,7 @@ impl Cache {
         is_authentic.then(|| TrustedCode::authenticated(code))
     }
 
-    /// The MAC key of one entry, derived from everything that its code depends on. Each input has a fixed length.
+    /// Derives the MAC key of one entry from everything that its code depends on. Each input has a fixed length.
     fn key_for(&self, plugin: &PluginDigest) -> hmac::Key {
         let mut entry_key = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.key.bytes()));
         entry_key.update(PURPOSE);
@@ -150,7 +150,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(stored)
 }
 
-/// Digest of a value that only implements `Hash`.
+/// Returns the digest of a value that only implements `Hash`.
 fn digest_of(hashed: &impl Hash) -> [u8; 32] {
     struct DigestHasher(Sha256);
     impl Hasher for DigestHasher {
@@ -162,12 +162,12 @@ fn digest_of(hashed: &impl Hash) -> [u8; 32] {
             0
         }
     }
-    let mut feed = DigestHasher(Sha256::new());
-    hashed.hash(&mut feed);
-    feed.0.finalize().into()
+    let mut hasher = DigestHasher(Sha256::new());
+    hashed.hash(&mut hasher);
+    hasher.0.finalize().into()
 }
 
-/// Bytes in hexadecimal.
+/// Formats bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! One call to a plugin: its input, and the closed set of ways in which it ends.
+//! A call to a plugin: its input, and the closed set of ways in which it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use saggar_job::{JobId, Outcome, Problem, Role};
 
 use crate::Services;
 
-/// What the contract's `context` tells the guest about its call.
+/// Information for the guest about its call, available through the contract's `context`.
 #[derive(Debug, Clone)]
 pub struct JobContext {
     /// The job; 0 if there is no job yet.
     pub id: JobId,
     /// The task's id.
     pub task: Arc<str>,
-    /// Number of the attempt, from 1; 0 before the first.
+    /// Number of the attempt, from 1; 0 before the first attempt.
     pub attempt: u32,
     /// How many attempts the job may have.
     pub max_attempts: u32,
@@ -38,11 +38,11 @@ pub enum Input {
     OnAdd,
     /// `progress-handler.on-progress`
     OnProgress {
-        /// How much is done.
+        /// Amount of work done.
         current: u64,
-        /// Of how much.
+        /// Total amount of work.
         total: u64,
-        /// What the guest said.
+        /// The guest's progress message.
         message: Arc<str>,
     },
     /// `success-handler.on-success`
@@ -58,7 +58,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// The role that is called.
+    /// Returns the role that is called.
     pub fn role(&self) -> Role {
         match self {
             Self::Process { .. } => Role::Processor,
@@ -73,28 +73,28 @@ impl Input {
 
 /// A call to a plugin.
 pub struct Call {
-    /// What the guest can learn about the call.
+    /// Information for the guest about the call.
     pub job: JobContext,
     /// The role and its arguments.
     pub input: Input,
-    /// How long the call may take, from now, including instantiation.
+    /// Maximum duration of the call, including instantiation. Waiting for capacity before the call has the same limit.
     pub timeout: Duration,
-    /// What the guest may ask of the host.
+    /// The host's implementation of the guest's imports.
     pub services: Arc<dyn Services>,
 }
 
-/// What a guest answered.
+/// The answer of a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// A processor's response: valid JSON text.
     Response(Arc<str>),
-    /// The id from an id source; `None` to use the task's counter.
+    /// The id from an id source; with `None`, the task's counter is used.
     Id(Option<JobId>),
     /// A handler returned.
     Done,
 }
 
-/// How a guest reported a failure.
+/// A failure that a guest reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Retry after the task's `attempt_after`.
@@ -114,18 +114,18 @@ pub enum CallError {
     Trap(Problem),
     /// The call was stopped at its timeout.
     Timeout(Problem),
-    /// The guest gave up after it was refused memory.
+    /// The guest failed after it was refused memory.
     OutOfMemory(Problem),
     /// The call was stopped because the job was cancelled.
     Cancelled,
     /// The host panicked. This is not the guest's fault, though its input may have caused it.
     Panicked(Problem),
-    /// No sandbox was free in time. This is not the guest's fault, and the job was not attempted.
+    /// No sandbox was free in time. This is not the guest's fault, and no attempt was made.
     NoCapacity(Problem),
 }
 
 impl CallError {
-    /// The problem to report.
+    /// Returns the problem to report.
     pub fn problem(&self) -> Problem {
         match self {
             Self::Failed(Failure::Retry(p) | Failure::RetryAfter(p, _) | Failure::Reject(p))
@@ -138,7 +138,7 @@ impl CallError {
         }
     }
 
-    /// The outcome of the attempt; `None` if no attempt was made.
+    /// Converts to the outcome of the attempt; `None` if no attempt was made.
     pub fn into_outcome(self) -> Option<Outcome> {
         Some(match self {
             Self::Failed(Failure::Retry(problem)) => Outcome::Retry(problem),
@@ -169,8 +169,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of a call that was not made.
-    pub(crate) fn nothing(error: CallError) -> Self {
+    /// Creates the report of a call that was not made.
+    pub(crate) fn without_call(error: CallError) -> Self {
         Self { result: Err(error), cpu: Duration::ZERO, took: Duration::ZERO, peak_memory: 0, fresh: true }
     }
 }

@@ -21,17 +21,17 @@ use crate::text::escaped;
 use child::{COMMAND, CompilerReply};
 use compile::{NotCompiled, compile};
 
-/// Bytes of private memory that compiling one component may take. A Python component of 18 MiB takes half of it.
+/// Maximum bytes of private memory for compiling one component. A Python component of 18 MiB needs half of it.
 pub(crate) const MAX_MEMORY: u64 = 1 << 30;
 
-/// How long compiling one component may take.
+/// Maximum duration of compiling one component.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(60);
 
 /// Threads of one compilation; each needs its own memory.
 const THREADS: usize = 4;
 
 /// Advice for a component that exceeds the compiler's limits.
-const ADVICE: &str = "build it with optimisation for size, leave out what it does not need, or split it";
+const ADVICE: &str = "build it with optimization for size, leave out what it does not need, or split it";
 
 /// Where components are parsed and compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,28 +53,28 @@ impl Compiler {
                 let engine = engine.clone();
                 blocking(move || compile(&engine, &bytes)).await
             }
-            Self::Process(program) => in_process(program.clone(), bytes).await,
+            Self::Process(program) => run_in_child(program.clone(), bytes).await,
         }
     }
 }
 
-async fn in_process(program: PathBuf, bytes: Vec<u8>) -> Result<Vec<u8>, NotCompiled> {
+async fn run_in_child(program: PathBuf, bytes: Vec<u8>) -> Result<Vec<u8>, NotCompiled> {
     let started = blocking(move || {
         Process::start(&program, &bytes)
             .map_err(|error| NotCompiled::Failed(format!("cannot start its compiler {}: {error}", program.display())))
     });
-    let (process, answer) = started.await?;
+    let (process, stdout) = started.await?;
     let reaped = process.0.clone();
-    let ended = blocking(move || Ok((CompilerReply::read(answer), reap(&reaped))));
+    let ended = blocking(move || Ok((CompilerReply::read(stdout), reap(&reaped))));
     match tokio::time::timeout(MAX_TIME, ended).await {
-        Ok(Ok((Some(answer), _))) => answer.into_code(),
+        Ok(Ok((Some(reply), _))) => reply.into_code(),
         Ok(Ok((None, status))) => Err(NotCompiled::Failed(process.exit_reason(status))),
         Ok(Err(refusal)) => Err(refusal),
         Err(_) => Err(NotCompiled::Failed(format!("that takes longer than {} s: {ADVICE}", MAX_TIME.as_secs()))),
     }
 }
 
-/// Runs blocking work on a thread for it.
+/// Runs blocking work on a thread for such work.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, NotCompiled> + Send + 'static,
 ) -> Result<T, NotCompiled> {
@@ -86,7 +86,7 @@ async fn blocking<T: Send + 'static>(
 struct Process(Arc<Mutex<Child>>, File);
 
 impl Process {
-    /// Starts the compiler on a component. Its reply comes through the pipe.
+    /// Starts the compiler for a component. Its reply comes through the returned pipe.
     fn start(program: &Path, bytes: &[u8]) -> io::Result<(Self, ChildStdout)> {
         let mut input = anonymous_file()?;
         input.write_all(bytes)?;
@@ -97,19 +97,19 @@ impl Process {
             .arg(COMMAND)
             .env_clear()
             .env("RAYON_NUM_THREADS", threads.to_string())
-            // In KiB; reserved memory counts only once it is used. The usual arena of 1 GiB would be the whole limit.
+            // In KiB. Reserved memory counts only when it is used. The default arena of 1 GiB would be the whole limit.
             .env("MIMALLOC_ARENA_RESERVE", "65536")
             .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .current_dir("/")
-            // Ctrl-C is for the host, which kills its compilers.
+            // Ctrl-C must reach only the host, which kills its compilers.
             .process_group(0)
             .stdin(input)
             .stdout(Stdio::piped())
             .stderr(stderr.try_clone()?)
             .spawn()?;
-        let answer = child.stdout.take();
+        let stdout = child.stdout.take();
         let process = Self(Arc::new(Mutex::new(child)), stderr);
-        answer.map(|answer| (process, answer)).ok_or_else(|| io::Error::other("it has no standard output"))
+        stdout.map(|stdout| (process, stdout)).ok_or_else(|| io::Error::other("it has no standard output"))
     }
 
     /// Describes why the process exited without a reply.
@@ -128,13 +128,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Has no effect on a process that has exited. The thread that reads the reply reaps it.
+        // No effect if the process has exited. The thread that reads the reply reaps it.
         let _ = self.0.lock().kill();
     }
 }
 
-/// Waits for the exit of a compiler whose reply is complete or was cut off, and returns the exit status. Kills a
-/// compiler that closed its output but does not exit.
+/// Waits for the exit of a compiler whose reply is complete or truncated, and returns the exit status. Kills a compiler
+/// that closed its output but does not exit.
 fn reap(child: &Mutex<Child>) -> io::Result<ExitStatus> {
     const STEP: Duration = Duration::from_millis(5);
     for _ in 0..200 {
@@ -163,7 +163,7 @@ fn describe_exit(status: ExitStatus, stderr: &str) -> String {
     }
 }
 
-/// An anonymous file in memory.
+/// Creates an anonymous file in memory.
 fn anonymous_file() -> io::Result<File> {
     Ok(memfd_create("saggar-compiler", MemfdFlags::CLOEXEC)?.into())
 }

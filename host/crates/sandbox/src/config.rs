@@ -2,10 +2,10 @@
 
 use wasmtime::{Config, OptLevel, WasmBacktraceDetails};
 
-/// Maximum stack frames of a guest that a problem shows.
+/// Maximum stack frames of a guest in a problem.
 pub(crate) const MAX_FRAMES: usize = 16;
 
-/// Settings of both allocators. Every proposal that no guest needs is switched off.
+/// Returns the settings for both allocators. Proposals that guests do not need are disabled.
 pub(crate) fn base_config() -> Config {
     let mut config = Config::new();
     config

@@ -1,4 +1,5 @@
-//! What the contract says about a component's type: which imports the host provides, and what each role must export.
+//! The contract's rules for a component's type: the imports that the host provides, and the exports that each role
+//! needs.
 
 use std::fmt;
 
@@ -17,7 +18,8 @@ const COMPATIBLE_PREFIX: &str = "0.1.";
 
 const INTERFACES: [&str; 5] = ["types", "context", "progress", "log", "tasks"];
 
-/// WASI as linked: all of 0.2, so that ordinary guests load. Each call decides what is allowed.
+/// The WASI interfaces that are linked: all of 0.2, so that ordinary guests load. What is allowed is checked at each
+/// call.
 const WASI: [(&str, &[&str]); 7] = [
     ("wasi:io", &["error", "poll", "streams"]),
     ("wasi:clocks", &["monotonic-clock", "wall-clock"]),
@@ -52,7 +54,7 @@ pub(crate) enum ImportProblem {
     Version { found: String, wanted: String },
 }
 
-/// All imports of a component that this host cannot provide.
+/// Returns all imports of a component that this host cannot provide.
 pub(crate) fn import_problems(engine: &Engine, ty: &ComponentType) -> Vec<ImportProblem> {
     ty.imports(engine).filter_map(|(name, _)| import_problem(name)).collect()
 }
@@ -64,7 +66,7 @@ fn import_problem(name: &str) -> Option<ImportProblem> {
         INTERFACES.contains(&import.name).then_some((COMPATIBLE_PREFIX, VERSION))
     } else {
         let package = WASI.iter().find(|(package, _)| *package == import.package);
-        // For a known package, an interface that exists only in another version is a version problem.
+        // Any interface of a known package in another version than 0.2 is a version problem, even if 0.2 lacks it.
         let other_version = !import.version.starts_with("0.2.");
         package.filter(|(_, interfaces)| interfaces.contains(&import.name) || other_version).map(|_| ("0.2.", "0.2.x"))
     };
@@ -99,7 +101,7 @@ pub enum RoleError {
     /// The role's interface is not exported.
     #[error("the component does not export `{wanted}`, which `{key}` needs; it exports {}", List(found))]
     Missing {
-        /// The key of the task definition that asks for the role.
+        /// The key of the task definition that needs the role.
         key: &'static str,
         /// The interface.
         wanted: String,
@@ -141,7 +143,7 @@ impl fmt::Display for List<'_> {
     }
 }
 
-/// Finds the function of `role`, or returns why it is missing.
+/// Returns the function of `role`, or why it is missing.
 pub(crate) fn find_role(engine: &Engine, component: &Component, role: Role) -> Result<ComponentExportIndex, RoleError> {
     let ty = component.component_type();
     let interface = role_interface(engine, &ty, role)?;
@@ -192,7 +194,7 @@ fn function_type(engine: &Engine, instance: &ComponentInstance, function: &str) 
     }
 }
 
-/// Name and type of a role's function, as [`describe`] writes types. A test compares them with `wit/`.
+/// Returns the name and type of a role's function, formatted as by [`describe`]. A test compares them with `wit/`.
 pub(crate) fn signature(role: Role) -> (&'static str, String) {
     const PROBLEM: &str = "record { code: string, message: string, details: option<string> }";
     let handler = |params: &str| format!("func({params}) -> result<_, {PROBLEM}>");
@@ -210,7 +212,7 @@ pub(crate) fn signature(role: Role) -> (&'static str, String) {
     }
 }
 
-/// A name from a component, escaped for display.
+/// Escapes a name from a component for display.
 pub(crate) fn display_name(name: &str) -> String {
     escaped(cut(name, 200)).into_owned()
 }
@@ -220,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_its_own_imports_and_wasi_in_any_patch_version() {
+    fn accepts_own_and_wasi_imports_in_any_patch_version() {
         for name in
             ["saggar:task/tasks@0.1.0", "saggar:task/context@0.1.7", "wasi:io/poll@0.2.0", "wasi:http/types@0.2.9"]
         {
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_an_unknown_import_from_a_wrong_version() {
+    fn distinguishes_unknown_imports_from_wrong_versions() {
         let version =
             |found: &str, wanted: &str| Some(ImportProblem::Version { found: found.into(), wanted: wanted.into() });
         assert_eq!(import_problem("wasi:io/poll@0.3.0"), version("wasi:io/poll@0.3.0", "wasi:io/poll@0.2.x"));

@@ -1,13 +1,13 @@
-//! Component types as text, to compare and to show what a component exports and what the contract expects.
+//! Component types as text, to compare and display the exports of a component and those that the contract expects.
 
 use std::fmt::Write;
 
 use wasmtime::component::types::{ComponentFunc, Type};
 
-/// A component can nest types as deeply as its author likes; the contract nests less.
+/// Maximum depth of a type; deeper types are cut off. A component can nest types to any depth; the contract nests less.
 const MAX_DEPTH: usize = 12;
 
-/// `func(id: u64, args: string) -> result<string, …>`, with all type names resolved.
+/// Formats a function type, such as `func(id: u64, args: string) -> result<string, …>`, with all type names resolved.
 pub(crate) fn function(func: &ComponentFunc) -> String {
     let mut text = String::from(if func.async_() { "async func(" } else { "func(" });
     for (at, (name, ty)) in func.params().enumerate() {

@@ -1,4 +1,4 @@
-//! Classifies how a call ended, and bounds what is kept of the guest's answer.
+//! Classifies how a call ended, validates the answer, and limits the size of reported problems.
 
 mod trap;
 
@@ -20,7 +20,7 @@ pub(crate) struct FinishedCall<'a> {
     pub(crate) guest: &'a Guest,
     /// The end of what the guest wrote.
     pub(crate) output_tail: &'a OutputTail,
-    /// How many calls the instance had served before.
+    /// How many calls the instance had served before this one.
     pub(crate) served: u32,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn classify(
             Ok(answer) => checked(answer),
             Err(failure) => Err(CallError::Failed(bounded(failure))),
         },
-        // The flag comes first, because a stop looks like any other trap.
+        // The flag is checked first, because a stop looks like any other trap.
         Ok(Err(error)) => Err(match stopped {
             Some(stop) => stopped_by(stop, call),
             None => trap::explain(&error, call),
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_may_have_numbers_of_any_size_and_128_levels() {
+    fn answers_may_have_numbers_of_any_size_and_128_levels() {
         let deep = format!("{}1{}", "[".repeat(128), "]".repeat(128));
         for text in ["[18446744073709551617,1e400]", "{\"a\":-1e-400}", &deep] {
             assert_eq!(checked(Answer::Response(text.into())), Ok(Answer::Response(text.into())));

@@ -1,4 +1,4 @@
-//! The engine: the pool with its fallback, the linker, the ticker, the cache. A process has one.
+//! The engine: the pool with its fallback, the linker, the ticker and the cache. A process has one engine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::ticker::Ticker;
 use crate::turn::Turns;
 use crate::{bindings, cache, http};
 
-/// Maximum parallel compilations: each may take a GiB.
+/// Maximum parallel compilations. Each may use 1 GiB.
 const MAX_COMPILATIONS: usize = 8;
 
 /// Options of an engine.
@@ -29,10 +29,10 @@ pub struct EngineOptions {
     pub max_memory: u64,
     /// Where instances come from.
     pub allocator: Allocator,
-    /// Where compiled code is stored; `None` compiles at every start. Created for its owner only.
+    /// Where compiled code is stored; with `None`, every start compiles again. Created with access for its owner only.
     pub cache_dir: Option<PathBuf>,
-    /// Where the key that authenticates compiled code is stored; without it nothing is cached. Created for its owner
-    /// only.
+    /// Where the key that authenticates compiled code is stored; with `None`, nothing is cached. Created with access
+    /// for its owner only.
     pub state_dir: Option<PathBuf>,
     /// Where components are parsed and compiled.
     pub compiler: Compiler,
@@ -52,7 +52,8 @@ impl Default for EngineOptions {
             state_dir: None,
             compiler: Compiler::InProcess,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            // Guests stop within a few ticks; shorter ticks cost more and stopped none sooner on a busy machine.
+            // Guests stop within a few ticks. Shorter ticks cost more, and did not stop guests sooner on a busy
+            // machine.
             tick: Duration::from_millis(2),
         }
     }
@@ -82,9 +83,9 @@ pub(crate) struct Inner {
     pub(crate) memory_total: MemoryTotal,
     pub(crate) cache: Option<cache::Cache>,
     pub(crate) compiler: Compiler,
-    /// Files that are read, and compiled code that is loaded, at the same time.
+    /// Limits how many files are read, and how much compiled code is loaded, at the same time.
     pub(crate) reading: Semaphore,
-    /// Compilations at the same time.
+    /// Limits how many compilations run at the same time.
     pub(crate) compiling: Semaphore,
     allocator: Allocator,
     max_memory: u64,
@@ -115,22 +116,22 @@ impl Engine {
         })))
     }
 
-    /// The allocator in use.
+    /// Returns the allocator in use.
     pub fn allocator(&self) -> Allocator {
         self.0.allocator
     }
 
-    /// How many sandboxes of plugins with one memory can exist at once.
+    /// Returns how many sandboxes of plugins with one memory can exist at once.
     pub fn capacity(&self) -> u32 {
         self.0.capacity.total()
     }
 
-    /// The largest memory limit of a sandbox, in bytes. Fixed when the pool was reserved.
+    /// Returns the largest memory limit of a sandbox, in bytes. It is fixed when the engine starts.
     pub fn max_memory(&self) -> u64 {
         self.0.max_memory
     }
 
-    /// Current usage.
+    /// Returns the current usage.
     pub fn pool_usage(&self) -> PoolUsage {
         let (used_capacity, bytes) = (self.0.capacity.used(), self.0.memory_total.bytes());
         match self.0.wasmtime.pooling_allocator_metrics() {
@@ -147,7 +148,7 @@ impl Engine {
         }
     }
 
-    /// Number of ticks so far. Does not change while no call runs.
+    /// Returns the number of ticks so far. It does not change while no call runs.
     pub fn ticks(&self) -> u64 {
         self.0.ticker.ticks()
     }

@@ -15,10 +15,10 @@ use crate::resources::{self, MAX_RESOURCES, Usage};
 use crate::turn::Turn;
 use crate::{JobContext, LogSource, Services};
 
-/// Maximum random bytes in one answer. The host allocates as many.
+/// Maximum random bytes per request. The host allocates as many.
 pub(crate) const MAX_RANDOM: u64 = 64 * 1024;
 
-/// The guest's resources need more than is left of its memory limit.
+/// The guest's resources exceed the rest of its memory limit.
 #[derive(Debug, thiserror::Error)]
 #[error("the resources that the guest holds take more memory than it has left")]
 pub(crate) struct ResourcesTooLarge;
@@ -27,7 +27,7 @@ pub(crate) struct ResourcesTooLarge;
 pub(crate) struct Guest {
     pub(crate) limiter: Limiter,
     pub(crate) output: Arc<Output>,
-    /// The permit of the running slice, if the guest has used up one slice already.
+    /// The permit of the running slice; `None` in the guest's first slice.
     pub(crate) turn: Arc<Mutex<Option<Turn>>>,
     pub(crate) current: Option<Current>,
     wasi: WasiCtx,
@@ -61,7 +61,7 @@ impl Guest {
         let stream = |source| Stream { output: output.clone(), source };
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        // Nothing is inherited: no directories, no environment, no arguments, no network, no name lookups.
+        // The guest inherits nothing: no directories, environment, arguments, network or name lookups.
         let wasi = WasiCtx::builder()
             .stdout(stream(LogSource::Stdout))
             .stderr(stream(LogSource::Stderr))
@@ -82,20 +82,20 @@ impl Guest {
         }
     }
 
-    /// The call that runs. Guests only run inside calls, so there is one whenever an import is called. A guest that
-    /// calls one goes on after a refusal of memory, if there was one.
+    /// Returns the running call. Guests run only during calls, so there is one whenever an import is called. Also
+    /// clears the last refusal of memory, because a guest that calls an import has continued after it.
     pub(crate) fn current(&mut self) -> wasmtime::Result<&mut Current> {
         self.limiter.forget_refusal();
         self.current.as_mut().ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))
     }
 
-    /// Counts what the guest's resources take, as part of its memory. More than there is room for is an error.
+    /// Counts the guest's resources as part of its memory. Fails if they exceed the limit.
     pub(crate) fn count_resources(&mut self) -> Result<Usage, ResourcesTooLarge> {
         let usage = resources::usage(&mut self.table);
         if self.limiter.set_resource_bytes(usage.bytes) { Ok(usage) } else { Err(ResourcesTooLarge) }
     }
 
-    /// Whether the guest must be stopped now, and why.
+    /// Returns why the guest must be stopped now; `None` if it may continue.
     pub(crate) fn stop_due(&mut self) -> Option<Stop> {
         let current = self.current.as_mut()?;
         let stop = if current.services.is_cancelled() {
@@ -122,7 +122,7 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// Lets the imports of the contract see the whole store data.
+/// Gives the imports of the contract access to all data of the store.
 pub(crate) struct HasGuest;
 
 impl HasData for HasGuest {

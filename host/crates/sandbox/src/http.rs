@@ -1,8 +1,8 @@
-//! Outgoing HTTP. Guests may import it, as JavaScript guests always do; nothing is granted yet, so every request is
-//! denied.
+//! Outgoing HTTP. Guests may import it, and JavaScript guests always do; every request is denied, because there are no
+//! grants for it yet.
 //!
-//! A request that is never sent still holds what the guest wrote into it. So the functions that pass text to the host
-//! are replaced by functions that limit and count it.
+//! A request that is never sent still stores the text that the guest passed. So the functions that pass text to the
+//! host are replaced by functions that limit and count it.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance, Resource};
@@ -26,7 +26,7 @@ const MAX_AUTHORITY: usize = 1 << 10;
 /// Maximum bytes of a path with its query, the limit of most servers.
 const MAX_PATH: usize = 8 << 10;
 
-/// The interface whose functions are replaced, as the library links it.
+/// The interface whose functions are replaced, with the version that the library links.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
 /// Links `wasi:http`.
@@ -121,7 +121,8 @@ fn counting<T>(
     Ok((answer,))
 }
 
-/// Calls the library to store a text, or refuses a text that is too long, as the library refuses an invalid one.
+/// Calls the library to store a text. Refuses a text that is too long in the way in which the library refuses an
+/// invalid one.
 fn set_text(
     store: &mut StoreContextMut<'_, Guest>,
     fits: bool,

@@ -8,17 +8,17 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpH
 /// Maximum bytes of all names and values of one `fields`, as the library counts them.
 pub(crate) const MAX_FIELDS: usize = 16 << 10;
 
-/// Maximum bytes of a body that are buffered. A guest can write more when these were sent.
+/// Maximum bytes of a body that are buffered. A guest can write more after they were sent.
 pub(crate) const MAX_CHUNK: usize = 16 << 10;
 
-/// The HTTP context of a new store.
+/// Creates the HTTP context of a store.
 pub(crate) fn context() -> WasiHttpCtx {
     let mut context = WasiHttpCtx::new();
     context.set_field_size_limit(MAX_FIELDS);
     context
 }
 
-/// Bytes of the texts of a request, without its fields.
+/// Returns the bytes of the texts of a request, without its fields.
 pub(crate) fn text_bytes(request: &HostOutgoingRequest) -> usize {
     let method = if let Method::Other(name) = &request.method { name.len() } else { 0 };
     let scheme = if let Some(Scheme::Other(name)) = &request.scheme { name.len() } else { 0 };
@@ -26,7 +26,7 @@ pub(crate) fn text_bytes(request: &HostOutgoingRequest) -> usize {
     method + scheme + of(&request.authority) + of(&request.path_with_query)
 }
 
-/// Denies every request.
+/// The hooks that deny every request.
 pub(crate) struct DenyHttp;
 
 type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;

@@ -1,5 +1,5 @@
-//! How much memory an instance of a component has initially: all memories and tables of all core instances in it,
-//! before any code has run. Computed before a component is compiled, without reading its types or code.
+//! The initial memory of an instance of a component: all memories and tables of all core instances in it, before any
+//! code has run. Computed before a component is compiled, without reading its types or code.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Encoding,
@@ -11,17 +11,17 @@ use crate::limiter::TABLE_ENTRY_BYTES;
 /// log2 of the bytes of a standard page.
 const PAGE_LOG2: u32 = 16;
 
-/// Minimum bytes that an instance of the component `bytes` has initially; `None` if it is malformed. Counts as
-/// [`Limits::memory`](crate::Limits::memory) does. What it instantiates from imports is not counted.
+/// Returns the minimum bytes that an instance of the component `bytes` has initially; `None` if it is malformed. Counts
+/// like [`Limits::memory`](crate::Limits::memory). Instances of imported modules and components are not counted.
 pub fn initial_memory(bytes: &[u8]) -> Option<u64> {
     let mut scan = InitialMemory::default();
     for payload in Parser::new(0).parse_all(bytes) {
         scan.payload(payload.ok()?)?;
     }
-    Some(u64::try_from(scan.whole).unwrap_or(u64::MAX))
+    Some(u64::try_from(scan.total).unwrap_or(u64::MAX))
 }
 
-/// A component or module whose end is not read yet.
+/// A component or module whose end has not been read yet.
 struct OpenItem {
     encoding: Encoding,
     /// Bytes of one instance of it.
@@ -34,7 +34,7 @@ struct OpenItem {
 #[derive(Default)]
 struct InitialMemory {
     levels: Vec<OpenItem>,
-    whole: u128,
+    total: u128,
 }
 
 impl InitialMemory {
@@ -117,7 +117,7 @@ impl InitialMemory {
     fn end(&mut self) -> Option<()> {
         let OpenItem { encoding, bytes, .. } = self.levels.pop()?;
         match (self.levels.last_mut(), encoding) {
-            (None, _) => self.whole = bytes,
+            (None, _) => self.total = bytes,
             (Some(outer), Encoding::Module) => outer.modules.push(bytes),
             (Some(outer), Encoding::Component) => outer.components.push(bytes),
         }

@@ -1,4 +1,4 @@
-//! One instance in its store: creating it, and calling its roles.
+//! An instance in its store: creating it, and calling its roles.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ type Next = (Result<Option<u64>, types::Problem>,);
 type HandlerResult = (Result<(), types::Problem>,);
 type CachedFunc<Params, Answer> = Option<TypedFunc<Params, Answer>>;
 
-/// The role functions that were called so far. Looking one up costs more than calling it.
+/// The role functions that were called so far, because looking one up costs more than calling it.
 #[derive(Default)]
 struct RoleFuncs {
     process: CachedFunc<(u64, Arc<str>), ProcessResult>,
@@ -61,18 +61,18 @@ impl LiveInstance {
         Self { store, instance: None, roles: RoleFuncs::default(), served: 0, _permit: permit }
     }
 
-    /// Whether the next call may use this instance: it holds no data of this call outside its own memory, and is not so
-    /// full that the next call might run out of something that a fresh instance would have.
+    /// Returns whether the next call may use this instance: it has no data of this call outside its own memory, and is
+    /// not so full that the next call might exceed a limit that it would not exceed in a fresh instance.
     pub(crate) fn is_reusable(&mut self) -> bool {
         let guest = self.store.data_mut();
-        // No short circuit, because the count is part of the resource usage of the call.
+        // Counted in any case, because the count is part of the resource usage of the call.
         let usage = guest.count_resources();
         let is_empty = usage.is_ok_and(|usage| !usage.holds_data && usage.count <= MAX_RESOURCES / 2);
         !guest.limiter.is_nearly_full() && is_empty
     }
 
-    /// Creates the instance if necessary, and makes the call. If the caller drops the future, or gets an error that is
-    /// not the guest's own answer, it must drop the instance, too.
+    /// Creates the instance if necessary, and makes the call. A caller that drops the future, or gets an error that is
+    /// not the guest's own answer, must drop the instance, too.
     pub(crate) async fn run(
         &mut self,
         plugin: &Plugin,
@@ -84,7 +84,7 @@ impl LiveInstance {
         let instance = match self.instance {
             Some(instance) => instance,
             None => {
-                // In a box of its own; otherwise each call would be moved with space for it.
+                // Boxed; otherwise the future of each call would include space for it.
                 let instance = Box::pin(plugin.0.pre.instantiate_async(&mut self.store)).await?;
                 *self.instance.insert(instance)
             }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::unsupported;
 
-/// Maximum size of a component file. Python components, the largest common ones, have 20 to 40 MiB.
+/// Maximum bytes of a component file. Python components, the largest common ones, have 20 to 40 MiB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
 
 /// What is wrong with a component's bytes.
@@ -25,7 +25,7 @@ pub enum InvalidBytes {
     )]
     Text,
     /// Native code.
-    #[error("this is precompiled native code, which is never accepted: give the component it was made from")]
+    #[error("this is precompiled native code, which is never accepted: use the component that it was compiled from")]
     Native,
     /// A core module.
     #[error(
@@ -63,14 +63,14 @@ pub enum InvalidBytes {
     TooMany {
         /// What exceeds the limit.
         what: String,
-        /// How many one sandbox would have.
+        /// How many a sandbox would have.
         found: u128,
-        /// How many it may have.
+        /// The limit.
         most: u32,
     },
 }
 
-/// Turns an error of the validator into one that names an unsupported feature, if it is about one.
+/// Converts an error of the validator. If it is about an unsupported feature, the result names the feature.
 pub(crate) fn refused(text: &str) -> InvalidBytes {
     match unsupported::explain(text) {
         Some(what) => InvalidBytes::Unsupported(what),

@@ -1,8 +1,8 @@
-//! Runs plugins in wasmtime. This is the only crate that depends on wasmtime; its public interface does not show it.
+//! Runs plugins in wasmtime. This is the only crate that depends on wasmtime; its public interface does not expose it.
 //!
-//! In reading order: an [`Engine`] loads component files into [`Plugin`]s; a [`Sandbox`] holds one instance of a plugin
+//! In reading order: an [`Engine`] loads component files into [`Plugin`]s; a [`Sandbox`] owns one instance of a plugin
 //! and makes [`Call`]s to it, one at a time; a call ends in an [`Answer`] or a [`CallError`]; the call's [`Services`]
-//! serve what the guest asks of the host. The caller decides when to call, and what follows.
+//! implement the imports of the guest. The caller decides when to call, and what follows.
 
 mod call;
 mod services;

@@ -1,4 +1,4 @@
-//! Limits what one instance may hold: all its memories, tables and resources together.
+//! Limits the memory of an instance: all its memories, tables and resources together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,8 +30,8 @@ impl MemoryTotal {
     }
 }
 
-/// The limiter of a store. Memories and tables never count down, because an instance does not give memory back;
-/// resources do.
+/// The limiter of a store. Memories and tables are never subtracted, because an instance cannot shrink them; resources
+/// are.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     max_bytes: usize,
@@ -81,7 +81,7 @@ impl Limiter {
         }
     }
 
-    /// Bytes of all memories, tables and resources.
+    /// Returns the bytes of all memories, tables and resources.
     pub(crate) fn bytes(&self) -> u64 {
         (self.memory_bytes.saturating_add(self.table_bytes()).saturating_add(self.resource_bytes)) as u64
     }
@@ -90,12 +90,12 @@ impl Limiter {
         self.max_bytes as u64
     }
 
-    /// Maximum of [`bytes`](Self::bytes) since the current or last call began.
+    /// Returns the maximum of [`bytes`](Self::bytes) since the current or last call began.
     pub(crate) fn peak_bytes(&self) -> u64 {
         self.peak_bytes
     }
 
-    /// The last refusal, unless the guest went on with something else.
+    /// Returns the last refusal, unless the guest continued with something else.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.refusal
     }
@@ -106,7 +106,7 @@ impl Limiter {
         self.peak_bytes = self.bytes();
     }
 
-    /// Forgets the refusal, because the guest handles it: it does something other than giving up.
+    /// Clears the refusal, because the guest handled it: it did something other than fail.
     pub(crate) fn forget_refusal(&mut self) {
         self.refusal = None;
     }
@@ -118,16 +118,16 @@ impl Limiter {
         self.allow(total <= self.max_bytes, Refused::Memory(total))
     }
 
-    /// Whether the instance has grown so much since its first call that a call which fits into a fresh instance might
-    /// not fit into this one: half of what the first call left free, or an eighth of the limit. Replacing an instance
-    /// costs less than that growth did.
+    /// Returns whether the instance has grown so much since its first call that a call which fits into a fresh instance
+    /// might not fit into this one: by half of what the first call left free, or by an eighth of the limit. Replacing
+    /// an instance costs less than that growth did.
     pub(crate) fn is_nearly_full(&mut self) -> bool {
-        let held = (self.memory_bytes.saturating_add(self.table_bytes())) as u64;
-        let first = *self.first_bytes.get_or_insert(held);
+        let now = (self.memory_bytes.saturating_add(self.table_bytes())) as u64;
+        let first = *self.first_bytes.get_or_insert(now);
         let most = self.max_bytes() / 8;
         let is_full = |grown: u64, free: u64| grown >= (free / 2).min(most);
         let max_entries = MAX_TABLE_ENTRIES as u64;
-        is_full(held - first.min(held), self.max_bytes().saturating_sub(first))
+        is_full(now - first.min(now), self.max_bytes().saturating_sub(first))
             || (self.table_entries as u64) > max_entries - max_entries / 8
     }
 
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_knows_what_all_its_instances_hold() {
+    fn an_engine_counts_the_memory_of_all_its_instances() {
         let total = MemoryTotal::default();
         let (mut first, mut second) = (Limiter::new(100, total.clone()), Limiter::new(1_000, total.clone()));
         assert!(first.memory_growing(0, 60, None).unwrap());
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn memories_count_together_and_a_refusal_is_remembered() {
+    fn memories_count_together_and_a_refusal_is_recorded() {
         let mut limiter = limiter(100);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 40, None).unwrap());
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_maximum_is_kept_though_the_sum_would_allow_more() {
+    fn a_declared_maximum_applies_below_the_limit() {
         let mut limiter = limiter(100);
         assert!(!limiter.memory_growing(0, 50, Some(49)).unwrap());
         assert!(!limiter.table_growing(0, 2, Some(1)).unwrap());
@@ -263,7 +263,7 @@ mod tests {
         assert!(limiter.set_resource_bytes(40));
         assert!(!limiter.memory_growing(60, 61, None).unwrap());
         assert!(!limiter.set_resource_bytes(41));
-        assert_eq!((limiter.bytes(), total.bytes()), (101, 101), "what exists counts, even if it was refused");
+        assert_eq!((limiter.bytes(), total.bytes()), (101, 101), "existing resources count even after a refusal");
         assert!(limiter.set_resource_bytes(0));
         assert_eq!((limiter.bytes(), limiter.peak_bytes(), total.bytes()), (60, 101, 60));
         limiter.begin();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_grows_is_nearly_full_long_before_it_is() {
+    fn growth_makes_an_instance_nearly_full_before_the_limit() {
         let mut slow = limiter(1_000);
         assert!(slow.memory_growing(0, 200, None).unwrap());
         assert!(!slow.is_nearly_full());
@@ -284,7 +284,7 @@ mod tests {
 
         let mut large = limiter(1_000);
         assert!(large.memory_growing(0, 900, None).unwrap());
-        assert!(!large.is_nearly_full(), "what one call needs is not growth");
+        assert!(!large.is_nearly_full(), "the need of the first call is not growth");
         assert!(large.memory_growing(900, 950, None).unwrap());
         assert!(large.is_nearly_full(), "half of what was free");
 
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_nearly_full_makes_the_instance_so() {
+    fn a_nearly_full_table_makes_the_instance_nearly_full() {
         let mut limiter = limiter(64 << 20);
         assert!(limiter.table_growing(0, 87_500, None).unwrap());
         assert!(!limiter.is_nearly_full());
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_was_asked_for() {
+    fn a_refusal_records_its_reason() {
         let mut limiter = limiter(100);
         assert!(!limiter.memory_growing(0, 101, None).unwrap());
         assert_eq!(limiter.refusal().map(|refusal| refusal.why), Some(Refused::Memory(101)));

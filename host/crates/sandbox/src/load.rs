@@ -1,4 +1,4 @@
-//! Turns a file into a plugin: reads, checks, compiles it or takes it from the cache, and links it. Never on the path
+//! Loads plugins: reads and checks a file, compiles it or gets its code from the cache, and links it. Never on the path
 //! of a job.
 
 use std::fmt;
@@ -32,10 +32,10 @@ pub enum LoadError {
     /// Its bytes are not an acceptable component.
     #[error(transparent)]
     Invalid(#[from] InvalidBytes),
-    /// It imports something that this host does not provide in any version.
+    /// It has imports that this host does not provide in any version.
     #[error("the component imports what this host does not provide: `{}`", .0.join("`, `"))]
     UnknownImports(Vec<String>),
-    /// It imports another version of something that this host provides.
+    /// It imports another version of an interface that this host provides.
     #[error(
         "the component imports `{found}`, but this host provides `{wanted}`: build it for WASI 0.2 and saggar:task 0.1"
     )]
@@ -48,7 +48,7 @@ pub enum LoadError {
     /// Its imports have the right names but other types.
     #[error("the component does not fit this host: {0}")]
     Link(String),
-    /// It needs more of something than a sandbox may have.
+    /// It needs more memories or tables than a sandbox may have.
     #[error("the component has {found} {what}; at most {most} fit in a sandbox")]
     TooLarge {
         /// What it needs.
@@ -89,37 +89,37 @@ pub(crate) struct Loaded {
 }
 
 impl Plugin {
-    /// The file of the plugin.
+    /// Returns the path of the plugin's file.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// The SHA-256 of the file, in hexadecimal.
+    /// Returns the SHA-256 of the file, in hexadecimal.
     pub fn digest(&self) -> &Arc<str> {
         &self.0.digest
     }
 
-    /// Size of the file in bytes.
+    /// Returns the size of the file in bytes.
     pub fn size(&self) -> u64 {
         self.0.size
     }
 
-    /// Names of its imports.
+    /// Returns the names of its imports.
     pub fn imports(&self) -> &[String] {
         &self.0.imports
     }
 
-    /// Units of the engine's capacity that one sandbox of it takes: one for each memory.
+    /// Returns the units of the engine's capacity that a sandbox of it takes: one for each memory.
     pub fn units(&self) -> u32 {
         self.0.units
     }
 
-    /// The roles that it has.
+    /// Returns the roles that it has.
     pub fn roles(&self) -> impl Iterator<Item = Role> + '_ {
         self.0.roles.iter().filter(|(_, found)| found.is_ok()).map(|(role, _)| *role)
     }
 
-    /// Checks that it has `role`; the error says why not.
+    /// Checks that it has `role`; the error explains why not.
     pub fn check_role(&self, role: Role) -> Result<(), RoleError> {
         self.export(role).map(|_| ())
     }
@@ -140,8 +140,8 @@ impl fmt::Debug for Plugin {
 }
 
 impl Engine {
-    /// Reads, checks and compiles the component in the file `path`. The first time takes seconds. Can be called
-    /// concurrently; dropping the future stops the compilation.
+    /// Reads, checks and compiles the component in the file `path`. The first load can take seconds. Can be called
+    /// concurrently. Dropping the future stops the compilation.
     pub async fn load(&self, path: impl Into<PathBuf>) -> Result<Plugin, LoadError> {
         let path = path.into();
         let opened = path.clone();
@@ -155,17 +155,17 @@ impl Engine {
     }
 }
 
-/// Reads the file once to look for compiled code, and again when it can be compiled, so files wait for their turn and
-/// not their content.
+/// Reads the file once to look up its compiled code, and again when it can be compiled, so loads that wait for a permit
+/// keep only the open file, not its content, in memory.
 async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Result<Plugin, LoadError> {
     let file = Arc::new(file);
     if engine.0.cache.is_some() {
-        let _turn = engine.0.reading.acquire().await;
+        let _permit = engine.0.reading.acquire().await;
         if let CachedOrSource::Plugin(plugin) = cached_or_source(engine, &path, &file).await? {
             return Ok(plugin);
         }
     }
-    let _turn = engine.0.compiling.acquire().await;
+    let _permit = engine.0.compiling.acquire().await;
     // Another load of the same bytes may have compiled them meanwhile.
     let Source { bytes, digest } = match cached_or_source(engine, &path, &file).await? {
         CachedOrSource::Plugin(plugin) => return Ok(plugin),
@@ -185,7 +185,7 @@ async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Result<Plugin,
     .await
 }
 
-/// A component that is not compiled yet.
+/// A component that has not been compiled yet.
 struct Source {
     bytes: Vec<u8>,
     digest: PluginDigest,
@@ -196,7 +196,7 @@ enum CachedOrSource {
     Source(Source),
 }
 
-/// Reads a file and looks for its compiled code.
+/// Reads a file and looks up its compiled code.
 async fn cached_or_source(engine: &Engine, path: &Path, file: &Arc<File>) -> Result<CachedOrSource, LoadError> {
     let (engine, path, file) = (engine.clone(), path.to_owned(), file.clone());
     blocking(move || {
@@ -213,8 +213,8 @@ async fn cached_or_source(engine: &Engine, path: &Path, file: &Arc<File>) -> Res
     .await
 }
 
-/// Runs blocking work on a thread for it. The compiled code comes from our compiler, but its source is not trusted, so
-/// a panic is caught.
+/// Runs blocking work on a thread for such work. Catches panics, because the compiled code comes from our compiler, but
+/// its source is not trusted.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
@@ -239,7 +239,7 @@ fn finish(
     let wasmtime = &engine.0.wasmtime;
     let roles = Role::ALL.map(|role| (role, contract::find_role(wasmtime, component, role))).into();
     let imports = component.component_type().imports(wasmtime).map(|(name, _)| contract::display_name(name)).collect();
-    // So that the first call does not pay for creating the memory image.
+    // Create the memory image now; otherwise the first call would.
     component.initialize_copy_on_write_image().map_err(compile_error)?;
     let units = component.resources_required().map_or(1, |needs| needs.num_memories).max(1);
     let digest = hex(digest).into();
@@ -251,7 +251,7 @@ fn compile_error(error: wasmtime::Error) -> LoadError {
 }
 
 fn open(path: &Path) -> Result<File, LoadError> {
-    // Does not block on a pipe.
+    // Do not block on a pipe.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(LoadError::Unreadable)
 }

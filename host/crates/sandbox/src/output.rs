@@ -24,7 +24,7 @@ pub(crate) const MAX_LINE: usize = 8 * 1024;
 /// Maximum bytes of one write: wasmtime-wasi allocates as many.
 const MAX_WRITE: usize = 64 * 1024;
 
-/// How many lines of standard error the problem of a failed call shows, and the bytes of each.
+/// Maximum lines of standard error in the problem of a failed call, and the maximum bytes of each.
 const TAIL_LINES: usize = 10;
 const TAIL_LINE_BYTES: usize = 512;
 
@@ -68,7 +68,7 @@ impl Output {
         self.0.lock().services = Some(services);
     }
 
-    /// Ends a call: passes on unfinished lines, forgets the services, and returns the end of the output.
+    /// Ends a call: emits unfinished lines, drops the services, and returns the end of the output.
     pub(crate) fn end(&self) -> OutputTail {
         let mut lines = self.0.lock();
         let Lines { services, stdout, stderr, output_tail } = &mut *lines;
@@ -113,7 +113,7 @@ fn emit(services: &dyn Services, output_tail: &mut OutputTail, source: LogSource
     services.log(source, &text);
 }
 
-/// One of the two streams.
+/// Standard output or standard error of an instance.
 #[derive(Clone)]
 pub(crate) struct Stream {
     pub(crate) output: Arc<Output>,

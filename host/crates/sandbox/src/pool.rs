@@ -1,4 +1,4 @@
-//! Capacity for sandboxes: how many exist at most, what one takes, and what is in use.
+//! Capacity for sandboxes: the maximum number, the units that one takes, and the current usage.
 
 use std::sync::Arc;
 
@@ -41,11 +41,11 @@ const TABLE_ENTRIES: usize = 100_000;
 /// Bytes of the host's own record of one component, and of one core instance.
 const INSTANCE_BYTES: usize = 10 << 20;
 
-/// Bytes of a memory that stay resident in the pool between two instances: zeroing them is cheaper than returning them
-/// to the operating system and faulting them in again.
+/// Bytes of a memory that stay resident in the pool between two instances, because zeroing them is cheaper than
+/// returning them to the operating system and faulting them in again.
 const KEEP_RESIDENT: usize = 64 << 10;
 
-/// The pool's configuration for `capacity` memories of at most `max_memory` bytes each.
+/// Returns the pool's configuration for `capacity` memories of at most `max_memory` bytes each.
 pub(crate) fn pooling_config(capacity: u32, max_memory: u64) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(capacity)
@@ -53,7 +53,7 @@ pub(crate) fn pooling_config(capacity: u32, max_memory: u64) -> PoolingAllocatio
         .total_memories(capacity)
         .total_tables(capacity.saturating_mul(MAX_TABLES))
         .total_stacks(capacity)
-        // Without these, one component could take the whole pool.
+        // Without these limits, one component could use the whole pool.
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
@@ -64,8 +64,8 @@ pub(crate) fn pooling_config(capacity: u32, max_memory: u64) -> PoolingAllocatio
         .table_elements(TABLE_ENTRIES)
         .max_memory_size(usize::try_from(max_memory).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(KEEP_RESIDENT)
-        // It would trade isolation between instances for speed, as memory protection keys would, which are not compiled
-        // in.
+        // A pagemap scan would trade isolation between instances for speed. So would memory protection keys, which are
+        // not compiled in.
         .pagemap_scan(Enabled::No);
     pool
 }
@@ -85,7 +85,7 @@ impl Capacity {
         Self { permits: Arc::new(Semaphore::new(total as usize)), total }
     }
 
-    /// Waits until `units` are free. Cancel safe. Returns `None` for more than the total.
+    /// Waits until `units` are free. Cancel safe. Returns `None` if they exceed the total.
     pub(crate) async fn take(&self, units: u32) -> Option<CapacityPermit> {
         if units > self.total {
             return None;

@@ -1,7 +1,7 @@
-//! Host memory behind a guest's handles: how many resources there may be, and how many bytes they take.
+//! Host memory of a guest's handles: the maximum number of resources, and the bytes that they take.
 //!
-//! The sizes are counted by scanning the whole table, which has few entries, instead of tracking each change. So no
-//! path that drops a resource can be forgotten.
+//! The bytes are counted by scanning the whole table, which has few entries, instead of tracking each change. So the
+//! count cannot miss a resource that was dropped.
 
 use std::any::Any;
 
@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{FieldMap, RequestOptions};
 
 use crate::http_context::{self, MAX_CHUNK, MAX_FIELDS};
 
-/// Maximum WASI resources of one sandbox: streams, pollables, requests and the like. Ordinary guests hold fewer than
+/// Maximum WASI resources of one sandbox: streams, pollables, requests and the like. Ordinary guests have fewer than
 /// ten.
 pub(crate) const MAX_RESOURCES: usize = 256;
 
@@ -22,7 +22,7 @@ pub(crate) const MAX_RESOURCES: usize = 256;
 /// their own to each other, and because the engine also counts borrows during a call.
 pub(crate) const MAX_HANDLES: usize = 1024;
 
-/// Bytes of the table's entry and of the resource itself, without what it points to.
+/// Bytes of a table entry and of the resource itself, without the data that it points to.
 const RECORD_BYTES: usize = 256;
 
 /// Bytes that a header map allocates per entry, in addition to name and value.
@@ -42,7 +42,7 @@ pub(crate) struct Usage {
     pub(crate) holds_data: bool,
 }
 
-/// Scans `table`.
+/// Scans `table` and returns its usage.
 pub(crate) fn usage(table: &mut ResourceTable) -> Usage {
     let mut usage = Usage::default();
     for resource in table.iter_mut() {
@@ -54,7 +54,7 @@ pub(crate) fn usage(table: &mut ResourceTable) -> Usage {
     usage
 }
 
-/// Bytes of data behind a resource; `None` for streams, pollables and others that hold no data.
+/// Returns the bytes of a resource's data; `None` for streams, pollables and others without data.
 fn data_bytes(resource: &(dyn Any + Send)) -> Option<usize> {
     if let Some(fields) = resource.downcast_ref::<FieldMap>() {
         Some(field_bytes(fields))
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_and_what_is_no_data_are_told_apart() {
+    fn only_resources_with_data_count_as_holding_data() {
         let mut table = ResourceTable::new();
         table.push("a stream").unwrap();
         assert_eq!(usage(&mut table), Usage { count: 1, bytes: RECORD_BYTES, holds_data: false });

@@ -1,5 +1,5 @@
-//! A sandbox, which a slot owns. Keeps an instance warm between calls, guards each call, and drops the instance when it
-//! has served enough calls or failed.
+//! A sandbox, which a slot owns. It keeps an instance warm between calls, guards each call, and drops the instance when
+//! it has served enough calls or failed.
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -22,7 +22,7 @@ use crate::{Answer, Call, CallError, Plugin, Report, Services};
 pub struct Limits {
     /// Bytes of all memories, tables and resources of an instance together.
     pub memory: u64,
-    /// Calls that one instance may serve; 1 makes a fresh instance for each call.
+    /// Maximum calls of one instance; 1 creates a fresh instance for each call.
     pub reuse: u32,
 }
 
@@ -41,12 +41,12 @@ impl Sandbox {
         Self { plugin, limits, call_deadline, live: None }
     }
 
-    /// The plugin of this sandbox.
+    /// Returns the plugin of this sandbox.
     pub fn plugin(&self) -> &Plugin {
         &self.plugin
     }
 
-    /// Drops the instance, if there is one, with everything it holds.
+    /// Drops the instance, if there is one, and releases its memory and capacity.
     pub fn retire(&mut self) {
         self.live = None;
     }
@@ -63,7 +63,7 @@ impl Sandbox {
                 let trace_id = trace_parent.as_deref().and_then(|context| context.split('-').nth(1));
                 tracing::error!(%task, %id, role = role.interface(), trace_id, "the host panicked during a call");
                 let problem = Problem::new("host-panic", "the host panicked during the call; its log says where");
-                Report { took: began.elapsed(), ..Report::nothing(CallError::Panicked(problem)) }
+                Report { took: began.elapsed(), ..Report::without_call(CallError::Panicked(problem)) }
             }
         }
     }
@@ -74,11 +74,11 @@ impl Sandbox {
             Some(live) => live,
             None => match Box::pin(new_instance(&self.plugin, self.limits, call.timeout)).await {
                 Ok(live) => live,
-                Err(error) => return Report::nothing(error),
+                Err(error) => return Report::without_call(error),
             },
         };
         let engine = &self.plugin.0.engine;
-        // The clock starts here, because the guest does not pay for waiting for capacity.
+        // The timeout starts here, because waiting for capacity does not count.
         let called = Instant::now();
         let deadline = called + call.timeout;
         let active_call = engine.ticker.begin(&self.call_deadline, deadline);
@@ -97,7 +97,7 @@ impl Sandbox {
                 let poll = run.as_mut().poll(cx);
                 ended = Instant::now();
                 cpu += ended - began;
-                // The slice is over, so its turn is free for another guest.
+                // The slice is over; release its turn for another guest.
                 turn.lock().take();
                 poll
             });
@@ -105,7 +105,7 @@ impl Sandbox {
         };
         drop(active_call);
         if result.is_err() {
-            // It was stopped while it was parked; its last slice had ended before.
+            // The guest was stopped while it was parked, after the end of its last slice.
             ended = Instant::now();
         }
         self.finish(live, result, CallTime { cpu, took: ended - called }, fresh)
@@ -140,8 +140,8 @@ struct CallTime {
     took: Duration,
 }
 
-/// Creates an empty instance when there is capacity. Not a method, because a future must not share a sandbox with other
-/// threads.
+/// Waits for capacity and creates an empty instance. Not a method, because its future must not share a sandbox with
+/// other threads.
 async fn new_instance(plugin: &Plugin, limits: Limits, timeout: Duration) -> Result<LiveInstance, CallError> {
     let permit = tokio::time::timeout(timeout, plugin.0.engine.capacity.take(plugin.0.units)).await;
     match permit {

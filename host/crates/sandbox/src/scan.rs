@@ -1,8 +1,8 @@
-//! Checks the bytes of a component before any parser that recurses or allocates what a count claims: the depth of
-//! nesting, the number of instances in total, and sums and products that are expensive to compile.
+//! Checks the bytes of a component before any parser that recurses, or that trusts a count in the file and allocates
+//! for it: the depth of nesting, the total number of instances, and sums and products that are expensive to compile.
 //!
-//! The scan is iterative: its stacks are bounded, and its memory grows with the bytes read. The validator checks next
-//! what passes; anything that is still expensive meets the limits of the compiling process.
+//! The scan is iterative: its stacks are bounded, and its memory grows with the bytes read. The validator checks next.
+//! Components that are still expensive are stopped by the limits of the compiling process.
 
 mod body;
 mod nesting;
@@ -16,7 +16,7 @@ use wasmparser::{
 use crate::invalid_bytes::{InvalidBytes, refused};
 use totals::{Needs, Totals};
 
-/// Maximum depth of components and modules in each other, and of types in each other. Tools nest three or four deep.
+/// Maximum depth of nested components and modules, and of nested types. Tools nest three or four levels deep.
 pub(crate) const MAX_NESTING: usize = 100;
 
 /// Checks all limits that can be checked by counting.
@@ -39,7 +39,7 @@ fn malformed(error: wasmparser::Error) -> InvalidBytes {
 /// A definition that can be instantiated: its index in [`Scan::known`], or `None` if it is imported.
 type Definition = Option<usize>;
 
-/// A component or module whose end is not read yet.
+/// A component or module whose end has not been read yet.
 struct OpenDefinition {
     encoding: Encoding,
     /// What one instance of it needs.
@@ -173,7 +173,7 @@ impl Scan<'_> {
         self.levels.last_mut().ok_or_else(no_component)
     }
 
-    /// Counts definitions, once here and once per instance.
+    /// Counts definitions, in the totals and per instance.
     fn item(&mut self, count: u64) -> Result<(), InvalidBytes> {
         self.totals.items = self.totals.items.saturating_add(count);
         let needs = &mut self.level()?.needs;
@@ -207,7 +207,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Counts an instance with everything in it.
+    /// Counts an instance and everything in it.
     fn instantiate(&mut self, definition: Definition, args: usize, itself: Needs) -> Result<(), InvalidBytes> {
         let Some(inner) = definition.and_then(|at| self.known.get(at)).copied() else {
             return Err(InvalidBytes::Malformed(
@@ -243,7 +243,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Adds another index for an existing definition, `out` levels further out.
+    /// Adds another index for an existing definition, which is `out` levels further out.
     fn add_alias(&mut self, kind: ComponentExternalKind, out: u32, index: u32) -> Result<(), InvalidBytes> {
         let from = self.levels.len().checked_sub(1 + out as usize).and_then(|at| self.levels.get(at));
         let (index, level) = (index as usize, from.ok_or_else(no_component)?);
@@ -311,7 +311,7 @@ impl Scan<'_> {
     }
 }
 
-/// The value of an expression that is a single constant. Other values are known only at instantiation.
+/// Returns the value of an expression that is a single constant. Other values are known only at instantiation.
 fn constant(expression: &ConstExpr<'_>) -> Option<u64> {
     match expression.get_operators_reader().read() {
         Ok(Operator::I32Const { value }) => Some(value.cast_unsigned().into()),
@@ -319,7 +319,8 @@ fn constant(expression: &ConstExpr<'_>) -> Option<u64> {
     }
 }
 
-/// The entry with this index, extending the list if necessary; `None` for indices that no module has.
+/// Returns the entry with this index, extending the list if necessary; `None` for an index that real modules never
+/// have.
 fn entry<T: Copy>(entries: &mut Vec<T>, index: u32, empty: T) -> Option<&mut T> {
     const MOST: usize = 1000;
     let index = index as usize;

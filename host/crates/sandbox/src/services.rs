@@ -1,4 +1,4 @@
-//! What a running call may ask of the host. The caller implements it; the imports only translate.
+//! The services of the host for a running call. The caller implements them; the imports only translate.
 
 use async_trait::async_trait;
 use saggar_job::{JobId, Problem, Status};
@@ -10,7 +10,7 @@ pub enum Level {
     Debug,
     /// Normal operation.
     Info,
-    /// Something unexpected; the work goes on.
+    /// Something unexpected; the work continues.
     Warn,
     /// A failure.
     Error,
@@ -53,10 +53,10 @@ pub trait Services: Send + Sync + 'static {
     /// Logs one line: escaped text without a line end, at most 8 KiB.
     fn log(&self, source: LogSource, text: &str);
 
-    /// Whether the job has been cancelled.
+    /// Returns whether the job has been cancelled.
     fn is_cancelled(&self) -> bool;
 
-    /// Resolves when the job is cancelled; never, if it cannot be.
+    /// Resolves when the job is cancelled; never for a job that cannot be cancelled.
     async fn cancelled(&self);
 
     /// Adds a job to a task of the same tenant. `args` is any text; the implementation checks it.

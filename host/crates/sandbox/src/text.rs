@@ -1,5 +1,5 @@
-//! Makes text from guests safe to show: limited in length, and without control characters that a terminal or a log
-//! would obey.
+//! Makes text from guests safe to display: limits its length, and escapes control characters that a terminal or a log
+//! would interpret.
 
 use std::borrow::Cow;
 
@@ -34,7 +34,7 @@ fn escape(text: &str, needs_escape: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Whether a terminal obeys or hides this character instead of showing it. Tabs are safe.
+/// Returns whether a terminal interprets or hides this character instead of showing it. Tabs are safe.
 pub fn needs_escape(c: char) -> bool {
     let is_direction =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cuts_on_a_character_border() {
+    fn cuts_at_a_character_boundary() {
         assert_eq!(cut("añb", 2), "a");
         assert_eq!(cut("añb", 3), "añ");
         assert_eq!(cut("añb", 99), "añb");
@@ -65,13 +65,13 @@ mod tests {
     }
 
     #[test]
-    fn shows_escapes_and_direction_marks_instead_of_obeying_them() {
+    fn control_and_direction_characters_are_escaped() {
         assert_eq!(escaped("\u{1b}[2Jhi\tyou"), "\\u{1b}[2Jhi\tyou");
         assert_eq!(escaped("a\u{202e}b\r"), "a\\u{202e}b\\u{d}");
-        for vanishing in ["\u{61c}", "\u{ad}", "\u{180e}", "\u{200b}", "\u{2028}", "\u{2069}", "\u{fffa}", "\u{e0041}"]
+        for invisible in ["\u{61c}", "\u{ad}", "\u{180e}", "\u{200b}", "\u{2028}", "\u{2069}", "\u{fffa}", "\u{e0041}"]
         {
-            let expected: String = vanishing.escape_unicode().collect();
-            assert_eq!(escaped(&format!("a{vanishing}b")), format!("a{expected}b"));
+            let expected: String = invisible.escape_unicode().collect();
+            assert_eq!(escaped(&format!("a{invisible}b")), format!("a{expected}b"));
         }
         assert!(matches!(escaped("plain ünïcode"), Cow::Borrowed(_)));
     }

@@ -13,10 +13,10 @@ use wasmtime::EngineWeak;
 /// trickle of short calls should find it awake.
 const IDLE_TICKS: u32 = 50;
 
-/// The watchdog reports a call that outlives its deadline by this much.
+/// A call that outlives its deadline by this much is reported.
 const OVERDUE: Duration = Duration::from_secs(1);
 
-/// No call runs.
+/// The deadline of a sandbox without a running call.
 const IDLE: u64 = 0;
 
 /// The ticker's handle.
@@ -46,7 +46,7 @@ pub(crate) struct CallDeadline {
 pub(crate) struct ActiveCall<'a>(&'a CallDeadline);
 
 impl Ticker {
-    /// Starts the thread, which ends when this handle is dropped.
+    /// Starts the thread. It ends when this handle is dropped.
     pub(crate) fn start(engine: EngineWeak, tick: Duration) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             started: Instant::now(),
@@ -82,7 +82,7 @@ impl Ticker {
         ActiveCall(call)
     }
 
-    /// Number of ticks so far. Does not change while the host is idle.
+    /// Returns the number of ticks so far. It does not change while the host is idle.
     pub(crate) fn ticks(&self) -> u64 {
         self.shared.ticks.load(Ordering::Relaxed)
     }
@@ -122,7 +122,7 @@ impl Shared {
         }
     }
 
-    /// Sleeps until it is woken. The call that woke it may have ended by then; that is harmless.
+    /// Sleeps until a call begins or the ticker is dropped. The call may have ended by then, which is harmless.
     fn sleep(&self) {
         self.asleep.store(true, Ordering::SeqCst);
         if !self.any_running() && !self.closing.load(Ordering::SeqCst) {

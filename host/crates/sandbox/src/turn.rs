@@ -1,8 +1,8 @@
 //! Turns: long computations share the threads fairly, so short calls do not wait behind all of them.
 //!
-//! The first slice of a guest needs no turn. After a slice (one tick of the epoch), the guest waits for one of as many
-//! turns as there are threads. So at most that many long computations are ready to run, however many slots compute, and
-//! a new call waits behind one slice instead of one slice of each.
+//! The first slice of a guest needs no turn. After a slice (one tick of the epoch), the guest waits for a turn; there
+//! are as many turns as threads. So at most that many long computations are ready to run, however many slots compute,
+//! and a new call waits behind one slice instead of one slice of each.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Turns {
         Self(Arc::new(Semaphore::new(threads.max(1))))
     }
 
-    /// Waits for a turn and stores it in `slice_turn`; the end of the slice takes it from there.
+    /// Waits for a turn and stores it in `slice_turn`, from where it is released at the end of the slice.
     pub(crate) async fn wait(self, slice_turn: Arc<Mutex<Option<Turn>>>) {
         // The semaphore is never closed. If it were, running without a turn would only be unfair.
         let turn = self.0.acquire_owned().await.ok();

@@ -1,4 +1,4 @@
-//! Names the unsupported feature that a component needs, where the validator or the compiler only names a proposal.
+//! Explains which unsupported feature a component needs. Errors of the validator and the compiler only name a proposal.
 
 /// Fragments of error messages, the feature they are about, and what to do.
 const PROPOSALS: [(&[&str], &str, &str); 6] = [
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proposal_is_named_and_what_to_do_instead() {
+    fn an_unsupported_proposal_is_explained() {
         let of = |text: &str| explain(text).unwrap_or_default();
         assert!(of("`task.cancel` requires the component model async feature (at offset 0x8)").contains("not `async`"));
         assert!(of("gc types are disallowed but found type which requires gc").contains("`externref`"));

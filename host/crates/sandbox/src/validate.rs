@@ -1,4 +1,4 @@
-//! Checks the bytes of a component before the compiler: kind, size, validity, and how much there is to compile.
+//! Checks the bytes of a component before it is compiled: kind, validity, and the amount of work for the compiler.
 
 use wasmparser::{Parser, Validator, WasmFeatures};
 
@@ -13,11 +13,12 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<(), InvalidBytes> {
     Ok(())
 }
 
-/// What wasmtime is configured to run: WebAssembly 2.0 with tail calls, and components without async.
+/// Returns the features that wasmtime is configured to run: WebAssembly 2.0 with tail calls, and components without
+/// async.
 fn features() -> WasmFeatures {
     let mut features = WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL;
     features |= WasmFeatures::EXTENDED_CONST | WasmFeatures::MULTI_MEMORY;
-    // There is no garbage collector, and wasmtime's error about a table of `externref` would be less clear.
+    // wasmtime is built without a garbage collector, and its error about a table of `externref` is less clear.
     features.remove(WasmFeatures::GC_TYPES);
     features
 }
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_what_a_file_is_instead() {
+    fn the_error_names_the_kind_of_file() {
         assert_eq!(validate(b""), Err(InvalidBytes::Empty));
         assert_eq!(validate(b"  (component)"), Err(InvalidBytes::Text));
         assert_eq!(validate(b"\0asm\x01\0\0\0"), Err(InvalidBytes::CoreModule));

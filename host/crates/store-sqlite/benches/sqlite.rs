@@ -1,13 +1,13 @@
-//! What a durable job costs in the SQLite store, beside its own floor: SQLite alone doing the same three writes a job
-//! (insert, claim, finish), each durable, 512 jobs a commit, same payloads, same disk, same run.
+//! The cost of a durable job in the SQLite store, beside its own floor: SQLite alone doing the same three writes per
+//! job (insert, claim, finish), each durable, 512 jobs per commit, same payloads, same disk, same run.
 //!
-//! `cargo bench -p saggar-queue --bench sqlite [-- DIRECTORY]`; the directory should be on a real disk. With `--backlog` also
-//! with a million jobs waiting and ended.
+//! `cargo bench -p saggar-queue --bench sqlite [-- DIRECTORY]`; the directory should be on a real disk. With
+//! `--backlog` also with a million jobs waiting and ended.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "it talks to whoever runs it, and has nothing to do without its disk"
+    reason = "a benchmark prints its results, and may panic if its disk fails"
 )]
 
 use std::path::{Path, PathBuf};
@@ -84,8 +84,8 @@ fn finish(job: &ClaimedJob) -> Finish {
     Finish { id: job.id, run: job.run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 }
 }
 
-/// Jobs per second: each of `in_flight` tasks adds a job and, in one step, finishes the one it has and claims the next; a
-/// pruner removes what has ended.
+/// Returns jobs per second. Each of `in_flight` workers adds a job and, in one step, finishes its current job and
+/// claims the next. A pruner removes ended jobs.
 async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64 {
     let rules = rules();
     let (ends, over) = (Arc::new(Ends::default()), Arc::new(AtomicBool::new(false)));
@@ -97,10 +97,10 @@ async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64
         let (task, rules, over) = (Arc::clone(&task), Arc::clone(&rules), Arc::clone(&over));
         workers.spawn(async move {
             let args: Arc<str> = ARGS.into();
-            let mut held: Option<ClaimedJob> = None;
+            let mut current: Option<ClaimedJob> = None;
             while !over.load(Ordering::Relaxed) {
                 task.add(vec![NewJob::new(Arc::clone(&args))], &rules, now()).await.unwrap();
-                held = match held {
+                current = match current {
                     None => task.claim(1, now()).await.unwrap().jobs.pop(),
                     Some(job) => task.finish(finish(&job), true, &rules, now()).await.unwrap().next,
                 };
@@ -118,7 +118,7 @@ async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64
     let rate = jobs / start.elapsed().as_secs_f64();
     let (cpu, all) = ((cpu_ms() - cpu_before) as f64, start.elapsed().as_millis() as f64);
     println!(
-        "       {:.1} µs of processors a job, pruning included; {:.2} processors busy",
+        "       {:.1} µs of processor time per job, pruning included; {:.2} processors busy",
         cpu * 1_000.0 / jobs,
         cpu / all
     );
@@ -127,7 +127,7 @@ async fn load(store: &Arc<SqliteStore>, in_flight: usize, time: Duration) -> f64
     rate
 }
 
-/// Counts the ends that are durable.
+/// Counts the durable ends.
 #[derive(Default)]
 struct Ends(AtomicU64);
 
@@ -148,7 +148,7 @@ async fn warmed_up(done: &AtomicU64) -> u64 {
     done.load(Ordering::Relaxed)
 }
 
-/// One job at a time: through the store, and through a queue in which a slot waits for it.
+/// Measures one job at a time: through the store, and through a queue in which a slot waits for it.
 async fn both_alone(path: &Path) {
     let (store, probe) =
         (open(&path.with_extension("db"), Durability::Full), Probe::new(&path.with_extension("probe")));
@@ -195,7 +195,7 @@ async fn alone(store: &SqliteStore, probe: &Probe) -> String {
         let job = task.claim(1, now()).await.unwrap().jobs.pop().unwrap();
         claimed.push(start.elapsed());
         task.finish(finish(&job), false, &rules, now()).await.unwrap();
-        // Shown when it is durable.
+        // Returns once the end is durable.
         assert!(task.get(job.id).await.unwrap().is_some());
         all.push(start.elapsed());
     }
@@ -203,7 +203,7 @@ async fn alone(store: &SqliteStore, probe: &Probe) -> String {
     in_fsyncs(all, fsyncs)
 }
 
-/// With a million jobs waiting, and then with a million ended.
+/// Measures with a million jobs waiting, and then with a million ended.
 async fn backlog(path: &Path) {
     let rules = rules();
     let key = TaskKey::new("default", "bench");
@@ -222,7 +222,7 @@ async fn backlog(path: &Path) {
         many / none,
         resident_mb(std::process::id())
     );
-    looks(&store, &*task, "1 M waiting").await;
+    lookups(&store, &*task, "1 M waiting").await;
     drop((task, store));
     let start = Instant::now();
     let store = Arc::new(open(path, Durability::Full));
@@ -240,7 +240,7 @@ async fn backlog(path: &Path) {
         }
         finishing.join_all().await.into_iter().for_each(|finished| finished.unwrap());
     }
-    looks(&store, &*task, "1 M ended").await;
+    lookups(&store, &*task, "1 M ended").await;
     let start = Instant::now();
     task.prune(1_024, &rules, now()).await.unwrap();
     println!("1 M ended: 1024 pruned in {:?}; resident {} MB", start.elapsed(), resident_mb(std::process::id()));
@@ -254,7 +254,7 @@ async fn backlog(path: &Path) {
     println!("start with 1 M ended: {:?}", start.elapsed());
 }
 
-async fn looks(store: &SqliteStore, task: &dyn TaskStore, what: &str) {
+async fn lookups(store: &SqliteStore, task: &dyn TaskStore, what: &str) {
     let query = ListQuery::of_tenant("default");
     for status in [None, Some(Status::Waiting), Some(Status::Running), Some(Status::Success), Some(Status::Failure)] {
         let mut times = Vec::new();

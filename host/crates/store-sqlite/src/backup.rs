@@ -1,4 +1,4 @@
-//! Copies: the whole store as it was at one moment, made while the host goes on.
+//! Backups: copies of the whole store as of one point in time, made while the host runs.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -11,7 +11,8 @@ use super::open::beside;
 use super::{SqliteStore, connect, open};
 
 impl SqliteStore {
-    /// Copies the store in the file `from` like [`backup`](Self::backup), whoever works on it. Blocks until it is done.
+    /// Copies the store in the file `from` like [`backup`](Self::backup), even while another process has it open.
+    /// Blocks until it is done.
     ///
     /// # Errors
     ///
@@ -22,33 +23,33 @@ impl SqliteStore {
     }
 }
 
-/// Copies the database `from` to the file `to`, which must not be there.
+/// Copies the database `from` to the file `to`, which must not exist.
 ///
-/// `VACUUM INTO` reads one snapshot, so commits go on beside it (the WAL cannot begin anew until it is through), and packs
-/// what it writes. SQLite's backup calls begin again whenever something is committed, which under load is always.
+/// `VACUUM INTO` reads one snapshot, so commits continue meanwhile (the WAL cannot be reset until it is done), and
+/// compacts its output. SQLite's backup API restarts after each commit, which under load means always.
 pub(super) fn copy(from: &Database, to: &Path) -> Result<(), SqliteError> {
-    if is_there(to) {
+    if exists(to) {
         return Err(SqliteError::BackupExists { path: to.to_owned() });
     }
-    // Under its name there is only ever a whole copy.
+    // The final name only ever holds a complete copy.
     let part = beside(to, ".part");
     let made = make(from, to, &part);
     if made.is_err() {
-        // It may not have come to be at all.
+        // The file may not have been created at all.
         let _ = std::fs::remove_file(&part);
     }
     made
 }
 
-/// Whether the name is taken, be it by a link that leads nowhere.
-fn is_there(path: &Path) -> bool {
+/// Returns whether the name is taken, including by a dangling link.
+fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
 fn make(from: &Database, to: &Path, part: &Path) -> Result<(), SqliteError> {
     let broken = |source: std::io::Error| SqliteError::Path { path: to.to_owned(), source: Arc::new(source) };
     let db = connect::for_reading(from)?;
-    // SQLite would follow a link, and its file could be read by others. It takes one that is there and empty.
+    // SQLite would follow a link, and create a file that other users can read. It accepts an existing empty file.
     let copy = open::replace(part).map_err(broken)?;
     let name = part.to_str().ok_or_else(|| broken(std::io::ErrorKind::InvalidFilename.into()))?;
     db.execute("VACUUM INTO ?1", [name])
@@ -62,13 +63,13 @@ fn make(from: &Database, to: &Path, part: &Path) -> Result<(), SqliteError> {
     File::open(parent).and_then(|directory| directory.sync_all()).map_err(broken)
 }
 
-/// Gives the copy its name, unless somebody else has made a file of that name meanwhile: a link is refused then, where a
-/// renaming would replace it.
+/// Gives the copy its name, unless another program has created a file of that name meanwhile: a link is refused then,
+/// whereas a rename would replace the file.
 fn publish(part: &Path, to: &Path) -> std::io::Result<()> {
     match std::fs::hard_link(part, to) {
         Ok(()) => std::fs::remove_file(part),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists || is_there(to) => Err(ErrorKind::AlreadyExists.into()),
-        // Not every file system has links.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists || exists(to) => Err(ErrorKind::AlreadyExists.into()),
+        // Not every file system has hard links.
         Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
             std::fs::rename(part, to)
         }
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_was_made_meanwhile_is_not_replaced() {
+    fn a_file_that_was_created_meanwhile_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let (part, to) = (directory.path().join("copy.db.part"), directory.path().join("copy.db"));
         std::fs::write(&part, "a copy").unwrap();

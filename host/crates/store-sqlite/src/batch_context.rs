@@ -1,4 +1,5 @@
-//! What the steps of a batch share besides their tasks: numbers, claims, components, and what their answers wait for.
+//! The state that the steps of a batch share besides their tasks: numbers, claims, components, and the commit that each
+//! answer waits for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,21 +16,21 @@ use saggar_store::Notification;
 use saggar_store::Observer;
 
 const CLAIM_BYTES: usize = 24;
-/// Claims that are in the table for nothing, besides three for each one that stands for a running attempt, before they are
-/// cleared away: so that it is done seldom, and the table fits into a few pages.
+/// Stale claims in the table before it is rewritten, in addition to three for each running attempt. Rewrites are rare,
+/// and the table fits into a few pages.
 const STALE_CLAIMS: usize = if cfg!(test) { 4 } else { 4_096 };
 
-/// That a callback was taken or let go of, which stands in memory only.
+/// A change of a callback's claim, which exists in memory only.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     pub(super) task: TaskNumber,
     pub(super) callback: u64,
-    /// As it was before.
+    /// Whether it was claimed before.
     pub(super) was_taken: bool,
 }
 
-/// A batch, for whoever holds what one of its steps handed out: when the batch is undone, that never was, and the next batch
-/// hands the same out (a job's run, even a job's id) to somebody else.
+/// A shared handle to a batch, for holders of claims that one of its steps made. When the batch is rolled back, these
+/// claims never existed, and the next batch may assign the same run, or even the same job id, to another caller.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Batch {
     is_undone: Arc<AtomicBool>,
@@ -45,9 +46,9 @@ impl Batch {
     }
 }
 
-/// Sends notifications, to each observer in order.
+/// Sends notifications to each observer in order.
 fn send(notifications: Vec<(Arc<Shared>, Notification)>) {
-    // Most of a batch are of one task.
+    // Most notifications of a batch are for one task.
     let (mut last, mut observer): (Option<Arc<Shared>>, Option<Arc<dyn Observer>>) = (None, None);
     for (task, notification) in notifications {
         if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &task)) {
@@ -62,39 +63,39 @@ fn send(notifications: Vec<(Arc<Shared>, Notification)>) {
 
 #[derive(Default)]
 pub(super) struct BatchContext {
-    /// The number of the commit that is being made; counted since the start.
+    /// The number of the commit in progress, counted since the start.
     pub(super) seq: u64,
-    /// The one that is being made.
+    /// The batch in progress.
     pub(super) batch: Batch,
     last_number: u64,
     components: HashMap<Arc<str>, i64>,
     claims: Vec<Orphan>,
-    /// Attempts that run, those of a dead process included.
+    /// Running attempts, including those of a dead process.
     pub(super) running: usize,
-    /// Claims that are in the table, and the batch they were last put there with.
+    /// Claims in the table, and the last batch that was written there.
     written_claims: usize,
     last_batch: i64,
-    /// The bytes of all tasks, with those of this batch, and how many they may be.
+    /// The bytes of all tasks, including this batch, and their limit.
     pub(super) kept_bytes: u64,
     pub(super) keep_bytes: u64,
-    /// Delayed jobs that took their places in this batch.
+    /// Delayed jobs that this batch has promoted.
     pub(super) promoted: usize,
-    /// What this batch took and let go of.
+    /// The callbacks that this batch has claimed or released.
     marks: Vec<Mark>,
-    /// What observers are to hear of this batch.
+    /// Notifications for the observers of this batch.
     notifications: Vec<(Arc<Shared>, Notification)>,
     must_sync: bool,
     wait_for: u64,
 }
 
 impl BatchContext {
-    /// As the file has it. `running`: how many claims are in it.
+    /// Reads the state from the file. `claims`: how many are in it.
     pub(super) fn load(db: &Connection, seq: u64, last_number: u64, claims: usize) -> rusqlite::Result<Self> {
         let last_batch = db.query_row("SELECT coalesce(max(batch), 0) FROM claims", [], |row| row.get(0))?;
         Ok(Self { seq, last_number, last_batch, written_claims: claims, ..Self::default() })
     }
 
-    /// All claims in the file, later ones of a job over earlier ones.
+    /// Reads all claims in the file; later claims of a job override earlier ones.
     pub(super) fn read_claims(db: &Connection) -> rusqlite::Result<HashMap<JobNumber, Orphan>> {
         let mut statement = db.prepare("SELECT attempts FROM claims ORDER BY batch")?;
         let mut rows = statement.query([])?;
@@ -118,7 +119,7 @@ impl BatchContext {
         self.last_number
     }
 
-    /// The number of a component, for rows.
+    /// Returns the number of a component, for rows.
     pub(super) fn component(&mut self, db: &Connection, digest: &Arc<str>) -> rusqlite::Result<i64> {
         if let Some(component) = self.components.get(digest) {
             return Ok(*component);
@@ -144,12 +145,13 @@ impl BatchContext {
         self.marks.push(mark);
     }
 
-    /// Has the task's observer told when the batch is durable.
+    /// Queues a notification for the task's observer, to be sent when the batch is durable.
     pub(super) fn notify(&mut self, task: &Arc<Shared>, notification: Notification) {
         self.notifications.push((Arc::clone(task), notification));
     }
 
-    /// What sends the notifications of the batch, in the order of its steps; `None` if there are none.
+    /// Returns the answer that sends the notifications of the batch, in the order of its steps; `None` if there are
+    /// none.
     pub(super) fn take_notifications(&mut self) -> Option<Answer> {
         if self.notifications.is_empty() {
             return None;
@@ -162,7 +164,7 @@ impl BatchContext {
         }))
     }
 
-    /// The batch is committed, and another one begins.
+    /// Begins the next batch after a commit.
     pub(super) fn committed(&mut self) {
         self.marks.clear();
         self.promoted = 0;
@@ -170,32 +172,32 @@ impl BatchContext {
         self.seq += 1;
     }
 
-    /// The batch was undone; answers what it did to callbacks in memory, the last first.
+    /// Discards the batch after a rollback. Returns its changes to callback claims in memory, the last first.
     pub(super) fn undone(&mut self) -> impl Iterator<Item = Mark> + use<> {
         self.batch.undo();
         self.notifications.clear();
         std::mem::take(&mut self.marks).into_iter().rev()
     }
 
-    /// The step's answer has to wait until the batch is on the disk.
+    /// Makes the step's answer wait until the batch is durable.
     pub(super) fn must_sync(&mut self) {
         self.must_sync = true;
     }
 
-    /// What the step hands out has to wait until the commit `seq` is on the disk, and for no more: a claim may be forgotten in a
-    /// power cut, but nobody is to hear of it before the adding of its job is known to last.
+    /// Makes the step's answer wait until the commit `seq` is durable, but no longer. A claim may be lost in a power
+    /// cut, but must not be visible before the add of its job is durable.
     pub(super) fn wait_for(&mut self, seq: u64) {
         self.wait_for = self.wait_for.max(seq);
     }
 
-    /// The commit that the answer to the step just made has to wait for.
+    /// Returns the commit that the answer of the step just done has to wait for.
     pub(super) fn end_step(&mut self) -> u64 {
-        let handed_out = std::mem::take(&mut self.wait_for);
-        if std::mem::take(&mut self.must_sync) { self.seq } else { handed_out }
+        let wait_for = std::mem::take(&mut self.wait_for);
+        if std::mem::take(&mut self.must_sync) { self.seq } else { wait_for }
     }
 
-    /// Writes the claims of the batch: one row for all of them. `running` tells of every attempt that runs, to be written
-    /// anew when most of what is in the table means nothing any more.
+    /// Writes the claims of the batch as one row. `running` returns every running attempt; they are rewritten when most
+    /// claims in the table are stale.
     pub(super) fn flush_claims(&mut self, db: &Connection, running: impl Fn() -> Vec<Orphan>) -> rusqlite::Result<()> {
         if self.written_claims + self.claims.len() > 4 * self.running + STALE_CLAIMS {
             let running = running();

@@ -1,9 +1,9 @@
-//! Checkpoints: what stands in the WAL is brought into the database, so that the WAL stays short. Most of it is done by a
-//! thread of its own while the writer goes on. But a WAL can begin anew only when all of it has been brought over, and under
-//! load there is always a commit more; so when the thread is through, the writer itself brings over the few pages that came
+//! Checkpoints: pages of the WAL are copied into the database, so that the WAL stays short. A dedicated thread does
+//! most of this while the writer continues. But a WAL can be reset only when all of it has been copied, and under load
+//! there is always one more commit. So when the thread is done, the writer itself copies the few pages that were added
 //! meanwhile, between two batches.
 //!
-//! When the disk is full, a checkpoint may be what helps: it lets the WAL begin anew, in the room that it has already.
+//! When the disk is full, a checkpoint may help: it lets the WAL be reset and reuse its allocated space.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -17,29 +17,30 @@ use super::error::{Severity, severity_beside};
 use super::failure::Failure;
 use super::probe::Probe;
 
-/// Pages in the WAL from which on it is to be brought over: 32 MiB. A checkpoint writes a page once however often it stands in
-/// the WAL, so a long one saves writes; but it is read again after a crash, which takes a tenth of a second for this one.
+/// Pages in the WAL from which on a checkpoint is made: 32 MiB. A checkpoint writes a page once however often it is in
+/// the WAL, so a long WAL saves writes. But it is read again after a crash, which takes a tenth of a second for this
+/// size.
 pub(super) const PAGES: i32 = 8_192;
-/// After a checkpoint that could not finish because somebody read, this many pages more before the next attempt.
+/// Further pages before the next attempt, after a checkpoint that a reader kept from finishing.
 const PAGES_MORE: i32 = 1_024;
 
-/// How often it is said that the disk is full, and how often a checkpoint is tried against it: in milliseconds. Whatever was
-/// refused is tried again by all who have it, so it is found full many times a second.
-const SAID_EVERY_MS: u64 = 5_000;
-const TRIED_EVERY_MS: u64 = 500;
+/// Intervals in milliseconds at which a full disk is logged, and at which a checkpoint is tried against it. All callers
+/// retry refused steps, so the disk is found full many times a second.
+const LOG_EVERY_MS: u64 = 5_000;
+const TRY_EVERY_MS: u64 = 500;
 
-/// Stands for the length of the WAL from when a batch found no room until something is written again.
+/// Replaces the length of the WAL from a batch that found no room until the next successful write.
 const NO_ROOM: i32 = -1;
 
-/// Whether there is room for a commit, for others to ask.
+/// Whether there is room for a commit, for other threads to query.
 pub(super) struct Room {
     pages: Arc<AtomicI32>,
     probe: Arc<Probe>,
 }
 
 impl Room {
-    /// Whether the last batch found no room, and there still is none: a host that has nothing to do writes nothing, by which it
-    /// would notice that room was made.
+    /// Returns whether the last batch found no room and there still is none. An idle host writes nothing, so it would
+    /// not notice by itself that space was freed.
     pub(super) fn is_none(&self) -> bool {
         self.pages.load(Ordering::Relaxed) == NO_ROOM && self.probe.finds_no_room()
     }
@@ -48,23 +49,23 @@ impl Room {
 /// The writer's side.
 pub(super) struct Checkpoints {
     wake: SyncSender<()>,
-    through: Arc<AtomicBool>,
+    done: Arc<AtomicBool>,
     /// Pages in the WAL after the last commit.
     pages: Arc<AtomicI32>,
-    /// How many it is to be.
+    /// The number of pages from which on a checkpoint is made.
     most: i32,
     next: i32,
-    /// When it was last said that there is no room, and whether it was not taken back since: near the limit, small steps find
-    /// room between large ones that do not.
-    said_at: Option<Timestamp>,
-    is_said: bool,
+    /// When the full disk was last logged, and whether its end has not been logged since: near the limit, small steps
+    /// find room between large ones that do not.
+    logged_at: Option<Timestamp>,
+    is_logged: bool,
     tried_at: Option<Timestamp>,
     failure: Arc<Failure>,
     pub(super) probe: Arc<Probe>,
 }
 
 impl Checkpoints {
-    /// The writer's side and the thread's.
+    /// Creates the writer's side, and the two ends for the checkpoint thread.
     pub(super) fn new(
         writer: &mut Connection,
         most: i32,
@@ -72,7 +73,7 @@ impl Checkpoints {
         probe: Arc<Probe>,
     ) -> rusqlite::Result<(Self, Receiver<()>, Arc<AtomicBool>)> {
         let (wake, woken) = sync_channel(1);
-        let through = Arc::new(AtomicBool::new(false));
+        let done = Arc::new(AtomicBool::new(false));
         let pages = Arc::new(AtomicI32::new(0));
         let seen = Arc::clone(&pages);
         writer.wal_hook(Some(move |_: &mut Wal, pages| {
@@ -82,54 +83,54 @@ impl Checkpoints {
         Ok((
             Self {
                 wake,
-                through: Arc::clone(&through),
+                done: Arc::clone(&done),
                 pages,
                 most,
                 next: most,
-                said_at: None,
-                is_said: false,
+                logged_at: None,
+                is_logged: false,
                 tried_at: None,
                 failure,
                 probe,
             },
             woken,
-            through,
+            done,
         ))
     }
 
-    /// What others may ask.
+    /// Returns a handle for other threads.
     pub(super) fn room(&self) -> Room {
         Room { pages: Arc::clone(&self.pages), probe: Arc::clone(&self.probe) }
     }
 
-    /// Pages in the WAL after the last commit of this process; none while there is no room for a commit.
+    /// Pages in the WAL after the last commit of this process; `None` while there is no room for a commit.
     pub(super) fn pages(&self) -> Option<u64> {
         u64::try_from(self.pages.load(Ordering::Relaxed)).ok()
     }
 
-    /// Whether something was written again after it was said that there is no room. To be called between two batches.
+    /// Returns whether a write succeeded after a full disk was logged. To be called between two batches.
     pub(super) fn has_room_again(&mut self) -> bool {
-        let has_room = self.pages.load(Ordering::Relaxed) != NO_ROOM && std::mem::take(&mut self.is_said);
+        let has_room = self.pages.load(Ordering::Relaxed) != NO_ROOM && std::mem::take(&mut self.is_logged);
         if has_room {
             tracing::info!("the job store can be written again");
         }
         has_room
     }
 
-    /// To be called between two batches.
-    pub(super) fn tend(&mut self, db: &Connection) {
+    /// Wakes the checkpoint thread, or finishes its checkpoint. To be called between two batches.
+    pub(super) fn maintain(&mut self, db: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
         if pages < self.most {
             self.next = self.most;
             return;
         }
-        if self.through.swap(false, Ordering::AcqRel) {
+        if self.done.swap(false, Ordering::AcqRel) {
             run(db, &self.failure, &self.probe);
             self.next = pages.saturating_add(PAGES_MORE);
         } else if pages >= self.next {
             self.next = pages.saturating_add(PAGES_MORE);
             match self.wake.try_send(()) {
-                // It is at it.
+                // If the channel is full, the thread is already awake.
                 Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
             }
         }
@@ -137,59 +138,61 @@ impl Checkpoints {
 }
 
 impl Checkpoints {
-    /// To be called when a batch was undone for want of room.
+    /// Logs the full disk and tries a checkpoint, both at limited rates. To be called when a batch was rolled back
+    /// because the disk was full.
     pub(super) fn no_room(&mut self, db: &Connection, error: &rusqlite::Error) {
         let now = SystemClock.now();
         self.pages.store(NO_ROOM, Ordering::Relaxed);
-        if is_due(self.said_at, now, SAID_EVERY_MS) {
-            (self.said_at, self.is_said) = (Some(now), true);
+        if is_due(self.logged_at, now, LOG_EVERY_MS) {
+            (self.logged_at, self.is_logged) = (Some(now), true);
             tracing::error!(
                 %error,
-                "the disk with the job store is full; new jobs are refused, and what has ended is kept in memory and written \
-                 when there is room; make room"
+                "the disk with the job store is full; new jobs are refused, and finished jobs are kept in memory and \
+                 written when there is room; make room"
             );
         }
-        if is_due(self.tried_at, now, TRIED_EVERY_MS) {
+        if is_due(self.tried_at, now, TRY_EVERY_MS) {
             self.tried_at = Some(now);
             run(db, &self.failure, &self.probe);
         }
     }
 }
 
-/// Whether it is so long ago, or the clock was set back meanwhile.
+/// Returns whether the interval has passed, or the clock was set back meanwhile.
 fn is_due(at: Option<Timestamp>, now: Timestamp, every_ms: u64) -> bool {
     at.is_none_or(|at| now < at || now >= at.plus_ms(every_ms))
 }
 
-/// The thread's life. If it panics the store fails: else the WAL would grow, unnoticed, until the disk is full.
-pub(super) fn attend(woken: &Receiver<()>, through: &AtomicBool, failure: &Failure, mut checkpoint: impl FnMut()) {
-    failure.guard("brought the WAL into the database", || {
+/// Runs the checkpoint thread. If it panics, the store fails: otherwise the WAL would grow unnoticed until the disk is
+/// full.
+pub(super) fn run_thread(woken: &Receiver<()>, done: &AtomicBool, failure: &Failure, mut checkpoint: impl FnMut()) {
+    failure.guard("made checkpoints", || {
         while woken.recv().is_ok() {
             checkpoint();
-            through.store(true, Ordering::Release);
+            done.store(true, Ordering::Release);
         }
     });
 }
 
-/// Brings over as much as nobody reads. That there is no room for it is no error: it stays in the WAL. But it syncs the WAL and
-/// the database, and after a failed sync nobody knows what is on the disk.
+/// Copies all pages that no reader needs. Lack of room is not an error: the pages stay in the WAL. But a checkpoint
+/// syncs the WAL and the database, and after a failed sync the content of the disk is unknown.
 pub(super) fn run(db: &Connection, failure: &Failure, probe: &Probe) {
     if failure.check().is_err() {
         return;
     }
-    let brought =
+    let copied =
         db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
-    match brought {
-        Ok((pages, brought)) => tracing::debug!(pages, brought, "checkpoint"),
-        // Said by whoever finds no room for a step, and less often.
+    match copied {
+        Ok((pages, copied)) => tracing::debug!(pages, copied, "checkpoint"),
+        // Logged by the step that finds no room, at a lower rate.
         Err(error) if severity_beside(&error, probe) == Severity::Full => {
             tracing::debug!(%error, "no room for a checkpoint")
         }
-        // Another connection is at it, or will be: the next checkpoint brings it over.
+        // Another connection is making a checkpoint or will make one: the next one copies the pages.
         Err(error) if is_busy(&error) => {
-            tracing::warn!(%error, "the WAL could not be brought into the database; it grows");
+            tracing::warn!(%error, "the WAL could not be checkpointed; it grows");
         }
-        Err(error) => drop(failure.fail("the WAL could not be brought into the database", &error)),
+        Err(error) => drop(failure.fail("the WAL could not be checkpointed", &error)),
     }
 }
 
@@ -208,31 +211,31 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_that_panics_ends_the_store() {
-        let (failure, through) = (Failure::default(), AtomicBool::new(false));
+    fn a_checkpoint_that_panics_fails_the_store() {
+        let (failure, done) = (Failure::default(), AtomicBool::new(false));
         let (wake, woken) = sync_channel(2);
         wake.send(()).unwrap();
-        // Whoever wakes it later is not left with a thread that is gone.
+        // Later wake-ups must find a running thread.
         wake.send(()).unwrap();
         drop(wake);
         let mut checkpoints = 0;
-        attend(&woken, &through, &failure, || {
+        run_thread(&woken, &done, &failure, || {
             checkpoints += 1;
             assert!(checkpoints > 1, "on purpose");
         });
         assert!(failure.check().unwrap_err().to_string().contains("panicked"));
-        assert_eq!((checkpoints, through.load(Ordering::Acquire)), (2, true));
+        assert_eq!((checkpoints, done.load(Ordering::Acquire)), (2, true));
     }
 
     #[test]
-    fn a_checkpoint_that_fails_ends_the_store() {
+    fn a_failed_checkpoint_fails_the_store() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.db");
         let db = database(&path);
         let (failure, probe) = (Failure::default(), Probe::beside(&path).unwrap());
         run(&db, &failure, &probe);
         assert!(failure.check().is_ok());
-        // One that cannot write stands for a disk that does not.
+        // A read-only connection simulates a disk that cannot be written.
         let reading = Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         db.execute_batch("INSERT INTO t VALUES (2)").unwrap();
         run(&reading, &failure, &probe);

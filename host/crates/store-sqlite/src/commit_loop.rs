@@ -1,5 +1,5 @@
-//! What the writer's thread does: it takes all steps that wait, does them in one transaction, and commits: a step that comes alone
-//! is done at once, and under load hundreds share a commit, with nobody having waited for others to gather them.
+//! The writer thread's loop. It takes all waiting steps, does them in one transaction, and commits. A single step is
+//! done at once, and under load hundreds share a commit, without any delay to gather them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,47 +17,47 @@ use super::sync::{Answer, Syncer};
 use super::writer_state::{Undo, WriterState};
 use crate::meters::Commits;
 
-/// Steps in one transaction: more make a job hardly any cheaper, and let the first of them wait longer.
+/// Steps in one transaction. More would make a job hardly any cheaper, and would delay the first of them.
 const BATCH: usize = 2_048;
-/// Steps in a batch that comes alone: a few callers at most.
+/// Steps in a batch that counts as alone: a few callers at most.
 const ALONE: usize = 4;
 
-/// The writer's own.
+/// The state of the writer thread.
 pub(super) struct CommitLoop<'c> {
     pub(super) writer_state: WriterState<'c>,
-    /// None if nobody waits for the disk.
+    /// `None` if no answer waits for the disk.
     pub(super) headroom: Option<Headroom>,
     pub(super) checkpoints: Checkpoints,
     pub(super) failure: Arc<Failure>,
-    /// None if answers need not wait for the disk.
+    /// `None` if no answer waits for the disk.
     pub(super) syncer: Option<Arc<Syncer>>,
     pub(super) files: Arc<StoreFiles>,
     pub(super) is_busy: Arc<AtomicBool>,
     pub(super) commits: Commits,
 }
 
-/// What is to be sent after a batch: each answer with the commit that it has to wait for, notifications first.
+/// Answers to be sent after a batch, each with the commit that it has to wait for; notifications first.
 type Outgoing = Vec<(u64, Answer)>;
 
 impl CommitLoop<'_> {
-    /// The thread's life: until nobody is left to ask for anything.
+    /// Runs the thread until all senders are dropped.
     pub(super) fn run(&mut self, inbox: &mut Inbox) {
         let mut works = Vec::with_capacity(BATCH);
         self.make_headroom();
         while inbox.receive(&mut works, BATCH) {
-            // Before what whoever put it there asked for later.
-            let undone = inbox.take_undone();
+            // Undone before any step that the same caller asked for later.
+            let undos = inbox.take_undos();
             let is_alone = works.len() <= ALONE && inbox.is_empty();
-            if !self.batch(&undone, works.drain(..), is_alone) {
-                inbox.put_undone_again(undone);
+            if !self.batch(&undos, works.drain(..), is_alone) {
+                inbox.restore_undos(undos);
             }
-            self.tend();
+            self.maintain();
         }
     }
 
-    /// What is to be done between two batches.
-    fn tend(&mut self) {
-        // Of a store that has failed nothing is touched any more.
+    /// Does the maintenance between two batches.
+    fn maintain(&mut self) {
+        // A store that has failed no longer touches its files.
         if self.failure.check().is_err() {
             return;
         }
@@ -66,28 +66,28 @@ impl CommitLoop<'_> {
         {
             headroom.try_again();
         }
-        self.checkpoints.tend(self.writer_state.db);
+        self.checkpoints.maintain(self.writer_state.db);
         self.make_headroom();
     }
 
     fn make_headroom(&mut self) {
         if let (Some(headroom), Some(pages)) = (&mut self.headroom, self.checkpoints.pages()) {
-            headroom.tend(pages);
+            headroom.maintain(pages);
         }
     }
 
-    /// Answers whether the batch was done. `is_alone`: nobody has anything else to be done at the moment.
-    fn batch(&mut self, undone: &[Undo], works: impl Iterator<Item = Work>, is_alone: bool) -> bool {
+    /// Does a batch; returns whether it was committed. `is_alone`: no other step is waiting.
+    fn batch(&mut self, undos: &[Undo], works: impl Iterator<Item = Work>, is_alone: bool) -> bool {
         let mut works = works;
         let mut outgoing = Outgoing::new();
         let fate = self.failure.check().and_then(|()| {
             let began = Instant::now();
-            let done = self.do_all(undone, &mut works, &mut outgoing);
+            let done = self.do_all(undos, &mut works, &mut outgoing);
             let steps = done.map_err(|error| self.undo(error))?;
             self.commits.steps.record(steps as f64);
             self.commits.seconds.record(began.elapsed().as_secs_f64());
             let published = self.writer_state.publish();
-            published.map_err(|error| self.failure.fail("what was written could not be read", &error))
+            published.map_err(|error| self.failure.fail("the committed state could not be read back", &error))
         });
         match fate {
             Ok(()) => {
@@ -105,19 +105,19 @@ impl CommitLoop<'_> {
         }
     }
 
-    /// Does everything in one transaction; answers how many steps that were.
+    /// Does all steps in one transaction; returns how many there were.
     fn do_all(
         &mut self,
-        undone: &[Undo],
+        undos: &[Undo],
         works: &mut impl Iterator<Item = Work>,
         outgoing: &mut Outgoing,
     ) -> rusqlite::Result<usize> {
         self.begin()?;
-        for undo in undone {
+        for undo in undos {
             self.writer_state.undo(undo)?;
             self.writer_state.batch_context.end_step();
         }
-        let mut steps = undone.len();
+        let mut steps = undos.len();
         for work in works {
             steps += 1;
             let (result, answer) = work(Ok(&mut self.writer_state));
@@ -128,7 +128,7 @@ impl CommitLoop<'_> {
         self.writer_state.flush()?;
         let batch_context = &mut self.writer_state.batch_context;
         if let Some(notifications) = batch_context.take_notifications() {
-            // Before the answers: who is answered may rely on it that the observer has heard.
+            // Before the answers: a caller that has its answer may rely on it that the observer was notified.
             outgoing.insert(0, (batch_context.seq, notifications));
         }
         if let Some(syncer) = &self.syncer
@@ -148,17 +148,17 @@ impl CommitLoop<'_> {
         begun
     }
 
-    /// Undoes a batch that failed, and says what became of it.
+    /// Rolls back a failed batch; returns the error for its callers.
     fn undo(&mut self, error: rusqlite::Error) -> SqliteError {
         let severity = severity_beside(&error, &self.checkpoints.probe);
         if severity == Severity::Fatal {
             return self.failure.fail("a write failed", &error);
         }
         let db: &Connection = self.writer_state.db;
-        // Some errors have undone the transaction already.
+        // Some errors have already rolled back the transaction.
         let rolled_back = if db.is_autocommit() { Ok(()) } else { db.execute_batch("ROLLBACK") };
         if let Err(error) = rolled_back.and_then(|()| self.writer_state.reload()) {
-            return self.failure.fail("what a failed write left behind could not be read", &error);
+            return self.failure.fail("the state after a failed write could not be read back", &error);
         }
         match severity {
             Severity::Full => {
@@ -166,11 +166,11 @@ impl CommitLoop<'_> {
                 SqliteError::Full { source: Arc::new(error) }
             }
             Severity::Busy => {
-                // No oftener than a connection waits for a lock.
+                // At most as often as a connection times out waiting for a lock.
                 tracing::error!(
                     %error,
-                    "another program keeps the job store locked; new jobs are refused, and what has ended is kept in memory and \
-                     written when it lets go; end its transaction"
+                    "another program keeps the job store locked; new jobs are refused, and finished jobs are kept in memory \
+                     and written when the lock is released; end its transaction"
                 );
                 SqliteError::Busy { source: Arc::new(error) }
             }
@@ -186,9 +186,9 @@ impl CommitLoop<'_> {
         let durable = syncer.durable();
         let (now, later): (Vec<_>, Vec<_>) = outgoing.into_iter().partition(|(wait_for, _)| *wait_for <= durable);
         let later: Vec<Answer> = later.into_iter().map(|(_, answer)| answer).collect();
-        // The batch's own number: the batch context counts on when it is published.
+        // The number of the batch itself: `publish` has already advanced the batch context.
         let seq = self.writer_state.batch_context.seq - 1;
-        // Whoever is answered now comes back with more, for which the writer should be there.
+        // A caller that is answered now sends its next step, for which the writer should be available.
         let is_alone = is_alone && now.is_empty();
         now.into_iter().for_each(|(_, answer)| answer(Ok(())));
         match later.is_empty() {

@@ -1,4 +1,4 @@
-//! Connections: how the file is opened, for writing and for reading, and what is checked before anybody works on it.
+//! Connections: how the file is opened, for writing and for reading, and what is checked before it is used.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,21 +15,22 @@ use super::open;
 /// The first release of SQLite whose checkpoints cannot miss a frame of the WAL after another connection has reset it.
 const OLDEST: (i32, &str) = (3_051_003, "3.51.3");
 
-/// How long the check at the start may take. A file of a million jobs takes two thirds of it; of a larger one a part is
-/// checked, for what ran when a host died has to be back in the queue within a second.
+/// How long the check at startup may take. A file of a million jobs takes two thirds of it. A larger file is checked in
+/// part, because jobs that ran when a host died have to be back in the queue within a second.
 const CHECK_MS: u64 = 500;
 
-/// How long a connection waits for a lock. Only the moment of a checkpoint's end or of a first opening is ever waited for.
+/// How long a connection waits for a lock. Only the end of a checkpoint and a first opening ever make it wait, each
+/// briefly.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Pages are kept in memory by the kernel as well, so SQLite's own cache only spares the copying: in KiB.
+/// SQLite's page caches in KiB. The kernel caches the pages as well, so these only save copying.
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 4 * 1024;
 
-/// Statements that a connection keeps prepared: more than there are in this store.
+/// Prepared statements that a connection caches: more than this store has.
 const STATEMENTS: usize = 128;
 
-/// Lets the connection, if it is the last one, bring the WAL into the database when it is closed, and remove it.
+/// Lets the connection, if it is the last one, checkpoint the WAL and remove it when it is closed.
 pub(super) fn checkpoint_on_close(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
 }
@@ -42,8 +43,8 @@ pub(super) fn check_library() -> Result<(), SqliteError> {
     Ok(())
 }
 
-/// The path with no links in its directory. The file itself must not be one: then the WAL would be beside the link, or beside the
-/// file, depending on who opens it.
+/// Resolves links in the path's directory. The file itself must not be a link: then the WAL would be beside the link or
+/// beside the file, depending on the program that opens it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, SqliteError> {
     if path.is_dir() {
         return Err(SqliteError::Directory { path: path.to_owned() });
@@ -56,7 +57,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, SqliteError> {
     Ok(path)
 }
 
-/// A connection for writing. `sync`: each commit waits for the disk.
+/// Opens a connection for writing. `sync`: each commit waits for the disk.
 pub(super) fn for_writing(database: &Database, sync: bool) -> Result<Connection, SqliteError> {
     let path = &database.path;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -66,10 +67,10 @@ pub(super) fn for_writing(database: &Database, sync: bool) -> Result<Connection,
         if mode != "wal" {
             return Err(rusqlite::Error::InvalidParameterName(format!("journal mode {mode}")));
         }
-        // After a failed write or sync, a checkpoint would bring into the database what may not be in the WAL on the disk, and
-        // then remove the WAL. Who closes a store that has not failed asks for it.
+        // After a failed write or sync, a checkpoint would copy pages into the database that may be missing in the WAL
+        // on the disk, and then remove the WAL. `checkpoint_on_close` enables it for a store that has not failed.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        // Checkpoints are made by a thread of their own, not by whoever commits.
+        // A dedicated thread makes checkpoints, not the connection that commits.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "synchronous", if sync { "FULL" } else { "NORMAL" })
     };
@@ -77,7 +78,7 @@ pub(super) fn for_writing(database: &Database, sync: bool) -> Result<Connection,
     Ok(connection)
 }
 
-/// A connection that cannot write.
+/// Opens a read-only connection.
 pub(super) fn for_reading(database: &Database) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     open(database, flags, READER_CACHE_KIB)
@@ -101,7 +102,7 @@ fn open(Database { path, vfs }: &Database, flags: OpenFlags, cache_kib: i64) -> 
     Ok(connection)
 }
 
-/// Says what it means that a file could not be opened.
+/// Converts an error on opening the file.
 pub(super) fn not_opened(path: &Path, source: rusqlite::Error) -> SqliteError {
     let path = path.to_owned();
     match severity(&source) {
@@ -120,7 +121,7 @@ pub(super) fn not_opened(path: &Path, source: rusqlite::Error) -> SqliteError {
     }
 }
 
-/// Looks for damage, for as long as a start may take. Answers whether it came to the end.
+/// Checks for damage, within the time that a start may take. Returns whether the check was completed.
 pub(super) fn quick_check(connection: &Connection, path: &Path) -> Result<bool, SqliteError> {
     let interrupt = connection.get_interrupt_handle();
     let (done, wait) = channel::<()>();

@@ -1,4 +1,4 @@
-//! What most jobs do not have: problem and reason, progress, origin, key and fingerprint. A row of its own.
+//! The rare attributes of a job, in a row of their own: problem and reason, progress, origin, key and fingerprint.
 
 use std::sync::Arc;
 

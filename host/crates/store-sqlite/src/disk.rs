@@ -1,4 +1,5 @@
-//! The WAL's file as the store uses it beside SQLite: the only file that both write. Tests put a simulated disk in its place.
+//! The WAL file as the store uses it beside SQLite: the only file that both write. Tests replace it with a simulated
+//! disk.
 
 use std::fs::File;
 use std::io;
@@ -8,12 +9,12 @@ use std::sync::Arc;
 
 use super::checkpoint::PAGES;
 
-/// The WAL's file.
+/// The WAL file.
 pub(super) trait Disk: Send + Sync {
-    /// The file as the kernel shows it.
+    /// Returns the file as the kernel shows it.
     fn file(&self) -> &File;
 
-    /// Returns when everything that was written before is on the disk.
+    /// Returns when all earlier writes are on the disk.
     fn sync(&self) -> io::Result<()> {
         self.file().sync_data()
     }
@@ -35,32 +36,32 @@ impl Disk for File {
     }
 }
 
-/// A database and what its files are on.
+/// A database and the VFS of its files.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
     pub(super) path: PathBuf,
-    /// The name of SQLite's VFS; `None` is the one of the operating system.
+    /// The name of SQLite's VFS; `None` for the operating system's.
     pub(super) vfs: Option<&'static str>,
 }
 
 impl Database {
-    /// On the files of the operating system.
+    /// Returns a database on the operating system's files.
     pub(super) fn on_files(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), vfs: None }
     }
 }
 
-/// What a store is opened on.
+/// The storage that a store is opened on.
 pub(super) struct Medium<D> {
     pub(super) vfs: Option<&'static str>,
-    /// Makes the WAL's disk from its file.
+    /// Creates the WAL's disk from its file.
     pub(super) disk: D,
     /// Pages in the WAL from which on a checkpoint is made.
     pub(super) checkpoint_pages: i32,
 }
 
 impl<D: FnOnce(File) -> Arc<dyn Disk>> Medium<D> {
-    /// The operating system's files, with the WAL on what `disk` makes of it.
+    /// Returns the operating system's files, with the WAL on the result of `disk`.
     pub(super) fn with_disk(disk: D) -> Self {
         Self { vfs: None, disk, checkpoint_pages: PAGES }
     }

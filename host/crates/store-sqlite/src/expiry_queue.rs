@@ -1,5 +1,5 @@
-//! Ended jobs of which nothing is to be told any more, in the order of their ends, for retention. The jobs of one commit
-//! are one entry on the disk, so that retention costs a job 16 bytes and no index.
+//! Ended jobs without pending callbacks, in the order of their ends, for retention. The jobs of one commit are one
+//! entry on the disk, so that retention costs a job 16 bytes and no index.
 
 use std::collections::VecDeque;
 
@@ -10,19 +10,19 @@ use super::number::{TaskNumber, from_i64, from_millis, millis, to_i64};
 
 const ENTRY_BYTES: usize = 16;
 
-/// Success and failure.
+/// The queues of successes and failures.
 pub(super) struct ExpiryQueue([Kind; 2]);
 
 struct Kind {
     status: Status,
-    /// The entries of the first chunk, which is read and not yet used up.
+    /// The remaining entries of the first chunk, which has been read.
     first: VecDeque<(Timestamp, u64)>,
     first_chunk: Option<u64>,
-    /// Entries were taken from the first chunk since it was read or written.
+    /// Whether entries were taken from the first chunk since it was read or written.
     is_used: bool,
     /// The entries of this batch.
     new: Vec<(Timestamp, u64)>,
-    /// The end of the last job that is in a chunk; none if none is.
+    /// The end of the last job in a chunk; `None` if there are no chunks.
     last: Option<Timestamp>,
     has_late: bool,
     has_more: bool,
@@ -56,7 +56,7 @@ impl ExpiryQueue {
         statement.execute(params![task.0, status as i64, millis(ended_at), to_i64(number)]).map(drop)
     }
 
-    /// When the job ended that is taken next.
+    /// Returns when the job ended that is taken next.
     pub(super) fn first_ended_at(
         &mut self,
         db: &Connection,
@@ -112,7 +112,7 @@ impl ExpiryQueue {
         Ok(due)
     }
 
-    /// Writes what the batch put in and took out.
+    /// Writes the entries that the batch added and removed.
     pub(super) fn flush(&mut self, db: &Connection, task: TaskNumber, last_chunk: &mut u64) -> rusqlite::Result<()> {
         self.0.iter_mut().try_for_each(|kind| kind.flush(db, task, last_chunk))
     }
@@ -136,7 +136,7 @@ impl Kind {
         })
     }
 
-    /// Makes sure that the first entry is at hand, if there is one.
+    /// Loads the first entry, if there is one.
     fn fill(&mut self, db: &Connection, task: TaskNumber) -> rusqlite::Result<()> {
         if !self.first.is_empty() {
             return Ok(());
@@ -155,7 +155,7 @@ impl Kind {
             }
             self.has_more = false;
         }
-        // All that is left was put in by this very batch.
+        // All remaining entries were added by this batch.
         self.first.extend(self.new.drain(..));
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Kind {
                     self.write(db, task, chunk, self.first.iter().copied())?;
                 }
             }
-            // Taken over from the batch's own, and not used up.
+            // Moved here from `new`, and not used up.
             None if !self.first.is_empty() => {
                 *last_chunk += 1;
                 self.write(db, task, *last_chunk, self.first.iter().copied())?;

@@ -1,4 +1,4 @@
-//! The end of a store that can be trusted no more: said once, for good, to everybody.
+//! The failure of a store: recorded once, permanent, and reported to every caller.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
@@ -10,30 +10,31 @@ use super::error::SqliteError;
 #[derive(Debug, Default)]
 pub(super) struct Failure {
     why: OnceLock<Arc<str>>,
-    told: Notify,
+    notify: Notify,
 }
 
 impl Failure {
-    /// The store has failed. The first reason stays.
+    /// Records that the store has failed, and returns the error. The first reason is retained.
     pub(super) fn fail(&self, what: &str, error: &dyn std::error::Error) -> SqliteError {
         let why = self.why.get_or_init(|| {
-            tracing::error!(what, %error, "the job store has failed; nothing more is done");
+            tracing::error!(what, %error, "the job store has failed; every request is refused");
             format!("{what}: {error}").into()
         });
-        self.told.notify_waiters();
+        self.notify.notify_waiters();
         SqliteError::Failed { why: Arc::clone(why) }
     }
 
-    /// Lives a thread's life on which all others depend. If it panics the store has failed; then it goes on, so that those who
-    /// wait for something, and those who will, are told so rather than left waiting.
-    pub(super) fn guard(&self, what: &str, mut life: impl FnMut()) {
-        // Whatever it was changing when it panicked is not looked at again, since it asks first whether the store has failed.
-        while std::panic::catch_unwind(AssertUnwindSafe(&mut life)).is_err() {
+    /// Runs the body of a thread that others depend on. If it panics the store has failed; then the body runs again, so
+    /// that present and future callers get an error instead of waiting forever.
+    pub(super) fn guard(&self, what: &str, mut body: impl FnMut()) {
+        // State that a panic left inconsistent is not used again, because the body first checks whether the store has
+        // failed.
+        while std::panic::catch_unwind(AssertUnwindSafe(&mut body)).is_err() {
             self.fail(&format!("the thread that {what} has panicked"), &std::io::Error::other("see its message"));
         }
     }
 
-    /// Why it failed, if it has.
+    /// Returns an error with the reason if the store has failed.
     pub(super) fn check(&self) -> Result<(), SqliteError> {
         match self.why.get() {
             None => Ok(()),
@@ -41,15 +42,15 @@ impl Failure {
         }
     }
 
-    /// Waits until it has. Cancel-safe.
+    /// Waits until the store has failed. Cancel-safe.
     pub(super) async fn failed(&self) -> SqliteError {
         loop {
-            let mut told = std::pin::pin!(self.told.notified());
-            told.as_mut().enable();
+            let mut notified = std::pin::pin!(self.notify.notified());
+            notified.as_mut().enable();
             if let Err(error) = self.check() {
                 return error;
             }
-            told.await;
+            notified.await;
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Whether the files under the store's names are still those that it has open. A program that deletes or replaces one of them does
-//! not disturb the host, which goes on writing to a file that nobody will find again.
+//! Checks whether the files at the store's paths are still the ones that it has open. A program that deletes or
+//! replaces one of them does not disturb the host, which would continue to write to a file that has no name any more.
 
 use std::fs::Metadata;
 use std::io::{Error, ErrorKind, Result};
@@ -23,18 +23,18 @@ impl FileId {
     }
 }
 
-/// The database and its WAL as they were opened. Neither of them ever changes its inode while a store is open.
+/// The database and its WAL as they were opened. Their inodes never change while a store is open.
 #[derive(Debug)]
 pub(super) struct StoreFiles([(PathBuf, FileId); 2]);
 
 impl StoreFiles {
-    /// The files of `database`, which SQLite has opened.
+    /// Records the files of `database`, which SQLite has opened.
     pub(super) fn of(database: &Path) -> Result<Self> {
         let with_id = |path: PathBuf| Ok::<_, Error>((path.clone(), FileId::of(&path.symlink_metadata()?)));
         Ok(Self([with_id(database.to_owned())?, with_id(beside(database, "-wal"))?]))
     }
 
-    /// Fails the store if one of them was deleted or replaced: what is written from now on, and what was written since, is lost
+    /// Fails the store if one of them was deleted or replaced: all later writes, and those since it happened, are lost
     /// when the host stops.
     pub(super) fn check(&self, failure: &Failure) -> std::result::Result<(), SqliteError> {
         for (path, id) in &self.0 {
@@ -44,11 +44,13 @@ impl StoreFiles {
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                     "deleted or moved"
                 }
-                // Says nothing about the file.
+                // The error says nothing about the file.
                 Err(_) => continue,
             };
             let error = Error::other(format!("{} was {what}", path.display()));
-            return Err(failure.fail("a file of the job store has gone while the host was using it", &error));
+            return Err(
+                failure.fail("a file of the job store was deleted or replaced while the host was using it", &error)
+            );
         }
         Ok(())
     }

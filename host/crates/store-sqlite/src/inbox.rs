@@ -1,4 +1,4 @@
-//! What waits for the writer: steps, and what comes back of what they handed out.
+//! The writer's inputs: steps, and claims to be undone.
 
 use std::sync::Arc;
 
@@ -9,60 +9,60 @@ use super::error::SqliteError;
 use super::sync::Answer;
 use super::writer_state::{Undo, WriterState};
 
-/// A step, to be done or to be told why it is not; answers what sends its answer.
+/// A step, called with the writer's state or with the error that it is refused with. Returns a function that sends its
+/// answer.
 pub(super) type Work =
     Box<dyn FnOnce(Result<&mut WriterState<'_>, SqliteError>) -> (rusqlite::Result<()>, Option<Answer>) + Send>;
 
-/// Steps that may wait for the writer; whoever has one more waits to hand it over.
+/// Capacity of the queue to the writer; when it is full, senders wait.
 const QUEUE: usize = 4_096;
 
 /// The writer's end.
 pub(super) struct Inbox {
     steps: mpsc::Receiver<Work>,
-    undone: Arc<Mutex<Vec<Undo>>>,
+    undos: Arc<Mutex<Vec<Undo>>>,
 }
 
-/// A way back for what was handed out.
+/// Sends claims to be undone.
 #[derive(Clone)]
-pub(super) struct Undone {
-    undone: Arc<Mutex<Vec<Undo>>>,
+pub(super) struct UndoSender {
+    undos: Arc<Mutex<Vec<Undo>>>,
     steps: mpsc::WeakSender<Work>,
 }
 
 impl Inbox {
-    pub(super) fn new() -> (mpsc::Sender<Work>, Undone, Self) {
+    pub(super) fn new() -> (mpsc::Sender<Work>, UndoSender, Self) {
         let (sender, steps) = mpsc::channel(QUEUE);
-        let undone = Arc::new(Mutex::default());
-        let back = Undone { undone: Arc::clone(&undone), steps: sender.downgrade() };
-        (sender, back, Self { steps, undone })
+        let undos = Arc::new(Mutex::default());
+        let undo_sender = UndoSender { undos: Arc::clone(&undos), steps: sender.downgrade() };
+        (sender, undo_sender, Self { steps, undos })
     }
 
-    /// Takes the steps that wait, up to `most`; waits for one if there is none. Returns whether there may be more: if not,
-    /// nobody is left to ask for anything.
+    /// Takes up to `most` waiting steps; waits for one if there are none. Returns `false` when all senders are dropped.
     pub(super) fn receive(&mut self, works: &mut Vec<Work>, most: usize) -> bool {
         self.steps.blocking_recv_many(works, most) > 0
     }
 
-    /// Whether no step waits.
+    /// Returns whether no step is waiting.
     pub(super) fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// What came back. It was put there before whoever put it there asked for anything else.
-    pub(super) fn take_undone(&self) -> Vec<Undo> {
-        std::mem::take(&mut *self.undone.lock())
+    /// Takes the claims to be undone. A caller sends them before it asks for anything else.
+    pub(super) fn take_undos(&self) -> Vec<Undo> {
+        std::mem::take(&mut *self.undos.lock())
     }
 
-    /// What could not be taken back yet.
-    pub(super) fn put_undone_again(&self, undone: Vec<Undo>) {
-        self.undone.lock().splice(0..0, undone);
+    /// Stores claims that could not be undone yet in front of the others.
+    pub(super) fn restore_undos(&self, undos: Vec<Undo>) {
+        self.undos.lock().splice(0..0, undos);
     }
 }
 
-impl Undone {
-    pub(super) fn put(&self, undo: Undo) {
-        self.undone.lock().push(undo);
-        // Wakes the writer. If its queue is full it is awake.
+impl UndoSender {
+    pub(super) fn send(&self, undo: Undo) {
+        self.undos.lock().push(undo);
+        // Wakes the writer. If its queue is full, it is awake.
         if let Some(steps) = self.steps.upgrade() {
             let nothing: Work = Box::new(|_| (Ok(()), None));
             drop(steps.try_send(nothing));

@@ -1,9 +1,9 @@
 //! The store in a SQLite file: the durable default of a host.
 //!
-//! One thread writes (`writer`, `commit_loop`), many steps to a commit; another waits for the disk (`sync`), a third keeps the WAL short
-//! (`checkpoint`), a few read (`reader`, `listing`). What the writer has in its hands of a task is its `task_state`, with the first
-//! jobs of its `line`; all else is in the file, whose tables `schema/*.sql` explain. Since one host has the file to itself
-//! (`lock`), what the writer remembers is true.
+//! One thread writes (`writer`, `commit_loop`), many steps per commit; another waits for the disk (`sync`), a third
+//! keeps the WAL short (`checkpoint`), a few read (`reader`, `listing`). The writer's in-memory state of a task is its
+//! `task_state`, including the first jobs of its `ready_queue`. All else is in the file; `schema/*.sql` document its
+//! tables. One host has exclusive use of the file (`lock`), so the writer's state in memory stays valid.
 
 use std::fs::File;
 use std::path::Path;
@@ -76,15 +76,15 @@ use threads::{is_this, join, spawn};
 use writer::Writer;
 use writer_state::WriterState;
 
-/// Delayed jobs that take their places in one go, so that a thousand due at once do not hold up everybody. In tests so few that
-/// the random histories go beyond.
+/// Delayed jobs promoted per batch, so that a thousand jobs due at once do not delay other steps. Small in tests, so
+/// that the random histories exceed it.
 const PROMOTED_AT_ONCE: usize = if cfg!(test) { 4 } else { 256 };
 
-/// A store in a SQLite file. When it and all that was opened from it are dropped, the file is closed; that waits for steps
-/// under way.
+/// A store in a SQLite file. The file is closed when the store and everything opened from it are dropped; that waits
+/// for steps in progress.
 ///
-/// When a write fails (not: when the disk is full), nobody knows any more what is on the disk. Then the store has failed: every
-/// later step answers an error that says so, and [`failed`](Self::failed) answers, for the host to stop.
+/// When a write fails (other than on a full disk), the content of the disk is unknown. Then the store has failed: every
+/// later step returns an error that says so, and [`failed`](Self::failed) resolves, so that the host can stop.
 pub struct SqliteStore {
     inner: Arc<Inner>,
 }
@@ -97,23 +97,24 @@ struct Inner {
     registry: Arc<Registry>,
     failure: Arc<Failure>,
     room: Option<Room>,
-    /// The last transaction could not begin.
+    /// Whether the last transaction could not begin.
     is_busy: Arc<AtomicBool>,
     syncer: Option<Arc<Syncer>>,
     reading: Vec<JoinHandle<()>>,
     writing: Option<JoinHandle<()>>,
     syncing: Option<JoinHandle<()>>,
-    /// The last thing to go; the writer has it too, since it may outlive this.
+    /// Dropped last. The writer has it too, because it may outlive this struct.
     lock: Arc<HostLock>,
 }
 
 impl SqliteStore {
-    /// Opens a store: makes durable what is in it, looks for damage, brings an older file up to date, finds what a dead process
-    /// left. Blocks for as long as that takes, up to two seconds or so for a large file.
+    /// Opens a store: makes its committed content durable, checks for damage, migrates an older file, and finds the
+    /// attempts of a dead process. Blocks meanwhile, for up to about two seconds for a large file.
     ///
     /// # Errors
     ///
-    /// If another host works on the file, if it is none of ours, newer than we are, or damaged, or cannot be opened.
+    /// If another host has the file open, or the file belongs to another program, is newer than this host, is damaged,
+    /// or cannot be opened.
     pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
         Self::open_on(options, Medium::with_disk(|wal| Arc::new(wal)))
     }
@@ -142,11 +143,11 @@ impl SqliteStore {
         let probe = Probe::beside(path).map_err(|source| SqliteError::of_path(&beside(path, ".probe"), source))?;
         let probe = Arc::new(probe);
         let watched = Checkpoints::new(&mut db, medium.checkpoint_pages, Arc::clone(&failure), Arc::clone(&probe));
-        let (checkpoints, woken, through) = watched.map_err(|source| connect::not_opened(path, source))?;
+        let (checkpoints, woken, done) = watched.map_err(|source| connect::not_opened(path, source))?;
         inner.room = Some(checkpoints.room());
         let (own, failing) = (connect::for_writing(&database, true)?, Arc::clone(&failure));
-        let attend = move || checkpoint::attend(&woken, &through, &failing, || checkpoint::run(&own, &failing, &probe));
-        let checkpointing = spawn(path, "saggar-checkpoint", attend)?;
+        let body = move || checkpoint::run_thread(&woken, &done, &failing, || checkpoint::run(&own, &failing, &probe));
+        let checkpointing = spawn(path, "saggar-checkpoint", body)?;
         let (writer, inbox) = Writer::new();
         let (syncer, lock, files) = (inner.syncer.clone(), Arc::clone(&inner.lock), Arc::clone(&inner.files));
         let is_busy = Arc::clone(&inner.is_busy);
@@ -156,14 +157,14 @@ impl SqliteStore {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Copies the store as it is at one moment to the file `to`, which must not be there, while it goes on. The copy is a
-    /// store like this one. What runs is lost in it, as after a crash.
+    /// Copies the store as of one point in time to the file `to`, which must not exist. The store stays in use
+    /// meanwhile. The copy is a store like this one. Running attempts are lost in it, as after a crash.
     ///
     /// When the future is dropped, the copy is finished all the same.
     ///
     /// # Errors
     ///
-    /// If there is a file already, or it cannot be written; then there is none afterwards.
+    /// If the file exists already or cannot be written. On failure no copy is left behind.
     pub async fn backup(&self, to: &Path) -> Result<(), SqliteError> {
         let (from, to, lock) = (self.inner.database.clone(), to.to_owned(), Arc::clone(&self.inner.lock));
         let copied = tokio::task::spawn_blocking(move || {
@@ -175,19 +176,21 @@ impl SqliteStore {
         copied.unwrap_or(Err(SqliteError::Closed))
     }
 
-    /// Whether the store has failed. Looks whether its files are still there, which a store without work does not notice.
+    /// Returns whether the store has failed. Also checks whether its files still exist, which an idle store would not
+    /// notice.
     pub fn has_failed(&self) -> bool {
         let Inner { failure, files, .. } = &*self.inner;
         failure.check().and_then(|()| files.check(failure)).is_err()
     }
 
-    /// Whether the disk is full, so that what would be added is refused. While it is, this writes to it.
+    /// Returns whether the disk is full, so that new jobs are refused. While it is, each call writes to the disk to
+    /// find out.
     pub fn is_full(&self) -> bool {
         self.inner.room.as_ref().is_some_and(Room::is_none)
     }
 
-    /// Whether another program kept the file locked when something was last to be written, so that it was refused. While it does,
-    /// each call has the writer try again.
+    /// Returns whether another program had the file locked when the store last tried to write, so that the step was
+    /// refused. While it is locked, each call makes the writer try again.
     pub fn is_busy(&self) -> bool {
         let is_busy = self.inner.is_busy.load(Ordering::Relaxed);
         if let Some(writer) = self.inner.writer.as_ref().filter(|_| is_busy) {
@@ -196,7 +199,7 @@ impl SqliteStore {
         is_busy
     }
 
-    /// Waits until the store has failed, and answers why. Cancel-safe.
+    /// Waits until the store has failed, and returns the reason. Cancel-safe.
     pub async fn failed(&self) -> SqliteError {
         self.inner.failure.failed().await
     }
@@ -213,7 +216,7 @@ struct Writing {
     lock: Arc<HostLock>,
 }
 
-/// Starts the writer, and waits until it has read what it needs.
+/// Starts the writer, and waits until it has loaded its state.
 fn write(
     path: &Path,
     db: Connection,
@@ -227,7 +230,7 @@ fn write(
     let thread = spawn(path, "saggar-write", move || {
         match WriterState::load(&db, registry) {
             Err(error) => {
-                // Lets the other thread end.
+                // Lets the checkpoint thread end.
                 drop(checkpoints);
                 drop(loaded.send(Err(error)));
             }
@@ -242,7 +245,8 @@ fn write(
         if let Some(syncer) = closing {
             syncer.close();
         }
-        // The last one to close the file brings the WAL over; two that close it at once may both think the other does.
+        // The last connection that is closed checkpoints the WAL. Two that are closed at once may each leave it to the
+        // other.
         join([checkpointing].into_iter());
         let finished = match failing.check() {
             Ok(()) => connect::checkpoint_on_close(&db),
@@ -288,15 +292,15 @@ impl Inner {
         }
     }
 
-    /// Starts the thread that waits for the disk; answers the room ahead of what it syncs.
+    /// Starts the thread that waits for the disk; returns the headroom of the WAL that it syncs.
     fn wait_for_disk(&mut self, db: &Connection, wal: Arc<dyn Disk>) -> Result<Headroom, SqliteError> {
         let path = &self.database.path;
         let headroom = Headroom::of(Arc::clone(&wal), db).map_err(|source| connect::not_opened(path, source))?;
         let syncer = Arc::new(Syncer::new(wal, Arc::clone(&self.files), Arc::clone(&self.failure)));
         self.syncer = Some(Arc::clone(&syncer));
         let failing = Arc::clone(&self.failure);
-        let live = move || failing.guard("waited for the disk", || syncer.run());
-        self.syncing = Some(spawn(&self.database.path, "saggar-sync", live)?);
+        let body = move || failing.guard("synced the WAL", || syncer.run());
+        self.syncing = Some(spawn(&self.database.path, "saggar-sync", body)?);
         Ok(headroom)
     }
 
@@ -312,13 +316,14 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // The readers go first: the last to close the file brings the WAL over, which they cannot. Then the writer, which may
-        // still have answers for the syncer.
+        // The readers end first: the last connection that is closed checkpoints the WAL, which a reader cannot do. Then
+        // the writer ends, which may still have answers for the syncer.
         self.readers = None;
         join(self.reading.drain(..));
         self.writer = None;
         match self.writing.take() {
-            // An answer that it sends held the last handle. It goes on to its end, and closes the syncer there.
+            // This runs in the writer's thread: an answer that it sent had the last handle. The thread runs to its end
+            // and closes the syncer there.
             Some(writing) if is_this(&writing) => return,
             writing => join(writing.into_iter()),
         }
@@ -357,7 +362,7 @@ impl Store for SqliteStore {
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let tasks = self.inner.registry.find(&query.tenant, query.task.as_deref());
         let query = query.clone();
-        Ok(self.inner.readers()?.look(move |db| listing::page(db, tasks, &query)).await?)
+        Ok(self.inner.readers()?.query(move |db| listing::page(db, tasks, &query)).await?)
     }
 
     fn set_keep_bytes(&self, most: u64) {

@@ -1,5 +1,5 @@
-//! Lists: the jobs of one task or several, merged in the order of their adding. A few rows are read at a time, and no more
-//! than a page may look at.
+//! Lists: the jobs of one or several tasks, merged in the order of adding. A few rows are read at a time, and one page
+//! examines a bounded number of jobs.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,35 +13,36 @@ use super::record::HAS_DETAILS;
 use super::shared::{Live, Shared};
 use saggar_store::{Cursor, ListOrder, ListQuery, ListedJob, Page};
 
-/// Rows read at a time, of one task and of each of several. In tests so few that the random histories read several times.
+/// Rows read at a time, of a single task and of each of several. Small in tests, so that the random histories need
+/// several reads.
 const ROWS: usize = if cfg!(test) { 3 } else { 256 };
 const ROWS_OF_MANY: usize = if cfg!(test) { 2 } else { 32 };
 
-/// A job that was looked at; what the list shows of it, if it matches.
-struct Look {
+/// An examined job, with its entry in the list if it matches the query.
+struct Examined {
     number: u64,
     job: Option<ListedJob>,
 }
 
-/// One task's share of a list.
+/// One task's part of a list.
 struct Source<'a> {
     shared: Arc<Shared>,
     query: &'a ListQuery,
     live: HashMap<u64, Live>,
     plain_from: u64,
-    looks: VecDeque<Look>,
-    /// The numbers not looked at yet, both included; none if nothing is left.
-    ahead: Option<(u64, u64)>,
+    examined: VecDeque<Examined>,
+    /// The range of numbers not read yet, both ends included; `None` if nothing is left.
+    remaining: Option<(u64, u64)>,
 }
 
-/// Makes a page of the jobs of `tasks`.
+/// Returns a page of the jobs of `tasks`.
 pub(super) fn page(db: &Connection, tasks: Vec<Arc<Shared>>, query: &ListQuery) -> rusqlite::Result<Page> {
     let most = if tasks.len() == 1 { ROWS } else { ROWS_OF_MANY };
     let mut sources: Vec<Source<'_>> = tasks.into_iter().map(|shared| Source::new(shared, query)).collect();
     let (mut jobs, limit) = (Vec::new(), query.bounded_limit());
     let mut last = None;
     for _ in 0..ListQuery::LOOKED_AT {
-        let Some(Look { number, job }) = next(db, &mut sources, most)? else {
+        let Some(Examined { number, job }) = next(db, &mut sources, most)? else {
             return Ok(Page { jobs, next: None });
         };
         last = Some(Cursor(number));
@@ -54,24 +55,24 @@ pub(super) fn page(db: &Connection, tasks: Vec<Arc<Shared>>, query: &ListQuery) 
     Ok(Page { jobs, next })
 }
 
-/// The first job in the order of the list that was not looked at.
-fn next(db: &Connection, sources: &mut [Source<'_>], most: usize) -> rusqlite::Result<Option<Look>> {
+/// Returns the next job to examine, in the order of the list.
+fn next(db: &Connection, sources: &mut [Source<'_>], most: usize) -> rusqlite::Result<Option<Examined>> {
     let mut first: Option<(u64, &mut Source<'_>)> = None;
     for source in sources {
-        source.look_ahead(db, most)?;
-        let Some(Look { number, .. }) = source.looks.front() else { continue };
+        source.fetch_ahead(db, most)?;
+        let Some(Examined { number, .. }) = source.examined.front() else { continue };
         if first.as_ref().is_none_or(|(other, _)| source.is_before(*number, *other)) {
             first = Some((*number, source));
         }
     }
-    Ok(first.and_then(|(_, source)| source.looks.pop_front()))
+    Ok(first.and_then(|(_, source)| source.examined.pop_front()))
 }
 
 impl<'a> Source<'a> {
     fn new(shared: Arc<Shared>, query: &'a ListQuery) -> Self {
         let (live, plain_from) = shared.all_live();
-        let ahead = behind(query.order, query.after);
-        Self { shared, query, live, plain_from, looks: VecDeque::new(), ahead }
+        let remaining = behind(query.order, query.after);
+        Self { shared, query, live, plain_from, examined: VecDeque::new(), remaining }
     }
 
     fn is_before(&self, number: u64, other: u64) -> bool {
@@ -82,12 +83,12 @@ impl<'a> Source<'a> {
         self.query.order == ListOrder::NewestFirst
     }
 
-    fn look_ahead(&mut self, db: &Connection, most: usize) -> rusqlite::Result<()> {
-        while self.looks.is_empty() {
-            let Some((from, to)) = self.ahead.take() else { return Ok(()) };
-            let (looks, last) = self.look(db, from, to, most)?;
-            self.looks = looks.into();
-            self.ahead = last.and_then(|last| match self.query.order {
+    fn fetch_ahead(&mut self, db: &Connection, most: usize) -> rusqlite::Result<()> {
+        while self.examined.is_empty() {
+            let Some((from, to)) = self.remaining.take() else { return Ok(()) };
+            let (examined, last) = self.fetch(db, from, to, most)?;
+            self.examined = examined.into();
+            self.remaining = last.and_then(|last| match self.query.order {
                 ListOrder::NewestFirst => Some((from, last.checked_sub(1).filter(|last| *last >= from)?)),
                 ListOrder::OldestFirst => Some((last + 1, to)).filter(|(from, to)| from <= to),
             });
@@ -95,9 +96,15 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// Looks at up to `most` jobs; answers them, and the last number looked at if there may be more behind it.
-    fn look(&self, db: &Connection, from: u64, to: u64, most: usize) -> rusqlite::Result<(Vec<Look>, Option<u64>)> {
-        // What is read for one look is of one moment.
+    /// Reads up to `most` jobs. Returns them, and the last number read if more may follow it.
+    fn fetch(
+        &self,
+        db: &Connection,
+        from: u64,
+        to: u64,
+        most: usize,
+    ) -> rusqlite::Result<(Vec<Examined>, Option<u64>)> {
+        // One snapshot for all reads of this step.
         let transaction = db.unchecked_transaction()?;
         let mut numbers = match self.query.status {
             None => self.numbers(db, ALL, from, to, most)?,
@@ -113,10 +120,10 @@ impl<'a> Source<'a> {
         numbers.sort_unstable_by(|a, b| if self.is_newest_first() { b.cmp(a) } else { a.cmp(b) });
         numbers.truncate(most);
         let last = numbers.last().copied().filter(|_| numbers.len() >= most);
-        let looks = numbers.into_iter().filter_map(|number| self.look_at(db, number).transpose());
-        let looks = looks.collect::<Result<Vec<_>, _>>()?;
+        let examined = numbers.into_iter().filter_map(|number| self.examine(db, number).transpose());
+        let examined = examined.collect::<Result<Vec<_>, _>>()?;
         transaction.finish()?;
-        Ok((looks, last))
+        Ok((examined, last))
     }
 
     fn numbers(&self, db: &Connection, sql: [&str; 2], from: u64, to: u64, most: usize) -> rusqlite::Result<Vec<u64>> {
@@ -131,8 +138,8 @@ impl<'a> Source<'a> {
         numbers.collect()
     }
 
-    /// Looks at a job; none if it does not stand where the query asks.
-    fn look_at(&self, db: &Connection, number: u64) -> rusqlite::Result<Option<Look>> {
+    /// Reads a job; `None` if it does not have the status that the query asks for.
+    fn examine(&self, db: &Connection, number: u64) -> rusqlite::Result<Option<Examined>> {
         let live = self.live.get(&number);
         let mut statement = db.prepare_cached(ROW)?;
         let mut rows = statement.query([self.shared.task.job(number).0])?;
@@ -142,7 +149,7 @@ impl<'a> Source<'a> {
             return Ok(None);
         }
         let matches = self.query.matches(&job.task, job.id, job.added_at, &life, Some(&job.progress));
-        Ok(Some(Look { number, job: matches.then_some(job) }))
+        Ok(Some(Examined { number, job: matches.then_some(job) }))
     }
 
     fn read(&self, db: &Connection, row: &Row<'_>, live: Option<&Live>) -> rusqlite::Result<(Life, ListedJob)> {
@@ -166,7 +173,7 @@ impl<'a> Source<'a> {
         if let Some(live) = live.filter(|live| live.run > life.run) {
             let state = State::Running { run: live.run, started_at: live.started_at, cancelling: live.cancelling };
             life = Life { state, attempt: live.attempt, run: live.run };
-            // That of the attempt before.
+            // The stored progress is that of the previous attempt.
             if let Some(details) = &mut details {
                 details.progress = None;
             }
@@ -181,7 +188,7 @@ impl<'a> Source<'a> {
 const ROW: &str =
     "SELECT job, id, standing, flags, priority, attempt, run, added_at, run_at, ended_at FROM jobs WHERE job = ?1";
 
-/// In and against the order of adding.
+/// In ascending and in descending order of adding.
 const ALL: [&str; 2] = [
     "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 ORDER BY job LIMIT ?4",
     "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 ORDER BY job DESC LIMIT ?4",
@@ -190,7 +197,7 @@ const PLAIN: [&str; 2] = [
     "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 AND standing = 0 ORDER BY job LIMIT ?4",
     "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 AND standing = 0 ORDER BY job DESC LIMIT ?4",
 ];
-/// Waiting elsewhere than in the plain line, success, failure.
+/// Waiting outside of the plain queue; success; failure.
 const STANDING: [[&str; 2]; 3] = [
     [
         "SELECT number FROM standings WHERE task = ?1 AND status = 0 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
@@ -206,7 +213,7 @@ const STANDING: [[&str; 2]; 3] = [
     ],
 ];
 
-/// The numbers that follow `after` in the order of a list; none if there are none.
+/// Returns the numbers that follow `after` in the order of a list; `None` if there are none.
 fn behind(order: ListOrder, after: Option<Cursor>) -> Option<(u64, u64)> {
     match (order, after) {
         (_, None) => Some((0, HIGHEST_NUMBER)),

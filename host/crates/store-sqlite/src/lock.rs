@@ -1,6 +1,6 @@
-//! One host per database, held as long as the store is open: by a lock file beside it, which says who holds it, and by a lock on the
-//! database itself, which any other name of that file leads to (a link, a bind mount). The operating system lets go of both when the
-//! process dies, however it dies.
+//! One host per database, as long as the store is open. It is enforced by a lock file beside the database, which names
+//! the holder, and by a lock on the database itself, which also covers every other name of that file (a link, a bind
+//! mount). The operating system releases both when the process dies, in any way.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -16,26 +16,25 @@ use super::identity::FileId;
 use super::open::{self, beside};
 use super::probe::is_no_room;
 
-/// What a lock file begins with.
+/// The first bytes of a lock file.
 const SIGNATURE: &str = "process ";
 
-/// The databases that this process has open. Another file descriptor of one of them must not be closed: with it, the process
-/// would lose all locks that SQLite has on the file.
-static HELD: Mutex<Vec<FileId>> = Mutex::new(Vec::new());
+/// The databases that this process has open. Another file descriptor of one of them must not be closed: that would
+/// release all of SQLite's locks of the process on the file.
+static OPEN_DATABASES: Mutex<Vec<FileId>> = Mutex::new(Vec::new());
 
-/// The right to be the one host that works on a database.
+/// The exclusive right to open a database as its host.
 #[derive(Debug)]
 pub(super) struct HostLock {
     id: FileId,
-    /// Closing it lets go of the lock. The file itself stays: removing it could take it from under another host that has
-    /// just locked it.
+    /// Closing it releases the lock. The file itself is not removed: another host may just have locked it.
     _file: File,
-    /// The database. SQLite's own locks are of another kind (`fcntl`) and do not meet this one (`flock`).
+    /// The database. SQLite's own locks are of another kind (`fcntl`) and do not interact with this one (`flock`).
     _database: File,
 }
 
 impl HostLock {
-    /// Takes both locks; makes the database, empty, if it is not there.
+    /// Takes both locks; creates an empty database if there is none.
     pub(super) fn take(database: &Path) -> Result<Self, SqliteError> {
         let path = beside(database, ".lock");
         let broken = |source| SqliteError::of_path(&path, source);
@@ -48,10 +47,10 @@ impl HostLock {
         }
         open::check_beside(database).map_err(|(path, source)| SqliteError::of_path(&path, source))?;
         let (database, id) = lock_database(database)?;
-        // From here on, whatever fails takes it back.
+        // From here on, an early return releases the locks.
         let lock = Self { id, _file: file, _database: database };
         match sign(&lock._file) {
-            // What stands there is a courtesy. Whether a full disk is in the way, the database knows better.
+            // The text is informative only. On a full disk, the database itself decides whether it can be opened.
             Err(error) if is_no_room(error.kind()) => {}
             signed => signed.map_err(broken)?,
         }
@@ -61,7 +60,7 @@ impl HostLock {
 
 impl Drop for HostLock {
     fn drop(&mut self) {
-        HELD.lock().retain(|id| *id != self.id);
+        OPEN_DATABASES.lock().retain(|id| *id != self.id);
     }
 }
 
@@ -76,10 +75,10 @@ fn try_lock(file: &File) -> std::io::Result<bool> {
 fn lock_database(path: &Path) -> Result<(File, FileId), SqliteError> {
     let broken = |source| SqliteError::of_path(path, source);
     let in_use = |holder| SqliteError::InUse { path: path.to_owned(), holder };
-    // Held to the end, so that two openings in one process do not meet in between.
-    let mut held = HELD.lock();
+    // Locked until the end of the function, so that two openings in one process do not interleave.
+    let mut open_databases = OPEN_DATABASES.lock();
     if let Ok(metadata) = path.symlink_metadata()
-        && held.contains(&FileId::of(&metadata))
+        && open_databases.contains(&FileId::of(&metadata))
     {
         return Err(in_use(format!("{SIGNATURE}{}, under another name", std::process::id())));
     }
@@ -88,11 +87,12 @@ fn lock_database(path: &Path) -> Result<(File, FileId), SqliteError> {
         return Err(in_use(holder_by_inode(&file)));
     }
     let id = FileId::of(&file.metadata().map_err(broken)?);
-    held.push(id);
+    open_databases.push(id);
     Ok((file, id))
 }
 
-/// Whether a host may write to it: it is new, or another host has signed it, perhaps on a full disk.
+/// Returns whether a host may overwrite the file: it is new, or another host has signed it, perhaps only in part on a
+/// full disk.
 fn is_signed_or_empty(file: &mut File) -> std::io::Result<bool> {
     let mut begin = Vec::new();
     file.take(SIGNATURE.len() as u64).read_to_end(&mut begin)?;
@@ -111,16 +111,16 @@ fn sign(mut file: &File) -> std::io::Result<()> {
 
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
-    // The name of the other one is a courtesy; that there is one is what counts.
+    // The holder's name is informative only; the refusal does not depend on it.
     match file.take(256).read_to_string(&mut text) {
         Ok(1..) => text,
         _ => UNKNOWN.to_owned(),
     }
 }
 
-const UNKNOWN: &str = "it does not say which";
+const UNKNOWN: &str = "unknown process";
 
-/// The holder of a lock on a file whose lock file is elsewhere, as the kernel lists it.
+/// Returns the process that has a lock on a file whose lock file is elsewhere, from the kernel's list.
 fn holder_by_inode(file: &File) -> String {
     let Ok(metadata) = file.metadata() else { return UNKNOWN.to_owned() };
     let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));

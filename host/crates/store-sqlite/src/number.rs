@@ -1,22 +1,23 @@
-//! Numbers as they stand in the database.
+//! Numbers as they are stored in the database.
 
 use saggar_job::Timestamp;
 
-/// The number of a task: the row of `tasks`.
+/// A task's row id in `tasks`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct TaskNumber(pub(super) i64);
 
-/// The number of a job: its task's, and its own in the order of adding to the store.
+/// A job's row id: the task in the high bits, insertion order in the low 43.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct JobNumber(pub(super) i64);
 
-/// Bits of a job's own number: 100,000 jobs a second for almost three years; and a million tasks above them.
+/// Bits of insertion order: enough for 100,000 jobs a second for almost three years. The bits above them allow a
+/// million tasks.
 const OWN_BITS: u32 = 43;
 pub(super) const MOST_TASKS: i64 = (1 << (63 - OWN_BITS)) - 1;
 pub(super) const HIGHEST_NUMBER: u64 = (1 << OWN_BITS) - 1;
 
 impl TaskNumber {
-    /// The task's job with this number.
+    /// Returns the row id of the task's job with this number.
     pub(super) fn job(self, number: u64) -> JobNumber {
         JobNumber((self.0 << OWN_BITS) | to_i64(number.min(HIGHEST_NUMBER)))
     }
@@ -32,17 +33,18 @@ impl JobNumber {
     }
 }
 
-/// Bit by bit.
+/// Reinterprets the bits.
 pub(super) fn to_i64(number: u64) -> i64 {
     number as i64
 }
 
-/// Bit by bit.
+/// Reinterprets the bits.
 pub(super) fn from_i64(number: i64) -> u64 {
     number as u64
 }
 
-/// A moment, so that SQLite's order is that of time. Those beyond its range are one: never.
+/// Converts a time so that SQLite sorts it correctly. All times beyond SQLite's range become its greatest number, which
+/// means never.
 pub(super) fn millis(at: Timestamp) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
-//! How the store opens, makes and judges its files. Whoever can write to a directory may have put something else there under a
-//! name that the store uses: a link to another file, which would be emptied or written over, a pipe, which would block the
-//! opening, a directory. None of these is ever written to.
+//! How the store opens, creates and checks its files. Any program that can write to the directory may have created
+//! something else under a name that the store uses: a link to another file, which would be truncated or overwritten, a
+//! pipe, which would block on opening, or a directory. None of these is ever written to.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Result};
@@ -9,30 +9,31 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// What other users must not read: arguments and responses. A user who can open a file can also lock it.
+/// Mode of the store's files: other users must not read arguments and responses, and a user who can open a file can
+/// also lock it.
 const PRIVATE: u32 = 0o600;
 
-/// What SQLite writes beside the database.
+/// The files that SQLite creates beside the database.
 const OF_SQLITE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// `saggar.db` and `.lock` make `saggar.db.lock`.
+/// Appends a suffix: `saggar.db` and `.lock` make `saggar.db.lock`.
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Opens a file for reading and writing, and makes it if it is not there; truncates nothing.
+/// Opens a file for reading and writing, and creates it if it does not exist; never truncates.
 pub(super) fn open(path: &Path) -> Result<File> {
     opened(path, OpenOptions::new().read(true).write(true).create(true))
 }
 
-/// Opens a file that is there for reading and writing.
+/// Opens an existing file for reading and writing.
 pub(super) fn open_existing(path: &Path) -> Result<File> {
     opened(path, OpenOptions::new().read(true).write(true))
 }
 
-/// Makes a file. What has the name already is removed: the name, not what it links to.
+/// Creates a file. An existing directory entry of that name is removed, not the file that it links to.
 pub(super) fn replace(path: &Path) -> Result<File> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -42,7 +43,7 @@ pub(super) fn replace(path: &Path) -> Result<File> {
 }
 
 fn opened(path: &Path, options: &mut OpenOptions) -> Result<File> {
-    // Without NONBLOCK a pipe would be waited for.
+    // Without NONBLOCK, opening a pipe would block.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = options.mode(PRIVATE).custom_flags(flags.bits().cast_signed()).open(path).map_err(|error| {
         let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
@@ -52,8 +53,8 @@ fn opened(path: &Path, options: &mut OpenOptions) -> Result<File> {
     Ok(file)
 }
 
-/// Refuses the files that SQLite would open beside `database` if one of them is not its own. They are not opened here: closing a
-/// file ends the locks of the whole process on it.
+/// Refuses the files that SQLite would open beside `database` if one of them is not a regular file of its own. They are
+/// not opened here: closing a file releases the locks of the whole process on it.
 pub(super) fn check_beside(database: &Path) -> std::result::Result<(), (std::path::PathBuf, Error)> {
     for path in OF_SQLITE.map(|suffix| beside(database, suffix)) {
         match path.symlink_metadata() {
@@ -65,11 +66,11 @@ pub(super) fn check_beside(database: &Path) -> std::result::Result<(), (std::pat
     Ok(())
 }
 
-/// Refuses a database that is not a file of its own.
+/// Refuses a database that is not a regular file with a single name.
 pub(super) fn check_database(path: &Path) -> Result<()> {
     match path.symlink_metadata() {
         Ok(metadata) => check(&metadata),
-        // It is made, or its opening says what is wrong.
+        // It is created, or opening it reports the error.
         Err(_) => Ok(()),
     }
 }
@@ -84,8 +85,9 @@ fn check(metadata: &Metadata) -> Result<()> {
         return Err(refusal("it is not a regular file; move it away"));
     }
     if metadata.nlink() > 1 {
-        // Under another name SQLite finds no WAL, and so not the last jobs; and a file that is not ours would be written over.
-        return Err(refusal("it has a second name (a hard link), under which it could be used as well; remove that"));
+        // Under another name SQLite does not find the WAL, and so misses the last jobs. And a foreign file would be
+        // overwritten.
+        return Err(refusal("it has a second name (a hard link); remove that name"));
     }
     Ok(())
 }
@@ -94,7 +96,7 @@ fn refusal(why: &'static str) -> Error {
     Error::new(ErrorKind::InvalidInput, why)
 }
 
-/// Warns of files of the store that other users may read or lock.
+/// Warns about files of the store that other users may read or lock.
 pub(super) fn warn_if_shared(database: &Path) {
     let is_shared = |path: &std::path::PathBuf| {
         path.symlink_metadata().is_ok_and(|metadata| metadata.permissions().mode() & !PRIVATE & 0o777 != 0)
@@ -108,7 +110,7 @@ pub(super) fn warn_if_shared(database: &Path) {
     if !shared.is_empty() {
         tracing::warn!(
             files = shared.join(" "),
-            "other users may read the job store, or lock it and so stop the host; take the permission from them: chmod 600"
+            "other users may read the job store, or lock it and so stop the host; restrict its files with chmod 600"
         );
     }
 }

@@ -1,18 +1,19 @@
-//! How a store is to be opened.
+//! Options for opening a store.
 
 use std::path::PathBuf;
 
-/// What an answered step survives.
+/// The failures that an answered step survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// A power cut.
+    /// Survives a power cut.
     #[default]
     Full,
-    /// The death of the process, however it dies. After a power cut the last moments may be missing, whole and in order.
+    /// Survives the death of the process, in any way. After a power cut the last commits may be missing, each as a
+    /// whole and in order.
     Normal,
 }
 
-/// Where and how a store is to be opened.
+/// The path of a store, and how it is opened.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
     pub(super) path: PathBuf,
@@ -21,19 +22,19 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// The file at `path`, which is made if it is not there (its directory is not), with full durability.
+    /// The file at `path`, with full durability. The file is created if it does not exist; its directory is not.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), durability: Durability::Full, most_bytes: None }
     }
 
-    /// The same with another durability.
+    /// Returns the options with another durability.
     #[must_use]
     pub fn with_durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
     }
 
-    /// The same, with a database that grows to no more than `bytes`, as if the disk were full then. The WAL beside it is not
-    /// counted.
+    /// Returns the options with a limit of `bytes` for the database, beyond which the disk counts as full. The WAL
+    /// beside it is not counted.
     #[must_use]
     pub fn with_most_bytes(self, bytes: u64) -> Self {
         Self { most_bytes: Some(bytes), ..self }

@@ -1,4 +1,4 @@
-//! What an opening does before anybody works on the file.
+//! The preparation of the file when a store is opened, before it is used.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::error::SqliteError;
 use super::open::beside;
 use super::{SqliteOptions, connect, open, rewrite, schema};
 
-/// Opens the file for the writer and makes it fit to work on; returns the WAL as well.
+/// Opens the file for the writer, checks it and migrates it; returns the WAL as well.
 pub(super) fn prepare(
     database: &Database,
     options: &SqliteOptions,
@@ -27,7 +27,7 @@ pub(super) fn prepare(
     }
     schema::migrate(&db, path)?;
     let set = || {
-        // Commits do not wait for the disk; `sync` does, for them.
+        // Commits do not wait for the disk; `sync` does that for them.
         db.pragma_update(None, "synchronous", "NORMAL")?;
         if let Some(bytes) = options.most_bytes {
             let page_size: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -37,7 +37,7 @@ pub(super) fn prepare(
         Ok(())
     };
     set().map_err(|source| connect::not_opened(path, source))?;
-    // So that a file that was just made is found again after a power cut.
+    // Makes the name of a newly created file durable.
     if let Some(directory) = path.parent() {
         let synced = File::open(directory).and_then(|directory| directory.sync_all());
         synced.map_err(|source| SqliteError::of_path(directory, source))?;

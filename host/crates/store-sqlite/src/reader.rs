@@ -1,5 +1,5 @@
-//! Readers: a few threads with a connection each, which cannot write. A lookup is a query or a few short ones; none holds a
-//! snapshot for longer, so the WAL can always begin anew.
+//! Readers: a few threads with a read-only connection each. A lookup is one query or a few short ones. No lookup keeps
+//! a snapshot for longer, so the WAL can always be reset.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use super::task_state::given_up::callbacks;
 use super::task_state::keeping::{MOST_ATTEMPTS, budget, line};
 use saggar_store::{AttemptRecord, Attempts, Cost, End, History, Job, Peek};
 
-/// Threads: lookups take microseconds when they are in memory, and a disk serves a few at a time well.
+/// Threads: cached lookups take microseconds, and a disk serves a few at a time well.
 const THREADS: usize = 3;
-/// Lookups that may wait; whoever has one more waits to hand it over.
+/// Capacity of the queue of lookups; when it is full, callers wait.
 const QUEUE: usize = 1_024;
 
 type Lookup = Box<dyn FnOnce(&Connection) + Send>;
@@ -43,28 +43,28 @@ impl Readers {
         let mut threads = Vec::new();
         for number in 1..=THREADS {
             let (db, waiting) = (connect::for_reading(database)?, Arc::clone(&waiting));
-            let life = move || {
+            let body = move || {
                 loop {
                     let next = waiting.lock().blocking_recv();
                     let Some(lookup) = next else { return };
                     lookup(&db);
                 }
             };
-            threads.push(super::threads::spawn(&database.path, &format!("saggar-read-{number}"), life)?);
+            threads.push(super::threads::spawn(&database.path, &format!("saggar-read-{number}"), body)?);
         }
         Ok((Self { lookups, syncer }, threads))
     }
 
-    /// Has something looked up.
-    pub(super) async fn look<T: Send + 'static>(
+    /// Runs a lookup on a reader thread, and waits for its result.
+    pub(super) async fn query<T: Send + 'static>(
         &self,
         lookup: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, SqliteError> {
         let (reply, replied) = oneshot::channel();
         let syncer = self.syncer.clone();
         let lookup: Lookup = Box::new(move |db| {
-            // It changes nothing and gives its snapshot back, so the thread goes on: without the last of them whoever looks
-            // something up would wait for ever.
+            // A panicking lookup has changed nothing and its snapshot is released, so the thread continues. If the last
+            // thread ended, every lookup would wait forever.
             let found = match catch_unwind(AssertUnwindSafe(|| lookup(db))) {
                 Ok(found) => found.map_err(|source| SqliteError::Read { source: Arc::new(source) }),
                 Err(_) => Err(SqliteError::Panicked),
@@ -80,14 +80,14 @@ impl Readers {
     }
 }
 
-/// A job, as it stands.
+/// Returns a job in its current state.
 pub(super) fn job(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<Job>> {
     let Some((record, _)) = record(db, shared, id)? else { return Ok(None) };
     let callbacks = callbacks(db, &record)?;
     Ok(Some(record.into_job(callbacks)))
 }
 
-/// A job, as it stands, if its texts have no more than `most` bytes.
+/// Returns a job in its current state if its texts have at most `most` bytes.
 pub(super) fn peek(db: &Connection, shared: &Shared, id: JobId, most: u64) -> rusqlite::Result<Option<Peek>> {
     let Some(number) = number(db, shared, id)? else { return Ok(None) };
     let (bytes, has_ended) = text_bytes(db, shared.task.job(number))?;
@@ -97,7 +97,7 @@ pub(super) fn peek(db: &Connection, shared: &Shared, id: JobId, most: u64) -> ru
     Ok(job(db, shared, id)?.map(Peek::Job))
 }
 
-/// The bytes of a job's texts that may be large, which are not read, and whether it has ended.
+/// Returns the bytes of a job's large texts without reading them, and whether it has ended.
 fn text_bytes(db: &Connection, job: JobNumber) -> rusqlite::Result<(u64, bool)> {
     let sql = "SELECT flags, standing, coalesce(octet_length(args), 0) + coalesce(octet_length(response), 0) \
          FROM jobs WHERE job = ?1";
@@ -126,8 +126,8 @@ fn number(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Optio
 
 fn record(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<(Record, bool)>> {
     let Some(number) = number(db, shared, id)? else { return Ok(None) };
-    // First who runs, then the row: if the attempt has ended in between, the row has its fence and knows better. The other
-    // way round a job could seem to wait although its claim was answered long ago.
+    // First the running attempts, then the row: if the attempt has ended in between, the row has its fence and is
+    // newer. In the opposite order a job could seem to wait although its claim was answered long ago.
     let live = shared.live(number);
     let Some(mut record) = Record::find(db, shared.task.job(number))? else { return Ok(None) };
     let runs = live.is_some_and(|live| live.run > record.life.run);
@@ -145,9 +145,9 @@ fn run(record: &mut Record, live: Live) {
     record.take_progress();
 }
 
-/// What is kept of what a job did.
+/// Returns the stored history of a job.
 pub(super) fn history(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<History>> {
-    // One snapshot for all of it.
+    // One snapshot for all reads.
     let transaction = db.unchecked_transaction()?;
     let Some((record, _)) = record(db, shared, id)? else { return Ok(None) };
     let mut log = Vec::new();
@@ -165,7 +165,7 @@ pub(super) fn history(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::
     Ok(Some(History { log, attempts }))
 }
 
-/// The attempt that ended a job well, which stands in its row.
+/// Returns the attempt that ended a job in success, which is part of its row.
 fn last(record: &Record) -> Option<AttemptRecord> {
     let (State::Success { response, ended_at }, Some(last)) = (&record.life.state, &record.last) else { return None };
     let mut life = record.life.clone();

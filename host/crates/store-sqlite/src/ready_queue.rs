@@ -1,8 +1,8 @@
-//! The line of a task: who comes next. It lives on the disk; of each of its three parts the first few are in memory, so
-//! that a backlog of a million jobs takes no more room than one of five hundred.
+//! The ready queue of a task. It is stored on the disk; the first few entries of each of its three parts are in memory,
+//! so that a backlog of a million jobs needs no more memory than one of five hundred.
 //!
-//! Most jobs are ready when they are added and of priority 0. These are in the *plain* line, which needs no entries
-//! anywhere: it is the order of adding, and where it begins is all that has to be remembered.
+//! Most jobs are ready when they are added and have priority 0. These are in the *plain* queue, which has no table: its
+//! order is the order of adding, and only its beginning is stored.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,9 +12,9 @@ use saggar_job::Timestamp;
 use super::number::{JobNumber, TaskNumber, from_i64, from_millis, millis, to_i64};
 use super::record::{Position, Record};
 
-/// How many of each part are in memory: enough for a batch of claims, and a quarter of a megabyte for a busy task. In tests so
-/// few that the random histories go beyond. A macro, since the statements below say it as well: SQLite prepares one with a bound
-/// limit anew each time.
+/// Entries of each part in memory: enough for a batch of claims, and a quarter of a megabyte for a busy task. Small in
+/// tests, so that the random histories exceed it. A macro, because the statements below contain it: SQLite would
+/// prepare a statement with a bound limit anew each time.
 #[cfg(not(test))]
 macro_rules! window {
     () => {
@@ -28,15 +28,15 @@ macro_rules! window {
     };
 }
 const WINDOW: usize = window!();
-/// Bytes of arguments of these, after which no more are taken in.
+/// Stop filling the window at this many bytes of arguments.
 const WINDOW_BYTES: usize = 1024 * 1024;
-/// Jobs that are looked at in one go for the next ones of the plain line: a few milliseconds, if none is in it. In tests fewer,
-/// but more than the random histories have: another store finds the next job at once.
-const LOOKS: usize = if cfg!(test) { 256 } else { 16_384 };
+/// Rows scanned at a time for the next plain jobs: a few milliseconds if none is plain. Fewer in tests, but more than
+/// the random histories have, because the other store finds the next job at once.
+const SCAN_ROWS: usize = if cfg!(test) { 256 } else { 16_384 };
 /// The standing of a plain job that waits or runs.
 const PLAIN: i64 = 0;
 
-/// Without a bound: it is left when enough was seen.
+/// Without a limit: the reader stops when it has enough rows.
 const ALL: &str = "SELECT job, id, standing, flags, priority, attempt, run, place, added_at, run_at, started_at, ended_at, \
      args, response, component, cpu_ns, peak_memory FROM jobs WHERE job > ?1 AND job <= ?2 ORDER BY job";
 const READY: &str =
@@ -48,12 +48,12 @@ pub(super) struct ReadyQueue {
     task: TaskNumber,
     plain: VecDeque<Box<Record>>,
     plain_bytes: usize,
-    /// Up to this number every plain job was taken in; there may be others behind it on the disk, or not.
+    /// Every plain job up to this number was read. More may follow on the disk if `plain_more`.
     plain_until: u64,
     plain_more: bool,
     /// By rank and place.
     ready: First<(i64, u64), Ready>,
-    /// By moment and place; the jobs' numbers.
+    /// By due time and place; the values are the jobs' numbers.
     delayed: First<(i64, u64), u64>,
 }
 
@@ -64,7 +64,7 @@ struct Ready {
     since: u64,
 }
 
-/// The first entries of an ordered table; `more` if there may be others behind them.
+/// The first entries of an ordered table; `more` if others may follow on the disk.
 struct First<K, V> {
     entries: BTreeMap<K, V>,
     more: bool,
@@ -97,10 +97,10 @@ impl<K: Ord + Copy, V> First<K, V> {
     }
 }
 
-/// The job that comes next.
+/// The next job to claim.
 pub(super) enum Next {
     Plain(Box<Record>),
-    /// To be read.
+    /// Still to be read.
     Entry {
         job: JobNumber,
         ready_at: Timestamp,
@@ -109,7 +109,7 @@ pub(super) enum Next {
 }
 
 impl ReadyQueue {
-    /// The line of a task as it is on the disk: no plain job up to `plain_until` waits.
+    /// Creates the queue of a task from its state on the disk: no plain job up to `plain_until` waits.
     pub(super) fn of(task: TaskNumber, plain_until: u64) -> Self {
         Self {
             task,
@@ -122,18 +122,18 @@ impl ReadyQueue {
         }
     }
 
-    /// The number up to which no plain job waits, when none above `last` was given yet. If there is no plain job at all, that is
-    /// `last`: else whoever looks for one would look through all the jobs of a task whose jobs are never plain.
+    /// Returns the number up to which no plain job waits, if no number above `last` has been assigned. Without any
+    /// plain job, that is `last`: otherwise each search would scan all jobs of a task whose jobs are never plain.
     pub(super) fn plain_from(&self, last: u64) -> u64 {
         match self.plain.front() {
             Some(first) => first.job.number() - 1,
-            // There may be some on the disk behind those that were taken in.
+            // More may follow on the disk after those that were read.
             None if self.plain_more => self.plain_until,
             None => self.plain_until.max(last),
         }
     }
 
-    /// Takes in a plain job that was added behind all others.
+    /// Adds a plain job after all others.
     pub(super) fn enter_plain(&mut self, record: Box<Record>) {
         if self.plain_more || self.plain.len() >= WINDOW || self.plain_bytes >= WINDOW_BYTES {
             self.plain_more = true;
@@ -144,7 +144,7 @@ impl ReadyQueue {
         self.plain.push_back(record);
     }
 
-    /// Lets a job take a place, or wait for its time.
+    /// Queues a job at a place, or until its due time.
     pub(super) fn enter(
         &mut self,
         db: &Connection,
@@ -181,7 +181,7 @@ impl ReadyQueue {
         Ok(())
     }
 
-    /// Takes a job out of the line, wherever it stands.
+    /// Removes a job from the queue, from any part of it.
     pub(super) fn leave(&mut self, db: &Connection, record: &Record) -> rusqlite::Result<()> {
         match record.position {
             Position::Nowhere => Ok(()),
@@ -211,14 +211,14 @@ impl ReadyQueue {
         statement.execute(params![self.task.0, run_at, to_i64(place)]).map(drop)
     }
 
-    /// Sets a flag of a plain job that is at hand.
+    /// Sets a flag of a plain job that is in memory.
     pub(super) fn mark(&mut self, job: JobNumber, flag: i64) {
         if let Ok(at) = self.plain.binary_search_by_key(&job, |plain| plain.job) {
             self.plain[at].flags |= flag;
         }
     }
 
-    /// Lets delayed jobs whose time has come take their places, up to `most`; answers how many did. `place` gives new ones.
+    /// Moves up to `most` due delayed jobs to the ready jobs; returns how many. `place` returns new places.
     pub(super) fn promote(
         &mut self,
         db: &Connection,
@@ -246,7 +246,8 @@ impl ReadyQueue {
         Ok(most)
     }
 
-    /// Takes the first ready job. If it is not known yet which that is, none; then something is [`left`](Self::left).
+    /// Takes the first ready job. Returns `None` if none is ready, or if the first one has not been found yet; then
+    /// [`next_due`](Self::next_due) still returns `Now`.
     pub(super) fn pop(&mut self, db: &Connection, since: u64) -> rusqlite::Result<Option<Next>> {
         self.fill(db, since)?;
         let plain = self.plain.front().map(|first| (0, first.job.number()));
@@ -267,7 +268,7 @@ impl ReadyQueue {
         }
     }
 
-    /// Whether a job is ready, or from when on one will be.
+    /// Returns whether a job is ready, or when the next one is due.
     pub(super) fn next_due(&mut self, db: &Connection, since: u64) -> rusqlite::Result<saggar_store::NextDue> {
         self.fill(db, since)?;
         if !self.plain.is_empty() || self.is_plain_unread() || !self.ready.entries.is_empty() {
@@ -279,7 +280,7 @@ impl ReadyQueue {
             .map_or(saggar_store::NextDue::Nothing, |((run_at, _), _)| saggar_store::NextDue::At(from_millis(*run_at))))
     }
 
-    /// Since when the first job has been ready.
+    /// Returns since when the first job has been ready.
     pub(super) fn first_ready_at(&mut self, db: &Connection, since: u64) -> rusqlite::Result<Option<Timestamp>> {
         self.fill(db, since)?;
         let plain = self.plain.front().map(|first| ((0, first.job.number()), first.added_at));
@@ -287,7 +288,7 @@ impl ReadyQueue {
         Ok(plain.into_iter().chain(ready).min_by_key(|(key, _)| *key).map(|(_, at)| at))
     }
 
-    /// Whether the next plain job, if there is one, is still to be found.
+    /// Returns whether the next plain job, if there is one, has still to be searched for.
     fn is_plain_unread(&self) -> bool {
         self.plain.is_empty() && self.plain_more
     }
@@ -307,13 +308,13 @@ impl ReadyQueue {
         Ok(())
     }
 
-    /// Takes in the next plain jobs. It may find none where it looks, and leave others behind that: whoever needs them comes again,
-    /// so that nobody is held up by a look at a million jobs of which few are plain.
+    /// Reads the next plain jobs. The rows that it scans may have none, with others behind them. The caller then calls
+    /// it again later, so that no step waits for a scan of a million jobs of which few are plain.
     fn fill_plain(&mut self, db: &Connection, since: u64) -> rusqlite::Result<()> {
         let mut statement = db.prepare_cached(ALL)?;
         let (behind, last) = (self.task.job(self.plain_until).0, self.task.job(u64::MAX).0);
         let mut rows = statement.query([behind, last])?;
-        for _ in 0..LOOKS {
+        for _ in 0..SCAN_ROWS {
             let Some(row) = rows.next()? else {
                 self.plain_more = false;
                 return Ok(());

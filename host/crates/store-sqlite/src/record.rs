@@ -1,4 +1,4 @@
-//! A job as the writer has it in its hands, and its way into its row and back.
+//! A job in the writer's memory, and its conversion to and from its row.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::statements::{HotStatement, HotStatements};
 use saggar_store::step::PendingCallbacks;
 use saggar_store::{CallbackKind, Cost, Job, JobCallback, Origin, Progress, kept_bytes};
 
-/// Arguments and responses up to this many bytes stand in the job's row. A page holds some ten of such rows; what is longer
-/// is read once or twice in a job's life and would make every other look at the job slower. In tests so few that the random
-/// histories have both.
+/// Arguments and responses up to this many bytes are in the job's row. A page holds about ten such rows. Longer texts
+/// are read once or twice in a job's life and would slow down every other read of the row. Small in tests, so that the
+/// random histories have both kinds.
 const SHORT_BYTES: usize = if cfg!(test) { 4 } else { 256 };
 
-pub(super) const DUE_MASK: i64 = 0b11;
+pub(super) const PENDING_MASK: i64 = 0b11;
 pub(super) const HAS_DETAILS: i64 = 1 << 2;
 pub(super) const LONG_ARGS: i64 = 1 << 3;
 pub(super) const LONG_RESPONSE: i64 = 1 << 4;
@@ -29,7 +29,7 @@ const FRESH: i64 = 1 << 9;
 /// Callbacks of the job were given up.
 pub(super) const GIVEN_UP: i64 = 1 << 10;
 
-/// From this standing on a job has ended.
+/// The job has ended from this standing on.
 pub(super) const ENDED: i64 = 4;
 
 #[derive(Debug)]
@@ -43,11 +43,11 @@ pub(super) struct Record {
     pub(super) added_at: Timestamp,
     pub(super) args: Arc<str>,
     pub(super) details: Option<Box<Details>>,
-    /// What is known of the attempt that ended the job well.
+    /// The attempt that ended the job in success.
     pub(super) last: Option<LastAttempt>,
-    /// The bytes that it is counted as, without its log and the records of its attempts.
+    /// The bytes counted for the job, without its log and the records of its attempts.
     pub(super) counted: u64,
-    /// What else is kept of the job, elsewhere.
+    /// Which other tables have rows of the job.
     pub(super) flags: i64,
     /// The commit before which it was not ready.
     pub(super) since: u64,
@@ -59,17 +59,17 @@ pub(super) struct LastAttempt {
     pub(super) cost: Option<Cost>,
 }
 
-/// Where a job stands in the line.
+/// A job's position in the ready queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Position {
     Nowhere,
-    /// In the plain line, in the order of adding.
+    /// In the plain queue, in the order of adding.
     Plain,
     Queued(u64),
     Delayed(Timestamp, u64),
 }
 
-/// An attempt that a dead process left.
+/// A running attempt of a dead process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Orphan {
     pub(super) job: JobNumber,
@@ -82,7 +82,7 @@ impl Record {
         self.details.as_ref().and_then(|details| details.progress.clone()).unwrap_or_default()
     }
 
-    /// Clears the progress, for an attempt begins; answers what it was.
+    /// Clears the progress, because an attempt begins; returns the former one.
     pub(super) fn take_progress(&mut self) -> Option<Progress> {
         self.details.as_mut().and_then(|details| details.progress.take())
     }
@@ -103,7 +103,7 @@ impl Record {
         self.details.as_ref().and_then(|details| details.unique.clone())
     }
 
-    /// The bytes of its texts as they are now.
+    /// Returns the current bytes of its texts.
     pub(super) fn bytes(&self) -> u64 {
         let details = self.details.as_deref();
         let message = details.and_then(|details| details.progress.as_ref()).map_or("", |progress| &progress.message);
@@ -117,7 +117,7 @@ impl Record {
         )
     }
 
-    /// When it ended, if it has.
+    /// Returns when it ended, if it has.
     pub(super) fn ended_at(&self) -> Option<Timestamp> {
         match &self.life.state {
             State::Success { ended_at, .. } | State::Failure { ended_at, .. } => Some(*ended_at),
@@ -129,12 +129,12 @@ impl Record {
         self.args.len() > SHORT_BYTES
     }
 
-    /// Whether its row, as it was last written, has a response that stands apart.
+    /// Returns whether its row, as last written, has its response in another table.
     pub(super) fn has_long_response(&self) -> bool {
         self.flags & LONG_RESPONSE != 0
     }
 
-    /// The job with its `callbacks`, which stand apart.
+    /// Converts it to a job with its `callbacks`, which are in another table.
     pub(super) fn into_job(self, callbacks: Vec<JobCallback>) -> Job {
         Job {
             callbacks,
@@ -150,7 +150,7 @@ impl Record {
         }
     }
 
-    /// How it ended, if it has.
+    /// Returns how it ended, if it has.
     pub(super) fn end(&self) -> Option<CallbackKind> {
         match &self.life.state {
             State::Success { response, .. } => Some(CallbackKind::Succeeded { response: response.clone() }),
@@ -161,12 +161,12 @@ impl Record {
         }
     }
 
-    /// Writes the row, and what belongs to it elsewhere, as the job now stands. Not for a running one: its row stays as it
-    /// was before the claim.
+    /// Writes the current row, and the rows of other tables. Not for a running job: its row stays as it was before the
+    /// claim.
     pub(super) fn put(
         &mut self,
         db: &Connection,
-        usual: &mut dyn HotStatements,
+        statements: &mut dyn HotStatements,
         component: Option<i64>,
         is_new: bool,
     ) -> rusqlite::Result<()> {
@@ -194,7 +194,7 @@ impl Record {
             db.prepare_cached("INSERT OR REPLACE INTO long_responses VALUES (?1, ?2)")?
                 .execute(params![self.job.0, text])?;
         }
-        self.flags &= !(DUE_MASK | LONG_ARGS | LONG_RESPONSE | CANCELLING | FRESH);
+        self.flags &= !(PENDING_MASK | LONG_ARGS | LONG_RESPONSE | CANCELLING | FRESH);
         self.flags |= self.pending as i64;
         self.flags |= if long_args { LONG_ARGS } else { 0 } | if long_response.is_some() { LONG_RESPONSE } else { 0 };
         let last = self.last.as_ref();
@@ -219,7 +219,7 @@ impl Record {
             cost.map(|cost| i64::try_from(cost.cpu.as_nanos()).unwrap_or(i64::MAX)),
             cost.map(|cost| to_i64(cost.peak_memory)),
         ];
-        usual.usual(HotStatement::PutJob, values)
+        statements.execute(HotStatement::PutJob, values)
     }
 
     fn standing(&self) -> (i64, u64) {
@@ -233,7 +233,7 @@ impl Record {
         }
     }
 
-    /// Reads a row with all columns of `jobs`, and what belongs to it elsewhere.
+    /// Reads a row with all columns of `jobs`, and the rows of other tables.
     pub(super) fn read(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Self> {
         let job = JobNumber(row.get(0)?);
         let flags: i64 = row.get(3)?;
@@ -321,7 +321,7 @@ fn text(db: &Connection, sql: &str, job: JobNumber) -> rusqlite::Result<Arc<str>
 }
 
 fn pending_of(flags: i64) -> PendingCallbacks {
-    match flags & DUE_MASK {
+    match flags & PENDING_MASK {
         0 => PendingCallbacks::None,
         1 => PendingCallbacks::Add,
         2 => PendingCallbacks::End,
@@ -330,5 +330,5 @@ fn pending_of(flags: i64) -> PendingCallbacks {
 }
 
 fn nothing_known() -> Problem {
-    Problem::new("unknown", "the store does not say why")
+    Problem::new("unknown", "the reason is not stored")
 }

@@ -1,17 +1,17 @@
-//! What a step hands out (claims, callbacks) on its way to whoever asked. If that one goes before it has it, it goes back, and
-//! before anything that is asked for later is done: as if it had never been taken.
+//! Claims (of jobs, of callbacks) on their way from a step to its caller. If the caller is dropped before it has them,
+//! they are undone before any later step: as if they had never been made.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use saggar_job::{JobId, Run, Timestamp};
 
-use super::inbox::Undone;
+use super::inbox::UndoSender;
 use super::task_state::{Stepped, TaskTx};
 use super::writer_state::Undo;
 use saggar_store::{CallbackNumber, Claimed, ClaimedCallbacks, ClaimedJob, Finished};
 
-/// What can be taken back.
+/// An answer whose claims can be undone.
 pub(super) trait Claims {
     fn claims(&self) -> Vec<(JobId, Run)> {
         Vec::new()
@@ -44,67 +44,67 @@ fn fence(job: &ClaimedJob) -> (JobId, Run) {
     (job.id, job.run)
 }
 
-/// How far a handing out is.
+/// The progress of a claiming step.
 #[derive(Debug)]
 enum GuardState {
     /// The step has not been done.
     Asked,
-    /// It has, and this is how to undo it. Nobody has the answer yet.
+    /// The step was done, and this undoes it. The caller does not have the answer yet.
     Done(Undo),
-    /// Whoever asked has gone.
+    /// The caller has the answer, or was dropped.
     Gone,
 }
 
-/// Held by whoever waits for the answer. Dropped before that is there, it takes back what it hands out.
+/// The caller's side, owned while it waits for the answer. If it is dropped before, the claims are undone.
 pub(super) struct ReplyGuard {
-    hands: Arc<Mutex<GuardState>>,
-    undone: Undone,
+    state: Arc<Mutex<GuardState>>,
+    undo_sender: UndoSender,
 }
 
 /// The writer's side.
 pub(super) struct StepGuard(Arc<Mutex<GuardState>>);
 
 impl ReplyGuard {
-    pub(super) fn new(undone: Undone) -> (Self, StepGuard) {
-        let hands = Arc::new(Mutex::new(GuardState::Asked));
-        (Self { hands: Arc::clone(&hands), undone }, StepGuard(hands))
+    pub(super) fn new(undo_sender: UndoSender) -> (Self, StepGuard) {
+        let state = Arc::new(Mutex::new(GuardState::Asked));
+        (Self { state: Arc::clone(&state), undo_sender }, StepGuard(state))
     }
 
-    /// Waits for the answer; when it is there, whatever it is, nothing is taken back any more.
+    /// Waits for the answer; once it is there, whatever it is, nothing is undone any more.
     pub(super) async fn answered_by<T>(self, answer: impl Future<Output = T>) -> T {
         let answer = answer.await;
-        *self.hands.lock() = GuardState::Gone;
+        *self.state.lock() = GuardState::Gone;
         answer
     }
 }
 
 impl Drop for ReplyGuard {
     fn drop(&mut self) {
-        // Whatever this caller asks for later is asked for after this, and the writer takes back before it does anything.
-        if let GuardState::Done(undo) = std::mem::replace(&mut *self.hands.lock(), GuardState::Gone) {
-            self.undone.put(undo);
+        // All later steps of this caller are sent after this, and the writer undoes claims before it does steps.
+        if let GuardState::Done(undo) = std::mem::replace(&mut *self.state.lock(), GuardState::Gone) {
+            self.undo_sender.send(undo);
         }
     }
 }
 
 impl StepGuard {
-    /// Does the step, which is told whether somebody is still there to take what it hands out.
-    pub(super) fn give<T: Claims, E>(
+    /// Does the step, whose second argument is whether the caller still waits for its claims.
+    pub(super) fn run<T: Claims, E>(
         self,
         tx: &mut TaskTx<'_>,
         now: Timestamp,
         step: impl FnOnce(&mut TaskTx<'_>, bool) -> Stepped<T, E>,
     ) -> Stepped<T, E> {
-        let mut hands = self.0.lock();
-        let is_there = matches!(*hands, GuardState::Asked);
-        let answer = step(tx, is_there)?;
-        if let Ok(what) = &answer
-            && is_there
+        let mut state = self.0.lock();
+        let is_awaited = matches!(*state, GuardState::Asked);
+        let answer = step(tx, is_awaited)?;
+        if let Ok(claimed) = &answer
+            && is_awaited
         {
-            let (claims, callbacks) = (what.claims(), what.callbacks());
+            let (claims, callbacks) = (claimed.claims(), claimed.callbacks());
             if !claims.is_empty() || !callbacks.is_empty() {
                 let (task, batch) = (tx.state.task, tx.batch_context.batch.clone());
-                *hands = GuardState::Done(Undo { task, claims, callbacks, rules: None, now, batch });
+                *state = GuardState::Done(Undo { task, claims, callbacks, rules: None, now, batch });
             }
         }
         Ok(answer)

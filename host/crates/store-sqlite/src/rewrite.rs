@@ -1,15 +1,15 @@
-//! What an opening does before it trusts what a dead process left.
+//! The repair of the WAL after a crash, before its content is trusted.
 //!
-//! A page of the WAL may be in the kernel's cache and not on the disk. Either nobody has synced it yet, or a sync failed: then
-//! ext4 and XFS mark the page as clean, report the error once, and show the new content until the machine is restarted. A sync
-//! alone would return success and write nothing. All that is committed after such a page is lost with it in the next power cut,
-//! because SQLite reads a WAL up to the first frame that is not whole. A checkpoint does not help either: the power may go after
-//! some pages are in the database, whose WAL then ends before them.
+//! A page of the WAL may be in the kernel's cache and not on the disk. Either it has not been synced yet, or a sync
+//! failed: then ext4 and XFS mark the page as clean, report the error once, and show the new content until the machine
+//! is restarted. A sync alone would return success and write nothing. All commits after such a page are lost with it in
+//! the next power cut, because SQLite reads a WAL up to the first incomplete frame. A checkpoint does not help either:
+//! the power may fail after some pages are in the database, and the WAL then ends before them.
 //!
-//! So the valid part of the WAL is written again, the same bytes at the same place, which makes its pages dirty, and then synced.
-//! Whenever the power goes meanwhile, the disk has a prefix of what the kernel shows. Pages of the database need nothing: those that
-//! a failed checkpoint wrote are still in the WAL, and the WAL's index, made anew at the opening, has all of them checkpointed
-//! again.
+//! So the valid part of the WAL is written again, the same bytes at the same offsets, which makes its pages dirty, and
+//! then synced. If the power fails meanwhile, the disk has a prefix of what the kernel shows. Pages of the database
+//! need no repair: those that a failed checkpoint wrote are still in the WAL, and the WAL's index, rebuilt on opening,
+//! makes SQLite checkpoint all of them again.
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -27,7 +27,7 @@ use super::probe::is_no_room;
 /// Bytes that are read and written at once.
 const CHUNK: usize = 256 * 1024;
 
-/// Puts all that is committed in the WAL on the disk. Other programs cannot commit meanwhile.
+/// Makes all commits in the WAL durable. Other programs cannot commit meanwhile.
 pub(super) fn make_durable(db: &Connection, path: &Path, wal: &dyn Disk) -> Result<(), SqliteError> {
     let not_opened = |source| connect::not_opened(path, source);
     let end = end_of_wal(db).map_err(not_opened)?;
@@ -44,9 +44,9 @@ pub(super) fn make_durable(db: &Connection, path: &Path, wal: &dyn Disk) -> Resu
     ended
 }
 
-/// The byte behind the last commit in the WAL; 0 if there is none.
+/// Returns the offset after the last commit in the WAL; 0 if there are none.
 fn end_of_wal(db: &Connection) -> rusqlite::Result<u64> {
-    // Looks and does nothing.
+    // Only reports the frames.
     let frames: i64 = db.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1))?;
     let page_size: u32 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
     Ok(u64::try_from(frames).ok().filter(|frames| *frames > 0).map_or(0, |frames| end_of(frames, page_size.into())))
@@ -60,7 +60,7 @@ fn rewrite(wal: &dyn Disk, end: u64) -> std::io::Result<()> {
         let most = usize::try_from(end - at).map_or(CHUNK, |rest| rest.min(CHUNK));
         let read = wal.file().read_at(&mut bytes[..most], at)?;
         if read == 0 {
-            // Another program has made it shorter, by a checkpoint that it synced.
+            // Another program has truncated it after a checkpoint that it synced.
             return Ok(());
         }
         wal.write_all_at(&bytes[..read], at)?;

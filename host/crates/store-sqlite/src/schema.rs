@@ -1,5 +1,5 @@
-//! The schema and its versions. A file is brought up to date step by step, each step in a transaction of its own, so that a
-//! crash leaves a file of one version or the next. A file of a newer version is left alone.
+//! The schema and its versions. A file is migrated step by step, each step in a transaction of its own, so that a crash
+//! leaves a file of one version or the next. A file of a newer version is refused.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use super::connect::not_opened;
 use super::error::SqliteError;
 
-/// `SAGG` in the file's head tells it from other programs' databases.
+/// `SAGG`, the application id in the file's header, which distinguishes it from other programs' databases.
 const APPLICATION_ID: i32 = 0x5341_4747;
 
-/// What makes a file of version n one of version n + 1. A step that was released never changes.
+/// Each step migrates a file from version n to n + 1. The statements of a released step never change.
 const STEPS: [&str; 5] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
@@ -20,7 +20,7 @@ const STEPS: [&str; 5] = [
     include_str!("schema/5.sql"),
 ];
 
-/// Brings the file up to date; makes the tables of a new one.
+/// Migrates the file to the newest version; creates the tables of a new one.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), SqliteError> {
     migrate_to(connection, path, STEPS.len())
 }
@@ -42,7 +42,7 @@ fn migrate_to(connection: &Connection, path: &Path, version: usize) -> Result<()
     Ok(())
 }
 
-/// The version of the file's schema, 0 if it is new. Fails for a file of another program.
+/// Returns the version of the file's schema, 0 if it is new. Fails for a file of another program.
 pub(super) fn version_of(connection: &Connection, path: &Path) -> Result<i64, SqliteError> {
     let read = || {
         let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;

@@ -1,5 +1,5 @@
-//! What the writer lets others see of a task without a look into the file: how many jobs stand where, which attempts run
-//! (a claim does not touch its job's row), and who observes it. Changed after a commit and before its answers are sent.
+//! The writer's view of a task for other threads, available without reading the file: the counts, the running attempts
+//! (a claim does not touch its job's row), and the observer. Updated after a commit and before its answers are sent.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ struct Seen {
     live: HashMap<u64, Live>,
 }
 
-/// An attempt that runs.
+/// A running attempt.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Live {
     pub(super) run: Run,
@@ -39,7 +39,7 @@ impl Shared {
         Self { task, key, seen: Mutex::default(), observer: Mutex::default() }
     }
 
-    /// From now on `observer` hears of what changes, instead of the one before.
+    /// Replaces the observer of the task.
     pub(super) fn set_observer(&self, observer: Arc<dyn Observer>) {
         *self.observer.lock() = Some(observer);
     }
@@ -60,7 +60,7 @@ impl Shared {
         }
     }
 
-    /// Forgets all attempts, to be told of them anew.
+    /// Clears the running attempts, before all of them are published again.
     pub(super) fn clear(&self) {
         self.seen.lock().live.clear();
     }
@@ -69,12 +69,12 @@ impl Shared {
         self.seen.lock().counts
     }
 
-    /// The attempt of a job that runs.
+    /// Returns the running attempt of a job.
     pub(super) fn live(&self, number: u64) -> Option<Live> {
         self.seen.lock().live.get(&number).copied()
     }
 
-    /// All attempts that run, and the number up to which no plain job waits.
+    /// Returns all running attempts, and the number up to which no plain job waits.
     pub(super) fn all_live(&self) -> (HashMap<u64, Live>, u64) {
         let seen = self.seen.lock();
         (seen.live.clone(), seen.plain_from)
@@ -98,7 +98,7 @@ impl Registry {
         self.tasks.read().iter().map(|shared| shared.key.clone()).collect()
     }
 
-    /// A tenant's tasks, or one of them.
+    /// Returns a tenant's tasks, or one of them.
     pub(super) fn find(&self, tenant: &str, task: Option<&str>) -> Vec<Arc<Shared>> {
         let is_it = |key: &TaskKey| *key.tenant == *tenant && task.is_none_or(|task| *key.task == *task);
         self.tasks.read().iter().filter(|shared| is_it(&shared.key)).cloned().collect()

@@ -1,18 +1,18 @@
-//! The statements that every job needs, prepared once: finding one among a hundred by its text would cost half as much as
-//! doing it.
+//! The statements that every job needs, prepared once: finding a statement among a hundred by its text would cost half
+//! as much as executing it.
 
 use rusqlite::{Connection, Statement, ToSql};
 
-/// What every job needs.
+/// A statement that every job needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum HotStatement {
-    /// Its row: 17 columns.
+    /// The job's row: 17 columns.
     PutJob,
-    /// Its id: task, id, number.
+    /// The job's id: task, id, number.
     PutId,
-    /// Where it stands: task, status, number.
+    /// The job's entry in the status index: task, status, number.
     PutStanding,
-    /// The same for one that leaves.
+    /// Removes that entry: task, status, number.
     RemoveStanding,
     RemoveJob,
     RemoveId,
@@ -27,22 +27,22 @@ const ALL: [&str; 6] = [
     "DELETE FROM ids WHERE task = ?1 AND id = ?2",
 ];
 
-/// Does the usual.
+/// Executes prepared statements.
 pub(super) trait HotStatements {
-    fn usual(&mut self, what: HotStatement, values: &[&dyn ToSql]) -> rusqlite::Result<()>;
+    fn execute(&mut self, statement: HotStatement, values: &[&dyn ToSql]) -> rusqlite::Result<()>;
 }
 
 pub(super) struct Statements<'c>([Statement<'c>; 6]);
 
 impl<'c> Statements<'c> {
     pub(super) fn prepare(db: &'c Connection) -> rusqlite::Result<Self> {
-        let [job, id, standing, no_standing, no_job, no_id] = ALL.map(|sql| db.prepare(sql));
-        Ok(Self([job?, id?, standing?, no_standing?, no_job?, no_id?]))
+        let [job, id, standing, remove_standing, remove_job, remove_id] = ALL.map(|sql| db.prepare(sql));
+        Ok(Self([job?, id?, standing?, remove_standing?, remove_job?, remove_id?]))
     }
 }
 
 impl HotStatements for Statements<'_> {
-    fn usual(&mut self, what: HotStatement, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
-        self.0[what as usize].execute(values).map(drop)
+    fn execute(&mut self, statement: HotStatement, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+        self.0[statement as usize].execute(values).map(drop)
     }
 }

@@ -1,12 +1,13 @@
-//! Waiting for the disk. With `synchronous = FULL` SQLite would wait inside of each commit, and the writer with it. Here it
-//! commits without waiting (`NORMAL`: the commit's pages are written to the WAL, and that is all), and this thread makes the
-//! file system put the WAL on the disk before any answer that promises to last is sent: the same promise, while the writer
-//! goes on with the next batch.
+//! Waiting for the disk. With `synchronous = FULL` SQLite would wait inside each commit, and the writer with it. Here
+//! SQLite commits without waiting (`NORMAL`: a commit only writes its pages to the WAL), and this thread syncs the WAL
+//! before any answer that promises durability is sent. The guarantee is the same, while the writer continues with the
+//! next batch.
 //!
-//! That is sound because a commit is nothing but pages appended to the WAL. One `fdatasync` of the file makes every commit
-//! last that was written to it before, in order, and one that a power cut tore is found by its checksum and ends what is
-//! read. What else `FULL` does is done in `NORMAL` as well: the head of a WAL that begins anew is synced before the first page
-//! follows it, and a checkpoint syncs the WAL before it touches the database, and the database before the WAL begins anew.
+//! This is sound because a commit only appends pages to the WAL. One `fdatasync` of the file makes all commits durable
+//! that were written to it before, in order. A commit that a power cut tore is detected by its checksum, and recovery
+//! stops there. The other syncs of `FULL` are made in `NORMAL` as well: the header of a reset WAL is synced before its
+//! first page is written, and a checkpoint syncs the WAL before it touches the database, and the database before the
+//! WAL is reset.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use super::failure::Failure;
 use super::identity::StoreFiles;
 use crate::meters;
 
-/// An answer that is ready to be sent, when its fate is known.
+/// An answer that is ready to be sent, called with the result of its commit or sync.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), SqliteError>) + Send>;
 
 pub(super) struct Syncer {
@@ -30,13 +31,14 @@ pub(super) struct Syncer {
     files: Arc<StoreFiles>,
     waiting: Mutex<Waiting>,
     woken: Condvar,
-    /// The last commit that is on the disk.
+    /// The last durable commit.
     durable: AtomicU64,
-    /// The last commit that somebody was promised to be told of when it is on the disk.
+    /// The last commit with an answer that waits until it is durable.
     promised: AtomicU64,
     failure: Arc<Failure>,
     seconds: Histogram,
-    /// Held during a sync: the kernel tells of a page that it could not write once, to whoever syncs then.
+    /// Locked during a sync, because the kernel reports a page that it could not write only once, to the sync that
+    /// comes first.
     syncing: Mutex<()>,
 }
 
@@ -46,7 +48,7 @@ struct Waiting {
     /// The last commit that was written.
     written: u64,
     closed: bool,
-    /// The thread is at it.
+    /// Whether the thread is syncing or sending answers.
     busy: bool,
 }
 
@@ -57,32 +59,33 @@ impl Syncer {
         Self { wal, files, waiting, woken, durable, promised, failure, seconds, syncing: Mutex::new(()) }
     }
 
-    /// The last commit that is on the disk.
+    /// Returns the last durable commit.
     pub(super) fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
     }
 
-    /// The commit `seq` is about to be made, and has to last.
+    /// Registers that the commit `seq` is about to be made and must become durable.
     pub(super) fn announce(&self, seq: u64) {
         self.promised.store(seq, Ordering::Release);
     }
 
-    /// Whether everything that has to last is on the disk, and so all that was seen before this was asked.
-    fn has_kept_all(&self) -> bool {
+    /// Returns whether all commits that must become durable are durable, including everything that was read before this
+    /// call.
+    fn is_all_durable(&self) -> bool {
         self.promised.load(Ordering::Acquire) <= self.durable()
     }
 
-    /// Sends an answer that was read from the file, when all that it may have seen is on the disk: nobody is told of
-    /// something that a power cut may undo.
+    /// Sends an answer that was read from the file once everything that it may contain is durable, so that no caller
+    /// sees a state that a power cut may undo.
     pub(super) fn send_read(&self, answer: Answer) {
-        if self.has_kept_all() {
+        if self.is_all_durable() {
             return answer(Ok(()));
         }
         self.waiting.lock().answers.push_back(vec![answer]);
         self.woken.notify_one();
     }
 
-    /// Sends the answers when the commit `seq` is on the disk.
+    /// Sends the answers when the commit `seq` is durable.
     pub(super) fn send_when_durable(&self, seq: u64, answers: Vec<Answer>) {
         let mut waiting = self.waiting.lock();
         waiting.written = seq;
@@ -90,14 +93,15 @@ impl Syncer {
         self.woken.notify_one();
     }
 
-    /// Waits for the disk here and sends the answers when the commit `seq` is on it, if nobody else waits for it; else
-    /// hands them to the thread. Spares a commit that comes alone two changes of threads, which cost as much as a fast disk.
+    /// Syncs in the calling thread and sends the answers when the commit `seq` is durable, if no other answers wait;
+    /// otherwise passes them to the syncer's thread. Saves a single commit two thread switches, which cost as much as a
+    /// fast disk.
     pub(super) fn sync_here(&self, seq: u64, answers: Vec<Answer>) {
-        // Only who calls this commits, so no other answers to a commit come meanwhile.
+        // Only the caller's thread commits, so no answers to other commits arrive meanwhile.
         if self.is_idle() { self.sync(seq, answers) } else { self.send_when_durable(seq, answers) }
     }
 
-    /// Whether nobody waits for the disk.
+    /// Returns whether no answer waits for the disk.
     pub(super) fn is_idle(&self) -> bool {
         let waiting = self.waiting.lock();
         waiting.answers.is_empty() && !waiting.busy
@@ -109,7 +113,7 @@ impl Syncer {
         self.woken.notify_one();
     }
 
-    /// The thread's life.
+    /// Runs the thread.
     pub(super) fn run(&self) {
         loop {
             let (answers, written) = {
@@ -130,13 +134,14 @@ impl Syncer {
 
     fn sync(&self, written: u64, answers: impl IntoIterator<Item = Answer>) {
         let syncing = self.syncing.lock();
-        // After a failed sync the kernel may have dropped the pages: another one would answer success for nothing.
+        // After a failed sync the kernel may have dropped the pages: another sync would return success without writing
+        // them.
         let fate = self.failure.check().and_then(|()| {
             let began = Instant::now();
             let synced = self.wal.sync();
             self.seconds.record(began.elapsed().as_secs_f64());
-            synced.map_err(|error| self.failure.fail("the WAL could not be put on the disk", &error))?;
-            // What was synced to a file without a name is lost all the same.
+            synced.map_err(|error| self.failure.fail("the WAL could not be synced", &error))?;
+            // Data that was synced to a deleted file is lost all the same.
             self.files.check(&self.failure)
         });
         drop(syncing);

@@ -1,4 +1,4 @@
-//! One task of the file: each of its steps, on its way to the writer or to a reader.
+//! One task of the file: passes each step to the writer or to a reader.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ pub(super) struct SqliteTask {
 }
 
 impl SqliteTask {
-    /// Has a step done that hands something out.
-    async fn hand_out<T, E>(
+    /// Runs a step that claims jobs or callbacks.
+    async fn claim_step<T, E>(
         &self,
         step: impl FnOnce(&mut TaskTx<'_>, StepGuard) -> Stepped<T, E> + Send + 'static,
     ) -> Result<T, E>
@@ -34,18 +34,19 @@ impl SqliteTask {
         E: From<StoreError> + Send + 'static,
     {
         let writer = self.store.writer().map_err(StoreError::from)?;
-        let (asking, giving) = ReplyGuard::new(writer.undone());
-        asking.answered_by(writer.on(self.shared.task, move |tx| step(tx, giving))).await
+        let (guard, step_guard) = ReplyGuard::new(writer.undo_sender());
+        guard.answered_by(writer.on(self.shared.task, move |tx| step(tx, step_guard))).await
     }
 }
 
-/// The first and the longest pause between two tries of a step for which there was no room, or no lock.
+/// The first and the longest pause between two tries of a step that found the disk full or the file locked.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Has a step done that tells of what has happened already, and so cannot be refused for want of room, or because another
-/// program has the file's lock: it waits for that and tries again. `step` is told whether it is the first try. Cancel-safe as the step is.
-async fn until_kept<T, F>(mut step: impl FnMut(bool) -> F) -> Result<T, StoreError>
+/// Retries a step until it is written. Such a step records something that has already happened, so a full disk or
+/// another program's lock cannot refuse it. The argument of `step` is whether this is the first try. Cancel-safe as the
+/// step is.
+async fn retry_until_written<T, F>(mut step: impl FnMut(bool) -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -68,8 +69,8 @@ impl TaskStore for SqliteTask {
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.hand_out(move |tx, giving| {
-            giving.give(tx, now, |tx, is_wanted| tx.claim(if is_wanted { most } else { 0 }, now).map(Ok))
+        self.claim_step(move |tx, step_guard| {
+            step_guard.run(tx, now, |tx, is_awaited| tx.claim(if is_awaited { most } else { 0 }, now).map(Ok))
         })
         .await
     }
@@ -84,12 +85,12 @@ impl TaskStore for SqliteTask {
     }
 
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        // Nobody is left to whom a closed store could give it.
+        // A closed store has no other slots that could claim the job.
         if let Ok(writer) = self.store.writer() {
             let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
-            // Who releases has had the answer, so the batch is committed.
+            // The caller has had the answer to its claim, so the batch is committed.
             let batch = Batch::default();
-            writer.undone().put(Undo { task, claims, callbacks: Vec::new(), rules, now, batch });
+            writer.undo_sender().send(Undo { task, claims, callbacks: Vec::new(), rules, now, batch });
         }
     }
 
@@ -101,19 +102,19 @@ impl TaskStore for SqliteTask {
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
         let (task, writer) = (self.shared.task, self.store.writer()?);
-        until_kept(|is_first| {
+        retry_until_written(|is_first| {
             let (finish, rules) = (finish.clone(), Arc::clone(rules));
-            // A later try claims nothing: the attempt would have begun at the moment of the first one.
+            // A later try claims no job: its attempt would start at the time of the first try.
             let claim_next = claim_next && is_first;
-            let (asking, giving) = ReplyGuard::new(writer.undone());
+            let (guard, step_guard) = ReplyGuard::new(writer.undo_sender());
             let step = move |tx: &mut TaskTx<'_>| {
-                giving.give(tx, now, |tx, is_wanted| {
-                    let finished = tx.finish(finish, claim_next && is_wanted, &rules, now);
+                step_guard.run(tx, now, |tx, is_awaited| {
+                    let finished = tx.finish(finish, claim_next && is_awaited, &rules, now);
                     tx.state.rules = rules;
                     finished
                 })
             };
-            asking.answered_by(writer.on(task, step))
+            guard.answered_by(writer.on(task, step))
         })
         .await
     }
@@ -135,23 +136,23 @@ impl TaskStore for SqliteTask {
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let shared = Arc::clone(&self.shared);
-        Ok(self.store.readers()?.look(move |db| reader::job(db, &shared, id)).await?)
+        Ok(self.store.readers()?.query(move |db| reader::job(db, &shared, id)).await?)
     }
 
     async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
         let shared = Arc::clone(&self.shared);
-        Ok(self.store.readers()?.look(move |db| reader::peek(db, &shared, id, most)).await?)
+        Ok(self.store.readers()?.query(move |db| reader::peek(db, &shared, id, most)).await?)
     }
 
     async fn history(&self, id: JobId) -> Result<Option<History>, StoreError> {
         let shared = Arc::clone(&self.shared);
-        Ok(self.store.readers()?.look(move |db| reader::history(db, &shared, id)).await?)
+        Ok(self.store.readers()?.query(move |db| reader::history(db, &shared, id)).await?)
     }
 
     async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
-        self.hand_out(move |tx, giving| {
-            giving
-                .give(tx, now, |tx, is_wanted| tx.claim_callbacks(lane, if is_wanted { most } else { 0 }, now).map(Ok))
+        self.claim_step(move |tx, step_guard| {
+            step_guard
+                .run(tx, now, |tx, is_awaited| tx.claim_callbacks(lane, if is_awaited { most } else { 0 }, now).map(Ok))
         })
         .await
     }
@@ -163,7 +164,7 @@ impl TaskStore for SqliteTask {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let writer = self.store.writer()?;
-        until_kept(|_| {
+        retry_until_written(|_| {
             let delivery = delivery.clone();
             writer.on(self.shared.task, move |tx| tx.settle_callback(number, &delivery, now).map(Ok))
         })
@@ -185,7 +186,7 @@ impl TaskStore for SqliteTask {
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
         let writer = self.store.writer()?;
-        until_kept(|_| {
+        retry_until_written(|_| {
             let lines = lines.clone();
             writer.on(self.shared.task, move |tx| tx.append_log(id, lines).map(Ok))
         })

@@ -1,7 +1,8 @@
-//! One task as the writer has it in its hands, and the steps on it. A step looks before it writes: what it refuses it has not
-//! begun, so many callers' steps fit into one transaction and none spoils another's.
+//! One task in the writer's memory, and its steps. A step checks everything before it writes, so a refused step has
+//! changed nothing. Many callers' steps fit into one transaction, and none affects another.
 //!
-//! Here is what all steps share; `adding`, `running`, `changing`, `delivery` and `keeping` have the steps themselves.
+//! This module has what all steps share; the steps themselves are in `adding`, `running`, `changing`, `delivery` and
+//! `keeping`.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(super) mod keeping;
 mod running;
 mod unwanted;
 
-/// What a step answers: the database may fail, the step may be refused.
+/// The result of a step: the database may fail, or the step may be refused.
 pub(super) type Stepped<T, E> = rusqlite::Result<Result<T, E>>;
 
 pub(super) struct TaskState {
@@ -38,17 +39,17 @@ pub(super) struct TaskState {
     pub(super) key: TaskKey,
     pub(super) shared: Arc<Shared>,
     pub(super) ready_queue: ReadyQueue,
-    /// The attempts that run in this process.
+    /// The running attempts of this process.
     pub(super) running: HashMap<JobId, Box<Attempt>, RandomState>,
-    /// Since when the jobs had been ready whose attempts ended in the batch of the moment: the file does not say it, and the
-    /// batch may be undone.
+    /// Since when the jobs of attempts that ended in the current batch had been ready. The file does not have it, and
+    /// the batch may be rolled back.
     ended_in_batch: Vec<(JobId, Run, Timestamp)>,
-    /// Attempts that ran when the process before this one died, until the task is opened.
+    /// Attempts that were running when the previous process died, until the task is opened.
     pub(super) orphans: Vec<Orphan>,
-    /// Callbacks that are taken, and those of each lane that were given back because whoever took them was gone.
+    /// Claimed callbacks, and those of each lane that were released because their caller had been dropped.
     taken: HashSet<u64>,
-    given_back: [BTreeSet<u64>; 2],
-    /// Up to this number every callback of the lane that was never put off has been taken.
+    released: [BTreeSet<u64>; 2],
+    /// Up to this number every callback of the lane that was never postponed has been claimed.
     taken_until: [u64; 2],
     expiry_queue: ExpiryQueue,
     counts: Counts,
@@ -56,38 +57,38 @@ pub(super) struct TaskState {
     last_number: u64,
     last_callback: u64,
     last_chunk: u64,
-    /// The batch in which the task was first opened.
+    /// The batch in which this process first opened the task.
     opened_in: Option<u64>,
-    /// Whether readers know of the task.
+    /// Whether readers know the task.
     pub(super) is_entered: bool,
-    /// The rules of the last step that had some, for claims that have to be undone.
+    /// The rules of the last step that had any, for claims that have to be undone.
     pub(super) rules: Arc<Rules>,
     dirty: bool,
-    /// What readers are to know of running attempts once the batch is committed.
+    /// Changes of running attempts, to be published to readers once the batch is committed.
     live: Vec<(u64, Option<Live>)>,
 }
 
-/// An attempt that runs, and what it takes to undo its claim.
+/// A running attempt, with the state needed to undo its claim.
 pub(super) struct Attempt {
     pub(super) record: Record,
     place: u64,
     ready_at: Timestamp,
     run_at: Timestamp,
-    /// What the attempt before had left.
+    /// The state that the previous attempt left.
     problem: Option<Problem>,
     progress: Option<Progress>,
 }
 
-/// A step on a task within the batch of the moment.
+/// The context of one step on a task, within the current batch.
 pub(super) struct TaskTx<'a> {
     pub(super) db: &'a Connection,
-    pub(super) usual: &'a mut dyn HotStatements,
+    pub(super) statements: &'a mut dyn HotStatements,
     pub(super) state: &'a mut TaskState,
     pub(super) batch_context: &'a mut BatchContext,
 }
 
 impl TaskState {
-    /// Reads the task's row.
+    /// Loads the state from the task's row.
     pub(super) fn load(db: &Connection, row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         let number = |column: &str| row.get::<_, i64>(column).map(from_i64);
         let count = |column: &str| number(column).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
@@ -117,7 +118,7 @@ impl TaskState {
             ended_in_batch: Vec::new(),
             orphans: Vec::new(),
             taken: HashSet::new(),
-            given_back: [const { BTreeSet::new() }; 2],
+            released: [const { BTreeSet::new() }; 2],
             taken_until: [0; 2],
             expiry_queue: ExpiryQueue::load(db, task)?,
             counts,
@@ -141,23 +142,23 @@ impl TaskState {
         self.last_number
     }
 
-    /// Whether this process has opened the task, so that the attempts that run are its own.
+    /// Returns whether this process has opened the task, so that the running attempts are its own.
     pub(super) fn is_opened(&self) -> bool {
         self.opened_in.is_some()
     }
 
-    /// After the batch `undone` was undone: takes over what is not on the disk.
+    /// Takes over the state that is in memory only, after the batch `undone` was rolled back.
     pub(super) fn inherit(&mut self, before: &mut Self, undone: u64) {
         self.shared = Arc::clone(&before.shared);
-        // With the batch that first opened it, the ends of what a dead process left were undone.
+        // If that batch first opened the task, the ends of the dead process's attempts were rolled back as well.
         self.opened_in = before.opened_in.filter(|batch| *batch < undone);
         self.rules = Arc::clone(&before.rules);
         self.taken = std::mem::take(&mut before.taken);
-        // All that are not in `taken` are looked at again, so those that were given back are found as well.
+        // All callbacks that are not in `taken` are scanned again, so this includes the released ones.
         self.taken_until = [0; 2];
     }
 
-    /// Takes back what a batch that was undone did to a callback.
+    /// Reverts a change of a callback's claim that was made in a batch that was rolled back.
     pub(super) fn undo_mark(&mut self, Mark { callback, was_taken, .. }: Mark) {
         if was_taken {
             self.taken.insert(callback);
@@ -166,24 +167,24 @@ impl TaskState {
         }
     }
 
-    /// Counts an attempt that runs; its job's row says that it waits.
+    /// Counts a running attempt, whose job's row says that it waits.
     pub(super) fn count_running(&mut self, orphan: Orphan, cancelling: bool, attempt: u32) {
         self.counts.running += 1;
         let live = Live { run: orphan.run, started_at: orphan.started_at, attempt, cancelling };
         self.live.push((orphan.job.number(), Some(live)));
     }
 
-    /// Since when the job had been ready that this attempt claimed.
+    /// Returns since when the job that this attempt claimed had been ready.
     pub(super) fn ready_at(&self, id: JobId, run: Run) -> Option<Timestamp> {
         let running = self.running.get(&id).filter(|attempt| attempt.record.life.run == run);
         let ended = || self.ended_in_batch.iter().find(|(ended, its, _)| (*ended, *its) == (id, run));
         running.map(|attempt| attempt.ready_at).or_else(|| ended().map(|(.., ready_at)| *ready_at))
     }
 
-    /// Lets an attempt run on after a batch was undone, or after the process that began it died; without `ready_at` its job has
-    /// been ready since it was due. `since` is the commit that is being made.
+    /// Continues an attempt after a batch was rolled back, or after the process that began it died. Without `ready_at`,
+    /// its job counts as ready since it was due. `since` is the commit in progress.
     pub(super) fn resume(&mut self, orphan: Orphan, mut record: Record, ready_at: Option<Timestamp>, since: u64) {
-        // What it follows may not be on the disk yet.
+        // The commits before it may not be durable yet.
         record.since = since;
         let (run_at, problem) = match &record.life.state {
             State::Waiting { run_at, problem, .. } => (*run_at, problem.clone()),
@@ -200,7 +201,7 @@ impl TaskState {
         self.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem, progress }));
     }
 
-    /// Writes what the batch changed of the task's row.
+    /// Writes the batch's changes of the task's row.
     pub(super) fn flush(&mut self, db: &Connection) -> rusqlite::Result<bool> {
         if !std::mem::take(&mut self.dirty) {
             return Ok(false);
@@ -245,7 +246,7 @@ impl TaskState {
         Ok(true)
     }
 
-    /// Lets readers know what was committed.
+    /// Publishes the committed state to readers.
     pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
         self.ended_in_batch.clear();
         self.counts.first_ready_at = self.ready_queue.first_ready_at(db, seq)?;
@@ -253,13 +254,13 @@ impl TaskState {
         Ok(())
     }
 
-    /// The number up to which no plain job waits: jobs that are added later have higher ones than any that was given, and one
-    /// that is requeued or retried is not plain any more.
+    /// Returns the number up to which no plain job waits: jobs that are added later have higher numbers than any
+    /// assigned so far, and a job that is requeued or retried is no longer plain.
     fn plain_from(&self) -> u64 {
         self.ready_queue.plain_from(self.last_number)
     }
 
-    /// Takes an attempt of this process out of those that run.
+    /// Removes a running attempt of this process.
     fn remove_running(&mut self, id: JobId) -> Option<Box<Attempt>> {
         let attempt = self.running.remove(&id)?;
         self.ended_in_batch.push((id, attempt.record.life.run, attempt.ready_at));
@@ -275,14 +276,14 @@ impl TaskState {
         }
     }
 
-    fn go(&mut self, from: Status, to: Status) {
+    fn count_status(&mut self, from: Status, to: Status) {
         self.dirty = true;
         *self.count_mut(from) -= 1;
         *self.count_mut(to) += 1;
     }
 }
 
-/// Makes a waiting job's record that of its running attempt.
+/// Turns a waiting job's record into that of its running attempt.
 pub(super) fn revive(record: &mut Record, orphan: Orphan) {
     let cancelling = record.flags & CANCELLING != 0;
     record.position = Position::Nowhere;
@@ -292,7 +293,7 @@ pub(super) fn revive(record: &mut Record, orphan: Orphan) {
 }
 
 impl TaskTx<'_> {
-    /// Has the task's observer told when the batch is durable.
+    /// Queues a notification for the task's observer, to be sent when the batch is durable.
     fn notify(&mut self, notification: impl Into<Notification>) {
         self.batch_context.notify(&self.state.shared, notification.into());
     }
@@ -304,7 +305,7 @@ impl TaskTx<'_> {
         self.state.ready_queue.next_due(self.db, self.batch_context.seq)
     }
 
-    /// The next number of the store, for a job or a place.
+    /// Returns the store's next number, for a job or a place.
     fn next_number(&mut self) -> u64 {
         self.state.dirty = true;
         self.state.last_number = self.batch_context.next_number();
@@ -317,7 +318,7 @@ impl TaskTx<'_> {
         Ok(number.map(|number: i64| self.state.task.job(from_i64(number))))
     }
 
-    /// A job that does not run.
+    /// Reads a job that is not running.
     fn find(&self, id: JobId) -> rusqlite::Result<Option<Record>> {
         match self.find_number(id)? {
             Some(job) => Record::find(self.db, job),
@@ -325,29 +326,29 @@ impl TaskTx<'_> {
         }
     }
 
-    /// Writes the job's row as it now stands.
+    /// Writes the job's current row.
     fn put(&mut self, record: &mut Record, is_new: bool) -> rusqlite::Result<()> {
         self.state.dirty = true;
         self.count_bytes(record.counted, record.bytes());
         record.counted = record.bytes();
         let digest = record.last.as_ref().and_then(|last| last.cost.as_ref()).map(|cost| &cost.digest);
         let component = digest.map(|digest| self.batch_context.component(self.db, digest)).transpose()?;
-        record.put(self.db, self.usual, component, is_new)
+        record.put(self.db, self.statements, component, is_new)
     }
 
-    /// Enters a job into the index of those that stand where `status` says; not for running ones.
+    /// Adds a job to the index by status; not for running jobs.
     fn list(&mut self, record: &Record, status: Status) -> rusqlite::Result<()> {
         let values = params![self.state.task.0, status as i64, to_i64(record.job.number())];
-        self.usual.usual(HotStatement::PutStanding, values)
+        self.statements.execute(HotStatement::PutStanding, values)
     }
 
     fn unlist(&mut self, record: &Record, status: Status) -> rusqlite::Result<()> {
         let values = params![self.state.task.0, status as i64, to_i64(record.job.number())];
-        self.usual.usual(HotStatement::RemoveStanding, values)
+        self.statements.execute(HotStatement::RemoveStanding, values)
     }
 
-    /// Lets a job that waits take its place in the line, a new one unless it keeps `position`, and writes it.
-    fn enter_line(&mut self, record: &mut Record, position: Option<u64>, now: Timestamp) -> rusqlite::Result<()> {
+    /// Puts a waiting job into the queue, at a new place unless it keeps `position`, and writes it.
+    fn enter_queue(&mut self, record: &mut Record, position: Option<u64>, now: Timestamp) -> rusqlite::Result<()> {
         let State::Waiting { run_at, .. } = record.life.state else { return Ok(()) };
         let place = position.unwrap_or_else(|| self.next_number());
         let since = self.batch_context.seq;

@@ -1,4 +1,4 @@
-//! The SQLite store under the suite of all stores, and side by side with the memory store.
+//! The SQLite store under the conformance suite of all stores, and side by side with the memory store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ mod simulated;
 mod undoing;
 mod undone;
 
-/// Directories of their own, which go with the place.
+/// Creates temporary directories, each removed with its location.
 struct Files(Durability);
 
 struct Directory {
@@ -50,8 +50,8 @@ impl Directory {
         SqliteStore::open(&options).unwrap()
     }
 
-    /// The file, as another program sees it.
-    fn look(&self) -> rusqlite::Connection {
+    /// Opens the file as another program would.
+    fn connect(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.directory.path().join("saggar.db")).unwrap()
     }
 }
@@ -63,7 +63,7 @@ impl Location for Directory {
     }
 
     async fn left_over(&mut self) -> Vec<String> {
-        let db = self.look();
+        let db = self.connect();
         let rows =
             |table: &&str| db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
         let of_jobs = TABLES_OF_JOBS.iter().map(|table| (table, rows(table).unwrap()));
@@ -71,7 +71,7 @@ impl Location for Directory {
     }
 }
 
-/// Where something stands of each job or of some. In `ended` and `claims` entries of jobs that are gone mean nothing.
+/// Tables with rows of jobs. `ended` and `claims` may have stale entries of jobs that were removed.
 const TABLES_OF_JOBS: [&str; 13] = [
     "jobs",
     "ids",
@@ -108,7 +108,7 @@ impl Observer for Losses {
     fn hint(&self, _hint: Hint) {}
 }
 
-/// Ends a running attempt well.
+/// Ends a running attempt in success.
 async fn finish(task: &dyn TaskStore, id: JobId, run: Run, response: &str) {
     let end = End::Outcome(Outcome::Success(response.into()));
     let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
@@ -131,7 +131,7 @@ async fn plays_random_histories_with_deaths() {
 }
 
 #[tokio::test]
-#[ignore = "takes minutes; for changes of the store: TMPDIR=/dev/shm cargo test --release -- --ignored many_random"]
+#[ignore = "takes minutes; run after store changes: TMPDIR=/dev/shm cargo test --release -- --ignored many_random"]
 async fn plays_many_random_histories() {
     let plan = differential::Plan { steps: 120, ..differential::Plan::histories(4_000) };
     differential::compare(&Files(Durability::Normal), &plan).await;
@@ -139,7 +139,7 @@ async fn plays_many_random_histories() {
 }
 
 #[test]
-fn a_failed_sync_is_no_success_for_anybody_ever() {
+fn after_a_failed_sync_no_answer_is_a_success() {
     let failure = Arc::new(Failure::default());
     let directory = Directory::fresh();
     let store = directory.store();
@@ -151,7 +151,7 @@ fn a_failed_sync_is_no_success_for_anybody_ever() {
         syncer.send_when_durable(seq, vec![Box::new(move |fate| send.send(fate).unwrap())]);
     }
     syncer.close();
-    // A device that cannot be synced.
+    // `/dev/null` cannot be synced.
     syncer.run();
     for _ in 1..=3 {
         assert!(matches!(answers.recv().unwrap(), Err(SqliteError::Failed { .. })));
@@ -161,28 +161,28 @@ fn a_failed_sync_is_no_success_for_anybody_ever() {
 }
 
 #[tokio::test]
-async fn a_store_that_failed_does_nothing_more_and_says_why() {
+async fn a_failed_store_refuses_every_step_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
-    store.inner.failure.fail("the WAL could not be put on the disk", &std::io::Error::other("no medium"));
+    store.inner.failure.fail("the WAL could not be synced", &std::io::Error::other("no medium"));
     assert!(store.failed().await.to_string().contains("no medium"));
     let why = |error: &dyn std::error::Error| error.source().map(ToString::to_string).unwrap_or_default();
     let refused = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap_err();
     assert!(why(&refused).contains("no medium"), "{refused:?}");
     assert!(why(&task.claim(1, now).await.unwrap_err()).contains("no medium"));
-    assert!(why(&task.get(JobId(1)).await.unwrap_err()).contains("start the host again"));
+    assert!(why(&task.get(JobId(1)).await.unwrap_err()).contains("restart the host"));
     assert_eq!(task.counts().running, 0);
 }
 
 #[tokio::test]
-async fn nobody_looks_for_plain_jobs_among_others() {
+async fn scans_for_plain_jobs_skip_all_other_jobs() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("saggar.db");
     let (rules, now, key) = (Arc::new(Rules::default()), Timestamp(1), TaskKey::new("default", "bench"));
-    let looked_from = |at: &std::path::Path| {
+    let scan_start = |at: &std::path::Path| {
         let row = rusqlite::Connection::open(at).unwrap();
         row.query_row("SELECT line_from, (SELECT max(number) FROM ids) FROM tasks", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
@@ -196,11 +196,11 @@ async fn nobody_looks_for_plain_jobs_among_others() {
             .await
             .unwrap();
     }
-    let (from, last) = looked_from(&path);
-    assert!(from >= last, "up to the last job, which is {last}, none is plain; looked from {from}");
-    // One that is plain is found by all who look for it, now and later.
+    let (from, last) = scan_start(&path);
+    assert!(from >= last, "no job up to the last one, {last}, is plain; the scan starts at {from}");
+    // A plain job is found by lists and claims, now and after a restart.
     let plain = task.add(vec![NewJob::new("[]"), NewJob::new("[]").with_delay_ms(5)], &rules, now).await.unwrap()[0].id;
-    let (from, last) = looked_from(&path);
+    let (from, last) = scan_start(&path);
     assert_eq!(from, last - 2);
     let waiting = ListQuery { status: Some(Status::Waiting), ..ListQuery::of_task(&key) };
     assert!(store.list(&waiting).await.unwrap().jobs.iter().any(|job| job.id == plain));
@@ -212,7 +212,7 @@ async fn nobody_looks_for_plain_jobs_among_others() {
 }
 
 #[tokio::test]
-async fn a_plain_job_far_behind_others_holds_nobody_up() {
+async fn a_plain_job_far_behind_others_is_searched_for_in_bounded_scans() {
     const OTHERS: u64 = 2_000;
     let files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules { size: usize::MAX, ..Rules::default() }), Timestamp(1));
@@ -221,19 +221,19 @@ async fn a_plain_job_far_behind_others_holds_nobody_up() {
     task.add(vec![NewJob::new("[]"); 5], &rules, now).await.unwrap();
     task.add(vec![NewJob::new("[]").with_priority(-1); OTHERS as usize], &rules, now).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
-    let (mut claimed, mut in_vain) = (Vec::new(), 0);
+    let (mut claimed, mut empty_claims) = (Vec::new(), 0);
     while claimed.len() < 7 {
         let found = task.claim(1, now).await.unwrap();
         assert_eq!(found.next_due, NextDue::Now);
-        in_vain += usize::from(found.jobs.is_empty());
+        empty_claims += usize::from(found.jobs.is_empty());
         claimed.extend(found.jobs.iter().map(|job| job.id.0));
     }
     assert_eq!(claimed, [1, 2, 3, 4, 5, OTHERS + 6, 6]);
-    assert!((1..9).contains(&in_vain), "it is looked for in pieces, and not again: {in_vain}");
+    assert!((1..9).contains(&empty_claims), "scanned in pieces, and only once: {empty_claims}");
 }
 
 #[tokio::test]
-async fn a_step_lets_few_of_many_that_are_due_take_their_places() {
+async fn a_batch_promotes_a_bounded_number_of_due_jobs() {
     let files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let store = files.store();
@@ -241,12 +241,12 @@ async fn a_step_lets_few_of_many_that_are_due_take_their_places() {
     task.add(vec![NewJob::new("[]").with_delay_ms(5); 20], &rules, now).await.unwrap();
     let due = now.plus_ms(5);
     assert_eq!(task.claim(3, due).await.unwrap().jobs.len(), 3);
-    // The portion, and then one for each job that is claimed besides.
+    // The batch's limit, and then one for each further job that is claimed.
     assert_eq!(task.counts().delayed, 20 - crate::PROMOTED_AT_ONCE - 2);
 }
 
 #[tokio::test]
-async fn a_job_that_is_retried_leaves_no_response_behind() {
+async fn retrying_a_job_removes_its_response() {
     let mut files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let store = files.store();
@@ -255,7 +255,7 @@ async fn a_job_that_is_retried_leaves_no_response_behind() {
     let run = task.claim(1, now).await.unwrap().jobs[0].run;
     finish(&*task, id, run, "\"a long response\"").await;
     let responses =
-        || files.look().query_row("SELECT count(*) FROM long_responses", [], |row| row.get::<_, i64>(0)).unwrap();
+        || files.connect().query_row("SELECT count(*) FROM long_responses", [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(responses(), 1);
     task.change(id, Change::Retry, &rules, now).await.unwrap();
     assert_eq!(responses(), 0);
@@ -264,7 +264,7 @@ async fn a_job_that_is_retried_leaves_no_response_behind() {
 }
 
 #[tokio::test]
-async fn who_finds_nothing_to_remove_writes_nothing() {
+async fn a_prune_that_removes_nothing_writes_nothing() {
     let files = Directory::fresh();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let store = files.store();
@@ -272,8 +272,8 @@ async fn who_finds_nothing_to_remove_writes_nothing() {
     let id = task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap()[0].id;
     let run = task.claim(1, now).await.unwrap().jobs[0].run;
     finish(&*task, id, run, "1").await;
-    let other = files.look();
-    // Changes with every commit of somebody else's that wrote something.
+    let other = files.connect();
+    // Changes with every commit of another connection that wrote something.
     let version = || other.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
     let before = version();
     assert_eq!(task.prune(9, &rules, now).await.unwrap().jobs, 0);
@@ -284,22 +284,22 @@ async fn who_finds_nothing_to_remove_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_look_that_panics_is_its_own_affair() {
+async fn a_lookup_that_panics_does_not_fail_the_store() {
     let files = Directory::fresh();
     let store = files.store();
     let readers = store.inner.readers().unwrap();
     // More often than there are threads.
     for _ in 0..9 {
-        let looked = readers.look(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
-        assert!(matches!(looked, Err(SqliteError::Panicked)), "{looked:?}");
+        let found = readers.query(|_| -> rusqlite::Result<()> { panic!("on purpose") }).await;
+        assert!(matches!(found, Err(SqliteError::Panicked)), "{found:?}");
     }
-    let tables = readers.look(|db| db.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0))).await;
+    let tables = readers.query(|db| db.query_row("SELECT count(*) FROM tasks", [], |row| row.get::<_, i64>(0))).await;
     assert_eq!(tables.unwrap(), 0);
     assert!(!store.has_failed());
 }
 
 #[tokio::test]
-async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
+async fn a_writer_that_panics_fails_the_store_and_answers_all_callers() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
@@ -314,7 +314,7 @@ async fn a_thread_that_panics_ends_the_store_and_leaves_nobody_waiting() {
 }
 
 #[test]
-fn a_syncer_that_panics_answers_all_others() {
+fn a_syncer_that_panics_answers_later_callers() {
     let failure = Arc::new(Failure::default());
     let directory = Directory::fresh();
     let store = directory.store();
@@ -324,7 +324,7 @@ fn a_syncer_that_panics_answers_all_others() {
     let mut later = Some(move |fate| send.send(fate).unwrap());
     syncer.send_when_durable(1, vec![Box::new(|_| panic!("on purpose"))]);
     syncer.close();
-    failure.guard("waited for the disk", || {
+    failure.guard("synced the WAL", || {
         if failure.check().is_err()
             && let Some(later) = later.take()
         {
@@ -336,7 +336,7 @@ fn a_syncer_that_panics_answers_all_others() {
 }
 
 #[tokio::test]
-async fn a_store_whose_last_handle_goes_on_its_own_thread_is_closed() {
+async fn a_store_whose_last_handle_is_dropped_on_its_own_thread_is_closed() {
     for durability in [Durability::Full, Durability::Normal] {
         let files = Directory { directory: tempfile::tempdir().unwrap(), durability };
         let (store, rules, now) = (files.store(), Arc::new(Rules::default()), Timestamp(1));
@@ -347,12 +347,12 @@ async fn a_store_whose_last_handle_goes_on_its_own_thread_is_closed() {
         let writer = store.inner.writer().unwrap();
         let (enter, entered) = std::sync::mpsc::channel();
         let (open, opened) = std::sync::mpsc::channel::<()>();
-        let held = Arc::clone(&store.inner);
-        // Its answer is sent when nobody else holds the store any more.
+        let last_handle = Arc::clone(&store.inner);
+        // Its answer is sent when there are no other handles of the store.
         let mut last = Box::pin(writer.ask(move |_| {
             enter.send(()).unwrap();
             let _ = opened.recv();
-            drop(held);
+            drop(last_handle);
             Ok(Ok::<_, StoreError>(()))
         }));
         assert!(futures_util::poll!(&mut last).is_pending());

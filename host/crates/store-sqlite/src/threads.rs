@@ -1,4 +1,4 @@
-//! The threads of a store: beginning them, and waiting for their ends.
+//! The threads of a store: starting and joining them.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -8,9 +8,9 @@ use super::error::SqliteError;
 pub(super) fn spawn(
     path: &Path,
     name: &str,
-    life: impl FnOnce() + Send + 'static,
+    body: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, SqliteError> {
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(life);
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
     thread.map_err(|source| SqliteError::of_path(path, source))
 }
 
@@ -18,7 +18,7 @@ pub(super) fn is_this(thread: &JoinHandle<()>) -> bool {
     thread.thread().id() == std::thread::current().id()
 }
 
-/// Waits for the end of threads, save for this one: an answer that a thread of the store sends may have held the last handle.
+/// Joins threads, except for the current one: an answer that a thread of the store sends may have had the last handle.
 pub(super) fn join(threads: impl Iterator<Item = JoinHandle<()>>) {
     for thread in threads.filter(|thread| !is_this(thread)) {
         if thread.join().is_err() {

@@ -1,33 +1,32 @@
-//! The writer: the one thread that changes the file, as those see it who have steps to be done. What it does itself is its
-//! `commit_loop`'s.
+//! The writer as its callers see it: the one thread that changes the file. Its own side is `commit_loop`.
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::SqliteError;
-use super::inbox::{Inbox, Undone, Work};
+use super::inbox::{Inbox, UndoSender, Work};
 use super::number::TaskNumber;
 use super::sync::Answer;
 use super::task_state::{Stepped, TaskTx};
 use super::writer_state::WriterState;
 use saggar_store::StoreError;
 
-/// Whoever waits for what came of a step.
+/// The channel to the caller that waits for a step.
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 
-/// What those who have steps to be done hold.
+/// The callers' handle of the writer.
 pub(super) struct Writer {
     steps: mpsc::Sender<Work>,
-    undone: Undone,
+    undo_sender: UndoSender,
 }
 
 impl Writer {
     pub(super) fn new() -> (Self, Inbox) {
-        let (steps, undone, inbox) = Inbox::new();
-        (Self { steps, undone }, inbox)
+        let (steps, undo_sender, inbox) = Inbox::new();
+        (Self { steps, undo_sender }, inbox)
     }
 
-    /// Has `step` done on a task, and waits for the answer. This and the like are no `async fn`s so that their futures
-    /// have no room for the step, which is on its way in a box by then: they are moved about more than once for each job.
+    /// Runs `step` on a task, and waits for the answer. This and similar functions are not `async fn`s, so that their
+    /// futures have no room for the step, which is in a box by then: the futures are moved more than once for each job.
     pub(super) fn on<T, E>(
         &self,
         task: TaskNumber,
@@ -40,7 +39,7 @@ impl Writer {
         self.ask(on(task, step))
     }
 
-    /// Has `step` done, and waits for the answer.
+    /// Runs `step`, and waits for the answer.
     pub(super) fn ask<T, E>(
         &self,
         step: impl FnOnce(&mut WriterState<'_>) -> Stepped<T, E> + Send + 'static,
@@ -66,19 +65,19 @@ impl Writer {
         }
     }
 
-    /// Has the writer try to write, without waiting for it.
+    /// Makes the writer try a commit, without waiting for it.
     pub(super) fn try_nothing(&self) {
-        // If its queue is full it tries anyway.
+        // If its queue is full, it tries anyway.
         drop(self.steps.try_send(Box::new(|_| (Ok(()), None))));
     }
 
-    /// Where to put what nobody got.
-    pub(super) fn undone(&self) -> Undone {
-        self.undone.clone()
+    /// Returns the sender for claims that did not reach their caller.
+    pub(super) fn undo_sender(&self) -> UndoSender {
+        self.undo_sender.clone()
     }
 }
 
-/// A step on a task.
+/// Wraps a step on a task.
 fn on<T, E>(
     task: TaskNumber,
     step: impl FnOnce(&mut TaskTx<'_>) -> Stepped<T, E>,
@@ -89,7 +88,7 @@ fn on<T, E>(
     }
 }
 
-/// The answer that says all that came of a step, to whoever asked for it.
+/// Creates the answer that sends a step's outcome to its caller.
 fn answer<T, E>(reply: Reply<T, E>, outcome: Result<Result<T, E>, SqliteError>) -> Answer
 where
     T: Send + 'static,
@@ -97,7 +96,7 @@ where
 {
     Box::new(move |fate| {
         let answer = fate.map_or_else(refuse, |()| outcome.unwrap_or_else(refuse));
-        // Whoever asked may have gone; what was handed out to it undoes itself.
+        // The caller may have been dropped; its `ReplyGuard` undoes the claims.
         drop(reply.send(answer));
     })
 }

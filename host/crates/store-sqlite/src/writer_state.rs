@@ -1,4 +1,4 @@
-//! All tasks as the writer has them in its hands, from the file and back to it.
+//! All tasks in the writer's memory, loaded from the file and written back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct WriterState<'c> {
     tasks: HashMap<TaskNumber, TaskState, RandomState>,
     by_key: HashMap<TaskKey, TaskNumber>,
     pub(super) batch_context: BatchContext,
-    /// The tasks that the batch of the moment has touched.
+    /// The tasks that the current batch has touched.
     touched: Vec<TaskNumber>,
     registry: Arc<Registry>,
 }
@@ -55,7 +55,7 @@ impl<'c> WriterState<'c> {
             let mut statement = db.prepare_cached(sql)?;
             let mut rows = statement.query([orphan.job.0])?;
             let Some(row) = rows.next()? else { continue };
-            // A row with this run or a later one was written when the attempt had ended.
+            // A row with this run or a later one was written after the attempt had ended.
             if row.get::<_, i64>(0)? as u64 >= orphan.run.0 {
                 continue;
             }
@@ -81,8 +81,8 @@ impl<'c> WriterState<'c> {
         })
     }
 
-    /// Takes everything from the file again after a batch was undone. What this process holds (running attempts, taken
-    /// callbacks) it goes on holding, save for what the batch itself would have handed out.
+    /// Loads everything from the file again after a batch was rolled back. The state in memory (running attempts,
+    /// claimed callbacks) is retained, except for the claims of the batch itself.
     pub(super) fn reload(&mut self) -> rusqlite::Result<()> {
         let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.batch_context.seq)?;
         for mark in self.batch_context.undone() {
@@ -108,14 +108,14 @@ impl<'c> WriterState<'c> {
         Ok(())
     }
 
-    /// A step on a task; none if there is no such task.
+    /// Returns the context of a step on a task; `None` if the task is unknown.
     pub(super) fn tx(&mut self, task: TaskNumber) -> Option<TaskTx<'_>> {
         let state = self.tasks.get_mut(&task)?;
         self.batch_context.keep_bytes = self.registry.kept.most();
         if self.touched.last() != Some(&task) {
             self.touched.push(task);
         }
-        Some(TaskTx { db: self.db, usual: &mut self.statements, state, batch_context: &mut self.batch_context })
+        Some(TaskTx { db: self.db, statements: &mut self.statements, state, batch_context: &mut self.batch_context })
     }
 
     /// Removes ended jobs so that `more` bytes fit into the task, and into the store.
@@ -131,8 +131,8 @@ impl<'c> WriterState<'c> {
         if pruned.more { Ok(pruned) } else { self.make_room_in_all(more, most, pruned) }
     }
 
-    /// Goes on with what was `pruned` until there is room for `more` bytes beside all that is kept, or `most` were removed: the
-    /// jobs that ended first leave, whatever their task.
+    /// Continues after `pruned` until `more` bytes fit into the store, or the work reaches `most`: removes the jobs
+    /// that ended first, of any task.
     fn make_room_in_all(&mut self, more: u64, most: usize, mut pruned: Pruned) -> rusqlite::Result<Pruned> {
         let mut work = pruned.jobs;
         while kept_bytes::lacks_room(self.batch_context.kept_bytes, more, self.registry.kept.most()) {
@@ -157,7 +157,7 @@ impl<'c> WriterState<'c> {
         Ok(pruned)
     }
 
-    /// Opens a task, and makes it if it is not there.
+    /// Opens a task, and creates it if it does not exist.
     pub(super) fn open(
         &mut self,
         key: &TaskKey,
@@ -192,7 +192,7 @@ impl<'c> WriterState<'c> {
         Ok(task)
     }
 
-    /// Lets what was handed out to nobody be taken again.
+    /// Undoes claims that did not reach their caller.
     pub(super) fn undo(&mut self, undo: &Undo) -> rusqlite::Result<()> {
         if undo.batch.is_undone() {
             return Ok(());
@@ -207,7 +207,7 @@ impl<'c> WriterState<'c> {
         tx.undo_callbacks(&undo.callbacks)
     }
 
-    /// Writes what the steps of the batch left to be written once.
+    /// Writes the changes that the steps of the batch have accumulated.
     pub(super) fn flush(&mut self) -> rusqlite::Result<()> {
         self.touched.sort_unstable();
         self.touched.dedup();
@@ -220,7 +220,7 @@ impl<'c> WriterState<'c> {
         self.batch_context.flush_claims(self.db, || tasks.values().flat_map(TaskState::all_running).collect())
     }
 
-    /// The batch is committed: lets others see it.
+    /// Publishes the committed batch to other threads.
     pub(super) fn publish(&mut self) -> rusqlite::Result<()> {
         let seq = self.batch_context.seq;
         for task in self.touched.drain(..) {
@@ -236,21 +236,21 @@ impl<'c> WriterState<'c> {
     }
 }
 
-/// What was handed out to somebody who was gone by then.
+/// Claims of a step whose caller was dropped.
 #[derive(Debug)]
 pub(super) struct Undo {
     pub(super) task: TaskNumber,
     pub(super) claims: Vec<(saggar_job::JobId, saggar_job::Run)>,
     pub(super) callbacks: Vec<CallbackNumber>,
-    /// Those of the moment, if they are known: for claims whose jobs were cancelled.
+    /// The current rules, if known, for claims of jobs that were cancelled.
     pub(super) rules: Option<Arc<Rules>>,
     pub(super) now: Timestamp,
-    /// The batch that handed it out.
+    /// The batch that made the claims.
     pub(super) batch: Batch,
 }
 
 impl TaskState {
-    /// The claims of all attempts that run.
+    /// Returns the claims of all running attempts.
     fn all_running(&self) -> Vec<Orphan> {
         let running = self.running.values().filter_map(|attempt| {
             let saggar_job::State::Running { run, started_at, .. } = attempt.record.life.state else { return None };

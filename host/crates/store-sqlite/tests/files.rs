@@ -1,6 +1,6 @@
-//! The SQLite store and its file: who may have it, what is refused and how it is said, a full disk, copies.
+//! The SQLite store and its file: exclusive access, refusals and their messages, a full disk, backups.
 
-#![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
+#![expect(clippy::unwrap_used, reason = "clippy exempts test functions, but not their helpers")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,62 +34,62 @@ async fn add(task: &dyn TaskStore, args: &str) -> Result<JobId, AddError> {
 
 #[track_caller]
 fn refusal(path: &Path) -> String {
-    open(path).map(drop).expect_err("it has to be refused").to_string()
+    open(path).map(drop).expect_err("it must be refused").to_string()
 }
 
 #[tokio::test]
-async fn a_second_host_is_refused_and_told_of_the_first() {
+async fn a_second_host_is_refused_with_the_process_id_of_the_first() {
     let directory = directory();
     let path = directory.path().join("saggar.db");
     let first = open(&path).unwrap();
-    let said = refusal(&path);
-    assert!(said.contains(&format!("process {}", std::process::id())) && said.contains("since 20"), "{said}");
+    let message = refusal(&path);
+    assert!(message.contains(&format!("process {}", std::process::id())) && message.contains("since 20"), "{message}");
     std::os::unix::fs::symlink(&path, directory.path().join("link.db")).unwrap();
     assert!(refusal(&directory.path().join("link.db")).contains("cannot be a file of the job store"));
     let task = task(&first).await;
     drop(first);
-    assert!(open(&path).is_err(), "a task that is still held holds the file");
+    assert!(open(&path).is_err(), "an open task keeps the file locked");
     add(&*task, "[]").await.unwrap();
     drop(task);
     open(&path).unwrap();
 }
 
 #[test]
-fn what_cannot_be_a_store_is_refused() {
+fn files_that_are_not_a_store_are_refused() {
     let directory = directory();
     let at = |name: &str| directory.path().join(name);
     assert!(refusal(directory.path()).contains("is a directory"));
-    assert!(refusal(&at("nowhere/saggar.db")).contains("directory is there"));
-    std::fs::write(at("text.db"), "no database, but long enough to look like one".repeat(100)).unwrap();
-    assert!(refusal(&at("text.db")).contains("no SQLite database"));
+    assert!(refusal(&at("nowhere/saggar.db")).contains("directory exists"));
+    std::fs::write(at("text.db"), "not a database, but long enough to look like one".repeat(100)).unwrap();
+    assert!(refusal(&at("text.db")).contains("not a SQLite database"));
     rusqlite::Connection::open(at("other.db")).unwrap().execute_batch("CREATE TABLE mine (a)").unwrap();
     assert!(refusal(&at("other.db")).contains("another program"));
     drop(open(&at("newer.db")).unwrap());
     rusqlite::Connection::open(at("newer.db")).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let said = refusal(&at("newer.db"));
-    assert!(said.contains("newer host (schema 99"), "{said}");
+    let message = refusal(&at("newer.db"));
+    assert!(message.contains("newer host (schema 99"), "{message}");
 }
 
 #[tokio::test]
-async fn thousands_may_look_at_once() {
+async fn thousands_of_lookups_run_at_once() {
     let directory = directory();
     let store = open(&directory.path().join("saggar.db")).unwrap();
     let task = task(&store).await;
     task.add(vec![NewJob::new("[]")], &rules(), NOW).await.unwrap();
-    let looks = (0..5_000).map(|_| task.get(JobId(1)));
-    let answers = futures_util::future::join_all(looks).await;
+    let lookups = (0..5_000).map(|_| task.get(JobId(1)));
+    let answers = futures_util::future::join_all(lookups).await;
     assert!(answers.into_iter().all(|answer| answer.unwrap().is_some()));
 }
 
 #[tokio::test]
-async fn damage_is_found_at_the_start() {
+async fn damage_is_found_on_opening() {
     let directory = directory();
     let path = directory.path().join("saggar.db");
     let store = open(&path).unwrap();
     let task = task(&store).await;
     task.add(vec![NewJob::new("[\"some arguments\"]"); 2_000], &rules(), NOW).await.unwrap();
     drop((task, store));
-    // What still stood in the WAL would hide the damage.
+    // Pages that are still in the WAL would hide the damage.
     let checkpoint = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
     let db = rusqlite::Connection::open(&path).unwrap();
     assert_eq!(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], checkpoint), Ok(0));
@@ -98,12 +98,12 @@ async fn damage_is_found_at_the_start() {
     let middle = bytes.len() / 2 / 4096 * 4096;
     bytes[middle..middle + 4096].fill(0x5a);
     std::fs::write(&path, bytes).unwrap();
-    let said = refusal(&path);
-    assert!(said.contains("is damaged") && said.contains("restore a backup"), "{said}");
+    let message = refusal(&path);
+    assert!(message.contains("is damaged") && message.contains("restore a backup"), "{message}");
 }
 
 #[tokio::test]
-async fn a_full_disk_is_said_and_loses_nothing() {
+async fn a_full_disk_is_reported_and_loses_nothing() {
     let directory = directory();
     let path = directory.path().join("saggar.db");
     let store = SqliteStore::open(&SqliteOptions::new(&path).with_most_bytes(1024 * 1024)).unwrap();
@@ -125,7 +125,7 @@ async fn a_full_disk_is_said_and_loses_nothing() {
     for id in &added {
         assert_eq!(task.get(*id).await.unwrap().unwrap().status(), Status::Running);
     }
-    // Finishing needs next to no room, and removing makes some.
+    // Finishing needs almost no room, and pruning frees some.
     for id in &added {
         let run = task.get(*id).await.unwrap().unwrap().life.run;
         let end = End::Outcome(Outcome::Success("1".into()));
@@ -139,7 +139,7 @@ async fn a_full_disk_is_said_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_copy_starts_while_the_host_goes_on() {
+async fn a_copy_can_be_opened_while_the_host_runs() {
     let directory = directory();
     let store = open(&directory.path().join("saggar.db")).unwrap();
     let task_of_first = task(&store).await;
@@ -153,13 +153,13 @@ async fn a_copy_starts_while_the_host_goes_on() {
     add(&*task_of_first, "[2]").await.unwrap();
     let second = open(&copy).unwrap();
     let task_of_second = task(&second).await;
-    assert_eq!(task_of_second.counts().waiting, 50, "what ran waits again in the copy");
+    assert_eq!(task_of_second.counts().waiting, 50, "the running job waits again in the copy");
     assert_eq!(task_of_second.get(running.id).await.unwrap().unwrap().life.attempt, 1);
     assert_eq!(add(&*task_of_second, "[3]").await.unwrap(), JobId(51));
 }
 
 #[tokio::test]
-async fn claims_that_nobody_got_are_requeued() {
+async fn claims_of_dropped_callers_are_requeued() {
     let directory = directory();
     let store = open(&directory.path().join("saggar.db")).unwrap();
     let task = task(&store).await;
@@ -167,7 +167,7 @@ async fn claims_that_nobody_got_are_requeued() {
         add(&*task, "[]").await.unwrap();
     }
     for polls in 0..40 {
-        // Dropped after some polls: before the step is taken on, while it is done, or with its answer on the way.
+        // Dropped after some polls: before the step is received, while it is done, or with its answer on the way.
         let mut claim = Box::pin(task.claim(3, NOW));
         for _ in 0..polls % 4 {
             if let std::task::Poll::Ready(claimed) = futures_util::poll!(&mut claim) {
@@ -194,28 +194,28 @@ async fn claims_that_nobody_got_are_requeued() {
     assert!(claimed.iter().all(|job| job.attempt == 1), "and no attempt was counted");
 }
 
-/// Runs `child` with a file system of its own, which needs no root: in a user and mount namespace.
+/// Runs `child` with a file system of its own, in a user and mount namespace, which needs no root.
 #[test]
 fn a_full_file_system_loses_nothing() {
     let run =
         format!("mount -t tmpfs -o size=3m tmpfs {MOUNTED_AT} && exec \"$0\" --exact child --ignored --nocapture");
-    let said = std::process::Command::new("unshare")
+    let output = std::process::Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", &run])
         .arg(std::env::current_exe().unwrap())
         .output()
         .expect("this test needs `unshare`: install util-linux");
     assert!(
-        said.status.success() && String::from_utf8_lossy(&said.stdout).contains("1 passed"),
-        "{said:#?}; if it could not mount: this test needs user namespaces for unprivileged users (on Ubuntu, `sysctl \
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{output:#?}; if it could not mount: this test needs user namespaces for unprivileged users (on Ubuntu, `sysctl \
          kernel.apparmor_restrict_unprivileged_userns=0`; in a container, a profile that allows `unshare` and `mount`)"
     );
 }
 
-/// Where the small file system is, in its namespace.
+/// The mount point of the small file system, in its namespace.
 const MOUNTED_AT: &str = "/mnt";
 
 #[tokio::test]
-#[ignore = "is the other test's child"]
+#[ignore = "runs as the other test's child"]
 async fn child() {
     let at = |name: &str| Path::new(MOUNTED_AT).join(name);
     let ballast = vec![0; 1024 * 1024];
@@ -228,7 +228,7 @@ async fn child() {
         let mut refused = 0;
         while refused < 5 {
             match add(&*task, &args).await {
-                Ok(id) => assert!(added.insert(id), "{id} was given twice"),
+                Ok(id) => assert!(added.insert(id), "duplicate id {id}"),
                 Err(error) => {
                     assert_eq!(error.code(), "store-full", "{error:?}");
                     refused += 1;
@@ -236,7 +236,7 @@ async fn child() {
             }
         }
     }
-    assert!(added.len() > 20, "there was room for some: {}", added.len());
+    assert!(added.len() > 20, "too few jobs fit: {}", added.len());
     assert_eq!(task.counts().waiting, added.len());
     std::fs::remove_file(at("ballast")).unwrap();
     added.insert(add(&*task, "[\"there is room again\"]").await.unwrap());

@@ -1,7 +1,7 @@
-//! The queue on the SQLite store with slots and callers that are dropped at any moment: jobs and claims that were on their way to
-//! them are found again by those who stay, and no attempt is counted that nobody began.
+//! The queue on the SQLite store with slots and callers that are dropped at any moment. Jobs and claims on their way to
+//! them are found by the remaining slots, and only attempts that a slot has begun are counted.
 
-#![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
+#![expect(clippy::unwrap_used, reason = "clippy exempts test functions, but not their helpers")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ const JOBS: usize = 300;
 const SLOTS: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_is_lost_between_adders_and_slots_that_leave() {
+async fn nothing_is_lost_when_callers_and_slots_are_dropped() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
     let queue = Queue::new(Arc::new(store), Arc::new(SystemClock));
@@ -52,12 +52,12 @@ async fn nothing_is_lost_between_adders_and_slots_that_leave() {
     }
 }
 
-/// Waits for jobs, and gives up waiting after some polls most of the time.
+/// Waits for jobs, and most of the time gives up after some polls.
 async fn slot(task: Arc<TaskQueue>, begun: Arc<AtomicUsize>, seed: u64) {
     let mut chance = fastrand::Rng::with_seed(seed);
     loop {
-        let patience = chance.usize(0..200);
-        let Some(claim) = unless_dropped(task.claim(), patience).await else { continue };
+        let polls = chance.usize(0..200);
+        let Some(claim) = unless_dropped(task.claim(), polls).await else { continue };
         begun.fetch_add(1, Ordering::SeqCst);
         task.finish(claim.unwrap(), Outcome::Success("1".into())).await.unwrap();
     }
@@ -68,14 +68,14 @@ async fn adder(task: Arc<TaskQueue>, seed: u64) {
     let mut chance = fastrand::Rng::with_seed(100 + seed);
     for _ in 0..JOBS {
         if chance.u8(0..4) == 0 {
-            let patience = chance.usize(0..3);
-            drop(unless_dropped(task.add(NewJob::new("[]")), patience).await);
+            let polls = chance.usize(0..3);
+            drop(unless_dropped(task.add(NewJob::new("[]")), polls).await);
         }
         task.add(NewJob::new("[]")).await.unwrap();
     }
 }
 
-/// What the future answers within so many polls; none if it was dropped after them.
+/// Returns the future's output if it is ready within so many polls; `None` if it was dropped after them.
 async fn unless_dropped<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
     let mut future = std::pin::pin!(future);
     for _ in 0..polls {

@@ -1,7 +1,7 @@
-//! The names of the SQLite store's files: what else may be found under them is neither followed nor written to, one host has a
-//! database whatever its names are, and other users have no part in it.
+//! The names of the SQLite store's files: foreign files under them are neither followed nor written to, one host has a
+//! database whatever its names are, and other users have no access.
 
-#![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
+#![expect(clippy::unwrap_used, reason = "clippy exempts test functions, but not their helpers")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 const DATABASE: &str = "SAGGAR_TEST_DATABASE";
-const WORDS: &str = "somebody else's words";
+const WORDS: &str = "another user's words";
 
 fn directory() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
@@ -27,9 +27,9 @@ fn open(path: &Path) -> Result<SqliteStore, SqliteError> {
     SqliteStore::open(&SqliteOptions::new(path))
 }
 
-/// What a refusal and its cause say.
+/// Returns the messages of a refusal and of its cause.
 fn refusal(path: &Path) -> String {
-    let error = open(path).map(drop).expect_err("it has to be refused");
+    let error = open(path).map(drop).expect_err("it must be refused");
     let cause = std::error::Error::source(&error).map(ToString::to_string);
     format!("{error}: {}", cause.unwrap_or_default())
 }
@@ -49,7 +49,7 @@ type Put = fn(&Path, victim: &Path);
 
 const LINKS: [(&str, Put, &str); 3] = [
     ("a link", |path, victim| symlink(victim, path).unwrap(), "symbolic link"),
-    ("a link that leads nowhere", |path, victim| symlink(victim.with_extension("new"), path).unwrap(), "symbolic link"),
+    ("a dangling link", |path, victim| symlink(victim.with_extension("new"), path).unwrap(), "symbolic link"),
     ("a hard link", |path, victim| fs::hard_link(victim, path).unwrap(), "hard link"),
 ];
 const OTHERS: [(&str, Put, &str); 2] = [
@@ -57,7 +57,7 @@ const OTHERS: [(&str, Put, &str); 2] = [
     ("a pipe", |path, _| assert!(Command::new("mkfifo").arg(path).status().unwrap().success()), "not a regular file"),
 ];
 
-/// A directory with a file of somebody else's, and a store to be.
+/// A directory with a foreign file, and the path of a store.
 struct Scene {
     directory: TempDir,
     victim: PathBuf,
@@ -84,32 +84,33 @@ impl Scene {
 }
 
 #[test]
-fn what_is_not_the_stores_own_is_neither_followed_nor_written_to() {
+fn foreign_files_are_neither_followed_nor_written_to() {
     for suffix in ["", ".lock", "-wal", "-shm", "-journal"] {
         for (what, put, why) in LINKS.into_iter().chain(OTHERS) {
             let scene = Scene::new();
             put(&scene.at(suffix), &scene.victim);
-            let (said, what) = (refusal(&scene.database), format!("{what} at `{suffix}`"));
-            let is_told = said.contains(why) || said.contains("not a regular file") || said.contains("Is a directory");
-            assert!(is_told && said.contains(&format!("saggar.db{suffix}")), "{what}: {said}");
+            let (message, what) = (refusal(&scene.database), format!("{what} at `{suffix}`"));
+            let is_explained =
+                message.contains(why) || message.contains("not a regular file") || message.contains("Is a directory");
+            assert!(is_explained && message.contains(&format!("saggar.db{suffix}")), "{what}: {message}");
             scene.check(&what);
         }
     }
 }
 
 #[test]
-fn a_file_of_somebody_elses_is_no_lock_file() {
+fn a_foreign_file_is_not_accepted_as_a_lock_file() {
     let scene = Scene::new();
     fs::rename(&scene.victim, scene.at(".lock")).unwrap();
     assert!(refusal(&scene.database).contains("not a lock file"));
     assert_eq!(fs::read_to_string(scene.at(".lock")).unwrap(), WORDS);
-    // Nor is an earlier host's, of which a full disk left a part, in the way.
+    // A lock file that an earlier host wrote in part, on a full disk, is accepted.
     fs::write(scene.at(".lock"), "proc").unwrap();
     open(&scene.database).unwrap();
 }
 
 #[tokio::test]
-async fn a_link_under_the_name_of_a_file_that_is_gone_at_once_is_only_removed() {
+async fn a_link_at_the_name_of_a_temporary_file_is_removed_and_not_followed() {
     for (what, put, _) in LINKS {
         let scene = Scene::new();
         put(&scene.at(".probe"), &scene.victim);
@@ -129,7 +130,7 @@ async fn a_link_under_the_name_of_a_file_that_is_gone_at_once_is_only_removed() 
 }
 
 #[tokio::test]
-async fn other_users_have_no_part_in_a_store() {
+async fn other_users_have_no_access_to_a_store() {
     let scene = Scene::new();
     let store = open(&scene.database).unwrap();
     add(&store).await;
@@ -154,9 +155,9 @@ async fn a_process_opens_a_database_once_whatever_its_name() {
     fs::remove_file(scene.directory.path().join("second.db")).unwrap();
     let moved = scene.directory.path().join("moved.db");
     fs::rename(&scene.database, &moved).unwrap();
-    let said = refusal(&moved);
-    assert!(said.contains("another host") && said.contains(&std::process::id().to_string()), "{said}");
-    // Its own locks are as they were: nobody else can have the file to itself.
+    let message = refusal(&moved);
+    assert!(message.contains("another host") && message.contains(&std::process::id().to_string()), "{message}");
+    // The store's own locks are unchanged: another process cannot get exclusive access.
     let other = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "locker", "--ignored"])
         .env(DATABASE, &moved)
@@ -167,16 +168,16 @@ async fn a_process_opens_a_database_once_whatever_its_name() {
     open(&moved).unwrap();
 }
 
-/// Another program cannot lock out those who have the file open.
+/// Checks that another program cannot lock out the processes that have the file open.
 #[test]
-#[ignore = "is another test's child"]
+#[ignore = "runs as another test's child"]
 fn locker() {
     let db = rusqlite::Connection::open(std::env::var_os(DATABASE).unwrap()).unwrap();
     let mode = db.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0));
-    assert!(!mode.is_ok_and(|mode| mode == "delete"), "it had the file to itself");
+    assert!(!mode.is_ok_and(|mode| mode == "delete"), "it had exclusive access to the file");
 }
 
-/// A host of its own process.
+/// A host in its own process.
 struct Holder(Child);
 
 impl Holder {
@@ -189,7 +190,7 @@ impl Holder {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().ends_with("holds it")));
+        assert!(lines.any(|line| line.unwrap().ends_with("the store is open")));
         Self(child)
     }
 }
@@ -202,11 +203,11 @@ impl Drop for Holder {
 }
 
 #[tokio::test]
-#[ignore = "is another test's child"]
+#[ignore = "runs as another test's child"]
 async fn holder() {
     let store = open(Path::new(&std::env::var_os(DATABASE).unwrap())).unwrap();
     add(&store).await;
-    writeln!(std::io::stdout(), "\nit holds it").unwrap();
+    writeln!(std::io::stdout(), "\nthe store is open").unwrap();
     std::io::read_to_string(std::io::stdin()).unwrap();
 }
 
@@ -215,15 +216,15 @@ fn one_host_has_a_database_whatever_its_name() {
     let scene = Scene::new();
     let holder = Holder::start(&scene.database);
     let by_name = format!("process {}", holder.0.id());
-    let said = refusal(&scene.database);
-    assert!(said.contains(&by_name) && said.contains("since 20"), "{said}");
+    let message = refusal(&scene.database);
+    assert!(message.contains(&by_name) && message.contains("since 20"), "{message}");
     fs::remove_file(scene.at(".lock")).unwrap();
-    let said = refusal(&scene.database);
-    assert!(said.contains("another host") && said.contains(&by_name), "without a lock file: {said}");
+    let message = refusal(&scene.database);
+    assert!(message.contains("another host") && message.contains(&by_name), "without a lock file: {message}");
     let moved = scene.directory.path().join("moved.db");
     fs::rename(&scene.database, &moved).unwrap();
-    let said = refusal(&moved);
-    assert!(said.contains("another host") && said.contains(&by_name), "under another name: {said}");
+    let message = refusal(&moved);
+    assert!(message.contains("another host") && message.contains(&by_name), "under another name: {message}");
     drop(holder);
 }
 
@@ -235,28 +236,28 @@ fn one_host_has_a_database_that_is_mounted_twice() {
     fs::write(&scene.database, "").unwrap();
     fs::write(&second, "").unwrap();
     let run = "mount --bind \"$SAGGAR_TEST_DATABASE\" \"$1\" && exec \"$0\" --exact mounted --ignored --nocapture";
-    let said = Command::new("unshare")
+    let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", run])
         .arg(std::env::current_exe().unwrap())
         .arg(&second)
         .env(DATABASE, &scene.database)
         .output()
         .expect("this test needs `unshare`: install util-linux");
-    assert!(said.status.success() && String::from_utf8_lossy(&said.stdout).contains("1 passed"), "{said:#?}");
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:#?}");
 }
 
 #[tokio::test]
-#[ignore = "is another test's child"]
+#[ignore = "runs as another test's child"]
 async fn mounted() {
     let path = PathBuf::from(std::env::var_os(DATABASE).unwrap());
     let holder = Holder::start(&path);
-    let said = refusal(&path.with_file_name("second.db"));
-    assert!(said.contains("another host") && said.contains(&holder.0.id().to_string()), "{said}");
+    let message = refusal(&path.with_file_name("second.db"));
+    assert!(message.contains("another host") && message.contains(&holder.0.id().to_string()), "{message}");
 }
 
-/// A program that holds a transaction open keeps a host from starting, and is named as the reason.
+/// A program with an open transaction keeps a host from starting, and the error names it as the reason.
 #[tokio::test]
-async fn a_store_that_another_program_keeps_locked_is_said_to_be_when_it_is_opened() {
+async fn opening_a_store_that_another_program_has_locked_fails_as_busy() {
     let scene = Scene::new();
     let mut child = Holder::start(&scene.database);
     // Killed, so that a WAL is left.

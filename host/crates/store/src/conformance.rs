@@ -1,6 +1,6 @@
-//! What every store must pass: the suite, which is what [`Store`]'s and [`TaskStore`]'s contracts say, one promise a
-//! function; and [`differential`], which plays random histories on a store and on [`MemoryStore`] side
-//! by side. Neither knows anything of how a store is made, and neither reads a clock.
+//! The conformance suite of stores: functions that check one promise of the [`Store`] and [`TaskStore`] contracts each,
+//! and [`differential`], which runs random histories on a store and on [`MemoryStore`] side by side. The suite does not
+//! depend on how a store is created, and gives it timestamps of its own instead of a clock's.
 
 use std::sync::Arc;
 
@@ -18,42 +18,43 @@ mod bounding;
 mod callbacks;
 mod cancelling;
 pub mod differential;
-mod heard;
-mod keeping;
-mod line;
 mod listing;
 mod naming;
+mod observed;
 mod observing;
 mod pausing;
+mod process_death;
+mod ready_queue;
+mod retention;
 mod retrying;
 mod shared;
-mod surviving;
 mod unwanted;
 
-use heard::{Ended, Heard};
+use observed::{Ended, Observed};
 pub use shared::{Shared, SharedPlace};
 
-/// Where stores can be: memory, directories, databases.
+/// A source of fresh locations for stores: memory, directories, databases.
 #[async_trait]
 pub trait Locations: Send + Sync {
-    /// A place where nothing is yet.
+    /// Returns an empty location.
     async fn fresh(&self) -> Box<dyn Location>;
 }
 
-/// Where one store is, over the deaths of its processes.
+/// The location of one store, which survives the deaths of its processes.
 #[async_trait]
 pub trait Location: Send {
-    /// Opens the store as a new process does. When there was an earlier one, all its handles have been dropped, and it is
-    /// as if its process had died there and then: everything that was answered is durable.
+    /// Opens the store as a new process does. If an earlier process had opened it, all handles of that process were
+    /// dropped, and it is as if that process had died at this point: everything that was answered is durable.
     async fn open(&mut self) -> Arc<dyn Store>;
 
-    /// What the store still keeps of jobs when all are deleted, in words. Nothing where nobody can look into a store.
+    /// Describes what the store still contains of jobs after all of them were deleted. Empty if the store cannot be
+    /// inspected.
     async fn left_over(&mut self) -> Vec<String> {
         Vec::new()
     }
 }
 
-/// Places for [`MemoryStore`], whose processes die in play only.
+/// Locations for [`MemoryStore`], whose process deaths are simulated.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InMemory;
 
@@ -74,7 +75,7 @@ impl Location for Memory {
     }
 }
 
-/// Holds the stores of `places` to their contract.
+/// Checks the stores of `locations` against their contract.
 ///
 /// # Panics
 ///
@@ -82,36 +83,36 @@ impl Location for Memory {
 pub async fn hold_to_contract(locations: &dyn Locations) {
     adding::all(locations).await;
     naming::all(locations).await;
-    line::all(locations).await;
+    ready_queue::all(locations).await;
     attempts::all(locations).await;
     observing::all(locations).await;
     cancelling::all(locations).await;
     retrying::all(locations).await;
     pausing::all(locations).await;
     callbacks::all(locations).await;
-    keeping::all(locations).await;
+    retention::all(locations).await;
     bounding::all(locations).await;
     listing::all(locations).await;
-    surviving::all(locations).await;
+    process_death::all(locations).await;
     unwanted::all(locations).await;
 }
 
-/// One task of a fresh store, with rules and a time of its own.
+/// One task of a fresh store, with its own rules and time.
 struct Fixture {
-    place: Box<dyn Location>,
+    location: Box<dyn Location>,
     store: Arc<dyn Store>,
     task: Arc<dyn TaskStore>,
     rules: Arc<Rules>,
     now: Timestamp,
-    heard: Heard,
+    observed: Observed,
 }
 
-/// The answer of a store that has no reason to fail.
+/// Unwraps the result of a step that has no reason to fail.
 #[track_caller]
 fn works<T, E: std::fmt::Debug>(result: Result<T, E>) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("the store refused a step that it has to do: {error:?}"),
+        Err(error) => panic!("the store refused a step that it must perform: {error:?}"),
     }
 }
 
@@ -119,27 +120,27 @@ fn works<T, E: std::fmt::Debug>(result: Result<T, E>) -> T {
 fn some<T>(value: Option<T>, what: &str) -> T {
     match value {
         Some(value) => value,
-        None => panic!("the store answered nothing where there is {what}"),
+        None => panic!("the store returned `None` instead of {what}"),
     }
 }
 
 impl Fixture {
     async fn new(locations: &dyn Locations, rules: Rules) -> Self {
-        let mut place = locations.fresh().await;
-        let (store, rules, now) = (place.open().await, Arc::new(rules), Timestamp(1_000_000));
-        let (observer, heard) = Heard::new();
-        let task = works(store.open(&bench_key(), &rules, now, observer).await);
-        Self { place, store, task, rules, now, heard }
+        let mut location = locations.fresh().await;
+        let (store, rules, now) = (location.open().await, Arc::new(rules), Timestamp(1_000_000));
+        let (observer, observed) = Observed::new();
+        let task = works(store.open(&task_key(), &rules, now, observer).await);
+        Self { location, store, task, rules, now, observed }
     }
 
-    /// Lets the process die and another one open the store and the task.
+    /// Simulates the death of the process; another one opens the store and the task.
     async fn die(self) -> Self {
-        let Self { mut place, store, task, rules, now, heard: _ } = self;
+        let Self { mut location, store, task, rules, now, observed: _ } = self;
         drop((store, task));
-        let store = place.open().await;
-        let (observer, heard) = Heard::new();
-        let task = works(store.open(&bench_key(), &rules, now, observer).await);
-        Self { place, store, task, rules, now, heard }
+        let store = location.open().await;
+        let (observer, observed) = Observed::new();
+        let task = works(store.open(&task_key(), &rules, now, observer).await);
+        Self { location, store, task, rules, now, observed }
     }
 
     fn later(&mut self, ms: u64) {
@@ -189,7 +190,7 @@ impl Fixture {
     }
 }
 
-fn bench_key() -> TaskKey {
+fn task_key() -> TaskKey {
     TaskKey::new("default", "bench")
 }
 

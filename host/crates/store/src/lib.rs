@@ -1,7 +1,7 @@
-//! What a job store is: the records that it keeps, the contract that it holds ([`Store`], [`TaskStore`]), the steps of a job as
-//! values ([`step`]), the store in memory, and the suite that every store must pass (feature `conformance`).
+//! Job stores: the records that they persist, their contract ([`Store`], [`TaskStore`]), the steps of a job as values
+//! ([`step`]), the memory store, and the conformance suite that every store must pass (feature `conformance`).
 //!
-//! A store only persists: what becomes of a job is said by [`saggar_job::transition`] and decided in [`step`].
+//! A store only persists: [`saggar_job::transition`] defines what happens to a job, and [`step`] decides it.
 
 mod contract;
 mod memory;

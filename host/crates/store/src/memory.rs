@@ -1,4 +1,4 @@
-//! The store in memory: as fast as the queue gets, and gone with the process. The oracle of the other stores' tests.
+//! The memory store: the fastest store, lost with the process. The reference in the tests of other stores.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -27,26 +27,26 @@ mod task_state;
 
 use task_state::TaskState;
 
-/// A store in memory. Each task has a lock of its own; no step waits for anything else, so every future is ready when it
-/// is first polled, and dropping one before that means that nothing happened.
+/// A store in memory. Each task has its own lock. No step waits for anything else, so every future is ready when it is
+/// first polled, and a future that is dropped before that had no effect.
 pub struct MemoryStore {
     tasks: Arc<Tasks>,
-    /// The number of the last job added, over all tasks.
+    /// The insertion number of the last added job, over all tasks.
     numbers: Arc<AtomicU64>,
     kept: Arc<KeptBytes>,
-    /// Delayed jobs that take their places in one step, so that a thousand due at once do not hold up everybody.
+    /// How many delayed jobs one step promotes, so that a thousand jobs due at once do not block other callers.
     promoted_at_once: usize,
 }
 
 type Tasks = Mutex<HashMap<TaskKey, Arc<MemoryTask>>>;
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::promoting(256)
     }
 
-    /// An empty store in which so few delayed jobs take their places in one step that random histories go beyond.
+    /// Creates an empty store that promotes so few delayed jobs per step that random histories exceed the limit.
     #[cfg(any(test, feature = "conformance"))]
     pub fn for_tests() -> Self {
         Self::promoting(4)
@@ -56,8 +56,8 @@ impl MemoryStore {
         Self { tasks: Arc::default(), numbers: Arc::default(), kept: Arc::default(), promoted_at_once }
     }
 
-    /// What a store that outlives its process would hold if the process died now: this one's jobs, in another store. This
-    /// one is empty afterwards. For the tests of stores that do outlive it.
+    /// Returns a store with the jobs that a durable store would contain if the process died now, and leaves this one
+    /// empty. For the tests of durable stores.
     #[cfg(any(test, feature = "conformance"))]
     #[must_use]
     pub fn die(&self) -> Self {
@@ -68,12 +68,13 @@ impl MemoryStore {
         next
     }
 
-    /// Lets callbacks of a task be taken again, their tries as they were: whoever had taken them is dead.
+    /// Makes callbacks of a task claimable again, with the same number of tries, because the host that claimed them is
+    /// dead.
     #[cfg(any(test, feature = "conformance"))]
-    pub(crate) fn give_back(&self, task: &TaskKey, callbacks: impl Iterator<Item = CallbackNumber>) {
+    pub(crate) fn requeue_callbacks(&self, task: &TaskKey, callbacks: impl Iterator<Item = CallbackNumber>) {
         let task = self.tasks.lock().get(task).cloned();
         if let Some(task) = task {
-            callbacks.for_each(|callback| task.state.lock().give_back(callback));
+            callbacks.for_each(|callback| task.state.lock().requeue_callback(callback));
         }
     }
 
@@ -143,25 +144,25 @@ impl Store for MemoryStore {
     }
 }
 
-/// One task's shelf behind its lock, with the numbers of all tasks.
+/// One task's state behind its lock, with the insertion counter of all tasks.
 struct MemoryTask {
     state: Mutex<TaskState>,
-    /// Held by a step until its notifications are sent, so that they come in the order of the steps.
+    /// Locked by a step until its notifications are sent, so that they are sent in the order of the steps.
     turn: Mutex<Turn>,
     numbers: Arc<AtomicU64>,
-    /// All tasks of the store, this one among them; gone with the store.
+    /// All tasks of the store, including this one; dropped with the store.
     others: Weak<Tasks>,
 }
 
 #[derive(Default)]
 struct Turn {
     observer: Option<Arc<dyn Observer>>,
-    /// Swapped with the shelf's, so that no step allocates one.
+    /// Swapped with the list in the task's state, so that no step allocates one.
     notifications: Vec<Notification>,
 }
 
 impl MemoryTask {
-    /// Does a step of which the observer has to hear.
+    /// Performs a step that may notify the observer.
     fn step<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
         let mut turn = self.turn.lock();
         let Turn { observer, notifications } = &mut *turn;
@@ -223,7 +224,7 @@ impl TaskStore for MemoryTask {
     }
 
     async fn peek(&self, id: JobId, most: u64) -> Result<Option<Peek>, StoreError> {
-        // Its texts are shared and not copied.
+        // The texts are shared and not copied.
         let job = self.state.lock().get(id);
         Ok(job.map(|job| match job.text_bytes() {
             bytes if bytes > most => Peek::Large { bytes, has_ended: job.life.state.is_ended() },

@@ -1,4 +1,4 @@
-//! What a store keeps and what its steps take and answer: plain values, without IO and clock.
+//! What a store persists and what its steps take and return: plain values, without IO and clock.
 
 mod answer;
 mod attempt;

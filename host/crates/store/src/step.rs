@@ -1,5 +1,5 @@
-//! What a step does to a job, as a value. It is decided here, once for all stores, by nothing but the job's life, its pending
-//! callbacks, the task's rules and the time; a store writes it, to whatever it writes.
+//! What a step does to a job, as a value. It is decided here, once for all stores, from the job's life, its pending
+//! callbacks, the task's rules and the time alone; a store only writes it.
 
 pub mod plan;
 
@@ -7,43 +7,43 @@ use saggar_job::{JobId, Life, Refusal, RetryPolicy, State, Status, Step, Timesta
 
 use crate::{AttemptRecord, ChangeError, End, EndResult, Finish, Job, Lane, LogLine, Rules};
 
-/// Stands for a random number in a step in which no attempt ends, where it decides nothing.
+/// The `chance` of a step without a random number, where it has no effect.
 pub const NO_CHANCE: f64 = 0.5;
 
 /// Which callbacks of a job are pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingCallbacks {
-    /// None of them.
+    /// None.
     None = 0,
-    /// That of its add.
+    /// The add callback.
     Add = 1,
-    /// That of its end.
+    /// The end callback.
     End = 2,
-    /// The end's waits until the add's is settled: the job was cancelled while it was on hold.
+    /// Both: the end callback waits until the add callback is settled. The job was cancelled while it was on hold.
     AddThenEnd = 3,
 }
 
-/// What becomes of a job's position in the queue.
+/// The change of a job's position in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueChange {
-    /// It has none, or keeps it.
+    /// The job keeps its position, or has none.
     Stay,
-    /// It leaves the queue.
+    /// The job leaves the queue.
     Leave,
-    /// It gets a new one, or waits for its time.
+    /// The job gets a new position, or is delayed.
     Enter,
-    /// It gets the one that it was claimed from.
+    /// The job gets the position that it was claimed from.
     Return,
 }
 
-/// What a store writes of a step, all at once.
+/// What a store writes for a step, atomically.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effects {
     /// The job's life afterwards.
     pub life: Life,
-    /// What becomes of its position.
+    /// The change of its position.
     pub queue: QueueChange,
-    /// Which of its callbacks are pending afterwards.
+    /// Its pending callbacks afterwards.
     pub pending: PendingCallbacks,
     /// A callback that can be claimed from now on.
     pub new_callback: Option<Lane>,
@@ -51,9 +51,9 @@ pub struct Effects {
     pub attempt: Option<AttemptRecord>,
     /// A line for the job's log.
     pub log: Option<LogLine>,
-    /// The job holds its fingerprint no longer.
+    /// Whether the job releases its fingerprint.
     pub releases_unique: bool,
-    /// The job's retention begins.
+    /// Whether the job's retention begins.
     pub expires: bool,
 }
 
@@ -71,7 +71,7 @@ impl Effects {
         }
     }
 
-    /// Adds what follows if the job has ended with this.
+    /// Adds the effects of the job's end, if it has ended.
     fn ended(self, rules: &Rules) -> Self {
         let wanted = match self.life.state.status() {
             Status::Success => rules.success_handler,
@@ -87,7 +87,7 @@ impl Effects {
         Self { pending, new_callback, releases_unique: true, expires, ..self }
     }
 
-    /// What became of the job, for the observer.
+    /// Returns the state of the job afterwards, for the observer.
     pub fn result(&self, snapshot: Option<std::sync::Arc<Job>>) -> EndResult {
         let (run_at, reason) = match &self.life.state {
             State::Waiting { run_at, .. } => (Some(*run_at), None),
@@ -99,7 +99,7 @@ impl Effects {
     }
 }
 
-/// A step in which no attempt ends, so that neither the retry policy nor chance has a say.
+/// Performs a step that ends no attempt, so that the retry policy and the random number have no effect.
 fn plain(life: &Life, step: Step, now: Timestamp) -> Result<Life, Refusal> {
     transition(life, step, &RetryPolicy::default(), now, NO_CHANCE)
 }
@@ -132,15 +132,15 @@ pub fn finish(
     Ok(Effects { attempt, log, ..Effects::new(life, queue, pending) }.ended(rules))
 }
 
-/// Cancels a job; of a running one only the life changes.
+/// Cancels a job; for a running one only the life changes.
 pub fn cancel(life: &Life, pending: PendingCallbacks, rules: &Rules, now: Timestamp) -> Result<Effects, Refusal> {
     let life = plain(life, Step::Cancel, now)?;
     let queue = if life.state.is_ended() { QueueChange::Leave } else { QueueChange::Stay };
     Ok(Effects::new(life, queue, pending).ended(rules))
 }
 
-/// Lets an ended job wait again. `is_pending`: a callback is pending that nobody drops for this. `holder`: the waiting or running
-/// job that has its fingerprint.
+/// Makes an ended job wait again. `is_pending`: whether a callback is pending that cannot be dropped for this.
+/// `holder`: the waiting or running job that has its fingerprint.
 pub fn retry(
     id: JobId,
     life: &Life,
@@ -159,7 +159,7 @@ pub fn retry(
     Ok(Effects { log, ..Effects::new(life, QueueChange::Enter, PendingCallbacks::None) })
 }
 
-/// Settles a job's callback that can be claimed: it is delivered, given up or not wanted any more.
+/// Settles a job's callback that can be claimed: it was delivered, given up or is unwanted.
 pub fn settle(life: &Life, pending: PendingCallbacks, now: Timestamp) -> Effects {
     if pending == PendingCallbacks::AddThenEnd {
         let new_callback = Some(Lane::Ends);
@@ -174,17 +174,17 @@ pub fn settle(life: &Life, pending: PendingCallbacks, now: Timestamp) -> Effects
     }
 }
 
-/// The callbacks of an ended job that are delivered again.
+/// The callbacks of an ended job that are redelivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redelivery {
-    /// That of its add.
+    /// The add callback.
     pub add: bool,
-    /// That of its end.
+    /// The end callback.
     pub end: bool,
 }
 
 impl Redelivery {
-    /// Which callbacks of a job are pending then, and the one of them that can be claimed.
+    /// Returns which callbacks of the job are pending then, and the one of them that can be claimed.
     pub fn pending(self) -> (PendingCallbacks, Lane) {
         match (self.add, self.end) {
             (true, true) => (PendingCallbacks::AddThenEnd, Lane::Adds),
@@ -193,13 +193,14 @@ impl Redelivery {
         }
     }
 
-    /// Whether what was given up in `lane` is delivered again.
+    /// Returns whether the given-up callback of `lane` is redelivered.
     pub fn has(self, lane: Lane) -> bool {
         if lane == Lane::Adds { self.add } else { self.end }
     }
 }
 
-/// Chooses what to deliver again. `is_pending`: as for [`retry`]. `can_be`: the lanes in which a callback was given up or is deferred.
+/// Chooses what to redeliver. `is_pending`: as for [`retry`]. `can_be`: the lanes in which a callback was given up or
+/// is deferred.
 pub fn redeliver(
     id: JobId,
     life: &Life,
@@ -223,7 +224,7 @@ pub fn redeliver(
     Ok(redelivery)
 }
 
-/// Lets a job wait as it did before it was claimed, with what its attempt before had left.
+/// Undoes a claim: the job waits as before, with the `problem` of its previous attempt.
 pub fn release(life: &mut Life, run_at: Timestamp, problem: Option<saggar_job::Problem>) {
     life.state = State::Waiting { run_at, held: false, problem };
     life.attempt = life.attempt.saturating_sub(1);

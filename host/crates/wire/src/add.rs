@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::object;
 
-/// Jobs in a batch: committing this many takes a fraction of a second.
+/// Maximum jobs of a batch; committing this many takes a fraction of a second.
 pub const MAX_BATCH: usize = 10_000;
 
 /// A job to add.
@@ -71,7 +71,7 @@ pub struct BatchJob {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unique {
-    /// What makes it unique.
+    /// The scope of uniqueness.
     pub by: UniqueScope,
     /// With `args`: only the arguments at these positions, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,12 +80,12 @@ pub struct Unique {
 
 impl ToSchema for Unique {}
 
-/// `positions` goes with `args` alone, which a derived schema cannot express.
+/// `positions` is allowed only with `args`, which a derived schema cannot express.
 impl PartialSchema for Unique {
     fn schema() -> RefOr<Schema> {
-        let by = |scope: &str, what: &str| {
+        let by = |scope: &str, description: &str| {
             let scope = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([scope]));
-            let unique = ObjectBuilder::new().property("by", scope).required("by").description(Some(what));
+            let unique = ObjectBuilder::new().property("by", scope).required("by").description(Some(description));
             unique.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
         };
         let position = ObjectBuilder::new()

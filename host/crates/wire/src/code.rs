@@ -1,34 +1,35 @@
-//! The table of all errors: code, status, title, meaning. `docs/errors.md` repeats it, and a test keeps the two alike.
+//! The table of all errors: code, status, title, meaning. `docs/errors.md` repeats the table, and a test compares the
+//! two.
 
-/// Makes the enum and its methods from one table, so that every code has its row.
+/// Generates the enum and its methods from one table, so every code has a row.
 macro_rules! codes {
     ($($variant:ident $status:literal $name:literal $title:literal $meaning:literal;)*) => {
-        /// What went wrong, for programs. A code never changes its meaning.
+        /// The kind of an error, for programs. A code never changes its meaning.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = $meaning] $variant,)*
         }
 
         impl Code {
-            /// All of them, in the order of the documentation.
+            /// All codes, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Its stable name in kebab case.
+            /// Returns its stable name in kebab case.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The HTTP status of its answer.
+            /// Returns the HTTP status of a response with this code.
             pub fn status(self) -> u16 {
                 match self { $(Self::$variant => $status,)* }
             }
 
-            /// A few words for people, the same for every problem of this code.
+            /// Returns a few words for people, the same for every problem of this code.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// One sentence for the documentation.
+            /// Returns one sentence for the documentation.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)* }
             }
@@ -124,21 +125,21 @@ codes! {
 }
 
 impl Code {
-    /// The code with this name.
+    /// Returns the code with this name; `None` if unknown.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.name() == name)
     }
 
-    /// The URI of this kind of problem.
+    /// Returns the URI of this kind of problem.
     pub fn type_uri(self) -> String {
         format!("urn:saggar:problem:{}", self.name())
     }
 
-    /// After how many seconds to try again, if waiting alone can help.
+    /// Returns the seconds after which to try again; `None` if waiting alone cannot help.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
             Self::QueueFull | Self::KeepBytesExceeded | Self::Overloaded => Some(1),
-            // A host that restarts is back within seconds; people free space and stop other programs.
+            // A restart takes seconds. People have to free space and to stop other programs.
             Self::Stopping | Self::StoreFull | Self::StoreBusy | Self::TaskPreparing | Self::NextTimeout => Some(5),
             _ => None,
         }
@@ -150,9 +151,9 @@ mod tests {
     use crate::*;
 
     #[test]
-    fn every_code_has_a_name_and_a_status_of_an_error() {
+    fn every_code_has_a_unique_name_and_an_error_status() {
         for &code in Code::ALL {
-            assert_eq!(Code::from_name(code.name()), Some(code), "a name is used twice");
+            assert_eq!(Code::from_name(code.name()), Some(code), "two codes have the same name");
             assert!((400..600).contains(&code.status()), "{}", code.name());
         }
     }

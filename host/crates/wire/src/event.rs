@@ -33,7 +33,7 @@ pub enum JobEventKind {
 }
 
 impl JobEventKind {
-    /// Its name in kebab case.
+    /// Returns its name in kebab case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Added => "added",
@@ -49,7 +49,7 @@ impl JobEventKind {
         }
     }
 
-    /// Whether it is the last event of a job, unless the job is retried by hand.
+    /// Returns whether it is the last event of a job, unless the job is retried by hand.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Deleted | Self::Succeeded | Self::Failed)
     }
@@ -111,7 +111,7 @@ mod tests {
     use crate::*;
 
     #[test]
-    fn a_kind_is_named_as_it_is_written() {
+    fn the_name_of_a_kind_equals_its_json() {
         let all = "added started progress retrying cancelling requeued retried deleted succeeded failed";
         for kind in all.split(' ') {
             let read: JobEventKind = serde_json::from_str(&format!("\"{kind}\"")).unwrap();

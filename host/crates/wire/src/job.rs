@@ -1,4 +1,4 @@
-//! Jobs: as a look-up returns them, and as a list does.
+//! Jobs, as a look-up and as a list return them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -1,6 +1,6 @@
-//! The types on the wire, one file for each thing that is sent, and the table of error codes. The HTTP service and its clients
-//! share them; they are neither the stored types nor the domain's. Within `/v1` members may be added; none is removed or changes
-//! its meaning.
+//! The types on the wire, one file for each kind of document, and the table of error codes. The HTTP service and its
+//! clients share them. They are separate from the stored types and from the domain's types. Within `/v1` members may be
+//! added, but a member is never removed and never changes its meaning.
 
 mod add;
 mod attempt;

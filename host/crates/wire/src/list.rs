@@ -1,11 +1,11 @@
-//! Which jobs a list shows: the query of its routes.
+//! The query parameters of the routes that list jobs.
 
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::{Order, Status};
 
-/// Which jobs a list shows.
+/// The query parameters of a list of jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -1,4 +1,5 @@
-//! Deserializing objects from JSON objects only: serde would also accept an array of the members, which is not documented.
+//! Deserializes objects from JSON objects only: serde would also accept an array of the members, which is not
+//! documented.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,7 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A `T` that is deserialized from an object and from nothing else.
+/// A `T` that is deserialized only from an object.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -31,10 +32,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
     }
 }
 
-/// An array of objects, of which at most `MOST` and one more are stored.
-struct Items<const MOST: usize, T>(PhantomData<T>);
+/// The visitor of an array of objects; stores at most `MAX + 1` of them.
+struct Items<const MAX: usize, T>(PhantomData<T>);
 
-impl<'de, const MOST: usize, T: Deserialize<'de>> Visitor<'de> for Items<MOST, T> {
+impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for Items<MAX, T> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,7 +46,7 @@ impl<'de, const MOST: usize, T: Deserialize<'de>> Visitor<'de> for Items<MOST, T
         let mut values = Vec::new();
         while let Some(Object(value)) = items.next_element()? {
             values.push(value);
-            if values.len() > MOST {
+            if values.len() > MAX {
                 while items.next_element::<IgnoredAny>()?.is_some() {}
                 break;
             }
@@ -54,15 +55,15 @@ impl<'de, const MOST: usize, T: Deserialize<'de>> Visitor<'de> for Items<MOST, T
     }
 }
 
-/// For a member that is an array of at most `MOST` objects. If it has more, one too many is stored, so that the caller
-/// notices; the rest is skipped, because an object of two bytes takes a hundred in memory.
-pub(crate) fn many<'de, const MOST: usize, D: Deserializer<'de>, T: Deserialize<'de>>(
+/// Deserializes a member that is an array of at most `MAX` objects. If there are more, stores one too many, so that the
+/// caller detects it, and skips the rest, because an object of two bytes takes a hundred in memory.
+pub(crate) fn many<'de, const MAX: usize, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Vec<T>, D::Error> {
-    from.deserialize_seq(Items::<MOST, T>(PhantomData))
+    from.deserialize_seq(Items::<MAX, T>(PhantomData))
 }
 
-/// For a member that is an object or null.
+/// Deserializes a member that is an object or null.
 pub(crate) fn maybe<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     let object = Option::<Object<T>>::deserialize(from)?;
     Ok(object.map(|Object(value)| value))

@@ -1,5 +1,5 @@
-//! Streams of server-sent events in the OpenAPI document: each event is an object of its fields on the wire, and its data is JSON
-//! text with a schema of its own. OpenAPI 3.2 specifies this form; tools agreed on it before.
+//! Streams of server-sent events in the OpenAPI document: each event is an object of its fields on the wire, and its
+//! data is JSON text with its own schema. OpenAPI 3.2 specifies this form; tools had agreed on it before.
 
 use std::borrow::Cow;
 
@@ -64,7 +64,7 @@ impl PartialSchema for StreamedLine {
     }
 }
 
-/// An event whose data is a `D`.
+/// Returns the schema of an event whose data is a `D`.
 fn event<D: ToSchema>(name: RefOr<Schema>) -> ObjectBuilder {
     let reference = json!({ "$ref": Ref::from_schema_name(D::name()).ref_location });
     let data = ObjectBuilder::new()

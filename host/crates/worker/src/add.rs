@@ -1,4 +1,4 @@
-//! Adding jobs: checks their arguments, asks `next` for their ids, and adds all or none.
+//! Adds jobs: checks their arguments, calls `next` for their ids, and adds all or none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use crate::shielded::Shielded;
 use crate::task_runner::{NotAdding, TaskRunner};
 use crate::trace::trace_id;
 
-/// Bytes of a job's arguments.
+/// The most bytes of a job's arguments.
 const MAX_ARGS: usize = 4 << 20;
 
-/// How long the ids of one addition may take, including the wait for other calls of `next`; but not less than one call may. Its
-/// jobs are in memory until then.
+/// How long the ids of one addition may take, including the wait for other calls of `next`; at least as long as one
+/// call may. Its jobs are in memory until then.
 const NEXT_TIME: Duration = Duration::from_secs(30);
 
 /// How long an addition waits until the log of `next` is stored. Only a full disk takes this long.
@@ -134,8 +134,8 @@ fn add_shielded(
     })
 }
 
-/// Appends what `next` wrote before the jobs existed. The jobs are added, and the caller has to learn that: if the disk
-/// has no room for the lines, they are appended in the background.
+/// Appends the lines that `next` wrote before the jobs existed. The jobs have been added, and the caller has to learn
+/// that: if the disk has no room for the lines, they are appended in the background.
 async fn append_logs(runtime: &Arc<Runtime>, runner: &Arc<TaskRunner>, logs: Vec<(JobId, Vec<LogLine>)>) {
     if logs.is_empty() {
         return;
@@ -152,7 +152,7 @@ async fn append_logs(runtime: &Arc<Runtime>, runner: &Arc<TaskRunner>, logs: Vec
             }
         }
     });
-    // Too late for the answer is not too late for the log.
+    // After the timeout, the caller no longer waits, but the lines are still appended.
     drop(tokio::time::timeout(LOG_WAIT, appending).await);
 }
 

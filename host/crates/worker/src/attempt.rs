@@ -28,15 +28,15 @@ pub(crate) struct SlotSandboxes {
 impl SlotSandboxes {
     /// `None` if the plugins of the setup are not loaded; the slot then stays with its earlier setup.
     pub(crate) fn new(setup: Arc<Setup>) -> Option<Self> {
-        let played = setup.role(Role::Processor)?;
-        let sandbox = Sandbox::new(played.plugin.clone(), played.limits);
+        let loaded = setup.role(Role::Processor)?;
+        let sandbox = Sandbox::new(loaded.plugin.clone(), loaded.limits);
         Some(Self { sandbox, handlers: HandlerSandboxes::new(setup) })
     }
 }
 
-/// How an attempt went.
+/// The result of an attempt.
 pub(crate) struct Attempted {
-    /// `None` if it could not begin, which is not the job's fault.
+    /// `None` if it could not start, which is not the job's fault.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) cost: Cost,
 }
@@ -113,7 +113,7 @@ async fn call(
         services: services.clone(),
     };
     let mut call = pin!(sandbox.call(call));
-    // Most jobs end in their first slice; the others are watched.
+    // Most jobs end in their first slice; the reporter runs beside the others.
     let report = match poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
         Poll::Ready(report) => report,
         Poll::Pending => {

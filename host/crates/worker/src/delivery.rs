@@ -12,8 +12,8 @@ use crate::services::CallServices;
 use crate::setup::About;
 use crate::task_runner::TaskRunner;
 
-/// Calls the handler for `input` about the job `key`. Appends what it logged, and its failure, to the job's log. Returns why it
-/// failed; `None` if it succeeded or the task has no such handler.
+/// Calls the handler for `input` about the job `key`. Appends what it logged, and its failure, to the job's log.
+/// Returns why it failed; `None` if it succeeded or the task has no such handler.
 pub(crate) async fn deliver(
     runtime: &Arc<Runtime>,
     runner: &TaskRunner,

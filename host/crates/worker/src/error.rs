@@ -65,7 +65,7 @@ pub enum AddError {
         /// How long it had.
         time: Duration,
     },
-    /// Id sources that add jobs to each other.
+    /// Id sources add jobs to each other.
     #[error("`event.next` handlers that add jobs are nested more than {MAX_DEPTH} deep")]
     TooDeep,
     /// The host is stopping.

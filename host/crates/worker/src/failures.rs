@@ -26,7 +26,8 @@ impl Failed {
         Some(Self { running: Arc::clone(claim.running()), reason, code })
     }
 
-    /// Logs that the job has ended with this attempt. Not for cancelled jobs, which are no failure to look into.
+    /// Logs that the job has ended with this attempt. Cancelled jobs are not logged, because there is no failure to
+    /// investigate.
     pub(crate) fn for_good(&self, trace_parent: Option<&Arc<str>>) {
         if self.running.cancel_signal().is_cancelled() {
             return;
@@ -65,10 +66,10 @@ impl FailedHandler<'_> {
 }
 
 /// Logs that an attempt was stopped because the host stops.
-pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, is_kept: bool) {
-    // The host's log limits other lines; these are at most one for each slot, and exempt.
+pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, outlives_host: bool) {
+    // The host's log limits the rate of other lines; these are at most one per slot, and exempt.
     let trace_id = trace_id(trace_parent);
-    if is_kept {
+    if outlives_host {
         tracing::warn!(target: STOPPED, %job, trace_id, "was stopped and requeued; the attempt does not count");
     } else {
         tracing::warn!(target: STOPPED, %job, trace_id, "was stopped and is lost, since jobs in memory end with the host");

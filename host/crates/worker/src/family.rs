@@ -1,4 +1,4 @@
-//! Families: the jobs that descend from some jobs, because their guests or handlers added them, and so on.
+//! Families: the jobs that descend from given jobs, because guests or handlers of the family added them.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Weak};
@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 use saggar_job::{JobKey, TaskKey};
 use saggar_queue::Added;
 
-/// Additions with unknown parents that a family remembers, because every job can begin, and add others, before the family
+/// Additions with unknown parents that a family stores, because every job can start, and add others, before the family
 /// learns of it.
 const UNKNOWN_PARENTS: usize = 16_384;
 
-/// The descendants of some jobs. Costs nothing any more when it is dropped.
+/// The descendants of some jobs. Costs nothing after it was dropped.
 #[derive(Clone, Default)]
 pub struct Family(Arc<Mutex<Members>>);
 
@@ -56,12 +56,12 @@ impl Members {
 }
 
 impl Family {
-    /// Makes a job a member that was added from outside.
+    /// Enters a job as a member that was added from outside.
     pub fn begin_with(&self, key: JobKey) {
         self.0.lock().enter(key);
     }
 
-    /// The next job that a member added, in the order of additions.
+    /// Returns the next job that a member added, in the order of additions.
     pub fn next_added(&self) -> Option<JobKey> {
         self.0.lock().added.pop_front()
     }

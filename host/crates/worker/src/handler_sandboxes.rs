@@ -1,4 +1,5 @@
-//! The sandboxes of a task's handlers, as a lane, a slot or an adder owns them. Each is made when it is first needed.
+//! The sandboxes of a task's handlers, as a lane, a slot or a caller that adds jobs owns them. Each is created when it
+//! is first needed.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ impl HandlerSandboxes {
         Self { setup, sandboxes: Vec::new() }
     }
 
-    /// Follows the `current` setup; keeps the earlier one if that is the same, or its plugins are not loaded.
+    /// Switches to the `current` setup; keeps the earlier one if that is the same, or its plugins are not loaded.
     pub(crate) fn refreshed(self, current: Arc<Setup>) -> Self {
         if Arc::ptr_eq(&current, &self.setup) || current.why_unready().is_some() { self } else { Self::new(current) }
     }
@@ -39,23 +40,23 @@ impl HandlerSandboxes {
         services: Arc<dyn Services>,
     ) -> Option<Result<Answer, CallError>> {
         let role = input.role();
-        let played = self.setup.role(role)?.clone();
+        let loaded = self.setup.role(role)?.clone();
         let job = self.setup.context(about, role);
         let at = match self.sandboxes.iter().position(|(of, _)| *of == role) {
             Some(at) => at,
             None => {
-                self.sandboxes.push((role, Sandbox::new(played.plugin, played.limits)));
+                self.sandboxes.push((role, Sandbox::new(loaded.plugin, loaded.limits)));
                 self.sandboxes.len() - 1
             }
         };
         let (_, sandbox) = self.sandboxes.get_mut(at)?;
-        let report = sandbox.call(Call { job, input, timeout: played.timeout, services }).await;
+        let report = sandbox.call(Call { job, input, timeout: loaded.timeout, services }).await;
         meters.called(role, &report);
         Some(report.result)
     }
 }
 
-/// Sandboxes for `next`, which runs on behalf of the adder: as many at once as there are permits.
+/// Sandboxes for `next`, which runs on behalf of the caller that adds jobs: as many at once as there are permits.
 pub(crate) struct HandlerSandboxPool {
     permits: Semaphore,
     idle: Mutex<Vec<HandlerSandboxes>>,
@@ -66,8 +67,8 @@ impl HandlerSandboxPool {
         Self { permits: Semaphore::new(sandboxes.max(1) as usize), idle: Mutex::default() }
     }
 
-    /// Calls `next` under the setup that is current when its turn comes. Inside another call of `next` (`depth` above 0)
-    /// it does not wait for a permit, because the outer call may hold it.
+    /// Calls `next` under the setup that is current when its turn comes. Inside another call of `next` (`depth` above
+    /// 0) it does not wait for a permit, because the outer call may hold it.
     pub(crate) async fn next(
         &self,
         setup: impl Fn() -> Arc<Setup>,

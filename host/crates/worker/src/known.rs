@@ -1,4 +1,4 @@
-//! What a worker knows of its tasks at the moment: for the service, for tools, and for the recorder of metrics.
+//! The current state of a worker's tasks: for the service, for tools, and for the recorder of metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct OpenTask {
     pub task: Arc<Task>,
     /// Its jobs.
     pub queue: Arc<TaskQueue>,
-    /// Why no attempt begins; `None` if they do.
+    /// Why no attempt starts; `None` if attempts start.
     pub unready: Option<Unready>,
 }
 
@@ -34,7 +34,7 @@ pub struct Orphan {
 }
 
 impl Orphan {
-    /// Its job counts; `None` if the store has none of its jobs.
+    /// Returns its job counts; `None` if the store has none of its jobs.
     pub fn counts(&self) -> Option<Counts> {
         let counts = self.queue.as_ref()?.counts();
         (counts.waiting + counts.running + counts.success + counts.failure > 0).then_some(counts)
@@ -49,12 +49,12 @@ impl OpenTask {
 }
 
 impl Worker {
-    /// The open tasks, in the order of their ids.
+    /// Returns the open tasks, in the order of their ids.
     pub fn tasks(&self) -> Vec<OpenTask> {
         self.0.runners.load().open.values().map(|runner| OpenTask::of(runner)).collect()
     }
 
-    /// Whether a task is open. Cheap.
+    /// Returns whether a task is open. Cheap.
     pub fn has_task(&self, task: &str) -> bool {
         let runners = self.0.runners.load();
         runners.open.contains_key(task) || runners.open.contains_key(&task.to_lowercase())
@@ -77,7 +77,7 @@ impl Worker {
         }
     }
 
-    /// How many tasks are in each state.
+    /// Returns the number of tasks in each state.
     fn states(&self) -> [(&'static str, usize); 4] {
         let (mut ready, mut preparing, mut broken, mut orphaned) = (0, 0, 0, 0);
         for runner in self.0.runners.load().open.values() {
@@ -93,12 +93,13 @@ impl Worker {
         [("ready", ready), ("preparing", preparing), ("broken", broken), ("orphaned", orphaned)]
     }
 
-    /// An open task.
+    /// Returns an open task.
     pub fn task(&self, task: &str) -> Result<OpenTask, LookupError> {
         Ok(OpenTask::of(&*self.0.runner(task)?))
     }
 
-    /// Tasks whose definition is broken, and tasks without one that have jobs in the store, in the order of their ids.
+    /// Returns the tasks whose definition is broken, and those without one that have jobs in the store, in the order of
+    /// their ids.
     pub fn orphans(&self) -> Vec<Orphan> {
         let runners = self.0.runners.load();
         let mut orphans = BTreeMap::new();

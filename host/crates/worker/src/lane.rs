@@ -1,4 +1,4 @@
-//! A worker of a lane: takes pending callbacks of its task, one at a time, and calls their handlers.
+//! A worker of a lane: claims pending callbacks of its task, one at a time, and calls their handlers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::task_runner::TaskRunner;
 /// How long a lane waits after the store failed.
 const SETBACK: Duration = Duration::from_secs(1);
 
-/// Works until its place in the lane is removed, or the host stops, and no callback is due at the moment.
+/// Works until it is removed from the lane or the host stops, and no callback is due then.
 pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, lane: Lane, permit: SlotPermit) {
     let Some(_working) = permit.acquire().await else { return };
     let mut handlers = HandlerSandboxes::new(runner.setup());
@@ -32,7 +32,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, lane: La
                     tokio::select! {
                         biased;
                         settled = deliver_callback(&runtime, &runner, &mut handlers, callback) => report(&runner, settled),
-                        // The dropped callback is pending again, so its callback will be delivered again.
+                        // The dropped callback is pending again, so it will be delivered again.
                         () = runtime.abort.cancelled() => return,
                     }
                 }

@@ -1,7 +1,8 @@
 //! Runs jobs: slots that run attempts, lanes that deliver callbacks to handlers, and the one way to add jobs.
 //!
-//! In reading order: a [`Setup`] is a task with its plugins; a task runner is an open task; its slots claim jobs and run
-//! attempts; its lanes deliver callbacks; the [`Worker`] owns the task runners of a tenant. Knows no wasm type and no file.
+//! In reading order: a [`Setup`] is a task with its plugins; a task runner is an open task; its slots claim jobs and
+//! run attempts; its lanes deliver callbacks; the [`Worker`] owns the task runners of a tenant. Knows no wasm type and
+//! no file.
 
 mod error;
 mod log_buffer;

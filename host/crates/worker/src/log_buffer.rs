@@ -33,7 +33,7 @@ impl LogBuffer {
         buffer.lines.push(LogLine { at: clock.now(), source, text: text.to_owned() });
     }
 
-    /// Takes the lines since the last time.
+    /// Takes the lines since the last call.
     pub(crate) fn take(&self) -> Vec<LogLine> {
         std::mem::take(&mut self.0.lock().lines)
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_much_is_counted_and_said_at_the_end() {
+    fn lines_beyond_the_limit_are_dropped_and_reported_at_the_end() {
         let clock = ManualClock::new(Timestamp(1));
         let log = LogBuffer::default();
         for _ in 0..JobLog::GUEST_LINES + 5 {

@@ -11,7 +11,7 @@ use crate::runtime::Runtime;
 /// How often jobs are removed.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Jobs of one step, so that no step blocks the store for long.
+/// Jobs removed in one step, so that no step blocks the store for long.
 const STEP: usize = 500;
 
 /// Runs until the host stops.
@@ -26,8 +26,8 @@ pub(crate) async fn run(runtime: Arc<Runtime>) {
 }
 
 async fn prune(queue: &Queue, stop: &CancellationToken) {
-    // Also tasks whose definition is gone, by its last rules. The retention of tasks without one since the host started
-    // is unknown, so their jobs stay.
+    // Also tasks whose definition is gone, by its last rules. The retention of tasks that had no definition since the
+    // host started is unknown, so their jobs stay.
     for queue in queue.known() {
         loop {
             let pruned = queue.prune(STEP).await;

@@ -1,5 +1,5 @@
-//! Metrics of the calls of guests, for the recorder of the `metrics` facade: durations, new instances, timeouts. Handles
-//! are made once for each task and role; without a recorder they do nothing.
+//! Metrics of the calls of guests, for the recorder of the `metrics` facade: durations, new instances, timeouts.
+//! Handles are made once for each task and role; without a recorder they do nothing.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -120,7 +120,8 @@ impl Meters {
         busy.set(running as f64);
     }
 
-    /// Creates the counters of a role at 0, because alerts do not see a counter that appears with its first count as a rise.
+    /// Creates the counters of a role at 0, because alerts do not see a counter that appears with its first count as a
+    /// rise.
     fn begin(&self, role: Role) {
         for what in [NO_CAPACITY, TIMEOUTS] {
             counter!(what, "task" => self.name(), "role" => role.interface()).increment(0);

@@ -19,14 +19,14 @@ const OPENED_AT_ONCE: usize = 64;
 /// Orphans that the log names; the API lists all of them.
 const ORPHANS_REPORTED: usize = 50;
 
-/// A task runner, and its new setup if it was open already.
+/// A task runner, and its new setup if it was already open.
 type Opened = (Arc<TaskRunner>, Option<Setup>);
 
 impl Worker {
     /// Opens exactly these tasks: new ones start, open ones follow their new definition from their next job on, others
-    /// stop after their running jobs. `broken` has the first problem of each task whose definition cannot be used, by id.
-    /// Nothing starts or changes before all tasks are open, so that no job or handler misses a task. Call it from one
-    /// task at a time.
+    /// stop after their running jobs. `broken` maps the id of each task whose definition cannot be used to its first
+    /// problem. Nothing starts or changes before all tasks are open, so that no job or handler misses a task. Call it
+    /// from one task at a time.
     pub async fn open(&self, setups: Vec<Setup>, broken: BTreeMap<String, Arc<str>>) -> Result<(), StoreError> {
         let old = self.0.runners.load_full();
         let opened = self.open_queues(&old, setups).await?;
@@ -36,14 +36,14 @@ impl Worker {
         Ok(())
     }
 
-    /// Replaces the setup of an open task, because its plugins were loaded, or are broken. Does nothing if the task has another
-    /// definition by now.
+    /// Replaces the setup of an open task, because its plugins were loaded, or are broken. Does nothing if the task has
+    /// another definition by now.
     pub fn update(&self, setup: Setup) {
         let runners = self.0.runners.load();
         let runner = runners.open.get(setup.task.id.folded());
         if let Some(runner) = runner.filter(|runner| Arc::ptr_eq(&runner.setup().task, &setup.task)) {
             runner.replace(setup);
-            self.staff(runner);
+            self.adjust_workers(runner);
         }
     }
 
@@ -93,7 +93,7 @@ impl Worker {
         let runners = Arc::new(TaskRunners { open, broken });
         self.0.runners.store(runners.clone());
         for runner in runners.open.values() {
-            self.staff(runner);
+            self.adjust_workers(runner);
             if runner.queue.may_have_unwanted() {
                 self.0.slots.spawn(unwanted::settle(self.0.clone(), runner.queue.clone()));
             }
@@ -109,7 +109,7 @@ impl Worker {
     }
 
     /// Starts and stops slots and lanes of a task according to its setup.
-    fn staff(&self, runner: &Arc<TaskRunner>) {
+    fn adjust_workers(&self, runner: &Arc<TaskRunner>) {
         let setup = runner.setup();
         for permit in runner.slots.resize(setup.slots(), &runner.stop) {
             self.0.slots.spawn(slot::run(self.0.clone(), runner.clone(), permit));

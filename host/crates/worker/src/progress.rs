@@ -1,5 +1,5 @@
-//! While an attempt runs: delivers the latest progress to its handler and flushes the log, so that clients can follow both
-//! while the guest works.
+//! While an attempt runs: delivers the latest progress to its handler and flushes the log, so that clients can follow
+//! both while the guest works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(crate) struct Reporter<'a> {
     pub(crate) runner: &'a TaskRunner,
     pub(crate) claim: &'a Claim,
     pub(crate) services: &'a CallServices,
-    /// The generation of the values that were last delivered.
+    /// The generation of the values that were delivered last.
     delivered: u64,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Reporter<'a> {
         Self { runtime, runner, claim, services, delivered: 0 }
     }
 
-    /// Runs beside the guest until `over`.
+    /// Runs beside the guest until `over` is notified.
     pub(crate) async fn attend(&mut self, handlers: &mut HandlerSandboxes, over: &Notify) {
         let has_handler = handlers.setup().role(Role::ProgressHandler).is_some();
         let mut log_due = tokio::time::interval(LOG_EVERY);
@@ -67,7 +67,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Delivers the latest values to the handler, unless it has them.
+    /// Delivers the latest values to the handler, unless they were delivered already.
     pub(crate) async fn deliver_latest(&mut self, handlers: &mut HandlerSandboxes) {
         let running = self.claim.running();
         let generation = running.generation();

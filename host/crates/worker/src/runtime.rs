@@ -1,5 +1,5 @@
-//! The runtime: what all tasks of a worker share, from the queue to the signals of a stop. Everything that runs holds it; the
-//! [`Worker`](crate::Worker) is the roof above.
+//! The runtime: what all tasks of a worker share, from the queue to the signals of a stop. Everything that runs has a
+//! handle of it; the [`Worker`](crate::Worker) is the layer above.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -20,10 +20,11 @@ use crate::task_runner::TaskRunner;
 use crate::task_runners::TaskRunners;
 use crate::trace::Traces;
 
-/// Adds jobs to a task, from inside `depth` calls of `next`; waits for at most `wait` until the task's id source is loaded.
+/// Adds jobs to a task, from inside `depth` calls of `next`; waits for at most `wait` until the task's id source is
+/// loaded.
 ///
-/// Adding calls `next`, and `next` is a guest that may add jobs: this recursion is the domain's own. Adding is above the
-/// runtime, so what guests call reaches it through this pointer.
+/// Adding calls `next`, and `next` is a guest that may add jobs: this recursion is the domain's own. The code that adds
+/// jobs is a layer above the runtime, so guests' calls reach it through this pointer.
 pub(crate) type Add = for<'a> fn(
     runtime: &'a Arc<Runtime>,
     task: &'a str,
@@ -40,7 +41,7 @@ pub(crate) struct Runtime {
     pub(crate) traces: Traces,
     pub(crate) families: Arc<Families>,
     pub(crate) runners: ArcSwap<TaskRunners>,
-    /// Maintenance begins with the first tasks.
+    /// Starts maintenance with the first tasks.
     pub(crate) maintained: Once,
     pub(crate) slots: TaskTracker,
     pub(crate) lanes: TaskTracker,
@@ -48,18 +49,18 @@ pub(crate) struct Runtime {
     pub(crate) background: TaskTracker,
     /// Large arguments of unique jobs that guests add are fingerprinted one at a time.
     pub(crate) large_fingerprints: Arc<Semaphore>,
-    /// No more claims, no more jobs from outside.
+    /// Cancelled when the host stops: no more claims, no more jobs from outside.
     pub(crate) stop: CancellationToken,
-    /// Lanes end when no callback is due.
+    /// Cancelled after the slots have ended: lanes end when no callback is due.
     pub(crate) lanes_stop: CancellationToken,
-    /// Everything ends now.
+    /// Cancelled when the host aborts: everything ends now.
     pub(crate) abort: CancellationToken,
     /// Jobs whose attempts were stopped and requeued.
     pub(crate) abandoned: Mutex<Vec<JobKey>>,
 }
 
 impl Runtime {
-    /// A line of a job's log, written now.
+    /// Returns a line of a job's log, with the current time.
     pub(crate) fn line(&self, source: LogSource, text: String) -> LogLine {
         LogLine { at: self.clock.now(), source, text }
     }

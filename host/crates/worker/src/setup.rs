@@ -1,4 +1,5 @@
-//! A task with the plugins of its roles. A reload replaces all of it at once, so that no job sees parts of two definitions.
+//! A task with the plugins of its roles. A reload replaces all of it at once, so that no job sees parts of two
+//! definitions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use saggar_job::{JobId, Role};
 use saggar_queue::{Lane, Retention, Rules};
 use saggar_sandbox::{JobContext, Limits, Plugin};
 
-/// The most workers in each lane of a task: handlers are short, and each worker may own a sandbox of every handler of the lane.
+/// The most workers in each lane of a task: handlers are short, and each worker may own a sandbox of every handler of
+/// the lane.
 const MAX_LANES: u32 = 4;
 
 /// A task with the plugins of its roles, or with the reason why it has none.
@@ -18,11 +20,11 @@ pub struct Setup {
     pub task: Arc<Task>,
     /// The task's id, as guests see it.
     id: Arc<str>,
-    roles: BTreeMap<Role, Played>,
+    roles: BTreeMap<Role, RolePlugin>,
     unready: Option<Unready>,
 }
 
-/// Why no attempt of a task begins.
+/// Why no attempt of a task starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unready {
     /// Its plugins are being loaded. Jobs can be added, and wait.
@@ -33,7 +35,7 @@ pub enum Unready {
 
 /// The plugin of one role, with its limits.
 #[derive(Clone)]
-pub(crate) struct Played {
+pub(crate) struct RolePlugin {
     pub(crate) plugin: Plugin,
     /// The part of the reference after `#`.
     pub(crate) handler: Option<Arc<str>>,
@@ -59,7 +61,8 @@ impl About<'_> {
 pub struct Need(pub u32);
 
 impl Setup {
-    /// `plugin` finds the loaded plugin by the name of a reference. The error is the role without one.
+    /// Creates a setup; `plugin` finds a loaded plugin by the name in a reference. The error is a role without a
+    /// plugin.
     pub fn new(task: Arc<Task>, plugin: impl Fn(&str) -> Option<Plugin>) -> Result<Self, Role> {
         let mut roles = BTreeMap::new();
         for (role, reference) in task.references() {
@@ -70,20 +73,20 @@ impl Setup {
                 _ => task.sandbox.event_timeout,
             };
             let limits = Limits { memory: task.sandbox.memory_bytes, reuse: task.sandbox.reuse };
-            roles.insert(role, Played { plugin, handler, limits, timeout });
+            roles.insert(role, RolePlugin { plugin, handler, limits, timeout });
         }
         let is_complete = roles.contains_key(&Role::Processor);
         let id = task.id.as_str().into();
         if is_complete { Ok(Self { task, id, roles, unready: None }) } else { Err(Role::Processor) }
     }
 
-    /// A task without plugins: its jobs wait, and can be looked up and changed.
+    /// Creates the setup of a task without plugins: its jobs wait, and can be looked up and changed.
     pub fn unready(task: Arc<Task>, why: Unready) -> Self {
         let id = task.id.as_str().into();
         Self { task, id, roles: BTreeMap::new(), unready: Some(why) }
     }
 
-    /// Why no attempt begins; `None` if they do.
+    /// Returns why no attempt starts; `None` if attempts start.
     pub fn why_unready(&self) -> Option<&Unready> {
         self.unready.as_ref()
     }
@@ -92,23 +95,23 @@ impl Setup {
         if self.unready.is_some() { 0 } else { self.task.worker_nums }
     }
 
-    pub(crate) fn role(&self, role: Role) -> Option<&Played> {
+    pub(crate) fn role(&self, role: Role) -> Option<&RolePlugin> {
         self.roles.get(&role)
     }
 
-    /// What the guest learns of a call in `role`.
+    /// Returns the context that the guest gets in a call in `role`.
     pub(crate) fn context(&self, about: About<'_>, role: Role) -> JobContext {
         JobContext {
             id: about.id,
             task: self.id.clone(),
             attempt: about.attempt,
             max_attempts: self.task.retry.max_attempts_at(about.attempt),
-            handler: self.role(role).and_then(|played| played.handler.clone()),
+            handler: self.role(role).and_then(|loaded| loaded.handler.clone()),
             trace_parent: about.trace_parent.cloned(),
         }
     }
 
-    /// How many callbacks of a lane may be delivered at once.
+    /// Returns how many callbacks of a lane may be delivered at once.
     pub(crate) fn lanes(&self, lane: Lane) -> u32 {
         let handlers: &[Role] = match lane {
             Lane::Adds => &[Role::AddHandler],
@@ -118,22 +121,22 @@ impl Setup {
         if has_handler { self.task.worker_nums.min(MAX_LANES) } else { 0 }
     }
 
-    /// How many calls of `next` may run at once.
+    /// Returns how many calls of `next` may run at once.
     pub(crate) fn id_sources(&self) -> u32 {
         if self.task.handlers.next.is_some() { self.task.worker_nums.min(MAX_LANES) } else { 0 }
     }
 
-    /// The engine's room that the task takes when all its sandboxes have instances.
+    /// Returns the room in the engine that the task takes when all its sandboxes have instances.
     pub fn need(&self) -> Need {
-        self.need_if(|role| self.roles.get(&role).map_or(0, |played| played.plugin.units()))
+        self.need_if(|role| self.roles.get(&role).map_or(0, |loaded| loaded.plugin.units()))
     }
 
-    /// The least room that it takes: if each of its plugins has one memory.
+    /// Returns the least room that it can take: if each of its plugins has one memory.
     pub fn least_need(&self) -> Need {
         self.need_if(|role| u32::from(self.task.reference(role).is_some()))
     }
 
-    /// The room that it takes if a sandbox of a role takes this many `units`.
+    /// Returns the room that it takes if a sandbox of a role takes this many `units`.
     fn need_if(&self, units: impl Fn(Role) -> u32) -> Need {
         let handlers = units(Role::AddHandler) + units(Role::SuccessHandler) + units(Role::ErrorHandler);
         let lanes = if handlers > 0 { self.task.worker_nums.min(MAX_LANES) } else { 0 };
@@ -141,7 +144,8 @@ impl Setup {
         Need(self.task.worker_nums * slot + lanes * handlers + self.id_sources() * units(Role::IdSource))
     }
 
-    /// The rules of the queue. They depend on the definition alone, so they are the same before the plugins are loaded.
+    /// Returns the rules of the queue. They depend on the definition alone, so they are the same before the plugins are
+    /// loaded.
     pub(crate) fn rules(&self) -> Rules {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Rules {

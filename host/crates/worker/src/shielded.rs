@@ -1,6 +1,6 @@
-//! Steps that run to their end even if their caller is dropped, such as a client that closes its connection or a guest that is
-//! stopped. The store completes what it was asked for in any case, so what follows must not be left out: waking the slots and
-//! lanes that have work now, and emitting the events.
+//! Steps that run to their end even if their caller is dropped, such as a client that closes its connection or a guest
+//! that is stopped. The store completes a step that it was asked for in any case, so what follows must not be left out:
+//! waking the slots and lanes that have work now, and emitting the events.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,11 +8,12 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-/// A step. Dropped before it returned, it runs on in the background; dropped before its first poll, it does not run.
+/// A step. If it is dropped before it returned, it continues in the background; if it is dropped before its first poll,
+/// it does not run.
 pub(crate) struct Shielded<T: Send + 'static> {
     step: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     has_begun: bool,
-    /// Where it runs on.
+    /// Where it continues.
     tracker: TaskTracker,
 }
 
@@ -38,7 +39,7 @@ impl<T: Send + 'static> Future for Shielded<T> {
 impl<T: Send + 'static> Drop for Shielded<T> {
     fn drop(&mut self) {
         let Some(rest) = self.step.take().filter(|_| self.has_begun) else { return };
-        // Without a runtime the whole host has gone.
+        // Without a runtime, the whole host is gone.
         if Handle::try_current().is_ok() {
             self.tracker.spawn(async move { drop(rest.await) });
         }

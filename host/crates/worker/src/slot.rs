@@ -16,14 +16,14 @@ use crate::trace::trace_id;
 /// How long a slot waits after the store failed, or there was no room for its sandbox, before it tries again.
 const SETBACK: Duration = Duration::from_secs(1);
 
-/// How long storing the end of an attempt may take when the host aborts. Only a full disk takes this long: then the attempt stays
-/// RUNNING in the store, and is lost when the next host opens it.
+/// How long storing the end of an attempt may take when the host aborts. Only a full disk takes this long: then the
+/// attempt stays RUNNING in the store, and is lost when the next host opens it.
 const LAST_WAIT: Duration = Duration::from_secs(3);
 
-/// Works until its slot is removed, or the task stops.
+/// Works until its slot is removed or the task stops.
 pub(crate) async fn run(runtime: Arc<Runtime>, runner: Arc<TaskRunner>, permit: SlotPermit) {
     let Some(_working) = permit.acquire().await else { return };
-    // A reload may have unloaded its plugins.
+    // A reload may have unloaded the slot's plugins.
     let Some(mut sandboxes) = SlotSandboxes::new(runner.setup()) else { return };
     let mut next = None;
     loop {
@@ -132,8 +132,8 @@ async fn finish(
     }
 }
 
-/// Requeues a job without using an attempt. Returns whether it waits again: not if that could not be stored, or the job had been
-/// cancelled, and then it must not be reported as requeued.
+/// Requeues a job without using an attempt. Returns whether it waits again. If that could not be stored, or the job was
+/// cancelled meanwhile, it must not be reported as requeued.
 async fn requeue(runtime: &Runtime, runner: &Arc<TaskRunner>, claim: Claim) -> bool {
     let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
     let answer = unless_too_late(runtime, runner.queue.requeue(claim)).await;

@@ -1,5 +1,5 @@
-//! The slots, or the workers of a lane, of a task: how many work at once. A slot has at most one worker at a time, whatever
-//! reloads do: one that is removed and added again waits until its last worker has left.
+//! The slots of a task, or the workers of one of its lanes: how many work at once. A slot has at most one worker at a
+//! time, whatever reloads do: a slot that is removed and added again waits until its last worker has ended.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ struct Slot {
     leave: Option<CancellationToken>,
 }
 
-/// The right to work in a slot, once its last worker has left.
+/// The right to work in a slot, once its last worker has ended.
 pub(crate) struct SlotPermit {
     working: Arc<tokio::sync::Mutex<()>>,
-    /// Cancelled when the worker is to leave after its present job.
+    /// Cancelled when the worker is to end after its current job.
     pub(crate) leave: CancellationToken,
 }
 
 impl SlotSet {
-    /// Makes it `count` slots: cancels the workers of the others, and returns the permits of slots that need a worker. All
-    /// are cancelled with `stop`.
+    /// Changes the number of slots to `count`: cancels the workers of the others, and returns the permits of slots that
+    /// need a worker. All are cancelled with `stop`.
     pub(crate) fn resize(&self, count: u32, stop: &CancellationToken) -> Vec<SlotPermit> {
         let mut slots = self.0.lock();
         while slots.len() < count as usize {
@@ -49,14 +49,15 @@ impl SlotSet {
             .collect()
     }
 
-    /// Whether it never had a slot.
+    /// Returns whether it never had a slot.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }
 }
 
 impl SlotPermit {
-    /// Waits until the slot has no worker; it is taken until the guard is dropped. `None` if the worker is to leave before that.
+    /// Waits until the slot has no worker; it is occupied until the guard is dropped. `None` if the worker is to end
+    /// before that.
     pub(crate) async fn acquire(&self) -> Option<OwnedMutexGuard<()>> {
         tokio::select! {
             biased;

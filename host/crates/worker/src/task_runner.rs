@@ -42,7 +42,7 @@ impl TaskRunner {
         }
     }
 
-    /// The workers of a lane, which deliver its callbacks.
+    /// Returns the workers of a lane, which deliver its callbacks.
     pub(crate) fn lanes(&self, lane: Lane) -> &SlotSet {
         match lane {
             Lane::Adds => &self.adds,
@@ -50,12 +50,12 @@ impl TaskRunner {
         }
     }
 
-    /// The setup of what begins now.
+    /// Returns the setup for whatever starts now.
     pub(crate) fn setup(&self) -> Arc<Setup> {
         self.setup.load_full()
     }
 
-    /// Whether `setup` is still the current one.
+    /// Returns whether `setup` is still the current one.
     pub(crate) fn is_current(&self, setup: &Arc<Setup>) -> bool {
         Arc::ptr_eq(&self.setup.load(), setup)
     }
@@ -65,12 +65,12 @@ impl TaskRunner {
         self.replaced.notify_waiters();
     }
 
-    /// Whether the plugins of its setup are loaded.
+    /// Returns whether the plugins of its setup are loaded.
     pub(crate) fn is_ready(&self) -> bool {
         self.setup.load().why_unready().is_none()
     }
 
-    /// Waits until the task's id source is loaded, if it has one. Fails if the task is broken or stops. Cancel safe.
+    /// Waits until the task's id source is loaded, if it has one. Fails if the task is broken or stops. Cancel-safe.
     pub(crate) async fn id_source_loaded(&self) -> Result<(), NotAdding> {
         loop {
             let mut replaced = std::pin::pin!(self.replaced.notified());

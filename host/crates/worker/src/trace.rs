@@ -35,7 +35,7 @@ impl Traces {
         Self(tracer)
     }
 
-    /// Begins the span of each job to add. If it is recorded, it replaces the context that the job came with.
+    /// Starts the span of each job to add. If it is recorded, it replaces the trace context that the job came with.
     pub(crate) fn adding(&self, task: &TaskKey, jobs: &mut [NewJob]) -> Adding {
         let Some(tracer) = &self.0 else { return Adding(Vec::new()) };
         let begin = |job: &mut NewJob| {
@@ -51,7 +51,7 @@ impl Traces {
         Adding(jobs.iter_mut().map(begin).collect())
     }
 
-    /// Begins the span of an attempt, if its job is recorded.
+    /// Starts the span of an attempt, if its job is recorded.
     pub(crate) fn attempt(&self, claim: &Claim) -> Option<AttemptSpan> {
         let tracer = self.0.as_ref()?;
         let parent = parse(claim.trace_parent()?).filter(SpanContext::is_sampled)?;
@@ -87,12 +87,12 @@ impl Adding {
 }
 
 impl AttemptSpan {
-    /// The context that names this span.
+    /// Returns the trace context that names this span.
     pub(crate) fn trace_parent(&self) -> &Arc<str> {
         &self.trace_parent
     }
 
-    /// Ends it. Without an outcome the attempt did not begin.
+    /// Ends the span. Without an outcome, the attempt did not start.
     pub(crate) fn end(mut self, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
         self.ending = outcome.ending();
@@ -116,7 +116,7 @@ fn fail(span: &mut BoxedSpan, code: &str, message: String) {
     span.set_status(Status::error(message));
 }
 
-/// The trace id of a job, for the host's log.
+/// Returns the trace id of a job, for the host's log.
 pub(crate) fn trace_id(trace_parent: Option<&Arc<str>>) -> Option<&str> {
     trace_parent?.split('-').nth(1)
 }
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_parent_is_read_and_written_alike() {
+    fn a_trace_parent_is_parsed_and_formatted_alike() {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let context = parse(text).unwrap();
         assert!(context.is_sampled() && context.is_remote());

@@ -10,7 +10,7 @@ use crate::runtime::Runtime;
 /// How long to wait before another try while the store accepts no writes.
 const SETBACK: Duration = Duration::from_secs(1);
 
-/// Settles all of them, unless the host stops first.
+/// Settles all such callbacks, unless the host stops first.
 pub(crate) async fn settle(runtime: Arc<Runtime>, queue: Arc<TaskQueue>) {
     tokio::select! {
         biased;

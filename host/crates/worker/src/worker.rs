@@ -1,5 +1,5 @@
-//! The worker: runs the jobs of a tenant. The roof of the crate: it starts and stops what the other modules are, and is
-//! how the host reaches them.
+//! The worker: runs the jobs of a tenant. The top layer of the crate: it starts and stops the other modules, and is the
+//! interface for the host.
 
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -20,7 +20,8 @@ use crate::runtime::Runtime;
 use crate::shielded::Shielded;
 use crate::trace::Traces;
 
-/// How long an addition from outside waits until the task's id source is loaded. Guests wait as long as their call may take.
+/// How long an addition from outside waits until the task's id source is loaded. Guests wait as long as their call may
+/// take.
 const ID_SOURCE_WAIT: Duration = Duration::from_secs(5);
 
 /// Runs the jobs of one tenant. Cheap to clone.
@@ -28,7 +29,8 @@ const ID_SOURCE_WAIT: Duration = Duration::from_secs(5);
 pub struct Worker(pub(crate) Arc<Runtime>);
 
 impl Worker {
-    /// A worker without tasks. With a tracer, each addition and each attempt of a job has a span, if its trace is recorded.
+    /// Creates a worker without tasks. With a tracer, each addition and each attempt of a job has a span, if its trace
+    /// is recorded.
     pub fn new(tenant: &str, queue: Queue, clock: Arc<dyn Clock>, tracer: Option<BoxedTracer>) -> Self {
         Self(Arc::new(Runtime {
             tenant: tenant.into(),
@@ -50,13 +52,13 @@ impl Worker {
         }))
     }
 
-    /// An empty family, which learns what its members add until it is dropped.
+    /// Creates an empty family, which records what its members add until it is dropped.
     pub fn family(&self) -> Family {
         self.0.families.begin()
     }
 
-    /// Adds all `jobs` or none; returns which job each of them is: a new one, or the one that has its key or fingerprint.
-    /// They are durable, as far as the store is, when it returns.
+    /// Adds all `jobs` or none; returns which job each of them is: a new one, or the one that has its key or
+    /// fingerprint. They are durable, if the store is, when it returns.
     pub async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         if self.is_stopping() {
             return Err(AddError::Stopping);
@@ -64,8 +66,8 @@ impl Worker {
         add(&self.0, task, jobs, 0, ID_SOURCE_WAIT).await
     }
 
-    /// The jobs of a task, whether or not it can run: to look them up, to wait for them, to count them. Change them with
-    /// [`change`](Self::change).
+    /// Returns the queue of a task, whether or not the task can run: to look jobs up, to wait for them, to count them.
+    /// Change jobs with [`change`](Self::change).
     pub fn queue(&self, task: &str) -> Result<Arc<TaskQueue>, LookupError> {
         self.0.queue_of(task)
     }
@@ -75,7 +77,8 @@ impl Worker {
         self.0.change(task, id, change).await
     }
 
-    /// Pauses a task, so that no attempt begins, or resumes it; survives restarts. Runs to its end even if the caller is dropped.
+    /// Pauses a task, so that no attempt begins, or resumes it; survives restarts. Runs to its end even if the caller
+    /// is dropped.
     pub async fn set_paused(&self, task: &str, paused: bool) -> Result<(), LookupError> {
         let queue = self.0.queue_of(task)?;
         let step = async move { if paused { queue.pause().await } else { queue.resume().await } };
@@ -87,13 +90,13 @@ impl Worker {
         self.0.abort.cancel();
     }
 
-    /// Whether a stop has been requested.
+    /// Returns whether a stop has been requested.
     pub fn is_stopping(&self) -> bool {
         self.0.stop.is_cancelled()
     }
 
-    /// Stops: takes no more jobs and claims none, lets what runs end for at most `drain`, then stops it and requeues it
-    /// without using up an attempt. Returns the jobs that were requeued.
+    /// Stops: accepts no more jobs and claims none, waits at most `drain` for what runs to end, then stops it and
+    /// requeues it without using up an attempt. Returns the jobs that were requeued.
     pub async fn shutdown(&self, drain: Duration) -> Vec<JobKey> {
         let runtime = &self.0;
         runtime.stop.cancel();

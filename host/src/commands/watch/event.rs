@@ -1,4 +1,4 @@
-//! An event as `watch` reads it, from a host that may be newer.
+//! Events as `watch` reads them, from a host that may be newer.
 
 use saggar_client::ServerEvent;
 use serde::Deserialize;
@@ -23,47 +23,47 @@ pub(crate) struct WatchEvent {
     pub(crate) message: String,
     run_at: Option<String>,
     reason: Option<String>,
-    /// Of a gap: the maximum number of missing events.
+    /// Of a gap: the maximum number of missed events; `None` if unknown.
     events: Option<u64>,
 }
 
 impl WatchEvent {
-    /// Parses an event; `None` if it only says how far the stream was read.
+    /// Parses an event; `None` if it is only a cursor (`reached`).
     pub(crate) fn parse(raw: &ServerEvent) -> Option<Self> {
         let event = match serde_json::from_str(&raw.data) {
             Ok(event) => event,
-            // An unknown kind; only its arrival can be shown.
+            // The data of an unknown kind may have any form; show it as it is.
             Err(_) => Self { message: raw.data.clone(), ..Self::default() },
         };
         (raw.kind != "reached").then(|| Self { kind: raw.kind.clone(), ..event })
     }
 
-    /// The progress, if the event has any.
+    /// Returns the progress, if the event has any.
     pub(crate) fn progress(&self) -> Option<(u64, u64)> {
         Some((self.current?, self.total?))
     }
 
-    /// Whether events are missing before this one.
+    /// Returns whether events were missed before this one.
     pub(super) fn is_gap(&self) -> bool {
         self.kind == "gap"
     }
 
-    /// Whether it ends the job's attempt.
+    /// Returns whether the event ends the job's attempt.
     pub(super) fn ends_attempt(&self) -> bool {
         matches!(self.kind.as_str(), "succeeded" | "failed" | "retrying" | "requeued" | "deleted")
     }
 
-    /// Whether it ends the job.
+    /// Returns whether the event ends the job.
     pub(super) fn ends_job(&self) -> bool {
         matches!(self.kind.as_str(), "succeeded" | "failed" | "deleted")
     }
 
-    /// Whether to print it above the live view.
+    /// Returns whether to print the event above the live view.
     pub(super) fn is_notable(&self) -> bool {
         matches!(self.kind.as_str(), "failed" | "retrying" | "cancelling" | "requeued" | "gap")
     }
 
-    /// The event as a line of text.
+    /// Formats the event as a line of text.
     pub(super) fn line(&self) -> String {
         if self.is_gap() {
             return match self.events {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_its_line() {
+    fn each_kind_is_formatted_as_a_line() {
         let line = |kind, data: &str| {
             let at = r#""task":"mail.send","id":7,"at":"2026-11-24T10:00:00.000Z""#;
             of(kind, &format!("{{\"kind\":\"{kind}\",{at}{data}}}")).unwrap().line()
@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_says_how_much_is_missing() {
+    fn a_gap_reports_how_many_events_were_missed() {
         let known = of("gap", r#"{"events":12}"#).unwrap();
         assert!(known.is_gap() && known.line().contains("up to 12 events were missed"), "{}", known.line());
         assert!(of("gap", r#"{"events":null}"#).unwrap().line().contains("restarted"));
     }
 
     #[test]
-    fn kinds_of_newer_hosts_are_shown_as_they_are() {
+    fn unknown_kinds_of_newer_hosts_are_shown() {
         assert_eq!(of("reached", "{}"), None);
         let moved = of("moved", r#"{"kind":"moved","task":"a","id":1,"at":"now","to":"b"}"#).unwrap();
         assert!(moved.line().contains("a#1") && moved.line().ends_with("moved"), "{}", moved.line());

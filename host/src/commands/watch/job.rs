@@ -18,16 +18,16 @@ struct JobWatch {
 pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> anyhow::Result<u8> {
     let view = JobWatch { bar: show::progress_bar(), as_json };
     let mut connection = Connection::new();
-    // Subscribes before the job is looked up, so no event is missed.
+    // Subscribe before the job is looked up, so that no event is missed.
     let mut events = client.job_events(task, id).await?;
-    if let Some(code) = view.look(&client.get(task, id).await?)? {
+    if let Some(code) = view.show_job(&client.get(task, id).await?)? {
         return Ok(code);
     }
     if !output::is_terminal() {
         say!("watching {}#{id} at {}; press Ctrl-C to stop", cell(task), client.url());
     }
     loop {
-        let said = match events.next().await? {
+        let message = match events.next().await? {
             StreamItem::Event(raw) => {
                 let Some(event) = WatchEvent::parse(&raw) else { continue };
                 let stdout = view.show(&event, as_json.then(|| event_json(&raw)))?;
@@ -35,7 +35,8 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
                     return Ok(0);
                 }
                 if event.ends_job() || event.is_gap() {
-                    // Looks up what the event does not say: why the job failed, and after a gap, whether it has ended.
+                    // Look up what the event does not contain: why the job failed, and after a gap, whether it has
+                    // ended.
                     if let Some(code) = view.end(&client.get(task, id).await?)? {
                         return Ok(code);
                     }
@@ -46,15 +47,15 @@ pub(super) async fn run(client: &Client, task: &str, id: u64, as_json: bool) -> 
             StreamItem::Reconnected => connection.restored(),
             StreamItem::End => return view.end(&client.get(task, id).await?).map(|code| code.unwrap_or(0)),
         };
-        if let Some(said) = said {
-            view.bar.suspend(|| say!("{said}"));
+        if let Some(message) = message {
+            view.bar.suspend(|| say!("{message}"));
         }
     }
 }
 
 impl JobWatch {
-    /// Shows the job as it is. If it has ended, returns the exit code.
-    fn look(&self, answer: &JsonBody<Job>) -> anyhow::Result<Option<u8>> {
+    /// Shows the current state of the job. Returns the exit code if it has ended.
+    fn show_job(&self, answer: &JsonBody<Job>) -> anyhow::Result<Option<u8>> {
         let job = answer.parse()?;
         if self.as_json {
             output::json(answer.text())?;
@@ -75,7 +76,7 @@ impl JobWatch {
         }
         self.bar.suspend(|| match as_json {
             Some(json) => output::json(&json),
-            // The bar shows it.
+            // The bar shows the progress.
             None if event.progress().is_some() && output::is_terminal() && !self.bar.is_hidden() => {
                 Ok(StdoutState::Open)
             }
@@ -83,8 +84,8 @@ impl JobWatch {
         })
     }
 
-    /// The exit code, if the job has ended. With --json also prints the whole job, because events do not have all of
-    /// it.
+    /// Returns the exit code if the job has ended. With --json also prints the whole job, because events contain only
+    /// parts of it.
     fn end(&self, answer: &JsonBody<Job>) -> anyhow::Result<Option<u8>> {
         let job = answer.parse()?;
         if !has_ended(&job) {

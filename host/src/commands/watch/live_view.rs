@@ -1,4 +1,4 @@
-//! The state behind the live view: running jobs with their progress, and job counts per task.
+//! The state of the live view: running jobs with their progress, and job counts per task.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +19,7 @@ pub(super) struct RunningJob {
     pub(super) message: String,
 }
 
-/// Jobs in the order in which they started, so that a line on the screen keeps its position.
+/// Running jobs in the order of their start, so that a line on the screen keeps its position.
 #[derive(Debug, Default)]
 pub(super) struct LiveView {
     running: BTreeMap<u64, RunningJob>,
@@ -71,12 +71,12 @@ impl LiveView {
         self.running.insert(position, job);
     }
 
-    /// The tasks with their counts, sorted by id.
+    /// Returns the tasks with their counts, sorted by id.
     pub(super) fn tasks(&self) -> &[TaskSummary] {
         &self.tasks
     }
 
-    /// The running jobs, oldest first.
+    /// Returns the running jobs with their positions, oldest first.
     pub(super) fn running(&self) -> impl ExactSizeIterator<Item = (u64, &RunningJob)> {
         self.running.iter().map(|(position, job)| (*position, job))
     }
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    fn note(view: &mut LiveView, kind: &str, id: u64, more: &str) {
+    fn apply(view: &mut LiveView, kind: &str, id: u64, more: &str) {
         let data = format!("{{\"task\":\"a\",\"id\":{id},\"at\":\"\"{more}}}");
         view.apply(&WatchEvent::parse(&ServerEvent { kind: kind.into(), id: String::new(), data }).unwrap());
     }
@@ -98,30 +98,30 @@ mod tests {
     }
 
     #[test]
-    fn jobs_stand_on_it_from_the_beginning_of_an_attempt_to_its_end() {
+    fn jobs_are_in_the_view_from_start_to_end_of_an_attempt() {
         let mut view = LiveView::default();
         for id in [9, 3, 5] {
-            note(&mut view, "added", id, "");
-            note(&mut view, "started", id, r#","attempt":1"#);
+            apply(&mut view, "added", id, "");
+            apply(&mut view, "started", id, r#","attempt":1"#);
         }
-        note(&mut view, "progress", 3, r#","current":1,"total":4,"message":"going""#);
-        // An event of a job that is not in the view, such as the last progress of an ended attempt.
-        note(&mut view, "progress", 7, r#","current":1,"total":4,"message":"late""#);
+        apply(&mut view, "progress", 3, r#","current":1,"total":4,"message":"going""#);
+        // This job is not in the view: for example, the last progress may arrive after the end of the attempt.
+        apply(&mut view, "progress", 7, r#","current":1,"total":4,"message":"late""#);
         assert_eq!(shown(&view), [(9, 0, ""), (3, 1, "going"), (5, 0, "")]);
         for (kind, id) in [("succeeded", 9), ("retrying", 3), ("requeued", 5), ("failed", 11)] {
-            note(&mut view, kind, id, "");
+            apply(&mut view, kind, id, "");
         }
         assert_eq!(shown(&view), []);
-        note(&mut view, "started", 3, r#","attempt":2"#);
+        apply(&mut view, "started", 3, r#","attempt":2"#);
         assert_eq!(shown(&view), [(3, 0, "")]);
     }
 
     #[test]
-    fn a_job_that_was_looked_at_before_its_events_came_keeps_its_place() {
+    fn a_job_keeps_its_position_if_its_start_arrives_again() {
         let mut view = LiveView::default();
-        note(&mut view, "started", 1, "");
-        note(&mut view, "started", 2, "");
-        note(&mut view, "started", 1, "");
+        apply(&mut view, "started", 1, "");
+        apply(&mut view, "started", 2, "");
+        apply(&mut view, "started", 1, "");
         assert_eq!(shown(&view), [(1, 0, ""), (2, 0, "")]);
         assert_eq!(view.running().len(), view.positions.len());
     }

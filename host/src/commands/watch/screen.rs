@@ -1,4 +1,4 @@
-//! The live view on a terminal: a line per task, a bar per running job, as many as fit.
+//! Draws the live view on a terminal: a line per task and a bar per running job, as many as fit.
 
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,15 +11,15 @@ use super::live_view::{LiveView, RunningJob};
 use crate::commands::output::{self, cell};
 use crate::commands::{show, tasks};
 
-/// Height of a terminal that does not report it.
+/// Height of a terminal that does not report its size.
 const DEFAULT_LINES: usize = 24;
 
-/// The screen. Its last content stays on the terminal.
+/// The drawn lines. The last ones stay on the terminal when it is dropped.
 pub(super) struct Screen {
     all: MultiProgress,
     /// A line per shown task.
     tasks: Vec<ProgressBar>,
-    /// How many tasks and jobs do not fit.
+    /// The line with the numbers of tasks and jobs that do not fit.
     rest: Option<ProgressBar>,
     /// The bars of jobs, by their position in the view.
     jobs: HashMap<u64, Bar>,
@@ -105,14 +105,14 @@ impl Screen {
 }
 
 impl Drop for Screen {
-    /// Leaves the last content on the terminal. Otherwise indicatif would remove the lines one by one, and redrawing
-    /// after the terminal printed `^C` would put them in another place.
+    /// Leaves the last lines on the terminal. Otherwise indicatif would remove them one by one, and would redraw the
+    /// rest in the wrong place after the terminal has printed `^C`.
     fn drop(&mut self) {
         self.all.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 
-/// How many lines tasks and jobs get.
+/// The numbers of lines for tasks and for jobs.
 #[derive(Debug, PartialEq, Eq)]
 struct Layout {
     tasks: usize,
@@ -120,8 +120,8 @@ struct Layout {
 }
 
 impl Layout {
-    /// Tasks get at most half of the lines, unless the jobs need fewer; one line is for what does not fit, one for the
-    /// cursor.
+    /// Divides the lines. Tasks get at most half of them, or more if the jobs need fewer. One line is for what does not
+    /// fit, one for the cursor.
     fn split(lines: usize, tasks: usize, jobs: usize) -> Self {
         let lines = lines.saturating_sub(2).max(2);
         let of_tasks = tasks.min((lines / 2).max(lines.saturating_sub(jobs)));
@@ -129,7 +129,7 @@ impl Layout {
     }
 }
 
-/// The tasks with the most jobs, sorted by id.
+/// Returns the `most` tasks with the most waiting and running jobs, sorted by id.
 fn busiest(tasks: &[TaskSummary], most: usize) -> Vec<&TaskSummary> {
     let mut found: Vec<&TaskSummary> = tasks.iter().collect();
     found.sort_by_key(|task| std::cmp::Reverse(task.counts.running.saturating_add(task.counts.waiting)));
@@ -170,7 +170,7 @@ fn new_bar(all: &MultiProgress, line: usize, job: &RunningJob) -> Bar {
     Bar { bar: bar.with_elapsed(elapsed(&job.started_at, SystemClock.now())), measured }
 }
 
-/// Time since a timestamp of the host; its clock may be ahead of ours.
+/// Returns the time since a timestamp of the host; zero if it is invalid, or if the host's clock is ahead of ours.
 fn elapsed(since: &str, now: Timestamp) -> Duration {
     let since = humantime::parse_rfc3339(since).ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     since.map_or(Duration::ZERO, |since| Duration::from_millis(now.0).saturating_sub(since))
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn time_goes_by_from_when_the_host_began() {
+    fn elapsed_time_counts_from_the_timestamp_of_the_host() {
         let now = Timestamp(1_795_514_400_000);
         assert_eq!(elapsed("2026-11-24T09:58:30.000Z", now), Duration::from_secs(90));
         for unknown in ["2026-11-24T10:00:01.000Z", "", "yesterday"] {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_templates_are_templates() {
+    fn the_templates_are_valid() {
         for template in
             ["{wide_msg}", "  {prefix} {bar:20} {pos}/{len} {wide_msg}", "  {prefix} {spinner} {elapsed} {wide_msg}"]
         {

@@ -1,4 +1,4 @@
-//! Amounts: counts, bytes, durations, fractions.
+//! Numeric values: counts, bytes, durations, fractions.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) struct TimeSpan {
     pub(crate) default: Duration,
 }
 
-/// A fraction.
+/// A fraction from 0 to 1.
 pub(crate) struct Fraction {
     pub(crate) default: f64,
 }
@@ -135,7 +135,7 @@ impl ValueType for Fraction {
     }
 }
 
-/// Parses a number of bytes such as `64KiB` or `65536`. Refuses `64KB` because it is ambiguous.
+/// Parses a number of bytes such as `64KiB` or `65536`. Refuses `64KB`, because it is ambiguous.
 fn bytes(text: &str) -> Option<usize> {
     let text = text.trim();
     let (count, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -149,7 +149,7 @@ fn bytes_text(bytes: usize) -> String {
     whole.map_or_else(|| bytes.to_string(), |(unit, factor)| format!("{}{unit}", bytes / factor))
 }
 
-/// Parses a duration such as `90s`, `1m 30s`, or `90` and `0.5`, which are seconds.
+/// Parses a duration such as `90s` or `1m 30s`. Numbers without a unit, such as `90` and `0.5`, are seconds.
 pub(crate) fn time(text: &str) -> Option<Duration> {
     let text = text.trim();
     match text.parse::<f64>() {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_seconds_unless_they_say_otherwise() {
+    fn durations_without_a_unit_are_seconds() {
         let ms = |text| time(text).map(|time| time.as_millis());
         for (text, expected) in
             [("30s", 30_000), ("30", 30_000), ("0.5", 500), ("1m 30s", 90_000), ("250ms", 250), ("0s", 0)]

@@ -1,4 +1,4 @@
-//! Words: a choice from a few, and the filter of the log.
+//! Word values: a choice from a few words, and the filter of the log.
 
 use saggar_definition::nearest;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ impl ValueType for LogFilter {
     fn parse(&self, field: &Field<'_>, reader: &mut Reader) -> Option<String> {
         let text = reader.text(self, field)?.trim();
         let is_word = !text.contains(['=', ',', '[', ':']);
-        // A word alone would be taken for a module, and would silence all others.
+        // `EnvFilter` would parse a single unknown word as a module, and disable all other modules.
         if is_word && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text)) {
             return match nearest(text, LEVELS) {
                 Some(level) => reader.reject_with(self, field, format!("did you mean \"{level}\"?")),

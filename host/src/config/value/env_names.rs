@@ -1,4 +1,4 @@
-//! Names of environment variables, as patterns.
+//! Patterns of names of environment variables.
 
 use saggar::EnvAllow;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::input::{Node, RawValue};
 use super::{Field, Reader, ValueType};
 
-/// Names with `*` in them: a list, or comma-separated text.
+/// Names that may contain `*`: a list, or comma-separated text.
 pub(crate) struct EnvNames;
 
 impl ValueType for EnvNames {

@@ -1,4 +1,4 @@
-//! Network values: listening addresses, a collector's URL, and names to show.
+//! Network values: listening addresses, a collector's URL, and its name for this service.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,19 +9,19 @@ use super::{Field, Reader, ValueType};
 
 /// An address to listen on.
 pub(crate) struct ListenAddress {
-    /// A port of 127.0.0.1.
+    /// The port of the default address; its IP address is 127.0.0.1.
     pub(crate) default_port: u16,
 }
 
 /// The URL of a collector, or none.
 pub(crate) struct OtlpEndpoint;
 
-/// Where a collector takes traces.
+/// The endpoint of a collector that receives traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// As given.
+    /// The URL as given.
     given: String,
-    /// The whole URL.
+    /// The full URL of the endpoint.
     pub(crate) address: String,
 }
 
@@ -29,17 +29,17 @@ pub(crate) struct Endpoint {
 const TRACES: &str = "/v1/traces";
 
 impl Endpoint {
-    fn new(given: &str, is_whole: bool) -> Self {
+    fn new(given: &str, is_full: bool) -> Self {
         let base = given.trim_end_matches('/');
-        let address = if is_whole || base.ends_with(TRACES) { given.to_owned() } else { format!("{base}{TRACES}") };
+        let address = if is_full || base.ends_with(TRACES) { given.to_owned() } else { format!("{base}{TRACES}") };
         Self { given: given.to_owned(), address }
     }
 }
 
-/// A name to show.
+/// The name of the service in traces.
 pub(crate) struct ServiceName {
     pub(crate) default: &'static str,
-    /// The longest, in characters.
+    /// Maximum length in characters.
     pub(crate) max_chars: usize,
 }
 
@@ -62,7 +62,7 @@ impl ValueType for ListenAddress {
         let text = reader.text(self, field)?;
         match (text.parse(), text.split_once(':')) {
             (Ok(address), _) => Some(address),
-            // A host name can have several addresses.
+            // Host names are not accepted, because they can have several addresses.
             (_, Some(("localhost", port))) => {
                 reader.reject_with(self, field, format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""))
             }
@@ -100,7 +100,7 @@ impl ValueType for OtlpEndpoint {
         let Some(url) = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme())) else {
             return reader.reject(self, field);
         };
-        // They would appear in the log, and in the shown configuration.
+        // Refuse credentials, because they would appear in the log and in `saggar config`.
         if !url.username().is_empty() || url.password().is_some() {
             let help = "send credentials with the variable OTEL_EXPORTER_OTLP_HEADERS";
             return reader.reject_with(self, field, help);

@@ -1,4 +1,4 @@
-//! Paths: the store, and the directory of compiled components.
+//! Path values: the store, and the directory of compiled components.
 
 use std::path::PathBuf;
 

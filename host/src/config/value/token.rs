@@ -1,5 +1,5 @@
-//! Tokens: who can use the HTTP service. No message here repeats the input because it may be the token given in place
-//! of its digest.
+//! Tokens of the HTTP service. No message here repeats the input, because it may be a token that was given in place of
+//! its digest.
 
 use saggar::api::{Role, Token};
 use saggar_definition::{nearest, truncated};
@@ -15,18 +15,20 @@ const KEYS: [&str; 4] = ["name", "role", "sha256", "tenant"];
 /// The names of the roles.
 const ROLES: [&str; 3] = ["admin", "write", "read"];
 
-/// The most tokens of a host; each request is compared with all of them.
+/// Maximum number of tokens of a host. Each request is compared with all of them.
 const MAX_TOKENS: usize = 1000;
 
-/// The longest name in characters; names appear in log lines.
+/// Maximum length of a name in characters. Names appear in log lines.
 const MAX_NAME_CHARS: usize = 64;
 
-/// Digits of a digest that are shown, and that name a token without a name.
+/// How many digits of a digest are shown. They are also the name of a token without a name.
 const SHOWN_DIGITS: usize = 8;
 
+/// Advice for an invalid digest.
 const DIGEST_HELP: &str = "give the 64 hexadecimal digits that `printf %s \"$TOKEN\" | sha256sum` prints; `saggar token` \
                              makes a token and its digest";
 
+/// Advice for a token with the wrong form.
 const TOKEN_HELP: &str = "in the file, write `[[token]]` and below it `role = …` and `sha256 = …`; in a flag or the \
                           environment, ROLE:SHA256 or ROLE:SHA256:NAME";
 
@@ -40,7 +42,7 @@ pub(crate) struct ListedToken {
     sha256: String,
 }
 
-/// The parts of a token, unparsed.
+/// The unparsed parts of a token.
 #[derive(Default)]
 struct TokenParts<'n> {
     name: Option<&'n Node>,
@@ -94,7 +96,8 @@ impl ValueType for TokenList {
     }
 }
 
-/// Of two tokens with one digest, only one role would count; two tokens with one name could not be told apart.
+/// Returns whether digest and name of a token are new; reports it otherwise. Of two tokens with one digest, only one
+/// role would apply. Two tokens with one name could not be distinguished in the log.
 fn is_new(token: &ListedToken, others: &[ListedToken], node: &Node, reader: &mut Reader) -> bool {
     let (what, help) = if others.iter().any(|other| other.sha256 == token.sha256) {
         ("digest", "keep one of the two; a token has one role")
@@ -123,7 +126,7 @@ fn read_token(node: &Node, reader: &mut Reader) -> Option<ListedToken> {
     }
 }
 
-/// The parts of a table in the file. `None` if it has unknown keys.
+/// Returns the parts of a table in the file; `None` if it has unknown keys.
 fn table<'n>(entries: &'n [Entry], reader: &mut Reader) -> Option<TokenParts<'n>> {
     let mut parts = TokenParts::default();
     let mut is_valid = true;
@@ -173,7 +176,7 @@ impl TokenParts<'_> {
         Some(ListedToken { token, sha256 })
     }
 
-    /// The valid name, if there is one.
+    /// Returns the name if one is given; `None` if it is invalid.
     fn name(&self, reader: &mut Reader) -> Option<Option<String>> {
         let Some(node) = self.name else { return Some(None) };
         let is_valid = |name: &&str| {

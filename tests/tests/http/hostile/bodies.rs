@@ -1,4 +1,4 @@
-//! Bodies that are too large, too deep, not text, cut off, or that have two lengths.
+//! Bodies that are too large, too deep, not text, incomplete, or have two lengths.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,11 @@ use saggar_tests::server::Server;
 use super::super::stage::serve_with;
 use super::{BATCH, JOBS, Victim, refusal, refused};
 
-/// A server that reads one megabyte after another would need longer and grow by more.
+/// A server that reads the whole body would need longer and use more memory.
 const QUICK: Duration = Duration::from_secs(10);
 
 #[test]
-fn a_hundred_megabytes_are_refused_when_they_are_announced() {
+fn an_announced_body_of_100_mb_is_refused() {
     let victim = Victim::start();
     for path in [JOBS, BATCH] {
         let began = Instant::now();
@@ -26,9 +26,9 @@ fn a_hundred_megabytes_are_refused_when_they_are_announced() {
     victim.survives(32);
 }
 
-/// Eight clients write everything, some without a length, before or while they read.
+/// Eight clients write the whole body, some without a length, while they read.
 #[test]
-fn a_hundred_megabytes_are_refused_when_they_come() {
+fn a_body_of_100_mb_is_refused_while_it_is_sent() {
     let victim = Victim::start();
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -40,10 +40,10 @@ fn a_hundred_megabytes_are_refused_when_they_come() {
                     if is_chunked { "transfer-encoding: chunked\r\n" } else { "content-length: 104857600\r\n" };
                 let mut raw = server.connect();
                 raw.send(server.post_head(if client < 4 { JOBS } else { BATCH }, headers));
-                let mut twin = raw.twin();
+                let mut writer = raw.second_handle();
                 let writing = scope.spawn(move || {
                     let piece = if is_chunked { chunk(&[b' '; 1 << 20]) } else { vec![b' '; 1 << 20] };
-                    (0..100).take_while(|_| twin.try_send(&piece)).count()
+                    (0..100).take_while(|_| writer.try_send(&piece)).count()
                 });
                 let answer = raw.answer().expect("an answer");
                 assert_eq!(refusal(&answer), refused(413, "body-too-large"));
@@ -53,7 +53,7 @@ fn a_hundred_megabytes_are_refused_when_they_come() {
         }
     });
     assert!(began.elapsed() < 3 * QUICK, "{:?}", began.elapsed());
-    // Four of them may fill what the largest body takes, and a growing vector has twice its contents.
+    // Four of them may use the size of the largest body, and a growing vector has twice the size of its contents.
     victim.survives(4 * 2 * 20);
 }
 
@@ -62,7 +62,7 @@ fn chunk(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn json_of_any_depth_is_refused() {
+fn deeply_nested_json_is_refused() {
     const LEVELS: usize = 100_000;
     let victim = Victim::start();
     let (open, close) = ("[".repeat(LEVELS), "]".repeat(LEVELS));
@@ -92,7 +92,7 @@ fn json_of_any_depth_is_refused() {
 }
 
 #[test]
-fn what_is_no_json_in_utf_8_is_refused() {
+fn invalid_utf8_and_invalid_json_are_refused() {
     let victim = Victim::start();
     for body in [&b"\xff\xfe{\0}\0"[..], b"{\"args\":[\"\xc3\x28\"]}", b"{\"args\":[\"\xed\xa0\x80\"]}", b"{} \xf8"] {
         assert_eq!(victim.post(JOBS, body), refused(400, "invalid-utf8"));
@@ -133,18 +133,18 @@ fn what_is_no_json_in_utf_8_is_refused() {
     victim.survives(64);
 }
 
-/// A job of two bytes takes more than a hundred once it is parsed.
+/// A job of two bytes takes more than a hundred bytes when parsed.
 #[test]
-fn millions_of_jobs_are_refused_and_not_kept_until_they_are_counted() {
+fn millions_of_jobs_are_refused_without_being_stored_first() {
     let victim = Victim::start();
     let many = format!("{{\"jobs\":[{}{{}}]}}", "{},".repeat(5_000_000));
     assert_eq!(victim.post(BATCH, many), refused(413, "body-too-large"));
     victim.survives(96);
 }
 
-/// A job's fingerprint is made from parsed arguments, which take a multiple of their bytes.
+/// A job's fingerprint is computed from parsed arguments, which take a multiple of their bytes.
 #[test]
-fn arguments_are_not_multiplied_to_make_a_job_unique() {
+fn unique_jobs_do_not_multiply_the_memory_of_arguments() {
     let victim = Victim::start();
     let (large, positions) = ("x".repeat(4_000_000), "0,".repeat(99));
     let body = format!("{{\"args\":[\"{large}\"],\"unique\":{{\"by\":\"args\",\"positions\":[{positions}0]}}}}");
@@ -156,7 +156,7 @@ fn arguments_are_not_multiplied_to_make_a_job_unique() {
 }
 
 #[test]
-fn what_is_refused_is_not_sent_back_whole() {
+fn a_refused_value_is_not_repeated_in_full() {
     let victim = Victim::start();
     let long = "é".repeat(1_000_000);
     for body in [format!("{{\"{long}\":1}}"), format!("{{\"delay_ms\":\"{long}\"}}")] {
@@ -168,9 +168,9 @@ fn what_is_refused_is_not_sent_back_whole() {
     victim.survives(64);
 }
 
-/// A client that writes everything before it reads gets the error, though the server discards the rest.
+/// A client that writes everything before it reads gets the error, although the server discards the rest.
 #[test]
-fn what_is_refused_for_its_head_may_still_be_written() {
+fn a_body_can_be_sent_after_its_head_was_refused() {
     const BODY: usize = 5_000_000;
     let post = |server: &Server, line: &str, headers: &str| {
         let mut raw = server.connect();
@@ -196,9 +196,9 @@ fn what_is_refused_for_its_head_may_still_be_written() {
     guarded.stop();
 }
 
-/// A client that asks whether it may send a body is not told to send one that is refused.
+/// The server does not answer `Expect: 100-continue` with 100 if it refuses the body.
 #[test]
-fn nobody_is_invited_to_send_what_is_refused() {
+fn a_refused_body_gets_no_100_continue() {
     let victim = Victim::start();
     let (large, small) = ("content-length: 104857600\r\n", "content-length: 2\r\n");
     for (line, headers, status, code) in [
@@ -253,10 +253,10 @@ fn a_body_has_one_length() {
     victim.survives(16);
 }
 
-/// If two programs on the way disagree about the end of a body, the rest of one request is another one for the second
-/// of them.
+/// If a proxy and the host disagree about the end of a body, the host must not read the rest of a request as another
+/// request.
 #[test]
-fn the_rest_of_a_request_is_no_request() {
+fn a_request_cannot_be_smuggled_in_a_body() {
     let victim = Victim::start();
     let server = &victim.server;
     let smuggled = server.head("POST /v1/tasks/mail.send/pause", "");
@@ -265,12 +265,12 @@ fn the_rest_of_a_request_is_no_request() {
     {
         let mut raw = server.connect();
         raw.send(server.post_head(JOBS, headers) + "2\r\n{}\r\n0\r\n\r\n" + &smuggled);
-        raw.say_that_nothing_follows();
+        raw.close_sending();
         let mut answers = Vec::new();
         while let Some(answer) = raw.answer() {
             answers.push(answer.status);
         }
-        // Refused, or read by the chunks and the connection closed.
+        // Refused, or read by its chunks and the connection closed.
         assert!(matches!(answers[..], [400 | 201]), "{headers}: {answers:?}");
     }
     let task = server.raw(server.head("GET /v1/tasks/mail.send", "")).json();
@@ -280,7 +280,7 @@ fn the_rest_of_a_request_is_no_request() {
 
 /// Clients that disconnect in the middle of a request.
 #[test]
-fn half_requests_leave_nothing_behind() {
+fn incomplete_requests_have_no_effect() {
     let victim = Victim::start();
     let server = &victim.server;
     let whole = server.post_head(JOBS, "content-length: 20\r\n") + "{\"args\":[1, 2, 3, 4]";

@@ -1,4 +1,4 @@
-//! Heads that are not HTTP, are too large, too slow, or come all at once.
+//! Heads that are not HTTP, too large, too slow, or sent all at once.
 
 use std::time::{Duration, Instant};
 
@@ -20,14 +20,14 @@ fn floods_of_headers_are_refused() {
         let answer = server.raw(server.head("GET /v1/jobs", &headers));
         assert_eq!(refusal(&answer), refused(431, "head-too-large"), "{} bytes", headers.len());
     }
-    // One that never ends, from several at once.
+    // A head that never ends, from several clients at once.
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 let mut raw = server.connect();
                 raw.send("GET /v1/jobs HTTP/1.1\r\nx: ");
-                let mut twin = raw.twin();
-                let writing = scope.spawn(move || (0..1_000).take_while(|_| twin.try_send([b'y'; 100_000])).count());
+                let mut writer = raw.second_handle();
+                let writing = scope.spawn(move || (0..1_000).take_while(|_| writer.try_send([b'y'; 100_000])).count());
                 assert_eq!(refusal(&raw.answer().expect("an answer")), refused(431, "head-too-large"));
                 drop(raw);
                 writing.join().expect("a client does not panic");
@@ -38,7 +38,7 @@ fn floods_of_headers_are_refused() {
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn malformed_requests_are_refused() {
     let victim = Victim::start();
     let server = &victim.server;
     for bytes in [
@@ -61,7 +61,7 @@ fn what_is_no_request_is_refused() {
 }
 
 #[test]
-fn unknown_methods_are_told_the_known_ones() {
+fn an_unknown_method_is_answered_with_the_allowed_ones() {
     let victim = Victim::start();
     let server = &victim.server;
     for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "BREW", "get", "DELETE", "X-A!", &"M".repeat(1_000)] {
@@ -74,15 +74,15 @@ fn unknown_methods_are_told_the_known_ones() {
 }
 
 #[test]
-fn requests_in_one_go_are_answered_in_their_order() {
+fn pipelined_requests_are_answered_in_order() {
     let victim = Victim::start();
     let server = &victim.server;
     let requests: String = (1..=1_000).map(|id| server.head(&format!("GET {JOBS}/{id}"), "")).collect();
     let mut raw = server.connect();
-    let mut twin = raw.twin();
+    let mut writer = raw.second_handle();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            twin.send(&requests);
+            writer.send(&requests);
         });
         for id in 1..=1_000 {
             let answer = raw.answer().expect("an answer");
@@ -93,26 +93,26 @@ fn requests_in_one_go_are_answered_in_their_order() {
     victim.survives(16);
 }
 
-/// Clients that send a byte now and then, and clients that send nothing, for as long as the server lets them.
+/// Clients that send a few bytes now and then, and clients that send nothing, as long as the server allows it.
 #[test]
-fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
+fn slow_heads_time_out_and_do_not_delay_other_clients() {
     let victim = Victim::start_with(&["--http-head-time", "5s"]);
     let server = &victim.server;
     let idle: Vec<_> = (0..300).map(|_| server.connect()).collect();
     let began = Instant::now();
     let mut slow = server.connect();
     slow.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n");
-    let mut twin = slow.twin();
+    let mut writer = slow.second_handle();
     let drips = std::thread::spawn(move || {
-        // As long as the server reads.
-        while twin.try_send("x: y\r\n") && began.elapsed() < TIMEOUT {
+        // The client sends as long as the server reads.
+        while writer.try_send("x: y\r\n") && began.elapsed() < TIMEOUT {
             std::thread::sleep(Duration::from_secs(1));
         }
     });
     for _ in 0..100 {
         assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200);
     }
-    // It is cut off after 5 s, though it sends a whole line every second.
+    // The client is disconnected after 5 s, although it sends a whole line every second.
     assert_eq!(refusal(&slow.answer().expect("an answer")), refused(408, "head-timeout"));
     assert!((Duration::from_secs(4)..TIMEOUT).contains(&began.elapsed()), "{:?}", began.elapsed());
     drop(slow);
@@ -121,10 +121,10 @@ fn slow_heads_are_cut_off_and_keep_nobody_waiting() {
     victim.survives(32);
 }
 
-/// Starts a request whose body is on its way, so that its connection is busy.
+/// Starts a request and leaves its body unsent, so that the connection is busy.
 fn begin(server: &Server, one: &mut Raw) {
     one.send(server.post_head(JOBS, "content-length: 12\r\nexpect: 100-continue\r\n"));
-    assert_eq!(one.answer().expect("the body is waited for").status, 100);
+    assert_eq!(one.answer().expect("the server waits for the body").status, 100);
 }
 
 fn finish(one: &mut Raw) -> u16 {
@@ -147,7 +147,7 @@ fn a_connection_beyond_the_limit_waits_for_its_turn() {
     let [one, mut other] = taken;
     drop(one);
     assert_eq!(first.answer().expect("its turn has come").status, 200);
-    // The first one is idle now, and makes room.
+    // The first one is idle now, and is closed to free a connection.
     assert_eq!(second.answer().expect("its turn has come").status, 200);
     // Busy clients keep their connections.
     assert_eq!(finish(&mut other), 201);
@@ -155,9 +155,9 @@ fn a_connection_beyond_the_limit_waits_for_its_turn() {
     victim.survives(16);
 }
 
-/// Endless heads, from a client without a token, take no connection from clients with a request.
+/// Endless heads from a client without a token do not take connections from clients with a request.
 #[test]
-fn half_heads_make_room_for_requests() {
+fn incomplete_heads_are_closed_in_favour_of_requests() {
     let victim = Victim::start_with(&["--http-connections", "64"]);
     let server = &victim.server;
     let mut working = server.connect();
@@ -171,18 +171,18 @@ fn half_heads_make_room_for_requests() {
             assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200, "after {round} half heads");
         }
     }
-    assert_eq!(finish(&mut working), 201, "a request at work was cut off");
+    assert_eq!(finish(&mut working), 201, "a request in flight was cut off");
     eprintln!("300 half heads: the host grew by {} KiB", victim.growth.peak_bytes() >> 10);
     drop(half);
     victim.survives(16);
 }
 
-/// So do connections with a harmless earlier request, and incomplete heads of 60 KiB.
+/// Connections that are idle after a complete request, and incomplete heads of 60 KiB, are closed as well.
 #[test]
-fn idle_connections_and_large_half_heads_make_room_too() {
+fn idle_connections_and_large_incomplete_heads_are_closed_too() {
     let victim = Victim::start_with(&["--http-connections", "64"]);
     let server = &victim.server;
-    let mut kept = Vec::new();
+    let mut open = Vec::new();
     for round in 0..300 {
         let mut one = server.connect();
         if round % 2 == 0 {
@@ -191,7 +191,7 @@ fn idle_connections_and_large_half_heads_make_room_too() {
         } else {
             one.send(format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-filler: {}", "x".repeat(60 << 10)));
         }
-        kept.push(one);
+        open.push(one);
     }
     for _ in 0..100 {
         assert_eq!(server.raw(server.head("GET /healthz", "")).status, 200);
@@ -200,12 +200,11 @@ fn idle_connections_and_large_half_heads_make_room_too() {
         "150 idle connections and 150 large half heads: the host grew by {} KiB",
         victim.growth.peak_bytes() >> 10
     );
-    drop(kept);
+    drop(open);
     victim.survives(32);
 }
 
-/// One address has a share of the connections; another address still gets some when that share is used up by busy
-/// requests.
+/// Each address has a share of the connections; another address still gets some when busy requests use up that share.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_has_its_share_of_connections() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -220,7 +219,7 @@ async fn an_address_has_its_share_of_connections() {
     socket.bind("127.0.0.2:0".parse().expect("an address")).expect("all of 127.0.0.0/8 is this machine");
     let mut other = socket.connect(server.address()).await.expect("there is room for it");
     let ask = server.head("GET /healthz", "connection: close\r\n");
-    other.write_all(ask.as_bytes()).await.expect("it is taken");
+    other.write_all(ask.as_bytes()).await.expect("the server accepts it");
     let mut answer = String::new();
     other.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -229,30 +228,30 @@ async fn an_address_has_its_share_of_connections() {
     victim.survives(16);
 }
 
-/// A new connection has five seconds for its first head, whether it sends nothing, or a little; later heads have their
-/// time.
+/// A new connection has five seconds for its first head, whether it sends nothing or a part; later heads have the
+/// configured time.
 #[test]
 fn the_first_head_of_a_connection_has_five_seconds() {
     let victim = Victim::start();
     let server = &victim.server;
-    let mut kept = server.connect();
-    kept.send(server.head("GET /healthz", ""));
-    assert_eq!(kept.answer().expect("an answer").status, 200);
+    let mut open = server.connect();
+    open.send(server.head("GET /healthz", ""));
+    assert_eq!(open.answer().expect("an answer").status, 200);
     let began = Instant::now();
     let (mut silent, mut half) = (server.connect(), server.connect());
     half.send("GET /healthz HTTP/1.1\r\n");
-    assert!(silent.answer().is_none(), "it is closed");
+    assert!(silent.answer().is_none(), "the connection was not closed");
     assert_eq!(refusal(&half.answer().expect("an answer")), refused(408, "head-timeout"));
     let took = began.elapsed();
     assert!((Duration::from_secs(4)..Duration::from_secs(20)).contains(&took), "{took:?}");
-    kept.send(server.head("GET /healthz", ""));
-    assert_eq!(kept.answer().expect("it idled for five seconds only").status, 200);
+    open.send(server.head("GET /healthz", ""));
+    assert_eq!(open.answer().expect("the connection was idle for five seconds only").status, 200);
     victim.survives(16);
 }
 
-/// A connection without a request finally makes room.
+/// Connections without a request are closed when others wait.
 #[test]
-fn idle_connections_make_room_for_those_that_wait() {
+fn idle_connections_are_closed_when_others_wait() {
     let victim = Victim::start_with(&["--http-connections", "2", "--http-head-time", "1s"]);
     let server = &victim.server;
     let idle = [server.connect(), server.connect()];

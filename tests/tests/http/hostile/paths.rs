@@ -1,9 +1,9 @@
-//! Paths and ids that are not what they seem.
+//! Paths, ids and queries that look valid, or equivalent to others, but are not.
 
 use super::{JOBS, Victim, refused};
 
 #[test]
-fn ids_are_numbers_that_there_are() {
+fn invalid_ids_are_refused() {
     let victim = Victim::start();
     let digits = "9".repeat(10_000);
     for id in [
@@ -46,7 +46,7 @@ fn ids_are_numbers_that_there_are() {
 }
 
 #[test]
-fn paths_are_taken_as_they_are() {
+fn paths_are_not_normalized() {
     let victim = Victim::start();
     let long = "a".repeat(50_000);
     for path in [
@@ -110,9 +110,9 @@ fn paths_are_taken_as_they_are() {
     victim.survives(16);
 }
 
-/// The other forms of a request target.
+/// Tests the absolute, asterisk and authority forms of a request target.
 #[test]
-fn forms_of_proxies_reach_nothing_else() {
+fn targets_for_proxies_do_not_reach_other_hosts() {
     let victim = Victim::start();
     let server = &victim.server;
     assert_eq!(server.raw(server.head("GET http://elsewhere.example/healthz", "")).status, 200);
@@ -124,9 +124,9 @@ fn forms_of_proxies_reach_nothing_else() {
     victim.survives(16);
 }
 
-/// Keys and values of a query that are meaningless, or too much.
+/// Tests keys and values of a query that are meaningless or too long.
 #[test]
-fn queries_are_taken_as_they_are() {
+fn invalid_queries_are_refused_and_odd_ones_accepted() {
     let victim = Victim::start();
     let server = &victim.server;
     for query in ["text=%ff", "text=%00", "text=%", "text=%zz", "text=a+b", "text=%F0%9F%92%A9", "&&", "text="] {

@@ -1,4 +1,4 @@
-//! Connections over sockets in memory, with a clock that goes on by itself.
+//! Connections over sockets in memory, with a paused clock that advances automatically.
 
 use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::*;
 
-/// Bytes that a socket holds in each direction.
-const HELD: usize = 16 * 1024;
+/// Bytes that a socket buffers in each direction.
+const SOCKET_BYTES: usize = 16 * 1024;
 
 struct Server {
     client: DuplexStream,
@@ -19,9 +19,9 @@ struct Server {
     serving: JoinHandle<()>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test itself waits for what it spawns")]
+#[expect(clippy::disallowed_methods, reason = "the test awaits the task")]
 fn serve(router: Router) -> Server {
-    let (client, stream) = duplex(HELD);
+    let (client, stream) = duplex(SOCKET_BYTES);
     let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
     let connections = Connections { router, limits: Limits::default(), stop: stop.clone(), abort };
     Server {
@@ -35,7 +35,7 @@ fn hello() -> Router {
     Router::new().route("/", get(async || "hello"))
 }
 
-/// An answer without an end, of pieces that are always there.
+/// A streaming answer without an end, whose pieces are always ready.
 fn flood() -> Router {
     let answer = async || {
         let pieces =
@@ -49,7 +49,7 @@ fn flood() -> Router {
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// All that is answered to `bytes`, of which not all may be taken.
+/// Returns everything that the server answers to `bytes`. The server may not read all of them.
 async fn answered(bytes: &[u8]) -> String {
     let Server { client, serving, .. } = serve(hello());
     let (mut reader, mut writer) = tokio::io::split(client);
@@ -73,7 +73,7 @@ fn problem(answer: &str) -> Problem {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_request_is_answered_with_a_document() {
+async fn malformed_requests_are_answered_with_a_problem_document() {
     let long = "x".repeat(100_000);
     let headers: String = (0..200).map(|number| format!("x-{number}: x\r\n")).collect();
     let cases = [
@@ -86,7 +86,7 @@ async fn what_is_no_request_is_answered_with_a_document() {
         (format!("GET /{long} HTTP/1.1\r\n\r\n"), Code::HeadTooLarge),
         (format!("GET / HTTP/1.1\r\nx: {long}\r\n\r\n"), Code::HeadTooLarge),
         (format!("GET / HTTP/1.1\r\n{headers}\r\n"), Code::HeadTooLarge),
-        // More than the host reads, and than the client's side of the socket holds.
+        // More than the host reads and the socket buffers.
         (format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", long.repeat(50)), Code::HeadTooLarge),
     ];
     for (bytes, code) in cases {
@@ -97,7 +97,7 @@ async fn what_is_no_request_is_answered_with_a_document() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn good_requests_before_a_bad_one_are_answered() {
+async fn requests_before_a_malformed_one_are_answered() {
     let answer = answered(format!("{GET}{GET}nonsense\r\n\r\n").as_bytes()).await;
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2, "{answer}");
     let (_, last) = answer.rsplit_once("hello").unwrap();
@@ -105,7 +105,7 @@ async fn good_requests_before_a_bad_one_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_half_head_is_refused_and_an_idle_connection_closed() {
+async fn an_incomplete_head_is_refused_and_an_idle_connection_is_closed() {
     let began = Instant::now();
     assert_eq!(problem(&answered(b"GET / HT").await).code, "head-timeout");
     assert_eq!(began.elapsed().as_secs(), Limits::default().head_time.as_secs());
@@ -123,11 +123,11 @@ async fn a_half_head_is_refused_and_an_idle_connection_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_nothing_is_disconnected_and_who_is_slow_is_not() {
+async fn a_client_that_reads_nothing_is_disconnected_but_a_slow_one_is_not() {
     let limit = Limits::default().write_time;
     let Server { mut client, serving, .. } = serve(flood());
     client.write_all(GET.as_bytes()).await.unwrap();
-    let mut some = vec![0; HELD];
+    let mut some = vec![0; SOCKET_BYTES];
     for _ in 0..10 {
         tokio::time::sleep(limit - Duration::from_secs(1)).await;
         client.read_exact(&mut some).await.unwrap();
@@ -136,7 +136,7 @@ async fn who_takes_nothing_is_disconnected_and_who_is_slow_is_not() {
     assert_eq!(read_at.elapsed(), limit);
 }
 
-/// Reads until the answers so far end like this.
+/// Reads until the answers so far end with `end`.
 async fn read_until(client: &mut DuplexStream, end: &str) {
     let mut text = Vec::new();
     while !text.ends_with(end.as_bytes()) {
@@ -145,13 +145,13 @@ async fn read_until(client: &mut DuplexStream, end: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_under_way_is_waited_for_though_the_one_before_it_lasted() {
-    let (begun, begins) = tokio::sync::oneshot::channel();
+async fn a_stop_waits_for_an_answer_after_an_earlier_streaming_answer() {
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
     let begun = Arc::new(std::sync::Mutex::new(Some(begun)));
     let slow = async move || {
         begun.lock().unwrap().take().unwrap().send(()).unwrap();
-        tokio::time::sleep(STREAMING_REST * 3).await;
-        "kept"
+        tokio::time::sleep(STREAMING_GRACE * 3).await;
+        "complete"
     };
     let streaming = async || (axum::Extension(Streaming), "over");
     let router = Router::new().route("/", get(slow)).route("/streaming", get(streaming));
@@ -159,14 +159,14 @@ async fn an_answer_under_way_is_waited_for_though_the_one_before_it_lasted() {
     client.write_all(GET.replace("/ ", "/streaming ").as_bytes()).await.unwrap();
     read_until(&mut client, "over").await;
     client.write_all(GET.as_bytes()).await.unwrap();
-    begins.await.unwrap();
+    has_begun.await.unwrap();
     stop.cancel();
-    read_until(&mut client, "kept").await;
+    read_until(&mut client, "complete").await;
     serving.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_does_not_wait_for_who_was_refused_before() {
+async fn a_stop_does_not_wait_for_a_client_that_was_refused_before() {
     let Server { mut client, stop, serving } = serve(hello());
     client.write_all(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
     read_until(&mut client, "\r\n\r\n").await;
@@ -185,5 +185,5 @@ async fn a_stop_does_not_wait_for_a_client_that_reads_nothing_of_a_streaming_ans
     let began = Instant::now();
     stop.cancel();
     serving.await.unwrap();
-    assert_eq!(began.elapsed(), STREAMING_REST);
+    assert_eq!(began.elapsed(), STREAMING_GRACE);
 }

@@ -1,4 +1,4 @@
-//! Following over a real queue, with a clock that goes on by itself.
+//! Following the events of a real queue, with a paused clock that advances automatically.
 
 use saggar_job::Outcome;
 use saggar_queue::EventId;
@@ -13,8 +13,8 @@ use crate::fixture::Fixture;
 type ReadEvent = (String, Option<EventId>, String);
 
 fn permit(stop: &CancellationToken) -> StreamPermit {
-    let places = Arc::new(Semaphore::new(1));
-    StreamPermit::new(places.try_acquire_owned().unwrap(), stop.clone())
+    let permits = Arc::new(Semaphore::new(1));
+    StreamPermit::new(permits.try_acquire_owned().unwrap(), stop.clone())
 }
 
 fn all(fixture: &Arc<Fixture>, after: Option<EventId>) -> JobEvents {
@@ -30,18 +30,18 @@ async fn piece(events: &mut JobEvents) -> Vec<ReadEvent> {
     let piece = events.next().await.expect("another piece");
     let text = String::from_utf8(piece.into_bytes()).unwrap();
     let field = |event: &str, name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
-    let of_name = text.split_terminator("\n\n").filter_map(|event| {
+    let named = text.split_terminator("\n\n").filter_map(|event| {
         let id = field(event, "id: ").map(|id| id.parse().unwrap());
         Some((field(event, "event: ")?, id, field(event, "data: ").unwrap()))
     });
-    of_name.collect()
+    named.collect()
 }
 
 fn names(read: &[ReadEvent]) -> Vec<&str> {
     read.iter().map(|(name, _, _)| name.as_str()).collect()
 }
 
-/// The names of all that comes until the answer ends.
+/// Returns the names of all events until the answer ends.
 async fn rest(events: &mut JobEvents) -> Vec<String> {
     let mut names = Vec::new();
     while let Some(piece) = events.next().await {
@@ -72,34 +72,34 @@ async fn events_have_ids_and_the_members_of_their_kind() {
     let progress = (progress.current, progress.total, progress.message);
     assert_eq!(progress, (Some(1), Some(2), Some("half".to_owned())));
     assert_eq!(data(3).reason, Some(wire::Reason::Trap));
-    // Whoever was cut off before any of them hears them all.
+    // A client that was disconnected before the first event gets all of them.
     let mut again = all(&fixture, Some(start));
     assert_eq!(piece(&mut again).await[0].1, Some(start));
     assert_eq!(piece(&mut again).await, read);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_follower_is_told_where_it_stands_and_comes_back_without_a_gap() {
+async fn an_idle_client_gets_its_position_and_reconnects_without_a_gap() {
     let fixture = Fixture::new(10).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;
-    let (mut quiet, began) = (one(&fixture, id, None), Instant::now());
-    piece(&mut quiet).await;
-    // Others' events push out what was there when it began.
+    let (mut idle, began) = (one(&fixture, id, None), Instant::now());
+    piece(&mut idle).await;
+    // Events of other jobs evict the events that were stored at the start.
     for _ in 0..20 {
         fixture.add().await;
     }
-    let read = piece(&mut quiet).await;
+    let read = piece(&mut idle).await;
     assert_eq!((names(&read), began.elapsed().as_secs()), (vec!["reached"], 15));
     let reached = read[0].1;
-    drop(quiet);
+    drop(idle);
     fixture.succeed(claim).await;
     let mut again = one(&fixture, id, reached);
     assert_eq!(rest(&mut again).await, ["reached", "succeeded"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_is_said_and_what_is_kept_comes_then() {
+async fn a_gap_is_reported_before_the_stored_events() {
     let fixture = Fixture::new(4).await;
     let mut events = all(&fixture, None);
     let start = piece(&mut events).await[0].1;
@@ -110,22 +110,22 @@ async fn a_gap_is_said_and_what_is_kept_comes_then() {
     assert_eq!(names(&piece(&mut late).await), ["reached"]);
     let gap = piece(&mut late).await;
     assert_eq!((names(&gap), gap[0].2.as_str()), (vec!["gap"], "{\"events\":6}"));
-    let kept = piece(&mut late).await;
-    assert_eq!(kept.len(), 4);
-    // The gap's own id is that of the last event that is missing, so it is said once only.
+    let stored = piece(&mut late).await;
+    assert_eq!(stored.len(), 4);
+    // The gap has the id of the last missing event, so it is reported only once.
     let mut again = all(&fixture, gap[0].1);
     assert_eq!(names(&piece(&mut again).await), ["reached"]);
-    assert_eq!(piece(&mut again).await, kept);
+    assert_eq!(piece(&mut again).await, stored);
 
     let unknown = start.map(|start| EventId { epoch: start.epoch ^ 1, ..start });
-    let mut stranger = all(&fixture, unknown);
-    assert!(piece(&mut stranger).await.is_empty(), "nothing is reached before the gap is said");
-    assert_eq!(piece(&mut stranger).await[0].2, "{\"events\":null}");
-    assert_eq!(piece(&mut stranger).await, kept);
+    let mut other = all(&fixture, unknown);
+    assert!(piece(&mut other).await.is_empty(), "a position was reported before the gap");
+    assert_eq!(piece(&mut other).await[0].2, "{\"events\":null}");
+    assert_eq!(piece(&mut other).await, stored);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_jobs_events_end_with_it() {
+async fn the_events_of_a_job_end_with_it() {
     let fixture = Fixture::new(100).await;
     let (id, other) = (fixture.add().await, fixture.add().await);
     let mut events = one(&fixture, id, None);
@@ -137,7 +137,7 @@ async fn a_jobs_events_end_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_retried_has_not_ended() {
+async fn the_events_of_a_retried_job_continue() {
     let fixture = Fixture::new(100).await;
     let start = piece(&mut all(&fixture, None)).await[0].1;
     let id = fixture.add().await;
@@ -148,14 +148,14 @@ async fn a_job_that_is_retried_has_not_ended() {
     assert_eq!(names(&piece(&mut events).await), ["failed", "retried"]);
     fixture.succeed(fixture.claim().await).await;
     assert_eq!(rest(&mut events).await, ["started", "succeeded"]);
-    // And all of it again, for somebody who comes back after all that.
+    // A client that reconnects after all that gets all of it.
     let mut events = one(&fixture, id, start);
     assert!(events.has_more_of_ended());
     assert_eq!(rest(&mut events).await, ["reached", "added", "failed", "retried", "started", "succeeded"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_an_ended_job_only_what_is_kept_is_left() {
+async fn only_stored_events_of_an_ended_job_are_sent() {
     let fixture = Fixture::new(4).await;
     let id = fixture.add().await;
     fixture.succeed(fixture.claim().await).await;
@@ -166,12 +166,12 @@ async fn of_an_ended_job_only_what_is_kept_is_left() {
         fixture.add().await;
     }
     let mut late = one(&fixture, id, last);
-    assert!(late.has_more_of_ended(), "there is a gap to be told");
+    assert!(late.has_more_of_ended(), "the gap is not reported");
     assert_eq!(rest(&mut late).await, ["reached", "gap"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_ends_it_at_once() {
+async fn a_stop_ends_the_answer_at_once() {
     let (fixture, stop) = (Fixture::new(100).await, CancellationToken::new());
     let mut events = JobEvents::of_many(permit(&stop), fixture.follow(None, None));
     piece(&mut events).await;
@@ -181,29 +181,29 @@ async fn a_stop_ends_it_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pieces_have_their_size() {
+async fn the_size_of_a_piece_is_limited() {
     let fixture = Fixture::new(1_000).await;
     let mut events = all(&fixture, None);
     piece(&mut events).await;
     for _ in 0..1_000 {
         fixture.add().await;
     }
-    let mut heard = 0;
-    while heard < 1_000 {
+    let mut count = 0;
+    while count < 1_000 {
         let read = piece(&mut events).await;
         assert!((1..=200).contains(&read.len()), "{}", read.len());
-        heard += read.len();
+        count += read.len();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_told_a_moment_later_is_heard_and_silence_is_not() {
+async fn the_last_event_of_an_ended_job_is_awaited_for_a_limited_time() {
     let fixture = Fixture::new(100).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;
     let mut events = one(&fixture, id, None);
-    assert!(!events.hears_soon().await);
-    let (heard, ()) = tokio::join!(events.hears_soon(), fixture.succeed(claim));
-    assert!(heard);
+    assert!(!events.has_event_soon().await);
+    let (has_event, ()) = tokio::join!(events.has_event_soon(), fixture.succeed(claim));
+    assert!(has_event);
     assert_eq!(rest(&mut events).await, ["reached", "succeeded"]);
 }

@@ -1,4 +1,4 @@
-//! Following a log over a real queue, with a clock that goes on by itself.
+//! Following a log of a real queue, with a paused clock that advances automatically.
 
 use saggar_job::Timestamp;
 use saggar_queue::{JobLog, LogSource};
@@ -10,8 +10,8 @@ use super::*;
 use crate::fixture::Fixture;
 
 fn follow(fixture: &Arc<Fixture>, id: JobId, read: usize) -> LogLines {
-    let places = Arc::new(Semaphore::new(1));
-    let permit = StreamPermit::new(places.try_acquire_owned().unwrap(), CancellationToken::new());
+    let permits = Arc::new(Semaphore::new(1));
+    let permit = StreamPermit::new(permits.try_acquire_owned().unwrap(), CancellationToken::new());
     LogLines::new(permit, fixture.task.clone(), id, read)
 }
 
@@ -20,7 +20,7 @@ async fn write(fixture: &Fixture, id: JobId, texts: &[&str]) {
     fixture.task.log(id, texts.iter().map(line).collect()).await.unwrap();
 }
 
-/// The next piece: of each event its name, with its id and its text if it has them.
+/// Returns the next piece: the name of each event, with its id and text if it has them.
 async fn piece(lines: &mut LogLines) -> Vec<String> {
     let text = String::from_utf8(lines.next().await.expect("another piece").into_bytes()).unwrap();
     let field = |event: &str, name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
@@ -33,18 +33,21 @@ async fn piece(lines: &mut LogLines) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_come_as_they_are_written_and_then_the_end() {
+async fn lines_are_sent_when_they_are_written_and_then_the_end() {
     let fixture = Fixture::new(0).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;
     write(&fixture, id, &["one", "two"]).await;
     let mut lines = follow(&fixture, id, 0);
-    assert!(piece(&mut lines).await.is_empty(), "the head of the answer does not wait for a line");
+    assert!(piece(&mut lines).await.is_empty(), "the first piece has lines");
     assert_eq!(piece(&mut lines).await, ["log 1 one", "log 2 two"]);
     let began = Instant::now();
     let (next, ()) = tokio::join!(piece(&mut lines), write(&fixture, id, &["three"]));
     assert_eq!((next, began.elapsed().as_millis()), (vec!["log 3 three".to_owned()], 0));
-    assert!(piece(&mut lines).await.is_empty() && began.elapsed().as_secs() == 15, "a sign of life");
+    assert!(
+        piece(&mut lines).await.is_empty() && began.elapsed().as_secs() == 15,
+        "no comment after 15 s without lines"
+    );
     write(&fixture, id, &["four"]).await;
     fixture.succeed(claim).await;
     assert_eq!(piece(&mut lines).await, ["log 4 four", "end"]);
@@ -67,7 +70,7 @@ async fn a_log_ends_when_its_job_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_log_comes_in_pieces_and_what_was_dropped_has_no_number() {
+async fn a_large_log_is_sent_in_pieces_and_the_report_of_dropped_lines_has_no_id() {
     let fixture = Fixture::new(0).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;
@@ -87,7 +90,7 @@ async fn a_large_log_comes_in_pieces_and_what_was_dropped_has_no_number() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn little_is_held_of_a_large_log() {
+async fn the_buffered_bytes_of_a_large_log_are_limited() {
     let fixture = Fixture::new(0).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;
@@ -98,8 +101,8 @@ async fn little_is_held_of_a_large_log() {
     let mut all = Vec::new();
     while all.last().is_none_or(|last| last != "end") {
         all.extend(piece(&mut lines).await);
-        let held: usize = lines.lines.as_slice().iter().map(|line| line.text.len()).sum();
-        assert!(held <= TAKEN_BYTES, "{held}");
+        let buffered: usize = lines.lines.as_slice().iter().map(|line| line.text.len()).sum();
+        assert!(buffered <= BATCH_BYTES, "{buffered}");
     }
     let numbers = (1..=JobLog::GUEST_LINES).map(|number| format!("log {number} {text}"));
     assert_eq!(all, numbers.chain(["end".to_owned()]).collect::<Vec<_>>());

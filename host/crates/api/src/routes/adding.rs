@@ -22,11 +22,11 @@ use crate::problem::Refusal;
 use crate::refusals::{ACCESS, ADD, BODY, QUERY, STORE, TASK, refusals};
 use crate::service::Service;
 
-/// Bytes of a job's arguments.
+/// Maximum bytes of a job's arguments.
 const MAX_ARGS: usize = 4 << 20;
 
 impl Form for AddJob {
-    /// The largest arguments, and the rest of the object.
+    /// The maximum of the arguments, and space for the rest of the object.
     const MAX_BYTES: usize = MAX_ARGS + (64 << 10);
 }
 
@@ -61,11 +61,11 @@ pub(super) async fn add_job(
     let job = BatchJob { args, delay_ms, run_at, priority, unique, key };
     let job = new_job(service.large_fingerprints(), job, trace_parent(&headers).as_ref()).await?;
     room.shrink_to(job.args.len());
-    let added = access.jobs.add(&task, vec![job]).await.map_err(of_the_only)?;
+    let added = access.jobs.add(&task, vec![job]).await.map_err(without_index)?;
     drop(room);
-    let added = added.first().ok_or_else(|| Refusal::internal("no id was answered"))?;
+    let added = added.first().ok_or_else(|| Refusal::internal("adding a job returned no id"))?;
     let mut response = Answer(status(added.is_new), AddedJob { id: added.id.0, new: added.is_new }).into_response();
-    // The task's id is part of a path already, so it is valid here.
+    // The task's id is from a path, so it is valid in a path.
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/tasks/{task}/jobs/{}", added.id)) {
         response.headers_mut().insert(LOCATION, location);
     }
@@ -94,7 +94,8 @@ pub(super) async fn add_batch(
         return Err(Refusal::new(Code::InvalidBody, "a batch has at least one job"));
     }
     if jobs.len() > MAX_BATCH {
-        let detail = format!("a batch has at most {MAX_BATCH} jobs; this one goes on with job {MAX_BATCH}");
+        let detail =
+            format!("a batch has at most {MAX_BATCH} jobs; this one has more (job {MAX_BATCH} is one too many)");
         return Err(Refusal::new(Code::BodyTooLarge, detail));
     }
     let (key, trace) = (header_key(&headers)?, trace_parent(&headers));
@@ -125,8 +126,8 @@ pub(super) async fn add_batch(
     Ok(Answer(status(new.contains(&true)), AddedJobs { ids, new }))
 }
 
-/// A refusal without the number of the job in its batch, because it is the only one.
-fn of_the_only(refusal: Refusal) -> Refusal {
+/// Removes the number of the job from a refusal, because the request has only one job.
+fn without_index(refusal: Refusal) -> Refusal {
     let detail = refusal.detail.strip_prefix("job 0: ").map(str::to_owned);
     Refusal { detail: detail.unwrap_or(refusal.detail), ..refusal }
 }
@@ -137,7 +138,7 @@ fn status(is_new: bool) -> StatusCode {
 
 async fn new_job(turns: &Arc<Semaphore>, job: BatchJob, trace_parent: Option<&Arc<str>>) -> Result<NewJob, Refusal> {
     let args = job.args.as_deref().map_or("[]", RawValue::get);
-    // Checked again when the job is added; but computing what makes it unique takes a multiple of these bytes before that.
+    // Also checked when the job is added, but before that, computing its fingerprint takes a multiple of these bytes.
     if args.len() > MAX_ARGS {
         let detail = format!("`args`: the arguments of a job have at most {MAX_ARGS} bytes; these have {}", args.len());
         return Err(Refusal::new(Code::InvalidArgs, detail));
@@ -164,11 +165,11 @@ fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut all = headers.get_all("idempotency-key").iter();
     let Some(first) = all.next() else { return Ok(None) };
     let key = first.to_str().ok().filter(|key| is_key(key) && all.next().is_none());
-    let wrong = || Refusal::new(Code::InvalidHeader, format!("there is one `Idempotency-Key`, and {KEY_RULE}"));
+    let wrong = || Refusal::new(Code::InvalidHeader, format!("only one `Idempotency-Key` is allowed, and {KEY_RULE}"));
     key.map(Some).ok_or_else(wrong)
 }
 
-/// The key of a job of a batch without its own key. A client can also give it as a key.
+/// Returns the key of a job of a batch without its own key. It is a valid key, which a client can also give explicitly.
 fn numbered(key: &str, number: usize) -> Result<String, Refusal> {
     let numbered = format!("{key}/{number}");
     if is_key(&numbered) {
@@ -179,8 +180,8 @@ fn numbered(key: &str, number: usize) -> Result<String, Refusal> {
     Err(Refusal::new(Code::InvalidHeader, detail))
 }
 
-/// The header `traceparent` if it is valid. The specification requires to ignore invalid ones, and to use the known part of later
-/// versions.
+/// Returns the header `traceparent` if it is valid. The specification requires ignoring invalid ones, and using the
+/// known part of later versions.
 fn trace_parent(headers: &HeaderMap) -> Option<Arc<str>> {
     let mut all = headers.get_all("traceparent").iter();
     let (text, None) = (all.next()?.to_str().ok()?, all.next()) else { return None };
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_context_is_taken_if_it_is_one() {
+    fn only_a_valid_trace_context_is_used() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(trace_parent(&of("traceparent", good)).as_deref(), Some(good));
         let later = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-is-to-come";
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_its_length() {
+    fn the_length_of_a_key_is_limited() {
         assert_eq!(header_key(&HeaderMap::new()), Ok(None));
         assert_eq!(header_key(&of("idempotency-key", "a")), Ok(Some("a")));
         assert!(header_key(&of("idempotency-key", "")).is_err());
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_no_array() {
+    fn an_array_is_not_accepted_as_an_object() {
         let of = |text| serde_json::from_str::<saggar_wire::Object<AddBatch>>(text).map_err(|error| error.to_string());
         assert!(of(r#"{"jobs":[{"args":[1],"unique":{"by":"args","positions":[0]}},{"unique":null}]}"#).is_ok());
         for bad in [r#"[[{}]]"#, r#"{"jobs":[[]]}"#, r#"{"jobs":[{"unique":["task"]}]}"#] {
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn arguments_stay_as_they_are_written() {
+    async fn arguments_are_stored_verbatim() {
         let text = r#"{"args":[ 1.50, {"b":1,"a":"\u00e9"} ],"priority":-3}"#;
         let AddJob { args, priority, .. } = serde_json::from_str(text).unwrap();
         let job = BatchJob { args, priority, delay_ms: None, run_at: None, unique: None, key: None };
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_of_any_depth_are_read_without_using_up_the_stack() {
+    fn arguments_of_any_depth_are_parsed_without_stack_overflow() {
         let deep = format!("{{\"args\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert!(serde_json::from_str::<AddJob>(&deep).is_ok_and(|job| job.args.is_some()));
         assert!(serde_json::from_str::<AddJob>(&"[".repeat(1_000_000)).is_err());

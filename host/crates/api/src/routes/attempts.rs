@@ -12,7 +12,7 @@ use crate::refusals::{ACCESS, ANSWER, JOB, QUERY, STORE, TASK, refusals};
 use crate::service::Service;
 use crate::show;
 
-/// Bytes of the largest answer while it is built: a hundred records, each twice, mostly messages of 4 KiB.
+/// Maximum bytes of an answer while it is built: a hundred records, each twice, mostly messages of 4 KiB.
 const MAX_ATTEMPTS: usize = 1 << 20;
 
 refusals! {

@@ -1,4 +1,4 @@
-//! Following the events of jobs.
+//! Streams of job events.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -93,7 +93,7 @@ pub(super) async fn follow_one(
 ) -> Result<Response, Refusal> {
     let after = last_event_id::<EventId>(&headers, after.as_deref())?;
     let permit = service.stream_permit()?;
-    // Before the job is looked up, so that no event is missed in between.
+    // Follows before the look-up, so that no event in between is missed.
     let followed = access.jobs.follow(EventScope::Job(&task, id), after);
     let queue = access.jobs.queue(&task)?;
     let found = queue.peek(id, 0).await?;
@@ -101,10 +101,10 @@ pub(super) async fn follow_one(
     match found {
         Some(found) if !found.has_ended() => {}
         Some(_) if events.has_more_of_ended() => {}
-        // A client that reconnects right at the end would not reconnect again for it.
-        Some(_) if after.is_some() && events.hears_soon().await => {}
+        // The last event may not be emitted yet; after a 204, a reconnecting client would not come back for it.
+        Some(_) if after.is_some() && events.has_event_soon().await => {}
         Some(_) => return Ok(StatusCode::NO_CONTENT.into_response()),
-        // A client that reconnects gets the event that the job was deleted.
+        // A reconnecting client gets the event `deleted`.
         None if after.is_some() && events.has_more_of_ended() => {}
         None => return Err(Refusal::unknown_job(id)),
     }

@@ -1,4 +1,4 @@
-//! Health of the process and of the host; these routes need no token.
+//! Health of the process and of the host; these routes require no token.
 
 use axum::extract::State;
 use saggar_wire::{self as wire, Code};
@@ -23,8 +23,8 @@ pub(super) async fn healthz() -> Answer<&'static str> {
     Answer::ok("ok")
 }
 
-/// The most tasks that an answer names.
-const MOST_NAMED: usize = 100;
+/// Maximum tasks that an answer names.
+const MAX_NAMED: usize = 100;
 
 /// Whether the host takes jobs: not while it drains, while the disk with its store is full, or after its store failed. It
 /// takes them before all plugins are compiled; `tasks` says how many tasks do not run yet, or cannot.
@@ -45,15 +45,15 @@ pub(super) async fn readyz(State(service): State<Service>) -> Answered<wire::Rea
             wire::TaskState::Broken => &mut readiness.tasks.broken,
         };
         *count += 1;
-        // On a host with tokens, requests without one must not see names.
-        if state != wire::TaskState::Ready && service.tokens().is_open() && readiness.not_ready.len() < MOST_NAMED {
+        // On a host with tokens, a request without a token must not see task names.
+        if state != wire::TaskState::Ready && service.tokens().is_open() && readiness.not_ready.len() < MAX_NAMED {
             readiness.not_ready.push(wire::NotReady { task, state, problem });
         }
     }
     Ok(Answer::ok(readiness))
 }
 
-/// All tasks of all tenants, with their states and first problems.
+/// Returns all tasks of all tenants, with their states and first problems.
 fn task_states(service: &Service) -> Vec<(String, wire::TaskState, Option<String>)> {
     let mut states = Vec::new();
     for jobs in service.tenants().values() {

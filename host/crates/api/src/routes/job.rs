@@ -1,4 +1,4 @@
-//! One job: look-ups, waiting for its end, changes.
+//! One job: looking it up, waiting for its end, changing it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::room::Room;
 use crate::service::Service;
 use crate::show;
 
-/// The longest that a request waits for a job's end: shorter than the timeout of common proxies.
+/// Maximum wait of a request for a job's end: shorter than the timeout of common proxies.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// Bytes of texts that need no room.
+/// Texts up to this many bytes need no room.
 const SMALL: u64 = response_budget::SMALL as u64;
 
 refusals! {
@@ -69,16 +69,16 @@ pub(super) async fn get_job(
     Parameters(GetParameters { wait }): Parameters<GetParameters>,
 ) -> Result<Response, Refusal> {
     let wait = wait.as_deref().map(duration).transpose()?;
-    // Once, because a host that stops has no tasks any more when its last job has ended.
+    // Looked up only once, because a stopping host closes its tasks when its last job has ended.
     let queue = access.jobs.queue(&task)?;
     let found = peek(&queue, id).await?;
     let found = match wait {
         Some(wait) if !found.has_ended() => {
-            // A client that waits keeps a connection from others, as one that follows does.
+            // A waiting client occupies a connection, like one that follows events.
             let _permit = service.stream_permit()?;
             tokio::select! {
                 biased;
-                // The host stops with the last job of a drain; the client waits for that end.
+                // First, because the host stops when the last job of a drain ends, and the client waits for that end.
                 ended = queue.wait_and_peek(id, SMALL) => ended?,
                 () = tokio::time::sleep(wait.min(MAX_WAIT)) => peek(&queue, id).await?,
                 () = service.stop().cancelled() => return Err(Refusal::plain(Code::Stopping)),
@@ -90,12 +90,12 @@ pub(super) async fn get_job(
     Ok(answer(read(&queue, id, found).await?, room, access.jobs.now()))
 }
 
-/// Looks a job up, but not its texts if they are large.
+/// Looks up a job, without its texts if they are large.
 async fn peek(queue: &TaskQueue, id: JobId) -> Result<Peek, Refusal> {
     queue.peek(id, SMALL).await?.ok_or_else(|| Refusal::unknown_job(id))
 }
 
-/// Bytes of the texts of a job for which room is needed; 0 if they are few.
+/// Returns the bytes of a job's texts if they need room, otherwise 0.
 fn large_bytes(found: &Peek) -> usize {
     let bytes = match found {
         Peek::Job(job) => job.text_bytes(),
@@ -104,7 +104,7 @@ fn large_bytes(found: &Peek) -> usize {
     if bytes > SMALL { usize::try_from(bytes).unwrap_or(usize::MAX) } else { 0 }
 }
 
-/// The job that was found. Large texts are read only now that there is room for them.
+/// Returns the job that was found. Reads large texts only now, when there is room for them.
 async fn read(queue: &TaskQueue, id: JobId, found: Peek) -> Result<KnownJob, Refusal> {
     let job = match found {
         Peek::Job(job) => job,
@@ -113,7 +113,7 @@ async fn read(queue: &TaskQueue, id: JobId, found: Peek) -> Result<KnownJob, Ref
     Ok(KnownJob::new(queue, job))
 }
 
-/// The answer with a job, and with the room for its texts.
+/// Returns the answer with a job, which owns the room for its texts.
 fn answer(known: KnownJob, room: Room, now: Timestamp) -> Response {
     if known.job.text_bytes() <= SMALL {
         return Answer::ok(show::job(known, now)).into_response();
@@ -121,7 +121,7 @@ fn answer(known: KnownJob, room: Room, now: Timestamp) -> Response {
     large::answer(known, room, now)
 }
 
-/// Changes a job, and looks it up for the answer. The client has to learn of the change, so there is room for that in any case.
+/// Changes a job and looks it up for the answer. The client has to learn of the change, so it gets room in any case.
 async fn change(
     service: &Service,
     jobs: &Arc<dyn Jobs>,
@@ -180,7 +180,7 @@ pub(super) async fn cancel_job(
     _: Parameters<NoParameters>,
 ) -> Result<Response, Refusal> {
     let (known, room) = change(&service, &access.jobs, (&task, id), Change::Cancel).await?;
-    // Its attempt may have ended by itself before it was stopped; then it was not cancelled.
+    // The attempt may have ended by itself before it was stopped; then the job was not cancelled.
     if known.job.life.state.is_ended() && known.job.reason() != Some(Reason::Cancelled) {
         return Err(Refusal::new(Code::Ended, format!("the job {id} ended by itself before it could be stopped")));
     }
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_has_a_number_and_a_unit() {
+    fn a_wait_requires_a_number_and_a_unit() {
         for (text, ms) in [("0ms", 0), ("250ms", 250), ("30s", 30_000), ("999999999m", 59_999_999_940_000)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }

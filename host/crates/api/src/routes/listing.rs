@@ -15,7 +15,7 @@ use crate::rfc3339;
 use crate::service::Service;
 use crate::show;
 
-/// Bytes of the largest job of a list while the answer is built: messages of 4 KiB and 1 KiB, twice, and the rest.
+/// Maximum bytes of a listed job while the answer is built: messages of 4 KiB and 1 KiB, twice, and the rest.
 const LISTED_JOB: usize = 11 << 10;
 
 refusals! {
@@ -57,26 +57,26 @@ pub(super) async fn list_jobs(
     Ok(Answer::ok(show::page(access.jobs.list(query).await?, access.jobs.now())))
 }
 
-/// Converts the query. Its tenant is set by the host, and its task by the route.
-fn query(asked: wire::ListQuery) -> Result<ListQuery, Refusal> {
+/// Converts the query. The host sets its tenant, and the route its task.
+fn query(parameters: wire::ListQuery) -> Result<ListQuery, Refusal> {
     let time = |name: &str, text: Option<String>| {
         let read = text.as_deref().map(rfc3339::read).transpose();
         read.map_err(|why| invalid(format!("`{name}`: {why}")))
     };
-    let cursor = asked.after.as_deref().map(str::parse::<Cursor>).transpose();
+    let cursor = parameters.after.as_deref().map(str::parse::<Cursor>).transpose();
     let mut query = ListQuery {
-        status: asked.status.map(show::domain_status),
-        added_from: time("added_from", asked.added_from)?,
-        added_before: time("added_before", asked.added_before)?,
-        text: asked.text.map(Into::into),
-        order: match asked.order {
+        status: parameters.status.map(show::domain_status),
+        added_from: time("added_from", parameters.added_from)?,
+        added_before: time("added_before", parameters.added_before)?,
+        text: parameters.text.map(Into::into),
+        order: match parameters.order {
             Some(wire::Order::Oldest) => ListOrder::OldestFirst,
             Some(wire::Order::Newest) | None => ListOrder::NewestFirst,
         },
         after: cursor.map_err(|error| invalid(format!("`after`: {error}")))?,
         ..ListQuery::of_tenant(TaskKey::DEFAULT_TENANT)
     };
-    if let Some(limit) = asked.limit {
+    if let Some(limit) = parameters.limit {
         if !(1..=ListQuery::PAGE).contains(&limit) {
             return Err(invalid(format!("`limit` is from 1 to {}", ListQuery::PAGE)));
         }

@@ -1,4 +1,4 @@
-//! A job's log, as it is or as a stream.
+//! A job's log, as a document or as a stream.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,7 @@ use crate::service::Service;
 use crate::show;
 use crate::sse;
 
-/// Bytes of the largest log while the answer is built: 320 KiB of text, each line twice.
+/// Maximum bytes of a log while the answer is built: 320 KiB of text, each line twice.
 const MAX_LOG: usize = 1 << 20;
 
 refusals! {
@@ -61,7 +61,7 @@ pub(super) async fn get_logs(
     let (queue, unknown) = (access.jobs.queue(&task)?, || Refusal::unknown_job(id));
     if !follow {
         if after.is_some() {
-            return Err(invalid("`after` goes with `follow=true`"));
+            return Err(invalid("`after` requires `follow=true`"));
         }
         let _room = service.responses().room_to_read(MAX_LOG).await?;
         let log = queue.logs(id).await?.ok_or_else(unknown)?;

@@ -1,4 +1,4 @@
-//! The host's metrics, for Prometheus.
+//! The metrics of the host, for Prometheus.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

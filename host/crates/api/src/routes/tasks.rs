@@ -1,4 +1,4 @@
-//! Tasks: their definitions, counts and rates; pausing and resuming.
+//! Tasks: their definitions, counts and rates, and pausing and resuming them.
 
 use http::StatusCode;
 use saggar_wire::{self as wire, Code};

@@ -6,13 +6,13 @@ use saggar_wire as wire;
 use super::reason;
 use crate::rfc3339;
 
-pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
-    let key = &kept.event.key;
-    let mut shown = wire::JobEvent {
-        kind: event_kind(&kept.event.kind),
+pub(crate) fn event(stored: &KeptEvent) -> wire::JobEvent {
+    let key = &stored.event.key;
+    let mut event = wire::JobEvent {
+        kind: event_kind(&stored.event.kind),
         task: key.task.task.to_string(),
         id: key.id.0,
-        at: rfc3339::write(kept.at),
+        at: rfc3339::write(stored.at),
         attempt: None,
         current: None,
         total: None,
@@ -20,14 +20,14 @@ pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
         run_at: None,
         reason: None,
     };
-    match &kept.event.kind {
-        JobEventKind::Started { attempt } => shown.attempt = Some(*attempt),
+    match &stored.event.kind {
+        JobEventKind::Started { attempt } => event.attempt = Some(*attempt),
         JobEventKind::Progress(progress) => {
-            (shown.current, shown.total) = (Some(progress.current), Some(progress.total));
-            shown.message = Some(progress.message.clone());
+            (event.current, event.total) = (Some(progress.current), Some(progress.total));
+            event.message = Some(progress.message.clone());
         }
-        JobEventKind::Retrying { run_at } => shown.run_at = Some(rfc3339::write(*run_at)),
-        JobEventKind::Failed { reason: of } => shown.reason = Some(reason(*of)),
+        JobEventKind::Retrying { run_at } => event.run_at = Some(rfc3339::write(*run_at)),
+        JobEventKind::Failed { reason: of } => event.reason = Some(reason(*of)),
         JobEventKind::Added
         | JobEventKind::Cancelling
         | JobEventKind::Requeued
@@ -35,7 +35,7 @@ pub(crate) fn event(kept: &KeptEvent) -> wire::JobEvent {
         | JobEventKind::Deleted
         | JobEventKind::Succeeded => {}
     }
-    shown
+    event
 }
 
 pub(crate) fn event_kind(kind: &JobEventKind) -> wire::JobEventKind {

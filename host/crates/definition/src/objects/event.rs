@@ -21,7 +21,7 @@ const SUCCESS: Key<Handler> =
     Key::new("success", Handler, "Called after a job succeeded.").or(&["done", "complete", "on_success"]);
 const ERROR: Key<Handler> = Key::new("error", Handler, "Called after a job failed, after its last attempt.")
     .or(&["failure", "fail", "failed", "on_error"]);
-// The document that this format comes from calls it `process`.
+// The original document of this format calls it `process`.
 const PROGRESS: Key<Handler> =
     Key::new("progress", Handler, "Called with the progress of a job.").or(&["process", "on_progress"]);
 

@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The keys of `retention`.
 const KEYS: Keys = &[&SUCCESS, &FAILURE];
 
-// With less than a second, a caller could not look up the result; after ten years it is an archive.
+// With less than a second, a client could not look up the result; more than ten years is an archive.
 const MIN: Duration = Duration::from_secs(1);
 const MAX: Duration = Duration::from_secs(3650 * DAY.as_secs());
 

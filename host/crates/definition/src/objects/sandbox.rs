@@ -17,7 +17,7 @@ pub(crate) struct Sandbox;
 /// The keys of `sandbox`.
 const KEYS: Keys = &[&MEMORY, &REUSE, &EVENT_TIMEOUT, &HTTP, &ENV, &DIRS];
 
-// No language's runtime starts with less than a mebibyte; a 32-bit guest can address four gibibytes.
+// Every language's runtime needs at least a mebibyte to start; a 32-bit guest can address four gibibytes.
 const MEMORY: Key<Bytes> = Key::new(
     "memory",
     Bytes { min: 1 << 20, max: 4 << 30, default: 64 << 20 },
@@ -25,14 +25,14 @@ const MEMORY: Key<Bytes> = Key::new(
 )
 .or(&["mem", "memory_limit", "max_memory"]);
 
-// 1 is the strictest. A million jobs are practically unlimited, but a guest that leaks a little is still replaced.
+// 1 is the strictest. A million jobs are practically unlimited, yet a guest that leaks a little is still replaced.
 const REUSE: Key<Integer> = Key::new(
     "reuse",
     Integer { min: 1, max: 1_000_000, default: 10_000, unit: Some("jobs") },
     "How many jobs one instance may serve. 1 makes a fresh instance for each job.",
 );
 
-// Handlers report what happened; work of more than an hour is a job.
+// Handlers report events; work of more than an hour belongs in a job.
 const EVENT_TIMEOUT: Key<Seconds> = Key::new(
     "event_timeout",
     Seconds {

@@ -5,7 +5,7 @@ use schemars::{Schema, json_schema};
 use super::{Field, Reader, ValueType, is_variable_name};
 use crate::source::Located;
 
-/// Maximum entries of a list. An operator has to read and grant each of them.
+/// Maximum number of entries of a list. An operator has to read and grant each of them.
 pub(crate) const MAX_LIST_LEN: usize = 64;
 
 /// Origins, such as `https://api.example.com`.
@@ -128,7 +128,7 @@ impl ValueType for EnvName {
     }
 }
 
-/// Parses the items of a list; drops invalid ones, which are reported.
+/// Parses the items of a list. Reports and drops invalid items.
 pub(crate) fn read_list<T, I>(
     ty: &impl ValueType,
     item: &I,
@@ -145,7 +145,7 @@ where
     Some(fields.iter().filter_map(read).collect())
 }
 
-/// The JSON Schema of a list of such items.
+/// Returns the JSON Schema of a list of such items.
 pub(crate) fn list_schema(item: &impl ValueType) -> Schema {
     json_schema!({ "type": "array", "items": item.schema(), "maxItems": MAX_LIST_LEN })
 }
@@ -154,7 +154,7 @@ fn is_origin(text: &str) -> bool {
     origin_of(text).as_deref() == Some(text)
 }
 
-/// The origin of an HTTP URL without user and password.
+/// Returns the origin of an HTTP URL; `None` if the URL is invalid or has a user or password.
 fn origin_of(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let host = rest.split(['/', '?']).next()?;
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_a_scheme_and_a_host_and_maybe_a_port() {
+    fn an_origin_is_a_scheme_a_host_and_an_optional_port() {
         for text in ["https://api.example.com", "http://localhost:8080", "http://[::1]:80"] {
             assert!(is_origin(text), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Words: text, choices, booleans, and ignored values.
+//! Values in words: text, choices, booleans, and ignored values.
 
 use saggar_job::Backoff;
 use schemars::{Schema, json_schema};
@@ -29,7 +29,7 @@ pub(crate) struct Bool;
 #[derive(Clone, Copy)]
 pub(crate) struct DirPath;
 
-/// Any value; it is ignored.
+/// Any value, which is ignored.
 #[derive(Clone, Copy)]
 pub(crate) struct Ignored;
 

@@ -121,7 +121,7 @@ impl ValueType for Seconds {
 impl Seconds {
     fn reject<T>(&self, text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
         match quantity::period(text).filter(|_| number(text).is_none() && !field.is_secret()) {
-            Some(age) => reader.reject_with(self, field, format!("write {}", age.as_secs_f64())),
+            Some(period) => reader.reject_with(self, field, format!("write {}", period.as_secs_f64())),
             None => reader.reject(self, field),
         }
     }
@@ -148,8 +148,8 @@ impl ValueType for Fraction {
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<f64> {
         let text = reader.scalar(self, field)?.into_text();
-        match number(&text).filter(|share| (0.0..=1.0).contains(share)) {
-            Some(share) => Some(share),
+        match number(&text).filter(|fraction| (0.0..=1.0).contains(fraction)) {
+            Some(fraction) => Some(fraction),
             None => reader.reject(self, field),
         }
     }
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_json_numbers_and_nothing_else() {
+    fn only_json_numbers_are_numbers() {
         assert_eq!(number("1.5e3"), Some(1500.0));
         assert_eq!(number(" -2 "), Some(-2.0));
         for text in ["", "-", "+1", "inf", "NaN", "0x10", "1e999", "1e", ".5", "١", "1_000"] {

@@ -8,23 +8,23 @@ pub(crate) type Keys = &'static [&'static dyn KnownKey];
 
 /// A key of any value type.
 pub(crate) trait KnownKey {
-    /// The name of the key in a file.
+    /// Returns the name of the key in a file.
     fn name(&self) -> &'static str;
 
-    /// Other names that people may try.
+    /// Returns other names that people may try.
     fn aliases(&self) -> &'static [&'static str];
 
-    /// Whether an object must have it.
+    /// Returns whether an object must have the key.
     fn is_required(&self) -> bool;
 
-    /// The keys of its value, if it can be an object.
+    /// Returns the keys of its value, if the value can be an object.
     fn keys(&self) -> Keys;
 
-    /// The JSON Schema of its value, with description and default.
+    /// Returns the JSON Schema of its value, with description and default.
     fn schema(&self) -> Schema;
 }
 
-/// The JSON Schema of an object with these keys and no others.
+/// Returns the JSON Schema of an object with these keys and no others.
 pub(crate) fn object_schema(keys: Keys) -> Schema {
     let properties: Map<String, Value> =
         keys.iter().map(|key| (key.name().to_owned(), key.schema().to_value())).collect();

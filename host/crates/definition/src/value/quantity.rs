@@ -67,7 +67,7 @@ impl ValueType for Bytes {
 }
 
 impl Bytes {
-    /// `64MB` is ambiguous, so it is refused.
+    /// Reports an invalid value. `64MB` is invalid because it is ambiguous; the help suggests `64MiB`.
     fn reject<T>(&self, text: &str, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<T> {
         let (count, unit) = split_unit(text);
         let binary = unit.chars().next().map(|prefix| format!("{count}{}iB", prefix.to_ascii_uppercase()));
@@ -103,8 +103,8 @@ impl ValueType for Period {
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Duration> {
         let text = reader.scalar(self, field)?.into_text();
-        match period(&text).filter(|age| (self.min..=self.max).contains(age)) {
-            Some(age) => Some(age),
+        match period(&text).filter(|period| (self.min..=self.max).contains(period)) {
+            Some(period) => Some(period),
             None => reader.reject(self, field),
         }
     }
@@ -146,18 +146,18 @@ fn split_unit(text: &str) -> (&str, &str) {
     (count.trim(), unit)
 }
 
-/// A number of bytes in the largest unit without a fraction.
+/// Formats a number of bytes in the largest unit without a fraction.
 fn bytes_text(bytes: u64) -> String {
     in_units(bytes, &BYTE_UNITS).map_or_else(|| bytes.to_string(), |(count, unit)| format!("{count}{unit}"))
 }
 
-/// A duration in the largest unit without a fraction, or in seconds with one.
-pub(super) fn period_text(age: Duration) -> String {
-    let whole = Some(age).filter(|age| age.subsec_nanos() == 0);
-    match whole.and_then(|age| in_units(age.as_secs(), &TIME_UNITS)) {
+/// Formats a duration in the largest unit without a fraction, or in seconds with a fraction.
+pub(super) fn period_text(period: Duration) -> String {
+    let whole = Some(period).filter(|period| period.subsec_nanos() == 0);
+    match whole.and_then(|period| in_units(period.as_secs(), &TIME_UNITS)) {
         Some((1, "d")) => "24h".to_owned(),
         Some((count, unit)) => format!("{count}{unit}"),
-        None => format!("{}s", age.as_secs_f64()),
+        None => format!("{}s", period.as_secs_f64()),
     }
 }
 
@@ -181,8 +181,8 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_seconds_unless_they_say_otherwise() {
-        let seconds = |text| period(text).map(|age| age.as_secs_f64());
+    fn periods_without_a_unit_are_seconds() {
+        let seconds = |text| period(text).map(|period| period.as_secs_f64());
         assert_eq!(seconds("90s"), Some(90.0));
         assert_eq!(seconds("1.5h"), Some(5400.0));
         assert_eq!(seconds("7d"), Some(604_800.0));

@@ -10,14 +10,14 @@ use crate::source::Located;
 /// Pattern of a reference, for the JSON Schema.
 const PATTERN: &str = r"plugins(\.[A-Za-z0-9_-]+)+(#[A-Za-z0-9_-]+)?";
 
-/// Maximum length of a reference, which every file system can hold as a path.
+/// Maximum length of a reference. Every file system supports a path of this length.
 const MAX_REFERENCE_BYTES: usize = 255;
 
 /// The reference of `process`.
 #[derive(Clone, Copy)]
 pub(crate) struct Processor;
 
-/// The reference of an event handler, where `""` means none.
+/// The reference of an event handler; `""` means that the task has no such handler.
 #[derive(Clone, Copy)]
 pub(crate) struct Handler;
 
@@ -146,7 +146,7 @@ fn advice(text: &str, error: &ReferenceError) -> String {
     }
 }
 
-/// Guesses the reference that the author meant with a path, without `plugins.`, or with a space.
+/// Guesses the reference that the author meant by a path, by a name without `plugins.`, or by a text with a space.
 fn corrected(text: &str) -> Option<Reference> {
     let path = text.trim().trim_start_matches(['.', '/', '\\']).replace(['/', '\\'], ".");
     let path = path.strip_suffix(".wasm").unwrap_or(&path);
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_is_a_plugin_and_maybe_one_of_its_handlers() {
+    fn a_reference_is_a_plugin_and_an_optional_handler() {
         let plain = parse("plugins.mail.send").unwrap();
         assert_eq!((plain.plugin.as_str(), plain.handler), ("mail.send", None));
         let named = parse("plugins.Media_2#thumb-nail").unwrap();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn invalid_references_are_rejected() {
         use ReferenceError::{Character, EmptyHandler, EmptySegment, Prefix, Script, TooLong};
         let cases = [
             ("scripts.task.Send", Script),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn likely_mistakes_are_mended() {
+    fn likely_mistakes_are_corrected() {
         let corrected = |text| corrected(text).map(|reference| reference.to_string());
         assert_eq!(corrected("plugins/mail/send.wasm").as_deref(), Some("plugins.mail.send"));
         assert_eq!(corrected("mail.send").as_deref(), Some("plugins.mail.send"));

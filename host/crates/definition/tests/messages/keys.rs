@@ -1,4 +1,4 @@
-//! Keys that are unknown, misplaced, twice there or missing.
+//! Unknown, misplaced, duplicate and missing keys.
 
 use super::{problems, problems_with};
 
@@ -8,12 +8,12 @@ fn unknown_keys_name_the_nearest() {
 }
 
 #[test]
-fn the_typing_error_of_the_original_document_is_known() {
+fn the_wrong_key_of_the_original_document_is_corrected() {
     insta::assert_snapshot!(problems_with("\"event\": {\"process\": \"plugins.x\", \"succes\": \"\", \"x\": 1}"));
 }
 
 #[test]
-fn keys_in_the_wrong_object_are_sent_to_the_right_one() {
+fn misplaced_keys_name_the_right_object() {
     insta::assert_snapshot!(problems_with("\"next\": \"plugins.ids\", \"memory\": 1, \"sandbox\": {\"timeout\": 1}"));
 }
 
@@ -24,7 +24,7 @@ fn keys_of_inner_objects_are_checked_too() {
 }
 
 #[test]
-fn a_key_that_is_there_twice_shows_both() {
+fn a_duplicate_key_shows_both_positions() {
     insta::assert_snapshot!(problems_with(
         "  \"size\": 1,\n  \"name\": \"a\",\n  \"name\": \"b\", \"size\": 1, \"nope\": 1, \"nope\": 2"
     ));

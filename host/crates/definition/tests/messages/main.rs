@@ -1,4 +1,4 @@
-//! What people read when a task file is wrong. The snapshots are the specification: read them as a user would.
+//! The messages for invalid task files. The snapshots are the specification: read them as a user would.
 
 mod keys;
 mod references;
@@ -7,10 +7,10 @@ mod values;
 
 use saggar_definition::{Variable, read_task};
 
-/// Between the cases of one snapshot.
+/// Separates the cases of one snapshot.
 const NEXT: &str = "\n\n----\n\n";
 
-/// All problems of a file with this text, as people see them.
+/// Renders all problems of a file with this text, as people see them.
 fn problems_in(file: &str, text: &str) -> String {
     let env = |name: &str| match name {
         "WORKERS" => Variable::Set("hunter2".to_owned()),
@@ -28,7 +28,7 @@ fn problems(text: &str) -> String {
     problems_in("tasks/t.yao", text)
 }
 
-/// All problems of a task whose only fault can be in these lines.
+/// Renders all problems of a task that is valid except for these lines.
 fn problems_with(lines: &str) -> String {
     problems(&format!("{{\"process\": \"plugins.x\",\n{lines}}}"))
 }

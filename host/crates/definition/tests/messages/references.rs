@@ -1,4 +1,4 @@
-//! Names of code.
+//! References to plugins, scripts and environment variables.
 
 use super::{NEXT, problems, problems_with};
 use saggar_definition::{Variable, read_task};
@@ -9,13 +9,13 @@ fn process(text: &str) -> String {
 }
 
 #[test]
-fn scripts_are_told_apart() {
+fn scripts_have_their_own_error() {
     let shown = [process("scripts.task.Send"), problems_with("\"event\": {\"next\": \"scripts.task.NextID\"}")];
     insta::assert_snapshot!(shown.join(NEXT));
 }
 
 #[test]
-fn names_that_are_no_plugins() {
+fn invalid_plugin_names() {
     let shown = [
         process(""),
         process("send"),
@@ -30,7 +30,7 @@ fn names_that_are_no_plugins() {
 }
 
 #[test]
-fn the_environment_is_not_shown() {
+fn values_of_environment_variables_are_not_shown() {
     let text = "{\"process\": \"$ENV.CODE\", \"worker_nums\": \"$ENV.WORKERS\",\n\"size\": \"$ENV.UNSET\", \"name\": \"$ENV.a b\",\n\
                 \"sandbox\": {\"memory\": \"$ENV.WORKERS\", \"http\": [\"$ENV.WORKERS\"]}}";
     let shown = problems(text);
@@ -39,7 +39,7 @@ fn the_environment_is_not_shown() {
 }
 
 #[test]
-fn variables_that_the_operator_does_not_allow_name_the_key_that_decides() {
+fn errors_about_forbidden_variables_name_the_configuration_key() {
     let shown = problems("{\"process\": \"plugins.x\", \"name\": \"$ENV.SECRET\",\n\"timeout\": \"$ENV.SECRET\"}");
     insta::assert_snapshot!(shown, @r##"
     error: the environment variable `SECRET` for `name` is not allowed in task files
@@ -61,7 +61,7 @@ fn variables_that_the_operator_does_not_allow_name_the_key_that_decides() {
 }
 
 #[test]
-fn the_host_can_point_at_a_reference_and_at_a_request() {
+fn the_host_can_report_errors_at_a_reference_and_at_a_request() {
     let text = b"{\n  \"process\": \"plugins.mail\",\n  \"sandbox\": {\"http\": [\"https://a.example\"]}\n}";
     let task = read_task("tasks/t.yao", text, &|_| Variable::Unset).unwrap();
     let missing = task.diagnose(Role::Processor, "there is no `plugins/mail.wasm`", "build it");

@@ -1,21 +1,21 @@
-//! Text that is not the JSON it should be.
+//! Text that is not valid JSON.
 
 use super::{NEXT, problems, problems_in};
 
 #[test]
-fn nothing_and_no_object() {
+fn empty_files_and_files_without_an_object() {
     let shown = [problems(""), problems("// later\n"), problems("[1]"), problems("{}")];
     insta::assert_snapshot!(shown.join(NEXT));
 }
 
 #[test]
-fn a_json_file_is_strict_and_all_its_faults_are_reported() {
+fn a_json_file_is_strict_and_all_its_errors_are_reported() {
     let text = "{\n  \"process\": \"plugins.x\", // must\n  'name': \"测试\" \"size\": +5, timeout: 0x10,\n  \"attempts\": .5,\n}";
     insta::assert_snapshot!(problems_in("tasks/t.json", text));
 }
 
 #[test]
-fn comments_and_trailing_commas_are_for_yao_and_jsonc() {
+fn comments_and_trailing_commas_are_allowed_in_yao_and_jsonc() {
     let text = "{ /* a */ \"process\": \"plugins.x\", }";
     assert_eq!(problems_in("tasks/t.yao", text), "no problem: t");
     assert_eq!(problems_in("tasks/t.jsonc", text), "no problem: t");
@@ -23,7 +23,7 @@ fn comments_and_trailing_commas_are_for_yao_and_jsonc() {
 }
 
 #[test]
-fn ends_that_are_missing() {
+fn missing_delimiters_and_values() {
     let shown = [
         problems("{\"process\": \"plugins.x"),
         problems("{\"process\": \"plugins.x,\n \"name\": \"a\"}"),
@@ -52,7 +52,7 @@ fn escapes_controls_and_depth() {
 }
 
 #[test]
-fn a_long_line_is_cut_around_the_place() {
+fn a_long_line_is_trimmed_around_the_problem() {
     let text = format!(
         "{{\"comment\": \"{}\", \"size\": 0, \"process\": \"plugins.x\", \"version\": \"{0}\"}}",
         "x".repeat(5000)
@@ -61,7 +61,7 @@ fn a_long_line_is_cut_around_the_place() {
 }
 
 #[test]
-fn a_flood_of_problems_is_cut_off() {
+fn problems_beyond_the_maximum_are_counted() {
     let keys: String = (0..60).map(|n| format!("\"k{n}\":0,")).collect();
     let shown = problems(&format!("{{\"process\": \"plugins.x\",{keys}}}"));
     assert_eq!(shown.matches("unknown key").count(), 50);
@@ -69,7 +69,7 @@ fn a_flood_of_problems_is_cut_off() {
 }
 
 #[test]
-fn color_is_only_there_when_asked_for() {
+fn color_is_used_only_on_request() {
     let diagnostics =
         saggar_definition::read_task("tasks/t.yao", b"{}", &|_| saggar_definition::Variable::Unset).unwrap_err();
     assert!(diagnostics[0].render(true).contains("\u{1b}["));
@@ -77,7 +77,7 @@ fn color_is_only_there_when_asked_for() {
 }
 
 #[test]
-fn problems_are_plain_data_for_machines() {
+fn problems_serialize_as_json() {
     let diagnostics = saggar_definition::read_task("tasks/t.yao", b"{\"size\":1,\n\"size\":2}", &|_| {
         saggar_definition::Variable::Unset
     })

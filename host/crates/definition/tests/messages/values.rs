@@ -1,4 +1,4 @@
-//! Values that are out of range or of the wrong kind, and those that are right in an unusual spelling.
+//! Values that are out of range or of the wrong type, and values that are valid in an unusual notation.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn task(lines: &str) -> Task {
 }
 
 #[test]
-fn defaults_are_those_of_the_document() {
+fn defaults_are_those_of_the_original_document() {
     let task = task("");
     assert_eq!((task.name.as_str(), task.worker_nums, task.size), ("t", 1, 1024));
     assert_eq!(task.timeout, Duration::from_secs(300));
@@ -34,7 +34,7 @@ fn numbers_may_be_text_or_come_from_the_environment() {
 }
 
 #[test]
-fn zero_and_nothing_mean_the_default() {
+fn zero_and_empty_values_mean_the_default() {
     let task =
         task(r#""timeout": 0, "name": " ", "event": {"next": ""}, "version": 1, "$schema": "x", "comment": [null]"#);
     assert_eq!((task.timeout, task.name.as_str()), (Duration::from_secs(300), "t"));
@@ -42,7 +42,7 @@ fn zero_and_nothing_mean_the_default() {
 }
 
 #[test]
-fn objects_say_more() {
+fn object_notations_set_every_option() {
     let task = task(
         r#""attempt_after": {"delay": 100, "backoff": "exponential", "max": 60000, "jitter": 0.1},
            "retention": {"success": "90s", "failure": 60},
@@ -75,14 +75,14 @@ fn times_out_of_range() {
 }
 
 #[test]
-fn waits_that_make_no_sense() {
+fn invalid_retry_delays() {
     let lines = "\"attempt_after\": {\"delay\": 5000, \"max\": 100,\n \"backoff\": \"exponental\", \"jitter\": 2}";
     let shown = [problems_with(lines), problems_with("\"attempt_after\": [200]")];
     insta::assert_snapshot!(shown.join(NEXT));
 }
 
 #[test]
-fn requests_that_make_no_sense() {
+fn invalid_sandbox_requests() {
     let lines = "\"sandbox\": {\n  \"memory\": \"64MB\",\n  \"http\": [\"https://a.example/path\", \"a.example\", 5],\n  \
                  \"env\": \"HOME\",\n  \"dirs\": [\"../up\", {\"write\": 1}]\n}";
     let shown = [

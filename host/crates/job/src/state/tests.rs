@@ -35,17 +35,17 @@ fn after(state: State, step: Step) -> Result<Life, Refusal> {
     transition(&life(state), step, &policy(2), NOW, 0.5)
 }
 
-/// What the table shows of a step's result.
-fn shown(result: &Result<Life, Refusal>) -> String {
+/// A step's result as the tables show it.
+fn summary(result: &Result<Life, Refusal>) -> String {
     match result {
         Err(refusal) => format!("{refusal:?}"),
         Ok(Life { state: State::Waiting { run_at, held, .. }, attempt, .. }) => {
-            let held = if *held { " held" } else { "" };
-            format!("waiting {}{held} #{attempt}", run_at.0)
+            let on_hold = if *held { " on-hold" } else { "" };
+            format!("waiting {}{on_hold} #{attempt}", run_at.0)
         }
         Ok(Life { state: State::Running { cancelling, .. }, attempt, run }) => {
-            let stopping = if *cancelling { " stopping" } else { "" };
-            format!("running /{}{stopping} #{attempt}", run.0)
+            let cancelling = if *cancelling { " cancelling" } else { "" };
+            format!("running /{}{cancelling} #{attempt}", run.0)
         }
         Ok(Life { state: State::Success { .. }, .. }) => "success".to_owned(),
         Ok(Life { state: State::Failure { reason, .. }, .. }) => reason.name().to_owned(),
@@ -57,9 +57,9 @@ fn every_step_from_every_state() {
     let states = [
         ("ready", waiting(1_000, false)),
         ("delayed", waiting(1_001, false)),
-        ("held", waiting(1_000, true)),
+        ("on-hold", waiting(1_000, true)),
         ("running", running(false)),
-        ("stopping", running(true)),
+        ("cancelling", running(true)),
         ("success", State::Success { response: "7".into(), ended_at: NOW }),
         ("failure", State::Failure { reason: Reason::Trap, problem: problem(), ended_at: NOW }),
     ];
@@ -77,18 +77,19 @@ fn every_step_from_every_state() {
     ];
     #[rustfmt::skip]
     let expected = [
-        // release, claim, succeed, fail, succeed under an old and a future fence, requeue, the same under an old one, cancel, retry
+        // release, claim, succeed, fail, succeed with an old and a future fence, requeue, requeue with an old fence,
+        // cancel, retry
         ("ready", ["waiting 1000 #2", "running /5 #3", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
         ("delayed", ["waiting 1001 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
-        ("held", ["waiting 1000 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
-        ("running", ["Running", "Running", "success", "waiting 1050 #2", "Stale", "Stale", "waiting 1000 #1", "Stale", "running /4 stopping #2", "NotEnded"]),
-        ("stopping", ["Running", "Running", "success", "cancelled", "Stale", "Stale", "cancelled", "Stale", "running /4 stopping #2", "NotEnded"]),
+        ("on-hold", ["waiting 1000 #2", "NotReady", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "NotRunning", "cancelled", "NotEnded"]),
+        ("running", ["Running", "Running", "success", "waiting 1050 #2", "Stale", "Stale", "waiting 1000 #1", "Stale", "running /4 cancelling #2", "NotEnded"]),
+        ("cancelling", ["Running", "Running", "success", "cancelled", "Stale", "Stale", "cancelled", "Stale", "running /4 cancelling #2", "NotEnded"]),
         ("success", ["Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "waiting 1000 #0"]),
         ("failure", ["Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "Ended", "waiting 1000 #0"]),
     ];
     for ((name, state), (expected_name, cells)) in states.into_iter().zip(expected) {
         assert_eq!(name, expected_name);
-        let results = steps.clone().map(|step| shown(&after(state.clone(), step)));
+        let results = steps.clone().map(|step| summary(&after(state.clone(), step)));
         assert_eq!(results, cells, "from {name}");
     }
 }
@@ -111,19 +112,19 @@ fn every_outcome_with_and_without_attempts_left() {
         assert_eq!(Ending::from_name(name), Some(outcome.ending()));
         let reason = outcome.reason();
         let finish = Step::Finish(RUN, outcome);
-        assert_eq!(shown(&after(running(false), finish.clone())), with_attempts_left, "{name}");
+        assert_eq!(summary(&after(running(false), finish.clone())), with_attempts_left, "{name}");
         let last = transition(&life(running(false)), finish.clone(), &policy(1), NOW, 0.5);
-        assert_eq!(shown(&last), on_the_last, "{name}");
+        assert_eq!(summary(&last), on_the_last, "{name}");
         if let Ok(Life { state: State::Failure { reason: ended, .. }, .. }) = last {
             assert_eq!(reason, Some(ended), "{name}");
         }
         let cancelled = if name == "success" { "success" } else { "cancelled" };
-        assert_eq!(shown(&after(running(true), finish)), cancelled, "{name} of a cancelled job");
+        assert_eq!(summary(&after(running(true), finish)), cancelled, "{name} of a cancelled job");
     }
 }
 
 #[test]
-fn a_step_carries_over_what_it_should() {
+fn release_keeps_the_problem_and_cancel_keeps_the_start() {
     let failed = after(running(false), Step::Finish(RUN, Outcome::Trap(problem()))).unwrap();
     assert_eq!(failed.state, State::Waiting { run_at: Timestamp(1_050), held: false, problem: Some(problem()) });
     let failed = Life { state: State::Waiting { run_at: NOW, held: true, problem: Some(problem()) }, ..failed };
@@ -139,7 +140,7 @@ fn a_step_carries_over_what_it_should() {
 }
 
 #[test]
-fn a_whole_life_uses_up_its_attempts() {
+fn a_job_ends_after_its_last_attempt() {
     let mut life = Life::new(NOW, true);
     assert_eq!((life.attempt, life.run, life.state.status()), (0, Run(0), Status::Waiting));
     let mut now = NOW;
@@ -157,9 +158,9 @@ fn a_whole_life_uses_up_its_attempts() {
 }
 
 #[test]
-fn a_lost_attempt_goes_on_at_once_and_not_for_ever() {
+fn lost_attempts_are_retried_at_once_up_to_a_limit() {
     let policies = [
-        // retries, delay, which has no say; for attempts 1 to 5: when the next one begins, or the end
+        // retries, delay (which does not matter), and for attempts 1 to 5: when the next one begins, or the end
         (0, 50, ["waiting 1000 #1", "waiting 1000 #2", "lost", "lost", "lost"]),
         (1, 60_000, ["waiting 1000 #1", "waiting 1000 #2", "lost", "lost", "lost"]),
         (3, 0, ["waiting 1000 #1", "waiting 1000 #2", "waiting 1000 #3", "lost", "lost"]),
@@ -169,16 +170,16 @@ fn a_lost_attempt_goes_on_at_once_and_not_for_ever() {
         for (attempt, expected) in (1..).zip(expected) {
             let life = Life { attempt, ..life(running(false)) };
             let after = transition(&life, Step::Finish(RUN, Outcome::Lost), &policy, NOW, 0.5);
-            assert_eq!(shown(&after), expected, "attempt {attempt} of a task with {retries} retries");
+            assert_eq!(summary(&after), expected, "attempt {attempt} of a task with {retries} retries");
         }
     }
     let failed = Life { attempt: 2, ..life(running(false)) };
     let failed = transition(&failed, Step::Finish(RUN, Outcome::Retry(problem())), &policy(0), NOW, 0.5);
-    assert_eq!(shown(&failed), "failed", "the attempts after a loss are no more patient than others");
+    assert_eq!(summary(&failed), "failed", "a failed attempt after a lost one is not retried");
 }
 
 #[test]
-fn a_retried_job_starts_anew_but_its_fence_goes_on() {
+fn a_manual_retry_resets_the_attempts_and_keeps_the_fence() {
     let ended = life(State::Failure { reason: Reason::Lost, problem: problem(), ended_at: Timestamp(900) });
     let again = transition(&ended, Step::Retry, &policy(2), NOW, 0.5).unwrap();
     assert_eq!(again, Life { state: waiting(NOW.0, false), attempt: 0, run: RUN });
@@ -187,7 +188,7 @@ fn a_retried_job_starts_anew_but_its_fence_goes_on() {
 }
 
 #[test]
-fn a_guest_cannot_put_its_retry_off_for_ever() {
+fn a_guest_cannot_exceed_the_longest_retry_delay() {
     let finish = Step::Finish(RUN, Outcome::RetryAfter(problem(), u64::MAX));
     let life = after(running(false), finish).unwrap();
     let run_at = NOW.plus_ms(RetryPolicy::LONGEST_DELAY_MS);
@@ -195,12 +196,12 @@ fn a_guest_cannot_put_its_retry_off_for_ever() {
 }
 
 #[test]
-fn names_are_those_that_every_surface_shows() {
+fn names_are_stable_and_can_be_parsed() {
     let status = [Status::Waiting, Status::Running, Status::Success, Status::Failure].map(Status::name);
     assert_eq!(status, ["WAITING", "RUNNING", "SUCCESS", "FAILURE"]);
     assert!(Status::ALL.into_iter().all(|status| Status::from_name(status.name()) == Some(status)));
     assert!(Reason::ALL.into_iter().all(|reason| Reason::from_name(reason.name()) == Some(reason)));
     assert!(Ending::ALL.into_iter().all(|ending| Ending::from_name(ending.name()) == Some(ending)));
     assert_eq!((Status::from_name("waiting"), Ending::from_name("gone")), (None, None));
-    assert_eq!(Ending::from_name("put-back"), Some(Ending::Requeued), "as stores of earlier versions have it");
+    assert_eq!(Ending::from_name("put-back"), Some(Ending::Requeued), "the name in stores of earlier versions");
 }

@@ -1,5 +1,5 @@
-//! Followers that have read everything, by what they wait for. An event takes those out that it is for, so it costs each
-//! of them once between two of its readings, and the others nothing.
+//! Followers that have read everything, by what they follow. An event takes out the followers that it matches, so it
+//! costs each of them once between two of its reads, and the others nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,44 +13,44 @@ use super::EventFilter;
 /// No event yet.
 const NONE: u64 = 0;
 
-/// What an event leaves behind for a follower.
+/// What an event leaves for an armed follower.
 #[derive(Debug, Default)]
 pub(super) struct Mark {
-    /// The number of the first event that is for the follower since it was armed. Read and written under the ring's lock
-    /// only.
+    /// The number of the first matching event since the follower was armed. Read and written only under the ring's
+    /// lock.
     first: AtomicU64,
-    pub(super) told: Notify,
+    pub(super) notify: Notify,
 }
 
 impl Mark {
-    pub(super) fn look(&self) -> Option<u64> {
+    pub(super) fn peek(&self) -> Option<u64> {
         Some(self.first.load(Ordering::Relaxed)).filter(|number| *number != NONE)
     }
 
-    /// Like [`look`](Self::look); the follower is no longer armed then.
+    /// Like [`peek`](Self::peek), but clears the mark; the follower is no longer armed then.
     pub(super) fn take(&self) -> Option<u64> {
-        let number = self.look()?;
+        let number = self.peek()?;
         self.first.store(NONE, Ordering::Relaxed);
         Some(number)
     }
 }
 
-type ByHash<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 type Marks = Vec<Arc<Mark>>;
 
 #[derive(Debug, Default)]
 pub(super) struct Armed {
     all: Marks,
-    by_task: ByHash<Arc<str>, OfTask>,
+    by_task: FastMap<Arc<str>, TaskMarks>,
 }
 
 #[derive(Debug, Default)]
-struct OfTask {
+struct TaskMarks {
     all: Marks,
-    by_job: ByHash<JobId, Marks>,
+    by_job: FastMap<JobId, Marks>,
 }
 
-impl OfTask {
+impl TaskMarks {
     fn is_empty(&self) -> bool {
         self.all.is_empty() && self.by_job.is_empty()
     }
@@ -68,7 +68,7 @@ impl Armed {
         marks.push(Arc::clone(mark));
     }
 
-    /// Removes a follower that is gone.
+    /// Removes a follower that was dropped.
     pub(super) fn remove(&mut self, filter: &EventFilter, mark: &Arc<Mark>) {
         let remove = |marks: &mut Marks| marks.retain(|other| !Arc::ptr_eq(other, mark));
         let (task, job) = match filter {
@@ -76,33 +76,34 @@ impl Armed {
             EventFilter::Task(key) => (&key.task, None),
             EventFilter::Job(key) => (&key.task.task, Some(key.id)),
         };
-        let Some(of_task) = self.by_task.get_mut(task) else { return };
+        let Some(task_marks) = self.by_task.get_mut(task) else { return };
         match job {
-            None => remove(&mut of_task.all),
+            None => remove(&mut task_marks.all),
             Some(id) => {
-                let marks = of_task.by_job.get_mut(&id);
+                let marks = task_marks.by_job.get_mut(&id);
                 if marks.is_some_and(|marks| {
                     remove(marks);
                     marks.is_empty()
                 }) {
-                    of_task.by_job.remove(&id);
+                    task_marks.by_job.remove(&id);
                 }
             }
         }
-        if of_task.is_empty() {
+        if task_marks.is_empty() {
             self.by_task.remove(task);
         }
     }
 
-    /// Takes out those whom the event `number` of the job is for, marked; to be woken by the caller, who holds a lock now.
+    /// Takes out the followers that the event `number` of the job matches, and marks them. The caller, which holds a
+    /// lock now, wakes them later.
     pub(super) fn take(&mut self, job: &JobKey, number: u64) -> Marks {
         let mut taken = std::mem::take(&mut self.all);
-        if let Some(of_task) = self.by_task.get_mut(&job.task.task) {
-            taken.append(&mut of_task.all);
-            if let Some(mut marks) = of_task.by_job.remove(&job.id) {
+        if let Some(task_marks) = self.by_task.get_mut(&job.task.task) {
+            taken.append(&mut task_marks.all);
+            if let Some(mut marks) = task_marks.by_job.remove(&job.id) {
                 taken.append(&mut marks);
             }
-            if of_task.is_empty() {
+            if task_marks.is_empty() {
                 self.by_task.remove(&job.task.task);
             }
         }

@@ -1,4 +1,4 @@
-//! Following events: from now on or after one that was heard, at the follower's own pace.
+//! Following events: from now on or after a known one, at the follower's own pace.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,12 @@ use saggar_job::{JobKey, TaskKey};
 use tokio::time::Instant;
 
 use super::armed::Mark;
-use super::ring::{Place, Ring};
+use super::ring::{Position, Ring};
 use super::{EventId, KeptEvent};
 
-/// Time between two readings of a follower that has read everything: sooner than people see, and late enough that
-/// thousands of followers of busy tasks cost the jobs next to nothing, for an event wakes a follower at most once in it.
+/// Time between two reads of a follower that has read everything. Sooner than people notice, and late enough that
+/// thousands of followers of busy tasks cost the jobs next to nothing, because an event wakes a follower at most once
+/// in it.
 const PACE: Duration = Duration::from_millis(10);
 
 /// Which events are followed.
@@ -26,7 +27,7 @@ pub enum EventFilter {
 }
 
 impl EventFilter {
-    /// The tenant of which events are followed.
+    /// Returns the tenant whose events are followed.
     pub fn tenant(&self) -> &Arc<str> {
         match self {
             Self::Tenant(tenant) => tenant,
@@ -35,7 +36,7 @@ impl EventFilter {
         }
     }
 
-    /// Whether events of the job are followed; it is the same tenant's.
+    /// Returns whether events of the job are followed; the job is the same tenant's.
     pub(super) fn matches(&self, job: &JobKey) -> bool {
         match self {
             Self::Tenant(_) => true,
@@ -45,24 +46,24 @@ impl EventFilter {
     }
 }
 
-/// Some events are not kept any more: look at the jobs themselves to know where they stand. Following goes on with the
-/// oldest event that is kept.
+/// Some events have been evicted: look the jobs up to learn their states. Following continues with the oldest event
+/// that is retained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("some events are not kept any more")]
+#[error("some events have been evicted")]
 pub struct Gap {
-    /// How many events of the tenant that is; no more than these were for the follower. None if the event after which to
-    /// follow is not known, because it is of an earlier process or was not kept from then on.
+    /// How many events of the tenant were evicted; no more than these matched. `None` if the event to follow after is
+    /// unknown, because it is from an earlier process or events were not retained all the time since.
     pub events: Option<u64>,
 }
 
-/// Somebody who follows events ([`Queue::follow`](crate::Queue::follow)). Holds no events while it waits, only its place
-/// among those that are kept, so its slowness costs nobody memory.
+/// A follower of events ([`Queue::follow`](crate::Queue::follow)). It stores no events, only its position among the
+/// retained ones, so a slow follower costs no memory.
 #[derive(Debug)]
 pub struct Followed {
     ring: Arc<Ring>,
     filter: EventFilter,
     mark: Arc<Mark>,
-    place: Place,
+    position: Position,
     pace: Duration,
     read_at: Option<Instant>,
 }
@@ -70,61 +71,62 @@ pub struct Followed {
 impl Followed {
     pub(crate) fn new(ring: Arc<Ring>, filter: EventFilter, after: Option<EventId>) -> Self {
         let mark = Arc::new(Mark::default());
-        let place = ring.enter(&filter, &mark, after);
-        Self { ring, filter, mark, place, pace: PACE, read_at: None }
+        let position = ring.enter(&filter, &mark, after);
+        Self { ring, filter, mark, position, pace: PACE, read_at: None }
     }
 
-    /// Without [`PACE`]: for listeners within the process, which are few.
-    pub(super) fn hasty(mut self) -> Self {
+    /// Removes the pace, for listeners within the process, which are few.
+    pub(super) fn unpaced(mut self) -> Self {
         self.pace = Duration::ZERO;
         self
     }
 
-    /// The next events, no more than `most` (taken as 1 if it is 0), in the order of their numbers; waits until there is
-    /// one. Once all were read it does not look again for 10 ms. Cancel-safe: dropping the future loses no event.
+    /// Returns the next events, at most `most` (0 counts as 1), in the order of their numbers; waits until there is
+    /// one. After it has read everything it does not read again for 10 ms. Cancel-safe: dropping the future loses no
+    /// event.
     ///
     /// # Errors
     ///
-    /// If some were not kept. The next call goes on with the oldest that is. A follower that has read everything misses
-    /// nothing because of events that are not for it, however many; one that has not may be told of a gap in which
-    /// nothing was for it.
+    /// If some were evicted. The next call continues with the oldest event that is retained. A follower that has read
+    /// everything misses nothing because of events that do not match, however many. One that has not may get a gap in
+    /// which nothing matched.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime with its timers enabled.
     pub async fn next_batch(&mut self, most: usize) -> Result<Vec<KeptEvent>, Gap> {
         loop {
-            if self.place == Place::End
+            if self.position == Position::End
                 && let Some(read_at) = self.read_at.filter(|read_at| read_at.elapsed() < self.pace)
             {
                 tokio::time::sleep_until(read_at + self.pace).await;
             }
             self.read_at = Some(Instant::now());
-            let batch = self.ring.read(&self.filter, &self.mark, &mut self.place, most.max(1))?;
+            let batch = self.ring.read(&self.filter, &self.mark, &mut self.position, most.max(1))?;
             if !batch.is_empty() {
                 return Ok(batch);
             }
-            // A mark that was set since the reading has left a permit here.
-            self.mark.told.notified().await;
+            // If the mark was set since the read, there is a permit here.
+            self.mark.notify.notified().await;
         }
     }
 
-    /// Like [`next_batch`](Self::next_batch), but waits for nothing: no event means that all were read that happened before
-    /// the call.
+    /// Like [`next_batch`](Self::next_batch), but does not wait: no events means that all events before the call have
+    /// been read.
     ///
     /// # Errors
     ///
     /// As `next_batch`.
     pub fn read_kept(&mut self, most: usize) -> Result<Vec<KeptEvent>, Gap> {
-        self.ring.read(&self.filter, &self.mark, &mut self.place, most.max(1))
+        self.ring.read(&self.filter, &self.mark, &mut self.position, most.max(1))
     }
 
-    /// The id to follow after so that nothing is missed of what [`next_batch`](Self::next_batch) has not answered yet. It
-    /// goes on with all the tenant's events: whoever remembers this one now and then, rather than only that of the last
-    /// event that was for him, comes back without a gap though much else has happened. None before a gap was told that
-    /// is due.
+    /// Returns the id to follow after so that no event is missed that [`next_batch`](Self::next_batch) has not returned
+    /// yet. It advances with all events of the tenant. A client that stores this id from time to time, rather than that
+    /// of its last matching event, resumes without a gap even if much else has happened. `None` while a gap is due and
+    /// was not returned yet.
     pub fn reached(&self) -> Option<EventId> {
-        self.ring.reached(&self.mark, self.place)
+        self.ring.reached(&self.mark, self.position)
     }
 }
 

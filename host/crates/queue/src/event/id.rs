@@ -1,30 +1,28 @@
-//! The numbers of events, by which a listener that was cut off goes on.
+//! Event ids, with which a follower that was disconnected resumes.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where an event stands among the events of its tenant. Later events have greater numbers.
+/// The position of an event among the events of its tenant. Later events have greater numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId {
-    /// Drawn by lot for each tenant whenever the keeping of its events begins, so that an id of an earlier process, of
-    /// another tenant, or of a time since which events went unkept is known as such.
+    /// Chosen at random for each tenant whenever the retention of its events begins. So an id from an earlier process,
+    /// from another tenant, or from before a time without retention is recognized as unknown.
     pub epoch: u64,
-    /// From 1, one more with each event of the tenant; 0 stands before the first.
+    /// From 1, one more with each event of the tenant; 0 is before the first.
     pub number: u64,
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A letter in front keeps people from taking it for a job's id.
+        // The leading letter keeps people from mistaking it for a job's id.
         write!(f, "e{:x}-{:x}", self.epoch, self.number)
     }
 }
 
-/// A text is no id that an event had.
+/// The text is not a valid event id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this is no id of an event; hand back the id of the last event as it is, or none to hear what happens from now on"
-)]
+#[error("invalid event id; pass the id of the last event unchanged, or none to follow from now on")]
 pub struct BadEventId;
 
 impl FromStr for EventId {
@@ -34,7 +32,7 @@ impl FromStr for EventId {
         let hex = |digits| u64::from_str_radix(digits, 16).ok();
         let halves = text.strip_prefix('e').and_then(|halves| halves.split_once('-'));
         let id = halves.and_then(|(epoch, number)| Some(Self { epoch: hex(epoch)?, number: hex(number)? }));
-        // There is one way to write each.
+        // Each id has only one valid spelling.
         id.filter(|id| id.to_string() == text).ok_or(BadEventId)
     }
 }
@@ -44,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_as_it_was_written() {
+    fn an_id_is_parsed_as_it_was_written() {
         for (epoch, number) in [(0, 0), (0x5f3, 0x1a), (u64::MAX, u64::MAX)] {
             let id = EventId { epoch, number };
             assert_eq!(id.to_string().parse(), Ok(id));

@@ -1,5 +1,5 @@
-//! The last events of one tenant. A ring per tenant, so that a busy one does not push out another's events; one lock each,
-//! held for a push or for reading a bounded piece.
+//! The last events of one tenant. Each tenant has its own ring, so that a busy one does not evict another's events.
+//! Each ring has one lock, held for one push or for reading one bounded chunk.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,27 +11,26 @@ use saggar_job::Timestamp;
 use super::armed::{Armed, Mark};
 use super::{EventFilter, EventId, Gap, JobEvent, KeptEvent};
 
-/// Events of a tenant that are kept for those who listen when nobody asked for any to be kept: about 10 ms of a busy
-/// host's.
+/// Events of a tenant that are retained for its followers if retention is not configured: about 10 ms of a busy host's.
 const KEPT_FOR_LISTENERS: usize = 4096;
-/// Events that are looked at in one holding of the lock: a few microseconds, for which the tenant's jobs wait.
-const PIECE: u64 = 256;
+/// Events that are read under one acquisition of the lock: a few microseconds, for which the tenant's jobs wait.
+const CHUNK: u64 = 256;
 
-/// Where a follower stands.
+/// The position of a follower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Behind an event that is not known here.
+pub(super) enum Position {
+    /// After an event that is unknown here.
     Unknown,
-    /// In front of the event of this number.
+    /// Before the event of this number.
     At(u64),
-    /// Behind all events, and armed: its mark says where the next one is that is for it. Whatever else happens meanwhile
-    /// need not be read, and may leave the ring.
+    /// After all events, and armed: its mark has the number of the next event that matches. Other events need not be
+    /// read meanwhile, and may be evicted.
     End,
 }
 
 #[derive(Debug)]
 pub(crate) struct Ring {
-    /// Events are kept, or somebody listens. Beside the lock, because every job asks.
+    /// Whether events are retained or followed. Outside the lock, because every job checks it.
     is_on: AtomicBool,
     inner: Mutex<Inner>,
 }
@@ -42,7 +41,7 @@ struct Inner {
     events: VecDeque<KeptEvent>,
     /// The number of the next event.
     next: u64,
-    /// How many are to be kept though nobody listens.
+    /// How many events are retained even without followers.
     kept: usize,
     followers: usize,
     armed: Armed,
@@ -55,7 +54,7 @@ impl Ring {
         Self { is_on: AtomicBool::new(kept > 0), inner: Mutex::new(inner) }
     }
 
-    /// Whether events are wanted. One relaxed load.
+    /// Returns whether events are wanted. One relaxed load.
     pub(crate) fn is_on(&self) -> bool {
         self.is_on.load(Ordering::Relaxed)
     }
@@ -73,7 +72,7 @@ impl Ring {
         inner.events.drain(..surplus);
     }
 
-    /// Adds an event, and wakes those who wait for it.
+    /// Appends an event, and wakes the followers that wait for it.
     pub(crate) fn push(&self, event: JobEvent, at: Timestamp) {
         let event = Arc::new(event);
         let mut inner = self.inner.lock();
@@ -87,25 +86,25 @@ impl Ring {
         let id = EventId { epoch: inner.epoch, number };
         inner.events.push_back(KeptEvent { id, at, event });
         drop(inner);
-        // Neither memory is freed nor anybody woken under the lock.
+        // Memory is freed and followers are woken after the lock is released.
         drop(oldest);
         for mark in woken {
-            mark.told.notify_one();
+            mark.notify.notify_one();
         }
     }
 
-    /// Registers a follower.
-    pub(super) fn enter(&self, filter: &EventFilter, mark: &Arc<Mark>, after: Option<EventId>) -> Place {
+    /// Registers a follower; returns its position.
+    pub(super) fn enter(&self, filter: &EventFilter, mark: &Arc<Mark>, after: Option<EventId>) -> Position {
         let mut inner = self.inner.lock();
         inner.followers += 1;
         self.switch(&mut inner);
         match after {
             None => {
                 inner.armed.put(filter, mark);
-                Place::End
+                Position::End
             }
-            Some(id) if id.epoch == inner.epoch && id.number < inner.next => Place::At(id.number + 1),
-            Some(_) => Place::Unknown,
+            Some(id) if id.epoch == inner.epoch && id.number < inner.next => Position::At(id.number + 1),
+            Some(_) => Position::Unknown,
         }
     }
 
@@ -116,64 +115,65 @@ impl Ring {
         self.switch(&mut inner);
     }
 
-    /// The next events for the follower at `place`, up to `most`, and moves it on; none if nothing is left, and then it is
-    /// armed.
+    /// Returns the next events for the follower at `position`, at most `most`, and advances it. If there are none left,
+    /// returns none and arms the follower.
     ///
     /// # Errors
     ///
-    /// If what stood at `place` is not there any more. The place is the oldest event's then.
+    /// If the event at `position` has been evicted. The position is then that of the oldest event.
     pub(super) fn read(
         &self,
         filter: &EventFilter,
         mark: &Arc<Mark>,
-        place: &mut Place,
+        position: &mut Position,
         most: usize,
     ) -> Result<Vec<KeptEvent>, Gap> {
         let mut batch = Vec::new();
-        while batch.len() < most && *place != Place::End || batch.is_empty() {
+        while batch.len() < most && *position != Position::End || batch.is_empty() {
             let mut inner = self.inner.lock();
-            let from = match *place {
-                Place::Unknown => None,
-                Place::At(number) => Some(number),
-                Place::End => match mark.take() {
+            let from = match *position {
+                Position::Unknown => None,
+                Position::At(number) => Some(number),
+                Position::End => match mark.take() {
                     Some(number) => Some(number),
                     None => break,
                 },
             };
             let Some(from) = from.filter(|from| *from >= inner.oldest()) else {
                 if !batch.is_empty() {
-                    // Overtaken while the lock was free: what was read is told first, and the gap then.
+                    // Overtaken while the lock was released: the events that were read are returned first, and the gap
+                    // by the next call.
                     break;
                 }
-                *place = Place::At(inner.oldest());
+                *position = Position::At(inner.oldest());
                 return Err(Gap { events: from.map(|from| inner.oldest() - from) });
             };
-            *place = inner.read_piece(filter, from, most, &mut batch);
-            if *place == Place::At(inner.next) {
+            *position = inner.read_chunk(filter, from, most, &mut batch);
+            if *position == Position::At(inner.next) {
                 inner.armed.put(filter, mark);
-                *place = Place::End;
+                *position = Position::End;
             }
         }
         Ok(batch)
     }
 
-    /// The last event of which a follower at `place` knows, whether it was for it or not.
-    pub(super) fn reached(&self, mark: &Mark, place: Place) -> Option<EventId> {
+    /// Returns the last event that a follower at `position` knows of, whether it matched or not.
+    pub(super) fn reached(&self, mark: &Mark, position: Position) -> Option<EventId> {
         let inner = self.inner.lock();
-        let next = match place {
-            Place::Unknown => return None,
-            Place::At(number) => number,
-            Place::End => mark.look().unwrap_or(inner.next),
+        let next = match position {
+            Position::Unknown => return None,
+            Position::At(number) => number,
+            Position::End => mark.peek().unwrap_or(inner.next),
         };
         Some(EventId { epoch: inner.epoch, number: next - 1 })
     }
 
-    /// Begins or ends the keeping of events after what decides that has changed.
+    /// Starts or stops the retention of events, after a change of what decides that.
     fn switch(&self, inner: &mut Inner) {
         let is_wanted = inner.is_wanted();
         if self.is_on.swap(is_wanted, Ordering::SeqCst) && !is_wanted {
             inner.events = VecDeque::new();
-            // What happens from now on gets no number, so whoever comes back must not believe that nothing happened.
+            // Events from now on get no number, so a follower that resumes must not conclude that nothing happened.
             inner.epoch = fastrand::u64(..);
         }
     }
@@ -188,22 +188,22 @@ impl Inner {
         if self.kept > 0 { self.kept } else { KEPT_FOR_LISTENERS }
     }
 
-    /// The number of the oldest event that is kept; the next one's if there is none.
+    /// Returns the number of the oldest retained event; the next number if there is none.
     fn oldest(&self) -> u64 {
         self.next - self.events.len() as u64
     }
 
-    fn read_piece(&self, filter: &EventFilter, from: u64, most: usize, batch: &mut Vec<KeptEvent>) -> Place {
-        let end = self.next.min(from + PIECE);
+    fn read_chunk(&self, filter: &EventFilter, from: u64, most: usize, batch: &mut Vec<KeptEvent>) -> Position {
+        let end = self.next.min(from + CHUNK);
         let first = usize::try_from(from - self.oldest()).unwrap_or(usize::MAX);
         for (number, event) in (from..end).zip(self.events.range(first..)) {
             if batch.len() == most {
-                return Place::At(number);
+                return Position::At(number);
             }
             if filter.matches(&event.event.key) {
                 batch.push(event.clone());
             }
         }
-        Place::At(end)
+        Position::At(end)
     }
 }

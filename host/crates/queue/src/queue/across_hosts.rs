@@ -1,5 +1,5 @@
-//! Two queues on one shared store, which know of each other only what the store tells: hints, of which some are lost and some come
-//! twice. Whatever waits finds out by itself within a second.
+//! Two queues on one shared store. They learn of each other only by the store's hints, of which some are lost and some
+//! come twice. Each waiter finds out by itself within a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use crate::{Lane, LogLine, LogSource, NewJob, Queue, Rules, TaskQueue};
 use saggar_store::conformance::SharedPlace;
 
-/// Two hosts with the same task. The time of the test runs when everybody waits for it.
+/// Two hosts with the same task. The test's clock advances when all tasks wait for it.
 struct Hosts {
     queues: [Queue; 2],
     tasks: [Arc<TaskQueue>; 2],
@@ -18,8 +18,8 @@ struct Hosts {
 
 impl Hosts {
     async fn new(seed: u64, rules: Rules) -> Self {
-        let place = SharedPlace::new(seed);
-        let queues = [place.join(), place.join()].map(|store| Queue::new(store, Arc::new(SystemClock)));
+        let shared = SharedPlace::new(seed);
+        let queues = [shared.join(), shared.join()].map(|store| Queue::new(store, Arc::new(SystemClock)));
         let key = TaskKey::new("default", "shared");
         let one = queues[0].open(key.clone(), rules.clone()).await.unwrap();
         let two = queues[1].open(key, rules).await.unwrap();
@@ -27,13 +27,13 @@ impl Hosts {
     }
 }
 
-/// Lets a future run beside the test, which ends with it.
-#[expect(clippy::disallowed_methods, reason = "the test waits for each of them")]
+/// Runs a future in the background, at most until the test ends.
+#[expect(clippy::disallowed_methods, reason = "the test awaits each of them")]
 fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
     tokio::spawn(future)
 }
 
-/// What the future answers, which is within a second, and a moment for what follows.
+/// Returns the future's output; panics if it takes longer than a second.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let began = Instant::now();
     let answer = timeout(Duration::from_secs(60), future).await;
@@ -71,7 +71,7 @@ async fn a_job_that_one_host_adds_is_run_by_another_and_waited_for_by_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_runs_elsewhere_is_cancelled() {
+async fn a_job_that_runs_on_another_host_is_cancelled() {
     for seed in 0..20 {
         let Hosts { tasks: [one, two], queues: _queues } = Hosts::new(seed, Rules::default()).await;
         let id = one.add(NewJob::new("[]")).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_callback_that_one_host_leaves_is_delivered_by_another() {
             if lane == Lane::Adds {
                 one.add(NewJob::new("[]")).await.unwrap();
             } else {
-                let claim = soon("a job that was released elsewhere", one.claim()).await.unwrap();
+                let claim = soon("a job that was released on the other host", one.claim()).await.unwrap();
                 one.finish(claim, success()).await.unwrap();
             }
             let callback = soon("the callback", handler).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_callback_that_one_host_leaves_is_delivered_by_another() {
                 let problem = Problem::new("odd", "it is odd");
                 two.callback_failed(callback, problem, Some(300)).await.unwrap();
                 let again = one.next_callback(lane).await.unwrap();
-                assert_eq!(again.tries(), 1, "what one host puts off another may try again");
+                assert_eq!(again.tries(), 1, "a callback that one host deferred is retried by another");
                 one.callback_done(again).await.unwrap();
             } else {
                 two.callback_done(callback).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_callback_that_one_host_leaves_is_delivered_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_grows_elsewhere_is_followed() {
+async fn a_log_that_grows_on_another_host_is_followed() {
     for seed in 0..20 {
         let Hosts { tasks: [one, two], queues } = Hosts::new(seed, Rules::default()).await;
         let id = one.add(NewJob::new("[]")).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_queue_is_idle_when_no_host_has_anything_to_do() {
         let mut idle = Box::pin(async move { second.idle().await });
         assert!(timeout(Duration::from_secs(5), &mut idle).await.is_err(), "a job runs");
         one.finish(claim, success()).await.unwrap();
-        soon("that it is idle", idle).await;
+        soon("the idle queue", idle).await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! Looking again in a store that other hosts work on, too: what they do arrives as hints, and hints can be missed. So once a
-//! second everything that waits looks again, and running attempts learn whether their job was cancelled elsewhere.
+//! Polling of a store that other hosts use, too. Their changes arrive as hints, and hints can be missed. So once a
+//! second all waiters check again, and running attempts learn whether their job was cancelled on another host.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use saggar_job::State;
 use super::Shared;
 use crate::TaskQueue;
 
-/// How long a missed hint delays anything.
+/// The longest delay that a missed hint causes.
 const EVERY: Duration = Duration::from_millis(900);
 
-/// Looks again for as long as the queue lives.
+/// Polls as long as the queue exists.
 pub(super) fn start(queue: &Arc<Shared>) {
     let queue = Arc::downgrade(queue);
-    #[expect(clippy::disallowed_methods, reason = "it ends with the queue")]
+    #[expect(clippy::disallowed_methods, reason = "the task ends with the queue")]
     tokio::spawn(poll(queue));
 }
 
@@ -26,23 +26,23 @@ async fn poll(queue: Weak<Shared>) {
         ticks.tick().await;
         let Some(queue) = queue.upgrade() else { return };
         let tasks: Vec<_> = queue.tasks.read().values().cloned().collect();
-        // What the counts say may be old.
-        queue.context.tell_quiet();
+        // The counts may have been stale.
+        queue.context.notify_idle_waiters();
         drop(queue);
         for task in tasks {
-            task.look_again().await;
+            task.recheck().await;
         }
     }
 }
 
 impl TaskQueue {
-    async fn look_again(&self) {
-        self.observer().look_again();
+    async fn recheck(&self) {
+        self.observer().wake_all();
         for running in self.observer().running_jobs.running() {
-            // If the store cannot be read now, the next look is soon.
+            // If the store cannot be read now, the next poll tries again.
             let Ok(Some(job)) = self.get(running.id()).await else { continue };
             if matches!(job.life.state, State::Running { run, cancelling: true, .. } if run == running.run()) {
-                running.cancel_signal().give();
+                running.cancel_signal().set();
             }
         }
     }

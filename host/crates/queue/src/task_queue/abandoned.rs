@@ -1,4 +1,5 @@
-//! What was dropped by those who had to finish it, until the next one who looks for work picks it up.
+//! Claims and callbacks that were dropped before they were settled, until the next caller that looks for work picks
+//! them up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,11 +8,11 @@ use saggar_job::{JobId, Run};
 
 use crate::Progress;
 
-/// Things that were dropped.
+/// Items that were dropped.
 pub(crate) struct Abandoned<T> {
-    /// Whether there is anything; spares those who look the lock.
-    some: AtomicBool,
-    things: Mutex<Vec<T>>,
+    /// Whether there are items; without any, callers do not lock.
+    has_any: AtomicBool,
+    items: Mutex<Vec<T>>,
 }
 
 /// An attempt whose claim was dropped.
@@ -23,33 +24,33 @@ pub(crate) struct AbandonedAttempt {
 }
 
 impl<T: Clone + PartialEq> Abandoned<T> {
-    pub(crate) fn put(&self, thing: T) {
-        let mut things = self.things.lock();
-        things.push(thing);
-        self.some.store(true, Ordering::SeqCst);
+    pub(crate) fn put(&self, item: T) {
+        let mut items = self.items.lock();
+        items.push(item);
+        self.has_any.store(true, Ordering::SeqCst);
     }
 
-    /// One of the things. It stays, so that it is not lost when whoever looks is dropped too; several may deal with it at
-    /// once.
-    pub(crate) fn look(&self) -> Option<T> {
-        if !self.some.load(Ordering::SeqCst) {
+    /// Returns one of the items. It stays, so that it is not lost when the caller is dropped too. Several callers may
+    /// handle it at once.
+    pub(crate) fn peek(&self) -> Option<T> {
+        if !self.has_any.load(Ordering::SeqCst) {
             return None;
         }
-        self.things.lock().last().cloned()
+        self.items.lock().last().cloned()
     }
 
-    /// The thing has been dealt with.
-    pub(crate) fn remove(&self, thing: &T) {
-        let mut things = self.things.lock();
-        things.retain(|other| other != thing);
-        if things.is_empty() {
-            self.some.store(false, Ordering::SeqCst);
+    /// Removes an item that was handled.
+    pub(crate) fn remove(&self, item: &T) {
+        let mut items = self.items.lock();
+        items.retain(|other| other != item);
+        if items.is_empty() {
+            self.has_any.store(false, Ordering::SeqCst);
         }
     }
 }
 
 impl<T> Default for Abandoned<T> {
     fn default() -> Self {
-        Self { some: AtomicBool::new(false), things: Mutex::default() }
+        Self { has_any: AtomicBool::new(false), items: Mutex::default() }
     }
 }

@@ -9,20 +9,20 @@ use super::TaskQueue;
 use crate::{AddError, Added, KeyOwner, KeyReuse, NewJob, Rules, StoreError, UniqueBy, fingerprint};
 use saggar_store::kept_bytes;
 
-/// Jobs removed in one step to make room, so that no step holds a store for long.
+/// Jobs removed in one step to make room, so that no step blocks a store for long.
 const REMOVED_AT_ONCE: usize = 500;
 
-/// How often a batch is tried again whose keys belong to jobs with the same arguments in another form: once, unless such jobs
-/// are deleted and added at that very moment.
+/// How often a batch is retried whose keys belong to jobs with the same arguments in another form. Once is enough,
+/// unless such jobs are deleted and added at the same time.
 const SAME_KEY_TRIES: usize = 3;
 
-/// Bytes of arguments that are compared at once, while others wait: a fraction of a millisecond.
+/// Arguments of up to this many bytes are compared at once, which blocks the thread for a fraction of a millisecond.
 const SMALL: usize = 64 << 10;
 
-/// The turn of large arguments: to read them takes up to a hundred times their bytes.
+/// The turn of large arguments: parsing them takes up to a hundred times their bytes.
 static LARGE: Semaphore = Semaphore::const_new(1);
 
-/// Whether both are the same JSON value.
+/// Returns whether both are the same JSON value.
 async fn same_args(one: &Arc<str>, other: &Arc<str>) -> Result<bool, StoreError> {
     let same = |one: &str, other: &str| fingerprint(UniqueBy::Args, one) == fingerprint(UniqueBy::Args, other);
     if one.len() + other.len() <= SMALL {
@@ -31,7 +31,7 @@ async fn same_args(one: &Arc<str>, other: &Arc<str>) -> Result<bool, StoreError>
     let turn = LARGE.acquire().await.map_err(|error| StoreError::Failed(error.into()))?;
     let (one, other) = (Arc::clone(one), Arc::clone(other));
     let comparing = tokio::task::spawn_blocking(move || {
-        // It goes on though its caller goes away, and its turn lasts as long.
+        // The work continues if its caller is dropped, and so does its turn.
         let _turn = turn;
         same(&one, &other)
     });
@@ -39,24 +39,24 @@ async fn same_args(one: &Arc<str>, other: &Arc<str>) -> Result<bool, StoreError>
 }
 
 impl TaskQueue {
-    /// Adds a job, or finds the one that is answered instead of it ([`NewJob::key`], [`NewJob::unique`]); it is durable
-    /// when its id is answered. [`add_many`](Self::add_many) tells which of the two it was.
+    /// Adds a job, or finds the one that is returned instead of it ([`NewJob::key`], [`NewJob::unique`]). The job is
+    /// durable when its id is returned. [`add_many`](Self::add_many) says which of the two it was.
     ///
-    /// Atomic. When the future is dropped the job may have been added.
+    /// Atomic. If the future is dropped, the job may have been added.
     ///
     /// # Errors
     ///
     /// As [`TaskStore::add`](crate::TaskStore::add); then nothing was added.
     pub async fn add(&self, job: NewJob) -> Result<JobId, AddError> {
         let added = self.add_many(vec![job]).await?;
-        // A store answers one id for each job; 0 is no job's.
+        // A store returns one id for each job, and no job has the id 0.
         Ok(added.first().map_or(JobId(0), |added| added.id))
     }
 
-    /// Adds all `jobs` or none; answers in order which job each of them is, and whether it is new. Under a key, arguments that
-    /// are the same JSON value are the same, however they are written.
+    /// Adds all `jobs` or none; returns, in order, which job each of them is, and whether it is new. Under a key,
+    /// arguments that are the same JSON value are the same, however they are written.
     ///
-    /// Atomic. When the future is dropped all of them or none may have been added.
+    /// Atomic. If the future is dropped, all of them or none may have been added.
     ///
     /// # Errors
     ///
@@ -78,17 +78,17 @@ impl TaskQueue {
         self.add_step(jobs).await
     }
 
-    /// Writes arguments as those jobs have them that have their keys, where they are the same JSON value. Answers the first
-    /// of `reused` that is another job all the same.
+    /// Replaces arguments by those of the job that has their key, where both are the same JSON value. Returns the first
+    /// of `reused` that is another job nevertheless.
     async fn adopt_args(&self, jobs: &mut [NewJob], reused: &[KeyReuse]) -> Result<Option<KeyReuse>, StoreError> {
         for reuse in reused {
             let args = match reuse.of {
                 KeyOwner::Earlier(at) => jobs.get(at).map(|job| Arc::clone(&job.args)),
-                // Gone by now, so the key is free.
+                // The job was removed meanwhile, so the key is free.
                 KeyOwner::Kept(id) => self.store.get(id).await?.map(|job| job.args),
             };
             let (Some(args), Some(job)) = (args, jobs.get_mut(reuse.at)) else { continue };
-            // If the text is the same, something else is not.
+            // If the text is the same, something else differs.
             if *args == *job.args || !same_args(&args, &job.args).await? {
                 return Ok(Some(reuse.clone()));
             }
@@ -103,8 +103,8 @@ impl TaskQueue {
         self.store.add(jobs, &rules, self.context().now()).await
     }
 
-    /// Lets the jobs that ended first make room for `more` bytes, if that is needed. What cannot be added all the same is refused
-    /// by the store.
+    /// Removes the jobs that ended first to make room for `more` bytes, if that is needed. If there is still no room,
+    /// the store refuses the addition.
     async fn make_room(&self, more: u64, rules: &Arc<Rules>) -> Result<(), StoreError> {
         while !self.store.has_room_for(more, rules) {
             let pruned = self.store.make_room(more, REMOVED_AT_ONCE, rules).await?;

@@ -8,20 +8,20 @@ use super::{AbandonedAttempt, Claim, Running, TaskQueue};
 use crate::rates::Counted;
 use crate::{ClaimedJob, End, Finish, JobEventKind, NextDue, StoreError};
 
-/// Stands for a random number where it decides nothing, because there is no retry.
-const NO_CHANCE: f64 = 0.5;
+/// Used as the random number where it decides nothing, because there is no retry.
+const UNUSED_CHANCE: f64 = 0.5;
 
 impl TaskQueue {
-    /// Begins an attempt of the first job of the line; waits until there is one that is ready. Cancel-safe: dropping the
-    /// future loses no job and no attempt.
+    /// Starts an attempt of the first job of the ready queue; waits until there is one. Cancel-safe: dropping the
+    /// future loses no job and uses up no attempt.
     ///
     /// # Errors
     ///
     /// If the store fails. Nothing was claimed.
     pub async fn claim(self: &Arc<Self>) -> Result<Claim, StoreError> {
-        let attendant = self.observer.slots.attend();
+        let claimer = self.observer.slots.register_idle();
         loop {
-            let mut ring = std::pin::pin!(attendant.next_ring());
+            let mut ring = std::pin::pin!(claimer.next_ring());
             ring.as_mut().enable();
             self.pick_up_attempts().await?;
             let now = self.context().now();
@@ -29,51 +29,51 @@ impl TaskQueue {
             if self.store.may_claim() {
                 let mut claimed = self.store.claim(1, now).await?;
                 next_due = claimed.next_due;
-                // From here to the claim's making nothing waits, so there is no moment to drop it unmade.
+                // Nothing awaits from here to the creation of the claim, so the future cannot be dropped in between.
                 if let Some(job) = claimed.jobs.pop() {
-                    drop(attendant);
+                    drop(claimer);
                     self.observer.slots.ring_for(next_due);
                     return Ok(self.begin(job, now));
                 }
             }
-            attendant.sleep(ring, next_due, now).await;
+            claimer.sleep(ring, next_due, now).await;
         }
     }
 
-    /// Ends an attempt; answers the status of its job. This answers when the end is committed: who waits for the job, subscribes to
-    /// events or handles the end hears of it when it is durable.
+    /// Ends an attempt; returns the status of its job when the end is committed. Waiters for the job, subscribers and
+    /// handlers learn of the end when it is durable.
     ///
-    /// Atomic. When the future is dropped before it answered, the attempt may be ended as lost instead.
+    /// Atomic. If the future is dropped before it returned, the attempt may be ended as lost instead.
     ///
     /// # Errors
     ///
-    /// Waits while the store has no room: the work is done, and its end is worth more than the slot's time.
-    /// [`StoreError::Refused`] if the attempt was not the claim's any more: it is over, and what the guest did may be done
-    /// again. If the store failed, the attempt will be ended as lost.
+    /// Waits while the store has no room, because the work is done, and its end is worth more than the slot's time.
+    /// [`StoreError::Refused`] if the attempt was not the claim's any more: it is over, and the guest's work may be
+    /// done again. If the store failed, the attempt will be ended as lost.
     pub async fn finish(self: &Arc<Self>, claim: Claim, outcome: Outcome) -> Result<Status, StoreError> {
         let (status, _) = self.end(claim, End::Outcome(outcome), false).await?;
         Ok(status)
     }
 
-    /// Ends an attempt and begins the next job's in the same step, if one is ready; does not wait for one.
+    /// Ends an attempt and starts the next job's in the same step, if one is ready; does not wait for one.
     ///
-    /// Atomic. When the future is dropped before it answered, nothing new was begun, and the attempt may be ended as lost
-    /// instead.
+    /// Atomic. If the future is dropped before it returned, no attempt was started, and the attempt may be ended as
+    /// lost instead.
     ///
     /// # Errors
     ///
-    /// As [`finish`](Self::finish); then nothing was begun.
+    /// As [`finish`](Self::finish); then no attempt was started.
     pub async fn finish_and_claim(
         self: &Arc<Self>,
         claim: Claim,
         outcome: Outcome,
     ) -> Result<(Status, Option<Claim>), StoreError> {
-        // If it fails, that is no reason to lose this end; whoever claims next tries again and tells.
+        // An error here must not lose this end; the next caller of `claim` tries again and returns it.
         drop(self.pick_up_attempts().await);
         self.end(claim, End::Outcome(outcome), true).await
     }
 
-    /// Undoes an attempt: the job waits again, at the position that it had, and the attempt does not count. If the job was
+    /// Undoes an attempt: the job waits again at its earlier position, and the attempt does not count. If the job was
     /// cancelled meanwhile, it ends.
     ///
     /// Atomic. Errors and dropping as for [`finish`](Self::finish).
@@ -89,7 +89,8 @@ impl TaskQueue {
         claim_next: bool,
     ) -> Result<(Status, Option<Claim>), StoreError> {
         debug_assert!(Arc::ptr_eq(self, claim.queue()), "a claim is finished in its own queue");
-        let chance = if matches!(end, End::Outcome(Outcome::Success(_))) { NO_CHANCE } else { self.context().chance() };
+        let chance =
+            if matches!(end, End::Outcome(Outcome::Success(_))) { UNUSED_CHANCE } else { self.context().chance() };
         let (progress, cost) = (claim.running().close(), claim.take_cost());
         let (id, run, now) = (claim.id(), claim.run(), self.context().now());
         let with_snapshot = self.observer.waiters.has(id);
@@ -109,31 +110,31 @@ impl TaskQueue {
         }
     }
 
-    /// Makes the claim of an attempt that the store has begun.
+    /// Creates the claim of an attempt that the store has started.
     pub(super) fn begin(self: &Arc<Self>, job: ClaimedJob, now: Timestamp) -> Claim {
         let ClaimedJob { id, run, attempt, args, origin, ready_at } = job;
         let running = Arc::new(Running::new(Arc::clone(&self.observer), id, run, attempt));
         self.observer.running_jobs.enter(&running);
         self.observer.counters.count(Counted::Started, 1, now);
         self.start_delay.record(now.since(ready_at).as_secs_f64());
-        self.notify(id, JobEventKind::Started { attempt }, now);
+        self.emit(id, JobEventKind::Started { attempt }, now);
         Claim::new(Arc::clone(self), running, args, origin)
     }
 
-    /// Takes note of a claim that was dropped.
+    /// Records a claim that was dropped.
     pub(crate) fn abandon(&self, running: &Running) {
         self.observer.running_jobs.leave(running.id(), running.run());
         let attempt = AbandonedAttempt { id: running.id(), run: running.run(), progress: running.close() };
         self.abandoned_attempts.put(attempt);
         self.observer.slots.ring();
         if self.observer.is_closed() {
-            self.observer.quiet_perhaps();
+            self.observer.recheck_idle();
         }
     }
 
     /// Ends the attempts whose claims were dropped.
     async fn pick_up_attempts(self: &Arc<Self>) -> Result<(), StoreError> {
-        while let Some(attempt) = self.abandoned_attempts.look() {
+        while let Some(attempt) = self.abandoned_attempts.peek() {
             let AbandonedAttempt { id, run, progress } = attempt.clone();
             let end = End::Outcome(Outcome::Lost);
             let (with_snapshot, chance) = (self.observer.waiters.has(id), self.context().chance());
@@ -142,7 +143,7 @@ impl TaskQueue {
                 Ok(_) => {
                     tracing::warn!(task = %self.key(), job = %id, "a claim was dropped; its attempt is ended as lost");
                 }
-                // Its finishing was dropped after it had been done, or another one picked it up.
+                // Its `finish` was dropped after it had taken effect, or another caller handled it.
                 Err(StoreError::Refused { .. }) => {}
                 Err(error) => return Err(error),
             }

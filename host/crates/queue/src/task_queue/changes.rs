@@ -6,11 +6,11 @@ use super::TaskQueue;
 use crate::{Change, ChangeError, StoreError};
 
 impl TaskQueue {
-    /// Ends a job that waits, at once; tells the running attempt of one that runs to stop, after which no other follows.
-    /// Does not wait for that.
+    /// Ends a waiting job at once. Signals the running attempt of a running job to stop, after which no other follows;
+    /// does not wait for that.
     ///
-    /// Atomic. When the future is dropped before it answered, a running attempt may not have been told, though no other
-    /// follows; cancel again to tell it.
+    /// Atomic. If the future is dropped before it returned, a running attempt may not have been signalled, though no
+    /// other follows; cancel again to signal it.
     ///
     /// # Errors
     ///
@@ -19,21 +19,22 @@ impl TaskQueue {
         self.change(id, Change::Cancel).await
     }
 
-    /// Lets an ended job wait again, with all its attempts before it; its id, log and records stay.
+    /// Makes an ended job wait again, with all its attempts available; its id, log and records stay.
     ///
-    /// Atomic. When the future is dropped it may have happened.
+    /// Atomic. If the future is dropped, the change may have happened.
     ///
     /// # Errors
     ///
-    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`], [`ChangeError::NotUnique`].
+    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`],
+    /// [`ChangeError::NotUnique`].
     pub async fn retry(&self, id: JobId) -> Result<(), ChangeError> {
         self.change(id, Change::Retry).await
     }
 
-    /// Removes a waiting or ended job with all that is kept of it. No handler is told; whoever waits for its end learns
-    /// that there is no such job.
+    /// Removes a waiting or ended job with everything that is stored about it. No handler is called. Waiters for its
+    /// end get [`WaitError::UnknownJob`](crate::WaitError::UnknownJob).
     ///
-    /// Atomic. When the future is dropped it may have happened.
+    /// Atomic. If the future is dropped, the change may have happened.
     ///
     /// # Errors
     ///
@@ -42,24 +43,25 @@ impl TaskQueue {
         self.change(id, Change::Delete).await
     }
 
-    /// Delivers the callbacks of an ended job now that were given up or are deferred, as if they had never been tried.
+    /// Makes the callbacks of an ended job that were given up or are deferred due now, as if they had never been tried.
     ///
-    /// Atomic. When the future is dropped it may have happened.
+    /// Atomic. If the future is dropped, the change may have happened.
     ///
     /// # Errors
     ///
-    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`], [`ChangeError::NotGivenUp`].
+    /// [`ChangeError::UnknownJob`], [`ChangeError::NotEnded`], [`ChangeError::CallbackPending`],
+    /// [`ChangeError::NotGivenUp`].
     pub async fn redeliver(&self, id: JobId) -> Result<(), ChangeError> {
         self.change(id, Change::Redeliver).await
     }
 
-    /// Lets no attempt begin until the task is resumed, in later processes neither; running ones go on, and jobs can be
-    /// added. [`Counts::paused`](crate::Counts::paused) tells.
+    /// Pauses the task: no attempt starts until it is resumed, even after a restart. Running attempts continue, and
+    /// jobs can be added. See [`Counts::paused`](crate::Counts::paused).
     pub async fn pause(&self) -> Result<(), StoreError> {
         self.store.set_paused(true).await
     }
 
-    /// Lets attempts begin again.
+    /// Resumes the task: attempts start again.
     pub async fn resume(&self) -> Result<(), StoreError> {
         self.store.set_paused(false).await
     }

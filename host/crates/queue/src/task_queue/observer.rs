@@ -1,5 +1,4 @@
-//! What the queue of a task does when its store tells that something has changed: it emits the event, counts it, and wakes
-//! those who wait for it.
+//! What the queue of a task does when its store reports a change: it emits the event, counts it, and wakes the waiters.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,26 +13,27 @@ use crate::rates::{Counted, Counters};
 use crate::waiters::Waiters;
 use crate::{EndResult, Hint, Job, JobEvent, JobEventKind, Lane, NextDue, Observer, StoreEvent};
 
-/// The part of a task's queue that hears of changes. Neither this nor anything that it holds has the store, which holds it: the
-/// last handle of a store is never dropped by a thread of the store that tells something.
+/// The part of a task's queue that is notified of changes. It has no handle of the store, directly or indirectly,
+/// because the store has a handle of it: so the last handle of a store is never dropped by a thread of the store that
+/// is notifying.
 pub(crate) struct TaskObserver {
     key: TaskKey,
     context: Arc<QueueContext>,
-    /// Those of the whole tenant.
+    /// The events of the whole tenant.
     events: Arc<Ring>,
     /// For slots that wait for a job.
     pub(crate) slots: Doorbell,
-    /// For those who wait for a callback of an addition.
+    /// For lanes that wait for a callback of an addition.
     adds: Doorbell,
-    /// For those who wait for a callback of an end.
+    /// For lanes that wait for a callback of an end.
     ends: Doorbell,
     pub(crate) running_jobs: RunningJobs,
-    /// Those who wait for a job to end.
+    /// Waiters for a job's end.
     pub(crate) waiters: Waiters,
-    /// Those who wait for a job's log to grow.
+    /// Waiters for a job's log to grow.
     pub(crate) readers: Waiters,
     pub(crate) counters: Counters,
-    /// Nobody works on the task any more.
+    /// The task has no workers any more.
     closed: AtomicBool,
 }
 
@@ -78,32 +78,33 @@ impl TaskObserver {
         }
     }
 
-    /// Wakes all who wait for something, to look again.
-    pub(crate) fn look_again(&self) {
+    /// Wakes all waiters, which check again.
+    pub(crate) fn wake_all(&self) {
         self.slots.ring_all();
         self.adds.ring_all();
         self.ends.ring_all();
         self.waiters.wake_all();
         self.readers.wake_all();
-        self.quiet_perhaps();
+        self.recheck_idle();
     }
 
-    /// Whether anybody wants events. Ask before you make one.
+    /// Returns whether events are wanted. Check it before creating one.
     pub(crate) fn has_subscribers(&self) -> bool {
         self.events.is_on()
     }
 
-    /// Emits an event if anybody wants it.
+    /// Emits an event if events are wanted.
     pub(crate) fn emit(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
         if self.has_subscribers() {
             self.events.push(JobEvent { key: JobKey { task: self.key.clone(), id }, kind }, at);
         }
     }
 
-    /// To be called after something that may have been the last thing to do. Who waits for that looks at the store.
-    pub(crate) fn quiet_perhaps(&self) {
-        if self.context.is_quiet_wanted() {
-            self.context.tell_quiet();
+    /// Wakes the callers that wait for idleness, which check the store. Call it after each change that may have left
+    /// nothing to do.
+    pub(crate) fn recheck_idle(&self) {
+        if self.context.has_idle_waiters() {
+            self.context.notify_idle_waiters();
         }
     }
 
@@ -133,7 +134,7 @@ impl TaskObserver {
             self.slots.ring_for(NextDue::due_at(run_at, at));
         }
         if self.is_closed() {
-            self.quiet_perhaps();
+            self.recheck_idle();
         }
     }
 
@@ -166,7 +167,7 @@ impl TaskObserver {
 
     fn job_ended(&self, id: JobId, snapshot: Option<Arc<Job>>) {
         self.waiters.wake(id, snapshot);
-        self.quiet_perhaps();
+        self.recheck_idle();
     }
 }
 
@@ -195,7 +196,7 @@ impl Observer for TaskObserver {
             Hint::Cancel(id, run) => self.running_jobs.cancel(id, run),
             Hint::Over(id) => self.waiters.wake(id, None),
             Hint::LogGrown(id) => self.readers.wake(id, None),
-            Hint::Missed => self.look_again(),
+            Hint::Missed => self.wake_all(),
         }
     }
 }

@@ -12,21 +12,21 @@ use crate::{LogLine, StoreError};
 pub struct LogTail {
     /// The lines, oldest first.
     pub lines: Vec<LogLine>,
-    /// The job has ended, and these are all the lines that its attempts wrote.
+    /// The job has ended, and its attempts wrote no more lines than these.
     pub is_over: bool,
 }
 
 impl TaskQueue {
-    /// The lines of a job's log after its first `read` ones, as soon as there are any or the job has ended; call it again
-    /// with as many more. What was dropped is said once the job has ended only, for until then that line changes. None if
-    /// there is no such job (any more). Cancel-safe.
+    /// Returns the lines of a job's log after its first `read` ones, as soon as there are any or the job has ended.
+    /// Call it again with that many more. The line about dropped lines is returned only after the job has ended,
+    /// because it changes until then. `None` if there is no such job (any more). Cancel-safe.
     pub async fn log_after(&self, id: JobId, read: usize) -> Result<Option<LogTail>, StoreError> {
         let (reader, waiter) = (self.observer.readers.register(id), self.observer.waiters.register(id));
         loop {
             let (mut grown, mut ended) = (pin!(reader.woken()), pin!(waiter.woken()));
             grown.as_mut().enable();
             ended.as_mut().enable();
-            // In this order: what an attempt wrote is in the log before its job has ended.
+            // In this order, because an attempt's lines are in the log before its job has ended.
             let Some(job) = self.get(id).await? else { return Ok(None) };
             let Some(history) = self.history(id).await? else { return Ok(None) };
             let (mut lines, is_over) = (history.log, job.life.state.is_ended());

@@ -1,4 +1,4 @@
-//! What an attempt has while it runs and no longer: live progress, and the signal that stops it.
+//! The state that an attempt has only while it runs: live progress, and the signal that stops it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::TaskObserver;
 use crate::{JobEventKind, Progress};
 
-/// A running attempt, for whoever reports its progress, shows it, or stops it. It is no right to finish the attempt;
+/// A running attempt, to report its progress, to show it, or to stop it. It is not the right to finish the attempt;
 /// that is the [`Claim`](crate::Claim).
 pub struct Running {
     observer: Arc<TaskObserver>,
@@ -26,18 +26,18 @@ pub struct Running {
 #[derive(Default)]
 struct Live {
     latest: Progress,
-    /// The attempt is over; whatever is still reported comes too late.
+    /// The attempt is over; later reports are ignored.
     over: bool,
-    /// When listeners were last told.
-    told_at: Option<Timestamp>,
-    /// Listeners have not been told of `latest`.
-    untold: bool,
+    /// When the last progress event was emitted.
+    emitted_at: Option<Timestamp>,
+    /// `latest` has not been emitted.
+    unemitted: bool,
 }
 
 impl Running {
-    /// Bytes of a progress message; a longer one is cut on a character border.
+    /// The most bytes of a progress message; a longer one is cut at a character boundary.
     pub const MESSAGE_BYTES: usize = 1024;
-    /// Milliseconds between two progress events of one job: as often as people can see.
+    /// Milliseconds between two progress events of one job: as often as people notice.
     const EVENT_EVERY_MS: u64 = 100;
 
     pub(crate) fn new(observer: Arc<TaskObserver>, id: JobId, run: Run, attempt: u32) -> Self {
@@ -53,29 +53,29 @@ impl Running {
         }
     }
 
-    /// The job's number.
+    /// Returns the job's id.
     pub fn id(&self) -> JobId {
         self.id
     }
 
-    /// The job's full address.
+    /// Returns the job's full address.
     pub fn key(&self) -> JobKey {
         JobKey { task: self.observer.key().clone(), id: self.id }
     }
 
-    /// The attempt's fence.
+    /// Returns the attempt's fence.
     pub fn run(&self) -> Run {
         self.run
     }
 
-    /// The attempt's number, from 1.
+    /// Returns the attempt's number, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// Says that `current` of `total` is done. The latest call wins; `current` beyond `total` is cut to `total`, a
-    /// message beyond [`MESSAGE_BYTES`](Self::MESSAGE_BYTES) on a character border. Does nothing once the attempt is
-    /// over.
+    /// Reports that `current` of `total` is done. The latest call wins. `current` beyond `total` is cut to `total`, and
+    /// a message beyond [`MESSAGE_BYTES`](Self::MESSAGE_BYTES) at a character boundary. Does nothing once the attempt
+    /// is over.
     pub fn report(&self, current: u64, total: u64, message: &str) {
         let message = &message[..message.floor_char_boundary(Self::MESSAGE_BYTES)];
         let event = {
@@ -87,32 +87,33 @@ impl Running {
             live.latest.total = total;
             live.latest.message.clear();
             live.latest.message.push_str(message);
-            live.untold = true;
+            live.unemitted = true;
             self.generation.fetch_add(1, Ordering::SeqCst);
             self.due_event(&mut live)
         };
         self.changed.notify_waiters();
         if let Some((progress, at)) = event {
-            self.notify(progress, at);
+            self.emit(progress, at);
         }
     }
 
-    /// The values last reported; zeros and no message before the first report.
+    /// Returns the last reported values; zeros and no message before the first report.
     pub fn latest(&self) -> Progress {
         self.progress.lock().latest.clone()
     }
 
-    /// Whether the values last reported show `text`.
+    /// Returns whether the last reported values contain `text`.
     pub(crate) fn shows(&self, text: &str) -> bool {
         self.progress.lock().latest.shows(text)
     }
 
-    /// How many reports there have been: whoever remembers it knows whether [`latest`](Self::latest) has changed.
+    /// Returns the number of reports so far. A caller that stores it can check whether [`latest`](Self::latest) has
+    /// changed.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// Waits until the generation is no longer `seen`, and answers it. Cancel-safe. Never answers if nothing more is
+    /// Waits until the generation is no longer `seen`, and returns it. Cancel-safe. Never returns if nothing more is
     /// reported, so wait for the attempt's end as well.
     pub async fn changed(&self, seen: u64) -> u64 {
         loop {
@@ -126,12 +127,12 @@ impl Running {
         }
     }
 
-    /// The signal that tells the attempt to stop, because its job was cancelled.
+    /// Returns the signal that stops the attempt because its job was cancelled.
     pub fn cancel_signal(&self) -> &CancelSignal {
         &self.cancel
     }
 
-    /// Ends the reporting. Answers the last values if there were any, after delivery listeners of them.
+    /// Ends the reporting. Emits the last values if they were not emitted, and returns them if there were any.
     pub(crate) fn close(&self) -> Option<Progress> {
         let mut live = self.progress.lock();
         live.over = true;
@@ -139,29 +140,29 @@ impl Running {
             return None;
         }
         let progress = live.latest.clone();
-        let untold = std::mem::take(&mut live.untold);
+        let unemitted = std::mem::take(&mut live.unemitted);
         drop(live);
-        if untold && self.observer.has_subscribers() {
-            self.notify(progress.clone(), self.observer.context().now());
+        if unemitted && self.observer.has_subscribers() {
+            self.emit(progress.clone(), self.observer.context().now());
         }
         Some(progress)
     }
 
-    /// What listeners are to be told now, if there are any and they have not been told just before.
+    /// Returns the progress event to emit now, if events are wanted and none was emitted just before.
     fn due_event(&self, live: &mut Live) -> Option<(Progress, Timestamp)> {
         if !self.observer.has_subscribers() {
             return None;
         }
         let now = self.observer.context().now();
-        if live.told_at.is_some_and(|at| now >= at && now < at.plus_ms(Self::EVENT_EVERY_MS)) {
+        if live.emitted_at.is_some_and(|at| now >= at && now < at.plus_ms(Self::EVENT_EVERY_MS)) {
             return None;
         }
-        live.told_at = Some(now);
-        live.untold = false;
+        live.emitted_at = Some(now);
+        live.unemitted = false;
         Some((live.latest.clone(), now))
     }
 
-    fn notify(&self, progress: Progress, at: Timestamp) {
+    fn emit(&self, progress: Progress, at: Timestamp) {
         self.observer.emit(self.id, JobEventKind::Progress(progress), at);
     }
 }
@@ -173,30 +174,30 @@ impl std::fmt::Debug for Running {
     }
 }
 
-/// Says once, for good, that something is to stop.
+/// A signal that something is to stop. It is set once, for good.
 #[derive(Debug, Default)]
 pub struct CancelSignal {
     cancelled: AtomicBool,
-    told: Notify,
+    notify: Notify,
 }
 
 impl CancelSignal {
-    /// Whether it was given. Costs one load.
+    /// Returns whether it was set. Costs one load.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    /// Waits until it is given; at once if it was. Cancel-safe.
+    /// Waits until it is set; returns at once if it was. Cancel-safe.
     pub async fn cancelled(&self) {
-        let mut told = std::pin::pin!(self.told.notified());
-        told.as_mut().enable();
+        let mut notified = std::pin::pin!(self.notify.notified());
+        notified.as_mut().enable();
         if !self.is_cancelled() {
-            told.await;
+            notified.await;
         }
     }
 
-    pub(crate) fn give(&self) {
+    pub(crate) fn set(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
-        self.told.notify_waiters();
+        self.notify.notify_waiters();
     }
 }

@@ -1,4 +1,4 @@
-//! The attempts that run here now, so that they can be shown and stopped.
+//! The attempts that run in this process, so that they can be shown and stopped.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl RunningJobs {
     pub(crate) fn enter(&self, running: &Arc<Running>) {
         let before = self.0.lock().insert(running.id(), Entry::Running(Arc::clone(running)));
         if matches!(before, Some(Entry::CancelledEarly(run)) if run == running.run()) {
-            running.cancel_signal().give();
+            running.cancel_signal().set();
         }
     }
 
@@ -39,39 +39,39 @@ impl RunningJobs {
         }
     }
 
-    /// Whether an attempt of the job runs here.
+    /// Returns whether an attempt of the job runs here.
     pub(crate) fn has(&self, id: JobId) -> bool {
         matches!(self.0.lock().get(&id), Some(Entry::Running(_)))
     }
 
-    /// The jobs whose running attempts show `text` in their progress.
-    pub(crate) fn showing(&self, text: &str) -> HashSet<JobId> {
+    /// Returns the jobs whose running attempts have progress that contains `text`.
+    pub(crate) fn matching_progress(&self, text: &str) -> HashSet<JobId> {
         let entries = self.0.lock();
-        let showing = entries.values().filter_map(|entry| match entry {
+        let matching_progress = entries.values().filter_map(|entry| match entry {
             Entry::Running(running) if running.shows(text) => Some(running.id()),
             Entry::Running(_) | Entry::CancelledEarly(_) => None,
         });
-        showing.collect()
+        matching_progress.collect()
     }
 
     pub(crate) fn has_running(&self) -> bool {
         self.0.lock().values().any(|entry| matches!(entry, Entry::Running(_)))
     }
 
-    /// Gives the attempt its cancel signal. If it is not here yet, it gets the signal when it is entered.
+    /// Sets the attempt's cancel signal. If the attempt is not here yet, its signal is set when it is entered.
     pub(crate) fn cancel(&self, id: JobId, run: Run) {
         let mut entries = self.0.lock();
         match entries.get(&id) {
             Some(Entry::Running(running)) if running.run() >= run => {
                 if running.run() == run {
-                    running.cancel_signal().give();
+                    running.cancel_signal().set();
                 }
             }
             _ => drop(entries.insert(id, Entry::CancelledEarly(run))),
         }
     }
 
-    /// Forgets an attempt that was cancelled before it was entered, and never will be.
+    /// Forgets an attempt that was cancelled before it was entered and never will be entered.
     pub(crate) fn forget_cancel(&self, id: JobId) {
         let mut entries = self.0.lock();
         if matches!(entries.get(&id), Some(Entry::CancelledEarly(_))) {
@@ -79,7 +79,7 @@ impl RunningJobs {
         }
     }
 
-    /// The attempts that run here.
+    /// Returns the attempts that run here.
     pub(crate) fn running(&self) -> Vec<Arc<Running>> {
         let entries = self.0.lock();
         let running = entries.values().filter_map(|entry| match entry {
@@ -126,15 +126,15 @@ mod tests {
         let (running_jobs, earlier, later) = (RunningJobs::default(), running(3).await, running(4).await);
         running_jobs.cancel(JobId(1), Run(3));
         running_jobs.enter(&later);
-        assert!(!later.cancel_signal().is_cancelled(), "it is not the one that was meant");
+        assert!(!later.cancel_signal().is_cancelled(), "another attempt was cancelled");
         running_jobs.cancel(JobId(1), Run(3));
-        assert!(!later.cancel_signal().is_cancelled(), "the one that was meant is over");
+        assert!(!later.cancel_signal().is_cancelled(), "the cancelled attempt is over");
         running_jobs.leave(JobId(1), earlier.run());
-        assert!(running_jobs.find(JobId(1), Run(4)).is_some(), "only its own entry leaves with an attempt");
+        assert!(running_jobs.find(JobId(1), Run(4)).is_some(), "an attempt removes only its own entry");
     }
 
     #[tokio::test]
-    async fn a_cancel_that_came_too_late_is_forgotten() {
+    async fn a_forgotten_cancel_stops_no_attempt() {
         let (running_jobs, attempt) = (RunningJobs::default(), running(3).await);
         running_jobs.cancel(JobId(1), Run(3));
         running_jobs.forget_cancel(JobId(1));

@@ -10,7 +10,7 @@ use saggar_queue::{AddError, ChangeError, NewJob, Rules, StoreError};
 use crate::{Fixture, retries, retry, success};
 
 #[tokio::test]
-async fn a_claim_tells_what_its_slot_needs() {
+async fn a_claim_has_what_its_slot_needs() {
     let fixture = Fixture::new(retries(3, 0)).await;
     let parent = JobKey { task: TaskKey::new("default", "other"), id: JobId(4) };
     let mut job = NewJob::new("[1]");
@@ -24,7 +24,7 @@ async fn a_claim_tells_what_its_slot_needs() {
 }
 
 #[tokio::test]
-async fn finishing_and_claiming_goes_through_the_line() {
+async fn finishing_and_claiming_follows_the_ready_queue() {
     let fixture = Fixture::new(retries(1, 0)).await;
     let ids = [fixture.add().await, fixture.add().await];
     let claim = fixture.claim().await;
@@ -72,7 +72,7 @@ async fn a_dropped_claim_ends_its_attempt_as_lost() {
 }
 
 #[tokio::test]
-async fn a_busy_slot_picks_a_dropped_claim_up_too() {
+async fn a_dropped_claim_is_picked_up_by_a_busy_slot_too() {
     let fixture = Fixture::new(Rules::default()).await;
     let id = fixture.add().await;
     fixture.add().await;
@@ -160,7 +160,7 @@ async fn refusals_have_codes_and_say_what_to_do() {
 }
 
 #[tokio::test]
-async fn rules_can_be_swapped_while_jobs_run() {
+async fn rules_can_be_replaced_while_jobs_run() {
     let fixture = Fixture::new(retries(5, 0)).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;
@@ -177,7 +177,7 @@ async fn an_unpolled_finish_counts_as_dropped() {
     let id = fixture.add().await;
     let claim = fixture.claim().await;
     drop(fixture.task.finish(claim, success()));
-    assert_eq!(fixture.claim().await.attempt(), 2, "it goes on at once");
+    assert_eq!(fixture.claim().await.attempt(), 2, "the job continues at once");
     let history = fixture.task.history(id).await.unwrap().unwrap();
     assert_eq!(history.attempts[0].ending, Ending::Lost);
     let gone = StoreError::Refused { id, refusal: saggar_job::Refusal::Ended };

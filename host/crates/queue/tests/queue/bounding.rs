@@ -1,4 +1,4 @@
-//! Bytes that are kept: who adds makes room, and is refused when there is none to be made.
+//! The bound on stored bytes: an addition makes room, and is refused when no room can be made.
 
 use saggar_queue::{AddError, NewJob, Rules};
 
@@ -9,7 +9,7 @@ fn large() -> NewJob {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_adds_the_next_one_goes_on_for_ever_within_the_bound() {
+async fn a_chain_of_jobs_that_add_the_next_one_stays_within_the_bound() {
     let fixture = Fixture::new(Rules { keep_bytes: 100_000, ..Rules::default() }).await;
     fixture.task.add(large()).await.unwrap();
     for _ in 0..1_000 {
@@ -18,14 +18,14 @@ async fn a_job_that_adds_the_next_one_goes_on_for_ever_within_the_bound() {
         fixture.finish(claim, success()).await;
         assert!(fixture.task.counts().bytes <= 100_000);
     }
-    // What is kept are the last ones.
+    // The last jobs are retained.
     let kept = fixture.task.counts();
     assert!(kept.success >= 7, "{kept:?}");
     assert!(fixture.task.get(saggar_job::JobId(1_000)).await.unwrap().is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_small_jobs_leave_for_a_large_one() {
+async fn many_small_jobs_are_removed_for_a_large_one() {
     let fixture = Fixture::new(Rules { keep_bytes: 4 << 20, size: 100_000, ..Rules::default() }).await;
     for _ in 0..5_000 {
         fixture.add().await;
@@ -37,7 +37,7 @@ async fn many_small_jobs_leave_for_a_large_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_jobs_fill_the_bound_and_no_more() {
+async fn waiting_jobs_are_accepted_up_to_the_bound() {
     let fixture = Fixture::new(Rules { keep_bytes: 100_000, size: 1_000, ..Rules::default() }).await;
     let mut added = 0;
     let error = loop {
@@ -50,5 +50,5 @@ async fn waiting_jobs_fill_the_bound_and_no_more() {
     assert_eq!((added, error.code()), (9, "keep-bytes-exceeded"));
     fixture.finish(fixture.claim().await, success()).await;
     fixture.task.add(large()).await.unwrap();
-    assert_eq!(fixture.task.counts().success, 0, "the one that ended made room");
+    assert_eq!(fixture.task.counts().success, 0, "the ended job made room");
 }

@@ -1,4 +1,4 @@
-//! Callbacks: what handlers are told, and when a held job goes on.
+//! Callbacks: which ones are delivered, and when a job on hold is released.
 
 use std::pin::pin;
 
@@ -14,7 +14,7 @@ fn with_handlers() -> Rules {
 }
 
 #[tokio::test]
-async fn a_job_is_held_until_its_adding_was_told() {
+async fn a_job_is_on_hold_until_its_add_callback_is_done() {
     let fixture = Fixture::new(with_handlers()).await;
     let (mut claim, mut callback) = (pin!(fixture.task.claim()), pin!(fixture.task.next_callback(Lane::Adds)));
     assert!(poll!(&mut claim).is_pending() && poll!(&mut callback).is_pending());
@@ -32,7 +32,7 @@ async fn a_job_is_held_until_its_adding_was_told() {
 }
 
 #[tokio::test]
-async fn a_dropped_notice_is_told_again() {
+async fn a_dropped_callback_is_delivered_again() {
     let fixture = Fixture::new(with_handlers()).await;
     let id = fixture.add().await;
     let callback = fixture.task.next_callback(Lane::Adds).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_dropped_notice_is_told_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notice_that_is_put_off_comes_again_in_time() {
+async fn a_failed_callback_is_delivered_again_after_its_backoff() {
     let fixture = Fixture::new(with_handlers()).await;
     fixture.add().await;
     let callback = fixture.task.next_callback(Lane::Adds).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_notice_that_is_put_off_comes_again_in_time() {
 }
 
 #[tokio::test]
-async fn a_held_job_that_is_cancelled_is_told_of_in_order() {
+async fn callbacks_of_a_job_that_is_cancelled_on_hold_are_delivered_in_order() {
     let fixture = Fixture::new(with_handlers()).await;
     let id = fixture.add().await;
     let added = fixture.task.next_callback(Lane::Adds).await.unwrap();
@@ -96,7 +96,7 @@ fn problem() -> Problem {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_waits_for_a_handler_that_keeps_failing() {
+async fn neither_idle_nor_retry_waits_for_a_handler_that_keeps_failing() {
     let fixture = Fixture::new(Rules { success_handler: true, ..retries(0, 0) }).await;
     let id = fixture.add().await;
     fixture.finish(fixture.claim().await, success()).await;
@@ -114,7 +114,7 @@ async fn nothing_waits_for_a_handler_that_keeps_failing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_of_an_end_is_tried_for_hours_and_then_again_on_request() {
+async fn an_end_callback_is_tried_for_hours_and_redelivered_on_request() {
     let fixture = Fixture::new(Rules { success_handler: true, ..retries(0, 0) }).await;
     let id = fixture.add().await;
     fixture.finish(fixture.claim().await, success()).await;

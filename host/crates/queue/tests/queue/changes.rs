@@ -31,7 +31,7 @@ async fn a_retried_job_wakes_a_claimer_and_runs_again() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_deleted_job_learns_that_it_is_gone() {
+async fn waiters_for_a_deleted_job_get_unknown_job() {
     let fixture = Fixture::new(Rules::default()).await;
     let id = fixture.add_delayed(60_000).await;
     let (mut wait, mut idle) = (pin!(fixture.task.wait(id)), pin!(fixture.queue.idle()));
@@ -48,7 +48,7 @@ async fn whoever_waits_for_a_deleted_job_learns_that_it_is_gone() {
 }
 
 #[tokio::test]
-async fn a_paused_task_lets_claimers_wait_until_it_is_resumed() {
+async fn claimers_of_a_paused_task_wait_until_it_is_resumed() {
     let fixture = Fixture::new(retries(1, 0)).await;
     fixture.add().await;
     let running = fixture.claim().await;
@@ -61,7 +61,7 @@ async fn a_paused_task_lets_claimers_wait_until_it_is_resumed() {
         assert!(poll!(claim).is_pending());
     }
     let (status, next) = fixture.task.finish_and_claim(running, retry()).await.unwrap();
-    assert!(status == Status::Waiting && next.is_none(), "what runs goes on, and nothing follows it");
+    assert!(status == Status::Waiting && next.is_none(), "the running attempt continues, and no other follows");
     fixture.task.resume().await.unwrap();
     for claim in claims {
         fixture.finish(claim.await.unwrap(), success()).await;
@@ -70,7 +70,7 @@ async fn a_paused_task_lets_claimers_wait_until_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn a_closed_task_keeps_nobody_waiting_but_what_runs() {
+async fn only_running_jobs_of_a_closed_task_keep_the_queue_from_being_idle() {
     let fixture = Fixture::new(retries(1, 0)).await;
     let key = fixture.task.key().clone();
     fixture.add().await;
@@ -83,7 +83,7 @@ async fn a_closed_task_keeps_nobody_waiting_but_what_runs() {
     assert!(poll!(&mut idle).is_pending(), "an attempt runs");
     fixture.finish(claim, retry()).await;
     idle.await;
-    assert_eq!(fixture.task.get(id).await.unwrap().unwrap().status(), Status::Waiting, "jobs stay");
+    assert_eq!(fixture.task.get(id).await.unwrap().unwrap().status(), Status::Waiting, "its jobs stay in the store");
     let again = fixture.queue.open(key.clone(), Rules::default()).await.unwrap();
     let mut idle = pin!(fixture.queue.idle());
     assert!(poll!(&mut idle).is_pending());
@@ -96,19 +96,19 @@ async fn a_closed_task_keeps_nobody_waiting_but_what_runs() {
 }
 
 #[tokio::test]
-async fn a_key_answers_the_same_job_and_says_so() {
+async fn a_reused_key_returns_the_same_job_as_not_new() {
     let fixture = Fixture::new(Rules::default()).await;
     let keyed = || NewJob::new("[]").with_key("k").with_run_at(Timestamp(5));
     let id = fixture.task.add(keyed()).await.unwrap();
     let mut events = fixture.queue.subscribe("default");
     let added = fixture.task.add_many(vec![keyed(), NewJob::new("[]")]).await.unwrap();
     assert_eq!(added.iter().map(|added| (added.id, added.is_new)).collect::<Vec<_>>(), [(id, false), (JobId(2), true)]);
-    assert_eq!(events.next().await.unwrap().key.id, JobId(2), "what is not new is not told");
+    assert_eq!(events.next().await.unwrap().key.id, JobId(2), "an existing job emits no event");
     assert_eq!(fixture.task.rates().added.total, 2);
 }
 
 #[tokio::test]
-async fn a_list_shows_live_progress_and_a_record_its_cost() {
+async fn a_list_has_live_progress_and_a_record_has_the_cost() {
     let fixture = Fixture::new(Rules::default()).await;
     fixture.add().await;
     let id = fixture.add().await;
@@ -145,11 +145,15 @@ async fn rates_count_what_happens() {
     assert_eq!((totals.added, totals.started, totals.succeeded()), (4, 4, 2));
     assert_eq!(Reason::ALL.map(|reason| totals.failed(reason)), [0, 0, 0, 0, 0, 1, 0], "a job was cancelled");
     let attempts = [Ending::Success, Ending::Retry, Ending::Requeued, Ending::Cancelled, Ending::Lost];
-    assert_eq!(attempts.map(|ending| totals.attempts(ending)), [2, 1, 1, 0, 0], "which is no attempt's end");
+    assert_eq!(
+        attempts.map(|ending| totals.attempts(ending)),
+        [2, 1, 1, 0, 0],
+        "a waiting job that is cancelled ends no attempt"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_being_stopped_says_so() {
+async fn a_running_job_that_is_cancelled_is_marked_as_cancelling() {
     let fixture = Fixture::new(retries(3, 0)).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;
@@ -170,13 +174,13 @@ async fn a_job_that_is_being_stopped_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_takes_the_same_arguments_however_they_are_written() {
+async fn a_reused_key_accepts_the_same_arguments_in_another_form() {
     let fixture = Fixture::new(retries(0, 0)).await;
     let large = |space: &str| format!("[{space}\"{}\"]", "x".repeat(200_000));
     let keyed = |args: &str, key: &str| NewJob::new(args).with_key(key);
     let first = vec![keyed(r#"[{"a":1,"b":2}]"#, "small"), keyed(&large(""), "large")];
     let ids: Vec<JobId> = fixture.task.add_many(first).await.unwrap().iter().map(|added| added.id).collect();
-    // Both in another form, a new one, and one that is the same as that but for a space.
+    // Both in another form, a new job, and the same job with one more space.
     let again = vec![
         keyed(r#"[ {"b":2, "a":1} ]"#, "small"),
         keyed(&large(" "), "large"),
@@ -190,5 +194,9 @@ async fn a_key_takes_the_same_arguments_however_they_are_written() {
     let Err(AddError::KeyReused(reused)) = other else { panic!("{other:?}") };
     assert_eq!((reused.len(), reused[0].at, reused[0].of), (1, 1, KeyOwner::Kept(ids[0])));
     assert_eq!(fixture.task.counts().added, 3, "nothing was added");
-    assert_eq!(&*fixture.task.get(ids[0]).await.unwrap().unwrap().args, r#"[{"a":1,"b":2}]"#, "it stays as it was");
+    assert_eq!(
+        &*fixture.task.get(ids[0]).await.unwrap().unwrap().args,
+        r#"[{"a":1,"b":2}]"#,
+        "the stored arguments are unchanged"
+    );
 }

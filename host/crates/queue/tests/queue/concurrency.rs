@@ -1,4 +1,4 @@
-//! Many at once on several threads: nothing is lost, no id is given twice, no job runs twice at a time.
+//! Many callers at once on several threads: nothing is lost, no id is given twice, no job runs twice at the same time.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ const ADDERS: usize = 4;
 const JOBS_OF_EACH: usize = 2_500;
 const SLOTS: usize = 6;
 
-/// What the jobs' guests would see.
+/// What the jobs' guests would observe.
 struct Observed {
-    /// Attempts of each job that run now.
+    /// Running attempts of each job.
     running: Vec<AtomicU32>,
     attempts: AtomicU64,
 }
@@ -78,7 +78,7 @@ async fn add(task: Arc<TaskQueue>, mut chance: fastrand::Rng) -> Vec<u64> {
 async fn slot(task: Arc<TaskQueue>, observed: Arc<Observed>, mut chance: fastrand::Rng) {
     let mut next = None;
     loop {
-        // Now and then a claimer gives up waiting.
+        // Sometimes a claimer stops waiting.
         let claim = match next.take() {
             Some(claim) => claim,
             None => tokio::select! {

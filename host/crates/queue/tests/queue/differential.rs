@@ -1,5 +1,5 @@
-//! The random histories that hold a store to the memory store, on the memory store itself and on one with a defect:
-//! thousands of them can be played, and they find what is wrong.
+//! The random histories that compare a store with the memory store, run on the memory store itself and on a store with
+//! a defect: thousands of them can be run, and they find the defects.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use saggar_store::conformance::differential::{Plan, compare};
 use saggar_store::conformance::{InMemory, Location, Locations};
 
 #[tokio::test]
-async fn thousands_of_histories_can_be_played() {
+async fn the_memory_store_agrees_with_itself_in_thousands_of_histories() {
     compare(&InMemory, &Plan::histories(1_000)).await;
     compare(&InMemory, &Plan::histories(1_000).with_deaths()).await;
 }
 
 #[tokio::test]
-async fn a_defect_is_found() {
+async fn every_defect_is_found() {
     for defect in [Defect::ForgetsProgress, Defect::SparesLost, Defect::ForgetsThePause, Defect::TakesOneTooMany] {
         let plan = Plan::histories(50).with_deaths();
         let found = AssertUnwindSafe(compare(&Broken(defect), &plan)).catch_unwind().await;
@@ -34,7 +34,7 @@ async fn a_defect_is_found() {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Defect {
     ForgetsProgress,
-    /// What ran when the process died goes on running.
+    /// Attempts that ran when the process died keep running.
     SparesLost,
     ForgetsThePause,
     TakesOneTooMany,
@@ -50,14 +50,14 @@ struct BrokenTask(Arc<dyn TaskStore>, Defect);
 #[async_trait]
 impl Locations for Broken {
     async fn fresh(&self) -> Box<dyn Location> {
-        Box::new(BrokenPlace(Arc::new(MemoryStore::new()), self.0))
+        Box::new(BrokenLocation(Arc::new(MemoryStore::new()), self.0))
     }
 }
 
-struct BrokenPlace(Arc<MemoryStore>, Defect);
+struct BrokenLocation(Arc<MemoryStore>, Defect);
 
 #[async_trait]
-impl Location for BrokenPlace {
+impl Location for BrokenLocation {
     async fn open(&mut self) -> Arc<dyn Store> {
         if self.1 != Defect::SparesLost {
             self.0 = Arc::new(self.0.die());

@@ -1,4 +1,4 @@
-//! Events: what listeners hear, in which order, and what they miss.
+//! Events: which ones a listener gets, in which order, and which it misses.
 
 use saggar_job::{JobId, Outcome, Reason, Timestamp};
 use saggar_queue::{JobEventKind, Progress, Rules};
@@ -7,7 +7,7 @@ use tokio::time::Duration;
 use crate::{Fixture, retries, retry, success};
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_hears_a_jobs_life_in_order() {
+async fn a_listener_gets_the_events_of_a_job_in_order() {
     let fixture = Fixture::new(retries(1, 50)).await;
     let mut events = fixture.queue.subscribe("default");
     let id = fixture.add().await;
@@ -31,7 +31,7 @@ async fn a_listener_hears_a_jobs_life_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_is_thinned_out_but_its_last_values_arrive() {
+async fn progress_events_are_throttled_but_the_last_values_arrive() {
     let fixture = Fixture::new(Rules::default()).await;
     fixture.add().await;
     let claim = fixture.claim().await;
@@ -43,19 +43,19 @@ async fn progress_is_thinned_out_but_its_last_values_arrive() {
     claim.running().report(98, 100, "");
     claim.running().report(99, 100, "last");
     fixture.finish(claim, success()).await;
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
         match events.next().await.unwrap().kind {
-            JobEventKind::Progress(Progress { current, .. }) => heard.push(current),
+            JobEventKind::Progress(Progress { current, .. }) => received.push(current),
             JobEventKind::Succeeded => break,
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(heard, [0, 98, 99]);
+    assert_eq!(received, [0, 98, 99]);
 }
 
 #[tokio::test]
-async fn a_slow_listener_is_told_how_much_it_missed() {
+async fn a_slow_listener_learns_how_many_events_it_missed() {
     let fixture = Fixture::new(Rules { size: 10_000, ..Rules::default() }).await;
     let mut events = fixture.queue.subscribe("default");
     for _ in 0..5_000 {

@@ -1,4 +1,4 @@
-//! Following kept events: going on after a cut, gaps, filters, and followers that are slow.
+//! Following retained events: resuming after a disconnection, gaps, filters, and slow followers.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -55,12 +55,12 @@ async fn next(followed: &mut Followed) -> Vec<KeptEvent> {
 
 async fn is_quiet(followed: &mut Followed) -> bool {
     let mut batch = pin!(followed.next_batch(1));
-    // Past its pace, on a clock that goes on by itself when all sleep.
+    // Longer than its pace, on a clock that advances by itself when all tasks sleep.
     tokio::time::timeout(std::time::Duration::from_secs(1), &mut batch).await.is_err()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_is_cut_off_again_and_again_hears_everything_once() {
+async fn a_follower_that_resumes_repeatedly_gets_every_event_once() {
     let events = ADDERS * JOBS_OF_EACH * EVENTS_OF_A_JOB;
     let queue = queue(events);
     let (task, start) = (open(&queue, "a", "busy").await, queue.follow(all("a"), None).reached().unwrap());
@@ -77,14 +77,14 @@ async fn who_is_cut_off_again_and_again_hears_everything_once() {
     }
     let mut followers = JoinSet::new();
     for seed in 0..4 {
-        followers.spawn(heard_across_cuts(queue.clone(), start, events, fastrand::Rng::with_seed(seed)));
+        followers.spawn(read_across_resumes(queue.clone(), start, events, fastrand::Rng::with_seed(seed)));
     }
     load.join_all().await;
-    for heard in followers.join_all().await {
-        let numbers: Vec<u64> = heard.iter().map(|event| event.id.number).collect();
+    for received in followers.join_all().await {
+        let numbers: Vec<u64> = received.iter().map(|event| event.id.number).collect();
         assert_eq!(numbers, (1..=events as u64).collect::<Vec<_>>());
         let mut of_jobs: HashMap<u64, Vec<&JobEventKind>> = HashMap::new();
-        for event in &heard {
+        for event in &received {
             of_jobs.entry(event.event.key.id.0).or_default().push(&event.event.kind);
         }
         for (id, kinds) in of_jobs {
@@ -94,30 +94,31 @@ async fn who_is_cut_off_again_and_again_hears_everything_once() {
     }
 }
 
-/// What a follower hears of the first `events` events that is cut off after every few, while it waits as well.
-async fn heard_across_cuts(queue: Queue, start: EventId, events: usize, mut chance: fastrand::Rng) -> Vec<KeptEvent> {
-    let mut heard: Vec<KeptEvent> = Vec::new();
-    let mut cuts = 0;
-    while heard.len() < events {
-        let mut followed = queue.follow(all("a"), Some(heard.last().map_or(start, |event| event.id)));
+/// Reads the first `events` events with followers that resume each other: each is dropped after a few events, or while
+/// it waits.
+async fn read_across_resumes(queue: Queue, start: EventId, events: usize, mut chance: fastrand::Rng) -> Vec<KeptEvent> {
+    let mut received: Vec<KeptEvent> = Vec::new();
+    let mut resumes = 0;
+    while received.len() < events {
+        let mut followed = queue.follow(all("a"), Some(received.last().map_or(start, |event| event.id)));
         for _ in 0..chance.u8(1..5) {
             tokio::select! {
                 biased;
-                batch = followed.next_batch(chance.usize(1..64)) => heard.extend(batch.unwrap()),
+                batch = followed.next_batch(chance.usize(1..64)) => received.extend(batch.unwrap()),
                 () = tokio::task::yield_now(), if chance.bool() => {}
             }
-            if heard.len() == events {
+            if received.len() == events {
                 break;
             }
         }
-        cuts += 1;
+        resumes += 1;
     }
-    assert!(cuts > 50, "{cuts} cuts");
-    heard
+    assert!(resumes > 50, "{resumes} resumes");
+    received
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_is_told_once_and_what_is_kept_then() {
+async fn a_gap_is_returned_once_and_then_the_retained_events() {
     let queue = queue(4);
     let task = open(&queue, "a", "t").await;
     let mut followed = queue.follow(all("a"), None);
@@ -131,11 +132,11 @@ async fn a_gap_is_told_once_and_what_is_kept_then() {
         assert!(is_quiet(&mut late).await);
     }
     let third = EventId { number: 3, ..first.id };
-    assert_eq!(ids(&next(&mut queue.follow(all("a"), Some(third))).await), [4, 5, 6, 7], "just not too late");
+    assert_eq!(ids(&next(&mut queue.follow(all("a"), Some(third))).await), [4, 5, 6, 7], "just in time");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_of_another_process_or_tenant_is_not_kept() {
+async fn an_id_of_another_process_or_tenant_is_unknown() {
     let queue = queue(10);
     let (task, other) = (open(&queue, "a", "t").await, open(&queue, "b", "t").await);
     add(&task, 3).await;
@@ -157,7 +158,7 @@ async fn an_id_of_another_process_or_tenant_is_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_follower_hears_only_what_it_follows() {
+async fn a_follower_gets_only_the_events_that_it_follows() {
     let queue = queue(100);
     let (task, other) = (open(&queue, "a", "t").await, open(&queue, "a", "other").await);
     let of_task = EventFilter::Task(task.key().clone());
@@ -171,9 +172,9 @@ async fn a_follower_hears_only_what_it_follows() {
     work_off(&task, 3).await;
     let late = [queue.follow(of_task, start), queue.follow(of_job, start)];
     for [of_task, of_job] in [&mut live, &mut { late }] {
-        let heard = next(of_task).await;
-        assert_eq!(ids(&heard), [1, 2, 3, 1, 1, 2, 2, 3, 3]);
-        assert!(heard.iter().all(|event| event.event.key.task == *task.key()));
+        let received = next(of_task).await;
+        assert_eq!(ids(&received), [1, 2, 3, 1, 1, 2, 2, 3, 3]);
+        assert!(received.iter().all(|event| event.event.key.task == *task.key()));
         let kinds: Vec<_> = next(of_job).await.into_iter().map(|event| event.event.kind.clone()).collect();
         assert_eq!(kinds, [JobEventKind::Added, JobEventKind::Started { attempt: 1 }, JobEventKind::Succeeded]);
         assert!(is_quiet(of_task).await && is_quiet(of_job).await);
@@ -181,7 +182,7 @@ async fn a_follower_hears_only_what_it_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_jobs_follower_misses_nothing_because_of_others() {
+async fn a_follower_of_a_quiet_job_misses_nothing_because_of_other_jobs() {
     let queue = queue(10);
     let (task, busy) = (open(&queue, "a", "t").await, open(&queue, "a", "busy").await);
     let quiet = EventFilter::Job(JobKey { task: task.key().clone(), id: JobId(1) });
@@ -191,7 +192,7 @@ async fn a_quiet_jobs_follower_misses_nothing_because_of_others() {
     add(&busy, 1_000).await;
     work_off(&task, 1).await;
     assert_eq!(next(&mut followed).await.len(), 2);
-    // Whoever comes back with an old id cannot be told that nothing was missed; with the one reached he can.
+    // A follower that resumes with an old id cannot know that it missed nothing; with the reached id it can.
     assert!(queue.follow(quiet.clone(), Some(added.id)).next_batch(1).await.is_err());
     add(&busy, 1_000).await;
     let reached = followed.reached();
@@ -201,7 +202,7 @@ async fn a_quiet_jobs_follower_misses_nothing_because_of_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_follower_is_overtaken_and_keeps_nothing_alive() {
+async fn a_slow_follower_is_overtaken_and_retains_no_event() {
     let queue = queue(8);
     let task = open(&queue, "a", "t").await;
     let mut slow = queue.follow(all("a"), None);
@@ -232,7 +233,7 @@ async fn dropping_a_waiting_future_loses_no_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_kept_unless_that_was_asked_for() {
+async fn events_are_not_retained_unless_configured() {
     let queue = queue(0);
     let task = open(&queue, "a", "t").await;
     add(&task, 1).await;
@@ -242,11 +243,11 @@ async fn nothing_is_kept_unless_that_was_asked_for() {
     assert_eq!(
         (last.id.number, ids(std::slice::from_ref(&last))),
         (1, vec![2]),
-        "events that nobody hears are not even made"
+        "events without followers are not even created"
     );
     drop(first);
     let mut again = queue.follow(all("a"), Some(last.id));
-    assert_eq!(again.next_batch(1).await, Err(Gap { events: None }), "some may have gone unheard");
+    assert_eq!(again.next_batch(1).await, Err(Gap { events: None }), "some events may have been missed");
     assert!(is_quiet(&mut again).await);
     add(&task, 1).await;
     assert_eq!(ids(&next(&mut again).await), [3]);
@@ -254,17 +255,17 @@ async fn nothing_is_kept_unless_that_was_asked_for() {
     queue.keep_events(5);
     let start = queue.follow(all("a"), None).reached();
     add(&task, 2).await;
-    assert_eq!(ids(&next(&mut queue.follow(all("a"), start)).await), [4, 5], "kept while nobody listens");
+    assert_eq!(ids(&next(&mut queue.follow(all("a"), start)).await), [4, 5], "retained without followers");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_can_be_read_without_waiting() {
+async fn retained_events_can_be_read_without_waiting() {
     let queue = queue(100);
     let task = open(&queue, "a", "t").await;
     let mut followed = queue.follow(all("a"), None);
     assert_eq!(followed.read_kept(9), Ok(Vec::new()));
     add(&task, 3).await;
-    // At once, though it has just read.
+    // At once, although it has just read.
     assert_eq!(ids(&followed.read_kept(2).unwrap()), [1, 2]);
     assert_eq!(ids(&followed.read_kept(9).unwrap()), [3]);
     assert_eq!(followed.read_kept(9), Ok(Vec::new()));

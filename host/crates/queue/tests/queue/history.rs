@@ -1,5 +1,5 @@
-//! Random histories of valid and invalid steps on a store, held against a model that is small, slow, and written from the
-//! design rather than from the store. A failing history names its seed; `play(seed)` plays it again.
+//! Random histories of valid and invalid steps on a store, compared with a model that is small, slow, and written from
+//! the design rather than from the store. A failing history prints its seed; `play(seed)` replays it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::retries;
 
 mod model;
 
-use model::{Expected, How, Model, Stands};
+use model::{Expected, ExpectedJob, How, Model};
 
 const HISTORIES: u64 = 3_000;
 const STEPS: usize = 60;
@@ -24,22 +24,22 @@ struct History {
     chance: fastrand::Rng,
     model: Model,
     store: Arc<dyn TaskStore>,
-    heard: Arc<Heard>,
-    taken: Vec<(CallbackNumber, u64, bool)>,
+    observed: Arc<LastNotification>,
+    claimed: Vec<(CallbackNumber, u64, bool)>,
 }
 
 #[tokio::test]
-async fn a_store_does_what_the_design_says() {
+async fn the_memory_store_agrees_with_the_model_in_random_histories() {
     for seed in 0..HISTORIES {
         play(seed).await;
     }
 }
 
-/// Names the seed if the test fails while this lives.
-struct Named(u64);
+/// Prints the seed if the test fails while this exists.
+struct SeedPrinter(u64);
 
 #[expect(clippy::print_stderr, reason = "a part of a failing test's output")]
-impl Drop for Named {
+impl Drop for SeedPrinter {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the history of seed {} failed", self.0);
@@ -47,9 +47,9 @@ impl Drop for Named {
     }
 }
 
-/// What the observer heard last.
+/// An observer that stores the last notification.
 #[derive(Default)]
-struct Heard(Mutex<Option<Notification>>);
+struct LastNotification(Mutex<Option<Notification>>);
 
 #[derive(Debug, Clone, PartialEq)]
 enum Notification {
@@ -69,13 +69,13 @@ impl From<Hint> for Notification {
     }
 }
 
-impl Heard {
-    fn last(&self) -> Option<Notification> {
+impl LastNotification {
+    fn take(&self) -> Option<Notification> {
         self.0.lock().take()
     }
 }
 
-impl Observer for Heard {
+impl Observer for LastNotification {
     fn observe(&self, event: StoreEvent) {
         *self.0.lock() = Some(event.into());
     }
@@ -86,7 +86,7 @@ impl Observer for Heard {
 }
 
 async fn play(seed: u64) {
-    let _named = Named(seed);
+    let _printer = SeedPrinter(seed);
     let mut chance = fastrand::Rng::with_seed(seed);
     let rules = Rules {
         size: chance.usize(1..12),
@@ -98,10 +98,10 @@ async fn play(seed: u64) {
         ..retries(chance.u32(0..3), chance.u64(0..20))
     };
     let key = TaskKey::new("default", "history");
-    let (store, heard) = (MemoryStore::new(), Arc::new(Heard::default()));
-    let store = store.open(&key, &Arc::new(rules.clone()), Timestamp(1_000), Arc::clone(&heard) as _).await.unwrap();
-    let model = Model { jobs: BTreeMap::new(), highest: 0, locations: 0, now: 1_000, rules, paused: false };
-    let mut history = History { chance, model, store, heard, taken: Vec::new() };
+    let (store, observed) = (MemoryStore::new(), Arc::new(LastNotification::default()));
+    let store = store.open(&key, &Arc::new(rules.clone()), Timestamp(1_000), Arc::clone(&observed) as _).await.unwrap();
+    let model = Model { jobs: BTreeMap::new(), highest: 0, last_position: 0, now: 1_000, rules, paused: false };
+    let mut history = History { chance, model, store, observed, claimed: Vec::new() };
     for number in 0..STEPS {
         history.step().await;
         history.compare(&format!("seed {seed}, step {number}")).await;
@@ -123,7 +123,7 @@ impl History {
             4..7 => self.claim().await,
             7..10 => self.finish().await,
             10 => self.cancel().await,
-            11 | 12 => self.take_notice().await,
+            11 | 12 => self.claim_callback().await,
             13 => self.finish_callback().await,
             14 | 15 => self.retry().await,
             16 => self.delete().await,
@@ -151,23 +151,23 @@ impl History {
             assert!(matches!(answer, Err(AddError::DuplicateId { .. })), "{answer:?}");
         } else {
             assert_eq!(answer.unwrap(), [Added { id: JobId(given), is_new: true }]);
-            let held = self.model.rules.add_handler;
+            let on_hold = self.model.rules.add_handler;
             let run_at = self.model.now + delay_ms;
-            let job = Expected {
-                stands: Stands::Held,
+            let job = ExpectedJob {
+                state: Expected::OnHold,
                 run_at,
                 priority,
-                place: None,
+                position: None,
                 entered: 0,
                 attempt: 0,
                 run: 0,
-                added_notice: held,
-                end_notice: false,
+                add_callback: on_hold,
+                end_callback: false,
             };
             self.model.jobs.insert(given, job);
             self.model.highest = self.model.highest.max(given);
-            if !held {
-                self.model.stand_in_line(given);
+            if !on_hold {
+                self.model.enqueue(given);
             }
         }
     }
@@ -178,8 +178,8 @@ impl History {
         assert_eq!(claimed.first().map(|job| job.id.0), first);
         if let Some(id) = first {
             let job = self.model.jobs.get_mut(&id).unwrap();
-            job.entered = job.place.take().unwrap();
-            job.stands = Stands::Runs { cancelling: false };
+            job.entered = job.position.take().unwrap();
+            job.state = Expected::Running { cancelling: false };
             job.attempt += 1;
             job.run += 1;
             assert_eq!((claimed[0].run, claimed[0].attempt), (Run(job.run), job.attempt));
@@ -203,7 +203,7 @@ impl History {
             chance: 0.5,
         };
         let answer = self.store.finish(finish, false, &self.rules(), self.now()).await;
-        if matches!(job.stands, Stands::Runs { .. }) && run == job.run {
+        if matches!(job.state, Expected::Running { .. }) && run == job.run {
             assert_eq!(answer.unwrap().status, self.model.finish(id, how));
         } else {
             assert!(matches!(answer, Err(StoreError::Refused { .. })), "{answer:?}");
@@ -214,42 +214,42 @@ impl History {
         let Some(id) = self.any_job() else { return };
         let answer = self.store.change(JobId(id), Change::Cancel, &self.rules(), self.now()).await;
         let job = self.model.jobs.get_mut(&id).unwrap();
-        match job.stands {
-            Stands::Held | Stands::Waits => {
-                let told_first = job.added_notice;
+        match job.state {
+            Expected::OnHold | Expected::Waiting => {
+                let add_pending = job.add_callback;
                 self.model.end(id, false);
-                let callback = self.model.rules.error_handler && !told_first;
+                let callback = self.model.rules.error_handler && !add_pending;
                 answer.unwrap();
                 let cancelled = StoreEvent::Cancelled { id: JobId(id), callback, at: self.now() };
-                assert_eq!(self.heard.last(), Some(cancelled.into()));
+                assert_eq!(self.observed.take(), Some(cancelled.into()));
             }
-            Stands::Runs { .. } => {
-                job.stands = Stands::Runs { cancelling: true };
+            Expected::Running { .. } => {
+                job.state = Expected::Running { cancelling: true };
                 answer.unwrap();
-                assert_eq!(self.heard.last(), Some(Hint::Cancel(JobId(id), Run(job.run)).into()));
+                assert_eq!(self.observed.take(), Some(Hint::Cancel(JobId(id), Run(job.run)).into()));
             }
             _ => assert!(matches!(answer, Err(ChangeError::Ended { .. })), "{answer:?}"),
         }
     }
 
-    async fn take_notice(&mut self) {
+    async fn claim_callback(&mut self) {
         let lane = Lane::ALL[self.chance.usize(0..2)];
         for callback in self.store.claim_callbacks(lane, 1, self.now()).await.unwrap().callbacks {
             let job = &self.model.jobs[&callback.id.0];
             let added = callback.kind == CallbackKind::Added;
             assert_eq!(added, lane == Lane::Adds);
-            assert!(if added { job.added_notice } else { job.end_notice && !job.added_notice }, "{callback:?}");
-            assert!(self.taken.iter().all(|(_, id, _)| *id != callback.id.0), "two callbacks of one job are out");
-            self.taken.push((callback.number, callback.id.0, added));
+            assert!(if added { job.add_callback } else { job.end_callback && !job.add_callback }, "{callback:?}");
+            assert!(self.claimed.iter().all(|(_, id, _)| *id != callback.id.0), "two callbacks of one job are claimed");
+            self.claimed.push((callback.number, callback.id.0, added));
         }
     }
 
     async fn finish_callback(&mut self) {
-        if self.taken.is_empty() {
+        if self.claimed.is_empty() {
             return;
         }
-        let (number, id, added) = self.taken.swap_remove(self.chance.usize(0..self.taken.len()));
-        // One of an end that is put off often is deferred, of which the model knows nothing.
+        let (number, id, added) = self.claimed.swap_remove(self.chance.usize(0..self.claimed.len()));
+        // A callback of an end that is postponed often becomes deferred, which the model does not cover.
         if added && self.chance.u8(0..4) == 0 {
             self.settle(number, Delivery::Postponed(self.now())).await;
             return;
@@ -257,12 +257,12 @@ impl History {
         self.settle(number, Delivery::Done).await;
         let job = self.model.jobs.get_mut(&id).unwrap();
         if added {
-            job.added_notice = false;
-            if job.stands == Stands::Held {
-                self.model.stand_in_line(id);
+            job.add_callback = false;
+            if job.state == Expected::OnHold {
+                self.model.enqueue(id);
             }
         } else {
-            job.end_notice = false;
+            job.end_callback = false;
         }
     }
 
@@ -271,12 +271,12 @@ impl History {
         let now = self.model.now;
         let before = self.model.jobs.len();
         self.model.jobs.retain(|_, job| {
-            let over = match job.stands {
-                Stands::Succeeded { at } => at + success_ms <= now,
-                Stands::Failed { at } => at + failure_ms <= now,
+            let over = match job.state {
+                Expected::Succeeded { at } => at + success_ms <= now,
+                Expected::Failed { at } => at + failure_ms <= now,
                 _ => false,
             };
-            !over || job.added_notice || job.end_notice
+            !over || job.add_callback || job.end_callback
         });
         let pruned = self.store.prune(1_000, &self.rules(), self.now()).await.unwrap().jobs;
         assert_eq!(pruned, before - self.model.jobs.len());
@@ -290,15 +290,15 @@ impl History {
         let Some(id) = self.any_job() else { return };
         let answer = self.store.change(JobId(id), Change::Retry, &self.rules(), self.now()).await;
         let (now, job) = (self.model.now, self.model.jobs.get_mut(&id).unwrap());
-        match job.stands {
-            Stands::Succeeded { .. } | Stands::Failed { .. } if job.added_notice || job.end_notice => {
+        match job.state {
+            Expected::Succeeded { .. } | Expected::Failed { .. } if job.add_callback || job.end_callback => {
                 assert!(matches!(answer, Err(ChangeError::CallbackPending { .. })), "{answer:?}");
             }
-            Stands::Succeeded { .. } | Stands::Failed { .. } => {
+            Expected::Succeeded { .. } | Expected::Failed { .. } => {
                 (job.attempt, job.run_at) = (0, now);
-                self.model.stand_in_line(id);
+                self.model.enqueue(id);
                 answer.unwrap();
-                assert_eq!(self.heard.last(), Some(StoreEvent::Retried { id: JobId(id), at: self.now() }.into()));
+                assert_eq!(self.observed.take(), Some(StoreEvent::Retried { id: JobId(id), at: self.now() }.into()));
             }
             _ => assert!(matches!(answer, Err(ChangeError::NotEnded { .. })), "{answer:?}"),
         }
@@ -307,13 +307,13 @@ impl History {
     async fn delete(&mut self) {
         let Some(id) = self.any_job() else { return };
         let answer = self.store.change(JobId(id), Change::Delete, &self.rules(), self.now()).await;
-        if matches!(self.model.jobs[&id].stands, Stands::Runs { .. }) {
+        if matches!(self.model.jobs[&id].state, Expected::Running { .. }) {
             assert!(matches!(answer, Err(ChangeError::Running { .. })), "{answer:?}");
         } else {
             answer.unwrap();
-            assert_eq!(self.heard.last(), Some(StoreEvent::Deleted { id: JobId(id), at: self.now() }.into()));
+            assert_eq!(self.observed.take(), Some(StoreEvent::Deleted { id: JobId(id), at: self.now() }.into()));
             self.model.jobs.remove(&id);
-            self.taken.retain(|(_, of, _)| *of != id);
+            self.claimed.retain(|(_, of, _)| *of != id);
             assert!(self.store.get(JobId(id)).await.unwrap().is_none());
         }
     }
@@ -332,24 +332,24 @@ impl History {
     async fn compare(&self, at: &str) {
         for (id, expected) in &self.model.jobs {
             let job = self.store.get(JobId(*id)).await.unwrap().unwrap_or_else(|| panic!("{at}: the job {id} is gone"));
-            let stands = match job.life.state {
-                State::Waiting { held: true, .. } => Stands::Held,
-                State::Waiting { .. } => Stands::Waits,
-                State::Running { cancelling, .. } => Stands::Runs { cancelling },
-                State::Success { ended_at, .. } => Stands::Succeeded { at: ended_at.0 },
-                State::Failure { ended_at, .. } => Stands::Failed { at: ended_at.0 },
+            let state = match job.life.state {
+                State::Waiting { held: true, .. } => Expected::OnHold,
+                State::Waiting { .. } => Expected::Waiting,
+                State::Running { cancelling, .. } => Expected::Running { cancelling },
+                State::Success { ended_at, .. } => Expected::Succeeded { at: ended_at.0 },
+                State::Failure { ended_at, .. } => Expected::Failed { at: ended_at.0 },
             };
-            assert_eq!(stands, expected.stands, "{at}: the job {id}");
+            assert_eq!(state, expected.state, "{at}: the job {id}");
             assert_eq!((job.life.attempt, job.life.run.0), (expected.attempt, expected.run), "{at}: the job {id}");
         }
         let counts = self.store.counts();
-        let count = |stands: fn(&Stands) -> bool| self.model.jobs.values().filter(|job| stands(&job.stands)).count();
+        let count = |is: fn(&Expected) -> bool| self.model.jobs.values().filter(|job| is(&job.state)).count();
         assert_eq!(counts.waiting, self.model.waiting(), "{at}");
-        assert_eq!(counts.held, count(|stands| *stands == Stands::Held), "{at}");
-        assert_eq!(counts.running, count(|stands| matches!(stands, Stands::Runs { .. })), "{at}");
-        assert_eq!(counts.success, count(|stands| matches!(stands, Stands::Succeeded { .. })), "{at}");
-        assert_eq!(counts.failure, count(|stands| matches!(stands, Stands::Failed { .. })), "{at}");
-        let callbacks = |job: &Expected| usize::from(job.added_notice) + usize::from(job.end_notice);
+        assert_eq!(counts.held, count(|state| *state == Expected::OnHold), "{at}");
+        assert_eq!(counts.running, count(|state| matches!(state, Expected::Running { .. })), "{at}");
+        assert_eq!(counts.success, count(|state| matches!(state, Expected::Succeeded { .. })), "{at}");
+        assert_eq!(counts.failure, count(|state| matches!(state, Expected::Failed { .. })), "{at}");
+        let callbacks = |job: &ExpectedJob| usize::from(job.add_callback) + usize::from(job.end_callback);
         assert_eq!(counts.callbacks, self.model.jobs.values().map(callbacks).sum::<usize>(), "{at}");
     }
 }

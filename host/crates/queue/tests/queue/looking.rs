@@ -1,4 +1,4 @@
-//! Looking at jobs: progress while they run and after, waiting for their end, logs, retention.
+//! Reading jobs: progress while they run and after, waiting for their end, logs, retention.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use saggar_queue::{JobLog, LogLine, LogSource, LogTail, Progress, Retention, Rul
 use crate::{Fixture, retries, retry, success};
 
 #[tokio::test]
-async fn progress_is_seen_at_once_and_kept_after_the_end() {
+async fn progress_is_visible_at_once_and_stored_after_the_end() {
     let fixture = Fixture::new(Rules::default()).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;
@@ -27,7 +27,7 @@ async fn progress_is_seen_at_once_and_kept_after_the_end() {
 }
 
 #[tokio::test]
-async fn progress_is_brought_into_its_bounds() {
+async fn progress_is_cut_to_its_bounds() {
     let fixture = Fixture::new(Rules::default()).await;
     fixture.add().await;
     let claim = fixture.claim().await;
@@ -40,7 +40,7 @@ async fn progress_is_brought_into_its_bounds() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_progress_is_woken_by_it() {
+async fn waiters_for_progress_are_woken_by_a_report() {
     let fixture = Fixture::new(Rules::default()).await;
     fixture.add().await;
     let claim = fixture.claim().await;
@@ -50,12 +50,12 @@ async fn whoever_waits_for_progress_is_woken_by_it() {
     running.report(1, 2, "");
     assert_eq!(changed.await, 1);
     running.report(2, 2, "");
-    assert_eq!(running.changed(1).await, 2, "what came before is not missed");
+    assert_eq!(running.changed(1).await, 2, "an earlier report is not missed");
     assert_eq!(running.generation(), 2);
 }
 
 #[tokio::test]
-async fn a_job_can_be_waited_for_by_many() {
+async fn many_callers_can_wait_for_one_job() {
     let fixture = Fixture::new(retries(1, 0)).await;
     let (id, other) = (fixture.add().await, fixture.add().await);
     let mut waits: Vec<_> = (0..3).map(|_| Box::pin(fixture.task.wait(id))).collect();
@@ -66,13 +66,13 @@ async fn a_job_can_be_waited_for_by_many() {
     let (_, claim) = fixture.task.finish_and_claim(fixture.claim().await, retry()).await.unwrap();
     fixture.finish(claim.unwrap(), success()).await;
     for wait in &mut waits {
-        assert!(poll!(wait).is_pending(), "a retry and another job's end are no end");
+        assert!(poll!(wait).is_pending(), "neither a retry nor another job's end is its end");
     }
     fixture.finish(fixture.claim().await, success()).await;
     for wait in waits {
         assert_eq!(wait.await.unwrap().response(), Some("7"));
     }
-    assert_eq!(fixture.task.wait(other).await.unwrap().status(), Status::Success, "at once, for it has ended");
+    assert_eq!(fixture.task.wait(other).await.unwrap().status(), Status::Success, "at once, because it has ended");
     assert_eq!(fixture.task.wait(JobId(99)).await.unwrap_err().code(), "unknown-job");
 }
 
@@ -102,7 +102,7 @@ async fn a_log_is_read_while_it_grows() {
     let mut next = Box::pin(tail(2));
     assert!(poll!(&mut next).is_pending());
     fixture.finish(claim, retry()).await;
-    assert!(poll!(&mut next).is_pending(), "an attempt's end is no line");
+    assert!(poll!(&mut next).is_pending(), "the end of an attempt adds no line");
     let claim = fixture.claim().await;
     fixture.task.log(id, vec![said("three")]).await.unwrap();
     assert_eq!(next.await, LogTail { lines: vec![said("three")], is_over: false });
@@ -115,7 +115,7 @@ async fn a_log_is_read_while_it_grows() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_read_ends_when_its_job_is_gone() {
+async fn a_log_that_is_followed_ends_when_its_job_is_deleted() {
     let fixture = Fixture::new(Rules::default()).await;
     let id = fixture.add().await;
     let mut next = Box::pin(fixture.task.log_after(id, 0));
@@ -125,7 +125,7 @@ async fn a_log_that_is_read_ends_when_its_job_is_gone() {
 }
 
 #[tokio::test]
-async fn what_was_dropped_of_a_log_is_read_once_and_last() {
+async fn the_line_about_dropped_log_lines_is_returned_once_and_last() {
     let fixture = Fixture::new(Rules::default()).await;
     let id = fixture.add().await;
     let claim = fixture.claim().await;

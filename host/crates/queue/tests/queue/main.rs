@@ -1,6 +1,6 @@
-//! The queue from outside, on the memory store, by clocks that the tests set.
+//! The queue from outside, on the memory store, with clocks that the tests set.
 
-#![expect(clippy::unwrap_used, reason = "clippy excepts test functions, but not what they call")]
+#![expect(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they call")]
 
 mod attempts;
 mod bounding;
@@ -20,8 +20,8 @@ use saggar_job::{Backoff, Clock, JobId, Outcome, Problem, RetryPolicy, TaskKey, 
 use saggar_queue::{Claim, MemoryStore, NewJob, Queue, Rules, TaskQueue};
 use tokio::time::Instant;
 
-/// Tokio's clock, which stands still while anybody works and goes on to the next alarm when all sleep
-/// (`start_paused`): what is due then happens, and no test sleeps.
+/// Tokio's clock, which is paused while any task works, and advances to the next timer when all sleep (`start_paused`).
+/// So due work happens, and no test sleeps.
 struct TokioClock(Instant);
 
 impl Clock for TokioClock {

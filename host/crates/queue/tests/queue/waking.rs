@@ -1,4 +1,4 @@
-//! Who is woken when: no wake-up is lost, whoever is dropped or gets busy.
+//! Which claimers are woken when: no wake-up is lost when a claimer is dropped or becomes busy.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ async fn a_claimer_waits_until_a_job_is_added() {
 }
 
 #[tokio::test]
-async fn a_claimer_that_was_woken_and_dropped_passes_the_call_on() {
+async fn a_claimer_that_is_dropped_after_its_wake_up_passes_it_on() {
     let fixture = Fixture::new(Rules::default()).await;
     let mut second = pin!(fixture.task.claim());
     {
@@ -37,7 +37,7 @@ async fn a_claimer_that_was_woken_and_dropped_passes_the_call_on() {
 }
 
 #[tokio::test]
-async fn a_batch_wakes_as_many_as_it_needs() {
+async fn a_batch_wakes_as_many_claimers_as_it_has_jobs() {
     let fixture = Fixture::new(Rules::default()).await;
     let (mut first, mut second) = (pin!(fixture.task.claim()), pin!(fixture.task.claim()));
     assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
@@ -57,7 +57,7 @@ async fn a_delayed_job_wakes_a_claimer_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_earlier_job_is_not_slept_over() {
+async fn a_job_that_is_due_earlier_moves_the_alarm() {
     let fixture = Fixture::new(Rules::default()).await;
     let start = Instant::now();
     let (mut first, mut second) = (pin!(fixture.task.claim()), pin!(fixture.task.claim()));
@@ -79,7 +79,7 @@ async fn the_alarm_of_a_dropped_claimer_goes_to_another() {
     let mut second = pin!(fixture.task.claim());
     {
         let mut first = pin!(fixture.task.claim());
-        assert!(poll!(&mut first).is_pending(), "holds the alarm");
+        assert!(poll!(&mut first).is_pending(), "has set the alarm");
         assert!(poll!(&mut second).is_pending());
     }
     let start = Instant::now();
@@ -103,7 +103,7 @@ async fn the_alarm_of_a_claimer_that_got_busy_goes_to_another() {
     fixture.finish(claim, success()).await;
 }
 
-/// How often somebody was woken.
+/// Counts wake-ups.
 #[derive(Default)]
 struct Woken(AtomicUsize);
 
@@ -114,7 +114,7 @@ impl Wake for Woken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_holds_the_alarm_is_left_asleep_by_those_who_come_later() {
+async fn later_claimers_do_not_wake_the_one_with_the_alarm() {
     let fixture = Fixture::new(Rules::default()).await;
     fixture.add_delayed(5_000).await;
     let woken = Arc::new(Woken::default());
@@ -127,7 +127,7 @@ async fn whoever_holds_the_alarm_is_left_asleep_by_those_who_come_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_never_due_keeps_nobody_awake() {
+async fn a_job_that_is_never_due_does_not_wake_claimers() {
     let fixture = Fixture::new(Rules::default()).await;
     let never = fixture.add_delayed(u64::MAX).await;
     let mut claim = pin!(fixture.task.claim());
@@ -144,7 +144,7 @@ async fn a_retry_wakes_an_idle_claimer_when_its_slot_got_busy() {
     let fixture = Fixture::new(retries(1, 3_000)).await;
     let (failing, _) = (fixture.add().await, fixture.add().await);
     let claim = fixture.claim().await;
-    // The second slot is idle, for the first one takes the other job at once.
+    // The second slot is idle, because the first one takes the other job at once.
     let other = fixture.claim().await;
     let mut idle = pin!(fixture.task.claim());
     assert!(poll!(&mut idle).is_pending());
@@ -173,7 +173,7 @@ async fn a_hundred_claimers_all_get_their_job() {
 }
 
 #[tokio::test]
-async fn a_clock_that_was_set_is_looked_at_again() {
+async fn claimers_check_a_clock_that_was_set_again() {
     let clock = Arc::new(ManualClock::new(Timestamp(5_000)));
     let queue = Queue::new(Arc::new(MemoryStore::new()), Arc::clone(&clock) as _);
     let task = queue.open(TaskKey::new("default", "bench"), Rules::default()).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_clock_that_was_set_is_looked_at_again() {
 }
 
 #[tokio::test]
-async fn a_job_whose_slot_left_before_it_claimed_goes_to_another() {
+async fn a_job_whose_claimer_was_dropped_goes_to_another() {
     let fixture = Fixture::new(Rules::default()).await;
     let mut second = pin!(fixture.task.claim());
     let id = {
@@ -197,12 +197,12 @@ async fn a_job_whose_slot_left_before_it_claimed_goes_to_another() {
         fixture.add().await
     };
     let claim = second.await.unwrap();
-    assert_eq!((claim.id(), claim.attempt()), (id, 1), "no attempt had begun");
+    assert_eq!((claim.id(), claim.attempt()), (id, 1), "no attempt had started");
     fixture.finish(claim, success()).await;
 }
 
 #[tokio::test]
-async fn a_job_whose_only_slot_left_waits() {
+async fn a_job_whose_only_claimer_was_dropped_waits() {
     let fixture = Fixture::new(Rules::default()).await;
     let id = {
         let mut only = pin!(fixture.task.claim());
@@ -216,7 +216,7 @@ async fn a_job_whose_only_slot_left_waits() {
 }
 
 #[tokio::test]
-async fn a_slot_that_waits_gets_the_first_of_the_line() {
+async fn a_waiting_slot_claims_the_first_job_of_the_ready_queue() {
     let fixture = Fixture::new(Rules::default()).await;
     fixture.task.pause().await.unwrap();
     let first = fixture.add().await;

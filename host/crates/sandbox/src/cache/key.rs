@@ -1,5 +1,5 @@
 //! The secret that authenticates compiled code on disk: 32 random bytes in a file of the user's state directory.
-//! Creates that file once, and refuses one of another user.
+//! Creates that file once, and refuses a file of another user.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::fs::OFlags;
 
-/// As many as the digest has; more would add no security.
+/// Bytes of the key: as many as the digest has; more would add no security.
 const LENGTH: usize = 32;
 
 const NAME: &str = "cache.key";
 
-/// Another process may create or replace the file at the same time; after this many tries something else is wrong.
+/// Another process may create or replace the file at the same time. After this many tries, something else is wrong.
 const MAX_TRIES: usize = 4;
 
 /// The secret. It has no `Debug`, so it cannot get into a log.
@@ -32,7 +32,7 @@ pub(crate) enum KeyError {
 enum Stored {
     Key(Key),
     Absent,
-    /// Damaged, or readable by other users and therefore perhaps known to them.
+    /// Damaged, or readable by other users, who may know it.
     Unusable(&'static str),
 }
 
@@ -92,13 +92,14 @@ fn read(path: &Path) -> Result<Stored, KeyError> {
     Ok(stored.try_into().map_or(Stored::Unusable("it is damaged"), |bytes| Stored::Key(Key(bytes))))
 }
 
-/// Does not follow a link or block on a pipe.
+/// Opens the file without following a link or blocking on a pipe.
 fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Writes a new key to a temporary file and links it to the final path. If another process was faster, its key is used.
+/// Writes a new key to a temporary file and links it to the final path. Keeps the key of another process that was
+/// faster.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
     let (bytes, name) = (random::<LENGTH>()?, random::<8>()?);
     let unfinished = dir.join(format!("{NAME}.{:016x}", u64::from_ne_bytes(name)));
@@ -113,7 +114,9 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
 
 fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| io::Error::other("the system's random number generator failed"))?;
     Ok(bytes)
 }
 
@@ -128,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_made_once_for_its_user_only() {
+    fn the_key_is_created_once_and_private() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state/saggar");
         let first = Key::open(&state).unwrap();
         assert_eq!((mode(&state), mode(&state.join(NAME))), (0o700, 0o600));
         assert_eq!(Key::open(&state).unwrap().0, first.0);
         assert_ne!(Key::open(&dir.path().join("other")).unwrap().0, first.0);
-        assert_eq!(fs::read_dir(&state).unwrap().count(), 1, "a temporary file was left behind");
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 1, "a temporary file remains");
     }
 
     #[test]
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_others_could_read_or_that_is_damaged_is_replaced() {
+    fn a_damaged_or_readable_key_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);
         let first = Key::open(dir.path()).unwrap().0;
@@ -163,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_our_file_is_never_taken_for_the_key() {
+    fn links_and_directories_are_never_used_as_the_key() {
         let dir = tempfile::tempdir().unwrap();
         let (path, secret) = (dir.path().join(NAME), dir.path().join("known"));
         fs::write(&secret, [7; LENGTH]).unwrap();

@@ -1,4 +1,4 @@
-//! What an entry's MAC_BYTES covers, and what the directory may be like.
+//! What the MAC of an entry covers, and which directories and files are accepted.
 
 use std::os::unix::fs::symlink;
 
@@ -23,7 +23,7 @@ fn an_entry_is_authentic_for_its_plugin_key_and_compiler_only() {
     ours.put(&PLUGIN, b"native code");
     let stored = read(&ours.path(&PLUGIN)).unwrap();
     assert!(is_authentic(&ours, &PLUGIN, &stored));
-    assert!(!is_authentic(&ours, &[4; 32], &stored), "the code of one plugin for another");
+    assert!(!is_authentic(&ours, &[4; 32], &stored), "code of another plugin");
     assert!(!is_authentic(&cache(dir.path(), 2, 1), &PLUGIN, &stored), "another user's key");
     assert!(!is_authentic(&cache(dir.path(), 1, 2), &PLUGIN, &stored), "another compiler");
     for at in 0..stored.len() {
@@ -34,26 +34,26 @@ fn an_entry_is_authentic_for_its_plugin_key_and_compiler_only() {
     assert!(!is_authentic(&ours, &PLUGIN, &stored[..stored.len() - 1]));
 }
 
-/// The checksum that entries had once can be made by anybody.
+/// Entries of an old version had a checksum, which needs no key.
 #[test]
-fn a_checksum_is_no_mac() {
+fn a_checksum_is_not_accepted_as_a_mac() {
     let dir = tempfile::tempdir().unwrap();
     let forged = [Sha256::digest(b"evil").as_slice(), b"evil"].concat();
     assert!(!is_authentic(&cache(dir.path(), 1, 1), &PLUGIN, &forged));
 }
 
 #[test]
-fn the_limits_are_part_of_what_is_authenticated() {
+fn the_mac_covers_the_version_of_the_limits() {
     let dir = tempfile::tempdir().unwrap();
     let ours = cache(dir.path(), 1, 1);
-    ours.put(&PLUGIN, b"code that passed the limits of today");
+    ours.put(&PLUGIN, b"code that passed the current limits");
     let stored = read(&ours.path(&PLUGIN)).unwrap();
     let later = Cache { limits: LIMITS_VERSION + 1, ..cache(dir.path(), 1, 1) };
     assert!(is_authentic(&ours, &PLUGIN, &stored) && !is_authentic(&later, &PLUGIN, &stored));
 }
 
 #[test]
-fn a_directory_of_ours_is_tightened_and_used() {
+fn an_own_directory_is_restricted_and_used() {
     let dir = tempfile::tempdir().unwrap();
     let lax = dir.path().join("lax");
     fs::create_dir(&lax).unwrap();
@@ -65,7 +65,7 @@ fn a_directory_of_ours_is_tightened_and_used() {
 }
 
 #[test]
-fn what_is_no_file_of_bounded_length_is_not_read() {
+fn pipes_links_and_large_files_are_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("entry");
     let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
@@ -77,9 +77,9 @@ fn what_is_no_file_of_bounded_length_is_not_read() {
     assert!(read(&large).is_err());
 }
 
-/// Nobody gets a half of an entry, and nothing unfinished stays behind.
+/// Readers never see a partial entry, and no temporary file remains.
 #[test]
-fn writers_of_one_entry_do_not_meet() {
+fn concurrent_writers_of_an_entry_do_not_interfere() {
     let dir = tempfile::tempdir().unwrap();
     let ours = cache(dir.path(), 1, 1);
     let code = vec![9; 1 << 16];

@@ -1,5 +1,5 @@
-//! Turns the bytes of a component into native code. Everything that parses the bytes is here, so it can run in a
-//! process of its own.
+//! Compiles the bytes of a component to native code. Everything that parses the bytes is called from here, so it can
+//! run in its own process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::invalid_bytes::InvalidBytes;
 use crate::validate;
 
-/// Increased whenever a check before the compiler changes, so components that were compiled under older checks are
-/// checked again.
+/// Version of the checks before compiling. Increase it with every change of them, so components that passed older
+/// checks are checked again.
 pub(crate) const LIMITS_VERSION: u32 = 1;
 
-/// Limit of native code of one component. A Python component of 18 MiB has about 60 MiB.
+/// Maximum bytes of native code of one component. A Python component of 18 MiB has about 60 MiB.
 pub(crate) const MAX_CODE: u64 = 512 << 20;
 
 /// Why a component was not compiled.
@@ -26,7 +26,7 @@ pub(crate) enum NotCompiled {
 
 /// Checks and compiles a component.
 pub(crate) fn compile(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<Vec<u8>, NotCompiled> {
-    // The compiler handles untrusted input; a panic must only fail this plugin.
+    // The compiler handles untrusted input; a panic must fail only this plugin.
     catch_unwind(AssertUnwindSafe(|| {
         validate::validate(bytes).map_err(NotCompiled::Invalid)?;
         let code = engine.precompile_component(bytes).map_err(|error| NotCompiled::Failed(format!("{error:#}")))?;

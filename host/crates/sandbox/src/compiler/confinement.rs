@@ -1,6 +1,6 @@
 //! Confines the compiling process: it can compute with limited memory and time, read its input and write its reply. A
-//! list of system calls is allowed; all others fail as if the kernel did not have them: no files, no network, no
-//! programs, no other processes.
+//! list of system calls is allowed; all others fail as if the kernel did not have them. So the process cannot use
+//! files, the network, programs or other processes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,11 +14,11 @@ use seccompiler::{
 use super::MAX_MEMORY;
 use super::child::MAX_CPU;
 
-/// Bytes that it may write to its only file, standard error.
+/// Maximum bytes that it may write to its only file, standard error.
 const MAX_STDERR: u64 = 64 << 10;
 
-/// Limit of address space, for the program and for memory that is reserved but not used. All memory that the process
-/// writes counts as its data, because it cannot share any.
+/// Maximum bytes of address space, for the program and for memory that is reserved but not used. All memory that the
+/// process writes counts as its data, because it cannot share memory.
 const MAX_ADDRESSES: u64 = 4 << 30;
 
 /// Confines this process permanently.
@@ -35,7 +35,8 @@ pub(super) fn confine() -> io::Result<()> {
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
     let lower = |limit: Option<u64>| Some(limit.map_or(most, |limit| limit.min(most)));
     let Rlimit { current, maximum } = getrlimit(resource);
-    // Exceeding the soft limit on processor time sends a signal that says so; the hard limit kills without one.
+    // Exceeding the soft limit on processor time sends SIGXCPU, which the parent reports; exceeding the hard limit
+    // kills with SIGKILL.
     let slack = u64::from(resource == Resource::Cpu);
     setrlimit(
         resource,
@@ -83,7 +84,7 @@ fn argument(number: u8, operator: SeccompCmpOp, value: u64) -> seccompiler::Resu
     Ok(SeccompRule::new(vec![SeccompCondition::new(number, SeccompCmpArgLen::Qword, operator, value)?])?)
 }
 
-/// The condition that an argument does not have this bit.
+/// Returns the condition that an argument does not have this bit.
 fn without(number: u8, bit: i32) -> seccompiler::Result<SeccompCondition> {
     let bit = u64::from(bit.cast_unsigned());
     Ok(SeccompCondition::new(number, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(bit), 0)?)
@@ -129,7 +130,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs `work` on a thread that is confined as the compiler is.
+    /// Runs `work` on a thread with the system calls of the compiler.
     fn confined<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
         let thread = thread::spawn(|| {
             deny_system_calls().unwrap();
@@ -143,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn it_computes_and_starts_threads() {
+    fn the_compiler_can_compute_and_start_threads() {
         let sum = confined(|| thread::spawn(|| (0..1_000_u64).collect::<Vec<_>>().iter().sum::<u64>()).join().unwrap());
         assert_eq!(sum, 499_500);
     }
 
     #[test]
-    fn it_has_no_files() {
+    fn the_compiler_cannot_use_files() {
         let dir = tempfile::tempdir().unwrap();
         let (path, open) = (dir.path().join("file"), File::create(dir.path().join("open")).unwrap());
         fs::write(&path, "a secret").unwrap();
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_no_network_no_programs_and_no_other_processes() {
+    fn the_compiler_cannot_use_network_programs_or_other_processes() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let denied = confined(move || {

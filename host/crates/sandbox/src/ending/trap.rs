@@ -1,4 +1,5 @@
-//! Explains errors that wasmtime returns: which limit was hit, or how the guest ended, with the number and what to do.
+//! Explains errors that wasmtime returns: which limit was exceeded or how the guest ended, with the number and what to
+//! do.
 
 use std::collections::BTreeSet;
 
@@ -20,10 +21,10 @@ use crate::output::OutputTail;
 use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
 use crate::text::{cut, escaped_lines};
 
-/// Bytes of a guest's stack: wasmtime's default.
+/// KiB of a guest's stack: wasmtime's default.
 const STACK_KIB: usize = 512;
 
-/// Advice for a full stack.
+/// Advice for a stack overflow.
 const RECURSION: &str = "recurse less deeply, or keep pending work in a list";
 
 /// Errors of the engine that have no type of their own, recognized by a part of their text. Tests provoke each of them.
@@ -46,60 +47,61 @@ pub(super) fn explain(error: &wasmtime::Error, call: &FinishedCall<'_>) -> CallE
     CallError::Trap(with_details(Problem::new(code, message), backtrace, call))
 }
 
-/// Whether a refusal of memory ended the call: nothing happened after it, and then the guest gave up.
+/// Returns whether a refusal of memory ended the call: the guest called no import of the contract after it, and then
+/// failed.
 fn ran_out_of_memory(error: &wasmtime::Error, call: &FinishedCall<'_>) -> bool {
     if error.is::<ResourcesTooLarge>() {
         return true;
     }
     let Some(refusal) = call.guest.limiter.refusal() else { return false };
     let gave_up = match error.downcast_ref::<Trap>() {
-        // Aborts, and pointers computed from a refusal.
+        // Aborts, and accesses through pointers computed from a failed allocation.
         Some(trap) => matches!(trap, Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds | Trap::TableOutOfBounds),
         None => match error.downcast_ref() {
             Some(I32Exit(status)) => *status != 0,
-            // The instance could not be created because of its initial size.
+            // The instance could not be created, because its initial size exceeds the limit.
             None => error.root_cause().to_string().contains(MINIMUM_TEXT),
         },
     };
     gave_up && !shows_another_cause(call.output_tail, refusal.at)
 }
 
-/// Whether the guest wrote something after the refusal that shows another cause of the failure. Runtimes that run out
-/// of memory say so on standard error, and so do those that fail for another reason.
+/// Returns whether the guest's output after the refusal shows another cause of the failure. Runtimes write the cause of
+/// a failure to standard error, whether it is missing memory or another one.
 fn shows_another_cause(output_tail: &OutputTail, refused_at: std::time::Instant) -> bool {
     let OutputTail { stderr, stdout_at } = output_tail;
     let mut later =
         stderr.iter().filter(|(at, _)| *at >= refused_at).map(|(_, line)| line.to_ascii_lowercase()).peekable();
-    let spoke = later.peek().is_some();
-    let of_memory = later.any(|line| line.contains("memory") || line.contains("alloc"));
-    (spoke && !of_memory) || (!spoke && stdout_at.is_some_and(|at| at >= refused_at))
+    let wrote_later = later.peek().is_some();
+    let mentions_memory = later.any(|line| line.contains("memory") || line.contains("alloc"));
+    (wrote_later && !mentions_memory) || (!wrote_later && stdout_at.is_some_and(|at| at >= refused_at))
 }
 
 fn out_of_memory(call: &FinishedCall<'_>) -> String {
     let limiter = &call.guest.limiter;
-    let (held, most) = (limiter.bytes(), limiter.max_bytes());
+    let (bytes, most) = (limiter.bytes(), limiter.max_bytes());
     let limit = match limiter.refusal().map(|refusal| refusal.why) {
         Some(Refused::Memory(total)) => format!(
-            "it asked for {total} bytes in all, holds {held}, and `sandbox.memory` allows {most}; raise `sandbox.memory`, or \
+            "it asked for {total} bytes in all, holds {bytes}, and `sandbox.memory` allows {most}; raise `sandbox.memory`, or \
              use less"
         ),
         Some(Refused::TableEntries(total)) => {
             format!("it asked for {total} table entries in all; at most {MAX_TABLE_ENTRIES} are allowed")
         }
         Some(Refused::OwnMaximum(maximum)) => format!(
-            "it asked for more than the maximum of {maximum} that its memory or table has; it holds {held} of the {most} bytes \
+            "it asked for more than the maximum of {maximum} that its memory or table has; it holds {bytes} of the {most} bytes \
              of `sandbox.memory`"
         ),
         Some(Refused::System) => {
-            format!("the operating system refused memory to the host; the guest holds {held} of {most} bytes")
+            format!("the operating system refused memory to the host; the guest holds {bytes} of {most} bytes")
         }
-        None => format!("it holds {held} of the {most} bytes of `sandbox.memory`"),
+        None => format!("it holds {bytes} of the {most} bytes of `sandbox.memory`"),
     };
-    format!("the guest ran out of memory: {limit}{}", used(call))
+    format!("the guest ran out of memory: {limit}{}", reuse_hint(call))
 }
 
-/// What to add for an instance that was not fresh.
-fn used(call: &FinishedCall<'_>) -> String {
+/// Returns the end of a message about an instance that was not fresh.
+fn reuse_hint(call: &FinishedCall<'_>) -> String {
     match call.served {
         0 => String::new(),
         1 => "; its instance had served 1 call before, and the next attempt gets a fresh one".to_owned(),
@@ -107,7 +109,7 @@ fn used(call: &FinishedCall<'_>) -> String {
     }
 }
 
-/// Code and message of a trap that was not caused by missing memory.
+/// Returns the code and message of a trap that was not caused by missing memory.
 fn name(error: &wasmtime::Error, backtrace: &[String], call: &FinishedCall<'_>) -> (&'static str, String) {
     if let Some(I32Exit(status)) = error.downcast_ref() {
         return ("exit", exit(*status));
@@ -129,7 +131,7 @@ fn name(error: &wasmtime::Error, backtrace: &[String], call: &FinishedCall<'_>) 
         let message = format!(
             "the guest holds {MAX_RESOURCES} resources of WASI (streams, pollables, requests, …), the maximum; drop those \
              that are no longer needed{}",
-            used(call)
+            reuse_hint(call)
         );
         return ("handle-limit", message);
     }
@@ -137,12 +139,12 @@ fn name(error: &wasmtime::Error, backtrace: &[String], call: &FinishedCall<'_>) 
     if text.contains(HANDLES_TEXT) {
         let message = format!(
             "the guest's components hold {MAX_HANDLES} handles, the maximum; drop those that are no longer needed{}",
-            used(call)
+            reuse_hint(call)
         );
         return ("handle-limit", message);
     }
     if text.contains(FUEL_TEXT) {
-        // No guest code is on the stack when its answer is read.
+        // When the answer is read, no guest code is on the stack.
         return too_large(backtrace.is_empty());
     }
     if text.starts_with("requested len") && text.contains(RANDOM_TEXT) {
@@ -167,14 +169,14 @@ fn too_large(guest_had_returned: bool) -> (&'static str, String) {
     }
 }
 
-/// Whether the stack is full of calls of a few functions. Compilers keep values that need an address on a stack in the
-/// guest's memory, which usually ends where that memory does.
+/// Returns whether the backtrace consists of calls of a few functions. Compilers store values that need an address on a
+/// second stack in the guest's memory, which usually ends where that memory ends.
 fn is_deep_recursion(backtrace: &[String]) -> bool {
     let functions: BTreeSet<&String> = backtrace.iter().collect();
     backtrace.len() >= MAX_FRAMES && functions.len() <= MAX_FRAMES / 4
 }
 
-/// WASI 0.2 tells the host only whether the guest succeeded.
+/// Explains a call of `exit`. WASI 0.2 passes to the host only whether the guest succeeded.
 fn exit(status: i32) -> String {
     let how = if status == 0 { "exit(0)" } else { "exit with a failure (WASI 0.2 does not pass on its number)" };
     format!("the guest called {how} instead of returning; return a response or a failure instead")
@@ -189,7 +191,7 @@ fn is_out_of_resources(error: &wasmtime::Error) -> bool {
         || matches!(error.downcast_ref(), Some(ResourceTableError::Full))
 }
 
-/// Names of the guest's functions on the stack, innermost first. The guest chose these names.
+/// Returns the names of the guest's functions on the stack, innermost first. The guest chose these names.
 fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
     let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
@@ -199,7 +201,7 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
     names.collect()
 }
 
-/// Adds the stack and the last lines of standard error, if there are any.
+/// Adds the backtrace and the last lines of standard error, if any, to the details.
 pub(super) fn with_details(mut problem: Problem, backtrace: Vec<String>, call: &FinishedCall<'_>) -> Problem {
     let stderr: Vec<String> = call.output_tail.stderr.iter().map(|(_, line)| line.clone()).collect();
     let details: Map<String, Value> = [("backtrace", backtrace), ("stderr", stderr)]

@@ -12,7 +12,8 @@ use crate::{Services, TaskJob};
 /// Maximum delay: one year in milliseconds.
 const MAX_DELAY_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 
-/// Maximum calls of this interface in one call of a guest. A guest that fans out further should add jobs that add jobs.
+/// Maximum calls of this interface during one call of a guest. A guest with a larger fan-out should add jobs that add
+/// jobs.
 const MAX_CALLS: u32 = 100_000;
 
 impl Guest {

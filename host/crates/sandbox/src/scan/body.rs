@@ -1,11 +1,12 @@
-//! The cost of compiling one function. Each factor is cheap alone; their products cost minutes.
+//! The cost of compiling one function. Each factor alone is cheap; their products can take minutes.
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
 use super::malformed;
 use crate::invalid_bytes::InvalidBytes;
 
-/// Maximum depth of blocks. Go has one block per place where a goroutine may resume: some thousands in large functions.
+/// Maximum depth of blocks. Go generates a block per point where a goroutine may resume: some thousands in large
+/// functions.
 pub(super) const MAX_DEPTH: usize = 20_000;
 
 /// Parameters and results of a function type.
@@ -15,7 +16,7 @@ pub(super) struct Arity {
     pub(super) results: usize,
 }
 
-/// What in a function's body costs the compiler time or memory.
+/// The parts of a function's body that cost the compiler time or memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct BodyCost {
     pub(crate) locals: u64,
@@ -31,13 +32,14 @@ pub(crate) struct BodyCost {
     pub(crate) edges: u64,
 }
 
+/// An open block.
 struct Frame {
     is_loop: bool,
     /// Values that a branch to this frame passes.
     values: u64,
 }
 
-/// Reads a body in one pass.
+/// Measures a body in one pass.
 pub(super) fn measure(body: &FunctionBody<'_>, arities: &[Arity]) -> Result<BodyCost, InvalidBytes> {
     let mut cost = BodyCost::default();
     let mut locals = body.get_locals_reader().map_err(malformed)?;

@@ -1,4 +1,4 @@
-//! Counts the types of a component, which can nest, with an explicit stack; recursion would exhaust the thread's stack.
+//! Counts the types of a component, which can nest, with an explicit stack. Recursion could exhaust the thread's stack.
 
 use wasmparser::{
     BinaryReader, ComponentAlias, ComponentExternName, ComponentImport, ComponentType, ComponentTypeRef, CoreType,
@@ -17,28 +17,28 @@ const INSTANCE: u8 = 0x42;
 pub(super) fn count_types(mut reader: BinaryReader<'_>) -> Result<u64, InvalidBytes> {
     let mut found = 0;
     // Number of unread declarations at each level, starting with the section.
-    let mut left = vec![reader.read_var_u32().map_err(malformed)?];
-    while let Some(here) = left.last_mut() {
-        if *here == 0 {
-            left.pop();
+    let mut remaining = vec![reader.read_var_u32().map_err(malformed)?];
+    while let Some(count) = remaining.last_mut() {
+        if *count == 0 {
+            remaining.pop();
             continue;
         }
-        *here -= 1;
-        if left.len() > 1 && !is_type(&mut reader)? {
+        *count -= 1;
+        if remaining.len() > 1 && !is_type(&mut reader)? {
             continue;
         }
         found += 1;
         if let Some(inner) = declarations(&mut reader).map_err(malformed)? {
-            if left.len() > MAX_NESTING {
+            if remaining.len() > MAX_NESTING {
                 return Err(too_deep("types"));
             }
-            left.push(inner);
+            remaining.push(inner);
         }
     }
     Ok(found)
 }
 
-/// Reads a declaration. Of a type, reads only the kind.
+/// Reads a declaration; returns whether it is a type, of which only the kind is read.
 fn is_type(reader: &mut BinaryReader<'_>) -> Result<bool, InvalidBytes> {
     match reader.read_u8().map_err(malformed)? {
         0x00 => skip::<CoreType<'_>>(reader)?,
@@ -58,7 +58,7 @@ fn skip<'a, T: FromReader<'a>>(reader: &mut BinaryReader<'a>) -> Result<(), Inva
     reader.read::<T>().map(drop).map_err(malformed)
 }
 
-/// Reads a type. Of one with declarations, reads only their number.
+/// Reads a type. If it has declarations, reads and returns only their number.
 fn declarations(reader: &mut BinaryReader<'_>) -> wasmparser::Result<Option<u32>> {
     let mut ahead = reader.clone();
     if matches!(ahead.read_u8()?, COMPONENT | INSTANCE) {

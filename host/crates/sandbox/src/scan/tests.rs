@@ -1,4 +1,4 @@
-//! Exact counts, and how deep is too deep.
+//! Exact counts, and the maximum depths.
 
 use super::*;
 
@@ -25,11 +25,11 @@ fn instances_multiply() {
         needs(&format!("{inner} (instance (instantiate $c)) (instance (instantiate $c)) (instance (instantiate $c))"));
     assert_eq!((six.core_instances, six.memories, six.tables, six.component_instances), (6, 6, 12, 3));
     let none = needs(&inner);
-    assert_eq!((none.core_instances, none.memories), (0, 0), "defined and not instantiated");
+    assert_eq!((none.core_instances, none.memories), (0, 0), "defined but not instantiated");
 }
 
 #[test]
-fn what_has_a_second_name_is_the_same() {
+fn aliases_and_exports_refer_to_the_same_definition() {
     let alias = needs(&format!(
         "(component $c {MODULE} (core instance (instantiate $m)))
          (component $d (alias outer 1 $c (component $e)) (instance (instantiate $e)) (instance (instantiate $e)))
@@ -49,19 +49,19 @@ fn what_has_a_second_name_is_the_same() {
 }
 
 #[test]
-fn what_comes_from_outside_cannot_be_counted_and_is_refused() {
-    let given = "(component $c (import \"c\" (component $d)) (instance (instantiate $d)))";
+fn instances_of_imported_definitions_are_refused() {
+    let imported = "(component $c (import \"c\" (component $d)) (instance (instantiate $d)))";
     let module = "(component $c (import \"c\" (core module $d)) (core instance (instantiate $d)))";
     let exported = "(component $c (component $d) (export \"d\" (component $d)))
         (instance $i (instantiate $c)) (alias export $i \"d\" (component $e)) (instance (instantiate $e))";
-    for text in [given, module, exported] {
+    for text in [imported, module, exported] {
         let refused = scan(&component(text)).unwrap_err().to_string();
         assert!(refused.contains("not defined in it"), "{refused}");
     }
 }
 
 #[test]
-fn numbers_beyond_any_memory_do_not_overflow() {
+fn huge_counts_do_not_overflow() {
     let mut text = "(core module $m) (core instance (instantiate $m))".to_owned();
     for _ in 0..60 {
         text = format!("(component $c {text}) {}", "(instance (instantiate $c))".repeat(10));
@@ -69,14 +69,14 @@ fn numbers_beyond_any_memory_do_not_overflow() {
     assert_eq!(needs(&text).core_instances, u128::MAX);
 }
 
-/// A component of one section.
+/// Returns a component of one section.
 fn section(id: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let bytes = [length & 0x7f | 0x80, length >> 7 & 0x7f | 0x80, length >> 14].map(|byte| u8::try_from(byte).unwrap());
     [b"\0asm\x0d\0\x01\0", &[id][..], &bytes, content].concat()
 }
 
-/// Types inside each other, `depth` of them.
+/// Returns a component of types that are nested `depth` levels deep.
 fn types(kind: u8, depth: usize) -> Vec<u8> {
     let mut types = vec![1];
     (1..depth).for_each(|_| types.extend([kind, 1, 1]));
@@ -85,7 +85,7 @@ fn types(kind: u8, depth: usize) -> Vec<u8> {
 }
 
 #[test]
-fn types_nest_a_hundred_deep() {
+fn types_may_nest_100_levels_deep() {
     for kind in [0x41, 0x42] {
         assert_eq!(totals(&types(kind, MAX_NESTING)).unwrap().types, MAX_NESTING as u64);
         for depth in [MAX_NESTING + 1, 1_000, 5_000] {
@@ -95,14 +95,14 @@ fn types_nest_a_hundred_deep() {
 }
 
 #[test]
-fn components_nest_a_hundred_deep() {
+fn components_may_nest_100_levels_deep() {
     let nested = |depth: usize| scan(&(1..depth).fold(section(0, b"\x01x"), |inner, _| section(4, &inner)));
     assert_eq!(nested(MAX_NESTING), Ok(()));
     assert_eq!(nested(MAX_NESTING + 1), Err(too_deep("components and modules")));
 }
 
 #[test]
-fn images_are_what_lies_between_the_first_and_the_last_byte() {
+fn images_span_from_the_first_to_the_last_initialized_byte() {
     let found = counted(
         "(core module (memory 200) (memory 10)
             (data (i32.const 100) \"ab\") (data (i32.const 5000) \"c\") (data (memory 1) (i32.const 8) \"d\") (data \"passive\"))
@@ -113,7 +113,7 @@ fn images_are_what_lies_between_the_first_and_the_last_byte() {
 }
 
 #[test]
-fn a_body_weighs_what_multiplies_in_it() {
+fn the_cost_of_a_body_is_counted() {
     let found = counted(
         "(core module (func (param i32) (local i32 i64) (local f32)
             (loop (loop (block (br_if 1 (local.get 0)) (br_table 0 1 2 3 (local.get 0)))) (loop))))",
@@ -123,7 +123,7 @@ fn a_body_weighs_what_multiplies_in_it() {
 }
 
 #[test]
-fn results_that_branches_hand_over_are_counted() {
+fn results_passed_by_branches_are_counted() {
     let results = "i32 ".repeat(50);
     let found = counted(&format!(
         "(core module (type $many (func (result {results})))
@@ -134,9 +134,9 @@ fn results_that_branches_hand_over_are_counted() {
     assert_eq!(found.edges, 50 + 51 + 50 + 2 * 50);
 }
 
-/// What a count claims is not believed.
+/// Counts in the file are not trusted.
 #[test]
-fn claims_cost_nothing() {
+fn a_false_count_is_refused() {
     for section in [3_u8, 5, 6, 7, 8, 10, 11] {
         assert!(scan(&self::section(section, &[0xff, 0xff, 0xff, 0xff, 0x0f])).is_err(), "section {section}");
     }

@@ -1,10 +1,10 @@
-//! Sums and products over a whole component, and the limits for compiling.
+//! Sums and products over a whole component, and the limits for compiling it.
 
 use super::body::BodyCost;
 use crate::invalid_bytes::InvalidBytes;
 use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 
-/// Functions in all modules. Interpreters have about 10,000; each costs time and memory to compile.
+/// Functions in all modules. Each costs time and memory to compile. Interpreters have about 10,000.
 const MAX_FUNCTIONS: u64 = 40_000;
 
 /// Bytes of one function body. Compile time grows faster than the body: 600 KB of small branches take 8 s. The main
@@ -17,9 +17,9 @@ const MAX_TYPES: u64 = 100_000;
 /// Core modules of a component, each with its own code tables.
 const MAX_MODULES: u64 = 200;
 
-/// Each may have an image of its initial content, even if it is never instantiated.
+/// Memories in all modules. Each may have an image of its initial content, even if it is never instantiated.
 const MAX_DEFINED_MEMORIES: u64 = 16;
-/// See [`MAX_DEFINED_MEMORIES`].
+/// Tables in all modules; see [`MAX_DEFINED_MEMORIES`].
 const MAX_DEFINED_TABLES: u64 = 64;
 
 /// Globals in all modules. Each costs some hundred bytes to compile; a Python component has 800.
@@ -34,8 +34,8 @@ const MAX_ELEMENTS: u64 = 1_000_000;
 /// Definitions such as aliases, instances and types. A Python component has 3,000.
 const MAX_ITEMS: u64 = 100_000;
 
-/// Functions between components and modules. A Python component has 100; each one between two components costs a
-/// function as large as its types.
+/// Functions between components and modules. A Python component has 100. Each one between two components costs a
+/// function that is as large as its types.
 const MAX_ADAPTERS: u64 = 2_000;
 
 /// Bytes between the first and the last initialized byte of each memory. A Python component has 13 MiB.
@@ -61,7 +61,7 @@ const MAX_LOCALS_BY_LOOPS_OF_ONE: u64 = 2_000_000;
 /// See [`MAX_LOCALS_BY_LOOPS_OF_ONE`].
 const MAX_LOCALS_BY_LOOPS: u64 = 20_000_000;
 
-/// Locals times blocks: the same for branches that join. Interpreters have 200,000 in one and 3,000,000 in all.
+/// Locals times blocks: the same cost for branches that join. Interpreters have 200,000 in one and 3,000,000 in all.
 const MAX_LOCALS_BY_BLOCKS_OF_ONE: u64 = 20_000_000;
 /// See [`MAX_LOCALS_BY_BLOCKS_OF_ONE`].
 const MAX_LOCALS_BY_BLOCKS: u64 = 200_000_000;
@@ -72,14 +72,14 @@ const MAX_COMPONENT_INSTANCES: u32 = 1_000;
 /// Definitions of all instances in one sandbox, counted once per instance.
 const MAX_INSTANTIATED_ITEMS: u32 = 200_000;
 
-/// What an instance needs, including nested instances. Ten of ten of ten soon exceed 64 bits.
+/// What an instance needs, including nested instances. Nested products can exceed 64 bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     pub(crate) core_instances: u128,
     pub(crate) component_instances: u128,
     pub(crate) memories: u128,
     pub(crate) tables: u128,
-    /// Aliases, adapters, types and the like: each costs the compiler something per instance.
+    /// Aliases, adapters, types and the like. Each costs the compiler work per instance.
     pub(crate) items: u128,
 }
 

@@ -1,6 +1,6 @@
-//! The floor of the durable benchmarks: what the disk and SQLite alone cost, for the same payloads.
+//! The floor of the durable benchmarks: the cost of the disk and of SQLite alone, for the same payloads.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark has nothing to do without its disk")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic if its disk fails")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -12,18 +12,18 @@ use saggar_job::{Clock, SystemClock};
 
 /// The arguments of a job.
 pub(crate) const ARGS: &str = "[\"ada@example.org\",{\"subject\":\"hello\"}]";
-/// What its processor answers.
+/// The response of its processor.
 pub(crate) const RESPONSE: &str = "{\"sent\":true}";
-/// Jobs in a commit.
+/// Jobs per commit.
 const BATCH: u64 = 512;
 
-/// The one in the middle.
+/// Returns the median.
 pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
 }
 
-/// A file that shows how fast its disk is at the moment: shared disks differ from one second to the next.
+/// A file that measures the current speed of its disk: shared disks vary from one second to the next.
 pub(crate) struct Probe(File);
 
 impl Probe {
@@ -34,7 +34,7 @@ impl Probe {
         Self(file)
     }
 
-    /// How long the disk takes to keep 4 KiB in the place of others.
+    /// Returns how long the disk takes to overwrite and sync 4 KiB.
     pub(crate) fn fsync(&self, at: u64) -> Duration {
         self.0.write_all_at(&[2; 4096], at * 4096 % (1 << 20)).unwrap();
         let start = Instant::now();
@@ -43,19 +43,19 @@ impl Probe {
     }
 }
 
-/// How long this disk takes to keep 4 KiB (p50).
+/// Returns how long this disk takes to overwrite and sync 4 KiB (p50).
 pub(crate) fn fsync(path: &Path) -> Duration {
     let probe = Probe::new(path);
     median((0..200).map(|at| probe.fsync(at)).collect())
 }
 
-/// What was measured side by side with the disk: both medians, and the first in the unit of the second.
+/// Formats times that were measured side by side with the disk: both medians, and the first in units of the second.
 pub(crate) fn in_fsyncs(times: Vec<Duration>, fsyncs: Vec<Duration>) -> String {
     let (time, fsync) = (median(times), median(fsyncs));
     format!("{time:?} (p50), {:.2} fsyncs of {fsync:?}", time.as_secs_f64() / fsync.as_secs_f64())
 }
 
-/// Jobs per second of SQLite alone: insert, claim and finish, each durable, 512 jobs a commit.
+/// Returns the jobs per second of SQLite alone: insert, claim and finish, each durable, 512 jobs per commit.
 pub(crate) fn floor(path: &Path, batches: u64) -> f64 {
     let db = Connection::open(path).unwrap();
     db.execute_batch(
@@ -101,14 +101,14 @@ pub(crate) fn floor(path: &Path, batches: u64) -> f64 {
     (batches * BATCH) as f64 / start.elapsed().as_secs_f64()
 }
 
-/// Megabytes of memory that a process holds.
+/// Returns the resident memory of a process in megabytes.
 pub(crate) fn resident_mb(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_000
 }
 
-/// Milliseconds that this process has spent on processors.
+/// Returns the processor time of this process in milliseconds.
 pub(crate) fn cpu_ms() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! What SQLite makes of a WAL with zeros behind its end.
+//! How SQLite treats a WAL with zeros after its end.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use tempfile::TempDir;
 use super::super::open::beside;
 use super::*;
 
-/// The store's files as a dead process left them.
-fn next_due(database: &Path, directory: &TempDir) -> PathBuf {
-    let copy = directory.path().join("left.db");
+/// Copies the store's files as a killed process would leave them.
+fn crash_copy(database: &Path, directory: &TempDir) -> PathBuf {
+    let copy = directory.path().join("copy.db");
     for suffix in ["", "-wal"] {
         std::fs::copy(beside(database, suffix), beside(&copy, suffix)).unwrap();
     }
@@ -38,18 +38,18 @@ fn length(database: &Path) -> u64 {
 }
 
 #[test]
-fn a_wal_with_zeros_behind_its_end_is_read_to_its_end() {
+fn a_wal_with_zeros_after_its_end_is_recovered_completely() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let (db, mut headroom) = database(&path);
     put(&db, 1);
-    headroom.tend(3);
+    headroom.maintain(3);
     assert!(length(&path) > STEP, "zeros were written");
     put(&db, 2);
     let before = length(&path);
     put(&db, 4);
-    assert_eq!(length(&path), before, "and are written over");
-    let copy = next_due(&path, &directory);
+    assert_eq!(length(&path), before, "and are overwritten");
+    let copy = crash_copy(&path, &directory);
     let again = Connection::open(&copy).unwrap();
     assert_eq!(sum(&again), 7);
     put(&again, 8);
@@ -64,7 +64,7 @@ fn a_wal_of_nothing_but_zeros_is_empty() {
     let (db, _) = database(&path);
     put(&db, 1);
     drop(db);
-    // Opened again, with a WAL in which nothing stands yet.
+    // Reopened, with a WAL that is still empty.
     let (db, mut headroom) = {
         let db = Connection::open(&path).unwrap();
         assert_eq!(sum(&db), 1);
@@ -72,31 +72,31 @@ fn a_wal_of_nothing_but_zeros_is_empty() {
         let headroom = Headroom::of(Arc::new(wal), &db).unwrap();
         (db, headroom)
     };
-    headroom.tend(0);
-    let copy = next_due(&path, &directory);
+    headroom.maintain(0);
+    let copy = crash_copy(&path, &directory);
     assert_eq!(sum(&Connection::open(&copy).unwrap()), 1);
     put(&db, 2);
-    let copy = next_due(&path, &directory);
+    let copy = crash_copy(&path, &directory);
     let again = Connection::open(&copy).unwrap();
     assert_eq!(sum(&again), 3);
     drop(again);
-    assert!(!beside(&copy, "-wal").exists(), "it goes when the last connection is closed");
+    assert!(!beside(&copy, "-wal").exists(), "it is removed when the last connection is closed");
 }
 
 #[test]
-fn a_torn_commit_before_the_zeros_ends_what_is_read() {
+fn recovery_stops_at_a_torn_commit_before_the_zeros() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let (db, mut headroom) = database(&path);
     put(&db, 1);
-    headroom.tend(3);
+    headroom.maintain(3);
     let wal = |path: &Path| std::fs::read(beside(path, "-wal")).unwrap();
     let before = wal(&path);
     put(&db, 2);
     let after = wal(&path);
-    let copy = next_due(&path, &directory);
+    let copy = crash_copy(&path, &directory);
     let changed: Vec<usize> = (0..after.len()).filter(|at| before[*at] != after[*at]).collect();
-    // Of what the commit wrote, a power cut may leave any part.
+    // A power cut may leave any part of the commit's bytes.
     for keep in [1, changed.len() / 2, changed.len() - 1] {
         let mut torn = before.clone();
         changed.iter().take(keep).for_each(|at| torn[*at] = after[*at]);
@@ -109,17 +109,17 @@ fn a_torn_commit_before_the_zeros_ends_what_is_read() {
 }
 
 #[test]
-fn what_cannot_be_written_is_not_tried_again_before_there_is_room() {
+fn headroom_is_not_retried_until_there_is_room() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut headroom = Headroom { wal: Arc::new(full), page_size: 4096, length: Some(0) };
-    headroom.tend(1);
+    headroom.maintain(1);
     assert_eq!(headroom.length, None);
-    headroom.tend(1_000);
+    headroom.maintain(1_000);
     assert_eq!(headroom.length, None);
     headroom.wal = Arc::new(tempfile::tempfile().unwrap());
-    headroom.tend(1_000);
+    headroom.maintain(1_000);
     assert_eq!(headroom.length, None);
     headroom.try_again();
-    headroom.tend(1);
+    headroom.maintain(1);
     assert!(headroom.length.is_some_and(|length| length > STEP));
 }

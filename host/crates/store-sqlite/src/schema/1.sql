@@ -1,19 +1,19 @@
--- Version 1. Whole numbers of 64 bits without sign are kept bit by bit in SQLite's signed ones; moments beyond its range as
--- its greatest number. A `job` is its task's number and its own, which grows with every job added to the store and with
--- every place in a line: task << 43 | number. So the jobs of a task lie together, in the order of their adding.
+-- Version 1. Unsigned 64-bit integers are stored as SQLite's signed integers with the same bits; times beyond its range
+-- as its greatest integer. A `job` is its task's number and its own, which grows with every job added to the store and
+-- with every new place in a queue: task << 43 | number. So the jobs of a task are adjacent, in the order of adding.
 
 CREATE TABLE tasks (
     task INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
     name TEXT NOT NULL,
-    -- The highest id, number, notice and chunk ever given in the task.
+    -- The highest id, number, notice and chunk ever assigned in the task.
     last_id INTEGER NOT NULL DEFAULT 0,
     last_number INTEGER NOT NULL DEFAULT 0,
     last_notice INTEGER NOT NULL DEFAULT 0,
     last_chunk INTEGER NOT NULL DEFAULT 0,
-    -- Below this number no job is in the plain line (standing 0) and waits.
+    -- No plain job (standing 0) up to this number waits.
     line_from INTEGER NOT NULL DEFAULT 0,
-    -- Kept and never counted.
+    -- Maintained, never recounted.
     waiting INTEGER NOT NULL DEFAULT 0,
     delayed INTEGER NOT NULL DEFAULT 0,
     held INTEGER NOT NULL DEFAULT 0,
@@ -24,13 +24,13 @@ CREATE TABLE tasks (
     UNIQUE (tenant, name)
 );
 
--- One narrow row a job, written when it is added and when it stands elsewhere. A claim is no write here: see `claims`.
--- Short arguments and responses stand here as well, for a row of their own would cost more than they do.
+-- One narrow row per job, written when it is added and when its standing changes. A claim does not write here: see
+-- `claims`. Short arguments and responses are here as well, because a row of their own would cost more than they do.
 CREATE TABLE jobs (
     job INTEGER PRIMARY KEY,
     id INTEGER NOT NULL,
-    -- 0 in the plain line: ready since it was added, of priority 0, in the order of adding; 1 in `line`; 2 in `delayed`;
-    -- 3 held; 4 success; 5 failure.
+    -- 0 in the plain queue: ready since it was added, of priority 0, in the order of adding; 1 in `line`; 2 in
+    -- `delayed`; 3 on hold; 4 success; 5 failure.
     standing INTEGER NOT NULL,
     flags INTEGER NOT NULL,
     priority INTEGER NOT NULL,
@@ -55,8 +55,8 @@ CREATE TABLE ids (
     PRIMARY KEY (task, id)
 ) WITHOUT ROWID;
 
--- By status (0 waiting, 2 success, 3 failure), for lists: all jobs but those of the plain line that wait or run, which are
--- found without. For every job but these one entry, so that adding writes none.
+-- By status (0 waiting, 2 success, 3 failure), for lists: one entry for each job, except for plain jobs that
+-- wait and for running jobs. Those are found without it, so that adding a plain job writes no entry.
 CREATE TABLE standings (
     task INTEGER NOT NULL,
     status INTEGER NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE standings (
     PRIMARY KEY (task, status, number)
 ) WITHOUT ROWID;
 
--- Ready jobs that are not in the plain line; rank is the priority, negated.
+-- Ready jobs that are not in the plain queue; rank is the negated priority.
 CREATE TABLE line (
     task INTEGER NOT NULL,
     rank INTEGER NOT NULL,
@@ -82,14 +82,14 @@ CREATE TABLE delayed (
     PRIMARY KEY (task, run_at, place)
 ) WITHOUT ROWID;
 
--- The attempts begun in one commit, one row for all of them: 24 bytes each (job, run, started_at; little-endian). An
--- attempt runs if it is here and its job's row has a lower run.
+-- The attempts begun in one commit, in one row: 24 bytes each (job, run, started_at; little-endian). An attempt is
+-- running if it is here and its job's row has a lower run.
 CREATE TABLE claims (
     batch INTEGER PRIMARY KEY,
     attempts BLOB NOT NULL
 );
 
--- What most jobs do not have.
+-- Attributes that most jobs do not have.
 CREATE TABLE details (
     job INTEGER PRIMARY KEY,
     reason TEXT,
@@ -108,7 +108,7 @@ CREATE TABLE details (
 CREATE TABLE long_args (job INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE long_responses (job INTEGER PRIMARY KEY, text TEXT NOT NULL);
 
--- Attempts that are over, but for the one that ended a job well: that is seen from its row.
+-- Ended attempts, except for the one that ended a job in success, which is part of the job's row.
 CREATE TABLE attempts (
     job INTEGER NOT NULL,
     run INTEGER NOT NULL,
@@ -147,7 +147,7 @@ CREATE TABLE log_lines (
     PRIMARY KEY (job, line)
 ) WITHOUT ROWID;
 
--- `about`: 0 the adding, 1 the end. `put_off_to` is none until it is put off.
+-- `about`: 0 the add, 1 the end. `put_off_to` is NULL until the notice is postponed.
 CREATE TABLE notices (
     task INTEGER NOT NULL,
     notice INTEGER NOT NULL,
@@ -160,9 +160,9 @@ CREATE TABLE notices (
 CREATE INDEX notices_put_off ON notices (task, put_off_to, notice) WHERE put_off_to IS NOT NULL;
 CREATE INDEX notices_of_job ON notices (task, number);
 
--- For retention: the jobs that ended in one commit and of which nothing is to be told, in the order of their ends, 16
--- bytes each (number, ended_at; little-endian). An entry whose job has gone or lives again means nothing. Those that came
--- after others that ended later are in `ended_late`. `status`: 2 success, 3 failure.
+-- For retention: the jobs that ended in one commit without pending notices, in the order of their ends, 16 bytes each
+-- (number, ended_at; little-endian). An entry is stale if its job was removed or retried. Jobs that are entered after
+-- others with a later end are in `ended_late`. `status`: 2 success, 3 failure.
 CREATE TABLE ended (
     task INTEGER NOT NULL,
     status INTEGER NOT NULL,

@@ -1,4 +1,4 @@
--- Version 3: how many bytes the jobs of a task are counted as (`kept_bytes.rs`). Counted here once, and kept from then on.
+-- Version 3: the bytes counted for the jobs of a task (`kept_bytes.rs`). Counted here once, maintained from then on.
 
 ALTER TABLE tasks ADD COLUMN kept_bytes INTEGER NOT NULL DEFAULT 0;
 

@@ -2,16 +2,16 @@
 
 CREATE TABLE notices_by_lane (
     task INTEGER NOT NULL,
-    -- 0 additions, 1 ends, 2 given up.
+    -- 0 adds, 1 ends, 2 given up.
     lane INTEGER NOT NULL,
     notice INTEGER NOT NULL,
     number INTEGER NOT NULL,
-    -- 0 the addition, 1 the end.
+    -- 0 the add, 1 the end.
     about INTEGER NOT NULL,
     tries INTEGER NOT NULL,
-    -- NULL until it is put off, and when it is given up.
+    -- NULL until it is postponed, and once it is given up.
     put_off_to INTEGER,
-    -- Why its handler failed the last time.
+    -- Why its handler last failed.
     code TEXT,
     message TEXT,
     PRIMARY KEY (task, lane, notice)
@@ -22,6 +22,6 @@ ALTER TABLE notices_by_lane RENAME TO notices;
 CREATE INDEX notices_put_off ON notices (task, lane, put_off_to, notice) WHERE put_off_to IS NOT NULL;
 CREATE INDEX notices_of_job ON notices (task, number);
 
--- Kept and never counted: pending callbacks that failed often, and those that were given up.
+-- Maintained, never recounted: pending callbacks that failed often, and those that were given up.
 ALTER TABLE tasks ADD COLUMN deferred INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0;

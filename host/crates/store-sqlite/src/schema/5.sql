@@ -1,4 +1,4 @@
--- Callbacks have their usual name. What the columns hold stands where they were made.
+-- Renames notices to callbacks. Steps 1 and 4 describe the columns.
 ALTER TABLE notices RENAME TO callbacks;
 ALTER TABLE callbacks RENAME COLUMN notice TO callback;
 ALTER TABLE tasks RENAME COLUMN notices TO callbacks;

@@ -1,4 +1,4 @@
-//! Files of older versions, made by the steps of their time.
+//! Files of older versions, created by the migration steps up to that version.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const OF_VERSION_1: &str = "
     INSERT INTO claims VALUES (1, x'020000000008000002000000000000000800000000000000');";
 
 #[tokio::test]
-async fn a_file_of_version_1_is_brought_up_to_date() {
+async fn a_file_of_version_1_is_migrated() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("saggar.db");
     let old = connect::for_writing(&Database::on_files(&path), true).unwrap();
@@ -38,7 +38,7 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
         async move { task.get(JobId(id)).await.unwrap().unwrap() }
     };
     assert_eq!((job(1).await.status(), job(1).await.response()), (Status::Success, Some("7")));
-    assert_eq!((job(2).await.status(), job(2).await.life.attempt), (Status::Waiting, 1), "it ran and was lost");
+    assert_eq!((job(2).await.status(), job(2).await.life.attempt), (Status::Waiting, 1), "its attempt was lost");
     assert_eq!((job(3).await.status(), &*job(3).await.args), (Status::Waiting, "[3]"));
     let attempts = task.history(JobId(2)).await.unwrap().unwrap().attempts;
     let endings: Vec<_> = attempts.iter().map(|attempt| attempt.ending).collect();

@@ -1,4 +1,4 @@
-//! Adding jobs: which they are, and their rows.
+//! Adding jobs: which of them are new, and their rows.
 
 use rusqlite::{OptionalExtension, params};
 use saggar_job::{JobId, Life, Status, Timestamp};
@@ -23,7 +23,7 @@ impl TaskTx<'_> {
         rules: &Rules,
         now: Timestamp,
     ) -> Stepped<Vec<Added>, AddError> {
-        // What is late is ready.
+        // Promotes overdue jobs first.
         self.promote(now)?;
         let all_bytes = (self.batch_context.kept_bytes, self.batch_context.keep_bytes);
         let bounds = Bounds { rules, counts: self.state.counts, all_bytes, last_id: self.state.last_id, now };
@@ -69,7 +69,7 @@ impl TaskTx<'_> {
         let is_plain = !held && record.priority == 0 && run_at <= now;
         if held {
             self.state.counts.held += 1;
-            self.leave_callback(&record, saggar_store::Lane::Adds)?;
+            self.enqueue_callback(&record, saggar_store::Lane::Adds)?;
         } else if is_plain {
             record.position = Position::Plain;
         } else {
@@ -80,7 +80,7 @@ impl TaskTx<'_> {
             self.list(&record, Status::Waiting)?;
         }
         self.put(&mut record, true)?;
-        self.usual.usual(HotStatement::PutId, params![self.state.task.0, to_i64(id.0), to_i64(number)])?;
+        self.statements.execute(HotStatement::PutId, params![self.state.task.0, to_i64(id.0), to_i64(number)])?;
         if is_plain {
             self.state.ready_queue.enter_plain(record);
         }
@@ -90,7 +90,7 @@ impl TaskTx<'_> {
         Ok(())
     }
 
-    /// The job that has the name.
+    /// Returns the job that has the name.
     pub(super) fn holder(&self, kind: i64, name: &str) -> rusqlite::Result<Option<JobId>> {
         let sql = "SELECT number FROM names WHERE task = ?1 AND kind = ?2 AND name = ?3";
         let number = self
@@ -113,8 +113,8 @@ impl TaskTx<'_> {
         Ok(())
     }
 
-    /// Lets go of a name if it is this job's: by now it may be another's.
-    pub(super) fn leave_name(&self, record: &Record, kind: i64) -> rusqlite::Result<()> {
+    /// Releases a name if it is still this job's; another job may have taken it.
+    pub(super) fn release_name(&self, record: &Record, kind: i64) -> rusqlite::Result<()> {
         let name = if kind == KEY { record.key() } else { record.unique() };
         let Some(name) = name else { return Ok(()) };
         let sql = "DELETE FROM names WHERE task = ?1 AND kind = ?2 AND name = ?3 AND number = ?4";

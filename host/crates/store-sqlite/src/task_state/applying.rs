@@ -1,4 +1,4 @@
-//! Writing what a step does to a job: the effects that `step` decided, into the tables that stand for them.
+//! Writes the effects that `step` decided on into the tables.
 
 use saggar_job::{JobId, State, Status, Timestamp};
 
@@ -10,7 +10,7 @@ use saggar_store::step::{Effects, PendingCallbacks, QueueChange};
 use saggar_store::{AttemptRecord, Lane, NewJob};
 
 impl TaskTx<'_> {
-    /// Writes what a step does to a job. `position`: the one that it was claimed from, if it may return there.
+    /// Applies a step's effects to a job. `position`: the place that it was claimed from, for a job that returns there.
     pub(super) fn apply(
         &mut self,
         record: &mut Record,
@@ -21,13 +21,13 @@ impl TaskTx<'_> {
         let Effects { life, queue, pending, new_callback, attempt, log, releases_unique, expires } = effects;
         let before = record.life.state.status();
         if queue != QueueChange::Stay && before == Status::Waiting {
-            self.leave_line(record)?;
+            self.leave_queue(record)?;
             record.position = Position::Nowhere;
         }
         record.life = life;
         let after = record.life.state.status();
         if let Some(attempt) = attempt {
-            self.keep_ended_attempt(record, attempt)?;
+            self.store_ended_attempt(record, attempt)?;
         }
         if let Some(line) = log {
             self.append_to_log(record, vec![line])?;
@@ -36,37 +36,39 @@ impl TaskTx<'_> {
             self.change_status(record, before, after)?;
         }
         if releases_unique {
-            self.leave_name(record, FINGERPRINT)?;
+            self.release_name(record, FINGERPRINT)?;
         }
         self.set_pending(record, pending, new_callback)?;
         match queue {
-            QueueChange::Enter => self.enter_line(record, None, now)?,
-            QueueChange::Return => self.enter_line(record, position, now)?,
+            QueueChange::Enter => self.enter_queue(record, None, now)?,
+            QueueChange::Return => self.enter_queue(record, position, now)?,
             QueueChange::Stay | QueueChange::Leave => self.put(record, false)?,
         }
         if expires { self.retain(record) } else { Ok(()) }
     }
 
-    /// Counts a job under its new status, and lists it there if it has ended. Waiting jobs are listed with their position.
+    /// Counts a job under its new status, and indexes it there if it has ended. Waiting jobs are indexed when they
+    /// enter the queue.
     fn change_status(&mut self, record: &Record, before: Status, after: Status) -> rusqlite::Result<()> {
         let has_ended = |status| matches!(status, Status::Success | Status::Failure);
-        self.state.go(before, after);
+        self.state.count_status(before, after);
         if has_ended(before) {
             self.unlist(record, before)?;
         }
         if has_ended(after) { self.list(record, after) } else { Ok(()) }
     }
 
-    /// The attempt that ended a job well is a part of its row.
-    fn keep_ended_attempt(&mut self, record: &mut Record, attempt: AttemptRecord) -> rusqlite::Result<()> {
+    /// Stores the attempt that ended. An attempt that ended a job in success is part of the job's row.
+    fn store_ended_attempt(&mut self, record: &mut Record, attempt: AttemptRecord) -> rusqlite::Result<()> {
         if !matches!(record.life.state, State::Success { .. }) {
-            return self.keep_attempt(record, &attempt);
+            return self.store_attempt(record, &attempt);
         }
         record.last = Some(LastAttempt { started_at: attempt.started_at, cost: attempt.cost });
         self.make_room_for_last(record)
     }
 
-    /// Remembers which callbacks of a job are pending, and enters the one in `new` into its lane. The caller writes the record.
+    /// Records which callbacks of a job are pending, and enters the one in `new` into its lane. The caller writes the
+    /// record.
     pub(super) fn set_pending(
         &mut self,
         record: &mut Record,
@@ -77,7 +79,7 @@ impl TaskTx<'_> {
         self.state.counts.callbacks -= usize::from(record.pending == PendingCallbacks::AddThenEnd);
         self.state.counts.callbacks += usize::from(pending == PendingCallbacks::AddThenEnd);
         record.pending = pending;
-        new.map_or(Ok(()), |lane| self.leave_callback(record, lane))
+        new.map_or(Ok(()), |lane| self.enqueue_callback(record, lane))
     }
 }
 
@@ -97,7 +99,7 @@ impl ExistingJobs for TaskTx<'_> {
     }
 
     fn is_other(&self, id: JobId, job: &NewJob) -> rusqlite::Result<bool> {
-        let is_other = |kept: Record| job.is_other(&kept.args, kept.priority, kept.unique().as_deref());
+        let is_other = |existing: Record| job.is_other(&existing.args, existing.priority, existing.unique().as_deref());
         Ok(self.find(id)?.is_some_and(is_other))
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes that are kept: counting them, and making room among the jobs that have ended.
+//! Stored bytes: counting them, and removing ended jobs to make room.
 
 use rusqlite::Connection;
 use saggar_job::{Status, Timestamp};
@@ -9,7 +9,7 @@ use super::{TaskState, TaskTx, keeping};
 use saggar_store::{Pruned, Rules, kept_bytes};
 
 impl TaskState {
-    /// When the job ended that [`TaskTx::remove_first_ended`] removes, and how.
+    /// Returns when and how the job ended that [`TaskTx::remove_first_ended`] removes next.
     pub(in super::super) fn first_ended(&mut self, db: &Connection) -> rusqlite::Result<Option<(Timestamp, Status)>> {
         let mut first = None;
         for status in [Status::Success, Status::Failure] {
@@ -21,14 +21,14 @@ impl TaskState {
 }
 
 impl TaskTx<'_> {
-    /// What was counted as `before` is `after` now.
+    /// Changes the count of bytes from `before` to `after`.
     pub(super) fn count_bytes(&mut self, before: u64, after: u64) {
         let change = |bytes: &mut u64| *bytes = bytes.wrapping_add(after.wrapping_sub(before));
         change(&mut self.state.counts.bytes);
         change(&mut self.batch_context.kept_bytes);
     }
 
-    /// The bytes of the records of a job's attempts.
+    /// Returns the bytes of the records of a job's attempts.
     pub(super) fn bytes_of_attempts(&self, record: &Record) -> rusqlite::Result<u64> {
         if record.flags & HAS_ATTEMPTS == 0 {
             return Ok(0);
@@ -38,13 +38,13 @@ impl TaskTx<'_> {
         self.db.prepare_cached(sql)?.query_row([record.job.0], |row| row.get(0)).map(from_i64)
     }
 
-    /// All bytes that a job is counted as.
+    /// Returns all bytes that are counted for a job.
     pub(super) fn bytes_of(&self, record: &Record) -> rusqlite::Result<u64> {
         let log = if record.flags & HAS_LOG == 0 { None } else { keeping::budget(self.db, record.job)? };
         Ok(record.counted + self.bytes_of_attempts(record)? + log.as_ref().map_or(0, kept_bytes::of_log))
     }
 
-    /// Removes the task's own jobs for its own bound.
+    /// Removes ended jobs of the task to enforce the task's own limit.
     pub(in super::super) fn make_room(&mut self, more: u64, most: usize, rules: &Rules) -> rusqlite::Result<Pruned> {
         let (mut jobs, mut work) = (0, 0);
         while kept_bytes::lacks_room(self.state.counts.bytes, more, rules.keep_bytes) {
@@ -57,8 +57,8 @@ impl TaskTx<'_> {
         Ok(Pruned { jobs, undelivered: 0, more: false })
     }
 
-    /// Removes the job that ended first, or an entry of one that is elsewhere by now. Answers how many jobs that were, and the
-    /// work; none if nothing has ended.
+    /// Removes the job that ended first, or a stale entry of a job that has been retried or removed. Returns how many
+    /// jobs that were, and the work; `None` if no job has ended.
     pub(in super::super) fn remove_first_ended(&mut self) -> rusqlite::Result<Option<(usize, usize)>> {
         let Some((_, status)) = self.state.first_ended(self.db)? else { return Ok(None) };
         let (task, end_of_time) = (self.state.task, Timestamp(u64::MAX));
@@ -67,7 +67,7 @@ impl TaskTx<'_> {
         };
         self.state.dirty = true;
         self.batch_context.must_sync();
-        let removed = self.remove_over(due, status)?;
+        let removed = self.remove_expired(due, status)?;
         let lines = removed.map_or(0, |(lines, _)| lines);
         Ok(Some((usize::from(removed.is_some()), 1 + lines / Pruned::LINES_LIKE_A_JOB)))
     }

@@ -1,4 +1,4 @@
-//! Changing jobs from outside their attempts, pausing, and removing jobs: by hand and when their retention is over.
+//! Changing jobs from outside of their attempts, pausing, and removing jobs: on request and after their retention.
 
 use rusqlite::params;
 use saggar_job::{JobId, State, Status, Timestamp};
@@ -46,8 +46,8 @@ impl TaskTx<'_> {
         self.apply(&mut record, effects, None, now).map(Ok)
     }
 
-    /// Takes a job that waits out of the line, and out of what is counted of it.
-    pub(super) fn leave_line(&mut self, record: &Record) -> rusqlite::Result<()> {
+    /// Removes a waiting job from the queue, its counts and its index.
+    pub(super) fn leave_queue(&mut self, record: &Record) -> rusqlite::Result<()> {
         let State::Waiting { held, .. } = record.life.state else { return Ok(()) };
         self.state.ready_queue.leave(self.db, record)?;
         self.state.counts.held -= usize::from(held);
@@ -67,8 +67,8 @@ impl TaskTx<'_> {
             Err(error) => return Ok(Err(error)),
         };
         self.remove_callbacks(&mut record)?;
-        self.keep_last(&mut record)?;
-        // The row's flag tells of a response that stands apart, and is about to tell of none.
+        self.store_last(&mut record)?;
+        // The flag in the row shows whether the response is in another table. It is about to be cleared.
         self.remove_response(&record)?;
         self.enter_names(&record)?;
         self.notify(StoreEvent::Retried { id, at: now });
@@ -84,7 +84,7 @@ impl TaskTx<'_> {
 
     fn delete(&mut self, record: Record, now: Timestamp) -> Stepped<(), ChangeError> {
         let id = record.id;
-        self.leave_line(&record)?;
+        self.leave_queue(&record)?;
         self.remove(record)?;
         self.notify(StoreEvent::Deleted { id, at: now });
         Ok(Ok(()))
@@ -112,11 +112,11 @@ impl TaskTx<'_> {
                 else {
                     break;
                 };
-                // Only now: who finds nothing to remove, as an idle host does again and again, is to write nothing.
+                // Not earlier: a prune that removes nothing, as an idle host repeats, must not write anything.
                 self.state.dirty = true;
                 self.batch_context.must_sync();
                 work += 1;
-                if let Some((lines, was_pending)) = self.remove_over(due, status)? {
+                if let Some((lines, was_pending)) = self.remove_expired(due, status)? {
                     work += lines / Pruned::LINES_LIKE_A_JOB;
                     jobs += 1;
                     undelivered += usize::from(was_pending);
@@ -126,9 +126,10 @@ impl TaskTx<'_> {
         Ok(Pruned { jobs, undelivered, more: false })
     }
 
-    /// Removes the job of an entry for retention; answers how many lines its log had, and whether a deferred callback went with
-    /// it. None if it is elsewhere by now: it may have been retried or deleted since.
-    pub(super) fn remove_over(
+    /// Removes the job of an entry for retention. Returns how many lines its log had, and whether a deferred callback
+    /// was removed with it. `None` if the entry is stale, because the job was retried or deleted, or if a callback is
+    /// pending.
+    pub(super) fn remove_expired(
         &mut self,
         (ended_at, number): (Timestamp, u64),
         status: Status,
@@ -142,7 +143,7 @@ impl TaskTx<'_> {
         Ok(Some((self.remove(record)?, was_pending)))
     }
 
-    /// Removes a job that is in no line, with all that is kept of it; answers how many lines its log had.
+    /// Removes a job that is in no queue, with all its rows; returns how many lines its log had.
     fn remove(&mut self, mut record: Record) -> rusqlite::Result<usize> {
         self.remove_callbacks(&mut record)?;
         let record = &record;
@@ -156,8 +157,8 @@ impl TaskTx<'_> {
         let mut lines = 0;
         let delete = |sql: &str| self.db.prepare_cached(sql)?.execute([record.job.0]);
         if record.flags & HAS_NAMES != 0 {
-            self.leave_name(record, KEY)?;
-            self.leave_name(record, FINGERPRINT)?;
+            self.release_name(record, KEY)?;
+            self.release_name(record, FINGERPRINT)?;
         }
         if record.flags & HAS_DETAILS != 0 {
             delete("DELETE FROM details WHERE job = ?1")?;
@@ -173,8 +174,8 @@ impl TaskTx<'_> {
             delete("DELETE FROM attempts WHERE job = ?1")?;
         }
         self.remove_response(record)?;
-        self.usual.usual(HotStatement::RemoveJob, params![record.job.0])?;
-        self.usual.usual(HotStatement::RemoveId, params![self.state.task.0, to_i64(record.id.0)])?;
+        self.statements.execute(HotStatement::RemoveJob, params![record.job.0])?;
+        self.statements.execute(HotStatement::RemoveId, params![self.state.task.0, to_i64(record.id.0)])?;
         Ok(lines)
     }
 }

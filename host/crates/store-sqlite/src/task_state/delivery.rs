@@ -1,4 +1,4 @@
-//! Callbacks: leaving them, taking them, settling them, and what follows for their jobs.
+//! Callbacks: enqueueing them, claiming them, settling them, and the consequences for their jobs.
 
 use rusqlite::{OptionalExtension, Row, params};
 use saggar_job::{Problem, State, Timestamp};
@@ -12,7 +12,7 @@ use saggar_store::{
     CallbackBackoff, CallbackKind, CallbackNumber, ClaimedCallback, ClaimedCallbacks, Delivery, Hint, Lane, NextDue,
 };
 
-/// A callback as it is in its table, in one of the two lanes.
+/// A row of the table of callbacks, in one of the two lanes.
 pub(super) struct Entry {
     pub(super) callback: u64,
     number: u64,
@@ -22,7 +22,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Whether nothing waits for it any more.
+    /// Returns whether retention and retries no longer wait for it.
     pub(super) fn is_deferred(&self) -> bool {
         is_deferred(self.lane, self.tries)
     }
@@ -34,7 +34,7 @@ fn is_deferred(lane: Lane, tries: u32) -> bool {
 
 const FRESH: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks \
      WHERE task = ?1 AND lane = ?2 AND callback > ?3 AND put_off_to IS NULL ORDER BY callback LIMIT 1";
-const PUT_OFF: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks WHERE task = ?1 AND lane = ?2 \
+const POSTPONED: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks WHERE task = ?1 AND lane = ?2 \
      AND put_off_to IS NOT NULL AND (put_off_to, callback) > (?3, ?4) ORDER BY put_off_to, callback LIMIT 1";
 const ONE: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks WHERE task = ?1 AND lane IN (0, 1) AND callback = ?2";
 
@@ -49,7 +49,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
 }
 
 impl TaskTx<'_> {
-    pub(super) fn leave_callback(&mut self, record: &Record, lane: Lane) -> rusqlite::Result<()> {
+    pub(super) fn enqueue_callback(&mut self, record: &Record, lane: Lane) -> rusqlite::Result<()> {
         self.state.last_callback += 1;
         self.state.counts.callbacks += 1;
         self.state.dirty = true;
@@ -58,7 +58,7 @@ impl TaskTx<'_> {
         self.db.prepare_cached(sql)?.execute(params![self.state.task.0, callback, number, lane as i64]).map(drop)
     }
 
-    /// Lets the retention of a job that has ended come to its end.
+    /// Starts the retention of a job that has ended.
     pub(super) fn retain(&mut self, record: &Record) -> rusqlite::Result<()> {
         let Some(ended_at) = record.ended_at() else { return Ok(()) };
         let status = record.life.state.status();
@@ -71,7 +71,7 @@ impl TaskTx<'_> {
         most: usize,
         now: Timestamp,
     ) -> rusqlite::Result<ClaimedCallbacks> {
-        // Who is told of something does not forget it in a power cut.
+        // A claimed callback must survive a power cut, because its handler is called.
         self.batch_context.must_sync();
         let mut callbacks = Vec::new();
         while callbacks.len() < most
@@ -84,7 +84,8 @@ impl TaskTx<'_> {
                 Lane::Adds => Some(CallbackKind::Added),
                 Lane::Ends => record.end(),
             };
-            // A job of whose end is to be told is not retried before, so it has ended. The add handler is not told instead.
+            // A job with a pending end callback is not retried before, so it has ended. The add handler is not called
+            // instead.
             let Some(kind) = kind else {
                 tracing::error!(job = %record.id, "skipped a callback for the end of a job that has not ended");
                 continue;
@@ -104,7 +105,7 @@ impl TaskTx<'_> {
 
     fn take(&mut self, entry: &Entry) {
         let lane = entry.lane as usize;
-        self.state.given_back[lane].remove(&entry.callback);
+        self.state.released[lane].remove(&entry.callback);
         self.state.taken.insert(entry.callback);
         self.note(entry.callback, false);
         if entry.from == Timestamp(0) {
@@ -112,7 +113,7 @@ impl TaskTx<'_> {
         }
     }
 
-    /// Lets go of a callback; answers whether it was taken.
+    /// Releases a callback; returns whether it was claimed.
     fn release(&mut self, callback: u64) -> bool {
         let was_taken = self.state.taken.remove(&callback);
         if was_taken {
@@ -129,13 +130,13 @@ impl TaskTx<'_> {
         Record::find(self.db, self.state.task.job(entry.number))
     }
 
-    /// The first callback of the lane that is not taken: of those that were never put off the oldest, else the next one of the
-    /// others.
+    /// Returns the first callback of the lane that is not claimed: the oldest of those that were never postponed,
+    /// otherwise the next of the postponed ones.
     fn first_callback(&mut self, lane: Lane) -> rusqlite::Result<Option<Entry>> {
-        while let Some(callback) = self.state.given_back[lane as usize].first().copied() {
+        while let Some(callback) = self.state.released[lane as usize].first().copied() {
             match self.callback(callback)? {
                 Some(entry) => return Ok(Some(entry)),
-                None => drop(self.state.given_back[lane as usize].remove(&callback)),
+                None => drop(self.state.released[lane as usize].remove(&callback)),
             }
         }
         loop {
@@ -147,7 +148,7 @@ impl TaskTx<'_> {
                     self.state.taken_until[lane as usize] = entry.callback;
                 }
                 Some(entry) => return Ok(Some(entry)),
-                // So that very many that are put off are not looked at again and again.
+                // So that callbacks that were postponed are not scanned again and again when there are very many.
                 None => {
                     self.state.taken_until[lane as usize] = self.state.last_callback;
                     break;
@@ -156,7 +157,7 @@ impl TaskTx<'_> {
         }
         let mut after = (i64::MIN, i64::MIN);
         loop {
-            let mut statement = self.db.prepare_cached(PUT_OFF)?;
+            let mut statement = self.db.prepare_cached(POSTPONED)?;
             let found =
                 statement.query_row(params![self.state.task.0, lane as i64, after.0, after.1], entry).optional()?;
             match found {
@@ -173,7 +174,7 @@ impl TaskTx<'_> {
         statement.query_row(params![self.state.task.0, to_i64(callback)], entry).optional()
     }
 
-    /// Lets callbacks be taken again that nobody got.
+    /// Releases claimed callbacks that did not reach their caller.
     pub(in super::super) fn undo_callbacks(&mut self, callbacks: &[CallbackNumber]) -> rusqlite::Result<()> {
         for CallbackNumber(callback) in callbacks {
             if !self.release(*callback) {
@@ -181,7 +182,7 @@ impl TaskTx<'_> {
             }
             let Some(entry) = self.callback(*callback)? else { continue };
             if entry.from == Timestamp(0) {
-                self.state.given_back[entry.lane as usize].insert(*callback);
+                self.state.released[entry.lane as usize].insert(*callback);
             }
             self.notify(Hint::Callback(entry.lane, NextDue::Now));
         }
@@ -237,7 +238,7 @@ impl TaskTx<'_> {
         self.retain(&record)
     }
 
-    /// Removes a callback; with a problem it was given up.
+    /// Settles a callback: removes it, or gives it up with the problem in `given_up`.
     pub(super) fn finish_callback(
         &mut self,
         entry: &Entry,
@@ -260,22 +261,22 @@ impl TaskTx<'_> {
 
     /// Removes a pending callback.
     pub(super) fn forget(&mut self, entry: &Entry) -> rusqlite::Result<()> {
-        self.leave_pending(entry);
+        self.remove_pending(entry);
         let sql = "DELETE FROM callbacks WHERE task = ?1 AND lane = ?2 AND callback = ?3";
         let mut statement = self.db.prepare_cached(sql)?;
         statement.execute(params![self.state.task.0, entry.lane as i64, to_i64(entry.callback)]).map(drop)
     }
 
-    /// Takes a callback out of what is counted and remembered of its lane.
-    pub(super) fn leave_pending(&mut self, entry: &Entry) {
+    /// Removes a callback from the counts and the in-memory state of its lane.
+    pub(super) fn remove_pending(&mut self, entry: &Entry) {
         self.release(entry.callback);
-        self.state.given_back[entry.lane as usize].remove(&entry.callback);
+        self.state.released[entry.lane as usize].remove(&entry.callback);
         self.state.counts.callbacks -= 1;
         self.state.counts.deferred -= usize::from(entry.is_deferred());
         self.state.dirty = true;
     }
 
-    /// The pending callbacks of a job that are in a lane.
+    /// Returns the pending callbacks of a job that are in a lane.
     pub(super) fn callbacks_of(&self, record: &Record) -> rusqlite::Result<Vec<Entry>> {
         if record.pending == PendingCallbacks::None {
             return Ok(Vec::new());
@@ -287,7 +288,7 @@ impl TaskTx<'_> {
         statement.query_map(params![self.state.task.0, number], entry)?.collect()
     }
 
-    /// Whether a callback of the job is pending that is not deferred, or whose handler is called at the moment.
+    /// Returns whether a callback of the job is pending that is not deferred, or whose handler is being called.
     pub(super) fn is_pending(&self, record: &Record) -> rusqlite::Result<bool> {
         let is_deferred = |entry: &Entry| entry.is_deferred() && !self.state.taken.contains(&entry.callback);
         Ok(match record.pending {
@@ -297,7 +298,7 @@ impl TaskTx<'_> {
         })
     }
 
-    /// Removes what is pending of a job that is retried or removed, and what was given up of it.
+    /// Removes the pending and the given-up callbacks of a job that is retried or removed.
     pub(super) fn remove_callbacks(&mut self, record: &mut Record) -> rusqlite::Result<()> {
         for entry in self.callbacks_of(record)? {
             self.forget(&entry)?;

@@ -1,4 +1,4 @@
-//! Callbacks that were given up: they stay with their job until they are redelivered or the job goes.
+//! Callbacks that were given up: they are stored with their job until they are redelivered or the job is removed.
 
 use rusqlite::{Connection, params};
 use saggar_job::Problem;
@@ -10,13 +10,13 @@ use super::{Stepped, TaskTx};
 use saggar_store::step::{self, PendingCallbacks};
 use saggar_store::{ChangeError, Hint, JobCallback, Lane, NextDue, Rules};
 
-/// The lane of what was given up.
+/// The lane of callbacks that were given up.
 const GIVEN_UP_LANE: i64 = 2;
 
 impl TaskTx<'_> {
-    /// Moves a callback out of its lane, to those that were given up. The caller writes the record.
+    /// Moves a callback from its lane to those that were given up. The caller writes the record.
     pub(super) fn give_up(&mut self, entry: &Entry, record: &mut Record, problem: &Problem) -> rusqlite::Result<()> {
-        self.leave_pending(entry);
+        self.remove_pending(entry);
         self.state.counts.given_up += 1;
         record.flags |= GIVEN_UP;
         let sql = "UPDATE callbacks SET lane = ?4, tries = ?5, put_off_to = NULL, code = ?6, message = ?7 \
@@ -33,17 +33,17 @@ impl TaskTx<'_> {
         Ok(())
     }
 
-    /// Forgets what was given up of a job. The caller writes the record or removes it.
+    /// Removes the given-up callbacks of a job. The caller writes the record or removes it.
     pub(super) fn forget_given_up(&mut self, record: &mut Record) -> rusqlite::Result<()> {
         for lane in Lane::ALL {
-            self.take_given_up(record, lane)?;
+            self.remove_given_up(record, lane)?;
         }
         record.flags &= !GIVEN_UP;
         Ok(())
     }
 
-    /// Removes what was given up of a job in `lane`; returns whether there was anything.
-    fn take_given_up(&mut self, record: &Record, lane: Lane) -> rusqlite::Result<bool> {
+    /// Removes the given-up callbacks of a job that came from `lane`; returns whether there were any.
+    fn remove_given_up(&mut self, record: &Record, lane: Lane) -> rusqlite::Result<bool> {
         if record.flags & GIVEN_UP == 0 {
             return Ok(false);
         }
@@ -67,7 +67,7 @@ impl TaskTx<'_> {
             self.forget(&entry)?;
         }
         for lane in Lane::ALL.into_iter().filter(|lane| redelivery.has(*lane)) {
-            self.take_given_up(&record, lane)?;
+            self.remove_given_up(&record, lane)?;
         }
         let (pending, lane) = redelivery.pending();
         self.set_pending(&mut record, pending, Some(lane))?;
@@ -77,7 +77,7 @@ impl TaskTx<'_> {
     }
 }
 
-/// The callbacks of a job that are pending or were given up.
+/// Returns the callbacks of a job that are pending or were given up.
 pub(in super::super) fn callbacks(db: &Connection, record: &Record) -> rusqlite::Result<Vec<JobCallback>> {
     if record.pending == PendingCallbacks::None && record.flags & GIVEN_UP == 0 {
         return Ok(Vec::new());

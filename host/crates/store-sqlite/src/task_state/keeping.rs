@@ -1,4 +1,4 @@
-//! What is kept of jobs besides themselves: logs within their budgets, records of attempts.
+//! The stored history of jobs: logs within their budgets, and records of attempts.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use saggar_job::{JobId, Outcome, State, Timestamp};
@@ -8,7 +8,7 @@ use super::super::record::{HAS_ATTEMPTS, HAS_LOG, Record};
 use super::TaskTx;
 use saggar_store::{AttemptRecord, Attempts, End, Hint, LogBudget, LogLevel, LogLine, LogSource, kept_bytes};
 
-/// Records of one job that are kept.
+/// The maximum number of attempt records per job.
 pub(in super::super) const MOST_ATTEMPTS: u64 = (Attempts::FIRST + Attempts::LATEST) as u64;
 
 impl TaskTx<'_> {
@@ -22,7 +22,7 @@ impl TaskTx<'_> {
             if let Some(attempt) = self.state.running.get_mut(&id) {
                 attempt.record.flags |= HAS_LOG;
             }
-            // A plain job's row may be in the window of the line, where it would be written over this.
+            // A plain job's record may be in the window of the queue, and would later overwrite the flag in the row.
             self.state.ready_queue.mark(job, HAS_LOG);
             let mut statement = self.db.prepare_cached("UPDATE jobs SET flags = flags | ?2 WHERE job = ?1")?;
             statement.execute(params![job.0, HAS_LOG])?;
@@ -39,20 +39,20 @@ impl TaskTx<'_> {
         Ok(())
     }
 
-    pub(super) fn keep_attempt(&mut self, record: &mut Record, kept: &AttemptRecord) -> rusqlite::Result<()> {
+    pub(super) fn store_attempt(&mut self, record: &mut Record, attempt: &AttemptRecord) -> rusqlite::Result<()> {
         let before = self.bytes_of_attempts(record)?;
         record.flags |= HAS_ATTEMPTS;
-        let cost = kept.cost.as_ref();
+        let cost = attempt.cost.as_ref();
         let component = cost.map(|cost| self.batch_context.component(self.db, &cost.digest)).transpose()?;
-        let problem = kept.problem.as_deref();
+        let problem = attempt.problem.as_deref();
         let sql = "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         self.db.prepare_cached(sql)?.execute(params![
             record.job.0,
-            to_i64(kept.run.0),
-            kept.number,
-            millis(kept.started_at),
-            millis(kept.ended_at),
-            kept.ending.name(),
+            to_i64(attempt.run.0),
+            attempt.number,
+            millis(attempt.started_at),
+            millis(attempt.ended_at),
+            attempt.ending.name(),
             problem.map(|problem| &*problem.code),
             problem.map(|problem| &*problem.message),
             component,
@@ -65,7 +65,7 @@ impl TaskTx<'_> {
         Ok(())
     }
 
-    /// Leaves room among the records for the attempt that ended the job well, which stands in its row.
+    /// Leaves room among the records for the attempt that ended the job in success, which is part of its row.
     pub(super) fn make_room_for_last(&mut self, record: &Record) -> rusqlite::Result<()> {
         let before = self.bytes_of_attempts(record)?;
         self.trim_attempts(record, MOST_ATTEMPTS - 1)?;
@@ -73,7 +73,7 @@ impl TaskTx<'_> {
         Ok(())
     }
 
-    /// Drops the record after the first ones if there are more than `most`. There are no more than there were runs.
+    /// Drops the record after the first ones if there are more than `most`. There are at most as many records as runs.
     fn trim_attempts(&mut self, record: &Record, most: u64) -> rusqlite::Result<()> {
         if record.life.run.0 <= most || record.flags & HAS_ATTEMPTS == 0 {
             return Ok(());
@@ -85,21 +85,22 @@ impl TaskTx<'_> {
         self.db.prepare_cached(sql)?.execute(params![record.job.0, first, most]).map(drop)
     }
 
-    /// Gives the record of the attempt that ended a job well a row of its own, since the job goes on.
-    pub(super) fn keep_last(&mut self, record: &mut Record) -> rusqlite::Result<()> {
+    /// Gives the attempt that ended a job in success a row of its own, because the job is retried.
+    pub(super) fn store_last(&mut self, record: &mut Record) -> rusqlite::Result<()> {
         let (Some(last), Some(ended_at)) = (record.last.take(), record.ended_at()) else { return Ok(()) };
         let mut life = record.life.clone();
         let State::Success { response, .. } = &record.life.state else { return Ok(()) };
         let end = End::Outcome(Outcome::Success(response.clone()));
         life.state = State::Running { run: life.run, started_at: last.started_at, cancelling: false };
         match AttemptRecord::new(&life, &end, last.cost, ended_at) {
-            Some(kept) => self.keep_attempt(record, &kept),
+            Some(attempt) => self.store_attempt(record, &attempt),
             None => Ok(()),
         }
     }
 }
 
-/// Appends what the budget admits; answers whether these are the first lines, and as how many bytes they are counted.
+/// Appends the lines that the budget admits. Returns whether these are the first lines, and how many bytes are counted
+/// for them.
 fn append(db: &Connection, job: JobNumber, lines: Vec<LogLine>) -> rusqlite::Result<(bool, u64)> {
     let (found, mut budget) = match budget(db, job)? {
         Some(budget) => (true, budget),
@@ -171,7 +172,7 @@ pub(in super::super) fn source(number: i64) -> LogSource {
     }
 }
 
-/// Used by readers: a moment of a log line.
+/// Reads a log line. Used by readers.
 pub(in super::super) fn line(row: &rusqlite::Row<'_>) -> rusqlite::Result<LogLine> {
     let at: Timestamp = from_millis(row.get(0)?);
     Ok(LogLine { at, source: source(row.get(1)?), text: row.get(2)? })

@@ -1,4 +1,5 @@
-//! Attempts: claiming, finishing, undoing a claim that nobody got, and ending what a dead process left.
+//! Attempts: claiming, finishing, undoing a claim that did not reach its caller, and ending the attempts of a dead
+//! process.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use saggar_store::{
 };
 
 impl TaskTx<'_> {
-    /// Ends what a dead process left running, if this is the first opening.
+    /// Ends the attempts of a dead process, if this is the first opening.
     pub(in super::super) fn open(&mut self, rules: &Rules, now: Timestamp) -> rusqlite::Result<()> {
         self.batch_context.must_sync();
         if self.state.is_opened() {
@@ -32,7 +33,7 @@ impl TaskTx<'_> {
             let end = End::Outcome(Outcome::Lost);
             let chance = step::NO_CHANCE;
             let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance };
-            // What runs can be finished under its own fence.
+            // A running attempt can always be finished with its own fence.
             let _ = self.finish(finish, false, rules, now)?;
         }
         Ok(())
@@ -75,7 +76,7 @@ impl TaskTx<'_> {
         }
         let (batch_context, state) = (&mut *self.batch_context, &mut *self.state);
         let (seq, last_number) = (batch_context.seq, &mut state.last_number);
-        // At least the one that is to be claimed, whoever came before in the same batch.
+        // At least the one that is to be claimed, even if earlier steps of the batch have used up the limit.
         let most = PROMOTED_AT_ONCE.saturating_sub(batch_context.promoted).max(1);
         let promoted = state.ready_queue.promote(self.db, most, now, seq, || {
             *last_number = batch_context.next_number();
@@ -93,7 +94,8 @@ impl TaskTx<'_> {
             _ => (now, None),
         };
         let place = if let Position::Queued(place) = record.position { place } else { record.job.number() };
-        // It was due when it took its place; the clock may have gone back since. A job in the line can be claimed.
+        // The job was due when it entered the queue, but the clock may have been set back since. A queued job can be
+        // claimed.
         let now = now.max(run_at);
         if let Ok(life) = step::claim(&record.life, now) {
             record.life = life;
@@ -103,7 +105,7 @@ impl TaskTx<'_> {
         self.batch_context.note_claim(Orphan { job: record.job, run, started_at: now });
         let live = Live { run, started_at: now, attempt, cancelling: false };
         self.state.live.push((record.job.number(), Some(live)));
-        self.state.go(Status::Waiting, Status::Running);
+        self.state.count_status(Status::Waiting, Status::Running);
         let (args, origin) = (record.args.clone(), record.origin());
         let claimed = ClaimedJob { id: record.id, run, attempt, args, origin, ready_at };
         let progress = record.take_progress();
@@ -162,8 +164,8 @@ impl TaskTx<'_> {
         Ok(if self.find(id)?.as_ref().is_some_and(is_waiting) { Refusal::NotRunning } else { Refusal::Ended })
     }
 
-    /// Puts a job back whose claim nobody got, as if it had never been claimed: its place, its attempts. If it was cancelled
-    /// meanwhile, it ends.
+    /// Requeues a job whose claim did not reach its caller, as if it had never been claimed: at its former place, with
+    /// its former attempts. If it was cancelled meanwhile, it ends.
     pub(in super::super) fn undo_claim(&mut self, id: JobId, run: Run, now: Timestamp) -> rusqlite::Result<()> {
         let is_it = |attempt: &Attempt| attempt.record.life.run == run;
         if !self.state.running.get(&id).is_some_and(|attempt| is_it(attempt)) {
@@ -184,7 +186,7 @@ impl TaskTx<'_> {
                 chance: step::NO_CHANCE,
             };
             let rules = Arc::clone(&self.state.rules);
-            // What runs can be finished under its own fence.
+            // A running attempt can always be finished with its own fence.
             if let Ok(EndResult { callback, .. }) = self.end(finish, &rules, now)? {
                 self.notify(StoreEvent::Cancelled { id, callback, at: now });
             }
@@ -199,15 +201,15 @@ impl TaskTx<'_> {
         self.state.ready_queue.enter_ready(self.db, number, rank, place, ready_at, record.since)?;
         self.batch_context.running -= 1;
         self.state.live.push((number, None));
-        self.state.go(Status::Running, Status::Waiting);
+        self.state.count_status(Status::Running, Status::Waiting);
         self.list(&record, Status::Waiting)?;
-        // With the fence that the claim gave: the claim stands in the table of claims.
+        // The row gets the fence of the claim, because the claim is still in the table of claims.
         self.put(&mut record, false)?;
         self.notify(Hint::Ready(NextDue::Now));
         Ok(())
     }
 
-    /// Marks a running job, so that no other attempt follows.
+    /// Marks a running job as cancelling, so that no further attempt follows.
     pub(super) fn stop(&mut self, id: JobId, rules: &Rules, now: Timestamp) -> rusqlite::Result<()> {
         let Some(attempt) = self.state.running.get_mut(&id) else { return Ok(()) };
         let record = &mut attempt.record;

@@ -1,4 +1,4 @@
-//! Settling callbacks that no handler is called for any more.
+//! Settles callbacks whose handlers have been removed.
 
 use rusqlite::{ToSql, params};
 use saggar_job::{Status, Timestamp};
@@ -10,7 +10,7 @@ use saggar_store::{CallbackNumber, CallbackPosition, Lane, Rules, SettledUnwante
 
 const FRESH: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks \
      WHERE task = ?1 AND lane = ?2 AND callback > ?3 AND put_off_to IS NULL ORDER BY callback LIMIT ?4";
-const PUT_OFF: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks \
+const POSTPONED: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks \
      WHERE task = ?1 AND lane = ?2 AND put_off_to IS NOT NULL AND (put_off_to, callback) > (?3, ?4) \
      ORDER BY put_off_to, callback LIMIT ?5";
 
@@ -39,7 +39,7 @@ impl TaskTx<'_> {
         Ok(SettledUnwanted { added, ended, next })
     }
 
-    /// The first `most` callbacks after `after`, and the position of the last one if there may be more.
+    /// Returns the first `most` callbacks after `after`, and the position of the last one if more may follow.
     fn callbacks_after(
         &self,
         lane: Lane,
@@ -49,22 +49,22 @@ impl TaskTx<'_> {
         let (task, lane) = (self.state.task.0, lane as i64);
         let position = |entry: &Entry, from| CallbackPosition { from, number: CallbackNumber(entry.callback) };
         let (mut found, mut next) = (Vec::new(), None);
-        let mut put_off_after = (millis(after.from), to_i64(after.number.0));
+        let mut postponed_after = (millis(after.from), to_i64(after.number.0));
         if after.from == Timestamp(0) {
-            put_off_after = (i64::MIN, i64::MIN);
+            postponed_after = (i64::MIN, i64::MIN);
             found = self
                 .entries(FRESH, params![task, lane, to_i64(after.number.0), i64::try_from(most).unwrap_or(i64::MAX)])?;
             next = found.last().map(|entry| position(entry, Timestamp(0)));
         }
         if found.len() < most {
-            let (from, callback) = put_off_after;
-            let postpone = self.entries(
-                PUT_OFF,
+            let (from, callback) = postponed_after;
+            let postponed = self.entries(
+                POSTPONED,
                 params![task, lane, from, callback, i64::try_from(most - found.len()).unwrap_or(i64::MAX)],
             )?;
-            // 0 is for those that were never put off.
-            next = postpone.last().map(|entry| position(entry, entry.from.max(Timestamp(1)))).or(next);
-            found.extend(postpone);
+            // 0 is the position of callbacks that were never postponed.
+            next = postponed.last().map(|entry| position(entry, entry.from.max(Timestamp(1)))).or(next);
+            found.extend(postponed);
         }
         let is_last = found.len() < most;
         Ok((found, if is_last { None } else { next }))

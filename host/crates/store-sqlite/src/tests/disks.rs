@@ -1,4 +1,4 @@
-//! Disks that do what a test likes.
+//! Disks that a test controls.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::super::disk::{Disk, Medium};
 use super::*;
 
-/// A disk that takes as long as the test likes.
+/// A disk whose syncs take as long as the test wants.
 struct SlowDisk {
     wal: File,
     is_slow: Arc<AtomicBool>,
@@ -20,7 +20,7 @@ struct SlowDisk {
     may_end: Mutex<mpsc::Receiver<()>>,
 }
 
-/// What the test has of it.
+/// The test's control of a [`SlowDisk`].
 pub(super) struct Pace {
     is_slow: Arc<AtomicBool>,
     fails: Arc<AtomicBool>,
@@ -48,41 +48,41 @@ impl Disk for SlowDisk {
 }
 
 impl Pace {
-    /// From now on each sync begins, and ends when the test says so.
+    /// From now on each sync begins, and ends when the test calls for it.
     pub(super) fn slow_down(&self) {
         self.is_slow.store(true, Ordering::SeqCst);
     }
 
-    /// Lets all syncs end that are under way.
+    /// Lets all syncs in progress end.
     pub(super) fn speed_up(&self) {
         self.is_slow.store(false, Ordering::SeqCst);
-        // There are two threads that wait for the disk.
+        // Two threads may be syncing.
         (0..2).for_each(|_| self.end_sync());
     }
 
-    /// Waits until a sync is under way.
+    /// Waits until a sync is in progress.
     pub(super) fn sync_begun(&self) {
         self.begun.recv().unwrap();
     }
 
-    /// Lets the sync that is under way, or the next one, end.
+    /// Lets the sync in progress, or the next one, end.
     pub(super) fn end_sync(&self) {
         self.end.send(()).unwrap();
     }
 
-    /// Lets it end in failure, and all that follow.
+    /// Lets the sync in progress fail, and all later ones.
     pub(super) fn fail_sync(&self) {
         self.fails.store(true, Ordering::SeqCst);
         self.end_sync();
     }
 
-    /// How many syncs are over.
+    /// Returns the number of completed syncs.
     pub(super) fn syncs(&self) -> usize {
         self.syncs.load(Ordering::SeqCst)
     }
 }
 
-/// A store on a disk that is as fast as any until it is slowed down.
+/// Opens a store on a disk that is fast until it is slowed down.
 pub(super) fn slow_store(directory: &TempDir) -> (SqliteStore, Pace) {
     let (is_slow, fails, syncs) = (Arc::default(), Arc::default(), Arc::default());
     let ((begun, has_begun), (end, may_end)) = (mpsc::channel(), mpsc::channel());

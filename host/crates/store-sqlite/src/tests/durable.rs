@@ -1,5 +1,5 @@
-//! What waits for the disk, and what does not: nothing is claimed or heard of that a power cut could undo, and an end is answered
-//! before it is durable.
+//! What waits for the disk and what does not: no job can be claimed or observed that a power cut could undo, and an end
+//! is answered before it is durable.
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, poll};
@@ -10,7 +10,7 @@ use super::*;
 use saggar_queue::{Claim, Events, JobEvent, JobEventKind, Queue, TaskQueue};
 use saggar_store::AddError;
 
-/// A queue on a disk that is slow from now on.
+/// A queue on a disk that is slow from the start.
 struct Slow {
     queue: Queue,
     task: Arc<TaskQueue>,
@@ -32,7 +32,7 @@ impl Slow {
         Self { queue, task, pace, events }
     }
 
-    /// Adds a job; its sync has begun.
+    /// Starts to add a job, and waits until its sync has begun.
     async fn begin_to_add(&self) -> BoxFuture<'static, Result<JobId, AddError>> {
         let task = Arc::clone(&self.task);
         let mut adding = async move { task.add(NewJob::new("[]")).await }.boxed();
@@ -41,7 +41,7 @@ impl Slow {
         adding
     }
 
-    /// A job that runs.
+    /// Returns the claim of a running job.
     async fn running(&mut self) -> Claim {
         let adding = self.begin_to_add().await;
         self.pace.end_sync();
@@ -59,7 +59,7 @@ impl Slow {
         kind
     }
 
-    fn hears_nothing(&mut self) -> bool {
+    fn has_no_event(&mut self) -> bool {
         self.events.next().now_or_never().is_none()
     }
 }
@@ -69,28 +69,28 @@ fn success() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_job_is_not_claimed_seen_or_heard_of_before_its_adding_is_durable() {
+async fn a_job_is_not_claimed_read_or_observed_before_its_add_is_durable() {
     let directory = tempfile::tempdir().unwrap();
     let mut slow = Slow::new(&directory).await;
     let adding = slow.begin_to_add().await;
     let task = Arc::clone(&slow.task);
     let (list, queue) = (ListQuery::of_task(&key()), slow.queue.clone());
     let mut claim = Box::pin(task.claim());
-    let mut look = Box::pin(task.get(JobId(1)));
+    let mut lookup = Box::pin(task.get(JobId(1)));
     let mut list = Box::pin(queue.list(&list));
-    assert!(poll!(&mut claim).is_pending() && poll!(&mut look).is_pending() && poll!(&mut list).is_pending());
-    assert!(slow.hears_nothing());
+    assert!(poll!(&mut claim).is_pending() && poll!(&mut lookup).is_pending() && poll!(&mut list).is_pending());
+    assert!(slow.has_no_event());
     slow.pace.speed_up();
     assert_eq!(adding.await.unwrap(), JobId(1));
     assert_eq!(claim.await.unwrap().id(), JobId(1));
     for expected in [JobEventKind::Added, JobEventKind::Started { attempt: 1 }] {
         assert_eq!(slow.next_event().await, expected);
     }
-    assert!(look.await.unwrap().is_some() && list.await.unwrap().jobs.len() == 1);
+    assert!(lookup.await.unwrap().is_some() && list.await.unwrap().jobs.len() == 1);
 }
 
 #[tokio::test]
-async fn an_end_is_answered_when_it_is_committed_and_heard_of_when_it_is_durable() {
+async fn an_end_is_answered_when_committed_and_observed_when_durable() {
     let directory = tempfile::tempdir().unwrap();
     let mut slow = Slow::new(&directory).await;
     let claim = slow.running().await;
@@ -99,16 +99,16 @@ async fn an_end_is_answered_when_it_is_committed_and_heard_of_when_it_is_durable
     assert!(poll!(&mut waiting).is_pending());
     assert_eq!(slow.task.finish(claim, success()).await.unwrap(), Status::Success);
     slow.pace.sync_begun();
-    let mut look = Box::pin(task.get(JobId(1)));
-    assert!(poll!(&mut waiting).is_pending() && poll!(&mut look).is_pending() && slow.hears_nothing());
+    let mut lookup = Box::pin(task.get(JobId(1)));
+    assert!(poll!(&mut waiting).is_pending() && poll!(&mut lookup).is_pending() && slow.has_no_event());
     slow.pace.speed_up();
     assert_eq!(slow.next_event().await, JobEventKind::Succeeded);
     assert_eq!(waiting.await.unwrap().status(), Status::Success);
-    assert_eq!(look.await.unwrap().map(|job| job.status()), Some(Status::Success));
+    assert_eq!(lookup.await.unwrap().map(|job| job.status()), Some(Status::Success));
 }
 
 #[tokio::test]
-async fn a_job_whose_caller_has_gone_is_heard_of_all_the_same() {
+async fn a_job_whose_caller_was_dropped_is_still_claimed_and_observed() {
     let directory = tempfile::tempdir().unwrap();
     let mut slow = Slow::new(&directory).await;
     let task = Arc::clone(&slow.task);
@@ -124,7 +124,7 @@ async fn a_job_whose_caller_has_gone_is_heard_of_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_a_failed_sync_leaves_in_doubt_is_refused_and_not_heard_of() {
+async fn a_job_whose_sync_failed_is_refused_and_not_observed() {
     let directory = tempfile::tempdir().unwrap();
     let mut slow = Slow::new(&directory).await;
     let adding = slow.begin_to_add().await;
@@ -135,11 +135,11 @@ async fn what_a_failed_sync_leaves_in_doubt_is_refused_and_not_heard_of() {
     let error = adding.await.unwrap_err();
     assert!(matches!(&error, AddError::Store(StoreError::Failed(_))), "{error:?}");
     assert!(matches!(claim.await, Err(StoreError::Failed(_))));
-    assert!(slow.hears_nothing(), "the job may be gone");
+    assert!(slow.has_no_event(), "the job may be lost");
 }
 
 #[tokio::test]
-async fn an_end_that_is_lost_with_a_failed_sync_is_not_heard_of() {
+async fn an_end_whose_sync_failed_is_not_observed() {
     let directory = tempfile::tempdir().unwrap();
     let mut slow = Slow::new(&directory).await;
     let claim = slow.running().await;
@@ -147,11 +147,11 @@ async fn an_end_that_is_lost_with_a_failed_sync_is_not_heard_of() {
     slow.pace.sync_begun();
     slow.pace.fail_sync();
     assert!(matches!(slow.task.get(JobId(1)).await, Err(StoreError::Failed(_))));
-    assert!(slow.hears_nothing());
+    assert!(slow.has_no_event());
 }
 
 #[tokio::test]
-async fn a_job_that_comes_alone_costs_two_syncs() {
+async fn a_single_job_costs_two_syncs() {
     let directory = tempfile::tempdir().unwrap();
     let (store, pace) = slow_store(&directory);
     let task = Queue::new(Arc::new(store), Arc::new(SystemClock)).open(key(), Rules::default()).await.unwrap();
@@ -160,5 +160,5 @@ async fn a_job_that_comes_alone_costs_two_syncs() {
     let claim = task.claim().await.unwrap();
     task.finish(claim, success()).await.unwrap();
     assert_eq!(task.wait(id).await.unwrap().status(), Status::Success);
-    assert_eq!(pace.syncs() - before, 2, "of its adding and of its end");
+    assert_eq!(pace.syncs() - before, 2, "one for the add and one for the end");
 }

@@ -20,10 +20,10 @@ async fn add_after(durability: Durability, harm: &dyn Fn(&Path)) -> (SqliteStore
     (store, added.map(|added| added[0].id))
 }
 
-/// What is done to the files in a directory.
+/// Damages the files in a directory.
 type Harm = Box<dyn Fn(&Path)>;
 
-/// What a program may do to the files, and what is said of it.
+/// What a program may do to the files, and the expected part of the error.
 fn harms() -> [(&'static str, Harm); 6] {
     let copy = |directory: &Path, name: &str| {
         fs::copy(directory.join(name), directory.join("copy")).unwrap();
@@ -49,7 +49,7 @@ fn harms() -> [(&'static str, Harm); 6] {
 }
 
 #[tokio::test]
-async fn nothing_is_answered_that_was_written_to_a_file_that_is_gone() {
+async fn a_write_to_a_deleted_or_replaced_file_is_not_answered_as_success() {
     for durability in [Durability::Full, Durability::Normal] {
         for (what, harm) in harms() {
             let (store, added) = add_after(durability, &*harm).await;
@@ -61,7 +61,7 @@ async fn nothing_is_answered_that_was_written_to_a_file_that_is_gone() {
 }
 
 #[tokio::test]
-async fn a_store_without_work_notices_that_its_files_are_gone() {
+async fn an_idle_store_detects_that_its_files_are_gone() {
     for (what, harm) in harms() {
         let files = Directory::fresh();
         let store = files.store();
@@ -73,7 +73,7 @@ async fn a_store_without_work_notices_that_its_files_are_gone() {
 }
 
 #[tokio::test]
-async fn a_store_goes_on_without_its_lock_file() {
+async fn a_store_continues_without_its_lock_file() {
     let (files, rules) = (Directory::fresh(), Arc::new(Rules::default()));
     let store = files.store();
     let task = store.open(&TaskKey::new("default", "bench"), &rules, NOW, Arc::new(())).await.unwrap();

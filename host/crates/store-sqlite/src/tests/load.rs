@@ -1,4 +1,5 @@
-//! Jobs that are added, claimed and finished by many at once, what was answered to them, and what has to be there of it afterwards.
+//! Concurrent load: many workers add, claim and finish jobs. Their answers are compared with the content of the file
+//! afterwards.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -9,7 +10,7 @@ use super::*;
 use saggar_store::{AddError, ClaimedJob, Hint, Observer, StoreEvent};
 
 const NOW: Timestamp = Timestamp(1);
-/// How many do it at once.
+/// Concurrent workers.
 const WORKERS: u64 = 6;
 
 pub(super) fn rules() -> Arc<Rules> {
@@ -17,30 +18,32 @@ pub(super) fn rules() -> Arc<Rules> {
     Arc::new(Rules { size: usize::MAX, retry, ..Rules::default() })
 }
 
-/// What is durable, as the observer heard it: jobs that were added, and jobs that ended.
+/// The durable jobs that the observer was notified of: added ones, and ended ones.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Said {
+pub(super) struct Observed {
     pub(super) added: HashSet<u64>,
     pub(super) ended: HashSet<u64>,
-    /// Ids that two jobs were given. Not asserted where it is noticed, on a thread of the store.
+    /// Ids of two jobs. Not asserted where they are found, because that is on a thread of the store.
     twice: HashSet<u64>,
 }
 
-/// Notes what it hears.
-struct Notes(Arc<Mutex<Said>>);
+/// Records its notifications.
+struct Recorder(Arc<Mutex<Observed>>);
 
-impl Observer for Notes {
+impl Observer for Recorder {
     fn observe(&self, event: StoreEvent) {
-        let mut said = self.0.lock();
+        let mut observed = self.0.lock();
         match event {
             StoreEvent::Added { ids, .. } => {
                 for id in ids {
-                    if !said.added.insert(id.0) {
-                        said.twice.insert(id.0);
+                    if !observed.added.insert(id.0) {
+                        observed.twice.insert(id.0);
                     }
                 }
             }
-            StoreEvent::Ended { id, result, .. } if result.status == Status::Success => drop(said.ended.insert(id.0)),
+            StoreEvent::Ended { id, result, .. } if result.status == Status::Success => {
+                let _ = observed.ended.insert(id.0);
+            }
             _ => {}
         }
     }
@@ -48,22 +51,22 @@ impl Observer for Notes {
     fn hint(&self, _hint: Hint) {}
 }
 
-impl Said {
-    /// An observer that notes what it hears.
-    pub(super) fn observer(said: &Arc<Mutex<Self>>) -> Arc<dyn Observer> {
-        Arc::new(Notes(Arc::clone(said)))
+impl Observed {
+    /// Returns an observer that records its notifications.
+    pub(super) fn observer(observed: &Arc<Mutex<Self>>) -> Arc<dyn Observer> {
+        Arc::new(Recorder(Arc::clone(observed)))
     }
 }
 
 pub(super) struct Load {
     pub(super) task: Arc<dyn TaskStore>,
-    pub(super) said: Arc<Mutex<Said>>,
-    /// Of each worker.
+    pub(super) observed: Arc<Mutex<Observed>>,
+    /// Steps of each worker.
     pub(super) steps: usize,
 }
 
 impl Load {
-    /// Works until the steps are done or the store answers an error.
+    /// Works until the steps are done or the store returns an error.
     pub(super) async fn run(self, seed: u64) {
         let load = Arc::new(self);
         let mut workers = tokio::task::JoinSet::new();
@@ -84,8 +87,8 @@ impl Load {
         let jobs = vec![NewJob::new("[\"some words\"]"); chance.usize(1..4)];
         let added = self.task.add(jobs, &rules(), NOW).await?;
         assert!(
-            added.iter().all(|added| self.said.lock().added.contains(&added.id.0)),
-            "observed before it is answered"
+            added.iter().all(|added| self.observed.lock().added.contains(&added.id.0)),
+            "not observed before the answer"
         );
         let mut claimed = self.task.claim(chance.usize(0..4), NOW).await?.jobs;
         while let Some(job) = claimed.pop() {
@@ -102,24 +105,24 @@ impl Load {
     }
 }
 
-/// Looks at what the next process finds; returns the highest id there.
-pub(super) async fn check(store: &SqliteStore, file: &Path, said: &Said) -> u64 {
+/// Checks what the next process finds in the file; returns the highest id.
+pub(super) async fn check(store: &SqliteStore, file: &Path, observed: &Observed) -> u64 {
     let task = store.open(&TaskKey::new("default", "bench"), &rules(), NOW, Arc::new(())).await.unwrap();
     let db = rusqlite::Connection::open(file).unwrap();
     assert_eq!(db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
     let mut statement = db.prepare("SELECT id, standing = 4 FROM jobs").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, bool>(1)?))).unwrap();
     let jobs: Vec<(u64, bool)> = rows.map(Result::unwrap).collect();
-    let there: HashMap<u64, bool> = jobs.iter().copied().collect();
-    assert_eq!(there.len(), jobs.len(), "an id is there twice");
-    assert!(said.twice.is_empty(), "given to two jobs: {:?}", said.twice);
-    let lost: Vec<_> = said.added.iter().filter(|id| !there.contains_key(id)).collect();
+    let found: HashMap<u64, bool> = jobs.iter().copied().collect();
+    assert_eq!(found.len(), jobs.len(), "duplicate ids");
+    assert!(observed.twice.is_empty(), "ids of two jobs: {:?}", observed.twice);
+    let lost: Vec<_> = observed.added.iter().filter(|id| !found.contains_key(id)).collect();
     assert!(lost.is_empty(), "added, answered and lost: {lost:?}");
-    let undone: Vec<_> = said.ended.iter().filter(|id| there.get(id) != Some(&true)).collect();
-    assert!(undone.is_empty(), "ended, told and lost: {undone:?}");
+    let undone: Vec<_> = observed.ended.iter().filter(|id| found.get(id) != Some(&true)).collect();
+    assert!(undone.is_empty(), "ended, observed and lost: {undone:?}");
     let counts = task.counts();
     let ended = jobs.iter().filter(|(_, has_ended)| *has_ended).count();
     assert_eq!((counts.running, counts.success, counts.failure), (0, ended, 0));
     assert_eq!((counts.waiting + ended, counts.added), (jobs.len(), jobs.len() as u64));
-    there.into_keys().max().unwrap_or(0)
+    found.into_keys().max().unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! What a disk has to do with answers. A sync is over when everything that was written before it is on the disk.
+//! How answers depend on the disk. A sync is complete when everything written before it is on the disk.
 
 use futures_util::poll;
 
@@ -19,7 +19,7 @@ async fn nothing_is_answered_before_its_sync_is_over() {
     let rules = rules();
     let task = store.open(&key(), &rules, NOW, Arc::new(())).await.unwrap();
     pace.slow_down();
-    // One that comes alone is synced by the writer itself, many are by the thread.
+    // A single step is synced by the writer itself, many are synced by the syncer's thread.
     for count in [1, 9] {
         let writer = store.inner.writer().unwrap();
         let gate = Gate::close(writer).await;

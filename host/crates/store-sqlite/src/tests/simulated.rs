@@ -1,5 +1,5 @@
-//! Histories of a store on a simulated disk: syncs and writes that fail, processes that die, power cuts, one after the other.
-//! Whatever was answered is there afterwards, and the file is whole.
+//! Histories of a store on a simulated disk: failing syncs and writes, killed processes and power cuts, one after the
+//! other. Everything that was answered must be there afterwards, and the file must not be damaged.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,22 +9,22 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 
 use super::super::disk::Medium;
-use super::load::{Load, Said, check};
+use super::load::{Load, Observed, check};
 use super::*;
 use saggar_store::AddError;
 
 mod disk;
-#[expect(unsafe_code, reason = "SQLite's VFS is an interface of C")]
+#[expect(unsafe_code, reason = "SQLite's VFS is a C interface")]
 mod vfs;
 
 use disk::{Plan, SimulatedDisk};
 use vfs::SimulatedWal;
 
 const NOW: Timestamp = Timestamp(1);
-/// Histories in each run of the tests, and processes in each of them.
+/// Histories per run of the tests, and processes per history.
 const HISTORIES: u64 = 24;
 const PROCESSES: usize = 10;
-/// Pages of the WAL from which on a checkpoint is made: often, now and then, never.
+/// Pages of the WAL from which on a checkpoint is made: often, sometimes, never.
 const CHECKPOINTS: [i32; 3] = [40, 300, 8_192];
 const DATABASE: &str = "saggar.db";
 
@@ -46,7 +46,7 @@ impl Machine {
         self.directory.path().join(DATABASE)
     }
 
-    /// A process begins and opens the store. No other one is there any more.
+    /// Starts a process that opens the store, when no other one is running.
     fn start(&self, plan: Plan) -> Result<SqliteStore, SqliteError> {
         let shown: HashMap<String, Vec<u8>> = self.disk.begin(plan).into_iter().collect();
         for name in [DATABASE, "saggar.db-wal", "saggar.db-journal"] {
@@ -61,14 +61,14 @@ impl Machine {
         let disk = move |file| Arc::new(SimulatedWal::new(file, &disk, "saggar.db-wal")) as Arc<dyn super::super::Disk>;
         let medium = Medium { vfs: Some(vfs::NAME), disk, checkpoint_pages: self.checkpoint_pages };
         let store = SqliteStore::open_on(&SqliteOptions::new(self.path()), medium)?;
-        // One that died in the last moment of its opening.
+        // The process may have died at the end of the opening.
         if self.disk.is_alive() { Ok(store) } else { Err(SqliteError::Closed) }
     }
 
-    /// Looks whether all that was answered is there.
-    async fn check(&self, store: &SqliteStore, said: &Mutex<Said>) {
-        let said = said.lock().clone();
-        check(store, &self.path(), &said).await;
+    /// Checks that everything that was answered is in the file.
+    async fn check(&self, store: &SqliteStore, observed: &Mutex<Observed>) {
+        let observed = observed.lock().clone();
+        check(store, &self.path(), &observed).await;
     }
 }
 
@@ -82,7 +82,7 @@ fn key() -> TaskKey {
     TaskKey::new("default", "bench")
 }
 
-/// What goes wrong in a process.
+/// Chooses the fault of a process.
 fn planned(chance: &mut fastrand::Rng) -> Plan {
     let mut plan = Plan::default();
     match chance.u8(0..6) {
@@ -95,7 +95,7 @@ fn planned(chance: &mut fastrand::Rng) -> Plan {
     plan
 }
 
-/// What goes wrong in an opening, if anything.
+/// Chooses the fault of an opening, if any.
 fn planned_at_opening(chance: &mut fastrand::Rng) -> Plan {
     let mut plan = Plan::default();
     match chance.u8(0..6) {
@@ -107,7 +107,7 @@ fn planned_at_opening(chance: &mut fastrand::Rng) -> Plan {
     plan
 }
 
-/// Plays histories, one after the other, and says which of them fail. Returns what they have in all.
+/// Plays histories one after the other, and reports all that fail. Returns the sum of their results.
 async fn play_all<F: Future<Output = usize>>(seeds: std::ops::Range<u64>, play: impl Fn(u64) -> F) -> usize {
     let (mut sum, mut failed) = (0, Vec::new());
     for seed in seeds.clone() {
@@ -120,46 +120,46 @@ async fn play_all<F: Future<Output = usize>>(seeds: std::ops::Range<u64>, play: 
     sum
 }
 
-/// Plays a history; returns how many pages it had that the kernel showed and had not written.
+/// Plays a history; returns how many pages failed syncs have left unwritten.
 async fn play(seed: u64) -> usize {
     let (machine, mut chance) = (Machine::new(seed), fastrand::Rng::with_seed(seed));
-    let said = Arc::<Mutex<Said>>::default();
+    let observed = Arc::<Mutex<Observed>>::default();
     for process in 0..PROCESSES {
         let Ok(store) = machine.start(planned_at_opening(&mut chance)) else { continue };
         machine.disk.plan(Plan::default());
-        machine.check(&store, &said).await;
+        machine.check(&store, &observed).await;
         machine.disk.plan(planned(&mut chance));
-        let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await;
+        let task = store.open(&key(), &super::load::rules(), NOW, Observed::observer(&observed)).await;
         if let Ok(task) = task {
-            Load { task, said: Arc::clone(&said), steps: 40 }.run(seed * 1_000 + process as u64).await;
+            Load { task, observed: Arc::clone(&observed), steps: 40 }.run(seed * 1_000 + process as u64).await;
         }
         match chance.u8(0..4) {
             0 => machine.disk.kill(),
             1 | 2 => machine.disk.cut(),
-            // It is stopped.
+            // The process stops regularly.
             _ => {}
         }
         drop(store);
     }
     machine.disk.cut();
     let store = machine.start(Plan::default()).unwrap();
-    machine.check(&store, &said).await;
+    machine.check(&store, &observed).await;
     machine.disk.phantoms()
 }
 
 #[tokio::test]
 async fn nothing_answered_is_lost_on_a_disk_that_fails() {
-    assert!(play_all(0..HISTORIES, play).await > 0, "no sync failed with anything to be written");
+    assert!(play_all(0..HISTORIES, play).await > 0, "no sync failed with unwritten pages");
 }
 
 #[tokio::test]
-#[ignore = "takes minutes; for changes of the store: cargo test --release -- --ignored on_a_disk_that_fails"]
+#[ignore = "takes minutes; run after changes of the store: cargo test --release -- --ignored on_a_disk_that_fails"]
 async fn nothing_answered_is_lost_on_a_disk_that_fails_in_many_histories() {
     play_all(1_000..4_000, play).await;
 }
 
 #[tokio::test]
-async fn what_an_opening_answered_is_durable() {
+async fn an_answered_open_is_durable() {
     for seed in 0..HISTORIES {
         let (machine, rules) = (Machine::new(seed), super::load::rules());
         let store = machine.start(Plan::default()).unwrap();
@@ -176,59 +176,59 @@ async fn what_an_opening_answered_is_durable() {
         machine.disk.cut();
         drop((store, task, other));
         let store = machine.start(Plan::default()).unwrap();
-        assert_eq!(store.tasks().await.unwrap().len(), 2, "history {seed}: a task that was opened is there");
+        assert_eq!(store.tasks().await.unwrap().len(), 2, "history {seed}: an opened task is durable");
         let losses = Arc::new(Losses::default());
         let task = store.open(&key(), &rules, NOW, Arc::clone(&losses) as _).await.unwrap();
-        assert!(lost <= 2 && losses.count() == 0, "history {seed}: what was lost is lost once");
+        assert!(lost <= 2 && losses.count() == 0, "history {seed}: an attempt is lost once");
         assert_eq!(task.counts().waiting, 3);
     }
 }
 
-/// A process that could not sync is followed by one that can, and that by a power cut.
+/// Plays a process that cannot sync, then one that can, then a power cut.
 async fn play_failed_sync(seed: u64) -> usize {
-    let (mut machine, said) = (Machine::new(seed), Arc::<Mutex<Said>>::default());
+    let (mut machine, observed) = (Machine::new(seed), Arc::<Mutex<Observed>>::default());
     // A checkpoint would bring the pages into the database.
     machine.checkpoint_pages = i32::MAX;
     for (sync, steps) in [(Some(("-wal", 9)), 30), (None, 3)] {
         let store = machine.start(Plan::default()).unwrap();
-        let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await.unwrap();
+        let task = store.open(&key(), &super::load::rules(), NOW, Observed::observer(&observed)).await.unwrap();
         machine.disk.plan(Plan { sync, ..Plan::default() });
-        Load { task, said: Arc::clone(&said), steps }.run(seed).await;
+        Load { task, observed: Arc::clone(&observed), steps }.run(seed).await;
         assert_eq!(store.has_failed(), sync.is_some());
         machine.disk.kill();
         drop(store);
     }
     machine.disk.cut();
     let store = machine.start(Plan::default()).unwrap();
-    machine.check(&store, &said).await;
+    machine.check(&store, &observed).await;
     machine.disk.phantoms()
 }
 
 #[tokio::test]
-async fn what_a_failed_sync_left_in_the_cache_is_written_before_it_is_trusted() {
+async fn pages_of_a_failed_sync_are_rewritten_before_they_are_trusted() {
     let phantoms = play_all(0..HISTORIES, play_failed_sync).await;
-    assert!(phantoms > HISTORIES as usize, "syncs failed with next to nothing to be written: {phantoms} pages");
+    assert!(phantoms > HISTORIES as usize, "syncs failed with few unwritten pages: {phantoms}");
 }
 
-/// A process that could not sync stops as it should, and the power is cut meanwhile.
+/// Plays a process that cannot sync and stops regularly, with a power cut meanwhile.
 async fn play_failed_stop(seed: u64) -> usize {
-    let (mut machine, said) = (Machine::new(seed), Arc::<Mutex<Said>>::default());
+    let (mut machine, observed) = (Machine::new(seed), Arc::<Mutex<Observed>>::default());
     machine.checkpoint_pages = i32::MAX;
     let store = machine.start(Plan::default()).unwrap();
-    let task = store.open(&key(), &super::load::rules(), NOW, Said::observer(&said)).await.unwrap();
+    let task = store.open(&key(), &super::load::rules(), NOW, Observed::observer(&observed)).await.unwrap();
     machine.disk.plan(Plan { sync: Some(("-wal", 9)), ..Plan::default() });
-    Load { task, said: Arc::clone(&said), steps: 30 }.run(seed).await;
+    Load { task, observed: Arc::clone(&observed), steps: 30 }.run(seed).await;
     assert!(store.has_failed());
     machine.disk.plan(Plan { cut: Some(seed as u32), ..Plan::default() });
     drop(store);
     machine.disk.cut();
     let store = machine.start(Plan::default()).unwrap();
-    machine.check(&store, &said).await;
+    machine.check(&store, &observed).await;
     machine.disk.phantoms()
 }
 
 #[tokio::test]
-async fn a_store_that_failed_brings_nothing_into_the_database_when_it_is_closed() {
+async fn closing_a_failed_store_does_not_checkpoint() {
     assert!(play_all(0..HISTORIES, play_failed_stop).await > 0);
 }
 

@@ -1,4 +1,5 @@
-//! The store in histories in which nearly every step is done twice: in a batch that is undone, and then for good.
+//! The store in random histories in which nearly every step is done twice: in a batch that is rolled back, and then in
+//! one that is committed.
 
 use super::undone::undone;
 use super::*;
@@ -7,7 +8,7 @@ use saggar_store::{
     Delivery, Finish, Finished, History, Job, Lane, LogLine, Observer, Page, Peek, Pruned, SettledUnwanted, TaskStore,
 };
 
-/// Directories of their own, with a store that undoes.
+/// Temporary directories, with a store that rolls back first.
 struct Undoings;
 
 struct Undoing(Directory);
@@ -42,7 +43,7 @@ impl Location for Undoing {
     }
 }
 
-/// Whether a step was refused for want of room.
+/// Whether a step was refused because the disk is full.
 trait IsFull {
     fn is_full(&self) -> bool;
 }
@@ -65,7 +66,7 @@ impl IsFull for ChangeError {
     }
 }
 
-/// Has a step done in a batch that is undone, and again. One that waits for room does so by itself.
+/// Runs a step in a batch that is rolled back, and then again. A step that waits for room retries by itself.
 async fn twice<T, E: IsFull, F: Future<Output = Result<T, E>> + Send>(
     store: &SqliteStore,
     step: impl Fn() -> F,
@@ -140,7 +141,7 @@ impl TaskStore for UndoingTask {
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
         if claim_next {
-            // One that had to wait claims nothing, unlike the oracle's.
+            // A retried finish claims no job, unlike the oracle's.
             return self.task.finish(finish, true, rules, now).await;
         }
         twice(&self.store, || self.task.finish(finish.clone(), false, rules, now)).await

@@ -1,4 +1,4 @@
-//! Adding: ids, the counter, the size, all or nothing.
+//! Adding jobs: ids, the counter, the limits, atomic batches.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use super::{Fixture, Locations, ids_of, success, works};
 use crate::{AddError, NewJob, Rules};
 
 pub(super) async fn all(locations: &dyn Locations) {
-    what_was_added_is_kept(locations).await;
-    ids_count_on_from_the_highest(locations).await;
-    bad_ids_are_refused(locations).await;
+    an_added_job_is_stored_as_given(locations).await;
+    ids_continue_from_the_highest(locations).await;
+    invalid_and_duplicate_ids_are_refused(locations).await;
     the_counter_can_be_exhausted(locations).await;
     a_batch_is_added_whole_or_not_at_all(locations).await;
-    a_full_queue_refuses(locations).await;
-    what_waits_for_its_time_has_a_bound_of_its_own(locations).await;
-    what_is_on_hold_counts_as_ready(locations).await;
-    tasks_do_not_mix(locations).await;
+    a_full_queue_refuses_new_jobs(locations).await;
+    delayed_jobs_have_their_own_limit(locations).await;
+    jobs_on_hold_count_as_ready(locations).await;
+    tasks_are_independent(locations).await;
 }
 
-async fn what_was_added_is_kept(locations: &dyn Locations) {
+async fn an_added_job_is_stored_as_given(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let parent = JobKey { task: TaskKey::new("default", "other"), id: JobId(3) };
     let trace: Arc<str> = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into();
@@ -31,17 +31,21 @@ async fn what_was_added_is_kept(locations: &dyn Locations) {
     assert_eq!((job.status(), job.run_at(), job.life.attempt), (Status::Waiting, Some(fixture.now.plus_ms(50)), 0));
     let origin = super::some(job.origin, "an origin");
     assert_eq!((origin.parent.as_ref(), origin.trace_parent.as_ref()), (Some(&parent), Some(&trace)));
-    assert!(works(fixture.task.get(JobId(99)).await).is_none(), "a job that never was is not found");
+    assert!(works(fixture.task.get(JobId(99)).await).is_none(), "a job that never existed is not found");
 }
 
-async fn ids_count_on_from_the_highest(locations: &dyn Locations) {
+async fn ids_continue_from_the_highest(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     assert_eq!(fixture.add_some(2).await, [JobId(1), JobId(2)]);
     assert_eq!(fixture.add(NewJob::new("[]").with_id(JobId(1024))).await, JobId(1024));
     assert_eq!(fixture.add_some(1).await, [JobId(1025)]);
-    assert_eq!(fixture.add(NewJob::new("[]").with_id(JobId(7))).await, JobId(7), "a free id below the counter is free");
+    assert_eq!(
+        fixture.add(NewJob::new("[]").with_id(JobId(7))).await,
+        JobId(7),
+        "an unused id below the counter can be requested"
+    );
     assert_eq!(fixture.add_some(1).await, [JobId(1026)]);
-    // Not even when the highest one is gone.
+    // Not even after the job with the highest id was removed.
     for _ in 0..6 {
         fixture.finish(&fixture.claim().await, success()).await;
     }
@@ -50,7 +54,7 @@ async fn ids_count_on_from_the_highest(locations: &dyn Locations) {
     assert_eq!(fixture.add_some(1).await, [JobId(1027)]);
 }
 
-async fn bad_ids_are_refused(locations: &dyn Locations) {
+async fn invalid_and_duplicate_ids_are_refused(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let zero = fixture.task.add(vec![NewJob::new("[]").with_id(JobId(0))], &fixture.rules, fixture.now).await;
     assert!(matches!(zero, Err(AddError::InvalidId { at: 0 })), "the id 0 must be refused");
@@ -58,8 +62,8 @@ async fn bad_ids_are_refused(locations: &dyn Locations) {
     let again = || fixture.task.add(vec![NewJob::new("[2]").with_id(id)], &fixture.rules, fixture.now);
     assert!(matches!(again().await, Err(AddError::DuplicateId { id: of, .. }) if of == id), "while the job waits");
     fixture.finish(&fixture.claim().await, success()).await;
-    assert!(matches!(again().await, Err(AddError::DuplicateId { .. })), "and while the ended job is kept");
-    assert_eq!(&*fixture.get(id).await.args, "[1]", "the job that was there stays as it was");
+    assert!(matches!(again().await, Err(AddError::DuplicateId { .. })), "and while the ended job is stored");
+    assert_eq!(&*fixture.get(id).await.args, "[1]", "the existing job does not change");
     assert_eq!(fixture.counts().await.waiting, 0);
 }
 
@@ -68,8 +72,8 @@ async fn the_counter_can_be_exhausted(locations: &dyn Locations) {
     let last = JobId(u64::MAX);
     assert_eq!(fixture.add(NewJob::new("[]").with_id(last)).await, last);
     let next = fixture.task.add(vec![NewJob::new("[]")], &fixture.rules, fixture.now).await;
-    assert!(matches!(next, Err(AddError::IdsExhausted { at: 0 })), "there is no id after the highest");
-    assert_eq!(fixture.add(NewJob::new("[]").with_id(JobId(5))).await, JobId(5), "but ids that are named are free");
+    assert!(matches!(next, Err(AddError::IdsExhausted { at: 0 })), "there is no id above the highest");
+    assert_eq!(fixture.add(NewJob::new("[]").with_id(JobId(5))).await, JobId(5), "but a requested id can be free");
     assert_eq!(fixture.claim().await.id, last);
 }
 
@@ -86,17 +90,13 @@ async fn a_batch_is_added_whole_or_not_at_all(locations: &dyn Locations) {
     let crossed = add(vec![plain(), plain().with_id(JobId(12))]).await;
     assert!(
         matches!(crossed, Err(AddError::DuplicateId { id: JobId(12), .. })),
-        "an id that the counter gave before it"
+        "an id that the counter assigned earlier in the batch"
     );
     let full = add(vec![plain(), plain(), plain().with_id(JobId(0))]).await;
-    assert!(matches!(full, Err(AddError::QueueFull { size: 5 })), "a full queue is said first");
+    assert!(matches!(full, Err(AddError::QueueFull { size: 5 })), "a full queue is reported first");
     assert_eq!((fixture.counts().await.waiting, fixture.counts().await.added), (3, 3));
     assert_eq!(ids_of(works(add(Vec::new()).await)), []);
-    assert_eq!(
-        ids_of(works(add(vec![plain(), plain()]).await)),
-        [JobId(12), JobId(13)],
-        "a refused batch takes no ids"
-    );
+    assert_eq!(ids_of(works(add(vec![plain(), plain()]).await)), [JobId(12), JobId(13)], "a refused batch uses no ids");
 }
 
 async fn add(fixture: &Fixture, jobs: Vec<NewJob>) -> Result<Vec<JobId>, AddError> {
@@ -107,7 +107,7 @@ fn plain() -> NewJob {
     NewJob::new("[]")
 }
 
-async fn a_full_queue_refuses(locations: &dyn Locations) {
+async fn a_full_queue_refuses_new_jobs(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 2, ..super::retries(1, 10) }).await;
     let full =
         async |fixture: &Fixture| matches!(add(fixture, vec![plain()]).await, Err(AddError::QueueFull { size: 2 }));
@@ -121,15 +121,15 @@ async fn a_full_queue_refuses(locations: &dyn Locations) {
     fixture.claim().await;
     fixture.add(plain()).await;
     fixture.later(10);
-    assert!(full(&fixture).await, "a retry that is late counts");
+    assert!(full(&fixture).await, "an overdue retry counts");
     fixture.claimed(2).await;
     fixture.add(plain()).await;
     fixture.rules = Arc::new(Rules { size: 0, ..Rules::default() });
     let none = add(&fixture, vec![plain()]).await;
-    assert!(matches!(none, Err(AddError::QueueFull { size: 0 })), "the rules of the moment count");
+    assert!(matches!(none, Err(AddError::QueueFull { size: 0 })), "the current rules apply");
 }
 
-async fn what_waits_for_its_time_has_a_bound_of_its_own(locations: &dyn Locations) {
+async fn delayed_jobs_have_their_own_limit(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 2, delayed_size: 3, ..super::retries(1, 50) }).await;
     let later = |ms| plain().with_delay_ms(ms);
     let at = plain().with_run_at(fixture.now.plus_ms(10));
@@ -137,15 +137,15 @@ async fn what_waits_for_its_time_has_a_bound_of_its_own(locations: &dyn Location
     let full =
         async |fixture: &Fixture| matches!(add(fixture, vec![later(1)]).await, Err(AddError::DelayedFull { .. }));
     assert!(full(&fixture).await);
-    assert_eq!(works(add(&fixture, vec![plain(), plain()]).await).len(), 2, "they leave room for what is ready");
+    assert_eq!(works(add(&fixture, vec![plain(), plain()]).await).len(), 2, "delayed jobs leave room for ready jobs");
     let both = add(&fixture, vec![later(1), plain()]).await;
-    assert!(matches!(both, Err(AddError::QueueFull { size: 2 })), "what is ready is said first");
+    assert!(matches!(both, Err(AddError::QueueFull { size: 2 })), "the limit of ready jobs is reported first");
     assert!(matches!(&add(&fixture, vec![later(1)]).await, Err(error) if error.code() == "queue-full"));
     let job = fixture.claim().await;
     fixture.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
     assert_eq!(fixture.counts().await.delayed, 4, "a retry is not refused");
     fixture.later(10);
-    // Two are late now: they count as ready, though nobody has claimed anything, and the task is paused.
+    // Two delayed jobs are due now: they count as ready, although no claim has promoted them and the task is paused.
     fixture.set_paused(true).await;
     let late = add(&fixture, vec![plain()]).await;
     assert!(matches!(late, Err(AddError::QueueFull { .. })), "{late:?}");
@@ -158,10 +158,10 @@ async fn what_waits_for_its_time_has_a_bound_of_its_own(locations: &dyn Location
     assert_eq!(fixture.claimed(9).await.jobs.len(), 3);
     works(add(&fixture, vec![plain(), plain()]).await);
     fixture.rules = Arc::new(Rules { delayed_size: 0, ..Rules::default() });
-    assert!(full(&fixture).await, "the rules of the moment count");
+    assert!(full(&fixture).await, "the current rules apply");
 }
 
-async fn what_is_on_hold_counts_as_ready(locations: &dyn Locations) {
+async fn jobs_on_hold_count_as_ready(locations: &dyn Locations) {
     let rules = Rules { size: 1, delayed_size: 0, add_handler: true, ..Rules::default() };
     let fixture = Fixture::new(locations, rules).await;
     fixture.add(plain().with_delay_ms(5)).await;
@@ -172,11 +172,11 @@ async fn what_is_on_hold_counts_as_ready(locations: &dyn Locations) {
         "a callback",
     );
     works(fixture.task.settle_callback(callback.number, crate::Delivery::Done, fixture.now).await);
-    assert_eq!(fixture.counts().await.delayed, 1, "one that is released is not refused");
+    assert_eq!(fixture.counts().await.delayed, 1, "a released job is not refused");
     fixture.add(plain()).await;
 }
 
-async fn tasks_do_not_mix(locations: &dyn Locations) {
+async fn tasks_are_independent(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     fixture.add_some(3).await;
     for key in [TaskKey::new("default", "other"), TaskKey::new("else", "bench")] {
@@ -187,5 +187,5 @@ async fn tasks_do_not_mix(locations: &dyn Locations) {
     }
     let same =
         works(fixture.store.open(&TaskKey::new("default", "BENCH"), &fixture.rules, fixture.now, Arc::new(())).await);
-    assert_eq!(works(same.counts_now().await).waiting, 3, "a task that is opened again is the same");
+    assert_eq!(works(same.counts_now().await).waiting, 3, "a task that is opened again has the same jobs");
 }

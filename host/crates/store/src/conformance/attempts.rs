@@ -1,4 +1,4 @@
-//! Attempts: their fence, their ends, and what is kept of them.
+//! Attempts: their fence, their ends and their records.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::{
 
 pub(super) async fn all(locations: &dyn Locations) {
     a_job_runs_and_succeeds(locations).await;
-    a_failed_attempt_is_tried_again_until_none_is_left(locations).await;
-    every_outcome_ends_as_it_should(locations).await;
-    a_stale_claim_can_do_nothing(locations).await;
-    an_undone_attempt_does_not_count(locations).await;
-    a_claim_that_nobody_got_never_was(locations).await;
-    an_attempt_that_begins_clears_the_progress(locations).await;
-    the_next_job_is_begun_in_the_same_step(locations).await;
+    a_failed_job_is_retried_until_its_attempts_are_used_up(locations).await;
+    each_outcome_fails_the_job_with_its_reason(locations).await;
+    a_stale_claim_is_refused(locations).await;
+    a_requeued_attempt_does_not_count(locations).await;
+    a_released_claim_leaves_no_trace(locations).await;
+    a_new_attempt_clears_the_progress(locations).await;
+    finish_can_claim_the_next_job_in_the_same_step(locations).await;
     every_attempt_leaves_a_record(locations).await;
-    a_lost_attempt_is_tried_again_even_without_retries(locations).await;
-    the_first_and_the_latest_records_stay(locations).await;
+    a_lost_attempt_is_retried_even_without_retries(locations).await;
+    the_first_and_the_latest_records_are_kept(locations).await;
 }
 
 async fn a_job_runs_and_succeeds(locations: &dyn Locations) {
@@ -43,7 +43,7 @@ async fn a_job_runs_and_succeeds(locations: &dyn Locations) {
     assert_eq!((fixture.counts().await.running, fixture.counts().await.success), (0, 1));
 }
 
-async fn a_failed_attempt_is_tried_again_until_none_is_left(locations: &dyn Locations) {
+async fn a_failed_job_is_retried_until_its_attempts_are_used_up(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(2, 100)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let mut last = Run(0);
@@ -57,7 +57,7 @@ async fn a_failed_attempt_is_tried_again_until_none_is_left(locations: &dyn Loca
             let run_at = fixture.now.plus_ms(100);
             assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(run_at)));
             assert_eq!(finished.next_due, NextDue::At(run_at));
-            assert_eq!(fixture.get(id).await.problem(), Some(&problem()), "why the last attempt failed is seen");
+            assert_eq!(fixture.get(id).await.problem(), Some(&problem()), "the problem of the last attempt is shown");
             fixture.later(100);
         } else {
             assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(Reason::Failed)));
@@ -68,7 +68,7 @@ async fn a_failed_attempt_is_tried_again_until_none_is_left(locations: &dyn Loca
     assert_eq!((ended.ended_at(), fixture.counts().await.failure), (Some(fixture.now), 1));
 }
 
-async fn every_outcome_ends_as_it_should(locations: &dyn Locations) {
+async fn each_outcome_fails_the_job_with_its_reason(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
     let ends = [
         (Outcome::Retry(problem()), Reason::Failed),
@@ -87,12 +87,12 @@ async fn every_outcome_ends_as_it_should(locations: &dyn Locations) {
     }
 }
 
-async fn a_stale_claim_can_do_nothing(locations: &dyn Locations) {
+async fn a_stale_claim_is_refused(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(5, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let stale = fixture.claim().await;
     fixture.finish(&stale, Outcome::Lost).await;
-    assert_refused(fixture.end(id, stale.run, End::Outcome(success())).await, "finishing what waits");
+    assert_refused(fixture.end(id, stale.run, End::Outcome(success())).await, "finishing a waiting job");
     let job = fixture.claim().await;
     let waiting = fixture.add(NewJob::new("[]")).await;
     assert_refused(fixture.end(id, stale.run, End::Outcome(success())).await, "finishing under an old fence");
@@ -111,11 +111,11 @@ async fn a_stale_claim_can_do_nothing(locations: &dyn Locations) {
     assert_eq!((fixture.status(id).await, fixture.get(id).await.life.run), (Status::Running, job.run));
     fixture.finish(&job, success()).await;
     assert_refused(fixture.end(id, job.run, End::Outcome(Outcome::Lost)).await, "finishing twice");
-    assert_refused(fixture.end(JobId(77), Run(1), End::Requeue).await, "finishing a job that never was");
+    assert_refused(fixture.end(JobId(77), Run(1), End::Requeue).await, "finishing a job that never existed");
     assert_eq!(fixture.get(id).await.response(), Some("7"));
 }
 
-async fn an_undone_attempt_does_not_count(locations: &dyn Locations) {
+async fn a_requeued_attempt_does_not_count(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let first = fixture.claim().await;
@@ -128,7 +128,7 @@ async fn an_undone_attempt_does_not_count(locations: &dyn Locations) {
     fixture.finish(&second, success()).await;
 }
 
-async fn a_claim_that_nobody_got_never_was(locations: &dyn Locations) {
+async fn a_released_claim_leaves_no_trace(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
@@ -149,26 +149,26 @@ async fn a_claim_that_nobody_got_never_was(locations: &dyn Locations) {
     assert!(after.life.run > before.life.run && fixture.counts().await == counts);
     assert_eq!(fixture.history(id).await.attempts.len(), 1, "it leaves no record");
     let again = fixture.claimed(4).await.jobs;
-    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), order, "each stands where it stood");
+    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), order, "each job has its old position");
     fixture.task.release(claimed[0].id, claimed[0].run, &fixture.rules, fixture.now);
-    assert_eq!(fixture.status(claimed[0].id).await, Status::Running, "an old fence takes nothing back");
+    assert_eq!(fixture.status(claimed[0].id).await, Status::Running, "an old fence releases nothing");
     works(fixture.change(urgent, Change::Cancel).await);
-    fixture.heard.all().await;
+    fixture.observed.all().await;
     fixture.task.release(urgent, again[0].run, &fixture.rules, fixture.now);
-    assert_eq!(works(fixture.task.claim(1, fixture.now).await).jobs, [], "one that was cancelled ends");
+    assert_eq!(works(fixture.task.claim(1, fixture.now).await).jobs, [], "a job that was cancelled ends");
     let cancelled = StoreEvent::Cancelled { id: urgent, callback: false, at: fixture.now };
-    assert_eq!(fixture.heard.event().await, cancelled, "and that is observed");
-    assert_eq!(fixture.heard.events().await, [], "of the others there is nothing to observe");
+    assert_eq!(fixture.observed.event().await, cancelled, "and that is observed");
+    assert_eq!(fixture.observed.events().await, [], "releasing the others caused no event");
     assert_eq!(fixture.get(urgent).await.reason(), Some(Reason::Cancelled));
 }
 
-/// Also in what is shown of it while it runs, in lists too; until then, and if the attempt never was, the job shows the last
-/// one's.
-async fn an_attempt_that_begins_clears_the_progress(locations: &dyn Locations) {
+/// Reads and lists show the cleared progress, too, while the attempt runs. Before the claim, and after a released
+/// claim, the job shows the progress of the previous attempt.
+async fn a_new_attempt_clears_the_progress(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(9, 0)).await;
     let id = fixture.add(NewJob::new("[]").with_key("k")).await;
     let none = Progress::default;
-    let said = |current| Progress { current, total: u64::MAX, message: "half".to_owned() };
+    let report = |current| Progress { current, total: u64::MAX, message: "half".to_owned() };
     let progress = async |fixture: &Fixture| {
         let listed = super::listing::pages(&*fixture.store, ListQuery::of_tenant("default")).await;
         let kept = fixture.get(id).await.progress;
@@ -178,7 +178,7 @@ async fn an_attempt_that_begins_clears_the_progress(locations: &dyn Locations) {
     for (current, end) in [(2, End::Outcome(Outcome::Retry(problem()))), (3, End::Requeue)] {
         let run = fixture.claim().await.run;
         assert_eq!(progress(&fixture).await, none());
-        let reported = Some(said(current));
+        let reported = Some(report(current));
         works(
             fixture
                 .finish_step(
@@ -187,29 +187,29 @@ async fn an_attempt_that_begins_clears_the_progress(locations: &dyn Locations) {
                 )
                 .await,
         );
-        assert_eq!(progress(&fixture).await, said(current));
+        assert_eq!(progress(&fixture).await, report(current));
     }
     let job = fixture.claim().await;
     fixture.task.release(id, job.run, &fixture.rules, fixture.now);
     works(fixture.task.claim(0, fixture.now).await);
-    assert_eq!(progress(&fixture).await, said(3), "a claim that nobody got never was");
+    assert_eq!(progress(&fixture).await, report(3), "a released claim has no effect");
     fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
-    assert_eq!(progress(&fixture).await, none(), "that of the attempt that ended, which reported none");
+    assert_eq!(progress(&fixture).await, none(), "the attempt that ended reported none");
     let run = fixture.claim().await.run;
     let end = End::Outcome(Outcome::Retry(problem()));
-    let finish = Finish { id, run, end, progress: Some(said(5)), cost: None, with_snapshot: false, chance: 0.5 };
+    let finish = Finish { id, run, end, progress: Some(report(5)), cost: None, with_snapshot: false, chance: 0.5 };
     works(fixture.finish_step(finish, false).await);
     fixture = fixture.die().await;
-    assert_eq!(progress(&fixture).await, said(5));
+    assert_eq!(progress(&fixture).await, report(5));
     fixture.claim().await;
     fixture = fixture.die().await;
     assert_eq!(progress(&fixture).await, none(), "the lost attempt had begun");
     fixture.finish(&fixture.claim().await, success()).await;
     assert_eq!(progress(&fixture).await, none());
-    assert_eq!(fixture.get(id).await.key.as_deref(), Some("k"), "what else is kept stays");
+    assert_eq!(fixture.get(id).await.key.as_deref(), Some("k"), "other data of the job does not change");
 }
 
-async fn the_next_job_is_begun_in_the_same_step(locations: &dyn Locations) {
+async fn finish_can_claim_the_next_job_in_the_same_step(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(1, 0)).await;
     let ids = fixture.add_some(3).await;
     let first = fixture.claim().await;
@@ -234,7 +234,7 @@ async fn the_next_job_is_begun_in_the_same_step(locations: &dyn Locations) {
     assert_eq!(finished.next_due, NextDue::Nothing);
 }
 
-/// What an attempt may have cost.
+/// Returns an example of the resource usage of an attempt.
 pub(super) fn cost() -> Cost {
     Cost { digest: "5e884898da28".into(), cpu: Duration::from_nanos(1_234_567), peak_memory: 1 << 33, fresh: true }
 }
@@ -254,7 +254,7 @@ async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
     let mut expected = Vec::new();
     for (end, ending, problem, number) in ends {
         let (job, started_at) = (fixture.claim().await, fixture.now);
-        assert_eq!(fixture.history(id).await.attempts, expected, "an attempt that runs has no record yet");
+        assert_eq!(fixture.history(id).await.attempts, expected, "a running attempt has no record yet");
         fixture.later(5);
         let cost = (number != 2).then(cost);
         let finish =
@@ -264,7 +264,7 @@ async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
         let (run, ended_at) = (job.run, fixture.now);
         expected.push(AttemptRecord { number, run, started_at, ended_at, ending, problem, cost });
         assert_eq!(fixture.history(id).await.attempts, expected);
-        // With `claim_next`, the same job may have begun again.
+        // With `claim_next`, another attempt of the same job may have begun.
         if let State::Running { run, .. } = fixture.get(id).await.life.state {
             works(fixture.end(id, run, End::Requeue).await);
             let record = some(fixture.history(id).await.attempts.pop(), "a record");
@@ -277,10 +277,10 @@ async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
     works(fixture.change(other, Change::Cancel).await);
     works(fixture.end(other, job.run, End::Outcome(Outcome::Trap(problem()))).await);
     assert_eq!(fixture.get(other).await.reason(), Some(Reason::Cancelled));
-    assert_eq!(fixture.history(other).await.attempts[0].ending, Ending::Trap, "what the attempt itself came to");
+    assert_eq!(fixture.history(other).await.attempts[0].ending, Ending::Trap, "the ending of the attempt itself");
 }
 
-async fn a_lost_attempt_is_tried_again_even_without_retries(locations: &dyn Locations) {
+async fn a_lost_attempt_is_retried_even_without_retries(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(0, 60_000)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     for attempt in 1..=2 {
@@ -294,7 +294,7 @@ async fn a_lost_attempt_is_tried_again_even_without_retries(locations: &dyn Loca
     assert_eq!(some(fixture.history(id).await.log.pop(), "a line"), LogLine::lost(fixture.now, 3));
 }
 
-async fn the_first_and_the_latest_records_stay(locations: &dyn Locations) {
+async fn the_first_and_the_latest_records_are_kept(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(u32::MAX, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     for _ in 0..130 {

@@ -1,4 +1,4 @@
-//! Bytes that are kept: they are counted as jobs come, change and go, and bounded per task and store.
+//! Stored bytes: counted as jobs are added, changed and removed, and limited per task and per store.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::{
 };
 
 pub(super) async fn all(locations: &dyn Locations) {
-    bytes_are_counted_and_given_back(locations).await;
-    bytes_outlive_the_process(locations).await;
-    adding_is_refused_when_no_byte_is_left(locations).await;
-    those_that_ended_first_make_room(locations).await;
-    what_is_not_over_makes_no_room(locations).await;
-    the_store_has_a_bound_over_all_tasks(locations).await;
+    bytes_are_counted_and_freed(locations).await;
+    byte_counts_survive_a_restart(locations).await;
+    adding_is_refused_beyond_keep_bytes(locations).await;
+    the_jobs_that_ended_first_are_evicted(locations).await;
+    unfinished_jobs_are_not_evicted(locations).await;
+    the_byte_limit_of_the_store_covers_all_tasks(locations).await;
 }
 
-/// A job with everything that can be counted.
+/// Returns a job that uses every field that is counted.
 fn full_job() -> NewJob {
     let parent = JobKey { task: TaskKey::new("default", "parent"), id: JobId(7) };
     NewJob {
@@ -33,27 +33,27 @@ fn large(bytes: usize) -> NewJob {
 }
 
 async fn bytes(fixture: &Fixture) -> u64 {
-    assert_eq!(fixture.store.kept_bytes(), fixture.counts().await.bytes, "there is one task only");
+    assert_eq!(fixture.store.kept_bytes(), fixture.counts().await.bytes, "there is only one task");
     fixture.counts().await.bytes
 }
 
-async fn bytes_are_counted_and_given_back(locations: &dyn Locations) {
+async fn bytes_are_counted_and_freed(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(2, 0)).await;
     assert_eq!(bytes(&fixture).await, 0);
     let id = fixture.add(full_job()).await;
     let waiting = bytes(&fixture).await;
-    assert!((600..1_500).contains(&waiting), "{waiting}: its texts, and something for the job itself");
+    assert!((600..1_500).contains(&waiting), "{waiting}: its texts, and some bytes for the job itself");
     let line = |text: &str| LogLine { at: fixture.now, source: LogSource::Stdout, text: text.to_owned() };
     works(fixture.task.append_log(id, vec![line(&"y".repeat(100)), line("")]).await);
     let logged = bytes(&fixture).await;
-    assert!((waiting + 100..waiting + 500).contains(&logged), "{logged}: an empty line costs something too");
+    assert!((waiting + 100..waiting + 500).contains(&logged), "{logged}: an empty line counts, too");
     for attempt in 1..=3_u64 {
         let job = fixture.claim().await;
         let end = End::Outcome(if attempt < 3 { Outcome::Retry(problem()) } else { success() });
         let progress = Some(Progress { current: 1, total: 2, message: "half".repeat(10) });
         let finish = Finish { id, run: job.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
         works(fixture.finish_step(finish, false).await);
-        assert!(bytes(&fixture).await > logged, "attempt {attempt}: its problem and its record");
+        assert!(bytes(&fixture).await > logged, "attempt {attempt}: its problem and its record count");
         fixture.later(1);
     }
     works(fixture.change(id, Change::Retry).await);
@@ -66,7 +66,7 @@ async fn bytes_are_counted_and_given_back(locations: &dyn Locations) {
     assert_eq!(bytes(&fixture).await, 0);
 }
 
-async fn bytes_outlive_the_process(locations: &dyn Locations) {
+async fn byte_counts_survive_a_restart(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(1, 0)).await;
     let id = fixture.add(full_job()).await;
     fixture.add_some(3).await;
@@ -83,20 +83,20 @@ async fn bytes_outlive_the_process(locations: &dyn Locations) {
     assert_eq!(bytes(&fixture).await, 0);
 }
 
-async fn adding_is_refused_when_no_byte_is_left(locations: &dyn Locations) {
+async fn adding_is_refused_beyond_keep_bytes(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { keep_bytes: 10_000, size: 3, ..Rules::default() }).await;
     let add = |jobs: Vec<NewJob>| fixture.task.add(jobs, &fixture.rules, fixture.now);
     works(add(vec![large(4_000).with_key("k"), large(4_000)]).await);
     let kept = bytes(&fixture).await;
-    let Err(AddError::KeepBytesExceeded { kept: said, most, of_task }) = add(vec![large(1_500)]).await else {
-        panic!("more bytes than may be kept were added");
+    let Err(AddError::KeepBytesExceeded { kept: reported, most, of_task }) = add(vec![large(1_500)]).await else {
+        panic!("the store accepted more bytes than `keep_bytes`");
     };
-    assert_eq!((said, most, of_task), (kept, 10_000, true));
+    assert_eq!((reported, most, of_task), (kept, 10_000, true));
     let over = add(vec![large(10), large(1_500)]).await;
-    assert!(matches!(over, Err(AddError::QueueFull { .. })), "a full queue is said first: {over:?}");
+    assert!(matches!(over, Err(AddError::QueueFull { .. })), "a full queue is reported first: {over:?}");
     assert_eq!((bytes(&fixture).await, fixture.counts().await.waiting), (kept, 2));
-    let twin = works(add(vec![large(4_000).with_key("k")]).await);
-    assert_eq!((twin[0].id, twin[0].is_new), (JobId(1), false), "what is there already takes no more room");
+    let duplicate = works(add(vec![large(4_000).with_key("k")]).await);
+    assert_eq!((duplicate[0].id, duplicate[0].is_new), (JobId(1), false), "a duplicate takes no more room");
     works(add(vec![large(1_000)]).await);
 }
 
@@ -107,11 +107,11 @@ async fn end_one(fixture: &mut Fixture, outcome: Outcome) {
 }
 
 async fn kept_ids(fixture: &Fixture) -> Vec<u64> {
-    let query = ListQuery { order: crate::ListOrder::OldestFirst, ..ListQuery::of_task(&super::bench_key()) };
+    let query = ListQuery { order: crate::ListOrder::OldestFirst, ..ListQuery::of_task(&super::task_key()) };
     works(fixture.store.list(&query).await).jobs.into_iter().map(|job| job.id.0).collect()
 }
 
-async fn those_that_ended_first_make_room(locations: &dyn Locations) {
+async fn the_jobs_that_ended_first_are_evicted(locations: &dyn Locations) {
     let rules = Rules { keep_bytes: 1 << 20, size: 10, ..Rules::default() };
     let mut fixture = Fixture::new(locations, rules).await;
     for _ in 0..6 {
@@ -121,26 +121,26 @@ async fn those_that_ended_first_make_room(locations: &dyn Locations) {
         let rejected = Outcome::Reject(problem());
         end_one(&mut fixture, if at % 2 == 0 { success() } else { rejected }).await;
     }
-    // One that lives again is passed over.
+    // The stale entry of a retried job is skipped.
     works(fixture.change(JobId(1), Change::Retry).await);
     let each = bytes(&fixture).await / 6;
     let tight = Arc::new(Rules { keep_bytes: bytes(&fixture).await + each / 2, ..(*fixture.rules).clone() });
     assert!(!fixture.task.has_room_for(each, &tight) && fixture.task.has_room_for(0, &fixture.rules));
     assert_eq!(works(fixture.task.make_room(0, 0, &fixture.rules).await), Pruned { jobs: 0, ..Pruned::default() });
     let made = works(fixture.task.make_room(each, 1, &tight).await);
-    assert!(made.more, "it stops when it has done its work: {made:?}");
+    assert!(made.more, "it stops at the limit of work: {made:?}");
     let made = works(fixture.task.make_room(each, 100, &tight).await);
     assert_eq!((made, kept_ids(&fixture).await), (Pruned { jobs: 1, ..Pruned::default() }, vec![1, 3, 4, 5, 6]));
     let made = works(fixture.task.make_room(3 * each, 100, &tight).await);
     assert_eq!((made.jobs, kept_ids(&fixture).await), (2, vec![1, 5, 6]));
     let never = works(fixture.task.make_room(2 << 20, 100, &tight).await);
-    assert_eq!((never, kept_ids(&fixture).await), (Pruned::default(), vec![1, 5, 6]), "so much will never fit");
+    assert_eq!((never, kept_ids(&fixture).await), (Pruned::default(), vec![1, 5, 6]), "so many bytes can never fit");
     assert!(works(fixture.task.get(JobId(2)).await).is_none());
     assert_eq!((fixture.counts().await.success, fixture.counts().await.failure), (1, 0));
     assert_eq!(fixture.status(JobId(5)).await, Status::Success);
 }
 
-async fn what_is_not_over_makes_no_room(locations: &dyn Locations) {
+async fn unfinished_jobs_are_not_evicted(locations: &dyn Locations) {
     let rules = Rules { success_handler: true, ..Rules::default() };
     let mut fixture = Fixture::new(locations, rules).await;
     for _ in 0..3 {
@@ -150,7 +150,11 @@ async fn what_is_not_over_makes_no_room(locations: &dyn Locations) {
     fixture.claim().await;
     let tight = Arc::new(Rules { keep_bytes: bytes(&fixture).await, ..(*fixture.rules).clone() });
     let made = works(fixture.task.make_room(1_000, 100, &tight).await);
-    assert_eq!((made.jobs, kept_ids(&fixture).await), (0, vec![1, 2, 3]), "told of, running and waiting");
+    assert_eq!(
+        (made.jobs, kept_ids(&fixture).await),
+        (0, vec![1, 2, 3]),
+        "one has a pending callback, one runs, one waits"
+    );
     let callback = works(fixture.task.claim_callbacks(crate::Lane::Ends, 1, fixture.now).await).callbacks.remove(0);
     works(fixture.task.settle_callback(callback.number, Delivery::Done, fixture.now).await);
     let made = works(fixture.task.make_room(1_000, 100, &tight).await);
@@ -166,12 +170,12 @@ async fn end_in(task: &dyn TaskStore, rules: &Arc<Rules>, now: Timestamp) {
     works(task.finish(finish, false, rules, now).await);
 }
 
-async fn the_store_has_a_bound_over_all_tasks(locations: &dyn Locations) {
+async fn the_byte_limit_of_the_store_covers_all_tasks(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let key = |name: &str| TaskKey::new("default", name);
     let one = works(fixture.store.open(&key("one"), &fixture.rules, fixture.now, Arc::new(())).await);
     let two = works(fixture.store.open(&key("two"), &fixture.rules, fixture.now, Arc::new(())).await);
-    // In turns, so that the first ones are of both.
+    // In turns, so that both tasks have jobs that ended first.
     for _ in 0..3 {
         for task in [&one, &two] {
             end_in(&**task, &fixture.rules, fixture.now).await;
@@ -199,5 +203,5 @@ async fn the_store_has_a_bound_over_all_tasks(locations: &dyn Locations) {
     drop((one, two));
     let before = fixture.store.kept_bytes();
     let fixture = fixture.die().await;
-    assert_eq!(fixture.store.kept_bytes(), before, "also of tasks that are not open");
+    assert_eq!(fixture.store.kept_bytes(), before, "tasks that are not open count, too");
 }

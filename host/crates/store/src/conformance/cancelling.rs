@@ -1,15 +1,15 @@
-//! Cancelling: waiting, held and running jobs.
+//! Cancelling jobs that wait, are on hold or run.
 
 use saggar_job::{JobId, Outcome, Reason, Status};
 
-use super::heard::Changed;
+use super::observed::Changed;
 use super::{Fixture, Locations, is_cancelling, problem, retries, success, works};
 use crate::{Change, ChangeError, End, NewJob, NextDue, Rules};
 
 pub(super) async fn all(locations: &dyn Locations) {
     a_waiting_job_ends_at_once(locations).await;
     a_running_job_gets_no_other_attempt(locations).await;
-    an_ended_job_stays_as_it_is(locations).await;
+    an_ended_job_cannot_be_cancelled(locations).await;
 }
 
 async fn a_waiting_job_ends_at_once(locations: &dyn Locations) {
@@ -43,7 +43,7 @@ async fn a_running_job_gets_no_other_attempt(locations: &dyn Locations) {
         let job = fixture.claim().await;
         for _ in 0..2 {
             let cancelled = works(fixture.change(id, Change::Cancel).await);
-            assert_eq!(cancelled, Changed::Stopping(job.run), "however often");
+            assert_eq!(cancelled, Changed::Stopping(job.run), "as often as requested");
         }
         assert!(is_cancelling(&fixture.get(id).await));
         let finished = works(fixture.end(id, job.run, end).await);
@@ -53,7 +53,7 @@ async fn a_running_job_gets_no_other_attempt(locations: &dyn Locations) {
     assert_eq!(fixture.counts().await.waiting, 0);
 }
 
-async fn an_ended_job_stays_as_it_is(locations: &dyn Locations) {
+async fn an_ended_job_cannot_be_cancelled(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fixture.finish(&fixture.claim().await, success()).await;

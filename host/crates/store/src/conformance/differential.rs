@@ -1,125 +1,125 @@
-//! Random histories of valid and invalid steps, played on a store and on [`MemoryStore`] side by side: after every step
-//! both must have answered the same, and hold the same jobs; and of jobs that are deleted nothing may stay. Time is the history's own, and goes back now and then; on
-//! demand the process dies between any two steps. Everything follows from a seed, so a history that fails can be played
-//! again by its number.
+//! Random histories of valid and invalid steps, run on a store and on [`MemoryStore`] side by side. After every step
+//! both must have returned the same answers and contain the same jobs; nothing may remain of deleted jobs. A history
+//! has its own time, which goes back now and then; on demand the process dies between any two steps. Everything follows
+//! from a seed, so a failing history can be repeated by its seed.
 
 use std::sync::Arc;
 
 use saggar_job::{JobId, TaskKey, Timestamp};
 
-use super::heard::Heard;
+use super::observed::Observed;
 use super::{Location, Locations, works};
 use crate::{CallbackNumber, ListOrder, ListQuery, MemoryStore, Rules, Store, TaskStore};
 
-mod holding;
-mod playing;
+mod comparing;
+mod steps;
 
-/// Which histories to play.
+/// Which histories to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Their seeds.
+    /// The seeds of the histories.
     pub seeds: std::ops::Range<u64>,
-    /// Steps of each.
+    /// Steps per history.
     pub steps: usize,
-    /// In how many of a thousand gaps between two steps the process dies.
+    /// How many of a thousand gaps between two steps contain a death of the process.
     pub deaths_per_mille: u32,
 }
 
 impl Plan {
-    /// The first `count` histories, without deaths.
+    /// Returns the plan of the first `count` histories, without deaths.
     pub fn histories(count: u64) -> Self {
         Self { seeds: 0..count, steps: 80, deaths_per_mille: 0 }
     }
 
-    /// The same histories, with a death in every tenth gap or so.
+    /// Returns the plan of the same histories, with a death in about every tenth gap between steps.
     #[must_use]
     pub fn with_deaths(self) -> Self {
         Self { deaths_per_mille: 100, ..self }
     }
 
-    /// The one history of `seed`: what a failing one says of itself.
+    /// Returns the plan of the one history of `seed`, which a failing history prints.
     #[must_use]
     pub fn only(self, seed: u64) -> Self {
         Self { seeds: seed..seed + 1, ..self }
     }
 }
 
-/// Plays the histories of `plan` on stores of `places` and on the memory store.
+/// Runs the histories of `plan` on stores of `locations` and on the memory store.
 ///
 /// # Panics
 ///
-/// When the two differ; the message says in which step of which history, and how to play it again.
+/// If the stores differ. The message names the step, and standard error says how to repeat the history.
 pub async fn compare(locations: &dyn Locations, plan: &Plan) {
     for seed in plan.seeds.clone() {
-        let named = Named { plan: plan.clone().only(seed) };
+        let hint = ReplayHint { plan: plan.clone().only(seed) };
         let mut history = History::new(locations, seed).await;
         for number in 0..plan.steps {
             history.number = number;
             if history.chance.u32(0..1_000) < plan.deaths_per_mille {
                 history = history.die().await;
-                history.hold().await;
+                history.compare().await;
             }
             history.step().await;
-            history.hold().await;
+            history.compare().await;
         }
         history.clear().await;
-        drop(named);
+        drop(hint);
     }
 }
 
-/// Says how to play the history again if it fails while this lives.
-struct Named {
+/// Prints how to repeat the history if the test panics while this value exists.
+struct ReplayHint {
     plan: Plan,
 }
 
-#[expect(clippy::print_stderr, reason = "a part of a failing test's output")]
-impl Drop for Named {
+#[expect(clippy::print_stderr, reason = "part of the output of a failing test")]
+impl Drop for ReplayHint {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("play it again with differential::compare(&locations, &{:?})", self.plan);
+            eprintln!("repeat it with differential::compare(&locations, &{:?})", self.plan);
         }
     }
 }
 
-/// The tasks of a history; the second one shares the first one's tenant.
+/// The tasks of a history; the first two share a tenant.
 const TASKS: [(&str, &str); 3] = [("default", "one"), ("default", "two"), ("else", "one")];
 
-/// A store and the handles of its tasks.
+/// A store and its open tasks.
 struct Side {
     store: Arc<dyn Store>,
     tasks: Vec<Arc<dyn TaskStore>>,
-    /// What the observer of each task has heard.
-    heard: Vec<Heard>,
+    /// What the observer of each task received.
+    observed: Vec<Observed>,
 }
 
 impl Side {
     async fn open(store: Arc<dyn Store>, rules: &[Arc<Rules>], now: Timestamp) -> Self {
-        let (mut tasks, mut heard) = (Vec::new(), Vec::new());
+        let (mut tasks, mut observed) = (Vec::new(), Vec::new());
         for ((tenant, task), rules) in TASKS.into_iter().zip(rules) {
-            let (observer, hears) = Heard::new();
+            let (observer, received) = Observed::new();
             tasks.push(works(store.open(&TaskKey::new(tenant, task), rules, now, observer).await));
-            heard.push(hears);
+            observed.push(received);
         }
-        Self { store, tasks, heard }
+        Self { store, tasks, observed }
     }
 }
 
-/// A callback that was taken, by its numbers on both sides: they need not be the same.
+/// A claimed callback, by its numbers on both sides, which may differ.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     task: usize,
     numbers: (CallbackNumber, CallbackNumber),
 }
 
-/// One history.
+/// The state of one history.
 struct History {
     chance: fastrand::Rng,
     number: usize,
     now: Timestamp,
     rules: Vec<Arc<Rules>>,
-    place: Box<dyn Location>,
+    location: Box<dyn Location>,
     oracle: Arc<MemoryStore>,
-    /// The memory store, and the store that is compared with it.
+    /// The memory store, and the store under test.
     expected: Side,
     actual: Side,
     taken: Vec<Taken>,
@@ -128,25 +128,25 @@ struct History {
 impl History {
     async fn new(locations: &dyn Locations, seed: u64) -> Self {
         let mut chance = fastrand::Rng::with_seed(seed);
-        let rules: Vec<_> = TASKS.iter().map(|_| Arc::new(playing::any_rules(&mut chance))).collect();
-        let (now, mut place) = (Timestamp(10_000), locations.fresh().await);
+        let rules: Vec<_> = TASKS.iter().map(|_| Arc::new(steps::any_rules(&mut chance))).collect();
+        let (now, mut location) = (Timestamp(10_000), locations.fresh().await);
         let oracle = Arc::new(MemoryStore::for_tests());
         let expected = Side::open(Arc::clone(&oracle) as _, &rules, now).await;
-        let actual = Side::open(place.open().await, &rules, now).await;
-        Self { chance, number: 0, now, rules, place, oracle, expected, actual, taken: Vec::new() }
+        let actual = Side::open(location.open().await, &rules, now).await;
+        Self { chance, number: 0, now, rules, location, oracle, expected, actual, taken: Vec::new() }
     }
 
-    /// Lets the process of the store die, and the oracle's in play.
+    /// Lets the process of the store die, and simulates the same for the memory store.
     async fn die(self) -> Self {
-        let Self { chance, number, now, rules, mut place, oracle, expected, actual, .. } = self;
+        let Self { chance, number, now, rules, mut location, oracle, expected, actual, .. } = self;
         drop((expected, actual));
         let oracle = Arc::new(oracle.die());
         let expected = Side::open(Arc::clone(&oracle) as _, &rules, now).await;
-        let actual = Side::open(place.open().await, &rules, now).await;
-        Self { chance, number, now, rules, place, oracle, expected, actual, taken: Vec::new() }
+        let actual = Side::open(location.open().await, &rules, now).await;
+        Self { chance, number, now, rules, location, oracle, expected, actual, taken: Vec::new() }
     }
 
-    /// Fails with the step's number unless both are the same.
+    /// Panics with the step's number unless both values are equal.
     #[track_caller]
     fn same<T: PartialEq + std::fmt::Debug>(&self, expected: &T, actual: &T, what: &str) {
         if expected != actual {
@@ -157,7 +157,7 @@ impl History {
         }
     }
 
-    /// A job of the task, there or not.
+    /// Returns the id of a job of the task, which may not exist.
     fn any_id(&mut self, task: usize) -> JobId {
         let added = self.expected.tasks[task].counts().added;
         JobId(self.chance.u64(0..added.min(30) + 3))

@@ -1,4 +1,4 @@
-//! Lists: what they show, in which order, and page by page.
+//! Lists: their contents, order and pages.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{Change, Cursor, End, Finish, ListOrder, ListQuery, ListedJob, NewJob, Page, Progress, Rules};
 
 pub(super) async fn all(locations: &dyn Locations) {
-    a_list_shows_where_jobs_stand(locations).await;
+    a_list_shows_the_state_of_jobs(locations).await;
     a_list_is_in_the_order_of_adding(locations).await;
-    a_list_can_be_narrowed(locations).await;
-    a_running_job_is_found_by_what_its_attempt_says(locations).await;
-    pages_follow_each_other_whatever_happens_between_them(locations).await;
+    a_list_can_be_filtered(locations).await;
+    a_running_job_is_found_by_its_live_progress(locations).await;
+    pages_stay_consistent_when_jobs_change_between_them(locations).await;
     a_tenant_sees_all_its_tasks_and_no_others(locations).await;
     a_page_is_bounded(locations).await;
 }
 
 fn query(change: impl FnOnce(&mut ListQuery)) -> ListQuery {
-    let mut query = ListQuery::of_task(&super::bench_key());
+    let mut query = ListQuery::of_task(&super::task_key());
     change(&mut query);
     query
 }
@@ -27,7 +27,7 @@ async fn page(fixture: &Fixture, query: &ListQuery) -> Page {
     works(fixture.store.list(query).await)
 }
 
-/// All pages of a list.
+/// Returns the jobs of all pages of a list.
 pub(super) async fn pages(store: &dyn crate::Store, mut query: ListQuery) -> Vec<ListedJob> {
     let mut jobs = Vec::new();
     loop {
@@ -36,7 +36,7 @@ pub(super) async fn pages(store: &dyn crate::Store, mut query: ListQuery) -> Vec
         jobs.extend(page.jobs);
         match page.next {
             None => return jobs,
-            // Cursors go through people's hands as text.
+            // Clients pass cursors as text.
             next => query.after = next.and_then(|cursor: Cursor| cursor.to_string().parse().ok()),
         }
     }
@@ -46,7 +46,7 @@ async fn ids(fixture: &Fixture, query: ListQuery) -> Vec<u64> {
     pages(&*fixture.store, query).await.iter().map(|job| job.id.0).collect()
 }
 
-async fn a_list_shows_where_jobs_stand(locations: &dyn Locations) {
+async fn a_list_shows_the_state_of_jobs(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 30)).await;
     fixture.add_some(3).await;
     fixture.add(NewJob::new("[]").with_priority(-3).with_delay_ms(500)).await;
@@ -64,7 +64,7 @@ async fn a_list_shows_where_jobs_stand(locations: &dyn Locations) {
     for job in &listed {
         let whole = fixture.get(job.id).await;
         let mut expected =
-            ListedJob::new(super::bench_key(), job.id, &whole.life, whole.priority, whole.added_at, whole.progress);
+            ListedJob::new(super::task_key(), job.id, &whole.life, whole.priority, whole.added_at, whole.progress);
         expected.problem = expected.problem.map(|problem| Problem { details: None, ..problem });
         assert_eq!(*job, expected);
     }
@@ -78,20 +78,20 @@ async fn a_list_is_in_the_order_of_adding(locations: &dyn Locations) {
     assert_eq!(page(&fixture, &query(|_| ())).await, Page { jobs: Vec::new(), next: None });
     for id in [9, 4, 7] {
         fixture.add(NewJob::new("[]").with_id(JobId(id))).await;
-        // A clock that goes back changes no order.
+        // A clock that goes back does not change the order.
         fixture.now = Timestamp(fixture.now.0 - 10);
     }
     assert_eq!(ids(&fixture, query(|_| ())).await, [7, 4, 9]);
     assert_eq!(ids(&fixture, query(|query| query.order = ListOrder::OldestFirst)).await, [9, 4, 7]);
     works(fixture.change(JobId(4), Change::Cancel).await);
     works(fixture.change(JobId(4), Change::Retry).await);
-    assert_eq!(ids(&fixture, query(|_| ())).await, [7, 4, 9], "nor does a retry");
+    assert_eq!(ids(&fixture, query(|_| ())).await, [7, 4, 9], "a retry does not change the order");
     works(fixture.change(JobId(9), Change::Delete).await);
     fixture.add(NewJob::new("[]").with_id(JobId(9))).await;
     assert_eq!(ids(&fixture, query(|_| ())).await, [9, 7, 4], "an id that is used again is another job");
 }
 
-async fn a_list_can_be_narrowed(locations: &dyn Locations) {
+async fn a_list_can_be_filtered(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let start = fixture.now;
     for _ in 0..6 {
@@ -125,11 +125,11 @@ async fn a_list_can_be_narrowed(locations: &dyn Locations) {
     let text = |text: &str| query(|query| query.text = Some(text.into()));
     assert_eq!(ids(&fixture, text("it is odd")).await, [3], "of the problem");
     assert_eq!(ids(&fixture, text("of it")).await, [3, 1], "of the progress");
-    assert_eq!(ids(&fixture, text("all")).await, [3, 1], "of the problem's code too, letters as they are written");
+    assert_eq!(ids(&fixture, text("all")).await, [3, 1], "of the problem's code, too; case-sensitive");
     assert_eq!(ids(&fixture, text("all: it is")).await, [3], "as a list shows them together");
     assert_eq!(ids(&fixture, text("rejected")).await, [3, 2], "of the reason");
     assert_eq!(ids(&fixture, text("0% é")).await, [1]);
-    assert_eq!(ids(&fixture, text("%")).await, [1], "no letter is special");
+    assert_eq!(ids(&fixture, text("%")).await, [1], "no character is special");
     assert_eq!(ids(&fixture, text("_")).await, [2]);
     assert_eq!(ids(&fixture, text("")).await, [6, 5, 4, 3, 2, 1]);
     let added = |from: Option<u64>, before: Option<u64>| {
@@ -143,11 +143,11 @@ async fn a_list_can_be_narrowed(locations: &dyn Locations) {
     assert_eq!(ids(&fixture, added(None, Some(1))).await, [1]);
     assert_eq!(ids(&fixture, added(None, Some(0))).await, [0; 0]);
     let all = ListQuery { status: Some(Status::Failure), text: Some("odd".into()), ..added(Some(20), Some(60)) };
-    assert_eq!(ids(&fixture, all).await, [3], "all at once");
+    assert_eq!(ids(&fixture, all).await, [3], "all conditions together");
 }
 
-/// What a running attempt has reported is not in a store; whoever knows it tells the store which jobs match.
-async fn a_running_job_is_found_by_what_its_attempt_says(locations: &dyn Locations) {
+/// A store does not contain the progress of a running attempt; the caller passes the ids of the jobs that match.
+async fn a_running_job_is_found_by_its_live_progress(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(1, 0)).await;
     fixture.add_some(3).await;
     let job = fixture.claim().await;
@@ -159,15 +159,15 @@ async fn a_running_job_is_found_by_what_its_attempt_says(locations: &dyn Locatio
     assert_eq!(ids(&fixture, text("3/10 half")).await, [1]);
     assert_eq!(ids(&fixture, text("odd: it")).await, [1], "why the last attempt failed");
     fixture.claimed(3).await;
-    assert_eq!(ids(&fixture, text("half")).await, [0; 0], "an earlier attempt said that");
-    let live = std::collections::HashMap::from([(super::bench_key(), [JobId(2), JobId(9)].into())]);
+    assert_eq!(ids(&fixture, text("half")).await, [0; 0], "an earlier attempt reported that");
+    let live = std::collections::HashMap::from([(super::task_key(), [JobId(2), JobId(9)].into())]);
     let live = query(|query| (query.text, query.live) = (Some("half".into()), live.into()));
     assert_eq!(ids(&fixture, live.clone()).await, [2]);
     let of = |status| ListQuery { status: Some(status), ..live.clone() };
     assert_eq!((ids(&fixture, of(Status::Running)).await, ids(&fixture, of(Status::Waiting)).await), (vec![2], vec![]));
 }
 
-async fn pages_follow_each_other_whatever_happens_between_them(locations: &dyn Locations) {
+async fn pages_stay_consistent_when_jobs_change_between_them(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     fixture.add_some(10).await;
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst] {
@@ -183,7 +183,7 @@ async fn pages_follow_each_other_whatever_happens_between_them(locations: &dyn L
     let mut query = query(|query| query.limit = 4);
     let first = page(&fixture, &query).await;
     assert_eq!(first.jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(), [10, 9, 8, 7]);
-    // The cursor's own job and the next one go, and others come.
+    // The cursor's own job and the next one are deleted, and others are added.
     for id in [7, 6] {
         works(fixture.change(JobId(id), Change::Delete).await);
     }
@@ -199,7 +199,7 @@ async fn pages_follow_each_other_whatever_happens_between_them(locations: &dyn L
     query.order = ListOrder::OldestFirst;
     assert_eq!(page(&fixture, &query).await.jobs[0].id, JobId(1));
     query.after = Some(Cursor(u64::MAX));
-    assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None }, "a cursor that nobody gave");
+    assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None }, "a cursor that no page returned");
 }
 
 async fn a_tenant_sees_all_its_tasks_and_no_others(locations: &dyn Locations) {
@@ -244,10 +244,10 @@ async fn a_page_is_bounded(locations: &dyn Locations) {
     assert_eq!(most.jobs.len(), ListQuery::PAGE);
     let searching = query(|query| query.text = Some("nowhere".into()));
     let nothing = page(&fixture, &searching).await;
-    assert!(nothing.jobs.is_empty() && nothing.next.is_some(), "a search gives way before it has seen all");
+    assert!(nothing.jobs.is_empty() && nothing.next.is_some(), "a search stops before it has examined all jobs");
     assert!(pages(&*fixture.store, searching).await.is_empty());
     let job = fixture.claim().await;
     fixture.finish(&job, success()).await;
     let ended = page(&fixture, &query(|query| query.status = Some(Status::Success))).await;
-    assert_eq!((ended.jobs.len(), ended.next), (1, None), "what stands elsewhere is not looked at");
+    assert_eq!((ended.jobs.len(), ended.next), (1, None), "jobs with another status are not examined");
 }

@@ -1,4 +1,4 @@
-//! Keys and fingerprints: which job is answered instead of adding one.
+//! Keys and fingerprints: which job is returned instead of adding one.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{AddError, Added, Change, End, KeyOwner, KeyReuse, NewJob, Rules};
 
 pub(super) async fn all(locations: &dyn Locations) {
-    a_key_answers_the_same_job_while_it_is_kept(locations).await;
-    a_unique_job_is_there_once_while_it_waits_or_runs(locations).await;
-    names_hold_within_a_batch(locations).await;
-    a_key_means_one_job(locations).await;
-    what_is_answered_needs_no_room(locations).await;
+    a_key_returns_the_same_job_while_it_is_stored(locations).await;
+    a_unique_job_exists_once_while_it_waits_or_runs(locations).await;
+    keys_and_fingerprints_apply_within_a_batch(locations).await;
+    reusing_a_key_for_another_job_is_refused(locations).await;
+    a_duplicate_needs_no_room_in_the_queue(locations).await;
 }
 
 fn old(id: JobId) -> Added {
@@ -27,20 +27,20 @@ async fn add(fixture: &Fixture, job: NewJob) -> Added {
     works(fixture.task.add(vec![job], &fixture.rules, fixture.now).await)[0]
 }
 
-async fn a_key_answers_the_same_job_while_it_is_kept(locations: &dyn Locations) {
+async fn a_key_returns_the_same_job_while_it_is_stored(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let keyed = |args: &str| NewJob::new(args).with_key("k");
     assert_eq!(add(&fixture, keyed("[1]")).await, new(1));
     let again = keyed("[1]").with_id(JobId(1)).with_delay_ms(9);
-    assert_eq!(add(&fixture, again).await, old(JobId(1)), "the id and time of a job that is not added say nothing");
-    assert_eq!(add(&fixture, NewJob::new("[]").with_key("K")).await, new(2), "keys are taken as they are");
+    assert_eq!(add(&fixture, again).await, old(JobId(1)), "the id and time of a job that is not added are ignored");
+    assert_eq!(add(&fixture, NewJob::new("[]").with_key("K")).await, new(2), "keys are case-sensitive");
     let job = fixture.get(JobId(1)).await;
-    assert_eq!((&*job.args, job.priority, job.key.as_deref()), ("[1]", 0, Some("k")), "the job stays as it is");
+    assert_eq!((&*job.args, job.priority, job.key.as_deref()), ("[1]", 0, Some("k")), "the job does not change");
     fixture.finish(&fixture.claim().await, success()).await;
-    assert_eq!(add(&fixture, keyed("[1]")).await, old(JobId(1)), "after the end too");
+    assert_eq!(add(&fixture, keyed("[1]")).await, old(JobId(1)), "also after the end");
     fixture.later(fixture.rules.retention.success_ms);
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 1);
-    assert_eq!(add(&fixture, keyed("[4]")).await, new(3), "until the job is gone");
+    assert_eq!(add(&fixture, keyed("[4]")).await, new(3), "until the job is removed");
     works(fixture.change(JobId(3), Change::Delete).await);
     assert_eq!(add(&fixture, keyed("[5]")).await, new(4));
     let other = fixture
@@ -50,12 +50,12 @@ async fn a_key_answers_the_same_job_while_it_is_kept(locations: &dyn Locations) 
     assert_eq!(works(works(other).add(vec![keyed("[]")], &fixture.rules, fixture.now).await), [new(1)], "per task");
 }
 
-async fn a_unique_job_is_there_once_while_it_waits_or_runs(locations: &dyn Locations) {
+async fn a_unique_job_exists_once_while_it_waits_or_runs(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 10)).await;
     let unique = || NewJob::new("[]").with_unique("f");
     assert_eq!(add(&fixture, unique()).await, new(1));
     assert_eq!(add(&fixture, NewJob::new("[]").with_unique("g")).await, new(2));
-    assert_eq!(add(&fixture, NewJob::new("[]").with_key("f")).await, new(3), "a key is no fingerprint");
+    assert_eq!(add(&fixture, NewJob::new("[]").with_key("f")).await, new(3), "a key is not a fingerprint");
     assert_eq!(add(&fixture, unique()).await, old(JobId(1)));
     let job = fixture.claim().await;
     assert_eq!(add(&fixture, unique()).await, old(JobId(1)), "while it runs");
@@ -66,19 +66,19 @@ async fn a_unique_job_is_there_once_while_it_waits_or_runs(locations: &dyn Locat
         works(fixture.change(id, Change::Cancel).await);
     }
     fixture.finish(&fixture.claim().await, success()).await;
-    assert_eq!(add(&fixture, unique()).await, new(4), "no longer than that");
+    assert_eq!(add(&fixture, unique()).await, new(4), "not after its end");
     works(fixture.change(JobId(4), Change::Cancel).await);
     assert_eq!(add(&fixture, unique().with_key("x")).await, new(5));
     assert_eq!(add(&fixture, unique().with_key("y")).await, old(JobId(5)));
     works(fixture.change(JobId(5), Change::Cancel).await);
-    assert_eq!(add(&fixture, unique().with_key("y")).await, new(6), "the key of a job that was not added is forgotten");
-    assert_eq!(add(&fixture, unique().with_key("x")).await, old(JobId(5)), "the key goes before the fingerprint");
+    assert_eq!(add(&fixture, unique().with_key("y")).await, new(6), "the key of a job that was not added is discarded");
+    assert_eq!(add(&fixture, unique().with_key("x")).await, old(JobId(5)), "the key is checked before the fingerprint");
     works(fixture.change(JobId(6), Change::Delete).await);
     assert_eq!(add(&fixture, unique()).await, new(7));
     assert_eq!(fixture.get(JobId(7)).await.unique.as_deref(), Some("f"));
 }
 
-async fn names_hold_within_a_batch(locations: &dyn Locations) {
+async fn keys_and_fingerprints_apply_within_a_batch(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { size: 3, ..Rules::default() }).await;
     let plain = || NewJob::new("[]");
     let batch = vec![
@@ -94,10 +94,10 @@ async fn names_hold_within_a_batch(locations: &dyn Locations) {
     assert_eq!(added, [new(1), new(9), old(one), old(nine), old(nine), new(10)]);
     assert_eq!((fixture.counts().await.waiting, fixture.counts().await.added), (3, 3));
     let refused = fixture.task.add(batch, &fixture.rules, fixture.now).await;
-    assert!(matches!(refused, Err(AddError::QueueFull { size: 3 })), "the last one of it would be new");
+    assert!(matches!(refused, Err(AddError::QueueFull { size: 3 })), "the last job of the batch would be new");
 }
 
-async fn a_key_means_one_job(locations: &dyn Locations) {
+async fn reusing_a_key_for_another_job_is_refused(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 3, ..Rules::default() }).await;
     let long = format!("[\"{}\"]", "x".repeat(2_000));
     let kept = || NewJob::new(long.as_str()).with_key("k").with_priority(1);
@@ -111,8 +111,8 @@ async fn a_key_means_one_job(locations: &dyn Locations) {
             let Err(AddError::KeyReused(reused)) = &refused else { panic!("{refused:?}") };
             assert_eq!(*reused, [KeyReuse { at: 2, key: "k".into(), of: KeyOwner::Kept(JobId(1)) }]);
         }
-        assert_eq!(add(&fixture, kept()).await, old(JobId(1)), "the same one is answered");
-        // While it waits, while it runs, when it has ended, and in another process.
+        assert_eq!(add(&fixture, kept()).await, old(JobId(1)), "the same job is returned");
+        // While it waits, while it runs, after its end, and in another process.
         match fixture.status(JobId(1)).await {
             Status::Waiting => drop(fixture.claim().await),
             Status::Running => drop(works(fixture.end(JobId(1), Run(1), End::Outcome(success())).await)),
@@ -124,13 +124,13 @@ async fn a_key_means_one_job(locations: &dyn Locations) {
     let refused = fixture.task.add(twice, &fixture.rules, fixture.now).await;
     let Err(AddError::KeyReused(reused)) = &refused else { panic!("{refused:?}") };
     let of: Vec<_> = reused.iter().map(|reuse| (reuse.at, reuse.of)).collect();
-    assert_eq!(of, [(1, KeyOwner::Earlier(0)), (2, KeyOwner::Kept(JobId(1)))], "all of them");
+    assert_eq!(of, [(1, KeyOwner::Earlier(0)), (2, KeyOwner::Kept(JobId(1)))], "all reused keys are reported");
     let full = Fixture { rules: Rules { size: 0, ..Rules::default() }.into(), ..fixture };
     let refused = full.task.add(batch(&others[0]), &full.rules, full.now).await;
-    assert_eq!(refused.err().map(|error| error.code()), Some("key-reused"), "it is said first");
+    assert_eq!(refused.err().map(|error| error.code()), Some("key-reused"), "a reused key is reported first");
 }
 
-async fn what_is_answered_needs_no_room(locations: &dyn Locations) {
+async fn a_duplicate_needs_no_room_in_the_queue(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { size: 1, ..Rules::default() }).await;
     assert_eq!(add(&fixture, NewJob::new("[]").with_key("k").with_unique("f")).await, new(1));
     let same = || NewJob::new("[]").with_key("k").with_unique("f");
@@ -138,7 +138,7 @@ async fn what_is_answered_needs_no_room(locations: &dyn Locations) {
     assert_eq!(add(&fixture, NewJob::new("[]").with_unique("f")).await, old(JobId(1)));
     let bad = vec![same(), NewJob::new("[]").with_key("new").with_id(JobId(1))];
     let full = fixture.task.add(bad, &fixture.rules, fixture.now).await;
-    assert!(matches!(full, Err(AddError::QueueFull { .. })), "a full queue is said before a bad id");
+    assert!(matches!(full, Err(AddError::QueueFull { .. })), "a full queue is reported before an invalid id");
     fixture.claim().await;
     let bad = vec![NewJob::new("[]").with_key("new"), NewJob::new("[]").with_id(JobId(1))];
     let fixture = Fixture { rules: Rules::default().into(), ..fixture };

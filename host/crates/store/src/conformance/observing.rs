@@ -1,18 +1,18 @@
-//! The observer: it hears of each change of this process once, in the order of the steps, when the change is durable.
+//! The observer: it receives each change of this process once, in the order of the steps, when the change is durable.
 
 use std::sync::Arc;
 
 use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status, TaskKey, Timestamp};
 
-use super::{Fixture, Heard, Locations, problem, retries, success, works};
+use super::{Fixture, Locations, Observed, problem, retries, success, works};
 use crate::{Change, Delivery, End, EndResult, Finish, Hint, Lane, LogLine, NewJob, NextDue, Rules, StoreEvent};
 
 pub(super) async fn all(locations: &dyn Locations) {
     each_change_is_observed_once_and_in_order(locations).await;
-    what_is_refused_is_not_observed(locations).await;
-    the_order_is_that_of_all_tasks(locations).await;
+    refused_steps_are_not_observed(locations).await;
+    events_of_all_tasks_come_in_one_order(locations).await;
     hints_say_what_can_be_claimed_and_when(locations).await;
-    it_is_worth_while_to_claim_when_something_waits(locations).await;
+    may_claim_is_true_while_jobs_wait(locations).await;
 }
 
 fn ended(id: u64, run: u64, ending: Ending, result: EndResult, at: Timestamp) -> StoreEvent {
@@ -62,28 +62,31 @@ async fn each_change_is_observed_once_and_in_order(locations: &dyn Locations) {
         ended(1, 2, Ending::Cancelled, cancelled, at),
         StoreEvent::Deleted { id: JobId(3), at },
     ];
-    // The last step was answered after all was observed.
-    assert_eq!(fixture.heard.events().await, expected);
+    // All events were delivered before the last step was answered.
+    assert_eq!(fixture.observed.events().await, expected);
 }
 
-async fn what_is_refused_is_not_observed(locations: &dyn Locations) {
+async fn refused_steps_are_not_observed(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { size: 1, ..retries(0, 0) }).await;
     fixture.add(NewJob::new("[]").with_key("k")).await;
-    fixture.heard.all().await;
-    assert!(fixture.task.add(vec![NewJob::new("[]")], &fixture.rules, fixture.now).await.is_err(), "it is full");
+    fixture.observed.all().await;
+    assert!(fixture.task.add(vec![NewJob::new("[]")], &fixture.rules, fixture.now).await.is_err(), "the queue is full");
     works(fixture.task.add(vec![NewJob::new("[]").with_key("k")], &fixture.rules, fixture.now).await);
     assert!(
         fixture.task.change(JobId(1), Change::Retry, &fixture.rules, fixture.now).await.is_err(),
-        "it has not ended"
+        "the job has not ended"
     );
-    assert!(fixture.task.change(JobId(7), Change::Cancel, &fixture.rules, fixture.now).await.is_err(), "there is none");
-    assert!(fixture.end(JobId(1), Run(1), End::Outcome(success())).await.is_err(), "it does not run");
-    assert_eq!(fixture.heard.events().await, []);
+    assert!(
+        fixture.task.change(JobId(7), Change::Cancel, &fixture.rules, fixture.now).await.is_err(),
+        "there is no such job"
+    );
+    assert!(fixture.end(JobId(1), Run(1), End::Outcome(success())).await.is_err(), "the job is not running");
+    assert_eq!(fixture.observed.events().await, []);
 }
 
-async fn the_order_is_that_of_all_tasks(locations: &dyn Locations) {
+async fn events_of_all_tasks_come_in_one_order(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
-    let (observer, heard) = Heard::new();
+    let (observer, observed) = Observed::new();
     let keys = ["one", "two"].map(|name| TaskKey::new("default", name));
     let one = works(fixture.store.open(&keys[0], &fixture.rules, fixture.now, Arc::clone(&observer)).await);
     let two = works(fixture.store.open(&keys[1], &fixture.rules, fixture.now, observer).await);
@@ -92,7 +95,7 @@ async fn the_order_is_that_of_all_tasks(locations: &dyn Locations) {
         let job = works(one.claim(1, fixture.now).await).jobs.remove(0);
         let (id, run, end) = (job.id, job.run, End::Outcome(success()));
         let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
-        // Asked for in this order.
+        // Requested in this order.
         let (finished, added) = tokio::join!(
             one.finish(finish, false, &fixture.rules, fixture.now),
             two.add(vec![NewJob::new("[]"); 2], &fixture.rules, fixture.now)
@@ -106,7 +109,7 @@ async fn the_order_is_that_of_all_tasks(locations: &dyn Locations) {
             StoreEvent::Added { ids: vec![JobId(2 * round - 1), JobId(2 * round)], on_hold: false, due, at },
         ];
         for expected in expected {
-            assert_eq!(heard.event().await, expected);
+            assert_eq!(observed.event().await, expected);
         }
     }
 }
@@ -117,8 +120,8 @@ async fn hints_say_what_can_be_claimed_and_when(locations: &dyn Locations) {
     let id = fixture.add(NewJob::new("[]").with_delay_ms(40)).await;
     let callback = works(fixture.task.claim_callbacks(Lane::Adds, 1, fixture.now).await).callbacks.remove(0);
     let hints = async |hint: Hint| {
-        let heard = fixture.heard.all().await;
-        assert!(heard.contains(&hint.into()), "{hint:?} is missing in {heard:?}");
+        let observed = fixture.observed.all().await;
+        assert!(observed.contains(&hint.into()), "{hint:?} is missing in {observed:?}");
     };
     let until = fixture.now.plus_ms(9);
     works(fixture.task.settle_callback(callback.number, Delivery::Postponed(until), fixture.now).await);
@@ -137,7 +140,7 @@ async fn hints_say_what_can_be_claimed_and_when(locations: &dyn Locations) {
     hints(Hint::Cancel(id, job.run)).await;
 }
 
-async fn it_is_worth_while_to_claim_when_something_waits(locations: &dyn Locations) {
+async fn may_claim_is_true_while_jobs_wait(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
     if fixture.store.is_shared() {
         // Another host may have added something by now.
@@ -145,7 +148,7 @@ async fn it_is_worth_while_to_claim_when_something_waits(locations: &dyn Locatio
     }
     assert!(!fixture.task.may_claim(), "nothing was ever added");
     fixture.add(NewJob::new("[]").with_delay_ms(5)).await;
-    assert!(fixture.task.may_claim(), "a claim tells when to come again");
+    assert!(fixture.task.may_claim(), "a claim returns when the job is due");
     works(fixture.task.set_paused(true).await);
     assert!(!fixture.task.may_claim());
     works(fixture.task.set_paused(false).await);

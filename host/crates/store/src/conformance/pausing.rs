@@ -1,22 +1,22 @@
-//! Pausing a task: nothing is claimed, all else goes on.
+//! Pausing a task: no job is claimed, everything else continues.
 
 use saggar_job::Outcome;
 
-use super::heard::Changed;
+use super::observed::Changed;
 use super::{Fixture, Locations, problem, retries, some, success, works};
 use crate::{Change, Delivery, End, Finish, Lane, NewJob, NextDue, Rules};
 
 pub(super) async fn all(locations: &dyn Locations) {
-    a_paused_task_begins_nothing(locations).await;
-    all_else_goes_on_in_a_paused_task(locations).await;
+    a_paused_task_starts_no_attempts(locations).await;
+    everything_else_continues_in_a_paused_task(locations).await;
 }
 
-async fn a_paused_task_begins_nothing(locations: &dyn Locations) {
+async fn a_paused_task_starts_no_attempts(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 5)).await;
     fixture.add_some(2).await;
     let job = fixture.claim().await;
     assert_eq!(fixture.set_paused(true).await, NextDue::Nothing);
-    assert_eq!(fixture.set_paused(true).await, NextDue::Nothing, "however often");
+    assert_eq!(fixture.set_paused(true).await, NextDue::Nothing, "as often as requested");
     assert!(fixture.counts().await.paused);
     let claimed = fixture.claimed(9).await;
     assert!(claimed.jobs.is_empty() && claimed.next_due == NextDue::Nothing);
@@ -35,14 +35,14 @@ async fn a_paused_task_begins_nothing(locations: &dyn Locations) {
     assert_eq!(fixture.set_paused(false).await, NextDue::At(fixture.now.plus_ms(5)));
 }
 
-async fn all_else_goes_on_in_a_paused_task(locations: &dyn Locations) {
+async fn everything_else_continues_in_a_paused_task(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { add_handler: true, ..Rules::default() }).await;
     fixture.set_paused(true).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let callback =
         some(works(fixture.task.claim_callbacks(Lane::Adds, 1, fixture.now).await).callbacks.pop(), "a callback");
-    let told = fixture.settle(callback.number, Delivery::Done).await;
-    assert_eq!(told.line, NextDue::Nothing, "nothing can be claimed");
+    let settled = fixture.settle(callback.number, Delivery::Done).await;
+    assert_eq!(settled.next_due, NextDue::Nothing, "nothing can be claimed");
     works(fixture.change(id, Change::Cancel).await);
     assert_eq!(works(fixture.change(id, Change::Retry).await), Changed::Retried { next_due: NextDue::Nothing });
     assert_eq!((fixture.counts().await.waiting, fixture.counts().await.held), (1, 0));

@@ -2,21 +2,21 @@
 
 use saggar_job::{JobId, Outcome, Run, Status};
 
-use super::heard::Changed;
+use super::observed::Changed;
 use super::{Fixture, Locations, problem, retries, some, success, works};
 use crate::{Change, ChangeError, Delivery, Lane, LogLine, NewJob, NextDue, Progress, Retention, Rules};
 
 pub(super) async fn all(locations: &dyn Locations) {
-    an_ended_job_runs_again(locations).await;
-    only_an_ended_job_of_which_all_is_told_is_retried(locations).await;
+    an_ended_job_can_be_retried(locations).await;
+    only_an_ended_job_without_pending_callbacks_is_retried(locations).await;
     a_retried_job_stays_unique(locations).await;
     retention_counts_from_the_last_end(locations).await;
     a_deleted_job_leaves_nothing(locations).await;
     a_running_job_is_not_deleted(locations).await;
-    the_notices_of_a_deleted_job_go_with_it(locations).await;
+    deleting_a_job_removes_its_callbacks(locations).await;
 }
 
-async fn an_ended_job_runs_again(locations: &dyn Locations) {
+async fn an_ended_job_can_be_retried(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 1, ..retries(1, 0) }).await;
     let id = fixture.add(NewJob::new("[1]").with_priority(2)).await;
     for _ in 0..2 {
@@ -30,7 +30,7 @@ async fn an_ended_job_runs_again(locations: &dyn Locations) {
     assert_eq!((job.status(), job.run_at(), job.life.attempt), (Status::Waiting, Some(fixture.now), 0));
     assert_eq!((job.problem(), job.life.run), (None, Run(2)));
     let counts = fixture.counts().await;
-    assert_eq!((counts.waiting, counts.failure, counts.added), (2, 0, 2), "though the queue is full");
+    assert_eq!((counts.waiting, counts.failure, counts.added), (2, 0, 2), "although the queue is full");
     assert_eq!(fixture.history(id).await.log, [LogLine::retried(fixture.now)]);
     for attempt in 1..=2 {
         let job = fixture.claim().await;
@@ -40,33 +40,37 @@ async fn an_ended_job_runs_again(locations: &dyn Locations) {
     works(fixture.change(id, Change::Retry).await);
     fixture.finish(&fixture.claim().await, success()).await;
     works(fixture.change(id, Change::Retry).await);
-    assert_eq!((fixture.status(id).await, fixture.counts().await.success), (Status::Waiting, 0), "a success as well");
+    assert_eq!(
+        (fixture.status(id).await, fixture.counts().await.success),
+        (Status::Waiting, 0),
+        "a succeeded job can be retried as well"
+    );
     let attempts = fixture.history(id).await.attempts;
     let numbers: Vec<_> = attempts.iter().map(|record| (record.run.0, record.number)).collect();
-    assert_eq!(numbers, [(1, 1), (2, 2), (3, 1), (4, 2), (5, 1)], "records stay");
+    assert_eq!(numbers, [(1, 1), (2, 2), (3, 1), (4, 2), (5, 1)], "the records are kept");
 }
 
-async fn only_an_ended_job_of_which_all_is_told_is_retried(locations: &dyn Locations) {
+async fn only_an_ended_job_without_pending_callbacks_is_retried(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { error_handler: true, add_handler: true, ..retries(0, 0) }).await;
     assert!(matches!(fixture.change(JobId(5), Change::Retry).await, Err(ChangeError::UnknownJob { id: JobId(5) })));
     let id = fixture.add(NewJob::new("[]")).await;
     assert!(matches!(fixture.change(id, Change::Retry).await, Err(ChangeError::NotEnded { .. })));
-    let told = async |lane| {
+    let deliver = async |lane| {
         let callback =
             some(works(fixture.task.claim_callbacks(lane, 1, fixture.now).await).callbacks.pop(), "a callback");
         assert!(fixture.change(id, Change::Retry).await.is_err());
         works(fixture.task.settle_callback(callback.number, Delivery::Done, fixture.now).await);
     };
-    told(Lane::Adds).await;
+    deliver(Lane::Adds).await;
     let job = fixture.claim().await;
     assert!(matches!(fixture.change(id, Change::Retry).await, Err(ChangeError::NotEnded { .. })));
     fixture.finish(&job, Outcome::Trap(problem())).await;
     assert!(matches!(fixture.change(id, Change::Retry).await, Err(ChangeError::CallbackPending { .. })));
     assert_eq!(fixture.status(id).await, Status::Failure, "a refused change changes nothing");
     assert!(fixture.history(id).await.log.is_empty());
-    told(Lane::Ends).await;
+    deliver(Lane::Ends).await;
     assert_eq!(works(fixture.change(id, Change::Retry).await), Changed::Retried { next_due: NextDue::Now });
-    assert_eq!(fixture.claim().await.attempt, 1, "the add handler was told of it before");
+    assert_eq!(fixture.claim().await.attempt, 1, "a retried job is not on hold again");
 }
 
 async fn a_retried_job_stays_unique(locations: &dyn Locations) {
@@ -82,7 +86,11 @@ async fn a_retried_job_stays_unique(locations: &dyn Locations) {
     assert_eq!(fixture.add(NewJob::new("[]").with_unique("f")).await, id);
     assert!(matches!(fixture.change(other, Change::Retry).await, Err(ChangeError::NotUnique { .. })));
     works(fixture.change(other, Change::Delete).await);
-    assert_eq!(fixture.add(NewJob::new("[]").with_unique("f")).await, id, "deleting one does not free the other's");
+    assert_eq!(
+        fixture.add(NewJob::new("[]").with_unique("f")).await,
+        id,
+        "deleting a job does not release another one's fingerprint"
+    );
 }
 
 async fn retention_counts_from_the_last_end(locations: &dyn Locations) {
@@ -92,7 +100,7 @@ async fn retention_counts_from_the_last_end(locations: &dyn Locations) {
     fixture.finish(&fixture.claim().await, success()).await;
     works(fixture.change(id, Change::Retry).await);
     fixture.later(100);
-    assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0, "it waits");
+    assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0, "the job waits");
     fixture.finish(&fixture.claim().await, success()).await;
     fixture.later(99);
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0);
@@ -142,7 +150,7 @@ async fn a_running_job_is_not_deleted(locations: &dyn Locations) {
     works(fixture.change(id, Change::Delete).await);
 }
 
-async fn the_notices_of_a_deleted_job_go_with_it(locations: &dyn Locations) {
+async fn deleting_a_job_removes_its_callbacks(locations: &dyn Locations) {
     let rules = Rules { add_handler: true, error_handler: true, ..retries(0, 0) };
     let fixture = Fixture::new(locations, rules).await;
     let ids = fixture.add_some(3).await;
@@ -154,8 +162,8 @@ async fn the_notices_of_a_deleted_job_go_with_it(locations: &dyn Locations) {
         works(fixture.change(*id, Change::Delete).await);
     }
     assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.held), (1, 1));
-    let told = fixture.settle(taken.number, Delivery::Done).await;
-    assert_eq!((told.line, told.end_is_due), (NextDue::Nothing, false));
+    let settled = fixture.settle(taken.number, Delivery::Done).await;
+    assert_eq!((settled.next_due, settled.end_is_due), (NextDue::Nothing, false));
     works(fixture.task.settle_callback(taken.number, Delivery::Postponed(fixture.now), fixture.now).await);
     let callbacks = works(fixture.task.claim_callbacks(Lane::Adds, 9, fixture.now).await).callbacks;
     assert_eq!(callbacks.iter().map(|callback| callback.id).collect::<Vec<_>>(), [ids[2]]);

@@ -1,6 +1,6 @@
-//! A store that several hosts share, for tests of what the contract says of such stores: handles on one place in memory that
-//! know of each other only what the contract promises. What one host does, the others hear of as hints, of which some are lost
-//! and some come twice, and what it counts is old.
+//! A store that several hosts share, for tests of the contract of shared stores: several handles on one store in
+//! memory. Each handle knows of the others only what the contract promises: it receives their changes as hints, of
+//! which some are lost and some are delivered twice, and its counts are out of date.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ mod task;
 
 use task::SharedTask;
 
-/// Places for stores that are shared.
+/// Locations of shared stores.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shared;
 
@@ -32,32 +32,32 @@ impl Locations for Shared {
     }
 }
 
-/// One place in memory.
+/// The location of one shared store, in memory.
 pub struct SharedPlace {
-    everything: Arc<Everything>,
+    state: Arc<SharedState>,
 }
 
 impl SharedPlace {
-    /// An empty place; which hints are lost follows from `seed`.
+    /// Creates an empty location; `seed` determines which hints are lost.
     pub fn new(seed: u64) -> Self {
         let hosts = Hosts { chance: fastrand::Rng::with_seed(seed), ..Hosts::default() };
-        let everything =
-            Everything { store: MemoryStore::for_tests(), turn: tokio::sync::Mutex::default(), hosts: hosts.into() };
-        Self { everything: Arc::new(everything) }
+        let state =
+            SharedState { store: MemoryStore::for_tests(), turn: tokio::sync::Mutex::default(), hosts: hosts.into() };
+        Self { state: Arc::new(state) }
     }
 
-    /// Opens the store as one more host does, beside those that are there.
+    /// Opens the store as an additional host.
     pub fn join(&self) -> Arc<dyn Store> {
-        let mut hosts = self.everything.hosts.lock();
+        let mut hosts = self.state.hosts.lock();
         hosts.last += 1;
-        Arc::new(SharedStore { everything: Arc::clone(&self.everything), host: hosts.last })
+        Arc::new(SharedStore { state: Arc::clone(&self.state), host: hosts.last })
     }
 }
 
 #[async_trait]
 impl Location for SharedPlace {
     async fn open(&mut self) -> Arc<dyn Store> {
-        let mut hosts = self.everything.hosts.lock();
+        let mut hosts = self.state.hosts.lock();
         let last = hosts.last;
         hosts.dead.extend(1..=last);
         hosts.observers.clear();
@@ -68,10 +68,10 @@ impl Location for SharedPlace {
 
 type Host = u32;
 
-/// What all hosts share.
-struct Everything {
+/// The state that all hosts share.
+struct SharedState {
     store: MemoryStore,
-    /// Held for a step: one at a time.
+    /// Locked during a step: one step at a time.
     turn: tokio::sync::Mutex<()>,
     hosts: Mutex<Hosts>,
 }
@@ -80,24 +80,24 @@ struct Everything {
 struct Hosts {
     last: Host,
     dead: HashSet<Host>,
-    /// The host whose turn it is.
+    /// The host that performs the current step.
     acting: Host,
     observers: HashMap<TaskKey, HashMap<Host, Arc<dyn Observer>>>,
-    /// Who runs which attempt, and who has taken which callback.
+    /// The host of each running attempt, and of each claimed callback.
     running: HashMap<(TaskKey, JobId), (Host, Run)>,
     taken: HashMap<(TaskKey, CallbackNumber), Host>,
     chance: fastrand::Rng,
 }
 
-impl Everything {
-    /// Begins a step of `host`, which lasts as long as the guard.
+impl SharedState {
+    /// Begins a step of `host`, which ends when the guard is dropped.
     async fn turn_of(&self, host: Host) -> MutexGuard<'_, ()> {
         let turn = self.turn.lock().await;
         self.hosts.lock().acting = host;
         turn
     }
 
-    /// Ends what dead hosts left running in a task, and gives back what they had taken.
+    /// Ends the attempts of dead hosts in a task, and requeues the callbacks that they had claimed.
     async fn take_over(&self, key: &TaskKey, task: &dyn TaskStore, rules: &Arc<Rules>, now: Timestamp) {
         let query =
             ListQuery { status: Some(Status::Running), order: ListOrder::OldestFirst, ..ListQuery::of_task(key) };
@@ -122,26 +122,26 @@ impl Everything {
         }
         let mut hosts = self.hosts.lock();
         let Hosts { dead, taken, .. } = &mut *hosts;
-        let given_back =
+        let requeued =
             taken.extract_if(|(of, _), host| of == key && dead.contains(host)).map(|((_, callback), _)| callback);
-        self.store.give_back(key, given_back);
+        self.store.requeue_callbacks(key, requeued);
     }
 }
 
-/// Passes on what the place itself observes: to the acting host as it is, to the others as hints.
-struct Spread {
+/// Forwards what the store observes: unchanged to the acting host, as hints to the others.
+struct Broadcast {
     key: TaskKey,
-    everything: std::sync::Weak<Everything>,
+    state: std::sync::Weak<SharedState>,
 }
 
-impl Spread {
-    /// Sends something to the acting host.
+impl Broadcast {
+    /// Addresses a notification to the acting host.
     fn to_actor(&self, hosts: &Hosts, notification: Notification) -> Option<(Arc<dyn Observer>, Notification)> {
         let observer = hosts.observers.get(&self.key)?.get(&hosts.acting)?;
         Some((Arc::clone(observer), notification))
     }
 
-    /// Sends a hint to the other hosts: to some not at all, to some twice.
+    /// Addresses a hint to the other hosts: to some not at all, to some twice.
     fn to_others(&self, hosts: &mut Hosts, hint: Hint, sent: &mut Vec<(Arc<dyn Observer>, Notification)>) {
         let Hosts { observers, acting, chance, .. } = hosts;
         let others = observers.get(&self.key).into_iter().flatten().filter(|(host, _)| *host != acting);
@@ -151,15 +151,15 @@ impl Spread {
         }
     }
 
-    fn send(&self, spread: impl FnOnce(&mut Hosts, &mut Vec<(Arc<dyn Observer>, Notification)>)) {
-        let Some(everything) = self.everything.upgrade() else { return };
+    fn send(&self, broadcast: impl FnOnce(&mut Hosts, &mut Vec<(Arc<dyn Observer>, Notification)>)) {
+        let Some(state) = self.state.upgrade() else { return };
         let mut sent = Vec::new();
-        spread(&mut everything.hosts.lock(), &mut sent);
+        broadcast(&mut state.hosts.lock(), &mut sent);
         sent.into_iter().for_each(|(observer, notification)| notification.send(&*observer));
     }
 }
 
-/// What other hosts may hear of an event.
+/// Returns the hints that other hosts may receive for an event.
 fn hints_of(event: &StoreEvent) -> Vec<Hint> {
     let callback = |lane, is_due: bool| is_due.then_some(Hint::Callback(lane, NextDue::Now));
     match event {
@@ -178,7 +178,7 @@ fn hints_of(event: &StoreEvent) -> Vec<Hint> {
     }
 }
 
-impl Observer for Spread {
+impl Observer for Broadcast {
     fn observe(&self, event: StoreEvent) {
         self.send(|hosts, sent| {
             if let StoreEvent::Ended { id, .. } | StoreEvent::Cancelled { id, .. } = &event {
@@ -196,7 +196,7 @@ impl Observer for Spread {
             if let Hint::Cancel(id, _) = hint {
                 let runs_on = hosts.running.get(&(self.key.clone(), id)).map(|(host, _)| *host);
                 if runs_on != Some(hosts.acting) {
-                    // Only the host that runs the attempt hears of it, perhaps.
+                    // Only the host that runs the attempt gets the hint, unless it is lost.
                     let observers = hosts.observers.get(&self.key);
                     let observer = runs_on.and_then(|host| observers?.get(&host).cloned());
                     let times = hosts.chance.usize(0..3);
@@ -210,9 +210,9 @@ impl Observer for Spread {
     }
 }
 
-/// A host's handle.
+/// One host's handle of the store.
 struct SharedStore {
-    everything: Arc<Everything>,
+    state: Arc<SharedState>,
     host: Host,
 }
 
@@ -225,13 +225,13 @@ impl Store for SharedStore {
         now: Timestamp,
         observer: Arc<dyn Observer>,
     ) -> Result<Arc<dyn TaskStore>, StoreError> {
-        let everything = &self.everything;
-        let _turn = everything.turn_of(self.host).await;
-        let spread = Spread { key: task.clone(), everything: Arc::downgrade(everything) };
-        let opened = everything.store.open(task, rules, now, Arc::new(spread)).await?;
-        everything.hosts.lock().observers.entry(task.clone()).or_default().insert(self.host, observer);
-        everything.take_over(task, &*opened, rules, now).await;
-        Ok(Arc::new(SharedTask::new(task.clone(), self.host, opened, Arc::clone(everything))))
+        let state = &self.state;
+        let _turn = state.turn_of(self.host).await;
+        let broadcast = Broadcast { key: task.clone(), state: Arc::downgrade(state) };
+        let opened = state.store.open(task, rules, now, Arc::new(broadcast)).await?;
+        state.hosts.lock().observers.entry(task.clone()).or_default().insert(self.host, observer);
+        state.take_over(task, &*opened, rules, now).await;
+        Ok(Arc::new(SharedTask::new(task.clone(), self.host, opened, Arc::clone(state))))
     }
 
     fn is_shared(&self) -> bool {
@@ -243,18 +243,18 @@ impl Store for SharedStore {
     }
 
     async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError> {
-        self.everything.store.tasks().await
+        self.state.store.tasks().await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        self.everything.store.list(query).await
+        self.state.store.list(query).await
     }
 
     fn set_keep_bytes(&self, most: u64) {
-        self.everything.store.set_keep_bytes(most);
+        self.state.store.set_keep_bytes(most);
     }
 
     fn kept_bytes(&self) -> u64 {
-        self.everything.store.kept_bytes()
+        self.state.store.kept_bytes()
     }
 }

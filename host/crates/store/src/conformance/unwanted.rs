@@ -1,4 +1,4 @@
-//! Callbacks that no handler is called for any more, because the task's definition has lost it.
+//! Callbacks whose handler was removed from the task's definition.
 
 use std::sync::Arc;
 
@@ -8,35 +8,35 @@ use super::{Fixture, Locations, problem, retries, some, success, works};
 use crate::{CallbackPosition, Change, Delivery, Lane, NewJob, Rules, SettledUnwanted};
 
 pub(super) async fn all(locations: &dyn Locations) {
-    jobs_on_hold_are_released_when_the_add_handler_is_gone(locations).await;
-    ended_jobs_are_let_go_when_their_handler_is_gone(locations).await;
-    what_a_handler_is_there_for_stays(locations).await;
-    a_cancelled_job_on_hold_is_let_go_in_two_looks(locations).await;
-    what_was_put_off_is_settled_and_what_is_taken_is_not(locations).await;
-    each_step_looks_at_a_few(locations).await;
+    jobs_on_hold_are_released_when_the_add_handler_is_removed(locations).await;
+    ended_jobs_can_be_retried_and_pruned_when_their_handler_is_removed(locations).await;
+    callbacks_of_remaining_handlers_are_kept(locations).await;
+    a_cancelled_job_on_hold_is_settled_in_two_steps(locations).await;
+    postponed_callbacks_are_settled_and_claimed_ones_are_not(locations).await;
+    each_step_settles_a_bounded_number(locations).await;
 }
 
 fn handlers(add_handler: bool, success_handler: bool, error_handler: bool) -> Rules {
     Rules { add_handler, success_handler, error_handler, ..retries(0, 0) }
 }
 
-async fn look(fixture: &Fixture, lane: Lane, after: CallbackPosition, most: usize) -> SettledUnwanted {
+async fn settle_step(fixture: &Fixture, lane: Lane, after: CallbackPosition, most: usize) -> SettledUnwanted {
     works(fixture.task.settle_unwanted(lane, after, most, &fixture.rules, fixture.now).await)
 }
 
-/// The task with these rules in another process.
+/// Reopens the task with these rules in another process.
 async fn reopened(mut fixture: Fixture, rules: Rules) -> Fixture {
     fixture.rules = Arc::new(rules);
     fixture.die().await
 }
 
-/// Settles all in small steps; how many were of addings and of ends.
+/// Settles all unwanted callbacks in small steps; returns how many add and end callbacks there were.
 async fn settle(fixture: &Fixture) -> (usize, usize) {
     let mut sum = (0, 0);
     for lane in Lane::ALL {
         let mut after = Some(CallbackPosition::START);
         while let Some(from) = after {
-            let step = look(fixture, lane, from, 2).await;
+            let step = settle_step(fixture, lane, from, 2).await;
             sum = (sum.0 + step.added, sum.1 + step.ended);
             after = step.next;
         }
@@ -44,7 +44,7 @@ async fn settle(fixture: &Fixture) -> (usize, usize) {
     sum
 }
 
-async fn jobs_on_hold_are_released_when_the_add_handler_is_gone(locations: &dyn Locations) {
+async fn jobs_on_hold_are_released_when_the_add_handler_is_removed(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(true, true, true)).await;
     let ids = fixture.add_some(5).await;
     fixture.add(NewJob::new("[]").with_delay_ms(1000)).await;
@@ -53,10 +53,10 @@ async fn jobs_on_hold_are_released_when_the_add_handler_is_gone(locations: &dyn 
     let counts = fixture.counts().await;
     assert_eq!((counts.held, counts.delayed, counts.callbacks), (0, 1, 0));
     let claimed = fixture.claimed(9).await.jobs;
-    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "in the order of their adding");
+    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "in the order in which they were added");
 }
 
-async fn ended_jobs_are_let_go_when_their_handler_is_gone(locations: &dyn Locations) {
+async fn ended_jobs_can_be_retried_and_pruned_when_their_handler_is_removed(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(false, true, true)).await;
     fixture.add_some(2).await;
     let job = fixture.claim().await;
@@ -66,13 +66,13 @@ async fn ended_jobs_are_let_go_when_their_handler_is_gone(locations: &dyn Locati
     let mut fixture = reopened(fixture, handlers(false, false, false)).await;
     assert_eq!(settle(&fixture).await, (0, 2));
     works(fixture.change(JobId(1), Change::Retry).await);
-    assert_eq!(fixture.status(JobId(1)).await, Status::Waiting, "it is retried as no callback is pending");
+    assert_eq!(fixture.status(JobId(1)).await, Status::Waiting, "it can be retried because no callback is pending");
     fixture.later(8 * 24 * 3_600_000);
     let pruned = works(fixture.task.prune(9, &fixture.rules, fixture.now).await);
     assert_eq!(pruned.jobs, 1, "retention is over for the other one");
 }
 
-async fn what_a_handler_is_there_for_stays(locations: &dyn Locations) {
+async fn callbacks_of_remaining_handlers_are_kept(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(false, true, true)).await;
     fixture.add_some(4).await;
     for outcome in [success(), Outcome::Reject(problem()), success(), Outcome::Reject(problem())] {
@@ -85,19 +85,19 @@ async fn what_a_handler_is_there_for_stays(locations: &dyn Locations) {
     assert_eq!(remaining.iter().map(|callback| callback.id.0).collect::<Vec<_>>(), [1, 3]);
 }
 
-async fn a_cancelled_job_on_hold_is_let_go_in_two_looks(locations: &dyn Locations) {
+async fn a_cancelled_job_on_hold_is_settled_in_two_steps(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(true, false, true)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     works(fixture.change(id, Change::Cancel).await);
     let fixture = reopened(fixture, handlers(false, false, false)).await;
-    let first = look(&fixture, Lane::Adds, CallbackPosition::START, 9).await;
+    let first = settle_step(&fixture, Lane::Adds, CallbackPosition::START, 9).await;
     assert_eq!((first.added, first.ended, fixture.end_is_due().await), (1, 0, true));
     assert_eq!(settle(&fixture).await, (0, 1));
     assert_eq!(fixture.counts().await.callbacks, 0);
     assert_eq!(fixture.status(id).await, Status::Failure);
 }
 
-async fn what_was_put_off_is_settled_and_what_is_taken_is_not(locations: &dyn Locations) {
+async fn postponed_callbacks_are_settled_and_claimed_ones_are_not(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, handlers(true, true, true)).await;
     fixture.add_some(3).await;
     let taken = works(fixture.task.claim_callbacks(Lane::Adds, 2, fixture.now).await).callbacks;
@@ -107,21 +107,21 @@ async fn what_was_put_off_is_settled_and_what_is_taken_is_not(locations: &dyn Lo
     assert_eq!(settle(&fixture).await, (2, 0));
     assert_eq!(fixture.claimed(9).await.jobs.len(), 2);
     assert_eq!(fixture.counts().await.held, 1, "the handler is being called for this one");
-    let told = fixture.settle(taken[1].number, Delivery::Done).await;
-    assert_eq!(told.line, crate::NextDue::Now);
+    let settled = fixture.settle(taken[1].number, Delivery::Done).await;
+    assert_eq!(settled.next_due, crate::NextDue::Now);
     assert!(
         fixture.counts().await.callbacks == 0 && some(fixture.claimed(9).await.jobs.pop(), "the last one").id.0 == 2
     );
 }
 
-async fn each_step_looks_at_a_few(locations: &dyn Locations) {
+async fn each_step_settles_a_bounded_number(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(true, true, true)).await;
     fixture.add_some(5).await;
     let fixture = reopened(fixture, handlers(false, true, true)).await;
-    let first = look(&fixture, Lane::Adds, CallbackPosition::START, 2).await;
+    let first = settle_step(&fixture, Lane::Adds, CallbackPosition::START, 2).await;
     assert_eq!((first.added, fixture.counts().await.held), (2, 3));
-    let next = look(&fixture, Lane::Adds, some(first.next, "more"), 2).await;
+    let next = settle_step(&fixture, Lane::Adds, some(first.next, "more"), 2).await;
     assert_eq!((next.added, fixture.counts().await.held), (2, 1));
-    let last = look(&fixture, Lane::Adds, some(next.next, "more"), 2).await;
+    let last = settle_step(&fixture, Lane::Adds, some(next.next, "more"), 2).await;
     assert_eq!((last.added, last.next), (1, None));
 }

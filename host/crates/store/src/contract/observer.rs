@@ -1,19 +1,21 @@
-//! How a store tells what has changed.
+//! How a store reports changes.
 
 use saggar_job::{Ending, JobId, Run, Timestamp};
 
 use crate::{EndResult, Lane, NextDue};
 
-/// Hears of the changes of one task, once they are durable.
+/// Receives the changes of one task, once they are durable.
 ///
-/// The calls come from threads of the store, and other work waits meanwhile: an observer must be quick, and must not call
-/// the store.
+/// The calls come from threads of the store, and other work waits meanwhile: an observer must be quick, and must not
+/// call the store.
 pub trait Observer: Send + Sync + 'static {
-    /// A step of this process has changed something. Each event comes exactly once, in the order of the steps.
+    /// Receives a change that a step of this process made. Each event is delivered exactly once, in the order of the
+    /// steps.
     fn observe(&self, event: StoreEvent);
 
-    /// There may be something to do. Hints come of steps of this process and, in a [shared](crate::Store::is_shared) store, of
-    /// others: each was true when it was sent, may come more than once, and those of others may be missed.
+    /// Receives a hint that there may be something to do. Hints come from steps of this process and, in a
+    /// [shared](crate::Store::is_shared) store, of others. Each was true when it was sent, and may be delivered more
+    /// than once; those of others may be lost.
     fn hint(&self, hint: Hint);
 }
 
@@ -29,13 +31,13 @@ impl Observer for () {
 pub enum StoreEvent {
     /// Jobs were added.
     Added {
-        /// The new ones, in order.
+        /// The new jobs, in order.
         ids: Vec<JobId>,
-        /// Whether they are on hold for the add handler; it can be called now.
+        /// Whether the jobs are on hold for the add handler; it can be called now.
         on_hold: bool,
         /// When the first of them can be claimed, if they are not on hold.
         due: NextDue,
-        /// The moment of the step.
+        /// The time of the step.
         at: Timestamp,
     },
     /// An attempt ended.
@@ -46,44 +48,44 @@ pub enum StoreEvent {
         run: Run,
         /// How it ended.
         ending: Ending,
-        /// What became of the job.
+        /// The state of the job afterwards.
         result: EndResult,
-        /// The moment of the step.
+        /// The time of the step.
         at: Timestamp,
     },
     /// A job was cancelled while no attempt of it ran, and has ended.
     Cancelled {
         /// The job.
         id: JobId,
-        /// Whether a callback was left that can be claimed now.
+        /// Whether it left a callback that can be claimed now.
         callback: bool,
-        /// The moment of the step.
+        /// The time of the step.
         at: Timestamp,
     },
-    /// The cancellation of a running job was requested. Whoever runs the attempt gets [`Hint::Cancel`].
+    /// The cancellation of a running job was requested. The process that runs the attempt gets [`Hint::Cancel`].
     Cancelling {
         /// The job.
         id: JobId,
-        /// The moment of the step.
+        /// The time of the step.
         at: Timestamp,
     },
     /// An ended job was retried and waits again.
     Retried {
         /// The job.
         id: JobId,
-        /// The moment of the step.
+        /// The time of the step.
         at: Timestamp,
     },
-    /// A job was deleted by hand.
+    /// A caller deleted a job.
     Deleted {
         /// The job.
         id: JobId,
-        /// The moment of the step.
+        /// The time of the step.
         at: Timestamp,
     },
 }
 
-/// An event or a hint on its way to an observer.
+/// An event or a hint that is to be delivered to an observer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notification {
     /// An event.
@@ -93,7 +95,7 @@ pub enum Notification {
 }
 
 impl Notification {
-    /// Tells the observer.
+    /// Delivers it to the observer.
     pub fn send(self, observer: &dyn Observer) {
         match self {
             Self::Event(event) => observer.observe(event),
@@ -114,20 +116,20 @@ impl From<Hint> for Notification {
     }
 }
 
-/// Something that a process may be waiting for.
+/// A condition that a process may be waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
-    /// Jobs can be claimed, now or from a moment on.
+    /// Jobs can be claimed, now or from a given time on.
     Ready(NextDue),
-    /// Callbacks of a lane can be claimed, now or from a moment on.
+    /// Callbacks of a lane can be claimed, now or from a given time on.
     Callback(Lane, NextDue),
-    /// The attempt runs in this process and is to stop. Where it comes of a step of this process, the attempt's
+    /// The attempt runs in this process and has to stop. If the hint comes from a step of this process, the attempt's
     /// [`StoreEvent::Ended`] follows.
     Cancel(JobId, Run),
     /// The job has ended or was deleted.
     Over(JobId),
     /// The job's log has grown.
     LogGrown(JobId),
-    /// Hints were missed: look at everything.
+    /// Hints were lost: check everything.
     Missed,
 }

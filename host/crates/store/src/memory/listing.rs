@@ -1,4 +1,5 @@
-//! Lists over several tasks: their jobs merged in the order of their adding, a few looked at under each lock at a time.
+//! Lists over several tasks: their jobs are merged in insertion order, and a few are examined at a time under each
+//! lock.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -7,34 +8,39 @@ use std::sync::Arc;
 use saggar_job::TaskKey;
 
 use super::MemoryTask;
-use super::task_state::Look;
+use super::task_state::ExaminedJob;
 use crate::{Cursor, ListOrder, ListQuery, Page};
 
-/// Jobs looked at under one lock, if the list is of one task: some ten microseconds, or a hundred with texts.
-const LOOKS: usize = 256;
+/// Jobs examined under one lock, if the list is of one task: some ten microseconds, or a hundred with texts.
+const BATCH: usize = 256;
 /// The same if there are several tasks, of which most will not be needed.
-const LOOKS_OF_MANY: usize = 32;
+const BATCH_OF_MANY: usize = 32;
 
-/// One task's share of a list.
+/// One task's part of a list.
 struct Source {
     task: TaskKey,
     state: Arc<MemoryTask>,
-    looks: VecDeque<Look>,
-    /// The numbers not looked at yet; none if nothing is left.
-    ahead: Option<RangeInclusive<u64>>,
+    examined: VecDeque<ExaminedJob>,
+    /// The insertion numbers not examined yet; `None` if all are.
+    remaining: Option<RangeInclusive<u64>>,
 }
 
-/// Makes a page of the jobs of `tasks`.
+/// Returns a page of the jobs of `tasks`.
 pub(super) fn page(tasks: Vec<(TaskKey, Arc<MemoryTask>)>, query: &ListQuery) -> Page {
-    let most = if tasks.len() == 1 { LOOKS } else { LOOKS_OF_MANY };
+    let most = if tasks.len() == 1 { BATCH } else { BATCH_OF_MANY };
     let mut sources: Vec<Source> = tasks
         .into_iter()
-        .map(|(task, state)| Source { task, state, looks: VecDeque::new(), ahead: behind(query.order, query.after) })
+        .map(|(task, state)| Source {
+            task,
+            state,
+            examined: VecDeque::new(),
+            remaining: numbers_after(query.order, query.after),
+        })
         .collect();
     let (mut jobs, limit) = (Vec::new(), query.bounded_limit());
     let mut last = None;
     for _ in 0..ListQuery::LOOKED_AT {
-        let Some(Look { number, job }) = next(&mut sources, query, most) else {
+        let Some(ExaminedJob { number, job }) = next(&mut sources, query, most) else {
             return Page { jobs, next: None };
         };
         last = Some(Cursor(number));
@@ -47,12 +53,12 @@ pub(super) fn page(tasks: Vec<(TaskKey, Arc<MemoryTask>)>, query: &ListQuery) ->
     Page { jobs, next }
 }
 
-/// The first job in the order of the list that was not looked at.
-fn next(sources: &mut [Source], query: &ListQuery, most: usize) -> Option<Look> {
+/// Removes and returns the next examined job in the order of the list.
+fn next(sources: &mut [Source], query: &ListQuery, most: usize) -> Option<ExaminedJob> {
     let mut first: Option<(u64, &mut Source)> = None;
     for source in sources {
-        source.look_ahead(query, most);
-        let Some(Look { number, .. }) = source.looks.front() else { continue };
+        source.fill(query, most);
+        let Some(ExaminedJob { number, .. }) = source.examined.front() else { continue };
         let is_before = |other: u64| match query.order {
             ListOrder::NewestFirst => *number > other,
             ListOrder::OldestFirst => *number < other,
@@ -61,24 +67,24 @@ fn next(sources: &mut [Source], query: &ListQuery, most: usize) -> Option<Look> 
             first = Some((*number, source));
         }
     }
-    first.and_then(|(_, source)| source.looks.pop_front())
+    first.and_then(|(_, source)| source.examined.pop_front())
 }
 
 impl Source {
-    fn look_ahead(&mut self, query: &ListQuery, most: usize) {
-        if !self.looks.is_empty() {
+    fn fill(&mut self, query: &ListQuery, most: usize) {
+        if !self.examined.is_empty() {
             return;
         }
-        let Some(ahead) = self.ahead.take() else { return };
-        self.looks = self.state.state.lock().look(&self.task, query, ahead, most).into();
-        if self.looks.len() >= most {
-            self.ahead = behind(query.order, self.looks.back().map(|look| Cursor(look.number)));
+        let Some(remaining) = self.remaining.take() else { return };
+        self.examined = self.state.state.lock().examine(&self.task, query, remaining, most).into();
+        if self.examined.len() >= most {
+            self.remaining = numbers_after(query.order, self.examined.back().map(|job| Cursor(job.number)));
         }
     }
 }
 
-/// The numbers that follow `after` in the order of a list; none if there are none.
-fn behind(order: ListOrder, after: Option<Cursor>) -> Option<RangeInclusive<u64>> {
+/// Returns the insertion numbers that follow `after` in the order of a list; `None` if there are none.
+fn numbers_after(order: ListOrder, after: Option<Cursor>) -> Option<RangeInclusive<u64>> {
     match (order, after) {
         (_, None) => Some(0..=u64::MAX),
         (ListOrder::NewestFirst, Some(Cursor(number))) => Some(0..=number.checked_sub(1)?),

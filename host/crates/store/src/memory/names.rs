@@ -1,5 +1,5 @@
-//! Names of jobs besides their ids: keys, which hold as long as the job is kept, and fingerprints, which hold while it
-//! waits or runs.
+//! Names of jobs besides their ids: keys, which are in use as long as the job is stored, and fingerprints, which are in
+//! use while it waits or runs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,19 +28,19 @@ impl Names {
         self.unique.extend(labels.unique.clone().map(|fingerprint| (fingerprint, id)));
     }
 
-    /// Lets go of the fingerprint of a job that has ended.
+    /// Releases the fingerprint of a job that has ended.
     pub(super) fn end(&mut self, id: JobId, labels: &Labels) {
         remove(&mut self.unique, labels.unique.as_deref(), id);
     }
 
-    /// Lets go of all names of a job that is removed.
+    /// Releases all names of a job that is removed.
     pub(super) fn leave(&mut self, id: JobId, labels: &Labels) {
         self.end(id, labels);
         remove(&mut self.keys, labels.key.as_deref(), id);
     }
 }
 
-/// Removes a name if it is this job's: by then it may be another's.
+/// Removes a name if it belongs to this job; it may belong to another one by then.
 fn remove(names: &mut HashMap<Arc<str>, JobId>, name: Option<&str>, id: JobId) {
     if let Some(name) = name
         && names.get(name) == Some(&id)

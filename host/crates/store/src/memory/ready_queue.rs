@@ -1,4 +1,4 @@
-//! The line: who comes next. Ready jobs by priority and place, delayed ones by their time.
+//! The ready queue: ready jobs by priority and position, delayed jobs by their due time.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::NextDue;
 pub(super) struct ReadyQueue {
     ready: BTreeMap<(Reverse<i16>, Sequence), Ready>,
     delayed: BTreeMap<(Timestamp, Sequence), Delayed>,
-    last_place: u64,
+    last_sequence: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,15 +27,15 @@ struct Delayed {
     priority: i16,
 }
 
-/// Where a job stood in the line before it was taken, and since when.
+/// A job's position in the queue before it was claimed, and since when it was ready.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClaimedFrom {
-    place: Sequence,
+    sequence: Sequence,
     pub(super) since: Timestamp,
 }
 
-/// Where a job stands in the line. A job that was delayed and became ready is found by its new place only, so the line
-/// tells of every promotion.
+/// A job's position in the queue. A delayed job that became ready is found by its new position only, so the queue
+/// reports every promotion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Position {
     Nowhere,
@@ -44,39 +44,39 @@ pub(super) enum Position {
 }
 
 impl ReadyQueue {
-    /// Lets a job take its place, or wait for its time.
+    /// Adds a job, either ready or delayed until `run_at`.
     pub(super) fn enter(&mut self, id: JobId, priority: i16, run_at: Timestamp, now: Timestamp) -> Position {
-        let place = self.next_place();
+        let sequence = self.next_sequence();
         if run_at <= now {
-            self.ready.insert((Reverse(priority), place), Ready { id, since: now });
-            Position::Ready(place)
+            self.ready.insert((Reverse(priority), sequence), Ready { id, since: now });
+            Position::Ready(sequence)
         } else {
-            self.delayed.insert((run_at, place), Delayed { id, priority });
-            Position::Delayed(run_at, place)
+            self.delayed.insert((run_at, sequence), Delayed { id, priority });
+            Position::Delayed(run_at, sequence)
         }
     }
 
-    /// Lets a job that was claimed be ready again, at the position that it had.
+    /// Makes a claimed job ready again, at its old position.
     pub(super) fn enter_at(
         &mut self,
         id: JobId,
         priority: i16,
-        ClaimedFrom { place, .. }: ClaimedFrom,
+        ClaimedFrom { sequence, .. }: ClaimedFrom,
         now: Timestamp,
     ) -> Position {
-        self.push_back(id, priority, ClaimedFrom { place, since: now })
+        self.push_back(id, priority, ClaimedFrom { sequence, since: now })
     }
 
-    /// Takes a job out of the line, wherever it stands.
+    /// Removes a job from the queue, wherever it is.
     pub(super) fn leave(&mut self, position: Position, priority: i16) {
         match position {
             Position::Nowhere => {}
-            Position::Ready(place) => drop(self.ready.remove(&(Reverse(priority), place))),
-            Position::Delayed(run_at, place) => drop(self.delayed.remove(&(run_at, place))),
+            Position::Ready(sequence) => drop(self.ready.remove(&(Reverse(priority), sequence))),
+            Position::Delayed(run_at, sequence) => drop(self.delayed.remove(&(run_at, sequence))),
         }
     }
 
-    /// Lets delayed jobs whose time has come take their places, up to `most`; tells of each, and answers how many did.
+    /// Promotes up to `most` delayed jobs that are due; calls `moved` for each, and returns how many there were.
     pub(super) fn promote(&mut self, most: usize, now: Timestamp, mut moved: impl FnMut(JobId, Position)) -> usize {
         for promoted in 0..most {
             match self.delayed.first_entry() {
@@ -90,20 +90,20 @@ impl ReadyQueue {
         most
     }
 
-    /// Takes the first ready job; answers where it stood, too.
+    /// Removes and returns the first ready job, with its position.
     pub(super) fn pop(&mut self) -> Option<(JobId, ClaimedFrom)> {
-        self.ready.pop_first().map(|((_, place), Ready { id, since })| (id, ClaimedFrom { place, since }))
+        self.ready.pop_first().map(|((_, sequence), Ready { id, since })| (id, ClaimedFrom { sequence, since }))
     }
 
-    /// Lets a job that was taken stand where it stood.
+    /// Makes a claimed job ready again, at its old position and since the same time.
     pub(super) fn push_back(
         &mut self,
         id: JobId,
         priority: i16,
-        ClaimedFrom { place, since }: ClaimedFrom,
+        ClaimedFrom { sequence, since }: ClaimedFrom,
     ) -> Position {
-        self.ready.insert((Reverse(priority), place), Ready { id, since });
-        Position::Ready(place)
+        self.ready.insert((Reverse(priority), sequence), Ready { id, since });
+        Position::Ready(sequence)
     }
 
     pub(super) fn next_due(&self) -> NextDue {
@@ -121,8 +121,8 @@ impl ReadyQueue {
         self.ready.first_key_value().map(|(_, ready)| ready.since)
     }
 
-    fn next_place(&mut self) -> Sequence {
-        self.last_place += 1;
-        Sequence(self.last_place)
+    fn next_sequence(&mut self) -> Sequence {
+        self.last_sequence += 1;
+        Sequence(self.last_sequence)
     }
 }

@@ -1,4 +1,4 @@
-//! A job as the memory store keeps it.
+//! A job in the memory store.
 
 use std::sync::Arc;
 
@@ -18,20 +18,20 @@ pub(super) struct Record {
     pub(super) args: Arc<str>,
     pub(super) priority: i16,
     pub(super) added_at: Timestamp,
-    /// Where it stands in the line.
+    /// Its position in the ready queue.
     pub(super) position: Position,
-    /// What it takes to undo the beginning of its last attempt: its position and since when it was due …
-    pub(super) stood: Option<(ClaimedFrom, Timestamp)>,
-    /// … and what the attempt before had left.
-    pub(super) stood_with: Option<Box<Before>>,
-    /// Where it stands in the register.
+    /// Needed to undo its last claim: its position, and since when it was due …
+    pub(super) claimed_from: Option<(ClaimedFrom, Timestamp)>,
+    /// … and what the previous attempt left.
+    pub(super) previous_attempt: Option<Box<PreviousAttempt>>,
+    /// Its position in the status index.
     pub(super) slot: Slot,
-    /// Its callbacks that are not finished.
+    /// Its callbacks that are not settled.
     pub(super) due: Due,
     pub(super) attempts: Attempts,
-    /// The bytes that it is counted as, without its log and the records of its attempts.
+    /// The bytes that it is counted as, without its log and attempt records.
     pub(super) counted: u64,
-    // Most jobs have none of these.
+    // Most jobs have none of the following.
     pub(super) origin: Option<Arc<Origin>>,
     pub(super) labels: Option<Box<Labels>>,
     pub(super) progress: Option<Box<Progress>>,
@@ -39,26 +39,26 @@ pub(super) struct Record {
     pub(super) given_up: Vec<JobCallback>,
 }
 
-/// What a job shows while it waits of the attempt before.
-pub(super) struct Before {
+/// What a waiting job shows of its previous attempt.
+pub(super) struct PreviousAttempt {
     pub(super) problem: Option<Problem>,
     pub(super) progress: Option<Box<Progress>>,
 }
 
-/// What a job is known by besides its id.
+/// A job's names besides its id.
 #[derive(Debug, Clone)]
 pub(super) struct Labels {
     pub(super) key: Option<Arc<str>>,
     pub(super) unique: Option<Arc<str>>,
 }
 
-/// Which of a job's callbacks are not finished. One of them is in the outbox.
+/// Which of a job's callbacks are not settled. One of them is in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
     Added(CallbackNumber),
     End(CallbackNumber),
-    /// The end's comes after the adding's: the job was cancelled while it was held.
+    /// The end callback follows the add callback: the job was cancelled while it was on hold.
     AddedThenEnd(CallbackNumber),
 }
 
@@ -126,12 +126,12 @@ impl Record {
         self.log.get_or_insert_default().append([line]);
     }
 
-    /// The bytes that it is counted as.
+    /// Returns the bytes that it is counted as.
     pub(super) fn bytes(&self) -> u64 {
         self.counted + self.attempts.bytes() + self.log.as_ref().map_or(0, |log| kept_bytes::of_log(log.budget()))
     }
 
-    /// Counts its texts as they are now. An attempt that runs changes nothing; its end does.
+    /// Counts its texts as they are now. A running attempt does not change them; its end does.
     pub(super) fn recount(&mut self) {
         let message = self.progress.as_ref().map_or("", |progress| &progress.message);
         let labels = self.labels.as_deref();
@@ -140,7 +140,7 @@ impl Record {
         self.counted = kept_bytes::of_job(&self.args, &self.life, message, names, self.origin.as_deref());
     }
 
-    /// When it ended, if it has.
+    /// Returns when it ended; `None` if it has not.
     pub(super) fn ended_at(&self) -> Option<Timestamp> {
         match &self.life.state {
             State::Success { ended_at, .. } | State::Failure { ended_at, .. } => Some(*ended_at),
@@ -148,7 +148,7 @@ impl Record {
         }
     }
 
-    /// How it ended, if it has.
+    /// Returns how it ended; `None` if it has not.
     pub(super) fn end(&self) -> Option<CallbackKind> {
         match &self.life.state {
             State::Success { response, .. } => Some(CallbackKind::Succeeded { response: response.clone() }),

@@ -1,4 +1,4 @@
-//! Making room in the whole store: the jobs that ended first leave, whatever their task.
+//! Eviction in the whole store: the jobs that ended first are removed, whatever their task.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::task_state::TaskState;
 use super::{MemoryTask, Tasks};
 use crate::Pruned;
 
-/// Goes on with what was `pruned` until there is room for `more` bytes beside all that is kept, or `most` were removed. `own` is
-/// any shelf of the store.
+/// Continues after `pruned` until there is room for `more` bytes beside all stored ones, or until the work of `most`
+/// jobs is done. `own` is the state of any task of the store.
 pub(super) fn make(tasks: &Tasks, own: &Mutex<TaskState>, more: u64, most: usize, mut pruned: Pruned) -> Pruned {
     let lacks = || own.lock().lacks_room_in_all(more);
     let mut work = pruned.jobs;

@@ -1,17 +1,17 @@
-//! The register: all jobs of a task in the order of their adding, with where they stand, for lists. A bit for each job and
-//! state, in chunks that count theirs: so a step costs a few bits, and a list passes over hundreds of jobs that stand
-//! elsewhere at a time.
+//! The status index: all jobs of a task in insertion order, with their status, for lists. It has one bit per job and
+//! status, in chunks that count their bits: a step changes a few bits, and a list skips hundreds of jobs with another
+//! status at a time.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
 use saggar_job::{JobId, Status, Timestamp};
 
-/// Jobs of a chunk: few enough that one chunk is little to a small task (4 KiB), enough that a million jobs are some
+/// Jobs per chunk: few enough that one chunk is cheap for a small task (4 KiB), enough that a million jobs need some
 /// thousand chunks.
 const CHUNK: usize = 256;
 const WORDS: usize = CHUNK / 64;
-/// Lists kept for the next chunks, as many as one pruning gives up.
+/// Lists retained for the next chunks: as many as one pruning step frees.
 const SPARE: usize = 16;
 
 #[derive(Default)]
@@ -19,41 +19,41 @@ pub(super) struct StatusIndex {
     chunks: VecDeque<Chunk>,
     /// The number of the first chunk, counted since the beginning.
     first_chunk: u64,
-    /// Lists that chunks gave up, for the next chunks: else every chunk would be an unusually large allocation, at which
-    /// allocators tidy up.
+    /// Lists of freed chunks, for the next chunks. Otherwise every chunk would be an unusually large allocation, at
+    /// which allocators tidy up.
     spare: Vec<Vec<IndexEntry>>,
 }
 
-/// Where a job stands in the register.
-/// It is the number of its chunk times [`CHUNK`], and its position there.
+/// A job's position in the index: the number of its chunk times [`CHUNK`], plus its position in the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot(u64);
 
-/// A job in the order of adding.
+/// A job in insertion order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IndexEntry {
     pub(super) number: u64,
     pub(super) id: JobId,
 }
 
-/// Which jobs of the register to see, and in which order.
+/// Which jobs of the index to visit, and in which order.
 pub(super) struct Walk<'a> {
     pub(super) statuses: &'a [Status],
-    /// The numbers of their adding.
+    /// Insertion numbers.
     pub(super) numbers: RangeInclusive<u64>,
-    /// When they were added. Others are seen as well, but not whole chunks of them.
+    /// When they were added. Other jobs are visited as well, but not whole chunks of them.
     pub(super) added: RangeInclusive<Timestamp>,
     pub(super) newest_first: bool,
 }
 
 struct Chunk {
-    /// The number of its first job; it stays when that job goes, so that chunks can be searched by it.
+    /// The insertion number of its first job. It does not change when that job is removed, so that chunks can be
+    /// searched by it.
     first_number: u64,
-    /// The earliest and the latest moment at which its jobs were added.
+    /// The earliest and the latest time at which its jobs were added.
     added: (Timestamp, Timestamp),
-    /// How many of its jobs stand where.
+    /// Its jobs per status.
     counts: [u16; 4],
-    /// Given up when the chunk was full and the last of its jobs has gone.
+    /// Freed when the chunk was full and its last job was removed.
     body: Option<Box<Body>>,
 }
 
@@ -63,7 +63,7 @@ struct Body {
 }
 
 impl StatusIndex {
-    /// Enters a job that was just added; its number is higher than all before it.
+    /// Adds a new job, whose number is higher than all before it; returns its slot.
     pub(super) fn enter(&mut self, number: u64, id: JobId, added_at: Timestamp, status: Status) -> Slot {
         let full = |chunk: &Chunk| chunk.body.as_ref().is_none_or(|body| body.entries.len() >= CHUNK);
         if self.chunks.back().is_none_or(full) {
@@ -88,8 +88,8 @@ impl StatusIndex {
         slot
     }
 
-    /// Notes that a job went from one state to another.
-    pub(super) fn go(&mut self, slot: Slot, from: Status, to: Status) {
+    /// Records that a job went from one status to another.
+    pub(super) fn change(&mut self, slot: Slot, from: Status, to: Status) {
         if let Some(Chunk { counts, body: Some(body), .. }) = self.chunk_mut(slot) {
             counts[from as usize] -= 1;
             counts[to as usize] += 1;
@@ -98,7 +98,7 @@ impl StatusIndex {
         }
     }
 
-    /// Strikes a job out.
+    /// Removes a job.
     pub(super) fn leave(&mut self, slot: Slot, from: Status) {
         let Some(chunk) = self.chunk_mut(slot) else { return };
         let Some(body) = &mut chunk.body else { return };
@@ -118,19 +118,19 @@ impl StatusIndex {
         }
     }
 
-    /// Calls `see` with one job after the other, until it answers false.
-    pub(super) fn walk(&self, walk: &Walk<'_>, mut see: impl FnMut(IndexEntry) -> bool) {
-        let behind = self.chunks.partition_point(|chunk| chunk.first_number <= *walk.numbers.end());
+    /// Calls `visit` with one job after the other, until it returns false.
+    pub(super) fn walk(&self, walk: &Walk<'_>, mut visit: impl FnMut(IndexEntry) -> bool) {
+        let end = self.chunks.partition_point(|chunk| chunk.first_number <= *walk.numbers.end());
         let first = self.chunks.partition_point(|chunk| chunk.first_number <= *walk.numbers.start()).saturating_sub(1);
-        let mut see_chunk = |chunk: &Chunk| match &chunk.body {
-            Some(body) if chunk.is_worth(walk) => body.walk(walk, &mut see),
+        let mut visit_chunk = |chunk: &Chunk| match &chunk.body {
+            Some(body) if chunk.may_match(walk) => body.walk(walk, &mut visit),
             _ => true,
         };
-        let mut chunks = self.chunks.range(first.min(behind)..behind);
+        let mut chunks = self.chunks.range(first.min(end)..end);
         if walk.newest_first {
-            chunks.rev().all(&mut see_chunk)
+            chunks.rev().all(&mut visit_chunk)
         } else {
-            chunks.all(&mut see_chunk)
+            chunks.all(&mut visit_chunk)
         };
     }
 
@@ -146,7 +146,7 @@ impl Slot {
 }
 
 impl Chunk {
-    fn is_worth(&self, walk: &Walk<'_>) -> bool {
+    fn may_match(&self, walk: &Walk<'_>) -> bool {
         self.added.0 <= *walk.added.end()
             && self.added.1 >= *walk.added.start()
             && walk.statuses.iter().any(|status| self.counts[*status as usize] > 0)
@@ -162,8 +162,8 @@ impl Body {
         self.bits[status as usize][slot.word()] &= !(1 << (slot.0 % 64));
     }
 
-    /// False if `see` had enough.
-    fn walk(&self, walk: &Walk<'_>, see: &mut impl FnMut(IndexEntry) -> bool) -> bool {
+    /// Returns false if `visit` did.
+    fn walk(&self, walk: &Walk<'_>, visit: &mut impl FnMut(IndexEntry) -> bool) -> bool {
         let Walk { statuses, numbers, newest_first, .. } = walk;
         let newest_first = *newest_first;
         for step in 0..WORDS {
@@ -173,7 +173,7 @@ impl Body {
                 let bit = if newest_first { 63 - bits.leading_zeros() } else { bits.trailing_zeros() };
                 bits &= !(1 << bit);
                 let entry = self.entries[word * 64 + bit as usize];
-                if numbers.contains(&entry.number) && !see(entry) {
+                if numbers.contains(&entry.number) && !visit(entry) {
                     return false;
                 }
             }
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_sees_what_stands_where_it_looks_in_its_order() {
+    fn a_walk_visits_matching_jobs_in_order() {
         let mut status_index = StatusIndex::default();
         let numbers: Vec<u64> = (0..5_000).map(|n| n * 3).collect();
         let slots: Vec<Slot> =
             numbers.iter().map(|n| status_index.enter(*n, JobId(*n), Timestamp(1), Status::Waiting)).collect();
         for (at, slot) in slots.iter().enumerate() {
             match at % 4 {
-                0 => status_index.go(*slot, Status::Waiting, Status::Running),
+                0 => status_index.change(*slot, Status::Waiting, Status::Running),
                 1 => status_index.leave(*slot, Status::Waiting),
                 _ => {}
             }
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_that_nobody_needs_are_given_up() {
+    fn empty_chunks_are_freed() {
         let mut status_index = StatusIndex::default();
         let slots: Vec<Slot> =
             (0..10_000).map(|n| status_index.enter(n, JobId(n), Timestamp(n), Status::Waiting)).collect();
@@ -246,12 +246,12 @@ mod tests {
         status_index.leave(slots[0], Status::Waiting);
         assert_eq!((status_index.chunks.len(), status_index.first_chunk), (1, 39));
         assert_eq!(status_index.spare.len(), SPARE);
-        status_index.go(slots[9_999], Status::Waiting, Status::Failure);
+        status_index.change(slots[9_999], Status::Waiting, Status::Failure);
         assert_eq!(walked(&status_index, &[Status::Failure], 9_999..=9_999, false), [9_999]);
     }
 
     #[test]
-    fn a_walk_ends_when_it_is_told_to() {
+    fn a_walk_stops_when_the_visitor_returns_false() {
         let mut status_index = StatusIndex::default();
         for n in 0..3_000 {
             status_index.enter(n, JobId(n), Timestamp(n), Status::Waiting);
@@ -268,6 +268,6 @@ mod tests {
             seen.push(entry.number);
             true
         });
-        assert!(seen.len() <= CHUNK && seen.contains(&5), "whole chunks of another time are passed over");
+        assert!(seen.len() <= CHUNK && seen.contains(&5), "whole chunks of another time are skipped");
     }
 }

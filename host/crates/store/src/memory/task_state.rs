@@ -1,7 +1,7 @@
-//! One task's jobs and the steps on them. Everything here happens under the task's lock: no step is longer than the
-//! number of things it was asked for.
+//! One task's jobs and the steps on them. Everything here runs under the task's lock: no step takes longer than the
+//! number of items that it was asked for.
 //!
-//! Adding, claiming and finishing stand here; `changing`, `delivery` and `looking` have the other steps.
+//! Adding, claiming and finishing are here; `changing`, `delivery` and `reading` contain the other steps.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
 
 use super::names::Names;
 use super::ready_queue::{Position, ReadyQueue};
-use super::record::{Before, Due, Labels, Record};
+use super::record::{Due, Labels, PreviousAttempt, Record};
 use super::status_index::{StatusIndex, Walk};
 use crate::Notification;
 use crate::step::plan::{Bounds, ExistingJobs, added_event, plan_add};
@@ -26,60 +26,60 @@ use crate::{
 mod bytes;
 mod changing;
 mod delivery;
-mod looking;
+mod reading;
 mod unwanted;
 
 pub(super) use bytes::Kept;
 use delivery::Ends;
-pub(super) use looking::Look;
+pub(super) use reading::ExaminedJob;
 
 #[derive(Default)]
 pub(super) struct TaskState {
-    /// Boxed, so that a map that grows moves pointers and not a million records while the lock is held.
+    /// Boxed, so that a growing map moves pointers and not a million records under the lock.
     records: HashMap<JobId, Box<Record>, RandomState>,
     ready_queue: ReadyQueue,
     status_index: StatusIndex,
     names: Names,
     ends: Ends,
     last_id: u64,
-    /// How many jobs stand where.
-    standing: [usize; 4],
+    /// Jobs per status.
+    by_status: [usize; 4],
     held: usize,
     added: u64,
     pub(super) kept: Kept,
     paused: bool,
     pub(super) promoted_at_once: usize,
     opened: bool,
-    /// What the observer is to hear of the step of the moment.
+    /// The notifications of the current step for the observer.
     pub(super) notifications: Vec<Notification>,
 }
 
 impl TaskState {
-    /// Ends what a dead process left running, if this is the first opening.
+    /// Ends the attempts that a dead process left running, if this is the first opening.
     pub(super) fn open(&mut self, rules: &Rules, now: Timestamp) {
         if std::mem::replace(&mut self.opened, true) {
             return;
         }
-        let mut left_running = Vec::new();
+        let mut running = Vec::new();
         let added = Timestamp(0)..=Timestamp(u64::MAX);
         let walk = Walk { statuses: &[Status::Running], numbers: 0..=u64::MAX, added, newest_first: false };
         self.status_index.walk(&walk, |entry| {
-            left_running.extend(self.records.get(&entry.id).map(|record| (entry.id, record.life.run)));
+            running.extend(self.records.get(&entry.id).map(|record| (entry.id, record.life.run)));
             true
         });
-        for (id, run) in left_running {
+        for (id, run) in running {
             let end = End::Outcome(Outcome::Lost);
             let finish =
                 Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
-            // What runs can be finished under its own fence.
+            // A running attempt can be finished with its own fence.
             let _ = self.finish(finish, false, rules, now);
         }
     }
 
-    /// The shelf as the next process finds it, if this one dies now.
+    /// Returns the state that the next process finds, if this one dies now.
     #[cfg(any(test, feature = "conformance"))]
     pub(super) fn die(&mut self) -> Self {
-        self.ends.outbox.give_back_all();
+        self.ends.outbox.requeue_all();
         Self { opened: false, ..std::mem::take(self) }
     }
 
@@ -90,7 +90,7 @@ impl TaskState {
         now: Timestamp,
         numbers: &AtomicU64,
     ) -> Result<Vec<Added>, AddError> {
-        // What is late is ready.
+        // Overdue jobs count as ready.
         self.promote(&mut 0, now);
         let all_bytes = self.kept.of_all();
         let bounds = Bounds { rules, counts: self.counts(), all_bytes, last_id: self.last_id, now };
@@ -135,8 +135,8 @@ impl TaskState {
             priority,
             added_at: now,
             position,
-            stood: None,
-            stood_with: None,
+            claimed_from: None,
+            previous_attempt: None,
             slot: self.status_index.enter(number, id, now, Status::Waiting),
             due,
             attempts: Attempts::default(),
@@ -150,12 +150,12 @@ impl TaskState {
         self.kept.change(0, record.counted);
         self.records.insert(id, record);
         self.last_id = self.last_id.max(id.0);
-        self.standing[Status::Waiting as usize] += 1;
+        self.by_status[Status::Waiting as usize] += 1;
         self.added += 1;
     }
 
     pub(super) fn may_claim(&self) -> bool {
-        !self.paused && self.standing[Status::Waiting as usize] > 0
+        !self.paused && self.by_status[Status::Waiting as usize] > 0
     }
 
     pub(super) fn claim(&mut self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -168,7 +168,7 @@ impl TaskState {
         Ok(Claimed { jobs, next_due: self.next_due() })
     }
 
-    /// `promoted`: how many delayed jobs have taken their places in this step.
+    /// Promotes due jobs. `promoted` counts the jobs that this step has promoted.
     fn promote(&mut self, promoted: &mut usize, now: Timestamp) {
         let records = &mut self.records;
         // At least the one that may be claimed next.
@@ -185,24 +185,24 @@ impl TaskState {
             return Ok(None);
         }
         self.promote(promoted, now);
-        let Some((id, stood)) = self.ready_queue.pop() else { return Ok(None) };
+        let Some((id, claimed_from)) = self.ready_queue.pop() else { return Ok(None) };
         let Some(record) = self.records.get_mut(&id) else { return Ok(None) };
         record.position = Position::Nowhere;
         let (run_at, problem) = match &mut record.life.state {
             State::Waiting { run_at, problem, .. } => (*run_at, problem.take()),
             _ => (now, None),
         };
-        record.stood = Some((stood, run_at));
+        record.claimed_from = Some((claimed_from, run_at));
         let progress = record.progress.take();
-        let has_left = problem.is_some() || progress.is_some();
-        record.stood_with = has_left.then(|| Box::new(Before { problem, progress }));
-        // It was due when it took its place; the clock may have gone back since.
+        let has_previous = problem.is_some() || progress.is_some();
+        record.previous_attempt = has_previous.then(|| Box::new(PreviousAttempt { problem, progress }));
+        // The job was due when it was promoted; the clock may have gone back since.
         let now = now.max(run_at);
         record.life = step::claim(&record.life, now).map_err(|refusal| StoreError::Refused { id, refusal })?;
         let Life { attempt, run, .. } = record.life;
         let (args, origin) = (record.args.clone(), record.origin.clone());
-        let claimed = ClaimedJob { id, run, attempt, args, origin, ready_at: stood.since };
-        go(&mut self.standing, &mut self.status_index, record, Status::Waiting);
+        let claimed = ClaimedJob { id, run, attempt, args, origin, ready_at: claimed_from.since };
+        change_status(&mut self.by_status, &mut self.status_index, record, Status::Waiting);
         Ok(Some(claimed))
     }
 
@@ -212,19 +212,19 @@ impl TaskState {
         if cancelling {
             let (end, progress) = (End::Requeue, None);
             let finish = Finish { id, run, end, progress, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
-            // What runs can be finished under its own fence.
+            // A running attempt can be finished with its own fence.
             if let Ok(EndResult { callback, .. }) = self.end(finish, rules, now) {
                 self.notify(StoreEvent::Cancelled { id, callback, at: now });
             }
             return;
         }
-        let Some((stood, run_at)) = record.stood.take() else { return };
-        let before = record.stood_with.take().map(|before| *before);
+        let Some((claimed_from, run_at)) = record.claimed_from.take() else { return };
+        let before = record.previous_attempt.take().map(|before| *before);
         let (problem, progress) = before.map_or((None, None), |before| (before.problem, before.progress));
         record.progress = progress;
         step::release(&mut record.life, run_at, problem);
-        record.position = self.ready_queue.push_back(id, record.priority, stood);
-        go(&mut self.standing, &mut self.status_index, record, Status::Running);
+        record.position = self.ready_queue.push_back(id, record.priority, claimed_from);
+        change_status(&mut self.by_status, &mut self.status_index, record, Status::Running);
         self.notify(Hint::Ready(NextDue::Now));
     }
 
@@ -245,8 +245,8 @@ impl TaskState {
 
     fn end(&mut self, finish: Finish, rules: &Rules, now: Timestamp) -> Result<EndResult, StoreError> {
         let id = finish.id;
-        let gone = StoreError::Refused { id, refusal: Refusal::Ended };
-        let record = self.records.get_mut(&id).ok_or(gone)?;
+        let unknown = StoreError::Refused { id, refusal: Refusal::Ended };
+        let record = self.records.get_mut(&id).ok_or(unknown)?;
         let effects = step::finish(&record.life, record.due.pending(), &finish, rules, now);
         let effects = effects.map_err(|refusal| StoreError::Refused { id, refusal })?;
         if let Some(progress) = finish.progress {
@@ -260,7 +260,7 @@ impl TaskState {
         Ok(result)
     }
 
-    /// Writes what a step does to a job.
+    /// Writes the effects of a step on a job.
     fn apply(&mut self, id: JobId, effects: Effects, now: Timestamp) {
         let Some(record) = self.records.get_mut(&id) else { return };
         let Effects { life, queue, pending, new_callback, attempt, log, releases_unique, expires } = effects;
@@ -271,15 +271,15 @@ impl TaskState {
         if let (State::Waiting { held: true, .. }, false) = (&before.state, is_held(&record.life)) {
             self.held -= 1;
         }
-        move_in_line(&mut self.ready_queue, id, record, queue, now);
+        move_in_queue(&mut self.ready_queue, id, record, queue, now);
         if before.state.status() != record.life.state.status() {
-            go(&mut self.standing, &mut self.status_index, record, before.state.status());
+            change_status(&mut self.by_status, &mut self.status_index, record, before.state.status());
         }
         if let (true, Some(labels)) = (releases_unique, &record.labels) {
             self.names.end(id, labels);
         }
         self.ends.set_pending(id, record, pending, new_callback);
-        // An attempt that runs changes nothing of what is counted; its end does.
+        // A running attempt does not change the counted bytes; its end does.
         if !matches!(record.life.state, State::Running { .. }) {
             self.kept.recount(bytes, record);
         }
@@ -288,36 +288,36 @@ impl TaskState {
         }
     }
 
-    /// What waits in the line for claimers.
+    /// Returns when the next job can be claimed.
     fn next_due(&self) -> NextDue {
         if self.paused { NextDue::Nothing } else { self.ready_queue.next_due() }
     }
 }
 
-/// Counts and registers that the job of `record`, which stood at `from`, stands elsewhere now.
-fn go(standing: &mut [usize; 4], status_index: &mut StatusIndex, record: &Record, from: Status) {
+/// Updates the counts and the status index for the job of `record`, whose status was `from`.
+fn change_status(by_status: &mut [usize; 4], status_index: &mut StatusIndex, record: &Record, from: Status) {
     let to = record.life.state.status();
-    standing[from as usize] -= 1;
-    standing[to as usize] += 1;
-    status_index.go(record.slot, from, to);
+    by_status[from as usize] -= 1;
+    by_status[to as usize] += 1;
+    status_index.change(record.slot, from, to);
 }
 
 fn is_held(life: &Life) -> bool {
     matches!(life.state, State::Waiting { held: true, .. })
 }
 
-/// Lets a job leave the line, or take a place in it.
-fn move_in_line(line: &mut ReadyQueue, id: JobId, record: &mut Record, queue: QueueChange, now: Timestamp) {
+/// Changes a job's position in the queue.
+fn move_in_queue(queue: &mut ReadyQueue, id: JobId, record: &mut Record, change: QueueChange, now: Timestamp) {
     let State::Waiting { run_at, .. } = record.life.state else {
-        if queue == QueueChange::Leave {
-            line.leave(record.position, record.priority);
+        if change == QueueChange::Leave {
+            queue.leave(record.position, record.priority);
             record.position = Position::Nowhere;
         }
         return;
     };
-    record.position = match (queue, record.stood) {
-        (QueueChange::Return, Some((stood, _))) => line.enter_at(id, record.priority, stood, now),
-        (QueueChange::Return | QueueChange::Enter, _) => line.enter(id, record.priority, run_at, now),
+    record.position = match (change, record.claimed_from) {
+        (QueueChange::Return, Some((claimed_from, _))) => queue.enter_at(id, record.priority, claimed_from, now),
+        (QueueChange::Return | QueueChange::Enter, _) => queue.enter(id, record.priority, run_at, now),
         (QueueChange::Stay | QueueChange::Leave, _) => record.position,
     };
 }

@@ -1,5 +1,6 @@
-//! The memory store under the suite of all stores. As the oracle of the random histories it is compared with itself here,
-//! which shows that the histories can be played; `tests/queue/history.rs` holds it to a model of its own.
+//! The memory store under the conformance suite. Because it is the reference of the random histories, it is compared
+//! with itself here, which shows that the histories can be run; `tests/queue/history.rs` compares it with a model of
+//! its own.
 
 use crate::conformance::{self, InMemory, Shared, differential};
 

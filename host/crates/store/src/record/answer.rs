@@ -1,4 +1,4 @@
-//! What a store's steps take and answer.
+//! What a store's steps take and return.
 
 use std::sync::Arc;
 
@@ -6,24 +6,24 @@ use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, Status, Timestamp
 
 use super::{AttemptRecord, CallbackKind, Cost, Job, LogLine, Origin, Progress};
 
-/// What waits in a line that nobody has claimed.
+/// When the next item of a queue can be claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextDue {
-    /// Nothing that could be claimed, ever, without another step before it.
+    /// Never, without another step before it.
     Nothing,
-    /// Something that can be claimed now.
+    /// Now.
     Now,
-    /// Nothing now; something from this moment on.
+    /// From this time on.
     At(Timestamp),
 }
 
 impl NextDue {
-    /// What is left at `now` when something can be claimed from `due_at` on.
+    /// Returns the value at `now` for an item that can be claimed from `due_at` on.
     pub fn due_at(due_at: Timestamp, now: Timestamp) -> Self {
         if due_at <= now { Self::Now } else { Self::At(due_at) }
     }
 
-    /// What is left when something more can be claimed from `due_at` on.
+    /// Returns the earlier of this and an item that can be claimed from `due_at` on.
     pub fn or_earlier(self, due_at: Timestamp, now: Timestamp) -> Self {
         match self {
             Self::Now => Self::Now,
@@ -33,21 +33,21 @@ impl NextDue {
     }
 }
 
-/// Which job an added one is.
+/// The result of adding a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Added {
-    /// Its number.
+    /// The job's id.
     pub id: JobId,
-    /// Whether it was added now; else it was there already, under the same key or fingerprint.
+    /// Whether it was added now; otherwise it existed already, with the same key or fingerprint.
     pub is_new: bool,
 }
 
 /// The attempts that a claim began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
-    /// Theirs.
+    /// The claimed jobs.
     pub jobs: Vec<ClaimedJob>,
-    /// What waits behind them.
+    /// When the next job can be claimed.
     pub next_due: NextDue,
 }
 
@@ -64,21 +64,21 @@ pub struct ClaimedJob {
     pub args: Arc<str>,
     /// Where the job comes from.
     pub origin: Option<Arc<Origin>>,
-    /// Since when it could have begun.
+    /// Since when the job could have been claimed.
     pub ready_at: Timestamp,
 }
 
-/// How an attempt is over.
+/// The end of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// It ended.
+    /// It ended with an outcome.
     Outcome(Outcome),
-    /// It is undone.
+    /// It is undone: the job is requeued, and the attempt does not count.
     Requeue,
 }
 
 impl End {
-    /// How the attempt ended.
+    /// Returns how the attempt ended.
     pub fn ending(&self) -> Ending {
         match self {
             Self::Outcome(outcome) => outcome.ending(),
@@ -86,19 +86,19 @@ impl End {
         }
     }
 
-    /// Whether the attempt was lost with its process or its slot.
+    /// Returns whether the attempt was lost with its process or its slot.
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Outcome(Outcome::Lost))
     }
 
-    /// Whether the job, if it waits after this, keeps the position in its line that it had before the attempt: the attempt
-    /// was cut short by the host, which is no reason to let others go first.
+    /// Returns whether the job, if it waits after this, keeps the queue position that it had before the attempt. It
+    /// does if the host cut the attempt short, because that is not a reason to let others go first.
     pub fn keeps_position(&self) -> bool {
         matches!(self, Self::Requeue | Self::Outcome(Outcome::Lost))
     }
 }
 
-/// The end of an attempt.
+/// The arguments of a finish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finish {
     /// The job.
@@ -107,51 +107,51 @@ pub struct Finish {
     pub run: Run,
     /// How it ended.
     pub end: End,
-    /// The attempt's last progress, to be kept with the job; none if it reported none.
+    /// The attempt's last progress, to be stored with the job; `None` if it reported nothing.
     pub progress: Option<Progress>,
-    /// What it cost, if that is known.
+    /// Resource usage, if known.
     pub cost: Option<Cost>,
-    /// Whether the event of the job's end is to have a snapshot of the job, because a caller waits for it.
+    /// Whether the end event contains a snapshot of the job, because a caller waits for it.
     pub with_snapshot: bool,
     /// A random number from 0 up to 1, for the jitter of a retry.
     pub chance: f64,
 }
 
-/// What became of a job when an attempt of it ended.
+/// The state of a job after one of its attempts ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndResult {
     /// The job's status now.
     pub status: Status,
-    /// When it goes on, if it waits.
+    /// When its next attempt may begin, if it waits.
     pub run_at: Option<Timestamp>,
-    /// In which way it failed, if it did.
+    /// The kind of failure, if it failed.
     pub reason: Option<Reason>,
-    /// Whether a callback was left that can be claimed now.
+    /// Whether it left a callback that can be claimed now.
     pub callback: bool,
-    /// The job, as looking it up shows it now; if that was [asked for](Finish::with_snapshot) and it has ended.
+    /// The job, as a read shows it now, if that was [requested](Finish::with_snapshot) and the job has ended.
     pub snapshot: Option<Arc<Job>>,
 }
 
-/// What a [`TaskStore::finish`](crate::TaskStore::finish) did.
+/// The result of a [`TaskStore::finish`](crate::TaskStore::finish).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// The job's status now.
     pub status: Status,
-    /// The attempt that was begun in the same step.
+    /// The attempt that the same step began.
     pub next: Option<ClaimedJob>,
 }
 
-/// What is kept of what a job did.
+/// The stored history of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
-    /// Its log, oldest line first, with what was dropped as its last line.
+    /// Its log, oldest line first; if lines were dropped, the last line says so.
     pub log: Vec<LogLine>,
-    /// The records of its attempts that are over, oldest first; of very many, the first and the latest.
+    /// The records of its ended attempts, oldest first; of very many, the first and the latest.
     pub attempts: Vec<AttemptRecord>,
 }
 
-/// Which handler a callback is for. Each lane is delivered by itself, so that a job that was added never waits for the handlers
-/// of ends.
+/// Which handler a callback is for. Each lane is delivered separately, so that an added job never waits for the
+/// handlers of ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
     /// The add handler: its job is on hold until the callback is settled.
@@ -161,46 +161,46 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// Both.
+    /// Both lanes.
     pub const ALL: [Self; 2] = [Self::Adds, Self::Ends];
 }
 
-/// A callback's number within its task; grows.
+/// A callback's number within its task; it only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallbackNumber(pub u64);
 
-/// The callbacks that were taken.
+/// The result of claiming callbacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedCallbacks {
-    /// They.
+    /// The claimed callbacks.
     pub callbacks: Vec<ClaimedCallback>,
-    /// What waits behind them.
+    /// When the next callback can be claimed.
     pub next_due: NextDue,
 }
 
-/// A callback that was taken.
+/// A claimed callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedCallback {
     /// Its number.
     pub number: CallbackNumber,
-    /// The job that it is about.
+    /// Its job.
     pub id: JobId,
     /// What happened to the job.
     pub kind: CallbackKind,
     /// How many attempts of the job have begun.
     pub attempt: u32,
-    /// How often the callback was put off.
+    /// How often the callback was postponed.
     pub tries: u32,
     /// Where the job comes from.
     pub origin: Option<Arc<Origin>>,
 }
 
-/// How the delivery of a callback went.
+/// The result of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// Its handler was told, or never will be.
+    /// Its handler was called successfully, or never will be called.
     Done,
-    /// It is to be told again, not before this moment.
+    /// It has to be delivered again, not before this time.
     Postponed(Timestamp),
     /// Its handler failed.
     Failed {
@@ -211,82 +211,83 @@ pub enum Delivery {
     },
 }
 
-/// A position among a task's pending callbacks, which are ordered by the time from which they can be taken (0 unless they were
-/// put off), then by number.
+/// A position among a task's pending callbacks, which are ordered by the time from which they can be claimed (0 unless
+/// they were postponed), then by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallbackPosition {
-    /// From when it can be taken.
+    /// The time from which it can be claimed.
     pub from: Timestamp,
     /// Its number.
     pub number: CallbackNumber,
 }
 
 impl CallbackPosition {
-    /// Before all callbacks.
+    /// The position before all callbacks.
     pub const START: Self = Self { from: Timestamp(0), number: CallbackNumber(0) };
 }
 
-/// What a step settled because the task has no handler for it.
+/// The callbacks that a step settled because the task has no handler for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettledUnwanted {
-    /// Callbacks of addings; their jobs are on hold no longer.
+    /// Add callbacks; their jobs are no longer on hold.
     pub added: usize,
-    /// Callbacks of ends; the retention of their jobs has begun.
+    /// End callbacks; the retention of their jobs has begun.
     pub ended: usize,
     /// Where the next step continues; `None` if this one has reached the last callback.
     pub next: Option<CallbackPosition>,
 }
 
-/// What a step of retention did.
+/// The result of removing ended jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {
-    /// Jobs that it removed.
+    /// Removed jobs.
     pub jobs: usize,
-    /// Of these, those whose handler was still to be tried again.
+    /// Of these, those with a callback that was still to be tried again.
     pub undelivered: usize,
-    /// Whether it stopped because it had done as much as it was asked for, so that more may be due.
+    /// Whether it stopped because it had done as much work as it was asked for, so that more jobs may be due.
     pub more: bool,
 }
 
 impl Pruned {
-    /// Lines of a log that are as much work to remove as a job.
+    /// Log lines that are as much work to remove as a job.
     pub const LINES_LIKE_A_JOB: usize = 16;
 }
 
-/// How many jobs stand where.
+/// Job counts of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Jobs that wait, delayed and held ones included.
+    /// Waiting jobs, including delayed ones and those on hold.
     pub waiting: usize,
-    /// Of these, those whose time has not come (or whose coming nobody has noticed yet).
+    /// Of these, those that are not due (or that are due and not promoted yet).
     pub delayed: usize,
-    /// Of the waiting ones, those held for their add handler.
+    /// Of the waiting jobs, those on hold for their add handler.
     pub held: usize,
-    /// Jobs of which an attempt runs.
+    /// Running jobs.
     pub running: usize,
-    /// Jobs kept that ended well.
+    /// Stored jobs that succeeded.
     pub success: usize,
-    /// Jobs kept that ended otherwise.
+    /// Stored jobs that failed.
     pub failure: usize,
-    /// Callbacks that are not finished.
+    /// Callbacks that are not settled.
     pub callbacks: usize,
-    /// Of these, those of ends whose handler failed [`CallbackBackoff::QUICK_TRIES`](crate::CallbackBackoff::QUICK_TRIES) times or
-    /// more.
+    /// Of these, end callbacks whose handler failed
+    /// [`CallbackBackoff::QUICK_TRIES`](crate::CallbackBackoff::QUICK_TRIES) times or more.
     pub deferred: usize,
-    /// Callbacks that were given up and can be delivered again.
+    /// Callbacks that were given up and can be redelivered.
     pub given_up: usize,
     /// Jobs ever added; only grows.
     pub added: u64,
-    /// Bytes that the jobs kept are counted as, ended ones included ([`Rules::keep_bytes`](crate::Rules::keep_bytes)).
+    /// Bytes that the stored jobs are counted as, including ended ones
+    /// ([`Rules::keep_bytes`](crate::Rules::keep_bytes)).
     pub bytes: u64,
     /// Whether the task is paused.
     pub paused: bool,
-    /// Since when the first job of the line has been ready: how long jobs wait for a slot.
+    /// Since when the first job of the ready queue has been ready; shows how long jobs wait for a slot.
     pub first_ready_at: Option<Timestamp>,
 }
 
 impl Counts {
-    /// Whether no job waits or runs and every callback was settled or deferred.
+    /// Returns whether no job waits or runs and every callback was settled or deferred.
     pub fn is_idle(&self) -> bool {
         self.waiting == 0 && self.running == 0 && self.callbacks <= self.deferred
     }

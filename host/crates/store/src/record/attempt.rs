@@ -1,4 +1,4 @@
-//! What is kept of attempts that are over: one record each, as many as a job may have, and what an attempt cost.
+//! Records of ended attempts, limited per job, and the resource usage of an attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,42 +7,42 @@ use saggar_job::{Ending, Life, Problem, Run, State, Timestamp};
 
 use super::{End, kept_bytes};
 
-/// What an attempt cost, as the sandbox measured it.
+/// Resource usage of an attempt, as the sandbox measured it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cost {
     /// The digest of the component that ran, in hexadecimal.
     pub digest: Arc<str>,
-    /// Time that the guest, and the host on its behalf, spent on a processor.
+    /// Processor time of the guest, and of the host on its behalf.
     pub cpu: Duration,
-    /// The most bytes of memories and tables that the instance had had by then.
+    /// The most bytes of memories and tables that the instance had used by then.
     pub peak_memory: u64,
-    /// Whether an instance had to be made for the attempt.
+    /// Whether a new instance was created for the attempt.
     pub fresh: bool,
 }
 
-/// An attempt that is over.
+/// The record of an ended attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptRecord {
-    /// Its number, from 1. An attempt that was requeued did not count, so the next one has the same number; a job that is
+    /// Its number, from 1. A requeued attempt does not count, so the next one has the same number; a job that is
     /// retried by hand counts from 1 again.
     pub number: u32,
     /// Its fence: unique among the job's attempts, and in their order.
     pub run: Run,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended; for one that was lost with the process, when the next process found it.
+    /// When it ended; for an attempt that was lost with its process, when the next process found it.
     pub ended_at: Timestamp,
-    /// How it ended. What became of the job may be another thing: it may have been cancelled meanwhile.
+    /// How it ended. The result for the job may differ: it may have been cancelled meanwhile.
     pub ending: Ending,
-    /// What it said of its failing. Without details, which the job itself has of its last attempt.
+    /// Why it failed. Without details, which the job itself has for its last attempt.
     pub problem: Option<Box<Problem>>,
-    /// What it cost; none if that is not known, as after the death of the process.
+    /// Resource usage; `None` if unknown, for example after a crash.
     pub cost: Option<Cost>,
 }
 
 impl AttemptRecord {
-    /// The record of the attempt that runs in `life` and is over with `end`, from the step in which it ends. None if none
-    /// runs.
+    /// Returns the record of the attempt that runs in `life` and ends with `end` in a step at `now`; `None` if no
+    /// attempt runs.
     #[inline]
     pub fn new(life: &Life, end: &End, cost: Option<Cost>, now: Timestamp) -> Option<Self> {
         let State::Running { run, started_at, .. } = life.state else { return None };
@@ -55,17 +55,17 @@ impl AttemptRecord {
     }
 }
 
-/// A job's attempt records as a store keeps them: the first few, which show how the trouble began, and the latest, which
-/// show where it stands. Those between them are dropped, so that a task with a million retries does not fill the store.
+/// A job's attempt records in a store: the first few, which show how the trouble began, and the latest, which show the
+/// current situation. Those between them are dropped, so that a task with a million retries does not fill the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attempts {
-    /// Most jobs have one attempt, for which no list is made.
+    /// Most jobs have one attempt, which needs no list.
     first: Option<Packed>,
-    #[expect(clippy::box_collection, reason = "a third of the room in every job that has no list")]
+    #[expect(clippy::box_collection, reason = "a third of the size in every job without a list")]
     later: Option<Box<Vec<AttemptRecord>>>,
 }
 
-/// An attempt record in the least room, for it stands in every job that ended.
+/// An attempt record in the least space, because every ended job has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Packed {
     run: Run,
@@ -81,13 +81,13 @@ struct Packed {
 }
 
 impl Attempts {
-    /// Records of a job's first attempts that are never dropped.
+    /// Records of a job's first attempts, which are never dropped.
     pub const FIRST: usize = 10;
     /// Records of a job's latest attempts.
     pub const LATEST: usize = 90;
 
-    /// Keeps one more record. When that makes more than [`FIRST`](Self::FIRST) and [`LATEST`](Self::LATEST), the one after
-    /// the first ones goes.
+    /// Appends a record. If there are then more than [`FIRST`](Self::FIRST) and [`LATEST`](Self::LATEST) records,
+    /// removes the one after the first ones.
     #[inline]
     pub fn push(&mut self, record: AttemptRecord) {
         if self.first.is_none() {
@@ -101,14 +101,14 @@ impl Attempts {
         }
     }
 
-    /// The bytes that the records are counted as.
+    /// Returns the bytes that the records are counted as.
     pub fn bytes(&self) -> u64 {
         let first = self.first.as_ref().map_or(0, |first| kept_bytes::of_record(first.problem.as_deref()));
         let later = self.later.iter().flat_map(|later| later.iter());
         first + later.map(|record| kept_bytes::of_record(record.problem.as_deref())).sum::<u64>()
     }
 
-    /// The records kept, oldest first.
+    /// Returns the stored records, oldest first.
     pub fn records(&self) -> Vec<AttemptRecord> {
         let later = self.later.iter().flat_map(|later| later.iter().cloned());
         self.first.iter().map(Packed::record).chain(later).collect()
@@ -132,7 +132,7 @@ impl Packed {
             fresh: false,
         };
         if let Some(Cost { digest, cpu, peak_memory, fresh }) = cost {
-            // Five hundred years of computing are the most that fit.
+            // At most five hundred years of processor time fit.
             packed.cpu_ns = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
             (packed.digest, packed.peak_memory, packed.fresh) = (Some(digest), peak_memory, fresh);
         }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_and_the_latest_records_stay() {
+    fn the_first_and_the_latest_records_are_kept() {
         let mut attempts = Attempts::default();
         assert!(attempts.records().is_empty());
         (1..=250).for_each(|run| attempts.push(record(run)));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_has_no_details_and_a_job_that_waits_no_record() {
+    fn a_record_has_no_details_and_a_waiting_job_has_no_record() {
         let problem = Problem { details: Some("{}".to_owned()), ..Problem::new("odd", "it is odd") };
         let running = State::Running { run: Run(3), started_at: Timestamp(1), cancelling: true };
         let life = Life { state: running, attempt: 2, run: Run(3) };

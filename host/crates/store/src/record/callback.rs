@@ -1,5 +1,5 @@
-//! Callbacks: what a task's handlers are still to be told. They are written in the step that they tell of, and removed
-//! when their handler was told, so each is told at least once.
+//! Callbacks: calls of a task's handlers that are still to be delivered. They are written in the step that causes them,
+//! and removed when they were delivered, so each is delivered at least once.
 
 use std::sync::Arc;
 
@@ -7,42 +7,43 @@ use saggar_job::{Problem, Reason, Timestamp};
 
 use super::Lane;
 
-/// What happened to a job that a handler is to be told of.
+/// The event of a job for which a handler is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallbackKind {
-    /// It was added, and is held until this callback is finished.
+    /// The job was added, and is on hold until this callback is settled.
     Added,
-    /// It ended well.
+    /// The job succeeded.
     Succeeded {
-        /// What the processor answered, as JSON text.
+        /// The processor's response, as JSON text.
         response: Arc<str>,
     },
-    /// It ended otherwise.
+    /// The job failed.
     Failed {
-        /// In which way.
+        /// The kind of failure.
         reason: Reason,
-        /// Why.
+        /// Why it failed.
         problem: Problem,
     },
 }
 
-/// When a failed callback is tried again: twice within 1.2 s, because most failures pass at once; then, for ends, after 15 s, 1, 4,
-/// 16 and 64 minutes and twice after 2 hours, each moved by chance by up to a quarter. A callback of an addition is given up
-/// after the quick tries, because its job is on hold for it.
+/// The backoff of failed callbacks: they are tried again twice within 1.2 s, because most failures pass at once; then,
+/// for ends, after 15 s, 1, 4, 16 and 64 minutes and twice after 2 hours, each with a random jitter of up to a quarter.
+/// An add callback is given up after the quick tries, because its job is on hold for it.
 #[derive(Debug, Clone, Copy)]
 pub struct CallbackBackoff;
 
 impl CallbackBackoff {
-    /// Tries within 1.2 s. Once they are used up, a callback is *deferred*: nothing waits for it.
+    /// Tries within 1.2 s. When they are used up, an end callback is *deferred*: nothing waits for it.
     pub const QUICK_TRIES: u32 = 3;
-    /// Tries before a callback of an end is given up, some five hours after the first.
+    /// Tries before an end callback is given up, some five hours after the first.
     pub const MOST_TRIES: u32 = 10;
 
     const QUICK_MS: [u64; 2] = [200, 1_000];
     const FIRST_SLOW_MS: u64 = 15_000;
     const LONGEST_MS: u64 = 2 * 60 * 60 * 1_000;
 
-    /// Milliseconds before the next try after `tries` have failed; `None` gives up. `chance` is a random number from 0 up to 1.
+    /// Returns the milliseconds before the next try after `tries` have failed; `None` gives up. `chance` is a random
+    /// number from 0 up to 1.
     pub fn delay_ms_after(lane: Lane, tries: u32, chance: f64) -> Option<u64> {
         if let Some(quick) = Self::QUICK_MS.get(tries.saturating_sub(1) as usize) {
             return Some(*quick);
@@ -56,14 +57,14 @@ impl CallbackBackoff {
     }
 }
 
-/// A callback of a job that has not been delivered, as the job shows it.
+/// A callback that has not been delivered, as its job shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobCallback {
     /// Which handler it is for.
     pub lane: Lane,
     /// How often the handler was called.
     pub tries: u32,
-    /// When it is tried again; `None` if it was never tried, and if it was given up.
+    /// When it is tried again; `None` if it was never tried or was given up.
     pub next_try_at: Option<Timestamp>,
     /// Whether it was given up, so that only a redelivery tries it again.
     pub given_up: bool,
@@ -72,7 +73,7 @@ pub struct JobCallback {
 }
 
 impl JobCallback {
-    /// One that was not tried yet.
+    /// Creates a callback that was not tried yet.
     pub fn fresh(lane: Lane) -> Self {
         Self { lane, tries: 0, next_try_at: None, given_up: false, problem: None }
     }
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_not_on_hold_for_a_failing_add_handler_for_long() {
+    fn add_callbacks_are_given_up_after_the_quick_tries() {
         let given_up = CallbackBackoff::QUICK_TRIES as usize - 1;
         assert_eq!(delays(Lane::Adds, 0.5)[..given_up], [Some(200), Some(1_000)]);
         assert!(delays(Lane::Adds, 0.5)[given_up..].iter().all(Option::is_none));

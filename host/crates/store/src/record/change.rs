@@ -1,65 +1,65 @@
-//! Changes of a job from outside its attempts: cancel, retry, delete.
+//! Changes of a job from outside its attempts: cancel, retry, delete, redeliver.
 
 use saggar_job::{JobId, Refusal};
 
 use super::StoreError;
 
-/// What somebody wants of a job.
+/// A change that a caller requests of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// That it ends: a waiting one at once; a running one has no other attempt after this one, which is to be stopped.
+    /// Ends the job: a waiting one at once; a running one has no other attempt after this one, which is to be stopped.
     Cancel,
-    /// That it runs again although it has ended, with all its attempts before it.
+    /// Runs the job again after its end, with its full number of attempts.
     Retry,
-    /// That it is forgotten, with its payload, log, attempts and callbacks. Not while it runs.
+    /// Removes the job with its payload, log, attempts and callbacks. Refused while it runs.
     Delete,
-    /// That its callbacks that were given up or are deferred are delivered now.
+    /// Delivers the job's callbacks that were given up or are deferred.
     Redeliver,
 }
 
-/// Why a job was not changed; it is as it was.
+/// Why a job was not changed. The job is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// There is no such job: it never was, was deleted, or retention removed it.
+    /// There is no such job: it never existed, was deleted, or was removed by retention.
     #[error("there is no job {id}; perhaps its retention is over")]
     UnknownJob {
-        /// The id asked for.
+        /// The requested id.
         id: JobId,
     },
-    /// Its life is over, so it cannot be cancelled.
+    /// The job has ended, so it cannot be cancelled.
     #[error("the job {id} has ended already; an ended job stays as it is")]
     Ended {
-        /// The id asked for.
+        /// The requested id.
         id: JobId,
     },
-    /// An attempt of it runs, so it cannot be deleted.
-    #[error("the job {id} runs; cancel it and wait for its end before you delete it")]
+    /// An attempt of the job runs, so it cannot be deleted.
+    #[error("the job {id} is running; cancel it and wait for its end before deleting it")]
     Running {
-        /// The id asked for.
+        /// The requested id.
         id: JobId,
     },
-    /// Its life is not over, so it cannot be retried.
-    #[error("the job {id} has not ended; only an ended job can be retried, or its callbacks be delivered again")]
+    /// The job has not ended, so it cannot be retried, and its callbacks cannot be redelivered.
+    #[error("the job {id} has not ended; only an ended job can be retried, and only its callbacks can be redelivered")]
     NotEnded {
-        /// The id asked for.
+        /// The requested id.
         id: JobId,
     },
-    /// A handler has still to be told of it, so it cannot be retried yet: handlers are told of every end.
+    /// A callback of the job is pending, so it cannot be retried yet: every end is delivered to its handler.
     #[error("a callback of the job {id} is pending; try again in a moment")]
     CallbackPending {
-        /// The id asked for.
+        /// The requested id.
         id: JobId,
     },
-    /// No callback of it was given up or is deferred.
+    /// No callback of the job was given up or is deferred.
     #[error("no callback of the job {id} was given up")]
     NotGivenUp {
-        /// The id asked for.
+        /// The requested id.
         id: JobId,
     },
-    /// It is a unique job, and another one of its kind waits or runs, so it cannot be retried.
+    /// The job is unique, and another one with its fingerprint waits or runs, so it cannot be retried.
     #[error("the job {id} is unique, and the job {other} of its kind waits or runs")]
     NotUnique {
-        /// The id asked for.
+        /// The requested id.
         id: JobId,
         /// The other job.
         other: JobId,
@@ -70,7 +70,7 @@ pub enum ChangeError {
 }
 
 impl ChangeError {
-    /// A stable name in kebab case.
+    /// Returns a stable name in kebab case.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownJob { .. } => "unknown-job",
@@ -84,7 +84,7 @@ impl ChangeError {
         }
     }
 
-    /// What `refusal` of a transition says of a change of the job `id`.
+    /// Converts the `refusal` of a transition to the error of a change of the job `id`.
     pub fn refused(id: JobId, refusal: Refusal) -> Self {
         match refusal {
             Refusal::Ended => Self::Ended { id },

@@ -1,4 +1,4 @@
-//! A job as it comes into the queue, and as it is looked up there.
+//! Jobs as they are added, and as they are read.
 
 use std::sync::Arc;
 
@@ -9,31 +9,31 @@ use super::JobCallback;
 /// A job to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
-    /// Its id; none for the next one of the task's counter.
+    /// Its id; `None` for the next one of the task's counter.
     pub id: Option<JobId>,
-    /// Its arguments: a JSON array. The queue keeps the text and does not look into it.
+    /// Its arguments: a JSON array. The queue stores the text and does not parse it.
     pub args: Arc<str>,
-    /// No attempt begins before this many milliseconds have gone by …
+    /// No attempt begins before this many milliseconds have passed …
     pub delay_ms: u64,
-    /// … nor before this moment.
+    /// … nor before this time.
     pub run_at: Option<Timestamp>,
-    /// Ready jobs of higher priority are claimed first; 0 is ordinary.
+    /// Ready jobs of higher priority are claimed first; the default is 0.
     pub priority: i16,
-    /// The caller's name for the job, so that adding can be tried again: while a job of the task that was added with the
-    /// same key is kept, even after its end, it is answered instead of adding another one, if it is
-    /// [the same](Self::is_other).
+    /// The idempotency key, with which an add can be retried. While a job of the task that was added with the same key
+    /// is stored, even after its end, that job is returned instead of adding another one, unless the two
+    /// [differ](Self::is_other).
     pub key: Option<Arc<str>>,
-    /// What makes the job unique ([`fingerprint`](crate::fingerprint)): while a job of the task that was added with the same
-    /// fingerprint waits or runs, it is answered instead of adding another one.
+    /// The fingerprint that makes the job unique. While a job of the task that was added with the same fingerprint
+    /// waits or runs, it is returned instead of adding another one.
     pub unique: Option<Arc<str>>,
     /// The job whose guest adds this one.
     pub parent: Option<JobKey>,
-    /// The W3C trace context that it belongs to, in the form of the `traceparent` header.
+    /// The W3C trace context that it belongs to, in the format of the `traceparent` header.
     pub trace_parent: Option<Arc<str>>,
 }
 
 impl NewJob {
-    /// An ordinary job: an id of the counter, no delay, no priority, no key, not unique, no origin.
+    /// Creates an ordinary job: an id from the counter, no delay, priority 0, no key, not unique, no origin.
     pub fn new(args: impl Into<Arc<str>>) -> Self {
         Self {
             id: None,
@@ -48,61 +48,62 @@ impl NewJob {
         }
     }
 
-    /// The same job with the id `id`.
+    /// Returns the job with the id `id`.
     #[must_use]
     pub fn with_id(self, id: JobId) -> Self {
         Self { id: Some(id), ..self }
     }
 
-    /// The same job, not to be begun before `delay_ms` milliseconds have gone by.
+    /// Returns the job, not to begin before `delay_ms` milliseconds have passed.
     #[must_use]
     pub fn with_delay_ms(self, delay_ms: u64) -> Self {
         Self { delay_ms, ..self }
     }
 
-    /// The same job, not to be begun before `run_at`.
+    /// Returns the job, not to begin before `run_at`.
     #[must_use]
     pub fn with_run_at(self, run_at: Timestamp) -> Self {
         Self { run_at: Some(run_at), ..self }
     }
 
-    /// The same job with the priority `priority`.
+    /// Returns the job with the priority `priority`.
     #[must_use]
     pub fn with_priority(self, priority: i16) -> Self {
         Self { priority, ..self }
     }
 
-    /// The same job under the key `key`.
+    /// Returns the job with the key `key`.
     #[must_use]
     pub fn with_key(self, key: impl Into<Arc<str>>) -> Self {
         Self { key: Some(key.into()), ..self }
     }
 
-    /// The same job, unique by the fingerprint `unique`.
+    /// Returns the job, unique by the fingerprint `unique`.
     #[must_use]
     pub fn with_unique(self, unique: impl Into<Arc<str>>) -> Self {
         Self { unique: Some(unique.into()), ..self }
     }
 
-    /// Whether a job with these arguments, this priority and this fingerprint is another one than this, so that both cannot
-    /// have the same key. Delays and times are relative to the moment of adding, and ids may be given anew: they are not compared.
+    /// Returns whether a job with these arguments, this priority and this fingerprint differs from this one, so that
+    /// both cannot have the same key. Delays and times are relative to the time of the add, and ids may be assigned
+    /// anew: they are not compared.
     pub fn is_other(&self, args: &str, priority: i16, unique: Option<&str>) -> bool {
         *self.args != *args || self.priority != priority || self.unique.as_deref() != unique
     }
 
-    /// The moment before which no attempt begins, if the job is added at `now`.
+    /// Returns the time before which no attempt begins, if the job is added at `now`.
     pub fn due_at(&self, now: Timestamp) -> Timestamp {
         now.plus_ms(self.delay_ms).max(self.run_at.unwrap_or_default())
     }
 
-    /// Takes out where the job comes from, if that was said: as a store keeps it.
+    /// Takes the job's origin, if it has one, in the form in which a store persists it.
     pub fn take_origin(&mut self) -> Option<Arc<Origin>> {
         let (parent, trace_parent) = (self.parent.take(), self.trace_parent.take());
         (parent.is_some() || trace_parent.is_some()).then(|| Arc::new(Origin { parent, trace_parent }))
     }
 }
 
-/// Where a job comes from.
+/// The origin of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// The job whose guest added it.
@@ -111,19 +112,20 @@ pub struct Origin {
     pub trace_parent: Option<Arc<str>>,
 }
 
-/// How far a job is, as its guest last said.
+/// A job's progress, as its guest last reported it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// How much is done …
+    /// The amount done …
     pub current: u64,
-    /// … of how much; 0 while nothing was reported.
+    /// … of this amount; 0 while nothing was reported.
     pub total: u64,
-    /// What the guest says to it; at most 1 KiB.
+    /// The guest's message; at most 1 KiB.
     pub message: String,
 }
 
 impl Progress {
-    /// Whether it contains `text` as people see it: `3/10 half way`, or the message alone while nothing was counted.
+    /// Returns whether it contains `text` as it is displayed: `3/10 half way`, or the message alone while nothing was
+    /// counted.
     pub fn shows(&self, text: &str) -> bool {
         let Self { current, total, message } = self;
         let is_counted = *total > 0 || *current > 0;
@@ -131,23 +133,23 @@ impl Progress {
     }
 }
 
-/// What a look at a job found that is not to read more than so many bytes of texts.
+/// The result of reading a job unless its texts exceed a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "it is the job nearly always, and is moved on at once")]
+#[expect(clippy::large_enum_variant, reason = "it is nearly always the job, and is moved on at once")]
 pub enum Peek {
     /// The job.
     Job(Job),
-    /// Its texts have more bytes than that.
+    /// Its texts exceed the limit.
     Large {
-        /// How many ([`Job::text_bytes`]).
+        /// Their bytes ([`Job::text_bytes`]).
         bytes: u64,
-        /// Whether it has ended.
+        /// Whether the job has ended.
         has_ended: bool,
     },
 }
 
 impl Peek {
-    /// Whether the job has ended.
+    /// Returns whether the job has ended.
     pub fn has_ended(&self) -> bool {
         match self {
             Self::Job(job) => job.life.state.is_ended(),
@@ -156,10 +158,10 @@ impl Peek {
     }
 }
 
-/// A job as it was when it was looked up.
+/// A job as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its number within its task.
+    /// Its id within its task.
     pub id: JobId,
     /// Its arguments.
     pub args: Arc<str>,
@@ -167,7 +169,7 @@ pub struct Job {
     pub priority: i16,
     /// When it was added.
     pub added_at: Timestamp,
-    /// Where it stands, with the number of attempts that have begun.
+    /// Its state, with the number of attempts that have begun.
     pub life: Life,
     /// The last progress of the running attempt, or of the last one that ended.
     pub progress: Progress,
@@ -175,19 +177,19 @@ pub struct Job {
     pub key: Option<Arc<str>>,
     /// The fingerprint that makes it unique.
     pub unique: Option<Arc<str>>,
-    /// Where it comes from.
+    /// Its origin.
     pub origin: Option<Arc<Origin>>,
-    /// Its callbacks that are pending or were given up, in the order of what they are about.
+    /// Its callbacks that are pending or were given up, in the order of their events.
     pub callbacks: Vec<JobCallback>,
 }
 
 impl Job {
-    /// What people see of where it stands.
+    /// Returns its status, which is what people see of its state.
     pub fn status(&self) -> Status {
         self.life.state.status()
     }
 
-    /// What the processor answered, as JSON text; none until SUCCESS.
+    /// Returns the processor's response, as JSON text; `None` until SUCCESS.
     pub fn response(&self) -> Option<&str> {
         match &self.life.state {
             State::Success { response, .. } => Some(response),
@@ -195,7 +197,7 @@ impl Job {
         }
     }
 
-    /// Why it failed, or why its last attempt did while it waits for the next one.
+    /// Returns why it failed, or why its last attempt did while it waits for the next one.
     pub fn problem(&self) -> Option<&Problem> {
         match &self.life.state {
             State::Failure { problem, .. } => Some(problem),
@@ -204,7 +206,7 @@ impl Job {
         }
     }
 
-    /// In which way it failed; none unless FAILURE.
+    /// Returns the kind of failure; `None` unless FAILURE.
     pub fn reason(&self) -> Option<Reason> {
         match &self.life.state {
             State::Failure { reason, .. } => Some(*reason),
@@ -212,7 +214,7 @@ impl Job {
         }
     }
 
-    /// The moment before which no attempt begins; none unless WAITING.
+    /// Returns the time before which no attempt begins; `None` unless WAITING.
     pub fn run_at(&self) -> Option<Timestamp> {
         match &self.life.state {
             State::Waiting { run_at, .. } => Some(*run_at),
@@ -220,7 +222,7 @@ impl Job {
         }
     }
 
-    /// When the running attempt began; none unless RUNNING.
+    /// Returns when the running attempt began; `None` unless RUNNING.
     pub fn started_at(&self) -> Option<Timestamp> {
         match &self.life.state {
             State::Running { started_at, .. } => Some(*started_at),
@@ -228,13 +230,13 @@ impl Job {
         }
     }
 
-    /// Bytes of its texts that may be large: arguments, response, details of a problem.
+    /// Returns the bytes of its texts that may be large: arguments, response, details of a problem.
     pub fn text_bytes(&self) -> u64 {
         let details = self.problem().and_then(|problem| problem.details.as_ref()).map_or(0, String::len);
         (self.args.len() + self.response().map_or(0, str::len) + details) as u64
     }
 
-    /// When it ended; none until then.
+    /// Returns when it ended; `None` until then.
     pub fn ended_at(&self) -> Option<Timestamp> {
         match &self.life.state {
             State::Success { ended_at, .. } | State::Failure { ended_at, .. } => Some(*ended_at),

@@ -1,4 +1,4 @@
-//! What can go wrong, one enum per operation. `code` is for programs and never changes; the message is for people.
+//! Errors, one enum per operation. `code` is for programs and never changes; the message is for people.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use saggar_job::{JobId, Refusal};
 /// Why a job was not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
-    /// Keys are in use for other jobs: with other arguments, another priority or another fingerprint. At least one.
-    #[error("{}; a key means one job: send the same request again, or choose another key", First(.0))]
+    /// Keys belong to other jobs: with other arguments, another priority or another fingerprint. At least one.
+    #[error("{}; a key identifies one job: send the same request again, or choose another key", First(.0))]
     KeyReused(Vec<KeyReuse>),
     /// As many jobs are ready or on hold as the task's `size` allows.
     #[error(
@@ -19,7 +19,7 @@ pub enum AddError {
         /// The task's `size`.
         size: usize,
     },
-    /// As many jobs wait for their time as the task's `delayed_size` allows.
+    /// As many jobs are delayed as the task's `delayed_size` allows.
     #[error(
         "the queue is full: `delayed_size` allows {delayed_size} delayed jobs and retries; add it again later, or raise \
          `delayed_size`"
@@ -28,37 +28,37 @@ pub enum AddError {
         /// The task's `delayed_size`.
         delayed_size: usize,
     },
-    /// The jobs that are kept take as many bytes as they may, and none of them can be removed.
+    /// The stored jobs take as many bytes as they may, and none of them can be evicted.
     #[error(
-        "the jobs kept take {kept} of {most} bytes, and no ended one is left to remove; add it again later, or raise \
+        "the stored jobs take {kept} of {most} bytes, and no ended job can be evicted; add it again later, or raise \
          `keep_bytes` of {}", if *of_task { "the task" } else { "the host" }
     )]
     KeepBytesExceeded {
-        /// Bytes that are kept.
+        /// The stored bytes.
         kept: u64,
-        /// The bytes that may be kept.
+        /// The limit.
         most: u64,
-        /// Whether it is the task's bound, or that of the whole store.
+        /// Whether it is the task's limit, or that of the whole store.
         of_task: bool,
     },
-    /// A job with this id is there already, or stands twice in the batch.
-    #[error("the id {id} is taken; leave the id to the task's counter, or let `next` answer one that is free")]
+    /// A job with this id exists, or the batch contains the id twice.
+    #[error("the id {id} is taken; omit the id to get one from the task's counter, or let `next` return a free one")]
     DuplicateId {
-        /// That id.
+        /// The id.
         id: JobId,
-        /// The position of the job among those that were to be added.
+        /// The position of the job in the batch.
         at: usize,
     },
     /// The id is 0.
-    #[error("0 is no job's id; ids count from 1")]
+    #[error("invalid job id 0; ids start at 1")]
     InvalidId {
-        /// The position of the job among those that were to be added.
+        /// The position of the job in the batch.
         at: usize,
     },
-    /// The counter stands at the highest id there is.
-    #[error("the task's counter has no id left, because a job was given the highest one there is; name a free id")]
+    /// The counter has reached the highest possible id.
+    #[error("the task's counter is exhausted, because a job has the highest possible id; request a free id")]
     IdsExhausted {
-        /// The position of the job among those that were to be added.
+        /// The position of the job in the batch.
         at: usize,
     },
     /// The store failed.
@@ -67,7 +67,7 @@ pub enum AddError {
 }
 
 impl AddError {
-    /// A stable name in kebab case.
+    /// Returns a stable name in kebab case.
     pub fn code(&self) -> &'static str {
         match self {
             Self::KeyReused(_) => "key-reused",
@@ -80,34 +80,34 @@ impl AddError {
         }
     }
 
-    /// The position of the job that is to blame, among those that were to be added; none if it is not one of them.
+    /// Returns the position in the batch of the job that caused the error; `None` if none of them did.
     pub fn job(&self) -> Option<usize> {
         match self {
             Self::DuplicateId { at, .. } | Self::InvalidId { at } | Self::IdsExhausted { at } => Some(*at),
-            // It names the job itself.
+            // It names the jobs itself.
             Self::KeyReused(_) => None,
             Self::QueueFull { .. } | Self::DelayedFull { .. } | Self::KeepBytesExceeded { .. } | Self::Store(_) => None,
         }
     }
 }
 
-/// A job that was to be added under the key of another one.
+/// A job that was to be added with the key of another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyReuse {
     /// Its position in the batch, from 0.
     pub at: usize,
     /// The key.
     pub key: Arc<str>,
-    /// Whose key it is.
+    /// The job that has the key.
     pub of: KeyOwner,
 }
 
 /// The job that has a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyOwner {
-    /// One that is kept.
+    /// A stored job.
     Kept(JobId),
-    /// The one at this position of the same batch.
+    /// The job at this position of the same batch.
     Earlier(usize),
 }
 
@@ -116,14 +116,14 @@ impl fmt::Display for KeyReuse {
         let Self { at, key, of } = self;
         match of {
             KeyOwner::Kept(id) => {
-                write!(f, "job {at}: the key `{key}` is that of job {id} of the task, which is another one")
+                write!(f, "job {at}: the key `{key}` belongs to job {id} of the task, which is a different job")
             }
-            KeyOwner::Earlier(earlier) => write!(f, "job {at}: the key `{key}` is that of job {earlier} of the batch"),
+            KeyOwner::Earlier(earlier) => write!(f, "job {at}: the key `{key}` belongs to job {earlier} of the batch"),
         }
     }
 }
 
-/// Shows the first of them.
+/// Displays the first element.
 struct First<'a>(&'a [KeyReuse]);
 
 impl fmt::Display for First<'_> {
@@ -132,35 +132,36 @@ impl fmt::Display for First<'_> {
     }
 }
 
-/// Why a store did not do what it was asked to.
+/// Why a store did not perform a step.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The job's life does not allow the step. For an attempt's end: the attempt is no longer this claim's to finish.
-    #[error("the job {id} cannot take this step any more; what its claim says is out of date")]
+    /// The job's state does not allow the step. For the end of an attempt: its claim is stale.
+    #[error("the job {id} does not allow this step any more; its claim is stale")]
     Refused {
         /// The job.
         id: JobId,
-        /// What stands against it.
+        /// Why it was refused.
         refusal: Refusal,
     },
-    /// There is no room on the store's disk. Nothing was done; the store goes on when there is room again.
+    /// The store's disk is full. Nothing was done; the store continues when there is room again.
     #[error("the disk with the job store is full; nothing was changed; make room and try again")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Another program keeps the store's file locked. Nothing was done; the store goes on when it lets go.
+    /// Another program keeps the store's file locked. Nothing was done; the store continues when the lock is released.
     #[error("another program keeps the job store locked; nothing was changed; end its transaction and try again")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The store itself failed: its disk, its file, its connection.
+    /// The store itself failed: its disk, its file or its connection.
     #[error("the job store failed; the host's log says why")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl StoreError {
-    /// Whether nothing was done and the same may be done later. A store says such a thing itself, once for everybody.
+    /// Returns whether nothing was done and the same may be done later. A store reports such a condition itself, once
+    /// for all callers.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Busy(_))
     }
 
-    /// A stable name in kebab case.
+    /// Returns a stable name in kebab case.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Refused { .. } => "refused",

@@ -1,5 +1,5 @@
-//! Lists of jobs: what can be asked, and the pages that are answered. Jobs are listed in the order of their adding, which
-//! never changes, so a cursor stays good while jobs come, go on and go.
+//! Lists of jobs: queries and pages. Jobs are listed in the order in which they were added, which never changes, so a
+//! cursor stays valid while jobs are added, changed and removed.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,56 +10,56 @@ use saggar_job::{JobId, Life, Problem, Reason, Run, State, Status, TaskKey, Time
 
 use super::Progress;
 
-/// Which jobs to list. A job is listed if it meets all that is asked.
+/// A query for jobs. A job is listed if it meets all conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Whose jobs.
+    /// The tenant of the jobs.
     pub tenant: Arc<str>,
-    /// Of which task, in lower case; none for all of the tenant's.
+    /// Their task, in lower case; `None` for all tasks of the tenant.
     pub task: Option<Arc<str>>,
-    /// Where they stand; none for wherever.
+    /// Their status; `None` for any.
     pub status: Option<Status>,
-    /// Added at this moment or later.
+    /// Added at this time or later.
     pub added_from: Option<Timestamp>,
-    /// Added before this moment.
+    /// Added before this time.
     pub added_before: Option<Timestamp>,
-    /// What the list shows of the job in words contains this text exactly: the progress (`3/10 half way`), the problem
-    /// (`code: message`) or the reason.
+    /// A text that must occur exactly in what the list shows of the job in words: the progress (`3/10 half way`), the
+    /// problem (`code: message`) or the reason.
     pub text: Option<Arc<str>>,
-    /// The running jobs whose live progress contains that text, for stores, which know nothing of it;
-    /// [`Queue::list`](crate::Queue::list) fills it in.
+    /// The running jobs whose live progress contains that text, because stores do not know it; the queue's `list` sets
+    /// it.
     pub live: Arc<HashMap<TaskKey, HashSet<JobId>>>,
-    /// In which order.
+    /// The order of the list.
     pub order: ListOrder,
     /// Only jobs that follow this one in that order.
     pub after: Option<Cursor>,
-    /// No more than this many in a page; taken as 1 if it is 0, and as [`PAGE`](Self::PAGE) if it is more.
+    /// The most jobs of a page; 0 is taken as 1, and more than [`PAGE`](Self::PAGE) as `PAGE`.
     pub limit: usize,
 }
 
-/// Orders of a list. The order of adding is that of the store's steps; clocks have no say in it.
+/// Orders of a list. Jobs are ordered by the store's steps that added them; clocks have no influence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ListOrder {
-    /// What was added last comes first.
+    /// The job that was added last comes first.
     #[default]
     NewestFirst,
-    /// What was added first comes first.
+    /// The job that was added first comes first.
     OldestFirst,
 }
 
 impl ListQuery {
-    /// The most jobs of a page: a megabyte or so of what is shown of them.
+    /// The most jobs of a page: about a megabyte of what is shown of them.
     pub const PAGE: usize = 1_000;
-    /// The most jobs that a store looks at for a page: what is read in a few milliseconds. Jobs that an index (of the
-    /// task, of the status) leaves out are not looked at.
+    /// The most jobs that a store examines for a page: what is read in a few milliseconds. Jobs that an index (of the
+    /// task, of the status) excludes are not examined.
     pub const LOOKED_AT: usize = 10_000;
 
-    /// The newest jobs of a task.
+    /// Returns a query for the newest jobs of a task.
     pub fn of_task(task: &TaskKey) -> Self {
         Self { task: Some(task.task.clone()), ..Self::of_tenant(task.tenant.clone()) }
     }
 
-    /// The newest jobs of all of a tenant's tasks.
+    /// Returns a query for the newest jobs of all tasks of a tenant.
     pub fn of_tenant(tenant: impl Into<Arc<str>>) -> Self {
         Self {
             tenant: tenant.into(),
@@ -75,12 +75,12 @@ impl ListQuery {
         }
     }
 
-    /// The [`limit`](Self::limit) within its bounds.
+    /// Returns the [`limit`](Self::limit) within its bounds.
     pub fn bounded_limit(&self) -> usize {
         self.limit.clamp(1, Self::PAGE)
     }
 
-    /// Whether a job of `task` is asked for, as far as its times and texts go. `progress` is the kept one.
+    /// Returns whether a job of `task` matches the times and the text. `progress` is the stored one.
     pub fn matches(
         &self,
         task: &TaskKey,
@@ -89,7 +89,7 @@ impl ListQuery {
         life: &Life,
         progress: Option<&Progress>,
     ) -> bool {
-        let holds = |text: &str| {
+        let has_text = |text: &str| {
             if text.is_empty() {
                 return true;
             }
@@ -105,30 +105,28 @@ impl ListQuery {
         };
         self.added_from.is_none_or(|from| added_at >= from)
             && self.added_before.is_none_or(|before| added_at < before)
-            && self.text.as_deref().is_none_or(holds)
+            && self.text.as_deref().is_none_or(has_text)
     }
 }
 
-/// A place in a list: just behind one job. To be handed back as it is; it means the same in a later process on the same
-/// store, whatever happened to that job.
+/// A position in a list, just after one job. Clients return it unchanged; it means the same in a later process on the
+/// same store, whatever happened to that job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor(
-    /// The number of the job's adding: for stores. Grows with every job added to the store, and is never given twice.
+    /// The job's insertion number, for stores. Grows with every job added to the store, and is never reused.
     pub u64,
 );
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A letter in front keeps people from taking it for a job's id.
+        // The leading letter keeps people from taking it for a job's id.
         write!(f, "c{:x}", self.0)
     }
 }
 
-/// A text is no cursor that a page answered.
+/// The text is not a cursor of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this is no cursor; hand back the `next` of a page as it is, or leave the cursor out to start at the beginning"
-)]
+#[error("invalid cursor; pass the `next` of a page unchanged, or omit the cursor to start at the beginning")]
 pub struct BadCursor;
 
 impl FromStr for Cursor {
@@ -136,17 +134,18 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, BadCursor> {
         let cursor = text.strip_prefix('c').and_then(|number| u64::from_str_radix(number, 16).ok()).map(Self);
-        // There is one way to write each.
+        // Each cursor has exactly one spelling.
         cursor.filter(|cursor| cursor.to_string() == text).ok_or(BadCursor)
     }
 }
 
-/// Some jobs of a list.
+/// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The jobs. May be fewer than asked for, even none, though others follow: the store looked at as many as it may.
+    /// The jobs. May be fewer than requested, even none, although others follow, because the store has examined as many
+    /// as it may.
     pub jobs: Vec<ListedJob>,
-    /// Where to go on; none if nothing follows.
+    /// Where to continue; `None` if nothing follows.
     pub next: Option<Cursor>,
 }
 
@@ -155,23 +154,23 @@ pub struct Page {
 pub struct ListedJob {
     /// Its task.
     pub task: TaskKey,
-    /// Its number there.
+    /// Its id within the task.
     pub id: JobId,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// Its priority.
     pub priority: i16,
     /// When it was added.
     pub added_at: Timestamp,
-    /// The moment before which no attempt begins; none unless WAITING.
+    /// The time before which no attempt begins; `None` unless WAITING.
     pub run_at: Option<Timestamp>,
-    /// Whether it waits for its add handler.
+    /// Whether it is on hold for its add handler.
     pub held: bool,
-    /// Whether it was cancelled while an attempt runs, which is being stopped.
+    /// Whether it was cancelled during an attempt, which is being stopped.
     pub cancelling: bool,
-    /// When the running attempt began; none unless RUNNING.
+    /// When the running attempt began; `None` unless RUNNING.
     pub started_at: Option<Timestamp>,
-    /// When it ended; none until then.
+    /// When it ended; `None` until then.
     pub ended_at: Option<Timestamp>,
     /// How many attempts have begun.
     pub attempt: u32,
@@ -179,19 +178,19 @@ pub struct ListedJob {
     pub run: Run,
     /// The last progress.
     pub progress: Progress,
-    /// In which way it failed; none unless FAILURE.
+    /// The kind of failure; `None` unless FAILURE.
     pub reason: Option<Reason>,
     /// Why it failed, or why its last attempt did while it waits for the next one; without details.
     pub problem: Option<Problem>,
 }
 
 impl ListedJob {
-    /// What it waits for at `now`; none unless WAITING.
+    /// Returns what it waits for at `now`; `None` unless WAITING.
     pub fn waiting(&self, now: Timestamp) -> Option<Waiting> {
         self.run_at.map(|run_at| Waiting::at(now, run_at, self.held, self.attempt))
     }
 
-    /// What a list shows of a job of `task` with this life.
+    /// Returns what a list shows of a job of `task` with this life.
     pub fn new(task: TaskKey, id: JobId, life: &Life, priority: i16, added_at: Timestamp, progress: Progress) -> Self {
         let mut job = Self {
             task,
@@ -210,15 +209,16 @@ impl ListedJob {
             reason: None,
             problem: None,
         };
-        let brief = |problem: &Problem| Some(Problem::new(&*problem.code, &*problem.message));
+        let without_details = |problem: &Problem| Some(Problem::new(&*problem.code, &*problem.message));
         match &life.state {
             State::Waiting { run_at, held, problem } => {
-                (job.run_at, job.held, job.problem) = (Some(*run_at), *held, problem.as_ref().and_then(brief));
+                (job.run_at, job.held, job.problem) =
+                    (Some(*run_at), *held, problem.as_ref().and_then(without_details));
             }
             State::Running { started_at, .. } => job.started_at = Some(*started_at),
             State::Success { ended_at, .. } => job.ended_at = Some(*ended_at),
             State::Failure { reason, problem, ended_at } => {
-                (job.reason, job.problem, job.ended_at) = (Some(*reason), brief(problem), Some(*ended_at));
+                (job.reason, job.problem, job.ended_at) = (Some(*reason), without_details(problem), Some(*ended_at));
             }
         }
         job
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written() {
+    fn a_cursor_round_trips_through_text() {
         for number in [0, 1, 0xabc, u64::MAX] {
             assert_eq!(Cursor(number).to_string().parse(), Ok(Cursor(number)));
         }
@@ -267,7 +267,7 @@ mod tests {
         }
         let state = State::Running { run: Run(1), started_at: Timestamp(0), cancelling: false };
         let running = Life { state, ..waiting };
-        assert!(!matches(&text("half"), &running, Some(&progress), 0), "that is an earlier attempt's");
+        assert!(!matches(&text("half"), &running, Some(&progress), 0), "that progress is an earlier attempt's");
         let live = Arc::new(HashMap::from([(task.clone(), HashSet::from([id]))]));
         assert!(matches(&ListQuery { live, ..text("half") }, &running, None, 0));
     }

@@ -1,8 +1,8 @@
-//! A job's own log: its lines, and the budget that keeps one job from filling the store.
+//! A job's log: its lines, and the budget that keeps one job from filling the store.
 
 use saggar_job::Timestamp;
 
-/// How the line ends that says what was dropped.
+/// The end of the line that reports dropped lines.
 const DROPPED: &str = "were dropped here: the job's log is full";
 
 /// One line of a job's log.
@@ -10,13 +10,13 @@ const DROPPED: &str = "were dropped here: the job's log is full";
 pub struct LogLine {
     /// When it was written.
     pub at: Timestamp,
-    /// Who wrote it.
+    /// The writer of the line.
     pub source: LogSource,
-    /// The line, without its end.
+    /// The line, without its terminator.
     pub text: String,
 }
 
-/// Who wrote a line of a job's log.
+/// The writer of a line of a job's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LogSource {
     /// The guest, on its standard output.
@@ -25,47 +25,47 @@ pub enum LogSource {
     Stderr,
     /// The guest, through the contract's `log`.
     Log(LogLevel),
-    /// The host: attempts, handlers that failed, lines dropped.
+    /// The host: attempts, failed handlers, dropped lines.
     Host,
 }
 
-/// How much a line of the contract's `log` matters.
+/// The severity of a line of the contract's `log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LogLevel {
     /// For the plugin's author.
     Debug,
     /// What happened.
     Info,
-    /// Odd, but the work goes on.
+    /// Unexpected, but the work continues.
     Warn,
     /// Something failed.
     Error,
 }
 
 impl LogLine {
-    /// A line of the host's.
+    /// Creates a line of the host.
     pub fn host(at: Timestamp, text: impl Into<String>) -> Self {
         Self { at, source: LogSource::Host, text: text.into() }
     }
 
-    /// What a log says when an attempt was lost.
+    /// Creates the line that reports a lost attempt.
     pub fn lost(at: Timestamp, attempt: u32) -> Self {
-        Self::host(at, format!("attempt {attempt} was lost: the host died, or broke off, while it ran"))
+        Self::host(at, format!("attempt {attempt} was lost: the host died, or aborted it, while it ran"))
     }
 
-    /// Whether it is the one that says what was dropped ([`LogBudget::dropped_line`]). It is the last one of its log, and
-    /// changes when more is dropped.
+    /// Returns whether it is the line that reports dropped lines ([`LogBudget::dropped_line`]). It is the last line of
+    /// its log, and changes when more lines are dropped.
     pub fn is_of_dropped(&self) -> bool {
         self.source == LogSource::Host && self.text.ends_with(DROPPED)
     }
 
-    /// What a log says when its job was retried by hand.
+    /// Creates the line that reports a retry by hand.
     pub fn retried(at: Timestamp) -> Self {
-        Self::host(at, "retried by hand: the job waits again, with all its attempts before it")
+        Self::host(at, "retried by hand: the job waits again, with its full number of attempts")
     }
 }
 
-/// A job's log as a store in memory keeps it: its lines within their [`LogBudget`].
+/// A job's log in memory: its lines within their [`LogBudget`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JobLog {
     lines: Vec<LogLine>,
@@ -73,7 +73,7 @@ pub struct JobLog {
 }
 
 impl JobLog {
-    /// Lines that guests may write to one job's log: more than anybody reads, little enough for a page.
+    /// Lines that guests may write to one job's log: more than people read, few enough for a page.
     pub const GUEST_LINES: usize = 1_000;
     /// Bytes of text that guests may write to one job's log.
     pub const GUEST_BYTES: usize = 256 * 1024;
@@ -81,7 +81,7 @@ impl JobLog {
     pub const HOST_LINES: usize = 200;
     /// Bytes of text that the host may write to one job's log.
     pub const HOST_BYTES: usize = 64 * 1024;
-    /// Bytes of one line; a longer one is cut on a character border. The contract's limit for `log.write`.
+    /// Bytes of one line; a longer one is truncated at a character boundary. The contract's limit for `log.write`.
     pub const LINE_BYTES: usize = 8 * 1024;
 
     /// Appends the lines that the budgets allow, and counts the others.
@@ -93,45 +93,45 @@ impl JobLog {
         }
     }
 
-    /// How many lines are kept.
+    /// Returns the number of stored lines.
     pub fn kept(&self) -> usize {
         self.lines.len()
     }
 
-    /// What it has used of its budget.
+    /// Returns what it has used of its budget.
     pub fn budget(&self) -> &LogBudget {
         &self.budget
     }
 
-    /// The lines kept, oldest first; if others were dropped, a last line of the host's says how many.
+    /// Returns the stored lines, oldest first; if others were dropped, a last line of the host says how many.
     pub fn lines(&self) -> Vec<LogLine> {
         self.lines.iter().cloned().chain(self.budget.dropped_line()).collect()
     }
 }
 
-/// What a job's log has used of its budget, and what was dropped: all that a store has to keep to append to a log without
-/// reading it. Guests and host have a budget each, so that a chatty guest cannot hide what the host has to say. What was
-/// there first stays, for the first error is the one that explains the others.
+/// What a job's log has used of its budget, and what was dropped: all that a store needs to append to a log without
+/// reading it. Guests and the host have separate budgets, so that a chatty guest cannot hide the host's lines. The
+/// first lines are stored, because the first error explains the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogBudget {
-    /// Lines of guests that are kept.
+    /// Stored lines of guests.
     pub guest_lines: usize,
     /// Bytes of text in them.
     pub guest_bytes: usize,
-    /// Lines of the host that are kept.
+    /// Stored lines of the host.
     pub host_lines: usize,
     /// Bytes of text in them.
     pub host_bytes: usize,
-    /// Lines that were dropped.
+    /// Dropped lines.
     pub dropped_lines: usize,
     /// Bytes of text in them.
     pub dropped_bytes: usize,
-    /// When the last of them was written.
+    /// When the last dropped line was written.
     pub dropped_at: Timestamp,
 }
 
 impl LogBudget {
-    /// Cuts the line to its greatest length, and says whether it is to be kept; counts it either way.
+    /// Truncates the line to its maximum length, and returns whether it is to be stored; counts it either way.
     pub fn admit(&mut self, line: &mut LogLine) -> bool {
         let (lines, bytes, most_lines, most_bytes) = match line.source {
             LogSource::Host => (&mut self.host_lines, &mut self.host_bytes, JobLog::HOST_LINES, JobLog::HOST_BYTES),
@@ -150,7 +150,7 @@ impl LogBudget {
         fits
     }
 
-    /// The line of the host's that ends a log of which lines were dropped.
+    /// Returns the host's line that ends a log with dropped lines.
     pub fn dropped_line(&self) -> Option<LogLine> {
         let Self { dropped_lines, dropped_bytes, dropped_at, .. } = *self;
         let text = format!("{dropped_lines} lines ({dropped_bytes} bytes) {DROPPED}");

@@ -1,29 +1,30 @@
-//! What a task's definition says about its queue.
+//! The settings of a task's queue.
 
 use saggar_job::{RetryPolicy, Timestamp};
 
 use super::{AddError, Counts, NewJob};
 
-/// The rules of one task's queue. They may be swapped while jobs wait and run; every step follows the rules of its
-/// moment.
+/// The rules of one task's queue. They may be replaced while jobs wait and run; every step follows the rules that are
+/// current then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
-    /// How many jobs may be ready or on hold, those that are late included.
+    /// The most jobs that may be ready or on hold, overdue ones included.
     pub size: usize,
-    /// How many jobs may wait for their time, retries included. A retry of a job that is there is never refused.
+    /// The most jobs that may be delayed, retries included. A retry of an existing job is never refused.
     pub delayed_size: usize,
-    /// How many bytes the task's jobs may take, ended ones included: arguments, responses, problems, logs, records. To make
-    /// room, the jobs that ended first are removed before their retention is over; then adding is refused.
+    /// The most bytes that the task's jobs may take, ended ones included: arguments, responses, problems, logs,
+    /// records. To make room, the jobs that ended first are evicted before their retention is over; then adds are
+    /// refused.
     pub keep_bytes: u64,
     /// When a failed attempt is followed by another one.
     pub retry: RetryPolicy,
-    /// The task has an add handler: a new job is held until that was told.
+    /// Whether the task has an add handler: a new job is on hold until its callback is settled.
     pub add_handler: bool,
-    /// The task has a success handler: a job that ends well leaves a callback.
+    /// Whether the task has a success handler: a job that succeeds leaves a callback.
     pub success_handler: bool,
-    /// The task has an error handler: a job that ends otherwise leaves a callback.
+    /// Whether the task has an error handler: a job that fails leaves a callback.
     pub error_handler: bool,
-    /// How long ended jobs are kept.
+    /// How long ended jobs are retained.
     pub retention: Retention,
 }
 
@@ -43,7 +44,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Whether all of the `new` jobs have room at `now` beside those of `counts`.
+    /// Checks that all `new` jobs have room at `now` beside those of `counts`.
     pub fn admit<'a>(
         &self,
         counts: &Counts,
@@ -52,12 +53,12 @@ impl Rules {
     ) -> Result<(), AddError> {
         let (mut ready, mut delayed) = (0, 0);
         for job in new {
-            // One that is on hold counts among the ready ones: nobody knows for how long.
+            // A job on hold counts as ready, because it is unknown how long it stays on hold.
             let is_delayed = !self.add_handler && job.due_at(now) > now;
             *(if is_delayed { &mut delayed } else { &mut ready }) += 1;
         }
-        // More may be there than there is room for: retries and rules that have changed.
-        let has_room = |new: usize, most: usize, there: usize| new == 0 || new <= most.saturating_sub(there);
+        // There may be more jobs than the limit allows, because of retries and changed rules.
+        let has_room = |new: usize, most: usize, existing: usize| new == 0 || new <= most.saturating_sub(existing);
         if !has_room(ready, self.size, counts.waiting.saturating_sub(counts.delayed)) {
             return Err(AddError::QueueFull { size: self.size });
         }
@@ -68,7 +69,7 @@ impl Rules {
     }
 }
 
-/// How long an ended job can be looked up.
+/// How long an ended job can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Milliseconds after SUCCESS.

@@ -1,4 +1,4 @@
-//! Which jobs an adding adds: decided here, once for all stores, which only look up what is there.
+//! Which jobs an add adds: decided here, once for all stores, which only look up existing jobs.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,49 +8,49 @@ use saggar_job::{JobId, Timestamp};
 
 use crate::{AddError, Added, Counts, KeyOwner, KeyReuse, NewJob, NextDue, Rules, StoreEvent, kept_bytes};
 
-/// What an adding asks a store.
+/// The lookups of an add in a store.
 pub trait ExistingJobs {
     /// Why the store could not be read.
     type Error;
 
-    /// The job that has the key.
+    /// Returns the job that has the key.
     fn by_key(&self, key: &str) -> Result<Option<JobId>, Self::Error>;
 
-    /// The waiting or running job that has the fingerprint.
+    /// Returns the waiting or running job that has the fingerprint.
     fn by_fingerprint(&self, fingerprint: &str) -> Result<Option<JobId>, Self::Error>;
 
-    /// Whether there is a job with the id, which is one that was asked for.
+    /// Returns whether there is a job with the id, which a caller requested.
     fn is_taken(&self, id: JobId) -> Result<bool, Self::Error>;
 
-    /// Whether `job` [is another one](NewJob::is_other) than the kept job `id`.
+    /// Returns whether `job` [differs](NewJob::is_other) from the stored job `id`.
     fn is_other(&self, id: JobId, job: &NewJob) -> Result<bool, Self::Error>;
 }
 
-/// What bounds an adding.
+/// The limits of an add.
 pub struct Bounds<'a> {
     /// The task's rules.
     pub rules: &'a Rules,
-    /// Those of the task, after delayed jobs that are due have taken their places.
+    /// The task's counts, after delayed jobs that are due were promoted.
     pub counts: Counts,
-    /// The bytes that the jobs of all tasks take, and how many they may take.
+    /// The bytes of the jobs of all tasks, and their limit.
     pub all_bytes: (u64, u64),
-    /// The highest id that was ever given in the task.
+    /// The highest id that was ever assigned in the task.
     pub last_id: u64,
-    /// The moment of the step.
+    /// The time of the step.
     pub now: Timestamp,
 }
 
-/// The job that is answered instead of adding one.
+/// The job that is returned instead of adding one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Duplicate {
     None,
-    /// One that is there.
+    /// A stored job.
     Kept(JobId),
-    /// The one at this position of the same batch.
+    /// The job at this position of the same batch.
     Earlier(usize),
 }
 
-/// Says for each job which one it is now, or why none is added: see [`TaskStore::add`](crate::TaskStore::add).
+/// Returns for each job which one it is now, or why none is added: see [`TaskStore::add`](crate::TaskStore::add).
 pub fn plan_add<E: ExistingJobs>(
     jobs: &[NewJob],
     existing: &E,
@@ -73,7 +73,7 @@ pub fn plan_add<E: ExistingJobs>(
     }
 }
 
-/// What the observer hears of jobs that were added, if any is new.
+/// Returns the event of jobs that were added, if any is new.
 pub fn added_event(jobs: &[NewJob], added: &[Added], rules: &Rules, now: Timestamp) -> Option<StoreEvent> {
     let new = || added.iter().zip(jobs).filter(|(added, _)| added.is_new);
     let ids: Vec<JobId> = new().map(|(added, _)| added.id).collect();
@@ -85,7 +85,7 @@ fn is_new(duplicates: &[Duplicate], at: usize) -> bool {
     duplicates.get(at).is_none_or(|duplicate| *duplicate == Duplicate::None)
 }
 
-/// The duplicate of each of the jobs; nothing if none of them has a name, which is the rule.
+/// Finds the duplicate of each job. Empty if none of them has a key or a fingerprint, which is the usual case.
 fn duplicates<E: ExistingJobs>(jobs: &[NewJob], existing: &E) -> Result<Vec<Duplicate>, E::Error> {
     if jobs.iter().all(|job| job.key.is_none() && job.unique.is_none()) {
         return Ok(Vec::new());
@@ -118,7 +118,7 @@ fn find<E>(
     Ok(earlier.get(&**name).map_or(Duplicate::None, |at| Duplicate::Earlier(*at)))
 }
 
-/// The jobs whose keys are in use for other ones.
+/// Returns the jobs whose keys belong to other jobs.
 fn reused_keys<E: ExistingJobs>(
     jobs: &[NewJob],
     duplicates: &[Duplicate],
@@ -147,7 +147,7 @@ fn reused_keys<E: ExistingJobs>(
     Ok(reused)
 }
 
-/// The ids of the jobs, if they are added.
+/// Returns the ids of the jobs, if they are added.
 fn ids<E: ExistingJobs>(
     jobs: &[NewJob],
     duplicates: &[Duplicate],
@@ -156,7 +156,7 @@ fn ids<E: ExistingJobs>(
 ) -> Result<Result<Vec<Added>, AddError>, E::Error> {
     let mut last = last_id;
     let mut added: Vec<Added> = Vec::with_capacity(jobs.len());
-    let mut given: HashSet<JobId, RandomState> = HashSet::default();
+    let mut assigned: HashSet<JobId, RandomState> = HashSet::default();
     for (at, job) in jobs.iter().enumerate() {
         let id = match (duplicates.get(at), job.id) {
             (Some(Duplicate::Kept(id)), _) => {
@@ -168,8 +168,8 @@ fn ids<E: ExistingJobs>(
                 continue;
             }
             (_, Some(JobId(0))) => return Ok(Err(AddError::InvalidId { at })),
-            // One above the counter is free without looking.
-            (_, Some(id)) if given.contains(&id) || (id.0 <= last_id && existing.is_taken(id)?) => {
+            // An id above the counter is free; no lookup is needed.
+            (_, Some(id)) if assigned.contains(&id) || (id.0 <= last_id && existing.is_taken(id)?) => {
                 return Ok(Err(AddError::DuplicateId { id, at }));
             }
             (_, Some(id)) => id,
@@ -181,7 +181,7 @@ fn ids<E: ExistingJobs>(
         last = last.max(id.0);
         added.push(Added { id, is_new: true });
         if jobs.len() > 1 {
-            given.insert(id);
+            assigned.insert(id);
         }
     }
     Ok(Ok(added))

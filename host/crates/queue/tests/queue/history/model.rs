@@ -1,39 +1,40 @@
-//! The model: what the design says of a task's jobs, as simply as it can be said.
+//! The model: the behavior that the design defines for a task's jobs, as simple as possible.
 
 use std::collections::BTreeMap;
 
 use saggar_job::{Outcome, Problem, Status};
 use saggar_queue::{End, Rules};
 
-/// What the design says of a job.
+/// A job, as the design defines it.
 #[derive(Debug, Clone)]
-pub(super) struct Expected {
-    pub(super) stands: Stands,
+pub(super) struct ExpectedJob {
+    pub(super) state: Expected,
     pub(super) run_at: u64,
     pub(super) priority: i16,
-    /// Since when it stands in the line, as a count of all such moments; none while it does not.
-    pub(super) place: Option<u64>,
-    /// When it came to wait for its time, as such a count; while it runs, the place that it was claimed from.
+    /// Its position in the ready queue, from a counter of all positions; `None` if it is not in it.
+    pub(super) position: Option<u64>,
+    /// When it started to wait for its time, from the same counter. While it runs: the position that it was claimed
+    /// from.
     pub(super) entered: u64,
     pub(super) attempt: u32,
     pub(super) run: u64,
-    pub(super) added_notice: bool,
-    pub(super) end_notice: bool,
+    pub(super) add_callback: bool,
+    pub(super) end_callback: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Stands {
-    Held,
-    Waits,
-    Runs { cancelling: bool },
+pub(super) enum Expected {
+    OnHold,
+    Waiting,
+    Running { cancelling: bool },
     Succeeded { at: u64 },
     Failed { at: u64 },
 }
 
 pub(super) struct Model {
-    pub(super) jobs: BTreeMap<u64, Expected>,
+    pub(super) jobs: BTreeMap<u64, ExpectedJob>,
     pub(super) highest: u64,
-    pub(super) locations: u64,
+    pub(super) last_position: u64,
     pub(super) now: u64,
     pub(super) rules: Rules,
     pub(super) paused: bool,
@@ -41,65 +42,64 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn waiting(&self) -> usize {
-        self.jobs.values().filter(|job| matches!(job.stands, Stands::Held | Stands::Waits)).count()
+        self.jobs.values().filter(|job| matches!(job.state, Expected::OnHold | Expected::Waiting)).count()
     }
 
-    /// How many jobs are ready or on hold, and how many wait for their time, after those that are due have taken their
-    /// places.
+    /// Returns how many jobs are ready or on hold, and how many are delayed, after promoting those that are due.
     pub(super) fn ready_and_delayed(&mut self) -> (usize, usize) {
         self.promote();
-        let delayed = self.jobs.values().filter(|job| job.stands == Stands::Waits && job.place.is_none()).count();
+        let delayed = self.jobs.values().filter(|job| job.state == Expected::Waiting && job.position.is_none()).count();
         (self.waiting() - delayed, delayed)
     }
 
-    /// The first of the line, after those that are due have taken their places in it.
+    /// Returns the first job of the ready queue, after promoting those that are due.
     pub(super) fn first(&mut self) -> Option<u64> {
         if self.paused {
             return None;
         }
         self.promote();
-        let line = self.jobs.iter().filter_map(|(id, job)| Some((-i32::from(job.priority), job.place?, *id)));
-        line.min().map(|(_, _, id)| id)
+        let ready = self.jobs.iter().filter_map(|(id, job)| Some((-i32::from(job.priority), job.position?, *id)));
+        ready.min().map(|(_, _, id)| id)
     }
 
     fn promote(&mut self) {
-        let mut due: Vec<_> = self.jobs.iter_mut().filter(|(_, job)| job.stands == Stands::Waits).collect();
-        due.retain(|(_, job)| job.place.is_none() && job.run_at <= self.now);
+        let mut due: Vec<_> = self.jobs.iter_mut().filter(|(_, job)| job.state == Expected::Waiting).collect();
+        due.retain(|(_, job)| job.position.is_none() && job.run_at <= self.now);
         due.sort_by_key(|(_, job)| (job.run_at, job.entered));
         for (_, job) in due {
-            self.locations += 1;
-            job.place = Some(self.locations);
+            self.last_position += 1;
+            job.position = Some(self.last_position);
         }
     }
 
-    pub(super) fn stand_in_line(&mut self, id: u64) {
-        self.locations += 1;
-        let (place, now) = (self.locations, self.now);
+    pub(super) fn enqueue(&mut self, id: u64) {
+        self.last_position += 1;
+        let (position, now) = (self.last_position, self.now);
         let job = self.jobs.get_mut(&id).unwrap();
-        job.stands = Stands::Waits;
-        job.entered = place;
-        job.place = (job.run_at <= now).then_some(place);
+        job.state = Expected::Waiting;
+        job.entered = position;
+        job.position = (job.run_at <= now).then_some(position);
     }
 
     pub(super) fn end(&mut self, id: u64, success: bool) {
         let (now, rules) = (self.now, &self.rules);
         let job = self.jobs.get_mut(&id).unwrap();
-        job.place = None;
-        job.stands = if success { Stands::Succeeded { at: now } } else { Stands::Failed { at: now } };
-        job.end_notice = if success { rules.success_handler } else { rules.error_handler };
+        job.position = None;
+        job.state = if success { Expected::Succeeded { at: now } } else { Expected::Failed { at: now } };
+        job.end_callback = if success { rules.success_handler } else { rules.error_handler };
     }
 
-    /// Ends the running attempt; answers where the job stands then.
+    /// Ends the running attempt; returns the status of the job then.
     pub(super) fn finish(&mut self, id: u64, how: How) -> Status {
         let now = self.now;
         let (most, delay) = (self.rules.retry.retries + 1, self.rules.retry.delay_ms);
         let job = self.jobs.get_mut(&id).unwrap();
-        let cancelling = job.stands == Stands::Runs { cancelling: true };
+        let cancelling = job.state == Expected::Running { cancelling: true };
         let again = match how {
             How::Succeed => false,
             How::Requeue => !cancelling,
             How::Retry => !cancelling && job.attempt < most,
-            // The death of a host is not the job's doing, but three are.
+            // The death of one host is not the job's fault, but that of three hosts is.
             How::Lose => !cancelling && job.attempt < most.max(3),
             How::Reject => false,
         };
@@ -108,10 +108,10 @@ impl Model {
             job.run_at = now;
             if how == How::Retry {
                 job.run_at += delay;
-                self.stand_in_line(id);
+                self.enqueue(id);
             } else {
-                // What the host cut short goes on where it was.
-                (job.stands, job.place) = (Stands::Waits, Some(job.entered));
+                // A job whose attempt the host interrupted continues at its earlier position.
+                (job.state, job.position) = (Expected::Waiting, Some(job.entered));
             }
             return Status::Waiting;
         }

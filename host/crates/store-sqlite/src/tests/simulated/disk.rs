@@ -1,10 +1,11 @@
-//! A disk in memory with the page semantics of ext4 and XFS, its faults, and what it has after a power cut.
+//! A disk in memory with the page semantics of ext4 and XFS, with faults and power cuts.
 //!
-//! A write changes what the kernel shows and makes pages dirty. Dirty pages reach the disk when the file is synced, or by
-//! themselves, at any time and in any order. A sync that fails writes some of them, marks all as clean, and returns an error once to
-//! each open file; what was not written then is shown until the machine is restarted and never written, unless it is written to
-//! again. A power cut leaves of each dirty page the old content, the new one, or a mixture of their sectors. Names (a file made, a
-//! file removed) reach the disk in their order, at the latest with the next sync of any file.
+//! A write changes what the kernel shows and makes pages dirty. Dirty pages reach the disk when the file is synced, or
+//! by writeback, at any time and in any order. A failing sync writes some of them, marks all as clean, and returns an
+//! error once to each open file. The kernel shows the pages that were not written until the machine is restarted, but
+//! never writes them unless they are written to again. A power cut leaves of each dirty page the old content, the new
+//! one, or a mixture of their sectors. Changes of names (a file created, a file removed) reach the disk in their order,
+//! at the latest with the next sync of any file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,43 +15,43 @@ use parking_lot::Mutex;
 const PAGE: usize = 4_096;
 const SECTOR: usize = 512;
 
-/// How often a page is written back though nobody syncs: once in so many writes.
+/// Writeback without a sync happens once in this many writes.
 const WRITEBACK: u32 = 8;
 
-/// Why an operation fails.
+/// The reason why an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Fault {
     /// The device returned an error.
     Io,
-    /// There is no room for a file to grow.
+    /// A file cannot grow.
     Full,
-    /// The process that asked is dead, or the machine off.
+    /// The calling process is dead, or the machine is off.
     Dead,
 }
 
-/// What is to go wrong. Each happens once.
+/// The planned faults. Each happens once, except for `full`.
 #[derive(Debug, Clone, Default)]
 pub(in super::super) struct Plan {
-    /// A sync of the file whose name ends so fails: this one of those to come.
+    /// The n-th sync of a file whose name ends so fails, counted from 0.
     pub(in super::super) sync: Option<(&'static str, u32)>,
-    /// A write to the file whose name ends so fails.
+    /// The n-th write to a file whose name ends so fails.
     pub(in super::super) write: Option<(&'static str, u32)>,
-    /// The process dies before this write.
+    /// The process dies before the n-th write.
     pub(in super::super) death: Option<u32>,
-    /// The power is cut in the midst of this write or sync.
+    /// The power is cut during the n-th write or sync.
     pub(in super::super) cut: Option<u32>,
-    /// From this write on no file grows.
+    /// From the n-th write on no file grows.
     pub(in super::super) full: Option<u32>,
 }
 
-/// A file, whatever its name.
+/// A file, independent of its name.
 #[derive(Debug, Default)]
 struct Inode {
-    /// As the kernel shows it.
+    /// The content that the kernel shows.
     shown: Vec<u8>,
     durable: Vec<u8>,
     dirty: BTreeSet<usize>,
-    /// Errors of writing it back so far.
+    /// Writeback errors so far.
     errors: u32,
 }
 
@@ -72,17 +73,17 @@ struct Handle {
 struct State {
     chance: fastrand::Rng,
     plan: Plan,
-    /// Counts processes; one that is not the last is dead.
+    /// The number of the current process; all others are dead.
     process: u32,
-    /// Whether there is one.
+    /// Whether the current process is alive.
     runs: bool,
     inodes: Vec<Inode>,
     names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
-    /// What happened to names since the last sync.
+    /// Changes of names since the last sync.
     namings: Vec<Naming>,
     handles: Vec<Handle>,
-    /// Pages that the kernel shows and will never write, which this disk has had.
+    /// Pages that failed syncs have left unwritten so far.
     phantoms: usize,
 }
 
@@ -105,7 +106,7 @@ impl SimulatedDisk {
         })))
     }
 
-    /// A process begins; returns the files that it finds.
+    /// Starts a process; returns the files that it finds.
     pub(in super::super) fn begin(&self, plan: Plan) -> Vec<(String, Vec<u8>)> {
         let mut state = self.0.lock();
         state.process += 1;
@@ -114,22 +115,22 @@ impl SimulatedDisk {
         state.names.iter().map(|(name, inode)| (name.clone(), state.inodes[*inode].shown.clone())).collect()
     }
 
-    /// What is to go wrong from now on.
+    /// Plans faults from now on.
     pub(in super::super) fn plan(&self, plan: Plan) {
         self.0.lock().plan = plan;
     }
 
-    /// The process dies, if it has not; what it has written stays.
+    /// Kills the process, if it is alive; its writes stay in the kernel's cache.
     pub(in super::super) fn kill(&self) {
         self.0.lock().runs = false;
     }
 
-    /// The power goes; the machine is started again.
+    /// Cuts the power, and starts the machine again.
     pub(in super::super) fn cut(&self) {
         self.0.lock().cut();
     }
 
-    /// Whether the process lives.
+    /// Returns whether the process is alive.
     pub(in super::super) fn is_alive(&self) -> bool {
         self.0.lock().runs
     }
@@ -138,7 +139,7 @@ impl SimulatedDisk {
         self.0.lock().phantoms
     }
 
-    /// Opens a file, and makes it if it is not there.
+    /// Opens a file, and creates it if it does not exist.
     pub(super) fn open(&self, name: &str) -> Result<usize, Fault> {
         let mut state = self.0.lock();
         if !state.runs {
@@ -242,7 +243,7 @@ impl State {
         Ok(())
     }
 
-    /// The kernel writes a page in its own time.
+    /// Writes one dirty page back, as the kernel does on its own.
     fn write_back_one(&mut self, inode: usize) {
         let file = &mut self.inodes[inode];
         let pages: Vec<usize> = file.dirty.iter().copied().collect();
@@ -252,7 +253,7 @@ impl State {
         }
     }
 
-    /// Some pages are written, all are clean, and the error will be returned to every handle.
+    /// Writes some pages, marks all as clean, and makes the error pending for every handle.
     fn fail_to_write_back(&mut self, inode: usize) {
         let file = &mut self.inodes[inode];
         file.errors += 1;
@@ -307,7 +308,7 @@ impl Inode {
         self.dirty.extend(at / PAGE..=(end - 1) / PAGE);
     }
 
-    /// Puts those sectors of a page on the disk.
+    /// Writes the selected sectors of a page to the disk.
     fn write_back(&mut self, page: usize, mut is_written: impl FnMut(usize) -> bool) {
         let page_end = self.shown.len().min((page + 1) * PAGE);
         for sector in (page * PAGE..page_end).step_by(SECTOR) {
@@ -322,39 +323,39 @@ impl Inode {
     }
 }
 
-/// Counts down to what is to happen; whether this is the moment.
+/// Counts down to an event; returns whether it is due now.
 fn is_due(countdown: &mut Option<u32>) -> bool {
     match countdown {
         None => false,
         Some(0) => countdown.take().is_some(),
-        Some(left) => {
-            *left -= 1;
+        Some(remaining) => {
+            *remaining -= 1;
             false
         }
     }
 }
 
-/// The same for what goes on then.
+/// As [`is_due`], for a condition that persists.
 fn is_due_for_good(countdown: &mut Option<u32>) -> bool {
     match countdown {
         None => false,
         Some(0) => true,
-        Some(left) => {
-            *left -= 1;
+        Some(remaining) => {
+            *remaining -= 1;
             false
         }
     }
 }
 
-/// The same for what happens to a file of that name.
+/// As [`is_due`], for an event of a file with that suffix.
 fn is_planned(planned: &mut Option<(&'static str, u32)>, name: &str) -> bool {
-    let Some((suffix, left)) = planned.take() else { return false };
+    let Some((suffix, remaining)) = planned.take() else { return false };
     if !name.ends_with(suffix) {
-        *planned = Some((suffix, left));
+        *planned = Some((suffix, remaining));
         return false;
     }
-    let mut left = Some(left);
-    let is_now = is_due(&mut left);
-    *planned = left.map(|left| (suffix, left));
+    let mut remaining = Some(remaining);
+    let is_now = is_due(&mut remaining);
+    *planned = remaining.map(|remaining| (suffix, remaining));
     is_now
 }

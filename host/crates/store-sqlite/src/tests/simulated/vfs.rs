@@ -1,5 +1,6 @@
-//! SQLite's way to the simulated disk: a VFS in front of the operating system's. Locks, the WAL's index and reading are the system's,
-//! on real files, which show what the kernel would; what is written, synced, cut and removed passes the simulated disk first.
+//! SQLite's access to the simulated disk: a VFS in front of the operating system's. Locking, the WAL's index and
+//! reading use the system's VFS on real files, which contain what the kernel would show. Writes, syncs, truncations and
+//! removals go through the simulated disk first.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fs::File;
@@ -17,10 +18,10 @@ use super::disk::{Fault, SimulatedDisk};
 /// The name of the VFS.
 pub(super) const NAME: &str = "simulated-disk";
 
-/// The directories that stand for simulated disks.
+/// The directories that are on simulated disks.
 static MOUNTED: Mutex<Vec<(PathBuf, SimulatedDisk)>> = Mutex::new(Vec::new());
 
-/// From now on the files in `directory` are on `disk`.
+/// Puts the files in `directory` on `disk` from now on.
 pub(super) fn mount(directory: &Path, disk: &SimulatedDisk) {
     register();
     MOUNTED.lock().push((directory.to_owned(), disk.clone()));
@@ -30,7 +31,7 @@ pub(super) fn unmount(directory: &Path) {
     MOUNTED.lock().retain(|(mounted, _)| mounted != directory);
 }
 
-/// The disk that a file is on, and its name there.
+/// Returns the disk of a file, and its name there.
 fn disk_of(path: &Path) -> Option<(SimulatedDisk, String)> {
     let name = path.file_name()?.to_str()?.to_owned();
     let mounted = MOUNTED.lock();
@@ -47,7 +48,7 @@ pub(super) struct SimulatedWal {
 
 impl SimulatedWal {
     pub(super) fn new(file: File, disk: &SimulatedDisk, name: &str) -> Self {
-        // One that is dead by now has a handle of nothing.
+        // A dead process gets an invalid handle.
         let handle = disk.open(name).unwrap_or(usize::MAX);
         Self { file, disk: disk.clone(), handle }
     }
@@ -81,11 +82,11 @@ impl Disk for SimulatedWal {
     }
 }
 
-/// An open file as SQLite has it; the system's follows it in memory.
+/// An open file in SQLite's memory; the system VFS's file follows it there.
 #[repr(C)]
 struct Shim {
     base: ffi::sqlite3_file,
-    /// None for a file that is on no simulated disk.
+    /// Null for a file that is not on a simulated disk.
     opened: *mut Opened,
 }
 
@@ -96,16 +97,16 @@ struct Opened {
 
 static REAL: OnceLock<Real> = OnceLock::new();
 
-/// The operating system's VFS, which is never changed once it is registered.
+/// The operating system's VFS, which never changes once it is registered.
 struct Real(*mut ffi::sqlite3_vfs);
-// SAFETY: as it says.
+// SAFETY: the VFS never changes once it is registered.
 unsafe impl Send for Real {}
-// SAFETY: as it says.
+// SAFETY: the VFS never changes once it is registered.
 unsafe impl Sync for Real {}
 
 fn register() {
     REAL.get_or_init(|| {
-        // SAFETY: the VFS that is found is there as long as the process; so are the copy and its name, which are leaked.
+        // SAFETY: the VFS found lives as long as the process; so do the copy and its name, which are leaked or static.
         unsafe {
             let real = ffi::sqlite3_vfs_find(std::ptr::null());
             let mut vfs = *real;
@@ -120,7 +121,7 @@ fn register() {
     });
 }
 
-/// The VFS below.
+/// Returns the operating system's VFS.
 fn real() -> *mut ffi::sqlite3_vfs {
     REAL.get().expect("it is registered").0
 }
@@ -132,7 +133,7 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite gives `szOsFile` bytes, of which the system's VFS gets those behind the shim.
+    // SAFETY: SQLite allocates `szOsFile` bytes; the system's VFS gets those after the shim.
     unsafe {
         let shim = file.cast::<Shim>();
         (*shim).base.pMethods = std::ptr::null();
@@ -156,7 +157,7 @@ unsafe extern "C" fn open(
 }
 
 unsafe extern "C" fn delete(_vfs: *mut ffi::sqlite3_vfs, name: *const c_char, sync_directory: c_int) -> c_int {
-    // SAFETY: the name is one of SQLite's.
+    // SAFETY: the name comes from SQLite, which calls this with a valid C string.
     unsafe {
         let simulated = disk_of(Path::new(CStr::from_ptr(name).to_str().expect("UTF-8")));
         if let Some((disk, name)) = simulated
@@ -168,20 +169,20 @@ unsafe extern "C" fn delete(_vfs: *mut ffi::sqlite3_vfs, name: *const c_char, sy
     }
 }
 
-/// The system's file behind a shim.
+/// Returns the system's file after a shim.
 unsafe fn below(file: *mut ffi::sqlite3_file) -> *mut ffi::sqlite3_file {
     // SAFETY: it follows the shim in the same allocation.
     unsafe { file.cast::<u8>().add(size_of::<Shim>()).cast() }
 }
 
-/// Does something on the simulated disk, and then, if that has not failed, on the system's file.
+/// Runs an operation on the simulated disk and, unless it failed there, on the system's file.
 unsafe fn on_disk(
     file: *mut ffi::sqlite3_file,
     code: c_int,
     simulate: impl FnOnce(&Opened) -> Result<(), Fault>,
-    go_on: impl FnOnce(*mut ffi::sqlite3_file, &ffi::sqlite3_io_methods) -> c_int,
+    forward: impl FnOnce(*mut ffi::sqlite3_file, &ffi::sqlite3_io_methods) -> c_int,
 ) -> c_int {
-    // SAFETY: SQLite calls the methods of an open file only.
+    // SAFETY: SQLite calls methods of open files only.
     unsafe {
         if let Some(opened) = (*file.cast::<Shim>()).opened.as_ref() {
             match simulate(opened) {
@@ -191,12 +192,12 @@ unsafe fn on_disk(
             }
         }
         let below = below(file);
-        go_on(below, &*(*below).pMethods)
+        forward(below, &*(*below).pMethods)
     }
 }
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
-    // SAFETY: as above; the box was made when the file was opened.
+    // SAFETY: as above; the box was created when the file was opened.
     unsafe {
         let opened = std::mem::replace(&mut (*file.cast::<Shim>()).opened, std::ptr::null_mut());
         if !opened.is_null() {
@@ -208,7 +209,7 @@ unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
 }
 
 unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, bytes: *const c_void, count: c_int, at: i64) -> c_int {
-    // SAFETY: SQLite gives `count` bytes.
+    // SAFETY: SQLite passes `count` bytes.
     unsafe {
         let slice = std::slice::from_raw_parts(bytes.cast::<u8>(), count as usize);
         let simulate = |opened: &Opened| opened.disk.write(opened.handle, at as u64, slice);
@@ -229,11 +230,11 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, length: i64) -> c_in
 }
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
-    // SAFETY: as above. The real disk need not be waited for.
+    // SAFETY: as above. The real disk need not be synced.
     unsafe { on_disk(file, ffi::SQLITE_IOERR_FSYNC, |opened| opened.disk.sync(opened.handle), |_, _| ffi::SQLITE_OK) }
 }
 
-/// Methods that are the system's alone.
+/// Defines methods that only call the system's.
 macro_rules! real_methods {
     ($($name:ident $method:ident ($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
         $(
@@ -264,7 +265,7 @@ real_methods! {
 }
 
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
-    // The second version has shared memory, the third one maps files, which the store never does.
+    // Version 2 adds shared memory; version 3 adds memory-mapped files, which the store never uses.
     iVersion: 2,
     xClose: Some(close),
     xRead: Some(read),

@@ -1,4 +1,4 @@
-//! A task of the shared place, as one host has it.
+//! One host's handle of a task of the shared store.
 
 use std::sync::Arc;
 
@@ -6,32 +6,32 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use saggar_job::{JobId, Run, TaskKey, Timestamp};
 
-use super::{Everything, Host};
+use super::{Host, SharedState};
 use crate::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, ClaimedJob,
     Counts, Delivery, Finish, Finished, History, Job, Lane, LogLine, NewJob, Peek, Pruned, Rules, SettledUnwanted,
     StoreError, TaskStore,
 };
 
-/// How often counts are asked for before they are up to date again.
+/// The counts are refreshed once in this many calls.
 const STALE_FOR: u32 = 7;
 
 pub(super) struct SharedTask {
     key: TaskKey,
     host: Host,
     task: Arc<dyn TaskStore>,
-    everything: Arc<Everything>,
-    /// What is known of the counts, and how often it was asked for.
+    state: Arc<SharedState>,
+    /// The counts as of the last refresh, and the number of calls.
     counts: Mutex<(Counts, u32)>,
 }
 
 impl SharedTask {
-    pub(super) fn new(key: TaskKey, host: Host, task: Arc<dyn TaskStore>, everything: Arc<Everything>) -> Self {
-        Self { key, host, task, everything, counts: Mutex::default() }
+    pub(super) fn new(key: TaskKey, host: Host, task: Arc<dyn TaskStore>, state: Arc<SharedState>) -> Self {
+        Self { key, host, task, state, counts: Mutex::default() }
     }
 
     fn note_claims<'a>(&self, jobs: impl IntoIterator<Item = &'a ClaimedJob>) {
-        let mut hosts = self.everything.hosts.lock();
+        let mut hosts = self.state.hosts.lock();
         hosts.running.extend(jobs.into_iter().map(|job| ((self.key.clone(), job.id), (self.host, job.run))));
     }
 }
@@ -39,12 +39,12 @@ impl SharedTask {
 #[async_trait]
 impl TaskStore for SharedTask {
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        let _turn = self.everything.turn_of(self.host).await;
+        let _turn = self.state.turn_of(self.host).await;
         self.task.add(jobs, rules, now).await
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
-        let _turn = self.everything.turn_of(self.host).await;
+        let _turn = self.state.turn_of(self.host).await;
         let claimed = self.task.claim(most, now).await?;
         self.note_claims(&claimed.jobs);
         Ok(claimed)
@@ -59,9 +59,9 @@ impl TaskStore for SharedTask {
     }
 
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        // Nothing of this store waits within a turn, so there is one at the moment.
-        let Ok(_turn) = self.everything.turn.try_lock() else { return };
-        self.everything.hosts.lock().acting = self.host;
+        // No step of this store waits during its turn, so the turn is free at the moment.
+        let Ok(_turn) = self.state.turn.try_lock() else { return };
+        self.state.hosts.lock().acting = self.host;
         self.task.release(id, run, rules, now);
     }
 
@@ -72,19 +72,19 @@ impl TaskStore for SharedTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        let _turn = self.everything.turn_of(self.host).await;
+        let _turn = self.state.turn_of(self.host).await;
         let finished = self.task.finish(finish, claim_next, rules, now).await?;
         self.note_claims(&finished.next);
         Ok(finished)
     }
 
     async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
-        let _turn = self.everything.turn_of(self.host).await;
+        let _turn = self.state.turn_of(self.host).await;
         self.task.change(id, change, rules, now).await
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
-        let _turn = self.everything.turn_of(self.host).await;
+        let _turn = self.state.turn_of(self.host).await;
         self.task.set_paused(paused).await
     }
 
@@ -101,10 +101,10 @@ impl TaskStore for SharedTask {
     }
 
     async fn claim_callbacks(&self, lane: Lane, most: usize, now: Timestamp) -> Result<ClaimedCallbacks, StoreError> {
-        let _turn = self.everything.turn_of(self.host).await;
+        let _turn = self.state.turn_of(self.host).await;
         let claimed = self.task.claim_callbacks(lane, most, now).await?;
         let taken = claimed.callbacks.iter().map(|callback| ((self.key.clone(), callback.number), self.host));
-        self.everything.hosts.lock().taken.extend(taken);
+        self.state.hosts.lock().taken.extend(taken);
         Ok(claimed)
     }
 
@@ -114,8 +114,8 @@ impl TaskStore for SharedTask {
         delivery: Delivery,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let _turn = self.everything.turn_of(self.host).await;
-        self.everything.hosts.lock().taken.remove(&(self.key.clone(), number));
+        let _turn = self.state.turn_of(self.host).await;
+        self.state.hosts.lock().taken.remove(&(self.key.clone(), number));
         self.task.settle_callback(number, delivery, now).await
     }
 
@@ -127,12 +127,12 @@ impl TaskStore for SharedTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
-        let _turn = self.everything.turn_of(self.host).await;
+        let _turn = self.state.turn_of(self.host).await;
         self.task.settle_unwanted(lane, after, most, rules, now).await
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        let _turn = self.everything.turn_of(self.host).await;
+        let _turn = self.state.turn_of(self.host).await;
         self.task.append_log(id, lines).await
     }
 

@@ -1,4 +1,4 @@
-//! Bytes that are kept: counting them, and making room among the jobs that have ended.
+//! Stored bytes: counting them, and evicting ended jobs.
 
 use std::sync::Arc;
 
@@ -21,18 +21,18 @@ impl Kept {
         self.bytes
     }
 
-    /// The bytes of all tasks, and how many they may be.
+    /// Returns the bytes of all tasks, and their limit.
     pub(super) fn of_all(&self) -> (u64, u64) {
         (self.of_all.bytes(), self.of_all.most())
     }
 
-    /// What was counted as `before` is `after` now.
+    /// Replaces the counted bytes `before` with `after`.
     pub(super) fn change(&mut self, before: u64, after: u64) {
         self.bytes = self.bytes.wrapping_add(after.wrapping_sub(before));
         self.of_all.change(before, after);
     }
 
-    /// Counts a record, which was counted as `before`, as it is now.
+    /// Recounts a record that was counted as `before`.
     pub(super) fn recount(&mut self, before: u64, record: &mut Record) {
         record.recount();
         self.change(before, record.bytes());
@@ -46,13 +46,14 @@ impl TaskState {
             && kept_bytes::has_room(all.bytes(), more, all.most())
     }
 
-    /// Whether something has to leave, and can help, so that `more` bytes fit beside all that is kept.
+    /// Returns whether jobs have to be evicted, and whether that can help, so that `more` bytes fit beside all stored
+    /// ones.
     pub(in super::super) fn lacks_room_in_all(&self, more: u64) -> bool {
         let (bytes, most) = (self.kept.of_all.bytes(), self.kept.of_all.most());
         kept_bytes::lacks_room(bytes, more, most)
     }
 
-    /// Removes the task's own jobs for its own bound.
+    /// Evicts the task's own jobs because of its own limit.
     pub(in super::super) fn make_room(&mut self, more: u64, most: usize, rules: &Rules) -> Pruned {
         let (mut jobs, mut work) = (0, 0);
         while kept_bytes::lacks_room(self.kept.bytes, more, rules.keep_bytes) {
@@ -65,24 +66,25 @@ impl TaskState {
         Pruned { jobs, undelivered: 0, more: false }
     }
 
-    /// When the job ended that [`remove_first_ended`](Self::remove_first_ended) removes.
+    /// Returns when the job ended that [`remove_first_ended`](Self::remove_first_ended) removes.
     pub(in super::super) fn first_ended_at(&self) -> Option<Timestamp> {
         self.first_ended().map(|(ended_at, _)| ended_at)
     }
 
     fn first_ended(&self) -> Option<(Timestamp, Status)> {
-        let success = self.ends.kept_success.first_ended_at().map(|at| (at, Status::Success));
-        let failure = self.ends.kept_failure.first_ended_at().map(|at| (at, Status::Failure));
+        let success = self.ends.success_expiry.first_ended_at().map(|at| (at, Status::Success));
+        let failure = self.ends.failure_expiry.first_ended_at().map(|at| (at, Status::Failure));
         success.into_iter().chain(failure).min_by_key(|(ended_at, _)| *ended_at)
     }
 
-    /// Removes the job that ended first, or an entry of one that is elsewhere by now. Answers how many jobs that were, and the
-    /// work; none if nothing has ended.
+    /// Removes the job that ended first, or a stale entry. Returns the number of removed jobs and the work done; `None`
+    /// if no job has ended.
     pub(in super::super) fn remove_first_ended(&mut self) -> Option<(usize, usize)> {
         let (_, status) = self.first_ended()?;
-        let ended = if status == Status::Success { &mut self.ends.kept_success } else { &mut self.ends.kept_failure };
+        let ended =
+            if status == Status::Success { &mut self.ends.success_expiry } else { &mut self.ends.failure_expiry };
         let due = ended.take_due(0, Timestamp(u64::MAX))?;
-        let removed = self.remove_over(due, status);
+        let removed = self.remove_expired(due, status);
         let lines = removed.map_or(0, |(lines, _)| lines);
         Some((usize::from(removed.is_some()), 1 + lines / Pruned::LINES_LIKE_A_JOB))
     }

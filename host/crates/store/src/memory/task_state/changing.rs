@@ -1,4 +1,4 @@
-//! Changing jobs from outside their attempts, and removing them.
+//! Changes of jobs from outside their attempts, and the removal of jobs.
 
 use std::collections::hash_map::Entry;
 
@@ -73,7 +73,7 @@ impl TaskState {
             }
         }
         if let Some(mut record) = self.records.remove(&id) {
-            self.forget(id, &mut record);
+            self.remove_references(id, &mut record);
         }
         self.notify(StoreEvent::Deleted { id, at: now });
         Ok(())
@@ -89,10 +89,10 @@ impl TaskState {
         let Retention { success_ms, failure_ms } = rules.retention;
         let (mut jobs, mut undelivered, mut work) = (0, 0, 0);
         while work < most {
-            let removed = if let Some(due) = self.ends.kept_success.take_due(success_ms, now) {
-                self.remove_over(due, Status::Success)
-            } else if let Some(due) = self.ends.kept_failure.take_due(failure_ms, now) {
-                self.remove_over(due, Status::Failure)
+            let removed = if let Some(due) = self.ends.success_expiry.take_due(success_ms, now) {
+                self.remove_expired(due, Status::Success)
+            } else if let Some(due) = self.ends.failure_expiry.take_due(failure_ms, now) {
+                self.remove_expired(due, Status::Failure)
             } else {
                 return Pruned { jobs, undelivered, more: false };
             };
@@ -104,9 +104,14 @@ impl TaskState {
         Pruned { jobs, undelivered, more: true }
     }
 
-    /// Removes the job of an entry for retention; answers how many lines its log had, and whether a deferred callback went with
-    /// it. None if it is elsewhere by now: it may have been retried or deleted since, and even ended again.
-    pub(super) fn remove_over(&mut self, (ended_at, id): (Timestamp, JobId), status: Status) -> Option<(usize, bool)> {
+    /// Removes the job of a retention entry. Returns how many lines its log had, and whether a deferred callback was
+    /// removed with it. `None` if the entry is stale (the job may have been retried or deleted since, and even ended
+    /// again), or if a callback of the job is pending.
+    pub(super) fn remove_expired(
+        &mut self,
+        (ended_at, id): (Timestamp, JobId),
+        status: Status,
+    ) -> Option<(usize, bool)> {
         let Entry::Occupied(mut entry) = self.records.entry(id) else { return None };
         let record = entry.get_mut();
         let is_same = record.ended_at() == Some(ended_at) && record.life.state.status() == status;
@@ -115,16 +120,16 @@ impl TaskState {
             return None;
         }
         let mut record = entry.remove();
-        self.forget(id, &mut record);
+        self.remove_references(id, &mut record);
         Some((record.log.as_ref().map_or(0, |log| log.kept()), was_pending))
     }
 
-    /// Lets go of all that pointed to a record.
-    fn forget(&mut self, id: JobId, record: &mut Record) {
+    /// Removes everything that refers to a record.
+    fn remove_references(&mut self, id: JobId, record: &mut Record) {
         self.ends.drop_given_up(record);
         let status = record.life.state.status();
         self.kept.change(record.bytes(), 0);
-        self.standing[status as usize] -= 1;
+        self.by_status[status as usize] -= 1;
         self.status_index.leave(record.slot, status);
         if let Some(labels) = &record.labels {
             self.names.leave(id, labels);

@@ -1,4 +1,4 @@
-//! Callbacks: leaving them, taking them, settling them, and what follows for their jobs.
+//! Callbacks: creating, claiming and settling them, and what follows for their jobs.
 
 use saggar_job::{JobId, Problem, State, Timestamp};
 
@@ -12,30 +12,30 @@ use crate::{
     NextDue, Rules,
 };
 
-/// What is to be told, and the ended jobs of which all is told.
+/// Pending callbacks, and ended jobs that retention may remove.
 #[derive(Default)]
 pub(super) struct Ends {
     pub(super) outbox: Outbox,
-    /// Callbacks of ends that wait until the callback of the adding is finished.
+    /// End callbacks that wait until the add callback is settled.
     pub(super) parked: usize,
     /// Callbacks that were given up.
     pub(super) given_up: usize,
-    pub(super) kept_success: ExpiryQueue,
-    pub(super) kept_failure: ExpiryQueue,
+    pub(super) success_expiry: ExpiryQueue,
+    pub(super) failure_expiry: ExpiryQueue,
 }
 
 impl Ends {
-    /// Remembers which callbacks of a job are pending, and enters the one in `new` into its lane. What is settled or dropped was
-    /// removed from the outbox before.
+    /// Sets which callbacks of a job are pending, and adds the one in `new` to its lane. Settled or dropped callbacks
+    /// were removed from the outbox before.
     pub(super) fn set_pending(&mut self, id: JobId, record: &mut Record, pending: PendingCallbacks, new: Option<Lane>) {
         self.parked -= usize::from(matches!(record.due, Due::AddedThenEnd(_)));
         self.parked += usize::from(pending == PendingCallbacks::AddThenEnd);
-        let entered = new.map(|lane| self.outbox.put(id, lane));
+        let added = new.map(|lane| self.outbox.put(id, lane));
         let number = || match record.due {
             Due::Nothing => None,
             Due::Added(number) | Due::End(number) | Due::AddedThenEnd(number) => Some(number),
         };
-        record.due = match (pending, entered.or_else(number)) {
+        record.due = match (pending, added.or_else(number)) {
             (PendingCallbacks::None, _) | (_, None) => Due::Nothing,
             (PendingCallbacks::Add, Some(number)) => Due::Added(number),
             (PendingCallbacks::End, Some(number)) => Due::End(number),
@@ -43,30 +43,30 @@ impl Ends {
         };
     }
 
-    /// Whether nothing of the job is pending but a callback that is deferred and not taken.
+    /// Returns whether the job has no pending callback except a deferred one that is not claimed.
     pub(super) fn is_droppable(&self, record: &Record) -> bool {
         match record.due {
             Due::Nothing => true,
-            Due::End(number) => self.outbox.can_go(number),
+            Due::End(number) => self.outbox.is_removable(number),
             Due::Added(_) | Due::AddedThenEnd(_) => false,
         }
     }
 
-    /// Lets the retention of a job that has ended come to its end.
+    /// Begins the retention of a job, if it has ended.
     pub(super) fn retain(&mut self, id: JobId, record: &Record) {
         match record.life.state {
-            State::Success { ended_at, .. } => self.kept_success.put(id, ended_at),
-            State::Failure { ended_at, .. } => self.kept_failure.put(id, ended_at),
+            State::Success { ended_at, .. } => self.success_expiry.put(id, ended_at),
+            State::Failure { ended_at, .. } => self.failure_expiry.put(id, ended_at),
             State::Waiting { .. } | State::Running { .. } => {}
         }
     }
 }
 
 impl Ends {
-    /// Removes a deferred callback that is not taken. Returns whether nothing of the job is pending then.
+    /// Removes a deferred callback that is not claimed. Returns whether no callback of the job is pending then.
     pub(super) fn drop_deferred(&mut self, record: &mut Record) -> bool {
         if let Due::End(number) = record.due
-            && self.outbox.can_go(number)
+            && self.outbox.is_removable(number)
         {
             self.outbox.remove(number);
             record.due = Due::Nothing;
@@ -74,7 +74,7 @@ impl Ends {
         record.due == Due::Nothing
     }
 
-    /// Forgets what was given up of a job.
+    /// Removes the given-up callbacks of a job.
     pub(super) fn drop_given_up(&mut self, record: &mut Record) {
         self.given_up -= std::mem::take(&mut record.given_up).len();
     }
@@ -109,14 +109,15 @@ impl TaskState {
     pub(in super::super) fn claim_callbacks(&mut self, lane: Lane, most: usize, now: Timestamp) -> ClaimedCallbacks {
         let mut callbacks = Vec::new();
         while callbacks.len() < most
-            && let Some((number, entry)) = self.ends.outbox.take(lane, now)
+            && let Some((number, entry)) = self.ends.outbox.claim(lane, now)
         {
             let Some(record) = self.records.get(&entry.id) else { continue };
             let kind = match lane {
                 Lane::Adds => Some(CallbackKind::Added),
                 Lane::Ends => record.end(),
             };
-            // A job of whose end is to be told is not retried before, so it has ended. The add handler is not told instead.
+            // A job with a pending end callback is not retried before, so it has ended. The add handler is not called
+            // instead.
             let Some(kind) = kind else {
                 tracing::error!(job = %entry.id, "skipped a callback for the end of a job that has not ended");
                 continue;
@@ -142,8 +143,8 @@ impl TaskState {
     }
 
     #[cfg(any(test, feature = "conformance"))]
-    pub(in super::super) fn give_back(&mut self, number: CallbackNumber) {
-        self.ends.outbox.give_back(number);
+    pub(in super::super) fn requeue_callback(&mut self, number: CallbackNumber) {
+        self.ends.outbox.requeue(number);
     }
 
     fn postpone(&mut self, number: CallbackNumber, until: Timestamp, problem: Option<Box<Problem>>, now: Timestamp) {
@@ -157,7 +158,7 @@ impl TaskState {
         self.notify(Hint::Callback(lane, NextDue::due_at(until, now)));
     }
 
-    /// Removes a callback; with a problem it was given up.
+    /// Removes a callback; a problem means that it was given up.
     pub(super) fn finish_callback(&mut self, number: CallbackNumber, given_up: Option<Problem>, now: Timestamp) {
         let Some(entry) = self.ends.outbox.remove(number) else { return };
         let Some(record) = self.records.get_mut(&entry.id) else { return };

@@ -1,4 +1,4 @@
-//! Settling callbacks that no handler is called for any more.
+//! Settling callbacks whose handler was removed.
 
 use saggar_job::{Status, Timestamp};
 

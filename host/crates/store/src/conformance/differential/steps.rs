@@ -12,7 +12,7 @@ use crate::{
     Progress, Retention, Rules, TaskStore,
 };
 
-/// The rules of a small, busy task.
+/// Returns random rules of a small, busy task.
 pub(super) fn any_rules(chance: &mut fastrand::Rng) -> Rules {
     let retry = RetryPolicy {
         retries: chance.u32(0..3),
@@ -33,8 +33,8 @@ pub(super) fn any_rules(chance: &mut fastrand::Rng) -> Rules {
     }
 }
 
-/// What went wrong, in words that two stores share.
-fn said<T, E: Debug>(result: Result<T, E>) -> Result<T, String> {
+/// Replaces an error by its debug text, which is the same for both stores.
+fn with_error_text<T, E: Debug>(result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| format!("{error:?}"))
 }
 
@@ -48,7 +48,7 @@ async fn all_unwanted(
     for lane in Lane::ALL {
         let mut after = Some(CallbackPosition::START);
         while let Some(from) = after {
-            let step = said(task.settle_unwanted(lane, from, most, rules, now).await)?;
+            let step = with_error_text(task.settle_unwanted(lane, from, most, rules, now).await)?;
             sum = (sum.0 + step.added, sum.1 + step.ended);
             after = step.next;
         }
@@ -57,7 +57,7 @@ async fn all_unwanted(
 }
 
 impl History {
-    /// Plays one step on both sides.
+    /// Runs one step on both sides.
     pub(super) async fn step(&mut self) {
         let task = self.chance.usize(0..super::TASKS.len());
         match self.chance.u8(0..32) {
@@ -81,7 +81,7 @@ impl History {
                 self.settle_unwanted(task).await;
             }
             30 => self.now = Timestamp(self.now.0.saturating_sub(self.chance.u64(0..30))),
-            // Whatever is delayed is due at once.
+            // Delayed jobs become due at once.
             _ => self.now = self.now.plus_ms(self.chance.u64(0..2) * 5_000),
         }
         self.now = self.now.plus_ms(self.chance.u64(0..12));
@@ -89,11 +89,11 @@ impl History {
 
     fn any_job(&mut self) -> NewJob {
         let chance = &mut self.chance;
-        let named = |chance: &mut fastrand::Rng, names: &[&str]| {
+        let random_name = |chance: &mut fastrand::Rng, names: &[&str]| {
             (chance.u8(0..4) == 0).then(|| chance.choice(names).map(|name| (*name).into())).flatten()
         };
-        let key = named(chance, &["a", "b", "c"]);
-        // Most jobs under a key are the same one.
+        let key = random_name(chance, &["a", "b", "c"]);
+        // Most jobs with the same key are equal.
         if key.is_some() && chance.u8(0..8) > 0 {
             return NewJob { key, ..NewJob::new("[1]").with_delay_ms(chance.u64(0..2) * chance.u64(0..20)) };
         }
@@ -103,8 +103,8 @@ impl History {
             run_at: (chance.u8(0..8) == 0).then(|| Timestamp(self.now.0.saturating_sub(5) + chance.u64(0..25))),
             priority: chance.i16(-1..2),
             key,
-            unique: named(chance, &["f", "g"]),
-            trace_parent: named(chance, &["00-trace"]),
+            unique: random_name(chance, &["f", "g"]),
+            trace_parent: random_name(chance, &["00-trace"]),
             ..NewJob::new(["[1]", "[2]", "[\"some more\"]"][chance.usize(0..3)])
         }
     }
@@ -113,26 +113,26 @@ impl History {
         let most = if self.chance.u8(0..4) == 0 { 5 } else { 2 };
         let jobs: Vec<_> = (0..self.chance.usize(0..most)).map(|_| self.any_job()).collect();
         let (rules, now) = (&self.rules[task], self.now);
-        let expected = said(self.expected.tasks[task].add(jobs.clone(), rules, now).await);
-        let actual = said(self.actual.tasks[task].add(jobs.clone(), rules, now).await);
+        let expected = with_error_text(self.expected.tasks[task].add(jobs.clone(), rules, now).await);
+        let actual = with_error_text(self.actual.tasks[task].add(jobs.clone(), rules, now).await);
         self.same(&expected, &actual, &format!("add {jobs:?}"));
     }
 
-    /// Returns a claim, of an attempt that runs, or ran, or never did.
+    /// Releases the claim of an attempt that runs, has ended or never began.
     async fn release(&mut self, task: usize) {
         let id = self.any_id(task);
         let run = super::works(self.expected.tasks[task].get(id).await).map_or(Run(1), |job| job.life.run);
         let (rules, now) = (&self.rules[task], self.now);
         self.expected.tasks[task].release(id, run, rules, now);
         self.actual.tasks[task].release(id, run, rules, now);
-        // What is asked for after it finds it done.
+        // A claim that follows the release must see its effect.
         self.claim(task).await;
     }
 
     async fn claim(&mut self, task: usize) {
         let most = self.chance.usize(0..4);
-        let expected = said(self.expected.tasks[task].claim(most, self.now).await);
-        let actual = said(self.actual.tasks[task].claim(most, self.now).await);
+        let expected = with_error_text(self.expected.tasks[task].claim(most, self.now).await);
+        let actual = with_error_text(self.actual.tasks[task].claim(most, self.now).await);
         self.same(&expected, &actual, &format!("claim {most}"));
     }
 
@@ -154,10 +154,10 @@ impl History {
         End::Outcome(outcome)
     }
 
-    /// Ends an attempt, running or not, under its own fence or the one before.
+    /// Finishes an attempt, running or not, with its own fence or the one before.
     async fn finish(&mut self, task: usize) {
         let mut id = self.any_id(task);
-        // Most attempts to finish something should find something to finish.
+        // Most finishes should find a running attempt.
         for _ in 0..8 {
             let job = super::works(self.expected.tasks[task].get(id).await);
             if job.is_some_and(|job| matches!(job.life.state, State::Running { .. })) {
@@ -185,8 +185,8 @@ impl History {
             chance: self.chance.f64(),
         };
         let (rules, now, next) = (&self.rules[task], self.now, self.chance.bool());
-        let expected = said(self.expected.tasks[task].finish(finish.clone(), next, rules, now).await);
-        let actual = said(self.actual.tasks[task].finish(finish.clone(), next, rules, now).await);
+        let expected = with_error_text(self.expected.tasks[task].finish(finish.clone(), next, rules, now).await);
+        let actual = with_error_text(self.actual.tasks[task].finish(finish.clone(), next, rules, now).await);
         self.same(&expected, &actual, &format!("{finish:?}, claiming the next: {next}"));
     }
 
@@ -195,8 +195,8 @@ impl History {
         let change = [Change::Cancel, Change::Cancel, Change::Retry, Change::Retry, Change::Delete, Change::Redeliver];
         let change = change[self.chance.usize(0..change.len())];
         let (rules, now) = (&self.rules[task], self.now);
-        let expected = said(self.expected.tasks[task].change(id, change, rules, now).await);
-        let actual = said(self.actual.tasks[task].change(id, change, rules, now).await);
+        let expected = with_error_text(self.expected.tasks[task].change(id, change, rules, now).await);
+        let actual = with_error_text(self.actual.tasks[task].change(id, change, rules, now).await);
         self.same(&expected, &actual, &format!("{change:?} {id}"));
     }
 
@@ -210,10 +210,10 @@ impl History {
             actual.number = expected.number;
         }
         expected.callbacks.shrink_to_fit();
-        self.same(&expected, &actual, &format!("take {most} callbacks"));
+        self.same(&expected, &actual, &format!("claim {most} callbacks"));
     }
 
-    /// Settles a callback that was taken, now or once, or never was.
+    /// Settles a callback that is claimed, was claimed earlier, or never existed.
     async fn settle_callback(&mut self, task: usize) {
         let unknown = Taken { task, numbers: (CallbackNumber(u64::MAX >> 1), CallbackNumber(u64::MAX >> 1)) };
         let taken = self.chance.choice(&self.taken).copied().unwrap_or(unknown);
@@ -226,17 +226,19 @@ impl History {
             _ => Delivery::Done,
         };
         let Taken { task, numbers } = taken;
-        let expected = said(self.expected.tasks[task].settle_callback(numbers.0, delivery.clone(), self.now).await);
-        let actual = said(self.actual.tasks[task].settle_callback(numbers.1, delivery.clone(), self.now).await);
+        let expected =
+            with_error_text(self.expected.tasks[task].settle_callback(numbers.0, delivery.clone(), self.now).await);
+        let actual =
+            with_error_text(self.actual.tasks[task].settle_callback(numbers.1, delivery.clone(), self.now).await);
         self.same(&expected, &actual, &format!("settle {numbers:?} as {delivery:?}"));
     }
 
-    /// Settles what the rules want no more, in steps of any size; only the sum has to be the same.
+    /// Settles unwanted callbacks in steps of a random size; only the sums must be equal.
     async fn settle_unwanted(&mut self, task: usize) {
         let most = self.chance.usize(1..5);
         let expected = all_unwanted(&*self.expected.tasks[task], most, &self.rules[task], self.now).await;
         let actual = all_unwanted(&*self.actual.tasks[task], most, &self.rules[task], self.now).await;
-        self.same(&expected, &actual, &format!("settle what is unwanted, {most} at a time"));
+        self.same(&expected, &actual, &format!("settle unwanted callbacks, {most} at a time"));
     }
 
     async fn log(&mut self, task: usize) {
@@ -245,23 +247,23 @@ impl History {
         let source = source[self.chance.usize(0..source.len())];
         let count = if self.chance.u8(0..20) == 0 { 600 } else { self.chance.usize(0..3) };
         let lines = vec![LogLine { at: self.now, source, text: "a line\u{0}é".to_owned() }; count];
-        let expected = said(self.expected.tasks[task].append_log(id, lines.clone()).await);
-        let actual = said(self.actual.tasks[task].append_log(id, lines).await);
+        let expected = with_error_text(self.expected.tasks[task].append_log(id, lines.clone()).await);
+        let actual = with_error_text(self.actual.tasks[task].append_log(id, lines).await);
         self.same(&expected, &actual, &format!("append {count} lines to the log of {id}"));
     }
 
     async fn pause(&mut self, task: usize) {
         let paused = self.chance.u8(0..3) == 0;
-        let expected = said(self.expected.tasks[task].set_paused(paused).await);
-        let actual = said(self.actual.tasks[task].set_paused(paused).await);
+        let expected = with_error_text(self.expected.tasks[task].set_paused(paused).await);
+        let actual = with_error_text(self.actual.tasks[task].set_paused(paused).await);
         self.same(&expected, &actual, &format!("paused: {paused}"));
     }
 
     async fn prune(&mut self, task: usize) {
         let most = self.chance.usize(0..4);
         let (rules, now) = (&self.rules[task], self.now);
-        let expected = said(self.expected.tasks[task].prune(most, rules, now).await);
-        let actual = said(self.actual.tasks[task].prune(most, rules, now).await);
+        let expected = with_error_text(self.expected.tasks[task].prune(most, rules, now).await);
+        let actual = with_error_text(self.actual.tasks[task].prune(most, rules, now).await);
         self.same(&expected, &actual, &format!("prune {most}"));
     }
 
@@ -271,8 +273,8 @@ impl History {
         let rules = Arc::new(Rules { keep_bytes, ..(*self.rules[task]).clone() });
         let has_room = self.expected.tasks[task].has_room_for(more, &rules);
         self.same(&has_room, &self.actual.tasks[task].has_room_for(more, &rules), "whether there is room");
-        let expected = said(self.expected.tasks[task].make_room(more, most, &rules).await);
-        let actual = said(self.actual.tasks[task].make_room(more, most, &rules).await);
+        let expected = with_error_text(self.expected.tasks[task].make_room(more, most, &rules).await);
+        let actual = with_error_text(self.actual.tasks[task].make_room(more, most, &rules).await);
         self.same(&expected, &actual, &format!("make room for {more}, at most {most}"));
     }
 }

@@ -1,4 +1,4 @@
-//! An observer that remembers what it hears, and what the tests want to know of that.
+//! An observer that records what it receives, and the questions that the tests ask about it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use crate::{
     StoreError, StoreEvent,
 };
 
-/// How long an event may take that a store owes. Real time: the tests' own may stand still.
+/// How long to wait for an event that the store has to deliver. Real time, because the tests' own clock may not move.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Passes everything on.
+/// Forwards every notification to a channel.
 struct Recorder(UnboundedSender<Notification>);
 
 impl Observer for Recorder {
     fn observe(&self, event: StoreEvent) {
-        // Nobody listens any more when the test is over.
+        // The receiver was dropped if the test is over.
         let _ = self.0.send(event.into());
     }
 
@@ -31,21 +31,21 @@ impl Observer for Recorder {
     }
 }
 
-/// What an observer has heard and nobody has looked at.
-pub(super) struct Heard(Mutex<UnboundedReceiver<Notification>>);
+/// Notifications that an observer received and that the test has not read yet.
+pub(super) struct Observed(Mutex<UnboundedReceiver<Notification>>);
 
-impl Heard {
-    /// An observer, and what it hears.
+impl Observed {
+    /// Returns an observer, and the notifications that it receives.
     pub(super) fn new() -> (Arc<dyn Observer>, Self) {
         let (sender, receiver) = unbounded_channel();
         (Arc::new(Recorder(sender)), Self(Mutex::new(receiver)))
     }
 
-    /// The next event, however long it takes; hints are left out.
+    /// Waits for the next event, without a time limit; discards hints.
     pub(super) async fn event(&self) -> StoreEvent {
-        let mut heard = self.0.lock().await;
+        let mut observed = self.0.lock().await;
         loop {
-            match heard.recv().await {
+            match observed.recv().await {
                 Some(Notification::Event(event)) => return event,
                 Some(Notification::Hint(_)) => {}
                 None => panic!("the store has dropped its observer"),
@@ -53,11 +53,11 @@ impl Heard {
         }
     }
 
-    /// The next event, if it comes within some seconds: a store that outlives its process tells it from a thread of its own.
+    /// Returns the next event if it arrives within some seconds: a durable store delivers it from a thread of its own.
     pub(super) async fn event_soon(&self) -> Option<StoreEvent> {
-        let (mut heard, began) = (self.0.lock().await, Instant::now());
+        let (mut observed, began) = (self.0.lock().await, Instant::now());
         while began.elapsed() < SOON {
-            match heard.try_recv() {
+            match observed.try_recv() {
                 Ok(Notification::Event(event)) => return Some(event),
                 Ok(Notification::Hint(_)) => {}
                 Err(_) => {
@@ -69,13 +69,13 @@ impl Heard {
         None
     }
 
-    /// Everything that was heard by now.
+    /// Returns all notifications received so far.
     pub(super) async fn all(&self) -> Vec<Notification> {
-        let mut heard = self.0.lock().await;
-        std::iter::from_fn(|| heard.try_recv().ok()).collect()
+        let mut observed = self.0.lock().await;
+        std::iter::from_fn(|| observed.try_recv().ok()).collect()
     }
 
-    /// The events that were heard by now.
+    /// Returns the events received so far.
     pub(super) async fn events(&self) -> Vec<StoreEvent> {
         let event = |notification| match notification {
             Notification::Event(event) => Some(event),
@@ -84,7 +84,7 @@ impl Heard {
         self.all().await.into_iter().filter_map(event).collect()
     }
 
-    /// How an attempt ended; what else was heard before is left out.
+    /// Waits for the end of an attempt; discards all notifications before it.
     pub(super) async fn end(&self, of: JobId, run: Run) -> EndResult {
         loop {
             if let StoreEvent::Ended { id, run: its, result, .. } = self.event().await
@@ -96,7 +96,7 @@ impl Heard {
     }
 }
 
-/// What a [`Change`] did, as the observer heard it.
+/// The effect of a [`Change`], as observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Changed {
     Cancelled { callback: bool },
@@ -106,7 +106,7 @@ pub(super) enum Changed {
     Redelivered,
 }
 
-/// What finishing did, as it was answered and as the observer heard it.
+/// The effect of a finish, as answered and as observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) ended: EndResult,
@@ -114,20 +114,20 @@ pub(super) struct Ended {
     pub(super) next_due: NextDue,
 }
 
-/// What settling a callback did: what can be claimed, and whether a callback of an end became due.
+/// The effect of settling a callback: when a job can be claimed, and whether an end callback became due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SettleOutcome {
-    pub(super) line: NextDue,
+    pub(super) next_due: NextDue,
     pub(super) end_is_due: bool,
 }
 
 impl Fixture {
     pub(super) async fn change(&self, id: JobId, change: Change) -> Result<Changed, ChangeError> {
-        self.heard.all().await;
+        self.observed.all().await;
         self.task.change(id, change, &self.rules, self.now).await?;
-        // Heard before it was answered.
-        let heard = self.heard.all().await;
-        let changed = match (change, &heard[..]) {
+        // Delivered before the step was answered.
+        let observed = self.observed.all().await;
+        let changed = match (change, &observed[..]) {
             (Change::Cancel, [Notification::Event(StoreEvent::Cancelled { id: of, callback, at }), ..])
                 if *of == id && *at == self.now =>
             {
@@ -148,7 +148,7 @@ impl Fixture {
             (Change::Redeliver, hints) if hints.contains(&Hint::Callback(Lane::Ends, NextDue::Now).into()) => {
                 Changed::Redelivered
             }
-            _ => panic!("{change:?} of the job {id} was not observed, but {heard:?}"),
+            _ => panic!("{change:?} of the job {id} was not observed, but {observed:?}"),
         };
         Ok(changed)
     }
@@ -156,8 +156,8 @@ impl Fixture {
     pub(super) async fn finish_step(&self, finish: Finish, claim_next: bool) -> Result<Ended, StoreError> {
         let (id, run, with_snapshot) = (finish.id, finish.run, finish.with_snapshot);
         let Finished { status, next } = self.task.finish(finish, claim_next, &self.rules, self.now).await?;
-        let ended = self.heard.end(id, run).await;
-        assert_eq!(ended.status, status, "what is observed is what was answered");
+        let ended = self.observed.end(id, run).await;
+        assert_eq!(ended.status, status, "the event has the status that was answered");
         let has_ended = matches!(status, Status::Success | Status::Failure);
         let is_same = next.as_ref().is_none_or(|next| next.id != id);
         let seen = if with_snapshot && has_ended && is_same { works(self.task.get(id).await) } else { None };
@@ -166,31 +166,31 @@ impl Fixture {
     }
 
     pub(super) async fn settle(&self, number: CallbackNumber, delivery: Delivery) -> SettleOutcome {
-        self.heard.all().await;
+        self.observed.all().await;
         works(self.task.settle_callback(number, delivery, self.now).await);
         let end_is_due = self.end_is_due().await;
-        SettleOutcome { line: self.next_due().await, end_is_due }
+        SettleOutcome { next_due: self.next_due().await, end_is_due }
     }
 
-    /// Whether a callback of an end was said to be due by now.
+    /// Returns whether a hint has reported a due end callback.
     pub(super) async fn end_is_due(&self) -> bool {
-        self.heard.all().await.contains(&Hint::Callback(Lane::Ends, NextDue::Now).into())
+        self.observed.all().await.contains(&Hint::Callback(Lane::Ends, NextDue::Now).into())
     }
 
-    /// Pauses or resumes the task; what can be claimed then.
+    /// Pauses or resumes the task; returns when a job can be claimed afterwards.
     pub(super) async fn set_paused(&self, paused: bool) -> NextDue {
         works(self.task.set_paused(paused).await);
         self.next_due().await
     }
 
-    /// What can be claimed.
+    /// Returns when a job can be claimed.
     pub(super) async fn next_due(&self) -> NextDue {
         self.claimed(0).await.next_due
     }
 
-    /// How many attempts, and jobs with them, the last opening ended as lost.
+    /// Returns how many attempts the last opening ended as lost, and how many jobs failed with them.
     pub(super) async fn lost(&self) -> (usize, usize) {
-        let ended = self.heard.events().await.into_iter().filter_map(|event| match event {
+        let ended = self.observed.events().await.into_iter().filter_map(|event| match event {
             StoreEvent::Ended { ending: Ending::Lost, result, .. } => Some(result.status),
             _ => None,
         });

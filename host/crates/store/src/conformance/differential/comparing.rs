@@ -1,4 +1,4 @@
-//! What both sides must hold alike after every step, and what the store may hold no more when all jobs are deleted.
+//! The comparison of both sides after every step, and the check that nothing remains of deleted jobs.
 
 use saggar_job::{Outcome, Status, TaskKey};
 
@@ -8,12 +8,12 @@ use super::{History, TASKS, works};
 use crate::{Change, End, Finish, ListQuery, ListedJob};
 
 impl History {
-    /// Compares all that was observed and all that can be looked up.
-    pub(super) async fn hold(&mut self) {
+    /// Compares all observed events and everything that can be read.
+    pub(super) async fn compare(&mut self) {
         for task in 0..TASKS.len() {
-            for expected in self.expected.heard[task].events().await {
-                // It comes when it is durable.
-                self.same(&Some(expected), &self.actual.heard[task].event_soon().await, "an event");
+            for expected in self.expected.observed[task].events().await {
+                // The store delivers it when the step is durable.
+                self.same(&Some(expected), &self.actual.observed[task].event_soon().await, "an event");
             }
         }
         for task in 0..TASKS.len() {
@@ -24,7 +24,7 @@ impl History {
         let expected = pages(&*self.expected.store, query.clone()).await;
         let actual = pages(&*self.actual.store, query.clone()).await;
         self.same(&expected, &actual, &format!("the list of {query:?}"));
-        // All jobs of one task, and one job that may not be there.
+        // All jobs of one task, and an id that may not exist.
         let task = self.chance.usize(0..TASKS.len());
         let (tenant, name) = TASKS[task];
         let all = ListQuery::of_task(&TaskKey::new(tenant, name));
@@ -37,15 +37,15 @@ impl History {
         }
     }
 
-    /// Ends what runs and deletes all jobs.
+    /// Finishes running attempts and deletes all jobs.
     pub(super) async fn clear(&mut self) {
         for (task, (tenant, name)) in TASKS.into_iter().enumerate() {
             for job in pages(&*self.expected.store, ListQuery::of_task(&TaskKey::new(tenant, name))).await {
                 self.remove(task, &job).await;
             }
         }
-        self.hold().await;
-        assert_eq!(self.place.left_over().await, Vec::<String>::new(), "something of the deleted jobs stays");
+        self.compare().await;
+        assert_eq!(self.location.left_over().await, Vec::<String>::new(), "something remains of the deleted jobs");
     }
 
     async fn remove(&self, task: usize, job: &ListedJob) {

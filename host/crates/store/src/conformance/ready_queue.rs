@@ -1,4 +1,4 @@
-//! The line: who is claimed when.
+//! The ready queue: the order in which jobs are claimed.
 
 use saggar_job::{JobId, Outcome, Timestamp};
 
@@ -6,23 +6,23 @@ use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{Change, End, NewJob, NextDue, Rules};
 
 pub(super) async fn all(locations: &dyn Locations) {
-    ready_jobs_come_in_order(locations).await;
+    ready_jobs_are_claimed_in_order(locations).await;
     priority_goes_before_age(locations).await;
-    a_delayed_job_comes_when_it_is_due(locations).await;
-    places_are_taken_when_a_job_becomes_ready(locations).await;
-    an_attempt_that_the_host_cut_short_costs_no_position(locations).await;
-    a_dead_process_costs_no_position(locations).await;
-    what_was_due_stays_due(locations).await;
+    a_delayed_job_is_claimed_when_it_is_due(locations).await;
+    a_job_gets_its_position_when_it_becomes_ready(locations).await;
+    a_requeued_or_lost_job_keeps_its_position(locations).await;
+    a_job_keeps_its_position_when_the_process_dies(locations).await;
+    a_due_job_stays_due_when_the_clock_goes_back(locations).await;
     the_longest_delay_does_not_overflow(locations).await;
-    many_due_at_once_all_come(locations).await;
-    a_long_line_keeps_its_order(locations).await;
+    many_jobs_due_at_once_are_all_claimed(locations).await;
+    a_long_queue_keeps_its_order(locations).await;
 }
 
 async fn ids(fixture: &Fixture, most: usize) -> Vec<JobId> {
     fixture.claimed(most).await.jobs.iter().map(|job| job.id).collect()
 }
 
-async fn ready_jobs_come_in_order(locations: &dyn Locations) {
+async fn ready_jobs_are_claimed_in_order(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     assert_eq!(fixture.claimed(5).await.next_due, NextDue::Nothing);
     fixture.add(NewJob::new("[]").with_id(JobId(9))).await;
@@ -33,7 +33,7 @@ async fn ready_jobs_come_in_order(locations: &dyn Locations) {
     let claimed = fixture.claimed(2).await;
     assert_eq!(claimed.jobs.iter().map(|job| job.id.0).collect::<Vec<_>>(), [9, 4]);
     assert_eq!(claimed.next_due, NextDue::Now);
-    assert_eq!(ids(&fixture, 0).await, [], "none are claimed when none are wanted");
+    assert_eq!(ids(&fixture, 0).await, [], "no jobs are claimed when none are requested");
     assert_eq!(ids(&fixture, 99).await, [JobId(10), JobId(11), JobId(12)]);
     assert_eq!(fixture.claimed(1).await.next_due, NextDue::Nothing);
     assert_eq!(fixture.counts().await.first_ready_at, None);
@@ -47,7 +47,7 @@ async fn priority_goes_before_age(locations: &dyn Locations) {
     assert_eq!(ids(&fixture, 99).await, [4, 3, 5, 1, 6, 2].map(JobId));
 }
 
-async fn a_delayed_job_comes_when_it_is_due(locations: &dyn Locations) {
+async fn a_delayed_job_is_claimed_when_it_is_due(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let late = fixture.add(NewJob::new("[]").with_delay_ms(200)).await;
     let early = fixture.add(NewJob::new("[]").with_delay_ms(100)).await;
@@ -68,7 +68,7 @@ async fn a_delayed_job_comes_when_it_is_due(locations: &dyn Locations) {
     assert_eq!(claimed, Some(plain));
 }
 
-async fn places_are_taken_when_a_job_becomes_ready(locations: &dyn Locations) {
+async fn a_job_gets_its_position_when_it_becomes_ready(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 50)).await;
     fixture.add_some(2).await;
     let (retried, requeued) = (fixture.claim().await, fixture.claim().await);
@@ -82,7 +82,7 @@ async fn places_are_taken_when_a_job_becomes_ready(locations: &dyn Locations) {
     assert_eq!(ids(&fixture, 99).await, due);
 }
 
-async fn an_attempt_that_the_host_cut_short_costs_no_position(locations: &dyn Locations) {
+async fn a_requeued_or_lost_job_keeps_its_position(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(2, 0)).await;
     fixture.add_some(20).await;
     let urgent = fixture.add(NewJob::new("[]").with_priority(1)).await;
@@ -91,13 +91,13 @@ async fn an_attempt_that_the_host_cut_short_costs_no_position(locations: &dyn Lo
     let claimed = fixture.claimed(5).await.jobs;
     assert_eq!((claimed[0].id, claimed[4].id), (urgent, JobId(4)));
     fixture.later(3);
-    // In no order, and one of them twice.
+    // In arbitrary order, and some of them twice.
     works(fixture.end(JobId(3), claimed[3].run, End::Requeue).await);
     works(fixture.end(urgent, claimed[0].run, End::Requeue).await);
     fixture.finish(&claimed[1], Outcome::Lost).await;
     let again = fixture.claimed(2).await.jobs;
     assert_eq!([again[0].id, again[1].id], [urgent, JobId(1)]);
-    assert_eq!(again[1].ready_at, fixture.now, "it waits since the attempt was lost");
+    assert_eq!(again[1].ready_at, fixture.now, "it has been ready since the attempt was lost");
     fixture.finish(&again[1], Outcome::Lost).await;
     works(fixture.end(urgent, again[0].run, End::Requeue).await);
     fixture.finish(&claimed[2], Outcome::Retry(problem())).await;
@@ -107,7 +107,7 @@ async fn an_attempt_that_the_host_cut_short_costs_no_position(locations: &dyn Lo
     assert_eq!(seen, expected, "a retry after a failure takes a new position");
 }
 
-async fn a_dead_process_costs_no_position(locations: &dyn Locations) {
+async fn a_job_keeps_its_position_when_the_process_dies(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(0, 60_000)).await;
     fixture.add_some(12).await;
     let late = fixture.add(NewJob::new("[]").with_delay_ms(1)).await;
@@ -115,7 +115,7 @@ async fn a_dead_process_costs_no_position(locations: &dyn Locations) {
     for _ in 0..11 {
         fixture.finish(&fixture.claim().await, success()).await;
     }
-    // One that took its place when it was added, and one that did when it was due.
+    // One got its position when it was added, the other when it became due.
     assert_eq!(ids(&fixture, 2).await, [JobId(12), late]);
     fixture.add_some(9).await;
     fixture = fixture.die().await;
@@ -125,12 +125,12 @@ async fn a_dead_process_costs_no_position(locations: &dyn Locations) {
     assert_eq!(seen, (12..=23).collect::<Vec<_>>());
 }
 
-async fn what_was_due_stays_due(locations: &dyn Locations) {
+async fn a_due_job_stays_due_when_the_clock_goes_back(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fixture.now = Timestamp(fixture.now.0 - 5_000);
     let job = fixture.claim().await;
-    assert_eq!(job.id, id, "a clock that was set back does not hide a ready job");
+    assert_eq!(job.id, id, "a ready job can be claimed after the clock went back");
     fixture.finish(&job, success()).await;
 }
 
@@ -142,7 +142,7 @@ async fn the_longest_delay_does_not_overflow(locations: &dyn Locations) {
     assert_eq!(fixture.claimed(1).await.next_due, NextDue::Nothing);
 }
 
-async fn many_due_at_once_all_come(locations: &dyn Locations) {
+async fn many_jobs_due_at_once_are_all_claimed(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 10_000, ..Rules::default() }).await;
     works(fixture.task.add(vec![NewJob::new("[]").with_delay_ms(10); 3_000], &fixture.rules, fixture.now).await);
     fixture.later(10);
@@ -153,13 +153,13 @@ async fn many_due_at_once_all_come(locations: &dyn Locations) {
         if claimed.next_due == NextDue::Nothing {
             break;
         }
-        assert!(!claimed.jobs.is_empty(), "whoever says that more is due hands some of it out");
+        assert!(!claimed.jobs.is_empty(), "a claim that reports more due jobs returns some");
     }
     assert_eq!(seen, (1..=3_000).collect::<Vec<_>>());
 }
 
-/// More jobs than a store has in its hands at a time, with arguments that it may keep elsewhere.
-async fn a_long_line_keeps_its_order(locations: &dyn Locations) {
+/// More jobs than a store buffers at a time, with arguments that it may store elsewhere.
+async fn a_long_queue_keeps_its_order(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 10_000, ..Rules::default() }).await;
     let args = |number: u64| format!("[{number},\"{}\"]", "x".repeat(300));
     let jobs = (1..=1_300).map(|number| NewJob::new(args(number))).collect();
@@ -177,10 +177,10 @@ async fn a_long_line_keeps_its_order(locations: &dyn Locations) {
     fixture = fixture.die().await;
     while fixture.counts().await.waiting > 0 {
         let claimed = fixture.claimed(300).await.jobs;
-        assert!(!claimed.is_empty(), "what waits can be claimed");
+        assert!(!claimed.is_empty(), "a waiting job can be claimed");
         seen.extend(claimed);
     }
     let expected = (1..=1_300).filter(|id| id % 100 != 37).map(|id| (JobId(id), args(id)));
     let seen = seen.into_iter().map(|job| (job.id, job.args.to_string()));
-    assert!(seen.eq(expected), "in the order of adding, and none twice");
+    assert!(seen.eq(expected), "in the order in which they were added, and none twice");
 }

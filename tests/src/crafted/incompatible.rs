@@ -1,25 +1,25 @@
-//! Well-formed components that do not fit the contract: with another version, other types, or imports that the host
-//! does not have.
+//! Well-formed components that are incompatible with the contract: of another version, with other types, or with
+//! imports that the host does not provide.
 
 use anyhow::Result;
 
 use super::encode::component_from_wit;
 
-macro_rules! strangers {
+macro_rules! incompatible {
     ($($name:ident)*) => {
-        /// The component of a stranger, by its name in `foreach_stranger!`.
-        pub fn stranger(name: &str) -> Result<Vec<u8>> {
+        /// Returns an incompatible component, by its name in `foreach_incompatible!`.
+        pub fn incompatible(name: &str) -> Result<Vec<u8>> {
             match name {
                 $(stringify!($name) => component_from_wit(&$name()),)*
-                other => anyhow::bail!("there is no stranger {other}"),
+                other => anyhow::bail!("there is no incompatible component {other}"),
             }
         }
     };
 }
 
-/// Calls `$then!` with the name of every stranger.
+/// Calls `$then!` with the name of every incompatible component.
 #[macro_export]
-macro_rules! foreach_stranger {
+macro_rules! foreach_incompatible {
     ($then:ident) => {
         $then! {
             without_any_export
@@ -38,11 +38,11 @@ macro_rules! foreach_stranger {
     };
 }
 
-foreach_stranger!(strangers);
+foreach_incompatible!(incompatible);
 
-/// The package `saggar:task` as it would be at `version`, as far as a processor needs it, and a world that uses it.
+/// Returns the part of the package `saggar:task` that a processor needs, at `version`, and a world that uses it.
 fn processor_at(version: &str) -> String {
-    format!("{} world stranger {{ export processor; }}", package_at(version))
+    format!("{} world incompatible {{ export processor; }}", package_at(version))
 }
 
 fn package_at(version: &str) -> String {
@@ -59,27 +59,28 @@ fn package_at(version: &str) -> String {
     )
 }
 
-/// A valid processor that also imports `interface`, which the text of `package` declares.
+/// Returns a valid processor that also imports `interface`, which the text of `package` declares.
 fn processor_with(package: &str, interface: &str) -> String {
-    format!("{} world stranger {{ import {interface}; export processor; }} {package}", package_at("0.1.0"))
+    format!("{} world incompatible {{ import {interface}; export processor; }} {package}", package_at("0.1.0"))
 }
 
 fn without_any_export() -> String {
-    "package saggar-tests:stranger; world stranger {}".into()
+    "package saggar-tests:incompatible; world incompatible {}".into()
 }
 
 fn with_process_at_world_level() -> String {
-    "package saggar-tests:stranger; world stranger { export process: func(id: u64, args: string) -> string; }".into()
+    "package saggar-tests:incompatible; world incompatible { export process: func(id: u64, args: string) -> string; }"
+        .into()
 }
 
 fn with_another_signature() -> String {
     "package saggar:task@0.1.0;
     interface processor { process: func(args: string) -> string; }
-    world stranger { export processor; }"
+    world incompatible { export processor; }"
         .into()
 }
 
-/// The function has the same name and number of parameters; only a type within a type differs.
+/// A processor whose function has the same name and number of parameters; only a nested type differs.
 fn with_another_failure() -> String {
     processor_at("0.1.0").replace("tuple<problem, u64>", "tuple<problem, u32>")
 }
@@ -88,7 +89,7 @@ fn with_another_imported_signature() -> String {
     "package saggar:task@0.1.0;
     interface log { write: func(message: string); }
     interface id-source { next: func() -> result<option<u64>, string>; }
-    world stranger { import log; export id-source; }"
+    world incompatible { import log; export id-source; }"
         .into()
 }
 
@@ -99,7 +100,7 @@ fn with_an_unknown_interface() -> String {
 
 fn with_an_unknown_function() -> String {
     let extended = package_at("0.1.0") + "interface context { id: func() -> u64; tenant-secret: func() -> string; }";
-    extended + "world stranger { import context; export processor; }"
+    extended + "world incompatible { import context; export processor; }"
 }
 
 fn with_wasi_0_3() -> String {
@@ -108,8 +109,8 @@ fn with_wasi_0_3() -> String {
 }
 
 fn with_imports_of_0_2() -> String {
-    "package saggar-tests:stranger;
-    world stranger { import saggar:task/progress@0.2.0; }
+    "package saggar-tests:incompatible;
+    world incompatible { import saggar:task/progress@0.2.0; }
     package saggar:task@0.2.0 { interface progress { report: func(percent: u8); } }"
         .into()
 }
@@ -117,11 +118,11 @@ fn with_imports_of_0_2() -> String {
 fn with_an_export_of_0_2() -> String {
     "package saggar:task@0.2.0;
     interface processor { process: func(id: u64, args: string) -> string; }
-    world stranger { export processor; }"
+    world incompatible { export processor; }"
         .into()
 }
 
-/// Like a real guest of another version: its imports reveal it first.
+/// A processor like a real guest of another version, whose imports are reported first.
 fn of_0_2() -> String {
     processor_at("0.2.0")
 }

@@ -1,4 +1,4 @@
-//! Looking at jobs: one, its history, some of a list, and how many stand where.
+//! Reading jobs: one job, its history, part of a list, and counts.
 
 use std::ops::RangeInclusive;
 
@@ -8,9 +8,9 @@ use super::super::status_index::Walk;
 use super::TaskState;
 use crate::{Counts, Hint, History, Job, ListOrder, ListQuery, ListedJob, LogLine};
 
-/// A job that was looked at for a list.
-pub(in super::super) struct Look {
-    /// The number of its adding.
+/// A job that was examined for a list.
+pub(in super::super) struct ExaminedJob {
+    /// Its insertion number.
     pub(in super::super) number: u64,
     /// What the list shows of it, if it matches.
     pub(in super::super) job: Option<ListedJob>,
@@ -34,14 +34,15 @@ impl TaskState {
         }
     }
 
-    /// Looks at up to `most` jobs whose numbers are in `numbers` and that stand where `query` asks, in its order.
-    pub(in super::super) fn look(
+    /// Examines up to `most` jobs whose insertion numbers are in `numbers` and that have the status of `query`, in its
+    /// order.
+    pub(in super::super) fn examine(
         &self,
         task: &TaskKey,
         query: &ListQuery,
         numbers: RangeInclusive<u64>,
         most: usize,
-    ) -> Vec<Look> {
+    ) -> Vec<ExaminedJob> {
         let added_last = query.added_before.map_or(u64::MAX, |before| before.0.saturating_sub(1));
         let walk = Walk {
             statuses: query.status.as_ref().map_or(&Status::ALL, std::slice::from_ref),
@@ -49,26 +50,27 @@ impl TaskState {
             added: query.added_from.unwrap_or_default()..=Timestamp(added_last),
             newest_first: query.order == ListOrder::NewestFirst,
         };
-        let mut looks = Vec::new();
+        let mut examined = Vec::new();
         self.status_index.walk(&walk, |entry| {
             let record = self.records.get(&entry.id).filter(|record| {
                 query.matches(task, entry.id, record.added_at, &record.life, record.progress.as_deref())
             });
-            looks.push(Look { number: entry.number, job: record.map(|record| record.listed(task, entry.id)) });
-            looks.len() < most
+            examined
+                .push(ExaminedJob { number: entry.number, job: record.map(|record| record.listed(task, entry.id)) });
+            examined.len() < most
         });
-        looks
+        examined
     }
 
     pub(in super::super) fn counts(&self) -> Counts {
-        let standing = |status: Status| self.standing[status as usize];
+        let by_status = |status: Status| self.by_status[status as usize];
         Counts {
-            waiting: standing(Status::Waiting),
+            waiting: by_status(Status::Waiting),
             delayed: self.ready_queue.delayed(),
             held: self.held,
-            running: standing(Status::Running),
-            success: standing(Status::Success),
-            failure: standing(Status::Failure),
+            running: by_status(Status::Running),
+            success: by_status(Status::Success),
+            failure: by_status(Status::Failure),
             callbacks: self.ends.outbox.len() + self.ends.parked,
             deferred: self.ends.outbox.deferred(),
             given_up: self.ends.given_up,

@@ -1,7 +1,7 @@
 //! Hundreds of clients that read one large job, or wait for it: the host's memory stays within its limit, and other
 //! jobs run.
 
-#![expect(clippy::print_stdout, reason = "the figures are what somebody may want to read")]
+#![expect(clippy::print_stdout, reason = "the test prints its measurements")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,22 +19,22 @@ use tokio::task::JoinSet;
 
 const CLIENTS: usize = 400;
 
-/// Almost 4 MiB of arguments, which are the response as well.
+/// Almost 4 MiB of arguments, which are also the response.
 const TEXT: usize = (4 << 20) - 100;
 
 /// The documented memory for responses, and the buffers of 400 connections.
 const BOUND: u64 = (256 << 20) + (64 << 20);
 
-/// No operation of others may take longer than this meanwhile, on a busy machine and unoptimised.
+/// The limit of the latency of other jobs meanwhile, on a busy machine in an unoptimised build.
 const PROMPT: Duration = Duration::from_secs(5);
 
 fn app() -> App {
     App::new().simple_task("large", guests::ECHO).simple_task("other", guests::ECHO)
 }
 
-/// Sends a request and reads the whole response, of which only the status and the length are returned.
+/// Sends a request and reads the whole response; returns its status and its length.
 async fn read(address: std::net::SocketAddr, path: String) -> (u16, usize) {
-    let mut stream = TcpStream::connect(address).await.expect("the host takes connections");
+    let mut stream = TcpStream::connect(address).await.expect("the host accepts connections");
     let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("the host reads");
     let (mut buffer, mut start, mut length) = (vec![0; 64 << 10], Vec::new(), 0);
@@ -54,7 +54,8 @@ async fn read(address: std::net::SocketAddr, path: String) -> (u16, usize) {
     (status, length)
 }
 
-/// All read at once; returns how many were served. Other jobs are added and awaited meanwhile.
+/// Reads with all clients at once, and adds and awaits other jobs meanwhile. Returns how many clients were served, and
+/// the longest latency of another job.
 async fn all_read(server: &Arc<Server>, path: &str, meanwhile: impl Future<Output = ()>) -> (usize, Duration) {
     let is_over = Arc::new(AtomicBool::new(false));
     let mut others = JoinSet::new();
@@ -83,8 +84,8 @@ async fn all_read(server: &Arc<Server>, path: &str, meanwhile: impl Future<Outpu
         served += usize::from(status == 200);
     }
     is_over.store(true, Ordering::Relaxed);
-    let longest = others.join_next().await.expect("it was begun");
-    (served, longest.expect("others are served"))
+    let longest = others.join_next().await.expect("the task was spawned");
+    (served, longest.expect("other jobs are served"))
 }
 
 fn large() -> serde_json::Value {
@@ -92,7 +93,7 @@ fn large() -> serde_json::Value {
 }
 
 async fn readers_stay_within_the_bound(store: &[&str]) {
-    // Its directory holds the store.
+    // The app's directory contains the store.
     let app = app();
     let server = Arc::new(Server::start(&app, store));
     let id = server.add("large", &large()).await;
@@ -103,14 +104,14 @@ async fn readers_stay_within_the_bound(store: &[&str]) {
 }
 
 async fn waiters_stay_within_the_bound(store: &[&str]) {
-    // Its directory holds the store.
+    // The app's directory contains the store.
     let app = app();
     let server = Arc::new(Server::start(&app, store));
     assert!(server.act("/v1/tasks/large/pause").await.status < 300);
     let id = server.add("large", &large()).await;
     let growth = Growth::watch_other(server.pid());
     let resume = async {
-        // All of them wait by then.
+        // Waits until all clients wait.
         while server.text("/metrics").await.lines().all(|line| !is_waiting(line)) {}
         assert!(server.act("/v1/tasks/large/resume").await.status < 300);
     };
@@ -118,7 +119,7 @@ async fn waiters_stay_within_the_bound(store: &[&str]) {
     report("waiters", store, &growth, served, longest);
 }
 
-/// Whether this line of metrics says that all clients wait.
+/// Returns whether this line of metrics shows that all clients wait.
 fn is_waiting(line: &str) -> bool {
     let streams = line.strip_prefix("process_open_fds ").and_then(|files| files.parse::<f64>().ok());
     streams.is_some_and(|files| files > CLIENTS as f64)
@@ -127,7 +128,7 @@ fn is_waiting(line: &str) -> bool {
 fn report(what: &str, store: &[&str], growth: &Growth, served: usize, longest: Duration) {
     let (during, after) = (growth.peak_bytes(), growth.bytes());
     println!(
-        "{CLIENTS} {what} {store:?}: {served} served, {} MiB more at the worst moment, {} MiB afterwards; others' jobs {longest:?} at most",
+        "{CLIENTS} {what} {store:?}: {served} served, {} MiB more at the peak, {} MiB afterwards; other jobs took {longest:?} at most",
         during >> 20,
         after >> 20
     );
@@ -147,11 +148,11 @@ async fn four_hundred_readers_of_a_job_of_8_mib_on_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_hundred_who_wait_for_a_job_of_8_mib_in_memory() {
+async fn four_hundred_waiters_for_a_job_of_8_mib_in_memory() {
     waiters_stay_within_the_bound(&["--store", "memory"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn four_hundred_who_wait_for_a_job_of_8_mib_on_disk() {
+async fn four_hundred_waiters_for_a_job_of_8_mib_on_disk() {
     waiters_stay_within_the_bound(&[]).await;
 }

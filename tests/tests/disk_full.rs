@@ -16,13 +16,13 @@ use saggar_tests::server::Server;
 use saggar_tests::small_disk::{MOUNTED_AT, SmallDisk};
 use serde_json::json;
 
-/// Holds what all jobs of a test leave, many times over; but not at the same time as the ballast.
+/// Large enough for all data of a test many times over, but not together with the ballast.
 const DISK_KIB: usize = 64 * 1024;
 /// The report of a full disk.
 const FULL: &str = "the disk with the job store is full";
 /// Jobs that wait when a host is started on a disk without space for their ends.
 const JOBS: usize = 600;
-/// A host that is told to stop does so within this time, whatever its disk does.
+/// A host stops within this time after SIGTERM, even if its disk is full.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
 
 fn app() -> App {
@@ -43,7 +43,7 @@ fn saggar(disk: &SmallDisk, command: &str, app: &App, store: &str) -> Command {
     saggar
 }
 
-/// Starts a host on the app, to which the store from the small disk is given.
+/// Copies the store from the small disk to the app, and starts a host on it.
 async fn start_with_store(disk: &SmallDisk, app: App) -> TestHost {
     for suffix in ["", "-wal"] {
         let (from, to) = (disk.path(&format!("saggar.db{suffix}")), format!(".saggar/saggar.db{suffix}"));
@@ -56,29 +56,29 @@ async fn start_with_store(disk: &SmallDisk, app: App) -> TestHost {
     TestHost::start_durable(app).await
 }
 
-/// Lets the host do what is left, and checks every job's history.
+/// Waits until the host is idle, and checks every job's history.
 async fn check(host: &TestHost, answered: Vec<u64>) -> Found {
     host.idle().await;
-    let recorded = Expected { answered, told: &["add", "success", "error"] };
+    let recorded = Expected { answered, delivered: &["add", "success", "error"] };
     histories::check(host.inner(), &BTreeMap::from([("recorded", recorded)])).await
 }
 
-/// Leaves jobs in a store on the small disk, with too little space there for their ends; returns their ids.
-async fn leave_jobs(disk: &SmallDisk, host: TestHost) -> (App, Vec<u64>) {
+/// Adds jobs to a store on the small disk, with too little space there for their ends; returns their ids.
+async fn prepare_jobs(disk: &SmallDisk, host: TestHost) -> (App, Vec<u64>) {
     host.inner().pause("recorded").await.expect("it can be paused");
     let job = || saggar::NewJob::new(json!([1, "x".repeat(4_000)]).to_string());
     let added = host.inner().add_jobs("recorded", (0..JOBS).map(|_| job()).collect()).await.expect("there is room");
-    host.inner().resume("recorded").await.expect("it can go on");
+    host.inner().resume("recorded").await.expect("it can be resumed");
     let app = host.into_app().await;
     fs::copy(app.path().join(".saggar/saggar.db"), disk.path("saggar.db")).expect("the store fits");
-    disk.leave(1024);
+    disk.leave_free(1024);
     (app, added.iter().map(|added| added.id.0).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_ended_is_kept_until_there_is_room() {
+async fn ended_jobs_are_retained_until_there_is_space() {
     let disk = SmallDisk::mount(DISK_KIB);
-    let (app, added) = leave_jobs(&disk, TestHost::start_durable(app()).await).await;
+    let (app, added) = prepare_jobs(&disk, TestHost::start_durable(app()).await).await;
     let mut serve =
         saggar(&disk, "serve", &app, &store("saggar")).env("RUST_LOG", "info").spawn().expect("the binary starts");
     let mut lines = BufReader::new(serve.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
@@ -93,33 +93,34 @@ async fn what_has_ended_is_kept_until_there_is_room() {
         panic!("the host ended without saying `{what}`: {said:#?}");
     };
     until(FULL);
-    // A checkpoint may have made room. Now there is none at all: it repeats the report, and keeps running.
+    // A checkpoint may have freed space. Now the disk is completely full: the host repeats the report and keeps
+    // running.
     disk.fill();
     until(FULL);
-    disk.make_room();
+    disk.free_space();
     until("can be written again");
     let term = Command::new("kill").args(["-s", "TERM", &serve.id().to_string()]).status();
     assert!(term.expect("kill starts").success());
     until("stopped");
     assert!(serve.wait().expect("it ends").success());
-    assert!(said.len() < 30, "it is said too often: {said:#?}");
+    assert!(said.len() < 30, "the report is repeated too often: {said:#?}");
     let host = start_with_store(&disk, app).await;
     assert_eq!(check(&host, added).await, Found { jobs: JOBS, lost: 0 }, "the end of an attempt was lost");
     host.shutdown().await;
 }
 
-/// The jobs that a host has reported this of.
-fn told_of(said: &[String], what: &str) -> BTreeSet<String> {
+/// Returns the jobs in the log lines that contain `what`.
+fn jobs_in_lines_with(said: &[String], what: &str) -> BTreeSet<String> {
     let lines = said.iter().filter(|line| line.contains(what));
     lines.flat_map(|line| line.split(' ').filter_map(|word| word.strip_prefix("job="))).map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_without_room_stops_and_says_of_no_job_what_is_not_so() {
+async fn a_host_on_a_full_disk_stops_and_reports_each_job_correctly() {
     let disk = SmallDisk::mount(DISK_KIB);
     let host = TestHost::start_durable(app().simple_task("time", guests::HOSTILE_TIME)).await;
     host.add("time", json!(["sleep_an_hour"])).await;
-    let (app, added) = leave_jobs(&disk, host).await;
+    let (app, added) = prepare_jobs(&disk, host).await;
     let mut serve = saggar(&disk, "serve", &app, &store("saggar"));
     serve.args(["--drain", "100ms"]).env("RUST_LOG", "info,saggar_worker=debug");
     let server = Server::start_by(serve);
@@ -136,11 +137,12 @@ async fn a_host_without_room_stops_and_says_of_no_job_what_is_not_so() {
     let (code, said) = server.end();
     assert!(began.elapsed() < STOPS_WITHIN, "it took {:?}", began.elapsed());
     assert_eq!(code, Some(0), "{said:#?}");
-    let (requeued, not_kept) = (told_of(&said, "was stopped and requeued"), told_of(&said, "could not be"));
-    assert!(requeued.is_disjoint(&not_kept), "{requeued:?} and {not_kept:?}");
-    let is_lost = not_kept.contains("default/time#1");
-    assert_ne!(requeued.contains("default/time#1"), is_lost, "one of both: {said:#?}");
-    disk.make_room();
+    let (requeued, not_stored) =
+        (jobs_in_lines_with(&said, "was stopped and requeued"), jobs_in_lines_with(&said, "could not be"));
+    assert!(requeued.is_disjoint(&not_stored), "{requeued:?} and {not_stored:?}");
+    let is_lost = not_stored.contains("default/time#1");
+    assert_ne!(requeued.contains("default/time#1"), is_lost, "the job must be either requeued or lost: {said:#?}");
+    disk.free_space();
     let host = start_with_store(&disk, app).await;
     let job = host.until_running("time", 1).await;
     assert_eq!(job.attempt, 1 + u32::from(is_lost), "only an attempt that was requeued does not count");
@@ -148,26 +150,26 @@ async fn a_host_without_room_stops_and_says_of_no_job_what_is_not_so() {
     host.idle().await;
     let found = check(&host, added).await;
     assert_eq!(found.jobs, JOBS);
-    assert!(found.lost > 0, "every end was kept, so nothing was tested: {said:#?}");
+    assert!(found.lost > 0, "every end was stored, so nothing was tested: {said:#?}");
     host.shutdown().await;
 }
 
-/// Under load either an add is rejected, and `run` ends, or the ends of all jobs it waits for are pending, and it
+/// Under load, either an add is rejected and `run` ends, or the ends of all jobs that it waits for are pending and it
 /// continues.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_under_load_is_kept() {
+async fn jobs_that_were_answered_under_load_are_durable() {
     let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
-    // The first 512 jobs, which may come in one transaction, find space; the results of all do not.
-    disk.leave(4 * 1024);
+    // The first 512 jobs, which may be added in one transaction, fit on the disk; the results of all jobs do not.
+    disk.leave_free(4 * 1024);
     let mut run = saggar(&disk, "run", &app, &store("saggar"));
     run.args(["--repeat", "2500", "--ids", "recorded", "1", &"x".repeat(1_000)]);
     let mut run = run.spawn().expect("the binary starts");
     let mut err = BufReader::new(run.stderr.take().expect("a pipe"));
     let mut said = String::new();
     while !said.contains(FULL) {
-        assert_ne!(err.read_line(&mut said).expect("text in UTF-8"), 0, "it ended without saying so: {said}");
+        assert_ne!(err.read_line(&mut said).expect("text in UTF-8"), 0, "it ended without the report: {said}");
     }
-    disk.make_room();
+    disk.free_space();
     let rest = std::io::read_to_string(&mut err).expect("text in UTF-8");
     let ended = run.wait_with_output().expect("it ends");
     assert!(ended.status.success() || format!("{said}{rest}").contains("store-full"), "{rest}");
@@ -180,29 +182,29 @@ async fn what_was_answered_under_load_is_kept() {
 }
 
 #[test]
-fn a_job_for_which_there_is_no_room_is_refused() {
+fn a_job_that_does_not_fit_on_the_disk_is_refused() {
     let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
-    disk.leave(1024);
+    disk.leave_free(1024);
     // One argument of a program cannot be longer than 128 KiB.
     let words = vec!["x".repeat(100_000); 15];
     let said = output(saggar(&disk, "run", &app, &store("saggar")).arg("echo").args(words));
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("the job was not added") && said.err.contains(FULL), "{}", said.err);
     assert!(said.err.contains("store-full"), "{}", said.err);
-    // The next id is the one that the rejected job did not get.
+    // The rejected job did not use up an id.
     let said = output(saggar(&disk, "run", &app, &store("saggar")).args(["--json", "echo", "small"]));
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.contains(r#""id":1,"#), "{}", said.out);
 }
 
 #[test]
-fn a_start_without_room_says_so() {
+fn a_start_on_a_full_disk_is_reported() {
     let (disk, app) = (SmallDisk::mount(DISK_KIB), app());
-    disk.leave(0);
+    disk.leave_free(0);
     for name in ["saggar", "new"] {
         let said = output(&mut saggar(&disk, "serve", &app, &store(name)));
         assert_eq!(said.code, Some(1), "{}", said.err);
         assert!(said.err.contains(FULL) && said.err.contains("make room"), "{name}: {}", said.err);
     }
-    disk.make_room();
+    disk.free_space();
 }

@@ -1,4 +1,4 @@
-//! Keeping: logs, and ended jobs until their retention is over.
+//! Retention: logs, and ended jobs until their retention is over.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::{Change, Delivery, JobLog, Lane, LogLevel, LogLine, LogSource, NewJob
 pub(super) async fn all(locations: &dyn Locations) {
     a_log_keeps_its_lines_in_order(locations).await;
     a_log_has_a_budget(locations).await;
-    ended_jobs_are_kept_as_long_as_the_rules_say(locations).await;
-    pruning_is_bounded_and_spares_what_is_to_be_told(locations).await;
-    pruning_counts_what_it_looks_at_and_long_logs(locations).await;
+    ended_jobs_are_retained_as_configured(locations).await;
+    pruning_is_bounded_and_spares_jobs_with_pending_callbacks(locations).await;
+    pruning_counts_examined_jobs_and_long_logs_as_work(locations).await;
 }
 
 async fn a_log_keeps_its_lines_in_order(locations: &dyn Locations) {
@@ -30,10 +30,10 @@ async fn a_log_keeps_its_lines_in_order(locations: &dyn Locations) {
     assert_eq!(
         some(works(fixture.task.history(id).await).map(|history| history.log), "a log").len(),
         5,
-        "an ended job's log goes on"
+        "lines can be appended to an ended job's log"
     );
     works(fixture.task.append_log(JobId(9), lines).await);
-    assert_eq!(works(fixture.task.history(JobId(9)).await), None, "a job that never was has none");
+    assert_eq!(works(fixture.task.history(JobId(9)).await), None, "a job that never existed has no history");
 }
 
 async fn a_log_has_a_budget(locations: &dyn Locations) {
@@ -53,7 +53,7 @@ async fn a_log_has_a_budget(locations: &dyn Locations) {
     assert_eq!(works(fixture.task.history(id).await).map(|history| history.log), Some(expected.lines()));
 }
 
-async fn ended_jobs_are_kept_as_long_as_the_rules_say(locations: &dyn Locations) {
+async fn ended_jobs_are_retained_as_configured(locations: &dyn Locations) {
     let retention = Retention { success_ms: 100, failure_ms: 200 };
     let mut fixture = Fixture::new(locations, Rules { retention, ..Rules::default() }).await;
     let ids = fixture.add_some(4).await;
@@ -70,14 +70,14 @@ async fn ended_jobs_are_kept_as_long_as_the_rules_say(locations: &dyn Locations)
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 1);
     fixture.later(1_000_000);
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0);
-    assert_eq!(fixture.status(ids[2]).await, Status::Running, "what runs or waits is never removed");
+    assert_eq!(fixture.status(ids[2]).await, Status::Running, "running and waiting jobs are never removed");
     assert_eq!(fixture.status(ids[3]).await, Status::Waiting);
     let counts = fixture.counts().await;
     assert_eq!((counts.success, counts.failure, counts.added), (0, 0, 4));
     assert_eq!(fixture.add(NewJob::new("[]").with_id(ids[0])).await, ids[0], "the id of a removed job is free");
 }
 
-async fn pruning_is_bounded_and_spares_what_is_to_be_told(locations: &dyn Locations) {
+async fn pruning_is_bounded_and_spares_jobs_with_pending_callbacks(locations: &dyn Locations) {
     let retention = Retention { success_ms: 0, failure_ms: 0 };
     let mut fixture = Fixture::new(locations, Rules { retention, success_handler: true, ..Rules::default() }).await;
     fixture.add_some(6).await;
@@ -91,7 +91,7 @@ async fn pruning_is_bounded_and_spares_what_is_to_be_told(locations: &dyn Locati
     for _ in 0..4 {
         pruned.push(works(fixture.task.prune(2, &fixture.rules, fixture.now).await).jobs);
     }
-    assert_eq!(pruned, [2, 2, 1, 0], "no more than asked for, and the job with a callback stays");
+    assert_eq!(pruned, [2, 2, 1, 0], "no more than requested, and the job with a callback is retained");
     let callback =
         some(works(fixture.task.claim_callbacks(Lane::Ends, 1, fixture.now).await).callbacks.pop(), "a callback");
     assert_eq!(fixture.status(callback.id).await, Status::Success);
@@ -99,7 +99,7 @@ async fn pruning_is_bounded_and_spares_what_is_to_be_told(locations: &dyn Locati
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 1);
 }
 
-async fn pruning_counts_what_it_looks_at_and_long_logs(locations: &dyn Locations) {
+async fn pruning_counts_examined_jobs_and_long_logs_as_work(locations: &dyn Locations) {
     let retention = Retention { success_ms: 0, failure_ms: 0 };
     let fixture = Fixture::new(locations, Rules { retention, ..Rules::default() }).await;
     let ids = fixture.add_some(8).await;
@@ -117,5 +117,5 @@ async fn pruning_counts_what_it_looks_at_and_long_logs(locations: &dyn Locations
         pruned.push((jobs, more));
     }
     let expected = [(0, true), (2, true), (2, false), (0, false), (0, false)];
-    assert_eq!(pruned, expected, "deleted jobs are looked at as well, and a long log is as much as two jobs");
+    assert_eq!(pruned, expected, "deleted jobs count as examined, and a long log counts like two jobs");
 }

@@ -1,4 +1,4 @@
-//! Dying: what another process finds when the one before it died.
+//! Process deaths: what the next process finds.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use crate::{
 };
 
 pub(super) async fn all(locations: &dyn Locations) {
-    what_was_answered_is_there(locations).await;
-    what_ran_goes_on_at_once_with_its_attempt_counted(locations).await;
-    what_kills_every_process_ends(locations).await;
-    a_job_cancelled_while_it_ran_ends(locations).await;
-    notices_are_told_again(locations).await;
-    the_line_keeps_its_order(locations).await;
-    names_and_the_pause_hold(locations).await;
+    answered_steps_survive_a_restart(locations).await;
+    interrupted_jobs_restart_at_once_and_the_attempt_counts(locations).await;
+    a_job_that_kills_every_process_fails(locations).await;
+    a_running_job_that_was_cancelled_ends_on_restart(locations).await;
+    pending_callbacks_survive_a_restart(locations).await;
+    the_ready_queue_keeps_its_order_over_restarts(locations).await;
+    keys_fingerprints_and_the_pause_survive_a_restart(locations).await;
     opening_again_in_the_same_process_changes_nothing(locations).await;
     the_tasks_of_earlier_processes_are_known(locations).await;
 }
 
-async fn what_was_answered_is_there(locations: &dyn Locations) {
+async fn answered_steps_survive_a_restart(locations: &dyn Locations) {
     let retention = Retention { success_ms: 100, failure_ms: 900 };
     let mut fixture = Fixture::new(locations, Rules { retention, ..retries(1, 70) }).await;
     fixture.add(NewJob::new("[\"é\"]").with_priority(3)).await;
@@ -51,14 +51,14 @@ async fn what_was_answered_is_there(locations: &dyn Locations) {
     let after = fixture.counts().await;
     assert_eq!((after.waiting, after.delayed, after.success, after.failure), (2, 1, 1, 1));
     assert_eq!((after.added, counts.added), (4, 4));
-    assert_eq!(fixture.add(NewJob::new("[]")).await, JobId(5), "the counter goes on");
+    assert_eq!(fixture.add(NewJob::new("[]")).await, JobId(5), "the counter continues");
     fixture.later(96);
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0);
     fixture.later(4);
-    assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 1, "retention goes on");
+    assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 1, "retention continues");
 }
 
-async fn what_ran_goes_on_at_once_with_its_attempt_counted(locations: &dyn Locations) {
+async fn interrupted_jobs_restart_at_once_and_the_attempt_counts(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(3, 60_000)).await;
     let ids = fixture.add_some(3).await;
     let claimed = fixture.claimed(2).await.jobs;
@@ -70,21 +70,24 @@ async fn what_ran_goes_on_at_once_with_its_attempt_counted(locations: &dyn Locat
     for id in &ids[..2] {
         let job = fixture.get(*id).await;
         assert_eq!((job.status(), job.life.attempt, job.life.run), (Status::Waiting, 1, Run(1)));
-        assert_eq!(job.run_at(), Some(fixture.now), "sooner than after another failure");
+        assert_eq!(job.run_at(), Some(fixture.now), "without the delay of a failure");
         let history = fixture.history(*id).await;
         assert_eq!(history.log, [LogLine::lost(fixture.now, 1)]);
         let record = &history.attempts[0];
         assert_eq!((record.number, record.run, record.ending), (1, Run(1), Ending::Lost));
         assert_eq!((record.ended_at.since(record.started_at).as_millis(), &record.cost), (20, &None));
     }
-    super::assert_refused(fixture.end(ids[0], claimed[0].run, End::Outcome(success())).await, "a dead claim's finish");
+    super::assert_refused(
+        fixture.end(ids[0], claimed[0].run, End::Outcome(success())).await,
+        "finishing a claim of a dead process",
+    );
     let again = fixture.claimed(9).await.jobs;
-    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "before what was behind it");
+    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "interrupted jobs keep their positions");
     assert_eq!((again[1].attempt, again[1].run), (2, Run(2)));
     fixture.finish(&again[1], success()).await;
 }
 
-async fn what_kills_every_process_ends(locations: &dyn Locations) {
+async fn a_job_that_kills_every_process_fails(locations: &dyn Locations) {
     for (retries_allowed, deaths) in [(0, 3), (4, 5)] {
         let mut fixture = Fixture::new(locations, Rules { error_handler: true, ..retries(retries_allowed, 0) }).await;
         let id = fixture.add(NewJob::new("[]")).await;
@@ -104,7 +107,7 @@ async fn what_kills_every_process_ends(locations: &dyn Locations) {
     }
 }
 
-async fn a_job_cancelled_while_it_ran_ends(locations: &dyn Locations) {
+async fn a_running_job_that_was_cancelled_ends_on_restart(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(3, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fixture.claim().await;
@@ -114,7 +117,7 @@ async fn a_job_cancelled_while_it_ran_ends(locations: &dyn Locations) {
     assert_eq!(fixture.get(id).await.reason(), Some(Reason::Cancelled));
 }
 
-async fn notices_are_told_again(locations: &dyn Locations) {
+async fn pending_callbacks_survive_a_restart(locations: &dyn Locations) {
     let rules = Rules { add_handler: true, error_handler: true, ..retries(0, 0) };
     let mut fixture = Fixture::new(locations, rules).await;
     let ids = fixture.add_some(3).await;
@@ -125,20 +128,24 @@ async fn notices_are_told_again(locations: &dyn Locations) {
     fixture = fixture.die().await;
     assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.held), (4, 2));
     let claimed = works(fixture.task.claim_callbacks(Lane::Adds, 9, fixture.now).await);
-    let told: Vec<_> = claimed.callbacks.iter().map(|callback| (callback.id, callback.tries)).collect();
-    assert_eq!(told, [(ids[0], 0), (ids[2], 0)], "what was taken is there again, what was put off is not yet");
+    let delivered: Vec<_> = claimed.callbacks.iter().map(|callback| (callback.id, callback.tries)).collect();
+    assert_eq!(
+        delivered,
+        [(ids[0], 0), (ids[2], 0)],
+        "a claimed callback can be claimed again, a postponed one not yet"
+    );
     assert_eq!(claimed.next_due, NextDue::At(until));
     works(fixture.task.settle_callback(claimed.callbacks[0].number, Delivery::Done, fixture.now).await);
     fixture = fixture.die().await;
     fixture.later(50);
     let claimed = works(fixture.task.claim_callbacks(Lane::Adds, 9, fixture.now).await).callbacks;
-    let told: Vec<_> = claimed.iter().map(|callback| (callback.id, callback.tries, &callback.kind)).collect();
-    assert_eq!(told, [(ids[2], 0, &CallbackKind::Added), (ids[1], 1, &CallbackKind::Added)]);
+    let delivered: Vec<_> = claimed.iter().map(|callback| (callback.id, callback.tries, &callback.kind)).collect();
+    assert_eq!(delivered, [(ids[2], 0, &CallbackKind::Added), (ids[1], 1, &CallbackKind::Added)]);
     let ends = works(fixture.task.claim_callbacks(Lane::Ends, 9, fixture.now).await).callbacks;
-    let told: Vec<_> = ends.iter().map(|callback| (callback.id, callback.tries, &callback.kind)).collect();
+    let delivered: Vec<_> = ends.iter().map(|callback| (callback.id, callback.tries, &callback.kind)).collect();
     assert!(
-        matches!(told[..], [(id, 0, CallbackKind::Failed { .. })] if id == ids[0]),
-        "the end comes after the adding"
+        matches!(delivered[..], [(id, 0, CallbackKind::Failed { .. })] if id == ids[0]),
+        "the end callback follows the add callback"
     );
     for callback in claimed.iter().chain(&ends) {
         works(fixture.task.settle_callback(callback.number, Delivery::Done, fixture.now).await);
@@ -146,7 +153,7 @@ async fn notices_are_told_again(locations: &dyn Locations) {
     assert_eq!(fixture.claimed(9).await.jobs.len(), 2);
 }
 
-async fn the_line_keeps_its_order(locations: &dyn Locations) {
+async fn the_ready_queue_keeps_its_order_over_restarts(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     for (priority, delay_ms) in [(0, 0), (5, 0), (0, 20), (0, 10), (5, 20), (0, 20)] {
         fixture.add(NewJob::new("[]").with_priority(priority).with_delay_ms(delay_ms)).await;
@@ -167,14 +174,14 @@ async fn the_line_keeps_its_order(locations: &dyn Locations) {
     assert_eq!(fixture.claimed(1).await.next_due, NextDue::Nothing);
 }
 
-async fn names_and_the_pause_hold(locations: &dyn Locations) {
+async fn keys_fingerprints_and_the_pause_survive_a_restart(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
-    let named = || NewJob::new("[]").with_key("k").with_unique("f");
-    let id = fixture.add(named()).await;
+    let keyed = || NewJob::new("[]").with_key("k").with_unique("f");
+    let id = fixture.add(keyed()).await;
     fixture.set_paused(true).await;
     fixture = fixture.die().await;
     assert!(fixture.counts().await.paused && fixture.claimed(1).await.jobs.is_empty());
-    for job in [named(), NewJob::new("[]").with_unique("f")] {
+    for job in [keyed(), NewJob::new("[]").with_unique("f")] {
         let added = works(fixture.task.add(vec![job], &fixture.rules, fixture.now).await);
         assert_eq!(added, [Added { id, is_new: false }]);
     }
@@ -183,17 +190,17 @@ async fn names_and_the_pause_hold(locations: &dyn Locations) {
     fixture = fixture.die().await;
     assert!(!fixture.counts().await.paused);
     let other = fixture.add(NewJob::new("[]").with_unique("f")).await;
-    assert_eq!((fixture.add(named()).await, fixture.claim().await.id), (id, other));
+    assert_eq!((fixture.add(keyed()).await, fixture.claim().await.id), (id, other));
 }
 
 async fn opening_again_in_the_same_process_changes_nothing(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let job = fixture.claim().await;
-    let (observer, heard) = super::Heard::new();
-    let same = works(fixture.store.open(&super::bench_key(), &fixture.rules, fixture.now, observer).await);
-    // From now on this one hears of everything.
-    fixture.heard = heard;
+    let (observer, observed) = super::Observed::new();
+    let same = works(fixture.store.open(&super::task_key(), &fixture.rules, fixture.now, observer).await);
+    // From now on this observer receives every notification.
+    fixture.observed = observed;
     assert_eq!(works(same.counts_now().await).running, 1);
     assert_eq!(fixture.status(id).await, Status::Running);
     fixture.finish(&job, success()).await;
@@ -203,9 +210,9 @@ async fn the_tasks_of_earlier_processes_are_known(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let other = TaskKey::new("else", "other");
     works(fixture.store.open(&other, &fixture.rules, fixture.now, Arc::new(())).await);
-    let Fixture { mut place, store, task, .. } = fixture;
+    let Fixture { mut location, store, task, .. } = fixture;
     drop((store, task));
-    let mut known = works(place.open().await.tasks().await);
+    let mut known = works(location.open().await.tasks().await);
     known.sort();
-    assert_eq!(known, [super::bench_key(), other], "though this process has opened none");
+    assert_eq!(known, [super::task_key(), other], "although this process has opened none");
 }
