@@ -1,6 +1,6 @@
 //! Jobs as the library returns them.
 
-use saggar_job::{JobId, Problem, Reason, Status, Timestamp};
+use saggar_job::{FailureKind, JobId, Problem, Status, Timestamp};
 use saggar_queue::Job;
 
 /// A snapshot of a job.
@@ -23,7 +23,7 @@ pub struct JobView {
     /// Why the job failed; while it waits for its next attempt, why the last one failed.
     pub problem: Option<Problem>,
     /// How the job failed; `None` unless the status is FAILURE.
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureKind>,
     /// The number of attempts that have started.
     pub attempt: u32,
     /// The maximum number of attempts.

@@ -48,11 +48,13 @@ pub use meters::describe_metrics;
 pub use opentelemetry::global::BoxedTracer;
 pub use saggar_api as api;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
-pub use saggar_job::{Backoff, JobId, JobKey, Problem, Reason, Reference, Role, Status, Timestamp};
+pub use saggar_job::{
+    Backoff, FailureKind, JobId, JobKey, LogLevel, LogSource, Problem, Reference, Role, Status, Timestamp,
+};
 pub use saggar_queue::{
     Added, AttemptRecord, CallbackBackoff, ChangeError, Cost, Counts, Cursor, EventFilter, EventId, Events, Followed,
-    Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLevel, LogLine, LogSource, Missed,
-    NewJob, Page, Progress, Rates, StoreError, UniqueBy, fingerprint,
+    Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLine, Missed, NewJob, Page, Progress,
+    Rates, StoreError, UniqueBy, fingerprint,
 };
 pub use saggar_sandbox::{Allocator, Compiler, Plugin, PoolUsage, compile_if_asked};
 pub use saggar_store_sqlite::{Durability, SqliteError};

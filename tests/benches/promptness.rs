@@ -54,7 +54,7 @@ async fn spin(host: Host) -> anyhow::Result<Vec<Duration>> {
         let began = Instant::now();
         let id = host.add("spin", r#"["spin"]"#).await?;
         let job = host.wait("spin", id).await?;
-        anyhow::ensure!(job.reason == Some(saggar::Reason::Timeout), "the spinning job did not time out: {job:?}");
+        anyhow::ensure!(job.reason == Some(saggar::FailureKind::Timeout), "the spinning job did not time out: {job:?}");
         late.push(began.elapsed().saturating_sub(TIMEOUT));
     }
     Ok(late)

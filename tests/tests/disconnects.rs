@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::poll;
-use saggar::{Events, JobEventKind, NewJob, Reason};
+use saggar::{Events, FailureKind, JobEventKind, NewJob};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::TestHost;
@@ -53,8 +53,8 @@ async fn dropped_requests_are_carried_out_and_reported() {
     let (mut wait, mut events) = (pin!(host.inner().wait("echo", later)), host.inner().events());
     assert!(poll!(wait.as_mut()).is_pending());
     ask_and_drop(host.inner().cancel("echo", later)).await;
-    receive(&mut events, |kind| matches!(kind, JobEventKind::Failed { reason: Reason::Cancelled })).await;
-    assert_eq!(wait.await.unwrap().reason, Some(Reason::Cancelled));
+    receive(&mut events, |kind| matches!(kind, JobEventKind::Failed { reason: FailureKind::Cancelled })).await;
+    assert_eq!(wait.await.unwrap().reason, Some(FailureKind::Cancelled));
 
     ask_and_drop(host.inner().delete("echo", later)).await;
     receive(&mut events, |kind| matches!(kind, JobEventKind::Deleted)).await;

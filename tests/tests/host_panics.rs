@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use saggar::{Problem, Reason, Status};
+use saggar::{FailureKind, Problem, Status};
 use saggar_job::{Clock, JobId, SystemClock, TaskKey, Timestamp};
 use saggar_queue::{Job, MemoryStore, NewJob, Queue};
 use saggar_sandbox::{Engine, EngineOptions};
@@ -114,7 +114,7 @@ async fn a_panic_in_the_processor_ends_its_attempt() {
     let id = stage.add("[]").await.expect("a job");
     let (job, log) = stage.end(id).await;
     let code = job.problem().map(|problem: &Problem| problem.code.as_str());
-    assert_eq!((job.reason(), code), (Some(Reason::Trap), Some("host-panic")));
+    assert_eq!((job.reason(), code), (Some(FailureKind::Trap), Some("host-panic")));
     assert!(log.iter().any(|line| line.starts_with("error 1")), "the error handler is called: {log:?}");
     stage.assert_works().await;
     stage.worker.shutdown(Duration::ZERO).await;

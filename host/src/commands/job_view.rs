@@ -1,6 +1,6 @@
 //! Formats a job for people: on one line, in detail, and its result.
 
-use saggar_wire::{Attempt, Callback, FailureProblem, Job, Reason, Status, Waiting};
+use saggar_wire::{Attempt, Callback, FailureKind, FailureProblem, Job, Status, Waiting};
 use serde_json::value::RawValue;
 
 use super::output::{self, Column, Table, cell, name};
@@ -23,7 +23,7 @@ fn status(job: &Job) -> String {
 
 /// Returns details of the status: the reason of the failure, what the job waits for (unless for a slot), or that it is
 /// being cancelled.
-pub(crate) fn why(reason: Option<Reason>, waiting: Option<Waiting>, cancelling: bool) -> Option<String> {
+pub(crate) fn why(reason: Option<FailureKind>, waiting: Option<Waiting>, cancelling: bool) -> Option<String> {
     let waiting = waiting.filter(|waiting| *waiting != Waiting::Ready);
     let cancelling = cancelling.then(|| "cancelling".to_owned());
     reason.as_ref().map(name).or(waiting.as_ref().map(name)).or(cancelling)

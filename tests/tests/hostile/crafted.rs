@@ -1,6 +1,6 @@
 //! Attacks below the level of the bindings.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::crafted::attack;
 use saggar_tests::foreach_attack;
 
@@ -30,37 +30,37 @@ async fn spin_in_post_return() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trap_in_post_return() {
-    crafted("trap_in_post_return").withstand().await.by(Reason::Trap, "trap");
+    crafted("trap_in_post_return").withstand().await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn allocate_beyond_memory() {
-    crafted("allocate_beyond_memory").withstand().await.by(Reason::Trap, "trap");
+    crafted("allocate_beyond_memory").withstand().await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_from_beyond_memory() {
-    crafted("answer_from_beyond_memory").withstand().await.by(Reason::Trap, "trap");
+    crafted("answer_from_beyond_memory").withstand().await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_area_beyond_memory() {
-    crafted("answer_area_beyond_memory").withstand().await.by(Reason::Trap, "trap");
+    crafted("answer_area_beyond_memory").withstand().await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_area_at_an_odd_address() {
-    crafted("answer_area_at_an_odd_address").withstand().await.by(Reason::Trap, "trap");
+    crafted("answer_area_at_an_odd_address").withstand().await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_an_unknown_case() {
-    crafted("answer_an_unknown_case").withstand().await.by(Reason::Trap, "trap");
+    crafted("answer_an_unknown_case").withstand().await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dive() {
-    crafted("dive").withstand().await.by(Reason::Trap, "stack-overflow");
+    crafted("dive").withstand().await.by(FailureKind::Trap, "stack-overflow");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +81,7 @@ async fn starts_too_large(name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grow_two_memories() {
-    crafted("grow_two_memories").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+    crafted("grow_two_memories").withstand().await.by(FailureKind::OutOfMemory, "out-of-memory");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,10 +92,10 @@ async fn grow_sixteen_memories() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grow_a_table() {
-    crafted("grow_a_table").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+    crafted("grow_a_table").withstand().await.by(FailureKind::OutOfMemory, "out-of-memory");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grow_sixteen_tables() {
-    crafted("grow_sixteen_tables").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+    crafted("grow_sixteen_tables").withstand().await.by(FailureKind::OutOfMemory, "out-of-memory");
 }

@@ -1,6 +1,6 @@
 //! Guests that end incorrectly, and the state of the instances after them.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::app::App;
 use saggar_tests::host::{TestHost, problem_code};
 use saggar_tests::{foreach_behaviour_of_ends, guests};
@@ -17,24 +17,24 @@ async fn end(behaviour: &'static str) -> Ended {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trap() {
-    end("trap").await.by(Reason::Trap, "trap");
+    end("trap").await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn panic_with_a_message() {
     let ended = end("panic_with_a_message").await;
-    ended.by(Reason::Trap, "trap");
+    ended.by(FailureKind::Trap, "trap");
     assert!(ended.log.iter().any(|line| line.contains("this guest panics")), "{:?}", ended.log);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_zero() {
-    end("exit_zero").await.by(Reason::Trap, "exit");
+    end("exit_zero").await.by(FailureKind::Trap, "exit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_one() {
-    end("exit_one").await.by(Reason::Trap, "exit");
+    end("exit_one").await.by(FailureKind::Trap, "exit");
 }
 
 /// An instance is reused while its calls succeed, and is replaced after a trap.

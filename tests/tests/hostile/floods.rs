@@ -1,6 +1,6 @@
 //! Guests that request a million of something.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::{foreach_behaviour_of_floods, guests};
 
 use super::assert_tests_exist;
@@ -50,17 +50,17 @@ async fn print_an_endless_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn open_a_million_pollables() {
-    flood("open_a_million_pollables").await.by(Reason::Trap, "handle-limit");
+    flood("open_a_million_pollables").await.by(FailureKind::Trap, "handle-limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn open_a_million_streams() {
-    flood("open_a_million_streams").await.by(Reason::Trap, "handle-limit");
+    flood("open_a_million_streams").await.by(FailureKind::Trap, "handle-limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn draw_a_gigabyte_at_once() {
-    flood("draw_a_gigabyte_at_once").await.by(Reason::Trap, "random-limit");
+    flood("draw_a_gigabyte_at_once").await.by(FailureKind::Trap, "random-limit");
 }
 
 /// Allowed, like any other computation: it uses the guest's own time, and 64 KiB of the host's memory.

@@ -1,6 +1,6 @@
 //! Guests that make the host store data behind handles: requests that are never sent, fields, bodies, pollables.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::app::App;
 use saggar_tests::host::TestHost;
 use saggar_tests::memory::Growth;
@@ -68,7 +68,7 @@ async fn fill_clones_of_fields() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn overfill_fields() {
-    handles("overfill_fields").withstand().await.by(Reason::Trap, "fields-too-large");
+    handles("overfill_fields").withstand().await.by(FailureKind::Trap, "fields-too-large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +91,7 @@ async fn hold_pollables() {
 async fn data_behind_handles_is_limited_by_the_sandboxs_memory() {
     for behaviour in ["fill_fields", "fill_bodies", "fill_responses"] {
         let ended = handles(behaviour).with_memory(3).withstand().await;
-        ended.by(Reason::OutOfMemory, "out-of-memory");
+        ended.by(FailureKind::OutOfMemory, "out-of-memory");
     }
 }
 

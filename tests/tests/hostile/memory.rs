@@ -1,6 +1,6 @@
 //! Guests that use up their own memory or the host's.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::app::App;
 use saggar_tests::host::TestHost;
 use saggar_tests::{foreach_behaviour_of_memory, guests};
@@ -17,7 +17,7 @@ fn memory(behaviour: &'static str) -> Attack {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn leak_forever() {
-    memory("leak_forever").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+    memory("leak_forever").withstand().await.by(FailureKind::OutOfMemory, "out-of-memory");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,27 +28,27 @@ async fn grow_until_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn allocate_a_gigabyte() {
-    memory("allocate_a_gigabyte").withstand().await.by(Reason::OutOfMemory, "out-of-memory");
+    memory("allocate_a_gigabyte").withstand().await.by(FailureKind::OutOfMemory, "out-of-memory");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_128_mib() {
-    memory("answer_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "response-too-large");
+    memory("answer_128_mib").with_untouched_memory(256).withstand().await.by(FailureKind::Trap, "response-too-large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_5_mib() {
-    memory("answer_5_mib").with_memory(64).withstand().await.by(Reason::Trap, "response-too-large");
+    memory("answer_5_mib").with_memory(64).withstand().await.by(FailureKind::Trap, "response-too-large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn report_128_mib() {
-    memory("report_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "argument-too-large");
+    memory("report_128_mib").with_untouched_memory(256).withstand().await.by(FailureKind::Trap, "argument-too-large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_128_mib() {
-    memory("log_128_mib").with_untouched_memory(256).withstand().await.by(Reason::Trap, "argument-too-large");
+    memory("log_128_mib").with_untouched_memory(256).withstand().await.by(FailureKind::Trap, "argument-too-large");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Guests that never return.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::{foreach_behaviour_of_time, guests};
 
 use super::assert_tests_exist;
@@ -39,10 +39,10 @@ async fn poll_without_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recurse_forever() {
-    time("recurse_forever").withstand().await.by(Reason::Trap, "stack-overflow");
+    time("recurse_forever").withstand().await.by(FailureKind::Trap, "stack-overflow");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recurse_through_the_host() {
-    time("recurse_through_the_host").until_it_ends().withstand().await.by(Reason::Trap, "stack-overflow");
+    time("recurse_through_the_host").until_it_ends().withstand().await.by(FailureKind::Trap, "stack-overflow");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use saggar::{Reason, Status};
+use saggar::{FailureKind, Status};
 use saggar_tests::app::{App, plugin_file};
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code, response};
@@ -121,7 +121,7 @@ async fn cancel_at_random_times() {
         let job = host.end("cancelled", id).await;
         match job.status {
             Status::Success => assert_eq!(behaviour, "ok"),
-            Status::Failure if job.reason == Some(Reason::Cancelled) => {
+            Status::Failure if job.reason == Some(FailureKind::Cancelled) => {
                 assert_eq!((problem_code(&job), refused), ("cancelled", None));
                 cancelled += 1;
             }

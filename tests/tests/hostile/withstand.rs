@@ -6,7 +6,7 @@
 
 use std::fs;
 
-use saggar::{JobView, Reason, Status};
+use saggar::{FailureKind, JobView, Status};
 use saggar_tests::app::{App, plugin_file};
 use saggar_tests::guests;
 use saggar_tests::host::{Start, TestHost, response};
@@ -191,12 +191,12 @@ async fn peak_memory(host: &TestHost, id: u64) -> u64 {
 impl Ended {
     /// Asserts that the attack was stopped at its timeout, and that ordinary jobs ran until then.
     pub(crate) fn by_timeout(&self) {
-        self.by(Reason::Timeout, "timeout");
+        self.by(FailureKind::Timeout, "timeout");
         assert!(self.meanwhile > 0, "no ordinary job ended while the attack ran");
     }
 
     /// Asserts that the attack failed for this reason, with this code.
-    pub(crate) fn by(&self, reason: Reason, code: &str) {
+    pub(crate) fn by(&self, reason: FailureKind, code: &str) {
         let Self { job, .. } = self;
         let found = job.problem.as_ref().map(|problem| problem.code.as_str());
         assert_eq!((job.status, job.reason, found), (Status::Failure, Some(reason), Some(code)), "{job:?}");

@@ -1,6 +1,6 @@
 //! Guests that send invalid text, invalid JSON or malicious text.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::{foreach_behaviour_of_words, guests};
 
 use super::assert_tests_exist;
@@ -21,55 +21,55 @@ fn assert_harmless(text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_invalid_utf8() {
-    words("answer_invalid_utf8").await.by(Reason::Trap, "trap");
+    words("answer_invalid_utf8").await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn report_invalid_utf8() {
-    words("report_invalid_utf8").await.by(Reason::Trap, "trap");
+    words("report_invalid_utf8").await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_invalid_utf8() {
-    words("log_invalid_utf8").await.by(Reason::Trap, "trap");
+    words("log_invalid_utf8").await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn report_from_beyond_memory() {
-    words("report_from_beyond_memory").await.by(Reason::Trap, "trap");
+    words("report_from_beyond_memory").await.by(FailureKind::Trap, "trap");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_deep_json() {
-    words("answer_deep_json").await.by(Reason::Trap, "invalid-response");
+    words("answer_deep_json").await.by(FailureKind::Trap, "invalid-response");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn add_deep_json() {
-    words("add_deep_json").await.by(Reason::Rejected, "invalid-args");
+    words("add_deep_json").await.by(FailureKind::Rejected, "invalid-args");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_invalid_json() {
-    words("answer_invalid_json").await.by(Reason::Trap, "invalid-response");
+    words("answer_invalid_json").await.by(FailureKind::Trap, "invalid-response");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_nothing() {
-    words("answer_nothing").await.by(Reason::Trap, "invalid-response");
+    words("answer_nothing").await.by(FailureKind::Trap, "invalid-response");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fail_with_invalid_json() {
     let ended = words("fail_with_invalid_json").await;
-    ended.by(Reason::Rejected, "odd");
+    ended.by(FailureKind::Rejected, "odd");
     assert_eq!(ended.job.problem.unwrap().details, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fail_with_megabytes() {
     let ended = words("fail_with_megabytes").await;
-    ended.by(Reason::Rejected, &"c".repeat(64));
+    ended.by(FailureKind::Rejected, &"c".repeat(64));
     let problem = ended.job.problem.unwrap();
     assert_eq!((problem.message.len(), problem.details), (4096, None));
 }

@@ -1,6 +1,6 @@
 //! Attempts: outcomes, retries, timeouts and their records.
 
-use saggar::{Reason, Status};
+use saggar::{FailureKind, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code, response};
@@ -59,14 +59,14 @@ async fn every_outcome_has_its_reason() {
         .task("words", &task("words"));
     let host = TestHost::start(app).await;
     let cases = [
-        ("failing", json!(["retry", 9, 0]), Reason::Failed, "not-yet", 2),
-        ("failing", json!(["retry-after", 9, 1]), Reason::Failed, "not-yet", 2),
-        ("failing", json!(["reject", 9, 0]), Reason::Rejected, "not-yet", 1),
-        ("failing", json!(["trap", 9, 0]), Reason::Trap, "trap", 2),
-        ("failing", json!(["exit", 9, 0]), Reason::Trap, "exit", 2),
-        ("failing", json!(["spin", 9, 0]), Reason::Timeout, "timeout", 2),
-        ("memory", json!(["allocate_a_gigabyte"]), Reason::OutOfMemory, "out-of-memory", 2),
-        ("words", json!(["answer_invalid_json"]), Reason::Trap, "invalid-response", 2),
+        ("failing", json!(["retry", 9, 0]), FailureKind::Failed, "not-yet", 2),
+        ("failing", json!(["retry-after", 9, 1]), FailureKind::Failed, "not-yet", 2),
+        ("failing", json!(["reject", 9, 0]), FailureKind::Rejected, "not-yet", 1),
+        ("failing", json!(["trap", 9, 0]), FailureKind::Trap, "trap", 2),
+        ("failing", json!(["exit", 9, 0]), FailureKind::Trap, "exit", 2),
+        ("failing", json!(["spin", 9, 0]), FailureKind::Timeout, "timeout", 2),
+        ("memory", json!(["allocate_a_gigabyte"]), FailureKind::OutOfMemory, "out-of-memory", 2),
+        ("words", json!(["answer_invalid_json"]), FailureKind::Trap, "invalid-response", 2),
     ];
     for (task, args, reason, code, attempts) in cases {
         let job = host.run(task, args.clone()).await;
@@ -102,9 +102,9 @@ async fn retries_have_the_configured_number_and_delay() {
     assert_eq!(host.cancel("quickly", waiting).await, Ok(()));
 
     let job = host.run("quickly", json!(["reject", 9, 0])).await;
-    assert_eq!((problem_code(&job), job.attempt, job.reason), ("not-yet", 1, Some(Reason::Rejected)));
+    assert_eq!((problem_code(&job), job.attempt, job.reason), ("not-yet", 1, Some(FailureKind::Rejected)));
     let job = host.run("quickly", json!(["retry", 9, 0])).await;
-    assert_eq!((problem_code(&job), job.attempt, job.reason), ("not-yet", 4, Some(Reason::Failed)));
+    assert_eq!((problem_code(&job), job.attempt, job.reason), ("not-yet", 4, Some(FailureKind::Failed)));
     host.shutdown().await;
 }
 
@@ -144,7 +144,7 @@ async fn a_guest_is_stopped_at_its_timeout() {
     let task = json!({ "process": "plugins.time", "timeout": 1 });
     let host = TestHost::start(App::new().plugin("time", guests::HOSTILE_TIME).task("time", &task)).await;
     let stopped = host.run("time", json!(["report_forever"])).await;
-    assert_eq!((problem_code(&stopped), stopped.reason), ("timeout", Some(Reason::Timeout)));
+    assert_eq!((problem_code(&stopped), stopped.reason), ("timeout", Some(FailureKind::Timeout)));
     assert!(stopped.ended_at.unwrap().0 >= stopped.added_at.0 + 1000, "{stopped:?}");
     assert_eq!(host.response("time", json!(["ok"])).await, json!(["ok"]));
     assert_eq!(host.job("time", 1).await, stopped, "the guest still reports");

@@ -1,6 +1,6 @@
 //! Cancelling jobs.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code};
@@ -17,7 +17,10 @@ async fn a_cancelled_job_ends_as_cancelled() {
     for (id, attempts) in [(waiting, 0), (running, 1)] {
         assert_eq!(host.cancel("gated", id).await, Ok(()));
         let job = host.end("gated", id).await;
-        assert_eq!((problem_code(&job), job.reason, job.attempt), ("cancelled", Some(Reason::Cancelled), attempts));
+        assert_eq!(
+            (problem_code(&job), job.reason, job.attempt),
+            ("cancelled", Some(FailureKind::Cancelled), attempts)
+        );
         assert_eq!(host.cancel("gated", id).await, Err("ended".into()));
     }
     assert_eq!(host.cancel("gated", 99).await, Err("unknown-job".into()));
@@ -37,7 +40,7 @@ async fn a_guest_sees_that_its_job_is_cancelled() {
         host.until("it", id, |job| job.message == "begun").await;
         assert_eq!(host.cancel("it", id).await, Ok(()));
         let job = host.end("it", id).await;
-        assert_eq!((problem_code(&job), job.reason), ("cancelled", Some(Reason::Cancelled)));
+        assert_eq!((problem_code(&job), job.reason), ("cancelled", Some(FailureKind::Cancelled)));
         seen = job.message == "saw it";
         if seen {
             break;

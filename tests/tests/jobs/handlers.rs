@@ -1,6 +1,6 @@
 //! Event handlers: when they are called, and what they can use.
 
-use saggar::{JobEventKind, Reason, Status};
+use saggar::{FailureKind, JobEventKind, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{Start, TestHost, response};
@@ -58,7 +58,7 @@ async fn calls_come_in_order_with_their_arguments() {
 async fn the_error_handler_is_called_after_the_last_attempt() {
     let host = TestHost::start(recorded()).await;
     let job = host.run("recorded", json!(["fail"])).await;
-    assert_eq!((job.attempt, job.max_attempts, job.reason), (3, 3, Some(Reason::Failed)));
+    assert_eq!((job.attempt, job.max_attempts, job.reason), (3, 3, Some(FailureKind::Failed)));
     let mut journal = host.journal().await;
     journal.retain(|note| !note.starts_with("progress"));
     let expected = [

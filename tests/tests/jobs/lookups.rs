@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saggar::{ListQuery, Reason, Status};
+use saggar::{FailureKind, ListQuery, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
@@ -19,7 +19,7 @@ async fn an_ended_job_can_be_looked_up() {
     host.run("failing", json!(["reject", 1, 0])).await;
     let (good, bad) = (host.job("failing", 1).await, host.job("failing", 2).await);
     assert_eq!((good.status, response(&good), good.problem, good.reason), (Status::Success, json!(1), None, None));
-    assert_eq!((bad.status, bad.response, bad.reason), (Status::Failure, None, Some(Reason::Rejected)));
+    assert_eq!((bad.status, bad.response, bad.reason), (Status::Failure, None, Some(FailureKind::Rejected)));
     let problem = bad.problem.unwrap();
     assert_eq!((problem.code.as_str(), problem.message.as_str()), ("not-yet", "attempt 1 fails by reject"));
     assert_eq!(problem.details.as_deref(), Some(r#"{"attempt":1}"#));

@@ -1,6 +1,6 @@
 //! Progress of jobs, and the progress handler.
 
-use saggar::Reason;
+use saggar::FailureKind;
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, response};
@@ -38,7 +38,7 @@ async fn every_attempt_reports_its_last_values() {
     let task = json!({ "process": all, "attempts": 1, "attempt_after": 1, "event": { "progress": all, "error": all } });
     let app = App::new().plugin("recorder", guests::RECORDER).task("it", &task).simple_task("journal", guests::ECHO);
     let host = TestHost::start(app).await;
-    assert_eq!(host.run("it", json!(["fail"])).await.reason, Some(Reason::Failed));
+    assert_eq!(host.run("it", json!(["fail"])).await.reason, Some(FailureKind::Failed));
     let mut journal = host.journal().await;
     journal.retain(|note| !note.ends_with("1/2 half"));
     let expected = [

@@ -90,7 +90,7 @@ async fn initial_memory_at_the_limit_is_loaded_with_both_allocators() {
         let app = App::new().plugin_bytes("it", large()).task("it", &task(json!({ "memory": "250MiB" })));
         let host = TestHost::start_as(app, Start { allocator, ..Start::default() }).await;
         let job = host.run("it", json!([])).await;
-        assert_eq!(job.reason, Some(saggar::Reason::Trap), "the processor did not start: {job:?}");
+        assert_eq!(job.reason, Some(saggar::FailureKind::Trap), "the processor did not start: {job:?}");
         host.shutdown().await;
     }
 }

@@ -1,6 +1,6 @@
 //! The problem of each exceeded limit and each kind of ending: what happened, the number, and what to do.
 
-use saggar::{Reason, Status};
+use saggar::{FailureKind, Status};
 use saggar_tests::app::App;
 use saggar_tests::guests;
 use saggar_tests::host::{TestHost, problem_code};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 struct Case {
     how: &'static str,
     number: u64,
-    reason: Reason,
+    reason: FailureKind,
     code: &'static str,
     says: &'static [&'static str],
 }
@@ -18,7 +18,7 @@ struct Case {
 const fn case(
     how: &'static str,
     number: u64,
-    reason: Reason,
+    reason: FailureKind,
     code: &'static str,
     says: &'static [&'static str],
 ) -> Case {
@@ -44,17 +44,17 @@ async fn assert_problems(cases: &[Case]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_responses_name_their_fault() {
     assert_problems(&[
-        case("answer-levels", 129, Reason::Trap, "invalid-response", &["more than 128 levels deep"]),
-        case("answer-levels", 100_000, Reason::Trap, "invalid-response", &["more than 128 levels deep"]),
-        case("answer-text", 0, Reason::Trap, "invalid-response", &["not JSON", "line 1"]),
+        case("answer-levels", 129, FailureKind::Trap, "invalid-response", &["more than 128 levels deep"]),
+        case("answer-levels", 100_000, FailureKind::Trap, "invalid-response", &["more than 128 levels deep"]),
+        case("answer-text", 0, FailureKind::Trap, "invalid-response", &["not JSON", "line 1"]),
         case(
             "answer-bytes",
             (4 << 20) + 1,
-            Reason::Trap,
+            FailureKind::Trap,
             "response-too-large",
             &["the response", "4194304 bytes", "elsewhere"],
         ),
-        case("log-bytes", (4 << 20) + 1, Reason::Trap, "argument-too-large", &["import", "4194304 bytes", "less"]),
+        case("log-bytes", (4 << 20) + 1, FailureKind::Trap, "argument-too-large", &["import", "4194304 bytes", "less"]),
     ])
     .await;
 }
@@ -73,8 +73,8 @@ async fn values_at_a_limit_are_accepted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exit_is_a_trap_and_its_code_is_not_invented() {
     assert_problems(&[
-        case("exit", 0, Reason::Trap, "exit", &["exit(0)", "instead of returning"]),
-        case("exit", 3, Reason::Trap, "exit", &["exit with a failure", "does not pass on its number"]),
+        case("exit", 0, FailureKind::Trap, "exit", &["exit(0)", "instead of returning"]),
+        case("exit", 3, FailureKind::Trap, "exit", &["exit with a failure", "does not pass on its number"]),
     ])
     .await;
 }
@@ -82,10 +82,10 @@ async fn an_exit_is_a_trap_and_its_code_is_not_invented() {
 #[tokio::test(flavor = "multi_thread")]
 async fn exceeded_limits_name_their_number_and_what_to_do() {
     assert_problems(&[
-        case("recurse", 0, Reason::Trap, "stack-overflow", &["stack", "deep recursion", "recurse less"]),
-        case("recurse-lightly", 0, Reason::Trap, "stack-overflow", &["512 KiB", "recurse less"]),
-        case("handles", 1_000, Reason::Trap, "handle-limit", &["256 resources", "drop"]),
-        case("random", 65_537, Reason::Trap, "random-limit", &["65536 random bytes", "in pieces"]),
+        case("recurse", 0, FailureKind::Trap, "stack-overflow", &["stack", "deep recursion", "recurse less"]),
+        case("recurse-lightly", 0, FailureKind::Trap, "stack-overflow", &["512 KiB", "recurse less"]),
+        case("handles", 1_000, FailureKind::Trap, "handle-limit", &["256 resources", "drop"]),
+        case("random", 65_537, FailureKind::Trap, "random-limit", &["65536 random bytes", "in pieces"]),
     ])
     .await;
 }
@@ -93,8 +93,14 @@ async fn exceeded_limits_name_their_number_and_what_to_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn out_of_memory_names_the_requested_and_the_allowed_bytes() {
     assert_problems(&[
-        case("use-up-memory", 64 << 20, Reason::OutOfMemory, "out-of-memory", &["33554432", "raise `sandbox.memory`"]),
-        case("abort-when-refused", 64, Reason::OutOfMemory, "out-of-memory", &["bytes in all", "33554432"]),
+        case(
+            "use-up-memory",
+            64 << 20,
+            FailureKind::OutOfMemory,
+            "out-of-memory",
+            &["33554432", "raise `sandbox.memory`"],
+        ),
+        case("abort-when-refused", 64, FailureKind::OutOfMemory, "out-of-memory", &["bytes in all", "33554432"]),
     ])
     .await;
 }
@@ -103,10 +109,10 @@ async fn out_of_memory_names_the_requested_and_the_allowed_bytes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_after_a_handled_refusal_is_not_out_of_memory() {
     assert_problems(&[
-        case("cope-then-panic", 64, Reason::Trap, "trap", &["aborted", "unreachable"]),
-        case("cope-then-divide", 64, Reason::Trap, "trap", &["integer overflow"]),
-        case("cope-then-log-then-abort", 64, Reason::Trap, "trap", &["aborted"]),
-        case("cope-then-print-then-abort", 64, Reason::Trap, "trap", &["aborted"]),
+        case("cope-then-panic", 64, FailureKind::Trap, "trap", &["aborted", "unreachable"]),
+        case("cope-then-divide", 64, FailureKind::Trap, "trap", &["integer overflow"]),
+        case("cope-then-log-then-abort", 64, FailureKind::Trap, "trap", &["aborted"]),
+        case("cope-then-print-then-abort", 64, FailureKind::Trap, "trap", &["aborted"]),
     ])
     .await;
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::poll_immediate;
-use saggar_job::{JobId, Problem};
+use saggar_job::{JobId, LogSource, Problem};
 use saggar_sandbox::{
-    Allocator, Answer, Call, CallError, Engine, EngineOptions, Input, JobContext, Limits, LogSource, Plugin, Sandbox,
-    Services, TaskJob,
+    Allocator, Answer, Call, CallError, Engine, EngineOptions, Input, JobContext, Limits, Plugin, Sandbox, Services,
+    TaskJob,
 };
 use saggar_tests::guests;
 use saggar_tests::timeout::{TIMEOUT, within};

@@ -131,7 +131,7 @@ impl HttpBody for PiecesBody {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
-    use saggar_job::{JobId, Life, Problem, Reason, Run};
+    use saggar_job::{FailureKind, JobId, Life, Problem, Run};
     use saggar_queue::{Job, Progress};
 
     use super::*;
@@ -162,7 +162,7 @@ mod tests {
         for state in [
             State::Success { response: "{\"a\":[1e400]}".into(), ended_at },
             State::Success { response: "null".into(), ended_at },
-            State::Failure { reason: Reason::Failed, problem, ended_at },
+            State::Failure { reason: FailureKind::Failed, problem, ended_at },
             State::Waiting { run_at: Timestamp(9), held: false, problem: None },
         ] {
             for args in ["[]", "[ 1.50,\"\\u00e9\" ]"] {

@@ -1,10 +1,8 @@
 //! Converts jobs, logs, attempts and tasks from the domain's types to those on the wire.
 
 use saggar_definition::Located;
-use saggar_job::{Problem, Reason, Reference, Status, Timestamp, Waiting};
-use saggar_queue::{
-    AttemptRecord, Counts, JobCallback, Lane, ListedJob, LogLevel, LogLine, LogSource, Page, Rate, Rates,
-};
+use saggar_job::{FailureKind, LogLevel, LogSource, Problem, Reference, Status, Timestamp, Waiting};
+use saggar_queue::{AttemptRecord, Counts, JobCallback, Lane, ListedJob, LogLine, Page, Rate, Rates};
 use saggar_wire as wire;
 use serde_json::value::RawValue;
 
@@ -133,15 +131,15 @@ pub(crate) fn domain_status(status: wire::Status) -> Status {
     }
 }
 
-fn reason(reason: Reason) -> wire::Reason {
+fn reason(reason: FailureKind) -> wire::FailureKind {
     match reason {
-        Reason::Failed => wire::Reason::Failed,
-        Reason::Rejected => wire::Reason::Rejected,
-        Reason::Trap => wire::Reason::Trap,
-        Reason::Timeout => wire::Reason::Timeout,
-        Reason::OutOfMemory => wire::Reason::OutOfMemory,
-        Reason::Cancelled => wire::Reason::Cancelled,
-        Reason::Lost => wire::Reason::Lost,
+        FailureKind::Failed => wire::FailureKind::Failed,
+        FailureKind::Rejected => wire::FailureKind::Rejected,
+        FailureKind::Trap => wire::FailureKind::Trap,
+        FailureKind::Timeout => wire::FailureKind::Timeout,
+        FailureKind::OutOfMemory => wire::FailureKind::OutOfMemory,
+        FailureKind::Cancelled => wire::FailureKind::Cancelled,
+        FailureKind::Lost => wire::FailureKind::Lost,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod clock;
 mod id;
+mod log;
 mod outcome;
 mod reference;
 mod retry;
@@ -10,7 +11,8 @@ mod waiting;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{JobId, JobKey, Run, TaskKey};
-pub use outcome::{Ending, Outcome, Problem, Reason};
+pub use log::{LogLevel, LogSource};
+pub use outcome::{Ending, Failure, FailureKind, Outcome, Problem};
 pub use reference::{Reference, Role};
 pub use retry::{Backoff, RetryPolicy};
 pub use state::{Life, Refusal, State, Status, Step, transition};

@@ -20,124 +20,36 @@ impl Problem {
     }
 }
 
-/// How one attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The processor returned this JSON text.
-    Success(Arc<str>),
-    /// The processor failed and may be retried.
-    Retry(Problem),
-    /// The processor failed and may be retried after this many milliseconds.
-    RetryAfter(Problem, u64),
-    /// The processor failed permanently and is not retried.
-    Reject(Problem),
-    /// The guest trapped, exited, or broke the contract.
-    Trap(Problem),
-    /// The attempt was stopped at its timeout.
-    Timeout(Problem),
-    /// The guest trapped after memory was refused to it.
-    OutOfMemory(Problem),
-    /// The attempt was stopped because the job was cancelled.
-    Cancelled,
-    /// The process died while the attempt ran.
-    Lost,
-}
-
-/// How an attempt ended, as stored for every attempt: the kind of its outcome, or that it was requeued.
+/// In which way something failed: an attempt, a call, and a job with its last attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ending {
-    /// [`Outcome::Success`].
-    Success,
-    /// [`Outcome::Retry`].
-    Retry,
-    /// [`Outcome::RetryAfter`].
-    RetryAfter,
-    /// [`Outcome::Reject`].
-    Reject,
-    /// [`Outcome::Trap`].
-    Trap,
-    /// [`Outcome::Timeout`].
-    Timeout,
-    /// [`Outcome::OutOfMemory`].
-    OutOfMemory,
-    /// [`Outcome::Cancelled`].
-    Cancelled,
-    /// [`Outcome::Lost`].
-    Lost,
-    /// The job was returned to the queue ([`Step::Requeue`](crate::Step::Requeue)); the attempt does not count.
-    Requeued,
-}
-
-impl Ending {
-    /// All endings.
-    pub const ALL: [Self; 10] = [
-        Self::Success,
-        Self::Retry,
-        Self::RetryAfter,
-        Self::Reject,
-        Self::Trap,
-        Self::Timeout,
-        Self::OutOfMemory,
-        Self::Cancelled,
-        Self::Lost,
-        Self::Requeued,
-    ];
-
-    /// Returns the stable name in kebab case, the same on every surface and in every store.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Retry => "retry",
-            Self::RetryAfter => "retry-after",
-            Self::Reject => "reject",
-            Self::Trap => "trap",
-            Self::Timeout => "timeout",
-            Self::OutOfMemory => "out-of-memory",
-            Self::Cancelled => "cancelled",
-            Self::Lost => "lost",
-            Self::Requeued => "requeued",
-        }
-    }
-
-    /// Parses a [`name`](Self::name), or a name that stores of earlier versions contain.
-    pub fn from_name(name: &str) -> Option<Self> {
-        if name == "put-back" {
-            return Some(Self::Requeued);
-        }
-        Self::ALL.into_iter().find(|ending| ending.name() == name)
-    }
-}
-
-/// Why a job ended in FAILURE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// The processor failed on every attempt.
+pub enum FailureKind {
+    /// The guest reported a failure; another attempt may succeed.
     Failed,
-    /// The processor reported a failure that must not be retried.
+    /// The guest reported a failure that another attempt would not change.
     Rejected,
-    /// The last attempt trapped, exited or broke the contract.
+    /// The guest trapped, exited, or broke the contract.
     Trap,
-    /// The last attempt was stopped at its timeout.
+    /// The timeout stopped it.
     Timeout,
-    /// The last attempt ran out of memory.
+    /// The guest trapped after memory was refused to it.
     OutOfMemory,
     /// The job was cancelled.
     Cancelled,
-    /// The process died during the last attempt.
+    /// The process died while it ran.
     Lost,
 }
 
-impl Reason {
-    /// All reasons.
+impl FailureKind {
+    /// All kinds.
     pub const ALL: [Self; 7] =
         [Self::Failed, Self::Rejected, Self::Trap, Self::Timeout, Self::OutOfMemory, Self::Cancelled, Self::Lost];
 
-    /// Parses a [`name`](Self::name).
+    /// Returns the kind with this [`name`](Self::name).
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Returns the stable name in kebab case, the same on every surface.
+    /// Returns its stable name in kebab case, the same on every surface and in every store.
     pub fn name(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -151,93 +63,147 @@ impl Reason {
     }
 }
 
+/// A failure of an attempt or a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its kind.
+    pub kind: FailureKind,
+    /// What to report.
+    pub problem: Problem,
+    /// The delay before the next attempt that the guest asked for; `None` leaves it to the task's policy.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Failure {
+    /// Creates a failure that leaves the delay before the next attempt to the task's policy.
+    pub fn new(kind: FailureKind, problem: Problem) -> Self {
+        Self { kind, problem, retry_after_ms: None }
+    }
+
+    /// Creates the failure of a cancelled job.
+    pub fn cancelled() -> Self {
+        Self::new(FailureKind::Cancelled, Problem::new("cancelled", "the job was cancelled"))
+    }
+
+    /// Creates the failure of an attempt whose process died.
+    pub fn lost() -> Self {
+        Self::new(FailureKind::Lost, Problem::new("lost", "the host died while the attempt ran"))
+    }
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The processor answered this JSON text.
+    Success(Arc<str>),
+    /// It failed.
+    Failure(Failure),
+}
+
 impl Outcome {
-    /// Returns the stable name in kebab case, for logs and metrics.
-    pub fn name(&self) -> &'static str {
-        self.ending().name()
+    /// Creates the outcome of an attempt that failed, with the delay that the task's policy has.
+    pub fn failure(kind: FailureKind, problem: Problem) -> Self {
+        Self::Failure(Failure::new(kind, problem))
     }
 
-    /// Returns the kind of the outcome, without its data.
+    /// Returns how the attempt ended.
     pub fn ending(&self) -> Ending {
-        match self {
-            Self::Success(_) => Ending::Success,
-            Self::Retry(_) => Ending::Retry,
-            Self::RetryAfter(..) => Ending::RetryAfter,
-            Self::Reject(_) => Ending::Reject,
-            Self::Trap(_) => Ending::Trap,
-            Self::Timeout(_) => Ending::Timeout,
-            Self::OutOfMemory(_) => Ending::OutOfMemory,
-            Self::Cancelled => Ending::Cancelled,
-            Self::Lost => Ending::Lost,
-        }
+        self.failed().map_or(Ending::Success, |failure| Ending::Failed(failure.kind))
     }
 
-    /// Returns the problem of a failed attempt; `None` for success, and for cancelled and lost attempts, whose outcome
-    /// is the whole explanation.
-    pub fn problem(&self) -> Option<&Problem> {
-        match self {
-            Self::Retry(problem)
-            | Self::RetryAfter(problem, _)
-            | Self::Reject(problem)
-            | Self::Trap(problem)
-            | Self::Timeout(problem)
-            | Self::OutOfMemory(problem) => Some(problem),
-            Self::Success(_) | Self::Cancelled | Self::Lost => None,
-        }
-    }
-
-    /// Returns the reason of a job that ends with this outcome; `None` for success.
-    pub fn reason(&self) -> Option<Reason> {
+    /// Returns the failure; `None` for success.
+    pub fn failed(&self) -> Option<&Failure> {
         match self {
             Self::Success(_) => None,
-            Self::Retry(_) | Self::RetryAfter(..) => Some(Reason::Failed),
-            Self::Reject(_) => Some(Reason::Rejected),
-            Self::Trap(_) => Some(Reason::Trap),
-            Self::Timeout(_) => Some(Reason::Timeout),
-            Self::OutOfMemory(_) => Some(Reason::OutOfMemory),
-            Self::Cancelled => Some(Reason::Cancelled),
-            Self::Lost => Some(Reason::Lost),
+            Self::Failure(failure) => Some(failure),
         }
     }
 
-    /// Returns the response, or the failure: the reason and problem that end the job unless it is retried.
-    pub(crate) fn split(self) -> Result<Arc<str>, Failed> {
-        let failed = |reason, problem, retry| Err(Failed { reason, problem, retry });
+    /// Returns what the attempt itself reported; `None` for success, and for kinds whose name says it all.
+    pub fn problem(&self) -> Option<&Problem> {
+        let failure = self.failed()?;
+        let says_more = !matches!(failure.kind, FailureKind::Cancelled | FailureKind::Lost);
+        says_more.then_some(&failure.problem)
+    }
+
+    /// Returns whether the attempt was lost with its process.
+    pub fn is_lost(&self) -> bool {
+        self.failed().is_some_and(|failure| failure.kind == FailureKind::Lost)
+    }
+}
+
+/// How an attempt ended, without the response or the problem: what is stored of every attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ending {
+    /// The processor answered.
+    Success,
+    /// The attempt failed.
+    Failed(FailureKind),
+    /// The job was returned to the queue ([`Step::Requeue`](crate::Step::Requeue)); the attempt does not count.
+    Requeued,
+}
+
+impl Ending {
+    /// All endings.
+    pub const ALL: [Self; 9] = [
+        Self::Success,
+        Self::Failed(FailureKind::Failed),
+        Self::Failed(FailureKind::Rejected),
+        Self::Failed(FailureKind::Trap),
+        Self::Failed(FailureKind::Timeout),
+        Self::Failed(FailureKind::OutOfMemory),
+        Self::Failed(FailureKind::Cancelled),
+        Self::Failed(FailureKind::Lost),
+        Self::Requeued,
+    ];
+
+    /// Returns its stable name in kebab case, the same on every surface and in every store.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Success(response) => Ok(response),
-            Self::Retry(problem) => failed(Reason::Failed, problem, RetryWish::ByPolicy),
-            Self::RetryAfter(problem, ms) => failed(Reason::Failed, problem, RetryWish::AfterMs(ms)),
-            Self::Reject(problem) => failed(Reason::Rejected, problem, RetryWish::Never),
-            Self::Trap(problem) => failed(Reason::Trap, problem, RetryWish::ByPolicy),
-            Self::Timeout(problem) => failed(Reason::Timeout, problem, RetryWish::ByPolicy),
-            Self::OutOfMemory(problem) => failed(Reason::OutOfMemory, problem, RetryWish::ByPolicy),
-            Self::Cancelled => failed(Reason::Cancelled, cancelled(), RetryWish::Never),
-            Self::Lost => failed(Reason::Lost, lost(), RetryWish::AtOnce),
+            Self::Success => "success",
+            Self::Failed(kind) => kind.name(),
+            Self::Requeued => "requeued",
+        }
+    }
+
+    /// Returns the ending with this [`name`](Self::name), or with the name that stores of earlier versions have for it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = match name {
+            "put-back" => "requeued",
+            "retry" | "retry-after" => "failed",
+            "reject" => "rejected",
+            name => name,
+        };
+        Self::ALL.into_iter().find(|ending| ending.name() == name)
+    }
+
+    /// Returns its index in [`ALL`](Self::ALL).
+    pub fn index(self) -> usize {
+        match self {
+            Self::Success => 0,
+            Self::Failed(kind) => 1 + kind as usize,
+            Self::Requeued => 1 + FailureKind::ALL.len(),
         }
     }
 }
 
-/// The parts of a failed outcome.
-pub(crate) struct Failed {
-    pub(crate) reason: Reason,
-    pub(crate) problem: Problem,
-    pub(crate) retry: RetryWish,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// When a failed attempt is to be retried, if it has attempts left.
-pub(crate) enum RetryWish {
-    ByPolicy,
-    AfterMs(u64),
-    /// The attempt was lost, which is not the job's fault, so the job need not wait.
-    AtOnce,
-    Never,
-}
+    #[test]
+    fn every_ending_has_its_index_and_its_name() {
+        for (index, ending) in Ending::ALL.into_iter().enumerate() {
+            assert_eq!((ending.index(), Ending::from_name(ending.name())), (index, Some(ending)));
+        }
+    }
 
-/// Returns the problem of a cancelled job.
-pub(crate) fn cancelled() -> Problem {
-    Problem::new("cancelled", "the job was cancelled")
-}
-
-fn lost() -> Problem {
-    Problem::new("lost", "the host died while the attempt ran")
+    #[test]
+    fn names_in_stores_of_earlier_versions_are_read() {
+        let endings = ["put-back", "retry", "retry-after", "reject", "gone"].map(Ending::from_name);
+        let failed = |kind| Some(Ending::Failed(kind));
+        let expected = [Some(Ending::Requeued), failed(FailureKind::Failed), failed(FailureKind::Failed)];
+        assert_eq!(endings[..3], expected);
+        assert_eq!(endings[3..], [failed(FailureKind::Rejected), None]);
+    }
 }

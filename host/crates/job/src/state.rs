@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::outcome::{self, Failed, RetryWish};
-use crate::{Outcome, Problem, Reason, RetryPolicy, Run, Timestamp};
+use crate::{Failure, FailureKind, Outcome, Problem, RetryPolicy, Run, Timestamp};
 
 /// The public status of a job: exactly these four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,7 +68,7 @@ pub enum State {
     /// Ended without success.
     Failure {
         /// The kind of failure.
-        reason: Reason,
+        reason: FailureKind,
         /// The problem to report.
         problem: Problem,
         /// When the job ended.
@@ -169,7 +168,7 @@ pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp,
                 Ok(claimed(life, now))
             }
         }
-        (State::Waiting { .. }, Step::Cancel) => Ok(failed(life, Reason::Cancelled, outcome::cancelled(), now)),
+        (State::Waiting { .. }, Step::Cancel) => Ok(failed(life, Failure::cancelled(), now)),
         (State::Waiting { .. }, Step::Finish(..) | Step::Requeue(_)) => Err(Refusal::NotRunning),
         (State::Running { .. }, Step::Release | Step::Claim) => Err(Refusal::Running),
         (State::Running { run, started_at, .. }, Step::Cancel) => {
@@ -180,9 +179,7 @@ pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp,
         (State::Running { cancelling, .. }, Step::Finish(_, outcome)) => {
             Ok(finished(life, *cancelling, outcome, policy, now, chance))
         }
-        (State::Running { cancelling: true, .. }, Step::Requeue(_)) => {
-            Ok(failed(life, Reason::Cancelled, outcome::cancelled(), now))
-        }
+        (State::Running { cancelling: true, .. }, Step::Requeue(_)) => Ok(failed(life, Failure::cancelled(), now)),
         (State::Running { .. }, Step::Requeue(_)) => {
             let state = State::Waiting { run_at: now, held: false, problem: None };
             Ok(Life { state, attempt: life.attempt.saturating_sub(1), run: life.run })
@@ -196,7 +193,8 @@ fn claimed(life: &Life, now: Timestamp) -> Life {
     Life { state, attempt: life.attempt.saturating_add(1), run }
 }
 
-fn failed(life: &Life, reason: Reason, problem: Problem, ended_at: Timestamp) -> Life {
+fn failed(life: &Life, failure: Failure, ended_at: Timestamp) -> Life {
+    let Failure { kind: reason, problem, .. } = failure;
     Life { state: State::Failure { reason, problem, ended_at }, ..*life }
 }
 
@@ -208,23 +206,22 @@ fn finished(
     now: Timestamp,
     chance: f64,
 ) -> Life {
-    let Failed { reason, problem, retry } = match outcome.split() {
+    let failure = match outcome {
         // A success that came before the stop took effect counts.
-        Ok(response) => return Life { state: State::Success { response, ended_at: now }, ..*life },
-        Err(failed) => failed,
+        Outcome::Success(response) => return Life { state: State::Success { response, ended_at: now }, ..*life },
+        _ if cancelling => return failed(life, Failure::cancelled(), now),
+        Outcome::Failure(failure) => failure,
     };
-    if cancelling {
-        return failed(life, Reason::Cancelled, outcome::cancelled(), now);
-    }
-    let delay_ms = match retry {
-        RetryWish::Never => return failed(life, reason, problem, now),
-        RetryWish::AtOnce if life.attempt < policy.max_attempts().max(RetryPolicy::LOST_ATTEMPTS) => 0,
-        _ if life.attempt >= policy.max_attempts() => return failed(life, reason, problem, now),
-        RetryWish::AfterMs(ms) => ms.min(RetryPolicy::LONGEST_DELAY_MS),
-        RetryWish::ByPolicy | RetryWish::AtOnce => policy.delay_ms_after(life.attempt, chance),
+    let delay_ms = match (failure.kind, failure.retry_after_ms) {
+        (FailureKind::Rejected | FailureKind::Cancelled, _) => return failed(life, failure, now),
+        // The job did not cause it, so it continues at once, in its old position.
+        (FailureKind::Lost, _) if life.attempt < policy.max_attempts().max(RetryPolicy::LOST_ATTEMPTS) => 0,
+        _ if life.attempt >= policy.max_attempts() => return failed(life, failure, now),
+        (_, Some(ms)) => ms.min(RetryPolicy::LONGEST_DELAY_MS),
+        (_, None) => policy.delay_ms_after(life.attempt, chance),
     };
-    let state = State::Waiting { run_at: now.plus_ms(delay_ms), held: false, problem: Some(problem) };
-    Life { state, ..*life }
+    let problem = Some(failure.problem);
+    Life { state: State::Waiting { run_at: now.plus_ms(delay_ms), held: false, problem }, ..*life }
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Life {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Outcome, Problem, RetryPolicy, Step, transition};
+    use crate::{FailureKind, Outcome, Problem, RetryPolicy, Step, transition};
 
     #[test]
     fn a_waiting_job_is_ready_delayed_retrying_or_on_hold() {
@@ -72,7 +72,10 @@ mod tests {
         let running = go(&Life::new(now, false), Step::Claim);
         assert_eq!((running.waiting(now), running.is_cancelling()), (None, false));
         assert!(go(&running, Step::Cancel).is_cancelling());
-        let failed = go(&running, Step::Finish(running.run, Outcome::Retry(Problem::new("odd", "it is odd"))));
+        let failed = go(
+            &running,
+            Step::Finish(running.run, Outcome::failure(FailureKind::Failed, Problem::new("odd", "it is odd"))),
+        );
         assert_eq!((failed.waiting(now), failed.waiting(later)), (Some(Waiting::Retrying), Some(Waiting::Ready)));
         let ended = go(&failed, Step::Cancel);
         assert_eq!((ended.waiting(now), go(&ended, Step::Retry).waiting(now)), (None, Some(Waiting::Ready)));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobKey, Reason, Timestamp};
+use saggar_job::{FailureKind, JobKey, Timestamp};
 
 use crate::Progress;
 
@@ -60,7 +60,7 @@ pub enum JobEventKind {
     /// It failed.
     Failed {
         /// Why.
-        reason: Reason,
+        reason: FailureKind,
     },
 }
 

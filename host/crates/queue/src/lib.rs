@@ -28,9 +28,8 @@ pub use saggar_store::{
     AddError, Added, AttemptRecord, Attempts, BadCursor, CallbackBackoff, CallbackKind, CallbackNumber,
     CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback, ClaimedCallbacks, ClaimedJob, Cost, Counts,
     Cursor, Delivery, End, EndResult, Finish, Finished, Hint, History, Job, JobCallback, JobLog, KeyOwner, KeyReuse,
-    Lane, ListOrder, ListQuery, ListedJob, LogBudget, LogLevel, LogLine, LogSource, MemoryStore, NewJob, NextDue,
-    Observer, Origin, Page, Peek, Progress, Pruned, Retention, Rules, SettledUnwanted, Store, StoreError, StoreEvent,
-    TaskStore,
+    Lane, ListOrder, ListQuery, ListedJob, LogBudget, LogLine, MemoryStore, NewJob, NextDue, Observer, Origin, Page,
+    Peek, Progress, Pruned, Retention, Rules, SettledUnwanted, Store, StoreError, StoreEvent, TaskStore,
 };
 pub use task_queue::{Callback, CancelSignal, Claim, LogTail, Running, SettledCallbacks, TaskQueue};
 pub use totals::Totals;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use saggar_job::{Ending, Reason, TaskKey, Timestamp};
+use saggar_job::{Ending, FailureKind, TaskKey, Timestamp};
 
 use crate::{Counts, Totals};
 
@@ -82,7 +82,7 @@ struct TaskSeries {
     added: Counter,
     started: Counter,
     succeeded: Counter,
-    failed: [Counter; Reason::ALL.len()],
+    failed: [Counter; FailureKind::ALL.len()],
     attempts: [Counter; Ending::ALL.len()],
 }
 
@@ -102,7 +102,7 @@ impl TaskSeries {
             added: counter!(ADDED, "task" => task()),
             started: counter!(STARTED, "task" => task()),
             succeeded: ended("success"),
-            failed: Reason::ALL.map(|reason| ended(reason.name())),
+            failed: FailureKind::ALL.map(|reason| ended(reason.name())),
             attempts: Ending::ALL.map(|ending| counter!(ATTEMPTS, "task" => task(), "outcome" => ending.name())),
         }
     }
@@ -139,7 +139,7 @@ impl TaskSeries {
         self.added.absolute(totals.added);
         self.started.absolute(totals.started);
         self.succeeded.absolute(totals.succeeded());
-        for (counter, reason) in self.failed.iter().zip(Reason::ALL) {
+        for (counter, reason) in self.failed.iter().zip(FailureKind::ALL) {
             counter.absolute(totals.failed(reason));
         }
         for (counter, ending) in self.attempts.iter().zip(Ending::ALL) {

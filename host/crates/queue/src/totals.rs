@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use saggar_job::{Ending, Reason};
+use saggar_job::{Ending, FailureKind};
 
 /// Counts of a task since the process began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,7 +13,7 @@ pub struct Totals {
     /// Attempts started.
     pub started: u64,
     pub(crate) succeeded: u64,
-    pub(crate) failed: [u64; Reason::ALL.len()],
+    pub(crate) failed: [u64; FailureKind::ALL.len()],
     pub(crate) attempts: [u64; Ending::ALL.len()],
 }
 
@@ -24,31 +24,31 @@ impl Totals {
     }
 
     /// Returns the number of jobs that failed for this reason.
-    pub fn failed(&self, reason: Reason) -> u64 {
+    pub fn failed(&self, reason: FailureKind) -> u64 {
         self.failed[reason as usize]
     }
 
     /// Returns the number of attempts that ended like this.
     pub fn attempts(&self, ending: Ending) -> u64 {
         // A job succeeds exactly when an attempt of it does.
-        if ending == Ending::Success { self.succeeded } else { self.attempts[ending as usize] }
+        if ending == Ending::Success { self.succeeded } else { self.attempts[ending.index()] }
     }
 }
 
 /// The counters of jobs and attempts that did not succeed.
 #[derive(Debug, Default)]
 pub(crate) struct Endings {
-    failed: [AtomicU64; Reason::ALL.len()],
+    failed: [AtomicU64; FailureKind::ALL.len()],
     attempts: [AtomicU64; Ending::ALL.len()],
 }
 
 impl Endings {
-    pub(crate) fn count_job(&self, reason: Reason) {
+    pub(crate) fn count_job(&self, reason: FailureKind) {
         self.failed[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_attempt(&self, ending: Ending) {
-        self.attempts[ending as usize].fetch_add(1, Ordering::Relaxed);
+        self.attempts[ending.index()].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn add_to(&self, totals: &mut Totals) {
@@ -63,18 +63,15 @@ mod tests {
 
     #[test]
     fn every_reason_and_ending_has_its_own_counter() {
-        for (at, reason) in Reason::ALL.into_iter().enumerate() {
+        for (at, reason) in FailureKind::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, at);
         }
-        for (at, ending) in Ending::ALL.into_iter().enumerate() {
-            assert_eq!(ending as usize, at);
-        }
         let (endings, mut totals) = (Endings::default(), Totals { succeeded: 5, ..Totals::default() });
-        endings.count_job(Reason::Lost);
-        endings.count_attempt(Ending::Retry);
-        endings.count_attempt(Ending::Lost);
+        endings.count_job(FailureKind::Lost);
+        endings.count_attempt(Ending::Failed(FailureKind::Failed));
+        endings.count_attempt(Ending::Failed(FailureKind::Lost));
         endings.add_to(&mut totals);
-        assert_eq!((totals.failed(Reason::Lost), totals.failed(Reason::Trap)), (1, 0));
-        assert_eq!(Ending::ALL.map(|ending| totals.attempts(ending)), [5, 1, 0, 0, 0, 0, 0, 0, 1, 0]);
+        assert_eq!((totals.failed(FailureKind::Lost), totals.failed(FailureKind::Trap)), (1, 0));
+        assert_eq!(Ending::ALL.map(|ending| totals.attempts(ending)), [5, 1, 0, 0, 0, 0, 0, 1, 0]);
     }
 }

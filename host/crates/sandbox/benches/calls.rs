@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use saggar_job::{JobId, Problem};
-use saggar_sandbox::{Call, Engine, EngineOptions, Input, JobContext, Limits, LogSource, Sandbox, Services, TaskJob};
+use saggar_job::{JobId, LogSource, Problem};
+use saggar_sandbox::{Call, Engine, EngineOptions, Input, JobContext, Limits, Sandbox, Services, TaskJob};
 use tokio::runtime::Runtime;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, TypedFunc};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Store};

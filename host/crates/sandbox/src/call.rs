@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{JobId, Outcome, Problem, Role};
+use saggar_job::{Failure, FailureKind, JobId, Outcome, Problem, Role};
 
 use crate::Services;
 
@@ -94,62 +94,36 @@ pub enum Answer {
     Done,
 }
 
-/// A failure that a guest reported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// Retry after the task's `attempt_after`.
-    Retry(Problem),
-    /// Retry after this many milliseconds.
-    RetryAfter(Problem, u64),
-    /// Never retry. Handlers and id sources fail like this.
-    Reject(Problem),
-}
-
 /// How a call ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {
-    /// The guest reported a failure.
+    /// The call failed. A panic of the host during the call is a [`FailureKind::Trap`](saggar_job::FailureKind::Trap),
+    /// because the guest's input may have caused it.
     Failed(Failure),
-    /// The guest trapped, exited, or broke the contract.
-    Trap(Problem),
-    /// The call was stopped at its timeout.
-    Timeout(Problem),
-    /// The guest failed after it was refused memory.
-    OutOfMemory(Problem),
-    /// The call was stopped because the job was cancelled.
-    Cancelled,
-    /// The host panicked. This is not the guest's fault, though its input may have caused it.
-    Panicked(Problem),
-    /// No sandbox was free in time. This is not the guest's fault, and no attempt was made.
+    /// No sandbox was free in time. This is not the guest's fault, and the job was not attempted.
     NoCapacity(Problem),
 }
 
 impl CallError {
+    /// Creates the error of a call that failed in this way.
+    pub(crate) fn failed(kind: FailureKind, problem: Problem) -> Self {
+        Self::Failed(Failure::new(kind, problem))
+    }
+
     /// Returns the problem to report.
-    pub fn problem(&self) -> Problem {
+    pub fn problem(&self) -> &Problem {
         match self {
-            Self::Failed(Failure::Retry(p) | Failure::RetryAfter(p, _) | Failure::Reject(p))
-            | Self::Trap(p)
-            | Self::Timeout(p)
-            | Self::OutOfMemory(p)
-            | Self::Panicked(p)
-            | Self::NoCapacity(p) => p.clone(),
-            Self::Cancelled => Problem::new("cancelled", "the job was cancelled"),
+            Self::Failed(failure) => &failure.problem,
+            Self::NoCapacity(problem) => problem,
         }
     }
 
-    /// Converts to the outcome of the attempt; `None` if no attempt was made.
+    /// Returns the outcome of the attempt; `None` if no attempt was made.
     pub fn into_outcome(self) -> Option<Outcome> {
-        Some(match self {
-            Self::Failed(Failure::Retry(problem)) => Outcome::Retry(problem),
-            Self::Failed(Failure::RetryAfter(problem, ms)) => Outcome::RetryAfter(problem, ms),
-            Self::Failed(Failure::Reject(problem)) => Outcome::Reject(problem),
-            Self::Trap(problem) | Self::Panicked(problem) => Outcome::Trap(problem),
-            Self::Timeout(problem) => Outcome::Timeout(problem),
-            Self::OutOfMemory(problem) => Outcome::OutOfMemory(problem),
-            Self::Cancelled => Outcome::Cancelled,
-            Self::NoCapacity(_) => return None,
-        })
+        match self {
+            Self::Failed(failure) => Some(Outcome::Failure(failure)),
+            Self::NoCapacity(_) => None,
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 
 mod trap;
 
-use saggar_job::Problem;
+use saggar_job::{Failure, FailureKind, Problem};
 
 use crate::guest::{Guest, Stop};
 use crate::output::OutputTail;
 use crate::text::{cut, escaped_lines};
-use crate::{Answer, CallError, Failure};
+use crate::{Answer, CallError};
 
 /// Limits of a problem, by the contract.
 const MAX_CODE: usize = 64;
@@ -34,7 +34,10 @@ pub(crate) fn classify(
         Err(stop) => Err(stopped_by(stop, call)),
         Ok(Ok(answer)) => match answer {
             Ok(answer) => checked(answer),
-            Err(failure) => Err(CallError::Failed(bounded(failure))),
+            Err(failure) => {
+                let problem = bounded_problem(failure.problem);
+                Err(CallError::Failed(Failure { problem, ..failure }))
+            }
         },
         // The flag is checked first, because a stop looks like any other trap.
         Ok(Err(error)) => Err(match stopped {
@@ -46,11 +49,11 @@ pub(crate) fn classify(
 
 fn stopped_by(stop: Stop, call: &FinishedCall<'_>) -> CallError {
     match stop {
-        Stop::Cancelled => CallError::Cancelled,
+        Stop::Cancelled => CallError::Failed(Failure::cancelled()),
         Stop::Timeout => {
             let timeout = call.guest.current.as_ref().map(|current| current.timeout).unwrap_or_default();
             let problem = Problem::new("timeout", format!("stopped after {} s", timeout.as_secs_f64()));
-            CallError::Timeout(trap::with_details(problem, Vec::new(), call))
+            CallError::failed(FailureKind::Timeout, trap::with_details(problem, Vec::new(), call))
         }
     }
 }
@@ -67,16 +70,8 @@ fn checked(answer: Answer) -> Result<Answer, CallError> {
             } else {
                 format!("the response is not JSON: {error}")
             };
-            Err(CallError::Trap(Problem::new("invalid-response", message)))
+            Err(CallError::failed(FailureKind::Trap, Problem::new("invalid-response", message)))
         }
-    }
-}
-
-fn bounded(failure: Failure) -> Failure {
-    match failure {
-        Failure::Retry(problem) => Failure::Retry(bounded_problem(problem)),
-        Failure::RetryAfter(problem, ms) => Failure::RetryAfter(bounded_problem(problem), ms),
-        Failure::Reject(problem) => Failure::Reject(bounded_problem(problem)),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use saggar_job::LogSource;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -13,7 +14,7 @@ use crate::limiter::{Limiter, MemoryTotal};
 use crate::output::{Output, Stream};
 use crate::resources::{self, MAX_RESOURCES, Usage};
 use crate::turn::Turn;
-use crate::{JobContext, LogSource, Services};
+use crate::{JobContext, Services};
 
 /// Maximum random bytes per request. The host allocates as many.
 pub(crate) const MAX_RANDOM: u64 = 64 * 1024;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Problem};
+use saggar_job::{Failure, FailureKind, JobId, Problem};
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 use wasmtime::{Store, UpdateDeadline};
 
@@ -11,7 +11,7 @@ use crate::guest::Guest;
 use crate::load::Loaded;
 use crate::pool::CapacityPermit;
 use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
-use crate::{Answer, Failure, Input, Plugin};
+use crate::{Answer, Input, Plugin};
 
 /// Maximum bytes that a guest can pass to the host in one call or answer: the largest response.
 pub(crate) const MAX_TRANSFER: usize = 4 << 20;
@@ -152,13 +152,15 @@ fn problem(problem: types::Problem) -> Problem {
 }
 
 fn reject(of: types::Problem) -> Failure {
-    Failure::Reject(problem(of))
+    Failure::new(FailureKind::Rejected, problem(of))
 }
 
 fn failure(failure: types::Failure) -> Failure {
     match failure {
-        types::Failure::Retry(of) => Failure::Retry(problem(of)),
-        types::Failure::RetryAfter((of, ms)) => Failure::RetryAfter(problem(of), ms),
-        types::Failure::Reject(of) => Failure::Reject(problem(of)),
+        types::Failure::Retry(of) => Failure::new(FailureKind::Failed, problem(of)),
+        types::Failure::RetryAfter((of, ms)) => {
+            Failure { retry_after_ms: Some(ms), ..Failure::new(FailureKind::Failed, problem(of)) }
+        }
+        types::Failure::Reject(of) => reject(of),
     }
 }

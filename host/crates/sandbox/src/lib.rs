@@ -38,7 +38,7 @@ mod resources;
 mod sandbox;
 mod text;
 
-pub use call::{Answer, Call, CallError, Failure, Input, JobContext, Report};
+pub use call::{Answer, Call, CallError, Input, JobContext, Report};
 pub use compiler::Compiler;
 pub use compiler::child::compile_if_asked;
 pub use contract::RoleError;
@@ -47,5 +47,5 @@ pub use initial_memory::initial_memory;
 pub use load::{LoadError, Plugin};
 pub use pool::{Allocator, PoolUsage};
 pub use sandbox::{Limits, Sandbox};
-pub use services::{Level, LogSource, Services, TaskJob};
+pub use services::{Services, TaskJob};
 pub use text::{escaped, needs_escape};

@@ -10,13 +10,14 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use saggar_job::LogSource;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::Services;
 use crate::text::{cut, escaped};
-use crate::{LogSource, Services};
 
 /// Maximum bytes of a line, and of one `log` entry.
 pub(crate) const MAX_LINE: usize = 8 * 1024;

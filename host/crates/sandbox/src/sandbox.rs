@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use saggar_job::Problem;
+use saggar_job::{Failure, FailureKind, Problem};
 
 use crate::ending::{FinishedCall, classify};
 use crate::guest::{Current, Stop};
@@ -63,7 +63,7 @@ impl Sandbox {
                 let trace_id = trace_parent.as_deref().and_then(|context| context.split('-').nth(1));
                 tracing::error!(%task, %id, role = role.interface(), trace_id, "the host panicked during a call");
                 let problem = Problem::new("host-panic", "the host panicked during the call; its log says where");
-                Report { took: began.elapsed(), ..Report::without_call(CallError::Panicked(problem)) }
+                Report { took: began.elapsed(), ..Report::without_call(CallError::failed(FailureKind::Trap, problem)) }
             }
         }
     }
@@ -114,7 +114,7 @@ impl Sandbox {
     fn finish(
         &mut self,
         mut live: LiveInstance,
-        result: Result<wasmtime::Result<Result<Answer, crate::Failure>>, Stop>,
+        result: Result<wasmtime::Result<Result<Answer, Failure>>, Stop>,
         time: CallTime,
         fresh: bool,
     ) -> Report {

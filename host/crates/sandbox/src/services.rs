@@ -1,31 +1,7 @@
 //! The services of the host for a running call. The caller implements them; the imports only translate.
 
 use async_trait::async_trait;
-use saggar_job::{JobId, Problem, Status};
-
-/// Severity of a log entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Details for the plugin's author.
-    Debug,
-    /// Normal operation.
-    Info,
-    /// Something unexpected; the work continues.
-    Warn,
-    /// A failure.
-    Error,
-}
-
-/// The source of a log entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogSource {
-    /// The guest's standard output.
-    Stdout,
-    /// The guest's standard error.
-    Stderr,
-    /// The contract's `log.write`.
-    Log(Level),
-}
+use saggar_job::{JobId, LogSource, Problem, Status};
 
 /// A job as a guest sees it through `tasks.get`.
 #[derive(Debug, Clone, PartialEq, Eq)]

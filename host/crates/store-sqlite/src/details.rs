@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use saggar_job::{JobId, JobKey, Problem, Reason, TaskKey};
+use saggar_job::{FailureKind, JobId, JobKey, Problem, TaskKey};
 
 use super::number::{JobNumber, from_i64, to_i64};
 use saggar_store::{Origin, Progress};
@@ -16,7 +16,7 @@ pub(super) struct Details {
     pub(super) unique: Option<Arc<str>>,
 }
 
-type Read = (Option<Box<Details>>, Option<Problem>, Option<Reason>);
+type Read = (Option<Box<Details>>, Option<Problem>, Option<FailureKind>);
 
 const PUT: &str = "INSERT OR REPLACE INTO details (job, reason, code, message, details, progress_current, progress_total, \
      progress_message, parent_tenant, parent_task, parent_id, trace_parent, key, fingerprint) \
@@ -30,14 +30,14 @@ pub(super) fn put(
     job: JobNumber,
     details: Option<&Details>,
     problem: Option<&Problem>,
-    reason: Option<Reason>,
+    reason: Option<FailureKind>,
 ) -> rusqlite::Result<()> {
     let progress = details.and_then(|details| details.progress.as_ref());
     let origin = details.and_then(|details| details.origin.as_deref());
     let parent = origin.and_then(|origin| origin.parent.as_ref());
     db.prepare_cached(PUT)?.execute(params![
         job.0,
-        reason.map(Reason::name),
+        reason.map(FailureKind::name),
         problem.map(|problem| &*problem.code),
         problem.map(|problem| &*problem.message),
         problem.and_then(|problem| problem.details.as_deref()),
@@ -60,7 +60,7 @@ pub(super) fn get(db: &Connection, job: JobNumber) -> rusqlite::Result<Read> {
 }
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Read> {
-    let reason = row.get_ref(0)?.as_str_or_null()?.and_then(Reason::from_name);
+    let reason = row.get_ref(0)?.as_str_or_null()?.and_then(FailureKind::from_name);
     let problem = match row.get(1)? {
         Some(code) => Some(Problem { code, message: row.get(2)?, details: row.get(3)? }),
         None => None,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
-use saggar_job::{JobId, Life, Problem, Reason, Run, State, Status};
+use saggar_job::{FailureKind, JobId, Life, Problem, Run, State, Status};
 
 use super::details;
 use super::number::{HIGHEST_NUMBER, JobNumber, from_i64, from_millis, to_i64};
@@ -163,7 +163,7 @@ impl<'a> Source<'a> {
         let state = match standing {
             4 => State::Success { response: "".into(), ended_at: at(9)? },
             5 => State::Failure {
-                reason: reason.unwrap_or(Reason::Failed),
+                reason: reason.unwrap_or(FailureKind::Failed),
                 problem: problem.unwrap_or_else(|| Problem::new("unknown", "")),
                 ended_at: at(9)?,
             },

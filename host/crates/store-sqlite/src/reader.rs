@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
-use saggar_job::{JobId, State};
+use saggar_job::{FailureKind, JobId, State};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect;
@@ -196,7 +196,7 @@ fn attempts(db: &Connection, job: JobNumber) -> rusqlite::Result<Vec<AttemptReco
             run: saggar_job::Run(from_i64(row.get("run")?)),
             started_at: from_millis(row.get("started_at")?),
             ended_at: from_millis(row.get("ended_at")?),
-            ending: saggar_job::Ending::from_name(ending).unwrap_or(saggar_job::Ending::Lost),
+            ending: saggar_job::Ending::from_name(ending).unwrap_or(saggar_job::Ending::Failed(FailureKind::Lost)),
             problem,
             cost,
         })

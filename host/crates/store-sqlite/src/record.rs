@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use saggar_job::{JobId, Life, Problem, Reason, Run, State, Timestamp};
+use saggar_job::{FailureKind, JobId, Life, Problem, Run, State, Timestamp};
 
 use super::details::{self, Details};
 use super::number::{JobNumber, from_i64, from_millis, millis, to_i64};
@@ -258,7 +258,7 @@ impl Record {
                 State::Success { response, ended_at }
             }
             5 => {
-                let (reason, problem) = (reason.unwrap_or(Reason::Failed), problem.unwrap_or_else(nothing_known));
+                let (reason, problem) = (reason.unwrap_or(FailureKind::Failed), problem.unwrap_or_else(nothing_known));
                 State::Failure { reason, problem, ended_at }
             }
             _ => State::Waiting { run_at, held: standing == 3, problem },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use saggar_job::{Ending, JobId, Outcome, Run, Status, TaskKey, Timestamp};
+use saggar_job::{Ending, FailureKind, JobId, Outcome, Run, Status, TaskKey, Timestamp};
 use tempfile::TempDir;
 
 use super::failure::Failure;
@@ -100,7 +100,7 @@ impl Losses {
 
 impl Observer for Losses {
     fn observe(&self, event: StoreEvent) {
-        if matches!(event, StoreEvent::Ended { ending: Ending::Lost, .. }) {
+        if matches!(event, StoreEvent::Ended { ending: Ending::Failed(FailureKind::Lost), .. }) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }

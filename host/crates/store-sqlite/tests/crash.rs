@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, RetryPolicy, Run, Status, TaskKey, Timestamp};
+use saggar_job::{Failure, JobId, Outcome, RetryPolicy, Run, Status, TaskKey, Timestamp};
 use saggar_queue::{End, Finish, NewJob, Rules, Store, TaskStore};
 use saggar_store_sqlite::{Durability, SqliteOptions, SqliteStore};
 
@@ -148,7 +148,7 @@ async fn worker(number: usize, task: Arc<dyn TaskStore>) {
         for job in task.claim(chance.usize(0..4), NOW).await.unwrap().jobs {
             report(&format!("claimed {number} {} {} {} .", job.id, job.run.0, job.attempt));
             let end = End::Outcome(match chance.u8(0..5) {
-                0 => Outcome::Lost,
+                0 => Outcome::Failure(Failure::lost()),
                 _ => Outcome::Success("1".into()),
             });
             let is_success = matches!(end, End::Outcome(Outcome::Success(_)));

@@ -26,7 +26,7 @@ pub trait Store: Send + Sync + 'static {
     /// includes the changes that the opening itself makes.
     ///
     /// The first opening of a task since the store was opened ends the attempts that a dead process left RUNNING as
-    /// [`Outcome::Lost`](saggar_job::Outcome::Lost), in one step and before this returns. In a
+    /// [`FailureKind::Lost`](saggar_job::FailureKind::Lost), in one step and before this returns. In a
     /// [shared](Self::is_shared) store these are the attempts of hosts that are known to be dead. Each attempt ends
     /// exactly as [`finish`](TaskStore::finish) would end it under `rules` at `now` with a `chance` of 0.5, in the
     /// order in which the jobs were added: with its record, its log line and the callback of an end. Callbacks that the

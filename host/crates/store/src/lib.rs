@@ -17,6 +17,6 @@ pub use record::{
     AddError, Added, AttemptRecord, Attempts, BadCursor, CallbackBackoff, CallbackKind, CallbackNumber,
     CallbackPosition, Change, ChangeError, Claimed, ClaimedCallback, ClaimedCallbacks, ClaimedJob, Cost, Counts,
     Cursor, Delivery, End, EndResult, Finish, Finished, History, Job, JobCallback, JobLog, KeyOwner, KeyReuse, Lane,
-    ListOrder, ListQuery, ListedJob, LogBudget, LogLevel, LogLine, LogSource, NewJob, NextDue, Origin, Page, Peek,
-    Progress, Pruned, Retention, Rules, SettledUnwanted, StoreError, kept_bytes,
+    ListOrder, ListQuery, ListedJob, LogBudget, LogLine, NewJob, NextDue, Origin, Page, Peek, Progress, Pruned,
+    Retention, Rules, SettledUnwanted, StoreError, kept_bytes,
 };

@@ -21,5 +21,5 @@ pub use change::{Change, ChangeError};
 pub use entry::{Job, NewJob, Origin, Peek, Progress};
 pub use error::{AddError, KeyOwner, KeyReuse, StoreError};
 pub use list::{BadCursor, Cursor, ListOrder, ListQuery, ListedJob, Page};
-pub use log::{JobLog, LogBudget, LogLevel, LogLine, LogSource};
+pub use log::{JobLog, LogBudget, LogLine};
 pub use rules::{Retention, Rules};

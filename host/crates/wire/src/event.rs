@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Reason;
+use crate::FailureKind;
 
 /// What happened to a job; also the name of the server-sent event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -86,7 +86,7 @@ pub struct JobEvent {
     pub run_at: Option<String>,
     /// With `failed`: the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureKind>,
 }
 
 /// The data of the event `gap`: some events have been evicted. Look the jobs up to learn their states; the oldest events that are

@@ -35,7 +35,7 @@ pub enum Waiting {
 /// Why a job is FAILURE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reason {
+pub enum FailureKind {
     /// The processor failed on the last attempt.
     Failed,
     /// The processor rejected the job, so it is not retried.
@@ -147,7 +147,7 @@ pub struct Job {
     /// Why it failed, or why its last attempt did while it waits for the next.
     pub problem: Option<FailureProblem>,
     /// Why it is FAILURE; null otherwise.
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureKind>,
     /// How many attempts have begun.
     pub attempt: u32,
     /// How many attempts it may have.
@@ -203,7 +203,7 @@ pub struct ListedJob {
     /// As for a job, without details.
     pub problem: Option<FailureProblem>,
     /// As for a job.
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureKind>,
     /// As for a job.
     pub attempt: u32,
     /// As for a job.

@@ -19,8 +19,8 @@ pub use attempt::{Attempt, Attempts, Cost};
 pub use code::Code;
 pub use event::{EventGap, JobEvent, JobEventKind, LogEnd, Reached};
 pub use job::{
-    Callback, CallbackEvent, CallbackState, FailureProblem, Job, Jobs, ListedJob, Order, ParentJob, Reason, Status,
-    Waiting,
+    Callback, CallbackEvent, CallbackState, FailureKind, FailureProblem, Job, Jobs, ListedJob, Order, ParentJob,
+    Status, Waiting,
 };
 pub use list::ListQuery;
 pub use log::{Level, LogLine, Logs, Source};

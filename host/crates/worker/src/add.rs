@@ -167,7 +167,7 @@ async fn next(runner: &TaskRunner, services: Arc<CallServices>, depth: u32) -> R
         // A reload unloaded the plugin meanwhile.
         None => Err(Problem::new("task-preparing", "the plugin of the id source is not loaded")),
         Some(Err(error)) => {
-            let problem = error.problem();
+            let problem = error.problem().clone();
             runner.meters.handler_failed(Role::IdSource);
             let trace_id = trace_id(trace_parent.as_ref());
             tracing::warn!(

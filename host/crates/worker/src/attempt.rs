@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use saggar_job::{Ending, Outcome, Problem, Role};
-use saggar_queue::{Claim, Cost, LogSource};
+use saggar_job::{Ending, LogSource, Outcome, Problem, Role};
+use saggar_queue::{Claim, Cost};
 use saggar_sandbox::{Answer, Call, Input, Report, Sandbox};
 use tokio::sync::Notify;
 
@@ -68,7 +68,7 @@ pub(crate) async fn run(
         Ok(Answer::Response(response)) => Some(Outcome::Success(response)),
         Ok(other) => unreachable!("a processor returns a response, not {other:?}"),
         Err(error) => {
-            lines.push(failure_line(runtime, claim, &error.problem()));
+            lines.push(failure_line(runtime, claim, error.problem()));
             error.into_outcome()
         }
     };

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobKey, Problem};
-use saggar_queue::LogSource;
+use saggar_job::{JobKey, LogSource, Problem};
 use saggar_sandbox::Input;
 
 use crate::handler_sandboxes::HandlerSandboxes;
@@ -27,7 +26,7 @@ pub(crate) async fn deliver(
     let result = handlers.call(&runner.meters, about, input, services.clone()).await;
     let mut lines = services.log.finish(&*runtime.clock);
     let problem = match result {
-        Some(Err(error)) => Some(error.problem()),
+        Some(Err(error)) => Some(error.problem().clone()),
         Some(Ok(_)) | None => None,
     };
     if let Some(problem) = &problem {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Ending, JobKey, Outcome, Reason, Role};
+use saggar_job::{Ending, FailureKind, JobKey, Outcome, Role};
 use saggar_queue::{Claim, Running, TaskQueue};
 
 use crate::trace::trace_id;
@@ -14,15 +14,15 @@ const STOPPED: &str = "saggar_worker::failures::stopped";
 /// A failed attempt, which may be the last one of its job.
 pub(crate) struct Failed {
     running: Arc<Running>,
-    reason: Reason,
+    reason: FailureKind,
     code: String,
 }
 
 impl Failed {
     /// `None` if the outcome is success.
     pub(crate) fn new(claim: &Claim, outcome: &Outcome) -> Option<Self> {
-        let reason = outcome.reason()?;
-        let code = outcome.problem().map_or_else(|| reason.name(), |problem| problem.code.as_str()).to_owned();
+        let failure = outcome.failed()?;
+        let (reason, code) = (failure.kind, failure.problem.code.clone());
         Some(Self { running: Arc::clone(claim.running()), reason, code })
     }
 
@@ -79,7 +79,8 @@ pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, outlives_ho
 /// Logs which attempts were lost because the last host of a task died. Call it when the task was opened.
 pub(crate) fn lost_before(queue: &TaskQueue) {
     let totals = queue.totals();
-    let (attempts, jobs_failed) = (totals.attempts(Ending::Lost), totals.failed(Reason::Lost));
+    let (attempts, jobs_failed) =
+        (totals.attempts(Ending::Failed(FailureKind::Lost)), totals.failed(FailureKind::Lost));
     // Later ones are logged when they are lost.
     if totals.started == 0 && attempts > 0 {
         tracing::warn!(task = %queue.key(), attempts, jobs_failed, "attempts that ran when the host died are lost");

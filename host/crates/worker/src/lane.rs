@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Problem, Role};
-use saggar_queue::{Callback, CallbackBackoff, CallbackKind, Lane, LogSource, StoreError};
+use saggar_job::{LogSource, Problem, Role};
+use saggar_queue::{Callback, CallbackBackoff, CallbackKind, Lane, StoreError};
 use saggar_sandbox::Input;
 
 use crate::delivery::deliver;

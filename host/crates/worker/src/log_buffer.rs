@@ -2,8 +2,8 @@
 //! what a job may log are counted and dropped.
 
 use parking_lot::Mutex;
-use saggar_job::Clock;
-use saggar_queue::{JobLog, LogLine, LogSource};
+use saggar_job::{Clock, LogSource};
+use saggar_queue::{JobLog, LogLine};
 
 /// The lines of one call.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use saggar_job::{Ending, Role, TaskKey};
+use saggar_job::{Ending, FailureKind, Role, TaskKey};
 use saggar_queue::{TaskQueue, Totals};
 use saggar_sandbox::{CallError, Report};
 
@@ -76,7 +76,7 @@ impl Meters {
     pub(crate) fn called(&self, role: Role, report: &Report) {
         match &report.result {
             Err(CallError::NoCapacity(_)) => return self.count(NO_CAPACITY, role),
-            Err(CallError::Timeout(_)) => self.count(TIMEOUTS, role),
+            Err(CallError::Failed(failure)) if failure.kind == FailureKind::Timeout => self.count(TIMEOUTS, role),
             _ => {}
         }
         let meters = self.role(role);
@@ -106,7 +106,7 @@ impl Meters {
         for role in roles {
             self.begun[role as usize].get_or_init(|| self.begin(role));
         }
-        let not_called = [Ending::Lost, Ending::Requeued];
+        let not_called = [Ending::Failed(FailureKind::Lost), Ending::Requeued];
         let called = Ending::ALL.into_iter().filter(|ending| !not_called.contains(ending));
         self.role(Role::Processor).calls.absolute(called.map(|ending| totals.attempts(ending)).sum());
         let peak = self.peak.get_or_init(|| gauge!(PEAK, "task" => self.name()));

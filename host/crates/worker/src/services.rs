@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use saggar_job::{JobId, JobKey, Problem};
-use saggar_queue::{AddOptions, Change, Job, LogLevel, LogSource, NewJob, OptionsError, Running};
-use saggar_sandbox::{Level, Services, TaskJob};
+use saggar_job::{JobId, JobKey, LogSource, Problem};
+use saggar_queue::{AddOptions, Change, Job, NewJob, OptionsError, Running};
+use saggar_sandbox::{Services, TaskJob};
 
 use crate::error::LookupError;
 use crate::log_buffer::LogBuffer;
@@ -67,8 +67,8 @@ impl Services for CallServices {
         }
     }
 
-    fn log(&self, source: saggar_sandbox::LogSource, text: &str) {
-        self.log.write(&*self.runtime.clock, log_source(source), text);
+    fn log(&self, source: LogSource, text: &str) {
+        self.log.write(&*self.runtime.clock, source, text);
     }
 
     fn is_cancelled(&self) -> bool {
@@ -111,17 +111,4 @@ impl Services for CallServices {
 
 fn problem(error: &LookupError) -> Problem {
     Problem::new(error.code(), error.to_string())
-}
-
-fn log_source(source: saggar_sandbox::LogSource) -> LogSource {
-    match source {
-        saggar_sandbox::LogSource::Stdout => LogSource::Stdout,
-        saggar_sandbox::LogSource::Stderr => LogSource::Stderr,
-        saggar_sandbox::LogSource::Log(level) => LogSource::Log(match level {
-            Level::Debug => LogLevel::Debug,
-            Level::Info => LogLevel::Info,
-            Level::Warn => LogLevel::Warn,
-            Level::Error => LogLevel::Error,
-        }),
-    }
 }

@@ -1,6 +1,6 @@
 //! Following the events of a real queue, with a paused clock that advances automatically.
 
-use saggar_job::Outcome;
+use saggar_job::{FailureKind, Outcome};
 use saggar_queue::EventId;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -61,7 +61,11 @@ async fn events_have_ids_and_the_members_of_their_kind() {
     fixture.add().await;
     let claim = fixture.claim().await;
     claim.running().report(1, 2, "half");
-    fixture.task.finish(claim, Outcome::Trap(saggar_job::Problem::new("trap", "it trapped"))).await.unwrap();
+    fixture
+        .task
+        .finish(claim, Outcome::failure(FailureKind::Trap, saggar_job::Problem::new("trap", "it trapped")))
+        .await
+        .unwrap();
     let read = piece(&mut events).await;
     assert_eq!(names(&read), ["added", "started", "progress", "failed"]);
     let numbers: Vec<u64> = read.iter().map(|(_, id, _)| id.unwrap().number - start.number).collect();
@@ -71,7 +75,7 @@ async fn events_have_ids_and_the_members_of_their_kind() {
     let progress = data(2);
     let progress = (progress.current, progress.total, progress.message);
     assert_eq!(progress, (Some(1), Some(2), Some("half".to_owned())));
-    assert_eq!(data(3).reason, Some(wire::Reason::Trap));
+    assert_eq!(data(3).reason, Some(wire::FailureKind::Trap));
     // A client that was disconnected before the first event gets all of them.
     let mut again = all(&fixture, Some(start));
     assert_eq!(piece(&mut again).await[0].1, Some(start));

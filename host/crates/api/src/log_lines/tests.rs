@@ -1,7 +1,7 @@
 //! Following a log of a real queue, with a paused clock that advances automatically.
 
-use saggar_job::Timestamp;
-use saggar_queue::{JobLog, LogSource};
+use saggar_job::{LogSource, Timestamp};
+use saggar_queue::JobLog;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use saggar_job::{JobId, Reason, Timestamp};
+use saggar_job::{FailureKind, JobId, Timestamp};
 use saggar_queue::{Change, Peek, TaskQueue};
 use saggar_wire::{self as wire, Code};
 use serde::Deserialize;
@@ -181,7 +181,7 @@ pub(super) async fn cancel_job(
 ) -> Result<Response, Refusal> {
     let (known, room) = change(&service, &access.jobs, (&task, id), Change::Cancel).await?;
     // The attempt may have ended by itself before it was stopped; then the job was not cancelled.
-    if known.job.life.state.is_ended() && known.job.reason() != Some(Reason::Cancelled) {
+    if known.job.life.state.is_ended() && known.job.reason() != Some(FailureKind::Cancelled) {
         return Err(Refusal::new(Code::Ended, format!("the job {id} ended by itself before it could be stopped")));
     }
     Ok(answer(known, room, access.jobs.now()))

@@ -1,7 +1,6 @@
 //! The life cycle as a table: every state, every step, every outcome.
 
 use super::*;
-use crate::Ending;
 
 const NOW: Timestamp = Timestamp(1_000);
 const RUN: Run = Run(4);
@@ -61,13 +60,13 @@ fn every_step_from_every_state() {
         ("running", running(false)),
         ("cancelling", running(true)),
         ("success", State::Success { response: "7".into(), ended_at: NOW }),
-        ("failure", State::Failure { reason: Reason::Trap, problem: problem(), ended_at: NOW }),
+        ("failure", State::Failure { reason: FailureKind::Trap, problem: problem(), ended_at: NOW }),
     ];
     let steps = [
         Step::Release,
         Step::Claim,
         Step::Finish(RUN, success()),
-        Step::Finish(RUN, Outcome::Retry(problem())),
+        Step::Finish(RUN, Outcome::failure(FailureKind::Failed, problem())),
         Step::Finish(Run(3), success()),
         Step::Finish(Run(5), success()),
         Step::Requeue(RUN),
@@ -98,19 +97,22 @@ fn every_step_from_every_state() {
 fn every_outcome_with_and_without_attempts_left() {
     let outcomes = [
         (success(), "success", "success"),
-        (Outcome::Retry(problem()), "waiting 1050 #2", "failed"),
-        (Outcome::RetryAfter(problem(), 700), "waiting 1700 #2", "failed"),
-        (Outcome::Reject(problem()), "rejected", "rejected"),
-        (Outcome::Trap(problem()), "waiting 1050 #2", "trap"),
-        (Outcome::Timeout(problem()), "waiting 1050 #2", "timeout"),
-        (Outcome::OutOfMemory(problem()), "waiting 1050 #2", "out-of-memory"),
-        (Outcome::Cancelled, "cancelled", "cancelled"),
-        (Outcome::Lost, "waiting 1000 #2", "waiting 1000 #2"),
+        (Outcome::failure(FailureKind::Failed, problem()), "waiting 1050 #2", "failed"),
+        (
+            Outcome::Failure(Failure { retry_after_ms: Some(700), ..Failure::new(FailureKind::Failed, problem()) }),
+            "waiting 1700 #2",
+            "failed",
+        ),
+        (Outcome::failure(FailureKind::Rejected, problem()), "rejected", "rejected"),
+        (Outcome::failure(FailureKind::Trap, problem()), "waiting 1050 #2", "trap"),
+        (Outcome::failure(FailureKind::Timeout, problem()), "waiting 1050 #2", "timeout"),
+        (Outcome::failure(FailureKind::OutOfMemory, problem()), "waiting 1050 #2", "out-of-memory"),
+        (Outcome::Failure(Failure::cancelled()), "cancelled", "cancelled"),
+        (Outcome::Failure(Failure::lost()), "waiting 1000 #2", "waiting 1000 #2"),
     ];
     for (outcome, with_attempts_left, on_the_last) in outcomes {
-        let name = outcome.name();
-        assert_eq!(Ending::from_name(name), Some(outcome.ending()));
-        let reason = outcome.reason();
+        let name = outcome.ending().name();
+        let reason = outcome.failed().map(|failure| failure.kind);
         let finish = Step::Finish(RUN, outcome);
         assert_eq!(summary(&after(running(false), finish.clone())), with_attempts_left, "{name}");
         let last = transition(&life(running(false)), finish.clone(), &policy(1), NOW, 0.5);
@@ -125,7 +127,7 @@ fn every_outcome_with_and_without_attempts_left() {
 
 #[test]
 fn release_keeps_the_problem_and_cancel_keeps_the_start() {
-    let failed = after(running(false), Step::Finish(RUN, Outcome::Trap(problem()))).unwrap();
+    let failed = after(running(false), Step::Finish(RUN, Outcome::failure(FailureKind::Trap, problem()))).unwrap();
     assert_eq!(failed.state, State::Waiting { run_at: Timestamp(1_050), held: false, problem: Some(problem()) });
     let failed = Life { state: State::Waiting { run_at: NOW, held: true, problem: Some(problem()) }, ..failed };
     let released = transition(&failed, Step::Release, &policy(2), NOW, 0.5).unwrap();
@@ -152,9 +154,9 @@ fn a_job_ends_after_its_last_attempt() {
     for attempt in 1..=3 {
         life = go(&life, Step::Claim);
         assert_eq!((life.attempt, life.run), (attempt, Run(u64::from(attempt))));
-        life = go(&life, Step::Finish(life.run, Outcome::Lost));
+        life = go(&life, Step::Finish(life.run, Outcome::Failure(Failure::lost())));
     }
-    assert!(matches!(life.state, State::Failure { reason: Reason::Lost, .. }), "{life:?}");
+    assert!(matches!(life.state, State::Failure { reason: FailureKind::Lost, .. }), "{life:?}");
 }
 
 #[test]
@@ -169,18 +171,19 @@ fn lost_attempts_are_retried_at_once_up_to_a_limit() {
         let policy = RetryPolicy { retries, delay_ms, ..RetryPolicy::default() };
         for (attempt, expected) in (1..).zip(expected) {
             let life = Life { attempt, ..life(running(false)) };
-            let after = transition(&life, Step::Finish(RUN, Outcome::Lost), &policy, NOW, 0.5);
+            let after = transition(&life, Step::Finish(RUN, Outcome::Failure(Failure::lost())), &policy, NOW, 0.5);
             assert_eq!(summary(&after), expected, "attempt {attempt} of a task with {retries} retries");
         }
     }
     let failed = Life { attempt: 2, ..life(running(false)) };
-    let failed = transition(&failed, Step::Finish(RUN, Outcome::Retry(problem())), &policy(0), NOW, 0.5);
+    let failed =
+        transition(&failed, Step::Finish(RUN, Outcome::failure(FailureKind::Failed, problem())), &policy(0), NOW, 0.5);
     assert_eq!(summary(&failed), "failed", "a failed attempt after a lost one is not retried");
 }
 
 #[test]
 fn a_manual_retry_resets_the_attempts_and_keeps_the_fence() {
-    let ended = life(State::Failure { reason: Reason::Lost, problem: problem(), ended_at: Timestamp(900) });
+    let ended = life(State::Failure { reason: FailureKind::Lost, problem: problem(), ended_at: Timestamp(900) });
     let again = transition(&ended, Step::Retry, &policy(2), NOW, 0.5).unwrap();
     assert_eq!(again, Life { state: waiting(NOW.0, false), attempt: 0, run: RUN });
     let claimed = transition(&again, Step::Claim, &policy(2), NOW, 0.5).unwrap();
@@ -189,7 +192,10 @@ fn a_manual_retry_resets_the_attempts_and_keeps_the_fence() {
 
 #[test]
 fn a_guest_cannot_exceed_the_longest_retry_delay() {
-    let finish = Step::Finish(RUN, Outcome::RetryAfter(problem(), u64::MAX));
+    let finish = Step::Finish(
+        RUN,
+        Outcome::Failure(Failure { retry_after_ms: Some(u64::MAX), ..Failure::new(FailureKind::Failed, problem()) }),
+    );
     let life = after(running(false), finish).unwrap();
     let run_at = NOW.plus_ms(RetryPolicy::LONGEST_DELAY_MS);
     assert_eq!(life.state, State::Waiting { run_at, held: false, problem: Some(problem()) });
@@ -200,8 +206,6 @@ fn names_are_stable_and_can_be_parsed() {
     let status = [Status::Waiting, Status::Running, Status::Success, Status::Failure].map(Status::name);
     assert_eq!(status, ["WAITING", "RUNNING", "SUCCESS", "FAILURE"]);
     assert!(Status::ALL.into_iter().all(|status| Status::from_name(status.name()) == Some(status)));
-    assert!(Reason::ALL.into_iter().all(|reason| Reason::from_name(reason.name()) == Some(reason)));
-    assert!(Ending::ALL.into_iter().all(|ending| Ending::from_name(ending.name()) == Some(ending)));
-    assert_eq!((Status::from_name("waiting"), Ending::from_name("gone")), (None, None));
-    assert_eq!(Ending::from_name("put-back"), Some(Ending::Requeued), "the name in stores of earlier versions");
+    assert!(FailureKind::ALL.into_iter().all(|reason| FailureKind::from_name(reason.name()) == Some(reason)));
+    assert_eq!((Status::from_name("waiting"), FailureKind::from_name("gone")), (None, None));
 }

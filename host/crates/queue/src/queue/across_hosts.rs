@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{JobId, Outcome, Problem, Status, SystemClock, TaskKey};
+use saggar_job::{Failure, JobId, LogSource, Outcome, Problem, Status, SystemClock, TaskKey};
 use tokio::time::{Instant, timeout};
 
-use crate::{Lane, LogLine, LogSource, NewJob, Queue, Rules, TaskQueue};
+use crate::{Lane, LogLine, NewJob, Queue, Rules, TaskQueue};
 use saggar_store::conformance::SharedPlace;
 
 /// Two hosts with the same task. The test's clock advances when all tasks wait for it.
@@ -79,7 +79,7 @@ async fn a_job_that_runs_on_another_host_is_cancelled() {
         two.cancel(id).await.unwrap();
         let running = Arc::clone(claim.running());
         soon("the signal", running.cancel_signal().cancelled()).await;
-        one.finish(claim, Outcome::Cancelled).await.unwrap();
+        one.finish(claim, Outcome::Failure(Failure::cancelled())).await.unwrap();
         assert_eq!(two.get(id).await.unwrap().unwrap().status(), Status::Failure);
     }
 }

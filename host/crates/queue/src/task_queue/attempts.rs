@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Outcome, Status, Timestamp};
+use saggar_job::{Failure, Outcome, Status, Timestamp};
 
 use super::{AbandonedAttempt, Claim, Running, TaskQueue};
 use crate::rates::Counted;
@@ -136,7 +136,7 @@ impl TaskQueue {
     async fn pick_up_attempts(self: &Arc<Self>) -> Result<(), StoreError> {
         while let Some(attempt) = self.abandoned_attempts.peek() {
             let AbandonedAttempt { id, run, progress } = attempt.clone();
-            let end = End::Outcome(Outcome::Lost);
+            let end = End::Outcome(Outcome::Failure(Failure::lost()));
             let (with_snapshot, chance) = (self.observer.waiters.has(id), self.context().chance());
             let finish = Finish { id, run, end, progress, cost: None, with_snapshot, chance };
             match self.store.finish(finish, false, &self.rules.load_full(), self.context().now()).await {

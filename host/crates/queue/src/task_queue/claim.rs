@@ -12,7 +12,7 @@ use crate::{Cost, Origin};
 ///
 /// A claim that is dropped instead (its slot panicked or was torn down) does not lose its job: the next caller of
 /// [`claim`](crate::TaskQueue::claim), which is woken for it, ends the attempt as
-/// [`Outcome::Lost`](saggar_job::Outcome::Lost). It counts as an attempt, exactly as when the process dies. Otherwise a
+/// [`FailureKind::Lost`](saggar_job::FailureKind::Lost). It counts as an attempt, exactly as when the process dies. Otherwise a
 /// job that makes its slot panic would do so forever.
 #[derive(Debug)]
 #[must_use = "a claim that is dropped ends its attempt as lost"]

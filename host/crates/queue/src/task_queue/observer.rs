@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use saggar_job::{Ending, JobId, JobKey, Reason, Run, Status, TaskKey, Timestamp};
+use saggar_job::{Ending, FailureKind, JobId, JobKey, Run, Status, TaskKey, Timestamp};
 
 use super::running_jobs::RunningJobs;
 use crate::context::QueueContext;
@@ -146,7 +146,7 @@ impl TaskObserver {
             Status::Success => self.counters.count(Counted::Succeeded, 1, at),
             Status::Failure => {
                 self.counters.count(Counted::Failed, 1, at);
-                self.counters.endings.count_job(result.reason.unwrap_or(Reason::Failed));
+                self.counters.endings.count_job(result.reason.unwrap_or(FailureKind::Failed));
             }
             _ if ending == Ending::Requeued => {}
             _ => self.counters.count(Counted::Retried, 1, at),
@@ -160,8 +160,8 @@ impl TaskObserver {
             self.ends.ring();
         }
         self.counters.count(Counted::Failed, 1, at);
-        self.counters.endings.count_job(Reason::Cancelled);
-        self.emit(id, JobEventKind::Failed { reason: Reason::Cancelled }, at);
+        self.counters.endings.count_job(FailureKind::Cancelled);
+        self.emit(id, JobEventKind::Failed { reason: FailureKind::Cancelled }, at);
         self.job_ended(id, None);
     }
 
@@ -204,7 +204,7 @@ impl Observer for TaskObserver {
 fn kind_of(result: &EndResult, ending: Ending) -> JobEventKind {
     match (result.status, result.run_at) {
         (Status::Success, _) => JobEventKind::Succeeded,
-        (Status::Failure, _) => JobEventKind::Failed { reason: result.reason.unwrap_or(Reason::Failed) },
+        (Status::Failure, _) => JobEventKind::Failed { reason: result.reason.unwrap_or(FailureKind::Failed) },
         (_, Some(run_at)) if ending != Ending::Requeued => JobEventKind::Retrying { run_at },
         _ => JobEventKind::Requeued,
     }

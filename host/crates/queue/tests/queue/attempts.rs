@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::poll;
-use saggar_job::{Ending, JobId, JobKey, Outcome, Reason, RetryPolicy, Status, TaskKey};
+use saggar_job::{Ending, Failure, FailureKind, JobId, JobKey, Outcome, RetryPolicy, Status, TaskKey};
 use saggar_queue::{AddError, ChangeError, NewJob, Rules, StoreError};
 
 use crate::{Fixture, retries, retry, success};
@@ -68,7 +68,7 @@ async fn a_dropped_claim_ends_its_attempt_as_lost() {
     let mut idle = pin!(fixture.task.claim());
     assert!(poll!(&mut idle).is_pending(), "there is no fourth attempt");
     let job = fixture.task.wait(id).await.unwrap();
-    assert_eq!((job.status(), job.reason(), job.progress.current), (Status::Failure, Some(Reason::Lost), 0));
+    assert_eq!((job.status(), job.reason(), job.progress.current), (Status::Failure, Some(FailureKind::Lost), 0));
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_dropped_claim_is_picked_up_by_a_busy_slot_too() {
     let busy = fixture.claim().await;
     fixture.task.finish_and_claim(busy, success()).await.unwrap();
     let history = fixture.task.history(id).await.unwrap().unwrap();
-    assert_eq!((history.attempts[0].ending, history.log.len()), (Ending::Lost, 1));
+    assert_eq!((history.attempts[0].ending, history.log.len()), (Ending::Failed(FailureKind::Lost), 1));
 }
 
 #[tokio::test]
@@ -113,9 +113,9 @@ async fn a_running_job_that_is_cancelled_gets_its_signal() {
     cancelled.await;
     assert!(running.cancel_signal().is_cancelled());
     running.cancel_signal().cancelled().await;
-    fixture.finish(claim, Outcome::Cancelled).await;
+    fixture.finish(claim, Outcome::Failure(Failure::cancelled())).await;
     let job = fixture.task.get(id).await.unwrap().unwrap();
-    assert_eq!((job.reason(), job.life.attempt), (Some(Reason::Cancelled), 1));
+    assert_eq!((job.reason(), job.life.attempt), (Some(FailureKind::Cancelled), 1));
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_waiting_job_that_is_cancelled_ends_at_once() {
     let mut ended = pin!(fixture.task.wait(id));
     assert!(poll!(&mut ended).is_pending());
     fixture.task.cancel(id).await.unwrap();
-    assert_eq!(ended.await.unwrap().reason(), Some(Reason::Cancelled));
+    assert_eq!(ended.await.unwrap().reason(), Some(FailureKind::Cancelled));
     let again = fixture.task.cancel(id).await.unwrap_err();
     assert!(matches!(again, ChangeError::Ended { .. }));
     assert_eq!(again.code(), "ended");
@@ -168,7 +168,7 @@ async fn rules_can_be_replaced_while_jobs_run() {
     assert!(Arc::ptr_eq(&same, &fixture.task));
     assert_eq!(claim.max_attempts(), 1);
     assert_eq!(fixture.task.finish(claim, retry()).await.unwrap(), Status::Failure);
-    assert_eq!(fixture.task.wait(id).await.unwrap().reason(), Some(Reason::Failed));
+    assert_eq!(fixture.task.wait(id).await.unwrap().reason(), Some(FailureKind::Failed));
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn an_unpolled_finish_counts_as_dropped() {
     drop(fixture.task.finish(claim, success()));
     assert_eq!(fixture.claim().await.attempt(), 2, "the job continues at once");
     let history = fixture.task.history(id).await.unwrap().unwrap();
-    assert_eq!(history.attempts[0].ending, Ending::Lost);
+    assert_eq!(history.attempts[0].ending, Ending::Failed(FailureKind::Lost));
     let gone = StoreError::Refused { id, refusal: saggar_job::Refusal::Ended };
     assert_eq!(gone.code(), "refused");
 }

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::poll;
-use saggar_job::{Problem, Reason, Status, TaskKey};
+use saggar_job::{FailureKind, Problem, Status, TaskKey};
 use saggar_queue::{CallbackBackoff, CallbackKind, Lane, NewJob, Rules};
 use tokio::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ async fn callbacks_of_a_job_that_is_cancelled_on_hold_are_delivered_in_order() {
     assert!(poll!(&mut end).is_pending());
     fixture.task.callback_done(added).await.unwrap();
     let end = end.await.unwrap();
-    assert!(matches!(end.kind(), CallbackKind::Failed { reason: Reason::Cancelled, .. }));
+    assert!(matches!(end.kind(), CallbackKind::Failed { reason: FailureKind::Cancelled, .. }));
     fixture.task.callback_done(end).await.unwrap();
     fixture.queue.idle().await;
 }

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::poll;
-use saggar_job::{Ending, JobId, Reason, Status, Timestamp};
+use saggar_job::{Ending, FailureKind, JobId, Status, Timestamp};
 use saggar_queue::{AddError, Cost, JobEventKind, KeyOwner, ListQuery, NewJob, Rates, Rules};
 use tokio::time::Duration;
 
@@ -143,8 +143,14 @@ async fn rates_count_what_happens() {
     assert_eq!((added.per_second, succeeded.per_second), (2.0, 1.0));
     let totals = fixture.task.totals();
     assert_eq!((totals.added, totals.started, totals.succeeded()), (4, 4, 2));
-    assert_eq!(Reason::ALL.map(|reason| totals.failed(reason)), [0, 0, 0, 0, 0, 1, 0], "a job was cancelled");
-    let attempts = [Ending::Success, Ending::Retry, Ending::Requeued, Ending::Cancelled, Ending::Lost];
+    assert_eq!(FailureKind::ALL.map(|reason| totals.failed(reason)), [0, 0, 0, 0, 0, 1, 0], "a job was cancelled");
+    let attempts = [
+        Ending::Success,
+        Ending::Failed(FailureKind::Failed),
+        Ending::Requeued,
+        Ending::Failed(FailureKind::Cancelled),
+        Ending::Failed(FailureKind::Lost),
+    ];
     assert_eq!(
         attempts.map(|ending| totals.attempts(ending)),
         [2, 1, 1, 0, 0],
@@ -170,7 +176,7 @@ async fn a_running_job_that_is_cancelled_is_marked_as_cancelling() {
     }
     fixture.finish(claim, retry()).await;
     assert_eq!(cancelling().await, (false, false));
-    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Failed { reason: Reason::Cancelled });
+    assert_eq!(events.next().await.unwrap().kind, JobEventKind::Failed { reason: FailureKind::Cancelled });
 }
 
 #[tokio::test(start_paused = true)]

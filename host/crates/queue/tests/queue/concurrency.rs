@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use saggar_job::{Outcome, Status, SystemClock, TaskKey};
+use saggar_job::{Failure, Outcome, Status, SystemClock, TaskKey};
 use saggar_queue::{ChangeError, Lane, MemoryStore, NewJob, Queue, Rules, TaskQueue};
 use tokio::task::JoinSet;
 
@@ -99,7 +99,7 @@ async fn slot(task: Arc<TaskQueue>, observed: Arc<Observed>, mut chance: fastran
             0 => drop(claim),
             1 => drop(task.requeue(claim).await.unwrap()),
             2 => drop(task.finish(claim, retry()).await.unwrap()),
-            3 => drop(task.finish(claim, Outcome::Cancelled).await.unwrap()),
+            3 => drop(task.finish(claim, Outcome::Failure(Failure::cancelled())).await.unwrap()),
             _ => {
                 let (status, claimed) = task.finish_and_claim(claim, success()).await.unwrap();
                 assert_eq!(status, Status::Success);

@@ -1,6 +1,6 @@
 //! Events: which ones a listener gets, in which order, and which it misses.
 
-use saggar_job::{JobId, Outcome, Reason, Timestamp};
+use saggar_job::{FailureKind, JobId, Outcome, Timestamp};
 use saggar_queue::{JobEventKind, Progress, Rules};
 use tokio::time::Duration;
 
@@ -14,7 +14,12 @@ async fn a_listener_gets_the_events_of_a_job_in_order() {
     fixture.finish(fixture.claim().await, retry()).await;
     let claim = fixture.claim().await;
     fixture.task.requeue(claim).await.unwrap();
-    fixture.finish(fixture.claim().await, Outcome::Trap(saggar_job::Problem::new("trap", "it trapped"))).await;
+    fixture
+        .finish(
+            fixture.claim().await,
+            Outcome::failure(FailureKind::Trap, saggar_job::Problem::new("trap", "it trapped")),
+        )
+        .await;
     let expected = [
         JobEventKind::Added,
         JobEventKind::Started { attempt: 1 },
@@ -22,7 +27,7 @@ async fn a_listener_gets_the_events_of_a_job_in_order() {
         JobEventKind::Started { attempt: 2 },
         JobEventKind::Requeued,
         JobEventKind::Started { attempt: 2 },
-        JobEventKind::Failed { reason: Reason::Trap },
+        JobEventKind::Failed { reason: FailureKind::Trap },
     ];
     for kind in expected {
         let event = events.next().await.unwrap();

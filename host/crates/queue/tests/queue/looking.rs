@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::poll;
-use saggar_job::{JobId, Status, Timestamp};
-use saggar_queue::{JobLog, LogLine, LogSource, LogTail, Progress, Retention, Rules, Running};
+use saggar_job::{JobId, LogSource, Status, Timestamp};
+use saggar_queue::{JobLog, LogLine, LogTail, Progress, Retention, Rules, Running};
 
 use crate::{Fixture, retries, retry, success};
 

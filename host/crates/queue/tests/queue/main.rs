@@ -16,7 +16,7 @@ mod waking;
 
 use std::sync::Arc;
 
-use saggar_job::{Backoff, Clock, JobId, Outcome, Problem, RetryPolicy, TaskKey, Timestamp};
+use saggar_job::{Backoff, Clock, FailureKind, JobId, Outcome, Problem, RetryPolicy, TaskKey, Timestamp};
 use saggar_queue::{Claim, MemoryStore, NewJob, Queue, Rules, TaskQueue};
 use tokio::time::Instant;
 
@@ -73,5 +73,5 @@ fn success() -> Outcome {
 }
 
 fn retry() -> Outcome {
-    Outcome::Retry(Problem::new("odd", "it is odd"))
+    Outcome::failure(FailureKind::Failed, Problem::new("odd", "it is odd"))
 }

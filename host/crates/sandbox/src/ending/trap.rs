@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use saggar_job::Problem;
+use saggar_job::{FailureKind, Problem};
 use serde_json::{Map, Value};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
@@ -41,10 +41,10 @@ pub(super) fn explain(error: &wasmtime::Error, call: &FinishedCall<'_>) -> CallE
     let backtrace = backtrace(error);
     if ran_out_of_memory(error, call) {
         let problem = Problem::new("out-of-memory", out_of_memory(call));
-        return CallError::OutOfMemory(with_details(problem, backtrace, call));
+        return CallError::failed(FailureKind::OutOfMemory, with_details(problem, backtrace, call));
     }
     let (code, message) = name(error, &backtrace, call);
-    CallError::Trap(with_details(Problem::new(code, message), backtrace, call))
+    CallError::failed(FailureKind::Trap, with_details(Problem::new(code, message), backtrace, call))
 }
 
 /// Returns whether a refusal of memory ended the call: the guest called no import of the contract after it, and then

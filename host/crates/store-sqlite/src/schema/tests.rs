@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Ending, JobId, Status, TaskKey, Timestamp};
+use saggar_job::{Ending, FailureKind, JobId, Status, TaskKey, Timestamp};
 
 use super::*;
 use crate::disk::Database;
@@ -42,7 +42,11 @@ async fn a_file_of_version_1_is_migrated() {
     assert_eq!((job(3).await.status(), &*job(3).await.args), (Status::Waiting, "[3]"));
     let attempts = task.history(JobId(2)).await.unwrap().unwrap().attempts;
     let endings: Vec<_> = attempts.iter().map(|attempt| attempt.ending).collect();
-    assert_eq!(endings, [Ending::Requeued, Ending::Lost], "it was requeued, ran again and was lost");
+    assert_eq!(
+        endings,
+        [Ending::Requeued, Ending::Failed(FailureKind::Lost)],
+        "it was requeued, ran again and was lost"
+    );
     let added = task.add(vec![NewJob::new("[]").with_key("k")], &rules, now).await.unwrap();
     assert_eq!(added[0].id, JobId(4));
     drop((task, store));

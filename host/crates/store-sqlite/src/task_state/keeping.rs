@@ -1,12 +1,12 @@
 //! The stored history of jobs: logs within their budgets, and records of attempts.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use saggar_job::{JobId, Outcome, State, Timestamp};
+use saggar_job::{JobId, LogLevel, LogSource, Outcome, State, Timestamp};
 
 use super::super::number::{JobNumber, from_i64, from_millis, millis, to_i64};
 use super::super::record::{HAS_ATTEMPTS, HAS_LOG, Record};
 use super::TaskTx;
-use saggar_store::{AttemptRecord, Attempts, End, Hint, LogBudget, LogLevel, LogLine, LogSource, kept_bytes};
+use saggar_store::{AttemptRecord, Attempts, End, Hint, LogBudget, LogLine, kept_bytes};
 
 /// The maximum number of attempt records per job.
 pub(in super::super) const MOST_ATTEMPTS: u64 = (Attempts::FIRST + Attempts::LATEST) as u64;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rusqlite::params;
-use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
+use saggar_job::{Failure, JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
 
 use super::super::ready_queue::Next;
 use super::super::record::{CANCELLING, Position, Record};
@@ -30,7 +30,7 @@ impl TaskTx<'_> {
             let Some(record) = Record::find(self.db, orphan.job)? else { continue };
             let (id, run) = (record.id, orphan.run);
             self.state.resume(orphan, record, None, self.batch_context.seq);
-            let end = End::Outcome(Outcome::Lost);
+            let end = End::Outcome(Outcome::Failure(Failure::lost()));
             let chance = step::NO_CHANCE;
             let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance };
             // A running attempt can always be finished with its own fence.

@@ -115,7 +115,7 @@ async fn a_full_queue_refuses_new_jobs(locations: &dyn Locations) {
     assert!(full(&fixture).await);
     let job = fixture.claim().await;
     fixture.add(plain()).await;
-    fixture.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
+    fixture.finish(&job, saggar_job::Outcome::failure(saggar_job::FailureKind::Failed, super::problem())).await;
     assert_eq!(fixture.counts().await.waiting, 3, "a retry is not refused");
     assert!(full(&fixture).await);
     fixture.claim().await;
@@ -142,7 +142,7 @@ async fn delayed_jobs_have_their_own_limit(locations: &dyn Locations) {
     assert!(matches!(both, Err(AddError::QueueFull { size: 2 })), "the limit of ready jobs is reported first");
     assert!(matches!(&add(&fixture, vec![later(1)]).await, Err(error) if error.code() == "queue-full"));
     let job = fixture.claim().await;
-    fixture.finish(&job, saggar_job::Outcome::Retry(super::problem())).await;
+    fixture.finish(&job, saggar_job::Outcome::failure(saggar_job::FailureKind::Failed, super::problem())).await;
     assert_eq!(fixture.counts().await.delayed, 4, "a retry is not refused");
     fixture.later(10);
     // Two delayed jobs are due now: they count as ready, although no claim has promoted them and the task is paused.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, State, Status};
+use saggar_job::{Ending, Failure, FailureKind, JobId, Outcome, Problem, Run, State, Status};
 
 use super::{Fixture, Locations, assert_refused, problem, retries, some, success, works};
 use crate::{
@@ -52,7 +52,7 @@ async fn a_failed_job_is_retried_until_its_attempts_are_used_up(locations: &dyn 
         assert_eq!((job.id, job.attempt), (id, attempt));
         assert!(job.run > last, "the fence grows");
         last = job.run;
-        let finished = fixture.finish(&job, Outcome::Retry(problem())).await;
+        let finished = fixture.finish(&job, Outcome::failure(FailureKind::Failed, problem())).await;
         if attempt < 3 {
             let run_at = fixture.now.plus_ms(100);
             assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(run_at)));
@@ -60,24 +60,27 @@ async fn a_failed_job_is_retried_until_its_attempts_are_used_up(locations: &dyn 
             assert_eq!(fixture.get(id).await.problem(), Some(&problem()), "the problem of the last attempt is shown");
             fixture.later(100);
         } else {
-            assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(Reason::Failed)));
+            assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(FailureKind::Failed)));
         }
     }
     let ended = fixture.get(id).await;
-    assert_eq!((ended.problem(), ended.reason()), (Some(&problem()), Some(Reason::Failed)));
+    assert_eq!((ended.problem(), ended.reason()), (Some(&problem()), Some(FailureKind::Failed)));
     assert_eq!((ended.ended_at(), fixture.counts().await.failure), (Some(fixture.now), 1));
 }
 
 async fn each_outcome_fails_the_job_with_its_reason(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
     let ends = [
-        (Outcome::Retry(problem()), Reason::Failed),
-        (Outcome::RetryAfter(problem(), 9), Reason::Failed),
-        (Outcome::Reject(problem()), Reason::Rejected),
-        (Outcome::Trap(problem()), Reason::Trap),
-        (Outcome::Timeout(problem()), Reason::Timeout),
-        (Outcome::OutOfMemory(problem()), Reason::OutOfMemory),
-        (Outcome::Cancelled, Reason::Cancelled),
+        (Outcome::failure(FailureKind::Failed, problem()), FailureKind::Failed),
+        (
+            Outcome::Failure(Failure { retry_after_ms: Some(9), ..Failure::new(FailureKind::Failed, problem()) }),
+            FailureKind::Failed,
+        ),
+        (Outcome::failure(FailureKind::Rejected, problem()), FailureKind::Rejected),
+        (Outcome::failure(FailureKind::Trap, problem()), FailureKind::Trap),
+        (Outcome::failure(FailureKind::Timeout, problem()), FailureKind::Timeout),
+        (Outcome::failure(FailureKind::OutOfMemory, problem()), FailureKind::OutOfMemory),
+        (Outcome::Failure(Failure::cancelled()), FailureKind::Cancelled),
     ];
     for (outcome, reason) in ends {
         let id = fixture.add(NewJob::new("[]")).await;
@@ -91,7 +94,7 @@ async fn a_stale_claim_is_refused(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(5, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let stale = fixture.claim().await;
-    fixture.finish(&stale, Outcome::Lost).await;
+    fixture.finish(&stale, Outcome::Failure(Failure::lost())).await;
     assert_refused(fixture.end(id, stale.run, End::Outcome(success())).await, "finishing a waiting job");
     let job = fixture.claim().await;
     let waiting = fixture.add(NewJob::new("[]")).await;
@@ -110,7 +113,7 @@ async fn a_stale_claim_is_refused(locations: &dyn Locations) {
     assert_eq!(fixture.status(waiting).await, Status::Waiting, "a refused finish claims nothing");
     assert_eq!((fixture.status(id).await, fixture.get(id).await.life.run), (Status::Running, job.run));
     fixture.finish(&job, success()).await;
-    assert_refused(fixture.end(id, job.run, End::Outcome(Outcome::Lost)).await, "finishing twice");
+    assert_refused(fixture.end(id, job.run, End::Outcome(Outcome::Failure(Failure::lost()))).await, "finishing twice");
     assert_refused(fixture.end(JobId(77), Run(1), End::Requeue).await, "finishing a job that never existed");
     assert_eq!(fixture.get(id).await.response(), Some("7"));
 }
@@ -131,7 +134,7 @@ async fn a_requeued_attempt_does_not_count(locations: &dyn Locations) {
 async fn a_released_claim_leaves_no_trace(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
-    fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
+    fixture.finish(&fixture.claim().await, Outcome::failure(FailureKind::Failed, problem())).await;
     let urgent = fixture.add(NewJob::new("[]").with_priority(1)).await;
     let plain = fixture.add_some(2).await;
     let (before, counts) = (fixture.get(id).await, fixture.counts().await);
@@ -159,7 +162,7 @@ async fn a_released_claim_leaves_no_trace(locations: &dyn Locations) {
     let cancelled = StoreEvent::Cancelled { id: urgent, callback: false, at: fixture.now };
     assert_eq!(fixture.observed.event().await, cancelled, "and that is observed");
     assert_eq!(fixture.observed.events().await, [], "releasing the others caused no event");
-    assert_eq!(fixture.get(urgent).await.reason(), Some(Reason::Cancelled));
+    assert_eq!(fixture.get(urgent).await.reason(), Some(FailureKind::Cancelled));
 }
 
 /// Reads and lists show the cleared progress, too, while the attempt runs. Before the claim, and after a released
@@ -175,7 +178,7 @@ async fn a_new_attempt_clears_the_progress(locations: &dyn Locations) {
         assert_eq!(kept, listed[0].progress, "a list shows the same");
         kept
     };
-    for (current, end) in [(2, End::Outcome(Outcome::Retry(problem()))), (3, End::Requeue)] {
+    for (current, end) in [(2, End::Outcome(Outcome::failure(FailureKind::Failed, problem()))), (3, End::Requeue)] {
         let run = fixture.claim().await.run;
         assert_eq!(progress(&fixture).await, none());
         let reported = Some(report(current));
@@ -193,10 +196,10 @@ async fn a_new_attempt_clears_the_progress(locations: &dyn Locations) {
     fixture.task.release(id, job.run, &fixture.rules, fixture.now);
     works(fixture.task.claim(0, fixture.now).await);
     assert_eq!(progress(&fixture).await, report(3), "a released claim has no effect");
-    fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
+    fixture.finish(&fixture.claim().await, Outcome::failure(FailureKind::Failed, problem())).await;
     assert_eq!(progress(&fixture).await, none(), "the attempt that ended reported none");
     let run = fixture.claim().await.run;
-    let end = End::Outcome(Outcome::Retry(problem()));
+    let end = End::Outcome(Outcome::failure(FailureKind::Failed, problem()));
     let finish = Finish { id, run, end, progress: Some(report(5)), cost: None, with_snapshot: false, chance: 0.5 };
     works(fixture.finish_step(finish, false).await);
     fixture = fixture.die().await;
@@ -226,7 +229,7 @@ async fn finish_can_claim_the_next_job_in_the_same_step(locations: &dyn Location
     let finished = works(next(finish(first.id, first.run, success())).await);
     let second = some(finished.next, "a ready job");
     assert_eq!((second.id, finished.next_due), (ids[1], NextDue::Now));
-    let finished = works(next(finish(second.id, second.run, Outcome::Retry(problem()))).await);
+    let finished = works(next(finish(second.id, second.run, Outcome::failure(FailureKind::Failed, problem()))).await);
     let third = some(finished.next, "a ready job");
     assert_eq!((third.id, finished.ended.status, finished.next_due), (ids[2], Status::Waiting, NextDue::Now));
     let finished = works(next(finish(third.id, third.run, success())).await);
@@ -245,10 +248,28 @@ async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
     assert_eq!(fixture.history(id).await, History::default());
     let undetailed = Problem { details: None, ..problem() };
     let ends = [
-        (End::Outcome(Outcome::Retry(problem())), Ending::Retry, Some(&undetailed), 1),
+        (
+            End::Outcome(Outcome::failure(FailureKind::Failed, problem())),
+            Ending::Failed(FailureKind::Failed),
+            Some(&undetailed),
+            1,
+        ),
         (End::Requeue, Ending::Requeued, None, 2),
-        (End::Outcome(Outcome::RetryAfter(problem(), 0)), Ending::RetryAfter, Some(&undetailed), 2),
-        (End::Outcome(Outcome::Timeout(problem())), Ending::Timeout, Some(&undetailed), 3),
+        (
+            End::Outcome(Outcome::Failure(Failure {
+                retry_after_ms: Some(0),
+                ..Failure::new(FailureKind::Failed, problem())
+            })),
+            Ending::Failed(FailureKind::Failed),
+            Some(&undetailed),
+            2,
+        ),
+        (
+            End::Outcome(Outcome::failure(FailureKind::Timeout, problem())),
+            Ending::Failed(FailureKind::Timeout),
+            Some(&undetailed),
+            3,
+        ),
         (End::Outcome(success()), Ending::Success, None, 4),
     ];
     let mut expected = Vec::new();
@@ -275,22 +296,26 @@ async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
     let other = fixture.add(NewJob::new("[]")).await;
     let job = fixture.claim().await;
     works(fixture.change(other, Change::Cancel).await);
-    works(fixture.end(other, job.run, End::Outcome(Outcome::Trap(problem()))).await);
-    assert_eq!(fixture.get(other).await.reason(), Some(Reason::Cancelled));
-    assert_eq!(fixture.history(other).await.attempts[0].ending, Ending::Trap, "the ending of the attempt itself");
+    works(fixture.end(other, job.run, End::Outcome(Outcome::failure(FailureKind::Trap, problem()))).await);
+    assert_eq!(fixture.get(other).await.reason(), Some(FailureKind::Cancelled));
+    assert_eq!(
+        fixture.history(other).await.attempts[0].ending,
+        Ending::Failed(FailureKind::Trap),
+        "the ending of the attempt itself"
+    );
 }
 
 async fn a_lost_attempt_is_retried_even_without_retries(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(0, 60_000)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     for attempt in 1..=2 {
-        let finished = fixture.finish(&fixture.claim().await, Outcome::Lost).await;
+        let finished = fixture.finish(&fixture.claim().await, Outcome::Failure(Failure::lost())).await;
         assert_eq!((finished.ended.status, finished.ended.run_at), (Status::Waiting, Some(fixture.now)), "at once");
         assert_eq!(fixture.history(id).await.log.len(), attempt);
         fixture.later(1_000);
     }
-    let finished = fixture.finish(&fixture.claim().await, Outcome::Lost).await;
-    assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(Reason::Lost)));
+    let finished = fixture.finish(&fixture.claim().await, Outcome::Failure(Failure::lost())).await;
+    assert_eq!((finished.ended.status, finished.ended.reason), (Status::Failure, Some(FailureKind::Lost)));
     assert_eq!(some(fixture.history(id).await.log.pop(), "a line"), LogLine::lost(fixture.now, 3));
 }
 
@@ -298,7 +323,7 @@ async fn the_first_and_the_latest_records_are_kept(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(u32::MAX, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     for _ in 0..130 {
-        fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
+        fixture.finish(&fixture.claim().await, Outcome::failure(FailureKind::Failed, problem())).await;
     }
     let runs: Vec<u64> = fixture.history(id).await.attempts.iter().map(|record| record.run.0).collect();
     let latest = 130 - Attempts::LATEST as u64 + 1..=130;

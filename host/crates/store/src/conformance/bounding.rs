@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, JobKey, Outcome, Status, TaskKey, Timestamp};
+use saggar_job::{FailureKind, JobId, JobKey, LogSource, Outcome, Status, TaskKey, Timestamp};
 
 use super::{Fixture, Locations, problem, retries, success, works};
-use crate::{
-    AddError, Change, Delivery, End, Finish, ListQuery, LogLine, LogSource, NewJob, Progress, Pruned, Rules, TaskStore,
-};
+use crate::{AddError, Change, Delivery, End, Finish, ListQuery, LogLine, NewJob, Progress, Pruned, Rules, TaskStore};
 
 pub(super) async fn all(locations: &dyn Locations) {
     bytes_are_counted_and_freed(locations).await;
@@ -49,7 +47,7 @@ async fn bytes_are_counted_and_freed(locations: &dyn Locations) {
     assert!((waiting + 100..waiting + 500).contains(&logged), "{logged}: an empty line counts, too");
     for attempt in 1..=3_u64 {
         let job = fixture.claim().await;
-        let end = End::Outcome(if attempt < 3 { Outcome::Retry(problem()) } else { success() });
+        let end = End::Outcome(if attempt < 3 { Outcome::failure(FailureKind::Failed, problem()) } else { success() });
         let progress = Some(Progress { current: 1, total: 2, message: "half".repeat(10) });
         let finish = Finish { id, run: job.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
         works(fixture.finish_step(finish, false).await);
@@ -71,7 +69,7 @@ async fn byte_counts_survive_a_restart(locations: &dyn Locations) {
     let id = fixture.add(full_job()).await;
     fixture.add_some(3).await;
     let job = fixture.claim().await;
-    works(fixture.end(job.id, job.run, End::Outcome(Outcome::Retry(problem()))).await);
+    works(fixture.end(job.id, job.run, End::Outcome(Outcome::failure(FailureKind::Failed, problem()))).await);
     let line = LogLine { at: fixture.now, source: LogSource::Host, text: "z".repeat(50) };
     works(fixture.task.append_log(id, vec![line]).await);
     let before = bytes(&fixture).await;
@@ -118,7 +116,7 @@ async fn the_jobs_that_ended_first_are_evicted(locations: &dyn Locations) {
         fixture.add(large(1_000)).await;
     }
     for at in 0..5 {
-        let rejected = Outcome::Reject(problem());
+        let rejected = Outcome::failure(FailureKind::Rejected, problem());
         end_one(&mut fixture, if at % 2 == 0 { success() } else { rejected }).await;
     }
     // The stale entry of a retried job is skipped.

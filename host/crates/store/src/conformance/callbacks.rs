@@ -1,6 +1,6 @@
 //! Callbacks: written in the step that causes them, claimed in order, pending until they are settled.
 
-use saggar_job::{JobId, Outcome, Reason, Status};
+use saggar_job::{FailureKind, JobId, Outcome, Status};
 
 use super::observed::{Changed, SettleOutcome};
 use super::{Fixture, Locations, problem, retries, some, success, works};
@@ -69,13 +69,19 @@ async fn an_end_leaves_a_callback_only_if_the_task_has_the_handler(locations: &d
         let finished = fixture.finish(&fixture.claim().await, success()).await;
         assert_eq!(finished.ended.callback, success_handler);
         let failed = fixture.claim().await;
-        assert!(!fixture.finish(&failed, Outcome::Retry(problem())).await.ended.callback, "a retry is not an end");
+        assert!(
+            !fixture.finish(&failed, Outcome::failure(FailureKind::Failed, problem())).await.ended.callback,
+            "a retry is not an end"
+        );
         assert_eq!(
             works(fixture.change(JobId(3), Change::Cancel).await),
             Changed::Cancelled { callback: error_handler }
         );
         let failed = fixture.claim().await;
-        assert_eq!(fixture.finish(&failed, Outcome::Trap(problem())).await.ended.callback, error_handler);
+        assert_eq!(
+            fixture.finish(&failed, Outcome::failure(FailureKind::Trap, problem())).await.ended.callback,
+            error_handler
+        );
         let claimed = works(fixture.task.claim_callbacks(Lane::Ends, 9, fixture.now).await);
         let delivered =
             claimed.callbacks.iter().map(|callback| (callback.id.0, callback.attempt, callback.kind.clone()));
@@ -85,8 +91,8 @@ async fn an_end_leaves_a_callback_only_if_the_task_has_the_handler(locations: &d
         }
         if error_handler {
             let cancelled = some(fixture.get(JobId(3)).await.problem().cloned(), "a problem");
-            expected.push((3, 0, CallbackKind::Failed { reason: Reason::Cancelled, problem: cancelled }));
-            expected.push((2, 2, CallbackKind::Failed { reason: Reason::Trap, problem: problem() }));
+            expected.push((3, 0, CallbackKind::Failed { reason: FailureKind::Cancelled, problem: cancelled }));
+            expected.push((2, 2, CallbackKind::Failed { reason: FailureKind::Trap, problem: problem() }));
         }
         assert_eq!(delivered.collect::<Vec<_>>(), expected);
     }
@@ -138,7 +144,7 @@ async fn a_job_cancelled_on_hold_has_its_callbacks_in_order(locations: &dyn Loca
     assert_eq!(finish(&fixture, &added).await, SettleOutcome { next_due: NextDue::Nothing, end_is_due: true });
     assert_eq!(fixture.status(id).await, Status::Failure, "a job that has ended is not released");
     let end = callback_in(&fixture, Lane::Ends).await;
-    assert!(matches!(end.kind, CallbackKind::Failed { reason: Reason::Cancelled, .. }));
+    assert!(matches!(end.kind, CallbackKind::Failed { reason: FailureKind::Cancelled, .. }));
     finish(&fixture, &end).await;
     assert!(fixture.counts().await.is_idle());
     let job = fixture.add(NewJob::new("[]")).await;

@@ -1,6 +1,6 @@
 //! Cancelling jobs that wait, are on hold or run.
 
-use saggar_job::{JobId, Outcome, Reason, Status};
+use saggar_job::{Failure, FailureKind, JobId, Outcome, Status};
 
 use super::observed::Changed;
 use super::{Fixture, Locations, is_cancelling, problem, retries, success, works};
@@ -21,7 +21,10 @@ async fn a_waiting_job_ends_at_once(locations: &dyn Locations) {
         let cancelled = works(fixture.change(id, Change::Cancel).await);
         assert_eq!(cancelled, Changed::Cancelled { callback: false });
         let job = fixture.get(id).await;
-        assert_eq!((job.reason(), job.ended_at(), job.life.attempt), (Some(Reason::Cancelled), Some(fixture.now), 0));
+        assert_eq!(
+            (job.reason(), job.ended_at(), job.life.attempt),
+            (Some(FailureKind::Cancelled), Some(fixture.now), 0)
+        );
     }
     let counts = fixture.counts().await;
     assert_eq!((counts.waiting, counts.delayed, counts.failure), (1, 0, 2));
@@ -31,9 +34,9 @@ async fn a_waiting_job_ends_at_once(locations: &dyn Locations) {
 
 async fn a_running_job_gets_no_other_attempt(locations: &dyn Locations) {
     let ends = [
-        (End::Outcome(Outcome::Retry(problem())), Status::Failure),
-        (End::Outcome(Outcome::Cancelled), Status::Failure),
-        (End::Outcome(Outcome::Lost), Status::Failure),
+        (End::Outcome(Outcome::failure(FailureKind::Failed, problem())), Status::Failure),
+        (End::Outcome(Outcome::Failure(Failure::cancelled())), Status::Failure),
+        (End::Outcome(Outcome::Failure(Failure::lost())), Status::Failure),
         (End::Requeue, Status::Failure),
         (End::Outcome(success()), Status::Success),
     ];
@@ -48,7 +51,7 @@ async fn a_running_job_gets_no_other_attempt(locations: &dyn Locations) {
         assert!(is_cancelling(&fixture.get(id).await));
         let finished = works(fixture.end(id, job.run, end).await);
         assert_eq!(finished.ended.status, status);
-        assert_eq!(finished.ended.reason, (status == Status::Failure).then_some(Reason::Cancelled));
+        assert_eq!(finished.ended.reason, (status == Status::Failure).then_some(FailureKind::Cancelled));
     }
     assert_eq!(fixture.counts().await.waiting, 0);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, Problem, Status, TaskKey, Timestamp};
+use saggar_job::{FailureKind, JobId, Outcome, Problem, Status, TaskKey, Timestamp};
 
 use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{Change, Cursor, End, Finish, ListOrder, ListQuery, ListedJob, NewJob, Page, Progress, Rules};
@@ -54,7 +54,7 @@ async fn a_list_shows_the_state_of_jobs(locations: &dyn Locations) {
     fixture.finish(&fixture.claim().await, success()).await;
     let failing = fixture.claim().await;
     let progress = Some(Progress { current: 1, total: 2, message: "half".to_owned() });
-    let end = End::Outcome(Outcome::Retry(problem()));
+    let end = End::Outcome(Outcome::failure(FailureKind::Failed, problem()));
     let finish =
         Finish { id: failing.id, run: failing.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
     works(fixture.finish_step(finish, false).await);
@@ -100,8 +100,8 @@ async fn a_list_can_be_filtered(locations: &dyn Locations) {
     }
     for (outcome, message) in [
         (success(), "all of it, 100% é"),
-        (Outcome::Reject(Problem::new("odd", "ALL_wrong")), ""),
-        (Outcome::Reject(Problem::new("all", "it is odd")), "some of it"),
+        (Outcome::failure(FailureKind::Rejected, Problem::new("odd", "ALL_wrong")), ""),
+        (Outcome::failure(FailureKind::Rejected, Problem::new("all", "it is odd")), "some of it"),
     ] {
         let job = fixture.claim().await;
         let progress = Some(Progress { current: 0, total: 0, message: message.to_owned() });
@@ -152,7 +152,7 @@ async fn a_running_job_is_found_by_its_live_progress(locations: &dyn Locations) 
     fixture.add_some(3).await;
     let job = fixture.claim().await;
     let progress = Some(Progress { current: 3, total: 10, message: "half way".to_owned() });
-    let end = End::Outcome(Outcome::Retry(problem()));
+    let end = End::Outcome(Outcome::failure(FailureKind::Failed, problem()));
     let finish = Finish { id: job.id, run: job.run, end, progress, cost: None, with_snapshot: false, chance: 0.5 };
     works(fixture.finish_step(finish, false).await);
     let text = |text: &str| query(|query| query.text = Some(text.into()));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, Run, Status};
+use saggar_job::{FailureKind, JobId, Outcome, Run, Status};
 
 use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{AddError, Added, Change, End, KeyOwner, KeyReuse, NewJob, Rules};
@@ -59,7 +59,7 @@ async fn a_unique_job_exists_once_while_it_waits_or_runs(locations: &dyn Locatio
     assert_eq!(add(&fixture, unique()).await, old(JobId(1)));
     let job = fixture.claim().await;
     assert_eq!(add(&fixture, unique()).await, old(JobId(1)), "while it runs");
-    fixture.finish(&job, Outcome::Retry(problem())).await;
+    fixture.finish(&job, Outcome::failure(FailureKind::Failed, problem())).await;
     assert_eq!(add(&fixture, unique()).await, old(JobId(1)), "while it waits for its next attempt");
     fixture.later(10);
     for id in [JobId(2), JobId(3)] {

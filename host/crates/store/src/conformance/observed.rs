@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use saggar_job::{Ending, JobId, Run, Status};
+use saggar_job::{Ending, FailureKind, JobId, Run, Status};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -191,7 +191,7 @@ impl Fixture {
     /// Returns how many attempts the last opening ended as lost, and how many jobs failed with them.
     pub(super) async fn lost(&self) -> (usize, usize) {
         let ended = self.observed.events().await.into_iter().filter_map(|event| match event {
-            StoreEvent::Ended { ending: Ending::Lost, result, .. } => Some(result.status),
+            StoreEvent::Ended { ending: Ending::Failed(FailureKind::Lost), result, .. } => Some(result.status),
             _ => None,
         });
         let ended: Vec<_> = ended.collect();

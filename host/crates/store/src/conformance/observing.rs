@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status, TaskKey, Timestamp};
+use saggar_job::{Ending, Failure, FailureKind, JobId, Outcome, Run, Status, TaskKey, Timestamp};
 
 use super::{Fixture, Locations, Observed, problem, retries, success, works};
 use crate::{Change, Delivery, End, EndResult, Finish, Hint, Lane, LogLine, NewJob, NextDue, Rules, StoreEvent};
@@ -40,26 +40,39 @@ async fn each_change_is_observed_once_and_in_order(locations: &dyn Locations) {
         Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 }
     };
     works(fixture.task.finish(finish(0, success()), false, &fixture.rules, at).await);
-    works(fixture.task.finish(finish(1, Outcome::Retry(problem())), false, &fixture.rules, at).await);
+    works(
+        fixture
+            .task
+            .finish(finish(1, Outcome::failure(FailureKind::Failed, problem())), false, &fixture.rules, at)
+            .await,
+    );
     works(fixture.task.change(added[1].id, Change::Cancel, &fixture.rules, at).await);
     works(fixture.task.change(added[0].id, Change::Retry, &fixture.rules, at).await);
     let job = fixture.claim().await;
     works(fixture.task.change(job.id, Change::Cancel, &fixture.rules, at).await);
     works(
-        fixture.task.finish(Finish { run: job.run, ..finish(0, Outcome::Cancelled) }, false, &fixture.rules, at).await,
+        fixture
+            .task
+            .finish(
+                Finish { run: job.run, ..finish(0, Outcome::Failure(Failure::cancelled())) },
+                false,
+                &fixture.rules,
+                at,
+            )
+            .await,
     );
     works(fixture.task.change(JobId(3), Change::Delete, &fixture.rules, at).await);
     let run_at = Some(at.plus_ms(100));
-    let cancelled = EndResult { reason: Some(Reason::Cancelled), callback: true, ..result(Status::Failure) };
+    let cancelled = EndResult { reason: Some(FailureKind::Cancelled), callback: true, ..result(Status::Failure) };
     let expected = [
         StoreEvent::Added { ids: vec![JobId(1), JobId(2)], on_hold: false, due: NextDue::Now, at },
         StoreEvent::Added { ids: vec![JobId(3), JobId(4)], on_hold: false, due: NextDue::At(later), at },
         ended(1, 1, Ending::Success, result(Status::Success), at),
-        ended(2, 1, Ending::Retry, EndResult { run_at, ..result(Status::Waiting) }, at),
+        ended(2, 1, Ending::Failed(FailureKind::Failed), EndResult { run_at, ..result(Status::Waiting) }, at),
         StoreEvent::Cancelled { id: JobId(2), callback: true, at },
         StoreEvent::Retried { id: JobId(1), at },
         StoreEvent::Cancelling { id: JobId(1), at },
-        ended(1, 2, Ending::Cancelled, cancelled, at),
+        ended(1, 2, Ending::Failed(FailureKind::Cancelled), cancelled, at),
         StoreEvent::Deleted { id: JobId(3), at },
     ];
     // All events were delivered before the last step was answered.

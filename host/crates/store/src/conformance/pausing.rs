@@ -1,6 +1,6 @@
 //! Pausing a task: no job is claimed, everything else continues.
 
-use saggar_job::Outcome;
+use saggar_job::{FailureKind, Outcome};
 
 use super::observed::Changed;
 use super::{Fixture, Locations, problem, retries, some, success, works};
@@ -20,7 +20,7 @@ async fn a_paused_task_starts_no_attempts(locations: &dyn Locations) {
     assert!(fixture.counts().await.paused);
     let claimed = fixture.claimed(9).await;
     assert!(claimed.jobs.is_empty() && claimed.next_due == NextDue::Nothing);
-    let end = End::Outcome(Outcome::Retry(problem()));
+    let end = End::Outcome(Outcome::failure(FailureKind::Failed, problem()));
     let finish =
         Finish { id: job.id, run: job.run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
     let finished = works(fixture.finish_step(finish, true).await);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Ending, JobId, Outcome, Reason, Run, Status, TaskKey};
+use saggar_job::{Ending, FailureKind, JobId, Outcome, Run, Status, TaskKey};
 
 use super::{Fixture, Locations, is_cancelling, problem, retries, some, success, works};
 use crate::{
@@ -28,11 +28,11 @@ async fn answered_steps_survive_a_restart(locations: &dyn Locations) {
     fixture.add_some(3).await;
     fixture.later(4);
     fixture.finish(&fixture.claim().await, success()).await;
-    fixture.finish(&fixture.claim().await, Outcome::Reject(problem())).await;
+    fixture.finish(&fixture.claim().await, Outcome::failure(FailureKind::Rejected, problem())).await;
     let job = fixture.claim().await;
     let progress = Some(Progress { current: 1, total: 3, message: "a third".to_owned() });
     let cost = super::attempts::cost();
-    let end = End::Outcome(Outcome::Retry(problem()));
+    let end = End::Outcome(Outcome::failure(FailureKind::Failed, problem()));
     let finish =
         crate::Finish { id: job.id, run: job.run, end, progress, cost: Some(cost), with_snapshot: false, chance: 0.5 };
     works(fixture.finish_step(finish, false).await);
@@ -74,7 +74,7 @@ async fn interrupted_jobs_restart_at_once_and_the_attempt_counts(locations: &dyn
         let history = fixture.history(*id).await;
         assert_eq!(history.log, [LogLine::lost(fixture.now, 1)]);
         let record = &history.attempts[0];
-        assert_eq!((record.number, record.run, record.ending), (1, Run(1), Ending::Lost));
+        assert_eq!((record.number, record.run, record.ending), (1, Run(1), Ending::Failed(FailureKind::Lost)));
         assert_eq!((record.ended_at.since(record.started_at).as_millis(), &record.cost), (20, &None));
     }
     super::assert_refused(
@@ -97,12 +97,15 @@ async fn a_job_that_kills_every_process_fails(locations: &dyn Locations) {
         }
         assert_eq!(fixture.lost().await, (1, 1));
         let job = fixture.get(id).await;
-        assert_eq!((job.reason(), job.life.attempt, job.ended_at()), (Some(Reason::Lost), deaths, Some(fixture.now)));
+        assert_eq!(
+            (job.reason(), job.life.attempt, job.ended_at()),
+            (Some(FailureKind::Lost), deaths, Some(fixture.now))
+        );
         let callback = some(
             works(fixture.task.claim_callbacks(Lane::Ends, 1, fixture.now).await).callbacks.pop(),
             "a callback of the end",
         );
-        assert!(matches!(callback.kind, CallbackKind::Failed { reason: Reason::Lost, .. }));
+        assert!(matches!(callback.kind, CallbackKind::Failed { reason: FailureKind::Lost, .. }));
         assert_eq!(fixture.history(id).await.attempts.len() as u32, deaths);
     }
 }
@@ -114,7 +117,7 @@ async fn a_running_job_that_was_cancelled_ends_on_restart(locations: &dyn Locati
     works(fixture.change(id, Change::Cancel).await);
     assert!(is_cancelling(&fixture.get(id).await));
     fixture = fixture.die().await;
-    assert_eq!(fixture.get(id).await.reason(), Some(Reason::Cancelled));
+    assert_eq!(fixture.get(id).await.reason(), Some(FailureKind::Cancelled));
 }
 
 async fn pending_callbacks_survive_a_restart(locations: &dyn Locations) {

@@ -1,6 +1,6 @@
 //! The ready queue: the order in which jobs are claimed.
 
-use saggar_job::{JobId, Outcome, Timestamp};
+use saggar_job::{Failure, FailureKind, JobId, Outcome, Timestamp};
 
 use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{Change, End, NewJob, NextDue, Rules};
@@ -74,7 +74,7 @@ async fn a_job_gets_its_position_when_it_becomes_ready(locations: &dyn Locations
     let (retried, requeued) = (fixture.claim().await, fixture.claim().await);
     let delayed = fixture.add(NewJob::new("[]").with_delay_ms(40)).await;
     let urgent = fixture.add(NewJob::new("[]").with_delay_ms(60).with_priority(1)).await;
-    fixture.finish(&retried, Outcome::Retry(problem())).await;
+    fixture.finish(&retried, Outcome::failure(FailureKind::Failed, problem())).await;
     let plain = fixture.add(NewJob::new("[]")).await;
     works(fixture.end(requeued.id, requeued.run, End::Requeue).await);
     fixture.later(60);
@@ -94,13 +94,13 @@ async fn a_requeued_or_lost_job_keeps_its_position(locations: &dyn Locations) {
     // In arbitrary order, and some of them twice.
     works(fixture.end(JobId(3), claimed[3].run, End::Requeue).await);
     works(fixture.end(urgent, claimed[0].run, End::Requeue).await);
-    fixture.finish(&claimed[1], Outcome::Lost).await;
+    fixture.finish(&claimed[1], Outcome::Failure(Failure::lost())).await;
     let again = fixture.claimed(2).await.jobs;
     assert_eq!([again[0].id, again[1].id], [urgent, JobId(1)]);
     assert_eq!(again[1].ready_at, fixture.now, "it has been ready since the attempt was lost");
-    fixture.finish(&again[1], Outcome::Lost).await;
+    fixture.finish(&again[1], Outcome::Failure(Failure::lost())).await;
     works(fixture.end(urgent, again[0].run, End::Requeue).await);
-    fixture.finish(&claimed[2], Outcome::Retry(problem())).await;
+    fixture.finish(&claimed[2], Outcome::failure(FailureKind::Failed, problem())).await;
     works(fixture.end(JobId(4), claimed[4].run, End::Requeue).await);
     let seen: Vec<u64> = ids(&fixture, 99).await.iter().map(|id| id.0).collect();
     let expected: Vec<u64> = [urgent.0, 1].into_iter().chain(3..=20).chain([delayed.0, 2]).collect();

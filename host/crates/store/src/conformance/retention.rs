@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, Status};
+use saggar_job::{FailureKind, JobId, LogLevel, LogSource, Outcome, Status};
 
 use super::{Fixture, Locations, problem, some, success, works};
-use crate::{Change, Delivery, JobLog, Lane, LogLevel, LogLine, LogSource, NewJob, Pruned, Retention, Rules};
+use crate::{Change, Delivery, JobLog, Lane, LogLine, NewJob, Pruned, Retention, Rules};
 
 pub(super) async fn all(locations: &dyn Locations) {
     a_log_keeps_its_lines_in_order(locations).await;
@@ -58,7 +58,7 @@ async fn ended_jobs_are_retained_as_configured(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { retention, ..Rules::default() }).await;
     let ids = fixture.add_some(4).await;
     fixture.finish(&fixture.claim().await, success()).await;
-    fixture.finish(&fixture.claim().await, Outcome::Reject(problem())).await;
+    fixture.finish(&fixture.claim().await, Outcome::failure(FailureKind::Rejected, problem())).await;
     fixture.claim().await;
     fixture.later(99);
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0);

@@ -1,6 +1,6 @@
 //! Retrying ended jobs, and deleting jobs.
 
-use saggar_job::{JobId, Outcome, Run, Status};
+use saggar_job::{FailureKind, JobId, Outcome, Run, Status};
 
 use super::observed::Changed;
 use super::{Fixture, Locations, problem, retries, some, success, works};
@@ -20,7 +20,7 @@ async fn an_ended_job_can_be_retried(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 1, ..retries(1, 0) }).await;
     let id = fixture.add(NewJob::new("[1]").with_priority(2)).await;
     for _ in 0..2 {
-        fixture.finish(&fixture.claim().await, Outcome::Retry(problem())).await;
+        fixture.finish(&fixture.claim().await, Outcome::failure(FailureKind::Failed, problem())).await;
     }
     assert_eq!(fixture.status(id).await, Status::Failure);
     fixture.add(NewJob::new("[]").with_delay_ms(50)).await;
@@ -35,7 +35,7 @@ async fn an_ended_job_can_be_retried(locations: &dyn Locations) {
     for attempt in 1..=2 {
         let job = fixture.claim().await;
         assert_eq!((job.id, job.attempt, job.run, &*job.args), (id, attempt, Run(2 + u64::from(attempt)), "[1]"));
-        fixture.finish(&job, Outcome::Retry(problem())).await;
+        fixture.finish(&job, Outcome::failure(FailureKind::Failed, problem())).await;
     }
     works(fixture.change(id, Change::Retry).await);
     fixture.finish(&fixture.claim().await, success()).await;
@@ -64,7 +64,7 @@ async fn only_an_ended_job_without_pending_callbacks_is_retried(locations: &dyn 
     deliver(Lane::Adds).await;
     let job = fixture.claim().await;
     assert!(matches!(fixture.change(id, Change::Retry).await, Err(ChangeError::NotEnded { .. })));
-    fixture.finish(&job, Outcome::Trap(problem())).await;
+    fixture.finish(&job, Outcome::failure(FailureKind::Trap, problem())).await;
     assert!(matches!(fixture.change(id, Change::Retry).await, Err(ChangeError::CallbackPending { .. })));
     assert_eq!(fixture.status(id).await, Status::Failure, "a refused change changes nothing");
     assert!(fixture.history(id).await.log.is_empty());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use saggar_job::{JobId, Outcome, Run, Status, TaskKey, Timestamp};
+use saggar_job::{Failure, JobId, Outcome, Run, Status, TaskKey, Timestamp};
 use tokio::sync::MutexGuard;
 
 use super::{Location, Locations};
@@ -116,7 +116,7 @@ impl SharedState {
         };
         lost.retain(|(id, _)| is_dead(&self.hosts.lock(), *id));
         for (id, run) in lost {
-            let end = End::Outcome(Outcome::Lost);
+            let end = End::Outcome(Outcome::Failure(Failure::lost()));
             let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
             super::works(task.finish(finish, false, rules, now).await);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, Outcome, Status};
+use saggar_job::{FailureKind, JobId, Outcome, Status};
 
 use super::{Fixture, Locations, problem, retries, some, success, works};
 use crate::{CallbackPosition, Change, Delivery, Lane, NewJob, Rules, SettledUnwanted};
@@ -62,7 +62,7 @@ async fn ended_jobs_can_be_retried_and_pruned_when_their_handler_is_removed(loca
     let job = fixture.claim().await;
     fixture.finish(&job, success()).await;
     let job = fixture.claim().await;
-    fixture.finish(&job, Outcome::Reject(problem())).await;
+    fixture.finish(&job, Outcome::failure(FailureKind::Rejected, problem())).await;
     let mut fixture = reopened(fixture, handlers(false, false, false)).await;
     assert_eq!(settle(&fixture).await, (0, 2));
     works(fixture.change(JobId(1), Change::Retry).await);
@@ -75,7 +75,12 @@ async fn ended_jobs_can_be_retried_and_pruned_when_their_handler_is_removed(loca
 async fn callbacks_of_remaining_handlers_are_kept(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(false, true, true)).await;
     fixture.add_some(4).await;
-    for outcome in [success(), Outcome::Reject(problem()), success(), Outcome::Reject(problem())] {
+    for outcome in [
+        success(),
+        Outcome::failure(FailureKind::Rejected, problem()),
+        success(),
+        Outcome::failure(FailureKind::Rejected, problem()),
+    ] {
         let job = fixture.claim().await;
         fixture.finish(&job, outcome).await;
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
-use saggar_job::{JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
+use saggar_job::{Failure, JobId, Life, Outcome, Refusal, Run, State, Status, Timestamp};
 
 use super::names::Names;
 use super::ready_queue::{Position, ReadyQueue};
@@ -68,7 +68,7 @@ impl TaskState {
             true
         });
         for (id, run) in running {
-            let end = End::Outcome(Outcome::Lost);
+            let end = End::Outcome(Outcome::Failure(Failure::lost()));
             let finish =
                 Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: step::NO_CHANCE };
             // A running attempt can be finished with its own fence.

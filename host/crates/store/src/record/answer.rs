@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Ending, JobId, Outcome, Problem, Reason, Run, Status, Timestamp};
+use saggar_job::{Ending, FailureKind, JobId, Outcome, Problem, Run, Status, Timestamp};
 
 use super::{AttemptRecord, CallbackKind, Cost, Job, LogLine, Origin, Progress};
 
@@ -88,13 +88,13 @@ impl End {
 
     /// Returns whether the attempt was lost with its process or its slot.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Outcome(Outcome::Lost))
+        matches!(self, Self::Outcome(outcome) if outcome.is_lost())
     }
 
     /// Returns whether the job, if it waits after this, keeps the queue position that it had before the attempt. It
     /// does if the host cut the attempt short, because that is not a reason to let others go first.
     pub fn keeps_position(&self) -> bool {
-        matches!(self, Self::Requeue | Self::Outcome(Outcome::Lost))
+        *self == Self::Requeue || self.is_lost()
     }
 }
 
@@ -125,7 +125,7 @@ pub struct EndResult {
     /// When its next attempt may begin, if it waits.
     pub run_at: Option<Timestamp>,
     /// The kind of failure, if it failed.
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureKind>,
     /// Whether it left a callback that can be claimed now.
     pub callback: bool,
     /// The job, as a read shows it now, if that was [requested](Finish::with_snapshot) and the job has ended.

@@ -154,6 +154,8 @@ impl Packed {
 mod tests {
     use saggar_job::Outcome;
 
+    use saggar_job::FailureKind;
+
     use super::*;
 
     fn record(run: u64) -> AttemptRecord {
@@ -177,8 +179,10 @@ mod tests {
         let problem = Problem { details: Some("{}".to_owned()), ..Problem::new("odd", "it is odd") };
         let running = State::Running { run: Run(3), started_at: Timestamp(1), cancelling: true };
         let life = Life { state: running, attempt: 2, run: Run(3) };
-        let kept = AttemptRecord::new(&life, &End::Outcome(Outcome::Trap(problem)), None, Timestamp(9)).unwrap();
-        assert_eq!((kept.number, kept.ending, kept.ended_at), (2, Ending::Trap, Timestamp(9)));
+        let kept =
+            AttemptRecord::new(&life, &End::Outcome(Outcome::failure(FailureKind::Trap, problem)), None, Timestamp(9))
+                .unwrap();
+        assert_eq!((kept.number, kept.ending, kept.ended_at), (2, Ending::Failed(FailureKind::Trap), Timestamp(9)));
         assert_eq!(kept.problem, Some(Box::new(Problem::new("odd", "it is odd"))));
         assert_eq!(AttemptRecord::new(&life, &End::Requeue, None, Timestamp(9)).unwrap().ending, Ending::Requeued);
         assert_eq!(AttemptRecord::new(&Life::new(Timestamp(1), false), &End::Requeue, None, Timestamp(9)), None);

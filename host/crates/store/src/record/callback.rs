@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{Problem, Reason, Timestamp};
+use saggar_job::{FailureKind, Problem, Timestamp};
 
 use super::Lane;
 
@@ -20,7 +20,7 @@ pub enum CallbackKind {
     /// The job failed.
     Failed {
         /// The kind of failure.
-        reason: Reason,
+        reason: FailureKind,
         /// Why it failed.
         problem: Problem,
     },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, JobKey, Life, Problem, Reason, State, Status, Timestamp};
+use saggar_job::{FailureKind, JobId, JobKey, Life, Problem, State, Status, Timestamp};
 
 use super::JobCallback;
 
@@ -207,7 +207,7 @@ impl Job {
     }
 
     /// Returns the kind of failure; `None` unless FAILURE.
-    pub fn reason(&self) -> Option<Reason> {
+    pub fn reason(&self) -> Option<FailureKind> {
         match &self.life.state {
             State::Failure { reason, .. } => Some(*reason),
             _ => None,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use saggar_job::{JobId, Life, Problem, Reason, Run, State, Status, TaskKey, Timestamp, Waiting};
+use saggar_job::{FailureKind, JobId, Life, Problem, Run, State, Status, TaskKey, Timestamp, Waiting};
 
 use super::Progress;
 
@@ -179,7 +179,7 @@ pub struct ListedJob {
     /// The last progress.
     pub progress: Progress,
     /// The kind of failure; `None` unless FAILURE.
-    pub reason: Option<Reason>,
+    pub reason: Option<FailureKind>,
     /// Why it failed, or why its last attempt did while it waits for the next one; without details.
     pub problem: Option<Problem>,
 }
@@ -259,7 +259,7 @@ mod tests {
             assert_eq!(matches(&text(shown), &waiting, Some(&progress), 0), is_found, "{shown}");
         }
         assert!(matches(&text(""), &waiting, None, 0));
-        let (reason, problem) = (Reason::OutOfMemory, Problem::new("too-big", "it is odd"));
+        let (reason, problem) = (FailureKind::OutOfMemory, Problem::new("too-big", "it is odd"));
         let failed = State::Failure { reason, problem, ended_at: Timestamp(0) };
         let failed = Life { state: failed, ..waiting.clone() };
         for shown in ["odd", "too-big", "big: it", "out-of-memory"] {

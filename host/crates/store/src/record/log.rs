@@ -1,6 +1,6 @@
 //! A job's log: its lines, and the budget that keeps one job from filling the store.
 
-use saggar_job::Timestamp;
+use saggar_job::{LogSource, Timestamp};
 
 /// The end of the line that reports dropped lines.
 const DROPPED: &str = "were dropped here: the job's log is full";
@@ -14,32 +14,6 @@ pub struct LogLine {
     pub source: LogSource,
     /// The line, without its terminator.
     pub text: String,
-}
-
-/// The writer of a line of a job's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LogSource {
-    /// The guest, on its standard output.
-    Stdout,
-    /// The guest, on its standard error.
-    Stderr,
-    /// The guest, through the contract's `log`.
-    Log(LogLevel),
-    /// The host: attempts, failed handlers, dropped lines.
-    Host,
-}
-
-/// The severity of a line of the contract's `log`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// For the plugin's author.
-    Debug,
-    /// What happened.
-    Info,
-    /// Unexpected, but the work continues.
-    Warn,
-    /// Something failed.
-    Error,
 }
 
 impl LogLine {
@@ -160,6 +134,8 @@ impl LogBudget {
 
 #[cfg(test)]
 mod tests {
+    use saggar_job::LogLevel;
+
     use super::*;
 
     fn line(source: LogSource, text: &str) -> LogLine {

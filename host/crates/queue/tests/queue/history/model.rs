@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use saggar_job::{Outcome, Problem, Status};
+use saggar_job::{Failure, FailureKind, Outcome, Problem, Status};
 use saggar_queue::{End, Rules};
 
 /// A job, as the design defines it.
@@ -134,9 +134,9 @@ impl How {
         let problem = || Problem::new("odd", "it is odd");
         match self {
             Self::Succeed => End::Outcome(Outcome::Success("7".into())),
-            Self::Retry => End::Outcome(Outcome::Retry(problem())),
-            Self::Lose => End::Outcome(Outcome::Lost),
-            Self::Reject => End::Outcome(Outcome::Reject(problem())),
+            Self::Retry => End::Outcome(Outcome::failure(FailureKind::Failed, problem())),
+            Self::Lose => End::Outcome(Outcome::Failure(Failure::lost())),
+            Self::Reject => End::Outcome(Outcome::failure(FailureKind::Rejected, problem())),
             Self::Requeue => End::Requeue,
         }
     }

@@ -1,6 +1,6 @@
 //! The comparison of both sides after every step, and the check that nothing remains of deleted jobs.
 
-use saggar_job::{Outcome, Status, TaskKey};
+use saggar_job::{FailureKind, Outcome, Status, TaskKey};
 
 use super::super::listing::pages;
 use super::super::problem;
@@ -52,7 +52,7 @@ impl History {
         let (rules, now) = (&self.rules[task], self.now);
         for side in [&self.expected, &self.actual] {
             if job.status == Status::Running {
-                let end = End::Outcome(Outcome::Reject(problem()));
+                let end = End::Outcome(Outcome::failure(FailureKind::Rejected, problem()));
                 let (id, run) = (job.id, job.run);
                 let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
                 works(side.tasks[task].finish(finish, false, rules, now).await);

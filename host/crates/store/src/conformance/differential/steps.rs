@@ -4,12 +4,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use saggar_job::{Backoff, JobId, Outcome, Problem, RetryPolicy, Run, State, Timestamp};
+use saggar_job::{
+    Backoff, Failure, FailureKind, JobId, LogLevel, LogSource, Outcome, Problem, RetryPolicy, Run, State, Timestamp,
+};
 
 use super::{History, Taken};
 use crate::{
-    CallbackNumber, CallbackPosition, Change, Cost, Delivery, End, Finish, Lane, LogLevel, LogLine, LogSource, NewJob,
-    Progress, Retention, Rules, TaskStore,
+    CallbackNumber, CallbackPosition, Change, Cost, Delivery, End, Finish, Lane, LogLine, NewJob, Progress, Retention,
+    Rules, TaskStore,
 };
 
 /// Returns random rules of a small, busy task.
@@ -142,13 +144,16 @@ impl History {
         let outcome = match self.chance.u8(0..14) {
             0..2 => Outcome::Success("{\"a\":\"é\"}".into()),
             2..4 => Outcome::Success("7".into()),
-            4..7 => Outcome::Retry(problem()),
-            7 => Outcome::RetryAfter(problem(), self.chance.u64(0..30)),
-            8 => Outcome::Reject(problem()),
-            9 => Outcome::Trap(problem()),
-            10 => Outcome::Timeout(problem()),
-            11 => Outcome::Lost,
-            12 => Outcome::Cancelled,
+            4..7 => Outcome::failure(FailureKind::Failed, problem()),
+            7 => Outcome::Failure(Failure {
+                retry_after_ms: Some(self.chance.u64(0..30)),
+                ..Failure::new(FailureKind::Failed, problem())
+            }),
+            8 => Outcome::failure(FailureKind::Rejected, problem()),
+            9 => Outcome::failure(FailureKind::Trap, problem()),
+            10 => Outcome::failure(FailureKind::Timeout, problem()),
+            11 => Outcome::Failure(Failure::lost()),
+            12 => Outcome::Failure(Failure::cancelled()),
             _ => return End::Requeue,
         };
         End::Outcome(outcome)
