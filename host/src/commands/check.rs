@@ -44,11 +44,9 @@ fn components(app: &App) -> BTreeMap<String, Plugin> {
 
 fn print_task(task: &Task) -> anyhow::Result<()> {
     show::line(&format!("task {}", task.id))?;
-    if task.name != task.id.as_str() {
-        row("name", &task.name)?;
-    }
-    for (key, value) in definition::rows(&saggar::api::definition(task)) {
-        row(key, &value)?;
+    row("file", task.file())?;
+    for (key, value) in definition::rows(&task.effective_definition()) {
+        row(&key, &value)?;
     }
     show::line("")
 }
@@ -93,5 +91,5 @@ fn document(app: &App) -> Value {
 
 /// Returns a task as JSON, with the same member names as the HTTP API.
 fn describe(task: &Task) -> Value {
-    json!({ "id": task.id.as_str(), "name": task.name, "definition": saggar::api::definition(task) })
+    json!({ "id": task.id.as_str(), "name": task.name, "file": task.file(), "definition": task.effective_definition() })
 }

@@ -1,57 +1,56 @@
 //! A task's effective definition as text, the same for `check` and `tasks`.
 
-use std::time::Duration;
+use serde_json::Value;
 
-use saggar_wire::{Definition, Directory, Retry};
-
-use super::output::name;
-
-/// Returns each key of the task file with its value, in the order of the documentation. Omits keys without a value.
-pub(super) fn rows(definition: &Definition) -> Vec<(&'static str, String)> {
-    let Definition { event, sandbox, retention, .. } = definition;
-    let list = |texts: &[String]| Some(texts.join(", ")).filter(|text| !text.is_empty());
-    let dir = |dir: &Directory| format!("{}{}", dir.path, if dir.write { " (write)" } else { "" });
-    let rows = [
-        ("file", Some(definition.file.clone())),
-        ("process", Some(definition.process.clone())),
-        ("worker_nums", Some(definition.worker_nums.to_string())),
-        ("size", Some(format!("{} jobs ready or on hold", definition.size))),
-        ("delayed_size", Some(format!("{} delayed jobs and retries", definition.delayed_size))),
-        ("keep_bytes", Some(bytes(definition.keep_bytes))),
-        ("timeout", Some(time(definition.timeout_ms))),
-        ("attempts", Some(retries(&definition.retry))),
-        ("event.next", event.next.clone()),
-        ("event.add", event.add.clone()),
-        ("event.progress", event.progress.clone()),
-        ("event.success", event.success.clone()),
-        ("event.error", event.error.clone()),
-        ("sandbox.memory", Some(bytes(sandbox.memory_bytes))),
-        ("sandbox.reuse", Some(format!("{} calls per instance", sandbox.reuse))),
-        ("sandbox.event_timeout", Some(time(sandbox.event_timeout_ms))),
-        ("sandbox.http", list(&sandbox.http)),
-        ("sandbox.env", list(&sandbox.env)),
-        ("sandbox.dirs", list(&sandbox.dirs.iter().map(dir).collect::<Vec<_>>())),
-        ("retention", Some(format!("success {}, failure {}", time(retention.success_ms), time(retention.failure_ms)))),
-    ];
-    rows.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+/// Returns each key of the task file with its value. Keys of inner objects have their path: `sandbox.memory`.
+pub(super) fn rows(definition: &Value) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    add(String::new(), definition, &mut rows);
+    // The processor is what a reader looks for first; the sort is stable.
+    rows.sort_by_key(|(key, _)| key != "process");
+    rows
 }
 
-fn retries(retry: &Retry) -> String {
-    if retry.attempts == 0 {
-        return "no retries".to_owned();
+fn add(path: String, value: &Value, rows: &mut Vec<(String, String)>) {
+    let Value::Object(entries) = value else { return rows.push((path, text(value))) };
+    for (key, value) in entries {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        add(path, value, rows);
     }
-    let (after, backoff, most) = (time(retry.delay_ms), name(&retry.backoff), time(retry.max_delay_ms));
-    let jitter = retry.jitter * 100.0;
-    format!("{} retries after {after}, {backoff}, at most {most}, jitter {jitter} %", retry.attempts)
 }
 
-fn time(ms: u64) -> String {
-    humantime::format_duration(Duration::from_millis(ms)).to_string()
+/// Returns a value as text: a text without quotes, the items of a list with commas, and anything else as JSON.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
 }
 
-/// Formats a number of bytes in the largest unit that needs no fraction.
-fn bytes(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let whole = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
-    whole.map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{} {name}", bytes / unit))
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_inner_objects_have_their_path_and_the_processor_is_first() {
+        let definition = json!({
+            "event": {"add": "plugins.a"},
+            "process": "plugins.b",
+            "sandbox": {"dirs": ["in", {"path": "out", "write": true}], "memory": "64MiB"},
+            "timeout": 0.5,
+        });
+        let rows = rows(&definition);
+        let rows: Vec<_> = rows.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let expected = [
+            "process=plugins.b",
+            "event.add=plugins.a",
+            r#"sandbox.dirs=in, {"path":"out","write":true}"#,
+            "sandbox.memory=64MiB",
+            "timeout=0.5",
+        ];
+        assert_eq!(rows, expected);
+    }
 }

@@ -83,13 +83,13 @@ fn print(task: &Task) -> anyhow::Result<()> {
     );
     let rows = [
         ("id", Some(task.id.clone())),
-        ("name", Some(task.name.clone()).filter(|name| *name != task.id)),
         ("state", Some(state(task.state, task.paused).to_owned())),
         ("problem", task.problem.clone()),
         ("jobs", Some(jobs)),
         ("ready since", task.first_ready_at.clone()),
+        ("file", Some(task.file.clone())),
     ];
-    let rows = rows.into_iter().filter_map(|(title, value)| Some((title, value?)));
-    let line = |(title, value): (&str, String)| format!("{title:<21}  {}\n", cell(&value));
+    let rows = rows.into_iter().filter_map(|(title, value)| Some((title.to_owned(), value?)));
+    let line = |(title, value): (String, String)| format!("{title:<21}  {}\n", cell(&value));
     output::write(&rows.chain(definition::rows(&task.definition)).map(line).collect::<String>()).map(drop)
 }

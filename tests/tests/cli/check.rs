@@ -33,9 +33,8 @@ fn a_valid_app_is_shown_with_all_its_limits() {
         "10",
         "1000",
         "2s",
-        "3 retries after 200ms",
         "exponential",
-        "32 MiB",
+        "32MiB",
         "plugins.mail.send",
         "plugins.recorder",
         "saggar:task/log@0.1.0",
@@ -54,10 +53,10 @@ fn json_is_one_document() {
     let task = &document["tasks"][0];
     let definition = &task["definition"];
     assert_eq!(
-        (&task["id"], &definition["worker_nums"], &definition["retry"]["attempts"]),
+        (&task["id"], &definition["worker_nums"], &definition["attempts"]),
         (&json!("mail.send"), &json!(10), &json!(3))
     );
-    assert_eq!(definition["sandbox"]["memory_bytes"], 32 << 20);
+    assert_eq!(definition["sandbox"]["memory"], "32MiB");
     assert_eq!(
         (&definition["process"], &definition["event"]["success"]),
         (&json!("plugins.mail.send"), &json!("plugins.recorder"))

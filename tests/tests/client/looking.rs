@@ -60,7 +60,7 @@ fn attempts_are_shown() {
     let words: Vec<&str> = shown.lines().nth(1).expect("an attempt").split_whitespace().collect();
     assert_eq!(
         (&words[..2], words[4], &words[7..]),
-        (&["1", "1"][..], "reject", &["not-yet:", "attempt", "1", "fails", "by", "reject"][..])
+        (&["1", "1"][..], "rejected", &["not-yet:", "attempt", "1", "fails", "by", "reject"][..])
     );
 }
 

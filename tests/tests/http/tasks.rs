@@ -19,10 +19,10 @@ async fn a_task_shows_its_definition_and_statistics() {
     assert_eq!(task.body["rates"]["added"]["total"], 3);
     let definition = &task.body["definition"];
     assert_eq!((&definition["process"], &definition["worker_nums"]), (&json!("plugins.echo"), &json!(1)));
-    assert_eq!((&definition["timeout_ms"], &definition["retry"]["attempts"]), (&json!(300_000), &json!(0)));
+    assert_eq!((&definition["timeout"], &definition["attempts"]), (&json!(300), &json!(0)));
     let deaf = server.get("/v1/tasks/deaf").await.body["definition"].clone();
     assert_eq!(deaf["event"]["success"], "plugins.telling#spin");
-    assert_eq!(deaf["sandbox"]["event_timeout_ms"], 60_000);
+    assert_eq!(deaf["sandbox"]["event_timeout"], 60);
     let all = server.get("/v1/tasks").await;
     let ids: Vec<_> = all.body["tasks"].as_array().expect("tasks").iter().map(|task| &task["id"]).collect();
     assert_eq!(ids.len(), 16, "{ids:?}");

@@ -53,5 +53,5 @@ pub use metering::describe_metrics;
 pub use openapi::openapi;
 pub use problem::Refusal;
 pub use service::Service;
-pub use show::{definition, job as shown_job};
+pub use show::job as shown_job;
 pub use tokens::{BadToken, Role, Token, Tokens};

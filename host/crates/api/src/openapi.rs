@@ -7,6 +7,8 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use saggar_wire::{Order, Problem};
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,8 +42,15 @@ struct BaseDocument;
 fn base_document() -> utoipa::openapi::OpenApi {
     let mut document = BaseDocument::openapi();
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token of the host")).build();
-    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(token));
+    components.schemas.extend(task_file().map(|schema| ("TaskFile".to_owned(), schema)));
     document
+}
+
+/// Returns the JSON Schema of task files, to which the definition of a task refers.
+fn task_file() -> Option<RefOr<Schema>> {
+    serde_json::from_value(saggar_definition::schema()).ok()
 }
 
 /// Returns all routes, with the document that describes them.
@@ -83,5 +92,15 @@ mod tests {
         let missing = |code: &&Code| !openapi().contains(&format!("\"{}\"", code.name()));
         let missing: Vec<_> = Code::ALL.iter().filter(missing).collect();
         assert_eq!(missing, [&Code::MethodNotAllowed]);
+    }
+
+    #[test]
+    fn the_document_has_the_schema_of_task_files() {
+        let document: serde_json::Value = serde_json::from_str(openapi()).unwrap();
+        let published = &document["components"]["schemas"]["TaskFile"]["properties"];
+        let names =
+            |object: &serde_json::Value| -> Vec<String> { object.as_object().unwrap().keys().cloned().collect() };
+        assert_eq!(names(published), names(&saggar_definition::schema()["properties"]));
+        assert_eq!(published["size"]["anyOf"][0]["maximum"], 10_000_000);
     }
 }

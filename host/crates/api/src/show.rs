@@ -1,7 +1,6 @@
 //! Converts jobs, logs, attempts and tasks from the domain's types to those on the wire.
 
-use saggar_definition::Located;
-use saggar_job::{FailureKind, LogLevel, LogSource, Problem, Reference, Status, Timestamp, Waiting};
+use saggar_job::{FailureKind, LogLevel, LogSource, Problem, Status, Timestamp, Waiting};
 use saggar_queue::{AttemptRecord, Counts, JobCallback, Lane, ListedJob, LogLine, Page, Rate, Rates};
 use saggar_wire as wire;
 use serde_json::value::RawValue;
@@ -193,8 +192,8 @@ pub(crate) fn task_summary(known: &KnownTask) -> wire::TaskSummary {
 
 pub(crate) fn task(known: &KnownTask) -> wire::Task {
     let wire::TaskSummary { id, name, state, problem, paused, counts, rates, first_ready_at } = task_summary(known);
-    let definition = definition(&known.task);
-    wire::Task { id, name, state, problem, paused, counts, rates, first_ready_at, definition }
+    let (file, definition) = (known.task.file().to_owned(), known.task.effective_definition());
+    wire::Task { id, name, state, problem, paused, counts, rates, first_ready_at, file, definition }
 }
 
 pub(crate) fn task_state(state: &TaskState) -> (wire::TaskState, Option<String>) {
@@ -231,56 +230,5 @@ fn wire_rates(rates: &Rates) -> wire::Rates {
         succeeded: rate(rates.succeeded),
         failed: rate(rates.failed),
         retried: rate(rates.retried),
-    }
-}
-
-/// Converts a task's definition, for the service and for `saggar check`.
-pub fn definition(task: &saggar_definition::Task) -> wire::Definition {
-    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let name = |reference: &Option<Located<Reference>>| reference.as_ref().map(|found| found.value.to_string());
-    let texts = |texts: &[Located<String>]| texts.iter().map(|text| text.value.clone()).collect();
-    let dir = |dir: &Located<saggar_definition::DirRequest>| wire::Directory {
-        path: dir.value.path.clone(),
-        write: dir.value.write,
-    };
-    wire::Definition {
-        file: task.file().to_owned(),
-        process: task.process.value.to_string(),
-        worker_nums: task.worker_nums,
-        size: task.size,
-        delayed_size: task.delayed_size,
-        timeout_ms: ms(task.timeout),
-        retry: retry(&task.retry),
-        event: wire::Events {
-            next: name(&task.handlers.next),
-            add: name(&task.handlers.add),
-            progress: name(&task.handlers.progress),
-            success: name(&task.handlers.success),
-            error: name(&task.handlers.error),
-        },
-        sandbox: wire::Sandbox {
-            memory_bytes: task.sandbox.memory_bytes,
-            reuse: task.sandbox.reuse,
-            event_timeout_ms: ms(task.sandbox.event_timeout),
-            http: texts(&task.sandbox.http),
-            env: texts(&task.sandbox.env),
-            dirs: task.sandbox.dirs.iter().map(dir).collect(),
-        },
-        retention: wire::Retention { success_ms: ms(task.retention.success), failure_ms: ms(task.retention.failure) },
-        keep_bytes: task.keep_bytes,
-    }
-}
-
-fn retry(policy: &saggar_job::RetryPolicy) -> wire::Retry {
-    wire::Retry {
-        attempts: policy.retries,
-        delay_ms: policy.delay_ms,
-        backoff: match policy.backoff {
-            saggar_job::Backoff::Fixed => wire::Backoff::Fixed,
-            saggar_job::Backoff::Linear => wire::Backoff::Linear,
-            saggar_job::Backoff::Exponential => wire::Backoff::Exponential,
-        },
-        max_delay_ms: policy.max_delay_ms,
-        jitter: policy.jitter,
     }
 }

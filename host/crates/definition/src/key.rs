@@ -42,6 +42,13 @@ impl<F> Key<F> {
     }
 }
 
+impl<F: ValueType> Key<F> {
+    /// Returns the key with its value, as an author would write it; `None` if the key would be left out.
+    pub(crate) fn written(&self, value: &F::Value) -> Option<(&'static str, Value)> {
+        Some((self.name, self.ty.written(value)?))
+    }
+}
+
 impl<F: ValueType> KnownKey for Key<F> {
     fn name(&self) -> &'static str {
         self.name

@@ -13,10 +13,10 @@ use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
 use schemars::{Schema, json_schema};
 
-pub(crate) use capability::{EnvNames, MAX_LIST_LEN, Origins, list_schema, read_list};
+pub(crate) use capability::{EnvNames, MAX_LIST_LEN, Origins, list_schema, read_list, written_list};
 pub(crate) use choice::{BackoffName, Bool, DirPath, Ignored, Text};
 pub(crate) use number::{Fraction, Integer, Seconds};
-pub(crate) use object::{Keys, KnownKey, object_schema};
+pub(crate) use object::{Keys, KnownKey, object_schema, written_object};
 pub(crate) use quantity::{Bytes, Period};
 pub(crate) use reference::{Handler, Processor};
 
@@ -71,6 +71,9 @@ pub(crate) trait ValueType {
 
     /// Parses the value in `field`. Returns `None` if it is invalid, and reports that to `reader`.
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value>;
+
+    /// Returns the value as an author would write it; `None` if the key would be left out.
+    fn written(&self, value: &Self::Value) -> Option<serde_json::Value>;
 
     /// Returns the JSON Schema of a value, without description and default.
     fn schema(&self) -> Schema;

@@ -28,6 +28,5 @@ pub use object::Object;
 pub use problem::Problem;
 pub use streamed::{StreamedEvent, StreamedLine};
 pub use task::{
-    Backoff, Counts, Definition, Directory, Events, NotReady, OrphanedTask, Rate, Rates, Readiness, Retention, Retry,
-    Sandbox, Task, TaskState, TaskStates, TaskSummary, Tasks,
+    Counts, NotReady, OrphanedTask, Rate, Rates, Readiness, Task, TaskState, TaskStates, TaskSummary, Tasks,
 };

@@ -1,7 +1,9 @@
 //! Tasks: their definitions, the counts of their jobs, and their rates.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::Ref;
 
 /// Job counts of a task, by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -155,111 +157,14 @@ pub struct Task {
     /// Since when the first job in the ready queue has been ready.
     #[schema(format = DateTime)]
     pub first_ready_at: Option<String>,
-    /// Its current definition, with defaults filled in.
-    pub definition: Definition,
-}
-
-/// A task's definition, with defaults filled in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Definition {
     /// Its file, relative to the app's directory.
     pub file: String,
-    /// The processor.
-    pub process: String,
-    /// Slots.
-    pub worker_nums: u32,
-    /// How many jobs may be ready or on hold.
-    pub size: u32,
-    /// How many delayed jobs and retries may wait.
-    pub delayed_size: u32,
-    /// The timeout of one attempt, in milliseconds.
-    pub timeout_ms: u64,
-    /// How failed attempts are retried.
-    pub retry: Retry,
-    /// The handlers of events.
-    pub event: Events,
-    /// The limits and capabilities of its sandboxes.
-    pub sandbox: Sandbox,
-    /// How long an ended job is retained.
-    pub retention: Retention,
-    /// How many bytes its jobs may take, including ended ones.
-    pub keep_bytes: u64,
+    /// Its effective definition: the task file that an author would write, with all defaults filled in.
+    #[schema(schema_with = task_file)]
+    pub definition: Value,
 }
 
-/// How failed attempts are retried.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Retry {
-    /// Retries after the first failed attempt.
-    pub attempts: u32,
-    /// Milliseconds before the first retry.
-    pub delay_ms: u64,
-    /// How the delay grows with each retry.
-    pub backoff: Backoff,
-    /// The longest delay.
-    pub max_delay_ms: u64,
-    /// The share of the delay that is random.
-    pub jitter: f64,
-}
-
-/// How a delay grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Backoff {
-    /// It stays the same.
-    Fixed,
-    /// It grows by the first delay.
-    Linear,
-    /// It doubles.
-    Exponential,
-}
-
-/// The handlers of a task's events; null for those without one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = TaskEvents)]
-pub struct Events {
-    /// Called for the id of a new job.
-    pub next: Option<String>,
-    /// Called when a job was added.
-    pub add: Option<String>,
-    /// Called with the progress of a job.
-    pub progress: Option<String>,
-    /// Called when a job ended with SUCCESS.
-    pub success: Option<String>,
-    /// Called when a job ended with FAILURE.
-    pub error: Option<String>,
-}
-
-/// The limits and capabilities of a task's sandboxes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Sandbox {
-    /// The limit of all memories and tables together, in bytes.
-    pub memory_bytes: u64,
-    /// How many jobs one instance may serve.
-    pub reuse: u32,
-    /// The timeout of one call of a handler, in milliseconds.
-    pub event_timeout_ms: u64,
-    /// Origins that it requests HTTP access to.
-    pub http: Vec<String>,
-    /// Environment variables that it requests.
-    pub env: Vec<String>,
-    /// Directories that it requests.
-    pub dirs: Vec<Directory>,
-}
-
-/// A directory that a task requests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Directory {
-    /// As the task file names it.
-    pub path: String,
-    /// Whether it requests write access.
-    pub write: bool,
-}
-
-/// How long an ended job is retained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Retention {
-    /// Milliseconds after SUCCESS.
-    pub success_ms: u64,
-    /// Milliseconds after FAILURE.
-    pub failure_ms: u64,
+/// Refers to the JSON Schema of task files, which the document has under this name.
+fn task_file() -> Ref {
+    Ref::from_schema_name("TaskFile")
 }

@@ -7,7 +7,7 @@ use crate::raw::RawObject;
 use crate::source::Located;
 use crate::task::DirRequest;
 use crate::value::{
-    Bool, DirPath, Field, Keys, MAX_LIST_LEN, Reader, ValueType, list_schema, object_schema, read_list,
+    Bool, DirPath, Field, Keys, MAX_LIST_LEN, Reader, ValueType, list_schema, object_schema, read_list, written_list,
 };
 
 /// Directories, each a path or an object.
@@ -40,6 +40,10 @@ impl ValueType for Dirs {
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
         read_list(self, &Dir, field, reader)
+    }
+
+    fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
+        written_list(&Dir, value)
     }
 
     fn schema(&self) -> Schema {
@@ -77,11 +81,23 @@ impl ValueType for Dir {
         Some(path.map(|path| DirRequest { path, write }))
     }
 
+    fn written(&self, value: &Option<DirRequest>) -> Option<serde_json::Value> {
+        value.as_ref().map(written_dir)
+    }
+
     fn schema(&self) -> Schema {
         json_schema!({ "anyOf": [PATH.ty.schema(), object_schema(KEYS)] })
     }
 
     fn keys(&self) -> Keys {
         KEYS
+    }
+}
+
+/// Returns the directory as an author would write it: the path alone if it is only read.
+fn written_dir(dir: &DirRequest) -> serde_json::Value {
+    match dir.write {
+        true => serde_json::json!({ "path": dir.path, "write": true }),
+        false => dir.path.as_str().into(),
     }
 }

@@ -5,7 +5,7 @@ use schemars::Schema;
 use crate::key::Key;
 use crate::raw::RawObject;
 use crate::task::Handlers;
-use crate::value::{Field, Handler, Keys, Reader, ValueType, object_schema};
+use crate::value::{Field, Handler, Keys, Reader, ValueType, object_schema, written_object};
 
 /// The value of `event`.
 #[derive(Clone, Copy)]
@@ -49,6 +49,17 @@ impl ValueType for Event {
             success: raw.read(&SUCCESS, reader),
             error: raw.read(&ERROR, reader),
         })
+    }
+
+    fn written(&self, value: &Handlers) -> Option<serde_json::Value> {
+        let Handlers { next, add, progress, success, error } = value;
+        written_object([
+            NEXT.written(next),
+            ADD.written(add),
+            PROGRESS.written(progress),
+            SUCCESS.written(success),
+            ERROR.written(error),
+        ])
     }
 
     fn schema(&self) -> Schema {

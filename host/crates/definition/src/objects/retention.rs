@@ -7,7 +7,7 @@ use schemars::Schema;
 use crate::key::Key;
 use crate::raw::RawObject;
 use crate::task::Retention;
-use crate::value::{Field, Keys, Period, Reader, ValueType, object_schema};
+use crate::value::{Field, Keys, Period, Reader, ValueType, object_schema, written_object};
 
 /// The value of `retention`.
 #[derive(Clone, Copy)]
@@ -52,6 +52,10 @@ impl ValueType for RetentionPeriods {
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Retention> {
         let raw = RawObject::open(self, field, reader)?;
         Some(Retention { success: raw.read(&SUCCESS, reader), failure: raw.read(&FAILURE, reader) })
+    }
+
+    fn written(&self, value: &Retention) -> Option<serde_json::Value> {
+        written_object([SUCCESS.written(&value.success), FAILURE.written(&value.failure)])
     }
 
     fn schema(&self) -> Schema {

@@ -5,7 +5,7 @@ use schemars::{Schema, json_schema};
 
 use crate::key::Key;
 use crate::raw::RawObject;
-use crate::value::{BackoffName, Field, Fraction, Integer, Keys, Reader, ValueType, object_schema};
+use crate::value::{BackoffName, Field, Fraction, Integer, Keys, Reader, ValueType, object_schema, written_object};
 
 /// The value of `attempt_after`.
 #[derive(Clone, Copy)]
@@ -73,6 +73,15 @@ impl ValueType for RetryDelay {
         }
         let delay_ms = DELAY.ty.parse(field, reader)?;
         Some(RetryPolicy { delay_ms, ..RetryPolicy::default() })
+    }
+
+    fn written(&self, value: &RetryPolicy) -> Option<serde_json::Value> {
+        written_object([
+            DELAY.written(&value.delay_ms),
+            BACKOFF.written(&value.backoff),
+            MAX.written(&value.max_delay_ms),
+            JITTER.written(&value.jitter),
+        ])
     }
 
     fn schema(&self) -> Schema {

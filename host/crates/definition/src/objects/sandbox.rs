@@ -8,7 +8,9 @@ use super::dirs::Dirs;
 use crate::key::Key;
 use crate::raw::RawObject;
 use crate::task::SandboxRequest;
-use crate::value::{Bytes, EnvNames, Field, Integer, Keys, Origins, Reader, Seconds, ValueType, object_schema};
+use crate::value::{
+    Bytes, EnvNames, Field, Integer, Keys, Origins, Reader, Seconds, ValueType, object_schema, written_object,
+};
 
 /// The value of `sandbox`.
 #[derive(Clone, Copy)]
@@ -74,6 +76,18 @@ impl ValueType for Sandbox {
             env: raw.read(&ENV, reader),
             dirs: raw.read(&DIRS, reader),
         })
+    }
+
+    fn written(&self, value: &SandboxRequest) -> Option<serde_json::Value> {
+        let SandboxRequest { memory_bytes, reuse, event_timeout, http, env, dirs } = value;
+        written_object([
+            MEMORY.written(memory_bytes),
+            REUSE.written(&u64::from(*reuse)),
+            EVENT_TIMEOUT.written(event_timeout),
+            HTTP.written(http),
+            ENV.written(env),
+            DIRS.written(dirs),
+        ])
     }
 
     fn schema(&self) -> Schema {

@@ -39,6 +39,10 @@ impl ValueType for Origins {
         read_list(self, &Origin, field, reader)
     }
 
+    fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
+        written_list(&Origin, value)
+    }
+
     fn schema(&self) -> Schema {
         list_schema(&Origin)
     }
@@ -61,6 +65,10 @@ impl ValueType for EnvNames {
 
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
         read_list(self, &EnvName, field, reader)
+    }
+
+    fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
+        written_list(&EnvName, value)
     }
 
     fn schema(&self) -> Schema {
@@ -95,6 +103,10 @@ impl ValueType for Origin {
         }
     }
 
+    fn written(&self, value: &Option<String>) -> Option<serde_json::Value> {
+        value.clone().map(Into::into)
+    }
+
     fn schema(&self) -> Schema {
         json_schema!({ "type": "string" })
     }
@@ -123,6 +135,10 @@ impl ValueType for EnvName {
         reader.reject_with(self, field, "write a name of letters, digits and `_`, for example `\"LANG\"`")
     }
 
+    fn written(&self, value: &Option<String>) -> Option<serde_json::Value> {
+        value.clone().map(Into::into)
+    }
+
     fn schema(&self) -> Schema {
         json_schema!({ "type": "string" })
     }
@@ -143,6 +159,15 @@ where
     };
     let read = |field: &Field<'_>| Some(Located { value: item.parse(field, reader)??, span: field.span() });
     Some(fields.iter().filter_map(read).collect())
+}
+
+/// Returns a list of such items as an author would write it; `None` if it is empty.
+pub(crate) fn written_list<T: Clone, I>(item: &I, list: &[Located<T>]) -> Option<serde_json::Value>
+where
+    I: ValueType<Value = Option<T>>,
+{
+    let items = list.iter().filter_map(|entry| item.written(&Some(entry.value.clone())));
+    (!list.is_empty()).then(|| items.collect())
 }
 
 /// Returns the JSON Schema of a list of such items.

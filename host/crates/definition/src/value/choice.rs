@@ -56,6 +56,10 @@ impl ValueType for Text {
         Some(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
+    fn written(&self, value: &Option<String>) -> Option<serde_json::Value> {
+        value.clone().map(Into::into)
+    }
+
     fn schema(&self) -> Schema {
         json_schema!({ "type": "string", "maxLength": self.max_chars })
     }
@@ -90,6 +94,11 @@ impl ValueType for BackoffName {
             Some(name) => reader.reject_with(self, field, format!("write {name:?}")),
             None => reader.reject(self, field),
         }
+    }
+
+    fn written(&self, value: &Backoff) -> Option<serde_json::Value> {
+        let (name, _) = BACKOFFS.iter().find(|(_, backoff)| backoff == value)?;
+        Some((*name).into())
     }
 
     fn schema(&self) -> Schema {
@@ -127,6 +136,10 @@ impl ValueType for Bool {
         }
     }
 
+    fn written(&self, value: &bool) -> Option<serde_json::Value> {
+        Some((*value).into())
+    }
+
     fn schema(&self) -> Schema {
         json_schema!({ "anyOf": [{ "type": "boolean" }, text_schema("true|false")] })
     }
@@ -155,6 +168,10 @@ impl ValueType for DirPath {
         if is_valid { Some(Some(path)) } else { reader.reject(self, field) }
     }
 
+    fn written(&self, value: &Option<String>) -> Option<serde_json::Value> {
+        value.clone().map(Into::into)
+    }
+
     fn schema(&self) -> Schema {
         json_schema!({ "type": "string", "minLength": 1 })
     }
@@ -175,6 +192,10 @@ impl ValueType for Ignored {
 
     fn parse(&self, _: &Field<'_>, _: &mut Reader<'_>) -> Option<()> {
         Some(())
+    }
+
+    fn written(&self, _: &()) -> Option<serde_json::Value> {
+        None
     }
 
     fn schema(&self) -> Schema {

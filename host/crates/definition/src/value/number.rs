@@ -64,6 +64,10 @@ impl ValueType for Integer {
         }
     }
 
+    fn written(&self, value: &u64) -> Option<serde_json::Value> {
+        Some((*value).into())
+    }
+
     fn schema(&self) -> Schema {
         json_schema!({
             "anyOf": [
@@ -105,6 +109,12 @@ impl ValueType for Seconds {
             Some(duration) => Some(duration),
             None => self.reject(&text, field, reader),
         }
+    }
+
+    fn written(&self, value: &Duration) -> Option<serde_json::Value> {
+        // Whole seconds without a fraction, as an author writes them.
+        let whole = (value.subsec_nanos() == 0).then(|| value.as_secs().into());
+        Some(whole.unwrap_or_else(|| value.as_secs_f64().into()))
     }
 
     fn schema(&self) -> Schema {
@@ -152,6 +162,10 @@ impl ValueType for Fraction {
             Some(fraction) => Some(fraction),
             None => reader.reject(self, field),
         }
+    }
+
+    fn written(&self, value: &f64) -> Option<serde_json::Value> {
+        Some((*value).into())
     }
 
     fn schema(&self) -> Schema {

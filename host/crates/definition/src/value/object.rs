@@ -24,6 +24,13 @@ pub(crate) trait KnownKey {
     fn schema(&self) -> Schema;
 }
 
+/// Returns an object of these keys and values; `None` without any.
+pub(crate) fn written_object<const N: usize>(entries: [Option<(&'static str, Value)>; N]) -> Option<Value> {
+    let object: Map<String, Value> =
+        entries.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect();
+    (!object.is_empty()).then_some(Value::Object(object))
+}
+
 /// Returns the JSON Schema of an object with these keys and no others.
 pub(crate) fn object_schema(keys: Keys) -> Schema {
     let properties: Map<String, Value> =

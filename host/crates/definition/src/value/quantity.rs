@@ -56,6 +56,10 @@ impl ValueType for Bytes {
         }
     }
 
+    fn written(&self, value: &u64) -> Option<serde_json::Value> {
+        Some(bytes_text(*value).into())
+    }
+
     fn schema(&self) -> Schema {
         json_schema!({
             "anyOf": [
@@ -107,6 +111,10 @@ impl ValueType for Period {
             Some(period) => Some(period),
             None => reader.reject(self, field),
         }
+    }
+
+    fn written(&self, value: &Duration) -> Option<serde_json::Value> {
+        Some(period_text(*value).into())
     }
 
     fn schema(&self) -> Schema {

@@ -58,6 +58,10 @@ impl ValueType for Processor {
         read(&text, field, reader).map(Some)
     }
 
+    fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
+        value.as_ref().map(|reference| reference.value.to_string().into())
+    }
+
     fn schema(&self) -> Schema {
         text_schema(PATTERN)
     }
@@ -81,6 +85,10 @@ impl ValueType for Handler {
     fn parse(&self, field: &Field<'_>, reader: &mut Reader<'_>) -> Option<Self::Value> {
         let text = reader.text(self, field)?;
         if text.is_empty() { Some(None) } else { read(&text, field, reader).map(Some) }
+    }
+
+    fn written(&self, value: &Self::Value) -> Option<serde_json::Value> {
+        value.as_ref().map(|reference| reference.value.to_string().into())
     }
 
     fn schema(&self) -> Schema {
