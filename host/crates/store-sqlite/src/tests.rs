@@ -1,4 +1,4 @@
-//! The SQLite store under the conformance suite of all stores, and side by side with the memory store.
+//! The tests of the SQLite store that need its inside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,12 +10,13 @@ use tempfile::TempDir;
 use super::failure::Failure;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
-use saggar_store::conformance::{self, Location, Locations, differential};
+use saggar_store::conformance::{Location, Locations, differential};
 use saggar_store::{
     Change, End, Finish, Hint, ListQuery, NewJob, NextDue, Observer, Rules, Store, StoreError, StoreEvent, TaskStore,
 };
 
 mod busy;
+mod conformance;
 mod disks;
 mod durable;
 mod gone;
@@ -113,29 +114,6 @@ async fn finish(task: &dyn TaskStore, id: JobId, run: Run, response: &str) {
     let end = End::Outcome(Outcome::Success(response.into()));
     let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
     task.finish(finish, false, &Arc::default(), Timestamp(1)).await.unwrap();
-}
-
-#[tokio::test]
-async fn keeps_the_contract_of_a_store() {
-    conformance::hold_to_contract(&Files(Durability::Full)).await;
-}
-
-#[tokio::test]
-async fn plays_random_histories() {
-    differential::compare(&Files(Durability::Normal), &differential::Plan::histories(100)).await;
-}
-
-#[tokio::test]
-async fn plays_random_histories_with_deaths() {
-    differential::compare(&Files(Durability::Normal), &differential::Plan::histories(60).with_deaths()).await;
-}
-
-#[tokio::test]
-#[ignore = "takes minutes; run after store changes: TMPDIR=/dev/shm cargo test --release -- --ignored many_random"]
-async fn plays_many_random_histories() {
-    let plan = differential::Plan { steps: 120, ..differential::Plan::histories(4_000) };
-    differential::compare(&Files(Durability::Normal), &plan).await;
-    differential::compare(&Files(Durability::Full), &plan.with_deaths()).await;
 }
 
 #[test]
