@@ -28,6 +28,7 @@ mod pausing;
 mod process_death;
 #[doc(hidden)]
 pub mod promises;
+mod reading;
 mod ready_queue;
 mod retention;
 mod retrying;

@@ -125,6 +125,11 @@ macro_rules! with_promises {
                 unfinished_jobs_are_not_evicted,
                 the_byte_limit_of_the_store_covers_all_tasks,
             }
+            reading {
+                peek_returns_a_job_unless_its_texts_are_large,
+                counts_reflect_the_last_answered_step,
+                may_have_callbacks_is_true_while_one_is_pending,
+            }
             listing {
                 a_list_shows_the_state_of_jobs,
                 a_list_is_in_the_order_of_adding,
