@@ -2,7 +2,8 @@
 //! and [`differential`], which runs random histories on a store and on [`MemoryStore`] side by side. The suite does not
 //! depend on how a store is created, and gives it timestamps of its own instead of a clock's.
 //!
-//! [`conformance_tests!`](crate::conformance_tests) makes a test of every promise.
+//! [`conformance_tests!`](crate::conformance_tests) makes a test of every promise. The paragraphs of the contract name
+//! the tests that hold them.
 
 use std::sync::Arc;
 

@@ -193,3 +193,6 @@ macro_rules! export_promises {
 }
 
 with_promises! { export_promises }
+
+#[cfg(test)]
+mod tests;
