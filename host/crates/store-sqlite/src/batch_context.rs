@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, OptionalExtension, params};
 use saggar_job::{Run, Timestamp};
 
+use super::limits::Limits;
 use super::number::{JobNumber, TaskNumber, from_i64, millis, to_i64};
 use super::record::Orphan;
 use super::shared::Shared;
@@ -16,9 +17,6 @@ use saggar_store::Notification;
 use saggar_store::Observer;
 
 const CLAIM_BYTES: usize = 24;
-/// Stale claims in the table before it is rewritten, in addition to three for each running attempt. Rewrites are rare,
-/// and the table fits into a few pages.
-const STALE_CLAIMS: usize = if cfg!(test) { 4 } else { 4_096 };
 
 /// A change of a callback's claim, which exists in memory only.
 #[derive(Debug, Clone, Copy)]
@@ -198,8 +196,13 @@ impl BatchContext {
 
     /// Writes the claims of the batch as one row. `running` returns every running attempt; they are rewritten when most
     /// claims in the table are stale.
-    pub(super) fn flush_claims(&mut self, db: &Connection, running: impl Fn() -> Vec<Orphan>) -> rusqlite::Result<()> {
-        if self.written_claims + self.claims.len() > 4 * self.running + STALE_CLAIMS {
+    pub(super) fn flush_claims(
+        &mut self,
+        db: &Connection,
+        limits: &Limits,
+        running: impl Fn() -> Vec<Orphan>,
+    ) -> rusqlite::Result<()> {
+        if self.written_claims + self.claims.len() > 4 * self.running + limits.stale_claims {
             let running = running();
             self.claims.clear();
             db.prepare_cached("DELETE FROM claims")?.execute([])?;

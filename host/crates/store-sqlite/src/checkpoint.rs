@@ -17,10 +17,6 @@ use super::error::{Severity, severity_beside};
 use super::failure::Failure;
 use super::probe::Probe;
 
-/// Pages in the WAL from which on a checkpoint is made: 32 MiB. A checkpoint writes a page once however often it is in
-/// the WAL, so a long WAL saves writes. But it is read again after a crash, which takes a tenth of a second for this
-/// size.
-pub(super) const PAGES: i32 = 8_192;
 /// Further pages before the next attempt, after a checkpoint that a reader kept from finishing.
 const PAGES_MORE: i32 = 1_024;
 

@@ -7,8 +7,6 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::checkpoint::PAGES;
-
 /// The WAL file.
 pub(super) trait Disk: Send + Sync {
     /// Returns the file as the kernel shows it.
@@ -56,13 +54,11 @@ pub(super) struct Medium<D> {
     pub(super) vfs: Option<&'static str>,
     /// Creates the WAL's disk from its file.
     pub(super) disk: D,
-    /// Pages in the WAL from which on a checkpoint is made.
-    pub(super) checkpoint_pages: i32,
 }
 
 impl<D: FnOnce(File) -> Arc<dyn Disk>> Medium<D> {
     /// Returns the operating system's files, with the WAL on the result of `disk`.
     pub(super) fn with_disk(disk: D) -> Self {
-        Self { vfs: None, disk, checkpoint_pages: PAGES }
+        Self { vfs: None, disk }
     }
 }

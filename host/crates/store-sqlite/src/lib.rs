@@ -31,6 +31,7 @@ mod failure;
 mod headroom;
 mod identity;
 mod inbox;
+mod limits;
 mod listing;
 mod lock;
 mod meters;
@@ -65,6 +66,7 @@ use failure::Failure;
 use headroom::Headroom;
 use identity::StoreFiles;
 use inbox::Inbox;
+use limits::Limits;
 use lock::HostLock;
 use open::beside;
 use probe::Probe;
@@ -75,10 +77,6 @@ use task::SqliteTask;
 use threads::{is_this, join, spawn};
 use writer::Writer;
 use writer_state::WriterState;
-
-/// Delayed jobs promoted per batch, so that a thousand jobs due at once do not delay other steps. Small in tests, so
-/// that the random histories exceed it.
-const PROMOTED_AT_ONCE: usize = if cfg!(test) { 4 } else { 256 };
 
 /// A store in a SQLite file. The file is closed when the store and everything opened from it are dropped; that waits
 /// for steps in progress.
@@ -103,6 +101,7 @@ struct Inner {
     reading: Vec<JoinHandle<()>>,
     writing: Option<JoinHandle<()>>,
     syncing: Option<JoinHandle<()>>,
+    limits: Limits,
     /// Dropped last. The writer has it too, because it may outlive this struct.
     lock: Arc<HostLock>,
 }
@@ -116,12 +115,13 @@ impl SqliteStore {
     /// If another host has the file open, or the file belongs to another program, is newer than this host, is damaged,
     /// or cannot be opened.
     pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
-        Self::open_on(options, Medium::with_disk(|wal| Arc::new(wal)))
+        Self::open_on(options, Medium::with_disk(|wal| Arc::new(wal)), Limits::production())
     }
 
     fn open_on(
         options: &SqliteOptions,
         medium: Medium<impl FnOnce(File) -> Arc<dyn Disk>>,
+        limits: Limits,
     ) -> Result<Self, SqliteError> {
         connect::check_library()?;
         let database = Database { path: connect::resolve(&options.path)?, vfs: medium.vfs };
@@ -130,7 +130,7 @@ impl SqliteStore {
         let files = StoreFiles::of(&database.path).map_err(|source| SqliteError::of_path(&database.path, source))?;
         open::warn_if_shared(&database.path);
         // If something fails below, dropping it ends the threads that were started.
-        let mut inner = Inner::without_threads(database, Arc::new(files), lock);
+        let mut inner = Inner::without_threads(database, Arc::new(files), lock, limits);
         let database = inner.database.clone();
         let path = &database.path;
         let failure = Arc::clone(&inner.failure);
@@ -142,7 +142,7 @@ impl SqliteStore {
         (inner.readers, inner.reading) = (Some(readers), reading);
         let probe = Probe::beside(path).map_err(|source| SqliteError::of_path(&beside(path, ".probe"), source))?;
         let probe = Arc::new(probe);
-        let watched = Checkpoints::new(&mut db, medium.checkpoint_pages, Arc::clone(&failure), Arc::clone(&probe));
+        let watched = Checkpoints::new(&mut db, limits.checkpoint_pages, Arc::clone(&failure), Arc::clone(&probe));
         let (checkpoints, woken, done) = watched.map_err(|source| connect::not_opened(path, source))?;
         inner.room = Some(checkpoints.room());
         let (own, failing) = (connect::for_writing(&database, true)?, Arc::clone(&failure));
@@ -151,7 +151,7 @@ impl SqliteStore {
         let (writer, inbox) = Writer::new();
         let (syncer, lock, files) = (inner.syncer.clone(), Arc::clone(&inner.lock), Arc::clone(&inner.files));
         let is_busy = Arc::clone(&inner.is_busy);
-        let writing = Writing { failure, syncer, files, headroom, checkpoints, checkpointing, is_busy, lock };
+        let writing = Writing { failure, syncer, files, headroom, checkpoints, checkpointing, is_busy, lock, limits };
         inner.writing = Some(write(path, db, Arc::clone(&inner.registry), inbox, writing)?);
         inner.writer = Some(writer);
         Ok(Self { inner: Arc::new(inner) })
@@ -214,6 +214,7 @@ struct Writing {
     checkpointing: JoinHandle<()>,
     is_busy: Arc<AtomicBool>,
     lock: Arc<HostLock>,
+    limits: Limits,
 }
 
 /// Starts the writer, and waits until it has loaded its state.
@@ -225,10 +226,10 @@ fn write(
     writing: Writing,
 ) -> Result<JoinHandle<()>, SqliteError> {
     let (loaded, wait) = mpsc::sync_channel(1);
-    let Writing { failure, syncer, files, headroom, checkpoints, checkpointing, is_busy, lock } = writing;
+    let Writing { failure, syncer, files, headroom, checkpoints, checkpointing, is_busy, lock, limits } = writing;
     let (commits, failing, closing) = (Commits::new(), Arc::clone(&failure), syncer.clone());
     let thread = spawn(path, "saggar-write", move || {
-        match WriterState::load(&db, registry) {
+        match WriterState::load(&db, registry, limits) {
             Err(error) => {
                 // Lets the checkpoint thread end.
                 drop(checkpoints);
@@ -271,7 +272,7 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl Inner {
-    fn without_threads(database: Database, files: Arc<StoreFiles>, lock: Arc<HostLock>) -> Self {
+    fn without_threads(database: Database, files: Arc<StoreFiles>, lock: Arc<HostLock>, limits: Limits) -> Self {
         let (registry, failure) = (Arc::default(), Arc::default());
         let (writer, readers, syncer, reading) = (None, None, None, Vec::new());
         let (room, writing, syncing) = (None, None, None);
@@ -288,6 +289,7 @@ impl Inner {
             reading,
             writing,
             syncing,
+            limits,
             lock,
         }
     }
@@ -361,8 +363,8 @@ impl Store for SqliteStore {
 
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let tasks = self.inner.registry.find(&query.tenant, query.task.as_deref());
-        let query = query.clone();
-        Ok(self.inner.readers()?.query(move |db| listing::page(db, tasks, &query)).await?)
+        let (query, limits) = (query.clone(), self.inner.limits);
+        Ok(self.inner.readers()?.query(move |db| listing::page(db, tasks, &query, &limits)).await?)
     }
 
     fn set_keep_bytes(&self, most: u64) {

@@ -8,15 +8,11 @@ use rusqlite::{Connection, Row, params};
 use saggar_job::{FailureKind, JobId, Life, Problem, Run, State, Status};
 
 use super::details;
+use super::limits::Limits;
 use super::number::{HIGHEST_NUMBER, JobNumber, from_i64, from_millis, to_i64};
 use super::record::HAS_DETAILS;
 use super::shared::{Live, Shared};
 use saggar_store::{Cursor, ListOrder, ListQuery, ListedJob, Page};
-
-/// Rows read at a time, of a single task and of each of several. Small in tests, so that the random histories need
-/// several reads.
-const ROWS: usize = if cfg!(test) { 3 } else { 256 };
-const ROWS_OF_MANY: usize = if cfg!(test) { 2 } else { 32 };
 
 /// An examined job, with its entry in the list if it matches the query.
 struct Examined {
@@ -36,8 +32,13 @@ struct Source<'a> {
 }
 
 /// Returns a page of the jobs of `tasks`.
-pub(super) fn page(db: &Connection, tasks: Vec<Arc<Shared>>, query: &ListQuery) -> rusqlite::Result<Page> {
-    let most = if tasks.len() == 1 { ROWS } else { ROWS_OF_MANY };
+pub(super) fn page(
+    db: &Connection,
+    tasks: Vec<Arc<Shared>>,
+    query: &ListQuery,
+    limits: &Limits,
+) -> rusqlite::Result<Page> {
+    let most = if tasks.len() == 1 { limits.list_rows } else { limits.list_rows_of_many };
     let mut sources: Vec<Source<'_>> = tasks.into_iter().map(|shared| Source::new(shared, query)).collect();
     let (mut jobs, limit) = (Vec::new(), query.bounded_limit());
     let mut last = None;

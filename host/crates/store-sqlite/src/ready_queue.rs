@@ -9,40 +9,21 @@ use std::collections::{BTreeMap, VecDeque};
 use rusqlite::{Connection, params};
 use saggar_job::Timestamp;
 
+use super::limits::Limits;
 use super::number::{JobNumber, TaskNumber, from_i64, from_millis, millis, to_i64};
 use super::record::{Position, Record};
 
-/// Entries of each part in memory: enough for a batch of claims, and a quarter of a megabyte for a busy task. Small in
-/// tests, so that the random histories exceed it. A macro, because the statements below contain it: SQLite would
-/// prepare a statement with a bound limit anew each time.
-#[cfg(not(test))]
-macro_rules! window {
-    () => {
-        512
-    };
-}
-#[cfg(test)]
-macro_rules! window {
-    () => {
-        4
-    };
-}
-const WINDOW: usize = window!();
 /// Stop filling the window at this many bytes of arguments.
 const WINDOW_BYTES: usize = 1024 * 1024;
-/// Rows scanned at a time for the next plain jobs: a few milliseconds if none is plain. Fewer in tests, but more than
-/// the random histories have, because the other store finds the next job at once.
-const SCAN_ROWS: usize = if cfg!(test) { 256 } else { 16_384 };
 /// The standing of a plain job that waits or runs.
 const PLAIN: i64 = 0;
 
-/// Without a limit: the reader stops when it has enough rows.
+/// None of these statements has a limit: the reader stops when it has enough rows. SQLite would prepare a statement with
+/// a bound limit anew each time.
 const ALL: &str = "SELECT job, id, standing, flags, priority, attempt, run, place, added_at, run_at, started_at, ended_at, \
      args, response, component, cpu_ns, peak_memory FROM jobs WHERE job > ?1 AND job <= ?2 ORDER BY job";
-const READY: &str =
-    concat!("SELECT rank, place, number, ready_at FROM line WHERE task = ?1 ORDER BY rank, place LIMIT ", window!());
-const DELAYED: &str =
-    concat!("SELECT run_at, place, number FROM delayed WHERE task = ?1 ORDER BY run_at, place LIMIT ", window!());
+const READY: &str = "SELECT rank, place, number, ready_at FROM line WHERE task = ?1 ORDER BY rank, place";
+const DELAYED: &str = "SELECT run_at, place, number FROM delayed WHERE task = ?1 ORDER BY run_at, place";
 
 pub(super) struct ReadyQueue {
     task: TaskNumber,
@@ -55,6 +36,7 @@ pub(super) struct ReadyQueue {
     ready: First<(i64, u64), Ready>,
     /// By due time and place; the values are the jobs' numbers.
     delayed: First<(i64, u64), u64>,
+    limits: Limits,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,22 +46,23 @@ struct Ready {
     since: u64,
 }
 
-/// The first entries of an ordered table; `more` if others may follow on the disk.
+/// The first `most` entries of an ordered table; `more` if others may follow on the disk.
 struct First<K, V> {
     entries: BTreeMap<K, V>,
     more: bool,
+    most: usize,
 }
 
 impl<K: Ord + Copy, V> First<K, V> {
-    fn unread() -> Self {
-        Self { entries: BTreeMap::new(), more: true }
+    fn unread(most: usize) -> Self {
+        Self { entries: BTreeMap::new(), more: true, most }
     }
 
     fn put(&mut self, key: K, value: V) {
         let belongs = !self.more || self.entries.last_key_value().is_some_and(|(last, _)| key < *last);
         if belongs {
             self.entries.insert(key, value);
-            if self.entries.len() > WINDOW {
+            if self.entries.len() > self.most {
                 self.entries.pop_last();
                 self.more = true;
             }
@@ -91,8 +74,8 @@ impl<K: Ord + Copy, V> First<K, V> {
     }
 
     fn fill(&mut self, entries: impl Iterator<Item = rusqlite::Result<(K, V)>>) -> rusqlite::Result<()> {
-        self.entries = entries.collect::<Result<_, _>>()?;
-        self.more = self.entries.len() >= WINDOW;
+        self.entries = entries.take(self.most).collect::<Result<_, _>>()?;
+        self.more = self.entries.len() >= self.most;
         Ok(())
     }
 }
@@ -110,15 +93,16 @@ pub(super) enum Next {
 
 impl ReadyQueue {
     /// Creates the queue of a task from its state on the disk: no plain job up to `plain_until` waits.
-    pub(super) fn of(task: TaskNumber, plain_until: u64) -> Self {
+    pub(super) fn of(task: TaskNumber, plain_until: u64, limits: &Limits) -> Self {
         Self {
             task,
             plain: VecDeque::new(),
             plain_bytes: 0,
             plain_until,
             plain_more: true,
-            ready: First::unread(),
-            delayed: First::unread(),
+            ready: First::unread(limits.window),
+            delayed: First::unread(limits.window),
+            limits: *limits,
         }
     }
 
@@ -135,7 +119,7 @@ impl ReadyQueue {
 
     /// Adds a plain job after all others.
     pub(super) fn enter_plain(&mut self, record: Box<Record>) {
-        if self.plain_more || self.plain.len() >= WINDOW || self.plain_bytes >= WINDOW_BYTES {
+        if self.plain_more || self.plain.len() >= self.limits.window || self.plain_bytes >= WINDOW_BYTES {
             self.plain_more = true;
             return;
         }
@@ -314,7 +298,7 @@ impl ReadyQueue {
         let mut statement = db.prepare_cached(ALL)?;
         let (behind, last) = (self.task.job(self.plain_until).0, self.task.job(u64::MAX).0);
         let mut rows = statement.query([behind, last])?;
-        for _ in 0..SCAN_ROWS {
+        for _ in 0..self.limits.scan_rows {
             let Some(row) = rows.next()? else {
                 self.plain_more = false;
                 return Ok(());
@@ -327,7 +311,7 @@ impl ReadyQueue {
             record.since = since;
             self.plain_bytes += record.args.len();
             self.plain.push_back(record);
-            if self.plain.len() >= WINDOW || self.plain_bytes >= WINDOW_BYTES {
+            if self.plain.len() >= self.limits.window || self.plain_bytes >= WINDOW_BYTES {
                 return Ok(());
             }
         }

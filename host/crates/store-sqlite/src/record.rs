@@ -7,15 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use saggar_job::{FailureKind, JobId, Life, Problem, Run, State, Timestamp};
 
 use super::details::{self, Details};
+use super::limits::Limits;
 use super::number::{JobNumber, from_i64, from_millis, millis, to_i64};
 use super::statements::{HotStatement, HotStatements};
 use saggar_store::step::PendingCallbacks;
 use saggar_store::{CallbackKind, Cost, Job, JobCallback, Origin, Progress, kept_bytes};
-
-/// Arguments and responses up to this many bytes are in the job's row. A page holds about ten such rows. Longer texts
-/// are read once or twice in a job's life and would slow down every other read of the row. Small in tests, so that the
-/// random histories have both kinds.
-const SHORT_BYTES: usize = if cfg!(test) { 4 } else { 256 };
 
 pub(super) const PENDING_MASK: i64 = 0b11;
 pub(super) const HAS_DETAILS: i64 = 1 << 2;
@@ -125,8 +121,9 @@ impl Record {
         }
     }
 
-    pub(super) fn has_long_args(&self) -> bool {
-        self.args.len() > SHORT_BYTES
+    /// Returns whether its arguments are in another table than its row.
+    pub(super) fn has_long_args(&self, limits: &Limits) -> bool {
+        self.args.len() > limits.short_bytes
     }
 
     /// Returns whether its row, as last written, has its response in another table.
@@ -169,6 +166,7 @@ impl Record {
         statements: &mut dyn HotStatements,
         component: Option<i64>,
         is_new: bool,
+        limits: &Limits,
     ) -> rusqlite::Result<()> {
         let (standing, place) = self.standing();
         let (mut run_at, mut ended_at, mut response, mut problem, mut reason) = (None, None, None, None, None);
@@ -185,11 +183,11 @@ impl Record {
             self.flags |= HAS_DETAILS;
             details::put(db, self.job, self.details.as_deref(), problem, reason)?;
         }
-        let long_args = self.args.len() > SHORT_BYTES;
+        let long_args = self.has_long_args(limits);
         if long_args && is_new {
             db.prepare_cached("INSERT INTO long_args VALUES (?1, ?2)")?.execute(params![self.job.0, &*self.args])?;
         }
-        let long_response = response.filter(|text| text.len() > SHORT_BYTES);
+        let long_response = response.filter(|text| text.len() > limits.short_bytes);
         if let Some(text) = long_response {
             db.prepare_cached("INSERT OR REPLACE INTO long_responses VALUES (?1, ?2)")?
                 .execute(params![self.job.0, text])?;

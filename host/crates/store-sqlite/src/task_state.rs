@@ -13,6 +13,7 @@ use saggar_job::{JobId, Problem, Refusal, Run, State, Status, TaskKey, Timestamp
 
 use super::batch_context::{BatchContext, Mark};
 use super::expiry_queue::ExpiryQueue;
+use super::limits::Limits;
 use super::number::{JobNumber, TaskNumber, from_i64, to_i64};
 use super::ready_queue::ReadyQueue;
 use super::record::{CANCELLING, Orphan, Position, Record};
@@ -85,11 +86,12 @@ pub(super) struct TaskTx<'a> {
     pub(super) statements: &'a mut dyn HotStatements,
     pub(super) state: &'a mut TaskState,
     pub(super) batch_context: &'a mut BatchContext,
+    pub(super) limits: &'a Limits,
 }
 
 impl TaskState {
     /// Loads the state from the task's row.
-    pub(super) fn load(db: &Connection, row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn load(db: &Connection, row: &rusqlite::Row<'_>, limits: &Limits) -> rusqlite::Result<Self> {
         let number = |column: &str| row.get::<_, i64>(column).map(from_i64);
         let count = |column: &str| number(column).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         let task = TaskNumber(row.get("task")?);
@@ -113,7 +115,7 @@ impl TaskState {
             task,
             shared: Arc::new(Shared::new(task, key.clone())),
             key,
-            ready_queue: ReadyQueue::of(task, number("line_from")?),
+            ready_queue: ReadyQueue::of(task, number("line_from")?, limits),
             running: HashMap::default(),
             ended_in_batch: Vec::new(),
             orphans: Vec::new(),
@@ -333,7 +335,7 @@ impl TaskTx<'_> {
         record.counted = record.bytes();
         let digest = record.last.as_ref().and_then(|last| last.cost.as_ref()).map(|cost| &cost.digest);
         let component = digest.map(|digest| self.batch_context.component(self.db, digest)).transpose()?;
-        record.put(self.db, self.statements, component, is_new)
+        record.put(self.db, self.statements, component, is_new, self.limits)
     }
 
     /// Adds a job to the index by status; not for running jobs.

@@ -1,4 +1,4 @@
-//! The SQLite store under the conformance suite of all stores, and side by side with the memory store.
+//! The tests of the SQLite store that need its inside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,15 +7,18 @@ use async_trait::async_trait;
 use saggar_job::{Ending, FailureKind, JobId, Outcome, Run, Status, TaskKey, Timestamp};
 use tempfile::TempDir;
 
+use super::disk::Medium;
 use super::failure::Failure;
+use super::limits::Limits;
 use super::sync::Syncer;
 use super::{Durability, SqliteError, SqliteOptions, SqliteStore};
-use saggar_store::conformance::{self, Location, Locations, differential};
+use saggar_store::conformance::{Location, Locations, differential};
 use saggar_store::{
     Change, End, Finish, Hint, ListQuery, NewJob, NextDue, Observer, Rules, Store, StoreError, StoreEvent, TaskStore,
 };
 
 mod busy;
+mod conformance;
 mod disks;
 mod durable;
 mod gone;
@@ -24,6 +27,11 @@ mod power;
 mod simulated;
 mod undoing;
 mod undone;
+
+/// Opens a store with the limits of tests.
+pub(super) fn open(options: &SqliteOptions) -> SqliteStore {
+    SqliteStore::open_on(options, Medium::with_disk(|wal| Arc::new(wal)), Limits::for_tests()).unwrap()
+}
 
 /// Creates temporary directories, each removed with its location.
 struct Files(Durability);
@@ -46,8 +54,7 @@ impl Directory {
     }
 
     fn store(&self) -> SqliteStore {
-        let options = SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability);
-        SqliteStore::open(&options).unwrap()
+        open(&SqliteOptions::new(self.directory.path().join("saggar.db")).with_durability(self.durability))
     }
 
     /// Opens the file as another program would.
@@ -115,29 +122,6 @@ async fn finish(task: &dyn TaskStore, id: JobId, run: Run, response: &str) {
     task.finish(finish, false, &Arc::default(), Timestamp(1)).await.unwrap();
 }
 
-#[tokio::test]
-async fn keeps_the_contract_of_a_store() {
-    conformance::hold_to_contract(&Files(Durability::Full)).await;
-}
-
-#[tokio::test]
-async fn plays_random_histories() {
-    differential::compare(&Files(Durability::Normal), &differential::Plan::histories(100)).await;
-}
-
-#[tokio::test]
-async fn plays_random_histories_with_deaths() {
-    differential::compare(&Files(Durability::Normal), &differential::Plan::histories(60).with_deaths()).await;
-}
-
-#[tokio::test]
-#[ignore = "takes minutes; run after store changes: TMPDIR=/dev/shm cargo test --release -- --ignored many_random"]
-async fn plays_many_random_histories() {
-    let plan = differential::Plan { steps: 120, ..differential::Plan::histories(4_000) };
-    differential::compare(&Files(Durability::Normal), &plan).await;
-    differential::compare(&Files(Durability::Full), &plan.with_deaths()).await;
-}
-
 #[test]
 fn after_a_failed_sync_no_answer_is_a_success() {
     let failure = Arc::new(Failure::default());
@@ -163,7 +147,7 @@ fn after_a_failed_sync_no_answer_is_a_success() {
 #[tokio::test]
 async fn a_failed_store_refuses_every_step_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
+    let store = open(&SqliteOptions::new(directory.path().join("saggar.db")));
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     task.add(vec![NewJob::new("[]")], &rules, now).await.unwrap();
@@ -189,7 +173,7 @@ async fn scans_for_plain_jobs_skip_all_other_jobs() {
         })
         .unwrap()
     };
-    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let store = open(&SqliteOptions::new(&path));
     let task = store.open(&key, &rules, now, Arc::new(())).await.unwrap();
     for _ in 0..3 {
         task.add(vec![NewJob::new("[]").with_delay_ms(1_000), NewJob::new("[]").with_priority(1)], &rules, now)
@@ -205,7 +189,7 @@ async fn scans_for_plain_jobs_skip_all_other_jobs() {
     let waiting = ListQuery { status: Some(Status::Waiting), ..ListQuery::of_task(&key) };
     assert!(store.list(&waiting).await.unwrap().jobs.iter().any(|job| job.id == plain));
     drop((task, store));
-    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let store = open(&SqliteOptions::new(&path));
     let task = store.open(&key, &rules, now, Arc::new(())).await.unwrap();
     let claimed = task.claim(9, now).await.unwrap().jobs;
     assert_eq!(claimed.last().map(|job| job.id), Some(plain));
@@ -242,7 +226,7 @@ async fn a_batch_promotes_a_bounded_number_of_due_jobs() {
     let due = now.plus_ms(5);
     assert_eq!(task.claim(3, due).await.unwrap().jobs.len(), 3);
     // The batch's limit, and then one for each further job that is claimed.
-    assert_eq!(task.counts().delayed, 20 - crate::PROMOTED_AT_ONCE - 2);
+    assert_eq!(task.counts().delayed, 20 - Limits::for_tests().promoted_at_once - 2);
 }
 
 #[tokio::test]
@@ -301,7 +285,7 @@ async fn a_lookup_that_panics_does_not_fail_the_store() {
 #[tokio::test]
 async fn a_writer_that_panics_fails_the_store_and_answers_all_callers() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap();
+    let store = open(&SqliteOptions::new(directory.path().join("saggar.db")));
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1));
     let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     let writer = store.inner.writer().unwrap();

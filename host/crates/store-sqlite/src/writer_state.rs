@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use saggar_job::{TaskKey, Timestamp};
 
 use super::batch_context::{Batch, BatchContext};
+use super::limits::Limits;
 use super::number::{MOST_TASKS, TaskNumber};
 use super::record::{CANCELLING, Orphan, Record};
 use super::shared::{Registry, Shared};
@@ -24,11 +25,12 @@ pub(super) struct WriterState<'c> {
     /// The tasks that the current batch has touched.
     touched: Vec<TaskNumber>,
     registry: Arc<Registry>,
+    limits: Limits,
 }
 
 impl<'c> WriterState<'c> {
-    pub(super) fn load(db: &'c Connection, registry: Arc<Registry>) -> rusqlite::Result<Self> {
-        let mut writer_state = Self::read(db, registry, 1)?;
+    pub(super) fn load(db: &'c Connection, registry: Arc<Registry>, limits: Limits) -> rusqlite::Result<Self> {
+        let mut writer_state = Self::read(db, registry, limits, 1)?;
         let numbers: Vec<TaskNumber> = writer_state.tasks.keys().copied().collect();
         for task in numbers {
             if let Some(state) = writer_state.tasks.get_mut(&task) {
@@ -40,12 +42,12 @@ impl<'c> WriterState<'c> {
         Ok(writer_state)
     }
 
-    fn read(db: &'c Connection, registry: Arc<Registry>, seq: u64) -> rusqlite::Result<Self> {
+    fn read(db: &'c Connection, registry: Arc<Registry>, limits: Limits, seq: u64) -> rusqlite::Result<Self> {
         let mut tasks: HashMap<TaskNumber, TaskState, RandomState> = HashMap::default();
         let mut statement = db.prepare("SELECT * FROM tasks")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let state = TaskState::load(db, row)?;
+            let state = TaskState::load(db, row, &limits)?;
             tasks.insert(state.task, state);
         }
         let claims = BatchContext::read_claims(db)?;
@@ -78,13 +80,14 @@ impl<'c> WriterState<'c> {
             batch_context,
             touched: Vec::new(),
             registry,
+            limits,
         })
     }
 
     /// Loads everything from the file again after a batch was rolled back. The state in memory (running attempts,
     /// claimed callbacks) is retained, except for the claims of the batch itself.
     pub(super) fn reload(&mut self) -> rusqlite::Result<()> {
-        let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.batch_context.seq)?;
+        let mut fresh = Self::read(self.db, Arc::clone(&self.registry), self.limits, self.batch_context.seq)?;
         for mark in self.batch_context.undone() {
             if let Some(state) = self.tasks.get_mut(&mark.task) {
                 state.undo_mark(mark);
@@ -115,7 +118,8 @@ impl<'c> WriterState<'c> {
         if self.touched.last() != Some(&task) {
             self.touched.push(task);
         }
-        Some(TaskTx { db: self.db, statements: &mut self.statements, state, batch_context: &mut self.batch_context })
+        let (statements, batch_context) = (&mut self.statements, &mut self.batch_context);
+        Some(TaskTx { db: self.db, statements, state, batch_context, limits: &self.limits })
     }
 
     /// Removes ended jobs so that `more` bytes fit into the task, and into the store.
@@ -184,7 +188,7 @@ impl<'c> WriterState<'c> {
         self.db.prepare_cached(sql)?.execute(params![&*key.tenant, &*key.task])?;
         let number = self.db.last_insert_rowid();
         let mut statement = self.db.prepare_cached("SELECT * FROM tasks WHERE task = ?1")?;
-        let mut state = statement.query_row([number], |row| TaskState::load(self.db, row))?;
+        let mut state = statement.query_row([number], |row| TaskState::load(self.db, row, &self.limits))?;
         state.is_entered = false;
         let task = state.task;
         self.tasks.insert(task, state);
@@ -217,7 +221,8 @@ impl<'c> WriterState<'c> {
             }
         }
         let tasks = &self.tasks;
-        self.batch_context.flush_claims(self.db, || tasks.values().flat_map(TaskState::all_running).collect())
+        self.batch_context
+            .flush_claims(self.db, &self.limits, || tasks.values().flat_map(TaskState::all_running).collect())
     }
 
     /// Publishes the committed batch to other threads.

@@ -1,6 +1,9 @@
 //! The conformance suite of stores: functions that check one promise of the [`Store`] and [`TaskStore`] contracts each,
 //! and [`differential`], which runs random histories on a store and on [`MemoryStore`] side by side. The suite does not
 //! depend on how a store is created, and gives it timestamps of its own instead of a clock's.
+//!
+//! [`conformance_tests!`](crate::conformance_tests) makes a test of every promise. The paragraphs of the contract name
+//! the tests that hold them.
 
 use std::sync::Arc;
 
@@ -24,6 +27,9 @@ mod observed;
 mod observing;
 mod pausing;
 mod process_death;
+#[doc(hidden)]
+pub mod promises;
+mod reading;
 mod ready_queue;
 mod retention;
 mod retrying;
@@ -73,28 +79,6 @@ impl Location for Memory {
         self.0 = Arc::new(self.0.die());
         Arc::clone(&self.0) as Arc<dyn Store>
     }
-}
-
-/// Checks the stores of `locations` against their contract.
-///
-/// # Panics
-///
-/// If a store breaks a promise; the message says which.
-pub async fn hold_to_contract(locations: &dyn Locations) {
-    adding::all(locations).await;
-    naming::all(locations).await;
-    ready_queue::all(locations).await;
-    attempts::all(locations).await;
-    observing::all(locations).await;
-    cancelling::all(locations).await;
-    retrying::all(locations).await;
-    pausing::all(locations).await;
-    callbacks::all(locations).await;
-    retention::all(locations).await;
-    bounding::all(locations).await;
-    listing::all(locations).await;
-    process_death::all(locations).await;
-    unwanted::all(locations).await;
 }
 
 /// One task of a fresh store, with its own rules and time.

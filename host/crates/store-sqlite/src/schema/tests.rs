@@ -6,7 +6,7 @@ use saggar_job::{Ending, FailureKind, JobId, Status, TaskKey, Timestamp};
 
 use super::*;
 use crate::disk::Database;
-use crate::{SqliteOptions, SqliteStore, connect};
+use crate::{SqliteOptions, connect};
 use saggar_store::{NewJob, Rules, Store};
 
 /// A file as version 1 left it: one job that waits, one that was requeued and runs again, one that has ended.
@@ -30,7 +30,7 @@ async fn a_file_of_version_1_is_migrated() {
     migrate_to(&old, &path, 1).unwrap();
     old.execute_batch(OF_VERSION_1).unwrap();
     drop(old);
-    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    let store = crate::tests::open(&SqliteOptions::new(&path));
     let (rules, now) = (Arc::new(Rules::default()), Timestamp(1_000));
     let task = store.open(&TaskKey::new("default", "bench"), &rules, now, Arc::new(())).await.unwrap();
     let job = |id| {

@@ -163,7 +163,7 @@ impl TaskTx<'_> {
         if record.flags & HAS_DETAILS != 0 {
             delete("DELETE FROM details WHERE job = ?1")?;
         }
-        if record.has_long_args() {
+        if record.has_long_args(self.limits) {
             delete("DELETE FROM long_args WHERE job = ?1")?;
         }
         if record.flags & HAS_LOG != 0 {

@@ -10,7 +10,6 @@ use super::super::ready_queue::Next;
 use super::super::record::{CANCELLING, Position, Record};
 use super::super::shared::Live;
 use super::{Attempt, Orphan, Stepped, TaskTx, refused};
-use crate::PROMOTED_AT_ONCE;
 use saggar_store::step;
 use saggar_store::{
     Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, NextDue, Rules, StoreError, StoreEvent,
@@ -77,7 +76,7 @@ impl TaskTx<'_> {
         let (batch_context, state) = (&mut *self.batch_context, &mut *self.state);
         let (seq, last_number) = (batch_context.seq, &mut state.last_number);
         // At least the one that is to be claimed, even if earlier steps of the batch have used up the limit.
-        let most = PROMOTED_AT_ONCE.saturating_sub(batch_context.promoted).max(1);
+        let most = self.limits.promoted_at_once.saturating_sub(batch_context.promoted).max(1);
         let promoted = state.ready_queue.promote(self.db, most, now, seq, || {
             *last_number = batch_context.next_number();
             *last_number

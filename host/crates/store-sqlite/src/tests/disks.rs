@@ -96,6 +96,7 @@ pub(super) fn slow_store(directory: &TempDir) -> (SqliteStore, Pace) {
     let medium = Medium::with_disk(|wal| {
         Arc::new(SlowDisk { wal, is_slow, fails, syncs, begun, may_end: Mutex::new(may_end) }) as Arc<dyn Disk>
     });
-    let store = SqliteStore::open_on(&SqliteOptions::new(directory.path().join("saggar.db")), medium);
+    let store =
+        SqliteStore::open_on(&SqliteOptions::new(directory.path().join("saggar.db")), medium, Limits::for_tests());
     (store.unwrap(), pace)
 }

@@ -59,8 +59,9 @@ impl Machine {
         }
         let disk = self.disk.clone();
         let disk = move |file| Arc::new(SimulatedWal::new(file, &disk, "saggar.db-wal")) as Arc<dyn super::super::Disk>;
-        let medium = Medium { vfs: Some(vfs::NAME), disk, checkpoint_pages: self.checkpoint_pages };
-        let store = SqliteStore::open_on(&SqliteOptions::new(self.path()), medium)?;
+        let limits = Limits { checkpoint_pages: self.checkpoint_pages, ..Limits::for_tests() };
+        let medium = Medium { vfs: Some(vfs::NAME), disk };
+        let store = SqliteStore::open_on(&SqliteOptions::new(self.path()), medium, limits)?;
         // The process may have died at the end of the opening.
         if self.disk.is_alive() { Ok(store) } else { Err(SqliteError::Closed) }
     }

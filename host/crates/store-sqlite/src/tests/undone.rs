@@ -73,7 +73,7 @@ pub(super) async fn undone<'a, T>(store: &SqliteStore, asked: impl Future<Output
 }
 
 fn store(directory: &TempDir) -> SqliteStore {
-    SqliteStore::open(&SqliteOptions::new(directory.path().join("saggar.db"))).unwrap()
+    open(&SqliteOptions::new(directory.path().join("saggar.db")))
 }
 
 fn key() -> TaskKey {

@@ -7,19 +7,7 @@ use saggar_job::{JobId, JobKey, Status, TaskKey};
 use super::{Fixture, Locations, ids_of, success, works};
 use crate::{AddError, NewJob, Rules};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    an_added_job_is_stored_as_given(locations).await;
-    ids_continue_from_the_highest(locations).await;
-    invalid_and_duplicate_ids_are_refused(locations).await;
-    the_counter_can_be_exhausted(locations).await;
-    a_batch_is_added_whole_or_not_at_all(locations).await;
-    a_full_queue_refuses_new_jobs(locations).await;
-    delayed_jobs_have_their_own_limit(locations).await;
-    jobs_on_hold_count_as_ready(locations).await;
-    tasks_are_independent(locations).await;
-}
-
-async fn an_added_job_is_stored_as_given(locations: &dyn Locations) {
+pub(super) async fn an_added_job_is_stored_as_given(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let parent = JobKey { task: TaskKey::new("default", "other"), id: JobId(3) };
     let trace: Arc<str> = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into();
@@ -34,7 +22,7 @@ async fn an_added_job_is_stored_as_given(locations: &dyn Locations) {
     assert!(works(fixture.task.get(JobId(99)).await).is_none(), "a job that never existed is not found");
 }
 
-async fn ids_continue_from_the_highest(locations: &dyn Locations) {
+pub(super) async fn ids_continue_from_the_highest(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     assert_eq!(fixture.add_some(2).await, [JobId(1), JobId(2)]);
     assert_eq!(fixture.add(NewJob::new("[]").with_id(JobId(1024))).await, JobId(1024));
@@ -54,7 +42,7 @@ async fn ids_continue_from_the_highest(locations: &dyn Locations) {
     assert_eq!(fixture.add_some(1).await, [JobId(1027)]);
 }
 
-async fn invalid_and_duplicate_ids_are_refused(locations: &dyn Locations) {
+pub(super) async fn invalid_and_duplicate_ids_are_refused(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let zero = fixture.task.add(vec![NewJob::new("[]").with_id(JobId(0))], &fixture.rules, fixture.now).await;
     assert!(matches!(zero, Err(AddError::InvalidId { at: 0 })), "the id 0 must be refused");
@@ -67,7 +55,7 @@ async fn invalid_and_duplicate_ids_are_refused(locations: &dyn Locations) {
     assert_eq!(fixture.counts().await.waiting, 0);
 }
 
-async fn the_counter_can_be_exhausted(locations: &dyn Locations) {
+pub(super) async fn the_counter_can_be_exhausted(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let last = JobId(u64::MAX);
     assert_eq!(fixture.add(NewJob::new("[]").with_id(last)).await, last);
@@ -77,7 +65,7 @@ async fn the_counter_can_be_exhausted(locations: &dyn Locations) {
     assert_eq!(fixture.claim().await.id, last);
 }
 
-async fn a_batch_is_added_whole_or_not_at_all(locations: &dyn Locations) {
+pub(super) async fn a_batch_is_added_whole_or_not_at_all(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { size: 5, ..Rules::default() }).await;
     let plain = || NewJob::new("[]");
     let add = |jobs| fixture.task.add(jobs, &fixture.rules, fixture.now);
@@ -107,7 +95,7 @@ fn plain() -> NewJob {
     NewJob::new("[]")
 }
 
-async fn a_full_queue_refuses_new_jobs(locations: &dyn Locations) {
+pub(super) async fn a_full_queue_refuses_new_jobs(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 2, ..super::retries(1, 10) }).await;
     let full =
         async |fixture: &Fixture| matches!(add(fixture, vec![plain()]).await, Err(AddError::QueueFull { size: 2 }));
@@ -129,7 +117,7 @@ async fn a_full_queue_refuses_new_jobs(locations: &dyn Locations) {
     assert!(matches!(none, Err(AddError::QueueFull { size: 0 })), "the current rules apply");
 }
 
-async fn delayed_jobs_have_their_own_limit(locations: &dyn Locations) {
+pub(super) async fn delayed_jobs_have_their_own_limit(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 2, delayed_size: 3, ..super::retries(1, 50) }).await;
     let later = |ms| plain().with_delay_ms(ms);
     let at = plain().with_run_at(fixture.now.plus_ms(10));
@@ -161,7 +149,7 @@ async fn delayed_jobs_have_their_own_limit(locations: &dyn Locations) {
     assert!(full(&fixture).await, "the current rules apply");
 }
 
-async fn jobs_on_hold_count_as_ready(locations: &dyn Locations) {
+pub(super) async fn jobs_on_hold_count_as_ready(locations: &dyn Locations) {
     let rules = Rules { size: 1, delayed_size: 0, add_handler: true, ..Rules::default() };
     let fixture = Fixture::new(locations, rules).await;
     fixture.add(plain().with_delay_ms(5)).await;
@@ -176,7 +164,7 @@ async fn jobs_on_hold_count_as_ready(locations: &dyn Locations) {
     fixture.add(plain()).await;
 }
 
-async fn tasks_are_independent(locations: &dyn Locations) {
+pub(super) async fn tasks_are_independent(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     fixture.add_some(3).await;
     for key in [TaskKey::new("default", "other"), TaskKey::new("else", "bench")] {

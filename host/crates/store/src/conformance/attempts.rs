@@ -10,21 +10,7 @@ use crate::{
     StoreEvent,
 };
 
-pub(super) async fn all(locations: &dyn Locations) {
-    a_job_runs_and_succeeds(locations).await;
-    a_failed_job_is_retried_until_its_attempts_are_used_up(locations).await;
-    each_outcome_fails_the_job_with_its_reason(locations).await;
-    a_stale_claim_is_refused(locations).await;
-    a_requeued_attempt_does_not_count(locations).await;
-    a_released_claim_leaves_no_trace(locations).await;
-    a_new_attempt_clears_the_progress(locations).await;
-    finish_can_claim_the_next_job_in_the_same_step(locations).await;
-    every_attempt_leaves_a_record(locations).await;
-    a_lost_attempt_is_retried_even_without_retries(locations).await;
-    the_first_and_the_latest_records_are_kept(locations).await;
-}
-
-async fn a_job_runs_and_succeeds(locations: &dyn Locations) {
+pub(super) async fn a_job_runs_and_succeeds(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[1]")).await;
     fixture.later(3);
@@ -43,7 +29,7 @@ async fn a_job_runs_and_succeeds(locations: &dyn Locations) {
     assert_eq!((fixture.counts().await.running, fixture.counts().await.success), (0, 1));
 }
 
-async fn a_failed_job_is_retried_until_its_attempts_are_used_up(locations: &dyn Locations) {
+pub(super) async fn a_failed_job_is_retried_until_its_attempts_are_used_up(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(2, 100)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let mut last = Run(0);
@@ -68,7 +54,7 @@ async fn a_failed_job_is_retried_until_its_attempts_are_used_up(locations: &dyn 
     assert_eq!((ended.ended_at(), fixture.counts().await.failure), (Some(fixture.now), 1));
 }
 
-async fn each_outcome_fails_the_job_with_its_reason(locations: &dyn Locations) {
+pub(super) async fn each_outcome_fails_the_job_with_its_reason(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
     let ends = [
         (Outcome::failure(FailureKind::Failed, problem()), FailureKind::Failed),
@@ -90,7 +76,7 @@ async fn each_outcome_fails_the_job_with_its_reason(locations: &dyn Locations) {
     }
 }
 
-async fn a_stale_claim_is_refused(locations: &dyn Locations) {
+pub(super) async fn a_stale_claim_is_refused(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(5, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let stale = fixture.claim().await;
@@ -118,7 +104,7 @@ async fn a_stale_claim_is_refused(locations: &dyn Locations) {
     assert_eq!(fixture.get(id).await.response(), Some("7"));
 }
 
-async fn a_requeued_attempt_does_not_count(locations: &dyn Locations) {
+pub(super) async fn a_requeued_attempt_does_not_count(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let first = fixture.claim().await;
@@ -131,7 +117,7 @@ async fn a_requeued_attempt_does_not_count(locations: &dyn Locations) {
     fixture.finish(&second, success()).await;
 }
 
-async fn a_released_claim_leaves_no_trace(locations: &dyn Locations) {
+pub(super) async fn a_released_claim_leaves_no_trace(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fixture.finish(&fixture.claim().await, Outcome::failure(FailureKind::Failed, problem())).await;
@@ -167,7 +153,7 @@ async fn a_released_claim_leaves_no_trace(locations: &dyn Locations) {
 
 /// Reads and lists show the cleared progress, too, while the attempt runs. Before the claim, and after a released
 /// claim, the job shows the progress of the previous attempt.
-async fn a_new_attempt_clears_the_progress(locations: &dyn Locations) {
+pub(super) async fn a_new_attempt_clears_the_progress(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(9, 0)).await;
     let id = fixture.add(NewJob::new("[]").with_key("k")).await;
     let none = Progress::default;
@@ -212,7 +198,7 @@ async fn a_new_attempt_clears_the_progress(locations: &dyn Locations) {
     assert_eq!(fixture.get(id).await.key.as_deref(), Some("k"), "other data of the job does not change");
 }
 
-async fn finish_can_claim_the_next_job_in_the_same_step(locations: &dyn Locations) {
+pub(super) async fn finish_can_claim_the_next_job_in_the_same_step(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(1, 0)).await;
     let ids = fixture.add_some(3).await;
     let first = fixture.claim().await;
@@ -242,7 +228,7 @@ pub(super) fn cost() -> Cost {
     Cost { digest: "5e884898da28".into(), cpu: Duration::from_nanos(1_234_567), peak_memory: 1 << 33, fresh: true }
 }
 
-async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
+pub(super) async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(9, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     assert_eq!(fixture.history(id).await, History::default());
@@ -305,7 +291,7 @@ async fn every_attempt_leaves_a_record(locations: &dyn Locations) {
     );
 }
 
-async fn a_lost_attempt_is_retried_even_without_retries(locations: &dyn Locations) {
+pub(super) async fn a_lost_attempt_is_retried_even_without_retries(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(0, 60_000)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     for attempt in 1..=2 {
@@ -319,7 +305,7 @@ async fn a_lost_attempt_is_retried_even_without_retries(locations: &dyn Location
     assert_eq!(some(fixture.history(id).await.log.pop(), "a line"), LogLine::lost(fixture.now, 3));
 }
 
-async fn the_first_and_the_latest_records_are_kept(locations: &dyn Locations) {
+pub(super) async fn the_first_and_the_latest_records_are_kept(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(u32::MAX, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     for _ in 0..130 {

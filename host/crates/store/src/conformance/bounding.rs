@@ -7,15 +7,6 @@ use saggar_job::{FailureKind, JobId, JobKey, LogSource, Outcome, Status, TaskKey
 use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{AddError, Change, Delivery, End, Finish, ListQuery, LogLine, NewJob, Progress, Pruned, Rules, TaskStore};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    bytes_are_counted_and_freed(locations).await;
-    byte_counts_survive_a_restart(locations).await;
-    adding_is_refused_beyond_keep_bytes(locations).await;
-    the_jobs_that_ended_first_are_evicted(locations).await;
-    unfinished_jobs_are_not_evicted(locations).await;
-    the_byte_limit_of_the_store_covers_all_tasks(locations).await;
-}
-
 /// Returns a job that uses every field that is counted.
 fn full_job() -> NewJob {
     let parent = JobKey { task: TaskKey::new("default", "parent"), id: JobId(7) };
@@ -35,7 +26,7 @@ async fn bytes(fixture: &Fixture) -> u64 {
     fixture.counts().await.bytes
 }
 
-async fn bytes_are_counted_and_freed(locations: &dyn Locations) {
+pub(super) async fn bytes_are_counted_and_freed(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(2, 0)).await;
     assert_eq!(bytes(&fixture).await, 0);
     let id = fixture.add(full_job()).await;
@@ -64,7 +55,7 @@ async fn bytes_are_counted_and_freed(locations: &dyn Locations) {
     assert_eq!(bytes(&fixture).await, 0);
 }
 
-async fn byte_counts_survive_a_restart(locations: &dyn Locations) {
+pub(super) async fn byte_counts_survive_a_restart(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(1, 0)).await;
     let id = fixture.add(full_job()).await;
     fixture.add_some(3).await;
@@ -81,7 +72,7 @@ async fn byte_counts_survive_a_restart(locations: &dyn Locations) {
     assert_eq!(bytes(&fixture).await, 0);
 }
 
-async fn adding_is_refused_beyond_keep_bytes(locations: &dyn Locations) {
+pub(super) async fn adding_is_refused_beyond_keep_bytes(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { keep_bytes: 10_000, size: 3, ..Rules::default() }).await;
     let add = |jobs: Vec<NewJob>| fixture.task.add(jobs, &fixture.rules, fixture.now);
     works(add(vec![large(4_000).with_key("k"), large(4_000)]).await);
@@ -109,7 +100,7 @@ async fn kept_ids(fixture: &Fixture) -> Vec<u64> {
     works(fixture.store.list(&query).await).jobs.into_iter().map(|job| job.id.0).collect()
 }
 
-async fn the_jobs_that_ended_first_are_evicted(locations: &dyn Locations) {
+pub(super) async fn the_jobs_that_ended_first_are_evicted(locations: &dyn Locations) {
     let rules = Rules { keep_bytes: 1 << 20, size: 10, ..Rules::default() };
     let mut fixture = Fixture::new(locations, rules).await;
     for _ in 0..6 {
@@ -138,7 +129,7 @@ async fn the_jobs_that_ended_first_are_evicted(locations: &dyn Locations) {
     assert_eq!(fixture.status(JobId(5)).await, Status::Success);
 }
 
-async fn unfinished_jobs_are_not_evicted(locations: &dyn Locations) {
+pub(super) async fn unfinished_jobs_are_not_evicted(locations: &dyn Locations) {
     let rules = Rules { success_handler: true, ..Rules::default() };
     let mut fixture = Fixture::new(locations, rules).await;
     for _ in 0..3 {
@@ -168,7 +159,7 @@ async fn end_in(task: &dyn TaskStore, rules: &Arc<Rules>, now: Timestamp) {
     works(task.finish(finish, false, rules, now).await);
 }
 
-async fn the_byte_limit_of_the_store_covers_all_tasks(locations: &dyn Locations) {
+pub(super) async fn the_byte_limit_of_the_store_covers_all_tasks(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let key = |name: &str| TaskKey::new("default", name);
     let one = works(fixture.store.open(&key("one"), &fixture.rules, fixture.now, Arc::new(())).await);

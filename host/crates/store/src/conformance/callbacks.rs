@@ -9,22 +9,6 @@ use crate::{
     Lane, NewJob, NextDue, Retention, Rules,
 };
 
-pub(super) async fn all(locations: &dyn Locations) {
-    a_job_on_hold_is_released_when_its_add_callback_is_settled(locations).await;
-    an_end_leaves_a_callback_only_if_the_task_has_the_handler(locations).await;
-    callbacks_are_claimed_in_order_and_once(locations).await;
-    a_callback_can_be_postponed(locations).await;
-    a_job_cancelled_on_hold_has_its_callbacks_in_order(locations).await;
-    settling_an_unknown_callback_does_nothing(locations).await;
-    add_callbacks_do_not_wait_behind_end_callbacks(locations).await;
-    a_job_is_released_when_its_add_callback_is_given_up(locations).await;
-    a_given_up_callback_is_shown_until_it_is_redelivered(locations).await;
-    a_deferred_callback_blocks_neither_retry_nor_retention(locations).await;
-    a_callback_that_is_being_delivered_is_not_removed(locations).await;
-    redelivery_keeps_the_order_of_a_jobs_callbacks(locations).await;
-    given_up_and_deferred_callbacks_survive_a_restart(locations).await;
-}
-
 fn with_handlers() -> Rules {
     Rules { add_handler: true, success_handler: true, error_handler: true, ..retries(1, 0) }
 }
@@ -41,7 +25,7 @@ async fn finish(fixture: &Fixture, callback: &ClaimedCallback) -> SettleOutcome 
     fixture.settle(callback.number, Delivery::Done).await
 }
 
-async fn a_job_on_hold_is_released_when_its_add_callback_is_settled(locations: &dyn Locations) {
+pub(super) async fn a_job_on_hold_is_released_when_its_add_callback_is_settled(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, with_handlers()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let delayed = fixture.add(NewJob::new("[]").with_delay_ms(30)).await;
@@ -61,7 +45,7 @@ async fn a_job_on_hold_is_released_when_its_add_callback_is_settled(locations: &
     assert_eq!((fixture.counts().await.held, fixture.counts().await.callbacks), (0, 0));
 }
 
-async fn an_end_leaves_a_callback_only_if_the_task_has_the_handler(locations: &dyn Locations) {
+pub(super) async fn an_end_leaves_a_callback_only_if_the_task_has_the_handler(locations: &dyn Locations) {
     for (success_handler, error_handler) in [(true, true), (true, false), (false, true), (false, false)] {
         let rules = Rules { add_handler: false, success_handler, error_handler, ..with_handlers() };
         let fixture = Fixture::new(locations, rules).await;
@@ -98,7 +82,7 @@ async fn an_end_leaves_a_callback_only_if_the_task_has_the_handler(locations: &d
     }
 }
 
-async fn callbacks_are_claimed_in_order_and_once(locations: &dyn Locations) {
+pub(super) async fn callbacks_are_claimed_in_order_and_once(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, with_handlers()).await;
     fixture.add_some(4).await;
     let claimed = works(fixture.task.claim_callbacks(Lane::Adds, 2, fixture.now).await);
@@ -110,7 +94,7 @@ async fn callbacks_are_claimed_in_order_and_once(locations: &dyn Locations) {
     assert_eq!(fixture.counts().await.callbacks, 4, "but they are pending until they are settled");
 }
 
-async fn a_callback_can_be_postponed(locations: &dyn Locations) {
+pub(super) async fn a_callback_can_be_postponed(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, with_handlers()).await;
     fixture.add_some(2).await;
     let first = add_callback(&fixture).await;
@@ -130,7 +114,7 @@ async fn a_callback_can_be_postponed(locations: &dyn Locations) {
     );
 }
 
-async fn a_job_cancelled_on_hold_has_its_callbacks_in_order(locations: &dyn Locations) {
+pub(super) async fn a_job_cancelled_on_hold_has_its_callbacks_in_order(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, with_handlers()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let added = add_callback(&fixture).await;
@@ -154,7 +138,7 @@ async fn a_job_cancelled_on_hold_has_its_callbacks_in_order(locations: &dyn Loca
     assert_eq!(fixture.claim().await.id, job, "a requeued job is not on hold again");
 }
 
-async fn settling_an_unknown_callback_does_nothing(locations: &dyn Locations) {
+pub(super) async fn settling_an_unknown_callback_does_nothing(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, with_handlers()).await;
     let settled = fixture.settle(CallbackNumber(7), Delivery::Done).await;
     assert_eq!(settled, SettleOutcome { next_due: NextDue::Nothing, end_is_due: false });
@@ -162,7 +146,7 @@ async fn settling_an_unknown_callback_does_nothing(locations: &dyn Locations) {
     assert_eq!(fixture.counts().await.callbacks, 0);
 }
 
-async fn add_callbacks_do_not_wait_behind_end_callbacks(locations: &dyn Locations) {
+pub(super) async fn add_callbacks_do_not_wait_behind_end_callbacks(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { add_handler: false, ..with_handlers() }).await;
     fixture.add_some(40).await;
     for _ in 0..40 {
@@ -198,7 +182,7 @@ fn callback(lane: Lane, tries: u32, given_up: bool) -> JobCallback {
     JobCallback { lane, tries, next_try_at: None, given_up, problem }
 }
 
-async fn a_job_is_released_when_its_add_callback_is_given_up(locations: &dyn Locations) {
+pub(super) async fn a_job_is_released_when_its_add_callback_is_given_up(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, with_handlers()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let added = add_callback(&fixture).await;
@@ -220,7 +204,7 @@ async fn a_job_is_released_when_its_add_callback_is_given_up(locations: &dyn Loc
     assert_eq!(fixture.get(id).await.callbacks, shown);
 }
 
-async fn a_given_up_callback_is_shown_until_it_is_redelivered(locations: &dyn Locations) {
+pub(super) async fn a_given_up_callback_is_shown_until_it_is_redelivered(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { add_handler: false, ..with_handlers() }).await;
     let id = fixture.add(NewJob::new("[]")).await;
     assert!(matches!(fixture.change(JobId(9), Change::Redeliver).await, Err(ChangeError::UnknownJob { .. })));
@@ -259,7 +243,7 @@ async fn a_given_up_callback_is_shown_until_it_is_redelivered(locations: &dyn Lo
     assert_eq!(fixture.counts().await.given_up, 0);
 }
 
-async fn a_deferred_callback_blocks_neither_retry_nor_retention(locations: &dyn Locations) {
+pub(super) async fn a_deferred_callback_blocks_neither_retry_nor_retention(locations: &dyn Locations) {
     let retention = Retention { success_ms: 1_000, failure_ms: 1_000 };
     let mut fixture = Fixture::new(locations, Rules { add_handler: false, retention, ..with_handlers() }).await;
     let id = fixture.add(NewJob::new("[]")).await;
@@ -288,7 +272,7 @@ async fn a_deferred_callback_blocks_neither_retry_nor_retention(locations: &dyn 
     assert!(fixture.counts().await.is_idle() && fixture.counts().await.deferred == 0);
 }
 
-async fn a_callback_that_is_being_delivered_is_not_removed(locations: &dyn Locations) {
+pub(super) async fn a_callback_that_is_being_delivered_is_not_removed(locations: &dyn Locations) {
     let retention = Retention { success_ms: 0, failure_ms: 0 };
     let mut fixture = Fixture::new(locations, Rules { add_handler: false, retention, ..with_handlers() }).await;
     let id = fixture.add(NewJob::new("[]")).await;
@@ -307,7 +291,7 @@ async fn a_callback_that_is_being_delivered_is_not_removed(locations: &dyn Locat
     );
 }
 
-async fn redelivery_keeps_the_order_of_a_jobs_callbacks(locations: &dyn Locations) {
+pub(super) async fn redelivery_keeps_the_order_of_a_jobs_callbacks(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, with_handlers()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fail(&fixture, &add_callback(&fixture).await, None).await;
@@ -330,7 +314,7 @@ async fn redelivery_keeps_the_order_of_a_jobs_callbacks(locations: &dyn Location
     assert!(fixture.counts().await.is_idle() && fixture.get(id).await.callbacks.is_empty());
 }
 
-async fn given_up_and_deferred_callbacks_survive_a_restart(locations: &dyn Locations) {
+pub(super) async fn given_up_and_deferred_callbacks_survive_a_restart(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { add_handler: false, ..with_handlers() }).await;
     let ids = fixture.add_some(2).await;
     fixture.finish(&fixture.claim().await, success()).await;

@@ -6,13 +6,7 @@ use super::observed::Changed;
 use super::{Fixture, Locations, is_cancelling, problem, retries, success, works};
 use crate::{Change, ChangeError, End, NewJob, NextDue, Rules};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    a_waiting_job_ends_at_once(locations).await;
-    a_running_job_gets_no_other_attempt(locations).await;
-    an_ended_job_cannot_be_cancelled(locations).await;
-}
-
-async fn a_waiting_job_ends_at_once(locations: &dyn Locations) {
+pub(super) async fn a_waiting_job_ends_at_once(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let ready = fixture.add(NewJob::new("[]")).await;
     let delayed = fixture.add(NewJob::new("[]").with_delay_ms(10)).await;
@@ -32,7 +26,7 @@ async fn a_waiting_job_ends_at_once(locations: &dyn Locations) {
     assert_eq!((claimed.jobs.len(), claimed.jobs[0].id, claimed.next_due), (1, other, NextDue::Nothing));
 }
 
-async fn a_running_job_gets_no_other_attempt(locations: &dyn Locations) {
+pub(super) async fn a_running_job_gets_no_other_attempt(locations: &dyn Locations) {
     let ends = [
         (End::Outcome(Outcome::failure(FailureKind::Failed, problem())), Status::Failure),
         (End::Outcome(Outcome::Failure(Failure::cancelled())), Status::Failure),
@@ -56,7 +50,7 @@ async fn a_running_job_gets_no_other_attempt(locations: &dyn Locations) {
     assert_eq!(fixture.counts().await.waiting, 0);
 }
 
-async fn an_ended_job_cannot_be_cancelled(locations: &dyn Locations) {
+pub(super) async fn an_ended_job_cannot_be_cancelled(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fixture.finish(&fixture.claim().await, success()).await;

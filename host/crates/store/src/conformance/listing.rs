@@ -7,16 +7,6 @@ use saggar_job::{FailureKind, JobId, Outcome, Problem, Status, TaskKey, Timestam
 use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{Change, Cursor, End, Finish, ListOrder, ListQuery, ListedJob, NewJob, Page, Progress, Rules};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    a_list_shows_the_state_of_jobs(locations).await;
-    a_list_is_in_the_order_of_adding(locations).await;
-    a_list_can_be_filtered(locations).await;
-    a_running_job_is_found_by_its_live_progress(locations).await;
-    pages_stay_consistent_when_jobs_change_between_them(locations).await;
-    a_tenant_sees_all_its_tasks_and_no_others(locations).await;
-    a_page_is_bounded(locations).await;
-}
-
 fn query(change: impl FnOnce(&mut ListQuery)) -> ListQuery {
     let mut query = ListQuery::of_task(&super::task_key());
     change(&mut query);
@@ -46,7 +36,7 @@ async fn ids(fixture: &Fixture, query: ListQuery) -> Vec<u64> {
     pages(&*fixture.store, query).await.iter().map(|job| job.id.0).collect()
 }
 
-async fn a_list_shows_the_state_of_jobs(locations: &dyn Locations) {
+pub(super) async fn a_list_shows_the_state_of_jobs(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 30)).await;
     fixture.add_some(3).await;
     fixture.add(NewJob::new("[]").with_priority(-3).with_delay_ms(500)).await;
@@ -73,7 +63,7 @@ async fn a_list_shows_the_state_of_jobs(locations: &dyn Locations) {
     assert_eq!(listed[1].problem, Some(Problem { details: None, ..problem() }), "large details are left out");
 }
 
-async fn a_list_is_in_the_order_of_adding(locations: &dyn Locations) {
+pub(super) async fn a_list_is_in_the_order_of_adding(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     assert_eq!(page(&fixture, &query(|_| ())).await, Page { jobs: Vec::new(), next: None });
     for id in [9, 4, 7] {
@@ -91,7 +81,7 @@ async fn a_list_is_in_the_order_of_adding(locations: &dyn Locations) {
     assert_eq!(ids(&fixture, query(|_| ())).await, [9, 7, 4], "an id that is used again is another job");
 }
 
-async fn a_list_can_be_filtered(locations: &dyn Locations) {
+pub(super) async fn a_list_can_be_filtered(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let start = fixture.now;
     for _ in 0..6 {
@@ -147,7 +137,7 @@ async fn a_list_can_be_filtered(locations: &dyn Locations) {
 }
 
 /// A store does not contain the progress of a running attempt; the caller passes the ids of the jobs that match.
-async fn a_running_job_is_found_by_its_live_progress(locations: &dyn Locations) {
+pub(super) async fn a_running_job_is_found_by_its_live_progress(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(1, 0)).await;
     fixture.add_some(3).await;
     let job = fixture.claim().await;
@@ -167,7 +157,7 @@ async fn a_running_job_is_found_by_its_live_progress(locations: &dyn Locations) 
     assert_eq!((ids(&fixture, of(Status::Running)).await, ids(&fixture, of(Status::Waiting)).await), (vec![2], vec![]));
 }
 
-async fn pages_stay_consistent_when_jobs_change_between_them(locations: &dyn Locations) {
+pub(super) async fn pages_stay_consistent_when_jobs_change_between_them(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     fixture.add_some(10).await;
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst] {
@@ -202,7 +192,7 @@ async fn pages_stay_consistent_when_jobs_change_between_them(locations: &dyn Loc
     assert_eq!(page(&fixture, &query).await, Page { jobs: Vec::new(), next: None }, "a cursor that no page returned");
 }
 
-async fn a_tenant_sees_all_its_tasks_and_no_others(locations: &dyn Locations) {
+pub(super) async fn a_tenant_sees_all_its_tasks_and_no_others(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let mut expected = Vec::new();
     let keys = ["default/b", "else/a", "default/bench", "default/a"].map(|key| key.split_once('/'));
@@ -233,7 +223,7 @@ async fn a_tenant_sees_all_its_tasks_and_no_others(locations: &dyn Locations) {
     assert!(pages(&*fixture.store, ListQuery::of_task(&TaskKey::new("default", "none"))).await.is_empty());
 }
 
-async fn a_page_is_bounded(locations: &dyn Locations) {
+pub(super) async fn a_page_is_bounded(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { size: usize::MAX, ..Rules::default() }).await;
     let count = ListQuery::LOOKED_AT + 2_000;
     let batch = vec![NewJob::new("[]"); 1_000];

@@ -7,14 +7,6 @@ use saggar_job::{FailureKind, JobId, Outcome, Run, Status};
 use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{AddError, Added, Change, End, KeyOwner, KeyReuse, NewJob, Rules};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    a_key_returns_the_same_job_while_it_is_stored(locations).await;
-    a_unique_job_exists_once_while_it_waits_or_runs(locations).await;
-    keys_and_fingerprints_apply_within_a_batch(locations).await;
-    reusing_a_key_for_another_job_is_refused(locations).await;
-    a_duplicate_needs_no_room_in_the_queue(locations).await;
-}
-
 fn old(id: JobId) -> Added {
     Added { id, is_new: false }
 }
@@ -27,7 +19,7 @@ async fn add(fixture: &Fixture, job: NewJob) -> Added {
     works(fixture.task.add(vec![job], &fixture.rules, fixture.now).await)[0]
 }
 
-async fn a_key_returns_the_same_job_while_it_is_stored(locations: &dyn Locations) {
+pub(super) async fn a_key_returns_the_same_job_while_it_is_stored(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let keyed = |args: &str| NewJob::new(args).with_key("k");
     assert_eq!(add(&fixture, keyed("[1]")).await, new(1));
@@ -50,7 +42,7 @@ async fn a_key_returns_the_same_job_while_it_is_stored(locations: &dyn Locations
     assert_eq!(works(works(other).add(vec![keyed("[]")], &fixture.rules, fixture.now).await), [new(1)], "per task");
 }
 
-async fn a_unique_job_exists_once_while_it_waits_or_runs(locations: &dyn Locations) {
+pub(super) async fn a_unique_job_exists_once_while_it_waits_or_runs(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 10)).await;
     let unique = || NewJob::new("[]").with_unique("f");
     assert_eq!(add(&fixture, unique()).await, new(1));
@@ -78,7 +70,7 @@ async fn a_unique_job_exists_once_while_it_waits_or_runs(locations: &dyn Locatio
     assert_eq!(fixture.get(JobId(7)).await.unique.as_deref(), Some("f"));
 }
 
-async fn keys_and_fingerprints_apply_within_a_batch(locations: &dyn Locations) {
+pub(super) async fn keys_and_fingerprints_apply_within_a_batch(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { size: 3, ..Rules::default() }).await;
     let plain = || NewJob::new("[]");
     let batch = vec![
@@ -97,7 +89,7 @@ async fn keys_and_fingerprints_apply_within_a_batch(locations: &dyn Locations) {
     assert!(matches!(refused, Err(AddError::QueueFull { size: 3 })), "the last job of the batch would be new");
 }
 
-async fn reusing_a_key_for_another_job_is_refused(locations: &dyn Locations) {
+pub(super) async fn reusing_a_key_for_another_job_is_refused(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 3, ..Rules::default() }).await;
     let long = format!("[\"{}\"]", "x".repeat(2_000));
     let kept = || NewJob::new(long.as_str()).with_key("k").with_priority(1);
@@ -130,7 +122,7 @@ async fn reusing_a_key_for_another_job_is_refused(locations: &dyn Locations) {
     assert_eq!(refused.err().map(|error| error.code()), Some("key-reused"), "a reused key is reported first");
 }
 
-async fn a_duplicate_needs_no_room_in_the_queue(locations: &dyn Locations) {
+pub(super) async fn a_duplicate_needs_no_room_in_the_queue(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { size: 1, ..Rules::default() }).await;
     assert_eq!(add(&fixture, NewJob::new("[]").with_key("k").with_unique("f")).await, new(1));
     let same = || NewJob::new("[]").with_key("k").with_unique("f");

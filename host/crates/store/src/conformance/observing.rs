@@ -7,14 +7,6 @@ use saggar_job::{Ending, Failure, FailureKind, JobId, Outcome, Run, Status, Task
 use super::{Fixture, Locations, Observed, problem, retries, success, works};
 use crate::{Change, Delivery, End, EndResult, Finish, Hint, Lane, LogLine, NewJob, NextDue, Rules, StoreEvent};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    each_change_is_observed_once_and_in_order(locations).await;
-    refused_steps_are_not_observed(locations).await;
-    events_of_all_tasks_come_in_one_order(locations).await;
-    hints_say_what_can_be_claimed_and_when(locations).await;
-    may_claim_is_true_while_jobs_wait(locations).await;
-}
-
 fn ended(id: u64, run: u64, ending: Ending, result: EndResult, at: Timestamp) -> StoreEvent {
     StoreEvent::Ended { id: JobId(id), run: Run(run), ending, result, at }
 }
@@ -23,7 +15,7 @@ fn result(status: Status) -> EndResult {
     EndResult { status, run_at: None, reason: None, callback: false, snapshot: None }
 }
 
-async fn each_change_is_observed_once_and_in_order(locations: &dyn Locations) {
+pub(super) async fn each_change_is_observed_once_and_in_order(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { error_handler: true, ..retries(1, 100) }).await;
     let at = fixture.now;
     let added = works(fixture.task.add(vec![NewJob::new("[]"); 2], &fixture.rules, at).await);
@@ -79,7 +71,7 @@ async fn each_change_is_observed_once_and_in_order(locations: &dyn Locations) {
     assert_eq!(fixture.observed.events().await, expected);
 }
 
-async fn refused_steps_are_not_observed(locations: &dyn Locations) {
+pub(super) async fn refused_steps_are_not_observed(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { size: 1, ..retries(0, 0) }).await;
     fixture.add(NewJob::new("[]").with_key("k")).await;
     fixture.observed.all().await;
@@ -97,7 +89,7 @@ async fn refused_steps_are_not_observed(locations: &dyn Locations) {
     assert_eq!(fixture.observed.events().await, []);
 }
 
-async fn events_of_all_tasks_come_in_one_order(locations: &dyn Locations) {
+pub(super) async fn events_of_all_tasks_come_in_one_order(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
     let (observer, observed) = Observed::new();
     let keys = ["one", "two"].map(|name| TaskKey::new("default", name));
@@ -127,7 +119,7 @@ async fn events_of_all_tasks_come_in_one_order(locations: &dyn Locations) {
     }
 }
 
-async fn hints_say_what_can_be_claimed_and_when(locations: &dyn Locations) {
+pub(super) async fn hints_say_what_can_be_claimed_and_when(locations: &dyn Locations) {
     let rules = Rules { add_handler: true, success_handler: true, ..retries(0, 0) };
     let fixture = Fixture::new(locations, rules).await;
     let id = fixture.add(NewJob::new("[]").with_delay_ms(40)).await;
@@ -153,7 +145,7 @@ async fn hints_say_what_can_be_claimed_and_when(locations: &dyn Locations) {
     hints(Hint::Cancel(id, job.run)).await;
 }
 
-async fn may_claim_is_true_while_jobs_wait(locations: &dyn Locations) {
+pub(super) async fn may_claim_is_true_while_jobs_wait(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
     if fixture.store.is_shared() {
         // Another host may have added something by now.

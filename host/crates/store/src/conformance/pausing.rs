@@ -6,12 +6,7 @@ use super::observed::Changed;
 use super::{Fixture, Locations, problem, retries, some, success, works};
 use crate::{Change, Delivery, End, Finish, Lane, NewJob, NextDue, Rules};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    a_paused_task_starts_no_attempts(locations).await;
-    everything_else_continues_in_a_paused_task(locations).await;
-}
-
-async fn a_paused_task_starts_no_attempts(locations: &dyn Locations) {
+pub(super) async fn a_paused_task_starts_no_attempts(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 5)).await;
     fixture.add_some(2).await;
     let job = fixture.claim().await;
@@ -35,7 +30,7 @@ async fn a_paused_task_starts_no_attempts(locations: &dyn Locations) {
     assert_eq!(fixture.set_paused(false).await, NextDue::At(fixture.now.plus_ms(5)));
 }
 
-async fn everything_else_continues_in_a_paused_task(locations: &dyn Locations) {
+pub(super) async fn everything_else_continues_in_a_paused_task(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { add_handler: true, ..Rules::default() }).await;
     fixture.set_paused(true).await;
     let id = fixture.add(NewJob::new("[]")).await;

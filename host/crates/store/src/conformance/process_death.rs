@@ -9,19 +9,7 @@ use crate::{
     Added, CallbackKind, Change, Delivery, End, Lane, ListQuery, LogLine, NewJob, NextDue, Progress, Retention, Rules,
 };
 
-pub(super) async fn all(locations: &dyn Locations) {
-    answered_steps_survive_a_restart(locations).await;
-    interrupted_jobs_restart_at_once_and_the_attempt_counts(locations).await;
-    a_job_that_kills_every_process_fails(locations).await;
-    a_running_job_that_was_cancelled_ends_on_restart(locations).await;
-    pending_callbacks_survive_a_restart(locations).await;
-    the_ready_queue_keeps_its_order_over_restarts(locations).await;
-    keys_fingerprints_and_the_pause_survive_a_restart(locations).await;
-    opening_again_in_the_same_process_changes_nothing(locations).await;
-    the_tasks_of_earlier_processes_are_known(locations).await;
-}
-
-async fn answered_steps_survive_a_restart(locations: &dyn Locations) {
+pub(super) async fn answered_steps_survive_a_restart(locations: &dyn Locations) {
     let retention = Retention { success_ms: 100, failure_ms: 900 };
     let mut fixture = Fixture::new(locations, Rules { retention, ..retries(1, 70) }).await;
     fixture.add(NewJob::new("[\"é\"]").with_priority(3)).await;
@@ -58,7 +46,7 @@ async fn answered_steps_survive_a_restart(locations: &dyn Locations) {
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 1, "retention continues");
 }
 
-async fn interrupted_jobs_restart_at_once_and_the_attempt_counts(locations: &dyn Locations) {
+pub(super) async fn interrupted_jobs_restart_at_once_and_the_attempt_counts(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(3, 60_000)).await;
     let ids = fixture.add_some(3).await;
     let claimed = fixture.claimed(2).await.jobs;
@@ -87,7 +75,7 @@ async fn interrupted_jobs_restart_at_once_and_the_attempt_counts(locations: &dyn
     fixture.finish(&again[1], success()).await;
 }
 
-async fn a_job_that_kills_every_process_fails(locations: &dyn Locations) {
+pub(super) async fn a_job_that_kills_every_process_fails(locations: &dyn Locations) {
     for (retries_allowed, deaths) in [(0, 3), (4, 5)] {
         let mut fixture = Fixture::new(locations, Rules { error_handler: true, ..retries(retries_allowed, 0) }).await;
         let id = fixture.add(NewJob::new("[]")).await;
@@ -110,7 +98,7 @@ async fn a_job_that_kills_every_process_fails(locations: &dyn Locations) {
     }
 }
 
-async fn a_running_job_that_was_cancelled_ends_on_restart(locations: &dyn Locations) {
+pub(super) async fn a_running_job_that_was_cancelled_ends_on_restart(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(3, 0)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fixture.claim().await;
@@ -120,7 +108,7 @@ async fn a_running_job_that_was_cancelled_ends_on_restart(locations: &dyn Locati
     assert_eq!(fixture.get(id).await.reason(), Some(FailureKind::Cancelled));
 }
 
-async fn pending_callbacks_survive_a_restart(locations: &dyn Locations) {
+pub(super) async fn pending_callbacks_survive_a_restart(locations: &dyn Locations) {
     let rules = Rules { add_handler: true, error_handler: true, ..retries(0, 0) };
     let mut fixture = Fixture::new(locations, rules).await;
     let ids = fixture.add_some(3).await;
@@ -156,7 +144,7 @@ async fn pending_callbacks_survive_a_restart(locations: &dyn Locations) {
     assert_eq!(fixture.claimed(9).await.jobs.len(), 2);
 }
 
-async fn the_ready_queue_keeps_its_order_over_restarts(locations: &dyn Locations) {
+pub(super) async fn the_ready_queue_keeps_its_order_over_restarts(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     for (priority, delay_ms) in [(0, 0), (5, 0), (0, 20), (0, 10), (5, 20), (0, 20)] {
         fixture.add(NewJob::new("[]").with_priority(priority).with_delay_ms(delay_ms)).await;
@@ -177,7 +165,7 @@ async fn the_ready_queue_keeps_its_order_over_restarts(locations: &dyn Locations
     assert_eq!(fixture.claimed(1).await.next_due, NextDue::Nothing);
 }
 
-async fn keys_fingerprints_and_the_pause_survive_a_restart(locations: &dyn Locations) {
+pub(super) async fn keys_fingerprints_and_the_pause_survive_a_restart(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let keyed = || NewJob::new("[]").with_key("k").with_unique("f");
     let id = fixture.add(keyed()).await;
@@ -196,7 +184,7 @@ async fn keys_fingerprints_and_the_pause_survive_a_restart(locations: &dyn Locat
     assert_eq!((fixture.add(keyed()).await, fixture.claim().await.id), (id, other));
 }
 
-async fn opening_again_in_the_same_process_changes_nothing(locations: &dyn Locations) {
+pub(super) async fn opening_again_in_the_same_process_changes_nothing(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let job = fixture.claim().await;
@@ -209,7 +197,7 @@ async fn opening_again_in_the_same_process_changes_nothing(locations: &dyn Locat
     fixture.finish(&job, success()).await;
 }
 
-async fn the_tasks_of_earlier_processes_are_known(locations: &dyn Locations) {
+pub(super) async fn the_tasks_of_earlier_processes_are_known(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let other = TaskKey::new("else", "other");
     works(fixture.store.open(&other, &fixture.rules, fixture.now, Arc::new(())).await);

@@ -5,24 +5,11 @@ use saggar_job::{Failure, FailureKind, JobId, Outcome, Timestamp};
 use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{Change, End, NewJob, NextDue, Rules};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    ready_jobs_are_claimed_in_order(locations).await;
-    priority_goes_before_age(locations).await;
-    a_delayed_job_is_claimed_when_it_is_due(locations).await;
-    a_job_gets_its_position_when_it_becomes_ready(locations).await;
-    a_requeued_or_lost_job_keeps_its_position(locations).await;
-    a_job_keeps_its_position_when_the_process_dies(locations).await;
-    a_due_job_stays_due_when_the_clock_goes_back(locations).await;
-    the_longest_delay_does_not_overflow(locations).await;
-    many_jobs_due_at_once_are_all_claimed(locations).await;
-    a_long_queue_keeps_its_order(locations).await;
-}
-
 async fn ids(fixture: &Fixture, most: usize) -> Vec<JobId> {
     fixture.claimed(most).await.jobs.iter().map(|job| job.id).collect()
 }
 
-async fn ready_jobs_are_claimed_in_order(locations: &dyn Locations) {
+pub(super) async fn ready_jobs_are_claimed_in_order(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     assert_eq!(fixture.claimed(5).await.next_due, NextDue::Nothing);
     fixture.add(NewJob::new("[]").with_id(JobId(9))).await;
@@ -39,7 +26,7 @@ async fn ready_jobs_are_claimed_in_order(locations: &dyn Locations) {
     assert_eq!(fixture.counts().await.first_ready_at, None);
 }
 
-async fn priority_goes_before_age(locations: &dyn Locations) {
+pub(super) async fn priority_goes_before_age(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     for priority in [0, i16::MIN, 5, i16::MAX, 5, 0] {
         fixture.add(NewJob::new("[]").with_priority(priority)).await;
@@ -47,7 +34,7 @@ async fn priority_goes_before_age(locations: &dyn Locations) {
     assert_eq!(ids(&fixture, 99).await, [4, 3, 5, 1, 6, 2].map(JobId));
 }
 
-async fn a_delayed_job_is_claimed_when_it_is_due(locations: &dyn Locations) {
+pub(super) async fn a_delayed_job_is_claimed_when_it_is_due(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let late = fixture.add(NewJob::new("[]").with_delay_ms(200)).await;
     let early = fixture.add(NewJob::new("[]").with_delay_ms(100)).await;
@@ -68,7 +55,7 @@ async fn a_delayed_job_is_claimed_when_it_is_due(locations: &dyn Locations) {
     assert_eq!(claimed, Some(plain));
 }
 
-async fn a_job_gets_its_position_when_it_becomes_ready(locations: &dyn Locations) {
+pub(super) async fn a_job_gets_its_position_when_it_becomes_ready(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 50)).await;
     fixture.add_some(2).await;
     let (retried, requeued) = (fixture.claim().await, fixture.claim().await);
@@ -82,7 +69,7 @@ async fn a_job_gets_its_position_when_it_becomes_ready(locations: &dyn Locations
     assert_eq!(ids(&fixture, 99).await, due);
 }
 
-async fn a_requeued_or_lost_job_keeps_its_position(locations: &dyn Locations) {
+pub(super) async fn a_requeued_or_lost_job_keeps_its_position(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(2, 0)).await;
     fixture.add_some(20).await;
     let urgent = fixture.add(NewJob::new("[]").with_priority(1)).await;
@@ -107,7 +94,7 @@ async fn a_requeued_or_lost_job_keeps_its_position(locations: &dyn Locations) {
     assert_eq!(seen, expected, "a retry after a failure takes a new position");
 }
 
-async fn a_job_keeps_its_position_when_the_process_dies(locations: &dyn Locations) {
+pub(super) async fn a_job_keeps_its_position_when_the_process_dies(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(0, 60_000)).await;
     fixture.add_some(12).await;
     let late = fixture.add(NewJob::new("[]").with_delay_ms(1)).await;
@@ -125,7 +112,7 @@ async fn a_job_keeps_its_position_when_the_process_dies(locations: &dyn Location
     assert_eq!(seen, (12..=23).collect::<Vec<_>>());
 }
 
-async fn a_due_job_stays_due_when_the_clock_goes_back(locations: &dyn Locations) {
+pub(super) async fn a_due_job_stays_due_when_the_clock_goes_back(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     fixture.now = Timestamp(fixture.now.0 - 5_000);
@@ -134,7 +121,7 @@ async fn a_due_job_stays_due_when_the_clock_goes_back(locations: &dyn Locations)
     fixture.finish(&job, success()).await;
 }
 
-async fn the_longest_delay_does_not_overflow(locations: &dyn Locations) {
+pub(super) async fn the_longest_delay_does_not_overflow(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]").with_delay_ms(u64::MAX)).await;
     assert_eq!(ids(&fixture, 9).await, []);
@@ -142,7 +129,7 @@ async fn the_longest_delay_does_not_overflow(locations: &dyn Locations) {
     assert_eq!(fixture.claimed(1).await.next_due, NextDue::Nothing);
 }
 
-async fn many_jobs_due_at_once_are_all_claimed(locations: &dyn Locations) {
+pub(super) async fn many_jobs_due_at_once_are_all_claimed(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 10_000, ..Rules::default() }).await;
     works(fixture.task.add(vec![NewJob::new("[]").with_delay_ms(10); 3_000], &fixture.rules, fixture.now).await);
     fixture.later(10);
@@ -159,7 +146,7 @@ async fn many_jobs_due_at_once_are_all_claimed(locations: &dyn Locations) {
 }
 
 /// More jobs than a store buffers at a time, with arguments that it may store elsewhere.
-async fn a_long_queue_keeps_its_order(locations: &dyn Locations) {
+pub(super) async fn a_long_queue_keeps_its_order(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 10_000, ..Rules::default() }).await;
     let args = |number: u64| format!("[{number},\"{}\"]", "x".repeat(300));
     let jobs = (1..=1_300).map(|number| NewJob::new(args(number))).collect();

@@ -7,15 +7,7 @@ use saggar_job::{FailureKind, JobId, LogLevel, LogSource, Outcome, Status};
 use super::{Fixture, Locations, problem, some, success, works};
 use crate::{Change, Delivery, JobLog, Lane, LogLine, NewJob, Pruned, Retention, Rules};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    a_log_keeps_its_lines_in_order(locations).await;
-    a_log_has_a_budget(locations).await;
-    ended_jobs_are_retained_as_configured(locations).await;
-    pruning_is_bounded_and_spares_jobs_with_pending_callbacks(locations).await;
-    pruning_counts_examined_jobs_and_long_logs_as_work(locations).await;
-}
-
-async fn a_log_keeps_its_lines_in_order(locations: &dyn Locations) {
+pub(super) async fn a_log_keeps_its_lines_in_order(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     assert_eq!(works(fixture.task.history(id).await).map(|history| history.log), Some(Vec::new()));
@@ -36,7 +28,7 @@ async fn a_log_keeps_its_lines_in_order(locations: &dyn Locations) {
     assert_eq!(works(fixture.task.history(JobId(9)).await), None, "a job that never existed has no history");
 }
 
-async fn a_log_has_a_budget(locations: &dyn Locations) {
+pub(super) async fn a_log_has_a_budget(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let lines = (0..JobLog::GUEST_LINES + 9).map(|number| LogLine {
@@ -53,7 +45,7 @@ async fn a_log_has_a_budget(locations: &dyn Locations) {
     assert_eq!(works(fixture.task.history(id).await).map(|history| history.log), Some(expected.lines()));
 }
 
-async fn ended_jobs_are_retained_as_configured(locations: &dyn Locations) {
+pub(super) async fn ended_jobs_are_retained_as_configured(locations: &dyn Locations) {
     let retention = Retention { success_ms: 100, failure_ms: 200 };
     let mut fixture = Fixture::new(locations, Rules { retention, ..Rules::default() }).await;
     let ids = fixture.add_some(4).await;
@@ -77,7 +69,7 @@ async fn ended_jobs_are_retained_as_configured(locations: &dyn Locations) {
     assert_eq!(fixture.add(NewJob::new("[]").with_id(ids[0])).await, ids[0], "the id of a removed job is free");
 }
 
-async fn pruning_is_bounded_and_spares_jobs_with_pending_callbacks(locations: &dyn Locations) {
+pub(super) async fn pruning_is_bounded_and_spares_jobs_with_pending_callbacks(locations: &dyn Locations) {
     let retention = Retention { success_ms: 0, failure_ms: 0 };
     let mut fixture = Fixture::new(locations, Rules { retention, success_handler: true, ..Rules::default() }).await;
     fixture.add_some(6).await;
@@ -99,7 +91,7 @@ async fn pruning_is_bounded_and_spares_jobs_with_pending_callbacks(locations: &d
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 1);
 }
 
-async fn pruning_counts_examined_jobs_and_long_logs_as_work(locations: &dyn Locations) {
+pub(super) async fn pruning_counts_examined_jobs_and_long_logs_as_work(locations: &dyn Locations) {
     let retention = Retention { success_ms: 0, failure_ms: 0 };
     let fixture = Fixture::new(locations, Rules { retention, ..Rules::default() }).await;
     let ids = fixture.add_some(8).await;

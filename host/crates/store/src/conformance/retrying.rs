@@ -6,17 +6,7 @@ use super::observed::Changed;
 use super::{Fixture, Locations, problem, retries, some, success, works};
 use crate::{Change, ChangeError, Delivery, Lane, LogLine, NewJob, NextDue, Progress, Retention, Rules};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    an_ended_job_can_be_retried(locations).await;
-    only_an_ended_job_without_pending_callbacks_is_retried(locations).await;
-    a_retried_job_stays_unique(locations).await;
-    retention_counts_from_the_last_end(locations).await;
-    a_deleted_job_leaves_nothing(locations).await;
-    a_running_job_is_not_deleted(locations).await;
-    deleting_a_job_removes_its_callbacks(locations).await;
-}
-
-async fn an_ended_job_can_be_retried(locations: &dyn Locations) {
+pub(super) async fn an_ended_job_can_be_retried(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, Rules { size: 1, ..retries(1, 0) }).await;
     let id = fixture.add(NewJob::new("[1]").with_priority(2)).await;
     for _ in 0..2 {
@@ -50,7 +40,7 @@ async fn an_ended_job_can_be_retried(locations: &dyn Locations) {
     assert_eq!(numbers, [(1, 1), (2, 2), (3, 1), (4, 2), (5, 1)], "the records are kept");
 }
 
-async fn only_an_ended_job_without_pending_callbacks_is_retried(locations: &dyn Locations) {
+pub(super) async fn only_an_ended_job_without_pending_callbacks_is_retried(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules { error_handler: true, add_handler: true, ..retries(0, 0) }).await;
     assert!(matches!(fixture.change(JobId(5), Change::Retry).await, Err(ChangeError::UnknownJob { id: JobId(5) })));
     let id = fixture.add(NewJob::new("[]")).await;
@@ -73,7 +63,7 @@ async fn only_an_ended_job_without_pending_callbacks_is_retried(locations: &dyn 
     assert_eq!(fixture.claim().await.attempt, 1, "a retried job is not on hold again");
 }
 
-async fn a_retried_job_stays_unique(locations: &dyn Locations) {
+pub(super) async fn a_retried_job_stays_unique(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let unique = || NewJob::new("[]").with_unique("f").with_key("k");
     let id = fixture.add(unique()).await;
@@ -93,7 +83,7 @@ async fn a_retried_job_stays_unique(locations: &dyn Locations) {
     );
 }
 
-async fn retention_counts_from_the_last_end(locations: &dyn Locations) {
+pub(super) async fn retention_counts_from_the_last_end(locations: &dyn Locations) {
     let retention = Retention { success_ms: 100, failure_ms: 100 };
     let mut fixture = Fixture::new(locations, Rules { retention, ..Rules::default() }).await;
     let id = fixture.add(NewJob::new("[]")).await;
@@ -109,7 +99,7 @@ async fn retention_counts_from_the_last_end(locations: &dyn Locations) {
     assert!(works(fixture.task.get(id).await).is_none());
 }
 
-async fn a_deleted_job_leaves_nothing(locations: &dyn Locations) {
+pub(super) async fn a_deleted_job_leaves_nothing(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, retries(1, 0)).await;
     let ended = fixture.add(NewJob::new("[]")).await;
     let job = fixture.claim().await;
@@ -140,7 +130,7 @@ async fn a_deleted_job_leaves_nothing(locations: &dyn Locations) {
     assert_eq!(works(fixture.task.prune(9, &fixture.rules, fixture.now).await).jobs, 0, "nothing is left to prune");
 }
 
-async fn a_running_job_is_not_deleted(locations: &dyn Locations) {
+pub(super) async fn a_running_job_is_not_deleted(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, Rules::default()).await;
     let id = fixture.add(NewJob::new("[]")).await;
     let job = fixture.claim().await;
@@ -150,7 +140,7 @@ async fn a_running_job_is_not_deleted(locations: &dyn Locations) {
     works(fixture.change(id, Change::Delete).await);
 }
 
-async fn deleting_a_job_removes_its_callbacks(locations: &dyn Locations) {
+pub(super) async fn deleting_a_job_removes_its_callbacks(locations: &dyn Locations) {
     let rules = Rules { add_handler: true, error_handler: true, ..retries(0, 0) };
     let fixture = Fixture::new(locations, rules).await;
     let ids = fixture.add_some(3).await;

@@ -258,3 +258,6 @@ impl Store for SharedStore {
         self.state.store.kept_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests;

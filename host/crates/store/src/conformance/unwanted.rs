@@ -7,15 +7,6 @@ use saggar_job::{FailureKind, JobId, Outcome, Status};
 use super::{Fixture, Locations, problem, retries, some, success, works};
 use crate::{CallbackPosition, Change, Delivery, Lane, NewJob, Rules, SettledUnwanted};
 
-pub(super) async fn all(locations: &dyn Locations) {
-    jobs_on_hold_are_released_when_the_add_handler_is_removed(locations).await;
-    ended_jobs_can_be_retried_and_pruned_when_their_handler_is_removed(locations).await;
-    callbacks_of_remaining_handlers_are_kept(locations).await;
-    a_cancelled_job_on_hold_is_settled_in_two_steps(locations).await;
-    postponed_callbacks_are_settled_and_claimed_ones_are_not(locations).await;
-    each_step_settles_a_bounded_number(locations).await;
-}
-
 fn handlers(add_handler: bool, success_handler: bool, error_handler: bool) -> Rules {
     Rules { add_handler, success_handler, error_handler, ..retries(0, 0) }
 }
@@ -44,7 +35,7 @@ async fn settle(fixture: &Fixture) -> (usize, usize) {
     sum
 }
 
-async fn jobs_on_hold_are_released_when_the_add_handler_is_removed(locations: &dyn Locations) {
+pub(super) async fn jobs_on_hold_are_released_when_the_add_handler_is_removed(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(true, true, true)).await;
     let ids = fixture.add_some(5).await;
     fixture.add(NewJob::new("[]").with_delay_ms(1000)).await;
@@ -56,7 +47,7 @@ async fn jobs_on_hold_are_released_when_the_add_handler_is_removed(locations: &d
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "in the order in which they were added");
 }
 
-async fn ended_jobs_can_be_retried_and_pruned_when_their_handler_is_removed(locations: &dyn Locations) {
+pub(super) async fn ended_jobs_can_be_retried_and_pruned_when_their_handler_is_removed(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(false, true, true)).await;
     fixture.add_some(2).await;
     let job = fixture.claim().await;
@@ -72,7 +63,7 @@ async fn ended_jobs_can_be_retried_and_pruned_when_their_handler_is_removed(loca
     assert_eq!(pruned.jobs, 1, "retention is over for the other one");
 }
 
-async fn callbacks_of_remaining_handlers_are_kept(locations: &dyn Locations) {
+pub(super) async fn callbacks_of_remaining_handlers_are_kept(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(false, true, true)).await;
     fixture.add_some(4).await;
     for outcome in [
@@ -90,7 +81,7 @@ async fn callbacks_of_remaining_handlers_are_kept(locations: &dyn Locations) {
     assert_eq!(remaining.iter().map(|callback| callback.id.0).collect::<Vec<_>>(), [1, 3]);
 }
 
-async fn a_cancelled_job_on_hold_is_settled_in_two_steps(locations: &dyn Locations) {
+pub(super) async fn a_cancelled_job_on_hold_is_settled_in_two_steps(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(true, false, true)).await;
     let id = fixture.add(NewJob::new("[]")).await;
     works(fixture.change(id, Change::Cancel).await);
@@ -102,7 +93,7 @@ async fn a_cancelled_job_on_hold_is_settled_in_two_steps(locations: &dyn Locatio
     assert_eq!(fixture.status(id).await, Status::Failure);
 }
 
-async fn postponed_callbacks_are_settled_and_claimed_ones_are_not(locations: &dyn Locations) {
+pub(super) async fn postponed_callbacks_are_settled_and_claimed_ones_are_not(locations: &dyn Locations) {
     let mut fixture = Fixture::new(locations, handlers(true, true, true)).await;
     fixture.add_some(3).await;
     let taken = works(fixture.task.claim_callbacks(Lane::Adds, 2, fixture.now).await).callbacks;
@@ -119,7 +110,7 @@ async fn postponed_callbacks_are_settled_and_claimed_ones_are_not(locations: &dy
     );
 }
 
-async fn each_step_settles_a_bounded_number(locations: &dyn Locations) {
+pub(super) async fn each_step_settles_a_bounded_number(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, handlers(true, true, true)).await;
     fixture.add_some(5).await;
     let fixture = reopened(fixture, handlers(false, true, true)).await;

@@ -11,11 +11,16 @@ use crate::{EndResult, Lane, NextDue};
 pub trait Observer: Send + Sync + 'static {
     /// Receives a change that a step of this process made. Each event is delivered exactly once, in the order of the
     /// steps.
+    ///
+    /// Tests: `observing::each_change_is_observed_once_and_in_order`, `observing::refused_steps_are_not_observed`,
+    /// `observing::events_of_all_tasks_come_in_one_order`.
     fn observe(&self, event: StoreEvent);
 
     /// Receives a hint that there may be something to do. Hints come from steps of this process and, in a
     /// [shared](crate::Store::is_shared) store, of others. Each was true when it was sent, and may be delivered more
     /// than once; those of others may be lost.
+    ///
+    /// Tests: `observing::hints_say_what_can_be_claimed_and_when`.
     fn hint(&self, hint: Hint);
 }
 

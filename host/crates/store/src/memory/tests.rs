@@ -2,28 +2,19 @@
 //! with itself here, which shows that the histories can be run; `tests/queue/history.rs` compares it with a model of
 //! its own.
 
-use crate::conformance::{self, InMemory, Shared, differential};
+use crate::conformance::InMemory;
+use crate::conformance::differential::{Plan, compare};
 
-#[tokio::test]
-async fn keeps_the_contract_of_a_store() {
-    conformance::hold_to_contract(&InMemory).await;
+mod conformance {
+    crate::conformance_tests!(crate::conformance::InMemory);
 }
 
 #[tokio::test]
 async fn plays_random_histories() {
-    let plan = differential::Plan::histories(300);
-    differential::compare(&InMemory, &plan).await;
-    differential::compare(&InMemory, &plan.with_deaths()).await;
+    compare(&InMemory, &Plan::histories(300)).await;
 }
 
 #[tokio::test]
-async fn a_shared_store_keeps_the_contract_of_a_store() {
-    conformance::hold_to_contract(&Shared).await;
-}
-
-#[tokio::test]
-async fn a_shared_store_plays_random_histories() {
-    let plan = differential::Plan::histories(100);
-    differential::compare(&Shared, &plan).await;
-    differential::compare(&Shared, &plan.with_deaths()).await;
+async fn plays_random_histories_with_deaths() {
+    compare(&InMemory, &Plan::histories(300).with_deaths()).await;
 }

@@ -1,0 +1,52 @@
+//! Reads that do not return a whole job: peeks, counts, and what may be pending.
+
+use saggar_job::{FailureKind, JobId, Outcome};
+
+use super::{Fixture, Locations, problem, retries, success, works};
+use crate::{Delivery, Lane, NewJob, Peek, Rules};
+
+pub(super) async fn peek_returns_a_job_unless_its_texts_are_large(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(0, 0)).await;
+    let args = format!("[\"{}\"]", "x".repeat(500));
+    let ids = works(fixture.task.add(vec![NewJob::new(args); 2], &fixture.rules, fixture.now).await);
+    for (id, outcome) in [(ids[0].id, success()), (ids[1].id, Outcome::failure(FailureKind::Rejected, problem()))] {
+        for has_ended in [false, true] {
+            let job = fixture.get(id).await;
+            let bytes = job.text_bytes();
+            assert_eq!(works(fixture.task.peek(id, bytes).await), Some(Peek::Job(job)));
+            let large = works(fixture.task.peek(id, bytes - 1).await);
+            assert_eq!(large, Some(Peek::Large { bytes, has_ended }), "arguments, response and details count");
+            if !has_ended {
+                fixture.finish(&fixture.claim().await, outcome.clone()).await;
+            }
+        }
+    }
+    assert_eq!(works(fixture.task.peek(JobId(9), u64::MAX).await), None, "a job that never existed is not found");
+}
+
+pub(super) async fn counts_reflect_the_last_answered_step(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(0, 0)).await;
+    fixture.add_some(3).await;
+    fixture.add(NewJob::new("[]").with_delay_ms(9)).await;
+    let job = fixture.claim().await;
+    let counts = works(fixture.task.counts_now().await);
+    assert_eq!((counts.waiting, counts.delayed, counts.running, counts.added), (3, 1, 1, 4));
+    fixture.finish(&job, success()).await;
+    let counts = works(fixture.task.counts_now().await);
+    assert_eq!((counts.waiting, counts.running, counts.success), (3, 0, 1));
+    // Those of a shared store may be seconds old.
+    if !fixture.store.is_shared() {
+        assert_eq!(fixture.task.counts(), counts);
+    }
+}
+
+pub(super) async fn may_have_callbacks_is_true_while_one_is_pending(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, Rules { add_handler: true, ..Rules::default() }).await;
+    let is_exact = !fixture.store.is_shared();
+    assert!(!is_exact || !fixture.task.may_have_callbacks(), "no job was ever added");
+    fixture.add(NewJob::new("[]")).await;
+    assert!(fixture.task.may_have_callbacks());
+    let callback = works(fixture.task.claim_callbacks(Lane::Adds, 1, fixture.now).await).callbacks.remove(0);
+    works(fixture.task.settle_callback(callback.number, Delivery::Done, fixture.now).await);
+    assert!(!is_exact || !fixture.task.may_have_callbacks(), "it is settled");
+}

@@ -1,0 +1,86 @@
+//! The contract of a whole store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use saggar_job::{TaskKey, Timestamp};
+
+use super::{Observer, TaskStore};
+use crate::{ListQuery, Page, Rules, StoreError};
+
+/// A store of the jobs of all tasks.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Opens the part of the store that contains `task`'s jobs, and creates it if it does not exist. Every opening
+    /// returns the same part. With the handle, a database looks up the task's row once and not for every job.
+    ///
+    /// Tests: `adding::tasks_are_independent`, `process_death::opening_again_in_the_same_process_changes_nothing`.
+    ///
+    /// From now on `observer` receives every change of the task, instead of the observer of an earlier opening. This
+    /// includes the changes that the opening itself makes.
+    ///
+    /// The first opening of a task since the store was opened ends the attempts that a dead process left RUNNING as
+    /// [`FailureKind::Lost`](saggar_job::FailureKind::Lost), in one step and before this returns. In a
+    /// [shared](Self::is_shared) store these are the attempts of hosts that are known to be dead. Each attempt ends
+    /// exactly as [`finish`](TaskStore::finish) would end it under `rules` at `now` with a `chance` of 0.5, in the
+    /// order in which the jobs were added: with its record, its log line and the callback of an end. Callbacks that the
+    /// dead process had claimed can be claimed again, with the same number of tries. Later openings in the same process
+    /// change nothing else.
+    ///
+    /// Tests: `process_death::interrupted_jobs_restart_at_once_and_the_attempt_counts`,
+    /// `process_death::a_job_that_kills_every_process_fails`,
+    /// `process_death::a_running_job_that_was_cancelled_ends_on_restart`,
+    /// `process_death::pending_callbacks_survive_a_restart`.
+    async fn open(
+        &self,
+        task: &TaskKey,
+        rules: &Arc<Rules>,
+        now: Timestamp,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Arc<dyn TaskStore>, StoreError>;
+
+    /// Returns whether other processes work on the same jobs. Their changes arrive as [`Hint`](crate::Hint)s, which may be lost, so
+    /// every waiter in a shared store has to check again by itself within a second.
+    ///
+    /// Tests: `observing::hints_say_what_can_be_claimed_and_when`.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Returns whether jobs survive the process.
+    ///
+    /// Tests: `process_death::answered_steps_survive_a_restart`.
+    fn outlives_process(&self) -> bool;
+
+    /// Returns the tasks that were ever opened, by this process or an earlier one, in no particular order.
+    ///
+    /// Tests: `process_death::the_tasks_of_earlier_processes_are_known`.
+    async fn tasks(&self) -> Result<Vec<TaskKey>, StoreError>;
+
+    /// Lists jobs of one task or of all tasks of a tenant, open or not, in the order in which they were added; across
+    /// tasks, this is the order of the store's steps. Returns at most [`ListQuery::bounded_limit`] jobs, and examines
+    /// at most [`ListQuery::LOOKED_AT`] or a few more. If it stops for either reason, the page's cursor says where to
+    /// continue. An index skips jobs with another status than the requested one; they are not examined.
+    ///
+    /// Tests: `listing::a_list_is_in_the_order_of_adding`, `listing::a_tenant_sees_all_its_tasks_and_no_others`,
+    /// `listing::a_list_can_be_filtered`, `listing::a_page_is_bounded`.
+    ///
+    /// A client that follows the cursors gets every job that existed and matched all the time exactly once, and a job
+    /// that was added, removed or changed meanwhile at most once. Reflects every step that was answered before the
+    /// call. A read: it changes nothing, and blocks no step for longer than it takes to examine a few hundred jobs.
+    ///
+    /// Tests: `listing::pages_stay_consistent_when_jobs_change_between_them`,
+    /// `listing::a_list_shows_the_state_of_jobs`, `listing::a_running_job_is_found_by_its_live_progress`.
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
+
+    /// Limits the total bytes of the jobs of all tasks, which are not limited without it. They are counted like those
+    /// of a task ([`Counts::bytes`](crate::Counts::bytes)), including jobs of tasks that are not open.
+    ///
+    /// Tests: `bounding::the_byte_limit_of_the_store_covers_all_tasks`.
+    fn set_keep_bytes(&self, most: u64);
+
+    /// Returns the total bytes of the jobs of all tasks.
+    ///
+    /// Tests: `bounding::bytes_are_counted_and_freed`, `bounding::byte_counts_survive_a_restart`.
+    fn kept_bytes(&self) -> u64;
+}
