@@ -21,7 +21,7 @@ pub(super) fn type_name(item: &Item) -> Option<String> {
 
 /// A function with a body.
 pub(super) struct Function<'a> {
-    signature: &'a Signature,
+    pub(super) signature: &'a Signature,
     body: &'a Block,
     /// Whether a trait requires it: it is a method of an `impl Trait for Type`.
     is_required: bool,
@@ -66,10 +66,6 @@ pub(super) fn without_tests(item: &Item) -> TokenStream {
 }
 
 impl Function<'_> {
-    pub(super) fn name(&self) -> String {
-        self.signature.ident.to_string()
-    }
-
     /// Whether the body is a single call that passes on what the function was given: its arguments, or a part of `self`.
     /// A method that a trait requires does not count, because it cannot be removed.
     pub(super) fn forwards(&self) -> bool {
