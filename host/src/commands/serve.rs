@@ -17,7 +17,7 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
     let mut signals = Signals::listen()?;
     let configuration = &env.configuration;
     let config = &configuration.config;
-    let tokens = configuration.tokens();
+    let tokens = config.tokens();
     // Set the limit before files are opened, because they count.
     let limits = open_files::within(configuration.limits());
     // Bind before the app is loaded: loading takes longer, and is useless if the address is in use.
