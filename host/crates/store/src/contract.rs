@@ -16,6 +16,19 @@ mod observer;
 
 pub use observer::{Hint, Notification, Observer, StoreEvent};
 
+/// Whether a store can perform steps now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreHealth {
+    /// It can.
+    Ready,
+    /// Its disk is full: steps return [`StoreError::Full`] until there is room.
+    Full,
+    /// Another program has its file locked: steps return [`StoreError::Busy`] until it releases the lock.
+    Busy,
+    /// It has failed permanently: every step returns [`StoreError::Failed`].
+    Failed,
+}
+
 /// A store of the jobs of all tasks.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -68,6 +81,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Returns the total bytes of the jobs of all tasks.
     fn kept_bytes(&self) -> u64;
+
+    /// Returns whether the store can perform steps now. While it is full or busy, each call makes it try again, which
+    /// may write to the disk.
+    fn health(&self) -> StoreHealth {
+        StoreHealth::Ready
+    }
+
+    /// Resolves with the reason when the store has failed permanently. Never resolves in a store that cannot fail.
+    /// Cancel-safe.
+    async fn failed(&self) -> Box<dyn std::error::Error + Send + Sync> {
+        std::future::pending().await
+    }
 }
 
 /// One task's part of a store.
