@@ -24,7 +24,7 @@ pub struct App {
     /// Valid definitions that cannot run, for example because a plugin is broken, with the first problem of each.
     unusable: Vec<(Arc<Task>, Arc<str>)>,
     /// The first problem of each definition that cannot be used, by the task's id in lower case.
-    broken: BTreeMap<String, Arc<str>>,
+    pub(crate) broken: BTreeMap<String, Arc<str>>,
     plugins: Plugins,
 }
 
@@ -71,7 +71,7 @@ fn render(problems: &[Diagnostic]) -> String {
 
 /// The result of loading the definitions alone, before any plugin is loaded.
 pub(crate) struct Definitions {
-    catalog: Catalog,
+    pub(crate) catalog: Catalog,
     problems: Vec<Diagnostic>,
     broken: BTreeMap<String, Arc<str>>,
 }
@@ -94,11 +94,6 @@ impl Definitions {
         // Each slot has one for the processor and one for the progress handler. Lanes and `next` need fewer than the
         // slots.
         self.catalog.iter().map(|task| u64::from(task.worker_nums) * task.references().count() as u64).sum()
-    }
-
-    /// Returns the capacity that the tasks need if each plugin has one memory.
-    pub(crate) fn min_capacity(&self) -> u64 {
-        min_capacity(&self.catalog)
     }
 
     /// Returns the app in the state before its plugins are loaded.
@@ -203,7 +198,7 @@ impl CapacityBudget {
 }
 
 /// Returns the capacity that the tasks need if each plugin has one memory.
-fn min_capacity(catalog: &Catalog) -> u64 {
+pub(crate) fn min_capacity(catalog: &Catalog) -> u64 {
     let least = |task: &Arc<Task>| u64::from(Setup::unready(task.clone(), Unready::Preparing).least_need().0);
     catalog.iter().map(least).sum()
 }
@@ -279,10 +274,5 @@ impl App {
             |(task, problem): &(Arc<Task>, Arc<str>)| Setup::unready(task.clone(), Unready::Broken(problem.clone()));
         let ready = self.tasks.iter().filter_map(ready);
         ready.chain(self.preparing.iter().map(preparing)).chain(self.unusable.iter().map(unusable)).collect()
-    }
-
-    /// Returns the first problem of each definition that cannot be used, by the task's id in lower case.
-    pub(crate) fn broken(&self) -> BTreeMap<String, Arc<str>> {
-        self.broken.clone()
     }
 }

@@ -192,17 +192,13 @@ fn apply_derived_defaults(config: &mut Config, variables: &Variables, reader: &m
 /// Reports an address that other machines can reach if no token is configured.
 fn check_open_address(config: &Config, reader: &mut Reader) {
     // Invalid tokens have been reported already.
-    if !reader.is_read("token") || tokens(config).suffice_at(config.listen) {
+    if !reader.is_read("token") || config.tokens().suffice_at(config.listen) {
         return;
     }
     if let Some(node) = reader.node("listen") {
         let message = format!("other machines can reach {}, and no token is configured", config.listen);
         reader.error(&node, message, OPEN_ADDRESS_HELP);
     }
-}
-
-fn tokens(config: &Config) -> Tokens {
-    Tokens::new(config.tokens.iter().map(|listed| listed.token.clone()).collect())
 }
 
 fn scope_defaults<S: Scope>() -> BTreeMap<&'static str, Input> {
@@ -235,15 +231,14 @@ fn from_variables<S: Scope>(variables: &Variables, reader: &mut Reader) -> BTree
             }
             None => {
                 let message = format!("the value of the variable `{name}` is not UTF-8");
-                reader.add_external(
-                    Diagnostic::error(Location::file("environment"), message).with_help("set it to UTF-8"),
-                );
+                let problem = Diagnostic::error(Location::file("environment"), message).with_help("set it to UTF-8");
+                reader.external.push(problem);
             }
         }
     }
     // Only the command that uses all keys reports these, so that not every command does.
     if keys::ALL.iter().all(S::uses) {
-        misspelt(variables).for_each(|problem| reader.add_external(problem));
+        reader.external.extend(misspelt(variables));
     }
     given
 }
@@ -262,6 +257,13 @@ fn misspelt(variables: &Variables) -> impl Iterator<Item = Diagnostic> {
     })
 }
 
+impl Config {
+    /// Returns the tokens of the HTTP service.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens::new(self.tokens.iter().map(|listed| listed.token.clone()).collect())
+    }
+}
+
 impl Loaded {
     /// Returns whether an error makes the configuration unusable.
     pub(crate) fn has_errors(&self) -> bool {
@@ -271,11 +273,6 @@ impl Loaded {
     /// Returns the store with its durability.
     pub(crate) fn store(&self) -> StoreChoice {
         self.config.store.clone().with_durability(self.config.durability)
-    }
-
-    /// Returns the tokens of the HTTP service.
-    pub(crate) fn tokens(&self) -> Tokens {
-        tokens(&self.config)
     }
 
     /// Returns the limits of HTTP connections.

@@ -7,16 +7,15 @@ use std::time::Duration;
 use opentelemetry::global::BoxedTracer;
 use saggar_definition::{Diagnostic, Variable};
 use saggar_job::{Clock, JobKey, SystemClock, TaskKey};
-use saggar_queue::{Counts, EventFilter, EventId, Events, Followed, Queue};
-use saggar_sandbox::{Allocator, Compiler, Engine, EngineOptions, PoolUsage};
-use saggar_store_sqlite::SqliteError;
+use saggar_queue::{Counts, EventFilter, EventId, Events, Followed, Queue, StoreHealth};
+use saggar_sandbox::{Allocator, Compiler, Engine, EngineOptions};
 use saggar_worker::Worker;
 
 use crate::app::{App, Definitions, StartError};
 use crate::env_allow::EnvAllow;
 use crate::loading::Loading;
 use crate::meters;
-use crate::store::{OpenStore, StoreChoice};
+use crate::store::StoreChoice;
 
 /// Maximum number of sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has
 /// 128 TiB.
@@ -53,13 +52,27 @@ pub struct HostBuilder {
     report: ProblemReporter,
 }
 
+/// Whether a host accepts jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Ready,
+    /// It is shutting down.
+    Stopping,
+    /// The store's disk is full; jobs are refused until space is freed.
+    StoreFull,
+    /// Another process has locked the store; jobs are refused until it releases the lock.
+    StoreBusy,
+    /// The store has failed permanently: every request to it fails, and the host should stop.
+    StoreFailed,
+}
+
 /// A running app. Cheap to clone. Ended by [`shutdown`](Host::shutdown).
 #[derive(Clone)]
 pub struct Host {
     pub(crate) engine: Engine,
     pub(crate) queue: Queue,
     pub(crate) worker: Worker,
-    store: OpenStore,
     pub(crate) app_dir: PathBuf,
     pub(crate) env: EnvLookup,
     pub(crate) app: Arc<std::sync::RwLock<Arc<App>>>,
@@ -198,24 +211,23 @@ impl HostBuilder {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = self.store.open(&self.app_dir).await?;
-        let queue = Queue::new(store.for_queue(), clock.clone());
+        store.set_keep_bytes(self.keep_bytes);
+        let queue = Queue::new(store, clock.clone());
         if self.keep_events > 0 {
             queue.keep_events(self.keep_events);
         }
-        queue.keep_bytes(self.keep_bytes);
         let worker = Worker::new(TaskKey::DEFAULT_TENANT, queue.clone(), clock, self.tracer);
         let host = Host {
             engine,
             queue,
             worker,
-            store,
             app_dir: self.app_dir,
             env: self.env,
             app: Arc::new(std::sync::RwLock::new(Arc::new(app))),
             loading: Loading::default(),
         };
         let app = host.app();
-        host.worker.open(app.setups(), app.broken()).await?;
+        host.worker.open(app.setups(), app.broken.clone()).await?;
         match later {
             Some(definitions) => host.load_plugins(definitions, self.report),
             None => host.loading.finish(),
@@ -274,30 +286,22 @@ impl Host {
         self.queue.idle().await;
     }
 
-    /// Returns whether the store has failed permanently, so that every request to it fails.
-    pub fn store_has_failed(&self) -> bool {
-        self.store.has_failed()
-    }
-
-    /// Returns whether the store's disk is full, so that jobs are refused until space is freed.
-    pub fn store_is_full(&self) -> bool {
-        self.store.is_full()
-    }
-
-    /// Returns whether another process has locked the store, so that jobs are refused until it releases the lock.
-    pub fn store_is_busy(&self) -> bool {
-        self.store.is_busy()
-    }
-
-    /// Returns whether the host is shutting down and no longer accepts jobs.
-    pub fn is_stopping(&self) -> bool {
-        self.worker.is_stopping()
+    /// Returns whether the host accepts jobs now, or why not. While the store is full or busy, each call makes it try
+    /// again.
+    pub fn health(&self) -> Health {
+        match (self.queue.store().health(), self.worker.is_stopping()) {
+            (StoreHealth::Failed, _) => Health::StoreFailed,
+            (_, true) => Health::Stopping,
+            (StoreHealth::Full, _) => Health::StoreFull,
+            (StoreHealth::Busy, _) => Health::StoreBusy,
+            (StoreHealth::Ready, _) => Health::Ready,
+        }
     }
 
     /// Resolves with the reason when the store has failed permanently; the host should stop then. Never resolves if the
     /// store is in memory.
-    pub async fn store_failed(&self) -> SqliteError {
-        self.store.failed().await
+    pub async fn store_failed(&self) -> Box<dyn std::error::Error + Send + Sync> {
+        self.queue.store().failed().await
     }
 
     /// Sets the gauges (depths, ages, totals, memory) in the recorder of the `metrics` facade. Call it before the
@@ -308,19 +312,9 @@ impl Host {
         meters::measure(&self.engine);
     }
 
-    /// Returns the current usage of the sandbox pool.
-    pub fn pool_usage(&self) -> PoolUsage {
-        self.engine.pool_usage()
-    }
-
-    /// Returns where wasm instances are actually allocated.
-    pub fn allocator(&self) -> Allocator {
-        self.engine.allocator()
-    }
-
-    /// Returns how often the thread that interrupts guests has ticked. It does not tick while the host is idle.
-    pub fn ticks(&self) -> u64 {
-        self.engine.ticks()
+    /// Returns the engine that runs the plugins: its allocator and the usage of its sandboxes.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Shuts down: waits up to `drain` for running attempts, then stops them and requeues their jobs. Returns the
@@ -331,7 +325,7 @@ impl Host {
 
     /// Returns the number of unfinished jobs that are lost with the host; 0 if its store outlives it.
     pub fn lost_jobs(&self) -> usize {
-        if self.queue.outlives_process() {
+        if self.queue.store().outlives_process() {
             return 0;
         }
         let unfinished = |task: &Arc<saggar_queue::TaskQueue>| task.counts().waiting + task.counts().running;

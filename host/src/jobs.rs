@@ -88,7 +88,7 @@ impl Host {
 
     /// Returns how often a task's jobs were added, retried and ended.
     pub fn rates(&self, task: &str) -> Result<Rates, LookupError> {
-        Ok(self.worker.queue(task)?.rates())
+        Ok(self.worker.queue(task)?.counters().rates())
     }
 
     async fn history(&self, task: &str, id: JobId) -> Result<History, LookupError> {

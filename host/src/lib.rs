@@ -42,7 +42,7 @@ mod store;
 
 pub use app::{App, StartError};
 pub use env_allow::EnvAllow;
-pub use host::{DEFAULT_KEEP_BYTES, Host, HostBuilder};
+pub use host::{DEFAULT_KEEP_BYTES, Health, Host, HostBuilder};
 pub use job_view::JobView;
 pub use meters::describe_metrics;
 pub use opentelemetry::global::BoxedTracer;
@@ -56,7 +56,7 @@ pub use saggar_queue::{
     Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLine, Missed, NewJob, Page, Progress,
     Rates, StoreError, UniqueBy, fingerprint,
 };
-pub use saggar_sandbox::{Allocator, Compiler, Plugin, PoolUsage, compile_if_asked};
+pub use saggar_sandbox::{Allocator, Compiler, Engine, Plugin, PoolUsage, compile_if_asked};
 pub use saggar_store_sqlite::{Durability, SqliteError};
 pub use saggar_wire as wire;
 pub use saggar_worker::{AddError, Family, LookupError};

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use saggar_definition::Diagnostic;
 
-use crate::app::{App, Definitions, StartError};
+use crate::app::{App, Definitions, StartError, min_capacity};
 use crate::host::{Host, ProblemReporter};
 
 impl Host {
@@ -49,7 +49,7 @@ impl Host {
     /// and plugin. Fails if no task can run; nothing changes then.
     pub async fn reload(&self) -> Result<Arc<App>, StartError> {
         let definitions = Definitions::load(&self.app_dir, &*self.env);
-        let (need, capacity) = (definitions.min_capacity(), self.engine.capacity());
+        let (need, capacity) = (min_capacity(&definitions.catalog), self.engine.capacity());
         if need > u64::from(capacity) {
             return Err(StartError::TooManySlots { need, capacity });
         }
@@ -58,7 +58,7 @@ impl Host {
             return Err(StartError::NoTask(app.problems));
         }
         let app = Arc::new(app);
-        self.worker.open(app.setups(), app.broken()).await?;
+        self.worker.open(app.setups(), app.broken.clone()).await?;
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = app.clone();
         self.loading.finish();
         Ok(app)

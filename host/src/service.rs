@@ -9,7 +9,7 @@ use saggar_queue::{Added, Change, EventFilter, EventId, Followed, ListQuery, New
 use saggar_wire::{self as wire, Code};
 use saggar_worker::{AddError, Family, LookupError, OpenTask, Orphan, Unready};
 
-use crate::host::Host;
+use crate::host::{Health, Host};
 
 /// Creates the HTTP service of `host`, for a [`Listener`](saggar_api::Listener).
 pub fn service(host: &Host, tokens: Tokens) -> Service {
@@ -22,20 +22,17 @@ struct HostJobs(Host);
 #[async_trait]
 impl Jobs for HostJobs {
     fn why_not_ready(&self) -> Option<Code> {
-        if self.0.store_has_failed() {
-            return Some(Code::StoreFailed);
+        match self.0.health() {
+            Health::Ready => None,
+            Health::Stopping => Some(Code::Stopping),
+            Health::StoreFull => Some(Code::StoreFull),
+            Health::StoreBusy => Some(Code::StoreBusy),
+            Health::StoreFailed => Some(Code::StoreFailed),
         }
-        if self.0.is_stopping() {
-            return Some(Code::Stopping);
-        }
-        if self.0.store_is_full() {
-            return Some(Code::StoreFull);
-        }
-        self.0.store_is_busy().then_some(Code::StoreBusy)
     }
 
     fn now(&self) -> Timestamp {
-        self.0.queue.now()
+        self.0.queue.clock().now()
     }
 
     async fn add(&self, task: &str, jobs: Vec<NewJob>) -> Result<Vec<Added>, Refusal> {
@@ -105,14 +102,14 @@ impl Host {
     pub async fn document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
         let (queue, id) = (self.worker.queue(task)?, JobId(id));
         let job = queue.get(id).await?.ok_or(LookupError::UnknownJob { id })?;
-        Ok(saggar_api::shown_job(KnownJob::new(&queue, job), self.queue.now()))
+        Ok(saggar_api::shown_job(KnownJob::new(&queue, job), self.queue.clock().now()))
     }
 
     /// Waits until a job has ended; returns it as the HTTP service does. Cancel safe.
     pub async fn ended_document(&self, task: &str, id: u64) -> Result<wire::Job, LookupError> {
         let queue = self.worker.queue(task)?;
         let job = queue.wait(JobId(id)).await?;
-        Ok(saggar_api::shown_job(KnownJob::new(&queue, job), self.queue.now()))
+        Ok(saggar_api::shown_job(KnownJob::new(&queue, job), self.queue.clock().now()))
     }
 }
 
@@ -122,7 +119,7 @@ fn known_task(open: OpenTask) -> KnownTask {
         Some(Unready::Preparing) => TaskState::Preparing,
         Some(Unready::Broken(problem)) => TaskState::Broken(problem),
     };
-    KnownTask { task: open.task, state, counts: open.queue.counts(), rates: open.queue.rates() }
+    KnownTask { task: open.task, state, counts: open.queue.counts(), rates: open.queue.counters().rates() }
 }
 
 fn add_refused(error: AddError) -> Refusal {

@@ -64,9 +64,9 @@ impl StoreChoice {
         }
     }
 
-    pub(crate) async fn open(&self, app_dir: &Path) -> Result<OpenStore, StartError> {
+    pub(crate) async fn open(&self, app_dir: &Path) -> Result<Arc<dyn Store>, StartError> {
         let (Self::Sqlite { durability, .. }, Some(path)) = (self, self.file(app_dir)) else {
-            return Ok(OpenStore::Memory(Arc::new(MemoryStore::new())));
+            return Ok(Arc::new(MemoryStore::new()));
         };
         if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
             let is_default = matches!(self, Self::Sqlite { path: None, .. });
@@ -75,7 +75,7 @@ impl StoreChoice {
         let options = SqliteOptions::new(path).with_durability(*durability);
         // Opening checks the file and recovers the jobs of a crashed process, which can take seconds.
         match tokio::task::spawn_blocking(move || SqliteStore::open(&options)).await {
-            Ok(store) => Ok(OpenStore::Sqlite(Arc::new(store?))),
+            Ok(store) => Ok(Arc::new(store?)),
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
@@ -110,50 +110,6 @@ pub async fn backup(from: &Path, to: &Path) -> Result<(), SqliteError> {
     match tokio::task::spawn_blocking(move || SqliteStore::copy(&from, &to)).await {
         Ok(copied) => copied,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    }
-}
-
-/// The open store of a running host.
-#[derive(Clone)]
-pub(crate) enum OpenStore {
-    Memory(Arc<MemoryStore>),
-    Sqlite(Arc<SqliteStore>),
-}
-
-impl OpenStore {
-    pub(crate) fn for_queue(&self) -> Arc<dyn Store> {
-        match self {
-            Self::Memory(store) => store.clone(),
-            Self::Sqlite(store) => store.clone(),
-        }
-    }
-
-    pub(crate) fn has_failed(&self) -> bool {
-        match self {
-            Self::Memory(_) => false,
-            Self::Sqlite(store) => store.has_failed(),
-        }
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        match self {
-            Self::Memory(_) => false,
-            Self::Sqlite(store) => store.is_full(),
-        }
-    }
-
-    pub(crate) fn is_busy(&self) -> bool {
-        match self {
-            Self::Memory(_) => false,
-            Self::Sqlite(store) => store.is_busy(),
-        }
-    }
-
-    pub(crate) async fn failed(&self) -> SqliteError {
-        match self {
-            Self::Memory(_) => std::future::pending().await,
-            Self::Sqlite(store) => store.failed().await,
-        }
     }
 }
 

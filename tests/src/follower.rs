@@ -13,7 +13,6 @@ use crate::timeout::within;
 /// A subscriber. Dropping it closes the connection, even in the middle of an event.
 pub struct Follower {
     events: Pin<Box<dyn Stream<Item = Result<Event, EventStreamError<reqwest::Error>>> + Send>>,
-    last_id: Option<String>,
 }
 
 /// A received event.
@@ -49,7 +48,7 @@ pub async fn follow(client: &Client, url: &str, after: Option<&str>) -> Follower
     let answer = ask(client, url, after).await;
     assert_eq!(answer.status(), 200, "{url}");
     assert_eq!(answer.headers()[CONTENT_TYPE], "text/event-stream", "{url}");
-    Follower { events: answer.bytes_stream().eventsource().boxed(), last_id: after.map(str::to_owned) }
+    Follower { events: answer.bytes_stream().eventsource().boxed() }
 }
 
 impl Follower {
@@ -58,11 +57,7 @@ impl Follower {
         let next = within("the next event", self.events.next()).await?;
         let event = next.unwrap_or_else(|error| panic!("the response was cut off: {error}"));
         let data = serde_json::from_str(&event.data).unwrap_or_else(|error| panic!("{event:?}: {error}"));
-        let received = ReceivedEvent { id: event.id, name: event.event, data };
-        if !received.id.is_empty() {
-            self.last_id = Some(received.id.clone());
-        }
-        Some(received)
+        Some(ReceivedEvent { id: event.id, name: event.event, data })
     }
 
     /// Waits for the next event with this name, skipping others.
@@ -82,10 +77,5 @@ impl Follower {
             names.push(received.name);
         }
         names
-    }
-
-    /// Returns the id to resume from.
-    pub fn last_id(&self) -> Option<&str> {
-        self.last_id.as_deref()
     }
 }

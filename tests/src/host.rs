@@ -114,7 +114,7 @@ impl TestHost {
             .compiler(start.compiler)
             .store(start.store);
         let host = Self { host: within("the start", builder.build()).await.map_err(|error| error.to_string())?, app };
-        assert_eq!(host.host.allocator(), start.allocator, "the host fell back to another allocator");
+        assert_eq!(host.host.engine().allocator(), start.allocator, "the host fell back to another allocator");
         let problems = render(&host.host.app().problems);
         if problems.is_empty() {
             return Ok(host);
@@ -126,11 +126,6 @@ impl TestHost {
     /// Returns the app, to change it.
     pub fn app(&self) -> &App {
         &self.app
-    }
-
-    /// Returns how often the thread that interrupts guests has ticked.
-    pub fn ticks(&self) -> u64 {
-        self.host.ticks()
     }
 
     /// Adds a job and returns its id.
@@ -260,7 +255,7 @@ impl TestHost {
     /// none of the host's instances is left in the pool.
     pub async fn shutdown_within(&self, drain: Duration) -> Vec<JobKey> {
         let requeued = within("the shutdown", self.host.shutdown(drain)).await;
-        assert_eq!(self.host.pool_usage(), PoolUsage::default(), "instances are left in the pool");
+        assert_eq!(self.host.engine().pool_usage(), PoolUsage::default(), "instances are left in the pool");
         requeued
     }
 }

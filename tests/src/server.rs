@@ -22,7 +22,7 @@ pub struct Server {
 
 /// The log of a service so far, and whether it is complete.
 #[derive(Debug, Default)]
-struct Log {
+pub struct Log {
     lines: Mutex<(Vec<String>, bool)>,
     changed: Condvar,
 }
@@ -43,7 +43,7 @@ impl Server {
     /// Serves with this command, which eventually runs `saggar serve`, and waits until all plugins are loaded.
     pub fn start_by(serve: Command) -> Self {
         let server = Self::start_unprepared(serve);
-        server.until_log("all plugins are loaded");
+        server.log().until("all plugins are loaded");
         server
     }
 
@@ -80,14 +80,9 @@ impl Server {
         self.child.id()
     }
 
-    /// Returns the lines of the log so far.
-    pub fn log(&self) -> Vec<String> {
-        self.log.lines.lock().expect("no test panicked with it").0.clone()
-    }
-
-    /// Waits until a line of the log contains `text`; returns the line.
-    pub fn until_log(&self, text: &str) -> String {
-        self.log.until(text)
+    /// Returns the log.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Sends a signal, as `kill` does.
@@ -102,7 +97,8 @@ impl Server {
         self.log.until_end();
         let status = self.child.wait().expect("a child can be waited for");
         reader.join().expect("a log that can be read");
-        (status.code(), self.log())
+        let lines = self.log.lines.lock().expect("no test panicked with it").0.clone();
+        (status.code(), lines)
     }
 
     /// Stops the service as an operator does, which must succeed; returns its whole log.
@@ -133,7 +129,8 @@ impl Log {
         self.changed.notify_all();
     }
 
-    fn until(&self, text: &str) -> String {
+    /// Waits until a line contains `text`; returns the line.
+    pub fn until(&self, text: &str) -> String {
         let found = self.wait(|lines, ended| {
             let found = lines.iter().find(|line| line.contains(text)).cloned();
             assert!(found.is_some() || !ended, "the service ended without logging `{text}`: {lines:#?}");

@@ -124,8 +124,8 @@ async fn a_host_on_a_full_disk_stops_and_reports_each_job_correctly() {
     let mut serve = saggar(&disk, "serve", &app, &store("saggar"));
     serve.args(["--drain", "100ms"]).env("RUST_LOG", "info,saggar_worker=debug");
     let server = Server::start_by(serve);
-    server.until_log("an attempt begins task=default/time");
-    server.until_log(FULL);
+    server.log().until("an attempt begins task=default/time");
+    server.log().until(FULL);
     // Too little space for the ends of those jobs can be enough to requeue one.
     let mut refused = 0;
     while refused < 5 {

@@ -16,9 +16,9 @@ async fn an_idle_hosts_ticker_sleeps_and_wakes_for_the_next_guest() {
     let task = json!({ "process": "plugins.time", "timeout": 0.1 });
     let host = TestHost::start(App::new().plugin("time", guests::HOSTILE_TIME).task("spin", &task)).await;
     for _ in 0..2 {
-        let before = host.ticks();
+        let before = host.inner().engine().ticks();
         host.run("spin", json!(["spin"])).await;
-        assert!(host.ticks() > before, "a guest that computes for 100 ms is interrupted many times");
+        assert!(host.inner().engine().ticks() > before, "a guest that computes for 100 ms is interrupted many times");
         let deadline = Instant::now() + TIMEOUT;
         while ticks_in(&host, WINDOW).await > 0 {
             assert!(Instant::now() < deadline, "the ticker never went to sleep");
@@ -30,7 +30,7 @@ async fn an_idle_hosts_ticker_sleeps_and_wakes_for_the_next_guest() {
 
 /// Counts the ticks in a period of time. Sleeps because the test asserts the absence of ticks.
 async fn ticks_in(host: &TestHost, window: Duration) -> u64 {
-    let before = host.ticks();
+    let before = host.inner().engine().ticks();
     tokio::time::sleep(window).await;
-    host.ticks() - before
+    host.inner().engine().ticks() - before
 }

@@ -78,7 +78,7 @@ impl Shape {
             forwarding: functions
                 .iter()
                 .filter(|(_, function)| function.forwards())
-                .map(|(module, function)| format!("{}::{}", module.path.join("::"), function.name()))
+                .map(|(module, function)| format!("{}::{}", module.path.join("::"), function.signature.ident))
                 .collect(),
             top_modules: of.modules.iter().filter(|module| module.path.len() == 1).count(),
             repeated_types: repeated_types(of),

@@ -91,7 +91,7 @@ fn take(read: Lines, bulk: &mut BulkAdd<'_>, args: &Add, failure: &mut Option<an
 
 async fn add_all(bulk: &mut BulkAdd<'_>, args: &Add, ids: &mut Vec<u64>) -> anyhow::Result<()> {
     let mut has_reported = false;
-    while bulk.pending() > 0 {
+    while bulk.next_line().is_some() {
         let Some(added) = bulk.add_next().await.map_err(|error| at_line(bulk, error))? else {
             if !std::mem::replace(&mut has_reported, true) {
                 say!("saggar: the queue of {} is full; waiting for room", args.task);

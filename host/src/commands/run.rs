@@ -46,7 +46,7 @@ pub(crate) async fn run(args: Run, env: &CommandEnv) -> anyhow::Result<u8> {
     let done = tokio::select! {
         done = work => done,
         // After a failure of the store, no job ends any more.
-        error = host.store_failed() => Err(anyhow::Error::new(error).context("the job store has failed")),
+        error = host.store_failed() => Err(anyhow::Error::from_boxed(error).context("the job store has failed")),
         _ = signals.next() => Ok(INTERRUPTED),
     };
     host.shutdown(Duration::ZERO).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use saggar::api::{Bound, Listener};
-use saggar::{Host, SqliteError, StartError};
+use saggar::{Host, StartError};
 
 use super::signals::Signals;
 use super::{CommandEnv, FAILURE, open_files};
@@ -17,7 +17,7 @@ pub(crate) async fn run(args: Serve, env: &CommandEnv) -> anyhow::Result<u8> {
     let mut signals = Signals::listen()?;
     let configuration = &env.configuration;
     let config = &configuration.config;
-    let tokens = configuration.tokens();
+    let tokens = config.tokens();
     // Set the limit before files are opened, because they count.
     let limits = open_files::within(configuration.limits());
     // Bind before the app is loaded: loading takes longer, and is useless if the address is in use.
@@ -77,7 +77,7 @@ enum StopCause {
     Signal(&'static str),
     /// No task can run although all plugins are loaded. The problems have been reported.
     NoTask,
-    StoreFailed(SqliteError),
+    StoreFailed(Box<dyn std::error::Error + Send + Sync>),
 }
 
 async fn stop_cause(host: &Host, signals: &mut Signals) -> StopCause {
@@ -98,8 +98,8 @@ async fn stop_cause(host: &Host, signals: &mut Signals) -> StopCause {
     }
 }
 
-fn store_failed(error: SqliteError) -> anyhow::Error {
-    anyhow::Error::new(error).context("the job store has failed; the host stops")
+fn store_failed(error: Box<dyn std::error::Error + Send + Sync>) -> anyhow::Error {
+    anyhow::Error::from_boxed(error).context("the job store has failed; the host stops")
 }
 
 /// Waits for running jobs while the service still answers, so that clients receive the end of their jobs.

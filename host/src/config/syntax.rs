@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use saggar_definition::{Diagnostic, Problems, Source, Span, truncated};
+use saggar_definition::{Diagnostic, Location, Problems, Source, Span, truncated};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -129,9 +129,9 @@ fn span_of(range: Range<usize>) -> Span {
 fn duplicate(text: &str, span: Span, entries: &[Entry], problems: &Problems) -> Diagnostic {
     let name = text.get(span.start..span.end).unwrap_or_default();
     let message = format!("duplicate key `{}`", truncated(name));
-    let diagnostic = Diagnostic::error(problems.location(span), message).with_help("keep one of the two");
+    let diagnostic = Diagnostic::error(Location::of(problems.source(), span), message).with_help("keep one of the two");
     match last_before(span.start, name.trim_matches(['"', '\'']), entries) {
-        Some(first) => diagnostic.with_related(problems.location(first), "first defined here"),
+        Some(first) => diagnostic.with_related(Location::of(problems.source(), first), "first defined here"),
         None => diagnostic,
     }
 }

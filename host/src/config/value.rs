@@ -77,7 +77,7 @@ pub(crate) struct Setting {
 pub(crate) struct Reader {
     file: Arc<Source>,
     in_file: Problems,
-    external: Vec<Diagnostic>,
+    pub(crate) external: Vec<Diagnostic>,
     settings: Vec<Setting>,
     file_dir: PathBuf,
     /// The variable that has the current value; `None` if the value is not from a variable.
@@ -210,11 +210,6 @@ impl Reader {
         } else {
             self.external.push(Diagnostic::error(node.location(), message).with_help(help));
         }
-    }
-
-    /// Records a problem that is not in the file.
-    pub(crate) fn add_external(&mut self, problem: Diagnostic) {
-        self.external.push(problem);
     }
 
     /// Returns all settings in the order of reading, and all problems: those of the command line and the environment,

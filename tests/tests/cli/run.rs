@@ -90,7 +90,7 @@ fn unrelated_jobs_are_not_awaited() {
     add(&["paused"]);
     add(&["echo", "--delay", "1h"]);
     add(&["backing-off", "retry", "9", "0"]);
-    server.until_log("listening");
+    server.log().until("listening");
     let failed_once = || {
         let job = saggar(["get", "backing-off", "1", "--json", "--url", &server.url("")]);
         parsed(&job.out)["problem"].is_object()

@@ -157,7 +157,7 @@ fn waiting_continues_across_a_restart() {
     of_job.until_err("watching gated#1");
     // The second signal stops the job, which is requeued.
     server.signal("TERM");
-    server.until_log("draining");
+    server.log().until("draining");
     server.signal("TERM");
     server.end();
     of_job.until_err("lost the connection");

@@ -107,7 +107,7 @@ async fn data_behind_handles_is_released_after_the_call() {
     let growth = Growth::watch();
     for behaviour in ["fill_fields", "fill_bodies", "fill_responses", "set_long_methods"] {
         run_many(&host, behaviour).await;
-        assert_eq!(host.inner().pool_usage().bytes, 0, "after {behaviour}");
+        assert_eq!(host.inner().engine().pool_usage().bytes, 0, "after {behaviour}");
         // All jobs of a behaviour together used ten times as much.
         assert!(growth.bytes() < 48 << 20, "{} bytes are left after {behaviour}", growth.bytes());
     }

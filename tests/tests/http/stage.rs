@@ -67,7 +67,7 @@ pub(super) fn serve_with(arguments: &[&str]) -> Server {
 /// Stops a host while a job runs, and waits until it rejects jobs.
 pub(super) async fn drain(server: &Server) {
     server.signal("TERM");
-    server.until_log("draining");
+    server.log().until("draining");
     // The host logs the message before it rejects jobs.
     while server.post("/v1/tasks/mail.send/jobs", &json!({})).await.status == 201 {}
 }

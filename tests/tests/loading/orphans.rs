@@ -49,7 +49,7 @@ async fn assert_jobs_can_be_read_cancelled_and_deleted(server: &Server) {
             && line.ends_with(" 1")
     };
     assert!(metrics.lines().any(is_counted), "{metrics}");
-    let log = server.until_log("the store has jobs of a task that cannot run");
+    let log = server.log().until("the store has jobs of a task that cannot run");
     assert!(log.contains("old") && log.contains("waiting=3") && log.contains("ended=1"), "{log}");
 }
 

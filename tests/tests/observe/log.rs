@@ -46,7 +46,7 @@ async fn final_failures_are_logged_with_their_trace() {
     server.add("echo", &json!({ "delay_ms": 3_600_000 })).await;
     assert_eq!(server.act("/v1/tasks/echo/jobs/2/cancel").await.status, 200);
     add_traced(&server, "deaf", json!([])).await;
-    server.until_log("a handler has failed");
+    server.log().until("a handler has failed");
     let log: Vec<Value> = server.stop().iter().map(|line| parsed(line)).collect();
     let of_failures = log.iter().filter(|line| line["target"] == "saggar_worker::failures");
     assert_eq!(of_failures.map(|line| &line["level"]).collect::<Vec<_>>(), ["WARN", "WARN"], "{log:#?}");
@@ -68,7 +68,7 @@ async fn lost_attempts_and_stopped_jobs_are_logged() {
     // Kills the host, like a crash; the job is requeued.
     drop(server);
     let server = Server::start(&app, &["--log-format", "json", "--drain", "0"]);
-    let lost = parsed(&server.until_log("attempts that ran when the host died are lost"));
+    let lost = parsed(&server.log().until("attempts that ran when the host died are lost"));
     let (task, one, none) = (json!("default/gated"), json!(1), json!(0));
     assert_eq!((&lost["task"], &lost["attempts"], &lost["jobs_failed"]), (&task, &one, &none), "{lost}");
     running(&server).await;

@@ -234,7 +234,7 @@ async fn a_missing_receiver_is_reported_and_does_not_stop_jobs() {
         let id = add(&server, "context", json!([]), "01").await;
         guest_context(&server, id).await;
     }
-    server.until_log("cannot export spans");
+    server.log().until("cannot export spans");
     assert!(Metrics::of(&server).await.value("saggar_spans_lost_total", &[]) > 0.0);
     let log = server.stop();
     assert_eq!(log.iter().filter(|line| line.contains("cannot export spans")).count(), 1, "{log:#?}");

@@ -21,14 +21,18 @@ pub(super) fn type_name(item: &Item) -> Option<String> {
 
 /// A function with a body.
 pub(super) struct Function<'a> {
-    signature: &'a Signature,
+    pub(super) signature: &'a Signature,
     body: &'a Block,
+    /// Whether a trait requires it: it is a method of an `impl Trait for Type`.
+    is_required: bool,
 }
 
 /// The functions and methods of an item that are not for tests.
 pub(super) fn functions(item: &Item) -> Vec<Function<'_>> {
-    let found =
-        |attributes: &[Attribute], signature, body| (!is_for_tests(attributes)).then_some(Function { signature, body });
+    let is_required = matches!(item, Item::Impl(item) if item.trait_.is_some());
+    let found = |attributes: &[Attribute], signature, body| {
+        (!is_for_tests(attributes)).then_some(Function { signature, body, is_required })
+    };
     match item {
         Item::Fn(item) => found(&item.attrs, &item.sig, &item.block).into_iter().collect(),
         Item::Impl(item) => {
@@ -62,12 +66,12 @@ pub(super) fn without_tests(item: &Item) -> TokenStream {
 }
 
 impl Function<'_> {
-    pub(super) fn name(&self) -> String {
-        self.signature.ident.to_string()
-    }
-
     /// Whether the body is a single call that passes on what the function was given: its arguments, or a part of `self`.
+    /// A method that a trait requires does not count, because it cannot be removed.
     pub(super) fn forwards(&self) -> bool {
+        if self.is_required {
+            return false;
+        }
         let [Stmt::Expr(body, _)] = &self.body.stmts[..] else { return false };
         let own = self.arguments();
         match bare(body) {
@@ -161,6 +165,16 @@ mod tests {
         ";
         let code = code.replace("&self", "self_: A").replace("self.", "self_.");
         assert_eq!(forwarding(&code), [false; 8]);
+    }
+
+    #[test]
+    fn a_method_that_a_trait_requires_does_not() {
+        let code = "
+            impl Drop for A { fn drop(&mut self) { self.jobs.release(self.id) } }
+            impl<T: Other> crate::Named for B<T> { fn name(&self) -> &str { self.0.name() } }
+            impl B { fn name(&self) -> &str { self.0.name() } }
+        ";
+        assert_eq!(forwarding(code), [false, false, true]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Words that this project once had of its own, where the field has usual ones, and how often each is still an identifier.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use proc_macro2::{TokenStream, TokenTree};
@@ -79,16 +78,12 @@ pub(super) fn invented(sources: &[Source]) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for Invented(words, folders, usual) in INVENTED {
         for word in *words {
-            let there = counted.iter().filter(|(path, _)| folders.iter().any(|folder| is_below(path, folder)));
+            let there = counted.iter().filter(|(path, _)| folders.iter().any(|folder| path.starts_with(folder)));
             let count = there.filter_map(|(_, counts)| counts.get(*word)).sum();
             found.extend((count > 0).then_some(Found { word, count, usual }));
         }
     }
     Ok(found)
-}
-
-fn is_below(path: &Path, folder: &str) -> bool {
-    path.starts_with(folder)
 }
 
 fn identifiers(source: &Source) -> Result<BTreeMap<String, usize>> {

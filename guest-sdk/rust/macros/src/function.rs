@@ -152,7 +152,7 @@ fn read_options(role: Role, mark: &Attribute, errors: &mut Errors) -> (Option<Li
         Ok(())
     });
     if let Err(error) = read {
-        errors.push_error(error);
+        errors.0.push(error);
     }
     (name, default)
 }

@@ -26,11 +26,11 @@ pub(crate) fn expand(options: TokenStream, module: TokenStream) -> TokenStream {
         return quote!(#errors);
     };
     let functions = take_functions(items, &mut errors);
-    if functions.is_empty() && errors.is_empty() {
+    if functions.is_empty() && errors.0.is_empty() {
         errors.push(&module.ident, format!("the plugin has no marked function\n\n{MARKS}\n\n{SHAPE}"));
     }
     compare(&functions, &mut errors);
-    if errors.is_empty() {
+    if errors.0.is_empty() {
         items.push(Item::Verbatim(plugin(&functions)));
         quote!(#module)
     } else {

@@ -127,8 +127,8 @@ impl Pieces for JobEvents {
                 let shown = show::event(&event);
                 self.piece.add(Some(event.id), shown.kind.name(), &shown);
             }
-            if !self.piece.is_empty() {
-                return Some(std::mem::take(&mut self.piece));
+            if let Some(piece) = self.piece.take() {
+                return Some(piece);
             }
             match self.read().await? {
                 Waited::Ready(read) => self.take(read),

@@ -97,8 +97,8 @@ impl Pieces for LogLines {
     async fn next(&mut self) -> Option<Piece> {
         loop {
             self.write_lines();
-            if !self.piece.is_empty() {
-                return Some(std::mem::take(&mut self.piece));
+            if let Some(piece) = self.piece.take() {
+                return Some(piece);
             }
             if self.stage == Stage::Ended {
                 return None;

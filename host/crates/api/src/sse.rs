@@ -60,8 +60,9 @@ impl Piece {
         self.0
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Takes the events that were added; `None` if there are none.
+    pub(crate) fn take(&mut self) -> Option<Self> {
+        (!self.0.is_empty()).then(|| std::mem::take(self))
     }
 
     /// Returns whether it has to be sent before more is added.

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use reqwest::Method;
 use reqwest::header::HeaderValue;
 use saggar_wire::{AddBatch, AddJob, AddedJob, AddedJobs, BatchJob};
 
@@ -30,11 +29,11 @@ pub fn new_key() -> String {
 impl Client {
     /// Adds a job. Retries with the same key after a lost connection.
     pub async fn add(&self, task: &str, job: &AddJob, key: &str) -> Result<JsonBody<AddedJob>, ClientError> {
-        let url = self.route(&["v1", "tasks", task, "jobs"])?;
+        let url = self.host_url.join(&["v1", "tasks", task, "jobs"])?;
         check_key(key, MAX_KEY)?;
         let key = HeaderValue::from_str(key).map_err(|_| ClientError::InvalidKey { most: MAX_KEY })?;
         self.with_retries(async || {
-            let request = self.request(Method::POST, url.clone());
+            let request = self.http.post(url.clone());
             self.send_json(request.header("idempotency-key", key.clone()).json(job)).await
         })
         .await
@@ -42,8 +41,8 @@ impl Client {
 
     /// Adds all jobs, or none, each with its key.
     async fn add_batch(&self, task: &str, batch: &AddBatch) -> Result<JsonBody<AddedJobs>, ClientError> {
-        let url = self.route(&["v1", "tasks", task, "jobs", "batch"])?;
-        self.with_retries(async || self.send_json(self.request(Method::POST, url.clone()).json(batch)).await).await
+        let url = self.host_url.join(&["v1", "tasks", task, "jobs", "batch"])?;
+        self.with_retries(async || self.send_json(self.http.post(url.clone()).json(batch)).await).await
     }
 }
 
@@ -84,11 +83,6 @@ impl<'a> BulkAdd<'a> {
         let key = job.key.or_else(|| Some(format!("{}/{}", self.key, self.pushed)));
         self.pending.push_back((line, BatchJob { key, ..job }));
         self.pushed += 1;
-    }
-
-    /// Returns the number of jobs that are not added yet.
-    pub fn pending(&self) -> usize {
-        self.pending.len()
     }
 
     /// Returns the line of the next job to add; `None` if no job is pending.
@@ -180,7 +174,7 @@ mod tests {
         let keys: Vec<_> = bulk.pending.iter().map(|(_, job)| job.key.as_deref()).collect();
         assert_eq!(keys, [Some("k/0"), Some("own"), Some("k/2")]);
         assert_eq!(bulk.first().count(), 2);
-        assert_eq!((bulk.pending(), bulk.next_line()), (3, Some(1)));
+        assert_eq!((bulk.pending.len(), bulk.next_line()), (3, Some(1)));
     }
 
     #[test]

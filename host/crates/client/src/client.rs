@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
 use crate::error::{ClientError, root_cause};
@@ -25,8 +25,8 @@ const DEFAULT_RETRY_FOR: Duration = Duration::from_secs(60);
 /// A client of a host. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    host_url: HostUrl,
+    pub(crate) http: reqwest::Client,
+    pub(crate) host_url: HostUrl,
     retry_for: Duration,
     /// Whether the host was ever reached. Only then is an unreachable host retried.
     was_reached: Arc<AtomicBool>,
@@ -74,15 +74,6 @@ impl Client {
     /// Returns whether the host has ever answered, or at least accepted a connection.
     pub fn was_reached(&self) -> bool {
         self.was_reached.load(Ordering::Relaxed)
-    }
-
-    /// Returns the URL of a route.
-    pub(crate) fn route(&self, parts: &[&str]) -> Result<Url, ClientError> {
-        self.host_url.join(parts)
-    }
-
-    pub(crate) fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.http.request(method, url)
     }
 
     /// Sends a request; returns a successful response of this media type.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use eventsource_stream::{Event, EventStreamError, Eventsource};
 use futures_util::{Stream, StreamExt};
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use tokio::time::{Duration, Instant};
 
 use crate::client::Client;
@@ -66,7 +66,7 @@ pub struct EventStream {
 impl Client {
     /// Follows the events of all jobs, or of those of a task.
     pub async fn events(&self, task: Option<&str>) -> Result<EventStream, ClientError> {
-        let mut url = self.route(&["v1", "events"])?;
+        let mut url = self.host_url.join(&["v1", "events"])?;
         if let Some(task) = task {
             url.query_pairs_mut().append_pair("task", task);
         }
@@ -153,7 +153,7 @@ impl EventStream {
     }
 
     async fn open(&mut self) -> Result<(), ClientError> {
-        let mut request = self.client.request(Method::GET, self.url.clone());
+        let mut request = self.client.http.get(self.url.clone());
         if let Some(last_event_id) = &self.last_event_id {
             request = request.header(LAST_EVENT_ID, last_event_id.clone());
         }

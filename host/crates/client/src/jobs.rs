@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, Url};
+use reqwest::Url;
 use saggar_wire::{Attempts, Job, Jobs, ListQuery, Logs, Status};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ impl Client {
     /// Looks up a job.
     pub async fn get(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
         let url = self.job(task, id, None)?;
-        self.with_retries(async || self.send_json(self.request(Method::GET, url.clone())).await).await
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
     }
 
     /// Waits until a job has ended; survives restarts of the host.
@@ -36,9 +36,8 @@ impl Client {
         let wait = [("wait", format!("{}s", WAIT_PER_REQUEST.as_secs()))];
         loop {
             let began = Instant::now();
-            let answer: JsonBody<Job> = self
-                .with_retries(async || self.send_json(self.request(Method::GET, url.clone()).query(&wait)).await)
-                .await?;
+            let answer: JsonBody<Job> =
+                self.with_retries(async || self.send_json(self.http.get(url.clone()).query(&wait)).await).await?;
             let JobStatus { status } = serde_json::from_str(answer.text()).map_err(ClientError::InvalidResponse)?;
             if matches!(status, Status::Success | Status::Failure) {
                 return Ok(answer);
@@ -52,42 +51,42 @@ impl Client {
     /// Returns a page of the jobs of a task, or of all tasks.
     pub async fn list(&self, task: Option<&str>, query: &ListQuery) -> Result<JsonBody<Jobs>, ClientError> {
         let url = match task {
-            Some(task) => self.route(&["v1", "tasks", task, "jobs"])?,
-            None => self.route(&["v1", "jobs"])?,
+            Some(task) => self.host_url.join(&["v1", "tasks", task, "jobs"])?,
+            None => self.host_url.join(&["v1", "jobs"])?,
         };
-        self.with_retries(async || self.send_json(self.request(Method::GET, url.clone()).query(query)).await).await
+        self.with_retries(async || self.send_json(self.http.get(url.clone()).query(query)).await).await
     }
 
     /// Returns a job's log.
     pub async fn logs(&self, task: &str, id: u64) -> Result<JsonBody<Logs>, ClientError> {
         let url = self.job(task, id, Some("logs"))?;
-        self.with_retries(async || self.send_json(self.request(Method::GET, url.clone())).await).await
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
     }
 
     /// Returns the attempts of a job that have ended.
     pub async fn attempts(&self, task: &str, id: u64) -> Result<JsonBody<Attempts>, ClientError> {
         let url = self.job(task, id, Some("attempts"))?;
-        self.with_retries(async || self.send_json(self.request(Method::GET, url.clone())).await).await
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
     }
 
     /// Cancels a job; returns it afterwards.
     pub async fn cancel(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
-        self.send_json(self.request(Method::POST, self.job(task, id, Some("cancel"))?)).await
+        self.send_json(self.http.post(self.job(task, id, Some("cancel"))?)).await
     }
 
     /// Runs an ended job again; returns it afterwards.
     pub async fn retry(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
-        self.send_json(self.request(Method::POST, self.job(task, id, Some("retry"))?)).await
+        self.send_json(self.http.post(self.job(task, id, Some("retry"))?)).await
     }
 
     /// Delivers given-up callbacks of an ended job again; returns the job afterwards.
     pub async fn redeliver(&self, task: &str, id: u64) -> Result<JsonBody<Job>, ClientError> {
-        self.send_json(self.request(Method::POST, self.job(task, id, Some("redeliver"))?)).await
+        self.send_json(self.http.post(self.job(task, id, Some("redeliver"))?)).await
     }
 
     /// Deletes a job that does not run.
     pub async fn delete(&self, task: &str, id: u64) -> Result<(), ClientError> {
-        self.send_empty(self.request(Method::DELETE, self.job(task, id, None)?)).await
+        self.send_empty(self.http.delete(self.job(task, id, None)?)).await
     }
 
     /// Returns the URL of a job, or of a path below it.
@@ -95,6 +94,6 @@ impl Client {
         let id = id.to_string();
         let mut parts = vec!["v1", "tasks", task, "jobs", &id];
         parts.extend(below);
-        self.route(&parts)
+        self.host_url.join(&parts)
     }
 }

@@ -1,6 +1,5 @@
 //! Requests about tasks: listing, pausing and resuming.
 
-use reqwest::Method;
 use saggar_wire::{Task, Tasks};
 
 use crate::client::Client;
@@ -15,24 +14,24 @@ impl Client {
 
     /// Like [`tasks`](Self::tasks), without retries.
     pub async fn tasks_now(&self) -> Result<JsonBody<Tasks>, ClientError> {
-        self.send_json(self.request(Method::GET, self.route(&["v1", "tasks"])?)).await
+        self.send_json(self.http.get(self.host_url.join(&["v1", "tasks"])?)).await
     }
 
     /// Returns one task, with its definition.
     pub async fn task(&self, task: &str) -> Result<JsonBody<Task>, ClientError> {
-        let url = self.route(&["v1", "tasks", task])?;
-        self.with_retries(async || self.send_json(self.request(Method::GET, url.clone())).await).await
+        let url = self.host_url.join(&["v1", "tasks", task])?;
+        self.with_retries(async || self.send_json(self.http.get(url.clone())).await).await
     }
 
     /// Pauses a task; survives restarts.
     pub async fn pause(&self, task: &str) -> Result<(), ClientError> {
-        let url = self.route(&["v1", "tasks", task, "pause"])?;
-        self.with_retries(async || self.send_empty(self.request(Method::POST, url.clone())).await).await
+        let url = self.host_url.join(&["v1", "tasks", task, "pause"])?;
+        self.with_retries(async || self.send_empty(self.http.post(url.clone())).await).await
     }
 
     /// Resumes a task.
     pub async fn resume(&self, task: &str) -> Result<(), ClientError> {
-        let url = self.route(&["v1", "tasks", task, "resume"])?;
-        self.with_retries(async || self.send_empty(self.request(Method::POST, url.clone())).await).await
+        let url = self.host_url.join(&["v1", "tasks", task, "resume"])?;
+        self.with_retries(async || self.send_empty(self.http.post(url.clone())).await).await
     }
 }

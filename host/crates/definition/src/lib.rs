@@ -43,7 +43,7 @@ mod catalog;
 
 mod schema;
 
-pub use catalog::{Catalog, LiveCatalog};
+pub use catalog::Catalog;
 pub use confined::{read_regular_file, resolve_inside};
 pub use diagnostic::{Diagnostic, Location, Related, Severity};
 pub use files::utf8_text;

@@ -23,13 +23,9 @@ impl Problems {
         Self { source, recorded: Vec::new(), suppressed: 0 }
     }
 
-    pub(crate) fn source(&self) -> &Arc<Source> {
+    /// Returns the file.
+    pub fn source(&self) -> &Arc<Source> {
         &self.source
-    }
-
-    /// Returns the location of a part of the file.
-    pub fn location(&self, span: Span) -> Location {
-        Location::of(&self.source, span)
     }
 
     /// Returns whether another problem would only be counted. Check it before expensive work for a message.
@@ -42,7 +38,7 @@ impl Problems {
         if self.is_full() {
             self.suppress();
         } else {
-            self.add(Diagnostic::error(self.location(span), message).with_help(help));
+            self.add(Diagnostic::error(Location::of(&self.source, span), message).with_help(help));
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Location};
 use crate::key::Key;
 use crate::source::Span;
 use crate::suggest;
@@ -84,9 +84,9 @@ impl<'a> RawObject<'a> {
 
     fn report_duplicate(&self, name: &str, first: Span, second: Span, reader: &mut Reader<'_>) {
         let message = format!("duplicate key `{}`", self.full_name(&truncated(name)));
-        let diagnostic = Diagnostic::error(reader.problems.location(second), message)
+        let diagnostic = Diagnostic::error(Location::of(reader.problems.source(), second), message)
             .with_help("keep one of them")
-            .with_related(reader.problems.location(first), "first here");
+            .with_related(Location::of(reader.problems.source(), first), "first here");
         reader.problems.add(diagnostic);
     }
 

@@ -37,11 +37,12 @@ pub fn items(text: &str) -> Result<Vec<&str>, JsonError> {
     let mut items = Vec::new();
     let mut from = None;
     while let Some(token) = reader.next()? {
+        let depth = reader.open.len();
         // The outermost brackets of an item that is an array or object are at depth 1 before and after it.
         match token {
-            Token::Open(_) if reader.depth() == 2 => from = Some(reader.at - 1),
-            Token::Close if reader.depth() == 1 => items.extend(from.take().map(|from| &text[from..reader.at])),
-            Token::Scalar(item) | Token::Number(item) | Token::String(item) if reader.depth() == 1 => items.push(item),
+            Token::Open(_) if depth == 2 => from = Some(reader.at - 1),
+            Token::Close if depth == 1 => items.extend(from.take().map(|from| &text[from..reader.at])),
+            Token::Scalar(item) | Token::Number(item) | Token::String(item) if depth == 1 => items.push(item),
             _ => {}
         }
     }
@@ -84,6 +85,7 @@ enum Expect {
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// The arrays and objects that are open here, outermost first.
     open: Vec<Bracket>,
     expect: Expect,
 }
@@ -91,11 +93,6 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0, open: Vec::new(), expect: Expect::Value }
-    }
-
-    /// Number of open arrays and objects.
-    pub(crate) fn depth(&self) -> usize {
-        self.open.len()
     }
 
     /// Returns the next token; `None` after the end of the value.

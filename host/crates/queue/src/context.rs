@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use saggar_job::{Clock, Timestamp};
+use saggar_job::Clock;
 use tokio::sync::Notify;
 
 use crate::event::Ring;
 
 pub(crate) struct QueueContext {
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     chance: Mutex<fastrand::Rng>,
     events: RwLock<Rings>,
     /// Notified when a task may have become idle while a caller waits for that.
@@ -37,14 +37,6 @@ impl QueueContext {
             idle: Notify::new(),
             idle_waiters: AtomicUsize::new(0),
         }
-    }
-
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.clock)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     /// Returns a random number from 0 up to 1.
@@ -79,12 +71,12 @@ impl QueueContext {
         IdleWaiter(self)
     }
 
-    pub(crate) fn has_idle_waiters(&self) -> bool {
-        self.idle_waiters.load(Ordering::SeqCst) > 0
-    }
-
-    pub(crate) fn notify_idle_waiters(&self) {
-        self.idle.notify_waiters();
+    /// Wakes the callers that wait for idleness, which check the store. Call it after each change that may have left
+    /// nothing to do. Costs one load while there are none.
+    pub(crate) fn recheck_idle(&self) {
+        if self.idle_waiters.load(Ordering::SeqCst) > 0 {
+            self.idle.notify_waiters();
+        }
     }
 }
 

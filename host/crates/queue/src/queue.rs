@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use saggar_job::{Clock, JobId, RetryPolicy, TaskKey, Timestamp};
+use saggar_job::{Clock, JobId, RetryPolicy, TaskKey};
 
 use crate::context::QueueContext;
 use crate::meters;
@@ -97,13 +97,14 @@ impl Queue {
     pub fn close(&self, key: &TaskKey) {
         if let Some(task) = self.task(key) {
             task.observer().set_closed(true);
-            task.observer().recheck_idle();
+            self.shared.context.recheck_idle();
         }
     }
 
-    /// Returns whether the next process continues with the jobs of this one.
-    pub fn outlives_process(&self) -> bool {
-        self.shared.store.outlives_process()
+    /// Returns the store of the jobs, for what concerns all of them, such as its health. Open tasks with
+    /// [`open`](Self::open), because the queue observes them.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
     }
 
     /// Returns the queue of the task `key`, if it is open.
@@ -137,7 +138,7 @@ impl Queue {
     /// facade, for every task that was ever open here: the jobs of a closed one still wait in the store. Call it before
     /// the recorder is read.
     pub fn measure(&self) {
-        let now = self.shared.context.now();
+        let now = self.shared.context.clock.now();
         self.known().iter().for_each(|task| task.measure(now));
         meters::measure_followers(self.shared.context.followers());
         meters::measure_kept(self.shared.store.kept_bytes());
@@ -172,14 +173,14 @@ impl Queue {
         let tasks = self.shared.tasks.read();
         let tasks = tasks.iter().filter(|(key, _)| is_selected(key));
         tasks
-            .map(|(key, task)| (key.clone(), task.matching_progress(text)))
+            .map(|(key, task)| (key.clone(), task.observer().running_jobs.matching_progress(text)))
             .filter(|(_, ids)| !ids.is_empty())
             .collect()
     }
 
-    /// Returns the time of day by the queue's clock.
-    pub fn now(&self) -> Timestamp {
-        self.shared.context.now()
+    /// Returns the queue's clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.context.clock
     }
 
     /// Subscribes to the events of all of a tenant's tasks from now on.
@@ -193,12 +194,6 @@ impl Queue {
     /// followers.
     pub fn keep_events(&self, most: usize) {
         self.shared.context.keep_events(most);
-    }
-
-    /// Bounds the bytes that the jobs of all tasks of the store may take. Without it, only each task's
-    /// [`Rules::keep_bytes`] bounds them.
-    pub fn keep_bytes(&self, most: u64) {
-        self.shared.store.set_keep_bytes(most);
     }
 
     /// Follows events: those that happen after this call or, with `after`, all that have a greater number. If some of
@@ -258,7 +253,7 @@ impl Shared {
         rules: &Arc<Rules>,
     ) -> Result<(Arc<TaskObserver>, Arc<dyn TaskStore>), StoreError> {
         let observer = Arc::new(TaskObserver::new(key.clone(), Arc::clone(&self.context)));
-        let store = self.store.open(key, rules, self.context.now(), Arc::clone(&observer) as _).await?;
+        let store = self.store.open(key, rules, self.context.clock.now(), Arc::clone(&observer) as _).await?;
         Ok((observer, store))
     }
 }
@@ -278,7 +273,7 @@ impl std::fmt::Debug for Queue {
 
 #[cfg(test)]
 mod tests {
-    use saggar_job::{ManualClock, Status};
+    use saggar_job::{ManualClock, Status, Timestamp};
 
     use super::*;
     use crate::{MemoryStore, NewJob};
@@ -292,7 +287,7 @@ mod tests {
         for attempt in 1..=RetryPolicy::LOST_ATTEMPTS {
             store = Arc::new(store.die());
             let opened = Queue::new(store.clone(), clock.clone()).open(key.clone(), Rules::default()).await.unwrap();
-            assert_eq!(opened.claim().await.unwrap().attempt(), attempt);
+            assert_eq!(opened.claim().await.unwrap().running().attempt(), attempt);
         }
         let queue = Queue::new(Arc::new(store.die()), clock);
         queue.open_rest().await.unwrap();
@@ -322,6 +317,6 @@ mod tests {
         assert_eq!(orphan.prune(9).await.unwrap().jobs, 0);
         let again = queue.open(key.clone(), Rules::default()).await.unwrap();
         assert!(Arc::ptr_eq(&again, &orphan) && queue.orphan(&key).is_none());
-        assert_eq!(again.claim().await.unwrap().id(), JobId(3));
+        assert_eq!(again.claim().await.unwrap().running().id(), JobId(3));
     }
 }

@@ -51,8 +51,8 @@ pub struct Rates {
     pub retried: Rate,
 }
 
-/// The counters of one task.
-pub(crate) struct Counters {
+/// The counters of one task. Reading them is cheap.
+pub struct Counters {
     clock: Arc<dyn Clock>,
     totals: [AtomicU64; 5],
     /// The jobs and attempts that did not succeed, by reason and ending.
@@ -83,14 +83,16 @@ impl Counters {
         self.totals[what as usize].fetch_add(number, Ordering::Relaxed);
     }
 
-    pub(crate) fn totals(&self) -> Totals {
+    /// Returns how often jobs and attempts ended in which way, since the process began.
+    pub fn totals(&self) -> Totals {
         let [added, started, succeeded, ..] = self.load();
         let mut totals = Totals { added, started, succeeded, ..Totals::default() };
         self.endings.add_to(&mut totals);
         totals
     }
 
-    pub(crate) fn rates(&self) -> Rates {
+    /// Returns how much the task does, since the process began and over the last minute.
+    pub fn rates(&self) -> Rates {
         let second = self.clock.elapsed().as_secs();
         let (totals, since) = (self.load(), second.saturating_sub(WINDOW_SECONDS));
         let samples = self.samples.lock();

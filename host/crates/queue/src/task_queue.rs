@@ -6,12 +6,11 @@ use arc_swap::ArcSwap;
 use metrics::Histogram;
 use saggar_job::{JobId, State, TaskKey, Timestamp};
 
-use crate::context::QueueContext;
 use crate::meters::{self, Measured};
 use crate::waiters::Waiter;
 use crate::{
-    CallbackNumber, Counts, History, Job, JobEventKind, Lane, ListedJob, LogLine, Peek, Pruned, Rates, Rules,
-    StoreError, TaskStore, Totals, WaitError,
+    CallbackNumber, Counters, Counts, History, Job, Lane, ListedJob, LogLine, Peek, Pruned, Rules, StoreError,
+    TaskStore, WaitError,
 };
 
 mod abandoned;
@@ -50,7 +49,7 @@ impl TaskQueue {
         Self {
             store,
             rules: ArcSwap::new(rules),
-            start_delay: meters::start_delay(observer.key()),
+            start_delay: meters::start_delay(&observer.key),
             observer,
             abandoned_attempts: Abandoned::default(),
             abandoned_callbacks: Abandoned::default(),
@@ -60,7 +59,7 @@ impl TaskQueue {
 
     /// Returns the task's key.
     pub fn key(&self) -> &TaskKey {
-        self.observer.key()
+        &self.observer.key
     }
 
     /// Returns the current rules.
@@ -151,7 +150,7 @@ impl TaskQueue {
     /// Removes ended jobs whose retention is over, with as much work as `most` of them take ([`TaskStore::prune`]).
     /// Call it periodically, and again at once while it returns that there may be [`more`](Pruned::more).
     pub async fn prune(&self, most: usize) -> Result<Pruned, StoreError> {
-        self.store.prune(most, &self.rules.load_full(), self.context().now()).await
+        self.store.prune(most, &self.rules.load_full(), self.observer.context.clock.now()).await
     }
 
     /// Returns the number of jobs in each state. Cheap.
@@ -159,19 +158,9 @@ impl TaskQueue {
         self.store.counts()
     }
 
-    /// Returns how much the task does, since the process began and over the last minute. Cheap.
-    pub fn rates(&self) -> Rates {
-        self.observer.counters.rates()
-    }
-
-    /// Returns how often jobs and attempts ended in which way, since the process began. Cheap.
-    pub fn totals(&self) -> Totals {
-        self.observer.counters.totals()
-    }
-
-    /// Returns the running jobs whose live progress contains `text`.
-    pub(crate) fn matching_progress(&self, text: &str) -> std::collections::HashSet<JobId> {
-        self.observer.running_jobs.matching_progress(text)
+    /// Returns the counters of what the task does: how often, and how it ends.
+    pub fn counters(&self) -> &Counters {
+        &self.observer.counters
     }
 
     /// Replaces the stored progress of a running job by the live one.
@@ -202,15 +191,7 @@ impl TaskQueue {
 
     /// Updates the task's metrics at `now`.
     pub(crate) fn measure(&self, now: Timestamp) {
-        meters::measure(self.key(), &self.measured, &self.counts(), &self.totals(), now);
-    }
-
-    pub(crate) fn context(&self) -> &Arc<QueueContext> {
-        self.observer.context()
-    }
-
-    pub(crate) fn emit(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
-        self.observer.emit(id, kind, at);
+        meters::measure(self.key(), &self.measured, &self.counts(), &self.counters().totals(), now);
     }
 }
 

@@ -123,7 +123,7 @@ impl Engine {
 
     /// Returns how many sandboxes of plugins with one memory can exist at once.
     pub fn capacity(&self) -> u32 {
-        self.0.capacity.total()
+        self.0.capacity.total
     }
 
     /// Returns the largest memory limit of a sandbox, in bytes. It is fixed when the engine starts.

@@ -74,7 +74,7 @@ pub(crate) fn pooling_config(capacity: u32, max_memory: u64) -> PoolingAllocatio
 #[derive(Debug, Clone)]
 pub(crate) struct Capacity {
     permits: Arc<Semaphore>,
-    total: u32,
+    pub(crate) total: u32,
 }
 
 /// The units that one sandbox holds.
@@ -91,10 +91,6 @@ impl Capacity {
             return None;
         }
         self.permits.clone().acquire_many_owned(units).await.ok()
-    }
-
-    pub(crate) fn total(&self) -> u32 {
-        self.total
     }
 
     pub(crate) fn used(&self) -> usize {

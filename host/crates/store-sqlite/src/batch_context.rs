@@ -79,7 +79,7 @@ pub(super) struct BatchContext {
     /// Delayed jobs that this batch has promoted.
     pub(super) promoted: usize,
     /// The callbacks that this batch has claimed or released.
-    marks: Vec<Mark>,
+    pub(super) marks: Vec<Mark>,
     /// Notifications for the observers of this batch.
     notifications: Vec<(Arc<Shared>, Notification)>,
     must_sync: bool,
@@ -137,10 +137,6 @@ impl BatchContext {
     pub(super) fn note_claim(&mut self, claim: Orphan) {
         self.claims.push(claim);
         self.running += 1;
-    }
-
-    pub(super) fn note(&mut self, mark: Mark) {
-        self.marks.push(mark);
     }
 
     /// Queues a notification for the task's observer, to be sent when the batch is durable.

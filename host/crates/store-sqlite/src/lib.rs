@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use saggar_job::{TaskKey, Timestamp};
 
 use crate::meters::Commits;
-use saggar_store::{ListQuery, Observer, Page, Rules, Store, StoreError, TaskStore};
+use saggar_store::{ListQuery, Observer, Page, Rules, Store, StoreError, StoreHealth, TaskStore};
 
 mod backup;
 mod batch_context;
@@ -82,7 +82,7 @@ use writer_state::WriterState;
 /// for steps in progress.
 ///
 /// When a write fails (other than on a full disk), the content of the disk is unknown. Then the store has failed: every
-/// later step returns an error that says so, and [`failed`](Self::failed) resolves, so that the host can stop.
+/// later step returns an error that says so, and [`failed`](Store::failed) resolves, so that the host can stop.
 pub struct SqliteStore {
     inner: Arc<Inner>,
 }
@@ -178,30 +178,25 @@ impl SqliteStore {
 
     /// Returns whether the store has failed. Also checks whether its files still exist, which an idle store would not
     /// notice.
-    pub fn has_failed(&self) -> bool {
+    fn has_failed(&self) -> bool {
         let Inner { failure, files, .. } = &*self.inner;
         failure.check().and_then(|()| files.check(failure)).is_err()
     }
 
     /// Returns whether the disk is full, so that new jobs are refused. While it is, each call writes to the disk to
     /// find out.
-    pub fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.inner.room.as_ref().is_some_and(Room::is_none)
     }
 
     /// Returns whether another program had the file locked when the store last tried to write, so that the step was
     /// refused. While it is locked, each call makes the writer try again.
-    pub fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         let is_busy = self.inner.is_busy.load(Ordering::Relaxed);
         if let Some(writer) = self.inner.writer.as_ref().filter(|_| is_busy) {
             writer.try_nothing();
         }
         is_busy
-    }
-
-    /// Waits until the store has failed, and returns the reason. Cancel-safe.
-    pub async fn failed(&self) -> SqliteError {
-        self.inner.failure.failed().await
     }
 }
 
@@ -373,6 +368,22 @@ impl Store for SqliteStore {
 
     fn kept_bytes(&self) -> u64 {
         self.inner.registry.kept.bytes()
+    }
+
+    fn health(&self) -> StoreHealth {
+        if self.has_failed() {
+            StoreHealth::Failed
+        } else if self.is_full() {
+            StoreHealth::Full
+        } else if self.is_busy() {
+            StoreHealth::Busy
+        } else {
+            StoreHealth::Ready
+        }
+    }
+
+    async fn failed(&self) -> Box<dyn std::error::Error + Send + Sync> {
+        Box::new(self.inner.failure.failed().await)
     }
 }
 

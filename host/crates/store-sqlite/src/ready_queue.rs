@@ -106,7 +106,8 @@ impl ReadyQueue {
         }
     }
 
-    /// Returns the number up to which no plain job waits, if no number above `last` has been assigned. Without any
+    /// Returns the number up to which no plain job waits, if no number above `last` has been assigned: jobs that are
+    /// added later have higher numbers, and a job that is requeued or retried is no longer plain. Without any
     /// plain job, that is `last`: otherwise each search would scan all jobs of a task whose jobs are never plain.
     pub(super) fn plain_from(&self, last: u64) -> u64 {
         match self.plain.front() {

@@ -87,10 +87,6 @@ impl Record {
         self.details.as_ref().and_then(|details| details.origin.clone())
     }
 
-    pub(super) fn details_mut(&mut self) -> &mut Details {
-        self.details.get_or_insert_default()
-    }
-
     pub(super) fn key(&self) -> Option<Arc<str>> {
         self.details.as_ref().and_then(|details| details.key.clone())
     }

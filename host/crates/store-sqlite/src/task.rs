@@ -34,7 +34,7 @@ impl SqliteTask {
         E: From<StoreError> + Send + 'static,
     {
         let writer = self.store.writer().map_err(StoreError::from)?;
-        let (guard, step_guard) = ReplyGuard::new(writer.undo_sender());
+        let (guard, step_guard) = ReplyGuard::new(writer.undo_sender.clone());
         guard.answered_by(writer.on(self.shared.task, move |tx| step(tx, step_guard))).await
     }
 }
@@ -90,7 +90,7 @@ impl TaskStore for SqliteTask {
             let (task, claims, rules) = (self.shared.task, vec![(id, run)], Some(Arc::clone(rules)));
             // The caller has had the answer to its claim, so the batch is committed.
             let batch = Batch::default();
-            writer.undo_sender().send(Undo { task, claims, callbacks: Vec::new(), rules, now, batch });
+            writer.undo_sender.send(Undo { task, claims, callbacks: Vec::new(), rules, now, batch });
         }
     }
 
@@ -106,7 +106,7 @@ impl TaskStore for SqliteTask {
             let (finish, rules) = (finish.clone(), Arc::clone(rules));
             // A later try claims no job: its attempt would start at the time of the first try.
             let claim_next = claim_next && is_first;
-            let (guard, step_guard) = ReplyGuard::new(writer.undo_sender());
+            let (guard, step_guard) = ReplyGuard::new(writer.undo_sender.clone());
             let step = move |tx: &mut TaskTx<'_>| {
                 step_guard.run(tx, now, |tx, is_awaited| {
                     let finished = tx.finish(finish, claim_next && is_awaited, &rules, now);

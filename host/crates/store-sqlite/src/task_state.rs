@@ -58,8 +58,8 @@ pub(super) struct TaskState {
     last_number: u64,
     last_callback: u64,
     last_chunk: u64,
-    /// The batch in which this process first opened the task.
-    opened_in: Option<u64>,
+    /// The batch in which this process first opened the task. While it is set, the running attempts are its own.
+    pub(super) opened_in: Option<u64>,
     /// Whether readers know the task.
     pub(super) is_entered: bool,
     /// The rules of the last step that had any, for claims that have to be undone.
@@ -142,11 +142,6 @@ impl TaskState {
 
     pub(super) fn last_number(&self) -> u64 {
         self.last_number
-    }
-
-    /// Returns whether this process has opened the task, so that the running attempts are its own.
-    pub(super) fn is_opened(&self) -> bool {
-        self.opened_in.is_some()
     }
 
     /// Takes over the state that is in memory only, after the batch `undone` was rolled back.
@@ -232,7 +227,7 @@ impl TaskState {
             to_i64(self.last_number),
             to_i64(self.last_callback),
             to_i64(self.last_chunk),
-            to_i64(self.plain_from()),
+            to_i64(self.ready_queue.plain_from(self.last_number)),
             waiting as i64,
             delayed as i64,
             held as i64,
@@ -252,14 +247,8 @@ impl TaskState {
     pub(super) fn publish(&mut self, db: &Connection, seq: u64) -> rusqlite::Result<()> {
         self.ended_in_batch.clear();
         self.counts.first_ready_at = self.ready_queue.first_ready_at(db, seq)?;
-        self.shared.publish(self.counts, self.plain_from(), self.live.drain(..));
+        self.shared.publish(self.counts, self.ready_queue.plain_from(self.last_number), self.live.drain(..));
         Ok(())
-    }
-
-    /// Returns the number up to which no plain job waits: jobs that are added later have higher numbers than any
-    /// assigned so far, and a job that is requeued or retried is no longer plain.
-    fn plain_from(&self) -> u64 {
-        self.ready_queue.plain_from(self.last_number)
     }
 
     /// Removes a running attempt of this process.

@@ -16,7 +16,8 @@ type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 /// The callers' handle of the writer.
 pub(super) struct Writer {
     steps: mpsc::Sender<Work>,
-    undo_sender: UndoSender,
+    /// The sender for claims that did not reach their caller.
+    pub(super) undo_sender: UndoSender,
 }
 
 impl Writer {
@@ -69,11 +70,6 @@ impl Writer {
     pub(super) fn try_nothing(&self) {
         // If its queue is full, it tries anyway.
         drop(self.steps.try_send(Box::new(|_| (Ok(()), None))));
-    }
-
-    /// Returns the sender for claims that did not reach their caller.
-    pub(super) fn undo_sender(&self) -> UndoSender {
-        self.undo_sender.clone()
     }
 }
 

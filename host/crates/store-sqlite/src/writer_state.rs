@@ -96,7 +96,7 @@ impl<'c> WriterState<'c> {
         for (task, state) in &mut fresh.tasks {
             let Some(before) = self.tasks.get_mut(task) else { continue };
             state.inherit(before, self.batch_context.seq);
-            if state.is_opened() {
+            if state.opened_in.is_some() {
                 for orphan in std::mem::take(&mut state.orphans) {
                     if let Some(record) = Record::find(self.db, orphan.job)? {
                         let ready_at = before.ready_at(record.id, orphan.run);

@@ -17,7 +17,7 @@ mod observer;
 mod store;
 
 pub use observer::{Hint, Notification, Observer, StoreEvent};
-pub use store::Store;
+pub use store::{Store, StoreHealth};
 
 /// One task's part of a store.
 ///

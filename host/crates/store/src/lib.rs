@@ -11,7 +11,7 @@ pub mod step;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
-pub use contract::{Hint, Notification, Observer, Store, StoreEvent, TaskStore};
+pub use contract::{Hint, Notification, Observer, Store, StoreEvent, StoreHealth, TaskStore};
 pub use memory::MemoryStore;
 pub use record::{
     AddError, Added, AttemptRecord, Attempts, BadCursor, CallbackBackoff, CallbackKind, CallbackNumber,

@@ -28,7 +28,7 @@ pub(crate) struct SlotSandboxes {
 impl SlotSandboxes {
     /// `None` if the plugins of the setup are not loaded; the slot then stays with its earlier setup.
     pub(crate) fn new(setup: Arc<Setup>) -> Option<Self> {
-        let loaded = setup.role(Role::Processor)?;
+        let loaded = setup.roles.get(&Role::Processor)?;
         let sandbox = Sandbox::new(loaded.plugin.clone(), loaded.limits);
         Some(Self { sandbox, handlers: HandlerSandboxes::new(setup) })
     }
@@ -50,9 +50,11 @@ pub(crate) async fn run(
 ) -> Attempted {
     let span = runtime.traces.attempt(claim);
     let trace_parent = span.as_ref().map_or(claim.trace_parent(), |span| Some(span.trace_parent())).cloned();
-    let services = Arc::new(CallServices::of_attempt(runtime.clone(), claim.running().clone(), trace_parent));
+    let running = claim.running();
+    let (task, id, attempt) = (claim.queue().key(), running.id(), running.attempt());
+    let services = Arc::new(CallServices::of_attempt(runtime.clone(), running.clone(), trace_parent));
     let trace_id = trace_id(services.trace_parent.as_ref());
-    tracing::debug!(task = %claim.task(), id = %claim.id(), attempt = claim.attempt(), trace_id, "an attempt begins");
+    tracing::debug!(%task, %id, attempt, trace_id, "an attempt begins");
     let mut reporter = Reporter::new(runtime, runner, claim, &services);
     let report = call(runner, sandboxes, claim, &services, &mut reporter).await;
     // The last values are delivered before the end.
@@ -73,25 +75,18 @@ pub(crate) async fn run(
         }
     };
     let ending = outcome.as_ref().map_or(Ending::Requeued, Outcome::ending).name();
-    tracing::debug!(
-        task = %claim.task(),
-        id = %claim.id(),
-        attempt = claim.attempt(),
-        trace_id,
-        outcome = ending,
-        "an attempt has ended"
-    );
+    tracing::debug!(%task, %id, attempt, trace_id, outcome = ending, "an attempt has ended");
     if let Some(span) = span {
         span.end(outcome.as_ref());
     }
     if !lines.is_empty() {
-        runtime.append_log(runner, claim.id(), lines).await;
+        runtime.append_log(runner, id, lines).await;
     }
     Attempted { outcome, cost }
 }
 
 fn failure_line(runtime: &Runtime, claim: &Claim, problem: &Problem) -> saggar_queue::LogLine {
-    let text = format!("attempt {} failed: {}: {}", claim.attempt(), problem.code, problem.message);
+    let text = format!("attempt {} failed: {}: {}", claim.running().attempt(), problem.code, problem.message);
     runtime.line(LogSource::Host, text)
 }
 
@@ -104,7 +99,8 @@ async fn call(
     reporter: &mut Reporter<'_>,
 ) -> Report {
     let SlotSandboxes { sandbox, handlers } = sandboxes;
-    let about = About { id: claim.id(), attempt: claim.attempt(), trace_parent: services.trace_parent.as_ref() };
+    let running = claim.running();
+    let about = About { id: running.id(), attempt: running.attempt(), trace_parent: services.trace_parent.as_ref() };
     let setup = handlers.setup();
     let call = Call {
         job: setup.context(about, Role::Processor),

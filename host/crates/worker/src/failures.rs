@@ -78,7 +78,7 @@ pub(crate) fn stopped(job: &JobKey, trace_parent: Option<&Arc<str>>, outlives_ho
 
 /// Logs which attempts were lost because the last host of a task died. Call it when the task was opened.
 pub(crate) fn lost_before(queue: &TaskQueue) {
-    let totals = queue.totals();
+    let totals = queue.counters().totals();
     let (attempts, jobs_failed) =
         (totals.attempts(Ending::Failed(FailureKind::Lost)), totals.failed(FailureKind::Lost));
     // Later ones are logged when they are lost.

@@ -24,7 +24,7 @@ impl HandlerSandboxes {
 
     /// Switches to the `current` setup; keeps the earlier one if that is the same, or its plugins are not loaded.
     pub(crate) fn refreshed(self, current: Arc<Setup>) -> Self {
-        if Arc::ptr_eq(&current, &self.setup) || current.why_unready().is_some() { self } else { Self::new(current) }
+        if Arc::ptr_eq(&current, &self.setup) || current.unready.is_some() { self } else { Self::new(current) }
     }
 
     pub(crate) fn setup(&self) -> &Arc<Setup> {
@@ -40,7 +40,7 @@ impl HandlerSandboxes {
         services: Arc<dyn Services>,
     ) -> Option<Result<Answer, CallError>> {
         let role = input.role();
-        let loaded = self.setup.role(role)?.clone();
+        let loaded = self.setup.roles.get(&role)?.clone();
         let job = self.setup.context(about, role);
         let at = match self.sandboxes.iter().position(|(of, _)| *of == role) {
             Some(at) => at,

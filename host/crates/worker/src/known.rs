@@ -44,7 +44,7 @@ impl Orphan {
 impl OpenTask {
     fn of(runner: &TaskRunner) -> Self {
         let setup = runner.setup();
-        Self { task: setup.task.clone(), queue: runner.queue.clone(), unready: setup.why_unready().cloned() }
+        Self { task: setup.task.clone(), queue: runner.queue.clone(), unready: setup.unready.clone() }
     }
 }
 
@@ -66,8 +66,8 @@ impl Worker {
         let runners = self.0.runners.load();
         for runner in runners.open.values() {
             let setup = runner.setup();
-            let roles = Role::ALL.into_iter().filter(|role| setup.role(*role).is_some());
-            runner.meters.measure(&runner.queue.totals(), roles);
+            let roles = Role::ALL.into_iter().filter(|role| setup.roles.contains_key(role));
+            runner.meters.measure(&runner.queue.counters().totals(), roles);
             runner.meters.measure_slots(setup.slots(), runner.queue.counts().running);
         }
         for queue in self.0.queue.known().iter().filter(|queue| queue.key().tenant == self.0.tenant) {
@@ -81,7 +81,7 @@ impl Worker {
     fn states(&self) -> [(&'static str, usize); 4] {
         let (mut ready, mut preparing, mut broken, mut orphaned) = (0, 0, 0, 0);
         for runner in self.0.runners.load().open.values() {
-            match runner.setup().why_unready() {
+            match &runner.setup().unready {
                 None => ready += 1,
                 Some(Unready::Preparing) => preparing += 1,
                 Some(Unready::Broken(_)) => broken += 1,

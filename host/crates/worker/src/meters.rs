@@ -93,12 +93,12 @@ impl Meters {
 
     /// Counts a failed call of a handler.
     pub(crate) fn handler_failed(&self, role: Role) {
-        counter!(HANDLER_FAILURES, "task" => self.name(), "event" => event(role)).increment(1);
+        counter!(HANDLER_FAILURES, "task" => self.task.task.clone(), "event" => event(role)).increment(1);
     }
 
     /// Counts a callback that was given up.
     pub(crate) fn given_up(&self, role: Role) {
-        counter!(GIVEN_UP, "task" => self.name(), "event" => event(role)).increment(1);
+        counter!(GIVEN_UP, "task" => self.task.task.clone(), "event" => event(role)).increment(1);
     }
 
     /// Updates gauges, for a task that has these `roles`. The calls of the processor are counted by the ended attempts.
@@ -109,7 +109,7 @@ impl Meters {
         let not_called = [Ending::Failed(FailureKind::Lost), Ending::Requeued];
         let called = Ending::ALL.into_iter().filter(|ending| !not_called.contains(ending));
         self.role(Role::Processor).calls.absolute(called.map(|ending| totals.attempts(ending)).sum());
-        let peak = self.peak.get_or_init(|| gauge!(PEAK, "task" => self.name()));
+        let peak = self.peak.get_or_init(|| gauge!(PEAK, "task" => self.task.task.clone()));
         peak.set(self.peak_memory.load(Ordering::Relaxed) as f64);
     }
 
@@ -124,33 +124,29 @@ impl Meters {
     /// rise.
     fn begin(&self, role: Role) {
         for what in [NO_CAPACITY, TIMEOUTS] {
-            counter!(what, "task" => self.name(), "role" => role.interface()).increment(0);
+            counter!(what, "task" => self.task.task.clone(), "role" => role.interface()).increment(0);
         }
         if role != Role::Processor {
-            counter!(HANDLER_FAILURES, "task" => self.name(), "event" => event(role)).increment(0);
+            counter!(HANDLER_FAILURES, "task" => self.task.task.clone(), "event" => event(role)).increment(0);
         }
         if matches!(role, Role::AddHandler | Role::SuccessHandler | Role::ErrorHandler) {
-            counter!(GIVEN_UP, "task" => self.name(), "event" => event(role)).increment(0);
+            counter!(GIVEN_UP, "task" => self.task.task.clone(), "event" => event(role)).increment(0);
         }
     }
 
     fn count(&self, what: &'static str, role: Role) {
-        counter!(what, "task" => self.name(), "role" => role.interface()).increment(1);
+        counter!(what, "task" => self.task.task.clone(), "role" => role.interface()).increment(1);
     }
 
     fn role(&self, role: Role) -> &RoleMeters {
         self.roles[role as usize].get_or_init(|| RoleMeters {
             seconds: match role {
-                Role::Processor => histogram!(ATTEMPT, "task" => self.name()),
-                _ => histogram!(HANDLER, "task" => self.name(), "event" => event(role)),
+                Role::Processor => histogram!(ATTEMPT, "task" => self.task.task.clone()),
+                _ => histogram!(HANDLER, "task" => self.task.task.clone(), "event" => event(role)),
             },
-            calls: counter!(CALLS, "task" => self.name(), "role" => role.interface()),
-            instantiations: counter!(INSTANTIATIONS, "task" => self.name(), "role" => role.interface()),
+            calls: counter!(CALLS, "task" => self.task.task.clone(), "role" => role.interface()),
+            instantiations: counter!(INSTANTIATIONS, "task" => self.task.task.clone(), "role" => role.interface()),
         })
-    }
-
-    fn name(&self) -> String {
-        self.task.task.to_string()
     }
 }
 
@@ -162,7 +158,7 @@ pub(crate) fn measure_removed(queue: &TaskQueue) {
 }
 
 fn slot_gauges(task: &TaskKey) -> [Gauge; 2] {
-    [SLOTS, BUSY].map(|what| gauge!(what, "task" => task.task.to_string()))
+    [SLOTS, BUSY].map(|what| gauge!(what, "task" => task.task.clone()))
 }
 
 /// Updates the gauges of tasks by state.

@@ -116,7 +116,7 @@ impl Worker {
         }
         for lane in Lane::ALL {
             // A callback of the earlier definition may still be deferred, so one worker stays.
-            let stays = setup.why_unready().is_none() && !runner.lanes(lane).is_empty();
+            let stays = setup.unready.is_none() && !runner.lanes(lane).is_empty();
             let lanes = setup.lanes(lane).max(u32::from(stays));
             for permit in runner.lanes(lane).resize(lanes, &self.0.lanes_stop) {
                 self.0.lanes.spawn(lane::run(self.0.clone(), runner.clone(), lane, permit));

@@ -44,7 +44,7 @@ impl<'a> Reporter<'a> {
 
     /// Runs beside the guest until `over` is notified.
     pub(crate) async fn attend(&mut self, handlers: &mut HandlerSandboxes, over: &Notify) {
-        let has_handler = handlers.setup().role(Role::ProgressHandler).is_some();
+        let has_handler = handlers.setup().roles.contains_key(&Role::ProgressHandler);
         let mut log_due = tokio::time::interval(LOG_EVERY);
         let mut over = std::pin::pin!(over.notified());
         loop {
@@ -61,7 +61,7 @@ impl<'a> Reporter<'a> {
                 }
                 _ = log_due.tick() => {
                     let lines = self.services.log.take();
-                    self.runtime.append_log(self.runner, self.claim.id(), lines).await;
+                    self.runtime.append_log(self.runner, self.claim.running().id(), lines).await;
                 }
             }
         }
@@ -71,15 +71,15 @@ impl<'a> Reporter<'a> {
     pub(crate) async fn deliver_latest(&mut self, handlers: &mut HandlerSandboxes) {
         let running = self.claim.running();
         let generation = running.generation();
-        if generation == self.delivered || handlers.setup().role(Role::ProgressHandler).is_none() {
+        if generation == self.delivered || !handlers.setup().roles.contains_key(&Role::ProgressHandler) {
             return;
         }
         self.delivered = generation;
         let latest = running.latest();
         let input = Input::OnProgress { current: latest.current, total: latest.total, message: latest.message.into() };
         let trace_parent = self.services.trace_parent.as_ref();
-        let about = About { id: self.claim.id(), attempt: self.claim.attempt(), trace_parent };
+        let about = About { id: running.id(), attempt: running.attempt(), trace_parent };
         // Boxed, because it would enlarge the future of every attempt.
-        Box::pin(deliver(self.runtime, self.runner, handlers, self.claim.key(), about, input)).await;
+        Box::pin(deliver(self.runtime, self.runner, handlers, running.key(), about, input)).await;
     }
 }

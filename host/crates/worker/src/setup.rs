@@ -20,8 +20,9 @@ pub struct Setup {
     pub task: Arc<Task>,
     /// The task's id, as guests see it.
     id: Arc<str>,
-    roles: BTreeMap<Role, RolePlugin>,
-    unready: Option<Unready>,
+    pub(crate) roles: BTreeMap<Role, RolePlugin>,
+    /// Why no attempt starts; `None` if attempts start.
+    pub(crate) unready: Option<Unready>,
 }
 
 /// Why no attempt of a task starts.
@@ -86,17 +87,8 @@ impl Setup {
         Self { task, id, roles: BTreeMap::new(), unready: Some(why) }
     }
 
-    /// Returns why no attempt starts; `None` if attempts start.
-    pub fn why_unready(&self) -> Option<&Unready> {
-        self.unready.as_ref()
-    }
-
     pub(crate) fn slots(&self) -> u32 {
         if self.unready.is_some() { 0 } else { self.task.worker_nums }
-    }
-
-    pub(crate) fn role(&self, role: Role) -> Option<&RolePlugin> {
-        self.roles.get(&role)
     }
 
     /// Returns the context that the guest gets in a call in `role`.
@@ -106,7 +98,7 @@ impl Setup {
             task: self.id.clone(),
             attempt: about.attempt,
             max_attempts: self.task.retry.max_attempts_at(about.attempt),
-            handler: self.role(role).and_then(|loaded| loaded.handler.clone()),
+            handler: self.roles.get(&role).and_then(|loaded| loaded.handler.clone()),
             trace_parent: about.trace_parent.cloned(),
         }
     }

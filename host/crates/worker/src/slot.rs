@@ -74,9 +74,9 @@ async fn work(
         biased;
         attempted = attempt::run(runtime, runner, sandboxes, &claim) => attempted,
         () = runtime.abort.cancelled() => {
-            let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
+            let (key, trace_parent) = (claim.running().key(), claim.trace_parent().cloned());
             if requeue(runtime, runner, claim).await {
-                failures::stopped(&key, trace_parent.as_ref(), runtime.queue.outlives_process());
+                failures::stopped(&key, trace_parent.as_ref(), runtime.queue.store().outlives_process());
                 runtime.abandoned.lock().push(key);
             }
             return None;
@@ -99,7 +99,7 @@ async fn finish(
     claim: Claim,
     outcome: Outcome,
 ) -> Option<Claim> {
-    let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
+    let (key, trace_parent) = (claim.running().key(), claim.trace_parent().cloned());
     let failed = Failed::new(&claim, &outcome);
     let finished = async {
         if permit.leave.is_cancelled() {
@@ -135,7 +135,7 @@ async fn finish(
 /// Requeues a job without using an attempt. Returns whether it waits again. If that could not be stored, or the job was
 /// cancelled meanwhile, it must not be reported as requeued.
 async fn requeue(runtime: &Runtime, runner: &Arc<TaskRunner>, claim: Claim) -> bool {
-    let (key, trace_parent) = (claim.key(), claim.trace_parent().cloned());
+    let (key, trace_parent) = (claim.running().key(), claim.trace_parent().cloned());
     let answer = unless_too_late(runtime, runner.queue.requeue(claim)).await;
     let trace_id = trace_id(trace_parent.as_ref());
     match answer {

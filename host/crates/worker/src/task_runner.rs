@@ -67,7 +67,7 @@ impl TaskRunner {
 
     /// Returns whether the plugins of its setup are loaded.
     pub(crate) fn is_ready(&self) -> bool {
-        self.setup.load().why_unready().is_none()
+        self.setup.load().unready.is_none()
     }
 
     /// Waits until the task's id source is loaded, if it has one. Fails if the task is broken or stops. Cancel-safe.
@@ -76,7 +76,7 @@ impl TaskRunner {
             let mut replaced = std::pin::pin!(self.replaced.notified());
             replaced.as_mut().enable();
             let setup = self.setup();
-            match setup.why_unready() {
+            match &setup.unready {
                 Some(Unready::Broken(problem)) => return Err(NotAdding::Broken(problem.clone())),
                 Some(Unready::Preparing) if setup.task.handlers.next.is_some() => {}
                 _ => return Ok(()),

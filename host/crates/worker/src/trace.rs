@@ -55,11 +55,11 @@ impl Traces {
     pub(crate) fn attempt(&self, claim: &Claim) -> Option<AttemptSpan> {
         let tracer = self.0.as_ref()?;
         let parent = parse(claim.trace_parent()?).filter(SpanContext::is_sampled)?;
-        let task = &claim.task().task;
+        let (task, running) = (&claim.queue().key().task, claim.running());
         let attributes = [
             KeyValue::new("saggar.task", task.to_string()),
-            KeyValue::new("saggar.job.id", claim.id().0.to_string()),
-            KeyValue::new("saggar.attempt", i64::from(claim.attempt())),
+            KeyValue::new("saggar.job.id", running.id().0.to_string()),
+            KeyValue::new("saggar.attempt", i64::from(running.attempt())),
         ];
         let builder = tracer.span_builder(format!("attempt {task}")).with_kind(SpanKind::Consumer);
         let parent = Context::new().with_remote_span_context(parent);

@@ -57,7 +57,7 @@ async fn a_job_that_one_host_adds_is_run_by_another_and_waited_for_by_both() {
         tokio::task::yield_now().await;
         let id = one.add(NewJob::new("[]")).await.unwrap();
         let claim = soon("the claim", slot).await.unwrap();
-        assert_eq!(claim.id(), id);
+        assert_eq!(claim.running().id(), id);
         let waiting = [&one, &two].map(|task| {
             let task = Arc::clone(task);
             spawn(async move { task.wait(id).await.unwrap().status() })
@@ -94,7 +94,7 @@ async fn a_task_is_paused_and_resumed_on_every_host() {
         let mut claim = Box::pin(async move { slot.claim().await.unwrap() });
         assert!(timeout(Duration::from_secs(5), &mut claim).await.is_err(), "it is paused");
         two.resume().await.unwrap();
-        assert_eq!(soon("the claim", claim).await.attempt(), 1);
+        assert_eq!(soon("the claim", claim).await.running().attempt(), 1);
     }
 }
 
@@ -135,7 +135,7 @@ async fn a_log_that_grows_on_another_host_is_followed() {
         let reader = Arc::clone(&two);
         let reading = spawn(async move { reader.log_after(id, 0).await.unwrap().unwrap() });
         tokio::task::yield_now().await;
-        let line = LogLine { at: queues[0].now(), source: LogSource::Stdout, text: "a line".to_owned() };
+        let line = LogLine { at: queues[0].clock().now(), source: LogSource::Stdout, text: "a line".to_owned() };
         one.log(id, vec![line.clone()]).await.unwrap();
         assert_eq!(soon("the line", reading).await.unwrap().lines, [line]);
     }
@@ -163,7 +163,7 @@ async fn no_job_is_claimed_twice() {
         slots.spawn(async move {
             let mut run = Vec::new();
             while let Ok(Ok(claim)) = timeout(Duration::from_secs(5), task.claim()).await {
-                run.push(claim.id());
+                run.push(claim.running().id());
                 task.finish(claim, success()).await.unwrap();
             }
             run

@@ -27,7 +27,7 @@ async fn poll(queue: Weak<Shared>) {
         let Some(queue) = queue.upgrade() else { return };
         let tasks: Vec<_> = queue.tasks.read().values().cloned().collect();
         // The counts may have been stale.
-        queue.context.notify_idle_waiters();
+        queue.context.recheck_idle();
         drop(queue);
         for task in tasks {
             task.recheck().await;

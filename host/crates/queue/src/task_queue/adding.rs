@@ -100,7 +100,7 @@ impl TaskQueue {
     async fn add_step(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         let rules = self.rules.load_full();
         self.make_room(jobs.iter().map(kept_bytes::of_new).sum(), &rules).await?;
-        self.store.add(jobs, &rules, self.context().now()).await
+        self.store.add(jobs, &rules, self.observer.context.clock.now()).await
     }
 
     /// Removes the jobs that ended first to make room for `more` bytes, if that is needed. If there is still no room,

@@ -24,7 +24,7 @@ impl TaskQueue {
             let mut ring = std::pin::pin!(claimer.next_ring());
             ring.as_mut().enable();
             self.pick_up_attempts().await?;
-            let now = self.context().now();
+            let now = self.observer.context.clock.now();
             let mut next_due = NextDue::Nothing;
             if self.store.may_claim() {
                 let mut claimed = self.store.claim(1, now).await?;
@@ -89,10 +89,13 @@ impl TaskQueue {
         claim_next: bool,
     ) -> Result<(Status, Option<Claim>), StoreError> {
         debug_assert!(Arc::ptr_eq(self, claim.queue()), "a claim is finished in its own queue");
-        let chance =
-            if matches!(end, End::Outcome(Outcome::Success(_))) { UNUSED_CHANCE } else { self.context().chance() };
-        let (progress, cost) = (claim.running().close(), claim.take_cost());
-        let (id, run, now) = (claim.id(), claim.run(), self.context().now());
+        let chance = if matches!(end, End::Outcome(Outcome::Success(_))) {
+            UNUSED_CHANCE
+        } else {
+            self.observer.context.chance()
+        };
+        let (progress, cost) = (claim.running().close(), claim.cost.take());
+        let (id, run, now) = (claim.running().id(), claim.running().run(), self.observer.context.clock.now());
         let with_snapshot = self.observer.waiters.has(id);
         let finish = Finish { id, run, end, progress, cost, with_snapshot, chance };
         match self.store.finish(finish, claim_next, &self.rules.load(), now).await {
@@ -117,7 +120,7 @@ impl TaskQueue {
         self.observer.running_jobs.enter(&running);
         self.observer.counters.count(Counted::Started, 1, now);
         self.start_delay.record(now.since(ready_at).as_secs_f64());
-        self.emit(id, JobEventKind::Started { attempt }, now);
+        self.observer.emit(id, JobEventKind::Started { attempt }, now);
         Claim::new(Arc::clone(self), running, args, origin)
     }
 
@@ -128,7 +131,7 @@ impl TaskQueue {
         self.abandoned_attempts.put(attempt);
         self.observer.slots.ring();
         if self.observer.is_closed() {
-            self.observer.recheck_idle();
+            self.observer.context.recheck_idle();
         }
     }
 
@@ -137,9 +140,9 @@ impl TaskQueue {
         while let Some(attempt) = self.abandoned_attempts.peek() {
             let AbandonedAttempt { id, run, progress } = attempt.clone();
             let end = End::Outcome(Outcome::Failure(Failure::lost()));
-            let (with_snapshot, chance) = (self.observer.waiters.has(id), self.context().chance());
+            let (with_snapshot, chance) = (self.observer.waiters.has(id), self.observer.context.chance());
             let finish = Finish { id, run, end, progress, cost: None, with_snapshot, chance };
-            match self.store.finish(finish, false, &self.rules.load_full(), self.context().now()).await {
+            match self.store.finish(finish, false, &self.rules.load_full(), self.observer.context.clock.now()).await {
                 Ok(_) => {
                     tracing::warn!(task = %self.key(), job = %id, "a claim was dropped; its attempt is ended as lost");
                 }

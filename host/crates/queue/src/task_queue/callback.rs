@@ -66,7 +66,7 @@ impl Callback {
     /// Returns the milliseconds before the next try if this one fails; `None` if there is no other try.
     pub fn backoff(&self) -> Option<u64> {
         let tries = self.callback.tries.saturating_add(1);
-        CallbackBackoff::delay_ms_after(self.lane(), tries, self.task.context().chance())
+        CallbackBackoff::delay_ms_after(self.lane(), tries, self.task.observer.context.chance())
     }
 
     /// Returns the W3C trace context that the job was added with.

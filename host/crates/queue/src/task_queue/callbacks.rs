@@ -32,7 +32,7 @@ impl TaskQueue {
             let mut ring = std::pin::pin!(claimer.next_ring());
             ring.as_mut().enable();
             self.pick_up_callbacks().await?;
-            let now = self.context().now();
+            let now = self.observer.context.clock.now();
             let mut claimed = self.store.claim_callbacks(lane, 1, now).await?;
             if let Some(callback) = claimed.callbacks.pop() {
                 drop(claimer);
@@ -61,15 +61,15 @@ impl TaskQueue {
         problem: Problem,
         delay_ms: Option<u64>,
     ) -> Result<(), StoreError> {
-        let now = self.context().now();
+        let now = self.observer.context.clock.now();
         let next_try_at = delay_ms.map(|delay_ms| now.plus_ms(delay_ms));
         self.settle(callback, Delivery::Failed { problem, next_try_at }).await
     }
 
     async fn settle(self: &Arc<Self>, callback: Callback, delivery: Delivery) -> Result<(), StoreError> {
-        self.store.settle_callback(callback.number(), delivery, self.context().now()).await?;
+        self.store.settle_callback(callback.number(), delivery, self.observer.context.clock.now()).await?;
         callback.settle();
-        self.observer.recheck_idle();
+        self.observer.context.recheck_idle();
         Ok(())
     }
 
@@ -83,12 +83,12 @@ impl TaskQueue {
             for lane in Lane::ALL {
                 let mut after = Some(CallbackPosition::START);
                 while let Some(from) = after.filter(|_| self.may_have_unwanted()) {
-                    let (rules, now) = (self.rules(), self.context().now());
+                    let (rules, now) = (self.rules(), self.observer.context.clock.now());
                     let step = self.store.settle_unwanted(lane, from, SETTLED_AT_ONCE, &rules, now).await?;
                     settled.added += step.added;
                     settled.ended += step.ended;
                     after = step.next;
-                    self.observer.recheck_idle();
+                    self.observer.context.recheck_idle();
                 }
             }
             // An end that had to wait for the callback of an addition may be a new callback.
@@ -113,7 +113,7 @@ impl TaskQueue {
 
     async fn pick_up_callbacks(&self) -> Result<(), StoreError> {
         while let Some((lane, number)) = self.abandoned_callbacks.peek() {
-            let now = self.context().now();
+            let now = self.observer.context.clock.now();
             self.store.settle_callback(number, Delivery::Postponed(now), now).await?;
             self.abandoned_callbacks.remove(&(lane, number));
             self.observer.lane(lane).ring();

@@ -67,6 +67,6 @@ impl TaskQueue {
     }
 
     async fn change(&self, id: JobId, change: Change) -> Result<(), ChangeError> {
-        self.store.change(id, change, &self.rules.load_full(), self.context().now()).await
+        self.store.change(id, change, &self.rules.load_full(), self.observer.context.clock.now()).await
     }
 }

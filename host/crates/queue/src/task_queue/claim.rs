@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use saggar_job::{JobId, JobKey, Run, TaskKey};
+use saggar_job::JobKey;
 
 use super::{Running, TaskQueue};
 use crate::{Cost, Origin};
@@ -21,7 +21,7 @@ pub struct Claim {
     running: Arc<Running>,
     args: Arc<str>,
     origin: Option<Arc<Origin>>,
-    cost: Option<Cost>,
+    pub(super) cost: Option<Cost>,
     settled: bool,
 }
 
@@ -35,34 +35,9 @@ impl Claim {
         Self { task, running, args, origin, cost: None, settled: false }
     }
 
-    /// Returns the job's id.
-    pub fn id(&self) -> JobId {
-        self.running.id()
-    }
-
-    /// Returns the job's task.
-    pub fn task(&self) -> &TaskKey {
-        self.task.key()
-    }
-
-    /// Returns the job's full address.
-    pub fn key(&self) -> JobKey {
-        self.running.key()
-    }
-
-    /// Returns the attempt's fence.
-    pub fn run(&self) -> Run {
-        self.running.run()
-    }
-
-    /// Returns the attempt's number, from 1.
-    pub fn attempt(&self) -> u32 {
-        self.running.attempt()
-    }
-
     /// Returns how many attempts the job may have in total, by the task's current rules; never fewer than it has had.
     pub fn max_attempts(&self) -> u32 {
-        self.task.rules().retry.max_attempts_at(self.attempt())
+        self.task.rules().retry.max_attempts_at(self.running.attempt())
     }
 
     /// Returns the job's arguments: a JSON array.
@@ -80,11 +55,12 @@ impl Claim {
         self.origin.as_ref().and_then(|origin| origin.parent.as_ref())
     }
 
-    pub(crate) fn queue(&self) -> &Arc<TaskQueue> {
+    /// Returns the queue of the job's task.
+    pub fn queue(&self) -> &Arc<TaskQueue> {
         &self.task
     }
 
-    /// Returns the attempt's live side: its progress and its cancel signal.
+    /// Returns the running attempt: which one of which job it is, its progress and its cancel signal.
     pub fn running(&self) -> &Arc<Running> {
         &self.running
     }
@@ -92,10 +68,6 @@ impl Claim {
     /// Records the attempt's resource usage, which is stored with its record when it ends.
     pub fn spent(&mut self, cost: Cost) {
         self.cost = Some(cost);
-    }
-
-    pub(crate) fn take_cost(&mut self) -> Option<Cost> {
-        self.cost.take()
     }
 
     /// Marks the claim as finished.

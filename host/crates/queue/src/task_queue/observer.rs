@@ -17,10 +17,10 @@ use crate::{EndResult, Hint, Job, JobEvent, JobEventKind, Lane, NextDue, Observe
 /// because the store has a handle of it: so the last handle of a store is never dropped by a thread of the store that
 /// is notifying.
 pub(crate) struct TaskObserver {
-    key: TaskKey,
-    context: Arc<QueueContext>,
+    pub(crate) key: TaskKey,
+    pub(crate) context: Arc<QueueContext>,
     /// The events of the whole tenant.
-    events: Arc<Ring>,
+    pub(crate) events: Arc<Ring>,
     /// For slots that wait for a job.
     pub(crate) slots: Doorbell,
     /// For lanes that wait for a callback of an addition.
@@ -39,7 +39,7 @@ pub(crate) struct TaskObserver {
 
 impl TaskObserver {
     pub(crate) fn new(key: TaskKey, context: Arc<QueueContext>) -> Self {
-        let (counters, events) = (Counters::new(context.clock()), context.events(&key.tenant));
+        let (counters, events) = (Counters::new(Arc::clone(&context.clock)), context.events(&key.tenant));
         Self {
             key,
             context,
@@ -53,14 +53,6 @@ impl TaskObserver {
             counters,
             closed: AtomicBool::new(false),
         }
-    }
-
-    pub(crate) fn key(&self) -> &TaskKey {
-        &self.key
-    }
-
-    pub(crate) fn context(&self) -> &Arc<QueueContext> {
-        &self.context
     }
 
     pub(crate) fn set_closed(&self, closed: bool) {
@@ -85,26 +77,13 @@ impl TaskObserver {
         self.ends.ring_all();
         self.waiters.wake_all();
         self.readers.wake_all();
-        self.recheck_idle();
-    }
-
-    /// Returns whether events are wanted. Check it before creating one.
-    pub(crate) fn has_subscribers(&self) -> bool {
-        self.events.is_on()
+        self.context.recheck_idle();
     }
 
     /// Emits an event if events are wanted.
     pub(crate) fn emit(&self, id: JobId, kind: JobEventKind, at: Timestamp) {
-        if self.has_subscribers() {
+        if self.events.is_on() {
             self.events.push(JobEvent { key: JobKey { task: self.key.clone(), id }, kind }, at);
-        }
-    }
-
-    /// Wakes the callers that wait for idleness, which check the store. Call it after each change that may have left
-    /// nothing to do.
-    pub(crate) fn recheck_idle(&self) {
-        if self.context.has_idle_waiters() {
-            self.context.notify_idle_waiters();
         }
     }
 
@@ -134,7 +113,7 @@ impl TaskObserver {
             self.slots.ring_for(NextDue::due_at(run_at, at));
         }
         if self.is_closed() {
-            self.recheck_idle();
+            self.context.recheck_idle();
         }
     }
 
@@ -167,7 +146,7 @@ impl TaskObserver {
 
     fn job_ended(&self, id: JobId, snapshot: Option<Arc<Job>>) {
         self.waiters.wake(id, snapshot);
-        self.recheck_idle();
+        self.context.recheck_idle();
     }
 }
 

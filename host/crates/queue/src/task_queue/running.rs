@@ -60,7 +60,7 @@ impl Running {
 
     /// Returns the job's full address.
     pub fn key(&self) -> JobKey {
-        JobKey { task: self.observer.key().clone(), id: self.id }
+        JobKey { task: self.observer.key.clone(), id: self.id }
     }
 
     /// Returns the attempt's fence.
@@ -142,18 +142,18 @@ impl Running {
         let progress = live.latest.clone();
         let unemitted = std::mem::take(&mut live.unemitted);
         drop(live);
-        if unemitted && self.observer.has_subscribers() {
-            self.emit(progress.clone(), self.observer.context().now());
+        if unemitted && self.observer.events.is_on() {
+            self.emit(progress.clone(), self.observer.context.clock.now());
         }
         Some(progress)
     }
 
     /// Returns the progress event to emit now, if events are wanted and none was emitted just before.
     fn due_event(&self, live: &mut Live) -> Option<(Progress, Timestamp)> {
-        if !self.observer.has_subscribers() {
+        if !self.observer.events.is_on() {
             return None;
         }
-        let now = self.observer.context().now();
+        let now = self.observer.context.clock.now();
         if live.emitted_at.is_some_and(|at| now >= at && now < at.plus_ms(Self::EVENT_EVERY_MS)) {
             return None;
         }

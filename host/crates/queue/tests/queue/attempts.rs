@@ -17,8 +17,8 @@ async fn a_claim_has_what_its_slot_needs() {
     (job.parent, job.trace_parent) = (Some(parent.clone()), Some("00-trace".into()));
     let id = fixture.task.add(job).await.unwrap();
     let claim = fixture.claim().await;
-    assert_eq!(claim.key(), JobKey { task: fixture.task.key().clone(), id });
-    assert_eq!((claim.attempt(), claim.max_attempts(), &**claim.args()), (1, 4, "[1]"));
+    assert_eq!(claim.running().key(), JobKey { task: fixture.task.key().clone(), id });
+    assert_eq!((claim.running().attempt(), claim.max_attempts(), &**claim.args()), (1, 4, "[1]"));
     assert_eq!((claim.parent(), claim.trace_parent().map(|trace| &**trace)), (Some(&parent), Some("00-trace")));
     fixture.finish(claim, success()).await;
 }
@@ -30,10 +30,10 @@ async fn finishing_and_claiming_follows_the_ready_queue() {
     let claim = fixture.claim().await;
     let (status, next) = fixture.task.finish_and_claim(claim, retry()).await.unwrap();
     let next = next.unwrap();
-    assert_eq!((status, next.id()), (Status::Waiting, ids[1]));
+    assert_eq!((status, next.running().id()), (Status::Waiting, ids[1]));
     let (status, next) = fixture.task.finish_and_claim(next, success()).await.unwrap();
     let next = next.unwrap();
-    assert_eq!((status, next.id(), next.attempt()), (Status::Success, ids[0], 2));
+    assert_eq!((status, next.running().id(), next.running().attempt()), (Status::Success, ids[0], 2));
     let (status, next) = fixture.task.finish_and_claim(next, retry()).await.unwrap();
     assert_eq!(status, Status::Failure);
     assert!(next.is_none());
@@ -46,7 +46,7 @@ async fn an_attempt_that_is_requeued_does_not_count() {
     let claim = fixture.claim().await;
     assert_eq!(fixture.task.requeue(claim).await.unwrap(), Status::Waiting);
     let claim = fixture.claim().await;
-    assert_eq!((claim.id(), claim.attempt()), (id, 1));
+    assert_eq!((claim.running().id(), claim.running().attempt()), (id, 1));
     fixture.finish(claim, success()).await;
 }
 
@@ -60,10 +60,10 @@ async fn a_dropped_claim_ends_its_attempt_as_lost() {
     assert!(poll!(&mut idle).is_pending());
     drop(claim);
     let again = idle.await.unwrap();
-    assert_eq!((again.id(), again.attempt()), (id, 2));
+    assert_eq!((again.running().id(), again.running().attempt()), (id, 2));
     drop(again);
     let last = fixture.claim().await;
-    assert_eq!((last.id(), last.attempt()), (id, RetryPolicy::LOST_ATTEMPTS));
+    assert_eq!((last.running().id(), last.running().attempt()), (id, RetryPolicy::LOST_ATTEMPTS));
     drop(last);
     let mut idle = pin!(fixture.task.claim());
     assert!(poll!(&mut idle).is_pending(), "there is no fourth attempt");
@@ -96,7 +96,7 @@ async fn a_slot_that_panics_loses_no_job() {
     slots.spawn(slot);
     assert!(slots.join_next().await.unwrap().is_err());
     let claim = fixture.claim().await;
-    assert_eq!((claim.id(), claim.attempt()), (id, 2));
+    assert_eq!((claim.running().id(), claim.running().attempt()), (id, 2));
     fixture.finish(claim, success()).await;
 }
 
@@ -126,7 +126,7 @@ async fn a_cancelled_attempt_leaves_no_signal_for_the_next() {
     fixture.task.cancel(first).await.unwrap();
     let (_, next) = fixture.task.finish_and_claim(claim, retry()).await.unwrap();
     let next = next.unwrap();
-    assert_eq!(next.id(), second);
+    assert_eq!(next.running().id(), second);
     assert!(!next.running().cancel_signal().is_cancelled());
     fixture.finish(next, success()).await;
 }
@@ -177,7 +177,7 @@ async fn an_unpolled_finish_counts_as_dropped() {
     let id = fixture.add().await;
     let claim = fixture.claim().await;
     drop(fixture.task.finish(claim, success()));
-    assert_eq!(fixture.claim().await.attempt(), 2, "the job continues at once");
+    assert_eq!(fixture.claim().await.running().attempt(), 2, "the job continues at once");
     let history = fixture.task.history(id).await.unwrap().unwrap();
     assert_eq!(history.attempts[0].ending, Ending::Failed(FailureKind::Lost));
     let gone = StoreError::Refused { id, refusal: saggar_job::Refusal::Ended };

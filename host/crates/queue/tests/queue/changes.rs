@@ -20,7 +20,7 @@ async fn a_retried_job_wakes_a_claimer_and_runs_again() {
     fixture.task.retry(id).await.unwrap();
     assert_eq!(fixture.task.retry(id).await.unwrap_err().code(), "not-ended");
     let claim = claim.await.unwrap();
-    assert_eq!((claim.id(), claim.attempt()), (id, 1));
+    assert_eq!((claim.running().id(), claim.running().attempt()), (id, 1));
     fixture.finish(claim, success()).await;
     assert_eq!(fixture.task.retry(JobId(9)).await.unwrap_err().code(), "unknown-job");
     let mut kinds = Vec::new();
@@ -66,7 +66,7 @@ async fn claimers_of_a_paused_task_wait_until_it_is_resumed() {
     for claim in claims {
         fixture.finish(claim.await.unwrap(), success()).await;
     }
-    assert_eq!(fixture.claim().await.attempt(), 2);
+    assert_eq!(fixture.claim().await.running().attempt(), 2);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_reused_key_returns_the_same_job_as_not_new() {
     let added = fixture.task.add_many(vec![keyed(), NewJob::new("[]")]).await.unwrap();
     assert_eq!(added.iter().map(|added| (added.id, added.is_new)).collect::<Vec<_>>(), [(id, false), (JobId(2), true)]);
     assert_eq!(events.next().await.unwrap().key.id, JobId(2), "an existing job emits no event");
-    assert_eq!(fixture.task.rates().added.total, 2);
+    assert_eq!(fixture.task.counters().rates().added.total, 2);
 }
 
 #[tokio::test]
@@ -115,11 +115,11 @@ async fn a_list_has_live_progress_and_a_record_has_the_cost() {
     let mut claim = fixture.claim().await;
     claim.running().report(1, 2, "half");
     let page = fixture.queue.list(&ListQuery::of_task(fixture.task.key())).await.unwrap();
-    assert_eq!(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id, claim.id()]);
+    assert_eq!(page.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id, claim.running().id()]);
     assert_eq!(page.jobs[1].progress.message, "half");
     let cost = Cost { digest: "aa".into(), cpu: Duration::from_micros(3), peak_memory: 9, fresh: true };
     claim.spent(cost.clone());
-    let id = claim.id();
+    let id = claim.running().id();
     fixture.finish(claim, success()).await;
     assert_eq!(fixture.task.history(id).await.unwrap().unwrap().attempts[0].cost, Some(cost));
 }
@@ -137,11 +137,11 @@ async fn rates_count_what_happens() {
     tokio::time::advance(Duration::from_secs(2)).await;
     let (_, next) = fixture.task.finish_and_claim(fixture.claim().await, success()).await.unwrap();
     fixture.finish(next.unwrap(), success()).await;
-    let Rates { added, started, succeeded, failed, retried } = fixture.task.rates();
+    let Rates { added, started, succeeded, failed, retried } = fixture.task.counters().rates();
     let totals = [added, started, succeeded, failed, retried].map(|rate| rate.total);
     assert_eq!(totals, [4, 4, 2, 1, 1]);
     assert_eq!((added.per_second, succeeded.per_second), (2.0, 1.0));
-    let totals = fixture.task.totals();
+    let totals = fixture.task.counters().totals();
     assert_eq!((totals.added, totals.started, totals.succeeded()), (4, 4, 2));
     assert_eq!(FailureKind::ALL.map(|reason| totals.failed(reason)), [0, 0, 0, 0, 0, 1, 0], "a job was cancelled");
     let attempts = [

@@ -87,7 +87,7 @@ async fn slot(task: Arc<TaskQueue>, observed: Arc<Observed>, mut chance: fastran
                 () = tokio::task::yield_now(), if chance.u8(0..4) == 0 => continue,
             },
         };
-        let running = &observed.running[claim.id().0 as usize];
+        let running = &observed.running[claim.running().id().0 as usize];
         assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "two attempts at once");
         observed.attempts.fetch_add(1, Ordering::SeqCst);
         claim.running().report(1, 2, "half");

@@ -19,7 +19,7 @@ async fn a_claimer_waits_until_a_job_is_added() {
     assert!(poll!(&mut claim).is_pending());
     let id = fixture.add().await;
     let claim = claim.await.unwrap();
-    assert_eq!(claim.id(), id);
+    assert_eq!(claim.running().id(), id);
     fixture.finish(claim, success()).await;
 }
 
@@ -43,7 +43,7 @@ async fn a_batch_wakes_as_many_claimers_as_it_has_jobs() {
     assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
     fixture.task.add_many(vec![NewJob::new("[]"); 2]).await.unwrap();
     let (first, second) = tokio::join!(first, second);
-    assert_ne!(first.unwrap().id(), second.unwrap().id());
+    assert_ne!(first.unwrap().running().id(), second.unwrap().running().id());
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +52,7 @@ async fn a_delayed_job_wakes_a_claimer_in_time() {
     let start = Instant::now();
     let id = fixture.add_delayed(90_000).await;
     let claim = fixture.claim().await;
-    assert_eq!((claim.id(), start.elapsed()), (id, Duration::from_millis(90_000)));
+    assert_eq!((claim.running().id(), start.elapsed()), (id, Duration::from_millis(90_000)));
     fixture.finish(claim, success()).await;
 }
 
@@ -65,10 +65,10 @@ async fn a_job_that_is_due_earlier_moves_the_alarm() {
     assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
     let early = fixture.add_delayed(100).await;
     let one = tokio::select! { one = &mut first => one, one = &mut second => one }.unwrap();
-    assert_eq!((one.id(), start.elapsed()), (early, Duration::from_millis(100)));
+    assert_eq!((one.running().id(), start.elapsed()), (early, Duration::from_millis(100)));
     fixture.finish(one, success()).await;
     let other = fixture.claim().await;
-    assert_eq!((other.id(), start.elapsed()), (late, Duration::from_millis(20_000)));
+    assert_eq!((other.running().id(), start.elapsed()), (late, Duration::from_millis(20_000)));
     fixture.finish(other, success()).await;
 }
 
@@ -98,7 +98,7 @@ async fn the_alarm_of_a_claimer_that_got_busy_goes_to_another() {
     let busy = first.await.unwrap();
     let start = Instant::now();
     let claim = second.await.unwrap();
-    assert_eq!((claim.id(), start.elapsed()), (later, Duration::from_millis(5_000)));
+    assert_eq!((claim.running().id(), start.elapsed()), (later, Duration::from_millis(5_000)));
     fixture.finish(busy, success()).await;
     fixture.finish(claim, success()).await;
 }
@@ -134,7 +134,7 @@ async fn a_job_that_is_never_due_does_not_wake_claimers() {
     assert!(poll!(&mut claim).is_pending());
     let id = fixture.add().await;
     let claim = claim.await.unwrap();
-    assert_eq!(claim.id(), id);
+    assert_eq!(claim.running().id(), id);
     fixture.finish(claim, success()).await;
     fixture.task.delete(never).await.unwrap();
 }
@@ -151,7 +151,10 @@ async fn a_retry_wakes_an_idle_claimer_when_its_slot_got_busy() {
     let start = Instant::now();
     fixture.finish(claim, retry()).await;
     let again = idle.await.unwrap();
-    assert_eq!((again.id(), again.attempt(), start.elapsed()), (failing, 2, Duration::from_millis(3_000)));
+    assert_eq!(
+        (again.running().id(), again.running().attempt(), start.elapsed()),
+        (failing, 2, Duration::from_millis(3_000))
+    );
     fixture.finish(again, success()).await;
     fixture.finish(other, success()).await;
 }
@@ -183,7 +186,7 @@ async fn claimers_check_a_clock_that_was_set_again() {
     clock.advance_ms(3_600_000);
     queue.clock_changed();
     let claim = claim.await.unwrap();
-    assert_eq!(claim.id(), id);
+    assert_eq!(claim.running().id(), id);
     task.finish(claim, success()).await.unwrap();
 }
 
@@ -197,7 +200,7 @@ async fn a_job_whose_claimer_was_dropped_goes_to_another() {
         fixture.add().await
     };
     let claim = second.await.unwrap();
-    assert_eq!((claim.id(), claim.attempt()), (id, 1), "no attempt had started");
+    assert_eq!((claim.running().id(), claim.running().attempt()), (id, 1), "no attempt had started");
     fixture.finish(claim, success()).await;
 }
 
@@ -211,7 +214,7 @@ async fn a_job_whose_only_claimer_was_dropped_waits() {
     };
     assert_eq!((fixture.task.counts().waiting, fixture.task.counts().running), (1, 0));
     let claim = fixture.claim().await;
-    assert_eq!((claim.id(), claim.attempt()), (id, 1));
+    assert_eq!((claim.running().id(), claim.running().attempt()), (id, 1));
     fixture.finish(claim, success()).await;
 }
 
@@ -226,7 +229,7 @@ async fn a_waiting_slot_claims_the_first_job_of_the_ready_queue() {
     assert!(poll!(&mut claim).is_pending(), "nothing is claimed while the task is paused");
     fixture.task.resume().await.unwrap();
     let claim = claim.await.unwrap();
-    assert_eq!(claim.id(), first);
+    assert_eq!(claim.running().id(), first);
     fixture.finish(claim, success()).await;
     assert_eq!(fixture.task.counts().waiting, 1);
 }

@@ -21,13 +21,7 @@ pub(super) struct Entry {
     pub(super) from: Timestamp,
 }
 
-impl Entry {
-    /// Returns whether retention and retries no longer wait for it.
-    pub(super) fn is_deferred(&self) -> bool {
-        is_deferred(self.lane, self.tries)
-    }
-}
-
+/// Returns whether retention and retries no longer wait for a callback that was tried this often.
 fn is_deferred(lane: Lane, tries: u32) -> bool {
     lane == Lane::Ends && tries >= CallbackBackoff::QUICK_TRIES
 }
@@ -123,7 +117,7 @@ impl TaskTx<'_> {
     }
 
     fn note(&mut self, callback: u64, was_taken: bool) {
-        self.batch_context.note(Mark { task: self.state.task, callback, was_taken });
+        self.batch_context.marks.push(Mark { task: self.state.task, callback, was_taken });
     }
 
     pub(super) fn job_of(&self, entry: &Entry) -> rusqlite::Result<Option<Record>> {
@@ -233,7 +227,7 @@ impl TaskTx<'_> {
         if !is_deferred(entry.lane, tries) {
             return Ok(());
         }
-        self.state.counts.deferred += usize::from(!entry.is_deferred());
+        self.state.counts.deferred += usize::from(!is_deferred(entry.lane, entry.tries));
         // From now on the job's retention may end before the callback is delivered.
         self.retain(&record)
     }
@@ -272,7 +266,7 @@ impl TaskTx<'_> {
         self.release(entry.callback);
         self.state.released[entry.lane as usize].remove(&entry.callback);
         self.state.counts.callbacks -= 1;
-        self.state.counts.deferred -= usize::from(entry.is_deferred());
+        self.state.counts.deferred -= usize::from(is_deferred(entry.lane, entry.tries));
         self.state.dirty = true;
     }
 
@@ -290,11 +284,12 @@ impl TaskTx<'_> {
 
     /// Returns whether a callback of the job is pending that is not deferred, or whose handler is being called.
     pub(super) fn is_pending(&self, record: &Record) -> rusqlite::Result<bool> {
-        let is_deferred = |entry: &Entry| entry.is_deferred() && !self.state.taken.contains(&entry.callback);
+        let is_removable =
+            |entry: &Entry| is_deferred(entry.lane, entry.tries) && !self.state.taken.contains(&entry.callback);
         Ok(match record.pending {
             PendingCallbacks::None => false,
             PendingCallbacks::Add | PendingCallbacks::AddThenEnd => true,
-            PendingCallbacks::End => !self.callbacks_of(record)?.iter().all(is_deferred),
+            PendingCallbacks::End => !self.callbacks_of(record)?.iter().all(is_removable),
         })
     }
 

@@ -19,7 +19,7 @@ impl TaskTx<'_> {
     /// Ends the attempts of a dead process, if this is the first opening.
     pub(in super::super) fn open(&mut self, rules: &Rules, now: Timestamp) -> rusqlite::Result<()> {
         self.batch_context.must_sync();
-        if self.state.is_opened() {
+        if self.state.opened_in.is_some() {
             return Ok(());
         }
         self.state.opened_in = Some(self.batch_context.seq);
@@ -145,7 +145,7 @@ impl TaskTx<'_> {
         };
         let Attempt { mut record, place, .. } = *attempt;
         if let Some(progress) = finish.progress {
-            record.details_mut().progress = Some(progress);
+            record.details.get_or_insert_default().progress = Some(progress);
         }
         self.batch_context.running -= 1;
         self.state.live.push((record.job.number(), None));
@@ -193,7 +193,7 @@ impl TaskTx<'_> {
         }
         step::release(&mut record.life, run_at, problem);
         if progress.is_some() {
-            record.details_mut().progress = progress;
+            record.details.get_or_insert_default().progress = progress;
         }
         record.position = Position::Queued(place);
         let (number, rank) = (record.job.number(), -i64::from(record.priority));

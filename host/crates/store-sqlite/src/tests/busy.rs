@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::poll;
 
 use super::*;
-use saggar_store::AddError;
+use saggar_store::{AddError, StoreHealth};
 
 const NOW: Timestamp = Timestamp(1);
 
@@ -31,6 +31,7 @@ async fn a_lock_held_by_another_program_does_not_fail_the_store() {
     assert!(matches!(&refused, AddError::Store(error @ StoreError::Busy(_)) if error.is_passing()), "{refused:?}");
     assert_eq!(refused.code(), "store-busy");
     assert!(refused.to_string().contains("another program"), "{refused}");
+    assert_eq!(store.health(), StoreHealth::Busy);
     // An end cannot be refused: it waits.
     let mut ending = Box::pin(finish(&*task, id, run, "7"));
     assert!(poll!(&mut ending).is_pending());
@@ -43,5 +44,5 @@ async fn a_lock_held_by_another_program_does_not_fail_the_store() {
     assert_eq!(task.get(id).await.unwrap().unwrap().status(), Status::Success);
     let next = task.add(vec![NewJob::new("[]")], &rules, NOW).await.unwrap()[0].id;
     assert_eq!(next.0, id.0 + 1, "a refused job takes no id");
-    assert!(!store.has_failed());
+    assert_eq!(store.health(), StoreHealth::Ready);
 }

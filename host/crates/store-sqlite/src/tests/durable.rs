@@ -82,7 +82,7 @@ async fn a_job_is_not_claimed_read_or_observed_before_its_add_is_durable() {
     assert!(slow.has_no_event());
     slow.pace.speed_up();
     assert_eq!(adding.await.unwrap(), JobId(1));
-    assert_eq!(claim.await.unwrap().id(), JobId(1));
+    assert_eq!(claim.await.unwrap().running().id(), JobId(1));
     for expected in [JobEventKind::Added, JobEventKind::Started { attempt: 1 }] {
         assert_eq!(slow.next_event().await, expected);
     }

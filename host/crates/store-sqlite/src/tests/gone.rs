@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use saggar_store::AddError;
+use saggar_store::{AddError, StoreHealth};
 
 const NOW: Timestamp = Timestamp(1);
 
@@ -65,9 +65,9 @@ async fn an_idle_store_detects_that_its_files_are_gone() {
     for (what, harm) in harms() {
         let files = Directory::fresh();
         let store = files.store();
-        assert!(!store.has_failed());
+        assert_eq!(store.health(), StoreHealth::Ready);
         harm(files.directory.path());
-        assert!(store.has_failed(), "{what}");
+        assert_eq!(store.health(), StoreHealth::Failed, "{what}");
         assert!(store.failed().await.to_string().contains(what));
     }
 }

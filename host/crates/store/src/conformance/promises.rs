@@ -129,6 +129,7 @@ macro_rules! with_promises {
                 peek_returns_a_job_unless_its_texts_are_large,
                 counts_reflect_the_last_answered_step,
                 may_have_callbacks_is_true_while_one_is_pending,
+                a_working_store_is_ready,
             }
             listing {
                 a_list_shows_the_state_of_jobs,

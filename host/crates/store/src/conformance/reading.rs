@@ -1,9 +1,11 @@
 //! Reads that do not return a whole job: peeks, counts, and what may be pending.
 
+use std::task::Poll;
+
 use saggar_job::{FailureKind, JobId, Outcome};
 
 use super::{Fixture, Locations, problem, retries, success, works};
-use crate::{Delivery, Lane, NewJob, Peek, Rules};
+use crate::{Delivery, Lane, NewJob, Peek, Rules, StoreHealth};
 
 pub(super) async fn peek_returns_a_job_unless_its_texts_are_large(locations: &dyn Locations) {
     let fixture = Fixture::new(locations, retries(0, 0)).await;
@@ -49,4 +51,13 @@ pub(super) async fn may_have_callbacks_is_true_while_one_is_pending(locations: &
     let callback = works(fixture.task.claim_callbacks(Lane::Adds, 1, fixture.now).await).callbacks.remove(0);
     works(fixture.task.settle_callback(callback.number, Delivery::Done, fixture.now).await);
     assert!(!is_exact || !fixture.task.may_have_callbacks(), "it is settled");
+}
+
+pub(super) async fn a_working_store_is_ready(locations: &dyn Locations) {
+    let fixture = Fixture::new(locations, retries(0, 0)).await;
+    let mut failed = fixture.store.failed();
+    fixture.add(NewJob::new("[]")).await;
+    assert_eq!(fixture.store.health(), StoreHealth::Ready);
+    let poll = std::future::poll_fn(|cx| Poll::Ready(failed.as_mut().poll(cx).is_pending()));
+    assert!(poll.await, "it has not failed");
 }

@@ -8,6 +8,19 @@ use saggar_job::{TaskKey, Timestamp};
 use super::{Observer, TaskStore};
 use crate::{ListQuery, Page, Rules, StoreError};
 
+/// Whether a store can perform steps now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreHealth {
+    /// It can.
+    Ready,
+    /// Its disk is full: steps return [`StoreError::Full`] until there is room.
+    Full,
+    /// Another program has its file locked: steps return [`StoreError::Busy`] until it releases the lock.
+    Busy,
+    /// It has failed permanently: every step returns [`StoreError::Failed`].
+    Failed,
+}
+
 /// A store of the jobs of all tasks.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -83,4 +96,20 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Tests: `bounding::bytes_are_counted_and_freed`, `bounding::byte_counts_survive_a_restart`.
     fn kept_bytes(&self) -> u64;
+
+    /// Returns whether the store can perform steps now. While it is full or busy, each call makes it try again, which
+    /// may write to the disk.
+    ///
+    /// Tests: `reading::a_working_store_is_ready`.
+    fn health(&self) -> StoreHealth {
+        StoreHealth::Ready
+    }
+
+    /// Resolves with the reason when the store has failed permanently. Never resolves in a store that cannot fail.
+    /// Cancel-safe.
+    ///
+    /// Tests: `reading::a_working_store_is_ready`.
+    async fn failed(&self) -> Box<dyn std::error::Error + Send + Sync> {
+        std::future::pending().await
+    }
 }
