@@ -74,14 +74,14 @@ fn with(event: &str, handler: &str) -> Value {
     json!({ "process": "plugins.echo", "event": { event: handler }, "sandbox": { "event_timeout": 3600 } })
 }
 
-/// Starts a host with 20 jobs of `a.held` on hold until their add handler has run, and 20 ended jobs of `a.ended` whose
+/// Starts a host with 20 jobs of `a.on-hold` on hold until their add handler has run, and 20 ended jobs of `a.ended` whose
 /// success callbacks are pending.
 async fn start_with_pending_callbacks() -> TestHost {
     let stuck = "plugins.telling#spin";
     let app = App::new().plugin("echo", guests::ECHO).plugin("telling", guests::TELLING);
-    let app = app.task("a.held", &with("add", stuck)).task("a.ended", &with("success", stuck));
+    let app = app.task("a.on-hold", &with("add", stuck)).task("a.ended", &with("success", stuck));
     let host = TestHost::start_durable(app).await;
-    for task in ["a.held", "a.ended"] {
+    for task in ["a.on-hold", "a.ended"] {
         host.inner().add_jobs(task, vec![NewJob::new("[]"); 20]).await.expect("the queue has space");
     }
     for id in 1..=20 {
@@ -96,7 +96,7 @@ async fn no_handler_is_called_at_the_start_before_all_tasks_are_open() {
     let host = start_with_pending_callbacks().await;
     let recorder = "plugins.recorder";
     let app = others(host.into_app().await).plugin("recorder", guests::RECORDER).simple_task("journal", guests::ECHO);
-    let app = app.task("a.held", &with("add", recorder)).task("a.ended", &with("success", recorder));
+    let app = app.task("a.on-hold", &with("add", recorder)).task("a.ended", &with("success", recorder));
     let host = TestHost::start_durable(app).await;
     let mut notes = host.journal().await;
     notes.sort();
@@ -109,9 +109,9 @@ async fn no_handler_is_called_at_the_start_before_all_tasks_are_open() {
 async fn jobs_on_hold_run_when_the_definition_loses_their_handler() {
     let without = json!({ "process": "plugins.echo" });
     let app = start_with_pending_callbacks().await.into_app().await;
-    let host = TestHost::start_durable(app.task("a.held", &without).task("a.ended", &without)).await;
+    let host = TestHost::start_durable(app.task("a.on-hold", &without).task("a.ended", &without)).await;
     for id in 1..=20 {
-        assert_eq!(host.end("a.held", id).await.status, Status::Success);
+        assert_eq!(host.end("a.on-hold", id).await.status, Status::Success);
     }
     host.idle().await;
     host.inner().retry("a.ended", 7).await.expect("no callback is pending");
@@ -122,12 +122,12 @@ async fn jobs_on_hold_run_when_the_definition_loses_their_handler() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_that_removes_handlers_releases_the_jobs_on_hold() {
     let host = start_with_pending_callbacks().await;
-    host.app().write("tasks/a/held.json", br#"{ "process": "plugins.echo" }"#);
+    host.app().write("tasks/a/on-hold.json", br#"{ "process": "plugins.echo" }"#);
     host.app().write("tasks/a/ended.json", br#"{ "process": "plugins.echo" }"#);
     host.reload().await.unwrap();
     // The handler of the earlier definition is running for the first job, and never returns.
     for id in 2..=20 {
-        assert_eq!(host.end("a.held", id).await.status, Status::Success);
+        assert_eq!(host.end("a.on-hold", id).await.status, Status::Success);
     }
     let is_settled = async {
         while host.inner().counts("a.ended").expect("an open task").callbacks > 1 {

@@ -41,6 +41,13 @@ fn no_type_name_occurs_twice_in_a_crate() {
 }
 
 #[test]
+fn no_identifier_is_an_invented_word() {
+    let found =
+        STRUCTURE.invented.iter().map(|found| format!("{} ({}, usual: {})", found.word, found.count, found.usual));
+    check("an invented word", &found.collect(), &BTreeSet::new());
+}
+
+#[test]
 fn no_file_is_deeper_than_three_folders() {
     let found = STRUCTURE.deep_files.iter().map(|file| file.display().to_string()).collect();
     let excepted = DEEP_FILES.iter().map(|file| (*file).to_owned()).collect();

@@ -15,6 +15,9 @@ const CLIENT: &[&str] = &["host/crates/client", "host/src"];
 const COMMANDS: &[&str] = &["host/src"];
 const EVERYWHERE: &[&str] = &[""];
 
+/// Words that are usual ones for values, so only a type or a module of this name is an invented one.
+const NAMES_OF_ITEMS: &[&str] = &["Ended", "Change", "head"];
+
 /// A group of invented words, the folders in which they mean what they were invented for, and the usual name.
 struct Invented(&'static [&'static str], &'static [&'static str], &'static str);
 
@@ -94,12 +97,21 @@ fn identifiers(source: &Source) -> Result<BTreeMap<String, usize>> {
 }
 
 fn count(tokens: TokenStream, counts: &mut BTreeMap<String, usize>) {
+    let mut is_definition = false;
     for token in tokens {
-        match token {
-            TokenTree::Group(group) => count(group.stream(), counts),
-            TokenTree::Ident(word) => *counts.entry(word.to_string()).or_default() += 1,
-            _ => {}
+        let TokenTree::Ident(word) = token else {
+            is_definition = false;
+            if let TokenTree::Group(group) = token {
+                count(group.stream(), counts);
+            }
+            continue;
+        };
+        let word = word.to_string();
+        let is_definition_next = ["enum", "mod", "struct", "trait", "type"].contains(&&*word);
+        if is_definition || !NAMES_OF_ITEMS.contains(&&*word) {
+            *counts.entry(word).or_default() += 1;
         }
+        is_definition = is_definition_next;
     }
 }
 
@@ -120,6 +132,14 @@ mod tests {
         let found = invented(&sources).unwrap();
         let expected = [("Shelf", 3), ("Left", 1)];
         assert_eq!(found.iter().map(|found| (found.word, found.count)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn usual_words_for_values_count_only_as_names_of_types_and_modules() {
+        let path = "host/crates/store/src/lib.rs".into();
+        let source = Source { path, text: "enum Event { Ended } struct Ended; fn f(e: Ended) {}".into() };
+        let found = invented(&[source]).unwrap();
+        assert_eq!(found.iter().map(|found| (found.word, found.count)).collect::<Vec<_>>(), [("Ended", 1)]);
     }
 
     #[test]

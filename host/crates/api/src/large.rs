@@ -163,7 +163,7 @@ mod tests {
             State::Success { response: "{\"a\":[1e400]}".into(), ended_at },
             State::Success { response: "null".into(), ended_at },
             State::Failure { reason: FailureKind::Failed, problem, ended_at },
-            State::Waiting { run_at: Timestamp(9), held: false, problem: None },
+            State::Waiting { run_at: Timestamp(9), on_hold: false, problem: None },
         ] {
             for args in ["[]", "[ 1.50,\"\\u00e9\" ]"] {
                 let expected = serde_json::to_string(&show::job(job(state.clone(), args), Timestamp(7))).unwrap();

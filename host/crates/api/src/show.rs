@@ -213,7 +213,7 @@ fn wire_counts(counts: &Counts) -> wire::Counts {
     wire::Counts {
         waiting: counts.waiting as u64,
         delayed: counts.delayed as u64,
-        on_hold: counts.held as u64,
+        on_hold: counts.on_hold as u64,
         running: counts.running as u64,
         success: counts.success as u64,
         failure: counts.failure as u64,

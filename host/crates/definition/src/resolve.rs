@@ -10,7 +10,7 @@ use crate::id::TaskId;
 use crate::keys;
 use crate::raw::RawObject;
 use crate::task::Task;
-use crate::value::Reader;
+use crate::value::{Reader, written_object};
 
 /// Resolves the task in the syntax tree of a file. Returns `None` without an id, or if anything in the file is wrong;
 /// `reader` then has the problems.
@@ -56,4 +56,26 @@ fn task(id: Option<TaskId>, raw: &RawObject<'_>, reader: &mut Reader<'_>) -> Opt
         keep_bytes,
         source: Arc::clone(reader.problems.source()),
     })
+}
+
+impl Task {
+    /// Returns the task file that an author would write, with all defaults filled in. Loading it makes an equal task.
+    pub fn effective_definition(&self) -> serde_json::Value {
+        let name = Some(self.name.clone()).filter(|name| *name != self.id.as_str());
+        let entries = [
+            keys::PROCESS.written(&Some(self.process.clone())),
+            keys::NAME.written(&name),
+            keys::WORKER_NUMS.written(&self.worker_nums.into()),
+            keys::SIZE.written(&self.size.into()),
+            keys::DELAYED_SIZE.written(&self.delayed_size.into()),
+            keys::TIMEOUT.written(&self.timeout),
+            keys::ATTEMPTS.written(&self.retry.retries.into()),
+            keys::ATTEMPT_AFTER.written(&self.retry),
+            keys::EVENT.written(&self.handlers),
+            keys::SANDBOX.written(&self.sandbox),
+            keys::RETENTION.written(&self.retention),
+            keys::KEEP_BYTES.written(&self.keep_bytes),
+        ];
+        written_object(entries).unwrap_or_default()
+    }
 }

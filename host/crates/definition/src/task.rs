@@ -4,13 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_job::{Reference, RetryPolicy, Role};
-use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Location};
 use crate::id::TaskId;
-use crate::keys;
 use crate::source::{Located, Source, Span};
-use crate::value::written_object;
 
 /// A task whose file has no error. Whether its plugins exist and fit, and whether its requests are granted, is checked
 /// later.
@@ -98,26 +95,6 @@ impl Task {
     /// Returns the task file's path relative to the app's directory, with `/` on every system.
     pub fn file(&self) -> &str {
         &self.source.file
-    }
-
-    /// Returns the task file that an author would write, with all defaults filled in. Loading it makes an equal task.
-    pub fn effective_definition(&self) -> Value {
-        let name = Some(self.name.clone()).filter(|name| *name != self.id.as_str());
-        let entries = [
-            keys::PROCESS.written(&Some(self.process.clone())),
-            keys::NAME.written(&name),
-            keys::WORKER_NUMS.written(&self.worker_nums.into()),
-            keys::SIZE.written(&self.size.into()),
-            keys::DELAYED_SIZE.written(&self.delayed_size.into()),
-            keys::TIMEOUT.written(&self.timeout),
-            keys::ATTEMPTS.written(&self.retry.retries.into()),
-            keys::ATTEMPT_AFTER.written(&self.retry),
-            keys::EVENT.written(&self.handlers),
-            keys::SANDBOX.written(&self.sandbox),
-            keys::RETENTION.written(&self.retention),
-            keys::KEEP_BYTES.written(&self.keep_bytes),
-        ];
-        written_object(entries).unwrap_or_default()
     }
 
     /// Returns the plugin function of `role`, if the task names one.

@@ -45,7 +45,7 @@ pub enum State {
         /// Earliest time of the next attempt.
         run_at: Timestamp,
         /// Whether the job is on hold until its add handler ran.
-        held: bool,
+        on_hold: bool,
         /// Why the last attempt failed, if one did.
         problem: Option<Problem>,
     },
@@ -106,9 +106,9 @@ pub struct Life {
 }
 
 impl Life {
-    /// Creates a job that was just added. `held`: whether its task has an add handler, which must run first.
-    pub fn new(run_at: Timestamp, held: bool) -> Self {
-        Self { state: State::Waiting { run_at, held, problem: None }, attempt: 0, run: Run(0) }
+    /// Creates a job that was just added. `on_hold`: whether its task has an add handler, which must run first.
+    pub fn new(run_at: Timestamp, on_hold: bool) -> Self {
+        Self { state: State::Waiting { run_at, on_hold, problem: None }, attempt: 0, run: Run(0) }
     }
 }
 
@@ -151,18 +151,18 @@ pub enum Refusal {
 pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp, chance: f64) -> Result<Life, Refusal> {
     match (&life.state, step) {
         (State::Success { .. } | State::Failure { .. }, Step::Retry) => {
-            let state = State::Waiting { run_at: now, held: false, problem: None };
+            let state = State::Waiting { run_at: now, on_hold: false, problem: None };
             // The fence is kept and grows, so late steps of attempts before the retry stay stale.
             Ok(Life { state, attempt: 0, run: life.run })
         }
         (State::Waiting { .. } | State::Running { .. }, Step::Retry) => Err(Refusal::NotEnded),
         (State::Success { .. } | State::Failure { .. }, _) => Err(Refusal::Ended),
         (State::Waiting { run_at, problem, .. }, Step::Release) => {
-            let state = State::Waiting { run_at: *run_at, held: false, problem: problem.clone() };
+            let state = State::Waiting { run_at: *run_at, on_hold: false, problem: problem.clone() };
             Ok(Life { state, ..*life })
         }
-        (State::Waiting { run_at, held, .. }, Step::Claim) => {
-            if *held || *run_at > now {
+        (State::Waiting { run_at, on_hold, .. }, Step::Claim) => {
+            if *on_hold || *run_at > now {
                 Err(Refusal::NotReady)
             } else {
                 Ok(claimed(life, now))
@@ -181,7 +181,7 @@ pub fn transition(life: &Life, step: Step, policy: &RetryPolicy, now: Timestamp,
         }
         (State::Running { cancelling: true, .. }, Step::Requeue(_)) => Ok(failed(life, Failure::cancelled(), now)),
         (State::Running { .. }, Step::Requeue(_)) => {
-            let state = State::Waiting { run_at: now, held: false, problem: None };
+            let state = State::Waiting { run_at: now, on_hold: false, problem: None };
             Ok(Life { state, attempt: life.attempt.saturating_sub(1), run: life.run })
         }
     }
@@ -221,7 +221,7 @@ fn finished(
         (_, None) => policy.delay_ms_after(life.attempt, chance),
     };
     let problem = Some(failure.problem);
-    Life { state: State::Waiting { run_at: now.plus_ms(delay_ms), held: false, problem }, ..*life }
+    Life { state: State::Waiting { run_at: now.plus_ms(delay_ms), on_hold: false, problem }, ..*life }
 }
 
 #[cfg(test)]

@@ -29,10 +29,10 @@ impl Waiting {
         }
     }
 
-    /// Returns what a job waits for at `now`. `held`: whether it is on hold; `run_at`: when it may run at the earliest;
+    /// Returns what a job waits for at `now`. `on_hold`: whether it is on hold; `run_at`: when it may run at the earliest;
     /// `attempt`: how many of its attempts have begun.
-    pub fn at(now: Timestamp, run_at: Timestamp, held: bool, attempt: u32) -> Self {
-        match (held, run_at > now, attempt) {
+    pub fn at(now: Timestamp, run_at: Timestamp, on_hold: bool, attempt: u32) -> Self {
+        match (on_hold, run_at > now, attempt) {
             (true, ..) => Self::OnHold,
             (false, false, _) => Self::Ready,
             (false, true, 0) => Self::Delayed,
@@ -45,7 +45,7 @@ impl Life {
     /// Returns what the job waits for at `now`; `None` unless it is WAITING.
     pub fn waiting(&self, now: Timestamp) -> Option<Waiting> {
         match self.state {
-            State::Waiting { run_at, held, .. } => Some(Waiting::at(now, run_at, held, self.attempt)),
+            State::Waiting { run_at, on_hold, .. } => Some(Waiting::at(now, run_at, on_hold, self.attempt)),
             _ => None,
         }
     }

@@ -111,7 +111,7 @@ impl TaskSeries {
         let Counts {
             waiting,
             delayed,
-            held,
+            on_hold,
             running,
             success,
             failure,
@@ -122,11 +122,11 @@ impl TaskSeries {
             first_ready_at,
             ..
         } = *counts;
-        let ready = waiting.saturating_sub(delayed).saturating_sub(held);
+        let ready = waiting.saturating_sub(delayed).saturating_sub(on_hold);
         let set = |gauges: &[Gauge], values: &[usize]| {
             gauges.iter().zip(values).for_each(|(gauge, value)| gauge.set(*value as f64));
         };
-        set(&self.queued, &[ready, delayed, held, running]);
+        set(&self.queued, &[ready, delayed, on_hold, running]);
         set(&self.kept, &[success, failure]);
         self.kept_bytes.set(bytes as f64);
         self.oldest.set(first_ready_at.map_or(0.0, |since| now.since(since).as_secs_f64()));

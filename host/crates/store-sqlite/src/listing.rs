@@ -160,15 +160,15 @@ impl<'a> Source<'a> {
             (details, problem, reason) = details::get(db, job)?;
         }
         let at = |column: usize| Ok::<_, rusqlite::Error>(from_millis(row.get::<_, Option<i64>>(column)?.unwrap_or(0)));
-        let standing: i64 = row.get(2)?;
-        let state = match standing {
+        let stage: i64 = row.get(2)?;
+        let state = match stage {
             4 => State::Success { response: "".into(), ended_at: at(9)? },
             5 => State::Failure {
                 reason: reason.unwrap_or(FailureKind::Failed),
                 problem: problem.unwrap_or_else(|| Problem::new("unknown", "")),
                 ended_at: at(9)?,
             },
-            _ => State::Waiting { run_at: at(8)?, held: standing == 3, problem },
+            _ => State::Waiting { run_at: at(8)?, on_hold: stage == 3, problem },
         };
         let mut life = Life { state, attempt: row.get(5)?, run: Run(from_i64(row.get(6)?)) };
         if let Some(live) = live.filter(|live| live.run > life.run) {
@@ -187,7 +187,7 @@ impl<'a> Source<'a> {
 }
 
 const ROW: &str =
-    "SELECT job, id, standing, flags, priority, attempt, run, added_at, run_at, ended_at FROM jobs WHERE job = ?1";
+    "SELECT job, id, stage, flags, priority, attempt, run, added_at, run_at, ended_at FROM jobs WHERE job = ?1";
 
 /// In ascending and in descending order of adding.
 const ALL: [&str; 2] = [
@@ -195,22 +195,22 @@ const ALL: [&str; 2] = [
     "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 ORDER BY job DESC LIMIT ?4",
 ];
 const PLAIN: [&str; 2] = [
-    "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 AND standing = 0 ORDER BY job LIMIT ?4",
-    "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 AND standing = 0 ORDER BY job DESC LIMIT ?4",
+    "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 AND stage = 0 ORDER BY job LIMIT ?4",
+    "SELECT job FROM jobs WHERE ?1 = ?1 AND job >= ?2 AND job <= ?3 AND stage = 0 ORDER BY job DESC LIMIT ?4",
 ];
 /// Waiting outside of the plain queue; success; failure.
 const STANDING: [[&str; 2]; 3] = [
     [
-        "SELECT number FROM standings WHERE task = ?1 AND status = 0 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
-        "SELECT number FROM standings WHERE task = ?1 AND status = 0 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
+        "SELECT number FROM jobs_by_status WHERE task = ?1 AND status = 0 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
+        "SELECT number FROM jobs_by_status WHERE task = ?1 AND status = 0 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
     ],
     [
-        "SELECT number FROM standings WHERE task = ?1 AND status = 2 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
-        "SELECT number FROM standings WHERE task = ?1 AND status = 2 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
+        "SELECT number FROM jobs_by_status WHERE task = ?1 AND status = 2 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
+        "SELECT number FROM jobs_by_status WHERE task = ?1 AND status = 2 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
     ],
     [
-        "SELECT number FROM standings WHERE task = ?1 AND status = 3 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
-        "SELECT number FROM standings WHERE task = ?1 AND status = 3 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
+        "SELECT number FROM jobs_by_status WHERE task = ?1 AND status = 3 AND number >= ?2 AND number <= ?3 ORDER BY number LIMIT ?4",
+        "SELECT number FROM jobs_by_status WHERE task = ?1 AND status = 3 AND number >= ?2 AND number <= ?3 ORDER BY number DESC LIMIT ?4",
     ],
 ];
 

@@ -99,11 +99,11 @@ pub(super) fn peek(db: &Connection, shared: &Shared, id: JobId, most: u64) -> ru
 
 /// Returns the bytes of a job's large texts without reading them, and whether it has ended.
 fn text_bytes(db: &Connection, job: JobNumber) -> rusqlite::Result<(u64, bool)> {
-    let sql = "SELECT flags, standing, coalesce(octet_length(args), 0) + coalesce(octet_length(response), 0) \
+    let sql = "SELECT flags, stage, coalesce(octet_length(args), 0) + coalesce(octet_length(response), 0) \
          FROM jobs WHERE job = ?1";
     let mut statement = db.prepare_cached(sql)?;
     let found = statement.query_row([job.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    let Some((flags, standing, short)): Option<(i64, i64, i64)> = found else { return Ok((0, false)) };
+    let Some((flags, stage, short)): Option<(i64, i64, i64)> = found else { return Ok((0, false)) };
     let mut bytes = from_i64(short);
     for (flag, sql) in [
         (LONG_ARGS, "SELECT octet_length(text) FROM long_args WHERE job = ?1"),
@@ -115,7 +115,7 @@ fn text_bytes(db: &Connection, job: JobNumber) -> rusqlite::Result<(u64, bool)> 
             bytes += more.map_or(0, from_i64);
         }
     }
-    Ok((bytes, standing >= ENDED))
+    Ok((bytes, stage >= ENDED))
 }
 
 fn number(db: &Connection, shared: &Shared, id: JobId) -> rusqlite::Result<Option<u64>> {

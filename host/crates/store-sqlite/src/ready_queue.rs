@@ -15,15 +15,15 @@ use super::record::{Position, Record};
 
 /// Stop filling the window at this many bytes of arguments.
 const WINDOW_BYTES: usize = 1024 * 1024;
-/// The standing of a plain job that waits or runs.
+/// The stage of a plain job that waits or runs.
 const PLAIN: i64 = 0;
 
 /// None of these statements has a limit: the reader stops when it has enough rows. SQLite would prepare a statement with
 /// a bound limit anew each time.
-const ALL: &str = "SELECT job, id, standing, flags, priority, attempt, run, place, added_at, run_at, started_at, ended_at, \
+const ALL: &str = "SELECT job, id, stage, flags, priority, attempt, run, position, added_at, run_at, started_at, ended_at, \
      args, response, component, cpu_ns, peak_memory FROM jobs WHERE job > ?1 AND job <= ?2 ORDER BY job";
-const READY: &str = "SELECT rank, place, number, ready_at FROM line WHERE task = ?1 ORDER BY rank, place";
-const DELAYED: &str = "SELECT run_at, place, number FROM delayed WHERE task = ?1 ORDER BY run_at, place";
+const READY: &str = "SELECT rank, position, number, ready_at FROM ready_queue WHERE task = ?1 ORDER BY rank, position";
+const DELAYED: &str = "SELECT run_at, position, number FROM delayed WHERE task = ?1 ORDER BY run_at, position";
 
 pub(super) struct ReadyQueue {
     task: TaskNumber,
@@ -32,9 +32,9 @@ pub(super) struct ReadyQueue {
     /// Every plain job up to this number was read. More may follow on the disk if `plain_more`.
     plain_until: u64,
     plain_more: bool,
-    /// By rank and place.
+    /// By rank and position.
     ready: First<(i64, u64), Ready>,
-    /// By due time and place; the values are the jobs' numbers.
+    /// By due time and position; the values are the jobs' numbers.
     delayed: First<(i64, u64), u64>,
     limits: Limits,
 }
@@ -129,25 +129,25 @@ impl ReadyQueue {
         self.plain.push_back(record);
     }
 
-    /// Queues a job at a place, or until its due time.
+    /// Queues a job at a position, or until its due time.
     pub(super) fn enter(
         &mut self,
         db: &Connection,
         record: &mut Record,
-        place: u64,
+        position: u64,
         run_at: Timestamp,
         now: Timestamp,
         since: u64,
     ) -> rusqlite::Result<()> {
         let number = record.job.number();
         if run_at <= now {
-            record.position = Position::Queued(place);
-            return self.enter_ready(db, number, -i64::from(record.priority), place, now, since);
+            record.position = Position::Queued(position);
+            return self.enter_ready(db, number, -i64::from(record.priority), position, now, since);
         }
-        record.position = Position::Delayed(run_at, place);
+        record.position = Position::Delayed(run_at, position);
         let mut statement = db.prepare_cached("INSERT INTO delayed VALUES (?1, ?2, ?3, ?4)")?;
-        statement.execute(params![self.task.0, millis(run_at), to_i64(place), to_i64(number)])?;
-        self.delayed.put((millis(run_at), place), number);
+        statement.execute(params![self.task.0, millis(run_at), to_i64(position), to_i64(number)])?;
+        self.delayed.put((millis(run_at), position), number);
         Ok(())
     }
 
@@ -156,13 +156,13 @@ impl ReadyQueue {
         db: &Connection,
         number: u64,
         rank: i64,
-        place: u64,
+        position: u64,
         ready_at: Timestamp,
         since: u64,
     ) -> rusqlite::Result<()> {
-        let mut statement = db.prepare_cached("INSERT INTO line VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        statement.execute(params![self.task.0, rank, to_i64(place), to_i64(number), millis(ready_at)])?;
-        self.ready.put((rank, place), Ready { number, ready_at, since });
+        let mut statement = db.prepare_cached("INSERT INTO ready_queue VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        statement.execute(params![self.task.0, rank, to_i64(position), to_i64(number), millis(ready_at)])?;
+        self.ready.put((rank, position), Ready { number, ready_at, since });
         Ok(())
     }
 
@@ -179,21 +179,23 @@ impl ReadyQueue {
                 }
                 Ok(())
             }
-            Position::Queued(place) => self.leave_ready(db, (-i64::from(record.priority), place)),
-            Position::Delayed(run_at, place) => self.leave_delayed(db, (millis(run_at), place)),
+            Position::Queued(position) => self.leave_ready(db, (-i64::from(record.priority), position)),
+            Position::Delayed(run_at, position) => self.leave_delayed(db, (millis(run_at), position)),
         }
     }
 
-    fn leave_ready(&mut self, db: &Connection, (rank, place): (i64, u64)) -> rusqlite::Result<()> {
-        self.ready.entries.remove(&(rank, place));
-        let mut statement = db.prepare_cached("DELETE FROM line WHERE task = ?1 AND rank = ?2 AND place = ?3")?;
-        statement.execute(params![self.task.0, rank, to_i64(place)]).map(drop)
+    fn leave_ready(&mut self, db: &Connection, (rank, position): (i64, u64)) -> rusqlite::Result<()> {
+        self.ready.entries.remove(&(rank, position));
+        let mut statement =
+            db.prepare_cached("DELETE FROM ready_queue WHERE task = ?1 AND rank = ?2 AND position = ?3")?;
+        statement.execute(params![self.task.0, rank, to_i64(position)]).map(drop)
     }
 
-    fn leave_delayed(&mut self, db: &Connection, (run_at, place): (i64, u64)) -> rusqlite::Result<()> {
-        self.delayed.entries.remove(&(run_at, place));
-        let mut statement = db.prepare_cached("DELETE FROM delayed WHERE task = ?1 AND run_at = ?2 AND place = ?3")?;
-        statement.execute(params![self.task.0, run_at, to_i64(place)]).map(drop)
+    fn leave_delayed(&mut self, db: &Connection, (run_at, position): (i64, u64)) -> rusqlite::Result<()> {
+        self.delayed.entries.remove(&(run_at, position));
+        let mut statement =
+            db.prepare_cached("DELETE FROM delayed WHERE task = ?1 AND run_at = ?2 AND position = ?3")?;
+        statement.execute(params![self.task.0, run_at, to_i64(position)]).map(drop)
     }
 
     /// Sets a flag of a plain job that is in memory.
@@ -203,14 +205,14 @@ impl ReadyQueue {
         }
     }
 
-    /// Moves up to `most` due delayed jobs to the ready jobs; returns how many. `place` returns new places.
+    /// Moves up to `most` due delayed jobs to the ready jobs; returns how many. `position` returns new positions.
     pub(super) fn promote(
         &mut self,
         db: &Connection,
         most: usize,
         now: Timestamp,
         since: u64,
-        mut place: impl FnMut() -> u64,
+        mut position: impl FnMut() -> u64,
     ) -> rusqlite::Result<usize> {
         for promoted in 0..most {
             self.fill_delayed(db)?;
@@ -222,11 +224,11 @@ impl ReadyQueue {
                 return Ok(promoted);
             }
             self.leave_delayed(db, key)?;
-            let place = place();
+            let position = position();
             let priority: i64 = db
-                .prepare_cached("UPDATE jobs SET standing = 1, place = ?2 WHERE job = ?1 RETURNING priority")?
-                .query_row(params![self.task.job(number).0, to_i64(place)], |row| row.get(0))?;
-            self.enter_ready(db, number, -priority, place, now, since)?;
+                .prepare_cached("UPDATE jobs SET stage = 1, position = ?2 WHERE job = ?1 RETURNING priority")?
+                .query_row(params![self.task.job(number).0, to_i64(position)], |row| row.get(0))?;
+            self.enter_ready(db, number, -priority, position, now, since)?;
         }
         Ok(most)
     }

@@ -25,7 +25,7 @@ const FRESH: i64 = 1 << 9;
 /// Callbacks of the job were given up.
 pub(super) const GIVEN_UP: i64 = 1 << 10;
 
-/// The job has ended from this standing on.
+/// The job has ended from this stage on.
 pub(super) const ENDED: i64 = 4;
 
 #[derive(Debug)]
@@ -164,7 +164,7 @@ impl Record {
         is_new: bool,
         limits: &Limits,
     ) -> rusqlite::Result<()> {
-        let (standing, place) = self.standing();
+        let (stage, position) = self.stage();
         let (mut run_at, mut ended_at, mut response, mut problem, mut reason) = (None, None, None, None, None);
         match &self.life.state {
             State::Waiting { run_at: at, problem: why, .. } => (run_at, problem) = (Some(*at), why.as_ref()),
@@ -197,12 +197,12 @@ impl Record {
         let values = params![
             self.job.0,
             to_i64(self.id.0),
-            standing,
+            stage,
             self.flags,
             self.priority,
             self.life.attempt,
             to_i64(self.life.run.0),
-            to_i64(place),
+            to_i64(position),
             millis(self.added_at),
             run_at.map(millis),
             last.map(|last| millis(last.started_at)),
@@ -216,13 +216,13 @@ impl Record {
         statements.execute(HotStatement::PutJob, values)
     }
 
-    fn standing(&self) -> (i64, u64) {
+    fn stage(&self) -> (i64, u64) {
         match (&self.life.state, self.position) {
             (State::Success { .. }, _) => (4, 0),
             (State::Failure { .. }, _) => (5, 0),
             (_, Position::Plain) => (0, 0),
-            (_, Position::Queued(place)) => (1, place),
-            (_, Position::Delayed(_, place)) => (2, place),
+            (_, Position::Queued(position)) => (1, position),
+            (_, Position::Delayed(_, position)) => (2, position),
             (_, Position::Nowhere) => (3, 0),
         }
     }
@@ -239,11 +239,11 @@ impl Record {
             Some(args) => args,
             None => text(db, "SELECT text FROM long_args WHERE job = ?1", job)?,
         };
-        let standing: i64 = row.get(2)?;
-        let place = from_i64(row.get(7)?);
+        let stage: i64 = row.get(2)?;
+        let position = from_i64(row.get(7)?);
         let run_at = from_millis(row.get::<_, Option<i64>>(9)?.unwrap_or(0));
         let ended_at = from_millis(row.get::<_, Option<i64>>(11)?.unwrap_or(0));
-        let state = match standing {
+        let state = match stage {
             4 => {
                 let response = match row.get::<_, Option<Arc<str>>>(13)? {
                     Some(response) => response,
@@ -255,17 +255,17 @@ impl Record {
                 let (reason, problem) = (reason.unwrap_or(FailureKind::Failed), problem.unwrap_or_else(nothing_known));
                 State::Failure { reason, problem, ended_at }
             }
-            _ => State::Waiting { run_at, held: standing == 3, problem },
+            _ => State::Waiting { run_at, on_hold: stage == 3, problem },
         };
         let life = Life { state, attempt: row.get(5)?, run: Run(from_i64(row.get(6)?)) };
         let mut record = Self {
             job,
             id: JobId(from_i64(row.get(1)?)),
             life,
-            position: match standing {
+            position: match stage {
                 0 => Position::Plain,
-                1 => Position::Queued(place),
-                2 => Position::Delayed(run_at, place),
+                1 => Position::Queued(position),
+                2 => Position::Delayed(run_at, position),
                 _ => Position::Nowhere,
             },
             pending: pending_of(flags),
@@ -288,7 +288,7 @@ impl Record {
     }
 }
 
-const FIND: &str = "SELECT job, id, standing, flags, priority, attempt, run, place, added_at, run_at, started_at, \
+const FIND: &str = "SELECT job, id, stage, flags, priority, attempt, run, position, added_at, run_at, started_at, \
      ended_at, args, response, component, cpu_ns, peak_memory FROM jobs WHERE job = ?1";
 
 fn last_attempt(db: &Connection, row: &Row<'_>, flags: i64) -> rusqlite::Result<Option<LastAttempt>> {

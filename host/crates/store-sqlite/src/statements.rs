@@ -21,8 +21,8 @@ pub(super) enum HotStatement {
 const ALL: [&str; 6] = [
     "INSERT OR REPLACE INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     "INSERT INTO ids VALUES (?1, ?2, ?3)",
-    "INSERT OR IGNORE INTO standings VALUES (?1, ?2, ?3)",
-    "DELETE FROM standings WHERE task = ?1 AND status = ?2 AND number = ?3",
+    "INSERT OR IGNORE INTO jobs_by_status VALUES (?1, ?2, ?3)",
+    "DELETE FROM jobs_by_status WHERE task = ?1 AND status = ?2 AND number = ?3",
     "DELETE FROM jobs WHERE job = ?1",
     "DELETE FROM ids WHERE task = ?1 AND id = ?2",
 ];
@@ -36,8 +36,8 @@ pub(super) struct Statements<'c>([Statement<'c>; 6]);
 
 impl<'c> Statements<'c> {
     pub(super) fn prepare(db: &'c Connection) -> rusqlite::Result<Self> {
-        let [job, id, standing, remove_standing, remove_job, remove_id] = ALL.map(|sql| db.prepare(sql));
-        Ok(Self([job?, id?, standing?, remove_standing?, remove_job?, remove_id?]))
+        let [job, id, stage, remove_by_status, remove_job, remove_id] = ALL.map(|sql| db.prepare(sql));
+        Ok(Self([job?, id?, stage?, remove_by_status?, remove_job?, remove_id?]))
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) struct TaskState {
 /// A running attempt, with the state needed to undo its claim.
 pub(super) struct Attempt {
     pub(super) record: Record,
-    place: u64,
+    position: u64,
     ready_at: Timestamp,
     run_at: Timestamp,
     /// The state that the previous attempt left.
@@ -99,7 +99,7 @@ impl TaskState {
         let counts = Counts {
             waiting: count("waiting")?,
             delayed: count("delayed")?,
-            held: count("held")?,
+            on_hold: count("on_hold")?,
             running: 0,
             success: count("success")?,
             failure: count("failure")?,
@@ -115,7 +115,7 @@ impl TaskState {
             task,
             shared: Arc::new(Shared::new(task, key.clone())),
             key,
-            ready_queue: ReadyQueue::of(task, number("line_from")?, limits),
+            ready_queue: ReadyQueue::of(task, number("plain_from")?, limits),
             running: HashMap::default(),
             ended_in_batch: Vec::new(),
             orphans: Vec::new(),
@@ -188,14 +188,14 @@ impl TaskState {
             _ => return,
         };
         let ready_at = ready_at.unwrap_or_else(|| record.added_at.max(run_at));
-        let place = match record.position {
-            Position::Queued(place) | Position::Delayed(_, place) => place,
+        let position = match record.position {
+            Position::Queued(position) | Position::Delayed(_, position) => position,
             Position::Plain | Position::Nowhere => record.job.number(),
         };
         let id = record.id;
         revive(&mut record, orphan);
         let progress = record.take_progress();
-        self.running.insert(id, Box::new(Attempt { record, place, ready_at, run_at, problem, progress }));
+        self.running.insert(id, Box::new(Attempt { record, position, ready_at, run_at, problem, progress }));
     }
 
     /// Writes the batch's changes of the task's row.
@@ -207,7 +207,7 @@ impl TaskState {
         let Counts {
             waiting,
             delayed,
-            held,
+            on_hold,
             success,
             failure,
             callbacks,
@@ -218,8 +218,8 @@ impl TaskState {
             paused,
             ..
         } = self.counts;
-        let sql = "UPDATE tasks SET last_id = ?2, last_number = ?3, last_callback = ?4, last_chunk = ?5, line_from = ?6, \
-             waiting = ?7, delayed = ?8, held = ?9, success = ?10, failure = ?11, callbacks = ?12, added = ?13, \
+        let sql = "UPDATE tasks SET last_id = ?2, last_number = ?3, last_callback = ?4, last_chunk = ?5, plain_from = ?6, \
+             waiting = ?7, delayed = ?8, on_hold = ?9, success = ?10, failure = ?11, callbacks = ?12, added = ?13, \
              paused = ?14, kept_bytes = ?15, deferred = ?16, given_up = ?17 WHERE task = ?1";
         db.prepare_cached(sql)?.execute(params![
             self.task.0,
@@ -230,7 +230,7 @@ impl TaskState {
             to_i64(self.ready_queue.plain_from(self.last_number)),
             waiting as i64,
             delayed as i64,
-            held as i64,
+            on_hold as i64,
             success as i64,
             failure as i64,
             callbacks as i64,
@@ -296,7 +296,7 @@ impl TaskTx<'_> {
         self.state.ready_queue.next_due(self.db, self.batch_context.seq)
     }
 
-    /// Returns the store's next number, for a job or a place.
+    /// Returns the store's next number, for a job or a position.
     fn next_number(&mut self) -> u64 {
         self.state.dirty = true;
         self.state.last_number = self.batch_context.next_number();
@@ -338,12 +338,12 @@ impl TaskTx<'_> {
         self.statements.execute(HotStatement::RemoveStanding, values)
     }
 
-    /// Puts a waiting job into the queue, at a new place unless it keeps `position`, and writes it.
+    /// Puts a waiting job into the queue, at a new position unless it keeps `position`, and writes it.
     fn enter_queue(&mut self, record: &mut Record, position: Option<u64>, now: Timestamp) -> rusqlite::Result<()> {
         let State::Waiting { run_at, .. } = record.life.state else { return Ok(()) };
-        let place = position.unwrap_or_else(|| self.next_number());
+        let position = position.unwrap_or_else(|| self.next_number());
         let since = self.batch_context.seq;
-        self.state.ready_queue.enter(self.db, record, place, run_at, now, since)?;
+        self.state.ready_queue.enter(self.db, record, position, run_at, now, since)?;
         self.state.counts.delayed += usize::from(run_at > now);
         self.list(record, Status::Waiting)?;
         self.put(record, false)

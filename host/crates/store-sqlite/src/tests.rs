@@ -82,8 +82,8 @@ impl Location for Directory {
 const TABLES_OF_JOBS: [&str; 13] = [
     "jobs",
     "ids",
-    "standings",
-    "line",
+    "jobs_by_status",
+    "ready_queue",
     "delayed",
     "details",
     "long_args",
@@ -168,7 +168,7 @@ async fn scans_for_plain_jobs_skip_all_other_jobs() {
     let (rules, now, key) = (Arc::new(Rules::default()), Timestamp(1), TaskKey::new("default", "bench"));
     let scan_start = |at: &std::path::Path| {
         let row = rusqlite::Connection::open(at).unwrap();
-        row.query_row("SELECT line_from, (SELECT max(number) FROM ids) FROM tasks", [], |row| {
+        row.query_row("SELECT plain_from, (SELECT max(number) FROM ids) FROM tasks", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
         })
         .unwrap()

@@ -53,7 +53,7 @@ impl<'c> WriterState<'c> {
         let claims = BatchContext::read_claims(db)?;
         let count = claims.len();
         for orphan in claims.into_values() {
-            let sql = "SELECT run, attempt, flags FROM jobs WHERE job = ?1 AND standing < 4";
+            let sql = "SELECT run, attempt, flags FROM jobs WHERE job = ?1 AND stage < 4";
             let mut statement = db.prepare_cached(sql)?;
             let mut rows = statement.query([orphan.job.0])?;
             let Some(row) = rows.next()? else { continue };

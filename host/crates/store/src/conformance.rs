@@ -36,7 +36,7 @@ mod retrying;
 mod shared;
 mod unwanted;
 
-use observed::{Ended, Observed};
+use observed::{Observed, ObservedEnd};
 pub use shared::{Shared, SharedPlace};
 
 /// A source of fresh locations for stores: memory, directories, databases.
@@ -152,12 +152,12 @@ impl Fixture {
         some(self.claimed(1).await.jobs.pop(), "a ready job")
     }
 
-    async fn end(&self, id: JobId, run: Run, end: End) -> Result<Ended, StoreError> {
+    async fn end(&self, id: JobId, run: Run, end: End) -> Result<ObservedEnd, StoreError> {
         let finish = Finish { id, run, end, progress: None, cost: None, with_snapshot: false, chance: 0.5 };
         self.finish_step(finish, false).await
     }
 
-    async fn finish(&self, job: &ClaimedJob, outcome: Outcome) -> Ended {
+    async fn finish(&self, job: &ClaimedJob, outcome: Outcome) -> ObservedEnd {
         works(self.end(job.id, job.run, End::Outcome(outcome)).await)
     }
 

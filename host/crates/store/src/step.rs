@@ -226,6 +226,6 @@ pub fn redeliver(
 
 /// Undoes a claim: the job waits as before, with the `problem` of its previous attempt.
 pub fn release(life: &mut Life, run_at: Timestamp, problem: Option<saggar_job::Problem>) {
-    life.state = State::Waiting { run_at, held: false, problem };
+    life.state = State::Waiting { run_at, on_hold: false, problem };
     life.attempt = life.attempt.saturating_sub(1);
 }

@@ -9,8 +9,8 @@ fn problem() -> Problem {
     Problem::new("odd", "it is odd")
 }
 
-fn waiting(run_at: u64, held: bool) -> State {
-    State::Waiting { run_at: Timestamp(run_at), held, problem: None }
+fn waiting(run_at: u64, on_hold: bool) -> State {
+    State::Waiting { run_at: Timestamp(run_at), on_hold, problem: None }
 }
 
 fn running(cancelling: bool) -> State {
@@ -38,8 +38,8 @@ fn after(state: State, step: Step) -> Result<Life, Refusal> {
 fn summary(result: &Result<Life, Refusal>) -> String {
     match result {
         Err(refusal) => format!("{refusal:?}"),
-        Ok(Life { state: State::Waiting { run_at, held, .. }, attempt, .. }) => {
-            let on_hold = if *held { " on-hold" } else { "" };
+        Ok(Life { state: State::Waiting { run_at, on_hold, .. }, attempt, .. }) => {
+            let on_hold = if *on_hold { " on-hold" } else { "" };
             format!("waiting {}{on_hold} #{attempt}", run_at.0)
         }
         Ok(Life { state: State::Running { cancelling, .. }, attempt, run }) => {
@@ -128,10 +128,10 @@ fn every_outcome_with_and_without_attempts_left() {
 #[test]
 fn release_keeps_the_problem_and_cancel_keeps_the_start() {
     let failed = after(running(false), Step::Finish(RUN, Outcome::failure(FailureKind::Trap, problem()))).unwrap();
-    assert_eq!(failed.state, State::Waiting { run_at: Timestamp(1_050), held: false, problem: Some(problem()) });
-    let failed = Life { state: State::Waiting { run_at: NOW, held: true, problem: Some(problem()) }, ..failed };
+    assert_eq!(failed.state, State::Waiting { run_at: Timestamp(1_050), on_hold: false, problem: Some(problem()) });
+    let failed = Life { state: State::Waiting { run_at: NOW, on_hold: true, problem: Some(problem()) }, ..failed };
     let released = transition(&failed, Step::Release, &policy(2), NOW, 0.5).unwrap();
-    assert_eq!(released.state, State::Waiting { run_at: NOW, held: false, problem: Some(problem()) });
+    assert_eq!(released.state, State::Waiting { run_at: NOW, on_hold: false, problem: Some(problem()) });
     let claimed = transition(&released, Step::Claim, &policy(2), NOW, 0.5).unwrap();
     assert_eq!(claimed.state, State::Running { run: Run(5), started_at: NOW, cancelling: false });
     let cancelling = transition(&claimed, Step::Cancel, &policy(2), Timestamp(9_000), 0.5).unwrap();
@@ -198,7 +198,7 @@ fn a_guest_cannot_exceed_the_longest_retry_delay() {
     );
     let life = after(running(false), finish).unwrap();
     let run_at = NOW.plus_ms(RetryPolicy::LONGEST_DELAY_MS);
-    assert_eq!(life.state, State::Waiting { run_at, held: false, problem: Some(problem()) });
+    assert_eq!(life.state, State::Waiting { run_at, on_hold: false, problem: Some(problem()) });
 }
 
 #[test]

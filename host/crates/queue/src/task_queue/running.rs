@@ -103,8 +103,8 @@ impl Running {
     }
 
     /// Returns whether the last reported values contain `text`.
-    pub(crate) fn shows(&self, text: &str) -> bool {
-        self.progress.lock().latest.shows(text)
+    pub(crate) fn contains_text(&self, text: &str) -> bool {
+        self.progress.lock().latest.contains_text(text)
     }
 
     /// Returns the number of reports so far. A caller that stores it can check whether [`latest`](Self::latest) has

@@ -48,7 +48,7 @@ impl RunningJobs {
     pub(crate) fn matching_progress(&self, text: &str) -> HashSet<JobId> {
         let entries = self.0.lock();
         let matching_progress = entries.values().filter_map(|entry| match entry {
-            Entry::Running(running) if running.shows(text) => Some(running.id()),
+            Entry::Running(running) if running.contains_text(text) => Some(running.id()),
             Entry::Running(_) | Entry::CancelledEarly(_) => None,
         });
         matching_progress.collect()

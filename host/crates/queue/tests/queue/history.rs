@@ -333,7 +333,7 @@ impl History {
         for (id, expected) in &self.model.jobs {
             let job = self.store.get(JobId(*id)).await.unwrap().unwrap_or_else(|| panic!("{at}: the job {id} is gone"));
             let state = match job.life.state {
-                State::Waiting { held: true, .. } => Expected::OnHold,
+                State::Waiting { on_hold: true, .. } => Expected::OnHold,
                 State::Waiting { .. } => Expected::Waiting,
                 State::Running { cancelling, .. } => Expected::Running { cancelling },
                 State::Success { ended_at, .. } => Expected::Succeeded { at: ended_at.0 },
@@ -345,7 +345,7 @@ impl History {
         let counts = self.store.counts();
         let count = |is: fn(&Expected) -> bool| self.model.jobs.values().filter(|job| is(&job.state)).count();
         assert_eq!(counts.waiting, self.model.waiting(), "{at}");
-        assert_eq!(counts.held, count(|state| *state == Expected::OnHold), "{at}");
+        assert_eq!(counts.on_hold, count(|state| *state == Expected::OnHold), "{at}");
         assert_eq!(counts.running, count(|state| matches!(state, Expected::Running { .. })), "{at}");
         assert_eq!(counts.success, count(|state| matches!(state, Expected::Succeeded { .. })), "{at}");
         assert_eq!(counts.failure, count(|state| matches!(state, Expected::Failed { .. })), "{at}");

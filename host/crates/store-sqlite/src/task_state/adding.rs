@@ -41,7 +41,7 @@ impl TaskTx<'_> {
         Ok(Ok(added))
     }
 
-    fn insert(&mut self, id: JobId, mut job: NewJob, held: bool, now: Timestamp) -> rusqlite::Result<()> {
+    fn insert(&mut self, id: JobId, mut job: NewJob, on_hold: bool, now: Timestamp) -> rusqlite::Result<()> {
         let run_at = job.due_at(now);
         let number = self.next_number();
         let origin = job.take_origin();
@@ -51,9 +51,9 @@ impl TaskTx<'_> {
         let mut record = Box::new(Record {
             job: self.state.task.job(number),
             id,
-            life: Life::new(run_at, held),
+            life: Life::new(run_at, on_hold),
             position: Position::Nowhere,
-            pending: if held { PendingCallbacks::Add } else { PendingCallbacks::None },
+            pending: if on_hold { PendingCallbacks::Add } else { PendingCallbacks::None },
             priority: job.priority,
             added_at: now,
             args: job.args,
@@ -66,9 +66,9 @@ impl TaskTx<'_> {
         if has_names {
             self.enter_names(&record)?;
         }
-        let is_plain = !held && record.priority == 0 && run_at <= now;
-        if held {
-            self.state.counts.held += 1;
+        let is_plain = !on_hold && record.priority == 0 && run_at <= now;
+        if on_hold {
+            self.state.counts.on_hold += 1;
             self.enqueue_callback(&record, saggar_store::Lane::Adds)?;
         } else if is_plain {
             record.position = Position::Plain;

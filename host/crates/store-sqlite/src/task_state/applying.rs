@@ -10,7 +10,7 @@ use saggar_store::step::{Effects, PendingCallbacks, QueueChange};
 use saggar_store::{AttemptRecord, Lane, NewJob};
 
 impl TaskTx<'_> {
-    /// Applies a step's effects to a job. `position`: the place that it was claimed from, for a job that returns there.
+    /// Applies a step's effects to a job. `position`: the position that it was claimed from, for a job that returns there.
     pub(super) fn apply(
         &mut self,
         record: &mut Record,

@@ -48,9 +48,9 @@ impl TaskTx<'_> {
 
     /// Removes a waiting job from the queue, its counts and its index.
     pub(super) fn leave_queue(&mut self, record: &Record) -> rusqlite::Result<()> {
-        let State::Waiting { held, .. } = record.life.state else { return Ok(()) };
+        let State::Waiting { on_hold, .. } = record.life.state else { return Ok(()) };
         self.state.ready_queue.leave(self.db, record)?;
-        self.state.counts.held -= usize::from(held);
+        self.state.counts.on_hold -= usize::from(on_hold);
         self.state.counts.delayed -= usize::from(matches!(record.position, Position::Delayed(..)));
         if record.position != Position::Plain {
             self.unlist(record, Status::Waiting)?;

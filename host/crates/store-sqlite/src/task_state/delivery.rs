@@ -26,11 +26,11 @@ fn is_deferred(lane: Lane, tries: u32) -> bool {
     lane == Lane::Ends && tries >= CallbackBackoff::QUICK_TRIES
 }
 
-const FRESH: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks \
-     WHERE task = ?1 AND lane = ?2 AND callback > ?3 AND put_off_to IS NULL ORDER BY callback LIMIT 1";
-const POSTPONED: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks WHERE task = ?1 AND lane = ?2 \
-     AND put_off_to IS NOT NULL AND (put_off_to, callback) > (?3, ?4) ORDER BY put_off_to, callback LIMIT 1";
-const ONE: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks WHERE task = ?1 AND lane IN (0, 1) AND callback = ?2";
+const FRESH: &str = "SELECT callback, number, lane, tries, postponed_to FROM callbacks \
+     WHERE task = ?1 AND lane = ?2 AND callback > ?3 AND postponed_to IS NULL ORDER BY callback LIMIT 1";
+const POSTPONED: &str = "SELECT callback, number, lane, tries, postponed_to FROM callbacks WHERE task = ?1 AND lane = ?2 \
+     AND postponed_to IS NOT NULL AND (postponed_to, callback) > (?3, ?4) ORDER BY postponed_to, callback LIMIT 1";
+const ONE: &str = "SELECT callback, number, lane, tries, postponed_to FROM callbacks WHERE task = ?1 AND lane IN (0, 1) AND callback = ?2";
 
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
@@ -212,7 +212,7 @@ impl TaskTx<'_> {
         self.notify(Hint::Callback(entry.lane, NextDue::due_at(until, now)));
         self.state.dirty = true;
         let tries = entry.tries.saturating_add(1);
-        let sql = "UPDATE callbacks SET tries = ?4, put_off_to = ?5, code = ifnull(?6, code), message = ifnull(?7, message) \
+        let sql = "UPDATE callbacks SET tries = ?4, postponed_to = ?5, code = ifnull(?6, code), message = ifnull(?7, message) \
              WHERE task = ?1 AND lane = ?2 AND callback = ?3";
         self.db.prepare_cached(sql)?.execute(params![
             self.state.task.0,
@@ -275,7 +275,7 @@ impl TaskTx<'_> {
         if record.pending == PendingCallbacks::None {
             return Ok(Vec::new());
         }
-        let sql = "SELECT callback, number, lane, tries, put_off_to FROM callbacks \
+        let sql = "SELECT callback, number, lane, tries, postponed_to FROM callbacks \
              WHERE task = ?1 AND number = ?2 AND +lane IN (0, 1)";
         let mut statement = self.db.prepare_cached(sql)?;
         let number = to_i64(record.job.number());

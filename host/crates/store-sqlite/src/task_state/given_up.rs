@@ -19,7 +19,7 @@ impl TaskTx<'_> {
         self.remove_pending(entry);
         self.state.counts.given_up += 1;
         record.flags |= GIVEN_UP;
-        let sql = "UPDATE callbacks SET lane = ?4, tries = ?5, put_off_to = NULL, code = ?6, message = ?7 \
+        let sql = "UPDATE callbacks SET lane = ?4, tries = ?5, postponed_to = NULL, code = ?6, message = ?7 \
              WHERE task = ?1 AND lane = ?2 AND callback = ?3";
         self.db.prepare_cached(sql)?.execute(params![
             self.state.task.0,
@@ -82,7 +82,7 @@ pub(in super::super) fn callbacks(db: &Connection, record: &Record) -> rusqlite:
     if record.pending == PendingCallbacks::None && record.flags & GIVEN_UP == 0 {
         return Ok(Vec::new());
     }
-    let sql = "SELECT lane, about, tries, put_off_to, code, message FROM callbacks WHERE task = ?1 AND number = ?2 \
+    let sql = "SELECT lane, about, tries, postponed_to, code, message FROM callbacks WHERE task = ?1 AND number = ?2 \
          ORDER BY about, callback";
     let mut statement = db.prepare_cached(sql)?;
     let (task, number) = (record.job.task().0, to_i64(record.job.number()));

@@ -92,7 +92,7 @@ impl TaskTx<'_> {
             State::Waiting { run_at, problem, .. } => (*run_at, problem.take()),
             _ => (now, None),
         };
-        let place = if let Position::Queued(place) = record.position { place } else { record.job.number() };
+        let position = if let Position::Queued(position) = record.position { position } else { record.job.number() };
         // The job was due when it entered the queue, but the clock may have been set back since. A queued job can be
         // claimed.
         let now = now.max(run_at);
@@ -108,7 +108,7 @@ impl TaskTx<'_> {
         let (args, origin) = (record.args.clone(), record.origin());
         let claimed = ClaimedJob { id: record.id, run, attempt, args, origin, ready_at };
         let progress = record.take_progress();
-        let attempt = Box::new(Attempt { record, place, ready_at, run_at, problem, progress });
+        let attempt = Box::new(Attempt { record, position, ready_at, run_at, problem, progress });
         self.state.running.insert(claimed.id, attempt);
         claimed
     }
@@ -143,14 +143,14 @@ impl TaskTx<'_> {
         let Some(attempt) = self.state.remove_running(id) else {
             return Ok(Err(refused(id, Refusal::NotRunning)));
         };
-        let Attempt { mut record, place, .. } = *attempt;
+        let Attempt { mut record, position, .. } = *attempt;
         if let Some(progress) = finish.progress {
             record.details.get_or_insert_default().progress = Some(progress);
         }
         self.batch_context.running -= 1;
         self.state.live.push((record.job.number(), None));
         let mut result = effects.result(None);
-        self.apply(&mut record, effects, Some(place), now)?;
+        self.apply(&mut record, effects, Some(position), now)?;
         if finish.with_snapshot && record.life.state.is_ended() {
             let callbacks = super::given_up::callbacks(self.db, &record)?;
             result.snapshot = Some(Arc::new(record.into_job(callbacks)));
@@ -163,7 +163,7 @@ impl TaskTx<'_> {
         Ok(if self.find(id)?.as_ref().is_some_and(is_waiting) { Refusal::NotRunning } else { Refusal::Ended })
     }
 
-    /// Requeues a job whose claim did not reach its caller, as if it had never been claimed: at its former place, with
+    /// Requeues a job whose claim did not reach its caller, as if it had never been claimed: at its former position, with
     /// its former attempts. If it was cancelled meanwhile, it ends.
     pub(in super::super) fn undo_claim(&mut self, id: JobId, run: Run, now: Timestamp) -> rusqlite::Result<()> {
         let is_it = |attempt: &Attempt| attempt.record.life.run == run;
@@ -171,9 +171,9 @@ impl TaskTx<'_> {
             return Ok(());
         }
         let Some(attempt) = self.state.remove_running(id) else { return Ok(()) };
-        let Attempt { mut record, place, ready_at, run_at, problem, progress } = *attempt;
+        let Attempt { mut record, position, ready_at, run_at, problem, progress } = *attempt;
         if matches!(record.life.state, State::Running { cancelling: true, .. }) {
-            let attempt = Attempt { record, place, ready_at, run_at, problem, progress };
+            let attempt = Attempt { record, position, ready_at, run_at, problem, progress };
             self.state.running.insert(id, Box::new(attempt));
             let finish = Finish {
                 id,
@@ -195,9 +195,9 @@ impl TaskTx<'_> {
         if progress.is_some() {
             record.details.get_or_insert_default().progress = progress;
         }
-        record.position = Position::Queued(place);
+        record.position = Position::Queued(position);
         let (number, rank) = (record.job.number(), -i64::from(record.priority));
-        self.state.ready_queue.enter_ready(self.db, number, rank, place, ready_at, record.since)?;
+        self.state.ready_queue.enter_ready(self.db, number, rank, position, ready_at, record.since)?;
         self.batch_context.running -= 1;
         self.state.live.push((number, None));
         self.state.count_status(Status::Running, Status::Waiting);

@@ -8,11 +8,11 @@ use super::TaskTx;
 use super::delivery::{Entry, entry};
 use saggar_store::{CallbackNumber, CallbackPosition, Lane, Rules, SettledUnwanted};
 
-const FRESH: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks \
-     WHERE task = ?1 AND lane = ?2 AND callback > ?3 AND put_off_to IS NULL ORDER BY callback LIMIT ?4";
-const POSTPONED: &str = "SELECT callback, number, lane, tries, put_off_to FROM callbacks \
-     WHERE task = ?1 AND lane = ?2 AND put_off_to IS NOT NULL AND (put_off_to, callback) > (?3, ?4) \
-     ORDER BY put_off_to, callback LIMIT ?5";
+const FRESH: &str = "SELECT callback, number, lane, tries, postponed_to FROM callbacks \
+     WHERE task = ?1 AND lane = ?2 AND callback > ?3 AND postponed_to IS NULL ORDER BY callback LIMIT ?4";
+const POSTPONED: &str = "SELECT callback, number, lane, tries, postponed_to FROM callbacks \
+     WHERE task = ?1 AND lane = ?2 AND postponed_to IS NOT NULL AND (postponed_to, callback) > (?3, ?4) \
+     ORDER BY postponed_to, callback LIMIT ?5";
 
 impl TaskTx<'_> {
     pub(in super::super) fn settle_unwanted(

@@ -110,7 +110,7 @@ pub(super) async fn check(store: &SqliteStore, file: &Path, observed: &Observed)
     let task = store.open(&TaskKey::new("default", "bench"), &rules(), NOW, Arc::new(())).await.unwrap();
     let db = rusqlite::Connection::open(file).unwrap();
     assert_eq!(db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
-    let mut statement = db.prepare("SELECT id, standing = 4 FROM jobs").unwrap();
+    let mut statement = db.prepare("SELECT id, stage = 4 FROM jobs").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, bool>(1)?))).unwrap();
     let jobs: Vec<(u64, bool)> = rows.map(Result::unwrap).collect();
     let found: HashMap<u64, bool> = jobs.iter().copied().collect();

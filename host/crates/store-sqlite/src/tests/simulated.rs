@@ -48,10 +48,10 @@ impl Machine {
 
     /// Starts a process that opens the store, when no other one is running.
     fn start(&self, plan: Plan) -> Result<SqliteStore, SqliteError> {
-        let shown: HashMap<String, Vec<u8>> = self.disk.begin(plan).into_iter().collect();
+        let visible: HashMap<String, Vec<u8>> = self.disk.begin(plan).into_iter().collect();
         for name in [DATABASE, "saggar.db-wal", "saggar.db-journal"] {
             let path = self.directory.path().join(name);
-            match shown.get(name) {
+            match visible.get(name) {
                 Some(bytes) if fs::read(&path).ok().as_ref() == Some(bytes) => {}
                 Some(bytes) => fs::write(path, bytes).unwrap(),
                 None => drop(fs::remove_file(path)),

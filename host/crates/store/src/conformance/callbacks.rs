@@ -30,7 +30,7 @@ pub(super) async fn a_job_on_hold_is_released_when_its_add_callback_is_settled(l
     let id = fixture.add(NewJob::new("[]")).await;
     let delayed = fixture.add(NewJob::new("[]").with_delay_ms(30)).await;
     let counts = fixture.counts().await;
-    assert_eq!((counts.waiting, counts.held, counts.delayed, counts.callbacks), (2, 2, 0, 2));
+    assert_eq!((counts.waiting, counts.on_hold, counts.delayed, counts.callbacks), (2, 2, 0, 2));
     let claimed = fixture.claimed(9).await;
     assert!(claimed.jobs.is_empty() && claimed.next_due == NextDue::Nothing, "jobs on hold are not in the ready queue");
     let added = add_callback(&fixture).await;
@@ -42,7 +42,7 @@ pub(super) async fn a_job_on_hold_is_released_when_its_add_callback_is_settled(l
     assert_eq!(settled.next_due, NextDue::At(fixture.now.plus_ms(30)), "a released job still waits for its time");
     fixture.later(30);
     assert_eq!(fixture.claim().await.id, delayed);
-    assert_eq!((fixture.counts().await.held, fixture.counts().await.callbacks), (0, 0));
+    assert_eq!((fixture.counts().await.on_hold, fixture.counts().await.callbacks), (0, 0));
 }
 
 pub(super) async fn an_end_leaves_a_callback_only_if_the_task_has_the_handler(locations: &dyn Locations) {
@@ -120,7 +120,7 @@ pub(super) async fn a_job_cancelled_on_hold_has_its_callbacks_in_order(locations
     let added = add_callback(&fixture).await;
     let cancelled = works(fixture.change(id, Change::Cancel).await);
     assert_eq!(cancelled, Changed::Cancelled { callback: false });
-    assert_eq!((fixture.counts().await.held, fixture.counts().await.callbacks), (0, 2));
+    assert_eq!((fixture.counts().await.on_hold, fixture.counts().await.callbacks), (0, 2));
     let claimed = works(fixture.task.claim_callbacks(Lane::Adds, 9, fixture.now).await);
     assert!(claimed.callbacks.is_empty(), "the end callback follows the add callback");
     let claimed = works(fixture.task.claim_callbacks(Lane::Ends, 9, fixture.now).await);
@@ -195,13 +195,13 @@ pub(super) async fn a_job_is_released_when_its_add_callback_is_given_up(location
         SettleOutcome { next_due: NextDue::Now, end_is_due: false }
     );
     let counts = fixture.counts().await;
-    assert_eq!((counts.held, counts.callbacks, counts.given_up), (0, 0, 1));
+    assert_eq!((counts.on_hold, counts.callbacks, counts.given_up), (0, 0, 1));
     assert_eq!(fixture.get(id).await.callbacks, [callback(Lane::Adds, 2, true)]);
     let running = fixture.claim().await;
     assert!(matches!(fixture.change(id, Change::Redeliver).await, Err(ChangeError::NotEnded { .. })));
     fixture.finish(&running, success()).await;
-    let shown = [callback(Lane::Adds, 2, true), JobCallback::fresh(Lane::Ends)];
-    assert_eq!(fixture.get(id).await.callbacks, shown);
+    let expected = [callback(Lane::Adds, 2, true), JobCallback::fresh(Lane::Ends)];
+    assert_eq!(fixture.get(id).await.callbacks, expected);
 }
 
 pub(super) async fn a_given_up_callback_is_shown_until_it_is_redelivered(locations: &dyn Locations) {
@@ -297,8 +297,8 @@ pub(super) async fn redelivery_keeps_the_order_of_a_jobs_callbacks(locations: &d
     fail(&fixture, &add_callback(&fixture).await, None).await;
     fixture.finish(&fixture.claim().await, success()).await;
     fail(&fixture, &callback_in(&fixture, Lane::Ends).await, None).await;
-    let shown = [callback(Lane::Adds, 1, true), callback(Lane::Ends, 1, true)];
-    assert_eq!(fixture.get(id).await.callbacks, shown);
+    let expected = [callback(Lane::Adds, 1, true), callback(Lane::Ends, 1, true)];
+    assert_eq!(fixture.get(id).await.callbacks, expected);
     works(fixture.change(id, Change::Redeliver).await);
     assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.given_up), (2, 0));
     assert_eq!(fixture.get(id).await.callbacks, Lane::ALL.map(JobCallback::fresh));

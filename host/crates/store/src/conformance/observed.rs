@@ -108,7 +108,7 @@ pub(super) enum Changed {
 
 /// The effect of a finish, as answered and as observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct ObservedEnd {
     pub(super) ended: EndResult,
     pub(super) next: Option<crate::ClaimedJob>,
     pub(super) next_due: NextDue,
@@ -153,7 +153,7 @@ impl Fixture {
         Ok(changed)
     }
 
-    pub(super) async fn finish_step(&self, finish: Finish, claim_next: bool) -> Result<Ended, StoreError> {
+    pub(super) async fn finish_step(&self, finish: Finish, claim_next: bool) -> Result<ObservedEnd, StoreError> {
         let (id, run, with_snapshot) = (finish.id, finish.run, finish.with_snapshot);
         let Finished { status, next } = self.task.finish(finish, claim_next, &self.rules, self.now).await?;
         let ended = self.observed.end(id, run).await;
@@ -162,7 +162,7 @@ impl Fixture {
         let is_same = next.as_ref().is_none_or(|next| next.id != id);
         let seen = if with_snapshot && has_ended && is_same { works(self.task.get(id).await) } else { None };
         assert_eq!(ended.snapshot.as_deref(), seen.as_ref(), "the snapshot is the job as it is stored");
-        Ok(Ended { ended, next, next_due: self.next_due().await })
+        Ok(ObservedEnd { ended, next, next_due: self.next_due().await })
     }
 
     pub(super) async fn settle(&self, number: CallbackNumber, delivery: Delivery) -> SettleOutcome {

@@ -40,7 +40,7 @@ pub(super) async fn everything_else_continues_in_a_paused_task(locations: &dyn L
     assert_eq!(settled.next_due, NextDue::Nothing, "nothing can be claimed");
     works(fixture.change(id, Change::Cancel).await);
     assert_eq!(works(fixture.change(id, Change::Retry).await), Changed::Retried { next_due: NextDue::Nothing });
-    assert_eq!((fixture.counts().await.waiting, fixture.counts().await.held), (1, 0));
+    assert_eq!((fixture.counts().await.waiting, fixture.counts().await.on_hold), (1, 0));
     fixture.set_paused(false).await;
     fixture.finish(&fixture.claim().await, success()).await;
 }

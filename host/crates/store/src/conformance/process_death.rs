@@ -117,7 +117,7 @@ pub(super) async fn pending_callbacks_survive_a_restart(locations: &dyn Location
     works(fixture.task.settle_callback(taken[1].number, Delivery::Postponed(until), fixture.now).await);
     works(fixture.change(ids[0], Change::Cancel).await);
     fixture = fixture.die().await;
-    assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.held), (4, 2));
+    assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.on_hold), (4, 2));
     let claimed = works(fixture.task.claim_callbacks(Lane::Adds, 9, fixture.now).await);
     let delivered: Vec<_> = claimed.callbacks.iter().map(|callback| (callback.id, callback.tries)).collect();
     assert_eq!(

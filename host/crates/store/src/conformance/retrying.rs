@@ -147,11 +147,11 @@ pub(super) async fn deleting_a_job_removes_its_callbacks(locations: &dyn Locatio
     let taken =
         some(works(fixture.task.claim_callbacks(Lane::Adds, 1, fixture.now).await).callbacks.pop(), "a callback");
     works(fixture.change(ids[1], Change::Cancel).await);
-    assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.held), (4, 2));
+    assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.on_hold), (4, 2));
     for id in &ids[..2] {
         works(fixture.change(*id, Change::Delete).await);
     }
-    assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.held), (1, 1));
+    assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.on_hold), (1, 1));
     let settled = fixture.settle(taken.number, Delivery::Done).await;
     assert_eq!((settled.next_due, settled.end_is_due), (NextDue::Nothing, false));
     works(fixture.task.settle_callback(taken.number, Delivery::Postponed(fixture.now), fixture.now).await);

@@ -42,7 +42,7 @@ pub(super) async fn jobs_on_hold_are_released_when_the_add_handler_is_removed(lo
     let fixture = reopened(fixture, handlers(false, true, true)).await;
     assert_eq!(settle(&fixture).await, (6, 0));
     let counts = fixture.counts().await;
-    assert_eq!((counts.held, counts.delayed, counts.callbacks), (0, 1, 0));
+    assert_eq!((counts.on_hold, counts.delayed, counts.callbacks), (0, 1, 0));
     let claimed = fixture.claimed(9).await.jobs;
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "in the order in which they were added");
 }
@@ -102,7 +102,7 @@ pub(super) async fn postponed_callbacks_are_settled_and_claimed_ones_are_not(loc
     fixture.rules = Arc::new(handlers(false, true, true));
     assert_eq!(settle(&fixture).await, (2, 0));
     assert_eq!(fixture.claimed(9).await.jobs.len(), 2);
-    assert_eq!(fixture.counts().await.held, 1, "the handler is being called for this one");
+    assert_eq!(fixture.counts().await.on_hold, 1, "the handler is being called for this one");
     let settled = fixture.settle(taken[1].number, Delivery::Done).await;
     assert_eq!(settled.next_due, crate::NextDue::Now);
     assert!(
@@ -115,9 +115,9 @@ pub(super) async fn each_step_settles_a_bounded_number(locations: &dyn Locations
     fixture.add_some(5).await;
     let fixture = reopened(fixture, handlers(false, true, true)).await;
     let first = settle_step(&fixture, Lane::Adds, CallbackPosition::START, 2).await;
-    assert_eq!((first.added, fixture.counts().await.held), (2, 3));
+    assert_eq!((first.added, fixture.counts().await.on_hold), (2, 3));
     let next = settle_step(&fixture, Lane::Adds, some(first.next, "more"), 2).await;
-    assert_eq!((next.added, fixture.counts().await.held), (2, 1));
+    assert_eq!((next.added, fixture.counts().await.on_hold), (2, 1));
     let last = settle_step(&fixture, Lane::Adds, some(next.next, "more"), 2).await;
     assert_eq!((last.added, last.next), (1, None));
 }

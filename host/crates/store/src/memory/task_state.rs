@@ -44,7 +44,7 @@ pub(super) struct TaskState {
     last_id: u64,
     /// Jobs per status.
     by_status: [usize; 4],
-    held: usize,
+    on_hold: usize,
     added: u64,
     pub(super) kept: Kept,
     paused: bool,
@@ -114,10 +114,10 @@ impl TaskState {
         self.notifications.push(notification.into());
     }
 
-    fn insert(&mut self, number: u64, id: JobId, mut job: NewJob, held: bool, now: Timestamp) {
+    fn insert(&mut self, number: u64, id: JobId, mut job: NewJob, on_hold: bool, now: Timestamp) {
         let run_at = job.due_at(now);
-        let (position, due) = if held {
-            self.held += 1;
+        let (position, due) = if on_hold {
+            self.on_hold += 1;
             (Position::Nowhere, Due::Added(self.ends.outbox.put(id, Lane::Adds)))
         } else {
             (self.ready_queue.enter(id, job.priority, run_at, now), Due::Nothing)
@@ -129,7 +129,7 @@ impl TaskState {
             self.names.enter(id, labels);
         }
         let mut record = Box::new(Record {
-            life: Life::new(run_at, held),
+            life: Life::new(run_at, on_hold),
             origin,
             args,
             priority,
@@ -268,8 +268,8 @@ impl TaskState {
         let before = std::mem::replace(&mut record.life, life);
         attempt.into_iter().for_each(|attempt| record.attempts.push(attempt));
         log.into_iter().for_each(|line| record.log(line));
-        if let (State::Waiting { held: true, .. }, false) = (&before.state, is_held(&record.life)) {
-            self.held -= 1;
+        if let (State::Waiting { on_hold: true, .. }, false) = (&before.state, is_held(&record.life)) {
+            self.on_hold -= 1;
         }
         move_in_queue(&mut self.ready_queue, id, record, queue, now);
         if before.state.status() != record.life.state.status() {
@@ -303,7 +303,7 @@ fn change_status(by_status: &mut [usize; 4], status_index: &mut StatusIndex, rec
 }
 
 fn is_held(life: &Life) -> bool {
-    matches!(life.state, State::Waiting { held: true, .. })
+    matches!(life.state, State::Waiting { on_hold: true, .. })
 }
 
 /// Changes a job's position in the queue.

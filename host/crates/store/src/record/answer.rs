@@ -261,7 +261,7 @@ pub struct Counts {
     /// Of these, those that are not due (or that are due and not promoted yet).
     pub delayed: usize,
     /// Of the waiting jobs, those on hold for their add handler.
-    pub held: usize,
+    pub on_hold: usize,
     /// Running jobs.
     pub running: usize,
     /// Stored jobs that succeeded.

@@ -126,7 +126,7 @@ pub struct Progress {
 impl Progress {
     /// Returns whether it contains `text` as it is displayed: `3/10 half way`, or the message alone while nothing was
     /// counted.
-    pub fn shows(&self, text: &str) -> bool {
+    pub fn contains_text(&self, text: &str) -> bool {
         let Self { current, total, message } = self;
         let is_counted = *total > 0 || *current > 0;
         message.contains(text) || (is_counted && format!("{current}/{total} {message}").contains(text))

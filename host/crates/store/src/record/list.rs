@@ -48,7 +48,7 @@ pub enum ListOrder {
 }
 
 impl ListQuery {
-    /// The most jobs of a page: about a megabyte of what is shown of them.
+    /// The most jobs of a page: about a megabyte of listed text.
     pub const PAGE: usize = 1_000;
     /// The most jobs that a store examines for a page: what is read in a few milliseconds. Jobs that an index (of the
     /// task, of the status) excludes are not examined.
@@ -99,7 +99,7 @@ impl ListQuery {
                 State::Failure { problem, reason, .. } => (Some(problem), Some(reason.name())),
                 State::Success { .. } => (None, None),
             };
-            progress.is_some_and(|progress| progress.shows(text))
+            progress.is_some_and(|progress| progress.contains_text(text))
                 || problem.is_some_and(|problem| format!("{}: {}", problem.code, problem.message).contains(text))
                 || reason.is_some_and(|reason| reason.contains(text))
         };
@@ -165,7 +165,7 @@ pub struct ListedJob {
     /// The time before which no attempt begins; `None` unless WAITING.
     pub run_at: Option<Timestamp>,
     /// Whether it is on hold for its add handler.
-    pub held: bool,
+    pub on_hold: bool,
     /// Whether it was cancelled during an attempt, which is being stopped.
     pub cancelling: bool,
     /// When the running attempt began; `None` unless RUNNING.
@@ -187,7 +187,7 @@ pub struct ListedJob {
 impl ListedJob {
     /// Returns what it waits for at `now`; `None` unless WAITING.
     pub fn waiting(&self, now: Timestamp) -> Option<Waiting> {
-        self.run_at.map(|run_at| Waiting::at(now, run_at, self.held, self.attempt))
+        self.run_at.map(|run_at| Waiting::at(now, run_at, self.on_hold, self.attempt))
     }
 
     /// Returns what a list shows of a job of `task` with this life.
@@ -199,7 +199,7 @@ impl ListedJob {
             priority,
             added_at,
             run_at: None,
-            held: false,
+            on_hold: false,
             cancelling: life.is_cancelling(),
             started_at: None,
             ended_at: None,
@@ -211,9 +211,9 @@ impl ListedJob {
         };
         let without_details = |problem: &Problem| Some(Problem::new(&*problem.code, &*problem.message));
         match &life.state {
-            State::Waiting { run_at, held, problem } => {
-                (job.run_at, job.held, job.problem) =
-                    (Some(*run_at), *held, problem.as_ref().and_then(without_details));
+            State::Waiting { run_at, on_hold, problem } => {
+                (job.run_at, job.on_hold, job.problem) =
+                    (Some(*run_at), *on_hold, problem.as_ref().and_then(without_details));
             }
             State::Running { started_at, .. } => job.started_at = Some(*started_at),
             State::Success { ended_at, .. } => job.ended_at = Some(*ended_at),
@@ -255,15 +255,16 @@ mod tests {
         assert_eq!(found, [5, 6]);
         let text = |text: &str| ListQuery { text: Some(text.into()), ..query.clone() };
         let progress = Progress { current: 3, total: 10, message: "one half".to_owned() };
-        for (shown, is_found) in [("half", true), ("3/10 one", true), ("", true), ("3/1 ", false), ("Half", false)] {
-            assert_eq!(matches(&text(shown), &waiting, Some(&progress), 0), is_found, "{shown}");
+        for (text_part, is_found) in [("half", true), ("3/10 one", true), ("", true), ("3/1 ", false), ("Half", false)]
+        {
+            assert_eq!(matches(&text(text_part), &waiting, Some(&progress), 0), is_found, "{text_part}");
         }
         assert!(matches(&text(""), &waiting, None, 0));
         let (reason, problem) = (FailureKind::OutOfMemory, Problem::new("too-big", "it is odd"));
         let failed = State::Failure { reason, problem, ended_at: Timestamp(0) };
         let failed = Life { state: failed, ..waiting.clone() };
-        for shown in ["odd", "too-big", "big: it", "out-of-memory"] {
-            assert!(matches(&text(shown), &failed, None, 0), "{shown}");
+        for text_part in ["odd", "too-big", "big: it", "out-of-memory"] {
+            assert!(matches(&text(text_part), &failed, None, 0), "{text_part}");
         }
         let state = State::Running { run: Run(1), started_at: Timestamp(0), cancelling: false };
         let running = Life { state, ..waiting };

@@ -48,7 +48,7 @@ pub(in super::super) struct Plan {
 #[derive(Debug, Default)]
 struct Inode {
     /// The content that the kernel shows.
-    shown: Vec<u8>,
+    visible: Vec<u8>,
     durable: Vec<u8>,
     dirty: BTreeSet<usize>,
     /// Writeback errors so far.
@@ -112,7 +112,7 @@ impl SimulatedDisk {
         state.process += 1;
         state.runs = true;
         state.plan = plan;
-        state.names.iter().map(|(name, inode)| (name.clone(), state.inodes[*inode].shown.clone())).collect()
+        state.names.iter().map(|(name, inode)| (name.clone(), state.inodes[*inode].visible.clone())).collect()
     }
 
     /// Plans faults from now on.
@@ -182,7 +182,7 @@ impl SimulatedDisk {
             return Err(Fault::Io);
         }
         let end = at as usize + bytes.len();
-        if is_due_for_good(&mut state.plan.full) && end > state.inodes[inode].shown.len() {
+        if is_due_for_good(&mut state.plan.full) && end > state.inodes[inode].visible.len() {
             return Err(Fault::Full);
         }
         state.inodes[inode].write(at as usize, bytes);
@@ -197,7 +197,7 @@ impl SimulatedDisk {
         let mut state = self.0.lock();
         let inode = state.inode_of(handle)?;
         let (inode, length) = (&mut state.inodes[inode], length as usize);
-        inode.shown.resize(length, 0);
+        inode.visible.resize(length, 0);
         inode.dirty.retain(|page| page * PAGE < length);
         Ok(())
     }
@@ -214,7 +214,7 @@ impl SimulatedDisk {
             for page in std::mem::take(&mut file.dirty) {
                 file.write_back(page, |_| true);
             }
-            file.durable.resize(file.shown.len(), 0);
+            file.durable.resize(file.visible.len(), 0);
             let namings = state.namings.len();
             state.apply_namings(namings);
         }
@@ -272,8 +272,8 @@ impl State {
         self.apply_namings(namings);
         self.namings.clear();
         for file in &mut self.inodes {
-            if file.shown.len() < file.durable.len() && self.chance.bool() {
-                file.durable.truncate(file.shown.len());
+            if file.visible.len() < file.durable.len() && self.chance.bool() {
+                file.durable.truncate(file.visible.len());
             }
             for page in std::mem::take(&mut file.dirty) {
                 match self.chance.u8(0..4) {
@@ -282,7 +282,7 @@ impl State {
                     _ => file.write_back(page, |_| true),
                 }
             }
-            file.shown = file.durable.clone();
+            file.visible = file.durable.clone();
             file.errors = 0;
         }
         self.names = self.durable_names.clone();
@@ -301,23 +301,23 @@ impl State {
 impl Inode {
     fn write(&mut self, at: usize, bytes: &[u8]) {
         let end = at + bytes.len();
-        if self.shown.len() < end {
-            self.shown.resize(end, 0);
+        if self.visible.len() < end {
+            self.visible.resize(end, 0);
         }
-        self.shown[at..end].copy_from_slice(bytes);
+        self.visible[at..end].copy_from_slice(bytes);
         self.dirty.extend(at / PAGE..=(end - 1) / PAGE);
     }
 
     /// Writes the selected sectors of a page to the disk.
     fn write_back(&mut self, page: usize, mut is_written: impl FnMut(usize) -> bool) {
-        let page_end = self.shown.len().min((page + 1) * PAGE);
+        let page_end = self.visible.len().min((page + 1) * PAGE);
         for sector in (page * PAGE..page_end).step_by(SECTOR) {
             let end = page_end.min(sector + SECTOR);
             if is_written(sector) {
                 if self.durable.len() < end {
                     self.durable.resize(end, 0);
                 }
-                self.durable[sector..end].copy_from_slice(&self.shown[sector..end]);
+                self.durable[sector..end].copy_from_slice(&self.visible[sector..end]);
             }
         }
     }

@@ -60,7 +60,7 @@ impl TaskState {
         let record = self.records.get(&id).ok_or(ChangeError::UnknownJob { id })?;
         match record.life.state {
             State::Running { .. } => return Err(ChangeError::Running { id }),
-            State::Waiting { held, .. } => self.held -= usize::from(held),
+            State::Waiting { on_hold, .. } => self.on_hold -= usize::from(on_hold),
             State::Success { .. } | State::Failure { .. } => {}
         }
         self.ready_queue.leave(record.position, record.priority);

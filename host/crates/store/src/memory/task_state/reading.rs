@@ -67,7 +67,7 @@ impl TaskState {
         Counts {
             waiting: by_status(Status::Waiting),
             delayed: self.ready_queue.delayed(),
-            held: self.held,
+            on_hold: self.on_hold,
             running: by_status(Status::Running),
             success: by_status(Status::Success),
             failure: by_status(Status::Failure),
