@@ -1,12 +1,12 @@
 //! Fails in the first attempts and then returns the attempt's number. Arguments: the way to fail (`retry`,
-//! `retry-after`, `reject`, `trap`, `exit`, `spin`), the number of failing attempts, and the milliseconds of
-//! `retry-after`.
+//! `retry-after`, `reject`, `progress`, `trap`, `exit`, `spin`), the number of failing attempts, and the milliseconds of
+//! `retry-after`. `progress` reports 9 of 10 before it fails like `retry`.
 
 wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "saggar-tests:guests/processing", generate_all });
 
 use exports::saggar::task::processor::{Failure, Guest};
-use saggar::task::context;
 use saggar::task::types::Problem;
+use saggar::task::{context, progress};
 
 struct Failing;
 
@@ -26,6 +26,10 @@ impl Guest for Failing {
             "retry" => Failure::Retry(problem),
             "retry-after" => Failure::RetryAfter((problem, after_ms)),
             "reject" => Failure::Reject(problem),
+            "progress" => {
+                progress::report(9, 10, "nearly done");
+                Failure::Retry(problem)
+            }
             "trap" => core::arch::wasm32::unreachable(),
             "exit" => std::process::exit(1),
             "spin" => loop {

@@ -52,6 +52,19 @@ async fn every_attempt_reports_its_last_values() {
     host.shutdown().await;
 }
 
+/// An attempt that reports nothing does not end with what an earlier one reported.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_attempt_begins_without_the_progress_of_the_last_one() {
+    let task = json!({ "process": "plugins.failing", "attempts": 1, "attempt_after": 1 });
+    let host = TestHost::start(App::new().plugin("failing", guests::FAILING).task("it", &task)).await;
+    let failed = host.run("it", json!(["progress", 9, 0])).await;
+    assert_eq!((failed.reason, failed.current, failed.total), (Some(FailureKind::Failed), 9, 10));
+    let retried = host.run("it", json!(["progress", 1, 0])).await;
+    assert_eq!((retried.attempt, retried.reason), (2, None));
+    assert_eq!((retried.current, retried.total, retried.message.as_str()), (0, 0, ""));
+    host.shutdown().await;
+}
+
 /// The progress of many running jobs is not mixed up.
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_of_many_jobs_is_not_mixed_up() {
