@@ -3,7 +3,7 @@
 //! The bytes are counted by scanning the whole table, which has few entries, instead of tracking each change. So the
 //! count cannot miss a resource that was dropped.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
@@ -56,7 +56,9 @@ pub(crate) fn usage(table: &mut ResourceTable) -> Usage {
 
 /// Returns the bytes of a resource's data; `None` for streams, pollables and others without data.
 fn data_bytes(resource: &(dyn Any + Send)) -> Option<usize> {
-    if let Some(fields) = resource.downcast_ref::<FieldMap>() {
+    if !may_hold_data(resource.type_id()) {
+        None
+    } else if let Some(fields) = resource.downcast_ref::<FieldMap>() {
         Some(field_bytes(fields))
     } else if let Some(request) = resource.downcast_ref::<HostOutgoingRequest>() {
         let body = request.body.as_ref().map_or(0, |_| BODY_BYTES);
@@ -67,13 +69,25 @@ fn data_bytes(resource: &(dyn Any + Send)) -> Option<usize> {
     } else if let Some(response) = resource.downcast_ref::<HostIncomingResponse>() {
         Some(field_bytes(&response.headers))
     } else {
-        let is_http = resource.is::<HostOutgoingBody>()
-            || resource.is::<HostIncomingBody>()
-            || resource.is::<HostFutureTrailers>()
-            || resource.is::<HostFutureIncomingResponse>()
-            || resource.is::<RequestOptions>();
-        is_http.then_some(0)
+        Some(0)
     }
+}
+
+/// Returns whether resources of a type hold data. Each call of the guest asks this for all of its resources, most of which
+/// are streams, so the type is determined once for each and not by a series of downcasts.
+fn may_hold_data(resource: TypeId) -> bool {
+    let types = [
+        TypeId::of::<FieldMap>(),
+        TypeId::of::<HostOutgoingRequest>(),
+        TypeId::of::<HostOutgoingResponse>(),
+        TypeId::of::<HostIncomingResponse>(),
+        TypeId::of::<HostOutgoingBody>(),
+        TypeId::of::<HostIncomingBody>(),
+        TypeId::of::<HostFutureTrailers>(),
+        TypeId::of::<HostFutureIncomingResponse>(),
+        TypeId::of::<RequestOptions>(),
+    ];
+    types.contains(&resource)
 }
 
 fn field_bytes(fields: &FieldMap) -> usize {
