@@ -32,7 +32,7 @@ fn a_valid_app_is_shown_with_all_its_limits() {
         "Letters",
         "10",
         "1000",
-        "2s",
+        "timeout                2",
         "exponential",
         "32MiB",
         "plugins.mail.send",
