@@ -49,7 +49,7 @@ async fn a_failure_shows_its_reason() {
     let attempts = attempts.body["attempts"].as_array().expect("attempts");
     let fields = |name: &str| attempts.iter().map(|attempt| attempt[name].clone()).collect::<Vec<_>>();
     assert_eq!(fields("number"), [1, 2]);
-    assert_eq!(fields("ending"), ["retry", "success"]);
+    assert_eq!(fields("ending"), ["failed", "success"]);
     assert_eq!(fields("problem")[0]["code"], "not-yet");
     let cost = &attempts[1]["cost"];
     assert_eq!(cost["digest"].as_str().map(str::len), Some(64), "{cost}");
