@@ -186,9 +186,8 @@ fn check_outcomes(metrics: &Metrics) {
     }
     let attempts = [
         ("again", "success", 1.0),
-        ("again", "retry", 3.0),
-        ("again", "retry-after", 2.0),
-        ("again", "reject", 1.0),
+        ("again", "failed", 5.0),
+        ("again", "rejected", 1.0),
         ("again", "trap", 2.0),
         ("again", "timeout", 2.0),
         ("memory", "out-of-memory", 1.0),

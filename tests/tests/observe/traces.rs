@@ -109,7 +109,7 @@ async fn all_attempts_of_a_job_are_in_one_trace_even_without_a_caller() {
     let [adding, first, second] = &spans[..] else { panic!("{spans:#?}") };
     assert_eq!([first.parent(), second.parent()], [adding.id(), adding.id()]);
     assert_eq!([first, second].map(|span| span.attribute("saggar.attempt")), ["1", "2"]);
-    assert_eq!([first, second].map(|span| span.attribute("saggar.outcome")), ["retry", "success"]);
+    assert_eq!([first, second].map(|span| span.attribute("saggar.outcome")), ["failed", "success"]);
     let status = first.span.status.clone().expect("an attempt that failed has a status");
     assert_eq!((status.code(), &*status.message), (StatusCode::Error, "attempt 1 fails by retry"));
     assert_eq!(first.attribute("error.type"), "not-yet");
