@@ -116,7 +116,7 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// Blocks others only briefly: if very many jobs are due at once, some hundreds get their positions, and at least
     /// as many as are claimed; the others do so in later steps. A store that would have to search long for the next job
-    /// returns no jobs and [`NextDue::Now`]; the next call continues the search.
+    /// returns no jobs and [`NextDue::Now`](crate::NextDue::Now); the next call continues the search.
     ///
     /// Tests: `ready_queue::many_jobs_due_at_once_are_all_claimed`.
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError>;
@@ -211,7 +211,7 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Pauses or resumes claiming; running attempts and everything else continue either way. The setting survives
     /// restarts.
     ///
-    /// While a task is paused, [`Claimed::next_due`] is [`NextDue::Nothing`].
+    /// While a task is paused, [`Claimed::next_due`] is [`NextDue::Nothing`](crate::NextDue::Nothing).
     ///
     /// Tests: `pausing::a_paused_task_starts_no_attempts`, `pausing::everything_else_continues_in_a_paused_task`.
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError>;
