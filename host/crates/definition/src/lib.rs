@@ -1,6 +1,6 @@
 //! Converts task files into validated tasks, with diagnostics that say where a problem is and how to fix it.
 //!
-//! [`load`] reads the task files of an app and returns a [`Catalog`] of the valid ones, and a [`Diagnostic`] for every
+//! [`load()`] reads the task files of an app and returns a [`Catalog`] of the valid ones, and a [`Diagnostic`] for every
 //! problem of the others. This crate owns the syntax, the keys, their limits and their JSON Schema. It does not check
 //! whether a plugin exists and fits ([`Task::diagnose`] lets the host point into the file), what an operator grants, or
 //! anything about jobs.

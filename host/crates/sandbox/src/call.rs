@@ -97,7 +97,7 @@ pub enum Answer {
 /// How a call ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {
-    /// The call failed. A panic of the host during the call is a [`FailureKind::Trap`](saggar_job::FailureKind::Trap),
+    /// The call failed. A panic of the host during the call is a [`FailureKind::Trap`],
     /// because the guest's input may have caused it.
     Failed(Failure),
     /// No sandbox was free in time. This is not the guest's fault, and the job was not attempted.
