@@ -15,7 +15,7 @@ pub(crate) struct Function {
     pub(crate) role: Role,
     /// The name after `#` in a reference.
     pub(crate) name: LitStr,
-    /// Its `default` option, for the span of errors.
+    /// The path in its `default` option. Errors about the option are reported at it.
     pub(crate) default: Option<syn::Path>,
     ident: Ident,
     /// Its `#[cfg]` attributes, which also apply to its entry.

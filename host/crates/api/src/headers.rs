@@ -1,5 +1,5 @@
-//! The headers that routes use, for the OpenAPI document. They are `String` and not `Option`, because utoipa would
-//! describe an `Option` as nullable.
+//! Describes the request headers of routes in the OpenAPI document. Their types are `String` and not `Option<String>`,
+//! because utoipa describes an `Option` as nullable.
 
 use utoipa::IntoParams;
 

@@ -162,7 +162,8 @@ async fn accept(socket: TcpListener, connections: Connections, tasks: TaskTracke
                 let _ = stream.try_write(&malformed::answer(Code::Overloaded));
             }
             Err(error) => {
-                // The client has disconnected, or there are no file descriptors; back off for the latter.
+                // Either the client has disconnected, or the process is out of file descriptors. Wait for some to be
+                // closed.
                 tracing::debug!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

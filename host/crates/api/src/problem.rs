@@ -22,7 +22,7 @@ pub struct Refusal {
 /// Maximum bytes of a detail. Some details repeat text of the client, which may be as large as its body.
 const MAX_DETAIL: usize = 1024;
 
-/// The refusal of a response, for the layer that knows the request's path and builds the document.
+/// A refusal as an extension of a response. The middleware that knows the request's path builds the document from it.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused(pub(crate) Refusal);
 

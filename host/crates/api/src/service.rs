@@ -103,7 +103,7 @@ impl Service {
         &self.0.responses
     }
 
-    /// Returns the semaphore by which fingerprints of large arguments are computed one at a time.
+    /// Returns the semaphore that limits fingerprints of large arguments to one at a time.
     pub(crate) fn large_fingerprints(&self) -> &Arc<Semaphore> {
         &self.0.large_fingerprints
     }

@@ -104,7 +104,7 @@ impl Tokens {
         Self(tokens)
     }
 
-    /// Returns whether there are no tokens, so that every request has all rights.
+    /// Returns whether the host has no tokens. Every request has all rights then.
     pub fn is_open(&self) -> bool {
         self.0.is_empty()
     }

@@ -68,7 +68,7 @@ pub(crate) const DELAYED_SIZE: Key<Integer> = Key::new(
 )
 .or(&["max_delayed", "delayed", "scheduled_size", "max_scheduled"]);
 
-// A shorter timeout is below the resolution of the clock; after a month the result is no longer useful.
+// The clock has a resolution of about a millisecond. A result is obsolete after a month.
 pub(crate) const TIMEOUT: Key<Seconds> = Key::new(
     "timeout",
     Seconds {

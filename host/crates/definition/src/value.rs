@@ -219,7 +219,7 @@ fn found(value: &Value<'_>) -> String {
     }
 }
 
-/// Returns the start of a text of any length, for a message.
+/// Truncates a text to the length that fits into a message.
 pub fn truncated(text: &str) -> String {
     const MAX_CHARS: usize = 60;
     match text.char_indices().nth(MAX_CHARS) {

@@ -23,8 +23,8 @@ pub struct RetryPolicy {
     pub backoff: Backoff,
     /// Maximum delay in milliseconds, including jitter.
     pub max_delay_ms: u64,
-    /// The share of a delay, from 0 to 1, by which it varies randomly up and down, so that jobs that failed together
-    /// are not retried together.
+    /// The random variation of a delay in both directions, as a fraction of it from 0 to 1. It spreads the retries of
+    /// jobs that failed at the same time.
     pub jitter: f64,
 }
 

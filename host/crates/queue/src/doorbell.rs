@@ -111,8 +111,8 @@ struct Alarm<'a> {
 }
 
 impl Alarm<'_> {
-    /// Disarms the alarm without ringing, for a claimer that looks for work at once, and then sets the alarm again or
-    /// rings for another claimer.
+    /// Disarms the alarm without ringing. The caller checks for work next, and then sets the alarm again or wakes another
+    /// claimer.
     fn disarm(self) {
         self.clear();
         std::mem::forget(self);

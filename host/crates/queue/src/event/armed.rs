@@ -27,7 +27,7 @@ impl Mark {
         Some(self.first.load(Ordering::Relaxed)).filter(|number| *number != NONE)
     }
 
-    /// Like [`peek`](Self::peek), but clears the mark; the follower is no longer armed then.
+    /// Returns the mark as [`peek`](Self::peek) does, clears it, and disarms the follower.
     pub(super) fn take(&self) -> Option<u64> {
         let number = self.peek()?;
         self.first.store(NONE, Ordering::Relaxed);

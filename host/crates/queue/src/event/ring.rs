@@ -115,8 +115,8 @@ impl Ring {
         self.switch(&mut inner);
     }
 
-    /// Returns the next events for the follower at `position`, at most `most`, and advances it. If there are none left,
-    /// returns none and arms the follower.
+    /// Returns up to `most` events after `position` and advances it. Arms the follower and returns an empty list if there
+    /// are no more events.
     ///
     /// # Errors
     ///
