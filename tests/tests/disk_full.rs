@@ -63,22 +63,29 @@ async fn check(host: &TestHost, answered: Vec<u64>) -> Found {
     histories::check(host.inner(), &BTreeMap::from([("recorded", recorded)])).await
 }
 
-/// Adds jobs to a store on the small disk, with too little space there for their ends; returns their ids.
-async fn prepare_jobs(disk: &SmallDisk, host: TestHost) -> (App, Vec<u64>) {
+/// Pauses the task and adds jobs to it; returns their ids.
+async fn add_to_paused_task(host: &TestHost) -> Vec<u64> {
     host.inner().pause("recorded").await.expect("it can be paused");
     let job = || saggar::NewJob::new(json!([1, "x".repeat(4_000)]).to_string());
     let added = host.inner().add_jobs("recorded", (0..JOBS).map(|_| job()).collect()).await.expect("there is room");
-    host.inner().resume("recorded").await.expect("it can be resumed");
+    added.iter().map(|added| added.id.0).collect()
+}
+
+/// Stops the host and copies its store to the small disk, with too little space there for the ends of its jobs.
+async fn move_to_disk(disk: &SmallDisk, host: TestHost) -> App {
     let app = host.into_app().await;
     fs::copy(app.path().join(".saggar/saggar.db"), disk.path("saggar.db")).expect("the store fits");
     disk.leave_free(1024);
-    (app, added.iter().map(|added| added.id.0).collect())
+    app
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ended_jobs_are_retained_until_there_is_space() {
     let disk = SmallDisk::mount(DISK_KIB);
-    let (app, added) = prepare_jobs(&disk, TestHost::start_durable(app()).await).await;
+    let host = TestHost::start_durable(app()).await;
+    let added = add_to_paused_task(&host).await;
+    host.inner().resume("recorded").await.expect("it can be resumed");
+    let app = move_to_disk(&disk, host).await;
     let mut serve =
         saggar(&disk, "serve", &app, &store("saggar")).env("RUST_LOG", "info").spawn().expect("the binary starts");
     let mut lines = BufReader::new(serve.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
@@ -120,11 +127,14 @@ async fn a_host_on_a_full_disk_stops_and_reports_each_job_correctly() {
     let disk = SmallDisk::mount(DISK_KIB);
     let host = TestHost::start_durable(app().simple_task("time", guests::HOSTILE_TIME)).await;
     host.add("time", json!(["sleep_an_hour"])).await;
-    let (app, added) = prepare_jobs(&disk, host).await;
+    let added = add_to_paused_task(&host).await;
+    let app = move_to_disk(&disk, host).await;
     let mut serve = saggar(&disk, "serve", &app, &store("saggar"));
     serve.args(["--drain", "100ms"]).env("RUST_LOG", "info,saggar_worker=debug");
     let server = Server::start_by(serve);
+    // The disk still has space for the start of this attempt, but not after the ends of the other jobs.
     server.log().until("an attempt begins task=default/time");
+    assert_eq!(server.act("/v1/tasks/recorded/resume").await.status, 204);
     server.log().until(FULL);
     // Too little space for the ends of those jobs can be enough to requeue one.
     let mut refused = 0;
