@@ -11,8 +11,8 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use crate::kept_bytes::KeptBytes;
 use crate::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
-    Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, NewJob, Notification, Observer, Page, Peek,
-    Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
+    Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, NewJob, Observer, Page, Peek, Pruned, Rules,
+    SettledUnwanted, Store, StoreError, TaskStore,
 };
 
 mod expiry_queue;
@@ -25,9 +25,10 @@ mod room;
 mod status_index;
 mod task_state;
 
-use task_state::TaskState;
+use task_state::{Kept, TaskState};
 
-/// A store in memory. Each task has its own lock. No step waits for anything else, so every future is ready when it is
+/// A store in memory. Each task has its own lock, under which its observer is notified, so that it is notified in the
+/// order of the steps. No step waits for anything else, so every future is ready when it is
 /// first polled, and a future that is dropped before that had no effect.
 pub struct MemoryStore {
     tasks: Arc<Tasks>,
@@ -81,8 +82,9 @@ impl MemoryStore {
     fn task(&self, mut state: TaskState) -> Arc<MemoryTask> {
         state.promoted_at_once = self.promoted_at_once;
         state.kept.of_all = Arc::clone(&self.kept);
+        let bytes = state.kept.clone();
         let (state, numbers, others) = (Mutex::new(state), Arc::clone(&self.numbers), Arc::downgrade(&self.tasks));
-        Arc::new(MemoryTask { state, numbers, others, turn: Mutex::default() })
+        Arc::new(MemoryTask { state, numbers, others, bytes })
     }
 }
 
@@ -109,8 +111,7 @@ impl Store for MemoryStore {
     ) -> Result<Arc<dyn TaskStore>, StoreError> {
         let opened =
             Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(TaskState::default())));
-        opened.turn.lock().observer = Some(observer);
-        opened.step(|state| state.open(rules, now));
+        opened.state.lock().open(observer, rules, now);
         Ok(opened)
     }
 
@@ -147,41 +148,17 @@ impl Store for MemoryStore {
 /// One task's state behind its lock, with the insertion counter of all tasks.
 struct MemoryTask {
     state: Mutex<TaskState>,
-    /// Locked by a step until its notifications are sent, so that they are sent in the order of the steps.
-    turn: Mutex<Turn>,
+    /// Read without the lock.
+    bytes: Kept,
     numbers: Arc<AtomicU64>,
     /// All tasks of the store, including this one; dropped with the store.
     others: Weak<Tasks>,
 }
 
-#[derive(Default)]
-struct Turn {
-    observer: Option<Arc<dyn Observer>>,
-    /// Swapped with the list in the task's state, so that no step allocates one.
-    notifications: Vec<Notification>,
-}
-
-impl MemoryTask {
-    /// Performs a step that may notify the observer.
-    fn step<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
-        let mut turn = self.turn.lock();
-        let Turn { observer, notifications } = &mut *turn;
-        let mut state = self.state.lock();
-        let answer = step(&mut state);
-        std::mem::swap(&mut state.notifications, notifications);
-        drop(state);
-        let notifications = notifications.drain(..);
-        if let Some(observer) = observer {
-            notifications.for_each(|notification| notification.send(&**observer));
-        }
-        answer
-    }
-}
-
 #[async_trait]
 impl TaskStore for MemoryTask {
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        self.step(|state| state.add(jobs, rules, now, &self.numbers))
+        self.state.lock().add(jobs, rules, now, &self.numbers)
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -197,7 +174,7 @@ impl TaskStore for MemoryTask {
     }
 
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        self.step(|state| state.release(id, run, rules, now));
+        self.state.lock().release(id, run, rules, now);
     }
 
     async fn finish(
@@ -207,15 +184,15 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        self.step(|state| state.finish(finish, claim_next, rules, now))
+        self.state.lock().finish(finish, claim_next, rules, now)
     }
 
     async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
-        self.step(|state| state.change(id, change, rules, now))
+        self.state.lock().change(id, change, rules, now)
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
-        self.step(|state| state.set_paused(paused));
+        self.state.lock().set_paused(paused);
         Ok(())
     }
 
@@ -246,7 +223,7 @@ impl TaskStore for MemoryTask {
         delivery: Delivery,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.step(|state| state.settle_callback(number, delivery, now));
+        self.state.lock().settle_callback(number, delivery, now);
         Ok(())
     }
 
@@ -258,11 +235,11 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
-        Ok(self.step(|state| state.settle_unwanted(lane, after, most, rules, now)))
+        Ok(self.state.lock().settle_unwanted(lane, after, most, rules, now))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        self.step(|state| state.append_log(id, lines));
+        self.state.lock().append_log(id, lines);
         Ok(())
     }
 
@@ -271,7 +248,7 @@ impl TaskStore for MemoryTask {
     }
 
     fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
-        self.state.lock().has_room_for(more, rules)
+        self.bytes.has_room_for(more, rules)
     }
 
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError> {

@@ -72,19 +72,19 @@ impl Effects {
     }
 
     /// Adds the effects of the job's end, if it has ended.
-    fn ended(self, rules: &Rules) -> Self {
+    fn add_end(&mut self, rules: &Rules) {
         let wanted = match self.life.state.status() {
             Status::Success => rules.success_handler,
             Status::Failure => rules.error_handler,
-            Status::Waiting | Status::Running => return self,
+            Status::Waiting | Status::Running => return,
         };
-        let (pending, new_callback) = match (wanted, self.pending) {
+        (self.pending, self.new_callback) = match (wanted, self.pending) {
             (true, PendingCallbacks::Add | PendingCallbacks::AddThenEnd) => (PendingCallbacks::AddThenEnd, None),
             (true, _) => (PendingCallbacks::End, Some(Lane::Ends)),
             (false, pending) => (pending, None),
         };
-        let expires = pending == PendingCallbacks::None;
-        Self { pending, new_callback, releases_unique: true, expires, ..self }
+        self.releases_unique = true;
+        self.expires = self.pending == PendingCallbacks::None;
     }
 
     /// Returns the state of the job afterwards, for the observer.
@@ -109,34 +109,41 @@ pub fn claim(life: &Life, now: Timestamp) -> Result<Life, Refusal> {
     plain(life, Step::Claim, now)
 }
 
-/// Ends an attempt.
+/// Ends an attempt. The progress and the snapshot of `finish` are the store's.
 pub fn finish(
     life: &Life,
     pending: PendingCallbacks,
-    Finish { run, end, cost, chance, .. }: &Finish,
+    finish: Finish,
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Effects, Refusal> {
-    let attempt = AttemptRecord::new(life, end, cost.clone(), now);
+    let Finish { run, end, cost, chance, .. } = finish;
+    let attempt = AttemptRecord::new(life, &end, cost, now);
     let log = end.is_lost().then(|| LogLine::lost(now, life.attempt));
+    let keeps_position = end.keeps_position();
     let step = match end {
-        End::Outcome(outcome) => Step::Finish(*run, outcome.clone()),
-        End::Requeue => Step::Requeue(*run),
+        End::Outcome(outcome) => Step::Finish(run, outcome),
+        End::Requeue => Step::Requeue(run),
     };
-    let life = transition(life, step, &rules.retry, now, *chance)?;
+    let life = transition(life, step, &rules.retry, now, chance)?;
     let queue = match life.state {
-        State::Waiting { .. } if end.keeps_position() => QueueChange::Return,
+        State::Waiting { .. } if keeps_position => QueueChange::Return,
         State::Waiting { .. } => QueueChange::Enter,
         _ => QueueChange::Stay,
     };
-    Ok(Effects { attempt, log, ..Effects::new(life, queue, pending) }.ended(rules))
+    let mut effects = Effects::new(life, queue, pending);
+    (effects.attempt, effects.log) = (attempt, log);
+    effects.add_end(rules);
+    Ok(effects)
 }
 
 /// Cancels a job; for a running one only the life changes.
 pub fn cancel(life: &Life, pending: PendingCallbacks, rules: &Rules, now: Timestamp) -> Result<Effects, Refusal> {
     let life = plain(life, Step::Cancel, now)?;
     let queue = if life.state.is_ended() { QueueChange::Leave } else { QueueChange::Stay };
-    Ok(Effects::new(life, queue, pending).ended(rules))
+    let mut effects = Effects::new(life, queue, pending);
+    effects.add_end(rules);
+    Ok(effects)
 }
 
 /// Makes an ended job wait again. `is_pending`: whether a callback is pending that cannot be dropped for this.

@@ -131,12 +131,12 @@ impl TaskTx<'_> {
         Ok(Ok(Finished { status, next }))
     }
 
-    fn end(&mut self, finish: Finish, rules: &Rules, now: Timestamp) -> Stepped<EndResult, StoreError> {
-        let id = finish.id;
+    fn end(&mut self, mut finish: Finish, rules: &Rules, now: Timestamp) -> Stepped<EndResult, StoreError> {
+        let (id, progress, with_snapshot) = (finish.id, finish.progress.take(), finish.with_snapshot);
         let Some(attempt) = self.state.running.get(&id) else {
             return Ok(Err(refused(id, self.why_not_running(id)?)));
         };
-        let effects = match step::finish(&attempt.record.life, attempt.record.pending, &finish, rules, now) {
+        let effects = match step::finish(&attempt.record.life, attempt.record.pending, finish, rules, now) {
             Ok(effects) => effects,
             Err(refusal) => return Ok(Err(refused(id, refusal))),
         };
@@ -144,14 +144,14 @@ impl TaskTx<'_> {
             return Ok(Err(refused(id, Refusal::NotRunning)));
         };
         let Attempt { mut record, position, .. } = *attempt;
-        if let Some(progress) = finish.progress {
+        if let Some(progress) = progress {
             record.details.get_or_insert_default().progress = Some(progress);
         }
         self.batch_context.running -= 1;
         self.state.live.push((record.job.number(), None));
         let mut result = effects.result(None);
         self.apply(&mut record, effects, Some(position), now)?;
-        if finish.with_snapshot && record.life.state.is_ended() {
+        if with_snapshot && record.life.state.is_ended() {
             let callbacks = super::given_up::callbacks(self.db, &record)?;
             result.snapshot = Some(Arc::new(record.into_job(callbacks)));
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use saggar_job::{Ending, Failure, FailureKind, JobId, Outcome, Run, Status, TaskKey, Timestamp};
+use smallvec::smallvec;
 
 use super::{Fixture, Locations, Observed, problem, retries, success, works};
 use crate::{Change, Delivery, End, EndResult, Finish, Hint, Lane, LogLine, NewJob, NextDue, Rules, StoreEvent};
@@ -57,8 +58,8 @@ pub(super) async fn each_change_is_observed_once_and_in_order(locations: &dyn Lo
     let run_at = Some(at.plus_ms(100));
     let cancelled = EndResult { reason: Some(FailureKind::Cancelled), callback: true, ..result(Status::Failure) };
     let expected = [
-        StoreEvent::Added { ids: vec![JobId(1), JobId(2)], on_hold: false, due: NextDue::Now, at },
-        StoreEvent::Added { ids: vec![JobId(3), JobId(4)], on_hold: false, due: NextDue::At(later), at },
+        StoreEvent::Added { ids: smallvec![JobId(1), JobId(2)], on_hold: false, due: NextDue::Now, at },
+        StoreEvent::Added { ids: smallvec![JobId(3), JobId(4)], on_hold: false, due: NextDue::At(later), at },
         ended(1, 1, Ending::Success, result(Status::Success), at),
         ended(2, 1, Ending::Failed(FailureKind::Failed), EndResult { run_at, ..result(Status::Waiting) }, at),
         StoreEvent::Cancelled { id: JobId(2), callback: true, at },
@@ -109,9 +110,9 @@ pub(super) async fn events_of_all_tasks_come_in_one_order(locations: &dyn Locati
         works(added);
         let (due, at) = (NextDue::Now, fixture.now);
         let expected = [
-            StoreEvent::Added { ids: vec![JobId(round)], on_hold: false, due, at },
+            StoreEvent::Added { ids: smallvec![JobId(round)], on_hold: false, due, at },
             ended(round, 1, Ending::Success, result(Status::Success), at),
-            StoreEvent::Added { ids: vec![JobId(2 * round - 1), JobId(2 * round)], on_hold: false, due, at },
+            StoreEvent::Added { ids: smallvec![JobId(2 * round - 1), JobId(2 * round)], on_hold: false, due, at },
         ];
         for expected in expected {
             assert_eq!(observed.event().await, expected);

@@ -1,6 +1,7 @@
 //! How a store reports changes.
 
 use saggar_job::{Ending, JobId, Run, Timestamp};
+use smallvec::SmallVec;
 
 use crate::{EndResult, Lane, NextDue};
 
@@ -36,8 +37,8 @@ impl Observer for () {
 pub enum StoreEvent {
     /// Jobs were added.
     Added {
-        /// The new jobs, in order.
-        ids: Vec<JobId>,
+        /// The new jobs, in order. Mostly there is one, which needs no allocation.
+        ids: SmallVec<[JobId; 1]>,
         /// Whether the jobs are on hold for the add handler; it can be called now.
         on_hold: bool,
         /// When the first of them can be claimed, if they are not on hold.

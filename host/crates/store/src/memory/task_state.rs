@@ -1,5 +1,5 @@
 //! One task's jobs and the steps on them. Everything here runs under the task's lock: no step takes longer than the
-//! number of items that it was asked for.
+//! number of items that it was asked for. So does the observer, which is quick and does not call the store.
 //!
 //! Adding, claiming and finishing are here; `changing`, `delivery` and `reading` contain the other steps.
 
@@ -15,12 +15,11 @@ use super::names::Names;
 use super::ready_queue::{Position, ReadyQueue};
 use super::record::{Due, Labels, PreviousAttempt, Record};
 use super::status_index::{StatusIndex, Walk};
-use crate::Notification;
 use crate::step::plan::{Bounds, ExistingJobs, added_event, plan_add};
 use crate::step::{self, Effects, QueueChange};
 use crate::{
     AddError, Added, Attempts, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Lane, NewJob, NextDue,
-    Rules, StoreError, StoreEvent,
+    Observer, Rules, StoreError, StoreEvent,
 };
 
 mod bytes;
@@ -50,13 +49,14 @@ pub(super) struct TaskState {
     paused: bool,
     pub(super) promoted_at_once: usize,
     opened: bool,
-    /// The notifications of the current step for the observer.
-    pub(super) notifications: Vec<Notification>,
+    /// Set by the opening.
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl TaskState {
-    /// Ends the attempts that a dead process left running, if this is the first opening.
-    pub(super) fn open(&mut self, rules: &Rules, now: Timestamp) {
+    /// Sets the observer. The first opening also ends the attempts that a dead process left running.
+    pub(super) fn open(&mut self, observer: Arc<dyn Observer>, rules: &Rules, now: Timestamp) {
+        self.observer = Some(observer);
         if std::mem::replace(&mut self.opened, true) {
             return;
         }
@@ -80,7 +80,7 @@ impl TaskState {
     #[cfg(any(test, feature = "conformance"))]
     pub(super) fn die(&mut self) -> Self {
         self.ends.outbox.requeue_all();
-        Self { opened: false, ..std::mem::take(self) }
+        Self { opened: false, observer: None, ..std::mem::take(self) }
     }
 
     pub(super) fn add(
@@ -110,8 +110,16 @@ impl TaskState {
         Ok(added)
     }
 
-    fn notify(&mut self, notification: impl Into<Notification>) {
-        self.notifications.push(notification.into());
+    fn notify(&self, event: StoreEvent) {
+        if let Some(observer) = &self.observer {
+            observer.observe(event);
+        }
+    }
+
+    fn hint(&self, hint: Hint) {
+        if let Some(observer) = &self.observer {
+            observer.hint(hint);
+        }
     }
 
     fn insert(&mut self, number: u64, id: JobId, mut job: NewJob, on_hold: bool, now: Timestamp) {
@@ -225,7 +233,7 @@ impl TaskState {
         step::release(&mut record.life, run_at, problem);
         record.position = self.ready_queue.push_back(id, record.priority, claimed_from);
         change_status(&mut self.by_status, &mut self.status_index, record, Status::Running);
-        self.notify(Hint::Ready(NextDue::Now));
+        self.hint(Hint::Ready(NextDue::Now));
     }
 
     pub(super) fn finish(
@@ -243,18 +251,18 @@ impl TaskState {
         Ok(Finished { status, next })
     }
 
-    fn end(&mut self, finish: Finish, rules: &Rules, now: Timestamp) -> Result<EndResult, StoreError> {
-        let id = finish.id;
+    fn end(&mut self, mut finish: Finish, rules: &Rules, now: Timestamp) -> Result<EndResult, StoreError> {
+        let (id, progress, with_snapshot) = (finish.id, finish.progress.take(), finish.with_snapshot);
         let unknown = StoreError::Refused { id, refusal: Refusal::Ended };
         let record = self.records.get_mut(&id).ok_or(unknown)?;
-        let effects = step::finish(&record.life, record.due.pending(), &finish, rules, now);
+        let effects = step::finish(&record.life, record.due.pending(), finish, rules, now);
         let effects = effects.map_err(|refusal| StoreError::Refused { id, refusal })?;
-        if let Some(progress) = finish.progress {
+        if let Some(progress) = progress {
             record.progress = Some(Box::new(progress));
         }
         let mut result = effects.result(None);
         self.apply(id, effects, now);
-        if finish.with_snapshot && matches!(result.status, Status::Success | Status::Failure) {
+        if with_snapshot && matches!(result.status, Status::Success | Status::Failure) {
             result.snapshot = self.get(id).map(Arc::new);
         }
         Ok(result)

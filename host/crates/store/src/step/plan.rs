@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use saggar_job::{JobId, Timestamp};
+use smallvec::SmallVec;
 
 use crate::{AddError, Added, Counts, KeyOwner, KeyReuse, NewJob, NextDue, Rules, StoreEvent, kept_bytes};
 
@@ -76,7 +77,7 @@ pub fn plan_add<E: ExistingJobs>(
 /// Returns the event of jobs that were added, if any is new.
 pub fn added_event(jobs: &[NewJob], added: &[Added], rules: &Rules, now: Timestamp) -> Option<StoreEvent> {
     let new = || added.iter().zip(jobs).filter(|(added, _)| added.is_new);
-    let ids: Vec<JobId> = new().map(|(added, _)| added.id).collect();
+    let ids: SmallVec<[JobId; 1]> = new().map(|(added, _)| added.id).collect();
     let due = new().fold(NextDue::Nothing, |due, (_, job)| due.or_earlier(job.due_at(now), now));
     (!ids.is_empty()).then_some(StoreEvent::Added { ids, on_hold: rules.add_handler, due, at: now })
 }
@@ -156,7 +157,8 @@ fn ids<E: ExistingJobs>(
 ) -> Result<Result<Vec<Added>, AddError>, E::Error> {
     let mut last = last_id;
     let mut added: Vec<Added> = Vec::with_capacity(jobs.len());
-    let mut assigned: HashSet<JobId, RandomState> = HashSet::default();
+    // Only the ids of a batch can be requested twice.
+    let mut assigned: Option<HashSet<JobId, RandomState>> = (jobs.len() > 1).then(HashSet::default);
     for (at, job) in jobs.iter().enumerate() {
         let id = match (duplicates.get(at), job.id) {
             (Some(Duplicate::Kept(id)), _) => {
@@ -169,7 +171,10 @@ fn ids<E: ExistingJobs>(
             }
             (_, Some(JobId(0))) => return Ok(Err(AddError::InvalidId { at })),
             // An id above the counter is free; no lookup is needed.
-            (_, Some(id)) if assigned.contains(&id) || (id.0 <= last_id && existing.is_taken(id)?) => {
+            (_, Some(id))
+                if assigned.as_ref().is_some_and(|ids| ids.contains(&id))
+                    || (id.0 <= last_id && existing.is_taken(id)?) =>
+            {
                 return Ok(Err(AddError::DuplicateId { id, at }));
             }
             (_, Some(id)) => id,
@@ -180,7 +185,7 @@ fn ids<E: ExistingJobs>(
         };
         last = last.max(id.0);
         added.push(Added { id, is_new: true });
-        if jobs.len() > 1 {
+        if let Some(assigned) = &mut assigned {
             assigned.insert(id);
         }
     }

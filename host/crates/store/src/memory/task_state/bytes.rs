@@ -1,6 +1,7 @@
 //! Stored bytes: counting them, and evicting ended jobs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use saggar_job::{Status, Timestamp};
 
@@ -9,16 +10,17 @@ use super::TaskState;
 use crate::kept_bytes::{self, KeptBytes};
 use crate::{Pruned, Rules};
 
-/// The bytes of a task's jobs, and those of all tasks.
-#[derive(Default)]
+/// The bytes of a task's jobs, and those of all tasks. Clones share them.
+#[derive(Clone, Default)]
 pub(in super::super) struct Kept {
-    bytes: u64,
+    /// Written only under the task's lock, so that no atomic addition is needed.
+    bytes: Arc<AtomicU64>,
     pub(in super::super) of_all: Arc<KeptBytes>,
 }
 
 impl Kept {
     pub(in super::super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Returns the bytes of all tasks, and their limit.
@@ -26,10 +28,17 @@ impl Kept {
         (self.of_all.bytes(), self.of_all.most())
     }
 
+    pub(in super::super) fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
+        let (all, most) = self.of_all();
+        kept_bytes::has_room(self.bytes(), more, rules.keep_bytes) && kept_bytes::has_room(all, more, most)
+    }
+
     /// Replaces the counted bytes `before` with `after`.
     pub(super) fn change(&mut self, before: u64, after: u64) {
-        self.bytes = self.bytes.wrapping_add(after.wrapping_sub(before));
-        self.of_all.change(before, after);
+        if before != after {
+            self.bytes.store(self.bytes().wrapping_add(after.wrapping_sub(before)), Ordering::Relaxed);
+            self.of_all.change(before, after);
+        }
     }
 
     /// Recounts a record that was counted as `before`.
@@ -40,23 +49,17 @@ impl Kept {
 }
 
 impl TaskState {
-    pub(in super::super) fn has_room_for(&self, more: u64, rules: &Rules) -> bool {
-        let all = &self.kept.of_all;
-        kept_bytes::has_room(self.kept.bytes, more, rules.keep_bytes)
-            && kept_bytes::has_room(all.bytes(), more, all.most())
-    }
-
     /// Returns whether jobs have to be evicted, and whether that can help, so that `more` bytes fit beside all stored
     /// ones.
     pub(in super::super) fn lacks_room_in_all(&self, more: u64) -> bool {
-        let (bytes, most) = (self.kept.of_all.bytes(), self.kept.of_all.most());
+        let (bytes, most) = self.kept.of_all();
         kept_bytes::lacks_room(bytes, more, most)
     }
 
     /// Evicts the task's own jobs because of its own limit.
     pub(in super::super) fn make_room(&mut self, more: u64, most: usize, rules: &Rules) -> Pruned {
         let (mut jobs, mut work) = (0, 0);
-        while kept_bytes::lacks_room(self.kept.bytes, more, rules.keep_bytes) {
+        while kept_bytes::lacks_room(self.kept.bytes(), more, rules.keep_bytes) {
             if work >= most {
                 return Pruned { jobs, undelivered: 0, more: true };
             }
