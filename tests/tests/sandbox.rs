@@ -5,6 +5,7 @@ mod sandbox {
     mod adding;
     mod endings;
     mod leaking;
+    mod limits;
     mod printing;
     mod proposals;
     mod room;

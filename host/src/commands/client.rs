@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use saggar_client::{Client, ClientError};
 use saggar_sandbox::escaped;
+use saggar_wire::Code;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -13,10 +14,6 @@ use crate::cli::client::{ClientCommand, HostArgs};
 
 /// Exit code: the host cannot be reached, or the connection was lost.
 const NETWORK: u8 = 3;
-
-/// Error codes of refusals that indicate a wrong command line.
-const USAGE_CODES: [&str; 6] =
-    ["unknown-task", "invalid-args", "invalid-query", "invalid-body", "invalid-header", "invalid-path"];
 
 /// How long a command may take to exit after Ctrl-C.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
@@ -104,8 +101,8 @@ pub(crate) fn connect(args: &HostArgs) -> Result<Client, ClientError> {
 }
 
 pub(crate) fn exit_code(error: &ClientError) -> u8 {
-    match (error, error.code()) {
-        (_, Some(code)) if USAGE_CODES.contains(&code) => USAGE,
+    match (error, error.code().and_then(Code::from_name)) {
+        (_, Some(code)) if code.is_wrong_usage() => USAGE,
         (
             ClientError::InvalidUrl { .. }
             | ClientError::InvalidToken

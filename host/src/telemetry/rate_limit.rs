@@ -46,6 +46,7 @@ struct Shared {
 struct Window {
     began: Instant,
     lines: u64,
+    /// Suppressed lines that were not reported yet, in this window or, without the thread, in earlier ones.
     suppressed: u64,
     level: Level,
     /// The message of the first line, for the summary.
@@ -71,7 +72,8 @@ impl RateLimit {
                 log_suppressed(shared.take(Instant::now() - WINDOW));
             }
         };
-        // Without the thread, suppressed lines are reported only by `flush`. The host can start nevertheless.
+        // Without the thread, windows end by themselves, and suppressed lines are reported only by `flush`. The host can
+        // start nevertheless.
         drop(std::thread::Builder::new().name("saggar-log".into()).spawn(run));
         limit
     }
@@ -96,7 +98,11 @@ impl Shared {
     /// Counts a line of `kind`; returns whether to write it.
     fn admit(&self, kind: LineKind, level: Level, message: String, now: Instant) -> bool {
         let mut windows = self.windows.lock();
-        let is_over = |window: &Window| window.suppressed == 0 && now.duration_since(window.began) >= WINDOW;
+        // The thread ends windows with suppressed lines, at the latest in the second window after them.
+        let is_over = |window: &Window| {
+            let windows = if window.suppressed == 0 { 1 } else { 3 };
+            now.duration_since(window.began) >= windows * WINDOW
+        };
         let kind = match windows.contains_key(&kind) || windows.len() < MAX_KINDS {
             true => kind,
             false => {
@@ -256,6 +262,17 @@ mod tests {
         assert_eq!(shared.take(now - WINDOW).len(), 0, "the window has not ended");
         assert_eq!(shared.take(now)[0].lines, 30);
         assert_eq!(admitted(now + Duration::from_secs(1)), 20);
+    }
+
+    /// The summaries are made by a thread, which the operating system may refuse to start.
+    #[test]
+    fn a_kind_is_written_again_when_its_suppressed_lines_are_not_reported() {
+        let (shared, now) = (Shared::default(), Instant::now());
+        let kind = || (Identifier(tracing_callsite()), "default/a".to_owned());
+        let admitted = |at: Instant| (0..50).filter(|_| shared.admit(kind(), Level::WARN, "x".into(), at)).count();
+        assert_eq!((admitted(now), admitted(now + WINDOW)), (20, 0));
+        assert_eq!((admitted(now + 3 * WINDOW), admitted(now + 4 * WINDOW)), (20, 0));
+        assert_eq!(shared.take(now + 3 * WINDOW)[0].lines, 4 * 50 - 2 * 20, "all suppressed lines are counted");
     }
 
     #[test]

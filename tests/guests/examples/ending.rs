@@ -56,6 +56,16 @@ impl Guest for Ending {
                 println!("goes on without");
                 core::arch::wasm32::unreachable()
             }
+            "cope-then-read-the-clock-then-abort" => {
+                refused(number);
+                black_box(std::time::Instant::now());
+                core::arch::wasm32::unreachable()
+            }
+            "cope-then-draw-then-abort" => {
+                refused(number);
+                black_box(get_random_bytes(8));
+                core::arch::wasm32::unreachable()
+            }
             "abort-when-refused" => {
                 refused(number);
                 core::arch::wasm32::unreachable()

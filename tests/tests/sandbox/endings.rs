@@ -113,6 +113,8 @@ async fn a_trap_after_a_handled_refusal_is_not_out_of_memory() {
         case("cope-then-divide", 64, FailureKind::Trap, "trap", &["integer overflow"]),
         case("cope-then-log-then-abort", 64, FailureKind::Trap, "trap", &["aborted"]),
         case("cope-then-print-then-abort", 64, FailureKind::Trap, "trap", &["aborted"]),
+        case("cope-then-read-the-clock-then-abort", 64, FailureKind::Trap, "trap", &["aborted"]),
+        case("cope-then-draw-then-abort", 64, FailureKind::Trap, "trap", &["aborted"]),
     ])
     .await;
 }

@@ -1,10 +1,6 @@
 //! Errors between a client and a host.
 
-use saggar_wire::Problem;
-
-/// Codes that refuse one job; the other jobs of the request may be fine.
-const JOB_CODES: [&str; 6] =
-    ["invalid-args", "invalid-body", "body-too-large", "duplicate-id", "key-reused", "next-failed"];
+use saggar_wire::{Code, Problem};
 
 /// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +99,7 @@ impl ClientError {
 
     /// Returns whether the host refused because of one job, so it might accept others.
     pub fn concerns_job(&self) -> bool {
-        self.code().is_some_and(|code| JOB_CODES.contains(&code))
+        self.code().and_then(Code::from_name).is_some_and(Code::concerns_job)
     }
 
     /// Returns whether the network is the cause, and not the host or the client.

@@ -15,7 +15,7 @@ use crate::limiter::MemoryTotal;
 use crate::pool::{Allocator, Capacity, PoolUsage, pooling_config};
 use crate::ticker::Ticker;
 use crate::turn::Turns;
-use crate::{bindings, cache, http};
+use crate::{bindings, cache, http, wasi};
 
 /// Maximum parallel compilations. Each may use 1 GiB.
 const MAX_COMPILATIONS: usize = 8;
@@ -182,7 +182,7 @@ fn start_wasmtime(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocato
 
 fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasi::link(&mut linker)?;
     http::link(&mut linker)?;
     bindings::types::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;
     bindings::context::add_to_linker::<_, HasGuest>(&mut linker, |guest| guest)?;

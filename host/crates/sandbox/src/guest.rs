@@ -86,8 +86,13 @@ impl Guest {
     /// Returns the running call. Guests run only during calls, so there is one whenever an import is called. Also
     /// clears the last refusal of memory, because a guest that calls an import has continued after it.
     pub(crate) fn current(&mut self) -> wasmtime::Result<&mut Current> {
+        self.continued().current.as_mut().ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))
+    }
+
+    /// Clears the last refusal of memory, because the guest has continued after it.
+    pub(crate) fn continued(&mut self) -> &mut Self {
         self.limiter.forget_refusal();
-        self.current.as_mut().ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))
+        self
     }
 
     /// Counts the guest's resources as part of its memory. Fails if they exceed the limit.

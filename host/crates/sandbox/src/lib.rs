@@ -37,6 +37,7 @@ mod output;
 mod resources;
 mod sandbox;
 mod text;
+mod wasi;
 
 pub use call::{Answer, Call, CallError, Input, JobContext, Report};
 pub use compiler::Compiler;

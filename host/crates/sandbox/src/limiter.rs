@@ -9,8 +9,8 @@ use wasmtime::ResourceLimiter;
 /// Bytes of host memory per table entry.
 pub(crate) const TABLE_ENTRY_BYTES: usize = 8;
 
-/// Maximum entries of all tables of one instance. Go components need 20,000.
-pub(crate) const MAX_TABLE_ENTRIES: usize = 100_000;
+/// Maximum entries of all tables in one store. Go components need 20,000.
+pub(crate) const MAX_TABLE_ENTRIES: u32 = 100_000;
 
 /// Maximum core instances, memories and tables in one store. Interpreters linked from shared libraries have some dozens
 /// of core instances; real components have only a few memories.
@@ -126,7 +126,7 @@ impl Limiter {
         let first = *self.first_bytes.get_or_insert(now);
         let most = self.max_bytes() / 8;
         let is_full = |grown: u64, free: u64| grown >= (free / 2).min(most);
-        let max_entries = MAX_TABLE_ENTRIES as u64;
+        let max_entries = u64::from(MAX_TABLE_ENTRIES);
         is_full(now - first.min(now), self.max_bytes().saturating_sub(first))
             || (self.table_entries as u64) > max_entries - max_entries / 8
     }
@@ -185,7 +185,7 @@ impl ResourceLimiter for Limiter {
             return Ok(self.allow(false, Refused::OwnMaximum(maximum)));
         }
         let total = self.table_entries.saturating_add(desired.saturating_sub(current));
-        let allowed = self.allow(total <= MAX_TABLE_ENTRIES, Refused::TableEntries(total));
+        let allowed = self.allow(total <= MAX_TABLE_ENTRIES as usize, Refused::TableEntries(total));
         if allowed {
             self.update(|limiter| limiter.table_entries = total);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Enabled, PoolingAllocationConfig};
 
-use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ENTRIES, MAX_TABLES};
 
 /// Where instances come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +35,6 @@ pub struct PoolUsage {
     pub stacks: u64,
 }
 
-/// Entries of one table. Go components need 20,000.
-const TABLE_ENTRIES: usize = 100_000;
-
 /// Bytes of the host's own record of one component, and of one core instance.
 const INSTANCE_BYTES: usize = 10 << 20;
 
@@ -61,7 +58,7 @@ pub(crate) fn pooling_config(capacity: u32, max_memory: u64) -> PoolingAllocatio
         .max_tables_per_module(MAX_TABLES)
         .max_component_instance_size(INSTANCE_BYTES)
         .max_core_instance_size(INSTANCE_BYTES)
-        .table_elements(TABLE_ENTRIES)
+        .table_elements(MAX_TABLE_ENTRIES as usize)
         .max_memory_size(usize::try_from(max_memory).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(KEEP_RESIDENT)
         // A pagemap scan would trade isolation between instances for speed. So would memory protection keys, which are

@@ -119,11 +119,7 @@ impl Scan<'_> {
                 self.level()?.needs.memories += u128::from(section.count());
                 Ok(())
             }
-            Payload::TableSection(section) => {
-                self.totals.tables += u64::from(section.count());
-                self.level()?.needs.tables += u128::from(section.count());
-                Ok(())
-            }
+            Payload::TableSection(section) => self.tables(section),
             Payload::GlobalSection(section) => {
                 self.totals.globals += u64::from(section.count());
                 Ok(())
@@ -276,6 +272,16 @@ impl Scan<'_> {
             let arity = arity(&ty.map_err(malformed)?);
             self.totals.types += 1;
             self.level()?.module.arities.push(arity);
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self, section: SectionLimited<'_, wasmparser::Table<'_>>) -> Result<(), InvalidBytes> {
+        self.totals.tables += u64::from(section.count());
+        let needs = &mut self.level()?.needs;
+        needs.tables += u128::from(section.count());
+        for table in section {
+            needs.table_entries += u128::from(table.map_err(malformed)?.ty.initial);
         }
         Ok(())
     }

@@ -27,10 +27,10 @@ static OPEN_DATABASES: Mutex<Vec<FileId>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub(super) struct HostLock {
     id: FileId,
-    /// Closing it releases the lock. The file itself is not removed: another host may just have locked it.
-    _file: File,
+    /// The file itself is not removed: another host may just have locked it.
+    file: File,
     /// The database. SQLite's own locks are of another kind (`fcntl`) and do not interact with this one (`flock`).
-    _database: File,
+    database: File,
 }
 
 impl HostLock {
@@ -48,8 +48,8 @@ impl HostLock {
         open::check_beside(database).map_err(|(path, source)| SqliteError::of_path(&path, source))?;
         let (database, id) = lock_database(database)?;
         // From here on, an early return releases the locks.
-        let lock = Self { id, _file: file, _database: database };
-        match sign(&lock._file) {
+        let lock = Self { id, file, database };
+        match sign(&lock.file) {
             // The text is informative only. On a full disk, the database itself decides whether it can be opened.
             Err(error) if is_no_room(error.kind()) => {}
             signed => signed.map_err(broken)?,
@@ -59,8 +59,17 @@ impl HostLock {
 }
 
 impl Drop for HostLock {
+    /// Releases both locks explicitly. Closing the files is not enough: a process that this one starts has them open as
+    /// well until it executes its program, and would hold the locks until then.
     fn drop(&mut self) {
-        OPEN_DATABASES.lock().retain(|id| *id != self.id);
+        // Locked until the end, so that an opening does not find one of them released and the other one not.
+        let mut open_databases = OPEN_DATABASES.lock();
+        open_databases.retain(|id| *id != self.id);
+        for file in [&self.database, &self.file] {
+            if let Err(error) = file.unlock() {
+                tracing::warn!(%error, "a lock of the job store could not be released before its file was closed");
+            }
+        }
     }
 }
 
@@ -133,4 +142,24 @@ fn holder_by_inode(file: &File) -> String {
         _ => None,
     });
     holder.map_or_else(|| UNKNOWN.to_owned(), |process| format!("{SIGNATURE}{process}, under another name of the file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_being_started_does_not_hold_the_locks_of_a_closed_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().canonicalize().unwrap().join("saggar.db");
+        let lock = HostLock::take(&database).unwrap();
+        // The files that another process has between `fork` and `exec`.
+        let inherited = [lock.file.try_clone().unwrap(), lock.database.try_clone().unwrap()];
+        assert!(matches!(HostLock::take(&database), Err(SqliteError::InUse { .. })));
+        drop(lock);
+        let next = HostLock::take(&database).unwrap();
+        drop(inherited);
+        assert!(matches!(HostLock::take(&database), Err(SqliteError::InUse { .. })), "the next host keeps its locks");
+        drop(next);
+    }
 }

@@ -154,8 +154,8 @@ impl<'c> WriterState<'c> {
                 if work >= most {
                     return Ok(Pruned { more: true, ..pruned });
                 }
-                let Some((jobs, effort)) = tx.remove_first_ended()? else { break };
-                (pruned.jobs, work) = (pruned.jobs + jobs, work + effort);
+                let Some((removed, effort)) = tx.remove_first_ended()? else { break };
+                (pruned, work) = (pruned.and(removed), work + effort);
             }
         }
         Ok(pruned)

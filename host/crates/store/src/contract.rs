@@ -312,12 +312,14 @@ pub trait TaskStore: Send + Sync + 'static {
     /// `bounding::the_byte_limit_of_the_store_covers_all_tasks`.
     fn has_room_for(&self, more: u64, rules: &Rules) -> bool;
 
-    /// Evicts ended jobs without pending callbacks, whatever their retention, until there is room for `more` bytes:
-    /// jobs of this task while its own limit requires it, and jobs of any task while the store's limit does, in each
+    /// Evicts ended jobs without pending callbacks, whatever their retention, until there is room for `more` bytes; a
+    /// deferred callback that is not claimed is dropped with its job ([`Pruned::undelivered`]), as by
+    /// [`prune`](Self::prune). Evicts jobs of this task while its own limit requires it, and jobs of any task while the store's limit does, in each
     /// case those that ended first. Evicts none if so many bytes can never be stored. Bounded by `most` as
     /// [`prune`](Self::prune) is; [`Pruned::more`] says whether it stopped for that reason.
     ///
     /// Tests: `bounding::the_jobs_that_ended_first_are_evicted`, `bounding::unfinished_jobs_are_not_evicted`,
+    /// `bounding::evicted_jobs_with_a_deferred_callback_are_counted`,
     /// `bounding::the_byte_limit_of_the_store_covers_all_tasks`.
     async fn make_room(&self, more: u64, most: usize, rules: &Arc<Rules>) -> Result<Pruned, StoreError>;
 

@@ -135,6 +135,32 @@ impl Code {
         format!("urn:saggar:problem:{}", self.name())
     }
 
+    /// Returns whether the code refuses one job; the other jobs of the request may be fine.
+    pub fn concerns_job(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidArgs
+                | Self::InvalidBody
+                | Self::BodyTooLarge
+                | Self::DuplicateId
+                | Self::KeyReused
+                | Self::NextFailed
+        )
+    }
+
+    /// Returns whether the request is wrong, or names a task that does not exist: what a command line can be wrong in.
+    pub fn is_wrong_usage(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownTask
+                | Self::InvalidArgs
+                | Self::InvalidQuery
+                | Self::InvalidBody
+                | Self::InvalidHeader
+                | Self::InvalidPath
+        )
+    }
+
     /// Returns the seconds after which to try again; `None` if waiting alone cannot help.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {

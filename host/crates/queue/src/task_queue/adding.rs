@@ -6,7 +6,7 @@ use saggar_job::JobId;
 use tokio::sync::Semaphore;
 
 use super::TaskQueue;
-use crate::{AddError, Added, KeyOwner, KeyReuse, NewJob, Rules, StoreError, UniqueBy, fingerprint};
+use crate::{AddError, Added, KeyOwner, KeyReuse, NewJob, Pruned, Rules, StoreError, UniqueBy, fingerprint};
 use saggar_store::kept_bytes;
 
 /// Jobs removed in one step to make room, so that no step blocks a store for long.
@@ -99,18 +99,35 @@ impl TaskQueue {
 
     async fn add_step(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
         let rules = self.rules.load_full();
-        self.make_room(jobs.iter().map(kept_bytes::of_new).sum(), &rules).await?;
-        self.store.add(jobs, &rules, self.observer.context.clock.now()).await
+        let add = |jobs| self.store.add(jobs, &rules, self.observer.context.clock.now());
+        let more = jobs.iter().map(kept_bytes::of_new).sum();
+        if self.store.has_room_for(more, &rules) {
+            return add(jobs).await;
+        }
+        // An addition that is refused anyway, or is a duplicate, must not cost the results of other jobs.
+        match add(jobs.clone()).await {
+            Err(AddError::KeepBytesExceeded { .. }) => {
+                self.make_room(more, &rules).await?;
+                add(jobs).await
+            }
+            answer => answer,
+        }
     }
 
-    /// Removes the jobs that ended first to make room for `more` bytes, if that is needed. If there is still no room,
-    /// the store refuses the addition.
+    /// Removes the jobs that ended first to make room for `more` bytes. If there is still no room, the store refuses
+    /// the addition.
     async fn make_room(&self, more: u64, rules: &Arc<Rules>) -> Result<(), StoreError> {
-        while !self.store.has_room_for(more, rules) {
-            let pruned = self.store.make_room(more, REMOVED_AT_ONCE, rules).await?;
-            if !pruned.more {
-                break;
-            }
+        let mut removed = Pruned { more: true, ..Pruned::default() };
+        while removed.more {
+            let step = self.store.make_room(more, REMOVED_AT_ONCE, rules).await?;
+            removed = Pruned { more: step.more, ..removed.and(step) };
+        }
+        if removed.undelivered > 0 {
+            tracing::warn!(
+                task = %self.key(),
+                jobs = removed.undelivered,
+                "removed jobs whose handler had failed so far, to make room for new jobs; raise `keep_bytes`"
+            );
         }
         Ok(())
     }

@@ -37,6 +37,26 @@ async fn many_small_jobs_are_removed_for_a_large_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_addition_that_is_refused_or_a_duplicate_removes_nothing() {
+    let fixture = Fixture::new(Rules { keep_bytes: 100_000, size: 1, ..Rules::default() }).await;
+    let keyed = || large().with_key("first");
+    let first = fixture.task.add(keyed()).await.unwrap();
+    fixture.finish(fixture.claim().await, success()).await;
+    while fixture.task.counts().bytes < 90_000 {
+        fixture.task.add(large()).await.unwrap();
+        fixture.finish(fixture.claim().await, success()).await;
+    }
+    let ended = fixture.task.counts().success;
+    assert_eq!(fixture.task.add(keyed()).await.unwrap(), first);
+    fixture.add().await;
+    let error = fixture.task.add(large()).await.unwrap_err();
+    assert_eq!((error.code(), fixture.task.counts().success), ("queue-full", ended));
+    fixture.finish(fixture.claim().await, success()).await;
+    fixture.task.add(large()).await.unwrap();
+    assert_eq!(fixture.task.counts().success, ended, "an addition that is accepted makes room");
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_jobs_are_accepted_up_to_the_bound() {
     let fixture = Fixture::new(Rules { keep_bytes: 100_000, size: 1_000, ..Rules::default() }).await;
     let mut added = 0;

@@ -47,8 +47,8 @@ pub(super) fn explain(error: &wasmtime::Error, call: &FinishedCall<'_>) -> CallE
     CallError::failed(FailureKind::Trap, with_details(Problem::new(code, message), backtrace, call))
 }
 
-/// Returns whether a refusal of memory ended the call: the guest called no import of the contract after it, and then
-/// failed.
+/// Returns whether a refusal of memory ended the call: the guest called no import of the contract after it, read no
+/// clock and no random bytes, and then failed.
 fn ran_out_of_memory(error: &wasmtime::Error, call: &FinishedCall<'_>) -> bool {
     if error.is::<ResourcesTooLarge>() {
         return true;

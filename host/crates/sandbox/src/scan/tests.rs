@@ -60,6 +60,26 @@ fn instances_of_imported_definitions_are_refused() {
     }
 }
 
+/// Returns the refusal of a component with `count` instances of the core module `module`.
+fn instances(module: &str, count: usize) -> Result<(), String> {
+    let instances = "(core instance (instantiate $m))".repeat(count);
+    scan(&component(&format!("(core module $m {module}) {instances}"))).map_err(|refused| refused.to_string())
+}
+
+#[test]
+fn what_fits_in_a_sandbox_is_accepted_and_one_more_is_refused() {
+    for (module, most, refused) in [
+        ("", 100, "the component has 101 core instances; at most 100 fit in a sandbox"),
+        ("(memory 1)", 4, "the component has 5 memories; at most 4 fit in a sandbox"),
+        ("(table 1 funcref)", 16, "the component has 17 tables; at most 16 fit in a sandbox"),
+        ("(table 12500 funcref)", 8, "the component has 112500 table entries; at most 100000 fit in a sandbox"),
+        ("(table 25000 funcref)", 4, "the component has 125000 table entries; at most 100000 fit in a sandbox"),
+    ] {
+        assert_eq!(instances(module, most), Ok(()), "{module}");
+        assert_eq!(instances(module, most + 1), Err(refused.to_owned()));
+    }
+}
+
 #[test]
 fn huge_counts_do_not_overflow() {
     let mut text = "(core module $m) (core instance (instantiate $m))".to_owned();

@@ -2,7 +2,7 @@
 
 use super::body::BodyCost;
 use crate::invalid_bytes::InvalidBytes;
-use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+use crate::limiter::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ENTRIES, MAX_TABLES};
 
 /// Functions in all modules. Each costs time and memory to compile. Interpreters have about 10,000.
 const MAX_FUNCTIONS: u64 = 40_000;
@@ -79,6 +79,8 @@ pub(crate) struct Needs {
     pub(crate) component_instances: u128,
     pub(crate) memories: u128,
     pub(crate) tables: u128,
+    /// Entries of the tables before any code has run.
+    pub(crate) table_entries: u128,
     /// Aliases, adapters, types and the like. Each costs the compiler work per instance.
     pub(crate) items: u128,
 }
@@ -90,6 +92,7 @@ impl Needs {
             component_instances: self.component_instances.saturating_add(other.component_instances),
             memories: self.memories.saturating_add(other.memories),
             tables: self.tables.saturating_add(other.tables),
+            table_entries: self.table_entries.saturating_add(other.table_entries),
             items: self.items.saturating_add(other.items),
         }
     }
@@ -189,6 +192,7 @@ impl Totals {
             ("component instances", self.needs.component_instances, MAX_COMPONENT_INSTANCES),
             ("memories", self.needs.memories, MAX_MEMORIES),
             ("tables", self.needs.tables, MAX_TABLES),
+            ("table entries", self.needs.table_entries, MAX_TABLE_ENTRIES),
             ("definitions in all instances", self.needs.items, MAX_INSTANTIATED_ITEMS),
         ] {
             if found > u128::from(most) {

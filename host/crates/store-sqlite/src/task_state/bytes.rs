@@ -46,20 +46,20 @@ impl TaskTx<'_> {
 
     /// Removes ended jobs of the task to enforce the task's own limit.
     pub(in super::super) fn make_room(&mut self, more: u64, most: usize, rules: &Rules) -> rusqlite::Result<Pruned> {
-        let (mut jobs, mut work) = (0, 0);
+        let (mut pruned, mut work) = (Pruned::default(), 0);
         while kept_bytes::lacks_room(self.state.counts.bytes, more, rules.keep_bytes) {
             if work >= most {
-                return Ok(Pruned { jobs, undelivered: 0, more: true });
+                return Ok(Pruned { more: true, ..pruned });
             }
             let Some((removed, effort)) = self.remove_first_ended()? else { break };
-            (jobs, work) = (jobs + removed, work + effort);
+            (pruned, work) = (pruned.and(removed), work + effort);
         }
-        Ok(Pruned { jobs, undelivered: 0, more: false })
+        Ok(pruned)
     }
 
-    /// Removes the job that ended first, or a stale entry of a job that has been retried or removed. Returns how many
-    /// jobs that were, and the work; `None` if no job has ended.
-    pub(in super::super) fn remove_first_ended(&mut self) -> rusqlite::Result<Option<(usize, usize)>> {
+    /// Removes the job that ended first, or a stale entry of a job that has been retried or removed. Returns what was
+    /// removed, and the work; `None` if no job has ended.
+    pub(in super::super) fn remove_first_ended(&mut self) -> rusqlite::Result<Option<(Pruned, usize)>> {
         let Some((_, status)) = self.state.first_ended(self.db)? else { return Ok(None) };
         let (task, end_of_time) = (self.state.task, Timestamp(u64::MAX));
         let Some(due) = self.state.expiry_queue.take_due(self.db, task, status, 0, end_of_time)? else {
@@ -68,7 +68,8 @@ impl TaskTx<'_> {
         self.state.dirty = true;
         self.batch_context.must_sync();
         let removed = self.remove_expired(due, status)?;
-        let lines = removed.map_or(0, |(lines, _)| lines);
-        Ok(Some((usize::from(removed.is_some()), 1 + lines / Pruned::LINES_LIKE_A_JOB)))
+        let (lines, was_pending) = removed.unwrap_or_default();
+        let pruned = Pruned { jobs: removed.is_some().into(), undelivered: was_pending.into(), more: false };
+        Ok(Some((pruned, 1 + lines / Pruned::LINES_LIKE_A_JOB)))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use saggar_job::{FailureKind, JobId, JobKey, LogSource, Outcome, Status, TaskKey, Timestamp};
 
+use super::callbacks::defer;
 use super::{Fixture, Locations, problem, retries, success, works};
 use crate::{AddError, Change, Delivery, End, Finish, ListQuery, LogLine, NewJob, Progress, Pruned, Rules, TaskStore};
 
@@ -148,6 +149,23 @@ pub(super) async fn unfinished_jobs_are_not_evicted(locations: &dyn Locations) {
     works(fixture.task.settle_callback(callback.number, Delivery::Done, fixture.now).await);
     let made = works(fixture.task.make_room(1_000, 100, &tight).await);
     assert_eq!((made.jobs, kept_ids(&fixture).await), (1, vec![2, 3]));
+}
+
+pub(super) async fn evicted_jobs_with_a_deferred_callback_are_counted(locations: &dyn Locations) {
+    let mut fixture = Fixture::new(locations, Rules { success_handler: true, ..Rules::default() }).await;
+    let evicted = Pruned { jobs: 1, undelivered: 1, more: false };
+    for limits_task in [true, false] {
+        fixture.add(large(1_000)).await;
+        end_one(&mut fixture, success()).await;
+        defer(&mut fixture).await;
+        let kept = bytes(&fixture).await;
+        let tight =
+            Arc::new(Rules { keep_bytes: if limits_task { kept } else { u64::MAX }, ..(*fixture.rules).clone() });
+        fixture.store.set_keep_bytes(if limits_task { u64::MAX } else { kept });
+        assert_eq!(works(fixture.task.make_room(kept, 100, &tight).await), evicted, "of the task: {limits_task}");
+        assert_eq!((fixture.counts().await.callbacks, fixture.counts().await.deferred), (0, 0));
+        fixture.store.set_keep_bytes(u64::MAX);
+    }
 }
 
 async fn end_in(task: &dyn TaskStore, rules: &Arc<Rules>, now: Timestamp) {

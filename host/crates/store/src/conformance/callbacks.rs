@@ -169,7 +169,7 @@ async fn fail(fixture: &Fixture, callback: &ClaimedCallback, in_ms: Option<u64>)
 }
 
 /// Uses up the quick tries of the only job's end callback.
-async fn defer(fixture: &mut Fixture) {
+pub(super) async fn defer(fixture: &mut Fixture) {
     for _ in 0..CallbackBackoff::QUICK_TRIES {
         let end = callback_in(fixture, Lane::Ends).await;
         fail(fixture, &end, Some(10)).await;

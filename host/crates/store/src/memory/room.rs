@@ -27,8 +27,8 @@ pub(super) fn make(tasks: &Tasks, own: &Mutex<TaskState>, more: u64, most: usize
             if work >= most {
                 return Pruned { more: true, ..pruned };
             }
-            let Some((jobs, effort)) = first.state.lock().remove_first_ended() else { break };
-            (pruned.jobs, work) = (pruned.jobs + jobs, work + effort);
+            let Some((removed, effort)) = first.state.lock().remove_first_ended() else { break };
+            (pruned, work) = (pruned.and(removed), work + effort);
         }
     }
     pruned

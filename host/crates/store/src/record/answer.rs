@@ -251,6 +251,13 @@ pub struct Pruned {
 impl Pruned {
     /// Log lines that are as much work to remove as a job.
     pub const LINES_LIKE_A_JOB: usize = 16;
+
+    /// Adds what another step removed.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let (jobs, undelivered) = (self.jobs + other.jobs, self.undelivered + other.undelivered);
+        Self { jobs, undelivered, more: self.more || other.more }
+    }
 }
 
 /// Job counts of a task.

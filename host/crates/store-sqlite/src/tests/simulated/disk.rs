@@ -34,6 +34,8 @@ pub(in super::super) enum Fault {
 pub(in super::super) struct Plan {
     /// The n-th sync of a file whose name ends so fails, counted from 0.
     pub(in super::super) sync: Option<(&'static str, u32)>,
+    /// The n-th sync of the WAL by SQLite itself fails, of those that have commits to write, as at a checkpoint.
+    pub(in super::super) wal_sync_of_sqlite: Option<u32>,
     /// The n-th write to a file whose name ends so fails.
     pub(in super::super) write: Option<(&'static str, u32)>,
     /// The process dies before the n-th write.
@@ -200,6 +202,19 @@ impl SimulatedDisk {
         inode.visible.resize(length, 0);
         inode.dirty.retain(|page| page * PAGE < length);
         Ok(())
+    }
+
+    /// Syncs a file as SQLite does.
+    pub(super) fn sync_by_sqlite(&self, handle: usize) -> Result<(), Fault> {
+        let mut state = self.0.lock();
+        let inode = state.inode_of(handle)?;
+        // A single page is the header of a WAL that begins anew.
+        let has_commits = state.inodes[inode].dirty.len() > 1;
+        if has_commits && state.name_of(inode).ends_with("-wal") && is_due(&mut state.plan.wal_sync_of_sqlite) {
+            state.plan.sync = Some(("-wal", 0));
+        }
+        drop(state);
+        self.sync(handle)
     }
 
     pub(super) fn sync(&self, handle: usize) -> Result<(), Fault> {

@@ -231,7 +231,14 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, length: i64) -> c_in
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
     // SAFETY: as above. The real disk need not be synced.
-    unsafe { on_disk(file, ffi::SQLITE_IOERR_FSYNC, |opened| opened.disk.sync(opened.handle), |_, _| ffi::SQLITE_OK) }
+    unsafe {
+        on_disk(
+            file,
+            ffi::SQLITE_IOERR_FSYNC,
+            |opened| opened.disk.sync_by_sqlite(opened.handle),
+            |_, _| ffi::SQLITE_OK,
+        )
+    }
 }
 
 /// Defines methods that only call the system's.

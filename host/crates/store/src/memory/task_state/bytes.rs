@@ -58,15 +58,15 @@ impl TaskState {
 
     /// Evicts the task's own jobs because of its own limit.
     pub(in super::super) fn make_room(&mut self, more: u64, most: usize, rules: &Rules) -> Pruned {
-        let (mut jobs, mut work) = (0, 0);
+        let (mut pruned, mut work) = (Pruned::default(), 0);
         while kept_bytes::lacks_room(self.kept.bytes(), more, rules.keep_bytes) {
             if work >= most {
-                return Pruned { jobs, undelivered: 0, more: true };
+                return Pruned { more: true, ..pruned };
             }
             let Some((removed, effort)) = self.remove_first_ended() else { break };
-            (jobs, work) = (jobs + removed, work + effort);
+            (pruned, work) = (pruned.and(removed), work + effort);
         }
-        Pruned { jobs, undelivered: 0, more: false }
+        pruned
     }
 
     /// Returns when the job ended that [`remove_first_ended`](Self::remove_first_ended) removes.
@@ -80,15 +80,16 @@ impl TaskState {
         success.into_iter().chain(failure).min_by_key(|(ended_at, _)| *ended_at)
     }
 
-    /// Removes the job that ended first, or a stale entry. Returns the number of removed jobs and the work done; `None`
-    /// if no job has ended.
-    pub(in super::super) fn remove_first_ended(&mut self) -> Option<(usize, usize)> {
+    /// Removes the job that ended first, or a stale entry. Returns what was removed, and the work done; `None` if no job
+    /// has ended.
+    pub(in super::super) fn remove_first_ended(&mut self) -> Option<(Pruned, usize)> {
         let (_, status) = self.first_ended()?;
         let ended =
             if status == Status::Success { &mut self.ends.success_expiry } else { &mut self.ends.failure_expiry };
         let due = ended.take_due(0, Timestamp(u64::MAX))?;
         let removed = self.remove_expired(due, status);
-        let lines = removed.map_or(0, |(lines, _)| lines);
-        Some((usize::from(removed.is_some()), 1 + lines / Pruned::LINES_LIKE_A_JOB))
+        let (lines, was_pending) = removed.unwrap_or_default();
+        let pruned = Pruned { jobs: removed.is_some().into(), undelivered: was_pending.into(), more: false };
+        Some((pruned, 1 + lines / Pruned::LINES_LIKE_A_JOB))
     }
 }
