@@ -94,18 +94,18 @@ impl Adder {
                     Err(error) => return Ok(Err(error)),
                 }
             };
-            let key = JobKey { task: of.clone(), id: JobId(id) };
-            family.begin_with(key.clone());
+            let id = JobId(id);
+            family.begin_with(&of, id);
             if print_ids {
                 show::line(&id.to_string())?;
             }
-            let succeeded = host.wait(&task, id).await.is_ok_and(|job| job.status == Status::Success);
+            let succeeded = host.wait(&task, id.0).await.is_ok_and(|job| job.status == Status::Success);
             measured.failed += u64::from(!succeeded);
             measured.latencies_us.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
             if has_handlers {
-                callbacks(&host, &key).await?;
+                callbacks(&host, &JobKey { task: of.clone(), id }).await?;
             }
-            family.forget(&key);
+            family.forget(&of, id);
         }
         Ok(Ok(measured))
     }

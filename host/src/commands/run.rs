@@ -70,7 +70,7 @@ async fn run_once(host: &Host, args: &Run) -> anyhow::Result<u8> {
         Err(error) => return Ok(not_added(&error)),
     };
     let key = host.key(&args.task, id);
-    family.begin_with(key.clone());
+    family.begin_with(&key.task, key.id);
     let job = end(host, &key, events).await?;
     let log = host.logs(&args.task, id).await?;
     show::log(&log);
@@ -111,7 +111,7 @@ pub(crate) async fn added_jobs(host: &Host, family: &Family) -> anyhow::Result<(
     while let Some(key) = family.next_added() {
         // `None`: the job was deleted, or its retention is over.
         let Some(status) = added_job(host, &key).await? else { continue };
-        family.forget(&key);
+        family.forget(&key.task, key.id);
         *ended.entry((key.task.task.to_string(), status)).or_default() += 1;
     }
     for ((task, status), count) in ended {

@@ -14,7 +14,7 @@ use crate::Job;
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     count: AtomicUsize,
-    by_job: Mutex<HashMap<JobId, Vec<Arc<Waiting>>>>,
+    by_job: Mutex<HashMap<JobId, Vec<Arc<Waiting>>, foldhash::fast::RandomState>>,
 }
 
 /// The state of one waiter.

@@ -11,8 +11,8 @@ use saggar_job::{JobId, Run, TaskKey, Timestamp};
 use crate::kept_bytes::KeptBytes;
 use crate::{
     AddError, Added, CallbackNumber, CallbackPosition, Change, ChangeError, Claimed, ClaimedCallbacks, Counts,
-    Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, NewJob, Observer, Page, Peek, Pruned, Rules,
-    SettledUnwanted, Store, StoreError, TaskStore,
+    Delivery, Finish, Finished, History, Job, Lane, ListQuery, LogLine, NewJob, Notification, Observer, Page, Peek,
+    Pruned, Rules, SettledUnwanted, Store, StoreError, TaskStore,
 };
 
 mod expiry_queue;
@@ -27,8 +27,7 @@ mod task_state;
 
 use task_state::{Kept, TaskState};
 
-/// A store in memory. Each task has its own lock, under which its observer is notified, so that it is notified in the
-/// order of the steps. No step waits for anything else, so every future is ready when it is
+/// A store in memory. Each task has its own lock. No step waits for anything else, so every future is ready when it is
 /// first polled, and a future that is dropped before that had no effect.
 pub struct MemoryStore {
     tasks: Arc<Tasks>,
@@ -84,7 +83,7 @@ impl MemoryStore {
         state.kept.of_all = Arc::clone(&self.kept);
         let bytes = state.kept.clone();
         let (state, numbers, others) = (Mutex::new(state), Arc::clone(&self.numbers), Arc::downgrade(&self.tasks));
-        Arc::new(MemoryTask { state, numbers, others, bytes })
+        Arc::new(MemoryTask { state, notifier: Mutex::default(), numbers, others, bytes })
     }
 }
 
@@ -111,7 +110,8 @@ impl Store for MemoryStore {
     ) -> Result<Arc<dyn TaskStore>, StoreError> {
         let opened =
             Arc::clone(self.tasks.lock().entry(task.clone()).or_insert_with(|| self.task(TaskState::default())));
-        opened.state.lock().open(observer, rules, now);
+        opened.notifier.lock().observer = Some(observer);
+        opened.step(|state| state.open(rules, now));
         Ok(opened)
     }
 
@@ -148,6 +148,9 @@ impl Store for MemoryStore {
 /// One task's state behind its lock, with the insertion counter of all tasks.
 struct MemoryTask {
     state: Mutex<TaskState>,
+    /// Locked by a step before it releases the state, and until its notifications are sent. So they are sent in the order
+    /// of the steps, while the next step is already done.
+    notifier: Mutex<Notifier>,
     /// Read without the lock.
     bytes: Kept,
     numbers: Arc<AtomicU64>,
@@ -155,10 +158,37 @@ struct MemoryTask {
     others: Weak<Tasks>,
 }
 
+#[derive(Default)]
+struct Notifier {
+    observer: Option<Arc<dyn Observer>>,
+    /// Swapped with the list in the task's state, so that no step allocates one.
+    notifications: Vec<Notification>,
+}
+
+impl MemoryTask {
+    /// Performs a step that may notify the observer.
+    fn step<T>(&self, step: impl FnOnce(&mut TaskState) -> T) -> T {
+        let mut state = self.state.lock();
+        let answer = step(&mut state);
+        if state.notifications.is_empty() {
+            return answer;
+        }
+        let mut notifier = self.notifier.lock();
+        let Notifier { observer, notifications } = &mut *notifier;
+        std::mem::swap(&mut state.notifications, notifications);
+        drop(state);
+        let notifications = notifications.drain(..);
+        if let Some(observer) = observer {
+            notifications.for_each(|notification| notification.send(&**observer));
+        }
+        answer
+    }
+}
+
 #[async_trait]
 impl TaskStore for MemoryTask {
     async fn add(&self, jobs: Vec<NewJob>, rules: &Arc<Rules>, now: Timestamp) -> Result<Vec<Added>, AddError> {
-        self.state.lock().add(jobs, rules, now, &self.numbers)
+        self.step(|state| state.add(jobs, rules, now, &self.numbers))
     }
 
     async fn claim(&self, most: usize, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -174,7 +204,7 @@ impl TaskStore for MemoryTask {
     }
 
     fn release(&self, id: JobId, run: Run, rules: &Arc<Rules>, now: Timestamp) {
-        self.state.lock().release(id, run, rules, now);
+        self.step(|state| state.release(id, run, rules, now));
     }
 
     async fn finish(
@@ -184,15 +214,15 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<Finished, StoreError> {
-        self.state.lock().finish(finish, claim_next, rules, now)
+        self.step(|state| state.finish(finish, claim_next, rules, now))
     }
 
     async fn change(&self, id: JobId, change: Change, rules: &Arc<Rules>, now: Timestamp) -> Result<(), ChangeError> {
-        self.state.lock().change(id, change, rules, now)
+        self.step(|state| state.change(id, change, rules, now))
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
-        self.state.lock().set_paused(paused);
+        self.step(|state| state.set_paused(paused));
         Ok(())
     }
 
@@ -223,7 +253,7 @@ impl TaskStore for MemoryTask {
         delivery: Delivery,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.state.lock().settle_callback(number, delivery, now);
+        self.step(|state| state.settle_callback(number, delivery, now));
         Ok(())
     }
 
@@ -235,11 +265,11 @@ impl TaskStore for MemoryTask {
         rules: &Arc<Rules>,
         now: Timestamp,
     ) -> Result<SettledUnwanted, StoreError> {
-        Ok(self.state.lock().settle_unwanted(lane, after, most, rules, now))
+        Ok(self.step(|state| state.settle_unwanted(lane, after, most, rules, now)))
     }
 
     async fn append_log(&self, id: JobId, lines: Vec<LogLine>) -> Result<(), StoreError> {
-        self.state.lock().append_log(id, lines);
+        self.step(|state| state.append_log(id, lines));
         Ok(())
     }
 

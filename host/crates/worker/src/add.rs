@@ -117,11 +117,11 @@ async fn add_with_ids(
     Ok(added)
 }
 
-fn add_shielded(
-    runtime: &Runtime,
+fn add_shielded<'r>(
+    runtime: &'r Runtime,
     runner: &TaskRunner,
     jobs: Vec<NewJob>,
-) -> Shielded<Result<Vec<Added>, saggar_queue::AddError>> {
+) -> Shielded<'r, Result<Vec<Added>, saggar_queue::AddError>> {
     let queue = Arc::clone(&runner.queue);
     // The jobs of one call have one parent.
     let parent = jobs.first().and_then(|job| job.parent.clone()).map(|parent| (parent, Arc::clone(&runtime.families)));

@@ -1,10 +1,11 @@
 //! Families: the jobs that descend from given jobs, because guests or handlers of the family added them.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
-use saggar_job::{JobKey, TaskKey};
+use saggar_job::{JobId, JobKey, TaskKey};
 use saggar_queue::Added;
 
 /// Additions with unknown parents that a family stores, because every job can start, and add others, before the family
@@ -17,7 +18,8 @@ pub struct Family(Arc<Mutex<Members>>);
 
 #[derive(Default)]
 struct Members {
-    jobs: HashSet<JobKey>,
+    /// By task, so that a job of a task that has members costs no copy of the task's key.
+    jobs: HashMap<TaskKey, HashSet<JobId, RandomState>, RandomState>,
     /// Members that were added by others and have not been returned yet.
     added: VecDeque<JobKey>,
     /// The last additions by jobs that are not members, as child and parent.
@@ -25,27 +27,44 @@ struct Members {
 }
 
 impl Members {
-    fn enter(&mut self, key: JobKey) {
-        let mut new = vec![key];
-        while let Some(key) = new.pop() {
+    fn has(&self, key: &JobKey) -> bool {
+        self.jobs.get(&key.task).is_some_and(|jobs| jobs.contains(&key.id))
+    }
+
+    fn enter(&mut self, task: &TaskKey, id: JobId) {
+        match self.jobs.get_mut(task) {
+            Some(jobs) => drop(jobs.insert(id)),
+            None => drop(self.jobs.entry(task.clone()).or_default().insert(id)),
+        }
+        if !self.unknown.is_empty() {
+            self.enter_children(JobKey { task: task.clone(), id });
+        }
+    }
+
+    /// Enters the jobs that a member added before it was known, and what those added.
+    fn enter_children(&mut self, member: JobKey) {
+        let mut parents = vec![member];
+        while let Some(parent) = parents.pop() {
             let mut children = Vec::new();
-            self.unknown.retain(|(child, parent)| {
-                let is_child = *parent == key;
+            self.unknown.retain(|(child, of)| {
+                let is_child = *of == parent;
                 if is_child {
                     children.push(child.clone());
                 }
                 !is_child
             });
-            self.jobs.insert(key);
-            self.added.extend(children.iter().cloned());
-            new.extend(children);
+            for child in children {
+                self.jobs.entry(child.task.clone()).or_default().insert(child.id);
+                self.added.push_back(child.clone());
+                parents.push(child);
+            }
         }
     }
 
     fn note(&mut self, parent: &JobKey, child: JobKey) {
-        if self.jobs.contains(parent) {
-            self.added.push_back(child.clone());
-            self.enter(child);
+        if self.has(parent) {
+            self.enter(&child.task, child.id);
+            self.added.push_back(child);
             return;
         }
         if self.unknown.len() == UNKNOWN_PARENTS {
@@ -57,8 +76,8 @@ impl Members {
 
 impl Family {
     /// Enters a job as a member that was added from outside.
-    pub fn begin_with(&self, key: JobKey) {
-        self.0.lock().enter(key);
+    pub fn begin_with(&self, task: &TaskKey, id: JobId) {
+        self.0.lock().enter(task, id);
     }
 
     /// Returns the next job that a member added, in the order of additions.
@@ -67,8 +86,10 @@ impl Family {
     }
 
     /// Removes a member that will add no more jobs.
-    pub fn forget(&self, key: &JobKey) {
-        self.0.lock().jobs.remove(key);
+    pub fn forget(&self, task: &TaskKey, id: JobId) {
+        if let Some(jobs) = self.0.lock().jobs.get_mut(task) {
+            jobs.remove(&id);
+        }
     }
 }
 
@@ -99,8 +120,6 @@ impl Families {
 
 #[cfg(test)]
 mod tests {
-    use saggar_job::JobId;
-
     use super::*;
 
     fn key(id: u64) -> JobKey {
@@ -120,7 +139,7 @@ mod tests {
     fn a_family_has_the_jobs_of_its_jobs_and_no_others() {
         let families = Families::default();
         let family = families.begin();
-        family.begin_with(key(1));
+        family.begin_with(&key(1).task, JobId(1));
         add(&families, 1, &[2, 3]);
         add(&families, 9, &[10]);
         add(&families, 3, &[4]);
@@ -136,7 +155,7 @@ mod tests {
         add(&families, 3, &[4]);
         add(&families, 1, &[2, 3]);
         add(&families, 8, &[9]);
-        family.begin_with(key(1));
+        family.begin_with(&key(1).task, JobId(1));
         let mut all = added(&family);
         all.sort_unstable();
         assert_eq!(all, [2, 3, 4]);

@@ -10,20 +10,20 @@ use tokio_util::task::TaskTracker;
 
 /// A step. If it is dropped before it returned, it continues in the background; if it is dropped before its first poll,
 /// it does not run.
-pub(crate) struct Shielded<T: Send + 'static> {
+pub(crate) struct Shielded<'t, T: Send + 'static> {
     step: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     has_begun: bool,
     /// Where it continues.
-    tracker: TaskTracker,
+    tracker: &'t TaskTracker,
 }
 
-impl<T: Send + 'static> Shielded<T> {
-    pub(crate) fn new(tracker: &TaskTracker, step: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { step: Some(Box::pin(step)), has_begun: false, tracker: tracker.clone() }
+impl<'t, T: Send + 'static> Shielded<'t, T> {
+    pub(crate) fn new(tracker: &'t TaskTracker, step: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { step: Some(Box::pin(step)), has_begun: false, tracker }
     }
 }
 
-impl<T: Send + 'static> Future for Shielded<T> {
+impl<T: Send + 'static> Future for Shielded<'_, T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -36,7 +36,7 @@ impl<T: Send + 'static> Future for Shielded<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Shielded<T> {
+impl<T: Send + 'static> Drop for Shielded<'_, T> {
     fn drop(&mut self) {
         let Some(rest) = self.step.take().filter(|_| self.has_begun) else { return };
         // Without a runtime, the whole host is gone.

@@ -98,7 +98,7 @@ impl TaskQueue {
     }
 
     async fn add_step(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>, AddError> {
-        let rules = self.rules.load_full();
+        let rules = self.rules.load();
         let add = |jobs| self.store.add(jobs, &rules, self.observer.context.clock.now());
         let more = jobs.iter().map(kept_bytes::of_new).sum();
         if self.store.has_room_for(more, &rules) {

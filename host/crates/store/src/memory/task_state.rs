@@ -1,5 +1,5 @@
 //! One task's jobs and the steps on them. Everything here runs under the task's lock: no step takes longer than the
-//! number of items that it was asked for. So does the observer, which is quick and does not call the store.
+//! number of items that it was asked for.
 //!
 //! Adding, claiming and finishing are here; `changing`, `delivery` and `reading` contain the other steps.
 
@@ -19,7 +19,7 @@ use crate::step::plan::{Bounds, ExistingJobs, added_event, plan_add};
 use crate::step::{self, Effects, QueueChange};
 use crate::{
     AddError, Added, Attempts, Claimed, ClaimedJob, End, EndResult, Finish, Finished, Hint, Lane, NewJob, NextDue,
-    Observer, Rules, StoreError, StoreEvent,
+    Notification, Rules, StoreError, StoreEvent,
 };
 
 mod bytes;
@@ -49,14 +49,13 @@ pub(super) struct TaskState {
     paused: bool,
     pub(super) promoted_at_once: usize,
     opened: bool,
-    /// Set by the opening.
-    observer: Option<Arc<dyn Observer>>,
+    /// The notifications of the current step for the observer.
+    pub(super) notifications: Vec<Notification>,
 }
 
 impl TaskState {
-    /// Sets the observer. The first opening also ends the attempts that a dead process left running.
-    pub(super) fn open(&mut self, observer: Arc<dyn Observer>, rules: &Rules, now: Timestamp) {
-        self.observer = Some(observer);
+    /// Ends the attempts that a dead process left running, if this is the first opening.
+    pub(super) fn open(&mut self, rules: &Rules, now: Timestamp) {
         if std::mem::replace(&mut self.opened, true) {
             return;
         }
@@ -80,7 +79,7 @@ impl TaskState {
     #[cfg(any(test, feature = "conformance"))]
     pub(super) fn die(&mut self) -> Self {
         self.ends.outbox.requeue_all();
-        Self { opened: false, observer: None, ..std::mem::take(self) }
+        Self { opened: false, ..std::mem::take(self) }
     }
 
     pub(super) fn add(
@@ -110,16 +109,8 @@ impl TaskState {
         Ok(added)
     }
 
-    fn notify(&self, event: StoreEvent) {
-        if let Some(observer) = &self.observer {
-            observer.observe(event);
-        }
-    }
-
-    fn hint(&self, hint: Hint) {
-        if let Some(observer) = &self.observer {
-            observer.hint(hint);
-        }
+    fn notify(&mut self, notification: impl Into<Notification>) {
+        self.notifications.push(notification.into());
     }
 
     fn insert(&mut self, number: u64, id: JobId, mut job: NewJob, on_hold: bool, now: Timestamp) {
@@ -233,7 +224,7 @@ impl TaskState {
         step::release(&mut record.life, run_at, problem);
         record.position = self.ready_queue.push_back(id, record.priority, claimed_from);
         change_status(&mut self.by_status, &mut self.status_index, record, Status::Running);
-        self.hint(Hint::Ready(NextDue::Now));
+        self.notify(Hint::Ready(NextDue::Now));
     }
 
     pub(super) fn finish(

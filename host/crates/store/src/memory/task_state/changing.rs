@@ -33,7 +33,7 @@ impl TaskState {
         self.apply(id, effects, now);
         if let State::Running { run, .. } = state {
             self.notify(StoreEvent::Cancelling { id, at: now });
-            self.hint(Hint::Cancel(id, run));
+            self.notify(Hint::Cancel(id, run));
         } else {
             self.notify(StoreEvent::Cancelled { id, callback, at: now });
         }
@@ -82,7 +82,7 @@ impl TaskState {
     pub(in super::super) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
         let next_due = self.next_due();
-        self.hint(Hint::Ready(next_due));
+        self.notify(Hint::Ready(next_due));
     }
 
     pub(in super::super) fn prune(&mut self, most: usize, rules: &Rules, now: Timestamp) -> Pruned {

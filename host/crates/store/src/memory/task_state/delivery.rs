@@ -102,7 +102,7 @@ impl TaskState {
         self.ends.given_up -= before - record.given_up.len();
         let (pending, lane) = redelivery.pending();
         self.ends.set_pending(id, record, pending, Some(lane));
-        Lane::ALL.into_iter().for_each(|lane| self.hint(Hint::Callback(lane, NextDue::Now)));
+        Lane::ALL.into_iter().for_each(|lane| self.notify(Hint::Callback(lane, NextDue::Now)));
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl TaskState {
         {
             self.ends.retain(id, record);
         }
-        self.hint(Hint::Callback(lane, NextDue::due_at(until, now)));
+        self.notify(Hint::Callback(lane, NextDue::due_at(until, now)));
     }
 
     /// Removes a callback; a problem means that it was given up.
@@ -173,8 +173,8 @@ impl TaskState {
         let new_callback = effects.new_callback;
         self.apply(entry.id, effects, now);
         match new_callback {
-            Some(lane) => self.hint(Hint::Callback(lane, NextDue::Now)),
-            None => self.hint(Hint::Ready(released)),
+            Some(lane) => self.notify(Hint::Callback(lane, NextDue::Now)),
+            None => self.notify(Hint::Ready(released)),
         }
     }
 }

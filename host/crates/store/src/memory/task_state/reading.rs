@@ -30,7 +30,7 @@ impl TaskState {
             let bytes = record.bytes();
             record.log.get_or_insert_default().append(lines);
             self.kept.change(bytes, record.bytes());
-            self.hint(Hint::LogGrown(id));
+            self.notify(Hint::LogGrown(id));
         }
     }
 
