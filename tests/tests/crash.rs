@@ -12,6 +12,7 @@ use saggar_tests::program::{command, saggar_on};
 use serde_json::json;
 
 const ROUNDS: u64 = 20;
+const MANY_ROUNDS: u64 = 200;
 const TASKS: [&str; 4] = ["echo", "empty", "progress", "recorded"];
 
 fn app() -> App {
@@ -66,12 +67,22 @@ fn load_and_kill(app: &App, task: &str, killed_after: usize) -> Vec<u64> {
 
 #[test]
 fn confirmed_jobs_survive_kill_9() {
+    survive(ROUNDS);
+}
+
+#[test]
+#[ignore = "takes minutes; run after changes of the store: cargo test --release -- --ignored many_rounds"]
+fn confirmed_jobs_survive_kill_9_in_many_rounds() {
+    survive(MANY_ROUNDS);
+}
+
+fn survive(rounds: u64) {
     let app = app();
     let mut tasks: BTreeMap<&str, Expected> = TASKS.map(|task| (task, Expected::default())).into();
     tasks.insert("recorded", Expected { delivered: &["add", "success", "error"], ..Expected::default() });
     // The times of the kills differ from round to round, and are the same in every run.
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let task = TASKS[round as usize % TASKS.len()];
         let ids = load_and_kill(&app, task, 1 + (random >> 33) as usize % 1_500);
