@@ -5,12 +5,16 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 
 /// The sources of the conformance guests, below the repository.
 const GUESTS: &str = "tests/guests/conformance";
+
+/// Held while tools are installed, because tests that need the same ones run side by side.
+static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// The world of the conformance guests: all roles.
 const WORLD: &str = "plugin";
@@ -166,6 +170,7 @@ impl Languages {
     fn install_javascript(&self) -> Result<PathBuf> {
         let (from, to) = (self.guest("js"), self.folder.join("js"));
         let lock = from.join("package-lock.json");
+        let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         if is_installed(&lock, &to)? {
             return Ok(to);
         }
@@ -184,6 +189,7 @@ impl Languages {
     fn install_python(&self, language: &str) -> Result<PathBuf> {
         let wanted = self.guest(language).join("requirements.txt");
         let to = self.folder.join(language);
+        let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         if is_installed(&wanted, &to)? {
             return Ok(to);
         }
