@@ -10,11 +10,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 /// Each program that tests run, and the package of Debian's that has it.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("cc", "gcc"),
     ("curl", "curl"),
     ("kill", "procps"),
     ("mount", "mount"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
     ("nsenter", "util-linux"),
     ("prlimit", "util-linux"),
     ("promtool", "prometheus"),
