@@ -1,5 +1,6 @@
 //! The command line: commands, arguments and help.
 
+pub(crate) mod author;
 pub(crate) mod client;
 
 use std::ffi::OsStr;
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     /// Generates a token for the HTTP API, and its digest for the configuration
     Token(Token),
     #[command(flatten)]
+    Author(author::AuthorCommand),
+    #[command(flatten)]
     Client(client::ClientCommand),
 }
 
@@ -72,13 +75,22 @@ impl Command {
             Self::Serve(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Config(args) => config::load_for_show(&args.app, &args.settings, verbose, variables),
-            Self::Token(_) | Self::Client(_) => config::load_without_app(verbose, variables),
+            Self::Author(author::AuthorCommand::Test(args)) => {
+                config::load(&args.app_dir(), &args.settings, verbose, variables)
+            }
+            Self::Token(_) | Self::Author(_) | Self::Client(_) => config::load_without_app(verbose, variables),
         }
     }
 
     /// Returns whether the command runs as a service until it is stopped.
     pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Serve(_))
+    }
+
+    /// Returns whether the command writes files for an author, and nothing else.
+    pub(crate) fn writes_sources(&self) -> bool {
+        use author::AuthorCommand::{Component, New, Wit};
+        matches!(self, Self::Author(Component(_) | New(_) | Wit(_)))
     }
 
     /// Returns whether the command itself reports errors in the configuration.

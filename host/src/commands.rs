@@ -13,6 +13,11 @@ mod show;
 mod signals;
 mod token;
 
+mod component;
+mod new;
+mod test;
+mod wit;
+
 mod client;
 mod job_view;
 mod output;
@@ -38,6 +43,7 @@ use std::sync::Arc;
 use saggar::Compiler;
 
 use crate::cli::Command;
+use crate::cli::author::AuthorCommand;
 use crate::config::{Config, Loaded, Variables};
 use crate::telemetry::Telemetry;
 
@@ -67,11 +73,15 @@ impl CommandEnv {
             .cache_dir(cache_dir.clone())
             .keep_bytes(*keep_bytes as u64)
             .state_dir(self.variables.user_state_dir())
-            // The running program, even if its file was replaced meanwhile.
-            .compiler(Compiler::Process("/proc/self/exe".into()))
+            .compiler(compiler())
             .tracer(self.telemetry.tracer())
             .env_filtered(env_allow.clone(), move |name| variables.text(name).map(str::to_owned))
     }
+}
+
+/// Returns the compiler of plugins: the running program, even if its file was replaced meanwhile.
+fn compiler() -> Compiler {
+    Compiler::Process("/proc/self/exe".into())
 }
 
 pub(crate) async fn run(command: Command, env: &CommandEnv) -> ExitCode {
@@ -82,6 +92,10 @@ pub(crate) async fn run(command: Command, env: &CommandEnv) -> ExitCode {
         Command::Backup(args) => backup::run(args, env).await,
         Command::Config(args) => config::run(&args, &env.configuration),
         Command::Token(args) => token::run(&args),
+        Command::Author(AuthorCommand::Component(args)) => component::run(args).await,
+        Command::Author(AuthorCommand::New(args)) => new::run(&args),
+        Command::Author(AuthorCommand::Test(args)) => test::run(args, env).await,
+        Command::Author(AuthorCommand::Wit(args)) => wit::run(&args),
         Command::Client(command) => client::run(command).await,
     };
     match done {

@@ -8,7 +8,7 @@ use opentelemetry::global::BoxedTracer;
 use saggar_definition::{Diagnostic, Variable};
 use saggar_job::{Clock, JobKey, SystemClock, TaskKey};
 use saggar_queue::{Counts, EventFilter, EventId, Events, Followed, Queue, StoreHealth};
-use saggar_sandbox::{Allocator, Compiler, Engine, EngineOptions};
+use saggar_sandbox::{Allocator, Compiler, Engine, EngineError, EngineOptions};
 use saggar_worker::Worker;
 
 use crate::app::{App, Definitions, StartError};
@@ -181,16 +181,22 @@ impl HostBuilder {
             Ok(need) if need <= MAX_SANDBOXES => (need + SPARE_SANDBOXES).min(MAX_SANDBOXES),
             _ => return Err(StartError::TooManySlots { need, capacity: MAX_SANDBOXES }),
         };
+        Ok(self.start_engine(sandboxes, definitions.max_memory())?)
+    }
+
+    /// Starts an engine as that of a host, for calls without a host. `max_memory` is the largest memory limit of its
+    /// sandboxes, in bytes.
+    pub fn start_engine(&self, sandboxes: u32, max_memory: u64) -> Result<Engine, EngineError> {
         let options = EngineOptions {
             sandboxes,
-            max_memory: definitions.max_memory().max(MIN_POOL_MEMORY),
+            max_memory: max_memory.max(MIN_POOL_MEMORY),
             allocator: self.allocator,
             cache_dir: self.cache_dir.clone(),
             state_dir: self.state_dir.clone(),
             compiler: self.compiler.clone(),
             ..EngineOptions::default()
         };
-        Ok(Engine::new(options)?)
+        Engine::new(options)
     }
 
     /// Loads the app and starts it. The problems of tasks that cannot run are in [`Host::app`]. Fails if no task can

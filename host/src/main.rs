@@ -26,7 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Only the host's user may access the files that it writes: jobs, backups, compiled plugins.
-    rustix::process::umask(Mode::from_raw_mode(0o077));
+    let users_mask = rustix::process::umask(Mode::from_raw_mode(0o077));
     // A host starts this program again as a compiler of plugins.
     if let Some(code) = saggar::compile_if_asked(std::env::args_os()) {
         return code;
@@ -35,6 +35,10 @@ fn main() -> ExitCode {
     let variables: Arc<Variables> = Arc::new(std::env::vars_os().collect());
     telemetry::apply_no_color(&variables);
     let cli = cli::Cli::read(&variables);
+    if cli.command.writes_sources() {
+        // What an author keeps in a repository has the author's own permissions.
+        rustix::process::umask(users_mask);
+    }
     let configuration = cli.command.configuration(cli.verbose, &variables);
     if configuration.has_errors() && !cli.command.reports_problems() {
         telemetry::report_config_problems(&configuration, &variables);

@@ -14,6 +14,7 @@ use crate::limiter::{Limiter, MemoryTotal};
 use crate::output::{Output, Stream};
 use crate::resources::{self, MAX_RESOURCES, Usage};
 use crate::turn::Turn;
+use crate::used_imports::{Import, UsedImports};
 use crate::{JobContext, Services};
 
 /// Maximum random bytes per request. The host allocates as many.
@@ -47,6 +48,8 @@ pub(crate) struct Current {
     pub(crate) stopped: Option<Stop>,
     /// Calls of the `tasks` interface so far.
     pub(crate) task_calls: u32,
+    /// The interfaces that were called so far.
+    pub(crate) used_imports: UsedImports,
 }
 
 /// Why the host stopped a guest.
@@ -83,10 +86,14 @@ impl Guest {
         }
     }
 
-    /// Returns the running call. Guests run only during calls, so there is one whenever an import is called. Also
-    /// clears the last refusal of memory, because a guest that calls an import has continued after it.
-    pub(crate) fn current(&mut self) -> wasmtime::Result<&mut Current> {
-        self.continued().current.as_mut().ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))
+    /// Returns the running call, for a function of `import`. Guests run only during calls, so there is one whenever an
+    /// import is called. Also clears the last refusal of memory, because a guest that calls an import has continued
+    /// after it.
+    pub(crate) fn current(&mut self, import: Import) -> wasmtime::Result<&mut Current> {
+        let current = self.continued().current.as_mut();
+        let current = current.ok_or_else(|| wasmtime::Error::msg("the guest runs outside of a call"))?;
+        current.used_imports.insert(import);
+        Ok(current)
     }
 
     /// Clears the last refusal of memory, because the guest has continued after it.

@@ -1,6 +1,7 @@
 //! An instance in its store: creating it, and calling its roles.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use saggar_job::{Failure, FailureKind, JobId, Problem};
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
@@ -24,6 +25,8 @@ pub(crate) struct LiveInstance {
     roles: RoleFuncs,
     /// Calls that succeeded.
     pub(crate) served: u32,
+    /// How long the instantiation took, until the first call has taken it.
+    pub(crate) instantiation: Duration,
     _permit: CapacityPermit,
 }
 
@@ -58,7 +61,14 @@ impl LiveInstance {
                 Ok(UpdateDeadline::YieldCustom(1, Box::pin(turns.clone().wait(turn))))
             }
         });
-        Self { store, instance: None, roles: RoleFuncs::default(), served: 0, _permit: permit }
+        Self {
+            store,
+            instance: None,
+            roles: RoleFuncs::default(),
+            served: 0,
+            instantiation: Duration::ZERO,
+            _permit: permit,
+        }
     }
 
     /// Returns whether the next call may use this instance: it has no data of this call outside its own memory, and is
@@ -84,8 +94,10 @@ impl LiveInstance {
         let instance = match self.instance {
             Some(instance) => instance,
             None => {
+                let began = Instant::now();
                 // Boxed; otherwise the future of each call would include space for it.
                 let instance = Box::pin(plugin.0.pre.instantiate_async(&mut self.store)).await?;
+                self.instantiation = began.elapsed();
                 *self.instance.insert(instance)
             }
         };

@@ -24,6 +24,7 @@ mod native;
 mod scan;
 mod unsupported;
 mod validate;
+mod wit;
 
 mod bindings;
 mod ending;
@@ -37,11 +38,13 @@ mod output;
 mod resources;
 mod sandbox;
 mod text;
+mod used_imports;
 mod wasi;
 
 pub use call::{Answer, Call, CallError, Input, JobContext, Report};
 pub use compiler::Compiler;
 pub use compiler::child::compile_if_asked;
+pub use compiler::encode::{Adapter, EncodeError, EncodeRequest};
 pub use contract::RoleError;
 pub use engine::{Engine, EngineError, EngineOptions};
 pub use initial_memory::initial_memory;
@@ -50,3 +53,5 @@ pub use pool::{Allocator, PoolUsage};
 pub use sandbox::{Limits, Sandbox};
 pub use services::{Services, TaskJob};
 pub use text::{escaped, needs_escape};
+pub use used_imports::UsedImports;
+pub use wit::{WORLD, WitFile, wit_files, wit_text};

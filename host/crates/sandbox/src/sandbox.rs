@@ -15,7 +15,7 @@ use crate::ending::{FinishedCall, classify};
 use crate::guest::{Current, Stop};
 use crate::instance::LiveInstance;
 use crate::ticker::CallDeadline;
-use crate::{Answer, Call, CallError, Plugin, Report, Services};
+use crate::{Answer, Call, CallError, Plugin, Report, Services, UsedImports};
 
 /// Limits of one sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +86,15 @@ impl Sandbox {
         let id = job.id;
         live.store.data().output.begin(services.clone());
         live.store.data_mut().limiter.begin();
-        live.store.data_mut().current =
-            Some(Current { job, services: services.clone(), deadline, timeout, stopped: None, task_calls: 0 });
+        live.store.data_mut().current = Some(Current {
+            job,
+            services: services.clone(),
+            deadline,
+            timeout,
+            stopped: None,
+            task_calls: 0,
+            used_imports: UsedImports::default(),
+        });
         let (mut cpu, mut ended) = (Duration::ZERO, called);
         let mut first_slice = Some(called);
         let turn = live.store.data().turn.clone();
@@ -124,14 +131,16 @@ impl Sandbox {
         let guest = live.store.data();
         let output_tail = guest.output.end();
         let result = classify(result, &FinishedCall { guest, output_tail: &output_tail, served: live.served });
-        live.store.data_mut().current = None;
+        let current = live.store.data_mut().current.take();
+        let used_imports = current.map(|current| current.used_imports).unwrap_or_default();
+        let instantiation = std::mem::take(&mut live.instantiation);
         let reusable = live.is_reusable();
         let peak_memory = live.store.data().limiter.peak_bytes();
         live.served += 1;
         if answered && reusable && live.served < self.limits.reuse {
             self.live = Some(live);
         }
-        Report { result, cpu: time.cpu, took: time.took, peak_memory, fresh }
+        Report { result, cpu: time.cpu, took: time.took, peak_memory, fresh, instantiation, used_imports }
     }
 }
 

@@ -1,0 +1,9 @@
+//! The commands for authors of plugins, with the real binary: `component`, `wit`, `test` and `new`.
+
+mod author {
+    mod component;
+    mod new;
+    mod test;
+    mod test_files;
+    mod wit;
+}
