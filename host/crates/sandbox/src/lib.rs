@@ -14,6 +14,7 @@ mod ticker;
 mod turn;
 
 mod cache;
+mod compile_report;
 mod compiler;
 mod contract;
 mod describe;
@@ -39,6 +40,7 @@ mod sandbox;
 mod text;
 
 pub use call::{Answer, Call, CallError, Input, JobContext, Report};
+pub use compile_report::{CompileReport, CompileState};
 pub use compiler::Compiler;
 pub use compiler::child::compile_if_asked;
 pub use contract::RoleError;
