@@ -107,11 +107,13 @@ impl Definitions {
     }
 
     /// Loads the plugins, several at a time, and checks that each plugin implements the roles that the tasks refer to.
-    /// Calls `resolved` for each task as soon as its plugins are resolved, with its problems. Cancel safe.
+    /// Reuses plugins of the app `known` whose files have not changed. Calls `resolved` for each task as soon as its
+    /// plugins are resolved, with its problems. Cancel safe.
     pub(crate) async fn resolve(
         self,
         engine: &Engine,
         app_dir: &Path,
+        known: &App,
         mut resolved: impl FnMut(Setup, &[Diagnostic]) + Send,
     ) -> App {
         let Self { catalog, problems, broken } = self;
@@ -119,7 +121,7 @@ impl Definitions {
         let mut budget = CapacityBudget::new(engine, &catalog);
         let mut waiting = PendingTasks::new(&catalog);
         let files = PluginFiles::of(app_dir);
-        let mut loading = plugins::load_all(engine, &files, waiting.plugins());
+        let mut loading = plugins::load_all(engine, &files, &known.plugins, waiting.plugins());
         while let Some((name, loaded)) = loading.next().await {
             app.plugins.insert(&name, loaded);
             for task in waiting.completed_by(&name) {
@@ -233,6 +235,11 @@ impl App {
     /// Returns the plugin of this name, if a task refers to it and it can be used.
     pub fn plugin(&self, name: &str) -> Option<saggar_sandbox::Plugin> {
         self.plugins.get(name)
+    }
+
+    /// Returns the names of the plugins that `other` does not have with the same content.
+    pub(crate) fn plugins_changed_since(&self, other: &Self) -> Vec<String> {
+        self.plugins.changed_since(&other.plugins)
     }
 
     /// Decides whether a task can run, after each of its plugins was loaded or has failed; returns the problems if it

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{self, EngineScope, Flags, Loaded, RunScope, ServiceScope, StoreScope, Variables};
+use crate::config::{self, DevScope, EngineScope, Flags, Loaded, RunScope, ServiceScope, StoreScope, Variables};
 
 /// The last paragraph of every command's help.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refused, the app has problems, or anything \
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Loads an app, runs its jobs and answers over HTTP until SIGTERM or Ctrl-C, then drains
     Serve(Serve),
+    /// Serves an app to its author: reloads it whenever a file is saved, and shows problems, jobs and their logs
+    Dev(Dev),
     /// Copies an app's jobs to a file, even while a host runs; the copy can be served
     Backup(Backup),
     /// Prints every key of the configuration, its value and where the value comes from, or every error in it
@@ -73,6 +75,7 @@ impl Command {
             Self::Check(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Run(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Serve(args) => config::load(&args.app, &args.settings, verbose, variables),
+            Self::Dev(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Backup(args) => config::load(&args.app, &args.settings, verbose, variables),
             Self::Config(args) => config::load_for_show(&args.app, &args.settings, verbose, variables),
             Self::Author(author::AuthorCommand::Test(args)) => {
@@ -84,7 +87,7 @@ impl Command {
 
     /// Returns whether the command runs as a service until it is stopped.
     pub(crate) fn is_service(&self) -> bool {
-        matches!(self, Self::Serve(_))
+        matches!(self, Self::Serve(_) | Self::Dev(_))
     }
 
     /// Returns whether the command writes files for an author, and nothing else.
@@ -145,8 +148,21 @@ pub(crate) struct Serve {
     /// The app: a directory with `tasks/` and `plugins/`
     pub(crate) app: PathBuf,
 
+    /// Reloads the app whenever a task file, a plugin or the configuration has changed
+    #[arg(long)]
+    pub(crate) watch: bool,
+
     #[command(flatten)]
     pub(crate) settings: Flags<ServiceScope>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// The app: a directory with `tasks/` and `plugins/`
+    pub(crate) app: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) settings: Flags<DevScope>,
 }
 
 #[derive(Debug, Args)]

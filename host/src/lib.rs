@@ -37,6 +37,8 @@ mod loading;
 mod meters;
 mod plugins;
 mod reload;
+mod reload_view;
+mod reloads;
 mod service;
 mod store;
 
@@ -46,6 +48,7 @@ pub use host::{DEFAULT_KEEP_BYTES, Health, Host, HostBuilder};
 pub use job_view::JobView;
 pub use meters::describe_metrics;
 pub use opentelemetry::global::BoxedTracer;
+pub use reloads::{ConfigurationCheck, LastReload, ReloadError, ReloadResult, ReloadStatus, Reloaded};
 pub use saggar_api as api;
 pub use saggar_definition::{Diagnostic, Severity, Task, schema};
 pub use saggar_job::{
@@ -56,9 +59,9 @@ pub use saggar_queue::{
     Gap, JobEvent, JobEventKind, KeptEvent, ListOrder, ListQuery, ListedJob, LogLine, Missed, NewJob, Page, Progress,
     Rates, StoreError, UniqueBy, fingerprint,
 };
-pub use saggar_sandbox::{Allocator, Compiler, Engine, Plugin, PoolUsage, compile_if_asked};
+pub use saggar_sandbox::{Allocator, CompileState, Compiler, Engine, Plugin, PoolUsage, compile_if_asked};
 pub use saggar_store_sqlite::{Durability, SqliteError};
 pub use saggar_wire as wire;
-pub use saggar_worker::{AddError, Family, LookupError};
+pub use saggar_worker::{AddError, Family, LookupError, TaskChanges};
 pub use service::service;
 pub use store::{StoreChoice, UnknownStore, backup};

@@ -8,6 +8,7 @@ macro_rules! say {
 mod cli;
 mod commands;
 mod config;
+mod inputs;
 mod problems;
 mod telemetry;
 
@@ -61,7 +62,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let env = CommandEnv { configuration, variables, telemetry };
+    let configuration = Arc::new(configuration);
+    let env = CommandEnv { configuration, verbose: cli.verbose, variables, telemetry };
     let code = runtime.block_on(commands::run(cli.command, &env));
     // A blocking task may still be compiling a component, and its result is no longer needed.
     runtime.shutdown_background();

@@ -73,15 +73,17 @@ impl PluginFiles {
     }
 }
 
-/// Loads each plugin once; yields the plugins as they become ready. Dropping the stream stops the loading.
+/// Loads each plugin once, unless its file has the same content as the `known` plugin of this name. Yields the plugins as
+/// they become ready. Dropping the stream stops the loading.
 pub(crate) fn load_all<'a>(
     engine: &'a Engine,
     files: &'a PluginFiles,
+    known: &'a Plugins,
     names: Vec<String>,
 ) -> impl Stream<Item = (String, Loaded)> + Send + Unpin + 'a {
     let load = move |name: String| {
         async move {
-            let loaded = load(engine, files, &name).await;
+            let loaded = load(engine, files, &name, known.get(&name)).await;
             (name, loaded)
         }
         .boxed()
@@ -89,7 +91,7 @@ pub(crate) fn load_all<'a>(
     futures_util::stream::iter(names.into_iter().map(load)).buffer_unordered(CONCURRENT_LOADS)
 }
 
-async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
+async fn load(engine: &Engine, files: &PluginFiles, name: &str, known: Option<Plugin>) -> Loaded {
     let path = match files.find(name) {
         Ok(path) => path,
         Err(error) => return Loaded { initial_memory: 0, plugin: Some(Err(error)) },
@@ -102,7 +104,13 @@ async fn load(engine: &Engine, files: &PluginFiles, name: &str) -> Loaded {
     // The pool's memories are as large as the engine's limit. A pooling engine refuses a component that needs more, an
     // on-demand engine accepts it.
     let fits = initial_memory <= engine.max_memory();
-    Loaded { initial_memory, plugin: if fits { Some(engine.load(path).await) } else { None } }
+    let plugin = match known {
+        _ if !fits => None,
+        // A link in the place of a file may lead to another one.
+        Some(known) if known.path() == path => Some(engine.reload(path, &known).await),
+        _ => Some(engine.load(path).await),
+    };
+    Loaded { initial_memory, plugin }
 }
 
 impl Plugins {
@@ -112,6 +120,13 @@ impl Plugins {
 
     pub(crate) fn get(&self, name: &str) -> Option<Plugin> {
         self.0.get(name)?.plugin.as_ref()?.as_ref().ok().cloned()
+    }
+
+    /// Returns the names of the loaded plugins that `other` does not have with the same content.
+    pub(crate) fn changed_since(&self, other: &Self) -> Vec<String> {
+        let digest_in = |plugins: &Self, name: &str| plugins.get(name).map(|plugin| plugin.digest().clone());
+        let changed = |name: &&String| digest_in(self, name) != digest_in(other, name);
+        self.0.keys().filter(changed).cloned().collect()
     }
 
     /// Returns the reasons why plugins of `task` cannot be used in their roles, each with its location in the task's

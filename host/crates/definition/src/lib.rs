@@ -46,7 +46,7 @@ mod schema;
 pub use catalog::Catalog;
 pub use confined::{read_regular_file, resolve_inside};
 pub use diagnostic::{Diagnostic, Location, Related, Severity};
-pub use files::utf8_text;
+pub use files::{is_task_file, utf8_text};
 pub use id::{TaskId, TaskIdError};
 pub use load::{Loaded, load, read_task};
 pub use problems::Problems;

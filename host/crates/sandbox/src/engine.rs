@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use wasmtime::InstanceAllocationStrategy;
 use wasmtime::component::Linker;
 
+use crate::compile_report::CompileReport;
 use crate::compiler::Compiler;
 use crate::config::base_config;
 use crate::guest::{Guest, HasGuest};
@@ -36,6 +37,8 @@ pub struct EngineOptions {
     pub state_dir: Option<PathBuf>,
     /// Where components are parsed and compiled.
     pub compiler: Compiler,
+    /// Where compilations that take long are reported.
+    pub compile_report: CompileReport,
     /// Threads of the runtime that drives the sandboxes.
     pub threads: usize,
     /// How often computing guests are interrupted, to check their deadline and to let others run.
@@ -51,6 +54,7 @@ impl Default for EngineOptions {
             cache_dir: None,
             state_dir: None,
             compiler: Compiler::InProcess,
+            compile_report: CompileReport::default(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             // Guests stop within a few ticks. Shorter ticks cost more, and did not stop guests sooner on a busy
             // machine.
@@ -83,6 +87,7 @@ pub(crate) struct Inner {
     pub(crate) memory_total: MemoryTotal,
     pub(crate) cache: Option<cache::Cache>,
     pub(crate) compiler: Compiler,
+    pub(crate) compile_report: CompileReport,
     /// Limits how many files are read, and how much compiled code is loaded, at the same time.
     pub(crate) reading: Semaphore,
     /// Limits how many compilations run at the same time.
@@ -109,6 +114,7 @@ impl Engine {
             memory_total: MemoryTotal::default(),
             cache,
             compiler: options.compiler,
+            compile_report: options.compile_report,
             reading: Semaphore::new(parallelism),
             compiling: Semaphore::new(parallelism),
             allocator,

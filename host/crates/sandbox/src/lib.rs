@@ -14,6 +14,7 @@ mod ticker;
 mod turn;
 
 mod cache;
+mod compile_report;
 mod compiler;
 mod contract;
 mod describe;
@@ -42,6 +43,7 @@ mod used_imports;
 mod wasi;
 
 pub use call::{Answer, Call, CallError, Input, JobContext, Report};
+pub use compile_report::{CompileReport, CompileState};
 pub use compiler::Compiler;
 pub use compiler::child::compile_if_asked;
 pub use compiler::encode::{Adapter, EncodeError, EncodeRequest};

@@ -143,36 +143,46 @@ impl Engine {
     /// Reads, checks and compiles the component in the file `path`. The first load can take seconds. Can be called
     /// concurrently. Dropping the future stops the compilation.
     pub async fn load(&self, path: impl Into<PathBuf>) -> Result<Plugin, LoadError> {
-        let path = path.into();
+        self.load_unless(path.into(), None).await
+    }
+
+    /// Like [`load`](Self::load), after `known` was loaded from the same file. Returns `known` if the content of the
+    /// file is the same, so that it is not loaded twice.
+    pub async fn reload(&self, path: impl Into<PathBuf>, known: &Plugin) -> Result<Plugin, LoadError> {
+        self.load_unless(path.into(), Some(known)).await
+    }
+
+    async fn load_unless(&self, path: PathBuf, known: Option<&Plugin>) -> Result<Plugin, LoadError> {
         let opened = path.clone();
         let file = blocking(move || open(&opened)).await?;
-        load_file(self, path, file).await
+        load_file(self, path, file, known).await
     }
 
     /// Like [`load`](Self::load), for a file that the caller has opened; `path` is its name.
     pub async fn load_file(&self, path: impl Into<PathBuf>, file: File) -> Result<Plugin, LoadError> {
-        load_file(self, path.into(), file).await
+        load_file(self, path.into(), file, None).await
     }
 }
 
 /// Reads the file once to look up its compiled code, and again when it can be compiled, so loads that wait for a permit
 /// keep only the open file, not its content, in memory.
-async fn load_file(engine: &Engine, path: PathBuf, file: File) -> Result<Plugin, LoadError> {
+async fn load_file(engine: &Engine, path: PathBuf, file: File, known: Option<&Plugin>) -> Result<Plugin, LoadError> {
     let file = Arc::new(file);
-    if engine.0.cache.is_some() {
+    if engine.0.cache.is_some() || known.is_some() {
         let _permit = engine.0.reading.acquire().await;
-        if let CachedOrSource::Plugin(plugin) = cached_or_source(engine, &path, &file).await? {
+        if let CachedOrSource::Plugin(plugin) = cached_or_source(engine, &path, &file, known).await? {
             return Ok(plugin);
         }
     }
     let _permit = engine.0.compiling.acquire().await;
     // Another load of the same bytes may have compiled them meanwhile.
-    let Source { bytes, digest } = match cached_or_source(engine, &path, &file).await? {
+    let Source { bytes, digest } = match cached_or_source(engine, &path, &file, None).await? {
         CachedOrSource::Plugin(plugin) => return Ok(plugin),
         CachedOrSource::Source(source) => source,
     };
     let size = bytes.len() as u64;
-    let code = engine.0.compiler.run(&engine.0.wasmtime, bytes).await?;
+    let compilation = engine.0.compiler.run(&engine.0.wasmtime, bytes);
+    let code = engine.0.compile_report.watch(&path, compilation).await?;
     let engine = engine.clone();
     blocking(move || {
         let component = TrustedCode::just_compiled(&code).deserialize(&engine.0.wasmtime).map_err(compile_error)?;
@@ -196,12 +206,20 @@ enum CachedOrSource {
     Source(Source),
 }
 
-/// Reads a file and looks up its compiled code.
-async fn cached_or_source(engine: &Engine, path: &Path, file: &Arc<File>) -> Result<CachedOrSource, LoadError> {
-    let (engine, path, file) = (engine.clone(), path.to_owned(), file.clone());
+/// Reads a file and looks up its compiled code: that of `known`, or in the cache.
+async fn cached_or_source(
+    engine: &Engine,
+    path: &Path,
+    file: &Arc<File>,
+    known: Option<&Plugin>,
+) -> Result<CachedOrSource, LoadError> {
+    let (engine, path, file, known) = (engine.clone(), path.to_owned(), file.clone(), known.cloned());
     blocking(move || {
         let bytes = read(&file)?;
-        let digest = Sha256::digest(&bytes).into();
+        let digest: PluginDigest = Sha256::digest(&bytes).into();
+        if let Some(known) = known.filter(|known| known.digest().as_ref() == hex(&digest).as_str()) {
+            return Ok(CachedOrSource::Plugin(known));
+        }
         let cached = engine.0.cache.as_ref().and_then(|cache| cache.get(&engine.0.wasmtime, &digest));
         match cached {
             Some(component) => {

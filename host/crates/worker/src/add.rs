@@ -160,7 +160,7 @@ async fn append_logs(runtime: &Arc<Runtime>, runner: &Arc<TaskRunner>, logs: Vec
 async fn next(runner: &TaskRunner, services: Arc<CallServices>, depth: u32) -> Result<Option<JobId>, Problem> {
     let trace_parent = services.trace_parent.clone();
     let result =
-        runner.id_sources.next(|| runner.setup(), &runner.meters, services, trace_parent.as_ref(), depth).await;
+        runner.id_sources().next(|| runner.setup(), &runner.meters, services, trace_parent.as_ref(), depth).await;
     match result {
         Some(Ok(Answer::Id(id))) => Ok(id),
         Some(Ok(_)) => Ok(None),

@@ -38,5 +38,6 @@ pub use error::{AddError, LookupError};
 pub use family::Family;
 pub use known::{OpenTask, Orphan};
 pub use meters::describe_metrics;
+pub use opening::TaskChanges;
 pub use setup::{Need, Setup, Unready};
 pub use worker::Worker;

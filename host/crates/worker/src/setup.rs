@@ -87,6 +87,18 @@ impl Setup {
         Self { task, id, roles: BTreeMap::new(), unready: Some(why) }
     }
 
+    /// Returns whether jobs run in the same way with both: the same definition and file, and plugins with the same
+    /// content. Comments in the file and the times of files do not matter.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let digests = |setup: &Self| -> Vec<_> {
+            setup.roles.iter().map(|(role, loaded)| (*role, loaded.plugin.digest().clone())).collect()
+        };
+        self.unready == other.unready
+            && (self.task.id.as_str(), self.task.file()) == (other.task.id.as_str(), other.task.file())
+            && digests(self) == digests(other)
+            && self.task.effective_definition() == other.task.effective_definition()
+    }
+
     pub(crate) fn slots(&self) -> u32 {
         if self.unready.is_some() { 0 } else { self.task.worker_nums }
     }
