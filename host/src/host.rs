@@ -15,6 +15,7 @@ use crate::app::{App, Definitions, StartError};
 use crate::env_allow::EnvAllow;
 use crate::loading::Loading;
 use crate::meters;
+use crate::script_runner::SCRIPT_RUNNER;
 use crate::store::StoreChoice;
 
 /// Maximum number of sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has
@@ -188,6 +189,8 @@ impl HostBuilder {
             cache_dir: self.cache_dir.clone(),
             state_dir: self.state_dir.clone(),
             compiler: self.compiler.clone(),
+            script_runner: Some(SCRIPT_RUNNER),
+            tuned_for_scripts: definitions.has_scripts(),
             ..EngineOptions::default()
         };
         Ok(Engine::new(options)?)
