@@ -10,6 +10,7 @@ mod meters;
 mod setup;
 mod shielded;
 mod slot_set;
+mod taken_ids;
 mod trace;
 
 mod family;
