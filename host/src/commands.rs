@@ -11,6 +11,7 @@ mod run;
 mod serve;
 mod show;
 mod signals;
+mod source_excerpt;
 mod token;
 
 mod client;
