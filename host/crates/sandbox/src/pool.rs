@@ -46,7 +46,7 @@ const INSTANCE_BYTES: usize = 10 << 20;
 const KEEP_RESIDENT: usize = 64 << 10;
 
 /// The same for an app with scripts. The snapshot of the script runner fits, so that a fresh instance of a script has no
-/// page faults, which were three quarters of its cost.
+/// page faults, which were three quarters of its cost. Fresh instances of plugins with as much memory cost 24 µs more.
 const KEEP_RESIDENT_FOR_SCRIPTS: usize = 1 << 20;
 
 /// Returns the pool's configuration for `capacity` memories of at most `max_memory` bytes each.
