@@ -5,6 +5,7 @@ pub(crate) mod client;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -20,6 +21,7 @@ const EXIT_CODES: &str = "Exit codes: 0 success; 1 the job failed, the host refu
 #[command(
     name = "saggar",
     version,
+    long_version = long_version(),
     after_help = EXIT_CODES,
     mut_subcommands(|command| command.after_help(EXIT_CODES))
 )]
@@ -30,6 +32,13 @@ pub(crate) struct Cli {
     /// Level of the host's own log, overriding the configuration: -v is info, -vv debug
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// Returns the version of this program and of the engine of scripts.
+fn long_version() -> &'static str {
+    static VERSION: LazyLock<String> =
+        LazyLock::new(|| format!("{}\nscripts: {}", env!("CARGO_PKG_VERSION"), saggar::SCRIPT_ENGINE));
+    &VERSION
 }
 
 impl Cli {
@@ -104,7 +113,7 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The app: a directory with `tasks/` and `plugins/`
+    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`
     pub(crate) app: PathBuf,
 
     /// Prints one JSON document
@@ -117,7 +126,7 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The app: a directory with `tasks/` and `plugins/`
+    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`
     pub(crate) app: PathBuf,
 
     /// The id of the task, such as `mail.send`
@@ -145,7 +154,7 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The app: a directory with `tasks/` and `plugins/`
+    /// The app: a directory with `tasks/`, and `plugins/` or `scripts/`
     pub(crate) app: PathBuf,
 
     /// Reloads the app whenever a task file, a plugin or the configuration has changed

@@ -14,6 +14,7 @@ mod serve;
 mod service;
 mod show;
 mod signals;
+mod source_excerpt;
 mod token;
 
 mod component;

@@ -16,6 +16,7 @@ use crate::env_allow::EnvAllow;
 use crate::loading::Loading;
 use crate::meters;
 use crate::reloads::{ConfigurationCheck, Reloads};
+use crate::script_runner::SCRIPT_RUNNER;
 use crate::store::StoreChoice;
 
 /// Maximum number of sandboxes of a host. Each reserves some gigabytes of address space in the pool, and a process has
@@ -209,12 +210,17 @@ impl HostBuilder {
             Ok(need) if need <= MAX_SANDBOXES => (need + SPARE_SANDBOXES).min(MAX_SANDBOXES),
             _ => return Err(StartError::TooManySlots { need, capacity: MAX_SANDBOXES }),
         };
-        Ok(self.start_engine(sandboxes, definitions.max_memory())?)
+        Ok(self.start_engine(sandboxes, definitions.max_memory(), definitions.has_scripts())?)
     }
 
     /// Starts an engine as that of a host, for calls without a host. `max_memory` is the largest memory limit of its
-    /// sandboxes, in bytes.
-    pub fn start_engine(&self, sandboxes: u32, max_memory: u64) -> Result<Engine, EngineError> {
+    /// sandboxes, in bytes; `tuned_for_scripts` makes instances of scripts fast, at 1 MiB for each sandbox.
+    pub fn start_engine(
+        &self,
+        sandboxes: u32,
+        max_memory: u64,
+        tuned_for_scripts: bool,
+    ) -> Result<Engine, EngineError> {
         let options = EngineOptions {
             sandboxes,
             max_memory: max_memory.max(MIN_POOL_MEMORY),
@@ -223,6 +229,8 @@ impl HostBuilder {
             state_dir: self.state_dir.clone(),
             compiler: self.compiler.clone(),
             compile_report: self.compile_report.clone(),
+            script_runner: Some(SCRIPT_RUNNER),
+            tuned_for_scripts,
             ..EngineOptions::default()
         };
         Engine::new(options)

@@ -46,6 +46,7 @@ struct InputKind {
 const KINDS: &[InputKind] = &[
     InputKind { directory: "tasks", is_input: saggar_definition::is_task_file },
     InputKind { directory: "plugins", is_input: |name| name.ends_with(".wasm") },
+    InputKind { directory: "scripts", is_input: saggar_definition::is_script_file },
 ];
 
 /// The places of an app's inputs.

@@ -103,7 +103,7 @@ impl Host {
         if app.has_errors() {
             return Err(ReloadError::Problems(app.problems));
         }
-        let plugins = app.plugins_changed_since(&old);
+        let plugins = app.code_changed_since(&old);
         let warnings = app.problems.iter().filter(|problem| problem.severity == Severity::Warning).cloned().collect();
         let tasks = self.worker.open(app.setups(), app.broken.clone()).await?;
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(app);

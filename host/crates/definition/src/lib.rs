@@ -19,6 +19,8 @@ mod files;
 
 mod confined;
 
+mod scripts;
+
 mod syntax;
 
 mod suggest;
@@ -51,6 +53,7 @@ pub use id::{TaskId, TaskIdError};
 pub use load::{Loaded, load, read_task};
 pub use problems::Problems;
 pub use schema::schema;
+pub use scripts::{ScriptFileError, ScriptFiles, is_script_file};
 pub use source::{Located, Position, Source, Span};
 pub use suggest::nearest;
 pub use task::{DirRequest, Handlers, Retention, SandboxRequest, Task};

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::InstanceAllocationStrategy;
 use wasmtime::component::Linker;
 
+use crate::cache::CompiledComponent;
 use crate::compile_report::CompileReport;
 use crate::compiler::Compiler;
 use crate::config::base_config;
@@ -16,7 +17,7 @@ use crate::limiter::MemoryTotal;
 use crate::pool::{Allocator, Capacity, PoolUsage, pooling_config};
 use crate::ticker::Ticker;
 use crate::turn::Turns;
-use crate::{bindings, cache, http, wasi};
+use crate::{bindings, cache, http, script_source, wasi};
 
 /// Maximum parallel compilations. Each may use 1 GiB.
 const MAX_COMPILATIONS: usize = 8;
@@ -41,6 +42,10 @@ pub struct EngineOptions {
     pub compile_report: CompileReport,
     /// Threads of the runtime that drives the sandboxes.
     pub threads: usize,
+    /// The component that runs scripts; `None` if scripts cannot be loaded.
+    pub script_runner: Option<&'static [u8]>,
+    /// Whether instances of scripts are made fast, at the price of 1 MiB of resident memory for each sandbox.
+    pub tuned_for_scripts: bool,
     /// How often computing guests are interrupted, to check their deadline and to let others run.
     pub tick: Duration,
 }
@@ -55,6 +60,8 @@ impl Default for EngineOptions {
             state_dir: None,
             compiler: Compiler::InProcess,
             compile_report: CompileReport::default(),
+            script_runner: None,
+            tuned_for_scripts: false,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             // Guests stop within a few ticks. Shorter ticks cost more, and did not stop guests sooner on a busy
             // machine.
@@ -81,6 +88,9 @@ pub struct Engine(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
     pub(crate) linker: Linker<Guest>,
+    /// The linker of the script runner, which has imports of its own.
+    pub(crate) runner_linker: Linker<Guest>,
+    pub(crate) script_runner: Option<ScriptRunner>,
     pub(crate) ticker: Ticker,
     pub(crate) turns: Turns,
     pub(crate) capacity: Capacity,
@@ -96,11 +106,20 @@ pub(crate) struct Inner {
     max_memory: u64,
 }
 
+/// The script runner of an engine. It is compiled when the first script is loaded, and shared by all of them.
+pub(crate) struct ScriptRunner {
+    pub(crate) bytes: &'static [u8],
+    pub(crate) component: OnceCell<CompiledComponent>,
+}
+
 impl Engine {
     /// Starts an engine. If the pool cannot be reserved, warns and continues without one.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
         let (wasmtime, allocator) = start_wasmtime(&options)?;
         let linker = link(&wasmtime).map_err(configuration)?;
+        let mut runner_linker = linker.clone();
+        script_source::link(&mut runner_linker).map_err(configuration)?;
+        let script_runner = options.script_runner.map(|bytes| ScriptRunner { bytes, component: OnceCell::new() });
         let ticker = Ticker::start(wasmtime.weak(), options.tick).map_err(EngineError::Ticker)?;
         let open = |dir| cache::Cache::open(dir, options.state_dir.as_deref(), &wasmtime);
         let cache = options.cache_dir.as_deref().and_then(open);
@@ -108,6 +127,8 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             wasmtime,
             linker,
+            runner_linker,
+            script_runner,
             ticker,
             turns: Turns::new(options.threads),
             capacity: Capacity::new(options.sandboxes),
@@ -170,6 +191,7 @@ fn start_wasmtime(options: &EngineOptions) -> Result<(wasmtime::Engine, Allocato
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling_config(
             options.sandboxes,
             options.max_memory,
+            options.tuned_for_scripts,
         )));
         match wasmtime::Engine::new(&config) {
             Ok(engine) => return Ok((engine, Allocator::Pooling)),

@@ -13,6 +13,7 @@ use crate::http_context::{self, DenyHttp};
 use crate::limiter::{Limiter, MemoryTotal};
 use crate::output::{Output, Stream};
 use crate::resources::{self, MAX_RESOURCES, Usage};
+use crate::script::ScriptAccess;
 use crate::turn::Turn;
 use crate::used_imports::{Import, UsedImports};
 use crate::{JobContext, Services};
@@ -32,6 +33,7 @@ pub(crate) struct Guest {
     /// The permit of the running slice; `None` in the guest's first slice.
     pub(crate) turn: Arc<Mutex<Option<Turn>>>,
     pub(crate) current: Option<Current>,
+    pub(crate) script: ScriptAccess,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     deny_http: DenyHttp,
@@ -52,6 +54,13 @@ pub(crate) struct Current {
     pub(crate) used_imports: UsedImports,
 }
 
+impl Current {
+    pub(crate) fn new(job: JobContext, services: Arc<dyn Services>, deadline: Instant, timeout: Duration) -> Self {
+        let used_imports = UsedImports::default();
+        Self { job, services, deadline, timeout, stopped: None, task_calls: 0, used_imports }
+    }
+}
+
 /// Why the host stopped a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -60,7 +69,7 @@ pub(crate) enum Stop {
 }
 
 impl Guest {
-    pub(crate) fn new(max_memory: u64, memory_total: MemoryTotal) -> Self {
+    pub(crate) fn new(max_memory: u64, memory_total: MemoryTotal, script: ScriptAccess) -> Self {
         let output = Arc::new(Output::default());
         let stream = |source| Stream { output: output.clone(), source };
         let mut table = ResourceTable::new();
@@ -79,6 +88,7 @@ impl Guest {
             output,
             turn: Arc::default(),
             current: None,
+            script,
             wasi,
             http: http_context::context(),
             deny_http: DenyHttp,

@@ -12,6 +12,7 @@ use crate::guest::Guest;
 use crate::load::Loaded;
 use crate::pool::CapacityPermit;
 use crate::resources::{MAX_HANDLES, MAX_RESOURCES};
+use crate::script::ScriptAccess;
 use crate::{Answer, Input, Plugin};
 
 /// Maximum bytes that a guest can pass to the host in one call or answer: the largest response.
@@ -48,8 +49,9 @@ struct RoleFuncs {
 
 impl LiveInstance {
     /// Creates an empty store for an instance of `plugin`.
-    pub(crate) fn new(plugin: &Loaded, max_memory: u64, permit: CapacityPermit) -> Self {
-        let mut store = Store::new(&plugin.engine.wasmtime, Guest::new(max_memory, plugin.engine.memory_total.clone()));
+    pub(crate) fn new(plugin: &Loaded, max_memory: u64, script: ScriptAccess, permit: CapacityPermit) -> Self {
+        let guest = Guest::new(max_memory, plugin.engine.memory_total.clone(), script);
+        let mut store = Store::new(&plugin.engine.wasmtime, guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(MAX_TRANSFER);
         store.set_max_component_handles(MAX_HANDLES);
@@ -89,19 +91,24 @@ impl LiveInstance {
         id: JobId,
         input: Input,
     ) -> wasmtime::Result<Result<Answer, Failure>> {
+        let instance = self.instantiate(&plugin.0).await?;
+        self.call(plugin, instance, id.0, input).await
+    }
+
+    /// Returns the instance; creates it if necessary.
+    pub(crate) async fn instantiate(&mut self, plugin: &Loaded) -> wasmtime::Result<Instance> {
         // Guest code can run from here on: start functions and constructors are guest code.
         self.store.set_epoch_deadline(1);
-        let instance = match self.instance {
-            Some(instance) => instance,
+        match self.instance {
+            Some(instance) => Ok(instance),
             None => {
                 let began = Instant::now();
                 // Boxed; otherwise the future of each call would include space for it.
-                let instance = Box::pin(plugin.0.pre.instantiate_async(&mut self.store)).await?;
+                let instance = Box::pin(plugin.pre.instantiate_async(&mut self.store)).await?;
                 self.instantiation = began.elapsed();
-                *self.instance.insert(instance)
+                Ok(*self.instance.insert(instance))
             }
-        };
-        self.call(plugin, instance, id.0, input).await
+        }
     }
 
     async fn call(

@@ -10,6 +10,8 @@ mod meters;
 mod setup;
 mod shielded;
 mod slot_set;
+mod source_line;
+mod taken_ids;
 mod trace;
 
 mod family;

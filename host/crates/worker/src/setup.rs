@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saggar_definition::Task;
-use saggar_job::{JobId, Role};
+use saggar_job::{CodeFile, JobId, Role};
 use saggar_queue::{Lane, Retention, Rules};
 use saggar_sandbox::{JobContext, Limits, Plugin};
 
@@ -62,12 +62,12 @@ impl About<'_> {
 pub struct Need(pub u32);
 
 impl Setup {
-    /// Creates a setup; `plugin` finds a loaded plugin by the name in a reference. The error is a role without a
+    /// Creates a setup; `plugin` finds the loaded code that a reference names. The error is a role without a
     /// plugin.
-    pub fn new(task: Arc<Task>, plugin: impl Fn(&str) -> Option<Plugin>) -> Result<Self, Role> {
+    pub fn new(task: Arc<Task>, plugin: impl Fn(&CodeFile) -> Option<Plugin>) -> Result<Self, Role> {
         let mut roles = BTreeMap::new();
         for (role, reference) in task.references() {
-            let plugin = plugin(&reference.value.plugin).ok_or(role)?;
+            let plugin = plugin(&reference.value.code).ok_or(role)?;
             let handler = reference.value.handler.as_deref().map(Arc::from);
             let timeout = match role {
                 Role::Processor => task.timeout,

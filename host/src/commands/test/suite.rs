@@ -60,8 +60,8 @@ pub(super) async fn run(args: &Test, root: &Path, files: Vec<PathBuf>, env: &Com
 async fn run_file(engine: &Engine, limits: &CallLimits, file: &Path, place: &str) -> anyhow::Result<Vec<CaseResult>> {
     let cases = cases::read(file)?;
     let stem = cases::stem(file);
-    let Some(code) = Code::beside(&stem) else {
-        bail!("there is nothing to test beside the file: {}.wasm does not exist", stem.display());
+    let Some(code) = Code::beside(&stem)? else {
+        bail!("there is nothing to test beside the file: neither {0}.wasm nor {0}.js exists", stem.display());
     };
     let plugin = code.load(engine).await?;
     let mut results = Vec::new();

@@ -1,12 +1,13 @@
-//! What the command line names: a function of a plugin, or files with tests; and the limits of its calls.
+//! What the command line names: a function of a plugin or script, or files with tests; and the limits of its calls.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use saggar::{Engine, HostBuilder, Plugin, Task};
-use saggar_definition::{Variable, read_task, resolve_inside};
-use saggar_sandbox::Limits;
+use saggar::{CodeFile, Engine, HostBuilder, Plugin, Task};
+use saggar_definition::{ScriptFiles, Variable, is_script_file, read_task, resolve_inside};
+use saggar_sandbox::{Limits, ScriptError};
 use serde_json::json;
 
 use super::cases;
@@ -26,35 +27,76 @@ pub(super) enum Target {
     },
 }
 
-/// A function of a plugin.
+/// A function of a plugin or script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Function {
     pub(super) code: Code,
-    /// The part of the reference after `#`.
+    /// The part of the reference after `#`, or the function of a script.
     pub(super) handler: Option<String>,
 }
 
-/// A file with code. Another kind of code is a variant here, with its place in [`Code::beside`], [`Code::load`] and
-/// [`Function::of_reference`].
+/// A file with code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Code {
     /// A component's file.
     Component(PathBuf),
+    /// A script of an app.
+    Script {
+        app: PathBuf,
+        /// Its path in the app, such as `scripts/mail/send.js`.
+        file: String,
+    },
 }
 
 impl Code {
     /// Returns the code that a test file without its extension `.test.json` is about; `None` if there is none.
-    pub(super) fn beside(stem: &Path) -> Option<Self> {
-        let component = stem.with_added_extension("wasm");
-        component.is_file().then_some(Self::Component(component))
+    pub(super) fn beside(stem: &Path) -> anyhow::Result<Option<Self>> {
+        let files = ["wasm", "js"].map(|extension| stem.with_added_extension(extension));
+        files.iter().find(|file| file.is_file()).map(|file| Self::of_file(file)).transpose()
+    }
+
+    /// Returns the code in an existing file.
+    fn of_file(path: &Path) -> anyhow::Result<Self> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !is_script_file(name) {
+            return Ok(Self::Component(path.to_owned()));
+        }
+        // The parent of a file in the current directory is empty.
+        let directory = Path::new(".").join(path.parent().unwrap_or(Path::new("")));
+        let directory = directory.canonicalize().with_context(|| format!("cannot open {}", directory.display()))?;
+        let path = directory.join(name);
+        let app_of = |scripts: &&Path| scripts.ends_with("scripts") && scripts.with_file_name("tasks").is_dir();
+        let app = path.ancestors().skip(1).find(app_of).and_then(Path::parent);
+        let file = app.and_then(|app| path.strip_prefix(app).ok()?.to_str());
+        let (Some(app), Some(file)) = (app, file) else {
+            bail!("{} is not below the directory `scripts` of an app, beside `tasks`", path.display());
+        };
+        Ok(Self::Script { app: app.to_owned(), file: file.to_owned() })
     }
 
     /// Loads the code.
     pub(super) async fn load(&self, engine: &Engine) -> anyhow::Result<Plugin> {
         match self {
             Self::Component(path) => engine.load(path).await.with_context(|| path.display().to_string()),
+            Self::Script { app, file } => {
+                let files = ScriptFiles::of(app);
+                let read = move |file: &str| files.read(file).map_err(|error| error.to_string());
+                engine.load_script(file, &[], Arc::new(read)).await.map_err(|error| script_error(file, error))
+            }
         }
     }
+}
+
+/// Returns an error with the places of all errors in the script.
+fn script_error(script: &str, error: ScriptError) -> anyhow::Error {
+    let ScriptError::Invalid { problems, .. } = error else {
+        return anyhow::Error::new(error).context(script.to_owned());
+    };
+    let lines = problems.iter().map(|problem| match problem.position {
+        Some((line, column)) => format!("{}:{line}:{column}: {}", problem.file, problem.message),
+        None => format!("{}: {}", problem.file, problem.message),
+    });
+    anyhow::Error::msg(lines.collect::<Vec<_>>().join("\n"))
 }
 
 impl Target {
@@ -72,12 +114,12 @@ impl Target {
         }
         let handler = args.handler.clone();
         if path.is_file() {
-            return Ok(Self::Function(Function { code: Code::Component(path.to_owned()), handler }));
+            return Ok(Self::Function(Function { code: Code::of_file(path)?, handler }));
         }
         if !["plugins.", "scripts."].iter().any(|prefix| args.target.starts_with(prefix)) {
             bail!(
-                "there is no file `{0}`, and `{0}` is no reference; write the path of a component, a reference such as \
-                 `plugins.mail#send`, or the directory of an app",
+                "there is no file `{0}`, and `{0}` is no reference; write the path of a component or script, a reference such as \
+                 `plugins.mail#send` or `scripts.mail.Send`, or the directory of an app",
                 args.target
             );
         }
@@ -107,11 +149,15 @@ impl Function {
     fn of_reference(app: &Path, text: &str) -> anyhow::Result<Self> {
         let task = task(text, &json!({}))?;
         let reference = &task.process.value;
-        let file = format!("plugins/{}.wasm", reference.plugin.replace('.', "/"));
+        let file = reference.code.file();
         let root = app.canonicalize().with_context(|| format!("cannot open the app {}", app.display()))?;
         let path = resolve_inside(&root, Path::new(&file))
             .with_context(|| format!("{}: cannot open {file}; `--app` names the app", app.display()))?;
-        Ok(Self { code: Code::Component(path), handler: reference.handler.clone() })
+        let code = match reference.code {
+            CodeFile::Plugin(_) => Code::Component(path),
+            CodeFile::Script(_) => Code::Script { app: root, file },
+        };
+        Ok(Self { code, handler: reference.handler.clone() })
     }
 }
 
@@ -133,7 +179,7 @@ pub(super) fn limits(args: &Test) -> anyhow::Result<CallLimits> {
 
 impl CallLimits {
     pub(super) fn engine(&self, builder: &HostBuilder) -> anyhow::Result<Engine> {
-        Ok(builder.start_engine(SANDBOXES, self.task.sandbox.memory_bytes)?)
+        Ok(builder.start_engine(SANDBOXES, self.task.sandbox.memory_bytes, true)?)
     }
 
     pub(super) fn sandbox(&self) -> Limits {
