@@ -222,7 +222,7 @@ impl Case {
                 let mut host = Host::new(&self.files);
                 host.modules = compiled.modules.into_iter().map(|it| module(it.file, it.code)).collect();
                 let transcript = self.run_calls(runner, &host, &mut problems);
-                (transcript, problems)
+                (without_times(&transcript), problems)
             }
             Err(diagnostics) => {
                 let shown: Vec<_> = diagnostics.iter().map(show_diagnostic).collect();
@@ -320,6 +320,21 @@ fn failure(ending: &Ending) -> Option<(&'static str, &crate::host::bindings::sag
         Ending::Reject(problem) => Some(("reject", problem)),
         Ending::Answer(_) | Ending::Trap(_) => None,
     }
+}
+
+/// Removes the digits of `console.time`, such as those of `0.027ms`: they differ from run to run.
+fn without_times(transcript: &str) -> String {
+    const END: &str = "ms\"";
+    let is_number = |character: char| character.is_ascii_digit() || character == '.';
+    let mut kept = String::with_capacity(transcript.len());
+    let mut rest = transcript;
+    while let Some((before, after)) = rest.split_once(END) {
+        kept.push_str(before.trim_end_matches(is_number));
+        kept.push_str(END);
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
 }
 
 fn module(file: String, code: Vec<u8>) -> crate::host::bindings::saggar::script::source::Module {

@@ -67,8 +67,8 @@ fn conformance(component: &str, other: Option<&str>, filter: &str) -> Result<()>
     let different: Vec<String> = cases
         .iter()
         .zip(transcripts.iter().zip(&others))
-        .filter(|(_, (one, other))| one != other)
-        .map(|(case, (one, other))| format!("{}:\n  {component}: {one}\n  {other}: {other}", case.name))
+        .filter(|(_, (here, there))| here != there)
+        .map(|(case, (here, there))| format!("{}:\n  {component}:\n{here}\n  {other}:\n{there}", case.name))
         .collect();
     ensure!(different.is_empty(), "the components behave differently:\n{}", different.join("\n"));
     println!("both behave the same in {} cases", cases.len());
