@@ -23,7 +23,7 @@ pub enum Action {
     /// Build a new one, and run the suite on both.
     Check,
     /// Measure the committed one.
-    Bench,
+    Benchmark,
 }
 
 /// Carries out the action. The error says which step failed; its program has said why.
@@ -34,7 +34,7 @@ pub fn run(action: Action) -> Result<()> {
     fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
     let build = RunnerBuild { committed: runner.join("script-runner.wasm"), root, runner, work };
     match action {
-        Action::Bench => build.harness(true, &["bench".as_ref(), &build.committed]),
+        Action::Benchmark => build.harness(true, &["bench".as_ref(), &build.committed]),
         Action::Check => {
             let built = build.snapshot()?;
             build.harness(false, &["conformance".as_ref(), &build.committed, &built])
