@@ -16,7 +16,7 @@ use saggar_worker::TaskChanges;
 pub struct Reloaded {
     /// Tasks that were added, changed and removed.
     pub tasks: TaskChanges,
-    /// Names of the plugins with another content than before, including new ones.
+    /// Names of the plugins with another content than before, including new ones; those of scripts begin with `scripts.`.
     pub plugins: Vec<String>,
     /// Configuration keys with a new value that applies only after a restart of the host.
     pub needs_restart: Vec<String>,

@@ -3,6 +3,7 @@
 mod author {
     mod component;
     mod new;
+    mod scripts;
     mod test;
     mod test_files;
     mod wit;

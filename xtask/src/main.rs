@@ -36,7 +36,9 @@ fn main() -> ExitCode {
         (Some("examples"), []) => examples(),
         (Some("script-runner"), []) => script_runner::run(Action::Rebuild).map(|()| true),
         (Some("script-runner"), [option]) if option == "--check" => script_runner::run(Action::Check).map(|()| true),
-        (Some("script-runner"), [option]) if option == "--bench" => script_runner::run(Action::Benchmark).map(|()| true),
+        (Some("script-runner"), [option]) if option == "--bench" => {
+            script_runner::run(Action::Benchmark).map(|()| true)
+        }
         (Some("dependencies"), []) => xtask::dependencies::check().map(|()| true),
         (Some("structure"), []) => structure(xtask::examples::root()),
         (Some("structure"), [root]) => structure(Path::new(root)),

@@ -12,7 +12,7 @@ use crate::config::{self, EngineScope, Flags};
 pub(crate) enum AuthorCommand {
     /// Writes an app, a task or a plugin from a template, with a test; installs nothing
     New(New),
-    /// Calls a function of a plugin once, without a queue, or runs the `*.test.json` files of an app
+    /// Calls a function of a plugin or script once, without a queue, or runs the `*.test.json` files of an app
     Test(Test),
     /// Makes a component from a core WebAssembly module, as compilers for C, Go and Zig write it
     Component(Component),
@@ -97,7 +97,7 @@ pub(crate) struct Wit {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// A component's file, a reference such as `plugins.mail#send`, a `*.test.json` file, or an app, whose `*.test.json`
+    /// The file of a component or script, a reference such as `plugins.mail#send` or `scripts.mail.Send`, a `*.test.json` file, or an app, whose `*.test.json`
     /// files are run
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) target: String,
@@ -119,7 +119,7 @@ pub(crate) struct Test {
     #[arg(long, value_name = "JSON", conflicts_with = "args")]
     pub(crate) input: Option<String>,
 
-    /// One of several handlers in the component, as a reference names it after `#`
+    /// One of several handlers in the component, as a reference names it after `#`, or the function of a script
     #[arg(long, value_name = "NAME")]
     pub(crate) handler: Option<String>,
 

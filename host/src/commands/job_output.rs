@@ -60,7 +60,9 @@ impl Running<'_> {
             JobEventKind::Succeeded => self.show_end(key, "succeeded").await,
             JobEventKind::Failed { reason } => self.show_end(key, &format!("failed ({})", reason.name())).await,
             JobEventKind::Cancelling => say!("{} is being cancelled", name(key)),
-            JobEventKind::Deleted => drop(self.jobs.remove(key)),
+            JobEventKind::Deleted => {
+                self.jobs.remove(key);
+            }
             // Its log has lines that were shown.
             JobEventKind::Retried => self.know(key).await,
             JobEventKind::Added | JobEventKind::Progress(_) => {}
@@ -78,7 +80,7 @@ impl Running<'_> {
         match self.jobs.get_mut(key) {
             Some(shown) => shown.started = Instant::now(),
             None if attempt.is_empty() => {
-                drop(self.jobs.insert(key.clone(), Shown { started: Instant::now(), lines: 0 }))
+                self.jobs.insert(key.clone(), Shown { started: Instant::now(), lines: 0 });
             }
             // Earlier attempts wrote lines that were shown.
             None => self.know(key).await,

@@ -27,15 +27,15 @@ const ECHO: &str = r#"(module
 
 /// A directory with the core module `core.wasm`.
 fn with_module(bytes: &[u8]) -> (TempDir, PathBuf, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let (module, output) = (dir.path().join("core.wasm"), dir.path().join("out.wasm"));
-    fs::write(&module, bytes).unwrap();
+    fs::write(&module, bytes).expect("a file");
     (dir, module, output)
 }
 
 fn component(module: &Path, output: &Path, more: &[&str]) -> CommandOutput {
-    let (module, output) = (module.to_str().unwrap(), output.to_str().unwrap());
-    saggar([&["component", module, "-o", output][..], more].concat())
+    let (module, output) = (module.to_string_lossy(), output.to_string_lossy());
+    saggar([&["component", &*module, "-o", &*output][..], more].concat())
 }
 
 /// Asserts that these bytes are refused without a trace; returns the message.
@@ -44,7 +44,7 @@ fn refusal(bytes: &[u8], more: &[&str]) -> String {
     let said = component(&module, &output, more);
     assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
     assert!(!said.err.contains("panicked"), "{}", said.err);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "only the module is left");
+    assert_eq!(fs::read_dir(dir.path()).expect("the directory").count(), 1, "only the module is left");
     said.err.replace(&*module.to_string_lossy(), "core.wasm")
 }
 

@@ -18,7 +18,7 @@ struct Place(TempDir);
 
 impl Place {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(tempfile::tempdir().expect("a temporary directory"))
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -35,10 +35,8 @@ impl Place {
     fn created(&self, arguments: &[&str]) -> (Vec<String>, Vec<String>) {
         let said = self.saggar(&[&["new"], arguments, &["--json"]].concat());
         assert_eq!(said.code, Some(0), "{said:?}");
-        let document: Value = serde_json::from_str(&said.out).unwrap();
-        let texts = |name: &str| {
-            document[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
-        };
+        let document: Value = serde_json::from_str(&said.out).expect("JSON");
+        let texts = |name: &str| serde_json::from_value(document[name].clone()).expect("texts");
         (texts("files"), texts("next"))
     }
 
@@ -53,8 +51,9 @@ impl Place {
             };
         }
         let others = std::env::var_os("PATH").unwrap_or_default();
-        let binary = program::path().parent().unwrap().to_owned();
-        shell.env("PATH", std::env::join_paths([binary].into_iter().chain(std::env::split_paths(&others))).unwrap());
+        let binary = program::path().parent().expect("a directory").to_owned();
+        let all = std::env::join_paths([binary].into_iter().chain(std::env::split_paths(&others)));
+        shell.env("PATH", all.expect("no directory with a colon"));
         // Templates of the same language share what is built for them.
         shell.env("CARGO_TARGET_DIR", Path::new(guests::TARGET_DIR).join("templates"));
         let said = output_within(&mut shell, BUILD_TIME);
@@ -68,12 +67,13 @@ fn tree(root: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut directories = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
             if path.is_dir() {
                 directories.push(path);
             } else {
-                found.push((path.strip_prefix(root).unwrap().to_owned(), fs::read_to_string(&path).unwrap()));
+                let text = fs::read_to_string(&path).expect("a text");
+                found.push((path.strip_prefix(root).expect("a path below the root").to_owned(), text));
             }
         }
     }
@@ -85,7 +85,7 @@ fn tree(root: &Path) -> Vec<(PathBuf, String)> {
 fn every_template_is_filled_in_completely() {
     for arguments in [&["app", "it"][..], &["app", "it", "--lang", "rust"], &["plugin", "it", "--lang", "rust"]] {
         let place = Place::new();
-        let (files, next) = place.created(&arguments);
+        let (files, next) = place.created(arguments);
         assert!(!next.is_empty());
         let tree = tree(&place.path("it"));
         assert_eq!(files.len(), tree.len(), "{files:?}");
@@ -169,6 +169,16 @@ fn builds_runs_and_passes(lang: &str, test: Option<&str>) {
     if let Some(test) = test {
         place.shell(&format!("cd shop/sources/hello && {test}"));
     }
+}
+
+#[test]
+fn a_script_runs_and_passes_its_tests() {
+    builds_runs_and_passes("script", None);
+    let place = Place::new();
+    place.created(&["app", "shop"]);
+    let (_, next) = place.created(&["task", "mail.send", "--dir", "shop"]);
+    let said = place.shell(&format!("set -e\n{}", next.join("\n")));
+    assert!(said.ends_with("4 passed, 0 failed\n\"Hello, Ada!\"\n"), "{said}");
 }
 
 #[test]

@@ -88,6 +88,25 @@ async fn by_watching() {
     assert_eq!(reloads, 2, "{log:#?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn by_watching_scripts() {
+    let script = "import { answer } from './lib/answer.mjs';\nexport const run = () => answer;\n";
+    let other = json!({ "process": "scripts.other.run" });
+    let app = app().script("it", script).task("it", &json!({ "process": "scripts.it.run" }));
+    let app = app.script("other", "function run() { return 'other'; }").task("other", &other);
+    app.write("scripts/lib/answer.mjs", "export const answer = 1;");
+    let server = Server::start(&app, &["--store", "memory", "--watch"]);
+    app.write("scripts/lib/answer.mjs", "export const answer = 2;");
+    let line = server.log().until("reloaded the app");
+    assert!(line.contains("changed=\"it\"") && line.contains("plugins=\"scripts.it\""), "{line}");
+    let id = server.add("it", &json!({ "args": [] })).await;
+    assert_eq!(server.ended("it", id).await["response"], 2);
+    app.write("scripts/it.js", "export const run = () => ;");
+    server.log().until("the app was not reloaded");
+    let log = server.stop();
+    assert!(log.iter().any(|line| line.contains("scripts/it.js:1:26")), "{log:#?}");
+}
+
 /// When the terminal of a host is closed, SIGHUP drains it, because nobody could stop it otherwise.
 #[test]
 fn a_closed_terminal_drains() {

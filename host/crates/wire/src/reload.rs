@@ -14,7 +14,7 @@ pub struct Reloaded {
     pub removed: Vec<String>,
     /// The number of the other tasks, which were not touched.
     pub unchanged: u64,
-    /// Names of the plugins that are new or have another content.
+    /// Names of the plugins that are new or have another content; those of scripts begin with `scripts.`.
     pub plugins: Vec<String>,
     /// Configuration keys with a new value that applies only after a restart.
     pub needs_restart: Vec<String>,

@@ -8,11 +8,12 @@ use saggar_sandbox::{Call, Input, JobContext, Limits, Report, Sandbox, UsedImpor
 
 use super::recorder::{CallRecorder, Recording};
 
-/// The id of the task that a tested call belongs to.
+/// The id of the task that a tested call of a component belongs to.
 const TASK: &str = "test";
 
 /// A plugin in its sandbox.
 pub(super) struct Subject {
+    task: Arc<str>,
     sandbox: Sandbox,
     recorder: Arc<CallRecorder>,
 }
@@ -63,7 +64,7 @@ impl CallRecord {
 
 impl Subject {
     pub(super) fn new(plugin: Plugin, limits: Limits) -> Self {
-        Self { sandbox: Sandbox::new(plugin, limits), recorder: Arc::default() }
+        Self { task: task_of(&plugin), sandbox: Sandbox::new(plugin, limits), recorder: Arc::default() }
     }
 
     /// Makes the calls one after the other.
@@ -95,7 +96,7 @@ impl Subject {
         let id = if matches!(calls.input, Input::Next) { 0 } else { 1 };
         let job = JobContext {
             id: JobId(id),
-            task: TASK.into(),
+            task: self.task.clone(),
             attempt: u32::from(id != 0),
             max_attempts: 1,
             handler: calls.handler.as_deref().map(Into::into),
@@ -104,5 +105,15 @@ impl Subject {
         let (input, services) = (calls.input.clone(), self.recorder.clone());
         let report = self.sandbox.call(Call { job, input, timeout: calls.timeout, services }).await;
         (report, self.recorder.take())
+    }
+}
+
+/// Returns the id of the task that a call belongs to. A script names its task when it reports progress, and a task is usually
+/// named like its script.
+fn task_of(plugin: &Plugin) -> Arc<str> {
+    let file = plugin.script().and_then(|_| plugin.path().to_str());
+    match file.and_then(|file| file.strip_prefix("scripts/")?.rsplit_once('.')) {
+        Some((name, _)) => name.replace('/', ".").into(),
+        None => TASK.into(),
     }
 }
